@@ -1,0 +1,92 @@
+"""The words of the driver layer: what a door can be, what came of an unlock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class DoorState(StrEnum):
+    """What the sensor says of a door, after polarity and debouncing."""
+
+    OPEN = "OPEN"
+    CLOSED = "CLOSED"
+    UNKNOWN = "UNKNOWN"
+    """Not read yet, the board is silent, or the board has no sensors."""
+
+
+class Outcome(StrEnum):
+    """What came of one unlock. Only `OPENED` and `ALREADY_OPEN` are an open door."""
+
+    OPENED = "OPENED"
+    """The door's sensor went from closed to open after the pulse."""
+    ALREADY_OPEN = "ALREADY_OPEN"
+    """The door stood open before; nothing was pulsed."""
+    JAMMED = "JAMMED"
+    """The pulse was sent and no edge came within the window."""
+    WRONG_DOOR = "WRONG_DOOR"
+    """Another door's edge came instead: a wiring fault."""
+    SENT = "SENT"
+    """The pulse was sent; this board has no sensors, so a person must say what happened."""
+    UNREACHABLE = "UNREACHABLE"
+    """The board does not answer; whether a pulse left is told by `Unlocked.pulsed`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unlocked:
+    """The result of one `Bank.open_slot`."""
+
+    outcome: Outcome
+    pulsed: bool
+    """True when an unlock frame may have left the machine."""
+    elapsed_s: float | None = None
+    """From the pulse to the edge; None without an edge."""
+    wrong_slot: str | None = None
+    """For `WRONG_DOOR`: the slot whose door moved."""
+
+
+@dataclass(frozen=True, slots=True)
+class DoorChange:
+    """A door was seen to move, or was seen for the first time."""
+
+    slot: str
+    before: DoorState
+    now: DoorState
+    at_s: float
+    """Monotonic seconds of the reading that settled it."""
+    baseline: bool = False
+    """The first stable reading after a (re)connect: a finding, never an edge."""
+    pulsed_before_s: float | None = None
+    """Seconds since the last pulse on this door; None when nothing was pulsed since it last shut.
+    An opening with None is a tamper event."""
+
+
+@dataclass(frozen=True, slots=True)
+class BoardChange:
+    """A board became reachable or unreachable."""
+
+    board: str
+    reachable: bool
+    reason: str = ""
+    """What happened and what to do, in a sentence for a technician."""
+
+
+@dataclass(frozen=True, slots=True)
+class BoardReport:
+    """How a board is doing now, for the maintenance screen."""
+
+    board: str
+    family: str
+    port: str
+    address: int
+    reachable: bool
+    reason: str = ""
+    frames_sent: int = 0
+    frames_received: int = 0
+    timeouts: int = 0
+    checksum_errors: int = 0
+    reconnects: int = 0
+
+
+class DriverError(Exception):
+    """Something the driver layer cannot do; the message says what it is and what to do."""

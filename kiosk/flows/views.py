@@ -1,0 +1,348 @@
+"""What the screen can show and what can come back: facts only, the wording is the screen's.
+
+A flow shows a *view* and waits for the next *event*. A view names the things the person may do as
+`choices`, in the order in which they are offered; the first is the main one. Each comes back as
+`Pressed(choice)`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from drivers.door import BoardReport, DoorState
+from kiosk.model.location import Service, SlotStatus, SuspectReason
+
+
+class Choice(StrEnum):
+    """A thing a person can press."""
+
+    PICK_UP = "PICK_UP"
+    COURIER = "COURIER"
+    SERVICE = "SERVICE"
+    HELP = "HELP"
+    BACK = "BACK"
+    DONE = "DONE"
+    CANCEL = "CANCEL"
+    TRY_AGAIN = "TRY_AGAIN"
+    OPEN_AGAIN = "OPEN_AGAIN"
+    DOOR_IS_OPEN = "DOOR_IS_OPEN"
+    ANOTHER_SLOT = "ANOTHER_SLOT"
+    LARGER_SLOT = "LARGER_SLOT"
+    NOTHING_PUT_IN = "NOTHING_PUT_IN"
+    NOTHING_INSIDE = "NOTHING_INSIDE"
+    IT_IS_EMPTY = "IT_IS_EMPTY"
+    SOMETHING_INSIDE = "SOMETHING_INSIDE"
+    STILL_THERE = "STILL_THERE"
+    TYPE_BARCODE = "TYPE_BARCODE"
+    OPEN_DOOR = "OPEN_DOOR"
+    OUT_OF_SERVICE = "OUT_OF_SERVICE"
+    BACK_IN_SERVICE = "BACK_IN_SERVICE"
+    LOOK_INSIDE = "LOOK_INSIDE"
+    YES = "YES"
+    NO = "NO"
+
+
+class Purpose(StrEnum):
+    """Why a door is open."""
+
+    TAKE = "TAKE"
+    PUT_IN = "PUT_IN"
+    LOOK = "LOOK"
+
+
+class Refusal(StrEnum):
+    """Why an entry was not taken."""
+
+    NOT_KNOWN = "NOT_KNOWN"
+    """A wrong code: nothing more is said, so that a guesser learns nothing."""
+    ALREADY_PICKED_UP = "ALREADY_PICKED_UP"
+    RECALLED = "RECALLED"
+    HOLD_OVER = "HOLD_OVER"
+    COLLECTED = "COLLECTED"
+    WRONG_PHONE_DIGITS = "WRONG_PHONE_DIGITS"
+    OTHER_LOCATION = "OTHER_LOCATION"
+    WRONG_PIN = "WRONG_PIN"
+    NOT_ALLOWED = "NOT_ALLOWED"
+    UNREADABLE = "UNREADABLE"
+    """A scan with control characters, or too long."""
+    ALREADY_HERE = "ALREADY_HERE"
+    """The package was scanned before; `detail` is the slot it lies in."""
+    NO_SLOT = "NO_SLOT"
+    """No free slot takes this size; `detail` is the size."""
+
+
+class Problem(StrEnum):
+    """What went wrong with a door."""
+
+    JAMMED = "JAMMED"
+    UNREACHABLE = "UNREACHABLE"
+    WRONG_DOOR = "WRONG_DOOR"
+    DO_NOT_OPEN = "DO_NOT_OPEN"
+    NOT_LATCHED = "NOT_LATCHED"
+    CANNOT_RECORD = "CANNOT_RECORD"
+    """The store does not take a write: nothing is opened that cannot be journaled."""
+
+
+class Question(StrEnum):
+    """What a person may be asked about a slot or about themselves."""
+
+    DID_YOU_TAKE_IT = "DID_YOU_TAKE_IT"
+    IS_IT_EMPTY = "IS_IT_EMPTY"
+    DID_THE_DOOR_OPEN = "DID_THE_DOOR_OPEN"
+    WAS_IT_THERE = "WAS_IT_THERE"
+    IS_IT_SHUT = "IS_IT_SHUT"
+    NEED_MORE_TIME = "NEED_MORE_TIME"
+    """Counts 20 s down; YES goes on, silence ends the session."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A refusal with the one detail its sentence needs (a local time, a slot label, a size)."""
+
+    reason: Refusal
+    detail: str = ""
+
+
+# --- views -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """Something to show; what can be pressed on it, the main choice first."""
+
+    choices: tuple[Choice, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class First(View):
+    """The first screen. Digits typed here come as `Entered` (one or more digits)."""
+
+    open_doors: tuple[str, ...] = ()
+    """Doors found standing open that nobody uses: "please close door 7"."""
+    unreachable_boards: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnterCode(View):
+    """The keypad for a pickup code. Comes back as `Entered` when `length` digits are there."""
+
+    length: int = 9
+    digits: str = ""
+    """What is already typed: a wrong code keeps its digits, and a key pressed on the first screen
+    is not lost."""
+    refused: Refused | None = None
+    wait_s: int = 0
+    """The countdown while tries are used up; the keypad is off until it ends."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnterPhoneDigits(View):
+    """The keypad for the last four digits of the phone. Comes back as `Entered`."""
+
+    refused: Refused | None = None
+    wait_s: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnterPin(View):
+    """The keypad for a staff PIN. Comes back as `Entered`; digits are shown as dots."""
+
+    for_service: bool = False
+    """True for the technician's sign-in."""
+    refused: Refused | None = None
+    wait_s: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checking(View):
+    """A moment's work is being done."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opening(View):
+    """The door is being opened: "Opening door 7…"."""
+
+    slot: str
+    purpose: Purpose
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DoorOpen(View):
+    """A door stands open; the drawing shows it, the words say what to do and to shut it."""
+
+    slot: str
+    purpose: Purpose
+    remind: bool = False
+    """It has been open for long: the door is to be closed now."""
+    barcode: str = ""
+    next_barcode: str = ""
+    """Scanned while the door was open; it is taken next."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trouble(View):
+    """A door did not do what it should; what happened, what to do, whom to call."""
+
+    problem: Problem
+    slot: str
+    wrong_slot: str = ""
+    """For `WRONG_DOOR`: the door that must be closed."""
+    reference: str = ""
+    """A number that staff can look up."""
+    purpose: Purpose = Purpose.TAKE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask(View):
+    """A question about a slot, answered by one of the choices."""
+
+    question: Question
+    slot: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thanks(View):
+    """The package was taken and the door is shut."""
+
+    slot: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told(View):
+    """A plain answer that ends something: a refusal, or help."""
+
+    refused: Refused | None = None
+    help: bool = False
+    reference: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SizeOffer:
+    """A size as offered to the courier, with how many slots are free now."""
+
+    name: str
+    width_mm: int
+    height_mm: int
+    depth_mm: int
+    max_weight_kg: float
+    free: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredNote:
+    """The last package of a run, said on the next screen."""
+
+    slot: str
+    barcode: str
+    code: str = ""
+    """Only where the site shows it to the courier: nine digits."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScanPackage(View):
+    """The courier's screen between two packages: scan the next, or be done. A barcode comes as
+    `Scanned`, or typed by hand as `Entered` after `TYPE_BARCODE`."""
+
+    name: str
+    sizes: tuple[SizeOffer, ...]
+    stored: StoredNote | None = None
+    stored_count: int = 0
+    refused: Refused | None = None
+    typing: bool = False
+    """Show the on-screen keyboard for the barcode."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChooseSize(View):
+    """The size of a package is not known; comes back as `Chosen(size name)`."""
+
+    barcode: str
+    sizes: tuple[SizeOffer, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DoorRow:
+    """A door as the technician sees it."""
+
+    slot: str
+    size: str
+    door: DoorState
+    status: SlotStatus
+    service: Service
+    board: str
+    channel: int
+    reachable: bool
+    suspect: SuspectReason | None = None
+    reason: str = ""
+    """Why it is out of service: the reason, since when, by whom."""
+    barcode: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doors(View):
+    """The bank live, for the technician; a door comes back as `Chosen(slot)`."""
+
+    doors: tuple[DoorRow, ...]
+    boards: tuple[BoardReport, ...]
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DoorPage(View):
+    """One door, for the technician."""
+
+    row: DoorRow
+    last_outcome: str = ""
+    """What came of the last opening from this page."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChooseReason(View):
+    """Why a slot goes out of service; comes back as `Chosen(reason)`."""
+
+    slot: str
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CannotStart(View):
+    """The kiosk does not start: what is wrong and what to do, for whoever is called."""
+
+    message: str
+
+
+# --- events ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Pressed:
+    """The person pressed a choice."""
+
+    choice: Choice
+
+
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """Digits or text typed by hand: a code, a PIN, phone digits, a barcode."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """One of a list: a size, a slot, a reason."""
+
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scanned:
+    """A barcode or QR code, as read; already held to the scanner's rules."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class TimedOut:
+    """Nothing came within the time the flow gave."""

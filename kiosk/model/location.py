@@ -1,0 +1,124 @@
+"""Where the packages lie: the location, its lockers and their slots, as they stand in the steel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+
+from kiosk.model.invariants import require
+
+REACH_MM = 1220
+"""The highest a door may be for everyone to reach it (EN 301 549 8.3.2, ADA 308)."""
+
+
+class SlotStatus(StrEnum):
+    """What is known of a slot's inside."""
+
+    EMPTY = "EMPTY"
+    RESERVED = "RESERVED"
+    OCCUPIED = "OCCUPIED"
+    SUSPECT = "SUSPECT"
+
+
+class SuspectReason(StrEnum):
+    """Why nobody knows what is inside a slot."""
+
+    MAY_BE_EMPTY = "MAY_BE_EMPTY"
+    MAY_HOLD_SOMETHING = "MAY_HOLD_SOMETHING"
+    MAY_HOLD_ANOTHERS = "MAY_HOLD_ANOTHERS"
+    WIRING = "WIRING"
+
+
+class Service(StrEnum):
+    """Whether a slot takes part, beside what is inside it. Never comes back by itself."""
+
+    IN_SERVICE = "IN_SERVICE"
+    NO_DEPOSITS = "NO_DEPOSITS"
+    DO_NOT_OPEN = "DO_NOT_OPEN"
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """A size of slot: its name, inner dimensions and what it may carry."""
+
+    name: str
+    width_mm: int
+    height_mm: int
+    depth_mm: int
+    max_weight_kg: float
+
+    @property
+    def volume_mm3(self) -> int:
+        return self.width_mm * self.height_mm * self.depth_mm
+
+
+@dataclass(frozen=True, slots=True)
+class Rectangle:
+    """A place in the drawing of the bank, in millimetres from its left and from the floor."""
+
+    left_mm: int
+    bottom_mm: int
+    width_mm: int
+    height_mm: int
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One compartment with one door."""
+
+    label: str
+    locker: str
+    size: str
+    board: str
+    channel: int
+    door: Rectangle
+    """The door's face in the drawing; its bottom edge is the height above the floor."""
+
+    @property
+    def is_low(self) -> bool:
+        """Whether a person in a wheelchair reaches the whole door."""
+        return self.door.bottom_mm + self.door.height_mm <= REACH_MM
+
+
+@dataclass(frozen=True, slots=True)
+class Locker:
+    """One cabinet of slots."""
+
+    label: str
+    outline: Rectangle
+
+
+@dataclass(frozen=True)
+class Location:
+    """One site: one kiosk and its lockers."""
+
+    id: str
+    name: str
+    address: str
+    time_zone: str
+    languages: tuple[str, ...]
+    help_phone: str
+    sizes: tuple[Size, ...]
+    """From the smallest to the largest."""
+    lockers: tuple[Locker, ...]
+    slots: tuple[Slot, ...]
+    screen: Rectangle
+    """Where the screen is in the drawing ("you are here")."""
+
+    @cached_property
+    def slot_by_label(self) -> Mapping[str, Slot]:
+        return {slot.label: slot for slot in self.slots}
+
+    def slot(self, label: str) -> Slot:
+        require(label in self.slot_by_label, f"no slot {label!r} at location {self.id!r}")
+        return self.slot_by_label[label]
+
+    def size_rank(self, name: str) -> int:
+        """The place of a size from the smallest, 0, to the largest."""
+        for rank, size in enumerate(self.sizes):
+            if size.name == name:
+                return rank
+        require(False, f"no size {name!r} at location {self.id!r}")
+        return -1
