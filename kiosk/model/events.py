@@ -1,0 +1,75 @@
+"""The journal's events: what happened at this kiosk, in order, each chained to the one before.
+
+An event carries the *after-image* of every row it changed, so that the tables are the replay of
+the journal, and it carries no personal field, so that those can be erased while the chain holds.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from hashlib import sha256
+from typing import Any
+
+from kiosk.model.clock import Instant
+
+GENESIS = bytes(32)
+"""What the first event of an epoch is chained to."""
+
+
+class EventKind(StrEnum):
+    """What can happen."""
+
+    KIOSK_STARTED = "KIOSK_STARTED"
+    SLOT_CONFIGURED = "SLOT_CONFIGURED"
+    SLOT_SERVICE_CHANGED = "SLOT_SERVICE_CHANGED"
+    SLOT_REACHABILITY_CHANGED = "SLOT_REACHABILITY_CHANGED"
+    SLOT_SUSPECT = "SLOT_SUSPECT"
+    SLOT_CLEARED = "SLOT_CLEARED"
+    PACKAGE_ANNOUNCED = "PACKAGE_ANNOUNCED"
+    SLOT_RESERVED = "SLOT_RESERVED"
+    RESERVATION_RELEASED = "RESERVATION_RELEASED"
+    DOOR_INTENDED = "DOOR_INTENDED"
+    DOOR_OUTCOME = "DOOR_OUTCOME"
+    PACKAGE_STORED = "PACKAGE_STORED"
+    PACKAGE_RETRIEVED = "PACKAGE_RETRIEVED"
+    PACKAGE_EXPIRED = "PACKAGE_EXPIRED"
+    CODE_REFUSED = "CODE_REFUSED"
+    STAFF_SIGNED_IN = "STAFF_SIGNED_IN"
+    STAFF_REFUSED = "STAFF_REFUSED"
+    DOOR_MOVED_UNASKED = "DOOR_MOVED_UNASKED"
+    BOARD_CHANGED = "BOARD_CHANGED"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line of the journal."""
+
+    epoch: str
+    """A random id of this database's life; new whenever it is created or restored."""
+    seq: int
+    """1, 2, 3… without gaps within an epoch: the order of events, whatever the clocks say."""
+    kind: EventKind
+    body: str
+    """Canonical JSON."""
+    at: Instant
+    previous: bytes
+    hash: bytes
+
+
+def canonical_json(body: Mapping[str, Any]) -> str:
+    """JSON in the one form that is hashed: keys sorted, no spaces, no NaN."""
+    return json.dumps(
+        body, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    )
+
+
+def chain_hash(
+    previous: bytes, epoch: str, seq: int, kind: EventKind, body: str, at: Instant
+) -> bytes:
+    """The hash that ties an event to everything before it (SHA-256)."""
+    head = f"{epoch}\n{seq}\n{kind}\n{at.wall_ms}\n{at.monotonic_ms}\n{at.boot_id}\n"
+    head += f"{int(at.is_trusted)}\n"
+    return sha256(previous + head.encode() + body.encode()).digest()
