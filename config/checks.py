@@ -1,0 +1,226 @@
+"""What the shape alone cannot tell: whether the parts of a site fit each other.
+
+Each check takes the parts that were read, each with its key, so that a mistake in one slot hides
+no mistake in another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from config.lines import Key
+from config.mistakes import key_path, one_of
+from config.schema import Board, Face, Scanner, Screen, Slot, Staff
+
+T = TypeVar("T", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A mistake before it is known where in which file it stands."""
+
+    key: Key
+    problem: str
+    right: str
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Everything in a file that could be read by itself."""
+
+    size_names: tuple[str, ...]
+    board_names: tuple[str, ...]
+    boards: Mapping[Key, Board]
+    outlines: Mapping[Key, Face]
+    locker_labels: Mapping[Key, str]
+    slots: Mapping[Key, Slot]
+    staff: Mapping[Key, Staff]
+    scanner: Scanner | None
+    screen: Screen | None
+
+
+def read_parts(raw: Mapping[str, Any]) -> Parts:
+    """Take what is right by itself out of a file that may be wrong elsewhere."""
+    lockers = _tables(raw, ("lockers",))
+    outlines: dict[Key, Face] = {}
+    slots: dict[Key, Slot] = {}
+    for key, locker in lockers.items():
+        faces = {name: locker[name] for name in Face.model_fields if name in locker}
+        outlines |= _read(Face, {key: faces})
+        slots |= _read(Slot, _tables(locker, (*key, "slots")))
+    boards = _tables(raw, ("boards",))
+    sizes = raw.get("sizes")
+    return Parts(
+        size_names=tuple(sizes) if isinstance(sizes, dict) else (),
+        board_names=tuple(str(board["name"]) for board in boards.values() if "name" in board),
+        boards=_read(Board, boards),
+        outlines=outlines,
+        locker_labels={
+            key: locker["label"]
+            for key, locker in lockers.items()
+            if isinstance(locker.get("label"), str)
+        },
+        slots=slots,
+        staff=_read(Staff, _tables(raw, ("staff",))),
+        scanner=_read(Scanner, {("scanner",): raw.get("scanner")}).get(("scanner",)),
+        screen=_read(Screen, {("screen",): raw.get("screen")}).get(("screen",)),
+    )
+
+
+def all_findings(parts: Parts) -> list[Finding]:
+    """Every mistake between the parts."""
+    return [
+        *_labels(parts),
+        *_boards(parts),
+        *_scanner(parts),
+        *_slot_wiring(parts),
+        *_double_channels(parts),
+        *_drawing(parts),
+    ]
+
+
+def _tables(raw: Mapping[str, Any], key: Key) -> dict[Key, Mapping[str, Any]]:
+    """The tables of the list under the last part of `key`; [] when it is no list."""
+    found = raw.get(str(key[-1]))
+    if not isinstance(found, list):
+        return {}
+    return {(*key, index): item for index, item in enumerate(found) if isinstance(item, dict)}
+
+
+def _read(model: type[T], raw: Mapping[Key, object]) -> dict[Key, T]:
+    read: dict[Key, T] = {}
+    for key, item in raw.items():
+        try:
+            read[key] = model.model_validate(item)
+        except ValidationError:
+            continue  # told by the check of the whole file
+    return read
+
+
+def _duplicates(named: Mapping[Key, object]) -> Iterator[tuple[Key, Key]]:
+    """Each key whose value stood before, with the key where it stood first."""
+    first: dict[object, Key] = {}
+    for key, value in named.items():
+        if value in first:
+            yield key, first[value]
+        else:
+            first[value] = key
+
+
+def _labels(parts: Parts) -> Iterator[Finding]:
+    unique: Iterable[tuple[str, str, Mapping[Key, object]]] = (
+        ("label", "a label that no other locker has", parts.locker_labels),
+        (
+            "label",
+            "a label that no other slot of the location has",
+            {key: slot.label for key, slot in parts.slots.items()},
+        ),
+        (
+            "name",
+            "a name that no other board has",
+            {key: board.name for key, board in parts.boards.items()},
+        ),
+        (
+            "number",
+            "two digits that nobody else has",
+            {key: person.number for key, person in parts.staff.items()},
+        ),
+    )
+    for field, right, named in unique:
+        for key, first in _duplicates(named):
+            yield Finding((*key, field), f"stands at {key_path(first)} already", right)
+
+
+def _boards(parts: Parts) -> Iterator[Finding]:
+    places = {key: (board.port, board.address) for key, board in parts.boards.items()}
+    for key, first in _duplicates(places):
+        yield Finding(
+            (*key, "address"),
+            f"is the address of {key_path(first)} on the same port already",
+            "an address that no other board on this port has (set on the board itself)",
+        )
+
+
+def _scanner(parts: Parts) -> Iterator[Finding]:
+    if parts.scanner is None:
+        return
+    for key, board in parts.boards.items():
+        if board.port == parts.scanner.port:
+            yield Finding(
+                ("scanner", "port"),
+                f"is the port of {key_path(key)} already",
+                "the port that the scanner is plugged into",
+            )
+            return
+
+
+def _slot_wiring(parts: Parts) -> Iterator[Finding]:
+    channels = {board.name: board.channels for board in parts.boards.values()}
+    for key, slot in parts.slots.items():
+        if slot.size not in parts.size_names:
+            right = one_of(parts.size_names, slot.size)
+            yield Finding((*key, "size"), "is not a size of this site", right)
+        if slot.board not in parts.board_names:
+            right = one_of(parts.board_names, slot.board)
+            yield Finding((*key, "board"), "is not a board of this site", right)
+        elif slot.channel > channels.get(slot.board, slot.channel):
+            last = channels[slot.board]
+            yield Finding(
+                (*key, "channel"),
+                f'is beyond the last channel of board "{slot.board}"',
+                f"a whole number from 1 to {last}",
+            )
+
+
+def _double_channels(parts: Parts) -> Iterator[Finding]:
+    wires = {key: (slot.board, slot.channel) for key, slot in parts.slots.items()}
+    for key, first in _duplicates(wires):
+        slot, other = parts.slots[key], parts.slots[first]
+        yield Finding(
+            (*key, "channel"),
+            f'of board "{slot.board}" is used by slot {other.label} ({key_path(first)}) already',
+            "a channel that no other slot has: two doors would open at once",
+        )
+
+
+def _drawing(parts: Parts) -> Iterator[Finding]:
+    for key, slot in parts.slots.items():
+        outline = parts.outlines.get(key[:2])
+        if outline is not None and not outline.contains(slot):
+            yield Finding(
+                key,
+                f"slot {slot.label} reaches beyond its locker ({_extent(slot)})",
+                f"a place inside {key_path(key[:2])} ({_extent(outline)})",
+            )
+    for (_, one), (key, two) in combinations(parts.slots.items(), 2):
+        if one.overlaps(two):
+            yield Finding(
+                key,
+                f"slot {two.label} lies over slot {one.label} ({_extent(two)})",
+                f"a place beside slot {one.label} ({_extent(one)})",
+            )
+    for (first, one_outline), (key, outline) in combinations(parts.outlines.items(), 2):
+        if one_outline.overlaps(outline):
+            yield Finding(
+                key,
+                f"lies over {key_path(first)} ({_extent(outline)})",
+                f"a place beside it ({_extent(one_outline)})",
+            )
+    if parts.screen is not None:
+        under = [slot.label for slot in parts.slots.values() if parts.screen.overlaps(slot)]
+        if under:
+            yield Finding(
+                ("screen",),
+                f"lies over slots {', '.join(under)} ({_extent(parts.screen)})",
+                "a place where no door is",
+            )
+
+
+def _extent(face: Face) -> str:
+    right, top = face.left_mm + face.width_mm, face.bottom_mm + face.height_mm
+    return f"{face.left_mm} to {right} mm across, {face.bottom_mm} to {top} mm up"

@@ -1,0 +1,164 @@
+"""Reads a site file: all of it is right, or every mistake is told at once."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from config.checks import Finding, all_findings, read_parts
+from config.lines import Key, key_lines, nearest_line
+from config.mistakes import Mistake, as_toml, key_path, one_of
+from config.schema import Site
+
+DEMO_SITE = Path(str(files("config").joinpath("demo.toml")))
+DEMO_PACKAGES = Path(str(files("config").joinpath("demo-packages.csv")))
+
+
+class ConfigError(Exception):
+    """A site file with mistakes; `str()` lists them, one per line."""
+
+    def __init__(self, mistakes: list[Mistake]) -> None:
+        super().__init__("\n".join(str(mistake) for mistake in mistakes))
+        self.mistakes = mistakes
+
+
+def load_site(path: Path | str) -> Site:
+    """Read a site file.
+
+    Raises:
+        ConfigError: with every mistake of the file.
+    """
+    site, mistakes = _examine(Path(path))
+    if site is None or mistakes:
+        raise ConfigError(mistakes)
+    return site
+
+
+def check_site(path: Path | str) -> list[Mistake]:
+    """Every mistake of a site file, in the file's order; an empty list when it is right."""
+    return _examine(Path(path))[1]
+
+
+def _examine(path: Path) -> tuple[Site | None, list[Mistake]]:
+    try:
+        text = path.read_text(encoding="utf-8")
+        raw = tomllib.loads(text)
+    except OSError as error:
+        problem = f"cannot be read: {error.strerror}"
+        return None, [Mistake(path, None, "", "", problem, "a site file that you may read")]
+    except UnicodeDecodeError as error:
+        right = "a text file in UTF-8"
+        return None, [Mistake(path, None, "", "", f"is not text: {error.reason}", right)]
+    except tomllib.TOMLDecodeError as error:
+        return None, [_syntax_mistake(path, text, error)]
+    site, findings = _validate(raw)
+    lines = key_lines(text)
+    mistakes = [
+        Mistake(
+            path,
+            nearest_line(lines, finding.key),
+            key_path(finding.key),
+            as_toml(_value_at(raw, finding.key)),
+            finding.problem,
+            finding.right,
+        )
+        for finding in [*findings, *all_findings(read_parts(raw))]
+    ]
+    return site, sorted(mistakes, key=lambda mistake: mistake.line or 0)
+
+
+def _syntax_mistake(path: Path, text: str, error: tomllib.TOMLDecodeError) -> Mistake:
+    message, _, place = str(error).partition(" (at line ")
+    number = place.split(",")[0]
+    line = int(number) if number.isdigit() else len(text.splitlines()) or None
+    right = "TOML, see https://toml.io: key = value, texts in double quotes"
+    return Mistake(path, line, "", "", f"is not TOML: {message}", right)
+
+
+def _validate(raw: Mapping[str, Any]) -> tuple[Site | None, list[Finding]]:
+    try:
+        site = Site.model_validate(raw)
+    except ValidationError as error:
+        # A list whose elements are all wrong is not told to be empty as well.
+        told = [
+            details
+            for details in error.errors()
+            if details["type"] != "too_short" or not _value_at(raw, details["loc"])
+        ]
+        return None, [_finding(details) for details in told]
+    by_volume = sorted(site.sizes.items(), key=lambda item: item[1].volume_mm3)
+    return site.model_copy(update={"sizes": dict(by_volume)}), []
+
+
+_PROBLEMS = {
+    "missing": "is missing",
+    "too_short": "is empty",
+    "int_type": "is not a whole number",
+    "float_type": "is not a number",
+    "string_type": "is not a text",
+    "bool_type": "is not true or false",
+    "greater_than": "is too small",
+    "greater_than_equal": "is too small",
+    "less_than_equal": "is too large",
+    "string_too_short": "is too short",
+    "string_too_long": "is too long",
+    "string_pattern_mismatch": "is not written like that",
+    "literal_error": "is none of the choices",
+}
+"""pydantic's kinds of error in our words; the rest is just "not right"."""
+
+
+def _finding(details: ErrorDetails) -> Finding:
+    key: Key = tuple(part for part in details["loc"] if part != "[key]")
+    names = [position for position, part in enumerate(key) if isinstance(part, str)]
+    last = names[-1]
+    model, name = _model_at(key[:last]), str(key[last])
+    field = model.model_fields.get(name) if model else None
+    if details["type"] == "extra_forbidden" and model:
+        return Finding(key, "is not a key of this table", one_of(model.model_fields, name))
+    problem = _PROBLEMS.get(details["type"], "is not right")
+    if details["type"] == "value_error":
+        problem = str(details["ctx"]["error"])
+    return Finding(key, problem, (field.description if field else None) or "a table")
+
+
+def _model_at(key: Key) -> type[BaseModel] | None:
+    """The model of the table that stands at `key`."""
+    model: type[BaseModel] = Site
+    for part in key:
+        field = model.model_fields.get(part) if isinstance(part, str) else None
+        if field is None:
+            continue  # an index of a list, or the name of a size: the model is its elements'
+        found = _model_within(field.annotation)
+        if found is None:
+            return None
+        model = found
+    return model
+
+
+def _model_within(annotation: object) -> type[BaseModel] | None:
+    """The model named in an annotation such as `tuple[Slot, ...]` or `Scanner | None`."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for argument in get_args(annotation):
+        if found := _model_within(argument):
+            return found
+    return None
+
+
+def _value_at(raw: object, key: Key) -> object:
+    """What stands at `key`; None when nothing does."""
+    for part in key:
+        if isinstance(raw, dict):
+            raw = raw.get(part)
+        elif isinstance(raw, list) and isinstance(part, int) and part < len(raw):
+            raw = raw[part]
+        else:
+            return None
+    return raw

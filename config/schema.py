@@ -1,0 +1,259 @@
+"""The shape of a site file. Each field's description says what is right; mistakes quote it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict
+
+try:  # until the drivers' registry has landed
+    from drivers.boards import FAMILIES
+except ImportError:
+    FAMILIES = {"lockboard-8a": None}
+
+LANGUAGES = ("en",)
+"""The languages that the screen speaks."""
+
+BAUD_RATES = (1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200)
+
+
+def _known_language(language: str) -> str:
+    if language not in LANGUAGES:
+        raise ValueError("is not a language of this version")
+    return language
+
+
+def _known_time_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, OSError, ValueError) as error:
+        raise ValueError("is not a time zone") from error
+    return name
+
+
+def _known_baud(baud: int) -> int:
+    if baud not in BAUD_RATES:
+        raise ValueError("is not a usual speed")
+    return baud
+
+
+def _known_family(family: str) -> str:
+    if family not in FAMILIES:
+        raise ValueError("is not a board family of this version")
+    return family
+
+
+def _argon2id(pin_hash: str) -> str:
+    if not pin_hash.startswith("$argon2id$"):
+        raise ValueError("is not an argon2id hash")
+    return pin_hash
+
+
+Language = Annotated[str, AfterValidator(_known_language)]
+Text = Annotated[str, Field(min_length=1, max_length=200)]
+Millimetres = Annotated[int, Field(ge=0, le=100_000)]
+Extent = Annotated[int, Field(ge=1, le=100_000)]
+PortName = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00]+$")]
+
+_LEFT = "millimetres from the left end of the bank, a whole number from 0"
+_BOTTOM = "millimetres above the floor, a whole number from 0"
+_WIDTH = "the width in millimetres, a whole number from 1"
+_HEIGHT = "the height in millimetres, a whole number from 1"
+_LABEL = "1 to 8 letters, digits or dashes, as written on the steel"
+_PORT = 'a device like "/dev/serial/by-id/usb-…", or a path inside the kiosk\'s data folder'
+
+
+class _Table(BaseModel):
+    """A table of the file: nothing is guessed, converted, ignored or changed later."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Face(_Table):
+    """A rectangle in the drawing of the bank, seen from the front."""
+
+    left_mm: Millimetres = Field(description=_LEFT)
+    bottom_mm: Millimetres = Field(description=_BOTTOM)
+    width_mm: Extent = Field(description=_WIDTH)
+    height_mm: Extent = Field(description=_HEIGHT)
+
+    def overlaps(self, other: Face) -> bool:
+        return (
+            self.left_mm < other.left_mm + other.width_mm
+            and other.left_mm < self.left_mm + self.width_mm
+            and self.bottom_mm < other.bottom_mm + other.height_mm
+            and other.bottom_mm < self.bottom_mm + self.height_mm
+        )
+
+    def contains(self, other: Face) -> bool:
+        return (
+            self.left_mm <= other.left_mm
+            and other.left_mm + other.width_mm <= self.left_mm + self.width_mm
+            and self.bottom_mm <= other.bottom_mm
+            and other.bottom_mm + other.height_mm <= self.bottom_mm + self.height_mm
+        )
+
+
+class Place(_Table):
+    """[location]: which site this is."""
+
+    id: str = Field(
+        pattern=r"^[A-Za-z0-9-]{1,32}$",
+        description="1 to 32 letters, digits or dashes; it stands in every QR code of this site",
+    )
+    name: Text = Field(description="the name on the screen, 1 to 200 characters")
+    address: Text = Field(description="street, number and town, 1 to 200 characters")
+    time_zone: Annotated[str, AfterValidator(_known_time_zone)] = Field(
+        description='a name of the IANA time zone database, like "Europe/Berlin"'
+    )
+    languages: Annotated[tuple[Language, ...], Strict(False), Field(min_length=1)] = Field(
+        description="a list of languages, the first is the usual one; there are: "
+        + ", ".join(f'"{language}"' for language in LANGUAGES)
+    )
+    help_phone: str = Field(
+        pattern=r"^\+?[0-9][0-9 ()/-]{1,30}$",
+        description='a telephone number to call for help, like "+49 30 23125 014"',
+    )
+    latitude: float | None = Field(
+        default=None, ge=-90, le=90, description="degrees north, from -90 to 90"
+    )
+    longitude: float | None = Field(
+        default=None, ge=-180, le=180, description="degrees east, from -180 to 180"
+    )
+
+
+class Screen(Face):
+    """[screen]: the panel, and where it is in the drawing of the bank."""
+
+    width_px: int = Field(ge=320, le=8192, description="pixels, a whole number from 320 to 8192")
+    height_px: int = Field(ge=320, le=8192, description="pixels, a whole number from 320 to 8192")
+
+
+class Size(_Table):
+    """[sizes.NAME]: the inside of a slot of this size, and what it may carry."""
+
+    width_mm: Extent = Field(description=_WIDTH)
+    height_mm: Extent = Field(description=_HEIGHT)
+    depth_mm: Extent = Field(description="the depth in millimetres, a whole number from 1")
+    max_weight_kg: float = Field(gt=0, le=1000, description="kilograms, more than 0")
+
+    @property
+    def volume_mm3(self) -> int:
+        return self.width_mm * self.height_mm * self.depth_mm
+
+
+class Board(_Table):
+    """[[boards]]: a lock board on a serial line."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9-]{1,32}$", description="1 to 32 letters, digits, -")
+    family: Annotated[str, AfterValidator(_known_family)] = Field(
+        description="one of " + ", ".join(f'"{family}"' for family in FAMILIES)
+    )
+    port: PortName = Field(description=_PORT)
+    address: int = Field(ge=0, le=255, description="the board's address, a whole number 0 to 255")
+    channels: int = Field(ge=1, le=64, description="how many locks it has, a whole number 1 to 64")
+    invert: bool = Field(
+        default=False,
+        description="true when its sensors say open for closed (a matter of wiring), else false",
+    )
+
+
+class Scanner(_Table):
+    """[scanner]: the barcode scanner on a serial line."""
+
+    port: PortName = Field(description=_PORT)
+    baud: Annotated[int, AfterValidator(_known_baud)] = Field(
+        default=115200, description="one of " + ", ".join(map(str, BAUD_RATES))
+    )
+
+
+class Slot(Face):
+    """[[lockers.slots]]: a compartment; the rectangle is its door's face."""
+
+    label: str = Field(pattern=r"^[A-Za-z0-9-]{1,8}$", description=_LABEL)
+    size: str = Field(description="the name of a size")
+    board: str = Field(description="the name of a board")
+    channel: int = Field(ge=1, le=64, description="the board's lock output, counted from 1")
+
+
+class Locker(Face):
+    """[[lockers]]: a cabinet; the rectangle is its outline."""
+
+    label: str = Field(pattern=r"^[A-Za-z0-9-]{1,8}$", description=_LABEL)
+    slots: Annotated[tuple[Slot, ...], Strict(False), Field(min_length=1)] = Field(
+        description="at least one slot"
+    )
+
+
+class Staff(_Table):
+    """[[staff]]: a person who signs in with a PIN: the number, then the secret digits."""
+
+    number: str = Field(
+        pattern=r"^[0-9]{2}$", description='two digits in quotes, the first two of the PIN: "11"'
+    )
+    name: Text = Field(description="the person's name, 1 to 200 characters")
+    role: Literal["courier", "technician"] = Field(description='"courier" or "technician"')
+    pin_hash: Annotated[str, AfterValidator(_argon2id)] = Field(
+        description='the argon2id hash ("$argon2id$…") of the PIN\'s remaining digits'
+    )
+
+
+class Policy(_Table):
+    """[policy]: what this site allows."""
+
+    hold_days: int = Field(
+        default=5, ge=3, le=7, description="days a package is held, a whole number from 3 to 7"
+    )
+    allocation: Literal["best-fit", "first-available"] = Field(
+        default="best-fit", description='"best-fit" or "first-available"'
+    )
+    low_reserve: int = Field(
+        default=1, ge=0, le=100, description="low slots kept back per size, a whole number from 0"
+    )
+    show_code_to_courier: bool = Field(default=False, description="true or false")
+    ask_phone_digits: bool = Field(default=False, description="true or false")
+    late_pickup: bool = Field(default=True, description="true or false")
+    reopen_s: int = Field(
+        default=120, ge=0, le=600, description="seconds, a whole number from 0 to 600"
+    )
+    courier_session_s: int = Field(
+        default=120, ge=20, le=3600, description="seconds, a whole number from 20 to 3600"
+    )
+
+
+class Messages(_Table):
+    """[messages]: where one message file per stored package goes, for an SMS gateway daemon."""
+
+    folder: Annotated[Path, Strict(False)] = Field(
+        description="a folder, absolute or inside the kiosk's data folder"
+    )
+
+
+class Site(_Table):
+    """A whole site file."""
+
+    location: Place = Field(description="a table [location]")
+    screen: Screen = Field(description="a table [screen]")
+    sizes: Mapping[str, Size] = Field(
+        min_length=1, description="a table per size, like [sizes.S]; from the smallest here"
+    )
+    boards: Annotated[tuple[Board, ...], Strict(False), Field(min_length=1)] = Field(
+        description="at least one [[boards]]"
+    )
+    scanner: Scanner | None = Field(default=None, description="a table [scanner], or none")
+    lockers: Annotated[tuple[Locker, ...], Strict(False), Field(min_length=1)] = Field(
+        description="at least one [[lockers]]"
+    )
+    staff: Annotated[tuple[Staff, ...], Strict(False)] = Field(
+        default=(), description="a list of [[staff]]"
+    )
+    policy: Policy = Field(default=Policy(), description="a table [policy], or none")
+    messages: Messages | None = Field(default=None, description="a table [messages], or none")
+
+    @property
+    def slots(self) -> tuple[Slot, ...]:
+        """All slots of all lockers, in the file's order."""
+        return tuple(slot for locker in self.lockers for slot in locker.slots)
