@@ -1,0 +1,31 @@
+# make run [FRESH=1]     the kiosk and its simulated locker bank; FRESH=1 starts the demo over
+# make test [PART=unit]  all tests, or those of one folder under tests/
+# make bench             the measurements, as a table and as build/bench.json
+# make check             style and types only
+# make clean             what was built and cached; keeps .venv and the demo's data
+
+.PHONY: help run test bench check clean
+
+help:
+	@sed -n 's/^# \(make\)/\1/p' Makefile
+
+run:
+	@.ci/install run
+	@exec .venv/bin/python -m kiosk demo --window $(if $(FRESH),--fresh)
+
+test:
+	@.ci/install test
+	@.ci/test $(PART)
+
+bench:
+	@.ci/install test
+	@mkdir -p build
+	@.venv/bin/python -m tests.bench
+
+check:
+	@.ci/install test
+	@.ci/check
+
+clean:
+	rm -rf build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info
+	find config drivers kiosk tests assets -name __pycache__ -type d -prune -exec rm -rf {} +
