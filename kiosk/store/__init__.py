@@ -1,0 +1,1 @@
+"""What the kiosk remembers: one SQLite database, written by one thread, in durable transactions."""

@@ -1,0 +1,287 @@
+"""Checking pickup codes and PINs: found at once, slowed when wrong, counted before answered."""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass
+from random import Random
+
+from kiosk.model.events import EventKind
+from kiosk.model.package import PackageStatus
+from kiosk.model.pickup_code import locator_digits, parse_code, secret_matches
+from kiosk.model.throttle import (
+    DAY_MS,
+    KIOSK_WRONG_A_DAY,
+    NO_PHONE_INTERVAL_MS,
+    PACKAGE_WRONG_A_DAY,
+    Bucket,
+)
+from kiosk.store.writer import Row, Writer
+
+STORY_DAYS = 30
+"""How long a code of a finished package is answered by its story."""
+CANDIDATES = 16
+"""Of how many random locators the longest unused is taken."""
+
+
+def draw_locator(writer: Writer, slot_count: int, chance: Random) -> str:
+    """A locator that no live package has, drawn at random from those not used lately.
+
+    Of some random free ones it takes the longest unused, so that yesterday's code is not
+    mistaken for today's.
+    """
+    digits = locator_digits(slot_count)
+    everything = range(10**digits)
+    candidates = chance.sample(everything, CANDIDATES)
+    free = [locator for locator in candidates if not _is_taken(writer, f"{locator:0{digits}d}")]
+    if not free:
+        start = chance.randrange(10**digits)
+        free = [
+            next(
+                locator
+                for locator in (*everything[start:], *everything[:start])
+                if not _is_taken(writer, f"{locator:0{digits}d}")
+            )
+        ]
+    names = [f"{locator:0{digits}d}" for locator in free]
+    return min(names, key=lambda name: _last_used_ms(writer, name))
+
+
+def _is_taken(writer: Writer, locator: str) -> bool:
+    return (
+        writer.one(
+            "SELECT 1 FROM package WHERE locator = ? AND slot IS NOT NULL LIMIT 1", (locator,)
+        )
+        is not None
+    )
+
+
+def _last_used_ms(writer: Writer, locator: str) -> int:
+    row = writer.one("SELECT max(stored_ms) AS last FROM package WHERE locator = ?", (locator,))
+    return int(row["last"]) if row and row["last"] is not None else 0
+
+
+@dataclass(frozen=True, slots=True)
+class CodePolicy:
+    """What a site asks of a typed code."""
+
+    location_key: bytes
+    slot_count: int
+    ask_phone_digits: bool = False
+    late_pickup: bool = True
+    reopen_ms: int = 120_000
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """The code is right: this package, in this slot."""
+
+    package: str
+    slot: str
+    is_doubtful: bool = False
+    """The slot is SUSPECT in a way that lets its owner open it: ask "Was it there?"."""
+
+
+@dataclass(frozen=True, slots=True)
+class MayReopen:
+    """The package was just taken and the reopen window is on."""
+
+    package: str
+    slot: str
+
+
+@dataclass(frozen=True, slots=True)
+class NeedsPhone:
+    """The code is right, and the last digits of the phone are asked as well."""
+
+    package: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotKnown:
+    """A wrong code; counted."""
+
+    phone_digits_wrong: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Too many wrong tries: nothing was checked."""
+
+    wait_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """The code of a package that cannot be had (any more), told to who has the right code."""
+
+    status: PackageStatus
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class CannotOpen:
+    """The code is right, but this door does not open for a customer: staff is needed."""
+
+    package: str
+    slot: str
+
+
+CodeAnswer = Granted | MayReopen | NeedsPhone | NotKnown | Wait | Story | CannotOpen
+
+
+def check_code(
+    writer: Writer,
+    policy: CodePolicy,
+    digits: str,
+    *,
+    scanned: bool = False,
+    phone_digits: str | None = None,
+) -> CodeAnswer:
+    """What a typed or scanned code opens, if anything. A wrong one is counted before the answer.
+
+    Typing and scanning have a bucket of tries each, so that a guesser at the keypad does not slow
+    down the people who scan, and one with a thousand printed codes is slowed all the same.
+    """
+    now_ms = writer.now.wall_ms
+    name = "scanned" if scanned else "typed"
+    typed = parse_code(digits, locator_digits(policy.slot_count))
+    rows = _rows_of(writer, typed.locator, now_ms) if typed else []
+    matching = [row for row in rows if typed and _matches(row, typed.secret, policy)]
+    finished = next((row for row in matching if _is_over(row, policy, now_ms)), None)
+    if finished is not None:
+        # Recognised first and counted for nobody: its owner only forgot that it was fetched.
+        return _tell(finished, policy, now_ms)
+    wait_ms = _bucket(writer, name).wait_ms(now_ms)
+    if wait_ms > 0:
+        return Wait(wait_ms)
+    if not matching:
+        live = next((row for row in rows if row["slot"] is not None), None)
+        return _wrong(writer, name, None if live is None else live["id"])
+    row = matching[0]
+    if not scanned:
+        asked = _check_phone(writer, policy, row, phone_digits, now_ms)
+        if asked is not None:
+            return asked
+    return _grant(row)
+
+
+def _rows_of(writer: Writer, locator: str, now_ms: int) -> list[Row]:
+    """The packages with this locator: the live one, and the finished ones not long ago."""
+    return writer.all(
+        "SELECT package.*, slot.status AS slot_status, slot.suspect, slot.service,"
+        " recipient.phone FROM package"
+        " LEFT JOIN slot ON slot.label = package.slot"
+        " LEFT JOIN recipient ON recipient.id = package.recipient"
+        " WHERE locator = ? AND (package.slot IS NOT NULL OR finished_ms > ?)"
+        " ORDER BY package.slot IS NULL, stored_ms DESC LIMIT 8",
+        (locator, now_ms - STORY_DAYS * DAY_MS),
+    )
+
+
+def _matches(row: Row, secret: str, policy: CodePolicy) -> bool:
+    found = secret_matches(policy.location_key, row["id"], row["code_counter"], secret)
+    return found is not None
+
+
+def _is_over(row: Row, policy: CodePolicy, now_ms: int) -> bool:
+    if row["slot"] is None:
+        return True
+    if row["status"] == PackageStatus.EXPIRED:
+        return not policy.late_pickup
+    return bool(row["status"] == PackageStatus.CANCELLED)
+
+
+def _tell(row: Row, policy: CodePolicy, now_ms: int) -> CodeAnswer:
+    status = PackageStatus(row["status"])
+    at_ms = row["finished_ms"] if row["finished_ms"] is not None else now_ms
+    if status is PackageStatus.EXPIRED:
+        at_ms = row["hold_until_ms"]
+    is_fresh = 0 <= now_ms - at_ms <= policy.reopen_ms
+    if status is PackageStatus.RETRIEVED and is_fresh and row["last_slot"] is not None:
+        return MayReopen(row["id"], row["last_slot"])
+    return Story(status, at_ms)
+
+
+def _grant(row: Row) -> CodeAnswer:
+    if row["service"] == "DO_NOT_OPEN" or row["suspect"] in ("MAY_HOLD_ANOTHERS", "WIRING"):
+        return CannotOpen(row["id"], row["slot"])
+    return Granted(row["id"], row["slot"], row["slot_status"] == "SUSPECT")
+
+
+def _check_phone(
+    writer: Writer, policy: CodePolicy, row: Row, given: str | None, now_ms: int
+) -> CodeAnswer | None:
+    """What stands between a right typed code and the door; None when nothing does."""
+    kiosk_wrong = _wrong_today(writer, now_ms)
+    package_wrong = _wrong_today(writer, now_ms, row["id"])
+    is_attacked = kiosk_wrong > KIOSK_WRONG_A_DAY or package_wrong >= PACKAGE_WRONG_A_DAY
+    if not (policy.ask_phone_digits or is_attacked):
+        return None
+    on_file = "".join(filter(str.isdigit, row["phone"] or ""))[-4:]
+    if len(on_file) < 4:
+        return _one_try_in_ten_minutes(writer, now_ms) if is_attacked else None
+    if given is None:
+        return NeedsPhone(row["id"])
+    if hmac.compare_digest(given.encode(), on_file.encode()):
+        return None
+    _wrong(writer, "typed", row["id"])
+    return NotKnown(phone_digits_wrong=True)
+
+
+def _one_try_in_ten_minutes(writer: Writer, now_ms: int) -> CodeAnswer | None:
+    row = writer.one("SELECT max(at_ms) AS last FROM wrong_try")
+    last_ms = row["last"] if row and row["last"] is not None else None
+    if last_ms is None or now_ms - last_ms >= NO_PHONE_INTERVAL_MS or now_ms < last_ms:
+        return None
+    return Wait(NO_PHONE_INTERVAL_MS - (now_ms - last_ms))
+
+
+def _wrong_today(writer: Writer, now_ms: int, package_id: str | None = None) -> int:
+    if package_id is None:
+        row = writer.one(
+            "SELECT count(*) AS n FROM (SELECT 1 FROM wrong_try WHERE at_ms > ? LIMIT 32)",
+            (now_ms - DAY_MS,),
+        )
+    else:
+        row = writer.one(
+            "SELECT count(*) AS n FROM wrong_try WHERE package = ? AND at_ms > ?",
+            (package_id, now_ms - DAY_MS),
+        )
+    return int(row["n"]) if row else 0
+
+
+def _wrong(writer: Writer, bucket: str, package_id: str | None) -> NotKnown:
+    now_ms = writer.now.wall_ms
+    _set_bucket(writer, bucket, _bucket(writer, bucket).spend(now_ms))
+    writer.db.execute("DELETE FROM wrong_try WHERE at_ms <= ?", (now_ms - DAY_MS,))
+    writer.db.execute("INSERT INTO wrong_try (at_ms, package) VALUES (?, ?)", (now_ms, package_id))
+    writer.record(EventKind.CODE_REFUSED, how=bucket, package=package_id)
+    return NotKnown()
+
+
+def _bucket(writer: Writer, name: str) -> Bucket:
+    row = writer.one("SELECT level_thousandths, at_ms FROM bucket WHERE name = ?", (name,))
+    return Bucket() if row is None else Bucket(row["level_thousandths"], row["at_ms"])
+
+
+def _set_bucket(writer: Writer, name: str, bucket: Bucket) -> None:
+    writer.db.execute(
+        "INSERT INTO bucket (name, level_thousandths, at_ms) VALUES (?, ?, ?) ON CONFLICT (name)"
+        " DO UPDATE SET level_thousandths = excluded.level_thousandths, at_ms = excluded.at_ms",
+        (name, bucket.level_thousandths, bucket.at_ms),
+    )
+
+
+def sign_in_wait_ms(writer: Writer) -> int:
+    """How long until a PIN may be tried; PINs have a bucket of their own."""
+    return _bucket(writer, "pin").wait_ms(writer.now.wall_ms)
+
+
+def sign_in(writer: Writer, number: str, role: str, ok: bool) -> int:
+    """Record a sign-in; a refused one is counted. Return the event's number."""
+    if ok:
+        return writer.record(EventKind.STAFF_SIGNED_IN, number=number, role=role)
+    now_ms = writer.now.wall_ms
+    _set_bucket(writer, "pin", _bucket(writer, "pin").spend(now_ms))
+    return writer.record(EventKind.STAFF_REFUSED, role=role)

@@ -1,0 +1,120 @@
+"""Reading the journal: events after a point, the check of the chain, the replay of the tables."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from kiosk.model.clock import Instant
+from kiosk.model.events import GENESIS, Event, EventKind, chain_hash
+from kiosk.model.location import Service, SlotStatus
+from kiosk.store.writer import KEY_OF_TABLE, Row, Writer
+
+
+def after(
+    writer: Writer, seq: int, limit: int = 500, kinds: Iterable[EventKind] = ()
+) -> list[Event]:
+    """The events after `seq`, oldest first, at most `limit`; of these kinds only, if any."""
+    names = [kind.value for kind in kinds]
+    condition = f"AND kind IN ({', '.join('?' for _ in names)})" if names else ""
+    rows = writer.all(
+        f"SELECT * FROM journal WHERE seq > ? {condition} ORDER BY seq LIMIT ?",
+        (seq, *names, limit),
+    )
+    events = []
+    for row in rows:
+        before = writer.one("SELECT hash FROM journal WHERE seq = ?", (row["seq"] - 1,))
+        events.append(_event(row, before["hash"] if before else GENESIS))
+    return events
+
+
+def _event(row: Row, previous: bytes) -> Event:
+    at = Instant(row["wall_ms"], row["monotonic_ms"], row["boot_id"], bool(row["is_trusted"]))
+    return Event(
+        row["epoch"], row["seq"], EventKind(row["kind"]), row["body"], at, previous, row["hash"]
+    )
+
+
+def verify(writer: Writer) -> list[str]:
+    """What is wrong with the journal, in sentences; an empty list when the chain is whole."""
+    previous, expected = GENESIS, 1
+    for row in writer.db.query("SELECT * FROM journal ORDER BY seq"):
+        if row["seq"] != expected:
+            return [f"event {expected} is missing: the next one is {row['seq']}"]
+        event = _event(row, previous)
+        digest = chain_hash(previous, event.epoch, event.seq, event.kind, event.body, event.at)
+        if digest != event.hash:
+            return [f"event {event.seq} ({event.kind}) was changed, or one before it"]
+        previous, expected = event.hash, expected + 1
+    return []
+
+
+SLOT_DEFAULTS = {
+    "status": SlotStatus.EMPTY.value,
+    "suspect": None,
+    "service": Service.IN_SERVICE.value,
+    "service_reason": "",
+    "service_by": "",
+    "service_since_ms": None,
+    "is_reachable": 1,
+    "freed_seq": 0,
+}
+PACKAGE_DEFAULTS = {
+    "size": None,
+    "slot": None,
+    "last_slot": None,
+    "recipient": None,
+    "is_announced": 0,
+    "locator": None,
+    "code_counter": 0,
+    "stored_ms": None,
+    "hold_until_ms": None,
+    "finished_ms": None,
+}
+DEFAULTS: dict[str, dict[str, Any]] = {
+    "slot": SLOT_DEFAULTS,
+    "package": PACKAGE_DEFAULTS,
+    "intent": {"package": None, "outcome": ""},
+}
+
+Tables = dict[str, dict[str, dict[str, Any]]]
+
+
+def replay(bodies: Iterable[str]) -> Tables:
+    """The tables as the journal tells them: table → key → row."""
+    tables: Tables = {table: {} for table in KEY_OF_TABLE}
+    for body in bodies:
+        for table, values in json.loads(body).get("rows", []):
+            key = values[KEY_OF_TABLE[table]]
+            tables[table].setdefault(key, dict(DEFAULTS[table])).update(values)
+    return tables
+
+
+def bodies(writer: Writer) -> Iterator[str]:
+    """Every event's body, oldest first."""
+    for row in writer.db.query("SELECT body FROM journal ORDER BY seq"):
+        yield row["body"]
+
+
+def tables(writer: Writer) -> Tables:
+    """The tables as they are, in the shape of `replay`."""
+    return {
+        table: {row[key]: dict(row) for row in writer.db.query(f"SELECT * FROM {table}")}
+        for table, key in KEY_OF_TABLE.items()
+    }
+
+
+def observer_seq(writer: Writer, name: str) -> int:
+    """How far an observer has come; 0 before its first event."""
+    row = writer.one("SELECT seq FROM observer WHERE name = ?", (name,))
+    return 0 if row is None else int(row["seq"])
+
+
+def set_observer_seq(writer: Writer, name: str, seq: int) -> None:
+    """An observer has dealt with every event up to `seq`."""
+    writer.db.execute(
+        "INSERT INTO observer (name, seq) VALUES (?, ?)"
+        " ON CONFLICT (name) DO UPDATE SET seq = excluded.seq",
+        (name, seq),
+    )

@@ -1,0 +1,424 @@
+"""What the store knows of packages: announced, put in, taken out, expired."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from random import Random
+
+from kiosk.model.allocation import AllocationStrategy
+from kiosk.model.clock import hold_until_ms
+from kiosk.model.events import EventKind
+from kiosk.model.location import Location, SlotStatus, SuspectReason
+from kiosk.model.package import Package, PackageStatus, require_legal
+from kiosk.model.person import Recipient
+from kiosk.store.codes import draw_locator
+from kiosk.store.errors import RefusedError
+from kiosk.store.slots import FreeSlotQuery, record_of
+from kiosk.store.writer import Row, RowChange, Writer, insert, update
+
+LIVE = "(status IN ('PENDING', 'STORED', 'EXPIRED') OR slot IS NOT NULL)"
+
+
+class IntentPurpose(StrEnum):
+    """Why a door is to be opened."""
+
+    DEPOSIT = "DEPOSIT"
+    PICKUP = "PICKUP"
+    REOPEN = "REOPEN"
+    MAINTENANCE = "MAINTENANCE"
+    LOOK = "LOOK"
+
+
+class IntentState(StrEnum):
+    """How far an opening has come."""
+
+    INTENDED = "INTENDED"
+    OPENED = "OPENED"
+    DONE = "DONE"
+    FAILED = "FAILED"
+    UNKNOWN = "UNKNOWN"
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """A package that is expected here."""
+
+    id: str
+    barcode: str
+    size: str | None
+    recipient: Recipient | None
+
+
+@dataclass(frozen=True, slots=True)
+class Deposit:
+    """A deposit that has begun: the slot is held and the intent is written."""
+
+    package: str
+    slot: str
+    intent: str
+
+
+def package_of(row: Row) -> Package:
+    return Package(
+        id=row["id"],
+        barcode=row["barcode"],
+        status=PackageStatus(row["status"]),
+        size=row["size"],
+        slot=row["slot"],
+        recipient=row["recipient"],
+        locator=row["locator"],
+        code_counter=row["code_counter"],
+        stored_ms=row["stored_ms"],
+        hold_until_ms=row["hold_until_ms"],
+        finished_ms=row["finished_ms"],
+    )
+
+
+def package(writer: Writer, package_id: str) -> Package:
+    """One package by its id."""
+    row = writer.one("SELECT * FROM package WHERE id = ?", (package_id,))
+    if row is None:
+        raise RefusedError(f"there is no package {package_id}")
+    return package_of(row)
+
+
+def live_by_barcode(writer: Writer, barcode: str) -> Package | None:
+    """The live package with this barcode; there is at most one."""
+    row = writer.one(f"SELECT * FROM package WHERE barcode = ? AND {LIVE}", (barcode,))
+    return None if row is None else package_of(row)
+
+
+def recipient_of(writer: Writer, package_id: str) -> Recipient | None:
+    """Who a package is for, as far as known."""
+    row = writer.one(
+        "SELECT recipient.* FROM package JOIN recipient ON recipient.id = package.recipient"
+        " WHERE package.id = ?",
+        (package_id,),
+    )
+    return None if row is None else Recipient(row["id"], row["name"], row["phone"])
+
+
+def announce(writer: Writer, announcement: Announcement) -> bool:
+    """Expect a package; False when a live package has this barcode already."""
+    if live_by_barcode(writer, announcement.barcode) is not None:
+        return False
+    recipient = announcement.recipient
+    if recipient is not None:
+        writer.db.execute(
+            "INSERT INTO recipient (id, name, phone) VALUES (?, ?, ?)",
+            (recipient.id, recipient.name, recipient.phone),
+        )
+    writer.record(
+        EventKind.PACKAGE_ANNOUNCED,
+        insert(
+            "package",
+            id=announcement.id,
+            barcode=announcement.barcode,
+            status=PackageStatus.PENDING,
+            size=announcement.size,
+            recipient=None if recipient is None else recipient.id,
+            is_announced=1,
+            announced_ms=writer.now.wall_ms,
+        ),
+    )
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class DepositRequest:
+    """What a courier wants to put in."""
+
+    package: str
+    """The id of an announced package, or a new one for a package nobody announced."""
+    barcode: str
+    size: str
+    intent: str
+    actor: str
+    needs_low: bool = False
+
+
+def begin_deposit(
+    writer: Writer, request: DepositRequest, location: Location, strategy: AllocationStrategy
+) -> Deposit | None:
+    """Hold a slot for a package and write the intent to open it, in one; None when none is free."""
+    slot = strategy.choose(location.sizes, request.size, request.needs_low, FreeSlotQuery(writer))
+    if slot is None:
+        return None
+    changes: list[RowChange] = [update("slot", label=slot, status=SlotStatus.RESERVED)]
+    known = writer.one("SELECT status, slot FROM package WHERE id = ?", (request.package,))
+    if known is None:
+        changes.append(
+            insert(
+                "package",
+                id=request.package,
+                barcode=request.barcode,
+                status=PackageStatus.PENDING,
+                size=request.size,
+                announced_ms=writer.now.wall_ms,
+            )
+        )
+    elif known["status"] != PackageStatus.PENDING or known["slot"] is not None:
+        raise RefusedError(f"package {request.package} is {known['status']}, not expected")
+    changes.append(update("package", id=request.package, slot=slot))
+    changes.append(
+        _intent(request.intent, slot, request.package, IntentPurpose.DEPOSIT, request.actor)
+    )
+    writer.record(EventKind.SLOT_RESERVED, *changes, actor=request.actor)
+    return Deposit(request.package, slot, request.intent)
+
+
+def _intent(
+    intent: str, slot: str, package_id: str | None, purpose: IntentPurpose, actor: str
+) -> RowChange:
+    return insert(
+        "intent",
+        id=intent,
+        slot=slot,
+        package=package_id,
+        purpose=purpose,
+        actor=actor,
+        state=IntentState.INTENDED,
+    )
+
+
+def intend(
+    writer: Writer,
+    intent: str,
+    slot: str,
+    purpose: IntentPurpose,
+    actor: str,
+    package_id: str | None = None,
+) -> int:
+    """Write, before anything is pulsed, that this door is to be opened; return the event's number.
+
+    Refuses a pickup whose package does not lie in that slot: a code never opens a slot whose live
+    package is another's. To open an empty slot again puts it in doubt until it is shut.
+    """
+    held = record_of(writer, slot)
+    if purpose is IntentPurpose.PICKUP and (package_id is None or held.package != package_id):
+        raise RefusedError(f"slot {slot} does not hold package {package_id}")
+    if purpose is IntentPurpose.REOPEN and held.status is not SlotStatus.EMPTY:
+        raise RefusedError(f"slot {slot} was given to someone else")
+    return writer.record(
+        EventKind.DOOR_INTENDED, _intent(intent, slot, package_id, purpose, actor), actor=actor
+    )
+
+
+def door_outcome(
+    writer: Writer, intent: str, state: IntentState, outcome: str, elapsed_ms: int | None = None
+) -> int:
+    """What came of an opening; return the event's number, which is the person's reference."""
+    return writer.record(
+        EventKind.DOOR_OUTCOME,
+        update("intent", id=intent, state=state, outcome=outcome),
+        elapsed_ms=elapsed_ms,
+    )
+
+
+def _done(intent: str) -> RowChange:
+    return update("intent", id=intent, state=IntentState.DONE)
+
+
+def store_package(
+    writer: Writer, deposit: Deposit, location: Location, hold_days: int, chance: Random
+) -> Package:
+    """The package is in and the door is shut: `STORED`, and its pickup code exists."""
+    before = package(writer, deposit.package)
+    require_legal(before.status, PackageStatus.STORED)
+    writer.record(
+        EventKind.PACKAGE_STORED,
+        update("slot", label=deposit.slot, status=SlotStatus.OCCUPIED),
+        update(
+            "package",
+            id=deposit.package,
+            status=PackageStatus.STORED,
+            last_slot=deposit.slot,
+            locator=draw_locator(writer, len(location.slots), chance),
+            code_counter=before.code_counter + 1,
+            stored_ms=writer.now.wall_ms,
+            hold_until_ms=hold_until_ms(writer.now, hold_days, location.time_zone),
+        ),
+        _done(deposit.intent),
+    )
+    return package(writer, deposit.package)
+
+
+def end_deposit(
+    writer: Writer,
+    deposit: Deposit,
+    suspect: SuspectReason | None,
+    why: str,
+    intent_state: IntentState = IntentState.DONE,
+) -> int:
+    """A deposit ends without its package: the slot is free again, or in doubt.
+
+    An announced package is expected as before; one that nobody announced is forgotten.
+    """
+    row = writer.one("SELECT is_announced FROM package WHERE id = ?", (deposit.package,))
+    was_announced = bool(row and row["is_announced"])
+    values: dict[str, object] = {"id": deposit.package, "slot": None}
+    if not was_announced:
+        values |= {"status": PackageStatus.CANCELLED, "finished_ms": writer.now.wall_ms}
+    if suspect is None:
+        slot = update("slot", label=deposit.slot, status=SlotStatus.EMPTY)
+    else:
+        slot = update("slot", label=deposit.slot, status=SlotStatus.SUSPECT, suspect=suspect)
+    changes = [RowChange("package", values), slot]
+    intent = writer.one("SELECT state FROM intent WHERE id = ?", (deposit.intent,))
+    if intent and intent["state"] in (IntentState.INTENDED, IntentState.OPENED):
+        changes.append(update("intent", id=deposit.intent, state=intent_state))
+    return writer.record(EventKind.RESERVATION_RELEASED, *changes, why=why)
+
+
+def retrieve(
+    writer: Writer, package_id: str, intent: str, suspect: SuspectReason | None = None
+) -> int:
+    """The customer has the package; the slot is free, or in doubt when the door is not shut."""
+    before = package(writer, package_id)
+    require_legal(before.status, PackageStatus.RETRIEVED)
+    return _leave(
+        writer, before, PackageStatus.RETRIEVED, EventKind.PACKAGE_RETRIEVED, suspect, intent
+    )
+
+
+def missing(
+    writer: Writer, package_id: str, intent: str, suspect: SuspectReason | None, actor: str
+) -> int:
+    """A person looked and the package is not there."""
+    before = package(writer, package_id)
+    require_legal(before.status, PackageStatus.MISSING)
+    return _leave(
+        writer, before, PackageStatus.MISSING, EventKind.PACKAGE_MISSING, suspect, intent, actor
+    )
+
+
+def _leave(
+    writer: Writer,
+    before: Package,
+    status: PackageStatus,
+    kind: EventKind,
+    suspect: SuspectReason | None,
+    intent: str,
+    actor: str = "customer",
+) -> int:
+    if before.slot is None:
+        raise RefusedError(f"package {before.id} lies in no slot")
+    if suspect is None:
+        slot = update(
+            "slot",
+            label=before.slot,
+            status=SlotStatus.EMPTY,
+            suspect=None,
+            freed_seq=writer.head.seq + 1,
+        )
+    else:
+        slot = update("slot", label=before.slot, status=SlotStatus.SUSPECT, suspect=suspect)
+    return writer.record(
+        kind,
+        update(
+            "package",
+            id=before.id,
+            status=status,
+            slot=None,
+            finished_ms=writer.now.wall_ms,
+        ),
+        slot,
+        _done(intent),
+        actor=actor,
+    )
+
+
+def end_opening(
+    writer: Writer, intent: str, slot: str, found: SlotStatus, actor: str, why: str = ""
+) -> int:
+    """An opening that moved no package is over: a look, a test, a door opened again.
+
+    `found` is what the person who looked said: `EMPTY`, `OCCUPIED` (the slot's package is there),
+    or `SUSPECT` when nobody said.
+    """
+    held = record_of(writer, slot)
+    values: dict[str, object] = {"label": slot, "status": found, "suspect": None}
+    if found is SlotStatus.SUSPECT:
+        values["suspect"] = held.suspect or SuspectReason.MAY_HOLD_SOMETHING
+    kind = EventKind.SLOT_SUSPECT if found is SlotStatus.SUSPECT else EventKind.SLOT_CLEARED
+    if found is SlotStatus.EMPTY and held.package is not None:
+        raise RefusedError(f"slot {slot} holds a package: it is missing, or it is still there")
+    if found is SlotStatus.OCCUPIED and held.package is None:
+        raise RefusedError(f"slot {slot} holds no package that is known")
+    changes = [_done(intent)]
+    if found is not held.status or values["suspect"] != held.suspect:
+        changes.insert(0, RowChange("slot", values))
+    return writer.record(kind, *changes, actor=actor, why=why)
+
+
+def expire_due(writer: Writer, limit: int = 50) -> int:
+    """Expire packages whose hold is over; none while the clock is not trusted."""
+    if not writer.now.is_trusted:
+        return 0
+    due = writer.all(
+        "SELECT id FROM package WHERE status = 'STORED' AND hold_until_ms <= ? LIMIT ?",
+        (writer.now.wall_ms, limit),
+    )
+    for row in due:
+        writer.record(
+            EventKind.PACKAGE_EXPIRED,
+            update("package", id=row["id"], status=PackageStatus.EXPIRED),
+        )
+    return len(due)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenIntent:
+    """A door that was in play when the program ended."""
+
+    id: str
+    slot: str
+    package: str | None
+    purpose: IntentPurpose
+    state: IntentState
+
+
+def open_intents(writer: Writer) -> list[OpenIntent]:
+    """The doors in play, as the store knows them."""
+    rows = writer.all("SELECT * FROM intent WHERE state IN ('INTENDED', 'OPENED')")
+    return [
+        OpenIntent(
+            row["id"],
+            row["slot"],
+            row["package"],
+            IntentPurpose(row["purpose"]),
+            IntentState(row["state"]),
+        )
+        for row in rows
+    ]
+
+
+def recover(writer: Writer, intent: OpenIntent, door: str) -> int:
+    """Close an intent that a crash left open, without pulsing: the slot is in doubt.
+
+    `door` is what the sensor says now.
+    """
+    why = f"the kiosk stopped during {intent.purpose}; the door is {door}"
+    if intent.purpose is IntentPurpose.DEPOSIT and intent.package is not None:
+        return end_deposit(
+            writer,
+            Deposit(intent.package, intent.slot, intent.id),
+            SuspectReason.MAY_HOLD_SOMETHING,
+            why,
+            IntentState.UNKNOWN,
+        )
+    held = record_of(writer, intent.slot)
+    doubt = SuspectReason.MAY_BE_EMPTY if held.package else SuspectReason.MAY_HOLD_SOMETHING
+    return writer.record(
+        EventKind.SLOT_SUSPECT,
+        update(
+            "slot",
+            label=intent.slot,
+            status=SlotStatus.SUSPECT,
+            suspect=held.suspect or doubt,
+        ),
+        update("intent", id=intent.id, state=IntentState.UNKNOWN),
+        why=why,
+        actor="kiosk",
+    )

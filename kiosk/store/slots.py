@@ -1,0 +1,208 @@
+"""What the store knows of slots: which are free, which serve, what is in doubt."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from kiosk.model.allocation import AllocationStrategy, sizes_from
+from kiosk.model.events import EventKind
+from kiosk.model.location import Location, Service, SlotStatus, SuspectReason
+from kiosk.store.errors import RefusedError
+from kiosk.store.writer import Row, Writer, insert, update
+
+
+@dataclass(frozen=True, slots=True)
+class SlotRecord:
+    """A slot as the store has it, with the package it holds."""
+
+    label: str
+    size: str
+    status: SlotStatus
+    suspect: SuspectReason | None
+    service: Service
+    service_reason: str
+    service_by: str
+    service_since_ms: int | None
+    is_reachable: bool
+    package: str | None
+    barcode: str | None
+
+
+class FreeSlotQuery:
+    """The free slots, asked by index: a `FreeSlots` for the allocation strategies."""
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+
+    def first(self, size: str, *, low: bool | None = None, skip: int = 0) -> str | None:
+        if low is not None:
+            found = self._first(size, low, skip)
+            return None if found is None else str(found["label"])
+        kinds = [row for row in (self._first(size, True, 0), self._first(size, False, 0)) if row]
+        if skip or not kinds:
+            return self._nth_of_both(size, skip)
+        return str(min(kinds, key=lambda row: (row["freed_seq"], row["position"]))["label"])
+
+    def _first(self, size: str, low: bool, skip: int) -> Row | None:
+        return self._writer.one(
+            "SELECT label, freed_seq, position FROM slot INDEXED BY slot_free"
+            " WHERE size = ? AND is_low = ?"
+            " AND status = 'EMPTY' AND service = 'IN_SERVICE' AND is_reachable = 1"
+            " ORDER BY freed_seq, position LIMIT 1 OFFSET ?",
+            (size, int(low), skip),
+        )
+
+    def _nth_of_both(self, size: str, skip: int) -> str | None:
+        row = self._writer.one(
+            "SELECT label FROM slot WHERE size = ?"
+            " AND status = 'EMPTY' AND service = 'IN_SERVICE' AND is_reachable = 1"
+            " ORDER BY freed_seq, position LIMIT 1 OFFSET ?",
+            (size, skip),
+        )
+        return None if row is None else str(row["label"])
+
+
+def configure(writer: Writer, location: Location) -> int:
+    """Bring the slots in line with the site's config; return how many were new or changed.
+
+    A slot that the config no longer has is kept, unreachable, so that what lies in it is not
+    forgotten.
+    """
+    known = {row["label"]: row for row in writer.all("SELECT * FROM slot")}
+    changed = 0
+    for position, slot in enumerate(location.slots):
+        wanted = {"position": position, "size": slot.size, "is_low": int(slot.is_low)}
+        row = known.pop(slot.label, None)
+        if row is None:
+            change = insert("slot", label=slot.label, **wanted)
+        elif any(row[name] != value for name, value in wanted.items()):
+            change = update("slot", label=slot.label, **wanted)
+        else:
+            continue
+        writer.record(EventKind.SLOT_CONFIGURED, change)
+        changed += 1
+    for label, row in known.items():
+        if row["is_reachable"]:
+            writer.record(
+                EventKind.SLOT_REACHABILITY_CHANGED, update("slot", label=label, is_reachable=0)
+            )
+            changed += 1
+    return changed
+
+
+def records(writer: Writer) -> list[SlotRecord]:
+    """Every slot, in the order of the config."""
+    rows = writer.all(
+        "SELECT slot.*, package.id AS package, package.barcode FROM slot"
+        " LEFT JOIN package ON package.slot = slot.label ORDER BY slot.position"
+    )
+    return [_record(row) for row in rows]
+
+
+def record_of(writer: Writer, label: str) -> SlotRecord:
+    """One slot."""
+    row = writer.one(
+        "SELECT slot.*, package.id AS package, package.barcode FROM slot"
+        " LEFT JOIN package ON package.slot = slot.label WHERE slot.label = ?",
+        (label,),
+    )
+    if row is None:
+        raise RefusedError(f"there is no slot {label!r} in the database")
+    return _record(row)
+
+
+def _record(row: Row) -> SlotRecord:
+    return SlotRecord(
+        label=row["label"],
+        size=row["size"],
+        status=SlotStatus(row["status"]),
+        suspect=None if row["suspect"] is None else SuspectReason(row["suspect"]),
+        service=Service(row["service"]),
+        service_reason=row["service_reason"],
+        service_by=row["service_by"],
+        service_since_ms=row["service_since_ms"],
+        is_reachable=bool(row["is_reachable"]),
+        package=row["package"],
+        barcode=row["barcode"],
+    )
+
+
+def free_by_size(
+    writer: Writer, location: Location, strategy: AllocationStrategy
+) -> dict[str, int]:
+    """How many free slots there are for a package of each size.
+
+    Counted are the slots of that very size, or the larger ones once those are taken; 0 where the
+    strategy would give none, so that the courier knows before unloading.
+    """
+    rows = writer.all(
+        "SELECT size, count(*) AS free FROM slot"
+        " WHERE status = 'EMPTY' AND service = 'IN_SERVICE' AND is_reachable = 1 GROUP BY size"
+    )
+    counts = {row["size"]: int(row["free"]) for row in rows}
+    free = FreeSlotQuery(writer)
+    result = {}
+    for size in location.sizes:
+        fitting = sizes_from(location.sizes, size.name)
+        own = counts.get(size.name, 0)
+        number = own or sum(counts.get(name, 0) for name in fitting)
+        refused = strategy.choose(location.sizes, size.name, False, free) is None
+        result[size.name] = 0 if refused else number
+    return result
+
+
+def set_service(writer: Writer, label: str, service: Service, reason: str, actor: str) -> int:
+    """Take a slot out of service, with a reason, or put it back in; whatever is inside it."""
+    if service is not Service.IN_SERVICE and not reason:
+        raise RefusedError("a slot goes out of service with a reason")
+    is_back = service is Service.IN_SERVICE
+    return writer.record(
+        EventKind.SLOT_SERVICE_CHANGED,
+        update(
+            "slot",
+            label=label,
+            service=service,
+            service_reason="" if is_back else reason,
+            service_by="" if is_back else actor,
+            service_since_ms=None if is_back else writer.now.wall_ms,
+        ),
+        actor=actor,
+    )
+
+
+def set_reachable(writer: Writer, labels: Collection[str], reachable: bool, board: str) -> int:
+    """A board came or went, and its slots with it; return the event's number."""
+    changes = [
+        update("slot", label=label, is_reachable=int(reachable))
+        for label in labels
+        if record_of(writer, label).is_reachable is not reachable
+    ]
+    return writer.record(EventKind.BOARD_CHANGED, *changes, board=board, reachable=reachable)
+
+
+def mark_suspect(
+    writer: Writer, label: str, reason: SuspectReason, why: str, actor: str = "kiosk"
+) -> int:
+    """Nobody knows what is inside this slot any more; `why` is for whoever will look.
+
+    Of two reasons the graver stays: a wiring fault, then another's package, then the rest.
+    """
+    before = record_of(writer, label)
+    kept = reason
+    if before.suspect is not None and _GRAVITY[before.suspect] > _GRAVITY[reason]:
+        kept = before.suspect
+    return writer.record(
+        EventKind.SLOT_SUSPECT,
+        update("slot", label=label, status=SlotStatus.SUSPECT, suspect=kept),
+        why=why,
+        actor=actor,
+    )
+
+
+_GRAVITY = {
+    SuspectReason.MAY_BE_EMPTY: 0,
+    SuspectReason.MAY_HOLD_SOMETHING: 1,
+    SuspectReason.MAY_HOLD_ANOTHERS: 2,
+    SuspectReason.WIRING: 3,
+}

@@ -1,0 +1,341 @@
+"""The store: the one connection, the one thread that uses it, and its queue of transactions.
+
+Callers hand in operations (functions of a `Writer`); the store's thread takes what waits, runs each
+in a savepoint of one transaction, commits once, and only then answers. So a hundred callers share
+one sync of the disk, and an answer is a durable answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import queue
+import random
+import sqlite3
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
+
+from sqlite_utils import Database
+
+from kiosk.model.clock import Clock
+from kiosk.store.errors import (
+    CannotOpenError,
+    DamagedError,
+    InUseError,
+    NewerVersionError,
+    NotDoneError,
+    OutcomeUnknownError,
+    StoreError,
+)
+from kiosk.store.schema import expected_fingerprint, fingerprint, migrations
+from kiosk.store.writer import ChainHead, Writer
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+GROUP_MAX = 64
+"""How many callers share one commit at most."""
+
+PRAGMAS = {
+    "locking_mode": "exclusive",
+    "journal_mode": "wal",
+    "synchronous": 2,
+    "foreign_keys": 1,
+    "recursive_triggers": 1,
+    "trusted_schema": 0,
+    "cell_size_check": 1,
+}
+"""Set at every opening and read back; 2 is FULL, which no simulated power cut has beaten."""
+
+
+@dataclass(slots=True)
+class _Job(Generic[T]):
+    operation: Callable[[Writer], T]
+    future: Future[T]
+
+
+@dataclass(slots=True)
+class _Answer:
+    """What a job will be told once the group's fate is known."""
+
+    future: Future[Any]
+    result: Any = None
+    error: BaseException | None = None
+    last_seq: int | None = None
+    """The last journal line it wrote; None when it wrote none."""
+
+
+class Store:
+    """The kiosk's memory. `run` from a flow, `submit` from a thread."""
+
+    def __init__(
+        self, path: Path, clock: Clock, chance: random.Random, *, threaded: bool = True
+    ) -> None:
+        """Open or make the database.
+
+        `chance` makes the id of a new database's epoch. `threaded=False` runs every operation at
+        once in the calling thread: for the command line and for flows in virtual time.
+
+        Raises `CannotOpenError` (or a subclass), and then the file is as it was.
+        """
+        self.path = path
+        self._clock = clock
+        self._chance = chance
+        self._jobs: queue.SimpleQueue[_Job[Any] | None] = queue.SimpleQueue()
+        self._closed = False
+        self._thread: threading.Thread | None = None
+        if not threaded:
+            self._open()
+            return
+        opened: Future[None] = Future()
+        self._thread = threading.Thread(target=self._serve, args=(opened,), name="store")
+        self._thread.daemon = True
+        self._thread.start()
+        opened.result()
+
+    # --- for callers -----------------------------------------------------------------------
+
+    def submit(
+        self, operation: Callable[Concatenate[Writer, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> Future[T]:
+        """Hand in an operation; the future is done when its transaction is durable, or failed.
+
+        It fails with what the operation raised, or with `NotDoneError` or `OutcomeUnknownError`.
+        """
+        future: Future[T] = Future()
+        job = _Job(lambda writer: operation(writer, *args, **kwargs), future)
+        if self._closed:
+            future.set_exception(NotDoneError("the store is closed"))
+        elif self._thread is None:
+            self._run_group([job])
+        else:
+            self._jobs.put(job)
+        return future
+
+    async def run(
+        self, operation: Callable[Concatenate[Writer, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """`submit` for a flow. What was handed in is finished even if the flow gives up."""
+        future = self.submit(operation, *args, **kwargs)
+        if self._thread is None:
+            return future.result()
+        return await asyncio.shield(asyncio.wrap_future(future))
+
+    def close(self) -> None:
+        """Finish what was handed in and close the database."""
+        if self._closed:
+            return
+        self._closed = True
+        if self._thread is None:
+            self._database.conn.close()
+        else:
+            self._jobs.put(None)
+            self._thread.join()
+
+    # --- opening ---------------------------------------------------------------------------
+
+    def _open(self) -> None:
+        if self.path.exists():
+            _look_before_opening(self.path)
+        connection = _connect(str(self.path))
+        try:
+            self._set_up(connection)
+        except sqlite3.Error as error:
+            connection.close()
+            raise _opening_error(self.path, error) from error
+        except BaseException:
+            connection.close()
+            raise
+
+    def _set_up(self, connection: sqlite3.Connection) -> None:
+        for name, value in PRAGMAS.items():
+            connection.execute(f"PRAGMA {name} = {value}").fetchall()
+        with contextlib.closing(connection.execute("BEGIN IMMEDIATE")):
+            connection.execute("COMMIT")
+        for name, value in PRAGMAS.items():
+            found = connection.execute(f"PRAGMA {name}").fetchone()[0]
+            if found != value:
+                raise CannotOpenError(
+                    f"{self.path}: SQLite does not take PRAGMA {name} = {value} (it says {found});"
+                    " without it a power cut could lose packages, so the kiosk does not start"
+                )
+        database = Database(connection)
+        migrations.apply(database)
+        if fingerprint(database) != expected_fingerprint():
+            raise DamagedError(
+                f"{self.path}: the tables are not the ones this version makes; restore a backup,"
+                " or find out who changed the database by hand"
+            )
+        self._database = database
+        self._writer = Writer(database, self._clock, self._read_head(database))
+
+    def _read_head(self, database: Database) -> ChainHead:
+        row = database.conn.execute(
+            "SELECT epoch, seq, hash FROM journal ORDER BY seq DESC LIMIT 1"
+        ).fetchone()
+        if row is not None:
+            return ChainHead(row[0], row[1], row[2])
+        found = database.conn.execute("SELECT value FROM meta WHERE key = 'epoch'").fetchone()
+        if found is not None:
+            return ChainHead(found[0])
+        epoch = f"{self._chance.getrandbits(64):016x}"
+        database.conn.execute("INSERT INTO meta (key, value) VALUES ('epoch', ?)", [epoch])
+        return ChainHead(epoch)
+
+    # --- the thread ------------------------------------------------------------------------
+
+    def _serve(self, opened: Future[None]) -> None:
+        try:
+            self._open()
+        except BaseException as error:  # noqa: BLE001 - handed to whoever asked for the store
+            opened.set_exception(error)
+            return
+        opened.set_result(None)
+        while True:
+            group, is_last = self._next_group()
+            if group:
+                self._run_group(group)
+            if is_last:
+                self._database.conn.close()
+                return
+
+    def _next_group(self) -> tuple[list[_Job[Any]], bool]:
+        group: list[_Job[Any]] = []
+        job = self._jobs.get()
+        while job is not None:
+            group.append(job)
+            if len(group) == GROUP_MAX:
+                return group, False
+            try:
+                job = self._jobs.get_nowait()
+            except queue.Empty:
+                return group, False
+        return group, True
+
+    def _run_group(self, group: list[_Job[Any]]) -> None:
+        connection = self._database.conn
+        head = self._writer.head
+        before = ChainHead(head.epoch, head.seq, head.hash)
+        answers: list[_Answer] = []
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            for job in group:
+                answers.append(self._run_one(job, connection))
+            connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            self._settle(group, answers, before, error)
+            return
+        for answer in answers:
+            if answer.error is not None:
+                answer.future.set_exception(answer.error)
+            else:
+                answer.future.set_result(answer.result)
+
+    def _run_one(self, job: _Job[Any], connection: sqlite3.Connection) -> _Answer:
+        writer = self._writer
+        head = writer.head
+        before = ChainHead(head.epoch, head.seq, head.hash)
+        connection.execute("SAVEPOINT caller")
+        writer.begin()
+        try:
+            result = job.operation(writer)
+        except BaseException as error:
+            # The caller's own error goes to the caller.
+            writer.head = before
+            if not connection.in_transaction:
+                # SQLite gave up the whole group by itself (disk full, I/O error).
+                raise sqlite3.OperationalError(str(error)) from error
+            connection.execute("ROLLBACK TO caller")
+            connection.execute("RELEASE caller")
+            return _Answer(job.future, error=_readable(error))
+        connection.execute("RELEASE caller")
+        wrote = writer.head.seq if writer.head.seq > before.seq else None
+        return _Answer(job.future, result=result, last_seq=wrote)
+
+    def _settle(
+        self,
+        group: list[_Job[Any]],
+        answers: list[_Answer],
+        before: ChainHead,
+        error: sqlite3.Error,
+    ) -> None:
+        """The group's commit failed: read back what is there and tell each caller the truth."""
+        self._writer.head = before
+        durable_seq: int | None = None
+        with contextlib.suppress(sqlite3.Error):
+            if self._database.conn.in_transaction:
+                self._database.conn.execute("ROLLBACK")
+            self._writer.head = self._read_head(self._database)
+            durable_seq = self._writer.head.seq
+        for answer in answers:
+            if answer.error is not None:
+                answer.future.set_exception(answer.error)
+            elif durable_seq is None:
+                answer.future.set_exception(OutcomeUnknownError(f"the disk failed: {error}"))
+            elif answer.last_seq is None or answer.last_seq > durable_seq:
+                answer.future.set_exception(NotDoneError(f"not written: {error}"))
+            else:
+                answer.future.set_result(answer.result)
+        for job in group[len(answers) :]:
+            job.future.set_exception(NotDoneError(f"not written: {error}"))
+
+
+def _connect(name: str, *, uri: bool = False) -> sqlite3.Connection:
+    return sqlite3.connect(name, isolation_level=None, timeout=0, uri=uri, check_same_thread=False)
+
+
+def _look_before_opening(path: Path) -> None:
+    """Refuse a database that is damaged, newer or in use, before anything of it is touched."""
+    connection = _connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
+    try:
+        # Read first: a file that is no database says so here.
+        found = [row[0] for row in connection.execute("PRAGMA quick_check(1)")]
+        if found != ["ok"]:
+            raise DamagedError(
+                f"{path}: the database is damaged ({found[0]}); it was left as it is."
+                " Restore the newest backup"
+            )
+        _refuse_newer(path, Database(connection))
+    except sqlite3.Error as error:
+        raise _opening_error(path, error) from error
+    finally:
+        connection.close()
+
+
+def _refuse_newer(path: Path, database: Database) -> None:
+    known = {migration.name for migration in migrations.pending(database)} | {
+        migration.name for migration in migrations.applied(database)
+    }
+    ours = {migration.name for migration in migrations.pending(Database(memory=True))}
+    unknown = sorted(known - ours)
+    if unknown:
+        raise NewerVersionError(
+            f"{path}: the database was written by a newer version (it has {', '.join(unknown)});"
+            " install that version again, or restore a backup from before"
+        )
+
+
+def _opening_error(path: Path, error: sqlite3.Error) -> StoreError:
+    text = str(error)
+    if "locked" in text or "busy" in text:
+        return InUseError(
+            f"{path}: another process has the database open; only one kiosk may run on it"
+        )
+    if "not a database" in text or "malformed" in text:
+        return DamagedError(
+            f"{path}: the file is not a sound database ({text}); it was left as it is."
+            " Restore the newest backup"
+        )
+    return CannotOpenError(f"{path}: cannot open the database: {text}")
+
+
+def _readable(error: BaseException) -> BaseException:
+    if isinstance(error, sqlite3.IntegrityError):
+        refused = NotDoneError(f"the database refuses this: {error}")
+        refused.__cause__ = error
+        return refused
+    return error

@@ -1,0 +1,142 @@
+"""One transaction's hand on the database: the only way to change a row is to journal it.
+
+`Writer.record` takes an event and the rows it changes; the rows and the journal line are written
+together, so that the tables always are the replay of the journal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlite_utils import Database
+
+from kiosk.model.clock import Clock, Instant
+from kiosk.model.events import GENESIS, EventKind, canonical_json, chain_hash
+from kiosk.model.invariants import require
+
+KEY_OF_TABLE = {"slot": "label", "package": "id", "intent": "id"}
+"""The tables that are the replay of the journal, with their keys."""
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class RowChange:
+    """The after-image of the columns that an event sets in one row."""
+
+    table: str
+    values: Mapping[str, Any]
+    is_new: bool = False
+
+
+def insert(table: str, **values: Any) -> RowChange:
+    """A new row."""
+    return RowChange(table, values, is_new=True)
+
+
+def update(table: str, **values: Any) -> RowChange:
+    """New values for some columns of an existing row; the key is among the values."""
+    return RowChange(table, values)
+
+
+@dataclass(slots=True)
+class ChainHead:
+    """Where the journal ends."""
+
+    epoch: str
+    seq: int = 0
+    hash: bytes = GENESIS
+
+
+class Writer:
+    """What an operation of the store works with, inside its transaction."""
+
+    def __init__(self, db: Database, clock: Clock, head: ChainHead) -> None:
+        self.db = db
+        self.head = head
+        self._clock = clock
+        self._now: Instant | None = None
+        self._statements: dict[tuple[str, bool, tuple[str, ...]], str] = {}
+
+    def begin(self) -> None:
+        """A new transaction: it has one moment, taken when it is first asked for."""
+        self._now = None
+
+    @property
+    def now(self) -> Instant:
+        if self._now is None:
+            self._now = self._clock.now()
+        return self._now
+
+    def one(self, sql: str, parameters: Sequence[Any] = ()) -> Row | None:
+        """The first row of a query as a mapping, or None."""
+        cursor = self.db.execute(sql, parameters)
+        row = cursor.fetchone()
+        if row is None:
+            return None
+        return dict(zip((column[0] for column in cursor.description), row, strict=True))
+
+    def all(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
+        """Every row of a query."""
+        cursor = self.db.execute(sql, parameters)
+        names = [column[0] for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor]
+
+    def record(self, kind: EventKind, *changes: RowChange, **facts: Any) -> int:
+        """Change rows and journal it; return the event's sequence number.
+
+        `facts` go into the event beside the rows; neither may hold a personal field.
+        """
+        for change in changes:
+            self._apply(change)
+        body: dict[str, Any] = dict(facts)
+        if changes:
+            body["rows"] = [[change.table, dict(change.values)] for change in changes]
+        return self._append(kind, canonical_json(body))
+
+    def _apply(self, change: RowChange) -> None:
+        columns = tuple(change.values)
+        statement = self._statements.get((change.table, change.is_new, columns))
+        if statement is None:
+            statement = _statement(change)
+            self._statements[change.table, change.is_new, columns] = statement
+        parameters = tuple(change.values.values())
+        if not change.is_new:
+            parameters += (change.values[KEY_OF_TABLE[change.table]],)
+        cursor = self.db.execute(statement, parameters)
+        require(cursor.rowcount == 1, f"no row of {change.table} for {dict(change.values)}")
+
+    def _append(self, kind: EventKind, body: str) -> int:
+        now, head = self.now, self.head
+        seq = head.seq + 1
+        digest = chain_hash(head.hash, head.epoch, seq, kind, body, now)
+        self.db.execute(
+            "INSERT INTO journal (seq, epoch, kind, body, wall_ms, monotonic_ms, boot_id,"
+            " is_trusted, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                seq,
+                head.epoch,
+                kind.value,
+                body,
+                now.wall_ms,
+                now.monotonic_ms,
+                now.boot_id,
+                int(now.is_trusted),
+                digest,
+            ),
+        )
+        head.seq, head.hash = seq, digest
+        return seq
+
+
+def _statement(change: RowChange) -> str:
+    require(change.table in KEY_OF_TABLE, f"{change.table!r} is no table of the journal")
+    columns: Iterable[str] = change.values
+    require(all(name.isidentifier() for name in columns), f"bad column in {change.values}")
+    if change.is_new:
+        names = ", ".join(columns)
+        return f"INSERT INTO {change.table} ({names}) VALUES ({', '.join('?' for _ in columns)})"
+    settings = ", ".join(f"{name} = ?" for name in columns)
+    return f"UPDATE {change.table} SET {settings} WHERE {KEY_OF_TABLE[change.table]} = ?"
