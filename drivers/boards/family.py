@@ -1,0 +1,88 @@
+"""What a board family is: the bytes of one kind of lock board, without a port or a clock."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from drivers.door import DoorState, DriverError
+
+BITS_PER_BYTE_ON_THE_WIRE = 10
+"""A start bit, eight data bits, a stop bit."""
+
+
+class BoardSettingError(DriverError):
+    """A board is described as its family cannot be; names the field and what is right."""
+
+
+@dataclass(frozen=True, slots=True)
+class LineTiming:
+    """How a family wants its serial line to be used."""
+
+    baud: int
+    gap_s: float
+    """Silence on the line between two transactions."""
+    quiet_s: float
+    """Silence that ends a frame."""
+    read_timeout_s: float
+    """How long a board may take to begin its answer to a question."""
+    unlock_settle_s: float
+    """How long after an unlock a board may be too busy to answer."""
+
+    def wire_time_s(self, byte_count: int) -> float:
+        """How long so many bytes take on the wire."""
+        return byte_count * BITS_PER_BYTE_ON_THE_WIRE / self.baud
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One request for door states, and the channels that its answer tells of."""
+
+    request: bytes
+    channels: tuple[int, ...]
+
+
+class LockBoard(Protocol):
+    """One board at an address. Everything here is a pure function of bytes."""
+
+    @property
+    def address(self) -> int: ...
+
+    @property
+    def channels(self) -> int:
+        """How many locks the board has; they are numbered from 1."""
+
+    @property
+    def timing(self) -> LineTiming: ...
+
+    def questions(self) -> tuple[Question, ...]:
+        """The requests that together read every door of the board."""
+
+    def unlock_request(self, channel: int) -> bytes:
+        """The frame that pulses one lock; refuses a channel that the board does not have."""
+
+    def find_answer(self, question: Question, received: bytes) -> Mapping[int, DoorState] | None:
+        """The doors told by the newest whole answer to this very question, wherever it lies."""
+
+    def has_wrong_sum(self, question: Question, received: bytes) -> bool:
+        """Whether something with the shape of the answer is there and its checksum is wrong."""
+
+
+class BoardFamily(Protocol):
+    """Makes the boards of one family, and says what it allows."""
+
+    @property
+    def addresses(self) -> range: ...
+
+    @property
+    def channel_counts(self) -> range: ...
+
+    def __call__(
+        self,
+        address: int,
+        channels: int,
+        *,
+        invert: bool = False,
+        options: Mapping[str, object] | None = None,
+    ) -> LockBoard: ...
