@@ -16,6 +16,7 @@ from pydantic import BaseModel, ValidationError
 from config.lines import Key
 from config.mistakes import key_path, one_of
 from config.schema import Board, Face, Scanner, Screen, Slot, Staff
+from drivers.boards import FAMILIES
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -137,6 +138,19 @@ def _labels(parts: Parts) -> Iterator[Finding]:
 
 
 def _boards(parts: Parts) -> Iterator[Finding]:
+    for key, board in parts.boards.items():
+        family = FAMILIES[board.family]
+        limits = (
+            ("address", board.address, family.addresses),
+            ("channels", board.channels, family.channel_counts),
+        )
+        for field, value, allowed in limits:
+            if value not in allowed:
+                yield Finding(
+                    (*key, field),
+                    f'does not exist in family "{board.family}"',
+                    f"a whole number from {allowed[0]} to {allowed[-1]}",
+                )
     places = {key: (board.port, board.address) for key, board in parts.boards.items()}
     for key, first in _duplicates(places):
         yield Finding(

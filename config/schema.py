@@ -9,10 +9,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict
 
-try:  # until the drivers' registry has landed
-    from drivers.boards import FAMILIES
-except ImportError:
-    FAMILIES = {"lockboard-8a": None}
+from drivers.boards import FAMILIES
 
 LANGUAGES = ("en",)
 """The languages that the screen speaks."""

@@ -1,0 +1,277 @@
+"""A site file is right as a whole, or every mistake is told so that it can be mended."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import argon2
+import pytest
+
+from config import DEMO_PACKAGES, DEMO_SITE, ConfigError, Mistake, check_site, load_site
+
+DEMO_TEXT = DEMO_SITE.read_text(encoding="utf-8")
+
+
+def write_site(folder: Path, *changes: tuple[str, str]) -> Path:
+    """The demo site with each text replaced once."""
+    text = DEMO_TEXT
+    for old, new in changes:
+        assert old in text, f"the demo site no longer has {old!r}"
+        text = text.replace(old, new, 1)
+    path = folder / "a site.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def only_mistake(path: Path) -> Mistake:
+    mistakes = check_site(path)
+    assert len(mistakes) == 1, "\n".join(map(str, mistakes))
+    return mistakes[0]
+
+
+def test_the_demo_site_is_right() -> None:
+    assert check_site(DEMO_SITE) == []
+    site = load_site(DEMO_SITE)
+    assert len(site.lockers) == 2
+    assert len(site.slots) == 24
+    assert {slot.size for slot in site.slots} == {"S", "M", "L"}
+    assert list(site.sizes) == ["S", "M", "L"], "from the smallest to the largest"
+    assert site.policy.show_code_to_courier
+
+
+def test_the_demo_pins_sign_in() -> None:
+    secrets = {"11": "4711", "99": "8080"}
+    for person in load_site(DEMO_SITE).staff:
+        assert argon2.PasswordHasher().verify(person.pin_hash, secrets[person.number])
+
+
+def test_the_demo_expects_nine_packages_of_known_sizes() -> None:
+    with DEMO_PACKAGES.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 9
+    assert len({row["barcode"] for row in rows}) == 9
+    assert [row["size"] for row in rows].count("") == 1, "one size is asked of the courier"
+    assert {row["size"] for row in rows} - {""} == set(load_site(DEMO_SITE).sizes)
+
+
+def test_sizes_are_ordered_by_volume_whatever_the_order_in_the_file(tmp_path: Path) -> None:
+    path = write_site(tmp_path, ("[sizes.S]", "[sizes.T]"), ("[sizes.L]", "[sizes.S]"))
+    path.write_text(path.read_text().replace("[sizes.T]", "[sizes.L]"))
+    assert list(load_site(path).sizes) == ["L", "M", "S"]
+
+
+# What is written instead -> the key, the value and what is said of it.
+MISTAKES = {
+    "hold": (("hold_days = 5", "hold_days = 9"), "policy.hold_days", "9", "from 3 to 7"),
+    "hold as text": (
+        ("hold_days = 5", 'hold_days = "5"'),
+        "policy.hold_days",
+        '"5"',
+        "is not a whole number",
+    ),
+    "allocation": (
+        ('allocation = "best-fit"', 'allocation = "best"'),
+        "policy.allocation",
+        '"best"',
+        '"best-fit" or "first-available"',
+    ),
+    "channel twice": (
+        ('"left", channel = 2', '"left", channel = 1'),
+        "lockers[0].slots[1].channel",
+        "1",
+        "used by slot 1 (lockers[0].slots[0])",
+    ),
+    "channel beyond the board": (
+        ('"right", channel = 12', '"right", channel = 13'),
+        "lockers[1].slots[11].channel",
+        "13",
+        "from 1 to 12",
+    ),
+    "unknown size": (
+        ('label = "1", size = "M"', 'label = "1", size = "XL"'),
+        "lockers[0].slots[0].size",
+        '"XL"',
+        '"S", "M", "L"',
+    ),
+    "unknown board": (
+        ('board = "right", channel = 3', 'board = "rigth", channel = 3'),
+        "lockers[1].slots[2].board",
+        '"rigth"',
+        '"right"?',
+    ),
+    "unknown family": (
+        ('family = "lockboard-8a"', 'family = "lockboard-9"'),
+        "boards[0].family",
+        '"lockboard-9"',
+        '"lockboard-8a"',
+    ),
+    "address outside the family": (
+        ("address = 2", "address = 77"),
+        "boards[1].address",
+        "77",
+        "from 1 to 31",
+    ),
+    "address twice on a port": (
+        ("address = 2", "address = 1"),
+        "boards[1].address",
+        "1",
+        "is the address of boards[0] on the same port",
+    ),
+    "scanner on the bus": (
+        ('port = "ports/scanner"', 'port = "ports/lock-bus"'),
+        "scanner.port",
+        '"ports/lock-bus"',
+        "is the port of boards[0]",
+    ),
+    "slot off its locker": (
+        ("left_mm = 1320, bottom_mm = 60,", "left_mm = 1420, bottom_mm = 60,"),
+        "lockers[1].slots[11]",
+        "{…}",
+        "a place inside lockers[1]",
+    ),
+    "slots over each other": (
+        ("bottom_mm = 1140", "bottom_mm = 1100"),
+        "lockers[0].slots[3]",
+        "{…}",
+        "slot 4 lies over slot 3",
+    ),
+    "screen over a door": (
+        ("bottom_mm = 740", "bottom_mm = 800"),
+        "screen",
+        "{…}",
+        "lies over slots 11",
+    ),
+    "lockers over each other": (
+        (
+            "left_mm = 880\nbottom_mm = 0\nwidth_mm = 860",
+            "left_mm = 859\nbottom_mm = 0\nwidth_mm = 900",
+        ),
+        "lockers[1]",
+        "{…}",
+        "lies over lockers[0]",
+    ),
+    "label twice": (
+        ('label = "13"', 'label = "12"'),
+        "lockers[1].slots[0].label",
+        '"12"',
+        "stands at lockers[0].slots[11] already",
+    ),
+    "locker label twice": (
+        ('label = "B"', 'label = "A"'),
+        "lockers[1].label",
+        '"A"',
+        "stands at lockers[0] already",
+    ),
+    "staff number twice": (
+        ('number = "99"', 'number = "11"'),
+        "staff[1].number",
+        '"11"',
+        "nobody else has",
+    ),
+    "PIN in clear": (
+        ("$argon2id$", "4711"),
+        "staff[0].pin_hash",
+        '"4711v=19$m=65536,t=3,p=4$SbIzy+xY9hQ77BkxPqLgfA$izPJoCfvQzO1A3dmQBCE4xAwOpZulqtEJ2EzOuZfzdY"',
+        "the argon2id hash",
+    ),
+    "time zone": (
+        ("Europe/Berlin", "Europe/Bonn"),
+        "location.time_zone",
+        '"Europe/Bonn"',
+        "is not a time zone",
+    ),
+    "language": (
+        ('["en"]', '["en", "tlh"]'),
+        "location.languages[1]",
+        '"tlh"',
+        'there are: "en"',
+    ),
+    "location with a colon": (
+        ('id = "demo"', 'id = "de:mo"'),
+        "location.id",
+        '"de:mo"',
+        "letters, digits or dashes",
+    ),
+    "unknown key": (
+        ("channels = 12", "channels = 12\ninverted = true"),
+        "boards[0].inverted",
+        "true",
+        'is not a key of this table; should be: "invert"?',
+    ),
+    "unknown table": (("[messages]", "[mesages]"), "mesages", "{…}", '"messages"?'),
+    "missing key": (("help_phone", "# "), "location.help_phone", "", "is missing"),
+    "baud": (
+        ('port = "ports/scanner"', 'port = "ports/scanner"\nbaud = 9601'),
+        "scanner.baud",
+        "9601",
+        "9600",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_mistake_is_told_with_file_line_key_value_and_what_is_right(
+    name: str, tmp_path: Path
+) -> None:
+    change, key, value, said = MISTAKES[name]
+    path = write_site(tmp_path, change)
+    mistake = only_mistake(path)
+    assert (mistake.key, mistake.value) == (key, value)
+    told = str(mistake)
+    assert said in told
+    assert told.startswith(f"{path}:{mistake.line}: ")
+    line = path.read_text(encoding="utf-8").splitlines()[(mistake.line or 0) - 1]
+    last_name = key.rpartition(".")[2].partition("[")[0]
+    assert last_name in line or "[[" in line or "[location]" in line or "{" in line
+
+
+def test_every_mistake_is_told_at_once_in_the_order_of_the_file(tmp_path: Path) -> None:
+    changes = [change for name, (change, *_) in MISTAKES.items() if name in EVERY]
+    mistakes = check_site(write_site(tmp_path, *changes))
+    assert {mistake.key for mistake in mistakes} == {MISTAKES[name][1] for name in EVERY}
+    lines = [mistake.line or 0 for mistake in mistakes]
+    assert lines == sorted(lines)
+    with pytest.raises(ConfigError) as raised:
+        load_site(tmp_path / "a site.toml")
+    assert len(str(raised.value).splitlines()) == len(EVERY)
+
+
+EVERY = {
+    "hold",
+    "channel twice",
+    "channel beyond the board",
+    "unknown size",
+    "unknown board",
+    "slot off its locker",
+    "label twice",
+    "time zone",
+    "unknown table",
+    "address outside the family",
+    "staff number twice",
+}
+
+
+def test_a_syntax_error_is_told_with_its_line(tmp_path: Path) -> None:
+    mistake = only_mistake(write_site(tmp_path, ("hold_days = 5", "hold_days = five")))
+    assert "is not TOML" in str(mistake)
+    assert mistake.line is not None
+    lines = (tmp_path / "a site.toml").read_text(encoding="utf-8").splitlines()
+    assert "hold_days" in lines[mistake.line - 1]
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "lockers = 3\nboards = [1]\nsizes = []\n", "[[lockers]]\nslots = 3\n", "screen = 1.5"],
+)
+def test_nonsense_is_a_list_of_mistakes_and_never_a_crash(content: str, tmp_path: Path) -> None:
+    path = tmp_path / "nonsense.toml"
+    path.write_text(content)
+    assert "location" in {mistake.key for mistake in check_site(path)}
+
+
+def test_a_file_that_cannot_be_read_is_one_mistake(tmp_path: Path) -> None:
+    assert "No such file" in str(only_mistake(tmp_path / "missing.toml"))
+    assert "directory" in str(only_mistake(tmp_path))
+    (tmp_path / "latin.toml").write_bytes(b'name = "\xe9"')
+    assert "is not text" in str(only_mistake(tmp_path / "latin.toml"))
