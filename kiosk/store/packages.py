@@ -271,6 +271,11 @@ def end_deposit(
     return writer.record(EventKind.RESERVATION_RELEASED, *changes, why=why)
 
 
+def is_forgotten(writer: Writer, package_id: str) -> bool:
+    """Whether a package that nobody announced was given up; to try again is a new stay."""
+    return package(writer, package_id).status is PackageStatus.CANCELLED
+
+
 def retrieve(
     writer: Writer, package_id: str, intent: str, suspect: SuspectReason | None = None
 ) -> int:

@@ -171,14 +171,19 @@ def set_service(writer: Writer, label: str, service: Service, reason: str, actor
     )
 
 
-def set_reachable(writer: Writer, labels: Collection[str], reachable: bool, board: str) -> int:
-    """A board came or went, and its slots with it; return the event's number."""
+def set_reachable(
+    writer: Writer, labels: Collection[str], reachable: bool, board: str, reason: str = ""
+) -> None:
+    """A board came or went, and its slots with it; nothing is written when all is as it was."""
     changes = [
         update("slot", label=label, is_reachable=int(reachable))
         for label in labels
         if record_of(writer, label).is_reachable is not reachable
     ]
-    return writer.record(EventKind.BOARD_CHANGED, *changes, board=board, reachable=reachable)
+    if changes:
+        writer.record(
+            EventKind.BOARD_CHANGED, *changes, board=board, reachable=reachable, reason=reason
+        )
 
 
 def mark_suspect(

@@ -1,0 +1,330 @@
+"""A customer fetches a package: code, door, package, door shut, thanks."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from drivers.door import Outcome
+from kiosk.flows.doors import (
+    Ending,
+    ask,
+    by_word,
+    pressed,
+    shut_wrong_door,
+    until_shut,
+)
+from kiosk.flows.kiosk import Kiosk, Opened
+from kiosk.flows.views import (
+    Checking,
+    Choice,
+    DoorOpen,
+    EnterCode,
+    Entered,
+    EnterPhoneDigits,
+    Pressed,
+    Problem,
+    Purpose,
+    Question,
+    Refusal,
+    Refused,
+    Scanned,
+    Thanks,
+    TimedOut,
+    Told,
+    Trouble,
+)
+from kiosk.model.clock import local_text
+from kiosk.model.location import Service, SlotStatus, SuspectReason
+from kiosk.model.package import PackageStatus
+from kiosk.model.pickup_code import SECRET_DIGITS, locator_digits, parse_qr
+from kiosk.store import codes, packages, slots
+from kiosk.store.codes import (
+    CannotOpen,
+    CodeAnswer,
+    Granted,
+    MayReopen,
+    NeedsPhone,
+    NotKnown,
+    Story,
+    Wait,
+)
+from kiosk.store.errors import RefusedError
+from kiosk.store.packages import IntentPurpose
+
+TRIES = 3
+"""How often a person may ask for a jammed door to be tried again."""
+TOLD_S = 12
+"""How long an answer that ends something stays."""
+
+STORY = {
+    PackageStatus.RETRIEVED: Refusal.ALREADY_PICKED_UP,
+    PackageStatus.CANCELLED: Refusal.RECALLED,
+    PackageStatus.EXPIRED: Refusal.HOLD_OVER,
+    PackageStatus.COLLECTED: Refusal.COLLECTED,
+    PackageStatus.MISSING: Refusal.COLLECTED,
+}
+
+
+async def pickup(kiosk: Kiosk, digits: str = "") -> None:
+    """From the first digit, or none, to thanks. Returns when the person is done or gone."""
+    length = locator_digits(len(kiosk.location.slots)) + SECRET_DIGITS
+    view = EnterCode(length=length, digits=digits, choices=(Choice.BACK,))
+    while True:
+        kiosk.person.show(view)
+        event = await kiosk.person.next(view.wait_s or kiosk.policy.idle_s)
+        if isinstance(event, TimedOut) and view.wait_s:
+            view = replace(view, wait_s=0)
+        elif isinstance(event, TimedOut) or event == Pressed(Choice.BACK):
+            return
+        elif isinstance(event, Entered) and not view.wait_s:
+            refused = await try_code(kiosk, event.text)
+            if refused is None:
+                return
+            view = replace(refused, length=length, digits=event.text, choices=(Choice.BACK,))
+        elif isinstance(event, Scanned):
+            await scanned_pickup(kiosk, event.text)
+            return
+
+
+async def scanned_pickup(kiosk: Kiosk, text: str) -> None:
+    """A QR code was scanned on the first screen or at the keypad."""
+    code = parse_qr(text)
+    if code is None:
+        await tell(kiosk, Refused(Refusal.NOT_KNOWN))
+    elif code.location != kiosk.location.id:
+        await tell(kiosk, Refused(Refusal.OTHER_LOCATION))
+    else:
+        kiosk.person.show(Checking())
+        answer = await kiosk.store.run(codes.check_code, kiosk.code_policy, code.code, scanned=True)
+        refused = await _act(kiosk, answer)
+        if refused is not None:
+            await tell(kiosk, refused.refused or Refused(Refusal.NOT_KNOWN))
+
+
+async def try_code(kiosk: Kiosk, digits: str) -> EnterCode | None:
+    """Check a typed code and do what it allows; the view to show again when it is refused."""
+    kiosk.person.show(Checking())
+    answer = await kiosk.store.run(codes.check_code, kiosk.code_policy, digits)
+    if isinstance(answer, NeedsPhone):
+        asked = await _ask_phone(kiosk, digits)
+        if asked is None:
+            return None
+        answer = asked
+    return await _act(kiosk, answer)
+
+
+async def _ask_phone(kiosk: Kiosk, digits: str) -> CodeAnswer | None:
+    """The last digits of the phone; None when the person goes back or away."""
+    view = EnterPhoneDigits(choices=(Choice.BACK,))
+    while True:
+        kiosk.person.show(view)
+        event = await kiosk.person.next(view.wait_s or kiosk.policy.idle_s)
+        if isinstance(event, TimedOut) and view.wait_s:
+            view = replace(view, wait_s=0)
+            continue
+        if isinstance(event, TimedOut) or event == Pressed(Choice.BACK):
+            return None
+        if not isinstance(event, Entered):
+            continue
+        answer = await kiosk.store.run(
+            codes.check_code, kiosk.code_policy, digits, phone_digits=event.text
+        )
+        if isinstance(answer, NotKnown) and answer.phone_digits_wrong:
+            view = EnterPhoneDigits(
+                refused=Refused(Refusal.WRONG_PHONE_DIGITS), choices=(Choice.BACK,)
+            )
+        elif isinstance(answer, Wait):
+            view = EnterPhoneDigits(wait_s=_seconds(answer), choices=(Choice.BACK,))
+        else:
+            return answer
+
+
+def _seconds(wait: Wait) -> int:
+    return -(-wait.wait_ms // 1000)
+
+
+async def _act(kiosk: Kiosk, answer: CodeAnswer) -> EnterCode | None:
+    match answer:
+        case Granted():
+            await fetch(kiosk, answer)
+        case MayReopen():
+            await reopen(kiosk, answer.slot)
+        case Story():
+            when = local_text(answer.at_ms, kiosk.location.time_zone)
+            shown = when if kiosk.clock.now().is_trusted else ""
+            await tell(kiosk, Refused(STORY[answer.status], shown))
+        case CannotOpen():
+            kiosk.person.show(
+                Trouble(problem=Problem.DO_NOT_OPEN, slot=answer.slot, choices=(Choice.DONE,))
+            )
+            await pressed(kiosk, (Choice.DONE,), kiosk.policy.idle_s)
+        case Wait():
+            return EnterCode(wait_s=_seconds(answer))
+        case _:
+            return EnterCode(refused=Refused(Refusal.NOT_KNOWN))
+    return None
+
+
+async def tell(kiosk: Kiosk, refused: Refused) -> None:
+    """Say something that ends the matter, until it is pressed away or was read."""
+    kiosk.person.show(Told(refused=refused, choices=(Choice.DONE,)))
+    await pressed(kiosk, (Choice.DONE,), TOLD_S)
+
+
+async def fetch(kiosk: Kiosk, granted: Granted) -> None:
+    """Open the slot of a right code; up to three tries, each asked for by the person."""
+    for attempt in range(1, TRIES + 1):
+        intent = kiosk.new_id()
+        await kiosk.store.run(
+            packages.intend,
+            intent,
+            granted.slot,
+            IntentPurpose.PICKUP,
+            "customer",
+            granted.package,
+        )
+        opened = await kiosk.open_door(granted.slot, intent, Purpose.TAKE)
+        if opened.stands_open:
+            await _take(kiosk, granted, intent, by_word(opened, kiosk, granted.slot))
+            return
+        if opened.unlocked.outcome is Outcome.WRONG_DOOR:
+            await shut_wrong_door(kiosk, opened, granted.slot, Purpose.TAKE)
+            await _help(kiosk, granted.slot, opened)
+            return
+        if opened.unlocked.outcome is Outcome.UNREACHABLE and opened.unlocked.pulsed:
+            await kiosk.store.run(
+                slots.mark_suspect,
+                granted.slot,
+                SuspectReason.MAY_BE_EMPTY,
+                "the board went silent after the pulse",
+            )
+        if not await _try_again(kiosk, granted, opened, attempt):
+            return
+
+
+async def _try_again(kiosk: Kiosk, granted: Granted, opened: Opened, attempt: int) -> bool:
+    """What the person wants after a door that did not open; True for another try."""
+    is_jam = opened.unlocked.outcome is Outcome.JAMMED
+    choices: tuple[Choice, ...] = (Choice.TRY_AGAIN,) if attempt < TRIES else ()
+    choices += (Choice.DOOR_IS_OPEN, Choice.DONE) if is_jam else (Choice.DONE,)
+    kiosk.person.show(replace(opened.trouble(granted.slot, Purpose.TAKE), choices=choices))
+    choice = await pressed(kiosk, choices, kiosk.policy.idle_s)
+    if choice is Choice.TRY_AGAIN:
+        return True
+    if choice is Choice.DOOR_IS_OPEN:
+        await _door_with_dead_sensor(kiosk, granted)
+    elif is_jam and attempt == TRIES:
+        await kiosk.store.run(
+            slots.set_service, granted.slot, Service.NO_DEPOSITS, "the door jams", "kiosk"
+        )
+    return False
+
+
+async def _door_with_dead_sensor(kiosk: Kiosk, granted: Granted) -> None:
+    """The person sees an open door that the sensor does not: believed, and looked at later."""
+    intent = kiosk.new_id()
+    await kiosk.store.run(
+        packages.intend, intent, granted.slot, IntentPurpose.PICKUP, "customer", granted.package
+    )
+    await kiosk.store.run(
+        slots.set_service,
+        granted.slot,
+        Service.NO_DEPOSITS,
+        "a person saw the door open, the sensor did not",
+        "customer",
+    )
+    await _take(kiosk, granted, intent, by_word=True)
+
+
+async def _help(kiosk: Kiosk, slot: str, opened: Opened) -> None:
+    view = replace(opened.trouble(slot, Purpose.TAKE), wrong_slot="", choices=(Choice.DONE,))
+    kiosk.person.show(view)
+    await pressed(kiosk, (Choice.DONE,), kiosk.policy.idle_s)
+
+
+async def _take(kiosk: Kiosk, granted: Granted, intent: str, by_word: bool = False) -> None:
+    """The door stands open: the package is taken when it is shut."""
+    slot = granted.slot
+    choices = (Choice.DONE,) if by_word else ()
+    view = DoorOpen(slot=slot, purpose=Purpose.TAKE, choices=choices)
+    if by_word:
+        kiosk.person.show(view)
+        await pressed(kiosk, choices, kiosk.policy.give_up_after_s)
+        ending: Ending | Choice = Ending.LEFT_OPEN
+    else:
+        ending = await until_shut(kiosk, view)
+    if granted.is_doubtful and ending is not Ending.LEFT_OPEN:
+        await _was_it_there(kiosk, granted, intent)
+        return
+    if ending is Ending.SHUT_QUICKLY:
+        taken = await ask(
+            kiosk, Question.DID_YOU_TAKE_IT, slot, (Choice.YES, Choice.OPEN_AGAIN, Choice.NO)
+        )
+        if taken is not Choice.YES:
+            await _not_taken(kiosk, granted, intent)
+            if taken is Choice.OPEN_AGAIN:
+                await fetch(kiosk, granted)
+            return
+    doubt = SuspectReason.MAY_HOLD_SOMETHING if ending is Ending.LEFT_OPEN else None
+    await kiosk.store.run(packages.retrieve, granted.package, intent, doubt)
+    await _thank(kiosk, slot, may_reopen=doubt is None)
+
+
+async def _not_taken(kiosk: Kiosk, granted: Granted, intent: str) -> None:
+    """Shut at once, and not said to be taken: the code stays good, the slot is in doubt."""
+    await kiosk.store.run(
+        packages.end_opening,
+        intent,
+        granted.slot,
+        SlotStatus.SUSPECT,
+        "customer",
+        "shut within a moment, not said to be taken",
+    )
+
+
+async def _was_it_there(kiosk: Kiosk, granted: Granted, intent: str) -> None:
+    """The slot was in doubt before: the person who looked says what was inside."""
+    answer = await ask(kiosk, Question.WAS_IT_THERE, granted.slot, (Choice.YES, Choice.NO))
+    if answer is Choice.YES:
+        await kiosk.store.run(packages.retrieve, granted.package, intent)
+        await _thank(kiosk, granted.slot, may_reopen=True)
+    elif answer is Choice.NO:
+        reference = await kiosk.store.run(
+            packages.missing, granted.package, intent, SuspectReason.MAY_BE_EMPTY, "customer"
+        )
+        kiosk.person.show(Told(help=True, reference=str(reference), choices=(Choice.DONE,)))
+        await pressed(kiosk, (Choice.DONE,), kiosk.policy.idle_s)
+    else:
+        await _not_taken(kiosk, granted, intent)
+
+
+async def _thank(kiosk: Kiosk, slot: str, may_reopen: bool) -> None:
+    choices = (Choice.DONE, Choice.OPEN_AGAIN) if may_reopen else (Choice.DONE,)
+    kiosk.person.show(Thanks(slot=slot, choices=choices))
+    if await pressed(kiosk, choices, kiosk.policy.thanks_s) is Choice.OPEN_AGAIN:
+        await reopen(kiosk, slot)
+
+
+async def reopen(kiosk: Kiosk, slot: str) -> None:
+    """Open a slot again just after its package was taken: something was forgotten inside."""
+    intent = kiosk.new_id()
+    try:
+        await kiosk.store.run(packages.intend, intent, slot, IntentPurpose.REOPEN, "customer")
+    except RefusedError:
+        await tell(kiosk, Refused(Refusal.ALREADY_PICKED_UP))
+        return
+    opened = await kiosk.open_door(slot, intent, Purpose.LOOK)
+    if not opened.stands_open:
+        if opened.unlocked.outcome is Outcome.WRONG_DOOR:
+            await shut_wrong_door(kiosk, opened, slot, Purpose.LOOK)
+        await _help(kiosk, slot, opened)
+        return
+    ending = await until_shut(kiosk, DoorOpen(slot=slot, purpose=Purpose.LOOK))
+    answer = None
+    if ending is not Ending.LEFT_OPEN:
+        answer = await ask(
+            kiosk, Question.IS_IT_EMPTY, slot, (Choice.IT_IS_EMPTY, Choice.SOMETHING_INSIDE)
+        )
+    found = SlotStatus.EMPTY if answer is Choice.IT_IS_EMPTY else SlotStatus.SUSPECT
+    await kiosk.store.run(packages.end_opening, intent, slot, found, "customer", "opened again")
+    await _thank(kiosk, slot, may_reopen=False)

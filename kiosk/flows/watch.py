@@ -1,0 +1,80 @@
+"""What happens at the doors without anybody's asking, written down and acted on.
+
+The bank tells every movement; this decides what it means: a start-up finding, a late opening after
+a jam, a latch that did not hold, or a door that somebody opened by force.
+"""
+
+from __future__ import annotations
+
+from drivers.door import BoardChange, DoorChange, DoorState
+from kiosk.flows.kiosk import Kiosk
+from kiosk.model.events import EventKind
+from kiosk.model.location import SuspectReason
+from kiosk.store import packages, slots
+from kiosk.store.writer import Writer
+
+NOT_LATCHED_S = 5.0
+"""A door that opens again this soon after it was shut has not latched."""
+LATE_OPENING_S = 600.0
+"""An opening this long after a pulse that seemed to jam is still that pulse's."""
+
+
+class Watch:
+    """Listens to the bank and keeps the store true to the steel."""
+
+    def __init__(self, kiosk: Kiosk) -> None:
+        self._kiosk = kiosk
+        self._shut_at_s: dict[str, float] = {}
+        self.not_latched: str | None = None
+        """A door that has just sprung open again; the session deals with it."""
+
+    async def board_changed(self, change: BoardChange) -> None:
+        """A board came or went: its slots are given out, or not."""
+        labels = [slot.label for slot in self._kiosk.location.slots if slot.board == change.board]
+        await self._kiosk.store.run(
+            slots.set_reachable, labels, change.reachable, change.board, change.reason
+        )
+
+    async def door_moved(self, change: DoorChange) -> None:
+        """A door moved, or was seen for the first time."""
+        if change.now is DoorState.CLOSED:
+            self._shut_at_s[change.slot] = change.at_s
+            return
+        if (
+            change.now is not DoorState.OPEN
+            or change.slot not in self._kiosk.location.slot_by_label
+        ):
+            return
+        shut_s = change.at_s - self._shut_at_s.get(change.slot, float("-inf"))
+        if change.pulsed_before_s is not None and change.pulsed_before_s <= LATE_OPENING_S:
+            return
+        if not change.baseline and shut_s <= NOT_LATCHED_S:
+            self.not_latched = change.slot
+            return
+        await self._kiosk.store.run(opened_unasked, change.slot, change.baseline)
+
+
+def opened_unasked(writer: Writer, slot: str, found_at_start: bool) -> None:
+    """A door stands open that nobody was to open: what is inside is in doubt.
+
+    One with an intent in play is left to its flow.
+    """
+    if any(intent.slot == slot for intent in packages.open_intents(writer)):
+        return
+    held = slots.record_of(writer, slot)
+    reason = SuspectReason.MAY_BE_EMPTY if held.package else SuspectReason.MAY_HOLD_SOMETHING
+    writer.record(EventKind.DOOR_MOVED_UNASKED, slot=slot, found_at_start=found_at_start)
+    slots.mark_suspect(writer, slot, held.suspect or reason, "the door was open unasked")
+
+
+async def recover(kiosk: Kiosk) -> int:
+    """After a start: every door that was in play is looked at, never pulsed.
+
+    Its intent is closed as unknown and its slot is in doubt until a person looked inside. Returns
+    how many there were.
+    """
+    intents = await kiosk.store.run(packages.open_intents)
+    for intent in intents:
+        door = await kiosk.bank.read(intent.slot)
+        await kiosk.store.run(packages.recover, intent, door.value)
+    return len(intents)
