@@ -1,0 +1,481 @@
+"""The bank of doors as flows see it: slots instead of boards and channels, edges instead of bits.
+
+A `Bank` lives on one asyncio loop, and its times are that loop's. `OPENED` is only ever a sensor's
+edge after the pulse; what a board answers to an unlock is not asked for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from drivers.boards import FAMILIES
+from drivers.boards.family import LockBoard
+from drivers.bus import (
+    BoardFound,
+    BoardLost,
+    BoardUnreachable,
+    Bus,
+    BusBoard,
+    BusEvent,
+    BusTiming,
+    NotPulsed,
+    Pulsed,
+    ReadFailed,
+    Reading,
+    ReadJob,
+    UnlockJob,
+)
+from drivers.door import (
+    BoardChange,
+    BoardReport,
+    DoorChange,
+    DoorState,
+    DriverError,
+    Outcome,
+    Unlocked,
+)
+from drivers.port import PortOpener
+from drivers.runners import BusRunner, ThreadRunner
+from drivers.serial_port import SerialPortOpener
+
+log = logging.getLogger(__name__)
+
+READS_TO_SETTLE = 4
+"""A sensor that never reads the same twice in so many reads flaps: its last stable state stands."""
+
+Change = DoorChange | BoardChange
+Listener = Callable[[Change], None]
+
+
+@dataclass(frozen=True, slots=True)
+class BoardWiring:
+    """A lock board as the site's config tells of it."""
+
+    name: str
+    family: str
+    port: str
+    """A path, already absolute."""
+    address: int
+    channels: int
+    invert: bool = False
+    """True when the sensors read the other way round than the family's usual wiring."""
+    options: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class DoorWiring:
+    """Which lock of which board is a slot's."""
+
+    slot: str
+    board: str
+    channel: int
+
+
+@dataclass(frozen=True, slots=True)
+class BankTiming:
+    """How long the bank waits and trusts, in seconds."""
+
+    window_s: float = 10.0
+    """How long after a pulse its edge may come."""
+    fresh_s: float = 0.3
+    """A reading not older than this counts as the read before a pulse."""
+    silence_s: float = 1.5
+    """A window that ends this long after the last answer says nothing of a jam."""
+
+
+@dataclass(slots=True)
+class _Door:
+    """What is known of one door."""
+
+    wiring: DoorWiring
+    state: DoorState = DoorState.UNKNOWN
+    last: DoorState = DoorState.UNKNOWN
+    """The newest reading; it becomes the state when the next one is equal."""
+    read_at_s: float = -math.inf
+    pulsed_at_s: float | None = None
+
+
+@dataclass(slots=True, eq=False)
+class _Attempt:
+    """One opening under way."""
+
+    slot: str
+    job: UnlockJob
+    result: asyncio.Future[Unlocked]
+    pulsed_at_s: float | None = None
+    window: asyncio.TimerHandle | None = None
+
+    def end(self, unlocked: Unlocked) -> None:
+        if not self.result.done():
+            self.result.set_result(unlocked)
+
+
+class Bank:
+    """All doors of a site."""
+
+    def __init__(
+        self,
+        runners: Mapping[str, BusRunner],
+        doors: Sequence[DoorWiring],
+        timing: BankTiming,
+    ) -> None:
+        """`runners` holds for each board the runner of the bus it is on."""
+        self._runners = runners
+        self._timing = timing
+        self._doors = {door.slot: _Door(door) for door in doors}
+        self._doors_of_board = {
+            board: [door for door in self._doors.values() if door.wiring.board == board]
+            for board in runners
+        }
+        self._attempts: dict[str, _Attempt] = {}
+        self._reads: dict[ReadJob, asyncio.Future[bool]] = {}
+        self._settling: dict[str, ReadJob] = {}
+        self._told_reachable: dict[str, bool] = {}
+        self._listeners: list[Listener] = []
+        self._has_news = asyncio.Event()
+
+    # --- what flows use ------------------------------------------------------------------------
+
+    @property
+    def slots(self) -> tuple[str, ...]:
+        return tuple(self._doors)
+
+    async def start(self) -> None:
+        """Begin to open ports and read doors; returns at once (see `settled`)."""
+        for runner in self._distinct_runners():
+            runner.start(self._take)
+
+    async def settled(self) -> None:
+        """Wait until every board's doors were seen, or the board was told unreachable."""
+        while not all(self._is_settled(board) for board in self._runners):
+            self._has_news.clear()
+            await self._has_news.wait()
+
+    async def stop(self) -> None:
+        """End all work; openings under way end as `UNREACHABLE`, ports are given back."""
+        for runner in self._distinct_runners():
+            await runner.stop()
+        for attempt in tuple(self._attempts.values()):
+            self._end_unreachable(attempt)
+        for read in self._reads.values():
+            if not read.done():
+                read.set_result(False)
+
+    def door(self, slot: str) -> DoorState:
+        """The door's last stable state; `UNKNOWN` while its board is away."""
+        return self._door(slot).state
+
+    def reachable(self, slot: str) -> bool:
+        """Whether the slot's board answers now."""
+        board = self._door(slot).wiring.board
+        return self._runners[board].bus.report(board).reachable
+
+    def reports(self) -> tuple[BoardReport, ...]:
+        """How every board is doing."""
+        return tuple(runner.bus.report(board) for board, runner in self._runners.items())
+
+    def listen(self, listener: Listener) -> Callable[[], None]:
+        """Call `listener` on the loop at every change; the returned callable ends that."""
+        self._listeners.append(listener)
+
+        def forget() -> None:
+            if listener in self._listeners:
+                self._listeners.remove(listener)
+
+        return forget
+
+    async def read(self, slot: str) -> DoorState:
+        """Ask the board now. `UNKNOWN` when it does not answer."""
+        door = self._door(slot)
+        for _ in range(READS_TO_SETTLE):
+            if not await self._read_board(door.wiring.board):
+                return DoorState.UNKNOWN
+            if door.last is door.state:
+                break
+        return door.state
+
+    async def open_slot(self, slot: str) -> Unlocked:
+        """Pulse the slot's lock once and watch for its door's edge.
+
+        Never pulses a door that reads open. Called again while it runs, it gives the same result.
+        Cancelled before the pulse has left, nothing is pulsed.
+        """
+        door = self._door(slot)
+        if slot in self._attempts:
+            return await asyncio.shield(self._attempts[slot].result)
+        job = UnlockJob(door.wiring.board, door.wiring.channel)
+        attempt = _Attempt(slot, job, asyncio.get_running_loop().create_future())
+        self._attempts[slot] = attempt
+        try:
+            state = await self._fresh_state(door)
+            if state is DoorState.UNKNOWN:
+                attempt.end(Unlocked(Outcome.UNREACHABLE, pulsed=False))
+            elif state is DoorState.OPEN:
+                attempt.end(Unlocked(Outcome.ALREADY_OPEN, pulsed=False))
+            else:
+                self._runners[job.board].submit(job)
+            return await asyncio.shield(attempt.result)
+        finally:
+            job.withdrawn = True
+            if attempt.window is not None:
+                attempt.window.cancel()
+            self._end_unreachable(attempt)
+            del self._attempts[slot]
+
+    # --- reading -------------------------------------------------------------------------------
+
+    def _door(self, slot: str) -> _Door:
+        if slot not in self._doors:
+            raise DriverError(f"no slot {slot!r} is wired; wired are {', '.join(self._doors)}")
+        return self._doors[slot]
+
+    async def _fresh_state(self, door: _Door) -> DoorState:
+        age_s = asyncio.get_running_loop().time() - door.read_at_s
+        is_stable = door.last is door.state and door.state is not DoorState.UNKNOWN
+        if is_stable and age_s <= self._timing.fresh_s:
+            return door.state
+        return await self.read(door.wiring.slot)
+
+    async def _read_board(self, board: str) -> bool:
+        job = ReadJob(board)
+        answered: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._reads[job] = answered
+        try:
+            self._runners[board].submit(job)
+            return await answered
+        finally:
+            del self._reads[job]
+
+    # --- what the buses tell -------------------------------------------------------------------
+
+    def _take(self, event: BusEvent) -> None:
+        match event:
+            case Reading():
+                self._take_reading(event)
+            case Pulsed():
+                self._take_pulse(event)
+            case NotPulsed():
+                self._take_missing_pulse(event)
+            case ReadFailed():
+                self._answer_read(event.job, is_answered=False)
+                self._settling.pop(event.board, None)
+            case BoardFound(board):
+                self._tell_board(BoardChange(board, reachable=True))
+            case BoardLost(board):
+                self._forget_board(board)
+            case BoardUnreachable(board, reason):
+                self._tell_board(BoardChange(board, reachable=False, reason=reason))
+        self._has_news.set()
+
+    def _take_reading(self, reading: Reading) -> None:
+        changes = []
+        for door in self._doors_of_board[reading.board]:
+            now = reading.doors.get(door.wiring.channel, DoorState.UNKNOWN)
+            door.read_at_s = reading.at_s
+            if now is door.last and now is not door.state:
+                changes.append(self._settle(door, now, reading.at_s))
+            door.last = now
+        self._settle_soon(reading)
+        self._judge_attempts(changes)
+        self._answer_read(reading.job, is_answered=True)
+        for change in changes:
+            self._tell(change)
+
+    def _settle(self, door: _Door, now: DoorState, at_s: float) -> DoorChange:
+        before, door.state = door.state, now
+        pulsed_before_s = None if door.pulsed_at_s is None else at_s - door.pulsed_at_s
+        if before is DoorState.OPEN and now is DoorState.CLOSED:
+            door.pulsed_at_s = None
+        return DoorChange(
+            slot=door.wiring.slot,
+            before=before,
+            now=now,
+            at_s=at_s,
+            baseline=before is DoorState.UNKNOWN,
+            pulsed_before_s=pulsed_before_s,
+        )
+
+    def _settle_soon(self, reading: Reading) -> None:
+        """Read once more when a door read differently: a person waits for that second reading."""
+        board = reading.board
+        was_extra = reading.job is not None and self._settling.get(board) is reading.job
+        if was_extra:
+            del self._settling[board]
+        is_unsettled = any(door.last is not door.state for door in self._doors_of_board[board])
+        # One extra read for each ordinary one: a sensor that flaps must not fill the line.
+        if is_unsettled and not was_extra and board not in self._settling:
+            job = self._settling[board] = ReadJob(board)
+            self._runners[board].submit(job)
+
+    def _answer_read(self, job: ReadJob | None, *, is_answered: bool) -> None:
+        read = self._reads.get(job) if job is not None else None
+        if read is not None and not read.done():
+            read.set_result(is_answered)
+
+    def _forget_board(self, board: str) -> None:
+        """The next stable reading is a baseline: nobody saw what happened meanwhile."""
+        self._settling.pop(board, None)
+        for door in self._doors_of_board[board]:
+            door.state = door.last = DoorState.UNKNOWN
+            attempt = self._attempts.get(door.wiring.slot)
+            if attempt is not None and attempt.pulsed_at_s is not None:
+                self._end_unreachable(attempt)
+
+    # --- openings ------------------------------------------------------------------------------
+
+    def _take_pulse(self, event: Pulsed) -> None:
+        door = self._door_of_job(event.job)
+        door.pulsed_at_s = event.at_s
+        attempt = self._attempts.get(door.wiring.slot)
+        if attempt is None or attempt.job is not event.job:
+            return
+        attempt.pulsed_at_s = event.at_s
+        loop = asyncio.get_running_loop()
+        ends_at_s = event.at_s + self._timing.window_s
+        attempt.window = loop.call_at(ends_at_s, self._window_over, attempt, door)
+        self._runners[event.job.board].watch(event.job.board, ends_at_s)
+
+    def _take_missing_pulse(self, event: NotPulsed) -> None:
+        door = self._door_of_job(event.job)
+        if event.may_have_left:
+            door.pulsed_at_s = event.at_s
+        attempt = self._attempts.get(door.wiring.slot)
+        if attempt is not None and attempt.job is event.job:
+            attempt.end(Unlocked(Outcome.UNREACHABLE, pulsed=event.may_have_left))
+
+    def _judge_attempts(self, changes: Sequence[DoorChange]) -> None:
+        opened = [
+            change
+            for change in changes
+            if change.before is DoorState.CLOSED and change.now is DoorState.OPEN
+        ]
+        if not opened:
+            return
+        strangers = [change for change in opened if change.pulsed_before_s is None]
+        for attempt in tuple(self._attempts.values()):
+            if attempt.pulsed_at_s is None:
+                continue
+            own = [change for change in opened if change.slot == attempt.slot]
+            if own:
+                elapsed_s = own[0].at_s - attempt.pulsed_at_s
+                attempt.end(Unlocked(Outcome.OPENED, pulsed=True, elapsed_s=elapsed_s))
+            elif strangers:
+                wrong_slot = strangers[0].slot
+                attempt.end(Unlocked(Outcome.WRONG_DOOR, pulsed=True, wrong_slot=wrong_slot))
+
+    def _window_over(self, attempt: _Attempt, door: _Door) -> None:
+        """No edge came. Only a board that still answers can say that the door stayed shut."""
+        silent_s = asyncio.get_running_loop().time() - door.read_at_s
+        if silent_s <= self._timing.silence_s:
+            attempt.end(Unlocked(Outcome.JAMMED, pulsed=True))
+        else:
+            self._end_unreachable(attempt)
+
+    def _end_unreachable(self, attempt: _Attempt) -> None:
+        was_pulsed = attempt.pulsed_at_s is not None
+        attempt.end(Unlocked(Outcome.UNREACHABLE, pulsed=was_pulsed))
+
+    def _door_of_job(self, job: UnlockJob) -> _Door:
+        for door in self._doors_of_board[job.board]:
+            if door.wiring.channel == job.channel:
+                return door
+        raise DriverError(f"no slot is wired to lock {job.channel} of board {job.board}")
+
+    # --- telling -------------------------------------------------------------------------------
+
+    def _tell_board(self, change: BoardChange) -> None:
+        if self._told_reachable.get(change.board) is change.reachable:
+            return
+        self._told_reachable[change.board] = change.reachable
+        self._tell(change)
+
+    def _tell(self, change: Change) -> None:
+        for listener in tuple(self._listeners):
+            try:
+                listener(change)
+            except Exception:
+                log.exception("a listener failed at %s; the others are told all the same", change)
+
+    def _is_settled(self, board: str) -> bool:
+        if self._told_reachable.get(board) is False:
+            return True
+        doors = self._doors_of_board[board]
+        is_heard = self._told_reachable.get(board, False)
+        return is_heard and all(door.state is not DoorState.UNKNOWN for door in doors)
+
+    def _distinct_runners(self) -> tuple[BusRunner, ...]:
+        return tuple(dict.fromkeys(self._runners.values()))
+
+
+def make_board(wiring: BoardWiring) -> LockBoard:
+    """The board of its family, or a `DriverError` that names what is wrong."""
+    if wiring.family not in FAMILIES:
+        known = ", ".join(sorted(FAMILIES))
+        raise DriverError(f"board {wiring.name}: family {wiring.family!r} is none of {known}")
+    family = FAMILIES[wiring.family]
+    return family(wiring.address, wiring.channels, invert=wiring.invert, options=wiring.options)
+
+
+def check_wiring(boards: Sequence[BoardWiring], doors: Sequence[DoorWiring]) -> None:
+    """Refuse doors that no board has, and two doors on one lock."""
+    by_name = {board.name: board for board in boards}
+    if len(by_name) < len(boards):
+        raise DriverError("two boards have one name; names must differ")
+    owners: dict[tuple[str, int], str] = {}
+    for door in doors:
+        board = by_name.get(door.board)
+        if board is None:
+            raise DriverError(f"slot {door.slot}: there is no board {door.board!r}")
+        if door.channel not in range(1, board.channels + 1):
+            raise DriverError(
+                f"slot {door.slot}: channel {door.channel} is not within 1..{board.channels} "
+                f"of board {board.name}"
+            )
+        owner = owners.setdefault((door.board, door.channel), door.slot)
+        if owner != door.slot:
+            raise DriverError(
+                f"slots {owner} and {door.slot} are both on lock {door.channel} of {door.board}"
+            )
+
+
+def join_bank(
+    boards: Sequence[BoardWiring],
+    doors: Sequence[DoorWiring],
+    make_runner: Callable[[str, Sequence[BusBoard]], BusRunner],
+    timing: BankTiming,
+) -> Bank:
+    """A bank over one bus per distinct port; `make_runner` builds each from its port's name."""
+    check_wiring(boards, doors)
+    on_port: dict[str, list[BoardWiring]] = {}
+    for wiring in boards:
+        on_port.setdefault(wiring.port, []).append(wiring)
+    runners: dict[str, BusRunner] = {}
+    for port, wirings in on_port.items():
+        bus_boards = [BusBoard(each.name, each.family, make_board(each)) for each in wirings]
+        runner = make_runner(port, bus_boards)
+        runners.update({each.name: runner for each in wirings})
+    return Bank({wiring.name: runners[wiring.name] for wiring in boards}, doors, timing)
+
+
+def open_bank(
+    boards: Sequence[BoardWiring],
+    doors: Sequence[DoorWiring],
+    *,
+    open_port: Callable[[str], PortOpener] = SerialPortOpener,
+    bus_timing: BusTiming | None = None,
+    timing: BankTiming | None = None,
+) -> Bank:
+    """The bank of a real site: a thread and a serial port for each distinct port."""
+
+    def make_runner(port: str, bus_boards: Sequence[BusBoard]) -> BusRunner:
+        # The loop's clock is the same monotonic clock, so that ages and windows agree.
+        return ThreadRunner(
+            Bus(open_port(port), bus_boards, time.monotonic, bus_timing or BusTiming())
+        )
+
+    return join_bank(boards, doors, make_runner, timing or BankTiming())

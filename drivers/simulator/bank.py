@@ -1,0 +1,132 @@
+"""The simulated steel: doors with latches and sensors, and a person who closes them.
+
+Fault model: a jammed lock ignores its pulse; a dead sensor always says the same; two swapped doors
+open at each other's pulse. A pulse on a sound lock lets the door spring open within 50 to 150 ms.
+Time is handed in and only moves forward; nothing happens between two calls but what was due.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from random import Random
+from typing import Final
+
+from drivers.door import DriverError
+
+SPRING_S: Final = (0.05, 0.15)
+"""The shortest and longest time from a pulse to an open door."""
+
+
+@dataclass(frozen=True, slots=True)
+class DoorMoved:
+    """A door sprang open or was closed."""
+
+    slot: str
+    is_open: bool
+    at_s: float
+
+
+@dataclass(slots=True)
+class SimulatedDoor:
+    """One door and what is wrong with it."""
+
+    slot: str
+    is_open: bool = False
+    is_jammed: bool = False
+    stuck_sensor: bool | None = None
+    """What a dead sensor says for ever: True for open, False for closed. None: it works."""
+    pulses: int = 0
+    """How often its board pulsed this lock."""
+
+    @property
+    def reads_open(self) -> bool:
+        """What the sensor says."""
+        return self.is_open if self.stuck_sensor is None else self.stuck_sensor
+
+
+class SimulatedBank:
+    """All doors of a simulated site. Doors are named by their slots."""
+
+    def __init__(self, slots: Iterable[str], random: Random, clock: Callable[[], float]) -> None:
+        self.doors = {slot: SimulatedDoor(slot) for slot in slots}
+        self.close_after_s: float | None = None
+        """When set, a person closes every door so long after it opened."""
+        self._springs_instead: dict[str, str] = {}
+        self._random = random
+        self._clock = clock
+        self._now_s = 0.0
+        self._due: list[tuple[float, int, Callable[[], None]]] = []
+        self._order = itertools.count()
+        self._listeners: list[Callable[[DoorMoved], None]] = []
+
+    def listen(self, listener: Callable[[DoorMoved], None]) -> None:
+        """Call `listener` whenever a door moves."""
+        self._listeners.append(listener)
+
+    def door(self, slot: str) -> SimulatedDoor:
+        """The door of a slot; a `DriverError` names the slots that there are."""
+        if slot not in self.doors:
+            raise DriverError(f"there is no slot {slot!r}; there are {', '.join(self.doors)}")
+        return self.doors[slot]
+
+    # --- what a person or a fault does ---------------------------------------------------------
+
+    def close(self, slot: str) -> None:
+        """A person pushes the door shut."""
+        self.advance(self._clock())
+        self._move(self.door(slot), is_open=False)
+
+    def open_by_force(self, slot: str) -> None:
+        """The door opens with no pulse: pried, or a latch that gave way."""
+        self.advance(self._clock())
+        self._move(self.door(slot), is_open=True)
+
+    def jam(self, slot: str) -> None:
+        self.door(slot).is_jammed = True
+
+    def unjam(self, slot: str) -> None:
+        self.door(slot).is_jammed = False
+
+    def swap(self, one: str, other: str) -> None:
+        """From now on each of the two locks gets the other's pulse."""
+        self._springs_instead[self.door(one).slot] = self.door(other).slot
+        self._springs_instead[other] = one
+
+    # --- what a board does ---------------------------------------------------------------------
+
+    def pulse(self, slot: str, at_s: float) -> None:
+        """The board's output for this slot is pulsed."""
+        self.door(slot).pulses += 1
+        door = self.doors[self._springs_instead.get(slot, slot)]
+        if not door.is_jammed and not door.is_open:
+            springs_at_s = at_s + self._random.uniform(*SPRING_S)
+            self._at(springs_at_s, lambda: self._move(door, is_open=True))
+
+    # --- time ----------------------------------------------------------------------------------
+
+    def advance(self, to_s: float) -> None:
+        """Let everything happen that is due by then."""
+        while self._due and self._due[0][0] <= to_s:
+            at_s, _, act = heapq.heappop(self._due)
+            self._now_s = max(self._now_s, at_s)
+            act()
+        self._now_s = max(self._now_s, to_s)
+
+    def next_due_s(self) -> float | None:
+        """When the next thing happens by itself; None when nothing will."""
+        return self._due[0][0] if self._due else None
+
+    def _at(self, at_s: float, act: Callable[[], None]) -> None:
+        heapq.heappush(self._due, (at_s, next(self._order), act))
+
+    def _move(self, door: SimulatedDoor, *, is_open: bool) -> None:
+        if door.is_open is is_open:
+            return
+        door.is_open = is_open
+        if is_open and self.close_after_s is not None:
+            self._at(self._now_s + self.close_after_s, lambda: self._move(door, is_open=False))
+        for listener in self._listeners:
+            listener(DoorMoved(door.slot, is_open, self._now_s))
