@@ -1,0 +1,446 @@
+"""The demo on one machine: the simulated locker bank and the kiosk, side by side.
+
+A composition root like `app.py`, but of processes: it starts them, says what a person can try, and
+ends all of them together. On a machine without a display it brings a virtual screen along and
+serves it to a browser.
+"""
+
+from __future__ import annotations
+
+import csv
+import ctypes
+import getpass
+import os
+import re
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+from config import DEMO_PACKAGES, DEMO_SITE, Site, load_site
+from kiosk.app import seed_demo
+
+SEEDED_PACKAGES = 3
+"""So many of the expected packages lie inside at the first start; the rest are labels to scan."""
+
+PINS = "courier 11 4711, technician 99 8080"
+
+BROWSER_PORTS = range(6080, 6100)
+NOVNC = Path("/usr/share/novnc")
+VIRTUAL_SCREEN = (1480, 1000)
+START_PATIENCE_S = 15.0
+END_PATIENCE_S = 5.0
+
+_MARKER = ".parcel-kiosk-demo"
+_CODE = re.compile(r"\b(\d{3} \d{3} \d{3,4})\b")
+
+
+class DemoError(Exception):
+    """The demo cannot run; the message says why and what to do."""
+
+
+class _Stopped(BaseException):
+    """Somebody asked the demo to end (SIGTERM, SIGHUP)."""
+
+
+def run_window_demo(fresh: bool, data: Path) -> int:
+    """Run the demo until a window is closed or somebody stops it.
+
+    Args:
+        fresh: remove what an earlier demo left in `data` first.
+        data: the demo's data folder; made when missing.
+
+    Returns:
+        The exit code: 0 after a closed window or a stop, 1 when a part failed.
+
+    Raises:
+        DemoError: when it cannot start; nothing is left running.
+    """
+    site = load_site(DEMO_SITE)
+    prepare_folder(data, fresh=fresh)
+    with _signals_raise(), _Processes(data) as processes:
+        try:
+            return _run(site, data, processes)
+        except (_Stopped, KeyboardInterrupt):
+            return 0
+
+
+def _run(site: Site, data: Path, processes: _Processes) -> int:
+    labels = _write_labels(data)
+    if not _is_seeded(data):
+        print("First start: three packages are put into the lockers …", flush=True)
+        _seed(data, labels, processes)
+    served = None if _has_display() else _virtual_screen(processes)
+    screen = VIRTUAL_SCREEN if served else _screen_size(processes.environment)
+    kiosk_place, bank_place = side_by_side(screen, (site.screen.width_px, site.screen.height_px))
+    bank = _start_bank(data, labels, processes, "--window", str(bank_place))
+    kiosk = processes.start(
+        "kiosk",
+        [
+            *_module("kiosk"),
+            "run",
+            *("--config", str(DEMO_SITE)),
+            *("--data", str(data)),
+            *("--geometry", str(kiosk_place)),
+        ],
+    )
+    _tell(site, data, served)
+    return processes.wait_for_one_of(kiosk, bank)
+
+
+# --- the data folder ---------------------------------------------------------------------------
+
+
+def prepare_folder(data: Path, *, fresh: bool) -> None:
+    """Make the data folder; `fresh`, or a first start that was cut short, empties it before.
+
+    Raises:
+        DemoError: when the folder holds something that no demo made.
+    """
+    ours = (data / _MARKER).exists()
+    if data.exists() and not ours and any(data.iterdir()):
+        raise DemoError(
+            f"{data} holds files that are not the demo's; name an empty or new folder with --data"
+        )
+    if ours and (fresh or not _is_seeded(data)):
+        shutil.rmtree(data)
+    data.mkdir(parents=True, exist_ok=True)
+    if not (data / _MARKER).exists():
+        (data / _MARKER).write_text("", encoding="utf-8")
+
+
+def _is_seeded(data: Path) -> bool:
+    return (data / _MARKER).read_text(encoding="utf-8") == "seeded"
+
+
+def _write_labels(data: Path) -> Path:
+    """The labels that lie on the courier's table: all but those that are stored already."""
+    with DEMO_PACKAGES.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.reader(file))
+    labels = data / "labels.csv"
+    with labels.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([rows[0], *rows[1 + SEEDED_PACKAGES :]])
+    return labels
+
+
+def _seed(data: Path, labels: Path, processes: _Processes) -> None:
+    """Put the first packages in by the real flow, at a bank that shuts its own doors."""
+    bank = _start_bank(data, labels, processes)
+    assert bank.stdin is not None
+    bank.stdin.write(b"close-after 0.2\n")
+    bank.stdin.flush()
+    seed_demo(DEMO_SITE, data)
+    processes.stop(bank)
+    (data / _MARKER).write_text("seeded", encoding="utf-8")
+
+
+# --- processes ---------------------------------------------------------------------------------
+
+
+class _Processes:
+    """What was started: all of it ends with this, and with this process even if that is killed.
+
+    Each child leads a process group of its own, so that its children end with it, and so that
+    Ctrl-C reaches only this process, which then ends the rest in order.
+    """
+
+    def __init__(self, data: Path) -> None:
+        self.environment = dict(os.environ)
+        self._logs = data / "logs"
+        self._logs.mkdir(exist_ok=True)
+        self._running: list[subprocess.Popen[bytes]] = []
+        self._names: dict[int, str] = {}
+        self.scratch = Path(tempfile.mkdtemp(prefix="parcel-kiosk-"))
+        """For sockets: short, and readable by nobody else."""
+
+    def __enter__(self) -> _Processes:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)  # nothing interrupts the end
+        for process in reversed(self._running.copy()):
+            self.stop(process)
+        shutil.rmtree(self.scratch, ignore_errors=True)
+
+    def start(
+        self, name: str, command: Sequence[str], *, pass_fds: Sequence[int] = ()
+    ) -> subprocess.Popen[bytes]:
+        """Start a program; what it says goes to `logs/NAME.log`."""
+        with self.log_of(name).open("wb") as log:
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=self.environment,
+                start_new_session=True,
+                preexec_fn=_ends_with(os.getpid()),
+                pass_fds=pass_fds,
+            )
+        self._running.append(process)
+        self._names[process.pid] = name
+        return process
+
+    def log_of(self, name: str) -> Path:
+        return self._logs / f"{name}.log"
+
+    def stop(self, process: subprocess.Popen[bytes]) -> None:
+        """Ask a process and its children to end; after a while, end them."""
+        self._running.remove(process)
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            try:
+                os.killpg(process.pid, number)
+                process.wait(END_PATIENCE_S)
+            except (ProcessLookupError, subprocess.TimeoutExpired):
+                continue
+        process.wait(END_PATIENCE_S)
+        if process.stdin is not None:
+            process.stdin.close()
+
+    def wait_until(self, process: subprocess.Popen[bytes], is_so: Callable[[], bool]) -> None:
+        """Wait until something is so, while `process`, which is to bring it about, lives."""
+        for _ in range(int(START_PATIENCE_S / 0.05)):
+            if is_so():
+                return
+            try:
+                process.wait(0.05)
+            except subprocess.TimeoutExpired:
+                continue
+            break
+        name = self._names[process.pid]
+        raise DemoError(f"{name} did not start.\n{_last_lines(self.log_of(name))}")
+
+    def wait_for_one_of(self, *watched: subprocess.Popen[bytes]) -> int:
+        """Wait until one process has ended, and say so if it failed."""
+        while True:
+            for process in watched:
+                try:
+                    code = process.wait(0.2)
+                except subprocess.TimeoutExpired:
+                    continue
+                if code == 0:
+                    return 0
+                name = self._names[process.pid]
+                print(f"{name} ended with {code}.\n{_last_lines(self.log_of(name))}")
+                return 1
+
+
+def _ends_with(parent: int) -> Callable[[], None] | None:
+    """What a child does before it becomes its program: have itself ended when `parent` ends,
+    however that ends. Only Linux can; elsewhere a killed demo leaves its windows open."""
+    if sys.platform != "linux":
+        return None
+    prctl = ctypes.CDLL(None).prctl
+    set_parent_death_signal = 1  # PR_SET_PDEATHSIG, <linux/prctl.h>
+
+    def ask() -> None:
+        prctl(set_parent_death_signal, signal.SIGTERM)
+        if os.getppid() != parent:  # it ended before it could be asked
+            os._exit(1)
+
+    return ask
+
+
+@contextmanager
+def _signals_raise() -> Iterator[None]:
+    """Make SIGTERM and SIGHUP end the demo the way Ctrl-C does: through every `finally`."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise _Stopped
+
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.getsignal(number) for number in numbers}
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGHUP, stop)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _module(name: str) -> list[str]:
+    return [sys.executable, "-m", name]
+
+
+def _start_bank(
+    data: Path, labels: Path, processes: _Processes, *more: str
+) -> subprocess.Popen[bytes]:
+    """Start the simulated bank and wait until its ports are there."""
+    command = [*_module("drivers.simulator"), "--config", str(DEMO_SITE), "--data", str(data)]
+    bank = processes.start("simulator", [*command, "--labels", str(labels), "--script", "-", *more])
+    said = processes.log_of("simulator")
+    processes.wait_until(bank, lambda: b'"ready"' in said.read_bytes())
+    return bank
+
+
+def _last_lines(log: Path) -> str:
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    return "\n".join([f"The end of {log}:", *(f"  {line}" for line in lines[-12:])])
+
+
+# --- the screen --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class WindowPlace:
+    """Where a window is on the screen, in pixels from its top left."""
+
+    width: int
+    height: int
+    left: int
+    top: int
+
+    def __str__(self) -> str:
+        return f"{self.width}x{self.height}+{self.left}+{self.top}"
+
+
+def side_by_side(
+    screen_px: tuple[int, int], panel_px: tuple[int, int]
+) -> tuple[WindowPlace, WindowPlace]:
+    """Places for the kiosk, as tall as fits and in its panel's proportions, and for the bank.
+
+    Args:
+        screen_px: width and height of the screen.
+        panel_px: width and height of the kiosk's real panel.
+    """
+    edge, bars = 10, 40  # a little air; the title bar, and a bar of the desktop at the other end
+    width = min(screen_px[0], 2560)  # not across several monitors
+    height = screen_px[1] - 2 * bars
+    widest = (width - 3 * edge) * 2 // 3
+    scale = min(height / panel_px[1], widest / panel_px[0], 1.0)
+    kiosk_width, kiosk_height = int(panel_px[0] * scale), int(panel_px[1] * scale)
+    left = kiosk_width + 2 * edge
+    kiosk = WindowPlace(kiosk_width, kiosk_height, edge, bars)
+    return kiosk, WindowPlace(min(width - left - edge, 1200), height, left, bars)
+
+
+def _has_display() -> bool:
+    return sys.platform != "linux" or bool(os.environ.get("DISPLAY"))
+
+
+def _screen_size(environment: Mapping[str, str]) -> tuple[int, int]:
+    """The size of the display in pixels; a small laptop's where nobody can tell."""
+    usual = (1366, 768)
+    if sys.platform != "linux" or shutil.which("xdpyinfo") is None:
+        return usual
+    told = subprocess.run(["xdpyinfo"], env=environment, capture_output=True, text=True)
+    if told.returncode != 0:
+        raise DemoError(
+            f"The display {environment['DISPLAY']} does not answer. "
+            "Unset DISPLAY to get a virtual screen in the browser."
+        )
+    size = re.search(r"dimensions:\s+(\d+)x(\d+) pixels", told.stdout)
+    return (int(size[1]), int(size[2])) if size else usual
+
+
+def _virtual_screen(processes: _Processes) -> int:
+    """Start a screen that only a browser on this machine can see; returns the browser's port."""
+    missing = [name for name in ("Xvfb", "x11vnc", "websockify") if shutil.which(name) is None]
+    if missing or not NOVNC.is_dir():
+        names = ", ".join([*missing, *([] if NOVNC.is_dir() else ["novnc"])])
+        raise DemoError(f"There is no display, and {names} is missing; `make run` installs it.")
+    processes.environment["DISPLAY"] = _start_virtual_display(processes)
+    door = processes.scratch / "vnc"
+    # A socket in a private folder: no port that others on this machine could reach.
+    vnc = processes.start(
+        "x11vnc",
+        [
+            "x11vnc",
+            *("-display", processes.environment["DISPLAY"]),
+            *("-unixsock", str(door), "-localhost", "-rfbport", "0", "-nopw"),
+            *("-forever", "-shared", "-norc", "-quiet"),
+        ],
+    )
+    processes.wait_until(vnc, door.exists)
+    port = _free_port(BROWSER_PORTS)
+    web = processes.start(
+        "websockify",
+        ["websockify", f"--web={NOVNC}", f"127.0.0.1:{port}", f"--unix-target={door}"],
+    )
+    processes.wait_until(web, lambda: not _is_free(port))
+    return port
+
+
+def _start_virtual_display(processes: _Processes) -> str:
+    """Start Xvfb on a display that is free, and return its name."""
+    width, height = VIRTUAL_SCREEN
+    told, tell = os.pipe()
+    try:
+        processes.start(
+            "Xvfb",
+            [
+                "Xvfb",
+                *("-displayfd", str(tell)),
+                *("-screen", "0", f"{width}x{height}x24"),
+                *("-nolisten", "tcp"),
+            ],
+            pass_fds=(tell,),
+        )
+        os.close(tell)
+        ready, _, _ = select.select([told], [], [], START_PATIENCE_S)
+        number = os.read(told, 16).strip() if ready else b""
+    finally:
+        os.close(told)
+    if not number:
+        raise DemoError(f"Xvfb did not start.\n{_last_lines(processes.log_of('Xvfb'))}")
+    return f":{number.decode()}"
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+def _free_port(ports: range) -> int:
+    for port in ports:
+        if _is_free(port):
+            return port
+    raise DemoError(f"All ports from {ports[0]} to {ports[-1]} are taken; free one of them.")
+
+
+# --- what is said ------------------------------------------------------------------------------
+
+
+def newest_code(folder: Path) -> str:
+    """The code in the newest message to a phone; empty when there is none."""
+    if not folder.is_dir():
+        return ""
+    messages = [path for path in folder.iterdir() if path.is_file()]
+    for message in sorted(messages, key=lambda path: path.stat().st_mtime, reverse=True):
+        found = _CODE.search(message.read_text(encoding="utf-8", errors="replace"))
+        if found:
+            return found[1]
+    return ""
+
+
+def _tell(site: Site, data: Path, served_on: int | None) -> None:
+    code = newest_code(data / site.messages.folder) if site.messages else ""
+    lines = [
+        f"Running     the kiosk of “{site.location.name}” and its simulated locker bank",
+        f"PINs        {PINS}",
+        f"A code      {code or 'none lies here'}",
+        "Stop        close either window, or press Ctrl-C here",
+        f"Data        {data} (make run FRESH=1 starts over)",
+    ]
+    if served_on is not None:
+        host = f"{getpass.getuser()}@{socket.gethostname()}"
+        lines += [
+            f"Open        http://localhost:{served_on}/vnc.html?autoconnect=1&resize=scale",
+            f"From afar   ssh -L {served_on}:localhost:{served_on} {host}",
+        ]
+    print("\n".join(lines), flush=True)
