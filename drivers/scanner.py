@@ -1,0 +1,222 @@
+"""A barcode scanner on a serial line: bytes become reads that are safe to hand on.
+
+A code ends with CR, LF, TAB or 100 ms of silence. Only printable ASCII and GS (as which FNC1
+arrives) are taken, at most 160 characters: barcodes can carry control characters made to attack.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from drivers.port import (
+    PORT_ERRORS,
+    Port,
+    PortOpener,
+    PortProblem,
+    PortUnavailableError,
+    ReconnectPlan,
+)
+
+log = logging.getLogger(__name__)
+
+SILENCE_S: Final = 0.1
+SAME_AGAIN_S: Final = 1.0
+LONGEST_CODE: Final = 160
+TERMINATORS: Final = b"\r\n\t"
+GROUP_SEPARATOR: Final = 0x1D
+DEFAULT_BAUD: Final = 115200
+
+LISTEN_S: Final = 0.25
+"""How long the thread listens before it looks whether it is to stop."""
+STOP_TIMEOUT_S: Final = 5.0
+
+AIM_IDENTIFIER: Final = re.compile(r"\][A-Za-z][0-9A-Za-z]")
+"""What a scanner may put before a code to tell its symbology (ISO/IEC 15424)."""
+
+TOO_LONG: Final = f"longer than {LONGEST_CODE} characters"
+NOT_PRINTABLE: Final = "holds characters that no label of ours has"
+
+
+@dataclass(frozen=True, slots=True)
+class ScannerRead:
+    """One read, or why it was not taken."""
+
+    text: str
+    """What the label says, without the AIM identifier; empty when refused."""
+    aim_id: str = ""
+    """The symbology as the scanner told it, such as `]C1`; often empty."""
+    refused: str = ""
+    """Why nothing is handed on; empty for a good read."""
+
+
+class ScanAssembler:
+    """Joins bytes to reads. Pure: times are handed in, in monotonic seconds."""
+
+    def __init__(self) -> None:
+        self._received = bytearray()
+        self._newest_s = 0.0
+        self._last: ScannerRead | None = None
+        self._last_s = 0.0
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether a code has begun and not ended."""
+        return bool(self._received)
+
+    def feed(self, data: bytes, at_s: float) -> tuple[ScannerRead, ...]:
+        """Take bytes that came at this moment; the reads that they end."""
+        reads = list(self.silence(at_s))
+        for byte in data:
+            if byte in TERMINATORS:
+                reads.extend(self._end(at_s))
+            elif len(self._received) <= LONGEST_CODE:
+                self._received.append(byte)
+        self._newest_s = at_s
+        return tuple(reads)
+
+    def silence(self, now_s: float) -> tuple[ScannerRead, ...]:
+        """The read that silence has ended by now, if any."""
+        if self._received and now_s - self._newest_s >= SILENCE_S:
+            return self._end(self._newest_s)
+        return ()
+
+    def _end(self, at_s: float) -> tuple[ScannerRead, ...]:
+        received, self._received = bytes(self._received), bytearray()
+        if not received:
+            return ()
+        read = _judge(received)
+        is_same_again = read == self._last and at_s - self._last_s < SAME_AGAIN_S
+        # Counted from the newest: a label held before the scanner is one read, however long.
+        self._last, self._last_s = read, at_s
+        return () if is_same_again or not (read.text or read.refused) else (read,)
+
+
+def _judge(received: bytes) -> ScannerRead:
+    if len(received) > LONGEST_CODE:
+        return ScannerRead("", refused=TOO_LONG)
+    if not all(0x20 <= byte <= 0x7E or byte == GROUP_SEPARATOR for byte in received):
+        return ScannerRead("", refused=NOT_PRINTABLE)
+    text = received.decode("ascii")
+    identifier = AIM_IDENTIFIER.match(text)
+    aim_id = identifier.group() if identifier else ""
+    return ScannerRead(text.removeprefix(aim_id), aim_id)
+
+
+class Scanner:
+    """Owns the scanner's port on a thread of its own, and opens it again when it was gone.
+
+    `on_read` is called on that thread, as is `on_reachable(reachable, reason)`, which tells of an
+    outage once and of its end; hand them on to a loop yourself.
+    """
+
+    def __init__(
+        self,
+        opener: PortOpener,
+        on_read: Callable[[ScannerRead], None],
+        clock: Callable[[], float],
+        *,
+        baud: int = DEFAULT_BAUD,
+        plan: ReconnectPlan | None = None,
+        on_reachable: Callable[[bool, str], None] | None = None,
+    ) -> None:
+        self._opener = opener
+        self._on_read = on_read
+        self._clock = clock
+        self._baud = baud
+        self._plan = plan or ReconnectPlan()
+        self._on_reachable = on_reachable
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._failed_tries = 0
+        self._told_reason: str | None = None
+        self._is_reachable = False
+
+    @property
+    def reachable(self) -> bool:
+        """Whether its port is open now."""
+        return self._is_reachable
+
+    def start(self) -> None:
+        """Begin to listen."""
+        self._stopping.clear()
+        self._thread = threading.Thread(
+            target=self._run, name=f"scanner {self._opener.name}", daemon=True
+        )
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End within a moment and give the port back."""
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join(STOP_TIMEOUT_S)
+            self._thread = None
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                port = self._opener.open(self._baud)
+            except PortUnavailableError as error:
+                self._failed_tries += 1
+                self._tell_outage(str(error))
+                self._wait(error.problem)
+                continue
+            opened_at_s = self._clock()
+            try:
+                self._listen(port)
+            except PORT_ERRORS as error:
+                # A port that held for a while begins a new outage with quick tries.
+                has_held = self._clock() - opened_at_s > self._plan.pause_s
+                self._failed_tries = 1 if has_held else self._failed_tries + 1
+                self._tell_outage(f"{self._opener.name} failed: {error}. It is opened again.")
+                self._wait(PortProblem.OTHER)
+            finally:
+                self._is_reachable = False
+                port.close()
+
+    def _listen(self, port: Port) -> None:
+        assembler = ScanAssembler()
+        self._tell_open()
+        while not self._stopping.is_set():
+            data = port.read(SILENCE_S if assembler.is_waiting else LISTEN_S)
+            now_s = self._clock()
+            reads = assembler.feed(data, now_s) if data else assembler.silence(now_s)
+            for read in reads:
+                self._hand_on(read)
+
+    def _hand_on(self, read: ScannerRead) -> None:
+        try:
+            self._on_read(read)
+        except Exception:
+            log.exception("whoever takes the scanner's reads failed; scanning goes on")
+
+    def _wait(self, problem: PortProblem) -> None:
+        """Wait for the next try; a missing port is tried as soon as it is there again."""
+        until_s = self._clock() + self._plan.delay_s(self._failed_tries)
+        is_gone = problem is PortProblem.MISSING and not self._opener.is_present()
+        while (left_s := until_s - self._clock()) > 0:
+            if self._stopping.wait(min(left_s, self._plan.look_s)):
+                return
+            if is_gone and self._opener.is_present():
+                return
+
+    def _tell_open(self) -> None:
+        self._is_reachable = True
+        if self._told_reason is not None:
+            log.info("the scanner on %s is back", self._opener.name)
+            self._told_reason = None
+        if self._on_reachable is not None:
+            self._on_reachable(True, "")
+
+    def _tell_outage(self, reason: str) -> None:
+        self._is_reachable = False
+        if self._told_reason is not None:
+            return
+        self._told_reason = reason
+        log.warning("%s", reason)
+        if self._on_reachable is not None:
+            self._on_reachable(False, reason)
