@@ -67,6 +67,11 @@ class SimulatedLine:
         times = [queue[0][0] for queue in (self._replies, self._coming) if queue]
         return min(times, default=None)
 
+    @property
+    def is_sending(self) -> bool:
+        """Whether bytes are on their way to the computer."""
+        return bool(self._coming)
+
     def clear(self) -> None:
         """Drop everything under way, as a pulled plug does."""
         self._replies.clear()

@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from random import Random
 
 from drivers.bank import Bank, BankTiming, BoardWiring, DoorWiring, join_bank
-from drivers.boards.lockboard_8a import LockBoard8A
 from drivers.bus import Bus, BusBoard, BusTiming
-from drivers.door import DriverError
 from drivers.port import Port, PortProblem, PortUnavailableError
 from drivers.runners import BusRunner, MovableClock, TaskRunner
 from drivers.simulator.bank import SimulatedBank
 from drivers.simulator.line import SimulatedLine
+from drivers.simulator.lines import simulate_lines
 from drivers.simulator.lockboard_8a import SimulatedBoard8A
 
 BURST_GAP_S = 0.002
@@ -95,36 +94,6 @@ class VirtualSite:
     """By the ports' names in the wiring."""
     boards: dict[str, SimulatedBoard8A]
     """By their names in the wiring."""
-
-
-def simulate_lines(
-    boards: Sequence[BoardWiring],
-    doors: Sequence[DoorWiring],
-    steel: SimulatedBank,
-    *,
-    deaf_after_pulse_s: float = 0.0,
-) -> tuple[dict[str, SimulatedLine], dict[str, SimulatedBoard8A]]:
-    """The lines by port and the boards by name that a site's wiring describes."""
-    by_name: dict[str, SimulatedBoard8A] = {}
-    on_port: dict[str, list[SimulatedBoard8A]] = {}
-    for wiring in boards:
-        if wiring.family != LockBoard8A.name:
-            raise DriverError(
-                f"board {wiring.name}: the simulator speaks {LockBoard8A.name}, "
-                f"not {wiring.family!r}"
-            )
-        board = LockBoard8A(
-            wiring.address, wiring.channels, invert=wiring.invert, options=wiring.options
-        )
-        slots = {door.channel: door.slot for door in doors if door.board == wiring.name}
-        simulated = SimulatedBoard8A(board, steel, slots, deaf_after_pulse_s=deaf_after_pulse_s)
-        by_name[wiring.name] = simulated
-        on_port.setdefault(wiring.port, []).append(simulated)
-    lines = {
-        port: SimulatedLine(steel, simulated, simulated[0].board.timing.baud)
-        for port, simulated in on_port.items()
-    }
-    return lines, by_name
 
 
 def virtual_site(
