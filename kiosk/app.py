@@ -1,0 +1,335 @@
+"""The composition root: the one place that builds the parts of the kiosk and joins them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import csv
+import hmac
+import logging
+import secrets
+import signal
+import threading
+import time
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+from config import Site
+from config.schema import Face
+from drivers.bank import Bank, BoardWiring, DoorWiring, open_bank
+from drivers.scanner import Scanner, ScannerRead
+from drivers.serial_port import SerialPortOpener
+from kiosk.adapters import LocationKeyError, SystemClock, location_key, verify_pin
+from kiosk.flows import session
+from kiosk.flows.kiosk import Kiosk, Policy
+from kiosk.flows.person import Event, Person, Screen
+from kiosk.flows.views import CannotStart, Scanned, View
+from kiosk.messages import MessageSpool
+from kiosk.model.allocation import AllocationStrategy, BestFit, FirstAvailable
+from kiosk.model.location import Location, Locker, Rectangle, Size, Slot
+from kiosk.model.person import Recipient, Role, Staff
+from kiosk.store import packages
+from kiosk.store.errors import StoreError
+from kiosk.store.packages import Announcement
+from kiosk.store.store import Store
+from kiosk.store.writer import Writer
+
+LOG = logging.getLogger("kiosk")
+
+
+class CannotRunError(Exception):
+    """The kiosk cannot run with this data folder; the message says what to do."""
+
+
+# --- from the site's config ----------------------------------------------------------------------
+
+
+def location_of(site: Site) -> Location:
+    """The location that a site file describes."""
+    sizes = [
+        Size(name, size.width_mm, size.height_mm, size.depth_mm, size.max_weight_kg)
+        for name, size in site.sizes.items()
+    ]
+    return Location(
+        id=site.location.id,
+        name=site.location.name,
+        address=site.location.address,
+        time_zone=site.location.time_zone,
+        languages=site.location.languages,
+        help_phone=site.location.help_phone,
+        sizes=tuple(sorted(sizes, key=lambda size: size.volume_mm3)),
+        lockers=tuple(Locker(locker.label, _rectangle(locker)) for locker in site.lockers),
+        slots=tuple(
+            Slot(slot.label, locker.label, slot.size, slot.board, slot.channel, _rectangle(slot))
+            for locker in site.lockers
+            for slot in locker.slots
+        ),
+        screen=_rectangle(site.screen),
+    )
+
+
+def _rectangle(face: Face) -> Rectangle:
+    return Rectangle(face.left_mm, face.bottom_mm, face.width_mm, face.height_mm)
+
+
+def policy_of(site: Site) -> Policy:
+    """What the site's owner decided."""
+    return Policy(
+        hold_days=site.policy.hold_days,
+        show_code_to_courier=site.policy.show_code_to_courier,
+        ask_phone_digits=site.policy.ask_phone_digits,
+        late_pickup=site.policy.late_pickup,
+        reopen_s=site.policy.reopen_s,
+        courier_session_s=site.policy.courier_session_s,
+    )
+
+
+def strategy_of(site: Site) -> AllocationStrategy:
+    """The site's way of choosing slots."""
+    if site.policy.allocation == "first-available":
+        return FirstAvailable()
+    return BestFit(site.policy.low_reserve)
+
+
+def staff_of(site: Site) -> dict[str, Staff]:
+    """The staff by number."""
+    return {
+        person.number: Staff(person.number, person.name, Role(person.role), person.pin_hash)
+        for person in site.staff
+    }
+
+
+def bank_of(site: Site, data: Path) -> Bank:
+    """The site's doors, on real ports."""
+    boards = [
+        BoardWiring(
+            name=board.name,
+            family=board.family,
+            port=port_path(board.port, data),
+            address=board.address,
+            channels=board.channels,
+            invert=board.invert,
+        )
+        for board in site.boards
+    ]
+    doors = [DoorWiring(slot.label, slot.board, slot.channel) for slot in site.slots]
+    return open_bank(boards, doors)
+
+
+def port_path(port: str, data: Path) -> str:
+    """A port as the driver opens it: a path that is not absolute lies in the data folder."""
+    return port if "://" in port else str(data / port)
+
+
+# --- a kiosk, ready to run ---------------------------------------------------------------------
+
+
+@contextlib.asynccontextmanager
+async def open_kiosk(site: Site, data: Path, screen: Screen) -> AsyncIterator[Kiosk]:
+    """Join the parts for a site and its data folder; give them back at the end.
+
+    Raises `StoreError` or `LocationKeyError` when the data folder cannot be used.
+    """
+    data.mkdir(parents=True, exist_ok=True)
+    clock, chance = SystemClock(), secrets.SystemRandom()
+    store = Store(data / "kiosk.db", clock, chance)
+    try:
+        check = await store.run(_key_check)
+        key = location_key(data / "location.key", may_make=check is None)
+        await store.run(_require_key, key, check)
+        kiosk = Kiosk(
+            location=location_of(site),
+            store=store,
+            bank=bank_of(site, data),
+            person=Person(screen),
+            clock=clock,
+            chance=chance,
+            location_key=key,
+            strategy=strategy_of(site),
+            verify_pin=verify_pin,
+            staff=staff_of(site),
+            policy=policy_of(site),
+        )
+        try:
+            async with _spool(site, data, kiosk):
+                with _scanner(site, data, kiosk):
+                    yield kiosk
+        finally:
+            await kiosk.bank.stop()
+    finally:
+        store.close()
+
+
+def _key_check(writer: Writer) -> str | None:
+    """What the location's key was known by when this database first had one."""
+    row = writer.one("SELECT value FROM meta WHERE key = 'location_key_check'")
+    return None if row is None else str(row["value"])
+
+
+def _require_key(writer: Writer, key: bytes, known: str | None) -> None:
+    """Refuse a key that is not the one the codes of this database were made with."""
+    check = hmac.digest(key, b"parcel-kiosk key check", "sha256")[:8].hex()
+    if known is None:
+        writer.db.execute("INSERT INTO meta (key, value) VALUES ('location_key_check', ?)", [check])
+    elif known != check:
+        raise LocationKeyError(
+            "location.key is not the key that this database's codes were made with;"
+            " bring the right one back from the backup"
+        )
+
+
+@contextlib.contextmanager
+def _scanner(site: Site, data: Path, kiosk: Kiosk) -> Iterator[None]:
+    """The scanner's thread hands what it reads to the engine's loop."""
+    if site.scanner is None:
+        yield
+        return
+    loop = asyncio.get_running_loop()
+
+    def take(read: ScannerRead) -> None:
+        if not read.refused:
+            loop.call_soon_threadsafe(kiosk.person.happened, Scanned(read.text))
+
+    opener = SerialPortOpener(port_path(site.scanner.port, data))
+    scanner = Scanner(opener, take, time.monotonic, baud=site.scanner.baud)
+    scanner.start()
+    try:
+        yield
+    finally:
+        scanner.stop()
+
+
+@contextlib.asynccontextmanager
+async def _spool(site: Site, data: Path, kiosk: Kiosk) -> AsyncIterator[None]:
+    """The message spool, which writes what is still unwritten before it ends."""
+    if site.messages is None:
+        yield
+        return
+    spool = MessageSpool(kiosk, data / site.messages.folder)
+    task = asyncio.create_task(spool.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await spool.write_new()
+
+
+# --- the engine --------------------------------------------------------------------------------
+
+
+class Engine:
+    """The thread with the asyncio loop on which the flows run."""
+
+    def __init__(self, site: Site, data: Path, screen: Screen) -> None:
+        self._site, self._data, self._screen = site, data, screen
+        self._loop = asyncio.new_event_loop()
+        self._kiosk: Kiosk | None = None
+        self._main: asyncio.Task[None] | None = None
+        self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the flows, give the ports back, close the store; waits until all is done."""
+        self._loop.call_soon_threadsafe(self._cancel)
+        self._thread.join()
+
+    def happened(self, event: Event, shown: View | None = None) -> None:
+        """From the main thread: something was pressed or typed on the view `shown`."""
+        with contextlib.suppress(RuntimeError):  # the loop is closed: the kiosk is ending
+            self._loop.call_soon_threadsafe(self._take, event, shown)
+
+    def _take(self, event: Event, shown: View | None) -> None:
+        if self._kiosk is not None:
+            self._kiosk.person.happened(event, shown)
+
+    def _cancel(self) -> None:
+        if self._main is not None:
+            self._main.cancel()
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._main = self._loop.create_task(self._serve())
+        with contextlib.suppress(asyncio.CancelledError):
+            self._loop.run_until_complete(self._main)
+        self._loop.run_until_complete(self._loop.shutdown_default_executor())
+        self._loop.close()
+
+    async def _serve(self) -> None:
+        try:
+            async with open_kiosk(self._site, self._data, self._screen) as kiosk:
+                self._kiosk = kiosk
+                await session.run(kiosk)
+        except (StoreError, LocationKeyError, OSError) as error:
+            LOG.error("the kiosk cannot start: %s", error)
+            self._screen.show(CannotStart(message=str(error)))
+            await asyncio.Event().wait()
+
+
+def run_window(site: Site, data: Path, geometry: tuple[int, int, int, int] | None) -> int:
+    """The kiosk in its window, until it is closed or the process is told to end.
+
+    `geometry` is `(width, height, left, top)` of an ordinary window; None fills the panel.
+    Kivy is imported here and not above, after its settings are made.
+    """
+    from kiosk.ui import environment
+    from kiosk.ui.panel import Panel
+
+    glass = site.screen
+    panel = Panel(glass.width_px, glass.height_px, glass.width_mm, glass.height_mm)
+    environment.prepare(panel, geometry)
+    from kiosk.ui.window import KioskWindow
+
+    window = KioskWindow(
+        location_of(site), panel, lambda event: engine.happened(event, window.view), geometry
+    )
+    engine = Engine(site, data, window)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, lambda *_: window.stop())
+    engine.start()
+    try:
+        window.run()
+    finally:
+        engine.stop()
+    return 0
+
+
+# --- packages that are expected ------------------------------------------------------------------
+
+
+def read_announcements(path: Path) -> list[Announcement]:
+    """Expected packages from a CSV file with the columns barcode, size, name, phone.
+
+    Raises `CannotRunError` that names the line of the first mistake.
+    """
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    announcements = []
+    for number, row in enumerate(rows, 2):
+        if not row.get("barcode"):
+            raise CannotRunError(f"{path}, line {number}: barcode is empty")
+        recipient = None
+        if row.get("name") or row.get("phone"):
+            recipient = Recipient(str(uuid.uuid4()), row.get("name") or "", row.get("phone") or "")
+        announcements.append(
+            Announcement(str(uuid.uuid4()), row["barcode"], row.get("size") or None, recipient)
+        )
+    return announcements
+
+
+def announce(site: Site, data: Path, announcements: list[Announcement]) -> int:
+    """Expect packages, with no kiosk running; how many were not expected or stored before."""
+    data.mkdir(parents=True, exist_ok=True)
+    unknown = {each.size for each in announcements if each.size} - set(site.sizes)
+    if unknown:
+        raise CannotRunError(
+            f"size {', '.join(sorted(unknown))} is none of this site's: {', '.join(site.sizes)}"
+        )
+    store = Store(data / "kiosk.db", SystemClock(), secrets.SystemRandom(), threaded=False)
+    try:
+        return sum(store.submit(packages.announce, each).result() for each in announcements)
+    finally:
+        store.close()
