@@ -22,11 +22,12 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
 
 from config import DEMO_PACKAGES, DEMO_SITE, Site, load_site
-from kiosk.app import seed_demo
+from kiosk.play import seed_demo
 
 SEEDED_PACKAGES = 3
 """So many of the expected packages lie inside at the first start; the rest are labels to scan."""
@@ -77,11 +78,12 @@ def _run(site: Site, data: Path, processes: _Processes) -> int:
     labels = _write_labels(data)
     if not _is_seeded(data):
         print("First start: three packages are put into the lockers …", flush=True)
-        _seed(data, labels, processes)
+        _seed(site, data, labels, processes)
     served = None if _has_display() else _virtual_screen(processes)
     screen = VIRTUAL_SCREEN if served else _screen_size(processes.environment)
     kiosk_place, bank_place = side_by_side(screen, (site.screen.width_px, site.screen.height_px))
-    bank = _start_bank(data, labels, processes, "--window", str(bank_place))
+    window = ("--window", str(bank_place)) if find_spec("drivers.simulator.window") else ()
+    bank = _start_bank(data, labels, processes, *window)
     kiosk = processes.start(
         "kiosk",
         [
@@ -131,13 +133,13 @@ def _write_labels(data: Path) -> Path:
     return labels
 
 
-def _seed(data: Path, labels: Path, processes: _Processes) -> None:
+def _seed(site: Site, data: Path, labels: Path, processes: _Processes) -> None:
     """Put the first packages in by the real flow, at a bank that shuts its own doors."""
     bank = _start_bank(data, labels, processes)
     assert bank.stdin is not None
     bank.stdin.write(b"close-after 0.2\n")
     bank.stdin.flush()
-    seed_demo(DEMO_SITE, data)
+    seed_demo(load_site(DEMO_SITE), data, DEMO_PACKAGES, SEEDED_PACKAGES)
     processes.stop(bank)
     (data / _MARKER).write_text("seeded", encoding="utf-8")
 
@@ -387,13 +389,17 @@ def _start_virtual_display(processes: _Processes) -> str:
             pass_fds=(tell,),
         )
         os.close(tell)
-        ready, _, _ = select.select([told], [], [], START_PATIENCE_S)
-        number = os.read(told, 16).strip() if ready else b""
+        number = b""
+        while not number.endswith(b"\n") and select.select([told], [], [], START_PATIENCE_S)[0]:
+            part = os.read(told, 16)
+            if not part:
+                break
+            number += part
     finally:
         os.close(told)
-    if not number:
+    if not number.endswith(b"\n"):
         raise DemoError(f"Xvfb did not start.\n{_last_lines(processes.log_of('Xvfb'))}")
-    return f":{number.decode()}"
+    return f":{number.decode().strip()}"
 
 
 def _is_free(port: int) -> bool:
