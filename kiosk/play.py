@@ -34,7 +34,7 @@ from kiosk.flows.views import (
 
 V = TypeVar("V", bound=View)
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 
 class PlayError(Exception):
@@ -58,11 +58,16 @@ class Player:
         if self.kiosk is not None:
             self.kiosk.person.happened(event)
 
-    async def until(self, kind: type[V], so: Callable[[V], bool] = lambda view: True) -> V:
+    async def until(
+        self,
+        kind: type[V],
+        so: Callable[[V], bool] = lambda view: True,
+        patience_s: float = PATIENCE_S,
+    ) -> V:
         """Wait until a view of this kind is shown, for which `so` holds."""
         last: View | None = None
         try:
-            async with asyncio.timeout(PATIENCE_S):
+            async with asyncio.timeout(patience_s):
                 while True:
                     last = await self._views.get()
                     if isinstance(last, kind) and so(last):

@@ -93,7 +93,9 @@ async def _first_screen(kiosk: Kiosk, watch: Watch) -> None:
         if watch.not_latched is not None:
             slot, watch.not_latched = watch.not_latched, None
             await push_until_it_clicks(kiosk, slot)
-        kiosk.person.show(_first_view(kiosk))
+        view = _first_view(kiosk)
+        if view != kiosk.person.view:
+            kiosk.person.show(view)
         event = await kiosk.person.next(HOUSEKEEPING_S)
         match event:
             case Entered(digits):
