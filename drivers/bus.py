@@ -322,7 +322,8 @@ class Bus:
     def _begin_read(self, link: _Link, job: ReadJob | None) -> _Read:
         questions = deque(link.board.lock_board.questions())
         # A board that is away costs every other board its time-out: it is asked once, not twice.
-        repeats = self._timing.read_repeats if link.is_answering else 0
+        is_away = link.failed_reads >= self._timing.reads_until_silent
+        repeats = 0 if is_away else self._timing.read_repeats
         return _Read(link, job, questions, repeats)
 
     def _ask(self, port: Port, read: _Read) -> None:

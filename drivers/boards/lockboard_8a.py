@@ -22,10 +22,13 @@ Boards were seen to send garbage before a frame (`FA FD 99 99`). Other frames of
 and are not offered: `90` unlocks by bitmap, `9A`/`9B` hold a lock's current on and off (it burns a
 solenoid), `81`/`82` come unasked from some boards.
 
+Another firmware (KS1062, 2025) unlocks with 33 instead of 11, and its text and its field notes
+contradict each other on the contact of a single lock; only `Sn .. S1` is used here for doors.
+
 Sources: the manufacturer's protocol text (blog.csdn.net/u012909822/article/details/147892413), an
-older manual (blog.csdn.net/qiwenmingshiwo/article/details/50717517), captures of an 8-lock board in
-Open-Locker (locker-client/docs/rs485-lock-board.md). The vectors, each with its source, are in
-`tests/vectors/lockboard_8a.json`.
+older manual (blog.csdn.net/qiwenmingshiwo/article/details/50717517), one captured answer for all
+locks of an 8-lock board in Open-Locker (locker-client/docs/rs485-lock-board.md). The vectors, each
+with its source, are in `tests/vectors/lockboard_8a.json`.
 """
 
 from __future__ import annotations
@@ -58,7 +61,8 @@ FEWEST_STATE_BYTES: Final = 3
 TIMING: Final = LineTiming(
     baud=9600, gap_s=0.005, quiet_s=0.025, read_timeout_s=0.3, unlock_settle_s=1.5
 )
-"""Gap and quiet as measured by Open-Locker; it also waited up to 1.5 s for the unlock's answer."""
+"""Gap, quiet and the 1.5 s within which an unlock is answered are Open-Locker's settings, which it
+calls not yet validated on hardware; a read is answered sooner than an unlock by all accounts."""
 
 
 class FrameError(DriverError):

@@ -1,0 +1,388 @@
+"""The bank on simulated boards in virtual time: what comes of an opening, and what is told."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from random import Random
+
+import pytest
+from virtual_loop import run_virtually
+
+from drivers.bank import BoardWiring, DoorWiring, check_wiring
+from drivers.door import BoardChange, DoorChange, DoorState, DriverError, Outcome, Unlocked
+from drivers.simulator.virtual import VirtualSite, virtual_site
+
+BOARDS = [
+    BoardWiring("left", "lockboard-8a", "bus", 1, 12),
+    BoardWiring("right", "lockboard-8a", "bus", 2, 12),
+]
+DOORS = [
+    DoorWiring(str(number), "left" if number <= 12 else "right", (number - 1) % 12 + 1)
+    for number in range(1, 25)
+]
+
+
+@dataclass
+class Scene:
+    """A site at work, and everything that was told."""
+
+    site: VirtualSite
+    changes: list[DoorChange | BoardChange] = field(default_factory=list)
+
+    @property
+    def bank(self):
+        return self.site.bank
+
+    @property
+    def steel(self):
+        return self.site.steel
+
+    @property
+    def line(self):
+        return self.site.lines["bus"]
+
+    def door_changes(self) -> list[DoorChange]:
+        return [change for change in self.changes if isinstance(change, DoorChange)]
+
+    def edges(self) -> list[tuple[str, DoorState]]:
+        return [(each.slot, each.now) for each in self.door_changes() if not each.baseline]
+
+    def board_changes(self) -> list[tuple[str, bool]]:
+        told = [change for change in self.changes if isinstance(change, BoardChange)]
+        return [(change.board, change.reachable) for change in told]
+
+
+def play(story, *, boards=BOARDS, prepare=None, **settings):
+    """Run a story on a settled bank."""
+
+    async def run():
+        site = virtual_site(boards, DOORS, Random(3), **settings)
+        site.lines["bus"].keeps_record = True
+        scene = Scene(site)
+        site.bank.listen(scene.changes.append)
+        if prepare is not None:
+            prepare(scene)
+        await site.bank.start()
+        await site.bank.settled()
+        result = await story(scene)
+        await site.bank.stop()
+        return result
+
+    return run_virtually(run())
+
+
+SETTINGS = [{}, {"deaf_after_pulse_s": 0.8}, {"in_bursts": False}]
+INVERTED = [
+    BoardWiring("left", "lockboard-8a", "bus", 1, 12, invert=True),
+    BoardWiring("right", "lockboard-8a", "bus", 2, 12, invert=True),
+]
+
+
+@pytest.mark.parametrize("boards", [BOARDS, INVERTED], ids=["usual", "inverted"])
+@pytest.mark.parametrize("settings", SETTINGS, ids=str)
+def test_opened(boards, settings):
+    async def story(scene):
+        unlocked = await scene.bank.open_slot("5")
+        assert unlocked.outcome is Outcome.OPENED
+        assert unlocked.pulsed
+        assert unlocked.elapsed_s is not None
+        assert scene.bank.door("5") is DoorState.OPEN
+        scene.steel.close("5")
+        await asyncio.sleep(3)
+        assert scene.bank.door("5") is DoorState.CLOSED
+        assert scene.edges() == [("5", DoorState.OPEN), ("5", DoorState.CLOSED)]
+        assert all(change.pulsed_before_s is not None for change in scene.door_changes()[24:])
+        assert scene.steel.doors["5"].pulses == 1
+
+    play(story, boards=boards, **settings)
+
+
+def test_an_echo_that_looks_like_success_is_no_open_door():
+    """With contacts shorted while open, a good answer and an echo of the request are the same."""
+
+    async def story(scene):
+        scene.line.echoes = True
+        scene.steel.jam("5")
+        assert await scene.bank.open_slot("5") == Unlocked(Outcome.JAMMED, pulsed=True)
+
+    play(story, boards=INVERTED)
+
+
+def test_already_open():
+    async def story(scene):
+        scene.steel.open_by_force("7")
+        await asyncio.sleep(1)
+        assert await scene.bank.open_slot("7") == Unlocked(Outcome.ALREADY_OPEN, pulsed=False)
+        assert scene.steel.doors["7"].pulses == 0
+
+    play(story)
+
+
+def test_already_open_is_seen_by_a_fresh_reading():
+    """A door that opened after the last poll is not pulsed for want of a newer reading."""
+
+    async def story(scene):
+        await asyncio.sleep(1)
+        scene.steel.open_by_force("7")
+        assert await scene.bank.read("7") is DoorState.OPEN
+        assert (await scene.bank.open_slot("7")).outcome is Outcome.ALREADY_OPEN
+
+    play(story)
+
+
+def test_jammed_and_late():
+    async def story(scene):
+        scene.steel.jam("3")
+        assert await scene.bank.open_slot("3") == Unlocked(Outcome.JAMMED, pulsed=True)
+        assert scene.bank.reachable("3")
+        await asyncio.sleep(60)
+        assert scene.steel.doors["3"].pulses == 1
+        scene.steel.open_by_force("3")
+        await asyncio.sleep(1)
+        late = scene.door_changes()[-1]
+        assert late.slot == "3"
+        assert late.pulsed_before_s is not None
+
+    play(story)
+
+
+def test_a_dead_sensor_reads_as_a_jam_and_hides_nothing_else():
+    async def story(scene):
+        scene.steel.doors["3"].stuck_sensor = False
+        assert (await scene.bank.open_slot("3")).outcome is Outcome.JAMMED
+        assert (await scene.bank.open_slot("4")).outcome is Outcome.OPENED
+
+    play(story)
+
+
+@pytest.mark.parametrize("other", ["6", "18"], ids=["same board", "other board"])
+def test_wrong_door(other):
+    async def story(scene):
+        scene.steel.swap("5", other)
+        unlocked = await scene.bank.open_slot("5")
+        assert unlocked == Unlocked(Outcome.WRONG_DOOR, pulsed=True, wrong_slot=other)
+        assert asyncio.get_running_loop().time() < 3.0
+
+    play(story)
+
+
+def test_a_forced_door_is_told_without_a_pulse():
+    async def story(scene):
+        scene.steel.open_by_force("9")
+        await asyncio.sleep(1)
+        change = scene.door_changes()[-1]
+        assert (change.slot, change.before, change.now) == ("9", DoorState.CLOSED, DoorState.OPEN)
+        assert change.pulsed_before_s is None
+        assert not change.baseline
+
+    play(story)
+
+
+def test_a_pulse_is_forgotten_when_the_door_shuts():
+    async def story(scene):
+        await scene.bank.open_slot("9")
+        scene.steel.close("9")
+        await asyncio.sleep(2)
+        scene.steel.open_by_force("9")
+        await asyncio.sleep(1)
+        assert scene.door_changes()[-1].pulsed_before_s is None
+
+    play(story)
+
+
+def test_the_first_reading_is_a_baseline():
+    async def story(scene):
+        assert scene.bank.door("4") is DoorState.OPEN
+        changes = scene.door_changes()
+        assert len(changes) == 24
+        assert all(each.baseline and each.before is DoorState.UNKNOWN for each in changes)
+        assert scene.edges() == []
+
+    play(story, prepare=lambda scene: scene.steel.open_by_force("4"))
+
+
+def test_a_door_that_opened_while_the_board_was_away_is_a_baseline():
+    async def story(scene):
+        scene.line.is_plugged = False
+        await asyncio.sleep(1)
+        assert scene.bank.door("4") is DoorState.UNKNOWN
+        assert not scene.bank.reachable("4")
+        await asyncio.sleep(30)
+        scene.steel.open_by_force("4")
+        scene.line.is_plugged = True
+        await asyncio.sleep(2)
+        assert scene.bank.door("4") is DoorState.OPEN
+        assert scene.edges() == []
+        both = [("left", True), ("right", True)]
+        away = [("left", False), ("right", False)]
+        assert scene.board_changes() == both + away + both
+        assert (await scene.bank.open_slot("5")).outcome is Outcome.OPENED
+
+    play(story)
+
+
+def test_unreachable_before_the_pulse():
+    async def story(scene):
+        scene.line.is_plugged = False
+        await asyncio.sleep(0.5)
+        assert await scene.bank.open_slot("5") == Unlocked(Outcome.UNREACHABLE, pulsed=False)
+        assert await scene.bank.read("5") is DoorState.UNKNOWN
+        scene.line.is_plugged = True
+        await asyncio.sleep(30)
+        assert scene.steel.doors["5"].pulses == 0
+
+    play(story)
+
+
+def test_unreachable_after_the_pulse():
+    async def story(scene):
+        scene.steel.jam("5")
+        opening = asyncio.ensure_future(scene.bank.open_slot("5"))
+        await asyncio.sleep(0.5)
+        scene.line.is_plugged = False
+        assert await opening == Unlocked(Outcome.UNREACHABLE, pulsed=True)
+        scene.line.is_plugged = True
+        await asyncio.sleep(30)
+        assert scene.steel.doors["5"].pulses == 1
+
+    play(story)
+
+
+def test_a_board_that_falls_silent_after_the_pulse_is_no_jam():
+    async def story(scene):
+        scene.steel.jam("5")
+        opening = asyncio.ensure_future(scene.bank.open_slot("5"))
+        await asyncio.sleep(0.3)
+        scene.site.boards["left"].is_silent = True
+        assert await opening == Unlocked(Outcome.UNREACHABLE, pulsed=True)
+        assert (await scene.bank.open_slot("20")).outcome is Outcome.OPENED
+
+    play(story)
+
+
+def test_a_silent_board_is_found_by_whoever_asks_for_a_door():
+    async def story(scene):
+        scene.site.boards["right"].is_silent = True
+        await asyncio.sleep(120)
+        assert (await scene.bank.open_slot("20")).outcome is Outcome.UNREACHABLE
+        scene.site.boards["right"].is_silent = False
+        assert (await scene.bank.open_slot("20")).outcome is Outcome.OPENED
+
+    play(story)
+
+
+def test_two_who_ask_for_one_door_get_one_pulse():
+    async def story(scene):
+        first, second = await asyncio.gather(scene.bank.open_slot("5"), scene.bank.open_slot("5"))
+        assert first == second
+        assert scene.steel.doors["5"].pulses == 1
+
+    play(story)
+
+
+def test_doors_opened_together_are_nobodys_wrong_door():
+    async def story(scene):
+        slots = ["1", "2", "13", "24"]
+        results = await asyncio.gather(*map(scene.bank.open_slot, slots))
+        assert [result.outcome for result in results] == [Outcome.OPENED] * 4
+
+    play(story)
+
+
+def test_an_opening_given_up_before_the_pulse_pulses_nothing():
+    async def story(scene):
+        await asyncio.sleep(1)
+        opening = asyncio.ensure_future(scene.bank.open_slot("5"))
+        await asyncio.sleep(0)
+        opening.cancel()
+        await asyncio.sleep(5)
+        assert scene.steel.doors["5"].pulses == 0
+
+    play(story)
+
+
+def test_a_sensor_that_flaps_disturbs_nobody():
+    async def story(scene):
+        door = scene.steel.doors["2"]
+        frames_before = len(scene.line.heard)
+
+        def flap(frame):
+            door.stuck_sensor = not door.stuck_sensor
+            return ((0.0, frame),)
+
+        scene.line.distort = flap
+        await asyncio.sleep(10)
+        scene.line.distort = lambda frame: ((0.0, frame),)
+        assert len(scene.line.heard) - frames_before < 250
+        assert (await scene.bank.open_slot("3")).outcome is Outcome.OPENED
+
+    play(story)
+
+
+def test_one_failing_listener_disturbs_nobody(caplog):
+    async def story(scene):
+        told = []
+
+        def fail(change):
+            raise ValueError("no")
+
+        scene.bank.listen(fail)
+        forget = scene.bank.listen(told.append)
+        assert (await scene.bank.open_slot("5")).outcome is Outcome.OPENED
+        assert [change.slot for change in told] == ["5"]
+        assert "a listener failed" in caplog.text
+        forget()
+        scene.steel.close("5")
+        await asyncio.sleep(1)
+        assert len(told) == 1
+
+    play(story)
+
+
+def test_reports_tell_how_each_board_is_doing():
+    async def story(scene):
+        left, right = scene.bank.reports()
+        assert (left.board, left.family, left.port, left.address) == (
+            "left",
+            "lockboard-8a",
+            "bus",
+            1,
+        )
+        assert left.reachable
+        assert right.frames_sent == right.frames_received > 0
+
+    play(story)
+
+
+def test_the_same_seed_gives_the_same_trace():
+    async def story(scene):
+        for slot in ("1", "15", "7"):
+            await scene.bank.open_slot(slot)
+            scene.steel.close(slot)
+            await asyncio.sleep(2)
+        return scene.changes
+
+    assert play(story) == play(story)
+
+
+@pytest.mark.parametrize(
+    ("doors", "message"),
+    [
+        ([DoorWiring("1", "middle", 1)], "slot 1: there is no board 'middle'"),
+        ([DoorWiring("1", "left", 13)], "slot 1: channel 13 is not within 1..12"),
+        ([DoorWiring("1", "left", 0)], "slot 1: channel 0 is not within 1..12"),
+        ([DoorWiring("1", "left", 1), DoorWiring("2", "left", 1)], "slots 1 and 2 are both"),
+    ],
+)
+def test_wrong_wiring_is_refused(doors, message):
+    with pytest.raises(DriverError, match=message):
+        check_wiring(BOARDS, doors)
+
+
+def test_a_slot_that_is_not_wired_is_named():
+    async def story(scene):
+        with pytest.raises(DriverError, match="no slot '99' is wired"):
+            await scene.bank.open_slot("99")
+
+    play(story)
