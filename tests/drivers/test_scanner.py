@@ -1,0 +1,146 @@
+"""The scanner: what counts as a read, and the thread on a real pseudo-terminal."""
+
+from __future__ import annotations
+
+import queue
+import time
+from pathlib import Path
+
+import pytest
+
+from drivers.port import ReconnectPlan
+from drivers.scanner import NOT_PRINTABLE, TOO_LONG, ScanAssembler, Scanner, ScannerRead
+from drivers.serial_port import SerialPortOpener
+from drivers.simulator.pseudo_terminal import PseudoTerminal
+
+PATIENCE_S = 10.0
+
+
+@pytest.mark.parametrize("terminator", [b"\r", b"\n", b"\r\n", b"\t"])
+def test_each_terminator_ends_one_code(terminator):
+    assembler = ScanAssembler()
+    assert assembler.feed(b"1Z999" + terminator + b"ABC" + terminator, 1.0) == (
+        ScannerRead("1Z999"),
+        ScannerRead("ABC"),
+    )
+
+
+def test_silence_ends_a_code():
+    assembler = ScanAssembler()
+    assert assembler.feed(b"AB", 1.0) == ()
+    assert assembler.feed(b"C", 1.09) == ()
+    assert assembler.silence(1.15) == ()
+    assert assembler.silence(1.2) == (ScannerRead("ABC"),)
+    assert assembler.silence(9.0) == ()
+
+
+def test_what_comes_after_silence_is_another_code():
+    assembler = ScanAssembler()
+    assembler.feed(b"ABC", 1.0)
+    assert assembler.feed(b"DEF\r", 1.5) == (ScannerRead("ABC"), ScannerRead("DEF"))
+
+
+def test_a_code_may_come_byte_by_byte():
+    assembler = ScanAssembler()
+    reads = [read for byte in b"00340434\r" for read in assembler.feed(bytes([byte]), 1.0)]
+    assert reads == [ScannerRead("00340434")]
+
+
+def test_the_same_code_within_a_second_is_one_read():
+    assembler = ScanAssembler()
+    assert len(assembler.feed(b"ABC\r", 1.0)) == 1
+    assert assembler.feed(b"ABC\r", 1.6) == ()
+    assert assembler.feed(b"ABC\r", 2.2) == ()
+    assert len(assembler.feed(b"DEF\r", 2.3)) == 1
+    assert len(assembler.feed(b"ABC\r", 2.4)) == 1
+    assert len(assembler.feed(b"ABC\r", 3.5)) == 1
+
+
+@pytest.mark.parametrize("code", [b"AB\x12CD", b"\x1b[A", b"AB\x00", b"caf\xc3\xa9", b"\x7f"])
+def test_other_than_printable_characters_are_refused(code):
+    assert ScanAssembler().feed(code + b"\r", 1.0) == (ScannerRead("", refused=NOT_PRINTABLE),)
+
+
+def test_a_group_separator_is_kept():
+    assert ScanAssembler().feed(b"0112\x1d10AB\r", 1.0) == (ScannerRead("0112\x1d10AB"),)
+
+
+def test_length_is_limited():
+    assert ScanAssembler().feed(b"A" * 160 + b"\r", 1.0) == (ScannerRead("A" * 160),)
+    assembler = ScanAssembler()
+    assert assembler.feed(b"A" * 100_000 + b"\r", 1.0) == (ScannerRead("", refused=TOO_LONG),)
+    assert assembler.feed(b"B\r", 1.0) == (ScannerRead("B"),)
+
+
+@pytest.mark.parametrize(
+    ("received", "text", "aim_id"),
+    [
+        (b"]C100376130321109103420", "00376130321109103420", "]C1"),
+        (b"]Q1PK1:demo:123456789", "PK1:demo:123456789", "]Q1"),
+        (b"]", "]", ""),
+        (b"A]C1", "A]C1", ""),
+    ],
+)
+def test_the_aim_identifier_is_taken_off_and_kept(received, text, aim_id):
+    assert ScanAssembler().feed(received + b"\r", 1.0) == (ScannerRead(text, aim_id),)
+
+
+def test_nothing_is_no_read():
+    assert ScanAssembler().feed(b"\r\n\t\r]C1\r", 1.0) == ()
+
+
+class Listening:
+    """A scanner's thread on a terminal, and what it told."""
+
+    def __init__(self, path: Path) -> None:
+        self.reads: queue.Queue[ScannerRead] = queue.Queue()
+        self.states: queue.Queue[tuple[bool, str]] = queue.Queue()
+        self.scanner = Scanner(
+            SerialPortOpener(str(path)),
+            self.take,
+            time.monotonic,
+            plan=ReconnectPlan(pause_s=0.05, rest_s=0.2, look_s=0.02),
+            on_reachable=lambda reachable, reason: self.states.put((reachable, reason)),
+        )
+
+    def take(self, read: ScannerRead) -> None:
+        self.reads.put(read)
+        if read.text == "FAIL":
+            raise ValueError("whoever listens failed")
+
+
+@pytest.fixture
+def terminal(tmp_path):
+    terminal = PseudoTerminal(tmp_path / "a folder" / "scanner")
+    yield terminal
+    terminal.unplug()
+
+
+@pytest.fixture
+def listening(terminal):
+    listening = Listening(terminal.path)
+    yield listening
+    listening.scanner.stop()
+
+
+def test_a_real_port_is_read_and_opened_again(terminal, listening):
+    listening.scanner.start()
+    reachable, reason = listening.states.get(timeout=PATIENCE_S)
+    assert not reachable
+    assert "There is no serial port" in reason
+    terminal.plug()
+    assert listening.states.get(timeout=PATIENCE_S) == (True, "")
+    terminal.write(b"FAIL\r]C1ABC\rX\x03Y\r")
+    assert listening.reads.get(timeout=PATIENCE_S) == ScannerRead("FAIL")
+    assert listening.reads.get(timeout=PATIENCE_S) == ScannerRead("ABC", "]C1")
+    assert listening.reads.get(timeout=PATIENCE_S).refused == NOT_PRINTABLE
+    terminal.write(b"no end")
+    assert listening.reads.get(timeout=PATIENCE_S) == ScannerRead("no end")
+    terminal.unplug()
+    reachable, _ = listening.states.get(timeout=PATIENCE_S)
+    assert not reachable
+    terminal.plug()
+    assert listening.states.get(timeout=PATIENCE_S) == (True, "")
+    terminal.write(b"DEF\r")
+    assert listening.reads.get(timeout=PATIENCE_S) == ScannerRead("DEF")
+    assert listening.states.empty()
