@@ -170,6 +170,7 @@ class Store:
                 f"{self.path}: the tables are not the ones this version makes; restore a backup,"
                 " or find out who changed the database by hand"
             )
+        connection.set_authorizer(_refuse_schema_changes)
         self._database = database
         self._writer = Writer(database, self._clock, self._read_head(database))
 
@@ -282,6 +283,18 @@ class Store:
                 answer.future.set_result(answer.result)
         for job in group[len(answers) :]:
             job.future.set_exception(NotDoneError(f"not written: {error}"))
+
+
+_SCHEMA_CHANGES = frozenset(
+    getattr(sqlite3, f"SQLITE_{verb}_{thing}")
+    for verb in ("CREATE", "DROP")
+    for thing in ("TABLE", "INDEX", "TRIGGER", "VIEW")
+) | {sqlite3.SQLITE_ALTER_TABLE, sqlite3.SQLITE_ATTACH}
+
+
+def _refuse_schema_changes(action: int, *_: str | None) -> int:
+    """After the migrations the schema stands: a typo in a table's name makes no table."""
+    return sqlite3.SQLITE_DENY if action in _SCHEMA_CHANGES else sqlite3.SQLITE_OK
 
 
 def _connect(name: str, *, uri: bool = False) -> sqlite3.Connection:

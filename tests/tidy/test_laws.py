@@ -1,0 +1,148 @@
+"""The laws of the house, read from the source: who imports whom, and what nobody may call."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+OURS = ("kiosk", "drivers", "config", "assets", "central")
+
+MAY_IMPORT: dict[str, tuple[str, ...]] = {
+    "kiosk.model": ("kiosk.model",),
+    "kiosk.store": ("kiosk.store", "kiosk.model"),
+    "kiosk.flows": ("kiosk.flows", "kiosk.store", "kiosk.model", "drivers"),
+    "kiosk.sync": ("kiosk.sync", "kiosk.store", "kiosk.model"),
+    "kiosk.ui": ("kiosk.ui", "kiosk.flows", "kiosk.store", "kiosk.model", "drivers", "assets"),
+    "drivers": ("drivers", "assets"),
+    "config": ("config", "drivers.boards"),
+    "assets": (),
+    "central": ("central", "kiosk.model", "kiosk.sync.contract"),
+}
+"""For each room, the rooms of ours that it may import from."""
+
+COMPOSITION_ROOTS = {
+    "kiosk/__main__.py",
+    "kiosk/app.py",
+    "kiosk/demo.py",
+    "kiosk/play.py",
+    "drivers/__main__.py",
+    "drivers/simulator/__main__.py",
+    "central/__main__.py",
+}
+"""The files that join the parts, and so may know all of them."""
+
+ADAPTERS = {
+    "kiosk/adapters.py": "the machine's clocks and its randomness",
+    "kiosk/messages.py": "writes message files",
+    "drivers/runners.py": "the thread of a bus waits",
+    "drivers/serial_port.py": "the real port",
+    "drivers/bank.py": "hands the real clock to a bus on a real port",
+}
+
+FORBIDDEN_CALLS = {
+    ("time", "time"),
+    ("time", "time_ns"),
+    ("time", "monotonic"),
+    ("time", "monotonic_ns"),
+    ("time", "perf_counter"),
+    ("time", "sleep"),
+    ("datetime", "now"),
+    ("datetime", "utcnow"),
+    ("datetime", "today"),
+    ("date", "today"),
+    ("random", "random"),
+    ("random", "choice"),
+    ("random", "randrange"),
+    ("random", "randint"),
+    ("random", "shuffle"),
+    ("uuid", "uuid4"),
+}
+
+
+def sources() -> list[Path]:
+    return sorted(
+        path for room in OURS for path in (ROOT / room).rglob("*.py") if (ROOT / room).is_dir()
+    )
+
+
+def module_of(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imports_of(path: Path) -> Iterator[str]:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute here"
+            assert node.module is not None
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def is_in(module: str, room: str) -> bool:
+    return module == room or module.startswith(room + ".")
+
+
+@pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_room_imports_only_from_the_rooms_it_may(path: Path) -> None:
+    name = path.relative_to(ROOT).as_posix()
+    if name in COMPOSITION_ROOTS:
+        return
+    module = module_of(path)
+    if module in ("kiosk", "kiosk.adapters", "kiosk.messages"):
+        allowed: tuple[str, ...] = ("kiosk",)
+    else:
+        room = max((room for room in MAY_IMPORT if is_in(module, room)), key=len)
+        allowed = MAY_IMPORT[room]
+    for imported in imports_of(path):
+        if imported.split(".")[0] in OURS:
+            assert any(is_in(imported, room) for room in allowed), f"{name} imports {imported}"
+
+
+@pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_time_and_chance_are_handed_in(path: Path) -> None:
+    name = path.relative_to(ROOT).as_posix()
+    if name in ADAPTERS or name in COMPOSITION_ROOTS:
+        return
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            call = (node.value.id, node.attr)
+            assert call not in FORBIDDEN_CALLS, f"{name}:{node.lineno} uses {'.'.join(call)}"
+
+
+@pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_error_is_swallowed_unseen(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ExceptHandler):
+            assert node.type is not None, f"{path.name}:{node.lineno} has a bare except"
+            is_pass = len(node.body) == 1 and isinstance(node.body[0], ast.Pass)
+            assert not is_pass, f"{path.name}:{node.lineno} swallows an error"
+
+
+@pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_module_says_what_it_is_for(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    if text.strip():
+        assert ast.get_docstring(ast.parse(text)), f"{path} has no docstring"
+
+
+def test_the_packages_that_a_server_shares_import_nothing() -> None:
+    for name in ("kiosk/__init__.py", "kiosk/sync/__init__.py"):
+        assert (ROOT / name).read_text(encoding="utf-8").strip() == ""
+
+
+def test_the_model_and_the_drivers_load_without_kivy() -> None:
+    import subprocess
+
+    script = (
+        "import sys, kiosk.model.package, kiosk.store.store, kiosk.flows.session, drivers.bank,"
+        " kiosk.app; sys.exit('kivy' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", script], cwd=ROOT).returncode == 0
