@@ -1,0 +1,135 @@
+"""`make run` on a machine without a display: real processes, one end for all of them."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from kiosk.demo import DemoError, newest_code, prepare_folder, side_by_side
+
+CHECKOUT = Path(__file__).parents[2]
+PATIENCE_S = 60.0
+
+
+@pytest.mark.parametrize("screen", [(1366, 768), (1480, 1000), (1920, 1080), (5120, 1440)])
+@pytest.mark.parametrize("panel", [(1080, 1920), (1280, 800), (1024, 600)])
+def test_kiosk_and_bank_stand_side_by_side_on_the_screen(
+    screen: tuple[int, int], panel: tuple[int, int]
+) -> None:
+    kiosk, bank = side_by_side(screen, panel)
+    assert kiosk.left + kiosk.width < bank.left
+    assert bank.left + bank.width <= screen[0]
+    assert bank.width >= 400
+    for window in (kiosk, bank):
+        assert window.top + window.height <= screen[1]
+    assert kiosk.width / kiosk.height == pytest.approx(panel[0] / panel[1], rel=0.01)
+
+
+def test_fresh_removes_what_the_demo_made_and_nothing_else(tmp_path: Path) -> None:
+    data = tmp_path / "demo data"
+    prepare_folder(data, fresh=False)
+    (data / "kiosk.db").write_text("a first start, cut short")
+    prepare_folder(data, fresh=False)
+    assert not (data / "kiosk.db").exists()
+
+    (tmp_path / "thesis.txt").write_text("mine")
+    with pytest.raises(DemoError, match="not the demo's"):
+        prepare_folder(tmp_path, fresh=True)
+    assert (tmp_path / "thesis.txt").read_text() == "mine"
+
+
+def test_the_code_to_try_is_the_newest_one(tmp_path: Path) -> None:
+    assert newest_code(tmp_path / "nothing yet") == ""
+    for age_s, (name, text) in enumerate(
+        [("c", "Your package was here."), ("b", "Code: 123 456 789."), ("a", "Code: 987 654 321.")]
+    ):
+        message = tmp_path / name
+        message.write_text(f"To: 491713920001\n\n{text}\n")
+        os.utime(message, (1_000_000 - age_s, 1_000_000 - age_s))
+    assert newest_code(tmp_path) == "123 456 789"
+
+
+class Demo:
+    """A demo that runs, and what it said."""
+
+    def __init__(self, data: Path, scratch: Path) -> None:
+        environment = {name: value for name, value in os.environ.items() if name != "DISPLAY"}
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "kiosk", "demo", "--window", "--data", str(data)],
+            cwd=CHECKOUT,
+            env={**environment, "TMPDIR": str(scratch)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self.said = self._read_until("From afar")
+
+    def _read_until(self, last: str) -> str:
+        assert self.process.stdout is not None
+        said = ""
+        for line in self.process.stdout:
+            said += line
+            if line.startswith(last):
+                return said
+        raise AssertionError(f"the demo ended early:\n{said}")
+
+    def children(self) -> list[int]:
+        children = f"/proc/{self.process.pid}/task/{self.process.pid}/children"
+        return [int(number) for number in Path(children).read_text().split()]
+
+    def page(self) -> str:
+        address = re.search(r"http://\S+", self.said)
+        assert address is not None
+        with urllib.request.urlopen(address[0], timeout=10) as answer:
+            return str(answer.read().decode())
+
+
+def is_running(pid: int) -> bool:
+    """Whether a process lives; one that ended and was not yet reaped does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def wait_until_gone(pids: list[int]) -> None:
+    patience_ends = time.monotonic() + PATIENCE_S
+    while any(map(is_running, pids)):
+        assert time.monotonic() < patience_ends, "left behind: " + ", ".join(
+            Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
+            for pid in pids
+            if is_running(pid)
+        )
+        time.sleep(0.05)
+
+
+@pytest.mark.window
+@pytest.mark.skipif(sys.platform != "linux", reason="the virtual screen is Linux's")
+def test_the_demo_runs_without_a_display_and_leaves_no_process(tmp_path: Path) -> None:
+    data = tmp_path / "demo data"
+    first = Demo(data, tmp_path)
+    assert "11 4711" in first.said
+    assert "99 8080" in first.said
+    assert re.search(r"A code +\d{3} \d{3} \d{3}\n", first.said)
+    assert "ssh -L" in first.said
+    assert "noVNC" in first.page()
+    children = first.children()
+    assert len(children) == 5, "the kiosk, the bank, the screen, and two for the browser"
+    first.process.send_signal(signal.SIGTERM)
+    assert first.process.wait(PATIENCE_S) == 0
+    wait_until_gone(children)
+
+    second = Demo(data, tmp_path)
+    assert "First start" not in second.said
+    children = second.children()
+    second.process.kill()
+    second.process.wait(PATIENCE_S)
+    wait_until_gone(children)
