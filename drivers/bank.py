@@ -138,6 +138,7 @@ class Bank:
         self._told_reachable: dict[str, bool] = {}
         self._listeners: list[Listener] = []
         self._has_news = asyncio.Event()
+        self._is_running = False
 
     # --- what flows use ------------------------------------------------------------------------
 
@@ -147,6 +148,7 @@ class Bank:
 
     async def start(self) -> None:
         """Begin to open ports and read doors; returns at once (see `settled`)."""
+        self._is_running = True
         for runner in self._distinct_runners():
             runner.start(self._take)
 
@@ -158,6 +160,7 @@ class Bank:
 
     async def stop(self) -> None:
         """End all work; openings under way end as `UNREACHABLE`, ports are given back."""
+        self._is_running = False
         for runner in self._distinct_runners():
             await runner.stop()
         for attempt in tuple(self._attempts.values()):
@@ -213,7 +216,7 @@ class Bank:
         self._attempts[slot] = attempt
         try:
             state = await self._fresh_state(door)
-            if state is DoorState.UNKNOWN:
+            if state is DoorState.UNKNOWN or not self._is_running:
                 attempt.end(Unlocked(Outcome.UNREACHABLE, pulsed=False))
             elif state is DoorState.OPEN:
                 attempt.end(Unlocked(Outcome.ALREADY_OPEN, pulsed=False))
@@ -242,6 +245,8 @@ class Bank:
         return await self.read(door.wiring.slot)
 
     async def _read_board(self, board: str) -> bool:
+        if not self._is_running:
+            return False
         job = ReadJob(board)
         answered: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._reads[job] = answered

@@ -201,7 +201,7 @@ class Bus:
         self._port: Port | None = None
         self._outage = _Outage("It was not opened yet.")
         self._was_open = False
-        self._unlocks: deque[UnlockJob] = deque()
+        self._unlocks: deque[tuple[UnlockJob, bytes]] = deque()
         self._reads: deque[ReadJob] = deque()
         self._read: _Read | None = None
         self._free_at_s = 0.0
@@ -210,9 +210,13 @@ class Bus:
     # --- from any thread -----------------------------------------------------------------------
 
     def submit(self, job: UnlockJob | ReadJob) -> None:
-        """Queue a job. Its end is an event: `Pulsed`/`NotPulsed`, `Reading`/`ReadFailed`."""
+        """Queue a job. Its end is an event: `Pulsed`/`NotPulsed`, `Reading`/`ReadFailed`.
+
+        A channel that the board does not have is refused here, before anything is queued.
+        """
         if isinstance(job, UnlockJob):
-            self._unlocks.append(job)
+            request = self._links[job.board].board.lock_board.unlock_request(job.channel)
+            self._unlocks.append((job, request))
         else:
             self._reads.append(job)
 
@@ -272,7 +276,7 @@ class Bus:
 
     def _transact(self, port: Port) -> float:
         if self._unlocks:
-            self._pulse(port, self._unlocks.popleft())
+            self._pulse(port, *self._unlocks.popleft())
             return 0.0
         self._read = self._read or self._next_read()
         if self._read is not None:
@@ -283,11 +287,10 @@ class Bus:
 
     # --- unlocking -----------------------------------------------------------------------------
 
-    def _pulse(self, port: Port, job: UnlockJob) -> None:
+    def _pulse(self, port: Port, job: UnlockJob, request: bytes) -> None:
         """Write one unlock frame; its late answer is not waited for, as it proves nothing."""
         link = self._links[job.board]
         line = link.board.lock_board.timing
-        request = link.board.lock_board.unlock_request(job.channel)
         try:
             self._leave_gap(port)
         except PORT_ERRORS:
@@ -509,7 +512,7 @@ class Bus:
 
     def _refuse_jobs(self) -> None:
         while self._unlocks:
-            unlock = self._unlocks.popleft()
+            unlock, _ = self._unlocks.popleft()
             self._events.append(NotPulsed(unlock, may_have_left=False, at_s=self._clock()))
         while self._reads:
             read = self._reads.popleft()

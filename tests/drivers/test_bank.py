@@ -10,6 +10,7 @@ import pytest
 from virtual_loop import run_virtually
 
 from drivers.bank import BoardWiring, DoorWiring, check_wiring
+from drivers.bus import BusTiming
 from drivers.door import BoardChange, DoorChange, DoorState, DriverError, Outcome, Unlocked
 from drivers.simulator.virtual import VirtualSite, virtual_site
 
@@ -127,6 +128,59 @@ def test_already_open_is_seen_by_a_fresh_reading():
         scene.steel.open_by_force("7")
         assert await scene.bank.read("7") is DoorState.OPEN
         assert (await scene.bank.open_slot("7")).outcome is Outcome.ALREADY_OPEN
+
+    play(story)
+
+
+def test_a_door_that_opened_since_the_last_poll_is_not_pulsed():
+    async def story(scene):
+        await asyncio.sleep(1)
+        scene.steel.open_by_force("7")
+        assert (await scene.bank.open_slot("7")).outcome is Outcome.ALREADY_OPEN
+        assert scene.steel.doors["7"].pulses == 0
+
+    play(story, bus_timing=BusTiming(idle_poll_s=30.0))
+
+
+def test_one_odd_reading_is_no_edge():
+    async def story(scene):
+        odd = []
+
+        def odd_once(frame):
+            if odd:
+                return ((0.0, frame),)
+            odd.append(frame[:4] + bytes([frame[4] ^ 2, frame[5], frame[6] ^ 2]))
+            return ((0.0, odd[0]),)
+
+        scene.line.distort = odd_once
+        await asyncio.sleep(5)
+        assert odd
+        assert scene.edges() == []
+        assert scene.bank.reports()[0].checksum_errors == 0
+
+    play(story)
+
+
+def test_a_board_that_comes_back_with_an_open_door_is_no_wrong_door():
+    async def story(scene):
+        scene.site.boards["right"].is_silent = True
+        await asyncio.sleep(8)
+        scene.steel.open_by_force("20")
+        scene.steel.jam("5")
+        opening = asyncio.ensure_future(scene.bank.open_slot("5"))
+        await asyncio.sleep(1)
+        scene.site.boards["right"].is_silent = False
+        assert await scene.bank.read("20") is DoorState.OPEN
+        assert await opening == Unlocked(Outcome.JAMMED, pulsed=True)
+
+    play(story)
+
+
+def test_a_stopped_bank_opens_nothing_and_answers():
+    async def story(scene):
+        await scene.bank.stop()
+        assert await scene.bank.read("5") is DoorState.UNKNOWN
+        assert await scene.bank.open_slot("5") == Unlocked(Outcome.UNREACHABLE, pulsed=False)
 
     play(story)
 

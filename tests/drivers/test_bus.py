@@ -213,7 +213,7 @@ def test_an_unlock_is_written_once_whatever_comes_back(spoil, deaf_after_pulse_s
 
 
 def test_a_board_that_is_deaf_while_it_pulses_is_not_lost():
-    rig = Rig(deaf_after_pulse_s=1.2)
+    rig = Rig(deaf_after_pulse_s=1.9)
     rig.run(1.0)
     rig.bus.watch("a", rig.clock.now_s + 10.0)
     rig.bus.submit(UnlockJob("a", 4))
@@ -241,6 +241,48 @@ def test_an_unlock_waits_for_one_transaction_at_most():
     rig.bus.submit(UnlockJob("b", 2))
     rig.bus.step()
     assert rig.line.heard[sent_before][1][0] == UNLOCK
+
+
+def test_quiet_ends_a_frame():
+    """What stayed cut is never joined to bytes that come later."""
+    rig = Rig()
+    rig.line.distort = lambda frame: ((0.0, frame[:4]), (0.05, frame[4:]))
+    told = rig.run(5.0)
+    assert of(Reading, told) == []
+    assert rig.bus.report("a").frames_received == 0
+
+
+def test_nothing_is_asked_while_the_line_still_talks_after_a_failure():
+    rig = Rig()
+    rig.run(1.0)
+    noise = [(0.005, b"\x55")] * 80
+    rig.line.distort = lambda frame: noise
+    rig.bus.submit(ReadJob("a"))
+    while rig.bus.step().wait_s > 0:
+        pass
+    asked_s = rig.line.heard[-1][0]
+    rig.line.distort = lambda frame: ((0.0, frame),)
+    rig.run(1.0)
+    repeated_s = next(at_s for at_s, _ in rig.line.heard if at_s > asked_s)
+    noise_s = sum(delay_s for delay_s, _ in noise)
+    assert repeated_s - asked_s >= noise_s + 0.025
+
+
+def test_a_lock_that_the_board_does_not_have_is_refused_when_asked_for():
+    rig = Rig()
+    for channel in (0, 13, -1):
+        with pytest.raises(DriverError, match=f"lock {channel} is not on this board"):
+            rig.bus.submit(UnlockJob("a", channel))
+    rig.run(1.0)
+    assert rig.unlock_frames() == []
+
+
+def test_a_fault_of_the_software_is_an_outage_and_nothing_more():
+    rig = Rig()
+    rig.run(1.0)
+    told = rig.bus.fail("a fault")
+    assert [event.board for event in of(BoardLost, told)] == ["a", "b"]
+    assert {event.board for event in of(BoardFound, rig.run(3.0))} == {"a", "b"}
 
 
 def test_frames_keep_the_gap():
