@@ -50,12 +50,16 @@ class Unjam:
 
 @dataclass(frozen=True, slots=True)
 class Unplug:
-    """Pull the adapter of the lock boards out."""
+    """Pull an adapter of the lock boards out; with no port, all of them."""
+
+    port: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Plug:
-    """Put the adapter back in."""
+    """Put an adapter back in; with no port, all of them."""
+
+    port: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +101,10 @@ _WITH_SLOT: Mapping[str, Callable[[str], Command]] = {
     "wait-open": lambda slot: WaitFor(slot, is_open=True),
     "wait-closed": lambda slot: WaitFor(slot, is_open=False),
 }
-_ALONE: Mapping[str, Callable[[], Command]] = {"unplug": Unplug, "plug": Plug, "quit": Quit}
+_WITH_PORT: Mapping[str, Callable[[str], Command]] = {"unplug": Unplug, "plug": Plug}
 
 USAGE = (
-    "close SLOT, close-after SECONDS|off, open SLOT, jam SLOT, unjam SLOT, unplug, plug, "
+    "close SLOT, close-after SECONDS|off, open SLOT, jam SLOT, unjam SLOT, unplug [PORT], plug [PORT], "
     "scan TEXT, wait SECONDS, wait-open SLOT, wait-closed SLOT, quit"
 )
 
@@ -114,8 +118,10 @@ def parse_command(line: str) -> Command | None:
     argument = rest.strip()
     if not word or word.startswith("#"):
         return None
-    if word in _ALONE and not argument:
-        return _ALONE[word]()
+    if word in _WITH_PORT:
+        return _WITH_PORT[word](argument)
+    if word == "quit" and not argument:
+        return Quit()
     if word in _WITH_SLOT and argument:
         return _WITH_SLOT[word](argument)
     if word == "scan" and argument:

@@ -51,6 +51,14 @@ class DoorView:
     is_jammed: bool
 
 
+@dataclass(frozen=True, slots=True)
+class LineView:
+    """A cable of the lock boards as a window shows it."""
+
+    port: str
+    is_plugged: bool
+
+
 @dataclass(slots=True)
 class _PluggedLine:
     terminal: PseudoTerminal
@@ -139,10 +147,22 @@ class Simulation:
             DoorView(door.slot, door.is_open, door.is_jammed) for door in self._steel.doors.values()
         )
 
+    def lines(self) -> tuple[LineView, ...]:
+        """Every cable of the lock boards as it is now."""
+        return tuple(
+            LineView(str(plugged.terminal.path), plugged.terminal.is_plugged)
+            for plugged in self._lines
+        )
+
     @property
     def is_plugged(self) -> bool:
         """Whether the lock boards' adapters are in."""
         return all(plugged.terminal.is_plugged for plugged in self._lines)
+
+    @property
+    def closes_doors(self) -> bool:
+        """Whether a simulated person closes every door by itself."""
+        return self._steel.close_after_s is not None
 
     # --- before it runs ------------------------------------------------------------------------
 
@@ -161,11 +181,13 @@ class Simulation:
         self._wake()
 
     def check(self, script: Sequence[commands.Command]) -> None:
-        """Refuse commands for slots that are not there, or a scan without a scanner."""
+        """Refuse commands for slots or ports that are not there, or a scan without a scanner."""
         for command in script:
             slot = getattr(command, "slot", None)
             if slot is not None:
                 self._steel.door(slot)
+            if isinstance(command, commands.Unplug | commands.Plug):
+                self._lines_at(command.port)
             if isinstance(command, commands.Scan) and self._scanner is None:
                 raise DriverError("the site has no scanner: nothing can be scanned")
 
@@ -273,12 +295,12 @@ class Simulation:
                 self._emit({"event": "unjammed", "slot": slot})
             case commands.CloseAfter(seconds):
                 self._steel.close_after_s = seconds
-            case commands.Unplug():
-                self._unplug()
-                self._emit({"event": "unplugged"})
-            case commands.Plug():
-                self._plug()
-                self._emit({"event": "plugged"})
+            case commands.Unplug(port):
+                self._unplug(port)
+                self._emit({"event": "unplugged", **({"port": port} if port else {})})
+            case commands.Plug(port):
+                self._plug(port)
+                self._emit({"event": "plugged", **({"port": port} if port else {})})
             case commands.Scan(text):
                 self._scan(text)
             case commands.Quit():
@@ -291,8 +313,17 @@ class Simulation:
 
     # --- wires ---------------------------------------------------------------------------------
 
-    def _plug(self) -> None:
-        for plugged in self._lines:
+    def _lines_at(self, port: str) -> list[_PluggedLine]:
+        if not port:
+            return self._lines
+        found = [each for each in self._lines if str(each.terminal.path).endswith(port)]
+        if not found:
+            ports = ", ".join(str(each.terminal.path) for each in self._lines)
+            raise DriverError(f"there are no lock boards at {port!r}; there are some at {ports}")
+        return found
+
+    def _plug(self, port: str = "") -> None:
+        for plugged in self._lines_at(port):
             if plugged.terminal.is_plugged:
                 continue
             plugged.line.clear()
@@ -303,8 +334,8 @@ class Simulation:
                 lambda plugged=plugged: self._receive(plugged),
             )
 
-    def _unplug(self) -> None:
-        for plugged in self._lines:
+    def _unplug(self, port: str = "") -> None:
+        for plugged in self._lines_at(port):
             if plugged.terminal.is_plugged:
                 self._selector.unregister(plugged.terminal.fileno())
                 plugged.terminal.unplug()
