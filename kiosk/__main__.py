@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from config import DEMO_SITE, ConfigError, check_site, load_site
-from kiosk import app, demo
+from kiosk import app, demo, text_demo
 from kiosk.adapters import LocationKeyError, hash_pin
 from kiosk.store.errors import StoreError
 
@@ -111,7 +111,7 @@ def pin(secret: str) -> None:
 )
 def demo_command(window: bool, fresh: bool, data: Path) -> None:
     """Play the main job against a simulated locker bank."""
-    sys.exit(demo.run_window_demo(fresh, data) if window else demo.run_text_demo())
+    sys.exit(demo.run_window_demo(fresh, data) if window else text_demo.run_text_demo())
 
 
 def entry() -> None:

@@ -160,6 +160,7 @@ async def _take(player: Player) -> str:
 
 
 DEMO_COURIER_PIN = "114711"
+DEMO_TECHNICIAN_PIN = "998080"
 
 
 async def _seed(site: Site, data: Path, barcodes: list[str]) -> list[str]:

@@ -46,7 +46,6 @@ async def run(kiosk: Kiosk) -> None:
     await kiosk.store.run(started)
     await kiosk.store.run(slots.configure, kiosk.location)
     await kiosk.bank.start()
-    await recover(kiosk)
     watching = asyncio.create_task(_watch(kiosk, watch, moves))
     try:
         while True:
@@ -77,12 +76,17 @@ async def _watch(
 
 
 async def _serve_one(kiosk: Kiosk, watch: Watch) -> None:
-    """One person, from the first screen and back to it."""
+    """One person, from the first screen and back to it.
+
+    Whatever goes wrong, the next person finds a working machine: a door that was left in play is
+    treated as after a power cut.
+    """
     kiosk.person.forget()
     try:
+        await recover(kiosk)
         await _first_screen(kiosk, watch)
-    except StoreError:
-        LOG.exception("the store failed; the person was sent away")
+    except Exception:
+        LOG.exception("a visit failed; the person was sent away")
         view = Trouble(problem=Problem.CANNOT_RECORD, slot="", choices=(Choice.DONE,))
         kiosk.person.show(view)
         await pressed(kiosk, (Choice.DONE,), kiosk.policy.idle_s)
@@ -120,7 +124,8 @@ def _first_view(kiosk: Kiosk) -> First:
     open_doors = tuple(
         slot.label for slot in kiosk.location.slots if kiosk.bank.door(slot.label) is DoorState.OPEN
     )
-    away = sum(1 for report in kiosk.bank.reports() if not report.reachable)
+    # A board that was not asked yet has no reason: nothing is wrong with it so far.
+    away = sum(1 for each in kiosk.bank.reports() if not each.reachable and each.reason)
     return First(
         open_doors=open_doors,
         unreachable_boards=away,

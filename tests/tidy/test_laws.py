@@ -30,6 +30,7 @@ COMPOSITION_ROOTS = {
     "kiosk/app.py",
     "kiosk/demo.py",
     "kiosk/play.py",
+    "kiosk/text_demo.py",
     "drivers/__main__.py",
     "drivers/simulator/__main__.py",
     "central/__main__.py",
