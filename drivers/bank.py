@@ -96,6 +96,8 @@ class _Door:
     state: DoorState = DoorState.UNKNOWN
     last: DoorState = DoorState.UNKNOWN
     """The newest reading; it becomes the state when the next one is equal."""
+    last_since_s: float = -math.inf
+    """When the first of the readings that are equal to `last` was taken."""
     read_at_s: float = -math.inf
     pulsed_at_s: float | None = None
 
@@ -284,7 +286,8 @@ class Bank:
             door.read_at_s = reading.at_s
             if now is door.last and now is not door.state:
                 changes.append(self._settle(door, now, reading.at_s))
-            door.last = now
+            if now is not door.last:
+                door.last, door.last_since_s = now, reading.at_s
         self._settle_soon(reading)
         self._judge_attempts(changes)
         self._answer_read(reading.job, is_answered=True)
@@ -366,12 +369,17 @@ class Bank:
             if attempt.pulsed_at_s is None:
                 continue
             own = [change for change in opened if change.slot == attempt.slot]
+            # A door that was first read open before the pulse did not open by it.
+            moved = [
+                change.slot
+                for change in strangers
+                if self._doors[change.slot].last_since_s >= attempt.pulsed_at_s
+            ]
             if own:
                 elapsed_s = own[0].at_s - attempt.pulsed_at_s
                 attempt.end(Unlocked(Outcome.OPENED, pulsed=True, elapsed_s=elapsed_s))
-            elif strangers:
-                wrong_slot = strangers[0].slot
-                attempt.end(Unlocked(Outcome.WRONG_DOOR, pulsed=True, wrong_slot=wrong_slot))
+            elif moved:
+                attempt.end(Unlocked(Outcome.WRONG_DOOR, pulsed=True, wrong_slot=moved[0]))
 
     def _window_over(self, attempt: _Attempt, door: _Door) -> None:
         """No edge came. Only a board that still answers can say that the door stayed shut."""
