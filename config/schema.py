@@ -194,7 +194,7 @@ class Staff(_Table):
     name: Text = Field(description="the person's name, 1 to 200 characters")
     role: Literal["courier", "technician"] = Field(description='"courier" or "technician"')
     pin_hash: Annotated[str, AfterValidator(_argon2id)] = Field(
-        description='the argon2id hash ("$argon2id$…") of the PIN\'s remaining digits'
+        description="the argon2id hash of the PIN's remaining digits; `kiosk pin` makes it"
     )
 
 
