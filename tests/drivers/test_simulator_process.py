@@ -96,7 +96,7 @@ def test_the_bank_over_a_real_line(data, tmp_path):
 def test_a_jam_over_a_real_line(data):
     async def story(simulator: SimulatorProcess) -> None:
         site = simulated_site(load_site(DEMO_SITE), data)
-        bank = open_bank(site.boards, site.doors, timing=BankTiming(window_s=0.5))
+        bank = open_bank(site.boards, site.doors, timing=BankTiming(window_s=1.5))
         await bank.start()
         simulator.tell("jam 7")
         simulator.wait_for("jammed", slot="7")
