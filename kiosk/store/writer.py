@@ -104,7 +104,9 @@ class Writer:
             self._statements[change.table, change.is_new, columns] = statement
         parameters = tuple(change.values.values())
         if not change.is_new:
-            parameters += (change.values[KEY_OF_TABLE[change.table]],)
+            key = KEY_OF_TABLE[change.table]
+            settings = tuple(value for name, value in change.values.items() if name != key)
+            parameters = (*settings, change.values[key])
         cursor = self.db.execute(statement, parameters)
         require(cursor.rowcount == 1, f"no row of {change.table} for {dict(change.values)}")
 
@@ -138,5 +140,7 @@ def _statement(change: RowChange) -> str:
     if change.is_new:
         names = ", ".join(columns)
         return f"INSERT INTO {change.table} ({names}) VALUES ({', '.join('?' for _ in columns)})"
-    settings = ", ".join(f"{name} = ?" for name in columns)
-    return f"UPDATE {change.table} SET {settings} WHERE {KEY_OF_TABLE[change.table]} = ?"
+    # The key is not set anew: SQLite would search every table that refers to it, row by row.
+    key = KEY_OF_TABLE[change.table]
+    settings = ", ".join(f"{name} = ?" for name in columns if name != key)
+    return f"UPDATE {change.table} SET {settings} WHERE {key} = ?"
