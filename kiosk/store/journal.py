@@ -57,7 +57,9 @@ SLOT_DEFAULTS = {
     "service_reason": "",
     "service_by": "",
     "service_since_ms": None,
+    "service_until_ms": None,
     "is_reachable": 1,
+    "faulty_since_ms": None,
     "freed_seq": 0,
 }
 PACKAGE_DEFAULTS = {
@@ -65,17 +67,23 @@ PACKAGE_DEFAULTS = {
     "slot": None,
     "last_slot": None,
     "recipient": None,
+    "owner": None,
+    "is_alone": 0,
+    "needs_low": 0,
     "is_announced": 0,
+    "replaces": None,
     "locator": None,
     "code_counter": 0,
     "stored_ms": None,
     "hold_until_ms": None,
+    "paused_ms": 0,
     "finished_ms": None,
 }
 DEFAULTS: dict[str, dict[str, Any]] = {
     "slot": SLOT_DEFAULTS,
     "package": PACKAGE_DEFAULTS,
     "intent": {"package": None, "outcome": ""},
+    "visit": {"ended_seq": None, "is_receipt_shown": 0},
 }
 
 Tables = dict[str, dict[str, dict[str, Any]]]

@@ -26,6 +26,10 @@ class IntentPurpose(StrEnum):
     DEPOSIT = "DEPOSIT"
     PICKUP = "PICKUP"
     REOPEN = "REOPEN"
+    RETURN = "RETURN"
+    COLLECTION = "COLLECTION"
+    UNDO = "UNDO"
+    MOVE = "MOVE"
     MAINTENANCE = "MAINTENANCE"
     LOOK = "LOOK"
 

@@ -36,6 +36,18 @@ CREATE TABLE recipient (
     phone TEXT NOT NULL
 ) STRICT;
 
+CREATE TABLE staff (
+    number TEXT PRIMARY KEY CHECK (length(number) = 2),
+    name TEXT NOT NULL,
+    role TEXT NOT NULL CHECK (role IN ('courier', 'technician')),
+    pin_hash TEXT NOT NULL,
+    badge_hash TEXT NOT NULL DEFAULT '',
+    valid_from_ms INTEGER,
+    valid_until_ms INTEGER,
+    source TEXT NOT NULL CHECK (source IN ('config', 'init', 'centre')),
+    listed_ms INTEGER NOT NULL
+) STRICT;
+
 CREATE TABLE slot (
     label TEXT PRIMARY KEY,
     position INTEGER NOT NULL,
@@ -47,7 +59,9 @@ CREATE TABLE slot (
     service_reason TEXT NOT NULL DEFAULT '',
     service_by TEXT NOT NULL DEFAULT '',
     service_since_ms INTEGER,
+    service_until_ms INTEGER,
     is_reachable INTEGER NOT NULL DEFAULT 1 CHECK (is_reachable IN (0, 1)),
+    faulty_since_ms INTEGER,
     freed_seq INTEGER NOT NULL DEFAULT 0,
     CHECK ((status = 'SUSPECT') = (suspect IS NOT NULL)),
     CHECK ((service = 'IN_SERVICE') = (service_since_ms IS NULL))
@@ -63,12 +77,17 @@ CREATE TABLE package (
     slot TEXT REFERENCES slot (label),
     last_slot TEXT REFERENCES slot (label),
     recipient TEXT REFERENCES recipient (id),
+    owner TEXT,
+    is_alone INTEGER NOT NULL DEFAULT 0 CHECK (is_alone IN (0, 1)),
+    needs_low INTEGER NOT NULL DEFAULT 0 CHECK (needs_low IN (0, 1)),
     is_announced INTEGER NOT NULL DEFAULT 0 CHECK (is_announced IN (0, 1)),
+    replaces TEXT REFERENCES package (id),
     locator TEXT,
     code_counter INTEGER NOT NULL DEFAULT 0 CHECK (code_counter >= 0),
     announced_ms INTEGER NOT NULL,
     stored_ms INTEGER,
     hold_until_ms INTEGER,
+    paused_ms INTEGER NOT NULL DEFAULT 0,
     finished_ms INTEGER,
     CHECK (status NOT IN ('STORED', 'EXPIRED')
            OR (slot IS NOT NULL AND locator IS NOT NULL AND code_counter > 0
@@ -83,6 +102,9 @@ CREATE UNIQUE INDEX package_live_barcode ON package (barcode)
     WHERE status IN ('PENDING', 'STORED', 'EXPIRED') OR slot IS NOT NULL;
 CREATE INDEX package_locator ON package (locator, stored_ms) WHERE locator IS NOT NULL;
 CREATE INDEX package_hold ON package (hold_until_ms) WHERE status = 'STORED';
+CREATE INDEX package_owner ON package (owner) WHERE owner IS NOT NULL AND slot IS NOT NULL;
+CREATE INDEX package_announced ON package (announced_ms) WHERE status = 'PENDING';
+CREATE INDEX package_finished ON package (finished_ms) WHERE finished_ms IS NOT NULL;
 CREATE INDEX package_recipient ON package (recipient) WHERE recipient IS NOT NULL;
 
 CREATE TABLE intent (
@@ -90,7 +112,8 @@ CREATE TABLE intent (
     slot TEXT NOT NULL REFERENCES slot (label),
     package TEXT REFERENCES package (id),
     purpose TEXT NOT NULL
-        CHECK (purpose IN ('DEPOSIT', 'PICKUP', 'REOPEN', 'MAINTENANCE', 'LOOK')),
+        CHECK (purpose IN ('DEPOSIT', 'PICKUP', 'REOPEN', 'RETURN', 'COLLECTION', 'UNDO', 'MOVE',
+                           'MAINTENANCE', 'LOOK')),
     actor TEXT NOT NULL,
     state TEXT NOT NULL CHECK (state IN ('INTENDED', 'OPENED', 'DONE', 'FAILED', 'UNKNOWN')),
     outcome TEXT NOT NULL DEFAULT ''
@@ -121,6 +144,23 @@ CREATE TABLE wrong_try (
 ) STRICT;
 CREATE INDEX wrong_try_at ON wrong_try (at_ms);
 CREATE INDEX wrong_try_package ON wrong_try (package, at_ms) WHERE package IS NOT NULL;
+
+CREATE TABLE visit (
+    id TEXT PRIMARY KEY,
+    staff TEXT NOT NULL,
+    role TEXT NOT NULL,
+    began_seq INTEGER NOT NULL,
+    ended_seq INTEGER,
+    is_receipt_shown INTEGER NOT NULL DEFAULT 0 CHECK (is_receipt_shown IN (0, 1))
+) STRICT;
+CREATE INDEX visit_of_staff ON visit (staff, began_seq);
+
+CREATE TABLE counter (
+    name TEXT NOT NULL,
+    label TEXT NOT NULL,
+    value INTEGER NOT NULL,
+    PRIMARY KEY (name, label)
+) STRICT;
 
 CREATE TABLE observer (
     name TEXT PRIMARY KEY,

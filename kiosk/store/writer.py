@@ -16,7 +16,7 @@ from kiosk.model.clock import Clock, Instant
 from kiosk.model.events import GENESIS, EventKind, canonical_json, chain_hash
 from kiosk.model.invariants import require
 
-KEY_OF_TABLE = {"slot": "label", "package": "id", "intent": "id"}
+KEY_OF_TABLE = {"slot": "label", "package": "id", "intent": "id", "visit": "id"}
 """The tables that are the replay of the journal, with their keys."""
 
 Row = Mapping[str, Any]
