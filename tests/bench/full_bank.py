@@ -134,8 +134,6 @@ class FullBank:
 
 def fetch(writer: Writer, inside: Inside, intent: str) -> None:
     """A customer fetches a package: intent, open door, gone."""
-    packages.intend(
-        writer, intent, inside.slot, IntentPurpose.PICKUP, "customer", inside.package
-    )
+    packages.intend(writer, intent, inside.slot, IntentPurpose.PICKUP, "customer", inside.package)
     packages.door_outcome(writer, intent, IntentState.OPENED, "OPENED")
     packages.retrieve(writer, inside.package, intent)

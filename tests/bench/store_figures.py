@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -65,7 +66,7 @@ def reservations(folder: Path, effort: Effort) -> Figures:
                 checks |= code_checks(bank, LIVE_PACKAGES[:-1], effort)
             bank.fill_to(slot_count * 9 // 10)
             bank.empty(slot_count // 10)
-            pairs = _pairs(bank, lambda: bare.commit_one(connection), effort)
+            pairs = _pairs(bank, partial(bare.commit_one, connection), effort)
             reserve_s, paired_s = zip(*pairs, strict=True)
             reserve[str(slot_count)] = milliseconds(reserve_s)
             ratio[str(slot_count)] = round(percentile(reserve_s, 50) / percentile(paired_s, 50), 2)
@@ -83,9 +84,7 @@ def reservations(folder: Path, effort: Effort) -> Figures:
     }
 
 
-def _pairs(
-    bank: FullBank, commit: Callable[[], None], effort: Effort
-) -> list[tuple[float, float]]:
+def _pairs(bank: FullBank, commit: Callable[[], None], effort: Effort) -> list[tuple[float, float]]:
     """Seconds of a reservation and of the bare commit before it."""
     for _ in range(effort.warm_up):
         # Until the log of either database has come round: a file that grows syncs more slowly.
@@ -221,9 +220,7 @@ def _stays(bank: FullBank, tally: _Tally, count: int) -> None:
         )
         assert deposit is not None, "no slot was free, though there are more than callers"
         tally.hold(deposit.slot, deposit.package)
-        inside, store_s = timed(
-            lambda deposit=deposit: store.submit(bank.stay, deposit).result()
-        )
+        inside, store_s = timed(lambda deposit=deposit: store.submit(bank.stay, deposit).result())
         answer, check_s = timed(
             lambda code=inside.code: store.submit(check_code, bank.policy, code).result()
         )
