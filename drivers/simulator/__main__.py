@@ -14,18 +14,26 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
+from threading import Thread
 from typing import TextIO
 
 import click
 
 from config import ConfigError, Site, load_site
+from config.schema import Face
 from drivers.bank import BoardWiring, DoorWiring
 from drivers.door import DriverError
 from drivers.simulator.commands import Command, CommandError, parse_command
 from drivers.simulator.labels import read_labels
 from drivers.simulator.simulation import Event, SimulatedSite, Simulation
+from drivers.simulator.window_contents import Contents
+from drivers.simulator.window_environment import WindowPlace, prepare
+from drivers.simulator.window_layout import BankDrawing, Box, DoorFace, LockerFace
+from drivers.simulator.window_site import WindowSite, parse_pins
 
 EXIT_BAD_INPUT = 2
+CONTENTS = "behind-the-doors.json"
+"""In the data folder: which packages the simulated people have put where."""
 
 
 def simulated_site(site: Site, data: Path) -> SimulatedSite:
@@ -49,6 +57,59 @@ def simulated_site(site: Site, data: Path) -> SimulatedSite:
     if site.scanner is None:
         return SimulatedSite(boards, doors)
     return SimulatedSite(boards, doors, str(data / site.scanner.port), site.scanner.baud)
+
+
+def window_site(site: Site, pins: str) -> WindowSite:
+    """What the window draws of a site."""
+
+    def box(face: Face) -> Box:
+        return Box(face.left_mm, face.bottom_mm, face.width_mm, face.height_mm)
+
+    drawing = BankDrawing(
+        tuple(LockerFace(locker.label, box(locker)) for locker in site.lockers),
+        tuple(DoorFace(slot.label, slot.size, box(slot)) for slot in site.slots),
+        box(site.screen),
+    )
+    return WindowSite(
+        site.location.id,
+        site.location.name,
+        drawing,
+        site.scanner is not None,
+        parse_pins(pins) if pins else (),
+    )
+
+
+def phones_folder(site: Site, data: Path, phones: Path | None) -> Path | None:
+    """Where the messages to phones come: what was asked for, else what the config says."""
+    if phones is not None or site.messages is None:
+        return phones
+    return data / site.messages.folder
+
+
+def run_in_window(
+    simulation: Simulation, site: WindowSite, contents: Contents, phones: Path | None
+) -> None:
+    """Run the simulation on a thread beside its window until either ends; then both have."""
+    failures: list[Exception] = []
+
+    def run() -> None:
+        try:
+            simulation.run()
+        except (DriverError, OSError) as error:
+            failures.append(error)
+
+    thread = Thread(target=run, name="simulation")
+    thread.start()
+    try:
+        # Only with a window: a simulator without one needs no Kivy.
+        from drivers.simulator.window import SimulatorWindow
+
+        SimulatorWindow(simulation, thread.is_alive, site, contents, phones).run()
+    finally:
+        simulation.stop()
+        thread.join()
+    if failures:
+        raise failures[0]
 
 
 class CommandReader:
@@ -128,6 +189,9 @@ def write_to(file: TextIO) -> Callable[[Event], None]:
 )
 @click.option("--wire-log", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--seed", type=int, help="Makes the doors' springs the same each time.")
+@click.option("--window", metavar="WxH+L+T", help="Open a window of this size at this place.")
+@click.option("--phones", type=click.Path(path_type=Path), help="The folder with the messages.")
+@click.option("--pins", default="", help="PINs to show: 'courier 11 4711, technician 99 8080'.")
 def main(
     config_path: Path,
     data: Path,
@@ -135,12 +199,27 @@ def main(
     labels: Path | None,
     wire_log: Path | None,
     seed: int | None,
+    window: str | None,
+    phones: Path | None,
+    pins: str,
 ) -> None:
     """Simulate the lock boards and the scanner of a site."""
     try:
-        site = simulated_site(load_site(config_path), data.absolute())
+        described, data = load_site(config_path), data.absolute()
+        shown = window_site(described, pins)
+        if window is not None:
+            prepare(WindowPlace.parse(window))
         known_labels = read_labels(labels) if labels is not None else ()
-        simulation = Simulation(site, Random(seed), time.monotonic, known_labels)
+        simulation = Simulation(
+            simulated_site(described, data), Random(seed), time.monotonic, known_labels
+        )
+        contents = Contents(
+            data / CONTENTS,
+            [label.barcode for label in known_labels],
+            lambda: simulation.closes_doors,
+        )
+        if labels is not None:
+            simulation.listen(contents.heard)
         simulation.listen(print_event)
         if wire_log is not None:
             simulation.listen_to_wires(write_to(wire_log.open("w", encoding="utf-8")))
@@ -151,7 +230,10 @@ def main(
             simulation.play(read_script(Path(script)))
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: simulation.stop())
-        simulation.run()
+        if window is None:
+            simulation.run()
+        else:
+            run_in_window(simulation, shown, contents, phones_folder(described, data, phones))
     except (DriverError, ConfigError, OSError) as error:
         click.echo(f"simulator: {error}", err=True)
         sys.exit(EXIT_BAD_INPUT)

@@ -104,8 +104,8 @@ _WITH_SLOT: Mapping[str, Callable[[str], Command]] = {
 _WITH_PORT: Mapping[str, Callable[[str], Command]] = {"unplug": Unplug, "plug": Plug}
 
 USAGE = (
-    "close SLOT, close-after SECONDS|off, open SLOT, jam SLOT, unjam SLOT, unplug [PORT], plug [PORT], "
-    "scan TEXT, wait SECONDS, wait-open SLOT, wait-closed SLOT, quit"
+    "close SLOT, close-after SECONDS|off, open SLOT, jam SLOT, unjam SLOT, unplug [PORT], "
+    "plug [PORT], scan TEXT, wait SECONDS, wait-open SLOT, wait-closed SLOT, quit"
 )
 
 
