@@ -1,0 +1,94 @@
+"""Sets Kivy and SDL up for a kiosk. `prepare` runs once, before anything else imports Kivy.
+
+Kivy reads these settings while it is being imported; later it is too late.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from kiosk.ui.panel import Panel
+
+_ENVIRONMENT = {
+    "KIVY_NO_ARGS": "1",
+    "KIVY_NO_CONFIG": "1",
+    "KIVY_NO_FILELOG": "1",
+    "KIVY_LOG_MODE": "PYTHON",
+    # Fixed density: sizes come from the panel's millimetres, never from a guess about the screen.
+    "KIVY_METRICS_DENSITY": "1",
+    "KIVY_METRICS_FONTSCALE": "1",
+    "KIVY_DPI": "96",
+    # Else SDL turns SIGTERM into a request to close, which a window may refuse.
+    "SDL_NO_SIGNAL_HANDLERS": "1",
+}
+_INPUT = {"mouse": "mouse,disable_multitouch"}
+_WATCHED_MODULES = ("inspector", "monitor", "console", "webdebugger", "keybinding", "screen")
+
+
+class EnvironmentTooLateError(Exception):
+    """Kivy was imported before `prepare`, so its settings can no longer be made."""
+
+
+def prepare(
+    panel: Panel,
+    window: tuple[int, int, int, int] | None = None,
+    *,
+    video_driver: str | None = None,
+    frames_per_second: int = 60,
+) -> None:
+    """Make the settings for a window `(width, height, left, top)`, or the whole panel if None.
+
+    `video_driver` is SDL's name (`x11`, `kmsdrm`); without it the one of the environment is kept,
+    else the system's usual one. Raises `EnvironmentTooLateError` when Kivy is loaded already.
+    """
+    if "kivy" in sys.modules:
+        raise EnvironmentTooLateError(
+            "Kivy was imported before kiosk.ui.environment.prepare: call prepare first"
+        )
+    os.environ.update(_ENVIRONMENT)
+    # Always set on Linux: without it and without an X server SDL silently draws nowhere.
+    if video_driver or sys.platform == "linux":
+        os.environ["SDL_VIDEODRIVER"] = video_driver or os.environ.get("SDL_VIDEODRIVER") or "x11"
+    _configure(panel, window, frames_per_second)
+
+
+def _configure(
+    panel: Panel, window: tuple[int, int, int, int] | None, frames_per_second: int
+) -> None:
+    from kivy.config import Config
+
+    width_px, height_px, left, top = window or (panel.width_px, panel.height_px, 0, 0)
+    full_screen = window is None
+    settings: dict[str, dict[str, object]] = {
+        "kivy": {
+            "exit_on_escape": 0,
+            "log_level": "warning",
+            "log_enable": 0,
+            "keyboard_mode": "system",
+            "desktop": 0,
+        },
+        "graphics": {
+            "width": width_px,
+            "height": height_px,
+            "position": "custom",
+            "left": left,
+            "top": top,
+            "borderless": int(full_screen),
+            "resizable": 0,
+            "fullscreen": 0,
+            "multisamples": 0,
+            "maxfps": frames_per_second,
+            "show_cursor": int(not full_screen),
+            "allow_screensaver": 0,
+        },
+    }
+    for section, values in settings.items():
+        for key, value in values.items():
+            Config.set(section, key, str(value))
+    for name, _ in Config.items("input"):
+        Config.remove_option("input", name)
+    for name, provider in _INPUT.items():
+        Config.set("input", name, provider)
+    for module in _WATCHED_MODULES:
+        Config.remove_option("modules", module)

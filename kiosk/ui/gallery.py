@@ -1,0 +1,75 @@
+"""Draws every screen with sample data into pictures, to look at: `python -m kiosk.ui.gallery`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from kiosk.flows.views import First, View
+from kiosk.ui.environment import prepare
+from kiosk.ui.panel import Panel
+
+PANELS = {
+    "1080x1920": Panel(1080, 1920, 268.0, 476.0),
+    "1080x1920-15": Panel(1080, 1920, 194.4, 345.6),
+    "1280x800": Panel(1280, 800, 217.6, 136.0),
+    "1024x600": Panel(1024, 600, 153.3, 89.8),
+    "540x960": Panel(1080, 1920, 268.0, 476.0).scaled_to(540, 960),
+}
+
+
+@click.command()
+@click.option("--out", type=click.Path(path_type=Path), default=Path("build/gallery"))
+@click.option("--panel", "panel_name", type=click.Choice(list(PANELS)), default="1080x1920")
+@click.option("--only", default="", help="Only views whose name contains this.")
+def main(out: Path, panel_name: str, only: str) -> None:
+    """Draw every screen on one panel and write a PNG of each."""
+    panel = PANELS[panel_name]
+    prepare(panel, (panel.width_px, panel.height_px, 0, 0))
+    from kiosk.ui.samples import sample_location, sample_views
+    from kiosk.ui.window import KioskWindow
+
+    folder = out / panel_name
+    folder.mkdir(parents=True, exist_ok=True)
+    views = iter([(name, view) for name, view in sample_views() if only in name])
+    window = KioskWindow(sample_location(), panel, lambda event: None)
+    window.app.bind(on_start=lambda _: _next_picture(window, views, folder))
+    window.run()
+
+
+def _next_picture(window: object, views: Iterator[tuple[str, View]], folder: Path) -> None:
+    from kivy.clock import Clock
+
+    named = next(views, None)
+    if named is None:
+        window.stop()
+        return
+    name, view = named
+    window.show(First())  # a fresh screen for each, as after another person
+    window.show(view)
+
+    def save(_: float) -> None:
+        picture(folder / f"{name}.png")
+        _next_picture(window, views, folder)
+
+    Clock.schedule_once(lambda _: Clock.schedule_once(save, 0), 0.05)
+
+
+def picture(path: Path) -> None:
+    """Write what the window shows to a PNG file."""
+    from kivy.core.window import Window
+    from kivy.graphics.opengl import GL_RGB, GL_UNSIGNED_BYTE, glReadPixels
+    from PIL import Image
+
+    width, height = Window.system_size
+    Window.canvas.ask_update()
+    Window.dispatch("on_draw")
+    pixels = glReadPixels(0, 0, width, height, GL_RGB, GL_UNSIGNED_BYTE)
+    image = Image.frombytes("RGB", (width, height), pixels)
+    image.transpose(Image.Transpose.FLIP_TOP_BOTTOM).save(path)
+
+
+if __name__ == "__main__":
+    main()

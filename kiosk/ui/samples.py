@@ -1,0 +1,333 @@
+"""A sample location and a view of every kind, for the gallery and for tests of the screens."""
+
+from __future__ import annotations
+
+from drivers.door import BoardReport, DoorState
+from kiosk.flows.views import (
+    Ask,
+    CannotStart,
+    Checking,
+    Choice,
+    ChooseReason,
+    ChooseSize,
+    DoorOpen,
+    DoorPage,
+    DoorRow,
+    Doors,
+    EnterCode,
+    EnterPhoneDigits,
+    EnterPin,
+    First,
+    Opening,
+    Problem,
+    Purpose,
+    Question,
+    Refusal,
+    Refused,
+    ScanPackage,
+    SizeOffer,
+    StoredNote,
+    Thanks,
+    Told,
+    Trouble,
+    View,
+)
+from kiosk.model.location import (
+    Location,
+    Locker,
+    Rectangle,
+    Service,
+    Size,
+    Slot,
+    SlotStatus,
+    SuspectReason,
+)
+
+_SIZES = (Size("S", 420, 110, 560, 2), Size("M", 420, 230, 560, 10), Size("L", 420, 480, 560, 30))
+_COLUMN = "LMSSSM"
+_HEIGHTS_MM = {"S": 120, "M": 250, "L": 500}
+
+
+def sample_location() -> Location:
+    """Two lockers of two columns, 24 slots, the screen between them."""
+    slots = []
+    number = 0
+    for locker, left_mm in (("A", 0), ("B", 1400)):
+        for column in range(2):
+            bottom_mm = 100
+            for size in _COLUMN:
+                number += 1
+                door = Rectangle(left_mm + 450 * column, bottom_mm, 450, _HEIGHTS_MM[size])
+                slots.append(Slot(str(number), locker, size, f"board-{locker}", number, door))
+                bottom_mm += _HEIGHTS_MM[size]
+    return Location(
+        id="sample",
+        name="Market square",
+        address="Market square 1, 10115 Berlin",
+        time_zone="Europe/Berlin",
+        languages=("en",),
+        help_phone="+49 30 1234567",
+        sizes=_SIZES,
+        lockers=(
+            Locker("A", Rectangle(0, 0, 900, 1500)),
+            Locker("B", Rectangle(1400, 0, 900, 1500)),
+        ),
+        slots=tuple(slots),
+        screen=Rectangle(1010, 850, 280, 480),
+    )
+
+
+def _offers(*free: int) -> tuple[SizeOffer, ...]:
+    return tuple(
+        SizeOffer(
+            size.name, size.width_mm, size.height_mm, size.depth_mm, size.max_weight_kg, count
+        )
+        for size, count in zip(_SIZES, free, strict=True)
+    )
+
+
+def _row(slot: Slot, **changes: object) -> DoorRow:
+    facts: dict[str, object] = {
+        "slot": slot.label,
+        "size": slot.size,
+        "door": DoorState.CLOSED,
+        "status": SlotStatus.EMPTY,
+        "service": Service.IN_SERVICE,
+        "board": slot.board,
+        "channel": slot.channel,
+        "reachable": True,
+    }
+    return DoorRow(**{**facts, **changes})  # type: ignore[arg-type]
+
+
+_OUT = "Lock jams, since Mon 3 Mar, by R. Weber"
+
+
+def sample_doors(*, silent: bool = False) -> Doors:
+    """The bank with one door of every kind; with `silent` a board does not answer."""
+    special: dict[str, dict[str, object]] = {
+        "2": {"status": SlotStatus.OCCUPIED, "barcode": "JD014600006281234567"},
+        "4": {"status": SlotStatus.OCCUPIED, "barcode": "1Z999AA10123456784"},
+        "5": {"door": DoorState.OPEN},
+        "9": {"status": SlotStatus.SUSPECT, "suspect": SuspectReason.MAY_HOLD_SOMETHING},
+        "11": {"status": SlotStatus.RESERVED},
+        "14": {"service": Service.NO_DEPOSITS, "reason": _OUT},
+        "17": {"status": SlotStatus.OCCUPIED},
+    }
+    rows = []
+    for slot in sample_location().slots:
+        changes = dict(special.get(slot.label, {}))
+        if silent and slot.locker == "B":
+            changes |= {"reachable": False, "door": DoorState.UNKNOWN}
+        rows.append(_row(slot, **changes))
+    reason = (
+        "no answer on ports/lock-bus for 12 s: check its plug and its address" if silent else ""
+    )
+    boards = (
+        BoardReport("board-A", "lockboard-8a", "ports/lock-bus", 1, True),
+        BoardReport("board-B", "lockboard-8a", "ports/lock-bus", 2, not silent, reason),
+    )
+    return Doors(doors=tuple(rows), boards=boards, name="R. Weber", choices=(Choice.DONE,))
+
+
+def sample_views() -> list[tuple[str, View]]:
+    """Every view with sensible data, each under the name of its picture."""
+    return [*_customer_views(), *_courier_views(), *_service_views()]
+
+
+def _customer_views() -> list[tuple[str, View]]:
+    first = (Choice.PICK_UP, Choice.COURIER, Choice.SERVICE, Choice.HELP)
+    back = (Choice.BACK, Choice.HELP)
+    not_known = Refused(Refusal.NOT_KNOWN)
+    return [
+        ("first", First(choices=first)),
+        ("first-door-open", First(choices=first, open_doors=("7", "12"))),
+        ("first-board-lost", First(choices=first, unreachable_boards=1)),
+        ("code", EnterCode(choices=back)),
+        ("code-some", EnterCode(choices=back, digits="48210")),
+        ("code-refused", EnterCode(choices=back, digits="482107733", refused=not_known)),
+        ("code-wait", EnterCode(choices=back, digits="482107733", refused=not_known, wait_s=27)),
+        ("phone", EnterPhoneDigits(choices=back)),
+        (
+            "phone-refused",
+            EnterPhoneDigits(choices=back, refused=Refused(Refusal.WRONG_PHONE_DIGITS)),
+        ),
+        ("pin", EnterPin(choices=back)),
+        (
+            "pin-refused",
+            EnterPin(choices=back, refused=Refused(Refusal.WRONG_PIN), for_service=True),
+        ),
+        ("checking", Checking()),
+        ("opening", Opening(slot="7", purpose=Purpose.TAKE)),
+        ("door-open", DoorOpen(slot="7", purpose=Purpose.TAKE, choices=(Choice.HELP,))),
+        ("door-remind", DoorOpen(slot="19", purpose=Purpose.TAKE, remind=True)),
+        (
+            "trouble-jammed",
+            Trouble(
+                problem=Problem.JAMMED,
+                slot="7",
+                reference="K3-0192",
+                choices=(Choice.TRY_AGAIN, Choice.DOOR_IS_OPEN, Choice.CANCEL),
+            ),
+        ),
+        (
+            "trouble-unreachable",
+            Trouble(
+                problem=Problem.UNREACHABLE,
+                slot="7",
+                reference="K3-0193",
+                choices=(Choice.TRY_AGAIN, Choice.CANCEL),
+            ),
+        ),
+        ("trouble-wrong", Trouble(problem=Problem.WRONG_DOOR, slot="7", wrong_slot="9")),
+        ("trouble-latch", Trouble(problem=Problem.NOT_LATCHED, slot="7")),
+        (
+            "trouble-record",
+            Trouble(problem=Problem.CANNOT_RECORD, slot="7", choices=(Choice.DONE,)),
+        ),
+        (
+            "trouble-unsafe",
+            Trouble(problem=Problem.DO_NOT_OPEN, slot="7", choices=(Choice.DONE,)),
+        ),
+        (
+            "ask-took",
+            Ask(
+                question=Question.DID_YOU_TAKE_IT, slot="7", choices=(Choice.YES, Choice.OPEN_AGAIN)
+            ),
+        ),
+        (
+            "ask-time",
+            Ask(question=Question.NEED_MORE_TIME, choices=(Choice.YES, Choice.NO)),
+        ),
+        (
+            "ask-there",
+            Ask(
+                question=Question.WAS_IT_THERE,
+                slot="7",
+                choices=(Choice.YES, Choice.NOTHING_INSIDE, Choice.STILL_THERE),
+            ),
+        ),
+        ("thanks", Thanks(slot="7", choices=(Choice.DONE, Choice.OPEN_AGAIN))),
+        (
+            "told-picked-up",
+            Told(
+                refused=Refused(Refusal.ALREADY_PICKED_UP, "Tue 14:03"),
+                reference="K3-0194",
+                choices=(Choice.DONE,),
+            ),
+        ),
+        ("told-help", Told(help=True, reference="K3-0195", choices=(Choice.BACK,))),
+        (
+            "cannot-start",
+            CannotStart(
+                message="The database /var/lib/parcel-kiosk/kiosk.db was written by a newer "
+                "version (schema 7, this program knows 3). Install version 0.4 or newer; the file "
+                "was not touched."
+            ),
+        ),
+    ]
+
+
+def _courier_views() -> list[tuple[str, View]]:
+    choices = (Choice.DONE, Choice.TYPE_BARCODE)
+    stored = StoredNote("7", "JD014600006281234567", "482107733")
+    name = "M. Courier"
+    return [
+        ("scan", ScanPackage(name=name, sizes=_offers(8, 5, 2), choices=choices)),
+        (
+            "scan-stored",
+            ScanPackage(
+                name=name, sizes=_offers(7, 5, 0), stored=stored, stored_count=1, choices=choices
+            ),
+        ),
+        (
+            "scan-refused",
+            ScanPackage(
+                name=name,
+                sizes=_offers(7, 5, 0),
+                stored=stored,
+                stored_count=1,
+                refused=Refused(Refusal.ALREADY_HERE, "12"),
+                choices=choices,
+            ),
+        ),
+        (
+            "scan-type",
+            ScanPackage(name=name, sizes=_offers(7, 5, 0), typing=True, choices=(Choice.BACK,)),
+        ),
+        (
+            "size",
+            ChooseSize(
+                barcode="JD014600006281234567", sizes=_offers(7, 5, 0), choices=(Choice.CANCEL,)
+            ),
+        ),
+        (
+            "put-in",
+            DoorOpen(
+                slot="20",
+                purpose=Purpose.PUT_IN,
+                barcode="JD014600006281234567",
+                choices=(Choice.LARGER_SLOT, Choice.NOTHING_PUT_IN),
+            ),
+        ),
+        (
+            "put-in-next",
+            DoorOpen(
+                slot="2",
+                purpose=Purpose.PUT_IN,
+                barcode="JD014600006281234567",
+                next_barcode="1Z999AA10123456784",
+                choices=(Choice.LARGER_SLOT, Choice.NOTHING_PUT_IN),
+            ),
+        ),
+        (
+            "trouble-deposit",
+            Trouble(
+                problem=Problem.JAMMED,
+                slot="20",
+                purpose=Purpose.PUT_IN,
+                choices=(Choice.ANOTHER_SLOT, Choice.DOOR_IS_OPEN, Choice.CANCEL),
+            ),
+        ),
+        (
+            "ask-empty",
+            Ask(
+                question=Question.IS_IT_EMPTY,
+                slot="7",
+                choices=(Choice.IT_IS_EMPTY, Choice.SOMETHING_INSIDE),
+            ),
+        ),
+    ]
+
+
+def _service_views() -> list[tuple[str, View]]:
+    doors = sample_doors()
+    rows = {row.slot: row for row in doors.doors}
+    page = (Choice.OPEN_DOOR, Choice.OUT_OF_SERVICE, Choice.BACK)
+    return [
+        ("doors", doors),
+        ("doors-silent", sample_doors(silent=True)),
+        ("door-page", DoorPage(row=rows["2"], choices=page)),
+        (
+            "door-page-out",
+            DoorPage(
+                row=rows["14"],
+                last_outcome="Opened after 0.3 s, then closed.",
+                choices=(
+                    Choice.OPEN_DOOR,
+                    Choice.BACK_IN_SERVICE,
+                    Choice.LOOK_INSIDE,
+                    Choice.IT_IS_EMPTY,
+                    Choice.BACK,
+                ),
+            ),
+        ),
+        (
+            "reason",
+            ChooseReason(
+                slot="14",
+                reasons=("Lock jams", "Door is bent", "Dirty inside", "Lamp or sensor", "Other"),
+                choices=(Choice.BACK,),
+            ),
+        ),
+    ]

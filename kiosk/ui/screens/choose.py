@@ -1,0 +1,72 @@
+"""Which screen a view gets. The state of the flow decides, never the screen before."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kiosk.flows.views import (
+    Ask,
+    CannotStart,
+    Checking,
+    ChooseReason,
+    ChooseSize,
+    DoorOpen,
+    DoorPage,
+    Doors,
+    EnterCode,
+    EnterPhoneDigits,
+    EnterPin,
+    First,
+    Opening,
+    ScanPackage,
+    Thanks,
+    Told,
+    Trouble,
+    View,
+)
+from kiosk.ui.screens.courier.page import ScanPage, SizePage, TypeBarcodePage
+from kiosk.ui.screens.door.page import DoorOpenPage
+from kiosk.ui.screens.entry.page import CodePage, PhonePage, PinPage
+from kiosk.ui.screens.first.page import FirstPage
+from kiosk.ui.screens.notice.page import NoticePage
+from kiosk.ui.screens.page import Page
+from kiosk.ui.screens.service.page import DoorPageScreen, DoorsPage, ReasonPage
+
+_PAGES: dict[type[View], type[Page[Any]]] = {
+    First: FirstPage,
+    EnterCode: CodePage,
+    EnterPhoneDigits: PhonePage,
+    EnterPin: PinPage,
+    Checking: NoticePage,
+    Opening: NoticePage,
+    DoorOpen: DoorOpenPage,
+    Trouble: NoticePage,
+    Ask: NoticePage,
+    Thanks: NoticePage,
+    Told: NoticePage,
+    ScanPackage: ScanPage,
+    ChooseSize: SizePage,
+    Doors: DoorsPage,
+    DoorPage: DoorPageScreen,
+    ChooseReason: ReasonPage,
+    CannotStart: NoticePage,
+}
+
+
+class UnknownViewError(Exception):
+    """A view came for which there is no screen: add it to `choose._PAGES`."""
+
+
+def page_class(view: View) -> type[Page[Any]]:
+    """The screen class for a view."""
+    if isinstance(view, ScanPackage) and view.typing:
+        return TypeBarcodePage
+    try:
+        return _PAGES[type(view)]
+    except KeyError as error:
+        raise UnknownViewError(f"no screen shows the view {type(view).__name__}") from error
+
+
+def stays(page: Page[Any], view: View) -> bool:
+    """Whether this screen takes the new view and keeps what the person typed on it."""
+    return type(page) is page_class(view) and type(page.view) is type(view)

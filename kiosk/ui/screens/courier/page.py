@@ -1,0 +1,380 @@
+"""The courier between two doors: scan the next package, type its barcode, choose its size."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from kivy.graphics import Color, Mesh, SmoothLine
+from kivy.uix.widget import Widget
+
+from kiosk.flows.views import (
+    Choice,
+    ChooseSize,
+    Chosen,
+    Entered,
+    ScanPackage,
+    SizeOffer,
+    StoredNote,
+)
+from kiosk.ui import theme as look
+from kiosk.ui import wording
+from kiosk.ui.screens.page import Area, Page
+from kiosk.ui.theme import Theme, Tone
+from kiosk.ui.widgets.keypad import CLEAR, ENTER, ERASE, letter_keyboard
+from kiosk.ui.widgets.plate import Badge, Plate, Pressable
+from kiosk.ui.widgets.text import Icon, Words
+
+BARCODE_LENGTH_MAX = 40
+
+
+class FreeCell(Plate):
+    """How many doors of a size are free: readable from a step away."""
+
+    def __init__(self, theme: Theme, size: SizeOffer) -> None:
+        super().__init__(theme, fill=look.SURFACE, edge=look.LINE)
+        free = size.free > 0
+        ink = look.INK if free else look.TONES[Tone.FAILED].strong
+        self.name = Words(theme, text=size.name, bold_face=True, ink=look.INK)
+        self.icon = Icon("" if free else "circle-slash", theme.font("text"), ink=ink)
+        self.count = Words(theme, text=wording.free_count(size), ink=ink, halign="center")
+        for part in (self.name, self.icon, self.count):
+            self.add_widget(part)
+
+    def arrange(self) -> None:
+        gap = self.theme.space(8)
+        self.name.fit_line(("title", "lead", "text"), self.width * 0.5)
+        self.count.fit(self.width - 2 * gap)
+        head = self.name.width + (self.icon.width + gap if self.icon.text else 0)
+        whole = self.name.height + self.count.height
+        top = self.center_y + whole / 2
+        self.name.pos = (self.center_x - head / 2, top - self.name.height)
+        self.icon.pos = (self.name.right + gap, self.name.center_y - self.icon.height / 2)
+        self.count.pos = (self.x + gap, top - whole)
+
+
+class StoredCard(Plate):
+    """The last package: stored where, and its code if the site shows it."""
+
+    def __init__(self, theme: Theme, stored: StoredNote) -> None:
+        colours = look.TONES[Tone.DONE]
+        super().__init__(theme, fill=colours.soft, edge=colours.soft)
+        self.icon = Icon("circle-check", theme.font("lead"), ink=colours.strong)
+        self.title = Words(theme, text=wording.stored_sentence(stored), bold_face=True)
+        self.barcode = Words(theme, text=stored.barcode, ink=look.INK_SOFT)
+        code = f"{wording.CODE} {wording.spaced_code(stored.code)}" if stored.code else ""
+        self.code = Words(theme, text=code, bold_face=True)
+        for part in (self.icon, self.title, self.barcode, self.code):
+            self.add_widget(part)
+
+    def fit(self, width: float) -> None:
+        """Become this wide and as high as the lines need."""
+        pad = self.theme.gap
+        inner = width - self.icon.width - 3 * pad
+        self.title.fit(inner, steps=("lead", "text"), lines=1)
+        self.barcode.fit(inner)
+        self.code.fit(inner, steps=("lead", "text"), lines=1)
+        lines = [part for part in (self.title, self.barcode, self.code) if part.text]
+        self.size = (width, sum(part.height for part in lines) + 1.4 * pad)
+        self.arrange()
+
+    def arrange(self) -> None:
+        pad = self.theme.gap
+        y = self.top - 0.7 * pad
+        for part in (self.title, self.barcode, self.code):
+            if part.text:
+                y -= part.height
+                part.pos = (self.x + 2 * pad + self.icon.width, y)
+        self.icon.pos = (self.x + pad, self.title.center_y - self.icon.height / 2)
+
+
+class ScanFigure(Widget):
+    """The last package and the free doors by size."""
+
+    def __init__(self, theme: Theme, view: ScanPackage) -> None:
+        super().__init__(size_hint=(None, None))
+        self.theme = theme
+        self.stored = StoredCard(theme, view.stored) if view.stored else None
+        if self.stored is not None:
+            self.add_widget(self.stored)
+        self.cells = [FreeCell(theme, size) for size in view.sizes]
+        for cell in self.cells:
+            self.add_widget(cell)
+        self.bind(pos=self._place, size=self._place)
+
+    def natural_height(self, width: float) -> float:
+        """Its height at this width."""
+        height = self._cell_height()
+        if self.stored is not None:
+            self.stored.fit(width)
+            height += self.stored.height + self.theme.gap
+        return height
+
+    def _cell_height(self) -> float:
+        return self.theme.mm(19 if self.theme.is_small else 28)
+
+    def _place(self, *_: object) -> None:
+        gap = self.theme.gap
+        width = (self.width - (len(self.cells) - 1) * gap) / max(1, len(self.cells))
+        for number, cell in enumerate(self.cells):
+            cell.size = (round(width), self._cell_height())
+            cell.pos = (round(self.x + number * (width + gap)), self.y)
+        if self.stored is not None:
+            self.stored.fit(self.width)
+            self.stored.pos = (self.x, self.y + self._cell_height() + gap)
+            self.stored.arrange()
+
+
+class ScanPage(Page[ScanPackage]):
+    """Between two packages: scan the next, or be done."""
+
+    figure_share = 0.52
+
+    def build(self) -> None:
+        self.figure = ScanFigure(self.theme, self.view)
+        self.add_widget(self.figure)
+
+    def changed(self, before: ScanPackage) -> None:
+        self.remove_widget(self.figure)
+        self.build()
+
+    def make_sign(self, words: wording.Words) -> Widget | None:
+        diameter = self.theme.mm(16 if self.theme.is_small else 28)
+        return Badge(self.theme, "scan-barcode", Tone.ACT, diameter)
+
+    def offered(self) -> tuple[Choice, ...]:
+        return self.view.choices
+
+    def figure_size(self, area: Area) -> tuple[float, float]:
+        return area.width, self.figure.natural_height(area.width)
+
+
+class TypedLine(Plate):
+    """The barcode as far as it is typed."""
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__(theme, fill=look.SURFACE, edge=look.TONES[Tone.ACT].strong)
+        self.words = Words(theme, text="", bold_face=True)
+        self.add_widget(self.words)
+
+    def show(self, text: str) -> None:
+        self.words.text = text
+        self.arrange()
+
+    def arrange(self) -> None:
+        self.words.fit_line(("lead", "text"), self.width - 2 * self.theme.gap)
+        # Too long for the line: the end, where typing goes on, stays in sight.
+        shown = self.words.text
+        while len(shown) > 4 and self.words.width > self.width - 2 * self.theme.gap:
+            shown = shown[1:]
+            self.words.text = f"…{shown}"
+            self.words.fit_line(("text",))
+        self.words.pos = (self.x + self.theme.gap, self.center_y - self.words.height / 2)
+
+
+class TypeBarcodePage(Page[ScanPackage]):
+    """A keyboard for a barcode that cannot be read."""
+
+    figure_share_stacked = 0.7
+
+    def build(self) -> None:
+        self.typed = ""
+        self.field = TypedLine(self.theme)
+        self.figure = letter_keyboard(self.theme, self._pressed)
+        self.add_widget(self.field)
+        self.add_widget(self.figure)
+
+    def figure_size(self, area: Area) -> tuple[float, float]:
+        height = self.theme.mm(44 if self.theme.is_small else 72)
+        return area.width, min(height, area.height)
+
+    def _arrange_beside(self, inner: Area) -> None:
+        self._arrange_stacked(inner)
+
+    def _place_header(self, inner: Area) -> float:
+        if not self.theme.is_small:
+            return super()._place_header(inner)
+        self._header.opacity = 0
+        return inner.top
+
+    def measure_field(self, room: Area) -> None:
+        self.field.size = (room.width, self.theme.mm(11 if self.theme.is_small else 16))
+        self.field.arrange()
+
+    def text_input(self, text: str) -> None:
+        for character in text.upper():
+            if character.isascii() and character.isprintable() and character != " ":
+                self._pressed(character)
+
+    def key(self, name: str) -> None:
+        self._pressed(name)
+
+    def _pressed(self, name: str) -> None:
+        if self.is_answered:
+            return
+        if name == ENTER:
+            if self.typed:
+                self.answer(Entered(self.typed))
+            return
+        if name == ERASE:
+            self.typed = self.typed[:-1]
+        elif name == CLEAR:
+            self.typed = ""
+        elif len(self.typed) < BARCODE_LENGTH_MAX:
+            self.typed += name
+        self.field.show(self.typed)
+
+
+class BoxPicture(Widget):
+    """A box in its true proportions, seen from the front, a little from the right and above."""
+
+    def __init__(self, size: SizeOffer, *, muted: bool) -> None:
+        super().__init__(size_hint=(None, None))
+        self.offer = size
+        with self.canvas:
+            Color(*(look.QUIET if muted else look.TONES[Tone.ACT].soft))
+            self._faces = [Mesh(mode="triangle_fan") for _ in range(3)]
+            Color(*(look.EDGE if muted else look.TONES[Tone.ACT].strong))
+            self._lines = [SmoothLine(width=1.2, close=True) for _ in range(3)]
+
+    def extent_mm(self) -> tuple[float, float]:
+        """Width and height of the drawing, in millimetres of the box."""
+        lean = 0.35 * self.offer.depth_mm
+        return self.offer.width_mm + lean, self.offer.height_mm + 0.6 * lean
+
+    def draw(self, scale: float, center_x: float, center_y: float, line: float) -> None:
+        """Draw it at `scale` pixels per millimetre."""
+        whole_width, whole_height = (value * scale for value in self.extent_mm())
+        x, y = center_x - whole_width / 2, center_y - whole_height / 2
+        width, height = self.offer.width_mm * scale, self.offer.height_mm * scale
+        lean_x = whole_width - width
+        lean_y = whole_height - height
+        front = [(x, y), (x + width, y), (x + width, y + height), (x, y + height)]
+        side = [
+            (x + width, y),
+            (x + width + lean_x, y + lean_y),
+            (x + width + lean_x, y + height + lean_y),
+            (x + width, y + height),
+        ]
+        top = [
+            (x, y + height),
+            (x + width, y + height),
+            (x + width + lean_x, y + height + lean_y),
+            (x + lean_x, y + height + lean_y),
+        ]
+        for corners, face, outline in zip(
+            (front, side, top), self._faces, self._lines, strict=True
+        ):
+            face.vertices = [number for px, py in corners for number in (px, py, 0, 0)]
+            face.indices = [0, 1, 2, 3]
+            outline.points = [number for corner in corners for number in corner]
+            outline.width = line
+
+
+class SizeCard(Pressable):
+    """A size: its picture to scale, its name, measures, weight, and how many are free."""
+
+    def __init__(self, theme: Theme, size: SizeOffer, action: Callable[[], None]) -> None:
+        super().__init__(theme, action, corner=theme.space(24))
+        self.offer = size
+        self.disabled = size.free == 0
+        ink = look.INK_SOFT
+        self.picture = BoxPicture(size, muted=self.disabled)
+        self.name = Words(theme, text=size.name, bold_face=True)
+        self.measures = Words(theme, text=wording.measures(size), ink=ink, halign="left")
+        free = wording.free_count(size)
+        self.rest = Words(theme, text=f"{wording.weight(size)} · {free}", ink=ink, halign="left")
+        for part in (self.picture, self.name, self.measures, self.rest):
+            self.add_widget(part)
+        self.scale = 1.0
+        self.restyle()
+
+    def restyle(self) -> None:
+        self.fill = look.GROUND if self.disabled else look.PRESSED if self.pressed else look.SURFACE
+        self.edge = look.LINE if self.disabled else look.EDGE
+
+    def text_height(self, width: float) -> float:
+        """The height of its words at this width."""
+        self.name.fit_line((self.theme.title_step, "lead", "text"))
+        inner = width - 2 * self.theme.gap
+        self.measures.fit(inner)
+        self.rest.fit(inner)
+        return float(self.name.height + self.measures.height + self.rest.height)
+
+    def arrange(self) -> None:
+        gap = self.theme.gap
+        line = self.theme.hairline * 0.7
+        if self.theme.is_portrait:
+            half = self.width * 0.42
+            text = self.text_height(self.width - half)
+            left, top = self.x + half + gap, self.center_y + text / 2
+            self.picture.draw(self.scale, self.x + half / 2 + gap / 2, self.center_y, line)
+        else:
+            text = self.text_height(self.width)
+            left, top = self.x + gap, self.y + 0.7 * gap + text
+            self.picture.draw(self.scale, self.center_x, (top + self.top) / 2, line)
+        for part in (self.name, self.measures, self.rest):
+            top -= part.height
+            part.pos = (left, top)
+
+
+class SizeCards(Widget):
+    """The sizes: rows in portrait, columns in landscape; all pictures to one scale."""
+
+    def __init__(self, theme: Theme, cards: list[SizeCard]) -> None:
+        super().__init__(size_hint=(None, None))
+        self.theme = theme
+        self.cards = cards
+        for card in cards:
+            self.add_widget(card)
+        self.bind(pos=self._place, size=self._place)
+
+    def _place(self, *_: object) -> None:
+        if not self.cards or self.width < 2 or self.height < 2:
+            return
+        theme, count, gap = self.theme, len(self.cards), self.theme.gap
+        widest = max(card.picture.extent_mm()[0] for card in self.cards)
+        highest = max(card.picture.extent_mm()[1] for card in self.cards)
+        if theme.is_portrait:
+            width, height = self.width, (self.height - (count - 1) * gap) / count
+            room = (width * 0.42 - 2 * gap, height - 2 * gap)
+        else:
+            width, height = (self.width - (count - 1) * gap) / count, self.height
+            words = max(card.text_height(width) for card in self.cards)
+            room = (width - 2 * gap, height - words - 2.2 * gap)
+        scale = max(0.01, min(room[0] / widest, room[1] / highest))
+        for number, card in enumerate(self.cards):
+            card.scale = scale
+            card.size = (round(width), round(height))
+            if theme.is_portrait:
+                card.pos = (self.x, round(self.top - (number + 1) * height - number * gap))
+            else:
+                card.pos = (round(self.x + number * (width + gap)), self.y)
+            card.arrange()
+
+
+class SizePage(Page[ChooseSize]):
+    """Which size: pictures to scale; a size with no free door cannot be pressed."""
+
+    def build(self) -> None:
+        cards = [SizeCard(self.theme, size, self._choice(size.name)) for size in self.view.sizes]
+        self.figure = SizeCards(self.theme, cards)
+        self.add_widget(self.figure)
+
+    def changed(self, before: ChooseSize) -> None:
+        if self.view.sizes != before.sizes:
+            self.remove_widget(self.figure)
+            self.build()
+
+    def _choice(self, name: str) -> Callable[[], None]:
+        return lambda: self.answer(Chosen(name))
+
+    def offered(self) -> tuple[Choice, ...]:
+        return self.view.choices
+
+    def figure_size(self, area: Area) -> tuple[float, float]:
+        if self.theme.is_portrait:
+            return area.width, min(area.height, self.theme.mm(66) * len(self.view.sizes))
+        return area.width, area.height
+
+    def _arrange_beside(self, inner: Area) -> None:
+        self._arrange_stacked(inner)

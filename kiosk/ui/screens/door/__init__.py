@@ -1,0 +1,1 @@
+"""The screen while a door stands open."""

@@ -1,0 +1,1 @@
+"""Screens on which digits are typed."""

@@ -1,0 +1,1 @@
+"""The first screen: what anyone sees who walks up."""

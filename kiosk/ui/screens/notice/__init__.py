@@ -1,0 +1,1 @@
+"""Screens that tell or ask something in words."""

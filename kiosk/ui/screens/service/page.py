@@ -1,0 +1,285 @@
+"""The technician's screens: all doors, one door, why it goes out of service."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from kivy.uix.widget import Widget
+
+from drivers.door import BoardReport
+from kiosk.flows.views import ChooseReason, Chosen, DoorPage, DoorRow, Doors
+from kiosk.ui import theme as look
+from kiosk.ui import wording
+from kiosk.ui.screens.page import Area, Page
+from kiosk.ui.theme import Theme, Tone
+from kiosk.ui.widgets.bank import BankDrawing, DoorLook
+from kiosk.ui.widgets.plate import Banner, Plate, WordButton
+from kiosk.ui.widgets.text import Icon, Words
+
+
+def door_look(row: DoorRow) -> DoorLook:
+    """The drawing of a door: colour and icon say the same."""
+    sign = wording.sign(row)
+    if sign.tone is None:
+        return DoorLook(look.SURFACE, look.INK, sign.icon)
+    colours = look.TONES[sign.tone]
+    if sign.tone is Tone.CALM:
+        return DoorLook(colours.soft, look.INK, sign.icon)
+    return DoorLook(colours.strong, colours.on_strong, sign.icon)
+
+
+class Legend(Widget):
+    """What the icons and colours on the doors mean."""
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__(size_hint=(None, None))
+        self.theme = theme
+        self.entries = []
+        for sign in wording.SIGNS:
+            colours = look.TONES[sign.tone] if sign.tone else None
+            calm = sign.tone is Tone.CALM
+            fill = look.SURFACE if colours is None else colours.soft if calm else colours.strong
+            ink = look.INK if colours is None or calm else colours.on_strong
+            side = theme.font("text") * 1.25
+            plate = Plate(
+                theme, fill=fill, edge=look.EDGE, corner=theme.space(8), size=(side, side)
+            )
+            icon = Icon(sign.icon, side * 0.62, ink=ink)
+            words = Words(theme, text=sign.word)
+            words.fit_line()
+            for part in (plate, icon, words):
+                self.add_widget(part)
+            self.entries.append((plate, icon, words))
+        self.bind(pos=self._place, size=self._place)
+
+    def _rows(self, width: float) -> list[list[tuple[Plate, Icon, Words]]]:
+        gap = self.theme.space(16)
+        rows: list[list[tuple[Plate, Icon, Words]]] = [[]]
+        x = 0.0
+        for entry in self.entries:
+            entry_width = entry[0].width + 0.5 * gap + entry[2].width
+            if rows[-1] and x + entry_width > width:
+                rows.append([])
+                x = 0.0
+            rows[-1].append(entry)
+            x += entry_width + 1.5 * gap
+        return rows
+
+    def natural_height(self, width: float) -> float:
+        """Its height at this width."""
+        row = self.entries[0][0].height + self.theme.space(8)
+        return len(self._rows(width)) * row
+
+    def _place(self, *_: object) -> None:
+        gap = self.theme.space(16)
+        y = self.top
+        for row in self._rows(self.width):
+            x = self.x
+            y -= self.entries[0][0].height + self.theme.space(8)
+            for plate, icon, words in row:
+                plate.pos = (x, y)
+                icon.center = plate.center
+                words.pos = (plate.right + 0.5 * gap, plate.center_y - words.height / 2)
+                x = words.right + 1.5 * gap
+
+
+class DoorsFigure(Widget):
+    """The bank live, the legend, and the boards that do not answer."""
+
+    def __init__(self, page: DoorsPage) -> None:
+        super().__init__(size_hint=(None, None))
+        self.theme = page.theme
+        self.drawing = BankDrawing(
+            page.theme, page.context.location, lambda slot: page.answer(Chosen(slot))
+        )
+        self.legend = Legend(page.theme)
+        self.boards: list[Banner] = []
+        self._reports: tuple[BoardReport, ...] | None = None
+        self.add_widget(self.drawing)
+        self.add_widget(self.legend)
+        self.bind(pos=self._place, size=self._place)
+
+    def show(self, view: Doors) -> None:
+        """Draw the doors as they are now."""
+        self.drawing.paint({row.slot: door_look(row) for row in view.doors})
+        silent = tuple(board for board in view.boards if not board.reachable)
+        if silent != self._reports:
+            self._reports = silent
+            for banner in self.boards:
+                self.remove_widget(banner)
+            self.boards = [
+                Banner(
+                    self.theme,
+                    wording.board_sentence(board.board, board.reachable, board.reason),
+                    "unplug",
+                    Tone.FAILED,
+                )
+                for board in silent
+            ]
+            for banner in self.boards:
+                self.add_widget(banner)
+            self._place()
+
+    def _place(self, *_: object) -> None:
+        if self.width < 2 or self.height < 2:
+            return
+        gap = self.theme.gap
+        y = self.top
+        for banner in self.boards:
+            banner.fit(self.width)
+            y -= banner.height
+            banner.pos = (self.x, y)
+            banner.arrange()
+            y -= 0.5 * gap
+        legend = self.legend.natural_height(self.width)
+        self.legend.size = (self.width, legend)
+        self.legend.pos = (self.x, self.y)
+        bottom = self.y + legend + 0.5 * gap
+        self.drawing.size = (self.width, max(1, y - bottom))
+        self.drawing.pos = (self.x, bottom)
+
+
+class DoorsPage(Page[Doors]):
+    """All doors with their live state; touching one opens its page."""
+
+    figure_share = 0.68
+
+    def build(self) -> None:
+        self.figure = DoorsFigure(self)
+        self.figure.show(self.view)
+        self.add_widget(self.figure)
+
+    figure_beside_actions = True
+
+    def changed(self, before: Doors) -> None:
+        self.figure.show(self.view)
+
+
+class FactsFigure(Plate):
+    """Names and values in two columns."""
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__(theme, fill=look.SURFACE, edge=look.LINE)
+        self.rows: list[tuple[Words, Words]] = []
+
+    def show(self, facts: tuple[tuple[str, str], ...]) -> None:
+        """Show these names and values."""
+        self.clear_widgets()
+        self.rows = [
+            (
+                Words(self.theme, text=name, ink=look.INK_SOFT, halign="left"),
+                Words(self.theme, text=value, bold_face=True, halign="left"),
+            )
+            for name, value in facts
+        ]
+        for name, value in self.rows:
+            self.add_widget(name)
+            self.add_widget(value)
+        self.arrange()
+
+    def natural_height(self, width: float) -> float:
+        """Its height at this width."""
+        gap = self.theme.gap
+        names = max(self._line_width(name) for name, _ in self.rows)
+        for name, value in self.rows:
+            name.fit(names)
+            value.fit(width - names - 3 * gap)
+        rows = sum(max(name.height, value.height) for name, value in self.rows)
+        return float(rows + gap * 0.4 * (len(self.rows) - 1) + 1.6 * gap)
+
+    @staticmethod
+    def _line_width(words: Words) -> float:
+        words.fit_line()
+        return float(words.width) + 2
+
+    def arrange(self) -> None:
+        if not self.rows or self.width < 2:
+            return
+        self.natural_height(self.width)
+        gap = self.theme.gap
+        y = self.top - 0.8 * gap
+        for name, value in self.rows:
+            y -= max(name.height, value.height)
+            top = y + max(name.height, value.height)
+            name.pos = (self.x + gap, top - name.height)
+            value.pos = (name.right + gap, top - value.height)
+            y -= 0.4 * gap
+
+
+class DoorPageScreen(Page[DoorPage]):
+    """One door: what is known of it, and what can be done with it."""
+
+    figure_share = 0.64
+
+    def build(self) -> None:
+        self.figure = FactsFigure(self.theme)
+        self.figure.show(wording.facts(self.view.row))
+        self.add_widget(self.figure)
+
+    def changed(self, before: DoorPage) -> None:
+        if self.view.row != before.row:
+            self.figure.show(wording.facts(self.view.row))
+
+    def figure_size(self, area: Area) -> tuple[float, float]:
+        return area.width, min(area.height, self.figure.natural_height(area.width))
+
+    def make_sign(self, words: wording.Words) -> Widget | None:
+        sign = wording.sign(self.view.row)
+        tone = sign.tone or Tone.CALM
+        return Banner(self.theme, sign.word, sign.icon or "circle", tone)
+
+    def _measured(self, room: Area) -> list[Widget]:
+        self.sign.fit(min(room.width, self.theme.mm(90)))
+        return super()._measured(room)
+
+
+class ReasonList(Widget):
+    """The reasons as large buttons: one column, or two where the glass is wide."""
+
+    def __init__(
+        self, theme: Theme, reasons: tuple[str, ...], action: Callable[[str], None]
+    ) -> None:
+        super().__init__(size_hint=(None, None))
+        self.theme = theme
+        self.buttons = [
+            WordButton(theme, reason, "", (lambda chosen=reason: action(chosen)))
+            for reason in reasons
+        ]
+        for button in self.buttons:
+            self.add_widget(button)
+        self.bind(pos=self._place, size=self._place)
+
+    @property
+    def columns(self) -> int:
+        return 1 if self.theme.is_portrait else 2
+
+    def natural_height(self) -> float:
+        rows = -(-len(self.buttons) // self.columns)
+        return rows * self.theme.mm(look.BUTTON_MM) + max(0, rows - 1) * self.theme.gap
+
+    def _place(self, *_: object) -> None:
+        gap, height = self.theme.gap, self.theme.mm(look.BUTTON_MM)
+        width = (self.width - (self.columns - 1) * gap) / self.columns
+        for number, button in enumerate(self.buttons):
+            row, column = divmod(number, self.columns)
+            button.size = (round(width), height)
+            button.pos = (
+                round(self.x + column * (width + gap)),
+                round(self.top - (row + 1) * height - row * gap),
+            )
+
+
+class ReasonPage(Page[ChooseReason]):
+    """Why a slot goes out of service."""
+
+    def build(self) -> None:
+        self.figure = ReasonList(
+            self.theme, self.view.reasons, lambda reason: self.answer(Chosen(reason))
+        )
+        self.add_widget(self.figure)
+
+    def figure_size(self, area: Area) -> tuple[float, float]:
+        return area.width, self.figure.natural_height()
+
+    def _arrange_beside(self, inner: Area) -> None:
+        self._arrange_stacked(inner)

@@ -1,0 +1,296 @@
+"""The drawing of the bank: its lockers, doors and screen where they are in the steel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from kivy.core.text import Label as CoreLabel
+from kivy.graphics import Color, Rectangle, SmoothRoundedRectangle
+from kivy.graphics.texture import Texture
+from kivy.input.motionevent import MotionEvent
+from kivy.uix.widget import Widget
+
+from kiosk.model.location import Location
+from kiosk.model.location import Rectangle as Box
+from kiosk.ui import theme as look
+from kiosk.ui import wording
+from kiosk.ui.icons import GLYPHS
+from kiosk.ui.place import bank_outline
+from kiosk.ui.theme import Colour, Theme
+from kiosk.ui.widgets.text import Icon, Words
+
+
+@dataclass(frozen=True, slots=True)
+class DoorLook:
+    """How one door is drawn."""
+
+    fill: Colour
+    ink: Colour
+    icon: str = ""
+    strong: bool = False
+    """Its number as large as the door allows."""
+
+
+QUIET_DOOR = DoorLook(look.SURFACE, look.INK_SOFT)
+
+
+class Stretch:
+    """Maps one axis of the drawing to pixels; with `least` no step is smaller than that."""
+
+    def __init__(self, edges: Sequence[int], pixels: float, least: float = 0.0) -> None:
+        self._edges = sorted(set(edges))
+        steps = [after - before for before, after in pairwise(self._edges)]
+        scale = pixels / sum(steps)
+        widths = [step * scale for step in steps]
+        short = [width < least for width in widths]
+        # The steps that are too small get the least, the others give it.
+        spare = pixels - least * sum(short)
+        long_sum = sum(w for w, is_short in zip(widths, short, strict=True) if not is_short)
+        if any(short) and spare > 0 and long_sum > 0:
+            widths = [
+                least if is_short else width * spare / long_sum
+                for width, is_short in zip(widths, short, strict=True)
+            ]
+        self._places = [0.0]
+        for width in widths:
+            self._places.append(self._places[-1] + width)
+
+    def __call__(self, value: int) -> float:
+        for number, (before, after) in enumerate(pairwise(self._edges)):
+            if before <= value <= after:
+                part = (value - before) / (after - before)
+                here, there = self._places[number], self._places[number + 1]
+                return here + part * (there - here)
+        raise ValueError(f"{value} mm lies outside the drawing {self._edges[0]}..{self._edges[-1]}")
+
+
+class _Door:
+    """The instructions of one door; they are made once and changed in place."""
+
+    def __init__(self, bank: BankDrawing, label: str) -> None:
+        self.label = label
+        self.box = (0.0, 0.0, 0.0, 0.0)
+        with bank.canvas:
+            self.edge = Color(*look.EDGE)
+            self.edge_shape = SmoothRoundedRectangle(radius=[3])
+            self.fill = Color(*look.SURFACE)
+            self.shape = SmoothRoundedRectangle(radius=[3])
+            self.ink = Color(*look.INK_SOFT)
+            self.text = Rectangle(size=(0, 0))
+            self.icon = Rectangle(size=(0, 0))
+
+
+class BankDrawing(Widget):
+    """The bank as it stands in the steel, to scale; a door that is touched is given to `on_door`.
+
+    With `on_door` the drawing is evened out so that every door is large enough to touch.
+    """
+
+    def __init__(
+        self, theme: Theme, location: Location, on_door: Callable[[str], None] | None = None
+    ) -> None:
+        super().__init__(size_hint=(None, None))
+        self.theme = theme
+        self.location = location
+        self.on_door = on_door
+        self._outline = bank_outline(location)
+        self._looks: dict[str, DoorLook] = {}
+        self._drawn: dict[str, tuple[DoorLook, tuple[float, float, float, float]]] = {}
+        self._textures: dict[tuple[str, str, float], Texture] = {}
+        with self.canvas:
+            self._floor_ink = Color(*look.EDGE)
+            self._floor = Rectangle()
+            self._lockers = []
+            for _ in location.lockers:
+                Color(*look.QUIET)
+                self._lockers.append(SmoothRoundedRectangle(radius=[4]))
+        self._doors = {slot.label: _Door(self, slot.label) for slot in location.slots}
+        with self.canvas:
+            Color(*look.INK)
+            self._screen = SmoothRoundedRectangle(radius=[4])
+        self._pin = Icon("map-pin", theme.font("text"), ink=look.WHITE)
+        self.add_widget(self._pin)
+        self.bind(pos=self._place, size=self._place)
+
+    def paint(self, looks: Mapping[str, DoorLook]) -> None:
+        """Draw these doors like this, and all others quiet."""
+        self._looks = dict(looks)
+        self._dress()
+
+    def box_of(self, label: str) -> tuple[float, float, float, float]:
+        """Left, bottom, width and height of a door in pixels."""
+        return self._doors[label].box
+
+    def on_touch_up(self, touch: MotionEvent) -> bool:
+        if touch.grab_current is not self:
+            return False
+        touch.ungrab(self)
+        label = self._door_at(*touch.pos)
+        if self.on_door and label and label == self._door_at(*touch.opos):
+            self.on_door(label)
+        return True
+
+    def on_touch_down(self, touch: MotionEvent) -> bool:
+        if self.on_door is None or not self.collide_point(*touch.pos):
+            return False
+        touch.grab(self)
+        return True
+
+    def _door_at(self, x: float, y: float) -> str | None:
+        for label, door in self._doors.items():
+            left, bottom, width, height = door.box
+            if left <= x <= left + width and bottom <= y <= bottom + height:
+                return label
+        return None
+
+    def _axes(self) -> tuple[Stretch, Stretch, float, float]:
+        """Both axes and the place of the drawing's left and bottom."""
+        bank = self._outline
+        boxes = [slot.door for slot in self.location.slots]
+        boxes += [locker.outline for locker in self.location.lockers]
+        boxes += [self.location.screen, bank]
+        across = [e for box in boxes for e in (box.left_mm, box.left_mm + box.width_mm)]
+        up = [e for box in boxes for e in (box.bottom_mm, box.bottom_mm + box.height_mm)]
+        if self.on_door is not None:
+            room = min(self.width, self.height * 1.6 * bank.width_mm / bank.height_mm)
+            least = self.theme.mm(look.TARGET_MM) + 2
+            horizontal, vertical = Stretch(across, room), Stretch(up, self.height, least)
+            return horizontal, vertical, self.center_x - room / 2, self.y
+        scale = min(self.width / bank.width_mm, self.height / bank.height_mm)
+        width, height = bank.width_mm * scale, bank.height_mm * scale
+        return (
+            Stretch(across, width),
+            Stretch(up, height),
+            self.center_x - width / 2,
+            self.center_y - height / 2,
+        )
+
+    def _place(self, *_: object) -> None:
+        if self.width < 2 or self.height < 2:
+            return
+        axes = self._axes()
+        for locker, shape in zip(self.location.lockers, self._lockers, strict=True):
+            left, bottom, width, height = _pixels(locker.outline, axes)
+            shape.pos, shape.size = (left, bottom), (width, height)
+        for slot in self.location.slots:
+            self._doors[slot.label].box = _inset(_pixels(slot.door, axes), self.theme.mm(0.25))
+        left, bottom, width, height = _inset(_pixels(self.location.screen, axes), 1)
+        self._screen.pos, self._screen.size = (left, bottom), (width, height)
+        self._pin.font_size = round(min(width, height, self.theme.font("title")) * 0.7)
+        self._pin.size = (self._pin.font_size, self._pin.font_size)
+        self._pin.center = (left + width / 2, bottom + height / 2)
+        left, bottom, width, _ = _pixels(self._outline, axes)
+        overhang = self.theme.mm(3)
+        self._floor.pos = (left - overhang, bottom - self.theme.mm(0.6))
+        self._floor.size = (width + 2 * overhang, self.theme.mm(0.6))
+        self._dress()
+
+    def _dress(self) -> None:
+        for label, door in self._doors.items():
+            wanted = (self._looks.get(label, QUIET_DOOR), door.box)
+            if door.box[2] > 0 and self._drawn.get(label) != wanted:
+                self._drawn[label] = wanted
+                self._draw(door, wanted[0])
+
+    def _draw(self, door: _Door, style: DoorLook) -> None:
+        left, bottom, width, height = door.box
+        line = 0 if style.strong else self.theme.hairline * 0.7
+        door.edge.rgba = style.fill if style.strong else look.EDGE if self.on_door else look.LINE
+        door.edge_shape.pos, door.edge_shape.size = (left, bottom), (width, height)
+        door.fill.rgba = style.fill
+        door.shape.pos = (left + line, bottom + line)
+        door.shape.size = (width - 2 * line, height - 2 * line)
+        door.ink.rgba = style.ink
+        text = self._texture(door.label, "KioskBold", self._label_size(door, style))
+        icon = (
+            self._texture(GLYPHS[style.icon], "KioskIcons", self._icon_size(door))
+            if style.icon
+            else None
+        )
+        _set_in_row(door, text, icon, self.theme.space(8))
+
+    def _label_size(self, door: _Door, style: DoorLook) -> float:
+        _, _, width, height = door.box
+        largest = self.theme.font("large" if style.strong else "text")
+        return min(largest, height * 0.78, width * (0.34 if style.icon else 0.5))
+
+    def _icon_size(self, door: _Door) -> float:
+        return min(self.theme.font("text"), door.box[3] * 0.62, door.box[2] * 0.34)
+
+    def _texture(self, text: str, font: str, size: float) -> Texture | None:
+        # Type smaller than this cannot be read: the door's place says enough.
+        if size < self.theme.font("text") * 0.45:
+            return None
+        key = (text, font, round(size))
+        if key not in self._textures:
+            label = CoreLabel(text=text, font_size=round(size), font_name=font, color=(1, 1, 1, 1))
+            label.refresh()
+            self._textures[key] = label.texture
+        return self._textures[key]
+
+
+def _pixels(
+    box: Box, axes: tuple[Stretch, Stretch, float, float]
+) -> tuple[float, float, float, float]:
+    across, up, left, bottom = axes
+    x, y = left + across(box.left_mm), bottom + up(box.bottom_mm)
+    right, top = (
+        left + across(box.left_mm + box.width_mm),
+        bottom + up(box.bottom_mm + box.height_mm),
+    )
+    return round(x), round(y), round(right) - round(x), round(top) - round(y)
+
+
+def _inset(box: tuple[float, float, float, float], by: float) -> tuple[float, float, float, float]:
+    left, bottom, width, height = box
+    return left + by, bottom + by, max(1, width - 2 * by), max(1, height - 2 * by)
+
+
+def _set_in_row(door: _Door, text: Texture | None, icon: Texture | None, gap: float) -> None:
+    """Centre the number and the icon on the door."""
+    left, bottom, width, height = door.box
+    shown = [
+        (shape, texture) for shape, texture in ((door.icon, icon), (door.text, text)) if texture
+    ]
+    whole = sum(texture.width for _, texture in shown) + gap * max(0, len(shown) - 1)
+    x = left + (width - whole) / 2
+    for shape in (door.icon, door.text):
+        shape.size = (0, 0)
+    for shape, texture in shown:
+        shape.texture, shape.size = texture, texture.size
+        shape.pos = (round(x), round(bottom + (height - texture.height) / 2))
+        x += texture.width + gap
+
+
+class BankFigure(Widget):
+    """The drawing with "you are here" under it."""
+
+    def __init__(self, theme: Theme, location: Location) -> None:
+        super().__init__(size_hint=(None, None))
+        self.theme = theme
+        self.drawing = BankDrawing(theme, location)
+        self.pin = Icon("map-pin", theme.font("text"), ink=look.INK)
+        self.words = Words(theme, text=wording.YOU_ARE_HERE, ink=look.INK)
+        self.words.fit_line()
+        for part in (self.drawing, self.pin, self.words):
+            self.add_widget(part)
+        self.bind(pos=self._place, size=self._place)
+
+    def natural_height(self, width: float) -> float:
+        """Its height at this width."""
+        bank = bank_outline(self.drawing.location)
+        row = self.words.height + self.theme.space(24)
+        return float(width * bank.height_mm / bank.width_mm + row)
+
+    def _place(self, *_: object) -> None:
+        row = self.words.height + self.theme.space(24)
+        self.drawing.pos = (self.x, self.y + row)
+        self.drawing.size = (self.width, max(1, self.height - row))
+        whole = self.pin.width + self.theme.space(8) + self.words.width
+        self.pin.pos = (
+            self.center_x - whole / 2,
+            self.y + (self.words.height - self.pin.height) / 2,
+        )
+        self.words.pos = (self.pin.right + self.theme.space(8), self.y)

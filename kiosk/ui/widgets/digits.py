@@ -1,0 +1,134 @@
+"""The typed digits, each in its own cell, in the groups in which a code is read aloud."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from kivy.core.text import Label as CoreLabel
+from kivy.graphics import Color, Rectangle, SmoothEllipse, SmoothRoundedRectangle
+from kivy.graphics.texture import Texture
+from kivy.uix.widget import Widget
+
+from kiosk.ui import theme as look
+from kiosk.ui.theme import Theme, Tone
+
+_STEPS = ("huge", "large", "title", "lead", "text")
+
+
+@cache
+def _digit_texture(digit: str, font_size: float) -> Texture:
+    # White, so that one texture serves every colour; kept, so that a key costs no drawing of type.
+    label = CoreLabel(text=digit, font_size=font_size, font_name="KioskBold", color=(1, 1, 1, 1))
+    label.refresh()
+    return label.texture
+
+
+class _Cell:
+    """One digit's drawing: a tinted ground, a line under it, and the digit or a dot."""
+
+    def __init__(self, field: DigitField) -> None:
+        with field.canvas:
+            self.ground_colour = Color(*look.SURFACE)
+            self.ground = SmoothRoundedRectangle()
+            self.line_colour = Color(*look.EDGE)
+            self.line = SmoothRoundedRectangle(radius=[2])
+            self.ink = Color(*look.INK)
+            self.digit = Rectangle()
+            self.dot_ink = Color(*look.INK)
+            self.dot = SmoothEllipse()
+
+
+class DigitField(Widget):
+    """Cells for `length` digits in groups of three; `hidden` digits are dots."""
+
+    def __init__(
+        self, theme: Theme, length: int, *, hidden: bool = False, grouped: bool = True
+    ) -> None:
+        super().__init__(size_hint=(None, None))
+        self.theme = theme
+        self.length = length
+        self.hidden = hidden
+        self.groups = _groups(length) if grouped else [length]
+        self.digits = ""
+        self._font_size = theme.font("text")
+        self._cells = [_Cell(self) for _ in range(length)]
+        self._boxes: list[tuple[float, float, float, float]] = []
+        self.bind(pos=self._place, size=self._place)
+
+    def fit(self, width: float) -> None:
+        """Take the largest step at which all cells fit this width."""
+        for step in _STEPS[1 if self.theme.is_small else 0 :]:
+            self._font_size = self.theme.font(step)
+            if self._natural_width() <= width:
+                break
+        self.size = (min(self._natural_width(), width), self._font_size * 1.35)
+        self._place()
+
+    def _cell_width(self) -> float:
+        return self._font_size * 0.78
+
+    def _gap(self) -> float:
+        return self._font_size * 0.1
+
+    def _natural_width(self) -> float:
+        return (
+            self.length * self._cell_width()
+            + (self.length - 1) * self._gap()
+            + (len(self.groups) - 1) * 3.2 * self._gap()
+        )
+
+    def _place(self, *_: object) -> None:
+        squeeze = min(1.0, self.width / max(1.0, self._natural_width()))
+        width, gap = self._cell_width() * squeeze, self._gap() * squeeze
+        x, boxes = self.x, []
+        for number, count in enumerate(self.groups):
+            if number:
+                x += 3.2 * gap
+            for _ in range(count):
+                boxes.append((round(x), self.y, width, self.height))
+                x += width + gap
+        self._boxes = boxes
+        line = max(2.0, 2 * self.theme.hairline)
+        for cell, (left, bottom, cell_width, height) in zip(self._cells, boxes, strict=True):
+            cell.ground.pos, cell.ground.size = (left, bottom), (cell_width, height)
+            cell.ground.radius = [self.theme.space(8)]
+            cell.line.pos = (left + 0.12 * cell_width, bottom + 0.1 * height)
+            cell.line.size = (0.76 * cell_width, line)
+        self.show(self.digits)
+
+    def show(self, digits: str, tone: Tone = Tone.CALM) -> None:
+        """Show these digits; the tone tells whether they were refused."""
+        self.digits = digits
+        ink = look.TONES[Tone.FAILED].strong if tone is Tone.FAILED else look.INK
+        line = look.TONES[tone].strong if tone is not Tone.CALM else look.EDGE
+        for number, cell in enumerate(self._cells):
+            there = number < len(digits)
+            active = number == len(digits) and tone is Tone.CALM
+            cell.line_colour.rgba = look.TONES[Tone.ACT].strong if active else line
+            cell.ground_colour.rgba = (
+                look.TONES[Tone.FAILED].soft if tone is Tone.FAILED else look.SURFACE
+            )
+            cell.ink.rgba = ink if there and not self.hidden else (0, 0, 0, 0)
+            cell.dot_ink.rgba = ink if there and self.hidden else (0, 0, 0, 0)
+            if there and self._boxes:
+                self._draw(cell, digits[number], self._boxes[number])
+
+    def _draw(self, cell: _Cell, digit: str, box: tuple[float, float, float, float]) -> None:
+        left, bottom, width, height = box
+        if self.hidden:
+            side = 0.3 * width
+            cell.dot.size = (side, side)
+            cell.dot.pos = (left + (width - side) / 2, bottom + (height - side) / 2)
+            return
+        texture = _digit_texture(digit, self._font_size)
+        cell.digit.texture = texture
+        cell.digit.size = texture.size
+        cell.digit.pos = (
+            round(left + (width - texture.width) / 2),
+            round(bottom + (height - texture.height) / 2 + 0.02 * height),
+        )
+
+
+def _groups(length: int) -> list[int]:
+    """Three, three, and the rest; short numbers stay together."""
+    return [length] if length < 6 else [3, 3, length - 6] if length > 6 else [3, 3]

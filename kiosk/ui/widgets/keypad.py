@@ -1,0 +1,131 @@
+"""The keypad for digits, and the keyboard for barcodes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from kivy.clock import Clock
+from kivy.input.motionevent import MotionEvent
+from kivy.uix.widget import Widget
+
+from kiosk.ui import theme as look
+from kiosk.ui import wording
+from kiosk.ui.theme import KEY_MM, Theme, Tone
+from kiosk.ui.widgets.plate import Pressable
+from kiosk.ui.widgets.text import Icon, Words
+
+CLEAR = "CLEAR"
+ERASE = "ERASE"
+ENTER = "ENTER"
+_DIGIT_ROWS = (("1", "2", "3"), ("4", "5", "6"), ("7", "8", "9"), (CLEAR, "0", ERASE))
+_LETTER_ROWS = (
+    tuple("1234567890"),
+    tuple("QWERTYUIOP"),
+    (*"ASDFGHJKL", "-"),
+    (*"ZXCVBNM", "/", ERASE, ENTER),
+)
+
+
+class Key(Pressable):
+    """One key: acts at the touch, so that nothing waits for the finger to leave."""
+
+    def __init__(self, theme: Theme, name: str, action: Callable[[str], None], step: str) -> None:
+        super().__init__(theme, lambda: action(name), on_down=True, edge=look.EDGE)
+        self.name = name
+        self.step = step
+        self._touched_s = float("-inf")
+        self.face: Icon | Words
+        if name == ERASE:
+            self.face = Icon("delete", theme.font(step) * 0.95)
+        else:
+            text = {CLEAR: wording.CLEAR, ENTER: wording.ENTER}.get(name, name)
+            self.face = Words(theme, text=text, bold_face=len(name) == 1)
+        self.add_widget(self.face)
+        self.restyle()
+
+    def on_touch_down(self, touch: MotionEvent) -> bool:
+        if self.collide_point(*touch.pos):
+            now_s = Clock.get_boottime()
+            bounced = now_s - self._touched_s < look.KEY_BOUNCE_S
+            self._touched_s = now_s
+            if bounced:
+                return True
+        return bool(super().on_touch_down(touch))
+
+    def restyle(self) -> None:
+        act = look.TONES[Tone.ACT]
+        if self.name == ENTER and not self.disabled:
+            self.fill = look.ACT_PRESSED if self.pressed else act.strong
+            self.edge, self.face.ink = self.fill, act.on_strong
+            return
+        self.fill = look.GROUND if self.disabled else look.PRESSED if self.pressed else look.SURFACE
+        self.edge = look.LINE if self.disabled else act.strong if self.pressed else look.EDGE
+        self.face.ink = look.EDGE if self.disabled else look.INK
+
+    def arrange(self) -> None:
+        if isinstance(self.face, Words):
+            small = self.name in (CLEAR, ENTER)
+            self.face.fit_line(("text",) if small else (self.step, "text"))
+        self.face.center = self.center
+
+
+class KeyBoard(Widget):
+    """Rows of keys, filled evenly; `action` gets each key's name."""
+
+    def __init__(
+        self,
+        theme: Theme,
+        rows: tuple[tuple[str, ...], ...],
+        action: Callable[[str], None],
+        *,
+        step: str,
+        gap: float,
+    ) -> None:
+        super().__init__(size_hint=(None, None))
+        self.gap = gap
+        self.rows = [[Key(theme, name, action, step) for name in row] for row in rows]
+        for row in self.rows:
+            for key in row:
+                self.add_widget(key)
+        self.bind(pos=self._place, size=self._place)
+
+    @property
+    def keys(self) -> dict[str, Key]:
+        return {key.name: key for row in self.rows for key in row}
+
+    def switch(self, on: bool) -> None:
+        """Switch all keys on or off."""
+        for row in self.rows:
+            for key in row:
+                key.disabled = not on
+
+    def _place(self, *_: object) -> None:
+        height = (self.height - (len(self.rows) - 1) * self.gap) / len(self.rows)
+        for number, row in enumerate(self.rows):
+            width = (self.width - (len(row) - 1) * self.gap) / len(row)
+            bottom = self.top - (number + 1) * height - number * self.gap
+            for column, key in enumerate(row):
+                left = self.x + column * (width + self.gap)
+                key.size = (round(width), round(height))
+                key.pos = (round(left), round(bottom))
+
+
+def digit_keypad(theme: Theme, action: Callable[[str], None]) -> KeyBoard:
+    """The keypad: ten digits, clear and erase."""
+    return KeyBoard(theme, _DIGIT_ROWS, action, step="title", gap=theme.mm(1.2))
+
+
+def keypad_size(theme: Theme, height: float) -> tuple[float, float]:
+    """Its size in pixels: keys of 20 mm, a little larger where the glass has room for it."""
+    gaps_mm = 1.2 * 3
+    room_mm = height / theme.panel.px_per_mm
+    key_mm = min(KEY_MM * 1.25, max(KEY_MM, (room_mm - gaps_mm) / 4))
+    if theme.is_small:
+        key_mm = min(KEY_MM, (room_mm - gaps_mm) / 4)
+    return theme.mm(key_mm * 3 + 1.2 * 2), min(height, theme.mm(key_mm * 4 + gaps_mm))
+
+
+def letter_keyboard(theme: Theme, action: Callable[[str], None]) -> KeyBoard:
+    """The keyboard for barcodes: digits, capital letters, hyphen and slash."""
+    gap = theme.mm(0.8 if theme.is_small else 1.4)
+    return KeyBoard(theme, _LETTER_ROWS, action, step="text", gap=gap)

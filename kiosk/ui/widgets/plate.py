@@ -1,0 +1,214 @@
+"""Plates: the rounded rectangles that carry things, and those of them that can be pressed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from kivy.input.motionevent import MotionEvent
+from kivy.properties import BooleanProperty, ColorProperty, NumericProperty
+from kivy.uix.widget import Widget
+
+from kiosk.ui import theme as look
+from kiosk.ui.theme import Theme, Tone
+from kiosk.ui.widgets.text import Icon, Words
+
+
+class Plate(Widget):
+    """A rounded rectangle with an edge."""
+
+    fill = ColorProperty(look.SURFACE)
+    edge = ColorProperty(look.SURFACE)
+    edge_width = NumericProperty(0)
+    corner = NumericProperty(8)
+
+    def __init__(self, theme: Theme, **properties: object) -> None:
+        self.theme = theme
+        properties.setdefault("corner", theme.radius)
+        properties.setdefault("edge_width", theme.hairline)
+        super().__init__(**properties)
+        self.bind(pos=self._place, size=self._place)
+
+    def _place(self, *_: object) -> None:
+        self.arrange()
+
+    def arrange(self) -> None:
+        """Put the content in its place; called whenever the plate moves or grows."""
+
+
+class Pressable(Plate):
+    """A plate that does something when it is pressed.
+
+    It looks pressed as soon as it is touched. It acts when the finger leaves it while still on
+    it, so that a wrong touch can slide away; with `on_down` it acts at the touch itself.
+    """
+
+    pressed = BooleanProperty(False)
+
+    def __init__(
+        self,
+        theme: Theme,
+        action: Callable[[], None],
+        *,
+        on_down: bool = False,
+        **properties: object,
+    ) -> None:
+        super().__init__(theme, **properties)
+        self.action = action
+        self.on_down = on_down
+        self.bind(pressed=self._look, disabled=self._look)
+
+    def _look(self, *_: object) -> None:
+        self.restyle()
+
+    def restyle(self) -> None:
+        """Show whether it is pressed or switched off."""
+
+    def on_touch_down(self, touch: MotionEvent) -> bool:
+        if not self.collide_point(*touch.pos):
+            return False
+        if self.disabled:
+            return True
+        touch.grab(self)
+        self.pressed = True
+        if self.on_down:
+            self.action()
+        return True
+
+    def on_touch_up(self, touch: MotionEvent) -> bool:
+        if touch.grab_current is not self:
+            return False
+        touch.ungrab(self)
+        self.pressed = False
+        if not self.on_down and not self.disabled and self.collide_point(*touch.pos):
+            self.action()
+        return True
+
+
+class WordButton(Pressable):
+    """A word, with an icon where there is room for both."""
+
+    def __init__(
+        self,
+        theme: Theme,
+        text: str,
+        icon: str,
+        action: Callable[[], None],
+        *,
+        tone: Tone = Tone.CALM,
+        plain: bool = False,
+    ) -> None:
+        super().__init__(theme, action)
+        self.tone = tone
+        self.plain = plain
+        self.words = Words(theme, text=text, bold_face=True, halign="center", valign="middle")
+        self.icon = Icon(icon, theme.font("text") * 1.15)
+        self.add_widget(self.icon)
+        self.add_widget(self.words)
+        self.restyle()
+
+    def restyle(self) -> None:
+        primary = self.tone is Tone.ACT
+        if self.disabled:
+            fill, edge, ink = look.QUIET, look.QUIET, look.INK_SOFT
+        elif primary:
+            fill = look.ACT_PRESSED if self.pressed else look.TONES[Tone.ACT].strong
+            edge, ink = fill, look.WHITE
+        else:
+            fill = look.PRESSED if self.pressed else look.GROUND if self.plain else look.SURFACE
+            edge, ink = (fill if self.plain else look.EDGE), look.INK
+        self.fill, self.edge = fill, edge
+        self.words.ink = self.icon.ink = ink
+
+    def natural_width(self) -> float:
+        """The width at which icon and word stand in one line."""
+        self.words.fit_line()
+        return float(self.icon.width + 2.5 * self.theme.gap + self.words.width)
+
+    def arrange(self) -> None:
+        inner = self.width - self.theme.gap
+        with_icon = self.words.fit_line() and (
+            self.icon.width + self.theme.gap * 0.6 + self.words.width <= inner
+        )
+        self.icon.opacity = 1 if with_icon else 0
+        if with_icon:
+            whole = self.icon.width + self.theme.gap * 0.6 + self.words.width
+            self.icon.pos = (self.center_x - whole / 2, self.center_y - self.icon.height / 2)
+            self.words.pos = (
+                self.icon.right + self.theme.gap * 0.6,
+                self.center_y - self.words.height / 2,
+            )
+            return
+        self.words.fit(inner, self.height)
+        self.words.center = self.center
+
+
+class Banner(Plate):
+    """A remark in the tone of its meaning: icon and text on a soft ground."""
+
+    def __init__(self, theme: Theme, text: str, icon: str, tone: Tone) -> None:
+        colours = look.TONES[tone]
+        super().__init__(theme, fill=colours.soft, edge=colours.soft)
+        ink = look.INK if tone in (Tone.WAITING, Tone.CALM) else colours.strong
+        self.icon = Icon(icon, theme.font("text") * 1.15, ink=ink)
+        self.words = Words(theme, text=text, ink=look.INK, halign="left")
+        self.add_widget(self.icon)
+        self.add_widget(self.words)
+
+    def fit(self, width: float, steps: tuple[str, ...] = ("text",)) -> None:
+        """Become as wide as the text needs, at most this, and as high as its lines."""
+        pad = self.theme.gap
+        beside = self.icon.width + 2.6 * pad
+        if not self.words.fit_line(steps, width - beside):
+            self.words.fit(width - beside, steps=steps)
+        height = max(self.words.height, self.icon.height) + 1.2 * pad
+        self.size = (self.words.width + beside, height)
+        self.arrange()
+
+    def arrange(self) -> None:
+        pad = self.theme.gap
+        self.icon.pos = (self.x + pad, self.center_y - self.icon.height / 2)
+        self.words.pos = (self.icon.right + 0.6 * pad, self.center_y - self.words.height / 2)
+
+
+class Badge(Plate):
+    """A round mark with an icon: the picture of a whole screen."""
+
+    def __init__(self, theme: Theme, icon: str, tone: Tone, diameter: float) -> None:
+        colours = look.TONES[tone]
+        super().__init__(
+            theme,
+            fill=colours.strong,
+            edge=colours.strong,
+            corner=diameter / 2,
+            size=(diameter, diameter),
+        )
+        self.icon = Icon(icon, diameter * 0.52, ink=colours.on_strong)
+        self.add_widget(self.icon)
+
+    def arrange(self) -> None:
+        self.icon.center = self.center
+
+
+class NumberSign(Plate):
+    """A door's number, huge, with the arrow that points to it."""
+
+    def __init__(self, theme: Theme, text: str, arrow: str, tone: Tone) -> None:
+        colours = look.TONES[tone]
+        self._pad = theme.space(32)
+        super().__init__(theme, fill=colours.strong, edge=colours.strong)
+        step = "large" if theme.is_small else "huge"
+        self.words = Words(theme, text=text, bold_face=True, ink=colours.on_strong)
+        self.words.fit_line((step,))
+        self.arrow = Icon(arrow, theme.font(step) * 0.8, ink=colours.on_strong)
+        self.add_widget(self.arrow)
+        self.add_widget(self.words)
+        pad = self._pad
+        self.height = theme.font(step) * 1.18
+        self.width = self.words.width + self.arrow.width + 2.8 * pad
+
+    def arrange(self) -> None:
+        self.words.pos = (self.x + self._pad, self.center_y - self.words.height / 2)
+        self.arrow.pos = (
+            self.words.right + 0.8 * self._pad,
+            self.center_y - self.arrow.height / 2,
+        )

@@ -1,0 +1,92 @@
+"""Text and icons whose size is a step of the theme, chosen so that they fit their place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from kivy.properties import BooleanProperty, ColorProperty, NumericProperty
+from kivy.uix.label import Label
+
+from kiosk.ui import theme as look
+from kiosk.ui.icons import GLYPHS
+from kiosk.ui.theme import Theme
+
+
+class Words(Label):
+    """A text that takes the largest of some steps at which it fits.
+
+    `fit` gives it its size; until then it has none. A single word is never cut in two.
+    """
+
+    ink = ColorProperty(look.INK)
+    bold_face = BooleanProperty(False)
+
+    def __init__(self, theme: Theme, **properties: object) -> None:
+        self.theme = theme
+        self.step = "text"
+        super().__init__(**properties)
+
+    def fit(
+        self,
+        width: float,
+        height: float | None = None,
+        steps: Sequence[str] = ("text",),
+        lines: int = 0,
+    ) -> bool:
+        """Take the first step that fits `width`, `height` and `lines` (0 for any), else the last.
+
+        Returns whether it fits; the width of the widget becomes `width`, its height the text's.
+        """
+        fits = False
+        for step in steps:
+            self._measure(step, width)
+            fits = self._word_fits(width) and (height is None or self.texture_size[1] <= height)
+            if lines:
+                fits = fits and self.texture_size[1] <= self._height_of(lines)
+            if fits:
+                break
+        self.size = (width, self.texture_size[1])
+        return fits
+
+    def fit_line(self, steps: Sequence[str] = ("text",), max_width: float | None = None) -> bool:
+        """Take the first step at which one line fits; the widget becomes as wide as its text."""
+        fits = False
+        for step in steps:
+            self.step = step
+            self.font_size = self.theme.font(step)
+            self.text_size = (None, None)
+            self.texture_update()
+            fits = max_width is None or self.texture_size[0] <= max_width
+            if fits:
+                break
+        self.size = self.texture_size
+        return fits
+
+    def _measure(self, step: str, width: float) -> None:
+        self.step = step
+        self.font_size = self.theme.font(step)
+        self.text_size = (max(1, width), None)
+        self.texture_update()
+
+    def _height_of(self, lines: int) -> float:
+        return (lines + 0.5) * self.font_size * 1.24 * float(self.line_height)
+
+    def _word_fits(self, width: float) -> bool:
+        widest = max((self._label.get_extents(word)[0] for word in self.text.split()), default=0)
+        return bool(widest <= width)
+
+
+class Icon(Label):
+    """One icon, as wide and high as its font size."""
+
+    ink = ColorProperty(look.INK)
+    side = NumericProperty(0)
+
+    def __init__(self, name: str, side: float, **properties: object) -> None:
+        super().__init__(text=GLYPHS[name] if name else "", font_size=round(side), **properties)
+        self.icon_name = name
+
+    def show(self, name: str) -> None:
+        """Become another icon."""
+        self.icon_name = name
+        self.text = GLYPHS[name] if name else ""
