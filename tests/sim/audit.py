@@ -1,0 +1,262 @@
+"""What must be true after every step, told by the journal, the tables and the steel.
+
+The numbers are those of the invariants: I1 acknowledged is durable, I2 one live package per slot,
+I3 tables are the replay of the journal, I4 the chain is whole, I6 no pulse without a durable intent
+and one at most, I7 every intent ends, I8 a proof opens only its own, I9 no slot is given out while
+its content is unknown, I10 all comes to rest, I11 a code opens no slot of another's.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from kiosk.model.clock import Instant
+from kiosk.model.events import GENESIS, EventKind, chain_hash
+from kiosk.model.pickup_code import make_code
+from kiosk.store import journal
+from kiosk.store.journal import DEFAULTS, Tables
+from kiosk.store.writer import KEY_OF_TABLE, Writer
+
+from tests.sim.site import COURIER_PIN, LOCATION_KEY, TECHNICIAN_PIN, Site
+
+FREE = {"status": "EMPTY", "service": "IN_SERVICE", "is_reachable": 1}
+IN_PLAY = ("INTENDED", "OPENED")
+
+
+class BrokenInvariantError(Exception):
+    """Something that must never be was found."""
+
+
+def require(condition: object, message: str) -> None:
+    if not condition:
+        raise BrokenInvariantError(message)
+
+
+class Audit:
+    """Follows one site's journal and checks each step against it."""
+
+    def __init__(self, site: Site, events: Counter[str], outcomes: Counter[str]) -> None:
+        self.site = site
+        self.events = events
+        self.outcomes = outcomes
+        self.inside: dict[str, list[str]] = {label: [] for label in site.steel.doors}
+        """What truly lies in each slot, by barcode."""
+        self.excused: set[str] = set()
+        """Slots whose content nobody could have told the kiosk: somebody lied or did not act."""
+        self.is_honest = True
+        self.head_seq = 0
+        self.head_hash = GENESIS
+        self.tables: Tables = {table: {} for table in KEY_OF_TABLE}
+        self.pulses_of_intent: Counter[str] = Counter()
+        site.steel.on_pulse = self.pulsed
+
+    # --- at every pulse --------------------------------------------------------------------
+
+    def pulsed(self, slot: str) -> None:
+        """A board pulses a lock now: there must be a reason for it on the disk (I6, I8, I11)."""
+        intents = self.site.store.peek(
+            lambda writer: writer.all(
+                "SELECT * FROM intent WHERE slot = ? AND state = 'INTENDED'", (slot,)
+            )
+        )
+        require(len(intents) == 1, f"I6: slot {slot} was pulsed with {len(intents)} intents")
+        intent = intents[0]
+        self.pulses_of_intent[intent["id"]] += 1
+        require(self.pulses_of_intent[intent["id"]] == 1, f"I6: {intent} was pulsed twice")
+        self._require_entitled(intent)
+
+    def _require_entitled(self, intent: Mapping[str, Any]) -> None:
+        person, slot, purpose = self.site.person, intent["slot"], intent["purpose"]
+        has_staff = bool(person.pins & {COURIER_PIN, TECHNICIAN_PIN})
+        if purpose in ("PICKUP", "REOPEN", "RETURN"):
+            rows = self.site.store.peek(_packages_of_slot, slot)
+            proved = [row for row in rows if self._is_proved(row)]
+            live = [row for row in rows if row["slot"] == slot]
+            if purpose == "PICKUP":
+                wanted = [row for row in live if row["id"] == intent["package"]]
+                require(wanted, f"I11: {intent} opens a slot that holds {live}")
+                owners = self.site.store.peek(_owners_of_codes, self._is_proved)
+                is_own = wanted[0] in proved or (
+                    wanted[0]["owner"] in owners and not wanted[0]["is_alone"]
+                )
+                require(is_own, f"I8: nobody proved {wanted[0]} for {intent}")
+            else:
+                require(not live, f"I11: {intent} opens again a slot that holds {live}")
+                require(proved, f"I8: nobody proved a package of {intent}")
+        else:
+            require(has_staff, f"I8: {intent} without staff")
+
+    def _is_proved(self, row: Mapping[str, Any]) -> bool:
+        if row["locator"] is None or not row["code_counter"]:
+            return False
+        counters = range(row["code_counter"], row["code_counter"] + 3)
+        return any(
+            make_code(LOCATION_KEY, row["id"], row["locator"], counter) in self.site.person.codes
+            for counter in counters
+        )
+
+    # --- after every step ------------------------------------------------------------------
+
+    def step(self) -> None:
+        """The events since the last step, and the state they led to."""
+        rows, slots, packages, intents = self.site.store.peek(self._read)
+        touched: dict[tuple[str, str], None] = {}
+        for row in rows:
+            self._take_event(row, touched)
+        actual = {
+            "slot": {row["label"]: row for row in slots},
+            "package": {row["id"]: row for row in packages},
+            "intent": {row["id"]: row for row in intents},
+        }
+        for table, key in touched:
+            found = actual[table].get(key) or self.site.store.peek(_row, table, key)
+            self._compare(table, key, found)
+        for label, row in actual["slot"].items():
+            self._compare("slot", label, row)
+        self._require_sound(slots, packages, intents)
+
+    def _read(self, writer: Writer) -> tuple[list[Any], ...]:
+        return (
+            list(
+                writer.all("SELECT * FROM journal WHERE seq > ? ORDER BY seq", (self.head_seq,))
+            ),
+            list(writer.all("SELECT * FROM slot ORDER BY position")),
+            list(writer.all("SELECT * FROM package WHERE slot IS NOT NULL ORDER BY slot")),
+            list(writer.all("SELECT * FROM intent WHERE state IN ('INTENDED', 'OPENED')")),
+        )
+
+    def _take_event(self, row: Mapping[str, Any], touched: dict[tuple[str, str], None]) -> None:
+        seq = row["seq"]
+        require(seq == self.head_seq + 1, f"I4: event {seq} follows event {self.head_seq}")
+        at = Instant(row["wall_ms"], row["monotonic_ms"], row["boot_id"], bool(row["is_trusted"]))
+        digest = chain_hash(
+            self.head_hash, row["epoch"], seq, EventKind(row["kind"]), row["body"], at
+        )
+        require(digest == row["hash"], f"I4: event {seq} does not chain")
+        self.head_seq, self.head_hash = seq, digest
+        self.events[row["kind"]] += 1
+        body = json.loads(row["body"])
+        for table, values in body.get("rows", []):
+            key = values[KEY_OF_TABLE[table]]
+            known = self.tables[table].setdefault(key, dict(DEFAULTS[table]))
+            self._require_legal(table, known, values, body)
+            known.update(values)
+            touched[table, key] = None
+        self._require_doubt(body)
+
+    def _require_legal(
+        self, table: str, known: Mapping[str, Any], values: Mapping[str, Any], body: Any
+    ) -> None:
+        """What a single change may be, judged by what was known before it."""
+        if table == "slot" and values.get("status") == "RESERVED":
+            require(
+                FREE.items() <= known.items() or known["status"] == "SUSPECT",
+                f"I9: {values['label']} was given out: {known}",
+            )
+        if table == "intent" and values.get("state") == "INTENDED":
+            others = [
+                each
+                for each in self.tables["intent"].values()
+                if each.get("slot") == values["slot"] and each.get("state") in IN_PLAY
+            ]
+            require(not others, f"I7: a second intent for slot {values['slot']}: {body}")
+        if table == "intent" and values.get("outcome"):
+            self.outcomes[values["outcome"]] += 1
+
+    def _require_doubt(self, body: Any) -> None:
+        """An intent whose end nobody saw leaves its slot in doubt (I7)."""
+        for table, values in body.get("rows", []):
+            if table == "intent" and values.get("state") == "UNKNOWN":
+                slot = self.tables["slot"][self.tables["intent"][values["id"]]["slot"]]
+                require(slot["status"] == "SUSPECT", f"I7: unknown end, yet {slot}")
+
+    def _compare(self, table: str, key: str, found: Mapping[str, Any] | None) -> None:
+        told = self.tables[table].get(key)
+        require(found == told, f"I3: {table} {key} is {found}, the journal tells {told}")
+
+    def _require_sound(
+        self, slots: list[Any], packages: list[Any], intents: list[Any]
+    ) -> None:
+        held = Counter(row["slot"] for row in packages)
+        require(all(count == 1 for count in held.values()), f"I2: {held}")
+        by_slot = {row["slot"]: row for row in packages}
+        busy = {row["slot"] for row in intents}
+        for slot in slots:
+            label, status = slot["label"], slot["status"]
+            package = by_slot.get(label)
+            if status == "EMPTY":
+                require(package is None, f"slot {label} is free and holds {package}")
+            if status == "OCCUPIED":
+                is_in = package is not None and package["status"] in (
+                    "STORED", "EXPIRED", "CANCELLED",
+                )
+                require(is_in, f"slot {label} is taken by {package}")
+            if status == "RESERVED":
+                require(label in busy, f"I7: slot {label} is held and nobody opens it")
+            if self.is_honest and label not in busy:
+                self._require_true(label, status, package)
+
+    def _require_true(self, label: str, status: str, package: Mapping[str, Any] | None) -> None:
+        """What the kiosk is sure of is so in the steel (I9), unless nobody could tell it."""
+        inside = self.inside[label]
+        is_true = True
+        if status == "EMPTY":
+            is_true = not inside
+        elif status == "OCCUPIED" and package is not None:
+            is_true = package["barcode"] in inside
+        if is_true and status != "SUSPECT":
+            self.excused.discard(label)
+        require(
+            is_true or label in self.excused,
+            f"I9: slot {label} is {status} with {package and package['barcode']},"
+            f" and in it lies {inside}",
+        )
+
+    def at_rest(self) -> None:
+        """On the first screen nothing is in play any more (I7)."""
+        intents = self.site.store.peek(
+            lambda writer: writer.all("SELECT * FROM intent WHERE state IN ('INTENDED', 'OPENED')")
+        )
+        require(not intents, f"I7: on the first screen, yet in play: {intents}")
+
+    # --- after a restart and at the end ----------------------------------------------------
+
+    def restarted(self) -> None:
+        """All that was told before the process died is still there (I1)."""
+        row = self.site.store.peek(
+            lambda writer: writer.one("SELECT hash FROM journal WHERE seq = ?", (self.head_seq,))
+        )
+        known = None if row is None else row["hash"]
+        require(
+            known == (self.head_hash if self.head_seq else None),
+            f"I1: event {self.head_seq} was seen before the restart and is gone",
+        )
+
+    def whole(self) -> None:
+        """The journal from its first event, and every table against its replay (I3, I4)."""
+        store = self.site.store
+        require(store.peek(journal.verify) == [], "I4: the chain is broken")
+        replayed = store.peek(lambda writer: journal.replay(journal.bodies(writer)))
+        tables = store.peek(journal.tables)
+        require(replayed == tables, "I3: the tables are not the replay of the journal")
+        require(replayed == self.tables, "I3: the replay differs from the one step by step")
+
+
+def _packages_of_slot(writer: Writer, slot: str) -> list[Any]:
+    return list(
+        writer.all("SELECT * FROM package WHERE slot = ? OR last_slot = ?", (slot, slot))
+    )
+
+
+def _owners_of_codes(writer: Writer, is_proved: Any) -> set[str]:
+    rows = writer.all(
+        "SELECT * FROM package WHERE owner IS NOT NULL AND locator IS NOT NULL AND is_alone = 0"
+    )
+    return {row["owner"] for row in rows if is_proved(row)}
+
+
+def _row(writer: Writer, table: str, key: str) -> Any:
+    return writer.one(f"SELECT * FROM {table} WHERE {KEY_OF_TABLE[table]} = ?", (key,))

@@ -1,0 +1,395 @@
+"""The people at a simulated kiosk: customers, couriers, technicians, and who passes by.
+
+Each does one thing at a time, mostly what the screen asks for, sometimes anything at all. Honest
+people say what they see; what they do with packages is kept in `Audit.inside`.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+from kiosk.flows.person import Event
+from kiosk.flows.views import (
+    Ask,
+    Choice,
+    ChooseReason,
+    ChooseSize,
+    Chosen,
+    DoorOpen,
+    DoorPage,
+    Doors,
+    EnterCode,
+    Entered,
+    EnterPhoneDigits,
+    EnterPin,
+    First,
+    Pressed,
+    Purpose,
+    Question,
+    Scanned,
+    ScanPackage,
+    Trouble,
+    View,
+)
+from kiosk.model.person import Recipient
+from kiosk.model.pickup_code import make_code, qr_text
+from kiosk.store import packages
+from kiosk.store.packages import Announcement
+from kiosk.store.writer import Writer
+
+from tests.sim.audit import Audit
+from tests.sim.faults import Rates
+from tests.sim.site import COURIER_PIN, LOCATION, LOCATION_KEY, TECHNICIAN_PIN, Site
+
+ROLES = ("customer", "customer", "customer", "courier", "courier", "technician")
+NONSENSE = (
+    "",
+    " ",
+    "A\x03B",
+    "x" * 161,
+    "x" * 10_000,
+    "naïve",
+    "'); DROP TABLE package; --",
+    "PK1:elsewhere:123456789",
+    "PK1:sim:12345678a",
+    "PK1:sim:" + "9" * 5000,
+    "PK1:sim:",
+    "123456789",
+    "٣٣٣٣٣٣٣٣٣",
+)
+WISHES = frozenset(
+    {
+        Choice.BACK,
+        Choice.CANCEL,
+        Choice.TRY_AGAIN,
+        Choice.OPEN_AGAIN,
+        Choice.ANOTHER_SLOT,
+        Choice.LARGER_SLOT,
+    }
+)
+"""What says nothing about the inside of a slot; every other choice there is a statement."""
+LABELS = 60
+"""How many barcodes there are to be announced and scanned, again and again."""
+
+
+class People:
+    """Whoever stands at the machine now, and what they hold."""
+
+    def __init__(self, site: Site, audit: Audit, rates: Rates, chance: random.Random) -> None:
+        self.site = site
+        self.audit = audit
+        self.rates = rates
+        self.chance = chance
+        self.role = "customer"
+        self.hands: list[str] = []
+        self.wanted: dict[str, Any] | None = None
+        """The package whose code this customer has."""
+
+    def new_visitor(self) -> None:
+        """Somebody else steps up."""
+        self.role = self.chance.choice(ROLES)
+        self.hands = []
+        self.wanted = None
+
+    # --- one step --------------------------------------------------------------------------
+
+    def act(self, view: View) -> str:
+        """Do one thing; its name for the trace."""
+        if self.chance.random() > self.rates.sense:
+            return self._anything(view)
+        sensible: dict[type[View], Callable[[Any], str]] = {
+            First: self._begin,
+            EnterCode: self._enter_code,
+            EnterPhoneDigits: self._enter_phone,
+            EnterPin: self._enter_pin,
+            ScanPackage: self._scan_package,
+            ChooseSize: self._choose_size,
+            Doors: self._choose_door,
+            DoorPage: self._use_door_page,
+            ChooseReason: self._choose_reason,
+            DoorOpen: self._use_door,
+            Ask: self._answer,
+            Trouble: self._trouble,
+        }
+        return sensible.get(type(view), self._press_one)(view)
+
+    def _do(self, event: Event, *, is_true: bool = False) -> str:
+        person = self.site.person
+        view = person.view
+        if isinstance(view, Ask | DoorOpen | Trouble) and not is_true:
+            is_said = isinstance(event, Pressed) and event.choice not in WISHES
+            if is_said and event.choice in view.choices:
+                # Nobody checked whether it is so: the kiosk may now believe what is not.
+                self.audit.excused.add(view.slot)
+        match event:
+            case Entered(text):
+                person.codes.add(text)
+                person.pins.add(text)
+            case Scanned(text) if text.count(":") == 2:
+                person.codes.add(text.split(":")[2])
+            case _:
+                pass
+        person.happened(event)
+        return repr(event)[:120]
+
+    def _press_one(self, view: View) -> str:
+        if not view.choices:
+            return "waits"
+        return self._do(Pressed(self.chance.choice(view.choices)))
+
+    def _anything(self, view: View) -> str:
+        """Something nobody asked for."""
+        chance = self.chance
+        match chance.randrange(8):
+            case 0:
+                return self._do(Pressed(chance.choice(list(Choice))))
+            case 1:
+                return self._do(Scanned(chance.choice(NONSENSE)))
+            case 2:
+                return self._do(Entered(chance.choice(NONSENSE)))
+            case 3:
+                return self._do(Scanned(self._label()))
+            case 4:
+                return self._do(Chosen(chance.choice(("1", "8", "S", "XL", "", "99"))))
+            case 5:
+                return self.shut_a_door()
+            case 6:
+                return self._do(Scanned(self._code(is_scanned=True)))
+            case _:
+                return self._press_one(view)
+
+    def _label(self) -> str:
+        return f"LABEL-{self.chance.randrange(LABELS)}"
+
+    # --- customers -------------------------------------------------------------------------
+
+    def _begin(self, view: First) -> str:
+        self.new_visitor()
+        match self.role:
+            case "courier":
+                return self._do(Pressed(Choice.COURIER))
+            case "technician":
+                return self._do(Pressed(Choice.SERVICE))
+        match self.chance.randrange(4):
+            case 0:
+                return self._do(Scanned(self._code(is_scanned=True)))
+            case 1:
+                return self._do(Entered(self.chance.choice("0123456789")))
+            case _:
+                return self._do(Pressed(Choice.PICK_UP))
+
+    def _enter_code(self, view: EnterCode) -> str:
+        return self._do(Entered(self._code(is_scanned=False)))
+
+    def _code(self, *, is_scanned: bool) -> str:
+        """A code that somebody has: mostly of a package inside, at times old or wrong."""
+        rows = self.site.store.peek(_coded_packages)
+        chance = self.chance
+        live = [row for row in rows if row["slot"] is not None]
+        pool = live if live and chance.random() < 0.8 else rows
+        if not pool or chance.random() < 0.1:
+            code = f"{chance.randrange(10**9):09d}"
+        else:
+            row = self.wanted = chance.choice(pool)
+            code = make_code(LOCATION_KEY, row["id"], row["locator"], row["code_counter"])
+            if chance.random() < 0.1:
+                code = code[:3] + f"{chance.randrange(10**6):06d}"
+        return qr_text(LOCATION.id, code) if is_scanned else code
+
+    def _enter_phone(self, view: EnterPhoneDigits) -> str:
+        phone = (self.wanted or {}).get("phone") or "0000"
+        is_right = self.chance.random() < 0.8
+        return self._do(Entered(phone[-4:] if is_right else "9999"))
+
+    # --- staff -----------------------------------------------------------------------------
+
+    def _enter_pin(self, view: EnterPin) -> str:
+        if self.chance.random() < 0.1:
+            return self._do(Entered(self.chance.choice(("110000", "990000", "55", ""))))
+        return self._do(Entered(TECHNICIAN_PIN if view.for_service else COURIER_PIN))
+
+    def _scan_package(self, view: ScanPackage) -> str:
+        if self.chance.random() < 0.15:
+            return self._press_one(view)
+        label = self._label()
+        return self._do(Entered(label) if self.chance.random() < 0.2 else Scanned(label))
+
+    def _choose_size(self, view: ChooseSize) -> str:
+        if self.chance.random() < 0.1:
+            return self._press_one(view)
+        return self._do(Chosen(self.chance.choice(view.sizes).name))
+
+    def _choose_door(self, view: Doors) -> str:
+        if self.chance.random() < 0.15:
+            return self._do(Pressed(Choice.DONE))
+        doubtful = [row.slot for row in view.doors if row.suspect or row.reason]
+        every = [row.slot for row in view.doors]
+        use_doubt = doubtful and self.chance.random() < 0.8
+        return self._do(Chosen(self.chance.choice(doubtful if use_doubt else every)))
+
+    def _use_door_page(self, view: DoorPage) -> str:
+        self._mend(view.row.slot)
+        if view.row.reason and Choice.BACK_IN_SERVICE in view.choices:
+            return self._do(Pressed(Choice.BACK_IN_SERVICE))
+        if view.row.suspect and self.chance.random() < 0.7:
+            return self._do(Pressed(view.choices[0]))
+        if self.chance.random() < 0.5:
+            return self._do(Pressed(Choice.BACK))
+        return self._press_one(view)
+
+    def _mend(self, slot: str) -> None:
+        """The technician looks at the lock first."""
+        door = self.site.steel.door(slot)
+        if self.chance.random() < 0.7:
+            door.is_jammed = False
+            door.stuck_sensor = None
+            self.site.steel.unswap()
+
+    def _choose_reason(self, view: ChooseReason) -> str:
+        return self._do(Chosen(self.chance.choice(view.reasons)))
+
+    # --- doors -----------------------------------------------------------------------------
+
+    def _use_door(self, view: DoorOpen) -> str:
+        door = self.site.steel.door(view.slot)
+        if not door.is_open or self.chance.random() < 0.08:
+            return self._press_one(view)
+        inside = self.audit.inside[view.slot]
+        done = "nothing"
+        if view.purpose is Purpose.PUT_IN:
+            done = self._put_in(view, inside)
+        elif self.chance.random() < 0.9:
+            done = self._take_out(view, inside)
+        if self.chance.random() < 0.85:
+            return f"{done}, {self.shut(view.slot)}"
+        return done
+
+    def _put_in(self, view: DoorOpen, inside: list[str]) -> str:
+        strange = [thing for thing in inside if thing != view.barcode]
+        if (strange and self.chance.random() < 0.9) or self.chance.random() < 0.1:
+            return self._press_one(view)
+        if view.barcode and view.barcode not in inside:
+            inside.append(view.barcode)
+            return f"puts {view.barcode} into {view.slot}"
+        return "nothing"
+
+    def _take_out(self, view: DoorOpen, inside: list[str]) -> str:
+        if view.purpose is Purpose.TAKE:
+            taken = list(inside)
+        elif self.role == "technician":
+            # What does not belong there; the slot's own package stays.
+            row = self.site.store.peek(_package_in, view.slot)
+            own = row and row["barcode"]
+            taken = [thing for thing in inside if thing != own]
+        elif self.role == "customer" and self.hands and self.chance.random() < 0.3:
+            inside.append(self.hands.pop())
+            return f"puts back into {view.slot}"
+        else:
+            taken = list(inside)
+        for thing in taken:
+            inside.remove(thing)
+        self.hands += taken
+        return f"takes {taken} from {view.slot}"
+
+    def shut(self, slot: str) -> str:
+        """Push a door shut; who shuts it on the wrong content leaves a kiosk that cannot know."""
+        inside = self.audit.inside[slot]
+        for intent in self.site.store.peek(_intents_in_play, slot):
+            is_in = intent["barcode"] in inside
+            purpose = intent["purpose"]
+            if (purpose == "DEPOSIT" and not is_in) or (purpose != "DEPOSIT" and inside):
+                self.audit.excused.add(slot)
+        self.site.steel.close(slot)
+        return f"shuts {slot}"
+
+    def shut_a_door(self) -> str:
+        """Somebody shuts a door that stands open."""
+        ajar = self.ajar()
+        return self.shut(self.chance.choice(ajar)) if ajar else "nothing is open"
+
+    def ajar(self) -> list[str]:
+        """The doors that stand open in the steel."""
+        return [label for label, door in self.site.steel.doors.items() if door.is_open]
+
+    def _trouble(self, view: Trouble) -> str:
+        for slot in (view.wrong_slot, view.slot):
+            if slot and self.site.steel.door(slot).is_open and self.chance.random() < 0.7:
+                if Choice.DOOR_IS_OPEN in view.choices:
+                    return self._do(Pressed(Choice.DOOR_IS_OPEN))
+                return self.shut(slot)
+        options = [choice for choice in view.choices if choice is not Choice.DOOR_IS_OPEN]
+        return self._do(Pressed(self.chance.choice(options))) if options else "waits"
+
+    def _answer(self, view: Ask) -> str:
+        if not self.rates.is_honest and self.chance.random() < 0.3:
+            return self._press_one(view)
+        if self.chance.random() < 0.05:
+            return "says nothing"
+        inside = self.audit.inside.get(view.slot, [])
+        wanted = self._truth(view, inside)
+        if wanted not in view.choices:
+            return self._press_one(view)
+        return self._do(Pressed(wanted), is_true=True)
+
+    def _truth(self, view: Ask, inside: list[str]) -> Choice:
+        match view.question:
+            case Question.IS_IT_EMPTY:
+                return Choice.SOMETHING_INSIDE if inside else Choice.IT_IS_EMPTY
+            case Question.DID_YOU_TAKE_IT:
+                return Choice.NO if inside else Choice.YES
+            case Question.WAS_IT_THERE if Choice.STILL_THERE in view.choices:
+                row = self.site.store.peek(_package_in, view.slot)
+                if row and row["barcode"] in inside:
+                    return Choice.STILL_THERE
+                inside.clear()
+                return Choice.IT_IS_EMPTY
+            case Question.WAS_IT_THERE:
+                return Choice.YES if self.hands and not inside else Choice.NO
+            case _:
+                return self.chance.choice(view.choices)
+
+    # --- the centre ------------------------------------------------------------------------
+
+    def announce(self) -> str:
+        """A package is announced."""
+        chance = self.chance
+        recipient = None
+        if chance.random() < 0.8:
+            phone = f"+49171{chance.randrange(10**6):06d}" if chance.random() < 0.7 else ""
+            recipient = Recipient(f"{chance.getrandbits(64):016x}", "Ada", phone)
+        announcement = Announcement(
+            id=f"{chance.getrandbits(64):016x}",
+            barcode=self._label(),
+            size=chance.choice(("S", "S", "M", "L", None)),
+            recipient=recipient,
+        )
+        is_new = self.site.store.peek(packages.announce, announcement)
+        return f"announces {announcement.barcode}: {is_new}"
+
+
+def _coded_packages(writer: Writer) -> list[Any]:
+    return list(
+        writer.all(
+            "SELECT package.*, recipient.phone FROM package"
+            " LEFT JOIN recipient ON recipient.id = package.recipient"
+            " WHERE locator IS NOT NULL AND code_counter > 0"
+            " ORDER BY package.rowid DESC LIMIT 30"
+        )
+    )
+
+
+def _package_in(writer: Writer, slot: str) -> Any:
+    return writer.one("SELECT * FROM package WHERE slot = ?", (slot,))
+
+
+def _intents_in_play(writer: Writer, slot: str) -> list[Any]:
+    return list(
+        writer.all(
+            "SELECT intent.*, package.barcode FROM intent"
+            " LEFT JOIN package ON package.id = intent.package"
+            " WHERE intent.slot = ? AND state IN ('INTENDED', 'OPENED')",
+            (slot,),
+        )
+    )

@@ -1,0 +1,326 @@
+"""Plays people and faults at simulated sites, one step at a time, and checks after each.
+
+A run is a row of sites: each lives for some hundred steps with rates of its own, then all faults
+end and everything must come to rest. The same seed gives the same run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import shutil
+import traceback
+from collections import Counter, deque
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from kiosk.flows.views import First, ScanPackage, StoredNote, View
+
+from tests.sim.audit import Audit, BrokenInvariantError, require
+from tests.sim.faults import DAY_MS, Rates, all_well, distort
+from tests.sim.people import People
+from tests.sim.site import MortalStore, Site
+from tests.support.virtual_loop import run_virtually
+
+STEPS_OF_A_SITE = 500
+REST_LIMIT_S = 1800.0
+"""When faults have ended, all is quiet within this much virtual time (I10)."""
+LAST_EVENTS = 30
+
+
+class Trace:
+    """What happened, as a hash and as its last lines."""
+
+    def __init__(self) -> None:
+        self._hash = sha256()
+        self.last: deque[str] = deque(maxlen=LAST_EVENTS)
+
+    def note(self, line: str) -> None:
+        self._hash.update(line.encode("utf-8", "backslashreplace") + b"\n")
+        self.last.append(line)
+
+    @property
+    def digest(self) -> str:
+        return self._hash.hexdigest()
+
+
+class Failures(logging.Handler):
+    """Keeps what the kiosk logged as failed: on a sound disk nothing does."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.last = ""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[1] if record.exc_info else None
+        told = "".join(traceback.format_exception(error)) if error is not None else ""
+        if not isinstance(error, BrokenInvariantError):
+            self.last = self.last or f"{record.getMessage()}\n{told}"
+
+
+class Run:
+    """A seeded run: its chance, its counts and its trace."""
+
+    def __init__(self, seed: int, folder: Path) -> None:
+        self.seed = seed
+        self.chance = random.Random(seed)
+        self.folder = folder
+        self.trace = Trace()
+        self.steps = 0
+        self.sites = 0
+        self.did: Counter[str] = Counter()
+        self.views: Counter[str] = Counter()
+        self.events: Counter[str] = Counter()
+        self.outcomes: Counter[str] = Counter()
+        self.failures = Failures()
+
+    def play(self, steps: int) -> None:
+        """Site after site, until so many steps were done."""
+        logger = logging.getLogger("kiosk")
+        logger.addHandler(self.failures)
+        propagates, logger.propagate = logger.propagate, False
+        try:
+            while self.steps < steps:
+                self._play_site(min(STEPS_OF_A_SITE, steps - self.steps))
+        finally:
+            logger.propagate = propagates
+            logger.removeHandler(self.failures)
+
+    def _play_site(self, steps: int) -> None:
+        folder = self.folder / str(self.sites)
+        folder.mkdir()
+        self.sites += 1
+        run_virtually(SiteLife(self, folder).live(steps))
+        shutil.rmtree(folder)
+
+    def counts(self) -> dict[str, Any]:
+        """The run as one object that is the same for the same seed."""
+        return {
+            "seed": self.seed,
+            "steps": self.steps,
+            "sites": self.sites,
+            "deposits": self.events["PACKAGE_STORED"],
+            "pickups": self.events["PACKAGE_RETRIEVED"],
+            "refusals": self.events["CODE_REFUSED"],
+            "jams": self.outcomes["JAMMED"],
+            "kills": self.did["kill"] + self.did["kill_in_transaction"],
+            "did": dict(sorted(self.did.items())),
+            "events": dict(sorted(self.events.items())),
+            "outcomes": dict(sorted(self.outcomes.items())),
+            "views": dict(sorted(self.views.items())),
+            "trace": self.trace.digest,
+        }
+
+
+class SiteLife:
+    """One site from its first start to its rest."""
+
+    def __init__(self, run: Run, folder: Path) -> None:
+        self.run = run
+        self.chance = run.chance
+        self.folder = folder
+        self.rates = Rates.drawn(run.chance)
+        self.view = View()
+        self.site: Site
+        self.audit: Audit
+        self.people: People
+
+    def show(self, view: View) -> None:
+        """The screen: what a person is told is true and durable by then."""
+        self.view = view
+        self.run.views[type(view).__name__] += 1
+        self._note(f"  shows {type(view).__name__} {','.join(view.choices)}")
+        if isinstance(view, ScanPackage) and view.stored is not None:
+            self._require_stored(view.stored)
+
+    def _require_stored(self, note: StoredNote) -> None:
+        row = self.site.store.peek(
+            lambda writer: writer.one(
+                "SELECT * FROM package WHERE barcode = ? AND stored_ms IS NOT NULL"
+                " AND last_slot = ?",
+                (note.barcode, note.slot),
+            )
+        )
+        if row is None:
+            self.run.failures.last = f"I1: told as stored, and is not: {note}"
+
+    def _note(self, line: str) -> None:
+        now_s = asyncio.get_running_loop().time()
+        self.run.trace.note(f"{self.run.sites}/{self.run.steps} {now_s:.6f} {line}")
+
+    async def live(self, steps: int) -> None:
+        """So many steps, then the rest."""
+        self.site = Site(self.folder, self.chance, self)
+        self.audit = Audit(self.site, self.run.events, self.run.outcomes)
+        self.audit.is_honest = self.rates.is_honest
+        self.people = People(self.site, self.audit, self.rates, self.chance)
+        await self._start()
+        for _ in range(steps):
+            self.run.steps += 1
+            await self._step()
+        await self._rest()
+        await self.site.stop()
+
+    async def _start(self) -> None:
+        await self.site.start()
+        await asyncio.sleep(self.chance.uniform(1, 4))
+        self._check_alive()
+
+    async def _step(self) -> None:
+        fault = self.rates.draw_fault(self.chance)
+        if fault is not None:
+            self.run.did[fault] += 1
+            self._note(fault)
+            await getattr(self, f"_{fault}")()
+        elif self.chance.random() < 0.08:
+            self.run.did["announce"] += 1
+            self._note(self.people.announce())
+        elif self.chance.random() < 0.03:
+            self.run.did["walk_away"] += 1
+            self._note("walks away")
+            await asyncio.sleep(self.chance.uniform(20, 90))
+        else:
+            self.run.did["act"] += 1
+            self._note(self.people.act(self.view))
+        await asyncio.sleep(self.chance.choice((0.0, 0.3, 1.0, 2.5)))
+        await self._check()
+
+    def _check_alive(self) -> None:
+        if self.site.session.done() and not self.site.store.is_dead:
+            self.site.session.result()
+            raise BrokenInvariantError("the kiosk ended by itself")
+
+    async def _check(self) -> None:
+        require(not self.run.failures.last, f"a visit failed: {self.run.failures.last}")
+        if self.site.store.is_dead:
+            await self._kill()
+        self._check_alive()
+        self.audit.step()
+        if isinstance(self.view, First):
+            self.audit.at_rest()
+        self._note(f"  seq {self.audit.head_seq} {self.audit.head_hash.hex()[:16]}")
+
+    async def _rest(self) -> None:
+        """The faults are over and everybody leaves (I10)."""
+        all_well(self.site)
+        waited_s = 0.0
+        while not self._is_quiet():
+            require(waited_s < REST_LIMIT_S, f"I10: no rest, the screen shows {self.view}")
+            await asyncio.sleep(10)
+            waited_s += 10
+            all_well(self.site)
+            await self._check()
+        self.audit.whole()
+
+    def _is_quiet(self) -> bool:
+        if not isinstance(self.view, First) or self.view.open_doors:
+            return False
+        bank = self.site.kiosk.bank
+        if not all(bank.reachable(label) for label in bank.slots):
+            return False
+        held = self.site.store.peek(
+            lambda writer: writer.one(
+                "SELECT 1 FROM slot WHERE status = 'RESERVED' OR is_reachable = 0 LIMIT 1"
+            )
+        )
+        return held is None
+
+    # --- faults ----------------------------------------------------------------------------
+
+    def _a_door(self) -> str:
+        return self.chance.choice(list(self.site.steel.doors))
+
+    async def _jam(self) -> None:
+        self.site.steel.jam(self._a_door())
+
+    async def _unjam(self) -> None:
+        self.site.steel.unjam(self._a_door())
+
+    async def _sensor_dies(self) -> None:
+        slot = self._a_door()
+        self.site.steel.door(slot).stuck_sensor = self.chance.random() < 0.5
+        self.audit.excused.add(slot)
+
+    async def _sensor_mended(self) -> None:
+        self.site.steel.door(self._a_door()).stuck_sensor = None
+
+    async def _swap(self) -> None:
+        one, other = self.chance.sample(["1", "2", "3", "4"], 2)
+        self.site.steel.swap(one, other)
+
+    async def _unswap(self) -> None:
+        self.site.steel.unswap()
+
+    async def _unplug(self) -> None:
+        self.chance.choice(list(self.site.lines.values())).is_plugged = False
+
+    async def _plug(self) -> None:
+        for line in self.site.lines.values():
+            line.is_plugged = True
+
+    async def _board_off(self) -> None:
+        self.chance.choice(list(self.site.boards.values())).is_silent = True
+
+    async def _board_on(self) -> None:
+        for board in self.site.boards.values():
+            board.is_silent = False
+
+    async def _force(self) -> None:
+        """A door is pried open, and what is inside may go."""
+        slot = self._a_door()
+        self.site.steel.open_by_force(slot)
+        if self.chance.random() < 0.5:
+            self.audit.inside[slot].clear()
+            self.audit.excused.add(slot)
+
+    async def _latch_slips(self) -> None:
+        """A door is shut and springs open again."""
+        slot = self._a_door()
+        if self.site.steel.door(slot).is_open:
+            self.people.shut(slot)
+            await asyncio.sleep(self.chance.uniform(1.5, 4))
+            self.site.steel.open_by_force(slot)
+
+    async def _bad_line(self) -> None:
+        distort(self.site, self.rates, self.chance)
+
+    async def _good_line(self) -> None:
+        distort(self.site, Rates(0, (), 0, 0, 0, 0, 1, True), self.chance)
+
+    async def _clock_jumps(self) -> None:
+        self.site.clock.ahead_ms += self.chance.choice((1, 40)) * DAY_MS
+
+    async def _clock_steps_back(self) -> None:
+        self.site.clock.ahead_ms -= self.chance.randrange(1, 2 * DAY_MS)
+
+    async def _clock_untrusted(self) -> None:
+        self.site.clock.is_trusted = False
+
+    async def _clock_trusted(self) -> None:
+        self.site.clock.is_trusted = True
+
+    async def _day_passes(self) -> None:
+        self.site.clock.ahead_ms += DAY_MS
+
+    async def _kill(self) -> None:
+        """The process dies now, and starts again."""
+        self._note("  killed")
+        if not self.site.store.is_dead:
+            self.audit.step()
+        await self.site.kill()
+        self.view = View()
+        if self.chance.random() < 0.3:
+            await asyncio.sleep(self.chance.uniform(1, 60))
+            for slot in self.people.ajar()[:1]:
+                self.site.steel.close(slot)
+        await self._start()
+        if self.site.store.is_dead:
+            return
+        self.audit.restarted()
+
+    async def _kill_in_transaction(self) -> None:
+        """The process dies before or after one of its next transactions."""
+        self.site.store.dies_in = self.chance.randrange(1, 12)
+        self.site.store.dies_after_commit = self.chance.random() < 0.5
