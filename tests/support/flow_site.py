@@ -9,21 +9,25 @@ import asyncio
 import contextlib
 import random
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from invariants import require_sound
+
 from config import DEMO_SITE, load_site
-from drivers.bank import BoardWiring, DoorWiring
+from drivers.bank import BankTiming, BoardWiring, DoorWiring
 from drivers.simulator.virtual import VirtualSite, virtual_site
 from kiosk.app import location_of
 from kiosk.flows.kiosk import Kiosk, Policy
 from kiosk.flows.person import Person
+from kiosk.flows.views import View
 from kiosk.model.allocation import BestFit
 from kiosk.model.clock import Instant
+from kiosk.model.location import Location
 from kiosk.model.person import Recipient, Role, Staff
 from kiosk.model.pickup_code import make_code
 from kiosk.play import Player, playing
-from kiosk.store import journal, packages, slots
+from kiosk.store import packages, slots
 from kiosk.store.packages import Announcement
 from kiosk.store.slots import SlotRecord
 from kiosk.store.store import Store
@@ -37,6 +41,8 @@ STAFF = {
 COURIER_PIN = "114711"
 TECHNICIAN_PIN = "998080"
 
+__all__ = ["require_sound"]
+
 SITE = load_site(DEMO_SITE)
 LOCATION = location_of(SITE)
 BOARDS = [
@@ -44,6 +50,26 @@ BOARDS = [
     for each in SITE.boards
 ]
 DOORS = [DoorWiring(slot.label, slot.board, slot.channel) for slot in SITE.slots]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a story is played: the location and its wiring."""
+
+    location: Location = LOCATION
+    boards: tuple[BoardWiring, ...] = tuple(BOARDS)
+    doors: tuple[DoorWiring, ...] = tuple(DOORS)
+
+
+def small_place(labels: tuple[str, ...] = ("3", "9", "6", "1", "7", "8", "12")) -> Place:
+    """A few slots of the demo's, on one board: three S, two M, two L."""
+    slots_kept = tuple(slot for slot in LOCATION.slots if slot.label in labels)
+    used = {slot.board for slot in slots_kept}
+    return Place(
+        replace(LOCATION, slots=slots_kept, lockers=LOCATION.lockers[:1]),
+        tuple(board for board in BOARDS if board.name in used),
+        tuple(door for door in DOORS if door.slot in labels),
+    )
 
 
 @dataclass
@@ -76,6 +102,10 @@ class World:
     policy: Policy = field(default_factory=lambda: Policy(show_code_to_courier=True))
     clock: LoopClock = field(default_factory=LoopClock)
     steel: VirtualSite | None = None
+    place: Place = field(default_factory=Place)
+    bank_timing: BankTiming | None = None
+    starts: int = 0
+    """How often the kiosk was started: each start has a chance of its own."""
 
     @property
     def pulses(self) -> int:
@@ -118,24 +148,35 @@ class Running:
 
 @contextlib.asynccontextmanager
 async def running(
-    world: World, store_type: Callable[..., Store] = Store, *, settle: bool = True
+    world: World,
+    store_type: Callable[..., Store] = Store,
+    tell: Callable[[View], None] = lambda view: None,
+    on_site: Callable[[VirtualSite], None] = lambda site: None,
 ) -> AsyncIterator[Running]:
-    """Start the kiosk on what the world holds; end it as a process would end."""
+    """Start the kiosk on what the world holds; end it as a process would end.
+
+    `tell` hears every view at the moment it is shown; `on_site` may prepare the steel and its wires
+    before anything runs.
+    """
     loop = asyncio.get_running_loop()
     world.clock.loop = loop
-    chance = random.Random(world.seed)
-    before = world.steel
-    site = virtual_site(BOARDS, DOORS, random.Random(world.seed))
+    world.starts += 1
+    chance = random.Random(f"{world.seed} {world.starts}")
+    before, place = world.steel, world.place
+    site = virtual_site(
+        place.boards, place.doors, random.Random(world.seed), timing=world.bank_timing
+    )
     if before is not None:
         # The same steel after a restart: doors stand as they stood, locks are as they were.
         for label, door in before.steel.doors.items():
             site.steel.doors[label].is_open = door.is_open
             site.steel.doors[label].is_jammed = door.is_jammed
     world.steel = site
+    on_site(site)
     store = store_type(world.folder / "kiosk.db", world.clock, chance, threaded=False)
-    player = Player()
+    player = Player(tell)
     kiosk = Kiosk(
-        location=LOCATION,
+        location=place.location,
         store=store,
         bank=site.bank,
         person=Person(player),
@@ -153,15 +194,3 @@ async def running(
     finally:
         await site.bank.stop()
         store.close()
-
-
-def require_sound(store: Store) -> None:
-    """What must hold whenever the kiosk stands still: chain, replay, slots and packages agree."""
-    assert store.submit(journal.verify).result() == []
-    replayed = store.submit(lambda writer: journal.replay(journal.bodies(writer))).result()
-    assert replayed == store.submit(journal.tables).result()
-    for slot in store.submit(slots.records).result():
-        if slot.status == "EMPTY":
-            assert slot.package is None, f"slot {slot.label} is free and holds {slot.barcode}"
-        if slot.status in ("OCCUPIED", "RESERVED"):
-            assert slot.package is not None, f"slot {slot.label} is {slot.status} by nobody"
