@@ -92,12 +92,12 @@ def strategy_of(site: Site) -> AllocationStrategy:
     return BestFit(site.policy.low_reserve)
 
 
-def staff_of(site: Site) -> dict[str, Staff]:
-    """The staff by number."""
-    return {
-        person.number: Staff(person.number, person.name, Role(person.role), person.pin_hash)
+def staff_of(site: Site) -> list[Staff]:
+    """The staff that the site's config lists."""
+    return [
+        Staff(person.number, person.name, Role(person.role), person.pin_hash)
         for person in site.staff
-    }
+    ]
 
 
 def bank_of(site: Site, data: Path) -> Bank:
@@ -188,8 +188,8 @@ def _scanner(site: Site, data: Path, kiosk: Kiosk) -> Iterator[None]:
     loop = asyncio.get_running_loop()
 
     def take(read: ScannerRead) -> None:
-        if not read.refused:
-            loop.call_soon_threadsafe(kiosk.person.happened, Scanned(read.text))
+        # A refused scan has no text: the flows say that it cannot be read.
+        loop.call_soon_threadsafe(kiosk.person.happened, Scanned(read.text))
 
     opener = SerialPortOpener(port_path(site.scanner.port, data))
     scanner = Scanner(opener, take, time.monotonic, baud=site.scanner.baud)

@@ -27,6 +27,7 @@ from kiosk.flows.views import (
     EnterPin,
     First,
     Pressed,
+    Receipt,
     ScanPackage,
     Thanks,
     View,
@@ -114,6 +115,8 @@ async def deposit(player: Player, pin: str, barcodes: list[str], scan: Scan | No
             player.do(Entered(barcode))
         slot = await _put_in(player, number)
         used.append(slot)
+    player.do(Pressed(Choice.DONE))
+    await player.until(Receipt)
     player.do(Pressed(Choice.DONE))
     return used
 

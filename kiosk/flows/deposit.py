@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from drivers.door import Outcome
+from kiosk.flows.collection import collection
 from kiosk.flows.doors import Ending, ask, by_word, pressed, shut_wrong_door, until_shut
 from kiosk.flows.kiosk import Kiosk, Opened
+from kiosk.flows.person import Event
 from kiosk.flows.pickup import scanned_pickup
+from kiosk.flows.reconciliation import look_inside
 from kiosk.flows.views import (
     Choice,
     ChooseSize,
@@ -17,6 +20,8 @@ from kiosk.flows.views import (
     Pressed,
     Purpose,
     Question,
+    Receipt,
+    ReceiptLine,
     Refusal,
     Refused,
     Scanned,
@@ -25,12 +30,15 @@ from kiosk.flows.views import (
     TimedOut,
 )
 from kiosk.model.allocation import sizes_from
-from kiosk.model.location import Service, SuspectReason
-from kiosk.model.package import PackageStatus
+from kiosk.model.clock import local_text
+from kiosk.model.location import Service, SlotStatus, SuspectReason
+from kiosk.model.package import Package, PackageStatus
 from kiosk.model.person import Staff
 from kiosk.model.pickup_code import make_code, parse_qr
-from kiosk.store import packages, slots
-from kiosk.store.packages import Deposit, DepositRequest, IntentState
+from kiosk.store import codes, packages, slots
+from kiosk.store import staff as staff_store
+from kiosk.store.packages import Deposit, DepositRequest, IntentPurpose, IntentState
+from kiosk.store.staff import Moved, Visit
 
 BARCODE_MAX = 160
 
@@ -40,39 +48,81 @@ class Run:
     """A courier's run: what was stored, and what was scanned ahead."""
 
     staff: Staff
+    visit: Visit
     stored: StoredNote | None = None
     stored_count: int = 0
+    last_package: str | None = None
+    """The last deposit, which may still be undone."""
     refused: Refused | None = None
+    refused_package: str | None = None
+    """A package that lies here already; its code may be made anew."""
     next_barcode: str = ""
     typing: bool = False
+    undone: bool = False
 
     @property
     def actor(self) -> str:
         return f"staff:{self.staff.number}"
 
 
-async def courier_run(kiosk: Kiosk, staff: Staff) -> None:
-    """Package after package, until the courier is done or has gone."""
-    run = Run(staff)
+async def courier_run(kiosk: Kiosk, staff: Staff, visit: Visit) -> bool:
+    """Package after package, until the courier is done or has gone; whether the receipt was seen.
+
+    A receipt of the last visit that was not seen comes first.
+    """
+    run = Run(staff, visit)
+    await _earlier_receipt(kiosk, run)
     while True:
         if run.next_barcode:
             barcode, run.next_barcode = run.next_barcode, ""
             await put_in(kiosk, run, barcode)
             continue
         kiosk.person.show(await _scan_view(kiosk, run))
-        event = await kiosk.person.next(kiosk.policy.courier_session_s)
-        if isinstance(event, TimedOut) or event == Pressed(Choice.DONE):
-            return
-        if event == Pressed(Choice.TYPE_BARCODE):
+        event = await kiosk.person.next(kiosk.policy.courier_session_s - kiosk.policy.warn_s)
+        if isinstance(event, TimedOut):
+            if not await wants_more_time(kiosk):
+                return False
+        elif event == Pressed(Choice.DONE):
+            return await _show_receipt(kiosk, run, visit)
+        else:
+            await _act(kiosk, run, event)
+
+
+async def _act(kiosk: Kiosk, run: Run, event: Event) -> None:
+    match event:
+        case Pressed(Choice.TYPE_BARCODE):
             run.typing = True
-        elif event == Pressed(Choice.BACK):
+        case Pressed(Choice.BACK):
             run.typing = False
-        elif isinstance(event, Scanned | Entered):
-            await put_in(kiosk, run, event.text)
+        case Pressed(Choice.UNDO_LAST):
+            await _undo(kiosk, run)
+        case Pressed(Choice.COLLECT):
+            await collection(kiosk, run.actor)
+        case Pressed(Choice.REISSUE_CODE) if run.refused_package is not None:
+            await _reissue(kiosk, run, run.refused_package)
+        case Scanned(text) | Entered(text):
+            await put_in(kiosk, run, text)
+        case _:
+            pass
+
+
+async def wants_more_time(kiosk: Kiosk) -> bool:
+    """Ask who seems to have gone, before the session ends."""
+    answer = await ask(
+        kiosk, Question.NEED_MORE_TIME, "", (Choice.YES, Choice.NO), kiosk.policy.warn_s
+    )
+    return answer is Choice.YES
 
 
 async def _scan_view(kiosk: Kiosk, run: Run) -> ScanPackage:
-    choices = (Choice.BACK,) if run.typing else (Choice.DONE, Choice.TYPE_BARCODE)
+    due = len(await kiosk.store.run(packages.due))
+    choices = [Choice.DONE, Choice.TYPE_BARCODE]
+    if run.last_package is not None:
+        choices.append(Choice.UNDO_LAST)
+    if due:
+        choices.append(Choice.COLLECT)
+    if run.refused_package is not None:
+        choices.append(Choice.REISSUE_CODE)
     return ScanPackage(
         name=run.staff.name,
         sizes=await kiosk.size_offers(),
@@ -80,13 +130,51 @@ async def _scan_view(kiosk: Kiosk, run: Run) -> ScanPackage:
         stored_count=run.stored_count,
         refused=run.refused,
         typing=run.typing,
-        choices=choices,
+        due=due,
+        undone=run.undone,
+        choices=(Choice.BACK,) if run.typing else tuple(choices),
     )
+
+
+# --- receipts ------------------------------------------------------------------------------------
+
+
+async def _earlier_receipt(kiosk: Kiosk, run: Run) -> None:
+    """The receipt of the last visit, when that ended before it was seen."""
+    earlier = await kiosk.store.run(staff_store.unseen_receipt, run.staff.number)
+    if earlier is not None and await _show_receipt(kiosk, run, earlier):
+        await kiosk.store.run(staff_store.receipt_shown, earlier)
+
+
+async def _show_receipt(kiosk: Kiosk, run: Run, visit: Visit) -> bool:
+    """The hand-over receipt of a visit; True when it was seen, or there is none to show."""
+    moved = await kiosk.store.run(staff_store.moved_in, visit)
+    if not moved:
+        return True
+    kiosk.person.show(
+        Receipt(
+            name=run.staff.name,
+            number=str(visit.began_seq),
+            lines=tuple(_receipt_line(kiosk, each) for each in moved),
+            choices=(Choice.DONE,),
+        )
+    )
+    return await pressed(kiosk, (Choice.DONE,), kiosk.policy.courier_session_s) is Choice.DONE
+
+
+def _receipt_line(kiosk: Kiosk, moved: Moved) -> ReceiptLine:
+    at = ""
+    if moved.event.at.is_trusted:
+        at = local_text(moved.event.at.wall_ms, kiosk.location.time_zone)
+    return ReceiptLine(moved.event.kind, moved.barcode, moved.slot, at)
+
+
+# --- one package ---------------------------------------------------------------------------------
 
 
 async def put_in(kiosk: Kiosk, run: Run, barcode: str) -> None:
     """One scanned package, to its slot or to the reason why not."""
-    run.refused, run.typing = None, False
+    run.refused, run.refused_package, run.typing, run.undone = None, None, False, False
     if parse_qr(barcode) is not None:
         await scanned_pickup(kiosk, barcode)
         return
@@ -96,6 +184,7 @@ async def put_in(kiosk: Kiosk, run: Run, barcode: str) -> None:
     known = await kiosk.store.run(packages.live_by_barcode, barcode)
     if known is not None and (known.status is not PackageStatus.PENDING or known.slot):
         run.refused = Refused(Refusal.ALREADY_HERE, known.slot or "")
+        run.refused_package = known.id if known.status is PackageStatus.STORED else None
         return
     size = known.size if known is not None else None
     size = size or await _choose_size(kiosk, barcode)
@@ -103,6 +192,14 @@ async def put_in(kiosk: Kiosk, run: Run, barcode: str) -> None:
         return
     package = known.id if known is not None else kiosk.new_id()
     await _deposit(kiosk, run, package, barcode, size)
+
+
+async def _reissue(kiosk: Kiosk, run: Run, package_id: str) -> None:
+    """A new code for a package that lies here; it goes the way that codes go."""
+    await kiosk.store.run(codes.reissue, package_id, run.actor)
+    package = await kiosk.store.run(packages.package, package_id)
+    run.stored = _note(kiosk, package, package.slot or "")
+    run.refused, run.refused_package = None, None
 
 
 def is_usable_barcode(text: str) -> bool:
@@ -131,6 +228,8 @@ async def _deposit(kiosk: Kiosk, run: Run, package: str, barcode: str, size: str
             packages.begin_deposit, request, kiosk.location, kiosk.strategy
         )
         if deposit is None:
+            if await _make_room(kiosk, run, size):
+                continue
             run.refused = Refused(Refusal.NO_SLOT, size)
             return
         opened = await kiosk.open_door(deposit.slot, deposit.intent, Purpose.PUT_IN)
@@ -144,6 +243,31 @@ async def _deposit(kiosk: Kiosk, run: Run, package: str, barcode: str, size: str
             return
         if await kiosk.store.run(packages.is_forgotten, package):
             package = kiosk.new_id()
+
+
+async def _make_room(kiosk: Kiosk, run: Run, size: str) -> bool:
+    """No free slot takes it: look into one in doubt, or take back what is over; True to try
+    again."""
+    fitting = sizes_from(kiosk.location.sizes, size)
+    choices: list[Choice] = []
+    in_doubt = None
+    if kiosk.policy.couriers_may_look:
+        in_doubt = await kiosk.store.run(slots.suspect_that_fits, fitting)
+    if in_doubt is not None:
+        choices.append(Choice.LOOK_INSIDE)
+    due = await kiosk.store.run(packages.due)
+    if any(kiosk.location.slot(each.slot or "").size in fitting for each in due):
+        choices.append(Choice.COLLECT)
+    if not choices:
+        return False
+    answer = await ask(kiosk, Question.NO_SLOT, in_doubt or "", (*choices, Choice.CANCEL))
+    if answer is Choice.LOOK_INSIDE and in_doubt is not None:
+        await look_inside(kiosk, run.actor, in_doubt)
+        return (await kiosk.store.run(slots.record_of, in_doubt)).status is SlotStatus.EMPTY
+    if answer is Choice.COLLECT:
+        await collection(kiosk, run.actor)
+        return len(await kiosk.store.run(packages.due)) < len(due)
+    return False
 
 
 def _larger(kiosk: Kiosk, slot: str) -> str | None:
@@ -234,8 +358,59 @@ async def _stored(kiosk: Kiosk, run: Run, deposit: Deposit, barcode: str) -> Non
         packages.store_package, deposit, kiosk.location, kiosk.policy.hold_days, kiosk.chance
     )
     kiosk.stored_signal.set()
-    code = ""
-    if kiosk.policy.show_code_to_courier and stored.locator is not None:
-        code = make_code(kiosk.location_key, stored.id, stored.locator, stored.code_counter)
-    run.stored = StoredNote(deposit.slot, barcode, code)
+    run.stored = _note(kiosk, stored, deposit.slot)
+    run.last_package = stored.id
     run.stored_count += 1
+
+
+def _note(kiosk: Kiosk, package: Package, slot: str) -> StoredNote:
+    code = ""
+    if kiosk.policy.show_code_to_courier and package.locator is not None:
+        code = make_code(kiosk.location_key, package.id, package.locator, package.code_counter)
+    return StoredNote(slot, package.barcode, code)
+
+
+async def _undo(kiosk: Kiosk, run: Run) -> None:
+    """The courier takes his last package out again, or finds that nothing was put in."""
+    if run.last_package is None:
+        return
+    package = await kiosk.store.run(packages.package, run.last_package)
+    run.last_package = None
+    if package.status is not PackageStatus.STORED or package.slot is None:
+        return
+    intent = kiosk.new_id()
+    await kiosk.store.run(
+        packages.intend, intent, package.slot, IntentPurpose.UNDO, run.actor, package.id
+    )
+    opened = await kiosk.open_door(package.slot, intent, Purpose.TAKE)
+    if opened.unlocked.outcome is Outcome.WRONG_DOOR:
+        await shut_wrong_door(kiosk, opened, package.slot, Purpose.TAKE)
+    if not opened.stands_open:
+        kiosk.person.show(
+            replace(opened.trouble(package.slot, Purpose.TAKE), choices=(Choice.DONE,))
+        )
+        await pressed(kiosk, (Choice.DONE,), kiosk.policy.idle_s)
+        return
+    choices = (Choice.DONE,) if by_word(opened, kiosk, package.slot) else ()
+    view = DoorOpen(
+        slot=package.slot, purpose=Purpose.TAKE, barcode=package.barcode, choices=choices
+    )
+    ending = await until_shut(kiosk, view)
+    await _undone(kiosk, run, package, intent, left_open=ending is Ending.LEFT_OPEN)
+
+
+async def _undone(kiosk: Kiosk, run: Run, package: Package, intent: str, left_open: bool) -> None:
+    """What is inside after an undo, by the courier's word; silence leaves the slot in doubt."""
+    slot = package.slot or ""
+    answer = None
+    if not left_open:
+        answer = await ask(
+            kiosk, Question.IS_IT_EMPTY, slot, (Choice.IT_IS_EMPTY, Choice.STILL_THERE)
+        )
+    if answer is Choice.IT_IS_EMPTY:
+        await kiosk.store.run(packages.undo_deposit, package.id, intent, run.actor)
+        run.stored, run.undone = None, True
+        run.stored_count = max(0, run.stored_count - 1)
+        return
+    found = SlotStatus.OCCUPIED if answer is Choice.STILL_THERE else SlotStatus.SUSPECT
+    await kiosk.store.run(packages.end_opening, intent, slot, found, run.actor, "undo given up")

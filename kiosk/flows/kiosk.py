@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from drivers.bank import Bank
@@ -30,6 +30,11 @@ class Policy:
     show_code_to_courier: bool = False
     ask_phone_digits: bool = False
     late_pickup: bool = True
+    one_code_for_all: bool = True
+    couriers_may_look: bool = True
+    """Whether couriers may look into slots in doubt and use them."""
+    may_extend: bool = False
+    """Whether customers may have their hold extended at the machine."""
     reopen_s: int = 120
     courier_session_s: int = 120
     idle_s: int = 60
@@ -38,6 +43,8 @@ class Policy:
     """When a person is reminded to close the door."""
     give_up_after_s: int = 180
     """When an open door is left alone and its slot is in doubt."""
+    warn_s: int = 20
+    """How long a person has to answer before an idle session ends."""
     quick_close_s: float = 2.0
     """A door shut sooner than this was perhaps not used."""
 
@@ -59,7 +66,8 @@ class Kiosk:
     location_key: bytes
     strategy: AllocationStrategy
     verify_pin: VerifyPin
-    staff: Mapping[str, Staff] = field(default_factory=dict)
+    staff: Sequence[Staff] = ()
+    """The staff of the site's config; the store lists them, with those of other sources."""
     policy: Policy = Policy()
     stored_signal: asyncio.Event = field(default_factory=asyncio.Event)
     """Set whenever a package was stored, so that its message goes out at once."""
@@ -76,6 +84,7 @@ class Kiosk:
             self.policy.ask_phone_digits,
             self.policy.late_pickup,
             self.policy.reopen_s * 1000,
+            self.policy.one_code_for_all,
         )
 
     async def size_offers(self) -> tuple[SizeOffer, ...]:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from drivers.door import DoorChange, Outcome
+from dataclasses import dataclass
+
+from drivers.door import Outcome
+from kiosk.flows.collection import take_out
 from kiosk.flows.doors import Ending, ask, by_word, shut_wrong_door, until_shut
 from kiosk.flows.kiosk import Kiosk
+from kiosk.flows.move import move_package
+from kiosk.flows.reconciliation import look_inside, round_of_suspects
 from kiosk.flows.views import (
     Choice,
     ChooseReason,
@@ -19,50 +24,44 @@ from kiosk.flows.views import (
     TimedOut,
 )
 from kiosk.model.clock import local_text
-from kiosk.model.location import Service, SlotStatus, SuspectReason
+from kiosk.model.location import Service, SlotStatus
 from kiosk.model.person import Staff
-from kiosk.store import packages, slots
+from kiosk.store import codes, packages, slots
+from kiosk.store import staff as staff_store
 from kiosk.store.packages import IntentPurpose
 from kiosk.store.slots import SlotRecord
 
 SESSION_S = 600
 """A technician's session ends after this long without a touch; doors need time."""
-REASONS = (
-    "door jams",
-    "lock broken",
-    "sensor broken",
-    "damaged inside",
-    "dirty",
-    "other",
-)
+REASONS = ("door jams", "lock broken", "sensor broken", "damaged inside", "dirty", "other")
+TAKE_OUT_REASONS = ("damaged", "misrouted", "refused")
 
 
 async def maintenance(kiosk: Kiosk, staff: Staff) -> None:
     """The bank, live, until the technician is done or has gone."""
+    names = await kiosk.store.run(staff_store.names)
     while True:
         records = await kiosk.store.run(slots.records)
-        rows = tuple(_row(kiosk, record) for record in records)
+        is_in_doubt = any(record.status is SlotStatus.SUSPECT for record in records)
         kiosk.person.show(
             Doors(
-                doors=rows,
+                doors=tuple(_row(kiosk, record, names) for record in records),
                 boards=kiosk.bank.reports(),
                 name=staff.name,
-                choices=(Choice.DONE,),
+                choices=(Choice.DONE, Choice.ROUND) if is_in_doubt else (Choice.DONE,),
             )
         )
         event = await kiosk.person.next(SESSION_S)
         if isinstance(event, TimedOut) or event == Pressed(Choice.DONE):
             return
-        if isinstance(event, Chosen) and event.value in kiosk.location.slot_by_label:
-            await _door_page(kiosk, staff, event.value)
+        if event == Pressed(Choice.ROUND):
+            await round_of_suspects(kiosk, f"staff:{staff.number}")
+        elif isinstance(event, Chosen) and event.value in kiosk.location.slot_by_label:
+            await _DoorPage(kiosk, f"staff:{staff.number}", event.value, names).serve()
 
 
-def _row(kiosk: Kiosk, record: SlotRecord) -> DoorRow:
+def _row(kiosk: Kiosk, record: SlotRecord, names: dict[str, str]) -> DoorRow:
     wiring = kiosk.location.slot_by_label.get(record.label)
-    reason = ""
-    if record.service is not Service.IN_SERVICE and record.service_since_ms is not None:
-        since = local_text(record.service_since_ms, kiosk.location.time_zone)
-        reason = f"{record.service_reason} · {since} · {_who(kiosk, record.service_by)}"
     return DoorRow(
         slot=record.label,
         size=record.size,
@@ -73,99 +72,149 @@ def _row(kiosk: Kiosk, record: SlotRecord) -> DoorRow:
         channel=wiring.channel if wiring else 0,
         reachable=kiosk.bank.reachable(record.label),
         suspect=record.suspect,
-        reason=reason,
+        reason=_service_text(kiosk, record, names),
         barcode=record.barcode or "",
     )
 
 
-def _who(kiosk: Kiosk, actor: str) -> str:
-    """The name behind an actor as it stands in the journal."""
-    staff = kiosk.staff.get(actor.removeprefix("staff:"))
-    return staff.name if staff else actor
+def _service_text(kiosk: Kiosk, record: SlotRecord, names: dict[str, str]) -> str:
+    """Why, since when and by whom a slot is out of service; empty when it is in."""
+    if record.service is Service.IN_SERVICE or record.service_since_ms is None:
+        return ""
+    since = local_text(record.service_since_ms, kiosk.location.time_zone)
+    who = names.get(record.service_by.removeprefix("staff:"), record.service_by)
+    return f"{record.service_reason} · {since} · {who}"
 
 
-async def _door_page(kiosk: Kiosk, staff: Staff, slot: str) -> None:
-    """One door, until the technician goes back."""
-    outcome = ""
-    actor = f"staff:{staff.number}"
-    while True:
-        record = await kiosk.store.run(slots.record_of, slot)
-        kiosk.person.show(
-            DoorPage(row=_row(kiosk, record), last_outcome=outcome, choices=_choices(record))
-        )
-        event = await kiosk.person.next(SESSION_S)
-        match event:
-            case Pressed(Choice.OPEN_DOOR | Choice.LOOK_INSIDE):
-                outcome = await _open(kiosk, actor, record)
-            case Pressed(Choice.OUT_OF_SERVICE):
-                await _out_of_service(kiosk, actor, slot)
-            case Pressed(Choice.BACK_IN_SERVICE):
-                await kiosk.store.run(slots.set_service, slot, Service.IN_SERVICE, "", actor)
-            case Pressed(Choice.BACK) | TimedOut():
+@dataclass
+class _DoorPage:
+    """One door and what a technician does with it."""
+
+    kiosk: Kiosk
+    actor: str
+    slot: str
+    names: dict[str, str]
+    outcome: str = ""
+    """What came of the last thing that was done here."""
+
+    async def serve(self) -> None:
+        """Until the technician goes back."""
+        while True:
+            record = await self.kiosk.store.run(slots.record_of, self.slot)
+            self.kiosk.person.show(
+                DoorPage(
+                    row=_row(self.kiosk, record, self.names),
+                    last_outcome=self.outcome,
+                    choices=_choices(record),
+                )
+            )
+            event = await self.kiosk.person.next(SESSION_S)
+            if isinstance(event, TimedOut) or event == Pressed(Choice.BACK):
                 return
-            case DoorChange() | _:
-                pass
+            if isinstance(event, Pressed) and event.choice in _choices(record):
+                await self._do(event.choice, record)
+
+    async def _do(self, choice: Choice, record: SlotRecord) -> None:
+        kiosk, package = self.kiosk, record.package
+        match choice:
+            case Choice.OPEN_DOOR:
+                self.outcome = await self._open(record)
+            case Choice.LOOK_INSIDE:
+                self.outcome = await look_inside(kiosk, self.actor, self.slot)
+            case Choice.OUT_OF_SERVICE:
+                await self._out_of_service(Service.NO_DEPOSITS)
+            case Choice.DO_NOT_OPEN:
+                await self._out_of_service(Service.DO_NOT_OPEN)
+            case Choice.BACK_IN_SERVICE:
+                await kiosk.store.run(
+                    slots.set_service, self.slot, Service.IN_SERVICE, "", self.actor
+                )
+            case Choice.MOVE_PACKAGE if package is not None:
+                self.outcome = await move_package(kiosk, self.actor, package)
+            case Choice.TAKE_OUT if package is not None:
+                await self._take_out(package)
+            case Choice.REISSUE_CODE if package is not None:
+                await kiosk.store.run(codes.reissue, package, self.actor)
+                kiosk.stored_signal.set()
+                self.outcome = "CODE_REISSUED"
+
+    async def _reason(self, reasons: tuple[str, ...]) -> str | None:
+        """Ask for a reason; nothing happens without one."""
+        self.kiosk.person.show(
+            ChooseReason(slot=self.slot, reasons=reasons, choices=(Choice.BACK,))
+        )
+        while True:
+            event = await self.kiosk.person.next(SESSION_S)
+            if isinstance(event, Chosen) and event.value in reasons:
+                return event.value
+            if isinstance(event, TimedOut) or event == Pressed(Choice.BACK):
+                return None
+
+    async def _out_of_service(self, grade: Service) -> None:
+        reason = await self._reason(REASONS)
+        if reason is not None:
+            await self.kiosk.store.run(slots.set_service, self.slot, grade, reason, self.actor)
+
+    async def _take_out(self, package: str) -> None:
+        """Take a package back before its time: damaged, misrouted or refused."""
+        reason = await self._reason(TAKE_OUT_REASONS)
+        if reason is not None:
+            problem = await take_out(self.kiosk, self.actor, package, self.slot, reason)
+            self.outcome = problem.value if problem else "COLLECTED"
+
+    async def _open(self, record: SlotRecord) -> str:
+        """Open a door, and ask what was inside before anything is believed."""
+        kiosk, intent = self.kiosk, self.kiosk.new_id()
+        await kiosk.store.run(
+            packages.intend,
+            intent,
+            self.slot,
+            IntentPurpose.MAINTENANCE,
+            self.actor,
+            record.package,
+        )
+        opened = await kiosk.open_door(self.slot, intent, Purpose.LOOK)
+        if opened.unlocked.outcome is Outcome.WRONG_DOOR:
+            await shut_wrong_door(kiosk, opened, self.slot, Purpose.LOOK)
+        if opened.stands_open:
+            choices = (Choice.DONE,) if by_word(opened, kiosk, self.slot) else ()
+            view = DoorOpen(slot=self.slot, purpose=Purpose.LOOK, choices=choices)
+            ending = await until_shut(kiosk, view)
+            answer = None
+            if ending is not Ending.LEFT_OPEN:
+                answer = await self._what_is_inside(record)
+            await self._believe(record, intent, answer)
+        return opened.unlocked.outcome.value
+
+    async def _what_is_inside(self, record: SlotRecord) -> Choice | None:
+        if record.package is not None:
+            choices = (Choice.STILL_THERE, Choice.IT_IS_EMPTY)
+            return await ask(self.kiosk, Question.WAS_IT_THERE, self.slot, choices)
+        choices = (Choice.IT_IS_EMPTY, Choice.SOMETHING_INSIDE)
+        return await ask(self.kiosk, Question.IS_IT_EMPTY, self.slot, choices)
+
+    async def _believe(self, record: SlotRecord, intent: str, answer: Choice | None) -> None:
+        """Write down what the technician saw; silence leaves the slot in doubt."""
+        if answer is Choice.IT_IS_EMPTY and record.package is not None:
+            await self.kiosk.store.run(packages.missing, record.package, intent, None, self.actor)
+            return
+        found = {
+            Choice.IT_IS_EMPTY: SlotStatus.EMPTY,
+            Choice.STILL_THERE: SlotStatus.OCCUPIED,
+        }.get(answer or Choice.CANCEL, SlotStatus.SUSPECT)
+        await self.kiosk.store.run(
+            packages.end_opening, intent, self.slot, found, self.actor, "looked inside"
+        )
 
 
 def _choices(record: SlotRecord) -> tuple[Choice, ...]:
-    opening = Choice.LOOK_INSIDE if record.status is SlotStatus.SUSPECT else Choice.OPEN_DOOR
-    is_in = record.service is Service.IN_SERVICE
-    service = Choice.OUT_OF_SERVICE if is_in else Choice.BACK_IN_SERVICE
-    return opening, service, Choice.BACK
-
-
-async def _out_of_service(kiosk: Kiosk, actor: str, slot: str) -> None:
-    """Ask for the reason and take the slot out of service; nothing happens without one."""
-    kiosk.person.show(ChooseReason(slot=slot, reasons=REASONS, choices=(Choice.BACK,)))
-    while True:
-        event = await kiosk.person.next(SESSION_S)
-        if isinstance(event, Chosen) and event.value in REASONS:
-            await kiosk.store.run(slots.set_service, slot, Service.NO_DEPOSITS, event.value, actor)
-            return
-        if isinstance(event, TimedOut) or event == Pressed(Choice.BACK):
-            return
-
-
-async def _open(kiosk: Kiosk, actor: str, record: SlotRecord) -> str:
-    """Open a door for the technician, and ask what was inside before anything is believed."""
-    intent = kiosk.new_id()
-    slot = record.label
-    purpose = IntentPurpose.LOOK if record.suspect else IntentPurpose.MAINTENANCE
-    await kiosk.store.run(packages.intend, intent, slot, purpose, actor, record.package)
-    opened = await kiosk.open_door(slot, intent, Purpose.LOOK)
-    if opened.unlocked.outcome is Outcome.WRONG_DOOR:
-        await shut_wrong_door(kiosk, opened, slot, Purpose.LOOK)
-    if not opened.stands_open:
-        return opened.unlocked.outcome.value
-    choices = (Choice.DONE,) if by_word(opened, kiosk, slot) else ()
-    view = DoorOpen(slot=slot, purpose=Purpose.LOOK, choices=choices)
-    ending = await until_shut(kiosk, view)
-    if ending is Ending.LEFT_OPEN:
-        answer = None
+    """What may be done with a slot as it is."""
+    is_in_doubt = record.status is SlotStatus.SUSPECT
+    choices = [Choice.LOOK_INSIDE if is_in_doubt else Choice.OPEN_DOOR]
+    if record.service is Service.IN_SERVICE:
+        choices += [Choice.OUT_OF_SERVICE, Choice.DO_NOT_OPEN]
     else:
-        answer = await _what_is_inside(kiosk, record)
-    await _believe(kiosk, actor, record, intent, answer)
-    return opened.unlocked.outcome.value
-
-
-async def _what_is_inside(kiosk: Kiosk, record: SlotRecord) -> Choice | None:
-    if record.package is not None:
-        choices = (Choice.STILL_THERE, Choice.IT_IS_EMPTY)
-        return await ask(kiosk, Question.WAS_IT_THERE, record.label, choices)
-    choices = (Choice.IT_IS_EMPTY, Choice.SOMETHING_INSIDE)
-    return await ask(kiosk, Question.IS_IT_EMPTY, record.label, choices)
-
-
-async def _believe(
-    kiosk: Kiosk, actor: str, record: SlotRecord, intent: str, answer: Choice | None
-) -> None:
-    """Write down what the technician saw; silence leaves the slot in doubt."""
-    if answer is Choice.IT_IS_EMPTY and record.package is not None:
-        suspect: SuspectReason | None = None
-        await kiosk.store.run(packages.missing, record.package, intent, suspect, actor)
-        return
-    found = {
-        Choice.IT_IS_EMPTY: SlotStatus.EMPTY,
-        Choice.STILL_THERE: SlotStatus.OCCUPIED,
-    }.get(answer or Choice.CANCEL, SlotStatus.SUSPECT)
-    await kiosk.store.run(packages.end_opening, intent, record.label, found, actor, "looked inside")
+        choices += [Choice.BACK_IN_SERVICE]
+    if record.status is SlotStatus.OCCUPIED:
+        choices += [Choice.MOVE_PACKAGE, Choice.TAKE_OUT, Choice.REISSUE_CODE]
+    return (*choices, Choice.BACK)

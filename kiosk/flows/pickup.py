@@ -21,6 +21,7 @@ from kiosk.flows.views import (
     EnterCode,
     Entered,
     EnterPhoneDigits,
+    MorePackages,
     Pressed,
     Problem,
     Purpose,
@@ -87,9 +88,11 @@ async def pickup(kiosk: Kiosk, digits: str = "") -> None:
 
 
 async def scanned_pickup(kiosk: Kiosk, text: str) -> None:
-    """A QR code was scanned on the first screen or at the keypad."""
+    """A QR code was scanned on the first screen or at the keypad; "" stands for a refused scan."""
     code = parse_qr(text)
-    if code is None:
+    if not text:
+        await tell(kiosk, Refused(Refusal.UNREADABLE))
+    elif code is None:
         await tell(kiosk, Refused(Refusal.NOT_KNOWN))
     elif code.location != kiosk.location.id:
         await tell(kiosk, Refused(Refusal.OTHER_LOCATION))
@@ -146,9 +149,9 @@ def _seconds(wait: Wait) -> int:
 async def _act(kiosk: Kiosk, answer: CodeAnswer) -> EnterCode | None:
     match answer:
         case Granted():
-            await fetch(kiosk, answer)
+            await _fetch_all(kiosk, answer)
         case MayReopen():
-            await reopen(kiosk, answer.slot)
+            await reopen(kiosk, answer.package, answer.slot)
         case Story():
             when = local_text(answer.at_ms, kiosk.location.time_zone)
             shown = when if kiosk.clock.now().is_trusted else ""
@@ -171,21 +174,34 @@ async def tell(kiosk: Kiosk, refused: Refused) -> None:
     await pressed(kiosk, (Choice.DONE,), TOLD_S)
 
 
-async def fetch(kiosk: Kiosk, granted: Granted) -> None:
+async def _fetch_all(kiosk: Kiosk, granted: Granted) -> None:
+    """The package of the code, then the same person's others, each opened when asked for."""
+    waiting = granted.others
+    await fetch(kiosk, granted, has_more=bool(waiting))
+    while waiting:
+        slots_left = tuple(other.slot for other in waiting)
+        choices = (Choice.OPEN_NEXT, Choice.DONE)
+        kiosk.person.show(MorePackages(slots=slots_left, choices=choices))
+        if await pressed(kiosk, choices, kiosk.policy.idle_s) is not Choice.OPEN_NEXT:
+            return
+        following, waiting = waiting[0], waiting[1:]
+        await fetch(kiosk, following, has_more=bool(waiting))
+
+
+async def fetch(kiosk: Kiosk, granted: Granted, has_more: bool = False) -> None:
     """Open the slot of a right code; up to three tries, each asked for by the person."""
-    for attempt in range(1, TRIES + 1):
-        intent = kiosk.new_id()
-        await kiosk.store.run(
-            packages.intend,
-            intent,
-            granted.slot,
-            IntentPurpose.PICKUP,
-            "customer",
-            granted.package,
+    if granted.is_doubtful:
+        warned = await ask(
+            kiosk, Question.OPEN_DOUBTFUL, granted.slot, (Choice.OPEN_DOOR, Choice.BACK)
         )
+        if warned is not Choice.OPEN_DOOR:
+            return
+    for attempt in range(1, TRIES + 1):
+        intent = await _intend_pickup(kiosk, granted)
         opened = await kiosk.open_door(granted.slot, intent, Purpose.TAKE)
         if opened.stands_open:
-            await _take(kiosk, granted, intent, by_word(opened, kiosk, granted.slot))
+            is_unseen = by_word(opened, kiosk, granted.slot)
+            await _take(kiosk, granted, intent, has_more, is_unseen)
             return
         if opened.unlocked.outcome is Outcome.WRONG_DOOR:
             await shut_wrong_door(kiosk, opened, granted.slot, Purpose.TAKE)
@@ -198,11 +214,21 @@ async def fetch(kiosk: Kiosk, granted: Granted) -> None:
                 SuspectReason.MAY_BE_EMPTY,
                 "the board went silent after the pulse",
             )
-        if not await _try_again(kiosk, granted, opened, attempt):
+        if not await _try_again(kiosk, granted, opened, attempt, has_more):
             return
 
 
-async def _try_again(kiosk: Kiosk, granted: Granted, opened: Opened, attempt: int) -> bool:
+async def _intend_pickup(kiosk: Kiosk, granted: Granted) -> str:
+    intent = kiosk.new_id()
+    await kiosk.store.run(
+        packages.intend, intent, granted.slot, IntentPurpose.PICKUP, "customer", granted.package
+    )
+    return intent
+
+
+async def _try_again(
+    kiosk: Kiosk, granted: Granted, opened: Opened, attempt: int, has_more: bool
+) -> bool:
     """What the person wants after a door that did not open; True for another try."""
     is_jam = opened.unlocked.outcome is Outcome.JAMMED
     choices: tuple[Choice, ...] = (Choice.TRY_AGAIN,) if attempt < TRIES else ()
@@ -212,7 +238,7 @@ async def _try_again(kiosk: Kiosk, granted: Granted, opened: Opened, attempt: in
     if choice is Choice.TRY_AGAIN:
         return True
     if choice is Choice.DOOR_IS_OPEN:
-        await _door_with_dead_sensor(kiosk, granted)
+        await _door_with_dead_sensor(kiosk, granted, has_more)
     elif is_jam and attempt == TRIES:
         await kiosk.store.run(
             slots.set_service, granted.slot, Service.NO_DEPOSITS, "the door jams", "kiosk"
@@ -220,12 +246,9 @@ async def _try_again(kiosk: Kiosk, granted: Granted, opened: Opened, attempt: in
     return False
 
 
-async def _door_with_dead_sensor(kiosk: Kiosk, granted: Granted) -> None:
+async def _door_with_dead_sensor(kiosk: Kiosk, granted: Granted, has_more: bool) -> None:
     """The person sees an open door that the sensor does not: believed, and looked at later."""
-    intent = kiosk.new_id()
-    await kiosk.store.run(
-        packages.intend, intent, granted.slot, IntentPurpose.PICKUP, "customer", granted.package
-    )
+    intent = await _intend_pickup(kiosk, granted)
     await kiosk.store.run(
         slots.set_service,
         granted.slot,
@@ -233,7 +256,7 @@ async def _door_with_dead_sensor(kiosk: Kiosk, granted: Granted) -> None:
         "a person saw the door open, the sensor did not",
         "customer",
     )
-    await _take(kiosk, granted, intent, by_word=True)
+    await _take(kiosk, granted, intent, has_more, is_unseen=True)
 
 
 async def _help(kiosk: Kiosk, slot: str, opened: Opened) -> None:
@@ -242,19 +265,18 @@ async def _help(kiosk: Kiosk, slot: str, opened: Opened) -> None:
     await pressed(kiosk, (Choice.DONE,), kiosk.policy.idle_s)
 
 
-async def _take(kiosk: Kiosk, granted: Granted, intent: str, by_word: bool = False) -> None:
-    """The door stands open: the package is taken when it is shut."""
+async def _take(
+    kiosk: Kiosk, granted: Granted, intent: str, has_more: bool, is_unseen: bool
+) -> None:
+    """The door stands open: the package is taken when it is shut. `is_unseen` when only the person
+    can tell that."""
     slot = granted.slot
-    choices = (Choice.DONE,) if by_word else ()
-    view = DoorOpen(slot=slot, purpose=Purpose.TAKE, choices=choices)
-    if by_word:
-        kiosk.person.show(view)
-        await pressed(kiosk, choices, kiosk.policy.give_up_after_s)
-        ending: Ending | Choice = Ending.LEFT_OPEN
-    else:
-        ending = await until_shut(kiosk, view)
+    ending = await _wait_taken(kiosk, slot, is_unseen)
+    if ending is Choice.NOTHING_INSIDE:
+        await _nothing_inside(kiosk, granted, intent)
+        return
     if granted.is_doubtful and ending is not Ending.LEFT_OPEN:
-        await _was_it_there(kiosk, granted, intent)
+        await _was_it_there(kiosk, granted, intent, has_more)
         return
     if ending is Ending.SHUT_QUICKLY:
         taken = await ask(
@@ -263,11 +285,40 @@ async def _take(kiosk: Kiosk, granted: Granted, intent: str, by_word: bool = Fal
         if taken is not Choice.YES:
             await _not_taken(kiosk, granted, intent)
             if taken is Choice.OPEN_AGAIN:
-                await fetch(kiosk, granted)
+                await fetch(kiosk, granted, has_more)
             return
     doubt = SuspectReason.MAY_HOLD_SOMETHING if ending is Ending.LEFT_OPEN else None
     await kiosk.store.run(packages.retrieve, granted.package, intent, doubt)
-    await _thank(kiosk, slot, may_reopen=doubt is None)
+    if not has_more:
+        await _thank(kiosk, granted.package, slot, is_free=doubt is None)
+
+
+async def _wait_taken(kiosk: Kiosk, slot: str, is_unseen: bool) -> Ending | Choice:
+    """Until the door is shut, or is said to be; by word alone the slot stays in doubt."""
+    choices: tuple[Choice, ...] = (Choice.NOTHING_INSIDE,)
+    if is_unseen:
+        choices = (Choice.DONE, Choice.NOTHING_INSIDE)
+    view = DoorOpen(slot=slot, purpose=Purpose.TAKE, choices=choices)
+    if not is_unseen:
+        return await until_shut(kiosk, view)
+    kiosk.person.show(view)
+    said = await pressed(kiosk, choices, kiosk.policy.give_up_after_s)
+    return Choice.NOTHING_INSIDE if said is Choice.NOTHING_INSIDE else Ending.LEFT_OPEN
+
+
+async def _nothing_inside(kiosk: Kiosk, granted: Granted, intent: str) -> None:
+    """The customer looked and it is not there: operators are told, staff looks again."""
+    await until_shut(kiosk, DoorOpen(slot=granted.slot, purpose=Purpose.LOOK, remind=True))
+    reference = await kiosk.store.run(
+        packages.missing, granted.package, intent, SuspectReason.MAY_BE_EMPTY, "customer"
+    )
+    await _refer(kiosk, reference)
+
+
+async def _refer(kiosk: Kiosk, reference: int) -> None:
+    """Help, and the number under which staff finds what happened."""
+    kiosk.person.show(Told(help=True, reference=str(reference), choices=(Choice.DONE,)))
+    await pressed(kiosk, (Choice.DONE,), kiosk.policy.idle_s)
 
 
 async def _not_taken(kiosk: Kiosk, granted: Granted, intent: str) -> None:
@@ -282,49 +333,108 @@ async def _not_taken(kiosk: Kiosk, granted: Granted, intent: str) -> None:
     )
 
 
-async def _was_it_there(kiosk: Kiosk, granted: Granted, intent: str) -> None:
+async def _was_it_there(kiosk: Kiosk, granted: Granted, intent: str, has_more: bool) -> None:
     """The slot was in doubt before: the person who looked says what was inside."""
     answer = await ask(kiosk, Question.WAS_IT_THERE, granted.slot, (Choice.YES, Choice.NO))
     if answer is Choice.YES:
         await kiosk.store.run(packages.retrieve, granted.package, intent)
-        await _thank(kiosk, granted.slot, may_reopen=True)
+        if not has_more:
+            await _thank(kiosk, granted.package, granted.slot, is_free=True)
     elif answer is Choice.NO:
         reference = await kiosk.store.run(
             packages.missing, granted.package, intent, SuspectReason.MAY_BE_EMPTY, "customer"
         )
-        kiosk.person.show(Told(help=True, reference=str(reference), choices=(Choice.DONE,)))
-        await pressed(kiosk, (Choice.DONE,), kiosk.policy.idle_s)
+        await _refer(kiosk, reference)
     else:
         await _not_taken(kiosk, granted, intent)
 
 
-async def _thank(kiosk: Kiosk, slot: str, may_reopen: bool) -> None:
-    choices = (Choice.DONE, Choice.OPEN_AGAIN) if may_reopen else (Choice.DONE,)
+async def _thank(kiosk: Kiosk, package: str, slot: str, is_free: bool) -> None:
+    """The end of a pickup; while the slot is free, it may be opened again."""
+    choices: tuple[Choice, ...] = (Choice.DONE,)
+    if is_free:
+        choices = (Choice.DONE, Choice.OPEN_AGAIN, Choice.SOMETHING_WRONG)
     kiosk.person.show(Thanks(slot=slot, choices=choices))
-    if await pressed(kiosk, choices, kiosk.policy.thanks_s) is Choice.OPEN_AGAIN:
-        await reopen(kiosk, slot)
+    answer = await pressed(kiosk, choices, kiosk.policy.thanks_s)
+    if answer is Choice.OPEN_AGAIN:
+        await reopen(kiosk, package, slot)
+    elif answer is Choice.SOMETHING_WRONG:
+        await _something_wrong(kiosk, package, slot)
 
 
-async def reopen(kiosk: Kiosk, slot: str) -> None:
-    """Open a slot again just after its package was taken: something was forgotten inside."""
+async def _something_wrong(kiosk: Kiosk, package: str, slot: str) -> None:
+    """What was wrong with a package that was taken; it may be left here for the courier."""
+    choices = (
+        Choice.NOTHING_INSIDE,
+        Choice.DAMAGED,
+        Choice.WRONG_PACKAGE,
+        Choice.LEAVE_IT_HERE,
+        Choice.BACK,
+    )
+    answer = await ask(kiosk, Question.WHAT_IS_WRONG, slot, choices)
+    if answer is Choice.LEAVE_IT_HERE:
+        await _leave_it_here(kiosk, package, slot)
+    elif answer is not None and answer is not Choice.BACK:
+        reference = await kiosk.store.run(packages.complain, package, slot, answer.value)
+        await _refer(kiosk, reference)
+
+
+async def _reopened(
+    kiosk: Kiosk, slot: str, purpose: IntentPurpose, view: DoorOpen
+) -> tuple[str, bool] | None:
+    """Open the slot of a package that was just taken; its intent and whether it was shut again.
+
+    None when it was given to someone else or did not open; the person was told.
+    """
     intent = kiosk.new_id()
     try:
-        await kiosk.store.run(packages.intend, intent, slot, IntentPurpose.REOPEN, "customer")
+        await kiosk.store.run(packages.intend, intent, slot, purpose, "customer")
     except RefusedError:
         await tell(kiosk, Refused(Refusal.ALREADY_PICKED_UP))
-        return
-    opened = await kiosk.open_door(slot, intent, Purpose.LOOK)
+        return None
+    opened = await kiosk.open_door(slot, intent, view.purpose)
     if not opened.stands_open:
         if opened.unlocked.outcome is Outcome.WRONG_DOOR:
-            await shut_wrong_door(kiosk, opened, slot, Purpose.LOOK)
+            await shut_wrong_door(kiosk, opened, slot, view.purpose)
         await _help(kiosk, slot, opened)
+        return None
+    ending = await until_shut(kiosk, view)
+    return intent, ending is not Ending.LEFT_OPEN
+
+
+async def reopen(kiosk: Kiosk, package: str, slot: str) -> None:
+    """Open a slot again just after its package was taken: something was forgotten inside."""
+    view = DoorOpen(slot=slot, purpose=Purpose.LOOK)
+    reopened = await _reopened(kiosk, slot, IntentPurpose.REOPEN, view)
+    if reopened is None:
         return
-    ending = await until_shut(kiosk, DoorOpen(slot=slot, purpose=Purpose.LOOK))
+    intent, is_shut = reopened
     answer = None
-    if ending is not Ending.LEFT_OPEN:
+    if is_shut:
         answer = await ask(
             kiosk, Question.IS_IT_EMPTY, slot, (Choice.IT_IS_EMPTY, Choice.SOMETHING_INSIDE)
         )
     found = SlotStatus.EMPTY if answer is Choice.IT_IS_EMPTY else SlotStatus.SUSPECT
     await kiosk.store.run(packages.end_opening, intent, slot, found, "customer", "opened again")
-    await _thank(kiosk, slot, may_reopen=False)
+    await _thank(kiosk, package, slot, is_free=False)
+
+
+async def _leave_it_here(kiosk: Kiosk, package: str, slot: str) -> None:
+    """The customer puts the package back for the courier: a new package that names the old one."""
+    view = DoorOpen(slot=slot, purpose=Purpose.PUT_IN)
+    reopened = await _reopened(kiosk, slot, IntentPurpose.RETURN, view)
+    if reopened is None:
+        return
+    intent, is_shut = reopened
+    answer = None
+    if is_shut:
+        answer = await ask(kiosk, Question.IS_IT_PUT_IN, slot, (Choice.YES, Choice.NO))
+    if answer is Choice.YES:
+        reference = await kiosk.store.run(
+            packages.leave_here, package, slot, kiosk.new_id(), intent
+        )
+        await _refer(kiosk, reference)
+        return
+    await kiosk.store.run(
+        packages.end_opening, intent, slot, SlotStatus.SUSPECT, "customer", "not said to be put in"
+    )

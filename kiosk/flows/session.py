@@ -10,7 +10,7 @@ from kiosk.flows.deposit import courier_run
 from kiosk.flows.doors import pressed, push_until_it_clicks
 from kiosk.flows.kiosk import Kiosk
 from kiosk.flows.maintenance import maintenance
-from kiosk.flows.pickup import pickup, scanned_pickup
+from kiosk.flows.pickup import pickup, scanned_pickup, tell
 from kiosk.flows.views import (
     Checking,
     Choice,
@@ -28,8 +28,8 @@ from kiosk.flows.views import (
 )
 from kiosk.flows.watch import Watch, recover
 from kiosk.model.events import EventKind
-from kiosk.model.person import STAFF_NUMBER_DIGITS, Role, Staff
-from kiosk.store import codes, packages, slots
+from kiosk.model.person import STAFF_NUMBER_DIGITS, Role, Staff, StaffSource, parse_badge
+from kiosk.store import codes, packages, slots, staff
 from kiosk.store.errors import StoreError
 from kiosk.store.writer import Writer
 
@@ -45,6 +45,8 @@ async def run(kiosk: Kiosk) -> None:
     kiosk.bank.listen(moves.put_nowait)
     await kiosk.store.run(started)
     await kiosk.store.run(slots.configure, kiosk.location)
+    await kiosk.store.run(staff.list_staff, kiosk.staff, StaffSource.CONFIG)
+    await kiosk.store.run(staff.end_open_visits)
     await kiosk.bank.start()
     watching = asyncio.create_task(_watch(kiosk, watch, moves))
     try:
@@ -106,6 +108,8 @@ async def _first_screen(kiosk: Kiosk, watch: Watch) -> None:
                 return await pickup(kiosk, digits)
             case Pressed(Choice.PICK_UP):
                 return await pickup(kiosk)
+            case Scanned(text) if parse_badge(text) is not None:
+                return await _badge(kiosk, text)
             case Scanned(text):
                 return await scanned_pickup(kiosk, text)
             case Pressed(Choice.COURIER):
@@ -139,17 +143,39 @@ async def _help(kiosk: Kiosk) -> None:
 
 
 async def _staff(kiosk: Kiosk, role: Role) -> None:
-    staff = await sign_in(kiosk, role)
-    if staff is None:
-        return
-    if role is Role.TECHNICIAN:
-        await maintenance(kiosk, staff)
+    person = await sign_in(kiosk, role)
+    if person is not None:
+        await _visit(kiosk, person, role)
+
+
+async def _badge(kiosk: Kiosk, text: str) -> None:
+    """A badge scanned on the first screen signs in for what its owner does here."""
+    kiosk.person.show(Checking())
+    person = None
+    if await kiosk.store.run(codes.sign_in_wait_ms) == 0:
+        person = await _check_badge(kiosk, text)
+    if person is None:
+        await kiosk.store.run(codes.refuse_sign_in, "badge")
+        await tell(kiosk, Refused(Refusal.NOT_ALLOWED))
     else:
-        await courier_run(kiosk, staff)
+        await _visit(kiosk, person, person.role)
+
+
+async def _visit(kiosk: Kiosk, person: Staff, role: Role) -> None:
+    """What a member of staff does from sign-in to sign-out; every use is journaled by person."""
+    visit = await kiosk.store.run(staff.begin_visit, kiosk.new_id(), person.number, role)
+    is_shown = False
+    try:
+        if role is Role.TECHNICIAN:
+            await maintenance(kiosk, person)
+        else:
+            is_shown = await courier_run(kiosk, person, visit)
+    finally:
+        await kiosk.store.run(staff.end_visit, visit, is_shown)
 
 
 async def sign_in(kiosk: Kiosk, role: Role) -> Staff | None:
-    """Ask for a PIN until it is right; None when the person goes back or away."""
+    """Ask for a PIN or a badge until it is right; None when the person goes back or away."""
     refused: Refused | None = None
     while True:
         wait_s = -(-await kiosk.store.run(codes.sign_in_wait_ms) // 1000)
@@ -163,27 +189,38 @@ async def sign_in(kiosk: Kiosk, role: Role) -> Staff | None:
         event = await kiosk.person.next(wait_s or kiosk.policy.idle_s)
         if event == Pressed(Choice.BACK) or (isinstance(event, TimedOut) and not wait_s):
             return None
-        if not isinstance(event, Entered) or wait_s:
+        if not isinstance(event, Entered | Scanned) or wait_s:
             continue
         kiosk.person.show(Checking())
-        staff = await _check_pin(kiosk, role, event.text)
-        number = staff.number if staff else ""
-        await kiosk.store.run(codes.sign_in, number, role.value, staff is not None)
-        if staff is not None:
-            return staff
+        if isinstance(event, Scanned):
+            person = await _check_badge(kiosk, event.text)
+        else:
+            person = await _check_pin(kiosk, event.text)
+        if person is not None and person.role in (role, Role.TECHNICIAN):
+            return person
+        await kiosk.store.run(codes.refuse_sign_in, role.value)
         refused = Refused(Refusal.WRONG_PIN)
 
 
-async def _check_pin(kiosk: Kiosk, role: Role, pin: str) -> Staff | None:
-    """The member of staff with this PIN and role. A technician may also do a courier's work.
+async def _check_pin(kiosk: Kiosk, pin: str) -> Staff | None:
+    """The member of staff with this PIN, if they may work now.
 
     Somebody's hash is checked even when the number is nobody's, so that the time tells nothing.
     """
-    staff = kiosk.staff.get(pin[:STAFF_NUMBER_DIGITS])
-    checked = staff or next(iter(kiosk.staff.values()), None)
+    person = await kiosk.store.run(staff.member, pin[:STAFF_NUMBER_DIGITS])
+    checked = person or await kiosk.store.run(staff.anybody)
     if checked is None:
         return None
     is_right = await kiosk.verify_pin(checked.pin_hash, pin[STAFF_NUMBER_DIGITS:])
-    if staff is None or not is_right:
+    may_work = person is not None and person.may_work(kiosk.clock.now())
+    return person if is_right and may_work else None
+
+
+async def _check_badge(kiosk: Kiosk, text: str) -> Staff | None:
+    """The member of staff whose badge this is, if they may work now."""
+    badge = parse_badge(text)
+    person = await kiosk.store.run(staff.member, badge.number) if badge else None
+    if badge is None or person is None or not person.badge_hash:
         return None
-    return staff if staff.role in (role, Role.TECHNICIAN) else None
+    is_right = await kiosk.verify_pin(person.badge_hash, badge.secret)
+    return person if is_right and person.may_work(kiosk.clock.now()) else None

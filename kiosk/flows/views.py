@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from drivers.door import BoardReport, DoorState
+from kiosk.model.events import EventKind
 from kiosk.model.location import Service, SlotStatus, SuspectReason
+from kiosk.model.package import PackageStatus
 
 
 class Choice(StrEnum):
@@ -39,6 +41,21 @@ class Choice(StrEnum):
     OUT_OF_SERVICE = "OUT_OF_SERVICE"
     BACK_IN_SERVICE = "BACK_IN_SERVICE"
     LOOK_INSIDE = "LOOK_INSIDE"
+    SOMETHING_WRONG = "SOMETHING_WRONG"
+    DAMAGED = "DAMAGED"
+    WRONG_PACKAGE = "WRONG_PACKAGE"
+    LEAVE_IT_HERE = "LEAVE_IT_HERE"
+    OPEN_NEXT = "OPEN_NEXT"
+    EXTEND_HOLD = "EXTEND_HOLD"
+    COLLECT = "COLLECT"
+    SKIP = "SKIP"
+    UNDO_LAST = "UNDO_LAST"
+    SET_ASIDE = "SET_ASIDE"
+    REISSUE_CODE = "REISSUE_CODE"
+    ROUND = "ROUND"
+    MOVE_PACKAGE = "MOVE_PACKAGE"
+    TAKE_OUT = "TAKE_OUT"
+    DO_NOT_OPEN = "DO_NOT_OPEN"
     YES = "YES"
     NO = "NO"
 
@@ -70,6 +87,10 @@ class Refusal(StrEnum):
     """The package was scanned before; `detail` is the slot it lies in."""
     NO_SLOT = "NO_SLOT"
     """No free slot takes this size; `detail` is the size."""
+    LIES_ELSEWHERE = "LIES_ELSEWHERE"
+    """The label that was found belongs to a package of another slot; `detail` is that slot."""
+    NOT_A_PACKAGE_OF_OURS = "NOT_A_PACKAGE_OF_OURS"
+    """The label that was found is of no package that is known here."""
 
 
 class Problem(StrEnum):
@@ -92,6 +113,12 @@ class Question(StrEnum):
     DID_THE_DOOR_OPEN = "DID_THE_DOOR_OPEN"
     WAS_IT_THERE = "WAS_IT_THERE"
     IS_IT_SHUT = "IS_IT_SHUT"
+    IS_IT_PUT_IN = "IS_IT_PUT_IN"
+    OPEN_DOUBTFUL = "OPEN_DOUBTFUL"
+    """A warning before a slot is opened of which nobody knows what is inside."""
+    WHAT_IS_WRONG = "WHAT_IS_WRONG"
+    NO_SLOT = "NO_SLOT"
+    """No free slot takes the package; the choices say what would make room."""
     NEED_MORE_TIME = "NEED_MORE_TIME"
     """Counts 20 s down; YES goes on, silence ends the session."""
 
@@ -209,6 +236,21 @@ class Thanks(View):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MorePackages(View):
+    """The same person has more packages here; they are opened one after another."""
+
+    slots: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldExtended(View):
+    """The package is kept longer."""
+
+    until: str
+    """The last day, as the site writes it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Told(View):
     """A plain answer that ends something: a refusal, or help."""
 
@@ -251,6 +293,10 @@ class ScanPackage(View):
     refused: Refused | None = None
     typing: bool = False
     """Show the on-screen keyboard for the barcode."""
+    due: int = 0
+    """How many packages wait to be taken back."""
+    undone: bool = False
+    """The last deposit was undone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -259,6 +305,63 @@ class ChooseSize(View):
 
     barcode: str
     sizes: tuple[SizeOffer, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DueRow:
+    """A package that a courier is to take back."""
+
+    slot: str
+    barcode: str
+    status: PackageStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collection(View):
+    """What is to be taken back, one by one; the first of `due` is opened next."""
+
+    due: tuple[DueRow, ...]
+    collected: int = 0
+    problem: Problem | None = None
+    """The door before did not open; its package stays."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptLine:
+    """One package that changed hands."""
+
+    kind: EventKind
+    barcode: str
+    slot: str
+    at: str
+    """Local time; empty while the clock is not trusted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt(View):
+    """What a courier brought and took, for the record."""
+
+    name: str
+    number: str
+    """The number of the visit, for staff to look up."""
+    lines: tuple[ReceiptLine, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Round(View):
+    """A slot of which nobody knows what is inside, and how many there are in all."""
+
+    slot: str
+    suspect: SuspectReason
+    left: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScanInside(View):
+    """Something lies in a slot in doubt: scan its label, or set it aside."""
+
+    slot: str
+    refused: Refused | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from kiosk.model.clock import Instant
+
+
+class StaffSource(StrEnum):
+    """Who put a person on the list."""
+
+    CONFIG = "config"
+    INIT = "init"
+    CENTRE = "centre"
+
 
 class Role(StrEnum):
     """What a member of staff may do."""
@@ -13,12 +23,16 @@ class Role(StrEnum):
     TECHNICIAN = "technician"
 
 
+CENTRE_LIST_MS = 168 * 3_600_000
+"""How old the centre's list may be before its couriers are no longer let in."""
+
+
 @dataclass(frozen=True, slots=True)
 class Staff:
-    """A courier or technician who signs in with a PIN.
+    """A courier or technician who signs in with a PIN or a badge.
 
     The PIN's first two digits are the person's number, so that a sign-in is checked against one
-    hash and not against everybody's; the rest is the secret.
+    hash and not against everybody's; the rest is the secret. A badge says both, too.
     """
 
     number: str
@@ -26,9 +40,51 @@ class Staff:
     role: Role
     pin_hash: str
     """Argon2id, in the PHC string format, of the digits after the number."""
+    badge_hash: str = ""
+    """The same of the badge's secret; empty without a badge."""
+    valid_from_ms: int | None = None
+    valid_until_ms: int | None = None
+    source: StaffSource = StaffSource.CONFIG
+    listed_ms: int = 0
+    """When the list that names this person was received."""
+
+    def may_work(self, now: Instant) -> bool:
+        """Whether this person may sign in now.
+
+        Dates count only while the clock is trusted. The centre's list ages for couriers only: a
+        technician is needed most where nothing is reachable.
+        """
+        if not now.is_trusted:
+            return True
+        if self.valid_from_ms is not None and now.wall_ms < self.valid_from_ms:
+            return False
+        if self.valid_until_ms is not None and now.wall_ms >= self.valid_until_ms:
+            return False
+        is_listed = self.source is StaffSource.CENTRE and self.role is Role.COURIER
+        return not (is_listed and now.wall_ms - self.listed_ms > CENTRE_LIST_MS)
+
+
+BADGE_PREFIX = "PKS"
+
+
+@dataclass(frozen=True, slots=True)
+class Badge:
+    """What a staff badge says: whose it is, and its secret."""
+
+    number: str
+    secret: str
+
+
+def parse_badge(text: str) -> Badge | None:
+    """Read a scanned badge, `PKS:<number>:<secret>`; None when the text is something else."""
+    parts = text.strip().split(":")
+    if len(parts) != 3 or parts[0] != BADGE_PREFIX or not parts[2]:
+        return None
+    return Badge(parts[1], parts[2])
 
 
 STAFF_NUMBER_DIGITS = 2
+"""How many digits of a PIN are the person's number."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,8 @@ from kiosk.model.throttle import (
     PACKAGE_WRONG_A_DAY,
     Bucket,
 )
-from kiosk.store.writer import Row, Writer
+from kiosk.store.errors import RefusedError
+from kiosk.store.writer import Row, Writer, update
 
 STORY_DAYS = 30
 """How long a code of a finished package is answered by its story."""
@@ -70,6 +71,11 @@ class CodePolicy:
     ask_phone_digits: bool = False
     late_pickup: bool = True
     reopen_ms: int = 120_000
+    one_code_for_all: bool = True
+    """Whether a code opens the same person's other packages, too."""
+    look_ahead: int = 0
+    """How many re-issues that the kiosk has not heard of are accepted: 2 while the last sync is
+    long ago, else 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +86,8 @@ class Granted:
     slot: str
     is_doubtful: bool = False
     """The slot is SUSPECT in a way that lets its owner open it: ask "Was it there?"."""
+    others: tuple[Granted, ...] = ()
+    """The same person's other packages here, which the same proof opens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +155,7 @@ def check_code(
     name = "scanned" if scanned else "typed"
     typed = parse_code(digits, locator_digits(policy.slot_count))
     rows = _rows_of(writer, typed.locator, now_ms) if typed else []
-    matching = [row for row in rows if typed and _matches(row, typed.secret, policy)]
+    matching = [row for row in rows if typed and _counter_of(row, typed.secret, policy)]
     finished = next((row for row in matching if _is_over(row, policy, now_ms)), None)
     if finished is not None:
         # Recognised first and counted for nobody: its owner only forgot that it was fetched.
@@ -163,7 +171,8 @@ def check_code(
         asked = _check_phone(writer, policy, row, phone_digits, now_ms)
         if asked is not None:
             return asked
-    return _grant(row)
+    _retire_earlier(writer, row, _counter_of(row, typed.secret if typed else "", policy))
+    return _grant(writer, row, policy)
 
 
 def _rows_of(writer: Writer, locator: str, now_ms: int) -> list[Row]:
@@ -179,9 +188,17 @@ def _rows_of(writer: Writer, locator: str, now_ms: int) -> list[Row]:
     )
 
 
-def _matches(row: Row, secret: str, policy: CodePolicy) -> bool:
-    found = secret_matches(policy.location_key, row["id"], row["code_counter"], secret)
-    return found is not None
+def _counter_of(row: Row, secret: str, policy: CodePolicy) -> int | None:
+    """The issue of the code that this is, or None when it is none of them."""
+    look_ahead = policy.look_ahead if row["slot"] is not None else 0
+    return secret_matches(policy.location_key, row["id"], row["code_counter"], secret, look_ahead)
+
+
+def _retire_earlier(writer: Writer, row: Row, counter: int | None) -> None:
+    """A code that the centre re-issued meanwhile is accepted: the ones before it no longer are."""
+    if counter is not None and counter > row["code_counter"]:
+        change = update("package", id=row["id"], code_counter=counter)
+        writer.record(EventKind.CODE_REISSUED, change, by="centre")
 
 
 def _is_over(row: Row, policy: CodePolicy, now_ms: int) -> bool:
@@ -203,10 +220,34 @@ def _tell(row: Row, policy: CodePolicy, now_ms: int) -> CodeAnswer:
     return Story(status, at_ms)
 
 
-def _grant(row: Row) -> CodeAnswer:
-    if row["service"] == "DO_NOT_OPEN" or row["suspect"] in ("MAY_HOLD_ANOTHERS", "WIRING"):
+def _grant(writer: Writer, row: Row, policy: CodePolicy) -> CodeAnswer:
+    if _stays_shut(row):
         return CannotOpen(row["id"], row["slot"])
-    return Granted(row["id"], row["slot"], row["slot_status"] == "SUSPECT")
+    others = _others(writer, row, policy) if policy.one_code_for_all else ()
+    return Granted(row["id"], row["slot"], row["slot_status"] == "SUSPECT", others)
+
+
+def _stays_shut(row: Row) -> bool:
+    """Whether this slot opens for no customer, whatever the code."""
+    return row["service"] == "DO_NOT_OPEN" or row["suspect"] in ("MAY_HOLD_ANOTHERS", "WIRING")
+
+
+def _others(writer: Writer, row: Row, policy: CodePolicy) -> tuple[Granted, ...]:
+    """The same person's other packages that may be had now; not those that are to be alone."""
+    if row["owner"] is None or row["is_alone"]:
+        return ()
+    statuses = ("STORED", "EXPIRED") if policy.late_pickup else ("STORED", "STORED")
+    rows = writer.all(
+        "SELECT package.id, package.slot, slot.status AS slot_status, slot.suspect, slot.service"
+        " FROM package JOIN slot ON slot.label = package.slot WHERE owner = ? AND is_alone = 0"
+        " AND package.id <> ? AND package.status IN (?, ?) ORDER BY slot.position",
+        (row["owner"], row["id"], *statuses),
+    )
+    return tuple(
+        Granted(other["id"], other["slot"], other["slot_status"] == "SUSPECT")
+        for other in rows
+        if not _stays_shut(other)
+    )
 
 
 def _check_phone(
@@ -278,10 +319,25 @@ def sign_in_wait_ms(writer: Writer) -> int:
     return _bucket(writer, "pin").wait_ms(writer.now.wall_ms)
 
 
-def sign_in(writer: Writer, number: str, role: str, ok: bool) -> int:
-    """Record a sign-in; a refused one is counted. Return the event's number."""
-    if ok:
-        return writer.record(EventKind.STAFF_SIGNED_IN, number=number, role=role)
+def refuse_sign_in(writer: Writer, role: str) -> int:
+    """Count a wrong PIN or badge; return the event's number."""
     now_ms = writer.now.wall_ms
     _set_bucket(writer, "pin", _bucket(writer, "pin").spend(now_ms))
     return writer.record(EventKind.STAFF_REFUSED, role=role)
+
+
+def reissue(writer: Writer, package_id: str, actor: str) -> int:
+    """Make a new code for a package that lies here; the earlier ones open nothing any more.
+
+    Returns the new counter.
+    """
+    row = writer.one(
+        "SELECT code_counter, status FROM package WHERE id = ? AND slot IS NOT NULL", (package_id,)
+    )
+    if row is None or row["status"] not in (PackageStatus.STORED, PackageStatus.EXPIRED):
+        raise RefusedError(f"package {package_id} does not lie here to be fetched")
+    counter = int(row["code_counter"]) + 1
+    writer.record(
+        EventKind.CODE_REISSUED, update("package", id=package_id, code_counter=counter), by=actor
+    )
+    return counter

@@ -52,6 +52,11 @@ class Announcement:
     barcode: str
     size: str | None
     recipient: Recipient | None
+    owner: str | None = None
+    """The centre's id of the person; packages of one owner open with one code."""
+    is_alone: bool = False
+    """Never opened by the code of another package."""
+    needs_low: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +127,9 @@ def announce(writer: Writer, announcement: Announcement) -> bool:
             status=PackageStatus.PENDING,
             size=announcement.size,
             recipient=None if recipient is None else recipient.id,
+            owner=announcement.owner,
+            is_alone=int(announcement.is_alone),
+            needs_low=int(announcement.needs_low),
             is_announced=1,
             announced_ms=writer.now.wall_ms,
         ),
@@ -146,11 +154,14 @@ def begin_deposit(
     writer: Writer, request: DepositRequest, location: Location, strategy: AllocationStrategy
 ) -> Deposit | None:
     """Hold a slot for a package and write the intent to open it, in one; None when none is free."""
-    slot = strategy.choose(location.sizes, request.size, request.needs_low, FreeSlotQuery(writer))
+    known = writer.one(
+        "SELECT status, slot, needs_low FROM package WHERE id = ?", (request.package,)
+    )
+    needs_low = request.needs_low or bool(known and known["needs_low"])
+    slot = strategy.choose(location.sizes, request.size, needs_low, FreeSlotQuery(writer))
     if slot is None:
         return None
     changes: list[RowChange] = [update("slot", label=slot, status=SlotStatus.RESERVED)]
-    known = writer.one("SELECT status, slot FROM package WHERE id = ?", (request.package,))
     if known is None:
         changes.append(
             insert(
@@ -202,7 +213,8 @@ def intend(
     held = record_of(writer, slot)
     if purpose is IntentPurpose.PICKUP and (package_id is None or held.package != package_id):
         raise RefusedError(f"slot {slot} does not hold package {package_id}")
-    if purpose is IntentPurpose.REOPEN and held.status is not SlotStatus.EMPTY:
+    is_again = purpose in (IntentPurpose.REOPEN, IntentPurpose.RETURN)
+    if is_again and held.status is not SlotStatus.EMPTY:
         raise RefusedError(f"slot {slot} was given to someone else")
     return writer.record(
         EventKind.DOOR_INTENDED, _intent(intent, slot, package_id, purpose, actor), actor=actor
@@ -230,22 +242,43 @@ def store_package(
     """The package is in and the door is shut: `STORED`, and its pickup code exists."""
     before = package(writer, deposit.package)
     require_legal(before.status, PackageStatus.STORED)
+    row = writer.one("SELECT actor FROM intent WHERE id = ?", (deposit.intent,))
+    actor = row["actor"] if row else ""
+    return _into_slot(
+        writer, before, deposit.slot, deposit.intent, location, hold_days, chance, actor
+    )
+
+
+def _into_slot(
+    writer: Writer,
+    before: Package,
+    slot: str,
+    intent: str,
+    location: Location,
+    hold_days: int,
+    chance: Random,
+    actor: str,
+    found: bool = False,
+) -> Package:
     writer.record(
         EventKind.PACKAGE_STORED,
-        update("slot", label=deposit.slot, status=SlotStatus.OCCUPIED),
+        update("slot", label=slot, status=SlotStatus.OCCUPIED, suspect=None),
         update(
             "package",
-            id=deposit.package,
+            id=before.id,
             status=PackageStatus.STORED,
-            last_slot=deposit.slot,
+            slot=slot,
+            last_slot=slot,
             locator=draw_locator(writer, len(location.slots), chance),
             code_counter=before.code_counter + 1,
             stored_ms=writer.now.wall_ms,
             hold_until_ms=hold_until_ms(writer.now, hold_days, location.time_zone),
         ),
-        _done(deposit.intent),
+        _done(intent),
+        actor=actor,
+        found=found,
     )
-    return package(writer, deposit.package)
+    return package(writer, before.id)
 
 
 def end_deposit(
@@ -291,6 +324,230 @@ def retrieve(
     )
 
 
+def collect(writer: Writer, package_id: str, intent: str, actor: str, reason: str = "") -> int:
+    """A courier took the package back: expired, recalled, or stored and for a reason."""
+    before = package(writer, package_id)
+    require_legal(before.status, PackageStatus.COLLECTED)
+    if before.status is PackageStatus.STORED and not reason:
+        raise RefusedError(f"package {package_id} is still to be fetched: say why it is taken")
+    return _leave(
+        writer,
+        before,
+        PackageStatus.COLLECTED,
+        EventKind.PACKAGE_COLLECTED,
+        None,
+        intent,
+        actor,
+        reason,
+    )
+
+
+def due(writer: Writer) -> list[Package]:
+    """What a courier is to take back, in the order of the slots: expired and recalled."""
+    rows = writer.all(
+        "SELECT package.* FROM package JOIN slot ON slot.label = package.slot"
+        " WHERE package.status IN ('EXPIRED', 'CANCELLED')"
+        " AND slot.service <> 'DO_NOT_OPEN' AND slot.is_reachable = 1 ORDER BY slot.position"
+    )
+    return [package_of(row) for row in rows]
+
+
+def turned_up(writer: Writer, package_id: str, actor: str) -> int:
+    """A package that was missing is in a courier's hands."""
+    before = package(writer, package_id)
+    require_legal(before.status, PackageStatus.COLLECTED)
+    return writer.record(
+        EventKind.PACKAGE_COLLECTED,
+        update("package", id=package_id, status=PackageStatus.COLLECTED),
+        actor=actor,
+        reason="turned up",
+    )
+
+
+def undo_deposit(writer: Writer, package_id: str, intent: str, actor: str) -> int:
+    """The courier took his last package out again: it is expected as before, or forgotten."""
+    before = package(writer, package_id)
+    require_legal(before.status, PackageStatus.PENDING)
+    if before.slot is None:
+        raise RefusedError(f"package {package_id} lies in no slot")
+    seq = writer.record(
+        EventKind.DEPOSIT_UNDONE,
+        update(
+            "package",
+            id=package_id,
+            status=PackageStatus.PENDING,
+            slot=None,
+            locator=None,
+            stored_ms=None,
+            hold_until_ms=None,
+        ),
+        update("slot", label=before.slot, status=SlotStatus.EMPTY, freed_seq=writer.head.seq + 1),
+        _done(intent),
+        actor=actor,
+    )
+    row = writer.one("SELECT is_announced FROM package WHERE id = ?", (package_id,))
+    if row and not row["is_announced"]:
+        cancel(writer, package_id, "nobody announced it, and it was taken out again")
+    return seq
+
+
+def cancel(writer: Writer, package_id: str, why: str) -> int:
+    """Recall a package: one that is expected no longer comes, one that lies here is to be taken
+    back."""
+    before = package(writer, package_id)
+    require_legal(before.status, PackageStatus.CANCELLED)
+    return writer.record(
+        EventKind.PACKAGE_CANCELLED,
+        update(
+            "package",
+            id=package_id,
+            status=PackageStatus.CANCELLED,
+            finished_ms=None if before.slot else writer.now.wall_ms,
+        ),
+        why=why,
+    )
+
+
+def leave_here(writer: Writer, old_package: str, slot: str, new_package: str, intent: str) -> int:
+    """A customer put a package back: it is a new one that names the old, for a courier to take.
+
+    Nothing leaves RETRIEVED, and nobody knows whether what was put back is what was taken out.
+    """
+    old = package(writer, old_package)
+    held = record_of(writer, slot)
+    if held.package is not None:
+        raise RefusedError(f"slot {slot} was given to someone else")
+    return writer.record(
+        EventKind.PACKAGE_RETURNED,
+        update(
+            "slot", label=slot, status=SlotStatus.SUSPECT, suspect=SuspectReason.MAY_HOLD_SOMETHING
+        ),
+        insert(
+            "package",
+            id=new_package,
+            barcode=old.barcode,
+            status=PackageStatus.PENDING,
+            size=old.size,
+            replaces=old.id,
+            announced_ms=writer.now.wall_ms,
+        ),
+        update(
+            "package",
+            id=new_package,
+            status=PackageStatus.CANCELLED,
+            slot=slot,
+            last_slot=slot,
+        ),
+        _done(intent),
+        actor="customer",
+    )
+
+
+def complain(writer: Writer, package_id: str, slot: str, what: str) -> int:
+    """A customer says that something is wrong; the event's number is the reference."""
+    return writer.record(EventKind.COMPLAINT, package=package_id, slot=slot, what=what)
+
+
+def found_inside(
+    writer: Writer,
+    package_id: str,
+    slot: str,
+    intent: str,
+    location: Location,
+    hold_days: int,
+    chance: Random,
+    actor: str,
+) -> Package:
+    """An expected package was found lying in a slot in doubt: its deposit is completed."""
+    held = record_of(writer, slot)
+    before = package(writer, package_id)
+    require_legal(before.status, PackageStatus.STORED)
+    if held.package is not None or before.slot is not None:
+        raise RefusedError(f"slot {slot} or package {package_id} is not free for the other")
+    return _into_slot(writer, before, slot, intent, location, hold_days, chance, actor, found=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A package on its way from one slot to another, both held."""
+
+    package: str
+    from_slot: str
+    to_slot: str
+    from_intent: str
+    to_intent: str
+
+
+def begin_move(
+    writer: Writer,
+    package_id: str,
+    intents: tuple[str, str],
+    location: Location,
+    strategy: AllocationStrategy,
+    actor: str,
+) -> Move | None:
+    """Hold another slot for a package and write the intents for both doors; None when none fits."""
+    before = package(writer, package_id)
+    if before.slot is None:
+        raise RefusedError(f"package {package_id} lies in no slot")
+    size = before.size or location.slot(before.slot).size
+    target = strategy.choose(location.sizes, size, False, FreeSlotQuery(writer))
+    if target is None:
+        return None
+    from_intent, to_intent = intents
+    writer.record(
+        EventKind.SLOT_RESERVED,
+        update("slot", label=target, status=SlotStatus.RESERVED),
+        _intent(from_intent, before.slot, package_id, IntentPurpose.MOVE, actor),
+        _intent(to_intent, target, package_id, IntentPurpose.MOVE, actor),
+        actor=actor,
+    )
+    return Move(package_id, before.slot, target, from_intent, to_intent)
+
+
+def finish_move(writer: Writer, move: Move, actor: str) -> int:
+    """The package lies in its new slot and both doors are shut."""
+    return writer.record(
+        EventKind.PACKAGE_MOVED,
+        update("slot", label=move.to_slot, status=SlotStatus.OCCUPIED),
+        update("package", id=move.package, slot=move.to_slot, last_slot=move.to_slot),
+        update(
+            "slot",
+            label=move.from_slot,
+            status=SlotStatus.EMPTY,
+            suspect=None,
+            freed_seq=writer.head.seq + 1,
+        ),
+        _done(move.from_intent),
+        _done(move.to_intent),
+        actor=actor,
+    )
+
+
+def give_up_move(writer: Writer, move: Move, why: str, touched: bool) -> int:
+    """The package was not moved; slots whose doors were opened are in doubt."""
+    changes: list[RowChange] = []
+    for intent in (move.from_intent, move.to_intent):
+        row = writer.one("SELECT state FROM intent WHERE id = ?", (intent,))
+        if row and row["state"] in (IntentState.INTENDED, IntentState.OPENED):
+            changes.append(update("intent", id=intent, state=IntentState.UNKNOWN))
+    if touched:
+        doubt = SuspectReason.MAY_HOLD_SOMETHING
+        changes.append(update("slot", label=move.to_slot, status=SlotStatus.SUSPECT, suspect=doubt))
+        held = record_of(writer, move.from_slot).suspect
+        changes.append(
+            update(
+                "slot",
+                label=move.from_slot,
+                status=SlotStatus.SUSPECT,
+                suspect=held or SuspectReason.MAY_BE_EMPTY,
+            )
+        )
+    else:
+        changes.append(update("slot", label=move.to_slot, status=SlotStatus.EMPTY))
+    return writer.record(EventKind.SLOT_SUSPECT, *changes, why=why, actor="kiosk")
+
+
 def missing(
     writer: Writer, package_id: str, intent: str, suspect: SuspectReason | None, actor: str
 ) -> int:
@@ -310,6 +567,7 @@ def _leave(
     suspect: SuspectReason | None,
     intent: str,
     actor: str = "customer",
+    reason: str = "",
 ) -> int:
     if before.slot is None:
         raise RefusedError(f"package {before.id} lies in no slot")
@@ -335,6 +593,7 @@ def _leave(
         slot,
         _done(intent),
         actor=actor,
+        reason=reason,
     )
 
 

@@ -186,6 +186,24 @@ def set_reachable(
         )
 
 
+def suspects(writer: Writer) -> list[SlotRecord]:
+    """The slots of which nobody knows what is inside, in the order of the config."""
+    return [record for record in records(writer) if record.status is SlotStatus.SUSPECT]
+
+
+def suspect_that_fits(writer: Writer, sizes: Collection[str]) -> str | None:
+    """A slot in doubt that would take a package once a person looked inside; None if none."""
+    for record in suspects(writer):
+        is_usable = record.service is Service.IN_SERVICE and record.is_reachable
+        may_look = record.suspect in (
+            SuspectReason.MAY_BE_EMPTY,
+            SuspectReason.MAY_HOLD_SOMETHING,
+        )
+        if record.size in sizes and is_usable and may_look and record.package is None:
+            return record.label
+    return None
+
+
 def mark_suspect(
     writer: Writer, label: str, reason: SuspectReason, why: str, actor: str = "kiosk"
 ) -> int:

@@ -25,6 +25,8 @@ from kiosk.flows.views import (
     EnterPin,
     First,
     Pressed,
+    Question,
+    Receipt,
     ScanPackage,
     Thanks,
 )
@@ -95,6 +97,8 @@ async def the_day(kiosk: Running, seen: Seen) -> None:
     seen.stored = True
     code = await kiosk.code_of("P")
     player.do(Pressed(Choice.DONE))
+    await player.until(Receipt)
+    player.do(Pressed(Choice.DONE))
     await player.until(First)
     player.do(Entered(code))
     await player.until(EnterCode)
@@ -155,7 +159,9 @@ async def still_to_be_had(kiosk: Running, slot: str) -> None:
     await kiosk.player.until(EnterCode)
     kiosk.player.do(Entered(code))
     if is_doubtful:
-        await kiosk.player.until(Ask)
+        await kiosk.player.until(Ask, lambda view: view.question is Question.OPEN_DOUBTFUL)
+        kiosk.player.do(Pressed(Choice.OPEN_DOOR))
+        await kiosk.player.until(Ask, lambda view: view.question is Question.WAS_IT_THERE)
         kiosk.player.do(Pressed(Choice.YES))
     await kiosk.player.until(Thanks)
 

@@ -26,6 +26,7 @@ from kiosk.flows.views import (
     First,
     Pressed,
     Problem,
+    Question,
     Refusal,
     Scanned,
     ScanPackage,
@@ -394,7 +395,9 @@ def test_a_door_shut_at_once_asks_whether_the_package_was_taken(tmp_path: Path) 
             kiosk.player.do(Entered(code))
             await kiosk.player.until(EnterCode)
             kiosk.player.do(Entered(code))
-            assert (await kiosk.player.until(Ask)).slot == slot
+            assert (await kiosk.player.until(Ask)).question is Question.OPEN_DOUBTFUL
+            kiosk.player.do(Pressed(Choice.OPEN_DOOR))
+            assert (await kiosk.player.until(Ask)).question is Question.WAS_IT_THERE
             kiosk.player.do(Pressed(Choice.YES))
             await kiosk.player.until(Thanks)
             assert (await kiosk.slot(slot)).status is SlotStatus.EMPTY

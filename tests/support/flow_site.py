@@ -87,6 +87,9 @@ class LoopClock:
             START_MS + self.ahead_ms + elapsed_ms, elapsed_ms, "virtual", self.is_trusted
         )
 
+    def confirm(self) -> None:
+        self.is_trusted = True
+
 
 async def compare_plainly(pin_hash: str, secret: str) -> bool:
     """Stands for Argon2 where thousands of sign-ins are played; Argon2 has its own test."""
@@ -185,7 +188,7 @@ async def running(
         location_key=LOCATION_KEY,
         strategy=BestFit(),
         verify_pin=compare_plainly,
-        staff=STAFF,
+        staff=list(STAFF.values()),
         policy=world.policy,
     )
     try:

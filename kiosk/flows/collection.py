@@ -1,0 +1,98 @@
+"""A courier takes back what nobody fetched: expired and recalled packages, one by one."""
+
+from __future__ import annotations
+
+from drivers.door import Outcome
+from kiosk.flows.doors import Ending, ask, by_word, shut_wrong_door, until_shut
+from kiosk.flows.kiosk import Kiosk
+from kiosk.flows.views import (
+    Choice,
+    Collection,
+    DoorOpen,
+    DueRow,
+    Pressed,
+    Problem,
+    Purpose,
+    Question,
+    TimedOut,
+)
+from kiosk.model.location import Service, SlotStatus
+from kiosk.store import packages, slots
+from kiosk.store.packages import IntentPurpose
+
+CHOICES = (Choice.OPEN_NEXT, Choice.SKIP, Choice.DONE)
+
+
+async def collection(kiosk: Kiosk, actor: str) -> None:
+    """The round of what is to be taken back, until all is seen or the courier is done."""
+    skipped: set[str] = set()
+    collected = 0
+    problem: Problem | None = None
+    while True:
+        due = [each for each in await kiosk.store.run(packages.due) if each.id not in skipped]
+        if not due and problem is None:
+            return
+        rows = tuple(DueRow(each.slot or "", each.barcode, each.status) for each in due)
+        kiosk.person.show(
+            Collection(
+                due=rows,
+                collected=collected,
+                problem=problem,
+                choices=CHOICES if rows else (Choice.DONE,),
+            )
+        )
+        event = await kiosk.person.next(kiosk.policy.courier_session_s)
+        if isinstance(event, TimedOut) or event == Pressed(Choice.DONE):
+            return
+        if event == Pressed(Choice.SKIP) and due:
+            skipped.add(due[0].id)
+        elif event == Pressed(Choice.OPEN_NEXT) and due and due[0].slot is not None:
+            problem = await take_out(kiosk, actor, due[0].id, due[0].slot)
+            skipped.add(due[0].id)
+            collected += problem is None
+
+
+async def take_out(
+    kiosk: Kiosk, actor: str, package: str, slot: str, reason: str = ""
+) -> Problem | None:
+    """Open one slot for staff to take its package; what was wrong with the door, if anything."""
+    intent = kiosk.new_id()
+    await kiosk.store.run(packages.intend, intent, slot, IntentPurpose.COLLECTION, actor, package)
+    opened = await kiosk.open_door(slot, intent, Purpose.TAKE)
+    if opened.unlocked.outcome is Outcome.WRONG_DOOR:
+        await shut_wrong_door(kiosk, opened, slot, Purpose.TAKE)
+    if not opened.stands_open:
+        if opened.unlocked.outcome is Outcome.JAMMED:
+            await kiosk.store.run(
+                slots.set_service, slot, Service.NO_DEPOSITS, "the door jams", "kiosk"
+            )
+        return opened.problem
+    choices: tuple[Choice, ...] = (Choice.NOTHING_INSIDE,)
+    if by_word(opened, kiosk, slot):
+        choices = (Choice.DONE, Choice.NOTHING_INSIDE)
+    view = DoorOpen(slot=slot, purpose=Purpose.TAKE, choices=choices)
+    ending = await until_shut(kiosk, view)
+    if ending is Choice.NOTHING_INSIDE:
+        await _not_there(kiosk, actor, package, slot, intent)
+        return None
+    if ending is Ending.SHUT_QUICKLY:
+        answer = await ask(kiosk, Question.DID_YOU_TAKE_IT, slot, (Choice.YES, Choice.NO))
+        ending = Ending.SHUT if answer is Choice.YES else Ending.LEFT_OPEN
+    if ending is Ending.LEFT_OPEN:
+        await kiosk.store.run(
+            packages.end_opening, intent, slot, SlotStatus.SUSPECT, actor, "not said to be taken"
+        )
+    else:
+        await kiosk.store.run(packages.collect, package, intent, actor, reason)
+    return None
+
+
+async def _not_there(kiosk: Kiosk, actor: str, package: str, slot: str, intent: str) -> None:
+    """Staff looked and it is not there: the package is missing, the slot free once it is shut."""
+    view = DoorOpen(slot=slot, purpose=Purpose.LOOK, remind=True)
+    if await until_shut(kiosk, view) is Ending.LEFT_OPEN:
+        await kiosk.store.run(
+            packages.end_opening, intent, slot, SlotStatus.SUSPECT, actor, "left open"
+        )
+    else:
+        await kiosk.store.run(packages.missing, package, intent, None, actor)
