@@ -3,32 +3,85 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
+import logging
 import secrets
+import sys
+import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 
-from kiosk.model.clock import Instant
+from kiosk.model.clock import ClockTrust, Doubt, Instant, Reading
 
-NOT_BEFORE_MS = 1_767_225_600_000
-"""2026-01-01 UTC: a clock that shows an earlier time was never set."""
-
+LOG = logging.getLogger("kiosk")
 KEY_BYTES = 32
 
 
 class SystemClock:
-    """The computer's clocks."""
+    """The computer's clocks, and whether its wall clock may be believed."""
 
     def __init__(self) -> None:
         path = Path("/proc/sys/kernel/random/boot_id")
         self._boot_id = path.read_text().strip() if path.exists() else "unknown"
+        self._is_synchronised = _kernel_synchronisation()
+        self._trust = ClockTrust()
+        self._lock = threading.Lock()  # the flows and the store ask on threads of their own
+
+    def believe(self, last: Reading | None) -> None:
+        """Judge from now on by what was believed last, before this start."""
+        with self._lock:
+            self._trust = ClockTrust(last)
+
+    @property
+    def doubt(self) -> Doubt | None:
+        """Why the wall clock is not believed; None while it is."""
+        return self._trust.doubt
 
     def now(self) -> Instant:
-        wall_ms = time.time_ns() // 1_000_000
-        monotonic_ms = time.monotonic_ns() // 1_000_000
-        return Instant(wall_ms, monotonic_ms, self._boot_id, wall_ms >= NOT_BEFORE_MS)
+        with self._lock:
+            reading = self._read()
+            before = self._trust.doubt
+            self._trust = self._trust.judge(reading, self._is_synchronised)
+            doubt = self._trust.doubt
+        if doubt is not before:
+            LOG.warning("the wall clock is %s", f"not believed: {doubt}" if doubt else "believed")
+        return Instant(reading.wall_ms, reading.monotonic_ms, reading.boot_id, doubt is None)
+
+    def confirm(self) -> None:
+        with self._lock:
+            self._trust = ClockTrust(self._read())
+
+    def _read(self) -> Reading:
+        # The time since the boot, with the time asleep where the system counts that.
+        since_boot = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+        return Reading(
+            time.time_ns() // 1_000_000,
+            time.clock_gettime_ns(since_boot) // 1_000_000,
+            self._boot_id,
+        )
+
+
+def _kernel_synchronisation() -> Callable[[], bool]:
+    """Asks whether the kernel's clock is kept by a time server; never, where it cannot say.
+
+    adjtimex(2): the state TIME_ERROR (5), or the status bit STA_UNSYNC, means that it is not.
+    """
+    if sys.platform != "linux":
+        return lambda: False
+    adjtimex = ctypes.CDLL(None).adjtimex
+    time_error, unsynchronised, status_at = 5, 0x40, 5 * ctypes.sizeof(ctypes.c_long)
+
+    def ask() -> bool:
+        timex = ctypes.create_string_buffer(512)  # modes = 0: reads only
+        state = adjtimex(timex)
+        status = ctypes.c_int.from_buffer(timex, status_at).value
+        return 0 <= state < time_error and not status & unsynchronised
+
+    return ask
 
 
 class LocationKeyError(Exception):
