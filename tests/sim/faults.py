@@ -116,14 +116,11 @@ def distort(site: Site, rates: Rates, chance: random.Random) -> None:
 
 
 def all_well(site: Site) -> None:
-    """Every fault ends: the steel, the lines, the boards and the clock are as they should be."""
-    steel = site.steel
-    steel.unswap()
-    for label, door in steel.doors.items():
+    """Every fault ends: the locks, the lines, the boards and the clock are as they should be."""
+    site.steel.unswap()
+    for door in site.steel.doors.values():
         door.is_jammed = False
         door.stuck_sensor = None
-        if door.is_open:
-            steel.close(label)
     for line in site.lines.values():
         line.distort = undistorted
         line.is_plugged = True

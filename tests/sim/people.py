@@ -29,6 +29,7 @@ from kiosk.flows.views import (
     Purpose,
     Question,
     Scanned,
+    ScanInside,
     ScanPackage,
     Trouble,
     View,
@@ -41,7 +42,7 @@ from kiosk.store.writer import Writer
 
 from tests.sim.audit import Audit
 from tests.sim.faults import Rates
-from tests.sim.site import COURIER_PIN, LOCATION, LOCATION_KEY, TECHNICIAN_PIN, Site
+from tests.sim.site import BADGES, COURIER_PIN, LOCATION, LOCATION_KEY, TECHNICIAN_PIN, Site
 
 ROLES = ("customer", "customer", "customer", "courier", "courier", "technician")
 NONSENSE = (
@@ -67,6 +68,12 @@ WISHES = frozenset(
         Choice.OPEN_AGAIN,
         Choice.ANOTHER_SLOT,
         Choice.LARGER_SLOT,
+        Choice.OPEN_DOOR,
+        Choice.LEAVE_IT_HERE,
+        Choice.DAMAGED,
+        Choice.WRONG_PACKAGE,
+        Choice.LOOK_INSIDE,
+        Choice.COLLECT,
     }
 )
 """What says nothing about the inside of a slot; every other choice there is a statement."""
@@ -112,23 +119,25 @@ class People:
             DoorOpen: self._use_door,
             Ask: self._answer,
             Trouble: self._trouble,
+            ScanInside: self._scan_inside,
         }
         return sensible.get(type(view), self._press_one)(view)
 
     def _do(self, event: Event, *, is_true: bool = False) -> str:
         person = self.site.person
         view = person.view
-        if isinstance(view, Ask | DoorOpen | Trouble) and not is_true:
-            is_said = isinstance(event, Pressed) and event.choice not in WISHES
-            if is_said and event.choice in view.choices:
+        if isinstance(view, Ask | DoorOpen | Trouble | ScanInside) and not is_true:
+            is_wish = isinstance(event, Pressed) and event.choice in WISHES
+            if not is_wish:
                 # Nobody checked whether it is so: the kiosk may now believe what is not.
                 self.audit.excused.add(view.slot)
         match event:
             case Entered(text):
                 person.codes.add(text)
                 person.pins.add(text)
-            case Scanned(text) if text.count(":") == 2:
-                person.codes.add(text.split(":")[2])
+            case Scanned(text):
+                person.codes.add(text.rpartition(":")[2])
+                person.pins.add(text)
             case _:
                 pass
         person.happened(event)
@@ -142,7 +151,7 @@ class People:
     def _anything(self, view: View) -> str:
         """Something nobody asked for."""
         chance = self.chance
-        match chance.randrange(8):
+        match chance.randrange(10):
             case 0:
                 return self._do(Pressed(chance.choice(list(Choice))))
             case 1:
@@ -157,6 +166,8 @@ class People:
                 return self.shut_a_door()
             case 6:
                 return self._do(Scanned(self._code(is_scanned=True)))
+            case 7:
+                return self._do(Scanned(chance.choice(BADGES)))
             case _:
                 return self._press_one(view)
 
@@ -168,6 +179,8 @@ class People:
     def _begin(self, view: First) -> str:
         self.new_visitor()
         match self.role:
+            case "courier" if self.chance.random() < 0.2:
+                return self._do(Scanned(BADGES[0]))
             case "courier":
                 return self._do(Pressed(Choice.COURIER))
             case "technician":
@@ -270,13 +283,17 @@ class People:
         strange = [thing for thing in inside if thing != view.barcode]
         if (strange and self.chance.random() < 0.9) or self.chance.random() < 0.1:
             return self._press_one(view)
-        if view.barcode and view.barcode not in inside:
-            inside.append(view.barcode)
-            return f"puts {view.barcode} into {view.slot}"
-        return "nothing"
+        things = [view.barcode] if view.barcode else self.hands[:1]
+        for thing in things:
+            if thing not in inside:
+                inside.append(thing)
+                self.hands = [held for held in self.hands if held != thing]
+        return f"puts {things} into {view.slot}"
 
     def _take_out(self, view: DoorOpen, inside: list[str]) -> str:
         if view.purpose is Purpose.TAKE:
+            if not inside and Choice.NOTHING_INSIDE in view.choices and not self.hands:
+                return self._do(Pressed(Choice.NOTHING_INSIDE), is_true=True)
             taken = list(inside)
         elif self.role == "technician":
             # What does not belong there; the slot's own package stays.
@@ -298,8 +315,10 @@ class People:
         inside = self.audit.inside[slot]
         for intent in self.site.store.peek(_intents_in_play, slot):
             is_in = intent["barcode"] in inside
-            purpose = intent["purpose"]
-            if (purpose == "DEPOSIT" and not is_in) or (purpose != "DEPOSIT" and inside):
+            goes_in = intent["purpose"] == "DEPOSIT" or (
+                intent["purpose"] == "MOVE" and intent["lies_in"] != slot
+            )
+            if not is_in if goes_in else inside:
                 self.audit.excused.add(slot)
         self.site.steel.close(slot)
         return f"shuts {slot}"
@@ -333,10 +352,24 @@ class People:
             return self._press_one(view)
         return self._do(Pressed(wanted), is_true=True)
 
+    def _scan_inside(self, view: ScanInside) -> str:
+        """Staff reads the label of what lies there, or takes it out."""
+        inside = self.audit.inside[view.slot]
+        if inside and self.chance.random() < 0.6:
+            return self._do(Scanned(inside[0]), is_true=True)
+        self.hands += inside
+        inside.clear()
+        return self._do(Pressed(Choice.SET_ASIDE), is_true=True)
+
     def _truth(self, view: Ask, inside: list[str]) -> Choice:
         match view.question:
             case Question.IS_IT_EMPTY:
-                return Choice.SOMETHING_INSIDE if inside else Choice.IT_IS_EMPTY
+                full = Choice.STILL_THERE
+                if full not in view.choices:
+                    full = Choice.SOMETHING_INSIDE
+                return full if inside else Choice.IT_IS_EMPTY
+            case Question.IS_IT_PUT_IN:
+                return Choice.YES if inside else Choice.NO
             case Question.DID_YOU_TAKE_IT:
                 return Choice.NO if inside else Choice.YES
             case Question.WAS_IT_THERE if Choice.STILL_THERE in view.choices:
@@ -352,6 +385,15 @@ class People:
 
     # --- the centre ------------------------------------------------------------------------
 
+    def recall(self) -> str:
+        """A package is recalled, wherever it is."""
+        rows = self.site.store.peek(_recallable)
+        if not rows:
+            return "recalls nothing"
+        row = self.chance.choice(rows)
+        self.site.store.peek(packages.cancel, row["id"], "recalled by the sender")
+        return f"recalls {row['barcode']}"
+
     def announce(self) -> str:
         """A package is announced."""
         chance = self.chance
@@ -364,6 +406,9 @@ class People:
             barcode=self._label(),
             size=chance.choice(("S", "S", "M", "L", None)),
             recipient=recipient,
+            owner=chance.choice((None, "u1", "u2", "u3")),
+            is_alone=chance.random() < 0.2,
+            needs_low=chance.random() < 0.1,
         )
         is_new = self.site.store.peek(packages.announce, announcement)
         return f"announces {announcement.barcode}: {is_new}"
@@ -380,6 +425,15 @@ def _coded_packages(writer: Writer) -> list[Any]:
     )
 
 
+def _recallable(writer: Writer) -> list[Any]:
+    return list(
+        writer.all(
+            "SELECT * FROM package WHERE status IN ('STORED', 'EXPIRED')"
+            " OR (status = 'PENDING' AND slot IS NULL) ORDER BY rowid"
+        )
+    )
+
+
 def _package_in(writer: Writer, slot: str) -> Any:
     return writer.one("SELECT * FROM package WHERE slot = ?", (slot,))
 
@@ -387,7 +441,7 @@ def _package_in(writer: Writer, slot: str) -> Any:
 def _intents_in_play(writer: Writer, slot: str) -> list[Any]:
     return list(
         writer.all(
-            "SELECT intent.*, package.barcode FROM intent"
+            "SELECT intent.*, package.barcode, package.slot AS lies_in FROM intent"
             " LEFT JOIN package ON package.id = intent.package"
             " WHERE intent.slot = ? AND state IN ('INTENDED', 'OPENED')",
             (slot,),

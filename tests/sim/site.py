@@ -24,6 +24,7 @@ from drivers.simulator.virtual import VirtualPortOpener
 from kiosk.flows import session
 from kiosk.flows.kiosk import Kiosk, Policy
 from kiosk.flows.person import Person, Screen
+from kiosk.flows.views import Scanned
 from kiosk.model.allocation import BestFit
 from kiosk.model.clock import Instant
 from kiosk.model.location import Location, Locker, Rectangle, Size, Slot
@@ -34,9 +35,10 @@ START_MS = 1_794_000_000_000
 LOCATION_KEY = bytes(range(32))
 COURIER_PIN = "114711"
 TECHNICIAN_PIN = "998080"
+BADGES = ("PKS:11:badge-of-kim", "PKS:99:badge-of-robin")
 STAFF = {
-    "11": Staff("11", "Kim", Role.COURIER, "4711"),
-    "99": Staff("99", "Robin", Role.TECHNICIAN, "8080"),
+    "11": Staff("11", "Kim", Role.COURIER, "4711", "badge-of-kim"),
+    "99": Staff("99", "Robin", Role.TECHNICIAN, "8080", "badge-of-robin"),
 }
 BOARDS = [
     BoardWiring("a", "lockboard-8a", "sim-a", 1, 8),
@@ -102,6 +104,10 @@ class SimClock:
     def loop_s() -> float:
         """Seconds of virtual time."""
         return asyncio.get_running_loop().time()
+
+    def confirm(self) -> None:
+        """Somebody who knows says that the clock is right."""
+        self.is_trusted = True
 
     def now(self) -> Instant:
         now_s = self.loop_s()
@@ -172,6 +178,11 @@ class Visitor(Person):
         self.codes: set[str] = set()
         self.pins: set[str] = set()
 
+    @property
+    def has_scanned(self) -> bool:
+        """Whether something was scanned that no flow has taken yet."""
+        return any(isinstance(event, Scanned) for event in self._events)
+
     def forget(self) -> None:
         super().forget()
         self.codes.clear()
@@ -212,7 +223,7 @@ class Site:
             location_key=LOCATION_KEY,
             strategy=BestFit(),
             verify_pin=compare_plainly,
-            staff=STAFF,
+            staff=list(STAFF.values()),
             policy=POLICY,
         )
         self.session = asyncio.create_task(session.run(self.kiosk))
