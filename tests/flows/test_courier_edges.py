@@ -1,0 +1,529 @@
+"""The courier's day to its last edge: rounds, doubts, undo, receipts, badges."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from flow_site import STAFF, Running
+from visits import Story, play, sign_in, store
+
+from kiosk.flows.kiosk import Policy
+from kiosk.flows.views import (
+    Ask,
+    Choice,
+    ChooseReason,
+    ChooseSize,
+    Chosen,
+    Collection,
+    DoorOpen,
+    DoorPage,
+    Doors,
+    Entered,
+    EnterPin,
+    First,
+    Pressed,
+    Problem,
+    Question,
+    Receipt,
+    Refusal,
+    Round,
+    ScanInside,
+    Scanned,
+    ScanPackage,
+    Told,
+    Trouble,
+)
+from kiosk.model.events import EventKind
+from kiosk.model.location import Service, SlotStatus, SuspectReason
+from kiosk.model.person import Role, Staff, StaffSource
+from kiosk.store import packages, slots, staff
+
+DAY_MS = 24 * 3_600_000
+
+
+async def expire_everything(kiosk: Running) -> None:
+    kiosk.world.clock.ahead_ms += 9 * DAY_MS
+    await kiosk.kiosk.store.run(packages.expire_due)
+
+
+def test_what_nobody_fetched_is_taken_back_one_by_one(tmp_path: Path) -> None:
+    async def story(kiosk: Running) -> None:
+        await sign_in(kiosk)
+        slots_used = [await store(kiosk, name) for name in ("ONE", "TWO", "THREE")]
+        await expire_everything(kiosk)
+        kiosk.player.do(Pressed(Choice.COLLECT))
+        view = await kiosk.player.until(Collection)
+        assert {row.barcode for row in view.due} == {"ONE", "TWO", "THREE"}
+        first, second, third = view.due
+        kiosk.player.do(Pressed(Choice.OPEN_NEXT))
+        assert (await kiosk.player.until(DoorOpen)).slot == first.slot
+        view = await kiosk.player.until(Collection)
+        assert view.collected == 1
+        kiosk.player.do(Pressed(Choice.SKIP))
+        await kiosk.player.until(Collection, lambda view: len(view.due) == 1)
+        kiosk.site.steel.close_after_s = None
+        kiosk.player.do(Pressed(Choice.OPEN_NEXT))
+        assert (await kiosk.player.until(DoorOpen)).slot == third.slot
+        kiosk.player.do(Pressed(Choice.NOTHING_INSIDE))
+        await kiosk.player.until(DoorOpen, lambda view: view.remind)
+        kiosk.site.steel.close(third.slot)
+        await kiosk.player.until(ScanPackage)
+        assert set(slots_used) == {first.slot, second.slot, third.slot}
+        assert (await kiosk.slot(first.slot)).status is SlotStatus.EMPTY
+        assert (await kiosk.slot(second.slot)).status is SlotStatus.OCCUPIED
+        assert (await kiosk.slot(third.slot)).status is SlotStatus.EMPTY
+        rows = await kiosk.kiosk.store.run(
+            lambda writer: writer.all("SELECT barcode, status FROM package")
+        )
+        status = {row["barcode"]: row["status"] for row in rows}
+        assert status[first.barcode] == "COLLECTED"
+        assert status[second.barcode] == "EXPIRED"
+        assert status[third.barcode] == "MISSING"
+
+    play(tmp_path, story)
+
+
+def test_a_receipt_lists_every_package_and_waits_when_it_was_not_seen(tmp_path: Path) -> None:
+    async def story(kiosk: Running) -> None:
+        await sign_in(kiosk)
+        one = await store(kiosk, "ONE")
+        question = await kiosk.player.until(Ask, patience_s=200)
+        assert question.question is Question.NEED_MORE_TIME
+        await kiosk.player.until(First, patience_s=200)
+        await sign_in(kiosk)
+        receipt = await kiosk.player.until(Receipt)
+        assert [(line.kind, line.barcode, line.slot) for line in receipt.lines] == [
+            (EventKind.PACKAGE_STORED, "ONE", one)
+        ]
+        assert receipt.lines[0].at
+        kiosk.player.do(Pressed(Choice.DONE))
+        two = await store(kiosk, "TWO")
+        kiosk.player.do(Pressed(Choice.DONE))
+        receipt = await kiosk.player.until(Receipt)
+        assert [(line.barcode, line.slot) for line in receipt.lines] == [("TWO", two)]
+        kiosk.player.do(Pressed(Choice.DONE))
+        await kiosk.player.until(First)
+        await sign_in(kiosk)
+        await kiosk.player.until(ScanPackage)
+
+    play(tmp_path, story)
+
+
+def test_a_receipt_shows_no_time_while_the_clock_is_not_trusted(tmp_path: Path) -> None:
+    async def story(kiosk: Running) -> None:
+        await sign_in(kiosk)
+        kiosk.world.clock.is_trusted = False
+        await store(kiosk, "ONE")
+        kiosk.player.do(Pressed(Choice.DONE))
+        assert (await kiosk.player.until(Receipt)).lines[0].at == ""
+
+    play(tmp_path, story)
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "package"),
+    [
+        (Choice.IT_IS_EMPTY, SlotStatus.EMPTY, "PENDING"),
+        (Choice.STILL_THERE, SlotStatus.OCCUPIED, "STORED"),
+        (None, SlotStatus.SUSPECT, "STORED"),
+    ],
+)
+def test_the_last_deposit_can_be_undone(
+    tmp_path: Path, answer: Choice | None, status: SlotStatus, package: str
+) -> None:
+    async def story(kiosk: Running) -> None:
+        await sign_in(kiosk)
+        slot = await store(kiosk, "ONE")
+        kiosk.player.do(Pressed(Choice.UNDO_LAST))
+        assert (await kiosk.player.until(DoorOpen)).slot == slot
+        await kiosk.player.until(Ask)
+        if answer is not None:
+            kiosk.player.do(Pressed(answer))
+        view = await kiosk.player.until(ScanPackage)
+        assert view.undone is (answer is Choice.IT_IS_EMPTY)
+        assert Choice.UNDO_LAST not in view.choices
+        assert (await kiosk.slot(slot)).status is status
+        found = await kiosk.kiosk.store.run(packages.live_by_barcode, "ONE")
+        assert found is not None
+        assert found.status == package
+
+    play(tmp_path, story)
+
+
+def test_an_undone_package_that_nobody_announced_is_forgotten_and_may_come_again(
+    tmp_path: Path,
+) -> None:
+    async def story(kiosk: Running) -> None:
+        await sign_in(kiosk)
+        kiosk.site.steel.close_after_s = 3.0
+        for _ in range(2):
+            kiosk.player.do(Scanned("UNKNOWN"))
+            await kiosk.player.until(ChooseSize)
+            kiosk.player.do(Chosen("S"))
+            await kiosk.player.until(ScanPackage, lambda view: view.stored is not None)
+            kiosk.player.do(Pressed(Choice.UNDO_LAST))
+            await kiosk.player.until(Ask)
+            kiosk.player.do(Pressed(Choice.IT_IS_EMPTY))
+            await kiosk.player.until(ScanPackage, lambda view: view.undone)
+        assert await kiosk.kiosk.store.run(packages.live_by_barcode, "UNKNOWN") is None
+
+    play(tmp_path, story)
+
+
+async def fill(kiosk: Running, size: str) -> list[str]:
+    """Take every slot out of the allocator's hands; the higher ones of a size."""
+    labels = [slot.label for slot in kiosk.kiosk.location.slots]
+    for label in labels:
+        await kiosk.kiosk.store.run(
+            slots.set_service, label, Service.NO_DEPOSITS, "test", "staff:99"
+        )
+    location = kiosk.kiosk.location
+    return [slot.label for slot in location.slots if slot.size == size and not slot.is_low]
+
+
+def test_when_full_a_slot_in_doubt_is_looked_into_and_used(tmp_path: Path) -> None:
+    async def story(kiosk: Running) -> None:
+        usable, *_ = await fill(kiosk, "L")
+        await kiosk.kiosk.store.run(slots.set_service, usable, Service.IN_SERVICE, "", "staff:99")
+        await kiosk.kiosk.store.run(slots.mark_suspect, usable, SuspectReason.MAY_BE_EMPTY, "test")
+        await kiosk.announce("BIG", "L")
+        await sign_in(kiosk)
+        await kiosk.player.until(ScanPackage)
+        kiosk.player.do(Scanned("BIG"))
+        question = await kiosk.player.until(Ask)
+        assert (question.question, question.slot) == (Question.NO_SLOT, usable)
+        kiosk.player.do(Pressed(Choice.LOOK_INSIDE))
+        await kiosk.player.until(DoorOpen)
+        kiosk.player.do(Pressed(Choice.IT_IS_EMPTY))
+        await kiosk.player.until(DoorOpen, lambda view: view.remind)
+        kiosk.site.steel.close(usable)
+        again = await kiosk.player.until(DoorOpen, lambda view: view.barcode == "BIG")
+        assert again.slot == usable
+        kiosk.site.steel.close(usable)
+        await kiosk.player.until(ScanPackage, lambda view: view.stored is not None)
+
+    play(tmp_path, story)
+
+
+def test_when_full_the_expired_ones_are_taken_first(tmp_path: Path) -> None:
+    async def story(kiosk: Running) -> None:
+        await sign_in(kiosk)
+        old = await store(kiosk, "OLD", "L")
+        for label in (slot.label for slot in kiosk.kiosk.location.slots):
+            if label != old:
+                await kiosk.kiosk.store.run(
+                    slots.set_service, label, Service.NO_DEPOSITS, "test", "staff:99"
+                )
+        await expire_everything(kiosk)
+        await kiosk.announce("NEW", "L")
+        kiosk.player.do(Scanned("NEW"))
+        question = await kiosk.player.until(Ask)
+        assert Choice.COLLECT in question.choices
+        kiosk.player.do(Pressed(Choice.COLLECT))
+        await kiosk.player.until(Collection)
+        kiosk.player.do(Pressed(Choice.OPEN_NEXT))
+        view = await kiosk.player.until(DoorOpen, lambda view: view.barcode == "NEW")
+        assert view.slot == old
+
+    play(tmp_path, story)
+
+
+def test_a_package_of_the_machine_gets_a_new_code_from_staff(tmp_path: Path) -> None:
+    async def story(kiosk: Running) -> None:
+        await sign_in(kiosk)
+        await store(kiosk, "ONE")
+        old = await kiosk.code_of("ONE")
+        kiosk.player.do(Scanned("ONE"))
+        view = await kiosk.player.until(ScanPackage, lambda view: view.refused is not None)
+        assert Choice.REISSUE_CODE in view.choices
+        kiosk.player.do(Pressed(Choice.REISSUE_CODE))
+        await kiosk.player.until(ScanPackage)
+        new = await kiosk.code_of("ONE")
+        assert new[:3] == old[:3]
+        assert new != old
+
+    play(tmp_path, story, Policy(show_code_to_courier=True))
+
+
+# --- doubts --------------------------------------------------------------------------------------
+
+
+async def in_doubt(kiosk: Running, slot: str, reason: SuspectReason) -> None:
+    await kiosk.kiosk.store.run(slots.mark_suspect, slot, reason, "test")
+
+
+async def technician_at(kiosk: Running) -> Doors:
+    kiosk.player.do(Pressed(Choice.SERVICE))
+    await kiosk.player.until(EnterPin)
+    kiosk.player.do(Entered("998080"))
+    return await kiosk.player.until(Doors)
+
+
+async def look(kiosk: Running, slot: str, answer: Choice) -> None:
+    """From the list of doors: look into a slot, say what is inside, shut it."""
+    kiosk.site.steel.close_after_s = None
+    kiosk.player.do(Chosen(slot))
+    await kiosk.player.until(DoorPage)
+    kiosk.player.do(Pressed(Choice.LOOK_INSIDE))
+    await kiosk.player.until(DoorOpen)
+    kiosk.player.do(Pressed(answer))
+    await kiosk.player.until(DoorOpen, lambda view: view.remind)
+    kiosk.site.steel.close(slot)
+
+
+def test_an_expected_package_found_in_a_slot_in_doubt_completes_its_deposit(tmp_path: Path) -> None:
+    async def story(kiosk: Running) -> None:
+        await kiosk.announce("LOST", "S")
+        await in_doubt(kiosk, "5", SuspectReason.MAY_HOLD_SOMETHING)
+        await technician_at(kiosk)
+        await look(kiosk, "5", Choice.SOMETHING_INSIDE)
+        await kiosk.player.until(ScanInside)
+        kiosk.player.do(Scanned("NONSENSE"))
+        view = await kiosk.player.until(ScanInside, lambda view: view.refused is not None)
+        assert view.refused is not None
+        assert view.refused.reason is Refusal.NOT_A_PACKAGE_OF_OURS
+        kiosk.player.do(Scanned("LOST"))
+        await kiosk.player.until(DoorPage)
+        record = await kiosk.slot("5")
+        assert (record.status, record.barcode) == (SlotStatus.OCCUPIED, "LOST")
+        assert await kiosk.code_of("LOST")
+
+    play(tmp_path, story)
+
+
+def test_a_package_of_another_slot_ends_no_doubt(tmp_path: Path) -> None:
+    async def story(kiosk: Running) -> None:
+        await sign_in(kiosk)
+        there = await store(kiosk, "ELSEWHERE")
+        kiosk.player.do(Pressed(Choice.DONE))
+        await kiosk.player.until(Receipt)
+        kiosk.player.do(Pressed(Choice.DONE))
+        await kiosk.player.until(First)
+        await in_doubt(kiosk, "5", SuspectReason.MAY_HOLD_SOMETHING)
+        await technician_at(kiosk)
+        await look(kiosk, "5", Choice.SOMETHING_INSIDE)
+        await kiosk.player.until(ScanInside)
+        kiosk.player.do(Scanned("ELSEWHERE"))
+        view = await kiosk.player.until(ScanInside, lambda view: view.refused is not None)
+        assert view.refused is not None
+        assert (view.refused.reason, view.refused.detail) == (Refusal.LIES_ELSEWHERE, there)
+        kiosk.player.do(Pressed(Choice.BACK))
+        await kiosk.player.until(DoorPage)
+        assert (await kiosk.slot("5")).status is SlotStatus.SUSPECT
+
+    play(tmp_path, story)
+
+
+def test_what_is_set_aside_leaves_the_slot_free(tmp_path: Path) -> None:
+    async def story(kiosk: Running) -> None:
+        await in_doubt(kiosk, "5", SuspectReason.MAY_HOLD_ANOTHERS)
+        await technician_at(kiosk)
+        await look(kiosk, "5", Choice.SOMETHING_INSIDE)
+        await kiosk.player.until(ScanInside)
+        kiosk.player.do(Pressed(Choice.SET_ASIDE))
+        await kiosk.player.until(DoorPage)
+        assert (await kiosk.slot("5")).status is SlotStatus.EMPTY
+
+    play(tmp_path, story)
+
+
+def test_a_slot_in_doubt_that_is_empty_makes_its_package_missing(tmp_path: Path) -> None:
+    async def story(kiosk: Running) -> None:
+        await sign_in(kiosk)
+        slot = await store(kiosk, "GONE")
+        package = await kiosk.kiosk.store.run(packages.live_by_barcode, "GONE")
+        assert package is not None
+        kiosk.player.do(Pressed(Choice.DONE))
+        await kiosk.player.until(Receipt)
+        kiosk.player.do(Pressed(Choice.DONE))
+        await kiosk.player.until(First)
+        await in_doubt(kiosk, slot, SuspectReason.MAY_BE_EMPTY)
+        await technician_at(kiosk)
+        await look(kiosk, slot, Choice.IT_IS_EMPTY)
+        await kiosk.player.until(DoorPage)
+        assert (await kiosk.slot(slot)).status is SlotStatus.EMPTY
+        assert await kiosk.package_status(package.id) == "MISSING"
+
+    play(tmp_path, story)
+
+
+def test_a_round_goes_over_every_slot_in_doubt(tmp_path: Path) -> None:
+    async def story(kiosk: Running) -> None:
+        for slot in ("3", "7", "12"):
+            await in_doubt(kiosk, slot, SuspectReason.MAY_HOLD_SOMETHING)
+        doors = await technician_at(kiosk)
+        assert Choice.ROUND in doors.choices
+        kiosk.player.do(Pressed(Choice.ROUND))
+        view = await kiosk.player.until(Round)
+        assert (view.slot, view.left) == ("3", 3)
+        kiosk.player.do(Pressed(Choice.SKIP))
+        await kiosk.player.until(Round, lambda view: view.slot == "7")
+        kiosk.site.steel.close_after_s = 3.0
+        kiosk.player.do(Pressed(Choice.LOOK_INSIDE))
+        await kiosk.player.until(Ask)
+        kiosk.player.do(Pressed(Choice.IT_IS_EMPTY))
+        view = await kiosk.player.until(Round, lambda view: view.slot == "12")
+        assert view.left == 1
+        kiosk.player.do(Pressed(Choice.DONE))
+        doors = await kiosk.player.until(Doors)
+        status = {row.slot: row.status for row in doors.doors}
+        assert status["7"] is SlotStatus.EMPTY
+        assert status["3"] is status["12"] is SlotStatus.SUSPECT
+
+    play(tmp_path, story)
+
+
+def test_a_technician_moves_a_package_to_another_slot(tmp_path: Path) -> None:
+    async def story(kiosk: Running) -> None:
+        await sign_in(kiosk)
+        old = await store(kiosk, "ONE", "M")
+        code = await kiosk.code_of("ONE")
+        kiosk.player.do(Pressed(Choice.DONE))
+        await kiosk.player.until(Receipt)
+        kiosk.player.do(Pressed(Choice.DONE))
+        await kiosk.player.until(First)
+        await technician_at(kiosk)
+        kiosk.site.steel.close_after_s = 6.0
+        kiosk.player.do(Chosen(old))
+        await kiosk.player.until(DoorPage)
+        kiosk.player.do(Pressed(Choice.MOVE_PACKAGE))
+        await kiosk.player.until(Ask)
+        kiosk.player.do(Pressed(Choice.YES))
+        page = await kiosk.player.until(DoorPage)
+        new = page.last_outcome
+        assert (await kiosk.slot(old)).status is SlotStatus.EMPTY
+        assert (await kiosk.slot(new)).barcode == "ONE"
+        assert await kiosk.code_of("ONE") == code
+
+    play(tmp_path, story)
+
+
+def test_a_damaged_package_is_taken_out_with_its_reason(tmp_path: Path) -> None:
+    async def story(kiosk: Running) -> None:
+        await sign_in(kiosk)
+        slot = await store(kiosk, "ONE")
+        package = await kiosk.kiosk.store.run(packages.live_by_barcode, "ONE")
+        assert package is not None
+        kiosk.player.do(Pressed(Choice.DONE))
+        await kiosk.player.until(Receipt)
+        kiosk.player.do(Pressed(Choice.DONE))
+        await kiosk.player.until(First)
+        await technician_at(kiosk)
+        kiosk.player.do(Chosen(slot))
+        await kiosk.player.until(DoorPage)
+        kiosk.player.do(Pressed(Choice.TAKE_OUT))
+        reasons = (await kiosk.player.until(ChooseReason)).reasons
+        kiosk.player.do(Chosen(reasons[0]))
+        await kiosk.player.until(DoorPage)
+        assert await kiosk.package_status(package.id) == "COLLECTED"
+
+    play(tmp_path, story)
+
+
+def test_a_slot_that_must_not_be_opened_opens_for_no_customer(tmp_path: Path) -> None:
+    async def story(kiosk: Running) -> None:
+        await sign_in(kiosk)
+        slot = await store(kiosk, "ONE")
+        await kiosk.kiosk.store.run(
+            slots.set_service, slot, Service.DO_NOT_OPEN, "board burnt", "staff:99"
+        )
+        pulses = kiosk.world.pulses
+        kiosk.player.do(Scanned(f"PK1:demo:{await kiosk.code_of('ONE')}"))
+        assert (await kiosk.player.until(Trouble)).problem is Problem.DO_NOT_OPEN
+        assert kiosk.world.pulses == pulses
+
+    play(tmp_path, story)
+
+
+# --- staff ---------------------------------------------------------------------------------------
+
+
+def with_staff(folder: Path, person: Staff, story: Story) -> None:
+    async def listed(kiosk: Running) -> None:
+        await kiosk.kiosk.store.run(staff.list_staff, [person], person.source)
+        await story(kiosk)
+
+    play(folder, listed)
+
+
+BADGED = replace(STAFF["11"], number="12", badge_hash="s3cret", source=StaffSource.CENTRE)
+
+
+def test_a_badge_on_the_first_screen_signs_in(tmp_path: Path) -> None:
+    async def story(kiosk: Running) -> None:
+        kiosk.player.do(Scanned("PKS:12:s3cret"))
+        assert (await kiosk.player.until(ScanPackage)).name == "Kim"
+
+    with_staff(tmp_path, replace(BADGED, listed_ms=kiosk_now_ms()), story)
+
+
+def kiosk_now_ms() -> int:
+    from flow_site import START_MS
+
+    return START_MS
+
+
+@pytest.mark.parametrize("badge", ["PKS:12:wrong", "PKS:11:anything", "PKS:77:s3cret"])
+def test_a_wrong_badge_is_refused_and_counted(tmp_path: Path, badge: str) -> None:
+    async def story(kiosk: Running) -> None:
+        kiosk.player.do(Scanned(badge))
+        told = await kiosk.player.until(Told)
+        assert told.refused is not None
+        assert told.refused.reason is Refusal.NOT_ALLOWED
+        events = await kiosk.kiosk.store.run(
+            lambda writer: writer.all("SELECT 1 FROM journal WHERE kind = 'STAFF_REFUSED'")
+        )
+        assert len(events) == 1
+
+    with_staff(tmp_path, replace(BADGED, listed_ms=kiosk_now_ms()), story)
+
+
+@pytest.mark.parametrize(
+    ("role", "age_hours", "is_let_in"),
+    [
+        (Role.COURIER, 167, True),
+        (Role.COURIER, 169, False),
+        (Role.TECHNICIAN, 9_000, True),
+    ],
+)
+def test_the_centres_list_ages_for_couriers_only(
+    tmp_path: Path, role: Role, age_hours: int, is_let_in: bool
+) -> None:
+    person = replace(BADGED, role=role, listed_ms=kiosk_now_ms() - age_hours * 3_600_000)
+
+    async def story(kiosk: Running) -> None:
+        kiosk.player.do(Scanned("PKS:12:s3cret"))
+        if not is_let_in:
+            await kiosk.player.until(Told)
+        elif role is Role.TECHNICIAN:
+            await kiosk.player.until(Doors)
+        else:
+            await kiosk.player.until(ScanPackage)
+
+    with_staff(tmp_path, person, story)
+
+
+def test_validity_dates_are_kept(tmp_path: Path) -> None:
+    person = replace(BADGED, valid_until_ms=kiosk_now_ms() - 1, source=StaffSource.CONFIG)
+
+    async def story(kiosk: Running) -> None:
+        kiosk.player.do(Scanned("PKS:12:s3cret"))
+        await kiosk.player.until(Told)
+
+    with_staff(tmp_path, person, story)
+
+
+def test_every_visit_is_in_the_journal_by_person(tmp_path: Path) -> None:
+    async def story(kiosk: Running) -> None:
+        await sign_in(kiosk)
+        await store(kiosk, "ONE")
+        rows = await kiosk.kiosk.store.run(
+            lambda writer: writer.all("SELECT kind, body FROM journal WHERE body LIKE '%11%'")
+        )
+        kinds = {row["kind"] for row in rows if '"staff:11"' in row["body"]}
+        assert {"SLOT_RESERVED", "PACKAGE_STORED"} <= kinds
+        assert any(row["kind"] == "STAFF_SIGNED_IN" for row in rows)
+
+    play(tmp_path, story)

@@ -1,0 +1,230 @@
+"""The customer's pickup to its last edge: several packages, nothing inside, leave it here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from flow_site import Running, World, require_sound, running
+from virtual_loop import run_virtually
+from visits import play, sign_in, store
+
+from kiosk.flows.kiosk import Policy
+from kiosk.flows.views import (
+    Ask,
+    Choice,
+    DoorOpen,
+    First,
+    MorePackages,
+    Pressed,
+    Question,
+    Receipt,
+    Scanned,
+    Thanks,
+    Told,
+    Trouble,
+)
+from kiosk.model.location import Service, SlotStatus, SuspectReason
+from kiosk.model.pickup_code import make_code
+from kiosk.store import codes, packages, slots
+
+
+async def stored(kiosk: Running, *barcodes: str, owner: str | None = None) -> list[str]:
+    """Put packages in and go back to the first screen; their slots."""
+    await sign_in(kiosk)
+    used = [await store(kiosk, barcode, owner=owner) for barcode in barcodes]
+    kiosk.player.do(Pressed(Choice.DONE))
+    await kiosk.player.until(Receipt)
+    kiosk.player.do(Pressed(Choice.DONE))
+    await kiosk.player.until(First)
+    return used
+
+
+async def show_code(kiosk: Running, barcode: str) -> None:
+    kiosk.player.do(Scanned(f"PK1:demo:{await kiosk.code_of(barcode)}"))
+
+
+def test_one_code_opens_all_packages_of_one_person_each_by_its_own_intent(tmp_path: Path) -> None:
+    async def story(kiosk: Running) -> None:
+        mine = await stored(kiosk, "ONE", "TWO", owner="user-7")
+        [others] = await stored(kiosk, "THREE", owner="user-8")
+        await show_code(kiosk, "TWO")
+        first = await kiosk.player.until(DoorOpen)
+        assert first.slot == mine[1]
+        more = await kiosk.player.until(MorePackages)
+        assert more.slots == (mine[0],)
+        kiosk.player.do(Pressed(Choice.OPEN_NEXT))
+        second = await kiosk.player.until(DoorOpen)
+        assert second.slot == mine[0]
+        await kiosk.player.until(Thanks)
+        assert (await kiosk.slot(others)).status is SlotStatus.OCCUPIED
+        intents = await kiosk.kiosk.store.run(
+            lambda writer: writer.all("SELECT slot FROM intent WHERE purpose = 'PICKUP'")
+        )
+        assert {row["slot"] for row in intents} == set(mine)
+
+    play(tmp_path, story)
+
+
+@pytest.mark.parametrize("reason", ["site", "alone", "nobody"])
+def test_other_packages_stay_shut_where_one_code_is_not_for_all(
+    tmp_path: Path, reason: str
+) -> None:
+    async def story(kiosk: Running) -> None:
+        owner = None if reason == "nobody" else "user-7"
+        if reason == "alone":
+            announcement = packages.Announcement(
+                kiosk.kiosk.new_id(), "TWO", "S", None, "user-7", is_alone=True
+            )
+            await kiosk.kiosk.store.run(packages.announce, announcement)
+        await stored(kiosk, "ONE", "TWO", owner=owner)
+        await show_code(kiosk, "ONE")
+        await kiosk.player.until(DoorOpen)
+        await kiosk.player.until(Thanks)
+
+    play(tmp_path, story, Policy(one_code_for_all=reason != "site"))
+
+
+def test_nothing_inside_makes_the_package_missing_and_the_slot_doubtful(tmp_path: Path) -> None:
+    async def story(kiosk: Running) -> None:
+        [slot] = await stored(kiosk, "ONE")
+        kiosk.site.steel.close_after_s = None
+        await show_code(kiosk, "ONE")
+        await kiosk.player.until(DoorOpen)
+        kiosk.player.do(Pressed(Choice.NOTHING_INSIDE))
+        await kiosk.player.until(DoorOpen, lambda view: view.remind)
+        kiosk.site.steel.close(slot)
+        told = await kiosk.player.until(Told)
+        assert told.reference
+        record = await kiosk.slot(slot)
+        assert (record.status, record.package) == (SlotStatus.SUSPECT, None)
+
+    play(tmp_path, story)
+
+
+def test_a_package_left_here_is_a_new_one_for_the_courier(tmp_path: Path) -> None:
+    async def story(kiosk: Running) -> None:
+        [slot] = await stored(kiosk, "ONE")
+        await show_code(kiosk, "ONE")
+        await kiosk.player.until(Thanks)
+        kiosk.player.do(Pressed(Choice.SOMETHING_WRONG))
+        assert (await kiosk.player.until(Ask)).question is Question.WHAT_IS_WRONG
+        kiosk.player.do(Pressed(Choice.LEAVE_IT_HERE))
+        assert (await kiosk.player.until(DoorOpen)).slot == slot
+        await kiosk.player.until(Ask)
+        kiosk.player.do(Pressed(Choice.YES))
+        assert (await kiosk.player.until(Told)).reference
+        record = await kiosk.slot(slot)
+        assert (record.status, record.barcode) == (SlotStatus.SUSPECT, "ONE")
+        [due] = await kiosk.kiosk.store.run(packages.due)
+        rows = await kiosk.kiosk.store.run(
+            lambda writer: writer.all("SELECT replaces FROM package WHERE id = ?", (due.id,))
+        )
+        old = await kiosk.package_status(rows[0]["replaces"])
+        assert (due.slot, old) == (slot, "RETRIEVED")
+
+    play(tmp_path, story)
+
+
+def test_a_complaint_gets_a_reference(tmp_path: Path) -> None:
+    async def story(kiosk: Running) -> None:
+        await stored(kiosk, "ONE")
+        await show_code(kiosk, "ONE")
+        await kiosk.player.until(Thanks)
+        kiosk.player.do(Pressed(Choice.SOMETHING_WRONG))
+        await kiosk.player.until(Ask)
+        kiosk.player.do(Pressed(Choice.DAMAGED))
+        reference = int((await kiosk.player.until(Told)).reference)
+        [row] = await kiosk.kiosk.store.run(
+            lambda writer: writer.all("SELECT kind FROM journal WHERE seq = ?", (reference,))
+        )
+        assert row["kind"] == "COMPLAINT"
+
+    play(tmp_path, story)
+
+
+def test_open_again_ends_when_the_slot_is_given_to_anyone(tmp_path: Path) -> None:
+    async def story(kiosk: Running) -> None:
+        [slot] = await stored(kiosk, "ONE")
+        code = await kiosk.code_of("ONE")
+        kiosk.player.do(Scanned(f"PK1:demo:{code}"))
+        await kiosk.player.until(Thanks)
+        kiosk.player.do(Pressed(Choice.DONE))
+        await kiosk.player.until(First)
+        for each in kiosk.kiosk.location.slots:
+            if each.label != slot:
+                await kiosk.kiosk.store.run(
+                    slots.set_service, each.label, Service.NO_DEPOSITS, "test", "staff:99"
+                )
+        assert await stored(kiosk, "NEXT") == [slot]
+        pulses = kiosk.world.pulses
+        kiosk.player.do(Scanned(f"PK1:demo:{code}"))
+        await kiosk.player.until(Told)
+        assert kiosk.world.pulses == pulses
+
+    play(tmp_path, story)
+
+
+@pytest.mark.parametrize("reason", [SuspectReason.WIRING, SuspectReason.MAY_HOLD_ANOTHERS])
+def test_a_slot_that_may_hold_anothers_never_opens_for_a_customer(
+    tmp_path: Path, reason: SuspectReason
+) -> None:
+    async def story(kiosk: Running) -> None:
+        [slot] = await stored(kiosk, "ONE")
+        await kiosk.kiosk.store.run(slots.mark_suspect, slot, reason, "test")
+        pulses = kiosk.world.pulses
+        await show_code(kiosk, "ONE")
+        await kiosk.player.until(Trouble)
+        assert kiosk.world.pulses == pulses
+
+    play(tmp_path, story)
+
+
+def test_a_code_that_the_centre_reissued_meanwhile_is_taken_and_retires_the_old(
+    tmp_path: Path,
+) -> None:
+    async def story(kiosk: Running) -> None:
+        await stored(kiosk, "ONE")
+        package = await kiosk.kiosk.store.run(packages.live_by_barcode, "ONE")
+        assert package is not None
+        assert package.locator is not None
+        key = kiosk.kiosk.location_key
+        first, second, fourth = (
+            make_code(key, package.id, package.locator, counter) for counter in (1, 2, 4)
+        )
+        offline = codes.CodePolicy(key, 24, look_ahead=2)
+        online = codes.CodePolicy(key, 24)
+        check = kiosk.kiosk.store.run
+        assert isinstance(await check(codes.check_code, online, second), codes.NotKnown)
+        assert isinstance(await check(codes.check_code, offline, fourth), codes.NotKnown)
+        assert isinstance(await check(codes.check_code, offline, second), codes.Granted)
+        assert isinstance(await check(codes.check_code, offline, first), codes.NotKnown)
+        assert isinstance(await check(codes.check_code, online, second), codes.Granted)
+
+    play(tmp_path, story)
+
+
+def test_the_same_day_after_a_restart_the_code_still_tells_its_story(tmp_path: Path) -> None:
+    world = World(tmp_path)
+
+    async def fetch() -> str:
+        async with running(world) as kiosk:
+            await kiosk.player.until(First)
+            await stored(kiosk, "ONE")
+            code = await kiosk.code_of("ONE")
+            kiosk.player.do(Scanned(f"PK1:demo:{code}"))
+            await kiosk.player.until(Thanks)
+            return code
+
+    async def again(code: str) -> None:
+        world.clock.ahead_ms += 3_600_000
+        async with running(world) as kiosk:
+            await kiosk.player.until(First)
+            kiosk.player.do(Scanned(f"PK1:demo:{code}"))
+            told = await kiosk.player.until(Told)
+            assert told.refused is not None
+            assert told.refused.detail
+            require_sound(kiosk.kiosk.store)
+
+    code = run_virtually(fetch())
+    run_virtually(again(code))

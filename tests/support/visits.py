@@ -1,0 +1,49 @@
+"""What tests of the flows do again and again: play a story, sign in, put a package in."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from flow_site import COURIER_PIN, Running, World, require_sound, running
+from virtual_loop import run_virtually
+
+from kiosk.flows.kiosk import Policy
+from kiosk.flows.views import Choice, Entered, EnterPin, First, Pressed, Scanned, ScanPackage
+from kiosk.store import packages
+
+Story = Callable[[Running], Awaitable[None]]
+
+
+def play(folder: Path, story: Story, policy: Policy | None = None) -> None:
+    """Run one story at a fresh kiosk, and look afterwards whether everything agrees."""
+
+    async def whole() -> None:
+        async with running(World(folder, policy=policy or Policy())) as kiosk:
+            await kiosk.player.until(First)
+            await story(kiosk)
+            require_sound(kiosk.kiosk.store)
+
+    run_virtually(whole())
+
+
+async def sign_in(kiosk: Running, pin: str = COURIER_PIN) -> None:
+    kiosk.player.do(Pressed(Choice.COURIER))
+    await kiosk.player.until(EnterPin)
+    kiosk.player.do(Entered(pin))
+
+
+async def store(kiosk: Running, barcode: str, size: str = "S", owner: str | None = None) -> str:
+    """Put a package in as a courier who is signed in; its slot."""
+    recipient = packages.Recipient(kiosk.kiosk.new_id(), "Ada", "+49171000")
+    await kiosk.kiosk.store.run(
+        packages.announce,
+        packages.Announcement(kiosk.kiosk.new_id(), barcode, size, recipient, owner),
+    )
+    kiosk.site.steel.close_after_s = 3.0
+    kiosk.player.do(Scanned(barcode))
+    view = await kiosk.player.until(
+        ScanPackage, lambda view: view.stored is not None and view.stored.barcode == barcode
+    )
+    assert view.stored is not None
+    return view.stored.slot
