@@ -37,6 +37,7 @@ from kiosk.model.person import Staff
 from kiosk.model.pickup_code import make_code, parse_qr
 from kiosk.store import codes, packages, slots
 from kiosk.store import staff as staff_store
+from kiosk.store.errors import RefusedError
 from kiosk.store.packages import Deposit, DepositRequest, IntentPurpose, IntentState
 from kiosk.store.staff import Moved, Visit
 
@@ -196,7 +197,11 @@ async def put_in(kiosk: Kiosk, run: Run, barcode: str) -> None:
 
 async def _reissue(kiosk: Kiosk, run: Run, package_id: str) -> None:
     """A new code for a package that lies here; it goes the way that codes go."""
-    await kiosk.store.run(codes.reissue, package_id, run.actor)
+    try:
+        await kiosk.store.run(codes.reissue, package_id, run.actor)
+    except RefusedError:
+        run.refused, run.refused_package = Refused(Refusal.RECALLED), None
+        return
     package = await kiosk.store.run(packages.package, package_id)
     run.stored = _note(kiosk, package, package.slot or "")
     run.refused, run.refused_package = None, None
@@ -224,14 +229,20 @@ async def _deposit(kiosk: Kiosk, run: Run, package: str, barcode: str, size: str
     """Slot after slot until the package is in one, or the courier gives up."""
     while True:
         request = DepositRequest(package, barcode, size, kiosk.new_id(), run.actor)
-        deposit = await kiosk.store.run(
-            packages.begin_deposit, request, kiosk.location, kiosk.strategy
-        )
+        try:
+            deposit = await kiosk.store.run(
+                packages.begin_deposit, request, kiosk.location, kiosk.strategy
+            )
+        except RefusedError:
+            # It was recalled since it was scanned.
+            run.refused = Refused(Refusal.RECALLED)
+            return
         if deposit is None:
             if await _make_room(kiosk, run, size):
                 continue
             run.refused = Refused(Refusal.NO_SLOT, size)
             return
+        package = deposit.package
         opened = await kiosk.open_door(deposit.slot, deposit.intent, Purpose.PUT_IN)
         if opened.stands_open:
             wanted = await _put_behind_door(kiosk, run, deposit, barcode, opened)

@@ -28,6 +28,7 @@ from kiosk.model.location import Service, SlotStatus
 from kiosk.model.person import Staff
 from kiosk.store import codes, packages, slots
 from kiosk.store import staff as staff_store
+from kiosk.store.errors import RefusedError
 from kiosk.store.packages import IntentPurpose
 from kiosk.store.slots import SlotRecord
 
@@ -134,9 +135,17 @@ class _DoorPage:
             case Choice.TAKE_OUT if package is not None:
                 await self._take_out(package)
             case Choice.REISSUE_CODE if package is not None:
-                await kiosk.store.run(codes.reissue, package, self.actor)
-                kiosk.stored_signal.set()
-                self.outcome = "CODE_REISSUED"
+                await self._reissue(package)
+
+    async def _reissue(self, package: str) -> None:
+        """A new code; none for a package that is recalled."""
+        try:
+            await self.kiosk.store.run(codes.reissue, package, self.actor)
+        except RefusedError:
+            self.outcome = "NOT_TO_BE_FETCHED"
+            return
+        self.kiosk.stored_signal.set()
+        self.outcome = "CODE_REISSUED"
 
     async def _reason(self, reasons: tuple[str, ...]) -> str | None:
         """Ask for a reason; nothing happens without one."""
