@@ -152,12 +152,19 @@ class KioskProcess:
     """`kiosk run`, filling a screen."""
 
     def __init__(self, display: str, config: Path, data: Path) -> None:
-        self.started_s = time.monotonic()
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "kiosk", "run", "--config", str(config), "--data", str(data)],
-            cwd=ROOT,
-            env=os.environ | {"DISPLAY": display, "SDL_VIDEODRIVER": "x11"},
-        )
+        self._log = data / "kiosk.log"
+        with self._log.open("ab") as log:
+            self.started_s = time.monotonic()
+            self.process = subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "kiosk", "run"),
+                    *("--config", str(config), "--data", str(data)),
+                ],
+                cwd=ROOT,
+                env=os.environ | {"DISPLAY": display, "SDL_VIDEODRIVER": "x11"},
+                stdout=log,
+                stderr=log,
+            )
 
     def stop(self) -> None:
         self.process.terminate()
@@ -166,6 +173,11 @@ class KioskProcess:
     @property
     def is_running(self) -> bool:
         return self.process.poll() is None
+
+    def last_words(self) -> str:
+        """The end of what it logged."""
+        lines = self._log.read_text(encoding="utf-8", errors="replace").splitlines()
+        return "\n".join(lines[-12:])
 
     def cpu_s(self) -> float:
         """Seconds of processor time so far, of all its threads."""

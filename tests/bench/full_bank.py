@@ -115,6 +115,11 @@ class FullBank:
         package = packages.store_package(writer, deposit, self.location, HOLD_DAYS, self.chance)
         return self.known(package)
 
+    def stored(self, writer: Writer) -> list[Inside]:
+        """Every package that lies inside, as the store has it."""
+        rows = writer.all("SELECT * FROM package WHERE status = 'STORED'")
+        return [self.known(packages.package_of(row)) for row in rows]
+
     def stay_and_leave(self, writer: Writer, deposit: Deposit) -> None:
         """The package of a deposit is put in and fetched: its slot is free as before."""
         fetch(writer, self.stay(writer, deposit), self.new_id())

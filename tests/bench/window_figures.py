@@ -20,7 +20,17 @@ from config import DEMO_SITE, Site, load_site
 from drivers.bank import BoardWiring, make_board
 from kiosk.adapters import location_key
 from kiosk.app import location_of
-from tests.bench.desk import ROOT, Bank, DeskError, Eye, Hand, KioskProcess, Spot, screen
+from tests.bench.desk import (
+    PATIENCE_S,
+    ROOT,
+    Bank,
+    DeskError,
+    Eye,
+    Hand,
+    KioskProcess,
+    Spot,
+    screen,
+)
 from tests.bench.figures import Figures, milliseconds
 from tests.bench.full_bank import FullBank, Inside
 
@@ -83,9 +93,9 @@ class Desk:
             )
             if not kiosk.is_running:
                 raise DeskError(f"the kiosk ended with {kiosk.process.returncode}")
-        except DeskError:
+        except DeskError as error:
             kiosk.process.kill()
-            raise
+            raise DeskError(f"{error}\n{kiosk.last_words()}") from error
         return kiosk, seen_s - kiosk.started_s
 
 
@@ -108,15 +118,18 @@ def measure(folder: Path, effort: Effort) -> Figures:
 
 def places_on(display: str) -> Places:
     """Ask the real pages where their parts are."""
-    told = subprocess.run(
-        [sys.executable, "-m", "tests.bench.places", str(DEMO_SITE)],
-        cwd=ROOT,
-        env=os.environ | {"DISPLAY": display, "SDL_VIDEODRIVER": "x11"},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    if told.returncode != 0:
-        raise DeskError(f"the screens could not be drawn (exit {told.returncode})")
+    try:
+        told = subprocess.run(
+            [sys.executable, "-m", "tests.bench.places", str(DEMO_SITE)],
+            cwd=ROOT,
+            env=os.environ | {"DISPLAY": display, "SDL_VIDEODRIVER": "x11"},
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_S,
+            check=True,
+        )
+    except (subprocess.TimeoutExpired, subprocess.CalledProcessError) as error:
+        raise DeskError(f"the screens could not be drawn: {error}\n{error.stderr}") from error
     found = json.loads(told.stdout)
 
     def spot(place: dict[str, object]) -> Spot:
@@ -221,14 +234,12 @@ def unlock_frame(site: Site, label: str) -> bytes:
 
 
 def fill(desk: Desk) -> list[Inside]:
-    """Put a package into every free slot, with the kiosk not running; those put in now."""
+    """Put a package into every free slot, with the kiosk not running; all that lie inside then."""
     key = location_key(desk.data / "location.key", may_make=True)
     bank = FullBank(desk.data / "kiosk.db", location_of(desk.site), desk.chance, key)
     try:
-        free = bank.store.submit(
-            lambda writer: writer.one("SELECT count(*) AS n FROM slot WHERE status = 'EMPTY'")
-        ).result()
-        bank.fill_to(free["n"] if free else 0)
+        bank.inside = bank.store.submit(bank.stored).result()
+        bank.fill_to(len(desk.site.slots))
         return bank.inside
     finally:
         bank.close()
