@@ -43,6 +43,8 @@ class Policy:
     """When a person is reminded to close the door."""
     give_up_after_s: int = 180
     """When an open door is left alone and its slot is in doubt."""
+    erase_after_days: int = 30
+    """How long after a package is finished its recipient's name and number are kept."""
     warn_s: int = 20
     """How long a person has to answer before an idle session ends."""
     quick_close_s: float = 2.0

@@ -6,6 +6,7 @@ import asyncio
 import logging
 
 from drivers.door import BoardChange, DoorChange, DoorState
+from kiosk.flows import housekeeping
 from kiosk.flows.deposit import courier_run
 from kiosk.flows.doors import pressed, push_until_it_clicks
 from kiosk.flows.kiosk import Kiosk
@@ -29,13 +30,13 @@ from kiosk.flows.views import (
 from kiosk.flows.watch import Watch, recover
 from kiosk.model.events import EventKind
 from kiosk.model.person import STAFF_NUMBER_DIGITS, Role, Staff, StaffSource, parse_badge
-from kiosk.store import codes, packages, slots, staff
+from kiosk.store import codes, slots, staff
 from kiosk.store.errors import StoreError
 from kiosk.store.writer import Writer
 
 LOG = logging.getLogger("kiosk")
-HOUSEKEEPING_S = 60
-"""How often the first screen looks for holds that are over."""
+LOOK_AGAIN_S = 60
+"""How often the first screen looks at doors and boards when nothing happens."""
 
 
 async def run(kiosk: Kiosk) -> None:
@@ -49,11 +50,13 @@ async def run(kiosk: Kiosk) -> None:
     await kiosk.store.run(staff.end_open_visits)
     await kiosk.bank.start()
     watching = asyncio.create_task(_watch(kiosk, watch, moves))
+    keeping = asyncio.create_task(housekeeping.keep(kiosk))
     try:
         while True:
             await _serve_one(kiosk, watch)
     finally:
         watching.cancel()
+        keeping.cancel()
 
 
 def started(writer: Writer) -> int:
@@ -102,7 +105,7 @@ async def _first_screen(kiosk: Kiosk, watch: Watch) -> None:
         view = _first_view(kiosk)
         if view != kiosk.person.view:
             kiosk.person.show(view)
-        event = await kiosk.person.next(HOUSEKEEPING_S)
+        event = await kiosk.person.next(LOOK_AGAIN_S)
         match event:
             case Entered(digits):
                 return await pickup(kiosk, digits)
@@ -118,8 +121,6 @@ async def _first_screen(kiosk: Kiosk, watch: Watch) -> None:
                 return await _staff(kiosk, Role.TECHNICIAN)
             case Pressed(Choice.HELP):
                 return await _help(kiosk)
-            case TimedOut():
-                await kiosk.store.run(packages.expire_due)
             case _:
                 pass
 

@@ -16,7 +16,7 @@ from typing import Any
 from kiosk.model.clock import Instant
 
 GENESIS = bytes(32)
-"""What the first event of an epoch is chained to."""
+"""What the journal's first event is chained to."""
 
 
 class EventKind(StrEnum):
@@ -51,6 +51,7 @@ class EventKind(StrEnum):
     STAFF_LISTED = "STAFF_LISTED"
     CLOCK_CHANGED = "CLOCK_CHANGED"
     DATABASE_RESTORED = "DATABASE_RESTORED"
+    BACKUP_CHECKED = "BACKUP_CHECKED"
     CODE_REFUSED = "CODE_REFUSED"
     STAFF_SIGNED_IN = "STAFF_SIGNED_IN"
     STAFF_REFUSED = "STAFF_REFUSED"
@@ -65,7 +66,8 @@ class Event:
     epoch: str
     """A random id of this database's life; new whenever it is created or restored."""
     seq: int
-    """1, 2, 3… without gaps within an epoch: the order of events, whatever the clocks say."""
+    """1, 2, 3… without gaps: the order of events, whatever the clocks say. A restored database goes
+    on counting in its new epoch."""
     kind: EventKind
     body: str
     """Canonical JSON."""

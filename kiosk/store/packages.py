@@ -12,6 +12,7 @@ from kiosk.model.events import EventKind
 from kiosk.model.location import Location, SlotStatus, SuspectReason
 from kiosk.model.package import Package, PackageStatus, require_legal
 from kiosk.model.person import Recipient
+from kiosk.store import holds
 from kiosk.store.codes import draw_locator
 from kiosk.store.errors import RefusedError
 from kiosk.store.slots import FreeSlotQuery, record_of
@@ -153,20 +154,25 @@ class DepositRequest:
 def begin_deposit(
     writer: Writer, request: DepositRequest, location: Location, strategy: AllocationStrategy
 ) -> Deposit | None:
-    """Hold a slot for a package and write the intent to open it, in one; None when none is free."""
-    known = writer.one(
-        "SELECT status, slot, needs_low FROM package WHERE id = ?", (request.package,)
+    """Hold a slot for a package and write the intent to open it, in one; None when none is free.
+
+    An announcement of the same barcode that came meanwhile is joined: the deposit is of that one.
+    """
+    known = writer.one("SELECT * FROM package WHERE id = ?", (request.package,))
+    known = known or writer.one(
+        f"SELECT * FROM package WHERE barcode = ? AND {LIVE}", (request.barcode,)
     )
     needs_low = request.needs_low or bool(known and known["needs_low"])
     slot = strategy.choose(location.sizes, request.size, needs_low, FreeSlotQuery(writer))
     if slot is None:
         return None
+    package_id = known["id"] if known is not None else request.package
     changes: list[RowChange] = [update("slot", label=slot, status=SlotStatus.RESERVED)]
     if known is None:
         changes.append(
             insert(
                 "package",
-                id=request.package,
+                id=package_id,
                 barcode=request.barcode,
                 status=PackageStatus.PENDING,
                 size=request.size,
@@ -174,13 +180,11 @@ def begin_deposit(
             )
         )
     elif known["status"] != PackageStatus.PENDING or known["slot"] is not None:
-        raise RefusedError(f"package {request.package} is {known['status']}, not expected")
-    changes.append(update("package", id=request.package, slot=slot))
-    changes.append(
-        _intent(request.intent, slot, request.package, IntentPurpose.DEPOSIT, request.actor)
-    )
+        raise RefusedError(f"package {package_id} is {known['status']}, not expected")
+    changes.append(update("package", id=package_id, slot=slot))
+    changes.append(_intent(request.intent, slot, package_id, IntentPurpose.DEPOSIT, request.actor))
     writer.record(EventKind.SLOT_RESERVED, *changes, actor=request.actor)
-    return Deposit(request.package, slot, request.intent)
+    return Deposit(package_id, slot, request.intent)
 
 
 def _intent(
@@ -260,6 +264,7 @@ def _into_slot(
     actor: str,
     found: bool = False,
 ) -> Package:
+    now = holds.moment(writer)
     writer.record(
         EventKind.PACKAGE_STORED,
         update("slot", label=slot, status=SlotStatus.OCCUPIED, suspect=None),
@@ -271,8 +276,9 @@ def _into_slot(
             last_slot=slot,
             locator=draw_locator(writer, len(location.slots), chance),
             code_counter=before.code_counter + 1,
-            stored_ms=writer.now.wall_ms,
-            hold_until_ms=hold_until_ms(writer.now, hold_days, location.time_zone),
+            stored_ms=now.wall_ms,
+            hold_until_ms=hold_until_ms(now, hold_days, location.time_zone),
+            paused_ms=0,
         ),
         _done(intent),
         actor=actor,
@@ -618,22 +624,6 @@ def end_opening(
     if found is not held.status or values["suspect"] != held.suspect:
         changes.insert(0, RowChange("slot", values))
     return writer.record(kind, *changes, actor=actor, why=why)
-
-
-def expire_due(writer: Writer, limit: int = 50) -> int:
-    """Expire packages whose hold is over; none while the clock is not trusted."""
-    if not writer.now.is_trusted:
-        return 0
-    due = writer.all(
-        "SELECT id FROM package WHERE status = 'STORED' AND hold_until_ms <= ? LIMIT ?",
-        (writer.now.wall_ms, limit),
-    )
-    for row in due:
-        writer.record(
-            EventKind.PACKAGE_EXPIRED,
-            update("package", id=row["id"], status=PackageStatus.EXPIRED),
-        )
-    return len(due)
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,7 @@ CREATE TABLE recipient (
     name TEXT NOT NULL,
     phone TEXT NOT NULL
 ) STRICT;
+CREATE INDEX recipient_known ON recipient (id) WHERE name <> '' OR phone <> '';
 
 CREATE TABLE staff (
     number TEXT PRIMARY KEY CHECK (length(number) = 2),

@@ -13,6 +13,7 @@ import queue
 import random
 import sqlite3
 import threading
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -39,6 +40,8 @@ T = TypeVar("T")
 
 GROUP_MAX = 64
 """How many callers share one commit at most."""
+BACKUP_PAGES = 512
+"""How many pages of 4 KiB a backup copies at once; callers are served in between."""
 
 PRAGMAS = {
     "locking_mode": "exclusive",
@@ -48,13 +51,24 @@ PRAGMAS = {
     "recursive_triggers": 1,
     "trusted_schema": 0,
     "cell_size_check": 1,
+    "secure_delete": 1,
 }
-"""Set at every opening and read back; 2 is FULL, which no simulated power cut has beaten."""
+"""Set at every opening and read back; 2 is FULL, which no simulated power cut has beaten.
+
+`secure_delete`: what is erased is gone from the file, not only from sight."""
 
 
 @dataclass(slots=True)
 class _Job(Generic[T]):
     operation: Callable[[Writer], T]
+    future: Future[T]
+
+
+@dataclass(slots=True)
+class _BetweenGroups(Generic[T]):
+    """Work on the connection that must not lie in a transaction."""
+
+    work: Callable[[sqlite3.Connection], T]
     future: Future[T]
 
 
@@ -85,8 +99,11 @@ class Store:
         self.path = path
         self._clock = clock
         self._chance = chance
-        self._jobs: queue.SimpleQueue[_Job[Any] | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[_Job[Any] | _BetweenGroups[Any] | None] = queue.SimpleQueue()
+        self._between: deque[_BetweenGroups[Any]] = deque()
+        self._listeners: list[Callable[[], None]] = []
         self._closed = False
+        self._is_ending = False
         self._thread: threading.Thread | None = None
         if not threaded:
             self._open()
@@ -124,6 +141,34 @@ class Store:
         if self._thread is None:
             return future.result()
         return await asyncio.shield(asyncio.wrap_future(future))
+
+    def listen(self, listener: Callable[[], None]) -> Callable[[], None]:
+        """Have `listener` called, on the store's thread, after each commit that journaled
+        something; return what ends that."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    async def back_up(self, target: Path) -> None:
+        """Copy the database to a new file, as it is between two transactions.
+
+        Callers are served meanwhile; what they write is in the copy, too. Raises `StoreError`.
+        """
+        await self._between_groups(lambda connection: self._copy(connection, target))
+
+    async def forget_old_pages(self) -> None:
+        """Write the log into the database and empty it, so that what was erased is in neither."""
+        await self._between_groups(_empty_the_log)
+
+    async def _between_groups(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        job = _BetweenGroups(work, Future())
+        if self._closed:
+            job.future.set_exception(NotDoneError("the store is closed"))
+        elif self._thread is None:
+            self._run_between(job)
+        else:
+            self._jobs.put(job)
+            return await asyncio.shield(asyncio.wrap_future(job.future))
+        return job.future.result()
 
     def close(self) -> None:
         """Finish what was handed in and close the database."""
@@ -196,26 +241,48 @@ class Store:
             opened.set_exception(error)
             return
         opened.set_result(None)
-        while True:
-            group, is_last = self._next_group()
-            if group:
-                self._run_group(group)
-            if is_last:
-                self._database.conn.close()
-                return
+        while not self._is_ending:
+            self._run_waiting(is_patient=True)
+            while self._between:
+                self._run_between(self._between.popleft())
+        self._database.conn.close()
 
-    def _next_group(self) -> tuple[list[_Job[Any]], bool]:
+    def _run_waiting(self, *, is_patient: bool) -> None:
+        """Run the group that waits; be patient and wait for its first caller, or not."""
         group: list[_Job[Any]] = []
-        job = self._jobs.get()
-        while job is not None:
-            group.append(job)
-            if len(group) == GROUP_MAX:
-                return group, False
-            try:
-                job = self._jobs.get_nowait()
-            except queue.Empty:
-                return group, False
-        return group, True
+        with contextlib.suppress(queue.Empty):
+            while len(group) < GROUP_MAX:
+                job = self._jobs.get(block=is_patient and not group)
+                if job is None:
+                    self._is_ending = True
+                    break
+                if isinstance(job, _BetweenGroups):
+                    self._between.append(job)
+                    break
+                group.append(job)
+        if group:
+            self._run_group(group)
+
+    def _run_between(self, job: _BetweenGroups[Any]) -> None:
+        try:
+            result = job.work(self._database.conn)
+        except Exception as error:  # noqa: BLE001 - handed to whoever asked
+            job.future.set_exception(error)
+        else:
+            job.future.set_result(result)
+
+    def _copy(self, connection: sqlite3.Connection, target: Path) -> None:
+        def serve_meanwhile(*_: int) -> None:
+            if self._thread is not None:
+                self._run_waiting(is_patient=False)
+            if self._is_ending:
+                raise NotDoneError("the kiosk ends; the backup was given up")
+
+        try:
+            with contextlib.closing(_connect(str(target))) as copy:
+                connection.backup(copy, pages=BACKUP_PAGES, progress=serve_meanwhile)
+        except sqlite3.Error as error:
+            raise NotDoneError(f"{target}: the backup failed: {error}") from error
 
     def _run_group(self, group: list[_Job[Any]]) -> None:
         connection = self._database.conn
@@ -235,6 +302,9 @@ class Store:
                 answer.future.set_exception(answer.error)
             else:
                 answer.future.set_result(answer.result)
+        if self._writer.head.seq > before.seq:
+            for listener in self._listeners:
+                listener()
 
     def _run_one(self, job: _Job[Any], connection: sqlite3.Connection) -> _Answer:
         writer = self._writer
@@ -295,6 +365,10 @@ _SCHEMA_CHANGES = frozenset(
 def _refuse_schema_changes(action: int, *_: str | None) -> int:
     """After the migrations the schema stands: a typo in a table's name makes no table."""
     return sqlite3.SQLITE_DENY if action in _SCHEMA_CHANGES else sqlite3.SQLITE_OK
+
+
+def _empty_the_log(connection: sqlite3.Connection) -> None:
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
 
 def _connect(name: str, *, uri: bool = False) -> sqlite3.Connection:

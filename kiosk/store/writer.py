@@ -15,6 +15,7 @@ from sqlite_utils import Database
 from kiosk.model.clock import Clock, Instant
 from kiosk.model.events import GENESIS, EventKind, canonical_json, chain_hash
 from kiosk.model.invariants import require
+from kiosk.store import counters
 
 KEY_OF_TABLE = {"slot": "label", "package": "id", "intent": "id", "visit": "id"}
 """The tables that are the replay of the journal, with their keys."""
@@ -64,6 +65,14 @@ class Writer:
         """A new transaction: it has one moment, taken when it is first asked for."""
         self._now = None
 
+    def begin_epoch(self, epoch: str) -> None:
+        """From the next event on, this is another life of the database: it was restored.
+
+        Numbers and chain go on, so that the new life says what it comes from.
+        """
+        self.head.epoch = epoch
+        self.db.execute("UPDATE meta SET value = ? WHERE key = 'epoch'", (epoch,))
+
     @property
     def now(self) -> Instant:
         if self._now is None:
@@ -94,7 +103,9 @@ class Writer:
         body: dict[str, Any] = dict(facts)
         if changes:
             body["rows"] = [[change.table, dict(change.values)] for change in changes]
-        return self._append(kind, canonical_json(body))
+        seq = self._append(kind, canonical_json(body))
+        counters.count(self, kind, changes, facts)
+        return seq
 
     def _apply(self, change: RowChange) -> None:
         columns = tuple(change.values)

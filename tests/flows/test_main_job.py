@@ -37,7 +37,7 @@ from kiosk.flows.views import (
 from kiosk.model.location import Service, SlotStatus, SuspectReason
 from kiosk.model.pickup_code import qr_text
 from kiosk.play import deposit, pickup_by_typing
-from kiosk.store import codes, packages, slots
+from kiosk.store import codes, holds, packages, slots
 
 
 async def store_one(kiosk: Running, barcode: str, size: str = "S") -> str:
@@ -557,7 +557,7 @@ def test_a_hold_that_is_over_can_still_be_fetched_late(tmp_path: Path) -> None:
             slot = await store_one(kiosk, "P")
             code = await kiosk.code_of("P")
             kiosk.world.clock.ahead_ms += 8 * 24 * 3_600_000
-            assert await kiosk.kiosk.store.run(packages.expire_due) == 1
+            assert await kiosk.kiosk.store.run(holds.expire_due) == 1
             assert await pickup_by_typing(kiosk.player, code) == slot
 
     run_virtually(story())
@@ -569,7 +569,7 @@ def test_nothing_expires_while_the_clock_is_not_trusted(tmp_path: Path) -> None:
             await store_one(kiosk, "P")
             kiosk.world.clock.ahead_ms += 30 * 24 * 3_600_000
             kiosk.world.clock.is_trusted = False
-            assert await kiosk.kiosk.store.run(packages.expire_due) == 0
+            assert await kiosk.kiosk.store.run(holds.expire_due) == 0
 
     run_virtually(story())
 

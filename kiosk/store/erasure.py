@@ -1,0 +1,28 @@
+"""Erasing what is personal, once it is needed no more; the journal never had it."""
+
+from __future__ import annotations
+
+from kiosk.model.events import EventKind
+from kiosk.store.writer import Writer
+
+DAY_MS = 24 * 3_600_000
+
+
+def erase_due(writer: Writer, after_days: int, limit: int = 50) -> int:
+    """Erase the names and numbers of people none of whose packages is live, or was until
+    `after_days` ago; return how many. Nobody is erased while the clock is not trusted."""
+    if not writer.now.is_trusted:
+        return 0
+    before_ms = writer.now.wall_ms - after_days * DAY_MS
+    due = writer.all(
+        "SELECT id FROM recipient INDEXED BY recipient_known"
+        " WHERE (name <> '' OR phone <> '')"
+        " AND EXISTS (SELECT 1 FROM package WHERE recipient = recipient.id)"
+        " AND NOT EXISTS (SELECT 1 FROM package WHERE recipient = recipient.id"
+        " AND (finished_ms IS NULL OR finished_ms > ? OR slot IS NOT NULL)) LIMIT ?",
+        (before_ms, limit),
+    )
+    for row in due:
+        writer.db.execute("UPDATE recipient SET name = '', phone = '' WHERE id = ?", (row["id"],))
+        writer.record(EventKind.RECIPIENT_ERASED, recipient=row["id"], after_days=after_days)
+    return len(due)
