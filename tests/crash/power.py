@@ -1,0 +1,246 @@
+"""Power cuts: at every point of every story the disk is rebuilt, and the kiosk started on it again.
+
+`explore` spreads a number of images over all points of all recordings; the same seed gives the same
+images. A control is a store with a weakness put in by hand: the same search must find it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+
+from flow_site import running
+from invariants import findings, gather
+from stories import STORIES
+from virtual_loop import run_virtually
+
+from drivers.simulator.virtual import VirtualSite
+from kiosk.flows.views import First
+from kiosk.store.store import Store
+from tests.crash.disk import Disk, Files
+from tests.crash.recording import (
+    Mark,
+    Recording,
+    Tamper,
+    lay_down,
+    often_checkpointed,
+    only_a_start,
+    pick_up,
+    record,
+    stand_as,
+    untouched,
+    world_at,
+)
+
+MEMORY = Path("/dev/shm")
+"""Where the many small disks live; they need no sync of their own."""
+AFTER_A_CUT_MS = 60_000
+TRIES_FOR_A_NEW_IMAGE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """An image on which something did not hold."""
+
+    recording: str
+    point: int
+    kind: str
+    what: str
+
+
+@dataclass
+class Tally:
+    """What a search did and found."""
+
+    points: int = 0
+    images: int = 0
+    by_kind: dict[str, int] = field(default_factory=dict)
+    bad: list[Finding] = field(default_factory=list)
+
+
+def scratch() -> tempfile.TemporaryDirectory[str]:
+    """A folder for disks, in memory where there is such a place."""
+    return tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None)
+
+
+# --- recording --------------------------------------------------------------------------------
+
+
+def installed(folder: Path, tamper: Tamper = untouched) -> Recording:
+    """The very first start, on an empty disk."""
+    return record("first start", only_a_start, folder, {}, tamper)
+
+
+def record_all(folder: Path, names: Sequence[str] | None = None) -> list[Recording]:
+    """Every story on an installed disk, the first start, and starts after cuts."""
+    first = installed(folder)
+    before = pick_up(folder)
+    recordings = [first]
+    for number, name in enumerate(STORIES if names is None else names):
+        # Every other story with many checkpoints, which else would come once a month.
+        tamper = often_checkpointed if number % 2 else untouched
+        recordings.append(record(name, STORIES[name], folder, before, tamper))
+    recordings.append(record("start", only_a_start, folder, before))
+    by_name = {each.name: each for each in recordings}
+    for name in ("deposit", "pickup", "technician_opens_an_empty_slot"):
+        if name in by_name:
+            recordings.append(_start_after_a_cut(by_name[name], folder))
+    return recordings
+
+
+def _start_after_a_cut(recording: Recording, folder: Path) -> Recording:
+    """The start after a cut with the first door of the story open: cut once more."""
+    disk, mark = Disk.holding(recording.before), Mark()
+    for index, entry in enumerate(recording.log):
+        if isinstance(entry, Mark):
+            mark = entry
+        else:
+            disk.apply(entry)
+        if mark.open_doors and index > recording.first_point:
+            break
+    name = f"start after a cut in {recording.name}"
+    return record(name, only_a_start, folder, disk.all_applied(), untouched, mark)
+
+
+# --- cutting ----------------------------------------------------------------------------------
+
+
+def explore(recordings: Sequence[Recording], images: int, seed: int, folder: Path) -> Tally:
+    """Build so many different disks over all points, and start the kiosk on each."""
+    tally = Tally(points=sum(len(each.log) - each.first_point for each in recordings))
+    random = Random(seed)
+    seen: set[bytes] = set()
+    while tally.images < images:
+        before = tally.images
+        owed = 0.0
+        share = (images - tally.images) / tally.points
+        for recording in recordings:
+            for point, disk, mark in _points(recording):
+                owed += share
+                while owed >= 1.0 and tally.images < images:
+                    owed -= 1.0
+                    found = _new_image(disk, mark, random, seen)
+                    if found is not None:
+                        kind, files = found
+                        tally.images += 1
+                        tally.by_kind[kind] = tally.by_kind.get(kind, 0) + 1
+                        tally.bad.extend(
+                            Finding(recording.name, point, kind, what)
+                            for what in judge(files, mark, folder)
+                        )
+        if tally.images == before:
+            break
+    return tally
+
+
+def _points(recording: Recording) -> Iterator[tuple[int, Disk, Mark]]:
+    disk, mark = Disk.holding(recording.before), Mark()
+    first = recording.first_point
+    for index, entry in enumerate(recording.log):
+        if isinstance(entry, Mark):
+            mark = entry
+        else:
+            disk.apply(entry)
+        if index >= first:
+            yield index, disk, mark
+
+
+def _new_image(
+    disk: Disk, mark: Mark, random: Random, seen: set[bytes]
+) -> tuple[str, Files] | None:
+    """A way in which this disk may be found that was not tried yet."""
+    kinds = list(disk.kinds())
+    for _ in range(TRIES_FOR_A_NEW_IMAGE):
+        kind, make = random.choice(kinds)
+        files = make(random)
+        digest = hashlib.blake2b(repr((mark.acknowledged, len(mark.facts))).encode())
+        for name, data in sorted(files.items()):
+            digest.update(f"{name} {len(data)} ".encode())
+            digest.update(data)
+        if digest.digest() not in seen:
+            seen.add(digest.digest())
+            return kind, files
+    return None
+
+
+def judge(files: Files, mark: Mark, folder: Path) -> list[str]:
+    """Start the kiosk on a disk as it would start after the cut; everything that is wrong then."""
+    lay_down(files, folder)
+    world = world_at(mark, folder, AFTER_A_CUT_MS)
+    pulsed: list[str] = []
+
+    def on_site(site: VirtualSite) -> None:
+        stand_as(mark)(site)
+        pulse = site.steel.pulse
+
+        def noted(slot: str, at_s: float) -> None:
+            pulsed.append(slot)
+            pulse(slot, at_s)
+
+        site.steel.pulse = noted  # type: ignore[method-assign]
+
+    async def start() -> list[str]:
+        async with running(world, on_site=on_site) as kiosk:
+            await kiosk.player.until(First)
+            evidence = gather(
+                kiosk.kiosk.store,
+                acknowledged=mark.acknowledged,
+                told=mark.facts,
+                contents=mark.contents,
+                pulses=mark.pulses,
+            )
+            return findings(evidence)
+
+    try:
+        wrong = run_virtually(start())
+    except Exception as error:  # noqa: BLE001 - whatever stops a start is a finding
+        return [f"the kiosk does not start: {type(error).__name__}: {error}"]
+    return wrong + [f"door {slot} was pulsed by a start" for slot in pulsed]
+
+
+# --- controls ---------------------------------------------------------------------------------
+
+
+def synchronous_normal(store: Store) -> None:
+    """A weakness: commits are not synced."""
+    store._database.conn.execute("PRAGMA synchronous = NORMAL").fetchall()
+
+
+def synchronous_off(store: Store) -> None:
+    """A weakness: nothing is synced."""
+    store._database.conn.execute("PRAGMA synchronous = OFF").fetchall()
+
+
+def two_transactions(store: Store) -> None:
+    """A weakness: the rows are committed before the journal's line."""
+    writer, append = store._writer, store._writer._append
+
+    def late(*arguments: object) -> int:
+        for statement in ("RELEASE caller", "COMMIT", "BEGIN IMMEDIATE", "SAVEPOINT caller"):
+            writer.db.conn.execute(statement)
+        return append(*arguments)  # type: ignore[arg-type]
+
+    writer._append = late  # type: ignore[method-assign]
+
+
+CONTROLS: dict[str, Tamper] = {
+    "synchronous=NORMAL": synchronous_normal,
+    "synchronous=OFF": synchronous_off,
+    "two transactions": two_transactions,
+}
+CONTROL_IMAGES = 120
+
+
+def controls_caught(folder: Path, seed: int) -> list[str]:
+    """The weaknesses that a search of the same kind finds in a deposit."""
+    caught = []
+    for name, tamper in CONTROLS.items():
+        installed(folder)
+        recording = record("deposit", STORIES["deposit"], folder, pick_up(folder), tamper)
+        if explore([recording], CONTROL_IMAGES, seed, folder).bad:
+            caught.append(name)
+    return caught
