@@ -66,23 +66,31 @@ class Header(Widget):
         self._hint.put(Box(box.left + 27, box.bottom, box.width - 27, half))
 
 
-class DoorBar(Widget):
+_BAR_COLOURS = {
+    "door-open": (look.WAITING_SOFT, look.WAITING, look.INK),
+    "trouble": (look.FAILED_SOFT, look.FAILED, look.FAILED),
+}
+"""The bar's colours for icons that mean more than calm: its ground, its edge, the icon."""
+
+
+class DoorBar(look.Plate):
     """Under the bank: what can be done with the door that was chosen, or stands open."""
 
     def __init__(self) -> None:
-        super().__init__(size_hint=(None, None))
+        super().__init__()
         self._icon = look.Glyph("hand", 19, look.INK_SOFT)
         self.add_widget(self._icon)
         self._text = look.Words("", 14, wraps=True)
         self._buttons = (look.PushButton("", _nothing), look.PushButton("", _nothing))
         self._shown: tuple[look.PushButton, ...] = ()
-        self._box = Box(0, 0, 0, 0)
-        self._places = (self._box, self._box)
+        self._places = (Box(0, 0, 0, 0), Box(0, 0, 0, 0))
         self.add_widget(self._text)
 
     def show(self, icon: str, text: str, *actions: tuple[str, Callable[[], None]]) -> None:
         """Say this, and offer up to two actions."""
-        self._icon.show(icon, look.FAILED if icon == "trouble" else look.INK_SOFT)
+        fill, edge, ink = _BAR_COLOURS.get(icon, (look.SURFACE, look.LINE, look.INK_SOFT))
+        self.paint(fill, edge)
+        self._icon.show(icon, ink)
         self._text.text = text
         for button in self._shown:
             self.remove_widget(button)
@@ -91,21 +99,22 @@ class DoorBar(Widget):
             button.say(words)
             button.action = action
             self.add_widget(button)
-        self._place()
+        self.arrange()
 
-    def put(self, box: Box, buttons: tuple[Box, Box]) -> None:
+    def put_bar(self, box: Box, buttons: tuple[Box, Box]) -> None:
         """Take this place, with the buttons in theirs."""
-        self._box, self._places = box, buttons
-        self._place()
+        self._places = buttons
+        self.put(box)
+        self.arrange()
 
-    def _place(self) -> None:
-        box, right = self._box, self._box.right
+    def arrange(self) -> None:
+        box, right = self.box, self.right
         for button, place in zip(self._buttons, self._places, strict=True):
             button.put(place)
             if button in self._shown:
                 right = min(right, place.left - 8)
-        self._icon.put(Box(box.left, box.bottom, 24, box.height))
-        left = box.left + 32
+        self._icon.put(Box(box.left + 8, box.bottom, 24, box.height))
+        left = box.left + 40
         self._text.put(Box(left, box.bottom, max(right - left, 0), box.height))
 
 
@@ -131,6 +140,9 @@ class Heading(Widget):
         self._title.put(Box(box.left + 26, box.bottom, width, box.height))
         left = box.left + 26 + width + 10
         self._more.put(Box(left, box.bottom - 1, max(box.right - left, 0), box.height))
+        # It is a help only when it is whole.
+        fits = left + look.width_of(self._more.text, 13) <= box.right
+        self._more.opacity = float(fits)
 
 
 class Table(Widget):
@@ -149,10 +161,11 @@ class Table(Widget):
         self._bank = BankView(site.drawing, self._touch_door)
         self._bar = DoorBar()
         self._cables = [
-            CableRow(Path(line.port).name, partial(self._pull, line.port)) for line in self._lines
+            CableRow(self._cable_name(line.port), partial(self._pull, line.port))
+            for line in self._lines
         ]
         self._labels = LabelStack(simulation.labels, self._scan_label)
-        self._labels_heading = Heading("label", "Packages", "touch one to scan it")
+        self._labels_heading = Heading("label", "Packages", "touch to scan")
         self._pins = PinCard(site.pins) if site.pins else None
         self._phones = PhoneRow(self._hold)
         self._phones_heading = Heading("phone", "Phones", "the newest message first")
@@ -268,10 +281,10 @@ class Table(Widget):
             if door.is_jammed
             else ("Jam its lock", lambda: self._simulation.post(commands.Jam(slot)))
         )
-        state = "lock jammed" if door.is_jammed else "shut"
+        state = "jammed" if door.is_jammed else "shut"
         self._bar.show(
             "trouble" if door.is_jammed else "door",
-            f"Door {slot}, size {size}\n{state}",
+            f"Door {slot} ({size})\n{state}",
             jam,
             ("Force it open", lambda: self._force(slot)),
         )
@@ -285,6 +298,9 @@ class Table(Widget):
         self._bar.show("door-open", text, (words, lambda: self._change_mind(slot)))
 
     # --- where it is ---------------------------------------------------------------------------
+
+    def _cable_name(self, port: str) -> str:
+        return f"Cable {Path(port).name}" if len(self._lines) > 1 else "Cable to the locks"
 
     def _areas(self) -> Areas:
         return arrange(
@@ -304,9 +320,9 @@ class Table(Widget):
         areas = self._areas()
         self._header.put(areas.header)
         self._bank.put(areas.bank)
-        self._bar.put(areas.bar, areas.bar_buttons)
+        self._bar.put_bar(areas.bar, areas.bar_buttons)
         for number, row in enumerate(self._cables):
-            row.put(areas.cables[number], areas.cable_button(number))
+            row.put_row(areas.cables[number], areas.cable_button(number))
         self._labels_heading.put(areas.labels_heading)
         self._labels.put(areas.labels)
         if self._pins is not None and areas.pins is not None:

@@ -124,7 +124,7 @@ class DoorView(Widget):
             self._draw_jam()
         else:
             self._draw_lock()
-        self._draw_number(x + max(9, width * 0.09), look.INK)
+        self._draw_number()
 
     def _draw_hinges(self) -> None:
         Color(*look.colour("#77838D"))
@@ -142,23 +142,31 @@ class DoorView(Widget):
 
     def _draw_jam(self) -> None:
         size = min(13.0, self.height * 0.5)
+        icon = self._textures.icon("trouble", size, look.WHITE)
         word = self._textures.text("jammed", size, look.WHITE)
-        icon = self._textures.icon("lock", size, look.WHITE)
-        height = min(self.height - 4, word.height + 4)
+        number = self._textures.text(self.face.slot, self._number_size, look.INK)
         width = icon.width + word.width + 12
-        x = self.x + self.width - width - 3
-        middle = self.y + self.height / 2
+        fits = self._number_left + number.width + 6 + width + 3 <= self.width
+        if not fits:
+            width = icon.width + 8
+        height = min(self.height - 4, word.height + 4)
+        x, middle = self.x + self.width - width - 3, self.y + self.height / 2
         Color(*look.FAILED)
         SmoothRoundedRectangle(pos=(x, middle - height / 2), size=(width, height), radius=[3])
         self._draw_texture(icon, x + 4, middle)
-        self._draw_texture(word, x + 8 + icon.width, middle)
+        if fits:
+            self._draw_texture(word, x + 8 + icon.width, middle)
 
-    def _draw_number(self, left: float, ink: look.Colour) -> None:
-        texture = self._textures.text(self.face.slot, self._number_size, ink)
+    def _draw_number(self) -> None:
+        texture = self._textures.text(self.face.slot, self._number_size, look.INK)
         middle = self.y + self.height / 2
         if self.height > 60:
             middle = self.y + self.height - texture.height / 2 - 6
-        self._draw_texture(texture, left, middle)
+        self._draw_texture(texture, self.x + self._number_left, middle)
+
+    @property
+    def _number_left(self) -> float:
+        return float(max(9.0, self.width * 0.09))
 
     @property
     def _number_size(self) -> float:
@@ -219,7 +227,7 @@ class DoorView(Widget):
         Color(*look.colour("#E8ECEF"))
         Rectangle(pos=(x + width - 2, y - near), size=(2, self.height + 2 * near))
         if self._look.is_jammed:
-            icon = self._textures.icon("lock", 13, look.FAILED)
+            icon = self._textures.icon("trouble", 13, look.FAILED)
             self._draw_texture(icon, x + (width - icon.width) / 2, y + self.height / 2)
 
 

@@ -14,7 +14,7 @@ from kivy.uix.widget import Widget
 from drivers.simulator import window_look as look
 from drivers.simulator.labels import Label
 from drivers.simulator.window_barcode import bars
-from drivers.simulator.window_layout import Box, label_boxes, phone_boxes
+from drivers.simulator.window_layout import PIN_LINE, Box, label_boxes, phone_boxes, pin_columns
 from drivers.simulator.window_phones import PhoneMessage
 
 WHEEL_STEP_PX = 90
@@ -68,7 +68,7 @@ class PhoneCard(look.Touchable):
             self._what.text = self.message.text
             self._what.color = look.INK
         else:
-            self._what.text = "Scanned.\nTouch to scan it again" if scanned else "Touch to scan it"
+            self._what.text = "Scanned, touch to scan again" if scanned else "Touch to scan it"
             self._what.color = look.INK_SOFT if scanned else look.ACT
 
     def arrange(self) -> None:
@@ -81,6 +81,7 @@ class PhoneCard(look.Touchable):
         )
         self._screen.pos, self._screen.size = screen.pos, screen.size
         self._who.put(Box(screen.left + 6, screen.top - 24, screen.width - 12, 20))
+        self._code.font_size = round(min(25.0, self.width * 0.137))
         self._code.put(Box(screen.left + 2, screen.top - 56, screen.width - 4, 32))
         side = min(screen.height - 62, 92) if self.qr else 0
         self._picture.pos = (screen.left + 4, screen.bottom + (screen.height - 56 - side) / 2)
@@ -175,7 +176,9 @@ class LabelCard(look.Touchable):
             self._bars = Rectangle(texture=texture)
         self._who = look.Words(label.name or label.barcode, 14, bold=True)
         self._size = look.Words(label.size or "?", 19, bold=True, halign="center")
-        self._state = look.Words(label.barcode, 12, ink=look.INK_SOFT, halign="right")
+        self._state = look.Words(
+            label.barcode, 12, ink=look.INK_SOFT, halign="right", keeps_end=True
+        )
         for words in (self._who, self._size, self._state):
             self.add_widget(words)
 
@@ -250,29 +253,31 @@ class PinCard(look.Plate):
             icon = look.Glyph(who if who in look.ROW_GLYPHS else "lock", 17, look.INK_SOFT)
             line = (
                 icon,
-                look.Words(who.capitalize(), 15),
-                look.Words(digits, 18, bold=True, halign="right"),
+                look.Words(who.capitalize(), 14),
+                look.Words(digits, 17, bold=True, halign="right"),
             )
             self._lines.append(line)
             for part in line:
                 self.add_widget(part)
 
     def arrange(self) -> None:
-        edge = 12.0
-        self._heading.put(Box(self.x + edge, self.top - 30, self.width - 2 * edge, 22))
-        top = self.top - 32
-        for icon, who, digits in self._lines:
-            top -= 26
-            icon.put(Box(self.x + edge, top, 20, 24))
-            who.put(Box(self.x + edge + 28, top, self.width - 2 * edge - 28 - 76, 24))
-            digits.put(Box(self.right - edge - 76, top, 76, 24))
+        edge, between = 12.0, 24.0
+        self._heading.put(Box(self.x + edge, self.top - 28, max(self.width - 2 * edge, 0), 22))
+        columns = pin_columns(self.width, len(self._lines))
+        width = (self.width - 2 * edge - (columns - 1) * between) / columns
+        for number, (icon, who, digits) in enumerate(self._lines):
+            left = self.x + edge + (number % columns) * (width + between)
+            bottom = self.top - 28 - (number // columns + 1) * PIN_LINE
+            icon.put(Box(left, bottom, 20, 24))
+            who.put(Box(left + 26, bottom, max(width - 26 - 70, 0), 24))
+            digits.put(Box(left + width - 70, bottom, 70, 24))
 
 
-class CableRow(Widget):
+class CableRow(look.Plate):
     """The cable from the kiosk to one line of lock boards, and the hand that pulls it."""
 
     def __init__(self, name: str, pull: Callable[[], None]) -> None:
-        super().__init__(size_hint=(None, None))
+        super().__init__()
         self._name = name
         self.is_plugged = True
         self._icon = look.Glyph("cable", 20, look.INK_SOFT)
@@ -286,19 +291,16 @@ class CableRow(Widget):
         """Draw it in or out."""
         self.is_plugged = is_plugged
         self._icon.show(*(("cable", look.INK_SOFT) if is_plugged else ("cable-out", look.FAILED)))
-        self._text.text = (
-            f"Lock boards on {self._name}: plugged in"
-            if is_plugged
-            else f"Lock boards on {self._name}: unplugged"
-        )
+        self._text.text = f"{self._name} is {'in' if is_plugged else 'out'}"
         self._text.color = look.INK if is_plugged else look.FAILED
+        self.paint(*((look.SURFACE, look.LINE) if is_plugged else (look.FAILED_SOFT, look.FAILED)))
         self.button.say("Pull the cable" if is_plugged else "Plug it in")
 
-    def put(self, row: Box, button: Box) -> None:
+    def put_row(self, row: Box, button: Box) -> None:
         """Take this row; the button its own place at the end of it."""
-        self.pos, self.size = row.pos, row.size
-        self._icon.put(Box(row.left, row.bottom, 28, row.height))
-        self._text.put(Box(row.left + 34, row.bottom, button.left - row.left - 42, row.height))
+        self.put(row)
+        self._icon.put(Box(row.left + 8, row.bottom, 24, row.height))
+        self._text.put(Box(row.left + 40, row.bottom, button.left - row.left - 46, row.height))
         self.button.put(button)
 
 
@@ -312,7 +314,7 @@ class HeldQr(look.Touchable):
             self._picture = Rectangle(texture=qr)
         self._code = look.Words(card.message.code, 30, bold=True, halign="center")
         self._what = look.Words(
-            f"{card.name} holds this in front of the scanner",
+            "Held in front of the scanner",
             14,
             ink=look.INK_SOFT,
             halign="center",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,12 +137,19 @@ class Areas:
     def cable_button(self, number: int) -> Box:
         """Where a cable is pulled or plugged in."""
         cable = self.cables[number]
-        return Box(cable.right - 124, cable.bottom, 124, cable.height)
+        width = min(124.0, cable.width * 0.4)
+        return Box(
+            cable.right - width - INSET, cable.bottom + INSET, width, cable.height - 2 * INSET
+        )
 
 
 HEADING = 22.0
-CABLE = 36.0
-BAR = 40.0
+GAP = 8.0
+"""Between the rows around the bank and the bank."""
+CABLE = 40.0
+BAR = 44.0
+INSET = 4.0
+"""Between a row's edge and the buttons in it."""
 PIN_LINE = 26.0
 
 
@@ -155,58 +162,72 @@ def arrange(width: float, height: float, outline: Box, *, cables: int = 1, pins:
         cables: how many lines of lock boards there are.
         pins: how many lines the card with the PINs has; 0 for no card.
     """
-    edge = 12.0 if width < 700 else 20.0
-    gap = 10.0 if width < 700 else 14.0
+    edge, gap = (12.0, 10.0) if width < 720 else (20.0, 14.0)
     header = Box(edge, height - 62, width - 2 * edge, 54)
+    top = header.bottom - gap / 2
     phones_height = min(max(height * 0.2, 148), 188)
-    phones = Box(edge, edge, width - 2 * edge, phones_height)
-    phones_heading = Box(edge, phones.top + 2, phones.width, HEADING)
-    bottom, top = phones_heading.top + gap, header.bottom - gap / 2
-    rows = cables * (CABLE + 6) + BAR + 2 * 8
-    bank_height = max(top - bottom - rows, 120)
-    least_side = 196.0 if width < 700 else 264.0
+    is_wide = width > height * 1.1
+    bottom = edge if is_wide else edge + phones_height + HEADING + 2 + gap
+    rows = cables * (CABLE + GAP) + BAR + GAP
+    least_side = 330.0 if is_wide else 196.0 if width < 720 else 264.0
     block_width = min(
-        bank_height * outline.width / outline.height, width - 2 * edge - gap - least_side
+        max(top - bottom - rows, 120) * outline.width / outline.height,
+        width - 2 * edge - gap - least_side,
     )
-    bank_height = block_width * outline.height / outline.width
     bar = Box(edge, bottom, block_width, BAR)
-    bank = Box(edge, bar.top + 8, block_width, bank_height)
-    first_cable = bank.top + 8
+    bank = Box(edge, bar.top + GAP, block_width, block_width * outline.height / outline.width)
     cable_boxes = tuple(
-        Box(edge, first_cable + number * (CABLE + 6), block_width, CABLE)
+        Box(edge, bank.top + GAP + number * (CABLE + GAP), block_width, CABLE)
         for number in range(cables)
     )
     side = Box(bank.right + gap, bottom, width - edge - gap - bank.right, top - bottom)
+    # Under the bank; in a wide window, where height is dear, beside it.
+    phones = Box(side.left if is_wide else edge, edge, 0, phones_height)
+    phones = replace(phones, width=width - edge - phones.left)
+    phones_heading = Box(phones.left, phones.top + 2, phones.width, HEADING)
+    if is_wide:
+        side = replace(side, bottom=phones_heading.top + gap)
+        side = replace(side, height=top - side.bottom)
+    labels_heading, labels, pin_card = _side(side, pins, gap)
     return Areas(
         header=header,
         cables=cable_boxes,
         bank=bank,
         bar=bar,
         bar_buttons=_bar_buttons(bar),
+        labels=labels,
+        labels_heading=labels_heading,
+        pins=pin_card,
         phones=phones,
         phones_heading=phones_heading,
-        **_side(side, pins, gap),
     )
 
 
 def _bar_buttons(bar: Box) -> tuple[Box, Box]:
     width = min(112.0, bar.width * 0.32)
-    second = Box(bar.right - width, bar.bottom, width, bar.height)
-    return Box(second.left - 6 - width, bar.bottom, width, bar.height), second
+    bottom, height = bar.bottom + INSET, bar.height - 2 * INSET
+    second = Box(bar.right - INSET - width, bottom, width, height)
+    return Box(second.left - INSET - width, bottom, width, height), second
 
 
-def _side(side: Box, pins: int, gap: float) -> dict[str, Box]:
-    pins_height = 20 + HEADING + pins * PIN_LINE if pins else 0
-    card = Box(side.left, side.bottom, side.width, pins_height)
+def _side(side: Box, pins: int, gap: float) -> tuple[Box, Box, Box | None]:
+    """The heading of the labels, the labels, and the card with the PINs."""
     heading = Box(side.left, side.top - HEADING, side.width, HEADING)
-    bottom = card.top + (gap if pins else 0)
-    labels = Box(side.left, bottom, side.width, max(heading.bottom - 4 - bottom, 40))
-    parts = {"labels": labels, "labels_heading": heading}
-    return {**parts, "pins": card if pins else None}  # type: ignore[dict-item]
+    bottom, card = side.bottom, None
+    if pins:
+        lines = -(-pins // pin_columns(side.width, pins))
+        card = Box(side.left, side.bottom, side.width, 16 + HEADING + lines * PIN_LINE)
+        bottom = card.top + gap
+    return heading, Box(side.left, bottom, side.width, max(heading.bottom - 4 - bottom, 40)), card
 
 
-LABEL_GAP = 8.0
-LABEL_HEIGHTS = (50.0, 74.0)
+def pin_columns(width: float, pins: int) -> int:
+    """How many PINs stand beside each other on a card of this width."""
+    return min(pins, max(1, int(width // 200)))
+
+
+LABEL_GAP = 6.0
+LABEL_HEIGHTS = (46.0, 76.0)
 """The least and the greatest height of a label."""
 
 
@@ -233,7 +254,7 @@ PHONE_GAP = 12.0
 
 def phone_boxes(area: Box, count: int) -> Sequence[Box]:
     """Where the phones are, from the left; those that do not fit reach beyond the area."""
-    width = min(max(area.height * 1.05, 168.0), 190.0)
+    width = min(max(area.height * 1.05, 172.0), 190.0)
     return [
         Box(area.left + number * (width + PHONE_GAP), area.bottom, width, area.height)
         for number in range(count)

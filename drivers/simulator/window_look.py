@@ -40,6 +40,7 @@ DONE = colour("#0B6238")
 WAITING = colour("#FFBE3D")
 WAITING_SOFT = colour("#FFF0D0")
 FAILED = colour("#A31D17")
+FAILED_SOFT = colour("#FBE5E2")
 WHITE = colour("#FFFFFF")
 CLEAR = colour("#FFFFFF", 0.0)
 
@@ -108,7 +109,8 @@ def grey_texture(rows: list[list[bool]]) -> Texture:
 
 
 class Words(Label):
-    """A text in a box: one line that is cut with dots, or several with `wraps`."""
+    """A text in a box: one line that is cut with dots (at its left with `keeps_end`), or several
+    with `wraps`."""
 
     def __init__(
         self,
@@ -120,6 +122,7 @@ class Words(Label):
         halign: str = "left",
         valign: str = "middle",
         wraps: bool = False,
+        keeps_end: bool = False,
     ) -> None:
         super().__init__(
             text=text,
@@ -129,7 +132,7 @@ class Words(Label):
             halign=halign,
             valign=valign,
             shorten=not wraps,
-            shorten_from="right",
+            shorten_from="left" if keeps_end else "right",
             size_hint=(None, None),
         )
         self.bind(size=self._limit)
@@ -256,6 +259,7 @@ class PushButton(Touchable):
 
     def __init__(self, text: str, action: Callable[[], None], *, size: float = 14) -> None:
         super().__init__(action, edge=ACT)
+        self._font_size = size
         self._words = Words(text, size, ink=ACT, bold=True, halign="center")
         self.add_widget(self._words)
 
@@ -264,4 +268,5 @@ class PushButton(Touchable):
         self._words.text = text
 
     def arrange(self) -> None:
-        self._words.put(Box(self.x + 6, self.y, max(self.width - 12, 0), self.height))
+        self._words.font_size = self._font_size if self.width > 108 else self._font_size - 1
+        self._words.put(Box(self.x + 4, self.y, max(self.width - 8, 0), self.height))
