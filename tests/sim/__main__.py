@@ -1,4 +1,4 @@
-"""A simulated run: `python -m tests.sim --steps N --seed S --json` prints its counts as one object."""
+"""A simulated run: `python -m tests.sim --steps N --seed S --json` prints its counts."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def main(steps: int, seed: int, as_json: bool) -> None:
         run = Run(seed, Path(name))
         try:
             run.play(steps)
-        except BaseException as error:  # noqa: BLE001 - told with its seed and step
+        except BaseException as error:
             click.echo("\n".join(run.trace.last), err=True)
             click.echo(f"seed {seed}, step {run.steps}: {type(error).__name__}: {error}", err=True)
             if not isinstance(error, BrokenInvariantError):

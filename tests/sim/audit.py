@@ -19,7 +19,6 @@ from kiosk.model.pickup_code import make_code
 from kiosk.store import journal
 from kiosk.store.journal import DEFAULTS, Tables
 from kiosk.store.writer import KEY_OF_TABLE, Writer
-
 from tests.sim.site import BADGES, COURIER_PIN, LOCATION_KEY, TECHNICIAN_PIN, Site
 
 FREE = {"status": "EMPTY", "service": "IN_SERVICE", "is_reachable": 1}
@@ -120,9 +119,7 @@ class Audit:
 
     def _read(self, writer: Writer) -> tuple[list[Any], ...]:
         return (
-            list(
-                writer.all("SELECT * FROM journal WHERE seq > ? ORDER BY seq", (self.head_seq,))
-            ),
+            list(writer.all("SELECT * FROM journal WHERE seq > ? ORDER BY seq", (self.head_seq,))),
             list(writer.all("SELECT * FROM slot ORDER BY position")),
             list(writer.all("SELECT * FROM package WHERE slot IS NOT NULL ORDER BY slot")),
             list(writer.all("SELECT * FROM intent WHERE state IN ('INTENDED', 'OPENED')")),
@@ -177,9 +174,7 @@ class Audit:
         told = self.tables[table].get(key)
         require(found == told, f"I3: {table} {key} is {found}, the journal tells {told}")
 
-    def _require_sound(
-        self, slots: list[Any], packages: list[Any], intents: list[Any]
-    ) -> None:
+    def _require_sound(self, slots: list[Any], packages: list[Any], intents: list[Any]) -> None:
         held = Counter(row["slot"] for row in packages)
         require(all(count == 1 for count in held.values()), f"I2: {held}")
         by_slot = {row["slot"]: row for row in packages}
@@ -191,7 +186,9 @@ class Audit:
                 require(package is None, f"slot {label} is free and holds {package}")
             if status == "OCCUPIED":
                 is_in = package is not None and package["status"] in (
-                    "STORED", "EXPIRED", "CANCELLED",
+                    "STORED",
+                    "EXPIRED",
+                    "CANCELLED",
                 )
                 require(is_in, f"slot {label} is taken by {package}")
             if status == "RESERVED":
@@ -246,9 +243,7 @@ class Audit:
 
 
 def _packages_of_slot(writer: Writer, slot: str) -> list[Any]:
-    return list(
-        writer.all("SELECT * FROM package WHERE slot = ? OR last_slot = ?", (slot, slot))
-    )
+    return list(writer.all("SELECT * FROM package WHERE slot = ? OR last_slot = ?", (slot, slot)))
 
 
 def _owners_of_codes(writer: Writer, is_proved: Any) -> set[str]:

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from drivers.simulator.line import undistorted
-
 from tests.sim.site import Site
 
 DAY_MS = 24 * 3_600_000

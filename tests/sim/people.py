@@ -28,8 +28,8 @@ from kiosk.flows.views import (
     Pressed,
     Purpose,
     Question,
-    Scanned,
     ScanInside,
+    Scanned,
     ScanPackage,
     Trouble,
     View,
@@ -39,7 +39,6 @@ from kiosk.model.pickup_code import make_code, qr_text
 from kiosk.store import packages
 from kiosk.store.packages import Announcement
 from kiosk.store.writer import Writer
-
 from tests.sim.audit import Audit
 from tests.sim.faults import Rates
 from tests.sim.site import BADGES, COURIER_PIN, LOCATION, LOCATION_KEY, TECHNICIAN_PIN, Site

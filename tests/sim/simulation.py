@@ -17,11 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from kiosk.flows.views import First, ScanInside, ScanPackage, StoredNote, View
-
 from tests.sim.audit import Audit, BrokenInvariantError, require
 from tests.sim.faults import DAY_MS, Rates, all_well, distort
 from tests.sim.people import People
-from tests.sim.site import MortalStore, Site
+from tests.sim.site import Site
 from tests.support.virtual_loop import run_virtually
 
 STEPS_OF_A_SITE = 500

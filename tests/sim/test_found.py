@@ -1,0 +1,96 @@
+"""What the simulation found, each as the shortest story that shows it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from flow_site import COURIER_PIN, TECHNICIAN_PIN, Running, World, running
+from virtual_loop import run_virtually
+
+from kiosk.flows.views import (
+    Choice,
+    ChooseSize,
+    Chosen,
+    DoorOpen,
+    DoorPage,
+    Doors,
+    Entered,
+    EnterPin,
+    First,
+    Pressed,
+    Refusal,
+    Scanned,
+    ScanPackage,
+)
+from kiosk.play import deposit
+from kiosk.store import packages
+
+
+async def sign_in_courier(kiosk: Running) -> None:
+    await kiosk.player.until(First)
+    kiosk.player.do(Pressed(Choice.COURIER))
+    await kiosk.player.until(EnterPin)
+    kiosk.player.do(Entered(COURIER_PIN))
+    await kiosk.player.until(ScanPackage)
+
+
+async def door_page(kiosk: Running, slot: str) -> DoorPage:
+    await kiosk.player.until(First)
+    kiosk.player.do(Pressed(Choice.SERVICE))
+    await kiosk.player.until(EnterPin)
+    kiosk.player.do(Entered(TECHNICIAN_PIN))
+    await kiosk.player.until(Doors)
+    kiosk.player.do(Chosen(slot))
+    return await kiosk.player.until(DoorPage)
+
+
+def test_an_announcement_that_comes_while_the_courier_chooses_a_size_is_joined(
+    tmp_path: Path,
+) -> None:
+    async def story() -> None:
+        async with running(World(tmp_path)) as kiosk:
+            kiosk.site.steel.close_after_s = 3.0
+            await sign_in_courier(kiosk)
+            kiosk.player.do(Scanned("P"))
+            await kiosk.player.until(ChooseSize)
+            announced = await kiosk.announce("P", "S")
+            kiosk.player.do(Chosen("M"))
+            await kiosk.player.until(ScanPackage, lambda view: view.stored is not None)
+            assert await kiosk.package_status(announced) == "STORED"
+
+    run_virtually(story())
+
+
+def test_a_package_recalled_while_the_courier_chooses_a_size_is_not_put_in(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with running(World(tmp_path)) as kiosk:
+            package = await kiosk.announce("P", None)
+            await sign_in_courier(kiosk)
+            kiosk.player.do(Scanned("P"))
+            await kiosk.player.until(ChooseSize)
+            await kiosk.kiosk.store.run(packages.cancel, package, "recalled")
+            kiosk.player.do(Chosen("S"))
+            view = await kiosk.player.until(ScanPackage, lambda view: view.refused is not None)
+            assert view.refused is not None
+            assert view.refused.reason is Refusal.RECALLED
+            assert kiosk.world.pulses == 0
+
+    run_virtually(story())
+
+
+def test_a_recalled_package_gets_no_new_code_and_the_technician_goes_on(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with running(World(tmp_path)) as kiosk:
+            package = await kiosk.announce("P", "S")
+            kiosk.site.steel.close_after_s = 3.0
+            [slot] = await deposit(kiosk.player, COURIER_PIN, ["P"], scan=None)
+            page = await door_page(kiosk, slot)
+            assert Choice.REISSUE_CODE in page.choices
+            await kiosk.kiosk.store.run(packages.cancel, package, "recalled")
+            kiosk.player.do(Pressed(Choice.REISSUE_CODE))
+            page = await kiosk.player.until(DoorPage)
+            assert page.last_outcome == "NOT_TO_BE_FETCHED"
+            kiosk.player.do(Pressed(Choice.OPEN_DOOR))
+            await kiosk.player.until(DoorOpen)
+
+    run_virtually(story())
