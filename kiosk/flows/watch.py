@@ -9,12 +9,15 @@ from __future__ import annotations
 from drivers.door import BoardChange, DoorChange, DoorState
 from kiosk.flows.kiosk import Kiosk
 from kiosk.model.events import EventKind
-from kiosk.model.location import SuspectReason
+from kiosk.model.location import Service, SuspectReason
 from kiosk.store import packages, slots
 from kiosk.store.writer import Writer
 
 NOT_LATCHED_S = 5.0
 """A door that opens again this soon after it was shut has not latched."""
+SPRINGS_TO_REPAIR = 3
+"""How often in a row a latch may fail before its slot goes out of service."""
+SPRINGS_TOGETHER_S = 60.0
 LATE_OPENING_S = 600.0
 """An opening this long after a pulse that seemed to jam is still that pulse's."""
 
@@ -25,6 +28,7 @@ class Watch:
     def __init__(self, kiosk: Kiosk) -> None:
         self._kiosk = kiosk
         self._shut_at_s: dict[str, float] = {}
+        self._sprang: dict[str, int] = {}
         self.not_latched: str | None = None
         """A door that has just sprung open again; the session deals with it."""
 
@@ -38,6 +42,7 @@ class Watch:
     async def door_moved(self, change: DoorChange) -> None:
         """A door moved, or was seen for the first time."""
         if change.now is DoorState.CLOSED:
+            self._forget_springs(change)
             self._shut_at_s[change.slot] = change.at_s
             return
         if (
@@ -49,9 +54,24 @@ class Watch:
         if change.pulsed_before_s is not None and change.pulsed_before_s <= LATE_OPENING_S:
             return
         if not change.baseline and shut_s <= NOT_LATCHED_S:
-            self.not_latched = change.slot
+            await self._did_not_latch(change.slot)
             return
         await self._kiosk.store.run(opened_unasked, change.slot, change.baseline)
+
+    def _forget_springs(self, change: DoorChange) -> None:
+        """Times count only while they follow each other."""
+        since_s = change.at_s - self._shut_at_s.get(change.slot, float("-inf"))
+        if since_s > SPRINGS_TOGETHER_S:
+            self._sprang.pop(change.slot, None)
+
+    async def _did_not_latch(self, slot: str) -> None:
+        """A door sprang open right after it was shut; the third time it gets no more packages."""
+        self.not_latched = slot
+        self._sprang[slot] = self._sprang.get(slot, 0) + 1
+        if self._sprang[slot] == SPRINGS_TO_REPAIR:
+            await self._kiosk.store.run(
+                slots.set_service, slot, Service.NO_DEPOSITS, "the door does not latch", "kiosk"
+            )
 
 
 def opened_unasked(writer: Writer, slot: str, found_at_start: bool) -> None:

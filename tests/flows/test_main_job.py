@@ -551,6 +551,24 @@ def test_a_door_that_springs_open_just_after_it_was_shut_has_not_latched(tmp_pat
     run_virtually(story())
 
 
+def test_a_latch_that_fails_three_times_takes_its_slot_out_of_service(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with running(World(tmp_path)) as kiosk:
+            slot = await store_one(kiosk, "P")
+            await kiosk.player.until(First)
+            kiosk.site.steel.close_after_s = None
+            for _ in range(3):
+                assert (await kiosk.slot(slot)).service is Service.IN_SERVICE
+                kiosk.site.steel.open_by_force(slot)
+                await kiosk.player.until(Trouble)
+                kiosk.site.steel.close(slot)
+                await kiosk.player.until(First, lambda view: view.open_doors == ())
+            assert (await kiosk.slot(slot)).service is Service.NO_DEPOSITS
+            assert (await kiosk.slot(slot)).status is SlotStatus.OCCUPIED
+
+    run_virtually(story())
+
+
 def test_a_hold_that_is_over_can_still_be_fetched_late(tmp_path: Path) -> None:
     async def story() -> None:
         async with running(World(tmp_path)) as kiosk:

@@ -1,0 +1,71 @@
+"""A virtual screen of a test's own, with hands on it: Xvfb, xdotool, pictures."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+PATIENCE_S = 20.0
+
+
+class Screen:
+    """One X server; what a person does with a finger, and what a camera sees."""
+
+    def __init__(self, display: str) -> None:
+        self.environment = {**os.environ, "DISPLAY": display, "SDL_VIDEODRIVER": "x11"}
+
+    def _run(self, *command: str) -> bytes:
+        done = subprocess.run(command, env=self.environment, capture_output=True, check=True)
+        return done.stdout
+
+    def touch(self, at: tuple[int, int]) -> None:
+        """Press and let go."""
+        self._run("xdotool", "mousemove", str(at[0]), str(at[1]), "click", "1")
+
+    def type(self, text: str) -> None:
+        """Keys of a number pad, at a fast person's speed."""
+        self._run("xdotool", "type", "--delay", "40", text)
+
+    def picture(self, path: Path) -> None:
+        """What stands on the screen, as a PNG."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._run("import", "-window", "root", str(path))
+
+    def pixels(self) -> bytes:
+        """What stands on the screen, to be compared."""
+        return self._run("import", "-window", "root", "-depth", "8", "rgb:-")
+
+    def after(self, before: bytes) -> bytes:
+        """The screen once it has changed from `before` and stands still again."""
+        deadline = time.monotonic() + PATIENCE_S
+        last = before
+        while time.monotonic() < deadline:
+            now = self.pixels()
+            if now != before and now == last:
+                return now
+            last = now
+        raise AssertionError("the screen did not change")
+
+
+@contextmanager
+def own_screen(width: int, height: int) -> Iterator[Screen]:
+    """Start an X server on a free display, and end it."""
+    told, tell = os.pipe()
+    server = subprocess.Popen(
+        ["Xvfb", *("-displayfd", str(tell)), *("-screen", "0", f"{width}x{height}x24")],
+        pass_fds=(tell,),
+        stderr=subprocess.DEVNULL,
+    )
+    os.close(tell)
+    try:
+        with os.fdopen(told) as numbers:
+            display = numbers.readline().strip()
+        assert display, "Xvfb did not start"
+        yield Screen(f":{display}")
+    finally:
+        server.kill()
+        server.wait()
