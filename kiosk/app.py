@@ -29,6 +29,7 @@ from kiosk.messages import MessageSpool
 from kiosk.model.allocation import AllocationStrategy, BestFit, FirstAvailable
 from kiosk.model.location import Location, Locker, Rectangle, Size, Slot
 from kiosk.model.person import Recipient, Role, Staff
+from kiosk.observers import observing
 from kiosk.store import packages
 from kiosk.store.errors import StoreError
 from kiosk.store.packages import Announcement
@@ -152,7 +153,7 @@ async def open_kiosk(site: Site, data: Path, screen: Screen) -> AsyncIterator[Ki
             policy=policy_of(site),
         )
         try:
-            async with _spool(site, data, kiosk):
+            async with _observers(site, data, kiosk):
                 with _scanner(site, data, kiosk):
                     yield kiosk
         finally:
@@ -201,19 +202,17 @@ def _scanner(site: Site, data: Path, kiosk: Kiosk) -> Iterator[None]:
 
 
 @contextlib.asynccontextmanager
-async def _spool(site: Site, data: Path, kiosk: Kiosk) -> AsyncIterator[None]:
-    """The message spool, which writes what is still unwritten before it ends."""
+async def _observers(site: Site, data: Path, kiosk: Kiosk) -> AsyncIterator[None]:
+    """Who follows the journal at this site."""
     if site.messages is None:
         yield
         return
     spool = MessageSpool(kiosk, data / site.messages.folder)
-    task = asyncio.create_task(spool.run())
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        await spool.write_new()
+    async with observing(kiosk.store, [spool]):
+        try:
+            yield
+        finally:
+            spool.is_ending = True
 
 
 # --- the engine --------------------------------------------------------------------------------

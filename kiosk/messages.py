@@ -1,16 +1,14 @@
 """Messages to recipients from the kiosk itself, for a site that has no central server.
 
-For each stored package one file goes into a spool folder, in the form that SMS daemons such as
-smstools take from their `outgoing` folder: a header `To:` with the number, a blank line, the text.
-How far the spool has come is kept in the store, so that a message survives a power cut; one may
-then go out twice, under the same file name.
+For each stored package, and for each code that is issued anew, one file goes into a spool folder,
+in the form that SMS daemons such as smstools take from their `outgoing` folder: a header `To:` with
+the number, a blank line, the text. A message may go out twice after a power cut, under the same
+file name.
 """
 
 from __future__ import annotations
 
-import asyncio
 import json
-import logging
 from pathlib import Path
 
 from kiosk.flows.kiosk import Kiosk
@@ -18,45 +16,36 @@ from kiosk.model.events import Event, EventKind
 from kiosk.model.package import Package
 from kiosk.model.person import Recipient
 from kiosk.model.pickup_code import make_code
-from kiosk.store import journal, packages
-from kiosk.store.errors import StoreError
+from kiosk.observers import Later
+from kiosk.store import packages
 from kiosk.store.writer import Writer
 
-LOG = logging.getLogger("kiosk.messages")
-NAME = "message-spool"
-LOOK_EVERY_S = 30
+UNDO_MS = 120_000
+"""How long a message waits at most for a courier who may still take the package out again."""
 
 
 class MessageSpool:
-    """An observer of the journal that writes a message for each stored package."""
+    """An observer of the journal that writes a message for each code that was issued."""
+
+    name = "message-spool"
+    kinds = (EventKind.PACKAGE_STORED, EventKind.CODE_REISSUED)
 
     def __init__(self, kiosk: Kiosk, folder: Path) -> None:
         self._kiosk = kiosk
         self._folder = folder
+        self.is_ending = False
+        """The kiosk ends, and the courier's visit with it: no message waits any more."""
 
-    async def run(self) -> None:
-        """Write messages until cancelled; a folder that fails is tried again later."""
-        while True:
-            self._kiosk.stored_signal.clear()
-            try:
-                await self.write_new()
-            except (OSError, StoreError):
-                LOG.exception("messages could not be written to %s", self._folder)
-            try:
-                async with asyncio.timeout(LOOK_EVERY_S):
-                    await self._kiosk.stored_signal.wait()
-            except TimeoutError:
-                continue
-
-    async def write_new(self) -> None:
-        """Write the messages of all packages stored since the last time."""
-        store = self._kiosk.store
-        while events := await store.run(_new_events):
-            for event in events:
-                found = await store.run(_package_of, event)
-                if found is not None:
-                    self._write(*found)
-                await store.run(journal.set_observer_seq, NAME, event.seq)
+    async def take(self, event: Event) -> None:
+        """Write the message of a package, as soon as its courier cannot undo the deposit."""
+        if not self.is_ending and await self._kiosk.store.run(_is_open_visit, event.seq):
+            now = self._kiosk.clock.now()
+            age_ms = now.monotonic_ms - event.at.monotonic_ms
+            if now.boot_id == event.at.boot_id and 0 <= age_ms < UNDO_MS:
+                raise Later((UNDO_MS - age_ms) / 1000)
+        found = await self._kiosk.store.run(_package_of, event)
+        if found is not None:
+            self._write(*found)
 
     def _write(self, package: Package, recipient: Recipient) -> None:
         number = "".join(filter(str.isdigit, recipient.phone))
@@ -78,9 +67,10 @@ class MessageSpool:
         draft.rename(path)
 
 
-def _new_events(writer: Writer) -> list[Event]:
-    seq = journal.observer_seq(writer, NAME)
-    return journal.after(writer, seq, 50, [EventKind.PACKAGE_STORED])
+def _is_open_visit(writer: Writer, seq: int) -> bool:
+    """Whether the visit in which an event happened goes on."""
+    row = writer.one("SELECT 1 FROM visit WHERE ended_seq IS NULL AND began_seq < ?", (seq,))
+    return row is not None
 
 
 def _package_of(writer: Writer, event: Event) -> tuple[Package, Recipient] | None:

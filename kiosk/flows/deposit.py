@@ -368,7 +368,6 @@ async def _stored(kiosk: Kiosk, run: Run, deposit: Deposit, barcode: str) -> Non
     stored = await kiosk.store.run(
         packages.store_package, deposit, kiosk.location, kiosk.policy.hold_days, kiosk.chance
     )
-    kiosk.stored_signal.set()
     run.stored = _note(kiosk, stored, deposit.slot)
     run.last_package = stored.id
     run.stored_count += 1

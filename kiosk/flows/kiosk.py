@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from drivers.bank import Bank
 from drivers.door import DoorState, Outcome, Unlocked
@@ -71,8 +70,6 @@ class Kiosk:
     staff: Sequence[Staff] = ()
     """The staff of the site's config; the store lists them, with those of other sources."""
     policy: Policy = Policy()
-    stored_signal: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set whenever a package was stored, so that its message goes out at once."""
 
     def new_id(self) -> str:
         """A random UUID, from the chance that was handed in."""

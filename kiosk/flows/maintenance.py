@@ -144,7 +144,6 @@ class _DoorPage:
         except RefusedError:
             self.outcome = "NOT_TO_BE_FETCHED"
             return
-        self.kiosk.stored_signal.set()
         self.outcome = "CODE_REISSUED"
 
     async def _reason(self, reasons: tuple[str, ...]) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from kiosk.model.clock import Instant
@@ -13,20 +14,41 @@ from kiosk.store.writer import KEY_OF_TABLE, Row, Writer
 
 
 def after(
-    writer: Writer, seq: int, limit: int = 500, kinds: Iterable[EventKind] = ()
+    writer: Writer,
+    seq: int,
+    limit: int = 500,
+    kinds: Iterable[EventKind] = (),
+    until: int | None = None,
 ) -> list[Event]:
-    """The events after `seq`, oldest first, at most `limit`; of these kinds only, if any."""
+    """The events after `seq`, oldest first, at most `limit` and no later than `until`; of these
+    kinds only, if any."""
     names = [kind.value for kind in kinds]
     condition = f"AND kind IN ({', '.join('?' for _ in names)})" if names else ""
+    last = writer.head.seq if until is None else until
     rows = writer.all(
-        f"SELECT * FROM journal WHERE seq > ? {condition} ORDER BY seq LIMIT ?",
-        (seq, *names, limit),
+        f"SELECT * FROM journal WHERE seq > ? AND seq <= ? {condition} ORDER BY seq LIMIT ?",
+        (seq, last, *names, limit),
     )
     events = []
     for row in rows:
         before = writer.one("SELECT hash FROM journal WHERE seq = ?", (row["seq"] - 1,))
         events.append(_event(row, before["hash"] if before else GENESIS))
     return events
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some events of the journal."""
+
+    events: list[Event]
+    until: int
+    """Up to this event everything was looked through."""
+
+
+def page(writer: Writer, seq: int, span: int, kinds: Iterable[EventKind]) -> Page:
+    """Those of the `span` events after `seq` that are of these kinds."""
+    until = max(seq, min(seq + span, writer.head.seq))
+    return Page(after(writer, seq, span, kinds, until), until)
 
 
 def _event(row: Row, previous: bytes) -> Event:
