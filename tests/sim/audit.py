@@ -50,12 +50,16 @@ class Audit:
         self.head_hash = GENESIS
         self.tables: Tables = {table: {} for table in KEY_OF_TABLE}
         self.pulses_of_intent: Counter[str] = Counter()
+        self.touched_s: dict[str, float] = {}
+        """When each door was last pulsed or moved."""
         site.steel.on_pulse = self.pulsed
+        site.steel.listen(lambda moved: self.touched_s.update({moved.slot: moved.at_s}))
 
     # --- at every pulse --------------------------------------------------------------------
 
     def pulsed(self, slot: str) -> None:
         """A board pulses a lock now: there must be a reason for it on the disk (I6, I8, I11)."""
+        self.touched_s[slot] = self.site.clock.loop_s()
         intents = self.site.store.peek(
             lambda writer: writer.all(
                 "SELECT * FROM intent WHERE slot = ? AND state = 'INTENDED'", (slot,)

@@ -16,11 +16,15 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from drivers.door import DoorState
+from drivers.simulator.line import undistorted
 from kiosk.flows.views import First, ScanInside, ScanPackage, StoredNote, View
+from kiosk.flows.watch import LATE_OPENING_S
+from kiosk.store import slots
 from tests.sim.audit import Audit, BrokenInvariantError, require
 from tests.sim.faults import DAY_MS, Rates, all_well, distort
 from tests.sim.people import People
-from tests.sim.site import Site
+from tests.sim.site import LOCATION, Site
 from tests.support.virtual_loop import run_virtually
 
 STEPS_OF_A_SITE = 500
@@ -281,10 +285,36 @@ class SiteLife:
     async def _force(self) -> None:
         """A door is pried open, and what is inside may go."""
         slot = self._a_door()
+        is_quiet = self._is_quiet_at(slot)
         self.site.steel.open_by_force(slot)
+        if is_quiet:
+            await asyncio.sleep(6)
+            self._require_noticed(slot)
         if self.chance.random() < 0.5:
             self.audit.inside[slot].clear()
             self.audit.excused.add(slot)
+
+    def _is_quiet_at(self, slot: str) -> bool:
+        """Whether nothing explains an opening of this door, and all is well between it and us."""
+        door, wiring = self.site.steel.door(slot), LOCATION.slot(slot)
+        line = self.site.lines[f"sim-{wiring.board}"]
+        touched_s = self.audit.touched_s.get(slot, -LATE_OPENING_S)
+        return (
+            isinstance(self.view, First)
+            and self.site.kiosk.bank.door(slot) is DoorState.CLOSED
+            and not door.is_open
+            and door.stuck_sensor is None
+            and line.distort is undistorted
+            and self.site.store.dies_in is None
+            and self.site.clock.loop_s() - touched_s > LATE_OPENING_S
+        )
+
+    def _require_noticed(self, slot: str) -> None:
+        if self.site.store.is_dead:
+            return
+        record = self.site.store.peek(slots.record_of, slot)
+        require(record.suspect, f"door {slot} was forced before all eyes, and is {record}")
+        self.run.did["force_noticed"] += 1
 
     async def _latch_slips(self) -> None:
         """A door is shut and springs open again."""
@@ -298,7 +328,8 @@ class SiteLife:
         distort(self.site, self.rates, self.chance)
 
     async def _good_line(self) -> None:
-        distort(self.site, Rates(0, (), 0, 0, 0, 0, 1, True), self.chance)
+        for line in self.site.lines.values():
+            line.distort = undistorted
 
     async def _clock_jumps(self) -> None:
         self.site.clock.ahead_ms += self.chance.choice((1, 40)) * DAY_MS
