@@ -109,14 +109,14 @@ async def try_code(kiosk: Kiosk, digits: str) -> EnterCode | None:
     kiosk.person.show(Checking())
     answer = await kiosk.store.run(codes.check_code, kiosk.code_policy, digits)
     if isinstance(answer, NeedsPhone):
-        asked = await _ask_phone(kiosk, digits)
+        asked = await ask_for_phone(kiosk, digits)
         if asked is None:
             return None
         answer = asked
     return await _act(kiosk, answer)
 
 
-async def _ask_phone(kiosk: Kiosk, digits: str) -> CodeAnswer | None:
+async def ask_for_phone(kiosk: Kiosk, digits: str) -> CodeAnswer | None:
     """The last digits of the phone; None when the person goes back or away."""
     view = EnterPhoneDigits(choices=(Choice.BACK,))
     while True:
@@ -137,12 +137,12 @@ async def _ask_phone(kiosk: Kiosk, digits: str) -> CodeAnswer | None:
                 refused=Refused(Refusal.WRONG_PHONE_DIGITS), choices=(Choice.BACK,)
             )
         elif isinstance(answer, Wait):
-            view = EnterPhoneDigits(wait_s=_seconds(answer), choices=(Choice.BACK,))
+            view = EnterPhoneDigits(wait_s=seconds(answer), choices=(Choice.BACK,))
         else:
             return answer
 
 
-def _seconds(wait: Wait) -> int:
+def seconds(wait: Wait) -> int:
     return -(-wait.wait_ms // 1000)
 
 
@@ -162,7 +162,7 @@ async def _act(kiosk: Kiosk, answer: CodeAnswer) -> EnterCode | None:
             )
             await pressed(kiosk, (Choice.DONE,), kiosk.policy.idle_s)
         case Wait():
-            return EnterCode(wait_s=_seconds(answer))
+            return EnterCode(wait_s=seconds(answer))
         case _:
             return EnterCode(refused=Refused(Refusal.NOT_KNOWN))
     return None
@@ -207,13 +207,6 @@ async def fetch(kiosk: Kiosk, granted: Granted, has_more: bool = False) -> None:
             await shut_wrong_door(kiosk, opened, granted.slot, Purpose.TAKE)
             await _help(kiosk, granted.slot, opened)
             return
-        if opened.unlocked.outcome is Outcome.UNREACHABLE and opened.unlocked.pulsed:
-            await kiosk.store.run(
-                slots.mark_suspect,
-                granted.slot,
-                SuspectReason.MAY_BE_EMPTY,
-                "the board went silent after the pulse",
-            )
         if not await _try_again(kiosk, granted, opened, attempt, has_more):
             return
 

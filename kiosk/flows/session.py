@@ -9,6 +9,7 @@ from drivers.door import BoardChange, DoorChange, DoorState
 from kiosk.flows import housekeeping
 from kiosk.flows.deposit import courier_run
 from kiosk.flows.doors import pressed, push_until_it_clicks
+from kiosk.flows.extension import extend_hold
 from kiosk.flows.kiosk import Kiosk
 from kiosk.flows.maintenance import maintenance
 from kiosk.flows.pickup import pickup, scanned_pickup, tell
@@ -139,8 +140,13 @@ def _first_view(kiosk: Kiosk) -> First:
 
 
 async def _help(kiosk: Kiosk) -> None:
-    kiosk.person.show(Told(help=True, choices=(Choice.DONE,)))
-    await pressed(kiosk, (Choice.DONE,), kiosk.policy.idle_s)
+    """Whom to call, and what else a customer may want."""
+    choices: tuple[Choice, ...] = (Choice.DONE,)
+    if kiosk.policy.may_extend:
+        choices = (Choice.DONE, Choice.EXTEND_HOLD)
+    kiosk.person.show(Told(help=True, choices=choices))
+    if await pressed(kiosk, choices, kiosk.policy.idle_s) is Choice.EXTEND_HOLD:
+        await extend_hold(kiosk)
 
 
 async def _staff(kiosk: Kiosk, role: Role) -> None:

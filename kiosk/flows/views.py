@@ -87,6 +87,8 @@ class Refusal(StrEnum):
     """The package was scanned before; `detail` is the slot it lies in."""
     NO_SLOT = "NO_SLOT"
     """No free slot takes this size; `detail` is the size."""
+    CANNOT_EXTEND = "CANNOT_EXTEND"
+    """The hold is as long as it may be, or there is nothing to hold."""
     LIES_ELSEWHERE = "LIES_ELSEWHERE"
     """The label that was found belongs to a package of another slot; `detail` is that slot."""
     NOT_A_PACKAGE_OF_OURS = "NOT_A_PACKAGE_OF_OURS"

@@ -38,14 +38,14 @@ from kiosk.flows.views import (
 from kiosk.model.events import EventKind
 from kiosk.model.location import Service, SlotStatus, SuspectReason
 from kiosk.model.person import Role, Staff, StaffSource
-from kiosk.store import packages, slots, staff
+from kiosk.store import holds, packages, slots, staff
 
 DAY_MS = 24 * 3_600_000
 
 
 async def expire_everything(kiosk: Running) -> None:
     kiosk.world.clock.ahead_ms += 9 * DAY_MS
-    await kiosk.kiosk.store.run(packages.expire_due)
+    await kiosk.kiosk.store.run(holds.expire_due)
 
 
 def test_what_nobody_fetched_is_taken_back_one_by_one(tmp_path: Path) -> None:

@@ -14,11 +14,15 @@ from kiosk.flows.views import (
     Ask,
     Choice,
     DoorOpen,
+    EnterCode,
+    Entered,
     First,
+    HoldExtended,
     MorePackages,
     Pressed,
     Question,
     Receipt,
+    Refusal,
     Scanned,
     Thanks,
     Told,
@@ -202,6 +206,29 @@ def test_a_code_that_the_centre_reissued_meanwhile_is_taken_and_retires_the_old(
         assert isinstance(await check(codes.check_code, online, second), codes.Granted)
 
     play(tmp_path, story)
+
+
+@pytest.mark.parametrize("days_already", [5, 7])
+def test_a_customer_extends_the_hold_up_to_seven_days(tmp_path: Path, days_already: int) -> None:
+    async def story(kiosk: Running) -> None:
+        [slot] = await stored(kiosk, "ONE")
+        code = await kiosk.code_of("ONE")
+        pulses = kiosk.world.pulses
+        kiosk.player.do(Pressed(Choice.HELP))
+        await kiosk.player.until(Told)
+        kiosk.player.do(Pressed(Choice.EXTEND_HOLD))
+        await kiosk.player.until(EnterCode)
+        kiosk.player.do(Entered(code))
+        if days_already == 7:
+            told = await kiosk.player.until(Told)
+            assert told.refused is not None
+            assert told.refused.reason is Refusal.CANNOT_EXTEND
+        else:
+            assert (await kiosk.player.until(HoldExtended)).until
+        assert kiosk.world.pulses == pulses
+        assert (await kiosk.slot(slot)).status is SlotStatus.OCCUPIED
+
+    play(tmp_path, story, Policy(may_extend=True, hold_days=days_already))
 
 
 def test_the_same_day_after_a_restart_the_code_still_tells_its_story(tmp_path: Path) -> None:

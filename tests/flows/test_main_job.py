@@ -37,7 +37,7 @@ from kiosk.flows.views import (
 from kiosk.model.location import Service, SlotStatus, SuspectReason
 from kiosk.model.pickup_code import qr_text
 from kiosk.play import deposit, pickup_by_typing
-from kiosk.store import codes, holds, packages, slots
+from kiosk.store import codes, holds, slots
 
 
 async def store_one(kiosk: Running, barcode: str, size: str = "S") -> str:

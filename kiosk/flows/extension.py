@@ -1,0 +1,85 @@
+"""A customer has the hold of a package extended, where the site allows it: a code, a new last day."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from kiosk.flows.doors import pressed
+from kiosk.flows.kiosk import Kiosk
+from kiosk.flows.pickup import TOLD_S, ask_for_phone, seconds, tell
+from kiosk.flows.views import (
+    Checking,
+    Choice,
+    EnterCode,
+    Entered,
+    HoldExtended,
+    Pressed,
+    Refusal,
+    Refused,
+    Scanned,
+    TimedOut,
+)
+from kiosk.model.clock import local_day
+from kiosk.model.pickup_code import SECRET_DIGITS, locator_digits, parse_qr
+from kiosk.store import codes, holds
+from kiosk.store.codes import CodeAnswer, Granted, NeedsPhone, NotKnown, Wait
+from kiosk.store.errors import RefusedError
+
+EXTEND_DAYS = 1
+"""By how much a hold grows each time; never beyond seven days in all."""
+
+
+async def extend_hold(kiosk: Kiosk) -> None:
+    """Ask for the code and keep its package longer; the door stays shut."""
+    length = locator_digits(len(kiosk.location.slots)) + SECRET_DIGITS
+    view = EnterCode(length=length, choices=(Choice.BACK,))
+    while True:
+        kiosk.person.show(view)
+        event = await kiosk.person.next(view.wait_s or kiosk.policy.idle_s)
+        if isinstance(event, TimedOut) and view.wait_s:
+            view = replace(view, wait_s=0)
+        elif isinstance(event, TimedOut) or event == Pressed(Choice.BACK):
+            return
+        elif isinstance(event, Entered | Scanned) and not view.wait_s:
+            answer = await _check(kiosk, event)
+            if isinstance(answer, Wait):
+                view = replace(view, wait_s=seconds(answer))
+            elif isinstance(answer, NotKnown):
+                view = replace(view, refused=Refused(Refusal.NOT_KNOWN))
+            else:
+                await _extend(kiosk, answer)
+                return
+
+
+async def _check(kiosk: Kiosk, event: Entered | Scanned) -> CodeAnswer | None:
+    """What the code is for; None when the person went back from the phone's digits."""
+    kiosk.person.show(Checking())
+    policy = kiosk.code_policy
+    if isinstance(event, Scanned):
+        code = parse_qr(event.text)
+        if code is None or code.location != kiosk.location.id:
+            return NotKnown()
+        return await kiosk.store.run(codes.check_code, policy, code.code, scanned=True)
+    answer = await kiosk.store.run(codes.check_code, policy, event.text)
+    if isinstance(answer, NeedsPhone):
+        return await ask_for_phone(kiosk, event.text)
+    return answer
+
+
+async def _extend(kiosk: Kiosk, answer: CodeAnswer | None) -> None:
+    if answer is None:
+        return
+    if not isinstance(answer, Granted):
+        await tell(kiosk, Refused(Refusal.CANNOT_EXTEND))
+        return
+    zone = kiosk.location.time_zone
+    try:
+        until_ms = await kiosk.store.run(
+            holds.extend_hold, answer.package, EXTEND_DAYS, zone, "customer"
+        )
+    except RefusedError:
+        await tell(kiosk, Refused(Refusal.CANNOT_EXTEND))
+        return
+    until = local_day(until_ms - 1, zone) if kiosk.clock.now().is_trusted else ""
+    kiosk.person.show(HoldExtended(until=until, choices=(Choice.DONE,)))
+    await pressed(kiosk, (Choice.DONE,), TOLD_S)
