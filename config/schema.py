@@ -213,6 +213,9 @@ class Policy(_Table):
     show_code_to_courier: bool = Field(default=False, description="true or false")
     ask_phone_digits: bool = Field(default=False, description="true or false")
     late_pickup: bool = Field(default=True, description="true or false")
+    one_code_for_all: bool = Field(default=True, description="true or false")
+    couriers_may_look: bool = Field(default=True, description="true or false")
+    may_extend: bool = Field(default=False, description="true or false")
     reopen_s: int = Field(
         default=120, ge=0, le=600, description="seconds, a whole number from 0 to 600"
     )

@@ -81,6 +81,9 @@ def policy_of(site: Site) -> Policy:
         show_code_to_courier=site.policy.show_code_to_courier,
         ask_phone_digits=site.policy.ask_phone_digits,
         late_pickup=site.policy.late_pickup,
+        one_code_for_all=site.policy.one_code_for_all,
+        couriers_may_look=site.policy.couriers_may_look,
+        may_extend=site.policy.may_extend,
         reopen_s=site.policy.reopen_s,
         courier_session_s=site.policy.courier_session_s,
     )

@@ -1,4 +1,4 @@
-"""A customer has the hold of a package extended, where the site allows it: a code, a new last day."""
+"""A customer has a package kept longer, where the site allows it: a code, a new last day."""
 
 from __future__ import annotations
 
