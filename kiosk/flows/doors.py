@@ -21,8 +21,6 @@ from kiosk.flows.views import (
     TimedOut,
     Trouble,
 )
-from kiosk.model.location import SuspectReason
-from kiosk.store import slots
 
 ANSWER_S = 45
 """How long a question about a door waits for its answer before nobody answers it."""
@@ -91,15 +89,9 @@ async def pressed(kiosk: Kiosk, choices: tuple[Choice, ...], timeout_s: float) -
 
 
 async def shut_wrong_door(kiosk: Kiosk, opened: Opened, slot: str, purpose: Purpose) -> None:
-    """Another door opened: both slots are in doubt, and the person is asked to shut it at once."""
-    wrong = opened.unlocked.wrong_slot
-    for label in (slot, wrong):
-        if label is not None:
-            await kiosk.store.run(
-                slots.mark_suspect, label, SuspectReason.WIRING, f"{slot} was pulsed, {wrong} moved"
-            )
+    """Another door opened, and both slots are in doubt: ask the person to shut it at once."""
     kiosk.person.show(opened.trouble(slot, purpose))
-    await wait_shut(kiosk, wrong)
+    await wait_shut(kiosk, opened.unlocked.wrong_slot)
 
 
 async def wait_shut(kiosk: Kiosk, slot: str | None) -> bool:

@@ -13,7 +13,7 @@ from kiosk.flows.person import Person
 from kiosk.flows.views import Opening, Problem, Purpose, SizeOffer, Trouble
 from kiosk.model.allocation import AllocationStrategy
 from kiosk.model.clock import Clock
-from kiosk.model.location import Location
+from kiosk.model.location import Location, SuspectReason
 from kiosk.model.person import Staff
 from kiosk.store import packages, slots
 from kiosk.store.codes import CodePolicy
@@ -113,11 +113,22 @@ class Kiosk:
             IntentState.OPENED if stands_open else IntentState.FAILED,
             unlocked.outcome.value,
             elapsed_ms,
+            _doubts(slot, unlocked),
         )
         return Opened(unlocked, stands_open, str(reference))
 
     def is_shut(self, slot: str) -> bool:
         return self.bank.door(slot) is DoorState.CLOSED
+
+
+def _doubts(slot: str, unlocked: Unlocked) -> dict[str, SuspectReason]:
+    """The slots of which nobody is sure after this outcome, and why."""
+    if unlocked.outcome is Outcome.WRONG_DOOR:
+        moved = (slot, unlocked.wrong_slot)
+        return {label: SuspectReason.WIRING for label in moved if label is not None}
+    if unlocked.outcome is Outcome.UNREACHABLE and unlocked.pulsed:
+        return {slot: SuspectReason.MAY_BE_EMPTY}
+    return {}
 
 
 @dataclass(frozen=True, slots=True)

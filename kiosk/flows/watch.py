@@ -90,11 +90,11 @@ def opened_unasked(writer: Writer, slot: str, found_at_start: bool) -> None:
 async def recover(kiosk: Kiosk) -> int:
     """After a start: every door that was in play is looked at, never pulsed.
 
-    Its intent is closed as unknown and its slot is in doubt until a person looked inside. Returns
-    how many there were.
+    Its intent is closed as unknown and its slot is in doubt until a person looked inside; so is a
+    slot whose reservation was left behind. Returns how many there were.
     """
     intents = await kiosk.store.run(packages.open_intents)
     for intent in intents:
         door = await kiosk.bank.read(intent.slot)
         await kiosk.store.run(packages.recover, intent, door.value)
-    return len(intents)
+    return len(intents) + await kiosk.store.run(packages.release_stranded)

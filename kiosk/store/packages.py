@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from random import Random
@@ -15,7 +16,7 @@ from kiosk.model.person import Recipient
 from kiosk.store import holds
 from kiosk.store.codes import draw_locator
 from kiosk.store.errors import RefusedError
-from kiosk.store.slots import FreeSlotQuery, record_of
+from kiosk.store.slots import FreeSlotQuery, mark_suspect, record_of
 from kiosk.store.writer import Row, RowChange, Writer, insert, update
 
 LIVE = "(status IN ('PENDING', 'STORED', 'EXPIRED') OR slot IS NOT NULL)"
@@ -226,14 +227,26 @@ def intend(
 
 
 def door_outcome(
-    writer: Writer, intent: str, state: IntentState, outcome: str, elapsed_ms: int | None = None
+    writer: Writer,
+    intent: str,
+    state: IntentState,
+    outcome: str,
+    elapsed_ms: int | None = None,
+    doubts: Mapping[str, SuspectReason] | None = None,
 ) -> int:
-    """What came of an opening; return the event's number, which is the person's reference."""
-    return writer.record(
+    """What came of an opening; return the event's number, which is the person's reference.
+
+    `doubts` are the slots of which it leaves nobody sure: written in the same transaction, so that
+    no power cut falls between the outcome and what follows from it.
+    """
+    reference = writer.record(
         EventKind.DOOR_OUTCOME,
         update("intent", id=intent, state=state, outcome=outcome),
         elapsed_ms=elapsed_ms,
     )
+    for slot, reason in (doubts or {}).items():
+        mark_suspect(writer, slot, reason, f"an opening ended as {outcome}")
+    return reference
 
 
 def _done(intent: str) -> RowChange:
@@ -539,7 +552,10 @@ def give_up_move(writer: Writer, move: Move, why: str, touched: bool) -> int:
             changes.append(update("intent", id=intent, state=IntentState.UNKNOWN))
     if touched:
         doubt = SuspectReason.MAY_HOLD_SOMETHING
-        changes.append(update("slot", label=move.to_slot, status=SlotStatus.SUSPECT, suspect=doubt))
+        known = record_of(writer, move.to_slot).suspect
+        changes.append(
+            update("slot", label=move.to_slot, status=SlotStatus.SUSPECT, suspect=known or doubt)
+        )
         held = record_of(writer, move.from_slot).suspect
         changes.append(
             update(
@@ -650,6 +666,28 @@ def open_intents(writer: Writer) -> list[OpenIntent]:
         )
         for row in rows
     ]
+
+
+def release_stranded(writer: Writer) -> int:
+    """End reservations that no opening stands behind any more; return how many there were.
+
+    A crash fell between an opening that failed and the end of its deposit or move. The door was
+    perhaps pulsed, so a person looks into the slot before it is given out.
+    """
+    stranded = writer.all(
+        "SELECT slot.label, package.id AS package FROM slot"
+        " LEFT JOIN package ON package.slot = slot.label"
+        " WHERE slot.status = 'RESERVED' AND NOT EXISTS ("
+        "SELECT 1 FROM intent WHERE intent.slot = slot.label AND state IN ('INTENDED', 'OPENED'))"
+    )
+    why = "the kiosk stopped after an opening that failed"
+    for row in stranded:
+        if row["package"] is None:
+            mark_suspect(writer, row["label"], SuspectReason.MAY_BE_EMPTY, why)
+        else:
+            deposit = Deposit(row["package"], row["label"], intent="")
+            end_deposit(writer, deposit, SuspectReason.MAY_BE_EMPTY, why)
+    return len(stranded)
 
 
 def recover(writer: Writer, intent: OpenIntent, door: str) -> int:

@@ -407,7 +407,9 @@ def i9_unknown_content_is_not_available(evidence: Evidence) -> Iterator[str]:
     lying = {row["barcode"]: row for row in evidence.tables["package"].values() if row["slot"]}
     for slot, thing in evidence.contents.items():
         row = lying.get(thing)
-        if row is not None and row["slot"] != slot and row["status"] != "PENDING":
+        if row is None or row["slot"] == slot:
+            continue
+        if evidence.tables["slot"][row["slot"]]["status"] == "OCCUPIED":
             yield f"package {thing} lies in {slot}, the database says {row['slot']}"
 
 
