@@ -277,16 +277,16 @@ class Table(Widget):
         slot = door.slot
         size = next(face.size for face in self._site.drawing.doors if face.slot == slot)
         jam = (
-            ("Free the lock", lambda: self._simulation.post(commands.Unjam(slot)))
+            ("Free lock", lambda: self._simulation.post(commands.Unjam(slot)))
             if door.is_jammed
-            else ("Jam its lock", lambda: self._simulation.post(commands.Jam(slot)))
+            else ("Jam lock", lambda: self._simulation.post(commands.Jam(slot)))
         )
         state = "jammed" if door.is_jammed else "shut"
         self._bar.show(
             "trouble" if door.is_jammed else "door",
             f"Door {slot} ({size})\n{state}",
             jam,
-            ("Force it open", lambda: self._force(slot)),
+            ("Force open", lambda: self._force(slot)),
         )
 
     def _show_open(self, slot: str) -> None:
@@ -294,7 +294,7 @@ class Table(Widget):
         if slot not in self._contents.inside():
             self._bar.show("door-open", text)
             return
-        words = "Take it out" if self._contents.stays(slot) else "Leave it inside"
+        words = "Take out" if self._contents.stays(slot) else "Leave inside"
         self._bar.show("door-open", text, (words, lambda: self._change_mind(slot)))
 
     # --- where it is ---------------------------------------------------------------------------

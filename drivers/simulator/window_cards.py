@@ -269,8 +269,8 @@ class PinCard(look.Plate):
             left = self.x + edge + (number % columns) * (width + between)
             bottom = self.top - 28 - (number // columns + 1) * PIN_LINE
             icon.put(Box(left, bottom, 20, 24))
-            who.put(Box(left + 26, bottom, max(width - 26 - 70, 0), 24))
-            digits.put(Box(left + width - 70, bottom, 70, 24))
+            who.put(Box(left + 26, bottom, max(width - 26 - 78, 0), 24))
+            digits.put(Box(left + width - 78, bottom, 78, 24))
 
 
 class CableRow(look.Plate):

@@ -204,7 +204,7 @@ def arrange(width: float, height: float, outline: Box, *, cables: int = 1, pins:
 
 
 def _bar_buttons(bar: Box) -> tuple[Box, Box]:
-    width = min(112.0, bar.width * 0.32)
+    width = min(112.0, bar.width * 0.28)
     bottom, height = bar.bottom + INSET, bar.height - 2 * INSET
     second = Box(bar.right - INSET - width, bottom, width, height)
     return Box(second.left - INSET - width, bottom, width, height), second
