@@ -246,10 +246,10 @@ async def _deposit(kiosk: Kiosk, run: Run, package: str, barcode: str, size: str
         opened = await kiosk.open_door(deposit.slot, deposit.intent, Purpose.PUT_IN)
         if opened.stands_open:
             wanted = await _put_behind_door(kiosk, run, deposit, barcode, opened)
-            larger = _larger(kiosk, deposit.slot) if wanted is Choice.LARGER_SLOT else None
-            if larger is None:
+            if wanted is Choice.LARGER_SLOT:
+                size = _larger(kiosk, deposit.slot) or size
+            elif wanted is not Choice.ANOTHER_SLOT:
                 return
-            size = larger
         elif not await _another_slot(kiosk, deposit, opened):
             return
         if await kiosk.store.run(packages.is_forgotten, package):
@@ -315,9 +315,9 @@ async def _put_behind_door(
     kiosk: Kiosk, run: Run, deposit: Deposit, barcode: str, opened: Opened
 ) -> Choice | None:
     """The door stands open: wait until it is shut on the package; what is wanted instead, if so."""
-    choices: tuple[Choice, ...] = (Choice.CANCEL,)
+    choices: tuple[Choice, ...] = (Choice.SOMETHING_INSIDE, Choice.DOOR_FAULT, Choice.CANCEL)
     if _larger(kiosk, deposit.slot) is not None:
-        choices = (Choice.LARGER_SLOT, Choice.CANCEL)
+        choices = (Choice.LARGER_SLOT, *choices)
     if by_word(opened, kiosk, deposit.slot):
         choices = (Choice.DONE, *choices)
     view = DoorOpen(slot=deposit.slot, purpose=Purpose.PUT_IN, barcode=barcode, choices=choices)
@@ -332,9 +332,8 @@ async def _put_behind_door(
     if ending is Ending.LEFT_OPEN:
         await _end_opened(kiosk, deposit, SuspectReason.MAY_HOLD_SOMETHING, "left open")
         return None
-    if ending in (Choice.CANCEL, Choice.LARGER_SLOT):
-        await _put_nothing_in(kiosk, deposit, view)
-        return Choice(ending)
+    if isinstance(ending, Choice) and ending is not Choice.DONE:
+        return await _not_this_slot(kiosk, deposit, view, ending)
     await _stored(kiosk, run, deposit, barcode)
     return None
 
@@ -343,6 +342,27 @@ async def _end_opened(
     kiosk: Kiosk, deposit: Deposit, suspect: SuspectReason | None, why: str
 ) -> None:
     await kiosk.store.run(packages.end_deposit, deposit, suspect, why)
+
+
+async def _not_this_slot(
+    kiosk: Kiosk, deposit: Deposit, view: DoorOpen, why: Choice
+) -> Choice | None:
+    """The courier wants another slot, or none: this one is shut, and asked about."""
+    if why is Choice.SOMETHING_INSIDE:
+        await until_shut(kiosk, replace(view, purpose=Purpose.LOOK, remind=True, choices=()))
+        await _end_opened(kiosk, deposit, SuspectReason.MAY_HOLD_ANOTHERS, "it was not empty")
+        return Choice.ANOTHER_SLOT
+    await _put_nothing_in(kiosk, deposit, view)
+    if why is Choice.DOOR_FAULT:
+        await kiosk.store.run(
+            slots.set_service,
+            deposit.slot,
+            Service.NO_DEPOSITS,
+            "the courier found a fault at the door",
+            "courier",
+        )
+        return Choice.ANOTHER_SLOT
+    return Choice.LARGER_SLOT if why is Choice.LARGER_SLOT else None
 
 
 async def _put_nothing_in(kiosk: Kiosk, deposit: Deposit, view: DoorOpen) -> None:
@@ -389,9 +409,13 @@ async def _undo(kiosk: Kiosk, run: Run) -> None:
     if package.status is not PackageStatus.STORED or package.slot is None:
         return
     intent = kiosk.new_id()
-    await kiosk.store.run(
-        packages.intend, intent, package.slot, IntentPurpose.UNDO, run.actor, package.id
-    )
+    try:
+        await kiosk.store.run(
+            packages.intend, intent, package.slot, IntentPurpose.UNDO, run.actor, package.id
+        )
+    except RefusedError:
+        run.refused = Refused(Refusal.RECALLED)
+        return
     opened = await kiosk.open_door(package.slot, intent, Purpose.TAKE)
     if opened.unlocked.outcome is Outcome.WRONG_DOOR:
         await shut_wrong_door(kiosk, opened, package.slot, Purpose.TAKE)

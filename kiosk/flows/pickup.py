@@ -198,6 +198,8 @@ async def fetch(kiosk: Kiosk, granted: Granted, has_more: bool = False) -> None:
             return
     for attempt in range(1, TRIES + 1):
         intent = await _intend_pickup(kiosk, granted)
+        if intent is None:
+            return
         opened = await kiosk.open_door(granted.slot, intent, Purpose.TAKE)
         if opened.stands_open:
             is_unseen = by_word(opened, kiosk, granted.slot)
@@ -211,11 +213,16 @@ async def fetch(kiosk: Kiosk, granted: Granted, has_more: bool = False) -> None:
             return
 
 
-async def _intend_pickup(kiosk: Kiosk, granted: Granted) -> str:
+async def _intend_pickup(kiosk: Kiosk, granted: Granted) -> str | None:
+    """The intent; None when the package was recalled since its code was checked, which is told."""
     intent = kiosk.new_id()
-    await kiosk.store.run(
-        packages.intend, intent, granted.slot, IntentPurpose.PICKUP, "customer", granted.package
-    )
+    try:
+        await kiosk.store.run(
+            packages.intend, intent, granted.slot, IntentPurpose.PICKUP, "customer", granted.package
+        )
+    except RefusedError:
+        await tell(kiosk, Refused(Refusal.RECALLED))
+        return None
     return intent
 
 
@@ -242,6 +249,8 @@ async def _try_again(
 async def _door_with_dead_sensor(kiosk: Kiosk, granted: Granted, has_more: bool) -> None:
     """The person sees an open door that the sensor does not: believed, and looked at later."""
     intent = await _intend_pickup(kiosk, granted)
+    if intent is None:
+        return
     await kiosk.store.run(
         slots.set_service,
         granted.slot,

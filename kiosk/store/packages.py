@@ -11,7 +11,7 @@ from kiosk.model.allocation import AllocationStrategy
 from kiosk.model.clock import hold_until_ms
 from kiosk.model.events import EventKind
 from kiosk.model.location import Location, SlotStatus, SuspectReason
-from kiosk.model.package import Package, PackageStatus, require_legal
+from kiosk.model.package import LEGAL_CHANGES, Package, PackageStatus, require_legal
 from kiosk.model.person import Recipient
 from kiosk.store import holds
 from kiosk.store.codes import draw_locator
@@ -34,6 +34,13 @@ class IntentPurpose(StrEnum):
     MOVE = "MOVE"
     MAINTENANCE = "MAINTENANCE"
     LOOK = "LOOK"
+
+
+ENDS_IN = {
+    IntentPurpose.PICKUP: PackageStatus.RETRIEVED,
+    IntentPurpose.UNDO: PackageStatus.PENDING,
+}
+"""What becomes of the package when such an opening goes well: it must be able to become that."""
 
 
 class IntentState(StrEnum):
@@ -213,17 +220,26 @@ def intend(
     """Write, before anything is pulsed, that this door is to be opened; return the event's number.
 
     Refuses a pickup whose package does not lie in that slot: a code never opens a slot whose live
-    package is another's. To open an empty slot again puts it in doubt until it is shut.
+    package is another's; and one of a package that was recalled since. To open an empty slot again
+    puts it in doubt until it is shut.
     """
     held = record_of(writer, slot)
     if purpose is IntentPurpose.PICKUP and (package_id is None or held.package != package_id):
         raise RefusedError(f"slot {slot} does not hold package {package_id}")
+    if package_id is not None and purpose in ENDS_IN:
+        _require_may_become(writer, package_id, ENDS_IN[purpose])
     is_again = purpose in (IntentPurpose.REOPEN, IntentPurpose.RETURN)
     if is_again and held.status is not SlotStatus.EMPTY:
         raise RefusedError(f"slot {slot} was given to someone else")
     return writer.record(
         EventKind.DOOR_INTENDED, _intent(intent, slot, package_id, purpose, actor), actor=actor
     )
+
+
+def _require_may_become(writer: Writer, package_id: str, after: PackageStatus) -> None:
+    before = package(writer, package_id).status
+    if (before, after) not in LEGAL_CHANGES:
+        raise RefusedError(f"package {package_id} is {before}: it cannot become {after}")
 
 
 def door_outcome(
@@ -412,9 +428,15 @@ def undo_deposit(writer: Writer, package_id: str, intent: str, actor: str) -> in
 
 def cancel(writer: Writer, package_id: str, why: str) -> int:
     """Recall a package: one that is expected no longer comes, one that lies here is to be taken
-    back."""
+    back.
+
+    Refused while its door is in play: what is in somebody's hands cannot be recalled any more, and
+    whether it is, is known in a moment.
+    """
     before = package(writer, package_id)
     require_legal(before.status, PackageStatus.CANCELLED)
+    if any(before.slot == intent.slot for intent in open_intents(writer)):
+        raise RefusedError(f"the door of package {package_id} is in play: recall it again later")
     return writer.record(
         EventKind.PACKAGE_CANCELLED,
         update(
@@ -545,11 +567,12 @@ def finish_move(writer: Writer, move: Move, actor: str) -> int:
 
 def give_up_move(writer: Writer, move: Move, why: str, touched: bool) -> int:
     """The package was not moved; slots whose doors were opened are in doubt."""
+    end = IntentState.UNKNOWN if touched else IntentState.FAILED
     changes: list[RowChange] = []
     for intent in (move.from_intent, move.to_intent):
         row = writer.one("SELECT state FROM intent WHERE id = ?", (intent,))
         if row and row["state"] in (IntentState.INTENDED, IntentState.OPENED):
-            changes.append(update("intent", id=intent, state=IntentState.UNKNOWN))
+            changes.append(update("intent", id=intent, state=end))
     if touched:
         doubt = SuspectReason.MAY_HOLD_SOMETHING
         known = record_of(writer, move.to_slot).suspect

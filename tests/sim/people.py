@@ -37,6 +37,7 @@ from kiosk.flows.views import (
 from kiosk.model.person import Recipient
 from kiosk.model.pickup_code import make_code, qr_text
 from kiosk.store import packages
+from kiosk.store.errors import RefusedError
 from kiosk.store.packages import Announcement
 from kiosk.store.writer import Writer
 from tests.sim.audit import Audit
@@ -390,7 +391,10 @@ class People:
         if not rows:
             return "recalls nothing"
         row = self.chance.choice(rows)
-        self.site.store.peek(packages.cancel, row["id"], "recalled by the sender")
+        try:
+            self.site.store.peek(packages.cancel, row["id"], "recalled by the sender")
+        except RefusedError:
+            return f"recalls {row['barcode']}: it is in somebody's hands"
         return f"recalls {row['barcode']}"
 
     def announce(self) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
-from flow_site import COURIER_PIN, TECHNICIAN_PIN, Running, World, running
+import pytest
+from flow_site import COURIER_PIN, TECHNICIAN_PIN, Running, World, require_sound, running
 from virtual_loop import run_virtually
 
 from kiosk.flows.views import (
@@ -21,9 +23,14 @@ from kiosk.flows.views import (
     Refusal,
     Scanned,
     ScanPackage,
+    Thanks,
+    Told,
+    Trouble,
 )
+from kiosk.model.pickup_code import qr_text
 from kiosk.play import deposit
 from kiosk.store import packages
+from kiosk.store.errors import RefusedError
 
 
 async def sign_in_courier(kiosk: Running) -> None:
@@ -92,5 +99,67 @@ def test_a_recalled_package_gets_no_new_code_and_the_technician_goes_on(tmp_path
             assert page.last_outcome == "NOT_TO_BE_FETCHED"
             kiosk.player.do(Pressed(Choice.OPEN_DOOR))
             await kiosk.player.until(DoorOpen)
+
+    run_virtually(story())
+
+
+def test_a_package_in_hands_is_not_recalled_from_behind_an_open_door(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with running(World(tmp_path)) as kiosk:
+            package = await kiosk.announce("P", "S")
+            kiosk.site.steel.close_after_s = 3.0
+            [slot] = await deposit(kiosk.player, COURIER_PIN, ["P"], scan=None)
+            kiosk.site.steel.close_after_s = None
+            await kiosk.player.until(First)
+            kiosk.player.do(Scanned(qr_text("demo", await kiosk.code_of("P"))))
+            await kiosk.player.until(DoorOpen)
+            with pytest.raises(RefusedError, match="door"):
+                await kiosk.kiosk.store.run(packages.cancel, package, "recalled")
+            await asyncio.sleep(3)
+            kiosk.site.steel.close(slot)
+            await kiosk.player.until(Thanks)
+            assert await kiosk.package_status(package) == "RETRIEVED"
+
+    run_virtually(story())
+
+
+def test_a_package_recalled_between_two_tries_at_a_jammed_door_stays_inside(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with running(World(tmp_path)) as kiosk:
+            package = await kiosk.announce("P", "S")
+            kiosk.site.steel.close_after_s = 3.0
+            [slot] = await deposit(kiosk.player, COURIER_PIN, ["P"], scan=None)
+            kiosk.site.steel.jam(slot)
+            await kiosk.player.until(First)
+            kiosk.player.do(Scanned(qr_text("demo", await kiosk.code_of("P"))))
+            await kiosk.player.until(Trouble)
+            await kiosk.kiosk.store.run(packages.cancel, package, "recalled")
+            kiosk.site.steel.unjam(slot)
+            pulses = kiosk.world.pulses
+            kiosk.player.do(Pressed(Choice.TRY_AGAIN))
+            told = await kiosk.player.until(Told)
+            assert told.refused is not None
+            assert told.refused.reason is Refusal.RECALLED
+            assert kiosk.world.pulses == pulses
+
+    run_virtually(story())
+
+
+def test_a_move_that_opened_no_door_leaves_nothing_unknown(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with running(World(tmp_path)) as kiosk:
+            await kiosk.announce("P", "S")
+            kiosk.site.steel.close_after_s = 3.0
+            [slot] = await deposit(kiosk.player, COURIER_PIN, ["P"], scan=None)
+            await door_page(kiosk, slot)
+            for line in kiosk.site.lines.values():
+                line.is_plugged = False
+            kiosk.player.do(Pressed(Choice.MOVE_PACKAGE))
+            await kiosk.player.until(DoorPage)
+            states = await kiosk.kiosk.store.run(
+                lambda writer: writer.all("SELECT state FROM intent WHERE purpose = 'MOVE'")
+            )
+            assert [row["state"] for row in states] == ["FAILED", "FAILED"]
+            require_sound(kiosk.kiosk.store)
 
     run_virtually(story())
