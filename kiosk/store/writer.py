@@ -14,7 +14,7 @@ from sqlite_utils import Database
 
 from kiosk.model.clock import Clock, Instant
 from kiosk.model.events import GENESIS, EventKind, canonical_json, chain_hash
-from kiosk.model.invariants import require
+from kiosk.model.invariants import BrokenInvariantError, require
 from kiosk.store import counters
 
 KEY_OF_TABLE = {"slot": "label", "package": "id", "intent": "id", "visit": "id"}
@@ -119,7 +119,9 @@ class Writer:
             settings = tuple(value for name, value in change.values.items() if name != key)
             parameters = (*settings, change.values[key])
         cursor = self.db.execute(statement, parameters)
-        require(cursor.rowcount == 1, f"no row of {change.table} for {dict(change.values)}")
+        if cursor.rowcount != 1:
+            # Not by `require`: its message would be put together at every write.
+            raise BrokenInvariantError(f"no row of {change.table} for {dict(change.values)}")
 
     def _append(self, kind: EventKind, body: str) -> int:
         now, head = self.now, self.head
