@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,7 @@ from kiosk.store.slots import FreeSlotQuery
 from kiosk.store.writer import Row, Writer
 from tests.sim.__main__ import scratch_parent
 from tests.sim.audit import BrokenInvariantError
+from tests.sim.faults import FAULTS, Rates
 from tests.sim.simulation import Run
 from tests.sim.site import Site
 
@@ -89,7 +92,7 @@ async def no_recovery(kiosk: Kiosk) -> int:
 
 
 def any_slot(self: FreeSlotQuery, size: str, low: bool, skip: int) -> Row | None:
-    return self._writer.one("SELECT * FROM slot WHERE size = ? ORDER BY random()", (size,))
+    return self._writer.one("SELECT * FROM slot WHERE size = ? LIMIT 1", (size,))
 
 
 def any_code(row: Row, secret: str, policy: codes.CodePolicy) -> int | None:
@@ -117,7 +120,8 @@ async def look_away(watch: Watch, change: DoorChange) -> None:
 def always_empty(
     writer: Writer, deposit: Deposit, suspect: Any, why: str, *state: packages.IntentState
 ) -> int:
-    return HONEST_END_DEPOSIT(writer, deposit, None, why, *state)
+    said = None if why.startswith("cancelled") else suspect
+    return HONEST_END_DEPOSIT(writer, deposit, said, why, *state)
 
 
 HONEST_END_DEPOSIT = packages.end_deposit
@@ -130,15 +134,36 @@ async def kill_and_lose(site: Site) -> None:
 
 HONEST_KILL = Site.kill
 
-WRONG: dict[str, tuple[object, str, Callable[..., Any]]] = {
-    "doors in play are forgotten at a restart": (session, "recover", no_recovery),
-    "any slot is given out": (FreeSlotQuery, "_first", any_slot),
-    "any code is right": (codes, "_counter_of", any_code),
-    "a door is pulsed again by itself": (Kiosk, "open_door", open_twice),
-    "a door is pulsed when its intent has ended": (Kiosk, "open_door", open_with_no_word),
-    "a forced door is nobody's business": (Watch, "door_moved", look_away),
-    "a cancelled deposit leaves an empty slot": (packages, "end_deposit", always_empty),
-    "what was committed is lost with the process": (Site, "kill", kill_and_lose),
+
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """A way to be wrong: what is replaced, and which invariant it breaks."""
+
+    place: object
+    attribute: str
+    replacement: Callable[..., Any]
+    breaks: str
+    rates: Callable[[random.Random], Rates] = Rates.drawn
+
+
+def only_forced_doors(chance: random.Random) -> Rates:
+    weights = tuple(float(fault == "force") for fault in FAULTS)
+    return Rates(0.1, weights, 0, 0, 0, 0, sense=0.9, is_honest=True)
+
+
+WRONG: dict[str, Wrong] = {
+    "doors in play are forgotten at a restart": Wrong(session, "recover", no_recovery, "I7"),
+    "any slot is given out": Wrong(FreeSlotQuery, "_first", any_slot, "I9|visit failed"),
+    "any code is right": Wrong(codes, "_counter_of", any_code, "I8"),
+    "a door is pulsed again by itself": Wrong(Kiosk, "open_door", open_twice, "I6"),
+    "a door is pulsed when its intent has ended": Wrong(
+        Kiosk, "open_door", open_with_no_word, "I6"
+    ),
+    "a forced door is nobody's business": Wrong(
+        Watch, "door_moved", look_away, "was forced", only_forced_doors
+    ),
+    "a cancelled deposit leaves an empty slot": Wrong(packages, "end_deposit", always_empty, "I9"),
+    "what was committed is lost with the process": Wrong(Site, "kill", kill_and_lose, "I1"),
 }
 
 
@@ -146,9 +171,10 @@ WRONG: dict[str, tuple[object, str, Callable[..., Any]]] = {
 def test_a_kiosk_that_is_wrong_is_found(
     scratch: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    place, attribute, replacement = WRONG[name]
-    monkeypatch.setattr(place, attribute, replacement)
-    with pytest.raises(BrokenInvariantError):
+    wrong = WRONG[name]
+    monkeypatch.setattr(wrong.place, wrong.attribute, wrong.replacement)
+    monkeypatch.setattr(Rates, "drawn", wrong.rates)
+    with pytest.raises(BrokenInvariantError, match=wrong.breaks):
         for seed in range(10, 20):
             folder = scratch / str(seed)
             folder.mkdir()
