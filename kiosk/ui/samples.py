@@ -10,20 +10,28 @@ from kiosk.flows.views import (
     Choice,
     ChooseReason,
     ChooseSize,
+    Collection,
     DoorOpen,
     DoorPage,
     DoorRow,
     Doors,
+    DueRow,
     EnterCode,
     EnterPhoneDigits,
     EnterPin,
     First,
+    HoldExtended,
+    MorePackages,
     Opening,
     Problem,
     Purpose,
     Question,
+    Receipt,
+    ReceiptLine,
     Refusal,
     Refused,
+    Round,
+    ScanInside,
     ScanPackage,
     SizeOffer,
     StoredNote,
@@ -32,6 +40,7 @@ from kiosk.flows.views import (
     Trouble,
     View,
 )
+from kiosk.model.events import EventKind
 from kiosk.model.location import (
     Location,
     Locker,
@@ -42,6 +51,7 @@ from kiosk.model.location import (
     SlotStatus,
     SuspectReason,
 )
+from kiosk.model.package import PackageStatus
 
 _SIZES = (Size("S", 420, 110, 560, 2), Size("M", 420, 230, 560, 10), Size("L", 420, 480, 560, 30))
 _COLUMN = "LMSSSM"
@@ -100,7 +110,7 @@ def _row(slot: Slot, **changes: object) -> DoorRow:
     return DoorRow(**{**facts, **changes})  # type: ignore[arg-type]
 
 
-_OUT = "Lock jams, since Mon 3 Mar, by R. Weber"
+_OUT = "lock broken · Mon 3 Mar 14:03 · R. Weber"
 
 
 def sample_doors(*, silent: bool = False) -> Doors:
@@ -133,6 +143,9 @@ def sample_doors(*, silent: bool = False) -> Doors:
 def sample_views() -> list[tuple[str, View]]:
     """Every view with sensible data, each under the name of its picture."""
     return [*_customer_views(), *_courier_views(), *_service_views()]
+
+
+_NEXT = (Choice.OPEN_NEXT, Choice.DONE)
 
 
 def _customer_views() -> list[tuple[str, View]]:
@@ -207,7 +220,26 @@ def _customer_views() -> list[tuple[str, View]]:
                 choices=(Choice.YES, Choice.NOTHING_INSIDE, Choice.STILL_THERE),
             ),
         ),
-        ("thanks", Thanks(slot="7", choices=(Choice.DONE, Choice.OPEN_AGAIN))),
+        (
+            "thanks",
+            Thanks(slot="7", choices=(Choice.DONE, Choice.OPEN_AGAIN, Choice.SOMETHING_WRONG)),
+        ),
+        (
+            "ask-wrong",
+            Ask(
+                question=Question.WHAT_IS_WRONG,
+                slot="7",
+                choices=(
+                    Choice.NOTHING_INSIDE,
+                    Choice.DAMAGED,
+                    Choice.WRONG_PACKAGE,
+                    Choice.LEAVE_IT_HERE,
+                    Choice.BACK,
+                ),
+            ),
+        ),
+        ("more-packages", MorePackages(slots=("9", "14"), choices=_NEXT)),
+        ("hold-extended", HoldExtended(until="Sat 13 March", choices=(Choice.DONE,))),
         (
             "told-picked-up",
             Told(
@@ -226,6 +258,14 @@ def _customer_views() -> list[tuple[str, View]]:
             ),
         ),
     ]
+
+
+_PUTTING_IN = (
+    Choice.LARGER_SLOT,
+    Choice.SOMETHING_INSIDE,
+    Choice.DOOR_FAULT,
+    Choice.CANCEL,
+)
 
 
 def _courier_views() -> list[tuple[str, View]]:
@@ -267,7 +307,7 @@ def _courier_views() -> list[tuple[str, View]]:
                 slot="20",
                 purpose=Purpose.PUT_IN,
                 barcode="JD014600006281234567",
-                choices=(Choice.LARGER_SLOT, Choice.NOTHING_PUT_IN),
+                choices=_PUTTING_IN,
             ),
         ),
         (
@@ -277,7 +317,7 @@ def _courier_views() -> list[tuple[str, View]]:
                 purpose=Purpose.PUT_IN,
                 barcode="JD014600006281234567",
                 next_barcode="1Z999AA10123456784",
-                choices=(Choice.LARGER_SLOT, Choice.NOTHING_PUT_IN),
+                choices=_PUTTING_IN,
             ),
         ),
         (
@@ -287,6 +327,39 @@ def _courier_views() -> list[tuple[str, View]]:
                 slot="20",
                 purpose=Purpose.PUT_IN,
                 choices=(Choice.ANOTHER_SLOT, Choice.DOOR_IS_OPEN, Choice.CANCEL),
+            ),
+        ),
+        (
+            "collection",
+            Collection(
+                due=tuple(
+                    DueRow(slot, f"JD0146000062812345{slot}", PackageStatus.EXPIRED)
+                    for slot in ("10", "11", "12")
+                ),
+                choices=(Choice.OPEN_NEXT, Choice.SKIP, Choice.DONE),
+            ),
+        ),
+        (
+            "receipt",
+            Receipt(
+                name=name,
+                number="K3-00417",
+                lines=tuple(
+                    ReceiptLine(EventKind.PACKAGE_STORED, f"JD0146000062812345{n}", str(n), "14:03")
+                    for n in range(10, 20)
+                ),
+                choices=(Choice.DONE,),
+            ),
+        ),
+        (
+            "scan-all-choices",
+            ScanPackage(
+                name=name,
+                sizes=_offers(7, 5, 0),
+                stored=stored,
+                stored_count=1,
+                refused=Refused(Refusal.ALREADY_HERE, "12"),
+                choices=(*choices, Choice.UNDO_LAST, Choice.COLLECT, Choice.REISSUE_CODE),
             ),
         ),
         (
@@ -300,6 +373,17 @@ def _courier_views() -> list[tuple[str, View]]:
     ]
 
 
+_WITH_PACKAGE = (
+    Choice.OPEN_DOOR,
+    Choice.OUT_OF_SERVICE,
+    Choice.DO_NOT_OPEN,
+    Choice.MOVE_PACKAGE,
+    Choice.TAKE_OUT,
+    Choice.REISSUE_CODE,
+    Choice.BACK,
+)
+
+
 def _service_views() -> list[tuple[str, View]]:
     doors = sample_doors()
     rows = {row.slot: row for row in doors.doors}
@@ -308,11 +392,12 @@ def _service_views() -> list[tuple[str, View]]:
         ("doors", doors),
         ("doors-silent", sample_doors(silent=True)),
         ("door-page", DoorPage(row=rows["2"], choices=page)),
+        ("door-page-full", DoorPage(row=rows["4"], last_outcome="OPENED", choices=_WITH_PACKAGE)),
         (
             "door-page-out",
             DoorPage(
                 row=rows["14"],
-                last_outcome="Opened after 0.3 s, then closed.",
+                last_outcome="OPENED",
                 choices=(
                     Choice.OPEN_DOOR,
                     Choice.BACK_IN_SERVICE,
@@ -323,10 +408,34 @@ def _service_views() -> list[tuple[str, View]]:
             ),
         ),
         (
+            "round",
+            Round(
+                slot="9",
+                suspect=SuspectReason.MAY_HOLD_SOMETHING,
+                left=3,
+                choices=(Choice.LOOK_INSIDE, Choice.SKIP, Choice.DONE),
+            ),
+        ),
+        (
+            "scan-inside",
+            ScanInside(
+                slot="9",
+                refused=Refused(Refusal.LIES_ELSEWHERE, "12"),
+                choices=(Choice.SET_ASIDE, Choice.BACK),
+            ),
+        ),
+        (
             "reason",
             ChooseReason(
                 slot="14",
-                reasons=("Lock jams", "Door is bent", "Dirty inside", "Lamp or sensor", "Other"),
+                reasons=(
+                    "door jams",
+                    "lock broken",
+                    "sensor broken",
+                    "damaged inside",
+                    "dirty",
+                    "other",
+                ),
                 choices=(Choice.BACK,),
             ),
         ),

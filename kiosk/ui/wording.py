@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from drivers.door import DoorState
+from drivers.door import DoorState, Outcome
 from kiosk.flows.views import (
     Ask,
     CannotStart,
@@ -18,6 +18,7 @@ from kiosk.flows.views import (
     Choice,
     ChooseReason,
     ChooseSize,
+    Collection,
     DoorOpen,
     DoorPage,
     DoorRow,
@@ -26,12 +27,18 @@ from kiosk.flows.views import (
     EnterPhoneDigits,
     EnterPin,
     First,
+    HoldExtended,
+    MorePackages,
     Opening,
     Problem,
     Purpose,
     Question,
+    Receipt,
+    ReceiptLine,
     Refusal,
     Refused,
+    Round,
+    ScanInside,
     ScanPackage,
     SizeOffer,
     StoredNote,
@@ -40,7 +47,9 @@ from kiosk.flows.views import (
     Trouble,
     View,
 )
+from kiosk.model.events import EventKind
 from kiosk.model.location import Location, Service, SlotStatus, SuspectReason
+from kiosk.model.package import PackageStatus
 from kiosk.ui.place import Level, Place, Side, place_of
 from kiosk.ui.theme import Tone
 
@@ -88,32 +97,54 @@ _FACES: Mapping[Choice, Face] = {
     Choice.DOOR_IS_OPEN: Face("It is open", "door-open"),
     Choice.ANOTHER_SLOT: Face("Another door", "door-closed"),
     Choice.LARGER_SLOT: Face("Larger door", "maximize-2"),
-    Choice.NOTHING_PUT_IN: Face("Nothing put in", "circle-slash"),
-    Choice.NOTHING_INSIDE: Face("Nothing inside", "circle-slash"),
+    Choice.DOOR_FAULT: Face("Door fault", "triangle-alert"),
+    Choice.NOTHING_INSIDE: Face("It was empty", "circle-slash"),
     Choice.IT_IS_EMPTY: Face("It is empty", "circle-slash"),
     Choice.SOMETHING_INSIDE: Face("Not empty", "package"),
     Choice.STILL_THERE: Face("Still inside", "package"),
     Choice.TYPE_BARCODE: Face("Type barcode", "keyboard"),
     Choice.OPEN_DOOR: Face("Open door", "lock-open"),
-    Choice.OUT_OF_SERVICE: Face("Out of service", "ban"),
-    Choice.BACK_IN_SERVICE: Face("Back in service", "circle-check"),
+    Choice.OUT_OF_SERVICE: Face("Out of use", "ban"),
+    Choice.BACK_IN_SERVICE: Face("Back in use", "circle-check"),
     Choice.LOOK_INSIDE: Face("Look inside", "eye"),
+    Choice.SOMETHING_WRONG: Face("A problem", "circle-alert"),
+    Choice.DAMAGED: Face("It is damaged", "triangle-alert"),
+    Choice.WRONG_PACKAGE: Face("Not my package", "circle-x"),
+    Choice.LEAVE_IT_HERE: Face("Leave it here", "package"),
+    Choice.OPEN_NEXT: Face("Open next", "door-open"),
+    Choice.EXTEND_HOLD: Face("Keep it longer", "clock"),
+    Choice.COLLECT: Face("Take back", "package-open"),
+    Choice.SKIP: Face("Skip", "arrow-right"),
+    Choice.UNDO_LAST: Face("Undo last", "rotate-ccw"),
+    Choice.SET_ASIDE: Face("I took it out", "package-open"),
+    Choice.REISSUE_CODE: Face("New code", "refresh-cw"),
+    Choice.ROUND: Face("Look inside", "eye"),
+    Choice.MOVE_PACKAGE: Face("Move it", "arrow-right"),
+    Choice.TAKE_OUT: Face("Take out", "package-open"),
+    Choice.DO_NOT_OPEN: Face("Never open", "lock"),
     Choice.YES: Face("Yes", "check"),
     Choice.NO: Face("No", "x"),
 }
+
+RECEIPT_LINES = 8
+"""How many packages a receipt lists on the screen; all of them are in the journal."""
+
+_STUCK = "\u00a0"
+"""A space at which no line ends."""
 
 CLEAR = "Clear"
 SIGN_IN = "Sign in"
 ENTER = "OK"
 YOU_ARE_HERE = "You are here"
-NONE_FREE = "none free"
-MORE = "More doors"
 CODE = "Code"
 
 
 def face(choice: Choice) -> Face:
     """The word and icon of a choice."""
-    return _FACES[choice]
+    if choice in _FACES:
+        return _FACES[choice]
+    # A choice that has no face yet is still a word that can be read and pressed.
+    return Face(choice.value.replace("_", " ").capitalize(), "")
 
 
 def words_for(view: View, location: Location) -> Words:
@@ -127,6 +158,11 @@ def words_for(view: View, location: Location) -> Words:
 def spaced_code(digits: str) -> str:
     """A code as it is read aloud: in groups of three, the rest with the last ("123 456 7890")."""
     return " ".join((digits[:3], digits[3:6], digits[6:])).strip()
+
+
+def short_barcode(barcode: str) -> str:
+    """The end of a long barcode, by which a courier knows a package."""
+    return barcode if len(barcode) <= 12 else f"…{barcode[-8:]}"
 
 
 def call_us(location: Location) -> str:
@@ -159,11 +195,11 @@ def place_icon(place: Place) -> str:
 
 
 def measures(size: SizeOffer) -> str:
-    """Width, height and depth in centimetres."""
+    """Width, height and depth in centimetres, without the unit, which is said once."""
     width, height, depth = (
         f"{value / 10:g}" for value in (size.width_mm, size.height_mm, size.depth_mm)
     )
-    return f"{width} × {height} × {depth} cm"
+    return f"{width}×{height}×{depth}"
 
 
 def weight(size: SizeOffer) -> str:
@@ -171,7 +207,7 @@ def weight(size: SizeOffer) -> str:
 
 
 def free_count(size: SizeOffer) -> str:
-    return f"{size.free} free" if size.free else NONE_FREE
+    return f"{size.free} free"
 
 
 def stored_sentence(stored: StoredNote) -> str:
@@ -182,15 +218,20 @@ def refusal(refused: Refused) -> str:
     """What was wrong with an entry, in one or two short sentences."""
     detail = refused.detail
     sentences = {
-        Refusal.NOT_KNOWN: "This code is not known. Please check the digits.",
+        Refusal.NOT_KNOWN: "Not known. Please check the digits.",
         Refusal.ALREADY_PICKED_UP: f"This package was picked up{_when(detail)}.",
         Refusal.RECALLED: "This package was recalled by its sender.",
         Refusal.HOLD_OVER: f"The time to pick up this package is over{_when(detail)}.",
         Refusal.COLLECTED: f"This package went back with the courier{_when(detail)}.",
-        Refusal.WRONG_PHONE_DIGITS: "These are not the last digits of the phone number we have.",
+        Refusal.WRONG_PHONE_DIGITS: "These digits do not match.",
         Refusal.OTHER_LOCATION: _other_location(detail),
         Refusal.WRONG_PIN: "This PIN is not known.",
         Refusal.NOT_ALLOWED: "This PIN may not do that here.",
+        Refusal.CANNOT_EXTEND: "This package cannot be kept longer.",
+        Refusal.LIES_ELSEWHERE: f"This package belongs in door {detail}."
+        if detail
+        else "This package belongs to another door.",
+        Refusal.NOT_A_PACKAGE_OF_OURS: "No package with this barcode is expected here.",
         Refusal.UNREADABLE: "This could not be read. Scan it again, or type it.",
         Refusal.ALREADY_HERE: f"This package is here already, in door {detail}."
         if detail
@@ -220,7 +261,7 @@ def _failed(refused: Refused | None) -> Note | None:
 
 def _entry_note(refused: Refused | None, wait_s: int) -> Note | None:
     if wait_s > 0:
-        return Note(f"Too many tries. Please wait {wait_s} s.", Tone.WAITING, "hourglass")
+        return Note(f"Too many tries. Please wait {wait_s}{_STUCK}s.", Tone.WAITING, "hourglass")
     return _failed(refused)
 
 
@@ -232,7 +273,7 @@ def _first(view: First, location: Location) -> Words:
     if view.open_doors:
         note = Note(_please_close(view.open_doors), Tone.WAITING, "door-open")
     elif view.unreachable_boards:
-        note = Note("Some doors cannot be opened right now.", Tone.FAILED, "triangle-alert")
+        note = Note("Some doors do not work now.", Tone.FAILED, "triangle-alert")
     return Words("Here for a package?", "Type your code, or scan its QR code.", note)
 
 
@@ -244,7 +285,7 @@ def _please_close(doors: tuple[str, ...]) -> str:
 
 def _enter_code(view: EnterCode, location: Location) -> Words:
     return Words(
-        "Enter your pickup code",
+        "Enter your code",
         f"The {view.length} digits from your message",
         _entry_note(view.refused, view.wait_s),
     )
@@ -252,8 +293,8 @@ def _enter_code(view: EnterCode, location: Location) -> Words:
 
 def _enter_phone_digits(view: EnterPhoneDigits, location: Location) -> Words:
     return Words(
-        "And your phone number?",
-        "Its last four digits, to be sure that it is you",
+        "Your phone number",
+        "Its last four digits",
         _entry_note(view.refused, view.wait_s),
     )
 
@@ -283,16 +324,16 @@ def _door_open(view: DoorOpen, location: Location) -> Words:
     }[view.purpose]
     note = None
     if view.next_barcode:
-        note = Note(f"Next: {view.next_barcode}", Tone.CALM, "scan-barcode")
+        note = Note(f"Next: {short_barcode(view.next_barcode)}", Tone.CALM, "scan-barcode")
     if view.remind:
         note = Note("The door is still open. Push it until it clicks.", Tone.WAITING, "hand")
-        return Words(f"Please close door {view.slot}", place, note, Tone.WAITING)
+        return Words(f"Please close door{_STUCK}{view.slot}", place, note, Tone.WAITING)
     return Words(f"Door {view.slot} is open", f"{place}.\n{do}", note, Tone.DONE)
 
 
 def _trouble(view: Trouble, location: Location) -> Words:
     title, body = _TROUBLES[view.problem](view)
-    body = f"{body} {call_us(location)}"
+    body = f"{body}\n{call_us(location)}"
     note = None
     if view.reference:
         note = Note(f"Reference {view.reference}", Tone.CALM, "info")
@@ -324,7 +365,7 @@ def _unreachable(view: Trouble) -> tuple[str, str]:
 
 def _wrong_door(view: Trouble) -> tuple[str, str]:
     return (
-        f"Please close door {view.wrong_slot}",
+        f"Please close door{_STUCK}{view.wrong_slot}",
         f"It opened instead of door {view.slot} and is not yours.",
     )
 
@@ -369,9 +410,105 @@ def _ask(view: Ask, location: Location) -> Words:
             "This door cannot tell the machine itself. Push it until it clicks.",
         ),
         Question.NEED_MORE_TIME: ("Do you need more time?", "Else this ends in 20 seconds."),
+        Question.IS_IT_PUT_IN: ("Is the package inside?", f"Door {slot} is shut."),
+        Question.OPEN_DOUBTFUL: (
+            f"Something is not clear about door {slot}",
+            "It may be empty. Open it, and tell us what you find.",
+        ),
+        Question.WHAT_IS_WRONG: ("What is wrong?", ""),
+        Question.NO_SLOT: ("No door is free for it", _room(slot)),
     }[view.question]
     icon = "clock" if view.question is Question.NEED_MORE_TIME else "circle-question-mark"
     return Words(title, body, tone=Tone.ACT, icon=icon)
+
+
+def _room(slot: str) -> str:
+    if slot:
+        return f"Door {slot} may be empty: look inside, or take back what nobody fetched."
+    return "Take back what nobody fetched, then it fits."
+
+
+def _more_packages(view: MorePackages, location: Location) -> Words:
+    if len(view.slots) == 1:
+        title = "There is one more for you"
+        return Words(title, f"Door {view.slots[0]}", None, Tone.ACT, "package")
+    doors = ", ".join(view.slots)
+    title = f"There are {len(view.slots)} more for you"
+    return Words(title, f"Doors {doors}, one after another", None, Tone.ACT, "package")
+
+
+def _hold_extended(view: HoldExtended, location: Location) -> Words:
+    title = f"It stays until {view.until}" if view.until else "It stays a day longer"
+    return Words(title, "Your code stays the same.", None, Tone.DONE, "check")
+
+
+_DUE: Mapping[PackageStatus, str] = {
+    PackageStatus.EXPIRED: "the time is over",
+    PackageStatus.CANCELLED: "to be sent back",
+}
+
+
+def _collection(view: Collection, location: Location) -> Words:
+    note = None
+    if view.problem is not None:
+        note = Note("That door did not open. Its package stays.", Tone.FAILED, "triangle-alert")
+    if not view.due:
+        return Words("Nothing else to take back", "", note, Tone.DONE, "check")
+    following = view.due[0]
+    why = _DUE.get(following.status, "")
+    body = f"Next: door {following.slot}, {short_barcode(following.barcode)} – {why}"
+    return Words(f"{len(view.due)} to take back", body, note, Tone.ACT, "package-open")
+
+
+_MOVED: Mapping[EventKind, str] = {
+    EventKind.PACKAGE_STORED: "put in",
+    EventKind.DEPOSIT_UNDONE: "taken out again",
+    EventKind.PACKAGE_COLLECTED: "taken back",
+    EventKind.PACKAGE_MISSING: "not found",
+}
+
+
+def receipt_line(line: ReceiptLine, *, brief: bool = False) -> str:
+    """One package of a hand-over receipt; `brief` shortens its barcode."""
+    barcode = short_barcode(line.barcode) if brief else line.barcode
+    parts = (line.at, f"door {line.slot}", _MOVED.get(line.kind, ""), barcode)
+    return "  ".join(part for part in parts if part)
+
+
+def _receipt(view: Receipt, location: Location) -> Words:
+    return receipt_words(view, RECEIPT_LINES)
+
+
+def receipt_words(view: Receipt, room: int, *, brief: bool = False) -> Words:
+    """A receipt with the last `room` packages."""
+    note = Note(f"Receipt {view.number}, {view.name}", Tone.CALM, "info")
+    body = "\n".join(receipt_line(line, brief=brief) for line in view.lines[-room:])
+    more = len(view.lines) - room
+    if more > 0:
+        body = f"{more} before these, all in the record\n{body}"
+    count = len(view.lines)
+    title = "One package changed hands" if count == 1 else f"{count} packages changed hands"
+    return Words(title, body, note, Tone.DONE, "check")
+
+
+_DOUBTS: Mapping[SuspectReason, str] = {
+    SuspectReason.MAY_BE_EMPTY: "It may be empty.",
+    SuspectReason.MAY_HOLD_SOMETHING: "It may hold something.",
+    SuspectReason.MAY_HOLD_ANOTHERS: "It may hold someone else's package.",
+    SuspectReason.WIRING: "Another door opened in its place: check the wiring.",
+}
+
+
+def _round(view: Round, location: Location) -> Words:
+    body = f"{_DOUBTS[view.suspect]} {view.left} to look at."
+    return Words(f"What is in door {view.slot}?", body, None, Tone.ACT, "eye")
+
+
+def _scan_inside(view: ScanInside, location: Location) -> Words:
+    body = "Hold its barcode under the scanner, or take it out and keep it."
+    return Words(
+        f"What lies in door {view.slot}?", body, _failed(view.refused), Tone.ACT, "scan-barcode"
+    )
 
 
 def _thanks(view: Thanks, location: Location) -> Words:
@@ -399,7 +536,7 @@ def _scan_package(view: ScanPackage, location: Location) -> Words:
 
 
 def _choose_size(view: ChooseSize, location: Location) -> Words:
-    return Words("How large is it?", f"Package {view.barcode}")
+    return Words("How large is it?", f"Package {short_barcode(view.barcode)}, sizes in cm")
 
 
 def _doors(view: Doors, location: Location) -> Words:
@@ -410,7 +547,7 @@ def _door_page(view: DoorPage, location: Location) -> Words:
     row = view.row
     note = None
     if view.last_outcome:
-        note = Note(view.last_outcome, Tone.CALM, "info")
+        note = Note(outcome_sentence(view.last_outcome), Tone.CALM, "info")
     return Words(f"Door {row.slot}", "", note)
 
 
@@ -431,7 +568,7 @@ def fault_words(location: Location, reference: str) -> Words:
     """What is said when a screen itself breaks."""
     return Words(
         "Sorry, this does not work now",
-        f"Please use another machine, or ask for help. {call_us(location)}",
+        f"Please use another machine, or ask for help.\n{call_us(location)}",
         Note(f"Reference {reference}", Tone.CALM, "info"),
         Tone.FAILED,
         "triangle-alert",
@@ -456,6 +593,12 @@ _WORDS: Mapping[type[View], Callable[[Any, Location], Words]] = {
     DoorPage: _door_page,
     ChooseReason: _choose_reason,
     CannotStart: _cannot_start,
+    MorePackages: _more_packages,
+    HoldExtended: _hold_extended,
+    Collection: _collection,
+    Receipt: _receipt,
+    Round: _round,
+    ScanInside: _scan_inside,
 }
 
 
@@ -474,9 +617,9 @@ class DoorSign:
 
 SIGN_UNREACHABLE = DoorSign("No answer", "unplug", Tone.FAILED)
 SIGN_DO_NOT_OPEN = DoorSign("Do not open", "ban", Tone.FAILED)
-SIGN_NO_DEPOSITS = DoorSign("Out of service", "ban", Tone.FAILED)
+SIGN_NO_DEPOSITS = DoorSign("Out of use", "ban", Tone.FAILED)
 SIGN_OPEN = DoorSign("Open", "door-open", Tone.DONE)
-SIGN_SUSPECT = DoorSign("To be looked at", "circle-question-mark", Tone.WAITING)
+SIGN_SUSPECT = DoorSign("In doubt", "circle-question-mark", Tone.WAITING)
 SIGN_OCCUPIED = DoorSign("Package", "package", Tone.CALM)
 SIGN_RESERVED = DoorSign("Reserved", "clock", Tone.CALM)
 SIGN_EMPTY = DoorSign("Empty", "", None)
@@ -544,16 +687,28 @@ def facts(row: DoorRow) -> tuple[tuple[str, str], ...]:
     if not row.reachable:
         board = f"{board}: no answer"
     return (
-        ("Door", _DOOR[row.door]),
+        ("Door", f"{_DOOR[row.door]}, size {row.size}"),
         ("Inside", inside),
         ("Service", service),
-        ("Size", row.size),
         ("Board", board),
     )
 
 
-def board_sentence(name: str, reachable: bool, reason: str) -> str:
-    """How a board is doing, in a sentence."""
-    if reachable:
-        return f"{name} answers"
-    return f"{name}: {reason or 'no answer'}"
+_OUTCOMES = {
+    Outcome.OPENED.value: "Opened",
+    Outcome.ALREADY_OPEN.value: "Was open already",
+    Outcome.JAMMED.value: "Did not open",
+    Outcome.WRONG_DOOR.value: "Another door opened",
+    Outcome.SENT.value: "Told to open",
+    Outcome.UNREACHABLE.value: "No answer",
+}
+
+
+def outcome_sentence(outcome: str) -> str:
+    """What came of the last thing that was done with a door; other words stay as they are."""
+    return _OUTCOMES.get(outcome, outcome.replace("_", " ").capitalize())
+
+
+def silent_board(name: str, reason: str, *, brief: bool) -> str:
+    """A board that does not answer, and why, where there is room for that."""
+    return f"{name}: {reason}" if reason and not brief else f"{name}: no answer"

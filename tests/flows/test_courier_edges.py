@@ -247,6 +247,48 @@ def test_a_package_of_the_machine_gets_a_new_code_from_staff(tmp_path: Path) -> 
     play(tmp_path, story, Policy(show_code_to_courier=True))
 
 
+def test_a_slot_that_is_not_empty_is_kept_from_everybody_and_another_is_given(
+    tmp_path: Path,
+) -> None:
+    async def story(kiosk: Running) -> None:
+        await kiosk.announce("ONE", "S")
+        await sign_in(kiosk)
+        await kiosk.player.until(ScanPackage)
+        kiosk.player.do(Scanned("ONE"))
+        first = await kiosk.player.until(DoorOpen)
+        kiosk.player.do(Pressed(Choice.SOMETHING_INSIDE))
+        await kiosk.player.until(DoorOpen, lambda view: view.remind)
+        kiosk.site.steel.close(first.slot)
+        second = await kiosk.player.until(DoorOpen, lambda view: view.slot != first.slot)
+        kiosk.site.steel.close(second.slot)
+        await kiosk.player.until(ScanPackage, lambda view: view.stored is not None)
+        record = await kiosk.slot(first.slot)
+        assert record.suspect is SuspectReason.MAY_HOLD_ANOTHERS
+        assert (await kiosk.slot(second.slot)).barcode == "ONE"
+
+    play(tmp_path, story)
+
+
+def test_a_door_with_a_fault_goes_out_of_service_and_another_is_given(tmp_path: Path) -> None:
+    async def story(kiosk: Running) -> None:
+        await kiosk.announce("ONE", "S")
+        await sign_in(kiosk)
+        await kiosk.player.until(ScanPackage)
+        kiosk.player.do(Scanned("ONE"))
+        first = await kiosk.player.until(DoorOpen)
+        kiosk.player.do(Pressed(Choice.DOOR_FAULT))
+        await kiosk.player.until(DoorOpen, lambda view: view.remind)
+        kiosk.site.steel.close(first.slot)
+        await kiosk.player.until(Ask)
+        kiosk.player.do(Pressed(Choice.IT_IS_EMPTY))
+        second = await kiosk.player.until(DoorOpen, lambda view: view.slot != first.slot)
+        assert second.barcode == "ONE"
+        record = await kiosk.slot(first.slot)
+        assert (record.status, record.service) == (SlotStatus.EMPTY, Service.NO_DEPOSITS)
+
+    play(tmp_path, story)
+
+
 # --- doubts --------------------------------------------------------------------------------------
 
 

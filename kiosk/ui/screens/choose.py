@@ -10,6 +10,7 @@ from kiosk.flows.views import (
     Checking,
     ChooseReason,
     ChooseSize,
+    Collection,
     DoorOpen,
     DoorPage,
     Doors,
@@ -17,7 +18,12 @@ from kiosk.flows.views import (
     EnterPhoneDigits,
     EnterPin,
     First,
+    HoldExtended,
+    MorePackages,
     Opening,
+    Receipt,
+    Round,
+    ScanInside,
     ScanPackage,
     Thanks,
     Told,
@@ -28,7 +34,7 @@ from kiosk.ui.screens.courier.page import ScanPage, SizePage, TypeBarcodePage
 from kiosk.ui.screens.door.page import DoorOpenPage
 from kiosk.ui.screens.entry.page import CodePage, PhonePage, PinPage
 from kiosk.ui.screens.first.page import FirstPage
-from kiosk.ui.screens.notice.page import NoticePage
+from kiosk.ui.screens.notice.page import NoticePage, ReceiptPage
 from kiosk.ui.screens.page import Page
 from kiosk.ui.screens.service.page import DoorPageScreen, DoorsPage, ReasonPage
 
@@ -50,6 +56,12 @@ _PAGES: dict[type[View], type[Page[Any]]] = {
     DoorPage: DoorPageScreen,
     ChooseReason: ReasonPage,
     CannotStart: NoticePage,
+    MorePackages: NoticePage,
+    HoldExtended: NoticePage,
+    Collection: NoticePage,
+    Receipt: ReceiptPage,
+    Round: NoticePage,
+    ScanInside: NoticePage,
 }
 
 
