@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 from enum import StrEnum
+from functools import cache
 from hashlib import sha256
 
 from sqlite_utils import Database
@@ -274,6 +275,7 @@ def fingerprint(db: Database) -> str:
     return sha256(repr([tuple(row) for row in rows]).encode()).hexdigest()
 
 
+@cache
 def expected_fingerprint() -> str:
     """The fingerprint of a database that this program just made."""
     connection = sqlite3.connect(":memory:", isolation_level=None)
