@@ -14,7 +14,7 @@ from typing import Any
 
 from flow_site import START_MS, LoopClock, Running, World, running, small_place
 from invariants import Fact, Pulse, Told
-from stories import Story
+from stories import POLICY, Story
 from virtual_loop import run_virtually
 
 from drivers.simulator.virtual import VirtualSite
@@ -174,7 +174,8 @@ def stand_as(mark: Mark) -> Callable[[VirtualSite], None]:
 def world_at(mark: Mark, folder: Path, later_ms: int = 0) -> World:
     """The world at a mark, so much later: the place, the clock, a seed of its own."""
     ahead_ms = mark.wall_ms - START_MS + later_ms
-    return World(folder, place=PLACE, clock=LoopClock(ahead_ms=ahead_ms), seed=mark.wall_ms)
+    clock = LoopClock(ahead_ms=ahead_ms)
+    return World(folder, place=PLACE, policy=POLICY, clock=clock, seed=mark.wall_ms)
 
 
 def record(

@@ -14,6 +14,7 @@ from typing import TypeVar
 from flow_site import COURIER_PIN, TECHNICIAN_PIN, Running
 from invariants import BecameFact, RowFact, Told
 
+from kiosk.flows.kiosk import Policy
 from kiosk.flows.views import (
     Ask,
     Choice,
@@ -28,6 +29,7 @@ from kiosk.flows.views import (
     Entered,
     EnterPin,
     First,
+    HoldExtended,
     MorePackages,
     Pressed,
     Receipt,
@@ -44,7 +46,7 @@ from kiosk.model.location import Service, SuspectReason
 from kiosk.model.package import PackageStatus
 from kiosk.model.person import Recipient
 from kiosk.model.pickup_code import qr_text
-from kiosk.store import packages, slots
+from kiosk.store import holds, packages, slots
 from kiosk.store.packages import Announcement
 
 Story = Callable[[Running, Told], Awaitable[None]]
@@ -52,6 +54,8 @@ STORIES: dict[str, Story] = {}
 """Every story by its name; each begins at a kiosk that has just started and holds nothing."""
 
 V = TypeVar("V", bound=View)
+POLICY = Policy(show_code_to_courier=True, may_extend=True)
+"""What the site must allow for every story to be possible."""
 DAY_MS = 24 * 3_600_000
 AT_THE_DOOR_S = 3.0
 """How long a person needs between an open door and a shut one."""
@@ -129,6 +133,12 @@ async def announce(kiosk: Running, barcode: str, size: str, owner: str | None = 
     recipient = Recipient(kiosk.kiosk.new_id(), "Ada", "+49171000")
     announcement = Announcement(kiosk.kiosk.new_id(), barcode, size, recipient, owner)
     await kiosk.kiosk.store.run(packages.announce, announcement)
+
+
+async def hold_over(kiosk: Running) -> None:
+    """Eight days go by, and what was not fetched expires."""
+    kiosk.world.clock.ahead_ms += 8 * DAY_MS
+    await kiosk.kiosk.store.run(holds.expire_due)
 
 
 async def recall(kiosk: Running, barcode: str) -> None:
@@ -501,13 +511,9 @@ async def collection(kiosk: Running, told: Told) -> None:
 async def collection_of_what_expired_one_skipped(kiosk: Running, told: Told) -> None:
     await have_stored(kiosk, told, "P")
     second = await have_stored(kiosk, told, "Q", "M")
-    kiosk.world.clock.ahead_ms += 8 * DAY_MS
-    await kiosk.player.until(First)
-    await asyncio.sleep(130)
+    await hold_over(kiosk)
     told.prepared()
-    await press(kiosk, Choice.COURIER, EnterPin)
-    kiosk.player.do(Entered(COURIER_PIN))
-    await kiosk.player.until(ScanPackage)
+    await sign_in_courier(kiosk)
     first = (await press(kiosk, Choice.COLLECT, Collection)).due[0].slot
     await press(kiosk, Choice.SKIP, Collection)
     door = await press(kiosk, Choice.OPEN_NEXT, DoorOpen)
@@ -733,9 +739,9 @@ async def pickup_from_a_doubtful_slot_finds_nothing(kiosk: Running, told: Told) 
 @story
 async def pickup_after_the_hold(kiosk: Running, told: Told) -> None:
     await have_stored(kiosk, told)
-    kiosk.world.clock.ahead_ms += 8 * DAY_MS
     told.prepared()
-    await asyncio.sleep(130)
+    await hold_over(kiosk)
+    told.add(BecameFact("P", PackageStatus.EXPIRED))
     await fetch(kiosk, told)
 
 
@@ -1111,8 +1117,35 @@ async def a_hold_ends(kiosk: Running, told: Told) -> None:
     await have_stored(kiosk, told, "P")
     await have_stored(kiosk, told, "Q", "M")
     told.prepared()
-    kiosk.world.clock.ahead_ms += 8 * DAY_MS
+    await hold_over(kiosk)
+    for barcode in ("P", "Q"):
+        told.add(BecameFact(barcode, PackageStatus.EXPIRED))
     await kiosk.player.until(First)
+    await asyncio.sleep(130)
+
+
+@story
+async def a_hold_is_extended(kiosk: Running, told: Told) -> None:
+    await have_stored(kiosk, told)
+    code = await kiosk.code_of("P")
+    told.prepared()
+    await kiosk.player.until(First)
+    await press(kiosk, Choice.HELP, ToldView)
+    await press(kiosk, Choice.EXTEND_HOLD, EnterCode)
+    kiosk.player.do(Entered(code))
+    await kiosk.player.until(HoldExtended)
+
+
+@story
+async def the_clock_jumps(kiosk: Running, told: Told) -> None:
+    await have_stored(kiosk, told)
+    await kiosk.player.until(First)
+    told.prepared()
+    kiosk.world.clock.ahead_ms += DAY_MS
+    await asyncio.sleep(130)
+    kiosk.world.clock.is_trusted = False
+    await asyncio.sleep(130)
+    kiosk.world.clock.is_trusted = True
     await asyncio.sleep(130)
 
 
