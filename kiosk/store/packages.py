@@ -325,8 +325,10 @@ def end_deposit(
 ) -> int:
     """A deposit ends without its package: the slot is free again, or in doubt.
 
-    An announced package is expected as before; one that nobody announced is forgotten.
+    An announced package is expected as before; one that nobody announced is forgotten. A doubt
+    that came up meanwhile stays.
     """
+    suspect = suspect or record_of(writer, deposit.slot).suspect
     row = writer.one("SELECT is_announced FROM package WHERE id = ?", (deposit.package,))
     was_announced = bool(row and row["is_announced"])
     values: dict[str, object] = {"id": deposit.package, "slot": None}
@@ -416,7 +418,13 @@ def undo_deposit(writer: Writer, package_id: str, intent: str, actor: str) -> in
             stored_ms=None,
             hold_until_ms=None,
         ),
-        update("slot", label=before.slot, status=SlotStatus.EMPTY, freed_seq=writer.head.seq + 1),
+        update(
+            "slot",
+            label=before.slot,
+            status=SlotStatus.EMPTY,
+            suspect=None,
+            freed_seq=writer.head.seq + 1,
+        ),
         _done(intent),
         actor=actor,
     )

@@ -10,6 +10,7 @@ from flow_site import COURIER_PIN, TECHNICIAN_PIN, Running, World, require_sound
 from virtual_loop import run_virtually
 
 from kiosk.flows.views import (
+    Ask,
     Choice,
     ChooseSize,
     Chosen,
@@ -27,9 +28,10 @@ from kiosk.flows.views import (
     Told,
     Trouble,
 )
+from kiosk.model.location import SlotStatus, SuspectReason
 from kiosk.model.pickup_code import qr_text
 from kiosk.play import deposit
-from kiosk.store import packages
+from kiosk.store import packages, slots
 from kiosk.store.errors import RefusedError
 
 
@@ -161,5 +163,49 @@ def test_a_move_that_opened_no_door_leaves_nothing_unknown(tmp_path: Path) -> No
             )
             assert [row["state"] for row in states] == ["FAILED", "FAILED"]
             require_sound(kiosk.kiosk.store)
+
+    run_virtually(story())
+
+
+def test_a_deposit_may_be_undone_when_its_slot_came_into_doubt(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with running(World(tmp_path)) as kiosk:
+            kiosk.site.steel.close_after_s = 3.0
+            package = await kiosk.announce("P", "S")
+            await sign_in_courier(kiosk)
+            kiosk.player.do(Scanned("P"))
+            view = await kiosk.player.until(ScanPackage, lambda view: view.stored is not None)
+            assert view.stored is not None
+            slot = view.stored.slot
+            await kiosk.kiosk.store.run(
+                slots.mark_suspect, slot, SuspectReason.MAY_BE_EMPTY, "it was open unasked"
+            )
+            kiosk.player.do(Pressed(Choice.UNDO_LAST))
+            await kiosk.player.until(Ask)
+            kiosk.player.do(Pressed(Choice.IT_IS_EMPTY))
+            await kiosk.player.until(ScanPackage, lambda view: view.undone)
+            assert await kiosk.package_status(package) == "PENDING"
+            assert (await kiosk.slot(slot)).status is SlotStatus.EMPTY
+
+    run_virtually(story())
+
+
+def test_a_slot_that_came_into_doubt_in_mid_deposit_stays_in_doubt(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with running(World(tmp_path)) as kiosk:
+            await kiosk.announce("P", "S")
+            await sign_in_courier(kiosk)
+            kiosk.player.do(Scanned("P"))
+            slot = (await kiosk.player.until(DoorOpen)).slot
+            await kiosk.kiosk.store.run(
+                slots.mark_suspect, slot, SuspectReason.WIRING, "another pulse moved it"
+            )
+            kiosk.player.do(Pressed(Choice.CANCEL))
+            await asyncio.sleep(1)
+            kiosk.site.steel.close(slot)
+            await kiosk.player.until(Ask)
+            kiosk.player.do(Pressed(Choice.IT_IS_EMPTY))
+            await kiosk.player.until(ScanPackage)
+            assert (await kiosk.slot(slot)).suspect is SuspectReason.WIRING
 
     run_virtually(story())
