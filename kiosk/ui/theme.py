@@ -124,6 +124,20 @@ class Theme:
         return self.space(16 if self.is_small else 24)
 
     @property
+    def button_height(self) -> float:
+        return self.mm(13 if self.is_small else BUTTON_MM)
+
+    @property
+    def least_button_width(self) -> float:
+        """Narrower than this, buttons go into another row."""
+        return self.mm(33 if self.is_small else 40)
+
+    @property
+    def line_height(self) -> float:
+        """The distance of lines, as a part of the font's own."""
+        return 0.94 if self.is_small else 1.02
+
+    @property
     def radius(self) -> float:
         return self.space(16)
 

@@ -56,12 +56,20 @@ class Page(Widget, Generic[V]):
     under each other, centred. Landscape: words left, figure right.
     """
 
+    has_main_choice = True
+    """Whether the first choice is what most people want; else none stands out."""
     figure_beside_actions = False
     """In landscape the figure takes the full height, and the actions stay under the words."""
     figure_share = 0.5
     """The part of the width that the figure takes in landscape."""
     figure_share_stacked = 0.62
     """The part of the height that the figure takes, if it wants it, before the words."""
+    is_compact = False
+    """In landscape the row with the name is left out, so that the figure has its height."""
+    keeps_name = False
+    """The name stands in the top row even where there is little room."""
+    is_body_spare = False
+    """The body may be left out when there is no room for it beside a note."""
     spare_below = 0.5
     """The part of the empty height that is under the figure, the rest is over the words."""
 
@@ -89,6 +97,10 @@ class Page(Widget, Generic[V]):
         self.bind(pos=self._arrange, size=self._arrange)
 
     # --- for the families ---
+
+    def has_button_column(self) -> bool:
+        """Whether the actions stand under each other at the right, in landscape."""
+        return False
 
     def build(self) -> None:
         """Make the field and the figure."""
@@ -177,7 +189,8 @@ class Page(Widget, Generic[V]):
         """The picture over the words."""
         if not words.icon:
             return None
-        diameter = self.theme.mm(18 if self.theme.is_small else 28)
+        wide = 28 if self.theme.is_portrait else 17 if self.theme.is_small else 24
+        diameter = self.theme.mm(wide)
         return Badge(self.theme, words.icon, words.tone, diameter)
 
     def _offer(self) -> None:
@@ -189,7 +202,7 @@ class Page(Widget, Generic[V]):
             if choice is Choice.HELP:
                 self.help_button = self._button(choice, Tone.CALM, plain=True)
                 continue
-            main = not self.buttons and choice not in _LEAVING
+            main = self.has_main_choice and not self.buttons and choice not in _LEAVING
             self.buttons.append(self._button(choice, Tone.ACT if main else Tone.CALM))
         for button in (*self.buttons, self.help_button):
             if button is not None:
@@ -222,7 +235,9 @@ class Page(Widget, Generic[V]):
             self.width - 2 * theme.margin,
             self.height - 2 * theme.margin_vertical,
         )
-        if theme.is_portrait or self.figure is None:
+        if self.has_button_column() and not theme.is_portrait:
+            self._arrange_with_column(inner)
+        elif theme.is_portrait or self.figure is None:
             self._arrange_stacked(inner)
         else:
             self._arrange_beside(inner)
@@ -232,14 +247,46 @@ class Page(Widget, Generic[V]):
         actions_top = self._place_buttons(inner)
         gap = self.theme.gap
         room = Area(inner.x, actions_top + gap, inner.width, header_bottom - actions_top - 2 * gap)
-        if self.figure is None:
+        if self.figure is not None:
+            self._stack(room)
+        elif self.sign is not None and not self.theme.is_portrait:
+            self._place_sign_beside(room)
+        else:
             self._place_words(room, lift=0.6)
-            return
-        self._stack(room)
+
+    def _place_sign_beside(self, room: Area) -> None:
+        """Low glass: the picture stands left of the words, level with their first line."""
+        assert self.sign is not None
+        left = self.sign.width + self.theme.space(32)
+        beside = Area(room.x + left, room.y, room.width - left, room.height)
+        self._place_words(beside, lift=0.55)
+        middle = self.title.y + self.title.height / 2
+        self.sign.pos = (room.x, round(min(middle, room.top) - self.sign.height / 2))
+
+    def _arrange_with_column(self, inner: Area) -> None:
+        """Words over figure at the left, the actions in a column at the right."""
+        theme = self.theme
+        gap = theme.space(12)
+        wide = [b.least_width() if theme.is_small else b.natural_width() for b in self.buttons]
+        width = max(theme.mm(42), *wide)
+        order = list(reversed(_in_reading_order(self.buttons)))
+        count = max(1, len(order))
+        height = min(theme.button_height, (inner.height - (count - 1) * gap) / count)
+        y = inner.top - height
+        for button in order:
+            button.size = (width, round(height))
+            button.pos = (inner.x + inner.width - width, round(y))
+            y -= height + gap
+        # The way back stays where it always is: at the bottom.
+        if order and getattr(order[-1], "choice", None) in _LEAVING:
+            order[-1].pos = (order[-1].x, inner.y)
+        left = Area(inner.x, inner.y, inner.width - width - theme.space(32), inner.height)
+        header_bottom = self._place_header(left)
+        self._stack(Area(left.x, left.y, left.width, header_bottom - left.y))
 
     def _stack(self, room: Area) -> None:
         """Words over figure as one block, set in the middle of the room."""
-        between = self.theme.space(24 if self.theme.is_small else 64)
+        between = self.theme.space(64) if self.theme.is_portrait else self.theme.gap
         _, wished = self.figure_size(room)
         kept = min(wished, room.height * self.figure_share_stacked)
         words_room = Area(room.x, room.y, room.width, room.height - kept - between)
@@ -289,9 +336,14 @@ class Page(Widget, Generic[V]):
     def _place_header(self, inner: Area) -> float:
         """Put name and help at the top; return the bottom of that row."""
         theme = self.theme
+        has_name = theme.is_portrait or self.keeps_name
+        has_name = has_name or not (self.is_compact or theme.is_small)
+        self._header.opacity = 1 if has_name else 0
+        if not has_name and self.help_button is None:
+            return inner.top
         height = theme.mm(11 if theme.is_small else 14)
         y = inner.top - height
-        room = inner.width
+        room = inner.width - self.header_taken()
         if self.help_button is not None:
             width = min(self.help_button.natural_width(), inner.width / 2)
             self.help_button.size = (width, height)
@@ -308,20 +360,25 @@ class Page(Widget, Generic[V]):
         self._header.pos = (inner.x, y + (height - self._header.height) / 2)
         return y
 
+    def header_taken(self) -> float:
+        """The width in the top row that something else of this screen needs."""
+        return 0.0
+
     def _place_buttons(self, inner: Area) -> float:
         """Put the actions at the bottom, leaving left and main right; return their top."""
         if not self.buttons:
             return inner.y
         theme = self.theme
-        height, gap = theme.mm(look.BUTTON_MM), theme.gap
+        height, gap = theme.button_height, theme.gap
         order = _in_reading_order(self.buttons)
-        per_row = max(1, min(len(order), int((inner.width + gap) / (theme.mm(41) + gap))))
+        least = max(theme.least_button_width, *(b.least_width() for b in order))
+        per_row = max(1, min(len(order), int((inner.width + gap) / (least + gap))))
         if theme.is_portrait:
             per_row = min(per_row, 2)
         rows = _rows_from_the_end(order, per_row)
         y = inner.y
         for row in reversed(rows):
-            columns = max(len(row), 2 if inner.width > theme.mm(90) else 1)
+            columns = max(per_row, 2 if inner.width > theme.mm(90) else 1)
             width = (inner.width - (columns - 1) * gap) / columns
             # A lone main button stands where the main one always stands: right.
             first = columns - len(row) if row[-1].tone is Tone.ACT else 0
@@ -354,26 +411,40 @@ class Page(Widget, Generic[V]):
     def _measured(self, room: Area) -> list[Widget]:
         """The parts of the block, measured with the largest type that fits the room."""
         theme = self.theme
-        first = _STEPS.index(theme.title_step)
+        steps = _STEPS[_STEPS.index(theme.title_step) :]
+        bodies = [True, False] if self.is_body_spare and self.note is not None else [True]
         parts: list[Widget] = []
-        for number, step in enumerate(_STEPS[first:]):
-            body_step = theme.body_step if number == 0 else "text"
-            self.title.fit(room.width, steps=(step,))
-            self.body.fit(room.width * (0.86 if theme.is_portrait else 1), steps=(body_step,))
-            if self.note is not None:
-                self.note.fit(room.width, (body_step,))
-            if self.field is not None:
-                self.measure_field(room)
-            parts = [
-                part
-                for part in (self.sign, self.title, self.body, self.note, self.field)
-                if part is not None and not (part is self.body and not self.body.text)
-            ]
-            height = self._block_height(parts)
-            lines = self.title.height / (self.title.font_size * 1.2)
-            if height <= room.height and lines < 2.9:
-                break
+        for with_body in bodies:
+            self.body.opacity = 1 if with_body else 0
+            for step in steps:
+                body_step = theme.body_step if step == steps[0] else "text"
+                parts = self._measured_at(room, step, body_step, with_body=with_body)
+                if self._block_height(parts) <= room.height and self._title_lines() < 2.6:
+                    return parts
         return parts
+
+    def _measured_at(
+        self, room: Area, title_step: str, body_step: str, *, with_body: bool
+    ) -> list[Widget]:
+        self.title.fit(room.width, steps=(title_step,))
+        self.body.fit(room.width * (0.86 if self.theme.is_portrait else 1), steps=(body_step,))
+        if self.note is not None:
+            self.note.fit(room.width, (body_step,))
+        if self.field is not None:
+            self.measure_field(room)
+        beside = self.figure is None and not self.theme.is_portrait
+        block = (None if beside else self.sign, self.title, self.body, self.note, self.field)
+        return [
+            part
+            for part in block
+            if part is not None
+            and not (part is self.body and (not with_body or not self.body.text))
+            and not (part is self.title and not self.title.text)
+        ]
+
+    def _title_lines(self) -> float:
+        line = self.title.font_size * 1.24 * self.theme.line_height
+        return float(self.title.height / line)
 
     def measure_field(self, room: Area) -> None:
         """Give the field its size for this width."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -33,37 +33,42 @@ class DoorLook:
     """Its number as large as the door allows."""
 
 
+_EVENING_ROUNDS = 60
+
 QUIET_DOOR = DoorLook(look.SURFACE, look.INK_SOFT)
 
 
 class Stretch:
-    """Maps one axis of the drawing to pixels; with `least` no step is smaller than that."""
+    """Maps one axis of the drawing to pixels: to scale, or evened out for the sake of `spans`."""
 
-    def __init__(self, edges: Sequence[int], pixels: float, least: float = 0.0) -> None:
+    def __init__(self, edges: Iterable[int], pixels: float) -> None:
         self._edges = sorted(set(edges))
         steps = [after - before for before, after in pairwise(self._edges)]
-        scale = pixels / sum(steps)
-        widths = [step * scale for step in steps]
-        short = [width < least for width in widths]
-        # The steps that are too small get the least, the others give it.
-        spare = pixels - least * sum(short)
-        long_sum = sum(w for w, is_short in zip(widths, short, strict=True) if not is_short)
-        if any(short) and spare > 0 and long_sum > 0:
-            widths = [
-                least if is_short else width * spare / long_sum
-                for width, is_short in zip(widths, short, strict=True)
-            ]
-        self._places = [0.0]
-        for width in widths:
-            self._places.append(self._places[-1] + width)
+        self._pixels = pixels
+        self._widths = [step * pixels / sum(steps) for step in steps]
+
+    def even_out(self, spans: Sequence[tuple[int, int]], least: float) -> None:
+        """Give each span `(from, to)` at least this many pixels, as far as there is room.
+
+        What is too small grows and the whole is fitted again, until it settles.
+        """
+        numbers = [(self._edges.index(start), self._edges.index(end)) for start, end in spans]
+        for _ in range(_EVENING_ROUNDS):
+            for start, end in numbers:
+                width = sum(self._widths[start:end])
+                if width < least:
+                    for number in range(start, end):
+                        self._widths[number] *= least / width
+            fit = self._pixels / sum(self._widths)
+            self._widths = [width * fit for width in self._widths]
 
     def __call__(self, value: int) -> float:
-        for number, (before, after) in enumerate(pairwise(self._edges)):
-            if before <= value <= after:
-                part = (value - before) / (after - before)
-                here, there = self._places[number], self._places[number + 1]
-                return here + part * (there - here)
-        raise ValueError(f"{value} mm lies outside the drawing {self._edges[0]}..{self._edges[-1]}")
+        place = 0.0
+        for (before, after), width in zip(pairwise(self._edges), self._widths, strict=True):
+            if value <= after:
+                return place + width * (value - before) / (after - before)
+            place += width
+        return place
 
 
 class _Door:
@@ -85,7 +90,7 @@ class _Door:
 class BankDrawing(Widget):
     """The bank as it stands in the steel, to scale; a door that is touched is given to `on_door`.
 
-    With `on_door` the drawing is evened out so that every door is large enough to touch.
+    With `on_door` and no room for doors of 9 mm the drawing is evened out until they are.
     """
 
     def __init__(
@@ -153,12 +158,16 @@ class BankDrawing(Widget):
         boxes += [self.location.screen, bank]
         across = [e for box in boxes for e in (box.left_mm, box.left_mm + box.width_mm)]
         up = [e for box in boxes for e in (box.bottom_mm, box.bottom_mm + box.height_mm)]
-        if self.on_door is not None:
+        scale = min(self.width / bank.width_mm, self.height / bank.height_mm)
+        if self.on_door is not None and not self._can_be_touched(scale):
             room = min(self.width, self.height * 1.6 * bank.width_mm / bank.height_mm)
             least = self.theme.mm(look.TARGET_MM) + 2
-            horizontal, vertical = Stretch(across, room), Stretch(up, self.height, least)
+            horizontal, vertical = Stretch(across, room), Stretch(up, self.height)
+            doors = [slot.door for slot in self.location.slots]
+            vertical.even_out(
+                [(door.bottom_mm, door.bottom_mm + door.height_mm) for door in doors], least
+            )
             return horizontal, vertical, self.center_x - room / 2, self.y
-        scale = min(self.width / bank.width_mm, self.height / bank.height_mm)
         width, height = bank.width_mm * scale, bank.height_mm * scale
         return (
             Stretch(across, width),
@@ -166,6 +175,11 @@ class BankDrawing(Widget):
             self.center_x - width / 2,
             self.center_y - height / 2,
         )
+
+    def _can_be_touched(self, scale: float) -> bool:
+        """Whether every door is large enough for a finger at this scale."""
+        sides = [min(slot.door.width_mm, slot.door.height_mm) for slot in self.location.slots]
+        return min(sides) * scale >= self.theme.mm(look.TARGET_MM) + 2
 
     def _place(self, *_: object) -> None:
         if self.width < 2 or self.height < 2:
@@ -274,20 +288,45 @@ class BankFigure(Widget):
         self.pin = Icon("map-pin", theme.font("text"), ink=look.INK)
         self.words = Words(theme, text=wording.YOU_ARE_HERE, ink=look.INK)
         self.words.fit_line()
-        for part in (self.drawing, self.pin, self.words):
-            self.add_widget(part)
+        self.add_widget(self.drawing)
+        if not theme.is_small:
+            self.add_widget(self.pin)
+            self.add_widget(self.words)
+        self.sign: Widget | None = None
         self.bind(pos=self._place, size=self._place)
+
+    def set_sign(self, sign: Widget) -> None:
+        """Put this sign over the drawing."""
+        if self.sign is not None:
+            self.remove_widget(self.sign)
+        self.sign = sign
+        self.add_widget(sign)
+        self._place()
+
+    def _words_height(self) -> float:
+        """On the smallest glass the pin on the drawn screen must say it alone."""
+        if self.theme.is_small:
+            return self.theme.mm(1)
+        return float(self.words.height + self.theme.space(24))
+
+    def _sign_height(self) -> float:
+        return 0.0 if self.sign is None else self.sign.height + self.theme.space(24)
 
     def natural_height(self, width: float) -> float:
         """Its height at this width."""
         bank = bank_outline(self.drawing.location)
-        row = self.words.height + self.theme.space(24)
-        return float(width * bank.height_mm / bank.width_mm + row)
+        row = self._words_height()
+        return float(width * bank.height_mm / bank.width_mm + row + self._sign_height())
 
     def _place(self, *_: object) -> None:
-        row = self.words.height + self.theme.space(24)
+        row = self._words_height()
         self.drawing.pos = (self.x, self.y + row)
-        self.drawing.size = (self.width, max(1, self.height - row))
+        self.drawing.size = (self.width, max(1, self.height - row - self._sign_height()))
+        if self.sign is not None:
+            self.sign.pos = (
+                round(self.center_x - self.sign.width / 2),
+                round(self.top - self.sign.height),
+            )
         whole = self.pin.width + self.theme.space(8) + self.words.width
         self.pin.pos = (
             self.center_x - whole / 2,

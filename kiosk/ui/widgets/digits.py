@@ -50,6 +50,7 @@ class DigitField(Widget):
         self.hidden = hidden
         self.groups = _groups(length) if grouped else [length]
         self.digits = ""
+        self.tone = Tone.CALM
         self._font_size = theme.font("text")
         self._cells = [_Cell(self) for _ in range(length)]
         self._boxes: list[tuple[float, float, float, float]] = []
@@ -57,7 +58,7 @@ class DigitField(Widget):
 
     def fit(self, width: float) -> None:
         """Take the largest step at which all cells fit this width."""
-        for step in _STEPS[1 if self.theme.is_small else 0 :]:
+        for step in _STEPS[0 if self.theme.is_portrait else 2 if self.theme.is_small else 1 :]:
             self._font_size = self.theme.font(step)
             if self._natural_width() <= width:
                 break
@@ -65,10 +66,10 @@ class DigitField(Widget):
         self._place()
 
     def _cell_width(self) -> float:
-        return self._font_size * 0.78
+        return self._font_size * 0.74
 
     def _gap(self) -> float:
-        return self._font_size * 0.1
+        return self._font_size * 0.08
 
     def _natural_width(self) -> float:
         return (
@@ -94,11 +95,11 @@ class DigitField(Widget):
             cell.ground.radius = [self.theme.space(8)]
             cell.line.pos = (left + 0.12 * cell_width, bottom + 0.1 * height)
             cell.line.size = (0.76 * cell_width, line)
-        self.show(self.digits)
+        self.show(self.digits, self.tone)
 
     def show(self, digits: str, tone: Tone = Tone.CALM) -> None:
         """Show these digits; the tone tells whether they were refused."""
-        self.digits = digits
+        self.digits, self.tone = digits, tone
         ink = look.TONES[Tone.FAILED].strong if tone is Tone.FAILED else look.INK
         line = look.TONES[tone].strong if tone is not Tone.CALM else look.EDGE
         for number, cell in enumerate(self._cells):

@@ -104,6 +104,9 @@ class WordButton(Pressable):
         self.icon = Icon(icon, theme.font("text") * 1.15)
         self.add_widget(self.icon)
         self.add_widget(self.words)
+        # Measured once: asking for it later must not disturb how the word stands.
+        self.words.fit_line()
+        self._line_width = float(self.words.width)
         self.restyle()
 
     def restyle(self) -> None:
@@ -121,25 +124,26 @@ class WordButton(Pressable):
 
     def natural_width(self) -> float:
         """The width at which icon and word stand in one line."""
-        self.words.fit_line()
-        return float(self.icon.width + 2.5 * self.theme.gap + self.words.width)
+        return float(self.icon.width + 2.5 * self.theme.gap + self._line_width)
+
+    def least_width(self) -> float:
+        """The width at which the word stands in one line, without the icon."""
+        return self._line_width + self.theme.gap
 
     def arrange(self) -> None:
-        inner = self.width - self.theme.gap
-        with_icon = self.words.fit_line() and (
-            self.icon.width + self.theme.gap * 0.6 + self.words.width <= inner
-        )
+        between = self.theme.gap * 0.6
+        whole = self.icon.width + between + self._line_width
+        with_icon = bool(self.icon.text) and whole <= self.width - self.theme.gap
         self.icon.opacity = 1 if with_icon else 0
+        if self._line_width <= self.width - self.theme.gap / 2:
+            self.words.fit_line()
+        else:
+            self.words.fit(self.width - self.theme.gap / 2, self.height)
+        left = self.center_x - (whole if with_icon else self.words.width) / 2
         if with_icon:
-            whole = self.icon.width + self.theme.gap * 0.6 + self.words.width
-            self.icon.pos = (self.center_x - whole / 2, self.center_y - self.icon.height / 2)
-            self.words.pos = (
-                self.icon.right + self.theme.gap * 0.6,
-                self.center_y - self.words.height / 2,
-            )
-            return
-        self.words.fit(inner, self.height)
-        self.words.center = self.center
+            self.icon.pos = (left, self.center_y - self.icon.height / 2)
+            left += self.icon.width + between
+        self.words.pos = (round(left), round(self.center_y - self.words.height / 2))
 
 
 class Banner(Plate):

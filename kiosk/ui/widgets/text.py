@@ -35,7 +35,7 @@ class Words(Label):
     ) -> bool:
         """Take the first step that fits `width`, `height` and `lines` (0 for any), else the last.
 
-        Returns whether it fits; the width of the widget becomes `width`, its height the text's.
+        Returns whether it fits; the widget becomes `width` wide and as high as its text.
         """
         fits = False
         for step in steps:
@@ -61,6 +61,13 @@ class Words(Label):
                 break
         self.size = self.texture_size
         return fits
+
+    def fit_end(self, text: str, max_width: float, steps: Sequence[str] = ("text",)) -> None:
+        """Show this text in one line; if it is too long, only its end, after an ellipsis."""
+        self.text, shown = text, text
+        while not self.fit_line(steps, max_width) and len(shown) > 4:
+            shown = shown[1:]
+            self.text = f"…{shown}"
 
     def _measure(self, step: str, width: float) -> None:
         self.step = step

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from kivy.graphics import Color, Mesh, SmoothLine
 from kivy.uix.widget import Widget
 
 from kiosk.flows.views import (
-    Choice,
     ChooseSize,
     Chosen,
     Entered,
@@ -42,7 +42,8 @@ class FreeCell(Plate):
 
     def arrange(self) -> None:
         gap = self.theme.space(8)
-        self.name.fit_line(("title", "lead", "text"), self.width * 0.5)
+        steps = ("lead", "text") if self.theme.is_small else ("title", "lead", "text")
+        self.name.fit_line(steps, self.width * 0.5)
         self.count.fit(self.width - 2 * gap)
         head = self.name.width + (self.icon.width + gap if self.icon.text else 0)
         whole = self.name.height + self.count.height
@@ -58,6 +59,7 @@ class StoredCard(Plate):
     def __init__(self, theme: Theme, stored: StoredNote) -> None:
         colours = look.TONES[Tone.DONE]
         super().__init__(theme, fill=colours.soft, edge=colours.soft)
+        self.stored = stored
         self.icon = Icon("circle-check", theme.font("lead"), ink=colours.strong)
         self.title = Words(theme, text=wording.stored_sentence(stored), bold_face=True)
         self.barcode = Words(theme, text=stored.barcode, ink=look.INK_SOFT)
@@ -69,22 +71,28 @@ class StoredCard(Plate):
     def fit(self, width: float) -> None:
         """Become this wide and as high as the lines need."""
         pad = self.theme.gap
-        inner = width - self.icon.width - 3 * pad
-        self.title.fit(inner, steps=("lead", "text"), lines=1)
-        self.barcode.fit(inner)
+        inner = width - 2 * pad
+        self.title.fit(inner - self.icon.width - pad / 2, steps=("lead", "text"), lines=1)
+        self.barcode.fit_end(self.stored.barcode, inner)
         self.code.fit(inner, steps=("lead", "text"), lines=1)
-        lines = [part for part in (self.title, self.barcode, self.code) if part.text]
+        if self.theme.is_small and self.code.text:
+            self.barcode.text = ""  # the door and the code matter more
+        lines = [part for part in (self.title, self.code, self.barcode) if part.text]
         self.size = (width, sum(part.height for part in lines) + 1.4 * pad)
         self.arrange()
 
     def arrange(self) -> None:
         pad = self.theme.gap
         y = self.top - 0.7 * pad
-        for part in (self.title, self.barcode, self.code):
+        for part in (self.title, self.code, self.barcode):
             if part.text:
                 y -= part.height
-                part.pos = (self.x + 2 * pad + self.icon.width, y)
-        self.icon.pos = (self.x + pad, self.title.center_y - self.icon.height / 2)
+                part.pos = (self.x + pad, y)
+        self.icon.pos = (
+            self.x + pad,
+            self.title.y + (self.title.height - self.icon.height) / 2,
+        )
+        self.title.pos = (self.icon.x + self.icon.width + pad / 2, self.title.y)
 
 
 class ScanFigure(Widget):
@@ -110,7 +118,7 @@ class ScanFigure(Widget):
         return height
 
     def _cell_height(self) -> float:
-        return self.theme.mm(19 if self.theme.is_small else 28)
+        return self.theme.mm(21 if self.theme.is_small else 28)
 
     def _place(self, *_: object) -> None:
         gap = self.theme.gap
@@ -127,7 +135,18 @@ class ScanFigure(Widget):
 class ScanPage(Page[ScanPackage]):
     """Between two packages: scan the next, or be done."""
 
-    figure_share = 0.52
+    figure_share = 0.54
+    figure_share_stacked = 0.8
+    is_body_spare = True
+
+    def has_button_column(self) -> bool:
+        return self.theme.is_small and len(self.view.choices) > 3
+
+    def words(self) -> wording.Words:
+        words = super().words()
+        if self.has_button_column() and words.note is not None:
+            return replace(words, title="", body="")
+        return words
 
     def build(self) -> None:
         self.figure = ScanFigure(self.theme, self.view)
@@ -138,11 +157,10 @@ class ScanPage(Page[ScanPackage]):
         self.build()
 
     def make_sign(self, words: wording.Words) -> Widget | None:
-        diameter = self.theme.mm(16 if self.theme.is_small else 28)
+        if not self.theme.is_portrait and (words.note or self.view.stored):
+            return None
+        diameter = self.theme.mm(28 if self.theme.is_portrait else 20)
         return Badge(self.theme, "scan-barcode", Tone.ACT, diameter)
-
-    def offered(self) -> tuple[Choice, ...]:
-        return self.view.choices
 
     def figure_size(self, area: Area) -> tuple[float, float]:
         return area.width, self.figure.natural_height(area.width)
@@ -152,28 +170,25 @@ class TypedLine(Plate):
     """The barcode as far as it is typed."""
 
     def __init__(self, theme: Theme) -> None:
+        self._text = ""
         super().__init__(theme, fill=look.SURFACE, edge=look.TONES[Tone.ACT].strong)
         self.words = Words(theme, text="", bold_face=True)
         self.add_widget(self.words)
 
     def show(self, text: str) -> None:
-        self.words.text = text
+        self._text = text
         self.arrange()
 
     def arrange(self) -> None:
-        self.words.fit_line(("lead", "text"), self.width - 2 * self.theme.gap)
-        # Too long for the line: the end, where typing goes on, stays in sight.
-        shown = self.words.text
-        while len(shown) > 4 and self.words.width > self.width - 2 * self.theme.gap:
-            shown = shown[1:]
-            self.words.text = f"…{shown}"
-            self.words.fit_line(("text",))
+        # The end, where typing goes on, stays in sight.
+        self.words.fit_end(self._text, self.width - 2 * self.theme.gap, ("lead", "text"))
         self.words.pos = (self.x + self.theme.gap, self.center_y - self.words.height / 2)
 
 
 class TypeBarcodePage(Page[ScanPackage]):
     """A keyboard for a barcode that cannot be read."""
 
+    is_compact = True
     figure_share_stacked = 0.7
 
     def build(self) -> None:
@@ -189,12 +204,6 @@ class TypeBarcodePage(Page[ScanPackage]):
 
     def _arrange_beside(self, inner: Area) -> None:
         self._arrange_stacked(inner)
-
-    def _place_header(self, inner: Area) -> float:
-        if not self.theme.is_small:
-            return super()._place_header(inner)
-        self._header.opacity = 0
-        return inner.top
 
     def measure_field(self, room: Area) -> None:
         self.field.size = (room.width, self.theme.mm(11 if self.theme.is_small else 16))
@@ -271,19 +280,19 @@ class BoxPicture(Widget):
 
 
 class SizeCard(Pressable):
-    """A size: its picture to scale, its name, measures, weight, and how many are free."""
+    """A size: its picture to scale, its name, how many are free, measures and weight."""
 
     def __init__(self, theme: Theme, size: SizeOffer, action: Callable[[], None]) -> None:
         super().__init__(theme, action, corner=theme.space(24))
         self.offer = size
         self.disabled = size.free == 0
-        ink = look.INK_SOFT
         self.picture = BoxPicture(size, muted=self.disabled)
+        ink = look.INK_SOFT if size.free else look.TONES[Tone.FAILED].strong
         self.name = Words(theme, text=size.name, bold_face=True)
-        self.measures = Words(theme, text=wording.measures(size), ink=ink, halign="left")
-        free = wording.free_count(size)
-        self.rest = Words(theme, text=f"{wording.weight(size)} · {free}", ink=ink, halign="left")
-        for part in (self.picture, self.name, self.measures, self.rest):
+        self.free = Words(theme, text=wording.free_count(size), ink=ink, bold_face=True)
+        self.measures = Words(theme, text=wording.measures(size), ink=look.INK_SOFT)
+        self.weight = Words(theme, text=wording.weight(size), ink=look.INK_SOFT)
+        for part in (self.picture, self.name, self.free, self.measures, self.weight):
             self.add_widget(part)
         self.scale = 1.0
         self.restyle()
@@ -292,27 +301,30 @@ class SizeCard(Pressable):
         self.fill = look.GROUND if self.disabled else look.PRESSED if self.pressed else look.SURFACE
         self.edge = look.LINE if self.disabled else look.EDGE
 
-    def text_height(self, width: float) -> float:
-        """The height of its words at this width."""
-        self.name.fit_line((self.theme.title_step, "lead", "text"))
-        inner = width - 2 * self.theme.gap
-        self.measures.fit(inner)
-        self.rest.fit(inner)
-        return float(self.name.height + self.measures.height + self.rest.height)
+    def text_height(self) -> float:
+        """The height of its words."""
+        self.name.fit_line((self.theme.title_step,))
+        lines = (self.free, self.measures, self.weight)
+        for part in lines:
+            part.fit_line()
+        return float(self.name.height + self.measures.height + self.weight.height)
 
     def arrange(self) -> None:
         gap = self.theme.gap
         line = self.theme.hairline * 0.7
+        text = self.text_height()
         if self.theme.is_portrait:
             half = self.width * 0.42
-            text = self.text_height(self.width - half)
             left, top = self.x + half + gap, self.center_y + text / 2
             self.picture.draw(self.scale, self.x + half / 2 + gap / 2, self.center_y, line)
         else:
-            text = self.text_height(self.width)
-            left, top = self.x + gap, self.y + 0.7 * gap + text
+            left, top = self.x + gap, self.y + 0.6 * gap + text
             self.picture.draw(self.scale, self.center_x, (top + self.top) / 2, line)
-        for part in (self.name, self.measures, self.rest):
+        self.free.pos = (
+            self.right - gap - self.free.width,
+            top - self.name.height / 2 - self.free.height / 2,
+        )
+        for part in (self.name, self.measures, self.weight):
             top -= part.height
             part.pos = (left, top)
 
@@ -339,8 +351,8 @@ class SizeCards(Widget):
             room = (width * 0.42 - 2 * gap, height - 2 * gap)
         else:
             width, height = (self.width - (count - 1) * gap) / count, self.height
-            words = max(card.text_height(width) for card in self.cards)
-            room = (width - 2 * gap, height - words - 2.2 * gap)
+            words = max(card.text_height() for card in self.cards)
+            room = (width - 2 * gap, height - words - 2 * gap)
         scale = max(0.01, min(room[0] / widest, room[1] / highest))
         for number, card in enumerate(self.cards):
             card.scale = scale
@@ -355,6 +367,9 @@ class SizeCards(Widget):
 class SizePage(Page[ChooseSize]):
     """Which size: pictures to scale; a size with no free door cannot be pressed."""
 
+    is_compact = True
+    figure_share_stacked = 0.72
+
     def build(self) -> None:
         cards = [SizeCard(self.theme, size, self._choice(size.name)) for size in self.view.sizes]
         self.figure = SizeCards(self.theme, cards)
@@ -367,9 +382,6 @@ class SizePage(Page[ChooseSize]):
 
     def _choice(self, name: str) -> Callable[[], None]:
         return lambda: self.answer(Chosen(name))
-
-    def offered(self) -> tuple[Choice, ...]:
-        return self.view.choices
 
     def figure_size(self, area: Area) -> tuple[float, float]:
         if self.theme.is_portrait:

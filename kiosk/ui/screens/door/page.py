@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from kivy.uix.widget import Widget
 
-from kiosk.flows.views import DoorOpen
+from kiosk.flows.views import Choice, DoorOpen
 from kiosk.ui import theme as look
 from kiosk.ui import wording
 from kiosk.ui.place import place_of
@@ -17,7 +19,12 @@ from kiosk.ui.widgets.plate import NumberSign
 class DoorOpenPage(Page[DoorOpen]):
     """The number huge, the arrow, and the drawing of the bank with this door lit."""
 
-    figure_share = 0.46
+    figure_share = 0.44
+
+    @property
+    def has_main_choice(self) -> bool:
+        """What most people do is close the door; only where nothing sees that, they say so."""
+        return self.view.choices[:1] == (Choice.DONE,)
 
     def build(self) -> None:
         self.figure = BankFigure(self.theme, self.context.location)
@@ -32,9 +39,21 @@ class DoorOpenPage(Page[DoorOpen]):
         lit = DoorLook(colours.strong, colours.on_strong, strong=True)
         self.figure.drawing.paint({self.view.slot: lit})
 
+    def words(self) -> wording.Words:
+        words = super().words()
+        if self.theme.is_small and words.note is not None and "\n" in words.body:
+            # The arrow and the drawing say where; what to do must stay.
+            return replace(words, body=words.body.partition("\n")[2])
+        return words
+
     def figure_size(self, area: Area) -> tuple[float, float]:
         return area.width, min(area.height, self.figure.natural_height(area.width))
 
     def make_sign(self, words: wording.Words) -> Widget | None:
         arrow = wording.place_icon(place_of(self.view.slot, self.context.location))
-        return NumberSign(self.theme, self.view.slot, arrow, words.tone)
+        sign = NumberSign(self.theme, self.view.slot, arrow, words.tone)
+        if self.theme.is_portrait:
+            return sign
+        # Low glass: over the drawing there is room, over the words there is none.
+        self.figure.set_sign(sign)
+        return None

@@ -26,6 +26,7 @@ class EntryPage(Page[EnterCode | EnterPhoneDigits | EnterPin]):
 
     figure_beside_actions = True
     figure_share = 0.6
+    is_body_spare = True
     hidden: ClassVar[bool] = False
     complete_sends: ClassVar[bool] = True
     """The last digit reports the entry; else a button does."""
@@ -33,7 +34,9 @@ class EntryPage(Page[EnterCode | EnterPhoneDigits | EnterPin]):
     def build(self) -> None:
         self.digits = self.starting_digits()
         self._fresh_refusal = self.view.refused is not None
-        self.field = DigitField(self.theme, self.length(), hidden=self.hidden)
+        self.field = DigitField(
+            self.theme, self.length(), hidden=self.hidden, grouped=not self.hidden
+        )
         self.figure = digit_keypad(self.theme, self._pressed)
         self.add_widget(self.field)
         self.add_widget(self.figure)
@@ -136,7 +139,6 @@ class PinPage(EntryPage):
             self.theme, wording.SIGN_IN, "log-in", self.send_if_enough, tone=Tone.ACT
         )
         super().build()
-        self.field.groups = [PIN_DIGITS_MAX]
 
     def length(self) -> int:
         return PIN_DIGITS_MAX

@@ -45,25 +45,20 @@ class ChoiceCard(Pressable):
             self.hint.ink = look.INK_SOFT
 
     def arrange(self) -> None:
-        pad = self.theme.space(32 if self.theme.is_small else 48)
-        inner = self.width - 2 * pad
-        steps = tuple(dict.fromkeys((self.theme.title_step, "lead", "text")))
-        if self.theme.is_portrait:
-            self._arrange_row(pad, inner, steps)
-            return
-        self.words.fit(inner, steps=steps, lines=1)
-        self.hint.fit(inner, steps=("text",))
-        self.icon.pos = (self.x + pad, self.top - pad - self.icon.height)
-        self.hint.pos = (self.x + pad, self.y + 0.7 * pad)
-        self.words.pos = (self.x + pad, self.hint.top + self.theme.space(8))
-
-    def _arrange_row(self, pad: float, inner: float, steps: tuple[str, ...]) -> None:
-        text_width = inner - self.icon.width - pad
+        theme = self.theme
+        pad = theme.space(24 if theme.is_small else 40)
+        left = self.x + 2 * pad + self.icon.width
+        text_width = self.right - pad - left
+        steps = tuple(dict.fromkeys((theme.title_step, "lead", "text")))
         self.words.fit(text_width, steps=steps, lines=1)
-        self.hint.fit(text_width, steps=(self.theme.body_step, "text"))
+        self.hint.fit(text_width, steps=(theme.body_step, "text"), lines=2)
+        between = theme.space(8)
+        whole = self.words.height + between + self.hint.height
+        with_hint = whole + pad <= self.height
+        if not with_hint:
+            whole = self.words.height
+        self.hint.opacity = 1 if with_hint else 0
         self.icon.pos = (self.x + pad, self.center_y - self.icon.height / 2)
-        left = self.icon.right + pad
-        whole = self.words.height + self.hint.height + self.theme.space(8)
         self.words.pos = (left, self.center_y + whole / 2 - self.words.height)
         self.hint.pos = (left, self.center_y - whole / 2)
 
@@ -97,6 +92,9 @@ class Cards(Widget):
 
 class FirstPage(Page[First]):
     """Welcomes, and says if a door was left open. Digits typed here are reported as they come."""
+
+    is_body_spare = True
+    keeps_name = True
 
     def build(self) -> None:
         self.figure = Cards(self.theme)
@@ -132,40 +130,52 @@ class FirstPage(Page[First]):
         if not self.theme.is_portrait:
             return area.width, area.height
         count = len(self.figure.cards)
-        return area.width, min(area.height, count * self.theme.mm(58))
+        return area.width, min(area.height, count * self.theme.mm(62))
 
     def _arrange_beside(self, inner: Area) -> None:
         # Wide and low: words above, the choices side by side under them.
         theme = self.theme
         header_bottom = self._place_header(inner)
-        bottom = self._place_quiet_buttons(inner)
-        room = Area(inner.x, bottom, inner.width, header_bottom - bottom - theme.gap)
-        share = 0.5 if self.note is None else 0.42
-        self.figure.size = (room.width, round(room.height * share))
+        room = Area(inner.x, inner.y, inner.width, header_bottom - inner.y)
+        self._place_quiet_buttons(inner.x + inner.width - self._help_width(), header_bottom)
+        self.figure.size = (room.width, round(room.height * (0.46 if theme.is_small else 0.44)))
         self.figure.pos = (room.x, room.y)
-        top = self.figure.top + theme.gap
-        self._place_words(Area(room.x, top, room.width, room.top - top), lift=0.5)
+        bottom = self.figure.top + theme.gap
+        self._place_words(Area(room.x, bottom, room.width, room.top - bottom), lift=0.5)
+
+    def header_taken(self) -> float:
+        if self.theme.is_portrait:
+            return 0.0
+        return sum(button.natural_width() for button in self.buttons)
+
+    def _help_width(self) -> float:
+        return self.help_button.width if self.help_button is not None else 0.0
 
     def _arrange_stacked(self, inner: Area) -> None:
         theme = self.theme
         header_bottom = self._place_header(inner)
-        bottom = self._place_quiet_buttons(inner)
-        width, height = self.figure_size(
-            Area(inner.x, bottom, inner.width, (header_bottom - bottom) * 0.6)
-        )
-        self.figure.size = (width, height)
-        self.figure.pos = (inner.x, bottom + theme.space(32))
+        height = self._quiet_height() if self.buttons else 0.0
+        self._place_quiet_buttons(None, inner.y)
+        bottom = inner.y + height + theme.space(32)
+        room = Area(inner.x, bottom, inner.width, header_bottom - bottom)
+        self.figure.size = self.figure_size(Area(room.x, room.y, room.width, room.height * 0.55))
+        self.figure.pos = (room.x, room.y)
         top = self.figure.top + theme.gap
-        self._place_words(Area(inner.x, top, inner.width, header_bottom - top), lift=0.55)
+        self._place_words(Area(room.x, top, room.width, room.top - top), lift=0.5)
 
-    def _place_quiet_buttons(self, inner: Area) -> float:
-        """Service and the like stand small in the bottom left corner."""
-        x, height = inner.x, self.theme.mm(11 if self.theme.is_small else 14)
+    def _quiet_height(self) -> float:
+        return self.theme.mm(11 if self.theme.is_small else 14)
+
+    def _place_quiet_buttons(self, right: float | None, y: float) -> None:
+        """Service and the like stand small: from the left margin, or up to `right`."""
+        x = self.theme.margin - self.theme.gap + self.x
         for button in self.buttons:
-            button.size = (button.natural_width(), height)
-            button.pos = (x - self.theme.gap, inner.y)
-            x += button.width + self.theme.gap
-        return inner.y + (height + self.theme.space(8) if self.buttons else 0)
+            button.size = (button.natural_width(), self._quiet_height())
+            if right is not None:
+                right -= button.width
+                x = right
+            button.pos = (x, y)
+            x += button.width
 
     def text_input(self, text: str) -> None:
         digits = "".join(character for character in text if character in "0123456789")

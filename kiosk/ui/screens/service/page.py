@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from kivy.uix.widget import Widget
 
@@ -10,6 +11,7 @@ from drivers.door import BoardReport
 from kiosk.flows.views import ChooseReason, Chosen, DoorPage, DoorRow, Doors
 from kiosk.ui import theme as look
 from kiosk.ui import wording
+from kiosk.ui.place import bank_outline
 from kiosk.ui.screens.page import Area, Page
 from kiosk.ui.theme import Theme, Tone
 from kiosk.ui.widgets.bank import BankDrawing, DoorLook
@@ -96,7 +98,8 @@ class DoorsFigure(Widget):
         self.boards: list[Banner] = []
         self._reports: tuple[BoardReport, ...] | None = None
         self.add_widget(self.drawing)
-        self.add_widget(self.legend)
+        if self.theme.is_portrait:
+            self.add_widget(self.legend)
         self.bind(pos=self._place, size=self._place)
 
     def show(self, view: Doors) -> None:
@@ -110,7 +113,7 @@ class DoorsFigure(Widget):
             self.boards = [
                 Banner(
                     self.theme,
-                    wording.board_sentence(board.board, board.reachable, board.reason),
+                    wording.silent_board(board.board, board.reason, brief=self.theme.is_small),
                     "unplug",
                     Tone.FAILED,
                 )
@@ -119,6 +122,21 @@ class DoorsFigure(Widget):
             for banner in self.boards:
                 self.add_widget(banner)
             self._place()
+
+    def natural_height(self, width: float) -> float:
+        """Its height at this width, with the bank to scale."""
+        bank = bank_outline(self.drawing.location)
+        for banner in self.boards:
+            banner.fit(width)
+        banners = sum(banner.height + 0.5 * self.theme.gap for banner in self.boards)
+        legend = self._legend_height(width)
+        return float(banners + legend + width * bank.height_mm / bank.width_mm)
+
+    def _legend_height(self, width: float) -> float:
+        """In landscape the legend stands beside the drawing, not under it."""
+        if not self.theme.is_portrait:
+            return self.theme.mm(1)
+        return self.legend.natural_height(width) + 0.5 * self.theme.gap
 
     def _place(self, *_: object) -> None:
         if self.width < 2 or self.height < 2:
@@ -131,10 +149,10 @@ class DoorsFigure(Widget):
             banner.pos = (self.x, y)
             banner.arrange()
             y -= 0.5 * gap
-        legend = self.legend.natural_height(self.width)
-        self.legend.size = (self.width, legend)
-        self.legend.pos = (self.x, self.y)
-        bottom = self.y + legend + 0.5 * gap
+        bottom = self.y + self._legend_height(self.width)
+        if self.theme.is_portrait:
+            self.legend.size = (self.width, self.legend.natural_height(self.width))
+            self.legend.pos = (self.x, self.y)
         self.drawing.size = (self.width, max(1, y - bottom))
         self.drawing.pos = (self.x, bottom)
 
@@ -142,17 +160,35 @@ class DoorsFigure(Widget):
 class DoorsPage(Page[Doors]):
     """All doors with their live state; touching one opens its page."""
 
-    figure_share = 0.68
+    figure_beside_actions = True
+    figure_share = 0.66
+    figure_share_stacked = 0.75
 
     def build(self) -> None:
         self.figure = DoorsFigure(self)
         self.figure.show(self.view)
         self.add_widget(self.figure)
-
-    figure_beside_actions = True
+        if not self.theme.is_portrait:
+            self.field = self.figure.legend
+            self.add_widget(self.field)
 
     def changed(self, before: Doors) -> None:
         self.figure.show(self.view)
+
+    def figure_size(self, area: Area) -> tuple[float, float]:
+        if not self.theme.is_portrait:
+            return area.width, area.height
+        return area.width, min(area.height, self.figure.natural_height(area.width))
+
+    def words(self) -> wording.Words:
+        words = super().words()
+        if self.theme.is_portrait:
+            return words
+        # The legend needs the height; on the smallest glass it also needs the title's.
+        return replace(words, title="" if self.theme.is_small else words.title, body="")
+
+    def measure_field(self, room: Area) -> None:
+        self.field.size = (room.width, self.figure.legend.natural_height(room.width))
 
 
 class FactsFigure(Plate):
@@ -163,11 +199,16 @@ class FactsFigure(Plate):
         self.rows: list[tuple[Words, Words]] = []
 
     def show(self, facts: tuple[tuple[str, str], ...]) -> None:
-        """Show these names and values."""
+        """Show these names and values; on the smallest glass the values speak for themselves."""
         self.clear_widgets()
         self.rows = [
             (
-                Words(self.theme, text=name, ink=look.INK_SOFT, halign="left"),
+                Words(
+                    self.theme,
+                    text="" if self.theme.is_small else name,
+                    ink=look.INK_SOFT,
+                    halign="left",
+                ),
                 Words(self.theme, text=value, bold_face=True, halign="left"),
             )
             for name, value in facts
@@ -180,10 +221,12 @@ class FactsFigure(Plate):
     def natural_height(self, width: float) -> float:
         """Its height at this width."""
         gap = self.theme.gap
-        names = max(self._line_width(name) for name, _ in self.rows)
+        names = 0.0
+        if not self.theme.is_small:
+            names = max(self._line_width(name) for name, _ in self.rows) + gap
         for name, value in self.rows:
             name.fit(names)
-            value.fit(width - names - 3 * gap)
+            value.fit(width - names - 2 * gap)
         rows = sum(max(name.height, value.height) for name, value in self.rows)
         return float(rows + gap * 0.4 * (len(self.rows) - 1) + 1.6 * gap)
 
@@ -202,14 +245,17 @@ class FactsFigure(Plate):
             y -= max(name.height, value.height)
             top = y + max(name.height, value.height)
             name.pos = (self.x + gap, top - name.height)
-            value.pos = (name.right + gap, top - value.height)
+            value.pos = (self.x + self.width - gap - value.width, top - value.height)
             y -= 0.4 * gap
 
 
 class DoorPageScreen(Page[DoorPage]):
     """One door: what is known of it, and what can be done with it."""
 
-    figure_share = 0.64
+    is_compact = True
+
+    def has_button_column(self) -> bool:
+        return True
 
     def build(self) -> None:
         self.figure = FactsFigure(self.theme)
@@ -220,16 +266,25 @@ class DoorPageScreen(Page[DoorPage]):
         if self.view.row != before.row:
             self.figure.show(wording.facts(self.view.row))
 
+    def words(self) -> wording.Words:
+        words = super().words()
+        if not self.theme.is_small or words.note is None:
+            return words
+        return replace(words, title=f"{words.title} · {words.note.text}", note=None)
+
     def figure_size(self, area: Area) -> tuple[float, float]:
         return area.width, min(area.height, self.figure.natural_height(area.width))
 
     def make_sign(self, words: wording.Words) -> Widget | None:
+        if self.theme.is_small:
+            return None
         sign = wording.sign(self.view.row)
         tone = sign.tone or Tone.CALM
         return Banner(self.theme, sign.word, sign.icon or "circle", tone)
 
     def _measured(self, room: Area) -> list[Widget]:
-        self.sign.fit(min(room.width, self.theme.mm(90)))
+        if self.sign is not None:
+            self.sign.fit(room.width)
         return super()._measured(room)
 
 
@@ -242,7 +297,7 @@ class ReasonList(Widget):
         super().__init__(size_hint=(None, None))
         self.theme = theme
         self.buttons = [
-            WordButton(theme, reason, "", (lambda chosen=reason: action(chosen)))
+            WordButton(theme, reason.capitalize(), "", (lambda chosen=reason: action(chosen)))
             for reason in reasons
         ]
         for button in self.buttons:
@@ -255,10 +310,10 @@ class ReasonList(Widget):
 
     def natural_height(self) -> float:
         rows = -(-len(self.buttons) // self.columns)
-        return rows * self.theme.mm(look.BUTTON_MM) + max(0, rows - 1) * self.theme.gap
+        return rows * self.theme.button_height + max(0, rows - 1) * self.theme.gap
 
     def _place(self, *_: object) -> None:
-        gap, height = self.theme.gap, self.theme.mm(look.BUTTON_MM)
+        gap, height = self.theme.gap, self.theme.button_height
         width = (self.width - (self.columns - 1) * gap) / self.columns
         for number, button in enumerate(self.buttons):
             row, column = divmod(number, self.columns)
@@ -271,6 +326,9 @@ class ReasonList(Widget):
 
 class ReasonPage(Page[ChooseReason]):
     """Why a slot goes out of service."""
+
+    is_compact = True
+    figure_share_stacked = 0.8
 
     def build(self) -> None:
         self.figure = ReasonList(
