@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 PATIENCE_S = 20.0
+STILL_S = 0.4
 
 
 class Screen:
@@ -27,8 +28,11 @@ class Screen:
         self._run("xdotool", "mousemove", str(at[0]), str(at[1]), "click", "1")
 
     def type(self, text: str) -> None:
-        """Keys of a number pad, at a fast person's speed."""
-        self._run("xdotool", "type", "--delay", "40", text)
+        """Keys of a number pad, at a fast person's speed; a line's end is the enter key."""
+        for line in text.splitlines(keepends=True):
+            self._run("xdotool", "type", "--delay", "40", line.rstrip("\n"))
+            if line.endswith("\n"):
+                self._run("xdotool", "key", "Return")
 
     def picture(self, path: Path) -> None:
         """What stands on the screen, as a PNG."""
@@ -40,14 +44,15 @@ class Screen:
         return self._run("import", "-window", "root", "-depth", "8", "rgb:-")
 
     def after(self, before: bytes) -> bytes:
-        """The screen once it has changed from `before` and stands still again."""
+        """The screen once it has changed from `before` and has stood still for a moment."""
         deadline = time.monotonic() + PATIENCE_S
-        last = before
+        last, still_since = before, time.monotonic()
         while time.monotonic() < deadline:
             now = self.pixels()
-            if now != before and now == last:
+            if now != last:
+                last, still_since = now, time.monotonic()
+            elif now != before and time.monotonic() - still_since >= STILL_S:
                 return now
-            last = now
         raise AssertionError("the screen did not change")
 
 

@@ -212,7 +212,7 @@ def unlock_frame(label: str) -> str:
 
 def courier(machine: Machine) -> list[str]:
     machine.press("first", "COURIER")
-    machine.type("114711")
+    machine.type("114711\n")
     machine.picture("scan")
     used = []
     for barcode in ("00340434123456789012", "1Z999AA10123456784"):
@@ -253,7 +253,7 @@ def customers(machine: Machine, used: list[str]) -> None:
 
 def technician(machine: Machine) -> None:
     machine.press("first", "SERVICE")
-    machine.type("998080")
+    machine.type("998080\n")
     machine.picture("doors")
     machine.press("doors", "5")
     machine.picture("door")
@@ -267,7 +267,7 @@ def test_killed_with_a_door_open_it_starts_again_and_pulses_nothing(
 ) -> None:
     with bench(tmp_path, where) as machine:
         machine.press("first", "COURIER")
-        machine.type("114711")
+        machine.type("114711\n")
         slot = machine.scan_and_open("RR473129083DE")
         machine.stop(signal.SIGKILL)
         pulsed = machine.unlocks_on_the_wire()
