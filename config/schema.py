@@ -219,6 +219,12 @@ class Policy(_Table):
     reopen_s: int = Field(
         default=120, ge=0, le=600, description="seconds, a whole number from 0 to 600"
     )
+    erase_after_days: int = Field(
+        default=30,
+        ge=1,
+        le=365,
+        description="days that names and numbers are kept after a package is finished, 1 to 365",
+    )
     courier_session_s: int = Field(
         default=120, ge=20, le=3600, description="seconds, a whole number from 20 to 3600"
     )
@@ -229,6 +235,21 @@ class Messages(_Table):
 
     folder: Annotated[Path, Strict(False)] = Field(
         description="a folder, absolute or inside the kiosk's data folder"
+    )
+
+
+class Backup(_Table):
+    """[backup]: where a copy of the database goes every night."""
+
+    folder: Annotated[Path, Strict(False)] = Field(
+        description="a folder on another disk than the kiosk's data, absolute or inside the data"
+        " folder"
+    )
+    keep: int = Field(
+        default=14, ge=2, le=1000, description="how many are kept, a whole number from 2 to 1000"
+    )
+    keep_days: int = Field(
+        default=30, ge=2, le=3650, description="days they are kept, a whole number from 2 to 3650"
     )
 
 
@@ -252,6 +273,7 @@ class Site(_Table):
     )
     policy: Policy = Field(default=Policy(), description="a table [policy], or none")
     messages: Messages | None = Field(default=None, description="a table [messages], or none")
+    backup: Backup | None = Field(default=None, description="a table [backup], or none")
 
     @property
     def slots(self) -> tuple[Slot, ...]:

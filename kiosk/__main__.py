@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import csv
+import json
 import logging
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
 from config import DEMO_SITE, ConfigError, check_site, load_site
-from kiosk import app, demo, text_demo
+from kiosk import app, demo, report, text_demo
 from kiosk.adapters import LocationKeyError, hash_pin
+from kiosk.console import TABLES, ConsoleError, Line
+from kiosk.model.person import Role, Staff
 from kiosk.store.errors import StoreError
 
 EXIT_MISTAKE = 2
 """The exit code for what a person has to put right: a wrong file, a missing right."""
+EXIT_FOUND = 1
+"""The exit code of a check that found something wrong."""
 
 
 class Geometry(click.ParamType[tuple[int, int, int, int]]):
@@ -90,13 +97,160 @@ def announce(config: Path, data: Path, file: Path) -> None:
     click.echo(f"{new} of {len(announcements)} packages are newly expected")
 
 
+# --- the console: beside the running kiosk, or with none ----------------------------------------
+
+
+def console_of(config: Path, data: Path) -> Line:
+    """How the commands below reach the kiosk."""
+    return Line(data, lambda: app.own_desk(load_site(config), data))
+
+
+@main.command()
+@config_option
+@data_option
+@click.argument("package")
+def code(config: Path, data: Path, package: str) -> None:
+    """Say the pickup code of a PACKAGE, by its id or barcode."""
+    with console_of(config, data) as console:
+        told = console.ask("code", package=package)
+    click.echo(f"{told['code']}  slot {told['slot']}, {told['status']}, {told['qr']}")
+
+
+@main.command()
+@config_option
+@data_option
+def verify(config: Path, data: Path) -> None:
+    """Follow the journal's chain from its first event; exit 1 when it is not whole."""
+    with console_of(config, data) as console:
+        found = console.ask("verify")
+    if found["problem"]:
+        click.echo(found["problem"], err=True)
+        sys.exit(EXIT_FOUND)
+    click.echo(f"{found['events']} events, the chain is whole; {found['epoch']} {found['head']}")
+
+
+@main.command()
+@config_option
+@data_option
+@click.option("--format", "form", type=click.Choice(["csv", "json"]), default="csv")
+@click.option("--table", type=click.Choice(list(TABLES)), default="packages", show_default=True)
+@click.option("--personal", is_flag=True, help="With recipients' names and numbers.")
+def export(config: Path, data: Path, form: str, table: str, personal: bool) -> None:
+    """Print a whole table."""
+    with console_of(config, data) as console:
+        print_rows(form, exported_rows(console, table, personal))
+
+
+@main.command("report")
+@config_option
+@data_option
+@click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table")
+@click.option(
+    "--from-counters",
+    "snapshot",
+    type=click.Path(path_type=Path),
+    help="Count from an earlier report (JSON) on, not from the beginning.",
+)
+def report_command(config: Path, data: Path, form: str, snapshot: Path | None) -> None:
+    """Print what happened here: packages, utilisation, pickup times, faults."""
+    before = report.read_snapshot(snapshot) if snapshot else {}
+    with console_of(config, data) as console:
+        found = console.ask("report")
+    figures = report.lines(report.since(found["counters"], before))
+    click.echo(report.as_text(form, found, figures))
+
+
+@main.command("backup")
+@config_option
+@data_option
+def backup_command(config: Path, data: Path) -> None:
+    """Copy the database to the site's backup folder, and check the copy."""
+    with console_of(config, data) as console:
+        made = console.ask("backup")
+    click.echo(f"{made['file']}: {made['size_bytes']} bytes, sound")
+
+
+@main.command()
+@data_option
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+def restore(data: Path, file: Path) -> None:
+    """Put the backup FILE in the database's place; the kiosk must not run."""
+    restored = app.restore(data, file)
+    if restored.aside is not None:
+        click.echo(f"the database from before is {restored.aside}")
+    click.echo(
+        f"restored; all {restored.slots} slots are in doubt until somebody has looked inside"
+    )
+
+
+@main.command()
+@config_option
+@data_option
+@click.option(
+    "--technician",
+    type=(str, str),
+    metavar="NUMBER NAME",
+    required=True,
+    help="The first technician: two digits, and a name.",
+)
+@click.option("--pin-stdin", is_flag=True, help="Read the PIN's secret digits from a line.")
+def init(config: Path, data: Path, technician: tuple[str, str], pin_stdin: bool) -> None:
+    """Make a new kiosk: its data folder, its key, its database, its first technician."""
+    number, name = technician
+    if not (number.isascii() and number.isdigit() and len(number) == 2):
+        raise click.UsageError(f"{number!r} is no staff number; right are two digits, like 99")
+    site = load_site(config)
+    if pin_stdin:
+        secret = sys.stdin.readline().strip()
+    else:
+        asked = f"Secret digits of {name}'s PIN, which follow {number}"
+        secret = click.prompt(asked, hide_input=True, confirmation_prompt=True)
+    person = Staff(number, name, Role.TECHNICIAN, hash_pin(require_secret(secret)))
+    key = app.init(site, data, person)
+    click.echo(f"{data} is ready. Keep a copy of {key} in a safe place: without it no code opens.")
+
+
+def require_secret(secret: str) -> str:
+    """The secret digits of a PIN, if that is what they are."""
+    if not (secret.isascii() and secret.isdigit() and 4 <= len(secret) <= 8):
+        raise click.UsageError("the secret digits of a PIN are 4 to 8 digits")
+    return secret
+
+
+def exported_rows(console: Line, table: str, personal: bool) -> Iterator[dict[str, object]]:
+    """Every row of a table, page after page."""
+    after: int | None = 0
+    while after is not None:
+        page = console.ask("export", table=table, after=after, personal=personal)
+        yield from page["rows"]
+        after = page["next"]
+
+
+def print_rows(form: str, rows: Iterator[dict[str, object]]) -> None:
+    """Print rows as they come, however many there are."""
+    if form == "csv":
+        writer = None
+        for row in rows:
+            if writer is None:
+                writer = csv.DictWriter(sys.stdout, list(row), lineterminator="\n")
+                writer.writeheader()
+            writer.writerow(row)
+        return
+    before = "[\n"
+    for row in rows:
+        click.echo(before + json.dumps(row, ensure_ascii=False), nl=False)
+        before = ",\n"
+    click.echo("[]" if before == "[\n" else "\n]")
+
+
+# --- making and playing --------------------------------------------------------------------------
+
+
 @main.command()
 @click.password_option("--secret", help="The PIN's digits after the staff number.")
 def pin(secret: str) -> None:
     """Print the hash of a PIN's secret digits, for [[staff]] in the site file."""
-    if not (secret.isascii() and secret.isdigit() and 4 <= len(secret) <= 8):
-        raise click.UsageError("the secret digits of a PIN are 4 to 8 digits")
-    click.echo(hash_pin(secret))
+    click.echo(hash_pin(require_secret(secret)))
 
 
 @main.command("demo")
@@ -121,7 +275,14 @@ def entry() -> None:
     except ConfigError as error:
         click.echo(str(error), err=True)
         sys.exit(EXIT_MISTAKE)
-    except (app.CannotRunError, demo.DemoError, StoreError, LocationKeyError) as error:
+    except (
+        app.CannotRunError,
+        demo.DemoError,
+        StoreError,
+        LocationKeyError,
+        ConsoleError,
+        report.SnapshotError,
+    ) as error:
         click.echo(str(error), err=True)
         sys.exit(EXIT_MISTAKE)
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import hmac
 import logging
+import os
 import secrets
 import sys
 import threading
@@ -84,6 +86,22 @@ def _kernel_synchronisation() -> Callable[[], bool]:
     return ask
 
 
+KEY_FILE = "location.key"
+
+
+def key_path(data: Path) -> Path:
+    """Where the location's key lies: among the credentials that systemd hands to the service
+    (`LoadCredential=location.key:…`), else in the data folder."""
+    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    given = Path(folder) / KEY_FILE if folder else None
+    return given if given is not None and given.exists() else data / KEY_FILE
+
+
+def key_check(key: bytes) -> str:
+    """What a location's key is known by in its database; tells nothing about the key."""
+    return hmac.digest(key, b"parcel-kiosk key check", "sha256")[:8].hex()
+
+
 class LocationKeyError(Exception):
     """The location's key cannot be used; the message says what to do."""
 
@@ -101,7 +119,10 @@ def location_key(path: Path, *, may_make: bool) -> bytes:
                 " cannot be checked without it; bring it back from the backup"
             )
         path.touch(mode=0o600)
-        path.write_bytes(secrets.token_bytes(KEY_BYTES))
+        with path.open("wb") as file:
+            file.write(secrets.token_bytes(KEY_BYTES))
+            file.flush()
+            os.fsync(file.fileno())
     if path.stat().st_mode & 0o077:
         raise LocationKeyError(f"{path}: others may read the key; run: chmod 600 {path}")
     key = path.read_bytes()
@@ -126,5 +147,8 @@ def _verify(pin_hash: str, secret: str) -> bool:
 
 
 def hash_pin(secret: str) -> str:
-    """The Argon2id hash of a PIN's secret digits, for the site file."""
+    """The Argon2id hash of a PIN's secret digits.
+
+    About 90 ms on one core of a desktop of 2020, which a guesser at a stolen hash pays each time.
+    """
     return PasswordHasher(time_cost=3, memory_cost=32768, parallelism=1).hash(secret)

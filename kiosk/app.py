@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import csv
-import hmac
 import logging
 import secrets
 import signal
+import sys
 import threading
 import time
 import uuid
@@ -20,7 +20,15 @@ from config.schema import Face
 from drivers.bank import Bank, BoardWiring, DoorWiring, open_bank
 from drivers.scanner import Scanner, ScannerRead
 from drivers.serial_port import SerialPortOpener
-from kiosk.adapters import LocationKeyError, SystemClock, location_key, verify_pin
+from kiosk.adapters import (
+    LocationKeyError,
+    SystemClock,
+    key_check,
+    key_path,
+    location_key,
+    verify_pin,
+)
+from kiosk.console import Desk, serving
 from kiosk.flows import session
 from kiosk.flows.kiosk import Kiosk, Policy
 from kiosk.flows.person import Event, Person, Screen
@@ -28,15 +36,20 @@ from kiosk.flows.views import CannotStart, Scanned, View
 from kiosk.messages import MessageSpool
 from kiosk.model.allocation import AllocationStrategy, BestFit, FirstAvailable
 from kiosk.model.location import Location, Locker, Rectangle, Size, Slot
-from kiosk.model.person import Recipient, Role, Staff
+from kiosk.model.person import Recipient, Role, Staff, StaffSource
 from kiosk.observers import observing
-from kiosk.store import packages
-from kiosk.store.errors import StoreError
+from kiosk.store import backup, holds, packages, slots, staff
+from kiosk.store.backup import KEY_CHECK, BackupPlan, Restored
+from kiosk.store.errors import CannotOpenError, StoreError
 from kiosk.store.packages import Announcement
 from kiosk.store.store import Store
 from kiosk.store.writer import Writer
 
 LOG = logging.getLogger("kiosk")
+DATABASE = "kiosk.db"
+
+SWITCH_INTERVAL_S = 0.0005
+"""How long the window's thread may keep the others waiting while it draws."""
 
 
 class CannotRunError(Exception):
@@ -86,6 +99,7 @@ def policy_of(site: Site) -> Policy:
         may_extend=site.policy.may_extend,
         reopen_s=site.policy.reopen_s,
         courier_session_s=site.policy.courier_session_s,
+        erase_after_days=site.policy.erase_after_days,
     )
 
 
@@ -136,12 +150,12 @@ async def open_kiosk(site: Site, data: Path, screen: Screen) -> AsyncIterator[Ki
     Raises `StoreError` or `LocationKeyError` when the data folder cannot be used.
     """
     data.mkdir(parents=True, exist_ok=True)
+    _require_database(data)
     clock, chance = SystemClock(), secrets.SystemRandom()
-    store = Store(data / "kiosk.db", clock, chance)
+    store = Store(data / DATABASE, clock, chance)
     try:
-        check = await store.run(_key_check)
-        key = location_key(data / "location.key", may_make=check is None)
-        await store.run(_require_key, key, check)
+        clock.believe(await store.run(holds.last_believed))
+        key = await store.run(_location_key, key_path(data))
         kiosk = Kiosk(
             location=location_of(site),
             store=store,
@@ -154,9 +168,10 @@ async def open_kiosk(site: Site, data: Path, screen: Screen) -> AsyncIterator[Ki
             verify_pin=verify_pin,
             staff=staff_of(site),
             policy=policy_of(site),
+            backup=backup_of(site, data),
         )
         try:
-            async with _observers(site, data, kiosk):
+            async with _observers(site, data, kiosk), serving(data, desk_of(kiosk)):
                 with _scanner(site, data, kiosk):
                     yield kiosk
         finally:
@@ -165,22 +180,98 @@ async def open_kiosk(site: Site, data: Path, screen: Screen) -> AsyncIterator[Ki
         store.close()
 
 
-def _key_check(writer: Writer) -> str | None:
-    """What the location's key was known by when this database first had one."""
-    row = writer.one("SELECT value FROM meta WHERE key = 'location_key_check'")
-    return None if row is None else str(row["value"])
-
-
-def _require_key(writer: Writer, key: bytes, known: str | None) -> None:
-    """Refuse a key that is not the one the codes of this database were made with."""
-    check = hmac.digest(key, b"parcel-kiosk key check", "sha256")[:8].hex()
-    if known is None:
-        writer.db.execute("INSERT INTO meta (key, value) VALUES ('location_key_check', ?)", [check])
-    elif known != check:
-        raise LocationKeyError(
-            "location.key is not the key that this database's codes were made with;"
-            " bring the right one back from the backup"
+def _require_database(data: Path) -> None:
+    """Refuse to begin anew where a kiosk was: a new database would call full slots empty."""
+    path = data / DATABASE
+    if not path.exists() and key_path(data).exists():
+        raise CannotOpenError(
+            f"{path}: there is a location key but no database. Was it lost? Then: kiosk restore"
+            " FILE. Are all slots empty? Then: kiosk init"
         )
+
+
+def _location_key(writer: Writer, path: Path) -> bytes:
+    """The location's key: a new one for a new database, else the one that its codes were made with.
+
+    Raises `LocationKeyError` when it is lost or another.
+    """
+    row = writer.one("SELECT value FROM meta WHERE key = ?", (KEY_CHECK,))
+    key = location_key(path, may_make=row is None)
+    check = key_check(key)
+    if row is None:
+        writer.db.execute("INSERT INTO meta (key, value) VALUES (?, ?)", (KEY_CHECK, check))
+    elif row["value"] != check:
+        raise LocationKeyError(
+            f"{path} is not the key that this database's codes were made with;"
+            " bring the right one back from where it is kept"
+        )
+    return key
+
+
+def backup_of(site: Site, data: Path) -> BackupPlan | None:
+    """Where the site's backups go."""
+    wanted = site.backup
+    if wanted is None:
+        return None
+    return BackupPlan(data / wanted.folder, wanted.keep, wanted.keep_days)
+
+
+def desk_of(kiosk: Kiosk) -> Desk:
+    """Who answers the console while the kiosk runs."""
+    return Desk(kiosk.location.id, kiosk.store, kiosk.clock, kiosk.location_key, kiosk.backup)
+
+
+@contextlib.contextmanager
+def own_desk(site: Site, data: Path) -> Iterator[Desk]:
+    """Who answers the console while no kiosk runs. Raises `CannotRunError`, `StoreError` or
+    `LocationKeyError`."""
+    path = data / DATABASE
+    if not path.exists():
+        raise CannotRunError(f"{path}: there is no database; make one with: kiosk init")
+    clock = SystemClock()
+    store = Store(path, clock, secrets.SystemRandom(), threaded=False)
+    try:
+        clock.believe(store.submit(holds.last_believed).result())
+        key = store.submit(_location_key, key_path(data)).result()
+        yield Desk(site.location.id, store, clock, key, backup_of(site, data))
+    finally:
+        store.close()
+
+
+def init(site: Site, data: Path, technician: Staff) -> Path:
+    """Make a new kiosk's data folder: the location's key, the database, the first technician.
+
+    Returns where the key is. Raises `CannotRunError` when there is a kiosk already, or somebody
+    with the technician's number.
+    """
+    path = data / DATABASE
+    if path.exists():
+        raise CannotRunError(f"{path}: this kiosk was made before; nothing was changed")
+    if technician.number in {person.number for person in site.staff}:
+        raise CannotRunError(f"number {technician.number} belongs to somebody in the site file")
+    data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    store = Store(path, SystemClock(), secrets.SystemRandom(), threaded=False)
+    try:
+        store.submit(_init, key_path(data), location_of(site), technician).result()
+    except BaseException:
+        store.close()
+        path.unlink()
+        raise
+    store.close()
+    return key_path(data)
+
+
+def _init(writer: Writer, key: Path, location: Location, technician: Staff) -> None:
+    _location_key(writer, key)
+    slots.configure(writer, location)
+    staff.list_staff(writer, [technician], StaffSource.INIT)
+
+
+def restore(data: Path, file: Path) -> Restored:
+    """Put a backup in the database's place, with no kiosk running."""
+    key = location_key(key_path(data), may_make=False)
+    clock, chance = SystemClock(), secrets.SystemRandom()
+    return backup.restore(file, data / DATABASE, key_check(key), clock, chance)
 
 
 @contextlib.contextmanager
@@ -289,6 +380,9 @@ def run_window(site: Site, data: Path, geometry: tuple[int, int, int, int] | Non
         location_of(site), panel, lambda event: engine.happened(event, window.view), geometry
     )
     engine = Engine(site, data, window)
+    # Drawing keeps Python's lock: at the usual 5 ms each hop from thread to thread, of the five
+    # between a touch and its door, would wait that long.
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: window.stop())
     engine.start()
@@ -330,7 +424,7 @@ def announce(site: Site, data: Path, announcements: list[Announcement]) -> int:
         raise CannotRunError(
             f"size {', '.join(sorted(unknown))} is none of this site's: {', '.join(site.sizes)}"
         )
-    store = Store(data / "kiosk.db", SystemClock(), secrets.SystemRandom(), threaded=False)
+    store = Store(data / DATABASE, SystemClock(), secrets.SystemRandom(), threaded=False)
     try:
         return sum(store.submit(packages.announce, each).result() for each in announcements)
     finally:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 from kiosk.flows.kiosk import Kiosk
 from kiosk.model.clock import JUMP_MS, Instant
 from kiosk.model.events import EventKind
-from kiosk.store import counters, erasure, holds
+from kiosk.store import backup, counters, erasure, holds
 from kiosk.store.errors import StoreError
 from kiosk.store.writer import Writer
 
@@ -18,12 +20,22 @@ SAMPLE_EVERY = 5
 """A sample of the bank's occupancy every so many ticks."""
 ERASE_EVERY = 60
 """How often, in ticks, personal fields are looked for whose time is over."""
+NIGHT_HOUR = 3
+"""The local hour from which a night's backup is made."""
+RETRY_MS = 3_600_000
+"""How long after a backup the next is tried at the earliest."""
+DAY_MS = 24 * 3_600_000
 AT_ONCE = 50
 """How many packages one transaction expires or cancels, and how many people it erases."""
 
 
 async def keep(kiosk: Kiosk) -> None:
-    """Do what is due, every minute, until cancelled; a store that fails is tried again."""
+    """Do what is due, every minute and every night, until cancelled."""
+    await asyncio.gather(_minutes(kiosk), _nights(kiosk))
+
+
+async def _minutes(kiosk: Kiosk) -> None:
+    """A store that fails is tried again in a minute."""
     clock = ClockWatch()
     ticks = 0
     while True:
@@ -61,6 +73,46 @@ async def erase(kiosk: Kiosk) -> None:
             break
     if erased:
         await kiosk.store.forget_old_pages()
+
+
+async def _nights(kiosk: Kiosk) -> None:
+    """The backup, at the first minute at which it is due; one that failed is tried again."""
+    if kiosk.backup is None:
+        return
+    tried_ms: int | None = None
+    while True:
+        try:
+            last = await kiosk.store.run(backup.last)
+            if is_backup_due(kiosk.clock.now(), last, tried_ms, kiosk.location.time_zone):
+                tried_ms = kiosk.clock.now().monotonic_ms
+                made = await backup.make(kiosk.store, kiosk.backup, kiosk.clock)
+                level = logging.ERROR if made.problem else logging.INFO
+                LOG.log(level, "backup %s: %s", made.file, made.problem or "sound")
+        except StoreError:
+            LOG.exception("the backup could not be noted; it is tried again")
+        await asyncio.sleep(TICK_S)
+
+
+def is_backup_due(
+    now: Instant, last: backup.Backup | None, tried_ms: int | None, time_zone: str
+) -> bool:
+    """Whether to make a backup now: once a night, and when there is none.
+
+    `tried_ms` is the monotonic time of this run's last try. A clock that is not trusted knows no
+    night: then it is a day after the last try.
+    """
+    since_try_ms = None if tried_ms is None else now.monotonic_ms - tried_ms
+    if since_try_ms is not None and since_try_ms < RETRY_MS:
+        return False
+    if last is None or last.problem:
+        return True
+    if not now.is_trusted:
+        return since_try_ms is None or since_try_ms >= DAY_MS
+    zone = ZoneInfo(time_zone)
+    local = now.utc.astimezone(zone)
+    made = datetime.fromtimestamp(last.at_ms / 1000, UTC).astimezone(zone)
+    is_new_night = local.date() > made.date() and local.hour >= NIGHT_HOUR
+    return is_new_night or now.wall_ms - last.at_ms >= DAY_MS or now.wall_ms < last.at_ms
 
 
 class ClockWatch:

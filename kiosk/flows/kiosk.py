@@ -16,6 +16,7 @@ from kiosk.model.clock import Clock
 from kiosk.model.location import Location, SuspectReason
 from kiosk.model.person import Staff
 from kiosk.store import packages, slots
+from kiosk.store.backup import BackupPlan
 from kiosk.store.codes import CodePolicy
 from kiosk.store.packages import IntentState
 from kiosk.store.store import Store
@@ -70,6 +71,8 @@ class Kiosk:
     staff: Sequence[Staff] = ()
     """The staff of the site's config; the store lists them, with those of other sources."""
     policy: Policy = Policy()
+    backup: BackupPlan | None = None
+    """Where the nightly backup goes; None where there is none."""
 
     def new_id(self) -> str:
         """A random UUID, from the chance that was handed in."""

@@ -58,18 +58,53 @@ def _event(row: Row, previous: bytes) -> Event:
     )
 
 
+IN_ORDER = "SELECT * FROM journal ORDER BY seq"
+
+
+@dataclass(slots=True)
+class ChainCheck:
+    """How far the journal's chain was followed, and what was found wrong with it."""
+
+    seq: int = 0
+    hash: bytes = GENESIS
+    wrong: str = ""
+
+    def take(self, row: Row) -> bool:
+        """Check the next event; False when something is wrong."""
+        if row["seq"] != self.seq + 1:
+            self.wrong = f"event {self.seq + 1} is missing: the next one is {row['seq']}"
+            return False
+        event = _event(row, self.hash)
+        digest = chain_hash(self.hash, event.epoch, event.seq, event.kind, event.body, event.at)
+        if digest != event.hash:
+            self.wrong = f"event {event.seq} ({event.kind}) was changed, or one before it"
+            return False
+        self.seq, self.hash = event.seq, event.hash
+        return True
+
+
+def verify_rows(rows: Iterable[Row]) -> str:
+    """What is wrong with a journal, in a sentence; "" when its chain is whole."""
+    check = ChainCheck()
+    for row in rows:
+        if not check.take(row):
+            break
+    return check.wrong
+
+
 def verify(writer: Writer) -> list[str]:
     """What is wrong with the journal, in sentences; an empty list when the chain is whole."""
-    previous, expected = GENESIS, 1
-    for row in writer.db.query("SELECT * FROM journal ORDER BY seq"):
-        if row["seq"] != expected:
-            return [f"event {expected} is missing: the next one is {row['seq']}"]
-        event = _event(row, previous)
-        digest = chain_hash(previous, event.epoch, event.seq, event.kind, event.body, event.at)
-        if digest != event.hash:
-            return [f"event {event.seq} ({event.kind}) was changed, or one before it"]
-        previous, expected = event.hash, expected + 1
-    return []
+    wrong = verify_rows(writer.db.query(IN_ORDER))
+    return [wrong] if wrong else []
+
+
+def verify_some(writer: Writer, check: ChainCheck, limit: int) -> bool:
+    """Follow the chain over some more events, so that nobody waits for all; True while more are
+    to come."""
+    rows = writer.all(
+        "SELECT * FROM journal WHERE seq > ? ORDER BY seq LIMIT ?", (check.seq, limit)
+    )
+    return all(check.take(row) for row in rows) and len(rows) == limit
 
 
 SLOT_DEFAULTS = {
