@@ -22,7 +22,6 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
 
@@ -82,7 +81,7 @@ def _run(site: Site, data: Path, processes: _Processes) -> int:
     served = None if _has_display() else _virtual_screen(processes)
     screen = VIRTUAL_SCREEN if served else _screen_size(processes.environment)
     kiosk_place, bank_place = side_by_side(screen, (site.screen.width_px, site.screen.height_px))
-    window = ("--window", str(bank_place)) if find_spec("drivers.simulator.window") else ()
+    window = ("--window", str(bank_place), "--pins", PINS)
     bank = _start_bank(data, labels, processes, *window)
     kiosk = processes.start(
         "kiosk",
