@@ -59,10 +59,12 @@ async def _check(kiosk: Kiosk, event: Entered | Scanned) -> CodeAnswer | None:
         code = parse_qr(event.text)
         if code is None or code.location != kiosk.location.id:
             return NotKnown()
-        return await kiosk.store.run(codes.check_code, policy, code.code, scanned=True)
-    answer = await kiosk.store.run(codes.check_code, policy, event.text)
+        digits, scanned = code.code, True
+    else:
+        digits, scanned = event.text, False
+    answer = await kiosk.store.run(codes.check_code, policy, digits, scanned=scanned)
     if isinstance(answer, NeedsPhone):
-        return await ask_for_phone(kiosk, event.text)
+        return await ask_for_phone(kiosk, digits, scanned=scanned)
     return answer
 
 

@@ -98,8 +98,12 @@ async def scanned_pickup(kiosk: Kiosk, text: str) -> None:
         await tell(kiosk, Refused(Refusal.OTHER_LOCATION))
     else:
         kiosk.person.show(Checking())
-        answer = await kiosk.store.run(codes.check_code, kiosk.code_policy, code.code, scanned=True)
-        refused = await _act(kiosk, answer)
+        answer: CodeAnswer | None = await kiosk.store.run(
+            codes.check_code, kiosk.code_policy, code.code, scanned=True
+        )
+        if isinstance(answer, NeedsPhone):
+            answer = await ask_for_phone(kiosk, code.code, scanned=True)
+        refused = None if answer is None else await _act(kiosk, answer)
         if refused is not None:
             await tell(kiosk, refused.refused or Refused(Refusal.NOT_KNOWN))
 
@@ -116,7 +120,7 @@ async def try_code(kiosk: Kiosk, digits: str) -> EnterCode | None:
     return await _act(kiosk, answer)
 
 
-async def ask_for_phone(kiosk: Kiosk, digits: str) -> CodeAnswer | None:
+async def ask_for_phone(kiosk: Kiosk, digits: str, *, scanned: bool = False) -> CodeAnswer | None:
     """The last digits of the phone; None when the person goes back or away."""
     view = EnterPhoneDigits(choices=(Choice.BACK,))
     while True:
@@ -130,7 +134,11 @@ async def ask_for_phone(kiosk: Kiosk, digits: str) -> CodeAnswer | None:
         if not isinstance(event, Entered):
             continue
         answer = await kiosk.store.run(
-            codes.check_code, kiosk.code_policy, digits, phone_digits=event.text
+            codes.check_code,
+            kiosk.code_policy,
+            digits,
+            scanned=scanned,
+            phone_digits=event.text,
         )
         if isinstance(answer, NotKnown) and answer.phone_digits_wrong:
             view = EnterPhoneDigits(

@@ -100,14 +100,12 @@ class MayReopen:
 
 @dataclass(frozen=True, slots=True)
 class NeedsPhone:
-    """The code is right, and the last digits of the phone are asked as well."""
-
-    package: str
+    """The last digits of the phone are asked as well; it says nothing about the code."""
 
 
 @dataclass(frozen=True, slots=True)
 class NotKnown:
-    """A wrong code; counted."""
+    """A wrong code; counted. With phone digits it may as well be those that are wrong."""
 
     phone_digits_wrong: bool = False
 
@@ -163,14 +161,14 @@ def check_code(
     wait_ms = _bucket(writer, name).wait_ms(now_ms)
     if wait_ms > 0:
         return Wait(wait_ms)
-    if not matching:
-        live = next((row for row in rows if row["slot"] is not None), None)
-        return _wrong(writer, name, None if live is None else live["id"])
-    row = matching[0]
-    if not scanned:
-        asked = _check_phone(writer, policy, row, phone_digits, now_ms)
-        if asked is not None:
-            return asked
+    live = next((row for row in rows if row["slot"] is not None), None)
+    row = matching[0] if matching else None
+    is_attacked = _is_attacked(writer, name, live, now_ms)
+    is_asked = is_attacked or (policy.ask_phone_digits and not scanned and _has_phone(row))
+    if is_asked and phone_digits is None:
+        return NeedsPhone()
+    if row is None or (is_asked and not _is_known_by(writer, row, phone_digits, name, now_ms)):
+        return _wrong(writer, name, live, by_phone=is_asked)
     _retire_earlier(writer, row, _counter_of(row, typed.secret if typed else "", policy))
     return _grant(writer, row, policy)
 
@@ -250,55 +248,56 @@ def _others(writer: Writer, row: Row, policy: CodePolicy) -> tuple[Granted, ...]
     )
 
 
-def _check_phone(
-    writer: Writer, policy: CodePolicy, row: Row, given: str | None, now_ms: int
-) -> CodeAnswer | None:
-    """What stands between a right typed code and the door; None when nothing does."""
-    kiosk_wrong = _wrong_today(writer, now_ms)
-    package_wrong = _wrong_today(writer, now_ms, row["id"])
-    is_attacked = kiosk_wrong > KIOSK_WRONG_A_DAY or package_wrong >= PACKAGE_WRONG_A_DAY
-    if not (policy.ask_phone_digits or is_attacked):
-        return None
-    on_file = "".join(filter(str.isdigit, row["phone"] or ""))[-4:]
-    if len(on_file) < 4:
-        return _one_try_in_ten_minutes(writer, now_ms) if is_attacked else None
-    if given is None:
-        return NeedsPhone(row["id"])
-    if hmac.compare_digest(given.encode(), on_file.encode()):
-        return None
-    _wrong(writer, "typed", row["id"])
-    return NotKnown(phone_digits_wrong=True)
+def _is_attacked(writer: Writer, how: str, live: Row | None, now_ms: int) -> bool:
+    """Whether so many codes were wrong today that the phone's digits are asked as well.
+
+    Of a right code as of a wrong one: to ask only for a right one would tell that it is right, and
+    four digits are soon tried out. Typing and scanning are judged each by itself.
+    """
+    kiosk = writer.one(
+        "SELECT count(*) AS n FROM (SELECT 1 FROM wrong_try WHERE how = ? AND at_ms > ? LIMIT 32)",
+        (how, now_ms - DAY_MS),
+    )
+    if kiosk and kiosk["n"] > KIOSK_WRONG_A_DAY:
+        return True
+    if how == "scanned" or live is None:
+        return False
+    against = writer.one(
+        "SELECT count(*) AS n FROM wrong_try WHERE package = ? AND at_ms > ?",
+        (live["id"], now_ms - DAY_MS),
+    )
+    return bool(against and against["n"] >= PACKAGE_WRONG_A_DAY)
 
 
-def _one_try_in_ten_minutes(writer: Writer, now_ms: int) -> CodeAnswer | None:
-    row = writer.one("SELECT max(at_ms) AS last FROM wrong_try")
-    last_ms = row["last"] if row and row["last"] is not None else None
-    if last_ms is None or now_ms - last_ms >= NO_PHONE_INTERVAL_MS or now_ms < last_ms:
-        return None
-    return Wait(NO_PHONE_INTERVAL_MS - (now_ms - last_ms))
+def _phone_of(row: Row | None) -> str:
+    """The last digits of the phone on file; "" when there are too few."""
+    digits = "".join(filter(str.isdigit, (row["phone"] if row is not None else None) or ""))
+    return digits[-4:] if len(digits) >= 4 else ""
 
 
-def _wrong_today(writer: Writer, now_ms: int, package_id: str | None = None) -> int:
-    if package_id is None:
-        row = writer.one(
-            "SELECT count(*) AS n FROM (SELECT 1 FROM wrong_try WHERE at_ms > ? LIMIT 32)",
-            (now_ms - DAY_MS,),
-        )
-    else:
-        row = writer.one(
-            "SELECT count(*) AS n FROM wrong_try WHERE package = ? AND at_ms > ?",
-            (package_id, now_ms - DAY_MS),
-        )
-    return int(row["n"]) if row else 0
+def _has_phone(row: Row | None) -> bool:
+    return _phone_of(row) != ""
 
 
-def _wrong(writer: Writer, bucket: str, package_id: str | None) -> NotKnown:
+def _is_known_by(writer: Writer, row: Row, phone_digits: str | None, how: str, now_ms: int) -> bool:
+    """Whether the digits are those on file. With none on file there is one try in ten minutes."""
+    if _has_phone(row):
+        return hmac.compare_digest((phone_digits or "").encode(), _phone_of(row).encode())
+    last = writer.one("SELECT max(at_ms) AS ms FROM wrong_try WHERE how = ?", (how,))
+    last_ms = last["ms"] if last is not None else None
+    return last_ms is None or not 0 <= now_ms - last_ms < NO_PHONE_INTERVAL_MS
+
+
+def _wrong(writer: Writer, how: str, live: Row | None, by_phone: bool) -> NotKnown:
     now_ms = writer.now.wall_ms
-    _set_bucket(writer, bucket, _bucket(writer, bucket).spend(now_ms))
-    writer.db.execute("DELETE FROM wrong_try WHERE at_ms <= ?", (now_ms - DAY_MS,))
-    writer.db.execute("INSERT INTO wrong_try (at_ms, package) VALUES (?, ?)", (now_ms, package_id))
-    writer.record(EventKind.CODE_REFUSED, how=bucket, package=package_id)
-    return NotKnown()
+    package_id = None if live is None else live["id"]
+    _set_bucket(writer, how, _bucket(writer, how).spend(now_ms))
+    writer.db.execute("DELETE FROM wrong_try WHERE how = ? AND at_ms <= ?", (how, now_ms - DAY_MS))
+    writer.db.execute(
+        "INSERT INTO wrong_try (at_ms, how, package) VALUES (?, ?, ?)", (now_ms, how, package_id)
+    )
+    writer.record(EventKind.CODE_REFUSED, how=how, package=package_id)
+    return NotKnown(phone_digits_wrong=by_phone)
 
 
 def _bucket(writer: Writer, name: str) -> Bucket:

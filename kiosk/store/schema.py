@@ -142,9 +142,10 @@ CREATE TABLE bucket (
 CREATE TABLE wrong_try (
     id INTEGER PRIMARY KEY,
     at_ms INTEGER NOT NULL,
+    how TEXT NOT NULL CHECK (how IN ('typed', 'scanned')),
     package TEXT REFERENCES package (id)
 ) STRICT;
-CREATE INDEX wrong_try_at ON wrong_try (at_ms);
+CREATE INDEX wrong_try_at ON wrong_try (how, at_ms);
 CREATE INDEX wrong_try_package ON wrong_try (package, at_ms) WHERE package IS NOT NULL;
 
 CREATE TABLE visit (

@@ -85,16 +85,17 @@ class Audit:
         has_staff = bool(person.pins & {COURIER_PIN, TECHNICIAN_PIN, *BADGES})
         if purpose in ("PICKUP", "REOPEN", "RETURN"):
             rows = self.site.store.peek(_packages_of_slot, slot)
-            proved = [row for row in rows if self._is_proved(row)]
+            owners = self.site.store.peek(_owners_of_codes, self._is_proved)
+            proved = [
+                row
+                for row in rows
+                if self._is_proved(row) or (row["owner"] in owners and not row["is_alone"])
+            ]
             live = [row for row in rows if row["slot"] == slot]
             if purpose == "PICKUP":
                 wanted = [row for row in live if row["id"] == intent["package"]]
                 require(wanted, f"I11: {intent} opens a slot that holds {live}")
-                owners = self.site.store.peek(_owners_of_codes, self._is_proved)
-                is_own = wanted[0] in proved or (
-                    wanted[0]["owner"] in owners and not wanted[0]["is_alone"]
-                )
-                require(is_own, f"I8: nobody proved {wanted[0]} for {intent}")
+                require(wanted[0] in proved, f"I8: nobody proved {wanted[0]} for {intent}")
             else:
                 require(not live, f"I11: {intent} opens again a slot that holds {live}")
                 require(proved, f"I8: nobody proved a package of {intent}")

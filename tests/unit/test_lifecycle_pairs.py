@@ -344,8 +344,9 @@ CONSTRAINT_PROBES: dict[str, Probe] = {
         f"{EVENT} VALUES (1, 'e', 'K', '{{}}', 1, 1, 'b', 1, zeroblob(31))"
     ),
     "wrong_try REFERENCES package (id) [package]": Probe(
-        "INSERT INTO wrong_try (at_ms, package) VALUES (1, 'nothing')"
+        "INSERT INTO wrong_try (at_ms, how, package) VALUES (1, 'typed', 'nothing')"
     ),
+    "wrong_try CHECK (how IN": Probe("INSERT INTO wrong_try (at_ms, how) VALUES (1, 'shouted')"),
     "visit CHECK (is_receipt_shown": Probe(
         "INSERT INTO visit (id, staff, role, began_seq, is_receipt_shown)"
         " VALUES ('v', '11', 'courier', 1, 2)"
