@@ -114,15 +114,16 @@ def explore(recordings: Sequence[Recording], images: int, seed: int, folder: Pat
     tally = Tally(points=sum(len(each.log) - each.first_point for each in recordings))
     random = Random(seed)
     seen: set[bytes] = set()
-    while tally.images < images:
-        before = tally.images
-        owed = 0.0
+    owed, tries = 0.5, 1
+    while tally.images < images and tries:
+        tries, before = 0, tally.images
         share = (images - tally.images) / tally.points
         for recording in recordings:
             for point, disk, mark in _points(recording):
                 owed += share
                 while owed >= 1.0 and tally.images < images:
                     owed -= 1.0
+                    tries += 1
                     found = _new_image(disk, mark, random, seen)
                     if found is not None:
                         kind, files = found
@@ -132,7 +133,7 @@ def explore(recordings: Sequence[Recording], images: int, seed: int, folder: Pat
                             Finding(recording.name, point, kind, what)
                             for what in judge(files, mark, folder)
                         )
-        if tally.images == before:
+        if tries and tally.images == before:
             break
     return tally
 

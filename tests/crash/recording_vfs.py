@@ -12,6 +12,7 @@ import ctypes
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 from typing import Any
 
 _library = ctypes.CDLL(_sqlite3.__file__)
@@ -67,12 +68,14 @@ _Read = ctypes.CFUNCTYPE(_int, _pointer, _pointer, _int, _int64)
 _Write = ctypes.CFUNCTYPE(_int, _pointer, _pointer, _int, _int64)
 _Truncate = ctypes.CFUNCTYPE(_int, _pointer, _int64)
 _Sync = ctypes.CFUNCTYPE(_int, _pointer, _int)
+_Randomness = ctypes.CFUNCTYPE(_int, _pointer, _int, _pointer)
 _Close = ctypes.CFUNCTYPE(_int, _pointer)
 
 _library.sqlite3_vfs_find.restype = _pointer
 _library.sqlite3_vfs_find.argtypes = [ctypes.c_char_p]
 _library.sqlite3_vfs_register.argtypes = [_pointer, _int]
 _library.sqlite3_vfs_unregister.argtypes = [_pointer]
+_library.sqlite3_randomness.argtypes = [_int, _pointer]
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,14 +147,18 @@ class RecordingVfs:
         self._open, self._delete = _Open(self._base.xOpen), _Delete(self._base.xDelete)
         self._vfs.xOpen = self._callback(_Open, self._on_open)
         self._vfs.xDelete = self._callback(_Delete, self._on_delete)
+        self._vfs.xRandomness = self._callback(_Randomness, self._on_randomness)
 
     def __enter__(self) -> RecordingVfs:
         _library.sqlite3_vfs_register(ctypes.byref(self._vfs), 1)
+        # SQLite draws its seed anew, from us: the salts of a log are the same in every run.
+        _library.sqlite3_randomness(0, None)
         return self
 
     def __exit__(self, *_: object) -> None:
         _library.sqlite3_vfs_register(self._base_address, 1)
         _library.sqlite3_vfs_unregister(ctypes.byref(self._vfs))
+        _library.sqlite3_randomness(0, None)
         if self.failures:
             raise self.failures[0]
 
@@ -200,6 +207,10 @@ class RecordingVfs:
         if code == OK and was_there:
             self._tell(Deleted(path.name, bool(sync_folder)))
         return int(code)
+
+    def _on_randomness(self, vfs: int, size: int, out: int) -> int:
+        ctypes.memmove(out, Random(0).randbytes(size), size)
+        return size
 
     def _wrap(self, file: int) -> None:
         """Put our methods before those that the file got when it was opened."""
