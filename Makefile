@@ -1,10 +1,11 @@
 # make run [FRESH=1]     the kiosk and its simulated locker bank; FRESH=1 starts the demo over
 # make test [PART=unit]  all tests, or those of one folder under tests/
+# make test-nightly     the same tests with more of everything; takes hours
 # make bench             the measurements, as a table and as build/bench.json
 # make check             style and types only
 # make clean             what was built and cached; keeps .venv and the demo's data
 
-.PHONY: help run test bench check clean
+.PHONY: help run test test-nightly bench check clean
 
 help:
 	@sed -n 's/^# \(make\)/\1/p' Makefile
@@ -16,6 +17,10 @@ run:
 test:
 	@.ci/install test
 	@.ci/test $(PART)
+
+test-nightly:
+	@.ci/install test
+	@TEST_BUDGET=nightly .ci/test $(PART)
 
 bench:
 	@.ci/install test
