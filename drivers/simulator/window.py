@@ -36,7 +36,7 @@ from drivers.simulator.window_layout import Areas, Box, arrange
 from drivers.simulator.window_phones import PhoneMessage, PhoneWatch
 from drivers.simulator.window_site import WindowSite, qr_text
 
-HOLD_S = 2.5
+HOLD_S = 1.5
 """How long a QR code is held before the scanner, to look at."""
 LOOK_AFTER_S = 0.2
 """How often the window looks whether the simulation still runs."""
