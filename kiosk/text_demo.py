@@ -43,7 +43,7 @@ from kiosk.play import (
 from kiosk.store import packages
 from kiosk.ui.wording import spaced_code, words_for
 
-CLOSE_AFTER_S = 2.5
+CLOSE_AFTER_S = 3.5
 """Longer than a door that was shut at once, which the kiosk would ask about."""
 
 
