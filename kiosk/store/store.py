@@ -428,7 +428,10 @@ def _opening_error(path: Path, error: sqlite3.Error) -> StoreError:
             f"{path}: the file is not a sound database ({text}); it was left as it is."
             " Restore the newest backup"
         )
-    return CannotOpenError(f"{path}: cannot open the database: {text}")
+    return CannotOpenError(
+        f"{path}: cannot open the database ({text}):"
+        " is the disk there, and may this user write to it?"
+    )
 
 
 def _readable(error: BaseException) -> BaseException:
