@@ -36,6 +36,7 @@ from drivers.door import (
     DoorChange,
     DoorState,
     DriverError,
+    ItemState,
     Outcome,
     Unlocked,
 )
@@ -100,6 +101,9 @@ class _Door:
     """When the first of the readings that are equal to `last` was taken."""
     read_at_s: float = -math.inf
     pulsed_at_s: float | None = None
+    item: ItemState = ItemState.UNKNOWN
+    last_item: ItemState = ItemState.UNKNOWN
+    """The newest reading of the item sensor; it becomes `item` when the next one is equal."""
 
 
 @dataclass(slots=True, eq=False)
@@ -174,6 +178,13 @@ class Bank:
     def door(self, slot: str) -> DoorState:
         """The door's last stable state; `UNKNOWN` while its board is away."""
         return self._door(slot).state
+
+    def item(self, slot: str) -> ItemState:
+        """What the sensor inside the compartment last said, twice in a row.
+
+        `UNKNOWN` while its board is away, and always where there is no such sensor.
+        """
+        return self._door(slot).item
 
     def reachable(self, slot: str) -> bool:
         """Whether the slot's board answers now."""
@@ -288,6 +299,10 @@ class Bank:
                 changes.append(self._settle(door, now, reading.at_s))
             if now is not door.last:
                 door.last, door.last_since_s = now, reading.at_s
+            item = reading.items.get(door.wiring.channel, ItemState.UNKNOWN)
+            if item is door.last_item:
+                door.item = item
+            door.last_item = item
         self._settle_soon(reading)
         self._judge_attempts(changes)
         self._answer_read(reading.job, is_answered=True)
@@ -330,6 +345,7 @@ class Bank:
         self._settling.pop(board, None)
         for door in self._doors_of_board[board]:
             door.state = door.last = DoorState.UNKNOWN
+            door.item = door.last_item = ItemState.UNKNOWN
             attempt = self._attempts.get(door.wiring.slot)
             if attempt is not None and attempt.pulsed_at_s is not None:
                 self._end_unreachable(attempt)

@@ -12,8 +12,8 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from drivers.boards.family import LockBoard, Question
-from drivers.door import BoardReport, DoorState, DriverError
+from drivers.boards.family import Answer, LockBoard, Question
+from drivers.door import BoardReport, DoorState, DriverError, ItemState
 from drivers.port import (
     PORT_ERRORS,
     Port,
@@ -86,6 +86,8 @@ class Reading:
     doors: Mapping[int, DoorState]
     at_s: float
     job: ReadJob | None
+    items: Mapping[int, ItemState] = field(default_factory=dict)
+    """Empty when the board has no sensors inside its compartments."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +168,7 @@ class _Read:
     questions: deque[Question]
     repeats_left: int
     doors: dict[int, DoorState] = field(default_factory=dict)
+    items: dict[int, ItemState] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -307,7 +310,8 @@ class Bus:
             raise
         link.frames_sent += 1
         self._events.append(Pulsed(job, at_s))
-        self._free_at_s = at_s + line.wire_time_s(len(request)) + line.gap_s
+        left_to_board_s = max(self._line.gap_s, line.unlock_answer_s)
+        self._free_at_s = at_s + line.wire_time_s(len(request)) + left_to_board_s
         link.pulsing_until_s = at_s + line.unlock_settle_s
         link.next_poll_s = at_s
 
@@ -335,21 +339,22 @@ class Bus:
         self._leave_gap(port)
         port.write(question.request)
         link.frames_sent += 1
-        doors = self._hear(port, link, question)
-        if doors is None:
+        answer = self._hear(port, link, question)
+        if answer is None:
             link.timeouts += 1
             self._drain(port)
-        self._free_at_s = self._clock() + link.board.lock_board.timing.gap_s
-        if doors is None:
+        self._free_at_s = self._clock() + self._line.gap_s
+        if answer is None:
             self._not_answered(read)
             return
         link.frames_received += 1
-        read.doors.update(doors)
+        read.doors.update(answer.doors)
+        read.items.update(answer.items)
         read.questions.popleft()
         if not read.questions:
             self._read_done(read)
 
-    def _hear(self, port: Port, link: _Link, question: Question) -> Mapping[int, DoorState] | None:
+    def _hear(self, port: Port, link: _Link, question: Question) -> Answer | None:
         """Listen until the question is answered or its time is over.
 
         Quiet ends what came before it: a frame that stayed cut is never joined to the next.
@@ -362,9 +367,9 @@ class Bus:
             data = port.read(min(left_s, board.timing.quiet_s) if received else left_s)
             if data:
                 received = (received + data)[-RECEIVED_LIMIT_BYTES:]
-                doors = board.find_answer(question, received)
-                if doors is not None:
-                    return doors
+                answer = board.find_answer(question, received)
+                if answer is not None:
+                    return answer
             elif received:
                 link.checksum_errors += board.has_wrong_sum(question, received)
                 received = b""
@@ -398,7 +403,7 @@ class Bus:
         self._outage.failed_tries = 0
         if not link.is_answering:
             self._find_board(link)
-        self._events.append(Reading(link.board.name, read.doors, now_s, read.job))
+        self._events.append(Reading(link.board.name, read.doors, now_s, read.job, read.items))
         link.next_poll_s = now_s + self._poll_interval_s(link)
 
     def _poll_interval_s(self, link: _Link) -> float:
@@ -408,9 +413,12 @@ class Bus:
     # --- the line ------------------------------------------------------------------------------
 
     def _leave_gap(self, port: Port) -> None:
-        """Keep the line quiet as long as the family wants, and drop what comes late."""
+        """Keep the line quiet as long as the families want, and drop what comes late."""
+        latest_s = self._free_at_s + self._timing.drain_limit_s
         while (left_s := self._free_at_s - self._clock()) > SMALLEST_WAIT_S:
-            port.read(left_s)
+            if port.read(left_s):
+                quiet_at_s = self._clock() + self._line.gap_s
+                self._free_at_s = max(self._free_at_s, min(quiet_at_s, latest_s))
         port.read(0.0)
 
     def _drain(self, port: Port) -> None:
@@ -522,6 +530,8 @@ class Bus:
 @dataclass(frozen=True, slots=True)
 class _Line:
     baud: int
+    gap_s: float
+    """The longest that any board on it needs: a frame for one is heard by all."""
     quiet_s: float
 
 
@@ -538,4 +548,5 @@ def _common_line(port: str, boards: Sequence[BusBoard]) -> _Line:
     if len(set(addresses)) < len(addresses):
         raise DriverError(f"two boards on port {port} have one address; set {addresses} apart")
     quiet_s = max(board.lock_board.timing.quiet_s for board in boards)
-    return _Line(rates.pop(), quiet_s)
+    gap_s = max(board.lock_board.timing.gap_s for board in boards)
+    return _Line(rates.pop(), gap_s, quiet_s)

@@ -15,6 +15,15 @@ class DoorState(StrEnum):
     """Not read yet, the board is silent, or the board has no sensors."""
 
 
+class ItemState(StrEnum):
+    """What the sensor inside a compartment says of the thing that lies there."""
+
+    PRESENT = "PRESENT"
+    ABSENT = "ABSENT"
+    UNKNOWN = "UNKNOWN"
+    """Not read yet, the board is silent, or there is no such sensor."""
+
+
 class Outcome(StrEnum):
     """What came of one unlock. Only `OPENED` and `ALREADY_OPEN` are an open door."""
 

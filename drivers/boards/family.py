@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
-from drivers.door import DoorState, DriverError
+from drivers.boards.options import Option
+from drivers.door import DoorState, ItemState
 
 BITS_PER_BYTE_ON_THE_WIRE = 10
 """A start bit, eight data bits, a stop bit."""
-
-
-class BoardSettingError(DriverError):
-    """A board is described as its family cannot be; names the field and what is right."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +26,8 @@ class LineTiming:
     """How long a board may take to begin its answer to a question."""
     unlock_settle_s: float
     """How long after an unlock a board may be too busy to answer."""
+    unlock_answer_s: float = 0.0
+    """How long the line is left to the board after an unlock, for what it answers at once."""
 
     def wire_time_s(self, byte_count: int) -> float:
         """How long so many bytes take on the wire."""
@@ -41,6 +40,15 @@ class Question:
 
     request: bytes
     channels: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a board told, by channel."""
+
+    doors: Mapping[int, DoorState]
+    items: Mapping[int, ItemState] = field(default_factory=dict)
+    """Empty when the board has no sensors inside its compartments."""
 
 
 class LockBoard(Protocol):
@@ -62,8 +70,8 @@ class LockBoard(Protocol):
     def unlock_request(self, channel: int) -> bytes:
         """The frame that pulses one lock; refuses a channel that the board does not have."""
 
-    def find_answer(self, question: Question, received: bytes) -> Mapping[int, DoorState] | None:
-        """The doors told by the newest whole answer to this very question, wherever it lies."""
+    def find_answer(self, question: Question, received: bytes) -> Answer | None:
+        """What the newest whole answer to this very question tells, wherever it lies."""
 
     def has_wrong_sum(self, question: Question, received: bytes) -> bool:
         """Whether something with the shape of the answer is there and its checksum is wrong."""
@@ -73,10 +81,20 @@ class BoardFamily(Protocol):
     """Makes the boards of one family, and says what it allows."""
 
     @property
-    def addresses(self) -> range: ...
+    def name(self) -> str:
+        """As it stands in a site's config."""
 
     @property
-    def channel_counts(self) -> range: ...
+    def addresses(self) -> range:
+        """The addresses on the wire that one board can have; never one that means all boards."""
+
+    @property
+    def channel_counts(self) -> range:
+        """How many locks a board can have."""
+
+    @property
+    def options(self) -> tuple[Option, ...]:
+        """What may be set beside them, each with its values and its default."""
 
     def __call__(
         self,

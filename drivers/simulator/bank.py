@@ -40,6 +40,8 @@ class SimulatedDoor:
     """What a dead sensor says for ever: True for open, False for closed. None: it works."""
     pulses: int = 0
     """How often its board pulsed this lock."""
+    has_item: bool = False
+    """Whether something lies behind it, for boards that have a sensor for that."""
 
     @property
     def reads_open(self) -> bool:

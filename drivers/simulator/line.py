@@ -10,7 +10,8 @@ from typing import Final
 
 from drivers.boards.family import BITS_PER_BYTE_ON_THE_WIRE
 from drivers.simulator.bank import SimulatedBank
-from drivers.simulator.lockboard_8a import Reply, SimulatedBoard8A
+from drivers.simulator.board import Reply
+from drivers.simulator.families import AnySimulatedBoard
 
 Distortion = Callable[[bytes], Sequence[tuple[float, bytes]]]
 """Turns a frame into pieces, each with a delay in seconds before its first byte."""
@@ -24,7 +25,7 @@ def undistorted(frame: bytes) -> Sequence[tuple[float, bytes]]:
 class SimulatedLine:
     """One serial line and the boards on it, seen from the computer's end."""
 
-    def __init__(self, bank: SimulatedBank, boards: Sequence[SimulatedBoard8A], baud: int) -> None:
+    def __init__(self, bank: SimulatedBank, boards: Sequence[AnySimulatedBoard], baud: int) -> None:
         self.boards = tuple(boards)
         self.baud: Final = baud
         self.is_plugged = True

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from drivers.bank import BoardWiring, DoorWiring
-from drivers.boards.lockboard_8a import LockBoard8A
-from drivers.door import DriverError
+from drivers.bank import BoardWiring, DoorWiring, make_board
 from drivers.simulator.bank import SimulatedBank
+from drivers.simulator.families import AnySimulatedBoard, simulate_board
 from drivers.simulator.line import SimulatedLine
-from drivers.simulator.lockboard_8a import SimulatedBoard8A
 
 
 def simulate_lines(
@@ -18,21 +16,14 @@ def simulate_lines(
     steel: SimulatedBank,
     *,
     deaf_after_pulse_s: float = 0.0,
-) -> tuple[dict[str, SimulatedLine], dict[str, SimulatedBoard8A]]:
+) -> tuple[dict[str, SimulatedLine], dict[str, AnySimulatedBoard]]:
     """The lines by port and the boards by name that a site's wiring describes."""
-    by_name: dict[str, SimulatedBoard8A] = {}
-    on_port: dict[str, list[SimulatedBoard8A]] = {}
+    by_name: dict[str, AnySimulatedBoard] = {}
+    on_port: dict[str, list[AnySimulatedBoard]] = {}
     for wiring in boards:
-        if wiring.family != LockBoard8A.name:
-            raise DriverError(
-                f"board {wiring.name}: the simulator speaks {LockBoard8A.name}, "
-                f"not {wiring.family!r}"
-            )
-        board = LockBoard8A(
-            wiring.address, wiring.channels, invert=wiring.invert, options=wiring.options
-        )
+        board = make_board(wiring)
         slots = {door.channel: door.slot for door in doors if door.board == wiring.name}
-        simulated = SimulatedBoard8A(board, steel, slots, deaf_after_pulse_s=deaf_after_pulse_s)
+        simulated = simulate_board(board, steel, slots, deaf_after_pulse_s=deaf_after_pulse_s)
         by_name[wiring.name] = simulated
         on_port.setdefault(wiring.port, []).append(simulated)
     lines = {

@@ -12,9 +12,9 @@ from drivers.bus import Bus, BusBoard, BusTiming
 from drivers.port import Port, PortProblem, PortUnavailableError
 from drivers.runners import BusRunner, MovableClock, TaskRunner
 from drivers.simulator.bank import SimulatedBank
+from drivers.simulator.families import AnySimulatedBoard
 from drivers.simulator.line import SimulatedLine
 from drivers.simulator.lines import simulate_lines
-from drivers.simulator.lockboard_8a import SimulatedBoard8A
 
 BURST_GAP_S = 0.002
 """Bytes that follow each other within this reach the computer together, as USB adapters do it."""
@@ -92,7 +92,7 @@ class VirtualSite:
     steel: SimulatedBank
     lines: dict[str, SimulatedLine]
     """By the ports' names in the wiring."""
-    boards: dict[str, SimulatedBoard8A]
+    boards: dict[str, AnySimulatedBoard]
     """By their names in the wiring."""
 
 

@@ -1,0 +1,156 @@
+"""Kerong's CU48B: 48 locks with a sensor for what lies in each compartment.
+
+Line and frames are those of the CU48 (`kerong_cu48.py`) with other commands: RS-485, 19200 baud, 8
+data bits, no parity, 1 stop bit; `02 addr lock command 03 sum`; boards 0..9, locks from 0.
+
+| request | frame | answer |
+|---|---|---|
+| read a board | `02 addr 00 60 03 sum` | `02 addr lock 75 D1 .. D6 S1 .. S6 03 sum` |
+| unlock one | `02 addr lock 61 03 sum` | not known; nothing here waits for one |
+
+D1 bit 0 is the lock of compartment 1, S1 bit 0 its item sensor. A set lock bit is a closed lock in
+the captures (see `invert`, as with the CU48), a set item bit a sensor that sees something (see the
+option `invert_items`). Where not every compartment has its sensor, `item_sensors` must be false: an
+input with none reads as "nothing there".
+
+Not certain: the meaning of an answer with 77 and address 0A in one capture (it is not taken for an
+answer); that address 0A and lock 30 mean all, as with the CU48 (they are never sent by chance).
+
+Sources: AshurkovAV/KerongConsole (a text of requests and answers captured on a board; its
+CodesClass.cs puts the lock in place of the address and contradicts that capture),
+rhalf/smart-parcel-locker_locker-tool (ElectronicLockerTool/Cu48b.cs). The vectors, each with its
+source, are in `tests/vectors/kerong_cu48b.json`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Final
+
+from drivers.boards import kerong, kerong_cu48
+from drivers.boards.board import FramedBoard
+from drivers.boards.family import Answer, LineTiming
+from drivers.boards.kerong import Request
+from drivers.boards.options import Option, yes_or_no
+from drivers.frames import FrameError, bits_of, bytes_of, hexed, require_meant, sum_of, within
+
+ADDRESSES: Final = range(10)
+LOCKS: Final = 48
+CHANNEL_COUNTS: Final = range(1, LOCKS + 1)
+
+EVERY_BOARD: Final = 0x0A
+EVERY_LOCK: Final = 0x30
+READ: Final = 0x60
+UNLOCK: Final = 0x61
+STATUS: Final = 0x75
+
+STATUS_LENGTH: Final = 18
+
+TIMING: Final = LineTiming(
+    baud=19200, gap_s=0.005, quiet_s=0.025, read_timeout_s=0.3, unlock_settle_s=1.0
+)
+"""The baud rate is that of the CU48; the rest is as with other boards of this kind."""
+
+OPTIONS: Final = (
+    yes_or_no("item_sensors", "sensors for items are wired in every compartment", default=True),
+    yes_or_no("invert_items", "the item sensors say present for absent", default=False),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StatusReply:
+    """A board's locks and item sensors, the first is lock 1; what a bit means is wiring."""
+
+    address: int
+    locks: tuple[bool, ...]
+    items: tuple[bool, ...]
+    lock_byte: int = 0
+    """Stands in the frame and says nothing."""
+
+
+def encode_status(address: int) -> bytes:
+    """The frame that asks a board for its locks; it moves nothing."""
+    return kerong.build(_board(address), 0, READ)
+
+
+def encode_status_of_all_boards() -> bytes:
+    """The frame that asks every board on the line; only for a line with a single board."""
+    return kerong.build(EVERY_BOARD, 0, READ)
+
+
+def encode_unlock(address: int, channel: int) -> bytes:
+    """The frame that pulses one lock, counted from 1."""
+    return kerong.build(_board(address), within("lock", channel, CHANNEL_COUNTS) - 1, UNLOCK)
+
+
+def encode_unlock_all(address: int, *, every_door_of_the_board: bool) -> bytes:
+    """The frame that opens EVERY door of a board; must be told so."""
+    require_meant(every_door_of_the_board, "opens every door of a board")
+    return kerong.build(_board(address), EVERY_LOCK, UNLOCK)
+
+
+def encode_unlock_all_boards(*, every_door_on_the_line: bool) -> bytes:
+    """The frame that opens EVERY door of EVERY board; must be told so."""
+    require_meant(every_door_on_the_line, "opens every door on the line")
+    return kerong.build(EVERY_BOARD, EVERY_LOCK, UNLOCK)
+
+
+def encode_status_reply(reply: StatusReply) -> bytes:
+    """What a board answers."""
+    bits = bytes_of((*reply.locks, *reply.items), 2 * LOCKS // 8)
+    return kerong.build(_board(reply.address), reply.lock_byte, STATUS, *bits)
+
+
+def decode_request(frame: bytes) -> Request:
+    """What a board is asked by a whole frame; anything else is a `FrameError`."""
+    return kerong_cu48.decode_request(frame, read=READ, unlock=UNLOCK)
+
+
+def decode_status_reply(frame: bytes) -> StatusReply:
+    """A board's answer."""
+    address, lock_byte, command, *bits = kerong.body_of(frame, STATUS_LENGTH)
+    if command != STATUS or address not in ADDRESSES:
+        raise FrameError(f"{hexed(frame)} is no answer of this family: expected 02 .. 75 .. 03 sum")
+    states = bits_of(bytes(bits), 2 * LOCKS)
+    return StatusReply(address, states[:LOCKS], states[LOCKS:], lock_byte)
+
+
+def _board(address: int) -> int:
+    return within("board address", address, ADDRESSES)
+
+
+class KerongCU48B(FramedBoard):
+    """One board of this family.
+
+    `invert` is False when a set bit is a closed lock. Options: see `OPTIONS`.
+    """
+
+    name: ClassVar[str] = "kerong-cu48b"
+    addresses: ClassVar[range] = ADDRESSES
+    channel_counts: ClassVar[range] = CHANNEL_COUNTS
+    options: ClassVar[tuple[Option, ...]] = OPTIONS
+    timing: LineTiming = TIMING
+
+    def _status_request(self) -> bytes:
+        return encode_status(self.address)
+
+    def _unlock_request(self, channel: int) -> bytes:
+        return encode_unlock(self.address, channel)
+
+    def _answer_length(self) -> int:
+        return STATUS_LENGTH
+
+    def _has_shape(self, frame: bytes) -> bool:
+        begins = frame[0] == kerong.HEAD and frame[1] == self.address and frame[3] == STATUS
+        return begins and frame[-2] == kerong.TAIL
+
+    def _sum_is_right(self, frame: bytes) -> bool:
+        return frame[-1] == sum_of(frame[:-1])
+
+    def _read(self, frame: bytes) -> Answer:
+        reply = decode_status_reply(frame)
+        if not self.settings["item_sensors"]:
+            return Answer(self._doors(reply.locks))
+        inverted = self.settings["invert_items"] is True
+        present = [bit != inverted for bit in reply.items]
+        return Answer(self._doors(reply.locks), self._items(present))
