@@ -261,7 +261,8 @@ class Page(Widget, Generic[V]):
         beside = Area(room.x + left, room.y, room.width - left, room.height)
         self._place_words(beside, lift=0.55)
         middle = self.title.y + self.title.height / 2
-        self.sign.pos = (room.x, round(min(middle, room.top) - self.sign.height / 2))
+        half = self.sign.height / 2
+        self.sign.pos = (room.x, round(min(middle, room.top - half) - half))
 
     def _arrange_with_column(self, inner: Area) -> None:
         """Words over figure at the left, the actions in a column at the right."""

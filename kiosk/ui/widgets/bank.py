@@ -34,6 +34,7 @@ class DoorLook:
 
 
 _EVENING_ROUNDS = 60
+_GAP_MM = 0.25
 
 QUIET_DOOR = DoorLook(look.SURFACE, look.INK_SOFT)
 
@@ -161,7 +162,7 @@ class BankDrawing(Widget):
         scale = min(self.width / bank.width_mm, self.height / bank.height_mm)
         if self.on_door is not None and not self._can_be_touched(scale):
             room = min(self.width, self.height * 1.6 * bank.width_mm / bank.height_mm)
-            least = self.theme.mm(look.TARGET_MM) + 2
+            least = self._least_step()
             horizontal, vertical = Stretch(across, room), Stretch(up, self.height)
             doors = [slot.door for slot in self.location.slots]
             vertical.even_out(
@@ -176,10 +177,14 @@ class BankDrawing(Widget):
             self.center_y - height / 2,
         )
 
+    def _least_step(self) -> float:
+        """The smallest door in pixels that, with the gap around it, can be touched."""
+        return self.theme.mm(look.TARGET_MM) + 2 * self.theme.mm(_GAP_MM) + 2
+
     def _can_be_touched(self, scale: float) -> bool:
         """Whether every door is large enough for a finger at this scale."""
         sides = [min(slot.door.width_mm, slot.door.height_mm) for slot in self.location.slots]
-        return min(sides) * scale >= self.theme.mm(look.TARGET_MM) + 2
+        return min(sides) * scale >= self._least_step()
 
     def _place(self, *_: object) -> None:
         if self.width < 2 or self.height < 2:
@@ -189,7 +194,7 @@ class BankDrawing(Widget):
             left, bottom, width, height = _pixels(locker.outline, axes)
             shape.pos, shape.size = (left, bottom), (width, height)
         for slot in self.location.slots:
-            self._doors[slot.label].box = _inset(_pixels(slot.door, axes), self.theme.mm(0.25))
+            self._doors[slot.label].box = _inset(_pixels(slot.door, axes), self.theme.mm(_GAP_MM))
         left, bottom, width, height = _inset(_pixels(self.location.screen, axes), 1)
         self._screen.pos, self._screen.size = (left, bottom), (width, height)
         self._pin.font_size = round(min(width, height, self.theme.font("title")) * 0.7)

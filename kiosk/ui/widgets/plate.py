@@ -207,7 +207,7 @@ class NumberSign(Plate):
         self.add_widget(self.arrow)
         self.add_widget(self.words)
         pad = self._pad
-        self.height = theme.font(step) * 1.18
+        self.height = theme.font(step) * 1.3
         self.width = self.words.width + self.arrow.width + 2.8 * pad
 
     def arrange(self) -> None:

@@ -1,0 +1,436 @@
+"""Every screen on every panel: what it says fits, what can be touched is large enough, and a
+touch means what the person saw. One real window serves all tests of this file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from itertools import combinations
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from screen import own_screen
+
+from kiosk.flows.views import (
+    Choice,
+    Chosen,
+    EnterCode,
+    Entered,
+    EnterPin,
+    First,
+    Pressed,
+    Refusal,
+    Refused,
+    ScanPackage,
+    Thanks,
+    View,
+)
+from kiosk.ui.gallery import PANELS
+from kiosk.ui.panel import Panel
+from kiosk.ui.samples import sample_doors, sample_location, sample_views
+from kiosk.ui.theme import KEY_MM, TARGET_MM
+
+pytestmark = pytest.mark.window
+
+SMALL = PANELS["540x960"]
+HALF_A_PIXEL_MM = 0.15
+BACK = (Choice.BACK,)
+
+
+@pytest.fixture(scope="session")
+def kivy() -> Iterator[SimpleNamespace]:
+    """Kivy with the kiosk's settings and one window on a screen of its own."""
+    from kiosk.ui.environment import prepare
+
+    with own_screen(SMALL.width_px, SMALL.height_px) as screen:
+        before = dict(os.environ)
+        os.environ.update(DISPLAY=screen.environment["DISPLAY"], SDL_VIDEODRIVER="x11")
+        prepare(SMALL, (SMALL.width_px, SMALL.height_px, 0, 0), frames_per_second=0)
+        from kivy.base import EventLoop
+        from kivy.clock import Clock
+        from kivy.core.window import Window
+        from kivy.tests.common import UnitTestTouch
+
+        from kiosk.ui import window as kiosk_window
+
+        Window.create_window()
+        Window.register()
+        Window.initialized = True
+        EventLoop.window = Window
+        yield SimpleNamespace(
+            Clock=Clock, EventLoop=EventLoop, Window=Window, Touch=UnitTestTouch, ui=kiosk_window
+        )
+        Window.close()
+        os.environ.clear()
+        os.environ.update(before)
+
+
+class Hands:
+    """A stage on a panel, a finger, and what came of it."""
+
+    def __init__(self, kivy: SimpleNamespace, panel: Panel) -> None:
+        self.kivy = kivy
+        self.events: list[Any] = []
+        self.stage = kivy.ui.Stage(sample_location(), panel, self.events.append)
+        self.stage.size = (panel.width_px, panel.height_px)
+
+    @property
+    def page(self) -> Any:
+        return self.stage.page
+
+    def settle(self) -> None:
+        for _ in range(2):
+            self.kivy.Clock.tick()
+
+    def show(self, view: View, *, fresh: bool = False) -> Any:
+        if fresh:
+            self.stage.clear_widgets()
+            self.stage.page = None
+        self.stage.show(view)
+        self.settle()
+        self.stage._shown_s = float("-inf")  # the person looked at it before touching it
+        return self.page
+
+    def down(self, at: tuple[float, float], button: str = "left") -> Any:
+        touch = self.kivy.Touch(*at)
+        touch.x, touch.y = touch.ox, touch.oy = touch.pos = at
+        touch.profile = ["pos", "button"]
+        touch.button = button
+        self.stage.on_touch_down(touch)
+        return touch
+
+    def up(self, touch: Any) -> None:
+        for grabbed in list(touch.grab_list):
+            touch.grab_current = widget = grabbed()
+            if widget is not None:
+                widget.dispatch("on_touch_up", touch)
+        touch.grab_current = None
+
+    def tap(self, at: tuple[float, float], button: str = "left") -> None:
+        self.up(self.down(at, button))
+
+    def press(self, choice: Choice) -> None:
+        button = next(b for b in buttons_of(self.page) if b.choice is choice)
+        self.tap(button.center)
+
+    def keys(self, names: str) -> None:
+        for name in names:
+            key = self.page.figure.keys[{"<": "ERASE", "C": "CLEAR"}.get(name, name)]
+            key._touched_s = float("-inf")  # a second has passed
+            self.tap(key.center)
+
+
+@pytest.fixture
+def hands(kivy: SimpleNamespace) -> Hands:
+    return Hands(kivy, SMALL)
+
+
+def buttons_of(page: Any) -> list[Any]:
+    return [b for b in (*page.buttons, page.help_button) if b is not None and hasattr(b, "choice")]
+
+
+def is_seen(widget: Any) -> bool:
+    while widget is not None and widget.parent is not widget:
+        if getattr(widget, "opacity", 1) == 0:
+            return False
+        widget = widget.parent
+    return True
+
+
+def texts(page: Any) -> list[Any]:
+    return [w for w in page.walk(restrict=True) if getattr(w, "text", "") and is_seen(w)]
+
+
+def pressables(page: Any) -> list[Any]:
+    return [w for w in page.walk(restrict=True) if hasattr(w, "action") and hasattr(w, "pressed")]
+
+
+def is_inside(inner: Any, outer: Any) -> bool:
+    slack = 1.5
+    return bool(
+        inner.x >= outer.x - slack
+        and inner.y >= outer.y - slack
+        and inner.x + inner.width <= outer.x + outer.width + slack
+        and inner.y + inner.height <= outer.y + outer.height + slack
+    )
+
+
+def do_overlap(one: Any, other: Any) -> bool:
+    across = min(one.right, other.right) - max(one.x, other.x)
+    up = min(one.top, other.top) - max(one.y, other.y)
+    return bool(across > 1.5 and up > 1.5)
+
+
+# --- how it looks --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("panel_name", ["1080x1920-15", "1280x800", "1024x600", "540x960"])
+def test_every_screen_fits_its_panel(kivy: SimpleNamespace, panel_name: str) -> None:
+    panel = PANELS[panel_name]
+    hands = Hands(kivy, panel)
+    faults = []
+    for name, view in sample_views():
+        page = hands.show(view, fresh=True)
+        assert type(page).__name__ != "FaultPage", name
+        faults += [f"{name}: {fault}" for fault in (*_text_faults(page), *_place_faults(page))]
+        faults += [f"{name}: {fault}" for fault in _size_faults(page, panel)]
+    assert not faults, "\n".join(faults)
+
+
+def _text_faults(page: Any) -> Iterator[str]:
+    for label in texts(page):
+        if label.texture_size[0] > label.width + 1 or label.texture_size[1] > label.height + 1:
+            yield f"{label.text!r} does not fit its box"
+        if not is_inside(label, page):
+            yield f"{label.text!r} leaves the glass"
+        if label.parent is not page and not is_inside(label, label.parent):
+            yield f"{label.text!r} leaves its {type(label.parent).__name__}"
+
+
+def _place_faults(page: Any) -> Iterator[str]:
+    parts = [
+        part
+        for part in page.children
+        if is_seen(part) and part.width > 1 and getattr(part, "text", "x") != ""
+    ]
+    for part in parts:
+        if not is_inside(part, page):
+            yield f"{describe(part)} leaves the glass"
+    for one, other in combinations(parts, 2):
+        if do_overlap(one, other):
+            yield f"{describe(one)} lies on {describe(other)}"
+
+
+def describe(widget: Any) -> str:
+    words = getattr(widget, "words", None)
+    return f"{type(widget).__name__} {getattr(widget, 'text', getattr(words, 'text', ''))!r}"
+
+
+def _size_faults(page: Any, panel: Panel) -> Iterator[str]:
+    for target in pressables(page):
+        side_mm = min(target.size) / panel.px_per_mm
+        if side_mm < TARGET_MM - HALF_A_PIXEL_MM:
+            yield f"{describe(target)} is {side_mm:.1f} mm"
+    keys = getattr(page.figure, "keys", {})
+    if "5" in keys and "Q" not in keys:
+        side_mm = min(keys["5"].size) / panel.px_per_mm
+        if side_mm < KEY_MM - HALF_A_PIXEL_MM:
+            yield f"a digit key is {side_mm:.1f} mm"
+    drawing = getattr(page.figure, "drawing", None)
+    if drawing is not None and drawing.on_door is not None:
+        for slot in page.context.location.slots:
+            side_mm = min(drawing.box_of(slot.label)[2:]) / panel.px_per_mm
+            if side_mm < TARGET_MM - HALF_A_PIXEL_MM:
+                yield f"door {slot.label} is {side_mm:.1f} mm"
+
+
+# --- what a touch means --------------------------------------------------------------------------
+
+
+def test_every_choice_of_every_screen_can_be_pressed(hands: Hands) -> None:
+    for name, view in sample_views():
+        for choice in view.choices:
+            page = hands.show(view, fresh=True)
+            hands.events.clear()
+            cards = getattr(page.figure, "cards", []) if isinstance(view, First) else []
+            large = {Choice.PICK_UP: 0, Choice.COURIER: 1}
+            if choice in large:
+                hands.tap(cards[large[choice]].center)
+            else:
+                hands.press(choice)
+            assert hands.events == [Pressed(choice)], name
+
+
+def test_a_double_tap_is_one_press(hands: Hands) -> None:
+    hands.show(Thanks(slot="7", choices=(Choice.DONE, Choice.OPEN_AGAIN)))
+    hands.press(Choice.DONE)
+    hands.press(Choice.DONE)
+    hands.press(Choice.OPEN_AGAIN)
+    assert hands.events == [Pressed(Choice.DONE)]
+
+
+def test_a_finger_that_slides_away_presses_nothing(hands: Hands) -> None:
+    page = hands.show(Thanks(slot="7", choices=(Choice.DONE,)))
+    touch = hands.down(page.buttons[0].center)
+    assert page.buttons[0].pressed
+    touch.x, touch.y = touch.pos = (5.0, 500.0)
+    hands.up(touch)
+    assert hands.events == []
+    assert not page.buttons[0].pressed
+
+
+def test_a_touch_meant_for_the_screen_before_does_nothing(hands: Hands) -> None:
+    page = hands.show(Thanks(slot="7", choices=(Choice.DONE,)))
+    at = page.buttons[0].center
+    hands.stage.show(EnterPin(choices=BACK))  # it is on its way, the finger comes first
+    hands.tap(at)
+    assert hands.events == []
+    hands.settle()  # now it is there, and was there for no time at all
+    hands.tap(hands.page.buttons[-1].center)
+    assert hands.events == []
+
+
+def test_a_finger_that_stays_down_across_a_change_presses_nothing(hands: Hands) -> None:
+    page = hands.show(Thanks(slot="7", choices=(Choice.DONE,)))
+    touch = hands.down(page.buttons[0].center)
+    hands.show(EnterPin(choices=BACK))
+    hands.up(touch)
+    assert hands.events == []
+
+
+def test_other_mouse_buttons_do_nothing(hands: Hands) -> None:
+    page = hands.show(Thanks(slot="7", choices=(Choice.DONE,)))
+    for button in ("right", "middle", "scrolldown", "scrollup"):
+        hands.tap(page.buttons[0].center, button)
+    assert hands.events == []
+
+
+def test_a_door_on_the_technicians_drawing_is_chosen(hands: Hands) -> None:
+    page = hands.show(sample_doors())
+    left, bottom, width, height = page.figure.drawing.box_of("14")
+    hands.tap((left + width / 2, bottom + height / 2))
+    assert hands.events == [Chosen("14")]
+
+
+def test_a_size_is_chosen_and_a_full_one_cannot_be(hands: Hands) -> None:
+    view = dict(sample_views())["size"]
+    page = hands.show(view)
+    small, _, large = page.figure.cards
+    hands.tap(large.center)
+    assert hands.events == []
+    hands.tap(small.center)
+    assert hands.events == [Chosen("S")]
+
+
+# --- typing --------------------------------------------------------------------------------------
+
+
+def test_the_last_digit_sends_the_code(hands: Hands) -> None:
+    hands.show(EnterCode(choices=BACK))
+    hands.keys("48210773")
+    assert hands.events == []
+    hands.keys("3")
+    assert hands.events == [Entered("482107733")]
+
+
+def test_erase_and_clear(hands: Hands) -> None:
+    page = hands.show(EnterCode(choices=BACK))
+    hands.keys("4829<1")
+    assert page.digits == "4821"
+    hands.keys("C")
+    assert page.digits == ""
+
+
+def test_a_key_that_bounces_is_one_digit(hands: Hands) -> None:
+    page = hands.show(EnterCode(choices=BACK))
+    hands.tap(page.figure.keys["5"].center)
+    hands.tap(page.figure.keys["5"].center)
+    assert page.digits == "5"
+
+
+def test_a_wrong_code_keeps_its_digits_and_can_be_mended_or_begun_anew(hands: Hands) -> None:
+    hands.show(EnterCode(choices=BACK))
+    hands.keys("482107733")
+    refused = EnterCode(choices=BACK, digits="482107733", refused=Refused(Refusal.NOT_KNOWN))
+    page = hands.show(refused)
+    assert page.digits == "482107733"
+    hands.keys("<4")
+    assert hands.events[-1] == Entered("482107734")
+    hands.show(refused)
+    hands.keys("9")
+    assert hands.page.digits == "9"
+
+
+def test_the_keypad_is_off_while_tries_are_used_up_and_the_countdown_keeps_digits(
+    hands: Hands,
+) -> None:
+    page = hands.show(EnterCode(choices=BACK))
+    hands.keys("48")
+    hands.show(EnterCode(choices=BACK, wait_s=20))
+    hands.keys("2")
+    assert page.digits == "48"
+    hands.show(EnterCode(choices=BACK))
+    hands.keys("2")
+    assert page.digits == "482"
+
+
+def test_a_pin_is_dots_and_is_sent_by_its_button(hands: Hands) -> None:
+    page = hands.show(EnterPin(choices=BACK))
+    hands.keys("114711")
+    assert hands.events == []
+    assert not any("1" in label.text for label in texts(page.field))
+    hands.tap(next(b for b in page.buttons if not hasattr(b, "choice")).center)
+    assert hands.events == [Entered("114711")]
+
+
+def test_nothing_typed_stays_for_the_next_person(hands: Hands) -> None:
+    hands.show(EnterPin(choices=BACK))
+    hands.keys("1147")
+    hands.show(First())
+    assert hands.show(EnterPin(choices=BACK)).digits == ""
+
+
+def test_a_code_typed_on_the_first_screen_is_whole_on_the_next(hands: Hands) -> None:
+    hands.show(First(choices=(Choice.PICK_UP,)))
+    hands.stage.type_text("4")
+    hands.stage.type_text("8")
+    hands.stage.type_text("2")
+    assert hands.events == [Entered("4")]
+    assert hands.show(EnterCode(choices=BACK, digits="4")).digits == "482"
+
+
+def test_what_was_typed_ahead_is_forgotten_by_any_other_screen(hands: Hands) -> None:
+    hands.show(First(choices=(Choice.PICK_UP,)))
+    hands.stage.type_text("4")
+    hands.stage.type_text("8")
+    hands.show(EnterPin(choices=BACK))
+    assert hands.show(EnterCode(choices=BACK)).digits == ""
+
+
+def test_a_number_pad_works_on_the_keypad_screens(hands: Hands) -> None:
+    page = hands.show(EnterPin(choices=BACK))
+    for text in ("1", "1", "x", "4", "7", "9"):
+        hands.stage.type_text(text)
+    hands.stage.press_key("ERASE")
+    assert page.digits == "1147"
+    hands.stage.press_key("ENTER")
+    assert hands.events == [Entered("1147")]
+
+
+def test_a_barcode_can_be_typed(hands: Hands) -> None:
+    view = ScanPackage(name="Kim", sizes=(), typing=True, choices=BACK)
+    hands.show(view)
+    hands.keys("JD01")
+    hands.stage.type_text("a-7")
+    hands.tap(hands.page.figure.keys["ENTER"].center)
+    assert hands.events == [Entered("JD01A-7")]
+
+
+def test_a_live_screen_takes_the_new_state_and_stays(hands: Hands) -> None:
+    page = hands.show(sample_doors())
+    assert hands.show(sample_doors(silent=True)) is page
+    assert page.figure.drawing._looks["24"].icon == "unplug"
+
+
+# --- when it breaks ------------------------------------------------------------------------------
+
+
+def test_a_screen_that_breaks_says_so_with_a_number_and_the_next_one_works(
+    hands: Hands, caplog: pytest.LogCaptureFixture
+) -> None:
+    unknown = View(choices=(Choice.CANCEL,))
+    page = hands.show(unknown)
+    assert "Sorry" in page.title.text
+    reference = page.note.words.text.removeprefix("Reference ").replace(" ", "")
+    assert reference in caplog.text
+    hands.press(Choice.CANCEL)
+    assert hands.events == [Pressed(Choice.CANCEL)]
+    assert type(hands.show(Thanks(slot="7", choices=(Choice.DONE,)))).__name__ == "NoticePage"
+
+
+def test_kivy_after_prepare_is_too_late(kivy: SimpleNamespace) -> None:
+    from kiosk.ui.environment import EnvironmentTooLateError, prepare
+
+    with pytest.raises(EnvironmentTooLateError, match="call prepare first"):
+        prepare(SMALL)

@@ -1,0 +1,137 @@
+"""What the kiosk says: every view, choice and refusal has its words, and they need no window."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from itertools import product
+from pathlib import Path
+
+import pytest
+
+from kiosk.flows import views
+from kiosk.flows.views import (
+    Ask,
+    Choice,
+    EnterCode,
+    Problem,
+    Purpose,
+    Question,
+    Refusal,
+    Refused,
+    Trouble,
+    View,
+)
+from kiosk.ui import theme, wording
+from kiosk.ui.icons import GLYPHS
+from kiosk.ui.place import Side, place_of
+from kiosk.ui.samples import sample_doors, sample_location, sample_views
+from kiosk.ui.theme import Colour, Tone
+
+ROOT = Path(__file__).parents[2]
+LOCATION = sample_location()
+
+
+def luminance(colour: Colour) -> float:
+    """Relative luminance (WCAG 2.2)."""
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in colour[:3]]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one: Colour, other: Colour) -> float:
+    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.parametrize("choice", Choice)
+def test_every_choice_has_a_word_and_an_icon_of_its_own(choice: Choice) -> None:
+    assert choice in wording._FACES, f"{choice} has no face in kiosk/ui/wording.py"
+    assert wording.face(choice).icon in GLYPHS
+
+
+@pytest.mark.parametrize("view", [view for _, view in sample_views()], ids=lambda v: repr(v)[:60])
+def test_every_view_says_something_and_its_icons_exist(view: View) -> None:
+    words = wording.words_for(view, LOCATION)
+    assert words.title
+    assert "{" not in words.title + words.body
+    assert words.icon == "" or words.icon in GLYPHS
+    assert words.note is None or words.note.icon in GLYPHS
+
+
+def test_every_kind_of_view_has_a_sample() -> None:
+    kinds = {kind for kind in vars(views).values() if isinstance(kind, type)}
+    kinds = {kind for kind in kinds if issubclass(kind, View) and kind is not View}
+    assert kinds - {type(view) for _, view in sample_views()} == set()
+
+
+@pytest.mark.parametrize(("reason", "detail"), list(product(Refusal, ("", "12"))))
+def test_every_refusal_is_a_sentence(reason: Refusal, detail: str) -> None:
+    sentence = wording.refusal(Refused(reason, detail))
+    assert sentence.endswith(".")
+    assert reason.value not in sentence
+
+
+def test_a_wrong_code_tells_a_guesser_nothing() -> None:
+    bare, detailed = (
+        wording.words_for(EnterCode(refused=Refused(Refusal.NOT_KNOWN, d)), LOCATION).note
+        for d in ("", "door 7")
+    )
+    assert bare == detailed
+
+
+@pytest.mark.parametrize(("problem", "purpose"), list(product(Problem, Purpose)))
+def test_trouble_says_what_happened_and_whom_to_call(problem: Problem, purpose: Purpose) -> None:
+    view = Trouble(problem=problem, slot="7", wrong_slot="9", reference="K3-1", purpose=purpose)
+    words = wording.words_for(view, LOCATION)
+    assert LOCATION.help_phone in words.body
+    assert words.note is not None and "K3-1" in words.note.text
+    if purpose is not Purpose.TAKE:
+        assert "Your package" not in words.body
+
+
+@pytest.mark.parametrize("question", Question)
+def test_every_question_is_asked(question: Question) -> None:
+    words = wording.words_for(Ask(question=question, slot="7"), LOCATION)
+    assert words.title and question.value not in words.title
+
+
+def test_a_code_is_shown_as_it_is_read_aloud() -> None:
+    assert wording.spaced_code("482107733") == "482 107 733"
+    assert wording.spaced_code("4821077339") == "482 107 7339"
+
+
+def test_left_and_right_are_as_seen_from_the_screen() -> None:
+    assert place_of("1", LOCATION).side is Side.LEFT
+    assert place_of("24", LOCATION).side is Side.RIGHT
+    assert wording.place_sentence(place_of("1", LOCATION)) == "To the left, near the bottom"
+    assert wording.place_icon(place_of("24", LOCATION)) == "arrow-up-right"
+
+
+def test_a_technician_sees_the_most_important_thing_of_a_door() -> None:
+    signs = {row.slot: wording.sign(row) for row in sample_doors().doors}
+    assert signs["5"] is wording.SIGN_OPEN
+    assert signs["9"] is wording.SIGN_SUSPECT
+    assert signs["14"] is wording.SIGN_NO_DEPOSITS
+    assert signs["2"] is wording.SIGN_OCCUPIED
+    silent = {row.slot: wording.sign(row) for row in sample_doors(silent=True).doors}
+    assert silent["14"] is wording.SIGN_UNREACHABLE
+
+
+@pytest.mark.parametrize("tone", Tone)
+def test_what_is_written_on_a_tone_can_be_read(tone: Tone) -> None:
+    colours = theme.TONES[tone]
+    assert contrast(colours.strong, colours.on_strong) >= 7
+    assert contrast(colours.soft, theme.INK) >= 7
+
+
+def test_text_and_edges_stand_out_from_the_ground() -> None:
+    for ground in (theme.GROUND, theme.SURFACE):
+        assert contrast(theme.INK, ground) >= 7
+        assert contrast(theme.INK_SOFT, ground) >= 7
+        assert contrast(theme.EDGE, ground) >= 3
+    assert contrast(theme.TONES[Tone.FAILED].strong, theme.SURFACE) >= 7
+
+
+def test_words_need_no_window() -> None:
+    script = "import sys, kiosk.ui.wording, kiosk.ui.samples; sys.exit('kivy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script], cwd=ROOT).returncode == 0
