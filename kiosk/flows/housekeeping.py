@@ -11,7 +11,6 @@ from kiosk.flows.kiosk import Kiosk
 from kiosk.model.clock import JUMP_MS, Instant
 from kiosk.model.events import EventKind
 from kiosk.store import backup, counters, erasure, holds
-from kiosk.store.errors import StoreError
 from kiosk.store.writer import Writer
 
 LOG = logging.getLogger("kiosk.housekeeping")
@@ -35,7 +34,7 @@ async def keep(kiosk: Kiosk) -> None:
 
 
 async def _minutes(kiosk: Kiosk) -> None:
-    """A store that fails is tried again in a minute."""
+    """Whatever fails is tried again in a minute."""
     clock = ClockWatch()
     ticks = 0
     while True:
@@ -46,7 +45,7 @@ async def _minutes(kiosk: Kiosk) -> None:
                 await kiosk.store.run(counters.sample_occupancy, kiosk.location.time_zone)
             if ticks % ERASE_EVERY == 0:
                 await erase(kiosk)
-        except StoreError:
+        except Exception:
             LOG.exception("housekeeping could not be done; it is tried again in a minute")
         ticks += 1
         await asyncio.sleep(TICK_S)
@@ -88,8 +87,8 @@ async def _nights(kiosk: Kiosk) -> None:
                 made = await backup.make(kiosk.store, kiosk.backup, kiosk.clock)
                 level = logging.ERROR if made.problem else logging.INFO
                 LOG.log(level, "backup %s: %s", made.file, made.problem or "sound")
-        except StoreError:
-            LOG.exception("the backup could not be noted; it is tried again")
+        except Exception:
+            LOG.exception("the backup failed; it is tried again")
         await asyncio.sleep(TICK_S)
 
 

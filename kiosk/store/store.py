@@ -184,10 +184,14 @@ class Store:
     # --- opening ---------------------------------------------------------------------------
 
     def _open(self) -> None:
-        if self.path.exists():
+        is_new = not self.path.exists()
+        if not is_new:
             _look_before_opening(self.path)
         connection = _connect(str(self.path))
         try:
+            if is_new and self.path.exists():
+                # It will hold names and telephone numbers. SQLite's other files follow this one.
+                self.path.chmod(0o600)
             self._set_up(connection)
         except sqlite3.Error as error:
             connection.close()
@@ -439,4 +443,8 @@ def _readable(error: BaseException) -> BaseException:
         refused = NotDoneError(f"the database refuses this: {error}")
         refused.__cause__ = error
         return refused
+    if isinstance(error, sqlite3.Error):
+        failed = NotDoneError(f"the database failed: {error}")
+        failed.__cause__ = error
+        return failed
     return error

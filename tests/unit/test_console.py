@@ -10,6 +10,7 @@ import json
 import os
 import random
 import socket
+import sqlite3
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -122,6 +123,22 @@ def test_the_journal_is_verified(anyway: Path) -> None:
     result = kiosk("verify", data=anyway)
     assert result.exit_code == 0
     assert "the chain is whole" in result.output
+
+
+def test_a_journal_that_was_changed_is_told_with_exit_1(data: Path) -> None:
+    connection = sqlite3.connect(data / "kiosk.db")
+    [trigger] = connection.execute(
+        "SELECT sql FROM sqlite_master WHERE name = 'journal_is_not_changed'"
+    ).fetchone()
+    connection.execute("DROP TRIGGER journal_is_not_changed")
+    connection.execute("UPDATE journal SET wall_ms = wall_ms + 1 WHERE seq = 5")
+    connection.execute(trigger)
+    connection.commit()
+    connection.close()
+    with kiosk_running(data):
+        result = kiosk("verify", data=data)
+    assert result.exit_code == 1
+    assert "event 5" in result.output
 
 
 @pytest.mark.parametrize("table", ["packages", "slots", "events"])
@@ -245,6 +262,7 @@ def test_init_makes_key_database_and_the_first_technician(tmp_path: Path) -> Non
     key = data / "location.key"
     assert (len(key.read_bytes()), key.stat().st_mode & 0o777) == (32, 0o600)
     assert data.stat().st_mode & 0o077 == 0
+    assert (data / "kiosk.db").stat().st_mode & 0o077 == 0
     store = Store(data / "kiosk.db", SystemClock(), random.Random(1), threaded=False)
     row = store.submit(lambda writer: writer.one("SELECT * FROM staff")).result()
     assert (row["number"], row["name"], row["role"], row["source"]) == (

@@ -21,6 +21,7 @@ from kiosk.store.backup import Backup, BackupPlan
 from kiosk.store.errors import CannotOpenError, DamagedError, InUseError
 from kiosk.store.packages import Announcement, DepositRequest
 from kiosk.store.store import Store
+from kiosk.store.writer import Writer
 
 DAY_MS = 24 * 3_600_000
 KEY = "the key is known by this"
@@ -37,6 +38,11 @@ def set_key(writer) -> None:  # type: ignore[no-untyped-def]
     writer.db.execute(
         "INSERT OR REPLACE INTO meta (key, value) VALUES ('location_key_check', ?)", [KEY]
     )
+
+
+def expect_many(writer: Writer, count: int) -> None:
+    for number in range(count):
+        packages.announce(writer, Announcement(f"{number}", f"{number}", "S", None))
 
 
 def put_in(store: Store, name: str) -> None:
@@ -74,8 +80,7 @@ def test_callers_are_served_while_a_backup_is_made_and_what_they_write_is_in_it(
 
     async def story() -> None:
         store = open_store(tmp_path / "kiosk.db", threaded=True)
-        for number in range(50):
-            await store.run(packages.announce, Announcement(f"a{number}", f"A{number}", "S", None))
+        await store.run(expect_many, 50)
         copying = asyncio.create_task(store.back_up(tmp_path / "copy.db"))
         served = 0
         while not copying.done():
@@ -170,8 +175,7 @@ def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
 def test_a_damaged_page_anywhere_is_found_by_the_full_check(tmp_path: Path, place: float) -> None:
     path = tmp_path / "kiosk.db"
     store = open_store(path)
-    for number in range(60):
-        store.submit(packages.announce, Announcement(f"{number}", f"{number}", "S", None)).result()
+    store.submit(expect_many, 60).result()
     store.close()
     assert backup.check(path) == ""
     whole = path.read_bytes()

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 from flow_site import START_MS, Running, World, running
 from virtual_loop import run_virtually
 
@@ -109,7 +110,11 @@ def test_an_unplugged_board_holds_its_packages_on(tmp_path: Path) -> None:
     run_virtually(story())
 
 
-def test_the_nightly_backup_is_made_and_checked_beside_the_work(tmp_path: Path) -> None:
+def test_the_nightly_backup_is_made_and_checked_beside_the_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(housekeeping, "RETRY_MS", 3 * MINUTE_S * 1000)
+
     async def story() -> None:
         async with running(World(tmp_path)) as kiosk:
             kiosk.kiosk.backup = BackupPlan(tmp_path / "out")
@@ -119,7 +124,7 @@ def test_the_nightly_backup_is_made_and_checked_beside_the_work(tmp_path: Path) 
             [first] = backup.kept(tmp_path / "out")
             assert backup.check(first) == ""
             assert (await kiosk.kiosk.store.run(backup.last)).at_ms >= START_MS
-            await asyncio.sleep(10 * MINUTE_S)
+            await asyncio.sleep(5 * MINUTE_S)
             assert len(backup.kept(tmp_path / "out")) == 1
             kiosk.world.clock.ahead_ms += DAY_MS
             await asyncio.sleep(2 * MINUTE_S)

@@ -20,6 +20,7 @@ from kiosk.play import deposit
 from kiosk.store import codes, journal, packages, slots, staff
 from kiosk.store.packages import Announcement
 from kiosk.store.store import Store
+from kiosk.store.writer import Writer
 
 
 class Listener:
@@ -121,11 +122,16 @@ def test_one_that_wants_an_event_later_gets_it_after_the_time_or_the_next_commit
     run_virtually(story())
 
 
+def many(writer: Writer, count: int) -> None:
+    for number in range(count):
+        packages.announce(writer, Announcement(f"P{number}", f"P{number}", "S", None))
+
+
 def test_what_nobody_wants_is_passed_over_and_not_read_again(tmp_path: Path) -> None:
     async def story() -> None:
         store, listener = open_store(tmp_path), Listener("rare", EventKind.DATABASE_RESTORED)
         async with observing(store, [listener]):
-            await announce(store, *(f"P{number}" for number in range(600)))
+            await store.run(many, 600)
             await asyncio.sleep(1)
         assert await store.run(journal.observer_seq, "rare") >= 500
         store.close()
