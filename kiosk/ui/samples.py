@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from drivers.door import BoardReport, DoorState
 from kiosk.flows.views import (
     Ask,
@@ -391,6 +393,7 @@ def _service_views() -> list[tuple[str, View]]:
     return [
         ("doors", doors),
         ("doors-silent", sample_doors(silent=True)),
+        ("doors-in-doubt", replace(doors, choices=(Choice.DONE, Choice.ROUND))),
         ("door-page", DoorPage(row=rows["2"], choices=page)),
         ("door-page-full", DoorPage(row=rows["4"], last_outcome="OPENED", choices=_WITH_PACKAGE)),
         (

@@ -20,6 +20,7 @@ class DoorOpenPage(Page[DoorOpen]):
     """The number huge, the arrow, and the drawing of the bank with this door lit."""
 
     figure_share = 0.44
+    is_compact = True
 
     @property
     def has_main_choice(self) -> bool:

@@ -38,6 +38,8 @@ class Legend(Widget):
         self.theme = theme
         self.entries = []
         for sign in wording.SIGNS:
+            if theme.is_small and sign is wording.SIGN_EMPTY:
+                continue  # a plain door explains itself where there is little room
             colours = look.TONES[sign.tone] if sign.tone else None
             calm = sign.tone is Tone.CALM
             fill = look.SURFACE if colours is None else colours.soft if calm else colours.strong
