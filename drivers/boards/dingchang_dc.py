@@ -137,12 +137,19 @@ class UnlockAtOnceRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class HoldRequest:
-    """Hold an output on, or end that."""
+class HoldOnRequest:
+    """Hold an output on."""
 
     address: int
     channel: int
-    is_on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HoldOffRequest:
+    """End the holding of an output."""
+
+    address: int
+    channel: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +168,8 @@ Request = (
     | UnlockAllRequest
     | UnlockSeveralRequest
     | UnlockAtOnceRequest
-    | HoldRequest
+    | HoldOnRequest
+    | HoldOffRequest
     | OutputsRequest
 )
 
@@ -314,8 +322,10 @@ def decode_request(frame: bytes) -> Request:
             return UnlockAllRequest(address)
         case [0x15, _, _]:
             return UnlockSeveralRequest(address, _locks(data))
-        case [0x16, channel, (0 | 1) as state] if channel in CHANNEL_COUNTS:
-            return HoldRequest(address, channel, state == 1)
+        case [0x16, channel, 1] if channel in CHANNEL_COUNTS:
+            return HoldOnRequest(address, channel)
+        case [0x16, channel, 0] if channel in CHANNEL_COUNTS:
+            return HoldOffRequest(address, channel)
         case [0x18, _, _]:
             return UnlockAtOnceRequest(address, _locks(data))
         case [0x1A, _, _]:

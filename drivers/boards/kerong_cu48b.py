@@ -1,7 +1,7 @@
 """Kerong's CU48B: 48 locks with a sensor for what lies in each compartment.
 
-Line and frames are those of the CU48 (`kerong_cu48.py`) with other commands: RS-485, 19200 baud, 8
-data bits, no parity, 1 stop bit; `02 addr lock command 03 sum`; boards 0..9, locks from 0.
+Line: RS-485, 19200 baud, 8 data bits, no parity, 1 stop bit. Frames are those of the CU48
+(`kerong_cu48.py`) with other commands: `02 addr lock command 03 sum`, boards 0..9, locks from 0.
 
 | request | frame | answer |
 |---|---|---|

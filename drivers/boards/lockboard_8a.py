@@ -370,7 +370,7 @@ def encode_hold_off(address: int, channel: int, *, function: int = UNLOCK) -> by
 
 def encode_reporting(address: int, is_on: bool) -> bytes:
     """The frame by which a KS1062 reports every close unasked, or no longer."""
-    return _with_checksum(REPORTING_HEADER, _checked_address(address), 1, is_on)
+    return _with_checksum(REPORTING_HEADER, _checked_address(address), 1, 1 if is_on else 0)
 
 
 def encode_unlock_time(address: int, channel: int, seconds: int) -> bytes:

@@ -39,7 +39,8 @@ class SimulatedDC(SimulatedBoard[DingchangDC, Request]):
                 return self._answer(at_s, lambda: self._read_one(address, channel))
             case codec.ReadAllRequest(address):
                 return self._answer(at_s, lambda: self._locks(address, codec.READ_ALL))
-            case codec.HoldRequest(address, channel, is_on):
+            case codec.HoldOnRequest(address, channel) | codec.HoldOffRequest(address, channel):
+                is_on = isinstance(request, codec.HoldOnRequest)
                 self._pulse([channel] if is_on else [], at_s)
                 done = codec.DoneReply(address, codec.HOLD, is_done=True)
                 return self._answer(at_s, lambda: codec.encode_done_reply(done))

@@ -53,7 +53,7 @@ def test_a_frame_names_its_sources_and_how_sure_they_are(name, vector):
 def test_a_request_both_ways(name, vector):
     codec = codec_of(name)
     context = vector.get("context", {})
-    encode = getattr(codec, f"encode_{vector.get('encoder', vector['kind'])}")
+    encode = getattr(codec, f"encode_{vector['kind']}")
     fields = plain(vector["fields"])
     locks = fields.get("locks", ())
     arguments = {

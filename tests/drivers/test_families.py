@@ -1,0 +1,417 @@
+"""What every board family must hold to, whichever it is."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import inspect
+from itertools import product
+from pathlib import Path
+from random import Random
+
+import pytest
+from vectors import FILES, OF_FAMILY, Bench, codec_of
+from virtual_loop import run_virtually
+
+from drivers.bank import BoardWiring, DoorWiring
+from drivers.boards import FAMILIES
+from drivers.boards.options import BoardSettingError, Option
+from drivers.door import DoorState, ItemState, Outcome
+from drivers.frames import FrameError
+from drivers.simulator.virtual import virtual_site
+
+README = (Path(__file__).parents[2] / "drivers" / "README.md").read_text(encoding="utf-8")
+
+every_family = pytest.mark.parametrize("name", list(FAMILIES))
+
+GUARDS = {
+    "every_door_of_the_board",
+    "every_door_on_the_line",
+    "several_doors",
+    "is_no_solenoid",
+    "are_no_solenoids",
+}
+"""What a function must be told before it builds a frame that opens many doors or burns a lock."""
+
+ONE_PULSE = {"UnlockRequest", "UnlockForRequest", "UnlockForOwnTimeRequest", "FlashOnRequest"}
+HARMLESS = {
+    "FlashOffRequest",
+    "HoldOffRequest",
+    "SwitchOffRequest",
+    "SwitchAllOffRequest",
+    "AddressRequest",
+    "ReadAddressRequest",
+    "ReadAllRequest",
+    "ReadCoilsRequest",
+    "ReadInputsRequest",
+    "ReadOneRequest",
+    "ReadRegistersRequest",
+    "ReportingRequest",
+    "RestartRequest",
+    "StatusOfAllBoardsRequest",
+    "StatusRequest",
+    "UnlockTimeRequest",
+    "VersionRequest",
+    "WriteModeRequest",
+    "WriteNodeRequest",
+}
+
+
+def board_of(name: str, *, address: int | None = None, channels: int | None = None, **settings):
+    family = FAMILIES[name]
+    most = family.channel_counts[-1]
+    return family(address or family.addresses[1], channels or most, **settings)
+
+
+def options_of(board) -> dict[str, object]:
+    return {"unlock_function": board.unlock_function} if hasattr(board, "unlock_function") else {}
+
+
+def is_refused(function, argument) -> bool:
+    try:
+        function(argument)
+    except FrameError:
+        return True
+    return False
+
+
+# --- what is known of a family -----------------------------------------------------------------
+
+
+@every_family
+def test_a_family_is_named_and_described_and_sourced(name):
+    family = FAMILIES[name]
+    assert family.name == name
+    module = importlib.import_module(type(board_of(name)).__module__)
+    described = " ".join((inspect.getdoc(module) or "").split())
+    for told in ("Line:", "baud", "data bits", "Source", f"tests/vectors/{name.replace('-', '_')}"):
+        assert told in described
+    assert OF_FAMILY[name]["frames"]
+    assert f"`{name}`" in README
+
+
+@every_family
+def test_a_family_tells_its_options(name):
+    for option in FAMILIES[name].options:
+        assert option.meaning
+        assert option.right
+        assert option.allows(option.default)
+        for value in option.allowed if isinstance(option.allowed, tuple) else [option.default]:
+            assert board_of(name, options={option.name: value})
+
+
+@every_family
+def test_a_wrong_option_is_refused_by_name_with_what_is_right(name):
+    with pytest.raises(BoardSettingError, match=f"option 'speed': a {name} only has"):
+        board_of(name, options={"speed": 1})
+    for option in FAMILIES[name].options:
+        for wrong in ("sideways", -1, None, 1.5, [], *_nearly(option)):
+            with pytest.raises(BoardSettingError) as refusal:
+                board_of(name, options={option.name: wrong})
+            told = str(refusal.value)
+            assert told == f"option {option.name} {wrong!r}: must be {option.right}"
+
+
+def _nearly(option: Option) -> list[object]:
+    """Values that Python takes for right ones."""
+    return [1, 0] if isinstance(option.default, bool) else [True, float(str(option.default) == "")]
+
+
+@every_family
+@pytest.mark.parametrize("wrong", [-1, 256, 300, True, 1.0, "1", None])
+def test_a_wrong_address_is_refused(name, wrong):
+    with pytest.raises(BoardSettingError, match=f"address {wrong!r}: a {name} has an address of"):
+        FAMILIES[name](wrong, FAMILIES[name].channel_counts[-1])
+
+
+@every_family
+def test_only_addresses_and_sizes_that_there_are(name):
+    family = FAMILIES[name]
+    for address in range(-2, 300):
+        if address in family.addresses:
+            assert family(address, family.channel_counts[-1]).address == address
+        else:
+            with pytest.raises(BoardSettingError, match=f"address {address}: "):
+                family(address, family.channel_counts[-1])
+    for channels in range(-2, 100):
+        if channels in family.channel_counts:
+            assert family(family.addresses[0], channels).channels == channels
+        else:
+            with pytest.raises(BoardSettingError, match=f"channels {channels}: "):
+                family(family.addresses[0], channels)
+
+
+def test_addresses_that_mean_every_board_cannot_be_configured():
+    for name, everyone in {
+        "kerong-cu16": 15,
+        "kerong-cu48": 10,
+        "kerong-cu48b": 10,
+        "dingchang-dc": 0,
+        "modbus-waveshare": 0,
+        "modbus-xunming": 0,
+    }.items():
+        assert everyone not in FAMILIES[name].addresses
+    assert 0xFE not in FAMILIES["modbus-xunming"].addresses
+
+
+# --- what must never be built ------------------------------------------------------------------
+
+
+@every_family
+def test_no_channel_of_any_board_pulses_anything_but_its_own_lock(name):
+    """Exhaustive over addresses and channels."""
+    family, codec = FAMILIES[name], codec_of(name.replace("-", "_"))
+    for address in family.addresses:
+        board = family(address, family.channel_counts[-1])
+        frames = set()
+        for channel in range(1, board.channels + 1):
+            frame = board.unlock_request(channel)
+            request = codec.decode_request(frame, **options_of(board))
+            assert type(request).__name__ in ONE_PULSE
+            assert (request.address, request.channel) == (address, channel)
+            frames.add(frame)
+        assert len(frames) == board.channels
+
+
+@every_family
+def test_no_other_number_is_a_channel(name):
+    """Over all that two bytes can hold and beyond, and over what only looks like a number."""
+    for channels in {1, FAMILIES[name].channel_counts[-1]} & set(FAMILIES[name].channel_counts):
+        board = board_of(name, channels=channels)
+        for channel in range(-300, 0x10000 + 300):
+            if channel not in range(1, channels + 1):
+                assert is_refused(board.unlock_request, channel)
+    for channel in (True, 1.0, "1", None, 1 + 0j):
+        with pytest.raises(FrameError, match="is not on this board"):
+            board_of(name).unlock_request(channel)
+
+
+def encoders(codec) -> list:
+    """All functions of a codec that build a request."""
+    return [
+        function
+        for name, function in inspect.getmembers(codec, inspect.isfunction)
+        if name.startswith("encode_") and not name.endswith(("_reply", "_report"))
+    ]
+
+
+@every_family
+def test_no_number_leads_to_a_frame_that_opens_more_than_one_door(name):
+    """Every unguarded function of the codec, with every address and channel and many numbers."""
+    codec = codec_of(name.replace("-", "_"))
+    for encode in encoders(codec):
+        parameters = inspect.signature(encode).parameters
+        numbers = [each for each in parameters if each not in ("function", "low_byte_first")]
+        if GUARDS & set(parameters):
+            continue
+        ranges = [
+            {"address": range(-1, 258), "channel": range(-1, 70)}.get(each, (-1, 0, 1, 7, 0xFF00))
+            for each in numbers
+        ]
+        for values in product(*ranges):
+            try:
+                frame = encode(*values)
+            except FrameError:
+                continue
+            request = type(codec.decode_request(frame)).__name__
+            assert request in ONE_PULSE | HARMLESS, (encode.__name__, values)
+
+
+@every_family
+def test_frames_that_open_many_doors_must_be_meant(name):
+    codec = codec_of(name.replace("-", "_"))
+    guarded = 0
+    for encode in encoders(codec):
+        parameters = inspect.signature(encode).parameters
+        guards = GUARDS & set(parameters)
+        if not guards:
+            continue
+        guarded += 1
+        (guard,) = guards
+        assert parameters[guard].kind is inspect.Parameter.KEYWORD_ONLY
+        assert parameters[guard].default is inspect.Parameter.empty
+        good = {"address": 1, "channel": 1, "channels": [1], "states": [True]}
+        arguments = {each: good[each] for each in parameters if each in good}
+        for meant in (False, 1, "yes", None):
+            with pytest.raises(FrameError, match="without meaning it"):
+                encode(**arguments, **{guard: meant})
+        assert encode(**arguments, **{guard: True})
+    assert guarded
+
+
+def test_no_request_of_one_family_is_a_request_of_another():
+    """Boards of different families hear each other's frames when they share a line."""
+    lengths = {
+        "lockboard-8a": (5, 6),
+        "kerong-cu16": (5,),
+        "kerong-cu48": (6,),
+        "kerong-cu48b": (6,),
+        "dingchang-dc": (6, 7, 8),
+        "modbus-waveshare": (8,),
+    }
+    for speaker, family in FAMILIES.items():
+        frames = []
+        for address in family.addresses:
+            board = family(address, family.channel_counts[-1])
+            frames += [board.unlock_request(channel) for channel in range(1, board.channels + 1)]
+            frames += [question.request for question in board.questions()]
+        for hearer, possible in lengths.items():
+            if speaker == hearer or (speaker, hearer) == ("modbus-xunming", "modbus-waveshare"):
+                continue
+            decode = codec_of(hearer.replace("-", "_")).decode_request
+            for frame, length in product(frames, possible):
+                for start in range(len(frame) - length + 1):
+                    assert is_refused(decode, frame[start : start + length])
+
+
+# --- doors and items ---------------------------------------------------------------------------
+
+
+def read_doors(bench: Bench):
+    (question,) = bench.board.questions()
+    (frame,) = bench.ask(question.request)
+    answer = bench.board.find_answer(question, frame)
+    assert answer is not None
+    assert not bench.board.has_wrong_sum(question, frame)
+    return answer
+
+
+@every_family
+@pytest.mark.parametrize("invert", [False, True])
+def test_every_door_reads_as_it_stands_either_way_round(name, invert):
+    random = Random(5)
+    family = FAMILIES[name]
+    for channels in family.channel_counts:
+        opened = [channel for channel in range(1, channels + 1) if random.random() < 0.5]
+        wiring = {"address": family.addresses[-1], "channels": channels, "invert": invert}
+        bench = Bench(name, {**wiring, "open": opened})
+        (question,) = bench.board.questions()
+        assert question.channels == tuple(range(1, channels + 1))
+        doors = read_doors(bench).doors
+        assert tuple(doors) == question.channels
+        assert [each for each, state in doors.items() if state is DoorState.OPEN] == opened
+        assert DoorState.UNKNOWN not in doors.values()
+
+
+@every_family
+def test_each_channel_pulses_its_own_lock_and_its_door_is_seen_open(name):
+    family = FAMILIES[name]
+    for channel in range(1, family.channel_counts[-1] + 1):
+        board = {"address": family.addresses[0], "channels": family.channel_counts[-1]}
+        bench = Bench(name, board)
+        bench.ask(bench.board.unlock_request(channel))
+        bench.steel.advance(1.0)
+        assert bench.pulsed() == [channel]
+        doors = bench_doors_after(bench, at_s=2.0)
+        assert [each for each, state in doors.items() if state is DoorState.OPEN] == [channel]
+
+
+def bench_doors_after(bench: Bench, at_s: float):
+    (question,) = bench.board.questions()
+    (frame,) = bench.ask(question.request, at_s)
+    answer = bench.board.find_answer(question, frame)
+    assert answer is not None
+    return answer.doors
+
+
+ITEM_FAMILIES = ["kerong-cu16", "kerong-cu48b"]
+
+
+@pytest.mark.parametrize("name", ITEM_FAMILIES)
+@pytest.mark.parametrize("invert_items", [False, True])
+def test_item_sensors_tell_what_lies_there(name, invert_items):
+    options = {"item_sensors": True, "invert_items": invert_items}
+    wiring = {"address": 3, "channels": 16, "options": options, "items": [2, 16], "open": [2]}
+    items = read_doors(Bench(name, wiring)).items
+    assert [each for each, item in items.items() if item is ItemState.PRESENT] == [2, 16]
+    assert list(items.values()).count(ItemState.ABSENT) == 14
+
+
+@every_family
+def test_where_there_are_no_item_sensors_nothing_is_claimed(name):
+    has_switch = any(option.name == "item_sensors" for option in FAMILIES[name].options)
+    assert has_switch == (name in ITEM_FAMILIES)
+    options = {"item_sensors": False} if has_switch else {}
+    family = FAMILIES[name]
+    wiring = {"address": family.addresses[0], "channels": family.channel_counts[-1]}
+    assert read_doors(Bench(name, {**wiring, "options": options})).items == {}
+
+
+def test_the_bank_tells_items_after_two_equal_readings_and_forgets_them_with_the_board():
+    boards = [BoardWiring("b", "kerong-cu48b", "bus", 0, 3)]
+    doors = [DoorWiring(str(channel), "b", channel) for channel in (1, 2, 3)]
+
+    async def story():
+        site = virtual_site(boards, doors, Random(3))
+        site.steel.door("2").has_item = True
+        assert site.bank.item("2") is ItemState.UNKNOWN
+        await site.bank.start()
+        await asyncio.sleep(1)
+        assert [site.bank.item(slot) for slot in "123"] == ["ABSENT", "PRESENT", "ABSENT"]
+        site.steel.door("2").has_item = False
+        await site.bank.read("2")
+        assert site.bank.item("2") is ItemState.PRESENT
+        await site.bank.read("2")
+        assert site.bank.item("2") is ItemState.ABSENT
+        site.lines["bus"].is_plugged = False
+        await asyncio.sleep(1)
+        assert site.bank.item("1") is ItemState.UNKNOWN
+        await site.bank.stop()
+
+    run_virtually(story())
+
+
+# --- several families on one line --------------------------------------------------------------
+
+MIXED = {
+    9600: [
+        ("lockboard-8a", 1, {}),
+        ("lockboard-8a", 2, {"unlock_function": 0x33}),
+        ("dingchang-dc", 3, {}),
+        ("modbus-waveshare", 4, {}),
+        ("modbus-xunming", 5, {"baud": 9600}),
+        ("kerong-cu16", 6, {"baud": 9600}),
+    ],
+    19200: [("kerong-cu16", 0, {}), ("kerong-cu48", 1, {}), ("kerong-cu48b", 2, {})],
+}
+
+
+@pytest.mark.parametrize("echoes", [False, True])
+@pytest.mark.parametrize("baud", list(MIXED))
+def test_boards_of_several_families_share_a_line(baud, echoes):
+    boards = [
+        BoardWiring(f"{name}-{address}", name, "bus", address, 12, options=options)
+        for name, address, options in MIXED[baud]
+    ]
+    doors = [
+        DoorWiring(f"{board.name}/{channel}", board.name, channel)
+        for board in boards
+        for channel in range(1, 13)
+    ]
+
+    async def story():
+        site = virtual_site(boards, doors, Random(3))
+        site.lines["bus"].echoes = echoes
+        await site.bank.start()
+        await site.bank.settled()
+        assert all(report.reachable for report in site.bank.reports())
+        for channel in (1, 12):
+            slots = [f"{board.name}/{channel}" for board in boards]
+            results = await asyncio.gather(*map(site.bank.open_slot, slots))
+            assert [each.outcome for each in results] == [Outcome.OPENED] * len(boards)
+        assert {site.steel.door(door.slot).pulses for door in doors if door.channel in (1, 12)} == {
+            1
+        }
+        assert {
+            site.steel.door(door.slot).pulses for door in doors if door.channel not in (1, 12)
+        } == {0}
+        assert [report.checksum_errors for report in site.bank.reports()] == [0] * len(boards)
+        await site.bank.stop()
+
+    run_virtually(story())
+
+
+def test_the_vectors_of_each_family_have_an_exchange_that_opens_one_door():
+    for vectors in FILES.values():
+        if vectors["family"]:
+            assert any(len(each.get("moves", [])) == 1 for each in vectors["exchanges"])
