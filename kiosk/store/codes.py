@@ -149,7 +149,7 @@ def check_code(
     Typing and scanning have a bucket of tries each, so that a guesser at the keypad does not slow
     down the people who scan, and one with a thousand printed codes is slowed all the same.
     """
-    now_ms = writer.now.wall_ms
+    now_ms = _follow_clock(writer)
     name = "scanned" if scanned else "typed"
     typed = parse_code(digits, locator_digits(policy.slot_count))
     rows = _rows_of(writer, typed.locator, now_ms) if typed else []
@@ -300,6 +300,18 @@ def _wrong(writer: Writer, how: str, live: Row | None, by_phone: bool) -> NotKno
     return NotKnown(phone_digits_wrong=by_phone)
 
 
+def _follow_clock(writer: Writer) -> int:
+    """The time, with nothing counted in its future: after a clock was set back, what was counted
+    by the wrong time would else stand still until that time has come."""
+    now_ms = writer.now.wall_ms
+    writer.db.execute("UPDATE bucket SET at_ms = ? WHERE at_ms > ?", (now_ms, now_ms))
+    writer.db.execute(
+        "UPDATE wrong_try SET at_ms = ? WHERE how IN ('typed', 'scanned') AND at_ms > ?",
+        (now_ms, now_ms),
+    )
+    return now_ms
+
+
 def _bucket(writer: Writer, name: str) -> Bucket:
     row = writer.one("SELECT level_thousandths, at_ms FROM bucket WHERE name = ?", (name,))
     return Bucket() if row is None else Bucket(row["level_thousandths"], row["at_ms"])
@@ -315,12 +327,12 @@ def _set_bucket(writer: Writer, name: str, bucket: Bucket) -> None:
 
 def sign_in_wait_ms(writer: Writer) -> int:
     """How long until a PIN may be tried; PINs have a bucket of their own."""
-    return _bucket(writer, "pin").wait_ms(writer.now.wall_ms)
+    return _bucket(writer, "pin").wait_ms(_follow_clock(writer))
 
 
 def refuse_sign_in(writer: Writer, role: str) -> int:
     """Count a wrong PIN or badge; return the event's number."""
-    now_ms = writer.now.wall_ms
+    now_ms = _follow_clock(writer)
     _set_bucket(writer, "pin", _bucket(writer, "pin").spend(now_ms))
     return writer.record(EventKind.STAFF_REFUSED, role=role)
 

@@ -50,7 +50,7 @@ DOORS = [
     DoorWiring(label, "a" if number < 4 else "b", 1 + number % 4)
     for number, label in enumerate(SIZE_OF_SLOT)
 ]
-BUS_TIMING = BusTiming(idle_poll_s=1.0, watched_poll_s=0.1)
+BUS_TIMING = BusTiming(idle_poll_s=2.0, watched_poll_s=0.15)
 BANK_TIMING = BankTiming(window_s=2.0)
 POLICY = Policy(
     hold_days=3,

@@ -368,3 +368,21 @@ def test_the_code_of_a_finished_package_tells_its_story_and_opens_nothing(bank: 
         answer = bank.check(code, "scanned")
         assert not isinstance(answer, Granted)
     assert isinstance(bank.check(bank.code_of(bank.live[0]), "typed"), Granted)
+
+
+@pytest.mark.parametrize("how", CHANNELS)
+def test_a_clock_that_is_set_back_locks_nobody_out(bank: Bank, how: str) -> None:
+    bank.clock.now_ms += 40 * DAY_MS
+    attack(bank, how)
+    while not isinstance(bank.check(bank.wrong_code(), how, "0000"), Wait):
+        pass
+    for _ in range(BUCKET_TRIES):
+        bank.store.submit(codes.refuse_sign_in, "courier").result()
+    assert bank.store.submit(codes.sign_in_wait_ms).result() > 0
+    bank.clock.now_ms -= 40 * DAY_MS
+    bank.store.submit(codes.sign_in_wait_ms).result()
+    bank.check(bank.wrong_code(), how)
+    bank.clock.now_ms += REFILL_MS
+    assert bank.store.submit(codes.sign_in_wait_ms).result() == 0
+    bank.clock.now_ms += DAY_MS
+    assert isinstance(bank.check(bank.code_of(bank.live[0]), how), Granted)
