@@ -1,0 +1,169 @@
+"""The real process, killed without warning while busy: real threads, real disk, real ports."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from flow_site import LoopClock, require_sound
+from screen import Screen, own_screen
+from simulator_process import SimulatorProcess
+
+from config import DEMO_PACKAGES, DEMO_SITE, load_site
+from kiosk.play import seed_demo
+from kiosk.store.store import Store
+
+ROOT = Path(__file__).parents[2]
+PROGRAM = ROOT / "tests" / "support" / "busy_kiosk.py"
+IS_NIGHTLY = os.environ.get("TEST_BUDGET") == "nightly"
+KILLS = 10_000 if IS_NIGHTLY else 60
+WINDOW_KILLS = 1_000 if IS_NIGHTLY else 10
+BUSY_S = (0.0, 1.2)
+"""How long a process may be busy before it is killed, counted from when it serves people."""
+
+STATUS_AFTER = {
+    "stored": {"STORED", "RETRIEVED", "MISSING"},
+    "retrieved": {"RETRIEVED"},
+}
+"""What a package may be after the person was told; MISSING: staff looked into a slot in doubt."""
+
+
+class Busy:
+    """One life of the busy kiosk."""
+
+    def __init__(self, data: Path, name: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, str(PROGRAM), str(data), name],
+            stdout=subprocess.PIPE,
+            stderr=(data / "kiosk.log").open("ab"),
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )
+
+    def kill_after(self, busy_s: float) -> list[tuple[str, str]]:
+        """Let it begin, let it work a while, kill it; what it had told by then."""
+        assert self.process.stdout is not None
+        first = self.process.stdout.readline()
+        assert json.loads(first)["told"] == "began", first
+        time.sleep(busy_s)
+        self.process.send_signal(signal.SIGKILL)
+        said = self.process.stdout.read()
+        self.process.wait()
+        self.process.stdout.close()
+        lines = [json.loads(line) for line in said.splitlines() if line.endswith(b"}")]
+        return [(line["told"], line["barcode"]) for line in lines]
+
+
+def require_told(data: Path, told: dict[str, str]) -> int:
+    """Open what is left as a start would; whatever anybody was told is there. How many intents."""
+    store = Store(data / "kiosk.db", LoopClock(), random.Random(1), threaded=False)
+    try:
+        require_sound(store)
+        rows = store.submit(
+            lambda writer: writer.all("SELECT barcode, status FROM package")
+        ).result()
+        status = {row["barcode"]: row["status"] for row in rows}
+        for barcode, what in told.items():
+            assert status.get(barcode) in STATUS_AFTER[what], (barcode, what, status.get(barcode))
+        [row] = store.submit(lambda writer: writer.all("SELECT count(*) AS n FROM intent")).result()
+        return int(row["n"])
+    finally:
+        store.close()
+
+
+def pulses(wire_log: Path) -> int:
+    """How many unlock frames reached the boards."""
+    lines = wire_log.read_text(encoding="utf-8").splitlines()
+    events = [json.loads(line) for line in lines if line.endswith("}")]
+    return sum(
+        bytes.fromhex(event["hex"]).startswith(b"\x8a")
+        for event in events
+        if event["direction"] == "in"
+    )
+
+
+def lead_short_lives(data: Path, lives: int, seed: int) -> dict[str, str]:
+    """Start and kill the kiosk so many times at one bank; everything that anybody was told."""
+    data.mkdir()
+    chance = random.Random(seed)
+    told: dict[str, str] = {}
+    wire = data / "wire.log"
+    with SimulatorProcess(DEMO_SITE, data, "--wire-log", str(wire)) as bank:
+        bank.tell("close-after 0.25")
+        for life in range(lives):
+            said = Busy(data, f"{seed}-{life}").kill_after(chance.uniform(*BUSY_S))
+            told.update({barcode: what for what, barcode in said})
+            intents = require_told(data, told)
+            assert pulses(wire) <= intents, "a door was pulsed without an intent, or twice"
+    return told
+
+
+@pytest.mark.timeout(0)
+def test_killed_again_and_again_nothing_that_was_told_is_lost(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(2) as benches:
+        runs = [
+            benches.submit(lead_short_lives, tmp_path / str(seed), KILLS // 2, seed)
+            for seed in (1, 2)
+        ]
+        told = {barcode: what for run in runs for barcode, what in run.result().items()}
+    assert "stored" in told.values(), "the kiosk was never busy"
+
+
+@pytest.mark.timeout(0)
+def test_killed_with_its_window_nothing_is_lost(tmp_path: Path) -> None:
+    chance = random.Random(3)
+    site = load_site(DEMO_SITE)
+    wire = tmp_path / "wire.log"
+    with (
+        own_screen(540, 960) as screen,
+        SimulatorProcess(DEMO_SITE, tmp_path, "--wire-log", str(wire)) as bank,
+    ):
+        bank.tell("close-after 0.25")
+        seed_demo(site, tmp_path, DEMO_PACKAGES, 7)
+        found = [re.search(r"Code ([\d ]+)\.", path.read_text()) for path in phones(tmp_path)]
+        codes = [each[1].replace(" ", "") for each in found if each]
+        assert len(codes) == 7
+        for life in range(WINDOW_KILLS):
+            kill_a_window(screen, tmp_path, codes[life % 7], chance.uniform(0.1, 1.2))
+            intents = require_told(tmp_path, {})
+            assert pulses(wire) <= intents
+
+
+def phones(data: Path) -> list[Path]:
+    return sorted((data / "phones").iterdir())
+
+
+def kill_a_window(screen: Screen, data: Path, code: str, busy_s: float) -> None:
+    """Start the kiosk's window, type a code, and kill it in the midst of what follows."""
+    before = screen.pixels()
+    window = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "kiosk", "run", "--data", str(data)),
+            *("--geometry", "540x960+0+0"),
+        ],
+        env=screen.environment,
+        cwd=ROOT,
+        stderr=(data / "window.log").open("ab"),
+    )
+    screen.after(before)
+    screen.type(code)
+    time.sleep(busy_s)
+    window.send_signal(signal.SIGKILL)
+    window.wait()
+
+
+def test_a_write_that_is_not_durable_would_be_found(tmp_path: Path) -> None:
+    """The negative control: a fact that was told and is not in the database fails the check."""
+    store = Store(tmp_path / "kiosk.db", LoopClock(), random.Random(1), threaded=False)
+    store.close()
+    with pytest.raises(AssertionError):
+        require_told(tmp_path, {"never-written": "stored"})
