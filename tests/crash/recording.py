@@ -88,6 +88,11 @@ class Recorder:
             self.told.contents = dict(before.contents)
             self.told.is_prepared = True
 
+    @property
+    def newest(self) -> Mark:
+        """The mark that holds now."""
+        return self._mark
+
     def mark(self) -> None:
         """Something was promised or has moved."""
         steel = self._site.steel if self._site is not None else None

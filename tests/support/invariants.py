@@ -110,6 +110,10 @@ class Told:
         """The next view of this kind, for which `so` holds, tells this."""
         self._expected.append((kind, so, fact))
 
+    def expect_nothing(self) -> None:
+        """The story broke off: what it waited for will not be shown by it any more."""
+        self._expected.clear()
+
     def add(self, fact: Fact) -> None:
         """Something was told."""
         if fact not in self.facts:
