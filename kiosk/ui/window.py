@@ -216,7 +216,8 @@ class _KioskApp(App):
     def _first_frame(self, *_: object) -> None:
         Window.unbind(on_flip=self._first_frame)
         if self._on_started is not None:
-            self._on_started()
+            # This is just before the frame is handed over; the next tick is after it.
+            Clock.schedule_once(lambda _: self._on_started(), 0)
 
     def _text(self, _window: object, text: str) -> None:
         self._stage.type_text(text)

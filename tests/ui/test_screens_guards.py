@@ -77,9 +77,11 @@ class Kiosk:
 @pytest.fixture
 def kiosk(tmp_path: Path) -> Iterator[Kiosk]:
     with own_screen(PANEL.width_px, PANEL.height_px) as screen:
+        blank = screen.pixels()
         kiosk = Kiosk(screen, tmp_path / "log")
         try:
             kiosk.until("started")
+            screen.after(blank)
             # With no window manager the keys go to the window under the pointer.
             screen._run("xdotool", "mousemove", "20", "20")
             yield kiosk
