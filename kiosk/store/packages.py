@@ -275,6 +275,8 @@ def store_package(
     """The package is in and the door is shut: `STORED`, and its pickup code exists."""
     before = package(writer, deposit.package)
     require_legal(before.status, PackageStatus.STORED)
+    if not _is_held_for(writer, deposit):
+        raise RefusedError(f"slot {deposit.slot} is not held for package {deposit.package}")
     row = writer.one("SELECT actor FROM intent WHERE id = ?", (deposit.intent,))
     actor = row["actor"] if row else ""
     return _into_slot(
@@ -316,6 +318,12 @@ def _into_slot(
     return package(writer, before.id)
 
 
+def _is_held_for(writer: Writer, deposit: Deposit) -> bool:
+    """Whether this deposit is still going on: its package is expected, its slot held for it."""
+    found = package(writer, deposit.package)
+    return found.status is PackageStatus.PENDING and found.slot == deposit.slot
+
+
 def end_deposit(
     writer: Writer,
     deposit: Deposit,
@@ -328,6 +336,8 @@ def end_deposit(
     An announced package is expected as before; one that nobody announced is forgotten. A doubt
     that came up meanwhile stays.
     """
+    if not _is_held_for(writer, deposit):
+        raise RefusedError(f"slot {deposit.slot} is not held for package {deposit.package}")
     suspect = suspect or record_of(writer, deposit.slot).suspect
     row = writer.one("SELECT is_announced FROM package WHERE id = ?", (deposit.package,))
     was_announced = bool(row and row["is_announced"])
@@ -728,13 +738,10 @@ def recover(writer: Writer, intent: OpenIntent, door: str) -> int:
     """
     why = f"the kiosk stopped during {intent.purpose}; the door is {door}"
     if intent.purpose is IntentPurpose.DEPOSIT and intent.package is not None:
-        return end_deposit(
-            writer,
-            Deposit(intent.package, intent.slot, intent.id),
-            SuspectReason.MAY_HOLD_SOMETHING,
-            why,
-            IntentState.UNKNOWN,
-        )
+        deposit = Deposit(intent.package, intent.slot, intent.id)
+        if _is_held_for(writer, deposit):
+            doubt = SuspectReason.MAY_HOLD_SOMETHING
+            return end_deposit(writer, deposit, doubt, why, IntentState.UNKNOWN)
     held = record_of(writer, intent.slot)
     doubt = SuspectReason.MAY_BE_EMPTY if held.package else SuspectReason.MAY_HOLD_SOMETHING
     return writer.record(
