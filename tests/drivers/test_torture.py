@@ -273,6 +273,25 @@ def test_every_board_is_read_right_and_pulsed_once_on_a_bad_line(name, spoil, ec
     assert of(BoardUnreachable, told) == []
 
 
+@pytest.mark.parametrize("name", ["modbus-waveshare", "modbus-xunming"])
+@pytest.mark.parametrize("answers_after_s", [0.0, 0.03, 0.055])
+def test_silence_is_kept_behind_the_echo_of_an_unlock(name, answers_after_s):
+    """Modbus boards answer an unlock at once, and take two frames without silence for one."""
+    rig = Rig(name)
+    rig.run(1.0)
+    rig.line.distort = lambda frame: ((answers_after_s if frame[1] == 5 else 0.0, frame),)
+    rig.bus.watch("a", rig.clock.now_s + 5.0)
+    rig.bus.submit(UnlockJob("b", 1))
+    rig.run(1.0)
+    sent_at_s = [at_s for at_s, _ in rig.line.heard]
+    unlock = next(place for place, (_, data) in enumerate(rig.line.heard) if data[1] == 5)
+    line = FAMILIES[name](1, 16).timing
+    took_s = 2 * line.wire_time_s(8) + 0.003 + answers_after_s
+    if answers_after_s < line.unlock_answer_s:
+        assert sent_at_s[unlock + 1] - sent_at_s[unlock] >= took_s + line.gap_s - 1e-6
+    assert of(BoardLost, rig.run(1.0)) == []
+
+
 @every_family
 def test_a_line_of_pure_noise_shows_no_doors_and_breaks_nothing(name):
     random = Random(11)
