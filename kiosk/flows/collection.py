@@ -16,7 +16,7 @@ from kiosk.flows.views import (
     Question,
     TimedOut,
 )
-from kiosk.model.location import Service, SlotStatus
+from kiosk.model.location import Service, ServiceReason, SlotStatus
 from kiosk.store import packages, slots
 from kiosk.store.packages import IntentPurpose
 
@@ -64,7 +64,7 @@ async def take_out(
     if not opened.stands_open:
         if opened.unlocked.outcome is Outcome.JAMMED:
             await kiosk.store.run(
-                slots.set_service, slot, Service.NO_DEPOSITS, "the door jams", "kiosk"
+                slots.set_service, slot, Service.NO_DEPOSITS, ServiceReason.DOOR_JAMS, "kiosk"
             )
         return opened.problem
     choices: tuple[Choice, ...] = (Choice.NOTHING_INSIDE,)

@@ -31,7 +31,7 @@ from kiosk.flows.views import (
 )
 from kiosk.model.allocation import sizes_from
 from kiosk.model.clock import local_text
-from kiosk.model.location import Service, SlotStatus, SuspectReason
+from kiosk.model.location import Service, ServiceReason, SlotStatus, SuspectReason
 from kiosk.model.package import Package, PackageStatus
 from kiosk.model.person import Staff
 from kiosk.model.pickup_code import make_code, parse_qr
@@ -300,7 +300,11 @@ async def _another_slot(kiosk: Kiosk, deposit: Deposit, opened: Opened) -> bool:
         case _:
             await _end(kiosk, deposit, None, "the door jams")
             await kiosk.store.run(
-                slots.set_service, deposit.slot, Service.NO_DEPOSITS, "the door jams", "kiosk"
+                slots.set_service,
+                deposit.slot,
+                Service.NO_DEPOSITS,
+                ServiceReason.DOOR_JAMS,
+                "kiosk",
             )
     trouble = opened.trouble(deposit.slot, Purpose.PUT_IN)
     kiosk.person.show(replace(trouble, wrong_slot="", choices=choices))
@@ -358,7 +362,7 @@ async def _not_this_slot(
             slots.set_service,
             deposit.slot,
             Service.NO_DEPOSITS,
-            "the courier found a fault at the door",
+            ServiceReason.COURIER,
             "courier",
         )
         return Choice.ANOTHER_SLOT

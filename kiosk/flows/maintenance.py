@@ -24,7 +24,7 @@ from kiosk.flows.views import (
     TimedOut,
 )
 from kiosk.model.clock import local_text
-from kiosk.model.location import Service, SlotStatus
+from kiosk.model.location import TOLD_BY_STAFF, Service, SlotStatus
 from kiosk.model.person import Staff
 from kiosk.store import codes, packages, slots
 from kiosk.store import staff as staff_store
@@ -34,7 +34,7 @@ from kiosk.store.slots import SlotRecord
 
 SESSION_S = 600
 """A technician's session ends after this long without a touch; doors need time."""
-REASONS = ("door jams", "lock broken", "sensor broken", "damaged inside", "dirty", "other")
+REASONS = tuple(reason.value for reason in TOLD_BY_STAFF)
 TAKE_OUT_REASONS = ("damaged", "misrouted", "refused")
 
 

@@ -35,7 +35,7 @@ from kiosk.flows.views import (
     Trouble,
 )
 from kiosk.model.clock import local_text
-from kiosk.model.location import Service, SlotStatus, SuspectReason
+from kiosk.model.location import Service, ServiceReason, SlotStatus, SuspectReason
 from kiosk.model.package import PackageStatus
 from kiosk.model.pickup_code import SECRET_DIGITS, locator_digits, parse_qr
 from kiosk.store import codes, packages, slots
@@ -249,7 +249,7 @@ async def _try_again(
         await _door_with_dead_sensor(kiosk, granted, has_more)
     elif is_jam and attempt == TRIES:
         await kiosk.store.run(
-            slots.set_service, granted.slot, Service.NO_DEPOSITS, "the door jams", "kiosk"
+            slots.set_service, granted.slot, Service.NO_DEPOSITS, ServiceReason.DOOR_JAMS, "kiosk"
         )
     return False
 
@@ -263,7 +263,7 @@ async def _door_with_dead_sensor(kiosk: Kiosk, granted: Granted, has_more: bool)
         slots.set_service,
         granted.slot,
         Service.NO_DEPOSITS,
-        "a person saw the door open, the sensor did not",
+        ServiceReason.SEEN_OPEN,
         "customer",
     )
     await _take(kiosk, granted, intent, has_more, is_unseen=True)

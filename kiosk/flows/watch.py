@@ -9,7 +9,7 @@ from __future__ import annotations
 from drivers.door import BoardChange, DoorChange, DoorState
 from kiosk.flows.kiosk import Kiosk
 from kiosk.model.events import EventKind
-from kiosk.model.location import Service, SuspectReason
+from kiosk.model.location import Service, ServiceReason, SuspectReason
 from kiosk.store import packages, slots
 from kiosk.store.writer import Writer
 
@@ -70,7 +70,7 @@ class Watch:
         self._sprang[slot] = self._sprang.get(slot, 0) + 1
         if self._sprang[slot] == SPRINGS_TO_REPAIR:
             await self._kiosk.store.run(
-                slots.set_service, slot, Service.NO_DEPOSITS, "the door does not latch", "kiosk"
+                slots.set_service, slot, Service.NO_DEPOSITS, ServiceReason.DOES_NOT_LATCH, "kiosk"
             )
 
 

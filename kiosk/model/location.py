@@ -39,6 +39,33 @@ class Service(StrEnum):
     DO_NOT_OPEN = "DO_NOT_OPEN"
 
 
+class ServiceReason(StrEnum):
+    """Why a slot is out of service; the words are what staff reads."""
+
+    DOOR_JAMS = "door jams"
+    LOCK_BROKEN = "lock broken"
+    SENSOR_BROKEN = "sensor broken"
+    DAMAGED_INSIDE = "damaged inside"
+    DIRTY = "dirty"
+    OTHER = "other"
+    DOES_NOT_LATCH = "does not latch"
+    SEEN_OPEN = "seen open, not sensed"
+    COURIER = "fault told by a courier"
+
+
+TOLD_BY_STAFF = (
+    ServiceReason.DOOR_JAMS,
+    ServiceReason.LOCK_BROKEN,
+    ServiceReason.SENSOR_BROKEN,
+    ServiceReason.DAMAGED_INSIDE,
+    ServiceReason.DIRTY,
+    ServiceReason.OTHER,
+)
+"""The reasons a technician chooses from; the others are the machine's own."""
+SHUTS_PEOPLE_OUT = (ServiceReason.DOOR_JAMS, ServiceReason.LOCK_BROKEN)
+"""The reasons with which nobody gets at the package: its hold stands still."""
+
+
 @dataclass(frozen=True, slots=True)
 class Size:
     """A size of slot: its name, inner dimensions and what it may carry."""

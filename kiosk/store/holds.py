@@ -22,6 +22,7 @@ from kiosk.model.clock import (
     promised_hold_until_ms,
 )
 from kiosk.model.events import EventKind
+from kiosk.model.location import SHUTS_PEOPLE_OUT
 from kiosk.model.package import PackageStatus
 from kiosk.store.errors import RefusedError
 from kiosk.store.writer import Row, RowChange, Writer, update
@@ -36,11 +37,10 @@ DAY_MS = 24 * 3_600_000
 ROWS_MAX = 100
 """How many rows one event changes at most."""
 
-DOOR_FAULTS = ("the door jams", "door jams", "lock broken")
-"""The reasons for being out of service with which nobody gets at the package."""
+_SHUT_OUT = ", ".join(repr(reason.value) for reason in SHUTS_PEOPLE_OUT)
 FAULTY = (
     "(slot.is_reachable = 0 OR slot.service = 'DO_NOT_OPEN' OR (slot.service = 'NO_DEPOSITS'"
-    f" AND slot.service_reason IN ({', '.join(repr(reason) for reason in DOOR_FAULTS)})))"
+    f" AND slot.service_reason IN ({_SHUT_OUT})))"
 )
 IN_PLAY = (
     "EXISTS (SELECT 1 FROM intent WHERE intent.slot = package.slot"

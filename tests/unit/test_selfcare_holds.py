@@ -173,7 +173,7 @@ def test_a_package_stored_before_the_clock_was_ever_set_is_held_its_days(tmp_pat
         ),
         (
             lambda m, slot: m.do(
-                slots.set_service, slot, Service.NO_DEPOSITS, "the door jams", "kiosk"
+                slots.set_service, slot, Service.NO_DEPOSITS, "door jams", "kiosk"
             ),
             lambda m, slot: m.do(slots.set_service, slot, Service.IN_SERVICE, "", "staff:99"),
         ),
