@@ -29,7 +29,7 @@ LOCATION_KEY = bytes(range(32))
 SIZES = "SSSSSMMMLL"
 """Of ten slots, and of ten packages, so many are of each size."""
 HOLD_DAYS = 5
-FILL_AT_ONCE = 250
+FILL_AT_ONCE = 1000
 
 
 def location_with(slot_count: int) -> Location:
@@ -94,8 +94,7 @@ class FullBank:
 
     def empty(self, count: int) -> None:
         """Fetch so many packages, drawn at random."""
-        for _ in range(count):
-            self.store.submit(fetch, self.take_any(), self.new_id()).result()
+        self.store.submit(self._fetch_any, count).result()
 
     def take_any(self) -> Inside:
         """Any package, no longer counted as inside."""
@@ -123,6 +122,10 @@ class FullBank:
     def stay_and_leave(self, writer: Writer, deposit: Deposit) -> None:
         """The package of a deposit is put in and fetched: its slot is free as before."""
         fetch(writer, self.stay(writer, deposit), self.new_id())
+
+    def _fetch_any(self, writer: Writer, count: int) -> None:
+        for _ in range(count):
+            fetch(writer, self.take_any(), self.new_id())
 
     def _put_in(self, writer: Writer, number: int) -> list[Inside]:
         return [self.stay(writer, self._begin(writer)) for _ in range(number)]
