@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import Final, Protocol
 
 from drivers.door import DriverError
@@ -32,6 +33,11 @@ class PortUnavailableError(DriverError):
     def __init__(self, problem: PortProblem, message: str) -> None:
         super().__init__(message)
         self.problem = problem
+
+
+def port_in(folder: Path, port: str) -> str:
+    """A port's name as it is opened: a URL or an absolute path as it is, any other in `folder`."""
+    return port if "://" in port else str(folder / port)
 
 
 class Port(Protocol):

@@ -1,4 +1,9 @@
-"""Real serial ports, through pyserial."""
+"""Real serial ports, through pyserial; the way to whatever a port's name means.
+
+A name is the path of a device (`/dev/ttyUSB0`, better `/dev/serial/by-id/...`, which stays when
+the adapter is plugged in elsewhere), `socket://host:port` for a serial server, or another URL that
+a handler of pyserial's kind knows; the simulator's package of handlers is one of those asked.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +15,15 @@ from typing import Final
 
 import serial
 
+from drivers.network_port import SCHEME as NETWORK_SCHEME
+from drivers.network_port import NetworkPortOpener
 from drivers.port import PORT_ERRORS, Port, PortProblem, PortUnavailableError
 
 WRITE_TIMEOUT_S: Final = 1.0
 """A frame takes 6 ms: an adapter that does not take it within a second is stuck."""
+READ_LIMIT_BYTES: Final = 4096
+URL_HANDLERS: Final = "drivers.simulator.handlers"
+"""A package with a module `protocol_NAME` for each kind of URL that is ours."""
 
 
 class SerialPort:
@@ -27,7 +37,7 @@ class SerialPort:
         readable, _, _ = select.select([self._connection.fileno()], [], [], max(timeout_s, 0.0))
         if not readable:
             return b""
-        return bytes(self._connection.read(max(1, self._connection.in_waiting)))
+        return bytes(self._connection.read(READ_LIMIT_BYTES))
 
     def write(self, data: bytes) -> None:
         self._connection.write(data)
@@ -42,21 +52,36 @@ class SerialPort:
 
 @dataclass(frozen=True, slots=True)
 class SerialPortOpener:
-    """Opens one serial port by its path, for this process alone."""
+    """Opens one port by its name, for this process alone."""
 
     name: str
 
     def is_present(self) -> bool:
-        return Path(self.name).exists()
+        return "://" in self.name or Path(self.name).exists()
 
     def open(self, baud: int) -> Port:
+        if self.name.lower().startswith(f"{NETWORK_SCHEME}://"):
+            return NetworkPortOpener(self.name).open(baud)
+        _use_own_handlers()
         try:
-            connection = serial.Serial(
+            connection = serial.serial_for_url(
                 self.name, baud, timeout=0, write_timeout=WRITE_TIMEOUT_S, exclusive=True
             )
         except PORT_ERRORS as error:
             raise _unavailable(self.name, error) from error
+        except ValueError as error:
+            # What pyserial raises for a URL that nobody handles, or that its handler refuses.
+            raise PortUnavailableError(
+                PortProblem.OTHER,
+                f"{self.name} is no port: {error}. Give a device's path, socket://HOST:PORT for a "
+                f"serial server, or sim://FAMILY.",
+            ) from error
         return SerialPort(connection)
+
+
+def _use_own_handlers() -> None:
+    if URL_HANDLERS not in serial.protocol_handler_packages:
+        serial.protocol_handler_packages.append(URL_HANDLERS)
 
 
 def _unavailable(name: str, error: Exception) -> PortUnavailableError:
@@ -74,9 +99,10 @@ def _unavailable(name: str, error: Exception) -> PortUnavailableError:
             f"(sudo usermod -a -G dialout USER) and start again.",
         )
     if number in (errno.EBUSY, errno.EAGAIN):
+        finder = "" if "://" in name else f" (fuser -v {name} shows which one it is)"
         return PortUnavailableError(
             PortProblem.BUSY,
-            f"Another program holds {name}: end it (fuser -v {name} shows which one it is).",
+            f"Another program holds {name}: end it{finder}.",
         )
     return PortUnavailableError(
         PortProblem.OTHER, f"{name} does not open as a serial port: {error}."

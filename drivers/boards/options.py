@@ -50,11 +50,8 @@ def read_options(
     family: str, known: tuple[Option, ...], given: Mapping[str, object]
 ) -> Mapping[str, OptionValue]:
     """Every option of a family with its given or its usual value."""
-    names = [option.name for option in known]
     for name in given:
-        if name not in names:
-            has = ", ".join(names) if names else "no options"
-            raise BoardSettingError(f"option {name!r}: a {family} only has {has}")
+        _named(family, known, name)
     values: dict[str, OptionValue] = {}
     for option in known:
         value = given.get(option.name, option.default)
@@ -63,6 +60,29 @@ def read_options(
         assert isinstance(value, bool | int | str)
         values[option.name] = value
     return values
+
+
+def _named(family: str, known: tuple[Option, ...], name: str) -> Option:
+    for option in known:
+        if option.name == name:
+            return option
+    has = ", ".join(option.name for option in known) if known else "no options"
+    raise BoardSettingError(f"option {name!r}: a {family} only has {has}")
+
+
+def parse_option(
+    family: str, known: tuple[Option, ...], name: str, text: str
+) -> tuple[str, OptionValue]:
+    """An option that was written as text, on a command line or in a URL: its name and value."""
+    option = _named(family, known, name)
+    value: OptionValue = text
+    if isinstance(option.default, bool):
+        value = {"true": True, "false": False}.get(text, text)
+    elif isinstance(option.default, int) and text.isascii() and text.isdigit():
+        value = int(text)
+    if not option.allows(value):
+        raise BoardSettingError(f"option {name} {text!r}: must be {option.right}")
+    return name, value
 
 
 def _as_in_a_config(value: OptionValue) -> str:

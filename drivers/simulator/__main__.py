@@ -1,7 +1,8 @@
 """The simulated bank as a process: `python -m drivers.simulator --config FILE --data DIR`.
 
-Puts a pseudo-terminal under the name of every port in the site's config and speaks the boards'
-bytes there. Prints one JSON object per event on stdout; takes commands from a script or from stdin.
+Puts a pseudo-terminal under the name of every port in the site's config, or listens there when it
+is `socket://HOST:PORT`, and speaks the boards' bytes. Prints one JSON object per event on stdout;
+takes commands from a script or from stdin.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ import click
 
 from config import ConfigError, Site, load_site
 from config.schema import Face
-from drivers.bank import BoardWiring, DoorWiring
 from drivers.door import DriverError
+from drivers.port import port_in
 from drivers.simulator.commands import Command, CommandError, parse_command
 from drivers.simulator.labels import read_labels
 from drivers.simulator.simulation import Event, SimulatedSite, Simulation
@@ -30,6 +31,7 @@ from drivers.simulator.window_contents import Contents
 from drivers.simulator.window_environment import WindowPlace, prepare
 from drivers.simulator.window_layout import BankDrawing, Box, DoorFace, LockerFace
 from drivers.simulator.window_site import WindowSite, parse_pins
+from drivers.wiring import wired_boards, wired_doors
 
 EXIT_BAD_INPUT = 2
 CONTENTS = "behind-the-doors.json"
@@ -37,26 +39,11 @@ CONTENTS = "behind-the-doors.json"
 
 
 def simulated_site(site: Site, data: Path) -> SimulatedSite:
-    """What to simulate for a site; ports that are not absolute lie in the data folder."""
-    boards = tuple(
-        BoardWiring(
-            board.name,
-            board.family,
-            str(data / board.port),
-            board.address,
-            board.channels,
-            board.invert,
-        )
-        for board in site.boards
-    )
-    doors = tuple(
-        DoorWiring(slot.label, slot.board, slot.channel)
-        for locker in site.lockers
-        for slot in locker.slots
-    )
+    """What to simulate for a site; ports that are no URLs and not absolute lie in `data`."""
+    boards, doors = wired_boards(site.boards, data), wired_doors(site.slots)
     if site.scanner is None:
         return SimulatedSite(boards, doors)
-    return SimulatedSite(boards, doors, str(data / site.scanner.port), site.scanner.baud)
+    return SimulatedSite(boards, doors, port_in(data, site.scanner.port), site.scanner.baud)
 
 
 def window_site(site: Site, pins: str) -> WindowSite:

@@ -49,6 +49,22 @@ class Unjam:
 
 
 @dataclass(frozen=True, slots=True)
+class Swap:
+    """The lock cables of two doors change places; their sensors do not."""
+
+    slot: str
+    other: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sensor:
+    """A door's sensor dies and says the same for ever: True for open; None: it works again."""
+
+    slot: str
+    reads_open: bool | None
+
+
+@dataclass(frozen=True, slots=True)
 class Unplug:
     """Pull an adapter of the lock boards out; with no port, all of them."""
 
@@ -89,7 +105,21 @@ class Quit:
     """End the simulation."""
 
 
-Command = Close | CloseAfter | Open | Jam | Unjam | Unplug | Plug | Scan | Wait | WaitFor | Quit
+Command = (
+    Close
+    | CloseAfter
+    | Open
+    | Jam
+    | Unjam
+    | Swap
+    | Sensor
+    | Unplug
+    | Plug
+    | Scan
+    | Wait
+    | WaitFor
+    | Quit
+)
 
 _ESCAPED_BYTE = re.compile(r"\\x([0-9A-Fa-f]{2})")
 
@@ -102,10 +132,12 @@ _WITH_SLOT: Mapping[str, Callable[[str], Command]] = {
     "wait-closed": lambda slot: WaitFor(slot, is_open=False),
 }
 _WITH_PORT: Mapping[str, Callable[[str], Command]] = {"unplug": Unplug, "plug": Plug}
+_SENSORS: Mapping[str, bool | None] = {"open": True, "closed": False, "works": None}
 
 USAGE = (
-    "close SLOT, close-after SECONDS|off, open SLOT, jam SLOT, unjam SLOT, unplug [PORT], "
-    "plug [PORT], scan TEXT, wait SECONDS, wait-open SLOT, wait-closed SLOT, quit"
+    "close SLOT, close-after SECONDS|off, open SLOT, jam SLOT, unjam SLOT, swap SLOT SLOT, "
+    "sensor SLOT open|closed|works, unplug [PORT], plug [PORT], scan TEXT, wait SECONDS, "
+    "wait-open SLOT, wait-closed SLOT, quit"
 )
 
 
@@ -120,6 +152,11 @@ def parse_command(line: str) -> Command | None:
         return None
     if word in _WITH_PORT:
         return _WITH_PORT[word](argument)
+    words = argument.split()
+    if word == "swap" and len(words) == 2:
+        return Swap(*words)
+    if word == "sensor" and len(words) == 2 and words[1] in _SENSORS:
+        return Sensor(words[0], _SENSORS[words[1]])
     if word == "quit" and not argument:
         return Quit()
     if word in _WITH_SLOT and argument:

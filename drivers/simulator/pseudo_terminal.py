@@ -19,6 +19,10 @@ class PseudoTerminal:
         self._far_fd: int | None = None
 
     @property
+    def name(self) -> str:
+        return str(self.path)
+
+    @property
     def is_plugged(self) -> bool:
         return self._far_fd is not None
 

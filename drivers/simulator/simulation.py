@@ -1,4 +1,4 @@
-"""The simulator's engine: lines behind pseudo-terminals, a scanner, commands, events.
+"""The simulator's engine: lines behind the names of ports, a scanner, commands, events.
 
 One thread runs it (`run`); a window or a script talks to it through `post` and `listen` from any
 other. It sleeps until a byte comes or something is due.
@@ -12,7 +12,6 @@ import selectors
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -23,8 +22,8 @@ from drivers.simulator import commands
 from drivers.simulator.bank import DoorMoved, SimulatedBank
 from drivers.simulator.labels import Label
 from drivers.simulator.line import SimulatedLine
+from drivers.simulator.line_end import LineEnd, line_end
 from drivers.simulator.lines import simulate_lines
-from drivers.simulator.pseudo_terminal import PseudoTerminal
 
 Event = dict[str, Any]
 EventListener = Callable[[Event], None]
@@ -61,7 +60,7 @@ class LineView:
 
 @dataclass(slots=True)
 class _PluggedLine:
-    terminal: PseudoTerminal
+    terminal: LineEnd
     line: SimulatedLine
     sent: bytearray = field(default_factory=bytearray)
     """What has gone out of a frame that is still going out."""
@@ -71,7 +70,7 @@ class _PluggedLine:
 class _ScannerLine:
     """The scanner's end: text goes out at the line's pace, nothing comes back."""
 
-    def __init__(self, terminal: PseudoTerminal, baud: int) -> None:
+    def __init__(self, terminal: LineEnd, baud: int) -> None:
         self.terminal = terminal
         self._byte_s = BITS_PER_BYTE_ON_THE_WIRE / baud
         self._going: deque[tuple[float, int]] = deque()
@@ -104,17 +103,16 @@ class Simulation:
         random: Random,
         clock: Callable[[], float],
         labels: Sequence[Label] = (),
+        make_end: Callable[[str], LineEnd] = line_end,
     ) -> None:
         self.labels = tuple(labels)
         self._clock = clock
         self._steel = SimulatedBank([door.slot for door in site.doors], random, clock)
         self._steel.listen(self._door_moved)
         lines, _ = simulate_lines(site.boards, site.doors, self._steel)
-        self._lines = [
-            _PluggedLine(PseudoTerminal(Path(port)), line) for port, line in lines.items()
-        ]
+        self._lines = [_PluggedLine(make_end(port), line) for port, line in lines.items()]
         self._scanner = (
-            _ScannerLine(PseudoTerminal(Path(site.scanner_port)), site.scanner_baud)
+            _ScannerLine(make_end(site.scanner_port), site.scanner_baud)
             if site.scanner_port is not None
             else None
         )
@@ -150,8 +148,7 @@ class Simulation:
     def lines(self) -> tuple[LineView, ...]:
         """Every cable of the lock boards as it is now."""
         return tuple(
-            LineView(str(plugged.terminal.path), plugged.terminal.is_plugged)
-            for plugged in self._lines
+            LineView(plugged.terminal.name, plugged.terminal.is_plugged) for plugged in self._lines
         )
 
     @property
@@ -183,9 +180,9 @@ class Simulation:
     def check(self, script: Sequence[commands.Command]) -> None:
         """Refuse commands for slots or ports that are not there, or a scan without a scanner."""
         for command in script:
-            slot = getattr(command, "slot", None)
-            if slot is not None:
-                self._steel.door(slot)
+            for slot in (getattr(command, "slot", None), getattr(command, "other", None)):
+                if slot is not None:
+                    self._steel.door(slot)
             if isinstance(command, commands.Unplug | commands.Plug):
                 self._lines_at(command.port)
             if isinstance(command, commands.Scan) and self._scanner is None:
@@ -211,7 +208,7 @@ class Simulation:
             self._emit(
                 {
                     "event": "ready",
-                    "ports": [str(path) for path in self._paths()],
+                    "ports": self._ports(),
                     "labels": [label.barcode for label in self.labels],
                 }
             )
@@ -293,6 +290,12 @@ class Simulation:
             case commands.Unjam(slot):
                 self._steel.unjam(slot)
                 self._emit({"event": "unjammed", "slot": slot})
+            case commands.Swap(slot, other):
+                self._steel.swap(slot, other)
+                self._emit({"event": "swapped", "slot": slot, "other": other})
+            case commands.Sensor(slot, reads_open):
+                self._steel.door(slot).stuck_sensor = reads_open
+                self._emit({"event": "sensor", "slot": slot, "reads_open": reads_open})
             case commands.CloseAfter(seconds):
                 self._steel.close_after_s = seconds
             case commands.Unplug(port):
@@ -316,9 +319,9 @@ class Simulation:
     def _lines_at(self, port: str) -> list[_PluggedLine]:
         if not port:
             return self._lines
-        found = [each for each in self._lines if str(each.terminal.path).endswith(port)]
+        found = [each for each in self._lines if each.terminal.name.endswith(port)]
         if not found:
-            ports = ", ".join(str(each.terminal.path) for each in self._lines)
+            ports = ", ".join(each.terminal.name for each in self._lines)
             raise DriverError(f"there are no lock boards at {port!r}; there are some at {ports}")
         return found
 
@@ -364,7 +367,7 @@ class Simulation:
                 {
                     "event": "frame",
                     "direction": direction,
-                    "port": str(plugged.terminal.path),
+                    "port": plugged.terminal.name,
                     "at_s": at_s,
                     "hex": data.hex(" ").upper(),
                 }
@@ -380,8 +383,8 @@ class Simulation:
         for listener in self._listeners:
             listener(event)
 
-    def _paths(self) -> list[Path]:
+    def _ports(self) -> list[str]:
         terminals = [plugged.terminal for plugged in self._lines]
         if self._scanner is not None:
             terminals.append(self._scanner.terminal)
-        return [terminal.path for terminal in terminals]
+        return [terminal.name for terminal in terminals]

@@ -42,6 +42,7 @@ ADAPTERS = {
     "kiosk/messages.py": "writes message files",
     "drivers/runners.py": "the thread of a bus waits",
     "drivers/serial_port.py": "the real port",
+    "drivers/simulator/handlers/protocol_sim.py": "runs a simulation for a port's name",
     "drivers/bank.py": "hands the real clock to a bus on a real port",
 }
 
