@@ -6,6 +6,9 @@ a jam, a latch that did not hold, or a door that somebody opened by force.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+
 from drivers.door import BoardChange, DoorChange, DoorState
 from kiosk.flows.kiosk import Kiosk
 from kiosk.model.events import EventKind
@@ -20,6 +23,9 @@ SPRINGS_TO_REPAIR = 3
 SPRINGS_TOGETHER_S = 60.0
 LATE_OPENING_S = 600.0
 """An opening this long after a pulse that seemed to jam is still that pulse's."""
+
+SEEN_WITHIN_S = 2.0
+"""How long a start with doors in play waits for the boards to tell of them."""
 
 
 class Watch:
@@ -94,6 +100,11 @@ async def recover(kiosk: Kiosk) -> int:
     slot whose reservation was left behind. Returns how many there were.
     """
     intents = await kiosk.store.run(packages.open_intents)
+    if intents:
+        # Right after a start no port is open yet; a board that is away must not hold up the screen.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(SEEN_WITHIN_S):
+                await kiosk.bank.settled()
     for intent in intents:
         door = await kiosk.bank.read(intent.slot)
         await kiosk.store.run(packages.recover, intent, door.value)
