@@ -398,11 +398,15 @@ def i8_a_proof_opens_only_its_own(evidence: Evidence) -> Iterator[str]:
 
 
 def i9_unknown_content_is_not_available(evidence: Evidence) -> Iterator[str]:
-    """A slot that is given to the next package is empty in the steel."""
+    """A slot that is given to the next package is empty in the steel.
+
+    One that a jam took out of service is `EMPTY`, and given to nobody.
+    """
     for slot, row in evidence.tables["slot"].items():
         if row["status"] == "SUSPECT" and not row["suspect"]:
             yield f"slot {slot} is in doubt for no reason"
-        if row["status"] != "EMPTY" or slot in evidence.in_play:
+        is_given_out = row["status"] == "EMPTY" and row["service"] == "IN_SERVICE"
+        if not is_given_out or slot in evidence.in_play:
             continue
         if evidence.contents is not None and slot in evidence.contents:
             yield f"slot {slot} is EMPTY in the database; {evidence.contents[slot]} lies in it"

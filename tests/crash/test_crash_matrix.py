@@ -1,0 +1,107 @@
+"""The crash matrix, every cell; and kiosks that recover wrongly, which it must find."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from flow_site import LoopClock
+
+from kiosk.flows import session, watch
+from kiosk.flows.kiosk import Kiosk
+from kiosk.store import journal, packages
+from kiosk.store.packages import Deposit, IntentState, OpenIntent
+from kiosk.store.store import Store
+from kiosk.store.writer import Writer
+from tests.crash.matrix import FLOWS, Cell, Flow, Point, Sensor, Serial, Setting, cells, prepare
+from tests.crash.power import scratch
+from tests.crash.recording import DATABASE
+
+FLOW_BY_NAME = {flow.name: flow for flow in FLOWS}
+
+
+@pytest.fixture(scope="module")
+def place() -> Iterator[tuple[Path, dict[str, Setting]]]:
+    with scratch() as name:
+        folder = Path(name).resolve()
+        yield folder, {flow.name: prepare(flow, folder) for flow in FLOWS}
+
+
+def test_there_are_560_cells() -> None:
+    assert len({(p, f.name, se, sr) for p, f, se, sr in cells()}) == 560
+
+
+@pytest.mark.parametrize("point", Point, ids=lambda point: point.name.lower())
+@pytest.mark.parametrize("flow", FLOWS, ids=lambda flow: flow.name)
+def test_a_kiosk_that_died_there_starts_and_loses_nothing(
+    place: tuple[Path, dict[str, Setting]], flow: Flow, point: Point
+) -> None:
+    folder, settings = place
+    wrong = {
+        (sensor.value, serial.value): found
+        for sensor in Sensor
+        for serial in Serial
+        if (found := Cell(point, flow, sensor, serial, settings[flow.name], folder).play())
+    }
+    assert wrong == {}
+
+
+@pytest.mark.parametrize("sensor", [Sensor.OPEN, Sensor.CLOSED], ids=lambda sensor: sensor.value)
+def test_a_start_reads_the_doors_that_were_in_play(
+    place: tuple[Path, dict[str, Setting]], sensor: Sensor
+) -> None:
+    folder, settings = place
+    flow = FLOW_BY_NAME["pickup"]
+    cell = Cell(Point.BEFORE_SENSOR, flow, sensor, Serial.RIGHT, settings["pickup"], folder)
+    assert cell.play() == []
+    store = Store(folder / DATABASE, LoopClock(), Random(1), threaded=False)
+    bodies = store.submit(lambda writer: list(journal.bodies(writer))).result()
+    store.close()
+    assert any(f"the door is {sensor.name}" in body for body in bodies)
+
+
+def _found(place: tuple[Path, dict[str, Setting]], flow: str, point: Point) -> list[str]:
+    folder, settings = place
+    played = FLOW_BY_NAME[flow]
+    return Cell(point, played, Sensor.CLOSED, Serial.RIGHT, settings[flow], folder).play()
+
+
+def test_a_kiosk_that_opens_again_after_a_crash_is_found(
+    place: tuple[Path, dict[str, Setting]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recover = watch.recover
+
+    async def opening(kiosk: Kiosk) -> int:
+        await kiosk.bank.settled()
+        for intent in await kiosk.store.run(packages.open_intents):
+            await kiosk.bank.open_slot(intent.slot)
+        return await recover(kiosk)
+
+    monkeypatch.setattr(session, "recover", opening)
+    assert any("pulsed by a start" in each for each in _found(place, "pickup", Point.BEFORE_PULSE))
+
+
+def test_a_kiosk_that_takes_a_slot_for_empty_after_a_crash_is_found(
+    place: tuple[Path, dict[str, Setting]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hopeful(writer: Writer, intent: OpenIntent, door: str) -> int:
+        deposit = Deposit(intent.package or "", intent.slot, intent.id)
+        return packages.end_deposit(writer, deposit, None, "surely empty", IntentState.UNKNOWN)
+
+    monkeypatch.setattr(packages, "recover", hopeful)
+    found = _found(place, "deposit", Point.BEFORE_OUTCOME)
+    assert any("i9" in each for each in found)
+
+
+def test_a_kiosk_that_forgets_the_doors_in_play_is_found(
+    place: tuple[Path, dict[str, Setting]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def forgetful(kiosk: Any) -> int:
+        return 0
+
+    monkeypatch.setattr(session, "recover", forgetful)
+    found = _found(place, "deposit", Point.BEFORE_SENSOR)
+    assert any("i7" in each for each in found)
