@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from drivers.barcodes import Check, Kind, Recognised, recognise
 from drivers.port import (
     PORT_ERRORS,
     Port,
@@ -52,6 +53,25 @@ class ScannerRead:
     """The symbology as the scanner told it, such as `]C1`; often empty."""
     refused: str = ""
     """Why nothing is handed on; empty for a good read."""
+
+    @property
+    def kind(self) -> Kind:
+        """Whose form the code has: a carrier's, GS1's, or just text."""
+        return self._recognised.kind
+
+    @property
+    def check(self) -> Check:
+        """What its check digit says; `failed` warns and forbids nothing."""
+        return self._recognised.check
+
+    @property
+    def warning(self) -> str:
+        """A sentence about a failed check for the person who scanned; else empty."""
+        return self._recognised.warning
+
+    @property
+    def _recognised(self) -> Recognised:
+        return recognise(self.text, self.aim_id)
 
 
 class ScanAssembler:
