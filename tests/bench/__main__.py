@@ -55,6 +55,8 @@ def machine() -> Figures:
     """What the figures were measured on."""
     return {
         "cores": os.cpu_count(),
+        # What else ran: much above 0 at the start, and the figures say little.
+        "load_before": round(os.getloadavg()[0], 1),
         "processor": processor(),
         "system": platform.platform(),
         "python": platform.python_version(),
@@ -77,6 +79,7 @@ def table(figures: Figures) -> str:
     """Every figure on a line."""
     about = figures["machine"]
     head = f"{about['cores']} cores, {about['processor']}, Python {about['python']}"
+    head += f", load before {about['load_before']}"
     if about["quick"]:
         head += "; quick: too few samples to compare"
     rows = [(name, text) for name, text in _rows(figures) if name]

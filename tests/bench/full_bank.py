@@ -69,6 +69,7 @@ class FullBank:
         self.policy = CodePolicy(key, len(location.slots))
         self.inside: list[Inside] = []
         self.store = Store(path, SystemClock(), chance)
+        self.store.use_key(LOCATION_KEY)
         self.store.submit(slots.configure, location).result()
 
     def close(self) -> None:
