@@ -12,7 +12,7 @@ import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -32,8 +32,9 @@ from stories import (
 from virtual_loop import run_virtually
 
 from drivers.bank import BankTiming
-from drivers.boards.lockboard_8a import LockBoard8A, checksum
+from drivers.boards.board import FramedBoard
 from drivers.door import DoorState
+from drivers.frames import xor_of
 from drivers.simulator.bank import SimulatedDoor
 from drivers.simulator.virtual import VirtualSite
 from kiosk.flows.kiosk import Policy
@@ -347,21 +348,22 @@ class WhatIsSaid:
 
     def unseen(self) -> Any:
         """The codec, with one channel that its answers do not tell of."""
-        find = LockBoard8A.find_answer
+        find = FramedBoard.find_answer
 
-        def without(board: LockBoard8A, question: Any, received: bytes) -> Any:
-            doors = find(board, question, received)
-            if doors is None or self.channel_unseen is None:
-                return doors
-            return {**doors, self.channel_unseen: DoorState.UNKNOWN}
+        def without(board: FramedBoard, question: Any, received: bytes) -> Any:
+            answer = find(board, question, received)
+            if answer is None or self.channel_unseen is None:
+                return answer
+            doors = {**answer.doors, self.channel_unseen: DoorState.UNKNOWN}
+            return replace(answer, doors=doors)
 
-        return mock.patch.object(LockBoard8A, "find_answer", without)
+        return mock.patch.object(FramedBoard, "find_answer", without)
 
 
 def _of_another_board(frame: bytes) -> bytes:
     """The same answer from the next address, with a right sum."""
     changed = bytes([frame[0], frame[1] + 1, *frame[2:-1]])
-    return changed + bytes([checksum(changed)])
+    return changed + bytes([xor_of(changed)])
 
 
 # --- a cell ---------------------------------------------------------------------------------------
