@@ -20,6 +20,7 @@ from kiosk.store import journal
 from kiosk.store.journal import DEFAULTS, Tables
 from kiosk.store.writer import KEY_OF_TABLE, Writer
 from tests.sim.site import BADGES, COURIER_PIN, LOCATION_KEY, TECHNICIAN_PIN, Site
+from tests.support.invariants import findings, gather
 
 FREE = {"status": "EMPTY", "service": "IN_SERVICE", "is_reachable": 1}
 IN_PLAY = ("INTENDED", "OPENED")
@@ -255,6 +256,11 @@ class Audit:
         tables = store.peek(journal.tables)
         require(replayed == tables, "I3: the tables are not the replay of the journal")
         require(replayed == self.tables, "I3: the replay differs from the one step by step")
+        evidence = gather(
+            store, location_key=LOCATION_KEY, acknowledged=(self.head_seq, self.head_hash)
+        )
+        found = findings(evidence)
+        require(not found, "\n".join(found))
 
 
 def _packages_of_slot(writer: Writer, slot: str) -> list[Any]:

@@ -63,7 +63,7 @@ class Rates:
             doubling=chance.uniform(0, 0.5) if is_bad_line else 0.0,
             garbling=chance.uniform(0, 0.2) if is_bad_line else 0.0,
             lateness=chance.uniform(0, 0.3) if is_bad_line else 0.0,
-            sense=chance.uniform(0.6, 0.98),
+            sense=chance.uniform(0.7, 0.99),
             is_honest=chance.random() < 0.75,
         )
 

@@ -202,12 +202,12 @@ class People:
         chance = self.chance
         live = [row for row in rows if row["slot"] is not None]
         pool = live if live and chance.random() < 0.8 else rows
-        if not pool or chance.random() < 0.1:
+        if not pool or chance.random() < 0.03:
             code = f"{chance.randrange(10**9):09d}"
         else:
             row = self.wanted = chance.choice(pool)
             code = make_code(LOCATION_KEY, row["id"], row["locator"], row["code_counter"])
-            if chance.random() < 0.1:
+            if chance.random() < 0.03:
                 code = code[:3] + f"{chance.randrange(10**6):06d}"
         return qr_text(LOCATION.id, code) if is_scanned else code
 
