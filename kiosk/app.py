@@ -42,6 +42,7 @@ from kiosk.store import backup, holds, packages, slots, staff
 from kiosk.store.backup import KEY_CHECK, BackupPlan, Restored
 from kiosk.store.errors import CannotOpenError, StoreError
 from kiosk.store.packages import Announcement
+from kiosk.store.sealing import Sealer
 from kiosk.store.store import Store
 from kiosk.store.writer import Writer
 
@@ -205,6 +206,7 @@ def _location_key(writer: Writer, path: Path) -> bytes:
             f"{path} is not the key that this database's codes were made with;"
             " bring the right one back from where it is kept"
         )
+    writer.sealer = Sealer(key)
     return key
 
 
@@ -426,6 +428,7 @@ def announce(site: Site, data: Path, announcements: list[Announcement]) -> int:
         )
     store = Store(data / DATABASE, SystemClock(), secrets.SystemRandom(), threaded=False)
     try:
+        store.submit(_location_key, key_path(data)).result()
         return sum(store.submit(packages.announce, each).result() for each in announcements)
     finally:
         store.close()

@@ -173,7 +173,7 @@ def check_code(
 
 def _rows_of(writer: Writer, locator: str, now_ms: int) -> list[Row]:
     """The packages with this locator: the live one, and the finished ones not long ago."""
-    return writer.all(
+    rows = writer.all(
         "SELECT package.*, slot.status AS slot_status, slot.suspect, slot.service,"
         " recipient.phone FROM package"
         " LEFT JOIN slot ON slot.label = package.slot"
@@ -182,6 +182,7 @@ def _rows_of(writer: Writer, locator: str, now_ms: int) -> list[Row]:
         " ORDER BY package.slot IS NULL, stored_ms DESC LIMIT 8",
         (locator, now_ms - STORY_DAYS * DAY_MS),
     )
+    return [{**row, "phone": writer.sealer.open(row["phone"] or "")} for row in rows]
 
 
 def _counter_of(row: Row, secret: str, policy: CodePolicy) -> int | None:

@@ -114,7 +114,9 @@ def recipient_of(writer: Writer, package_id: str) -> Recipient | None:
         " WHERE package.id = ?",
         (package_id,),
     )
-    return None if row is None else Recipient(row["id"], row["name"], row["phone"])
+    if row is None:
+        return None
+    return Recipient(row["id"], writer.sealer.open(row["name"]), writer.sealer.open(row["phone"]))
 
 
 def announce(writer: Writer, announcement: Announcement) -> bool:
@@ -125,7 +127,7 @@ def announce(writer: Writer, announcement: Announcement) -> bool:
     if recipient is not None:
         writer.db.execute(
             "INSERT INTO recipient (id, name, phone) VALUES (?, ?, ?)",
-            (recipient.id, recipient.name, recipient.phone),
+            (recipient.id, writer.sealer.seal(recipient.name), writer.sealer.seal(recipient.phone)),
         )
     writer.record(
         EventKind.PACKAGE_ANNOUNCED,

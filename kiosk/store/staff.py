@@ -37,7 +37,7 @@ def list_staff(writer: Writer, staff: Sequence[Staff], source: StaffSource) -> i
         before = known.get(number)
         if before is not None and before["source"] != source:
             continue
-        if before is not None and _staff(before) == person:
+        if before is not None and _staff(writer, before) == person:
             continue
         _put(writer, person, source)
         changed.append(number)
@@ -54,8 +54,8 @@ def _put(writer: Writer, person: Staff, source: StaffSource) -> None:
             person.number,
             person.name,
             person.role,
-            person.pin_hash,
-            person.badge_hash,
+            writer.sealer.seal(person.pin_hash),
+            writer.sealer.seal(person.badge_hash),
             person.valid_from_ms,
             person.valid_until_ms,
             source,
@@ -67,13 +67,13 @@ def _put(writer: Writer, person: Staff, source: StaffSource) -> None:
 def member(writer: Writer, number: str) -> Staff | None:
     """One person by number."""
     row = writer.one("SELECT * FROM staff WHERE number = ?", (number,))
-    return None if row is None else _staff(row)
+    return None if row is None else _staff(writer, row)
 
 
 def anybody(writer: Writer) -> Staff | None:
     """Somebody, whose hash is checked when a number is nobody's."""
     row = writer.one("SELECT * FROM staff LIMIT 1")
-    return None if row is None else _staff(row)
+    return None if row is None else _staff(writer, row)
 
 
 def names(writer: Writer) -> dict[str, str]:
@@ -81,13 +81,13 @@ def names(writer: Writer) -> dict[str, str]:
     return {row["number"]: row["name"] for row in writer.all("SELECT number, name FROM staff")}
 
 
-def _staff(row: Row) -> Staff:
+def _staff(writer: Writer, row: Row) -> Staff:
     return Staff(
         number=row["number"],
         name=row["name"],
         role=Role(row["role"]),
-        pin_hash=row["pin_hash"],
-        badge_hash=row["badge_hash"],
+        pin_hash=writer.sealer.open(row["pin_hash"]),
+        badge_hash=writer.sealer.open(row["badge_hash"]),
         valid_from_ms=row["valid_from_ms"],
         valid_until_ms=row["valid_until_ms"],
         source=StaffSource(row["source"]),

@@ -33,6 +33,7 @@ from kiosk.store.errors import (
     StoreError,
 )
 from kiosk.store.schema import expected_fingerprint, fingerprint, migrations
+from kiosk.store.sealing import Sealer
 from kiosk.store.writer import ChainHead, Writer
 
 P = ParamSpec("P")
@@ -169,6 +170,10 @@ class Store:
             self._jobs.put(job)
             return await asyncio.shield(asyncio.wrap_future(job.future))
         return job.future.result()
+
+    def use_key(self, location_key: bytes) -> None:
+        """Seal and open personal fields with this key from now on."""
+        self._writer.sealer = Sealer(location_key)
 
     def close(self) -> None:
         """Finish what was handed in and close the database."""

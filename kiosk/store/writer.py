@@ -16,6 +16,7 @@ from kiosk.model.clock import Clock, Instant
 from kiosk.model.events import GENESIS, EventKind, canonical_json, chain_hash
 from kiosk.model.invariants import BrokenInvariantError, require
 from kiosk.store import counters
+from kiosk.store.sealing import Sealer
 
 KEY_OF_TABLE = {"slot": "label", "package": "id", "intent": "id", "visit": "id"}
 """The tables that are the replay of the journal, with their keys."""
@@ -57,6 +58,7 @@ class Writer:
     def __init__(self, db: Database, clock: Clock, head: ChainHead) -> None:
         self.db = db
         self.head = head
+        self.sealer = Sealer()
         self._clock = clock
         self._now: Instant | None = None
         self._statements: dict[tuple[str, bool, tuple[str, ...]], str] = {}

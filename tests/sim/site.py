@@ -211,6 +211,7 @@ class Site:
         self.clock.boot()
         chance = random.Random(self.chance.getrandbits(64))
         self.store = MortalStore(self._database, self.clock, chance, threaded=False)
+        self.store.use_key(LOCATION_KEY)
         bank = self._bank()
         self.person = Visitor(self.screen)
         self.kiosk = Kiosk(

@@ -177,6 +177,7 @@ async def running(
     world.steel = site
     on_site(site)
     store = store_type(world.folder / "kiosk.db", world.clock, chance, threaded=False)
+    store.use_key(LOCATION_KEY)
     player = Player(tell)
     kiosk = Kiosk(
         location=place.location,

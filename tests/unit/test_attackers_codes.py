@@ -85,6 +85,7 @@ class Bank:
         self.location = location_with(slot_count)
         self.policy = CodePolicy(LOCATION_KEY, slot_count)
         self.store = Store(folder / "kiosk.db", self.clock, self.chance, threaded=False)
+        self.store.use_key(LOCATION_KEY)
         self.store.submit(slots.configure, self.location).result()
         self.live: list[packages.Package] = []
         self.made = 0
@@ -351,6 +352,7 @@ def test_the_counters_survive_the_end_of_the_process(bank: Bank, tmp_path: Path)
     attack(bank, "typed")
     bank.store.close()
     bank.store = Store(tmp_path / "kiosk.db", bank.clock, bank.chance, threaded=False)
+    bank.store.use_key(LOCATION_KEY)
     assert bank.check(bank.code_of(bank.live[0]), "typed") == NeedsPhone()
 
 

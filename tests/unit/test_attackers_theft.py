@@ -32,6 +32,7 @@ DAY_MS = 24 * 3_600_000
 
 def open_store(path: Path, clock: LoopClock | None = None) -> Store:
     store = Store(path, clock or LoopClock(), random.Random(7), threaded=False)
+    store.use_key(LOCATION_KEY)
     store.submit(slots.configure, LOCATION).result()
     return store
 
@@ -190,6 +191,7 @@ def test_a_journal_written_in_by_hand_is_found(tmp_path: Path, name: str) -> Non
     journal_of_a_few(path)
     tamper(path, TAMPERINGS[name])
     store = Store(path, LoopClock(), random.Random(7), threaded=False)
+    store.use_key(LOCATION_KEY)
     assert store.submit(journal.verify).result() != []
     store.close()
 
@@ -205,6 +207,7 @@ def test_a_tail_that_was_cut_shows_by_the_head_that_a_witness_keeps(
         lambda connection: connection.execute("DELETE FROM journal WHERE seq > ?", (seq - cut,)),
     )
     store = Store(path, LoopClock(), random.Random(7), threaded=False)
+    store.use_key(LOCATION_KEY)
     assert store.submit(journal.verify).result() == [], "the chain alone cannot show a cut tail"
     assert not has_head(store, epoch, seq, digest)
     # Nor does it help to go on: the event of that number is another one then.

@@ -27,7 +27,7 @@ from kiosk.console import LINE_MAX, SOCKET, ConsoleError, Desk, Line, serving
 from kiosk.model.allocation import BestFit
 from kiosk.model.person import Role, Staff
 from kiosk.play import Player
-from kiosk.store import codes, journal, packages
+from kiosk.store import codes, journal, packages, staff
 from kiosk.store.backup import BackupPlan
 from kiosk.store.errors import CannotOpenError
 from kiosk.store.packages import Announcement, DepositRequest
@@ -52,6 +52,7 @@ def data(tmp_path: Path) -> Path:
     folder = tmp_path / "data"
     init(SITE, folder, TECHNICIAN)
     store = Store(folder / "kiosk.db", SystemClock(), random.Random(1), threaded=False)
+    store.use_key(location_key(folder / "location.key", may_make=False))
     put_in(store, "P", "JD0001")
     store.close()
     return folder
@@ -61,6 +62,7 @@ def data(tmp_path: Path) -> Path:
 def kiosk_running(data: Path) -> Iterator[Store]:
     """A store and its desk, served by a loop on another thread as the engine's does."""
     store = Store(data / "kiosk.db", SystemClock(), random.Random(1))
+    store.use_key(location_key(data / "location.key", may_make=False))
     key = location_key(data / "location.key", may_make=False)
     desk = Desk("demo", store, SystemClock(), key, BackupPlan(data / "copies"))
     loop, ready, end = asyncio.new_event_loop(), threading.Event(), asyncio.Event()
@@ -105,6 +107,7 @@ def test_the_code_of_a_package_is_told_by_id_and_by_barcode(anyway: Path) -> Non
 def test_the_told_code_opens_the_slot_and_that_it_was_told_is_journaled(data: Path) -> None:
     code = "".join(kiosk("code", "P", data=data).output.split("  ")[0].split())
     store = Store(data / "kiosk.db", SystemClock(), random.Random(1), threaded=False)
+    store.use_key(location_key(data / "location.key", may_make=False))
     key = location_key(data / "location.key", may_make=False)
     policy = codes.CodePolicy(key, len(LOCATION.slots))
     answer = store.submit(codes.check_code, policy, code).result()
@@ -264,6 +267,7 @@ def test_init_makes_key_database_and_the_first_technician(tmp_path: Path) -> Non
     assert data.stat().st_mode & 0o077 == 0
     assert (data / "kiosk.db").stat().st_mode & 0o077 == 0
     store = Store(data / "kiosk.db", SystemClock(), random.Random(1), threaded=False)
+    store.use_key(location_key(data / "location.key", may_make=False))
     row = store.submit(lambda writer: writer.one("SELECT * FROM staff")).result()
     assert (row["number"], row["name"], row["role"], row["source"]) == (
         "98",
@@ -271,7 +275,10 @@ def test_init_makes_key_database_and_the_first_technician(tmp_path: Path) -> Non
         "technician",
         "init",
     )
-    assert row["pin_hash"].startswith("$argon2id$")
+    assert "argon2" not in row["pin_hash"], "a stolen database gives no hash to try PINs on"
+    person = store.submit(staff.member, "98").result()
+    assert person is not None
+    assert person.pin_hash.startswith("$argon2id$")
     assert "Sam" not in "".join(store.submit(lambda w: list(journal.bodies(w))).result())
     store.close()
 

@@ -90,6 +90,7 @@ class Machine(RuleBasedStateMachine):
 
     def open(self) -> Store:
         store = Store(self.folder / "kiosk.db", self.clock, self.chance, threaded=False)
+        store.use_key(LOCATION_KEY)
         store.submit(slots.configure, LOCATION).result()
         return store
 

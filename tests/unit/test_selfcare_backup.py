@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from flow_site import LOCATION, LoopClock, require_sound
+from flow_site import LOCATION, LOCATION_KEY, LoopClock, require_sound
 
 from kiosk.flows.housekeeping import is_backup_due
 from kiosk.model.allocation import BestFit
@@ -29,6 +29,7 @@ KEY = "the key is known by this"
 
 def open_store(path: Path, clock: LoopClock | None = None, *, threaded: bool = False) -> Store:
     store = Store(path, clock or LoopClock(), random.Random(7), threaded=threaded)
+    store.use_key(LOCATION_KEY)
     store.submit(slots.configure, LOCATION).result()
     store.submit(set_key).result()
     return store

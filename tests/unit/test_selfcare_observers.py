@@ -45,6 +45,7 @@ class Listener:
 
 def open_store(path: Path, *, threaded: bool = False) -> Store:
     store = Store(path / "kiosk.db", LoopClock(), random.Random(7), threaded=threaded)
+    store.use_key(LOCATION_KEY)
     store.submit(slots.configure, LOCATION).result()
     return store
 

@@ -31,6 +31,7 @@ from kiosk.store.store import Store
 
 def open_store(path: Path, *, threaded: bool = True) -> Store:
     store = Store(path, LoopClock(), random.Random(7), threaded=threaded)
+    store.use_key(LOCATION_KEY)
     store.submit(slots.configure, LOCATION).result()
     return store
 
