@@ -151,6 +151,7 @@ def _boards(parts: Parts) -> Iterator[Finding]:
                     f'does not exist in family "{board.family}"',
                     f"a whole number from {allowed[0]} to {allowed[-1]}",
                 )
+        yield from _options(key, board)
     places = {key: (board.port, board.address) for key, board in parts.boards.items()}
     for key, first in _duplicates(places):
         yield Finding(
@@ -158,6 +159,18 @@ def _boards(parts: Parts) -> Iterator[Finding]:
             f"is the address of {key_path(first)} on the same port already",
             "an address that no other board on this port has (set on the board itself)",
         )
+
+
+def _options(key: Key, board: Board) -> Iterator[Finding]:
+    """Options that the board's family does not have, or values that they cannot have."""
+    known = {option.name: option for option in FAMILIES[board.family].options}
+    for name, value in board.options.items():
+        option = known.get(name)
+        if option is None:
+            names = " or ".join(known) or "none: this family has no options"
+            yield Finding((*key, "options", name), f'no option of "{board.family}"', names)
+        elif not option.allows(value):
+            yield Finding((*key, "options", name), "cannot be", option.right)
 
 
 def _scanner(parts: Parts) -> Iterator[Finding]:

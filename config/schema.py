@@ -156,6 +156,9 @@ class Board(_Table):
         default=False,
         description="true when its sensors say open for closed (a matter of wiring), else false",
     )
+    options: Mapping[str, bool | int | str] = Field(
+        default={}, description="a table of what the family lets you set, see drivers/README.md"
+    )
 
 
 class Scanner(_Table):

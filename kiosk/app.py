@@ -129,6 +129,7 @@ def bank_of(site: Site, data: Path) -> Bank:
             address=board.address,
             channels=board.channels,
             invert=board.invert,
+            options=board.options,
         )
         for board in site.boards
     ]

@@ -201,6 +201,18 @@ MISTAKES = {
     ),
     "unknown table": (("[messages]", "[mesages]"), "mesages", "{…}", '"messages"?'),
     "missing key": (("help_phone", "# "), "location.help_phone", "", "is missing"),
+    "an option's value": (
+        ("address = 2\n", "address = 2\noptions = { low_byte_first = 3 }\n"),
+        "boards[1].options.low_byte_first",
+        "3",
+        "true or false",
+    ),
+    "an option of another family": (
+        ("address = 2\n", "address = 2\noptions = { colour = true }\n"),
+        "boards[1].options.colour",
+        "true",
+        "low_byte_first",
+    ),
     "baud": (
         ('port = "ports/scanner"', 'port = "ports/scanner"\nbaud = 9601'),
         "scanner.baud",
