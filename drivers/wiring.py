@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -25,6 +25,8 @@ class DescribedBoard(Protocol):
     def channels(self) -> int: ...
     @property
     def invert(self) -> bool: ...
+    @property
+    def options(self) -> Mapping[str, object]: ...
 
 
 class DescribedSlot(Protocol):
@@ -48,6 +50,7 @@ def wired_boards(boards: Iterable[DescribedBoard], data: Path) -> tuple[BoardWir
             address=board.address,
             channels=board.channels,
             invert=board.invert,
+            options=board.options,
         )
         for board in boards
     )

@@ -17,9 +17,11 @@ from pathlib import Path
 
 from config import Site
 from config.schema import Face
-from drivers.bank import Bank, BoardWiring, DoorWiring, open_bank
+from drivers.bank import Bank, open_bank
+from drivers.port import port_in
 from drivers.scanner import Scanner, ScannerRead
 from drivers.serial_port import SerialPortOpener
+from drivers.wiring import wired_boards, wired_doors
 from kiosk.adapters import (
     LocationKeyError,
     SystemClock,
@@ -121,25 +123,7 @@ def staff_of(site: Site) -> list[Staff]:
 
 def bank_of(site: Site, data: Path) -> Bank:
     """The site's doors, on real ports."""
-    boards = [
-        BoardWiring(
-            name=board.name,
-            family=board.family,
-            port=port_path(board.port, data),
-            address=board.address,
-            channels=board.channels,
-            invert=board.invert,
-            options=board.options,
-        )
-        for board in site.boards
-    ]
-    doors = [DoorWiring(slot.label, slot.board, slot.channel) for slot in site.slots]
-    return open_bank(boards, doors)
-
-
-def port_path(port: str, data: Path) -> str:
-    """A port as the driver opens it: a path that is not absolute lies in the data folder."""
-    return port if "://" in port else str(data / port)
+    return open_bank(wired_boards(site.boards, data), wired_doors(site.slots))
 
 
 # --- a kiosk, ready to run ---------------------------------------------------------------------
@@ -289,7 +273,7 @@ def _scanner(site: Site, data: Path, kiosk: Kiosk) -> Iterator[None]:
         # A refused scan has no text: the flows say that it cannot be read.
         loop.call_soon_threadsafe(kiosk.person.happened, Scanned(read.text))
 
-    opener = SerialPortOpener(port_path(site.scanner.port, data))
+    opener = SerialPortOpener(port_in(data, site.scanner.port))
     scanner = Scanner(opener, take, time.monotonic, baud=site.scanner.baud)
     scanner.start()
     try:

@@ -11,7 +11,7 @@ from collections import deque
 from typing import Protocol
 
 from drivers.door import BoardChange, DoorChange, DoorState
-from kiosk.flows.views import Chosen, Entered, Pressed, Scanned, TimedOut, View
+from kiosk.flows.views import Ask, Chosen, Entered, Pressed, Scanned, TimedOut, View
 
 Event = Pressed | Entered | Chosen | Scanned | DoorChange | BoardChange | TimedOut
 ByHand = Pressed | Entered | Chosen
@@ -37,7 +37,7 @@ class Person:
     def show(self, view: View) -> None:
         """Show a view. What was pressed on another kind of view before is forgotten: nobody
         answers a question that they have not seen."""
-        if type(view) is not type(self.view):
+        if not asks_the_same(view, self.view):
             kept = [event for event in self._events if not isinstance(event, ByHand)]
             self._events = deque(kept)
         self.view = view
@@ -45,7 +45,7 @@ class Person:
 
     def happened(self, event: Event, shown: View | None = None) -> None:
         """Something happened; on the engine's thread. `shown` is the view it was pressed on."""
-        if isinstance(event, ByHand) and shown is not None and type(shown) is not type(self.view):
+        if isinstance(event, ByHand) and shown is not None and not asks_the_same(shown, self.view):
             return
         self._events.append(event)
         self._arrived.set()
@@ -65,6 +65,14 @@ class Person:
         """A new person: nothing that the last one pressed or scanned stays."""
         moved = [e for e in self._events if isinstance(e, DoorChange | BoardChange)]
         self._events = deque(moved)
+
+
+def asks_the_same(one: View, other: View) -> bool:
+    """Whether what is pressed on one view may be taken for the other: the same screen, and where
+    it is a question, the same one."""
+    if isinstance(one, Ask) and isinstance(other, Ask):
+        return (one.question, one.slot) == (other.question, other.slot)
+    return type(one) is type(other)
 
 
 def is_shut(event: Event, slot: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from kiosk.flows.person import asks_the_same
 from kiosk.flows.views import (
     Ask,
     CannotStart,
@@ -81,4 +82,4 @@ def page_class(view: View) -> type[Page[Any]]:
 
 def stays(page: Page[Any], view: View) -> bool:
     """Whether this screen takes the new view and keeps what the person typed on it."""
-    return type(page) is page_class(view) and type(page.view) is type(view)
+    return type(page) is page_class(view) and asks_the_same(page.view, view)
