@@ -64,7 +64,9 @@ class Tally:
 
 def scratch() -> tempfile.TemporaryDirectory[str]:
     """A folder for disks, in memory where there is such a place."""
-    return tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None)
+    return tempfile.TemporaryDirectory(
+        prefix="kiosk-crash-", dir=MEMORY if MEMORY.is_dir() else None
+    )
 
 
 # --- recording --------------------------------------------------------------------------------
