@@ -219,7 +219,7 @@ class Bank:
         """Pulse the slot's lock once and watch for its door's edge.
 
         Never pulses a door that reads open. Called again while it runs, it gives the same result.
-        Cancelled before the pulse has left, nothing is pulsed.
+        Once its cancellation has arrived here, a pulse that has not left yet never leaves.
         """
         door = self._door(slot)
         if slot in self._attempts:

@@ -371,13 +371,22 @@ def test_doors_opened_together_are_nobodys_wrong_door():
 
 
 def test_an_opening_given_up_before_the_pulse_pulses_nothing():
+    """The line is taken by a question to a silent board, so the pulse has to wait its turn."""
+
     async def story(scene):
-        await asyncio.sleep(1)
+        scene.site.boards["right"].is_silent = True
+        asking = asyncio.ensure_future(scene.bank.read("20"))
+        await asyncio.sleep(0.1)
         opening = asyncio.ensure_future(scene.bank.open_slot("5"))
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.01)
+        assert not asking.done()
+        assert scene.steel.doors["5"].pulses == 0
         opening.cancel()
         await asyncio.sleep(5)
+        assert opening.cancelled()
         assert scene.steel.doors["5"].pulses == 0
+        assert (await scene.bank.open_slot("5")).outcome is Outcome.OPENED
+        assert scene.steel.doors["5"].pulses == 1
 
     play(story)
 
