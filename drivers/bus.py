@@ -212,6 +212,11 @@ class Bus:
 
     # --- from any thread -----------------------------------------------------------------------
 
+    @property
+    def is_open(self) -> bool:
+        """Whether its port is open; jobs are refused while it is not."""
+        return self._port is not None
+
     def submit(self, job: UnlockJob | ReadJob) -> None:
         """Queue a job. Its end is an event: `Pulsed`/`NotPulsed`, `Reading`/`ReadFailed`.
 

@@ -144,6 +144,8 @@ class NetworkEnd(_SocketEnd):
                 connection, _ = self._listener.accept()
             except BlockingIOError:
                 return
+            if self._connection is not None and _is_gone(self._connection):
+                self._hang_up()
             if self._connection is None:
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 self._adopt(connection)
@@ -165,20 +167,25 @@ class InnerEnd(_SocketEnd):
     def connect(self) -> socket.socket:
         """The near side of a new connection, for any thread. One at a time: else EBUSY."""
         with self._lock:
-            if self._connection is not None and not self._is_gone(self._connection):
+            if self._connection is not None and not _is_gone(self._connection):
                 raise OSError(errno.EBUSY, f"{self.name} is open already")
             self._hang_up()
             near, far = socket.socketpair()
             self._adopt(far)
             return near
 
-    def _is_gone(self, connection: socket.socket) -> bool:
-        with contextlib.suppress(BlockingIOError):
-            return connection.recv(1, socket.MSG_PEEK) == b""
-        return False
-
     def _look_for_connections(self) -> None:
         """Connections are handed in."""
+
+
+def _is_gone(connection: socket.socket) -> bool:
+    """Whether the other side has hung up and nothing of it is left to read."""
+    with contextlib.suppress(BlockingIOError):
+        try:
+            return connection.recv(1, socket.MSG_PEEK) == b""
+        except ConnectionError:
+            return True
+    return False
 
 
 def line_end(port: str) -> LineEnd:

@@ -1,0 +1,386 @@
+"""`python -m drivers …` as an installer runs it: processes, real pseudo-terminals, real bytes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from simulator_process import SimulatorProcess
+
+from config import DEMO_SITE, check_site, load_site
+from drivers.boards import FAMILIES
+from drivers.finding import possible_boards
+from drivers.frames import FrameError
+from drivers.simulator.bank import SimulatedBank
+from drivers.simulator.families import simulate_board
+
+ROOT = Path(__file__).parents[2]
+PATIENCE_S = 30.0
+BUS = "ports/lock-bus"
+COMMENTS = """\
+# Our site, mounted by Kim.
+"""
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "drivers", *arguments]
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command(*arguments),
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+
+
+def rows(output: str) -> list[dict]:
+    return [json.loads(line) for line in output.splitlines()]
+
+
+def board(port: str, address: int = 1, family: str = "lockboard-8a") -> tuple[str, ...]:
+    return ("--port", port, "--family", family, "--board", str(address))
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    """The demo site's simulator, for commands that leave it as it was."""
+    data = tmp_path_factory.mktemp("a folder") / "data with a space"
+    with SimulatorProcess(DEMO_SITE, data) as simulator:
+        simulator.data = data
+        simulator.bus = str(data / BUS)
+        yield simulator
+
+
+# --- doors and unlock ----------------------------------------------------------------------------
+
+
+def test_doors_are_printed_one_object_a_line(demo):
+    demo.tell("open 16")
+    demo.wait_for("opened", slot="16")
+    found = run("doors", *board(demo.bus, 2), "--channels", "12", "--json")
+    assert (found.returncode, found.stderr) == (0, "")
+    printed = rows(found.stdout)
+    assert [row["channel"] for row in printed] == list(range(1, 13))
+    assert [row["channel"] for row in printed if row["state"] == "OPEN"] == [4]
+    for row in printed:
+        assert row.keys() == {"port", "family", "board", "channel", "state", "elapsed_ms"}
+        assert (row["port"], row["family"], row["board"]) == (demo.bus, "lockboard-8a", 2)
+    inverted = run("doors", *board(demo.bus, 2), "--channels", "12", "--invert")
+    assert inverted.stdout.splitlines()[3] == "board 2, channel  4: CLOSED"
+    demo.tell("close 16")
+
+
+def test_an_unlock_tells_what_came_of_it(demo):
+    opened = run("unlock", *board(demo.bus), "--channel", "5", "--json")
+    assert opened.returncode == 0
+    (row,) = rows(opened.stdout)
+    assert row.keys() == {"port", "family", "board", "channel", "outcome", "elapsed_ms"}
+    assert (row["outcome"], row["channel"]) == ("OPENED", 5)
+    demo.wait_for("opened", slot="5")
+    again = run("unlock", *board(demo.bus), "--channel", "5", "--json")
+    assert (again.returncode, rows(again.stdout)[0]["outcome"]) == (0, "ALREADY_OPEN")
+    demo.tell("jam 6")
+    demo.wait_for("jammed", slot="6")
+    jammed = run("unlock", *board(demo.bus), "--channel", "6", "--wait", "0.6", "--json")
+    assert (jammed.returncode, rows(jammed.stdout)[0]["outcome"]) == (1, "JAMMED")
+    assert "no door moved within 0.6 s" not in jammed.stdout
+    demo.tell("swap 7 8")
+    demo.wait_for("swapped", slot="7")
+    wrong = run("unlock", *board(demo.bus), "--channel", "7")
+    assert (wrong.returncode, wrong.stdout) == (1, "board 1, channel 7: WRONG_DOOR\n")
+    assert "channel 8 moved instead" in wrong.stderr
+
+
+def test_a_board_that_does_not_answer(demo):
+    silent = run("unlock", *board(demo.bus, 9), "--channel", "1", "--json")
+    assert (silent.returncode, rows(silent.stdout)[0]["outcome"]) == (1, "UNREACHABLE")
+    silent = run("doors", *board(demo.bus, 9))
+    assert (silent.returncode, silent.stdout) == (2, "")
+    assert "no lockboard-8a answers at address 9" in silent.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("doors", *board("/dev/no-such-port")), "There is no serial port /dev/no-such-port"),
+        (("unlock", *board("/dev/no-such-port"), "--channel", "1"), "plug the adapter in"),
+        (("doors", *board("sim://lockboard-8a", 99)), "an address of 1..31"),
+        (("doors", *board("sim://lockboard-8a", 1, "lockboard")), "'lockboard-8a'"),
+        (("doors", "--port", "sim://lockboard-8a"), "--family"),
+        (
+            ("unlock", *board("sim://kerong-cu16?board=3", 3, "kerong-cu16"), "--channel", "17"),
+            "lock 17 is not on this board",
+        ),
+        (("unlock", *board("sim://lockboard-8a"), "--channel", "0"), "--channel"),
+        (("doors", *board("sim://lockboard-8a"), "--option", "x=1"), "only has low_byte_first"),
+        (("doors", *board("sim://lockboard-8a"), "--option", "x"), "NAME=VALUE"),
+        (("scan", "--port", "/dev/no-such-port"), "There is no serial port"),
+        (("find", "--port", "/dev/no-such-port"), "There is no serial port"),
+        (("find", "--port", "sim://lockboard-8a", "--addresses", "9-3"), "begins after its end"),
+        (("commission", "--config", "/no/such/site.toml"), "cannot be read"),
+        (("monitor", "--config", "/no/such/site.toml"), "cannot be read"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_2(arguments, told):
+    wrong = run(*arguments)
+    assert (wrong.returncode, wrong.stdout) == (2, "")
+    *_, line = wrong.stderr.splitlines()
+    assert told in line
+    assert "Traceback" not in wrong.stderr
+
+
+def test_a_port_that_the_kiosk_holds(tmp_path):
+    from drivers.serial_port import SerialPortOpener
+    from drivers.simulator.pseudo_terminal import PseudoTerminal
+
+    terminal = PseudoTerminal(tmp_path / "bus")
+    terminal.plug()
+    holder = SerialPortOpener(str(terminal.path)).open(9600)
+    busy = run("doors", *board(str(terminal.path)))
+    assert (busy.returncode, len(busy.stderr.splitlines())) == (2, 1)
+    assert "Another program holds" in busy.stderr
+    holder.close()
+    terminal.unplug()
+
+
+@pytest.mark.parametrize(
+    ("family", "url", "options"),
+    [
+        ("kerong-cu48b", "sim://kerong-cu48b?board=0", ()),
+        ("modbus-waveshare", "sim://modbus-waveshare?board=0&board=1&channels=16", ()),
+        ("lockboard-8a", "sim://lockboard-8a?channels=32", ()),
+        (
+            "lockboard-8a",
+            "sim://lockboard-8a?channels=50&low_byte_first=true&unlock_function=51",
+            ("--option", "low_byte_first=true", "--option", "unlock_function=51"),
+        ),
+    ],
+)
+def test_the_count_of_locks_is_what_the_answer_has_room_for(family, url, options):
+    address = FAMILIES[family].addresses[0]
+    found = run("doors", *board(url.replace("board=0&", ""), address, family), *options, "--json")
+    counts = {"kerong-cu48b": 48, "modbus-waveshare": 16}
+    expected = counts.get(family, 32 if "=32" in url else 50)
+    assert len(rows(found.stdout)) == expected, found.stderr
+    assert {row["state"] for row in rows(found.stdout)} == {"CLOSED"}
+
+
+# --- find ----------------------------------------------------------------------------------------
+
+
+def test_boards_are_found(demo):
+    found = run(
+        *("find", "--port", demo.bus, "--json", "--addresses", "1-3"),
+        *("--family", "lockboard-8a", "--family", "modbus-waveshare"),
+    )
+    assert found.returncode == 0
+    assert [(row["family"], row["board"], row["channels"]) for row in rows(found.stdout)] == [
+        ("lockboard-8a", 1, 24),
+        ("lockboard-8a", 2, 24),
+    ]
+    none = run("find", "--port", demo.bus, "--family", "dingchang-dc", "--addresses", "1")
+    assert (none.returncode, none.stdout) == (1, "")
+    assert "nothing answered" in none.stderr
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_nothing_that_is_asked_in_a_search_moves_a_door_of_any_family(family):
+    asked = {
+        question.request
+        for kind in FAMILIES.values()
+        for address in kind.addresses
+        for board in possible_boards(kind, address)
+        for question in board.questions()
+    }
+    kind = FAMILIES[family]
+    steel = SimulatedBank(["a door"], None, lambda: 0.0)
+    boards = [
+        simulate_board(
+            kind(address, kind.channel_counts[-1]),
+            steel,
+            dict.fromkeys(range(1, kind.channel_counts[-1] + 1), "a door"),
+        )
+        for address in kind.addresses
+    ]
+    for board in boards:
+        for number, request in enumerate(sorted(asked)):
+            board.hear(request, float(number))
+    assert steel.doors["a door"].pulses == 0
+
+
+def test_a_probe_cannot_unlock():
+    from drivers.finding import Probe
+
+    for kind in FAMILIES.values():
+        probe = Probe(possible_boards(kind, kind.addresses[0]), 0.1)
+        with pytest.raises(FrameError):
+            probe.unlock_request(1)
+
+
+# --- scan ----------------------------------------------------------------------------------------
+
+
+def test_scans_are_printed_with_their_kind_and_check(demo):
+    scanner = subprocess.Popen(
+        command("scan", "--port", str(demo.data / "ports" / "scanner"), "--count", "3", "--json"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    )
+    assert "Hold a label" in scanner.stderr.readline()
+    for text in ("1Z5R89390357567127", "]C100376130321109103421", "a\\x03b"):
+        demo.tell(f"scan {text}")
+    printed, _ = scanner.communicate(timeout=PATIENCE_S)
+    assert scanner.returncode == 0
+    assert [(row["text"], row["kind"], row["check"]) for row in rows(printed)] == [
+        ("1Z5R89390357567127", "UPS", "ok"),
+        ("00376130321109103421", "SSCC", "failed"),
+        ("", "text", "none"),
+    ]
+    assert [row["aim_id"] for row in rows(printed)] == ["", "]C1", ""]
+    assert rows(printed)[2]["refused"]
+
+
+# --- monitor -------------------------------------------------------------------------------------
+
+
+def test_the_monitor_tells_every_change_and_the_bytes(demo):
+    monitor = subprocess.Popen(
+        command(
+            *("monitor", "--config", str(DEMO_SITE), "--data", str(demo.data)),
+            *("--bytes", "--seconds", "2"),
+        ),
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    )
+    lines = []
+    for line in monitor.stdout:
+        lines.append(line.rstrip())
+        if line.startswith("door 24:"):
+            demo.tell("open 24")
+            break
+    printed, _ = monitor.communicate(timeout=PATIENCE_S)
+    demo.tell("close 24")
+    lines += printed.splitlines()
+    assert "board left: answers" in lines
+    assert "door 24: shut, first reading" in lines
+    assert "door 24: OPEN" in lines
+    assert f"{demo.bus} > 80 01 00 33 B2" in lines
+    assert any(line.startswith(f"{demo.bus} < 80") for line in lines)
+
+
+# --- commission ----------------------------------------------------------------------------------
+
+
+class Walk:
+    """`commission` as a process, and an installer who does what it says."""
+
+    def __init__(self, simulator: SimulatorProcess, *arguments: str) -> None:
+        self.simulator = simulator
+        self.opened: str | None = None
+        self.lines: list[str] = []
+        self.process = subprocess.Popen(
+            command("commission", *arguments),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            cwd=ROOT,
+        )
+        guard = threading.Timer(PATIENCE_S, self.process.kill)
+        guard.start()
+        for line in self.process.stdout:
+            self.lines.append(line.rstrip())
+            self.follow(line)
+        self.code = self.process.wait()
+        guard.cancel()
+
+    def follow(self, line: str) -> None:
+        if line.startswith("Which door"):
+            self.opened = self.simulator.wait_for("opened")["slot"]
+            self.answer(self.opened)
+        elif line.startswith("Shut"):
+            self.simulator.tell(f"close {self.opened}")
+            self.simulator.wait_for("closed", slot=self.opened)
+        if line.rstrip().endswith("Then press Enter."):
+            self.answer("")
+
+    def answer(self, text: str) -> None:
+        self.process.stdin.write(text + "\n")
+        self.process.stdin.flush()
+
+
+def exchanged(text: str, one: str, other: str) -> str:
+    """A site file in which two channels of the left board have changed places."""
+    wire = 'board = "left", channel = {},'.format
+    return (
+        text.replace(wire(one), "board = #")
+        .replace(wire(other), wire(one))
+        .replace("board = #", wire(other))
+    )
+
+
+def test_a_walk_corrects_the_config_and_keeps_its_comments(tmp_path):
+    described = DEMO_SITE.read_text(encoding="utf-8").replace(
+        "# The doors are numbered", "# Kim was here.\n# The doors are numbered"
+    )
+    real = exchanged(described, "3", "4").replace(
+        "address = 1\nchannels = 12\n", "address = 1\nchannels = 12\ninvert = true\n"
+    )
+    config, truth = tmp_path / "site.toml", tmp_path / "truth.toml"
+    config.write_text(described, encoding="utf-8")
+    config.chmod(0o640)
+    truth.write_text(real, encoding="utf-8")
+    data = tmp_path / "data"
+    with SimulatorProcess(truth, data) as simulator:
+        simulator.tell("sensor 5 closed")
+        simulator.wait_for("sensor", slot="5")
+        doors = [word for label in ("1", "3", "4", "5", "14") for word in ("--door", label)]
+        walk = Walk(
+            simulator, "--config", str(config), "--data", str(data), "--wait", "0.6", *doors
+        )
+    assert walk.code == 1, "\n".join(walk.lines)
+    assert "sensor at board left, channel 5 is dead" in walk.lines[-1]
+    assert load_site(config) == load_site(truth)
+    assert check_site(config) == []
+    assert (tmp_path / "site.toml.bak").read_text(encoding="utf-8") == described
+    assert config.stat().st_mode & 0o777 == 0o640
+    after = config.read_text(encoding="utf-8")
+    comments = [line for line in described.splitlines() if line.startswith("#")]
+    assert [line for line in after.splitlines() if line.startswith("#")] == comments
+    assert len(after.splitlines()) == len(described.splitlines()) + 1
+    assert sorted(path.name for path in tmp_path.glob("site*")) == ["site.toml", "site.toml.bak"]
+
+
+def test_a_walk_that_is_given_up_writes_nothing(demo, tmp_path):
+    config = tmp_path / "site.toml"
+    config.write_bytes(DEMO_SITE.read_bytes())
+    given_up = subprocess.run(
+        command("commission", "--config", str(config), "--data", str(demo.data)),
+        input="",
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+    assert given_up.returncode == 2
+    assert "nothing was written" in given_up.stderr
+    assert config.read_bytes() == DEMO_SITE.read_bytes()
+    assert list(tmp_path.iterdir()) == [config]
+
+
+def test_a_door_that_is_none_of_the_site(demo):
+    wrong = run("commission", "--config", str(DEMO_SITE), "--door", "99")
+    assert wrong.returncode == 2
+    assert "--door '99'" in wrong.stderr

@@ -1,0 +1,211 @@
+"""The walk through a bank, in virtual time: what is learnt of wiring, polarity and sensors."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from random import Random
+
+import pytest
+
+from drivers.bank import BoardWiring, DoorWiring, make_board
+from drivers.boards import FAMILIES
+from drivers.bus import BusBoard
+from drivers.commissioning import AGAIN, NO_DOOR, Commissioned, Commissioning, CommissioningTiming
+from drivers.runners import MovableClock
+from drivers.simulator.bank import SimulatedBank
+from drivers.simulator.lines import simulate_lines
+from drivers.simulator.virtual import VirtualPortOpener
+from drivers.workbench import Workbench
+
+BOARDS = (
+    BoardWiring("left", "lockboard-8a", "bus", 1, 8),
+    BoardWiring("right", "lockboard-8a", "bus", 2, 8),
+)
+DOORS = tuple(
+    DoorWiring(f"{board.address}{channel}", board.name, channel)
+    for board in BOARDS
+    for channel in range(1, 5)
+)
+
+
+class Site:
+    """The real steel, the config that is wrong about it, and an installer who does as told."""
+
+    def __init__(self, boards=BOARDS, doors=DOORS) -> None:
+        self.clock = MovableClock()
+        self.steel = SimulatedBank([door.slot for door in doors], Random(1), self.clock)
+        self.lines, self.boards = simulate_lines(boards, doors, self.steel)
+        self.said: list[str] = []
+        self.answers: list[str] = []
+
+    def walk(self, slots=(), boards=BOARDS, doors=DOORS) -> Commissioned:
+        bench = Workbench(
+            VirtualPortOpener("bus", self.lines["bus"], self.clock),
+            [
+                BusBoard(each.name, each.family, make_board(replace(each, invert=False)))
+                for each in boards
+            ],
+            self.clock,
+        )
+        walk = Commissioning(
+            {board.name: bench for board in boards},
+            boards,
+            doors,
+            self,
+            self.clock,
+            self.wait,
+            CommissioningTiming(window_s=1.0, shut_s=5.0),
+        )
+        return walk.run(slots or [door.slot for door in doors])
+
+    def wait(self, seconds: float) -> None:
+        self.clock.now_s += seconds
+
+    # --- the installer -------------------------------------------------------------------------
+
+    def tell(self, text: str) -> None:
+        self.said.append(text)
+        if text.startswith("Shut"):
+            self.shut()
+
+    def confirm(self, text: str) -> None:
+        self.said.append(text)
+        self.shut()
+
+    def choose(self, text: str, answers) -> str:
+        self.said.append(text)
+        if self.answers:
+            return self.answers.pop(0)
+        self.steel.advance(self.clock.now_s)
+        return next((door.slot for door in self.steel.doors.values() if door.is_open), NO_DOOR)
+
+    def shut(self) -> None:
+        for slot in self.steel.doors:
+            self.steel.close(slot)
+
+
+def as_configured(doors=DOORS) -> dict[str, tuple[str, int]]:
+    return {door.slot: (door.board, door.channel) for door in doors}
+
+
+def test_a_bank_that_is_wired_as_described():
+    site = Site()
+    learnt = site.walk()
+    assert learnt.wires == as_configured()
+    assert learnt.inverted == {"left": False, "right": False}
+    assert learnt.findings == []
+    assert {door.pulses for door in site.steel.doors.values()} == {1}
+
+
+def test_polarity_is_learnt_board_by_board():
+    site = Site(boards=(replace(BOARDS[0], invert=True), BOARDS[1]))
+    learnt = site.walk()
+    assert learnt.inverted == {"left": True, "right": False}
+    assert (learnt.wires, learnt.findings) == (as_configured(), [])
+
+
+def test_polarity_that_the_config_had_wrongly_inverted():
+    learnt = Site().walk(boards=tuple(replace(board, invert=True) for board in BOARDS))
+    assert learnt.inverted == {"left": False, "right": False}
+
+
+def test_cables_that_changed_places_even_between_boards():
+    real = {**as_configured(), "11": ("left", 3), "13": ("right", 2), "22": ("left", 1)}
+    site = Site(doors=[DoorWiring(slot, *wire) for slot, wire in real.items()])
+    learnt = site.walk()
+    assert learnt.wires == real
+    assert learnt.findings == []
+
+
+def test_a_dead_sensor_is_told_and_its_door_is_placed_all_the_same():
+    site = Site()
+    site.steel.door("12").stuck_sensor = False
+    learnt = site.walk()
+    assert learnt.wires == as_configured()
+    (finding,) = learnt.findings
+    assert finding.startswith("Door 12: its sensor at board left, channel 2 is dead")
+    assert site.steel.door("12").pulses == 1
+
+
+def test_a_lock_that_does_not_open_is_told():
+    site = Site()
+    site.steel.jam("13")
+    (finding,) = site.walk().findings
+    assert finding.startswith("Door 13: nothing opened at board left, channel 3")
+
+
+def test_a_lock_is_pulsed_again_only_when_the_installer_says_so():
+    site = Site()
+    site.answers = [AGAIN, "11"]
+    site.walk(["11"])
+    assert site.steel.door("11").pulses == 2
+
+
+def test_a_lock_and_a_sensor_on_different_channels_are_not_put_into_the_config():
+    site = Site()
+    site.steel.swap("11", "12")
+    learnt = site.walk()
+    assert learnt.wires == as_configured()
+    assert len(learnt.findings) == 2
+    assert (
+        "Door 12 was opened by board left, channel 1 and seen by board left, channel 2"
+        in (learnt.findings[0])
+    )
+
+
+def test_a_contact_of_the_other_kind_is_told():
+    site = Site()
+    door = site.steel.door("12")
+
+    class Turned(type(door)):
+        reads_open = property(lambda self: not self.is_open)
+
+    site.steel.doors["12"] = Turned("12")
+    learnt = site.walk()
+    assert learnt.inverted["left"] is False
+    (finding,) = learnt.findings
+    assert finding.startswith("board left, channel 2 reads the other way round")
+
+
+def test_a_door_whose_channel_is_anothers_gets_what_is_left():
+    real = {**as_configured(), "11": ("left", 2), "12": ("left", 1)}
+    site = Site(doors=[DoorWiring(slot, *wire) for slot, wire in real.items()])
+    learnt = site.walk(["11"])
+    assert learnt.wires == real
+    (finding,) = learnt.findings
+    assert finding.startswith("Door 11 was not seen")
+
+
+def test_a_silent_board_is_left_out_and_the_rest_is_walked():
+    site = Site()
+    site.boards["right"].is_silent = True
+    learnt = site.walk()
+    assert learnt.wires == as_configured()
+    assert learnt.inverted == {"left": False}
+    (finding,) = learnt.findings
+    assert "Board right (address 2) does not answer" in finding
+
+
+def test_a_door_named_twice_is_walked_again():
+    site = Site()
+    site.answers = ["11", "11"]
+    (finding,) = site.walk(["11", "12"]).findings
+    assert finding.startswith("Door 11 was named for")
+
+
+def test_a_door_that_is_never_shut_ends_its_wait():
+    site = Site()
+    site.shut = lambda: None
+    (finding,) = site.walk(["11"]).findings
+    assert "not when it was shut" in finding
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("invert", [False, True])
+def test_every_family_can_be_walked(family, invert):
+    kind = FAMILIES[family]
+    board = BoardWiring("only", family, "bus", kind.addresses[0], 4, invert)
+    doors = [DoorWiring(str(channel), "only", channel) for channel in range(1, 5)]
+    learnt = Site((board,), doors).walk(boards=(replace(board, invert=False),), doors=doors)
+    assert learnt.inverted == {"only": invert}
+    assert (learnt.wires, learnt.findings) == (as_configured(doors), [])
