@@ -84,6 +84,7 @@ def check(file: Path) -> None:
     if mistakes:
         sys.exit(EXIT_MISTAKE)
     click.echo(f"{file}: no mistakes")
+    click.echo(app.risk_of_guessing(load_site(file)))
 
 
 @main.command()

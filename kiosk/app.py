@@ -39,6 +39,8 @@ from kiosk.messages import MessageSpool
 from kiosk.model.allocation import AllocationStrategy, BestFit, FirstAvailable
 from kiosk.model.location import Location, Locker, Rectangle, Size, Slot
 from kiosk.model.person import Recipient, Role, Staff, StaffSource
+from kiosk.model.pickup_code import locator_digits
+from kiosk.model.throttle import opened_by_guessing
 from kiosk.observers import observing
 from kiosk.store import backup, holds, packages, slots, staff
 from kiosk.store.backup import KEY_CHECK, BackupPlan, Restored
@@ -88,6 +90,16 @@ def location_of(site: Site) -> Location:
 
 def _rectangle(face: Face) -> Rectangle:
     return Rectangle(face.left_mm, face.bottom_mm, face.width_mm, face.height_mm)
+
+
+def risk_of_guessing(site: Site) -> str:
+    """What somebody who guesses pickup codes all year long may expect here, in a sentence."""
+    slot_count = len(site.slots)
+    expected = opened_by_guessing(slot_count, locator_digits(slot_count))
+    return (
+        f"Somebody who guesses codes for a year opens {expected:.5f} packages"
+        f" (expected, {slot_count} slots, three quarters full)."
+    )
 
 
 def policy_of(site: Site) -> Policy:

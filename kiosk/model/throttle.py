@@ -18,6 +18,21 @@ NO_PHONE_INTERVAL_MS = 600_000
 """Where phone digits would be asked and none are on file: one try in ten minutes."""
 
 
+SHARE_FULL = 0.75
+"""How full a bank is taken to be when its risk is reckoned."""
+
+
+def opened_by_guessing(slot_count: int, locator_digits: int) -> float:
+    """How many packages somebody is expected to open who guesses for a whole year.
+
+    Patiently, so that the phone's digits are never asked: 20 wrong tries a day by typing and as
+    many by scanning, each with one chance in a million against a locator that is in use.
+    """
+    tries = 2 * KIOSK_WRONG_A_DAY * 365
+    in_use = SHARE_FULL * slot_count / 10**locator_digits
+    return tries * in_use / 10**6
+
+
 @dataclass(frozen=True, slots=True)
 class Bucket:
     """How many wrong tries are left, in thousandths of a try, and when that was counted."""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from tests.bench import store_figures, window_figures
+from tests.bench import flow_figures, store_figures, window_figures
 from tests.bench.desk import DeskError
 from tests.bench.figures import Figures
 
@@ -40,6 +40,10 @@ def main(quick: bool, no_window: bool, output: Path) -> None:
         click.echo("Measuring the store …", err=True)
         figures |= store_figures.reservations(folder, effort)
         figures |= store_figures.concurrent(folder, effort)
+        click.echo("Measuring the flows …", err=True)
+        figures |= flow_figures.flow_transactions(folder)
+        figures |= flow_figures.long_past(folder, 20_000 if quick else flow_figures.EVENTS)
+        figures |= flow_figures.memory(folder, 40 if quick else 400)
         if not no_window:
             click.echo("Measuring the window …", err=True)
             desk_effort = window_figures.QUICK if quick else window_figures.THOROUGH
