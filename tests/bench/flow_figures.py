@@ -1,4 +1,4 @@
-"""What a flow costs the disk, how the kiosk starts with a long past, and whether memory stays flat."""
+"""What a flow costs the disk, how a kiosk with a long past starts, whether memory stays flat."""
 
 from __future__ import annotations
 
