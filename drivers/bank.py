@@ -10,7 +10,7 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from drivers.boards import FAMILIES
@@ -37,6 +37,7 @@ from drivers.door import (
     DoorState,
     DriverError,
     ItemState,
+    OpeningCause,
     Outcome,
     Unlocked,
 )
@@ -66,6 +67,8 @@ class BoardWiring:
     invert: bool = False
     """True when the sensors read the other way round than the family's usual wiring."""
     options: Mapping[str, object] = field(default_factory=dict)
+    has_door_sensors: bool = True
+    """False when nothing tells whether its doors are open: a person is asked instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,8 @@ class BankTiming:
     """A reading not older than this counts as the read before a pulse."""
     silence_s: float = 1.5
     """A window that ends this long after the last answer says nothing of a jam."""
+    late_s: float = 600.0
+    """A door that opens this long after a pulse that seemed to jam opened by it, late."""
 
 
 @dataclass(slots=True)
@@ -94,6 +99,8 @@ class _Door:
     """What is known of one door."""
 
     wiring: DoorWiring
+    is_blind: bool = False
+    """True when it has no sensor: what its board says of it is nothing."""
     state: DoorState = DoorState.UNKNOWN
     last: DoorState = DoorState.UNKNOWN
     """The newest reading; it becomes the state when the next one is equal."""
@@ -113,6 +120,8 @@ class _Attempt:
     slot: str
     job: UnlockJob
     result: asyncio.Future[Unlocked]
+    is_forced: bool = False
+    """A person sees the door shut; what its sensor says is not believed."""
     pulsed_at_s: float | None = None
     window: asyncio.TimerHandle | None = None
 
@@ -129,11 +138,13 @@ class Bank:
         runners: Mapping[str, BusRunner],
         doors: Sequence[DoorWiring],
         timing: BankTiming,
+        blind_boards: Collection[str] = (),
     ) -> None:
-        """`runners` holds for each board the runner of the bus it is on."""
+        """`runners` holds for each board the runner of the bus it is on; `blind_boards` have no
+        door sensors."""
         self._runners = runners
         self._timing = timing
-        self._doors = {door.slot: _Door(door) for door in doors}
+        self._doors = {door.slot: _Door(door, door.board in blind_boards) for door in doors}
         self._doors_of_board = {
             board: [door for door in self._doors.values() if door.wiring.board == board]
             for board in runners
@@ -141,7 +152,8 @@ class Bank:
         self._attempts: dict[str, _Attempt] = {}
         self._reads: dict[ReadJob, asyncio.Future[bool]] = {}
         self._settling: dict[str, ReadJob] = {}
-        self._told_reachable: dict[str, bool] = {}
+        self._told: dict[str, tuple[bool, str]] = {}
+        """By board: whether it was told reachable, and behind which device."""
         self._listeners: list[Listener] = []
         self._has_news = asyncio.Event()
         self._is_running = False
@@ -186,6 +198,10 @@ class Bank:
         """
         return self._door(slot).item
 
+    def has_sensor(self, slot: str) -> bool:
+        """Whether anything tells if this door is open."""
+        return not self._door(slot).is_blind
+
     def reachable(self, slot: str) -> bool:
         """Whether the slot's board answers now."""
         board = self._door(slot).wiring.board
@@ -215,10 +231,11 @@ class Bank:
                 break
         return door.state
 
-    async def open_slot(self, slot: str) -> Unlocked:
+    async def open_slot(self, slot: str, *, force: bool = False) -> Unlocked:
         """Pulse the slot's lock once and watch for its door's edge.
 
-        Never pulses a door that reads open. Called again while it runs, it gives the same result.
+        Never pulses a door that reads open, unless `force` says that a person sees it shut: a dead
+        sensor must not keep a package in. Called again while it runs, it gives the same result.
         Once its cancellation has arrived here, a pulse that has not left yet never leaves.
         """
         door = self._door(slot)
@@ -228,11 +245,10 @@ class Bank:
         attempt = _Attempt(slot, job, asyncio.get_running_loop().create_future())
         self._attempts[slot] = attempt
         try:
-            state = await self._fresh_state(door)
-            if state is DoorState.UNKNOWN or not self._is_running:
-                attempt.end(Unlocked(Outcome.UNREACHABLE, pulsed=False))
-            elif state is DoorState.OPEN:
-                attempt.end(Unlocked(Outcome.ALREADY_OPEN, pulsed=False))
+            refusal = await self._refusal(door)
+            attempt.is_forced = force and refusal is Outcome.ALREADY_OPEN
+            if refusal is not None and not attempt.is_forced:
+                attempt.end(Unlocked(refusal, pulsed=False))
             else:
                 self._runners[job.board].submit(job)
             return await asyncio.shield(attempt.result)
@@ -249,6 +265,16 @@ class Bank:
         if slot not in self._doors:
             raise DriverError(f"no slot {slot!r} is wired; wired are {', '.join(self._doors)}")
         return self._doors[slot]
+
+    async def _refusal(self, door: _Door) -> Outcome | None:
+        """Why this door is not to be pulsed, after a look at it; None when it is to be."""
+        if door.is_blind:
+            is_answering = await self._read_board(door.wiring.board)
+            return None if is_answering and self._is_running else Outcome.UNREACHABLE
+        state = await self._fresh_state(door)
+        if state is DoorState.UNKNOWN or not self._is_running:
+            return Outcome.UNREACHABLE
+        return Outcome.ALREADY_OPEN if state is DoorState.OPEN else None
 
     async def _fresh_state(self, door: _Door) -> DoorState:
         age_s = asyncio.get_running_loop().time() - door.read_at_s
@@ -282,8 +308,8 @@ class Bank:
             case ReadFailed():
                 self._answer_read(event.job, is_answered=False)
                 self._settling.pop(event.board, None)
-            case BoardFound(board):
-                self._tell_board(BoardChange(board, reachable=True))
+            case BoardFound(board, device):
+                self._tell_board(BoardChange(board, reachable=True, device=device))
             case BoardLost(board):
                 self._forget_board(board)
             case BoardUnreachable(board, reason):
@@ -294,6 +320,8 @@ class Bank:
         changes = []
         for door in self._doors_of_board[reading.board]:
             now = reading.doors.get(door.wiring.channel, DoorState.UNKNOWN)
+            if door.is_blind:
+                now = DoorState.UNKNOWN
             door.read_at_s = reading.at_s
             if now is door.last and now is not door.state:
                 changes.append(self._settle(door, now, reading.at_s))
@@ -312,6 +340,9 @@ class Bank:
     def _settle(self, door: _Door, now: DoorState, at_s: float) -> DoorChange:
         before, door.state = door.state, now
         pulsed_before_s = None if door.pulsed_at_s is None else at_s - door.pulsed_at_s
+        opening = None
+        if before is DoorState.CLOSED and now is DoorState.OPEN:
+            opening = self._cause(door, pulsed_before_s)
         if before is DoorState.OPEN and now is DoorState.CLOSED:
             door.pulsed_at_s = None
         return DoorChange(
@@ -321,7 +352,19 @@ class Bank:
             at_s=at_s,
             baseline=before is DoorState.UNKNOWN,
             pulsed_before_s=pulsed_before_s,
+            opening=opening,
         )
+
+    def _cause(self, door: _Door, pulsed_before_s: float | None) -> OpeningCause:
+        """Why a shut door is open now. One that was first read open before its pulse did not open
+        by it."""
+        if pulsed_before_s is None or door.pulsed_at_s is None:
+            return OpeningCause.UNASKED
+        if door.last_since_s < door.pulsed_at_s or pulsed_before_s > self._timing.late_s:
+            return OpeningCause.UNASKED
+        attempt = self._attempts.get(door.wiring.slot)
+        is_awaited = attempt is not None and attempt.pulsed_at_s is not None
+        return OpeningCause.PULSED if is_awaited else OpeningCause.LATE
 
     def _settle_soon(self, reading: Reading) -> None:
         """Read once more when a door read differently: a person waits for that second reading."""
@@ -359,6 +402,12 @@ class Bank:
         if attempt is None or attempt.job is not event.job:
             return
         attempt.pulsed_at_s = event.at_s
+        if door.is_blind or (attempt.is_forced and door.state is DoorState.OPEN):
+            attempt.end(Unlocked(Outcome.SENT, pulsed=True))
+            return
+        if door.state is DoorState.OPEN:
+            attempt.end(Unlocked(Outcome.ALREADY_OPEN, pulsed=True))
+            return
         loop = asyncio.get_running_loop()
         ends_at_s = event.at_s + self._timing.window_s
         attempt.window = loop.call_at(ends_at_s, self._window_over, attempt, door)
@@ -391,9 +440,11 @@ class Bank:
                 for change in strangers
                 if self._doors[change.slot].last_since_s >= attempt.pulsed_at_s
             ]
-            if own:
+            if own and own[0].opening is OpeningCause.PULSED:
                 elapsed_s = own[0].at_s - attempt.pulsed_at_s
                 attempt.end(Unlocked(Outcome.OPENED, pulsed=True, elapsed_s=elapsed_s))
+            elif own:
+                attempt.end(Unlocked(Outcome.ALREADY_OPEN, pulsed=True))
             elif moved:
                 attempt.end(Unlocked(Outcome.WRONG_DOOR, pulsed=True, wrong_slot=moved[0]))
 
@@ -418,10 +469,10 @@ class Bank:
     # --- telling -------------------------------------------------------------------------------
 
     def _tell_board(self, change: BoardChange) -> None:
-        if self._told_reachable.get(change.board) is change.reachable:
-            return
-        self._told_reachable[change.board] = change.reachable
-        self._tell(change)
+        now = (change.reachable, change.device)
+        if self._told.get(change.board) != now:
+            self._told[change.board] = now
+            self._tell(change)
 
     def _tell(self, change: Change) -> None:
         for listener in tuple(self._listeners):
@@ -431,11 +482,12 @@ class Bank:
                 log.exception("a listener failed at %s; the others are told all the same", change)
 
     def _is_settled(self, board: str) -> bool:
-        if self._told_reachable.get(board) is False:
-            return True
+        if board not in self._told:
+            return False
+        is_reachable, _ = self._told[board]
         doors = self._doors_of_board[board]
-        is_heard = self._told_reachable.get(board, False)
-        return is_heard and all(door.state is not DoorState.UNKNOWN for door in doors)
+        are_seen = all(door.is_blind or door.state is not DoorState.UNKNOWN for door in doors)
+        return not is_reachable or are_seen
 
     def _distinct_runners(self) -> tuple[BusRunner, ...]:
         return tuple(dict.fromkeys(self._runners.values()))
@@ -488,7 +540,8 @@ def join_bank(
         bus_boards = [BusBoard(each.name, each.family, make_board(each)) for each in wirings]
         runner = make_runner(port, bus_boards)
         runners.update({each.name: runner for each in wirings})
-    return Bank({wiring.name: runners[wiring.name] for wiring in boards}, doors, timing)
+    blind = frozenset(wiring.name for wiring in boards if not wiring.has_door_sensors)
+    return Bank({wiring.name: runners[wiring.name] for wiring in boards}, doors, timing, blind)
 
 
 def open_bank(

@@ -21,6 +21,7 @@ from drivers.port import (
     PortProblem,
     PortUnavailableError,
     ReconnectPlan,
+    device_of,
 )
 
 log = logging.getLogger(__name__)
@@ -103,6 +104,8 @@ class BoardFound:
     """A board gave its first answer since the start or since it was lost."""
 
     board: str
+    device: str
+    """What the port's name led to when it was opened."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +207,7 @@ class Bus:
         self._port: Port | None = None
         self._outage = _Outage("It was not opened yet.")
         self._was_open = False
+        self._device = ""
         self._unlocks: deque[tuple[UnlockJob, bytes]] = deque()
         self._reads: deque[ReadJob] = deque()
         self._read: _Read | None = None
@@ -445,6 +449,7 @@ class Bus:
         except PortUnavailableError as error:
             self._stays_closed(error)
             return 0.0
+        self._device = device_of(self.name)
         for link in self._links.values():
             link.reconnects += self._was_open
             link.failed_reads = 0
@@ -510,7 +515,7 @@ class Bus:
         link.is_answering = True
         link.is_told = False
         self._outage.is_logged = False
-        self._events.append(BoardFound(link.board.name))
+        self._events.append(BoardFound(link.board.name, self._device))
 
     def _log_outage(self, reason: str) -> None:
         if not self._outage.is_logged:

@@ -30,15 +30,28 @@ class Outcome(StrEnum):
     OPENED = "OPENED"
     """The door's sensor went from closed to open after the pulse."""
     ALREADY_OPEN = "ALREADY_OPEN"
-    """The door stood open before; nothing was pulsed."""
+    """The door stood open before any pulse; see `Unlocked.pulsed` for one that left all the same
+    because it opened in that very moment."""
     JAMMED = "JAMMED"
     """The pulse was sent and no edge came within the window."""
     WRONG_DOOR = "WRONG_DOOR"
     """Another door's edge came instead: a wiring fault."""
     SENT = "SENT"
-    """The pulse was sent; this board has no sensors, so a person must say what happened."""
+    """The pulse was sent and no sensor can tell what came of it: this board has none, or the door
+    was said to be shut although it reads open. A person must say what happened."""
     UNREACHABLE = "UNREACHABLE"
     """The board does not answer; whether a pulse left is told by `Unlocked.pulsed`."""
+
+
+class OpeningCause(StrEnum):
+    """Why a shut door was seen to open."""
+
+    PULSED = "PULSED"
+    """Its lock was pulsed, and the opening was being watched for."""
+    LATE = "LATE"
+    """Its last pulse was given up as a jam, not long ago: it did its work after all."""
+    UNASKED = "UNASKED"
+    """Nothing explains it: tamper, a worn latch, or a wiring fault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +81,8 @@ class DoorChange:
     pulsed_before_s: float | None = None
     """Seconds since the last pulse on this door; None when nothing was pulsed since it last shut.
     An opening with None is a tamper event."""
+    opening: OpeningCause | None = None
+    """Why it opened; None unless a shut door was seen to open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +93,9 @@ class BoardChange:
     reachable: bool
     reason: str = ""
     """What happened and what to do, in a sentence for a technician."""
+    device: str = ""
+    """What the port's name led to when the board was found: another device than before may be
+    another cable."""
 
 
 @dataclass(frozen=True, slots=True)

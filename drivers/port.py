@@ -40,6 +40,11 @@ def port_in(folder: Path, port: str) -> str:
     return port if "://" in port else str(folder / port)
 
 
+def device_of(port: str) -> str:
+    """What a port's name leads to now: the device behind a link, or the name of a URL itself."""
+    return port if "://" in port else str(Path(port).resolve())
+
+
 class Port(Protocol):
     """An open serial port. Any of `PORT_ERRORS` means that it is gone: close and open again."""
 

@@ -1,0 +1,173 @@
+"""Doors that cannot be seen or not believed: no sensors, dead ones, late openings, other ports."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+
+import pytest
+from virtual_loop import run_virtually
+
+from drivers.bank import BankTiming, BoardWiring, DoorWiring
+from drivers.door import BoardChange, DoorChange, DoorState, OpeningCause, Outcome, Unlocked
+from drivers.simulator.virtual import VirtualSite, virtual_site
+
+BOARD = BoardWiring("left", "lockboard-8a", "bus", 1, 12)
+BLIND = replace(BOARD, has_door_sensors=False)
+DOORS = [DoorWiring(str(number), "left", number) for number in range(1, 13)]
+
+
+def play(story, board=BOARD, **settings):
+    """Run a story on a settled bank; it gets the site and what was told."""
+
+    async def run():
+        site = virtual_site([board], DOORS, Random(3), **settings)
+        told: list[DoorChange | BoardChange] = []
+        site.bank.listen(told.append)
+        await site.bank.start()
+        await site.bank.settled()
+        result = await story(site, told)
+        await site.bank.stop()
+        return result
+
+    return run_virtually(run())
+
+
+def openings(told) -> list[tuple[str, OpeningCause | None]]:
+    return [
+        (each.slot, each.opening)
+        for each in told
+        if isinstance(each, DoorChange) and each.now is DoorState.OPEN
+    ]
+
+
+def test_a_board_without_sensors_can_only_say_that_the_pulse_was_sent():
+    async def story(site: VirtualSite, told):
+        assert not site.bank.has_sensor("5")
+        assert await site.bank.open_slot("5") == Unlocked(Outcome.SENT, pulsed=True)
+        await asyncio.sleep(1)
+        assert site.steel.doors["5"].is_open
+        assert site.bank.door("5") is DoorState.UNKNOWN
+        assert await site.bank.read("5") is DoorState.UNKNOWN
+        assert not [each for each in told if isinstance(each, DoorChange)]
+        # Nothing says that it is open, so it may be pulsed again when somebody asks for it.
+        assert (await site.bank.open_slot("5")).outcome is Outcome.SENT
+
+    play(story, BLIND)
+
+
+def test_a_board_without_sensors_that_is_silent_gets_no_pulse():
+    async def story(site: VirtualSite, told):
+        site.boards["left"].is_silent = True
+        assert await site.bank.open_slot("5") == Unlocked(Outcome.UNREACHABLE, pulsed=False)
+        site.boards["left"].is_silent = False
+        await asyncio.sleep(90)
+        assert site.steel.doors["5"].pulses == 0
+
+    play(story, BLIND)
+
+
+def test_a_sensor_stuck_at_open_does_not_keep_a_package_in():
+    async def story(site: VirtualSite, told):
+        site.steel.doors["5"].stuck_sensor = True
+        await asyncio.sleep(1)
+        assert (await site.bank.open_slot("5")).outcome is Outcome.ALREADY_OPEN
+        assert site.steel.doors["5"].pulses == 0
+        assert await site.bank.open_slot("5", force=True) == Unlocked(Outcome.SENT, pulsed=True)
+        assert site.steel.doors["5"].pulses == 1
+        await asyncio.sleep(1)
+        assert site.steel.doors["5"].is_open
+
+    play(story)
+
+
+def test_force_on_a_door_that_reads_shut_is_an_ordinary_opening():
+    async def story(site: VirtualSite, told):
+        assert (await site.bank.open_slot("5", force=True)).outcome is Outcome.OPENED
+        site.steel.jam("6")
+        assert (await site.bank.open_slot("6", force=True)).outcome is Outcome.JAMMED
+
+    play(story)
+
+
+def test_force_does_not_reach_a_board_that_is_away():
+    async def story(site: VirtualSite, told):
+        site.lines["bus"].is_plugged = False
+        assert await site.bank.open_slot("5", force=True) == Unlocked(
+            Outcome.UNREACHABLE, pulsed=False
+        )
+
+    play(story)
+
+
+def test_why_a_door_opened_is_told():
+    async def story(site: VirtualSite, told):
+        await site.bank.open_slot("1")
+        site.steel.jam("2")
+        await site.bank.open_slot("2")
+        await asyncio.sleep(500)
+        site.steel.open_by_force("2")
+        site.steel.open_by_force("3")
+        site.steel.jam("4")
+        await site.bank.open_slot("4")
+        await asyncio.sleep(700)
+        site.steel.open_by_force("4")
+        await asyncio.sleep(1)
+        assert openings(told) == [
+            ("1", OpeningCause.PULSED),
+            ("2", OpeningCause.LATE),
+            ("3", OpeningCause.UNASKED),
+            ("4", OpeningCause.UNASKED),
+        ]
+
+    play(story)
+
+
+def test_a_late_opening_is_late_only_once():
+    """Shut after its late opening, the door has no pulse left that could explain the next."""
+
+    async def story(site: VirtualSite, told):
+        site.steel.jam("2")
+        await site.bank.open_slot("2")
+        for _ in range(2):
+            site.steel.open_by_force("2")
+            await asyncio.sleep(2)
+            site.steel.close("2")
+            await asyncio.sleep(20)
+        assert openings(told) == [("2", OpeningCause.LATE), ("2", OpeningCause.UNASKED)]
+
+    play(story)
+
+
+@pytest.mark.parametrize("window_s", [2.0, 10.0])
+def test_the_window_is_as_long_as_the_site_wants(window_s):
+    async def story(site: VirtualSite, told):
+        site.steel.jam("5")
+        before_s = asyncio.get_running_loop().time()
+        assert (await site.bank.open_slot("5")).outcome is Outcome.JAMMED
+        return asyncio.get_running_loop().time() - before_s
+
+    assert play(story, timing=BankTiming(window_s=window_s)) == pytest.approx(window_s, abs=0.5)
+
+
+def test_a_board_that_comes_back_behind_another_device_is_told(tmp_path: Path):
+    """Within a moment, so that it was never told to be away."""
+    link = tmp_path / "by-id"
+    link.symlink_to(tmp_path / "ttyUSB0")
+
+    async def story(site: VirtualSite, told):
+        line = site.lines[str(link)]
+        for device in ("ttyUSB0", "ttyUSB1"):
+            line.is_plugged = False
+            await asyncio.sleep(0.5)
+            link.unlink()
+            link.symlink_to(tmp_path / device)
+            line.is_plugged = True
+            await asyncio.sleep(3)
+        boards = [each for each in told if isinstance(each, BoardChange)]
+        return [(each.reachable, Path(each.device).name) for each in boards]
+
+    told = play(story, replace(BOARD, port=str(link)))
+    assert [each for each in told if each[0]] == [(True, "ttyUSB0"), (True, "ttyUSB1")]
