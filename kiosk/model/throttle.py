@@ -29,7 +29,7 @@ def opened_by_guessing(slot_count: int, locator_digits: int) -> float:
     many by scanning, each with one chance in a million against a locator that is in use.
     """
     tries = 2 * KIOSK_WRONG_A_DAY * 365
-    in_use = SHARE_FULL * slot_count / 10**locator_digits
+    in_use = SHARE_FULL * slot_count / float(10**locator_digits)
     return tries * in_use / 10**6
 
 

@@ -44,6 +44,11 @@ GROUP_MAX = 64
 BACKUP_PAGES = 512
 """How many pages of 4 KiB a backup copies at once; callers are served in between."""
 
+LOG_PAGES_MAX = 4000
+"""How long the write-ahead log may grow (16 MB) before a commit has to merge it itself."""
+QUIET_S = 2.0
+"""Nobody came for so long: the time to merge the log."""
+
 PRAGMAS = {
     "locking_mode": "exclusive",
     "journal_mode": "wal",
@@ -104,6 +109,7 @@ class Store:
         self._between: deque[_BetweenGroups[Any]] = deque()
         self._listeners: list[Callable[[], None]] = []
         self._closed = False
+        self._has_log = False
         self._is_ending = False
         self._thread: threading.Thread | None = None
         if not threaded:
@@ -249,6 +255,7 @@ class Store:
         except BaseException as error:  # noqa: BLE001 - handed to whoever asked for the store
             opened.set_exception(error)
             return
+        self._database.conn.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES_MAX}").fetchall()
         opened.set_result(None)
         while not self._is_ending:
             self._run_waiting(is_patient=True)
@@ -261,7 +268,7 @@ class Store:
         group: list[_Job[Any]] = []
         with contextlib.suppress(queue.Empty):
             while len(group) < GROUP_MAX:
-                job = self._jobs.get(block=is_patient and not group)
+                job = self._next_job(is_patient=is_patient and not group)
                 if job is None:
                     self._is_ending = True
                     break
@@ -271,6 +278,18 @@ class Store:
                 group.append(job)
         if group:
             self._run_group(group)
+
+    def _next_job(self, *, is_patient: bool) -> _Job[Any] | _BetweenGroups[Any] | None:
+        """The next of the queue. While nobody comes, the log is merged into the database: else
+        that would fall on somebody who waits for a door."""
+        if is_patient and self._has_log:
+            try:
+                return self._jobs.get(timeout=QUIET_S)
+            except queue.Empty:
+                self._has_log = False
+                with contextlib.suppress(sqlite3.Error):  # it is tried again after the next write
+                    self._database.conn.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        return self._jobs.get(block=is_patient)
 
     def _run_between(self, job: _BetweenGroups[Any]) -> None:
         try:
@@ -312,6 +331,7 @@ class Store:
             else:
                 answer.future.set_result(answer.result)
         if self._writer.head.seq > before.seq:
+            self._has_log = True
             for listener in self._listeners:
                 listener()
 
