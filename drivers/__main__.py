@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import json
 import logging
-import math
 import queue
 import shutil
 import sys
@@ -528,22 +527,18 @@ def write_learnt(config_path: Path, learnt: Commissioned) -> None:
 @main.command()
 @site_options
 @click.option("--bytes", "with_bytes", is_flag=True, help="Show the bytes on the lines too.")
-@click.option("--seconds", type=click.FloatRange(min=0), help="End after so many seconds.")
-def monitor(config_path: Path, data: Path, with_bytes: bool, seconds: float | None) -> None:
+def monitor(config_path: Path, data: Path, with_bytes: bool) -> None:
     """Show all doors live, until Ctrl-C. Written to a file or a pipe: every change as a line."""
     site = load_site(config_path)
     boards, doors = wired_boards(site.boards, data.absolute()), wired_doors(site.slots)
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(monitored(boards, doors, with_bytes, seconds))
+        asyncio.run(monitored(boards, doors, with_bytes))
 
 
 async def monitored(
-    boards: Sequence[BoardWiring],
-    doors: Sequence[DoorWiring],
-    with_bytes: bool,
-    seconds: float | None,
+    boards: Sequence[BoardWiring], doors: Sequence[DoorWiring], with_bytes: bool
 ) -> None:
-    """Watch a bank and show it until the time is over or this is cancelled."""
+    """Watch a bank and show it until this is cancelled."""
     is_screen = sys.stdout.isatty()
     newest: deque[str] = deque(maxlen=12)
 
@@ -563,10 +558,9 @@ async def monitored(
 
     bank = open_bank(boards, doors, open_port=opener)
     bank.listen(lambda change: note(told_change(change)))
-    until_s = math.inf if seconds is None else time.monotonic() + seconds
     await bank.start()
     try:
-        while time.monotonic() < until_s:
+        while True:
             if is_screen:
                 columns = shutil.get_terminal_size().columns
                 lines = [*picture(bank, boards, doors, columns), *newest]

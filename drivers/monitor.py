@@ -18,26 +18,35 @@ Tap = Callable[[str, str, bytes], None]
 _SIGNS: Final = {DoorState.OPEN: "OPEN", DoorState.CLOSED: "shut", DoorState.UNKNOWN: "?"}
 
 
-@dataclass(frozen=True, slots=True)
 class TappedPort:
-    """A port that tells every byte that goes over it."""
+    """A port that tells all that goes over it; what came is told when nothing follows it."""
 
-    name: str
-    port: Port
-    tap: Tap
+    def __init__(self, name: str, port: Port, tap: Tap) -> None:
+        self._name = name
+        self._port = port
+        self._tap = tap
+        self._came = b""
 
     def read(self, timeout_s: float) -> bytes:
-        data = self.port.read(timeout_s)
-        if data:
-            self.tap(self.name, "<", data)
+        data = self._port.read(timeout_s)
+        self._came += data
+        if not data:
+            self._tell_what_came()
         return data
 
     def write(self, data: bytes) -> None:
-        self.tap(self.name, ">", data)
-        self.port.write(data)
+        self._tell_what_came()
+        self._tap(self._name, ">", data)
+        self._port.write(data)
 
     def close(self) -> None:
-        self.port.close()
+        self._tell_what_came()
+        self._port.close()
+
+    def _tell_what_came(self) -> None:
+        if self._came:
+            self._tap(self._name, "<", self._came)
+        self._came = b""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import logging
+import signal
 import subprocess
 import sys
 import threading
@@ -12,18 +14,18 @@ import pytest
 from simulator_process import SimulatorProcess
 
 from config import DEMO_SITE, check_site, load_site
+from drivers.__main__ import entry
 from drivers.boards import FAMILIES
-from drivers.finding import possible_boards
+from drivers.finding import USUAL_ADDRESSES, Probe, possible_boards
 from drivers.frames import FrameError
+from drivers.serial_port import SerialPortOpener
 from drivers.simulator.bank import SimulatedBank
 from drivers.simulator.families import simulate_board
+from drivers.simulator.pseudo_terminal import PseudoTerminal
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 30.0
 BUS = "ports/lock-bus"
-COMMENTS = """\
-# Our site, mounted by Kim.
-"""
 
 
 def command(*arguments: str) -> list[str]:
@@ -39,6 +41,25 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         timeout=PATIENCE_S,
         check=False,
     )
+
+
+@pytest.fixture
+def tool(monkeypatch, capsys):
+    """A command without a process of its own, where only what it says is of interest."""
+    level = logging.getLogger("drivers").level
+
+    def call(*arguments: str) -> subprocess.CompletedProcess[str]:
+        monkeypatch.setattr(sys, "argv", ["drivers", *arguments])
+        code = 0
+        try:
+            entry()
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+        told = capsys.readouterr()
+        return subprocess.CompletedProcess(arguments, code, told.out, told.err)
+
+    yield call
+    logging.getLogger("drivers").setLevel(level)
 
 
 def rows(output: str) -> list[dict]:
@@ -62,7 +83,7 @@ def demo(tmp_path_factory):
 # --- doors and unlock ----------------------------------------------------------------------------
 
 
-def test_doors_are_printed_one_object_a_line(demo):
+def test_doors_are_printed_one_object_a_line(demo, tool):
     demo.tell("open 16")
     demo.wait_for("opened", slot="16")
     found = run("doors", *board(demo.bus, 2), "--channels", "12", "--json")
@@ -73,36 +94,35 @@ def test_doors_are_printed_one_object_a_line(demo):
     for row in printed:
         assert row.keys() == {"port", "family", "board", "channel", "state", "elapsed_ms"}
         assert (row["port"], row["family"], row["board"]) == (demo.bus, "lockboard-8a", 2)
-    inverted = run("doors", *board(demo.bus, 2), "--channels", "12", "--invert")
+    inverted = tool("doors", *board(demo.bus, 2), "--channels", "12", "--invert")
     assert inverted.stdout.splitlines()[3] == "board 2, channel  4: CLOSED"
     demo.tell("close 16")
 
 
-def test_an_unlock_tells_what_came_of_it(demo):
+def test_an_unlock_tells_what_came_of_it(demo, tool):
     opened = run("unlock", *board(demo.bus), "--channel", "5", "--json")
     assert opened.returncode == 0
     (row,) = rows(opened.stdout)
     assert row.keys() == {"port", "family", "board", "channel", "outcome", "elapsed_ms"}
     assert (row["outcome"], row["channel"]) == ("OPENED", 5)
     demo.wait_for("opened", slot="5")
-    again = run("unlock", *board(demo.bus), "--channel", "5", "--json")
+    again = tool("unlock", *board(demo.bus), "--channel", "5", "--json")
     assert (again.returncode, rows(again.stdout)[0]["outcome"]) == (0, "ALREADY_OPEN")
     demo.tell("jam 6")
     demo.wait_for("jammed", slot="6")
-    jammed = run("unlock", *board(demo.bus), "--channel", "6", "--wait", "0.6", "--json")
+    jammed = tool("unlock", *board(demo.bus), "--channel", "6", "--wait", "0.6", "--json")
     assert (jammed.returncode, rows(jammed.stdout)[0]["outcome"]) == (1, "JAMMED")
-    assert "no door moved within 0.6 s" not in jammed.stdout
     demo.tell("swap 7 8")
     demo.wait_for("swapped", slot="7")
-    wrong = run("unlock", *board(demo.bus), "--channel", "7")
+    wrong = tool("unlock", *board(demo.bus), "--channel", "7")
     assert (wrong.returncode, wrong.stdout) == (1, "board 1, channel 7: WRONG_DOOR\n")
     assert "channel 8 moved instead" in wrong.stderr
 
 
-def test_a_board_that_does_not_answer(demo):
-    silent = run("unlock", *board(demo.bus, 9), "--channel", "1", "--json")
+def test_a_board_that_does_not_answer(demo, tool):
+    silent = tool("unlock", *board(demo.bus, 9), "--channel", "1", "--json")
     assert (silent.returncode, rows(silent.stdout)[0]["outcome"]) == (1, "UNREACHABLE")
-    silent = run("doors", *board(demo.bus, 9))
+    silent = tool("doors", *board(demo.bus, 9))
     assert (silent.returncode, silent.stdout) == (2, "")
     assert "no lockboard-8a answers at address 9" in silent.stderr
 
@@ -129,18 +149,14 @@ def test_a_board_that_does_not_answer(demo):
         (("monitor", "--config", "/no/such/site.toml"), "cannot be read"),
     ],
 )
-def test_a_mistake_is_one_line_and_exit_2(arguments, told):
-    wrong = run(*arguments)
+def test_a_mistake_is_one_line_and_exit_2(tool, arguments, told):
+    wrong = tool(*arguments)
     assert (wrong.returncode, wrong.stdout) == (2, "")
     *_, line = wrong.stderr.splitlines()
     assert told in line
-    assert "Traceback" not in wrong.stderr
 
 
 def test_a_port_that_the_kiosk_holds(tmp_path):
-    from drivers.serial_port import SerialPortOpener
-    from drivers.simulator.pseudo_terminal import PseudoTerminal
-
     terminal = PseudoTerminal(tmp_path / "bus")
     terminal.plug()
     holder = SerialPortOpener(str(terminal.path)).open(9600)
@@ -164,9 +180,9 @@ def test_a_port_that_the_kiosk_holds(tmp_path):
         ),
     ],
 )
-def test_the_count_of_locks_is_what_the_answer_has_room_for(family, url, options):
+def test_the_count_of_locks_is_what_the_answer_has_room_for(tool, family, url, options):
     address = FAMILIES[family].addresses[0]
-    found = run("doors", *board(url.replace("board=0&", ""), address, family), *options, "--json")
+    found = tool("doors", *board(url.replace("board=0&", ""), address, family), *options, "--json")
     counts = {"kerong-cu48b": 48, "modbus-waveshare": 16}
     expected = counts.get(family, 32 if "=32" in url else 50)
     assert len(rows(found.stdout)) == expected, found.stderr
@@ -176,7 +192,7 @@ def test_the_count_of_locks_is_what_the_answer_has_room_for(family, url, options
 # --- find ----------------------------------------------------------------------------------------
 
 
-def test_boards_are_found(demo):
+def test_boards_are_found(demo, tool):
     found = run(
         *("find", "--port", demo.bus, "--json", "--addresses", "1-3"),
         *("--family", "lockboard-8a", "--family", "modbus-waveshare"),
@@ -186,7 +202,7 @@ def test_boards_are_found(demo):
         ("lockboard-8a", 1, 24),
         ("lockboard-8a", 2, 24),
     ]
-    none = run("find", "--port", demo.bus, "--family", "dingchang-dc", "--addresses", "1")
+    none = tool("find", "--port", demo.bus, "--family", "dingchang-dc", "--addresses", "1")
     assert (none.returncode, none.stdout) == (1, "")
     assert "nothing answered" in none.stderr
 
@@ -196,7 +212,7 @@ def test_nothing_that_is_asked_in_a_search_moves_a_door_of_any_family(family):
     asked = {
         question.request
         for kind in FAMILIES.values()
-        for address in kind.addresses
+        for address in kind.addresses[:USUAL_ADDRESSES]
         for board in possible_boards(kind, address)
         for question in board.questions()
     }
@@ -217,8 +233,6 @@ def test_nothing_that_is_asked_in_a_search_moves_a_door_of_any_family(family):
 
 
 def test_a_probe_cannot_unlock():
-    from drivers.finding import Probe
-
     for kind in FAMILIES.values():
         probe = Probe(possible_boards(kind, kind.addresses[0]), 0.1)
         with pytest.raises(FrameError):
@@ -253,30 +267,30 @@ def test_scans_are_printed_with_their_kind_and_check(demo):
 # --- monitor -------------------------------------------------------------------------------------
 
 
-def test_the_monitor_tells_every_change_and_the_bytes(demo):
+def test_the_monitor_tells_every_change_and_the_bytes_until_ctrl_c(demo):
     monitor = subprocess.Popen(
-        command(
-            *("monitor", "--config", str(DEMO_SITE), "--data", str(demo.data)),
-            *("--bytes", "--seconds", "2"),
-        ),
+        command("monitor", "--config", str(DEMO_SITE), "--data", str(demo.data), "--bytes"),
         stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
         cwd=ROOT,
     )
+    guard = threading.Timer(PATIENCE_S, monitor.kill)
+    guard.start()
     lines = []
     for line in monitor.stdout:
         lines.append(line.rstrip())
-        if line.startswith("door 24:"):
+        if line == "door 24: shut, first reading\n":
             demo.tell("open 24")
-            break
-    printed, _ = monitor.communicate(timeout=PATIENCE_S)
+        if line == "door 24: OPEN\n":
+            monitor.send_signal(signal.SIGINT)
+    guard.cancel()
     demo.tell("close 24")
-    lines += printed.splitlines()
+    assert monitor.wait(PATIENCE_S) == 0
+    assert monitor.stderr.read() == ""
     assert "board left: answers" in lines
-    assert "door 24: shut, first reading" in lines
-    assert "door 24: OPEN" in lines
     assert f"{demo.bus} > 80 01 00 33 B2" in lines
-    assert any(line.startswith(f"{demo.bus} < 80") for line in lines)
+    assert any(line.startswith(f"{demo.bus} < 80 01 00 ") for line in lines)
 
 
 # --- commission ----------------------------------------------------------------------------------
@@ -380,7 +394,7 @@ def test_a_walk_that_is_given_up_writes_nothing(demo, tmp_path):
     assert list(tmp_path.iterdir()) == [config]
 
 
-def test_a_door_that_is_none_of_the_site(demo):
-    wrong = run("commission", "--config", str(DEMO_SITE), "--door", "99")
+def test_a_door_that_is_none_of_the_site(tool):
+    wrong = tool("commission", "--config", str(DEMO_SITE), "--door", "99")
     assert wrong.returncode == 2
     assert "--door '99'" in wrong.stderr
