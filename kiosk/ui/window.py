@@ -23,7 +23,8 @@ from kivy.input.motionevent import MotionEvent
 from kivy.lang import Builder
 from kivy.uix.widget import Widget
 
-from kiosk.flows.views import Chosen, Entered, Pressed, View
+from drivers.scanner import ScannerRead
+from kiosk.flows.views import Chosen, Entered, Pressed, Scanned, View
 from kiosk.model.location import Location
 from kiosk.ui import theme as look
 from kiosk.ui.panel import Panel
@@ -33,9 +34,10 @@ from kiosk.ui.screens.first.page import FirstPage
 from kiosk.ui.screens.notice.page import FaultPage
 from kiosk.ui.screens.page import Context, Page
 from kiosk.ui.theme import Theme
+from kiosk.ui.wedge import WedgeKeys
 from kiosk.ui.widgets.keypad import ENTER, ERASE
 
-Event = Pressed | Entered | Chosen
+Event = Pressed | Entered | Chosen | Scanned
 log = logging.getLogger(__name__)
 
 _FONTS = {
@@ -45,6 +47,7 @@ _FONTS = {
 }
 _KEYS = {13: ENTER, 271: ENTER, 8: ERASE, 127: ERASE}
 """SDL's key numbers: return, enter of the number pad, backspace, delete."""
+_TAB = 9
 _loaded = ExitStack()
 _is_loaded = False
 
@@ -106,6 +109,10 @@ class Stage(Widget):
         """Enter or erase from a real keyboard or number pad."""
         if self.page is not None and not self.page.is_answered:
             self.page.key(name)
+
+    def scan(self, read: ScannerRead) -> None:
+        """A scanner that types as a keyboard does read a code; one that was refused has no text."""
+        self._on_event(Scanned(read.text))
 
     def on_touch_down(self, touch: MotionEvent) -> bool:
         if "button" in touch.profile and touch.button != "left":
@@ -187,6 +194,7 @@ class _KioskApp(App):
         self._stage = stage
         self._on_started = on_started
         self._faults = _Faults(stage)
+        self._keys = WedgeKeys(stage.type_text, stage.scan)
 
     def build(self) -> Widget:
         Window.clearcolor = look.GROUND
@@ -194,6 +202,7 @@ class _KioskApp(App):
             on_textinput=self._text,
             on_key_down=self._key_down,
             on_keyboard=self._swallow,
+            on_touch_down=self._touched,
             on_flip=self._first_frame,
         )
         ExceptionManager.add_handler(self._faults)
@@ -209,7 +218,10 @@ class _KioskApp(App):
 
     def on_stop(self) -> None:
         Window.unbind(
-            on_textinput=self._text, on_key_down=self._key_down, on_keyboard=self._swallow
+            on_textinput=self._text,
+            on_key_down=self._key_down,
+            on_keyboard=self._swallow,
+            on_touch_down=self._touched,
         )
         ExceptionManager.remove_handler(self._faults)
 
@@ -220,11 +232,20 @@ class _KioskApp(App):
             Clock.schedule_once(lambda _: self._on_started(), 0)
 
     def _text(self, _window: object, text: str) -> None:
-        self._stage.type_text(text)
+        self._keys.text(text)
 
     def _key_down(self, _window: object, key: int, *_: object) -> None:
-        if key in _KEYS:
-            self._stage.press_key(_KEYS[key])
+        if key in _KEYS or key == _TAB:
+            name = _KEYS.get(key)
+            if name == ERASE:
+                self._keys.release()
+            is_scan = name != ERASE and self._keys.end()
+            if name is not None and not is_scan:
+                self._stage.press_key(name)
+
+    def _touched(self, *_: object) -> None:
+        # What was typed before the touch comes before it.
+        self._keys.release()
 
     def _swallow(self, *_: object) -> bool:
         # Before Kivy's own shortcuts: Escape, F1 and the like do nothing.
