@@ -17,6 +17,9 @@ SECTOR_BYTES = 512
 GARBAGE = 0.1
 """How often a sector that did not land is garbage and not what was there before."""
 
+NAMES_LOST = "names lost"
+"""A way to be found: a removed file is back, or a new one is gone."""
+
 Files = dict[str, bytes]
 
 
@@ -109,7 +112,7 @@ class Disk:
             yield "torn with garbage", lambda random: self.torn(random, garbage=True)
             yield "reordered", self.reordered
         if self.certain != self.live:
-            yield "names lost", lambda random: self.names_lost()
+            yield NAMES_LOST, lambda random: self.names_lost()
 
 
 def _write(content: bytearray, written: Written) -> None:
