@@ -24,7 +24,8 @@ from config import ConfigError, Site, load_site
 from config.schema import Face
 from drivers.door import DriverError
 from drivers.port import port_in
-from drivers.simulator.commands import Command, CommandError, parse_command
+from drivers.simulator.commands import USAGE, Command, CommandError, parse_command
+from drivers.simulator.faults import CALLS_FOR
 from drivers.simulator.labels import read_labels
 from drivers.simulator.simulation import Event, SimulatedSite, Simulation
 from drivers.simulator.window_contents import Contents
@@ -35,6 +36,11 @@ from drivers.wiring import wired_boards, wired_doors
 
 EXIT_BAD_INPUT = 2
 CONTENTS = "behind-the-doors.json"
+EPILOG = (
+    f"Commands, one on a line: {USAGE}. Faults of a board: "
+    + ", ".join(f"{fault} ({what})" for fault, what in CALLS_FOR.items())
+    + "; with a CHANCE of 0 to 1 a fault comes now and then."
+)
 """In the data folder: which packages the simulated people have put where."""
 
 
@@ -167,10 +173,18 @@ def write_to(file: TextIO) -> Callable[[Event], None]:
     return write
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(context_settings={"help_option_names": ["-h", "--help"]}, epilog=EPILOG)
 @click.option("--config", "config_path", required=True, type=click.Path(path_type=Path))
 @click.option("--data", required=True, type=click.Path(path_type=Path, file_okay=False))
 @click.option("--script", help="A file of commands, or - for stdin.")
+@click.option(
+    "--do",
+    "first_commands",
+    multiple=True,
+    metavar="COMMAND",
+    help="A command to begin with, as 'fault left garbled 0.05' or 'power off 20'; may be given "
+    "several times.",
+)
 @click.option(
     "--labels", type=click.Path(path_type=Path, dir_okay=False), help="Labels to scan, as CSV."
 )
@@ -183,6 +197,7 @@ def main(
     config_path: Path,
     data: Path,
     script: str | None,
+    first_commands: tuple[str, ...],
     labels: Path | None,
     wire_log: Path | None,
     seed: int | None,
@@ -210,6 +225,7 @@ def main(
         simulation.listen(print_event)
         if wire_log is not None:
             simulation.listen_to_wires(write_to(wire_log.open("w", encoding="utf-8")))
+        simulation.play([each for line in first_commands if (each := parse_command(line))])
         if script == "-":
             fd = sys.stdin.fileno()
             simulation.watch(fd, CommandReader(fd, simulation, print_event).read)

@@ -8,13 +8,15 @@ the line falls quiet.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Final, Generic, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any, Final, Generic, TypeVar, cast
 
 from drivers.boards.board import FramedBoard
 from drivers.frames import FrameError
 from drivers.simulator.bank import SimulatedBank, SimulatedDoor
+from drivers.simulator.faults import Fault, Faults, at_another_address
 
 ANSWER_AFTER_S: Final = 0.003
 FORGETS_AFTER_S: Final = 0.05
@@ -50,6 +52,8 @@ class SimulatedBoard(ABC, Generic[BoardT, RequestT]):
         self.board = board
         self.is_silent = False
         """True as if its power were off: it hears nothing and says nothing."""
+        self.faults = Faults(bank.random)
+        self._impostor = at_another_address(board)
         self._bank = bank
         self._slots = slots
         self._deaf_after_pulse_s = deaf_after_pulse_s
@@ -62,7 +66,7 @@ class SimulatedBoard(ABC, Generic[BoardT, RequestT]):
         if at_s - self._heard_at_s > FORGETS_AFTER_S:
             self._heard = b""
         self._heard_at_s = at_s
-        if self.is_silent or at_s < self._deaf_until_s:
+        if self._is_deaf(at_s):
             self._heard = b""
             return []
         self._heard += data
@@ -71,8 +75,17 @@ class SimulatedBoard(ABC, Generic[BoardT, RequestT]):
             length = self._request_length(self._heard)
             if length is None or length > len(self._heard):
                 break
-            replies += self._take(length, at_s)
+            replies += map(self._as_sent, self._take(length, at_s))
         return replies
+
+    def _is_deaf(self, at_s: float) -> bool:
+        is_off = self.is_silent or not self._bank.has_power
+        return is_off or at_s < self._deaf_until_s or self.faults.strikes(Fault.SILENT)
+
+    def _as_sent(self, reply: Reply) -> Reply:
+        """A reply with what the board's faults make of it."""
+        at_s = reply.at_s + self.faults.delay_s()
+        return Reply(at_s, lambda: self.faults.spoil(reply.make_frame()))
 
     def _take(self, length: int, at_s: float) -> Iterable[Reply]:
         """Take a request off the front of what was heard, or one byte that begins none."""
@@ -84,7 +97,33 @@ class SimulatedBoard(ABC, Generic[BoardT, RequestT]):
             self._heard = self._heard[1:]
             return ()
         self._heard = self._heard[length:]
+        is_asked = getattr(request, "address", None) == self.board.address
+        if is_asked and self.faults.strikes(Fault.OTHER_ADDRESS):
+            return self._obey_as_another(request, at_s)
         return self._obey(request, at_s)
+
+    def _obey_as_another(self, request: RequestT, at_s: float) -> list[Reply]:
+        """Do what is asked, and answer under the address of another board."""
+        asked_of_it: Any = replace(cast(Any, request), address=self._impostor.address)
+        with self._posing():
+            replies = list(self._obey(asked_of_it, at_s))
+
+        def posing(reply: Reply) -> Reply:
+            def make_frame() -> bytes:
+                with self._posing():
+                    return reply.make_frame()
+
+            return Reply(reply.at_s, make_frame)
+
+        return [posing(reply) for reply in replies]
+
+    @contextmanager
+    def _posing(self) -> Iterator[None]:
+        own, self.board = self.board, self._impostor
+        try:
+            yield
+        finally:
+            self.board = own
 
     # --- what each family says -----------------------------------------------------------------
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from drivers.door import DriverError
+from drivers.simulator.faults import Fault
 
 
 class CommandError(DriverError):
@@ -65,6 +66,40 @@ class Sensor:
 
 
 @dataclass(frozen=True, slots=True)
+class Bounce:
+    """From now on a door's sensor bounces for a moment whenever the door moves."""
+
+    slot: str
+
+
+@dataclass(frozen=True, slots=True)
+class Spoil:
+    """A board has a fault at every transaction, or by chance; "*" is every board."""
+
+    board: str
+    fault: Fault
+    chance: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Heal:
+    """A board, or "*" for every board, has no fault any more."""
+
+    board: str
+
+
+@dataclass(frozen=True, slots=True)
+class Power:
+    """The 12 V of the locks and boards come or go; after some seconds they come back by themselves.
+
+    The computer goes on: so it is when the 12 V come later than the computer.
+    """
+
+    is_on: bool
+    back_after_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Unplug:
     """Pull an adapter of the lock boards out; with no port, all of them."""
 
@@ -113,6 +148,10 @@ Command = (
     | Unjam
     | Swap
     | Sensor
+    | Bounce
+    | Spoil
+    | Heal
+    | Power
     | Unplug
     | Plug
     | Scan
@@ -133,10 +172,14 @@ _WITH_SLOT: Mapping[str, Callable[[str], Command]] = {
 }
 _WITH_PORT: Mapping[str, Callable[[str], Command]] = {"unplug": Unplug, "plug": Plug}
 _SENSORS: Mapping[str, bool | None] = {"open": True, "closed": False, "works": None}
+_FAULTS: Mapping[str, Fault] = {fault.value: fault for fault in Fault}
+EVERY_BOARD = "*"
 
 USAGE = (
     "close SLOT, close-after SECONDS|off, open SLOT, jam SLOT, unjam SLOT, swap SLOT SLOT, "
-    "sensor SLOT open|closed|works, unplug [PORT], plug [PORT], scan TEXT, wait SECONDS, "
+    "sensor SLOT open|closed|bounces|works, "
+    f"fault BOARD|* {'|'.join(_FAULTS)}|none [CHANCE], "
+    "power on|off [SECONDS], unplug [PORT], plug [PORT], scan TEXT, wait SECONDS, "
     "wait-open SLOT, wait-closed SLOT, quit"
 )
 
@@ -157,6 +200,12 @@ def parse_command(line: str) -> Command | None:
         return Swap(*words)
     if word == "sensor" and len(words) == 2 and words[1] in _SENSORS:
         return Sensor(words[0], _SENSORS[words[1]])
+    if word == "sensor" and len(words) == 2 and words[1] == "bounces":
+        return Bounce(words[0])
+    if word == "fault" and len(words) in (2, 3):
+        return _fault(line, *words)
+    if word == "power" and words and words[0] in ("on", "off"):
+        return _power(line, words)
     if word == "quit" and not argument:
         return Quit()
     if word in _WITH_SLOT and argument:
@@ -168,6 +217,30 @@ def parse_command(line: str) -> Command | None:
     if word == "close-after" and argument:
         return CloseAfter(None if argument == "off" else _seconds(line, argument))
     raise CommandError(f"{line.strip()!r} is no command; there are: {USAGE}")
+
+
+def _fault(line: str, board: str, kind: str, chance: str = "1") -> Command:
+    if kind == "none" and chance == "1":
+        return Heal(board)
+    if kind not in _FAULTS:
+        raise CommandError(
+            f"{line.strip()!r}: {kind!r} is no fault; there are {', '.join(_FAULTS)}, and none"
+        )
+    try:
+        number = float(chance)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number <= 1:
+        raise CommandError(f"{line.strip()!r}: {chance!r} is no chance within 0..1")
+    return Spoil(board, _FAULTS[kind], number)
+
+
+def _power(line: str, words: list[str]) -> Command:
+    if words[0] == "on" and len(words) == 1:
+        return Power(is_on=True)
+    if words[0] == "off" and len(words) <= 2:
+        return Power(is_on=False, back_after_s=_seconds(line, words[1]) if words[1:] else None)
+    raise CommandError(f"{line.strip()!r}: write power on, power off, or power off SECONDS")
 
 
 def _seconds(line: str, text: str) -> float:

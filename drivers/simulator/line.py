@@ -12,6 +12,7 @@ from drivers.boards.family import BITS_PER_BYTE_ON_THE_WIRE
 from drivers.simulator.bank import SimulatedBank
 from drivers.simulator.board import Reply
 from drivers.simulator.families import AnySimulatedBoard
+from drivers.simulator.faults import Fault
 
 Distortion = Callable[[bytes], Sequence[tuple[float, bytes]]]
 """Turns a frame into pieces, each with a delay in seconds before its first byte."""
@@ -49,7 +50,7 @@ class SimulatedLine:
             self.heard.append((at_s, data))
         begins_s = max(at_s, self._out_free_at_s)
         ends_s = self._out_free_at_s = begins_s + len(data) * self._byte_s
-        if self.echoes:
+        if self.echoes or any(board.faults.strikes(Fault.ECHOING) for board in self.boards):
             self._send(data, begins_s)
         for board in self.boards:
             for reply in board.hear(data, ends_s):

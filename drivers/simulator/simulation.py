@@ -20,6 +20,7 @@ from drivers.boards.family import BITS_PER_BYTE_ON_THE_WIRE
 from drivers.door import DriverError
 from drivers.simulator import commands
 from drivers.simulator.bank import DoorMoved, SimulatedBank
+from drivers.simulator.families import AnySimulatedBoard
 from drivers.simulator.labels import Label
 from drivers.simulator.line import SimulatedLine
 from drivers.simulator.line_end import LineEnd, line_end
@@ -109,7 +110,7 @@ class Simulation:
         self._clock = clock
         self._steel = SimulatedBank([door.slot for door in site.doors], random, clock)
         self._steel.listen(self._door_moved)
-        lines, _ = simulate_lines(site.boards, site.doors, self._steel)
+        lines, self._boards = simulate_lines(site.boards, site.doors, self._steel)
         self._lines = [_PluggedLine(make_end(port), line) for port, line in lines.items()]
         self._scanner = (
             _ScannerLine(make_end(site.scanner_port), site.scanner_baud)
@@ -185,6 +186,8 @@ class Simulation:
                     self._steel.door(slot)
             if isinstance(command, commands.Unplug | commands.Plug):
                 self._lines_at(command.port)
+            if isinstance(command, commands.Spoil | commands.Heal):
+                self._boards_named(command.board)
             if isinstance(command, commands.Scan) and self._scanner is None:
                 raise DriverError("the site has no scanner: nothing can be scanned")
 
@@ -294,8 +297,27 @@ class Simulation:
                 self._steel.swap(slot, other)
                 self._emit({"event": "swapped", "slot": slot, "other": other})
             case commands.Sensor(slot, reads_open):
-                self._steel.door(slot).stuck_sensor = reads_open
+                door = self._steel.door(slot)
+                door.stuck_sensor, door.has_bouncing_sensor = reads_open, False
+                door.bounced_to = None
                 self._emit({"event": "sensor", "slot": slot, "reads_open": reads_open})
+            case commands.Bounce(slot):
+                self._steel.door(slot).has_bouncing_sensor = True
+                self._emit({"event": "sensor", "slot": slot, "bounces": True})
+            case commands.Spoil(board, fault, chance):
+                for each in self._boards_named(board):
+                    each.faults.set(fault, chance)
+                self._emit({"event": "fault", "board": board, "fault": fault, "chance": chance})
+            case commands.Heal(board):
+                for each in self._boards_named(board):
+                    each.faults.clear()
+                self._emit({"event": "fault", "board": board, "fault": "none"})
+            case commands.Power(is_on, back_after_s):
+                if is_on:
+                    self._steel.restore_power()
+                else:
+                    self._steel.cut_power(back_after_s)
+                self._emit({"event": "power", "on": is_on})
             case commands.CloseAfter(seconds):
                 self._steel.close_after_s = seconds
             case commands.Unplug(port):
@@ -308,6 +330,13 @@ class Simulation:
                 self._scan(text)
             case commands.Quit():
                 self._is_stopping = True
+
+    def _boards_named(self, name: str) -> list[AnySimulatedBoard]:
+        if name == commands.EVERY_BOARD:
+            return list(self._boards.values())
+        if name not in self._boards:
+            raise DriverError(f"there is no board {name!r}; there are {', '.join(self._boards)}")
+        return [self._boards[name]]
 
     def _scan(self, text: str) -> None:
         if self._scanner is not None:

@@ -1,0 +1,192 @@
+"""The simulator's faults: what each does to the bytes, how it is told, and that it ends."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from random import Random
+
+import pytest
+from simulator_process import SimulatorProcess
+from virtual_loop import run_virtually
+
+from config import DEMO_SITE
+from drivers.bank import BoardWiring, DoorWiring
+from drivers.door import BoardChange, DoorChange, DoorState, Outcome, Unlocked
+from drivers.simulator.commands import (
+    USAGE,
+    Bounce,
+    CommandError,
+    Heal,
+    Power,
+    Spoil,
+    parse_command,
+)
+from drivers.simulator.faults import CALLS_FOR, Fault
+from drivers.simulator.virtual import VirtualSite, virtual_site
+
+FAMILIES = {
+    "lockboard-8a": (1, 12),
+    "kerong-cu16": (1, 12),
+    "kerong-cu48": (1, 12),
+    "kerong-cu48b": (1, 12),
+    "dingchang-dc": (1, 12),
+    "modbus-waveshare": (1, 12),
+    "modbus-xunming": (1, 12),
+}
+DOORS = [DoorWiring(str(number), "board", number) for number in range(1, 13)]
+
+
+def play(family: str, story):
+    async def run():
+        address, channels = FAMILIES[family]
+        site = virtual_site(
+            [BoardWiring("board", family, "bus", address, channels)], DOORS, Random(5)
+        )
+        site.lines["bus"].keeps_record = True
+        told: list[DoorChange | BoardChange] = []
+        site.bank.listen(told.append)
+        await site.bank.start()
+        await site.bank.settled()
+        assert site.bank.reachable("1")
+        await story(site, told)
+        await site.bank.stop()
+
+    run_virtually(run())
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize(
+    "fault", [Fault.SILENT, Fault.SLOW, Fault.GARBLED, Fault.CUT, Fault.OTHER_ADDRESS]
+)
+def test_a_board_that_never_answers_right_is_away_until_it_does(family, fault):
+    async def story(site: VirtualSite, told):
+        board = site.boards["board"]
+        board.faults.set(fault, 1.0)
+        await asyncio.sleep(0.5)
+        opening = await site.bank.open_slot("5")
+        if fault is not Fault.SLOW:
+            # Nothing is pulsed at a door that could not be read before. (One that answers only a
+            # little late may still be read.)
+            assert opening == Unlocked(Outcome.UNREACHABLE, pulsed=False)
+            assert site.steel.doors["5"].pulses == 0
+        await asyncio.sleep(10)
+        board.faults.clear()
+        await asyncio.sleep(130)
+        assert site.bank.reachable("6")
+        assert (await site.bank.open_slot("6")).outcome is Outcome.OPENED
+        assert site.steel.doors["6"].pulses == 1
+
+    play(family, story)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("fault", list(Fault))
+def test_a_fault_now_and_then_is_hardly_felt(family, fault):
+    async def story(site: VirtualSite, told):
+        site.boards["board"].faults.set(fault, 0.05)
+        for number in range(1, 9):
+            opening = await site.bank.open_slot(str(number))
+            if opening.outcome is not Outcome.OPENED:
+                # The frame of the unlock itself was not heard.
+                assert fault is Fault.SILENT
+                assert not site.steel.doors[str(number)].is_open
+            site.steel.close(str(number))
+            await asyncio.sleep(2)
+        opened = [each.slot for each in told if isinstance(each, DoorChange)]
+        assert len(opened) >= 12 + 2 * 7
+
+    play(family, story)
+
+
+def test_a_bouncing_sensor_is_one_edge():
+    async def story(site: VirtualSite, told):
+        for _ in range(20):
+            site.steel.doors["3"].has_bouncing_sensor = True
+            told.clear()
+            assert (await site.bank.open_slot("3")).outcome is Outcome.OPENED
+            await asyncio.sleep(1)
+            site.steel.close("3")
+            await asyncio.sleep(3)
+            assert [each.now for each in told][-1] is DoorState.CLOSED
+        # All of its moves are known to be at rest.
+        assert site.bank.door("3") is DoorState.CLOSED
+
+    play("lockboard-8a", story)
+
+
+def test_without_power_no_board_hears_and_afterwards_all_is_as_before():
+    async def story(site: VirtualSite, told):
+        site.steel.cut_power(20.0)
+        await asyncio.sleep(0.5)
+        assert await site.bank.open_slot("5") == Unlocked(Outcome.UNREACHABLE, pulsed=False)
+        await asyncio.sleep(90)
+        assert (await site.bank.open_slot("5")).outcome is Outcome.OPENED
+        assert site.steel.doors["5"].pulses == 1
+
+    play("lockboard-8a", story)
+
+
+def test_a_second_power_cut_is_not_ended_by_the_end_of_the_first():
+    async def story(site: VirtualSite, told):
+        site.steel.cut_power(10.0)
+        await asyncio.sleep(5)
+        site.steel.cut_power()
+        await asyncio.sleep(60)
+        assert not site.steel.has_power
+        site.steel.restore_power()
+        await asyncio.sleep(70)
+        assert (await site.bank.open_slot("5")).outcome is Outcome.OPENED
+
+    play("lockboard-8a", story)
+
+
+@pytest.mark.parametrize(
+    ("line", "command"),
+    [
+        ("fault left garbled 0.05", Spoil("left", Fault.GARBLED, 0.05)),
+        ("fault * other-address", Spoil("*", Fault.OTHER_ADDRESS, 1.0)),
+        ("fault left none", Heal("left")),
+        ("sensor 7 bounces", Bounce("7")),
+        ("power off 20", Power(is_on=False, back_after_s=20.0)),
+        ("power off", Power(is_on=False)),
+        ("power on", Power(is_on=True)),
+    ],
+)
+def test_faults_can_be_told(line, command):
+    assert parse_command(line) == command
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("fault left sleepy", "'sleepy' is no fault; there are silent, slow"),
+        ("fault left cut 2", "'2' is no chance within 0..1"),
+        ("fault left cut often", "'often' is no chance"),
+        ("power off never", "'never' is no number of seconds"),
+        ("power on 3", "write power on"),
+    ],
+)
+def test_a_fault_that_is_none_is_named(line, told):
+    with pytest.raises(CommandError, match=told):
+        parse_command(line)
+
+
+def test_every_fault_is_in_the_help_and_in_the_readme():
+    readme = (Path(__file__).parents[2] / "drivers/simulator/README.md").read_text()
+    for fault in Fault:
+        assert fault.value in USAGE
+        assert f"fault BOARD {fault.value}" in readme
+        assert CALLS_FOR[fault]
+
+
+def test_faults_are_settings_and_live_commands_of_the_process(tmp_path):
+    with SimulatorProcess(
+        DEMO_SITE, tmp_path, "--do", "fault left garbled 0.5", "--do", "power off 3"
+    ) as simulator:
+        assert simulator.wait_for("fault", board="left")["chance"] == 0.5
+        assert simulator.wait_for("power")["on"] is False
+        simulator.tell("fault * none")
+        simulator.wait_for("fault", board="*")
+        simulator.tell("fault middle cut")
+        assert "there is no board 'middle'" in simulator.wait_for("error")["message"]
