@@ -127,6 +127,13 @@ def test_a_dead_sensor_is_told_and_its_door_is_placed_all_the_same():
     assert site.steel.door("12").pulses == 1
 
 
+def test_a_board_without_sensors_is_walked_by_what_the_installer_sees():
+    blind = tuple(replace(board, has_door_sensors=False) for board in BOARDS)
+    real = {**as_configured(), "11": ("left", 2), "12": ("left", 1)}
+    learnt = Site(doors=[DoorWiring(slot, *wire) for slot, wire in real.items()]).walk(boards=blind)
+    assert (learnt.wires, learnt.inverted, learnt.findings) == (real, {}, [])
+
+
 def test_a_lock_that_does_not_open_is_told():
     site = Site()
     site.steel.jam("13")
