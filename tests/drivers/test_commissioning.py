@@ -76,6 +76,7 @@ class Site:
         self.said.append(text)
         if self.answers:
             return self.answers.pop(0)
+        self.wait(1.0)  # a person looks
         self.steel.advance(self.clock.now_s)
         return next((door.slot for door in self.steel.doors.values() if door.is_open), NO_DOOR)
 
