@@ -47,6 +47,8 @@ from drivers.serial_port import SerialPortOpener
 
 log = logging.getLogger(__name__)
 
+SMALLEST_WAIT_S = 1e-3
+"""Longer than a clock is inexact."""
 READS_TO_SETTLE = 4
 """A sensor that never reads the same twice in so many reads flaps: its last stable state stands."""
 
@@ -449,12 +451,17 @@ class Bank:
                 attempt.end(Unlocked(Outcome.WRONG_DOOR, pulsed=True, wrong_slot=moved[0]))
 
     def _window_over(self, attempt: _Attempt, door: _Door) -> None:
-        """No edge came. Only a board that still answers can say that the door stayed shut."""
-        silent_s = asyncio.get_running_loop().time() - door.read_at_s
-        if silent_s <= self._timing.silence_s:
-            attempt.end(Unlocked(Outcome.JAMMED, pulsed=True))
-        else:
+        """No edge came. Only a board that still answers can say that the door stayed shut, and one
+        reading more settles a door that reads open for the first time."""
+        loop = asyncio.get_running_loop()
+        silent_s = loop.time() - door.read_at_s
+        if silent_s > self._timing.silence_s:
             self._end_unreachable(attempt)
+        elif door.last is DoorState.OPEN:
+            settled_at_s = door.read_at_s + self._timing.silence_s + SMALLEST_WAIT_S
+            attempt.window = loop.call_at(settled_at_s, self._window_over, attempt, door)
+        else:
+            attempt.end(Unlocked(Outcome.JAMMED, pulsed=True))
 
     def _end_unreachable(self, attempt: _Attempt) -> None:
         was_pulsed = attempt.pulsed_at_s is not None

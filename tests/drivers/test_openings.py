@@ -1,0 +1,102 @@
+"""Thousands of openings with all faults at once: every outcome true, no unlock sent twice.
+
+2,000 in every run, 100,000 with `TEST_BUDGET=nightly`. The harness has negative controls: banks
+that lie, repeat or leak, with which it must find something.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+
+import pytest
+from openings import LINES, STEEL, run_openings
+
+from drivers import bank as bank_module
+from drivers.bus import Bus
+from drivers.door import Outcome, Unlocked
+
+OPENINGS = 100_000 if os.environ.get("TEST_BUDGET") == "nightly" else 2_000
+ENOUGH = 90
+"""Openings within which a bank that is not true is found out."""
+
+
+@pytest.mark.timeout(120 if OPENINGS == 2_000 else 7200)
+@pytest.mark.parametrize("line", LINES)
+def test_every_outcome_is_true_and_no_unlock_is_sent_twice(line, caplog):
+    caplog.set_level("CRITICAL")
+    tally = run_openings(line, -(-OPENINGS // len(LINES)), seed=20261123)
+    assert tally.findings == []
+    assert set(tally.outcomes) == set(Outcome)
+    assert set(tally.faults) == set(STEEL)
+
+
+def found(caplog, on_site=lambda site: None, line="9600 baud") -> str:
+    caplog.set_level("CRITICAL")
+    return "\n".join(run_openings(line, ENOUGH, seed=1, on_site=on_site).findings)
+
+
+def test_it_would_be_found_if_unlocks_were_repeated(monkeypatch, caplog):
+    pulse = Bus._pulse
+
+    def pulse_twice(self, port, job, request):
+        pulse(self, port, job, request)
+        pulse(self, port, job, request)
+
+    monkeypatch.setattr(Bus, "_pulse", pulse_twice)
+    assert "unlocks were sent for" in found(caplog)
+
+
+@pytest.mark.parametrize(
+    ("true", "told"),
+    [
+        (Outcome.JAMMED, Outcome.OPENED),
+        (Outcome.WRONG_DOOR, Outcome.OPENED),
+        (Outcome.OPENED, Outcome.JAMMED),
+        (Outcome.ALREADY_OPEN, Outcome.OPENED),
+        (Outcome.UNREACHABLE, Outcome.ALREADY_OPEN),
+        (Outcome.OPENED, Outcome.SENT),
+    ],
+)
+def test_it_would_be_found_if_an_outcome_were_not_true(true, told, caplog):
+    def lie(site):
+        open_slot = site.bank.open_slot
+
+        async def open_and_lie(slot, *, force=False):
+            unlocked = await open_slot(slot, force=force)
+            return replace(unlocked, outcome=told) if unlocked.outcome is true else unlocked
+
+        site.bank.open_slot = open_and_lie
+
+    assert "it is not so in the steel" in found(caplog, lie)
+
+
+def test_it_would_be_found_if_a_pulse_were_denied(caplog):
+    def deny(site):
+        open_slot = site.bank.open_slot
+
+        async def open_and_deny(slot, *, force=False):
+            return replace(await open_slot(slot, force=force), pulsed=False)
+
+        site.bank.open_slot = open_and_deny
+
+    assert "an unlock was sent and is denied" in found(caplog, deny)
+
+
+def test_it_would_be_found_if_one_odd_reading_made_a_jam(monkeypatch, caplog):
+    """A bank that ends a window as a jam while the newest reading says open, as it once did."""
+
+    def window_over(self, attempt, door):
+        attempt.end(Unlocked(Outcome.JAMMED, pulsed=True))
+
+    monkeypatch.setattr(bank_module.Bank, "_window_over", window_over)
+    assert "it is not so in the steel" in found(caplog)
+
+
+def test_it_would_be_found_if_memory_grew(caplog):
+    def leak(site):
+        kept = []
+        site.bank.listen(lambda change: kept.append((change, [])))
+        site.steel.listen(lambda move: kept.append([move]))
+
+    assert "objects more" in found(caplog, leak)
