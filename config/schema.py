@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import resources
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
@@ -11,8 +12,15 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict
 
 from drivers.boards import FAMILIES
 
-LANGUAGES = ("en",)
-"""The languages that the screen speaks."""
+LANGUAGES = (
+    "en",
+    *sorted(
+        entry.name.removesuffix(".po")
+        for entry in (resources.files("assets") / "locale").iterdir()
+        if entry.name.endswith(".po")
+    ),
+)
+"""The languages that the screen speaks: English, and each that has a catalogue."""
 
 BAUD_RATES = (1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200)
 

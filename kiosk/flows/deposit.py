@@ -30,7 +30,6 @@ from kiosk.flows.views import (
     TimedOut,
 )
 from kiosk.model.allocation import sizes_from
-from kiosk.model.clock import local_text
 from kiosk.model.location import Service, ServiceReason, SlotStatus, SuspectReason
 from kiosk.model.package import Package, PackageStatus
 from kiosk.model.person import Staff
@@ -156,18 +155,17 @@ async def _show_receipt(kiosk: Kiosk, run: Run, visit: Visit) -> bool:
         Receipt(
             name=run.staff.name,
             number=str(visit.began_seq),
-            lines=tuple(_receipt_line(kiosk, each) for each in moved),
+            lines=tuple(_receipt_line(each) for each in moved),
             choices=(Choice.DONE,),
         )
     )
     return await pressed(kiosk, (Choice.DONE,), kiosk.policy.courier_session_s) is Choice.DONE
 
 
-def _receipt_line(kiosk: Kiosk, moved: Moved) -> ReceiptLine:
-    at = ""
-    if moved.event.at.is_trusted:
-        at = local_text(moved.event.at.wall_ms, kiosk.location.time_zone)
-    return ReceiptLine(moved.event.kind, moved.barcode, moved.slot, at)
+def _receipt_line(moved: Moved) -> ReceiptLine:
+    at = moved.event.at
+    at_ms = at.wall_ms if at.is_trusted else None
+    return ReceiptLine(moved.event.kind, moved.barcode, moved.slot, at_ms)
 
 
 # --- one package ---------------------------------------------------------------------------------

@@ -19,7 +19,6 @@ from kiosk.flows.views import (
     Scanned,
     TimedOut,
 )
-from kiosk.model.clock import local_day
 from kiosk.model.pickup_code import SECRET_DIGITS, locator_digits, parse_qr
 from kiosk.store import codes, holds
 from kiosk.store.codes import CodeAnswer, Granted, NeedsPhone, NotKnown, Wait
@@ -82,6 +81,6 @@ async def _extend(kiosk: Kiosk, answer: CodeAnswer | None) -> None:
     except RefusedError:
         await tell(kiosk, Refused(Refusal.CANNOT_EXTEND))
         return
-    until = local_day(until_ms - 1, zone) if kiosk.clock.now().is_trusted else ""
-    kiosk.person.show(HoldExtended(until=until, choices=(Choice.DONE,)))
+    shown_ms = until_ms if kiosk.clock.now().is_trusted else None
+    kiosk.person.show(HoldExtended(until_ms=shown_ms, choices=(Choice.DONE,)))
     await pressed(kiosk, (Choice.DONE,), TOLD_S)

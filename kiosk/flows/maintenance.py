@@ -23,7 +23,6 @@ from kiosk.flows.views import (
     Question,
     TimedOut,
 )
-from kiosk.model.clock import local_text
 from kiosk.model.location import TOLD_BY_STAFF, Service, SlotStatus
 from kiosk.model.person import Staff
 from kiosk.store import codes, packages, slots
@@ -63,6 +62,7 @@ async def maintenance(kiosk: Kiosk, staff: Staff) -> None:
 
 def _row(kiosk: Kiosk, record: SlotRecord, names: dict[str, str]) -> DoorRow:
     wiring = kiosk.location.slot_by_label.get(record.label)
+    is_out = record.service is not Service.IN_SERVICE
     return DoorRow(
         slot=record.label,
         size=record.size,
@@ -73,18 +73,11 @@ def _row(kiosk: Kiosk, record: SlotRecord, names: dict[str, str]) -> DoorRow:
         channel=wiring.channel if wiring else 0,
         reachable=kiosk.bank.reachable(record.label),
         suspect=record.suspect,
-        reason=_service_text(kiosk, record, names),
+        reason=record.service_reason if is_out else "",
+        since_ms=record.service_since_ms if is_out else None,
+        by=names.get(record.service_by.removeprefix("staff:"), record.service_by) if is_out else "",
         barcode=record.barcode or "",
     )
-
-
-def _service_text(kiosk: Kiosk, record: SlotRecord, names: dict[str, str]) -> str:
-    """Why, since when and by whom a slot is out of service; empty when it is in."""
-    if record.service is Service.IN_SERVICE or record.service_since_ms is None:
-        return ""
-    since = local_text(record.service_since_ms, kiosk.location.time_zone)
-    who = names.get(record.service_by.removeprefix("staff:"), record.service_by)
-    return f"{record.service_reason} · {since} · {who}"
 
 
 @dataclass

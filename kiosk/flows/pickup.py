@@ -34,7 +34,6 @@ from kiosk.flows.views import (
     Told,
     Trouble,
 )
-from kiosk.model.clock import local_text
 from kiosk.model.location import Service, ServiceReason, SlotStatus, SuspectReason
 from kiosk.model.package import PackageStatus
 from kiosk.model.pickup_code import SECRET_DIGITS, locator_digits, parse_qr
@@ -161,9 +160,8 @@ async def _act(kiosk: Kiosk, answer: CodeAnswer) -> EnterCode | None:
         case MayReopen():
             await reopen(kiosk, answer.package, answer.slot)
         case Story():
-            when = local_text(answer.at_ms, kiosk.location.time_zone)
-            shown = when if kiosk.clock.now().is_trusted else ""
-            await tell(kiosk, Refused(STORY[answer.status], shown))
+            when_ms = answer.at_ms if kiosk.clock.now().is_trusted else None
+            await tell(kiosk, Refused(STORY[answer.status], at_ms=when_ms))
         case CannotOpen():
             kiosk.person.show(
                 Trouble(problem=Problem.DO_NOT_OPEN, slot=answer.slot, choices=(Choice.DONE,))

@@ -16,6 +16,7 @@ from kiosk.flows.pickup import pickup, scanned_pickup, tell
 from kiosk.flows.views import (
     Checking,
     Choice,
+    Chosen,
     Entered,
     EnterPin,
     First,
@@ -99,15 +100,20 @@ async def _serve_one(kiosk: Kiosk, watch: Watch) -> None:
 
 
 async def _first_screen(kiosk: Kiosk, watch: Watch) -> None:
+    language = ""
     while True:
         if watch.not_latched is not None:
             slot, watch.not_latched = watch.not_latched, None
             await push_until_it_clicks(kiosk, slot)
-        view = _first_view(kiosk)
+        view = _first_view(kiosk, language)
         if view != kiosk.person.view:
             kiosk.person.show(view)
-        event = await kiosk.person.next(LOOK_AGAIN_S)
+        event = await kiosk.person.next(kiosk.policy.idle_s if language else LOOK_AGAIN_S)
         match event:
+            case Chosen(chosen) if chosen in kiosk.location.languages:
+                language = chosen
+            case TimedOut():
+                language = ""  # whoever chose it went away
             case Entered(digits):
                 return await pickup(kiosk, digits)
             case Pressed(Choice.PICK_UP):
@@ -126,13 +132,14 @@ async def _first_screen(kiosk: Kiosk, watch: Watch) -> None:
                 pass
 
 
-def _first_view(kiosk: Kiosk) -> First:
+def _first_view(kiosk: Kiosk, language: str) -> First:
     open_doors = tuple(
         slot.label for slot in kiosk.location.slots if kiosk.bank.door(slot.label) is DoorState.OPEN
     )
     # A board that was not asked yet has no reason: nothing is wrong with it so far.
     away = sum(1 for each in kiosk.bank.reports() if not each.reachable and each.reason)
     return First(
+        language=language,
         open_doors=open_doors,
         unreachable_boards=away,
         choices=(Choice.PICK_UP, Choice.COURIER, Choice.SERVICE, Choice.HELP),

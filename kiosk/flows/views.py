@@ -127,10 +127,12 @@ class Question(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A refusal with the one detail its sentence needs (a local time, a slot label, a size)."""
+    """A refusal with the one detail its sentence needs (a slot label, a size), or a time."""
 
     reason: Refusal
     detail: str = ""
+    at_ms: int | None = None
+    """When that happened, in milliseconds since 1970 UTC; None where no clock can be trusted."""
 
 
 # --- views -------------------------------------------------------------------------------------
@@ -145,7 +147,12 @@ class View:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class First(View):
-    """The first screen. Digits typed here come as `Entered` (one or more digits)."""
+    """The first screen. Digits typed here come as `Entered` (one or more digits), another of the
+    site's languages as `Chosen(language)`."""
+
+    language: str = ""
+    """The language that was chosen here, and is spoken until the first screen comes with another;
+    empty for the site's usual one."""
 
     open_doors: tuple[str, ...] = ()
     """Doors found standing open that nobody uses: "please close door 7"."""
@@ -248,8 +255,9 @@ class MorePackages(View):
 class HoldExtended(View):
     """The package is kept longer."""
 
-    until: str
-    """The last day, as the site writes it."""
+    until_ms: int | None
+    """The midnight at which the hold ends, in milliseconds since 1970 UTC; None while no clock can
+    be trusted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -335,8 +343,8 @@ class ReceiptLine:
     kind: EventKind
     barcode: str
     slot: str
-    at: str
-    """Local time; empty while the clock is not trusted."""
+    at_ms: int | None
+    """When, in milliseconds since 1970 UTC; None if the clock could not be trusted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -380,7 +388,11 @@ class DoorRow:
     reachable: bool
     suspect: SuspectReason | None = None
     reason: str = ""
-    """Why it is out of service: the reason, since when, by whom."""
+    """Why it is out of service; empty while it is in."""
+    since_ms: int | None = None
+    """Since when, in milliseconds since 1970 UTC."""
+    by: str = ""
+    """Who said so."""
     barcode: str = ""
 
 

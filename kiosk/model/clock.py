@@ -145,15 +145,3 @@ def _local_date(moment_ms: int, zone: ZoneInfo) -> date:
 
 def _midnight_ms(day: date, zone: ZoneInfo) -> int:
     return int(datetime.combine(day, time.min, tzinfo=zone).timestamp() * 1000)
-
-
-def local_day(wall_ms: int, time_zone: str) -> str:
-    """A day as a person at the machine reads it: weekday and date, "Tue 24 Nov"."""
-    moment = datetime.fromtimestamp(wall_ms / 1000, UTC).astimezone(ZoneInfo(time_zone))
-    return moment.strftime("%a %d %b")
-
-
-def local_text(wall_ms: int, time_zone: str) -> str:
-    """A moment as a person at the machine reads it: weekday and time, "Tue 14:03"."""
-    moment = datetime.fromtimestamp(wall_ms / 1000, UTC).astimezone(ZoneInfo(time_zone))
-    return moment.strftime("%a %H:%M")

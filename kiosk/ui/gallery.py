@@ -23,18 +23,19 @@ PANELS = {
 @click.command()
 @click.option("--out", type=click.Path(path_type=Path), default=Path("build/gallery"))
 @click.option("--panel", "panel_name", type=click.Choice(list(PANELS)), default="1080x1920")
+@click.option("--language", default="en", help="A language's code; en-XA is the invented one.")
 @click.option("--only", default="", help="Only views whose name contains this.")
-def main(out: Path, panel_name: str, only: str) -> None:
+def main(out: Path, panel_name: str, language: str, only: str) -> None:
     """Draw every screen on one panel and write a PNG of each."""
     panel = PANELS[panel_name]
     prepare(panel, (panel.width_px, panel.height_px, 0, 0))
     from kiosk.ui.samples import sample_location, sample_views
     from kiosk.ui.window import KioskWindow
 
-    folder = out / panel_name
+    folder = out / f"{panel_name}-{language}"
     folder.mkdir(parents=True, exist_ok=True)
     views = iter([(name, view) for name, view in sample_views() if only in name])
-    window = KioskWindow(sample_location(), panel, lambda event: None)
+    window = KioskWindow(sample_location(language), panel, lambda event: None)
     window.app.bind(on_start=lambda _: _next_picture(window, views, folder))
     window.run()
 

@@ -54,14 +54,15 @@ from kiosk.model.location import (
     SuspectReason,
 )
 from kiosk.model.package import PackageStatus
+from kiosk.ui.language import languages
 
 _SIZES = (Size("S", 420, 110, 560, 2), Size("M", 420, 230, 560, 10), Size("L", 420, 480, 560, 30))
 _COLUMN = "LMSSSM"
 _HEIGHTS_MM = {"S": 120, "M": 250, "L": 500}
 
 
-def sample_location() -> Location:
-    """Two lockers of two columns, 24 slots, the screen between them."""
+def sample_location(language: str = "en") -> Location:
+    """Two lockers of two columns, 24 slots, the screen between them; every language, this first."""
     slots = []
     number = 0
     for locker, left_mm in (("A", 0), ("B", 1400)):
@@ -77,7 +78,7 @@ def sample_location() -> Location:
         name="Market square",
         address="Market square 1, 10115 Berlin",
         time_zone="Europe/Berlin",
-        languages=("en",),
+        languages=tuple(dict.fromkeys((language, *languages()))),
         help_phone="+49 30 1234567",
         sizes=_SIZES,
         lockers=(
@@ -112,7 +113,9 @@ def _row(slot: Slot, **changes: object) -> DoorRow:
     return DoorRow(**{**facts, **changes})  # type: ignore[arg-type]
 
 
-_OUT = "lock broken · Mon 3 Mar 14:03 · R. Weber"
+NOW_MS = 1_794_000_000_000
+"""Fri 6 Nov 2026, 22:20 in Berlin."""
+_OUT: dict[str, object] = {"reason": "lock broken", "since_ms": NOW_MS, "by": "R. Weber"}
 
 
 def sample_doors(*, silent: bool = False) -> Doors:
@@ -123,7 +126,7 @@ def sample_doors(*, silent: bool = False) -> Doors:
         "5": {"door": DoorState.OPEN},
         "9": {"status": SlotStatus.SUSPECT, "suspect": SuspectReason.MAY_HOLD_SOMETHING},
         "11": {"status": SlotStatus.RESERVED},
-        "14": {"service": Service.NO_DEPOSITS, "reason": _OUT},
+        "14": {"service": Service.NO_DEPOSITS, **_OUT},
         "17": {"status": SlotStatus.OCCUPIED},
     }
     rows = []
@@ -241,11 +244,11 @@ def _customer_views() -> list[tuple[str, View]]:
             ),
         ),
         ("more-packages", MorePackages(slots=("9", "14"), choices=_NEXT)),
-        ("hold-extended", HoldExtended(until="Sat 13 March", choices=(Choice.DONE,))),
+        ("hold-extended", HoldExtended(until_ms=NOW_MS, choices=(Choice.DONE,))),
         (
             "told-picked-up",
             Told(
-                refused=Refused(Refusal.ALREADY_PICKED_UP, "Tue 14:03"),
+                refused=Refused(Refusal.ALREADY_PICKED_UP, at_ms=NOW_MS),
                 reference="K3-0194",
                 choices=(Choice.DONE,),
             ),
@@ -347,7 +350,7 @@ def _courier_views() -> list[tuple[str, View]]:
                 name=name,
                 number="K3-00417",
                 lines=tuple(
-                    ReceiptLine(EventKind.PACKAGE_STORED, f"JD0146000062812345{n}", str(n), "14:03")
+                    ReceiptLine(EventKind.PACKAGE_STORED, f"JD0146000062812345{n}", str(n), NOW_MS)
                     for n in range(10, 20)
                 ),
                 choices=(Choice.DONE,),

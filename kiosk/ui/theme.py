@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from kiosk.ui.language import ENGLISH, Speech, has_rtl_letters
 from kiosk.ui.panel import Panel
 
 Colour = tuple[float, float, float, float]
@@ -19,6 +20,29 @@ CAPITAL_PER_EM = 0.668
 
 CAPITALS_MM = {"text": 4.8, "lead": 6.1, "title": 8.0, "large": 12.0, "huge": 20.0}
 """The five steps of type, by the height of a capital."""
+
+
+@dataclass(frozen=True, slots=True)
+class Typeface:
+    """The names of a font as it is registered, and the height of its lines."""
+
+    regular: str
+    bold: str
+    line_per_em: float
+    """The distance of two lines, as a part of the font size."""
+    closeness: float
+    """By how much lines stand closer than the font says; deep letters seldom meet high ones."""
+
+
+LATIN = Typeface("Kiosk", "KioskBold", line_per_em=1.24, closeness=1.0)
+ARABIC = Typeface("KioskArabic", "KioskArabicBold", line_per_em=1.46, closeness=0.9)
+"""The same letters, and those of Arabic, Persian and Urdu beside them."""
+
+
+def typeface_of(text: str) -> Typeface:
+    """The font that has the letters of a text: Kivy looks for a glyph in no other."""
+    return ARABIC if has_rtl_letters(text) else LATIN
+
 
 KEY_MM = 20.0
 TARGET_MM = 9.0
@@ -84,9 +108,15 @@ ACT_PRESSED = _colour("#083A7E")
 
 @dataclass(frozen=True, slots=True)
 class Theme:
-    """The tokens in pixels, for one panel."""
+    """The tokens in pixels, for one panel and one language."""
 
     panel: Panel
+    speech: Speech = ENGLISH
+
+    @property
+    def is_rtl(self) -> bool:
+        """Whether the screens are mirrored."""
+        return self.speech.is_rtl
 
     def mm(self, millimetres: float) -> float:
         """Millimetres in whole pixels; edges on whole pixels are sharp."""

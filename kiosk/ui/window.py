@@ -11,6 +11,7 @@ import zlib
 from collections import deque
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from importlib import resources
 from typing import Any
 
@@ -24,9 +25,10 @@ from kivy.lang import Builder
 from kivy.uix.widget import Widget
 
 from drivers.scanner import ScannerRead
-from kiosk.flows.views import Chosen, Entered, Pressed, Scanned, View
+from kiosk.flows.views import Chosen, Entered, First, Pressed, Scanned, View
 from kiosk.model.location import Location
 from kiosk.ui import theme as look
+from kiosk.ui.language import speech
 from kiosk.ui.panel import Panel
 from kiosk.ui.screens.choose import page_class, stays
 from kiosk.ui.screens.entry.page import CodePage
@@ -43,6 +45,8 @@ log = logging.getLogger(__name__)
 _FONTS = {
     "Kiosk": "atkinson-hyperlegible-regular.ttf",
     "KioskBold": "atkinson-hyperlegible-bold.ttf",
+    "KioskArabic": "kiosk-arabic-regular.ttf",
+    "KioskArabicBold": "kiosk-arabic-bold.ttf",
     "KioskIcons": "lucide-subset.ttf",
 }
 _KEYS = {13: ENTER, 271: ENTER, 8: ERASE, 127: ERASE}
@@ -74,6 +78,7 @@ class Stage(Widget):
         _load_look()
         self.panel = panel
         self.context = Context(location, Theme(panel), self._emit)
+        self._speak("")
         self.page: Page[Any] | None = None
         self._on_event = on_event
         self._waiting: deque[View] = deque()
@@ -86,6 +91,13 @@ class Stage(Widget):
         """Show this view next; may be called from any thread."""
         self._waiting.append(view)
         self._draw()
+
+    def _speak(self, language: str) -> None:
+        """Make screens in this language from now on; empty: the site's usual one."""
+        language = language or self.context.location.languages[0]
+        if language != self.context.speech.code:
+            theme = replace(self.context.theme, speech=speech(language))
+            self.context = replace(self.context, theme=theme)
 
     def fail(self, error: BaseException, view: View) -> None:
         """The screen of this view broke: say so, with a number that finds it in the log."""
@@ -139,7 +151,10 @@ class Stage(Widget):
                 self._waiting.popleft()
 
     def _show_now(self, view: View) -> None:
-        if self.page is not None and stays(self.page, view):
+        if isinstance(view, First):
+            self._speak(view.language)
+        is_same = self.page is not None and self.page.context is self.context
+        if is_same and stays(self.page, view):
             self.page.update(view)
             return
         before = self.page

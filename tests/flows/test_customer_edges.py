@@ -224,7 +224,7 @@ def test_a_customer_extends_the_hold_up_to_seven_days(tmp_path: Path, days_alrea
             assert told.refused is not None
             assert told.refused.reason is Refusal.CANNOT_EXTEND
         else:
-            assert (await kiosk.player.until(HoldExtended)).until
+            assert (await kiosk.player.until(HoldExtended)).until_ms
         assert kiosk.world.pulses == pulses
         assert (await kiosk.slot(slot)).status is SlotStatus.OCCUPIED
 
@@ -250,7 +250,7 @@ def test_the_same_day_after_a_restart_the_code_still_tells_its_story(tmp_path: P
             kiosk.player.do(Scanned(f"PK1:demo:{code}"))
             told = await kiosk.player.until(Told)
             assert told.refused is not None
-            assert told.refused.detail
+            assert told.refused.at_ms
             require_sound(kiosk.kiosk.store)
 
     code = run_virtually(fetch())

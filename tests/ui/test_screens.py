@@ -3,14 +3,10 @@ touch means what the person saw. One real window serves all tests of this file."
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from itertools import combinations
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
-from screen import own_screen
+from hands import Hands, faults_of, texts
 
 from kiosk.flows.views import (
     Choice,
@@ -27,139 +23,12 @@ from kiosk.flows.views import (
     View,
 )
 from kiosk.ui.gallery import PANELS
-from kiosk.ui.panel import Panel
-from kiosk.ui.samples import sample_doors, sample_location, sample_views
-from kiosk.ui.theme import KEY_MM, TARGET_MM
+from kiosk.ui.samples import sample_doors, sample_views
 
 pytestmark = pytest.mark.window
 
 SMALL = PANELS["540x960"]
-HALF_A_PIXEL_MM = 0.15
 BACK = (Choice.BACK,)
-
-
-@pytest.fixture(scope="session")
-def kivy() -> Iterator[SimpleNamespace]:
-    """Kivy with the kiosk's settings and one window on a screen of its own."""
-    from kiosk.ui.environment import prepare
-
-    with own_screen(SMALL.width_px, SMALL.height_px) as screen:
-        before = dict(os.environ)
-        os.environ.update(DISPLAY=screen.environment["DISPLAY"], SDL_VIDEODRIVER="x11")
-        prepare(SMALL, (SMALL.width_px, SMALL.height_px, 0, 0), frames_per_second=0)
-        from kivy.base import EventLoop
-        from kivy.clock import Clock
-        from kivy.core.window import Window
-        from kivy.tests.common import UnitTestTouch
-
-        from kiosk.ui import window as kiosk_window
-
-        Window.create_window()
-        Window.register()
-        Window.initialized = True
-        EventLoop.window = Window
-        yield SimpleNamespace(
-            Clock=Clock, EventLoop=EventLoop, Window=Window, Touch=UnitTestTouch, ui=kiosk_window
-        )
-        Window.close()
-        os.environ.clear()
-        os.environ.update(before)
-
-
-class Hands:
-    """A stage on a panel, a finger, and what came of it."""
-
-    def __init__(self, kivy: SimpleNamespace, panel: Panel) -> None:
-        self.kivy = kivy
-        self.events: list[Any] = []
-        self.stage = kivy.ui.Stage(sample_location(), panel, self.events.append)
-        self.stage.size = (panel.width_px, panel.height_px)
-
-    @property
-    def page(self) -> Any:
-        return self.stage.page
-
-    def settle(self) -> None:
-        for _ in range(2):
-            self.kivy.Clock.tick()
-
-    def show(self, view: View, *, fresh: bool = False) -> Any:
-        if fresh:
-            self.stage.clear_widgets()
-            self.stage.page = None
-        self.stage.show(view)
-        self.settle()
-        self.stage._shown_s = float("-inf")  # the person looked at it before touching it
-        return self.page
-
-    def down(self, at: tuple[float, float], button: str = "left") -> Any:
-        touch = self.kivy.Touch(*at)
-        touch.x, touch.y = touch.ox, touch.oy = touch.pos = at
-        touch.profile = ["pos", "button"]
-        touch.button = button
-        self.stage.on_touch_down(touch)
-        return touch
-
-    def up(self, touch: Any) -> None:
-        for grabbed in list(touch.grab_list):
-            touch.grab_current = widget = grabbed()
-            if widget is not None:
-                widget.dispatch("on_touch_up", touch)
-        touch.grab_current = None
-
-    def tap(self, at: tuple[float, float], button: str = "left") -> None:
-        self.up(self.down(at, button))
-
-    def press(self, choice: Choice) -> None:
-        button = next(b for b in buttons_of(self.page) if b.choice is choice)
-        self.tap(button.center)
-
-    def keys(self, names: str) -> None:
-        for name in names:
-            key = self.page.figure.keys[{"<": "ERASE", "C": "CLEAR"}.get(name, name)]
-            key._touched_s = float("-inf")  # a second has passed
-            self.tap(key.center)
-
-
-@pytest.fixture
-def hands(kivy: SimpleNamespace) -> Hands:
-    return Hands(kivy, SMALL)
-
-
-def buttons_of(page: Any) -> list[Any]:
-    return [b for b in (*page.buttons, page.help_button) if b is not None and hasattr(b, "choice")]
-
-
-def is_seen(widget: Any) -> bool:
-    while widget is not None and widget.parent is not widget:
-        if getattr(widget, "opacity", 1) == 0:
-            return False
-        widget = widget.parent
-    return True
-
-
-def texts(page: Any) -> list[Any]:
-    return [w for w in page.walk(restrict=True) if getattr(w, "text", "") and is_seen(w)]
-
-
-def pressables(page: Any) -> list[Any]:
-    return [w for w in page.walk(restrict=True) if hasattr(w, "action") and hasattr(w, "pressed")]
-
-
-def is_inside(inner: Any, outer: Any) -> bool:
-    slack = 1.5
-    return bool(
-        inner.x >= outer.x - slack
-        and inner.y >= outer.y - slack
-        and inner.x + inner.width <= outer.x + outer.width + slack
-        and inner.y + inner.height <= outer.y + outer.height + slack
-    )
-
-
-def do_overlap(one: Any, other: Any) -> bool:
-    across = min(one.right, other.right) - max(one.x, other.x)
-    up = min(one.top, other.top) - max(one.y, other.y)
-    return bool(across > 1.5 and up > 1.5)
 
 
 # --- how it looks --------------------------------------------------------------------------------
@@ -173,56 +42,8 @@ def test_every_screen_fits_its_panel(kivy: SimpleNamespace, panel_name: str) -> 
     for name, view in sample_views():
         page = hands.show(view, fresh=True)
         assert type(page).__name__ != "FaultPage", name
-        faults += [f"{name}: {fault}" for fault in (*_text_faults(page), *_place_faults(page))]
-        faults += [f"{name}: {fault}" for fault in _size_faults(page, panel)]
+        faults += [f"{name}: {fault}" for fault in faults_of(page, panel)]
     assert not faults, "\n".join(faults)
-
-
-def _text_faults(page: Any) -> Iterator[str]:
-    for label in texts(page):
-        if label.texture_size[0] > label.width + 1 or label.texture_size[1] > label.height + 1:
-            yield f"{label.text!r} does not fit its box"
-        if not is_inside(label, page):
-            yield f"{label.text!r} leaves the glass"
-        if label.parent is not page and not is_inside(label, label.parent):
-            yield f"{label.text!r} leaves its {type(label.parent).__name__}"
-
-
-def _place_faults(page: Any) -> Iterator[str]:
-    parts = [
-        part
-        for part in page.children
-        if is_seen(part) and part.width > 1 and getattr(part, "text", "x") != ""
-    ]
-    for part in parts:
-        if not is_inside(part, page):
-            yield f"{describe(part)} leaves the glass"
-    for one, other in combinations(parts, 2):
-        if do_overlap(one, other):
-            yield f"{describe(one)} lies on {describe(other)}"
-
-
-def describe(widget: Any) -> str:
-    words = getattr(widget, "words", None)
-    return f"{type(widget).__name__} {getattr(widget, 'text', getattr(words, 'text', ''))!r}"
-
-
-def _size_faults(page: Any, panel: Panel) -> Iterator[str]:
-    for target in pressables(page):
-        side_mm = min(target.size) / panel.px_per_mm
-        if side_mm < TARGET_MM - HALF_A_PIXEL_MM:
-            yield f"{describe(target)} is {side_mm:.1f} mm"
-    keys = getattr(page.figure, "keys", {})
-    if "5" in keys and "Q" not in keys:
-        side_mm = min(keys["5"].size) / panel.px_per_mm
-        if side_mm < KEY_MM - HALF_A_PIXEL_MM:
-            yield f"a digit key is {side_mm:.1f} mm"
-    drawing = getattr(page.figure, "drawing", None)
-    if drawing is not None and drawing.on_door is not None:
-        for slot in page.context.location.slots:
-            side_mm = min(drawing.box_of(slot.label)[2:]) / panel.px_per_mm
-            if side_mm < TARGET_MM - HALF_A_PIXEL_MM:
-                yield f"door {slot.label} is {side_mm:.1f} mm"
 
 
 # --- what a touch means --------------------------------------------------------------------------

@@ -182,10 +182,10 @@ MISTAKES = {
         "is not a time zone",
     ),
     "language": (
-        ('["en"]', '["en", "tlh"]'),
+        ('["en", "de", "fr", "es", "pl", "ar"]', '["en", "tlh"]'),
         "location.languages[1]",
         '"tlh"',
-        'there are: "en"',
+        'there are: "en", "ar", "de", "es", "fr", "pl"',
     ),
     "location with a colon": (
         ('id = "demo"', 'id = "de:mo"'),

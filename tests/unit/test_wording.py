@@ -24,6 +24,7 @@ from kiosk.flows.views import (
 )
 from kiosk.ui import theme, wording
 from kiosk.ui.icons import GLYPHS
+from kiosk.ui.language import ENGLISH
 from kiosk.ui.place import Side, place_of
 from kiosk.ui.samples import sample_doors, sample_location, sample_views
 from kiosk.ui.theme import Colour, Tone
@@ -66,7 +67,7 @@ def test_every_kind_of_view_has_a_sample() -> None:
 
 @pytest.mark.parametrize(("reason", "detail"), list(product(Refusal, ("", "12"))))
 def test_every_refusal_is_a_sentence(reason: Refusal, detail: str) -> None:
-    sentence = wording.refusal(Refused(reason, detail))
+    sentence = wording.refusal(Refused(reason, detail), LOCATION, ENGLISH)
     assert sentence.endswith(".")
     assert reason.value not in sentence
 

@@ -14,8 +14,9 @@ from kiosk.flows.views import Choice, Pressed, View
 from kiosk.model.location import Location
 from kiosk.ui import theme as look
 from kiosk.ui import wording
+from kiosk.ui.language import Speech
 from kiosk.ui.theme import Theme, Tone
-from kiosk.ui.widgets.plate import Badge, Banner, WordButton
+from kiosk.ui.widgets.plate import Badge, Banner, WordButton, mirror
 from kiosk.ui.widgets.text import Words
 
 Event = object
@@ -32,6 +33,11 @@ class Context:
     location: Location
     theme: Theme
     emit: Callable[[Event], None]
+
+    @property
+    def speech(self) -> Speech:
+        """The language of the screen."""
+        return self.theme.speech
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +59,8 @@ class Page(Widget, Generic[V]):
 
     A family of screens sets `field` (one line under the words: typed digits) and `figure` (the
     keypad, the drawing of the bank), and places them in `place_figure`. Portrait: everything
-    under each other, centred. Landscape: words left, figure right.
+    under each other, centred. Landscape: words left, figure right. It is laid out as it is read
+    from left to right, and turned over as a whole for a language that is read the other way.
     """
 
     has_main_choice = True
@@ -109,7 +116,7 @@ class Page(Widget, Generic[V]):
         """The view was replaced by another of its class; `self.view` is the new one."""
 
     def words(self) -> wording.Words:
-        return wording.words_for(self.view, self.context.location)
+        return wording.words_for(self.view, self.context.location, self.context.speech)
 
     def extra_buttons(self) -> list[WordButton]:
         """Buttons of this screen that are no choices, the main one first."""
@@ -213,7 +220,7 @@ class Page(Widget, Generic[V]):
         return self.view.choices
 
     def _button(self, choice: Choice, tone: Tone, *, plain: bool = False) -> WordButton:
-        face = wording.face(choice)
+        face = wording.face(choice, self.context.speech)
         button = WordButton(
             self.theme,
             face.label,
@@ -241,6 +248,8 @@ class Page(Widget, Generic[V]):
             self._arrange_stacked(inner)
         else:
             self._arrange_beside(inner)
+        if theme.is_rtl:
+            mirror(self)
 
     def _arrange_stacked(self, inner: Area) -> None:
         header_bottom = self._place_header(inner)
@@ -444,7 +453,9 @@ class Page(Widget, Generic[V]):
         ]
 
     def _title_lines(self) -> float:
-        line = self.title.font_size * 1.24 * self.theme.line_height
+        line = (
+            self.title.font_size * self.title.typeface.line_per_em * float(self.title.line_height)
+        )
         return float(self.title.height / line)
 
     def measure_field(self, room: Area) -> None:

@@ -19,6 +19,7 @@ from kiosk.ui import wording
 from kiosk.ui.icons import GLYPHS
 from kiosk.ui.place import bank_outline
 from kiosk.ui.theme import Colour, Theme
+from kiosk.ui.widgets.plate import mirror
 from kiosk.ui.widgets.text import Icon, Words
 
 
@@ -291,7 +292,7 @@ class BankFigure(Widget):
         self.theme = theme
         self.drawing = BankDrawing(theme, location)
         self.pin = Icon("map-pin", theme.font("text"), ink=look.INK)
-        self.words = Words(theme, text=wording.YOU_ARE_HERE, ink=look.INK)
+        self.words = Words(theme, text=theme.speech.say(wording.YOU_ARE_HERE), ink=look.INK)
         self.words.fit_line()
         self.add_widget(self.drawing)
         if not theme.is_small:
@@ -338,3 +339,5 @@ class BankFigure(Widget):
             self.y + (self.words.height - self.pin.height) / 2,
         )
         self.words.pos = (self.pin.right + self.theme.space(8), self.y)
+        if self.theme.is_rtl:
+            mirror(self)

@@ -13,6 +13,13 @@ from kiosk.ui.theme import Theme, Tone
 from kiosk.ui.widgets.text import Icon, Words
 
 
+def mirror(whole: Widget) -> None:
+    """Turn the parts of a widget over, so that what was laid out at the left is at the right."""
+    for part in whole.children:
+        # The whole position: what is derived from it, like the centre, follows before it is asked for.
+        part.pos = (whole.x + whole.right - part.right, part.y)
+
+
 class Plate(Widget):
     """A rounded rectangle with an edge."""
 
@@ -32,7 +39,13 @@ class Plate(Widget):
         self.arrange()
 
     def arrange(self) -> None:
-        """Put the content in its place; called whenever the plate moves or grows."""
+        """Put the content in its place; done whenever the plate moves or grows."""
+        self.lay_out()
+        if self.theme.is_rtl:
+            mirror(self)
+
+    def lay_out(self) -> None:
+        """Put the content in its place, as it is read from left to right."""
 
 
 class Pressable(Plate):
@@ -130,7 +143,7 @@ class WordButton(Pressable):
         """The width at which the word stands in one line, without the icon."""
         return self._line_width + self.theme.gap
 
-    def arrange(self) -> None:
+    def lay_out(self) -> None:
         between = self.theme.gap * 0.6
         whole = self.icon.width + between + self._line_width
         with_icon = bool(self.icon.text) and whole <= self.width - self.theme.gap
@@ -168,7 +181,7 @@ class Banner(Plate):
         self.size = (self.words.width + beside, height)
         self.arrange()
 
-    def arrange(self) -> None:
+    def lay_out(self) -> None:
         pad = self.theme.gap
         self.icon.pos = (self.x + pad, self.center_y - self.icon.height / 2)
         self.words.pos = (self.icon.right + 0.6 * pad, self.center_y - self.words.height / 2)
@@ -189,7 +202,7 @@ class Badge(Plate):
         self.icon = Icon(icon, diameter * 0.52, ink=colours.on_strong)
         self.add_widget(self.icon)
 
-    def arrange(self) -> None:
+    def lay_out(self) -> None:
         self.icon.center = self.center
 
 
@@ -210,7 +223,7 @@ class NumberSign(Plate):
         self.height = theme.font(step) * 1.3
         self.width = self.words.width + self.arrow.width + 2.8 * pad
 
-    def arrange(self) -> None:
+    def lay_out(self) -> None:
         self.words.pos = (self.x + self._pad, self.center_y - self.words.height / 2)
         self.arrow.pos = (
             self.words.right + 0.8 * self._pad,

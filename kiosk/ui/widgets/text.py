@@ -4,27 +4,49 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from kivy.properties import BooleanProperty, ColorProperty, NumericProperty
+from kivy.properties import BooleanProperty, ColorProperty, NumericProperty, ObjectProperty
 from kivy.uix.label import Label
 
 from kiosk.ui import theme as look
 from kiosk.ui.icons import GLYPHS
+from kiosk.ui.language import display_lines, joined, needs_order
 from kiosk.ui.theme import Theme
 
 
 class Words(Label):
     """A text that takes the largest of some steps at which it fits.
 
-    `fit` gives it its size; until then it has none. A single word is never cut in two.
+    `fit` gives it its size; until then it has none. A single word is never cut in two. `text` is
+    in the order in which it is read; in a language that is read from right to left it is painted
+    in another, and what stands at the left stands at the right.
     """
 
     ink = ColorProperty(look.INK)
     bold_face = BooleanProperty(False)
+    typeface = ObjectProperty(look.LATIN)
+    """The font of what it says, chosen by its letters."""
 
     def __init__(self, theme: Theme, **properties: object) -> None:
         self.theme = theme
         self.step = "text"
+        if theme.is_rtl and properties.get("halign", "left") == "left":
+            properties["halign"] = "right"
+        properties["typeface"] = look.typeface_of(str(properties.get("text", "")))
         super().__init__(**properties)
+
+    def on_text(self, _: object, text: str) -> None:
+        self.typeface = look.typeface_of(text)
+
+    def texture_update(self, *_: object) -> None:
+        if needs_order(self.text):
+            self._label.resolve_font_name()
+            width = self.text_size[0]
+            fits = None if width is None else (lambda line: self._width_of(line) <= width)
+            self._label.text = display_lines(self.text, fits)
+        super().texture_update()
+
+    def _width_of(self, line: str) -> float:
+        return float(self._label.get_extents(line)[0])
 
     def fit(
         self,
@@ -76,11 +98,12 @@ class Words(Label):
         self.texture_update()
 
     def _height_of(self, lines: int) -> float:
-        return (lines + 0.5) * self.font_size * 1.24 * float(self.line_height)
+        line = self.font_size * self.typeface.line_per_em * float(self.line_height)
+        return (lines + 0.5) * line
 
     def _word_fits(self, width: float) -> bool:
-        widest = max((self._label.get_extents(word)[0] for word in self.text.split()), default=0)
-        return bool(widest <= width)
+        text = joined(self.text) if needs_order(self.text) else self.text
+        return max((self._width_of(word) for word in text.split()), default=0) <= width
 
 
 class Icon(Label):

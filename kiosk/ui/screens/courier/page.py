@@ -21,7 +21,7 @@ from kiosk.ui import wording
 from kiosk.ui.screens.page import Area, Page
 from kiosk.ui.theme import Theme, Tone
 from kiosk.ui.widgets.keypad import CLEAR, ENTER, ERASE, letter_keyboard
-from kiosk.ui.widgets.plate import Badge, Plate, Pressable
+from kiosk.ui.widgets.plate import Badge, Plate, Pressable, mirror
 from kiosk.ui.widgets.text import Icon, Words
 
 BARCODE_LENGTH_MAX = 40
@@ -36,11 +36,13 @@ class FreeCell(Plate):
         ink = look.INK if free else look.TONES[Tone.FAILED].strong
         self.name = Words(theme, text=size.name, bold_face=True, ink=look.INK)
         self.icon = Icon("" if free else "circle-slash", theme.font("text"), ink=ink)
-        self.count = Words(theme, text=wording.free_count(size), ink=ink, halign="center")
+        self.count = Words(
+            theme, text=wording.free_count(size, theme.speech), ink=ink, halign="center"
+        )
         for part in (self.name, self.icon, self.count):
             self.add_widget(part)
 
-    def arrange(self) -> None:
+    def lay_out(self) -> None:
         gap = self.theme.space(8)
         steps = ("lead", "text") if self.theme.is_small else ("title", "lead", "text")
         self.name.fit_line(steps, self.width * 0.5)
@@ -61,9 +63,13 @@ class StoredCard(Plate):
         super().__init__(theme, fill=colours.soft, edge=colours.soft)
         self.stored = stored
         self.icon = Icon("circle-check", theme.font("lead"), ink=colours.strong)
-        self.title = Words(theme, text=wording.stored_sentence(stored), bold_face=True)
+        self.title = Words(
+            theme, text=wording.stored_sentence(stored, theme.speech), bold_face=True
+        )
         self.barcode = Words(theme, text=stored.barcode, ink=look.INK_SOFT)
-        code = f"{wording.CODE} {wording.spaced_code(stored.code)}" if stored.code else ""
+        code = ""
+        if stored.code:
+            code = theme.speech.say(wording.CODE, code=wording.spaced_code(stored.code))
         self.code = Words(theme, text=code, bold_face=True)
         for part in (self.icon, self.title, self.barcode, self.code):
             self.add_widget(part)
@@ -81,7 +87,7 @@ class StoredCard(Plate):
         self.size = (width, sum(part.height for part in lines) + 1.4 * pad)
         self.arrange()
 
-    def arrange(self) -> None:
+    def lay_out(self) -> None:
         pad = self.theme.gap
         y = self.top - 0.7 * pad
         for part in (self.title, self.code, self.barcode):
@@ -130,6 +136,8 @@ class ScanFigure(Widget):
             self.stored.fit(self.width)
             self.stored.pos = (self.x, self.y + self._cell_height() + gap)
             self.stored.arrange()
+        if self.theme.is_rtl:
+            mirror(self)
 
 
 class ScanPage(Page[ScanPackage]):
@@ -180,6 +188,7 @@ class TypedLine(Plate):
         self.arrange()
 
     def arrange(self) -> None:
+        # Not turned over: a barcode is typed from left to right in every language.
         # The end, where typing goes on, stays in sight.
         self.words.fit_end(self._text, self.width - 2 * self.theme.gap, ("lead", "text"))
         self.words.pos = (self.x + self.theme.gap, self.center_y - self.words.height / 2)
@@ -289,9 +298,11 @@ class SizeCard(Pressable):
         self.picture = BoxPicture(size, muted=self.disabled)
         ink = look.INK_SOFT if size.free else look.TONES[Tone.FAILED].strong
         self.name = Words(theme, text=size.name, bold_face=True)
-        self.free = Words(theme, text=wording.free_count(size), ink=ink, bold_face=True)
-        self.measures = Words(theme, text=wording.measures(size), ink=look.INK_SOFT)
-        self.weight = Words(theme, text=wording.weight(size), ink=look.INK_SOFT)
+        self.free = Words(
+            theme, text=wording.free_count(size, theme.speech), ink=ink, bold_face=True
+        )
+        self.measures = Words(theme, text=wording.measures(size, theme.speech), ink=look.INK_SOFT)
+        self.weight = Words(theme, text=wording.weight(size, theme.speech), ink=look.INK_SOFT)
         for part in (self.picture, self.name, self.free, self.measures, self.weight):
             self.add_widget(part)
         self.scale = 1.0
@@ -309,14 +320,17 @@ class SizeCard(Pressable):
             part.fit_line()
         return float(self.name.height + self.measures.height + self.weight.height)
 
-    def arrange(self) -> None:
+    def lay_out(self) -> None:
         gap = self.theme.gap
         line = self.theme.hairline * 0.7
         text = self.text_height()
         if self.theme.is_portrait:
             half = self.width * 0.42
             left, top = self.x + half + gap, self.center_y + text / 2
-            self.picture.draw(self.scale, self.x + half / 2 + gap / 2, self.center_y, line)
+            middle = self.x + half / 2 + gap / 2
+            if self.theme.is_rtl:  # what is drawn is not turned over with the parts
+                middle = self.x + self.right - middle
+            self.picture.draw(self.scale, middle, self.center_y, line)
         else:
             left, top = self.x + gap, self.y + 0.6 * gap + text
             self.picture.draw(self.scale, self.center_x, (top + self.top) / 2, line)
@@ -361,6 +375,9 @@ class SizeCards(Widget):
                 card.pos = (self.x, round(self.top - (number + 1) * height - number * gap))
             else:
                 card.pos = (round(self.x + number * (width + gap)), self.y)
+        if self.theme.is_rtl:
+            mirror(self)
+        for card in self.cards:
             card.arrange()
 
 

@@ -136,7 +136,11 @@ class PinPage(EntryPage):
 
     def build(self) -> None:
         self._enter = WordButton(
-            self.theme, wording.SIGN_IN, "log-in", self.send_if_enough, tone=Tone.ACT
+            self.theme,
+            self.context.speech.say(wording.SIGN_IN),
+            "log-in",
+            self.send_if_enough,
+            tone=Tone.ACT,
         )
         super().build()
 

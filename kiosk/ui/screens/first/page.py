@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from kivy.uix.widget import Widget
 
-from kiosk.flows.views import Choice, Entered, First, Pressed
+from kiosk.flows.views import Choice, Chosen, Entered, First, Pressed
 from kiosk.ui import theme as look
 from kiosk.ui import wording
+from kiosk.ui.language import speech
 from kiosk.ui.screens.page import Area, Page
 from kiosk.ui.theme import Theme, Tone
-from kiosk.ui.widgets.plate import Pressable
+from kiosk.ui.widgets.plate import Pressable, WordButton, mirror
 from kiosk.ui.widgets.text import Icon, Words
 
 _LARGE = (Choice.PICK_UP, Choice.COURIER)
@@ -44,7 +46,7 @@ class ChoiceCard(Pressable):
             self.icon.ink = self.words.ink = look.INK
             self.hint.ink = look.INK_SOFT
 
-    def arrange(self) -> None:
+    def lay_out(self) -> None:
         theme = self.theme
         pad = theme.space(24 if theme.is_small else 40)
         left = self.x + 2 * pad + self.icon.width
@@ -88,6 +90,63 @@ class Cards(Widget):
                 width = (self.width - (count - 1) * gap) / count
                 card.size = (round(width), self.height)
                 card.pos = (round(self.x + number * (width + gap)), self.y)
+        if self.theme.is_rtl:
+            mirror(self)
+
+
+class Languages(Widget):
+    """The site's other languages, each by the name that those who speak it know."""
+
+    def __init__(self, theme: Theme, codes: tuple[str, ...], action: Callable[[str], None]) -> None:
+        super().__init__(size_hint=(None, None))
+        self.theme = theme
+        self.buttons = [
+            WordButton(
+                replace(theme, speech=speech(code)),
+                speech(code).own_name,
+                "",
+                (lambda chosen=code: action(chosen)),
+            )
+            for code in codes
+        ]
+        for button in self.buttons:
+            self.add_widget(button)
+        self.bind(pos=self._place, size=self._place)
+
+    def _per_row(self, width: float) -> int:
+        gap = self._gap()
+        widest = max(button.least_width() for button in self.buttons)
+        most = max(1, int((width + gap) / (widest + gap)))
+        rows = -(-len(self.buttons) // most)
+        return -(-len(self.buttons) // rows)
+
+    def _gap(self) -> float:
+        return self.theme.gap / 2
+
+    def _row_height(self) -> float:
+        return self.theme.mm(11 if self.theme.is_small else 13)
+
+    def natural_height(self, width: float) -> float:
+        """Its height at this width."""
+        if not self.buttons:
+            return 0.0
+        rows = -(-len(self.buttons) // self._per_row(width))
+        return rows * self._row_height() + (rows - 1) * self._gap()
+
+    def _place(self, *_: object) -> None:
+        if not self.buttons or self.width < 2:
+            return
+        per_row, gap, height = self._per_row(self.width), self._gap(), self._row_height()
+        width = (self.width - (per_row - 1) * gap) / per_row
+        for number, button in enumerate(self.buttons):
+            row, column = divmod(number, per_row)
+            button.size = (round(width), height)
+            button.pos = (
+                round(self.x + column * (width + gap)),
+                round(self.top - (row + 1) * height - row * gap),
+            )
+        if self.theme.is_rtl:
+            mirror(self)
 
 
 class FirstPage(Page[First]):
@@ -102,16 +161,21 @@ class FirstPage(Page[First]):
             if choice in _LARGE:
                 self.figure.add(self._card(choice))
         self.add_widget(self.figure)
+        spoken = self.context.speech.code
+        others = tuple(code for code in self.context.location.languages if code != spoken)
+        self.languages = Languages(self.theme, others, lambda code: self.answer(Chosen(code)))
+        self.add_widget(self.languages)
 
     def changed(self, before: First) -> None:
         if self.view.choices != before.choices:
             self.remove_widget(self.figure)
+            self.remove_widget(self.languages)
             self.build()
 
     def _card(self, choice: Choice) -> ChoiceCard:
         return ChoiceCard(
             self.theme,
-            wording.face(choice),
+            wording.face(choice, self.context.speech),
             lambda: self.answer(Pressed(choice)),
             main=choice is Choice.PICK_UP,
         )
@@ -138,10 +202,19 @@ class FirstPage(Page[First]):
         header_bottom = self._place_header(inner)
         room = Area(inner.x, inner.y, inner.width, header_bottom - inner.y)
         self._place_quiet_buttons(inner.x + inner.width - self._help_width(), header_bottom)
-        self.figure.size = (room.width, round(room.height * (0.46 if theme.is_small else 0.44)))
-        self.figure.pos = (room.x, room.y)
+        below = self._place_languages(room.x, room.y, room.width)
+        share = 0.46 if theme.is_small else 0.44
+        self.figure.size = (room.width, round((room.top - below) * share))
+        self.figure.pos = (room.x, below)
         bottom = self.figure.top + theme.gap
         self._place_words(Area(room.x, bottom, room.width, room.top - bottom), lift=0.5)
+
+    def _place_languages(self, x: float, y: float, width: float) -> float:
+        """Put the languages there; return what is above them."""
+        height = self.languages.natural_height(width)
+        self.languages.size = (width, height)
+        self.languages.pos = (x, y)
+        return y + height + (self.theme.gap if height else 0)
 
     def header_taken(self) -> float:
         if self.theme.is_portrait:
@@ -156,7 +229,7 @@ class FirstPage(Page[First]):
         header_bottom = self._place_header(inner)
         height = self._quiet_height() if self.buttons else 0.0
         self._place_quiet_buttons(None, inner.y)
-        bottom = inner.y + height + theme.space(32)
+        bottom = self._place_languages(inner.x, inner.y + height + theme.space(32), inner.width)
         room = Area(inner.x, bottom, inner.width, header_bottom - bottom)
         self.figure.size = self.figure_size(Area(room.x, room.y, room.width, room.height * 0.55))
         self.figure.pos = (room.x, room.y)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from kivy.uix.widget import Widget
+
 from kiosk.flows.views import Receipt, View
 from kiosk.ui import wording
-from kiosk.ui.screens.page import Context, Page
+from kiosk.ui.screens.page import Area, Context, Page
 
 
 class NoticePage(Page[View]):
@@ -15,10 +17,20 @@ class ReceiptPage(Page[Receipt]):
     """What changed hands: as many lines as the glass has room for."""
 
     def words(self) -> wording.Words:
-        if self.theme.is_portrait:
-            return super().words()
-        small = self.theme.is_small
-        return wording.receipt_words(self.view, 3 if small else 5, brief=small)
+        return self._words_with(wording.RECEIPT_LINES)
+
+    def _words_with(self, lines: int) -> wording.Words:
+        here, speech = self.context.location, self.context.speech
+        return wording.receipt_words(self.view, lines, here, speech, brief=self.theme.is_small)
+
+    def _measured(self, room: Area) -> list[Widget]:
+        parts: list[Widget] = []
+        for lines in range(wording.RECEIPT_LINES, 0, -1):
+            self.body.text = self._words_with(lines).body
+            parts = super()._measured(room)
+            if self._block_height(parts) <= room.height:
+                break
+        return parts
 
 
 class FaultPage(Page[View]):
@@ -29,4 +41,4 @@ class FaultPage(Page[View]):
         super().__init__(context, view)
 
     def words(self) -> wording.Words:
-        return wording.fault_words(self.context.location, self._reference)
+        return wording.fault_words(self.context.location, self._reference, self.context.speech)

@@ -15,7 +15,7 @@ from kiosk.ui.place import bank_outline
 from kiosk.ui.screens.page import Area, Page
 from kiosk.ui.theme import Theme, Tone
 from kiosk.ui.widgets.bank import BankDrawing, DoorLook
-from kiosk.ui.widgets.plate import Banner, Plate, WordButton
+from kiosk.ui.widgets.plate import Banner, Plate, WordButton, mirror
 from kiosk.ui.widgets.text import Icon, Words
 
 
@@ -49,7 +49,7 @@ class Legend(Widget):
                 theme, fill=fill, edge=look.EDGE, corner=theme.space(8), size=(side, side)
             )
             icon = Icon(sign.icon, side * 0.62, ink=ink)
-            words = Words(theme, text=sign.word)
+            words = Words(theme, text=theme.speech.say(sign.word))
             words.fit_line()
             for part in (plate, icon, words):
                 self.add_widget(part)
@@ -85,6 +85,8 @@ class Legend(Widget):
                 icon.center = plate.center
                 words.pos = (plate.right + 0.5 * gap, plate.center_y - words.height / 2)
                 x = words.right + 1.5 * gap
+        if self.theme.is_rtl:
+            mirror(self)
 
 
 class DoorsFigure(Widget):
@@ -115,7 +117,12 @@ class DoorsFigure(Widget):
             self.boards = [
                 Banner(
                     self.theme,
-                    wording.silent_board(board.board, board.reason, brief=self.theme.is_small),
+                    wording.silent_board(
+                        board.board,
+                        board.reason,
+                        self.theme.speech,
+                        brief=self.theme.is_small,
+                    ),
                     "unplug",
                     Tone.FAILED,
                 )
@@ -237,7 +244,7 @@ class FactsFigure(Plate):
         words.fit_line()
         return float(words.width) + 2
 
-    def arrange(self) -> None:
+    def lay_out(self) -> None:
         if not self.rows or self.width < 2:
             return
         self.natural_height(self.width)
@@ -261,12 +268,15 @@ class DoorPageScreen(Page[DoorPage]):
 
     def build(self) -> None:
         self.figure = FactsFigure(self.theme)
-        self.figure.show(wording.facts(self.view.row))
+        self.figure.show(self._facts())
         self.add_widget(self.figure)
+
+    def _facts(self) -> tuple[tuple[str, str], ...]:
+        return wording.facts(self.view.row, self.context.location, self.context.speech)
 
     def changed(self, before: DoorPage) -> None:
         if self.view.row != before.row:
-            self.figure.show(wording.facts(self.view.row))
+            self.figure.show(self._facts())
 
     def words(self) -> wording.Words:
         words = super().words()
@@ -282,7 +292,7 @@ class DoorPageScreen(Page[DoorPage]):
             return None
         sign = wording.sign(self.view.row)
         tone = sign.tone or Tone.CALM
-        return Banner(self.theme, sign.word, sign.icon or "circle", tone)
+        return Banner(self.theme, self.context.speech.say(sign.word), sign.icon or "circle", tone)
 
     def _measured(self, room: Area) -> list[Widget]:
         if self.sign is not None:
@@ -299,7 +309,12 @@ class ReasonList(Widget):
         super().__init__(size_hint=(None, None))
         self.theme = theme
         self.buttons = [
-            WordButton(theme, reason.capitalize(), "", (lambda chosen=reason: action(chosen)))
+            WordButton(
+                theme,
+                wording.reason_word(reason, theme.speech),
+                "",
+                (lambda chosen=reason: action(chosen)),
+            )
             for reason in reasons
         ]
         for button in self.buttons:
@@ -324,6 +339,8 @@ class ReasonList(Widget):
                 round(self.x + column * (width + gap)),
                 round(self.top - (row + 1) * height - row * gap),
             )
+        if self.theme.is_rtl:
+            mirror(self)
 
 
 class ReasonPage(Page[ChooseReason]):
