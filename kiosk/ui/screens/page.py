@@ -453,10 +453,7 @@ class Page(Widget, Generic[V]):
         ]
 
     def _title_lines(self) -> float:
-        line = (
-            self.title.font_size * self.title.typeface.line_per_em * float(self.title.line_height)
-        )
-        return float(self.title.height / line)
+        return float(self.title.height / self.title.line_distance())
 
     def measure_field(self, room: Area) -> None:
         """Give the field its size for this width."""

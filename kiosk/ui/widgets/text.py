@@ -98,8 +98,11 @@ class Words(Label):
         self.texture_update()
 
     def _height_of(self, lines: int) -> float:
-        line = self.font_size * self.typeface.line_per_em * float(self.line_height)
-        return (lines + 0.5) * line
+        return (lines + 0.5) * self.line_distance()
+
+    def line_distance(self) -> float:
+        """The height of one line in pixels."""
+        return float(self.font_size * self.typeface.line_per_em * self.line_height)
 
     def _word_fits(self, width: float) -> bool:
         text = joined(self.text) if needs_order(self.text) else self.text
