@@ -109,6 +109,8 @@ class _Door:
     last_since_s: float = -math.inf
     """When the first of the readings that are equal to `last` was taken."""
     read_at_s: float = -math.inf
+    surely_read_at_s: float = -math.inf
+    """When it was read last by an answer that cannot be a late one."""
     pulsed_at_s: float | None = None
     item: ItemState = ItemState.UNKNOWN
     last_item: ItemState = ItemState.UNKNOWN
@@ -229,7 +231,7 @@ class Bank:
         for _ in range(READS_TO_SETTLE):
             if not await self._read_board(door.wiring.board):
                 return DoorState.UNKNOWN
-            if door.last is door.state:
+            if door.last is door.state and door.surely_read_at_s == door.read_at_s:
                 break
         return door.state
 
@@ -279,7 +281,7 @@ class Bank:
         return Outcome.ALREADY_OPEN if state is DoorState.OPEN else None
 
     async def _fresh_state(self, door: _Door) -> DoorState:
-        age_s = asyncio.get_running_loop().time() - door.read_at_s
+        age_s = asyncio.get_running_loop().time() - door.surely_read_at_s
         is_stable = door.last is door.state and door.state is not DoorState.UNKNOWN
         if is_stable and age_s <= self._timing.fresh_s:
             return door.state
@@ -325,6 +327,8 @@ class Bank:
             if door.is_blind:
                 now = DoorState.UNKNOWN
             door.read_at_s = reading.at_s
+            if not reading.may_be_old:
+                door.surely_read_at_s = reading.at_s
             if now is door.last and now is not door.state:
                 changes.append(self._settle(door, now, reading.at_s))
             if now is not door.last:

@@ -89,6 +89,8 @@ class Reading:
     job: ReadJob | None
     items: Mapping[int, ItemState] = field(default_factory=dict)
     """Empty when the board has no sensors inside its compartments."""
+    may_be_old: bool = False
+    """The question before was not answered in time: this may be its answer, come late."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,7 @@ class BoardFound:
 
     board: str
     device: str
-    """What the port's name led to when it was opened."""
+    """Where the port was found when it was opened, see `drivers/port.py`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +157,8 @@ class _Link:
     is_told: bool = False
     reason: str = "It was not asked yet."
     failed_reads: int = 0
+    may_answer_late: bool = False
+    """The last question was not answered in time; its answer may still come."""
     frames_sent: int = 0
     frames_received: int = 0
     timeouts: int = 0
@@ -172,6 +176,7 @@ class _Read:
     repeats_left: int
     doors: dict[int, DoorState] = field(default_factory=dict)
     items: dict[int, ItemState] = field(default_factory=dict)
+    may_be_old: bool = False
 
 
 @dataclass(slots=True)
@@ -197,8 +202,10 @@ class Bus:
         boards: Sequence[BusBoard],
         clock: Callable[[], float],
         timing: BusTiming,
+        find_device: Callable[[str], str] = device_of,
     ) -> None:
         self.name = opener.name
+        self._find_device = find_device
         self._opener = opener
         self._clock = clock
         self._timing = timing
@@ -351,12 +358,15 @@ class Bus:
         answer = self._hear(port, link, question)
         if answer is None:
             link.timeouts += 1
+            link.may_answer_late = True
             self._drain(port)
         self._free_at_s = self._clock() + self._line.gap_s
         if answer is None:
             self._not_answered(read)
             return
         link.frames_received += 1
+        read.may_be_old |= link.may_answer_late
+        link.may_answer_late = False
         read.doors.update(answer.doors)
         read.items.update(answer.items)
         read.questions.popleft()
@@ -412,7 +422,9 @@ class Bus:
         self._outage.failed_tries = 0
         if not link.is_answering:
             self._find_board(link)
-        self._events.append(Reading(link.board.name, read.doors, now_s, read.job, read.items))
+        self._events.append(
+            Reading(link.board.name, read.doors, now_s, read.job, read.items, read.may_be_old)
+        )
         link.next_poll_s = now_s + self._poll_interval_s(link)
 
     def _poll_interval_s(self, link: _Link) -> float:
@@ -449,7 +461,7 @@ class Bus:
         except PortUnavailableError as error:
             self._stays_closed(error)
             return 0.0
-        self._device = device_of(self.name)
+        self._device = self._find_device(self.name)
         for link in self._links.values():
             link.reconnects += self._was_open
             link.failed_reads = 0

@@ -94,8 +94,8 @@ class BoardChange:
     reason: str = ""
     """What happened and what to do, in a sentence for a technician."""
     device: str = ""
-    """What the port's name led to when the board was found: another device than before may be
-    another cable."""
+    """Where the board's port is plugged in, as far as the system tells; another place than before
+    may be another cable."""
 
 
 @dataclass(frozen=True, slots=True)

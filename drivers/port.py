@@ -40,9 +40,25 @@ def port_in(folder: Path, port: str) -> str:
     return port if "://" in port else str(folder / port)
 
 
-def device_of(port: str) -> str:
-    """What a port's name leads to now: the device behind a link, or the name of a URL itself."""
-    return port if "://" in port else str(Path(port).resolve())
+TTYS: Final = Path("/sys/class/tty")
+
+
+def device_of(port: str, ttys: Path = TTYS) -> str:
+    """The place of the device behind a port's name: the socket of the adapter, whatever its number.
+
+    `/dev/ttyUSB0` may be another adapter tomorrow, and the same adapter may be `/dev/ttyUSB1`; what
+    says whether the cables are as they were is where it is plugged in. A port of which the system
+    tells no place is its own name.
+    """
+    if "://" in port:
+        return port
+    name = Path(port).resolve().name
+    place = ttys / name / "device"
+    if not place.exists():
+        return port
+    device = place.resolve()
+    # A USB serial adapter has a device of the number's name below its own.
+    return str(device.parent if device.name == name else device)
 
 
 class Port(Protocol):

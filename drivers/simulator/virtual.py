@@ -106,9 +106,11 @@ def virtual_site(
     timing: BankTiming | None = None,
     in_bursts: bool = True,
     deaf_after_pulse_s: float = 0.0,
+    find_device: Callable[[str], str] = str,
 ) -> VirtualSite:
     """A real bank over simulated boards; call it on the virtual loop it shall live on.
 
+    `find_device` says where a port is plugged in, as `drivers/port.py` does for a real one.
     `site.steel` is where the script plays the person: `close`, `jam`, `open_by_force`, ...
     """
     people_clock = clock or asyncio.get_running_loop().time
@@ -118,7 +120,8 @@ def virtual_site(
     def make_runner(port: str, bus_boards: Sequence[BusBoard]) -> BusRunner:
         bus_clock = MovableClock()
         opener = VirtualPortOpener(port, lines[port], bus_clock, in_bursts)
-        return TaskRunner(Bus(opener, bus_boards, bus_clock, bus_timing or BusTiming()), bus_clock)
+        bus = Bus(opener, bus_boards, bus_clock, bus_timing or BusTiming(), find_device)
+        return TaskRunner(bus, bus_clock)
 
     bank = join_bank(boards, doors, make_runner, timing or BankTiming())
     return VirtualSite(bank, steel, lines, by_name)

@@ -12,6 +12,7 @@ from virtual_loop import run_virtually
 
 from drivers.bank import BankTiming, BoardWiring, DoorWiring
 from drivers.door import BoardChange, DoorChange, DoorState, OpeningCause, Outcome, Unlocked
+from drivers.port import device_of
 from drivers.simulator.virtual import VirtualSite, virtual_site
 
 BOARD = BoardWiring("left", "lockboard-8a", "bus", 1, 12)
@@ -152,22 +153,40 @@ def test_the_window_is_as_long_as_the_site_wants(window_s):
     assert play(story, timing=BankTiming(window_s=window_s)) == pytest.approx(window_s, abs=0.5)
 
 
-def test_a_board_that_comes_back_behind_another_device_is_told(tmp_path: Path):
+def test_a_board_that_comes_back_at_another_place_is_told():
     """Within a moment, so that it was never told to be away."""
-    link = tmp_path / "by-id"
-    link.symlink_to(tmp_path / "ttyUSB0")
+    place = ["usb 1-1"]
 
     async def story(site: VirtualSite, told):
-        line = site.lines[str(link)]
-        for device in ("ttyUSB0", "ttyUSB1"):
-            line.is_plugged = False
-            await asyncio.sleep(0.5)
-            link.unlink()
-            link.symlink_to(tmp_path / device)
-            line.is_plugged = True
+        for plugged_into in ("usb 1-1", "usb 1-2"):
+            site.lines["bus"].is_plugged = False
+            await asyncio.sleep(0.3)
+            place[0] = plugged_into
+            site.lines["bus"].is_plugged = True
             await asyncio.sleep(3)
         boards = [each for each in told if isinstance(each, BoardChange)]
-        return [(each.reachable, Path(each.device).name) for each in boards]
+        return [(each.reachable, each.device) for each in boards]
 
-    told = play(story, replace(BOARD, port=str(link)))
-    assert [each for each in told if each[0]] == [(True, "ttyUSB0"), (True, "ttyUSB1")]
+    told = play(story, find_device=lambda port: place[0])
+    assert [each for each in told if each[0]] == [(True, "usb 1-1"), (True, "usb 1-2")]
+
+
+def test_an_adapter_is_known_by_where_it_is_plugged_in(tmp_path: Path):
+    """Not by its number: the same socket under another number is the same place."""
+    ttys, devices = tmp_path / "class", tmp_path / "devices"
+    for number, socket in ((0, "1-1"), (1, "1-2"), (2, "1-1")):
+        device = devices / socket / f"ttyUSB{number}"
+        device.mkdir(parents=True)
+        (ttys / f"ttyUSB{number}").mkdir(parents=True)
+        (ttys / f"ttyUSB{number}" / "device").symlink_to(device)
+    (ttys / "ttyS0").mkdir()
+    (ttys / "ttyS0" / "device").symlink_to(devices)
+    by_id = tmp_path / "usb-adapter"
+    by_id.symlink_to("/dev/ttyUSB2")
+    found = device_of("/dev/ttyUSB0", ttys)
+    assert found == str(devices / "1-1")
+    assert device_of(str(by_id), ttys) == found
+    assert device_of("/dev/ttyUSB1", ttys) == str(devices / "1-2")
+    assert device_of("/dev/ttyS0", ttys) == str(devices)
+    assert device_of("/dev/pts/7", ttys) == "/dev/pts/7"
+    assert device_of("socket://10.0.0.9:4001", ttys) == "socket://10.0.0.9:4001"

@@ -150,7 +150,7 @@ class Openings:
     async def _open_one(self, number: int) -> None:
         slot = self.random.choice(list(self.doors))
         undo = [self._spoil_steel(name, slot) for name in STEEL if self.random.random() < CHANCE]
-        await asyncio.sleep(self.random.uniform(0.5, 1.5))
+        await asyncio.sleep(self.random.uniform(1.0, 2.0))
         self._forget()
         is_forced = self.random.random() < CHANCE
         later = self._spoil_meanwhile(slot)

@@ -1,0 +1,139 @@
+"""What the store knows of lock boards: which are away, and which a person has to look at first.
+
+A board that was away for long, or came back at another place, may be another board than before:
+cables and address switches get swapped. Its slots are not given out until staff opened one of its
+doors and saw that it was the right one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from dataclasses import asdict, dataclass
+
+from kiosk.model.clock import Instant
+from kiosk.model.events import EventKind
+from kiosk.model.location import SuspectReason
+from kiosk.store.slots import mark_suspect, record_of
+from kiosk.store.writer import RowChange, Writer, update
+
+AWAY_FOR_LONG_MS = 600_000
+META_PREFIX = "board."
+
+
+@dataclass(slots=True)
+class _Known:
+    """What is remembered of a board from one start to the next."""
+
+    device: str = ""
+    """Where it was found last; empty before it was found at all."""
+    away_since: tuple[int, int, str] | None = None
+    """Wall and monotonic milliseconds and the boot's id; None while it is there."""
+    awaits_look: bool = False
+
+    def was_away_ms(self, now: Instant) -> int:
+        """How long it was away, by the clock that can tell."""
+        if self.away_since is None:
+            return 0
+        wall_ms, monotonic_ms, boot_id = self.away_since
+        if boot_id == now.boot_id:
+            return now.monotonic_ms - monotonic_ms
+        # Over a restart of the computer only the wall clock tells, if anything does.
+        return now.wall_ms - wall_ms if now.is_trusted else AWAY_FOR_LONG_MS + 1
+
+
+def went(writer: Writer, board: str, labels: Collection[str], reason: str) -> None:
+    """A board does not answer any more: its slots are not given out."""
+    known = _known(writer, board)
+    if known.away_since is None:
+        now = writer.now
+        known.away_since = (now.wall_ms, now.monotonic_ms, now.boot_id)
+        _remember(writer, board, known)
+    changes = _reachable(writer, labels, False)
+    if changes:
+        writer.record(
+            EventKind.BOARD_CHANGED, *changes, board=board, reachable=False, reason=reason
+        )
+
+
+def came(writer: Writer, board: str, labels: Collection[str], device: str) -> None:
+    """A board answers: its slots are given out again, or a person is to look first.
+
+    `device` is the place at which it was found. Nothing is written when all is as it was.
+    """
+    known = _known(writer, board)
+    is_elsewhere = known.device not in ("", device)
+    was_long = known.was_away_ms(writer.now) > AWAY_FOR_LONG_MS
+    awaits_look = known.awaits_look or is_elsewhere or was_long
+    _remember(writer, board, _Known(device, None, awaits_look))
+    changes = _reachable(writer, labels, not awaits_look)
+    if changes or awaits_look is not known.awaits_look:
+        writer.record(
+            EventKind.BOARD_CHANGED,
+            *changes,
+            board=board,
+            reachable=True,
+            device=device,
+            awaits_look=awaits_look,
+        )
+
+
+def seen_right(writer: Writer, board: str, labels: Collection[str], slot: str, actor: str) -> None:
+    """Staff opened this slot's door and saw it open: the board is the one that it should be."""
+    known = _known(writer, board)
+    known.awaits_look = False
+    _remember(writer, board, known)
+    writer.record(
+        EventKind.BOARD_CHANGED,
+        *_reachable(writer, labels, known.away_since is None),
+        board=board,
+        reachable=True,
+        awaits_look=False,
+        slot=slot,
+        actor=actor,
+    )
+
+
+def seen_wrong(writer: Writer, slot: str, actor: str) -> int:
+    """Staff opened this slot's door, and another one opened: the wiring is not as it was."""
+    why = "staff saw another door open"
+    return mark_suspect(writer, slot, SuspectReason.WIRING, why, actor)
+
+
+def awaiting_look(writer: Writer) -> frozenset[str]:
+    """The boards of which a door must be seen to open first."""
+    rows = writer.all("SELECT key, value FROM meta WHERE key >= ? AND key < ?", _KEYS)
+    return frozenset(
+        row["key"].removeprefix(META_PREFIX)
+        for row in rows
+        if json.loads(row["value"])["awaits_look"]
+    )
+
+
+_KEYS = (META_PREFIX, META_PREFIX.removesuffix(".") + "/")
+"""All keys that begin so: "/" comes right behind the dot."""
+
+
+def _known(writer: Writer, board: str) -> _Known:
+    row = writer.one("SELECT value FROM meta WHERE key = ?", (META_PREFIX + board,))
+    if row is None:
+        return _Known()
+    found = json.loads(row["value"])
+    since = found["away_since"]
+    return _Known(found["device"], tuple(since) if since else None, found["awaits_look"])
+
+
+def _remember(writer: Writer, board: str, known: _Known) -> None:
+    writer.db.execute(
+        "INSERT INTO meta (key, value) VALUES (?, ?)"
+        " ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+        (META_PREFIX + board, json.dumps(asdict(known))),
+    )
+
+
+def _reachable(writer: Writer, labels: Collection[str], is_reachable: bool) -> list[RowChange]:
+    return [
+        update("slot", label=label, is_reachable=int(is_reachable))
+        for label in labels
+        if record_of(writer, label).is_reachable is not is_reachable
+    ]
