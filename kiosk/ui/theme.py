@@ -35,7 +35,7 @@ class Typeface:
 
 
 LATIN = Typeface("Kiosk", "KioskBold", line_per_em=1.24, closeness=1.0)
-ARABIC = Typeface("KioskArabic", "KioskArabicBold", line_per_em=1.46, closeness=0.9)
+ARABIC = Typeface("KioskArabic", "KioskArabicBold", line_per_em=1.34, closeness=0.95)
 """The same letters, and those of Arabic, Persian and Urdu beside them."""
 
 

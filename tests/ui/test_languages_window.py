@@ -4,14 +4,13 @@ and keys are not, and the first screen changes its language while it is shown.""
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
-from hands import Hands, faults_of, texts
+from hands import Hands, faults_of
 
-from kiosk.flows.views import Choice, Chosen, EnterCode, First, Thanks
+from kiosk.flows.views import Choice, First
 from kiosk.ui.gallery import PANELS
-from kiosk.ui.language import PSEUDO, languages, speech
+from kiosk.ui.language import PSEUDO, languages
 from kiosk.ui.samples import sample_views
 
 pytestmark = pytest.mark.window

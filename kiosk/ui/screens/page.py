@@ -75,8 +75,8 @@ class Page(Widget, Generic[V]):
     """In landscape the row with the name is left out, so that the figure has its height."""
     keeps_name = False
     """The name stands in the top row even where there is little room."""
-    is_body_spare = False
-    """The body may be left out when there is no room for it beside a note."""
+    spare_parts: tuple[str, ...] = ()
+    """What may be left out when there is no room, in this order: `body`, `title`, `field`."""
     spare_below = 0.5
     """The part of the empty height that is under the figure, the rest is over the words."""
 
@@ -422,19 +422,23 @@ class Page(Widget, Generic[V]):
         """The parts of the block, measured with the largest type that fits the room."""
         theme = self.theme
         steps = _STEPS[_STEPS.index(theme.title_step) :]
-        bodies = [True, False] if self.is_body_spare and self.note is not None else [True]
+        spare = [getattr(self, name) for name in self.spare_parts]
         parts: list[Widget] = []
-        for with_body in bodies:
-            self.body.opacity = 1 if with_body else 0
+        for count in range(len(spare) + 1):
+            left_out = spare[:count]
+            for part in spare:
+                part.opacity = 0 if part in left_out else 1
             for step in steps:
                 body_step = theme.body_step if step == steps[0] else "text"
-                parts = self._measured_at(room, step, body_step, with_body=with_body)
-                if self._block_height(parts) <= room.height and self._title_lines() < 2.6:
+                parts = self._measured_at(room, step, body_step, left_out)
+                if self._block_height(parts) <= room.height and (
+                    self.title not in parts or self._title_lines() < 2.6
+                ):
                     return parts
         return parts
 
     def _measured_at(
-        self, room: Area, title_step: str, body_step: str, *, with_body: bool
+        self, room: Area, title_step: str, body_step: str, left_out: list[Widget]
     ) -> list[Widget]:
         self.title.fit(room.width, steps=(title_step,))
         self.body.fit(room.width * (0.86 if self.theme.is_portrait else 1), steps=(body_step,))
@@ -448,8 +452,8 @@ class Page(Widget, Generic[V]):
             part
             for part in block
             if part is not None
-            and not (part is self.body and (not with_body or not self.body.text))
-            and not (part is self.title and not self.title.text)
+            and part not in left_out
+            and not (part in (self.title, self.body) and not part.text)
         ]
 
     def _title_lines(self) -> float:

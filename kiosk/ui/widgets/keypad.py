@@ -66,8 +66,18 @@ class Key(Pressable):
     def arrange(self) -> None:
         if isinstance(self.face, Words):
             small = self.name in (CLEAR, ENTER)
-            self.face.fit_line(("text",) if small else (self.step, "text"))
+            fits = self.face.fit_line(("text",) if small else (self.step, "text"), self.width)
+            if small and not fits:
+                self._show_icon()
         self.face.center = self.center
+
+    def _show_icon(self) -> None:
+        """The word of this language is wider than the key: a picture says it."""
+        self.remove_widget(self.face)
+        icon = "check" if self.name == ENTER else "x"
+        self.face = Icon(icon, self.theme.font("text") * 1.15)
+        self.add_widget(self.face)
+        self.restyle()
 
 
 class KeyBoard(Widget):

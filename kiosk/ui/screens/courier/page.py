@@ -32,6 +32,7 @@ class FreeCell(Plate):
 
     def __init__(self, theme: Theme, size: SizeOffer) -> None:
         super().__init__(theme, fill=look.SURFACE, edge=look.LINE)
+        self.offer = size
         free = size.free > 0
         ink = look.INK if free else look.TONES[Tone.FAILED].strong
         self.name = Words(theme, text=size.name, bold_face=True, ink=look.INK)
@@ -46,13 +47,22 @@ class FreeCell(Plate):
         gap = self.theme.space(8)
         steps = ("lead", "text") if self.theme.is_small else ("title", "lead", "text")
         self.name.fit_line(steps, self.width * 0.5)
-        self.count.fit(self.width - 2 * gap)
+        self.count.fit_line()
         head = self.name.width + (self.icon.width + gap if self.icon.text else 0)
         whole = self.name.height + self.count.height
         top = self.center_y + whole / 2
         self.name.pos = (self.center_x - head / 2, top - self.name.height)
         self.icon.pos = (self.name.right + gap, self.name.center_y - self.icon.height / 2)
-        self.count.pos = (self.x + gap, top - whole)
+        self.count.pos = (self.center_x - self.count.width / 2, top - whole)
+
+    def say(self, width: float) -> bool:
+        """Say in words how many are free; whether that fits this width."""
+        self.count.text = wording.free_count(self.offer, self.theme.speech)
+        return self.count.fit_line(("text",), width - 2 * self.theme.space(8))
+
+    def say_number(self) -> None:
+        """Say it as a bare number, where not all have room for words."""
+        self.count.text = str(self.offer.free)
 
 
 class StoredCard(Plate):
@@ -129,6 +139,10 @@ class ScanFigure(Widget):
     def _place(self, *_: object) -> None:
         gap = self.theme.gap
         width = (self.width - (len(self.cells) - 1) * gap) / max(1, len(self.cells))
+        are_said = [cell.say(width) for cell in self.cells]
+        if not all(are_said):
+            for cell in self.cells:
+                cell.say_number()
         for number, cell in enumerate(self.cells):
             cell.size = (round(width), self._cell_height())
             cell.pos = (round(self.x + number * (width + gap)), self.y)
@@ -145,14 +159,14 @@ class ScanPage(Page[ScanPackage]):
 
     figure_share = 0.54
     figure_share_stacked = 0.8
-    is_body_spare = True
+    spare_parts = ("body", "title")
 
     def has_button_column(self) -> bool:
-        return self.theme.is_small and len(self.view.choices) > 3
+        return len(self.view.choices) > 3
 
     def words(self) -> wording.Words:
         words = super().words()
-        if self.has_button_column() and words.note is not None:
+        if self.theme.is_small and self.has_button_column() and words.note is not None:
             return replace(words, title="", body="")
         return words
 

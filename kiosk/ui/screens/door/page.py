@@ -21,6 +21,7 @@ class DoorOpenPage(Page[DoorOpen]):
 
     figure_share = 0.44
     is_compact = True
+    spare_parts = ("body",)
 
     @property
     def has_main_choice(self) -> bool:

@@ -26,7 +26,7 @@ class EntryPage(Page[EnterCode | EnterPhoneDigits | EnterPin]):
 
     figure_beside_actions = True
     figure_share = 0.6
-    is_body_spare = True
+    spare_parts = ("body",)
     hidden: ClassVar[bool] = False
     complete_sends: ClassVar[bool] = True
     """The last digit reports the entry; else a button does."""

@@ -16,6 +16,7 @@ from kiosk.ui.theme import Theme, Tone
 from kiosk.ui.widgets.plate import Pressable, WordButton, mirror
 from kiosk.ui.widgets.text import Icon, Words
 
+_LEAST_CARD_MM = 14
 _LARGE = (Choice.PICK_UP, Choice.COURIER)
 
 
@@ -152,7 +153,7 @@ class Languages(Widget):
 class FirstPage(Page[First]):
     """Welcomes, and says if a door was left open. Digits typed here are reported as they come."""
 
-    is_body_spare = True
+    spare_parts = ("body",)
     keeps_name = True
 
     def build(self) -> None:
@@ -203,8 +204,12 @@ class FirstPage(Page[First]):
         room = Area(inner.x, inner.y, inner.width, header_bottom - inner.y)
         self._place_quiet_buttons(inner.x + inner.width - self._help_width(), header_bottom)
         below = self._place_languages(room.x, room.y, room.width)
-        share = 0.46 if theme.is_small else 0.44
-        self.figure.size = (room.width, round((room.top - below) * share))
+        free = room.top - below - theme.gap
+        least = theme.mm(_LEAST_CARD_MM)
+        words = self._measured(Area(room.x, below, room.width, free - least))
+        wished = (0.46 if theme.is_small else 0.44) * free
+        height = max(least, min(wished, free - self._block_height(words)))
+        self.figure.size = (room.width, round(height))
         self.figure.pos = (room.x, below)
         bottom = self.figure.top + theme.gap
         self._place_words(Area(room.x, bottom, room.width, room.top - bottom), lift=0.5)

@@ -50,7 +50,6 @@ class Legend(Widget):
             )
             icon = Icon(sign.icon, side * 0.62, ink=ink)
             words = Words(theme, text=theme.speech.say(sign.word))
-            words.fit_line()
             for part in (plate, icon, words):
                 self.add_widget(part)
             self.entries.append((plate, icon, words))
@@ -61,6 +60,10 @@ class Legend(Widget):
         rows: list[list[tuple[Plate, Icon, Words]]] = [[]]
         x = 0.0
         for entry in self.entries:
+            plate, _, words = entry
+            words.fit_line()
+            if plate.width + 0.5 * gap + words.width > width:
+                words.fit(width - plate.width - 0.5 * gap)
             entry_width = entry[0].width + 0.5 * gap + entry[2].width
             if rows[-1] and x + entry_width > width:
                 rows.append([])
@@ -71,17 +74,21 @@ class Legend(Widget):
 
     def natural_height(self, width: float) -> float:
         """Its height at this width."""
-        row = self.entries[0][0].height + self.theme.space(8)
-        return len(self._rows(width)) * row
+        return sum(self._height_of(row) for row in self._rows(width))
+
+    def _height_of(self, row: list[tuple[Plate, Icon, Words]]) -> float:
+        highest = max(max(plate.height, words.height) for plate, _, words in row)
+        return float(highest + self.theme.space(8))
 
     def _place(self, *_: object) -> None:
         gap = self.theme.space(16)
         y = self.top
         for row in self._rows(self.width):
             x = self.x
-            y -= self.entries[0][0].height + self.theme.space(8)
+            height = self._height_of(row)
+            y -= height
             for plate, icon, words in row:
-                plate.pos = (x, y)
+                plate.pos = (x, y + (height - plate.height) / 2)
                 icon.center = plate.center
                 words.pos = (plate.right + 0.5 * gap, plate.center_y - words.height / 2)
                 x = words.right + 1.5 * gap
@@ -180,6 +187,7 @@ class DoorsPage(Page[Doors]):
         if not self.theme.is_portrait:
             self.field = self.figure.legend
             self.add_widget(self.field)
+            self.spare_parts = ("title", "field")
 
     def changed(self, before: Doors) -> None:
         self.figure.show(self.view)
