@@ -23,7 +23,7 @@ class Words(Label):
 
     ink = ColorProperty(look.INK)
     bold_face = BooleanProperty(False)
-    typeface = ObjectProperty(look.LATIN)
+    typeface = ObjectProperty(look.LATIN, rebind=True)
     """The font of what it says, chosen by its letters."""
 
     def __init__(self, theme: Theme, **properties: object) -> None:

@@ -219,7 +219,9 @@ class FirstPage(Page[First]):
         height = self.languages.natural_height(width)
         self.languages.size = (width, height)
         self.languages.pos = (x, y)
-        return y + height + (self.theme.gap if height else 0)
+        if not height:
+            return y
+        return y + height + (self.theme.space(32) if self.theme.is_portrait else self.theme.gap)
 
     def header_taken(self) -> float:
         if self.theme.is_portrait:
