@@ -113,10 +113,9 @@ class SimulatedBank:
         self._springs_instead[self.door(one).slot] = self.door(other).slot
         self._springs_instead[other] = one
 
-    def unswap(self, one: str, other: str) -> None:
-        """The two locks get their own pulses again."""
-        for slot in (self.door(one).slot, self.door(other).slot):
-            self._springs_instead.pop(slot, None)
+    def unswap(self) -> None:
+        """Every lock gets its own pulse again."""
+        self._springs_instead.clear()
 
     def cut_power(self, for_s: float | None = None) -> None:
         """Take the 12 V away, for ever or for so long. The computer has its own supply."""

@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from drivers.door import Outcome
-from kiosk.flows.doors import Ending, ask, by_word, shut_wrong_door, until_shut
+from kiosk.flows.doors import (
+    YES_OR_NO,
+    Ending,
+    Opened,
+    ask,
+    holds_item,
+    open_door,
+    shut_wrong_door,
+    until_shut,
+)
 from kiosk.flows.kiosk import Kiosk
 from kiosk.flows.views import (
     Choice,
@@ -16,7 +25,7 @@ from kiosk.flows.views import (
     Question,
     TimedOut,
 )
-from kiosk.model.location import Service, ServiceReason, SlotStatus
+from kiosk.model.location import Service, ServiceReason, SlotStatus, SuspectReason
 from kiosk.store import packages, slots
 from kiosk.store.packages import IntentPurpose
 
@@ -58,41 +67,50 @@ async def take_out(
     """Open one slot for staff to take its package; what was wrong with the door, if anything."""
     intent = kiosk.new_id()
     await kiosk.store.run(packages.intend, intent, slot, IntentPurpose.COLLECTION, actor, package)
-    opened = await kiosk.open_door(slot, intent, Purpose.TAKE)
-    if opened.unlocked.outcome is Outcome.WRONG_DOOR:
-        await shut_wrong_door(kiosk, opened, slot, Purpose.TAKE)
-    if not opened.stands_open:
-        if opened.unlocked.outcome is Outcome.JAMMED:
-            await kiosk.store.run(
-                slots.set_service, slot, Service.NO_DEPOSITS, ServiceReason.DOOR_JAMS, "kiosk"
-            )
-        return opened.problem
-    choices: tuple[Choice, ...] = (Choice.NOTHING_INSIDE,)
-    if by_word(opened, kiosk, slot):
-        choices = (Choice.DONE, Choice.NOTHING_INSIDE)
-    view = DoorOpen(slot=slot, purpose=Purpose.TAKE, choices=choices)
-    ending = await until_shut(kiosk, view)
+    opened = await open_door(kiosk, slot, intent, Purpose.TAKE)
+    view = DoorOpen(slot=slot, purpose=Purpose.TAKE, choices=(Choice.NOTHING_INSIDE,))
+    ending = await until_shut(kiosk, view, opened)
+    if ending is Ending.STAYED_SHUT:
+        return await _stayed_shut(kiosk, slot, opened)
     if ending is Choice.NOTHING_INSIDE:
-        await _not_there(kiosk, actor, package, slot, intent)
+        await _not_there(kiosk, actor, package, slot, opened)
         return None
-    if ending is Ending.SHUT_QUICKLY:
-        answer = await ask(kiosk, Question.DID_YOU_TAKE_IT, slot, (Choice.YES, Choice.NO))
+    seems_left = ending is not Ending.LEFT_OPEN and holds_item(kiosk, slot) is True
+    if seems_left or ending is Ending.SHUT_QUICKLY:
+        answer = await ask(kiosk, Question.DID_YOU_TAKE_IT, slot, YES_OR_NO)
         ending = Ending.SHUT if answer is Choice.YES else Ending.LEFT_OPEN
     if ending is Ending.LEFT_OPEN:
         await kiosk.store.run(
-            packages.end_opening, intent, slot, SlotStatus.SUSPECT, actor, "not said to be taken"
+            packages.end_opening,
+            opened.intent,
+            slot,
+            SlotStatus.SUSPECT,
+            actor,
+            "not said to be taken",
         )
     else:
-        await kiosk.store.run(packages.collect, package, intent, actor, reason)
+        doubt = SuspectReason.MAY_HOLD_SOMETHING if seems_left else None
+        await kiosk.store.run(packages.collect, package, opened.intent, actor, reason, doubt)
     return None
 
 
-async def _not_there(kiosk: Kiosk, actor: str, package: str, slot: str, intent: str) -> None:
+async def _stayed_shut(kiosk: Kiosk, slot: str, opened: Opened) -> Problem:
+    """The door did not open, or another one did."""
+    if opened.unlocked.outcome is Outcome.WRONG_DOOR:
+        await shut_wrong_door(kiosk, opened, slot, Purpose.TAKE)
+    if opened.is_jam:
+        await kiosk.store.run(
+            slots.set_service, slot, Service.NO_DEPOSITS, ServiceReason.DOOR_JAMS, "kiosk"
+        )
+    return opened.problem
+
+
+async def _not_there(kiosk: Kiosk, actor: str, package: str, slot: str, opened: Opened) -> None:
     """Staff looked and it is not there: the package is missing, the slot free once it is shut."""
     view = DoorOpen(slot=slot, purpose=Purpose.LOOK, remind=True)
-    if await until_shut(kiosk, view) is Ending.LEFT_OPEN:
+    if await until_shut(kiosk, view, opened) is Ending.LEFT_OPEN:
         await kiosk.store.run(
-            packages.end_opening, intent, slot, SlotStatus.SUSPECT, actor, "left open"
+            packages.end_opening, opened.intent, slot, SlotStatus.SUSPECT, actor, "left open"
         )
     else:
-        await kiosk.store.run(packages.missing, package, intent, None, actor)
+        await kiosk.store.run(packages.missing, package, opened.intent, None, actor)

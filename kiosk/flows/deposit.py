@@ -6,8 +6,18 @@ from dataclasses import dataclass, replace
 
 from drivers.door import Outcome
 from kiosk.flows.collection import collection
-from kiosk.flows.doors import Ending, ask, by_word, pressed, shut_wrong_door, until_shut
-from kiosk.flows.kiosk import Kiosk, Opened
+from kiosk.flows.doors import (
+    YES_OR_NO,
+    Ending,
+    Opened,
+    ask,
+    holds_item,
+    open_door,
+    pressed,
+    shut_wrong_door,
+    until_shut,
+)
+from kiosk.flows.kiosk import Kiosk
 from kiosk.flows.person import Event
 from kiosk.flows.pickup import scanned_pickup
 from kiosk.flows.reconciliation import look_inside
@@ -241,14 +251,10 @@ async def _deposit(kiosk: Kiosk, run: Run, package: str, barcode: str, size: str
             run.refused = Refused(Refusal.NO_SLOT, size)
             return
         package = deposit.package
-        opened = await kiosk.open_door(deposit.slot, deposit.intent, Purpose.PUT_IN)
-        if opened.stands_open:
-            wanted = await _put_behind_door(kiosk, run, deposit, barcode, opened)
-            if wanted is Choice.LARGER_SLOT:
-                size = _larger(kiosk, deposit.slot) or size
-            elif wanted is not Choice.ANOTHER_SLOT:
-                return
-        elif not await _another_slot(kiosk, deposit, opened):
+        wanted = await _use_slot(kiosk, run, deposit, barcode)
+        if wanted is Choice.LARGER_SLOT:
+            size = _larger(kiosk, deposit.slot) or size
+        elif wanted is not Choice.ANOTHER_SLOT:
             return
         if await kiosk.store.run(packages.is_forgotten, package):
             package = kiosk.new_id()
@@ -284,7 +290,20 @@ def _larger(kiosk: Kiosk, slot: str) -> str | None:
     return names[1] if len(names) > 1 else None
 
 
-async def _another_slot(kiosk: Kiosk, deposit: Deposit, opened: Opened) -> bool:
+async def _use_slot(kiosk: Kiosk, run: Run, deposit: Deposit, barcode: str) -> Choice | None:
+    """One slot for one package; what is wanted instead, if so.
+
+    A slot in which a sensor sees something is not opened at all.
+    """
+    if holds_item(kiosk, deposit.slot):
+        why = "its item sensor says that it is not empty"
+        await _end(kiosk, deposit, SuspectReason.MAY_HOLD_ANOTHERS, why)
+        return Choice.ANOTHER_SLOT
+    opened = await open_door(kiosk, deposit.slot, deposit.intent, Purpose.PUT_IN)
+    return await _put_behind_door(kiosk, run, deposit, barcode, opened)
+
+
+async def _another_slot(kiosk: Kiosk, deposit: Deposit, opened: Opened) -> Choice | None:
     """The door did not open for a deposit: nothing was put in; offer another slot."""
     choices = (Choice.ANOTHER_SLOT, Choice.CANCEL)
     match opened.unlocked.outcome:
@@ -306,7 +325,7 @@ async def _another_slot(kiosk: Kiosk, deposit: Deposit, opened: Opened) -> bool:
             )
     trouble = opened.trouble(deposit.slot, Purpose.PUT_IN)
     kiosk.person.show(replace(trouble, wrong_slot="", choices=choices))
-    return await pressed(kiosk, choices, kiosk.policy.idle_s) is Choice.ANOTHER_SLOT
+    return await pressed(kiosk, choices, kiosk.policy.idle_s)
 
 
 async def _end(kiosk: Kiosk, deposit: Deposit, suspect: SuspectReason | None, why: str) -> None:
@@ -320,8 +339,6 @@ async def _put_behind_door(
     choices: tuple[Choice, ...] = (Choice.SOMETHING_INSIDE, Choice.DOOR_FAULT, Choice.CANCEL)
     if _larger(kiosk, deposit.slot) is not None:
         choices = (Choice.LARGER_SLOT, *choices)
-    if by_word(opened, kiosk, deposit.slot):
-        choices = (Choice.DONE, *choices)
     view = DoorOpen(slot=deposit.slot, purpose=Purpose.PUT_IN, barcode=barcode, choices=choices)
 
     def keep_as_next(text: str) -> DoorOpen | None:
@@ -330,13 +347,31 @@ async def _put_behind_door(
         run.next_barcode = text
         return replace(view, next_barcode=text)
 
-    ending = await until_shut(kiosk, view, keep_as_next)
+    ending = await until_shut(kiosk, view, opened, keep_as_next)
+    deposit = replace(deposit, intent=opened.intent)
+    if ending is Ending.STAYED_SHUT:
+        return await _another_slot(kiosk, deposit, opened)
     if ending is Ending.LEFT_OPEN:
         await _end_opened(kiosk, deposit, SuspectReason.MAY_HOLD_SOMETHING, "left open")
         return None
-    if isinstance(ending, Choice) and ending is not Choice.DONE:
-        return await _not_this_slot(kiosk, deposit, view, ending)
+    if isinstance(ending, Choice):
+        return await _not_this_slot(kiosk, deposit, view, opened, ending)
+    if holds_item(kiosk, deposit.slot) is False:
+        answer = await ask(kiosk, Question.IS_IT_PUT_IN, deposit.slot, YES_OR_NO)
+        if answer is not Choice.YES:
+            return await _not_put_in(kiosk, deposit, answer)
     await _stored(kiosk, run, deposit, barcode)
+    return None
+
+
+async def _not_put_in(kiosk: Kiosk, deposit: Deposit, answer: Choice | None) -> Choice | None:
+    """The door was shut and nothing is sensed inside: another door opens for the package, or
+    nobody says anything and somebody has to look."""
+    if answer is Choice.NO:
+        await _end_opened(kiosk, deposit, None, "nothing was put in, by sensor and by word")
+        return Choice.ANOTHER_SLOT
+    why = "its item sensor sees nothing, and nobody said anything"
+    await _end_opened(kiosk, deposit, SuspectReason.MAY_HOLD_SOMETHING, why)
     return None
 
 
@@ -347,14 +382,15 @@ async def _end_opened(
 
 
 async def _not_this_slot(
-    kiosk: Kiosk, deposit: Deposit, view: DoorOpen, why: Choice
+    kiosk: Kiosk, deposit: Deposit, view: DoorOpen, opened: Opened, why: Choice
 ) -> Choice | None:
     """The courier wants another slot, or none: this one is shut, and asked about."""
     if why is Choice.SOMETHING_INSIDE:
-        await until_shut(kiosk, replace(view, purpose=Purpose.LOOK, remind=True, choices=()))
+        looking = replace(view, purpose=Purpose.LOOK, remind=True, choices=())
+        await until_shut(kiosk, looking, opened)
         await _end_opened(kiosk, deposit, SuspectReason.MAY_HOLD_ANOTHERS, "it was not empty")
         return Choice.ANOTHER_SLOT
-    await _put_nothing_in(kiosk, deposit, view)
+    await _put_nothing_in(kiosk, deposit, view, opened)
     if why is Choice.DOOR_FAULT:
         await kiosk.store.run(
             slots.set_service,
@@ -367,9 +403,10 @@ async def _not_this_slot(
     return Choice.LARGER_SLOT if why is Choice.LARGER_SLOT else None
 
 
-async def _put_nothing_in(kiosk: Kiosk, deposit: Deposit, view: DoorOpen) -> None:
+async def _put_nothing_in(kiosk: Kiosk, deposit: Deposit, view: DoorOpen, opened: Opened) -> None:
     """The courier wants this slot no more: it is free only if shut and said to be empty."""
-    ending = await until_shut(kiosk, replace(view, purpose=Purpose.LOOK, remind=True, choices=()))
+    looking = replace(view, purpose=Purpose.LOOK, remind=True, choices=())
+    ending = await until_shut(kiosk, looking, opened)
     answer = None
     if ending is not Ending.LEFT_OPEN:
         answer = await ask(
@@ -418,21 +455,18 @@ async def _undo(kiosk: Kiosk, run: Run) -> None:
     except RefusedError:
         run.refused = Refused(Refusal.RECALLED)
         return
-    opened = await kiosk.open_door(package.slot, intent, Purpose.TAKE)
+    opened = await open_door(kiosk, package.slot, intent, Purpose.TAKE)
     if opened.unlocked.outcome is Outcome.WRONG_DOOR:
         await shut_wrong_door(kiosk, opened, package.slot, Purpose.TAKE)
-    if not opened.stands_open:
+    view = DoorOpen(slot=package.slot, purpose=Purpose.TAKE, barcode=package.barcode)
+    ending = await until_shut(kiosk, view, opened)
+    if ending is Ending.STAYED_SHUT:
         kiosk.person.show(
             replace(opened.trouble(package.slot, Purpose.TAKE), choices=(Choice.DONE,))
         )
         await pressed(kiosk, (Choice.DONE,), kiosk.policy.idle_s)
         return
-    choices = (Choice.DONE,) if by_word(opened, kiosk, package.slot) else ()
-    view = DoorOpen(
-        slot=package.slot, purpose=Purpose.TAKE, barcode=package.barcode, choices=choices
-    )
-    ending = await until_shut(kiosk, view)
-    await _undone(kiosk, run, package, intent, left_open=ending is Ending.LEFT_OPEN)
+    await _undone(kiosk, run, package, opened.intent, left_open=ending is Ending.LEFT_OPEN)
 
 
 async def _undone(kiosk: Kiosk, run: Run, package: Package, intent: str, left_open: bool) -> None:

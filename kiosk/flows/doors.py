@@ -1,18 +1,19 @@
-"""The parts of every flow that are about one open door: wait for it, ask about its inside."""
+"""The parts of every flow that are about one door: open it, wait for it, ask about its inside."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from drivers.door import DoorState, Outcome
-from kiosk.flows.kiosk import Kiosk, Opened
+from drivers.door import DoorChange, ItemState, OpeningCause, Outcome, Unlocked
+from kiosk.flows.kiosk import Kiosk
 from kiosk.flows.person import is_shut
 from kiosk.flows.views import (
     Ask,
     Choice,
     DoorOpen,
+    Opening,
     Pressed,
     Problem,
     Purpose,
@@ -21,9 +22,122 @@ from kiosk.flows.views import (
     TimedOut,
     Trouble,
 )
+from kiosk.model.location import SuspectReason
+from kiosk.store import boards, packages
+from kiosk.store.packages import IntentState
 
 ANSWER_S = 45
 """How long a question about a door waits for its answer before nobody answers it."""
+
+
+YES_OR_NO = (Choice.YES, Choice.NO)
+
+
+# --- opening a door ------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Opened:
+    """What came of opening a door; it changes when the person says that it is still shut."""
+
+    intent: str
+    unlocked: Unlocked
+    stands_open: bool
+    reference: str
+    """The number of the journal's event, for staff to look up."""
+
+    @property
+    def is_by_word(self) -> bool:
+        """Whether nobody but the person can tell what the door does."""
+        return self.unlocked.outcome is Outcome.SENT
+
+    @property
+    def is_jam(self) -> bool:
+        """Whether the lock was pulsed and the door is shut, by its sensor or by a person's word."""
+        is_said = self.is_by_word and not self.stands_open
+        return is_said or self.unlocked.outcome is Outcome.JAMMED
+
+    @property
+    def problem(self) -> Problem:
+        return {
+            Outcome.UNREACHABLE: Problem.UNREACHABLE,
+            Outcome.WRONG_DOOR: Problem.WRONG_DOOR,
+        }.get(self.unlocked.outcome, Problem.JAMMED)
+
+    def trouble(self, slot: str, purpose: Purpose) -> Trouble:
+        """The view that says what happened; the flow adds the choices."""
+        return Trouble(
+            problem=self.problem,
+            slot=slot,
+            wrong_slot=self.unlocked.wrong_slot or "",
+            reference=self.reference,
+            purpose=purpose,
+        )
+
+
+async def open_door(
+    kiosk: Kiosk, slot: str, intent: str, purpose: Purpose, *, force: bool = False
+) -> Opened:
+    """Pulse the door of an intent that is already durable, and record what came of it.
+
+    Where no sensor can tell, the person is asked first. `force` pulses a door that reads open.
+    """
+    kiosk.person.show(Opening(slot=slot, purpose=purpose))
+    unlocked = await kiosk.bank.open_slot(slot, force=force)
+    stands_open = unlocked.outcome in (Outcome.OPENED, Outcome.ALREADY_OPEN)
+    if unlocked.outcome is Outcome.SENT:
+        # Nobody's answer is no proof that the door is shut.
+        said = await ask(kiosk, Question.DID_THE_DOOR_OPEN, slot, YES_OR_NO)
+        stands_open = said is not Choice.NO
+    elapsed_ms = None if unlocked.elapsed_s is None else round(unlocked.elapsed_s * 1000)
+    reference = await kiosk.store.run(
+        packages.door_outcome,
+        intent,
+        IntentState.OPENED if stands_open else IntentState.FAILED,
+        unlocked.outcome.value,
+        elapsed_ms,
+        _doubts(slot, unlocked),
+    )
+    return Opened(intent, unlocked, stands_open, str(reference))
+
+
+def _doubts(slot: str, unlocked: Unlocked) -> dict[str, SuspectReason]:
+    """The slots of which nobody is sure after this outcome, and why."""
+    if unlocked.outcome is Outcome.WRONG_DOOR:
+        moved = (slot, unlocked.wrong_slot)
+        return {label: SuspectReason.WIRING for label in moved if label is not None}
+    if unlocked.outcome is Outcome.UNREACHABLE and unlocked.pulsed:
+        return {slot: SuspectReason.MAY_BE_EMPTY}
+    return {}
+
+
+async def _insist(kiosk: Kiosk, opened: Opened, slot: str, purpose: Purpose) -> None:
+    """The person sees a door shut that reads open: it is pulsed after all, by a new intent."""
+    intent = kiosk.new_id()
+    await kiosk.store.run(packages.intend_again, opened.intent, intent)
+    again = await open_door(kiosk, slot, intent, purpose, force=True)
+    opened.intent, opened.unlocked = again.intent, again.unlocked
+    opened.stands_open, opened.reference = again.stands_open, again.reference
+
+
+async def confirm_board(kiosk: Kiosk, actor: str, slot: str, opened: Opened) -> None:
+    """Staff opened a door of a board that was away for long: hear whether it was this door.
+
+    Its slots are given out again when it was; the slot is in doubt when it was not.
+    """
+    board = kiosk.location.slot(slot).board
+    was_moved = opened.stands_open and opened.unlocked.pulsed
+    if not was_moved or board not in await kiosk.store.run(boards.awaiting_look):
+        return
+    answer = await ask(kiosk, Question.IS_IT_THIS_DOOR, slot, YES_OR_NO)
+    if answer is Choice.YES:
+        labels = [each.label for each in kiosk.location.slots if each.board == board]
+        await kiosk.store.run(boards.seen_right, board, labels, slot, actor)
+    elif answer is Choice.NO:
+        await kiosk.store.run(boards.seen_wrong, slot, actor)
+
+
+# --- an open door --------------------------------------------------------------------------------
 
 
 class Ending(StrEnum):
@@ -32,36 +146,71 @@ class Ending(StrEnum):
     SHUT = "SHUT"
     SHUT_QUICKLY = "SHUT_QUICKLY"
     """Shut so soon that it was perhaps not used."""
+    SHUT_BY_WORD = "SHUT_BY_WORD"
+    """Said to be shut, where no sensor can tell."""
     LEFT_OPEN = "LEFT_OPEN"
+    STAYED_SHUT = "STAYED_SHUT"
+    """It did not open at all."""
 
 
 async def until_shut(
-    kiosk: Kiosk, view: DoorOpen, on_scan: Callable[[str], DoorOpen | None] | None = None
+    kiosk: Kiosk,
+    view: DoorOpen,
+    opened: Opened,
+    on_scan: Callable[[str], DoorOpen | None] | None = None,
 ) -> Ending | Choice:
     """Show an open door until it is shut, a choice is pressed, or everybody has left.
 
-    A reminder comes after `remind_after_s`. `on_scan` may answer a scan with a changed view.
+    A reminder comes after `remind_after_s`. `on_scan` may answer a scan with a changed view. Where
+    only the person can tell, they say when it is shut; one that read open before it was pulsed may
+    be said to be still shut, and is pulsed then.
     """
+    if not opened.stands_open:
+        return Ending.STAYED_SHUT
+    shown = replace(view, choices=_choices(view, opened))
     opened_ms = kiosk.clock.now().monotonic_ms
-    kiosk.person.show(view)
-    while not kiosk.is_shut(view.slot):
+    kiosk.person.show(shown)
+    while opened.is_by_word or not kiosk.is_shut(view.slot):
         open_s = (kiosk.clock.now().monotonic_ms - opened_ms) / 1000
         if open_s >= kiosk.policy.give_up_after_s:
             return Ending.LEFT_OPEN
-        if open_s >= kiosk.policy.remind_after_s and not view.remind:
-            view = replace(view, remind=True)
-            kiosk.person.show(view)
-        limit_s = kiosk.policy.give_up_after_s if view.remind else kiosk.policy.remind_after_s
+        if open_s >= kiosk.policy.remind_after_s and not shown.remind:
+            shown = replace(shown, remind=True)
+            kiosk.person.show(shown)
+        limit_s = kiosk.policy.give_up_after_s if shown.remind else kiosk.policy.remind_after_s
         event = await kiosk.person.next(max(0.05, limit_s - open_s))
-        if isinstance(event, Pressed) and event.choice in view.choices:
-            return event.choice
+        if isinstance(event, Pressed) and event.choice in shown.choices:
+            if event.choice is Choice.DOOR_IS_SHUT:
+                await _insist(kiosk, opened, view.slot, view.purpose)
+                return await until_shut(kiosk, view, opened, on_scan)
+            is_said = opened.is_by_word and event.choice is Choice.DONE
+            return Ending.SHUT_BY_WORD if is_said else event.choice
         if isinstance(event, Scanned) and on_scan is not None:
             changed = on_scan(event.text)
             if changed is not None:
-                view = replace(changed, remind=view.remind)
-                kiosk.person.show(view)
+                shown = replace(changed, remind=shown.remind, choices=shown.choices)
+                kiosk.person.show(shown)
     open_s = (kiosk.clock.now().monotonic_ms - opened_ms) / 1000
     return Ending.SHUT_QUICKLY if open_s < kiosk.policy.quick_close_s else Ending.SHUT
+
+
+def _choices(view: DoorOpen, opened: Opened) -> tuple[Choice, ...]:
+    """What a flow offers at an open door, and what this door's sensor makes necessary.
+
+    A view that reminds comes after a choice was made: there the door was seen to be open.
+    """
+    if opened.is_by_word:
+        return (Choice.DONE, *view.choices)
+    is_asked_for = opened.unlocked.outcome is Outcome.ALREADY_OPEN and not view.remind
+    return (*view.choices, Choice.DOOR_IS_SHUT) if is_asked_for else view.choices
+
+
+def holds_item(kiosk: Kiosk, slot: str) -> bool | None:
+    """Whether something lies in a slot, by its item sensor; None where none can tell."""
+    return {ItemState.PRESENT: True, ItemState.ABSENT: False}.get(kiosk.bank.item(slot))
+
+
+# --- asking --------------------------------------------------------------------------------------
 
 
 async def ask(
@@ -86,6 +235,24 @@ async def pressed(kiosk: Kiosk, choices: tuple[Choice, ...], timeout_s: float) -
             return None
         if isinstance(event, Pressed) and event.choice in choices:
             return event.choice
+
+
+async def pressed_or_late(
+    kiosk: Kiosk, choices: tuple[Choice, ...], slot: str, timeout_s: float
+) -> Choice | None:
+    """As `pressed`, for a door that did not open: when it does late, that is another try, at which
+    it stands open."""
+    until_ms = kiosk.clock.now().monotonic_ms + timeout_s * 1000
+    while True:
+        left_s = (until_ms - kiosk.clock.now().monotonic_ms) / 1000
+        event = await kiosk.person.next(max(0.0, left_s))
+        if isinstance(event, TimedOut):
+            return None
+        if isinstance(event, Pressed) and event.choice in choices:
+            return event.choice
+        if isinstance(event, DoorChange) and event.slot == slot:
+            if event.opening is OpeningCause.LATE:
+                return Choice.TRY_AGAIN
 
 
 async def shut_wrong_door(kiosk: Kiosk, opened: Opened, slot: str, purpose: Purpose) -> None:
@@ -113,8 +280,3 @@ async def push_until_it_clicks(kiosk: Kiosk, slot: str) -> None:
     """A door that was just shut has sprung open again: its latch did not hold."""
     kiosk.person.show(Trouble(problem=Problem.NOT_LATCHED, slot=slot))
     await wait_shut(kiosk, slot)
-
-
-def by_word(opened: Opened, kiosk: Kiosk, slot: str) -> bool:
-    """Whether nobody but the person can tell that this door moved."""
-    return opened.unlocked.outcome is Outcome.SENT and kiosk.bank.door(slot) is DoorState.UNKNOWN

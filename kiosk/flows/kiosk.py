@@ -8,17 +8,16 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from drivers.bank import Bank
-from drivers.door import DoorState, Outcome, Unlocked
+from drivers.door import DoorState
 from kiosk.flows.person import Person
-from kiosk.flows.views import Opening, Problem, Purpose, SizeOffer, Trouble
+from kiosk.flows.views import SizeOffer
 from kiosk.model.allocation import AllocationStrategy
 from kiosk.model.clock import Clock
-from kiosk.model.location import Location, SuspectReason
+from kiosk.model.location import Location
 from kiosk.model.person import Staff
-from kiosk.store import packages, slots
+from kiosk.store import slots
 from kiosk.store.backup import BackupPlan
 from kiosk.store.codes import CodePolicy
-from kiosk.store.packages import IntentState
 from kiosk.store.store import Store
 
 
@@ -49,6 +48,8 @@ class Policy:
     """How long a person has to answer before an idle session ends."""
     quick_close_s: float = 2.0
     """A door shut sooner than this was perhaps not used."""
+    trust_without_sensors: bool = False
+    """Whether a customer's word that the door is shut frees the slot where no sensor can tell."""
 
 
 VerifyPin = Callable[[str, str], Awaitable[bool]]
@@ -104,58 +105,5 @@ class Kiosk:
             for size in self.location.sizes
         )
 
-    async def open_door(self, slot: str, intent: str, purpose: Purpose) -> Opened:
-        """Pulse the door of an intent that is already durable, and record what came of it."""
-        self.person.show(Opening(slot=slot, purpose=purpose))
-        unlocked = await self.bank.open_slot(slot)
-        stands_open = unlocked.outcome in (Outcome.OPENED, Outcome.ALREADY_OPEN, Outcome.SENT)
-        elapsed_ms = None if unlocked.elapsed_s is None else round(unlocked.elapsed_s * 1000)
-        reference = await self.store.run(
-            packages.door_outcome,
-            intent,
-            IntentState.OPENED if stands_open else IntentState.FAILED,
-            unlocked.outcome.value,
-            elapsed_ms,
-            _doubts(slot, unlocked),
-        )
-        return Opened(unlocked, stands_open, str(reference))
-
     def is_shut(self, slot: str) -> bool:
         return self.bank.door(slot) is DoorState.CLOSED
-
-
-def _doubts(slot: str, unlocked: Unlocked) -> dict[str, SuspectReason]:
-    """The slots of which nobody is sure after this outcome, and why."""
-    if unlocked.outcome is Outcome.WRONG_DOOR:
-        moved = (slot, unlocked.wrong_slot)
-        return {label: SuspectReason.WIRING for label in moved if label is not None}
-    if unlocked.outcome is Outcome.UNREACHABLE and unlocked.pulsed:
-        return {slot: SuspectReason.MAY_BE_EMPTY}
-    return {}
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """What came of `Kiosk.open_door`."""
-
-    unlocked: Unlocked
-    stands_open: bool
-    reference: str
-    """The number of the journal's event, for staff to look up."""
-
-    @property
-    def problem(self) -> Problem:
-        return {
-            Outcome.UNREACHABLE: Problem.UNREACHABLE,
-            Outcome.WRONG_DOOR: Problem.WRONG_DOOR,
-        }.get(self.unlocked.outcome, Problem.JAMMED)
-
-    def trouble(self, slot: str, purpose: Purpose) -> Trouble:
-        """The view that says what happened; the flow adds the choices."""
-        return Trouble(
-            problem=self.problem,
-            slot=slot,
-            wrong_slot=self.unlocked.wrong_slot or "",
-            reference=self.reference,
-            purpose=purpose,
-        )

@@ -6,7 +6,14 @@ from dataclasses import dataclass
 
 from drivers.door import Outcome
 from kiosk.flows.collection import take_out
-from kiosk.flows.doors import Ending, ask, by_word, shut_wrong_door, until_shut
+from kiosk.flows.doors import (
+    Ending,
+    ask,
+    confirm_board,
+    open_door,
+    shut_wrong_door,
+    until_shut,
+)
 from kiosk.flows.kiosk import Kiosk
 from kiosk.flows.move import move_package
 from kiosk.flows.reconciliation import look_inside, round_of_suspects
@@ -25,11 +32,12 @@ from kiosk.flows.views import (
 )
 from kiosk.model.location import TOLD_BY_STAFF, Service, SlotStatus
 from kiosk.model.person import Staff
-from kiosk.store import codes, packages, slots
+from kiosk.store import boards, codes, counters, packages, slots
 from kiosk.store import staff as staff_store
 from kiosk.store.errors import RefusedError
 from kiosk.store.packages import IntentPurpose
 from kiosk.store.slots import SlotRecord
+from kiosk.store.writer import Writer
 
 SESSION_S = 600
 """A technician's session ends after this long without a touch; doors need time."""
@@ -43,9 +51,10 @@ async def maintenance(kiosk: Kiosk, staff: Staff) -> None:
     while True:
         records = await kiosk.store.run(slots.records)
         is_in_doubt = any(record.status is SlotStatus.SUSPECT for record in records)
+        locks = await kiosk.store.run(_Locks.read)
         kiosk.person.show(
             Doors(
-                doors=tuple(_row(kiosk, record, names) for record in records),
+                doors=tuple(_row(kiosk, record, names, locks) for record in records),
                 boards=kiosk.bank.reports(),
                 name=staff.name,
                 choices=(Choice.DONE, Choice.ROUND) if is_in_doubt else (Choice.DONE,),
@@ -60,7 +69,23 @@ async def maintenance(kiosk: Kiosk, staff: Staff) -> None:
             await _DoorPage(kiosk, f"staff:{staff.number}", event.value, names).serve()
 
 
-def _row(kiosk: Kiosk, record: SlotRecord, names: dict[str, str]) -> DoorRow:
+@dataclass(frozen=True, slots=True)
+class _Locks:
+    """What a technician should know of the locks, beyond their state now."""
+
+    awaiting_look: frozenset[str]
+    """The boards of which a door must be seen to open first."""
+    slowing: frozenset[str]
+    """The slots whose locks have become slower."""
+
+    @classmethod
+    def read(cls, writer: Writer) -> _Locks:
+        times = counters.opening_times(writer).values()
+        slowing = frozenset(each.slot for each in times if each.is_slowing)
+        return cls(boards.awaiting_look(writer), slowing)
+
+
+def _row(kiosk: Kiosk, record: SlotRecord, names: dict[str, str], locks: _Locks) -> DoorRow:
     wiring = kiosk.location.slot_by_label.get(record.label)
     is_out = record.service is not Service.IN_SERVICE
     return DoorRow(
@@ -77,6 +102,8 @@ def _row(kiosk: Kiosk, record: SlotRecord, names: dict[str, str]) -> DoorRow:
         since_ms=record.service_since_ms if is_out else None,
         by=names.get(record.service_by.removeprefix("staff:"), record.service_by) if is_out else "",
         barcode=record.barcode or "",
+        awaits_look=wiring is not None and wiring.board in locks.awaiting_look,
+        is_slowing=record.label in locks.slowing,
     )
 
 
@@ -95,9 +122,10 @@ class _DoorPage:
         """Until the technician goes back."""
         while True:
             record = await self.kiosk.store.run(slots.record_of, self.slot)
+            locks = await self.kiosk.store.run(_Locks.read)
             self.kiosk.person.show(
                 DoorPage(
-                    row=_row(self.kiosk, record, self.names),
+                    row=_row(self.kiosk, record, self.names, locks),
                     last_outcome=self.outcome,
                     choices=_choices(record),
                 )
@@ -174,17 +202,18 @@ class _DoorPage:
             self.actor,
             record.package,
         )
-        opened = await kiosk.open_door(self.slot, intent, Purpose.LOOK)
+        opened = await open_door(kiosk, self.slot, intent, Purpose.LOOK)
         if opened.unlocked.outcome is Outcome.WRONG_DOOR:
             await shut_wrong_door(kiosk, opened, self.slot, Purpose.LOOK)
-        if opened.stands_open:
-            choices = (Choice.DONE,) if by_word(opened, kiosk, self.slot) else ()
-            view = DoorOpen(slot=self.slot, purpose=Purpose.LOOK, choices=choices)
-            ending = await until_shut(kiosk, view)
-            answer = None
-            if ending is not Ending.LEFT_OPEN:
-                answer = await self._what_is_inside(record)
-            await self._believe(record, intent, answer)
+        await confirm_board(kiosk, self.actor, self.slot, opened)
+        view = DoorOpen(slot=self.slot, purpose=Purpose.LOOK)
+        ending = await until_shut(kiosk, view, opened)
+        if ending is Ending.STAYED_SHUT:
+            return opened.problem.value
+        answer = None
+        if ending is not Ending.LEFT_OPEN:
+            answer = await self._what_is_inside(record)
+        await self._believe(record, opened.intent, answer)
         return opened.unlocked.outcome.value
 
     async def _what_is_inside(self, record: SlotRecord) -> Choice | None:

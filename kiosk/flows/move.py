@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
-from kiosk.flows.doors import Ending, ask, shut_wrong_door, until_shut
-from kiosk.flows.kiosk import Kiosk, Opened
+from dataclasses import replace
+
+from kiosk.flows.doors import (
+    YES_OR_NO,
+    Ending,
+    Opened,
+    ask,
+    open_door,
+    shut_wrong_door,
+    until_shut,
+)
+from kiosk.flows.kiosk import Kiosk
 from kiosk.flows.views import Choice, DoorOpen, Purpose, Question
 from kiosk.store import packages
 from kiosk.store.packages import Move
@@ -20,18 +30,24 @@ async def move_package(kiosk: Kiosk, actor: str, package: str) -> str:
     )
     if move is None:
         return "NO_SLOT"
-    opened = await kiosk.open_door(move.to_slot, move.to_intent, Purpose.PUT_IN)
-    if not opened.stands_open:
-        return await _did_not_open(kiosk, move, opened, move.to_slot, touched=False)
-    opened = await kiosk.open_door(move.from_slot, move.from_intent, Purpose.TAKE)
-    if not opened.stands_open:
-        return await _did_not_open(kiosk, move, opened, move.from_slot, touched=True)
-    for slot, purpose in ((move.from_slot, Purpose.TAKE), (move.to_slot, Purpose.PUT_IN)):
-        ending = await until_shut(kiosk, DoorOpen(slot=slot, purpose=purpose))
+    target = await open_door(kiosk, move.to_slot, move.to_intent, Purpose.PUT_IN)
+    if not target.stands_open:
+        return await _did_not_open(kiosk, move, target, target, move.to_slot)
+    source = await open_door(kiosk, move.from_slot, move.from_intent, Purpose.TAKE)
+    if not source.stands_open:
+        return await _did_not_open(kiosk, move, target, source, move.from_slot)
+    for opened, slot, purpose in (
+        (source, move.from_slot, Purpose.TAKE),
+        (target, move.to_slot, Purpose.PUT_IN),
+    ):
+        ending = await until_shut(kiosk, DoorOpen(slot=slot, purpose=purpose), opened)
+        move = replace(move, from_intent=source.intent, to_intent=target.intent)
+        if ending is Ending.STAYED_SHUT:
+            return await _did_not_open(kiosk, move, target, opened, slot)
         if ending is Ending.LEFT_OPEN:
             await kiosk.store.run(packages.give_up_move, move, "left open", True)
             return "LEFT_OPEN"
-    answer = await ask(kiosk, Question.IS_IT_PUT_IN, move.to_slot, (Choice.YES, Choice.NO))
+    answer = await ask(kiosk, Question.IS_IT_PUT_IN, move.to_slot, YES_OR_NO)
     if answer is Choice.YES:
         await kiosk.store.run(packages.finish_move, move, actor)
         return move.to_slot
@@ -39,13 +55,14 @@ async def move_package(kiosk: Kiosk, actor: str, package: str) -> str:
     return "NOT_MOVED"
 
 
-async def _did_not_open(kiosk: Kiosk, move: Move, opened: Opened, slot: str, touched: bool) -> str:
-    is_touched = touched or opened.unlocked.pulsed
+async def _did_not_open(kiosk: Kiosk, move: Move, target: Opened, opened: Opened, slot: str) -> str:
+    """One of the two doors did not open; the target's, if it did, is to be shut again."""
+    is_touched = target.stands_open or opened.unlocked.pulsed
     await kiosk.store.run(
         packages.give_up_move, move, f"door {slot}: {opened.unlocked.outcome}", is_touched
     )
     if opened.unlocked.wrong_slot is not None:
         await shut_wrong_door(kiosk, opened, slot, Purpose.LOOK)
-    if touched:
-        await until_shut(kiosk, DoorOpen(slot=move.to_slot, purpose=Purpose.LOOK, remind=True))
+    view = DoorOpen(slot=move.to_slot, purpose=Purpose.LOOK, remind=True)
+    await until_shut(kiosk, view, target)
     return opened.unlocked.outcome.value

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import count
 
-from drivers.door import Outcome
+from drivers.door import Outcome, Unlocked
 from kiosk.flows.doors import (
+    YES_OR_NO,
     Ending,
+    Opened,
     ask,
-    by_word,
+    holds_item,
+    open_door,
     pressed,
+    pressed_or_late,
     shut_wrong_door,
     until_shut,
 )
-from kiosk.flows.kiosk import Kiosk, Opened
+from kiosk.flows.kiosk import Kiosk
 from kiosk.flows.views import (
     Checking,
     Choice,
@@ -202,14 +207,13 @@ async def fetch(kiosk: Kiosk, granted: Granted, has_more: bool = False) -> None:
         )
         if warned is not Choice.OPEN_DOOR:
             return
-    for attempt in range(1, TRIES + 1):
+    had_item = holds_item(kiosk, granted.slot) is True
+    for attempt in count(1):
         intent = await _intend_pickup(kiosk, granted)
         if intent is None:
             return
-        opened = await kiosk.open_door(granted.slot, intent, Purpose.TAKE)
-        if opened.stands_open:
-            is_unseen = by_word(opened, kiosk, granted.slot)
-            await _take(kiosk, granted, intent, has_more, is_unseen)
+        opened = await open_door(kiosk, granted.slot, intent, Purpose.TAKE)
+        if await _take(kiosk, granted, opened, has_more, had_item):
             return
         if opened.unlocked.outcome is Outcome.WRONG_DOOR:
             await shut_wrong_door(kiosk, opened, granted.slot, Purpose.TAKE)
@@ -235,24 +239,28 @@ async def _intend_pickup(kiosk: Kiosk, granted: Granted) -> str | None:
 async def _try_again(
     kiosk: Kiosk, granted: Granted, opened: Opened, attempt: int, has_more: bool
 ) -> bool:
-    """What the person wants after a door that did not open; True for another try."""
-    is_jam = opened.unlocked.outcome is Outcome.JAMMED
+    """What the person wants after a door that did not open; True for another try.
+
+    A door that opens late, while they think about it, needs no asking.
+    """
     choices: tuple[Choice, ...] = (Choice.TRY_AGAIN,) if attempt < TRIES else ()
-    choices += (Choice.DOOR_IS_OPEN, Choice.DONE) if is_jam else (Choice.DONE,)
+    choices += (Choice.DOOR_IS_OPEN, Choice.DONE) if opened.is_jam else (Choice.DONE,)
     kiosk.person.show(replace(opened.trouble(granted.slot, Purpose.TAKE), choices=choices))
-    choice = await pressed(kiosk, choices, kiosk.policy.idle_s)
+    choice = await pressed_or_late(kiosk, choices, granted.slot, kiosk.policy.idle_s)
     if choice is Choice.TRY_AGAIN:
         return True
     if choice is Choice.DOOR_IS_OPEN:
-        await _door_with_dead_sensor(kiosk, granted, has_more)
-    elif is_jam and attempt == TRIES:
+        await _door_with_dead_sensor(kiosk, granted, opened, has_more)
+    elif opened.is_jam and attempt >= TRIES:
         await kiosk.store.run(
             slots.set_service, granted.slot, Service.NO_DEPOSITS, ServiceReason.DOOR_JAMS, "kiosk"
         )
     return False
 
 
-async def _door_with_dead_sensor(kiosk: Kiosk, granted: Granted, has_more: bool) -> None:
+async def _door_with_dead_sensor(
+    kiosk: Kiosk, granted: Granted, jammed: Opened, has_more: bool
+) -> None:
     """The person sees an open door that the sensor does not: believed, and looked at later."""
     intent = await _intend_pickup(kiosk, granted)
     if intent is None:
@@ -264,7 +272,9 @@ async def _door_with_dead_sensor(kiosk: Kiosk, granted: Granted, has_more: bool)
         ServiceReason.SEEN_OPEN,
         "customer",
     )
-    await _take(kiosk, granted, intent, has_more, is_unseen=True)
+    # The pulse before is what opened it: from here on only the person can tell.
+    seen = Opened(intent, Unlocked(Outcome.SENT, pulsed=False), True, jammed.reference)
+    await _take(kiosk, granted, seen, has_more, had_item=False)
 
 
 async def _help(kiosk: Kiosk, slot: str, opened: Opened) -> None:
@@ -274,51 +284,81 @@ async def _help(kiosk: Kiosk, slot: str, opened: Opened) -> None:
 
 
 async def _take(
-    kiosk: Kiosk, granted: Granted, intent: str, has_more: bool, is_unseen: bool
-) -> None:
-    """The door stands open: the package is taken when it is shut. `is_unseen` when only the person
-    can tell that."""
+    kiosk: Kiosk, granted: Granted, opened: Opened, has_more: bool, had_item: bool
+) -> bool:
+    """The door stands open: the package is taken when it is shut. False when it did not open.
+
+    `had_item`: the item sensor saw something before, so that it can tell whether it is gone.
+    """
     slot = granted.slot
-    ending = await _wait_taken(kiosk, slot, is_unseen)
+    view = DoorOpen(slot=slot, purpose=Purpose.TAKE, choices=(Choice.NOTHING_INSIDE,))
+    ending = await until_shut(kiosk, view, opened)
+    if ending is Ending.STAYED_SHUT:
+        return False
+    item = None if ending is Ending.LEFT_OPEN else holds_item(kiosk, slot)
+    if ending is Ending.SHUT_BY_WORD and not _is_trusted(kiosk, slot):
+        ending = Ending.LEFT_OPEN
     if ending is Choice.NOTHING_INSIDE:
-        await _nothing_inside(kiosk, granted, intent)
-        return
-    if granted.is_doubtful and ending is not Ending.LEFT_OPEN:
-        await _was_it_there(kiosk, granted, intent, has_more)
-        return
-    if ending is Ending.SHUT_QUICKLY:
-        taken = await ask(
-            kiosk, Question.DID_YOU_TAKE_IT, slot, (Choice.YES, Choice.OPEN_AGAIN, Choice.NO)
-        )
-        if taken is not Choice.YES:
-            await _not_taken(kiosk, granted, intent)
-            if taken is Choice.OPEN_AGAIN:
-                await fetch(kiosk, granted, has_more)
-            return
-    doubt = SuspectReason.MAY_HOLD_SOMETHING if ending is Ending.LEFT_OPEN else None
+        await _nothing_inside(kiosk, granted, opened)
+    elif granted.is_doubtful and ending is not Ending.LEFT_OPEN:
+        await _was_it_there(kiosk, granted, opened.intent, has_more)
+    elif item is True:
+        await _left_behind(kiosk, granted, opened.intent, has_more)
+    elif ending is Ending.SHUT_QUICKLY and not (had_item and item is False):
+        await _shut_quickly(kiosk, granted, opened.intent, has_more)
+    else:
+        doubt = SuspectReason.MAY_HOLD_SOMETHING if ending is Ending.LEFT_OPEN else None
+        await _taken(kiosk, granted, opened.intent, has_more, doubt)
+    return True
+
+
+def _is_trusted(kiosk: Kiosk, slot: str) -> bool:
+    """Whether a customer's word frees this slot: only where there is no sensor, never where one is
+    broken."""
+    return kiosk.policy.trust_without_sensors and not kiosk.bank.has_sensor(slot)
+
+
+async def _taken(
+    kiosk: Kiosk, granted: Granted, intent: str, has_more: bool, doubt: SuspectReason | None
+) -> None:
+    """The customer has the package; `doubt` is why somebody should look into the slot all the
+    same."""
     await kiosk.store.run(packages.retrieve, granted.package, intent, doubt)
     if not has_more:
-        await _thank(kiosk, granted.package, slot, is_free=doubt is None)
+        await _thank(kiosk, granted.package, granted.slot, is_free=doubt is None)
 
 
-async def _wait_taken(kiosk: Kiosk, slot: str, is_unseen: bool) -> Ending | Choice:
-    """Until the door is shut, or is said to be; by word alone the slot stays in doubt."""
-    choices: tuple[Choice, ...] = (Choice.NOTHING_INSIDE,)
-    if is_unseen:
-        choices = (Choice.DONE, Choice.NOTHING_INSIDE)
-    view = DoorOpen(slot=slot, purpose=Purpose.TAKE, choices=choices)
-    if not is_unseen:
-        return await until_shut(kiosk, view)
-    kiosk.person.show(view)
-    said = await pressed(kiosk, choices, kiosk.policy.give_up_after_s)
-    return Choice.NOTHING_INSIDE if said is Choice.NOTHING_INSIDE else Ending.LEFT_OPEN
+async def _shut_quickly(kiosk: Kiosk, granted: Granted, intent: str, has_more: bool) -> None:
+    """The door was shut so soon that perhaps nothing was taken: the person says."""
+    choices = (Choice.YES, Choice.OPEN_AGAIN, Choice.NO)
+    answer = await ask(kiosk, Question.DID_YOU_TAKE_IT, granted.slot, choices)
+    if answer is Choice.YES:
+        await _taken(kiosk, granted, intent, has_more, None)
+        return
+    await _not_taken(kiosk, granted, intent, "shut within a moment, not said to be taken")
+    if answer is Choice.OPEN_AGAIN:
+        await fetch(kiosk, granted, has_more)
 
 
-async def _nothing_inside(kiosk: Kiosk, granted: Granted, intent: str) -> None:
+async def _left_behind(kiosk: Kiosk, granted: Granted, intent: str, has_more: bool) -> None:
+    """Something still lies inside a slot that was shut: the person looks again, or says that it is
+    not theirs. Nobody's answer leaves the package in."""
+    choices = (Choice.OPEN_AGAIN, Choice.DONE)
+    answer = await ask(kiosk, Question.SOMETHING_LEFT_INSIDE, granted.slot, choices)
+    if answer is Choice.DONE:
+        await _taken(kiosk, granted, intent, has_more, SuspectReason.MAY_HOLD_SOMETHING)
+        return
+    await _not_taken(kiosk, granted, intent, "its item sensor still sees something")
+    if answer is Choice.OPEN_AGAIN:
+        await fetch(kiosk, granted, has_more)
+
+
+async def _nothing_inside(kiosk: Kiosk, granted: Granted, opened: Opened) -> None:
     """The customer looked and it is not there: operators are told, staff looks again."""
-    await until_shut(kiosk, DoorOpen(slot=granted.slot, purpose=Purpose.LOOK, remind=True))
+    view = DoorOpen(slot=granted.slot, purpose=Purpose.LOOK, remind=True)
+    await until_shut(kiosk, view, opened)
     reference = await kiosk.store.run(
-        packages.missing, granted.package, intent, SuspectReason.MAY_BE_EMPTY, "customer"
+        packages.missing, granted.package, opened.intent, SuspectReason.MAY_BE_EMPTY, "customer"
     )
     await _refer(kiosk, reference)
 
@@ -329,21 +369,16 @@ async def _refer(kiosk: Kiosk, reference: int) -> None:
     await pressed(kiosk, (Choice.DONE,), kiosk.policy.idle_s)
 
 
-async def _not_taken(kiosk: Kiosk, granted: Granted, intent: str) -> None:
-    """Shut at once, and not said to be taken: the code stays good, the slot is in doubt."""
+async def _not_taken(kiosk: Kiosk, granted: Granted, intent: str, why: str) -> None:
+    """Shut, and not known to be taken: the code stays good, the slot is in doubt."""
     await kiosk.store.run(
-        packages.end_opening,
-        intent,
-        granted.slot,
-        SlotStatus.SUSPECT,
-        "customer",
-        "shut within a moment, not said to be taken",
+        packages.end_opening, intent, granted.slot, SlotStatus.SUSPECT, "customer", why
     )
 
 
 async def _was_it_there(kiosk: Kiosk, granted: Granted, intent: str, has_more: bool) -> None:
     """The slot was in doubt before: the person who looked says what was inside."""
-    answer = await ask(kiosk, Question.WAS_IT_THERE, granted.slot, (Choice.YES, Choice.NO))
+    answer = await ask(kiosk, Question.WAS_IT_THERE, granted.slot, YES_OR_NO)
     if answer is Choice.YES:
         await kiosk.store.run(packages.retrieve, granted.package, intent)
         if not has_more:
@@ -354,7 +389,7 @@ async def _was_it_there(kiosk: Kiosk, granted: Granted, intent: str, has_more: b
         )
         await _refer(kiosk, reference)
     else:
-        await _not_taken(kiosk, granted, intent)
+        await _not_taken(kiosk, granted, intent, "not said whether it was there")
 
 
 async def _thank(kiosk: Kiosk, package: str, slot: str, is_free: bool) -> None:
@@ -400,14 +435,14 @@ async def _reopened(
     except RefusedError:
         await tell(kiosk, Refused(Refusal.ALREADY_PICKED_UP))
         return None
-    opened = await kiosk.open_door(slot, intent, view.purpose)
-    if not opened.stands_open:
+    opened = await open_door(kiosk, slot, intent, view.purpose)
+    ending = await until_shut(kiosk, view, opened)
+    if ending is Ending.STAYED_SHUT:
         if opened.unlocked.outcome is Outcome.WRONG_DOOR:
             await shut_wrong_door(kiosk, opened, slot, view.purpose)
         await _help(kiosk, slot, opened)
         return None
-    ending = await until_shut(kiosk, view)
-    return intent, ending is not Ending.LEFT_OPEN
+    return opened.intent, ending is not Ending.LEFT_OPEN
 
 
 async def reopen(kiosk: Kiosk, package: str, slot: str) -> None:
@@ -436,7 +471,7 @@ async def _leave_it_here(kiosk: Kiosk, package: str, slot: str) -> None:
     intent, is_shut = reopened
     answer = None
     if is_shut:
-        answer = await ask(kiosk, Question.IS_IT_PUT_IN, slot, (Choice.YES, Choice.NO))
+        answer = await ask(kiosk, Question.IS_IT_PUT_IN, slot, YES_OR_NO)
     if answer is Choice.YES:
         reference = await kiosk.store.run(
             packages.leave_here, package, slot, kiosk.new_id(), intent

@@ -11,12 +11,14 @@ from drivers.door import Outcome
 from kiosk.flows.doors import (
     ANSWER_S,
     Ending,
+    Opened,
     ask,
-    by_word,
+    confirm_board,
+    open_door,
     shut_wrong_door,
     until_shut,
 )
-from kiosk.flows.kiosk import Kiosk, Opened
+from kiosk.flows.kiosk import Kiosk
 from kiosk.flows.person import Event
 from kiosk.flows.views import (
     Choice,
@@ -46,25 +48,25 @@ async def look_inside(kiosk: Kiosk, actor: str, slot: str) -> str:
     record = await kiosk.store.run(slots.record_of, slot)
     intent = kiosk.new_id()
     await kiosk.store.run(packages.intend, intent, slot, IntentPurpose.LOOK, actor, record.package)
-    opened = await kiosk.open_door(slot, intent, Purpose.LOOK)
+    opened = await open_door(kiosk, slot, intent, Purpose.LOOK)
     if opened.unlocked.outcome is Outcome.WRONG_DOOR:
         await shut_wrong_door(kiosk, opened, slot, Purpose.LOOK)
+    await confirm_board(kiosk, actor, slot, opened)
+    answer = await _what_is_inside(kiosk, slot, opened)
     if opened.stands_open:
-        await _Look(kiosk, actor, record, intent).finish(await _what_is_inside(kiosk, slot, opened))
-    return opened.unlocked.outcome.value
+        await _Look(kiosk, actor, record, opened.intent).finish(answer)
+    return opened.unlocked.outcome.value if opened.stands_open else opened.problem.value
 
 
 async def _what_is_inside(kiosk: Kiosk, slot: str, opened: Opened) -> Choice | None:
     """What the person says while the door is open or once it is shut; None when nobody says."""
-    choices = (*INSIDE, Choice.DONE) if by_word(opened, kiosk, slot) else INSIDE
-    view = DoorOpen(slot=slot, purpose=Purpose.LOOK, choices=choices)
-    ending = await until_shut(kiosk, view)
+    view = DoorOpen(slot=slot, purpose=Purpose.LOOK, choices=INSIDE)
+    ending = await until_shut(kiosk, view, opened)
     if ending in INSIDE:
-        shut = await until_shut(
-            kiosk, DoorOpen(slot=slot, purpose=Purpose.LOOK, remind=True, choices=())
-        )
+        view = DoorOpen(slot=slot, purpose=Purpose.LOOK, remind=True, choices=())
+        shut = await until_shut(kiosk, view, opened)
         return None if shut is Ending.LEFT_OPEN else Choice(ending)
-    if ending is Ending.LEFT_OPEN:
+    if ending in (Ending.LEFT_OPEN, Ending.STAYED_SHUT):
         return None
     return await ask(kiosk, Question.IS_IT_EMPTY, slot, INSIDE)
 

@@ -29,6 +29,8 @@ class Choice(StrEnum):
     TRY_AGAIN = "TRY_AGAIN"
     OPEN_AGAIN = "OPEN_AGAIN"
     DOOR_IS_OPEN = "DOOR_IS_OPEN"
+    DOOR_IS_SHUT = "DOOR_IS_SHUT"
+    """The door reads open and was not pulsed, and the person sees it shut."""
     ANOTHER_SLOT = "ANOTHER_SLOT"
     LARGER_SLOT = "LARGER_SLOT"
     DOOR_FAULT = "DOOR_FAULT"
@@ -116,6 +118,10 @@ class Question(StrEnum):
     WAS_IT_THERE = "WAS_IT_THERE"
     IS_IT_SHUT = "IS_IT_SHUT"
     IS_IT_PUT_IN = "IS_IT_PUT_IN"
+    SOMETHING_LEFT_INSIDE = "SOMETHING_LEFT_INSIDE"
+    """The door was shut after a pickup, and the item sensor still sees something."""
+    IS_IT_THIS_DOOR = "IS_IT_THIS_DOOR"
+    """The board was away for long, or came back elsewhere: staff says whether this door opened."""
     OPEN_DOUBTFUL = "OPEN_DOUBTFUL"
     """A warning before a slot is opened of which nobody knows what is inside."""
     WHAT_IS_WRONG = "WHAT_IS_WRONG"
@@ -394,6 +400,11 @@ class DoorRow:
     by: str = ""
     """Who said so."""
     barcode: str = ""
+    awaits_look: bool = False
+    """Its board was away for long or came back elsewhere: no deposits until staff opened one of the
+    board's doors and saw that it was the right one."""
+    is_slowing: bool = False
+    """The lock takes clearly longer to open than it used to: it will jam one day."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
-from drivers.door import BoardChange, DoorChange, DoorState
+from drivers.bank import BankTiming
+from drivers.door import BoardChange, DoorChange, DoorState, OpeningCause
 from kiosk.flows.kiosk import Kiosk
 from kiosk.model.events import EventKind
 from kiosk.model.location import Service, ServiceReason, SuspectReason
-from kiosk.store import packages, slots
+from kiosk.store import boards, packages, slots
 from kiosk.store.writer import Writer
 
 NOT_LATCHED_S = 5.0
@@ -21,7 +22,7 @@ NOT_LATCHED_S = 5.0
 SPRINGS_TO_REPAIR = 3
 """How often in a row a latch may fail before its slot goes out of service."""
 SPRINGS_TOGETHER_S = 60.0
-LATE_OPENING_S = 600.0
+LATE_OPENING_S = BankTiming().late_s
 """An opening this long after a pulse that seemed to jam is still that pulse's."""
 
 SEEN_WITHIN_S = 2.0
@@ -41,15 +42,17 @@ class Watch:
     async def board_changed(self, change: BoardChange) -> None:
         """A board came or went: its slots are given out, or not."""
         labels = [slot.label for slot in self._kiosk.location.slots if slot.board == change.board]
-        await self._kiosk.store.run(
-            slots.set_reachable, labels, change.reachable, change.board, change.reason
-        )
+        if change.reachable:
+            await self._kiosk.store.run(boards.came, change.board, labels, change.device)
+        else:
+            await self._kiosk.store.run(boards.went, change.board, labels, change.reason)
 
     async def door_moved(self, change: DoorChange) -> None:
         """A door moved, or was seen for the first time."""
         if change.now is DoorState.CLOSED:
-            self._forget_springs(change)
-            self._shut_at_s[change.slot] = change.at_s
+            if not change.baseline:
+                self._forget_springs(change)
+                self._shut_at_s[change.slot] = change.at_s
             return
         if (
             change.now is not DoorState.OPEN
@@ -57,7 +60,10 @@ class Watch:
         ):
             return
         shut_s = change.at_s - self._shut_at_s.get(change.slot, float("-inf"))
-        if change.pulsed_before_s is not None and change.pulsed_before_s <= LATE_OPENING_S:
+        if change.opening is OpeningCause.PULSED or _is_found_after_pulse(change):
+            return
+        if change.opening is OpeningCause.LATE:
+            await self._kiosk.store.run(opened_late, change.slot)
             return
         if not change.baseline and shut_s <= NOT_LATCHED_S:
             await self._did_not_latch(change.slot)
@@ -78,6 +84,22 @@ class Watch:
             await self._kiosk.store.run(
                 slots.set_service, slot, Service.NO_DEPOSITS, ServiceReason.DOES_NOT_LATCH, "kiosk"
             )
+
+
+def _is_found_after_pulse(change: DoorChange) -> bool:
+    """Whether a door was found open, and it was pulsed just before its board went away."""
+    pulsed_before_s = change.pulsed_before_s
+    is_lately = pulsed_before_s is not None and pulsed_before_s <= LATE_OPENING_S
+    return change.baseline and is_lately
+
+
+def opened_late(writer: Writer, slot: str) -> None:
+    """A door that jammed opens after all, and perhaps nobody is there: it is no tamper, but what
+    is inside is in doubt."""
+    if not any(intent.slot == slot for intent in packages.open_intents(writer)):
+        held = slots.record_of(writer, slot)
+        reason = SuspectReason.MAY_BE_EMPTY if held.package else SuspectReason.MAY_HOLD_SOMETHING
+        slots.mark_suspect(writer, slot, held.suspect or reason, "the door opened late")
 
 
 def opened_unasked(writer: Writer, slot: str, found_at_start: bool) -> None:

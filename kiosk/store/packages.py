@@ -238,6 +238,23 @@ def intend(
     )
 
 
+def intend_again(writer: Writer, before: str, intent: str) -> int:
+    """Write, before anything is pulsed, that a door is to be opened once more for the same reason.
+
+    The intent before, of an opening at which the door was said to be still shut, ends so.
+    """
+    row = writer.one("SELECT * FROM intent WHERE id = ?", (before,))
+    if row is None or row["state"] not in (IntentState.INTENDED, IntentState.OPENED):
+        raise RefusedError(f"the opening {before} is over")
+    return writer.record(
+        EventKind.DOOR_INTENDED,
+        _done(before),
+        _intent(intent, row["slot"], row["package"], IntentPurpose(row["purpose"]), row["actor"]),
+        actor=row["actor"],
+        why="the door reads open and was said to be shut",
+    )
+
+
 def _require_may_become(writer: Writer, package_id: str, after: PackageStatus) -> None:
     before = package(writer, package_id).status
     if (before, after) not in LEGAL_CHANGES:
@@ -373,8 +390,18 @@ def retrieve(
     )
 
 
-def collect(writer: Writer, package_id: str, intent: str, actor: str, reason: str = "") -> int:
-    """A courier took the package back: expired, recalled, or stored and for a reason."""
+def collect(
+    writer: Writer,
+    package_id: str,
+    intent: str,
+    actor: str,
+    reason: str = "",
+    suspect: SuspectReason | None = None,
+) -> int:
+    """A courier took the package back: expired, recalled, or stored and for a reason.
+
+    `suspect` is why somebody should look into the slot all the same.
+    """
     before = package(writer, package_id)
     require_legal(before.status, PackageStatus.COLLECTED)
     if before.status is PackageStatus.STORED and not reason:
@@ -384,7 +411,7 @@ def collect(writer: Writer, package_id: str, intent: str, actor: str, reason: st
         before,
         PackageStatus.COLLECTED,
         EventKind.PACKAGE_COLLECTED,
-        None,
+        suspect,
         intent,
         actor,
         reason,

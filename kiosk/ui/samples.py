@@ -178,6 +178,26 @@ def _customer_views() -> list[tuple[str, View]]:
         ("checking", Checking()),
         ("opening", Opening(slot="7", purpose=Purpose.TAKE)),
         ("door-open", DoorOpen(slot="7", purpose=Purpose.TAKE, choices=(Choice.HELP,))),
+        (
+            "door-reads-open",
+            DoorOpen(
+                slot="7",
+                purpose=Purpose.TAKE,
+                choices=(Choice.NOTHING_INSIDE, Choice.DOOR_IS_SHUT),
+            ),
+        ),
+        (
+            "ask-left-inside",
+            Ask(
+                question=Question.SOMETHING_LEFT_INSIDE,
+                slot="7",
+                choices=(Choice.OPEN_AGAIN, Choice.DONE),
+            ),
+        ),
+        (
+            "ask-this-door",
+            Ask(question=Question.IS_IT_THIS_DOOR, slot="19", choices=(Choice.YES, Choice.NO)),
+        ),
         ("door-remind", DoorOpen(slot="19", purpose=Purpose.TAKE, remind=True)),
         (
             "trouble-jammed",
@@ -313,6 +333,15 @@ def _courier_views() -> list[tuple[str, View]]:
                 purpose=Purpose.PUT_IN,
                 barcode="JD014600006281234567",
                 choices=_PUTTING_IN,
+            ),
+        ),
+        (
+            "put-in-by-word",
+            DoorOpen(
+                slot="20",
+                purpose=Purpose.PUT_IN,
+                barcode="JD014600006281234567",
+                choices=(Choice.DONE, *_PUTTING_IN),
             ),
         ),
         (

@@ -102,6 +102,7 @@ _FACES: Mapping[Choice, Face] = {
     Choice.TRY_AGAIN: Face(N_("Try again"), "refresh-cw"),
     Choice.OPEN_AGAIN: Face(N_("Open again"), "door-open"),
     Choice.DOOR_IS_OPEN: Face(N_("It is open"), "door-open"),
+    Choice.DOOR_IS_SHUT: Face(N_("Still shut"), "door-closed"),
     Choice.ANOTHER_SLOT: Face(N_("Another door"), "door-closed"),
     Choice.LARGER_SLOT: Face(N_("Larger door"), "maximize-2"),
     Choice.DOOR_FAULT: Face(N_("Door fault"), "triangle-alert"),
@@ -454,6 +455,14 @@ _QUESTIONS: Mapping[Question, tuple[str, tuple[str, ...]]] = {
         (N_("Else this ends in 20 seconds."),),
     ),
     Question.IS_IT_PUT_IN: (N_("Is the package inside?"), (N_("Door {slot} is shut."),)),
+    Question.SOMETHING_LEFT_INSIDE: (
+        N_("Something is still inside"),
+        (N_("Please open door {slot} again and look."),),
+    ),
+    Question.IS_IT_THIS_DOOR: (
+        N_("Is it door {slot} that opened?"),
+        (N_("Its board was away; cables may have been swapped."),),
+    ),
     Question.OPEN_DOUBTFUL: (
         N_("Something is not clear about door {slot}"),
         (N_("It may be empty. Open it, and tell us what you find."),),
@@ -782,11 +791,16 @@ def facts(
 ) -> tuple[tuple[str, str], ...]:
     """What a technician wants to know of a door, as name and value."""
     return (
-        (speech.say("Door"), speech.say(_DOOR[row.door], size=row.size)),
+        (speech.say("Door"), _door(row, speech)),
         (speech.say("Inside"), _inside(row, speech)),
         (speech.say("State"), _service(row, location, speech)),
         (speech.say("Board"), _board(row, speech)),
     )
+
+
+def _door(row: DoorRow, speech: Speech) -> str:
+    state = speech.say(_DOOR[row.door], size=row.size)
+    return speech.row((state, speech.say("opens slowly")), " · ") if row.is_slowing else state
 
 
 def _inside(row: DoorRow, speech: Speech) -> str:
@@ -816,6 +830,10 @@ def _service(row: DoorRow, location: Location, speech: Speech) -> str:
 
 
 def _board(row: DoorRow, speech: Speech) -> str:
+    if row.reachable and row.awaits_look:
+        return speech.say(
+            "{board}, channel {channel}: open and look", board=row.board, channel=row.channel
+        )
     if row.reachable:
         return speech.say("{board}, channel {channel}", board=row.board, channel=row.channel)
     return speech.say("{board}, channel {channel}: no answer", board=row.board, channel=row.channel)

@@ -368,6 +368,8 @@ class People:
                 if full not in view.choices:
                     full = Choice.SOMETHING_INSIDE
                 return full if inside else Choice.IT_IS_EMPTY
+            case Question.IS_IT_THIS_DOOR | Question.DID_THE_DOOR_OPEN:
+                return Choice.YES if self.site.steel.door(view.slot).is_open else Choice.NO
             case Question.IS_IT_PUT_IN:
                 return Choice.YES if inside else Choice.NO
             case Question.DID_YOU_TAKE_IT:

@@ -20,7 +20,7 @@ from drivers.door import DoorState
 from drivers.simulator.line import undistorted
 from kiosk.flows.views import First, ScanInside, ScanPackage, StoredNote, View
 from kiosk.flows.watch import LATE_OPENING_S
-from kiosk.store import slots
+from kiosk.store import boards, slots
 from tests.sim.audit import Audit, BrokenInvariantError, require
 from tests.sim.faults import DAY_MS, Rates, all_well, distort
 from tests.sim.people import People
@@ -228,6 +228,13 @@ class SiteLife:
         all_well(self.site)
         for slot in self.people.ajar():
             self.people.shut(slot)
+        self._look_at_boards()
+
+    def _look_at_boards(self) -> None:
+        """A technician sees that boards which were away for long are the right ones."""
+        for board in self.site.store.peek(boards.awaiting_look):
+            labels = [slot.label for slot in LOCATION.slots if slot.board == board]
+            self.site.store.peek(boards.seen_right, board, labels, labels[0], "staff:99")
 
     def _is_quiet(self) -> bool:
         if not isinstance(self.view, First) or self.view.open_doors:

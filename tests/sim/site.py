@@ -130,10 +130,6 @@ class WatchedSteel(SimulatedBank):
         self.on_pulse(slot)
         super().pulse(slot, at_s)
 
-    def unswap(self) -> None:
-        """Every lock gets its own pulse again."""
-        self._springs_instead.clear()
-
 
 class KilledError(BaseException):
     """The process is gone; nothing it would have done happens."""

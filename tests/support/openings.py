@@ -175,7 +175,7 @@ class Openings:
                 return lambda: steel.unjam(slot)
             case "swap":
                 steel.swap(slot, other)
-                return lambda: steel.unswap(slot, other)
+                return steel.unswap
             case "dead sensor":
                 door.stuck_sensor = self.random.random() < 0.5
                 return lambda: setattr(door, "stuck_sensor", None)
