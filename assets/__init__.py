@@ -1,1 +1,1 @@
-"""What the screen is made of beside code: fonts, icons and languages, read by `importlib.resources`."""
+"""What the screen is made of beside code: fonts, icons, languages; for `importlib.resources`."""

@@ -129,7 +129,7 @@ class Stage(Widget):
     def on_touch_down(self, touch: MotionEvent) -> bool:
         if "button" in touch.profile and touch.button != "left":
             return True
-        if Clock.get_boottime() - self._shown_s < look.PRESS_GUARD_S:
+        if Clock.time() - self._shown_s < look.PRESS_GUARD_S:
             return True
         return bool(super().on_touch_down(touch))
 
@@ -170,7 +170,8 @@ class Stage(Widget):
         self.page = page
         self.add_widget(page)
         self._place()
-        self._shown_s = Clock.get_boottime()
+        # Not the time of the tick: on a slow machine the screen itself took a part of it to make.
+        self._shown_s = Clock.time()
 
     def _place(self, *_: object) -> None:
         if self.page is None:

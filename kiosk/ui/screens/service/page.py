@@ -77,8 +77,8 @@ class Legend(Widget):
         return sum(self._height_of(row) for row in self._rows(width))
 
     def _height_of(self, row: list[tuple[Plate, Icon, Words]]) -> float:
-        highest = max(max(plate.height, words.height) for plate, _, words in row)
-        return float(highest + self.theme.space(8))
+        least = self.entries[0][0].height + self.theme.space(8)
+        return float(max(least, *(words.height for _, _, words in row)))
 
     def _place(self, *_: object) -> None:
         gap = self.theme.space(16)

@@ -1,0 +1,261 @@
+"""Every language says everything: no sentence missing, no place lost, every number with its form,
+every letter in the font, and the order of reading kept."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from string import ascii_letters
+
+import pytest
+from babel.messages.catalog import Catalog
+from babel.messages.extract import extract_from_dir
+from babel.messages.pofile import read_po
+from PIL import ImageFont
+
+from config.schema import LANGUAGES
+from kiosk.flows.views import Choice, HoldExtended, Receipt, ReceiptLine, Refusal, Refused, Told
+from kiosk.model.events import EventKind
+from kiosk.model.location import ServiceReason
+from kiosk.ui import theme, wording
+from kiosk.ui.icons import GLYPHS
+from kiosk.ui.language import (
+    PSEUDO,
+    SOURCE,
+    UnknownLanguageError,
+    display_lines,
+    joined,
+    languages,
+    lengthened,
+    speech,
+)
+from kiosk.ui.place import place_of
+from kiosk.ui.samples import NOW_MS, sample_doors, sample_location
+
+ROOT = Path(__file__).parents[2]
+LOCATION = sample_location()
+OTHERS = [language for language in languages() if language != SOURCE]
+FREE = ("{count} free", "{count} free")
+
+
+@cache
+def sentences() -> frozenset[str | tuple[str, str]]:
+    """Every sentence in the code, as the extraction in the README finds it."""
+    keywords = {"say": None, "say_count": (2, 3), "N_": None}
+    found = extract_from_dir(str(ROOT / "kiosk" / "ui"), keywords=keywords)
+    return frozenset(message for _, _, message, _, _ in found if message)
+
+
+@cache
+def catalogue(language: str) -> Catalog:
+    with (ROOT / "assets" / "locale" / f"{language}.po").open("rb") as file:
+        return read_po(file, locale=language, abort_invalid=True)
+
+
+def places(sentence: str) -> set[str]:
+    return set(re.findall(r"\{\w*\}", sentence))
+
+
+def forms(language: str, message: str | tuple[str, str]) -> tuple[str, ...]:
+    entry = catalogue(language).get(message if isinstance(message, str) else message[0])
+    said = entry.string if entry is not None else ""
+    return said if isinstance(said, tuple) else (said,)
+
+
+def test_a_site_can_choose_every_language_but_the_invented_one() -> None:
+    assert set(LANGUAGES) == set(languages()) >= {"en", "de", "fr", "es", "pl", "ar"}
+    assert PSEUDO not in LANGUAGES
+
+
+def test_the_code_has_its_sentences_where_the_extraction_finds_them() -> None:
+    assert len(sentences()) > 200
+    assert "Here for a package?" in sentences()
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_every_sentence_is_translated_and_none_is_left_over(language: str) -> None:
+    known = {message.id for message in catalogue(language) if message.id}
+    assert known == sentences()
+    assert [m for m in sentences() if not all(forms(language, m))] == []
+    assert [m.id for m in catalogue(language) if m.id and m.fuzzy] == []
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_no_place_is_lost_and_none_is_invented(language: str) -> None:
+    for message in sentences():
+        wanted = places(message if isinstance(message, str) else message[1])
+        # A plural form may say the number in a word: "one package".
+        optional = set() if isinstance(message, str) else {"{count}"}
+        for form in forms(language, message):
+            assert wanted - optional <= places(form) <= wanted, (message, form)
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_what_ends_or_asks_in_english_does_so_in_every_language(language: str) -> None:
+    ends = {"?": "?؟;", ".": ".", ":": ":"}
+    for message in sentences():
+        english = message if isinstance(message, str) else message[1]
+        for form in forms(language, message):
+            assert form == form.strip()
+            if english[-1] in ends:
+                assert form[-1] in ends[english[-1]], (english, form)
+
+
+@pytest.mark.parametrize(
+    ("language", "counts"),
+    [
+        ("en", {1: "1 package changed hands", 2: "2 packages changed hands"}),
+        ("de", {1: "1 Paket übergeben", 7: "7 Pakete übergeben"}),
+        ("fr", {0: "0 libre", 1: "1 libre", 2: "2 libres"}),
+        ("pl", {1: "1 wolna", 2: "2 wolne", 4: "4 wolne", 5: "5 wolnych", 12: "12 wolnych"}),
+        ("pl", {22: "22 wolne", 25: "25 wolnych", 112: "112 wolnych"}),
+    ],
+)
+def test_numbers_take_their_forms(language: str, counts: dict[int, str]) -> None:
+    changed = ("{count} package changed hands", "{count} packages changed hands")
+    for count, said in counts.items():
+        asked = changed if "ha" in said or "ü" in said else FREE
+        assert speech(language).say_count(count, *asked) == said
+
+
+def test_arabic_has_six_forms() -> None:
+    counts = (0, 1, 2, 3, 11, 100)
+    more = ("There is {count} more for you", "There are {count} more for you")
+    said = [speech("ar").say_count(count, *more) for count in counts]
+    assert len(set(said)) == 6
+    for same in ((3, 10, 103), (11, 99, 111)):
+        bare = {re.sub(r"\d+", "#", speech("ar").say_count(count, *more)) for count in same}
+        assert len(bare) == 1
+
+
+def test_times_are_the_sites_and_in_the_style_of_the_language() -> None:
+    told = Told(refused=Refused(Refusal.ALREADY_PICKED_UP, at_ms=NOW_MS))
+    said = {
+        language: wording.words_for(told, LOCATION, speech(language)).title
+        for language in languages()
+    }
+    assert said["en"] == "This package was picked up: Fri 6 Nov, 22:20."
+    assert "Fr., 6. Nov., 22:20" in said["de"]
+    assert "ven. 6 nov." in said["fr"]
+    assert "الجمعة، 6 نوفمبر، 22:20" in said["ar"]
+    assert speech("en").time(NOW_MS, "America/New_York") == "16:20"
+
+
+def test_a_hold_is_said_by_its_last_day_not_by_its_midnight() -> None:
+    midnight_ms = NOW_MS + 100 * 60_000  # 22:20 in Berlin and 100 minutes
+    said = wording.words_for(HoldExtended(until_ms=midnight_ms), LOCATION).title
+    assert said == "It stays until Fri 6 Nov"
+    unknown = wording.words_for(HoldExtended(until_ms=None), LOCATION).title
+    assert unknown == "It stays a day longer"
+
+
+def test_a_receipt_has_its_day_once_and_a_time_in_each_line() -> None:
+    lines = (
+        ReceiptLine(EventKind.PACKAGE_STORED, "AB1", "3", NOW_MS),
+        ReceiptLine(EventKind.PACKAGE_COLLECTED, "AB2", "9", None),
+    )
+    view = Receipt(name="Kim", number="17", lines=lines)
+    words = wording.words_for(view, LOCATION, speech("de"))
+    assert words.body.split("\n") == [
+        "22:20  Fach 3  eingelegt  AB1",
+        "Fach 9  zurückgenommen  AB2",
+    ]
+    assert words.note is not None and words.note.text == "Beleg 17, Kim, Fr., 6. Nov."
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_staff_reads_the_reasons_in_its_language(language: str) -> None:
+    for reason in ServiceReason:
+        english = wording.reason_word(reason, speech("en"))
+        assert wording.reason_word(reason, speech(language)) != english
+    row = next(row for row in sample_doors().doors if row.slot == "14")
+    state = wording.facts(row, LOCATION, speech(language))[2][1]
+    assert wording.reason_word("lock broken", speech(language)) in state
+    assert "R. Weber" in state and "22:20" in state
+
+
+def test_the_invented_language_is_forty_percent_longer() -> None:
+    english = [m for m in sentences() if isinstance(m, str) and len(m) > 20]
+    letters = sum(len(re.findall(r"\w", re.sub(r"\{\w+\}", "", m))) for m in english)
+    longer = sum(len(re.findall(r"\w", re.sub(r"\{\w+\}", "", lengthened(m)))) for m in english)
+    assert 1.35 < longer / letters < 1.45
+    assert all(places(lengthened(m)) == places(m) for m in english)
+
+
+# --- read from right to left ---------------------------------------------------------------------
+
+
+def test_codes_and_numbers_read_left_to_right_in_arabic() -> None:
+    arabic = speech("ar")
+    painted = display_lines(arabic.say(wording.CODE, code="482 107 733"))
+    assert painted.startswith("482 107 733 ")
+    painted = display_lines(wording.call_us(LOCATION, arabic))
+    assert painted.startswith(LOCATION.help_phone)
+    painted = display_lines(arabic.say("Next: {barcode}", barcode="…23456784"))
+    assert painted.startswith("…23456784 ")
+
+
+def test_arabic_letters_are_joined_and_turned() -> None:
+    painted = display_lines("الخزانة 7 مفتوحة")
+    assert " 7 " in painted
+    assert painted[::-1].startswith(joined("الخزانة"))
+    assert "\u0627" not in painted, "a letter that was not joined"
+
+
+def test_lines_are_broken_before_they_are_turned() -> None:
+    painted = display_lines("أول ثان ثالث", lambda line: len(line) <= 8).split("\n")
+    assert [line[::-1] for line in painted] == [joined("أول ثان"), joined("ثالث")]
+
+
+def test_a_name_keeps_its_order_even_over_two_lines() -> None:
+    marked = speech("ar").say("Help: {phone}", phone="+49 30 1234567")
+    painted = display_lines(marked, lambda line: len(line) <= 13).split("\n")
+    assert "".join(painted).count("\u2066") == 0
+    assert painted[-1].split() == ["30", "1234567"] or painted[-1] == "1234567"
+
+
+def test_latin_lines_on_an_arabic_screen_stay_as_they_are() -> None:
+    assert display_lines("Market square 1, 10115 Berlin.") == "Market square 1, 10115 Berlin."
+    assert speech("ar").is_rtl
+    assert not any(speech(language).is_rtl for language in languages() if language != "ar")
+
+
+def test_ways_back_are_turned_and_arrows_to_the_steel_are_not() -> None:
+    assert wording.face(Choice.BACK).icon == "arrow-left"
+    assert wording.face(Choice.BACK, speech("ar")).icon == "arrow-right"
+    assert wording.place_icon(place_of("24", LOCATION)) == "arrow-up-right"
+    assert "اليمين" in wording.place_sentence(place_of("24", LOCATION), speech("ar"))
+
+
+# --- letters -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("language", [*OTHERS, PSEUDO])
+def test_the_font_has_every_letter(language: str) -> None:
+    said = [f for m in sentences() if language != PSEUDO for f in forms(language, m)]
+    said += [lengthened(m) for m in sentences() if isinstance(m, str) and language == PSEUDO]
+    said.append(speech(language).own_name)
+    said += [speech(language).day_and_time(NOW_MS + d * 86_400_000 * 15, "UTC") for d in range(24)]
+    for file in ("regular", "bold"):
+        name = "kiosk-arabic" if speech(language).is_rtl else "atkinson-hyperlegible"
+        path = resources.files("assets") / "fonts" / f"{name}-{file}.ttf"
+        with path.open("rb") as opened:
+            font = ImageFont.truetype(opened, 40)
+        missing = bytes(font.getmask("\uffff"))
+        assert missing != bytes(font.getmask("A"))
+        letters = set("".join(map(joined, said))) - set(" \u00a0\u202f")
+        boxes = {c for c in letters if bytes(font.getmask(c)) == missing}
+        assert not boxes, f"{name}-{file} lacks {boxes}"
+
+
+def test_both_fonts_are_taken_by_the_letters_of_a_text() -> None:
+    assert theme.typeface_of("Door 7") is theme.LATIN
+    assert theme.typeface_of("الخزانة 7") is theme.ARABIC
+    assert set(ascii_letters).isdisjoint(GLYPHS.values())
+
+
+def test_a_language_that_does_not_exist_is_named_with_those_that_do() -> None:
+    with pytest.raises(UnknownLanguageError, match=r"no language 'tlh'.*there are en, ar, de"):
+        speech("tlh")
