@@ -250,9 +250,9 @@ async def pressed_or_late(
             return None
         if isinstance(event, Pressed) and event.choice in choices:
             return event.choice
-        if isinstance(event, DoorChange) and event.slot == slot:
-            if event.opening is OpeningCause.LATE:
-                return Choice.TRY_AGAIN
+        is_late = isinstance(event, DoorChange) and event.opening is OpeningCause.LATE
+        if is_late and isinstance(event, DoorChange) and event.slot == slot:
+            return Choice.TRY_AGAIN
 
 
 async def shut_wrong_door(kiosk: Kiosk, opened: Opened, slot: str, purpose: Purpose) -> None:

@@ -27,7 +27,9 @@ def test_every_outcome_is_true_and_no_unlock_is_sent_twice(line, caplog):
     caplog.set_level("CRITICAL")
     tally = run_openings(line, -(-OPENINGS // len(LINES)), seed=20261123)
     assert tally.findings == []
-    assert set(tally.outcomes) == set(Outcome)
+    # Every board at 19,200 baud has sensors, so nothing there needs a person's word.
+    without_sensors = {Outcome.SENT} if line == "9600 baud" else set()
+    assert set(tally.outcomes) >= set(Outcome) - {Outcome.SENT} | without_sensors
     assert set(tally.faults) == set(STEEL)
 
 
