@@ -15,7 +15,7 @@ from pydantic import BaseModel, ValidationError
 
 from config.lines import Key
 from config.mistakes import key_path, one_of
-from config.schema import Board, Face, Scanner, Screen, Slot, Staff
+from config.schema import Board, Face, Scanner, Screen, Signal, Slot, Staff
 from drivers.boards import FAMILIES
 
 T = TypeVar("T", bound=BaseModel)
@@ -40,6 +40,7 @@ class Parts:
     outlines: Mapping[Key, Face]
     locker_labels: Mapping[Key, str]
     slots: Mapping[Key, Slot]
+    signals: Mapping[Key, Signal]
     staff: Mapping[Key, Staff]
     scanner: Scanner | None
     screen: Screen | None
@@ -67,6 +68,7 @@ def read_parts(raw: Mapping[str, Any]) -> Parts:
             if isinstance(locker.get("label"), str)
         },
         slots=slots,
+        signals=_read(Signal, _tables(raw, ("signals",))),
         staff=_read(Staff, _tables(raw, ("staff",))),
         scanner=_read(Scanner, {("scanner",): raw.get("scanner")}).get(("scanner",)),
         screen=_read(Screen, {("screen",): raw.get("screen")}).get(("screen",)),
@@ -81,6 +83,7 @@ def all_findings(parts: Parts) -> list[Finding]:
         *_scanner(parts),
         *_slot_wiring(parts),
         *_double_channels(parts),
+        *_signals(parts),
         *_drawing(parts),
     ]
 
@@ -212,6 +215,49 @@ def _double_channels(parts: Parts) -> Iterator[Finding]:
             (*key, "channel"),
             f'of board "{slot.board}" is used by slot {other.label} ({key_path(first)}) already',
             "a channel that no other slot has: two doors would open at once",
+        )
+
+
+def _signals(parts: Parts) -> Iterator[Finding]:
+    boards = {board.name: board for board in parts.boards.values()}
+    taken = {
+        (slot.board, slot.channel): f"the lock of slot {slot.label}"
+        for slot in parts.slots.values()
+    }
+    labels = tuple(parts.locker_labels.values())
+    for key, signal in parts.signals.items():
+        board = boards.get(signal.board)
+        if signal.board not in parts.board_names:
+            right = one_of(parts.board_names, signal.board)
+            yield Finding((*key, "board"), "is not a board of this site", right)
+        elif board is not None:
+            yield from _output(key, signal, board)
+        if signal.locker not in labels:
+            right = one_of(labels, signal.locker)
+            yield Finding((*key, "locker"), "is not a locker of this site", right)
+        output = (signal.board, signal.channel)
+        if output in taken:
+            yield Finding(
+                (*key, "channel"),
+                f'of board "{signal.board}" is {taken[output]} already',
+                "an output that nothing hangs on: a lock that is held burns",
+            )
+        taken[output] = f"the output of {key_path(key)}"
+
+
+def _output(key: Key, signal: Signal, board: Board) -> Iterator[Finding]:
+    if not FAMILIES[board.family].holds_outputs:
+        families = [name for name, family in FAMILIES.items() if family.holds_outputs]
+        yield Finding(
+            (*key, "board"),
+            f'is of family "{board.family}", whose outputs are only pulsed',
+            "a board of family " + " or ".join(f'"{name}"' for name in families),
+        )
+    if signal.channel > board.channels:
+        yield Finding(
+            (*key, "channel"),
+            f'is beyond the last channel of board "{board.name}"',
+            f"a whole number from 1 to {board.channels}",
         )
 
 

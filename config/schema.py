@@ -164,9 +164,22 @@ class Board(_Table):
         default=False,
         description="true when its sensors say open for closed (a matter of wiring), else false",
     )
+    has_door_sensors: bool = Field(
+        default=True,
+        description="false when nothing tells whether its doors are open: people are asked then",
+    )
     options: Mapping[str, bool | int | str] = Field(
         default={}, description="a table of what the family lets you set, see drivers/README.md"
     )
+
+
+class Signal(_Table):
+    """[[signals]]: a light or a buzzer on a spare output, on while a door of its locker is open."""
+
+    board: str = Field(description="the name of a board whose outputs can be held")
+    channel: int = Field(ge=1, le=64, description="a spare output of the board, counted from 1")
+    kind: Literal["light", "buzzer"] = Field(description='"light" or "buzzer"')
+    locker: str = Field(description="the label of a locker")
 
 
 class Scanner(_Table):
@@ -236,6 +249,16 @@ class Policy(_Table):
         le=365,
         description="days that names and numbers are kept after a package is finished, 1 to 365",
     )
+    open_window_s: int = Field(
+        default=10,
+        ge=2,
+        le=30,
+        description="seconds a pulsed door has to open, a whole number from 2 to 30",
+    )
+    trust_without_sensors: bool = Field(
+        default=False,
+        description="true when a customer's word frees a slot of a board without door sensors",
+    )
     courier_session_s: int = Field(
         default=120, ge=20, le=3600, description="seconds, a whole number from 20 to 3600"
     )
@@ -278,6 +301,9 @@ class Site(_Table):
     scanner: Scanner | None = Field(default=None, description="a table [scanner], or none")
     lockers: Annotated[tuple[Locker, ...], Strict(False), Field(min_length=1)] = Field(
         description="at least one [[lockers]]"
+    )
+    signals: Annotated[tuple[Signal, ...], Strict(False)] = Field(
+        default=(), description="a list of [[signals]]"
     )
     staff: Annotated[tuple[Staff, ...], Strict(False)] = Field(
         default=(), description="a list of [[staff]]"

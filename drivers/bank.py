@@ -24,6 +24,8 @@ from drivers.bus import (
     BusEvent,
     BusTiming,
     NotPulsed,
+    OutputJob,
+    OutputSet,
     Pulsed,
     ReadFailed,
     Reading,
@@ -155,6 +157,7 @@ class Bank:
         }
         self._attempts: dict[str, _Attempt] = {}
         self._reads: dict[ReadJob, asyncio.Future[bool]] = {}
+        self._outputs: dict[OutputJob, asyncio.Future[bool]] = {}
         self._settling: dict[str, ReadJob] = {}
         self._told: dict[str, tuple[bool, str]] = {}
         """By board: whether it was told reachable, and behind which device."""
@@ -190,6 +193,9 @@ class Bank:
         for read in self._reads.values():
             if not read.done():
                 read.set_result(False)
+        for output in self._outputs.values():
+            if not output.done():
+                output.set_result(False)
 
     def door(self, slot: str) -> DoorState:
         """The door's last stable state; `UNKNOWN` while its board is away."""
@@ -263,6 +269,30 @@ class Bank:
             self._end_unreachable(attempt)
             del self._attempts[slot]
 
+    async def set_output(self, board: str, channel: int, is_on: bool) -> bool:
+        """Switch a spare output of a board, for a light or a buzzer; whether the board confirmed.
+
+        Refused where a lock hangs: its solenoid would burn.
+        """
+        if board not in self._runners:
+            raise DriverError(f"there is no board {board!r}; there are {', '.join(self._runners)}")
+        for door in self._doors_of_board[board]:
+            if door.wiring.channel == channel:
+                raise DriverError(
+                    f"output {channel} of board {board} is the lock of slot {door.wiring.slot}: it "
+                    f"is pulsed only, never held"
+                )
+        if not self._is_running:
+            return False
+        job = OutputJob(board, channel, is_on)
+        done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._outputs[job] = done
+        try:
+            self._runners[board].submit(job)
+            return await done
+        finally:
+            del self._outputs[job]
+
     # --- reading -------------------------------------------------------------------------------
 
     def _door(self, slot: str) -> _Door:
@@ -309,6 +339,10 @@ class Bank:
                 self._take_pulse(event)
             case NotPulsed():
                 self._take_missing_pulse(event)
+            case OutputSet(job, is_confirmed):
+                output = self._outputs.get(job)
+                if output is not None and not output.done():
+                    output.set_result(is_confirmed)
             case ReadFailed():
                 self._answer_read(event.job, is_answered=False)
                 self._settling.pop(event.board, None)

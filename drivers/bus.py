@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from drivers.boards.family import Answer, LockBoard, Question
+from drivers.boards.family import Answer, LineTiming, LockBoard, Question
 from drivers.door import BoardReport, DoorState, DriverError, ItemState
 from drivers.port import (
     PORT_ERRORS,
@@ -60,6 +60,23 @@ class ReadJob:
     """Read every door of a board."""
 
     board: str
+
+
+@dataclass(slots=True, eq=False)
+class OutputJob:
+    """Switch a spare output of a board; unlike an unlock it may be sent again."""
+
+    board: str
+    channel: int
+    is_on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OutputSet:
+    """The end of an output's job; a board that gave no echo perhaps obeyed all the same."""
+
+    job: OutputJob
+    is_confirmed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +142,17 @@ class BoardUnreachable:
     reason: str
 
 
-BusEvent = Pulsed | NotPulsed | Reading | ReadFailed | BoardFound | BoardLost | BoardUnreachable
+BusEvent = (
+    Pulsed
+    | NotPulsed
+    | OutputSet
+    | Reading
+    | ReadFailed
+    | BoardFound
+    | BoardLost
+    | BoardUnreachable
+)
+Job = UnlockJob | OutputJob | ReadJob
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +243,7 @@ class Bus:
         self._was_open = False
         self._device = ""
         self._unlocks: deque[tuple[UnlockJob, bytes]] = deque()
+        self._outputs: deque[tuple[OutputJob, bytes]] = deque()
         self._reads: deque[ReadJob] = deque()
         self._read: _Read | None = None
         self._free_at_s = 0.0
@@ -228,14 +256,18 @@ class Bus:
         """Whether its port is open; jobs are refused while it is not."""
         return self._port is not None
 
-    def submit(self, job: UnlockJob | ReadJob) -> None:
-        """Queue a job. Its end is an event: `Pulsed`/`NotPulsed`, `Reading`/`ReadFailed`.
+    def submit(self, job: Job) -> None:
+        """Queue a job. Its end is an event: `Pulsed`/`NotPulsed`, `OutputSet`,
+        `Reading`/`ReadFailed`.
 
         A channel that the board does not have is refused here, before anything is queued.
         """
         if isinstance(job, UnlockJob):
             request = self._links[job.board].board.lock_board.unlock_request(job.channel)
             self._unlocks.append((job, request))
+        elif isinstance(job, OutputJob):
+            lock_board = self._links[job.board].board.lock_board
+            self._outputs.append((job, lock_board.output_request(job.channel, job.is_on)))
         else:
             self._reads.append(job)
 
@@ -297,6 +329,9 @@ class Bus:
         if self._unlocks:
             self._pulse(port, *self._unlocks.popleft())
             return 0.0
+        if self._outputs:
+            self._switch(port, *self._outputs.popleft())
+            return 0.0
         self._read = self._read or self._next_read()
         if self._read is not None:
             self._ask(port, self._read)
@@ -330,6 +365,31 @@ class Bus:
         self._free_at_s = at_s + line.wire_time_s(len(request)) + left_to_board_s
         link.pulsing_until_s = at_s + line.unlock_settle_s
         link.next_poll_s = at_s
+
+    # --- outputs -------------------------------------------------------------------------------
+
+    def _switch(self, port: Port, job: OutputJob, request: bytes) -> None:
+        """Write an output's frame and wait for its echo."""
+        line = self._links[job.board].board.lock_board.timing
+        is_confirmed = False
+        try:
+            self._leave_gap(port)
+            port.write(request)
+            self._links[job.board].frames_sent += 1
+            is_confirmed = self._hear_echo(port, line, request)
+        finally:
+            self._free_at_s = self._clock() + self._line.gap_s
+            self._events.append(OutputSet(job, is_confirmed))
+
+    def _hear_echo(self, port: Port, line: LineTiming, request: bytes) -> bool:
+        deadline_s = self._clock() + line.wire_time_s(len(request)) + line.read_timeout_s
+        received = b""
+        while (left_s := deadline_s - self._clock()) > SMALLEST_WAIT_S:
+            received += port.read(left_s)
+            if request in received:
+                return True
+        self._drain(port)
+        return False
 
     # --- reading -------------------------------------------------------------------------------
 
@@ -544,6 +604,9 @@ class Bus:
         while self._unlocks:
             unlock, _ = self._unlocks.popleft()
             self._events.append(NotPulsed(unlock, may_have_left=False, at_s=self._clock()))
+        while self._outputs:
+            output, _ = self._outputs.popleft()
+            self._events.append(OutputSet(output, is_confirmed=False))
         while self._reads:
             read = self._reads.popleft()
             self._events.append(ReadFailed(read.board, read))

@@ -56,6 +56,10 @@ class Probe:
         """There is none."""
         raise FrameError("a board that is only looked for is never unlocked")
 
+    def output_request(self, channel: int, is_on: bool) -> bytes:
+        """There is none."""
+        raise FrameError("a board that is only looked for is never switched")
+
     def find_answer(self, question: Question, received: bytes) -> Answer | None:
         for board in self._boards:
             answer = board.find_answer(question, received)

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 from typing import Protocol
 
-from drivers.bus import Bus, BusEvent, ReadJob, UnlockJob
+from drivers.bus import Bus, BusEvent, Job
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ class BusRunner(Protocol):
     async def stop(self) -> None:
         """End after the transaction in flight; what was queued is refused."""
 
-    def submit(self, job: UnlockJob | ReadJob) -> None: ...
+    def submit(self, job: Job) -> None: ...
 
     def watch(self, board: str, until_s: float) -> None: ...
 
@@ -62,7 +62,7 @@ class ThreadRunner:
         # The last events were put on the loop before the thread ended: let them be delivered.
         await asyncio.sleep(0)
 
-    def submit(self, job: UnlockJob | ReadJob) -> None:
+    def submit(self, job: Job) -> None:
         self.bus.submit(job)
         self._wake.set()
 
@@ -136,7 +136,7 @@ class TaskRunner:
         for event in self.bus.close():
             self._deliver(event)
 
-    def submit(self, job: UnlockJob | ReadJob) -> None:
+    def submit(self, job: Job) -> None:
         self.bus.submit(job)
         self._wake.set()
 

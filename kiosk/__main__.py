@@ -84,7 +84,10 @@ def check(file: Path) -> None:
     if mistakes:
         sys.exit(EXIT_MISTAKE)
     click.echo(f"{file}: no mistakes")
-    click.echo(app.risk_of_guessing(load_site(file)))
+    site = load_site(file)
+    click.echo(app.risk_of_guessing(site))
+    for remark in app.remarks(site):
+        click.echo(remark)
 
 
 @main.command()

@@ -17,11 +17,12 @@ from pathlib import Path
 
 from config import Site
 from config.schema import Face
-from drivers.bank import Bank, open_bank
+from drivers.bank import Bank, BankTiming, open_bank
 from drivers.port import port_in
 from drivers.scanner import Scanner, ScannerRead
 from drivers.serial_port import SerialPortOpener
-from drivers.wiring import wired_boards, wired_doors
+from drivers.signals import Signals
+from drivers.wiring import wired_boards, wired_doors, wired_signals
 from kiosk.adapters import (
     LocationKeyError,
     SystemClock,
@@ -102,6 +103,17 @@ def risk_of_guessing(site: Site) -> str:
     )
 
 
+def remarks(site: Site) -> list[str]:
+    """What is allowed here and should be known, each in a sentence."""
+    blind = [board.name for board in site.boards if not board.has_door_sensors]
+    if not blind:
+        return []
+    said = f"No sensor tells whether the doors of {', '.join(blind)} are open: people are asked."
+    if site.policy.trust_without_sensors:
+        return [said, "A customer's word that such a door is shut frees its slot."]
+    return [said, "After every pickup from such a door somebody has to look inside."]
+
+
 def policy_of(site: Site) -> Policy:
     """What the site's owner decided."""
     return Policy(
@@ -113,6 +125,7 @@ def policy_of(site: Site) -> Policy:
         couriers_may_look=site.policy.couriers_may_look,
         may_extend=site.policy.may_extend,
         reopen_s=site.policy.reopen_s,
+        trust_without_sensors=site.policy.trust_without_sensors,
         courier_session_s=site.policy.courier_session_s,
         erase_after_days=site.policy.erase_after_days,
     )
@@ -135,7 +148,8 @@ def staff_of(site: Site) -> list[Staff]:
 
 def bank_of(site: Site, data: Path) -> Bank:
     """The site's doors, on real ports."""
-    return open_bank(wired_boards(site.boards, data), wired_doors(site.slots))
+    timing = BankTiming(window_s=site.policy.open_window_s)
+    return open_bank(wired_boards(site.boards, data), wired_doors(site.slots), timing=timing)
 
 
 # --- a kiosk, ready to run ---------------------------------------------------------------------
@@ -168,11 +182,14 @@ async def open_kiosk(site: Site, data: Path, screen: Screen) -> AsyncIterator[Ki
             policy=policy_of(site),
             backup=backup_of(site, data),
         )
+        signals = Signals(kiosk.bank, wired_signals(site.signals, site.lockers))
+        signals.start()
         try:
             async with _observers(site, data, kiosk), serving(data, desk_of(kiosk)):
                 with _scanner(site, data, kiosk):
                     yield kiosk
         finally:
+            await signals.stop()
             await kiosk.bank.stop()
     finally:
         store.close()

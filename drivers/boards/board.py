@@ -25,6 +25,7 @@ class FramedBoard(ABC):
     name: ClassVar[str]
     addresses: ClassVar[range]
     channel_counts: ClassVar[range]
+    holds_outputs: ClassVar[bool] = False
     options: ClassVar[tuple[Option, ...]] = ()
     timing: LineTiming
 
@@ -54,12 +55,23 @@ class FramedBoard(ABC):
 
     def unlock_request(self, channel: int) -> bytes:
         """The frame that pulses one lock of this board."""
+        self._check_channel(channel)
+        return self._unlock_request(channel)
+
+    def output_request(self, channel: int, is_on: bool) -> bytes:
+        """The frame that switches a spare output for good."""
+        self._check_channel(channel)
+        return self._output_request(channel, is_on)
+
+    def _output_request(self, channel: int, is_on: bool) -> bytes:
+        raise FrameError(f"the outputs of a {self.name} cannot be held on: they are pulsed only")
+
+    def _check_channel(self, channel: int) -> None:
         if type(channel) is not int or channel not in range(1, self.channels + 1):
             raise FrameError(
                 f"lock {channel!r} is not on this board: it has 1..{self.channels}, "
                 f"address {self.address}"
             )
-        return self._unlock_request(channel)
 
     def find_answer(self, question: Question, received: bytes) -> Answer | None:
         """What the newest whole answer of this board tells."""

@@ -70,6 +70,11 @@ class LockBoard(Protocol):
     def unlock_request(self, channel: int) -> bytes:
         """The frame that pulses one lock; refuses a channel that the board does not have."""
 
+    def output_request(self, channel: int, is_on: bool) -> bytes:
+        """The frame that switches a spare output on or off, for good; the board answers with its
+        echo. Refused by families whose outputs cannot be held, and never for a lock's output: a
+        solenoid would burn."""
+
     def find_answer(self, question: Question, received: bytes) -> Answer | None:
         """What the newest whole answer to this very question tells, wherever it lies."""
 
@@ -91,6 +96,10 @@ class BoardFamily(Protocol):
     @property
     def channel_counts(self) -> range:
         """How many locks a board can have."""
+
+    @property
+    def holds_outputs(self) -> bool:
+        """Whether a spare output can be switched on for good, for a light or a buzzer."""
 
     @property
     def options(self) -> tuple[Option, ...]:

@@ -279,6 +279,7 @@ class ModbusWaveshare(FramedBoard):
     name: ClassVar[str] = "modbus-waveshare"
     addresses: ClassVar[range] = ADDRESSES
     channel_counts: ClassVar[range] = CHANNEL_COUNTS
+    holds_outputs: ClassVar[bool] = True
     options: ClassVar[tuple[Option, ...]] = OPTIONS
     timing: LineTiming = TIMING
 
@@ -292,6 +293,12 @@ class ModbusWaveshare(FramedBoard):
 
     def _unlock_request(self, channel: int) -> bytes:
         return encode_flash_on(self.address, channel, int(self.settings["pulse_ms"]) // 100)
+
+    def _output_request(self, channel: int, is_on: bool) -> bytes:
+        if is_on:
+            # Whoever asks has made sure that no lock hangs there: see `Bank.set_output`.
+            return encode_switch_on(self.address, channel, is_no_solenoid=True)
+        return encode_switch_off(self.address, channel)
 
     def _answer_length(self) -> int:
         return modbus.bits_reply_length(self.inputs)

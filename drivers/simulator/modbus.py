@@ -7,7 +7,7 @@ answered by an exception; a broadcast is obeyed and not answered.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, TypeVar
 
 from drivers import modbus
@@ -15,6 +15,7 @@ from drivers.boards import modbus_waveshare, modbus_xunming
 from drivers.boards.board import FramedBoard
 from drivers.boards.modbus_waveshare import ModbusWaveshare
 from drivers.boards.modbus_xunming import ModbusXunming
+from drivers.simulator.bank import SimulatedBank
 from drivers.simulator.board import ANSWER_AFTER_S, Reply, SimulatedBoard
 
 BROADCAST: Final = 0
@@ -116,8 +117,24 @@ class SimulatedModbus(SimulatedBoard[ModbusT, modbus.Request]):
 class SimulatedWaveshare(SimulatedModbus[ModbusWaveshare]):
     """One board of the family `modbus-waveshare`. Pulsed relays read as off: pulses are short."""
 
+    def __init__(
+        self,
+        board: ModbusWaveshare,
+        bank: SimulatedBank,
+        slots: Mapping[int, str],
+        *,
+        deaf_after_pulse_s: float = 0.0,
+    ) -> None:
+        super().__init__(board, bank, slots, deaf_after_pulse_s=deaf_after_pulse_s)
+        self._held: set[int] = set()
+
+    @property
+    def held(self) -> frozenset[int]:
+        """The relays that are switched on for good."""
+        return frozenset(self._held)
+
     def _coils(self) -> dict[int, bool]:
-        return dict.fromkeys(range(self.board.inputs), False)
+        return {place: place + 1 in self._held for place in range(self.board.inputs)}
 
     def _inputs(self) -> dict[int, bool]:
         return dict(enumerate(self._closed_bits(self.board.inputs)))
@@ -136,7 +153,14 @@ class SimulatedWaveshare(SimulatedModbus[ModbusWaveshare]):
             allowed = (modbus.ON, modbus.OFF, modbus_waveshare.TOGGLE)
         if value not in allowed:
             raise RefusedError(ILLEGAL_VALUE)
+        if not is_flash:
+            self._hold(relay, value)
         self._pulse([relay] if is_flash or value != modbus.OFF else [], at_s)
+
+    def _hold(self, relay: int, value: int) -> None:
+        is_toggle = value == modbus_waveshare.TOGGLE
+        is_on = relay not in self._held if is_toggle else value == modbus.ON
+        (self._held.add if is_on else self._held.discard)(relay)
 
     def _write_coils(self, start: int, states: Sequence[bool], at_s: float) -> None:
         if start + len(states) > self.board.inputs:

@@ -250,9 +250,12 @@ async def pressed_or_late(
             return None
         if isinstance(event, Pressed) and event.choice in choices:
             return event.choice
-        is_late = isinstance(event, DoorChange) and event.opening is OpeningCause.LATE
-        if is_late and isinstance(event, DoorChange) and event.slot == slot:
+        if isinstance(event, DoorChange) and _is_late_opening(event, slot):
             return Choice.TRY_AGAIN
+
+
+def _is_late_opening(change: DoorChange, slot: str) -> bool:
+    return change.slot == slot and change.opening is OpeningCause.LATE
 
 
 async def shut_wrong_door(kiosk: Kiosk, opened: Opened, slot: str, purpose: Purpose) -> None:
