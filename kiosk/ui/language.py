@@ -62,7 +62,7 @@ class Speech:
     @property
     def own_name(self) -> str:
         """What those who speak it call it, as it stands on a button."""
-        name = self.style.languages.get(self.style.language, self.code)
+        name = str(self.style.languages.get(self.style.language, self.code))
         return name[:1].upper() + name[1:]
 
     @property
