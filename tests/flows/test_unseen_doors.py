@@ -1,0 +1,414 @@
+"""Doors that no sensor sees, or of which one says what is not so: the person is asked."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from flow_site import (
+    BOARDS,
+    COURIER_PIN,
+    TECHNICIAN_PIN,
+    Place,
+    Running,
+    World,
+    require_sound,
+    running,
+)
+from virtual_loop import run_virtually
+
+from kiosk.flows.kiosk import Policy
+from kiosk.flows.views import (
+    Ask,
+    Choice,
+    Chosen,
+    DoorOpen,
+    DoorPage,
+    Doors,
+    EnterCode,
+    Entered,
+    EnterPin,
+    First,
+    Pressed,
+    Problem,
+    Question,
+    Receipt,
+    Scanned,
+    ScanPackage,
+    Thanks,
+    Trouble,
+)
+from kiosk.flows.views import Collection as CollectionView
+from kiosk.model.location import Service, SlotStatus, SuspectReason
+from kiosk.store import holds
+
+BLIND = Place(boards=tuple(replace(board, has_door_sensors=False) for board in BOARDS))
+DAY_MS = 24 * 3_600_000
+
+Story = Callable[[Running], Awaitable[None]]
+
+
+def play(folder: Path, story: Story, place: Place = BLIND, policy: Policy | None = None) -> None:
+    async def whole() -> None:
+        world = World(folder, place=place, policy=policy or Policy())
+        async with running(world) as kiosk:
+            await kiosk.player.until(First)
+            await story(kiosk)
+            require_sound(kiosk.kiosk.store)
+
+    run_virtually(whole())
+
+
+async def sign_in(kiosk: Running) -> None:
+    kiosk.player.do(Pressed(Choice.COURIER))
+    await kiosk.player.until(EnterPin)
+    kiosk.player.do(Entered(COURIER_PIN))
+    await kiosk.player.until(ScanPackage)
+
+
+async def sign_off(kiosk: Running) -> None:
+    kiosk.player.do(Pressed(Choice.DONE))
+    await kiosk.player.until(Receipt)
+    kiosk.player.do(Pressed(Choice.DONE))
+    await kiosk.player.until(First)
+    # A door that opens a moment after it was shut has only not latched.
+    await asyncio.sleep(10)
+
+
+async def say_it_opened(kiosk: Running, answer: Choice = Choice.YES) -> str:
+    """Answer whether the door opened; its slot."""
+    ask = await kiosk.player.until(Ask)
+    assert ask.question is Question.DID_THE_DOOR_OPEN
+    kiosk.player.do(Pressed(answer))
+    return ask.slot
+
+
+async def stored(kiosk: Running) -> str:
+    """A deposit of the package P with the door's state by word; its slot."""
+    await sign_in(kiosk)
+    await kiosk.announce("P", "S")
+    kiosk.player.do(Scanned("P"))
+    slot = await say_it_opened(kiosk)
+    view = await kiosk.player.until(DoorOpen)
+    assert view.slot == slot
+    assert view.choices[0] is Choice.DONE
+    kiosk.site.steel.close(slot)
+    kiosk.player.do(Pressed(Choice.DONE))
+    await kiosk.player.until(ScanPackage, lambda view: view.stored is not None)
+    await sign_off(kiosk)
+    return slot
+
+
+async def type_code(kiosk: Running) -> None:
+    """A customer types the code of the package P on the first screen."""
+    code = await kiosk.code_of("P")
+    kiosk.player.do(Entered(code))
+    await kiosk.player.until(EnterCode)
+    kiosk.player.do(Entered(code))
+
+
+async def maintain(kiosk: Running, slot: str) -> None:
+    """A technician signs in and chooses a door."""
+    kiosk.player.do(Pressed(Choice.SERVICE))
+    await kiosk.player.until(EnterPin)
+    kiosk.player.do(Entered(TECHNICIAN_PIN))
+    await kiosk.player.until(Doors)
+    kiosk.player.do(Chosen(slot))
+    await kiosk.player.until(DoorPage)
+
+
+# --- boards without sensors ----------------------------------------------------------------------
+
+
+def test_a_deposit_behind_a_door_that_nobody_sees(tmp_path: Path) -> None:
+    async def story(kiosk: Running) -> None:
+        slot = await stored(kiosk)
+        assert (await kiosk.slot(slot)).status is SlotStatus.OCCUPIED
+        assert kiosk.world.pulses == 1
+
+    play(tmp_path, story)
+
+
+def test_a_door_that_is_said_to_be_shut_is_a_jam_for_a_deposit(tmp_path: Path) -> None:
+    async def story(kiosk: Running) -> None:
+        await sign_in(kiosk)
+        await kiosk.announce("P", "S")
+        kiosk.player.do(Scanned("P"))
+        slot = await say_it_opened(kiosk, Choice.NO)
+        trouble = await kiosk.player.until(Trouble)
+        assert trouble.problem is Problem.JAMMED
+        kiosk.player.do(Pressed(Choice.ANOTHER_SLOT))
+        other = await say_it_opened(kiosk)
+        assert other != slot
+        record = await kiosk.slot(slot)
+        assert (record.status, record.service) == (SlotStatus.EMPTY, Service.NO_DEPOSITS)
+
+    play(tmp_path, story)
+
+
+def test_a_cancelled_deposit_ends_by_word_too(tmp_path: Path) -> None:
+    async def story(kiosk: Running) -> None:
+        await sign_in(kiosk)
+        await kiosk.announce("P", "S")
+        kiosk.player.do(Scanned("P"))
+        slot = await say_it_opened(kiosk)
+        await kiosk.player.until(DoorOpen)
+        kiosk.player.do(Pressed(Choice.CANCEL))
+        view = await kiosk.player.until(DoorOpen, lambda view: view.remind)
+        assert view.choices == (Choice.DONE,)
+        kiosk.player.do(Pressed(Choice.DONE))
+        await kiosk.player.until(Ask)
+        kiosk.player.do(Pressed(Choice.IT_IS_EMPTY))
+        await kiosk.player.until(ScanPackage)
+        assert (await kiosk.slot(slot)).status is SlotStatus.EMPTY
+
+    play(tmp_path, story)
+
+
+@pytest.mark.parametrize("is_trusted", [False, True])
+def test_after_a_pickup_by_word_the_slot_is_free_only_where_the_site_trusts_it(
+    tmp_path: Path, is_trusted: bool
+) -> None:
+    async def story(kiosk: Running) -> None:
+        slot = await stored(kiosk)
+        package = (await kiosk.slot(slot)).package
+        assert package is not None
+        await type_code(kiosk)
+        await say_it_opened(kiosk)
+        await kiosk.player.until(DoorOpen)
+        kiosk.player.do(Pressed(Choice.DONE))
+        await kiosk.player.until(Thanks)
+        assert await kiosk.package_status(package) == "RETRIEVED"
+        record = await kiosk.slot(slot)
+        if is_trusted:
+            assert record.status is SlotStatus.EMPTY
+        else:
+            assert record.suspect is SuspectReason.MAY_HOLD_SOMETHING
+
+    play(tmp_path, story, policy=Policy(trust_without_sensors=is_trusted))
+
+
+def test_a_pickup_door_that_is_said_to_be_shut_may_be_tried_again(tmp_path: Path) -> None:
+    async def story(kiosk: Running) -> None:
+        slot = await stored(kiosk)
+        pulses = kiosk.world.pulses
+        kiosk.site.steel.jam(slot)
+        await type_code(kiosk)
+        await say_it_opened(kiosk, Choice.NO)
+        assert (await kiosk.player.until(Trouble)).problem is Problem.JAMMED
+        kiosk.site.steel.unjam(slot)
+        kiosk.player.do(Pressed(Choice.TRY_AGAIN))
+        await say_it_opened(kiosk)
+        await kiosk.player.until(DoorOpen)
+        assert kiosk.world.pulses == pulses + 2
+        assert (await kiosk.slot(slot)).status is SlotStatus.OCCUPIED
+
+    play(tmp_path, story)
+
+
+def test_who_says_nothing_about_a_door_leaves_its_slot_in_doubt(tmp_path: Path) -> None:
+    async def story(kiosk: Running) -> None:
+        slot = await stored(kiosk)
+        await type_code(kiosk)
+        await kiosk.player.until(Ask)
+        await kiosk.player.until(Thanks, patience_s=600)
+        assert (await kiosk.slot(slot)).status is SlotStatus.SUSPECT
+
+    play(tmp_path, story)
+
+
+def test_a_collection_behind_a_door_that_nobody_sees(tmp_path: Path) -> None:
+    async def story(kiosk: Running) -> None:
+        slot = await stored(kiosk)
+        package = (await kiosk.slot(slot)).package
+        assert package is not None
+        kiosk.world.clock.ahead_ms += 9 * DAY_MS
+        await kiosk.kiosk.store.run(holds.expire_due)
+        await sign_in(kiosk)
+        kiosk.player.do(Pressed(Choice.COLLECT))
+        await kiosk.player.until(CollectionView)
+        kiosk.player.do(Pressed(Choice.OPEN_NEXT))
+        assert await say_it_opened(kiosk) == slot
+        await kiosk.player.until(DoorOpen)
+        kiosk.player.do(Pressed(Choice.DONE))
+        await kiosk.player.until(ScanPackage)
+        assert await kiosk.package_status(package) == "COLLECTED"
+        assert (await kiosk.slot(slot)).status is SlotStatus.EMPTY
+
+    play(tmp_path, story)
+
+
+def test_maintenance_of_a_door_that_nobody_sees(tmp_path: Path) -> None:
+    async def story(kiosk: Running) -> None:
+        await maintain(kiosk, "7")
+        kiosk.player.do(Pressed(Choice.OPEN_DOOR))
+        assert await say_it_opened(kiosk) == "7"
+        await kiosk.player.until(DoorOpen)
+        kiosk.player.do(Pressed(Choice.DONE))
+        assert (await kiosk.player.until(Ask)).question is Question.IS_IT_EMPTY
+        kiosk.player.do(Pressed(Choice.IT_IS_EMPTY))
+        page = await kiosk.player.until(DoorPage)
+        assert page.last_outcome == "SENT"
+        assert page.row.status is SlotStatus.EMPTY
+        kiosk.player.do(Pressed(Choice.OPEN_DOOR))
+        await say_it_opened(kiosk, Choice.NO)
+        page = await kiosk.player.until(DoorPage)
+        assert page.last_outcome == "JAMMED"
+
+    play(tmp_path, story)
+
+
+# --- a sensor that says "open" for ever ----------------------------------------------------------
+
+
+async def stored_by_sensor(kiosk: Running) -> str:
+    """A deposit of the package P behind a door with a sensor; its slot."""
+    await sign_in(kiosk)
+    await kiosk.announce("P", "S")
+    kiosk.player.do(Scanned("P"))
+    slot = (await kiosk.player.until(DoorOpen)).slot
+    kiosk.site.steel.close(slot)
+    await kiosk.player.until(ScanPackage, lambda view: view.stored is not None)
+    await sign_off(kiosk)
+    return slot
+
+
+async def with_stuck_sensor(kiosk: Running, slot: str) -> None:
+    """The sensor of a shut door dies and says "open"; the machine finds it so."""
+    kiosk.site.steel.door(slot).stuck_sensor = True
+    await kiosk.player.until(First, lambda view: slot in view.open_doors)
+
+
+async def fetch_in_doubt(kiosk: Running) -> None:
+    """Type the code of a slot in doubt, and want it opened all the same."""
+    await type_code(kiosk)
+    assert (await kiosk.player.until(Ask)).question is Question.OPEN_DOUBTFUL
+    kiosk.player.do(Pressed(Choice.OPEN_DOOR))
+
+
+def test_a_package_behind_a_sensor_stuck_at_open_is_fetched(tmp_path: Path) -> None:
+    async def story(kiosk: Running) -> None:
+        slot = await stored_by_sensor(kiosk)
+        package = (await kiosk.slot(slot)).package
+        assert package is not None
+        await with_stuck_sensor(kiosk, slot)
+        pulses = kiosk.world.pulses
+        await fetch_in_doubt(kiosk)
+        view = await kiosk.player.until(DoorOpen)
+        assert Choice.DOOR_IS_SHUT in view.choices
+        assert kiosk.world.pulses == pulses
+        kiosk.player.do(Pressed(Choice.DOOR_IS_SHUT))
+        assert await say_it_opened(kiosk) == slot
+        assert kiosk.world.pulses == pulses + 1
+        assert kiosk.site.steel.door(slot).is_open
+        view = await kiosk.player.until(DoorOpen, lambda view: Choice.DONE in view.choices)
+        assert Choice.DOOR_IS_SHUT not in view.choices
+        kiosk.site.steel.close(slot)
+        kiosk.player.do(Pressed(Choice.DONE))
+        await kiosk.player.until(Thanks)
+        assert await kiosk.package_status(package) == "RETRIEVED"
+        # A broken sensor is not a bank without sensors: somebody has to look.
+        assert (await kiosk.slot(slot)).status is SlotStatus.SUSPECT
+
+    play(tmp_path, story, Place(), Policy(trust_without_sensors=True))
+
+
+def test_a_door_that_really_stands_open_is_not_pulsed(tmp_path: Path) -> None:
+    async def story(kiosk: Running) -> None:
+        slot = await stored_by_sensor(kiosk)
+        kiosk.site.steel.open_by_force(slot)
+        await kiosk.player.until(First, lambda view: slot in view.open_doors)
+        pulses = kiosk.world.pulses
+        await fetch_in_doubt(kiosk)
+        await kiosk.player.until(DoorOpen)
+        kiosk.site.steel.close(slot)
+        assert (await kiosk.player.until(Ask)).question is Question.WAS_IT_THERE
+        kiosk.player.do(Pressed(Choice.YES))
+        await kiosk.player.until(Thanks)
+        assert kiosk.world.pulses == pulses
+
+    play(tmp_path, story, Place())
+
+
+def test_a_jam_behind_a_stuck_sensor_keeps_the_package(tmp_path: Path) -> None:
+    async def story(kiosk: Running) -> None:
+        slot = await stored_by_sensor(kiosk)
+        await with_stuck_sensor(kiosk, slot)
+        kiosk.site.steel.jam(slot)
+        await fetch_in_doubt(kiosk)
+        await kiosk.player.until(DoorOpen)
+        kiosk.player.do(Pressed(Choice.DOOR_IS_SHUT))
+        await say_it_opened(kiosk, Choice.NO)
+        trouble = await kiosk.player.until(Trouble)
+        assert trouble.problem is Problem.JAMMED
+        kiosk.player.do(Pressed(Choice.DONE))
+        await kiosk.player.until(First)
+        assert (await kiosk.slot(slot)).package is not None
+
+    play(tmp_path, story, Place())
+
+
+def test_a_restart_between_the_two_pulses_pulses_nothing(tmp_path: Path) -> None:
+    world = World(tmp_path)
+
+    async def before() -> None:
+        async with running(world) as kiosk:
+            await kiosk.player.until(First)
+            slot = await stored_by_sensor(kiosk)
+            await with_stuck_sensor(kiosk, slot)
+            await fetch_in_doubt(kiosk)
+            await kiosk.player.until(DoorOpen)
+            kiosk.player.do(Pressed(Choice.DOOR_IS_SHUT))
+            await kiosk.player.until(Ask)
+
+    async def after() -> None:
+        async with running(world) as kiosk:
+            await kiosk.player.until(First)
+            require_sound(kiosk.kiosk.store)
+            assert kiosk.world.pulses == 0
+
+    run_virtually(before())
+    run_virtually(after())
+
+
+# --- late openings -------------------------------------------------------------------------------
+
+
+def test_a_door_that_opens_late_goes_on_with_the_pickup(tmp_path: Path) -> None:
+    async def story(kiosk: Running) -> None:
+        slot = await stored_by_sensor(kiosk)
+        kiosk.site.steel.jam(slot)
+        pulses = kiosk.world.pulses
+        await type_code(kiosk)
+        assert (await kiosk.player.until(Trouble)).problem is Problem.JAMMED
+        kiosk.site.steel.open_by_force(slot)
+        await kiosk.player.until(DoorOpen)
+        await asyncio.sleep(3)
+        kiosk.site.steel.close(slot)
+        await kiosk.player.until(Thanks)
+        assert kiosk.world.pulses == pulses + 1
+        assert (await kiosk.slot(slot)).status is SlotStatus.EMPTY
+
+    play(tmp_path, story, Place())
+
+
+def test_a_door_that_opens_late_before_nobody_is_no_tamper_but_in_doubt(tmp_path: Path) -> None:
+    async def story(kiosk: Running) -> None:
+        slot = await stored_by_sensor(kiosk)
+        kiosk.site.steel.jam(slot)
+        await type_code(kiosk)
+        await kiosk.player.until(Trouble)
+        kiosk.player.do(Pressed(Choice.DONE))
+        await kiosk.player.until(First)
+        kiosk.site.steel.open_by_force(slot)
+        await kiosk.player.until(First, lambda view: view.open_doors == (slot,))
+        assert (await kiosk.slot(slot)).suspect is SuspectReason.MAY_BE_EMPTY
+        rows = await kiosk.kiosk.store.run(
+            lambda writer: writer.all("SELECT 1 FROM journal WHERE kind = 'DOOR_MOVED_UNASKED'", ())
+        )
+        assert rows == []
+
+    play(tmp_path, story, Place())
