@@ -41,7 +41,8 @@ from kiosk.play import (
     playing,
 )
 from kiosk.store import packages
-from kiosk.ui.wording import spaced_code, words_for
+from kiosk.ui.wording import words_for
+from kiosk.ui.wording.parts import spaced_code
 
 CLOSE_AFTER_S = 3.5
 """Longer than a door that was shut at once, which the kiosk would ask about."""

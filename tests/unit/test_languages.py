@@ -168,11 +168,11 @@ def test_a_receipt_has_its_day_once_and_a_time_in_each_line() -> None:
 @pytest.mark.parametrize("language", OTHERS)
 def test_staff_reads_the_reasons_in_its_language(language: str) -> None:
     for reason in ServiceReason:
-        english = wording.reason_word(reason, speech("en"))
-        assert wording.reason_word(reason, speech(language)) != english
+        english = wording.parts.reason_word(reason, speech("en"))
+        assert wording.parts.reason_word(reason, speech(language)) != english
     row = next(row for row in sample_doors().doors if row.slot == "14")
-    state = wording.facts(row, LOCATION, speech(language))[2][1]
-    assert wording.reason_word("lock broken", speech(language)) in state
+    state = wording.service.facts(row, LOCATION, speech(language))[2][1]
+    assert wording.parts.reason_word("lock broken", speech(language)) in state
     assert "R. Weber" in state and "22:20" in state
 
 
@@ -189,9 +189,9 @@ def test_the_invented_language_is_forty_percent_longer() -> None:
 
 def test_codes_and_numbers_read_left_to_right_in_arabic() -> None:
     arabic = speech("ar")
-    painted = display_lines(arabic.say(wording.CODE, code="482 107 733"))
+    painted = display_lines(arabic.say(wording.parts.CODE, code="482 107 733"))
     assert painted.startswith("482 107 733 ")
-    painted = display_lines(wording.call_us(LOCATION, arabic))
+    painted = display_lines(wording.parts.call_us(LOCATION, arabic))
     assert painted.startswith(LOCATION.help_phone)
     painted = display_lines(arabic.say("Next: {barcode}", barcode="…23456784"))
     assert painted.startswith("…23456784 ")
@@ -223,10 +223,10 @@ def test_latin_lines_on_an_arabic_screen_stay_as_they_are() -> None:
 
 
 def test_ways_back_are_turned_and_arrows_to_the_steel_are_not() -> None:
-    assert wording.face(Choice.BACK).icon == "arrow-left"
-    assert wording.face(Choice.BACK, speech("ar")).icon == "arrow-right"
-    assert wording.place_icon(place_of("24", LOCATION)) == "arrow-up-right"
-    assert "اليمين" in wording.place_sentence(place_of("24", LOCATION), speech("ar"))
+    assert wording.faces.face(Choice.BACK).icon == "arrow-left"
+    assert wording.faces.face(Choice.BACK, speech("ar")).icon == "arrow-right"
+    assert wording.parts.place_icon(place_of("24", LOCATION)) == "arrow-up-right"
+    assert "اليمين" in wording.parts.place_sentence(place_of("24", LOCATION), speech("ar"))
 
 
 # --- letters -------------------------------------------------------------------------------------

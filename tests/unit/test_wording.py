@@ -46,8 +46,8 @@ def contrast(one: Colour, other: Colour) -> float:
 
 @pytest.mark.parametrize("choice", Choice)
 def test_every_choice_has_a_word_and_an_icon_of_its_own(choice: Choice) -> None:
-    assert choice in wording._FACES, f"{choice} has no face in kiosk/ui/wording.py"
-    assert wording.face(choice).icon in GLYPHS
+    assert choice in wording.faces.FACES, f"{choice} has no face in kiosk/ui/wording/faces.py"
+    assert wording.faces.face(choice).icon in GLYPHS
 
 
 @pytest.mark.parametrize("view", [view for _, view in sample_views()], ids=lambda v: repr(v)[:60])
@@ -67,7 +67,7 @@ def test_every_kind_of_view_has_a_sample() -> None:
 
 @pytest.mark.parametrize(("reason", "detail"), list(product(Refusal, ("", "12"))))
 def test_every_refusal_is_a_sentence(reason: Refusal, detail: str) -> None:
-    sentence = wording.refusal(Refused(reason, detail), LOCATION, ENGLISH)
+    sentence = wording.parts.refusal(Refused(reason, detail), LOCATION, ENGLISH)
     assert sentence.endswith(".")
     assert reason.value not in sentence
 
@@ -97,25 +97,25 @@ def test_every_question_is_asked(question: Question) -> None:
 
 
 def test_a_code_is_shown_as_it_is_read_aloud() -> None:
-    assert wording.spaced_code("482107733") == "482 107 733"
-    assert wording.spaced_code("4821077339") == "482 107 7339"
+    assert wording.parts.spaced_code("482107733") == "482 107 733"
+    assert wording.parts.spaced_code("4821077339") == "482 107 7339"
 
 
 def test_left_and_right_are_as_seen_from_the_screen() -> None:
     assert place_of("1", LOCATION).side is Side.LEFT
     assert place_of("24", LOCATION).side is Side.RIGHT
-    assert wording.place_sentence(place_of("1", LOCATION)) == "To the left, near the bottom"
-    assert wording.place_icon(place_of("24", LOCATION)) == "arrow-up-right"
+    assert wording.parts.place_sentence(place_of("1", LOCATION)) == "To the left, near the bottom"
+    assert wording.parts.place_icon(place_of("24", LOCATION)) == "arrow-up-right"
 
 
 def test_a_technician_sees_the_most_important_thing_of_a_door() -> None:
-    signs = {row.slot: wording.sign(row) for row in sample_doors().doors}
-    assert signs["5"] is wording.SIGN_OPEN
-    assert signs["9"] is wording.SIGN_SUSPECT
-    assert signs["14"] is wording.SIGN_NO_DEPOSITS
-    assert signs["2"] is wording.SIGN_OCCUPIED
-    silent = {row.slot: wording.sign(row) for row in sample_doors(silent=True).doors}
-    assert silent["14"] is wording.SIGN_UNREACHABLE
+    signs = {row.slot: wording.service.sign(row) for row in sample_doors().doors}
+    assert signs["5"] is wording.service.SIGN_OPEN
+    assert signs["9"] is wording.service.SIGN_SUSPECT
+    assert signs["14"] is wording.service.SIGN_NO_DEPOSITS
+    assert signs["2"] is wording.service.SIGN_OCCUPIED
+    silent = {row.slot: wording.service.sign(row) for row in sample_doors(silent=True).doors}
+    assert silent["14"] is wording.service.SIGN_UNREACHABLE
 
 
 @pytest.mark.parametrize("tone", Tone)

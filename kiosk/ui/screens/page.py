@@ -115,7 +115,7 @@ class Page(Widget, Generic[V]):
     def changed(self, before: V) -> None:
         """The view was replaced by another of its class; `self.view` is the new one."""
 
-    def words(self) -> wording.Words:
+    def words(self) -> wording.parts.Words:
         return wording.words_for(self.view, self.context.location, self.context.speech)
 
     def extra_buttons(self) -> list[WordButton]:
@@ -185,14 +185,14 @@ class Page(Widget, Generic[V]):
         self._set_sign(words)
         self._offer()
 
-    def _set_sign(self, words: wording.Words) -> None:
+    def _set_sign(self, words: wording.parts.Words) -> None:
         if self.sign is not None:
             self.remove_widget(self.sign)
         self.sign = self.make_sign(words)
         if self.sign is not None:
             self.add_widget(self.sign)
 
-    def make_sign(self, words: wording.Words) -> Widget | None:
+    def make_sign(self, words: wording.parts.Words) -> Widget | None:
         """The picture over the words."""
         if not words.icon:
             return None
@@ -220,7 +220,7 @@ class Page(Widget, Generic[V]):
         return self.view.choices
 
     def _button(self, choice: Choice, tone: Tone, *, plain: bool = False) -> WordButton:
-        face = wording.face(choice, self.context.speech)
+        face = wording.faces.face(choice, self.context.speech)
         button = WordButton(
             self.theme,
             face.label,

@@ -292,7 +292,7 @@ class BankFigure(Widget):
         self.theme = theme
         self.drawing = BankDrawing(theme, location)
         self.pin = Icon("map-pin", theme.font("text"), ink=look.INK)
-        self.words = Words(theme, text=theme.speech.say(wording.YOU_ARE_HERE), ink=look.INK)
+        self.words = Words(theme, text=theme.speech.say(wording.parts.YOU_ARE_HERE), ink=look.INK)
         self.words.fit_line()
         self.add_widget(self.drawing)
         if not theme.is_small:

@@ -38,7 +38,7 @@ class Key(Pressable):
         if name == ERASE:
             self.face = Icon("delete", theme.font(step) * 0.95)
         else:
-            named = {CLEAR: wording.CLEAR, ENTER: wording.ENTER}
+            named = {CLEAR: wording.parts.CLEAR, ENTER: wording.parts.ENTER}
             text = theme.speech.say(named[name]) if name in named else name
             self.face = Words(theme, text=text, bold_face=len(name) == 1)
         self.add_widget(self.face)

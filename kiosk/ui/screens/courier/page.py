@@ -38,7 +38,7 @@ class FreeCell(Plate):
         self.name = Words(theme, text=size.name, bold_face=True, ink=look.INK)
         self.icon = Icon("" if free else "circle-slash", theme.font("text"), ink=ink)
         self.count = Words(
-            theme, text=wording.free_count(size, theme.speech), ink=ink, halign="center"
+            theme, text=wording.courier.free_count(size, theme.speech), ink=ink, halign="center"
         )
         for part in (self.name, self.icon, self.count):
             self.add_widget(part)
@@ -57,7 +57,7 @@ class FreeCell(Plate):
 
     def say(self, width: float) -> bool:
         """Say in words how many are free; whether that fits this width."""
-        self.count.text = wording.free_count(self.offer, self.theme.speech)
+        self.count.text = wording.courier.free_count(self.offer, self.theme.speech)
         return self.count.fit_line(("text",), width - 2 * self.theme.space(8))
 
     def say_number(self) -> None:
@@ -74,12 +74,12 @@ class StoredCard(Plate):
         self.stored = stored
         self.icon = Icon("circle-check", theme.font("lead"), ink=colours.strong)
         self.title = Words(
-            theme, text=wording.stored_sentence(stored, theme.speech), bold_face=True
+            theme, text=wording.courier.stored_sentence(stored, theme.speech), bold_face=True
         )
         self.barcode = Words(theme, text=stored.barcode, ink=look.INK_SOFT)
         code = ""
         if stored.code:
-            code = theme.speech.say(wording.CODE, code=wording.spaced_code(stored.code))
+            code = theme.speech.say(wording.parts.CODE, code=wording.parts.spaced_code(stored.code))
         self.code = Words(theme, text=code, bold_face=True)
         for part in (self.icon, self.title, self.barcode, self.code):
             self.add_widget(part)
@@ -164,7 +164,7 @@ class ScanPage(Page[ScanPackage]):
     def has_button_column(self) -> bool:
         return len(self.view.choices) > 3
 
-    def words(self) -> wording.Words:
+    def words(self) -> wording.parts.Words:
         words = super().words()
         if self.theme.is_small and self.has_button_column() and words.note is not None:
             return replace(words, title="", body="")
@@ -178,7 +178,7 @@ class ScanPage(Page[ScanPackage]):
         self.remove_widget(self.figure)
         self.build()
 
-    def make_sign(self, words: wording.Words) -> Widget | None:
+    def make_sign(self, words: wording.parts.Words) -> Widget | None:
         if not self.theme.is_portrait and (words.note or self.view.stored):
             return None
         diameter = self.theme.mm(28 if self.theme.is_portrait else 20)
@@ -313,10 +313,14 @@ class SizeCard(Pressable):
         ink = look.INK_SOFT if size.free else look.TONES[Tone.FAILED].strong
         self.name = Words(theme, text=size.name, bold_face=True)
         self.free = Words(
-            theme, text=wording.free_count(size, theme.speech), ink=ink, bold_face=True
+            theme, text=wording.courier.free_count(size, theme.speech), ink=ink, bold_face=True
         )
-        self.measures = Words(theme, text=wording.measures(size, theme.speech), ink=look.INK_SOFT)
-        self.weight = Words(theme, text=wording.weight(size, theme.speech), ink=look.INK_SOFT)
+        self.measures = Words(
+            theme, text=wording.courier.measures(size, theme.speech), ink=look.INK_SOFT
+        )
+        self.weight = Words(
+            theme, text=wording.courier.weight(size, theme.speech), ink=look.INK_SOFT
+        )
         for part in (self.picture, self.name, self.free, self.measures, self.weight):
             self.add_widget(part)
         self.scale = 1.0

@@ -41,7 +41,7 @@ class DoorOpenPage(Page[DoorOpen]):
         lit = DoorLook(colours.strong, colours.on_strong, strong=True)
         self.figure.drawing.paint({self.view.slot: lit})
 
-    def words(self) -> wording.Words:
+    def words(self) -> wording.parts.Words:
         words = super().words()
         if self.theme.is_small and words.note is not None and "\n" in words.body:
             # The arrow and the drawing say where; what to do must stay.
@@ -51,8 +51,8 @@ class DoorOpenPage(Page[DoorOpen]):
     def figure_size(self, area: Area) -> tuple[float, float]:
         return area.width, min(area.height, self.figure.natural_height(area.width))
 
-    def make_sign(self, words: wording.Words) -> Widget | None:
-        arrow = wording.place_icon(place_of(self.view.slot, self.context.location))
+    def make_sign(self, words: wording.parts.Words) -> Widget | None:
+        arrow = wording.parts.place_icon(place_of(self.view.slot, self.context.location))
         sign = NumberSign(self.theme, self.view.slot, arrow, words.tone)
         if self.theme.is_portrait:
             return sign

@@ -137,7 +137,7 @@ class PinPage(EntryPage):
     def build(self) -> None:
         self._enter = WordButton(
             self.theme,
-            self.context.speech.say(wording.SIGN_IN),
+            self.context.speech.say(wording.parts.SIGN_IN),
             "log-in",
             self.send_if_enough,
             tone=Tone.ACT,

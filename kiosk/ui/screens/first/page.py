@@ -24,7 +24,7 @@ class ChoiceCard(Pressable):
     """A large choice: icon, word, and a line that explains it."""
 
     def __init__(
-        self, theme: Theme, face: wording.Face, action: Callable[[], None], *, main: bool
+        self, theme: Theme, face: wording.faces.Face, action: Callable[[], None], *, main: bool
     ) -> None:
         super().__init__(theme, action, corner=theme.space(24))
         self.main = main
@@ -176,7 +176,7 @@ class FirstPage(Page[First]):
     def _card(self, choice: Choice) -> ChoiceCard:
         return ChoiceCard(
             self.theme,
-            wording.face(choice, self.context.speech),
+            wording.faces.face(choice, self.context.speech),
             lambda: self.answer(Pressed(choice)),
             main=choice is Choice.PICK_UP,
         )

@@ -16,16 +16,18 @@ class NoticePage(Page[View]):
 class ReceiptPage(Page[Receipt]):
     """What changed hands: as many lines as the glass has room for."""
 
-    def words(self) -> wording.Words:
-        return self._words_with(wording.RECEIPT_LINES)
+    def words(self) -> wording.parts.Words:
+        return self._words_with(wording.courier.RECEIPT_LINES)
 
-    def _words_with(self, lines: int) -> wording.Words:
+    def _words_with(self, lines: int) -> wording.parts.Words:
         here, speech = self.context.location, self.context.speech
-        return wording.receipt_words(self.view, lines, here, speech, brief=self.theme.is_small)
+        return wording.courier.receipt_words(
+            self.view, lines, here, speech, brief=self.theme.is_small
+        )
 
     def _measured(self, room: Area) -> list[Widget]:
         parts: list[Widget] = []
-        for lines in range(wording.RECEIPT_LINES, 0, -1):
+        for lines in range(wording.courier.RECEIPT_LINES, 0, -1):
             self.body.text = self._words_with(lines).body
             parts = super()._measured(room)
             if self._block_height(parts) <= room.height:
@@ -40,5 +42,7 @@ class FaultPage(Page[View]):
         self._reference = reference
         super().__init__(context, view)
 
-    def words(self) -> wording.Words:
-        return wording.fault_words(self.context.location, self._reference, self.context.speech)
+    def words(self) -> wording.parts.Words:
+        return wording.customer.fault_words(
+            self.context.location, self._reference, self.context.speech
+        )

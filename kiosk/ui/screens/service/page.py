@@ -21,7 +21,7 @@ from kiosk.ui.widgets.text import Icon, Words
 
 def door_look(row: DoorRow) -> DoorLook:
     """The drawing of a door: colour and icon say the same."""
-    sign = wording.sign(row)
+    sign = wording.service.sign(row)
     if sign.tone is None:
         return DoorLook(look.SURFACE, look.INK, sign.icon)
     colours = look.TONES[sign.tone]
@@ -37,8 +37,8 @@ class Legend(Widget):
         super().__init__(size_hint=(None, None))
         self.theme = theme
         self.entries = []
-        for sign in wording.SIGNS:
-            if theme.is_small and sign is wording.SIGN_EMPTY:
+        for sign in wording.service.SIGNS:
+            if theme.is_small and sign is wording.service.SIGN_EMPTY:
                 continue  # a plain door explains itself where there is little room
             colours = look.TONES[sign.tone] if sign.tone else None
             calm = sign.tone is Tone.CALM
@@ -124,7 +124,7 @@ class DoorsFigure(Widget):
             self.boards = [
                 Banner(
                     self.theme,
-                    wording.silent_board(
+                    wording.service.silent_board(
                         board.board,
                         board.reason,
                         self.theme.speech,
@@ -197,7 +197,7 @@ class DoorsPage(Page[Doors]):
             return area.width, area.height
         return area.width, min(area.height, self.figure.natural_height(area.width))
 
-    def words(self) -> wording.Words:
+    def words(self) -> wording.parts.Words:
         words = super().words()
         if self.theme.is_portrait:
             return words
@@ -280,13 +280,13 @@ class DoorPageScreen(Page[DoorPage]):
         self.add_widget(self.figure)
 
     def _facts(self) -> tuple[tuple[str, str], ...]:
-        return wording.facts(self.view.row, self.context.location, self.context.speech)
+        return wording.service.facts(self.view.row, self.context.location, self.context.speech)
 
     def changed(self, before: DoorPage) -> None:
         if self.view.row != before.row:
             self.figure.show(self._facts())
 
-    def words(self) -> wording.Words:
+    def words(self) -> wording.parts.Words:
         words = super().words()
         if not self.theme.is_small or words.note is None:
             return words
@@ -295,10 +295,10 @@ class DoorPageScreen(Page[DoorPage]):
     def figure_size(self, area: Area) -> tuple[float, float]:
         return area.width, min(area.height, self.figure.natural_height(area.width))
 
-    def make_sign(self, words: wording.Words) -> Widget | None:
+    def make_sign(self, words: wording.parts.Words) -> Widget | None:
         if self.theme.is_small:
             return None
-        sign = wording.sign(self.view.row)
+        sign = wording.service.sign(self.view.row)
         tone = sign.tone or Tone.CALM
         return Banner(self.theme, self.context.speech.say(sign.word), sign.icon or "circle", tone)
 
@@ -319,7 +319,7 @@ class ReasonList(Widget):
         self.buttons = [
             WordButton(
                 theme,
-                wording.reason_word(reason, theme.speech),
+                wording.parts.reason_word(reason, theme.speech),
                 "",
                 (lambda chosen=reason: action(chosen)),
             )
