@@ -11,9 +11,18 @@ from collections import deque
 from typing import Protocol
 
 from drivers.door import BoardChange, DoorChange, DoorState
-from kiosk.flows.views import Ask, Chosen, Entered, Pressed, Scanned, TimedOut, View
+from kiosk.flows.views import (
+    Ask,
+    Chosen,
+    Entered,
+    Preference,
+    Pressed,
+    Scanned,
+    TimedOut,
+    View,
+)
 
-Event = Pressed | Entered | Chosen | Scanned | DoorChange | BoardChange | TimedOut
+Event = Pressed | Entered | Chosen | Preference | Scanned | DoorChange | BoardChange | TimedOut
 ByHand = Pressed | Entered | Chosen
 
 
@@ -33,6 +42,8 @@ class Person:
         self._events: deque[Event] = deque()
         self._arrived = asyncio.Event()
         self.view: View = View()
+        self.preference = Preference()
+        """How the person at the machine wants the screens."""
 
     def show(self, view: View) -> None:
         """Show a view. What was pressed on another kind of view before is forgotten: nobody
@@ -47,6 +58,8 @@ class Person:
         """Something happened; on the engine's thread. `shown` is the view it was pressed on."""
         if isinstance(event, ByHand) and shown is not None and not asks_the_same(shown, self.view):
             return
+        if isinstance(event, Preference):
+            self.preference = event
         self._events.append(event)
         self._arrived.set()
 
@@ -65,6 +78,7 @@ class Person:
         """A new person: nothing that the last one pressed or scanned stays."""
         moved = [e for e in self._events if isinstance(e, DoorChange | BoardChange)]
         self._events = deque(moved)
+        self.preference = Preference()
 
 
 def asks_the_same(one: View, other: View) -> bool:

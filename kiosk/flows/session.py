@@ -16,10 +16,10 @@ from kiosk.flows.pickup import pickup, scanned_pickup, tell
 from kiosk.flows.views import (
     Checking,
     Choice,
-    Chosen,
     Entered,
     EnterPin,
     First,
+    Preference,
     Pressed,
     Problem,
     Refusal,
@@ -100,20 +100,17 @@ async def _serve_one(kiosk: Kiosk, watch: Watch) -> None:
 
 
 async def _first_screen(kiosk: Kiosk, watch: Watch) -> None:
-    language = ""
     while True:
         if watch.not_latched is not None:
             slot, watch.not_latched = watch.not_latched, None
             await push_until_it_clicks(kiosk, slot)
-        view = _first_view(kiosk, language)
+        view = _first_view(kiosk)
         if view != kiosk.person.view:
             kiosk.person.show(view)
-        event = await kiosk.person.next(kiosk.policy.idle_s if language else LOOK_AGAIN_S)
+        event = await kiosk.person.next(_look_again_s(kiosk))
         match event:
-            case Chosen(chosen) if chosen in kiosk.location.languages:
-                language = chosen
             case TimedOut():
-                language = ""  # whoever chose it went away
+                kiosk.person.preference = Preference()  # whoever chose it went away
             case Entered(digits):
                 return await pickup(kiosk, digits)
             case Pressed(Choice.PICK_UP):
@@ -132,14 +129,20 @@ async def _first_screen(kiosk: Kiosk, watch: Watch) -> None:
                 pass
 
 
-def _first_view(kiosk: Kiosk, language: str) -> First:
+def _look_again_s(kiosk: Kiosk) -> float:
+    """Until when somebody who chose a language or the access mode has gone away, or else until the
+    doors are to be looked at again."""
+    return LOOK_AGAIN_S if kiosk.person.preference == Preference() else kiosk.policy.idle_s
+
+
+def _first_view(kiosk: Kiosk) -> First:
     open_doors = tuple(
         slot.label for slot in kiosk.location.slots if kiosk.bank.door(slot.label) is DoorState.OPEN
     )
     # A board that was not asked yet has no reason: nothing is wrong with it so far.
     away = sum(1 for each in kiosk.bank.reports() if not each.reachable and each.reason)
     return First(
-        language=language,
+        preference=kiosk.person.preference,
         open_doors=open_doors,
         unreachable_boards=away,
         choices=(Choice.PICK_UP, Choice.COURIER, Choice.SERVICE, Choice.HELP),

@@ -141,6 +141,16 @@ class Refused:
     """When that happened, in milliseconds since 1970 UTC; None where no clock can be trusted."""
 
 
+@dataclass(frozen=True, slots=True)
+class Preference:
+    """How the person wants the screens from now on; it comes as an event from any of them."""
+
+    language: str = ""
+    """One of the site's languages; empty for its usual one."""
+    is_access: bool = False
+    """The access mode: large text, high contrast, speech, more time."""
+
+
 # --- views -------------------------------------------------------------------------------------
 
 
@@ -153,12 +163,10 @@ class View:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class First(View):
-    """The first screen. Digits typed here come as `Entered` (one or more digits), another of the
-    site's languages as `Chosen(language)`."""
+    """The first screen. Digits typed here come as `Entered` (one or more digits)."""
 
-    language: str = ""
-    """The language that was chosen here, and is spoken until the first screen comes with another;
-    empty for the site's usual one."""
+    preference: Preference = Preference()
+    """What somebody who stands here chose; the screens keep to it until this one comes anew."""
 
     open_doors: tuple[str, ...] = ()
     """Doors found standing open that nobody uses: "please close door 7"."""

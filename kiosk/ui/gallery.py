@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
-from kiosk.flows.views import First, View
+from kiosk.flows.views import First, Preference, View
 from kiosk.ui.environment import prepare
 from kiosk.ui.panel import Panel
 
@@ -24,23 +25,29 @@ PANELS = {
 @click.option("--out", type=click.Path(path_type=Path), default=Path("build/gallery"))
 @click.option("--panel", "panel_name", type=click.Choice(list(PANELS)), default="1080x1920")
 @click.option("--language", default="en", help="A language's code; en-XA is the invented one.")
+@click.option("--mode", type=click.Choice(["light", "night", "access"]), default="light")
 @click.option("--only", default="", help="Only views whose name contains this.")
-def main(out: Path, panel_name: str, language: str, only: str) -> None:
+def main(out: Path, panel_name: str, language: str, mode: str, only: str) -> None:
     """Draw every screen on one panel and write a PNG of each."""
     panel = PANELS[panel_name]
     prepare(panel, (panel.width_px, panel.height_px, 0, 0))
     from kiosk.ui.samples import sample_location, sample_views
+    from kiosk.ui.theme import SiteLook
     from kiosk.ui.window import KioskWindow
 
-    folder = out / f"{panel_name}-{language}"
+    folder = out / f"{panel_name}-{language}{'' if mode == 'light' else '-' + mode}"
     folder.mkdir(parents=True, exist_ok=True)
     views = iter([(name, view) for name, view in sample_views() if only in name])
-    window = KioskWindow(sample_location(language), panel, lambda event: None)
-    window.app.bind(on_start=lambda _: _next_picture(window, views, folder))
+    night = SiteLook(is_night=lambda: mode == "night")
+    preference = Preference(is_access=mode == "access")
+    window = KioskWindow(sample_location(language), panel, lambda event: None, site_look=night)
+    window.app.bind(on_start=lambda _: _next_picture(window, views, folder, preference))
     window.run()
 
 
-def _next_picture(window: object, views: Iterator[tuple[str, View]], folder: Path) -> None:
+def _next_picture(
+    window: object, views: Iterator[tuple[str, View]], folder: Path, preference: Preference
+) -> None:
     from kivy.clock import Clock
 
     named = next(views, None)
@@ -48,12 +55,12 @@ def _next_picture(window: object, views: Iterator[tuple[str, View]], folder: Pat
         window.stop()
         return
     name, view = named
-    window.show(First())  # a fresh screen for each, as after another person
-    window.show(view)
+    window.show(First(preference=preference))  # a fresh screen, as after another person
+    window.show(replace(view, preference=preference) if isinstance(view, First) else view)
 
     def save(_: float) -> None:
         picture(folder / f"{name}.png")
-        _next_picture(window, views, folder)
+        _next_picture(window, views, folder, preference)
 
     Clock.schedule_once(lambda _: Clock.schedule_once(save, 0), 0.05)
 

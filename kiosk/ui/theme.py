@@ -7,8 +7,11 @@ EN 301 549 5.1.4 for large text, Colle and Hiszem 2004 for keys of 20 mm, WCAG 2
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from pathlib import Path
+from typing import Final
 
 from kiosk.ui.language import ENGLISH, Speech, has_rtl_letters
 from kiosk.ui.panel import Panel
@@ -20,6 +23,8 @@ CAPITAL_PER_EM = 0.668
 
 CAPITALS_MM = {"text": 4.8, "lead": 6.1, "title": 8.0, "large": 12.0, "huge": 20.0}
 """The five steps of type, by the height of a capital."""
+LARGE_TEXT = 6.1 / 4.8
+"""How much larger they are in the access mode: 6.1 mm is 0.7 degrees seen from 500 mm."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,48 +75,196 @@ class Tone(StrEnum):
     FAILED = "FAILED"
 
 
-def _colour(code: str) -> Colour:
+def colour(code: str) -> Colour:
+    """A colour by its code, like "#0B4EA8"."""
     red, green, blue = (int(code[place : place + 2], 16) / 255 for place in (1, 3, 5))
+    return (red, green, blue, 1.0)
+
+
+def contrast(one: Colour, other: Colour) -> float:
+    """The contrast of two colours, from 1 to 21, as WCAG 2.2 defines it."""
+    lighter, darker = sorted((_luminance(one), _luminance(other)), reverse=True)
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def _luminance(shade: Colour) -> float:
+    red, green, blue = (
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in shade[:3]
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def mixed(one: Colour, other: Colour, share: float) -> Colour:
+    """A colour between two; `share` is the other's part, 0 to 1."""
+    red, green, blue = (a + (b - a) * share for a, b in zip(one[:3], other[:3], strict=True))
     return (red, green, blue, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
 class ToneColours:
-    """The three colours of a tone: `strong` carries `on_strong`; `soft` carries ink."""
+    """The colours of a tone: `strong` carries `on_strong`; `soft` carries ink and `strong_ink`."""
 
     strong: Colour
     on_strong: Colour
     soft: Colour
+    strong_ink: Colour
+    """Words and icons of this tone on the ground, on a surface, and on `soft`."""
 
 
-GROUND = _colour("#F4F3EF")
-SURFACE = _colour("#FFFFFF")
-INK = _colour("#15202B")
-INK_SOFT = _colour("#46525E")
-EDGE = _colour("#7F8A94")
-"""Around things that can be touched: 3:1 on the ground (WCAG 1.4.11)."""
-LINE = _colour("#D5D8D8")
-QUIET = _colour("#E6E6E1")
-"""Doors and cells that are not meant now."""
-PRESSED = _colour("#DCE6F7")
-WHITE = _colour("#FFFFFF")
+def _tone(strong: str, on_strong: str, soft: str, strong_ink: str = "") -> ToneColours:
+    return ToneColours(
+        colour(strong), colour(on_strong), colour(soft), colour(strong_ink or strong)
+    )
 
-TONES = {
-    Tone.CALM: ToneColours(_colour("#46525E"), WHITE, _colour("#E6E6E1")),
-    Tone.ACT: ToneColours(_colour("#0B4EA8"), WHITE, _colour("#E2ECFA")),
-    Tone.DONE: ToneColours(_colour("#0B6238"), WHITE, _colour("#DDF0E4")),
-    Tone.WAITING: ToneColours(_colour("#FFBE3D"), INK, _colour("#FFF0D0")),
-    Tone.FAILED: ToneColours(_colour("#A31D17"), WHITE, _colour("#FBE5E2")),
-}
-ACT_PRESSED = _colour("#083A7E")
+
+@dataclass(frozen=True, slots=True)
+class Palette:
+    """All colours of the screens."""
+
+    ground: Colour
+    surface: Colour
+    ink: Colour
+    on_ink: Colour
+    """On a plate of ink."""
+    ink_soft: Colour
+    edge: Colour
+    """Around things that can be touched: 3:1 on the ground (WCAG 1.4.11)."""
+    line: Colour
+    quiet: Colour
+    """Doors and cells that are not meant now."""
+    pressed: Colour
+    act_pressed: Colour
+    tones: Mapping[Tone, ToneColours]
+
+    def with_accent(self, accent: Colour) -> Palette:
+        """The same with a site's own colour for what can be done; lightened on a dark ground until
+        it stands out there as it does on a light one."""
+        is_dark = _luminance(self.ground) < 0.2
+        share = 0.0
+        while is_dark and contrast(mixed(accent, _WHITE, share), self.ground) < _TEXT_CONTRAST:
+            share += 0.05
+        strong = mixed(accent, _WHITE, share)
+        on_strong = _BLACK if is_dark else _WHITE
+        soft = mixed(strong, self.ground if is_dark else _WHITE, 0.88)
+        act = ToneColours(strong, on_strong, soft, strong)
+        tones = {**self.tones, Tone.ACT: act}
+        return replace(
+            self,
+            tones=tones,
+            pressed=mixed(strong, self.surface, 0.82),
+            act_pressed=mixed(strong, _WHITE if is_dark else _BLACK, 0.25),
+        )
+
+
+_TEXT_CONTRAST: Final = 4.5
+_WHITE, _BLACK = colour("#FFFFFF"), colour("#000000")
+
+LIGHT = Palette(
+    ground=colour("#F3F2ED"),
+    surface=_WHITE,
+    ink=colour("#15202B"),
+    on_ink=_WHITE,
+    ink_soft=colour("#46525E"),
+    edge=colour("#7F8A94"),
+    line=colour("#D5D8D8"),
+    quiet=colour("#E6E6E1"),
+    pressed=colour("#DCE6F7"),
+    act_pressed=colour("#083A7E"),
+    tones={
+        Tone.CALM: _tone("#46525E", "#FFFFFF", "#E6E6E1"),
+        Tone.ACT: _tone("#0B4EA8", "#FFFFFF", "#E2ECFA"),
+        Tone.DONE: _tone("#0B6238", "#FFFFFF", "#DDF0E4"),
+        Tone.WAITING: _tone("#FFBE3D", "#15202B", "#FFF0D0", "#6B4600"),
+        Tone.FAILED: _tone("#A31D17", "#FFFFFF", "#FBE5E2"),
+    },
+)
+NIGHT = Palette(
+    ground=colour("#11171D"),
+    surface=colour("#1E2730"),
+    ink=colour("#E9EDF0"),
+    on_ink=colour("#11171D"),
+    ink_soft=colour("#AEB9C3"),
+    edge=colour("#74818D"),
+    line=colour("#35414C"),
+    quiet=colour("#28323C"),
+    pressed=colour("#2C3D52"),
+    act_pressed=colour("#B7D2FA"),
+    tones={
+        Tone.CALM: _tone("#AEB9C3", "#11171D", "#28323C"),
+        Tone.ACT: _tone("#8FB8F5", "#0C1218", "#1C2D43"),
+        Tone.DONE: _tone("#6FD19B", "#0C1218", "#17332A"),
+        Tone.WAITING: _tone("#FFC65C", "#15202B", "#3B2F17"),
+        Tone.FAILED: _tone("#FF9D93", "#0C1218", "#42211F"),
+    },
+)
+HIGH_CONTRAST = Palette(
+    ground=_BLACK,
+    surface=_BLACK,
+    ink=_WHITE,
+    on_ink=_BLACK,
+    ink_soft=_WHITE,
+    edge=_WHITE,
+    line=colour("#B8B8B8"),
+    quiet=colour("#2B2B2B"),
+    pressed=colour("#333333"),
+    act_pressed=_WHITE,
+    tones={
+        Tone.CALM: _tone("#FFFFFF", "#000000", "#2B2B2B"),
+        Tone.ACT: _tone("#9CCBFF", "#000000", "#0A2038"),
+        Tone.DONE: _tone("#7CF2A8", "#000000", "#0A2A18"),
+        Tone.WAITING: _tone("#FFD24A", "#000000", "#332700"),
+        Tone.FAILED: _tone("#FFA79D", "#000000", "#3A0D09"),
+    },
+)
+"""For the access mode: everything 7:1 and more."""
+
+
+@dataclass(frozen=True)
+class SiteLook:
+    """What a site sets about its look."""
+
+    accent: Colour | None = None
+    """Its colour for what can be done; None for the usual blue."""
+    logo: Path | None = None
+    """A picture that stands where the location's name would."""
+    is_night: Callable[[], bool] = lambda: False
+    """Whether the dark palette is wanted now."""
+    saver_after_s: float = 180.0
+    """How long nobody must have touched the first screen before it goes dark."""
+
+    def palette(self, *, is_access: bool) -> Palette:
+        """The colours for this moment."""
+        if is_access:
+            return HIGH_CONTRAST
+        usual = NIGHT if self.is_night() else LIGHT
+        return usual if self.accent is None else usual.with_accent(self.accent)
 
 
 @dataclass(frozen=True, slots=True)
 class Theme:
-    """The tokens in pixels, for one panel and one language."""
+    """The tokens in pixels, for one panel, one language, one palette; large in the access mode.
+
+    A screen is made with a theme and never changes it: another language, palette or mode makes the
+    screen anew.
+    """
 
     panel: Panel
     speech: Speech = ENGLISH
+    colours: Palette = LIGHT
+    is_access: bool = False
+    """Large text, and what can be touched in the lower part of the glass."""
+
+    def tone(self, tone: Tone) -> ToneColours:
+        """The colours of a tone."""
+        return self.colours.tones[tone]
+
+    def capital_mm(self, step: str) -> float:
+        """The height of capitals of this step; those that are huge already stay so."""
+        least = CAPITALS_MM["text"] * LARGE_TEXT
+        usual = CAPITALS_MM[step]
+        if not self.is_access:
+            return usual
+        return max(least, usual if step in ("large", "huge") else usual * LARGE_TEXT)
 
     @property
     def is_rtl(self) -> bool:
@@ -128,7 +281,7 @@ class Theme:
 
     def font(self, step: str) -> float:
         """The font size in pixels that gives capitals the height of this step."""
-        return round(CAPITALS_MM[step] / CAPITAL_PER_EM * self.panel.px_per_mm)
+        return round(self.capital_mm(step) / CAPITAL_PER_EM * self.panel.px_per_mm)
 
     @property
     def is_portrait(self) -> bool:
@@ -142,12 +295,17 @@ class Theme:
     @property
     def margin(self) -> float:
         """The empty border at the left and right."""
-        return self.space(24 if self.is_small else 48)
+        return self.space(24 if self.is_small else 64 if self.is_tall else 48)
 
     @property
     def margin_vertical(self) -> float:
         """The empty border at the top and bottom; on low glass it leaves room for four keys."""
-        return self.space(16 if self.is_small else 48)
+        return self.space(16 if self.is_small else 64 if self.is_tall else 48)
+
+    @property
+    def is_tall(self) -> bool:
+        """Whether it is a large glass on end: there is room for larger things, not for more."""
+        return self.is_portrait and self.panel.width_mm >= 180
 
     @property
     def gap(self) -> float:
@@ -155,7 +313,12 @@ class Theme:
 
     @property
     def button_height(self) -> float:
-        return self.mm(13 if self.is_small else BUTTON_MM)
+        return self.mm(13 if self.is_small else 20 if self.is_tall else BUTTON_MM)
+
+    @property
+    def button_steps(self) -> tuple[str, ...]:
+        """The type on buttons, the largest that fits."""
+        return ("lead", "text") if self.is_tall else ("text",)
 
     @property
     def least_button_width(self) -> float:
@@ -181,8 +344,10 @@ class Theme:
         """How large titles are on this glass: a title is one or two lines."""
         if self.is_small:
             return "lead"
-        return "large" if self.is_portrait and self.panel.width_mm >= 230 else "title"
+        return "large" if self.is_tall else "title"
 
     @property
     def body_step(self) -> str:
-        return "lead" if self.title_step == "large" else "text"
+        if not self.is_tall:
+            return "text"
+        return "title" if self.panel.width_mm >= 230 else "lead"

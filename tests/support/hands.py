@@ -20,6 +20,7 @@ class Hands:
 
     def __init__(self, kivy: SimpleNamespace, panel: Panel, language: str = "en") -> None:
         self.kivy = kivy
+        self.panel = panel
         self.events: list[Any] = []
         self.stage = kivy.ui.Stage(sample_location(language), panel, self.events.append)
         self.stage.size = (panel.width_px, panel.height_px)
@@ -50,6 +51,7 @@ class Hands:
         return touch
 
     def up(self, touch: Any) -> None:
+        self.stage.on_touch_up(touch)
         for grabbed in list(touch.grab_list):
             touch.grab_current = widget = grabbed()
             if widget is not None:
@@ -71,7 +73,7 @@ class Hands:
 
 
 def buttons_of(page: Any) -> list[Any]:
-    return [b for b in (*page.buttons, page.help_button) if b is not None and hasattr(b, "choice")]
+    return [b for b in (*page.buttons, *page.tools) if b.choice is not None]
 
 
 def is_seen(widget: Any) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,11 +14,11 @@ from hands import Hands, faults_of, texts
 
 from kiosk.flows.views import (
     Choice,
-    Chosen,
     DoorOpen,
     EnterCode,
     Entered,
     First,
+    Preference,
     Pressed,
     Purpose,
     Thanks,
@@ -84,12 +85,12 @@ def test_the_first_screen_offers_the_other_languages_by_their_own_names(hands: H
     names = ["العربية", "Deutsch", "Español", "Français", "Polski"]
     assert list(language_buttons(page)) == names
     hands.tap(language_buttons(page)["Deutsch"].center)
-    assert hands.events == [Chosen("de")]
+    assert hands.events == [Preference(language="de")]
 
 
 def test_the_first_screen_changes_its_language_while_it_is_shown(hands: Hands) -> None:
     english = hands.show(FIRST)
-    german = hands.show(First(choices=FIRST.choices, language="de"))
+    german = hands.show(First(choices=FIRST.choices, preference=Preference(language="de")))
     assert german is not english
     assert german.title.text == "Ein Paket abholen?"
     assert "English" in language_buttons(german) and "Deutsch" not in language_buttons(german)
@@ -97,21 +98,20 @@ def test_the_first_screen_changes_its_language_while_it_is_shown(hands: Hands) -
 
 
 def test_after_a_person_the_usual_language_is_spoken_again(hands: Hands) -> None:
-    hands.show(First(choices=FIRST.choices, language="ar"))
+    hands.show(First(choices=FIRST.choices, preference=Preference(language="ar")))
     assert hands.show(Thanks(slot="7", choices=(Choice.DONE,))).theme.is_rtl
     assert hands.show(FIRST).title.text == "Here for a package?"
     assert hands.show(EnterCode(choices=(Choice.BACK,))).title.text == "Enter your code"
 
 
 def test_a_door_that_moves_does_not_change_the_language(hands: Hands) -> None:
-    page = hands.show(First(choices=FIRST.choices, language="fr"))
-    moved = hands.show(First(choices=FIRST.choices, language="fr", open_doors=("7",)))
+    page = hands.show(First(choices=FIRST.choices, preference=Preference(language="fr")))
+    moved = hands.show(replace(page.view, open_doors=("7",)))
     assert moved is page
     assert "casier 7" in page.note.words.text
 
 
 def test_a_site_with_one_language_offers_none(kivy: SimpleNamespace) -> None:
-    from dataclasses import replace
 
     stage = kivy.ui.Stage(replace(sample_location(), languages=("pl",)), SMALL, lambda event: None)
     stage.show(FIRST)
@@ -130,15 +130,14 @@ def mirrored(one: Any, other: Any, page: Any) -> bool:
 
 
 def button(page: Any, choice: Choice) -> Any:
-    found = (*page.buttons, page.help_button)
-    return next(each for each in found if getattr(each, "choice", None) is choice)
+    return next(each for each in (*page.buttons, *page.tools) if each.choice is choice)
 
 
 @pytest.mark.parametrize("panel", [SMALL, WIDE], ids=["portrait", "landscape"])
 def test_arabic_screens_are_turned_over(kivy: SimpleNamespace, panel: Any) -> None:
     view = EnterCode(choices=(Choice.BACK, Choice.HELP))
     english, arabic = (Hands(kivy, panel, code).show(view) for code in ("en", "ar"))
-    assert mirrored(english._header, arabic._header, english)
+    assert mirrored(english.header, arabic.header, english)
     assert english.buttons[0].x < english.width / 2 < arabic.buttons[0].right
     assert arabic.buttons[0].icon.text != english.buttons[0].icon.text
     assert arabic.buttons[0].icon.x > arabic.buttons[0].words.x

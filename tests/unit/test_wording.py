@@ -31,6 +31,7 @@ from kiosk.ui.theme import Colour, Tone
 
 ROOT = Path(__file__).parents[2]
 LOCATION = sample_location()
+PALETTES = {"light": theme.LIGHT, "night": theme.NIGHT, "access": theme.HIGH_CONTRAST}
 
 
 def luminance(colour: Colour) -> float:
@@ -118,19 +119,46 @@ def test_a_technician_sees_the_most_important_thing_of_a_door() -> None:
     assert silent["14"] is wording.service.SIGN_UNREACHABLE
 
 
-@pytest.mark.parametrize("tone", Tone)
-def test_what_is_written_on_a_tone_can_be_read(tone: Tone) -> None:
-    colours = theme.TONES[tone]
-    assert contrast(colours.strong, colours.on_strong) >= 7
-    assert contrast(colours.soft, theme.INK) >= 7
+@pytest.mark.parametrize("palette", PALETTES)
+def test_everything_that_is_written_can_be_read(palette: str) -> None:
+    colours = PALETTES[palette]
+    for ground in (colours.ground, colours.surface, colours.pressed):
+        assert contrast(colours.ink, ground) >= 7
+        assert contrast(colours.ink_soft, ground) >= 4.5
+    assert contrast(colours.ink_soft, colours.ground) >= 7
+    assert contrast(colours.ink_soft, colours.quiet) >= 4.5
+    assert contrast(colours.on_ink, colours.ink) >= 7
+    for ground in (colours.ground, colours.surface):
+        assert contrast(colours.edge, ground) >= 3
+    for tone in colours.tones.values():
+        assert contrast(tone.strong, tone.on_strong) >= 7
+        assert contrast(tone.soft, colours.ink) >= 7
+        assert contrast(tone.soft, colours.ink_soft) >= 4.5
+        for ground in (colours.ground, colours.surface, tone.soft):
+            assert contrast(tone.strong_ink, ground) >= 4.5
+    act = colours.tones[Tone.ACT]
+    assert contrast(colours.act_pressed, act.on_strong) >= 4.5
+    assert contrast(act.strong, colours.ground) >= 3
 
 
-def test_text_and_edges_stand_out_from_the_ground() -> None:
-    for ground in (theme.GROUND, theme.SURFACE):
-        assert contrast(theme.INK, ground) >= 7
-        assert contrast(theme.INK_SOFT, ground) >= 7
-        assert contrast(theme.EDGE, ground) >= 3
-    assert contrast(theme.TONES[Tone.FAILED].strong, theme.SURFACE) >= 7
+def test_the_access_mode_is_all_7_to_1() -> None:
+    colours = theme.HIGH_CONTRAST
+    pairs = [(colours.ink, colours.ground), (colours.ink_soft, colours.quiet)]
+    pairs += [(colours.edge, colours.ground), (colours.line, colours.ground)]
+    for tone in colours.tones.values():
+        pairs += [(tone.strong, tone.on_strong), (tone.strong_ink, tone.soft)]
+    assert min(contrast(*pair) for pair in pairs) >= 7
+
+
+def test_a_sites_own_colour_is_made_to_stand_out_by_night_too() -> None:
+    accent = theme.colour("#7A0B5A")
+    for palette in (theme.LIGHT, theme.NIGHT):
+        own = palette.with_accent(accent)
+        act = own.tones[Tone.ACT]
+        assert contrast(act.strong, act.on_strong) >= 4.5
+        assert contrast(act.strong, own.ground) >= 3
+        assert contrast(act.soft, own.ink) >= 7
+    assert theme.LIGHT.with_accent(accent).tones[Tone.ACT].strong == accent
 
 
 def test_words_need_no_window() -> None:

@@ -37,8 +37,6 @@ class DoorLook:
 _EVENING_ROUNDS = 60
 _GAP_MM = 0.25
 
-QUIET_DOOR = DoorLook(look.SURFACE, look.INK_SOFT)
-
 
 class Stretch:
     """Maps one axis of the drawing to pixels: to scale, or evened out for the sake of `spans`."""
@@ -80,11 +78,11 @@ class _Door:
         self.label = label
         self.box = (0.0, 0.0, 0.0, 0.0)
         with bank.canvas:
-            self.edge = Color(*look.EDGE)
+            self.edge = Color(*bank.theme.colours.edge)
             self.edge_shape = SmoothRoundedRectangle(radius=[3])
-            self.fill = Color(*look.SURFACE)
+            self.fill = Color(*bank.theme.colours.surface)
             self.shape = SmoothRoundedRectangle(radius=[3])
-            self.ink = Color(*look.INK_SOFT)
+            self.ink = Color(*bank.theme.colours.ink_soft)
             self.text = Rectangle(size=(0, 0))
             self.icon = Rectangle(size=(0, 0))
 
@@ -107,17 +105,17 @@ class BankDrawing(Widget):
         self._drawn: dict[str, tuple[DoorLook, tuple[float, float, float, float]]] = {}
         self._textures: dict[tuple[str, str, float], Texture] = {}
         with self.canvas:
-            self._floor_ink = Color(*look.EDGE)
+            self._floor_ink = Color(*theme.colours.edge)
             self._floor = Rectangle()
             self._lockers = []
             for _ in location.lockers:
-                Color(*look.QUIET)
+                Color(*theme.colours.quiet)
                 self._lockers.append(SmoothRoundedRectangle(radius=[4]))
         self._doors = {slot.label: _Door(self, slot.label) for slot in location.slots}
         with self.canvas:
-            Color(*look.INK)
+            Color(*theme.colours.ink)
             self._screen = SmoothRoundedRectangle(radius=[4])
-        self._pin = Icon("map-pin", theme.font("text"), ink=look.WHITE)
+        self._pin = Icon(theme, "map-pin", theme.font("text"), ink=theme.colours.on_ink)
         self.add_widget(self._pin)
         self.bind(pos=self._place, size=self._place)
 
@@ -208,8 +206,10 @@ class BankDrawing(Widget):
         self._dress()
 
     def _dress(self) -> None:
+        colours = self.theme.colours
+        quiet = DoorLook(colours.surface, colours.ink_soft)
         for label, door in self._doors.items():
-            wanted = (self._looks.get(label, QUIET_DOOR), door.box)
+            wanted = (self._looks.get(label, quiet), door.box)
             if door.box[2] > 0 and self._drawn.get(label) != wanted:
                 self._drawn[label] = wanted
                 self._draw(door, wanted[0])
@@ -217,7 +217,9 @@ class BankDrawing(Widget):
     def _draw(self, door: _Door, style: DoorLook) -> None:
         left, bottom, width, height = door.box
         line = 0 if style.strong else self.theme.hairline * 0.7
-        door.edge.rgba = style.fill if style.strong else look.EDGE if self.on_door else look.LINE
+        colours = self.theme.colours
+        usual = colours.edge if self.on_door else colours.line
+        door.edge.rgba = style.fill if style.strong else usual
         door.edge_shape.pos, door.edge_shape.size = (left, bottom), (width, height)
         door.fill.rgba = style.fill
         door.shape.pos = (left + line, bottom + line)
@@ -291,8 +293,8 @@ class BankFigure(Widget):
         super().__init__(size_hint=(None, None))
         self.theme = theme
         self.drawing = BankDrawing(theme, location)
-        self.pin = Icon("map-pin", theme.font("text"), ink=look.INK)
-        self.words = Words(theme, text=theme.speech.say(wording.parts.YOU_ARE_HERE), ink=look.INK)
+        self.pin = Icon(theme, "map-pin", theme.font("text"))
+        self.words = Words(theme, text=theme.speech.say(wording.parts.YOU_ARE_HERE))
         self.words.fit_line()
         self.add_widget(self.drawing)
         if not theme.is_small:

@@ -9,7 +9,6 @@ from kivy.graphics import Color, Rectangle, SmoothEllipse, SmoothRoundedRectangl
 from kivy.graphics.texture import Texture
 from kivy.uix.widget import Widget
 
-from kiosk.ui import theme as look
 from kiosk.ui.theme import Theme, Tone
 
 _STEPS = ("huge", "large", "title", "lead", "text")
@@ -28,13 +27,14 @@ class _Cell:
 
     def __init__(self, field: DigitField) -> None:
         with field.canvas:
-            self.ground_colour = Color(*look.SURFACE)
+            colours = field.theme.colours
+            self.ground_colour = Color(*colours.surface)
             self.ground = SmoothRoundedRectangle()
-            self.line_colour = Color(*look.EDGE)
+            self.line_colour = Color(*colours.edge)
             self.line = SmoothRoundedRectangle(radius=[2])
-            self.ink = Color(*look.INK)
+            self.ink = Color(*colours.ink)
             self.digit = Rectangle()
-            self.dot_ink = Color(*look.INK)
+            self.dot_ink = Color(*colours.ink)
             self.dot = SmoothEllipse()
 
 
@@ -100,15 +100,14 @@ class DigitField(Widget):
     def show(self, digits: str, tone: Tone = Tone.CALM) -> None:
         """Show these digits; the tone tells whether they were refused."""
         self.digits, self.tone = digits, tone
-        ink = look.TONES[Tone.FAILED].strong if tone is Tone.FAILED else look.INK
-        line = look.TONES[tone].strong if tone is not Tone.CALM else look.EDGE
+        colours, failed = self.theme.colours, self.theme.tone(Tone.FAILED)
+        ink = failed.strong_ink if tone is Tone.FAILED else colours.ink
+        line = self.theme.tone(tone).strong_ink if tone is not Tone.CALM else colours.edge
         for number, cell in enumerate(self._cells):
             there = number < len(digits)
             active = number == len(digits) and tone is Tone.CALM
-            cell.line_colour.rgba = look.TONES[Tone.ACT].strong if active else line
-            cell.ground_colour.rgba = (
-                look.TONES[Tone.FAILED].soft if tone is Tone.FAILED else look.SURFACE
-            )
+            cell.line_colour.rgba = self.theme.tone(Tone.ACT).strong if active else line
+            cell.ground_colour.rgba = failed.soft if tone is Tone.FAILED else colours.surface
             cell.ink.rgba = ink if there and not self.hidden else (0, 0, 0, 0)
             cell.dot_ink.rgba = ink if there and self.hidden else (0, 0, 0, 0)
             if there and self._boxes:

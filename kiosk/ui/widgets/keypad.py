@@ -17,6 +17,7 @@ from kiosk.ui.widgets.text import Icon, Words
 CLEAR = "CLEAR"
 ERASE = "ERASE"
 ENTER = "ENTER"
+_KEY_GAP_MM = 1.4
 _DIGIT_ROWS = (("1", "2", "3"), ("4", "5", "6"), ("7", "8", "9"), (CLEAR, "0", ERASE))
 _LETTER_ROWS = (
     tuple("1234567890"),
@@ -30,13 +31,13 @@ class Key(Pressable):
     """One key: acts at the touch, so that nothing waits for the finger to leave."""
 
     def __init__(self, theme: Theme, name: str, action: Callable[[str], None], step: str) -> None:
-        super().__init__(theme, lambda: action(name), on_down=True, edge=look.EDGE)
+        super().__init__(theme, lambda: action(name), on_down=True, edge=theme.colours.edge)
         self.name = name
         self.step = step
         self._touched_s = float("-inf")
         self.face: Icon | Words
         if name == ERASE:
-            self.face = Icon("delete", theme.font(step) * 0.95)
+            self.face = Icon(theme, "delete", theme.font(step) * 0.95)
         else:
             named = {CLEAR: wording.parts.CLEAR, ENTER: wording.parts.ENTER}
             text = theme.speech.say(named[name]) if name in named else name
@@ -54,14 +55,17 @@ class Key(Pressable):
         return bool(super().on_touch_down(touch))
 
     def restyle(self) -> None:
-        act = look.TONES[Tone.ACT]
+        colours, act = self.theme.colours, self.theme.tone(Tone.ACT)
         if self.name == ENTER and not self.disabled:
-            self.fill = look.ACT_PRESSED if self.pressed else act.strong
+            self.fill = colours.act_pressed if self.pressed else act.strong
             self.edge, self.face.ink = self.fill, act.on_strong
             return
-        self.fill = look.GROUND if self.disabled else look.PRESSED if self.pressed else look.SURFACE
-        self.edge = look.LINE if self.disabled else act.strong if self.pressed else look.EDGE
-        self.face.ink = look.EDGE if self.disabled else look.INK
+        if self.disabled:
+            self.fill, self.edge, self.face.ink = colours.ground, colours.line, colours.edge
+            return
+        self.fill = colours.pressed if self.pressed else colours.surface
+        self.edge = act.strong if self.pressed else colours.edge
+        self.face.ink = colours.ink
 
     def arrange(self) -> None:
         if isinstance(self.face, Words):
@@ -75,7 +79,7 @@ class Key(Pressable):
         """The word of this language is wider than the key: a picture says it."""
         self.remove_widget(self.face)
         icon = "check" if self.name == ENTER else "x"
-        self.face = Icon(icon, self.theme.font("text") * 1.15)
+        self.face = Icon(self.theme, icon, self.theme.font("text") * 1.15)
         self.add_widget(self.face)
         self.restyle()
 
@@ -123,17 +127,19 @@ class KeyBoard(Widget):
 
 def digit_keypad(theme: Theme, action: Callable[[str], None]) -> KeyBoard:
     """The keypad: ten digits, clear and erase."""
-    return KeyBoard(theme, _DIGIT_ROWS, action, step="title", gap=theme.mm(1.2))
+    return KeyBoard(theme, _DIGIT_ROWS, action, step="title", gap=theme.mm(_KEY_GAP_MM))
 
 
 def keypad_size(theme: Theme, height: float) -> tuple[float, float]:
     """Its size in pixels: keys of 20 mm, a little larger where the glass has room for it."""
-    gaps_mm = 1.2 * 3
+    gaps_mm = _KEY_GAP_MM * 3
     room_mm = height / theme.panel.px_per_mm
     key_mm = min(KEY_MM * 1.25, max(KEY_MM, (room_mm - gaps_mm) / 4))
     if theme.is_small:
         key_mm = min(KEY_MM, (room_mm - gaps_mm) / 4)
-    return theme.mm(key_mm * 3 + 1.2 * 2), min(height, theme.mm(key_mm * 4 + gaps_mm))
+    width_mm = key_mm * (1.3 if theme.is_portrait else 1)
+    size_mm = (width_mm * 3 + _KEY_GAP_MM * 2, key_mm * 4 + gaps_mm)
+    return theme.mm(size_mm[0]), min(height, theme.mm(size_mm[1]))
 
 
 def letter_keyboard(theme: Theme, action: Callable[[str], None]) -> KeyBoard:

@@ -8,7 +8,7 @@ from kivy.input.motionevent import MotionEvent
 from kivy.properties import BooleanProperty, ColorProperty, NumericProperty
 from kivy.uix.widget import Widget
 
-from kiosk.ui import theme as look
+from kiosk.flows.views import Choice
 from kiosk.ui.theme import Theme, Tone
 from kiosk.ui.widgets.text import Icon, Words
 
@@ -20,16 +20,21 @@ def mirror(whole: Widget) -> None:
         part.pos = (whole.x + whole.right - part.right, part.y)
 
 
+_CLEAR = (0, 0, 0, 0)
+
+
 class Plate(Widget):
     """A rounded rectangle with an edge."""
 
-    fill = ColorProperty(look.SURFACE)
-    edge = ColorProperty(look.SURFACE)
+    fill = ColorProperty()
+    edge = ColorProperty()
     edge_width = NumericProperty(0)
     corner = NumericProperty(8)
 
     def __init__(self, theme: Theme, **properties: object) -> None:
         self.theme = theme
+        properties.setdefault("fill", theme.colours.surface)
+        properties.setdefault("edge", theme.colours.surface)
         properties.setdefault("corner", theme.radius)
         properties.setdefault("edge_width", theme.hairline)
         super().__init__(**properties)
@@ -109,49 +114,66 @@ class WordButton(Pressable):
         *,
         tone: Tone = Tone.CALM,
         plain: bool = False,
+        choice: Choice | None = None,
     ) -> None:
         super().__init__(theme, action)
         self.tone = tone
         self.plain = plain
+        self.choice = choice
+        """What is pressed with it, where that is a choice of the view."""
+        self.may_be_bare = False
+        """Whether its icon says enough where there is little room."""
+        self.is_bare = False
+        steps = ("text",) if plain else theme.button_steps
         self.words = Words(theme, text=text, bold_face=True, halign="center", valign="middle")
-        self.icon = Icon(icon, theme.font("text") * 1.15)
+        self.icon = Icon(theme, icon, theme.font(steps[0]) * 1.15)
         self.add_widget(self.icon)
         self.add_widget(self.words)
+        self.steps = steps
         # Measured once: asking for it later must not disturb how the word stands.
-        self.words.fit_line()
+        self.words.fit_line(steps)
         self._line_width = float(self.words.width)
         self.restyle()
 
     def restyle(self) -> None:
-        primary = self.tone is Tone.ACT
+        colours, act = self.theme.colours, self.theme.tone(Tone.ACT)
         if self.disabled:
-            fill, edge, ink = look.QUIET, look.QUIET, look.INK_SOFT
-        elif primary:
-            fill = look.ACT_PRESSED if self.pressed else look.TONES[Tone.ACT].strong
-            edge, ink = fill, look.WHITE
+            fill, edge, ink = colours.quiet, colours.quiet, colours.ink_soft
+        elif self.tone is Tone.ACT:
+            fill = colours.act_pressed if self.pressed else act.strong
+            edge, ink = fill, act.on_strong
         else:
-            fill = look.PRESSED if self.pressed else look.GROUND if self.plain else look.SURFACE
-            edge, ink = (fill if self.plain else look.EDGE), look.INK
+            usual = _CLEAR if self.plain else colours.surface
+            fill = colours.pressed if self.pressed else usual
+            edge, ink = (fill if self.plain else colours.edge), colours.ink
         self.fill, self.edge = fill, edge
         self.words.ink = self.icon.ink = ink
 
     def natural_width(self) -> float:
         """The width at which icon and word stand in one line."""
-        return float(self.icon.width + 2.5 * self.theme.gap + self._line_width)
+        if self.is_bare:
+            return float(self.icon.width + 1.2 * self.theme.gap)
+        return float(self.icon.width + 2 * self.theme.gap + self._line_width)
 
     def least_width(self) -> float:
         """The width at which the word stands in one line, without the icon."""
         return self._line_width + self.theme.gap
 
     def lay_out(self) -> None:
+        self.words.opacity = 0 if self.is_bare else 1
+        if self.is_bare:
+            self.icon.opacity = 1
+            self.words.size = (0, 0)
+            self.icon.center = self.words.center = self.center
+            return
         between = self.theme.gap * 0.6
         whole = self.icon.width + between + self._line_width
         with_icon = bool(self.icon.text) and whole <= self.width - self.theme.gap
         self.icon.opacity = 1 if with_icon else 0
         if self._line_width <= self.width - self.theme.gap / 2:
-            self.words.fit_line()
+            self.words.fit_line(self.steps[:1])
         else:
-            self.words.fit(self.width - self.theme.gap / 2, self.height)
+            self.words.fit(self.width - self.theme.gap / 2, self.height, self.steps)
         left = self.center_x - (whole if with_icon else self.words.width) / 2
         if with_icon:
             self.icon.pos = (left, self.center_y - self.icon.height / 2)
@@ -163,11 +185,13 @@ class Banner(Plate):
     """A remark in the tone of its meaning: icon and text on a soft ground."""
 
     def __init__(self, theme: Theme, text: str, icon: str, tone: Tone) -> None:
-        colours = look.TONES[tone]
-        super().__init__(theme, fill=colours.soft, edge=colours.soft)
-        ink = look.INK if tone in (Tone.WAITING, Tone.CALM) else colours.strong
-        self.icon = Icon(icon, theme.font("text") * 1.15, ink=ink)
-        self.words = Words(theme, text=text, ink=look.INK, halign="left")
+        colours = theme.tone(tone)
+        # The edge keeps it apart where it stands on a field of the same colour.
+        edge = colours.soft if tone is Tone.CALM else colours.strong
+        super().__init__(theme, fill=colours.soft, edge=edge)
+        ink = colours.strong_ink
+        self.icon = Icon(theme, icon, theme.font("text") * 1.15, ink=ink)
+        self.words = Words(theme, text=text, ink=theme.colours.ink, halign="left")
         self.add_widget(self.icon)
         self.add_widget(self.words)
 
@@ -191,7 +215,7 @@ class Badge(Plate):
     """A round mark with an icon: the picture of a whole screen."""
 
     def __init__(self, theme: Theme, icon: str, tone: Tone, diameter: float) -> None:
-        colours = look.TONES[tone]
+        colours = theme.tone(tone)
         super().__init__(
             theme,
             fill=colours.strong,
@@ -199,7 +223,7 @@ class Badge(Plate):
             corner=diameter / 2,
             size=(diameter, diameter),
         )
-        self.icon = Icon(icon, diameter * 0.52, ink=colours.on_strong)
+        self.icon = Icon(theme, icon, diameter * 0.52, ink=colours.on_strong)
         self.add_widget(self.icon)
 
     def lay_out(self) -> None:
@@ -210,17 +234,19 @@ class NumberSign(Plate):
     """A door's number, huge, with the arrow that points to it."""
 
     def __init__(self, theme: Theme, text: str, arrow: str, tone: Tone) -> None:
-        colours = look.TONES[tone]
+        colours = theme.tone(tone)
         self._pad = theme.space(32)
         super().__init__(theme, fill=colours.strong, edge=colours.strong)
-        step = "large" if theme.is_small else "huge"
+        size = theme.font("large" if theme.is_small else "huge") * (1.5 if theme.is_tall else 1)
         self.words = Words(theme, text=text, bold_face=True, ink=colours.on_strong)
-        self.words.fit_line((step,))
-        self.arrow = Icon(arrow, theme.font(step) * 0.8, ink=colours.on_strong)
+        self.words.font_size = size
+        self.words.texture_update()
+        self.words.size = self.words.texture_size
+        self.arrow = Icon(theme, arrow, size * 0.8, ink=colours.on_strong)
         self.add_widget(self.arrow)
         self.add_widget(self.words)
         pad = self._pad
-        self.height = theme.font(step) * 1.3
+        self.height = size * 1.3
         self.width = self.words.width + self.arrow.width + 2.8 * pad
 
     def lay_out(self) -> None:

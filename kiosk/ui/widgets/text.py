@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from kivy.properties import BooleanProperty, ColorProperty, NumericProperty, ObjectProperty
+from kivy.properties import BooleanProperty, ColorProperty, ObjectProperty
 from kivy.uix.label import Label
 
 from kiosk.ui import theme as look
@@ -21,7 +21,7 @@ class Words(Label):
     in another, and what stands at the left stands at the right.
     """
 
-    ink = ColorProperty(look.INK)
+    ink = ColorProperty()
     bold_face = BooleanProperty(False)
     typeface = ObjectProperty(look.LATIN, rebind=True)
     """The font of what it says, chosen by its letters."""
@@ -31,6 +31,7 @@ class Words(Label):
         self.step = "text"
         if theme.is_rtl and properties.get("halign", "left") == "left":
             properties["halign"] = "right"
+        properties.setdefault("ink", theme.colours.ink)
         properties["typeface"] = look.typeface_of(str(properties.get("text", "")))
         super().__init__(**properties)
 
@@ -91,6 +92,13 @@ class Words(Label):
             shown = shown[1:]
             self.text = f"…{shown}"
 
+    def fit_start(self, max_width: float) -> None:
+        """Show the text in one line; if it is too long, only its start, before an ellipsis."""
+        self.shorten, self.shorten_from = True, "right"
+        self.text_size = (max(1, max_width), None)
+        self.texture_update()
+        self.size = self.texture_size
+
     def _measure(self, step: str, width: float) -> None:
         self.step = step
         self.font_size = self.theme.font(step)
@@ -112,10 +120,10 @@ class Words(Label):
 class Icon(Label):
     """One icon, as wide and high as its font size."""
 
-    ink = ColorProperty(look.INK)
-    side = NumericProperty(0)
+    ink = ColorProperty()
 
-    def __init__(self, name: str, side: float, **properties: object) -> None:
+    def __init__(self, theme: Theme, name: str, side: float, **properties: object) -> None:
+        properties.setdefault("ink", theme.colours.ink)
         super().__init__(text=GLYPHS[name] if name else "", font_size=round(side), **properties)
         self.icon_name = name
 

@@ -114,6 +114,11 @@ def _cannot_start(view: CannotStart, location: Location, speech: Speech) -> Word
     return Words(speech.say("Out of order"), body, tone=Tone.FAILED, icon="triangle-alert")
 
 
+def language_words(speech: Speech) -> Words:
+    """What stands over the languages."""
+    return Words(speech.say("Which language?"))
+
+
 def fault_words(location: Location, reference: str, speech: Speech) -> Words:
     """What is said when a screen itself breaks."""
     do = speech.say("Please use another machine, or ask for help.")

@@ -41,6 +41,9 @@ class Words:
 CLEAR = N_("Clear")
 SIGN_IN = N_("Sign in")
 ENTER = N_("OK")
+ACCESS_ON = N_("Accessibility")
+ACCESS_OFF = N_("Usual view")
+TOUCH_TO_START = N_("Touch the screen to begin")
 YOU_ARE_HERE = N_("You are here")
 CODE = N_("Code {code}")
 

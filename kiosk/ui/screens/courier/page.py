@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 from kivy.graphics import Color, Mesh, SmoothLine
 from kivy.uix.widget import Widget
@@ -16,7 +17,6 @@ from kiosk.flows.views import (
     SizeOffer,
     StoredNote,
 )
-from kiosk.ui import theme as look
 from kiosk.ui import wording
 from kiosk.ui.screens.page import Area, Page
 from kiosk.ui.theme import Theme, Tone
@@ -31,12 +31,12 @@ class FreeCell(Plate):
     """How many doors of a size are free: readable from a step away."""
 
     def __init__(self, theme: Theme, size: SizeOffer) -> None:
-        super().__init__(theme, fill=look.SURFACE, edge=look.LINE)
+        super().__init__(theme, fill=theme.colours.surface, edge=theme.colours.line)
         self.offer = size
         free = size.free > 0
-        ink = look.INK if free else look.TONES[Tone.FAILED].strong
-        self.name = Words(theme, text=size.name, bold_face=True, ink=look.INK)
-        self.icon = Icon("" if free else "circle-slash", theme.font("text"), ink=ink)
+        ink = theme.colours.ink if free else theme.tone(Tone.FAILED).strong_ink
+        self.name = Words(theme, text=size.name, bold_face=True, ink=theme.colours.ink)
+        self.icon = Icon(theme, "" if free else "circle-slash", theme.font("text"), ink=ink)
         self.count = Words(
             theme, text=wording.courier.free_count(size, theme.speech), ink=ink, halign="center"
         )
@@ -69,14 +69,14 @@ class StoredCard(Plate):
     """The last package: stored where, and its code if the site shows it."""
 
     def __init__(self, theme: Theme, stored: StoredNote) -> None:
-        colours = look.TONES[Tone.DONE]
+        colours = theme.tone(Tone.DONE)
         super().__init__(theme, fill=colours.soft, edge=colours.soft)
         self.stored = stored
-        self.icon = Icon("circle-check", theme.font("lead"), ink=colours.strong)
+        self.icon = Icon(theme, "circle-check", theme.font("lead"), ink=colours.strong_ink)
         self.title = Words(
             theme, text=wording.courier.stored_sentence(stored, theme.speech), bold_face=True
         )
-        self.barcode = Words(theme, text=stored.barcode, ink=look.INK_SOFT)
+        self.barcode = Words(theme, text=stored.barcode, ink=theme.colours.ink_soft)
         code = ""
         if stored.code:
             code = theme.speech.say(wording.parts.CODE, code=wording.parts.spaced_code(stored.code))
@@ -157,6 +157,7 @@ class ScanFigure(Widget):
 class ScanPage(Page[ScanPackage]):
     """Between two packages: scan the next, or be done."""
 
+    has_tools = False
     figure_share = 0.54
     figure_share_stacked = 0.8
     spare_parts = ("body", "title")
@@ -193,7 +194,7 @@ class TypedLine(Plate):
 
     def __init__(self, theme: Theme) -> None:
         self._text = ""
-        super().__init__(theme, fill=look.SURFACE, edge=look.TONES[Tone.ACT].strong)
+        super().__init__(theme, fill=theme.colours.surface, edge=theme.tone(Tone.ACT).strong)
         self.words = Words(theme, text="", bold_face=True)
         self.add_widget(self.words)
 
@@ -211,6 +212,7 @@ class TypedLine(Plate):
 class TypeBarcodePage(Page[ScanPackage]):
     """A keyboard for a barcode that cannot be read."""
 
+    has_tools = False
     is_compact = True
     figure_share_stacked = 0.7
 
@@ -220,6 +222,11 @@ class TypeBarcodePage(Page[ScanPackage]):
         self.figure = letter_keyboard(self.theme, self._pressed)
         self.add_widget(self.field)
         self.add_widget(self.figure)
+
+    def take_over(self, before: Page[Any]) -> None:
+        if isinstance(before, TypeBarcodePage):
+            self.typed = before.typed
+            self.field.show(self.typed)
 
     def figure_size(self, area: Area) -> tuple[float, float]:
         height = self.theme.mm(44 if self.theme.is_small else 72)
@@ -259,13 +266,14 @@ class TypeBarcodePage(Page[ScanPackage]):
 class BoxPicture(Widget):
     """A box in its true proportions, seen from the front, a little from the right and above."""
 
-    def __init__(self, size: SizeOffer, *, muted: bool) -> None:
+    def __init__(self, theme: Theme, size: SizeOffer, *, muted: bool) -> None:
         super().__init__(size_hint=(None, None))
+        colours, act = theme.colours, theme.tone(Tone.ACT)
         self.offer = size
         with self.canvas:
-            Color(*(look.QUIET if muted else look.TONES[Tone.ACT].soft))
+            Color(*(colours.quiet if muted else act.soft))
             self._faces = [Mesh(mode="triangle_fan") for _ in range(3)]
-            Color(*(look.EDGE if muted else look.TONES[Tone.ACT].strong))
+            Color(*(colours.edge if muted else act.strong))
             self._lines = [SmoothLine(width=1.2, close=True) for _ in range(3)]
 
     def extent_mm(self) -> tuple[float, float]:
@@ -309,17 +317,17 @@ class SizeCard(Pressable):
         super().__init__(theme, action, corner=theme.space(24))
         self.offer = size
         self.disabled = size.free == 0
-        self.picture = BoxPicture(size, muted=self.disabled)
-        ink = look.INK_SOFT if size.free else look.TONES[Tone.FAILED].strong
+        self.picture = BoxPicture(theme, size, muted=self.disabled)
+        ink = theme.colours.ink_soft if size.free else theme.tone(Tone.FAILED).strong_ink
         self.name = Words(theme, text=size.name, bold_face=True)
         self.free = Words(
             theme, text=wording.courier.free_count(size, theme.speech), ink=ink, bold_face=True
         )
         self.measures = Words(
-            theme, text=wording.courier.measures(size, theme.speech), ink=look.INK_SOFT
+            theme, text=wording.courier.measures(size, theme.speech), ink=theme.colours.ink_soft
         )
         self.weight = Words(
-            theme, text=wording.courier.weight(size, theme.speech), ink=look.INK_SOFT
+            theme, text=wording.courier.weight(size, theme.speech), ink=theme.colours.ink_soft
         )
         for part in (self.picture, self.name, self.free, self.measures, self.weight):
             self.add_widget(part)
@@ -327,8 +335,10 @@ class SizeCard(Pressable):
         self.restyle()
 
     def restyle(self) -> None:
-        self.fill = look.GROUND if self.disabled else look.PRESSED if self.pressed else look.SURFACE
-        self.edge = look.LINE if self.disabled else look.EDGE
+        colours = self.theme.colours
+        usual = colours.ground if self.disabled else colours.surface
+        self.fill = colours.pressed if self.pressed and not self.disabled else usual
+        self.edge = colours.line if self.disabled else colours.edge
 
     def text_height(self) -> float:
         """The height of its words."""
@@ -402,6 +412,7 @@ class SizeCards(Widget):
 class SizePage(Page[ChooseSize]):
     """Which size: pictures to scale; a size with no free door cannot be pressed."""
 
+    has_tools = False
     is_compact = True
     figure_share_stacked = 0.72
 

@@ -7,7 +7,6 @@ from dataclasses import replace
 from kivy.uix.widget import Widget
 
 from kiosk.flows.views import Choice, DoorOpen
-from kiosk.ui import theme as look
 from kiosk.ui import wording
 from kiosk.ui.place import place_of
 from kiosk.ui.screens.page import Area, Page
@@ -37,7 +36,7 @@ class DoorOpenPage(Page[DoorOpen]):
         self._light()
 
     def _light(self) -> None:
-        colours = look.TONES[Tone.WAITING if self.view.remind else Tone.DONE]
+        colours = self.theme.tone(Tone.WAITING if self.view.remind else Tone.DONE)
         lit = DoorLook(colours.strong, colours.on_strong, strong=True)
         self.figure.drawing.paint({self.view.slot: lit})
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from kiosk.flows.views import EnterCode, Entered, EnterPhoneDigits, EnterPin
 from kiosk.ui import wording
@@ -62,6 +62,11 @@ class EntryPage(Page[EnterCode | EnterPhoneDigits | EnterPin]):
         self._show()
 
     _sent = False
+
+    def take_over(self, before: Page[Any]) -> None:
+        if isinstance(before, EntryPage):
+            self.digits, self._fresh_refusal = before.digits, before._fresh_refusal
+            self._show()
 
     def figure_size(self, area: Area) -> tuple[float, float]:
         return keypad_size(self.theme, area.height)

@@ -7,8 +7,7 @@ from dataclasses import replace
 
 from kivy.uix.widget import Widget
 
-from kiosk.flows.views import Choice, Chosen, Entered, First, Pressed
-from kiosk.ui import theme as look
+from kiosk.flows.views import Choice, Entered, First, Pressed
 from kiosk.ui import wording
 from kiosk.ui.language import speech
 from kiosk.ui.screens.page import Area, Page
@@ -17,6 +16,7 @@ from kiosk.ui.widgets.plate import Pressable, WordButton, mirror
 from kiosk.ui.widgets.text import Icon, Words
 
 _LEAST_CARD_MM = 14
+_CARD_MM = 66
 _LARGE = (Choice.PICK_UP, Choice.COURIER)
 
 
@@ -24,11 +24,17 @@ class ChoiceCard(Pressable):
     """A large choice: icon, word, and a line that explains it."""
 
     def __init__(
-        self, theme: Theme, face: wording.faces.Face, action: Callable[[], None], *, main: bool
+        self,
+        theme: Theme,
+        face: wording.faces.Face,
+        action: Callable[[], None],
+        choice: Choice,
     ) -> None:
         super().__init__(theme, action, corner=theme.space(24))
-        self.main = main
-        self.icon = Icon(face.icon, theme.font(theme.title_step) * 1.35)
+        self.choice = choice
+        self.has_room_for_hint = True
+        self.shows_hint = True
+        self.icon = Icon(theme, face.icon, theme.font(theme.title_step) * 1.35)
         self.words = Words(theme, text=face.label, bold_face=True)
         self.hint = Words(theme, text=face.hint)
         for part in (self.icon, self.words, self.hint):
@@ -36,16 +42,16 @@ class ChoiceCard(Pressable):
         self.restyle()
 
     def restyle(self) -> None:
-        act = look.TONES[Tone.ACT]
-        if self.main:
-            self.fill = look.ACT_PRESSED if self.pressed else act.strong
+        colours, act = self.theme.colours, self.theme.tone(Tone.ACT)
+        if self.choice is Choice.PICK_UP:
+            self.fill = colours.act_pressed if self.pressed else act.strong
             self.edge = self.fill
             self.icon.ink = self.words.ink = self.hint.ink = act.on_strong
         else:
-            self.fill = look.PRESSED if self.pressed else look.SURFACE
-            self.edge = look.EDGE
-            self.icon.ink = self.words.ink = look.INK
-            self.hint.ink = look.INK_SOFT
+            self.fill = colours.pressed if self.pressed else colours.surface
+            self.edge = colours.edge
+            self.icon.ink = self.words.ink = colours.ink
+            self.hint.ink = colours.ink_soft
 
     def lay_out(self) -> None:
         theme = self.theme
@@ -54,13 +60,13 @@ class ChoiceCard(Pressable):
         text_width = self.right - pad - left
         steps = tuple(dict.fromkeys((theme.title_step, "lead", "text")))
         self.words.fit(text_width, steps=steps, lines=1)
-        self.hint.fit(text_width, steps=(theme.body_step, "text"), lines=2)
+        is_fitting = self.hint.fit(text_width, steps=(theme.body_step, "lead", "text"), lines=2)
         between = theme.space(8)
         whole = self.words.height + between + self.hint.height
-        with_hint = whole + pad <= self.height
-        if not with_hint:
+        self.has_room_for_hint = is_fitting and whole + pad <= self.height
+        if not self.shows_hint:
             whole = self.words.height
-        self.hint.opacity = 1 if with_hint else 0
+        self.hint.opacity = 1 if self.shows_hint else 0
         self.icon.pos = (self.x + pad, self.center_y - self.icon.height / 2)
         self.words.pos = (left, self.center_y + whole / 2 - self.words.height)
         self.hint.pos = (left, self.center_y - whole / 2)
@@ -91,6 +97,12 @@ class Cards(Widget):
                 width = (self.width - (count - 1) * gap) / count
                 card.size = (round(width), self.height)
                 card.pos = (round(self.x + number * (width + gap)), self.y)
+        # Either every card explains itself, or none.
+        shows = all(card.has_room_for_hint for card in self.cards)
+        for card in self.cards:
+            if card.shows_hint != shows:
+                card.shows_hint = shows
+                card.arrange()
         if self.theme.is_rtl:
             mirror(self)
 
@@ -98,9 +110,18 @@ class Cards(Widget):
 class Languages(Widget):
     """The site's other languages, each by the name that those who speak it know."""
 
-    def __init__(self, theme: Theme, codes: tuple[str, ...], action: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        theme: Theme,
+        codes: tuple[str, ...],
+        action: Callable[[str], None],
+        *,
+        is_alone: bool = False,
+    ) -> None:
         super().__init__(size_hint=(None, None))
         self.theme = theme
+        self._is_alone = is_alone
+        """Whether they are the one thing of their screen, and as large as actions are."""
         self.buttons = [
             WordButton(
                 replace(theme, speech=speech(code)),
@@ -118,13 +139,17 @@ class Languages(Widget):
         gap = self._gap()
         widest = max(button.least_width() for button in self.buttons)
         most = max(1, int((width + gap) / (widest + gap)))
+        if self._is_alone:
+            most = min(most, 1 if self.theme.is_portrait else 3)
         rows = -(-len(self.buttons) // most)
         return -(-len(self.buttons) // rows)
 
     def _gap(self) -> float:
-        return self.theme.gap / 2
+        return self.theme.gap if self._is_alone else self.theme.gap / 2
 
     def _row_height(self) -> float:
+        if self._is_alone:
+            return self.theme.button_height
         return self.theme.mm(11 if self.theme.is_small else 13)
 
     def natural_height(self, width: float) -> float:
@@ -164,7 +189,7 @@ class FirstPage(Page[First]):
         self.add_widget(self.figure)
         spoken = self.context.speech.code
         others = tuple(code for code in self.context.location.languages if code != spoken)
-        self.languages = Languages(self.theme, others, lambda code: self.answer(Chosen(code)))
+        self.languages = Languages(self.theme, others, self.context.tools.speak)
         self.add_widget(self.languages)
 
     def changed(self, before: First) -> None:
@@ -178,41 +203,52 @@ class FirstPage(Page[First]):
             self.theme,
             wording.faces.face(choice, self.context.speech),
             lambda: self.answer(Pressed(choice)),
-            main=choice is Choice.PICK_UP,
+            choice,
         )
 
     def offered(self) -> tuple[Choice, ...]:
         return tuple(choice for choice in self.view.choices if choice not in _LARGE)
 
+    def has_language_tool(self) -> bool:
+        return False  # they all stand here
+
     def _offer(self) -> None:
         super()._offer()
-        # Beside the cards nothing shouts: the rest is for the few who look for it.
+        # Beside the cards nothing shouts: what few people look for stands with the tools.
         for button in self.buttons:
-            button.tone, button.plain = Tone.CALM, True
-            button.restyle()
+            self.remove_widget(button)
+        quiet = [self._quiet(button.choice) for button in self.buttons if button.choice]
+        for button in quiet:
+            self.add_widget(button)
+        self.buttons, self.tools = [], [*quiet, *self.tools]
+
+    def _quiet(self, choice: Choice) -> WordButton:
+        button = self._button(choice, Tone.CALM, plain=True)
+        button.may_be_bare = True
+        return button
 
     def figure_size(self, area: Area) -> tuple[float, float]:
         if not self.theme.is_portrait:
             return area.width, area.height
         count = len(self.figure.cards)
-        return area.width, min(area.height, count * self.theme.mm(62))
+        return area.width, min(area.height, count * self.theme.mm(_CARD_MM))
 
     def _arrange_beside(self, inner: Area) -> None:
         # Wide and low: words above, the choices side by side under them.
         theme = self.theme
         header_bottom = self._place_header(inner)
-        room = Area(inner.x, inner.y, inner.width, header_bottom - inner.y)
-        self._place_quiet_buttons(inner.x + inner.width - self._help_width(), header_bottom)
-        below = self._place_languages(room.x, room.y, room.width)
-        free = room.top - below - theme.gap
+        below = self._place_languages(inner.x, inner.y, inner.width)
+        free = header_bottom - below - 2 * theme.gap
         least = theme.mm(_LEAST_CARD_MM)
-        words = self._measured(Area(room.x, below, room.width, free - least))
-        wished = (0.46 if theme.is_small else 0.44) * free
+        words = self._measured(Area(inner.x, below, inner.width, free - least))
+        wished = (0.46 if theme.is_small else 0.5) * free
         height = max(least, min(wished, free - self._block_height(words)))
-        self.figure.size = (room.width, round(height))
-        self.figure.pos = (room.x, below)
-        bottom = self.figure.top + theme.gap
-        self._place_words(Area(room.x, bottom, room.width, room.top - bottom), lift=0.5)
+        self.figure.size = (inner.width, round(height))
+        self.figure.pos = (inner.x, below)
+        hero_bottom = self.figure.top + theme.gap
+        self._set_hero(self._hero_from(hero_bottom, self.right))
+        bottom = hero_bottom + theme.gap / 2
+        self._place_words(Area(inner.x, bottom, inner.width, header_bottom - bottom), lift=0.6)
 
     def _place_languages(self, x: float, y: float, width: float) -> float:
         """Put the languages there; return what is above them."""
@@ -223,39 +259,19 @@ class FirstPage(Page[First]):
             return y
         return y + height + (self.theme.space(32) if self.theme.is_portrait else self.theme.gap)
 
-    def header_taken(self) -> float:
-        if self.theme.is_portrait:
-            return 0.0
-        return sum(button.natural_width() for button in self.buttons)
-
-    def _help_width(self) -> float:
-        return self.help_button.width if self.help_button is not None else 0.0
-
     def _arrange_stacked(self, inner: Area) -> None:
         theme = self.theme
         header_bottom = self._place_header(inner)
-        height = self._quiet_height() if self.buttons else 0.0
-        self._place_quiet_buttons(None, inner.y)
-        bottom = self._place_languages(inner.x, inner.y + height + theme.space(32), inner.width)
+        actions_top = self._place_actions(inner)
+        above = actions_top + theme.gap if actions_top > inner.y else inner.y
+        bottom = self._place_languages(inner.x, above, inner.width)
         room = Area(inner.x, bottom, inner.width, header_bottom - bottom)
-        self.figure.size = self.figure_size(Area(room.x, room.y, room.width, room.height * 0.55))
+        self.figure.size = self.figure_size(Area(room.x, room.y, room.width, room.height * 0.6))
         self.figure.pos = (room.x, room.y)
-        top = self.figure.top + theme.gap
-        self._place_words(Area(room.x, top, room.width, room.top - top), lift=0.5)
-
-    def _quiet_height(self) -> float:
-        return self.theme.mm(11 if self.theme.is_small else 14)
-
-    def _place_quiet_buttons(self, right: float | None, y: float) -> None:
-        """Service and the like stand small: from the left margin, or up to `right`."""
-        x = self.theme.margin - self.theme.gap + self.x
-        for button in self.buttons:
-            button.size = (button.natural_width(), self._quiet_height())
-            if right is not None:
-                right -= button.width
-                x = right
-            button.pos = (x, y)
-            x += button.width
+        hero_bottom = self.figure.top + theme.space(32)
+        self._set_hero(self._hero_from(hero_bottom, self.right))
+        top = hero_bottom + theme.gap
+        self._place_words(Area(room.x, top, room.width, room.top - top), lift=0.54)
 
     def text_input(self, text: str) -> None:
         digits = "".join(character for character in text if character in "0123456789")

@@ -25,6 +25,10 @@ class ReceiptPage(Page[Receipt]):
             self.view, lines, here, speech, brief=self.theme.is_small
         )
 
+    def _steps(self) -> list[tuple[str, str]]:
+        # A line is a package: it is not broken in two.
+        return [(title, "text") for title, body in super()._steps() if body == "text"]
+
     def _measured(self, room: Area) -> list[Widget]:
         parts: list[Widget] = []
         for lines in range(wording.courier.RECEIPT_LINES, 0, -1):

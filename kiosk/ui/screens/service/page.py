@@ -9,7 +9,6 @@ from kivy.uix.widget import Widget
 
 from drivers.door import BoardReport
 from kiosk.flows.views import ChooseReason, Chosen, DoorPage, DoorRow, Doors
-from kiosk.ui import theme as look
 from kiosk.ui import wording
 from kiosk.ui.place import bank_outline
 from kiosk.ui.screens.page import Area, Page
@@ -19,14 +18,14 @@ from kiosk.ui.widgets.plate import Banner, Plate, WordButton, mirror
 from kiosk.ui.widgets.text import Icon, Words
 
 
-def door_look(row: DoorRow) -> DoorLook:
+def door_look(row: DoorRow, theme: Theme) -> DoorLook:
     """The drawing of a door: colour and icon say the same."""
     sign = wording.service.sign(row)
     if sign.tone is None:
-        return DoorLook(look.SURFACE, look.INK, sign.icon)
-    colours = look.TONES[sign.tone]
+        return DoorLook(theme.colours.surface, theme.colours.ink, sign.icon)
+    colours = theme.tone(sign.tone)
     if sign.tone is Tone.CALM:
-        return DoorLook(colours.soft, look.INK, sign.icon)
+        return DoorLook(colours.soft, theme.colours.ink, sign.icon)
     return DoorLook(colours.strong, colours.on_strong, sign.icon)
 
 
@@ -40,15 +39,16 @@ class Legend(Widget):
         for sign in wording.service.SIGNS:
             if theme.is_small and sign is wording.service.SIGN_EMPTY:
                 continue  # a plain door explains itself where there is little room
-            colours = look.TONES[sign.tone] if sign.tone else None
-            calm = sign.tone is Tone.CALM
-            fill = look.SURFACE if colours is None else colours.soft if calm else colours.strong
-            ink = look.INK if colours is None or calm else colours.on_strong
+            fill, ink = theme.colours.surface, theme.colours.ink
+            if sign.tone is Tone.CALM:
+                fill = theme.tone(Tone.CALM).soft
+            elif sign.tone is not None:
+                fill, ink = theme.tone(sign.tone).strong, theme.tone(sign.tone).on_strong
             side = theme.font("text") * 1.25
             plate = Plate(
-                theme, fill=fill, edge=look.EDGE, corner=theme.space(8), size=(side, side)
+                theme, fill=fill, edge=theme.colours.edge, corner=theme.space(8), size=(side, side)
             )
-            icon = Icon(sign.icon, side * 0.62, ink=ink)
+            icon = Icon(theme, sign.icon, side * 0.62, ink=ink)
             words = Words(theme, text=theme.speech.say(sign.word))
             for part in (plate, icon, words):
                 self.add_widget(part)
@@ -115,7 +115,7 @@ class DoorsFigure(Widget):
 
     def show(self, view: Doors) -> None:
         """Draw the doors as they are now."""
-        self.drawing.paint({row.slot: door_look(row) for row in view.doors})
+        self.drawing.paint({row.slot: door_look(row, self.theme) for row in view.doors})
         silent = tuple(board for board in view.boards if not board.reachable)
         if silent != self._reports:
             self._reports = silent
@@ -176,6 +176,7 @@ class DoorsFigure(Widget):
 class DoorsPage(Page[Doors]):
     """All doors with their live state; touching one opens its page."""
 
+    has_tools = False
     figure_beside_actions = True
     figure_share = 0.66
     figure_share_stacked = 0.75
@@ -212,7 +213,7 @@ class FactsFigure(Plate):
     """Names and values in two columns."""
 
     def __init__(self, theme: Theme) -> None:
-        super().__init__(theme, fill=look.SURFACE, edge=look.LINE)
+        super().__init__(theme, fill=theme.colours.surface, edge=theme.colours.line)
         self.rows: list[tuple[Words, Words]] = []
 
     def show(self, facts: tuple[tuple[str, str], ...]) -> None:
@@ -223,7 +224,7 @@ class FactsFigure(Plate):
                 Words(
                     self.theme,
                     text="" if self.theme.is_small else name,
-                    ink=look.INK_SOFT,
+                    ink=self.theme.colours.ink_soft,
                     halign="left",
                 ),
                 Words(self.theme, text=value, bold_face=True, halign="left"),
@@ -269,6 +270,7 @@ class FactsFigure(Plate):
 class DoorPageScreen(Page[DoorPage]):
     """One door: what is known of it, and what can be done with it."""
 
+    has_tools = False
     is_compact = True
 
     def has_button_column(self) -> bool:
@@ -354,6 +356,7 @@ class ReasonList(Widget):
 class ReasonPage(Page[ChooseReason]):
     """Why a slot goes out of service."""
 
+    has_tools = False
     is_compact = True
     figure_share_stacked = 0.8
 

@@ -1,0 +1,445 @@
+"""The fixed frame of every screen: where the name, the words, the figure and the buttons stand.
+
+Above, on a calm field in the colour of its meaning: where I am, the tools, the words. Below, on the
+ground: what can be touched, with leaving at the left and the main choice at the right.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kivy.graphics import Color, Rectangle, SmoothRoundedRectangle
+from kivy.uix.widget import Widget
+
+from kiosk.flows.views import Choice
+from kiosk.ui.theme import Theme, Tone
+from kiosk.ui.widgets.plate import Banner, WordButton, mirror
+from kiosk.ui.widgets.text import Words
+
+LEAVING = (Choice.BACK, Choice.CANCEL)
+_SIZES = ("large", "title", "lead", "text")
+_STEPS = (
+    *(("large", "title"), ("large", "lead"), ("title", "lead"), ("title", "text")),
+    *(("lead", "text"), ("text", "text")),
+)
+"""The type of title and body, from large to small."""
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    """A rectangle on the screen, in pixels."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+    @property
+    def top(self) -> float:
+        return self.y + self.height
+
+    @property
+    def right(self) -> float:
+        return self.x + self.width
+
+
+class Frame(Widget):
+    """Lays the parts of a screen out; `Page` says what the parts are.
+
+    Portrait: everything under each other, centred, the figure low where a hand reaches it.
+    Landscape: words left, figure right. It is laid out as it is read from left to right, and turned
+    over as a whole for a language that is read the other way.
+    """
+
+    figure_beside_actions = False
+    """In landscape the figure takes the full height, and the actions stay under the words."""
+    figure_share = 0.5
+    """The part of the width that the figure takes in landscape."""
+    figure_share_stacked = 0.62
+    """The part of the height that the figure takes, if it wants it, before the words."""
+    is_compact = False
+    """In landscape the row with the name is left out, so that the figure has its height."""
+    keeps_name = False
+    """The name stands in the top row even where there is little room."""
+    spare_parts: tuple[str, ...] = ()
+    """What may be left out when there is no room, in this order: `body`, `title`, `field`."""
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__()
+        self.theme = theme
+        self.tone = Tone.CALM
+        with self.canvas.before:
+            Color(*theme.colours.ground)
+            self._ground = Rectangle()
+            self._hero_colour = Color(*theme.colours.surface)
+            self._hero = SmoothRoundedRectangle(size=(0, 0))
+        align = "center" if theme.is_portrait else "left"
+        self.header = Words(theme, ink=theme.colours.ink_soft)
+        self.logo: Widget | None = None
+        self.title = Words(theme, bold_face=True, halign=align)
+        self.body = Words(theme, ink=theme.colours.ink_soft, halign=align)
+        self.note: Banner | None = None
+        self.sign: Widget | None = None
+        self.field: Widget | None = None
+        self.figure: Widget | None = None
+        self.buttons: list[WordButton] = []
+        self.tools: list[WordButton] = []
+        """Small buttons of the frame: language, access, help; from left to right."""
+
+    # --- for the families ---
+
+    def has_button_column(self) -> bool:
+        """Whether the actions stand under each other at the right, in landscape."""
+        return False
+
+    def figure_size(self, area: Area) -> tuple[float, float]:
+        """How large the figure is in the room it can have."""
+        return area.width, area.height
+
+    def measure_field(self, room: Area) -> None:
+        """Give the field its size for this width."""
+
+    # --- the whole ---
+
+    def arrange(self, *_: object) -> None:
+        """Put every part in its place; done whenever the screen changes."""
+        if self.width < 2 or self.height < 2:
+            return
+        theme = self.theme
+        self._ground.pos, self._ground.size = self.pos, self.size
+        self._set_hero(None)
+        inner = Area(
+            self.x + theme.margin,
+            self.y + theme.margin_vertical,
+            self.width - 2 * theme.margin,
+            self.height - 2 * theme.margin_vertical,
+        )
+        if self.has_button_column() and not theme.is_portrait:
+            self._arrange_with_column(inner)
+        elif theme.is_portrait or self.figure is None:
+            self._arrange_stacked(inner)
+        else:
+            self._arrange_beside(inner)
+        if theme.is_rtl:
+            self._mirror()
+
+    def _mirror(self) -> None:
+        mirror(self)
+        left = self._hero.pos[0] - self.x
+        self._hero.pos = (self.right - left - self._hero.size[0], self._hero.pos[1])
+        top_left, top_right, bottom_right, bottom_left = (each[0] for each in self._hero.radius)
+        self._hero.radius = [top_right, top_left, bottom_left, bottom_right]
+
+    def _set_hero(self, area: Area | None) -> None:
+        """Draw the field behind the words: this area, or none."""
+        if area is None:
+            self._hero.size = (0, 0)
+            return
+        colours = self.theme.colours
+        calm = self.tone is Tone.CALM
+        self._hero_colour.rgba = colours.surface if calm else self.theme.tone(self.tone).soft
+        corner = self.theme.space(24)
+        self._hero.pos = (round(area.x), round(area.y))
+        self._hero.size = (round(area.width), round(area.height))
+        # It hangs from the top edge of the glass; only its free corners are round.
+        right = corner if area.right < self.right - 1 else corner * (area.y > self.y)
+        self._hero.radius = [0, 0, right, corner if area.x > self.x else right]
+
+    def _hero_from(self, bottom: float, right: float) -> Area:
+        """The field from the top left corner of the glass down to `bottom` and out to `right`."""
+        return Area(self.x, bottom, right - self.x, self.top - bottom)
+
+    def _arrange_stacked(self, inner: Area) -> None:
+        header_bottom = self._place_header(inner)
+        actions_top = self._place_actions(inner)
+        gap = self.theme.space(32) if self.theme.is_tall else self.theme.gap
+        if self.theme.is_small:
+            gap /= 2
+        bottom = actions_top + gap if actions_top > inner.y else inner.y
+        room = Area(inner.x, bottom, inner.width, header_bottom - bottom)
+        if self.figure is not None:
+            self._stack(room)
+            return
+        if actions_top > inner.y:
+            self._set_hero(self._hero_from(bottom, self.right))
+            room = Area(room.x, room.y + gap, room.width, room.height - gap)
+        else:
+            self._set_hero(Area(self.x, self.y, self.width, self.height))
+        if self.sign is not None and not self.theme.is_portrait:
+            self._place_sign_beside(room)
+        else:
+            self._place_words(room, lift=0.56)
+
+    def _place_sign_beside(self, room: Area) -> None:
+        """Low glass: the picture stands left of the words, level with their first line."""
+        assert self.sign is not None
+        left = self.sign.width + self.theme.space(32)
+        beside = Area(room.x + left, room.y, room.width - left, room.height)
+        self._place_words(beside, lift=0.55)
+        middle = self.title.y + self.title.height / 2
+        half = self.sign.height / 2
+        self.sign.pos = (room.x, round(min(middle, room.top - half) - half))
+
+    def _stack(self, room: Area) -> None:
+        """The figure low, the words over it in the middle of what is left."""
+        theme = self.theme
+        assert self.figure is not None
+        between = theme.space(48 if theme.is_tall else 24) if theme.is_portrait else theme.gap
+        _, wished = self.figure_size(room)
+        kept = min(wished, room.height * self.figure_share_stacked)
+        words_room = Area(room.x, room.y, room.width, room.height - kept - 2 * between)
+        words_height = self._block_height(self._measured(words_room))
+        left_over = Area(room.x, room.y, room.width, room.height - words_height - 2 * between)
+        width, height = self.figure_size(left_over)
+        self.figure.size = (width, height)
+        self.figure.pos = (round(room.x + (room.width - width) / 2), round(room.y))
+        bottom = self.figure.top + between
+        self._set_hero(self._hero_from(bottom, self.right))
+        above = Area(room.x, bottom + between / 2, room.width, room.top - bottom - between / 2)
+        self._place_words(above, lift=0.5)
+
+    def _arrange_with_column(self, inner: Area) -> None:
+        """Words over figure at the left, the actions in a column at the right."""
+        theme = self.theme
+        gap = theme.space(12)
+        wide = [b.least_width() if theme.is_small else b.natural_width() for b in self.buttons]
+        width = max(theme.mm(42), *wide)
+        order = list(reversed(_in_reading_order(self.buttons)))
+        count = max(1, len(order))
+        height = min(theme.button_height, (inner.height - (count - 1) * gap) / count)
+        y = inner.top - height
+        for button in order:
+            button.size = (width, round(height))
+            button.pos = (inner.x + inner.width - width, round(y))
+            y -= height + gap
+        # The way back stays where it always is: at the bottom.
+        if order and order[-1].choice in LEAVING:
+            order[-1].pos = (order[-1].x, inner.y)
+        left = Area(inner.x, inner.y, inner.width - width - theme.space(32), inner.height)
+        header_bottom = self._place_header(left)
+        self._column_stack(Area(left.x, left.y, left.width, header_bottom - left.y))
+
+    def _column_stack(self, room: Area) -> None:
+        """Words over figure as one block, set in the middle of the room."""
+        assert self.figure is not None
+        between = self.theme.gap
+        _, wished = self.figure_size(room)
+        kept = min(wished, room.height * self.figure_share_stacked)
+        words_room = Area(room.x, room.y, room.width, room.height - kept - between)
+        words_height = self._block_height(self._measured(words_room))
+        left_over = Area(room.x, room.y, room.width, room.height - words_height - between)
+        width, height = self.figure_size(left_over)
+        spare = max(0, room.height - words_height - between - height)
+        self.figure.size = (width, height)
+        self.figure.pos = (room.x + (room.width - width) // 2, round(room.y + spare / 2))
+        bottom = self.figure.top + between
+        self._place_words(Area(room.x, bottom, room.width, words_height), lift=0)
+
+    def _arrange_beside(self, inner: Area) -> None:
+        """Words at the left, the figure at the right; over the actions, or to the full height."""
+        theme = self.theme
+        assert self.figure is not None
+        gap = theme.space(16 if theme.is_small else 32)
+        most = Area(inner.x, inner.y, inner.width * self.figure_share, inner.height)
+        if not self.figure_beside_actions:
+            actions_top = self._place_actions(inner)
+            bottom = actions_top + theme.gap if actions_top > inner.y else inner.y
+            most = Area(most.x, bottom, most.width, inner.top - bottom)
+        width, height = self.figure_size(most)
+        left = Area(inner.x, inner.y, inner.width - width - 2 * gap, inner.height)
+        if self.figure_beside_actions:
+            actions_top = self._place_actions(left)
+            bottom = actions_top + theme.gap if actions_top > inner.y else inner.y
+        self.figure.size = (width, height)
+        self.figure.pos = (inner.right - width, round(most.y + (most.height - height) / 2))
+        pad = theme.gap / 2 if theme.is_small else theme.gap
+        hero_bottom = bottom - theme.gap + pad if actions_top > inner.y else self.y
+        self._set_hero(self._hero_from(hero_bottom, left.right + gap))
+        header_bottom = self._place_header(left)
+        room_bottom = max(hero_bottom + pad, inner.y)
+        self._place_words(
+            Area(left.x, room_bottom, left.width, header_bottom - room_bottom), lift=0.55
+        )
+
+    # --- the rows at the top and at the bottom ---
+
+    def tools_are_low(self) -> bool:
+        """Whether the tools stand with the actions: what is touched is then low on the glass."""
+        return self.theme.is_access and self.theme.is_portrait
+
+    def _place_header(self, inner: Area) -> float:
+        """Put name and tools at the top; return the bottom of that row."""
+        theme = self.theme
+        has_name = theme.is_portrait or self.keeps_name
+        has_name = has_name or not (self.is_compact or theme.is_small)
+        tools = [] if self.tools_are_low() else self.tools
+        name = self.logo or self.header
+        self.header.opacity = 1 if has_name and self.logo is None else 0
+        if self.logo is not None:
+            self.logo.opacity = 1 if has_name else 0
+        if not has_name and not tools:
+            return inner.top
+        height = self.row_height()
+        y = inner.top - height
+        self.header.fit_line()
+        needed = min(name.width, inner.width * 0.45) + theme.gap if has_name else 0.0
+        _shorten(tools, inner.width - needed)
+        # A tool's word stands level with the margin, not its invisible edge.
+        x = inner.right + theme.gap / 2
+        for tool in reversed(tools):
+            tool.size = (round(tool.natural_width()), height)
+            x -= tool.width
+            tool.pos = (round(x), y)
+        if has_name:
+            self._place_name(name, Area(inner.x, y, x - inner.x - theme.gap, height))
+        return y
+
+    def _place_name(self, name: Widget, room: Area) -> None:
+        if name is self.header and name.width > room.width:
+            name.fit_start(room.width)
+        name.pos = (room.x, round(room.y + (room.height - name.height) / 2))
+
+    def row_height(self) -> float:
+        """The height of the row of tools."""
+        return self.theme.mm(9.5 if self.theme.is_small else 14)
+
+    def _place_actions(self, inner: Area) -> float:
+        """Put the actions at the bottom, and over them the tools where they are low; return their
+        top, or the bottom of `inner` where there are none."""
+        top = self._place_buttons(inner)
+        if not self.tools_are_low() or not self.tools:
+            return top
+        y = top + self.theme.gap if top > inner.y else top
+        gap = self.theme.gap
+        width = (inner.width - (len(self.tools) - 1) * gap) / len(self.tools)
+        for number, tool in enumerate(self.tools):
+            tool.is_bare = tool.may_be_bare and tool.natural_width() > width
+            tool.size = (round(width), self.row_height())
+            tool.pos = (round(inner.x + number * (width + gap)), round(y))
+        return y + self.row_height()
+
+    def _place_buttons(self, inner: Area) -> float:
+        """Put the actions at the bottom, leaving left and main right; return their top."""
+        if not self.buttons:
+            return inner.y
+        theme = self.theme
+        height, gap = theme.button_height, theme.gap
+        order = _in_reading_order(self.buttons)
+        least = max(theme.least_button_width, *(b.least_width() for b in order))
+        per_row = max(1, min(len(order), int((inner.width + gap) / (least + gap))))
+        if theme.is_portrait:
+            per_row = min(per_row, 2)
+        rows = _rows_from_the_end(order, per_row)
+        y = inner.y
+        for row in reversed(rows):
+            is_last = row is rows[-1]
+            columns = max(per_row, 2 if inner.width > theme.mm(90) else 1) if is_last else len(row)
+            width = (inner.width - (columns - 1) * gap) / columns
+            # A lone main button stands where the main one always stands: right.
+            first = columns - len(row) if row[-1].tone is Tone.ACT else 0
+            for column, button in enumerate(row, first):
+                button.size = (round(width), height)
+                button.pos = (round(inner.x + column * (width + gap)), y)
+            y += height + gap
+        return y - gap
+
+    # --- the block of words ---
+
+    def _place_words(self, room: Area, lift: float) -> None:
+        """Set sign, title, body, note and field as one block; `lift` is its place from below."""
+        parts = self._measured(room)
+        height = self._block_height(parts)
+        y = room.y + (room.height - height) * lift + height
+        for number, part in enumerate(parts):
+            y -= part.height + (self._space_before(part) if number else 0)
+            x = room.x
+            if self.theme.is_portrait:
+                x += (room.width - part.width) / 2
+            part.pos = (round(x), round(y))
+
+    def _block_height(self, parts: list[Widget]) -> float:
+        between = sum(self._space_before(part) for part in parts[1:])
+        return float(sum(part.height for part in parts) + between)
+
+    def _space_before(self, part: Widget) -> float:
+        """What belongs together stands together: title and body near, the rest apart."""
+        if part is self.body:
+            return self.theme.space(16 if self.theme.is_tall else 8)
+        return self.theme.space(40 if self.theme.is_tall else 10 if self.theme.is_small else 24)
+
+    def _measured(self, room: Area) -> list[Widget]:
+        """The parts of the block, measured with the largest type that fits the room."""
+        spare = [getattr(self, name) for name in self.spare_parts]
+        parts: list[Widget] = []
+        for count in range(len(spare) + 1):
+            left_out = spare[:count]
+            for part in spare:
+                part.opacity = 0 if part in left_out else 1
+            for title_step, body_step in self._steps():
+                parts = self._measured_at(room, title_step, body_step, left_out)
+                if self._block_height(parts) <= room.height and (
+                    self.title not in parts or self._title_lines() < 2.6
+                ):
+                    return parts
+        return parts
+
+    def _steps(self) -> list[tuple[str, str]]:
+        """The type of title and body, from the largest that this glass may have to the smallest."""
+        first = (self.theme.title_step, self.theme.body_step)
+        return [first, *(pair for pair in _STEPS if _is_smaller(pair, first))]
+
+    def _measured_at(
+        self, room: Area, title_step: str, body_step: str, left_out: list[Widget]
+    ) -> list[Widget]:
+        self.title.fit(room.width, steps=(title_step,))
+        self.body.fit(room.width * (0.86 if self.theme.is_portrait else 1), steps=(body_step,))
+        if self.note is not None:
+            self.note.fit(room.width, (body_step,))
+        if self.field is not None:
+            self.measure_field(room)
+        beside = self.figure is None and not self.theme.is_portrait
+        block = (None if beside else self.sign, self.title, self.body, self.note, self.field)
+        return [
+            part
+            for part in block
+            if part is not None
+            and part not in left_out
+            and not (part in (self.title, self.body) and not part.text)
+        ]
+
+    def _title_lines(self) -> float:
+        return float(self.title.height / self.title.line_distance())
+
+
+def _shorten(tools: list[WordButton], room: float) -> None:
+    """Leave the words of tools out, from the left, until all have room."""
+    for tool in tools:
+        tool.is_bare = False
+    for tool in tools:
+        if sum(each.natural_width() for each in tools) <= room:
+            return
+        tool.is_bare = tool.may_be_bare
+
+
+def _is_smaller(one: tuple[str, str], other: tuple[str, str]) -> bool:
+    sizes = [tuple(_SIZES.index(step) for step in pair) for pair in (one, other)]
+    return sizes[0] > sizes[1] and all(a >= b for a, b in zip(*sizes, strict=True))
+
+
+def _in_reading_order(buttons: list[WordButton]) -> list[WordButton]:
+    """From left to right: leaving first, the main one last."""
+    leaving = [b for b in buttons if b.choice in LEAVING]
+    others = [b for b in buttons if b not in leaving]
+    return leaving + others[1:] + others[:1]
+
+
+def _rows_from_the_end(buttons: list[WordButton], per_row: int) -> list[list[WordButton]]:
+    """Rows of at most `per_row`; the last row is full and holds leaving and main."""
+    if len(buttons) <= per_row:
+        return [buttons]
+    if per_row == 1:
+        return [[button] for button in reversed(buttons)]
+    last = [buttons[0], *buttons[-(per_row - 1) :]]
+    rest = buttons[1 : -(per_row - 1)]
+    rows = [rest[start : start + per_row] for start in range(0, len(rest), per_row)]
+    return [*rows, last]

@@ -1,0 +1,1 @@
+"""Another language, chosen from any screen."""

@@ -1,0 +1,46 @@
+"""Another language, chosen from any screen: the names large, under each other or side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from kiosk.flows.views import Choice, View
+from kiosk.ui import wording
+from kiosk.ui.screens.first.page import Languages
+from kiosk.ui.screens.page import Area, Context, Page
+from kiosk.ui.widgets.plate import WordButton
+
+
+class LanguagePage(Page[View]):
+    """Stands for the view under it, which waits; `back` brings that one again."""
+
+    is_compact = True
+    has_tools = False
+    figure_share_stacked = 0.8
+    spare_parts = ("body",)
+
+    def __init__(self, context: Context, view: View, back: Callable[[], None]) -> None:
+        self._back = back
+        super().__init__(context, view)
+
+    def build(self) -> None:
+        codes = self.context.location.languages
+        self.figure = Languages(self.theme, codes, self.context.tools.speak, is_alone=True)
+        self.add_widget(self.figure)
+
+    def words(self) -> wording.parts.Words:
+        return wording.customer.language_words(self.context.speech)
+
+    def extra_buttons(self) -> list[WordButton]:
+        face = wording.faces.face(Choice.BACK, self.context.speech)
+        button = WordButton(self.theme, face.label, face.icon, self._back, choice=Choice.BACK)
+        return [button]
+
+    def offered(self) -> tuple[Choice, ...]:
+        return ()
+
+    def figure_size(self, area: Area) -> tuple[float, float]:
+        return area.width, self.figure.natural_height(area.width)
+
+    def _arrange_beside(self, inner: Area) -> None:
+        self._arrange_stacked(inner)
