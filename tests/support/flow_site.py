@@ -107,6 +107,8 @@ class World:
     steel: VirtualSite | None = None
     place: Place = field(default_factory=Place)
     bank_timing: BankTiming | None = None
+    plugged_into: str = "usb 1-1"
+    """Where the adapter of the lock boards is."""
     starts: int = 0
     """How often the kiosk was started: each start has a chance of its own."""
 
@@ -167,7 +169,11 @@ async def running(
     chance = random.Random(f"{world.seed} {world.starts}")
     before, place = world.steel, world.place
     site = virtual_site(
-        place.boards, place.doors, random.Random(world.seed), timing=world.bank_timing
+        place.boards,
+        place.doors,
+        random.Random(world.seed),
+        timing=world.bank_timing,
+        find_device=lambda port: world.plugged_into,
     )
     if before is not None:
         # The same steel after a restart: doors stand as they stood, locks are as they were.
