@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict
 
+from config.contrast import contrast_with_white
 from drivers.boards import FAMILIES
 
 LANGUAGES = (
@@ -21,6 +22,9 @@ LANGUAGES = (
     ),
 )
 """The languages that the screen speaks: English, and each that has a catalogue."""
+
+ACCENT_CONTRAST = 4.5
+"""What white words on a site's own colour need at least (WCAG 1.4.3)."""
 
 BAUD_RATES = (1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200)
 
@@ -55,6 +59,13 @@ def _argon2id(pin_hash: str) -> str:
     if not pin_hash.startswith("$argon2id$"):
         raise ValueError("is not an argon2id hash")
     return pin_hash
+
+
+def _readable_under_white(code: str) -> str:
+    found = contrast_with_white(code)
+    if found < ACCENT_CONTRAST:
+        raise ValueError(f"is too light: white words on it have a contrast of {found:.1f}:1")
+    return code
 
 
 Language = Annotated[str, AfterValidator(_known_language)]
@@ -287,6 +298,54 @@ class Backup(_Table):
     )
 
 
+class Look(_Table):
+    """[look]: what of the screens is the site's own."""
+
+    accent: (
+        Annotated[str, Field(pattern=r"^#[0-9A-Fa-f]{6}$"), AfterValidator(_readable_under_white)]
+        | None
+    ) = Field(
+        default=None,
+        description='a colour like "#0B4EA8", so dark that white words on it have a contrast of'
+        f" {ACCENT_CONTRAST}:1",
+    )
+    logo: Annotated[Path, Strict(False)] | None = Field(
+        default=None,
+        description="a PNG picture, absolute or inside the kiosk's data folder; it stands where the"
+        " name would",
+    )
+    night: str = Field(
+        default="21:30-06:00",
+        pattern=r"^(|([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9])$",
+        description='when the screens are dark and the sounds quiet, like "21:30-06:00", or ""',
+    )
+    screen_saver_s: int = Field(
+        default=180, ge=30, le=86_400, description="seconds, a whole number from 30 to 86400"
+    )
+
+
+class Sound(_Table):
+    """[sound]: speech, sounds and the jack."""
+
+    speech: Annotated[tuple[Text, ...], Strict(False)] = Field(
+        default=("espeak-ng", "-v", "{language}", "-s", "150", "--stdin"),
+        description="a command that speaks what it reads, as a list; {language} becomes the code of"
+        " the language; [] for none",
+    )
+    player: Annotated[tuple[Text, ...], Strict(False)] = Field(
+        default=("aplay", "-q"),
+        description="a command that plays the WAV file which it reads, as a list; [] for none",
+    )
+    speaks_directions: bool = Field(
+        default=True,
+        description="true when the way to an open door is spoken to everybody by day, else false",
+    )
+    jack: Annotated[Path, Strict(False)] | None = Field(
+        default=None,
+        description='the input device of the headphone jack, like "/dev/input/by-path/…-event"',
+    )
+
+
 class Site(_Table):
     """A whole site file."""
 
@@ -311,6 +370,8 @@ class Site(_Table):
     policy: Policy = Field(default=Policy(), description="a table [policy], or none")
     messages: Messages | None = Field(default=None, description="a table [messages], or none")
     backup: Backup | None = Field(default=None, description="a table [backup], or none")
+    look: Look = Field(default=Look(), description="a table [look], or none")
+    sound: Sound = Field(default=Sound(), description="a table [sound], or none")
 
     @property
     def slots(self) -> tuple[Slot, ...]:

@@ -50,6 +50,10 @@ from kiosk.store.packages import Announcement
 from kiosk.store.sealing import Sealer
 from kiosk.store.store import Store
 from kiosk.store.writer import Writer
+from kiosk.ui.jack import Jack
+from kiosk.ui.loudspeaker import Loudspeaker, is_there
+from kiosk.ui.night import NightHours
+from kiosk.ui.theme import SiteLook, colour
 
 LOG = logging.getLogger("kiosk")
 DATABASE = "kiosk.db"
@@ -105,6 +109,19 @@ def risk_of_guessing(site: Site) -> str:
 
 def remarks(site: Site) -> list[str]:
     """What is allowed here and should be known, each in a sentence."""
+    return [*_remarks_on_sensors(site), *_remarks_on_sound(site)]
+
+
+def _remarks_on_sound(site: Site) -> list[str]:
+    said = []
+    if not is_there(site.sound.speech):
+        said.append("Nothing is spoken here: there is no program for it (Debian: espeak-ng).")
+    if not is_there(site.sound.player):
+        said.append("No sounds are played here: there is no program for it (Debian: alsa-utils).")
+    return said
+
+
+def _remarks_on_sensors(site: Site) -> list[str]:
     blind = [board.name for board in site.boards if not board.has_door_sensors]
     if not blind:
         return []
@@ -128,6 +145,21 @@ def policy_of(site: Site) -> Policy:
         trust_without_sensors=site.policy.trust_without_sensors,
         courier_session_s=site.policy.courier_session_s,
         erase_after_days=site.policy.erase_after_days,
+    )
+
+
+def site_look_of(site: Site, data: Path) -> SiteLook:
+    """What of the screens is the site's own."""
+    clock, night = SystemClock(), NightHours(site.look.night, site.location.time_zone)
+    logo = None if site.look.logo is None else data / site.look.logo
+    if logo is not None and not logo.is_file():
+        LOG.warning("the logo %s is not there: the name stands in its place", logo)
+        logo = None
+    return SiteLook(
+        accent=None if site.look.accent is None else colour(site.look.accent),
+        logo=logo,
+        is_night=lambda: night.holds(clock.now().wall_ms),
+        saver_after_s=site.look.screen_saver_s,
     )
 
 
@@ -390,10 +422,18 @@ def run_window(site: Site, data: Path, geometry: tuple[int, int, int, int] | Non
     glass = site.screen
     panel = Panel(glass.width_px, glass.height_px, glass.width_mm, glass.height_mm)
     environment.prepare(panel, geometry)
+    from kiosk.ui.stage import Sound
     from kiosk.ui.window import KioskWindow
 
+    loudspeaker = Loudspeaker(site.sound.speech, site.sound.player)
+    jack = Jack(site.sound.jack) if site.sound.jack is not None else None
     window = KioskWindow(
-        location_of(site), panel, lambda event: engine.happened(event, window.view), geometry
+        location_of(site),
+        panel,
+        lambda event: engine.happened(event, window.view),
+        geometry,
+        site_look=site_look_of(site, data),
+        sound=Sound(loudspeaker, jack, site.sound.speaks_directions),
     )
     engine = Engine(site, data, window)
     # Drawing keeps Python's lock: at the usual 5 ms each hop from thread to thread, of the five
@@ -406,6 +446,7 @@ def run_window(site: Site, data: Path, geometry: tuple[int, int, int, int] | Non
         window.run()
     finally:
         engine.stop()
+        loudspeaker.stop()
     return 0
 
 

@@ -35,7 +35,7 @@ from kiosk.flows.views import (
 
 V = TypeVar("V", bound=View)
 
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 
 
 class PlayError(Exception):

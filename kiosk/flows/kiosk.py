@@ -75,6 +75,9 @@ class Kiosk:
     backup: BackupPlan | None = None
     """Where the nightly backup goes; None where there is none."""
 
+    def __post_init__(self) -> None:
+        self.person.warn_s = self.policy.warn_s
+
     def new_id(self) -> str:
         """A random UUID, from the chance that was handed in."""
         return str(uuid.UUID(int=self.chance.getrandbits(128), version=4))

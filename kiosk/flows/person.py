@@ -13,17 +13,44 @@ from typing import Protocol
 from drivers.door import BoardChange, DoorChange, DoorState
 from kiosk.flows.views import (
     Ask,
+    Choice,
     Chosen,
+    EnterCode,
     Entered,
+    EnterPhoneDigits,
+    EnterPin,
+    HoldExtended,
+    MorePackages,
     Preference,
     Pressed,
+    Question,
     Scanned,
+    Stirred,
+    Thanks,
     TimedOut,
+    Told,
+    Trouble,
     View,
 )
 
-Event = Pressed | Entered | Chosen | Preference | Scanned | DoorChange | BoardChange | TimedOut
+Event = (
+    Pressed
+    | Entered
+    | Chosen
+    | Preference
+    | Scanned
+    | Stirred
+    | DoorChange
+    | BoardChange
+    | TimedOut
+)
 ByHand = Pressed | Entered | Chosen
+
+
+WARN_S = 20.0
+"""How long a person has to say that they need more time (WCAG 2.2.1)."""
+ACCESS_PACE = 2.0
+"""How much longer everything waits in the access mode."""
 
 
 class Screen(Protocol):
@@ -44,6 +71,9 @@ class Person:
         self.view: View = View()
         self.preference = Preference()
         """How the person at the machine wants the screens."""
+        self.warn_s = WARN_S
+        self._limit: asyncio.Timeout | None = None
+        self._limit_s = 0.0
 
     def show(self, view: View) -> None:
         """Show a view. What was pressed on another kind of view before is forgotten: nobody
@@ -58,20 +88,52 @@ class Person:
         """Something happened; on the engine's thread. `shown` is the view it was pressed on."""
         if isinstance(event, ByHand) and shown is not None and not asks_the_same(shown, self.view):
             return
+        if isinstance(event, Stirred):
+            self._stirred()
+            return
         if isinstance(event, Preference):
             self.preference = event
         self._events.append(event)
         self._arrived.set()
 
+    def _stirred(self) -> None:
+        """Wait the whole time again: whoever types slowly is not idle."""
+        if self._limit is not None and _waits_for_a_person(self.view):
+            self._limit.reschedule(asyncio.get_running_loop().time() + self._limit_s)
+
     async def next(self, timeout_s: float) -> Event:
-        """The next event, or `TimedOut` when none comes in time."""
+        """The next event, or `TimedOut` when none comes in time.
+
+        Where something was begun that would be lost, the person is asked first whether they need
+        more time, as often as they say yes. In the access mode all of it waits longer.
+        """
+        view = self.view
+        if not _waits_for_a_person(view):
+            return await self._wait(timeout_s)
+        pace = ACCESS_PACE if self.preference.is_access else 1.0
+        event = await self._wait(timeout_s * pace)
+        while isinstance(event, TimedOut) and _is_lost_by_waiting(view):
+            wait_s = round(self.warn_s * pace)
+            self.show(_more_time(wait_s))
+            event = await self._wait(wait_s)
+            if isinstance(event, TimedOut) or event == Pressed(Choice.NO):
+                return TimedOut()
+            self.show(view)
+            if event == Pressed(Choice.YES):
+                event = await self._wait(timeout_s * pace)
+        return event
+
+    async def _wait(self, timeout_s: float) -> Event:
         if not self._events:
             self._arrived.clear()
             try:
-                async with asyncio.timeout(timeout_s):
+                async with asyncio.timeout(timeout_s) as limit:
+                    self._limit, self._limit_s = limit, timeout_s
                     await self._arrived.wait()
             except TimeoutError:
                 return TimedOut()
+            finally:
+                self._limit = None
         return self._events.popleft()
 
     def forget(self) -> None:
@@ -79,6 +141,30 @@ class Person:
         moved = [e for e in self._events if isinstance(e, DoorChange | BoardChange)]
         self._events = deque(moved)
         self.preference = Preference()
+
+
+_ENTRIES = EnterCode | EnterPhoneDigits | EnterPin
+_ENDINGS = Told | Thanks | HoldExtended
+
+
+def _is_lost_by_waiting(view: View) -> bool:
+    """Whether a person would lose what they began here by saying nothing. Not while a door is
+    open: no time ends there that matters to them."""
+    if isinstance(view, Ask):
+        return view.question is not Question.NEED_MORE_TIME
+    if isinstance(view, _ENTRIES):
+        return not view.wait_s
+    return isinstance(view, MorePackages) or (isinstance(view, Trouble) and bool(view.choices))
+
+
+def _waits_for_a_person(view: View) -> bool:
+    """Whether only a person's pace decides how long this waits; a countdown is no such thing."""
+    return isinstance(view, _ENDINGS) or _is_lost_by_waiting(view)
+
+
+def _more_time(wait_s: int) -> Ask:
+    choices = (Choice.YES, Choice.NO)
+    return Ask(question=Question.NEED_MORE_TIME, wait_s=wait_s, choices=choices)
 
 
 def asks_the_same(one: View, other: View) -> bool:

@@ -128,7 +128,7 @@ class Question(StrEnum):
     NO_SLOT = "NO_SLOT"
     """No free slot takes the package; the choices say what would make room."""
     NEED_MORE_TIME = "NEED_MORE_TIME"
-    """Counts 20 s down; YES goes on, silence ends the session."""
+    """Counts down; YES goes on, silence ends what was begun."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,6 +249,8 @@ class Ask(View):
 
     question: Question
     slot: str = ""
+    wait_s: int = 0
+    """For `NEED_MORE_TIME`: how long the answer is waited for; the screen counts it down."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -477,6 +479,11 @@ class Scanned:
     """A barcode or QR code, as read; already held to the scanner's rules."""
 
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stirred:
+    """The person touched the screen or a key, and nothing is decided yet: they are still here."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -235,7 +235,7 @@ def _customer_views() -> list[tuple[str, View]]:
         ),
         (
             "ask-time",
-            Ask(question=Question.NEED_MORE_TIME, choices=(Choice.YES, Choice.NO)),
+            Ask(question=Question.NEED_MORE_TIME, wait_s=20, choices=(Choice.YES, Choice.NO)),
         ),
         (
             "ask-there",

@@ -12,7 +12,7 @@ import zlib
 from collections import deque
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -26,31 +26,36 @@ from kivy.uix.widget import Widget
 
 from drivers.scanner import ScannerRead
 from kiosk.flows.views import (
-    Ask,
     Choice,
     Chosen,
     Entered,
     First,
     Preference,
     Pressed,
-    Question,
     Scanned,
+    Stirred,
     View,
 )
 from kiosk.model.location import Location
 from kiosk.ui import theme as look
+from kiosk.ui import wording
+from kiosk.ui.announcer import Announcer
+from kiosk.ui.focus import Focus
+from kiosk.ui.jack import Jack
 from kiosk.ui.language import speech
+from kiosk.ui.loudspeaker import Loudspeaker
 from kiosk.ui.panel import Panel
 from kiosk.ui.screens.choose import page_class, stays
 from kiosk.ui.screens.entry.page import CodePage
 from kiosk.ui.screens.first.page import FirstPage
 from kiosk.ui.screens.language.page import LanguagePage
-from kiosk.ui.screens.notice.page import FaultPage
+from kiosk.ui.screens.notice.page import FaultPage, MoreTimePage
 from kiosk.ui.screens.page import Context, Page, Tools
 from kiosk.ui.screens.saver import Saver
 from kiosk.ui.theme import SiteLook, Theme
+from kiosk.ui.widgets.keypad import CLEAR, ERASE
 
-Event = Pressed | Entered | Chosen | Preference | Scanned
+Event = Pressed | Entered | Chosen | Preference | Scanned | Stirred
 log = logging.getLogger(__name__)
 
 _FONTS = {
@@ -66,6 +71,7 @@ _FAULT_S = 10.0
 """How long the screen that says that another broke stays, before the first one is wanted."""
 _WAYS_OUT = (Choice.BACK, Choice.CANCEL, Choice.DONE)
 _NIGHT_CHECK_S = 60.0
+_JACK_CHECK_S = 0.5
 _loaded = ExitStack()
 _is_loaded = False
 
@@ -84,6 +90,17 @@ def _load_look() -> None:
     _is_loaded = True
 
 
+@dataclass(frozen=True)
+class Sound:
+    """What the stage is heard by, and what it hears of the jack."""
+
+    loudspeaker: Loudspeaker = field(default_factory=Loudspeaker)
+    jack: Jack | None = None
+    """None where the machine cannot tell whether a plug is in."""
+    speaks_directions: bool = True
+    """Whether the way to an open door is spoken to everybody."""
+
+
 class Stage(Widget, Tools):
     """Holds the one screen that is shown, and keeps touches from meaning the wrong one."""
 
@@ -93,12 +110,17 @@ class Stage(Widget, Tools):
         panel: Panel,
         on_event: Callable[[Event], None],
         site_look: SiteLook | None = None,
+        sound: Sound | None = None,
     ) -> None:
         super().__init__()
         _load_look()
         self.panel = panel
         self.site_look = site_look or SiteLook()
         self.preference = Preference()
+        self._announcer = self._made_announcer(sound or Sound())
+        self._jack = sound.jack if sound is not None else None
+        self._had_plug = False
+        self._focus: Focus | None = None
         self.context = Context(location, self._theme(location), self._emit, self, self._make_logo)
         self.page: Page[Any] | None = None
         self.saver: Saver | None = None
@@ -113,7 +135,16 @@ class Stage(Widget, Tools):
         self._rest = Clock.create_trigger(self._save_screen, self.site_look.saver_after_s)
         self._recovery = Clock.create_trigger(self._recover, _FAULT_S)
         self._dusk = Clock.schedule_interval(self._look_again, _NIGHT_CHECK_S)
+        if self._jack is not None:
+            Clock.schedule_interval(self._look_at_jack, _JACK_CHECK_S)
         self.bind(size=self._place, pos=self._place)
+
+    def _made_announcer(self, sound: Sound) -> Announcer:
+        return Announcer(
+            sound.loudspeaker,
+            self.site_look.is_night,
+            speaks_directions=sound.speaks_directions,
+        )
 
     # --- views in ---
 
@@ -142,6 +173,7 @@ class Stage(Widget, Tools):
         is_same = page is not None and page.context is self.context and stays(page, view)
         if is_same:
             page.update(view)
+            self._announcer.page_changed(page)
         else:
             self._make(view)
         self._rest_if_nobody_is_here(view)
@@ -154,9 +186,8 @@ class Stage(Widget, Tools):
             if kept is not None and stays(kept, view):
                 page.take_over(kept)
                 break
-        is_more_time = isinstance(view, Ask) and view.question is Question.NEED_MORE_TIME
         self._replace(page)
-        self._aside = before if is_more_time else None
+        self._aside = before if isinstance(page, MoreTimePage) else None
         if isinstance(before, FirstPage) and isinstance(page, CodePage):
             page.text_input(self._typed_ahead)
         self._typed_ahead = ""
@@ -168,6 +199,8 @@ class Stage(Widget, Tools):
         self.page = page
         self.add_widget(page)
         self._place()
+        self._focus = Focus(page, self._announcer)
+        self._announcer.page_came(page)
         # Not the time of the tick: on a slow machine the screen itself took a part of it to make.
         self._shown_s = Clock.time()
 
@@ -231,6 +264,31 @@ class Stage(Widget, Tools):
     def switch_access(self) -> None:
         self._prefer(replace(self.preference, is_access=not self.preference.is_access))
 
+    def typed(self, count: int) -> None:
+        page = self.page
+        if page is not None:
+            self._announcer.confirm(page)
+            self._announcer.say(page, wording.spoken.typed(count, self.context.speech))
+
+    def keypad(self, name: str) -> None:
+        """A key of the number pad: a digit, ENTER, CLEAR or a sign. The first one only begins the
+        access mode."""
+        woke = self._somebody_is_here()
+        if self.page is None or self.page.is_answered:
+            return
+        if not self.preference.is_access and self.page.has_tools:
+            self.switch_access()
+        elif not woke and self._focus is not None:
+            self._focus.press(name)
+
+    def _look_at_jack(self, _: float) -> None:
+        """A plug that is put in begins the access mode; who pulls it out hears the loudspeaker."""
+        had_plug, self._had_plug = self._had_plug, self._jack.has_plug()
+        if self._had_plug and not had_plug and not self.preference.is_access:
+            self._wake()
+            if self.page is not None and self.page.has_tools:
+                self.switch_access()
+
     # --- nobody there ---
 
     def _rest_if_nobody_is_here(self, view: View) -> None:
@@ -240,20 +298,30 @@ class Stage(Widget, Tools):
             self._rest()
 
     def _save_screen(self, *_: object) -> None:
+        self._announcer.hush()
         self.saver = Saver(self.context)
         self.add_widget(self.saver)
         self._place()
 
     def _wake(self) -> bool:
-        """Somebody came: whether the screen was dark, so that this touch meant nothing else."""
+        """End the rest; whether the screen was dark."""
         was_dark = self.saver is not None
         if self.saver is not None:
             self.saver.stop()
             self.remove_widget(self.saver)
             self.saver = None
             self._shown_s = Clock.time()
-        if self.page is not None:
-            self._rest_if_nobody_is_here(self.page.view)
+        return was_dark
+
+    def _somebody_is_here(self) -> bool:
+        """A touch or a key came: whether it woke the screen, and so meant nothing else."""
+        was_dark = self._wake()
+        page = self.page
+        if page is None:
+            return was_dark
+        self._rest_if_nobody_is_here(page.view)
+        if not page.is_answered and not isinstance(page, FirstPage):
+            self._on_event(Stirred())
         return was_dark
 
     # --- what breaks ---
@@ -282,7 +350,7 @@ class Stage(Widget, Tools):
 
     def type_text(self, text: str) -> None:
         """Characters from a real keyboard or number pad."""
-        if self._wake() or self.page is None:
+        if self._somebody_is_here() or self.page is None:
             return
         if self.page.is_answered:
             # Typed faster than the keypad could appear: the same person, so it is kept for it.
@@ -292,8 +360,10 @@ class Stage(Widget, Tools):
         self.page.text_input(text)
 
     def press_key(self, name: str) -> None:
-        """Enter or erase from a real keyboard or number pad."""
-        if not self._wake() and self.page is not None and not self.page.is_answered:
+        """Enter or erase from a real keyboard."""
+        if self.preference.is_access and name == ERASE:
+            self.keypad(CLEAR)
+        elif not self._somebody_is_here() and self.page is not None and not self.page.is_answered:
             self.page.key(name)
 
     def scan(self, read: ScannerRead) -> None:
@@ -307,7 +377,7 @@ class Stage(Widget, Tools):
         if self._touch is not None and now_s - self._touch_s < _LOST_TOUCH_S:
             return True  # a second finger means nothing
         self._touch, self._touch_s = touch, now_s
-        if self._wake() or Clock.time() - self._shown_s < look.PRESS_GUARD_S:
+        if self._somebody_is_here() or Clock.time() - self._shown_s < look.PRESS_GUARD_S:
             return True
         return bool(super().on_touch_down(touch))
 

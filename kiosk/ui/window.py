@@ -15,15 +15,22 @@ from kivy.uix.widget import Widget
 
 from kiosk.flows.views import View
 from kiosk.model.location import Location
+from kiosk.ui.focus import AGAIN, BEFORE, NEXT
 from kiosk.ui.panel import Panel
-from kiosk.ui.stage import Event, Stage
+from kiosk.ui.stage import Event, Sound, Stage
 from kiosk.ui.theme import SiteLook
 from kiosk.ui.wedge import WedgeKeys
-from kiosk.ui.widgets.keypad import ENTER, ERASE
+from kiosk.ui.widgets.keypad import CLEAR, ENTER, ERASE
 
-_KEYS = {13: ENTER, 271: ENTER, 8: ERASE, 127: ERASE}
-"""SDL's key numbers: return, enter of the number pad, backspace, delete."""
+_KEYS = {13: ENTER, 8: ERASE, 127: ERASE}
+"""SDL's key numbers: return, backspace, delete."""
 _TAB = 9
+_PAD = {256 + digit: str(digit) for digit in range(10)}
+_PAD |= {266: CLEAR, 267: AGAIN, 268: AGAIN, 269: BEFORE, 270: NEXT, 271: ENTER}
+"""Kivy's key numbers of a number pad, whether its lock is on or off. No scanner types with them."""
+_PAD_SIGNS = "0123456789.,/*-+"
+_PAD_TEXT_S = 0.1
+"""A character so soon after a key of the pad is that key once more, as text."""
 
 
 class _Faults(ExceptionHandler):
@@ -53,6 +60,7 @@ class _KioskApp(App):
         self._on_started = on_started
         self._faults = _Faults(stage)
         self._keys = WedgeKeys(stage.type_text, stage.scan)
+        self._pad_s = float("-inf")
 
     def build(self) -> Widget:
         Window.clearcolor = self._stage.context.theme.colours.ground
@@ -90,16 +98,29 @@ class _KioskApp(App):
             Clock.schedule_once(lambda _: self._on_started(), 0)
 
     def _text(self, _window: object, text: str) -> None:
-        self._keys.text(text)
+        is_late = Clock.get_boottime() - self._pad_s > _PAD_TEXT_S
+        self._pad_s = float("-inf")
+        if is_late or text not in _PAD_SIGNS:
+            self._keys.text(text)
 
     def _key_down(self, _window: object, key: int, *_: object) -> None:
-        if key in _KEYS or key == _TAB:
+        if key in _PAD:
+            self._pad_down(key)
+        elif key in _KEYS or key == _TAB:
             name = _KEYS.get(key)
             if name == ERASE:
                 self._keys.release()
             is_scan = name != ERASE and self._keys.end()
             if name is not None and not is_scan:
                 self._stage.press_key(name)
+
+    def _pad_down(self, key: int) -> None:
+        name = _PAD[key]
+        if name == ENTER and self._keys.end():
+            return  # some scanners end a code with this one
+        self._keys.release()
+        self._pad_s = Clock.get_boottime() if name != ENTER else float("-inf")
+        self._stage.keypad(name)
 
     def _touched(self, *_: object) -> None:
         # What was typed before the touch comes before it.
@@ -115,7 +136,8 @@ class KioskWindow:
 
     `panel` is the real glass; `window` is `(width, height, left, top)` of a window in which it is
     shown smaller, or None for the whole screen. `on_event` and `on_started` (after the first
-    frame) are called on the main thread and must return at once. `site_look` is the site's own.
+    frame) are called on the main thread and must return at once. `site_look` is the site's own;
+    `sound` is what it speaks and plays with, which the caller stops.
     """
 
     def __init__(
@@ -126,9 +148,10 @@ class KioskWindow:
         window: tuple[int, int, int, int] | None = None,
         on_started: Callable[[], None] | None = None,
         site_look: SiteLook | None = None,
+        sound: Sound | None = None,
     ) -> None:
         shown = panel.scaled_to(window[0], window[1]) if window is not None else panel
-        self.stage = Stage(location, shown, on_event, site_look)
+        self.stage = Stage(location, shown, on_event, site_look, sound)
         self.app = _KioskApp(self.stage, on_started)
 
     @property

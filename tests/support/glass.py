@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from kiosk.flows.views import Chosen, Entered, Pressed, View
+from kiosk.flows.views import Chosen, Entered, Pressed, Stirred, View
 
 ROOT = Path(__file__).parents[2]
 STEP_PX = 9
@@ -57,7 +57,7 @@ def _touch_everywhere(stage: Any, size: tuple[int, int], pressed: list[Any]) -> 
                 touch.grab_current = widget
                 widget.dispatch("on_touch_up", touch)
                 touch.ungrab(widget)
-            for event in pressed[:1]:
+            for event in [each for each in pressed if not isinstance(each, Stirred)][:1]:
                 hits.setdefault(name_of(event), []).append((left, top))
     return {name: _middle(points) for name, points in hits.items()}
 

@@ -7,7 +7,7 @@ from itertools import combinations
 from types import SimpleNamespace
 from typing import Any
 
-from kiosk.flows.views import Choice, View
+from kiosk.flows.views import Choice, Stirred, View
 from kiosk.ui.panel import Panel
 from kiosk.ui.samples import sample_location
 from kiosk.ui.theme import KEY_MM, TARGET_MM
@@ -22,8 +22,12 @@ class Hands:
         self.kivy = kivy
         self.panel = panel
         self.events: list[Any] = []
-        self.stage = kivy.ui.Stage(sample_location(language), panel, self.events.append)
+        self.stage = kivy.ui.Stage(sample_location(language), panel, self._happened)
         self.stage.size = (panel.width_px, panel.height_px)
+
+    def _happened(self, event: Any) -> None:
+        if not isinstance(event, Stirred):
+            self.events.append(event)
 
     @property
     def page(self) -> Any:

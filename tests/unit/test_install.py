@@ -104,7 +104,8 @@ def test_with_sudo_it_says_each_group_and_why_and_installs_them(machine: Machine
     done = machine.install(DISPLAY=":0")
     assert done.returncode == 0, done.stdout + done.stderr
     assert (
-        "System packages for the kiosk's window (drawing, touch, sound, clipboard)" in done.stdout
+        "System packages for the kiosk's window (drawing, touch, sound, speech, clipboard)"
+        in done.stdout
     )
     (install,) = machine.called("apt-get install")
     assert " libasound2 " in install, "the name that this system knows"

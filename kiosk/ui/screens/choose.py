@@ -22,6 +22,7 @@ from kiosk.flows.views import (
     HoldExtended,
     MorePackages,
     Opening,
+    Question,
     Receipt,
     Round,
     ScanInside,
@@ -35,7 +36,7 @@ from kiosk.ui.screens.courier.page import ScanPage, SizePage, TypeBarcodePage
 from kiosk.ui.screens.door.page import DoorOpenPage
 from kiosk.ui.screens.entry.page import CodePage, PhonePage, PinPage
 from kiosk.ui.screens.first.page import FirstPage
-from kiosk.ui.screens.notice.page import NoticePage, ReceiptPage
+from kiosk.ui.screens.notice.page import MoreTimePage, NoticePage, ReceiptPage
 from kiosk.ui.screens.page import Page
 from kiosk.ui.screens.service.page import DoorPageScreen, DoorsPage, ReasonPage
 
@@ -74,6 +75,8 @@ def page_class(view: View) -> type[Page[Any]]:
     """The screen class for a view."""
     if isinstance(view, ScanPackage) and view.typing:
         return TypeBarcodePage
+    if isinstance(view, Ask) and view.question is Question.NEED_MORE_TIME:
+        return MoreTimePage
     try:
         return _PAGES[type(view)]
     except KeyError as error:

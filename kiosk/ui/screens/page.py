@@ -17,7 +17,8 @@ from kiosk.ui import wording
 from kiosk.ui.language import Speech
 from kiosk.ui.screens.frame import LEAVING, Area, Frame
 from kiosk.ui.theme import Theme, Tone
-from kiosk.ui.widgets.plate import Badge, Banner, WordButton
+from kiosk.ui.widgets.keypad import Key
+from kiosk.ui.widgets.plate import Badge, Banner, Pressable, WordButton
 
 __all__ = ["Area", "Context", "Page"]
 
@@ -37,6 +38,9 @@ class Tools:
 
     def switch_access(self) -> None:
         """Begin or end the access mode."""
+
+    def typed(self, count: int) -> None:
+        """So many digits are typed now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +108,48 @@ class Page(Frame, Generic[V]):
 
     def take_over(self, before: Page[V]) -> None:
         """The same screen was made anew in another language or mode: keep what was typed."""
+
+    # --- for a keypad without the glass ---
+
+    takes_digits = False
+    """Whether digits can be typed here."""
+
+    def has_typed(self) -> bool:
+        """Whether something is typed that can be taken back."""
+        return False
+
+    def in_order(self) -> list[Pressable]:
+        """Everything that can be chosen, the main choice first; keys are not chosen."""
+        figure = [] if self.figure is None else list(self.figure.walk(restrict=True))
+        chosen = [each for each in reversed(figure) if isinstance(each, Pressable)]
+        chosen = [each for each in chosen if not isinstance(each, Key)]
+        others = sorted(self.buttons, key=lambda button: button.choice in LEAVING)
+        return [each for each in (*chosen, *others, *self.tools) if not each.disabled]
+
+    def main_choice(self) -> Pressable | None:
+        """What Enter does; none where a person has to choose."""
+        able = [button for button in self.buttons if not button.disabled]
+        acting = [button for button in able if button.tone is Tone.ACT]
+        if acting or len(able) == 1:
+            return (acting or able)[0]
+        return None
+
+    def leaving_choice(self) -> Pressable | None:
+        """What leads away from here."""
+        return next((each for each in self.buttons if each.choice in LEAVING), None)
+
+    def prompts(self) -> tuple[str, ...]:
+        """How to go on, for who does not see the screen."""
+        speech, main = self.context.speech, self.main_choice()
+        others = [each for each in self.in_order() if each not in (main, *self.tools)]
+        said = []
+        if self.takes_digits:
+            said.append(wording.spoken.type_digits(speech))
+        if main is not None:
+            said.append(wording.spoken.enter_for(main.spoken, speech))
+        if others:
+            said.append(wording.spoken.more_choices(speech))
+        return tuple(said)
 
     # --- views in, events out ---
 

@@ -75,6 +75,12 @@ class Pressable(Plate):
         self.on_down = on_down
         self.bind(pressed=self._look, disabled=self._look)
 
+    @property
+    def spoken(self) -> str:
+        """What is said of it when a keypad comes to it: all its words."""
+        words = [part.text for part in self.children[::-1] if isinstance(part, Words)]
+        return ". ".join(text for text in words if text)
+
     def _look(self, *_: object) -> None:
         self.restyle()
 

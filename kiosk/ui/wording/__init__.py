@@ -11,10 +11,10 @@ from __future__ import annotations
 from kiosk.flows.views import View
 from kiosk.model.location import Location
 from kiosk.ui.language import ENGLISH, Speech
-from kiosk.ui.wording import courier, customer, doors, faces, parts, service
+from kiosk.ui.wording import courier, customer, doors, faces, parts, service, spoken
 from kiosk.ui.wording.parts import Words
 
-__all__ = ["courier", "customer", "doors", "faces", "parts", "service", "words_for"]
+__all__ = ["courier", "customer", "doors", "faces", "parts", "service", "spoken", "words_for"]
 
 _WORDS = {**customer.WORDS, **doors.WORDS, **courier.WORDS, **service.WORDS}
 

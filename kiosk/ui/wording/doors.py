@@ -119,7 +119,7 @@ _QUESTIONS: Mapping[Question, tuple[str, tuple[str, ...]]] = {
     ),
     Question.NEED_MORE_TIME: (
         N_("Do you need more time?"),
-        (N_("Else this ends in 20 seconds."),),
+        (N_("Else this ends in {seconds}\u00a0s."),),
     ),
     Question.IS_IT_PUT_IN: (N_("Is the package inside?"), (N_("Door {slot} is shut."),)),
     Question.SOMETHING_LEFT_INSIDE: (
@@ -147,7 +147,9 @@ def _ask(view: Ask, location: Location, speech: Speech) -> Words:
     title, sentences = _QUESTIONS[view.question]
     if view.question is Question.NO_SLOT and not view.slot:
         sentences = (N_("Take back what nobody fetched, then it fits."),)
-    body = " ".join(speech.say(sentence, slot=view.slot) for sentence in sentences)
+    body = " ".join(
+        speech.say(sentence, slot=view.slot, seconds=view.wait_s) for sentence in sentences
+    )
     icon = "clock" if view.question is Question.NEED_MORE_TIME else "circle-question-mark"
     return Words(speech.say(title, slot=view.slot), body, tone=Tone.ACT, icon=icon)
 

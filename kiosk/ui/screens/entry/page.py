@@ -10,7 +10,7 @@ from kiosk.ui.screens.page import Area, Page
 from kiosk.ui.theme import Tone
 from kiosk.ui.widgets.digits import DigitField
 from kiosk.ui.widgets.keypad import CLEAR, ENTER, ERASE, digit_keypad, keypad_size
-from kiosk.ui.widgets.plate import WordButton
+from kiosk.ui.widgets.plate import Pressable, WordButton
 
 PHONE_DIGITS = 4
 PIN_DIGITS_MAX = 8
@@ -24,6 +24,7 @@ class EntryPage(Page[EnterCode | EnterPhoneDigits | EnterPin]):
     erase mends the last one.
     """
 
+    takes_digits = True
     figure_beside_actions = True
     figure_share = 0.6
     spare_parts = ("body",)
@@ -63,6 +64,12 @@ class EntryPage(Page[EnterCode | EnterPhoneDigits | EnterPin]):
 
     _sent = False
 
+    def has_typed(self) -> bool:
+        return bool(self.digits)
+
+    def main_choice(self) -> Pressable | None:
+        return None  # Enter ends what is typed
+
     def take_over(self, before: Page[Any]) -> None:
         if isinstance(before, EntryPage):
             self.digits, self._fresh_refusal = before.digits, before._fresh_refusal
@@ -98,6 +105,7 @@ class EntryPage(Page[EnterCode | EnterPhoneDigits | EnterPin]):
             self.digits += name
         self._fresh_refusal = False
         self._show()
+        self.context.tools.typed(len(self.digits))
         if self.complete_sends:
             self.send_if_enough()
 

@@ -209,6 +209,12 @@ class FirstPage(Page[First]):
     def offered(self) -> tuple[Choice, ...]:
         return tuple(choice for choice in self.view.choices if choice not in _LARGE)
 
+    def in_order(self) -> list[Pressable]:
+        return [*self.figure.cards, *self.languages.buttons, *self.tools]
+
+    def main_choice(self) -> Pressable | None:
+        return next(iter(self.figure.cards), None)
+
     def has_language_tool(self) -> bool:
         return False  # they all stand here
 

@@ -2,15 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from kivy.clock import Clock
 from kivy.uix.widget import Widget
 
-from kiosk.flows.views import Receipt, View
+from kiosk.flows.views import Ask, Receipt, View
 from kiosk.ui import wording
 from kiosk.ui.screens.page import Area, Context, Page
 
 
 class NoticePage(Page[View]):
     """A picture, a sentence, what to do, and the choices."""
+
+
+class MoreTimePage(Page[Ask]):
+    """Asks whether somebody is still there, and counts down how long it asks."""
+
+    def build(self) -> None:
+        self._tick = Clock.schedule_interval(self._count, 1.0)
+
+    def _count(self, _: float) -> None:
+        left_s = max(0, self.view.wait_s - 1)
+        self.view = replace(self.view, wait_s=left_s)
+        self.body.text = self.words().body
+
+    def leave(self) -> None:
+        self._tick.cancel()
+        super().leave()
 
 
 class ReceiptPage(Page[Receipt]):

@@ -1,0 +1,95 @@
+"""What is said and sounded when a screen comes: prompts in the access mode, directions for all.
+
+Nothing that is said holds a digit of a code: only the words of a view are spoken, never what is
+typed or shown in its figure. Sounds are never the only sign of anything.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from kiosk.flows.views import DoorOpen, Purpose
+from kiosk.ui import wording
+from kiosk.ui.loudspeaker import Loudspeaker, tone
+from kiosk.ui.screens.page import Page
+from kiosk.ui.theme import Tone
+
+_LOUD, _QUIET = 0.5, 0.12
+_CONFIRM = (880.0, 0.08)
+_ERROR = (330.0, 0.26)
+
+
+class Announcer:
+    """Speaks and sounds for the stage."""
+
+    def __init__(
+        self,
+        loudspeaker: Loudspeaker,
+        is_night: Callable[[], bool],
+        *,
+        speaks_directions: bool = True,
+    ) -> None:
+        self._loudspeaker = loudspeaker
+        self._is_night = is_night
+        self._speaks_directions = speaks_directions
+        self._said = ""
+
+    def page_came(self, page: Page[Any]) -> None:
+        """A new screen stands there."""
+        self._said = ""
+        self.page_changed(page)
+        words = page.words()
+        refused = words.note is not None and words.note.tone is Tone.FAILED
+        if words.tone is Tone.FAILED or refused:
+            self._sound(_ERROR)
+        elif words.tone is Tone.DONE:
+            self._sound(_CONFIRM)
+
+    def page_changed(self, page: Page[Any]) -> None:
+        """A screen took a new view: what is new on it is said; a number that counts is not."""
+        text = self._text(page)
+        if _without_numbers(text) == self._said:
+            return
+        self._said = _without_numbers(text)
+        if text:
+            self._say(page, text)
+        else:
+            self._loudspeaker.hush()
+
+    def say_again(self, page: Page[Any]) -> None:
+        """Say the whole screen once more."""
+        self._say(page, self._text(page))
+
+    def say(self, page: Page[Any], text: str) -> None:
+        """Say something in the access mode: what is chosen, how much is typed."""
+        if page.theme.is_access:
+            self._say(page, text)
+
+    def confirm(self, page: Page[Any]) -> None:
+        """A key was taken; heard in the access mode only."""
+        if page.theme.is_access:
+            self._sound(_CONFIRM)
+
+    def hush(self) -> None:
+        self._said = ""
+        self._loudspeaker.hush()
+
+    def _text(self, page: Page[Any]) -> str:
+        if page.theme.is_access:
+            return wording.spoken.screen(page.view, page.words(), page.prompts())
+        is_direction = isinstance(page.view, DoorOpen) and page.view.purpose is Purpose.TAKE
+        if is_direction and self._speaks_directions and not self._is_night():
+            return wording.spoken.screen(page.view, page.words(), ())
+        return ""
+
+    def _say(self, page: Page[Any], text: str) -> None:
+        self._loudspeaker.say(text, page.context.speech.code)
+
+    def _sound(self, sound: tuple[float, float]) -> None:
+        self._loudspeaker.play(tone(*sound, _QUIET if self._is_night() else _LOUD))
+
+
+def _without_numbers(text: str) -> str:
+    return re.sub(r"\d+", "", text)

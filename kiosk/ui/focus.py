@@ -1,0 +1,82 @@
+"""A numeric keypad alone drives every screen: digits, Enter, Clear, and plus and minus.
+
+Plus and minus go from choice to choice; each is spoken and ringed. Enter does what is ringed, or
+the main thing where nothing is. Clear takes the last digit back, or leaves. The star speaks again.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kivy.graphics import Color, SmoothLine
+
+from kiosk.ui.announcer import Announcer
+from kiosk.ui.screens.page import Page
+from kiosk.ui.widgets.keypad import CLEAR, ENTER, ERASE
+from kiosk.ui.widgets.plate import Pressable
+
+NEXT, BEFORE, AGAIN = "+", "-", "*"
+
+
+class Focus:
+    """What the keypad is at on one screen."""
+
+    def __init__(self, page: Page[Any], announcer: Announcer) -> None:
+        self._page = page
+        self._announcer = announcer
+        self._at: Pressable | None = None
+        with page.canvas.after:
+            self._colour = Color(*page.theme.colours.ink[:3], 0)
+            self._ring = SmoothLine(width=max(2.0, 3 * page.theme.hairline))
+
+    def press(self, name: str) -> None:
+        """A key of the keypad: a digit, ENTER, CLEAR or one of the signs."""
+        page = self._page
+        if page.is_answered:
+            return
+        if name == AGAIN:
+            self._announcer.say_again(page)
+        elif name in (NEXT, BEFORE):
+            self._move(1 if name == NEXT else -1)
+        elif name == ENTER:
+            self._enter()
+        elif name == CLEAR:
+            self._clear()
+        else:
+            self._ring_none()
+            page.text_input(name)
+
+    def _move(self, by: int) -> None:
+        choices = self._page.in_order()
+        if not choices:
+            return
+        at = choices.index(self._at) + by if self._at in choices else 0 if by > 0 else -1
+        self._at = choices[at % len(choices)]
+        pad = self._page.theme.space(8)
+        x, y, width, height = (*self._at.pos, *self._at.size)
+        corner = self._at.corner + pad
+        self._ring.rounded_rectangle = (
+            *(x - pad, y - pad, width + 2 * pad, height + 2 * pad),
+            *(corner, 64),
+        )
+        self._colour.a = 1
+        self._announcer.say(self._page, self._at.spoken)
+
+    def _ring_none(self) -> None:
+        self._at = None
+        self._colour.a = 0
+
+    def _enter(self) -> None:
+        chosen = self._at if self._at in self._page.in_order() else self._page.main_choice()
+        if chosen is not None:
+            chosen.action()
+        else:
+            self._page.key(ENTER)
+
+    def _clear(self) -> None:
+        if self._page.has_typed():
+            self._page.key(ERASE)
+            return
+        leaving = self._page.leaving_choice()
+        if leaving is not None:
+            leaving.action()

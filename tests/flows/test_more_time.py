@@ -1,0 +1,136 @@
+"""Who says nothing is asked before anything is lost; who needs longer gets it, again and again."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from flow_site import Running
+from visits import play, sign_in, store
+
+from kiosk.flows.person import ACCESS_PACE, WARN_S
+from kiosk.flows.views import (
+    Ask,
+    Choice,
+    DoorOpen,
+    EnterCode,
+    First,
+    Preference,
+    Pressed,
+    Question,
+    Receipt,
+    Scanned,
+    Stirred,
+    Thanks,
+)
+from kiosk.model.pickup_code import qr_text
+
+SILENCE_S = 400.0
+EXTENSIONS = 12
+
+
+def now_s(kiosk: Running) -> float:
+    return kiosk.kiosk.clock.now().monotonic_ms / 1000
+
+
+async def stored(kiosk: Running) -> str:
+    """A package lies in a slot, and nobody is at the machine; the slot."""
+    await sign_in(kiosk)
+    slot = await store(kiosk, "P")
+    kiosk.player.do(Pressed(Choice.DONE))
+    await kiosk.player.until(Receipt)
+    kiosk.player.do(Pressed(Choice.DONE))
+    await kiosk.player.until(First)
+    return slot
+
+
+async def asked(kiosk: Running) -> Ask:
+    view = await kiosk.player.until(Ask, patience_s=SILENCE_S)
+    assert view.question is Question.NEED_MORE_TIME
+    return view
+
+
+def test_at_least_ten_times_more_time_is_given_and_silence_ends_it(tmp_path: Path) -> None:
+    async def story(kiosk: Running) -> None:
+        kiosk.player.do(Pressed(Choice.PICK_UP))
+        before = await kiosk.player.until(EnterCode)
+        for _ in range(EXTENSIONS):
+            assert (await asked(kiosk)).wait_s == WARN_S
+            kiosk.player.do(Pressed(Choice.YES))
+            assert await kiosk.player.until(EnterCode) == before
+        await asked(kiosk)
+        began_s = now_s(kiosk)
+        await kiosk.player.until(First, patience_s=SILENCE_S)
+        assert now_s(kiosk) - began_s >= WARN_S
+
+    play(tmp_path, story)
+
+
+def test_who_says_no_is_let_go_at_once(tmp_path: Path) -> None:
+    async def story(kiosk: Running) -> None:
+        kiosk.player.do(Pressed(Choice.COURIER))
+        await asked(kiosk)
+        began_s = now_s(kiosk)
+        kiosk.player.do(Pressed(Choice.NO))
+        await kiosk.player.until(First)
+        assert now_s(kiosk) - began_s < 1
+
+    play(tmp_path, story)
+
+
+def test_a_code_scanned_at_the_question_is_taken(tmp_path: Path) -> None:
+    async def story(kiosk: Running) -> None:
+        await stored(kiosk)
+        kiosk.player.do(Pressed(Choice.PICK_UP))
+        await asked(kiosk)
+        kiosk.player.do(Scanned(qr_text("demo", await kiosk.code_of("P"))))
+        await kiosk.player.until(DoorOpen)
+
+    play(tmp_path, story)
+
+
+def test_who_types_slowly_is_not_asked(tmp_path: Path) -> None:
+    async def story(kiosk: Running) -> None:
+        kiosk.player.do(Pressed(Choice.PICK_UP))
+        await kiosk.player.until(EnterCode)
+        began_s = now_s(kiosk)
+        step_s = kiosk.kiosk.policy.idle_s - 5
+        for _ in range(4):
+            await asyncio.sleep(step_s)
+            kiosk.player.do(Stirred())
+        await asked(kiosk)
+        assert now_s(kiosk) - began_s >= 4 * step_s + kiosk.kiosk.policy.idle_s - 1
+
+    play(tmp_path, story)
+
+
+def test_nobody_is_asked_while_a_door_is_open_or_after_thanks(tmp_path: Path) -> None:
+    async def story(kiosk: Running) -> None:
+        slot = await stored(kiosk)
+        kiosk.site.steel.close_after_s = None
+        kiosk.player.do(Scanned(qr_text("demo", await kiosk.code_of("P"))))
+        await kiosk.player.until(DoorOpen)
+        await asyncio.sleep(kiosk.kiosk.policy.give_up_after_s - 10)
+        assert isinstance(kiosk.kiosk.person.view, DoorOpen)
+        kiosk.site.steel.close(slot)
+        await kiosk.player.until(Thanks)
+        began_s = now_s(kiosk)
+        await kiosk.player.until(First)
+        assert now_s(kiosk) - began_s < kiosk.kiosk.policy.thanks_s + 1
+
+    play(tmp_path, story)
+
+
+def test_the_access_mode_waits_longer_and_ends_with_the_person(tmp_path: Path) -> None:
+    async def story(kiosk: Running) -> None:
+        kiosk.player.do(Preference(is_access=True))
+        await kiosk.player.until(First, lambda view: view.preference.is_access)
+        kiosk.player.do(Pressed(Choice.PICK_UP))
+        await kiosk.player.until(EnterCode)
+        began_s = now_s(kiosk)
+        assert (await asked(kiosk)).wait_s == WARN_S * ACCESS_PACE
+        assert now_s(kiosk) - began_s >= ACCESS_PACE * kiosk.kiosk.policy.idle_s - 1
+        view = await kiosk.player.until(First, patience_s=SILENCE_S)
+        assert view.preference == Preference()
+
+    play(tmp_path, story)

@@ -1,0 +1,138 @@
+"""A numeric keypad alone, in the real kiosk: a courier's run and a pickup by somebody who does not
+see the screen. What is spoken is caught by a program that takes the voice's place."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from screen import Screen, own_screen
+from simulator_process import SimulatorProcess
+
+from config import DEMO_PACKAGES, DEMO_SITE, load_site
+from kiosk.app import announce, read_announcements
+
+pytestmark = pytest.mark.window
+
+ROOT = Path(__file__).parents[2]
+PATIENCE_S = 30.0
+BARCODE, PHONE = "00340434123456789012", "491713920001"
+KEYS = {"\n": "KP_Enter", "+": "KP_Add", "-": "KP_Subtract", "*": "KP_Multiply", "C": "KP_Decimal"}
+
+
+@dataclass
+class Blind:
+    """Somebody with a hand on the keypad and an ear at the loudspeaker."""
+
+    screen: Screen
+    bank: SimulatorProcess
+    data: Path
+    heard_to: int = 0
+
+    @property
+    def spoken(self) -> str:
+        path = self.data / "spoken"
+        return path.read_text(encoding="utf-8") if path.exists() else ""
+
+    def hear(self, sentence: str) -> str:
+        """Wait until something like this is said, after what was heard before; all of it."""
+        deadline = time.monotonic() + PATIENCE_S
+        while not (found := re.search(sentence, self.spoken[self.heard_to :])):
+            assert time.monotonic() < deadline, f"{sentence!r} was not said:\n{self.spoken}"
+            time.sleep(0.05)
+        self.heard_to += found.end()
+        return found[0]
+
+    def keys(self, names: str) -> None:
+        for name in names:
+            self.screen._run("xdotool", "key", KEYS.get(name, f"KP_{name}"))
+
+    def close(self, slot: str) -> None:
+        time.sleep(2.2)  # a door shut sooner is asked about
+        self.bank.tell(f"close {slot}")
+
+    def code(self) -> str:
+        deadline = time.monotonic() + PATIENCE_S
+        while time.monotonic() < deadline:
+            for path in (self.data / "phones").glob("*"):
+                text = path.read_text(encoding="utf-8")
+                found = re.search(r"Code ([\d ]+)\.", text)
+                if PHONE in text and found is not None:
+                    return found[1].replace(" ", "")
+            time.sleep(0.1)
+        raise AssertionError(f"no message came; this was said:\n{self.spoken}")
+
+
+@pytest.fixture
+def blind(tmp_path: Path) -> Iterator[Blind]:
+    site = tmp_path / "site.toml"
+    voice = f'["sh", "-c", "cat >>{tmp_path / "spoken"}"]'
+    sound = f"\n[sound]\nspeech = {voice}\nplayer = []\n"
+    site.write_text(DEMO_SITE.read_text(encoding="utf-8") + sound, encoding="utf-8")
+    announce(load_site(site), tmp_path, read_announcements(DEMO_PACKAGES))
+    with own_screen(540, 960) as screen, SimulatorProcess(site, tmp_path) as bank:
+        command = [sys.executable, "-m", "kiosk", "run", "--config", str(site)]
+        blank = screen.pixels()
+        kiosk = subprocess.Popen(
+            [*command, "--data", str(tmp_path), "--geometry", "540x960+0+0"],
+            env=screen.environment,
+            cwd=ROOT,
+            stderr=(tmp_path / "kiosk.log").open("ab"),
+        )
+        try:
+            screen.after(blank)
+            # With no window manager the keys go to the window under the pointer.
+            screen._run("xdotool", "mousemove", "20", "20")
+            yield Blind(screen, bank, tmp_path)
+        finally:
+            kiosk.kill()
+            kiosk.wait()
+
+
+def test_a_courier_and_a_customer_with_nothing_but_a_keypad(blind: Blind) -> None:
+    assert blind.spoken == ""
+    blind.keys("5")  # any key begins the access mode, and does nothing else
+    blind.hear(r"Here for a package\?")
+    blind.hear(r"Press Enter: Pick up")
+    blind.keys("++")
+    blind.hear("Courier")
+    blind.keys("\n")
+    blind.hear("Courier sign-in")
+    blind.keys("114712C1")
+    blind.hear("5 digits typed")
+    blind.hear("6 digits typed")
+    blind.keys("\n")
+    blind.hear("Scan a package")
+    blind.bank.tell(f"scan {BARCODE}")
+    slot = str(blind.bank.wait_for("opened")["slot"])
+    blind.hear(f"door {slot}\\b.*\n(.*\n)*?.*close")
+    blind.close(slot)
+    blind.hear("Scan the next package")
+    blind.keys("\n")
+    blind.hear("changed hands")
+    blind.keys("\n")
+
+    code = blind.code()
+    time.sleep(1.0)
+    before = blind.heard_to = len(blind.spoken)
+    blind.keys("8")
+    blind.hear(r"Here for a package\?")
+    blind.keys(code[:1])
+    blind.hear("Enter your code")
+    blind.keys(f"{code[1:4]}C{code[3:]}")
+    assert blind.bank.wait_for("opened")["slot"] == slot
+    said = blind.hear(rf"Door {slot} is open.*?\n.*?\n")
+    assert re.search("(left|right|above|below)", said)
+    blind.close(slot)
+    blind.hear("Thank you!")
+    blind.keys("\n")
+    spoken = blind.spoken[before:]
+    assert code not in spoken.replace(" ", "")
+    assert "PIN" in blind.spoken
+    assert "4711" not in blind.spoken
