@@ -1,11 +1,12 @@
 # make run [FRESH=1]     the kiosk and its simulated locker bank; FRESH=1 starts the demo over
 # make test [PART=unit]  all tests, or those of one folder under tests/
 # make test-nightly     the same tests with more of everything; takes hours
+# make central           the central server, on loopback with its data in data/central
 # make bench             the measurements, as a table and as build/bench.json
 # make check             style and types only
 # make clean             what was built and cached; keeps .venv and the demo's data
 
-.PHONY: help run test test-nightly bench check clean
+.PHONY: help run central test test-nightly bench check clean
 
 help:
 	@sed -n 's/^# \(make\)/\1/p' Makefile
@@ -13,6 +14,10 @@ help:
 run:
 	@.ci/install run
 	@exec .venv/bin/python -m kiosk demo --window $(if $(FRESH),--fresh)
+
+central:
+	@.ci/install run
+	@exec .venv/bin/python -m central serve
 
 test:
 	@.ci/install test
@@ -33,4 +38,4 @@ check:
 
 clean:
 	rm -rf build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info
-	find config drivers kiosk tests assets -name __pycache__ -type d -prune -exec rm -rf {} +
+	find central config drivers kiosk tests assets -name __pycache__ -type d -prune -exec rm -rf {} +

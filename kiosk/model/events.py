@@ -85,9 +85,10 @@ def canonical_json(body: Mapping[str, Any]) -> str:
 
 
 def chain_hash(
-    previous: bytes, epoch: str, seq: int, kind: EventKind, body: str, at: Instant
+    previous: bytes, epoch: str, seq: int, kind: str, body: str, at: Instant
 ) -> bytes:
-    """The hash that ties an event to everything before it (SHA-256)."""
+    """The hash that ties an event to everything before it (SHA-256). `kind` is an `EventKind`, or
+    one of a newer version."""
     head = f"{epoch}\n{seq}\n{kind}\n{at.wall_ms}\n{at.monotonic_ms}\n{at.boot_id}\n"
     head += f"{int(at.is_trusted)}\n"
     return sha256(previous + head.encode() + body.encode()).digest()

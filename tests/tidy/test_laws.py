@@ -38,6 +38,7 @@ COMPOSITION_ROOTS = {
 """The files that join the parts, and so may know all of them."""
 
 ADAPTERS = {
+    "central/adapters.py": "the server's clock and its randomness",
     "kiosk/adapters.py": "the machine's clocks and its randomness",
     "kiosk/messages.py": "writes message files",
     "drivers/runners.py": "the thread of a bus waits",

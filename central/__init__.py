@@ -1,0 +1,1 @@
+"""The central server: what every location syncs with whenever it is reachable."""

@@ -1,0 +1,96 @@
+"""The composition root of the server: builds the parts and joins the routes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from sqlalchemy.exc import OperationalError
+
+from central import metrics, secrets
+from central.adapters import Clock, SystemClock
+from central.auth import RateLimit
+from central.database import Database
+from central.errors import RequestError
+from central.housekeeping import keep
+from central.notify.worker import Worker
+from central.packages import routes as package_routes
+from central.parts import Central
+from central.settings import Settings
+from central.sync import routes as sync_routes
+
+LOG = logging.getLogger("central")
+
+
+def build(settings: Settings, clock: Clock | None = None) -> Central:
+    """The parts of a server. Raises `CannotServeError` when they cannot be had."""
+    settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return Central(
+        settings, Database(settings.url), secrets.load(settings.data), clock or SystemClock()
+    )
+
+
+def create_app(central: Central) -> FastAPI:
+    """The web application on these parts; it closes the database at its end."""
+    worker = Worker(central)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        worker.start()
+        keeping = asyncio.create_task(keep(central))
+        try:
+            yield
+        finally:
+            keeping.cancel()
+            await worker.stop()
+            await asyncio.to_thread(central.database.close)
+
+    app = FastAPI(
+        title="Parcel lockers",
+        version="1",
+        summary="Announce packages to lockers, follow them, find the nearest free one.",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.state.central = central
+    app.state.rate_limit = RateLimit()
+    app.state.worker = worker
+    app.state.wake = worker.wake
+    for router in (sync_routes.router, package_routes.router, metrics.router):
+        app.include_router(router)
+    _say_errors(app)
+    return app
+
+
+def _say_errors(app: FastAPI) -> None:
+    """Every refusal has the same form: a code for programs, a sentence for people."""
+
+    @app.exception_handler(RequestError)
+    async def _refused(_request: Request, error: RequestError) -> Response:
+        headers = {}
+        if error.status == 401:
+            headers["www-authenticate"] = "Bearer"
+        if error.status == 429:
+            headers["retry-after"] = str(int(float(str(error.detail["retry_after_s"]))) + 1)
+        return JSONResponse(error.body(), error.status, headers)
+
+    @app.exception_handler(RequestValidationError)
+    async def _invalid(_request: Request, error: RequestValidationError) -> Response:
+        problems = [
+            {"field": ".".join(map(str, each["loc"][1:])), "problem": each["msg"]}
+            for each in error.errors()[:20]
+        ]
+        body = {"error": "invalid", "message": "the request is not valid", "problems": problems}
+        return JSONResponse(body, 422)
+
+    @app.exception_handler(OperationalError)
+    async def _busy(_request: Request, error: OperationalError) -> Response:
+        LOG.error("the database did not answer: %s", error)
+        body = {"error": "unavailable", "message": "the database does not answer; try again"}
+        return JSONResponse(body, 503, {"retry-after": "5"})

@@ -1,0 +1,121 @@
+"""Who is asking: a kiosk, a carrier's or shop's program, an operator, or a person with a link.
+
+Each kind of client has its own routes and no others; what a route asks for stands at the route, so
+that the table of all routes and kinds of client can be checked.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Annotated, Any
+
+from fastapi import Depends, Request
+from sqlalchemy import Connection, select
+
+from central import schema
+from central.adapters import monotonic_s
+from central.errors import RequestError
+from central.parts import central_of
+from central.secrets import token_hash
+
+
+class Scope(StrEnum):
+    """What a program may do."""
+
+    READ = "packages:read"
+    ANNOUNCE = "packages:announce"
+    CHANGE = "packages:change"
+    LOCATIONS = "locations:read"
+
+
+class Role(StrEnum):
+    """What an operator may do: look; act on packages and doors; also staff, keys and accounts."""
+
+    VIEWER = "viewer"
+    OPERATOR = "operator"
+    ADMIN = "admin"
+
+
+def bearer(request: Request) -> str:
+    """The token of the Authorization header (RFC 6750). Raises `RequestError` without one."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise RequestError(401, "unauthorised", "send a header: Authorization: Bearer <token>")
+    return token.strip()
+
+
+# --- programs ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A carrier's or shop's program, by its API key."""
+
+    id: str
+    name: str
+    scopes: frozenset[str]
+
+
+@dataclass
+class RateLimit:
+    """A bucket per API key: refilled evenly, as full as one minute's share."""
+
+    _levels: dict[str, tuple[float, float]] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def take(self, key: str, per_minute: int) -> float:
+        """Take one request; 0 when it may go, else in how many seconds the next one may."""
+        now_s, rate = monotonic_s(), per_minute / 60
+        with self._lock:
+            level, at_s = self._levels.get(key, (float(per_minute), now_s))
+            level = min(float(per_minute), level + (now_s - at_s) * rate)
+            wait_s = 0.0 if level >= 1 else (1 - level) / rate
+            self._levels[key] = (level - 1 if level >= 1 else level, now_s)
+            return wait_s
+
+
+class _Programs:
+    """The dependency of a route that asks for a scope."""
+
+    def __init__(self, scope: Scope) -> None:
+        self.scope = scope
+
+    async def __call__(self, request: Request) -> Program:
+        central = central_of(request)
+        row = await central.database.look(_api_key, bearer(request))
+        if row is None:
+            raise RequestError(401, "unauthorised", "this API key is not known, or was revoked")
+        wait_s = request.app.state.rate_limit.take(row.id, row.rate_per_min)
+        if wait_s > 0:
+            raise RequestError(
+                429,
+                "too_many_requests",
+                f"this key may send {row.rate_per_min} requests a minute",
+                retry_after_s=round(wait_s, 1),
+            )
+        program = Program(row.id, row.name, frozenset(json.loads(row.scopes)))
+        if self.scope not in program.scopes:
+            raise RequestError(403, "forbidden", f"this key lacks the scope {self.scope}")
+        return program
+
+
+def _api_key(connection: Connection, token: str) -> Any:
+    table = schema.api_key
+    return connection.execute(
+        select(table).where(table.c.key_hash == token_hash(token), table.c.revoked_ms.is_(None))
+    ).first()
+
+
+may_read = _Programs(Scope.READ)
+may_announce = _Programs(Scope.ANNOUNCE)
+may_change = _Programs(Scope.CHANGE)
+may_find = _Programs(Scope.LOCATIONS)
+
+
+Reading = Annotated[Program, Depends(may_read)]
+Announcing = Annotated[Program, Depends(may_announce)]
+Changing = Annotated[Program, Depends(may_change)]
+Finding = Annotated[Program, Depends(may_find)]

@@ -1,0 +1,24 @@
+"""What can be wrong with a request or an installation, with what the other side needs to act."""
+
+from __future__ import annotations
+
+
+class CannotServeError(Exception):
+    """The server cannot run so; the message says what to do."""
+
+
+class RequestError(Exception):
+    """A request that is not carried out: an HTTP status, a code for programs, words for people."""
+
+    def __init__(self, status: int, code: str, message: str, **detail: object) -> None:
+        super().__init__(message)
+        self.status, self.code, self.message, self.detail = status, code, message, detail
+
+    def body(self) -> dict[str, object]:
+        """The answer's JSON."""
+        return {"error": self.code, "message": self.message, **self.detail}
+
+
+def not_found(what: str, name: str) -> RequestError:
+    """There is no such thing, or it is not the asker's: the answer is the same."""
+    return RequestError(404, "not_found", f"there is no {what} {name!r}")

@@ -1,0 +1,155 @@
+"""What Prometheus scrapes, and whether the server is well."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+from sqlalchemy import ColumnElement, Connection, case, func, select, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from central import schema
+from central.parts import Central, central_of
+
+router = APIRouter(tags=["health"])
+DAY_MS = 24 * 3_600_000
+
+
+def figures(
+    connection: Connection, now_ms: int, silent_after_s: int
+) -> dict[str, float | dict[str, float]]:
+    """The server's figures; a mapping where a figure has a label."""
+    location, package = schema.location, schema.package
+    notification, slot = schema.notification, schema.slot
+    enrolled = location.c.token_hash != ""
+    lag_ms = func.coalesce(func.max(now_ms - location.c.last_sync_ms), 0)
+    is_silent = (location.c.last_sync_ms.is_(None)) | (
+        location.c.last_sync_ms < now_ms - silent_after_s * 1000
+    )
+    places = connection.execute(
+        select(
+            func.count().label("all"),
+            func.count().filter(enrolled).label("enrolled"),
+            func.count().filter(enrolled & is_silent).label("silent"),
+            lag_ms.label("lag_ms"),
+        )
+    ).one()
+    since_ms = now_ms - DAY_MS
+    delivered = connection.execute(
+        select(
+            func.count().filter(notification.c.status == "sent").label("sent"),
+            func.count().filter(notification.c.status == "dead").label("dead"),
+            func.avg(
+                case(
+                    (
+                        notification.c.status == "sent",
+                        notification.c.sent_ms - notification.c.due_ms,
+                    )
+                )
+            ).label("latency_ms"),
+        ).where(notification.c.created_ms >= since_ms)
+    ).one()
+    told = delivered.sent + delivered.dead
+    return {
+        "locations": places.all,
+        "locations_enrolled": places.enrolled,
+        "locations_silent": places.silent,
+        "sync_lag_seconds_max": float(places.lag_ms) / 1000,
+        "slots": _by(connection, slot.c.status),
+        "slots_out_of_service": connection.execute(
+            select(func.count()).where(slot.c.service != "IN_SERVICE")
+        ).scalar_one(),
+        "packages": _by(connection, package.c.status),
+        "allocation_seconds_avg": _seconds_between(
+            connection, package.c.announced_ms, package.c.stored_ms, since_ms
+        ),
+        "pickup_seconds_avg": _seconds_between(
+            connection, package.c.stored_ms, package.c.finished_ms, since_ms
+        ),
+        "outbox": _by(connection, notification.c.status),
+        "notifications_delivered_ratio": delivered.sent / told if told else 1.0,
+        "notification_latency_seconds_avg": float(delivered.latency_ms or 0) / 1000,
+        "events_quarantined": connection.execute(
+            select(func.count()).where(schema.quarantine.c.settled_ms.is_(None))
+        ).scalar_one(),
+        "error_ratio": _error_ratio(connection, since_ms),
+        "commands_waiting": connection.execute(
+            select(func.count()).where(schema.command.c.state == "QUEUED")
+        ).scalar_one(),
+    }
+
+
+def _waited_ms() -> ColumnElement[int]:
+    """How long after it was due a message went out."""
+    return schema.notification.c.sent_ms - schema.notification.c.due_ms
+
+
+def _by(connection: Connection, column: ColumnElement[str]) -> dict[str, float]:
+    rows = connection.execute(select(column, func.count()).group_by(column))
+    return {str(name): float(count) for name, count in rows}
+
+
+def _seconds_between(
+    connection: Connection, begin: ColumnElement[int], end: ColumnElement[int], since_ms: int
+) -> float:
+    mean = connection.execute(
+        select(func.avg(end - begin)).where(end >= since_ms, begin.is_not(None))
+    ).scalar()
+    return float(mean or 0) / 1000
+
+
+def _error_ratio(connection: Connection, since_ms: int) -> float:
+    """Openings of the last day that did not end as they should."""
+    event = schema.event
+    outcomes = connection.execute(
+        select(
+            func.count().label("all"),
+            func.count().filter(event.c.body.like('%"FAILED"%')).label("failed"),
+        ).where(event.c.kind == "DOOR_OUTCOME", event.c.received_ms >= since_ms)
+    ).one()
+    return outcomes.failed / outcomes.all if outcomes.all else 0.0
+
+
+class _Figures(Collector):
+    def __init__(self, values: dict[str, float | dict[str, float]]) -> None:
+        self._values = values
+
+    def collect(self) -> list[Metric]:
+        families: list[Metric] = []
+        for name, value in self._values.items():
+            if isinstance(value, dict):
+                family = GaugeMetricFamily(f"locker_{name}", name, labels=["status"])
+                for label, number in value.items():
+                    family.add_metric([label], number)
+            else:
+                family = GaugeMetricFamily(f"locker_{name}", name, value=value)
+            families.append(family)
+        return families
+
+
+@router.get("/metrics", include_in_schema=False)
+async def metrics(request: Request) -> Response:
+    central = central_of(request)
+    values = await central.database.look(
+        figures, central.clock.now_ms(), central.settings.notifications.silent_after_s
+    )
+    registry = CollectorRegistry()
+    registry.register(_Figures(values))
+    return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+
+@router.get("/healthz", summary="Whether the process lives")
+async def health() -> dict[str, str]:
+    return {"status": "ok"}
+
+
+@router.get("/readyz", summary="Whether the database answers", responses={503: {}})
+async def ready(request: Request) -> Response:
+    central: Central = central_of(request)
+    try:
+        await central.database.write(lambda connection: connection.execute(text("SELECT 1")).one())
+    except SQLAlchemyError as error:
+        return JSONResponse({"status": "unavailable", "message": str(error)}, 503)
+    return JSONResponse({"status": "ready"})

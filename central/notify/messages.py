@@ -1,0 +1,206 @@
+"""What a message says: the words of a language, the facts of a package, a picture of its code.
+
+The words stand in one file per language beside this module, `texts/<language>.toml`: for each kind
+a subject and a text, in Jinja's notation. Codes are made here, when a message goes out, from the
+location's key; nothing of them is kept.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from importlib import resources
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import segno
+from babel.dates import format_date, format_time
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from sqlalchemy import Connection, select
+
+from central import schema
+from central.notify.outbox import OPERATORS, Kind
+from central.parts import Central
+from kiosk.model.package import PackageStatus
+from kiosk.model.pickup_code import make_code, qr_text
+
+FALLBACK = "en"
+WITH_CODE = (Kind.STORED, Kind.CODE, Kind.REISSUED, Kind.REMINDER, Kind.ABOUT_TO_EXPIRE)
+RIGHT_TO_LEFT = ("ar", "fa", "he", "ur")
+_STYLES = {"en": "en_GB"}
+
+LINES = Environment(undefined=StrictUndefined, autoescape=False)
+PAGES = Environment(
+    loader=PackageLoader("central.notify", "."), undefined=StrictUndefined, autoescape=True
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message ready to go out."""
+
+    id: str
+    kind: Kind
+    channel: str
+    to: str
+    """An e-mail address or a telephone number; empty for operators."""
+    subject: str
+    text: str
+    html: str = ""
+    picture: bytes = b""
+    """The QR code as a PNG; empty where there is none."""
+    short: str = ""
+    """The text for a telephone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """A message that is not sent, because its reason is gone or nobody can get it."""
+
+    reason: str
+
+
+@cache
+def texts(language: str) -> Mapping[str, Mapping[str, str]]:
+    """The words of a language; English where there are none."""
+    folder = resources.files("central.notify") / "texts"
+    path = folder / f"{language}.toml"
+    if not path.is_file():
+        path = folder / f"{FALLBACK}.toml"
+    return tomllib.loads(path.read_text(encoding="utf-8"))
+
+
+def languages() -> tuple[str, ...]:
+    """The languages that messages can be in."""
+    folder = resources.files("central.notify") / "texts"
+    return tuple(sorted(each.name[:-5] for each in folder.iterdir() if each.name.endswith(".toml")))
+
+
+def compose(connection: Connection, central: Central, row: Any) -> Message | Dropped:
+    """The message of a row of the outbox, or why it is not sent any more."""
+    kind = Kind(row.kind)
+    location = _one(connection, schema.location, row.location)
+    if row.channel == OPERATORS:
+        return _for_operators(row, kind, location)
+    package = _one(connection, schema.package, row.package)
+    person = _one(connection, schema.recipient, row.recipient)
+    if package is None or person is None or location is None:
+        return Dropped("the package or the person is not known any more")
+    if person.erased_ms is not None:
+        return Dropped("the person's data were erased")
+    gone = reason_is_gone(kind, package)
+    if gone:
+        return Dropped(gone)
+    to = _address(row.channel, person, central)
+    if not to:
+        return Dropped(f"there is no address for {row.channel}")
+    code = ""
+    if kind in WITH_CODE:
+        if location.key_sealed is None or not package.locator or not package.code_counter:
+            return Dropped("the location's kiosk is not enrolled: there is no code")
+        key = central.secrets.open(location.key_sealed)
+        code = make_code(key, package.id, package.locator, package.code_counter)
+    return _for_person(row, kind, location, package, person, to, code)
+
+
+def reason_is_gone(kind: Kind, package: Any) -> str:
+    """Why a message is not sent any more; "" while its reason holds."""
+    status = package.status
+    if kind in WITH_CODE and status != PackageStatus.STORED:
+        if kind in (Kind.CODE, Kind.REISSUED) and status == PackageStatus.EXPIRED:
+            return ""
+        return f"the package is {status}"
+    if kind is Kind.EXPIRED and status != PackageStatus.EXPIRED:
+        return f"the package is {status}"
+    if kind is Kind.CANCELLED and status not in (PackageStatus.CANCELLED, PackageStatus.COLLECTED):
+        return f"the package is {status}"
+    return ""
+
+
+def _address(channel: str, person: Any, central: Central) -> str:
+    if channel == "email":
+        return str(person.email)
+    if channel == "sms":
+        return str(person.phone)
+    return central.settings.notifications.person_url.format(phone=person.phone, email=person.email)
+
+
+def _one(connection: Connection, table: Any, key: str | None) -> Any:
+    return connection.execute(select(table).where(table.c.id == key)).first()
+
+
+def _for_person(
+    row: Any, kind: Kind, location: Any, package: Any, person: Any, to: str, code: str
+) -> Message:
+    language = row.language if row.language in languages() else FALLBACK
+    words, facts = texts(language), facts_of(location, package, person, code, language)
+    text = LINES.from_string(words[kind]["text"]).render(facts)
+    subject = LINES.from_string(words[kind]["subject"]).render(facts)
+    sign_off = LINES.from_string(words["all"]["footer"]).render(facts)
+    picture = qr_picture(location.id, code) if code else b""
+    html = PAGES.get_template("message.html").render(
+        subject=subject,
+        paragraphs=text.strip().split("\n"),
+        footer=sign_off.strip().split("\n"),
+        code=facts["code"],
+        language=language,
+        direction="rtl" if language in RIGHT_TO_LEFT else "ltr",
+    )
+    plain = f"{text.strip()}\n\n{facts['code']}\n" if code else f"{text.strip()}\n"
+    short = LINES.from_string(words[kind].get("sms", words[kind]["text"])).render(facts).strip()
+    return Message(
+        row.id, kind, row.channel, to, subject, f"{plain}\n{sign_off}", html, picture, short
+    )
+
+
+def facts_of(location: Any, package: Any, person: Any, code: str, language: str) -> dict[str, str]:
+    """What the words of a message may name."""
+    shown = f"{code[:-6]} {code[-6:-3]} {code[-3:]}" if code else ""
+    return {
+        "name": person.name,
+        "location": location.name,
+        "address": location.address,
+        "barcode": package.barcode,
+        "code": shown,
+        "until": _day(package.hold_until_ms, location.time_zone, language, -1),
+        "help_phone": location.help_phone,
+        "time": _moment(package.finished_ms, location.time_zone, language),
+    }
+
+
+def _day(at_ms: int | None, zone: str, language: str, shift_ms: int = 0) -> str:
+    """A day in words. A hold ends with the midnight after its last day."""
+    if at_ms is None:
+        return ""
+    local = datetime.fromtimestamp((at_ms + shift_ms) / 1000, UTC).astimezone(ZoneInfo(zone))
+    return format_date(local, "EEEE d MMMM", locale=_STYLES.get(language, language))
+
+
+def _moment(at_ms: int | None, zone: str, language: str) -> str:
+    if at_ms is None:
+        return ""
+    local = datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(ZoneInfo(zone))
+    hour = format_time(local, "short", locale=_STYLES.get(language, language))
+    return f"{_day(at_ms, zone, language)}, {hour}"
+
+
+def qr_picture(location: str, code: str) -> bytes:
+    """The QR code of a pickup code as a PNG."""
+    picture = io.BytesIO()
+    segno.make(qr_text(location, code), error="m", micro=False).save(
+        picture, kind="png", scale=8, border=4
+    )
+    return picture.getvalue()
+
+
+def _for_operators(row: Any, kind: Kind, location: Any) -> Message:
+    facts = json.loads(row.facts)
+    where = location.name if location is not None else row.location
+    subject = f"{where}: door {facts.get('slot', '?')}: {facts.get('what', kind)}"
+    text = f"{subject}\nLocation {row.location}. Reference {facts.get('reference', '–')}."
+    return Message(row.id, kind, OPERATORS, "", subject, text, short=subject)

@@ -1,0 +1,244 @@
+"""The outbox: what people are to be told, as rows that are written with the fact they tell of.
+
+A notification waits until it is due. Whether its reason still holds is asked when it is sent, so a
+package that was fetched meanwhile reminds nobody. No row holds a code: it is made when it is sent.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, insert, select, update
+
+from central import schema
+from central.adapters import new_id
+from central.settings import Notifications
+from kiosk.model.events import EventKind
+from kiosk.sync.contract import WireEvent
+
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+OPERATORS = "operators"
+"""The channel of those who run the lockers."""
+
+
+class Kind(StrEnum):
+    """What a message tells."""
+
+    STORED = "stored"
+    CODE = "code"
+    REISSUED = "reissued"
+    REMINDER = "reminder"
+    ABOUT_TO_EXPIRE = "about_to_expire"
+    EXPIRED = "expired"
+    EXTENDED = "extended"
+    RETRIEVED = "retrieved"
+    CANCELLED = "cancelled"
+    DOOR_FAULT = "door_fault"
+    MISSING = "missing"
+
+
+LATER = (Kind.STORED, Kind.REMINDER, Kind.ABOUT_TO_EXPIRE)
+"""What is written when a package is stored, to be sent later if it still lies there."""
+
+
+def on_event(
+    connection: Connection,
+    rules: Notifications,
+    location: str,
+    event: WireEvent,
+    body: Mapping[str, Any],
+    package: str,
+    now_ms: int,
+) -> None:
+    """Write down whom this event is to be told."""
+    match event.kind:
+        case EventKind.PACKAGE_STORED:
+            stored(connection, rules, package, now_ms)
+        case EventKind.VISIT_ENDED:
+            _bring_forward(connection, location, now_ms)
+        case EventKind.PACKAGE_EXPIRED:
+            tell(connection, rules, Kind.EXPIRED, package, now_ms)
+        case EventKind.PACKAGE_RETRIEVED:
+            tell(connection, rules, Kind.RETRIEVED, package, now_ms)
+        case EventKind.PACKAGE_CANCELLED:
+            if _was_told(connection, package):
+                tell(connection, rules, Kind.CANCELLED, package, now_ms)
+        case EventKind.CODE_REISSUED if body.get("by") != "centre":
+            tell(connection, rules, Kind.REISSUED, package, now_ms)
+        case "CODE_ASKED" if package:
+            tell(connection, rules, Kind.CODE, package, now_ms)
+        case EventKind.HOLD_EXTENDED | EventKind.HOLD_PAUSED:
+            _move_warnings(connection, rules, body)
+        case EventKind.PACKAGE_MISSING:
+            facts = {"slot": _slot_of(body), "what": "missing"}
+            tell_operators(connection, Kind.MISSING, location, facts, now_ms, package)
+        case EventKind.DOOR_OUTCOME | EventKind.DOOR_MOVED_UNASKED | EventKind.SLOT_SERVICE_CHANGED:
+            _fault(connection, location, event, body, now_ms)
+        case _:
+            pass
+
+
+def stored(connection: Connection, rules: Notifications, package: str, now_ms: int) -> None:
+    """A package lies there: its code is sent soon, reminders later."""
+    row = _package(connection, package)
+    if row is None or row.recipient is None:
+        return
+    tell(connection, rules, Kind.STORED, package, now_ms, now_ms + rules.undo_wait_s * 1000)
+    for days in rules.remind_after_days:
+        due_ms = now_ms + days * DAY_MS
+        if row.hold_until_ms is None or due_ms < row.hold_until_ms:
+            tell(connection, rules, Kind.REMINDER, package, now_ms, due_ms)
+    if row.hold_until_ms is not None:
+        due_ms = row.hold_until_ms - rules.about_to_expire_h * HOUR_MS
+        tell(connection, rules, Kind.ABOUT_TO_EXPIRE, package, now_ms, max(due_ms, now_ms))
+
+
+def tell(
+    connection: Connection,
+    rules: Notifications,
+    kind: Kind,
+    package: str,
+    now_ms: int,
+    due_ms: int | None = None,
+) -> str | None:
+    """Queue a message to a package's recipient; None when nobody is known or can be reached."""
+    row = _package(connection, package)
+    if row is None or row.recipient is None:
+        return None
+    person = connection.execute(
+        select(schema.recipient).where(schema.recipient.c.id == row.recipient)
+    ).one()
+    ways = channels(person, rules)
+    if not ways:
+        return None
+    return queue(
+        connection,
+        kind=kind.value,
+        package=package,
+        location=row.location,
+        recipient=row.recipient,
+        channel=ways[0],
+        language=person.language,
+        created_ms=now_ms,
+        due_ms=now_ms if due_ms is None else due_ms,
+    )
+
+
+def queue(connection: Connection, **values: Any) -> str:
+    """A row of the outbox; its id is the message's identity on every try."""
+    notification = new_id()
+    connection.execute(insert(schema.notification).values(id=notification, **values))
+    return notification
+
+
+def tell_operators(
+    connection: Connection,
+    kind: Kind,
+    location: str,
+    facts: Mapping[str, Any],
+    now_ms: int,
+    package: str = "",
+) -> None:
+    """Queue a message to those who run the lockers."""
+    queue(
+        connection,
+        kind=kind.value,
+        package=package or None,
+        location=location,
+        channel=OPERATORS,
+        facts=json.dumps(dict(facts), sort_keys=True),
+        created_ms=now_ms,
+        due_ms=now_ms,
+    )
+
+
+def channels(person: Any, rules: Notifications) -> list[str]:
+    """The ways to a person, the preferred one first; only those with an address."""
+    wanted = json.loads(person.channels) or list(rules.channels)
+    address = {
+        "email": person.email,
+        "sms": person.phone,
+        "apprise": rules.person_url and (person.email or person.phone),
+    }
+    return [name for name in wanted if address.get(name)]
+
+
+def _package(connection: Connection, package: str) -> Any:
+    table = schema.package
+    return connection.execute(select(table).where(table.c.id == package)).first()
+
+
+def _bring_forward(connection: Connection, location: str, now_ms: int) -> None:
+    """The courier has left: what he put in stays, so its messages need not wait."""
+    table = schema.notification
+    connection.execute(
+        update(table)
+        .where(
+            table.c.location == location,
+            table.c.kind == Kind.STORED.value,
+            table.c.status == "queued",
+            table.c.attempts == 0,
+            table.c.due_ms > now_ms,
+        )
+        .values(due_ms=now_ms)
+    )
+
+
+def _was_told(connection: Connection, package: str) -> bool:
+    table = schema.notification
+    found = connection.execute(
+        select(table.c.id).where(table.c.package == package, table.c.status == "sent").limit(1)
+    )
+    return found.first() is not None
+
+
+def _move_warnings(connection: Connection, rules: Notifications, body: Mapping[str, Any]) -> None:
+    """A hold ends later now, and so does the warning before its end."""
+    table = schema.notification
+    for name, values in body.get("rows", ()):
+        if name != "package" or not values.get("hold_until_ms"):
+            continue
+        connection.execute(
+            update(table)
+            .where(
+                table.c.package == values["id"],
+                table.c.kind == Kind.ABOUT_TO_EXPIRE.value,
+                table.c.status == "queued",
+            )
+            .values(due_ms=values["hold_until_ms"] - rules.about_to_expire_h * HOUR_MS)
+        )
+
+
+def _slot_of(body: Mapping[str, Any]) -> str:
+    for table, values in body.get("rows", ()):
+        if table == "slot":
+            return str(values["label"])
+        if table == "intent" and "slot" in values:
+            return str(values["slot"])
+    return str(body.get("slot", ""))
+
+
+def _fault(
+    connection: Connection,
+    location: str,
+    event: WireEvent,
+    body: Mapping[str, Any],
+    now_ms: int,
+) -> None:
+    """A door jammed, moved by itself, or was taken out of service by the machine."""
+    what = ""
+    rows = dict(body.get("rows", ()))
+    if event.kind == EventKind.DOOR_OUTCOME:
+        outcome = str(rows.get("intent", {}).get("outcome", ""))
+        what = outcome if outcome in ("JAMMED", "WRONG_DOOR") else ""
+    elif event.kind == EventKind.DOOR_MOVED_UNASKED:
+        what = "opened by itself"
+    elif rows.get("slot", {}).get("service") not in (None, "IN_SERVICE"):
+        what = f"out of service: {rows['slot'].get('service_reason', '')}"
+    if what:
+        facts = {"slot": _slot_of(body), "what": what, "reference": event.seq}
+        tell_operators(connection, Kind.DOOR_FAULT, location, facts, now_ms)

@@ -1,0 +1,220 @@
+"""The ways out: e-mail, SMS, an SMS daemon's folder, and Apprise for everything else.
+
+Each is a `Notifier`. `notifiers` makes those that the settings name: another way is one class here
+and one line there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from email.message import EmailMessage
+from email.utils import formataddr, parseaddr
+from pathlib import Path
+from typing import Protocol
+
+import apprise
+import httpx
+from aiosmtplib import SMTP, SMTPException, SMTPRecipientsRefused, SMTPResponseException
+
+from central.notify.messages import Message
+from central.notify.outbox import OPERATORS
+from central.settings import Settings, Sms, Smtp
+
+TIMEOUT_S = 20.0
+
+
+class SendError(Exception):
+    """A message did not go out; it is tried again."""
+
+
+class RefusedError(SendError):
+    """A message can never go out this way: no such mailbox, no such number."""
+
+
+class Notifier(Protocol):
+    """A way to a person."""
+
+    @property
+    def channel(self) -> str:
+        """The name by which people and settings choose it."""
+        ...
+
+    async def send(self, message: Message) -> None:
+        """Hand a message over; when this returns, the other side has it. Raises `SendError`."""
+        ...
+
+    async def close(self) -> None:
+        """Give back what is held open."""
+        ...
+
+
+class EmailNotifier:
+    """E-mail by SMTP (RFC 5321), over a few connections that stay open."""
+
+    channel = "email"
+
+    def __init__(self, smtp: Smtp) -> None:
+        self._smtp = smtp
+        self._idle: asyncio.LifoQueue[SMTP | None] = asyncio.LifoQueue()
+        for _ in range(smtp.connections):
+            self._idle.put_nowait(None)
+
+    async def send(self, message: Message) -> None:
+        connection = await self._idle.get()
+        try:
+            if connection is None or not connection.is_connected:
+                connection = await self._connect()
+            await connection.send_message(email_of(message, self._smtp.sender))
+        except (SMTPException, OSError) as error:
+            if connection is not None:
+                connection.close()
+            connection = None
+            raise _smtp_error(error) from error
+        finally:
+            self._idle.put_nowait(connection)
+
+    async def _connect(self) -> SMTP:
+        smtp = self._smtp
+        connection = SMTP(
+            hostname=smtp.host,
+            port=smtp.port,
+            timeout=TIMEOUT_S,
+            use_tls=smtp.security == "tls",
+            start_tls=smtp.security == "starttls",
+            username=smtp.user or None,
+            password=smtp.password or None,
+        )
+        await connection.connect()
+        return connection
+
+    async def close(self) -> None:
+        while not self._idle.empty():
+            connection = self._idle.get_nowait()
+            if connection is not None:
+                connection.close()
+
+
+def _smtp_error(error: Exception) -> SendError:
+    """5xx for a recipient is final, everything else may pass (RFC 5321, 4.2.1)."""
+    refused = error.recipients[0] if isinstance(error, SMTPRecipientsRefused) else error
+    if isinstance(refused, SMTPResponseException) and 550 <= refused.code <= 553:
+        return RefusedError(f"{refused.code} {refused.message}")
+    return SendError(str(error) or type(error).__name__)
+
+
+def email_of(message: Message, sender: str) -> EmailMessage:
+    """The mail of a message. Its Message-ID is the notification's, so that a second try can be
+    told from a second message."""
+    mail = EmailMessage()
+    domain = parseaddr(sender)[1].rpartition("@")[2] or "localhost"
+    mail["Message-ID"] = f"<{message.id}@{domain}>"
+    mail["From"] = sender
+    mail["To"] = formataddr(("", message.to))
+    mail["Subject"] = message.subject
+    mail["Auto-Submitted"] = "auto-generated"
+    mail.set_content(message.text)
+    if message.html:
+        mail.add_alternative(message.html, subtype="html")
+        if message.picture:
+            html = mail.get_payload()[1]  # type: ignore[index]
+            html.add_related(  # type: ignore[union-attr]
+                message.picture, "image", "png", cid="<qr>", filename="code.png"
+            )
+    return mail
+
+
+class SmsNotifier:
+    """SMS through an HTTP gateway that speaks as Twilio's Messages resource does."""
+
+    channel = "sms"
+
+    def __init__(self, sms: Sms) -> None:
+        self._sms = sms
+        self._client = httpx.AsyncClient(
+            timeout=TIMEOUT_S, auth=(sms.account, sms.token), follow_redirects=False
+        )
+
+    async def send(self, message: Message) -> None:
+        url = f"{self._sms.url.rstrip('/')}/2010-04-01/Accounts/{self._sms.account}/Messages.json"
+        form = {"To": message.to, "From": self._sms.sender, "Body": message.short}
+        try:
+            answer = await self._client.post(
+                url, data=form, headers={"idempotency-key": message.id}
+            )
+        except httpx.HTTPError as error:
+            raise SendError(f"{type(error).__name__}: {error}") from error
+        if answer.status_code == 400:
+            raise RefusedError(f"the gateway refused it: {answer.text[:300]}")
+        if not answer.is_success:
+            raise SendError(f"the gateway answered {answer.status_code}: {answer.text[:300]}")
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+
+class SpoolNotifier:
+    """Files in the `outgoing` folder of an SMS daemon such as smstools."""
+
+    channel = "sms"
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    async def send(self, message: Message) -> None:
+        number = re.sub(r"\D", "", message.to)
+        if not number:
+            raise RefusedError("this is no telephone number")
+        try:
+            await asyncio.to_thread(self._write, number, message)
+        except OSError as error:
+            raise SendError(str(error)) from error
+
+    def _write(self, number: str, message: Message) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        path = self._folder / message.id
+        draft = path.with_suffix(".part")
+        text = f"To: {number}\nAlphabet: UTF-8\n\n{message.short}\n"
+        draft.write_text(text, encoding="utf-8")
+        draft.rename(path)
+
+    async def close(self) -> None:
+        return
+
+
+class AppriseNotifier:
+    """Any of the services that Apprise knows, by their URLs."""
+
+    def __init__(self, channel: str, urls: tuple[str, ...] = ()) -> None:
+        self.channel = channel
+        self._urls = urls
+
+    async def send(self, message: Message) -> None:
+        service = apprise.Apprise()
+        for url in self._urls or (message.to,):
+            plugin = apprise.Apprise.instantiate(url)
+            if plugin is None:
+                raise RefusedError("Apprise does not know this kind of URL")
+            # Its default pause of 5.5 s between two messages would hold up the outbox.
+            plugin.request_rate_per_sec = 0
+            service.add(plugin)
+        if not await service.async_notify(body=message.text, title=message.subject):
+            raise SendError("Apprise could not deliver it")
+
+    async def close(self) -> None:
+        return
+
+
+def notifiers(settings: Settings) -> dict[str, Notifier]:
+    """The ways out that the settings name, by channel."""
+    ways: list[Notifier] = [AppriseNotifier("apprise")]
+    if settings.smtp is not None:
+        ways.append(EmailNotifier(settings.smtp))
+    if settings.sms is not None:
+        if settings.sms.folder is not None:
+            ways.append(SpoolNotifier(settings.sms.folder))
+        elif settings.sms.url:
+            ways.append(SmsNotifier(settings.sms))
+    if settings.notifications.operator_urls:
+        ways.append(AppriseNotifier(OPERATORS, settings.notifications.operator_urls))
+    return {way.channel: way for way in ways}

@@ -1,0 +1,262 @@
+"""The worker: takes what is due from the outbox, sends it, and writes down what came of it.
+
+A row is leased before it is sent, so several workers can share the table, and a worker that died
+gives its rows back when the lease ends: a message may then go out twice, under one Message-ID.
+What fails is tried again later and later; while a channel is down its rows wait without losing a
+try.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from purgatory import AsyncCircuitBreakerFactory
+from purgatory.domain.model import OpenedState
+from sqlalchemy import Connection, or_, select, update
+
+from central import schema
+from central.notify import outbox
+from central.notify.messages import Dropped, Message, compose
+from central.notify.outbox import OPERATORS, Kind
+from central.notify.senders import Notifier, RefusedError, SendError, notifiers
+from central.parts import Central
+from central.settings import Notifications
+
+LOG = logging.getLogger("central.notify")
+BATCH = 64
+SETTLE = 16
+"""So many messages are sent and settled together: at most these go out again after a crash."""
+LEASE_MS = 120_000
+LOOK_S = 1.0
+BASE_S = 5
+BACK_OFF_MAX_S = 600
+ATTEMPTS_MAX = 8
+BREAKER_FAILURES = 5
+BREAKER_S = 30.0
+HOUR_MS = 3_600_000
+NEVER_QUIET = (Kind.CODE, Kind.REISSUED)
+"""Somebody stands at the locker and asked for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    id: str
+    values: dict[str, Any]
+
+
+class Worker:
+    """Sends what the outbox holds, in a task of its own."""
+
+    def __init__(self, central: Central) -> None:
+        self._central = central
+        self._ways: dict[str, Notifier] = {}
+        self._breakers = AsyncCircuitBreakerFactory(
+            default_threshold=BREAKER_FAILURES, default_ttl=BREAKER_S, exclude=[RefusedError]
+        )
+        self._woken = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._chance = random.Random()
+
+    def start(self) -> None:
+        """Begin, on the running loop."""
+        self._ways = notifiers(self._central.settings)
+        self._task = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        """Finish what is being sent, then end."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+        for way in self._ways.values():
+            await way.close()
+
+    def wake(self) -> None:
+        """Something may be due."""
+        self._woken.set()
+
+    async def _run(self) -> None:
+        while True:
+            self._woken.clear()
+            try:
+                sent = await self.send_due()
+            except Exception:
+                LOG.exception("the outbox could not be worked on; again in %s s", LOOK_S)
+                sent = 0
+            if sent < BATCH:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(LOOK_S):
+                        await self._woken.wait()
+
+    async def send_due(self) -> int:
+        """Send one batch of what is due; return how many rows were dealt with."""
+        central = self._central
+        if not await central.database.look(_is_anything_due, central.clock.now_ms()):
+            return 0
+        leased = await central.database.write(
+            _lease, central.clock.now_ms(), BATCH, frozenset(self._ways)
+        )
+        for start in range(0, len(leased), SETTLE):
+            some = leased[start : start + SETTLE]
+            outcomes = await asyncio.shield(asyncio.gather(*(self._deal_with(row) for row in some)))
+            await central.database.write(_settle, central.settings.notifications, outcomes)
+        return len(leased)
+
+    async def _deal_with(self, row: Any) -> _Outcome:
+        central = self._central
+        try:
+            message = await central.database.look(compose, central, row)
+        except Exception as error:
+            LOG.exception("notification %s cannot be written", row.id)
+            return self._failed(row, f"{type(error).__name__}: {error}")
+        if isinstance(message, Dropped):
+            return _Outcome(row.id, {"status": "dropped", "reason": message.reason})
+        quiet_ms = await self._quiet_until(row)
+        if quiet_ms is not None:
+            return _Outcome(row.id, {"status": "queued", "due_ms": quiet_ms})
+        return await self._send(row, message)
+
+    async def _send(self, row: Any, message: Message) -> _Outcome:
+        now_ms = self._central.clock.now_ms
+        try:
+            async with await self._breakers.get_breaker(row.channel):
+                await self._ways[row.channel].send(message)
+        except OpenedState:
+            # The channel is known to be down: nothing was tried.
+            return _Outcome(
+                row.id, {"status": "queued", "due_ms": now_ms() + int(BREAKER_S * 1000)}
+            )
+        except RefusedError as error:
+            return _Outcome(row.id, {"status": "dead", "error": str(error)})
+        except SendError as error:
+            return self._failed(row, str(error))
+        except Exception as error:
+            LOG.exception("channel %s failed in a way it should not", row.channel)
+            return self._failed(row, f"{type(error).__name__}: {error}")
+        values = {"status": "sent", "sent_ms": now_ms(), "error": "", "message_id": message.id}
+        return _Outcome(row.id, values)
+
+    def _failed(self, row: Any, error: str) -> _Outcome:
+        attempts = row.attempts + 1
+        if attempts >= ATTEMPTS_MAX:
+            return _Outcome(row.id, {"status": "dead", "attempts": attempts, "error": error})
+        pause_s = min(BACK_OFF_MAX_S, BASE_S * 2**attempts) * self._chance.uniform(0.5, 1.0)
+        due_ms = self._central.clock.now_ms() + int(pause_s * 1000)
+        return _Outcome(
+            row.id, {"status": "queued", "attempts": attempts, "error": error, "due_ms": due_ms}
+        )
+
+    async def _quiet_until(self, row: Any) -> int | None:
+        """When a telephone may ring again; None when it may now."""
+        if row.channel in ("email", OPERATORS) or row.kind in NEVER_QUIET:
+            return None
+        zone = await self._central.database.look(_time_zone, row.location)
+        return quiet_until_ms(
+            self._central.settings.notifications, zone, self._central.clock.now_ms()
+        )
+
+
+def quiet_until_ms(rules: Notifications, zone: str, now_ms: int) -> int | None:
+    """When the quiet hours end that hold now at a place; None outside them."""
+    begin, end = rules.quiet_from_h, rules.quiet_until_h
+    hour = datetime.fromtimestamp(now_ms / 1000, UTC).astimezone(ZoneInfo(zone)).hour
+    is_quiet = begin <= hour < end if begin < end else hour >= begin or hour < end
+    if begin == end or not is_quiet:
+        return None
+    return now_ms - now_ms % HOUR_MS + ((end - hour) % 24) * HOUR_MS
+
+
+def _time_zone(connection: Connection, location: str) -> str:
+    table = schema.location
+    found = connection.execute(select(table.c.time_zone).where(table.c.id == location)).scalar()
+    return found or "UTC"
+
+
+def _due(now_ms: int) -> Any:
+    table = schema.notification
+    return (table.c.due_ms <= now_ms) & or_(
+        table.c.status == "queued",
+        (table.c.status == "leased") & (table.c.leased_until_ms < now_ms),
+    )
+
+
+def _is_anything_due(connection: Connection, now_ms: int) -> bool:
+    table = schema.notification
+    return connection.execute(select(table.c.id).where(_due(now_ms)).limit(1)).first() is not None
+
+
+def _lease(connection: Connection, now_ms: int, limit: int, ways: frozenset[str]) -> Sequence[Any]:
+    """Take rows that are due, so that no other worker sends them meanwhile."""
+    table = schema.notification
+    wanted = select(table.c.id).where(_due(now_ms)).order_by(table.c.due_ms).limit(limit)
+    chosen = connection.execute(wanted.with_for_update(skip_locked=True)).scalars().all()
+    rows = connection.execute(
+        update(table)
+        .where(table.c.id.in_(chosen))
+        .values(status="leased", leased_until_ms=now_ms + LEASE_MS)
+        .returning(table)
+    ).all()
+    unreachable = [row.id for row in rows if row.channel not in ways]
+    if unreachable:
+        connection.execute(
+            update(table)
+            .where(table.c.id.in_(unreachable))
+            .values(status="dead", error="this channel is not set up on the server")
+        )
+    return [row for row in rows if row.channel in ways]
+
+
+def _settle(connection: Connection, rules: Notifications, outcomes: Sequence[_Outcome]) -> None:
+    """Write down what came of each; who could not be reached one way is told another way."""
+    table = schema.notification
+    for outcome in outcomes:
+        row = connection.execute(
+            update(table)
+            .where(table.c.id == outcome.id)
+            .values(leased_until_ms=None, **outcome.values)
+            .returning(table)
+        ).one()
+        if row.status == "dead":
+            _try_another_way(connection, rules, row)
+
+
+def _try_another_way(connection: Connection, rules: Notifications, row: Any) -> None:
+    if row.recipient is None:
+        return
+    person = connection.execute(
+        select(schema.recipient).where(schema.recipient.c.id == row.recipient)
+    ).one()
+    ways = outbox.channels(person, rules)
+    place = ways.index(row.channel) + 1 if row.channel in ways else len(ways)
+    if place < len(ways):
+        outbox.queue(
+            connection,
+            kind=row.kind,
+            package=row.package,
+            location=row.location,
+            recipient=row.recipient,
+            channel=ways[place],
+            language=row.language,
+            reason=f"{row.channel} did not reach them",
+            created_ms=row.created_ms,
+            due_ms=row.due_ms,
+        )
+
+
+def resend(connection: Connection, notification: str, now_ms: int) -> bool:
+    """Try a dead message once more; False when it is not dead."""
+    table = schema.notification
+    changed = connection.execute(
+        update(table)
+        .where(table.c.id == notification, table.c.status == "dead")
+        .values(status="queued", attempts=0, due_ms=now_ms, error="")
+    )
+    return bool(changed.rowcount)

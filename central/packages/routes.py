@@ -1,0 +1,275 @@
+"""The routes for carriers and shops."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from hashlib import sha256
+from typing import Any, Literal
+
+from fastapi import APIRouter, Header, Path, Query, Request, Response
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import Connection, insert, select
+
+from central import schema
+from central.auth import Announcing, Changing, Finding, Program, Reading
+from central.errors import RequestError
+from central.packages import service
+from central.packages.nearest import COUNT_MAX, nearest, neighbours
+from central.parts import Central, central_of
+
+router = APIRouter(prefix="/v1", tags=["packages"])
+PackageId = Path(max_length=64)
+REFUSALS: dict[int | str, dict[str, Any]] = {code: {} for code in (401, 403, 404, 409, 422, 429)}
+PHONE = r"^(\+?[0-9][0-9 ()/.-]{4,30})?$"
+EMAIL = r"^([^@\s]{1,64}@[^@\s]{1,190})?$"
+WORDS = r"^[^\x00-\x1f\x7f]*$"
+
+
+class Wish(BaseModel):
+    """What a program sends; an unknown field is a mistake that is told."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Person(Wish):
+    """Who a package is for, and how to reach them."""
+
+    name: str = Field(default="", max_length=120, pattern=WORDS)
+    email: str = Field(default="", max_length=254, pattern=EMAIL)
+    phone: str = Field(default="", pattern=PHONE)
+    language: str = Field(default="en", pattern=r"^[a-z]{2}$")
+    channels: tuple[Literal["email", "sms", "apprise"], ...] = Field(default=(), max_length=3)
+    user_id: str = Field(default="", max_length=120, pattern=WORDS)
+    """The person's id at the sender; packages of one person open with one code."""
+
+
+class Announcement(Wish):
+    """A package that is to come."""
+
+    barcode: str = Field(min_length=1, max_length=160, pattern=r"^[\x1d\x20-\x7e]+$")
+    location: str = Field(min_length=1, max_length=64, pattern=WORDS)
+    """A location's id, or `nearest` with `latitude` and `longitude`."""
+    latitude: float | None = Field(default=None, ge=-90, le=90)
+    longitude: float | None = Field(default=None, ge=-180, le=180)
+    size: str | None = Field(default=None, min_length=1, max_length=16, pattern=WORDS)
+    weight_kg: float | None = Field(default=None, gt=0, le=1000)
+    low_door: bool = False
+    alone: bool = False
+    recipient: Person
+
+
+class Recall(Wish):
+    """Why a package is recalled."""
+
+    why: str = Field(default="recalled by the sender", max_length=200, pattern=WORDS)
+
+
+class Longer(Wish):
+    """By how many days a hold is lengthened."""
+
+    days: int = Field(ge=1, le=7)
+
+
+class Owner(Wish):
+    """The person's id at the sender: only the owner of a package gets a new code."""
+
+    user_id: str = Field(min_length=1, max_length=120, pattern=WORDS)
+
+
+async def _once(
+    request: Request,
+    program: Program,
+    key: str | None,
+    wish: BaseModel,
+    status: int,
+    work: Callable[[Connection, Central], dict[str, Any]],
+) -> Response:
+    """Do a thing once per idempotency key: the same request again gets the same answer."""
+    central = central_of(request)
+    digest = sha256(f"{request.url.path}\n{wish.model_dump_json()}".encode()).hexdigest()
+
+    def run(connection: Connection) -> tuple[int, str]:
+        table = schema.idempotency
+        if key is not None:
+            before = connection.execute(
+                select(table).where(table.c.api_key == program.id, table.c.key == key)
+            ).first()
+            if before is not None and before.request_hash != digest:
+                raise RequestError(
+                    409, "key_reused", f"the key {key!r} was used for another request"
+                )
+            if before is not None:
+                return before.status, before.response
+        answer = json.dumps(work(connection, central))
+        if key is not None:
+            connection.execute(
+                insert(table).values(
+                    api_key=program.id,
+                    key=key,
+                    request_hash=digest,
+                    status=status,
+                    response=answer,
+                    created_ms=central.clock.now_ms(),
+                )
+            )
+        return status, answer
+
+    code, answer = await central.database.write(run)
+    request.app.state.wake()
+    return Response(answer, code, media_type="application/json")
+
+
+IdempotencyKey = Header(default=None, max_length=120, alias="Idempotency-Key")
+
+
+@router.post("/packages", status_code=201, responses=REFUSALS, summary="Announce a package")
+async def announce(
+    wish: Announcement,
+    request: Request,
+    program: Announcing,
+    key: str | None = IdempotencyKey,
+) -> Response:
+    return await _once(
+        request,
+        program,
+        key,
+        wish,
+        201,
+        lambda connection, central: service.announce(connection, central, program.id, wish),
+    )
+
+
+@router.get("/packages/{package}", responses=REFUSALS, summary="How a package is doing")
+async def status(request: Request, program: Reading, package: str = PackageId) -> dict[str, Any]:
+    return await central_of(request).database.look(service.describe, package, program.id)
+
+
+@router.get("/packages/{package}/history", responses=REFUSALS, summary="What happened to it")
+async def history(
+    request: Request, program: Reading, package: str = PackageId
+) -> list[dict[str, Any]]:
+    return await central_of(request).database.look(service.history, package, program.id)
+
+
+@router.post("/packages/{package}/cancel", responses=REFUSALS, summary="Recall a package")
+async def cancel(
+    wish: Recall,
+    request: Request,
+    program: Changing,
+    package: str = PackageId,
+    key: str | None = IdempotencyKey,
+) -> Response:
+    return await _once(
+        request,
+        program,
+        key,
+        wish,
+        200,
+        lambda connection, central: service.cancel(
+            connection, central, program.id, package, wish.why, program.id
+        ),
+    )
+
+
+@router.post("/packages/{package}/extend", responses=REFUSALS, summary="Hold it longer")
+async def extend(
+    wish: Longer,
+    request: Request,
+    program: Changing,
+    package: str = PackageId,
+    key: str | None = IdempotencyKey,
+) -> Response:
+    return await _once(
+        request,
+        program,
+        key,
+        wish,
+        200,
+        lambda connection, central: service.extend(
+            connection, central, program.id, package, wish.days, program.id
+        ),
+    )
+
+
+@router.post("/packages/{package}/code", responses=REFUSALS, summary="Send a new pickup code")
+async def reissue(
+    wish: Owner,
+    request: Request,
+    program: Changing,
+    package: str = PackageId,
+    key: str | None = IdempotencyKey,
+) -> Response:
+    return await _once(
+        request,
+        program,
+        key,
+        wish,
+        200,
+        lambda connection, central: service.reissue(
+            connection, central, program.id, package, wish.user_id, sender=program.id
+        ),
+    )
+
+
+@router.put("/packages/{package}/recipient", responses=REFUSALS, summary="Another contact")
+async def change_contact(
+    wish: Person,
+    request: Request,
+    program: Changing,
+    package: str = PackageId,
+    key: str | None = IdempotencyKey,
+) -> Response:
+    return await _once(
+        request,
+        program,
+        key,
+        wish,
+        200,
+        lambda connection, central: service.change_contact(
+            connection, central, program.id, package, wish, program.id
+        ),
+    )
+
+
+@router.get("/locations/nearest", responses=REFUSALS, summary="The nearest with a free slot")
+async def find_nearest(
+    request: Request,
+    _program: Finding,
+    lat: float = Query(ge=-90, le=90),
+    lon: float = Query(ge=-180, le=180),
+    size: str | None = Query(default=None, max_length=16),
+    count: int = Query(default=5, ge=1, le=COUNT_MAX),
+) -> list[dict[str, Any]]:
+    return await central_of(request).database.look(nearest, lat, lon, size, count)
+
+
+@router.get("/locations/{location}", responses=REFUSALS, summary="How much room a location has")
+async def location(
+    request: Request, _program: Finding, location: str = Path(max_length=64)
+) -> Response:
+    found = await central_of(request).database.look(_room, location)
+    return JSONResponse(found)
+
+
+def _room(connection: Connection, location: str) -> dict[str, Any]:
+    table = schema.location
+    row = connection.execute(select(table).where(table.c.id == location)).first()
+    if row is None:
+        raise RequestError(404, "not_found", f"there is no location {location!r}")
+    sizes = schema.location_size
+    free = connection.execute(
+        select(sizes.c.size, sizes.c.free, sizes.c.total)
+        .where(sizes.c.location == location)
+        .order_by(sizes.c.rank)
+    ).mappings()
+    return {
+        "id": row.id,
+        "name": row.name,
+        "address": row.address,
+        "latitude": row.latitude,
+        "longitude": row.longitude,
+        "sizes": [dict(size) for size in free],
+        "neighbours": neighbours(connection, location) if row.free == 0 else [],
+    }

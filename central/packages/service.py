@@ -1,0 +1,281 @@
+"""What carriers and shops wish of packages: announce, cancel, extend, a new code, another contact.
+
+Each is one transaction: the wish is written, and the command to the kiosk with it. What a kiosk
+knows better comes back by its events.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from sqlalchemy import Connection, insert, select, update
+
+from central import schema
+from central.adapters import new_id
+from central.errors import RequestError, not_found
+from central.notify import outbox
+from central.notify.outbox import Kind
+from central.packages.nearest import nearest
+from central.parts import Central, audit
+from central.sync import commands
+from kiosk.model.clock import Instant, days_later_ms, hold_until_ms
+from kiosk.model.package import PackageStatus
+from kiosk.sync.contract import CommandType
+
+LIVE = ("PENDING", "STORED", "EXPIRED")
+
+
+def announce(connection: Connection, central: Central, by: str, wish: Any) -> dict[str, Any]:
+    """Expect a package at a location, or at the nearest that has room.
+
+    One that lies there already, stored by its barcode alone, is joined: its recipient is told.
+    Raises `RequestError`.
+    """
+    now_ms = central.clock.now_ms()
+    location = _location(connection, wish)
+    table = schema.package
+    known = connection.execute(
+        select(table).where(
+            table.c.barcode == wish.barcode,
+            table.c.location == location,
+            table.c.status.in_(LIVE),
+        )
+    ).first()
+    if known is not None and known.recipient is not None:
+        raise RequestError(
+            409, "exists", f"barcode {wish.barcode!r} is announced already", id=known.id
+        )
+    recipient = _recipient(connection, wish.recipient, now_ms)
+    values = {
+        "recipient": recipient,
+        "sender": by,
+        "owner": wish.recipient.user_id,
+        "is_announced": True,
+        "is_alone": wish.alone,
+        "needs_low": wish.low_door,
+    }
+    if known is None:
+        package = new_id()
+        connection.execute(
+            insert(table).values(
+                id=package,
+                location=location,
+                barcode=wish.barcode,
+                size=wish.size,
+                weight_kg=wish.weight_kg,
+                announced_ms=now_ms,
+                **values,
+            )
+        )
+    else:
+        package = known.id
+        connection.execute(update(table).where(table.c.id == package).values(**values))
+    _send_announcement(connection, location, package, recipient, wish, by, now_ms)
+    if known is not None and known.status == PackageStatus.STORED:
+        outbox.stored(connection, central.settings.notifications, package, now_ms)
+    audit(connection, now_ms, by, "package.announce", package, location=location)
+    return describe(connection, package)
+
+
+def _send_announcement(
+    connection: Connection,
+    location: str,
+    package: str,
+    recipient: str,
+    wish: Any,
+    by: str,
+    now_ms: int,
+) -> None:
+    body = {
+        "package": package,
+        "barcode": wish.barcode,
+        "size": wish.size,
+        "recipient": {"id": recipient, "name": wish.recipient.name, "phone": wish.recipient.phone},
+        "owner": wish.recipient.user_id or None,
+        "is_alone": wish.alone,
+        "needs_low": wish.low_door,
+    }
+    commands.queue(connection, location, CommandType.ANNOUNCE, body, by, now_ms, package)
+
+
+def _location(connection: Connection, wish: Any) -> str:
+    table = schema.location
+    if wish.location != "nearest":
+        found = connection.execute(select(table.c.id).where(table.c.id == wish.location)).scalar()
+        if found is None:
+            raise not_found("location", wish.location)
+        return str(found)
+    if wish.latitude is None or wish.longitude is None:
+        raise RequestError(
+            422, "invalid", "location 'nearest' needs the fields latitude and longitude"
+        )
+    places = nearest(connection, wish.latitude, wish.longitude, wish.size, 1)
+    if not places:
+        raise RequestError(409, "full", f"no location has a free slot of size {wish.size!r}")
+    return str(places[0]["id"])
+
+
+def _recipient(connection: Connection, person: Any, now_ms: int) -> str:
+    recipient = new_id()
+    connection.execute(
+        insert(schema.recipient).values(
+            id=recipient,
+            name=person.name,
+            email=person.email,
+            phone=person.phone,
+            language=person.language,
+            channels=json.dumps(list(person.channels)),
+            created_ms=now_ms,
+        )
+    )
+    return recipient
+
+
+def find(connection: Connection, package: str, sender: str | None = None) -> Any:
+    """A package's row; of this sender, if one is named. Raises `RequestError`."""
+    table = schema.package
+    row = connection.execute(select(table).where(table.c.id == package)).first()
+    if row is None or (sender is not None and row.sender != sender):
+        raise not_found("package", package)
+    return row
+
+
+def describe(connection: Connection, package: str, sender: str | None = None) -> dict[str, Any]:
+    """A package as its sender sees it."""
+    row = find(connection, package, sender)
+    return {
+        "id": row.id,
+        "barcode": row.barcode,
+        "location": row.location,
+        "status": row.status,
+        "size": row.size,
+        "low_door": row.needs_low,
+        "alone": row.is_alone,
+        "announced_ms": row.announced_ms,
+        "stored_ms": row.stored_ms,
+        "hold_until_ms": row.hold_until_ms,
+        "finished_ms": row.finished_ms,
+    }
+
+
+def history(
+    connection: Connection, package: str, sender: str | None = None
+) -> list[dict[str, Any]]:
+    """What happened to a package, oldest first."""
+    find(connection, package, sender)
+    table = schema.event
+    rows = connection.execute(
+        select(table.c.kind, table.c.wall_ms, table.c.is_trusted, table.c.epoch, table.c.seq)
+        .where(table.c.package == package)
+        .order_by(table.c.received_ms, table.c.seq)
+    )
+    return [
+        {
+            "kind": row.kind,
+            "at_ms": row.wall_ms if row.is_trusted else None,
+            "epoch": row.epoch,
+            "seq": row.seq,
+        }
+        for row in rows
+    ]
+
+
+def cancel(
+    connection: Connection, central: Central, by: str, package: str, why: str, sender: str | None
+) -> dict[str, Any]:
+    """Recall a package: the kiosk is told, and says when it is so."""
+    row = find(connection, package, sender)
+    if row.status not in LIVE:
+        raise RequestError(409, "too_late", f"the package is {row.status}: it cannot be recalled")
+    now_ms = central.clock.now_ms()
+    body = {"package": package, "barcode": row.barcode, "why": why}
+    commands.queue(connection, row.location, CommandType.CANCEL, body, by, now_ms, package)
+    audit(connection, now_ms, by, "package.cancel", package, why=why)
+    return describe(connection, package)
+
+
+def extend(
+    connection: Connection, central: Central, by: str, package: str, days: int, sender: str | None
+) -> dict[str, Any]:
+    """Hold a package some days longer, within the most that is allowed in all."""
+    row = find(connection, package, sender)
+    if row.status not in (PackageStatus.STORED, PackageStatus.EXPIRED):
+        raise RequestError(409, "not_held", f"the package is {row.status}: nothing holds it")
+    zone = connection.execute(
+        select(schema.location.c.time_zone).where(schema.location.c.id == row.location)
+    ).scalar_one()
+    begun = Instant(row.stored_ms, 0, "", True)
+    last_ms = hold_until_ms(begun, central.settings.hold_days_max, zone)
+    if days_later_ms(row.hold_until_ms, days, zone) > last_ms:
+        raise RequestError(
+            409,
+            "too_long",
+            f"a package is held {central.settings.hold_days_max} days at most, in all",
+        )
+    now_ms = central.clock.now_ms()
+    body = {"package": package, "days": days}
+    commands.queue(connection, row.location, CommandType.EXTEND, body, by, now_ms, package)
+    audit(connection, now_ms, by, "package.extend", package, days=days)
+    return describe(connection, package)
+
+
+def reissue(
+    connection: Connection,
+    central: Central,
+    by: str,
+    package: str,
+    owner: str | None,
+    *,
+    sender: str | None = None,
+) -> dict[str, Any]:
+    """A new code for a package, sent to its recipient; the ones before are no longer valid.
+
+    `owner` is the person's id at the sender, who must be the package's; None where the asker has
+    proved it otherwise. The kiosk takes the new code even before it hears of it.
+    """
+    row = find(connection, package, sender)
+    if owner is not None and (not row.owner or row.owner != owner):
+        raise not_found("package", package)
+    if row.status not in (PackageStatus.STORED, PackageStatus.EXPIRED):
+        raise RequestError(409, "not_held", f"the package is {row.status}: it has no code")
+    now_ms = central.clock.now_ms()
+    counter = row.code_counter + 1
+    connection.execute(
+        update(schema.package).where(schema.package.c.id == package).values(code_counter=counter)
+    )
+    body = {"package": package, "counter": counter}
+    commands.queue(connection, row.location, CommandType.REISSUE, body, by, now_ms, package)
+    outbox.tell(connection, central.settings.notifications, Kind.REISSUED, package, now_ms)
+    audit(connection, now_ms, by, "package.reissue", package)
+    return describe(connection, package)
+
+
+def change_contact(
+    connection: Connection,
+    central: Central,
+    by: str,
+    package: str,
+    person: Any,
+    sender: str | None,
+) -> dict[str, Any]:
+    """Other contact data for a package that has not left."""
+    row = find(connection, package, sender)
+    if row.status not in LIVE:
+        raise RequestError(409, "too_late", f"the package is {row.status}")
+    now_ms = central.clock.now_ms()
+    recipient = _recipient(connection, person, now_ms)
+    connection.execute(
+        update(schema.package)
+        .where(schema.package.c.id == package)
+        .values(recipient=recipient, owner=person.user_id or row.owner)
+    )
+    body = {
+        "package": package,
+        "recipient": {"id": recipient, "name": person.name, "phone": person.phone},
+    }
+    commands.queue(connection, row.location, CommandType.CONTACT, body, by, now_ms, package)
+    if row.status == PackageStatus.STORED:
+        outbox.stored(connection, central.settings.notifications, package, now_ms)
+    audit(connection, now_ms, by, "package.contact", package)
+    return describe(connection, package)

@@ -1,0 +1,374 @@
+"""All tables of the central server, in SQLAlchemy Core, so that only the URL names the database.
+
+Times are milliseconds since 1970 UTC, ids are UUIDs as text, JSON is text. What a kiosk owns (slots
+and packages inside it) is written only from its events; what people wish goes to it as a command.
+Personal fields stand in `recipient` and nowhere else.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def _text(name: str, default: str = "") -> Column[str]:
+    return Column(name, Text, nullable=False, server_default=default)
+
+
+def _number(name: str, default: int = 0) -> Column[int]:
+    return Column(name, BigInteger, nullable=False, server_default=str(default))
+
+
+def _flag(name: str, default: bool = False) -> Column[bool]:
+    return Column(name, Boolean, nullable=False, server_default=text("1" if default else "0"))
+
+
+def _time(name: str) -> Column[int]:
+    """A moment that may not have come yet."""
+    return Column(name, BigInteger)
+
+
+def _real(name: str) -> Column[float]:
+    return Column(name, Float)
+
+
+def _location(*, primary_key: bool = False) -> Column[str]:
+    return Column(
+        "location", Text, ForeignKey("location.id"), nullable=False, primary_key=primary_key
+    )
+
+
+meta = Table("meta", metadata, Column("key", Text, primary_key=True), _text("value"))
+
+location = Table(
+    "location",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _text("name"),
+    _text("address"),
+    _real("latitude"),
+    _real("longitude"),
+    _text("time_zone", "UTC"),
+    _text("languages", "[]"),
+    _text("help_phone"),
+    Column("key_sealed", LargeBinary),
+    _text("token_hash"),
+    _text("enrol_token_hash"),
+    _time("enrol_until_ms"),
+    _time("revoked_ms"),
+    _text("epoch"),
+    _number("seq"),
+    _text("head_hash"),
+    _number("command_cursor"),
+    _time("last_sync_ms"),
+    _number("clock_offset_ms"),
+    _text("status", "{}"),
+    _text("layout", "{}"),
+    _text("layout_hash"),
+    _time("watched_until_ms"),
+    _number("free"),
+    _number("created_ms"),
+    CheckConstraint("latitude IS NULL OR latitude BETWEEN -90 AND 90", name="latitude"),
+    CheckConstraint("longitude IS NULL OR longitude BETWEEN -180 AND 180", name="longitude"),
+    Index("ix_location_token", "token_hash"),
+    Index(
+        "ix_location_free",
+        "latitude",
+        "longitude",
+        sqlite_where=text("free > 0"),
+        postgresql_where=text("free > 0"),
+    ),
+)
+
+location_epoch = Table(
+    "location_epoch",
+    metadata,
+    _location(primary_key=True),
+    Column("epoch", Text, primary_key=True),
+    _number("first_seq"),
+    _number("seq"),
+    _text("head_hash"),
+    _number("began_ms"),
+)
+
+location_size = Table(
+    "location_size",
+    metadata,
+    _location(primary_key=True),
+    Column("size", Text, primary_key=True),
+    _number("rank"),
+    _number("free"),
+    _number("free_low"),
+    _number("total"),
+    _number("width_mm"),
+    _number("height_mm"),
+    _number("depth_mm"),
+    Column("max_weight_kg", Float, nullable=False, server_default="0"),
+)
+
+event = Table(
+    "event",
+    metadata,
+    _location(primary_key=True),
+    Column("epoch", Text, primary_key=True),
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    _text("kind"),
+    _text("body"),
+    _number("wall_ms"),
+    _number("monotonic_ms"),
+    _text("boot_id"),
+    _flag("is_trusted"),
+    _text("hash"),
+    _number("received_ms"),
+    _flag("is_forced"),
+    _text("remark"),
+    _text("package"),
+    Index(
+        "ix_event_package",
+        "package",
+        sqlite_where=text("package <> ''"),
+        postgresql_where=text("package <> ''"),
+    ),
+    Index("ix_event_received", "received_ms"),
+)
+
+quarantine = Table(
+    "quarantine",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _location(),
+    _text("epoch"),
+    _number("seq"),
+    _text("payload"),
+    _text("reason"),
+    _number("received_ms"),
+    _number("times", 1),
+    _time("settled_ms"),
+    UniqueConstraint("location", "epoch", "seq", "payload", name="uq_quarantine_payload"),
+)
+
+slot = Table(
+    "slot",
+    metadata,
+    _location(primary_key=True),
+    Column("label", Text, primary_key=True),
+    _number("position"),
+    _text("size"),
+    _flag("is_low"),
+    _text("status", "EMPTY"),
+    Column("suspect", Text),
+    _text("service", "IN_SERVICE"),
+    _text("service_reason"),
+    _text("service_by"),
+    _time("service_since_ms"),
+    _time("service_until_ms"),
+    Column("is_reachable", Boolean, nullable=False, server_default=text("1")),
+    _text("door", "UNKNOWN"),
+)
+
+recipient = Table(
+    "recipient",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _text("name"),
+    _text("email"),
+    _text("phone"),
+    _text("language", "en"),
+    _text("channels", "[]"),
+    _number("created_ms"),
+    _time("erased_ms"),
+    Index("ix_recipient_email", "email"),
+    Index("ix_recipient_phone", "phone"),
+)
+
+package = Table(
+    "package",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _location(),
+    _text("barcode"),
+    _text("status", "PENDING"),
+    Column("size", Text),
+    Column("slot", Text),
+    Column("last_slot", Text),
+    Column("recipient", Text, ForeignKey("recipient.id")),
+    Column("sender", Text),
+    _text("owner"),
+    _flag("is_announced"),
+    _flag("is_alone"),
+    _flag("needs_low"),
+    Column("replaces", Text),
+    Column("locator", Text),
+    _number("code_counter"),
+    _real("weight_kg"),
+    _number("announced_ms"),
+    _time("stored_ms"),
+    _time("acknowledged_ms"),
+    _time("hold_until_ms"),
+    _time("finished_ms"),
+    _time("unjoined_told_ms"),
+    Index("ix_package_location", "location", "status"),
+    Index("ix_package_barcode", "barcode"),
+    Index("ix_package_recipient", "recipient"),
+    Index("ix_package_sender", "sender"),
+    Index("ix_package_finished", "finished_ms"),
+)
+
+command = Table(
+    "command",
+    metadata,
+    _location(primary_key=True),
+    Column("n", BigInteger, primary_key=True, autoincrement=False),
+    Column("id", Text, nullable=False, unique=True),
+    _text("type"),
+    _text("body", "{}"),
+    _text("by"),
+    _number("created_ms"),
+    _text("state", "QUEUED"),
+    _text("answer"),
+    _time("answered_ms"),
+    Column("package", Text),
+    Index("ix_command_package", "package"),
+)
+
+notification = Table(
+    "notification",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _text("kind"),
+    Column("package", Text, ForeignKey("package.id")),
+    Column("location", Text, ForeignKey("location.id")),
+    Column("recipient", Text, ForeignKey("recipient.id")),
+    _text("channel"),
+    _text("language", "en"),
+    _text("status", "queued"),
+    _text("reason"),
+    _text("facts", "{}"),
+    _number("attempts"),
+    _number("due_ms"),
+    _time("leased_until_ms"),
+    _number("created_ms"),
+    _time("sent_ms"),
+    _text("error"),
+    _text("message_id"),
+    Index(
+        "ix_notification_due",
+        "due_ms",
+        sqlite_where=text("status IN ('queued', 'leased')"),
+        postgresql_where=text("status IN ('queued', 'leased')"),
+    ),
+    Index("ix_notification_package", "package"),
+    Index("ix_notification_status", "status", "created_ms"),
+    CheckConstraint("status IN ('queued', 'leased', 'sent', 'dropped', 'dead')", name="status"),
+)
+
+api_key = Table(
+    "api_key",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _text("name"),
+    Column("key_hash", Text, nullable=False, unique=True),
+    _text("scopes", "[]"),
+    _number("rate_per_min", 600),
+    _number("created_ms"),
+    _time("revoked_ms"),
+)
+
+idempotency = Table(
+    "idempotency",
+    metadata,
+    Column("api_key", Text, ForeignKey("api_key.id"), primary_key=True),
+    Column("key", Text, primary_key=True),
+    _text("request_hash"),
+    Column("status", Integer, nullable=False),
+    _text("response"),
+    _number("created_ms"),
+)
+
+user = Table(
+    "user_account",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("email", Text, nullable=False, unique=True),
+    _text("name"),
+    _text("password_hash"),
+    _text("role", "viewer"),
+    _number("created_ms"),
+    _time("disabled_ms"),
+    CheckConstraint("role IN ('viewer', 'operator', 'admin')", name="role"),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _number("at_ms"),
+    _text("by"),
+    _text("action"),
+    _text("subject"),
+    _text("detail", "{}"),
+    _text("address"),
+    Index("ix_audit_at", "at_ms"),
+    Index("ix_audit_subject", "subject"),
+)
+
+staff = Table(
+    "staff",
+    metadata,
+    Column("number", Text, primary_key=True),
+    _text("name"),
+    _text("role", "courier"),
+    _text("pin_hash"),
+    _text("badge_hash"),
+    _time("valid_from_ms"),
+    _time("valid_until_ms"),
+    _text("locations", '"*"'),
+    _time("removed_ms"),
+    CheckConstraint("role IN ('courier', 'technician')", name="role"),
+    CheckConstraint("length(number) = 2", name="number"),
+)
+
+minute_status = Table(
+    "minute_status",
+    metadata,
+    _location(primary_key=True),
+    Column("minute_ms", BigInteger, primary_key=True, autoincrement=False),
+    _number("syncs"),
+    _number("events"),
+    _number("queue"),
+    _number("doors_open"),
+    _number("boards_away"),
+)
+
+hourly = Table(
+    "hourly",
+    metadata,
+    Column("hour_ms", BigInteger, primary_key=True, autoincrement=False),
+    Column("location", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("value", Float, nullable=False, server_default="0"),
+)

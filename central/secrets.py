@@ -1,0 +1,123 @@
+"""What the server keeps secret: its own key, and what is derived from it.
+
+One file of 32 random bytes beside the database, mode 0600. From it come the key that seals the
+locations' keys, the Ed25519 key that signs remote openings, and the key of sessions and links, each
+by HKDF (RFC 5869) with a label of its own. Tokens and API keys are kept as hashes only.
+"""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import os
+import secrets
+from hashlib import sha256
+from pathlib import Path
+
+from argon2 import PasswordHasher
+from argon2.exceptions import Argon2Error, InvalidHashError
+from cryptography.fernet import Fernet, InvalidToken
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from itsdangerous import URLSafeTimedSerializer
+
+from central.errors import CannotServeError
+
+KEY_FILE = "central.key"
+KEY_BYTES = 32
+TOKEN_BYTES = 24
+
+
+class Secrets:
+    """The server's key and what it is used for."""
+
+    def __init__(self, key: bytes) -> None:
+        self._fernet = Fernet(base64.urlsafe_b64encode(_derived(key, b"seal")))
+        self._signing = Ed25519PrivateKey.from_private_bytes(_derived(key, b"sign"))
+        self._session_key = _derived(key, b"session")
+        self._hasher = PasswordHasher(time_cost=3, memory_cost=32768, parallelism=1)
+
+    def seal(self, secret: bytes) -> bytes:
+        """Encrypt what must not be read in a stolen database."""
+        return self._fernet.encrypt(secret)
+
+    def open(self, sealed: bytes) -> bytes:
+        """Decrypt; raises `CannotServeError` when it was sealed with another key."""
+        try:
+            return self._fernet.decrypt(sealed)
+        except InvalidToken as error:
+            raise CannotServeError(
+                f"{KEY_FILE} is not the key that this database was sealed with;"
+                " bring the right one back from the backup"
+            ) from error
+
+    def sign(self, message: bytes) -> str:
+        """The Ed25519 signature of a message, in hexadecimal (RFC 8032)."""
+        return self._signing.sign(message).hex()
+
+    @property
+    def public_key(self) -> str:
+        """What kiosks check signatures with, in hexadecimal."""
+        return self._signing.public_key().public_bytes_raw().hex()
+
+    def serializer(self, purpose: str) -> URLSafeTimedSerializer:
+        """Signs what people carry around: sessions, links. One purpose never serves another."""
+        return URLSafeTimedSerializer(self._session_key, salt=purpose)
+
+    def hash_password(self, password: str) -> str:
+        """The Argon2id hash of a password or a PIN's secret digits."""
+        return self._hasher.hash(password)
+
+    def check_password(self, password_hash: str, password: str) -> bool:
+        """Whether a password is the one of the hash; takes its time either way."""
+        try:
+            return self._hasher.verify(password_hash or _NOBODY, password)
+        except (Argon2Error, InvalidHashError):
+            return False
+
+
+_NOBODY = (
+    "$argon2id$v=19$m=32768,t=3,p=1$c29tZSBzYWx0IGhlcmU$2vMZ4lTnQh3gk2nBRp8wcmZP2Yk3o3mUQWw1hDnGG1E"
+)
+"""Checked where there is no account, so that the time tells nothing."""
+
+
+def _derived(key: bytes, label: bytes) -> bytes:
+    return HKDF(SHA256(), 32, salt=None, info=b"parcel central " + label).derive(key)
+
+
+def load(folder: Path) -> Secrets:
+    """The secrets of a data folder; the key file is made where there is none.
+
+    Raises `CannotServeError` when the file can be read by others or is no key.
+    """
+    path = folder / KEY_FILE
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(secrets.token_bytes(KEY_BYTES))
+            file.flush()
+            os.fsync(file.fileno())
+    if path.stat().st_mode & 0o077:
+        raise CannotServeError(f"{path}: others may read the key; run: chmod 600 {path}")
+    key = path.read_bytes()
+    if len(key) != KEY_BYTES:
+        raise CannotServeError(f"{path}: a key has {KEY_BYTES} bytes, this has {len(key)}")
+    return Secrets(key)
+
+
+def new_token(kind: str) -> str:
+    """A random token; its beginning tells what kind it is."""
+    return f"{kind}_{secrets.token_urlsafe(TOKEN_BYTES)}"
+
+
+def token_hash(token: str) -> str:
+    """What is kept of a token. It is random and long, so a plain SHA-256 is enough."""
+    return sha256(token.encode()).hexdigest()
+
+
+def same(one: str, other: str) -> bool:
+    """Compare in constant time."""
+    return hmac.compare_digest(one.encode(), other.encode())

@@ -1,0 +1,106 @@
+"""How a central server is set up: one TOML file, every mistake of it told at once."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from central.errors import CannotServeError
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Smtp(_Part):
+    """Where e-mail goes out."""
+
+    host: str
+    port: int = Field(default=587, ge=1, le=65535)
+    sender: str
+    user: str = ""
+    password: str = ""
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    connections: int = Field(default=4, ge=1, le=64)
+
+
+class Sms(_Part):
+    """An SMS gateway that speaks as Twilio does, or a folder for an SMS daemon such as smstools."""
+
+    url: str = ""
+    account: str = ""
+    token: str = ""
+    sender: str = ""
+    folder: Path | None = None
+
+
+class Notifications(_Part):
+    """Who is told what, how, and when not."""
+
+    channels: tuple[Literal["email", "sms", "apprise"], ...] = ("email", "sms")
+    """In this order: the first for which a person has an address."""
+    undo_wait_s: int = Field(default=120, ge=0, le=3600)
+    """How long the message of a deposit waits for a courier who may still undo it."""
+    remind_after_days: tuple[int, ...] = (2,)
+    about_to_expire_h: int = Field(default=24, ge=1, le=168)
+    quiet_from_h: int = Field(default=22, ge=0, le=23)
+    quiet_until_h: int = Field(default=7, ge=0, le=23)
+    operator_urls: tuple[str, ...] = ()
+    """Apprise URLs that are told of door faults."""
+    person_url: str = ""
+    """An Apprise URL with `{phone}` or `{email}` for people on the channel `apprise`."""
+    silent_after_s: int = Field(default=300, ge=30)
+
+
+class Settings(_Part):
+    """A server's settings."""
+
+    data: Path = Path("data/central")
+    database_url: str = ""
+    """SQLAlchemy's URL; empty is SQLite in the data folder."""
+    host: str = "127.0.0.1"
+    port: int = Field(default=8080, ge=0, le=65535)
+    public_url: str = ""
+    """How people and kiosks reach the server; empty is `http://host:port`."""
+    sync_s: int = Field(default=10, ge=1, le=3600)
+    hold_days_max: int = Field(default=7, ge=1, le=30)
+    erase_after_days: int = Field(default=30, ge=1, le=3650)
+    unjoined_after_s: int = Field(default=3600, ge=60)
+    smtp: Smtp | None = None
+    sms: Sms | None = None
+    notifications: Notifications = Notifications()
+
+    @property
+    def url(self) -> str:
+        """The database's URL."""
+        return self.database_url or f"sqlite:///{(self.data / 'central.db').absolute()}"
+
+    @property
+    def base_url(self) -> str:
+        """How the server is reached from outside, without a slash at the end."""
+        return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+
+
+def load(path: Path | None, **changes: object) -> Settings:
+    """The settings of a file, with some changed by the command line.
+
+    Raises `CannotServeError` with every mistake of the file, each with its field and value.
+    """
+    values: dict[str, object] = {}
+    if path is not None:
+        try:
+            values = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise CannotServeError(f"{path}: {error}") from error
+    values |= {name: value for name, value in changes.items() if value is not None}
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        lines = [
+            f"{'.'.join(map(str, each['loc']))} = {each['input']!r}: {each['msg']}"
+            for each in error.errors()
+        ]
+        raise CannotServeError(f"{path or 'settings'}: " + "; ".join(lines)) from error

@@ -1,0 +1,1 @@
+"""The contract with the kiosks: enrolment, the sync of journals, commands."""

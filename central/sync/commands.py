@@ -1,0 +1,126 @@
+"""Wishes for kiosks: numbered per location, sent until the kiosk says that it came so far."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, func, insert, select, update
+
+from central import schema
+from central.adapters import new_id
+from central.secrets import Secrets
+from kiosk.sync.contract import OPENING_VALID_MS, CommandType, WireCommand, opening_text
+
+COMMANDS_MAX = 50
+"""How many go with one answer."""
+
+
+def queue(
+    connection: Connection,
+    location: str,
+    kind: CommandType,
+    body: dict[str, Any],
+    by: str,
+    now_ms: int,
+    package: str | None = None,
+) -> str:
+    """Put a wish behind the others of a location; return its id."""
+    table = schema.command
+    last = connection.execute(
+        select(func.max(table.c.n)).where(table.c.location == location)
+    ).scalar()
+    known = connection.execute(
+        select(schema.location.c.command_cursor).where(schema.location.c.id == location)
+    ).scalar_one()
+    command_id = new_id()
+    connection.execute(
+        insert(table).values(
+            location=location,
+            # Beyond what the kiosk has seen, too: this database may be an older one restored.
+            n=max(last or 0, known) + 1,
+            id=command_id,
+            type=kind.value,
+            body=json.dumps(body, sort_keys=True),
+            by=by,
+            created_ms=now_ms,
+            package=package,
+        )
+    )
+    return command_id
+
+
+def waiting(
+    connection: Connection, secrets: Secrets, location: str, cursor: int, now_ms: int
+) -> tuple[WireCommand, ...]:
+    """What a kiosk that came as far as `cursor` has not seen; openings are signed now.
+
+    An opening that was wished longer ago than it would be valid is not sent any more.
+    """
+    table = schema.command
+    connection.execute(
+        update(table)
+        .where(
+            table.c.location == location,
+            table.c.state == "QUEUED",
+            table.c.type == CommandType.OPEN.value,
+            table.c.created_ms < now_ms - OPENING_VALID_MS,
+        )
+        .values(state="EXPIRED", answer="the kiosk was not reached in time", answered_ms=now_ms)
+    )
+    rows = connection.execute(
+        select(table)
+        .where(table.c.location == location, table.c.n > cursor, table.c.state == "QUEUED")
+        .order_by(table.c.n)
+        .limit(COMMANDS_MAX)
+    ).mappings()
+    return tuple(_wire(secrets, location, dict(row), now_ms) for row in rows)
+
+
+def _wire(secrets: Secrets, location: str, row: dict[str, Any], now_ms: int) -> WireCommand:
+    body: dict[str, Any] = json.loads(row["body"])
+    signature = ""
+    if row["type"] == CommandType.OPEN:
+        body["signed_ms"] = now_ms
+        signature = secrets.sign(opening_text(location, row["id"], body["slot"], now_ms))
+    return WireCommand(n=row["n"], id=row["id"], type=row["type"], body=body, signature=signature)
+
+
+def answered(
+    connection: Connection, location: str, command_id: str, outcome: str, detail: str, now_ms: int
+) -> None:
+    """A kiosk's event says what came of a wish."""
+    table = schema.command
+    connection.execute(
+        update(table)
+        .where(table.c.location == location, table.c.id == command_id)
+        .values(state=outcome, answer=detail, answered_ms=now_ms)
+    )
+
+
+def send_again(connection: Connection, location: str, cursor: int) -> None:
+    """A kiosk was restored: what it had been told of people and staff is told once more."""
+    table = schema.command
+    kinds = (CommandType.ANNOUNCE, CommandType.CONTACT, CommandType.STAFF)
+    connection.execute(
+        update(table)
+        .where(
+            table.c.location == location,
+            table.c.n > cursor,
+            table.c.state == "APPLIED",
+            table.c.type.in_([kind.value for kind in kinds]),
+        )
+        .values(state="QUEUED")
+    )
+
+
+def pending(connection: Connection, location: str) -> Sequence[dict[str, Any]]:
+    """What was wished of a location and not answered yet, oldest first."""
+    table = schema.command
+    rows = connection.execute(
+        select(table)
+        .where(table.c.location == location, table.c.state == "QUEUED")
+        .order_by(table.c.n)
+    ).mappings()
+    return [dict(row) for row in rows]

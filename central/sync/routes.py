@@ -1,0 +1,117 @@
+"""The routes that kiosks call."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from typing import TypeVar
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import BaseModel, ValidationError
+
+from central.auth import bearer
+from central.errors import RequestError
+from central.parts import central_of
+from central.sync import service
+from kiosk.sync.contract import EnrolAnswer, EnrolRequest, EventsAnswer, SyncAnswer, SyncRequest
+
+router = APIRouter(prefix="/v1", tags=["kiosks"])
+BODY_MAX = 16 * 1024 * 1024
+GZIP_FROM = 1024
+M = TypeVar("M", bound=BaseModel)
+
+
+async def _body(request: Request, model: type[M]) -> M:
+    """The message of a request, plain or gzipped. Raises `RequestError` for anything else."""
+    raw = await request.body()
+    try:
+        if request.headers.get("content-encoding") == "gzip":
+            raw = _unzipped(raw)
+        return model.model_validate_json(raw)
+    except ValidationError as error:
+        problems = [
+            {"field": ".".join(map(str, each["loc"])), "problem": each["msg"]}
+            for each in error.errors()[:20]
+        ]
+        raise RequestError(422, "invalid", "the message is not valid", problems=problems) from error
+    except (OSError, EOFError, zlib.error) as error:
+        raise RequestError(400, "bad_encoding", f"the body is not valid gzip: {error}") from error
+
+
+def _unzipped(raw: bytes) -> bytes:
+    unpacker = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+    text = unpacker.decompress(raw, BODY_MAX)
+    if unpacker.unconsumed_tail:
+        raise RequestError(413, "too_large", f"a message has at most {BODY_MAX} bytes")
+    if not unpacker.eof:
+        raise EOFError("it ends too early")
+    return text
+
+
+def _answer(request: Request, message: BaseModel) -> Response:
+    text = message.model_dump_json().encode()
+    headers = {}
+    if len(text) >= GZIP_FROM and "gzip" in request.headers.get("accept-encoding", ""):
+        text = gzip.compress(text, 5)
+        headers["content-encoding"] = "gzip"
+    return Response(text, media_type="application/json", headers=headers)
+
+
+@router.post(
+    "/locations/{location}/sync",
+    response_model=SyncAnswer,
+    summary="A kiosk sends its journal and takes its commands",
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": SyncRequest.model_json_schema()}},
+        }
+    },
+    responses={400: {}, 401: {}, 413: {}, 422: {}},
+)
+async def sync(location: str, request: Request) -> Response:
+    central = central_of(request)
+    token = bearer(request)
+    message = await _body(request, SyncRequest)
+    answer = await central.database.write(service.sync, central, location, token, message)
+    if message.events:
+        request.app.state.wake()
+    return _answer(request, answer)
+
+
+@router.post(
+    "/enrol",
+    response_model=EnrolAnswer,
+    summary="A kiosk exchanges its one-time token for its own",
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": EnrolRequest.model_json_schema()}},
+        }
+    },
+    responses={400: {}, 401: {}, 409: {}, 413: {}, 422: {}},
+)
+async def enrol(request: Request) -> Response:
+    central = central_of(request)
+    message = await _body(request, EnrolRequest)
+    return _answer(request, await central.database.write(service.enrol, central, message))
+
+
+@router.get(
+    "/locations/{location}/events",
+    response_model=EventsAnswer,
+    summary="A restored kiosk fetches its own events back",
+    responses={401: {}, 422: {}},
+)
+async def events(
+    location: str,
+    request: Request,
+    epoch: str = Query(max_length=64),
+    after: int = Query(default=0, ge=0, le=2**53),
+    limit: int = Query(default=500, ge=1, le=500),
+) -> Response:
+    central = central_of(request)
+    answer = await central.database.look(
+        service.events_of, location, bearer(request), epoch, after, limit
+    )
+    return _answer(request, answer)

@@ -1,0 +1,288 @@
+"""One sync of one kiosk, in one transaction: what it sends is taken in, what waits goes back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, func, insert, select, update
+
+from central import schema
+from central.errors import RequestError
+from central.parts import Central, alarm, audit
+from central.secrets import new_token, same, token_hash
+from central.sync import commands, ingest
+from central.sync.projection import configure, count_free
+from central.upserts import upsert
+from kiosk.sync.contract import (
+    EnrolAnswer,
+    EnrolRequest,
+    EventsAnswer,
+    Place,
+    Status,
+    SyncAnswer,
+    SyncRequest,
+    WireEvent,
+)
+
+WATCHED_SYNC_S = 2.0
+"""How often a kiosk comes while an operator looks at it, or while a command waits."""
+ENROL_VALID_MS = 7 * 24 * 3_600_000
+MINUTE_MS = 60_000
+DENIED = RequestError(401, "unauthorised", "this token is not known, or it was revoked")
+
+
+def _location_of(connection: Connection, location: str, token: str) -> Any:
+    """The location whose kiosk this is; raises when the token is not its own."""
+    table = schema.location
+    row = connection.execute(select(table).where(table.c.id == location)).first()
+    if row is None or row.revoked_ms is not None or not row.token_hash:
+        raise DENIED
+    if not same(row.token_hash, token_hash(token)):
+        raise DENIED
+    return row
+
+
+def sync(
+    connection: Connection, central: Central, location: str, token: str, request: SyncRequest
+) -> SyncAnswer:
+    """Take in what a kiosk sends and answer. Raises `RequestError` for a wrong token."""
+    now_ms = central.clock.now_ms()
+    row = _location_of(connection, location, token)
+    last = Place(epoch=row.epoch, seq=row.seq, hash=row.head_hash)
+    rules = central.settings.notifications
+    taken = ingest.take(connection, location, request.events, last, rules, now_ms)
+    if request.is_idle and taken.want_after is None:
+        taken.want_after = _witness(connection, location, request, taken.acked, now_ms)
+    if request.layout is not None:
+        configure(connection, location, request.layout, request.status.layout_hash)
+    if taken.changed_slots or request.layout is not None:
+        count_free(connection, location)
+    cursor = _cursor(connection, row, request)
+    _note(connection, row, request, taken, cursor, now_ms)
+    waiting = commands.waiting(connection, central.secrets, location, cursor, now_ms)
+    is_watched = waiting or (row.watched_until_ms or 0) > now_ms
+    return SyncAnswer(
+        acked=taken.acked,
+        want_after=taken.want_after,
+        parked=taken.parked,
+        commands=waiting,
+        now_ms=now_ms,
+        next_sync_s=WATCHED_SYNC_S if is_watched else float(central.settings.sync_s),
+        want_layout=request.layout is None
+        and request.status.layout_hash not in ("", row.layout_hash),
+    )
+
+
+def _cursor(connection: Connection, row: Any, request: SyncRequest) -> int:
+    """How far a kiosk has come with the commands; one that was restored comes with less."""
+    if request.cursor < row.command_cursor and request.epoch == row.epoch:
+        # Only an older answer on its way, or a second kiosk with the same token.
+        return int(row.command_cursor)
+    if request.cursor < row.command_cursor:
+        commands.send_again(connection, row.id, request.cursor)
+    return request.cursor
+
+
+def _note(
+    connection: Connection,
+    row: Any,
+    request: SyncRequest,
+    taken: ingest.Taken,
+    cursor: int,
+    now_ms: int,
+) -> None:
+    """What is known of the location now, and in this minute."""
+    status = request.status
+    connection.execute(
+        update(schema.location)
+        .where(schema.location.c.id == row.id)
+        .values(
+            epoch=taken.acked.epoch or request.epoch,
+            seq=taken.acked.seq,
+            head_hash=taken.acked.hash,
+            command_cursor=cursor,
+            last_sync_ms=now_ms,
+            clock_offset_ms=status.clock_ms - now_ms if status.clock_ms else 0,
+            status=status.model_dump_json(),
+        )
+    )
+    _note_minute(connection, row.id, status, taken.count, now_ms)
+
+
+def _note_minute(
+    connection: Connection, location: str, status: Status, count: int, now_ms: int
+) -> None:
+    table = schema.minute_status
+    minute_ms = now_ms - now_ms % MINUTE_MS
+    facts = {
+        "queue": status.queue,
+        "doors_open": sum(1 for state in status.doors.values() if state == "OPEN"),
+        "boards_away": sum(1 for board in status.boards if not board.is_reachable),
+    }
+    changed = connection.execute(
+        update(table)
+        .where(table.c.location == location, table.c.minute_ms == minute_ms)
+        .values(syncs=table.c.syncs + 1, events=table.c.events + count, **facts)
+    )
+    if not changed.rowcount:
+        key = {"location": location, "minute_ms": minute_ms}
+        upsert(connection, table, key, {"syncs": 1, "events": count, **facts})
+
+
+def _witness(
+    connection: Connection, location: str, request: SyncRequest, acked: Place, now_ms: int
+) -> Place | None:
+    """Hold the head that a kiosk tells against what is known here of its journal.
+
+    A head that is shorter than what was acknowledged, or another at the same number, says that the
+    journal was cut or rewritten: an alarm. One that is longer, with nothing sent, says that this
+    server lost events: from where it wants them.
+    """
+    head = request.head
+    table = schema.location_epoch
+    known = connection.execute(
+        select(table).where(table.c.location == location, table.c.epoch == head.epoch)
+    ).first()
+    if not head.epoch or head.seq == 0:
+        return None
+    if known is None:
+        return acked if acked.epoch else Place()
+    if head.seq > known.seq:
+        return Place(epoch=known.epoch, seq=known.seq, hash=known.head_hash)
+    is_cut = head.seq < known.seq
+    if is_cut or (head.hash and head.hash != known.head_hash):
+        what = "journal-cut" if is_cut else "journal-rewritten"
+        subject = f"{location} {head.epoch} {head.seq}"
+        if not _is_alarmed(connection, what, subject):
+            alarm(connection, now_ms, what, subject, known_seq=known.seq, hash=head.hash)
+    return None
+
+
+def _is_alarmed(connection: Connection, what: str, subject: str) -> bool:
+    table = schema.audit
+    found = connection.execute(
+        select(table.c.id)
+        .where(table.c.action == f"alarm:{what}", table.c.subject == subject)
+        .limit(1)
+    )
+    return found.first() is not None
+
+
+# --- enrolment -----------------------------------------------------------------------------------
+
+
+def add_location(
+    connection: Connection, location: str, name: str, by: str, now_ms: int, **values: Any
+) -> str:
+    """Make a location known; return the one-time token with which its kiosk enrols."""
+    token = new_token("enrol")
+    is_there = connection.execute(
+        select(func.count()).where(schema.location.c.id == location)
+    ).scalar_one()
+    if is_there:
+        raise RequestError(409, "exists", f"there is a location {location!r} already")
+    connection.execute(
+        insert(schema.location).values(
+            id=location,
+            name=name,
+            enrol_token_hash=token_hash(token),
+            enrol_until_ms=now_ms + ENROL_VALID_MS,
+            created_ms=now_ms,
+            **values,
+        )
+    )
+    audit(connection, now_ms, by, "location.add", location, name=name)
+    return token
+
+
+def roll(connection: Connection, location: str, by: str, now_ms: int) -> str:
+    """A new one-time token for a location; its kiosk goes on with the old one until it enrols."""
+    token = new_token("enrol")
+    changed = connection.execute(
+        update(schema.location)
+        .where(schema.location.c.id == location)
+        .values(enrol_token_hash=token_hash(token), enrol_until_ms=now_ms + ENROL_VALID_MS)
+    )
+    if not changed.rowcount:
+        raise RequestError(404, "not_found", f"there is no location {location!r}")
+    audit(connection, now_ms, by, "location.roll", location)
+    return token
+
+
+def revoke(connection: Connection, location: str, by: str, now_ms: int) -> None:
+    """A location's kiosk is not listened to any more, until it enrols anew."""
+    changed = connection.execute(
+        update(schema.location)
+        .where(schema.location.c.id == location)
+        .values(revoked_ms=now_ms, token_hash="", enrol_token_hash="")
+    )
+    if not changed.rowcount:
+        raise RequestError(404, "not_found", f"there is no location {location!r}")
+    audit(connection, now_ms, by, "location.revoke", location)
+
+
+def enrol(connection: Connection, central: Central, request: EnrolRequest) -> EnrolAnswer:
+    """Exchange a one-time token for a kiosk's own. Raises `RequestError` when it is not good."""
+    now_ms = central.clock.now_ms()
+    table = schema.location
+    row = connection.execute(
+        select(table).where(table.c.enrol_token_hash == token_hash(request.token))
+    ).first()
+    if row is None or (row.enrol_until_ms or 0) < now_ms:
+        raise RequestError(
+            401, "unauthorised", "this enrolment token is not known, was used, or is too old"
+        )
+    if row.id != request.location:
+        raise RequestError(
+            409,
+            "other_location",
+            f"this token is for location {row.id!r}, and this kiosk is {request.location!r}",
+        )
+    token = new_token("kiosk")
+    connection.execute(
+        update(table)
+        .where(table.c.id == row.id)
+        .values(
+            token_hash=token_hash(token),
+            key_sealed=central.secrets.seal(bytes.fromhex(request.key)),
+            enrol_token_hash="",
+            enrol_until_ms=None,
+            revoked_ms=None,
+        )
+    )
+    if request.layout is not None:
+        configure(connection, row.id, request.layout, "")
+    audit(connection, now_ms, f"kiosk {row.id}", "location.enrol", row.id)
+    return EnrolAnswer(
+        location=row.id, token=token, public_key=central.secrets.public_key, now_ms=now_ms
+    )
+
+
+def events_of(
+    connection: Connection, location: str, token: str, epoch: str, after: int, limit: int
+) -> EventsAnswer:
+    """A kiosk's own events of one epoch, given back after it was restored."""
+    row = _location_of(connection, location, token)
+    table = schema.event
+    rows = connection.execute(
+        select(table)
+        .where(table.c.location == location, table.c.epoch == epoch, table.c.seq > after)
+        .order_by(table.c.seq)
+        .limit(limit + 1)
+    ).all()
+    events = tuple(
+        WireEvent(
+            epoch=each.epoch,
+            seq=each.seq,
+            kind=each.kind,
+            body=each.body,
+            wall_ms=each.wall_ms,
+            monotonic_ms=each.monotonic_ms,
+            boot_id=each.boot_id,
+            is_trusted=each.is_trusted,
+            hash=each.hash,
+        )
+        for each in rows[:limit]
+    )
+    status = Status.model_validate_json(row.status)
+    return EventsAnswer(events=events, has_more=len(rows) > limit, is_complete=status.queue == 0)

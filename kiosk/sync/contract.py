@@ -1,0 +1,219 @@
+"""What goes over the wire between a kiosk and the centre: the messages of the sync, both ways.
+
+The kiosk sends its journal in order and is told how far it is durable; the centre sends numbered
+commands and sees them answered by events. `(location, epoch, seq)` names an event for ever.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from kiosk.model.clock import Instant
+from kiosk.model.events import Event
+
+EVENTS_MAX = 500
+"""How many events one request carries at most."""
+OPENING_VALID_MS = 60_000
+"""How long a signed opening may be used."""
+
+
+class Message(BaseModel):
+    """A message of the wire. A field of a newer version is passed over."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class WireEvent(Message):
+    """One line of a kiosk's journal."""
+
+    epoch: str = Field(max_length=64)
+    seq: int = Field(ge=1, le=2**53)
+    kind: str = Field(max_length=64)
+    body: str = Field(max_length=262_144)
+    wall_ms: int = Field(ge=-(2**53), le=2**53)
+    monotonic_ms: int = Field(ge=-(2**53), le=2**53)
+    boot_id: str = Field(max_length=64)
+    is_trusted: bool
+    hash: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+    @property
+    def at(self) -> Instant:
+        return Instant(self.wall_ms, self.monotonic_ms, self.boot_id, self.is_trusted)
+
+
+def wire_event(event: Event) -> WireEvent:
+    """An event of the journal as it goes over the wire."""
+    return WireEvent(
+        epoch=event.epoch,
+        seq=event.seq,
+        kind=event.kind.value,
+        body=event.body,
+        wall_ms=event.at.wall_ms,
+        monotonic_ms=event.at.monotonic_ms,
+        boot_id=event.at.boot_id,
+        is_trusted=event.at.is_trusted,
+        hash=event.hash.hex(),
+    )
+
+
+class Place(Message):
+    """A place in a journal."""
+
+    epoch: str = Field(default="", max_length=64)
+    seq: int = Field(default=0, ge=0, le=2**53)
+    hash: str = Field(default="", max_length=64)
+
+
+class BoardStatus(Message):
+    """A lock board, as the kiosk sees it."""
+
+    name: str = Field(max_length=64)
+    is_reachable: bool
+    reason: str = Field(default="", max_length=200)
+
+
+class Status(Message):
+    """How the machine is. Facts of the moment, of which no history is kept but the minute's."""
+
+    version: str = Field(default="", max_length=64)
+    clock_ms: int = 0
+    is_clock_trusted: bool = True
+    queue: int = Field(default=0, ge=0)
+    parked: int = Field(default=0, ge=0)
+    doors: dict[str, str] = Field(default_factory=dict, max_length=2000)
+    """Slot label → OPEN, CLOSED or UNKNOWN."""
+    boards: tuple[BoardStatus, ...] = Field(default=(), max_length=200)
+    disk_free_bytes: int | None = None
+    temperature_c: float | None = None
+    layout_hash: str = Field(default="", max_length=64)
+
+
+class LayoutSlot(Message):
+    """A door in the drawing of the bank, in millimetres from its left and from the floor."""
+
+    label: str = Field(max_length=16)
+    locker: str = Field(max_length=16)
+    size: str = Field(max_length=16)
+    is_low: bool = False
+    left_mm: int
+    bottom_mm: int
+    width_mm: int
+    height_mm: int
+
+
+class LayoutSize(Message):
+    """A size of slot: its inner dimensions and what it may carry."""
+
+    name: str = Field(max_length=16)
+    width_mm: int = Field(ge=0)
+    height_mm: int = Field(ge=0)
+    depth_mm: int = Field(ge=0)
+    max_weight_kg: float = Field(ge=0)
+
+
+class Layout(Message):
+    """What a location is made of, from the site's config."""
+
+    name: str = Field(default="", max_length=200)
+    address: str = Field(default="", max_length=400)
+    time_zone: str = Field(default="UTC", max_length=64)
+    languages: tuple[str, ...] = ("en",)
+    help_phone: str = Field(default="", max_length=64)
+    latitude: float | None = Field(default=None, ge=-90, le=90)
+    longitude: float | None = Field(default=None, ge=-180, le=180)
+    sizes: tuple[LayoutSize, ...] = Field(default=(), max_length=64)
+    slots: tuple[LayoutSlot, ...] = Field(default=(), max_length=2000)
+    screen: LayoutSlot | None = None
+
+
+class CommandType(StrEnum):
+    """What the centre may wish of a kiosk."""
+
+    ANNOUNCE = "announce"
+    CANCEL = "cancel"
+    REISSUE = "reissue"
+    EXTEND = "extend"
+    SLOT_SERVICE = "slot_service"
+    OPEN = "open"
+    STAFF = "staff"
+    CONTACT = "contact"
+
+
+class WireCommand(Message):
+    """A wish of the centre. Applied once, by its number; answered by an event."""
+
+    n: int = Field(ge=1)
+    id: str
+    type: str
+    body: dict[str, Any] = Field(default_factory=dict)
+    signature: str = ""
+
+
+class SyncRequest(Message):
+    """What a kiosk sends."""
+
+    epoch: str = Field(max_length=64)
+    events: tuple[WireEvent, ...] = Field(default=(), max_length=EVENTS_MAX)
+    head: Place = Place()
+    cursor: int = Field(default=0, ge=0)
+    """The number of the last command that was applied and journaled."""
+    status: Status = Status()
+    layout: Layout | None = None
+    is_idle: bool = True
+    """No more events wait behind these."""
+
+
+class Parked(Message):
+    """An event that the centre holds but does not believe."""
+
+    epoch: str
+    seq: int
+    reason: str
+
+
+class SyncAnswer(Message):
+    """What the centre answers, once everything it names is durable."""
+
+    acked: Place
+    want_after: Place | None = None
+    """Events after this one are missing: send from there."""
+    parked: tuple[Parked, ...] = ()
+    commands: tuple[WireCommand, ...] = ()
+    now_ms: int
+    next_sync_s: float
+    want_layout: bool = False
+
+
+class EnrolRequest(Message):
+    """A kiosk gives its one-time token and its location's key, and becomes known."""
+
+    token: str = Field(max_length=128)
+    location: str = Field(max_length=64)
+    key: str = Field(pattern=r"^[0-9a-f]{64}$")
+    layout: Layout | None = None
+
+
+class EnrolAnswer(Message):
+    """What an enrolled kiosk keeps."""
+
+    location: str
+    token: str
+    public_key: str
+    now_ms: int
+
+
+class EventsAnswer(Message):
+    """Events of a kiosk's own journal, given back."""
+
+    events: tuple[WireEvent, ...]
+    has_more: bool
+    is_complete: bool
+    """Nothing waited to be sent when the kiosk was last heard of."""
+
+
+def opening_text(location: str, command_id: str, slot: str, signed_ms: int) -> bytes:
+    """What the centre signs when it opens a door from afar."""
+    return f"open\n{location}\n{command_id}\n{slot}\n{signed_ms}".encode()

@@ -1,0 +1,118 @@
+"""The ground of the server: its schema, its one process, its secrets, its settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import requests
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from centre import Server
+
+from central import schema
+from central.app import build
+from central.errors import CannotServeError
+from central.settings import Settings, load
+
+
+def test_the_migrations_make_the_schema(server: Server) -> None:
+    with server.central.database.reading() as connection:
+        context = MigrationContext.configure(connection)
+        assert compare_metadata(context, schema.metadata) == []
+
+
+def test_a_second_process_on_the_same_file_is_refused(server: Server) -> None:
+    with pytest.raises(CannotServeError, match="another central server"):
+        build(Settings(data=server.folder))
+
+
+def test_a_failing_caller_of_a_group_fails_alone(server: Server) -> None:
+    def fail(_connection: object) -> None:
+        raise ValueError("this one only")
+
+    database = server.central.database
+    futures = [
+        database.submit(lambda c, n=n: c.execute(schema.meta.insert().values(key=str(n), value="")))
+        if n % 3
+        else database.submit(fail)
+        for n in range(30)
+    ]
+    assert [future.exception() is not None for future in futures] == [n % 3 == 0 for n in range(30)]
+    assert len(server.rows(schema.meta)) == 20
+
+
+def test_a_wrong_setting_is_named_with_its_value(tmp_path: Path) -> None:
+    path = tmp_path / "central.toml"
+    path.write_text('port = 99999\n[smtp]\nhost = "localhost"\n')
+    with pytest.raises(CannotServeError) as refused:
+        load(path)
+    assert "port = 99999" in str(refused.value)
+    assert "smtp.sender" in str(refused.value)
+
+
+def test_the_key_file_is_for_its_owner_only(tmp_path: Path) -> None:
+    build(Settings(data=tmp_path)).database.close()
+    path = tmp_path / "central.key"
+    assert path.stat().st_mode & 0o777 == 0o600
+    path.chmod(0o644)
+    with pytest.raises(CannotServeError, match="chmod 600"):
+        build(Settings(data=tmp_path))
+
+
+def test_metrics_and_health_are_told(server: Server) -> None:
+    text = requests.get(f"{server.url}/metrics", timeout=20).text
+    assert "locker_locations 0.0" in text
+    assert requests.get(f"{server.url}/readyz", timeout=20).json() == {"status": "ready"}
+
+
+ASKS_FOR = {
+    "/v1/locations/{location}/sync": "kiosk",
+    "/v1/locations/{location}/events": "kiosk",
+    "/v1/enrol": "token in the message",
+    "/v1/packages": "packages:announce",
+    "/v1/packages/{package}": "packages:read",
+    "/v1/packages/{package}/history": "packages:read",
+    "/v1/packages/{package}/cancel": "packages:change",
+    "/v1/packages/{package}/extend": "packages:change",
+    "/v1/packages/{package}/code": "packages:change",
+    "/v1/packages/{package}/recipient": "packages:change",
+    "/v1/locations/nearest": "locations:read",
+    "/v1/locations/{location}": "locations:read",
+    "/healthz": "nobody",
+    "/readyz": "nobody",
+}
+BODIES = {
+    "/v1/packages": {"barcode": "A", "location": "sample", "recipient": {}},
+    "/v1/packages/{package}/cancel": {},
+    "/v1/packages/{package}/extend": {"days": 1},
+    "/v1/packages/{package}/code": {"user_id": "u"},
+    "/v1/packages/{package}/recipient": {},
+    "/v1/locations/{location}/sync": {"epoch": "e"},
+    "/v1/enrol": {"token": "t", "location": "l", "key": "00" * 32},
+}
+
+
+def test_each_route_answers_its_own_kind_of_client_and_no_other(server: Server) -> None:
+    paths = requests.get(f"{server.url}/openapi.json", timeout=20).json()["paths"]
+    assert set(paths) == set(ASKS_FOR), "a route has no line in the table of who may use it"
+    clients: dict[str, dict[str, str]] = {"nobody": {}}
+    scopes = {"packages:announce", "packages:read", "packages:change", "locations:read"}
+    for scope in sorted(scopes):
+        clients[scope] = server.add_key(scope)
+    clients["stranger"] = {"authorization": "Bearer key_made_up"}
+    for path, methods in paths.items():
+        for name, headers in clients.items():
+            url = server.url + path.format(location="sample", package="unknown")
+            query = {"lat": 0, "lon": 0, "epoch": "e"}
+            answer = requests.request(
+                next(iter(methods)),
+                url,
+                params=query,
+                json=BODIES.get(path),
+                headers=headers,
+                timeout=20,
+            )
+            wanted = ASKS_FOR[path]
+            is_let_in = answer.status_code not in (401, 403)
+            assert is_let_in is (wanted in ("nobody", name)), (path, name, answer.status_code)

@@ -1,0 +1,183 @@
+"""A kiosk's journal arrives whole, once and in order, whatever happens to either side."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from centre import LOCATION, LOCATION_KEY, Journal, Server, TurnedClock
+
+from central import schema
+from central.sync import service
+from kiosk.sync.contract import Place, SyncAnswer
+
+
+def answer_of(kiosk: Journal, *, after: int = 0) -> SyncAnswer:
+    answer = kiosk.send(kiosk.events(after))
+    assert answer.ok, answer.text
+    return SyncAnswer.model_validate_json(answer.content)
+
+
+def hashes(server: Server) -> list[str]:
+    rows = sorted(server.rows(schema.event), key=lambda row: row.seq)
+    return [row.hash for row in rows]
+
+
+def test_an_enrolment_token_is_good_once_and_for_its_own_location(
+    tmp_path: Path, server: Server
+) -> None:
+    token = server.add_location()
+    other = server.add_location("other")
+    kiosk = Journal(tmp_path / "kiosk.db")
+    wrong = kiosk.enrol(server, other)
+    assert wrong.status_code == 409
+    assert "other" in wrong.json()["message"]
+    assert kiosk.enrol(server, token).ok
+    assert kiosk.enrol(server, token).status_code == 401
+    assert answer_of(kiosk).acked.seq == kiosk.head().seq
+
+
+def test_a_token_that_is_too_old_or_revoked_is_refused(tmp_path: Path, server: Server) -> None:
+    kiosk = Journal(tmp_path / "kiosk.db")
+    token = server.add_location()
+    server.clock.wall_ms += service.ENROL_VALID_MS + 1
+    assert kiosk.enrol(server, token).status_code == 401
+    again = server.write(lambda c: service.roll(c, LOCATION.id, "test", server.clock.wall_ms))
+    assert kiosk.enrol(server, again).ok
+    server.write(lambda c: service.revoke(c, LOCATION.id, "test", server.clock.wall_ms))
+    assert kiosk.send([]).status_code == 401
+
+
+def test_the_location_key_is_not_readable_in_the_database(server: Server, kiosk: Journal) -> None:
+    row = server.rows(schema.location)[0]
+    assert LOCATION_KEY not in row.key_sealed
+    assert server.central.secrets.open(row.key_sealed) == LOCATION_KEY
+    for path in server.folder.glob("central.db*"):
+        assert LOCATION_KEY not in path.read_bytes()
+
+
+def test_what_is_sent_twice_is_there_once(server: Server, kiosk: Journal) -> None:
+    kiosk.put_in("A")
+    first = answer_of(kiosk)
+    assert answer_of(kiosk).acked == first.acked
+    kiosk.put_in("B")
+    assert answer_of(kiosk).acked.seq == kiosk.head().seq
+    assert hashes(server) == [event.hash for event in kiosk.events()]
+    assert {row.barcode: row.status for row in server.rows(schema.package)} == {
+        "A": "STORED",
+        "B": "STORED",
+    }
+    assert server.alarms() == []
+
+
+def test_a_gap_is_asked_for(server: Server, kiosk: Journal) -> None:
+    middle = kiosk.head().seq
+    kiosk.put_in("A")
+    answer = answer_of(kiosk, after=middle)
+    assert answer.want_after == Place()
+    assert hashes(server) == []
+    answer = answer_of(kiosk)
+    assert answer.want_after is None
+    assert answer.acked.seq == kiosk.head().seq
+
+
+def test_a_number_used_for_another_event_is_quarantined_and_the_rest_goes_on(
+    server: Server, kiosk: Journal
+) -> None:
+    answer_of(kiosk)
+    events = kiosk.events()
+    forged = events[3].model_copy(update={"body": '{"actor":"nobody"}', "hash": "ab" * 32})
+    kiosk.put_in("A")
+    answer = kiosk.send([forged, *kiosk.events(events[-1].seq)])
+    told = SyncAnswer.model_validate_json(answer.content)
+    assert [each.seq for each in told.parked] == [forged.seq]
+    assert told.acked.seq == kiosk.head().seq
+    assert hashes(server) == [event.hash for event in kiosk.events()]
+    assert server.alarms() == ["alarm:quarantine"]
+
+
+def test_an_event_that_cannot_be_read_does_not_stop_those_behind_it(
+    server: Server, kiosk: Journal
+) -> None:
+    events = kiosk.events()
+    events[2] = events[2].model_copy(update={"body": "no JSON"})
+    told = SyncAnswer.model_validate_json(kiosk.send(events).content)
+    assert [each.seq for each in told.parked] == [events[2].seq]
+    assert told.acked.seq == events[-1].seq
+    assert len(hashes(server)) == len(events) - 1
+    again = SyncAnswer.model_validate_json(kiosk.send(events).content)
+    assert again.acked.seq == events[-1].seq
+
+
+def test_a_journal_that_was_cut_is_noticed(server: Server, kiosk: Journal) -> None:
+    kiosk.put_in("A")
+    answer_of(kiosk)
+    cut = kiosk.events()[-3]
+    kiosk.send([], Place(epoch=cut.epoch, seq=cut.seq, hash=cut.hash))
+    assert server.alarms() == ["alarm:journal-cut"]
+
+
+def test_a_server_restored_from_a_backup_gets_what_it_lost(tmp_path: Path) -> None:
+    clock = TurnedClock()
+    server = Server(tmp_path / "central", clock)
+    server.start()
+    kiosk = Journal(tmp_path / "kiosk.db")
+    assert kiosk.enrol(server, server.add_location()).ok
+    answer_of(kiosk)
+    server.stop()
+    shutil.copytree(server.folder, tmp_path / "backup")
+    server = Server(server.folder, clock)
+    server.start()
+    kiosk.url = server.url
+    before = kiosk.head().seq
+    kiosk.put_in("A")
+    answer_of(kiosk, after=before)
+    server.stop()
+
+    restored = Server(tmp_path / "backup", clock)
+    restored.start()
+    try:
+        kiosk.url = restored.url
+        wanted = SyncAnswer.model_validate_json(kiosk.send([]).content).want_after
+        assert wanted is not None
+        assert wanted.seq == before
+        answer_of(kiosk, after=wanted.seq)
+        assert hashes(restored) == [event.hash for event in kiosk.events()]
+    finally:
+        restored.stop()
+    kiosk.store.close()
+
+
+def test_a_fact_is_taken_and_marked_where_the_server_knew_it_otherwise(
+    server: Server, kiosk: Journal
+) -> None:
+    package = kiosk.put_in("A")
+    answer_of(kiosk)
+    table = schema.package
+    server.write(
+        lambda c: c.execute(table.update().where(table.c.id == package).values(status="COLLECTED"))
+    )
+    seq = kiosk.head().seq
+    kiosk.take_out(package)
+    answer_of(kiosk, after=seq)
+    assert server.rows(table)[0].status == "RETRIEVED"
+    forced = [row for row in server.rows(schema.event) if row.is_forced]
+    assert [row.kind for row in forced] == ["PACKAGE_RETRIEVED"]
+
+
+def test_a_kiosk_gets_its_own_events_back_and_no_others(
+    tmp_path: Path, server: Server, kiosk: Journal
+) -> None:
+    import requests
+
+    answer_of(kiosk)
+    url = f"{server.url}/v1/locations/{LOCATION.id}/events"
+    asked = {"epoch": kiosk.head().epoch, "after": 2}
+    headers = {"authorization": f"Bearer {kiosk.token}"}
+    answer = requests.get(url, params=asked, headers=headers, timeout=20)
+    assert [each["hash"] for each in answer.json()["events"]] == [
+        event.hash for event in kiosk.events(2)
+    ]
+    server.add_location("other")
+    url = f"{server.url}/v1/locations/other/events"
+    assert requests.get(url, params=asked, headers=headers, timeout=20).status_code == 401

@@ -1,0 +1,228 @@
+"""A real central server on a free port, a real mailbox beside it, and kiosks' real journals."""
+
+from __future__ import annotations
+
+import random
+import socket
+import threading
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from email import message_from_bytes
+from email.message import Message
+from pathlib import Path
+from typing import Any
+
+import requests
+import uvicorn
+from aiosmtpd.controller import Controller
+
+from central import schema
+from central.__main__ import add_key
+from central.app import build, create_app
+from central.settings import Notifications, Settings, Smtp
+from central.sync import service
+from kiosk.model.allocation import FirstAvailable
+from kiosk.model.clock import Instant
+from kiosk.model.location import Location
+from kiosk.store import journal, packages, slots
+from kiosk.store.packages import Announcement, DepositRequest, IntentPurpose
+from kiosk.store.store import Store
+from kiosk.sync.contract import Place, SyncRequest, WireEvent, wire_event
+from kiosk.ui.samples import sample_location
+
+LOCATION = sample_location()
+LOCATION_KEY = bytes(range(32))
+NOW_MS = 1_798_761_600_000
+
+
+class TurnedClock:
+    """A clock that a test turns."""
+
+    def __init__(self, wall_ms: int = NOW_MS) -> None:
+        self.wall_ms = wall_ms
+
+    def now(self) -> Instant:
+        return Instant(self.wall_ms, self.wall_ms, "boot", True)
+
+    def now_ms(self) -> int:
+        return self.wall_ms
+
+    def confirm(self) -> None:
+        return
+
+
+class Mailbox:
+    """Takes every mail; refuses those to `nobody@…`."""
+
+    def __init__(self) -> None:
+        self.mails: list[Message] = []
+        self._arrived = threading.Condition()
+
+    async def handle_RCPT(
+        self, _server: Any, _session: Any, envelope: Any, address: str, _options: Any
+    ) -> str:
+        if address.startswith("nobody@"):
+            return "550 no such mailbox"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:
+        with self._arrived:
+            self.mails.append(message_from_bytes(envelope.content))
+            self._arrived.notify_all()
+        return "250 OK"
+
+    def wait_for(self, count: int, timeout_s: float = 20.0) -> list[Message]:
+        """The mails, once there are so many."""
+        with self._arrived:
+            self._arrived.wait_for(lambda: len(self.mails) >= count, timeout_s)
+            return list(self.mails)
+
+
+def text_of(mail: Message) -> str:
+    """The plain text of a mail."""
+    for part in mail.walk():
+        if part.get_content_type() == "text/plain":
+            payload = part.get_payload(decode=True)
+            assert isinstance(payload, bytes)
+            return payload.decode()
+    raise AssertionError("the mail has no plain text")
+
+
+@dataclass
+class Server:
+    """A running central server."""
+
+    folder: Path
+    clock: TurnedClock = field(default_factory=TurnedClock)
+    smtp_port: int = 0
+    rules: Notifications = field(default_factory=lambda: Notifications(undo_wait_s=0))
+
+    def start(self) -> None:
+        listener = socket.socket()
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(128)  # who comes before the server is up waits for it
+        self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        smtp = None
+        if self.smtp_port:
+            smtp = Smtp(
+                host="127.0.0.1",
+                port=self.smtp_port,
+                sender="Lockers <lockers@example.org>",
+                security="none",
+            )
+        settings = Settings(data=self.folder, smtp=smtp, notifications=self.rules)
+        self.central = build(settings, self.clock)
+        config = uvicorn.Config(create_app(self.central), log_level="warning", lifespan="on")
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(
+            target=self._server.run, kwargs={"sockets": [listener]}, daemon=True
+        )
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._server.should_exit = True
+        self._thread.join(20)
+
+    def write(self, operation: Callable[..., Any], *args: Any) -> Any:
+        return self.central.database.submit(operation, *args).result()
+
+    def rows(self, table: Any) -> list[Any]:
+        return self.central.database.read(lambda c: c.execute(table.select()).all())
+
+    def add_location(self, name: str = LOCATION.id, **values: Any) -> str:
+        """Make a location known; its enrolment token."""
+        token: str = self.write(
+            lambda c: service.add_location(c, name, name, "test", self.clock.wall_ms, **values)
+        )
+        return token
+
+    def add_key(self, *scopes: str) -> dict[str, str]:
+        """The headers of a new API key."""
+        token = self.write(lambda c: add_key(c, self.central, "test", scopes, 100_000))
+        return {"authorization": f"Bearer {token}"}
+
+    def alarms(self) -> list[str]:
+        return [row.action for row in self.rows(schema.audit) if row.action.startswith("alarm:")]
+
+
+def mail_server() -> tuple[Controller, Mailbox]:
+    """A real SMTP server on loopback, started."""
+    mailbox = Mailbox()
+    with socket.socket() as free:  # the controller does not take port 0
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    controller = Controller(mailbox, hostname="127.0.0.1", port=port)
+    controller.start()
+    return controller, mailbox
+
+
+class Journal:
+    """A kiosk's real store, and the bare requests with which its journal is sent."""
+
+    def __init__(self, path: Path, location: Location = LOCATION, seed: int = 1) -> None:
+        self.clock, self.chance = TurnedClock(), random.Random(seed)
+        self.location = location
+        self.store = Store(path, self.clock, self.chance, threaded=False)
+        self.store.use_key(LOCATION_KEY)
+        self.do(slots.configure, location)
+        self.token, self.url = "", ""
+
+    def do(self, operation: Callable[..., Any], *args: Any) -> Any:
+        return self.store.submit(operation, *args).result()
+
+    def new_id(self) -> str:
+        return str(uuid.UUID(int=self.chance.getrandbits(128), version=4))
+
+    def announce(self, barcode: str, package: str | None = None) -> str:
+        package = package or self.new_id()
+        self.do(packages.announce, Announcement(package, barcode, "S", None))
+        return package
+
+    def put_in(self, barcode: str) -> str:
+        """A deposit; the package's id."""
+        request = DepositRequest(self.new_id(), barcode, "S", self.new_id(), "11")
+        deposit = self.do(packages.begin_deposit, request, self.location, FirstAvailable())
+        self.do(packages.store_package, deposit, self.location, 5, self.chance)
+        return str(deposit.package)
+
+    def take_out(self, package: str) -> None:
+        """A pickup."""
+        slot = self.do(packages.package, package).slot
+        intent = self.new_id()
+        self.do(packages.intend, intent, slot, IntentPurpose.PICKUP, "customer", package)
+        self.do(packages.retrieve, package, intent)
+
+    def events(self, after: int = 0) -> list[WireEvent]:
+        return [wire_event(event) for event in self.do(journal.after, after, 10_000)]
+
+    def head(self) -> Place:
+        last = self.events()[-1]
+        return Place(epoch=last.epoch, seq=last.seq, hash=last.hash)
+
+    def enrol(self, server: Server, token: str) -> requests.Response:
+        self.url = server.url
+        message = {"token": token, "location": self.location.id, "key": LOCATION_KEY.hex()}
+        answer = requests.post(f"{self.url}/v1/enrol", json=message, timeout=20)
+        if answer.ok:
+            self.token = answer.json()["token"]
+        return answer
+
+    def send(
+        self, events: Sequence[WireEvent], head: Place | None = None, cursor: int = 0
+    ) -> requests.Response:
+        """Send these events as they are."""
+        message = SyncRequest(
+            epoch=events[-1].epoch if events else self.head().epoch,
+            events=tuple(events),
+            head=head or self.head(),
+            cursor=cursor,
+            is_idle=head is not None or not events or events[-1].seq == self.head().seq,
+        )
+        return requests.post(
+            f"{self.url}/v1/locations/{self.location.id}/sync",
+            data=message.model_dump_json(),
+            headers={"authorization": f"Bearer {self.token}"},
+            timeout=20,
+        )
