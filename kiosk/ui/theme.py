@@ -271,6 +271,11 @@ class Theme:
         """Whether the screens are mirrored."""
         return self.speech.is_rtl
 
+    @property
+    def large(self) -> float:
+        """How much larger than usual what carries a word must be."""
+        return LARGE_TEXT if self.is_access else 1.0
+
     def mm(self, millimetres: float) -> float:
         """Millimetres in whole pixels; edges on whole pixels are sharp."""
         return float(round(millimetres * self.panel.px_per_mm))
@@ -291,6 +296,11 @@ class Theme:
     def is_small(self) -> bool:
         """Whether the panel is so low that its capitals and gaps must be the smaller ones."""
         return min(self.panel.width_mm, self.panel.height_mm) < 110
+
+    @property
+    def is_cramped(self) -> bool:
+        """Large text on the smallest glass: what does not have to be there is left out."""
+        return self.is_small and self.is_access
 
     @property
     def margin(self) -> float:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import combinations
 from types import SimpleNamespace
 from typing import Any
 
-from kiosk.flows.views import Choice, Stirred, View
+from kiosk.flows.views import Choice, First, Preference, Stirred, View
 from kiosk.ui.panel import Panel
 from kiosk.ui.samples import sample_location
 from kiosk.ui.theme import KEY_MM, TARGET_MM
@@ -18,11 +19,22 @@ HALF_A_PIXEL_MM = 0.15
 class Hands:
     """A stage on a panel, a finger, and what came of it."""
 
-    def __init__(self, kivy: SimpleNamespace, panel: Panel, language: str = "en") -> None:
+    def __init__(
+        self,
+        kivy: SimpleNamespace,
+        panel: Panel,
+        language: str = "en",
+        *,
+        is_access: bool = False,
+        sound: Any = None,
+    ) -> None:
         self.kivy = kivy
         self.panel = panel
         self.events: list[Any] = []
-        self.stage = kivy.ui.Stage(sample_location(language), panel, self._happened)
+        self.stage = kivy.ui.Stage(sample_location(language), panel, self._happened, sound=sound)
+        self.preference = Preference(is_access=True) if is_access else None
+        if self.preference is not None:
+            self.stage._settle(self.preference)
         self.stage.size = (panel.width_px, panel.height_px)
 
     def _happened(self, event: Any) -> None:
@@ -38,6 +50,8 @@ class Hands:
             self.kivy.Clock.tick()
 
     def show(self, view: View, *, fresh: bool = False) -> Any:
+        if isinstance(view, First):
+            view = replace(view, preference=self.preference or view.preference)
         if fresh:
             self.stage.clear_widgets()
             self.stage.page = None

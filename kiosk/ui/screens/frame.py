@@ -83,6 +83,8 @@ class Frame(Widget):
         self.field: Widget | None = None
         self.figure: Widget | None = None
         self.buttons: list[WordButton] = []
+        self._is_overfull = False
+        self._shows_tools = True
         self.tools: list[WordButton] = []
         """Small buttons of the frame: language, access, help; from left to right."""
 
@@ -105,7 +107,16 @@ class Frame(Widget):
         """Put every part in its place; done whenever the screen changes."""
         if self.width < 2 or self.height < 2:
             return
+        self._shows_tools = True
+        self._arrange_once()
+        if self._is_overfull and self.theme.is_small:
+            # The words matter more than the tools, which stand on the screens before and after.
+            self._shows_tools = False
+            self._arrange_once()
+
+    def _arrange_once(self) -> None:
         theme = self.theme
+        self._is_overfull = False
         self._ground.pos, self._ground.size = self.pos, self.size
         self._set_hero(None)
         inner = Area(
@@ -272,7 +283,7 @@ class Frame(Widget):
         theme = self.theme
         has_name = theme.is_portrait or self.keeps_name
         has_name = has_name or not (self.is_compact or theme.is_small)
-        tools = [] if self.tools_are_low() else self.tools
+        tools = [] if self.tools_are_low() else self._shown_tools()
         name = self.logo or self.header
         self.header.opacity = 1 if has_name and self.logo is None else 0
         if self.logo is not None:
@@ -283,6 +294,8 @@ class Frame(Widget):
         y = inner.top - height
         self.header.fit_line()
         needed = min(name.width, inner.width * 0.45) + theme.gap if has_name else 0.0
+        if theme.is_cramped:
+            needed = inner.width
         _shorten(tools, inner.width - needed)
         # A tool's word stands level with the margin, not its invisible edge.
         x = inner.right + theme.gap / 2
@@ -294,8 +307,17 @@ class Frame(Widget):
             self._place_name(name, Area(inner.x, y, x - inner.x - theme.gap, height))
         return y
 
+    def _shown_tools(self) -> list[WordButton]:
+        """The tools that have room: where there is little, those that are choices of the view."""
+        for tool in self.tools:
+            is_shown = self._shows_tools or tool.choice is not None
+            tool.opacity, tool.disabled = (1, False) if is_shown else (0, True)
+        return [tool for tool in self.tools if tool.opacity]
+
     def _place_name(self, name: Widget, room: Area) -> None:
         if name is self.header and name.width > room.width:
+            if not self.theme.is_portrait and not self.keeps_name:
+                name.opacity = 0  # half a name says nothing
             name.fit_start(room.width)
         name.pos = (room.x, round(room.y + (room.height - name.height) / 2))
 
@@ -371,6 +393,7 @@ class Frame(Widget):
         """The parts of the block, measured with the largest type that fits the room."""
         spare = [getattr(self, name) for name in self.spare_parts]
         parts: list[Widget] = []
+        self._is_overfull = False
         for count in range(len(spare) + 1):
             left_out = spare[:count]
             for part in spare:
@@ -381,6 +404,7 @@ class Frame(Widget):
                     self.title not in parts or self._title_lines() < 2.6
                 ):
                     return parts
+        self._is_overfull = self._block_height(parts) > room.height + 1
         return parts
 
     def _steps(self) -> list[tuple[str, str]]:

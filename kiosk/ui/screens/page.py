@@ -214,9 +214,9 @@ class Page(Frame, Generic[V]):
 
     def make_sign(self, words: wording.parts.Words) -> Widget | None:
         """The picture over the words."""
-        if not words.icon:
-            return None
         theme = self.theme
+        if not words.icon or theme.is_cramped:
+            return None
         wide = 52 if theme.is_tall else 28 if theme.is_portrait else 17 if theme.is_small else 24
         return Badge(theme, words.icon, words.tone, theme.mm(wide))
 
@@ -255,7 +255,7 @@ class Page(Frame, Generic[V]):
             return []
         speech, tools = self.context.speech, self.context.tools
         made = []
-        if self.has_language_tool():
+        if self.has_language_tool() and not self.theme.is_cramped:
             made.append(self._tool(speech.own_name, "languages", tools.choose_language))
         text = wording.parts.ACCESS_OFF if self.theme.is_access else wording.parts.ACCESS_ON
         made.append(self._tool(speech.say(text), "accessibility", tools.switch_access))

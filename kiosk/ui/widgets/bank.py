@@ -36,6 +36,8 @@ class DoorLook:
 
 _EVENING_ROUNDS = 60
 _GAP_MM = 0.25
+_LEAST_DRAWING_MM = 15
+"""Lower than this, a drawing of the bank shows nobody anything."""
 
 
 class Stretch:
@@ -329,7 +331,11 @@ class BankFigure(Widget):
     def _place(self, *_: object) -> None:
         row = self._words_height()
         self.drawing.pos = (self.x, self.y + row)
-        self.drawing.size = (self.width, max(1, self.height - row - self._sign_height()))
+        height = self.height - row - self._sign_height()
+        has_room = height >= self.theme.mm(_LEAST_DRAWING_MM)
+        for part in (self.drawing, self.pin, self.words):
+            part.opacity = 1 if has_room else 0  # the arrow and the words say where
+        self.drawing.size = (self.width, max(1, height))
         if self.sign is not None:
             self.sign.pos = (
                 round(self.center_x - self.sign.width / 2),

@@ -134,7 +134,7 @@ class ScanFigure(Widget):
         return height
 
     def _cell_height(self) -> float:
-        return self.theme.mm(21 if self.theme.is_small else 28)
+        return self.theme.mm((21 if self.theme.is_small else 28) * self.theme.large)
 
     def _place(self, *_: object) -> None:
         gap = self.theme.gap

@@ -27,7 +27,7 @@ class EntryPage(Page[EnterCode | EnterPhoneDigits | EnterPin]):
     takes_digits = True
     figure_beside_actions = True
     figure_share = 0.6
-    spare_parts = ("body",)
+    spare_parts = ("body", "title")
     hidden: ClassVar[bool] = False
     complete_sends: ClassVar[bool] = True
     """The last digit reports the entry; else a button does."""

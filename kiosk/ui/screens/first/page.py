@@ -56,10 +56,11 @@ class ChoiceCard(Pressable):
     def lay_out(self) -> None:
         theme = self.theme
         pad = theme.space(24 if theme.is_small else 40)
+        self.icon.font_size = round(min(theme.font(theme.title_step) * 1.35, self.height * 0.6))
         left = self.x + 2 * pad + self.icon.width
         text_width = self.right - pad - left
         steps = tuple(dict.fromkeys((theme.title_step, "lead", "text")))
-        self.words.fit(text_width, steps=steps, lines=1)
+        self.words.fit(text_width, self.height, steps=steps, lines=1)
         is_fitting = self.hint.fit(text_width, steps=(theme.body_step, "lead", "text"), lines=2)
         between = theme.space(8)
         whole = self.words.height + between + self.hint.height
@@ -150,7 +151,7 @@ class Languages(Widget):
     def _row_height(self) -> float:
         if self._is_alone:
             return self.theme.button_height
-        return self.theme.mm(11 if self.theme.is_small else 13)
+        return self.theme.mm(11 if self.theme.is_small else 13 * self.theme.large)
 
     def natural_height(self, width: float) -> float:
         """Its height at this width."""
@@ -245,7 +246,7 @@ class FirstPage(Page[First]):
         header_bottom = self._place_header(inner)
         below = self._place_languages(inner.x, inner.y, inner.width)
         free = header_bottom - below - 2 * theme.gap
-        least = theme.mm(_LEAST_CARD_MM)
+        least = theme.mm(_LEAST_CARD_MM * (1 if theme.is_small else theme.large))
         words = self._measured(Area(inner.x, below, inner.width, free - least))
         wished = (0.46 if theme.is_small else 0.5) * free
         height = max(least, min(wished, free - self._block_height(words)))
