@@ -18,6 +18,7 @@ from kiosk.adapters import LocationKeyError, hash_pin
 from kiosk.console import TABLES, ConsoleError, Line
 from kiosk.model.person import Role, Staff
 from kiosk.store.errors import StoreError
+from kiosk.sync.enrol import EnrolError
 
 EXIT_MISTAKE = 2
 """The exit code for what a person has to put right: a wrong file, a missing right."""
@@ -175,6 +176,17 @@ def backup_command(config: Path, data: Path) -> None:
 
 
 @main.command()
+@config_option
+@data_option
+@click.argument("url")
+@click.argument("token")
+def enrol(config: Path, data: Path, url: str, token: str) -> None:
+    """Make this kiosk known to the central server at URL, with its one-time TOKEN."""
+    app.enrol_kiosk(load_site(config), data, url, token)
+    click.echo(f"enrolled at {url}; the kiosk syncs from its next start on")
+
+
+@main.command()
 @data_option
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 def restore(data: Path, file: Path) -> None:
@@ -285,6 +297,7 @@ def entry() -> None:
         StoreError,
         LocationKeyError,
         ConsoleError,
+        EnrolError,
         report.SnapshotError,
     ) as error:
         click.echo(str(error), err=True)

@@ -7,6 +7,7 @@ import contextlib
 import csv
 import logging
 import secrets
+import shutil
 import signal
 import sys
 import threading
@@ -50,6 +51,9 @@ from kiosk.store.packages import Announcement
 from kiosk.store.sealing import Sealer
 from kiosk.store.store import Store
 from kiosk.store.writer import Writer
+from kiosk.sync.client import SyncClient
+from kiosk.sync.contract import BoardStatus, Status
+from kiosk.sync.enrol import EnrolError, enrol, identity_in
 from kiosk.ui.jack import Jack
 from kiosk.ui.loudspeaker import Loudspeaker, is_there
 from kiosk.ui.night import NightHours
@@ -218,7 +222,7 @@ async def open_kiosk(site: Site, data: Path, screen: Screen) -> AsyncIterator[Ki
         signals.start()
         try:
             async with _observers(site, data, kiosk), serving(data, desk_of(kiosk)):
-                with _scanner(site, data, kiosk):
+                with _scanner(site, data, kiosk), _centre(data, kiosk):
                     yield kiosk
         finally:
             await signals.stop()
@@ -320,6 +324,59 @@ def restore(data: Path, file: Path) -> Restored:
     key = location_key(key_path(data), may_make=False)
     clock, chance = SystemClock(), secrets.SystemRandom()
     return backup.restore(file, data / DATABASE, key_check(key), clock, chance)
+
+
+LOOK_AHEAD = 2
+LOOK_AHEAD_AFTER_MS = 300_000
+"""A code that the centre may have issued anew is accepted once the last sync is so long ago."""
+
+
+@contextlib.contextmanager
+def _centre(data: Path, kiosk: Kiosk) -> Iterator[None]:
+    """The sync with the central server, where this kiosk is enrolled."""
+    try:
+        identity = identity_in(data)
+    except EnrolError as error:
+        LOG.error("the kiosk runs without its centre: %s", error)
+        identity = None
+    if identity is None:
+        yield
+        return
+    client = SyncClient(
+        kiosk.store, kiosk.location, identity, lambda: machine_status(kiosk, data), kiosk.chance
+    )
+
+    def look_ahead() -> int:
+        last_ms = client.state.last_ms
+        is_fresh = last_ms is not None and (
+            kiosk.clock.now().wall_ms - last_ms < LOOK_AHEAD_AFTER_MS
+        )
+        return 0 if is_fresh else LOOK_AHEAD
+
+    kiosk.look_ahead = look_ahead
+    with client:
+        yield
+
+
+def machine_status(kiosk: Kiosk, data: Path) -> Status:
+    """How the machine is, for the centre; may be called from any thread."""
+    now = kiosk.clock.now()
+    return Status(
+        clock_ms=now.wall_ms,
+        is_clock_trusted=now.is_trusted,
+        doors={slot.label: kiosk.bank.door(slot.label).value for slot in kiosk.location.slots},
+        boards=tuple(
+            BoardStatus(name=each.name, is_reachable=each.reachable, reason=each.reason[:200])
+            for each in kiosk.bank.reports()
+        ),
+        disk_free_bytes=shutil.disk_usage(data).free,
+    )
+
+
+def enrol_kiosk(site: Site, data: Path, url: str, token: str) -> None:
+    """Make this kiosk known to a centre. Raises `EnrolError` or `LocationKeyError`."""
+    key = location_key(key_path(data), may_make=False)
+    enrol(data, location_of(site), key, url, token)
 
 
 @contextlib.contextmanager

@@ -78,6 +78,7 @@ class _Fact:
     location: str
     event: WireEvent
     body: Mapping[str, Any]
+    rules: Notifications
     now_ms: int
     remark: Remark
 
@@ -92,7 +93,7 @@ def project(
 ) -> bool:
     """Take an event into the tables; True when a slot changed. Raises for what it cannot read."""
     body = json.loads(event.body)
-    fact = _Fact(connection, location, event, body, now_ms, remark)
+    fact = _Fact(connection, location, event, body, rules, now_ms, remark)
     changed = False
     for table, values in body.get("rows", ()):
         if table == "slot":
@@ -159,6 +160,8 @@ def _judge(fact: _Fact, before: str, after: str | None) -> None:
 
 def _command_applied(fact: _Fact) -> None:
     body = fact.body
+    if body.get("joined") and body.get("package") and body["joined"] != body["package"]:
+        _join(fact, str(body["joined"]), str(body["package"]))
     commands.answered(
         fact.connection,
         fact.location,
@@ -167,6 +170,27 @@ def _command_applied(fact: _Fact) -> None:
         str(body.get("detail", "")),
         fact.now_ms,
     )
+
+
+def _join(fact: _Fact, announced: str, lying: str) -> None:
+    """An announced package lay in the locker already, under another id: they are one."""
+    table = schema.package
+    wanted = fact.connection.execute(select(table).where(table.c.id == announced)).first()
+    if wanted is None or wanted.status != PackageStatus.PENDING:
+        return
+    fact.connection.execute(
+        update(table)
+        .where(table.c.id == announced)
+        .values(status=PackageStatus.CANCELLED.value, finished_ms=fact.now_ms, replaces=lying)
+    )
+    changed = fact.connection.execute(
+        update(table)
+        .where(table.c.id == lying)
+        .values(recipient=wanted.recipient, sender=wanted.sender, owner=wanted.owner)
+        .returning(table.c.status)
+    ).first()
+    if changed is not None and changed.status == PackageStatus.STORED:
+        outbox.stored(fact.connection, fact.rules, lying, fact.now_ms)
 
 
 _SPECIAL: Mapping[str, Callable[[_Fact], None]] = {

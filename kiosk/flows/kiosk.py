@@ -56,6 +56,11 @@ VerifyPin = Callable[[str, str], Awaitable[bool]]
 """Checks a secret against an Argon2id hash, off the engine's thread."""
 
 
+def no_look_ahead() -> int:
+    """On a site without a centre nobody else issues codes."""
+    return 0
+
+
 @dataclass
 class Kiosk:
     """The parts that `app.py` joined, for the flows."""
@@ -78,6 +83,9 @@ class Kiosk:
     def __post_init__(self) -> None:
         self.person.warn_s = self.policy.warn_s
 
+    look_ahead: Callable[[], int] = no_look_ahead
+    """How many re-issues of a code that this kiosk has not heard of are accepted now."""
+
     def new_id(self) -> str:
         """A random UUID, from the chance that was handed in."""
         return str(uuid.UUID(int=self.chance.getrandbits(128), version=4))
@@ -91,6 +99,7 @@ class Kiosk:
             self.policy.late_pickup,
             self.policy.reopen_s * 1000,
             self.policy.one_code_for_all,
+            self.look_ahead(),
         )
 
     async def size_offers(self) -> tuple[SizeOffer, ...]:

@@ -58,6 +58,8 @@ class EventKind(StrEnum):
     STAFF_REFUSED = "STAFF_REFUSED"
     DOOR_MOVED_UNASKED = "DOOR_MOVED_UNASKED"
     BOARD_CHANGED = "BOARD_CHANGED"
+    COMMAND_APPLIED = "COMMAND_APPLIED"
+    CONTACT_CHANGED = "CONTACT_CHANGED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +86,7 @@ def canonical_json(body: Mapping[str, Any]) -> str:
     )
 
 
-def chain_hash(
-    previous: bytes, epoch: str, seq: int, kind: str, body: str, at: Instant
-) -> bytes:
+def chain_hash(previous: bytes, epoch: str, seq: int, kind: str, body: str, at: Instant) -> bytes:
     """The hash that ties an event to everything before it (SHA-256). `kind` is an `EventKind`, or
     one of a newer version."""
     head = f"{epoch}\n{seq}\n{kind}\n{at.wall_ms}\n{at.monotonic_ms}\n{at.boot_id}\n"

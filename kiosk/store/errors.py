@@ -33,3 +33,7 @@ class OutcomeUnknownError(StoreError):
 
 class RefusedError(StoreError):
     """The operation was refused by a rule; nothing was changed."""
+
+
+class InPlayError(RefusedError):
+    """A door is in somebody's hands now; the same may be done in a moment."""

@@ -15,7 +15,7 @@ from kiosk.model.package import LEGAL_CHANGES, Package, PackageStatus, require_l
 from kiosk.model.person import Recipient
 from kiosk.store import holds
 from kiosk.store.codes import draw_locator
-from kiosk.store.errors import RefusedError
+from kiosk.store.errors import InPlayError, RefusedError
 from kiosk.store.slots import FreeSlotQuery, mark_suspect, record_of
 from kiosk.store.writer import Row, RowChange, Writer, insert, update
 
@@ -274,10 +274,12 @@ def door_outcome(
     `doubts` are the slots of which it leaves nobody sure: written in the same transaction, so that
     no power cut falls between the outcome and what follows from it.
     """
+    row = writer.one("SELECT slot FROM intent WHERE id = ?", (intent,))
     reference = writer.record(
         EventKind.DOOR_OUTCOME,
         update("intent", id=intent, state=state, outcome=outcome),
         elapsed_ms=elapsed_ms,
+        slot=None if row is None else row["slot"],
     )
     for slot, reason in (doubts or {}).items():
         mark_suspect(writer, slot, reason, f"an opening ended as {outcome}")
@@ -483,7 +485,7 @@ def cancel(writer: Writer, package_id: str, why: str) -> int:
     before = package(writer, package_id)
     require_legal(before.status, PackageStatus.CANCELLED)
     if any(before.slot == intent.slot for intent in open_intents(writer)):
-        raise RefusedError(f"the door of package {package_id} is in play: recall it again later")
+        raise InPlayError(f"the door of package {package_id} is in play: recall it again later")
     return writer.record(
         EventKind.PACKAGE_CANCELLED,
         update(

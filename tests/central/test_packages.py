@@ -5,24 +5,16 @@ from __future__ import annotations
 import random
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
 import requests
-from centre import LOCATION, LOCATION_KEY, Journal, Mailbox, Server, text_of
+from centre import LOCATION_KEY, Journal, Mailbox, Server, announce, text_of
 
 from central import schema
 from central.packages.nearest import distance_km, nearest
 from kiosk.model.pickup_code import make_code
 from kiosk.store import packages
 from kiosk.sync.contract import SyncAnswer
-
-EVA = {"name": "Eva", "email": "eva@example.org", "phone": "+49 171 1", "user_id": "eva"}
-
-
-def announce(server: Server, headers: dict[str, str], barcode: str, **more: Any) -> Any:
-    wish = {"barcode": barcode, "location": LOCATION.id, "size": "S", "recipient": EVA, **more}
-    return requests.post(f"{server.url}/v1/packages", json=wish, headers=headers, timeout=20)
 
 
 def sync(kiosk: Journal, after: int = 0) -> SyncAnswer:

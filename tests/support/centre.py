@@ -97,13 +97,16 @@ class Server:
     folder: Path
     clock: TurnedClock = field(default_factory=TurnedClock)
     smtp_port: int = 0
+    port: int = 0
     rules: Notifications = field(default_factory=lambda: Notifications(undo_wait_s=0))
 
     def start(self) -> None:
         listener = socket.socket()
-        listener.bind(("127.0.0.1", 0))
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", self.port))
         listener.listen(128)  # who comes before the server is up waits for it
-        self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        self.port = listener.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
         smtp = None
         if self.smtp_port:
             smtp = Smtp(
@@ -226,3 +229,14 @@ class Journal:
             headers={"authorization": f"Bearer {self.token}"},
             timeout=20,
         )
+
+
+EVA = {"name": "Eva", "email": "eva@example.org", "phone": "+49 171 1", "user_id": "eva"}
+
+
+def announce(
+    server: Server, headers: dict[str, str], barcode: str, **more: Any
+) -> requests.Response:
+    """Announce a package for Eva through the API."""
+    wish = {"barcode": barcode, "location": LOCATION.id, "size": "S", "recipient": EVA, **more}
+    return requests.post(f"{server.url}/v1/packages", json=wish, headers=headers, timeout=20)

@@ -1,0 +1,298 @@
+"""The kiosk's end of the sync: a thread that sends the journal and fetches what the centre wishes.
+
+What waits is everything in the journal behind the last event that the centre holds; how far that
+is, is kept in the database, so nothing is marked as sent that was not, and nothing is dropped. The
+thread is woken by each commit; with the centre out of reach it tries again later and later. The
+kiosk needs none of it to work.
+"""
+
+from __future__ import annotations
+
+import gzip
+import logging
+import random
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from types import TracebackType
+
+import requests
+from pydantic import ValidationError
+
+from kiosk.model.events import Event
+from kiosk.model.location import Location
+from kiosk.store import journal, wishes
+from kiosk.store.errors import InPlayError, RefusedError, StoreError
+from kiosk.store.store import Store
+from kiosk.store.writer import Writer
+from kiosk.sync.contract import (
+    EVENTS_MAX,
+    Layout,
+    LayoutSize,
+    LayoutSlot,
+    Place,
+    Status,
+    SyncAnswer,
+    SyncRequest,
+    WireCommand,
+    wire_event,
+)
+
+LOG = logging.getLogger("kiosk.sync")
+OBSERVER = "centre"
+TIMEOUT_S = (5.0, 30.0)
+"""How long to wait for the connection, and for each answer."""
+GZIP_FROM = 1024
+BACK_OFF_S = 1.0
+BACK_OFF_MAX_S = 120.0
+JITTER = (0.8, 1.2)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What an enrolled kiosk keeps."""
+
+    url: str
+    location: str
+    token: str
+    public_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class SyncStatus:
+    """How the sync is doing, for people."""
+
+    is_reached: bool = False
+    """Whether the centre answered the last time."""
+    last_ms: int | None = None
+    """When it last answered, by this kiosk's clock, in milliseconds since 1970 UTC."""
+    queue: int = 0
+    """How many events the centre does not hold yet."""
+    parked: int = 0
+    """How many of them it holds in quarantine since this start."""
+    clock_offset_ms: int = 0
+    message: str = ""
+    """Why the centre did not answer as it should."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    events: list[Event]
+    head: Place
+    cursor: int
+
+
+def layout_of(location: Location) -> Layout:
+    """What the centre is told of what the location is made of."""
+    return Layout(
+        name=location.name,
+        address=location.address,
+        time_zone=location.time_zone,
+        languages=location.languages,
+        help_phone=location.help_phone,
+        sizes=tuple(
+            LayoutSize(
+                name=size.name,
+                width_mm=size.width_mm,
+                height_mm=size.height_mm,
+                depth_mm=size.depth_mm,
+                max_weight_kg=size.max_weight_kg,
+            )
+            for size in location.sizes
+        ),
+        slots=tuple(
+            LayoutSlot(
+                label=slot.label,
+                locker=slot.locker,
+                size=slot.size,
+                is_low=slot.is_low,
+                left_mm=slot.door.left_mm,
+                bottom_mm=slot.door.bottom_mm,
+                width_mm=slot.door.width_mm,
+                height_mm=slot.door.height_mm,
+            )
+            for slot in location.slots
+        ),
+    )
+
+
+class SyncClient:
+    """Sends and fetches in a thread of its own while the `with` block lasts."""
+
+    def __init__(
+        self,
+        store: Store,
+        location: Location,
+        identity: Identity,
+        status: Callable[[], Status],
+        chance: random.Random,
+    ) -> None:
+        """`status` tells how the machine is; it is called on the sync's thread."""
+        self._store, self._location, self._identity = store, location, identity
+        self._machine, self._chance = status, chance
+        self._layout = layout_of(location)
+        self._layout_hash = sha256(self._layout.model_dump_json().encode()).hexdigest()
+        self._is_layout_wanted = True
+        self._session = requests.Session()
+        self._woken, self._is_ending = threading.Event(), False
+        self._thread = threading.Thread(target=self._run, name="sync", daemon=True)
+        self.state = SyncStatus()
+
+    def __enter__(self) -> SyncClient:
+        self._end_listening = self._store.listen(self._woken.set)
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        self._end_listening()
+        self._is_ending = True
+        self._woken.set()
+        self._thread.join(TIMEOUT_S[0])
+        self._session.close()
+
+    def _run(self) -> None:
+        failures = 0
+        while not self._is_ending:
+            self._woken.clear()
+            try:
+                wait_s = self.sync_once()
+                failures = 0
+            except (requests.RequestException, ValidationError, StoreError) as error:
+                failures += 1
+                self._tell(str(error))
+                wait_s = min(BACK_OFF_MAX_S, BACK_OFF_S * 2.0 ** (failures - 1))
+            except Exception as error:
+                failures += 1
+                LOG.exception("the sync failed in a way it should not")
+                self._tell(f"{type(error).__name__}: {error}")
+                wait_s = BACK_OFF_MAX_S
+            if wait_s:
+                # After a failure a commit does not hurry it: the other side has its own trouble.
+                self._pause(wait_s * self._chance.uniform(*JITTER), is_deaf=failures > 0)
+
+    def _pause(self, wait_s: float, *, is_deaf: bool) -> None:
+        self._woken.wait(wait_s)
+        if is_deaf and self._woken.is_set() and not self._is_ending:
+            self._woken.clear()
+            self._woken.wait(min(wait_s, BACK_OFF_S))
+
+    def _tell(self, message: str) -> None:
+        if message != self.state.message:
+            LOG.warning("the centre is not reached: %s", message)
+        self.state = replace(self.state, is_reached=False, message=message)
+
+    def sync_once(self) -> float:
+        """One exchange; in how many seconds the next is due, 0 when more waits already.
+
+        Raises `requests.RequestException` or `ValidationError` when there was no proper answer,
+        `StoreError` when the database failed.
+        """
+        waiting = self._store.submit(_waiting, EVENTS_MAX).result()
+        answer = self._exchange(waiting)
+        more = self._note(waiting, answer)
+        for command in answer.commands:
+            if not self._apply(command):
+                break
+        return 0.0 if more else answer.next_sync_s
+
+    def _exchange(self, waiting: _Waiting) -> SyncAnswer:
+        sent = waiting.events[-1].seq if waiting.events else waiting.head.seq
+        status = self._machine().model_copy(
+            update={
+                "queue": waiting.head.seq - sent,
+                "parked": self.state.parked,
+                "layout_hash": self._layout_hash,
+            }
+        )
+        self.state = replace(self.state, queue=waiting.head.seq - sent + len(waiting.events))
+        message = SyncRequest(
+            epoch=waiting.head.epoch,
+            events=tuple(wire_event(event) for event in waiting.events),
+            head=waiting.head,
+            cursor=waiting.cursor,
+            status=status,
+            layout=self._layout if self._is_layout_wanted else None,
+            is_idle=sent == waiting.head.seq,
+        )
+        headers = {
+            "authorization": f"Bearer {self._identity.token}",
+            "content-type": "application/json",
+        }
+        body = message.model_dump_json(exclude_none=True).encode()
+        if len(body) >= GZIP_FROM:
+            body = gzip.compress(body, 5)
+            headers["content-encoding"] = "gzip"
+        url = f"{self._identity.url}/v1/locations/{self._identity.location}/sync"
+        answer = self._session.post(
+            url, data=body, headers=headers, timeout=TIMEOUT_S, allow_redirects=False
+        )
+        if answer.status_code != 200:
+            raise requests.HTTPError(f"it answered {answer.status_code}: {answer.text[:200]}")
+        return SyncAnswer.model_validate_json(answer.content)
+
+    def _note(self, waiting: _Waiting, answer: SyncAnswer) -> bool:
+        """Write down how far the centre is; whether more is to be sent at once."""
+        clock_ms = self._machine().clock_ms
+        self._is_layout_wanted = answer.want_layout
+        parked = self.state.parked + len(answer.parked)
+        for each in answer.parked:
+            LOG.error("the centre keeps event %s in quarantine: %s", each.seq, each.reason)
+        if answer.want_after is not None:
+            behind = self._store.submit(_go_back, answer.want_after).result()
+            self.state = replace(self.state, queue=waiting.head.seq - behind)
+            return behind < waiting.head.seq
+        sent = waiting.events[-1] if waiting.events else None
+        if sent is not None:
+            if (answer.acked.epoch, answer.acked.seq) != (sent.epoch, sent.seq):
+                raise requests.RequestException(
+                    f"it acknowledged event {answer.acked.seq} where {sent.seq} was sent"
+                )
+            self._store.submit(journal.set_observer_seq, OBSERVER, sent.seq).result()
+        left = waiting.head.seq - (sent.seq if sent is not None else waiting.head.seq)
+        if not self.state.is_reached:
+            LOG.info("the centre is reached")
+        self.state = SyncStatus(
+            is_reached=True,
+            last_ms=clock_ms,
+            queue=left,
+            parked=parked,
+            clock_offset_ms=clock_ms - answer.now_ms,
+        )
+        return left > 0 or answer.want_layout
+
+    def _apply(self, command: WireCommand) -> bool:
+        """Carry out a wish; False when it is to be tried again later, and those behind it."""
+        wish = wishes.Wish(command.n, command.id, command.type, command.body)
+        try:
+            self._store.submit(wishes.apply, wish, self._location.time_zone).result()
+        except InPlayError:
+            return False
+        except RefusedError as error:
+            self._store.submit(wishes.refuse, wish, str(error)).result()
+        return True
+
+
+def _waiting(writer: Writer, limit: int) -> _Waiting:
+    """What the centre does not hold yet, and what it is told beside it."""
+    head = writer.head
+    seq = journal.observer_seq(writer, OBSERVER)
+    return _Waiting(
+        journal.after(writer, seq, limit),
+        Place(epoch=head.epoch, seq=head.seq, hash=head.hash.hex() if head.seq else ""),
+        wishes.cursor(writer),
+    )
+
+
+def _go_back(writer: Writer, wanted: Place) -> int:
+    """The centre misses events: send again from where it says, or all where it knows nothing of
+    this journal."""
+    row = writer.one("SELECT epoch FROM journal WHERE seq = ?", (wanted.seq,))
+    seq = wanted.seq if row is not None and row["epoch"] == wanted.epoch else 0
+    journal.set_observer_seq(writer, OBSERVER, seq)
+    return seq

@@ -1,0 +1,82 @@
+"""Enrolment: a one-time token of the centre is exchanged for this kiosk's own, which is kept."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+
+import requests
+from pydantic import ValidationError
+
+from kiosk.model.location import Location
+from kiosk.sync.client import TIMEOUT_S, Identity, layout_of
+from kiosk.sync.contract import EnrolAnswer, EnrolRequest
+
+FILE = "centre.json"
+"""In the data folder, for its owner only."""
+
+
+class EnrolError(Exception):
+    """The kiosk is not enrolled; the message says what to do."""
+
+
+def enrol(data: Path, location: Location, location_key: bytes, url: str, token: str) -> Identity:
+    """Become known to the centre at `url`; raises `EnrolError`."""
+    url = url.rstrip("/")
+    message = EnrolRequest(
+        token=token, location=location.id, key=location_key.hex(), layout=layout_of(location)
+    )
+    try:
+        answer = requests.post(
+            f"{url}/v1/enrol",
+            data=message.model_dump_json(exclude_none=True),
+            headers={"content-type": "application/json"},
+            timeout=TIMEOUT_S,
+            allow_redirects=False,
+        )
+    except requests.RequestException as error:
+        raise EnrolError(f"{url}: the centre is not reached: {error}") from error
+    if answer.status_code != 200:
+        raise EnrolError(f"{url}: the centre refuses: {_reason(answer)}")
+    try:
+        known = EnrolAnswer.model_validate_json(answer.content)
+    except ValidationError as error:
+        raise EnrolError(f"{url}: this does not answer as a centre does: {error}") from error
+    identity = Identity(url, known.location, known.token, known.public_key)
+    _keep(data / FILE, identity)
+    return identity
+
+
+def _reason(answer: requests.Response) -> str:
+    try:
+        return str(answer.json()["message"])
+    except (ValueError, KeyError, TypeError):
+        return f"{answer.status_code} {answer.reason}"
+
+
+def _keep(path: Path, identity: Identity) -> None:
+    """Write the file whole, for its owner only; an older one is replaced."""
+    draft = path.with_suffix(".part")
+    draft.unlink(missing_ok=True)
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        json.dump(asdict(identity), file)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
+
+
+def identity_in(data: Path) -> Identity | None:
+    """What this kiosk kept of its enrolment; None when it is not enrolled.
+
+    Raises `EnrolError` when the file cannot be used.
+    """
+    path = data / FILE
+    if not path.exists():
+        return None
+    try:
+        return Identity(**json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise EnrolError(f"{path}: {error}; enrol this kiosk anew: kiosk enrol") from error

@@ -1,0 +1,218 @@
+"""The kiosk's own client against the real server: it sends all, and does what the centre wishes."""
+
+from __future__ import annotations
+
+import random
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import requests
+from centre import LOCATION, LOCATION_KEY, Journal, Mailbox, Server, announce, text_of
+
+from central import schema
+from central.sync import commands
+from kiosk.model.pickup_code import make_code
+from kiosk.store import codes, packages, slots, wishes
+from kiosk.store.codes import CodePolicy, Granted, NotKnown
+from kiosk.store.packages import IntentPurpose
+from kiosk.sync.client import SyncClient
+from kiosk.sync.contract import CommandType, Status
+from kiosk.sync.enrol import EnrolError, enrol, identity_in
+
+
+def wait_until(holds: Callable[[], bool], timeout_s: float = 30.0) -> None:
+    """Wait until something holds that other threads bring about."""
+    end_s = time.monotonic() + timeout_s
+    while not holds():
+        assert time.monotonic() < end_s, "it never came so far"
+        time.sleep(0.02)
+
+
+class Site:
+    """An enrolled kiosk's store with its client, as `kiosk run` has them."""
+
+    def __init__(self, folder: Path, server: Server) -> None:
+        folder.mkdir(exist_ok=True)
+        self.folder, self.server = folder, server
+        self.journal = Journal(folder / "kiosk.db")
+        if identity_in(folder) is None:
+            token = server.add_location()
+            enrol(folder, LOCATION, LOCATION_KEY, server.url, token)
+        self.lock = threading.Lock()
+
+    def client(self) -> SyncClient:
+        identity = identity_in(self.folder)
+        assert identity is not None
+        status = Status(clock_ms=self.journal.clock.wall_ms)
+        return SyncClient(self.journal.store, LOCATION, identity, lambda: status, random.Random(1))
+
+    def sync(self, times: int = 1) -> None:
+        """Exchange until nothing waits."""
+        client = self.client()
+        for _ in range(times):
+            while client.sync_once() == 0:
+                pass
+
+    def is_equal(self) -> bool:
+        """Whether the server's journal is the kiosk's."""
+        rows = sorted(self.server.rows(schema.event), key=lambda row: row.seq)
+        return [row.hash for row in rows] == [event.hash for event in self.journal.events()]
+
+    def answers(self) -> list[tuple[str, str]]:
+        return [(row.type, row.state) for row in self.server.rows(schema.command)]
+
+
+@pytest.fixture
+def site(tmp_path: Path, server: Server) -> Iterator[Site]:
+    made = Site(tmp_path / "site", server)
+    yield made
+    made.journal.store.close()
+
+
+def test_enrolment_keeps_its_token_for_the_owner_only(site: Site, server: Server) -> None:
+    path = site.folder / "centre.json"
+    assert path.stat().st_mode & 0o777 == 0o600
+    with pytest.raises(EnrolError, match="not known, was used"):
+        enrol(site.folder, LOCATION, LOCATION_KEY, server.url, "enrol_made_up")
+    with pytest.raises(EnrolError, match="not reached"):
+        enrol(site.folder, LOCATION, LOCATION_KEY, "http://127.0.0.1:9", "enrol_made_up")
+    assert identity_in(site.folder) is not None
+
+
+def test_everything_that_happened_before_is_sent_in_order(site: Site) -> None:
+    for number in range(200):
+        site.journal.take_out(site.journal.put_in(f"P{number}"))
+    site.sync()
+    assert site.is_equal()
+    assert site.journal.do(wishes.cursor) == 0
+
+
+def test_the_wishes_of_the_centre_are_carried_out_once_and_answered(
+    site: Site, server: Server, mailbox: tuple[int, Mailbox]
+) -> None:
+    headers = server.add_key()
+    package = announce(server, headers, "A").json()["id"]
+    site.sync(2)
+    assert site.answers() == [("announce", "APPLIED")]
+    known = site.journal.do(packages.recipient_of, package)
+    assert (known.name, known.phone) == ("Eva", "+49 171 1")
+    assert site.journal.put_in("A") == package
+    site.sync()
+    url = f"{server.url}/v1/packages/{package}"
+    assert requests.post(f"{url}/extend", json={"days": 1}, headers=headers, timeout=20).ok
+    too_long = requests.post(f"{url}/extend", json={"days": 7}, headers=headers, timeout=20)
+    assert too_long.status_code == 409
+    until_ms = site.journal.do(packages.package, package).hold_until_ms
+    assert requests.post(f"{url}/code", json={"user_id": "eva"}, headers=headers, timeout=20).ok
+    assert requests.post(f"{url}/cancel", json={}, headers=headers, timeout=20).ok
+    site.sync(3)
+    after = site.journal.do(packages.package, package)
+    assert after.status == "CANCELLED"
+    assert after.code_counter == 2
+    assert after.hold_until_ms > until_ms
+    assert site.answers() == [
+        ("announce", "APPLIED"),
+        ("extend", "APPLIED"),
+        ("reissue", "APPLIED"),
+        ("cancel", "APPLIED"),
+    ]
+    assert site.is_equal()
+
+
+def test_a_wish_that_cannot_be_is_refused_with_its_reason_and_the_rest_goes_on(
+    site: Site, server: Server
+) -> None:
+    now_ms = server.clock.wall_ms
+    bodies = [
+        (CommandType.EXTEND, {"package": "unknown", "days": 1}),
+        (CommandType.SLOT_SERVICE, {"slot": "no such", "service": "NO_DEPOSITS"}),
+        (CommandType.SLOT_SERVICE, {"slot": "3", "service": "NO_DEPOSITS", "reason": "dirty"}),
+        (CommandType.STAFF, {"staff": "nobody"}),
+    ]
+    for kind, body in bodies:
+        server.write(commands.queue, LOCATION.id, kind, body, "test", now_ms)
+    site.sync(2)
+    assert [state for _, state in site.answers()] == ["REFUSED", "REFUSED", "APPLIED", "REFUSED"]
+    assert site.journal.do(slots.record_of, "3").service == "NO_DEPOSITS"
+    rows = {row.label: row.service for row in server.rows(schema.slot)}
+    assert rows["3"] == "NO_DEPOSITS"
+
+
+def test_a_recall_of_what_is_in_somebodys_hands_waits(site: Site, server: Server) -> None:
+    package = site.journal.put_in("A")
+    site.sync()
+    slot = site.journal.do(packages.package, package).slot
+    intent = site.journal.new_id()
+    site.journal.do(packages.intend, intent, slot, IntentPurpose.PICKUP, "customer", package)
+    body = {"package": package, "barcode": "A", "why": "recalled"}
+    server.write(commands.queue, LOCATION.id, CommandType.CANCEL, body, "test", 0)
+    site.sync(2)
+    assert site.answers() == [("cancel", "QUEUED")]
+    site.journal.do(packages.retrieve, package, intent)
+    site.sync(2)
+    assert site.answers() == [("cancel", "REFUSED")]
+
+
+def test_a_recall_that_overtakes_its_announcement_is_remembered(site: Site, server: Server) -> None:
+    body = {"package": "p-1", "barcode": "A", "why": "recalled"}
+    server.write(commands.queue, LOCATION.id, CommandType.CANCEL, body, "test", 0)
+    server.write(commands.queue, LOCATION.id, CommandType.ANNOUNCE, body, "test", 0)
+    site.sync(2)
+    assert [state for _, state in site.answers()] == ["APPLIED", "REFUSED"]
+
+
+def test_a_package_stored_while_the_network_was_cut_is_joined_by_its_announcement(
+    site: Site, server: Server, mailbox: tuple[int, Mailbox]
+) -> None:
+    site.sync()
+    lying = site.journal.put_in("A")  # nobody has told the centre yet
+    announced = announce(server, server.add_key(), "A").json()["id"]
+    assert announced != lying
+    site.sync(2)
+    mail = mailbox[1].wait_for(1)[0]
+    stored = site.journal.do(packages.package, lying)
+    code = make_code(LOCATION_KEY, lying, stored.locator, stored.code_counter)
+    assert code in re.sub(r"\s", "", text_of(mail))
+    rows = {row.id: row for row in server.rows(schema.package)}
+    assert rows[lying].recipient is not None
+    assert rows[announced].status == "CANCELLED"
+
+
+def test_a_code_issued_anew_while_the_kiosk_was_cut_off_opens(site: Site, server: Server) -> None:
+    headers = server.add_key()
+    package = announce(server, headers, "A").json()["id"]
+    site.sync(2)
+    site.journal.put_in("A")
+    site.sync()
+    url = f"{server.url}/v1/packages/{package}/code"
+    assert requests.post(url, json={"user_id": "eva"}, headers=headers, timeout=20).ok
+    stored = site.journal.do(packages.package, package)
+    code = make_code(LOCATION_KEY, package, stored.locator, 2)
+    strict = CodePolicy(LOCATION_KEY, len(LOCATION.slots))
+    cut_off = CodePolicy(LOCATION_KEY, len(LOCATION.slots), look_ahead=2)
+    assert isinstance(site.journal.do(codes.check_code, strict, code), NotKnown)
+    assert isinstance(site.journal.do(codes.check_code, cut_off, code), Granted)
+    old = make_code(LOCATION_KEY, package, stored.locator, 1)
+    assert isinstance(site.journal.do(codes.check_code, cut_off, old), NotKnown)
+
+
+def test_the_thread_sends_what_happens_and_outlives_a_server_that_is_away(
+    tmp_path: Path, server: Server, site: Site
+) -> None:
+    with site.client() as client:
+        wait_until(lambda: client.state.is_reached)
+        site.journal.put_in("A")
+        wait_until(site.is_equal)
+        server.stop()
+        site.journal.put_in("B")
+        wait_until(lambda: not client.state.is_reached)
+        assert client.state.message
+        again = Server(server.folder, server.clock, port=server.port)
+        again.start()
+        site.server = again
+        wait_until(lambda: client.state.is_reached and site.is_equal())
+    server.central, server._server, server._thread = again.central, again._server, again._thread
