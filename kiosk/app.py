@@ -366,7 +366,7 @@ def machine_status(kiosk: Kiosk, data: Path) -> Status:
         is_clock_trusted=now.is_trusted,
         doors={slot.label: kiosk.bank.door(slot.label).value for slot in kiosk.location.slots},
         boards=tuple(
-            BoardStatus(name=each.name, is_reachable=each.reachable, reason=each.reason[:200])
+            BoardStatus(name=each.board, is_reachable=each.reachable, reason=each.reason[:200])
             for each in kiosk.bank.reports()
         ),
         disk_free_bytes=shutil.disk_usage(data).free,
