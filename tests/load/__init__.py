@@ -1,0 +1,1 @@
+"""A load of simulated kiosks against the real server: `python -m tests.load`."""
