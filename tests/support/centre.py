@@ -164,10 +164,17 @@ def mail_server() -> tuple[Controller, Mailbox]:
 class Journal:
     """A kiosk's real store, and the bare requests with which its journal is sent."""
 
-    def __init__(self, path: Path, location: Location = LOCATION, seed: int = 1) -> None:
+    def __init__(
+        self,
+        path: Path,
+        location: Location = LOCATION,
+        seed: int = 1,
+        *,
+        threaded: bool = False,
+    ) -> None:
         self.clock, self.chance = TurnedClock(), random.Random(seed)
         self.location = location
-        self.store = Store(path, self.clock, self.chance, threaded=False)
+        self.store = Store(path, self.clock, self.chance, threaded=threaded)
         self.store.use_key(LOCATION_KEY)
         self.do(slots.configure, location)
         self.token, self.url = "", ""
