@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 from config import Site
@@ -58,6 +58,7 @@ from kiosk.ui.jack import Jack
 from kiosk.ui.loudspeaker import Loudspeaker, is_there
 from kiosk.ui.night import NightHours
 from kiosk.ui.theme import SiteLook, colour
+from kiosk.watchdog import ServiceManager, Watchdog
 
 LOG = logging.getLogger("kiosk")
 DATABASE = "kiosk.db"
@@ -440,6 +441,11 @@ class Engine:
         with contextlib.suppress(RuntimeError):  # the loop is closed: the kiosk is ending
             self._loop.call_soon_threadsafe(self._take, event, shown)
 
+    def ask(self, answer: Callable[[], None]) -> None:
+        """From the main thread: call this on the engine's, as soon as that can."""
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(answer)
+
     def _take(self, event: Event, shown: View | None) -> None:
         if self._kiosk is not None:
             self._kiosk.person.happened(event, shown)
@@ -483,12 +489,14 @@ def run_window(site: Site, data: Path, geometry: tuple[int, int, int, int] | Non
     from kiosk.ui.window import KioskWindow
 
     loudspeaker = Loudspeaker(site.sound.speech, site.sound.player)
+    manager = ServiceManager()
     jack = Jack(site.sound.jack) if site.sound.jack is not None else None
     window = KioskWindow(
         location_of(site),
         panel,
         lambda event: engine.happened(event, window.view),
         geometry,
+        on_started=lambda: manager.tell("READY=1"),
         site_look=site_look_of(site, data),
         sound=Sound(loudspeaker, jack, site.sound.speaks_directions),
     )
@@ -498,10 +506,13 @@ def run_window(site: Site, data: Path, geometry: tuple[int, int, int, int] | Non
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: window.stop())
+    if manager.feed_every_s is not None:
+        window.every(manager.feed_every_s, Watchdog(manager, engine.ask).tick)
     engine.start()
     try:
         window.run()
     finally:
+        manager.tell("STOPPING=1")
         engine.stop()
         loudspeaker.stop()
     return 0

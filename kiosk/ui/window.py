@@ -163,6 +163,10 @@ class KioskWindow:
         """Show a view; views are shown in the order in which they come."""
         self.stage.show(view)
 
+    def every(self, interval_s: float, action: Callable[[], None]) -> None:
+        """Do this again and again on the main thread, as long as the screen's clock runs."""
+        Clock.schedule_interval(lambda _: action(), interval_s)
+
     def run(self) -> None:
         """Open the window and stay until `stop` is called or the window is closed."""
         self.app.run()

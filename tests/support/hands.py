@@ -26,12 +26,15 @@ class Hands:
         language: str = "en",
         *,
         is_access: bool = False,
+        site_look: Any = None,
         sound: Any = None,
     ) -> None:
         self.kivy = kivy
         self.panel = panel
         self.events: list[Any] = []
-        self.stage = kivy.ui.Stage(sample_location(language), panel, self._happened, sound=sound)
+        self.stage = kivy.ui.Stage(
+            sample_location(language), panel, self._happened, site_look, sound
+        )
         self.preference = Preference(is_access=True) if is_access else None
         if self.preference is not None:
             self.stage._settle(self.preference)

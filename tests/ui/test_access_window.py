@@ -4,6 +4,7 @@ see the screen. What is spoken is caught by a program that takes the voice's pla
 from __future__ import annotations
 
 import re
+import socket
 import subprocess
 import sys
 import time
@@ -33,6 +34,7 @@ class Blind:
     screen: Screen
     bank: SimulatorProcess
     data: Path
+    systemd: socket.socket
     heard_to: int = 0
 
     @property
@@ -76,12 +78,16 @@ def blind(tmp_path: Path) -> Iterator[Blind]:
     sound = f"\n[sound]\nspeech = {voice}\nplayer = []\n"
     site.write_text(DEMO_SITE.read_text(encoding="utf-8") + sound, encoding="utf-8")
     announce(load_site(site), tmp_path, read_announcements(DEMO_PACKAGES))
+    systemd = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    systemd.bind(str(tmp_path / "notify"))
+    systemd.settimeout(PATIENCE_S)
+    service = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "800000"}
     with own_screen(540, 960) as screen, SimulatorProcess(site, tmp_path) as bank:
         command = [sys.executable, "-m", "kiosk", "run", "--config", str(site)]
         blank = screen.pixels()
         kiosk = subprocess.Popen(
             [*command, "--data", str(tmp_path), "--geometry", "540x960+0+0"],
-            env=screen.environment,
+            env={**screen.environment, **service},
             cwd=ROOT,
             stderr=(tmp_path / "kiosk.log").open("ab"),
         )
@@ -89,10 +95,11 @@ def blind(tmp_path: Path) -> Iterator[Blind]:
             screen.after(blank)
             # With no window manager the keys go to the window under the pointer.
             screen._run("xdotool", "mousemove", "20", "20")
-            yield Blind(screen, bank, tmp_path)
+            yield Blind(screen, bank, tmp_path, systemd)
         finally:
             kiosk.kill()
             kiosk.wait()
+            systemd.close()
 
 
 def test_a_courier_and_a_customer_with_nothing_but_a_keypad(blind: Blind) -> None:
@@ -135,4 +142,6 @@ def test_a_courier_and_a_customer_with_nothing_but_a_keypad(blind: Blind) -> Non
     spoken = blind.spoken[before:]
     assert code not in spoken.replace(" ", "")
     assert "PIN" in blind.spoken
+    assert blind.systemd.recv(100) == b"READY=1"
+    assert blind.systemd.recv(100) == b"WATCHDOG=1"
     assert "4711" not in blind.spoken

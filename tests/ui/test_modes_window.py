@@ -4,32 +4,47 @@ comes next finds the usual screens."""
 from __future__ import annotations
 
 import os
+import time
+from collections.abc import Callable
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hands import HALF_A_PIXEL_MM, Hands, faults_of, is_seen, pressables, texts
+from hands import HALF_A_PIXEL_MM, Hands, faults_of, is_inside, is_seen, pressables, texts
 
+from drivers.scanner import ScannerRead
 from kiosk.flows.views import (
     Ask,
     Checking,
+    Choice,
     DoorOpen,
     EnterCode,
+    Entered,
     EnterPhoneDigits,
     EnterPin,
     First,
     HoldExtended,
     MorePackages,
     Opening,
+    Preference,
+    Pressed,
+    Purpose,
+    Question,
+    Refusal,
+    Refused,
+    Scanned,
     Thanks,
     Told,
     Trouble,
+    View,
 )
+from kiosk.ui import theme as look
 from kiosk.ui.gallery import PANELS
 from kiosk.ui.language import PSEUDO
 from kiosk.ui.panel import Panel
-from kiosk.ui.samples import sample_views
-from kiosk.ui.theme import CAPITAL_PER_EM
+from kiosk.ui.samples import sample_location, sample_views
+from kiosk.ui.theme import CAPITAL_PER_EM, SiteLook
 
 pytestmark = pytest.mark.window
 
@@ -70,3 +85,293 @@ def test_every_screen_fits_in_the_access_mode(
             found = faults_of(page, panel) + faults_for_weak_eyes_and_hands(page, panel)
             faults += [f"{name}: {fault}" for fault in found]
     assert not faults, "\n".join(faults)
+
+
+# --- in and out of the modes ---------------------------------------------------------------------
+
+FIRST = First(choices=(Choice.PICK_UP, Choice.COURIER, Choice.SERVICE, Choice.HELP))
+CODE = EnterCode(choices=(Choice.BACK,))
+ASK_TIME = Ask(question=Question.NEED_MORE_TIME, wait_s=20, choices=(Choice.YES, Choice.NO))
+ACCESS = Preference(is_access=True)
+
+
+def tool(page: Any, icon: str) -> Any:
+    return next(each for each in page.tools if each.icon.icon_name == icon)
+
+
+def wait(hands: Hands, until: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 10
+    while not until():
+        assert time.monotonic() < deadline
+        hands.kivy.Clock.tick()
+        time.sleep(0.01)
+
+
+def test_the_button_switches_the_access_mode_and_keeps_what_is_typed(hands: Hands) -> None:
+    page = hands.show(CODE)
+    hands.keys("482")
+    hands.tap(tool(page, "accessibility").center)
+    assert hands.events == [ACCESS]
+    large = hands.page
+    assert large is not page and large.digits == "482"
+    assert large.theme.is_access and large.theme.colours is look.HIGH_CONTRAST
+    hands.stage._shown_s = float("-inf")
+    hands.tap(tool(large, "accessibility").center)
+    assert hands.events[-1] == Preference() and not hands.page.theme.is_access
+
+
+def test_another_language_is_chosen_on_any_screen_and_keeps_what_is_typed(hands: Hands) -> None:
+    page = hands.show(CODE)
+    hands.keys("4821")
+    hands.tap(tool(page, "languages").center)
+    hands.stage._shown_s = float("-inf")
+    names = {each.words.text: each for each in hands.page.figure.buttons}
+    assert len(names) == 6
+    hands.tap(names["Deutsch"].center)
+    assert hands.events == [Preference(language="de")]
+    assert hands.page.title.text == "Ihr Abholcode" and hands.page.digits == "4821"
+
+
+def test_back_from_the_languages_is_where_one_was(hands: Hands) -> None:
+    page = hands.show(CODE)
+    hands.keys("48")
+    hands.tap(tool(page, "languages").center)
+    hands.stage._shown_s = float("-inf")
+    hands.tap(hands.page.buttons[0].center)
+    assert hands.events == [] and hands.page.digits == "48"
+
+
+def test_whoever_comes_next_finds_the_usual_screens(hands: Hands) -> None:
+    hands.show(FIRST)
+    hands.stage.speak("pl")
+    hands.stage.switch_access()
+    assert hands.show(CODE).theme.is_access
+    page = hands.show(FIRST)
+    assert not page.theme.is_access and page.context.speech.code == "en"
+    assert hands.stage.preference == Preference()
+
+
+def test_who_needs_more_time_finds_what_they_typed(hands: Hands) -> None:
+    hands.show(CODE)
+    hands.keys("4821")
+    page = hands.show(ASK_TIME)
+    before = page.body.text
+    page._count(0)
+    assert "20" in before and "19" in page.body.text
+    hands.press(Choice.YES)
+    assert hands.show(CODE).digits == "4821"
+    hands.show(ASK_TIME)
+    hands.show(FIRST)
+    assert hands.show(CODE).digits == ""
+
+
+def test_the_screens_are_dark_by_night(kivy: SimpleNamespace) -> None:
+    night: list[bool] = []
+    stage = kivy.ui.Stage(
+        sample_location(), SMALL, lambda _: None, SiteLook(is_night=lambda: bool(night))
+    )
+    for colours in (look.LIGHT, look.NIGHT):
+        stage.show(FIRST)
+        kivy.Clock.tick()
+        kivy.Clock.tick()
+        assert stage.page.theme.colours is colours
+        night.append(True)
+
+
+# --- a keypad without the glass ------------------------------------------------------------------
+
+
+def test_the_first_key_begins_the_access_mode_and_does_nothing_else(hands: Hands) -> None:
+    hands.show(FIRST)
+    hands.stage.keypad("4")
+    assert hands.events == [ACCESS]
+    hands.stage.keypad("4")
+    assert hands.events[-1] == Entered("4")
+
+
+def test_what_a_scanner_types_begins_no_access_mode(hands: Hands) -> None:
+    hands.show(CODE)
+    hands.stage.type_text("4821")
+    assert not hands.page.theme.is_access and hands.page.digits == "4821"
+
+
+def test_every_choice_is_reached_by_a_keypad_and_the_last_is_done(kivy: SimpleNamespace) -> None:
+    hands = Hands(kivy, SMALL, is_access=True)
+    for name, view in sample_views():
+        if not isinstance(view, FOR_CUSTOMERS) or not view.choices:
+            continue
+        page = hands.show(view, fresh=True)
+        reached = []
+        for _ in page.in_order():
+            hands.stage.keypad("+")
+            reached.append(getattr(hands.stage._focus._at, "choice", None))
+        assert set(view.choices) <= set(reached), name
+        last = next(each for each in reversed(reached) if each is not None)
+        for _ in range(reached[::-1].index(last)):
+            hands.stage.keypad("-")
+        hands.events.clear()
+        hands.stage.keypad("ENTER")
+        assert hands.events == [Pressed(last)], name
+
+
+def test_clear_takes_the_last_digit_back_and_then_leaves(kivy: SimpleNamespace) -> None:
+    hands = Hands(kivy, SMALL, is_access=True)
+    page = hands.show(CODE)
+    for key in ("4", "8", "CLEAR"):
+        hands.stage.keypad(key)
+    assert page.digits == "4"
+    hands.stage.keypad("CLEAR")
+    assert hands.events == []
+    hands.stage.keypad("CLEAR")
+    assert hands.events == [Pressed(Choice.BACK)]
+
+
+def test_a_plug_in_the_jack_begins_the_access_mode(kivy: SimpleNamespace) -> None:
+    jack = SimpleNamespace(has_plug=lambda: True)
+    hands = Hands(kivy, SMALL, sound=kivy.ui.Sound(jack=jack))
+    hands.show(FIRST)
+    hands.stage._look_at_jack(0)
+    hands.stage._look_at_jack(0)
+    assert hands.events == [ACCESS]
+
+
+# --- what is heard -------------------------------------------------------------------------------
+
+
+class Ear:
+    """In the loudspeaker's place."""
+
+    def __init__(self) -> None:
+        self.said: list[tuple[str, str]] = []
+        self.sounds: list[bytes] = []
+
+    def say(self, text: str, language: str) -> None:
+        self.said.append((language, text))
+
+    def play(self, sound: bytes) -> None:
+        self.sounds.append(sound)
+
+    def hush(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize("language", ["en", "ar"])
+def test_every_screen_speaks_and_no_digit_of_a_code_is_said(
+    kivy: SimpleNamespace, language: str
+) -> None:
+    ear = Ear()
+    hands = Hands(kivy, SMALL, language, is_access=True, sound=kivy.ui.Sound(loudspeaker=ear))
+    for name, view in sample_views():
+        ear.said.clear()
+        hands.show(view, fresh=True)
+        spoken = "\n".join(text for _, text in ear.said)
+        assert spoken and {code for code, _ in ear.said} == {language}, name
+        digits = "".join(each for each in spoken if each.isdigit())
+        assert "482107733" not in digits and "48210" not in digits, name
+    page = hands.show(CODE, fresh=True)
+    ear.said.clear()
+    hands.keys("482")
+    assert [text.count("3") for _, text in ear.said][-1] == 1
+    assert page.digits not in "".join(text for _, text in ear.said)
+
+
+def test_the_way_to_an_open_door_is_told_to_everybody_by_day(kivy: SimpleNamespace) -> None:
+    door = DoorOpen(slot="7", purpose=Purpose.TAKE)
+    heard = []
+    for night in (False, True):
+        ear = Ear()
+        stage = kivy.ui.Stage(
+            sample_location(),
+            SMALL,
+            lambda _: None,
+            SiteLook(is_night=lambda at=night: at),
+            kivy.ui.Sound(loudspeaker=ear),
+        )
+        for view in (FIRST, CODE, door, replace(CODE, refused=Refused(Refusal.NOT_KNOWN))):
+            stage.show(view)
+            kivy.Clock.tick()
+            kivy.Clock.tick()
+        heard.append(ear)
+    by_day, by_night = heard
+    [(_, said)] = by_day.said
+    assert "Door 7" in said and "left" in said
+    assert by_night.said == []
+    assert len(by_day.sounds) == len(by_night.sounds) == 2, "one for the door, one for the refusal"
+    assert len(by_day.sounds[0]) < len(by_day.sounds[1]), "an error is longer"
+    assert max(by_night.sounds[0]) and by_day.sounds[0] != by_night.sounds[0], "quieter by night"
+
+
+# --- nobody there, and what breaks ---------------------------------------------------------------
+
+
+def at_rest(kivy: SimpleNamespace, **changes: Any) -> Hands:
+    """A first screen that nobody touched for long."""
+    hands = Hands(kivy, SMALL, site_look=SiteLook(saver_after_s=0.01))
+    hands.show(replace(FIRST, **changes))
+    return hands
+
+
+def test_the_touch_that_wakes_only_wakes(kivy: SimpleNamespace) -> None:
+    hands = at_rest(kivy)
+    wait(hands, lambda: hands.stage.saver)
+    hands.stage.site_look = SiteLook()
+    card = hands.page.figure.cards[0].center
+    hands.stage._rest.timeout = 60
+    hands.tap(card)
+    assert hands.events == [] and hands.stage.saver is None
+    hands.stage._shown_s = float("-inf")
+    hands.tap(card)
+    assert hands.events == [Pressed(Choice.PICK_UP)]
+
+
+def test_a_key_only_wakes_and_a_scan_goes_through(kivy: SimpleNamespace) -> None:
+    hands = at_rest(kivy)
+    wait(hands, lambda: hands.stage.saver)
+    hands.stage._rest.timeout = 60
+    hands.stage.type_text("4")
+    assert hands.events == [] and hands.stage.saver is None
+    hands.stage._save_screen()
+    hands.stage.scan(ScannerRead("PK1:sample:482107733"))
+    assert hands.events == [Scanned("PK1:sample:482107733")]
+    hands.show(Checking())
+    assert hands.stage.saver is None
+
+
+def test_a_door_left_open_keeps_the_screen_awake(kivy: SimpleNamespace) -> None:
+    hands = at_rest(kivy, open_doors=("7",))
+    for _ in range(5):
+        time.sleep(0.01)
+        hands.kivy.Clock.tick()
+    assert hands.stage.saver is None
+
+
+def test_the_screen_saver_stays_on_the_glass_and_moves(kivy: SimpleNamespace) -> None:
+    hands = at_rest(kivy)
+    wait(hands, lambda: hands.stage.saver)
+    saver = hands.stage.saver
+    places = set()
+    for _ in range(6):
+        assert all(is_inside(part, saver) for part in saver.children)
+        places.add(tuple(saver.name.pos))
+        saver._move_on(0)
+    assert len(places) == 6
+
+
+def test_a_screen_that_broke_makes_room_for_the_first_one_by_itself(hands: Hands) -> None:
+    hands.stage._recovery.timeout = 0.01
+    hands.show(View(choices=(Choice.CANCEL,)))
+    wait(hands, lambda: hands.events)
+    assert hands.events[0] == Pressed(Choice.CANCEL)
+    assert type(hands.show(FIRST)).__name__ == "FirstPage"
+
+
+def test_a_second_finger_and_a_long_press_mean_nothing(hands: Hands) -> None:
+    page = hands.show(Thanks(slot="7", choices=(Choice.DONE, Choice.OPEN_AGAIN)))
+    first = hands.down(page.buttons[0].center)
+    hands.tap(page.buttons[1].center)
+    assert hands.events == []
+    time.sleep(0.05)
+    hands.kivy.Clock.tick()
+    assert hands.events == []
+    hands.up(first)
+    assert hands.events == [Pressed(Choice.DONE)]

@@ -23,6 +23,7 @@ SHORTCUTS = (
     *(f"F{number}" for number in range(1, 13)),
     *("ctrl+c", "ctrl+e", "ctrl+q", "ctrl+w", "ctrl+alt+Delete"),
     *("alt+F4", "alt+Tab", "super", "super+d", "Tab", "Menu", "Print"),
+    *("ctrl+alt+BackSpace", "ctrl+alt+F2", "ctrl+shift+t", "alt+Return", "shift+F10", "Home"),
 )
 PROGRAM = """
 import signal

@@ -99,5 +99,6 @@ def test_a_code_is_scanned_and_a_pin_is_typed(machine: Machine) -> None:
         if machine.until("Entered(text='114711')", patience_s=2.0):
             break
     assert "Entered(text='114711')" in machine.lines(), machine.lines()
+    assert not any("Preference" in line for line in machine.lines())
     assert machine.lines().count(f"Scanned(text='{CODE}')") == 1
     assert not any("Scanned(text='114711" in line for line in machine.lines())

@@ -70,6 +70,24 @@ MISTAKES = {
         '"5"',
         "is not a whole number",
     ),
+    "accent too light": (
+        ('night = ""', 'accent = "#7FB2F0"'),
+        "look.accent",
+        '"#7FB2F0"',
+        "is too light: white words on it have a contrast of 2.2:1",
+    ),
+    "accent no colour": (
+        ('night = ""', 'accent = "blue"'),
+        "look.accent",
+        '"blue"',
+        'a colour like "#0B4EA8"',
+    ),
+    "night": (
+        ('night = ""', 'night = "25:00-06:00"'),
+        "look.night",
+        '"25:00-06:00"',
+        'like "21:30-06:00"',
+    ),
     "allocation": (
         ('allocation = "best-fit"', 'allocation = "best"'),
         "policy.allocation",

@@ -1,0 +1,97 @@
+"""Speech and sounds: a program is given what it says, the newest wins, and none is no fault."""
+
+from __future__ import annotations
+
+import io
+import time
+import wave
+from pathlib import Path
+
+import pytest
+
+from config import DEMO_SITE, load_site
+from kiosk.app import remarks, site_look_of
+from kiosk.ui.loudspeaker import Loudspeaker, tone
+from kiosk.ui.night import NightHours
+
+HOUR_MS = 3_600_000
+PATIENCE_S = 10.0
+
+
+def text_in(path: Path, awaited: str) -> str:
+    deadline = time.monotonic() + PATIENCE_S
+    while not path.exists() or awaited not in path.read_text():
+        assert time.monotonic() < deadline, f"{awaited!r} was not said"
+        time.sleep(0.01)
+    return path.read_text()
+
+
+def test_a_program_gets_the_text_in_its_language(tmp_path: Path) -> None:
+    heard = tmp_path / "heard"
+    loudspeaker = Loudspeaker(("sh", "-c", f"echo {{language}} >>{heard}; cat >>{heard}"))
+    loudspeaker.say("Guten Tag.", "de")
+    assert text_in(heard, "Tag") == "de\nGuten Tag.\n"
+    loudspeaker.stop()
+
+
+def test_the_newest_wins(tmp_path: Path) -> None:
+    heard = tmp_path / "heard"
+    # Whoever reads the first sentence is slow to say it.
+    script = f'read text; [ "$text" = long ] && sleep 60; echo "$text" >>{heard}'
+    loudspeaker = Loudspeaker(("sh", "-c", script))
+    loudspeaker.say("long", "en")
+    time.sleep(0.2)
+    began_s = time.monotonic()
+    loudspeaker.say("short", "en")
+    assert text_in(heard, "short") == "short\n"
+    assert time.monotonic() - began_s < 30
+    loudspeaker.stop()
+
+
+def test_a_machine_without_the_programs_is_silent() -> None:
+    loudspeaker = Loudspeaker(("no-such-program",), ())
+    assert not loudspeaker.can_speak
+    loudspeaker.say("Nothing.", "en")
+    loudspeaker.play(tone(880, 0.08, 0.5))
+    loudspeaker.stop()
+
+
+def test_without_a_sound_card_it_is_said_once_and_goes_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    heard = tmp_path / "heard"
+    loudspeaker = Loudspeaker((), ("sh", "-c", f"echo played >>{heard}; exit 1"))
+    for count in (1, 2):
+        loudspeaker.play(tone(880, 0.08, 0.5))
+        text_in(heard, "played\n" * count)
+    loudspeaker.stop()
+    assert caplog.text.count("no sound") <= 1
+
+
+def test_a_tone_has_its_length_and_its_loudness() -> None:
+    with wave.open(io.BytesIO(tone(880, 0.08, 0.25))) as sound:
+        assert sound.getnframes() / sound.getframerate() == pytest.approx(0.08, abs=0.001)
+        samples = memoryview(sound.readframes(10_000)).cast("h")
+        assert max(samples) == pytest.approx(0.25 * 32_000, rel=0.05)
+        assert abs(samples[0]) < 100 and abs(samples[-1]) < 1_000, "it does not click"
+
+
+@pytest.mark.parametrize(
+    ("hours", "at_2300", "at_noon"),
+    [("21:30-06:00", True, False), ("10:00-14:00", False, True), ("", False, False)],
+)
+def test_the_night_is_by_the_clock_of_the_site(hours: str, at_2300: bool, at_noon: bool) -> None:
+    night = NightHours(hours, "Europe/Berlin")
+    noon_ms = 1_793_962_800_000  # Fri 6 Nov 2026, 12:00 in Berlin
+    assert night.holds(noon_ms) is at_noon
+    assert night.holds(noon_ms + 11 * HOUR_MS) is at_2300
+
+
+def test_check_says_what_is_not_heard_and_a_lost_logo_is_no_fault(tmp_path: Path) -> None:
+    site = load_site(DEMO_SITE)
+    silent = site.sound.model_copy(update={"speech": ("no-such-program",), "player": ()})
+    logo = site.look.model_copy(update={"logo": Path("lost.png"), "accent": "#7A0B5A"})
+    said = " ".join(remarks(site.model_copy(update={"sound": silent})))
+    assert "Nothing is spoken here" in said and "No sounds are played here" in said
+    look = site_look_of(site.model_copy(update={"look": logo}), tmp_path)
+    assert look.logo is None and look.accent is not None
