@@ -17,6 +17,7 @@ from kiosk.ui.widgets.plate import Banner, WordButton, mirror
 from kiosk.ui.widgets.text import Words
 
 LEAVING = (Choice.BACK, Choice.CANCEL)
+_OVER_PX = 2
 _SIZES = ("large", "title", "lead", "text")
 _STEPS = (
     *(("large", "title"), ("large", "lead"), ("title", "lead"), ("title", "text")),
@@ -150,8 +151,14 @@ class Frame(Widget):
         calm = self.tone is Tone.CALM
         self._hero_colour.rgba = colours.surface if calm else self.theme.tone(self.tone).soft
         corner = self.theme.space(24)
-        self._hero.pos = (round(area.x), round(area.y))
-        self._hero.size = (round(area.width), round(area.height))
+        # A little over the edges of the glass: its own soft edge would show there as a line.
+        over_right = _OVER_PX if area.right >= self.right - 1 else 0
+        over_low = _OVER_PX if area.y <= self.y else 0
+        self._hero.pos = (round(area.x) - _OVER_PX, round(area.y) - over_low)
+        self._hero.size = (
+            round(area.width) + _OVER_PX + over_right,
+            round(area.height) + _OVER_PX + over_low,
+        )
         # It hangs from the top edge of the glass; only its free corners are round.
         right = corner if area.right < self.right - 1 else corner * (area.y > self.y)
         self._hero.radius = [0, 0, right, corner if area.x > self.x else right]
@@ -415,8 +422,9 @@ class Frame(Widget):
     def _measured_at(
         self, room: Area, title_step: str, body_step: str, left_out: list[Widget]
     ) -> list[Widget]:
-        self.title.fit(room.width, steps=(title_step,))
-        self.body.fit(room.width * (0.86 if self.theme.is_portrait else 1), steps=(body_step,))
+        narrow = 0.86 if self.theme.is_portrait else 1
+        self.title.fit(room.width, steps=(title_step,), is_even=True)
+        self.body.fit(room.width * narrow, steps=(body_step,), is_even=True)
         if self.note is not None:
             self.note.fit(room.width, (body_step,))
         if self.field is not None:

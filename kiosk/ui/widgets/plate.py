@@ -204,9 +204,10 @@ class Banner(Plate):
     def fit(self, width: float, steps: tuple[str, ...] = ("text",)) -> None:
         """Become as wide as the text needs, at most this, and as high as its lines."""
         pad = self.theme.gap
+        self.icon.font_size = round(self.theme.font(steps[0]) * 1.15)
         beside = self.icon.width + 2.6 * pad
         if not self.words.fit_line(steps, width - beside):
-            self.words.fit(width - beside, steps=steps)
+            self.words.fit(width - beside, steps=steps, is_even=True)
         height = max(self.words.height, self.icon.height) + 1.2 * pad
         self.size = (self.words.width + beside, height)
         self.arrange()

@@ -55,10 +55,12 @@ class Words(Label):
         height: float | None = None,
         steps: Sequence[str] = ("text",),
         lines: int = 0,
+        is_even: bool = False,
     ) -> bool:
         """Take the first step that fits `width`, `height` and `lines` (0 for any), else the last.
 
-        Returns whether it fits; the widget becomes `width` wide and as high as its text.
+        Returns whether it fits; the widget becomes `width` wide and as high as its text. With
+        `is_even` it becomes narrower, so that its lines are of about one length.
         """
         fits = False
         for step in steps:
@@ -69,7 +71,40 @@ class Words(Label):
             if fits:
                 break
         self.size = (width, self.texture_size[1])
+        if is_even and fits:
+            self._even_out(width)
         return fits
+
+    def _even_out(self, width: float) -> None:
+        """Become as narrow as the same number of lines allows: no last word stands alone."""
+        height = self.texture_size[1]
+        if height < 1.5 * self.line_distance():
+            return
+        even = self._narrowest(width)
+        self._measure(self.step, even)
+        if self.texture_size[1] > height + 1:
+            even = width
+            self._measure(self.step, even)
+        self.size = (even, self.texture_size[1])
+
+    def _narrowest(self, width: float) -> float:
+        """The smallest width at which each paragraph has no more lines than at this one."""
+        space = self._width_of(" ")
+        paragraphs = [
+            [self._width_of(word) for word in paragraph.split()]
+            for paragraph in (joined(self.text) if needs_order(self.text) else self.text).split(
+                "\n"
+            )
+        ]
+        counts = [_line_count(words, space, width) for words in paragraphs]
+        low, high = width * 0.4, width
+        for _ in range(9):
+            middle = (low + high) / 2
+            if [_line_count(words, space, middle) for words in paragraphs] == counts:
+                high = middle
+            else:
+                low = middle
+        return min(width, high + 4)
 
     def fit_line(self, steps: Sequence[str] = ("text",), max_width: float | None = None) -> bool:
         """Take the first step at which one line fits; the widget becomes as wide as its text."""
@@ -115,6 +150,17 @@ class Words(Label):
     def _word_fits(self, width: float) -> bool:
         text = joined(self.text) if needs_order(self.text) else self.text
         return max((self._width_of(word) for word in text.split()), default=0) <= width
+
+
+def _line_count(widths: Sequence[float], space: float, room: float) -> int:
+    """How many lines words of these widths take."""
+    lines, used = 1, 0.0
+    for width in widths:
+        if used and used + space + width > room:
+            lines, used = lines + 1, width
+        else:
+            used += width + (space if used else 0.0)
+    return lines + (max(widths, default=0.0) > room) * 99
 
 
 class Icon(Label):
