@@ -26,8 +26,8 @@ from kiosk.flows.views import (
     TimedOut,
 )
 from kiosk.model.location import Service, ServiceReason, SlotStatus, SuspectReason
-from kiosk.store import packages, slots
-from kiosk.store.packages import IntentPurpose
+from kiosk.store import departures, intents, slots
+from kiosk.store.intents import IntentPurpose
 
 CHOICES = (Choice.OPEN_NEXT, Choice.SKIP, Choice.DONE)
 
@@ -38,7 +38,7 @@ async def collection(kiosk: Kiosk, actor: str) -> None:
     collected = 0
     problem: Problem | None = None
     while True:
-        due = [each for each in await kiosk.store.run(packages.due) if each.id not in skipped]
+        due = [each for each in await kiosk.store.run(departures.due) if each.id not in skipped]
         if not due and problem is None:
             return
         rows = tuple(DueRow(each.slot or "", each.barcode, each.status) for each in due)
@@ -66,7 +66,7 @@ async def take_out(
 ) -> Problem | None:
     """Open one slot for staff to take its package; what was wrong with the door, if anything."""
     intent = kiosk.new_id()
-    await kiosk.store.run(packages.intend, intent, slot, IntentPurpose.COLLECTION, actor, package)
+    await kiosk.store.run(intents.intend, intent, slot, IntentPurpose.COLLECTION, actor, package)
     opened = await open_door(kiosk, slot, intent, Purpose.TAKE)
     view = DoorOpen(slot=slot, purpose=Purpose.TAKE, choices=(Choice.NOTHING_INSIDE,))
     ending = await until_shut(kiosk, view, opened)
@@ -81,7 +81,7 @@ async def take_out(
         ending = Ending.SHUT if answer is Choice.YES else Ending.LEFT_OPEN
     if ending is Ending.LEFT_OPEN:
         await kiosk.store.run(
-            packages.end_opening,
+            intents.end_opening,
             opened.intent,
             slot,
             SlotStatus.SUSPECT,
@@ -90,7 +90,7 @@ async def take_out(
         )
     else:
         doubt = SuspectReason.MAY_HOLD_SOMETHING if seems_left else None
-        await kiosk.store.run(packages.collect, package, opened.intent, actor, reason, doubt)
+        await kiosk.store.run(departures.collect, package, opened.intent, actor, reason, doubt)
     return None
 
 
@@ -110,7 +110,7 @@ async def _not_there(kiosk: Kiosk, actor: str, package: str, slot: str, opened: 
     view = DoorOpen(slot=slot, purpose=Purpose.LOOK, remind=True)
     if await until_shut(kiosk, view, opened) is Ending.LEFT_OPEN:
         await kiosk.store.run(
-            packages.end_opening, opened.intent, slot, SlotStatus.SUSPECT, actor, "left open"
+            intents.end_opening, opened.intent, slot, SlotStatus.SUSPECT, actor, "left open"
         )
     else:
-        await kiosk.store.run(packages.missing, package, opened.intent, None, actor)
+        await kiosk.store.run(departures.missing, package, opened.intent, None, actor)

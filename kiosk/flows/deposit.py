@@ -44,10 +44,11 @@ from kiosk.model.location import Service, ServiceReason, SlotStatus, SuspectReas
 from kiosk.model.package import Package, PackageStatus
 from kiosk.model.person import Staff
 from kiosk.model.pickup_code import make_code, parse_qr
-from kiosk.store import codes, packages, slots
+from kiosk.store import codes, departures, deposits, intents, packages, slots
 from kiosk.store import staff as staff_store
+from kiosk.store.deposits import Deposit, DepositRequest
 from kiosk.store.errors import RefusedError
-from kiosk.store.packages import Deposit, DepositRequest, IntentPurpose, IntentState
+from kiosk.store.intents import IntentPurpose, IntentState
 from kiosk.store.staff import Moved, Visit
 
 BARCODE_MAX = 160
@@ -125,7 +126,7 @@ async def wants_more_time(kiosk: Kiosk) -> bool:
 
 
 async def _scan_view(kiosk: Kiosk, run: Run) -> ScanPackage:
-    due = len(await kiosk.store.run(packages.due))
+    due = len(await kiosk.store.run(departures.due))
     choices = [Choice.DONE, Choice.TYPE_BARCODE]
     if run.last_package is not None:
         choices.append(Choice.UNDO_LAST)
@@ -239,7 +240,7 @@ async def _deposit(kiosk: Kiosk, run: Run, package: str, barcode: str, size: str
         request = DepositRequest(package, barcode, size, kiosk.new_id(), run.actor)
         try:
             deposit = await kiosk.store.run(
-                packages.begin_deposit, request, kiosk.location, kiosk.strategy
+                deposits.begin_deposit, request, kiosk.location, kiosk.strategy
             )
         except RefusedError:
             # It was recalled since it was scanned.
@@ -256,7 +257,7 @@ async def _deposit(kiosk: Kiosk, run: Run, package: str, barcode: str, size: str
             size = _larger(kiosk, deposit.slot) or size
         elif wanted is not Choice.ANOTHER_SLOT:
             return
-        if await kiosk.store.run(packages.is_forgotten, package):
+        if await kiosk.store.run(deposits.is_forgotten, package):
             package = kiosk.new_id()
 
 
@@ -270,7 +271,7 @@ async def _make_room(kiosk: Kiosk, run: Run, size: str) -> bool:
         in_doubt = await kiosk.store.run(slots.suspect_that_fits, fitting)
     if in_doubt is not None:
         choices.append(Choice.LOOK_INSIDE)
-    due = await kiosk.store.run(packages.due)
+    due = await kiosk.store.run(departures.due)
     if any(kiosk.location.slot(each.slot or "").size in fitting for each in due):
         choices.append(Choice.COLLECT)
     if not choices:
@@ -281,7 +282,7 @@ async def _make_room(kiosk: Kiosk, run: Run, size: str) -> bool:
         return (await kiosk.store.run(slots.record_of, in_doubt)).status is SlotStatus.EMPTY
     if answer is Choice.COLLECT:
         await collection(kiosk, run.actor)
-        return len(await kiosk.store.run(packages.due)) < len(due)
+        return len(await kiosk.store.run(departures.due)) < len(due)
     return False
 
 
@@ -329,7 +330,7 @@ async def _another_slot(kiosk: Kiosk, deposit: Deposit, opened: Opened) -> Choic
 
 
 async def _end(kiosk: Kiosk, deposit: Deposit, suspect: SuspectReason | None, why: str) -> None:
-    await kiosk.store.run(packages.end_deposit, deposit, suspect, why, IntentState.FAILED)
+    await kiosk.store.run(deposits.end_deposit, deposit, suspect, why, IntentState.FAILED)
 
 
 async def _put_behind_door(
@@ -378,7 +379,7 @@ async def _not_put_in(kiosk: Kiosk, deposit: Deposit, answer: Choice | None) -> 
 async def _end_opened(
     kiosk: Kiosk, deposit: Deposit, suspect: SuspectReason | None, why: str
 ) -> None:
-    await kiosk.store.run(packages.end_deposit, deposit, suspect, why)
+    await kiosk.store.run(deposits.end_deposit, deposit, suspect, why)
 
 
 async def _not_this_slot(
@@ -425,7 +426,7 @@ async def _put_nothing_in(kiosk: Kiosk, deposit: Deposit, view: DoorOpen, opened
 
 async def _stored(kiosk: Kiosk, run: Run, deposit: Deposit, barcode: str) -> None:
     stored = await kiosk.store.run(
-        packages.store_package, deposit, kiosk.location, kiosk.policy.hold_days, kiosk.chance
+        deposits.store_package, deposit, kiosk.location, kiosk.policy.hold_days, kiosk.chance
     )
     run.stored = _note(kiosk, stored, deposit.slot)
     run.last_package = stored.id
@@ -450,7 +451,7 @@ async def _undo(kiosk: Kiosk, run: Run) -> None:
     intent = kiosk.new_id()
     try:
         await kiosk.store.run(
-            packages.intend, intent, package.slot, IntentPurpose.UNDO, run.actor, package.id
+            intents.intend, intent, package.slot, IntentPurpose.UNDO, run.actor, package.id
         )
     except RefusedError:
         run.refused = Refused(Refusal.RECALLED)
@@ -478,9 +479,9 @@ async def _undone(kiosk: Kiosk, run: Run, package: Package, intent: str, left_op
             kiosk, Question.IS_IT_EMPTY, slot, (Choice.IT_IS_EMPTY, Choice.STILL_THERE)
         )
     if answer is Choice.IT_IS_EMPTY:
-        await kiosk.store.run(packages.undo_deposit, package.id, intent, run.actor)
+        await kiosk.store.run(deposits.undo_deposit, package.id, intent, run.actor)
         run.stored, run.undone = None, True
         run.stored_count = max(0, run.stored_count - 1)
         return
     found = SlotStatus.OCCUPIED if answer is Choice.STILL_THERE else SlotStatus.SUSPECT
-    await kiosk.store.run(packages.end_opening, intent, slot, found, run.actor, "undo given up")
+    await kiosk.store.run(intents.end_opening, intent, slot, found, run.actor, "undo given up")

@@ -23,8 +23,8 @@ from kiosk.flows.views import (
     Trouble,
 )
 from kiosk.model.location import SuspectReason
-from kiosk.store import boards, packages
-from kiosk.store.packages import IntentState
+from kiosk.store import boards, intents
+from kiosk.store.intents import IntentState
 
 ANSWER_S = 45
 """How long a question about a door waits for its answer before nobody answers it."""
@@ -91,7 +91,7 @@ async def open_door(
         stands_open = said is not Choice.NO
     elapsed_ms = None if unlocked.elapsed_s is None else round(unlocked.elapsed_s * 1000)
     reference = await kiosk.store.run(
-        packages.door_outcome,
+        intents.door_outcome,
         intent,
         IntentState.OPENED if stands_open else IntentState.FAILED,
         unlocked.outcome.value,
@@ -114,7 +114,7 @@ def _doubts(slot: str, unlocked: Unlocked) -> dict[str, SuspectReason]:
 async def _insist(kiosk: Kiosk, opened: Opened, slot: str, purpose: Purpose) -> None:
     """The person sees a door shut that reads open: it is pulsed after all, by a new intent."""
     intent = kiosk.new_id()
-    await kiosk.store.run(packages.intend_again, opened.intent, intent)
+    await kiosk.store.run(intents.intend_again, opened.intent, intent)
     again = await open_door(kiosk, slot, intent, purpose, force=True)
     opened.intent, opened.unlocked = again.intent, again.unlocked
     opened.stands_open, opened.reference = again.stands_open, again.reference

@@ -32,10 +32,10 @@ from kiosk.flows.views import (
 )
 from kiosk.model.location import TOLD_BY_STAFF, Service, SlotStatus
 from kiosk.model.person import Staff
-from kiosk.store import boards, codes, counters, packages, slots
+from kiosk.store import boards, codes, counters, departures, intents, slots
 from kiosk.store import staff as staff_store
 from kiosk.store.errors import RefusedError
-from kiosk.store.packages import IntentPurpose
+from kiosk.store.intents import IntentPurpose
 from kiosk.store.slots import SlotRecord
 from kiosk.store.writer import Writer
 
@@ -195,7 +195,7 @@ class _DoorPage:
         """Open a door, and ask what was inside before anything is believed."""
         kiosk, intent = self.kiosk, self.kiosk.new_id()
         await kiosk.store.run(
-            packages.intend,
+            intents.intend,
             intent,
             self.slot,
             IntentPurpose.MAINTENANCE,
@@ -226,14 +226,14 @@ class _DoorPage:
     async def _believe(self, record: SlotRecord, intent: str, answer: Choice | None) -> None:
         """Write down what the technician saw; silence leaves the slot in doubt."""
         if answer is Choice.IT_IS_EMPTY and record.package is not None:
-            await self.kiosk.store.run(packages.missing, record.package, intent, None, self.actor)
+            await self.kiosk.store.run(departures.missing, record.package, intent, None, self.actor)
             return
         found = {
             Choice.IT_IS_EMPTY: SlotStatus.EMPTY,
             Choice.STILL_THERE: SlotStatus.OCCUPIED,
         }.get(answer or Choice.CANCEL, SlotStatus.SUSPECT)
         await self.kiosk.store.run(
-            packages.end_opening, intent, self.slot, found, self.actor, "looked inside"
+            intents.end_opening, intent, self.slot, found, self.actor, "looked inside"
         )
 
 

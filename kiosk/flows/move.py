@@ -15,8 +15,8 @@ from kiosk.flows.doors import (
 )
 from kiosk.flows.kiosk import Kiosk
 from kiosk.flows.views import Choice, DoorOpen, Purpose, Question
-from kiosk.store import packages
-from kiosk.store.packages import Move
+from kiosk.store import moves
+from kiosk.store.moves import Move
 
 
 async def move_package(kiosk: Kiosk, actor: str, package: str) -> str:
@@ -26,7 +26,7 @@ async def move_package(kiosk: Kiosk, actor: str, package: str) -> str:
     """
     intents = (kiosk.new_id(), kiosk.new_id())
     move = await kiosk.store.run(
-        packages.begin_move, package, intents, kiosk.location, kiosk.strategy, actor
+        moves.begin_move, package, intents, kiosk.location, kiosk.strategy, actor
     )
     if move is None:
         return "NO_SLOT"
@@ -45,13 +45,13 @@ async def move_package(kiosk: Kiosk, actor: str, package: str) -> str:
         if ending is Ending.STAYED_SHUT:
             return await _did_not_open(kiosk, move, target, opened, slot)
         if ending is Ending.LEFT_OPEN:
-            await kiosk.store.run(packages.give_up_move, move, "left open", True)
+            await kiosk.store.run(moves.give_up_move, move, "left open", True)
             return "LEFT_OPEN"
     answer = await ask(kiosk, Question.IS_IT_PUT_IN, move.to_slot, YES_OR_NO)
     if answer is Choice.YES:
-        await kiosk.store.run(packages.finish_move, move, actor)
+        await kiosk.store.run(moves.finish_move, move, actor)
         return move.to_slot
-    await kiosk.store.run(packages.give_up_move, move, "not said to be moved", True)
+    await kiosk.store.run(moves.give_up_move, move, "not said to be moved", True)
     return "NOT_MOVED"
 
 
@@ -59,7 +59,7 @@ async def _did_not_open(kiosk: Kiosk, move: Move, target: Opened, opened: Opened
     """One of the two doors did not open; the target's, if it did, is to be shut again."""
     is_touched = target.stands_open or opened.unlocked.pulsed
     await kiosk.store.run(
-        packages.give_up_move, move, f"door {slot}: {opened.unlocked.outcome}", is_touched
+        moves.give_up_move, move, f"door {slot}: {opened.unlocked.outcome}", is_touched
     )
     if opened.unlocked.wrong_slot is not None:
         await shut_wrong_door(kiosk, opened, slot, Purpose.LOOK)

@@ -42,7 +42,7 @@ from kiosk.flows.views import (
 from kiosk.model.location import Service, ServiceReason, SlotStatus, SuspectReason
 from kiosk.model.package import PackageStatus
 from kiosk.model.pickup_code import SECRET_DIGITS, locator_digits, parse_qr
-from kiosk.store import codes, packages, slots
+from kiosk.store import codes, departures, intents, slots
 from kiosk.store.codes import (
     CannotOpen,
     CodeAnswer,
@@ -54,7 +54,7 @@ from kiosk.store.codes import (
     Wait,
 )
 from kiosk.store.errors import RefusedError
-from kiosk.store.packages import IntentPurpose
+from kiosk.store.intents import IntentPurpose
 
 TRIES = 3
 """How often a person may ask for a jammed door to be tried again."""
@@ -228,7 +228,7 @@ async def _intend_pickup(kiosk: Kiosk, granted: Granted) -> str | None:
     intent = kiosk.new_id()
     try:
         await kiosk.store.run(
-            packages.intend, intent, granted.slot, IntentPurpose.PICKUP, "customer", granted.package
+            intents.intend, intent, granted.slot, IntentPurpose.PICKUP, "customer", granted.package
         )
     except RefusedError:
         await tell(kiosk, Refused(Refusal.RECALLED))
@@ -323,7 +323,7 @@ async def _taken(
 ) -> None:
     """The customer has the package; `doubt` is why somebody should look into the slot all the
     same."""
-    await kiosk.store.run(packages.retrieve, granted.package, intent, doubt)
+    await kiosk.store.run(departures.retrieve, granted.package, intent, doubt)
     if not has_more:
         await _thank(kiosk, granted.package, granted.slot, is_free=doubt is None)
 
@@ -358,7 +358,7 @@ async def _nothing_inside(kiosk: Kiosk, granted: Granted, opened: Opened) -> Non
     view = DoorOpen(slot=granted.slot, purpose=Purpose.LOOK, remind=True)
     await until_shut(kiosk, view, opened)
     reference = await kiosk.store.run(
-        packages.missing, granted.package, opened.intent, SuspectReason.MAY_BE_EMPTY, "customer"
+        departures.missing, granted.package, opened.intent, SuspectReason.MAY_BE_EMPTY, "customer"
     )
     await _refer(kiosk, reference)
 
@@ -372,7 +372,7 @@ async def _refer(kiosk: Kiosk, reference: int) -> None:
 async def _not_taken(kiosk: Kiosk, granted: Granted, intent: str, why: str) -> None:
     """Shut, and not known to be taken: the code stays good, the slot is in doubt."""
     await kiosk.store.run(
-        packages.end_opening, intent, granted.slot, SlotStatus.SUSPECT, "customer", why
+        intents.end_opening, intent, granted.slot, SlotStatus.SUSPECT, "customer", why
     )
 
 
@@ -380,12 +380,12 @@ async def _was_it_there(kiosk: Kiosk, granted: Granted, intent: str, has_more: b
     """The slot was in doubt before: the person who looked says what was inside."""
     answer = await ask(kiosk, Question.WAS_IT_THERE, granted.slot, YES_OR_NO)
     if answer is Choice.YES:
-        await kiosk.store.run(packages.retrieve, granted.package, intent)
+        await kiosk.store.run(departures.retrieve, granted.package, intent)
         if not has_more:
             await _thank(kiosk, granted.package, granted.slot, is_free=True)
     elif answer is Choice.NO:
         reference = await kiosk.store.run(
-            packages.missing, granted.package, intent, SuspectReason.MAY_BE_EMPTY, "customer"
+            departures.missing, granted.package, intent, SuspectReason.MAY_BE_EMPTY, "customer"
         )
         await _refer(kiosk, reference)
     else:
@@ -418,7 +418,7 @@ async def _something_wrong(kiosk: Kiosk, package: str, slot: str) -> None:
     if answer is Choice.LEAVE_IT_HERE:
         await _leave_it_here(kiosk, package, slot)
     elif answer is not None and answer is not Choice.BACK:
-        reference = await kiosk.store.run(packages.complain, package, slot, answer.value)
+        reference = await kiosk.store.run(departures.complain, package, slot, answer.value)
         await _refer(kiosk, reference)
 
 
@@ -431,7 +431,7 @@ async def _reopened(
     """
     intent = kiosk.new_id()
     try:
-        await kiosk.store.run(packages.intend, intent, slot, purpose, "customer")
+        await kiosk.store.run(intents.intend, intent, slot, purpose, "customer")
     except RefusedError:
         await tell(kiosk, Refused(Refusal.ALREADY_PICKED_UP))
         return None
@@ -458,7 +458,7 @@ async def reopen(kiosk: Kiosk, package: str, slot: str) -> None:
             kiosk, Question.IS_IT_EMPTY, slot, (Choice.IT_IS_EMPTY, Choice.SOMETHING_INSIDE)
         )
     found = SlotStatus.EMPTY if answer is Choice.IT_IS_EMPTY else SlotStatus.SUSPECT
-    await kiosk.store.run(packages.end_opening, intent, slot, found, "customer", "opened again")
+    await kiosk.store.run(intents.end_opening, intent, slot, found, "customer", "opened again")
     await _thank(kiosk, package, slot, is_free=False)
 
 
@@ -474,10 +474,10 @@ async def _leave_it_here(kiosk: Kiosk, package: str, slot: str) -> None:
         answer = await ask(kiosk, Question.IS_IT_PUT_IN, slot, YES_OR_NO)
     if answer is Choice.YES:
         reference = await kiosk.store.run(
-            packages.leave_here, package, slot, kiosk.new_id(), intent
+            departures.leave_here, package, slot, kiosk.new_id(), intent
         )
         await _refer(kiosk, reference)
         return
     await kiosk.store.run(
-        packages.end_opening, intent, slot, SlotStatus.SUSPECT, "customer", "not said to be put in"
+        intents.end_opening, intent, slot, SlotStatus.SUSPECT, "customer", "not said to be put in"
     )

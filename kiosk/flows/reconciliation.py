@@ -36,8 +36,8 @@ from kiosk.flows.views import (
 )
 from kiosk.model.location import SlotStatus
 from kiosk.model.package import Package, PackageStatus
-from kiosk.store import packages, slots
-from kiosk.store.packages import IntentPurpose
+from kiosk.store import departures, deposits, intents, packages, slots
+from kiosk.store.intents import IntentPurpose
 from kiosk.store.slots import SlotRecord
 
 INSIDE = (Choice.IT_IS_EMPTY, Choice.SOMETHING_INSIDE)
@@ -47,7 +47,7 @@ async def look_inside(kiosk: Kiosk, actor: str, slot: str) -> str:
     """Open a slot, hear what is inside, and write it down; what came of the opening."""
     record = await kiosk.store.run(slots.record_of, slot)
     intent = kiosk.new_id()
-    await kiosk.store.run(packages.intend, intent, slot, IntentPurpose.LOOK, actor, record.package)
+    await kiosk.store.run(intents.intend, intent, slot, IntentPurpose.LOOK, actor, record.package)
     opened = await open_door(kiosk, slot, intent, Purpose.LOOK)
     if opened.unlocked.outcome is Outcome.WRONG_DOOR:
         await shut_wrong_door(kiosk, opened, slot, Purpose.LOOK)
@@ -91,7 +91,7 @@ class _Look:
 
     async def _end(self, found: SlotStatus) -> None:
         await self.kiosk.store.run(
-            packages.end_opening,
+            intents.end_opening,
             self.intent,
             self.record.label,
             found,
@@ -104,7 +104,7 @@ class _Look:
             await self._end(SlotStatus.EMPTY)
         else:
             await self.kiosk.store.run(
-                packages.missing, self.record.package, self.intent, None, self.actor
+                departures.missing, self.record.package, self.intent, None, self.actor
             )
 
     async def _something_inside(self) -> None:
@@ -135,7 +135,7 @@ class _Look:
             await self._end(SlotStatus.EMPTY)
         else:
             await self.kiosk.store.run(
-                packages.collect,
+                departures.collect,
                 self.record.package,
                 self.intent,
                 self.actor,
@@ -153,7 +153,7 @@ class _Look:
             return None
         if self.record.package is None and _is_expected(found):
             await kiosk.store.run(
-                packages.found_inside,
+                deposits.found_inside,
                 found.id,
                 self.record.label,
                 self.intent,

@@ -14,7 +14,7 @@ from drivers.door import BoardChange, DoorChange, DoorState, OpeningCause
 from kiosk.flows.kiosk import Kiosk
 from kiosk.model.events import EventKind
 from kiosk.model.location import Service, ServiceReason, SuspectReason
-from kiosk.store import boards, packages, slots
+from kiosk.store import boards, intents, recovery, slots
 from kiosk.store.writer import Writer
 
 NOT_LATCHED_S = 5.0
@@ -96,7 +96,7 @@ def _is_found_after_pulse(change: DoorChange) -> bool:
 def opened_late(writer: Writer, slot: str) -> None:
     """A door that jammed opens after all, and perhaps nobody is there: it is no tamper, but what
     is inside is in doubt."""
-    if not any(intent.slot == slot for intent in packages.open_intents(writer)):
+    if not any(intent.slot == slot for intent in intents.open_intents(writer)):
         held = slots.record_of(writer, slot)
         reason = SuspectReason.MAY_BE_EMPTY if held.package else SuspectReason.MAY_HOLD_SOMETHING
         slots.mark_suspect(writer, slot, held.suspect or reason, "the door opened late")
@@ -107,7 +107,7 @@ def opened_unasked(writer: Writer, slot: str, found_at_start: bool) -> None:
 
     One with an intent in play is left to its flow.
     """
-    if any(intent.slot == slot for intent in packages.open_intents(writer)):
+    if any(intent.slot == slot for intent in intents.open_intents(writer)):
         return
     held = slots.record_of(writer, slot)
     reason = SuspectReason.MAY_BE_EMPTY if held.package else SuspectReason.MAY_HOLD_SOMETHING
@@ -121,13 +121,13 @@ async def recover(kiosk: Kiosk) -> int:
     Its intent is closed as unknown and its slot is in doubt until a person looked inside; so is a
     slot whose reservation was left behind. Returns how many there were.
     """
-    intents = await kiosk.store.run(packages.open_intents)
-    if intents:
+    in_play = await kiosk.store.run(intents.open_intents)
+    if in_play:
         # Right after a start no port is open yet; a board that is away must not hold up the screen.
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(SEEN_WITHIN_S):
                 await kiosk.bank.settled()
-    for intent in intents:
+    for intent in in_play:
         door = await kiosk.bank.read(intent.slot)
-        await kiosk.store.run(packages.recover, intent, door.value)
-    return len(intents) + await kiosk.store.run(packages.release_stranded)
+        await kiosk.store.run(recovery.recover, intent, door.value)
+    return len(in_play) + await kiosk.store.run(recovery.release_stranded)

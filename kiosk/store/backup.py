@@ -23,7 +23,7 @@ from sqlite_utils import Database
 from kiosk.model.clock import Clock
 from kiosk.model.events import EventKind
 from kiosk.model.location import SuspectReason
-from kiosk.store import journal, packages, slots
+from kiosk.store import intents, journal, recovery, slots
 from kiosk.store.errors import CannotOpenError, DamagedError, InUseError, NotDoneError, StoreError
 from kiosk.store.store import Store
 from kiosk.store.writer import Writer
@@ -262,8 +262,8 @@ def _begin_again(writer: Writer, epoch: str, file: str) -> int:
     }
     writer.begin_epoch(epoch)
     writer.record(EventKind.DATABASE_RESTORED, **facts)
-    for intent in packages.open_intents(writer):
-        packages.recover(writer, intent, "not looked at")
+    for intent in intents.open_intents(writer):
+        recovery.recover(writer, intent, "not looked at")
     labels = [record.label for record in slots.records(writer)]
     for label in labels:
         slots.mark_suspect(

@@ -14,7 +14,7 @@ from kiosk.model.events import EventKind
 from kiosk.model.location import Service
 from kiosk.model.package import LEGAL_CHANGES, PackageStatus
 from kiosk.model.person import Recipient, Role, Staff, StaffSource
-from kiosk.store import holds, packages, slots, staff
+from kiosk.store import departures, holds, packages, slots, staff
 from kiosk.store.errors import RefusedError
 from kiosk.store.writer import Row, Writer, insert, update
 
@@ -152,7 +152,7 @@ def _cancel(writer: Writer, body: Mapping[str, Any]) -> None:
     if known is not None:
         if (PackageStatus(known["status"]), PackageStatus.CANCELLED) not in LEGAL_CHANGES:
             raise RefusedError(f"package {package_id} is {known['status']}: it cannot be recalled")
-        packages.cancel(writer, package_id, why)
+        departures.cancel(writer, package_id, why)
         return
     # A tombstone: when its announcement comes after all, it is known to be recalled.
     writer.record(

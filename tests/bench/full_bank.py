@@ -13,15 +13,10 @@ from kiosk.model.allocation import BestFit
 from kiosk.model.location import Location, Rectangle, Slot
 from kiosk.model.package import Package
 from kiosk.model.pickup_code import make_code
-from kiosk.store import packages, slots
+from kiosk.store import departures, deposits, intents, packages, slots
 from kiosk.store.codes import CodePolicy
-from kiosk.store.packages import (
-    Deposit,
-    DepositRequest,
-    IntentPurpose,
-    IntentState,
-    begin_deposit,
-)
+from kiosk.store.deposits import Deposit, DepositRequest, begin_deposit
+from kiosk.store.intents import IntentPurpose, IntentState
 from kiosk.store.store import Store
 from kiosk.store.writer import Writer
 
@@ -112,7 +107,7 @@ class FullBank:
 
     def stay(self, writer: Writer, deposit: Deposit) -> Inside:
         """The package of a deposit is put in."""
-        package = packages.store_package(writer, deposit, self.location, HOLD_DAYS, self.chance)
+        package = deposits.store_package(writer, deposit, self.location, HOLD_DAYS, self.chance)
         return self.known(package)
 
     def stored(self, writer: Writer) -> list[Inside]:
@@ -143,6 +138,6 @@ class FullBank:
 
 def fetch(writer: Writer, inside: Inside, intent: str) -> None:
     """A customer fetches a package: intent, open door, gone."""
-    packages.intend(writer, intent, inside.slot, IntentPurpose.PICKUP, "customer", inside.package)
-    packages.door_outcome(writer, intent, IntentState.OPENED, "OPENED")
-    packages.retrieve(writer, inside.package, intent)
+    intents.intend(writer, intent, inside.slot, IntentPurpose.PICKUP, "customer", inside.package)
+    intents.door_outcome(writer, intent, IntentState.OPENED, "OPENED")
+    departures.retrieve(writer, inside.package, intent)

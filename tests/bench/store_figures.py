@@ -11,9 +11,10 @@ from functools import partial
 from pathlib import Path
 from random import Random
 
-from kiosk.store import packages
+from kiosk.store import departures, intents
 from kiosk.store.codes import Granted, check_code
-from kiosk.store.packages import IntentPurpose, IntentState, begin_deposit
+from kiosk.store.deposits import begin_deposit
+from kiosk.store.intents import IntentPurpose, IntentState
 from tests.bench import bare
 from tests.bench.figures import Figures, milliseconds, percentile, timed
 from tests.bench.full_bank import LOCATION_KEY, FullBank, location_with
@@ -227,7 +228,7 @@ def _stays(bank: FullBank, tally: _Tally, count: int) -> None:
         assert answer == Granted(inside.package, deposit.slot), f"{inside} was answered {answer}"
         _, intend_s = timed(
             lambda intent=intent, inside=inside: store.submit(
-                packages.intend,
+                intents.intend,
                 intent,
                 inside.slot,
                 IntentPurpose.PICKUP,
@@ -237,14 +238,14 @@ def _stays(bank: FullBank, tally: _Tally, count: int) -> None:
         )
         _, outcome_s = timed(
             lambda intent=intent: store.submit(
-                packages.door_outcome, intent, IntentState.OPENED, "OPENED"
+                intents.door_outcome, intent, IntentState.OPENED, "OPENED"
             ).result()
         )
         # Let go just before: the slot may be another's as soon as the store has it free.
         tally.release(deposit.slot)
         _, fetch_s = timed(
             lambda intent=intent, inside=inside: store.submit(
-                packages.retrieve, inside.package, intent
+                departures.retrieve, inside.package, intent
             ).result()
         )
         took_s += [reserve_s, store_s, check_s, intend_s, outcome_s, fetch_s]

@@ -16,9 +16,9 @@ from centre import LOCATION, LOCATION_KEY, Journal, Mailbox, Server, announce, t
 from central import schema
 from central.sync import commands
 from kiosk.model.pickup_code import make_code
-from kiosk.store import codes, packages, slots, wishes
+from kiosk.store import codes, departures, intents, packages, slots, wishes
 from kiosk.store.codes import CodePolicy, Granted, NotKnown
-from kiosk.store.packages import IntentPurpose
+from kiosk.store.intents import IntentPurpose
 from kiosk.sync.client import SyncClient
 from kiosk.sync.contract import CommandType, Status
 from kiosk.sync.enrol import EnrolError, enrol, identity_in
@@ -148,12 +148,12 @@ def test_a_recall_of_what_is_in_somebodys_hands_waits(site: Site, server: Server
     site.sync()
     slot = site.journal.do(packages.package, package).slot
     intent = site.journal.new_id()
-    site.journal.do(packages.intend, intent, slot, IntentPurpose.PICKUP, "customer", package)
+    site.journal.do(intents.intend, intent, slot, IntentPurpose.PICKUP, "customer", package)
     body = {"package": package, "barcode": "A", "why": "recalled"}
     server.write(commands.queue, LOCATION.id, CommandType.CANCEL, body, "test", 0)
     site.sync(2)
     assert site.answers() == [("cancel", "QUEUED")]
-    site.journal.do(packages.retrieve, package, intent)
+    site.journal.do(departures.retrieve, package, intent)
     site.sync(2)
     assert site.answers() == [("cancel", "REFUSED")]
 

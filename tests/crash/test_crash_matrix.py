@@ -12,8 +12,9 @@ from flow_site import LoopClock
 
 from kiosk.flows import session, watch
 from kiosk.flows.kiosk import Kiosk
-from kiosk.store import journal, packages
-from kiosk.store.packages import Deposit, IntentState, OpenIntent
+from kiosk.store import deposits, intents, journal, recovery
+from kiosk.store.deposits import Deposit
+from kiosk.store.intents import IntentState, OpenIntent
 from kiosk.store.store import Store
 from kiosk.store.writer import Writer
 from tests.crash.matrix import FLOWS, Cell, Flow, Point, Sensor, Serial, Setting, cells, prepare
@@ -76,7 +77,7 @@ def test_a_kiosk_that_opens_again_after_a_crash_is_found(
 
     async def opening(kiosk: Kiosk) -> int:
         await kiosk.bank.settled()
-        for intent in await kiosk.store.run(packages.open_intents):
+        for intent in await kiosk.store.run(intents.open_intents):
             await kiosk.bank.open_slot(intent.slot)
         return await recover(kiosk)
 
@@ -89,9 +90,9 @@ def test_a_kiosk_that_takes_a_slot_for_empty_after_a_crash_is_found(
 ) -> None:
     def hopeful(writer: Writer, intent: OpenIntent, door: str) -> int:
         deposit = Deposit(intent.package or "", intent.slot, intent.id)
-        return packages.end_deposit(writer, deposit, None, "surely empty", IntentState.UNKNOWN)
+        return deposits.end_deposit(writer, deposit, None, "surely empty", IntentState.UNKNOWN)
 
-    monkeypatch.setattr(packages, "recover", hopeful)
+    monkeypatch.setattr(recovery, "recover", hopeful)
     found = _found(place, "deposit", Point.BEFORE_OUTCOME)
     assert any("i9" in each for each in found)
 

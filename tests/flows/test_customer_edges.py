@@ -30,7 +30,7 @@ from kiosk.flows.views import (
 )
 from kiosk.model.location import Service, SlotStatus, SuspectReason
 from kiosk.model.pickup_code import make_code
-from kiosk.store import codes, packages, slots
+from kiosk.store import codes, departures, packages, slots
 
 
 async def stored(kiosk: Running, *barcodes: str, owner: str | None = None) -> list[str]:
@@ -120,7 +120,7 @@ def test_a_package_left_here_is_a_new_one_for_the_courier(tmp_path: Path) -> Non
         assert (await kiosk.player.until(Told)).reference
         record = await kiosk.slot(slot)
         assert (record.status, record.barcode) == (SlotStatus.SUSPECT, "ONE")
-        [due] = await kiosk.kiosk.store.run(packages.due)
+        [due] = await kiosk.kiosk.store.run(departures.due)
         rows = await kiosk.kiosk.store.run(
             lambda writer: writer.all("SELECT replaces FROM package WHERE id = ?", (due.id,))
         )

@@ -32,7 +32,7 @@ from kiosk.flows.views import (
 )
 from kiosk.model.location import SlotStatus
 from kiosk.play import PlayError
-from kiosk.store import packages
+from kiosk.store import intents
 from kiosk.store.store import Store
 
 
@@ -134,7 +134,7 @@ async def after_the_restart(world: World, seen: Seen) -> str:
         await asyncio.sleep(30)
         assert world.pulses == 0
         store = kiosk.kiosk.store
-        assert await store.run(packages.open_intents) == []
+        assert await store.run(intents.open_intents) == []
         require_sound(store)
         rows = await store.run(lambda writer: writer.all("SELECT id, status, slot FROM package"))
         if not rows:

@@ -36,7 +36,7 @@ from kiosk.flows.views import (
 )
 from kiosk.model.person import Recipient
 from kiosk.model.pickup_code import make_code, qr_text
-from kiosk.store import packages
+from kiosk.store import departures, packages
 from kiosk.store.errors import RefusedError
 from kiosk.store.packages import Announcement
 from kiosk.store.writer import Writer
@@ -394,7 +394,7 @@ class People:
             return "recalls nothing"
         row = self.chance.choice(rows)
         try:
-            self.site.store.peek(packages.cancel, row["id"], "recalled by the sender")
+            self.site.store.peek(departures.cancel, row["id"], "recalled by the sender")
         except RefusedError:
             return f"recalls {row['barcode']}: it is in somebody's hands"
         return f"recalls {row['barcode']}"

@@ -31,7 +31,7 @@ from kiosk.flows.views import (
 from kiosk.model.location import SlotStatus, SuspectReason
 from kiosk.model.pickup_code import qr_text
 from kiosk.play import deposit
-from kiosk.store import packages, slots
+from kiosk.store import departures, slots
 from kiosk.store.errors import RefusedError
 
 
@@ -77,7 +77,7 @@ def test_a_package_recalled_while_the_courier_chooses_a_size_is_not_put_in(tmp_p
             await sign_in_courier(kiosk)
             kiosk.player.do(Scanned("P"))
             await kiosk.player.until(ChooseSize)
-            await kiosk.kiosk.store.run(packages.cancel, package, "recalled")
+            await kiosk.kiosk.store.run(departures.cancel, package, "recalled")
             kiosk.player.do(Chosen("S"))
             view = await kiosk.player.until(ScanPackage, lambda view: view.refused is not None)
             assert view.refused is not None
@@ -95,7 +95,7 @@ def test_a_recalled_package_gets_no_new_code_and_the_technician_goes_on(tmp_path
             [slot] = await deposit(kiosk.player, COURIER_PIN, ["P"], scan=None)
             page = await door_page(kiosk, slot)
             assert Choice.REISSUE_CODE in page.choices
-            await kiosk.kiosk.store.run(packages.cancel, package, "recalled")
+            await kiosk.kiosk.store.run(departures.cancel, package, "recalled")
             kiosk.player.do(Pressed(Choice.REISSUE_CODE))
             page = await kiosk.player.until(DoorPage)
             assert page.last_outcome == "NOT_TO_BE_FETCHED"
@@ -116,7 +116,7 @@ def test_a_package_in_hands_is_not_recalled_from_behind_an_open_door(tmp_path: P
             kiosk.player.do(Scanned(qr_text("demo", await kiosk.code_of("P"))))
             await kiosk.player.until(DoorOpen)
             with pytest.raises(RefusedError, match="door"):
-                await kiosk.kiosk.store.run(packages.cancel, package, "recalled")
+                await kiosk.kiosk.store.run(departures.cancel, package, "recalled")
             await asyncio.sleep(3)
             kiosk.site.steel.close(slot)
             await kiosk.player.until(Thanks)
@@ -135,7 +135,7 @@ def test_a_package_recalled_between_two_tries_at_a_jammed_door_stays_inside(tmp_
             await kiosk.player.until(First)
             kiosk.player.do(Scanned(qr_text("demo", await kiosk.code_of("P"))))
             await kiosk.player.until(Trouble)
-            await kiosk.kiosk.store.run(packages.cancel, package, "recalled")
+            await kiosk.kiosk.store.run(departures.cancel, package, "recalled")
             kiosk.site.steel.unjam(slot)
             pulses = kiosk.world.pulses
             kiosk.player.do(Pressed(Choice.TRY_AGAIN))

@@ -31,8 +31,8 @@ from kiosk.flows.doors import Opened
 from kiosk.flows.kiosk import Kiosk
 from kiosk.flows.views import Purpose
 from kiosk.flows.watch import Watch
-from kiosk.store import codes, packages
-from kiosk.store.packages import Deposit
+from kiosk.store import codes, deposits, intents, recovery
+from kiosk.store.deposits import Deposit
 from kiosk.store.slots import FreeSlotQuery
 from kiosk.store.writer import Row, Writer
 from tests.sim.__main__ import scratch_parent
@@ -123,7 +123,7 @@ HONEST_OPEN_DOOR = doors.open_door
 async def open_with_no_word(
     kiosk: Kiosk, slot: str, intent: str, purpose: Purpose, **how: bool
 ) -> Opened:
-    await kiosk.store.run(packages.door_outcome, intent, packages.IntentState.FAILED, "none")
+    await kiosk.store.run(intents.door_outcome, intent, intents.IntentState.FAILED, "none")
     unlocked = await kiosk.bank.open_slot(slot)
     return Opened(intent, unlocked, False, "0")
 
@@ -133,13 +133,13 @@ async def look_away(watch: Watch, change: DoorChange) -> None:
 
 
 def always_empty(
-    writer: Writer, deposit: Deposit, suspect: Any, why: str, *state: packages.IntentState
+    writer: Writer, deposit: Deposit, suspect: Any, why: str, *state: intents.IntentState
 ) -> int:
     said = None if why.startswith("cancelled") else suspect
     return HONEST_END_DEPOSIT(writer, deposit, said, why, *state)
 
 
-HONEST_END_DEPOSIT = packages.end_deposit
+HONEST_END_DEPOSIT = deposits.end_deposit
 
 
 async def kill_and_lose(site: Site) -> None:
@@ -178,7 +178,7 @@ WRONG: dict[str, Wrong] = {
         (Watch,), "door_moved", look_away, "was forced", only_forced_doors
     ),
     "a cancelled deposit leaves an empty slot": Wrong(
-        (packages,), "end_deposit", always_empty, "I9"
+        (deposits, recovery), "end_deposit", always_empty, "I9"
     ),
     "what was committed is lost with the process": Wrong((Site,), "kill", kill_and_lose, "I1"),
 }

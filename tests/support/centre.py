@@ -25,8 +25,10 @@ from central.sync import service
 from kiosk.model.allocation import FirstAvailable
 from kiosk.model.clock import Instant
 from kiosk.model.location import Location
-from kiosk.store import journal, packages, slots
-from kiosk.store.packages import Announcement, DepositRequest, IntentPurpose
+from kiosk.store import departures, deposits, intents, journal, packages, slots
+from kiosk.store.deposits import DepositRequest
+from kiosk.store.intents import IntentPurpose
+from kiosk.store.packages import Announcement
 from kiosk.store.store import Store
 from kiosk.sync.contract import Place, SyncRequest, WireEvent, wire_event
 from kiosk.ui.samples import sample_location
@@ -193,16 +195,16 @@ class Journal:
     def put_in(self, barcode: str) -> str:
         """A deposit; the package's id."""
         request = DepositRequest(self.new_id(), barcode, "S", self.new_id(), "11")
-        deposit = self.do(packages.begin_deposit, request, self.location, FirstAvailable())
-        self.do(packages.store_package, deposit, self.location, 5, self.chance)
+        deposit = self.do(deposits.begin_deposit, request, self.location, FirstAvailable())
+        self.do(deposits.store_package, deposit, self.location, 5, self.chance)
         return str(deposit.package)
 
     def take_out(self, package: str) -> None:
         """A pickup."""
         slot = self.do(packages.package, package).slot
         intent = self.new_id()
-        self.do(packages.intend, intent, slot, IntentPurpose.PICKUP, "customer", package)
-        self.do(packages.retrieve, package, intent)
+        self.do(intents.intend, intent, slot, IntentPurpose.PICKUP, "customer", package)
+        self.do(departures.retrieve, package, intent)
 
     def events(self, after: int = 0) -> list[WireEvent]:
         return [wire_event(event) for event in self.do(journal.after, after, 10_000)]

@@ -46,7 +46,7 @@ from kiosk.model.location import Service, SuspectReason
 from kiosk.model.package import PackageStatus
 from kiosk.model.person import Recipient
 from kiosk.model.pickup_code import qr_text
-from kiosk.store import holds, packages, slots
+from kiosk.store import departures, holds, packages, slots
 from kiosk.store.packages import Announcement
 
 Story = Callable[[Running, Told], Awaitable[None]]
@@ -145,7 +145,7 @@ async def recall(kiosk: Running, barcode: str) -> None:
     """The sender wants a package back."""
     package = await kiosk.kiosk.store.run(packages.live_by_barcode, barcode)
     assert package is not None
-    await kiosk.kiosk.store.run(packages.cancel, package.id, "a test")
+    await kiosk.kiosk.store.run(departures.cancel, package.id, "a test")
 
 
 async def type_code(kiosk: Running, code: str) -> None:

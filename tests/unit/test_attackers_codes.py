@@ -29,9 +29,11 @@ from kiosk.model.throttle import (
     NO_PHONE_INTERVAL_MS,
     REFILL_MS,
 )
-from kiosk.store import codes, packages, slots
+from kiosk.store import codes, departures, deposits, intents, packages, slots
 from kiosk.store.codes import CodePolicy, Granted, NeedsPhone, NotKnown, Story, Wait
-from kiosk.store.packages import Announcement, DepositRequest, IntentPurpose
+from kiosk.store.deposits import DepositRequest
+from kiosk.store.intents import IntentPurpose
+from kiosk.store.packages import Announcement
 from kiosk.store.store import Store
 
 IS_NIGHTLY = os.environ.get("TEST_BUDGET") == "nightly"
@@ -100,12 +102,12 @@ class Bank:
         self.store.submit(packages.announce, Announcement(name, name, "S", recipient)).result()
         request = DepositRequest(name, name, "S", f"in-{name}", "staff:11")
         deposit = self.store.submit(
-            packages.begin_deposit, request, self.location, FirstAvailable()
+            deposits.begin_deposit, request, self.location, FirstAvailable()
         ).result()
         assert deposit is not None
         self.live.append(
             self.store.submit(
-                packages.store_package, deposit, self.location, 5, self.chance
+                deposits.store_package, deposit, self.location, 5, self.chance
             ).result()
         )
 
@@ -113,9 +115,9 @@ class Bank:
         package = self.live.pop(self.chance.randrange(len(self.live)))
         intent = f"out-{package.id}"
         self.store.submit(
-            packages.intend, intent, package.slot, IntentPurpose.PICKUP, "customer", package.id
+            intents.intend, intent, package.slot, IntentPurpose.PICKUP, "customer", package.id
         ).result()
-        self.store.submit(packages.retrieve, package.id, intent).result()
+        self.store.submit(departures.retrieve, package.id, intent).result()
         return package
 
     def turn_over(self, count: int) -> None:

@@ -19,8 +19,10 @@ from kiosk.model.allocation import BestFit
 from kiosk.model.events import GENESIS
 from kiosk.model.person import Recipient, Role, Staff, StaffSource
 from kiosk.model.pickup_code import make_code, qr_text
-from kiosk.store import erasure, journal, packages, slots, staff
-from kiosk.store.packages import Announcement, DepositRequest, IntentPurpose
+from kiosk.store import departures, deposits, erasure, intents, journal, packages, slots, staff
+from kiosk.store.deposits import DepositRequest
+from kiosk.store.intents import IntentPurpose
+from kiosk.store.packages import Announcement
 from kiosk.store.store import Store
 
 PHONE = "+49 171 5550199"
@@ -41,17 +43,17 @@ def store_one(store: Store, name: str, phone: str = PHONE) -> packages.Package:
     recipient = Recipient(f"recipient-{name}", NAME, phone)
     store.submit(packages.announce, Announcement(name, f"LABEL-{name}", "S", recipient)).result()
     request = DepositRequest(name, f"LABEL-{name}", "S", f"in-{name}", "staff:11")
-    deposit = store.submit(packages.begin_deposit, request, LOCATION, BestFit()).result()
+    deposit = store.submit(deposits.begin_deposit, request, LOCATION, BestFit()).result()
     assert deposit is not None
-    return store.submit(packages.store_package, deposit, LOCATION, 5, random.Random(name)).result()
+    return store.submit(deposits.store_package, deposit, LOCATION, 5, random.Random(name)).result()
 
 
 def fetch(store: Store, package: packages.Package) -> None:
     intent = f"out-{package.id}"
     store.submit(
-        packages.intend, intent, package.slot or "", IntentPurpose.PICKUP, "customer", package.id
+        intents.intend, intent, package.slot or "", IntentPurpose.PICKUP, "customer", package.id
     ).result()
-    store.submit(packages.retrieve, package.id, intent).result()
+    store.submit(departures.retrieve, package.id, intent).result()
 
 
 def code_of(package: packages.Package) -> str:
@@ -212,7 +214,7 @@ def test_a_tail_that_was_cut_shows_by_the_head_that_a_witness_keeps(
     assert not has_head(store, epoch, seq, digest)
     # Nor does it help to go on: the event of that number is another one then.
     while store.submit(lambda writer: writer.head.seq).result() < seq:
-        store.submit(packages.complain, "0", "1", "DAMAGED").result()
+        store.submit(departures.complain, "0", "1", "DAMAGED").result()
     assert not has_head(store, epoch, seq, digest)
     store.close()
 

@@ -27,10 +27,11 @@ from kiosk.console import LINE_MAX, SOCKET, ConsoleError, Desk, Line, serving
 from kiosk.model.allocation import BestFit
 from kiosk.model.person import Role, Staff
 from kiosk.play import Player
-from kiosk.store import codes, journal, packages, staff
+from kiosk.store import codes, deposits, journal, packages, staff
 from kiosk.store.backup import BackupPlan
+from kiosk.store.deposits import DepositRequest
 from kiosk.store.errors import CannotOpenError
-from kiosk.store.packages import Announcement, DepositRequest
+from kiosk.store.packages import Announcement
 from kiosk.store.store import Store
 
 SITE = load_site(DEMO_SITE)
@@ -41,9 +42,9 @@ def put_in(store: Store, name: str, barcode: str) -> packages.Package:
     ada = packages.Recipient(f"r-{name}", "Adelheid Sonnenschein", "+49 171 5550199")
     store.submit(packages.announce, Announcement(name, barcode, "S", ada)).result()
     request = DepositRequest(name, barcode, "S", f"in-{name}", "staff:11")
-    deposit = store.submit(packages.begin_deposit, request, LOCATION, BestFit()).result()
+    deposit = store.submit(deposits.begin_deposit, request, LOCATION, BestFit()).result()
     assert deposit is not None
-    return store.submit(packages.store_package, deposit, LOCATION, 5, random.Random(1)).result()
+    return store.submit(deposits.store_package, deposit, LOCATION, 5, random.Random(1)).result()
 
 
 @pytest.fixture

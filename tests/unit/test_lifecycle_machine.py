@@ -34,18 +34,26 @@ from kiosk.model.invariants import BrokenInvariantError
 from kiosk.model.location import Service, SlotStatus, SuspectReason
 from kiosk.model.person import Recipient, Role, Staff, StaffSource
 from kiosk.model.pickup_code import make_code
-from kiosk.store import codes, erasure, holds, journal, packages, slots, staff
-from kiosk.store.codes import CodePolicy
-from kiosk.store.errors import NotDoneError, RefusedError
-from kiosk.store.packages import (
-    Announcement,
-    Deposit,
-    DepositRequest,
-    IntentPurpose,
-    IntentState,
-    Move,
-    OpenIntent,
+from kiosk.store import (
+    codes,
+    departures,
+    deposits,
+    erasure,
+    holds,
+    intents,
+    journal,
+    moves,
+    packages,
+    recovery,
+    slots,
+    staff,
 )
+from kiosk.store.codes import CodePolicy
+from kiosk.store.deposits import Deposit, DepositRequest
+from kiosk.store.errors import NotDoneError, RefusedError
+from kiosk.store.intents import IntentPurpose, IntentState, OpenIntent
+from kiosk.store.moves import Move
+from kiosk.store.packages import Announcement
 from kiosk.store.staff import Visit
 from kiosk.store.store import Store
 
@@ -128,7 +136,7 @@ class Machine(RuleBasedStateMachine):
     ) -> None:
         request = DepositRequest(package, barcode, size, intent, ACTOR)
         strategy = FirstAvailable() if first else BestFit()
-        deposit = self.do(packages.begin_deposit, request, LOCATION, strategy)
+        deposit = self.do(deposits.begin_deposit, request, LOCATION, strategy)
         if deposit is not None:
             self.deposits.append(deposit)
 
@@ -139,16 +147,16 @@ class Machine(RuleBasedStateMachine):
     @rule(drawn=DEPOSITS, is_known=st.booleans())
     def store_package(self, drawn: Deposit, is_known: bool) -> None:
         deposit = self.one_of(self.deposits, drawn, is_known)
-        self.do(packages.store_package, deposit, LOCATION, 3, self.chance)
+        self.do(deposits.store_package, deposit, LOCATION, 3, self.chance)
 
     @rule(package=PACKAGES, barcode=BARCODES, size=SIZES, number=st.integers(0, 10**6))
     def put_in(self, package: str, barcode: str, size: str, number: int) -> None:
         """A deposit from end to end, so that there is much to do something with."""
         request = DepositRequest(package, barcode, size, f"deposit-{number}", ACTOR)
-        deposit = self.do(packages.begin_deposit, request, LOCATION, FirstAvailable())
+        deposit = self.do(deposits.begin_deposit, request, LOCATION, FirstAvailable())
         if deposit is not None:
-            self.do(packages.door_outcome, deposit.intent, IntentState.OPENED, "OPENED")
-            self.do(packages.store_package, deposit, LOCATION, 3, self.chance)
+            self.do(intents.door_outcome, deposit.intent, IntentState.OPENED, "OPENED")
+            self.do(deposits.store_package, deposit, LOCATION, 3, self.chance)
 
     @rule(package=PACKAGES, number=st.integers(0, 10**6), doubt=DOUBTS)
     def take_out(self, package: str, number: int, doubt: SuspectReason | None) -> None:
@@ -156,8 +164,8 @@ class Machine(RuleBasedStateMachine):
         found, intent = self.do(packages.package, package), f"pickup-{number}"
         if found is not None and found.slot is not None:
             purpose = IntentPurpose.PICKUP
-            self.do(packages.intend, intent, found.slot, purpose, "customer", package)
-            self.do(packages.retrieve, package, intent, doubt)
+            self.do(intents.intend, intent, found.slot, purpose, "customer", package)
+            self.do(departures.retrieve, package, intent, doubt)
 
     @rule(
         drawn=DEPOSITS,
@@ -169,7 +177,7 @@ class Machine(RuleBasedStateMachine):
         self, drawn: Deposit, is_known: bool, suspect: SuspectReason | None, state: IntentState
     ) -> None:
         deposit = self.one_of(self.deposits, drawn, is_known)
-        self.do(packages.end_deposit, deposit, suspect, "said so", state)
+        self.do(deposits.end_deposit, deposit, suspect, "said so", state)
 
     @rule(
         intent=INTENTS,
@@ -178,72 +186,72 @@ class Machine(RuleBasedStateMachine):
         package=PACKAGES | st.none(),
     )
     def intend(self, intent: str, slot: str, purpose: IntentPurpose, package: str | None) -> None:
-        self.do(packages.intend, intent, slot, purpose, ACTOR, package)
+        self.do(intents.intend, intent, slot, purpose, ACTOR, package)
 
     @rule(intent=INTENTS, state=st.sampled_from(list(IntentState)))
     def door_outcome(self, intent: str, state: IntentState) -> None:
-        self.do(packages.door_outcome, intent, state, "OPENED")
+        self.do(intents.door_outcome, intent, state, "OPENED")
 
     @rule(package=PACKAGES, intent=INTENTS, suspect=DOUBTS)
     def retrieve(self, package: str, intent: str, suspect: SuspectReason | None) -> None:
-        self.do(packages.retrieve, package, intent, suspect)
+        self.do(departures.retrieve, package, intent, suspect)
 
     @rule(package=PACKAGES, intent=INTENTS, suspect=DOUBTS)
     def missing(self, package: str, intent: str, suspect: SuspectReason | None) -> None:
-        self.do(packages.missing, package, intent, suspect, ACTOR)
+        self.do(departures.missing, package, intent, suspect, ACTOR)
 
     @rule(package=PACKAGES, intent=INTENTS, reason=st.sampled_from(["", "damaged"]))
     def collect(self, package: str, intent: str, reason: str) -> None:
-        self.do(packages.collect, package, intent, ACTOR, reason)
+        self.do(departures.collect, package, intent, ACTOR, reason)
 
     @rule(package=PACKAGES)
     def turned_up(self, package: str) -> None:
-        self.do(packages.turned_up, package, ACTOR)
+        self.do(departures.turned_up, package, ACTOR)
 
     @rule(package=PACKAGES, intent=INTENTS)
     def undo(self, package: str, intent: str) -> None:
-        self.do(packages.undo_deposit, package, intent, ACTOR)
+        self.do(deposits.undo_deposit, package, intent, ACTOR)
 
     @rule(package=PACKAGES)
     def cancel(self, package: str) -> None:
-        self.do(packages.cancel, package, "recalled")
+        self.do(departures.cancel, package, "recalled")
 
     @rule(old=PACKAGES, slot=SLOTS, new=PACKAGES, intent=INTENTS)
     def leave_here(self, old: str, slot: str, new: str, intent: str) -> None:
-        self.do(packages.leave_here, old, slot, new, intent)
+        self.do(departures.leave_here, old, slot, new, intent)
 
     @rule(package=PACKAGES, slot=SLOTS)
     def complain(self, package: str, slot: str) -> None:
-        self.do(packages.complain, package, slot, "DAMAGED")
+        self.do(departures.complain, package, slot, "DAMAGED")
 
     @rule(package=PACKAGES, slot=SLOTS, intent=INTENTS)
     def found_inside(self, package: str, slot: str, intent: str) -> None:
-        self.do(packages.found_inside, package, slot, intent, LOCATION, 3, self.chance, ACTOR)
+        self.do(deposits.found_inside, package, slot, intent, LOCATION, 3, self.chance, ACTOR)
 
     @rule(package=PACKAGES, first=INTENTS, second=INTENTS)
     def begin_move(self, package: str, first: str, second: str) -> None:
-        move = self.do(packages.begin_move, package, (first, second), LOCATION, BestFit(), ACTOR)
+        move = self.do(moves.begin_move, package, (first, second), LOCATION, BestFit(), ACTOR)
         if move is not None:
             self.moves.append(move)
 
     @rule(drawn=MOVES, is_known=st.booleans())
     def finish_move(self, drawn: Move, is_known: bool) -> None:
-        self.do(packages.finish_move, self.one_of(self.moves, drawn, is_known), ACTOR)
+        self.do(moves.finish_move, self.one_of(self.moves, drawn, is_known), ACTOR)
 
     @rule(drawn=MOVES, is_known=st.booleans(), touched=st.booleans())
     def give_up_move(self, drawn: Move, is_known: bool, touched: bool) -> None:
         move = self.one_of(self.moves, drawn, is_known)
-        self.do(packages.give_up_move, move, "given up", touched)
+        self.do(moves.give_up_move, move, "given up", touched)
 
     @rule(intent=INTENTS, slot=SLOTS, found=st.sampled_from(list(SlotStatus)))
     def end_opening(self, intent: str, slot: str, found: SlotStatus) -> None:
-        self.do(packages.end_opening, intent, slot, found, ACTOR)
+        self.do(intents.end_opening, intent, slot, found, ACTOR)
 
     @rule()
     def recover(self) -> None:
-        for intent in self.do(packages.open_intents):
+        for intent in self.do(intents.open_intents):
             assert isinstance(intent, OpenIntent)
-            self.do(packages.recover, intent, "OPEN")
+            self.do(recovery.recover, intent, "OPEN")
 
     # --- holds and people --------------------------------------------------------------------
 

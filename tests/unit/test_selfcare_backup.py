@@ -16,10 +16,11 @@ from kiosk.flows.housekeeping import is_backup_due
 from kiosk.model.allocation import BestFit
 from kiosk.model.clock import Instant
 from kiosk.model.events import EventKind
-from kiosk.store import backup, journal, packages, slots
+from kiosk.store import backup, deposits, intents, journal, packages, slots
 from kiosk.store.backup import Backup, BackupPlan
+from kiosk.store.deposits import DepositRequest
 from kiosk.store.errors import CannotOpenError, DamagedError, InUseError
-from kiosk.store.packages import Announcement, DepositRequest
+from kiosk.store.packages import Announcement
 from kiosk.store.store import Store
 from kiosk.store.writer import Writer
 
@@ -48,8 +49,8 @@ def expect_many(writer: Writer, count: int) -> None:
 
 def put_in(store: Store, name: str) -> None:
     request = DepositRequest(name, name, "S", f"in-{name}", "staff:11")
-    deposit = store.submit(packages.begin_deposit, request, LOCATION, BestFit()).result()
-    store.submit(packages.store_package, deposit, LOCATION, 5, random.Random(1)).result()
+    deposit = store.submit(deposits.begin_deposit, request, LOCATION, BestFit()).result()
+    store.submit(deposits.store_package, deposit, LOCATION, 5, random.Random(1)).result()
 
 
 def make(store: Store, folder: Path, clock: LoopClock | None = None, **keep: int) -> Backup:
@@ -226,7 +227,7 @@ def kept(tmp_path: Path) -> tuple[Path, Path]:
     store = open_store(path)
     put_in(store, "P")
     deposit = DepositRequest("D", "D", "S", "in-D", "staff:11")
-    store.submit(packages.begin_deposit, deposit, LOCATION, BestFit()).result()
+    store.submit(deposits.begin_deposit, deposit, LOCATION, BestFit()).result()
     made = make(store, tmp_path / "out")
     put_in(store, "Q")
     store.close()
@@ -251,7 +252,7 @@ def test_after_a_restore_every_slot_is_in_doubt_and_the_old_database_is_kept(
     assert {(each.status, each.suspect) for each in records} == {("SUSPECT", "MAY_HOLD_ANOTHERS")}
     assert store.submit(packages.package, "P").result().status == "STORED"
     assert store.submit(packages.live_by_barcode, "Q").result() is None
-    assert store.submit(packages.open_intents).result() == []
+    assert store.submit(intents.open_intents).result() == []
     assert store.submit(packages.package, "D").result().slot is None
     require_sound(store)
     store.close()

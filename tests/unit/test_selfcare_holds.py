@@ -13,9 +13,21 @@ from kiosk.model.allocation import BestFit
 from kiosk.model.clock import Instant
 from kiosk.model.events import EventKind
 from kiosk.model.location import Service
-from kiosk.store import counters, erasure, holds, journal, packages, slots
+from kiosk.store import (
+    counters,
+    departures,
+    deposits,
+    erasure,
+    holds,
+    intents,
+    journal,
+    packages,
+    slots,
+)
+from kiosk.store.deposits import DepositRequest
 from kiosk.store.errors import RefusedError
-from kiosk.store.packages import Announcement, DepositRequest, IntentPurpose
+from kiosk.store.intents import IntentPurpose
+from kiosk.store.packages import Announcement
 from kiosk.store.store import Store
 
 MINUTE_MS = 60_000
@@ -68,8 +80,8 @@ class Machine:
 
     def stored(self, name: str, size: str = "S") -> packages.Package:
         request = DepositRequest(name, name, size, f"in-{name}", "staff:11")
-        deposit = self.do(packages.begin_deposit, request, LOCATION, BestFit())
-        return self.do(packages.store_package, deposit, LOCATION, 5, random.Random(1))
+        deposit = self.do(deposits.begin_deposit, request, LOCATION, BestFit())
+        return self.do(deposits.store_package, deposit, LOCATION, 5, random.Random(1))
 
     def package(self, name: str) -> packages.Package:
         return self.do(packages.package, name)
@@ -79,9 +91,9 @@ class Machine:
 
     def fetch(self, name: str) -> None:
         package = self.package(name)
-        self.do(packages.intend, f"out-{name}", package.slot, IntentPurpose.PICKUP, "c", name)
+        self.do(intents.intend, f"out-{name}", package.slot, IntentPurpose.PICKUP, "c", name)
         self.elapsed_ms += 9_000
-        self.do(packages.retrieve, name, f"out-{name}")
+        self.do(departures.retrieve, name, f"out-{name}")
 
 
 @pytest.fixture
@@ -297,11 +309,11 @@ def test_everything_is_counted_by_size_and_never_set_back(machine: Machine) -> N
 
 def test_what_was_not_done_is_not_counted(machine: Machine) -> None:
     def store_then_fail(writer, package):  # type: ignore[no-untyped-def]
-        packages.retrieve(writer, package, f"out-{package}")
+        departures.retrieve(writer, package, f"out-{package}")
         raise RefusedError("no")
 
     package = machine.stored("P")
-    machine.do(packages.intend, "out-P", package.slot, IntentPurpose.PICKUP, "c", "P")
+    machine.do(intents.intend, "out-P", package.slot, IntentPurpose.PICKUP, "c", "P")
     with pytest.raises(RefusedError):
         machine.do(store_then_fail, "P")
     assert "retrieved" not in machine.do(counters.read)
@@ -314,8 +326,8 @@ def test_people_are_forgotten_when_their_packages_are_long_finished(
         ada = packages.Recipient(f"r-{name}", f"Adelheid {name}", f"+49 171 555019{name}")
         machine.do(packages.announce, Announcement(name, name, "S", ada))
         request = DepositRequest(name, name, "S", f"in-{name}", "staff:11")
-        deposit = machine.do(packages.begin_deposit, request, LOCATION, BestFit())
-        machine.do(packages.store_package, deposit, LOCATION, 5, random.Random(1))
+        deposit = machine.do(deposits.begin_deposit, request, LOCATION, BestFit())
+        machine.do(deposits.store_package, deposit, LOCATION, 5, random.Random(1))
     machine.fetch("P")
     machine.alive(29)
     assert machine.do(erasure.erase_due, 30) == 0

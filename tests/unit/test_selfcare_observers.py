@@ -17,7 +17,7 @@ from kiosk.model.person import Role
 from kiosk.model.pickup_code import make_code
 from kiosk.observers import Later, observing
 from kiosk.play import deposit
-from kiosk.store import codes, journal, packages, slots, staff
+from kiosk.store import codes, deposits, intents, journal, packages, slots, staff
 from kiosk.store.packages import Announcement
 from kiosk.store.store import Store
 from kiosk.store.writer import Writer
@@ -184,10 +184,10 @@ async def open_visit_with_a_package(store: Store) -> packages.Package:
     ada = packages.Recipient("r", "Ada", "+49 171 5550100")
     await store.run(packages.announce, Announcement("P", "P", "S", ada))
     await store.run(staff.begin_visit, "v", "11", Role.COURIER)
-    request = packages.DepositRequest("P", "P", "S", "in", "staff:11")
-    begun = await store.run(packages.begin_deposit, request, LOCATION, BestFit())
+    request = deposits.DepositRequest("P", "P", "S", "in", "staff:11")
+    begun = await store.run(deposits.begin_deposit, request, LOCATION, BestFit())
     assert begun is not None
-    return await store.run(packages.store_package, begun, LOCATION, 5, random.Random(1))
+    return await store.run(deposits.store_package, begun, LOCATION, 5, random.Random(1))
 
 
 @pytest.mark.parametrize("ending", ["undone", "done", "two minutes"])
@@ -201,14 +201,14 @@ def test_an_undone_deposit_tells_nobody(tmp_path: Path, ending: str) -> None:
                 assert messages(folder) == []
                 if ending == "undone":
                     await store.run(
-                        packages.intend,
+                        intents.intend,
                         "undo",
                         package.slot or "",
-                        packages.IntentPurpose.UNDO,
+                        intents.IntentPurpose.UNDO,
                         "staff:11",
                         "P",
                     )
-                    await store.run(packages.undo_deposit, "P", "undo", "staff:11")
+                    await store.run(deposits.undo_deposit, "P", "undo", "staff:11")
                 if ending == "two minutes":
                     await asyncio.sleep(61)
                 else:

@@ -17,7 +17,8 @@ from flow_site import LOCATION, LOCATION_KEY, LoopClock, require_sound
 from kiosk.model.allocation import BestFit
 from kiosk.model.location import SlotStatus, SuspectReason
 from kiosk.model.pickup_code import make_code
-from kiosk.store import codes, journal, packages, slots
+from kiosk.store import codes, departures, deposits, intents, journal, packages, slots
+from kiosk.store.deposits import DepositRequest
 from kiosk.store.errors import (
     CannotOpenError,
     DamagedError,
@@ -25,7 +26,8 @@ from kiosk.store.errors import (
     NewerVersionError,
     NotDoneError,
 )
-from kiosk.store.packages import Announcement, DepositRequest, IntentPurpose
+from kiosk.store.intents import IntentPurpose
+from kiosk.store.packages import Announcement
 from kiosk.store.store import Store
 
 
@@ -39,10 +41,10 @@ def open_store(path: Path, *, threaded: bool = True) -> Store:
 def store_a_package(store: Store, name: str) -> packages.Package | None:
     """Reserve, store; None when the bank is full."""
     request = DepositRequest(name, f"barcode-{name}", "S", f"in-{name}", "staff:11")
-    deposit = store.submit(packages.begin_deposit, request, LOCATION, BestFit()).result()
+    deposit = store.submit(deposits.begin_deposit, request, LOCATION, BestFit()).result()
     if deposit is None:
         return None
-    return store.submit(packages.store_package, deposit, LOCATION, 5, random.Random(name)).result()
+    return store.submit(deposits.store_package, deposit, LOCATION, 5, random.Random(name)).result()
 
 
 def fetch(store: Store, package: packages.Package) -> None:
@@ -53,9 +55,9 @@ def fetch(store: Store, package: packages.Package) -> None:
     assert answer == codes.Granted(package.id, package.slot or "")
     intent = f"out-{package.id}"
     store.submit(
-        packages.intend, intent, answer.slot, IntentPurpose.PICKUP, "customer", package.id
+        intents.intend, intent, answer.slot, IntentPurpose.PICKUP, "customer", package.id
     ).result()
-    store.submit(packages.retrieve, package.id, intent).result()
+    store.submit(departures.retrieve, package.id, intent).result()
 
 
 def test_a_hundred_at_once_get_no_slot_twice_and_lose_none(tmp_path: Path) -> None:
@@ -100,7 +102,7 @@ def test_a_full_bank_gives_none_and_changes_nothing(tmp_path: Path) -> None:
     assert kept, "the last low slots are kept for who needs them"
     assert all(LOCATION.slot(slot.label).is_low for slot in kept)
     needs_low = DepositRequest("low", "low", "S", "i", "staff:11", needs_low=True)
-    deposit = store.submit(packages.begin_deposit, needs_low, LOCATION, BestFit()).result()
+    deposit = store.submit(deposits.begin_deposit, needs_low, LOCATION, BestFit()).result()
     assert deposit is not None
     store.close()
 

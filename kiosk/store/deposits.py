@@ -1,0 +1,221 @@
+"""A package goes into a slot: begun, completed, given up, undone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+
+from kiosk.model.allocation import AllocationStrategy
+from kiosk.model.clock import hold_until_ms
+from kiosk.model.events import EventKind
+from kiosk.model.location import Location, SlotStatus, SuspectReason
+from kiosk.model.package import Package, PackageStatus, require_legal
+from kiosk.store import holds
+from kiosk.store.codes import draw_locator
+from kiosk.store.departures import cancel
+from kiosk.store.errors import RefusedError
+from kiosk.store.intents import IntentPurpose, IntentState, done, intended
+from kiosk.store.packages import LIVE, package
+from kiosk.store.slots import FreeSlotQuery, record_of
+from kiosk.store.writer import RowChange, Writer, insert, update
+
+
+@dataclass(frozen=True, slots=True)
+class Deposit:
+    """A deposit that has begun: the slot is held and the intent is written."""
+
+    package: str
+    slot: str
+    intent: str
+
+
+@dataclass(frozen=True, slots=True)
+class DepositRequest:
+    """What a courier wants to put in."""
+
+    package: str
+    """The id of an announced package, or a new one for a package nobody announced."""
+    barcode: str
+    size: str
+    intent: str
+    actor: str
+    needs_low: bool = False
+
+
+def begin_deposit(
+    writer: Writer, request: DepositRequest, location: Location, strategy: AllocationStrategy
+) -> Deposit | None:
+    """Hold a slot for a package and write the intent to open it, in one; None when none is free.
+
+    An announcement of the same barcode that came meanwhile is joined: the deposit is of that one.
+    """
+    known = writer.one("SELECT * FROM package WHERE id = ?", (request.package,))
+    known = known or writer.one(
+        f"SELECT * FROM package WHERE barcode = ? AND {LIVE}", (request.barcode,)
+    )
+    needs_low = request.needs_low or bool(known and known["needs_low"])
+    slot = strategy.choose(location.sizes, request.size, needs_low, FreeSlotQuery(writer))
+    if slot is None:
+        return None
+    package_id = known["id"] if known is not None else request.package
+    changes: list[RowChange] = [update("slot", label=slot, status=SlotStatus.RESERVED)]
+    if known is None:
+        changes.append(
+            insert(
+                "package",
+                id=package_id,
+                barcode=request.barcode,
+                status=PackageStatus.PENDING,
+                size=request.size,
+                announced_ms=writer.now.wall_ms,
+            )
+        )
+    elif known["status"] != PackageStatus.PENDING or known["slot"] is not None:
+        raise RefusedError(f"package {package_id} is {known['status']}, not expected")
+    changes.append(update("package", id=package_id, slot=slot))
+    changes.append(intended(request.intent, slot, package_id, IntentPurpose.DEPOSIT, request.actor))
+    writer.record(EventKind.SLOT_RESERVED, *changes, actor=request.actor)
+    return Deposit(package_id, slot, request.intent)
+
+
+def store_package(
+    writer: Writer, deposit: Deposit, location: Location, hold_days: int, chance: Random
+) -> Package:
+    """The package is in and the door is shut: `STORED`, and its pickup code exists."""
+    before = package(writer, deposit.package)
+    require_legal(before.status, PackageStatus.STORED)
+    if not is_held_for(writer, deposit):
+        raise RefusedError(f"slot {deposit.slot} is not held for package {deposit.package}")
+    row = writer.one("SELECT actor FROM intent WHERE id = ?", (deposit.intent,))
+    actor = row["actor"] if row else ""
+    return _into_slot(
+        writer, before, deposit.slot, deposit.intent, location, hold_days, chance, actor
+    )
+
+
+def _into_slot(
+    writer: Writer,
+    before: Package,
+    slot: str,
+    intent: str,
+    location: Location,
+    hold_days: int,
+    chance: Random,
+    actor: str,
+    found: bool = False,
+) -> Package:
+    now = holds.moment(writer)
+    writer.record(
+        EventKind.PACKAGE_STORED,
+        update("slot", label=slot, status=SlotStatus.OCCUPIED, suspect=None),
+        update(
+            "package",
+            id=before.id,
+            status=PackageStatus.STORED,
+            slot=slot,
+            last_slot=slot,
+            locator=draw_locator(writer, len(location.slots), chance),
+            code_counter=before.code_counter + 1,
+            stored_ms=now.wall_ms,
+            hold_until_ms=hold_until_ms(now, hold_days, location.time_zone),
+            paused_ms=0,
+        ),
+        done(intent),
+        actor=actor,
+        found=found,
+    )
+    return package(writer, before.id)
+
+
+def is_held_for(writer: Writer, deposit: Deposit) -> bool:
+    """Whether this deposit is still going on: its package is expected, its slot held for it."""
+    found = package(writer, deposit.package)
+    return found.status is PackageStatus.PENDING and found.slot == deposit.slot
+
+
+def end_deposit(
+    writer: Writer,
+    deposit: Deposit,
+    suspect: SuspectReason | None,
+    why: str,
+    intent_state: IntentState = IntentState.DONE,
+) -> int:
+    """A deposit ends without its package: the slot is free again, or in doubt.
+
+    An announced package is expected as before; one that nobody announced is forgotten. A doubt
+    that came up meanwhile stays.
+    """
+    if not is_held_for(writer, deposit):
+        raise RefusedError(f"slot {deposit.slot} is not held for package {deposit.package}")
+    suspect = suspect or record_of(writer, deposit.slot).suspect
+    row = writer.one("SELECT is_announced FROM package WHERE id = ?", (deposit.package,))
+    was_announced = bool(row and row["is_announced"])
+    values: dict[str, object] = {"id": deposit.package, "slot": None}
+    if not was_announced:
+        values |= {"status": PackageStatus.CANCELLED, "finished_ms": writer.now.wall_ms}
+    if suspect is None:
+        slot = update("slot", label=deposit.slot, status=SlotStatus.EMPTY)
+    else:
+        slot = update("slot", label=deposit.slot, status=SlotStatus.SUSPECT, suspect=suspect)
+    changes = [RowChange("package", values), slot]
+    intent = writer.one("SELECT state FROM intent WHERE id = ?", (deposit.intent,))
+    if intent and intent["state"] in (IntentState.INTENDED, IntentState.OPENED):
+        changes.append(update("intent", id=deposit.intent, state=intent_state))
+    return writer.record(EventKind.RESERVATION_RELEASED, *changes, why=why)
+
+
+def is_forgotten(writer: Writer, package_id: str) -> bool:
+    """Whether a package that nobody announced was given up; to try again is a new stay."""
+    return package(writer, package_id).status is PackageStatus.CANCELLED
+
+
+def undo_deposit(writer: Writer, package_id: str, intent: str, actor: str) -> int:
+    """The courier took his last package out again: it is expected as before, or forgotten."""
+    before = package(writer, package_id)
+    require_legal(before.status, PackageStatus.PENDING)
+    if before.slot is None:
+        raise RefusedError(f"package {package_id} lies in no slot")
+    seq = writer.record(
+        EventKind.DEPOSIT_UNDONE,
+        update(
+            "package",
+            id=package_id,
+            status=PackageStatus.PENDING,
+            slot=None,
+            locator=None,
+            stored_ms=None,
+            hold_until_ms=None,
+        ),
+        update(
+            "slot",
+            label=before.slot,
+            status=SlotStatus.EMPTY,
+            suspect=None,
+            freed_seq=writer.head.seq + 1,
+        ),
+        done(intent),
+        actor=actor,
+    )
+    row = writer.one("SELECT is_announced FROM package WHERE id = ?", (package_id,))
+    if row and not row["is_announced"]:
+        cancel(writer, package_id, "nobody announced it, and it was taken out again")
+    return seq
+
+
+def found_inside(
+    writer: Writer,
+    package_id: str,
+    slot: str,
+    intent: str,
+    location: Location,
+    hold_days: int,
+    chance: Random,
+    actor: str,
+) -> Package:
+    """An expected package was found lying in a slot in doubt: its deposit is completed."""
+    held = record_of(writer, slot)
+    before = package(writer, package_id)
+    require_legal(before.status, PackageStatus.STORED)
+    if held.package is not None or before.slot is not None:
+        raise RefusedError(f"slot {slot} or package {package_id} is not free for the other")
+    return _into_slot(writer, before, slot, intent, location, hold_days, chance, actor, found=True)

@@ -1,0 +1,99 @@
+"""A package goes from one slot to another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kiosk.model.allocation import AllocationStrategy
+from kiosk.model.events import EventKind
+from kiosk.model.location import Location, SlotStatus, SuspectReason
+from kiosk.store.errors import RefusedError
+from kiosk.store.intents import IntentPurpose, IntentState, done, intended
+from kiosk.store.packages import package
+from kiosk.store.slots import FreeSlotQuery, record_of
+from kiosk.store.writer import RowChange, Writer, update
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A package on its way from one slot to another, both held."""
+
+    package: str
+    from_slot: str
+    to_slot: str
+    from_intent: str
+    to_intent: str
+
+
+def begin_move(
+    writer: Writer,
+    package_id: str,
+    intents: tuple[str, str],
+    location: Location,
+    strategy: AllocationStrategy,
+    actor: str,
+) -> Move | None:
+    """Hold another slot for a package and write the intents for both doors; None when none fits."""
+    before = package(writer, package_id)
+    if before.slot is None:
+        raise RefusedError(f"package {package_id} lies in no slot")
+    size = before.size or location.slot(before.slot).size
+    target = strategy.choose(location.sizes, size, False, FreeSlotQuery(writer))
+    if target is None:
+        return None
+    from_intent, to_intent = intents
+    writer.record(
+        EventKind.SLOT_RESERVED,
+        update("slot", label=target, status=SlotStatus.RESERVED),
+        intended(from_intent, before.slot, package_id, IntentPurpose.MOVE, actor),
+        intended(to_intent, target, package_id, IntentPurpose.MOVE, actor),
+        actor=actor,
+    )
+    return Move(package_id, before.slot, target, from_intent, to_intent)
+
+
+def finish_move(writer: Writer, move: Move, actor: str) -> int:
+    """The package lies in its new slot and both doors are shut."""
+    return writer.record(
+        EventKind.PACKAGE_MOVED,
+        update("slot", label=move.to_slot, status=SlotStatus.OCCUPIED),
+        update("package", id=move.package, slot=move.to_slot, last_slot=move.to_slot),
+        update(
+            "slot",
+            label=move.from_slot,
+            status=SlotStatus.EMPTY,
+            suspect=None,
+            freed_seq=writer.head.seq + 1,
+        ),
+        done(move.from_intent),
+        done(move.to_intent),
+        actor=actor,
+    )
+
+
+def give_up_move(writer: Writer, move: Move, why: str, touched: bool) -> int:
+    """The package was not moved; slots whose doors were opened are in doubt."""
+    end = IntentState.UNKNOWN if touched else IntentState.FAILED
+    changes: list[RowChange] = []
+    for intent in (move.from_intent, move.to_intent):
+        row = writer.one("SELECT state FROM intent WHERE id = ?", (intent,))
+        if row and row["state"] in (IntentState.INTENDED, IntentState.OPENED):
+            changes.append(update("intent", id=intent, state=end))
+    if touched:
+        doubt = SuspectReason.MAY_HOLD_SOMETHING
+        known = record_of(writer, move.to_slot).suspect
+        changes.append(
+            update("slot", label=move.to_slot, status=SlotStatus.SUSPECT, suspect=known or doubt)
+        )
+        held = record_of(writer, move.from_slot).suspect
+        changes.append(
+            update(
+                "slot",
+                label=move.from_slot,
+                status=SlotStatus.SUSPECT,
+                suspect=held or SuspectReason.MAY_BE_EMPTY,
+            )
+        )
+    else:
+        changes.append(update("slot", label=move.to_slot, status=SlotStatus.EMPTY))
+    return writer.record(EventKind.SLOT_SUSPECT, *changes, why=why, actor="kiosk")
