@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from central import schema
 from central.adapters import new_id
@@ -41,8 +41,23 @@ class Kind(StrEnum):
     MISSING = "missing"
 
 
+OF_PACKAGES = frozenset(
+    {
+        EventKind.PACKAGE_STORED.value,
+        EventKind.PACKAGE_EXPIRED.value,
+        EventKind.PACKAGE_RETRIEVED.value,
+        EventKind.PACKAGE_CANCELLED.value,
+    }
+)
+"""The frequent events that are told only to a package's recipient, where it has one."""
+
 LATER = (Kind.STORED, Kind.REMINDER, Kind.ABOUT_TO_EXPIRE)
 """What is written when a package is stored, to be sent later if it still lies there."""
+
+
+_PACKAGE = select(schema.package).where(schema.package.c.id == bindparam("id"))
+_PERSON = select(schema.recipient).where(schema.recipient.c.id == bindparam("id"))
+_INSERT = insert(schema.notification)
 
 
 def on_event(
@@ -109,9 +124,7 @@ def tell(
     row = _package(connection, package)
     if row is None or row.recipient is None:
         return None
-    person = connection.execute(
-        select(schema.recipient).where(schema.recipient.c.id == row.recipient)
-    ).one()
+    person = connection.execute(_PERSON, {"id": row.recipient}).one()
     ways = channels(person, rules)
     if not ways:
         return None
@@ -131,7 +144,7 @@ def tell(
 def queue(connection: Connection, **values: Any) -> str:
     """A row of the outbox; its id is the message's identity on every try."""
     notification = new_id()
-    connection.execute(insert(schema.notification).values(id=notification, **values))
+    connection.execute(_INSERT, {"id": notification, **values})
     return notification
 
 
@@ -168,8 +181,7 @@ def channels(person: Any, rules: Notifications) -> list[str]:
 
 
 def _package(connection: Connection, package: str) -> Any:
-    table = schema.package
-    return connection.execute(select(table).where(table.c.id == package)).first()
+    return connection.execute(_PACKAGE, {"id": package}).first()
 
 
 def _bring_forward(connection: Connection, location: str, now_ms: int) -> None:

@@ -35,7 +35,7 @@ BATCH = 64
 SETTLE = 16
 """So many messages are sent and settled together: at most these go out again after a crash."""
 LEASE_MS = 120_000
-LOOK_S = 1.0
+LOOK_S = 0.5
 BASE_S = 5
 BACK_OFF_MAX_S = 600
 ATTEMPTS_MAX = 8

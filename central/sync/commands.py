@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from central import schema
 from central.adapters import new_id
@@ -15,6 +15,18 @@ from kiosk.sync.contract import OPENING_VALID_MS, CommandType, WireCommand, open
 
 COMMANDS_MAX = 50
 """How many go with one answer."""
+
+
+_WAITING = (
+    select(schema.command)
+    .where(
+        schema.command.c.location == bindparam("location"),
+        schema.command.c.n > bindparam("cursor"),
+        schema.command.c.state == "QUEUED",
+    )
+    .order_by(schema.command.c.n)
+    .limit(bindparam("most"))
+)
 
 
 def queue(
@@ -58,24 +70,17 @@ def waiting(
 
     An opening that was wished longer ago than it would be valid is not sent any more.
     """
-    table = schema.command
-    connection.execute(
-        update(table)
-        .where(
-            table.c.location == location,
-            table.c.state == "QUEUED",
-            table.c.type == CommandType.OPEN.value,
-            table.c.created_ms < now_ms - OPENING_VALID_MS,
-        )
-        .values(state="EXPIRED", answer="the kiosk was not reached in time", answered_ms=now_ms)
-    )
     rows = connection.execute(
-        select(table)
-        .where(table.c.location == location, table.c.n > cursor, table.c.state == "QUEUED")
-        .order_by(table.c.n)
-        .limit(COMMANDS_MAX)
+        _WAITING, {"location": location, "cursor": cursor, "most": COMMANDS_MAX}
     ).mappings()
-    return tuple(_wire(secrets, location, dict(row), now_ms) for row in rows)
+    current: list[WireCommand] = []
+    for row in rows:
+        if row["type"] == CommandType.OPEN and row["created_ms"] < now_ms - OPENING_VALID_MS:
+            why = "the kiosk was not reached in time"
+            answered(connection, location, row["id"], "EXPIRED", why, now_ms)
+        else:
+            current.append(_wire(secrets, location, dict(row), now_ms))
+    return tuple(current)
 
 
 def _wire(secrets: Secrets, location: str, row: dict[str, Any], now_ms: int) -> WireCommand:

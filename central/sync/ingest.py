@@ -12,16 +12,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from central import schema
 from central.adapters import new_id
 from central.parts import alarm
 from central.settings import Notifications
-from central.sync.projection import Remark, project
-from central.upserts import upsert
+from central.sync.projection import Projection
+from central.upserts import upsert_many
 from kiosk.model.events import GENESIS, EventKind, chain_hash
 from kiosk.sync.contract import Parked, Place, WireEvent
+
+_EPOCHS = select(schema.location_epoch).where(
+    schema.location_epoch.c.location == bindparam("location")
+)
+_INSERT = insert(schema.event)
 
 
 @dataclass(slots=True)
@@ -41,6 +46,7 @@ class _Epoch:
     seq: int
     hash: str
     is_new: bool = False
+    is_changed: bool = False
 
 
 class _Intake:
@@ -51,17 +57,16 @@ class _Intake:
     ) -> None:
         self.connection, self.location, self.now_ms = connection, location, now_ms
         self.rules = rules
-        table = schema.location_epoch
-        rows = connection.execute(select(table).where(table.c.location == location))
+        rows = connection.execute(_EPOCHS, {"location": location})
         self.epochs = {row.epoch: _Epoch(row.seq, row.head_hash) for row in rows}
         self.parked: list[Parked] = []
-        self.rows: list[dict[str, Any]] = []
         self.count = 0
         self.changed_slots = False
 
     def take(self, events: Sequence[WireEvent], last: Place) -> Taken:
         known = self._known(events)
         acked, want = last, None
+        new: list[WireEvent] = []
         for event in events:
             before = self._previous(event)
             if before is None:
@@ -71,10 +76,15 @@ class _Intake:
             if event.seq <= head.seq:
                 self._again(event, known.get((event.epoch, event.seq)))
             else:
-                self._one(event, before)
-                head.seq, head.hash = event.seq, event.hash
+                problem = _problem(event, before)
+                if problem:
+                    self._quarantine(event, problem)
+                else:
+                    new.append(event)
+                head.seq, head.hash, head.is_changed = event.seq, event.hash, True
             acked = Place(epoch=event.epoch, seq=event.seq, hash=event.hash)
-        self._write()
+        self._project(new)
+        self._write_epochs()
         return Taken(acked, want, tuple(self.parked), self.count, self.changed_slots)
 
     def _known(self, events: Sequence[WireEvent]) -> dict[tuple[str, int], str]:
@@ -137,25 +147,29 @@ class _Intake:
             return
         self._quarantine(event, "another event has this number")
 
-    def _one(self, event: WireEvent, before: str) -> None:
-        problem = _problem(event, before)
-        if problem:
-            self._quarantine(event, problem)
+    def _project(self, events: Sequence[WireEvent]) -> None:
+        """Take new events in, all at once; where that fails, the one that is to blame is found by
+        halves and lies in quarantine."""
+        if not events:
             return
-        remark = Remark()
         savepoint = self.connection.begin_nested()
         try:
-            changed = project(
-                self.connection, self.location, event, self.rules, self.now_ms, remark
-            )
+            self._all(events)
         except Exception as error:  # noqa: BLE001 - one bad event must not stop the others
             savepoint.rollback()
-            self._quarantine(event, f"{type(error).__name__}: {error}"[:500])
+            if len(events) == 1:
+                self._quarantine(events[0], f"{type(error).__name__}: {error}"[:500])
+                return
+            middle = len(events) // 2
+            self._project(events[:middle])
+            self._project(events[middle:])
             return
         savepoint.commit()
-        self.changed_slots |= changed
-        self.count += 1
-        self.rows.append(
+
+    def _all(self, events: Sequence[WireEvent]) -> None:
+        projection = Projection(self.connection, self.location, self.rules, self.now_ms)
+        remarks = projection.project(events)
+        rows = [
             {
                 "location": self.location,
                 "epoch": event.epoch,
@@ -172,7 +186,11 @@ class _Intake:
                 "remark": remark.text,
                 "package": remark.package,
             }
-        )
+            for event, remark in zip(events, remarks, strict=True)
+        ]
+        self.connection.execute(_INSERT, rows)
+        self.count += len(events)
+        self.changed_slots |= projection.changes_slots
 
     def _is_quarantined(self, event: WireEvent) -> bool:
         table = schema.quarantine
@@ -216,22 +234,14 @@ class _Intake:
         subject = f"{self.location} {event.epoch} {event.seq}"
         alarm(self.connection, self.now_ms, "quarantine", subject, reason=reason)
 
-    def _write(self) -> None:
-        if self.rows:
-            self.connection.execute(insert(schema.event), self.rows)
+    def _write_epochs(self) -> None:
+        rows: list[dict[str, Any]] = []
         for name, epoch in self.epochs.items():
-            key = {"location": self.location, "epoch": name}
-            values = {"seq": epoch.seq, "head_hash": epoch.hash}
-            if epoch.is_new:
-                values |= {"began_ms": self.now_ms}
-                upsert(self.connection, schema.location_epoch, key, values)
-            elif self.count or self.parked:
-                table = schema.location_epoch
-                self.connection.execute(
-                    update(table)
-                    .where(table.c.location == self.location, table.c.epoch == name)
-                    .values(values)
-                )
+            if epoch.is_changed:
+                row = {"location": self.location, "epoch": name}
+                row |= {"seq": epoch.seq, "head_hash": epoch.hash}
+                rows.append(row | ({"began_ms": self.now_ms} if epoch.is_new else {}))
+        upsert_many(self.connection, schema.location_epoch, ("location", "epoch"), rows)
 
 
 def _problem(event: WireEvent, before: str) -> str:

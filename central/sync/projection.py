@@ -7,17 +7,17 @@ server believed something else the fact is taken all the same and marked.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, select, update
 
 from central import schema
 from central.notify import outbox
 from central.settings import Notifications
 from central.sync import commands
-from central.upserts import upsert
+from central.upserts import update_many, upsert, upsert_many
 from kiosk.model.events import EventKind
 from kiosk.model.package import LEGAL_CHANGES, PackageStatus
 from kiosk.sync.contract import Layout, WireEvent
@@ -72,42 +72,120 @@ class Remark:
         self.text = f"{self.text}; {text}" if self.text else text
 
 
-@dataclass(slots=True)
-class _Fact:
-    connection: Connection
-    location: str
-    event: WireEvent
-    body: Mapping[str, Any]
-    rules: Notifications
-    now_ms: int
-    remark: Remark
+class Projection:
+    """What the events of one batch change, gathered row by row and written at once."""
+
+    def __init__(
+        self, connection: Connection, location: str, rules: Notifications, now_ms: int
+    ) -> None:
+        self._connection, self._location = connection, location
+        self._rules, self._now_ms = rules, now_ms
+        self._slots: dict[str, dict[str, Any]] = {}
+        self._known: dict[str, Mapping[str, Any]] = {}
+        self._packages: dict[str, dict[str, Any]] = {}
+
+    @property
+    def changes_slots(self) -> bool:
+        """Whether a slot is another than before."""
+        return bool(self._slots)
+
+    def project(self, events: Sequence[WireEvent]) -> list[Remark]:
+        """Take events into the tables. Raises for what it cannot read, or the database not hold."""
+        bodies = [json.loads(event.body) for event in events]
+        self._known = _packages(
+            self._connection,
+            {row["id"] for body in bodies for table, row in _rows(body) if table == "package"},
+        )
+        remarks = [self._gather(event, body) for event, body in zip(events, bodies, strict=True)]
+        self._write()
+        self._tell(events, bodies, remarks)
+        return remarks
+
+    def _gather(self, event: WireEvent, body: Mapping[str, Any]) -> Remark:
+        remark = Remark()
+        for table, values in _rows(body):
+            if table == "slot":
+                self._slots.setdefault(values["label"], {}).update(_typed(values, SLOT_COLUMNS))
+            elif table == "package":
+                self._package(event, values, remark)
+        if not remark.package and isinstance(body.get("package"), str):
+            remark.package = body["package"]
+        return remark
+
+    def _package(self, event: WireEvent, values: Mapping[str, Any], remark: Remark) -> None:
+        package_id = values["id"]
+        remark.package = package_id
+        before = {**self._known.get(package_id, {}), **self._packages.get(package_id, {})}
+        changes = _typed(values, PACKAGE_COLUMNS)
+        if "code_counter" in values:
+            changes["code_counter"] = max(before.get("code_counter", 0), values["code_counter"])
+        if values.get("status") == PackageStatus.STORED and event.kind == EventKind.PACKAGE_STORED:
+            changes["acknowledged_ms"] = self._now_ms
+        if not before:
+            changes["location"] = self._location
+        elif before["location"] != self._location:
+            remark.disagree(f"the package was expected at {before['location']}")
+            changes["location"] = self._location
+        if before:
+            _judge(remark, before.get("status", "PENDING"), values.get("status"))
+        self._packages.setdefault(package_id, {}).update(changes)
+
+    def _write(self) -> None:
+        slots = [
+            {"location": self._location, "label": label, **values}
+            for label, values in self._slots.items()
+        ]
+        upsert_many(self._connection, schema.slot, ("location", "label"), slots)
+        rows = [{"id": package_id, **changes} for package_id, changes in self._packages.items()]
+        new = [row for row in rows if row["id"] not in self._known]
+        upsert_many(self._connection, schema.package, ("id",), new)
+        old = [row for row in rows if row["id"] in self._known]
+        update_many(self._connection, schema.package, "id", old)
+
+    def _tell(
+        self,
+        events: Sequence[WireEvent],
+        bodies: Sequence[Mapping[str, Any]],
+        remarks: Sequence[Remark],
+    ) -> None:
+        """What else follows from the events, in their order: answers to wishes, messages."""
+        connection = self._connection
+        addressed = {
+            package_id for package_id, row in self._known.items() if row["recipient"] is not None
+        }
+        for event, body, remark in zip(events, bodies, remarks, strict=True):
+            if event.kind == EventKind.COMMAND_APPLIED:
+                joined = _command_applied(connection, self._location, body, self._now_ms)
+                if joined:
+                    addressed.add(joined)
+                    outbox.stored(connection, self._rules, joined, self._now_ms)
+            # Most packages are of nobody who could be told: for those nothing is asked.
+            if event.kind not in outbox.OF_PACKAGES or remark.package in addressed:
+                outbox.on_event(
+                    connection,
+                    self._rules,
+                    self._location,
+                    event,
+                    body,
+                    remark.package,
+                    self._now_ms,
+                )
 
 
-def project(
-    connection: Connection,
-    location: str,
-    event: WireEvent,
-    rules: Notifications,
-    now_ms: int,
-    remark: Remark,
-) -> bool:
-    """Take an event into the tables; True when a slot changed. Raises for what it cannot read."""
-    body = json.loads(event.body)
-    fact = _Fact(connection, location, event, body, rules, now_ms, remark)
-    changed = False
-    for table, values in body.get("rows", ()):
-        if table == "slot":
-            _slot(fact, values)
-            changed = True
-        elif table == "package":
-            _package(fact, values)
-    if not remark.package and isinstance(body.get("package"), str):
-        remark.package = body["package"]
-    special = _SPECIAL.get(event.kind)
-    if special is not None:
-        special(fact)
-    outbox.on_event(connection, rules, location, event, body, remark.package, now_ms)
-    return changed
+def _rows(body: Mapping[str, Any]) -> Sequence[tuple[str, Mapping[str, Any]]]:
+    """The after-images of an event."""
+    rows: Sequence[tuple[str, Mapping[str, Any]]] = body.get("rows", ())
+    return rows
+
+
+_PACKAGES = select(schema.package).where(schema.package.c.id.in_(bindparam("ids", expanding=True)))
+
+
+def _packages(connection: Connection, ids: set[str]) -> dict[str, Mapping[str, Any]]:
+    if not ids:
+        return {}
+    rows = connection.execute(_PACKAGES, {"ids": sorted(ids)}).mappings()
+    return {row["id"]: dict(row) for row in rows}
 
 
 def _typed(values: Mapping[str, Any], columns: frozenset[str]) -> dict[str, Any]:
@@ -118,119 +196,82 @@ def _typed(values: Mapping[str, Any], columns: frozenset[str]) -> dict[str, Any]
     }
 
 
-def _slot(fact: _Fact, values: Mapping[str, Any]) -> None:
-    key = {"location": fact.location, "label": values["label"]}
-    upsert(fact.connection, schema.slot, key, _typed(values, SLOT_COLUMNS))
-
-
-def _package(fact: _Fact, values: Mapping[str, Any]) -> None:
-    table, package_id = schema.package, values["id"]
-    fact.remark.package = package_id
-    before = fact.connection.execute(select(table).where(table.c.id == package_id)).first()
-    changes = _typed(values, PACKAGE_COLUMNS)
-    if "code_counter" in values:
-        known = before.code_counter if before is not None else 0
-        changes["code_counter"] = max(known, values["code_counter"])
-    if values.get("status") == PackageStatus.STORED and fact.event.kind == EventKind.PACKAGE_STORED:
-        changes["acknowledged_ms"] = fact.now_ms
-    if before is None:
-        fact.connection.execute(
-            insert(table).values(id=package_id, location=fact.location, **changes)
-        )
-        return
-    if before.location != fact.location:
-        fact.remark.disagree(f"the package was expected at {before.location}")
-        changes["location"] = fact.location
-    _judge(fact, before.status, values.get("status"))
-    if changes:
-        fact.connection.execute(update(table).where(table.c.id == package_id).values(**changes))
-
-
-def _judge(fact: _Fact, before: str, after: str | None) -> None:
+def _judge(remark: Remark, before: str, after: str | None) -> None:
     if after is None or before == after:
         return
     try:
         change = (PackageStatus(before), PackageStatus(after))
     except ValueError:
-        fact.remark.disagree(f"{after} is no status that is known here")
+        remark.disagree(f"{after} is no status that is known here")
         return
     if change not in LEGAL_CHANGES:
-        fact.remark.disagree(f"the package was {before} here")
+        remark.disagree(f"the package was {before} here")
 
 
-def _command_applied(fact: _Fact) -> None:
-    body = fact.body
+def _command_applied(
+    connection: Connection, location: str, body: Mapping[str, Any], now_ms: int
+) -> str:
+    """A kiosk answers a wish; the package that lies there and has a recipient since, or ""."""
+    joined = ""
     if body.get("joined") and body.get("package") and body["joined"] != body["package"]:
-        _join(fact, str(body["joined"]), str(body["package"]))
+        joined = _join(connection, str(body["joined"]), str(body["package"]), now_ms)
     commands.answered(
-        fact.connection,
-        fact.location,
+        connection,
+        location,
         str(body["id"]),
         str(body["outcome"]),
         str(body.get("detail", "")),
-        fact.now_ms,
+        now_ms,
     )
+    return joined
 
 
-def _join(fact: _Fact, announced: str, lying: str) -> None:
+def _join(connection: Connection, announced: str, lying: str, now_ms: int) -> str:
     """An announced package lay in the locker already, under another id: they are one."""
     table = schema.package
-    wanted = fact.connection.execute(select(table).where(table.c.id == announced)).first()
+    wanted = connection.execute(select(table).where(table.c.id == announced)).first()
     if wanted is None or wanted.status != PackageStatus.PENDING:
-        return
-    fact.connection.execute(
+        return ""
+    connection.execute(
         update(table)
         .where(table.c.id == announced)
-        .values(status=PackageStatus.CANCELLED.value, finished_ms=fact.now_ms, replaces=lying)
+        .values(status=PackageStatus.CANCELLED.value, finished_ms=now_ms, replaces=lying)
     )
-    changed = fact.connection.execute(
+    changed = connection.execute(
         update(table)
         .where(table.c.id == lying)
         .values(recipient=wanted.recipient, sender=wanted.sender, owner=wanted.owner)
         .returning(table.c.status)
     ).first()
-    if changed is not None and changed.status == PackageStatus.STORED:
-        outbox.stored(fact.connection, fact.rules, lying, fact.now_ms)
-
-
-_SPECIAL: Mapping[str, Callable[[_Fact], None]] = {
-    "COMMAND_APPLIED": _command_applied,
-}
+    return lying if changed is not None and changed.status == PackageStatus.STORED else ""
 
 
 # --- what is reckoned from the tables -----------------------------------------------------------
 
 
+_SLOT = schema.slot
+_IS_FREE = (
+    (_SLOT.c.status == "EMPTY") & (_SLOT.c.service == "IN_SERVICE") & _SLOT.c.is_reachable.is_(True)
+)
+_FREE = (
+    select(
+        _SLOT.c.size,
+        func.count().label("total"),
+        func.count().filter(_IS_FREE).label("free"),
+        func.count().filter(_IS_FREE & _SLOT.c.is_low.is_(True)).label("free_low"),
+    )
+    .where(_SLOT.c.location == bindparam("location"))
+    .group_by(_SLOT.c.size)
+)
+
+
 def count_free(connection: Connection, location: str) -> None:
     """Bring the numbers of free slots of a location up to date."""
-    table = schema.slot
-    is_free = (
-        (table.c.status == "EMPTY")
-        & (table.c.service == "IN_SERVICE")
-        & table.c.is_reachable.is_(True)
-    )
-    rows = connection.execute(
-        select(
-            table.c.size,
-            func.count().label("total"),
-            func.count().filter(is_free).label("free"),
-            func.count().filter(is_free & table.c.is_low.is_(True)).label("free_low"),
-        )
-        .where(table.c.location == location)
-        .group_by(table.c.size)
-    ).all()
-    for row in rows:
-        upsert(
-            connection,
-            schema.location_size,
-            {"location": location, "size": row.size},
-            {"free": row.free, "free_low": row.free_low, "total": row.total},
-        )
-    connection.execute(
-        update(schema.location)
-        .where(schema.location.c.id == location)
-        .values(free=sum(row.free for row in rows))
-    )
+    rows = connection.execute(_FREE, {"location": location}).mappings().all()
+    sizes = [{"location": location, **row} for row in rows]
+    upsert_many(connection, schema.location_size, ("location", "size"), sizes)
+    free = sum(row["free"] for row in rows)
+    update_many(connection, schema.location, "id", [{"id": location, "free": free}])
 
 
 def configure(connection: Connection, location: str, layout: Layout, layout_hash: str) -> None:

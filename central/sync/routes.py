@@ -74,8 +74,6 @@ async def sync(location: str, request: Request) -> Response:
     token = bearer(request)
     message = await _body(request, SyncRequest)
     answer = await central.database.write(service.sync, central, location, token, message)
-    if message.events:
-        request.app.state.wake()
     return _answer(request, answer)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from central import schema
 from central.errors import RequestError
@@ -12,7 +12,7 @@ from central.parts import Central, alarm, audit
 from central.secrets import new_token, same, token_hash
 from central.sync import commands, ingest
 from central.sync.projection import configure, count_free
-from central.upserts import upsert
+from central.upserts import update_many, upsert
 from kiosk.sync.contract import (
     EnrolAnswer,
     EnrolRequest,
@@ -30,11 +30,30 @@ ENROL_VALID_MS = 7 * 24 * 3_600_000
 MINUTE_MS = 60_000
 DENIED = RequestError(401, "unauthorised", "this token is not known, or it was revoked")
 
+_LOCATION = select(schema.location).where(schema.location.c.id == bindparam("id"))
+_EPOCH = select(schema.location_epoch).where(
+    schema.location_epoch.c.location == bindparam("location"),
+    schema.location_epoch.c.epoch == bindparam("epoch"),
+)
+_MINUTE = (
+    update(schema.minute_status)
+    .where(
+        schema.minute_status.c.location == bindparam("of_location"),
+        schema.minute_status.c.minute_ms == bindparam("of_minute_ms"),
+    )
+    .values(
+        syncs=schema.minute_status.c.syncs + 1,
+        events=schema.minute_status.c.events + bindparam("new_events"),
+        queue=bindparam("queue"),
+        doors_open=bindparam("doors_open"),
+        boards_away=bindparam("boards_away"),
+    )
+)
+
 
 def _location_of(connection: Connection, location: str, token: str) -> Any:
     """The location whose kiosk this is; raises when the token is not its own."""
-    table = schema.location
-    row = connection.execute(select(table).where(table.c.id == location)).first()
+    row = connection.execute(_LOCATION, {"id": location}).first()
     if row is None or row.revoked_ms is not None or not row.token_hash:
         raise DENIED
     if not same(row.token_hash, token_hash(token)):
@@ -93,40 +112,33 @@ def _note(
 ) -> None:
     """What is known of the location now, and in this minute."""
     status = request.status
-    connection.execute(
-        update(schema.location)
-        .where(schema.location.c.id == row.id)
-        .values(
-            epoch=taken.acked.epoch or request.epoch,
-            seq=taken.acked.seq,
-            head_hash=taken.acked.hash,
-            command_cursor=cursor,
-            last_sync_ms=now_ms,
-            clock_offset_ms=status.clock_ms - now_ms if status.clock_ms else 0,
-            status=status.model_dump_json(),
-        )
-    )
+    values = {
+        "id": row.id,
+        "epoch": taken.acked.epoch or request.epoch,
+        "seq": taken.acked.seq,
+        "head_hash": taken.acked.hash,
+        "command_cursor": cursor,
+        "last_sync_ms": now_ms,
+        "clock_offset_ms": status.clock_ms - now_ms if status.clock_ms else 0,
+        "status": status.model_dump_json(),
+    }
+    update_many(connection, schema.location, "id", [values])
     _note_minute(connection, row.id, status, taken.count, now_ms)
 
 
 def _note_minute(
     connection: Connection, location: str, status: Status, count: int, now_ms: int
 ) -> None:
-    table = schema.minute_status
     minute_ms = now_ms - now_ms % MINUTE_MS
     facts = {
         "queue": status.queue,
         "doors_open": sum(1 for state in status.doors.values() if state == "OPEN"),
         "boards_away": sum(1 for board in status.boards if not board.is_reachable),
     }
-    changed = connection.execute(
-        update(table)
-        .where(table.c.location == location, table.c.minute_ms == minute_ms)
-        .values(syncs=table.c.syncs + 1, events=table.c.events + count, **facts)
-    )
-    if not changed.rowcount:
+    named = {"of_location": location, "of_minute_ms": minute_ms, "new_events": count}
+    if not connection.execute(_MINUTE, named | facts).rowcount:
         key = {"location": location, "minute_ms": minute_ms}
-        upsert(connection, table, key, {"syncs": 1, "events": count, **facts})
+        upsert(connection, schema.minute_status, key, {"syncs": 1, "events": count, **facts})
 
 
 def _witness(
@@ -139,10 +151,7 @@ def _witness(
     server lost events: from where it wants them.
     """
     head = request.head
-    table = schema.location_epoch
-    known = connection.execute(
-        select(table).where(table.c.location == location, table.c.epoch == head.epoch)
-    ).first()
+    known = connection.execute(_EPOCH, {"location": location, "epoch": head.epoch}).first()
     if not head.epoch or head.seq == 0:
         return None
     if known is None:

@@ -114,20 +114,47 @@ def _cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+@dataclass(frozen=True)
+class Sync:
+    """One sync, ready to be sent."""
+
+    number: int
+    name: str
+    seq: int
+    body: bytes
+
+
+def _syncs(locations: int, every_s: float, seconds: float, count: int) -> list[Sync]:
+    """All that will be sent, made beforehand: the kiosks' own work is not the server's."""
+    kiosks = [Kiosk(f"L{number}") for number in range(locations)]
+    syncs = []
+    for turn in range(int(seconds * locations / every_s)):
+        kiosk = kiosks[turn % locations]
+        body = kiosk.request(count)
+        syncs.append(Sync(turn % locations, kiosk.name, kiosk.seq, body))
+    return syncs
+
+
 async def _one(
-    client: httpx.AsyncClient, kiosk: Kiosk, number: int, count: int, tally: Tally
+    client: httpx.AsyncClient,
+    sync: Sync,
+    before: asyncio.Task[None] | None,
+    count: int,
+    tally: Tally,
 ) -> None:
-    body = kiosk.request(count)
-    headers = {"authorization": f"Bearer kiosk_{number}", "content-encoding": "gzip"}
+    if before is not None:
+        # A kiosk waits for the answer before it sends again.
+        await asyncio.wait([before])
+    headers = {"authorization": f"Bearer kiosk_{sync.number}", "content-encoding": "gzip"}
     began_s = time.perf_counter()
     try:
         answer = await client.post(
-            f"/v1/locations/{kiosk.name}/sync", content=body, headers=headers
+            f"/v1/locations/{sync.name}/sync", content=sync.body, headers=headers
         )
         took_ms = (time.perf_counter() - began_s) * 1000
         acked = SyncAnswer.model_validate_json(answer.content).acked.seq
-        if acked != kiosk.seq:
-            raise ValueError(f"{acked} was acknowledged, {kiosk.seq} was sent")
+        if acked != sync.seq:
+            raise ValueError(f"{acked} was acknowledged, {sync.seq} was sent")
     except (httpx.HTTPError, ValueError):
         tally.errors += 1
         return
@@ -135,27 +162,20 @@ async def _one(
     tally.events += count
 
 
-async def _load(
-    url: str, locations: int, every_s: float, seconds: float, count: int
-) -> tuple[Tally, float]:
-    kiosks = [Kiosk(f"L{number}") for number in range(locations)]
+async def _load(url: str, syncs: list[Sync], pace_per_s: float, count: int) -> tuple[Tally, float]:
     tally, limits = Tally(), httpx.Limits(max_connections=100, max_keepalive_connections=100)
     async with httpx.AsyncClient(base_url=url, limits=limits, timeout=30) as client:
         began_s = time.perf_counter()
-        tasks: set[asyncio.Task[None]] = set()
-        sent = 0
-        while (now_s := time.perf_counter() - began_s) < seconds:
-            # Evenly spread: the n-th sync is due at its own moment, however late the last one was.
-            while sent < now_s * locations / every_s:
-                number = sent % locations
-                work = _one(client, kiosks[number], number, count, tally)
-                task = asyncio.create_task(work)
-                tasks.add(task)
-                task.add_done_callback(tasks.discard)
-                sent += 1
-            await asyncio.sleep(0.002)
-        if tasks:
-            await asyncio.wait(tasks)
+        last: dict[int, asyncio.Task[None]] = {}
+        for place, sync in enumerate(syncs):
+            # Evenly spread: each sync is due at its own moment, however late the last one was.
+            early_s = place / pace_per_s - (time.perf_counter() - began_s)
+            if early_s > 0:
+                await asyncio.sleep(early_s)
+            before = last.get(sync.number)
+            last[sync.number] = asyncio.create_task(_one(client, sync, before, count, tally))
+        if last:
+            await asyncio.wait(last.values())
         return tally, time.perf_counter() - began_s
 
 
@@ -175,6 +195,7 @@ def measure(locations: int, every_s: float, seconds: float, count: int) -> dict[
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
+        syncs = _syncs(locations, every_s, seconds, count)
         command = [sys.executable, "-m", "central", "--data", folder, "serve", "--port", str(port)]
         server = subprocess.Popen(
             command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
@@ -183,7 +204,7 @@ def measure(locations: int, every_s: float, seconds: float, count: int) -> dict[
             _wait_for(port)
             before_s = _cpu_s(server.pid)
             tally, took_s = asyncio.run(
-                _load(f"http://127.0.0.1:{port}", locations, every_s, seconds, count)
+                _load(f"http://127.0.0.1:{port}", syncs, locations / every_s, count)
             )
             cpu_s = _cpu_s(server.pid) - before_s
         finally:
