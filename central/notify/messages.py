@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo
 
 import segno
 from babel.dates import format_date, format_time
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from sqlalchemy import Connection, select
 
 from central import schema
@@ -66,6 +66,12 @@ class Dropped:
 
 
 @cache
+def _line(words: str) -> Template:
+    """Words with their gaps; made once, for each message uses them."""
+    return LINES.from_string(words)
+
+
+@cache
 def texts(language: str) -> Mapping[str, Mapping[str, str]]:
     """The words of a language; English where there are none."""
     folder = resources.files("central.notify") / "texts"
@@ -75,6 +81,7 @@ def texts(language: str) -> Mapping[str, Mapping[str, str]]:
     return tomllib.loads(path.read_text(encoding="utf-8"))
 
 
+@cache
 def languages() -> tuple[str, ...]:
     """The languages that messages can be in."""
     folder = resources.files("central.notify") / "texts"
@@ -139,9 +146,9 @@ def _for_person(
 ) -> Message:
     language = row.language if row.language in languages() else FALLBACK
     words, facts = texts(language), facts_of(location, package, person, code, language)
-    text = LINES.from_string(words[kind]["text"]).render(facts)
-    subject = LINES.from_string(words[kind]["subject"]).render(facts)
-    sign_off = LINES.from_string(words["all"]["footer"]).render(facts)
+    text = _line(words[kind]["text"]).render(facts)
+    subject = _line(words[kind]["subject"]).render(facts)
+    sign_off = _line(words["all"]["footer"]).render(facts)
     picture = qr_picture(location.id, code) if code else b""
     html = PAGES.get_template("message.html").render(
         subject=subject,
@@ -152,7 +159,7 @@ def _for_person(
         direction="rtl" if language in RIGHT_TO_LEFT else "ltr",
     )
     plain = f"{text.strip()}\n\n{facts['code']}\n" if code else f"{text.strip()}\n"
-    short = LINES.from_string(words[kind].get("sms", words[kind]["text"])).render(facts).strip()
+    short = _line(words[kind].get("sms", words[kind]["text"])).render(facts).strip()
     return Message(
         row.id, kind, row.channel, to, subject, f"{plain}\n{sign_off}", html, picture, short
     )

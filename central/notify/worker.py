@@ -67,8 +67,12 @@ class Worker:
 
     def start(self) -> None:
         """Begin, on the running loop."""
-        self._ways = notifiers(self._central.settings)
+        self.open()
         self._task = asyncio.create_task(self._run())
+
+    def open(self) -> None:
+        """Make the ways out, so that `send_due` can be called."""
+        self._ways = notifiers(self._central.settings)
 
     async def stop(self) -> None:
         """Finish what is being sent, then end."""
@@ -106,17 +110,18 @@ class Worker:
         )
         for start in range(0, len(leased), SETTLE):
             some = leased[start : start + SETTLE]
-            outcomes = await asyncio.shield(asyncio.gather(*(self._deal_with(row) for row in some)))
+            composed = await central.database.look(_composed, central, some)
+            outcomes = await asyncio.shield(
+                asyncio.gather(
+                    *(self._deal_with(*each) for each in zip(some, composed, strict=True))
+                )
+            )
             await central.database.write(_settle, central.settings.notifications, outcomes)
         return len(leased)
 
-    async def _deal_with(self, row: Any) -> _Outcome:
-        central = self._central
-        try:
-            message = await central.database.look(compose, central, row)
-        except Exception as error:
-            LOG.exception("notification %s cannot be written", row.id)
-            return self._failed(row, f"{type(error).__name__}: {error}")
+    async def _deal_with(self, row: Any, message: Message | Dropped | Exception) -> _Outcome:
+        if isinstance(message, Exception):
+            return self._failed(row, f"{type(message).__name__}: {message}")
         if isinstance(message, Dropped):
             return _Outcome(row.id, {"status": "dropped", "reason": message.reason})
         quiet_ms = await self._quiet_until(row)
@@ -172,6 +177,20 @@ def quiet_until_ms(rules: Notifications, zone: str, now_ms: int) -> int | None:
     if begin == end or not is_quiet:
         return None
     return now_ms - now_ms % HOUR_MS + ((end - hour) % 24) * HOUR_MS
+
+
+def _composed(
+    connection: Connection, central: Central, rows: Sequence[Any]
+) -> list[Message | Dropped | Exception]:
+    """The messages of these rows; where one cannot be written, why."""
+    composed: list[Message | Dropped | Exception] = []
+    for row in rows:
+        try:
+            composed.append(compose(connection, central, row))
+        except Exception as error:
+            LOG.exception("notification %s cannot be written", row.id)
+            composed.append(error)
+    return composed
 
 
 def _time_zone(connection: Connection, location: str) -> str:

@@ -8,9 +8,11 @@ location and not there yet takes a slot in the count.
 from __future__ import annotations
 
 import math
+from enum import StrEnum
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, or_, select, true
+from sqlalchemy import Connection, bindparam, func, literal_column, or_, select, true
 
 from central import schema
 
@@ -38,9 +40,14 @@ def nearest(
     count = max(1, min(count, COUNT_MAX))
     radius_km = FIRST_BOX_KM
     while True:
-        rows = connection.execute(_candidates(latitude, longitude, size, radius_km)).mappings()
+        shape, box = _box(latitude, longitude, radius_km)
+        rows = connection.execute(_candidates(shape, size is not None), {**box, "wanted": size})
         found = sorted(
-            ({**row, "distance_km": _away(latitude, longitude, row)} for row in rows),
+            (
+                {**row, "distance_km": _away(latitude, longitude, row)}
+                for row in rows.mappings()
+                if row["free"] > 0
+            ),
             key=lambda place: (place["distance_km"], place["id"]),
         )
         # What is farther than the box is wide may be beaten by something outside it.
@@ -55,56 +62,77 @@ def _away(latitude: float, longitude: float, row: Any) -> float:
     return distance_km(latitude, longitude, row["latitude"], row["longitude"])
 
 
-def _candidates(latitude: float, longitude: float, size: str | None, radius_km: float) -> Any:
-    location, sizes, package = schema.location, schema.location_size, schema.package
-    expected = (
-        select(package.c.location, func.count().label("number"))
-        .where(package.c.status == "PENDING", package.c.is_announced.is_(True))
-        .where(or_(package.c.size == size, package.c.size.is_(None)) if size else true())
-        .group_by(package.c.location)
-        .subquery()
-    )
-    free = func.sum(sizes.c.free).label("free")
-    left = free - func.coalesce(func.max(expected.c.number), 0)
-    statement = (
-        select(
-            location.c.id,
-            location.c.name,
-            location.c.address,
-            location.c.latitude,
-            location.c.longitude,
-            left.label("free"),
-        )
-        .join(sizes, sizes.c.location == location.c.id)
-        .outerjoin(expected, expected.c.location == location.c.id)
-        .where(location.c.free > 0, location.c.revoked_ms.is_(None))
-        .where(_in_box(latitude, longitude, radius_km))
-        .group_by(location.c.id)
-        .having(left > 0)
-    )
-    return statement.where(sizes.c.size == size) if size else statement
+class _Shape(StrEnum):
+    """How a box lies on the globe."""
+
+    PLAIN = "PLAIN"
+    OVER_180 = "OVER_180"
+    """Over ±180° it has two parts."""
+    CAP = "CAP"
+    """At a pole it is all the way round."""
 
 
-def _in_box(latitude: float, longitude: float, radius_km: float) -> Any:
-    """Whether a location is in the box; over ±180° it has two parts, at the poles it is a cap."""
-    location = schema.location
+def _box(latitude: float, longitude: float, radius_km: float) -> tuple[_Shape, dict[str, float]]:
+    """The box that holds the circle, and how it lies."""
     high = radius_km / KM_PER_DEGREE
     south, north = latitude - high, latitude + high
-    rows = location.c.latitude.between(south, north)
+    rows = {"south": south, "north": north}
     if south <= -90 or north >= 90:
-        return rows
+        return _Shape.CAP, rows
     # The box must be as wide as the circle where the circle is widest in degrees.
     ratio = math.sin(radius_km / EARTH_KM) / math.cos(math.radians(latitude))
     if radius_km >= HALF_ROUND_KM / 2 or ratio >= 1:
-        return rows
+        return _Shape.CAP, rows
     wide = math.degrees(math.asin(ratio))
     west, east = longitude - wide, longitude + wide
-    column = location.c.longitude
     if west < -180:
-        return and_(rows, or_(column >= west + 360, column <= east))
+        return _Shape.OVER_180, rows | {"west": west + 360, "east": east}
     if east > 180:
-        return and_(rows, or_(column >= west, column <= east - 360))
-    return and_(rows, column.between(west, east))
+        return _Shape.OVER_180, rows | {"west": west, "east": east - 360}
+    return _Shape.PLAIN, rows | {"west": west, "east": east}
+
+
+@cache
+def _candidates(shape: _Shape, is_of_one_size: bool) -> Any:
+    """The locations in a box with something free, less what is announced to them."""
+    location, sizes, package = schema.location, schema.location_size, schema.package
+    expected = (
+        select(func.count())
+        .where(package.c.location == location.c.id)
+        .where(package.c.status == "PENDING", package.c.is_announced.is_(True))
+        .correlate(location)
+    )
+    free = select(func.sum(sizes.c.free)).where(sizes.c.location == location.c.id)
+    if is_of_one_size:
+        wanted = bindparam("wanted")
+        expected = expected.where(or_(package.c.size == wanted, package.c.size.is_(None)))
+        free = free.where(sizes.c.size == wanted)
+    left = func.coalesce(free.correlate(location).scalar_subquery(), 0)
+    return select(
+        location.c.id,
+        location.c.name,
+        location.c.address,
+        location.c.latitude,
+        location.c.longitude,
+        (left - expected.scalar_subquery()).label("free"),
+    ).where(
+        # Said with the very number that the partial index has: a bound one would not use it.
+        location.c.free > literal_column("0"),
+        location.c.revoked_ms.is_(None),
+        location.c.latitude.between(bindparam("south"), bindparam("north")),
+        _columns(shape),
+    )
+
+
+def _columns(shape: _Shape) -> Any:
+    column = schema.location.c.longitude
+    west: Any = bindparam("west")
+    east: Any = bindparam("east")
+    if shape is _Shape.CAP:
+        return true()
+    if shape is _Shape.OVER_180:
+        return or_(column >= west, column <= east)
+    return column.between(west, east)
 
 
 def _told(place: dict[str, Any]) -> dict[str, Any]:

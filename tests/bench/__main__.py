@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from tests.bench import flow_figures, store_figures, window_figures
+from tests.bench import central_figures, flow_figures, store_figures, window_figures
 from tests.bench.desk import DeskError
 from tests.bench.figures import Figures
 
@@ -44,6 +44,12 @@ def main(quick: bool, no_window: bool, output: Path) -> None:
         figures |= flow_figures.flow_transactions(folder)
         figures |= flow_figures.long_past(folder, 20_000 if quick else flow_figures.EVENTS)
         figures |= flow_figures.memory(folder, 40 if quick else 400)
+        click.echo("Measuring the central server …", err=True)
+        figures |= central_figures.syncs(2 if quick else 20)
+        figures |= central_figures.notifications(folder, 20 if quick else 600)
+        figures |= central_figures.nearest_free(
+            folder, 1000 if quick else 100_000, 20 if quick else 1000
+        )
         if not no_window:
             click.echo("Measuring the window …", err=True)
             desk_effort = window_figures.QUICK if quick else window_figures.THOROUGH
