@@ -104,7 +104,7 @@ def _candidates(shape: _Shape, is_of_one_size: bool) -> Any:
     )
     free = select(func.sum(sizes.c.free)).where(sizes.c.location == location.c.id)
     if is_of_one_size:
-        wanted = bindparam("wanted")
+        wanted: Any = bindparam("wanted")
         expected = expected.where(or_(package.c.size == wanted, package.c.size.is_(None)))
         free = free.where(sizes.c.size == wanted)
     left = func.coalesce(free.correlate(location).scalar_subquery(), 0)
