@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from tests.bench import central_figures, flow_figures, store_figures, window_figures
+from tests.bench import central_figures, driver_figures, flow_figures, store_figures, window_figures
 from tests.bench.desk import DeskError
 from tests.bench.figures import Figures
 
@@ -40,6 +40,11 @@ def main(quick: bool, no_window: bool, output: Path) -> None:
         click.echo("Measuring the store …", err=True)
         figures |= store_figures.reservations(folder, effort)
         figures |= store_figures.concurrent(folder, effort)
+        click.echo("Measuring the drivers …", err=True)
+        figures |= driver_figures.frames(0.05 if quick else 1)
+        figures |= driver_figures.polling(folder, 1 if quick else driver_figures.ROUNDS)
+        figures |= driver_figures.unlocking(folder, 3 if quick else 60)
+        figures |= driver_figures.idling(folder, 1 if quick else 20)
         click.echo("Measuring the flows …", err=True)
         figures |= flow_figures.flow_transactions(folder)
         figures |= flow_figures.long_past(folder, 20_000 if quick else flow_figures.EVENTS)

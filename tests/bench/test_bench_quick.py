@@ -32,5 +32,10 @@ def test_the_bench_runs_and_writes_its_figures(tmp_path: Path) -> None:
     assert figures["bare_commit_ms"]["p50"] > 0
     assert figures["concurrent_100"]["operations"] == figures["concurrent_100_bare"]["operations"]
     assert figures["concurrent_100"]["double_bookings"] == 0
+    assert len(figures["codec_frames_per_s"]) == 7, "one figure for each family"
+    assert len(figures["bank_poll_ms"]) == 6
+    assert figures["unlock_latency_ms"]["p50"] > 0
+    assert figures["central_sync"]["errors"] == 0
+    assert figures["central_nearest_ms"]["p50"] > 0
     for name in figures.keys() - {"machine"}:
         assert name in ran.stdout, f"{name} is not in the table"
