@@ -3,10 +3,11 @@
 # make test-nightly     the same tests with more of everything; takes hours
 # make central           the central server, on loopback with its data in data/central
 # make bench             the measurements, as a table and as build/bench.json
+# make tour             a picture of every screen of every flow, in build/tour
 # make check             style and types only
 # make clean             what was built and cached; keeps .venv and the demo's data
 
-.PHONY: help run central test test-nightly bench check clean
+.PHONY: help run central test test-nightly bench tour check clean
 
 help:
 	@sed -n 's/^# \(make\)/\1/p' Makefile
@@ -31,6 +32,10 @@ bench:
 	@.ci/install test
 	@mkdir -p build
 	@.venv/bin/python -m tests.bench
+
+tour:
+	@.ci/install test
+	@.venv/bin/python -m tests.tour
 
 check:
 	@.ci/install test
