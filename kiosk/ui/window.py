@@ -29,6 +29,8 @@ _PAD = {256 + digit: str(digit) for digit in range(10)}
 _PAD |= {266: CLEAR, 267: AGAIN, 268: AGAIN, 269: BEFORE, 270: NEXT, 271: ENTER}
 """Kivy's key numbers of a number pad, whether its lock is on or off. No scanner types with them."""
 _PAD_SIGNS = "0123456789.,/*-+"
+_SHORTCUT = {"ctrl", "alt", "meta"}
+"""Keys that are held make another key a shortcut; there are none here."""
 _PAD_TEXT_S = 0.1
 """A character so soon after a key of the pad is that key once more, as text."""
 
@@ -98,12 +100,16 @@ class _KioskApp(App):
             Clock.schedule_once(lambda _: self._on_started(), 0)
 
     def _text(self, _window: object, text: str) -> None:
+        if _is_shortcut():
+            return
         is_late = Clock.get_boottime() - self._pad_s > _PAD_TEXT_S
         self._pad_s = float("-inf")
         if is_late or text not in _PAD_SIGNS:
             self._keys.text(text)
 
     def _key_down(self, _window: object, key: int, *_: object) -> None:
+        if _is_shortcut():
+            return
         if key in _PAD:
             self._pad_down(key)
         elif key in _KEYS or key == _TAB:
@@ -129,6 +135,10 @@ class _KioskApp(App):
     def _swallow(self, *_: object) -> bool:
         # Before Kivy's own shortcuts: Escape, F1 and the like do nothing.
         return True
+
+
+def _is_shortcut() -> bool:
+    return not _SHORTCUT.isdisjoint(Window.modifiers)
 
 
 class KioskWindow:

@@ -25,6 +25,9 @@ SHORTCUTS = (
     *("alt+F4", "alt+Tab", "super", "super+d", "Tab", "Menu", "Print"),
     *("ctrl+alt+BackSpace", "ctrl+alt+F2", "ctrl+shift+t", "alt+Return", "shift+F10", "Home"),
 )
+KEYCODES = tuple(str(code) for code in range(10, 256))
+"""Every key that an X server can have, but Escape (9), which is among the shortcuts."""
+MODIFIERS = ("ctrl", "alt", "super", "ctrl+alt", "ctrl+shift", "alt+shift", "ctrl+alt+shift")
 PROGRAM = """
 import signal
 from kiosk.ui.environment import prepare
@@ -106,6 +109,19 @@ def test_no_shortcut_and_no_other_button_does_anything_and_term_ends_it(kiosk: K
     kiosk.process.terminate()
     kiosk.until("ended")
     assert kiosk.process.wait(PATIENCE_S) == 0
+
+
+def test_no_key_with_any_modifier_does_anything(kiosk: Kiosk) -> None:
+    before = kiosk.screen.pixels()
+    for modifier in MODIFIERS:
+        kiosk.screen._run(
+            *("xdotool", "key", "--delay", "2", *(f"{modifier}+{code}" for code in KEYCODES))
+        )
+        assert kiosk.process.poll() is None, modifier
+        assert kiosk.lines() == ["started"], modifier
+        assert kiosk.screen.pixels() == before, modifier
+    kiosk.hit("4")
+    kiosk.until("Entered(text='4')")
 
 
 def test_without_a_screen_it_ends_with_an_error_instead_of_drawing_nowhere(tmp_path: Path) -> None:
