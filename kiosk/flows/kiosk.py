@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from drivers.bank import Bank
 from drivers.door import DoorState
 from kiosk.flows.person import Person
-from kiosk.flows.views import SizeOffer
+from kiosk.flows.views import SizeOffer, Vitals
 from kiosk.model.allocation import AllocationStrategy
 from kiosk.model.clock import Clock
 from kiosk.model.location import Location
@@ -83,6 +83,8 @@ class Kiosk:
     def __post_init__(self) -> None:
         self.person.warn_s = self.policy.warn_s
 
+    vitals: Callable[[], Vitals] = Vitals
+    """How the computer and its line to the centre are doing; answers at once."""
     look_ahead: Callable[[], int] = no_look_ahead
     """How many re-issues of a code that this kiosk has not heard of are accepted now."""
 

@@ -8,13 +8,16 @@ from drivers.door import Outcome
 from kiosk.flows.collection import take_out
 from kiosk.flows.doors import (
     Ending,
+    Opened,
     ask,
     confirm_board,
     open_door,
+    pressed,
     shut_wrong_door,
     until_shut,
 )
 from kiosk.flows.kiosk import Kiosk
+from kiosk.flows.machine import history, machine
 from kiosk.flows.move import move_package
 from kiosk.flows.reconciliation import look_inside, round_of_suspects
 from kiosk.flows.views import (
@@ -25,6 +28,7 @@ from kiosk.flows.views import (
     DoorPage,
     DoorRow,
     Doors,
+    DoorsTested,
     Pressed,
     Purpose,
     Question,
@@ -43,6 +47,10 @@ SESSION_S = 600
 """A technician's session ends after this long without a touch; doors need time."""
 REASONS = tuple(reason.value for reason in TOLD_BY_STAFF)
 TAKE_OUT_REASONS = ("damaged", "misrouted", "refused")
+DOORS_CHOICES = (Choice.DONE, Choice.TEST_DOORS, Choice.MACHINE)
+TEST_ROUNDS = 5
+"""How often a lock's test opens it."""
+WORKS = (Outcome.OPENED, Outcome.ALREADY_OPEN)
 
 
 async def maintenance(kiosk: Kiosk, staff: Staff) -> None:
@@ -57,16 +65,50 @@ async def maintenance(kiosk: Kiosk, staff: Staff) -> None:
                 doors=tuple(_row(kiosk, record, names, locks) for record in records),
                 boards=kiosk.bank.reports(),
                 name=staff.name,
-                choices=(Choice.DONE, Choice.ROUND) if is_in_doubt else (Choice.DONE,),
+                choices=(*DOORS_CHOICES, Choice.ROUND) if is_in_doubt else DOORS_CHOICES,
             )
         )
         event = await kiosk.person.next(SESSION_S)
         if isinstance(event, TimedOut) or event == Pressed(Choice.DONE):
             return
+        actor = f"staff:{staff.number}"
         if event == Pressed(Choice.ROUND):
-            await round_of_suspects(kiosk, f"staff:{staff.number}")
+            await round_of_suspects(kiosk, actor)
+        elif event == Pressed(Choice.MACHINE):
+            await machine(kiosk, actor)
+        elif event == Pressed(Choice.TEST_DOORS):
+            await _test_doors(kiosk, actor, names)
         elif isinstance(event, Chosen) and event.value in kiosk.location.slot_by_label:
-            await _DoorPage(kiosk, f"staff:{staff.number}", event.value, names).serve()
+            await _DoorPage(kiosk, actor, event.value, names).serve()
+
+
+async def _test_doors(kiosk: Kiosk, actor: str, names: dict[str, str]) -> None:
+    """Open the door of every empty slot once; whoever stops or leaves ends it."""
+    records = [
+        record
+        for record in await kiosk.store.run(slots.records)
+        if record.status is SlotStatus.EMPTY and record.service is not Service.DO_NOT_OPEN
+    ]
+    opened, failed, tried = 0, [], 0
+    for record in records:
+        page = _DoorPage(kiosk, actor, record.label, names)
+        outcome = await page.open(record, in_series=True)
+        tried += 1
+        if outcome in WORKS:
+            opened += 1
+        else:
+            failed.append(record.label)
+        if page.is_stopped:
+            break
+    kiosk.person.show(
+        DoorsTested(
+            opened=opened,
+            failed=tuple(failed),
+            left=len(records) - tried,
+            choices=(Choice.DONE,),
+        )
+    )
+    await pressed(kiosk, (Choice.DONE,), SESSION_S)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +159,8 @@ class _DoorPage:
     names: dict[str, str]
     outcome: str = ""
     """What came of the last thing that was done here."""
+    is_stopped: bool = False
+    """Whether the technician wants no more doors opened, or has gone."""
 
     async def serve(self) -> None:
         """Until the technician goes back."""
@@ -140,7 +184,11 @@ class _DoorPage:
         kiosk, package = self.kiosk, record.package
         match choice:
             case Choice.OPEN_DOOR:
-                self.outcome = await self._open(record)
+                self.outcome = await self.open(record)
+            case Choice.TEST_LOCK:
+                self.outcome = await self._test_lock(record)
+            case Choice.HISTORY:
+                await history(kiosk, self.slot)
             case Choice.LOOK_INSIDE:
                 self.outcome = await look_inside(kiosk, self.actor, self.slot)
             case Choice.OUT_OF_SERVICE:
@@ -191,8 +239,20 @@ class _DoorPage:
             problem = await take_out(self.kiosk, self.actor, package, self.slot, reason)
             self.outcome = problem.value if problem else "COLLECTED"
 
-    async def _open(self, record: SlotRecord) -> str:
-        """Open a door, and ask what was inside before anything is believed."""
+    async def _test_lock(self, record: SlotRecord) -> str:
+        """Open one lock several times; only the last time, what is inside is asked."""
+        outcome = ""
+        for number in range(1, TEST_ROUNDS + 1):
+            outcome = await self.open(record, asks=number == TEST_ROUNDS, in_series=True)
+            if self.is_stopped or outcome not in WORKS:
+                break
+        return outcome
+
+    async def open(self, record: SlotRecord, *, asks: bool = True, in_series: bool = False) -> str:
+        """Open a door, and ask what was inside before anything is believed; what came of it.
+
+        Until it is asked, the slot is in doubt. A series can be stopped at the open door.
+        """
         kiosk, intent = self.kiosk, self.kiosk.new_id()
         await kiosk.store.run(
             intents.intend,
@@ -206,15 +266,26 @@ class _DoorPage:
         if opened.unlocked.outcome is Outcome.WRONG_DOOR:
             await shut_wrong_door(kiosk, opened, self.slot, Purpose.LOOK)
         await confirm_board(kiosk, self.actor, self.slot, opened)
-        view = DoorOpen(slot=self.slot, purpose=Purpose.LOOK)
-        ending = await until_shut(kiosk, view, opened)
+        ending = await self._until_shut(opened, (Choice.CANCEL,) if in_series else ())
         if ending is Ending.STAYED_SHUT:
             return opened.problem.value
         answer = None
-        if ending is not Ending.LEFT_OPEN:
+        if ending is not Ending.LEFT_OPEN and (asks or self.is_stopped):
             answer = await self._what_is_inside(record)
+        self.is_stopped |= asks and answer is None
         await self._believe(record, opened.intent, answer)
         return opened.unlocked.outcome.value
+
+    async def _until_shut(self, opened: Opened, choices: tuple[Choice, ...]) -> Ending | Choice:
+        """Until the door is shut; whoever wants no more after it says so meanwhile."""
+        view = DoorOpen(slot=self.slot, purpose=Purpose.LOOK, choices=choices)
+        ending = await until_shut(self.kiosk, view, opened)
+        if ending is Choice.CANCEL:
+            self.is_stopped = True
+            view = DoorOpen(slot=self.slot, purpose=Purpose.LOOK, remind=True)
+            ending = await until_shut(self.kiosk, view, opened)
+        self.is_stopped |= ending is Ending.LEFT_OPEN
+        return ending
 
     async def _what_is_inside(self, record: SlotRecord) -> Choice | None:
         if record.package is not None:
@@ -245,6 +316,8 @@ def _choices(record: SlotRecord) -> tuple[Choice, ...]:
         choices += [Choice.OUT_OF_SERVICE, Choice.DO_NOT_OPEN]
     else:
         choices += [Choice.BACK_IN_SERVICE]
+    if record.status is SlotStatus.EMPTY:
+        choices += [Choice.TEST_LOCK]
     if record.status is SlotStatus.OCCUPIED:
         choices += [Choice.MOVE_PACKAGE, Choice.TAKE_OUT, Choice.REISSUE_CODE]
-    return (*choices, Choice.BACK)
+    return (*choices, Choice.HISTORY, Choice.BACK)

@@ -55,6 +55,16 @@ class Choice(StrEnum):
     SET_ASIDE = "SET_ASIDE"
     REISSUE_CODE = "REISSUE_CODE"
     ROUND = "ROUND"
+    MACHINE = "MACHINE"
+    BOARDS = "BOARDS"
+    JOURNAL = "JOURNAL"
+    HISTORY = "HISTORY"
+    OLDER = "OLDER"
+    NEWER = "NEWER"
+    MORE = "MORE"
+    TIME_IS_RIGHT = "TIME_IS_RIGHT"
+    TEST_DOORS = "TEST_DOORS"
+    TEST_LOCK = "TEST_LOCK"
     MOVE_PACKAGE = "MOVE_PACKAGE"
     TAKE_OUT = "TAKE_OUT"
     DO_NOT_OPEN = "DO_NOT_OPEN"
@@ -441,6 +451,88 @@ class ChooseReason(View):
 
     slot: str
     reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CentreReport:
+    """How the sync with the centre is doing."""
+
+    is_reached: bool
+    last_ms: int | None
+    """When the centre last answered, in milliseconds since 1970 UTC."""
+    waiting: int
+    """How many events the centre does not hold yet."""
+    message: str = ""
+    """Why it does not answer as it should."""
+
+
+@dataclass(frozen=True, slots=True)
+class Vitals:
+    """How the computer itself is doing; None where it cannot be told."""
+
+    version: str = ""
+    disk_free_mb: int | None = None
+    temperature_c: float | None = None
+    centre: CentreReport | None = None
+    """None where the kiosk belongs to no centre."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine(View):
+    """The computer, for the technician; times in milliseconds since 1970 UTC."""
+
+    now_ms: int
+    is_time_trusted: bool
+    vitals: Vitals
+    events: int
+    """How many the journal has."""
+    has_backup: bool = False
+    """Whether backups are to be made here."""
+    backup_ms: int | None = None
+    """When the last one was made; None where there is none yet."""
+    backup_problem: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Boards(View):
+    """Some of the lock boards and their lines, for the technician."""
+
+    boards: tuple[BoardReport, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EventLine:
+    """One event of the journal, without what only a program needs."""
+
+    number: int
+    kind: EventKind
+    slot: str
+    actor: str
+    outcome: str
+    at_ms: int | None
+    """None where the clock could not be trusted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History(View):
+    """Events of the journal, the newest first: of one slot, or all."""
+
+    slot: str = ""
+    lines: tuple[EventLine, ...] = ()
+    openings: tuple[tuple[int | None, int], ...] = ()
+    """Of the slot's lock: how many openings took at most so many milliseconds; None: longer."""
+    is_slowing: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DoorsTested(View):
+    """What came of a test of several doors."""
+
+    opened: int
+    failed: tuple[str, ...]
+    """The slots whose doors did not open."""
+    left: int
+    """How many were not tried."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kiosk.model.clock import Instant
-from kiosk.model.events import GENESIS, Event, EventKind, chain_hash
+from kiosk.model.events import GENESIS, Event, EventKind, canonical_json, chain_hash
 from kiosk.model.location import Service, SlotStatus
 from kiosk.store.writer import KEY_OF_TABLE, Row, Writer
 
@@ -56,6 +56,22 @@ def _event(row: Row, previous: bytes) -> Event:
     return Event(
         row["epoch"], row["seq"], EventKind(row["kind"]), row["body"], at, previous, row["hash"]
     )
+
+
+LOOKED_THROUGH = 20_000
+"""How many events are looked through at most for those of one slot."""
+
+
+def before(writer: Writer, seq: int, limit: int, slot: str = "") -> list[Event]:
+    """The last events before `seq`, the newest first; of one slot only, if it is named."""
+    first = seq - LOOKED_THROUGH if slot else 0
+    named = canonical_json({"slot": slot})[1:-1], canonical_json({"label": slot})[1:-1]
+    rows = writer.all(
+        "SELECT * FROM journal WHERE seq < ? AND seq > ?"
+        " AND (? = '' OR instr(body, ?) OR instr(body, ?)) ORDER BY seq DESC LIMIT ?",
+        (seq, first, slot, *named, limit),
+    )
+    return [_event(row, GENESIS) for row in rows]
 
 
 IN_ORDER = "SELECT * FROM journal ORDER BY seq"

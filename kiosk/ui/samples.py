@@ -7,7 +7,9 @@ from dataclasses import replace
 from drivers.door import BoardReport, DoorState
 from kiosk.flows.views import (
     Ask,
+    Boards,
     CannotStart,
+    CentreReport,
     Checking,
     Choice,
     ChooseReason,
@@ -17,12 +19,16 @@ from kiosk.flows.views import (
     DoorPage,
     DoorRow,
     Doors,
+    DoorsTested,
     DueRow,
     EnterCode,
     EnterPhoneDigits,
     EnterPin,
+    EventLine,
     First,
+    History,
     HoldExtended,
+    Machine,
     MorePackages,
     Opening,
     Problem,
@@ -41,6 +47,7 @@ from kiosk.flows.views import (
     Told,
     Trouble,
     View,
+    Vitals,
 )
 from kiosk.model.events import EventKind
 from kiosk.model.location import (
@@ -142,7 +149,8 @@ def sample_doors(*, silent: bool = False) -> Doors:
         BoardReport("board-A", "lockboard-8a", "ports/lock-bus", 1, True),
         BoardReport("board-B", "lockboard-8a", "ports/lock-bus", 2, not silent, reason),
     )
-    return Doors(doors=tuple(rows), boards=boards, name="R. Weber", choices=(Choice.DONE,))
+    choices = (Choice.DONE, Choice.TEST_DOORS, Choice.MACHINE)
+    return Doors(doors=tuple(rows), boards=boards, name="R. Weber", choices=choices)
 
 
 def sample_views() -> list[tuple[str, View]]:
@@ -414,18 +422,59 @@ _WITH_PACKAGE = (
     Choice.MOVE_PACKAGE,
     Choice.TAKE_OUT,
     Choice.REISSUE_CODE,
+    Choice.HISTORY,
     Choice.BACK,
 )
+
+
+def sample_machine() -> Machine:
+    """The computer's page, with everything it can tell."""
+    centre = CentreReport(is_reached=False, last_ms=NOW_MS - 3_600_000, waiting=417)
+    return Machine(
+        now_ms=NOW_MS,
+        is_time_trusted=False,
+        vitals=Vitals(version="0.9.0", disk_free_mb=11_400, temperature_c=51.5, centre=centre),
+        events=128_431,
+        has_backup=True,
+        backup_ms=NOW_MS - 8 * 3_600_000,
+        choices=(Choice.BOARDS, Choice.JOURNAL, Choice.TIME_IS_RIGHT, Choice.BACK),
+    )
+
+
+def sample_history(slot: str = "") -> History:
+    """A page of the journal; of a slot, with its lock's times."""
+    told = (
+        (EventKind.SLOT_SERVICE_CHANGED, "kiosk", ""),
+        (EventKind.DOOR_OUTCOME, "", "JAMMED"),
+        (EventKind.DOOR_INTENDED, "customer", ""),
+        (EventKind.PACKAGE_STORED, "staff:11", ""),
+        (EventKind.DOOR_OUTCOME, "", "OPENED"),
+    )
+    lines = tuple(
+        EventLine(4190 - number, kind, slot or "7", actor, outcome, NOW_MS - number * 61_000)
+        for number, (kind, actor, outcome) in enumerate(told)
+    )
+    times = ((100, 0), (150, 31), (200, 118), (300, 64), (400, 22), (600, 5), (800, 1), (1200, 0))
+    return History(
+        slot=slot,
+        lines=lines,
+        openings=times if slot else (),
+        is_slowing=bool(slot),
+        choices=(Choice.OLDER, Choice.NEWER, Choice.BACK),
+    )
 
 
 def _service_views() -> list[tuple[str, View]]:
     doors = sample_doors()
     rows = {row.slot: row for row in doors.doors}
-    page = (Choice.OPEN_DOOR, Choice.OUT_OF_SERVICE, Choice.BACK)
+    page = (
+        *(Choice.OPEN_DOOR, Choice.OUT_OF_SERVICE, Choice.DO_NOT_OPEN),
+        *(Choice.TEST_LOCK, Choice.HISTORY, Choice.BACK),
+    )
     return [
         ("doors", doors),
         ("doors-silent", sample_doors(silent=True)),
-        ("doors-in-doubt", replace(doors, choices=(Choice.DONE, Choice.ROUND))),
+        ("doors-in-doubt", replace(doors, choices=(*doors.choices, Choice.ROUND))),
         ("door-page", DoorPage(row=rows["2"], choices=page)),
         ("door-page-full", DoorPage(row=rows["4"], last_outcome="OPENED", choices=_WITH_PACKAGE)),
         (
@@ -441,6 +490,14 @@ def _service_views() -> list[tuple[str, View]]:
                     Choice.BACK,
                 ),
             ),
+        ),
+        ("machine", sample_machine()),
+        ("boards", Boards(boards=doors.boards, choices=(Choice.BACK,))),
+        ("history-door", sample_history("4")),
+        ("history", sample_history()),
+        (
+            "doors-tested",
+            DoorsTested(opened=11, failed=("4", "17"), left=2, choices=(Choice.DONE,)),
         ),
         (
             "round",

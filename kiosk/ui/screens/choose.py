@@ -7,6 +7,7 @@ from typing import Any
 from kiosk.flows.person import asks_the_same
 from kiosk.flows.views import (
     Ask,
+    Boards,
     CannotStart,
     Checking,
     ChooseReason,
@@ -15,11 +16,14 @@ from kiosk.flows.views import (
     DoorOpen,
     DoorPage,
     Doors,
+    DoorsTested,
     EnterCode,
     EnterPhoneDigits,
     EnterPin,
     First,
+    History,
     HoldExtended,
+    Machine,
     MorePackages,
     Opening,
     Question,
@@ -38,6 +42,7 @@ from kiosk.ui.screens.entry.page import CodePage, PhonePage, PinPage
 from kiosk.ui.screens.first.page import FirstPage
 from kiosk.ui.screens.notice.page import MoreTimePage, NoticePage, ReceiptPage
 from kiosk.ui.screens.page import Page
+from kiosk.ui.screens.service.facts import BoardsPage, HistoryPage, MachinePage
 from kiosk.ui.screens.service.page import DoorPageScreen, DoorsPage, ReasonPage
 
 _PAGES: dict[type[View], type[Page[Any]]] = {
@@ -64,6 +69,10 @@ _PAGES: dict[type[View], type[Page[Any]]] = {
     Receipt: ReceiptPage,
     Round: NoticePage,
     ScanInside: NoticePage,
+    Machine: MachinePage,
+    Boards: BoardsPage,
+    History: HistoryPage,
+    DoorsTested: NoticePage,
 }
 
 

@@ -17,6 +17,7 @@ from kiosk.ui.widgets.plate import Banner, WordButton, mirror
 from kiosk.ui.widgets.text import Words
 
 LEAVING = (Choice.BACK, Choice.CANCEL)
+MANY_IN_A_COLUMN = 8
 _OVER_PX = 2
 _SIZES = ("large", "title", "lead", "text")
 _STEPS = (
@@ -219,11 +220,12 @@ class Frame(Widget):
     def _arrange_with_column(self, inner: Area) -> None:
         """Words over figure at the left, the actions in a column at the right."""
         theme = self.theme
-        gap = theme.space(12)
         wide = [b.least_width() if theme.is_small else b.natural_width() for b in self.buttons]
         width = max(theme.mm(42), *wide)
         order = list(reversed(_in_reading_order(self.buttons)))
         count = max(1, len(order))
+        # Many buttons stand closer before they become too small for a finger.
+        gap = theme.space(12 if count < MANY_IN_A_COLUMN else 7)
         height = min(theme.button_height, (inner.height - (count - 1) * gap) / count)
         y = inner.top - height
         for button in order:

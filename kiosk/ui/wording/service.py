@@ -6,8 +6,21 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from drivers.door import DoorState, Outcome
-from kiosk.flows.views import ChooseReason, DoorPage, DoorRow, Doors, Problem, View
+from drivers.door import BoardReport, DoorState, Outcome
+from kiosk.flows.views import (
+    Boards,
+    ChooseReason,
+    DoorPage,
+    DoorRow,
+    Doors,
+    DoorsTested,
+    EventLine,
+    History,
+    Machine,
+    Problem,
+    View,
+)
+from kiosk.model.events import EventKind
 from kiosk.model.location import Location, Service, SlotStatus, SuspectReason
 from kiosk.ui.language import ENGLISH, Speech
 from kiosk.ui.theme import Tone
@@ -27,6 +40,34 @@ def _door_page(view: DoorPage, location: Location, speech: Speech) -> Words:
 
 def _choose_reason(view: ChooseReason, location: Location, speech: Speech) -> Words:
     return Words(speech.say("Why is door {slot} out of service?", slot=view.slot))
+
+
+def _machine(view: Machine, location: Location, speech: Speech) -> Words:
+    return Words(speech.say("The machine"))
+
+
+def _boards(view: Boards, location: Location, speech: Speech) -> Words:
+    return Words(speech.say("Lock boards"))
+
+
+def _history(view: History, location: Location, speech: Speech) -> Words:
+    title = speech.say("Journal")
+    if view.slot:
+        title = speech.say("Door {slot}: what happened", slot=view.slot)
+    if view.is_slowing:
+        return Words(title, "", Note(speech.say("opens slowly"), Tone.WAITING, "timer"))
+    return Words(title, "" if view.lines else speech.say("Nothing yet."))
+
+
+def _doors_tested(view: DoorsTested, location: Location, speech: Speech) -> Words:
+    title = speech.say("Doors that work: {count}", count=view.opened)
+    left = ""
+    if view.left:
+        left = speech.say("Not tried: {count}", count=view.left)
+    if not view.failed:
+        return Words(title, left, tone=Tone.DONE, icon="circle-check")
+    failed = speech.say("Did not open: {slots}", slots=speech.series(view.failed))
+    return Words(title, left, Note(failed, Tone.FAILED, "triangle-alert"), Tone.CALM, "list-checks")
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +219,160 @@ def outcome_sentence(outcome: str, location: Location, speech: Speech) -> str:
     return outcome.replace("_", " ").capitalize()
 
 
+_KINDS: Mapping[EventKind, str] = {
+    EventKind.KIOSK_STARTED: N_("Kiosk started"),
+    EventKind.SLOT_CONFIGURED: N_("Door set up"),
+    EventKind.SLOT_SERVICE_CHANGED: N_("Service changed"),
+    EventKind.SLOT_REACHABILITY_CHANGED: N_("Answers or not"),
+    EventKind.SLOT_SUSPECT: N_("In doubt"),
+    EventKind.SLOT_CLEARED: N_("No longer in doubt"),
+    EventKind.PACKAGE_ANNOUNCED: N_("Package announced"),
+    EventKind.SLOT_RESERVED: N_("Reserved for a deposit"),
+    EventKind.RESERVATION_RELEASED: N_("Not put in"),
+    EventKind.DOOR_INTENDED: N_("To be opened"),
+    EventKind.DOOR_OUTCOME: N_("Door"),
+    EventKind.PACKAGE_STORED: N_("Package put in"),
+    EventKind.PACKAGE_RETRIEVED: N_("Package picked up"),
+    EventKind.PACKAGE_EXPIRED: N_("Time to pick up is over"),
+    EventKind.PACKAGE_MISSING: N_("Package missing"),
+    EventKind.PACKAGE_COLLECTED: N_("Package taken out"),
+    EventKind.PACKAGE_CANCELLED: N_("Package cancelled"),
+    EventKind.PACKAGE_RETURNED: N_("Package left here"),
+    EventKind.PACKAGE_MOVED: N_("Package moved"),
+    EventKind.DEPOSIT_UNDONE: N_("Deposit undone"),
+    EventKind.COMPLAINT: N_("A problem was told"),
+    EventKind.HOLD_EXTENDED: N_("Kept longer"),
+    EventKind.HOLD_PAUSED: N_("Time to pick up paused"),
+    EventKind.CODE_REISSUED: N_("New code"),
+    EventKind.CODE_TOLD: N_("Code shown"),
+    EventKind.RECIPIENT_ERASED: N_("Person forgotten"),
+    EventKind.VISIT_ENDED: N_("Visit ended"),
+    EventKind.STAFF_LISTED: N_("Staff list"),
+    EventKind.CLOCK_CHANGED: N_("Clock changed"),
+    EventKind.DATABASE_RESTORED: N_("Database restored"),
+    EventKind.BACKUP_CHECKED: N_("Backup"),
+    EventKind.CODE_REFUSED: N_("Wrong code"),
+    EventKind.STAFF_SIGNED_IN: N_("Signed in"),
+    EventKind.STAFF_REFUSED: N_("Wrong PIN"),
+    EventKind.DOOR_MOVED_UNASKED: N_("Door moved unasked"),
+    EventKind.BOARD_CHANGED: N_("Lock board"),
+    EventKind.COMMAND_APPLIED: N_("Wish of the centre"),
+    EventKind.CONTACT_CHANGED: N_("Contact changed"),
+}
+
+
+_ACTORS: Mapping[str, str] = {
+    "customer": N_("customer"),
+    "kiosk": N_("machine"),
+    "centre": N_("centre"),
+    "console": N_("command line"),
+}
+
+
+def _actor(actor: str, speech: Speech) -> str:
+    """Who did it: a staff member's number, or one of these."""
+    return speech.say(_ACTORS[actor]) if actor in _ACTORS else actor.removeprefix("staff:")
+
+
+def event_facts(
+    view: History, location: Location, speech: Speech = ENGLISH, *, brief: bool = False
+) -> tuple[tuple[str, str], ...]:
+    """When, and what happened, one event a row; in brief without who did it."""
+    return tuple(_event(line, view, location, speech, brief) for line in view.lines)
+
+
+def _event(
+    line: EventLine, view: History, location: Location, speech: Speech, brief: bool
+) -> tuple[str, str]:
+    when = speech.say("{number}, time unknown", number=line.number)
+    if line.at_ms is not None:
+        when = speech.day_and_time(line.at_ms, location.time_zone)
+    what = speech.say(_KINDS[line.kind])
+    if line.outcome:
+        what = outcome_sentence(line.outcome, location, speech)
+    slot = line.slot if line.slot != view.slot else ""
+    actor = "" if brief else _actor(line.actor, speech)
+    return when, speech.row((slot, what, actor), " · ")
+
+
+def machine_facts(
+    view: Machine, location: Location, speech: Speech = ENGLISH, *, brief: bool = False
+) -> tuple[tuple[str, str], ...]:
+    """What a technician wants to know of the computer, as name and value; in brief what may need
+    doing."""
+    zone = location.time_zone
+    time = speech.day_and_time(view.now_ms, zone)
+    if not view.is_time_trusted:
+        time = speech.row((time, speech.say("may be wrong")), " · ")
+    facts = [
+        (speech.say("Time"), time),
+        (speech.say("Centre"), _centre(view, zone, speech, brief)),
+        (speech.say("Computer"), _computer(view, speech)),
+    ]
+    if view.has_backup:
+        facts.insert(2, (speech.say("Last backup"), _backup(view, zone, speech)))
+    if brief:
+        return tuple(facts)
+    events = speech.say("Events: {count}", count=view.events)
+    return (*facts, (speech.say("Version"), view.vitals.version), (speech.say("Journal"), events))
+
+
+def _computer(view: Machine, speech: Speech) -> str:
+    vitals, parts = view.vitals, []
+    if vitals.disk_free_mb is not None:
+        size = speech.number(vitals.disk_free_mb / 1000)
+        parts.append(speech.say("{size} GB free", size=size))
+    if vitals.temperature_c is not None:
+        degrees = speech.number(vitals.temperature_c)
+        parts.append(speech.say("{degrees} °C", degrees=degrees))
+    return speech.row(parts, " · ")
+
+
+def _centre(view: Machine, zone: str, speech: Speech, brief: bool) -> str:
+    centre = view.vitals.centre
+    if centre is None:
+        return speech.say("None: this locker stands alone")
+    state = speech.say("Reached") if centre.is_reached else speech.say("Not reached")
+    last = "" if centre.last_ms is None or brief else speech.day_and_time(centre.last_ms, zone)
+    waiting = ""
+    if centre.waiting:
+        waiting = speech.say("waiting: {count}", count=centre.waiting)
+    return speech.row((state, last, waiting), " · ")
+
+
+def _backup(view: Machine, zone: str, speech: Speech) -> str:
+    if view.backup_ms is None:
+        return speech.say("None yet")
+    made = speech.day_and_time(view.backup_ms, zone)
+    return speech.row((made, speech.say("Failed")), " · ") if view.backup_problem else made
+
+
+def board_facts(
+    view: Boards, speech: Speech = ENGLISH, *, brief: bool = False
+) -> tuple[tuple[str, str], ...]:
+    """Each board, where it is and how its line does; in brief, what is wrong with it."""
+    return tuple((each.board, _board_row(each, speech, brief)) for each in view.boards)
+
+
+def _board_row(report: BoardReport, speech: Speech, brief: bool) -> str:
+    state = speech.say("Answers") if report.reachable else speech.say("No answer")
+    timeouts = speech.say("time-outs: {count}", count=report.timeouts)
+    if brief:
+        return speech.row((report.board, state, timeouts), " · ")
+    counts = (
+        speech.say(
+            "answers: {received} of {sent}",
+            received=report.frames_received,
+            sent=report.frames_sent,
+        ),
+        timeouts,
+        speech.say("wrong sums: {count}", count=report.checksum_errors),
+        speech.say("reconnects: {count}", count=report.reconnects),
+    )
+    where = f"{report.family}, {report.port}, {report.address}"
+    return speech.row((state, where, *counts), " · ")
+
+
 def silent_board(name: str, reason: str, speech: Speech, *, brief: bool) -> str:
     """A board that does not answer, and why, where there is room for that."""
     if reason and not brief:
@@ -189,4 +384,8 @@ WORDS: Mapping[type[View], Callable[[Any, Location, Speech], Words]] = {
     Doors: _doors,
     DoorPage: _door_page,
     ChooseReason: _choose_reason,
+    Machine: _machine,
+    Boards: _boards,
+    History: _history,
+    DoorsTested: _doors_tested,
 }

@@ -12,6 +12,7 @@ from kiosk.flows.views import ChooseReason, Chosen, DoorPage, DoorRow, Doors
 from kiosk.ui import wording
 from kiosk.ui.place import bank_outline
 from kiosk.ui.screens.page import Area, Page
+from kiosk.ui.screens.service.facts import FactsFigure
 from kiosk.ui.theme import Theme, Tone
 from kiosk.ui.widgets.bank import BankDrawing, DoorLook
 from kiosk.ui.widgets.plate import Banner, Plate, WordButton, mirror
@@ -207,64 +208,6 @@ class DoorsPage(Page[Doors]):
 
     def measure_field(self, room: Area) -> None:
         self.field.size = (room.width, self.figure.legend.natural_height(room.width))
-
-
-class FactsFigure(Plate):
-    """Names and values in two columns."""
-
-    def __init__(self, theme: Theme) -> None:
-        super().__init__(theme, fill=theme.colours.surface, edge=theme.colours.line)
-        self.rows: list[tuple[Words, Words]] = []
-
-    def show(self, facts: tuple[tuple[str, str], ...]) -> None:
-        """Show these names and values; on the smallest glass the values speak for themselves."""
-        self.clear_widgets()
-        self.rows = [
-            (
-                Words(
-                    self.theme,
-                    text="" if self.theme.is_small else name,
-                    ink=self.theme.colours.ink_soft,
-                    halign="left",
-                ),
-                Words(self.theme, text=value, bold_face=True, halign="left"),
-            )
-            for name, value in facts
-        ]
-        for name, value in self.rows:
-            self.add_widget(name)
-            self.add_widget(value)
-        self.arrange()
-
-    def natural_height(self, width: float) -> float:
-        """Its height at this width."""
-        gap = self.theme.gap
-        names = 0.0
-        if not self.theme.is_small:
-            names = max(self._line_width(name) for name, _ in self.rows) + gap
-        for name, value in self.rows:
-            name.fit(names)
-            value.fit(width - names - 2 * gap)
-        rows = sum(max(name.height, value.height) for name, value in self.rows)
-        return float(rows + gap * 0.4 * (len(self.rows) - 1) + 1.6 * gap)
-
-    @staticmethod
-    def _line_width(words: Words) -> float:
-        words.fit_line()
-        return float(words.width) + 2
-
-    def lay_out(self) -> None:
-        if not self.rows or self.width < 2:
-            return
-        self.natural_height(self.width)
-        gap = self.theme.gap
-        y = self.top - 0.8 * gap
-        for name, value in self.rows:
-            y -= max(name.height, value.height)
-            top = y + max(name.height, value.height)
-            name.pos = (self.x + gap, top - name.height)
-            value.pos = (self.x + self.width - gap - value.width, top - value.height)
-            y -= 0.4 * gap
 
 
 class DoorPageScreen(Page[DoorPage]):
