@@ -19,6 +19,7 @@ from kiosk.console import TABLES, ConsoleError, Line
 from kiosk.model.person import Role, Staff
 from kiosk.store.errors import StoreError
 from kiosk.sync.enrol import EnrolError
+from kiosk.vitals import version
 
 EXIT_MISTAKE = 2
 """The exit code for what a person has to put right: a wrong file, a missing right."""
@@ -58,7 +59,7 @@ data_option = click.option(
 
 
 @click.group()
-@click.version_option(package_name="parcel-kiosk")
+@click.version_option(version())
 def main() -> None:
     """The parcel kiosk: the software a parcel locker runs on."""
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")

@@ -54,6 +54,7 @@ from kiosk.store.writer import Writer
 from kiosk.sync.client import SyncClient
 from kiosk.sync.contract import BoardStatus, Status
 from kiosk.sync.enrol import EnrolError, enrol, identity_in
+from kiosk.vitals import vitals
 from kiosk.ui.jack import Jack
 from kiosk.ui.loudspeaker import Loudspeaker, is_there
 from kiosk.ui.night import NightHours
@@ -340,6 +341,7 @@ def _centre(data: Path, kiosk: Kiosk) -> Iterator[None]:
     except EnrolError as error:
         LOG.error("the kiosk runs without its centre: %s", error)
         identity = None
+    kiosk.vitals = lambda: vitals(data, None)
     if identity is None:
         yield
         return
@@ -355,6 +357,7 @@ def _centre(data: Path, kiosk: Kiosk) -> Iterator[None]:
         return 0 if is_fresh else LOOK_AHEAD
 
     kiosk.look_ahead = look_ahead
+    kiosk.vitals = lambda: vitals(data, client.state)
     with client:
         yield
 

@@ -15,8 +15,10 @@ from flow_site import COURIER_PIN, TECHNICIAN_PIN, Running
 from invariants import BecameFact, RowFact, Told
 
 from kiosk.flows.kiosk import Policy
+from kiosk.flows.maintenance import TEST_ROUNDS
 from kiosk.flows.views import (
     Ask,
+    Boards,
     Choice,
     ChooseReason,
     ChooseSize,
@@ -25,11 +27,14 @@ from kiosk.flows.views import (
     DoorOpen,
     DoorPage,
     Doors,
+    DoorsTested,
     EnterCode,
     Entered,
     EnterPin,
     First,
+    History,
     HoldExtended,
+    Machine,
     MorePackages,
     Pressed,
     Receipt,
@@ -1064,6 +1069,57 @@ async def technician_forbids_a_door(kiosk: Running, told: Told) -> None:
     kiosk.player.do(Pressed(Choice.DONE))
     await type_code(kiosk, code)
     await kiosk.player.until(Trouble)
+
+
+@story
+async def technician_reads_the_machine(kiosk: Running, told: Told) -> None:
+    slot = await have_stored(kiosk, told)
+    told.prepared()
+    await sign_in_technician(kiosk)
+    await press(kiosk, Choice.MACHINE, Machine)
+    await press(kiosk, Choice.BOARDS, Boards)
+    await press(kiosk, Choice.BACK, Machine)
+    await press(kiosk, Choice.JOURNAL, History)
+    await press(kiosk, Choice.OLDER, History)
+    await press(kiosk, Choice.BACK, Machine)
+    await press(kiosk, Choice.BACK, Doors)
+    kiosk.player.do(Chosen(slot))
+    await kiosk.player.until(DoorPage)
+    await press(kiosk, Choice.HISTORY, History)
+    await press(kiosk, Choice.BACK, DoorPage)
+
+
+@story
+async def technician_tests_a_lock(kiosk: Running, told: Told) -> None:
+    told.prepared()
+    await sign_in_technician(kiosk)
+    kiosk.player.do(Chosen("9"))
+    await kiosk.player.until(DoorPage)
+    kiosk.player.do(Pressed(Choice.TEST_LOCK))
+    for _ in range(TEST_ROUNDS):
+        await kiosk.player.until(DoorOpen)
+        await shut(kiosk, "9")
+    await kiosk.player.until(Ask)
+    await press(kiosk, Choice.IT_IS_EMPTY, DoorPage)
+
+
+@story
+async def technician_tests_the_doors_until_one_jams_and_stops(kiosk: Running, told: Told) -> None:
+    empty = [each.label for each in await kiosk.kiosk.store.run(slots.records)]
+    kiosk.site.steel.jam(empty[1])
+    told.prepared()
+    await sign_in_technician(kiosk)
+    kiosk.player.do(Pressed(Choice.TEST_DOORS))
+    await kiosk.player.until(DoorOpen)
+    await shut(kiosk, empty[0])
+    await kiosk.player.until(Ask)
+    await press(kiosk, Choice.IT_IS_EMPTY, DoorOpen)
+    kiosk.player.do(Pressed(Choice.CANCEL))
+    await kiosk.player.until(DoorOpen, lambda view: view.remind)
+    await shut(kiosk, empty[2])
+    await kiosk.player.until(Ask)
+    await press(kiosk, Choice.IT_IS_EMPTY, DoorsTested)
+    await press(kiosk, Choice.DONE, Doors)
 
 
 @story

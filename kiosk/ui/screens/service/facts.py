@@ -97,6 +97,12 @@ class OpeningBars(Plate):
         for part in (self.name, self.bars, *self.labels):
             self.add_widget(part)
 
+    def arrange(self) -> None:
+        """Never turned over: times grow to the right in every language."""
+        self.lay_out()
+        if self.theme.is_rtl:
+            self.name.right = self.right - self.theme.gap
+
     def natural_height(self, width: float) -> float:
         """Its height at this width."""
         return self.theme.font("text") * 7 + 2 * self.theme.gap

@@ -1,0 +1,144 @@
+"""What a technician reads at the machine is what happened there, and what was tested is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from flow_site import World, running
+from invariants import Told
+from stories import POLICY, STORIES, have_stored, press, shut, sign_in_technician
+from virtual_loop import run_virtually
+
+from kiosk.flows.views import (
+    Ask,
+    Boards,
+    CentreReport,
+    Choice,
+    Chosen,
+    DoorOpen,
+    DoorPage,
+    DoorsTested,
+    History,
+    Machine,
+    Pressed,
+    Vitals,
+)
+from kiosk.model.events import EventKind
+from kiosk.model.location import SlotStatus
+from kiosk.store import slots
+
+
+def test_a_doors_history_tells_its_events_and_how_long_its_lock_takes(tmp_path: Path) -> None:
+    async def play() -> None:
+        async with running(World(tmp_path, policy=POLICY)) as kiosk:
+            slot = await have_stored(kiosk, Told())
+            await sign_in_technician(kiosk)
+            kiosk.player.do(Chosen(slot))
+            await kiosk.player.until(DoorPage)
+            view = await press(kiosk, Choice.HISTORY, History)
+
+            kinds = [line.kind for line in view.lines]
+            assert kinds == [
+                EventKind.PACKAGE_STORED,
+                EventKind.DOOR_OUTCOME,
+                EventKind.SLOT_RESERVED,
+                EventKind.SLOT_CONFIGURED,
+            ]
+            assert view.lines[0].actor == "staff:11"
+            assert view.lines[1].outcome == "OPENED"
+            assert {line.slot for line in view.lines} == {slot}
+            assert sum(count for _, count in view.openings) == 1
+            assert view.choices == (Choice.BACK,)
+
+    run_virtually(play())
+
+
+def test_the_journal_is_read_page_by_page_to_its_first_event(tmp_path: Path) -> None:
+    async def play() -> None:
+        async with running(World(tmp_path, policy=POLICY)) as kiosk:
+            await have_stored(kiosk, Told())
+            await sign_in_technician(kiosk)
+            await press(kiosk, Choice.MACHINE, Machine)
+            view = await press(kiosk, Choice.JOURNAL, History)
+            assert Choice.NEWER not in view.choices
+            numbers = [line.number for line in view.lines]
+            while Choice.OLDER in view.choices:
+                view = await press(kiosk, Choice.OLDER, History)
+                numbers += [line.number for line in view.lines]
+            assert numbers == list(range(numbers[0], 0, -1))
+            newer = await press(kiosk, Choice.NEWER, History)
+            assert newer.lines[-1].number == view.lines[0].number + 1
+
+    run_virtually(play())
+
+
+def test_the_machines_page_tells_how_it_does_and_takes_a_word_for_the_time(tmp_path: Path) -> None:
+    centre = CentreReport(is_reached=False, last_ms=None, waiting=7, message="no route")
+
+    async def play() -> None:
+        world = World(tmp_path, policy=POLICY)
+        world.clock.is_trusted = False
+        async with running(world) as kiosk:
+            kiosk.kiosk.vitals = lambda: Vitals(version="1", disk_free_mb=9, centre=centre)
+            await sign_in_technician(kiosk)
+            view = await press(kiosk, Choice.MACHINE, Machine)
+            assert view.vitals.centre == centre
+            assert not view.is_time_trusted
+            view = await press(kiosk, Choice.TIME_IS_RIGHT, Machine)
+            assert view.is_time_trusted
+            assert Choice.TIME_IS_RIGHT not in view.choices
+            boards = await press(kiosk, Choice.BOARDS, Boards)
+            assert all(report.reachable and report.frames_received for report in boards.boards)
+
+    run_virtually(play())
+
+
+def test_a_test_of_a_lock_opens_it_five_times_and_leaves_the_slot_as_it_was(tmp_path: Path) -> None:
+    async def play() -> None:
+        async with running(World(tmp_path, policy=POLICY)) as kiosk:
+            await STORIES["technician_tests_a_lock"](kiosk, Told())
+            assert kiosk.world.pulses == 5
+            assert (await kiosk.slot("9")).status is SlotStatus.EMPTY
+            view = await press(kiosk, Choice.HISTORY, History)
+            assert sum(count for _, count in view.openings) == 5
+
+    run_virtually(play())
+
+
+def test_a_test_of_all_doors_tells_which_did_not_open(tmp_path: Path) -> None:
+    shown: list[DoorsTested] = []
+
+    async def play() -> None:
+        world = World(tmp_path, policy=POLICY)
+        async with running(
+            world, tell=lambda view: shown.append(view) if isinstance(view, DoorsTested) else None
+        ) as kiosk:
+            name = "technician_tests_the_doors_until_one_jams_and_stops"
+            await STORIES[name](kiosk, Told())
+            records = await kiosk.kiosk.store.run(slots.records)
+            assert {record.status for record in records} == {SlotStatus.EMPTY}
+
+    run_virtually(play())
+    (tested,) = shown
+    assert (tested.opened, len(tested.failed), tested.left) == (2, 1, 21)
+
+
+def test_a_test_of_all_doors_leaves_packages_alone(tmp_path: Path) -> None:
+    async def play() -> None:
+        async with running(World(tmp_path, policy=POLICY)) as kiosk:
+            slot = await have_stored(kiosk, Told())
+            doors = kiosk.site.steel.doors
+            pulses = doors[slot].pulses
+            await sign_in_technician(kiosk)
+            kiosk.player.do(Pressed(Choice.TEST_DOORS))
+            for _ in range(len(doors) - 1):
+                opened = await kiosk.player.until(DoorOpen)
+                await shut(kiosk, opened.slot)
+                await kiosk.player.until(Ask)
+                kiosk.player.do(Pressed(Choice.IT_IS_EMPTY))
+            tested = await kiosk.player.until(DoorsTested)
+            assert (tested.opened, tested.failed, tested.left) == (len(doors) - 1, (), 0)
+            assert doors[slot].pulses == pulses
+            assert (await kiosk.slot(slot)).status is SlotStatus.OCCUPIED
+
+    run_virtually(play())

@@ -1,0 +1,27 @@
+"""What the machine tells of itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from click.testing import CliRunner
+
+from kiosk.__main__ import main
+from kiosk.sync.client import SyncStatus
+from kiosk.vitals import version, vitals
+
+
+def test_the_command_line_tells_its_version() -> None:
+    ran = CliRunner().invoke(main, ["--version"], prog_name="kiosk")
+
+    assert ran.output == f"kiosk, version {version()}\n"
+
+
+def test_disk_and_centre_are_told(tmp_path: Path) -> None:
+    told = vitals(tmp_path, SyncStatus(is_reached=False, last_ms=5, queue=3, message="no route"))
+
+    assert told.version == version()
+    assert told.disk_free_mb is not None
+    assert told.centre is not None
+    assert (told.centre.waiting, told.centre.message) == (3, "no route")
+    assert vitals(tmp_path, None).centre is None
