@@ -54,11 +54,11 @@ from kiosk.store.writer import Writer
 from kiosk.sync.client import SyncClient
 from kiosk.sync.contract import BoardStatus, Status
 from kiosk.sync.enrol import EnrolError, enrol, identity_in
-from kiosk.vitals import vitals
 from kiosk.ui.jack import Jack
 from kiosk.ui.loudspeaker import Loudspeaker, is_there
 from kiosk.ui.night import NightHours
 from kiosk.ui.theme import SiteLook, colour
+from kiosk.vitals import vitals
 from kiosk.watchdog import ServiceManager, Watchdog
 
 LOG = logging.getLogger("kiosk")
