@@ -40,11 +40,12 @@ async def extend_hold(kiosk: Kiosk) -> None:
         elif isinstance(event, TimedOut) or event == Pressed(Choice.BACK):
             return
         elif isinstance(event, Entered | Scanned) and not view.wait_s:
+            typed = event.text if isinstance(event, Entered) else ""
             answer = await _check(kiosk, event)
             if isinstance(answer, Wait):
-                view = replace(view, wait_s=seconds(answer))
+                view = replace(view, wait_s=seconds(answer), digits=typed)
             elif isinstance(answer, NotKnown):
-                view = replace(view, refused=Refused(Refusal.NOT_KNOWN))
+                view = replace(view, refused=Refused(Refusal.NOT_KNOWN), digits=typed)
             else:
                 await _extend(kiosk, answer)
                 return

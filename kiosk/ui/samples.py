@@ -257,6 +257,7 @@ def _customer_views() -> list[tuple[str, View]]:
             "thanks",
             Thanks(slot="7", choices=(Choice.DONE, Choice.OPEN_AGAIN, Choice.SOMETHING_WRONG)),
         ),
+        ("thanks-final", Thanks(slot="7", choices=(Choice.DONE,))),
         (
             "ask-wrong",
             Ask(
@@ -275,13 +276,9 @@ def _customer_views() -> list[tuple[str, View]]:
         ("hold-extended", HoldExtended(until_ms=NOW_MS, choices=(Choice.DONE,))),
         (
             "told-picked-up",
-            Told(
-                refused=Refused(Refusal.ALREADY_PICKED_UP, at_ms=NOW_MS),
-                reference="K3-0194",
-                choices=(Choice.DONE,),
-            ),
+            Told(refused=Refused(Refusal.ALREADY_PICKED_UP, at_ms=NOW_MS), choices=(Choice.DONE,)),
         ),
-        ("told-help", Told(help=True, reference="K3-0195", choices=(Choice.BACK,))),
+        ("told-help", Told(help=True, reference="195", choices=(Choice.BACK,))),
         (
             "cannot-start",
             CannotStart(

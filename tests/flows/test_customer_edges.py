@@ -231,6 +231,19 @@ def test_a_customer_extends_the_hold_up_to_seven_days(tmp_path: Path, days_alrea
     play(tmp_path, story, Policy(may_extend=True, hold_days=days_already))
 
 
+def test_a_wrong_code_of_who_wants_it_kept_longer_keeps_its_digits(tmp_path: Path) -> None:
+    async def story(kiosk: Running) -> None:
+        await kiosk.player.until(First)
+        kiosk.player.do(Pressed(Choice.EXTEND_HOLD))
+        await kiosk.player.until(EnterCode)
+        kiosk.player.do(Entered("123456789"))
+        view = await kiosk.player.until(EnterCode)
+        assert view.refused == Refused(Refusal.NOT_KNOWN)
+        assert view.digits == "123456789"
+
+    play(tmp_path, story, Policy(may_extend=True))
+
+
 def test_the_same_day_after_a_restart_the_code_still_tells_its_story(tmp_path: Path) -> None:
     world = World(tmp_path)
 

@@ -37,6 +37,7 @@ from kiosk.flows.views import (
     View,
 )
 from kiosk.ui.screens.courier.page import ScanPage, SizePage, TypeBarcodePage
+from kiosk.ui.screens.door.notice import DoorNoticePage
 from kiosk.ui.screens.door.page import DoorOpenPage
 from kiosk.ui.screens.entry.page import CodePage, PhonePage, PinPage
 from kiosk.ui.screens.first.page import FirstPage
@@ -51,10 +52,10 @@ _PAGES: dict[type[View], type[Page[Any]]] = {
     EnterPhoneDigits: PhonePage,
     EnterPin: PinPage,
     Checking: NoticePage,
-    Opening: NoticePage,
+    Opening: DoorNoticePage,
     DoorOpen: DoorOpenPage,
-    Trouble: NoticePage,
-    Ask: NoticePage,
+    Trouble: DoorNoticePage,
+    Ask: DoorNoticePage,
     Thanks: NoticePage,
     Told: NoticePage,
     ScanPackage: ScanPage,
@@ -63,11 +64,11 @@ _PAGES: dict[type[View], type[Page[Any]]] = {
     DoorPage: DoorPageScreen,
     ChooseReason: ReasonPage,
     CannotStart: NoticePage,
-    MorePackages: NoticePage,
+    MorePackages: DoorNoticePage,
     HoldExtended: NoticePage,
     Collection: NoticePage,
     Receipt: ReceiptPage,
-    Round: NoticePage,
+    Round: DoorNoticePage,
     ScanInside: NoticePage,
     Machine: MachinePage,
     Boards: BoardsPage,

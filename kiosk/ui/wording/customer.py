@@ -8,6 +8,7 @@ from typing import Any
 from kiosk.flows.views import (
     CannotStart,
     Checking,
+    Choice,
     EnterCode,
     EnterPhoneDigits,
     First,
@@ -96,6 +97,8 @@ def _hold_extended(view: HoldExtended, location: Location, speech: Speech) -> Wo
 
 def _thanks(view: Thanks, location: Location, speech: Speech) -> Words:
     body = speech.say("Door {slot} is shut. Have a good day.", slot=view.slot)
+    if Choice.OPEN_AGAIN in view.choices:
+        body = speech.say("Door {slot} is shut. Anything left inside?", slot=view.slot)
     return Words(speech.say("Thank you!"), body, tone=Tone.DONE, icon="check")
 
 

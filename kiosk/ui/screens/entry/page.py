@@ -119,7 +119,8 @@ class EntryPage(Page[EnterCode | EnterPhoneDigits | EnterPin]):
         self.answer(Entered(self.digits))
 
     def _show(self) -> None:
-        tone = Tone.FAILED if self._fresh_refusal and self.digits else Tone.CALM
+        is_wrong = self._fresh_refusal and self.digits and not self.is_waiting
+        tone = Tone.FAILED if is_wrong else Tone.CALM
         self.field.show(self.digits, tone)
         self.figure.switch(not self.is_waiting)
 

@@ -1,0 +1,72 @@
+"""Screens of words about certain doors: on tall glass the drawing shows which ones, and where."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kivy.uix.widget import Widget
+
+from kiosk.flows.views import Ask, MorePackages, Opening, Question, Round, Trouble, View
+from kiosk.ui import wording
+from kiosk.ui.place import place_of
+from kiosk.ui.screens.page import Area, Page
+from kiosk.ui.widgets.bank import BankFigure, DoorLook
+from kiosk.ui.widgets.plate import NumberSign
+
+
+def doors_of(view: View) -> tuple[str, ...]:
+    """The doors that a view is about, the one to look at first."""
+    match view:
+        case MorePackages():
+            return view.slots
+        case Trouble():
+            return (view.wrong_slot or view.slot,)
+        case Opening() | Ask() | Round():
+            return (view.slot,) if view.slot else ()
+        case _:
+            return ()
+
+
+class DoorNoticePage(Page[Any]):
+    """A sentence about one door or several, what to do, and the choices."""
+
+    figure_share_stacked = 0.4
+    """The words come first: what to do matters more than where."""
+
+    @property
+    def has_main_choice(self) -> bool:
+        """Nothing that can be wrong is likelier than the rest."""
+        is_open_question = isinstance(self.view, Ask)
+        return not (is_open_question and self.view.question is Question.WHAT_IS_WRONG)
+
+    def build(self) -> None:
+        if not self.theme.is_portrait or not doors_of(self.view):
+            return
+        self.figure = BankFigure(self.theme, self.context.location)
+        self.add_widget(self.figure)
+        self._light()
+
+    def changed(self, before: View) -> None:
+        if self.figure is not None:
+            self._light()
+
+    def _light(self) -> None:
+        assert self.figure is not None
+        colours = self.theme.tone(self.words().tone)
+        lit = DoorLook(colours.strong, colours.on_strong, strong=True)
+        self.figure.drawing.paint(dict.fromkeys(doors_of(self.view), lit))
+
+    def figure_size(self, area: Area) -> tuple[float, float]:
+        assert self.figure is not None
+        return area.width, min(area.height, self.figure.natural_height(area.width))
+
+    def make_sign(self, words: wording.parts.Words) -> Widget | None:
+        doors = doors_of(self.view)
+        if len(doors) != 1 or not self.theme.is_portrait or not self._is_at_the_door():
+            return super().make_sign(words)
+        arrow = wording.parts.place_icon(place_of(doors[0], self.context.location))
+        return NumberSign(self.theme, doors[0], arrow, words.tone)
+
+    def _is_at_the_door(self) -> bool:
+        """Whether the person is to look at the door, not to think about it."""
+        return isinstance(self.view, Opening | Trouble)
