@@ -1,9 +1,9 @@
 """Messages to recipients from the kiosk itself, for a site that has no central server.
 
-For each stored package, and for each code that is issued anew, one file goes into a spool folder,
-in the form that SMS daemons such as smstools take from their `outgoing` folder: a header `To:` with
-the number, a blank line, the text. A message may go out twice after a power cut, under the same
-file name.
+For each stored package, and for each code that is issued anew or asked for again, one file goes
+into a spool folder, in the form that SMS daemons such as smstools take from their `outgoing`
+folder: a header `To:` with the number, a blank line, the text. A message may go out twice after a
+power cut, under the same file name.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class MessageSpool:
     """An observer of the journal that writes a message for each code that was issued."""
 
     name = "message-spool"
-    kinds = (EventKind.PACKAGE_STORED, EventKind.CODE_REISSUED)
+    kinds = (EventKind.PACKAGE_STORED, EventKind.CODE_REISSUED, EventKind.CODE_ASKED)
 
     def __init__(self, kiosk: Kiosk, folder: Path) -> None:
         self._kiosk = kiosk
@@ -75,8 +75,11 @@ def _is_open_visit(writer: Writer, seq: int) -> bool:
 
 def _package_of(writer: Writer, event: Event) -> tuple[Package, Recipient] | None:
     """The stored package and who gets the message; None when it is gone or nobody is known."""
-    rows = json.loads(event.body)["rows"]
-    package_id = next(values["id"] for table, values in rows if table == "package")
+    body = json.loads(event.body)
+    named = [values["id"] for table, values in body.get("rows", ()) if table == "package"]
+    package_id = named[0] if named else body.get("package")
+    if package_id is None:
+        return None
     package = packages.package(writer, package_id)
     recipient = packages.recipient_of(writer, package_id)
     if recipient is None or not package.may_be_picked_up:

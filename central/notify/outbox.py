@@ -84,7 +84,7 @@ def on_event(
                 tell(connection, rules, Kind.CANCELLED, package, now_ms)
         case EventKind.CODE_REISSUED if body.get("by") != "centre":
             tell(connection, rules, Kind.REISSUED, package, now_ms)
-        case "CODE_ASKED" if package:
+        case EventKind.CODE_ASKED if package:
             tell(connection, rules, Kind.CODE, package, now_ms)
         case EventKind.HOLD_EXTENDED | EventKind.HOLD_PAUSED:
             _move_warnings(connection, rules, body)

@@ -15,10 +15,12 @@ from kiosk.flows.views import (
     Ask,
     Choice,
     Chosen,
+    CodeAsked,
     EnterCode,
     Entered,
     EnterPhoneDigits,
     EnterPin,
+    EnterTracking,
     HoldExtended,
     MorePackages,
     Preference,
@@ -144,7 +146,7 @@ class Person:
 
 
 _ENTRIES = EnterCode | EnterPhoneDigits | EnterPin
-_ENDINGS = Told | Thanks | HoldExtended
+_ENDINGS = Told | Thanks | HoldExtended | CodeAsked
 
 
 def _is_lost_by_waiting(view: View) -> bool:
@@ -154,7 +156,9 @@ def _is_lost_by_waiting(view: View) -> bool:
         return view.question is not Question.NEED_MORE_TIME
     if isinstance(view, _ENTRIES):
         return not view.wait_s
-    return isinstance(view, MorePackages) or (isinstance(view, Trouble) and bool(view.choices))
+    return isinstance(view, MorePackages | EnterTracking) or (
+        isinstance(view, Trouble) and bool(view.choices)
+    )
 
 
 def _waits_for_a_person(view: View) -> bool:

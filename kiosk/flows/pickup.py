@@ -22,10 +22,12 @@ from kiosk.flows.kiosk import Kiosk
 from kiosk.flows.views import (
     Checking,
     Choice,
+    CodeAsked,
     DoorOpen,
     EnterCode,
     Entered,
     EnterPhoneDigits,
+    EnterTracking,
     MorePackages,
     Pressed,
     Problem,
@@ -73,7 +75,35 @@ STORY = {
 async def pickup(kiosk: Kiosk, digits: str = "") -> None:
     """From the first digit, or none, to thanks. Returns when the person is done or gone."""
     length = locator_digits(len(kiosk.location.slots)) + SECRET_DIGITS
-    view = EnterCode(length=length, digits=digits, choices=(Choice.BACK,))
+    choices = (Choice.BACK, Choice.NO_CODE)
+    view = EnterCode(length=length, digits=digits, choices=choices)
+    while True:
+        kiosk.person.show(view)
+        event = await kiosk.person.next(view.wait_s or kiosk.policy.idle_s)
+        if isinstance(event, TimedOut) and view.wait_s:
+            view = replace(view, wait_s=0)
+        elif isinstance(event, TimedOut) or event == Pressed(Choice.BACK):
+            return
+        elif event == Pressed(Choice.NO_CODE):
+            await no_code(kiosk)
+            return
+        elif isinstance(event, Entered) and not view.wait_s:
+            refused = await try_code(kiosk, event.text)
+            if refused is None:
+                return
+            view = replace(refused, length=length, digits=event.text, choices=choices)
+        elif isinstance(event, Scanned):
+            await scanned_pickup(kiosk, event.text)
+            return
+
+
+async def no_code(kiosk: Kiosk) -> None:
+    """Whoever has no code has it sent again to the contact on file, and learns nothing here."""
+    kiosk.person.show(EnterTracking(choices=(Choice.BACK,)))
+    event = await kiosk.person.next(kiosk.policy.idle_s)
+    if not isinstance(event, Entered | Scanned) or not event.text:
+        return
+    barcode, view = event.text, EnterPhoneDigits(choices=(Choice.BACK,))
     while True:
         kiosk.person.show(view)
         event = await kiosk.person.next(view.wait_s or kiosk.policy.idle_s)
@@ -82,13 +112,15 @@ async def pickup(kiosk: Kiosk, digits: str = "") -> None:
         elif isinstance(event, TimedOut) or event == Pressed(Choice.BACK):
             return
         elif isinstance(event, Entered) and not view.wait_s:
-            refused = await try_code(kiosk, event.text)
-            if refused is None:
-                return
-            view = replace(refused, length=length, digits=event.text, choices=(Choice.BACK,))
-        elif isinstance(event, Scanned):
-            await scanned_pickup(kiosk, event.text)
-            return
+            asked = await kiosk.store.run(codes.ask_again, kiosk.code_policy, barcode, event.text)
+            if not isinstance(asked, Wait):
+                break
+            view = replace(view, wait_s=seconds(asked))
+    centre = kiosk.vitals().centre
+    is_reached = centre is None or centre.is_reached
+    answer = CodeAsked(reference=str(asked), is_reached=is_reached, choices=(Choice.DONE,))
+    kiosk.person.show(answer)
+    await pressed(kiosk, answer.choices, TOLD_S)
 
 
 async def scanned_pickup(kiosk: Kiosk, text: str) -> None:

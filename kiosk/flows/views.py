@@ -23,6 +23,7 @@ class Choice(StrEnum):
     COURIER = "COURIER"
     SERVICE = "SERVICE"
     HELP = "HELP"
+    NO_CODE = "NO_CODE"
     BACK = "BACK"
     DONE = "DONE"
     CANCEL = "CANCEL"
@@ -202,6 +203,21 @@ class EnterPhoneDigits(View):
 
     refused: Refused | None = None
     wait_s: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnterTracking(View):
+    """The keyboard for a package's tracking number, for who has no code. Comes back as `Entered`,
+    or as `Scanned` from a label."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeAsked(View):
+    """The answer to who has no code: the same whether the package is known here or not."""
+
+    reference: str
+    is_reached: bool = True
+    """Whether what sends messages can be reached now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -336,6 +336,36 @@ def refuse_sign_in(writer: Writer, role: str) -> int:
     return writer.record(EventKind.STAFF_REFUSED, role=role)
 
 
+def ask_again(writer: Writer, policy: CodePolicy, barcode: str, phone_digits: str) -> int | Wait:
+    """Somebody has no code: it is to be sent again to the contact on file, where the package lies
+    here and the digits are its recipient's. The number of the event, whether they are or not.
+
+    Every question is counted, so that nobody floods a mailbox or tries digits out.
+    """
+    now_ms = _follow_clock(writer)
+    wait_ms = _bucket(writer, "asked").wait_ms(now_ms)
+    if wait_ms > 0:
+        return Wait(wait_ms)
+    _set_bucket(writer, "asked", _bucket(writer, "asked").spend(now_ms))
+    row = writer.one(
+        "SELECT package.*, recipient.phone FROM package"
+        " JOIN recipient ON recipient.id = package.recipient"
+        " WHERE barcode = ? AND slot IS NOT NULL AND package.status IN ('STORED', 'EXPIRED')",
+        (barcode,),
+    )
+    if row is not None:
+        row = {**row, "phone": writer.sealer.open(row["phone"] or "")}
+    is_known = (
+        row is not None
+        and _has_phone(row)
+        and not _is_over(row, policy, now_ms)
+        and hmac.compare_digest(phone_digits.encode(), _phone_of(row).encode())
+    )
+    return writer.record(
+        EventKind.CODE_ASKED, package=row["id"] if row is not None and is_known else None
+    )
+
+
 def reissue(writer: Writer, package_id: str, actor: str) -> int:
     """Make a new code for a package that lies here; the earlier ones open nothing any more.
 

@@ -14,6 +14,7 @@ from kiosk.flows.views import (
     Choice,
     ChooseReason,
     ChooseSize,
+    CodeAsked,
     Collection,
     DoorOpen,
     DoorPage,
@@ -24,6 +25,7 @@ from kiosk.flows.views import (
     EnterCode,
     EnterPhoneDigits,
     EnterPin,
+    EnterTracking,
     EventLine,
     First,
     History,
@@ -164,15 +166,16 @@ _NEXT = (Choice.OPEN_NEXT, Choice.DONE)
 def _customer_views() -> list[tuple[str, View]]:
     first = (Choice.PICK_UP, Choice.COURIER, Choice.SERVICE, Choice.HELP)
     back = (Choice.BACK, Choice.HELP)
+    entry = (Choice.BACK, Choice.NO_CODE, Choice.HELP)
     not_known = Refused(Refusal.NOT_KNOWN)
     return [
         ("first", First(choices=first)),
         ("first-door-open", First(choices=first, open_doors=("7", "12"))),
         ("first-board-lost", First(choices=first, unreachable_boards=1)),
-        ("code", EnterCode(choices=back)),
-        ("code-some", EnterCode(choices=back, digits="48210")),
-        ("code-refused", EnterCode(choices=back, digits="482107733", refused=not_known)),
-        ("code-wait", EnterCode(choices=back, digits="482107733", refused=not_known, wait_s=27)),
+        ("code", EnterCode(choices=entry)),
+        ("code-some", EnterCode(choices=entry, digits="48210")),
+        ("code-refused", EnterCode(choices=entry, digits="482107733", refused=not_known)),
+        ("code-wait", EnterCode(choices=entry, digits="482107733", refused=not_known, wait_s=27)),
         ("phone", EnterPhoneDigits(choices=back)),
         (
             "phone-refused",
@@ -277,6 +280,12 @@ def _customer_views() -> list[tuple[str, View]]:
         (
             "told-picked-up",
             Told(refused=Refused(Refusal.ALREADY_PICKED_UP, at_ms=NOW_MS), choices=(Choice.DONE,)),
+        ),
+        ("tracking", EnterTracking(choices=(Choice.BACK,))),
+        ("code-asked", CodeAsked(reference="4187", choices=(Choice.DONE,))),
+        (
+            "code-asked-offline",
+            CodeAsked(reference="4187", is_reached=False, choices=(Choice.DONE,)),
         ),
         ("told-help", Told(help=True, reference="195", choices=(Choice.BACK,))),
         (

@@ -13,7 +13,7 @@ from centre import LOCATION_KEY, Journal, Mailbox, Server, announce, text_of
 from central import schema
 from central.packages.nearest import distance_km, nearest
 from kiosk.model.pickup_code import make_code
-from kiosk.store import packages
+from kiosk.store import codes, packages
 from kiosk.sync.contract import SyncAnswer
 
 
@@ -144,3 +144,23 @@ def test_the_nearest_is_the_nearest(tmp_path: Path, server: Server, seed: int) -
         )[:5]
         found = server.central.database.read(nearest, latitude, longitude, "S", 5)
         assert [place["id"] for place in found] == wanted
+
+
+def test_who_has_no_code_at_the_kiosk_gets_it_sent_again(
+    server: Server, kiosk: Journal, mailbox: tuple[int, Mailbox]
+) -> None:
+    package = announce(server, server.add_key(), "A").json()["id"]
+    kiosk.announce("A", package, "+49 171 1")
+    kiosk.put_in("A")
+    sync(kiosk)
+    mailbox[1].wait_for(1)
+    policy = codes.CodePolicy(LOCATION_KEY, 24)
+    kiosk.do(codes.ask_again, policy, "A", "0000")
+    number = kiosk.do(codes.ask_again, policy, "A", "1711")
+    sync(kiosk)
+    first, again = mailbox[1].wait_for(2)
+    assert isinstance(number, int)
+    assert again["To"] == first["To"]
+    stored = kiosk.do(packages.package, package)
+    code = make_code(LOCATION_KEY, package, stored.locator, stored.code_counter)
+    assert code in re.sub(r"\s", "", text_of(again))

@@ -25,6 +25,7 @@ from central.sync import service
 from kiosk.model.allocation import FirstAvailable
 from kiosk.model.clock import Instant
 from kiosk.model.location import Location
+from kiosk.model.person import Recipient
 from kiosk.store import departures, deposits, intents, journal, packages, slots
 from kiosk.store.deposits import DepositRequest
 from kiosk.store.intents import IntentPurpose
@@ -187,9 +188,11 @@ class Journal:
     def new_id(self) -> str:
         return str(uuid.UUID(int=self.chance.getrandbits(128), version=4))
 
-    def announce(self, barcode: str, package: str | None = None) -> str:
+    def announce(self, barcode: str, package: str | None = None, phone: str = "") -> str:
+        """Announced by the centre, with the phone of its recipient if there is one."""
         package = package or self.new_id()
-        self.do(packages.announce, Announcement(package, barcode, "S", None))
+        person = Recipient(self.new_id(), "Eva", phone) if phone else None
+        self.do(packages.announce, Announcement(package, barcode, "S", person))
         return package
 
     def put_in(self, barcode: str) -> str:

@@ -23,6 +23,7 @@ from kiosk.flows.views import (
     ChooseReason,
     ChooseSize,
     Chosen,
+    CodeAsked,
     Collection,
     DoorOpen,
     DoorPage,
@@ -30,7 +31,9 @@ from kiosk.flows.views import (
     DoorsTested,
     EnterCode,
     Entered,
+    EnterPhoneDigits,
     EnterPin,
+    EnterTracking,
     First,
     History,
     HoldExtended,
@@ -761,6 +764,20 @@ async def pickup_with_wrong_codes(kiosk: Running, told: Told) -> None:
         await kiosk.player.until(EnterCode, lambda view: view.refused is not None)
         kiosk.player.do(Entered(wrong))
     await kiosk.player.until(EnterCode, lambda view: view.wait_s > 0)
+
+
+@story
+async def no_code_and_it_is_sent_again(kiosk: Running, told: Told) -> None:
+    await have_stored(kiosk, told)
+    told.prepared()
+    await kiosk.player.until(First)
+    await press(kiosk, Choice.PICK_UP, EnterCode)
+    await press(kiosk, Choice.NO_CODE, EnterTracking)
+    kiosk.player.do(Entered("P"))
+    await kiosk.player.until(EnterPhoneDigits)
+    kiosk.player.do(Entered("1000"))
+    await kiosk.player.until(CodeAsked)
+    await press(kiosk, Choice.DONE, First)
 
 
 @story

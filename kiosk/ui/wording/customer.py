@@ -9,8 +9,10 @@ from kiosk.flows.views import (
     CannotStart,
     Checking,
     Choice,
+    CodeAsked,
     EnterCode,
     EnterPhoneDigits,
+    EnterTracking,
     First,
     HoldExtended,
     MorePackages,
@@ -63,6 +65,27 @@ def _enter_phone_digits(view: EnterPhoneDigits, location: Location, speech: Spee
         speech.say("Your phone number"),
         speech.say("Its last four digits"),
         entry_note(view.refused, view.wait_s, location, speech),
+    )
+
+
+def _enter_tracking(view: EnterTracking, location: Location, speech: Speech) -> Words:
+    return Words(
+        speech.say("The package's number"),
+        speech.say("Scan it or type it: it stands in the sender's message."),
+    )
+
+
+def _code_asked(view: CodeAsked, location: Location, speech: Speech) -> Words:
+    title = speech.say("If this package is here, its code comes again")
+    body = speech.say("To the phone or e-mail that the sender knows.")
+    if not view.is_reached:
+        body = speech.say("As soon as the line is back. Until then:")
+    return Words(
+        title,
+        f"{body}\n{call_us(location, speech)}",
+        reference_note(view.reference, speech),
+        Tone.ACT,
+        "message-square",
     )
 
 
@@ -138,6 +161,8 @@ WORDS: Mapping[type[View], Callable[[Any, Location, Speech], Words]] = {
     First: _first,
     EnterCode: _enter_code,
     EnterPhoneDigits: _enter_phone_digits,
+    EnterTracking: _enter_tracking,
+    CodeAsked: _code_asked,
     Checking: _checking,
     Opening: _opening,
     Thanks: _thanks,

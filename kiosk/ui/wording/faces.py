@@ -24,6 +24,7 @@ FACES: Mapping[Choice, Face] = {
     Choice.COURIER: Face(N_("Courier"), "truck", N_("Bring packages")),
     Choice.SERVICE: Face(N_("Service"), "wrench"),
     Choice.HELP: Face(N_("Help"), "circle-question-mark"),
+    Choice.NO_CODE: Face(N_("No code?"), "circle-question-mark"),
     Choice.BACK: Face(N_("Back"), "arrow-left"),
     Choice.DONE: Face(N_("Done"), "check"),
     Choice.CANCEL: Face(N_("Cancel"), "x"),

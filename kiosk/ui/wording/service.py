@@ -245,6 +245,7 @@ _KINDS: Mapping[EventKind, str] = {
     EventKind.HOLD_PAUSED: N_("Time to pick up paused"),
     EventKind.CODE_REISSUED: N_("New code"),
     EventKind.CODE_TOLD: N_("Code shown"),
+    EventKind.CODE_ASKED: N_("Code asked for"),
     EventKind.RECIPIENT_ERASED: N_("Person forgotten"),
     EventKind.VISIT_ENDED: N_("Visit ended"),
     EventKind.STAFF_LISTED: N_("Staff list"),

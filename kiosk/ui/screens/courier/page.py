@@ -16,6 +16,7 @@ from kiosk.flows.views import (
     ScanPackage,
     SizeOffer,
     StoredNote,
+    View,
 )
 from kiosk.ui import wording
 from kiosk.ui.screens.page import Area, Page
@@ -209,8 +210,8 @@ class TypedLine(Plate):
         self.words.pos = (self.x + self.theme.gap, self.center_y - self.words.height / 2)
 
 
-class TypeBarcodePage(Page[ScanPackage]):
-    """A keyboard for a barcode that cannot be read."""
+class TypeBarcodePage(Page[View]):
+    """A keyboard for a barcode that cannot be read, or a package's number."""
 
     has_tools = False
     is_compact = True
@@ -222,6 +223,11 @@ class TypeBarcodePage(Page[ScanPackage]):
         self.figure = letter_keyboard(self.theme, self._pressed)
         self.add_widget(self.field)
         self.add_widget(self.figure)
+
+    def words(self) -> wording.parts.Words:
+        words = super().words()
+        # The keys need the height.
+        return replace(words, body="") if self.theme.is_small else words
 
     def take_over(self, before: Page[Any]) -> None:
         if isinstance(before, TypeBarcodePage):

@@ -1,0 +1,138 @@
+"""Whoever has no code gets it sent again, and nobody learns anything at the machine."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from flow_site import Running, World, running
+from invariants import Told
+from stories import POLICY, have_stored, press
+from virtual_loop import run_virtually
+
+from kiosk.flows.views import (
+    CentreReport,
+    Choice,
+    CodeAsked,
+    EnterCode,
+    Entered,
+    EnterPhoneDigits,
+    EnterTracking,
+    First,
+    Pressed,
+    Scanned,
+    View,
+    Vitals,
+)
+from kiosk.messages import MessageSpool
+from kiosk.model.events import Event, EventKind
+from kiosk.store import journal
+
+
+async def ask(kiosk: Running, barcode: str, digits: str) -> View:
+    """From the code's screen to the answer, or to being told to wait."""
+    await press(kiosk, Choice.NO_CODE, EnterTracking)
+    kiosk.player.do(Entered(barcode))
+    await kiosk.player.until(EnterPhoneDigits)
+    kiosk.player.do(Entered(digits))
+    return await kiosk.player.until(
+        View,
+        lambda view: (
+            isinstance(view, CodeAsked) or (isinstance(view, EnterPhoneDigits) and view.wait_s > 0)
+        ),
+    )
+
+
+async def to_the_code(kiosk: Running) -> None:
+    await kiosk.player.until(First)
+    await press(kiosk, Choice.PICK_UP, EnterCode)
+
+
+async def asked(kiosk: Running) -> list[Event]:
+    return await kiosk.kiosk.store.run(journal.after, 0, 500, [EventKind.CODE_ASKED])
+
+
+@pytest.mark.parametrize(
+    ("barcode", "digits", "is_known"),
+    [("P", "1000", True), ("P", "1001", False), ("Q", "1000", False)],
+)
+def test_the_answer_is_the_same_and_only_the_journal_knows(
+    tmp_path: Path, barcode: str, digits: str, is_known: bool
+) -> None:
+    async def play() -> None:
+        async with running(World(tmp_path, policy=POLICY)) as kiosk:
+            await have_stored(kiosk, Told())
+            await to_the_code(kiosk)
+            answer = await ask(kiosk, barcode, digits)
+            [event] = await asked(kiosk)
+            assert answer == CodeAsked(reference=str(event.seq), choices=(Choice.DONE,))
+            assert (json.loads(event.body)["package"] is not None) is is_known
+            assert digits not in event.body
+
+    run_virtually(play())
+
+
+def test_the_message_goes_out_again_to_the_number_on_file(tmp_path: Path) -> None:
+    async def play() -> None:
+        async with running(World(tmp_path, policy=POLICY)) as kiosk:
+            await have_stored(kiosk, Told())
+            code = await kiosk.code_of("P")
+            spool = MessageSpool(kiosk.kiosk, tmp_path / "messages")
+            await to_the_code(kiosk)
+            await ask(kiosk, "P", "9999")
+            await spool.take((await asked(kiosk))[-1])
+            assert not (tmp_path / "messages").exists()
+            kiosk.player.do(Pressed(Choice.DONE))
+            await to_the_code(kiosk)
+            await ask(kiosk, "P", "1000")
+            await spool.take((await asked(kiosk))[-1])
+            [message] = (tmp_path / "messages").iterdir()
+            assert f"Code {code[:3]} {code[3:6]} {code[6:]}." in message.read_text("utf-8")
+
+    run_virtually(play())
+
+
+def test_questions_are_slowed_whether_they_are_right_or_wrong(tmp_path: Path) -> None:
+    async def play() -> None:
+        async with running(World(tmp_path, policy=POLICY)) as kiosk:
+            await have_stored(kiosk, Told())
+            for digits in ("1000", "0000", "1000", "0000", "0000"):
+                await to_the_code(kiosk)
+                assert isinstance(await ask(kiosk, "P", digits), CodeAsked)
+                kiosk.player.do(Pressed(Choice.DONE))
+            await to_the_code(kiosk)
+            waits = await ask(kiosk, "P", "1000")
+            assert isinstance(waits, EnterPhoneDigits)
+            assert len(await asked(kiosk)) == 5
+
+    run_virtually(play())
+
+
+def test_out_of_reach_of_the_centre_it_says_so(tmp_path: Path) -> None:
+    async def play() -> None:
+        async with running(World(tmp_path, policy=POLICY)) as kiosk:
+            centre = CentreReport(is_reached=False, last_ms=None, waiting=3)
+            kiosk.kiosk.vitals = lambda: Vitals(centre=centre)
+            await to_the_code(kiosk)
+            answer = await ask(kiosk, "Q", "1000")
+            assert isinstance(answer, CodeAsked)
+            assert not answer.is_reached
+
+    run_virtually(play())
+
+
+def test_the_label_can_be_scanned_in_place_of_typing(tmp_path: Path) -> None:
+    async def play() -> None:
+        async with running(World(tmp_path, policy=POLICY)) as kiosk:
+            await have_stored(kiosk, Told())
+            await to_the_code(kiosk)
+            await press(kiosk, Choice.NO_CODE, EnterTracking)
+            kiosk.player.do(Scanned("P"))
+            await kiosk.player.until(EnterPhoneDigits)
+            kiosk.player.do(Entered("1000"))
+            await kiosk.player.until(CodeAsked)
+            [event] = await asked(kiosk)
+            assert json.loads(event.body)["package"]
+
+    run_virtually(play())
