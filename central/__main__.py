@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import sys
 from collections.abc import Callable
@@ -12,15 +11,13 @@ from typing import TypeVar
 import click
 import segno
 import uvicorn
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, select
 
-from central import schema
-from central.adapters import new_id
+from central import accounts, schema, staffing
 from central.app import build, create_app
 from central.auth import Role, Scope
 from central.errors import CannotServeError, RequestError
-from central.parts import Central, audit
-from central.secrets import new_token, token_hash
+from central.parts import Central
 from central.settings import Settings, load
 from central.sync import service
 
@@ -149,27 +146,12 @@ def user() -> None:
 @click.pass_obj
 def user_add(settings: Settings, email: str, name: str, role: str, password: str) -> None:
     """Make an operator's account."""
-    if len(password) < 10:
-        raise click.ClickException("the password is too short: 10 characters at least")
-
-    def add(connection: Connection, central: Central) -> None:
-        table = schema.user
-        if connection.execute(select(table.c.id).where(table.c.email == email)).first():
-            raise RequestError(409, "exists", f"there is an account {email!r} already")
-        now_ms = central.clock.now_ms()
-        connection.execute(
-            insert(table).values(
-                id=new_id(),
-                email=email,
-                name=name,
-                role=role,
-                password_hash=central.secrets.hash_password(password),
-                created_ms=now_ms,
-            )
-        )
-        audit(connection, now_ms, BY, "user.add", email, role=role)
-
-    _write(settings, add)
+    _write(
+        settings,
+        lambda connection, central: accounts.add_user(
+            connection, central, BY, email, name, Role(role), password
+        ),
+    )
     click.echo(f"{email}: {role}")
 
 
@@ -185,29 +167,46 @@ def key() -> None:
 @click.pass_obj
 def key_add(settings: Settings, name: str, scopes: tuple[str, ...], rate: int) -> None:
     """Make an API key, with all scopes unless some are named; prints it, once."""
+    wanted = [Scope(scope) for scope in scopes] or list(Scope)
     token = _write(
-        settings, lambda connection, central: add_key(connection, central, name, scopes, rate)
+        settings,
+        lambda connection, central: accounts.add_key(connection, central, BY, name, wanted, rate),
     )
     click.echo(token)
 
 
-def add_key(
-    connection: Connection, central: Central, name: str, scopes: tuple[str, ...], rate: int
-) -> str:
-    """Make an API key; returns it, of which only a hash is kept."""
-    token, now_ms = new_token("key"), central.clock.now_ms()
-    connection.execute(
-        insert(schema.api_key).values(
-            id=new_id(),
-            name=name,
-            key_hash=token_hash(token),
-            scopes=json.dumps(list(scopes) or [scope.value for scope in Scope]),
-            rate_per_min=rate,
-            created_ms=now_ms,
-        )
+@cli.group()
+def staff() -> None:
+    """Couriers and technicians, as all kiosks list them."""
+
+
+@staff.command("add")
+@click.argument("number")
+@click.option("--name", required=True)
+@click.option("--role", type=click.Choice(["courier", "technician"]), default="courier")
+@click.option("--locations", default=staffing.EVERYWHERE, help="Ids with commas; * for all.")
+@click.option("--pin", prompt=True, hide_input=True, confirmation_prompt=True)
+@click.pass_obj
+def staff_add(
+    settings: Settings, number: str, name: str, role: str, locations: str, pin: str
+) -> None:
+    """List somebody under a NUMBER of two digits, which is typed before the PIN."""
+    _write(
+        settings,
+        lambda connection, central: staffing.add(
+            connection, central, BY, number, name, role, pin, locations
+        ),
     )
-    audit(connection, now_ms, BY, "key.add", name)
-    return token
+    click.echo(f"{number}: {role}")
+
+
+@staff.command("remove")
+@click.argument("number")
+@click.pass_obj
+def staff_remove(settings: Settings, number: str) -> None:
+    """List somebody no more."""
+    _write(settings, lambda connection, central: staffing.remove(connection, central, BY, number))
+    click.echo(f"{number}: removed")
 
 
 def entry() -> None:

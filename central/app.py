@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, RedirectResponse
 from sqlalchemy.exc import OperationalError
 
 from central import metrics, secrets
@@ -20,6 +20,10 @@ from central.errors import RequestError
 from central.housekeeping import keep
 from central.notify.worker import Worker
 from central.packages import routes as package_routes
+from central.pages import actions as page_actions
+from central.pages import routes as page_routes
+from central.pages.paper import refused_page
+from central.pages.session import HOME, SIGN_IN, NotSignedInError
 from central.parts import Central
 from central.settings import Settings
 from central.sync import routes as sync_routes
@@ -62,7 +66,8 @@ def create_app(central: Central) -> FastAPI:
     app.state.rate_limit = RateLimit()
     app.state.worker = worker
     app.state.wake = worker.wake
-    for router in (sync_routes.router, package_routes.router, metrics.router):
+    routers = (sync_routes.router, package_routes.router, metrics.router)
+    for router in (*routers, page_routes.router, page_actions.router):
         app.include_router(router)
     _say_errors(app)
     return app
@@ -71,8 +76,14 @@ def create_app(central: Central) -> FastAPI:
 def _say_errors(app: FastAPI) -> None:
     """Every refusal has the same form: a code for programs, a sentence for people."""
 
+    @app.exception_handler(NotSignedInError)
+    async def _not_signed_in(request: Request, _error: NotSignedInError) -> Response:
+        return RedirectResponse(SIGN_IN, 303)
+
     @app.exception_handler(RequestError)
-    async def _refused(_request: Request, error: RequestError) -> Response:
+    async def _refused(request: Request, error: RequestError) -> Response:
+        if request.url.path.startswith(HOME):
+            return refused_page(request, error)
         headers = {}
         if error.status == 401:
             headers["www-authenticate"] = "Bearer"
@@ -81,11 +92,14 @@ def _say_errors(app: FastAPI) -> None:
         return JSONResponse(error.body(), error.status, headers)
 
     @app.exception_handler(RequestValidationError)
-    async def _invalid(_request: Request, error: RequestValidationError) -> Response:
+    async def _invalid(request: Request, error: RequestValidationError) -> Response:
         problems = [
             {"field": ".".join(map(str, each["loc"][1:])), "problem": each["msg"]}
             for each in error.errors()[:20]
         ]
+        if request.url.path.startswith(HOME):
+            what = "; ".join(f"{each['field']}: {each['problem']}" for each in problems)
+            return refused_page(request, RequestError(422, "invalid", what))
         body = {"error": "invalid", "message": "the request is not valid", "problems": problems}
         return JSONResponse(body, 422)
 

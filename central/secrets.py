@@ -65,6 +65,10 @@ class Secrets:
         """Signs what people carry around: sessions, links. One purpose never serves another."""
         return URLSafeTimedSerializer(self._session_key, salt=purpose)
 
+    def mark(self, purpose: str, text: str) -> str:
+        """What only this server can make of a text, always the same (HMAC-SHA256)."""
+        return hmac.new(self._session_key, f"{purpose} {text}".encode(), sha256).hexdigest()
+
     def hash_password(self, password: str) -> str:
         """The Argon2id hash of a password or a PIN's secret digits."""
         return self._hasher.hash(password)

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
-from central import schema
+from central import schema, staffing
 from central.errors import RequestError
 from central.parts import Central, alarm, audit
 from central.secrets import new_token, same, token_hash
@@ -261,6 +261,7 @@ def enrol(connection: Connection, central: Central, request: EnrolRequest) -> En
     )
     if request.layout is not None:
         configure(connection, row.id, request.layout, "")
+    staffing.tell_one(connection, row.id, f"kiosk {row.id}", now_ms)
     audit(connection, now_ms, f"kiosk {row.id}", "location.enrol", row.id)
     return EnrolAnswer(
         location=row.id, token=token, public_key=central.secrets.public_key, now_ms=now_ms

@@ -18,8 +18,9 @@ import uvicorn
 from aiosmtpd.controller import Controller
 
 from central import schema
-from central.__main__ import add_key
+from central.accounts import add_key
 from central.app import build, create_app
+from central.auth import Scope
 from central.settings import Notifications, Settings, Smtp
 from central.sync import service
 from kiosk.model.allocation import FirstAvailable
@@ -146,7 +147,8 @@ class Server:
 
     def add_key(self, *scopes: str) -> dict[str, str]:
         """The headers of a new API key."""
-        token = self.write(lambda c: add_key(c, self.central, "test", scopes, 100_000))
+        wanted = [Scope(scope) for scope in scopes] or list(Scope)
+        token = self.write(lambda c: add_key(c, self.central, "test", "test", wanted, 100_000))
         return {"authorization": f"Bearer {token}"}
 
     def alarms(self) -> list[str]:

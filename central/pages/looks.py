@@ -1,0 +1,289 @@
+"""What the pages show, read from the database; nothing here writes."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Connection, case, func, or_, select
+
+from central import schema
+from central.errors import not_found
+
+DAY_MS = 24 * 3_600_000
+LATE_S = 60
+"""A kiosk that was not heard of for so long is late."""
+SHOWN = 100
+"""How many rows a list has at most."""
+HEALTH = ("silent", "trouble", "late", "never", "well")
+"""From what needs somebody most to what needs nobody."""
+
+Row = dict[str, Any]
+
+
+def _rows(connection: Connection, query: Any) -> list[Row]:
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def _counts(connection: Connection, column: Any, *conditions: Any) -> dict[str, int]:
+    query = select(column, func.count()).where(*conditions).group_by(column)
+    return {str(value): count for value, count in connection.execute(query)}
+
+
+# --- locations ---------------------------------------------------------------------------------
+
+
+def locations(connection: Connection, now_ms: int, silent_after_s: int) -> list[Row]:
+    """Every location with how full and how well it is, those that need somebody first."""
+    counted = _slots_by_location(connection)
+    expired = _counts(connection, schema.package.c.location, schema.package.c.status == "EXPIRED")
+    found = []
+    for row in _rows(connection, select(schema.location).order_by(schema.location.c.id)):
+        place = _location(row, now_ms, silent_after_s)
+        place |= counted.get(row["id"], {"slots": 0, "taken": 0, "out": 0, "doubt": 0})
+        place["expired"] = expired.get(row["id"], 0)
+        if place["health"] == "well" and (place["doubt"] or place["boards_away"]):
+            place["health"] = "trouble"
+        found.append(place)
+    return sorted(found, key=lambda each: (HEALTH.index(each["health"]), each["id"]))
+
+
+def _slots_by_location(connection: Connection) -> dict[str, Row]:
+    table = schema.slot
+
+    def count(condition: Any) -> Any:
+        return func.sum(case((condition, 1), else_=0))
+
+    query = select(
+        table.c.location,
+        func.count().label("slots"),
+        count(table.c.status != "EMPTY").label("taken"),
+        count(table.c.service != "IN_SERVICE").label("out"),
+        count(table.c.status == "SUSPECT").label("doubt"),
+    ).group_by(table.c.location)
+    return {row.pop("location"): row for row in _rows(connection, query)}
+
+
+def _location(row: Mapping[str, Any], now_ms: int, silent_after_s: int) -> Row:
+    status = json.loads(row["status"] or "{}")
+    boards = status.get("boards", [])
+    return {
+        **row,
+        "status": status,
+        "name": row["name"] or row["id"],
+        "boards_away": sum(not board["is_reachable"] for board in boards),
+        "queue": status.get("queue", 0),
+        "health": _health(row, now_ms, silent_after_s),
+    }
+
+
+def _health(row: Mapping[str, Any], now_ms: int, silent_after_s: int) -> str:
+    if not row["token_hash"] or row["last_sync_ms"] is None:
+        return "never"
+    silent_s = (now_ms - row["last_sync_ms"]) / 1000
+    return "silent" if silent_s > silent_after_s else "late" if silent_s > LATE_S else "well"
+
+
+def location(connection: Connection, name: str, now_ms: int, silent_after_s: int) -> Row:
+    """One location with its slots, packages, events and commands. Raises `RequestError`."""
+    table = schema.location
+    row = connection.execute(select(table).where(table.c.id == name)).mappings().first()
+    if row is None:
+        raise not_found("location", name)
+    place = _location(dict(row), now_ms, silent_after_s)
+    slot, package, event, command = (
+        schema.slot,
+        schema.package,
+        schema.event,
+        schema.command,
+    )
+    live = package.c.status.in_(("PENDING", "STORED", "EXPIRED"))
+    of_here = select(event).where(event.c.location == name)
+    place["layout"] = json.loads(row["layout"] or "{}")
+    place["slots"] = _rows(
+        connection, select(slot).where(slot.c.location == name).order_by(slot.c.position)
+    )
+    place["packages"] = _rows(
+        connection,
+        select(package)
+        .where(package.c.location == name, live)
+        .order_by(package.c.slot.is_(None), package.c.slot)
+        .limit(SHOWN),
+    )
+    place["events"] = [
+        _event(each)
+        for each in _rows(
+            connection, of_here.order_by(event.c.received_ms.desc(), event.c.seq.desc()).limit(30)
+        )
+    ]
+    place["commands"] = _rows(
+        connection,
+        select(command).where(command.c.location == name).order_by(command.c.n.desc()).limit(20),
+    )
+    return place
+
+
+# --- packages ----------------------------------------------------------------------------------
+
+
+def search(connection: Connection, text: str) -> list[Row]:
+    """Packages by barcode, id, or their recipient's name, phone or e-mail; the newest without."""
+    package, person = schema.package, schema.recipient
+    query = select(package, person.c.name.label("person")).join(
+        person, person.c.id == package.c.recipient, isouter=True
+    )
+    if text:
+        query = query.where(
+            or_(
+                package.c.barcode.startswith(text, autoescape=True),
+                package.c.id == text,
+                person.c.email == text,
+                person.c.phone == text,
+                person.c.name.icontains(text, autoescape=True),
+            )
+        )
+    return _rows(connection, query.order_by(package.c.announced_ms.desc()).limit(SHOWN))
+
+
+def unjoined(connection: Connection) -> list[Row]:
+    """Packages that lie in a locker and that nobody has announced."""
+    package = schema.package
+    return _rows(
+        connection,
+        select(package)
+        .where(package.c.status.in_(("STORED", "EXPIRED")), package.c.recipient.is_(None))
+        .order_by(package.c.stored_ms)
+        .limit(SHOWN),
+    )
+
+
+def package(connection: Connection, name: str) -> Row:
+    """One package with everything that is known of it. Raises `RequestError`."""
+    table, person = schema.package, schema.recipient
+    row = connection.execute(select(table).where(table.c.id == name)).mappings().first()
+    if row is None:
+        raise not_found("package", name)
+    event, told, command = schema.event, schema.notification, schema.command
+    return {
+        **row,
+        "person": connection.execute(select(person).where(person.c.id == row["recipient"]))
+        .mappings()
+        .first(),
+        "events": [
+            _event(each)
+            for each in _rows(
+                connection,
+                select(event)
+                .where(event.c.package == name)
+                .order_by(event.c.received_ms, event.c.seq),
+            )
+        ],
+        "told": _rows(
+            connection, select(told).where(told.c.package == name).order_by(told.c.created_ms)
+        ),
+        "commands": _rows(
+            connection, select(command).where(command.c.package == name).order_by(command.c.n)
+        ),
+    }
+
+
+def _event(row: Row) -> Row:
+    """An event with who did it, at which door, and what came of it."""
+    body = json.loads(row["body"])
+    changed: dict[str, Row] = {}
+    for name, values in body.get("rows", ()):
+        changed.setdefault(name, values)
+    intent, slot = changed.get("intent", {}), changed.get("slot", {})
+    return {
+        **row,
+        "who": str(body.get("actor") or body.get("number") or intent.get("actor") or ""),
+        "slot": str(body.get("slot") or slot.get("label") or intent.get("slot") or ""),
+        "what": str(intent.get("outcome") or body.get("outcome") or body.get("reason") or ""),
+        "at_ms": row["wall_ms"] if row["is_trusted"] else None,
+    }
+
+
+# --- everything else ---------------------------------------------------------------------------
+
+
+def notifications(connection: Connection, status: str) -> tuple[dict[str, int], list[Row]]:
+    """How many messages are in which state, and the newest of one state or of all."""
+    table = schema.notification
+    counts = _counts(connection, table.c.status)
+    query = select(table).order_by(table.c.created_ms.desc()).limit(SHOWN)
+    return counts, _rows(connection, query.where(table.c.status == status) if status else query)
+
+
+def alarms(connection: Connection, since_ms: int) -> list[Row]:
+    """What the server wants looked at, the newest first."""
+    table = schema.audit
+    rows = _rows(
+        connection,
+        select(table)
+        .where(table.c.action.startswith("alarm:"), table.c.at_ms >= since_ms)
+        .order_by(table.c.at_ms.desc())
+        .limit(20),
+    )
+    return [{**row, "action": row["action"].removeprefix("alarm:")} for row in rows]
+
+
+def audit_log(connection: Connection, text: str) -> list[Row]:
+    """Who did what, the newest first; of one subject or person, if a text is given."""
+    table = schema.audit
+    query = select(table).order_by(table.c.at_ms.desc()).limit(SHOWN)
+    if text:
+        query = query.where(or_(table.c.subject == text, table.c.by == text))
+    return _rows(connection, query)
+
+
+def accounts(connection: Connection) -> list[Row]:
+    """The operators' accounts."""
+    return _rows(connection, select(schema.user).order_by(schema.user.c.email))
+
+
+def keys(connection: Connection) -> list[Row]:
+    """The API keys, of which only a hash is kept."""
+    rows = _rows(connection, select(schema.api_key).order_by(schema.api_key.c.created_ms))
+    return [{**row, "scopes": json.loads(row["scopes"])} for row in rows]
+
+
+def staff(connection: Connection) -> list[Row]:
+    """Couriers and technicians that the centre lists."""
+    table = schema.staff
+    rows = _rows(
+        connection, select(table).where(table.c.removed_ms.is_(None)).order_by(table.c.number)
+    )
+    return [{**row, "locations": json.loads(row["locations"])} for row in rows]
+
+
+REPORTED = {
+    "PACKAGE_STORED": "stored",
+    "PACKAGE_RETRIEVED": "picked_up",
+    "PACKAGE_EXPIRED": "expired",
+    "PACKAGE_COLLECTED": "taken_back",
+    "PACKAGE_MISSING": "missing",
+    "CODE_REFUSED": "wrong_codes",
+}
+"""The columns of the report, by the event that counts."""
+
+
+def report(connection: Connection, since_ms: int) -> list[Row]:
+    """What happened at each location on each day (UTC) since then, the newest day first."""
+    table = schema.event
+    day = (table.c.wall_ms / DAY_MS).label("day")
+    found: dict[tuple[int, str], Row] = defaultdict(lambda: dict.fromkeys(REPORTED.values(), 0))
+    query = (
+        select(func.floor(day), table.c.location, table.c.kind, func.count())
+        .where(table.c.received_ms >= since_ms, table.c.kind.in_(REPORTED))
+        .group_by(func.floor(day), table.c.location, table.c.kind)
+    )
+    for day_number, place, kind, count in connection.execute(query):
+        found[int(day_number), place][REPORTED[kind]] = count
+    return [
+        {"day_ms": number * DAY_MS, "location": place, **counts}
+        for (number, place), counts in sorted(
+            found.items(), key=lambda each: (-each[0][0], each[0][1])
+        )
+    ]

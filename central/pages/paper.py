@@ -1,0 +1,55 @@
+"""How a page is written: the templates, the words they have in common, the headers it goes with."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from fastapi import Request, Response
+from fastapi.templating import Jinja2Templates
+
+from central.auth import Role, Scope
+from central.errors import RequestError
+from central.packages.service import LIVE
+from central.pages.session import HOME
+from central.parts import central_of
+from kiosk.model.location import TOLD_BY_STAFF
+
+HEADERS = {
+    "content-security-policy": "default-src 'self'; frame-ancestors 'none'; form-action 'self'",
+    "referrer-policy": "same-origin",
+    "x-content-type-options": "nosniff",
+    "cache-control": "no-store",
+}
+
+
+def _moment(at_ms: float | None) -> str:
+    """A moment as people read it, in UTC; it is the same wherever an operator sits."""
+    if at_ms is None:
+        return "–"
+    return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%-d %b %Y, %H:%M")
+
+
+def _words(name: str) -> str:
+    """`PACKAGE_STORED` as people read it."""
+    return name.replace("_", " ").replace(".", " ").capitalize()
+
+
+templates = Jinja2Templates(Path(__file__).parent / "templates")
+templates.env.filters |= {"moment": _moment, "words": _words}
+templates.env.globals |= {"HOME": HOME, "LIVE": LIVE, "REASONS": TOLD_BY_STAFF, "SCOPES": Scope}
+templates.env.globals |= {"ROLES": Role}
+
+
+def page(request: Request, name: str, http_status: int = 200, **shown: Any) -> Response:
+    """A page from its template."""
+    shown.setdefault("problem", request.query_params.get("problem", ""))
+    shown.setdefault("done", request.query_params.get("done", ""))
+    shown["now_ms"] = central_of(request).clock.now_ms()
+    return templates.TemplateResponse(request, name, shown, http_status, HEADERS)
+
+
+def refused_page(request: Request, error: RequestError) -> Response:
+    """A refusal as a page."""
+    return page(request, "refused.html", error.status, error=error, operator=None)

@@ -1,0 +1,202 @@
+"""The pages that are looked at; what they show comes from `looks`."""
+
+from __future__ import annotations
+
+import csv
+import io
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form, Query, Request, Response
+from fastapi.responses import FileResponse, RedirectResponse
+from sqlalchemy import Connection, update
+
+from central import schema
+from central.errors import not_found
+from central.pages import drawing, looks
+from central.pages.paper import HEADERS, page
+from central.pages.session import COOKIE, HOME, SIGN_IN, ActingAsViewer, Administering, Viewing
+from central.pages.session import sign_in as sign_operator_in
+from central.parts import central_of
+
+router = APIRouter(prefix=HOME, include_in_schema=False)
+HERE = Path(__file__).parent
+STATIC = {
+    path.name: kind
+    for pattern, kind in (
+        ("*.css", "text/css"),
+        ("*.js", "text/javascript"),
+        ("*.svg", "image/svg+xml"),
+    )
+    for path in (HERE / "static").glob(pattern)
+}
+WATCHED_MS = 15_000
+"""How long after a look at its page a location's kiosk comes more often."""
+DAY_MS = 24 * 3_600_000
+PROBLEMS = {
+    "wrong": "This e-mail or password is not right.",
+    "slow": "Too many tries. Please wait a minute.",
+}
+
+
+async def _look(request: Request, look: Any, *arguments: Any) -> Any:
+    return await central_of(request).database.look(look, *arguments)
+
+
+# --- signing in --------------------------------------------------------------------------------
+
+
+@router.get("/static/{name}")
+async def static(name: str) -> Response:
+    if name not in STATIC:
+        raise not_found("file", name)
+    return FileResponse(HERE / "static" / name, media_type=STATIC[name])
+
+
+@router.get("/sign-in")
+async def sign_in_page(request: Request, problem: str = "") -> Response:
+    return page(request, "sign_in.html", problem=PROBLEMS.get(problem, ""), operator=None)
+
+
+@router.post("/sign-in")
+async def sign_in(
+    request: Request,
+    email: Annotated[str, Form(max_length=200)],
+    password: Annotated[str, Form(max_length=200)],
+) -> Response:
+    return await sign_operator_in(request, email, password)
+
+
+@router.post("/sign-out")
+async def sign_out(operator: ActingAsViewer) -> Response:
+    answer = RedirectResponse(SIGN_IN, 303)
+    answer.delete_cookie(COOKIE)
+    return answer
+
+
+# --- looking -----------------------------------------------------------------------------------
+
+
+@router.get("")
+async def overview(request: Request, operator: Viewing) -> Response:
+    central = central_of(request)
+    now_ms, rules = central.clock.now_ms(), central.settings.notifications
+    places = await _look(request, looks.locations, now_ms, rules.silent_after_s)
+    alarms = await _look(request, looks.alarms, now_ms - 7 * DAY_MS)
+    counts, _ = await _look(request, looks.notifications, "")
+    size = {"width": drawing.MAP_WIDTH, "height": drawing.MAP_HEIGHT}
+    return page(
+        request,
+        "overview.html",
+        operator=operator,
+        places=places,
+        dots=drawing.dots(places),
+        size=size,
+        alarms=alarms,
+        dead=counts.get("dead", 0),
+        unjoined=len(await _look(request, looks.unjoined)),
+    )
+
+
+@router.get("/locations/{name}")
+async def location(request: Request, name: str, operator: Viewing) -> Response:
+    return page(request, "location.html", operator=operator, **await _place(request, name))
+
+
+@router.get("/locations/{name}/live")
+async def location_live(request: Request, name: str, operator: Viewing) -> Response:
+    """The part of the page that is asked for again and again; the kiosk comes more often then."""
+    shown = await _place(request, name)
+    await central_of(request).database.write(_watch, name, shown["place"]["now_ms"] + WATCHED_MS)
+    return page(request, "location_live.html", operator=operator, **shown)
+
+
+async def _place(request: Request, name: str) -> dict[str, Any]:
+    central = central_of(request)
+    now_ms, rules = central.clock.now_ms(), central.settings.notifications
+    place = await _look(request, looks.location, name, now_ms, rules.silent_after_s)
+    place["now_ms"] = now_ms
+    return {"place": place, "bank": drawing.bank(place["layout"], place["slots"])}
+
+
+def _watch(connection: Connection, name: str, until_ms: int) -> None:
+    table = schema.location
+    connection.execute(update(table).where(table.c.id == name).values(watched_until_ms=until_ms))
+
+
+@router.get("/packages")
+async def packages(
+    request: Request, operator: Viewing, q: Annotated[str, Query(max_length=200)] = ""
+) -> Response:
+    found = await _look(request, looks.search, q.strip())
+    return page(request, "packages.html", operator=operator, packages=found, q=q)
+
+
+@router.get("/unjoined")
+async def unjoined(request: Request, operator: Viewing) -> Response:
+    found = await _look(request, looks.unjoined)
+    return page(request, "unjoined.html", operator=operator, packages=found)
+
+
+@router.get("/packages/{name}")
+async def package(request: Request, name: str, operator: Viewing) -> Response:
+    return page(
+        request,
+        "package.html",
+        operator=operator,
+        package=await _look(request, looks.package, name),
+    )
+
+
+@router.get("/notifications")
+async def notifications(request: Request, operator: Viewing, status: str = "") -> Response:
+    counts, rows = await _look(request, looks.notifications, status)
+    shown = {"counts": counts, "rows": rows, "status": status}
+    return page(request, "notifications.html", operator=operator, **shown)
+
+
+@router.get("/staff")
+async def staff(request: Request, operator: Viewing) -> Response:
+    return page(request, "staff.html", operator=operator, rows=await _look(request, looks.staff))
+
+
+@router.get("/keys")
+async def keys(request: Request, operator: Administering) -> Response:
+    return page(request, "keys.html", operator=operator, rows=await _look(request, looks.keys))
+
+
+@router.get("/accounts")
+async def accounts(request: Request, operator: Administering) -> Response:
+    rows = await _look(request, looks.accounts)
+    return page(request, "accounts.html", operator=operator, rows=rows)
+
+
+@router.get("/audit")
+async def audit(request: Request, operator: Viewing, q: str = "") -> Response:
+    rows = await _look(request, looks.audit_log, q.strip())
+    return page(request, "audit.html", operator=operator, rows=rows, q=q)
+
+
+@router.get("/reports")
+async def reports(
+    request: Request, operator: Viewing, days: Annotated[int, Query(ge=1, le=366)] = 7
+) -> Response:
+    rows = await _look(request, looks.report, central_of(request).clock.now_ms() - days * DAY_MS)
+    shown = {"rows": rows, "days": days, "columns": list(looks.REPORTED.values())}
+    return page(request, "reports.html", operator=operator, **shown)
+
+
+@router.get("/reports.csv")
+async def reports_csv(
+    request: Request, operator: Viewing, days: Annotated[int, Query(ge=1, le=366)] = 7
+) -> Response:
+    rows = await _look(request, looks.report, central_of(request).clock.now_ms() - days * DAY_MS)
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(["day", "location", *looks.REPORTED.values()])
+    for row in rows:
+        day = datetime.fromtimestamp(row["day_ms"] / 1000, UTC).date().isoformat()
+        writer.writerow([day, row["location"], *(row[name] for name in looks.REPORTED.values())])
+    headers = {**HEADERS, "content-disposition": "attachment; filename=report.csv"}
+    return Response(text.getvalue(), media_type="text/csv", headers=headers)

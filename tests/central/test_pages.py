@@ -1,0 +1,279 @@
+"""The operators' pages: who may see and do what, and what comes of what they do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import requests
+from centre import LOCATION, Journal, Mailbox, Server, announce
+from fastapi.routing import APIRoute
+from operators import PASSWORD, Browser, obey, sync
+
+from central import schema
+from central.auth import Role
+from central.pages import actions, routes
+from central.pages.session import HOME
+from kiosk.store import staff as staff_store
+
+# --- who may what ------------------------------------------------------------------------------
+
+VIEWER, OPERATOR, ADMIN = Role.VIEWER, Role.OPERATOR, Role.ADMIN
+ASKS_FOR = {
+    "GET ": VIEWER,
+    "GET /locations/{name}": VIEWER,
+    "GET /locations/{name}/live": VIEWER,
+    "POST /locations/{name}/service": OPERATOR,
+    "GET /packages": VIEWER,
+    "GET /unjoined": VIEWER,
+    "GET /packages/{name}": VIEWER,
+    "POST /packages/{name}/cancel": OPERATOR,
+    "POST /packages/{name}/extend": OPERATOR,
+    "POST /packages/{name}/reissue": OPERATOR,
+    "GET /notifications": VIEWER,
+    "POST /notifications/{name}/resend": OPERATOR,
+    "GET /staff": VIEWER,
+    "POST /staff": ADMIN,
+    "POST /staff/{number}/remove": ADMIN,
+    "GET /keys": ADMIN,
+    "POST /keys": ADMIN,
+    "POST /keys/{name}/revoke": ADMIN,
+    "GET /accounts": ADMIN,
+    "POST /accounts": ADMIN,
+    "POST /accounts/{name}/disable": ADMIN,
+    "GET /audit": VIEWER,
+    "GET /reports": VIEWER,
+    "GET /reports.csv": VIEWER,
+    "POST /sign-out": VIEWER,
+    "GET /sign-in": None,
+    "POST /sign-in": None,
+    "GET /static/{name}": None,
+}
+"""The least role that each page and form asks for; None: nobody has to sign in."""
+FORMS: dict[str, dict[str, object]] = {
+    "/locations/{name}/service": {"slot": "1", "state": "IN_SERVICE"},
+    "/packages/{name}/cancel": {"why": "x"},
+    "/packages/{name}/extend": {"days": 1},
+    "/staff": {"number": "1", "name": "x", "role": "courier", "pin": "1"},
+    "/keys": {"name": "x", "scopes": "packages:read"},
+    "/accounts": {"email": "x", "name": "x", "role": "viewer", "password": "short"},
+}
+
+
+def test_each_page_and_form_asks_for_its_role_and_no_other_client_gets_in(server: Server) -> None:
+    known = {
+        f"{method} {route.path.removeprefix(HOME)}"
+        for route in (*routes.router.routes, *actions.router.routes)
+        if isinstance(route, APIRoute)
+        for method in route.methods - {"HEAD"}
+    }
+    assert known == set(ASKS_FOR), "a page has no line in the table of who may use it"
+    clients: dict[str, Browser] = {"nobody": Browser(server), "program": Browser(server)}
+    clients["program"].http.headers.update(server.add_key())
+    for role in Role:
+        clients[role] = Browser(server, role)
+    rank = {name: place for place, name in enumerate([VIEWER, OPERATOR, ADMIN])}
+    for route, least in ASKS_FOR.items():
+        if least is None or route == "POST /sign-out":
+            continue
+        method, _, path = route.partition(" ")
+        for name, client in clients.items():
+            url = f"{server.url}{HOME}{path.format(name='none', number='00')}"
+            form = {"form_token": client.form_token, **FORMS.get(path, {})}
+            answer = client.http.request(
+                method,
+                url,
+                data=form if method == "POST" else None,
+                timeout=20,
+                allow_redirects=False,
+            )
+            to_sign_in = answer.headers.get("location", "").endswith("/sign-in")
+            is_let_in = answer.status_code != 403 and not to_sign_in
+            is_wanted = isinstance(name, Role) and rank[name] >= rank[least]
+            assert is_let_in is is_wanted, (route, name, answer.status_code)
+
+
+def test_a_form_of_another_site_does_nothing(server: Server) -> None:
+    admin = Browser(server, ADMIN)
+    admin.form_token = "made-up"
+
+    answer = admin.post("/keys", name="theirs", scopes="packages:read")
+
+    assert answer.status_code == 403
+    assert server.rows(schema.api_key) == []
+
+
+def test_a_wrong_password_is_refused_and_many_are_slowed(server: Server) -> None:
+    viewer = Browser(server, VIEWER)
+    viewer.http.cookies.clear()
+    assert "not right" in viewer.sign_in("wrong password").text
+    told = [viewer.sign_in("wrong password").text for _ in range(6)]
+    assert "Too many tries" in told[-1]
+    assert "Too many tries" in viewer.sign_in(PASSWORD).text
+    assert viewer.get("").url.endswith("/sign-in")
+
+
+def test_a_disabled_account_is_out_at_once(server: Server) -> None:
+    viewer, admin = Browser(server, VIEWER), Browser(server, ADMIN)
+    [row] = [each for each in server.rows(schema.user) if each.role == "viewer"]
+    admin.post(f"/accounts/{row.id}/disable")
+    assert viewer.get("").url.endswith("/sign-in")
+    own = next(each for each in server.rows(schema.user) if each.role == "admin")
+    assert "own account" in admin.post(f"/accounts/{own.id}/disable").text
+
+
+# --- what is seen and done ---------------------------------------------------------------------
+
+
+@pytest.fixture
+def told(server: Server, kiosk: Journal) -> Callable[[str], str]:
+    """Announces a package, has it put in, and tells the server; its id."""
+
+    def tell(barcode: str) -> str:
+        package = str(announce(server, server.add_key(), barcode).json()["id"])
+        obey(kiosk)
+        kiosk.put_in(barcode)
+        sync(kiosk)
+        return package
+
+    return tell
+
+
+def test_an_operator_sees_where_a_package_lies_and_who_did_what(
+    server: Server, kiosk: Journal, told: Callable[[str], str]
+) -> None:
+    package = told("PARCEL-7")
+    viewer = Browser(server, VIEWER)
+    assert LOCATION.id in viewer.get("").text
+    found = viewer.get("/packages?q=PARCEL").text
+    assert f"/packages/{package}" in found
+    assert f"/packages/{package}" in viewer.get("/packages?q=eva@example.org").text
+    shown = viewer.get(f"/packages/{package}").text
+    assert "Package stored" in shown
+    assert "by 11" in shown
+    assert "eva@example.org" in shown
+    assert "Recall" not in shown, "a viewer has nothing to press"
+    place = viewer.get(f"/locations/{LOCATION.id}").text
+    assert 'class="occupied"' in place
+    assert viewer.get("/packages/none").status_code == 404
+
+
+def test_what_an_operator_wishes_is_carried_out_by_the_kiosk_and_stands_in_the_audit(
+    server: Server, kiosk: Journal, told: Callable[[str], str]
+) -> None:
+    package = told("A")
+    operator = Browser(server, OPERATOR)
+    free = next(row.label for row in server.rows(schema.slot) if row.status == "EMPTY")
+    operator.post(f"/packages/{package}/extend", days=1)
+    operator.post(f"/packages/{package}/reissue")
+    done = operator.post(
+        f"/locations/{LOCATION.id}/service", slot=free, state="NO_DEPOSITS", reason="dirty"
+    )
+    assert f"told about door {free}" in done.text
+    assert obey(kiosk) == ["extend", "reissue", "slot_service"]
+    [slot] = [row for row in server.rows(schema.slot) if row.label == free]
+    assert (slot.service, slot.service_reason) == ("NO_DEPOSITS", "dirty")
+    operator.post(f"/packages/{package}/cancel", why="sent in error")
+    obey(kiosk)
+    assert "Cancelled" in operator.get(f"/packages/{package}").text
+    assert "it cannot be recalled" in operator.post(f"/packages/{package}/cancel", why="x").text
+    log = operator.get("/audit?q=operator@example.org").text
+    for action in ("Package extend", "Package reissue", "Package cancel", "Slot service"):
+        assert action in log
+    assert "Applied" in operator.get(f"/locations/{LOCATION.id}").text
+
+
+def test_a_door_goes_out_of_service_only_with_a_reason(
+    server: Server, kiosk: Journal, told: Callable[[str], str]
+) -> None:
+    told("A")
+    operator = Browser(server, OPERATOR)
+    path = f"/locations/{LOCATION.id}/service"
+    assert "say why" in operator.post(path, slot="1", state="DO_NOT_OPEN").text
+    assert "there is no door" in operator.post(path, slot="99", state="IN_SERVICE").text
+    assert obey(kiosk) == []
+
+
+def test_staff_listed_here_can_sign_in_at_the_kiosk_until_removed(
+    server: Server, kiosk: Journal, tmp_path: Path
+) -> None:
+    admin = Browser(server, ADMIN)
+    refused = admin.post("/staff", number="7", name="Kim", role="courier", pin="4711")
+    assert "two digits" in refused.text
+    admin.post("/staff", number="17", name="Kim", role="courier", pin="4711", locations="*")
+    assert obey(kiosk) == ["staff"]
+    assert kiosk.do(staff_store.names)["17"] == "Kim"
+    later = Journal(tmp_path / "later.db", replace(LOCATION, id="later"), 2)
+    assert later.enrol(server, server.add_location("later")).ok
+    assert obey(later) == ["staff"], "a kiosk that enrols later hears of them, too"
+    later.store.close()
+    admin.post("/staff/17/remove")
+    obey(kiosk)
+    [row] = server.rows(schema.staff)
+    assert row.removed_ms is not None
+    assert "17" not in kiosk.do(staff_store.names)
+
+
+def test_a_dead_message_is_seen_and_tried_again(
+    server: Server, kiosk: Journal, mailbox: tuple[int, Mailbox]
+) -> None:
+    person = {"name": "No", "email": "nobody@example.org", "phone": "", "user_id": "no"}
+    package = announce(server, server.add_key(), "A", recipient=person).json()["id"]
+    obey(kiosk)
+    kiosk.put_in("A")
+    sync(kiosk)
+    operator = Browser(server, OPERATOR)
+    for _ in range(200):
+        rows = [row for row in server.rows(schema.notification) if row.kind == "stored"]
+        if rows and rows[0].status == "dead":
+            break
+        requests.get(f"{server.url}/readyz", timeout=20)
+    assert "Try again" in operator.get("/notifications?status=dead").text
+    server.write(lambda c: c.execute(schema.recipient.update().values(email="eva@example.org")))
+    dead = next(row.id for row in server.rows(schema.notification) if row.status == "dead")
+    assert "tried once more" in operator.post(f"/notifications/{dead}/resend").text
+    assert mailbox[1].wait_for(1)[0]["To"] == "eva@example.org"
+    assert package
+
+
+def test_a_key_is_shown_once_and_can_be_revoked(server: Server) -> None:
+    admin = Browser(server, ADMIN)
+    shown = admin.post("/keys", name="A shop", scopes=["packages:read", "locations:read"]).text
+    [token] = re.findall(r"key_[\w-]+", shown)
+    assert token not in admin.get("/keys").text
+    headers = {"authorization": f"Bearer {token}"}
+    url = f"{server.url}/v1/packages/none"
+    assert requests.get(url, headers=headers, timeout=20).status_code == 404
+    [row] = server.rows(schema.api_key)
+    assert "opens nothing" in admin.post(f"/keys/{row.id}/revoke").text
+    assert requests.get(url, headers=headers, timeout=20).status_code == 401
+
+
+def test_the_report_counts_each_day_and_comes_as_csv(
+    server: Server, kiosk: Journal, told: Callable[[str], str]
+) -> None:
+    told("A")
+    kiosk.take_out(told("B"))
+    sync(kiosk)
+    viewer = Browser(server, VIEWER)
+    assert "Picked up" in viewer.get("/reports?days=30").text
+    lines = viewer.get("/reports.csv?days=30").text.splitlines()
+    assert lines[0] == "day,location,stored,picked_up,expired,taken_back,missing,wrong_codes"
+    assert lines[1:] == [f"2027-01-01,{LOCATION.id},2,1,0,0,0,0"]
+
+
+def test_what_people_wrote_is_text_on_every_page(
+    server: Server, kiosk: Journal, told: Callable[[str], str]
+) -> None:
+    evil = "<script>alert(1)</script>"
+    person = {"name": evil, "email": "eva@example.org", "phone": "", "user_id": evil}
+    package = announce(server, server.add_key(), evil, recipient=person).json()["id"]
+    operator = Browser(server, OPERATOR)
+    for path in (f"/packages/{package}", f"/packages?q={evil}", f"/audit?q={evil}"):
+        answer = operator.get(path)
+        assert evil not in answer.text
+        assert "script-src" not in answer.headers["content-security-policy"]
+        assert answer.headers["content-security-policy"].startswith("default-src 'self'")

@@ -1,0 +1,100 @@
+"""The operators' pages in a real browser: signing in, a door that changes while it is looked at,
+and room for everything on a desk's screen and on a phone."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from centre import LOCATION, Journal, Server, announce
+from operators import PASSWORD, Browser, obey, sync
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webdriver import WebDriver
+from selenium.webdriver.support.ui import WebDriverWait
+
+from central import accounts
+from central.auth import Role
+from central.pages.session import COOKIE, HOME
+
+PATIENCE_S = 60
+PICTURES = Path(__file__).parents[2] / "build" / "pages"
+PAGES = (
+    *("", "/packages", "/unjoined", "/notifications", "/reports", "/staff", "/keys"),
+    *("/accounts", "/audit", f"/locations/{LOCATION.id}"),
+)
+
+
+@pytest.fixture
+def chromium() -> Iterator[WebDriver]:
+    options = webdriver.ChromeOptions()
+    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage"):
+        options.add_argument(argument)
+    browser = shutil.which("chromium") or shutil.which("chromium-browser")
+    driver = shutil.which("chromedriver") or "/usr/lib/chromium-browser/chromedriver"
+    assert browser, "install chromium and chromium-driver: make test does"
+    options.binary_location = browser
+    window = webdriver.Chrome(options=options, service=Service(driver))
+    yield window
+    window.quit()
+
+
+def size(window: WebDriver, width: int, height: int = 900) -> None:
+    window.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride",
+        {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500},
+    )
+
+
+def test_an_operator_signs_in_and_sees_a_package_come_while_looking(
+    server: Server, kiosk: Journal, chromium: WebDriver
+) -> None:
+    sync(kiosk)
+    server.write(
+        accounts.add_user, server.central, "test", "o@example.org", "Ola", Role.OPERATOR, PASSWORD
+    )
+    chromium.get(f"{server.url}{HOME}")
+    chromium.find_element(By.NAME, "email").send_keys("o@example.org")
+    chromium.find_element(By.NAME, "password").send_keys(PASSWORD)
+    chromium.find_element(By.CSS_SELECTOR, "button.main").click()
+    wait = WebDriverWait(chromium, PATIENCE_S)
+    wait.until(lambda window: window.find_elements(By.LINK_TEXT, LOCATION.id))
+    chromium.find_element(By.LINK_TEXT, LOCATION.id).click()
+    wait.until(lambda window: window.find_elements(By.CSS_SELECTOR, "svg.bank"))
+    assert not chromium.find_elements(By.CSS_SELECTOR, "svg.bank .occupied")
+    kiosk.put_in("A")
+    sync(kiosk)
+    wait.until(lambda window: window.find_elements(By.CSS_SELECTOR, "svg.bank .occupied"))
+    wait.until(lambda window: window.find_elements(By.LINK_TEXT, "A"))
+    errors = [each for each in chromium.get_log("browser") if each["level"] == "SEVERE"]
+    assert errors == []
+
+
+def test_every_page_fits_on_a_desk_and_on_a_phone(
+    server: Server, kiosk: Journal, chromium: WebDriver
+) -> None:
+    package = announce(server, server.add_key(), "JD014600006281234567").json()["id"]
+    obey(kiosk)
+    kiosk.put_in("JD014600006281234567")
+    sync(kiosk)
+    admin = Browser(server, Role.ADMIN)
+    chromium.get(f"{server.url}{HOME}/sign-in")
+    chromium.add_cookie({"name": COOKIE, "value": admin.http.cookies[COOKIE], "path": "/"})
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    for path in (*PAGES, f"/packages/{package}"):
+        for width in (1280, 390):
+            size(chromium, width)
+            chromium.get(f"{server.url}{HOME}{path}")
+            name = path.strip("/").replace("/", "-") or "overview"
+            chromium.save_screenshot(str(PICTURES / f"{name[:30]}-{width}.png"))
+            assert "/sign-in" not in chromium.current_url
+            wide = chromium.execute_script("return document.documentElement.scrollWidth")
+            assert wide <= width, f"{path} is {wide} wide on {width}"
+            unnamed = chromium.execute_script(
+                "return [...document.querySelectorAll('input:not([type=hidden]), select')]"
+                ".filter(each => !each.labels.length).map(each => each.name)"
+            )
+            assert unnamed == [], f"{path} has fields without a label"
