@@ -368,6 +368,8 @@ def machine_status(kiosk: Kiosk, data: Path) -> Status:
     return Status(
         clock_ms=now.wall_ms,
         is_clock_trusted=now.is_trusted,
+        boot_id=now.boot_id,
+        monotonic_ms=now.monotonic_ms,
         doors={slot.label: kiosk.bank.door(slot.label).value for slot in kiosk.location.slots},
         boards=tuple(
             BoardStatus(name=each.board, is_reachable=each.reachable, reason=each.reason[:200])

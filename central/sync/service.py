@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, insert, select, update
@@ -70,14 +71,15 @@ def sync(
     last = Place(epoch=row.epoch, seq=row.seq, hash=row.head_hash)
     rules = central.settings.notifications
     taken = ingest.take(connection, location, request.events, last, rules, now_ms)
-    if request.is_idle and taken.want_after is None:
+    is_late = _is_late(row, request.status)
+    if request.is_idle and taken.want_after is None and not is_late:
         taken.want_after = _witness(connection, location, request, taken.acked, now_ms)
     if request.layout is not None:
         configure(connection, location, request.layout, request.status.layout_hash)
     if taken.changed_slots or request.layout is not None:
         count_free(connection, location)
     cursor = _cursor(connection, row, request)
-    _note(connection, row, request, taken, cursor, now_ms)
+    _note(connection, row, request, taken, cursor, now_ms, is_late=is_late)
     waiting = commands.waiting(connection, central.secrets, location, cursor, now_ms)
     is_watched = waiting or (row.watched_until_ms or 0) > now_ms
     return SyncAnswer(
@@ -90,6 +92,16 @@ def sync(
         want_layout=request.layout is None
         and request.status.layout_hash not in ("", row.layout_hash),
     )
+
+
+def _is_late(row: Any, status: Status) -> bool:
+    """Whether a message was written before one that is known already: the network held it up, and
+    what it tells of the moment is over."""
+    if not status.boot_id:
+        return False
+    known = json.loads(row.status or "{}")
+    is_same_boot = known.get("boot_id") == status.boot_id
+    return bool(is_same_boot and known["monotonic_ms"] > status.monotonic_ms)
 
 
 def _cursor(connection: Connection, row: Any, request: SyncRequest) -> int:
@@ -109,18 +121,23 @@ def _note(
     taken: ingest.Taken,
     cursor: int,
     now_ms: int,
+    *,
+    is_late: bool,
 ) -> None:
     """What is known of the location now, and in this minute."""
     status = request.status
+    acked = taken.acked
+    if is_late and acked.epoch == row.epoch and acked.seq < row.seq:
+        acked = Place(epoch=row.epoch, seq=row.seq, hash=row.head_hash)
     values = {
         "id": row.id,
-        "epoch": taken.acked.epoch or request.epoch,
-        "seq": taken.acked.seq,
-        "head_hash": taken.acked.hash,
+        "epoch": acked.epoch or request.epoch,
+        "seq": acked.seq,
+        "head_hash": acked.hash,
         "command_cursor": cursor,
         "last_sync_ms": now_ms,
         "clock_offset_ms": status.clock_ms - now_ms if status.clock_ms else 0,
-        "status": status.model_dump_json(),
+        "status": row.status if is_late else status.model_dump_json(),
     }
     update_many(connection, schema.location, "id", [values])
     _note_minute(connection, row.id, status, taken.count, now_ms)

@@ -81,6 +81,9 @@ class Status(Message):
     version: str = Field(default="", max_length=64)
     clock_ms: int = 0
     is_clock_trusted: bool = True
+    boot_id: str = Field(default="", max_length=64)
+    monotonic_ms: int = 0
+    """Tells which of two messages of one boot was written first, whatever the wall clock says."""
     queue: int = Field(default=0, ge=0)
     parked: int = Field(default=0, ge=0)
     doors: dict[str, str] = Field(default_factory=dict, max_length=2000)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
+import requests
 from centre import LOCATION, LOCATION_KEY, Journal, Server, TurnedClock
 
 from central import schema
 from central.sync import service
-from kiosk.sync.contract import Place, SyncAnswer
+from kiosk.sync.contract import Place, Status, SyncAnswer, SyncRequest
 
 
 def answer_of(kiosk: Journal, *, after: int = 0) -> SyncAnswer:
@@ -107,6 +109,32 @@ def test_an_event_that_cannot_be_read_does_not_stop_those_behind_it(
     assert len(hashes(server)) == len(events) - 1
     again = SyncAnswer.model_validate_json(kiosk.send(events).content)
     assert again.acked.seq == events[-1].seq
+
+
+def test_a_message_that_the_network_held_up_is_no_cut_journal(
+    server: Server, kiosk: Journal
+) -> None:
+    def message(monotonic_ms: int) -> str:
+        status = Status(boot_id="boot", monotonic_ms=monotonic_ms, queue=monotonic_ms)
+        events = tuple(kiosk.events())
+        return SyncRequest(
+            epoch=events[-1].epoch, events=events, head=kiosk.head(), status=status, is_idle=True
+        ).model_dump_json()
+
+    def send(text: str) -> None:
+        url = f"{server.url}/v1/locations/{kiosk.location.id}/sync"
+        headers = {"authorization": f"Bearer {kiosk.token}"}
+        assert requests.post(url, data=text, headers=headers, timeout=20).ok
+
+    early = message(1)
+    kiosk.put_in("A")
+    late = message(2)
+    send(late)
+    send(early)
+    assert server.alarms() == []
+    [row] = server.rows(schema.location)
+    assert json.loads(row.status)["queue"] == 2
+    assert row.seq == kiosk.head().seq
 
 
 def test_a_journal_that_was_cut_is_noticed(server: Server, kiosk: Journal) -> None:
