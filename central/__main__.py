@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 from collections.abc import Callable
@@ -13,11 +14,13 @@ import segno
 import uvicorn
 from sqlalchemy import Connection, select
 
-from central import accounts, schema, staffing
+from central import accounts, backup, people, schema, staffing
+from central.adapters import SystemClock
 from central.app import build, create_app
 from central.auth import Role, Scope
 from central.errors import CannotServeError, RequestError
 from central.parts import Central
+from central.secrets import KEY_FILE
 from central.settings import Settings, load
 from central.sync import service
 
@@ -207,6 +210,50 @@ def staff_remove(settings: Settings, number: str) -> None:
     """List somebody no more."""
     _write(settings, lambda connection, central: staffing.remove(connection, central, BY, number))
     click.echo(f"{number}: removed")
+
+
+@cli.group()
+def person() -> None:
+    """What is kept of a person, by their e-mail address or phone number."""
+
+
+@person.command("export")
+@click.argument("contact")
+@click.pass_obj
+def person_export(settings: Settings, contact: str) -> None:
+    """Print everything that is kept of a person, as JSON."""
+    kept = _write(settings, lambda connection, _central: people.export(connection, contact))
+    click.echo(json.dumps(kept, indent=2, ensure_ascii=False))
+
+
+@person.command("erase")
+@click.argument("contact")
+@click.pass_obj
+def person_erase(settings: Settings, contact: str) -> None:
+    """Forget a person who has no package under way."""
+    _write(settings, lambda connection, central: people.erase(connection, central, BY, contact))
+    click.echo("Forgotten. Kiosks forget on their own, some days after the last package.")
+
+
+@cli.command("backup")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.pass_obj
+def backup_command(settings: Settings, file: Path) -> None:
+    """Copy the database to FILE, also while the server runs. Keep the key file elsewhere."""
+    size = backup.backup(settings, file)
+    click.echo(f"{file}: {size / 1e6:.1f} MB, read through and sound.")
+    click.echo(f"Without {settings.data / KEY_FILE} it is of no use: keep that elsewhere.")
+
+
+@cli.command("restore")
+@click.argument("file", type=click.Path(path_type=Path, exists=True))
+@click.pass_obj
+def restore_command(settings: Settings, file: Path) -> None:
+    """Put a backup in the database's place, while no server runs."""
+    aside = backup.restore(settings, file, SystemClock().now_ms())
+    click.echo("Restored. The kiosks send what is missing when they come next.")
+    if aside is not None:
+        click.echo(f"The database that was there is {aside}.")
 
 
 def entry() -> None:

@@ -203,6 +203,17 @@ def _hold_lock(url: str) -> int | None:
     return lock
 
 
+@contextlib.contextmanager
+def alone(url: str) -> Iterator[None]:
+    """Keep every server off a database while its file is worked on. Raises `CannotServeError`."""
+    lock = _hold_lock(url)
+    try:
+        yield
+    finally:
+        if lock is not None:
+            os.close(lock)
+
+
 def _engine(url: str) -> Engine:
     if sqlite_file(url) is None:
         return create_engine(url, pool_pre_ping=True, pool_size=READERS)

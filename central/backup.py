@@ -1,0 +1,104 @@
+"""Backup and restore of a server on SQLite, by command; the key file is kept apart from both.
+
+After a restore the kiosks send again what the server has forgotten: each tells how long its journal
+is, and the server asks for the rest.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from datetime import UTC, datetime
+from pathlib import Path
+
+from central.database import alone, sqlite_file
+from central.errors import CannotServeError
+from central.settings import Settings
+
+SIDE_FILES = ("-wal", "-shm")
+
+
+def _file_of(settings: Settings) -> Path:
+    path = sqlite_file(settings.url)
+    if path is None:
+        raise CannotServeError(
+            "this server's database is not SQLite: back it up with the database's own tools"
+        )
+    return path
+
+
+def _check(path: Path) -> None:
+    """Read a database through. Raises `CannotServeError` when it is damaged or none of ours."""
+    try:
+        with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as copy:
+            found = copy.execute("PRAGMA integrity_check").fetchone()[0]
+            copy.execute("SELECT version_num FROM alembic_version").fetchone()
+    except sqlite3.Error as error:
+        raise CannotServeError(f"{path} is no backup of a central server: {error}") from error
+    if found != "ok":
+        raise CannotServeError(f"{path} is damaged: {found}")
+
+
+def backup(settings: Settings, path: Path) -> int:
+    """Copy the database, beside a running server or without one, and read the copy through.
+
+    Returns its size in bytes. A file that is there already is never overwritten.
+    """
+    source = _file_of(settings)
+    if path.exists():
+        raise CannotServeError(f"{path} is there already; give another name")
+    if not source.exists():
+        raise CannotServeError(f"{source}: there is no database")
+    draft = path.with_name(path.name + ".part")
+    draft.unlink(missing_ok=True)
+    with (
+        contextlib.closing(sqlite3.connect(f"file:{source}?mode=ro", uri=True)) as live,
+        contextlib.closing(sqlite3.connect(draft)) as copy,
+    ):
+        live.backup(copy)
+        copy.execute("PRAGMA journal_mode = DELETE")
+    draft.chmod(0o600)
+    _check(draft)
+    descriptor = os.open(draft, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    draft.rename(path)
+    return path.stat().st_size
+
+
+def restore(settings: Settings, path: Path, now_ms: int) -> Path | None:
+    """Put a backup in the database's place, with no server running; where the old one went.
+
+    The backup is read through before anything is moved.
+    """
+    target = _file_of(settings)
+    _check(path)
+    with alone(settings.url):
+        aside = _set_aside(target, now_ms)
+        _copy(path, target)
+    return aside
+
+
+def _set_aside(target: Path, now_ms: int) -> Path | None:
+    if not target.exists():
+        return None
+    moment = datetime.fromtimestamp(now_ms / 1000, UTC).strftime("%Y%m%dT%H%M%SZ")
+    aside = target.with_name(f"{target.name}.{moment}")
+    for end in ("", *SIDE_FILES):
+        if (side := Path(f"{target}{end}")).exists():
+            side.rename(f"{aside}{end}")
+    return aside
+
+
+def _copy(path: Path, target: Path) -> None:
+    draft = target.with_name(target.name + ".part")
+    with (
+        contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as source,
+        contextlib.closing(sqlite3.connect(draft)) as copy,
+    ):
+        source.backup(copy)
+    draft.chmod(0o600)
+    draft.rename(target)

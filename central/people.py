@@ -1,0 +1,86 @@
+"""What is kept of a person, given out to them, and forgotten when they wish so.
+
+A person is whoever has this e-mail address or phone number; personal fields stand in `recipient`
+and nowhere else.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, or_, select, update
+
+from central import schema
+from central.errors import RequestError, not_found
+from central.packages.service import LIVE
+from central.parts import Central, audit
+
+
+def _of(contact: str) -> Any:
+    table = schema.recipient
+    return or_(table.c.email == contact, table.c.phone == contact) & table.c.erased_ms.is_(None)
+
+
+def export(connection: Connection, contact: str) -> dict[str, Any]:
+    """Everything that is kept of a person: contacts, packages, messages. Times are milliseconds
+    since 1970 UTC. Raises `RequestError` for somebody who is not known."""
+    person, package, told = schema.recipient, schema.package, schema.notification
+    people = connection.execute(select(person).where(_of(contact))).mappings().all()
+    if not people:
+        raise not_found("person", contact)
+    ids = [row["id"] for row in people]
+    packages = connection.execute(
+        select(package).where(package.c.recipient.in_(ids)).order_by(package.c.announced_ms)
+    ).mappings()
+    messages = connection.execute(
+        select(told).where(told.c.recipient.in_(ids)).order_by(told.c.created_ms)
+    ).mappings()
+    return {
+        "contacts": [
+            _some(row, "name", "email", "phone", "language", "created_ms") for row in people
+        ],
+        "packages": [
+            _some(
+                row,
+                *("id", "barcode", "location", "status", "size", "owner"),
+                *("announced_ms", "stored_ms", "hold_until_ms", "finished_ms"),
+            )
+            for row in packages
+        ],
+        "messages": [
+            _some(row, "kind", "channel", "language", "status", "due_ms", "sent_ms")
+            for row in messages
+        ],
+    }
+
+
+def _some(row: Any, *names: str) -> dict[str, Any]:
+    return {name: row[name] for name in names}
+
+
+def erase(connection: Connection, central: Central, by: str, contact: str) -> int:
+    """Forget a person: name, addresses, and their id at the sender. Their packages' story stays,
+    without them. Raises `RequestError` while a package of theirs is under way."""
+    person, package, now_ms = schema.recipient, schema.package, central.clock.now_ms()
+    ids = list(connection.execute(select(person.c.id).where(_of(contact))).scalars())
+    if not ids:
+        raise not_found("person", contact)
+    mine = package.c.recipient.in_(ids)
+    live = connection.execute(
+        select(package.c.barcode).where(mine, package.c.status.in_(LIVE)).limit(1)
+    ).scalar()
+    if live is not None:
+        raise RequestError(
+            409,
+            "under_way",
+            f"package {live} is under way to them: recall it or wait until it ended",
+        )
+    connection.execute(update(package).where(mine).values(owner=""))
+    connection.execute(
+        update(person)
+        .where(person.c.id.in_(ids))
+        .values(name="", email="", phone="", channels="[]", erased_ms=now_ms)
+    )
+    # The log must not keep what was to be forgotten.
+    audit(connection, now_ms, by, "person.erase", ids[0])
+    return len(ids)
