@@ -53,7 +53,7 @@ from kiosk.store.store import Store
 from kiosk.store.writer import Writer
 from kiosk.sync.client import SyncClient
 from kiosk.sync.contract import BoardStatus, Status
-from kiosk.sync.enrol import EnrolError, enrol, identity_in
+from kiosk.sync.enrol import IDENTITY_FILE, EnrolError, enrol, identity_in
 from kiosk.ui.jack import Jack
 from kiosk.ui.loudspeaker import Loudspeaker, is_there
 from kiosk.ui.night import NightHours
@@ -408,8 +408,8 @@ def _scanner(site: Site, data: Path, kiosk: Kiosk) -> Iterator[None]:
 
 @contextlib.asynccontextmanager
 async def _observers(site: Site, data: Path, kiosk: Kiosk) -> AsyncIterator[None]:
-    """Who follows the journal at this site."""
-    if site.messages is None:
+    """Who follows the journal at this site; where there is a centre, that one tells people."""
+    if site.messages is None or (data / IDENTITY_FILE).exists():
         yield
         return
     spool = MessageSpool(kiosk, data / site.messages.folder)

@@ -8,7 +8,6 @@ serves it to a browser.
 from __future__ import annotations
 
 import csv
-import ctypes
 import getpass
 import os
 import re
@@ -18,14 +17,23 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
 from config import DEMO_PACKAGES, DEMO_SITE, Site, load_site
+from kiosk.demo_centre import Centre, DemoCentreError
+from kiosk.demo_processes import (
+    START_PATIENCE_S,
+    DemoError,
+    Processes,
+    free_port,
+    is_free,
+    last_lines,
+    module,
+)
 from kiosk.play import seed_demo
 
 SEEDED_PACKAGES = 3
@@ -36,15 +44,9 @@ PINS = "courier 11 4711, technician 99 8080"
 BROWSER_PORTS = range(6080, 6100)
 NOVNC = Path("/usr/share/novnc")
 VIRTUAL_SCREEN = (1480, 1000)
-START_PATIENCE_S = 15.0
-END_PATIENCE_S = 5.0
 
 _MARKER = ".parcel-kiosk-demo"
 _CODE = re.compile(r"\b(\d{3} \d{3} \d{3,4})\b")
-
-
-class DemoError(Exception):
-    """The demo cannot run; the message says why and what to do."""
 
 
 class _Stopped(BaseException):
@@ -66,18 +68,19 @@ def run_window_demo(fresh: bool, data: Path) -> int:
     """
     site = load_site(DEMO_SITE)
     prepare_folder(data, fresh=fresh)
-    with _signals_raise(), _Processes(data) as processes:
+    with _signals_raise(), Processes(data) as processes:
         try:
             return _run(site, data, processes)
         except (_Stopped, KeyboardInterrupt):
             return 0
 
 
-def _run(site: Site, data: Path, processes: _Processes) -> int:
+def _run(site: Site, data: Path, processes: Processes) -> int:
     labels = _write_labels(data)
     if not _is_seeded(data):
         print("First start: three packages are put into the lockers …", flush=True)
         _seed(site, data, labels, processes)
+    centre = _start_centre(site, data, processes)
     served = None if _has_display() else _virtual_screen(processes)
     screen = VIRTUAL_SCREEN if served else _screen_size(processes.environment)
     kiosk_place, bank_place = side_by_side(screen, (site.screen.width_px, site.screen.height_px))
@@ -86,15 +89,29 @@ def _run(site: Site, data: Path, processes: _Processes) -> int:
     kiosk = processes.start(
         "kiosk",
         [
-            *_module("kiosk"),
+            *module("kiosk"),
             "run",
             *("--config", str(DEMO_SITE)),
             *("--data", str(data)),
             *("--geometry", str(kiosk_place)),
         ],
     )
-    _tell(site, data, served)
+    _tell(site, data, served, centre)
+    if centre is not None:
+        if centre.is_new and site.messages is not None:
+            # What the kiosk wrote while nobody else did; the centre tells the same people.
+            shutil.rmtree(data / site.messages.folder, ignore_errors=True)
+        centre.announce(DEMO_PACKAGES)
     return processes.wait_for_one_of(kiosk, bank)
+
+
+def _start_centre(site: Site, data: Path, processes: Processes) -> Centre | None:
+    """The central server; without it the kiosk sends its own messages."""
+    try:
+        return Centre.start(site, data, processes)
+    except (DemoError, DemoCentreError) as error:
+        print(f"The demo goes on without a central server: {error}", flush=True)
+        return None
 
 
 # --- the data folder ---------------------------------------------------------------------------
@@ -132,7 +149,7 @@ def _write_labels(data: Path) -> Path:
     return labels
 
 
-def _seed(site: Site, data: Path, labels: Path, processes: _Processes) -> None:
+def _seed(site: Site, data: Path, labels: Path, processes: Processes) -> None:
     """Put the first packages in by the real flow, at a bank that shuts its own doors."""
     bank = _start_bank(data, labels, processes)
     assert bank.stdin is not None
@@ -144,111 +161,6 @@ def _seed(site: Site, data: Path, labels: Path, processes: _Processes) -> None:
 
 
 # --- processes ---------------------------------------------------------------------------------
-
-
-class _Processes:
-    """What was started: all of it ends with this, and with this process even if that is killed.
-
-    Each child leads a process group of its own, so that its children end with it, and so that
-    Ctrl-C reaches only this process, which then ends the rest in order.
-    """
-
-    def __init__(self, data: Path) -> None:
-        self.environment = dict(os.environ)
-        self._logs = data / "logs"
-        self._logs.mkdir(exist_ok=True)
-        self._running: list[subprocess.Popen[bytes]] = []
-        self._names: dict[int, str] = {}
-        self.scratch = Path(tempfile.mkdtemp(prefix="parcel-kiosk-"))
-        """For sockets: short, and readable by nobody else."""
-
-    def __enter__(self) -> _Processes:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, signal.SIG_IGN)  # nothing interrupts the end
-        for process in reversed(self._running.copy()):
-            self.stop(process)
-        shutil.rmtree(self.scratch, ignore_errors=True)
-
-    def start(
-        self, name: str, command: Sequence[str], *, pass_fds: Sequence[int] = ()
-    ) -> subprocess.Popen[bytes]:
-        """Start a program; what it says goes to `logs/NAME.log`."""
-        with self.log_of(name).open("wb") as log:
-            process = subprocess.Popen(
-                command,
-                stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env=self.environment,
-                start_new_session=True,
-                preexec_fn=_ends_with(os.getpid()),
-                pass_fds=pass_fds,
-            )
-        self._running.append(process)
-        self._names[process.pid] = name
-        return process
-
-    def log_of(self, name: str) -> Path:
-        return self._logs / f"{name}.log"
-
-    def stop(self, process: subprocess.Popen[bytes]) -> None:
-        """Ask a process and its children to end; after a while, end them."""
-        self._running.remove(process)
-        for number in (signal.SIGTERM, signal.SIGKILL):
-            try:
-                os.killpg(process.pid, number)
-                process.wait(END_PATIENCE_S)
-            except (ProcessLookupError, subprocess.TimeoutExpired):
-                continue
-        process.wait(END_PATIENCE_S)
-        if process.stdin is not None:
-            process.stdin.close()
-
-    def wait_until(self, process: subprocess.Popen[bytes], is_so: Callable[[], bool]) -> None:
-        """Wait until something is so, while `process`, which is to bring it about, lives."""
-        for _ in range(int(START_PATIENCE_S / 0.05)):
-            if is_so():
-                return
-            try:
-                process.wait(0.05)
-            except subprocess.TimeoutExpired:
-                continue
-            break
-        name = self._names[process.pid]
-        raise DemoError(f"{name} did not start.\n{_last_lines(self.log_of(name))}")
-
-    def wait_for_one_of(self, *watched: subprocess.Popen[bytes]) -> int:
-        """Wait until one process has ended, and say so if it failed."""
-        while True:
-            for process in watched:
-                try:
-                    code = process.wait(0.2)
-                except subprocess.TimeoutExpired:
-                    continue
-                if code == 0:
-                    return 0
-                name = self._names[process.pid]
-                print(f"{name} ended with {code}.\n{_last_lines(self.log_of(name))}")
-                return 1
-
-
-def _ends_with(parent: int) -> Callable[[], None] | None:
-    """What a child does before it becomes its program: have itself ended when `parent` ends,
-    however that ends. Only Linux can; elsewhere a killed demo leaves its windows open."""
-    if sys.platform != "linux":
-        return None
-    prctl = ctypes.CDLL(None).prctl
-    set_parent_death_signal = 1  # PR_SET_PDEATHSIG, <linux/prctl.h>
-
-    def ask() -> None:
-        prctl(set_parent_death_signal, signal.SIGTERM)
-        if os.getppid() != parent:  # it ended before it could be asked
-            os._exit(1)
-
-    return ask
 
 
 @contextmanager
@@ -269,24 +181,15 @@ def _signals_raise() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _module(name: str) -> list[str]:
-    return [sys.executable, "-m", name]
-
-
 def _start_bank(
-    data: Path, labels: Path, processes: _Processes, *more: str
+    data: Path, labels: Path, processes: Processes, *more: str
 ) -> subprocess.Popen[bytes]:
     """Start the simulated bank and wait until its ports are there."""
-    command = [*_module("drivers.simulator"), "--config", str(DEMO_SITE), "--data", str(data)]
+    command = [*module("drivers.simulator"), "--config", str(DEMO_SITE), "--data", str(data)]
     bank = processes.start("simulator", [*command, "--labels", str(labels), "--script", "-", *more])
     said = processes.log_of("simulator")
     processes.wait_until(bank, lambda: b'"ready"' in said.read_bytes())
     return bank
-
-
-def _last_lines(log: Path) -> str:
-    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-    return "\n".join([f"The end of {log}:", *(f"  {line}" for line in lines[-12:])])
 
 
 # --- the screen --------------------------------------------------------------------------------
@@ -344,7 +247,7 @@ def _screen_size(environment: Mapping[str, str]) -> tuple[int, int]:
     return (int(size[1]), int(size[2])) if size else usual
 
 
-def _virtual_screen(processes: _Processes) -> int:
+def _virtual_screen(processes: Processes) -> int:
     """Start a screen that only a browser on this machine can see; returns the browser's port."""
     missing = [name for name in ("Xvfb", "x11vnc", "websockify") if shutil.which(name) is None]
     if missing or not NOVNC.is_dir():
@@ -363,16 +266,16 @@ def _virtual_screen(processes: _Processes) -> int:
         ],
     )
     processes.wait_until(vnc, door.exists)
-    port = _free_port(BROWSER_PORTS)
+    port = free_port(BROWSER_PORTS)
     web = processes.start(
         "websockify",
         ["websockify", f"--web={NOVNC}", f"127.0.0.1:{port}", f"--unix-target={door}"],
     )
-    processes.wait_until(web, lambda: not _is_free(port))
+    processes.wait_until(web, lambda: not is_free(port))
     return port
 
 
-def _start_virtual_display(processes: _Processes) -> str:
+def _start_virtual_display(processes: Processes) -> str:
     """Start Xvfb on a display that is free, and return its name."""
     width, height = VIRTUAL_SCREEN
     told, tell = os.pipe()
@@ -397,25 +300,8 @@ def _start_virtual_display(processes: _Processes) -> str:
     finally:
         os.close(told)
     if not number.endswith(b"\n"):
-        raise DemoError(f"Xvfb did not start.\n{_last_lines(processes.log_of('Xvfb'))}")
+        raise DemoError(f"Xvfb did not start.\n{last_lines(processes.log_of('Xvfb'))}")
     return f":{number.decode().strip()}"
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True
-
-
-def _free_port(ports: range) -> int:
-    for port in ports:
-        if _is_free(port):
-            return port
-    raise DemoError(f"All ports from {ports[0]} to {ports[-1]} are taken; free one of them.")
 
 
 # --- what is said ------------------------------------------------------------------------------
@@ -433,12 +319,13 @@ def newest_code(folder: Path) -> str:
     return ""
 
 
-def _tell(site: Site, data: Path, served_on: int | None) -> None:
+def _tell(site: Site, data: Path, served_on: int | None, centre: Centre | None) -> None:
     code = newest_code(data / site.messages.folder) if site.messages else ""
     lines = [
         f"Running     the kiosk of “{site.location.name}” and its simulated locker bank",
         f"PINs        {PINS}",
         f"A code      {code or 'none lies here'}",
+        f"Centre      {centre.url}/operators, {centre.account}" if centre else "Centre      none",
         "Stop        close either window, or press Ctrl-C here",
         f"Data        {data} (make run FRESH=1 starts over)",
     ]

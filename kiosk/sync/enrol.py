@@ -14,7 +14,7 @@ from kiosk.model.location import Location
 from kiosk.sync.client import TIMEOUT_S, Identity, layout_of
 from kiosk.sync.contract import EnrolAnswer, EnrolRequest
 
-FILE = "centre.json"
+IDENTITY_FILE = "centre.json"
 """In the data folder, for its owner only."""
 
 
@@ -45,7 +45,7 @@ def enrol(data: Path, location: Location, location_key: bytes, url: str, token: 
     except ValidationError as error:
         raise EnrolError(f"{url}: this does not answer as a centre does: {error}") from error
     identity = Identity(url, known.location, known.token, known.public_key)
-    _keep(data / FILE, identity)
+    _keep(data / IDENTITY_FILE, identity)
     return identity
 
 
@@ -73,7 +73,7 @@ def identity_in(data: Path) -> Identity | None:
 
     Raises `EnrolError` when the file cannot be used.
     """
-    path = data / FILE
+    path = data / IDENTITY_FILE
     if not path.exists():
         return None
     try:

@@ -29,6 +29,7 @@ COMPOSITION_ROOTS = {
     "kiosk/__main__.py",
     "kiosk/app.py",
     "kiosk/demo.py",
+    "kiosk/demo_centre.py",
     "kiosk/play.py",
     "kiosk/text_demo.py",
     "drivers/__main__.py",
