@@ -250,6 +250,8 @@ class Audit:
 
     def whole(self) -> None:
         """The journal from its first event, and every table against its replay (I3, I4)."""
+        # What happened since the last step, a look at the boards perhaps.
+        self.step()
         store = self.site.store
         require(store.peek(journal.verify) == [], "I4: the chain is broken")
         replayed = store.peek(lambda writer: journal.replay(journal.bodies(writer)))

@@ -115,7 +115,8 @@ def distort(site: Site, rates: Rates, chance: random.Random) -> None:
 
 
 def all_well(site: Site) -> None:
-    """Every fault ends: the locks, the lines, the boards and the clock are as they should be."""
+    """Every fault ends: locks, lines, boards and clock are sound, and no death waits."""
+    site.store.dies_in = None
     site.steel.unswap()
     for door in site.steel.doors.values():
         door.is_jammed = False

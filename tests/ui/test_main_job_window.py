@@ -23,7 +23,7 @@ from simulator_process import SimulatorProcess
 from config import DEMO_PACKAGES, DEMO_SITE, load_site
 from drivers.boards.lockboard_8a import encode_unlock
 from kiosk.app import announce, read_announcements
-from kiosk.flows.maintenance import REASONS
+from kiosk.flows.maintenance import DOORS_CHOICES, REASONS
 from kiosk.flows.views import (
     Choice,
     ChooseReason,
@@ -60,7 +60,10 @@ ROWS = tuple(
     )
     for slot in SITE.slots
 )
-DOOR_CHOICES = (Choice.OPEN_DOOR, Choice.OUT_OF_SERVICE, Choice.DO_NOT_OPEN, Choice.BACK)
+DOOR_CHOICES = (
+    *(Choice.OPEN_DOOR, Choice.OUT_OF_SERVICE, Choice.DO_NOT_OPEN),
+    *(Choice.TEST_LOCK, Choice.HISTORY, Choice.BACK),
+)
 VIEWS = {
     "first": First(choices=(Choice.PICK_UP, Choice.COURIER, Choice.SERVICE, Choice.HELP)),
     "pin": EnterPin(choices=(Choice.BACK,)),
@@ -70,7 +73,7 @@ VIEWS = {
     "size": ChooseSize(barcode="x", sizes=SIZES, choices=(Choice.BACK,)),
     "receipt": Receipt(name="Kim", number="1", lines=(), choices=(Choice.DONE,)),
     "thanks": Thanks(slot="3", choices=(Choice.DONE, Choice.OPEN_AGAIN, Choice.SOMETHING_WRONG)),
-    "doors": Doors(doors=ROWS, boards=(), name="Robin", choices=(Choice.DONE,)),
+    "doors": Doors(doors=ROWS, boards=(), name="Robin", choices=DOORS_CHOICES),
     "door": DoorPage(row=ROWS[4], choices=DOOR_CHOICES),
     "reason": ChooseReason(slot="5", reasons=REASONS, choices=(Choice.BACK,)),
 }
