@@ -31,6 +31,10 @@ _PAD |= {266: CLEAR, 267: AGAIN, 268: AGAIN, 269: BEFORE, 270: NEXT, 271: ENTER}
 _PAD_SIGNS = "0123456789.,/*-+"
 _SHORTCUT = {"ctrl", "alt", "meta"}
 """Keys that are held make another key a shortcut; there are none here."""
+_MISTAKEN = {64: "ctrl", 256: "alt"}
+"""Keys that Kivy 2.3 takes for a modifier, for their numbers are its masks: @, and the pad's 0."""
+_HOLDERS = {305: "ctrl", 306: "ctrl", 307: "alt", 308: "alt"}
+"""Kivy's key numbers of the modifiers that another key is mistaken for."""
 _PAD_TEXT_S = 0.1
 """A character so soon after a key of the pad is that key once more, as text."""
 
@@ -63,12 +67,15 @@ class _KioskApp(App):
         self._faults = _Faults(stage)
         self._keys = WedgeKeys(stage.type_text, stage.scan)
         self._pad_s = float("-inf")
+        self._down: set[int] = set()
+        self._is_shortcut = False
 
     def build(self) -> Widget:
         Window.clearcolor = self._stage.context.theme.colours.ground
         Window.bind(
             on_textinput=self._text,
             on_key_down=self._key_down,
+            on_key_up=self._key_up,
             on_keyboard=self._swallow,
             on_touch_down=self._touched,
             on_flip=self._first_frame,
@@ -88,6 +95,7 @@ class _KioskApp(App):
         Window.unbind(
             on_textinput=self._text,
             on_key_down=self._key_down,
+            on_key_up=self._key_up,
             on_keyboard=self._swallow,
             on_touch_down=self._touched,
         )
@@ -100,7 +108,7 @@ class _KioskApp(App):
             Clock.schedule_once(lambda _: self._on_started(), 0)
 
     def _text(self, _window: object, text: str) -> None:
-        if _is_shortcut():
+        if self._is_shortcut:
             return
         is_late = Clock.get_boottime() - self._pad_s > _PAD_TEXT_S
         self._pad_s = float("-inf")
@@ -108,7 +116,10 @@ class _KioskApp(App):
             self._keys.text(text)
 
     def _key_down(self, _window: object, key: int, *_: object) -> None:
-        if _is_shortcut():
+        if key in _HOLDERS:
+            self._down.add(key)
+        self._is_shortcut = self._is_held_with(key)
+        if self._is_shortcut:
             return
         if key in _PAD:
             self._pad_down(key)
@@ -119,6 +130,18 @@ class _KioskApp(App):
             is_scan = name != ERASE and self._keys.end()
             if name is not None and not is_scan:
                 self._stage.press_key(name)
+
+    def _key_up(self, _window: object, key: int, *_: object) -> None:
+        self._down.discard(key)
+        self._is_shortcut = self._is_held_with(key)
+
+    def _is_held_with(self, key: int) -> bool:
+        """Whether a key that makes shortcuts is held while this one goes down or up."""
+        held = _SHORTCUT.intersection(Window.modifiers)
+        mistaken = _MISTAKEN.get(key)
+        if mistaken is not None and mistaken not in map(_HOLDERS.get, self._down):
+            held.discard(mistaken)
+        return bool(held)
 
     def _pad_down(self, key: int) -> None:
         name = _PAD[key]
@@ -135,10 +158,6 @@ class _KioskApp(App):
     def _swallow(self, *_: object) -> bool:
         # Before Kivy's own shortcuts: Escape, F1 and the like do nothing.
         return True
-
-
-def _is_shortcut() -> bool:
-    return not _SHORTCUT.isdisjoint(Window.modifiers)
 
 
 class KioskWindow:

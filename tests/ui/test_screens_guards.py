@@ -124,6 +124,18 @@ def test_no_key_with_any_modifier_does_anything(kiosk: Kiosk) -> None:
     kiosk.until("Entered(text='4')")
 
 
+def test_the_zero_of_the_pad_counts_though_kivy_takes_it_for_alt(kiosk: Kiosk) -> None:
+    kiosk.hit("KP_0")
+    kiosk.until("Preference(language='', is_access=True)")
+    kiosk.hit("alt+KP_0", "4")
+    kiosk.until("Entered(text='4')")
+    assert kiosk.lines() == [
+        "started",
+        "Preference(language='', is_access=True)",
+        "Entered(text='4')",
+    ]
+
+
 def test_without_a_screen_it_ends_with_an_error_instead_of_drawing_nowhere(tmp_path: Path) -> None:
     nowhere = Screen(":999")
     kiosk = Kiosk(nowhere, tmp_path / "log")
