@@ -5,13 +5,12 @@ from __future__ import annotations
 import random
 import re
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import requests
-from centre import LOCATION, LOCATION_KEY, Journal, Mailbox, Server, announce, text_of
+from centre import LOCATION, LOCATION_KEY, Journal, Mailbox, Server, announce, text_of, wait_until
 
 from central import schema
 from central.sync import commands
@@ -22,14 +21,6 @@ from kiosk.store.intents import IntentPurpose
 from kiosk.sync.client import SyncClient
 from kiosk.sync.contract import CommandType, Status
 from kiosk.sync.enrol import EnrolError, enrol, identity_in
-
-
-def wait_until(holds: Callable[[], bool], timeout_s: float = 30.0) -> None:
-    """Wait until something holds that other threads bring about."""
-    end_s = time.monotonic() + timeout_s
-    while not holds():
-        assert time.monotonic() < end_s, "it never came so far"
-        time.sleep(0.02)
 
 
 class Site:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import socket
 import threading
+import time
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -84,6 +85,14 @@ class Mailbox:
             return list(self.mails)
 
 
+def wait_until(holds: Callable[[], bool], timeout_s: float = 30.0) -> None:
+    """Wait until something holds that other threads bring about."""
+    end_s = time.monotonic() + timeout_s
+    while not holds():
+        assert time.monotonic() < end_s, "it never came so far"
+        time.sleep(0.02)
+
+
 def text_of(mail: Message) -> str:
     """The plain text of a mail."""
     for part in mail.walk():
@@ -137,6 +146,17 @@ class Server:
 
     def rows(self, table: Any) -> list[Any]:
         return self.central.database.read(lambda c: c.execute(table.select()).all())
+
+    def dead_message(self) -> Any:
+        """The message that is given up, once there is one."""
+        dead: list[Any] = []
+
+        def find() -> bool:
+            dead.extend(row for row in self.rows(schema.notification) if row.status == "dead")
+            return bool(dead)
+
+        wait_until(find)
+        return dead[0]
 
     def add_location(self, name: str = LOCATION.id, **values: Any) -> str:
         """Make a location known; its enrolment token."""
