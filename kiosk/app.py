@@ -395,7 +395,7 @@ def _scanner(site: Site, data: Path, kiosk: Kiosk) -> Iterator[None]:
 
     def take(read: ScannerRead) -> None:
         # A refused scan has no text: the flows say that it cannot be read.
-        loop.call_soon_threadsafe(kiosk.person.happened, Scanned(read.text))
+        loop.call_soon_threadsafe(kiosk.person.happened, Scanned(read.text, bool(read.warning)))
 
     opener = SerialPortOpener(port_in(data, site.scanner.port))
     scanner = Scanner(opener, take, time.monotonic, baud=site.scanner.baud)

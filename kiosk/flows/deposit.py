@@ -18,6 +18,7 @@ from kiosk.flows.doors import (
     until_shut,
 )
 from kiosk.flows.kiosk import Kiosk
+from kiosk.flows.let_in import let_someone_in
 from kiosk.flows.person import Event
 from kiosk.flows.pickup import scanned_pickup
 from kiosk.flows.reconciliation import look_inside
@@ -67,7 +68,9 @@ class Run:
     refused: Refused | None = None
     refused_package: str | None = None
     """A package that lies here already; its code may be made anew."""
-    next_barcode: str = ""
+    next_scan: Scanned | None = None
+    doubted: str = ""
+    """The last barcode with a wrong check digit."""
     typing: bool = False
     undone: bool = False
 
@@ -84,9 +87,9 @@ async def courier_run(kiosk: Kiosk, staff: Staff, visit: Visit) -> bool:
     run = Run(staff, visit)
     await _earlier_receipt(kiosk, run)
     while True:
-        if run.next_barcode:
-            barcode, run.next_barcode = run.next_barcode, ""
-            await put_in(kiosk, run, barcode)
+        if run.next_scan is not None:
+            scan, run.next_scan = run.next_scan, None
+            await put_in(kiosk, run, scan)
             continue
         kiosk.person.show(await _scan_view(kiosk, run))
         event = await kiosk.person.next(kiosk.policy.courier_session_s - kiosk.policy.warn_s)
@@ -95,6 +98,9 @@ async def courier_run(kiosk: Kiosk, staff: Staff, visit: Visit) -> bool:
                 return False
         elif event == Pressed(Choice.DONE):
             return await _show_receipt(kiosk, run, visit)
+        elif event == Pressed(Choice.LET_SOMEONE_IN):
+            if not await let_someone_in(kiosk, staff):
+                return False
         else:
             await _act(kiosk, run, event)
 
@@ -111,8 +117,8 @@ async def _act(kiosk: Kiosk, run: Run, event: Event) -> None:
             await collection(kiosk, run.actor)
         case Pressed(Choice.REISSUE_CODE) if run.refused_package is not None:
             await _reissue(kiosk, run, run.refused_package)
-        case Scanned(text) | Entered(text):
-            await put_in(kiosk, run, text)
+        case Scanned() | Entered():
+            await put_in(kiosk, run, event)
         case _:
             pass
 
@@ -127,7 +133,7 @@ async def wants_more_time(kiosk: Kiosk) -> bool:
 
 async def _scan_view(kiosk: Kiosk, run: Run) -> ScanPackage:
     due = len(await kiosk.store.run(departures.due))
-    choices = [Choice.DONE, Choice.TYPE_BARCODE]
+    choices = [Choice.DONE, Choice.TYPE_BARCODE, Choice.LET_SOMEONE_IN]
     if run.last_package is not None:
         choices.append(Choice.UNDO_LAST)
     if due:
@@ -182,9 +188,13 @@ def _receipt_line(moved: Moved) -> ReceiptLine:
 # --- one package ---------------------------------------------------------------------------------
 
 
-async def put_in(kiosk: Kiosk, run: Run, barcode: str) -> None:
-    """One scanned package, to its slot or to the reason why not."""
+async def put_in(kiosk: Kiosk, run: Run, read: Scanned | Entered) -> None:
+    """One package, scanned or typed, to its slot or to the reason why not."""
     run.refused, run.refused_package, run.typing, run.undone = None, None, False, False
+    barcode, doubted, run.doubted = read.text, run.doubted, ""
+    if isinstance(read, Scanned) and read.seems_misread and barcode != doubted:
+        run.doubted, run.refused = barcode, Refused(Refusal.MISREAD, barcode)
+        return
     if parse_qr(barcode) is not None:
         await scanned_pickup(kiosk, barcode)
         return
@@ -342,11 +352,11 @@ async def _put_behind_door(
         choices = (Choice.LARGER_SLOT, *choices)
     view = DoorOpen(slot=deposit.slot, purpose=Purpose.PUT_IN, barcode=barcode, choices=choices)
 
-    def keep_as_next(text: str) -> DoorOpen | None:
-        if text == barcode:
+    def keep_as_next(scan: Scanned) -> DoorOpen | None:
+        if scan.text == barcode:
             return None
-        run.next_barcode = text
-        return replace(view, next_barcode=text)
+        run.next_scan = scan
+        return replace(view, next_barcode=scan.text)
 
     ending = await until_shut(kiosk, view, opened, keep_as_next)
     deposit = replace(deposit, intent=opened.intent)

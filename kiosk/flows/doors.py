@@ -157,7 +157,7 @@ async def until_shut(
     kiosk: Kiosk,
     view: DoorOpen,
     opened: Opened,
-    on_scan: Callable[[str], DoorOpen | None] | None = None,
+    on_scan: Callable[[Scanned], DoorOpen | None] | None = None,
 ) -> Ending | Choice:
     """Show an open door until it is shut, a choice is pressed, or everybody has left.
 
@@ -186,7 +186,7 @@ async def until_shut(
             is_said = opened.is_by_word and event.choice is Choice.DONE
             return Ending.SHUT_BY_WORD if is_said else event.choice
         if isinstance(event, Scanned) and on_scan is not None:
-            changed = on_scan(event.text)
+            changed = on_scan(event)
             if changed is not None:
                 shown = replace(changed, remind=shown.remind, choices=shown.choices)
                 kiosk.person.show(shown)

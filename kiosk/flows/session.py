@@ -9,15 +9,14 @@ from drivers.door import BoardChange, DoorChange, DoorState
 from kiosk.flows import housekeeping
 from kiosk.flows.deposit import courier_run
 from kiosk.flows.doors import pressed, push_until_it_clicks
-from kiosk.flows.extension import extend_hold
+from kiosk.flows.help import offer_help
 from kiosk.flows.kiosk import Kiosk
 from kiosk.flows.maintenance import maintenance
 from kiosk.flows.pickup import pickup, scanned_pickup, tell
+from kiosk.flows.sign_in import scanned_badge, sign_in
 from kiosk.flows.views import (
-    Checking,
     Choice,
     Entered,
-    EnterPin,
     First,
     Preference,
     Pressed,
@@ -26,13 +25,12 @@ from kiosk.flows.views import (
     Refused,
     Scanned,
     TimedOut,
-    Told,
     Trouble,
 )
 from kiosk.flows.watch import Watch, recover
 from kiosk.model.events import EventKind
-from kiosk.model.person import STAFF_NUMBER_DIGITS, Role, Staff, StaffSource, parse_badge
-from kiosk.store import codes, slots, staff
+from kiosk.model.person import Role, Staff, StaffSource, parse_badge
+from kiosk.store import slots, staff
 from kiosk.store.errors import StoreError
 from kiosk.store.writer import Writer
 
@@ -124,7 +122,7 @@ async def _first_screen(kiosk: Kiosk, watch: Watch) -> None:
             case Pressed(Choice.SERVICE):
                 return await _staff(kiosk, Role.TECHNICIAN)
             case Pressed(Choice.HELP):
-                return await _help(kiosk)
+                return await offer_help(kiosk)
             case _:
                 pass
 
@@ -149,16 +147,6 @@ def _first_view(kiosk: Kiosk) -> First:
     )
 
 
-async def _help(kiosk: Kiosk) -> None:
-    """Whom to call, and what else a customer may want."""
-    choices: tuple[Choice, ...] = (Choice.DONE,)
-    if kiosk.policy.may_extend:
-        choices = (Choice.DONE, Choice.EXTEND_HOLD)
-    kiosk.person.show(Told(help=True, choices=choices))
-    if await pressed(kiosk, choices, kiosk.policy.idle_s) is Choice.EXTEND_HOLD:
-        await extend_hold(kiosk)
-
-
 async def _staff(kiosk: Kiosk, role: Role) -> None:
     person = await sign_in(kiosk, role)
     if person is not None:
@@ -167,12 +155,8 @@ async def _staff(kiosk: Kiosk, role: Role) -> None:
 
 async def _badge(kiosk: Kiosk, text: str) -> None:
     """A badge scanned on the first screen signs in for what its owner does here."""
-    kiosk.person.show(Checking())
-    person = None
-    if await kiosk.store.run(codes.sign_in_wait_ms) == 0:
-        person = await _check_badge(kiosk, text)
+    person = await scanned_badge(kiosk, text)
     if person is None:
-        await kiosk.store.run(codes.refuse_sign_in, "badge")
         await tell(kiosk, Refused(Refusal.NOT_ALLOWED))
     else:
         await _visit(kiosk, person, person.role)
@@ -189,55 +173,3 @@ async def _visit(kiosk: Kiosk, person: Staff, role: Role) -> None:
             is_shown = await courier_run(kiosk, person, visit)
     finally:
         await kiosk.store.run(staff.end_visit, visit, is_shown)
-
-
-async def sign_in(kiosk: Kiosk, role: Role) -> Staff | None:
-    """Ask for a PIN or a badge until it is right; None when the person goes back or away."""
-    refused: Refused | None = None
-    while True:
-        wait_s = -(-await kiosk.store.run(codes.sign_in_wait_ms) // 1000)
-        view = EnterPin(
-            for_service=role is Role.TECHNICIAN,
-            refused=refused,
-            wait_s=wait_s,
-            choices=(Choice.BACK,),
-        )
-        kiosk.person.show(view)
-        event = await kiosk.person.next(wait_s or kiosk.policy.idle_s)
-        if event == Pressed(Choice.BACK) or (isinstance(event, TimedOut) and not wait_s):
-            return None
-        if not isinstance(event, Entered | Scanned) or wait_s:
-            continue
-        kiosk.person.show(Checking())
-        if isinstance(event, Scanned):
-            person = await _check_badge(kiosk, event.text)
-        else:
-            person = await _check_pin(kiosk, event.text)
-        if person is not None and person.role in (role, Role.TECHNICIAN):
-            return person
-        await kiosk.store.run(codes.refuse_sign_in, role.value)
-        refused = Refused(Refusal.WRONG_PIN)
-
-
-async def _check_pin(kiosk: Kiosk, pin: str) -> Staff | None:
-    """The member of staff with this PIN, if they may work now.
-
-    Somebody's hash is checked even when the number is nobody's, so that the time tells nothing.
-    """
-    person = await kiosk.store.run(staff.member, pin[:STAFF_NUMBER_DIGITS])
-    checked = person or await kiosk.store.run(staff.anybody)
-    if checked is None:
-        return None
-    is_right = await kiosk.verify_pin(checked.pin_hash, pin[STAFF_NUMBER_DIGITS:])
-    may_work = person is not None and person.may_work(kiosk.clock.now())
-    return person if is_right and may_work else None
-
-
-async def _check_badge(kiosk: Kiosk, text: str) -> Staff | None:
-    """The member of staff whose badge this is, if they may work now."""
-    badge = parse_badge(text)
-    person = await kiosk.store.run(staff.member, badge.number) if badge else None
-    if badge is None or person is None or not person.badge_hash:
-        return None
-    is_right = await kiosk.verify_pin(person.badge_hash, badge.secret)
-    return person if is_right and person.may_work(kiosk.clock.now()) else None

@@ -69,6 +69,9 @@ class Choice(StrEnum):
     MOVE_PACKAGE = "MOVE_PACKAGE"
     TAKE_OUT = "TAKE_OUT"
     DO_NOT_OPEN = "DO_NOT_OPEN"
+    LET_SOMEONE_IN = "LET_SOMEONE_IN"
+    """The courier steps aside for a customer; the run is locked until the courier is back."""
+    RESUME = "RESUME"
     YES = "YES"
     NO = "NO"
 
@@ -96,6 +99,9 @@ class Refusal(StrEnum):
     NOT_ALLOWED = "NOT_ALLOWED"
     UNREADABLE = "UNREADABLE"
     """A scan with control characters, or too long."""
+    MISREAD = "MISREAD"
+    """The check digit of the scanned barcode is wrong; `detail` is the barcode. The same read once
+    more is taken: so the label is."""
     ALREADY_HERE = "ALREADY_HERE"
     """The package was scanned before; `detail` is the slot it lies in."""
     NO_SLOT = "NO_SLOT"
@@ -587,6 +593,8 @@ class Scanned:
     """A barcode or QR code, as read; already held to the scanner's rules."""
 
     text: str
+    seems_misread: bool = False
+    """Whether its check digit is wrong."""
 
 
 @dataclass(frozen=True, slots=True)

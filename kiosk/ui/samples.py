@@ -172,6 +172,10 @@ def _customer_views() -> list[tuple[str, View]]:
         ("first", First(choices=first)),
         ("first-door-open", First(choices=first, open_doors=("7", "12"))),
         ("first-board-lost", First(choices=first, unreachable_boards=1)),
+        (
+            "first-locked-run",
+            First(choices=(Choice.PICK_UP, Choice.RESUME, Choice.HELP)),
+        ),
         ("code", EnterCode(choices=entry)),
         ("code-some", EnterCode(choices=entry, digits="48210")),
         ("code-refused", EnterCode(choices=entry, digits="482107733", refused=not_known)),
@@ -308,7 +312,7 @@ _PUTTING_IN = (
 
 
 def _courier_views() -> list[tuple[str, View]]:
-    choices = (Choice.DONE, Choice.TYPE_BARCODE)
+    choices = (Choice.DONE, Choice.TYPE_BARCODE, Choice.LET_SOMEONE_IN)
     stored = StoredNote("7", "JD014600006281234567", "482107733")
     name = "M. Courier"
     return [
@@ -327,6 +331,15 @@ def _courier_views() -> list[tuple[str, View]]:
                 stored=stored,
                 stored_count=1,
                 refused=Refused(Refusal.ALREADY_HERE, "12"),
+                choices=choices,
+            ),
+        ),
+        (
+            "scan-misread",
+            ScanPackage(
+                name=name,
+                sizes=_offers(7, 5, 0),
+                refused=Refused(Refusal.MISREAD, "JD014600006281234567"),
                 choices=choices,
             ),
         ),

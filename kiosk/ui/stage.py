@@ -368,7 +368,7 @@ class Stage(Widget, Tools):
 
     def scan(self, read: ScannerRead) -> None:
         """A scanner that types as a keyboard does read a code; one that was refused has no text."""
-        self._on_event(Scanned(read.text))
+        self._on_event(Scanned(read.text, bool(read.warning)))
 
     def on_touch_down(self, touch: MotionEvent) -> bool:
         if "button" in touch.profile and touch.button != "left":

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from flow_site import STAFF, Running
+from flow_site import COURIER_PIN, STAFF, TECHNICIAN_PIN, Running
 from visits import Story, play, sign_in, store
 
 from kiosk.flows.kiosk import Policy
@@ -20,6 +20,7 @@ from kiosk.flows.views import (
     DoorOpen,
     DoorPage,
     Doors,
+    EnterCode,
     Entered,
     EnterPin,
     First,
@@ -28,10 +29,12 @@ from kiosk.flows.views import (
     Question,
     Receipt,
     Refusal,
+    Refused,
     Round,
     ScanInside,
     Scanned,
     ScanPackage,
+    Thanks,
     Told,
     Trouble,
 )
@@ -567,5 +570,102 @@ def test_every_visit_is_in_the_journal_by_person(tmp_path: Path) -> None:
         kinds = {row["kind"] for row in rows if '"staff:11"' in row["body"]}
         assert {"SLOT_RESERVED", "PACKAGE_STORED"} <= kinds
         assert any(row["kind"] == "STAFF_SIGNED_IN" for row in rows)
+
+    play(tmp_path, story)
+
+
+# --- somebody else in between -----------------------------------------------------------------
+
+
+def test_a_customer_is_let_in_and_the_run_goes_on_where_it_was(tmp_path: Path) -> None:
+    async def story(kiosk: Running) -> None:
+        await sign_in(kiosk)
+        slot = await store(kiosk, "ONE")
+        code = await kiosk.code_of("ONE")
+        kiosk.player.do(Pressed(Choice.LET_SOMEONE_IN))
+        first = await kiosk.player.until(First)
+        assert first.choices == (Choice.PICK_UP, Choice.RESUME, Choice.HELP)
+        kiosk.player.do(Scanned("TWO"))
+        assert (await kiosk.player.until(Told)).refused.reason is Refusal.NOT_KNOWN
+        kiosk.player.do(Pressed(Choice.DONE))
+        await kiosk.player.until(First)
+        kiosk.player.do(Entered(code[:1]))
+        await kiosk.player.until(EnterCode)
+        kiosk.player.do(Entered(code))
+        assert (await kiosk.player.until(DoorOpen)).slot == slot
+        await kiosk.player.until(Thanks)
+        kiosk.player.do(Pressed(Choice.DONE))
+        await kiosk.player.until(First)
+        kiosk.player.do(Pressed(Choice.RESUME))
+        await kiosk.player.until(EnterPin)
+        kiosk.player.do(Entered(COURIER_PIN))
+        view = await kiosk.player.until(ScanPackage)
+        assert view.stored_count == 1
+
+    play(tmp_path, story)
+
+
+def test_a_locked_run_is_taken_over_by_nobody_and_ends_by_itself(tmp_path: Path) -> None:
+    async def story(kiosk: Running) -> None:
+        await sign_in(kiosk)
+        await store(kiosk, "ONE")
+        kiosk.player.do(Pressed(Choice.LET_SOMEONE_IN))
+        await kiosk.player.until(First)
+        kiosk.player.do(Pressed(Choice.RESUME))
+        await kiosk.player.until(EnterPin)
+        kiosk.player.do(Entered(TECHNICIAN_PIN))
+        assert (await kiosk.player.until(Told)).refused.reason is Refusal.NOT_ALLOWED
+        kiosk.player.do(Pressed(Choice.DONE))
+        await kiosk.player.until(First)
+        await kiosk.player.until(First, lambda view: Choice.COURIER in view.choices, 200)
+        await sign_in(kiosk)
+        assert len((await kiosk.player.until(Receipt)).lines) == 1
+
+    play(tmp_path, story)
+
+
+# --- a label that reads badly -------------------------------------------------------------------
+
+
+def test_a_wrong_check_digit_is_said_and_the_same_read_again_is_taken(tmp_path: Path) -> None:
+    async def story(kiosk: Running) -> None:
+        await sign_in(kiosk)
+        await kiosk.announce("RR473129084DE")
+        kiosk.player.do(Scanned("RR473129084DE", seems_misread=True))
+        view = await kiosk.player.until(ScanPackage, lambda view: view.refused is not None)
+        assert view.refused == Refused(Refusal.MISREAD, "RR473129084DE")
+        kiosk.player.do(Scanned("RR473129084DE", seems_misread=True))
+        await kiosk.player.until(DoorOpen)
+
+    play(tmp_path, story)
+
+
+def test_after_another_scan_a_wrong_check_digit_is_said_again(tmp_path: Path) -> None:
+    async def story(kiosk: Running) -> None:
+        await sign_in(kiosk)
+        bad = Scanned("RR473129084DE", seems_misread=True)
+        kiosk.player.do(bad)
+        await kiosk.player.until(ScanPackage, lambda view: view.refused is not None)
+        await store(kiosk, "ONE")
+        kiosk.player.do(bad)
+        view = await kiosk.player.until(ScanPackage, lambda view: view.refused is not None)
+        assert view.refused == Refused(Refusal.MISREAD, bad.text)
+
+    play(tmp_path, story)
+
+
+def test_a_misread_while_a_door_is_open_is_said_when_its_turn_comes(tmp_path: Path) -> None:
+    async def story(kiosk: Running) -> None:
+        await sign_in(kiosk)
+        kiosk.site.steel.close_after_s = None
+        await kiosk.announce("ONE")
+        kiosk.player.do(Scanned("ONE"))
+        slot = (await kiosk.player.until(DoorOpen)).slot
+        kiosk.player.do(Scanned("RR473129084DE", seems_misread=True))
+        await kiosk.player.until(DoorOpen, lambda view: view.next_barcode == "RR473129084DE")
+        kiosk.site.steel.close(slot)
+        view = await kiosk.player.until(ScanPackage, lambda view: view.refused is not None)
+        assert view.refused == Refused(Refusal.MISREAD, "RR473129084DE")
+        assert view.stored_count == 1
 
     play(tmp_path, story)

@@ -69,6 +69,8 @@ FACES: Mapping[Choice, Face] = {
     Choice.MOVE_PACKAGE: Face(N_("Move it"), "arrow-right"),
     Choice.TAKE_OUT: Face(N_("Take out"), "package-open"),
     Choice.DO_NOT_OPEN: Face(N_("Never open"), "lock"),
+    Choice.LET_SOMEONE_IN: Face(N_("Let someone in"), "user-round"),
+    Choice.RESUME: Face(N_("Go on"), "truck", N_("Courier, with PIN or badge")),
     Choice.YES: Face(N_("Yes"), "check"),
     Choice.NO: Face(N_("No"), "x"),
 }

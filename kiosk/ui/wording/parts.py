@@ -107,6 +107,7 @@ _REFUSALS: Mapping[Refusal, str] = {
     Refusal.LIES_ELSEWHERE: N_("This package belongs to another door."),
     Refusal.NOT_A_PACKAGE_OF_OURS: N_("No package with this barcode is expected here."),
     Refusal.UNREADABLE: N_("This could not be read. Scan it again, or type it."),
+    Refusal.MISREAD: N_("The check digit is wrong. Scan it again."),
     Refusal.ALREADY_HERE: N_("This package is here already."),
     Refusal.NO_SLOT: N_("No door of this size is free."),
 }
@@ -118,6 +119,7 @@ _REFUSALS_WITH_TIME: Mapping[Refusal, str] = {
 _REFUSALS_WITH_DETAIL: Mapping[Refusal, str] = {
     Refusal.OTHER_LOCATION: N_("This belongs to another locker: {detail}."),
     Refusal.LIES_ELSEWHERE: N_("This package belongs in door {detail}."),
+    Refusal.MISREAD: N_("{detail}: wrong check digit. Scan it again."),
     Refusal.ALREADY_HERE: N_("This package is here already, in door {detail}."),
     Refusal.NO_SLOT: N_("No door of size {detail} is free."),
 }
@@ -130,7 +132,8 @@ def refusal(refused: Refused, location: Location, speech: Speech) -> str:
         when = speech.day_and_time(refused.at_ms, location.time_zone)
         return speech.say(_REFUSALS_WITH_TIME[reason], when=when)
     if refused.detail and reason in _REFUSALS_WITH_DETAIL:
-        return speech.say(_REFUSALS_WITH_DETAIL[reason], detail=refused.detail)
+        detail = short_barcode(refused.detail)
+        return speech.say(_REFUSALS_WITH_DETAIL[reason], detail=detail)
     return speech.say(_REFUSALS[reason])
 
 

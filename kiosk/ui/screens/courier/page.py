@@ -164,7 +164,7 @@ class ScanPage(Page[ScanPackage]):
     spare_parts = ("body", "title")
 
     def has_button_column(self) -> bool:
-        return len(self.view.choices) > 3
+        return len(self.view.choices) > (3 if self.theme.is_portrait else 2)
 
     def words(self) -> wording.parts.Words:
         words = super().words()

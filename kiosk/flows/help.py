@@ -1,0 +1,18 @@
+"""Whom to call, for whoever asks for help."""
+
+from __future__ import annotations
+
+from kiosk.flows.doors import pressed
+from kiosk.flows.extension import extend_hold
+from kiosk.flows.kiosk import Kiosk
+from kiosk.flows.views import Choice, Told
+
+
+async def offer_help(kiosk: Kiosk) -> None:
+    """Whom to call, and what else a customer may want."""
+    choices: tuple[Choice, ...] = (Choice.DONE,)
+    if kiosk.policy.may_extend:
+        choices = (Choice.DONE, Choice.EXTEND_HOLD)
+    kiosk.person.show(Told(help=True, choices=choices))
+    if await pressed(kiosk, choices, kiosk.policy.idle_s) is Choice.EXTEND_HOLD:
+        await extend_hold(kiosk)
