@@ -53,10 +53,11 @@ def test_every_choice_of_every_screen_can_be_pressed(hands: Hands) -> None:
     for name, view in sample_views():
         page = hands.show(view, fresh=True)
         cards = page.figure.cards if isinstance(view, First) else ()
+        card_of = {card.choice: card for card in cards}
         for choice in view.choices:
             hands.events.clear()
-            if cards and choice in (Choice.PICK_UP, Choice.COURIER):
-                hands.tap(cards[choice is Choice.COURIER].center)
+            if choice in card_of:
+                hands.tap(card_of[choice].center)
             else:
                 hands.press(choice)
             assert hands.events == [Pressed(choice)], name

@@ -17,17 +17,21 @@ from kiosk.flows.views import (
     Problem,
     Purpose,
     Question,
+    Receipt,
+    ReceiptLine,
     Refusal,
     Refused,
     Trouble,
     View,
 )
+from kiosk.model.events import EventKind
 from kiosk.ui import theme, wording
 from kiosk.ui.icons import GLYPHS
 from kiosk.ui.language import ENGLISH
 from kiosk.ui.place import Side, place_of
-from kiosk.ui.samples import sample_doors, sample_location, sample_views
+from kiosk.ui.samples import NOW_MS, sample_doors, sample_location, sample_views
 from kiosk.ui.theme import Colour, Tone
+from kiosk.ui.wording import courier
 
 ROOT = Path(__file__).parents[2]
 LOCATION = sample_location()
@@ -164,3 +168,17 @@ def test_a_sites_own_colour_is_made_to_stand_out_by_night_too() -> None:
 def test_words_need_no_window() -> None:
     script = "import sys, kiosk.ui.wording, kiosk.ui.samples; sys.exit('kivy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], cwd=ROOT).returncode == 0
+
+
+def test_a_receipt_to_take_along_has_the_newest_packages_and_counts_the_others() -> None:
+    lines = tuple(
+        ReceiptLine(EventKind.PACKAGE_STORED, f"JD0146000062812{number:05d}", "7", NOW_MS)
+        for number in range(60)
+    )
+    view = Receipt(name="Kim", number="417", lines=lines)
+    text = courier.receipt_text(view, 900, sample_location(), ENGLISH)
+    assert len(text.encode()) <= 900
+    assert "Receipt 417, Kim" in text
+    assert text.endswith("JD014600006281200059")
+    shown = text.count("JD0146")
+    assert f"{60 - shown} before these" in text

@@ -113,16 +113,31 @@ def receipt_words(
     lines = [receipt_line(line, location, speech, brief=brief) for line in view.lines[-room:]]
     more = len(view.lines) - room
     if more > 0:
-        before = speech.say_count(
-            more,
-            "{count} before these, all in the record",
-            "{count} before these, all in the record",
-        )
-        lines.insert(0, before)
+        lines.insert(0, _before_these(more, speech))
     title = speech.say_count(
         len(view.lines), "{count} package changed hands", "{count} packages changed hands"
     )
     return Words(title, "\n".join(lines), Note(text, Tone.CALM, "info"), Tone.DONE, "check")
+
+
+def receipt_text(view: Receipt, bytes_max: int, location: Location, speech: Speech) -> str:
+    """A receipt as plain text to carry away: as many of the last packages as have room."""
+    head = f"{location.name}\n{_receipt_number(view, location, speech)}"
+    lines = [receipt_line(line, location, speech) for line in view.lines]
+    for left_out in range(len(lines) + 1):
+        more = [] if not left_out else [_before_these(left_out, speech)]
+        text = "\n".join((head, *more, *lines[left_out:]))
+        if len(text.encode()) <= bytes_max:
+            break
+    return text
+
+
+def _before_these(count: int, speech: Speech) -> str:
+    return speech.say_count(
+        count,
+        "{count} before these, all in the record",
+        "{count} before these, all in the record",
+    )
 
 
 def _receipt_number(view: Receipt, location: Location, speech: Speech) -> str:
