@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import csv
 import logging
+import os
 import secrets
 import shutil
 import signal
@@ -431,6 +432,8 @@ class Engine:
         self._loop = asyncio.new_event_loop()
         self._kiosk: Kiosk | None = None
         self._main: asyncio.Task[None] | None = None
+        self.restart: Callable[[], None] | None = None
+        """What a technician's wish to start anew calls, on the engine's thread."""
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
 
     def start(self) -> None:
@@ -471,6 +474,7 @@ class Engine:
         try:
             async with open_kiosk(self._site, self._data, self._screen) as kiosk:
                 self._kiosk = kiosk
+                kiosk.restart = self.restart
                 await session.run(kiosk)
         except (StoreError, LocationKeyError, OSError) as error:
             LOG.error("the kiosk cannot start: %s", error)
@@ -506,6 +510,13 @@ def run_window(site: Site, data: Path, geometry: tuple[int, int, int, int] | Non
         sound=Sound(loudspeaker, jack, site.sound.speaks_directions),
     )
     engine = Engine(site, data, window)
+    is_wanted_again = threading.Event()
+
+    def restart() -> None:
+        is_wanted_again.set()
+        window.stop()
+
+    engine.restart = restart
     # Drawing keeps Python's lock: at the usual 5 ms each hop from thread to thread, of the five
     # between a touch and its door, would wait that long.
     sys.setswitchinterval(SWITCH_INTERVAL_S)
@@ -520,6 +531,9 @@ def run_window(site: Site, data: Path, geometry: tuple[int, int, int, int] | Non
         manager.tell("STOPPING=1")
         engine.stop()
         loudspeaker.stop()
+    if is_wanted_again.is_set():
+        # The same process goes on: whoever started it, systemd or a hand, need not do anything.
+        os.execv(sys.executable, sys.orig_argv)
     return 0
 
 

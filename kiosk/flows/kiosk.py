@@ -85,6 +85,8 @@ class Kiosk:
 
     vitals: Callable[[], Vitals] = Vitals
     """How the computer and its line to the centre are doing; answers at once."""
+    restart: Callable[[], None] | None = None
+    """Ends this program and starts it anew; None where nobody could."""
     look_ahead: Callable[[], int] = no_look_ahead
     """How many re-issues of a code that this kiosk has not heard of are accepted now."""
 

@@ -6,21 +6,31 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from kiosk.flows.doors import YES_OR_NO, ask
 from kiosk.flows.housekeeping import confirm_time
 from kiosk.flows.kiosk import Kiosk
+from kiosk.flows.open_all import open_all
 from kiosk.flows.views import (
     Boards,
     Choice,
     EventLine,
     History,
     Machine,
+    PartsTest,
     Pressed,
+    Question,
+    Scanned,
+    StaffList,
+    StaffRow,
     TimedOut,
 )
 from kiosk.model.events import Event
+from kiosk.model.person import Staff
 from kiosk.store import backup, counters, journal
+from kiosk.store import staff as staff_store
 from kiosk.store.writer import Writer
 
+READ = (Choice.BOARDS, Choice.JOURNAL, Choice.STAFF, Choice.TEST_PARTS, Choice.OPEN_ALL)
 LOOKED_AT_S = 600
 """A page goes back after this long without a touch."""
 FRESH_S = 2.0
@@ -31,8 +41,16 @@ BOARDS = 3
 """How many boards a page has."""
 
 
-async def machine(kiosk: Kiosk, actor: str) -> None:
+STAFF = 5
+"""How many members of staff a page has."""
+SCANS = 3
+"""How many scans are shown while the scanner is tried."""
+
+
+async def machine(kiosk: Kiosk, staff: Staff) -> None:
     """The computer's page, until the technician goes back."""
+    actor = f"staff:{staff.number}"
+    restart = () if kiosk.restart is None else (Choice.RESTART,)
     while True:
         last = await kiosk.store.run(backup.last)
         now = kiosk.clock.now()
@@ -45,18 +63,66 @@ async def machine(kiosk: Kiosk, actor: str) -> None:
             has_backup=kiosk.backup is not None,
             backup_ms=None if last is None else last.at_ms,
             backup_problem="" if last is None else last.problem,
-            choices=(Choice.BOARDS, Choice.JOURNAL, *is_asked, Choice.BACK),
+            choices=(*READ, *is_asked, *restart, Choice.BACK),
         )
         kiosk.person.show(view)
         event = await kiosk.person.next(LOOKED_AT_S)
-        if event == Pressed(Choice.BOARDS):
-            await _boards(kiosk)
-        elif event == Pressed(Choice.JOURNAL):
-            await history(kiosk)
-        elif event == Pressed(Choice.TIME_IS_RIGHT) and is_asked:
-            await confirm_time(kiosk, actor)
-        elif isinstance(event, TimedOut) or event == Pressed(Choice.BACK):
+        if isinstance(event, TimedOut) or event == Pressed(Choice.BACK):
             return
+        if event == Pressed(Choice.TIME_IS_RIGHT) and is_asked:
+            await confirm_time(kiosk, actor)
+        elif isinstance(event, Pressed):
+            await _do(kiosk, staff, event.choice)
+
+
+async def _do(kiosk: Kiosk, staff: Staff, choice: Choice) -> None:
+    match choice:
+        case Choice.BOARDS:
+            await _boards(kiosk)
+        case Choice.JOURNAL:
+            await history(kiosk)
+        case Choice.STAFF:
+            await _staff(kiosk)
+        case Choice.TEST_PARTS:
+            await _test_parts(kiosk)
+        case Choice.OPEN_ALL:
+            await open_all(kiosk, staff)
+        case Choice.RESTART if kiosk.restart is not None:
+            if await ask(kiosk, Question.RESTART, "", YES_OR_NO) is Choice.YES:
+                kiosk.restart()
+        case _:
+            pass
+
+
+async def _staff(kiosk: Kiosk) -> None:
+    """Who is listed here, page by page, until the technician goes back."""
+    members, first = await kiosk.store.run(staff_store.members), 0
+    now = kiosk.clock.now()
+    rows = [
+        StaffRow(each.number, each.name, each.role, each.may_work(now), each.valid_until_ms)
+        for each in members
+    ]
+    while True:
+        choices = (Choice.MORE,) * (len(rows) > STAFF)
+        some = tuple(rows[first : first + STAFF])
+        kiosk.person.show(StaffList(rows=some, choices=(*choices, Choice.BACK)))
+        event = await kiosk.person.next(LOOKED_AT_S)
+        if isinstance(event, TimedOut) or event == Pressed(Choice.BACK):
+            return
+        if event == Pressed(Choice.MORE):
+            first = first + STAFF if first + STAFF < len(rows) else 0
+
+
+async def _test_parts(kiosk: Kiosk) -> None:
+    """What the scanner reads is shown, until the technician goes back."""
+    scans: tuple[Scanned, ...] = ()
+    while True:
+        kiosk.person.show(PartsTest(scans=scans, choices=(Choice.BACK,)))
+        event = await kiosk.person.next(LOOKED_AT_S)
+        if isinstance(event, TimedOut) or event == Pressed(Choice.BACK):
+            return
+        if isinstance(event, Scanned):
+            scans = (event, *scans)[:SCANS]
 
 
 def _journal_end(writer: Writer) -> int:

@@ -75,7 +75,7 @@ async def maintenance(kiosk: Kiosk, staff: Staff) -> None:
         if event == Pressed(Choice.ROUND):
             await round_of_suspects(kiosk, actor)
         elif event == Pressed(Choice.MACHINE):
-            await machine(kiosk, actor)
+            await machine(kiosk, staff)
         elif event == Pressed(Choice.TEST_DOORS):
             await _test_doors(kiosk, actor, names)
         elif isinstance(event, Chosen) and event.value in kiosk.location.slot_by_label:

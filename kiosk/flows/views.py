@@ -14,6 +14,7 @@ from drivers.door import BoardReport, DoorState
 from kiosk.model.events import EventKind
 from kiosk.model.location import Service, SlotStatus, SuspectReason
 from kiosk.model.package import PackageStatus
+from kiosk.model.person import Role
 
 
 class Choice(StrEnum):
@@ -66,6 +67,10 @@ class Choice(StrEnum):
     TIME_IS_RIGHT = "TIME_IS_RIGHT"
     TEST_DOORS = "TEST_DOORS"
     TEST_LOCK = "TEST_LOCK"
+    TEST_PARTS = "TEST_PARTS"
+    OPEN_ALL = "OPEN_ALL"
+    STAFF = "STAFF"
+    RESTART = "RESTART"
     MOVE_PACKAGE = "MOVE_PACKAGE"
     TAKE_OUT = "TAKE_OUT"
     DO_NOT_OPEN = "DO_NOT_OPEN"
@@ -144,6 +149,9 @@ class Question(StrEnum):
     WHAT_IS_WRONG = "WHAT_IS_WRONG"
     NO_SLOT = "NO_SLOT"
     """No free slot takes the package; the choices say what would make room."""
+    OPEN_ALL = "OPEN_ALL"
+    """Before every door is opened; who says yes types the PIN once more."""
+    RESTART = "RESTART"
     NEED_MORE_TIME = "NEED_MORE_TIME"
     """Counts down; YES goes on, silence ends what was begun."""
 
@@ -555,6 +563,34 @@ class DoorsTested(View):
     """The slots whose doors did not open."""
     left: int
     """How many were not tried."""
+
+
+@dataclass(frozen=True, slots=True)
+class StaffRow:
+    """A member of staff who is listed at this kiosk."""
+
+    number: str
+    name: str
+    role: Role
+    may_work: bool
+    until_ms: int | None
+    """When that ends, in milliseconds since 1970 UTC; None: it does not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StaffList(View):
+    """Some of the staff, for the technician."""
+
+    rows: tuple[StaffRow, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartsTest(View):
+    """Scanner, glass and loudspeaker, for the technician to try: what was scanned is shown, the
+    other two are the screen's own."""
+
+    scans: tuple[Scanned, ...] = ()
+    """The last ones, the newest first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -76,6 +76,11 @@ def anybody(writer: Writer) -> Staff | None:
     return None if row is None else _staff(writer, row)
 
 
+def members(writer: Writer) -> list[Staff]:
+    """Everybody who is listed, by number."""
+    return [_staff(writer, row) for row in writer.all("SELECT * FROM staff ORDER BY number")]
+
+
 def names(writer: Writer) -> dict[str, str]:
     """The names by number."""
     return {row["number"]: row["name"] for row in writer.all("SELECT number, name FROM staff")}

@@ -72,6 +72,12 @@ class Announcer:
         if page.theme.is_access:
             self._sound(_CONFIRM)
 
+    def test(self, page: Page[Any]) -> None:
+        """Sound and speak as loud as by day, for who tries the loudspeaker."""
+        self._loudspeaker.play(tone(*_CONFIRM, _LOUD))
+        speech = page.context.speech
+        self._say(page, speech.say(wording.service.SOUND_SENTENCE))
+
     def hush(self) -> None:
         self._said = ""
         self._loudspeaker.hush()

@@ -33,6 +33,7 @@ from kiosk.flows.views import (
     Machine,
     MorePackages,
     Opening,
+    PartsTest,
     Problem,
     Purpose,
     Question,
@@ -42,8 +43,11 @@ from kiosk.flows.views import (
     Refused,
     Round,
     ScanInside,
+    Scanned,
     ScanPackage,
     SizeOffer,
+    StaffList,
+    StaffRow,
     StoredNote,
     Thanks,
     Told,
@@ -63,6 +67,7 @@ from kiosk.model.location import (
     SuspectReason,
 )
 from kiosk.model.package import PackageStatus
+from kiosk.model.person import Role
 from kiosk.ui.language import languages
 
 _SIZES = (Size("S", 420, 110, 560, 2), Size("M", 420, 230, 560, 10), Size("L", 420, 480, 560, 30))
@@ -456,8 +461,22 @@ def sample_machine() -> Machine:
         events=128_431,
         has_backup=True,
         backup_ms=NOW_MS - 8 * 3_600_000,
-        choices=(Choice.BOARDS, Choice.JOURNAL, Choice.TIME_IS_RIGHT, Choice.BACK),
+        choices=(
+            *(Choice.BOARDS, Choice.JOURNAL, Choice.STAFF, Choice.TEST_PARTS, Choice.OPEN_ALL),
+            *(Choice.TIME_IS_RIGHT, Choice.RESTART, Choice.BACK),
+        ),
     )
+
+
+def sample_staff() -> StaffList:
+    """A page of the staff list."""
+    rows = (
+        StaffRow("11", "Kim Courier", Role.COURIER, True, None),
+        StaffRow("12", "M. Wiśniewska", Role.COURIER, True, NOW_MS + 90 * 86_400_000),
+        StaffRow("17", "Sam Parcel", Role.COURIER, False, NOW_MS - 86_400_000),
+        StaffRow("99", "R. Weber", Role.TECHNICIAN, True, None),
+    )
+    return StaffList(rows=rows, choices=(Choice.MORE, Choice.BACK))
 
 
 def sample_history(slot: str = "") -> History:
@@ -511,6 +530,21 @@ def _service_views() -> list[tuple[str, View]]:
             ),
         ),
         ("machine", sample_machine()),
+        ("staff", sample_staff()),
+        ("parts", PartsTest(choices=(Choice.BACK,))),
+        (
+            "parts-scanned",
+            PartsTest(
+                scans=(
+                    Scanned("RR473129084DE", seems_misread=True),
+                    Scanned("JD014600006281234567"),
+                    Scanned(""),
+                ),
+                choices=(Choice.BACK,),
+            ),
+        ),
+        ("ask-all", Ask(question=Question.OPEN_ALL, choices=(Choice.NO, Choice.YES))),
+        ("ask-restart", Ask(question=Question.RESTART, choices=(Choice.YES, Choice.NO))),
         ("boards", Boards(boards=doors.boards, choices=(Choice.BACK,))),
         ("history-door", sample_history("4")),
         ("history", sample_history()),

@@ -270,6 +270,10 @@ class Stage(Widget, Tools):
             self._announcer.confirm(page)
             self._announcer.say(page, wording.spoken.typed(count, self.context.speech))
 
+    def test_sound(self) -> None:
+        if self.page is not None:
+            self._announcer.test(self.page)
+
     def keypad(self, name: str) -> None:
         """A key of the number pad: a digit, ENTER, CLEAR or a sign. The first one only begins the
         access mode."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from flow_site import World, running
+from flow_site import COURIER_PIN, TECHNICIAN_PIN, Running, World, running
 from invariants import Told
 from stories import POLICY, STORIES, have_stored, press, shut, sign_in_technician
 from virtual_loop import run_virtually
@@ -17,15 +17,23 @@ from kiosk.flows.views import (
     Chosen,
     DoorOpen,
     DoorPage,
+    Doors,
     DoorsTested,
+    Entered,
+    EnterPin,
     History,
     Machine,
+    PartsTest,
     Pressed,
+    Scanned,
+    StaffList,
     Vitals,
 )
 from kiosk.model.events import EventKind
-from kiosk.model.location import SlotStatus
+from kiosk.model.location import Service, SlotStatus
+from kiosk.model.person import Role, Staff, StaffSource
 from kiosk.store import slots
+from kiosk.store import staff as staff_store
 
 
 def test_a_doors_history_tells_its_events_and_how_long_its_lock_takes(tmp_path: Path) -> None:
@@ -140,5 +148,96 @@ def test_a_test_of_all_doors_leaves_packages_alone(tmp_path: Path) -> None:
             assert (tested.opened, tested.failed, tested.left) == (len(doors) - 1, (), 0)
             assert doors[slot].pulses == pulses
             assert (await kiosk.slot(slot)).status is SlotStatus.OCCUPIED
+
+    run_virtually(play())
+
+
+async def to_the_machine(kiosk: Running) -> Machine:
+    await sign_in_technician(kiosk)
+    return await press(kiosk, Choice.MACHINE, Machine)
+
+
+def test_all_doors_open_only_after_two_confirmations_and_are_in_doubt_then(tmp_path: Path) -> None:
+    async def play() -> None:
+        async with running(World(tmp_path, policy=POLICY)) as kiosk:
+            slot = await have_stored(kiosk, Told())
+            never = "8" if slot != "8" else "9"
+            await kiosk.kiosk.store.run(
+                slots.set_service, never, Service.DO_NOT_OPEN, "broken hinge", "staff:99"
+            )
+            before = kiosk.world.pulses
+            await to_the_machine(kiosk)
+            await press(kiosk, Choice.OPEN_ALL, Ask)
+            await press(kiosk, Choice.NO, Machine)
+            await press(kiosk, Choice.OPEN_ALL, Ask)
+            await press(kiosk, Choice.YES, EnterPin)
+            kiosk.player.do(Entered(COURIER_PIN))
+            await kiosk.player.until(EnterPin)
+            assert kiosk.world.pulses == before
+            kiosk.player.do(Entered(TECHNICIAN_PIN))
+            tested = await kiosk.player.until(DoorsTested)
+            doors = kiosk.site.steel.doors
+            assert (tested.opened, tested.failed) == (len(doors) - 1, ())
+            assert set(kiosk.open_doors()) == set(doors) - {never}
+            records = await kiosk.kiosk.store.run(slots.records)
+            in_doubt = {each.label for each in records if each.status is SlotStatus.SUSPECT}
+            assert in_doubt == set(doors) - {never}
+            assert (await kiosk.slot(slot)).package is not None
+
+    run_virtually(play())
+
+
+def test_who_is_listed_is_read_page_by_page(tmp_path: Path) -> None:
+    async def play() -> None:
+        async with running(World(tmp_path, policy=POLICY)) as kiosk:
+            more = [
+                Staff(str(number), f"N{number}", Role.COURIER, "hash", valid_until_ms=1)
+                for number in range(60, 65)
+            ]
+            await kiosk.kiosk.store.run(staff_store.list_staff, more, StaffSource.CENTRE)
+            await to_the_machine(kiosk)
+            view = await press(kiosk, Choice.STAFF, StaffList)
+            rows = list(view.rows)
+            view = await press(kiosk, Choice.MORE, StaffList)
+            rows += view.rows
+            assert [row.number for row in rows] == ["11", *map(str, range(60, 65)), "99"]
+            assert {row.number for row in rows if row.may_work} == {"11", "99"}
+            assert await press(kiosk, Choice.MORE, StaffList) != view
+
+    run_virtually(play())
+
+
+def test_what_the_scanner_reads_is_shown_and_nothing_else_comes_of_it(tmp_path: Path) -> None:
+    async def play() -> None:
+        async with running(World(tmp_path, policy=POLICY)) as kiosk:
+            await to_the_machine(kiosk)
+            await press(kiosk, Choice.TEST_PARTS, PartsTest)
+            scans = [Scanned(f"P{number}") for number in range(4)]
+            for scan in scans:
+                kiosk.player.do(scan)
+            view = await kiosk.player.until(PartsTest, lambda view: view.scans[:1] == (scans[3],))
+            assert view.scans == (scans[3], scans[2], scans[1])
+            await press(kiosk, Choice.BACK, Machine)
+            assert kiosk.world.pulses == 0
+
+    run_virtually(play())
+
+
+def test_a_restart_is_offered_where_there_is_one_and_asked_about(tmp_path: Path) -> None:
+    restarts: list[int] = []
+
+    async def play() -> None:
+        async with running(World(tmp_path, policy=POLICY)) as kiosk:
+            view = await to_the_machine(kiosk)
+            assert Choice.RESTART not in view.choices
+            await press(kiosk, Choice.BACK, Doors)
+            kiosk.kiosk.restart = lambda: restarts.append(1)
+            await press(kiosk, Choice.MACHINE, Machine)
+            await press(kiosk, Choice.RESTART, Ask)
+            await press(kiosk, Choice.NO, Machine)
+            assert restarts == []
+            await press(kiosk, Choice.RESTART, Ask)
+            await press(kiosk, Choice.YES, Machine)
+            assert restarts == [1]
 
     run_virtually(play())

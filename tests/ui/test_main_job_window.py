@@ -23,8 +23,11 @@ from simulator_process import SimulatorProcess
 from config import DEMO_PACKAGES, DEMO_SITE, load_site
 from drivers.boards.lockboard_8a import encode_unlock
 from kiosk.app import announce, read_announcements
+from kiosk.flows.doors import YES_OR_NO
+from kiosk.flows.machine import READ
 from kiosk.flows.maintenance import DOORS_CHOICES, REASONS
 from kiosk.flows.views import (
+    Ask,
     Choice,
     ChooseReason,
     ChooseSize,
@@ -33,10 +36,13 @@ from kiosk.flows.views import (
     Doors,
     EnterPin,
     First,
+    Machine,
+    Question,
     Receipt,
     ScanPackage,
     SizeOffer,
     Thanks,
+    Vitals,
 )
 from kiosk.model.location import Service, SlotStatus
 
@@ -75,6 +81,15 @@ VIEWS = {
     "thanks": Thanks(slot="3", choices=(Choice.DONE, Choice.OPEN_AGAIN, Choice.SOMETHING_WRONG)),
     "doors": Doors(doors=ROWS, boards=(), name="Robin", choices=DOORS_CHOICES),
     "door": DoorPage(row=ROWS[4], choices=DOOR_CHOICES),
+    "machine": Machine(
+        now_ms=0,
+        is_time_trusted=True,
+        vitals=Vitals(),
+        events=1,
+        has_backup=SITE.backup is not None,
+        choices=(*READ, Choice.RESTART, Choice.BACK),
+    ),
+    "restart": Ask(question=Question.RESTART, choices=YES_OR_NO),
     "reason": ChooseReason(slot="5", reasons=REASONS, choices=(Choice.BACK,)),
 }
 
@@ -263,6 +278,28 @@ def technician(machine: Machine) -> None:
     machine.press("door", "OUT_OF_SERVICE")
     machine.press("reason", REASONS[0])
     machine.picture("out-of-service")
+
+
+def test_a_technician_restarts_the_program_and_it_is_the_same_process(
+    tmp_path: Path, where: Spots
+) -> None:
+    with bench(tmp_path, where) as machine:
+        assert machine.kiosk is not None
+        first = machine.now
+        machine.press("first", "SERVICE")
+        machine.type("998080\n")
+        machine.press("doors", "MACHINE")
+        machine.press("machine", "RESTART")
+        machine.press("restart", "YES")
+        deadline = time.monotonic() + 20
+        while machine.screen.pixels() != first:
+            assert time.monotonic() < deadline, (machine.data / "kiosk.log").read_text()
+            time.sleep(0.1)
+        machine.picture("restarted")
+        assert machine.kiosk.poll() is None
+        assert machine.stop() == 0
+        started = "SELECT count(*) FROM journal WHERE kind = 'KIOSK_STARTED'"
+        assert machine.rows(started) == [(2,)]
 
 
 def test_killed_with_a_door_open_it_starts_again_and_pulses_nothing(

@@ -15,9 +15,11 @@ from kiosk.flows.views import (
     Entered,
     EnterPin,
     First,
+    PartsTest,
     Pressed,
     Refusal,
     Refused,
+    Scanned,
     ScanPackage,
     Thanks,
     View,
@@ -62,6 +64,17 @@ def test_every_choice_of_every_screen_can_be_pressed(hands: Hands) -> None:
                 hands.press(choice)
             assert hands.events == [Pressed(choice)], name
             page._release()  # nothing answered, and the person waited
+
+
+def test_a_finger_that_strokes_over_the_glass_leaves_its_way(hands: Hands) -> None:
+    page = hands.show(PartsTest(choices=(Choice.BACK,)))
+    field = page.figure
+    hands.tap((field.x + 2, field.y + 2))
+    hands.tap((field.right - 2, field.top - 2))
+    assert field.touched == {(0, 0), (field.columns - 1, field.rows - 1)}
+    page.update(PartsTest(scans=(Scanned("ONE"),), choices=(Choice.BACK,)))
+    assert len(field.touched) == 2
+    assert hands.events == []
 
 
 def test_a_double_tap_is_one_press(hands: Hands) -> None:

@@ -28,11 +28,13 @@ from kiosk.flows.views import (
     Machine,
     MorePackages,
     Opening,
+    PartsTest,
     Question,
     Receipt,
     Round,
     ScanInside,
     ScanPackage,
+    StaffList,
     Thanks,
     Told,
     Trouble,
@@ -45,8 +47,9 @@ from kiosk.ui.screens.entry.page import CodePage, PhonePage, PinPage
 from kiosk.ui.screens.first.page import FirstPage
 from kiosk.ui.screens.notice.page import MoreTimePage, NoticePage, ReceiptPage
 from kiosk.ui.screens.page import Page
-from kiosk.ui.screens.service.facts import BoardsPage, HistoryPage, MachinePage
+from kiosk.ui.screens.service.facts import BoardsPage, HistoryPage, MachinePage, StaffPage
 from kiosk.ui.screens.service.page import DoorPageScreen, DoorsPage, ReasonPage
+from kiosk.ui.screens.service.parts import PartsPage
 
 _PAGES: dict[type[View], type[Page[Any]]] = {
     First: FirstPage,
@@ -78,6 +81,8 @@ _PAGES: dict[type[View], type[Page[Any]]] = {
     Boards: BoardsPage,
     History: HistoryPage,
     DoorsTested: NoticePage,
+    StaffList: StaffPage,
+    PartsTest: PartsPage,
 }
 
 

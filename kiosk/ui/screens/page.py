@@ -42,6 +42,9 @@ class Tools:
     def typed(self, count: int) -> None:
         """So many digits are typed now."""
 
+    def test_sound(self) -> None:
+        """Play and say something, whatever the mode and the hour."""
+
 
 @dataclass(frozen=True, slots=True)
 class Context:

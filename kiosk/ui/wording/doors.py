@@ -134,6 +134,14 @@ _QUESTIONS: Mapping[Question, tuple[str, tuple[str, ...]]] = {
         N_("Something is not clear about door {slot}"),
         (N_("It may be empty. Open it, and tell us what you find."),),
     ),
+    Question.OPEN_ALL: (
+        N_("Open all doors?"),
+        (N_("Every package is open to everybody, and every door is in doubt afterwards."),),
+    ),
+    Question.RESTART: (
+        N_("Start the program anew?"),
+        (N_("It takes a few seconds. Nothing is lost."),),
+    ),
     Question.WHAT_IS_WRONG: (N_("What is wrong?"), ()),
     Question.NO_SLOT: (
         N_("No door is free for it"),

@@ -17,14 +17,20 @@ from kiosk.flows.views import (
     EventLine,
     History,
     Machine,
+    PartsTest,
     Problem,
+    Refusal,
+    Refused,
+    StaffList,
+    StaffRow,
     View,
 )
 from kiosk.model.events import EventKind
 from kiosk.model.location import Location, Service, SlotStatus, SuspectReason
+from kiosk.model.person import Role
 from kiosk.ui.language import ENGLISH, Speech
 from kiosk.ui.theme import Tone
-from kiosk.ui.wording.parts import N_, Note, Words, reason_word
+from kiosk.ui.wording.parts import N_, Note, Words, failed, reason_word
 
 
 def _doors(view: Doors, location: Location, speech: Speech) -> Words:
@@ -374,6 +380,48 @@ def _board_row(report: BoardReport, speech: Speech, brief: bool) -> str:
     return speech.row((state, where, *counts), " · ")
 
 
+_ROLES: Mapping[Role, str] = {
+    Role.COURIER: N_("Courier"),
+    Role.TECHNICIAN: N_("Technician"),
+}
+
+
+def staff_facts(
+    view: StaffList, location: Location, speech: Speech = ENGLISH, *, brief: bool = False
+) -> tuple[tuple[str, str], ...]:
+    """Each member of staff, with what they may do and until when; in brief in one column."""
+    return tuple(_member(row, location, speech, brief) for row in view.rows)
+
+
+def _member(row: StaffRow, location: Location, speech: Speech, brief: bool) -> tuple[str, str]:
+    who = f"{row.number} {row.name}".strip()
+    role, until = speech.say(_ROLES[row.role]), ""
+    if not row.may_work:
+        until = speech.say("may not work now")
+    elif row.until_ms is not None:
+        until = speech.say("until {day}", day=speech.day(row.until_ms, location.time_zone))
+    return who, speech.row((who, role, until) if brief else (role, until), " · ")
+
+
+def _staff_list(view: StaffList, location: Location, speech: Speech) -> Words:
+    return Words(speech.say("Staff"))
+
+
+TEST_SOUND = N_("Sound")
+SOUND_SENTENCE = N_("This is the loudspeaker.")
+
+
+def _parts_test(view: PartsTest, location: Location, speech: Speech) -> Words:
+    title = speech.say("Try parts")
+    if not view.scans:
+        return Words(title, speech.say("Scan something, and stroke over the field."))
+    lines = [scan.text or speech.say("Not readable") for scan in view.scans]
+    if not view.scans[0].seems_misread:
+        return Words(title, "\n".join(lines))
+    newest = Refused(Refusal.MISREAD, lines[0])
+    return Words(title, "\n".join(lines[1:]), failed(newest, location, speech))
+
+
 def silent_board(name: str, reason: str, speech: Speech, *, brief: bool) -> str:
     """A board that does not answer, and why, where there is room for that."""
     if reason and not brief:
@@ -389,4 +437,6 @@ WORDS: Mapping[type[View], Callable[[Any, Location, Speech], Words]] = {
     Boards: _boards,
     History: _history,
     DoorsTested: _doors_tested,
+    StaffList: _staff_list,
+    PartsTest: _parts_test,
 }

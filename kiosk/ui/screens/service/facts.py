@@ -8,7 +8,7 @@ from typing import Any
 from kivy.graphics import Color, RoundedRectangle
 from kivy.uix.widget import Widget
 
-from kiosk.flows.views import Boards, History, Machine, View
+from kiosk.flows.views import Boards, History, Machine, StaffList, View
 from kiosk.ui import wording
 from kiosk.ui.screens.page import Area, Page
 from kiosk.ui.theme import Theme, Tone
@@ -199,6 +199,17 @@ class BoardsPage(FactsPage):
 
     def facts(self) -> tuple[tuple[str, str], ...]:
         return wording.service.board_facts(self.view, self.context.speech, brief=self.is_brief)
+
+
+class StaffPage(FactsPage):
+    """Who is listed at this kiosk."""
+
+    view: StaffList
+
+    def facts(self) -> tuple[tuple[str, str], ...]:
+        return wording.service.staff_facts(
+            self.view, self.context.location, self.context.speech, brief=self.is_brief
+        )
 
 
 class _HistoryFigure(Widget):

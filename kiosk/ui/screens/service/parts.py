@@ -1,0 +1,87 @@
+"""The technician tries scanner, glass and loudspeaker: a field that keeps where it was touched."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from kivy.graphics import Color, Rectangle
+from kivy.input.motionevent import MotionEvent
+
+from kiosk.flows.views import PartsTest
+from kiosk.ui import wording
+from kiosk.ui.screens.page import Area, Page
+from kiosk.ui.theme import Theme, Tone
+from kiosk.ui.widgets.plate import Plate, WordButton
+
+_CELL_MM = 16
+
+
+class TouchField(Plate):
+    """Cells as large as a finger; each keeps the colour once it was touched."""
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__(theme, fill=theme.colours.surface, edge=theme.colours.line)
+        self.touched: set[tuple[int, int]] = set()
+        self.columns = self.rows = 1
+
+    def arrange(self) -> None:
+        """Never turned over: it is the glass itself."""
+        cell = self.theme.mm(_CELL_MM)
+        self.columns = max(1, round(self.width / cell))
+        self.rows = max(1, round(self.height / cell))
+        self.canvas.after.clear()
+        with self.canvas.after:
+            for cell_at in self.touched:
+                self._paint(*cell_at)
+
+    def _paint(self, column: int, row: int) -> None:
+        width, height = self.width / self.columns, self.height / self.rows
+        gap = self.theme.hairline
+        Color(*self.theme.tone(Tone.DONE).strong)
+        Rectangle(
+            pos=(self.x + column * width + gap, self.y + row * height + gap),
+            size=(width - 2 * gap, height - 2 * gap),
+        )
+
+    def on_touch_down(self, touch: MotionEvent) -> bool:
+        return self._take(touch)
+
+    def on_touch_move(self, touch: MotionEvent) -> bool:
+        return self._take(touch)
+
+    def _take(self, touch: MotionEvent) -> bool:
+        if not self.collide_point(*touch.pos):
+            return False
+        column = min(self.columns - 1, int((touch.x - self.x) / self.width * self.columns))
+        row = min(self.rows - 1, int((touch.y - self.y) / self.height * self.rows))
+        if (column, row) not in self.touched:
+            self.touched.add((column, row))
+            with self.canvas.after:
+                self._paint(column, row)
+        return True
+
+
+class PartsPage(Page[PartsTest]):
+    """What was scanned in words, the glass as a field, the loudspeaker by a button."""
+
+    has_tools = False
+    figure_share = 0.5
+    figure_share_stacked = 0.6
+    spare_parts = ("title", "body")
+
+    def build(self) -> None:
+        self.figure = TouchField(self.theme)
+        self.add_widget(self.figure)
+
+    def words(self) -> wording.parts.Words:
+        words = super().words()
+        # One line on small glass: the newest.
+        return replace(words, body=words.body.split("\n")[0]) if self.theme.is_small else words
+
+    def extra_buttons(self) -> list[WordButton]:
+        speech = self.context.speech
+        text = speech.say(wording.service.TEST_SOUND)
+        return [WordButton(self.theme, text, "volume-2", self.context.tools.test_sound)]
+
+    def figure_size(self, area: Area) -> tuple[float, float]:
+        return area.width, area.height
