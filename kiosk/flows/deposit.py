@@ -19,6 +19,7 @@ from kiosk.flows.doors import (
 )
 from kiosk.flows.kiosk import Kiosk
 from kiosk.flows.let_in import let_someone_in
+from kiosk.flows.move import move_package
 from kiosk.flows.person import Event
 from kiosk.flows.pickup import scanned_pickup
 from kiosk.flows.reconciliation import look_inside
@@ -45,7 +46,7 @@ from kiosk.model.location import Service, ServiceReason, SlotStatus, SuspectReas
 from kiosk.model.package import Package, PackageStatus
 from kiosk.model.person import Staff
 from kiosk.model.pickup_code import make_code, parse_qr
-from kiosk.store import codes, departures, deposits, intents, packages, slots
+from kiosk.store import codes, departures, deposits, intents, moves, packages, slots
 from kiosk.store import staff as staff_store
 from kiosk.store.deposits import Deposit, DepositRequest
 from kiosk.store.errors import RefusedError
@@ -115,6 +116,8 @@ async def _act(kiosk: Kiosk, run: Run, event: Event) -> None:
             await _undo(kiosk, run)
         case Pressed(Choice.COLLECT):
             await collection(kiosk, run.actor)
+        case Pressed(Choice.MOVE_LOWER):
+            await _move_lower(kiosk, run)
         case Pressed(Choice.REISSUE_CODE) if run.refused_package is not None:
             await _reissue(kiosk, run, run.refused_package)
         case Scanned() | Entered():
@@ -138,6 +141,9 @@ async def _scan_view(kiosk: Kiosk, run: Run) -> ScanPackage:
         choices.append(Choice.UNDO_LAST)
     if due:
         choices.append(Choice.COLLECT)
+    too_high = len(await _too_high(kiosk))
+    if too_high:
+        choices.append(Choice.MOVE_LOWER)
     if run.refused_package is not None:
         choices.append(Choice.REISSUE_CODE)
     return ScanPackage(
@@ -149,8 +155,22 @@ async def _scan_view(kiosk: Kiosk, run: Run) -> ScanPackage:
         typing=run.typing,
         due=due,
         undone=run.undone,
+        too_high=too_high,
         choices=(Choice.BACK,) if run.typing else tuple(choices),
     )
+
+
+async def _too_high(kiosk: Kiosk) -> list[str]:
+    return await kiosk.store.run(moves.wanted_lower, kiosk.location, kiosk.strategy)
+
+
+async def _move_lower(kiosk: Kiosk, run: Run) -> None:
+    """One package goes to a door that its owner reaches."""
+    for package in (await _too_high(kiosk))[:1]:
+        came_of_it = await move_package(kiosk, run.actor, package)
+        if came_of_it in kiosk.location.slot_by_label:
+            barcode = (await kiosk.store.run(packages.package, package)).barcode
+            run.stored, run.last_package = StoredNote(came_of_it, barcode), None
 
 
 # --- receipts ------------------------------------------------------------------------------------

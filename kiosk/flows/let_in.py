@@ -54,7 +54,6 @@ async def let_someone_in(kiosk: Kiosk, courier: Staff) -> bool:
 
 async def _is_back(kiosk: Kiosk, courier: Staff, person: Staff | None) -> bool:
     if person is not None and person.number == courier.number:
-        kiosk.person.forget()
         return True
     await tell(kiosk, Refused(Refusal.NOT_ALLOWED))
     return False

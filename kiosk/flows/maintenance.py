@@ -19,10 +19,12 @@ from kiosk.flows.doors import (
 from kiosk.flows.kiosk import Kiosk
 from kiosk.flows.machine import history, machine
 from kiosk.flows.move import move_package
+from kiosk.flows.person import Event
 from kiosk.flows.reconciliation import look_inside, round_of_suspects
 from kiosk.flows.views import (
     Choice,
     ChooseReason,
+    ChooseUntil,
     Chosen,
     DoorOpen,
     DoorPage,
@@ -34,6 +36,7 @@ from kiosk.flows.views import (
     Question,
     TimedOut,
 )
+from kiosk.model.clock import days_later_ms, end_of_day_ms
 from kiosk.model.location import TOLD_BY_STAFF, Service, SlotStatus
 from kiosk.model.person import Staff
 from kiosk.store import boards, codes, counters, departures, intents, slots
@@ -48,6 +51,8 @@ SESSION_S = 600
 REASONS = tuple(reason.value for reason in TOLD_BY_STAFF)
 TAKE_OUT_REASONS = ("damaged", "misrouted", "refused")
 DOORS_CHOICES = (Choice.DONE, Choice.TEST_DOORS, Choice.MACHINE)
+UNTIL_DAYS = (1, 2, 7, 30, 0)
+"""For how long a slot may be said to be out of service; 1 is today, 0 says that nobody knows."""
 TEST_ROUNDS = 5
 """How often a lock's test opens it."""
 WORKS = (Outcome.OPENED, Outcome.ALREADY_OPEN)
@@ -142,6 +147,7 @@ def _row(kiosk: Kiosk, record: SlotRecord, names: dict[str, str], locks: _Locks)
         suspect=record.suspect,
         reason=record.service_reason if is_out else "",
         since_ms=record.service_since_ms if is_out else None,
+        until_ms=record.service_until_ms if is_out else None,
         by=names.get(record.service_by.removeprefix("staff:"), record.service_by) if is_out else "",
         barcode=record.barcode or "",
         awaits_look=wiring is not None and wiring.board in locks.awaiting_look,
@@ -199,6 +205,8 @@ class _DoorPage:
                 await kiosk.store.run(
                     slots.set_service, self.slot, Service.IN_SERVICE, "", self.actor
                 )
+            case Choice.UNTIL_WHEN:
+                await self._until_when()
             case Choice.MOVE_PACKAGE if package is not None:
                 self.outcome = await move_package(kiosk, self.actor, package)
             case Choice.TAKE_OUT if package is not None:
@@ -231,6 +239,19 @@ class _DoorPage:
         reason = await self._reason(REASONS)
         if reason is not None:
             await self.kiosk.store.run(slots.set_service, self.slot, grade, reason, self.actor)
+
+    async def _until_when(self) -> None:
+        """Ask for how long the slot will be out of service; it does not come back by itself."""
+        kiosk = self.kiosk
+        kiosk.person.show(ChooseUntil(slot=self.slot, days=UNTIL_DAYS, choices=(Choice.BACK,)))
+        event: Event = Pressed(Choice.HELP)
+        while not isinstance(event, Chosen | TimedOut) and event != Pressed(Choice.BACK):
+            event = await kiosk.person.next(SESSION_S)
+        if isinstance(event, Chosen) and event.value in map(str, UNTIL_DAYS):
+            zone, days = kiosk.location.time_zone, int(event.value)
+            midnight_ms = end_of_day_ms(kiosk.clock.now().wall_ms, zone)
+            until_ms = days_later_ms(midnight_ms, days - 1, zone) if days else None
+            await kiosk.store.run(slots.set_service_until, self.slot, until_ms, self.actor)
 
     async def _take_out(self, package: str) -> None:
         """Take a package back before its time: damaged, misrouted or refused."""
@@ -315,7 +336,7 @@ def _choices(record: SlotRecord) -> tuple[Choice, ...]:
     if record.service is Service.IN_SERVICE:
         choices += [Choice.OUT_OF_SERVICE, Choice.DO_NOT_OPEN]
     else:
-        choices += [Choice.BACK_IN_SERVICE]
+        choices += [Choice.BACK_IN_SERVICE, Choice.UNTIL_WHEN]
     if record.status is SlotStatus.EMPTY:
         choices += [Choice.TEST_LOCK]
     if record.status is SlotStatus.OCCUPIED:

@@ -22,6 +22,7 @@ from kiosk.flows.views import (
     EnterPin,
     EnterTracking,
     HoldExtended,
+    LowerAsked,
     MorePackages,
     Preference,
     Pressed,
@@ -146,7 +147,7 @@ class Person:
 
 
 _ENTRIES = EnterCode | EnterPhoneDigits | EnterPin
-_ENDINGS = Told | Thanks | HoldExtended | CodeAsked
+_ENDINGS = Told | Thanks | HoldExtended | LowerAsked | CodeAsked
 
 
 def _is_lost_by_waiting(view: View) -> bool:

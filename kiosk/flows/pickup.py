@@ -28,6 +28,7 @@ from kiosk.flows.views import (
     Entered,
     EnterPhoneDigits,
     EnterTracking,
+    LowerAsked,
     MorePackages,
     Pressed,
     Problem,
@@ -44,7 +45,7 @@ from kiosk.flows.views import (
 from kiosk.model.location import Service, ServiceReason, SlotStatus, SuspectReason
 from kiosk.model.package import PackageStatus
 from kiosk.model.pickup_code import SECRET_DIGITS, locator_digits, parse_qr
-from kiosk.store import codes, departures, intents, slots
+from kiosk.store import codes, departures, holds, intents, slots
 from kiosk.store.codes import (
     CannotOpen,
     CodeAnswer,
@@ -60,6 +61,8 @@ from kiosk.store.intents import IntentPurpose
 
 TRIES = 3
 """How often a person may ask for a jammed door to be tried again."""
+LOWER_DAYS = 1
+"""By how much a hold grows while a courier is awaited who moves the package lower."""
 TOLD_S = 12
 """How long an answer that ends something stays."""
 
@@ -239,6 +242,8 @@ async def fetch(kiosk: Kiosk, granted: Granted, has_more: bool = False) -> None:
         )
         if warned is not Choice.OPEN_DOOR:
             return
+    if await _is_too_high(kiosk, granted):
+        return
     had_item = holds_item(kiosk, granted.slot) is True
     for attempt in count(1):
         intent = await _intend_pickup(kiosk, granted)
@@ -253,6 +258,34 @@ async def fetch(kiosk: Kiosk, granted: Granted, has_more: bool = False) -> None:
             return
         if not await _try_again(kiosk, granted, opened, attempt, has_more):
             return
+
+
+async def _is_too_high(kiosk: Kiosk, granted: Granted) -> bool:
+    """Who cannot reach every door hears it before this one opens; True when they want it moved
+    to another first, or go."""
+    if not kiosk.person.preference.is_access or kiosk.location.slot(granted.slot).is_low:
+        return False
+    choices = (Choice.OPEN_DOOR, Choice.MOVE_LOWER, Choice.BACK)
+    answer = await ask(kiosk, Question.DOOR_IS_HIGH, granted.slot, choices)
+    if answer is Choice.MOVE_LOWER:
+        await _ask_lower(kiosk, granted)
+    return answer is not Choice.OPEN_DOOR
+
+
+async def _ask_lower(kiosk: Kiosk, granted: Granted) -> None:
+    """The couriers are told, and the package is held a day longer."""
+    zone = kiosk.location.time_zone
+    try:
+        until_ms = await kiosk.store.run(
+            holds.ask_lower, granted.package, LOWER_DAYS, zone, "customer"
+        )
+    except RefusedError:
+        await tell(kiosk, Refused(Refusal.RECALLED))
+        return
+    shown_ms = until_ms if kiosk.clock.now().is_trusted else None
+    view = LowerAsked(slot=granted.slot, until_ms=shown_ms, choices=(Choice.DONE,))
+    kiosk.person.show(view)
+    await pressed(kiosk, view.choices, TOLD_S)
 
 
 async def _intend_pickup(kiosk: Kiosk, granted: Granted) -> str | None:

@@ -44,6 +44,7 @@ class Choice(StrEnum):
     OPEN_DOOR = "OPEN_DOOR"
     OUT_OF_SERVICE = "OUT_OF_SERVICE"
     BACK_IN_SERVICE = "BACK_IN_SERVICE"
+    UNTIL_WHEN = "UNTIL_WHEN"
     LOOK_INSIDE = "LOOK_INSIDE"
     SOMETHING_WRONG = "SOMETHING_WRONG"
     DAMAGED = "DAMAGED"
@@ -61,6 +62,7 @@ class Choice(StrEnum):
     BOARDS = "BOARDS"
     JOURNAL = "JOURNAL"
     HISTORY = "HISTORY"
+    MOVE_LOWER = "MOVE_LOWER"
     OLDER = "OLDER"
     NEWER = "NEWER"
     MORE = "MORE"
@@ -146,6 +148,8 @@ class Question(StrEnum):
     """The board was away for long, or came back elsewhere: staff says whether this door opened."""
     OPEN_DOUBTFUL = "OPEN_DOUBTFUL"
     """A warning before a slot is opened of which nobody knows what is inside."""
+    DOOR_IS_HIGH = "DOOR_IS_HIGH"
+    """In the access mode, before a door opens that not everybody reaches."""
     WHAT_IS_WRONG = "WHAT_IS_WRONG"
     NO_SLOT = "NO_SLOT"
     """No free slot takes the package; the choices say what would make room."""
@@ -317,6 +321,15 @@ class HoldExtended(View):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LowerAsked(View):
+    """A courier will move the package to a door within reach; its code stays."""
+
+    slot: str
+    until_ms: int | None
+    """When its hold ends now, in milliseconds since 1970 UTC; None: no clock can be trusted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Told(View):
     """A plain answer that ends something: a refusal, or help."""
 
@@ -363,6 +376,8 @@ class ScanPackage(View):
     """How many packages wait to be taken back."""
     undone: bool = False
     """The last deposit was undone."""
+    too_high: int = 0
+    """How many packages are to be moved to doors that their owners reach."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -447,6 +462,8 @@ class DoorRow:
     """Why it is out of service; empty while it is in."""
     since_ms: int | None = None
     """Since when, in milliseconds since 1970 UTC."""
+    until_ms: int | None = None
+    """Until when it is thought to be so; None: nobody said."""
     by: str = ""
     """Who said so."""
     barcode: str = ""
@@ -481,6 +498,14 @@ class ChooseReason(View):
 
     slot: str
     reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChooseUntil(View):
+    """For how many days more a slot is out of service; comes back as `Chosen`, 0 for not known."""
+
+    slot: str
+    days: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)

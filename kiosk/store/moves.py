@@ -25,6 +25,24 @@ class Move:
     to_intent: str
 
 
+def wanted_lower(writer: Writer, location: Location, strategy: AllocationStrategy) -> list[str]:
+    """The packages whose owners do not reach their doors and for which a lower slot is free, the
+    oldest first."""
+    rows = writer.all(
+        "SELECT package.id, package.size, slot.size AS slot_size FROM package"
+        " JOIN slot ON slot.label = package.slot"
+        " WHERE package.status = 'STORED' AND package.needs_low = 1 AND slot.is_low = 0"
+        " AND slot.service <> 'DO_NOT_OPEN' AND slot.is_reachable = 1 AND slot.status = 'OCCUPIED'"
+        " ORDER BY package.stored_ms"
+    )
+    free = FreeSlotQuery(writer)
+    return [
+        row["id"]
+        for row in rows
+        if strategy.choose(location.sizes, row["size"] or row["slot_size"], True, free) is not None
+    ]
+
+
 def begin_move(
     writer: Writer,
     package_id: str,
@@ -33,12 +51,17 @@ def begin_move(
     strategy: AllocationStrategy,
     actor: str,
 ) -> Move | None:
-    """Hold another slot for a package and write the intents for both doors; None when none fits."""
+    """Hold another slot for a package and write the intents for both doors; None when none fits.
+
+    One whose owner does not reach high doors gets a low one.
+    """
     before = package(writer, package_id)
     if before.slot is None:
         raise RefusedError(f"package {package_id} lies in no slot")
     size = before.size or location.slot(before.slot).size
-    target = strategy.choose(location.sizes, size, False, FreeSlotQuery(writer))
+    row = writer.one("SELECT needs_low FROM package WHERE id = ?", (package_id,))
+    needs_low = row is not None and bool(row["needs_low"])
+    target = strategy.choose(location.sizes, size, needs_low, FreeSlotQuery(writer))
     if target is None:
         return None
     from_intent, to_intent = intents

@@ -24,6 +24,8 @@ class SlotRecord:
     service_reason: str
     service_by: str
     service_since_ms: int | None
+    service_until_ms: int | None
+    """Until when it is thought to be out of service; it never comes back by itself."""
     is_reachable: bool
     package: str | None
     barcode: str | None
@@ -122,6 +124,7 @@ def _record(row: Row) -> SlotRecord:
         service_reason=row["service_reason"],
         service_by=row["service_by"],
         service_since_ms=row["service_since_ms"],
+        service_until_ms=row["service_until_ms"],
         is_reachable=bool(row["is_reachable"]),
         package=row["package"],
         barcode=row["barcode"],
@@ -166,7 +169,19 @@ def set_service(writer: Writer, label: str, service: Service, reason: str, actor
             service_reason="" if is_back else reason,
             service_by="" if is_back else actor,
             service_since_ms=None if is_back else writer.now.wall_ms,
+            service_until_ms=None,
         ),
+        actor=actor,
+    )
+
+
+def set_service_until(writer: Writer, label: str, until_ms: int | None, actor: str) -> int:
+    """Say until when a slot that is out of service will be so; None: nobody knows."""
+    if record_of(writer, label).service is Service.IN_SERVICE:
+        raise RefusedError(f"slot {label} is in service")
+    return writer.record(
+        EventKind.SLOT_SERVICE_CHANGED,
+        update("slot", label=label, service_until_ms=until_ms),
         actor=actor,
     )
 

@@ -14,6 +14,7 @@ from kiosk.flows.views import (
     Choice,
     ChooseReason,
     ChooseSize,
+    ChooseUntil,
     CodeAsked,
     Collection,
     DoorOpen,
@@ -30,6 +31,7 @@ from kiosk.flows.views import (
     First,
     History,
     HoldExtended,
+    LowerAsked,
     Machine,
     MorePackages,
     Opening,
@@ -129,7 +131,12 @@ def _row(slot: Slot, **changes: object) -> DoorRow:
 
 NOW_MS = 1_794_000_000_000
 """Fri 6 Nov 2026, 22:20 in Berlin."""
-_OUT: dict[str, object] = {"reason": "lock broken", "since_ms": NOW_MS, "by": "R. Weber"}
+_OUT: dict[str, object] = {
+    "reason": "lock broken",
+    "since_ms": NOW_MS,
+    "until_ms": NOW_MS,
+    "by": "R. Weber",
+}
 
 
 def sample_doors(*, silent: bool = False) -> Doors:
@@ -285,6 +292,15 @@ def _customer_views() -> list[tuple[str, View]]:
             ),
         ),
         ("more-packages", MorePackages(slots=("9", "14"), choices=_NEXT)),
+        (
+            "ask-high",
+            Ask(
+                question=Question.DOOR_IS_HIGH,
+                slot="12",
+                choices=(Choice.OPEN_DOOR, Choice.MOVE_LOWER, Choice.BACK),
+            ),
+        ),
+        ("lower-asked", LowerAsked(slot="12", until_ms=NOW_MS, choices=(Choice.DONE,))),
         ("hold-extended", HoldExtended(until_ms=NOW_MS, choices=(Choice.DONE,))),
         (
             "told-picked-up",
@@ -425,7 +441,10 @@ def _courier_views() -> list[tuple[str, View]]:
                 stored=stored,
                 stored_count=1,
                 refused=Refused(Refusal.ALREADY_HERE, "12"),
-                choices=(*choices, Choice.UNDO_LAST, Choice.COLLECT, Choice.REISSUE_CODE),
+                choices=(
+                    *choices,
+                    *(Choice.UNDO_LAST, Choice.COLLECT, Choice.MOVE_LOWER, Choice.REISSUE_CODE),
+                ),
             ),
         ),
         (
@@ -472,7 +491,7 @@ def sample_staff() -> StaffList:
     """A page of the staff list."""
     rows = (
         StaffRow("11", "Kim Courier", Role.COURIER, True, None),
-        StaffRow("12", "M. Wiśniewska", Role.COURIER, True, NOW_MS + 90 * 86_400_000),
+        StaffRow("12", "M. Novak", Role.COURIER, True, NOW_MS + 90 * 86_400_000),
         StaffRow("17", "Sam Parcel", Role.COURIER, False, NOW_MS - 86_400_000),
         StaffRow("99", "R. Weber", Role.TECHNICIAN, True, None),
     )
@@ -523,6 +542,7 @@ def _service_views() -> list[tuple[str, View]]:
                 choices=(
                     Choice.OPEN_DOOR,
                     Choice.BACK_IN_SERVICE,
+                    Choice.UNTIL_WHEN,
                     Choice.LOOK_INSIDE,
                     Choice.IT_IS_EMPTY,
                     Choice.BACK,
@@ -569,6 +589,7 @@ def _service_views() -> list[tuple[str, View]]:
                 choices=(Choice.SET_ASIDE, Choice.BACK),
             ),
         ),
+        ("until", ChooseUntil(slot="14", days=(1, 2, 7, 30, 0), choices=(Choice.BACK,))),
         (
             "reason",
             ChooseReason(

@@ -18,13 +18,16 @@ from kiosk.flows.views import (
     Entered,
     First,
     HoldExtended,
+    LowerAsked,
     MorePackages,
+    Preference,
     Pressed,
     Question,
     Receipt,
     Refusal,
     Refused,
     Scanned,
+    ScanPackage,
     Thanks,
     Told,
     Trouble,
@@ -271,3 +274,82 @@ def test_the_same_day_after_a_restart_the_code_still_tells_its_story(tmp_path: P
 
     code = run_virtually(fetch())
     run_virtually(again(code))
+
+
+# --- who does not reach every door ---------------------------------------------------------------
+
+
+async def stored_high(kiosk: Running) -> str:
+    """A package in a door that not everybody reaches; its slot."""
+    [slot] = await stored(kiosk, "HIGH")
+    assert not kiosk.kiosk.location.slot(slot).is_low
+    return slot
+
+
+async def come_with_code(kiosk: Running, barcode: str, *, is_access: bool) -> None:
+    code = await kiosk.code_of(barcode)
+    kiosk.player.do(Preference(is_access=is_access))
+    kiosk.player.do(Pressed(Choice.PICK_UP))
+    await kiosk.player.until(EnterCode)
+    kiosk.player.do(Entered(code))
+
+
+def test_a_high_door_is_announced_in_the_access_mode_and_opens_on_request(tmp_path: Path) -> None:
+    async def story(kiosk: Running) -> None:
+        slot = await stored_high(kiosk)
+        pulses = kiosk.world.pulses
+        await come_with_code(kiosk, "HIGH", is_access=True)
+        view = await kiosk.player.until(Ask)
+        assert (view.question, view.slot) == (Question.DOOR_IS_HIGH, slot)
+        assert kiosk.world.pulses == pulses
+        kiosk.player.do(Pressed(Choice.OPEN_DOOR))
+        assert (await kiosk.player.until(DoorOpen)).slot == slot
+
+    play(tmp_path, story)
+
+
+def test_nobody_else_is_asked_about_a_high_door(tmp_path: Path) -> None:
+    async def story(kiosk: Running) -> None:
+        slot = await stored_high(kiosk)
+        await come_with_code(kiosk, "HIGH", is_access=False)
+        assert (await kiosk.player.until(DoorOpen)).slot == slot
+
+    play(tmp_path, story)
+
+
+def test_a_package_that_lies_too_high_is_moved_by_the_next_courier(tmp_path: Path) -> None:
+    async def story(kiosk: Running) -> None:
+        high = await stored_high(kiosk)
+        held = await kiosk.kiosk.store.run(packages.live_by_barcode, "HIGH")
+        code = await kiosk.code_of("HIGH")
+        pulses = kiosk.world.pulses
+        await come_with_code(kiosk, "HIGH", is_access=True)
+        await kiosk.player.until(Ask)
+        kiosk.player.do(Pressed(Choice.MOVE_LOWER))
+        asked = await kiosk.player.until(LowerAsked)
+        assert asked.until_ms is not None
+        assert asked.until_ms > held.hold_until_ms
+        assert kiosk.world.pulses == pulses
+        kiosk.player.do(Pressed(Choice.DONE))
+        await kiosk.player.until(First)
+        await sign_in(kiosk)
+        view = await kiosk.player.until(ScanPackage)
+        assert view.too_high == 1
+        kiosk.player.do(Pressed(Choice.MOVE_LOWER))
+        await kiosk.player.until(Ask)
+        kiosk.player.do(Pressed(Choice.YES))
+        view = await kiosk.player.until(ScanPackage)
+        assert view.stored is not None
+        assert view.too_high == 0
+        assert Choice.MOVE_LOWER not in view.choices
+        low = view.stored.slot
+        assert kiosk.kiosk.location.slot(low).is_low
+        assert (await kiosk.slot(high)).status is SlotStatus.EMPTY
+        assert (await kiosk.slot(low)).barcode == "HIGH"
+        assert await kiosk.code_of("HIGH") == code
+        kiosk.player.do(Pressed(Choice.DONE))
+        await kiosk.player.until(First)
+        await come_with_code(kiosk, "HIGH", is_access=True)
+        assert (await kiosk.player.until(DoorOpen)).slot == low
+
+    play(tmp_path, story)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+from datetime import datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from flow_site import COURIER_PIN, TECHNICIAN_PIN, Running, World, running
 from invariants import Told
@@ -14,6 +17,7 @@ from kiosk.flows.views import (
     Boards,
     CentreReport,
     Choice,
+    ChooseUntil,
     Chosen,
     DoorOpen,
     DoorPage,
@@ -239,5 +243,36 @@ def test_a_restart_is_offered_where_there_is_one_and_asked_about(tmp_path: Path)
             await press(kiosk, Choice.RESTART, Ask)
             await press(kiosk, Choice.YES, Machine)
             assert restarts == [1]
+
+    run_virtually(play())
+
+
+def test_a_slot_is_out_of_service_until_a_day_that_is_said_and_comes_back_by_hand(
+    tmp_path: Path,
+) -> None:
+    async def play() -> None:
+        async with running(World(tmp_path, policy=POLICY)) as kiosk:
+            await kiosk.kiosk.store.run(
+                slots.set_service, "9", Service.NO_DEPOSITS, "dirty", "staff:99"
+            )
+            await sign_in_technician(kiosk)
+            kiosk.player.do(Chosen("9"))
+            view = await kiosk.player.until(DoorPage)
+            assert view.row.until_ms is None
+            asked = await press(kiosk, Choice.UNTIL_WHEN, ChooseUntil)
+            assert 7 in asked.days
+            kiosk.player.do(Chosen("7"))
+            view = await kiosk.player.until(DoorPage)
+            zone = ZoneInfo(kiosk.kiosk.location.time_zone)
+            now = datetime.fromtimestamp(kiosk.kiosk.clock.now().wall_ms / 1000, zone)
+            until = datetime.fromtimestamp(view.row.until_ms / 1000, zone)
+            assert (until.hour, until.minute) == (0, 0)
+            assert until.date() == now.date() + timedelta(days=7)
+            kiosk.world.clock.ahead_ms += 30 * 86_400_000
+            await asyncio.sleep(120)
+            assert (await kiosk.slot("9")).service is Service.NO_DEPOSITS
+            view = await press(kiosk, Choice.BACK_IN_SERVICE, DoorPage)
+            assert view.row.until_ms is None
+            assert (await kiosk.slot("9")).service_until_ms is None
 
     run_virtually(play())

@@ -12,6 +12,7 @@ from kiosk.flows.views import (
     Checking,
     ChooseReason,
     ChooseSize,
+    ChooseUntil,
     CodeAsked,
     Collection,
     DoorOpen,
@@ -25,6 +26,7 @@ from kiosk.flows.views import (
     First,
     History,
     HoldExtended,
+    LowerAsked,
     Machine,
     MorePackages,
     Opening,
@@ -48,7 +50,7 @@ from kiosk.ui.screens.first.page import FirstPage
 from kiosk.ui.screens.notice.page import MoreTimePage, NoticePage, ReceiptPage
 from kiosk.ui.screens.page import Page
 from kiosk.ui.screens.service.facts import BoardsPage, HistoryPage, MachinePage, StaffPage
-from kiosk.ui.screens.service.page import DoorPageScreen, DoorsPage, ReasonPage
+from kiosk.ui.screens.service.page import DoorPageScreen, DoorsPage, ReasonPage, UntilPage
 from kiosk.ui.screens.service.parts import PartsPage
 
 _PAGES: dict[type[View], type[Page[Any]]] = {
@@ -70,9 +72,11 @@ _PAGES: dict[type[View], type[Page[Any]]] = {
     Doors: DoorsPage,
     DoorPage: DoorPageScreen,
     ChooseReason: ReasonPage,
+    ChooseUntil: UntilPage,
     CannotStart: NoticePage,
     MorePackages: DoorNoticePage,
     HoldExtended: NoticePage,
+    LowerAsked: NoticePage,
     Collection: NoticePage,
     Receipt: ReceiptPage,
     Round: DoorNoticePage,

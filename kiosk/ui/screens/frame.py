@@ -220,7 +220,8 @@ class Frame(Widget):
     def _arrange_with_column(self, inner: Area) -> None:
         """Words over figure at the left, the actions in a column at the right."""
         theme = self.theme
-        wide = [b.least_width() if theme.is_small else b.natural_width() for b in self.buttons]
+        is_narrow = theme.is_small or len(self.buttons) >= MANY_IN_A_COLUMN
+        wide = [b.least_width() if is_narrow else b.natural_width() for b in self.buttons]
         width = max(theme.mm(42), *wide)
         order = list(reversed(_in_reading_order(self.buttons)))
         count = max(1, len(order))

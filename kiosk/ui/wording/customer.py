@@ -15,6 +15,7 @@ from kiosk.flows.views import (
     EnterTracking,
     First,
     HoldExtended,
+    LowerAsked,
     MorePackages,
     Opening,
     Thanks,
@@ -110,12 +111,21 @@ def _more_packages(view: MorePackages, location: Location, speech: Speech) -> Wo
 
 
 def _hold_extended(view: HoldExtended, location: Location, speech: Speech) -> Words:
-    title = speech.say("It stays a day longer")
-    if view.until_ms is not None:
-        # The hold ends with the midnight after its last day.
-        day = speech.day(view.until_ms - 1, location.time_zone)
-        title = speech.say("It stays until {day}", day=day)
+    title = _stays_until(view.until_ms, location, speech)
     return Words(title, speech.say("Your code stays the same."), None, Tone.DONE, "check")
+
+
+def _stays_until(until_ms: int | None, location: Location, speech: Speech) -> str:
+    if until_ms is None:
+        return speech.say("It stays a day longer")
+    # The hold ends with the midnight after its last day.
+    return speech.say("It stays until {day}", day=speech.day(until_ms - 1, location.time_zone))
+
+
+def _lower_asked(view: LowerAsked, location: Location, speech: Speech) -> Words:
+    stays = _stays_until(view.until_ms, location, speech)
+    body = f"{stays}\n{speech.say('Your code stays the same.')}"
+    return Words(speech.say("A courier moves it lower"), body, None, Tone.DONE, "move-down")
 
 
 def _thanks(view: Thanks, location: Location, speech: Speech) -> Words:
@@ -170,4 +180,5 @@ WORDS: Mapping[type[View], Callable[[Any, Location, Speech], Words]] = {
     CannotStart: _cannot_start,
     MorePackages: _more_packages,
     HoldExtended: _hold_extended,
+    LowerAsked: _lower_asked,
 }

@@ -142,6 +142,10 @@ _QUESTIONS: Mapping[Question, tuple[str, tuple[str, ...]]] = {
         N_("Start the program anew?"),
         (N_("It takes a few seconds. Nothing is lost."),),
     ),
+    Question.DOOR_IS_HIGH: (
+        N_("Door {slot} is high up"),
+        (N_("If you do not reach it, a courier moves your package to a lower door."),),
+    ),
     Question.WHAT_IS_WRONG: (N_("What is wrong?"), ()),
     Question.NO_SLOT: (
         N_("No door is free for it"),

@@ -10,6 +10,7 @@ from drivers.door import BoardReport, DoorState, Outcome
 from kiosk.flows.views import (
     Boards,
     ChooseReason,
+    ChooseUntil,
     DoorPage,
     DoorRow,
     Doors,
@@ -46,6 +47,24 @@ def _door_page(view: DoorPage, location: Location, speech: Speech) -> Words:
 
 def _choose_reason(view: ChooseReason, location: Location, speech: Speech) -> Words:
     return Words(speech.say("Why is door {slot} out of service?", slot=view.slot))
+
+
+_DAYS: Mapping[int, str] = {
+    1: N_("Today"),
+    2: N_("Until tomorrow"),
+    7: N_("For a week"),
+    30: N_("For a month"),
+    0: N_("Not known"),
+}
+
+
+def days_word(days: int, speech: Speech) -> str:
+    """For how long a slot is out of service."""
+    return speech.say(_DAYS[days])
+
+
+def _choose_until(view: ChooseUntil, location: Location, speech: Speech) -> Words:
+    return Words(speech.say("How long is door {slot} out of service?", slot=view.slot))
 
 
 def _machine(view: Machine, location: Location, speech: Speech) -> Words:
@@ -178,10 +197,13 @@ def _service(row: DoorRow, location: Location, speech: Speech) -> str:
     service = speech.say(_SERVICE[row.service])
     if not row.reason:
         return service
-    since = ""
-    if row.since_ms is not None:
-        since = speech.day_and_time(row.since_ms, location.time_zone)
-    return speech.row((service, reason_word(row.reason, speech), since, row.by), " · ")
+    when = ""
+    if row.until_ms is not None:
+        # The last day ends with this midnight.
+        when = speech.say("until {day}", day=speech.day(row.until_ms - 1, location.time_zone))
+    elif row.since_ms is not None:
+        when = speech.day_and_time(row.since_ms, location.time_zone)
+    return speech.row((service, reason_word(row.reason, speech), when, row.by), " · ")
 
 
 def _board(row: DoorRow, speech: Speech) -> str:
@@ -249,6 +271,7 @@ _KINDS: Mapping[EventKind, str] = {
     EventKind.COMPLAINT: N_("A problem was told"),
     EventKind.HOLD_EXTENDED: N_("Kept longer"),
     EventKind.HOLD_PAUSED: N_("Time to pick up paused"),
+    EventKind.LOWER_ASKED: N_("To be moved lower"),
     EventKind.CODE_REISSUED: N_("New code"),
     EventKind.CODE_TOLD: N_("Code shown"),
     EventKind.CODE_ASKED: N_("Code asked for"),
@@ -433,6 +456,7 @@ WORDS: Mapping[type[View], Callable[[Any, Location, Speech], Words]] = {
     Doors: _doors,
     DoorPage: _door_page,
     ChooseReason: _choose_reason,
+    ChooseUntil: _choose_until,
     Machine: _machine,
     Boards: _boards,
     History: _history,

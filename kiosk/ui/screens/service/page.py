@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 from kivy.uix.widget import Widget
 
 from drivers.door import BoardReport
-from kiosk.flows.views import ChooseReason, Chosen, DoorPage, DoorRow, Doors
+from kiosk.flows.views import ChooseReason, ChooseUntil, Chosen, DoorPage, DoorRow, Doors
 from kiosk.ui import wording
 from kiosk.ui.place import bank_outline
 from kiosk.ui.screens.page import Area, Page
@@ -253,22 +254,17 @@ class DoorPageScreen(Page[DoorPage]):
         return super()._measured(room)
 
 
-class ReasonList(Widget):
-    """The reasons as large buttons: one column, or two where the glass is wide."""
+class Answers(Widget):
+    """Answers as large buttons, each a value and its word: one column, or two on wide glass."""
 
     def __init__(
-        self, theme: Theme, reasons: tuple[str, ...], action: Callable[[str], None]
+        self, theme: Theme, answers: dict[str, str], action: Callable[[str], None]
     ) -> None:
         super().__init__(size_hint=(None, None))
         self.theme = theme
         self.buttons = [
-            WordButton(
-                theme,
-                wording.parts.reason_word(reason, theme.speech),
-                "",
-                (lambda chosen=reason: action(chosen)),
-            )
-            for reason in reasons
+            WordButton(theme, word, "", (lambda chosen=value: action(chosen)))
+            for value, word in answers.items()
         ]
         for button in self.buttons:
             self.add_widget(button)
@@ -296,21 +292,43 @@ class ReasonList(Widget):
             mirror(self)
 
 
-class ReasonPage(Page[ChooseReason]):
-    """Why a slot goes out of service."""
+class AnswersPage(Page[Any]):
+    """A question with a handful of answers."""
 
     has_tools = False
     is_compact = True
     figure_share_stacked = 0.8
 
     def build(self) -> None:
-        self.figure = ReasonList(
-            self.theme, self.view.reasons, lambda reason: self.answer(Chosen(reason))
-        )
+        self.figure = Answers(self.theme, self.answers(), lambda value: self.answer(Chosen(value)))
         self.add_widget(self.figure)
+
+    def answers(self) -> dict[str, str]:
+        """Each value that may be chosen, and its word."""
+        raise NotImplementedError
 
     def figure_size(self, area: Area) -> tuple[float, float]:
         return area.width, self.figure.natural_height()
 
     def _arrange_beside(self, inner: Area) -> None:
         self._arrange_stacked(inner)
+
+
+class ReasonPage(AnswersPage):
+    """Why a slot goes out of service, or a package is taken out."""
+
+    view: ChooseReason
+
+    def answers(self) -> dict[str, str]:
+        speech = self.context.speech
+        return {each: wording.parts.reason_word(each, speech) for each in self.view.reasons}
+
+
+class UntilPage(AnswersPage):
+    """For how long a slot is out of service."""
+
+    view: ChooseUntil
+
+    def answers(self) -> dict[str, str]:
+        speech = self.context.speech
+        return {str(each): wording.service.days_word(each, speech) for each in self.view.days}
