@@ -203,6 +203,20 @@ def staff_add(
     click.echo(f"{number}: {role}")
 
 
+@staff.command("badge")
+@click.argument("number")
+@click.pass_obj
+def staff_badge(settings: Settings, number: str) -> None:
+    """Give somebody a new badge; what its QR code says is shown only now."""
+    text = _write(
+        settings,
+        lambda connection, central: staffing.give_badge(connection, central, BY, number),
+    )
+    click.echo(text)
+    if sys.stdout.isatty():
+        segno.make(text, micro=False).terminal(compact=True)
+
+
 @staff.command("remove")
 @click.argument("number")
 @click.pass_obj

@@ -11,6 +11,7 @@ from central import schema
 from central.errors import RequestError, not_found
 from central.parts import Central, audit
 from central.sync import commands
+from kiosk.model.person import badge_text, new_badge_secret
 from kiosk.sync.contract import CommandType
 
 EVERYWHERE = "*"
@@ -53,6 +54,22 @@ def add(
         connection.execute(update(table).where(table.c.number == number).values(**values))
     _tell(connection, by, central.clock.now_ms())
     audit(connection, central.clock.now_ms(), by, "staff.add", number, role=role, name=name)
+
+
+def give_badge(connection: Connection, central: Central, by: str, number: str) -> str:
+    """A new badge for somebody who is listed, in place of any before; what its QR code says, which
+    is kept nowhere. Raises `RequestError`."""
+    table, now_ms, secret = schema.staff, central.clock.now_ms(), new_badge_secret()
+    changed = connection.execute(
+        update(table)
+        .where(table.c.number == number, table.c.removed_ms.is_(None))
+        .values(badge_hash=central.secrets.hash_password(secret))
+    )
+    if not changed.rowcount:
+        raise not_found("staff member", number)
+    _tell(connection, by, now_ms)
+    audit(connection, now_ms, by, "staff.badge", number)
+    return badge_text(number, secret)
 
 
 def remove(connection: Connection, central: Central, by: str, number: str) -> None:

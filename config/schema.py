@@ -231,6 +231,9 @@ class Staff(_Table):
     pin_hash: Annotated[str, AfterValidator(_argon2id)] = Field(
         description="the argon2id hash of the PIN's remaining digits; `kiosk pin` makes it"
     )
+    badge_hash: Annotated[str, AfterValidator(_argon2id)] | None = Field(
+        default=None, description="the argon2id hash of a badge's secret; `kiosk badge` makes both"
+    )
 
 
 class Policy(_Table):

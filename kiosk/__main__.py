@@ -11,12 +11,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
+import segno
 
 from config import DEMO_SITE, ConfigError, check_site, load_site
 from kiosk import app, demo, report, text_demo
 from kiosk.adapters import LocationKeyError, hash_pin
 from kiosk.console import TABLES, ConsoleError, Line
-from kiosk.model.person import Role, Staff
+from kiosk.model.person import Role, Staff, badge_text, new_badge_secret
 from kiosk.store.errors import StoreError
 from kiosk.sync.enrol import EnrolError
 from kiosk.vitals import version
@@ -214,8 +215,7 @@ def restore(data: Path, file: Path) -> None:
 def init(config: Path, data: Path, technician: tuple[str, str], pin_stdin: bool) -> None:
     """Make a new kiosk: its data folder, its key, its database, its first technician."""
     number, name = technician
-    if not (number.isascii() and number.isdigit() and len(number) == 2):
-        raise click.UsageError(f"{number!r} is no staff number; right are two digits, like 99")
+    require_number(number)
     site = load_site(config)
     if pin_stdin:
         secret = sys.stdin.readline().strip()
@@ -225,6 +225,11 @@ def init(config: Path, data: Path, technician: tuple[str, str], pin_stdin: bool)
     person = Staff(number, name, Role.TECHNICIAN, hash_pin(require_secret(secret)))
     key = app.init(site, data, person)
     click.echo(f"{data} is ready. Keep a copy of {key} in a safe place: without it no code opens.")
+
+
+def require_number(number: str) -> None:
+    if not (number.isascii() and number.isdigit() and len(number) == 2):
+        raise click.UsageError(f"{number!r} is no staff number; right are two digits, like 99")
 
 
 def require_secret(secret: str) -> str:
@@ -268,6 +273,24 @@ def print_rows(form: str, rows: Iterator[dict[str, object]]) -> None:
 def pin(secret: str) -> None:
     """Print the hash of a PIN's secret digits, for [[staff]] in the site file."""
     click.echo(hash_pin(require_secret(secret)))
+
+
+@main.command()
+@click.argument("number")
+@click.option("--png", type=click.Path(path_type=Path), help="Also draw its QR code here.")
+def badge(number: str, png: Path | None) -> None:
+    """Make a badge for the staff member with this NUMBER: the text of its QR code, which is shown
+    only now, and the hash for [[staff]] in the site file."""
+    require_number(number)
+    secret = new_badge_secret()
+    text = badge_text(number, secret)
+    code = segno.make(text, micro=False)
+    click.echo(f"{text}\n")
+    if sys.stdout.isatty():
+        code.terminal(compact=True)
+    if png is not None:
+        code.save(str(png), kind="png", scale=12, border=4)
+    click.echo(f'badge_hash = "{hash_pin(secret)}"')
 
 
 @main.command("demo")

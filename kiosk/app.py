@@ -180,7 +180,13 @@ def strategy_of(site: Site) -> AllocationStrategy:
 def staff_of(site: Site) -> list[Staff]:
     """The staff that the site's config lists."""
     return [
-        Staff(person.number, person.name, Role(person.role), person.pin_hash)
+        Staff(
+            person.number,
+            person.name,
+            Role(person.role),
+            person.pin_hash,
+            person.badge_hash or "",
+        )
         for person in site.staff
     ]
 

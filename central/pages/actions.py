@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Annotated, Any
 from urllib.parse import quote
 
+import segno
 from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
 from sqlalchemy import Connection, select
@@ -130,6 +131,21 @@ async def staff_add(
         staffing.add(connection, central, operator.email, number, name, role, pin, locations)
 
     return await _do(request, "/staff", f"{number} is listed; the kiosks are told.", do)
+
+
+@router.post("/staff/{number}/badge")
+async def staff_badge(request: Request, number: str, operator: ActingAsAdmin) -> Response:
+    """Give somebody a new badge; it is shown on the page that answers, and never again."""
+    central = central_of(request)
+    try:
+        text = await central.database.write(staffing.give_badge, central, operator.email, number)
+    except RequestError as error:
+        return RedirectResponse(f"{HOME}/staff?problem={quote(error.message)}", 303)
+    request.app.state.wake()
+    drawing = segno.make(text, micro=False).svg_data_uri(scale=4, border=4)
+    rows = await central.database.look(looks.staff)
+    badge = {"number": number, "text": text, "drawing": drawing}
+    return page(request, "staff.html", operator=operator, rows=rows, badge=badge)
 
 
 @router.post("/staff/{number}/remove")

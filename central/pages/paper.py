@@ -17,7 +17,8 @@ from central.parts import central_of
 from kiosk.model.location import TOLD_BY_STAFF
 
 HEADERS = {
-    "content-security-policy": "default-src 'self'; frame-ancestors 'none'; form-action 'self'",
+    "content-security-policy": "default-src 'self'; img-src 'self' data:;"
+    " frame-ancestors 'none'; form-action 'self'",
     "referrer-policy": "same-origin",
     "x-content-type-options": "nosniff",
     "cache-control": "no-store",

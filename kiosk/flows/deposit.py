@@ -44,7 +44,7 @@ from kiosk.flows.views import (
 from kiosk.model.allocation import sizes_from
 from kiosk.model.location import Service, ServiceReason, SlotStatus, SuspectReason
 from kiosk.model.package import Package, PackageStatus
-from kiosk.model.person import Staff
+from kiosk.model.person import Staff, parse_badge
 from kiosk.model.pickup_code import make_code, parse_qr
 from kiosk.store import codes, departures, deposits, intents, moves, packages, slots
 from kiosk.store import staff as staff_store
@@ -83,27 +83,37 @@ class Run:
 async def courier_run(kiosk: Kiosk, staff: Staff, visit: Visit) -> bool:
     """Package after package, until the courier is done or has gone; whether the receipt was seen.
 
+    With a badge the scanner alone drives a whole run: it begins it and ends it.
     A receipt of the last visit that was not seen comes first.
     """
     run = Run(staff, visit)
     await _earlier_receipt(kiosk, run)
     while True:
-        if run.next_scan is not None:
-            scan, run.next_scan = run.next_scan, None
-            await put_in(kiosk, run, scan)
-            continue
-        kiosk.person.show(await _scan_view(kiosk, run))
-        event = await kiosk.person.next(kiosk.policy.courier_session_s - kiosk.policy.warn_s)
+        event = await _next_event(kiosk, run)
         if isinstance(event, TimedOut):
             if not await wants_more_time(kiosk):
                 return False
-        elif event == Pressed(Choice.DONE):
+        elif event == Pressed(Choice.DONE) or _is_badge(event):
             return await _show_receipt(kiosk, run, visit)
         elif event == Pressed(Choice.LET_SOMEONE_IN):
             if not await let_someone_in(kiosk, staff):
                 return False
         else:
             await _act(kiosk, run, event)
+
+
+async def _next_event(kiosk: Kiosk, run: Run) -> Event:
+    """What was scanned while a door was open, or else what comes next."""
+    if run.next_scan is not None:
+        kept, run.next_scan = run.next_scan, None
+        return kept
+    kiosk.person.show(await _scan_view(kiosk, run))
+    return await kiosk.person.next(kiosk.policy.courier_session_s - kiosk.policy.warn_s)
+
+
+def _is_badge(event: Event) -> bool:
+    """Whether a badge was scanned: during a run it says that the run is over."""
+    return isinstance(event, Scanned) and parse_badge(event.text) is not None
 
 
 async def _act(kiosk: Kiosk, run: Run, event: Event) -> None:

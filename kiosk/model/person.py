@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from base64 import b32encode
 from dataclasses import dataclass
 from enum import StrEnum
+from secrets import token_bytes
 
 from kiosk.model.clock import Instant
 
@@ -73,6 +75,16 @@ class Badge:
 
     number: str
     secret: str
+
+
+def badge_text(number: str, secret: str) -> str:
+    """What a badge's QR code says."""
+    return f"{BADGE_PREFIX}:{number}:{secret}"
+
+
+def new_badge_secret() -> str:
+    """80 random bits in capitals and digits, which a QR code packs closest."""
+    return b32encode(token_bytes(10)).decode()
 
 
 def parse_badge(text: str) -> Badge | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,6 +18,8 @@ from central import schema
 from central.auth import Role
 from central.pages import actions, routes
 from central.pages.session import HOME
+from kiosk.adapters import verify_pin
+from kiosk.model.person import parse_badge
 from kiosk.store import staff as staff_store
 
 # --- who may what ------------------------------------------------------------------------------
@@ -37,6 +40,7 @@ ASKS_FOR = {
     "POST /notifications/{name}/resend": OPERATOR,
     "GET /staff": VIEWER,
     "POST /staff": ADMIN,
+    "POST /staff/{number}/badge": ADMIN,
     "POST /staff/{number}/remove": ADMIN,
     "GET /keys": ADMIN,
     "POST /keys": ADMIN,
@@ -215,6 +219,26 @@ def test_staff_listed_here_can_sign_in_at_the_kiosk_until_removed(
     [row] = server.rows(schema.staff)
     assert row.removed_ms is not None
     assert "17" not in kiosk.do(staff_store.names)
+
+
+def test_a_badge_is_shown_once_and_signs_in_at_the_kiosk(server: Server, kiosk: Journal) -> None:
+    admin = Browser(server, ADMIN)
+    admin.post("/staff", number="17", name="Kim", role="courier", pin="4711", locations="*")
+    obey(kiosk)
+    assert "no staff member" in admin.post("/staff/18/badge").text
+    shown = admin.post("/staff/17/badge").text
+    [text] = set(re.findall(r"PKS:17:[A-Z2-7]{16}", shown))
+    assert "data:image/svg+xml" in shown
+    assert text not in admin.get("/staff").text
+    obey(kiosk)
+    badge = parse_badge(text)
+    member = kiosk.do(staff_store.member, "17")
+    assert badge is not None
+    assert asyncio.run(verify_pin(member.badge_hash, badge.secret))
+    admin.post("/staff/17/badge")
+    obey(kiosk)
+    changed = kiosk.do(staff_store.member, "17")
+    assert not asyncio.run(verify_pin(changed.badge_hash, badge.secret))
 
 
 def test_a_dead_message_is_seen_and_tried_again(

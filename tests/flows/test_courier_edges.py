@@ -624,6 +624,32 @@ def test_a_locked_run_is_taken_over_by_nobody_and_ends_by_itself(tmp_path: Path)
     play(tmp_path, story)
 
 
+def test_a_badge_scanned_during_a_run_ends_it(tmp_path: Path) -> None:
+    async def story(kiosk: Running) -> None:
+        await sign_in(kiosk)
+        await store(kiosk, "ONE")
+        kiosk.player.do(Scanned("PKS:11:WHATEVER"))
+        assert len((await kiosk.player.until(Receipt)).lines) == 1
+        assert await kiosk.kiosk.store.run(packages.live_by_barcode, "PKS:11:WHATEVER") is None
+
+    play(tmp_path, story)
+
+
+def test_a_badge_scanned_while_a_door_is_open_ends_the_run_after_it(tmp_path: Path) -> None:
+    async def story(kiosk: Running) -> None:
+        await sign_in(kiosk)
+        kiosk.site.steel.close_after_s = None
+        await kiosk.announce("ONE")
+        kiosk.player.do(Scanned("ONE"))
+        slot = (await kiosk.player.until(DoorOpen)).slot
+        kiosk.player.do(Scanned("PKS:11:WHATEVER"))
+        await kiosk.player.until(DoorOpen)
+        kiosk.site.steel.close(slot)
+        assert [line.barcode for line in (await kiosk.player.until(Receipt)).lines] == ["ONE"]
+
+    play(tmp_path, story)
+
+
 # --- a label that reads badly -------------------------------------------------------------------
 
 

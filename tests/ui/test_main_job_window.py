@@ -26,26 +26,31 @@ from kiosk.app import announce, read_announcements
 from kiosk.flows.doors import YES_OR_NO
 from kiosk.flows.machine import READ
 from kiosk.flows.maintenance import DOORS_CHOICES, REASONS
+from kiosk.flows.reconciliation import INSIDE
 from kiosk.flows.views import (
     Ask,
     Choice,
     ChooseReason,
     ChooseSize,
+    DoorOpen,
     DoorPage,
     DoorRow,
     Doors,
     EnterPin,
     First,
     Machine,
+    Purpose,
     Question,
     Receipt,
+    Round,
     ScanPackage,
     SizeOffer,
     Thanks,
     Vitals,
 )
-from kiosk.model.location import Service, SlotStatus
+from kiosk.model.location import Service, SlotStatus, SuspectReason
 
+DEMO_BADGE = "PKS:11:DEMOBADGEOFKIM11"
 PLACE = (540, 960, 0, 0)
 PICTURES = ROOT / "build" / "pictures"
 SITE = load_site(DEMO_SITE)
@@ -80,6 +85,14 @@ VIEWS = {
     "receipt": Receipt(name="Kim", number="1", lines=(), choices=(Choice.DONE,)),
     "thanks": Thanks(slot="3", choices=(Choice.DONE, Choice.OPEN_AGAIN, Choice.SOMETHING_WRONG)),
     "doors": Doors(doors=ROWS, boards=(), name="Robin", choices=DOORS_CHOICES),
+    "doubt": Doors(doors=ROWS, boards=(), name="Robin", choices=(*DOORS_CHOICES, Choice.ROUND)),
+    "round": Round(
+        slot="5",
+        suspect=SuspectReason.MAY_HOLD_SOMETHING,
+        left=1,
+        choices=(Choice.LOOK_INSIDE, Choice.SKIP, Choice.DONE),
+    ),
+    "look": DoorOpen(slot="5", purpose=Purpose.LOOK, choices=INSIDE),
     "door": DoorPage(row=ROWS[4], choices=DOOR_CHOICES),
     "machine": Machine(
         now_ms=0,
@@ -280,6 +293,32 @@ def technician(machine: Machine) -> None:
     machine.picture("out-of-service")
 
 
+def test_a_courier_with_nothing_but_the_scanner(tmp_path: Path, where: Spots) -> None:
+    with bench(tmp_path, where) as machine:
+        machine.act(lambda: machine.bank.tell(f"scan {DEMO_BADGE}"))
+        machine.picture("signed-in-by-badge")
+        first = machine.scan_and_open("00340434123456789012")
+        machine.act(lambda: machine.bank.tell("scan 1Z999AA10123456784"))
+        machine.picture("kept-as-next")
+        machine.bank.tell(f"close {first}")
+        second = str(machine.bank.wait_for("opened")["slot"])
+        machine.now = machine.screen.after(machine.now)
+        machine.shut(second)
+        machine.act(lambda: machine.bank.tell(f"scan {DEMO_BADGE}"))
+        machine.picture("receipt-by-badge")
+        machine.press("receipt", "DONE")
+        code = machine.code_for("491713920001")
+        assert machine.scan_and_open(f"PK1:demo:{code}") == first
+        wait_open_enough()
+        machine.shut(first)
+        assert machine.stop() == 0
+        packages = dict(machine.rows("SELECT barcode, status FROM package WHERE stored_ms > 0"))
+        assert packages == {
+            "00340434123456789012": "RETRIEVED",
+            "1Z999AA10123456784": "STORED",
+        }
+
+
 def test_a_technician_restarts_the_program_and_it_is_the_same_process(
     tmp_path: Path, where: Spots
 ) -> None:
@@ -324,6 +363,25 @@ def test_killed_with_a_door_open_it_starts_again_and_pulses_nothing(
         assert (status, suspect) == ("SUSPECT", "MAY_HOLD_SOMETHING")
         [(status,)] = machine.rows("SELECT status FROM package WHERE barcode = 'RR473129083DE'")
         assert status == "PENDING"
+        machine.start()
+        round_of_what_is_in_doubt(machine, slot)
+        assert machine.stop() == 0
+        [(status,)] = machine.rows(f"SELECT status FROM slot WHERE label = '{slot}'")
+        assert status == "EMPTY"
+
+
+def round_of_what_is_in_doubt(machine: Machine, slot: str) -> None:
+    machine.press("first", "SERVICE")
+    machine.type("998080\n")
+    machine.picture("in-doubt")
+    machine.press("doubt", "ROUND")
+    machine.picture("round")
+    machine.screen.touch(machine.where["round"]["LOOK_INSIDE"])
+    assert machine.bank.wait_for("opened")["slot"] == slot
+    machine.now = machine.screen.after(machine.now)
+    machine.press("look", "IT_IS_EMPTY")
+    machine.shut(slot)
+    machine.picture("round-is-over")
 
 
 @pytest.mark.parametrize("state", ["damaged", "newer"])

@@ -21,11 +21,11 @@ from flow_site import LOCATION
 
 from config import DEMO_SITE, load_site
 from kiosk.__main__ import main
-from kiosk.adapters import SystemClock, location_key
+from kiosk.adapters import SystemClock, location_key, verify_pin
 from kiosk.app import init, open_kiosk, own_desk
 from kiosk.console import LINE_MAX, SOCKET, ConsoleError, Desk, Line, serving
 from kiosk.model.allocation import BestFit
-from kiosk.model.person import Role, Staff
+from kiosk.model.person import Role, Staff, parse_badge
 from kiosk.play import Player
 from kiosk.store import codes, deposits, journal, packages, staff
 from kiosk.store.backup import BackupPlan
@@ -366,3 +366,25 @@ def test_a_database_is_restored_by_command(data: Path) -> None:
     slots = json.loads(kiosk("export", "--table", "slots", "--format", "json", data=data).output)
     assert {slot["suspect"] for slot in slots} == {"MAY_HOLD_ANOTHERS"}
     assert kiosk("verify", data=data).exit_code == 0
+
+
+def test_a_badge_is_made_with_the_hash_that_its_secret_is_checked_against(tmp_path: Path) -> None:
+    picture = tmp_path / "badge.png"
+    result = CliRunner().invoke(main, ["badge", "11", "--png", str(picture)])
+    assert result.exit_code == 0
+    text, line = (part for part in result.output.splitlines() if part)
+    badge = parse_badge(text)
+    assert badge is not None
+    assert badge.number == "11"
+    badge_hash = line.removeprefix('badge_hash = "').removesuffix('"')
+    assert asyncio.run(verify_pin(badge_hash, badge.secret))
+    assert not asyncio.run(verify_pin(badge_hash, "another"))
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_demo_has_a_badge_that_signs_in() -> None:
+    kim = next(person for person in load_site(DEMO_SITE).staff if person.number == "11")
+    badge = parse_badge("PKS:11:DEMOBADGEOFKIM11")
+    assert badge is not None
+    assert kim.badge_hash is not None
+    assert asyncio.run(verify_pin(kim.badge_hash, badge.secret))
