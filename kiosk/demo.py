@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import getpass
+import json
 import os
 import re
 import select
@@ -40,6 +41,7 @@ SEEDED_PACKAGES = 3
 """So many of the expected packages lie inside at the first start; the rest are labels to scan."""
 
 PINS = "courier 11 4711, technician 99 8080"
+BADGE = "PKS:11:DEMOBADGEOFKIM11"
 
 BROWSER_PORTS = range(6080, 6100)
 NOVNC = Path("/usr/share/novnc")
@@ -84,25 +86,49 @@ def _run(site: Site, data: Path, processes: Processes) -> int:
     served = None if _has_display() else _virtual_screen(processes)
     screen = VIRTUAL_SCREEN if served else _screen_size(processes.environment)
     kiosk_place, bank_place = side_by_side(screen, (site.screen.width_px, site.screen.height_px))
-    window = ("--window", str(bank_place), "--pins", PINS)
-    bank = _start_bank(data, labels, processes, *window)
-    kiosk = processes.start(
-        "kiosk",
-        [
-            *module("kiosk"),
-            "run",
-            *("--config", str(DEMO_SITE)),
-            *("--data", str(data)),
-            *("--geometry", str(kiosk_place)),
-        ],
-    )
+    window = ["--window", str(bank_place), "--pins", PINS, "--badge", BADGE, "--switch", "power"]
+    network = ["--switch", "network"] if centre is not None else []
+    bank = _start_bank(data, labels, processes, *window, *network)
+    where = ["--data", str(data), "--geometry", str(kiosk_place)]
+    run = [*module("kiosk"), "run", "--config", str(DEMO_SITE), *where]
+    switched = _Switched(processes, run, centre)
     _tell(site, data, served, centre)
     if centre is not None:
         if centre.is_new and site.messages is not None:
             # What the kiosk wrote while nobody else did; the centre tells the same people.
             shutil.rmtree(data / site.messages.folder, ignore_errors=True)
         centre.announce(DEMO_PACKAGES)
-    return processes.wait_for_one_of(kiosk, bank)
+    return processes.wait_for_one_of(lambda: (bank, *switched.look()))
+
+
+class _Switched:
+    """What the switches in the simulator's window turn: the kiosk's power, and its network."""
+
+    def __init__(self, processes: Processes, command: list[str], centre: Centre | None) -> None:
+        self._processes, self._command, self._centre = processes, command, centre
+        self._kiosk: subprocess.Popen[bytes] | None = processes.start("kiosk", command)
+        self._read = 0
+
+    def look(self) -> tuple[subprocess.Popen[bytes], ...]:
+        """Do what was switched since the last look; the processes that are to run now."""
+        said = self._processes.log_of("simulator").read_bytes()
+        whole = said.rfind(b"\n") + 1
+        for line in said[self._read : whole].splitlines():
+            if line.startswith(b'{"event": "switch"'):
+                event = json.loads(line)
+                self._turn(event["name"], is_on=event["on"])
+        self._read = whole
+        return () if self._kiosk is None else (self._kiosk,)
+
+    def _turn(self, name: str, *, is_on: bool) -> None:
+        if name == "network" and self._centre is not None:
+            wire = self._centre.network
+            (wire.join if is_on else wire.cut)()
+        elif name == "power" and is_on and self._kiosk is None:
+            self._kiosk = self._processes.start("kiosk", self._command)
+        elif name == "power" and not is_on and self._kiosk is not None:
+            self._processes.kill(self._kiosk)
+            self._kiosk = None
 
 
 def _start_centre(site: Site, data: Path, processes: Processes) -> Centre | None:

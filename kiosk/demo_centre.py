@@ -19,9 +19,12 @@ from urllib.parse import urlsplit
 import requests
 
 from config import DEMO_SITE, Site
+from kiosk.demo_network import Wire
 from kiosk.demo_processes import Processes, free_port, is_free, module
 
 PORTS = range(8480, 8500)
+NEAR_PORTS = range(8500, 8520)
+"""The kiosk's end of the network."""
 ASK_AGAIN_S = 0.5
 TIMEOUT_S = 10
 ACCOUNT, PASSWORD = "demo@example.org", "demo-demo-demo"
@@ -40,6 +43,8 @@ class Centre:
     location: str
     is_new: bool
     """Whether this is its first start."""
+    network: Wire
+    """Between the kiosk and it."""
 
     @property
     def account(self) -> str:
@@ -56,19 +61,24 @@ class Centre:
             raise DemoCentreError("this site has no folder for messages")
         told = data / "demo-centre.json"
         known = json.loads(told.read_text(encoding="utf-8")) if told.exists() else _make(site, data)
-        port = urlsplit(known["url"]).port or 0
-        if not is_free(port):
-            raise DemoCentreError(f"port {port} is taken by something else")
+        if "near_url" not in known:
+            raise DemoCentreError("an older version made this demo; make run FRESH=1 starts over")
+        port, near_port = (urlsplit(known[url]).port or 0 for url in ("url", "near_url"))
+        for each in (port, near_port):
+            if not is_free(each):
+                raise DemoCentreError(f"port {each} is taken by something else")
         server = processes.start("centre", [*_central(data), "serve"])
         processes.wait_until(server, lambda: not is_free(port))
+        network = Wire(near_port, port)
+        network.join()
         is_new = "token" in known
         if is_new:
             enrol = [*module("kiosk"), "enrol", "--config", str(DEMO_SITE), "--data", str(data)]
-            _run([*enrol, known["url"], known.pop("token")])
+            _run([*enrol, known["near_url"], known.pop("token")])
         descriptor = os.open(told, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             json.dump(known, file)
-        return cls(known["url"], known["key"], site.location.id, is_new)
+        return cls(known["url"], known["key"], site.location.id, is_new, network)
 
     def announce(self, packages: Path) -> None:
         """Announce the demo's packages as soon as the kiosk has told of itself; those that lie
@@ -111,7 +121,7 @@ def _central(data: Path) -> list[str]:
 
 def _make(site: Site, data: Path) -> dict[str, str]:
     """Its settings, the location, a key for announcing, an account to look at its pages."""
-    port = free_port(PORTS)
+    port, near_port = free_port(PORTS), free_port(NEAR_PORTS)
     assert site.messages is not None
     (data / "demo-centre.toml").write_text(
         f"""data = {json.dumps(str((data / "centre").absolute()))}
@@ -139,7 +149,13 @@ quiet_until_h = 0
         raise DemoCentreError(f"it gave no enrolment token: {said}")
     key = _run([*central, "key", "add", "The demo"]).split()[-1]
     _run([*central, "user", "add", ACCOUNT, "--role", "admin", "--password", PASSWORD])
-    return {"url": f"http://127.0.0.1:{port}", "key": key, "token": token[1]}
+    host = "http://127.0.0.1"
+    return {
+        "url": f"{host}:{port}",
+        "near_url": f"{host}:{near_port}",
+        "key": key,
+        "token": token[1],
+    }
 
 
 def _run(command: list[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import shutil
@@ -95,10 +96,20 @@ class Processes:
         name = self._names[process.pid]
         raise DemoError(f"{name} did not start.\n{last_lines(self.log_of(name))}")
 
-    def wait_for_one_of(self, *watched: subprocess.Popen[bytes]) -> int:
-        """Wait until one process has ended, and say so if it failed."""
+    def kill(self, process: subprocess.Popen[bytes]) -> None:
+        """End a process and its children as a power cut does."""
+        self._running.remove(process)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait(END_PATIENCE_S)
+        if process.stdin is not None:
+            process.stdin.close()
+
+    def wait_for_one_of(self, watched: Callable[[], Sequence[subprocess.Popen[bytes]]]) -> int:
+        """Wait until one process of those that are to run now has ended, and say so if it
+        failed."""
         while True:
-            for process in watched:
+            for process in watched():
                 try:
                     code = process.wait(0.2)
                 except subprocess.TimeoutExpired:

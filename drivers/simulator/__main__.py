@@ -13,6 +13,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from threading import Thread
@@ -31,7 +32,7 @@ from drivers.simulator.simulation import Event, SimulatedSite, Simulation
 from drivers.simulator.window_contents import Contents
 from drivers.simulator.window_environment import WindowPlace, prepare
 from drivers.simulator.window_layout import BankDrawing, Box, DoorFace, LockerFace
-from drivers.simulator.window_site import WindowSite, parse_pins
+from drivers.simulator.window_site import SWITCHES, WindowSite, parse_pins
 from drivers.wiring import wired_boards, wired_doors
 
 EXIT_BAD_INPUT = 2
@@ -97,7 +98,7 @@ def run_in_window(
         # Only with a window: a simulator without one needs no Kivy.
         from drivers.simulator.window import SimulatorWindow
 
-        SimulatorWindow(simulation, thread.is_alive, site, contents, phones).run()
+        SimulatorWindow(simulation, thread.is_alive, site, contents, phones, print_event).run()
     finally:
         simulation.stop()
         thread.join()
@@ -157,7 +158,9 @@ def read_script(path: Path) -> list[Command]:
 def print_event(event: Event) -> None:
     """One JSON object on a line of its own, at once."""
     try:
-        print(json.dumps(event), flush=True)
+        # In one piece: the window tells of its switches from a thread of its own.
+        sys.stdout.write(json.dumps(event) + "\n")
+        sys.stdout.flush()
     except BrokenPipeError:
         # Whoever read the events is gone; the doors go on.
         sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
@@ -193,6 +196,14 @@ def write_to(file: TextIO) -> Callable[[Event], None]:
 @click.option("--window", metavar="WxH+L+T", help="Open a window of this size at this place.")
 @click.option("--phones", type=click.Path(path_type=Path), help="The folder with the messages.")
 @click.option("--pins", default="", help="PINs to show: 'courier 11 4711, technician 99 8080'.")
+@click.option("--badge", default="", help="The courier's badge to scan: its QR code's text.")
+@click.option(
+    "--switch",
+    "switches",
+    multiple=True,
+    type=click.Choice(list(SWITCHES)),
+    help="Show this switch; turning it prints an event.",
+)
 def main(
     config_path: Path,
     data: Path,
@@ -204,11 +215,13 @@ def main(
     window: str | None,
     phones: Path | None,
     pins: str,
+    badge: str,
+    switches: tuple[str, ...],
 ) -> None:
     """Simulate the lock boards and the scanner of a site."""
     try:
         described, data = load_site(config_path), data.absolute()
-        shown = window_site(described, pins)
+        shown = replace(window_site(described, pins), badge=badge, switches=switches)
         if window is not None:
             prepare(WindowPlace.parse(window))
         known_labels = read_labels(labels) if labels is not None else ()

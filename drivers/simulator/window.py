@@ -19,22 +19,22 @@ from kivy.uix.widget import Widget
 
 from drivers.simulator import commands
 from drivers.simulator import window_look as look
-from drivers.simulator.simulation import DoorView, Simulation
+from drivers.simulator.simulation import DoorView, Event, Simulation
 from drivers.simulator.window_bank import BankView, DoorLook
 from drivers.simulator.window_cards import (
-    CableRow,
     HeldQr,
     LabelCard,
     LabelStack,
     PhoneCard,
     PhoneRow,
     PinCard,
+    SwitchRow,
     phone_number,
 )
 from drivers.simulator.window_contents import Contents
 from drivers.simulator.window_layout import Areas, Box, arrange
 from drivers.simulator.window_phones import PhoneMessage, PhoneWatch
-from drivers.simulator.window_site import WindowSite, qr_text
+from drivers.simulator.window_site import SWITCHES, Switch, WindowSite, qr_text
 
 HOLD_S = 1.5
 """How long a QR code is held before the scanner, to look at."""
@@ -148,9 +148,16 @@ class Heading(Widget):
 class Table(Widget):
     """All of the window: the parts in their places, and what touching them does."""
 
-    def __init__(self, simulation: Simulation, site: WindowSite, contents: Contents) -> None:
+    def __init__(
+        self,
+        simulation: Simulation,
+        site: WindowSite,
+        contents: Contents,
+        tell: Callable[[Event], None],
+    ) -> None:
         super().__init__()
         self._simulation = simulation
+        self._tell = tell
         self._site = site
         self._contents = contents
         self._chosen = ""
@@ -161,12 +168,16 @@ class Table(Widget):
         self._bank = BankView(site.drawing, self._touch_door)
         self._bar = DoorBar()
         self._cables = [
-            CableRow(self._cable_name(line.port), partial(self._pull, line.port))
+            SwitchRow(self._cable(line.port), partial(self._pull, line.port))
             for line in self._lines
         ]
+        self._switches = {
+            name: SwitchRow(SWITCHES[name], partial(self._turn, name)) for name in site.switches
+        }
         self._labels = LabelStack(simulation.labels, self._scan_label)
         self._labels_heading = Heading("label", "Packages", "touch to scan")
-        self._pins = PinCard(site.pins) if site.pins else None
+        hold_badge = self._scan_badge if site.badge and site.has_scanner else None
+        self._pins = PinCard(site.pins, hold_badge) if site.pins else None
         self._phones = PhoneRow(self._hold)
         self._phones_heading = Heading("phone", "Phones", "the newest message first")
         for part in self._parts():
@@ -209,6 +220,14 @@ class Table(Widget):
     def _pull(self, port: str) -> None:
         is_plugged = any(line.port == port and line.is_plugged for line in self._simulation.lines())
         self._simulation.post(commands.Unplug(port) if is_plugged else commands.Plug(port))
+
+    def _turn(self, name: str) -> None:
+        row = self._switches[name]
+        row.show(is_on=not row.is_on)
+        self._tell({"event": "switch", "name": name, "on": row.is_on})
+
+    def _scan_badge(self) -> None:
+        self._simulation.post(commands.Scan(self._site.badge))
 
     def _scan_label(self, card: LabelCard) -> None:
         if self._site.has_scanner:
@@ -257,7 +276,7 @@ class Table(Widget):
             }
         )
         for row, line in zip(self._cables, self._simulation.lines(), strict=True):
-            row.show(is_plugged=line.is_plugged)
+            row.show(is_on=line.is_plugged)
         self._show_bar(doors)
 
     def _show_bar(self, doors: Sequence[DoorView]) -> None:
@@ -299,30 +318,34 @@ class Table(Widget):
 
     # --- where it is ---------------------------------------------------------------------------
 
-    def _cable_name(self, port: str) -> str:
-        return f"Cable {Path(port).name}" if len(self._lines) > 1 else "Cable to the locks"
+    def _cable(self, port: str) -> Switch:
+        name = Path(port).name if len(self._lines) > 1 else "Cable"
+        return Switch("cable", "cable-out", f"{name} is in", f"{name} is out", "Pull", "Plug in")
 
     def _areas(self) -> Areas:
         return arrange(
             self.width,
             self.height,
             self._site.drawing.outline,
-            cables=len(self._cables),
+            switches=len(self._rows()),
             pins=len(self._site.pins),
         )
 
     def _parts(self) -> list[Widget]:
-        parts = [self._header, self._bank, self._bar, *self._cables, self._labels_heading]
+        parts = [self._header, self._bank, self._bar, *self._rows(), self._labels_heading]
         parts += [self._labels, self._phones_heading, self._phones]
         return parts if self._pins is None else [*parts, self._pins]
+
+    def _rows(self) -> list[SwitchRow]:
+        return [*self._cables, *self._switches.values()]
 
     def _place(self, *_: object) -> None:
         areas = self._areas()
         self._header.put(areas.header)
         self._bank.put(areas.bank)
         self._bar.put_bar(areas.bar, areas.bar_buttons)
-        for number, row in enumerate(self._cables):
-            row.put_row(areas.cables[number], areas.cable_button(number))
+        for number, row in enumerate(self._rows()):
+            row.put_row(areas.switches[number], areas.switch_button(number))
         self._labels_heading.put(areas.labels_heading)
         self._labels.put(areas.labels)
         if self._pins is not None and areas.pins is not None:
@@ -342,6 +365,7 @@ class SimulatorWindow(App):
         site: what to draw.
         contents: what lies behind the doors.
         phones: the folder with the messages; None when the site sends none.
+        tell: hears which switch was turned.
     """
 
     use_kivy_settings = False
@@ -353,12 +377,13 @@ class SimulatorWindow(App):
         site: WindowSite,
         contents: Contents,
         phones: Path | None,
+        tell: Callable[[Event], None],
     ) -> None:
         super().__init__(kv_file="")
         self.title = f"{site.name}: simulated locker bank"
         look.load_fonts()
         self._is_running = is_running
-        self._table = Table(simulation, site, contents)
+        self._table = Table(simulation, site, contents, tell)
         simulation.listen(lambda _: self._table.refresh())
         self._watch = PhoneWatch(phones, self._messages_came) if phones is not None else None
 

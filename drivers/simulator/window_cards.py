@@ -16,6 +16,7 @@ from drivers.simulator.labels import Label
 from drivers.simulator.window_barcode import bars
 from drivers.simulator.window_layout import PIN_LINE, Box, label_boxes, phone_boxes, pin_columns
 from drivers.simulator.window_phones import PhoneMessage
+from drivers.simulator.window_site import Switch
 
 WHEEL_STEP_PX = 90
 
@@ -241,12 +242,22 @@ class LabelStack(ScrollView):
             )
 
 
-class PinCard(look.Plate):
-    """A note with the PINs of the demo's staff, one line each: who, and the digits."""
+class PinCard(look.Touchable):
+    """A note with the PINs of the demo's staff, one line each: who, and the digits. Touching it
+    holds the courier's badge before the scanner, where there is one."""
 
-    def __init__(self, pins: Sequence[tuple[str, str]]) -> None:
-        super().__init__(look.colour("#FFF9E3"), look.colour("#D9CC9A"), corner=4)
-        self._heading = look.Words("PINs for this demo", 13, ink=look.INK_SOFT)
+    def __init__(
+        self, pins: Sequence[tuple[str, str]], hold_badge: Callable[[], None] | None
+    ) -> None:
+        super().__init__(
+            hold_badge or _nothing,
+            fill=look.colour("#FFF9E3"),
+            edge=look.colour("#D9CC9A"),
+            corner=4,
+        )
+        self.disabled = hold_badge is None
+        heading = "PINs for this demo" if hold_badge is None else "PINs, or touch to scan a badge"
+        self._heading = look.Words(heading, 13, ink=look.INK_SOFT)
         self.add_widget(self._heading)
         self._lines = []
         for who, digits in pins:
@@ -273,28 +284,33 @@ class PinCard(look.Plate):
             digits.put(Box(left + width - 78, bottom, 78, 24))
 
 
-class CableRow(look.Plate):
-    """The cable from the kiosk to one line of lock boards, and the hand that pulls it."""
+def _nothing() -> None:
+    """A card without a badge."""
 
-    def __init__(self, name: str, pull: Callable[[], None]) -> None:
+
+class SwitchRow(look.Plate):
+    """Something that is on or off, as a cable, and the hand that switches it."""
+
+    def __init__(self, switch: Switch, toggle: Callable[[], None]) -> None:
         super().__init__()
-        self._name = name
-        self.is_plugged = True
-        self._icon = look.Glyph("cable", 20, look.INK_SOFT)
+        self._switch = switch
+        self.is_on = True
+        self._icon = look.Glyph(switch.icon_on, 20, look.INK_SOFT)
         self._text = look.Words("", 14)
-        self.button = look.PushButton("", pull)
+        self.button = look.PushButton("", toggle)
         for part in (self._icon, self._text, self.button):
             self.add_widget(part)
-        self.show(is_plugged=True)
+        self.show(is_on=True)
 
-    def show(self, *, is_plugged: bool) -> None:
-        """Draw it in or out."""
-        self.is_plugged = is_plugged
-        self._icon.show(*(("cable", look.INK_SOFT) if is_plugged else ("cable-out", look.FAILED)))
-        self._text.text = f"{self._name} is {'in' if is_plugged else 'out'}"
-        self._text.color = look.INK if is_plugged else look.FAILED
-        self.paint(*((look.SURFACE, look.LINE) if is_plugged else (look.FAILED_SOFT, look.FAILED)))
-        self.button.say("Pull the cable" if is_plugged else "Plug it in")
+    def show(self, *, is_on: bool) -> None:
+        """Draw it on or off."""
+        self.is_on, switch = is_on, self._switch
+        icon = (switch.icon_on, look.INK_SOFT) if is_on else (switch.icon_off, look.FAILED)
+        self._icon.show(*icon)
+        self._text.text = switch.on if is_on else switch.off
+        self._text.color = look.INK if is_on else look.FAILED
+        self.paint(*((look.SURFACE, look.LINE) if is_on else (look.FAILED_SOFT, look.FAILED)))
+        self.button.say(switch.turn_off if is_on else switch.turn_on)
 
     def put_row(self, row: Box, button: Box) -> None:
         """Take this row; the button its own place at the end of it."""

@@ -120,8 +120,8 @@ class Areas:
     """The parts of the window."""
 
     header: Box
-    cables: tuple[Box, ...]
-    """One for each line of lock boards, above the bank."""
+    switches: tuple[Box, ...]
+    """One for each line of lock boards and what else can be switched, above the bank."""
     bank: Box
     """The drawing itself, in the bank's own proportions."""
     bar: Box
@@ -134,32 +134,34 @@ class Areas:
     phones: Box
     phones_heading: Box
 
-    def cable_button(self, number: int) -> Box:
-        """Where a cable is pulled or plugged in."""
-        cable = self.cables[number]
-        width = min(124.0, cable.width * 0.4)
-        return Box(
-            cable.right - width - INSET, cable.bottom + INSET, width, cable.height - 2 * INSET
-        )
+    def switch_button(self, number: int) -> Box:
+        """Where something is switched off or on."""
+        row = self.switches[number]
+        width = min(124.0, row.width * 0.36)
+        return Box(row.right - width - INSET, row.bottom + INSET, width, row.height - 2 * INSET)
 
 
 HEADING = 22.0
 GAP = 8.0
 """Between the rows around the bank and the bank."""
-CABLE = 40.0
+SWITCH = 40.0
+SWITCH_WIDTH = 206.0
+"""The least that a switch needs for its words and its button."""
 BAR = 44.0
 INSET = 4.0
 """Between a row's edge and the buttons in it."""
 PIN_LINE = 26.0
 
 
-def arrange(width: float, height: float, outline: Box, *, cables: int = 1, pins: int = 2) -> Areas:
+def arrange(
+    width: float, height: float, outline: Box, *, switches: int = 1, pins: int = 2
+) -> Areas:
     """The parts for a window of this size around a bank with this outline.
 
     Args:
         width, height: of the window, in pixels.
         outline: of the bank, in millimetres; only its proportions matter.
-        cables: how many lines of lock boards there are.
+        switches: how many lines of lock boards there are, and what else can be switched.
         pins: how many lines the card with the PINs has; 0 for no card.
     """
     edge, gap = (12.0, 10.0) if width < 720 else (20.0, 14.0)
@@ -168,18 +170,18 @@ def arrange(width: float, height: float, outline: Box, *, cables: int = 1, pins:
     phones_height = min(max(height * 0.2, 148), 188)
     is_wide = width > height * 1.1
     bottom = edge if is_wide else edge + phones_height + HEADING + 2 + gap
-    rows = cables * (CABLE + GAP) + BAR + GAP
     least_side = 330.0 if is_wide else 196.0 if width < 720 else 264.0
-    block_width = min(
-        max(top - bottom - rows, 120) * outline.width / outline.height,
-        width - 2 * edge - gap - least_side,
-    )
+    for columns in range(max(switches, 1), 0, -1):
+        rows = -(-switches // columns) * (SWITCH + GAP) + BAR + GAP
+        block_width = min(
+            max(top - bottom - rows, 120) * outline.width / outline.height,
+            width - 2 * edge - gap - least_side,
+        )
+        if (block_width + GAP) / columns - GAP >= SWITCH_WIDTH:
+            break
     bar = Box(edge, bottom, block_width, BAR)
     bank = Box(edge, bar.top + GAP, block_width, block_width * outline.height / outline.width)
-    cable_boxes = tuple(
-        Box(edge, bank.top + GAP + number * (CABLE + GAP), block_width, CABLE)
-        for number in range(cables)
-    )
+    switch_boxes = _switches(Box(edge, bank.top + GAP, block_width, SWITCH), switches, columns)
     side = Box(bank.right + gap, bottom, width - edge - gap - bank.right, top - bottom)
     # Under the bank; in a wide window, where height is dear, beside it.
     phones = Box(side.left if is_wide else edge, edge, 0, phones_height)
@@ -191,7 +193,7 @@ def arrange(width: float, height: float, outline: Box, *, cables: int = 1, pins:
     labels_heading, labels, pin_card = _side(side, pins, gap)
     return Areas(
         header=header,
-        cables=cable_boxes,
+        switches=switch_boxes,
         bank=bank,
         bar=bar,
         bar_buttons=_bar_buttons(bar),
@@ -200,6 +202,20 @@ def arrange(width: float, height: float, outline: Box, *, cables: int = 1, pins:
         pins=pin_card,
         phones=phones,
         phones_heading=phones_heading,
+    )
+
+
+def _switches(row: Box, switches: int, columns: int) -> tuple[Box, ...]:
+    """The places of the switches: so many beside each other, the first in the lowest row."""
+    width = (row.width + GAP) / columns - GAP
+    return tuple(
+        Box(
+            row.left + (number % columns) * (width + GAP),
+            row.bottom + (number // columns) * (SWITCH + GAP),
+            width,
+            SWITCH,
+        )
+        for number in range(switches)
     )
 
 

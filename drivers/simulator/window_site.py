@@ -19,6 +19,29 @@ class WindowSite:
     has_scanner: bool
     pins: tuple[tuple[str, str], ...]
     """Who, and the digits to type."""
+    badge: str = ""
+    """The QR code of the courier's badge; empty where there is none."""
+    switches: tuple[str, ...] = ()
+    """What can be switched off and on beside the cables, by a key of `SWITCHES`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """How something that is on or off is shown."""
+
+    icon_on: str
+    icon_off: str
+    on: str
+    off: str
+    turn_off: str
+    turn_on: str
+
+
+SWITCHES = {
+    "power": Switch("power", "power", "Power is on", "No power", "Cut", "Restore"),
+    "network": Switch("cloud", "cloud-off", "Network is up", "No network", "Cut", "Restore"),
+}
+"""What the demo's window switches beside the cables; whoever reads the events does it."""
 
 
 def parse_pins(text: str) -> tuple[tuple[str, str], ...]:

@@ -35,6 +35,7 @@ from drivers.simulator.window_site import parse_pins
 ROOT = Path(__file__).parents[2]
 WIDTH, HEIGHT = 900, 920
 PINS = "courier 11 4711, technician 99 8080"
+BADGE = "PKS:11:DEMOBADGEOFKIM11"
 SITE = window_site(load_site(DEMO_SITE), PINS)
 BARCODES = [line.split(",")[0] for line in DEMO_PACKAGES.read_text().splitlines()[1:]]
 PATIENCE_S = 10.0
@@ -57,7 +58,7 @@ class Window:
 
     @property
     def areas(self) -> Areas:
-        return arrange(WIDTH, HEIGHT, SITE.drawing.outline, cables=1, pins=2)
+        return arrange(WIDTH, HEIGHT, SITE.drawing.outline, switches=3, pins=2)
 
     def touch(self, box: Box) -> None:
         x, y = box.middle
@@ -76,7 +77,8 @@ def window(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Window]:
         for name, value in screen.environment.items():
             patch.setenv(name, value)
         empty = screen.pixels()
-        arguments = ("--labels", str(DEMO_PACKAGES), "--window", place, "--pins", PINS)
+        shown = ("--pins", PINS, "--badge", BADGE, "--switch", "power", "--switch", "network")
+        arguments = ("--labels", str(DEMO_PACKAGES), "--window", place, *shown)
         with SimulatorProcess(DEMO_SITE, data, *arguments) as simulator:
             screen.after(empty)
             yield Window(screen, simulator, data)
@@ -175,13 +177,31 @@ def test_a_message_comes_to_a_phone_and_its_qr_goes_through_the_scanner(window: 
 def test_the_cable_is_pulled_and_plugged_in(window: Window) -> None:
     port = window.data / "ports" / "lock-bus"
     assert port.exists()
-    window.touch(window.areas.cable_button(0))
+    window.touch(window.areas.switch_button(0))
     window.simulator.wait_for("unplugged")
     assert not port.is_symlink()
     assert (window.data / "ports" / "scanner").exists()
-    window.touch(window.areas.cable_button(0))
+    window.touch(window.areas.switch_button(0))
     window.simulator.wait_for("plugged")
     assert port.exists()
+
+
+@pytest.mark.window
+def test_power_and_network_are_switched_off_and_on(window: Window) -> None:
+    for number, name in ((1, "power"), (2, "network")):
+        for is_on in (False, True):
+            before = window.screen.pixels()
+            window.touch(window.areas.switch_button(number))
+            window.simulator.wait_for("switch", name=name, on=is_on)
+            window.screen.after(before)
+
+
+@pytest.mark.window
+def test_the_note_with_the_pins_is_also_a_badge(window: Window) -> None:
+    assert window.areas.pins is not None
+    port = window.data / "ports" / "scanner"
+    read = bytes_at(port, len(BADGE), lambda: window.touch(window.areas.pins))
+    assert read.decode() == BADGE
 
 
 @pytest.mark.window
@@ -214,13 +234,13 @@ def test_what_is_no_window_is_said(tmp_path: Path, arguments: tuple[str, ...]) -
 
 @pytest.mark.parametrize("size", [(900, 920), (620, 760), (949, 688), (1200, 1000), (702, 520)])
 @pytest.mark.parametrize("pins", [0, 2, 3])
-@pytest.mark.parametrize("cables", [1, 2])
+@pytest.mark.parametrize("switches", [1, 2, 3, 5])
 def test_the_parts_are_inside_the_window_and_apart(
-    size: tuple[int, int], pins: int, cables: int
+    size: tuple[int, int], pins: int, switches: int
 ) -> None:
-    areas = arrange(*size, SITE.drawing.outline, cables=cables, pins=pins)
+    areas = arrange(*size, SITE.drawing.outline, switches=switches, pins=pins)
     parts = [areas.header, areas.bank, areas.bar, areas.labels, areas.labels_heading, areas.phones]
-    parts += [areas.phones_heading, *areas.cables, *([areas.pins] if areas.pins else [])]
+    parts += [areas.phones_heading, *areas.switches, *([areas.pins] if areas.pins else [])]
     for part in parts:
         assert part.left >= 0 and part.bottom >= 0
         assert part.right <= size[0] and part.top <= size[1]
