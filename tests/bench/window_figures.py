@@ -20,6 +20,7 @@ from config import DEMO_SITE, Site, load_site
 from drivers.bank import BoardWiring, make_board
 from kiosk.adapters import location_key
 from kiosk.app import location_of
+from kiosk.model.pickup_code import qr_text
 from tests.bench.desk import (
     PATIENCE_S,
     ROOT,
@@ -40,6 +41,8 @@ SHUT_AFTER_S = 2.3
 BEFORE_THE_LAST_DIGIT_S = 0.5
 """Eight digits are typed, the screen has settled, nothing of it is in the figure."""
 POLL_PERIOD_S = 0.2
+KEY_INSET_PX = 24
+"""From a key's middle towards its edge, where no digit is drawn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +55,14 @@ class Effort:
     """Of filling the bank and emptying it by typed codes."""
     pickups: int
     """In each round, at most what the bank holds."""
+    touches: int
+    frames: int
 
 
-THOROUGH = Effort(starts=5, idle_s=10.0, rounds=2, pickups=24)
-QUICK = Effort(starts=1, idle_s=2.0, rounds=1, pickups=2)
+THOROUGH = Effort(starts=5, idle_s=10.0, rounds=2, pickups=24, touches=120, frames=200)
+QUICK = Effort(starts=1, idle_s=2.0, rounds=1, pickups=2, touches=4, frames=6)
+KEY_EVERY_S = 0.35
+"""How fast a person types digits from a phone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +74,7 @@ class Places:
     done: Spot
     """The button under the thanks."""
     keys: dict[str, Spot]
+    """The middle of each; its colour is of no interest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +119,9 @@ def measure(folder: Path, effort: Effort) -> Figures:
             with Bank(DEMO_SITE, data) as bank:
                 desk = Desk(site, data, display, bank, Eye(display), hand, places, Random(3))
                 bank.tell(f"close-after {SHUT_AFTER_S}")
-                return first_frames(desk, effort) | last_digits(desk, effort)
+                figures = frames(desk, effort) | first_frames(desk, effort)
+                figures |= touches(desk, effort)
+                return figures | last_digits(desk, effort) | pickups(desk, effort)
         finally:
             hand.close()
 
@@ -137,6 +147,114 @@ def places_on(display: str) -> Places:
 
     keys = {name: spot(place) for name, place in found["keys"].items()}
     return Places(spot(found["pick_up"]), spot(found["done"]), keys)
+
+
+def frames(desk: Desk, effort: Effort) -> Figures:
+    """`frame_ms` (the first screen as it is; after a digit; another screen made and drawn) and
+    `language_switch_ms` (the first screen anew in another language), on the whole panel drawn by
+    the processor, in a process of its own."""
+    told = subprocess.run(
+        [sys.executable, "-m", "tests.bench.frames", str(DEMO_SITE), str(effort.frames)],
+        cwd=ROOT,
+        env=os.environ | {"DISPLAY": desk.display, "SDL_VIDEODRIVER": "x11"},
+        capture_output=True,
+        text=True,
+        timeout=10 * PATIENCE_S,
+    )
+    if told.returncode != 0:
+        raise DeskError(f"the frames could not be drawn:\n{told.stderr}")
+    figures: Figures = json.loads(told.stdout)
+    return figures
+
+
+def touches(desk: Desk, effort: Effort) -> Figures:
+    """`touch_to_response_ms`: from the finger on a key of the keypad until the key's colour is
+    another on the glass.
+
+    It begins when xdotool is told to press, and ends when a pixel of the key that is read every
+    2 ms has changed: xdotool, the X server and the window's next look at its input are in it.
+    """
+    samples_s: list[float] = []
+    kiosk, _ = desk.start()
+    eye, hand = desk.eye, desk.hand
+    try:
+        hand.type("1")
+        eye.wait_until(lambda: not eye.sees(desk.places.pick_up), "the keypad is shown")
+        time.sleep(BEFORE_THE_LAST_DIGIT_S)
+        for number in range(effort.touches):
+            key = desk.places.keys[str(2 + number % 8)]
+            edge = Spot(key.x - KEY_INSET_PX, key.y)
+            before = eye.colour(edge.x, edge.y)
+            hand.move(edge)
+            time.sleep(0.1 + desk.chance.uniform(0, 0.04))
+            touched_s = hand.do("mousedown 1")
+            seen_s = eye.wait_until(
+                lambda edge=edge, before=before: eye.colour(edge.x, edge.y) != before,
+                "the key looks pressed",
+            )
+            samples_s.append(seen_s - touched_s)
+            hand.do("mouseup 1")
+            time.sleep(0.1)
+            if number % 6 == 5:
+                hand.do("key BackSpace " * 6)
+                time.sleep(0.3)
+    finally:
+        kiosk.stop()
+    return {"touch_to_response_ms": milliseconds(samples_s)}
+
+
+def pickups(desk: Desk, effort: Effort) -> Figures:
+    """`pickup_seconds`: from the scan on the first screen, or from the first digit, to the thanks,
+    with a door that stands open for as long as a person needs.
+
+    `machine` is what the machine takes of it, beside the door's own time and the person's: until
+    the unlock frame, and from the shut door to the thanks.
+    """
+    whole: dict[str, list[float]] = {"qr": [], "keypad": []}
+    machine: dict[str, list[float]] = {"qr": [], "keypad": []}
+    inside = fill(desk)
+    kiosk, _ = desk.start()
+    try:
+        for number, package in enumerate(inside[: effort.pickups]):
+            how = "qr" if number % 2 else "keypad"
+            took = _whole_pickup(desk, package, how)
+            whole[how].append(took[0])
+            machine[how].append(took[1])
+    finally:
+        kiosk.stop()
+    return {
+        "pickup_seconds": {
+            how: {
+                "whole": round(statistics.median(whole[how]), 2),
+                "machine": round(statistics.median(machine[how]), 3),
+                "samples": len(whole[how]),
+            }
+            for how in whole
+            if whole[how]
+        }
+    }
+
+
+def _whole_pickup(desk: Desk, package: Inside, how: str) -> tuple[float, float]:
+    """The seconds of one pickup: all of them, and the machine's."""
+    eye, places = desk.eye, desk.places
+    eye.wait_until(lambda: eye.sees(places.pick_up), "the first screen is back")
+    time.sleep(1)
+    desk.bank.forget_wire()
+    begun_s = asked_s = time.monotonic()
+    if how == "qr":
+        desk.bank.tell(f"scan {qr_text(desk.site.location.id, package.code)}")
+    else:
+        for digit in package.code:
+            asked_s = desk.hand.do(f"key {digit}")
+            time.sleep(KEY_EVERY_S)
+    heard_s = _unlock_heard(desk, package)
+    desk.bank.wait_for("closed", slot=package.slot)
+    shut_s = time.monotonic()
+    thanked_s = eye.wait_until(lambda: eye.sees(places.done), "the thanks are shown")
+    time.sleep(0.3)  # a touch right after a new screen is ignored, as meant for the old one
+    desk.hand.touch(places.done)
+    return thanked_s - begun_s, heard_s - asked_s + thanked_s - shut_s
 
 
 def first_frames(desk: Desk, effort: Effort) -> Figures:
