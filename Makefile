@@ -4,10 +4,11 @@
 # make central           the central server, on loopback with its data in data/central
 # make bench             the measurements, as a table and as build/bench.json
 # make tour             a picture of every screen of every flow, in build/tour
+# make goldens          keep how the main screens look now; look at what changed
 # make check             style and types only
 # make clean             what was built and cached; keeps .venv and the demo's data
 
-.PHONY: help run central test test-nightly bench tour check clean
+.PHONY: help run central test test-nightly bench tour goldens check clean
 
 help:
 	@sed -n 's/^# \(make\)/\1/p' Makefile
@@ -36,6 +37,10 @@ bench:
 tour:
 	@.ci/install test
 	@.venv/bin/python -m tests.tour
+
+goldens:
+	@.ci/install test
+	@.venv/bin/python -m tests.goldens
 
 check:
 	@.ci/install test

@@ -27,7 +27,10 @@ PANELS = {
 @click.option("--language", default="en", help="A language's code; en-XA is the invented one.")
 @click.option("--mode", type=click.Choice(["light", "night", "access"]), default="light")
 @click.option("--only", default="", help="Only views whose name contains this.")
-def main(out: Path, panel_name: str, language: str, mode: str, only: str) -> None:
+@click.option("--view", "exact", multiple=True, help="Only these views.")
+def main(
+    out: Path, panel_name: str, language: str, mode: str, only: str, exact: tuple[str, ...]
+) -> None:
     """Draw every screen on one panel and write a PNG of each."""
     panel = PANELS[panel_name]
     prepare(panel, (panel.width_px, panel.height_px, 0, 0))
@@ -37,7 +40,8 @@ def main(out: Path, panel_name: str, language: str, mode: str, only: str) -> Non
 
     folder = out / f"{panel_name}-{language}{'' if mode == 'light' else '-' + mode}"
     folder.mkdir(parents=True, exist_ok=True)
-    views = iter([(name, view) for name, view in sample_views() if only in name])
+    wanted = [(name, view) for name, view in sample_views() if only in name]
+    views = iter([(name, view) for name, view in wanted if not exact or name in exact])
     night = SiteLook(is_night=lambda: mode == "night")
     preference = Preference(is_access=mode == "access")
     window = KioskWindow(sample_location(language), panel, lambda event: None, site_look=night)

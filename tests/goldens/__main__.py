@@ -1,0 +1,23 @@
+"""`python -m tests.goldens`: keep the main screens as they look now. Look at what changed!"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from tests.goldens.goldens import PANELS, drawn, kept_at
+
+
+def main() -> None:
+    """Draw all and keep all."""
+    for panel in PANELS:
+        with tempfile.TemporaryDirectory() as folder:
+            for name, picture in drawn(panel, Path(folder)):
+                path = kept_at(panel, name)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                picture.save(path, optimize=True)
+                print(path)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,69 @@
+"""How the main screens look: drawn as the kiosk draws them, and held against kept pictures.
+
+The pictures are kept at a quarter of their size, and compared by the mean colour of cells of a few
+pixels: letters may be smoothed otherwise on another machine, but nothing may move, vanish or change
+its colour.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from PIL import Image, ImageChops
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "tests" / "support"))
+from screen import own_screen  # noqa: E402 - a test's support is found by its path
+
+KEPT = Path(__file__).parent / "pictures"
+PANELS = ("1080x1920", "1280x800")
+SCREENS = (
+    *("first", "first-door-open", "code-some", "code-refused", "door-open", "door-remind"),
+    *("trouble-jammed", "thanks", "more-packages", "scan-stored", "size", "put-in", "receipt"),
+    *("doors", "door-page-full"),
+)
+REDUCED = 4
+"""By how much the kept pictures are smaller than the glass."""
+CELL_PX = 6
+TOLERANCE = 25
+"""By how much a cell's mean may differ in one of its colours, of 255."""
+
+
+def draw(panel: str, folder: Path) -> None:
+    """Draw the main screens of a panel into a folder, in a process with a window of its own."""
+    command = [sys.executable, "-m", "kiosk.ui.gallery", "--panel", panel, "--out", str(folder)]
+    exact = [option for name in SCREENS for option in ("--view", name)]
+    width_px, height_px = map(int, panel.split("x"))
+    with own_screen(width_px, height_px) as screen:
+        subprocess.run(
+            [*command, *exact], cwd=ROOT, env=screen.environment, check=True, capture_output=True
+        )
+
+
+def drawn(panel: str, folder: Path) -> Iterator[tuple[str, Image.Image]]:
+    """The main screens of a panel as they are drawn now, reduced, each under its name."""
+    draw(panel, folder)
+    for name in SCREENS:
+        with Image.open(folder / f"{panel}-en" / f"{name}.png") as picture:
+            yield name, reduced(picture)
+
+
+def reduced(picture: Image.Image) -> Image.Image:
+    """A picture in the size in which it is kept."""
+    return picture.convert("RGB").reduce(REDUCED)
+
+
+def kept_at(panel: str, name: str) -> Path:
+    """Where the picture of a screen is kept."""
+    return KEPT / panel / f"{name}.png"
+
+
+def difference(one: Image.Image, other: Image.Image) -> int:
+    """The largest difference of two cells in the same place, of 255; all of it for another size."""
+    if one.size != other.size:
+        return 255
+    cells = [ImageChops.difference(*(each.reduce(CELL_PX) for each in (one, other)))]
+    return max(high for _, high in cells[0].getextrema())
