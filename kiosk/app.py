@@ -15,6 +15,7 @@ import threading
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from config import Site
@@ -37,7 +38,7 @@ from kiosk.console import Desk, serving
 from kiosk.flows import session
 from kiosk.flows.kiosk import Kiosk, Policy
 from kiosk.flows.person import Event, Person, Screen
-from kiosk.flows.views import CannotStart, Scanned, View
+from kiosk.flows.views import CannotStart, Choice, First, OpenFromAfar, Scanned, View
 from kiosk.messages import MessageSpool
 from kiosk.model.allocation import AllocationStrategy, BestFit, FirstAvailable
 from kiosk.model.location import Location, Locker, Rectangle, Size, Slot
@@ -353,7 +354,12 @@ def _centre(data: Path, kiosk: Kiosk) -> Iterator[None]:
         yield
         return
     client = SyncClient(
-        kiosk.store, kiosk.location, identity, lambda: machine_status(kiosk, data), kiosk.chance
+        kiosk.store,
+        kiosk.location,
+        identity,
+        lambda: machine_status(kiosk, data),
+        kiosk.chance,
+        _DoorsFromAfar(kiosk, asyncio.get_running_loop()),
     )
 
     def look_ahead() -> int:
@@ -367,6 +373,21 @@ def _centre(data: Path, kiosk: Kiosk) -> Iterator[None]:
     kiosk.vitals = lambda: vitals(data, client.state)
     with client:
         yield
+
+
+@dataclass(frozen=True, slots=True)
+class _DoorsFromAfar:
+    """What the sync's thread opens doors by: the first screen hears of it, and no other."""
+
+    kiosk: Kiosk
+    loop: asyncio.AbstractEventLoop
+
+    def is_free(self) -> bool:
+        view = self.kiosk.person.view
+        return isinstance(view, First) and Choice.COURIER in view.choices
+
+    def open(self, slot: str) -> None:
+        self.loop.call_soon_threadsafe(self.kiosk.person.happened, OpenFromAfar(slot))
 
 
 def machine_status(kiosk: Kiosk, data: Path) -> Status:

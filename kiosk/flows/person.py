@@ -24,6 +24,7 @@ from kiosk.flows.views import (
     HoldExtended,
     LowerAsked,
     MorePackages,
+    OpenFromAfar,
     Preference,
     Pressed,
     Question,
@@ -42,6 +43,7 @@ Event = (
     | Chosen
     | Preference
     | Scanned
+    | OpenFromAfar
     | Stirred
     | DoorChange
     | BoardChange

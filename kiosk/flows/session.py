@@ -9,6 +9,7 @@ from drivers.door import BoardChange, DoorChange, DoorState
 from kiosk.flows import housekeeping
 from kiosk.flows.deposit import courier_run
 from kiosk.flows.doors import pressed, push_until_it_clicks
+from kiosk.flows.from_afar import open_from_afar
 from kiosk.flows.help import offer_help
 from kiosk.flows.kiosk import Kiosk
 from kiosk.flows.maintenance import maintenance
@@ -18,6 +19,7 @@ from kiosk.flows.views import (
     Choice,
     Entered,
     First,
+    OpenFromAfar,
     Preference,
     Pressed,
     Problem,
@@ -117,6 +119,8 @@ async def _first_screen(kiosk: Kiosk, watch: Watch) -> None:
                 return await _badge(kiosk, text)
             case Scanned(text):
                 return await scanned_pickup(kiosk, text)
+            case OpenFromAfar(slot):
+                return await open_from_afar(kiosk, slot)
             case Pressed(Choice.COURIER):
                 return await _staff(kiosk, Role.COURIER)
             case Pressed(Choice.SERVICE):

@@ -659,6 +659,13 @@ class Scanned:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenFromAfar:
+    """The centre opens a slot; it was allowed to. Heard on the first screen only."""
+
+    slot: str
+
+
+@dataclass(frozen=True, slots=True)
 class Stirred:
     """The person touched the screen or a key, and nothing is decided yet: they are still here."""
 

@@ -6,6 +6,7 @@ number passed. One that cannot be carried out is answered as refused, with the r
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -30,6 +31,15 @@ class Wish:
     id: str
     type: str
     body: Mapping[str, Any]
+    is_signed: bool = False
+    """Whether the centre's signature was checked; a door opens for nothing else."""
+
+
+OPENINGS_MAX = 6
+"""How many doors may be opened from afar within an hour, whatever the centre wishes."""
+HOUR_MS = 3_600_000
+LOOKED_BACK = 20_000
+"""How many events are looked through for the openings of the last hour."""
 
 
 def cursor(writer: Writer) -> int:
@@ -92,6 +102,8 @@ def _carry_out(writer: Writer, wish: Wish, time_zone: str) -> dict[str, Any]:
                 label, service = str(body["slot"]), Service(body["service"])
                 slots.record_of(writer, label)
                 slots.set_service(writer, label, service, str(body.get("reason", "")), ACTOR)
+            case "open":
+                return _open(writer, wish)
             case "staff":
                 people = [_person(each, writer.now.wall_ms) for each in body["staff"]]
                 staff.list_staff(writer, people, StaffSource.CENTRE)
@@ -100,6 +112,28 @@ def _carry_out(writer: Writer, wish: Wish, time_zone: str) -> dict[str, Any]:
     except (KeyError, ValueError, TypeError) as error:
         raise RefusedError(f"the command {wish.type!r} is not well formed: {error!r}") from error
     return {}
+
+
+def _open(writer: Writer, wish: Wish) -> dict[str, Any]:
+    """Whether a slot may be opened from afar now; that it is opened comes after this event."""
+    slot = str(wish.body["slot"])
+    if not wish.is_signed:
+        raise RefusedError("the opening is not signed by this kiosk's centre")
+    if writer.one("SELECT 1 FROM slot WHERE label = ?", (slot,)) is None:
+        raise RefusedError(f"there is no slot {slot}")
+    if slots.record_of(writer, slot).service is Service.DO_NOT_OPEN:
+        raise RefusedError(f"slot {slot} must not be opened")
+    opened = writer.all(
+        "SELECT body FROM journal WHERE seq > ? AND wall_ms > ? AND kind = 'COMMAND_APPLIED'",
+        (writer.head.seq - LOOKED_BACK, writer.now.wall_ms - HOUR_MS),
+    )
+    answers = [json.loads(row["body"]) for row in opened]
+    openings = [each for each in answers if each["type"] == "open"]
+    if wish.id in {each["id"] for each in openings}:
+        raise RefusedError("this opening came before")
+    if sum(each["outcome"] == "APPLIED" for each in openings) >= OPENINGS_MAX:
+        raise RefusedError(f"{OPENINGS_MAX} doors were opened from afar within an hour")
+    return {"slot": slot}
 
 
 def _announce(writer: Writer, body: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,10 +16,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from types import TracebackType
+from typing import Protocol
 
 import requests
 from pydantic import ValidationError
 
+from kiosk.model.clock import Instant
 from kiosk.model.events import Event
 from kiosk.model.location import Location
 from kiosk.store import journal, wishes
@@ -28,6 +30,7 @@ from kiosk.store.store import Store
 from kiosk.store.writer import Writer
 from kiosk.sync.contract import (
     EVENTS_MAX,
+    CommandType,
     Layout,
     LayoutSize,
     LayoutSlot,
@@ -38,6 +41,7 @@ from kiosk.sync.contract import (
     WireCommand,
     wire_event,
 )
+from kiosk.sync.opening import require_signed
 
 LOG = logging.getLogger("kiosk.sync")
 OBSERVER = "centre"
@@ -47,6 +51,16 @@ GZIP_FROM = 1024
 BACK_OFF_S = 1.0
 BACK_OFF_MAX_S = 120.0
 JITTER = (0.8, 1.2)
+
+
+class Doors(Protocol):
+    """What opens a door of this kiosk from afar."""
+
+    def is_free(self) -> bool:
+        """Whether nobody is busy at the machine now."""
+
+    def open(self, slot: str) -> None:
+        """Have it opened; returns at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,10 +141,12 @@ class SyncClient:
         identity: Identity,
         status: Callable[[], Status],
         chance: random.Random,
+        doors: Doors | None = None,
     ) -> None:
-        """`status` tells how the machine is; it is called on the sync's thread."""
+        """`status` tells how the machine is; it is called on the sync's thread, and so is
+        `doors`, which opens from afar; None: this kiosk opens nothing so."""
         self._store, self._location, self._identity = store, location, identity
-        self._machine, self._chance = status, chance
+        self._machine, self._chance, self._doors = status, chance, doors
         self._layout = layout_of(location)
         self._layout_hash = sha256(self._layout.model_dump_json().encode()).hexdigest()
         self._is_layout_wanted = True
@@ -270,12 +286,30 @@ class SyncClient:
         """Carry out a wish; False when it is to be tried again later, and those behind it."""
         wish = wishes.Wish(command.n, command.id, command.type, command.body)
         try:
-            self._store.submit(wishes.apply, wish, self._location.time_zone).result()
+            if command.type == CommandType.OPEN:
+                wish = self._checked_opening(command, wish)
+            is_new = self._store.submit(wishes.apply, wish, self._location.time_zone).result()
+            if is_new and command.type == CommandType.OPEN and self._doors is not None:
+                self._doors.open(str(command.body["slot"]))
         except InPlayError:
             return False
         except RefusedError as error:
             self._store.submit(wishes.refuse, wish, str(error)).result()
         return True
+
+    def _checked_opening(self, command: WireCommand, wish: wishes.Wish) -> wishes.Wish:
+        """An opening whose signature is good, at a kiosk before which nobody is busy."""
+        now = self._store.submit(_now).result()
+        require_signed(command, self._identity.location, self._identity.public_key, now)
+        if self._doors is None:
+            raise RefusedError("this kiosk opens nothing from afar")
+        if not self._doors.is_free():
+            raise RefusedError("somebody is busy at the machine; try again")
+        return replace(wish, is_signed=True)
+
+
+def _now(writer: Writer) -> Instant:
+    return writer.now
 
 
 def _waiting(writer: Writer, limit: int) -> _Waiting:

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import random
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import requests
 from centre import LOCATION, LOCATION_KEY, Journal, Mailbox, Server, announce, text_of, wait_until
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from central import schema
 from central.sync import commands
+from kiosk.model.location import Service
 from kiosk.model.pickup_code import make_code
 from kiosk.store import codes, departures, intents, packages, slots, wishes
 from kiosk.store.codes import CodePolicy, Granted, NotKnown
 from kiosk.store.intents import IntentPurpose
 from kiosk.sync.client import SyncClient
-from kiosk.sync.contract import CommandType, Status
+from kiosk.sync.contract import CommandType, Status, WireCommand
 from kiosk.sync.enrol import EnrolError, enrol, identity_in
 
 
@@ -36,11 +39,12 @@ class Site:
             enrol(folder, LOCATION, LOCATION_KEY, server.url, token)
         self.lock = threading.Lock()
 
-    def client(self) -> SyncClient:
+    def client(self, doors: Hatch | None = None) -> SyncClient:
         identity = identity_in(self.folder)
         assert identity is not None
         status = Status(clock_ms=self.journal.clock.wall_ms)
-        return SyncClient(self.journal.store, LOCATION, identity, lambda: status, random.Random(1))
+        chance = random.Random(1)
+        return SyncClient(self.journal.store, LOCATION, identity, lambda: status, chance, doors)
 
     def sync(self, times: int = 1) -> None:
         """Exchange until nothing waits."""
@@ -208,3 +212,164 @@ def test_the_thread_sends_what_happens_and_outlives_a_server_that_is_away(
         site.server = again
         wait_until(lambda: client.state.is_reached and site.is_equal())
     server.central, server._server, server._thread = again.central, again._server, again._thread
+
+
+# --- doors opened from afar -----------------------------------------------------------------------
+
+
+class Hatch:
+    """The doors of a kiosk, as the sync opens them."""
+
+    def __init__(self) -> None:
+        self.opened: list[str] = []
+        self.is_busy = False
+
+    def is_free(self) -> bool:
+        return not self.is_busy
+
+    def open(self, slot: str) -> None:
+        self.opened.append(slot)
+
+
+def wish_opening(server: Server, slot: str) -> None:
+    server.write(
+        lambda c: commands.queue(
+            c, LOCATION.id, CommandType.OPEN, {"slot": slot}, "op@example.org", server.clock.wall_ms
+        )
+    )
+
+
+def exchange(site: Site, hatch: Hatch, change: Callable[[WireCommand], WireCommand]) -> None:
+    """One exchange whose openings are changed on their way, and one that answers."""
+    client = site.client(hatch)
+    carried_out = client._apply
+
+    def changed(command: WireCommand) -> bool:
+        return carried_out(change(command))
+
+    client._apply = changed  # type: ignore[method-assign]
+    client.sync_once()
+    site.sync()
+
+
+def as_it_is(command: WireCommand) -> WireCommand:
+    return command
+
+
+def answers_of(site: Site) -> list[str]:
+    rows = site.server.rows(schema.command)
+    return [row.answer if row.state == "REFUSED" else row.state for row in rows]
+
+
+def test_a_door_opens_by_the_centres_signature_once(site: Site, server: Server) -> None:
+    site.sync()
+    hatch = Hatch()
+    wish_opening(server, "7")
+    exchange(site, hatch, as_it_is)
+    exchange(site, hatch, as_it_is)
+    assert hatch.opened == ["7"]
+    assert answers_of(site) == ["APPLIED"]
+
+
+def with_body(**values: object) -> Callable[[WireCommand], WireCommand]:
+    return lambda command: command.model_copy(update={"body": {**command.body, **values}})
+
+
+def with_fields(**values: object) -> Callable[[WireCommand], WireCommand]:
+    return lambda command: command.model_copy(update=values)
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (with_body(slot="8"), "not signed"),
+        (with_body(signed_ms=1), "not signed"),
+        (with_body(slot=None), "names no slot"),
+        (with_fields(id="another"), "not signed"),
+        (with_fields(signature=""), "not signed"),
+        (with_fields(signature="zz"), "not signed"),
+        (with_fields(signature="00" * 64), "not signed"),
+    ],
+)
+def test_what_was_changed_on_its_way_opens_nothing(
+    site: Site, server: Server, change: Callable[[WireCommand], WireCommand], why: str
+) -> None:
+    site.sync()
+    hatch = Hatch()
+    wish_opening(server, "7")
+    exchange(site, hatch, change)
+    assert hatch.opened == []
+    answers = [e.body for e in site.journal.events() if e.kind == "COMMAND_APPLIED"]
+    assert why in answers[-1]
+
+
+def test_another_centres_signature_opens_nothing(site: Site, server: Server) -> None:
+    site.sync()
+    path = site.folder / "centre.json"
+    other = json.loads(path.read_text())
+    other["public_key"] = Ed25519PrivateKey.generate().public_key().public_bytes_raw().hex()
+    path.write_text(json.dumps(other))
+    hatch = Hatch()
+    wish_opening(server, "7")
+    exchange(site, hatch, as_it_is)
+    assert hatch.opened == []
+    assert "not signed" in answers_of(site)[0]
+
+
+@pytest.mark.parametrize("late_s", [-90, 90])
+def test_an_opening_that_comes_late_opens_nothing(site: Site, server: Server, late_s: int) -> None:
+    site.sync()
+    hatch = Hatch()
+    wish_opening(server, "7")
+    site.journal.clock.wall_ms += late_s * 1000
+    exchange(site, hatch, as_it_is)
+    assert hatch.opened == []
+    assert "signed" in answers_of(site)[0]
+
+
+def test_an_opening_that_was_not_fetched_within_a_minute_is_not_sent(
+    site: Site, server: Server
+) -> None:
+    site.sync()
+    wish_opening(server, "7")
+    server.clock.wall_ms += 61_000
+    hatch = Hatch()
+    exchange(site, hatch, as_it_is)
+    assert hatch.opened == []
+    assert [row.state for row in server.rows(schema.command)] == ["EXPIRED"]
+
+
+def test_no_door_opens_from_afar_while_somebody_is_busy_or_too_often(
+    site: Site, server: Server
+) -> None:
+    site.sync()
+    hatch = Hatch()
+    hatch.is_busy = True
+    wish_opening(server, "7")
+    exchange(site, hatch, as_it_is)
+    assert "busy" in answers_of(site)[0]
+    hatch.is_busy = False
+    for _ in range(wishes.OPENINGS_MAX + 2):
+        wish_opening(server, "7")
+        exchange(site, hatch, as_it_is)
+    assert len(hatch.opened) == wishes.OPENINGS_MAX
+    assert "within an hour" in answers_of(site)[-1]
+    site.journal.clock.wall_ms += wishes.HOUR_MS + 1
+    server.clock.wall_ms += wishes.HOUR_MS + 1
+    wish_opening(server, "7")
+    exchange(site, hatch, as_it_is)
+    assert len(hatch.opened) == wishes.OPENINGS_MAX + 1
+
+
+def test_a_door_that_must_stay_shut_or_is_not_there_opens_for_nobody(
+    site: Site, server: Server
+) -> None:
+    site.sync()
+    site.journal.do(slots.set_service, "7", Service.DO_NOT_OPEN, "broken hinge", "staff:99")
+    hatch = Hatch()
+    for slot in ("7", "700"):
+        wish_opening(server, slot)
+        exchange(site, hatch, as_it_is)
+    assert hatch.opened == []
+    assert "must not be opened" in answers_of(site)[0]
+    assert "no slot 700" in answers_of(site)[1]

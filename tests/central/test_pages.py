@@ -30,6 +30,7 @@ ASKS_FOR = {
     "GET /locations/{name}": VIEWER,
     "GET /locations/{name}/live": VIEWER,
     "POST /locations/{name}/service": OPERATOR,
+    "POST /locations/{name}/open": OPERATOR,
     "GET /packages": VIEWER,
     "GET /unjoined": VIEWER,
     "GET /packages/{name}": VIEWER,
@@ -59,6 +60,7 @@ ASKS_FOR = {
 """The least role that each page and form asks for; None: nobody has to sign in."""
 FORMS: dict[str, dict[str, object]] = {
     "/locations/{name}/service": {"slot": "1", "state": "IN_SERVICE"},
+    "/locations/{name}/open": {"slot": "1", "why": "x"},
     "/packages/{name}/cancel": {"why": "x"},
     "/packages/{name}/extend": {"days": 1},
     "/staff": {"number": "1", "name": "x", "role": "courier", "pin": "1"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from kiosk.flows.views import (
     HoldExtended,
     LowerAsked,
     MorePackages,
+    OpenFromAfar,
     Preference,
     Pressed,
     Question,
@@ -351,5 +353,38 @@ def test_a_package_that_lies_too_high_is_moved_by_the_next_courier(tmp_path: Pat
         await kiosk.player.until(First)
         await come_with_code(kiosk, "HIGH", is_access=True)
         assert (await kiosk.player.until(DoorOpen)).slot == low
+
+    play(tmp_path, story)
+
+
+# --- a door opened from afar ---------------------------------------------------------------------
+
+
+def test_a_door_opened_from_afar_is_shut_and_then_looked_into(tmp_path: Path) -> None:
+    async def story(kiosk: Running) -> None:
+        [slot] = await stored(kiosk, "ONE")
+        kiosk.site.steel.close_after_s = None
+        kiosk.player.do(OpenFromAfar(slot))
+        assert (await kiosk.player.until(DoorOpen)).slot == slot
+        kiosk.site.steel.close(slot)
+        await kiosk.player.until(First)
+        record = await kiosk.slot(slot)
+        assert (record.status, record.barcode) == (SlotStatus.SUSPECT, "ONE")
+
+    play(tmp_path, story)
+
+
+def test_from_afar_nothing_opens_while_somebody_is_at_the_machine(tmp_path: Path) -> None:
+    async def story(kiosk: Running) -> None:
+        [slot] = await stored(kiosk, "ONE")
+        pulses = kiosk.world.pulses
+        kiosk.player.do(Pressed(Choice.PICK_UP))
+        await kiosk.player.until(EnterCode)
+        kiosk.player.do(OpenFromAfar(slot))
+        kiosk.player.do(Pressed(Choice.BACK))
+        await kiosk.player.until(First)
+        await asyncio.sleep(10)
+        assert kiosk.world.pulses == pulses
+        assert (await kiosk.slot(slot)).status is SlotStatus.OCCUPIED
 
     play(tmp_path, story)

@@ -1,0 +1,32 @@
+"""A door opened from afar: only by the centre's signature, fresh, and only a few times an hour."""
+
+from __future__ import annotations
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from kiosk.model.clock import Instant
+from kiosk.store.errors import RefusedError
+from kiosk.sync.contract import OPENING_VALID_MS, WireCommand, opening_text
+
+
+def require_signed(command: WireCommand, location: str, public_key: str, now: Instant) -> None:
+    """Refuse an opening that the centre at which this kiosk enrolled has not signed just now.
+
+    Raises `RefusedError`. Ed25519 (RFC 8032); what is signed names the location, the wish, the
+    slot and the moment.
+    """
+    slot, signed_ms = command.body.get("slot"), command.body.get("signed_ms")
+    if not isinstance(slot, str) or not isinstance(signed_ms, int):
+        raise RefusedError("the opening names no slot, or not when it was signed")
+    text = opening_text(location, command.id, slot, signed_ms)
+    try:
+        key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(public_key))
+        key.verify(bytes.fromhex(command.signature), text)
+    except (InvalidSignature, ValueError) as error:
+        raise RefusedError("the opening is not signed by this kiosk's centre") from error
+    if not now.is_trusted:
+        raise RefusedError("this kiosk does not know what time it is")
+    late_s = (now.wall_ms - signed_ms) / 1000
+    if abs(late_s) * 1000 > OPENING_VALID_MS:
+        raise RefusedError(f"the opening was signed {late_s:.0f} s ago by this kiosk's clock")
