@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ValidationError
@@ -57,6 +57,22 @@ def _answer(request: Request, message: BaseModel) -> Response:
     return Response(text, media_type="application/json", headers=headers)
 
 
+def _described(model: type[BaseModel]) -> dict[str, Any]:
+    """A message's JSON schema that stands alone: what it refers to is put in its place."""
+    schema = model.model_json_schema()
+    parts = schema.pop("$defs", {})
+
+    def whole(node: Any) -> Any:
+        if isinstance(node, dict):
+            if "$ref" in node:
+                return whole(parts[node["$ref"].removeprefix("#/$defs/")])
+            return {name: whole(value) for name, value in node.items()}
+        return [whole(each) for each in node] if isinstance(node, list) else node
+
+    described: dict[str, Any] = whole(schema)
+    return described
+
+
 @router.post(
     "/locations/{location}/sync",
     response_model=SyncAnswer,
@@ -64,7 +80,7 @@ def _answer(request: Request, message: BaseModel) -> Response:
     openapi_extra={
         "requestBody": {
             "required": True,
-            "content": {"application/json": {"schema": SyncRequest.model_json_schema()}},
+            "content": {"application/json": {"schema": _described(SyncRequest)}},
         }
     },
     responses={400: {}, 401: {}, 413: {}, 422: {}},
@@ -84,7 +100,7 @@ async def sync(location: str, request: Request) -> Response:
     openapi_extra={
         "requestBody": {
             "required": True,
-            "content": {"application/json": {"schema": EnrolRequest.model_json_schema()}},
+            "content": {"application/json": {"schema": _described(EnrolRequest)}},
         }
     },
     responses={400: {}, 401: {}, 409: {}, 413: {}, 422: {}},

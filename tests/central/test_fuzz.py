@@ -1,0 +1,46 @@
+"""The API under inputs that nobody sends on purpose: it refuses them, and never breaks."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from centre import LOCATION, Journal, Server, announce
+
+EXAMPLES = 2000 if os.environ.get("TEST_BUDGET") == "nightly" else 15
+
+
+@pytest.mark.timeout(0)
+@pytest.mark.parametrize("client", ["program", "kiosk", "nobody"])
+def test_no_input_makes_the_server_fail(
+    server: Server, kiosk: Journal, tmp_path: Path, client: str
+) -> None:
+    key = server.add_key()
+    package = announce(server, key, "A").json()["id"]
+    known = f'[parameters]\nlocation = "{LOCATION.id}"\npackage = "{package}"\n'
+    (tmp_path / "schemathesis.toml").write_text(known, encoding="utf-8")
+    token = {
+        "program": ("--header", f"Authorization: {key['authorization']}"),
+        "kiosk": ("--header", f"Authorization: Bearer {kiosk.token}"),
+        "nobody": (),
+    }[client]
+    done = subprocess.run(
+        [
+            *(str(Path(sys.executable).with_name("schemathesis")), "run"),
+            f"{server.url}/openapi.json",
+            *token,
+            *("--checks", "not_a_server_error", "--phases", "fuzzing"),
+            *("--max-examples", str(EXAMPLES), "--seed", "1", "--workers", "1"),
+            *("--generation-database", "none"),
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    print(done.stdout[-6000:])
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "Unresolvable references" not in done.stdout
+    assert "Tested: 14" in done.stdout
