@@ -7,7 +7,7 @@ commands and sees them answered by events. `(location, epoch, seq)` names an eve
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -20,6 +20,10 @@ OPENING_VALID_MS = 60_000
 """How long a signed opening may be used."""
 
 
+Whole = Annotated[int, Field(ge=-(2**53), le=2**53)]
+"""A number that every program and database can hold."""
+
+
 class Message(BaseModel):
     """A message of the wire. A field of a newer version is passed over."""
 
@@ -30,11 +34,11 @@ class WireEvent(Message):
     """One line of a kiosk's journal."""
 
     epoch: str = Field(max_length=64)
-    seq: int = Field(ge=1, le=2**53)
+    seq: Whole = Field(ge=1)
     kind: str = Field(max_length=64)
     body: str = Field(max_length=262_144)
-    wall_ms: int = Field(ge=-(2**53), le=2**53)
-    monotonic_ms: int = Field(ge=-(2**53), le=2**53)
+    wall_ms: Whole
+    monotonic_ms: Whole
     boot_id: str = Field(max_length=64)
     is_trusted: bool
     hash: str = Field(pattern=r"^[0-9a-f]{64}$")
@@ -63,7 +67,7 @@ class Place(Message):
     """A place in a journal."""
 
     epoch: str = Field(default="", max_length=64)
-    seq: int = Field(default=0, ge=0, le=2**53)
+    seq: Whole = Field(default=0, ge=0)
     hash: str = Field(default="", max_length=64)
 
 
@@ -79,17 +83,17 @@ class Status(Message):
     """How the machine is. Facts of the moment, of which no history is kept but the minute's."""
 
     version: str = Field(default="", max_length=64)
-    clock_ms: int = 0
+    clock_ms: Whole = 0
     is_clock_trusted: bool = True
     boot_id: str = Field(default="", max_length=64)
-    monotonic_ms: int = 0
+    monotonic_ms: Whole = 0
     """Tells which of two messages of one boot was written first, whatever the wall clock says."""
-    queue: int = Field(default=0, ge=0)
-    parked: int = Field(default=0, ge=0)
+    queue: Whole = Field(default=0, ge=0)
+    parked: Whole = Field(default=0, ge=0)
     doors: dict[str, str] = Field(default_factory=dict, max_length=2000)
     """Slot label → OPEN, CLOSED or UNKNOWN."""
     boards: tuple[BoardStatus, ...] = Field(default=(), max_length=200)
-    disk_free_bytes: int | None = None
+    disk_free_bytes: Whole | None = None
     temperature_c: float | None = None
     layout_hash: str = Field(default="", max_length=64)
 
@@ -101,19 +105,19 @@ class LayoutSlot(Message):
     locker: str = Field(max_length=16)
     size: str = Field(max_length=16)
     is_low: bool = False
-    left_mm: int
-    bottom_mm: int
-    width_mm: int
-    height_mm: int
+    left_mm: Whole
+    bottom_mm: Whole
+    width_mm: Whole
+    height_mm: Whole
 
 
 class LayoutSize(Message):
     """A size of slot: its inner dimensions and what it may carry."""
 
     name: str = Field(max_length=16)
-    width_mm: int = Field(ge=0)
-    height_mm: int = Field(ge=0)
-    depth_mm: int = Field(ge=0)
+    width_mm: Whole = Field(ge=0)
+    height_mm: Whole = Field(ge=0)
+    depth_mm: Whole = Field(ge=0)
     max_weight_kg: float = Field(ge=0)
 
 
@@ -148,7 +152,7 @@ class CommandType(StrEnum):
 class WireCommand(Message):
     """A wish of the centre. Applied once, by its number; answered by an event."""
 
-    n: int = Field(ge=1)
+    n: Whole = Field(ge=1)
     id: str
     type: str
     body: dict[str, Any] = Field(default_factory=dict)
@@ -161,7 +165,7 @@ class SyncRequest(Message):
     epoch: str = Field(max_length=64)
     events: tuple[WireEvent, ...] = Field(default=(), max_length=EVENTS_MAX)
     head: Place = Place()
-    cursor: int = Field(default=0, ge=0)
+    cursor: Whole = Field(default=0, ge=0)
     """The number of the last command that was applied and journaled."""
     status: Status = Status()
     layout: Layout | None = None
@@ -173,7 +177,7 @@ class Parked(Message):
     """An event that the centre holds but does not believe."""
 
     epoch: str
-    seq: int
+    seq: Whole
     reason: str
 
 
@@ -185,7 +189,7 @@ class SyncAnswer(Message):
     """Events after this one are missing: send from there."""
     parked: tuple[Parked, ...] = ()
     commands: tuple[WireCommand, ...] = ()
-    now_ms: int
+    now_ms: Whole
     next_sync_s: float
     want_layout: bool = False
 
@@ -205,7 +209,7 @@ class EnrolAnswer(Message):
     location: str
     token: str
     public_key: str
-    now_ms: int
+    now_ms: Whole
 
 
 class EventsAnswer(Message):

@@ -6,11 +6,13 @@ import json
 import shutil
 from pathlib import Path
 
+import pytest
 import requests
 from centre import LOCATION, LOCATION_KEY, Journal, Server, TurnedClock
 
 from central import schema
 from central.sync import service
+from kiosk.sync.client import layout_of
 from kiosk.sync.contract import Place, Status, SyncAnswer, SyncRequest
 
 
@@ -209,3 +211,20 @@ def test_a_kiosk_gets_its_own_events_back_and_no_others(
     server.add_location("other")
     url = f"{server.url}/v1/locations/other/events"
     assert requests.get(url, params=asked, headers=headers, timeout=20).status_code == 401
+
+
+@pytest.mark.parametrize("field", ["cursor", "clock_ms", "left_mm"])
+def test_a_number_that_no_database_holds_is_refused_by_name(kiosk: Journal, field: str) -> None:
+    request = SyncRequest(epoch="e", head=Place(), status=Status(), layout=layout_of(LOCATION))
+    message = json.loads(request.model_dump_json())
+    holder = {"cursor": message, "clock_ms": message["status"]}
+    holder["left_mm"] = message["layout"]["slots"][0]
+    holder[field][field] = 10**30
+    answer = requests.post(
+        f"{kiosk.url}/v1/locations/{LOCATION.id}/sync",
+        json=message,
+        headers={"authorization": f"Bearer {kiosk.token}"},
+        timeout=20,
+    )
+    assert answer.status_code == 422
+    assert field in answer.json()["problems"][0]["field"]
