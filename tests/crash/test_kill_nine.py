@@ -25,8 +25,8 @@ from kiosk.store.store import Store
 ROOT = Path(__file__).parents[2]
 PROGRAM = ROOT / "tests" / "support" / "busy_kiosk.py"
 IS_NIGHTLY = os.environ.get("TEST_BUDGET") == "nightly"
-KILLS = 10_000 if IS_NIGHTLY else 60
-WINDOW_KILLS = 1_000 if IS_NIGHTLY else 10
+KILLS = 10_000 if IS_NIGHTLY else 40
+WINDOW_KILLS = 1_000 if IS_NIGHTLY else 7
 BUSY_S = (0.0, 1.2)
 """How long a process may be busy before it is killed, counted from when it serves people."""
 
