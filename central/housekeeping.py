@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from sqlalchemy import Connection, delete, exists, select, update
+from sqlalchemy import Connection, delete, exists, func, insert, select, update
 
 from central import schema
 from central.parts import Central, alarm
@@ -16,6 +16,8 @@ EVERY_S = 60.0
 DAY_MS = 24 * 3_600_000
 IDEMPOTENCY_DAYS = 7
 MINUTES_DAYS = 7
+HOURS_DAYS = 366
+HOUR_MS = 3_600_000
 HELD = ("PENDING", "STORED", "EXPIRED")
 
 
@@ -36,8 +38,39 @@ def tidy(connection: Connection, settings: Settings, now_ms: int) -> None:
     erase(connection, now_ms - settings.erase_after_days * DAY_MS, now_ms)
     table = schema.idempotency
     connection.execute(delete(table).where(table.c.created_ms < now_ms - IDEMPOTENCY_DAYS * DAY_MS))
-    minutes = schema.minute_status
+    roll_up(connection, now_ms)
+    minutes, hours = schema.minute_status, schema.hour_status
     connection.execute(delete(minutes).where(minutes.c.minute_ms < now_ms - MINUTES_DAYS * DAY_MS))
+    connection.execute(delete(hours).where(hours.c.hour_ms < now_ms - HOURS_DAYS * DAY_MS))
+
+
+def roll_up(connection: Connection, now_ms: int) -> None:
+    """Add the minutes of every hour that is over up, once."""
+    minute, hour, slot = schema.minute_status, schema.hour_status, schema.slot
+    last_ms = connection.execute(select(func.max(hour.c.hour_ms))).scalar()
+    from_ms, until_ms = (last_ms or -HOUR_MS) + HOUR_MS, now_ms - now_ms % HOUR_MS
+    if from_ms >= until_ms:
+        return
+    of_here = slot.c.location == minute.c.location
+    all_slots = select(func.count()).where(of_here)
+    hour_ms = minute.c.minute_ms - minute.c.minute_ms % HOUR_MS
+    sums = (
+        select(
+            minute.c.location,
+            hour_ms,
+            func.count(),
+            func.sum(minute.c.syncs),
+            func.sum(minute.c.events),
+            func.max(minute.c.queue),
+            func.max(minute.c.doors_open),
+            func.max(minute.c.boards_away),
+            all_slots.where(slot.c.status != "EMPTY").scalar_subquery(),
+            all_slots.scalar_subquery(),
+        )
+        .where(minute.c.minute_ms >= from_ms, minute.c.minute_ms < until_ms)
+        .group_by(minute.c.location, hour_ms)
+    )
+    connection.execute(insert(hour).from_select(list(hour.c), sums))
 
 
 def _tell_unjoined(connection: Connection, settings: Settings, now_ms: int) -> None:

@@ -364,6 +364,23 @@ minute_status = Table(
     _number("boards_away"),
 )
 
+hour_status = Table(
+    "hour_status",
+    metadata,
+    _location(primary_key=True),
+    Column("hour_ms", BigInteger, primary_key=True, autoincrement=False),
+    _number("minutes"),
+    _number("syncs"),
+    _number("events"),
+    _number("queue"),
+    _number("doors_open"),
+    _number("boards_away"),
+    _number("taken"),
+    _number("slots"),
+)
+"""An hour of a location: in how many minutes it was heard of, sums of syncs and events, the most of
+the rest, and how many of its slots were taken when the hour ended."""
+
 hourly = Table(
     "hourly",
     metadata,

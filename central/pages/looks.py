@@ -12,7 +12,8 @@ from sqlalchemy import Connection, case, func, or_, select
 from central import schema
 from central.errors import not_found
 
-DAY_MS = 24 * 3_600_000
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
 LATE_S = 60
 """A kiosk that was not heard of for so long is late."""
 SHOWN = 100
@@ -269,11 +270,46 @@ REPORTED = {
 """The columns of the report, by the event that counts."""
 
 
+SHARES = ("reached", "taken")
+"""Of a day: in how much of it a location was heard of, and how much of its slots was taken."""
+
+
+def _shares(connection: Connection, since_ms: int) -> dict[tuple[int, str], Row]:
+    """Each day's shares, in percent: from a location's first hour to the last hour that is over."""
+    table = schema.hour_status
+    hours = select(table.c.location, func.min(table.c.hour_ms)).group_by(table.c.location)
+    first_ms = {row[0]: row[1] for row in connection.execute(hours)}
+    last_ms = connection.execute(select(func.max(table.c.hour_ms))).scalar() or 0
+    day = func.floor(table.c.hour_ms / DAY_MS)
+    query = (
+        select(
+            day,
+            table.c.location,
+            func.sum(table.c.minutes),
+            func.sum(table.c.taken) * 1.0 / func.nullif(func.sum(table.c.slots), 0),
+        )
+        .where(table.c.hour_ms >= since_ms)
+        .group_by(day, table.c.location)
+    )
+    shares = {}
+    for number, place, minutes, taken in connection.execute(query):
+        begin_ms = max(int(number) * DAY_MS, first_ms[place])
+        end_ms = min((int(number) + 1) * DAY_MS, last_ms + HOUR_MS)
+        reached = minutes * 60_000 / (end_ms - begin_ms)
+        shares[int(number), place] = {
+            "reached": round(100 * reached),
+            "taken": round(100 * (taken or 0)),
+        }
+    return shares
+
+
 def report(connection: Connection, since_ms: int) -> list[Row]:
     """What happened at each location on each day (UTC) since then, the newest day first."""
     table = schema.event
     day = (table.c.wall_ms / DAY_MS).label("day")
-    found: dict[tuple[int, str], Row] = defaultdict(lambda: dict.fromkeys(REPORTED.values(), 0))
+    found: dict[tuple[int, str], Row] = defaultdict(
+        lambda: dict.fromkeys(REPORTED.values(), 0) | dict.fromkeys(SHARES, "")
+    )
     query = (
         select(func.floor(day), table.c.location, table.c.kind, func.count())
         .where(table.c.received_ms >= since_ms, table.c.kind.in_(REPORTED))
@@ -281,6 +317,8 @@ def report(connection: Connection, since_ms: int) -> list[Row]:
     )
     for day_number, place, kind, count in connection.execute(query):
         found[int(day_number), place][REPORTED[kind]] = count
+    for (day_number, place), shares in _shares(connection, since_ms).items():
+        found[day_number, place] |= shares
     return [
         {"day_ms": number * DAY_MS, "location": place, **counts}
         for (number, place), counts in sorted(

@@ -183,7 +183,8 @@ async def reports(
     request: Request, operator: Viewing, days: Annotated[int, Query(ge=1, le=366)] = 7
 ) -> Response:
     rows = await _look(request, looks.report, central_of(request).clock.now_ms() - days * DAY_MS)
-    shown = {"rows": rows, "days": days, "columns": list(looks.REPORTED.values())}
+    columns = list(looks.REPORTED.values())
+    shown = {"rows": rows, "days": days, "columns": columns, "shares": looks.SHARES}
     return page(request, "reports.html", operator=operator, **shown)
 
 
@@ -194,9 +195,11 @@ async def reports_csv(
     rows = await _look(request, looks.report, central_of(request).clock.now_ms() - days * DAY_MS)
     text = io.StringIO()
     writer = csv.writer(text)
-    writer.writerow(["day", "location", *looks.REPORTED.values()])
+    shares = [f"{name}_percent" for name in looks.SHARES]
+    writer.writerow(["day", "location", *looks.REPORTED.values(), *shares])
     for row in rows:
         day = datetime.fromtimestamp(row["day_ms"] / 1000, UTC).date().isoformat()
-        writer.writerow([day, row["location"], *(row[name] for name in looks.REPORTED.values())])
+        names = (*looks.REPORTED.values(), *looks.SHARES)
+        writer.writerow([day, row["location"], *(row[name] for name in names)])
     headers = {**HEADERS, "content-disposition": "attachment; filename=report.csv"}
     return Response(text.getvalue(), media_type="text/csv", headers=headers)

@@ -14,7 +14,7 @@ from centre import LOCATION, Journal, Mailbox, Server, announce
 from fastapi.routing import APIRoute
 from operators import PASSWORD, Browser, obey, sync
 
-from central import schema
+from central import housekeeping, schema
 from central.auth import Role
 from central.pages import actions, routes
 from central.pages.session import HOME
@@ -282,8 +282,34 @@ def test_the_report_counts_each_day_and_comes_as_csv(
     viewer = Browser(server, VIEWER)
     assert "Picked up" in viewer.get("/reports?days=30").text
     lines = viewer.get("/reports.csv?days=30").text.splitlines()
-    assert lines[0] == "day,location,stored,picked_up,expired,taken_back,missing,wrong_codes"
-    assert lines[1:] == [f"2027-01-01,{LOCATION.id},2,1,0,0,0,0"]
+    counts = "stored,picked_up,expired,taken_back,missing,wrong_codes"
+    assert lines[0] == f"day,location,{counts},reached_percent,taken_percent"
+    assert lines[1:] == [f"2027-01-01,{LOCATION.id},2,1,0,0,0,0,,"]
+    server.clock.wall_ms += housekeeping.HOUR_MS
+    server.write(housekeeping.roll_up, server.clock.wall_ms)
+    [line] = viewer.get("/reports.csv?days=30").text.splitlines()[1:]
+    taken = round(100 / len(LOCATION.slots))
+    assert line == f"2027-01-01,{LOCATION.id},2,1,0,0,0,0,{round(100 / 60)},{taken}"
+
+
+def test_hours_are_added_up_once_and_kept_for_a_year(server: Server, kiosk: Journal) -> None:
+    begin_ms = server.clock.wall_ms - server.clock.wall_ms % housekeeping.HOUR_MS
+    for minute in (0, 1, 59, 60, 121):
+        server.clock.wall_ms = begin_ms + minute * 60_000
+        kiosk.put_in(f"P{minute}")
+        sync(kiosk)
+    for _ in range(2):
+        server.write(housekeeping.tidy, server.central.settings, server.clock.wall_ms)
+    hours = sorted(server.rows(schema.hour_status), key=lambda row: row.hour_ms)
+    assert [(row.hour_ms - begin_ms, row.minutes, row.syncs) for row in hours] == [
+        (0, 3, 3),
+        (housekeeping.HOUR_MS, 1, 1),
+    ]
+    server.write(housekeeping.roll_up, begin_ms + 3 * housekeeping.HOUR_MS)
+    assert len(server.rows(schema.hour_status)) == 3
+    year_ms = 367 * 24 * housekeeping.HOUR_MS
+    server.write(housekeeping.tidy, server.central.settings, begin_ms + year_ms)
+    assert server.rows(schema.hour_status) == []
 
 
 def test_what_people_wrote_is_text_on_every_page(
