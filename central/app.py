@@ -18,9 +18,11 @@ from central.auth import RateLimit
 from central.database import Database
 from central.errors import RequestError
 from central.housekeeping import keep
+from central.links import PATH
 from central.notify.worker import Worker
 from central.packages import routes as package_routes
 from central.pages import actions as page_actions
+from central.pages import mine
 from central.pages import routes as page_routes
 from central.pages.paper import refused_page
 from central.pages.session import HOME, SIGN_IN, NotSignedInError
@@ -67,7 +69,7 @@ def create_app(central: Central) -> FastAPI:
     app.state.worker = worker
     app.state.wake = worker.wake
     routers = (sync_routes.router, package_routes.router, metrics.router)
-    for router in (*routers, page_routes.router, page_actions.router):
+    for router in (*routers, page_routes.router, page_actions.router, mine.router):
         app.include_router(router)
     _say_errors(app)
     return app
@@ -82,7 +84,7 @@ def _say_errors(app: FastAPI) -> None:
 
     @app.exception_handler(RequestError)
     async def _refused(request: Request, error: RequestError) -> Response:
-        if request.url.path.startswith(HOME):
+        if request.url.path.startswith((HOME, PATH)):
             return refused_page(request, error)
         headers = {}
         if error.status == 401:

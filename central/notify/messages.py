@@ -23,7 +23,7 @@ from babel.dates import format_date, format_time
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from sqlalchemy import Connection, select
 
-from central import schema
+from central import links, schema
 from central.notify.outbox import OPERATORS, Kind
 from central.parts import Central
 from kiosk.model.package import PackageStatus
@@ -112,7 +112,10 @@ def compose(connection: Connection, central: Central, row: Any) -> Message | Dro
             return Dropped("the location's kiosk is not enrolled: there is no code")
         key = central.secrets.open(location.key_sealed)
         code = make_code(key, package.id, package.locator, package.code_counter)
-    return _for_person(row, kind, location, package, person, to, code)
+    link = ""
+    if central.settings.public_url and kind in (*WITH_CODE, Kind.EXPIRED):
+        link = links.link_to(central, package.id)
+    return _for_person(row, kind, location, package, person, to, code, link)
 
 
 def reason_is_gone(kind: Kind, package: Any) -> str:
@@ -142,23 +145,34 @@ def _one(connection: Connection, table: Any, key: str | None) -> Any:
 
 
 def _for_person(
-    row: Any, kind: Kind, location: Any, package: Any, person: Any, to: str, code: str
+    row: Any,
+    kind: Kind,
+    location: Any,
+    package: Any,
+    person: Any,
+    to: str,
+    code: str,
+    link: str,
 ) -> Message:
     language = row.language if row.language in languages() else FALLBACK
     words, facts = texts(language), facts_of(location, package, person, code, language)
     text = _line(words[kind]["text"]).render(facts)
     subject = _line(words[kind]["subject"]).render(facts)
     sign_off = _line(words["all"]["footer"]).render(facts)
+    offer = _line(words["all"]["link"]).render(link=link) if link else ""
     picture = qr_picture(location.id, code) if code else b""
     html = PAGES.get_template("message.html").render(
         subject=subject,
         paragraphs=text.strip().split("\n"),
         footer=sign_off.strip().split("\n"),
         code=facts["code"],
+        offer=offer.removesuffix(link).strip(),
+        link=link,
         language=language,
         direction="rtl" if language in RIGHT_TO_LEFT else "ltr",
     )
     plain = f"{text.strip()}\n\n{facts['code']}\n" if code else f"{text.strip()}\n"
+    plain += f"\n{offer}\n" if link else ""
     short = _line(words[kind].get("sms", words[kind]["text"])).render(facts).strip()
     return Message(
         row.id, kind, row.channel, to, subject, f"{plain}\n{sign_off}", html, picture, short

@@ -112,6 +112,8 @@ class Server:
     smtp_port: int = 0
     port: int = 0
     rules: Notifications = field(default_factory=lambda: Notifications(undo_wait_s=0))
+    is_public: bool = False
+    """Whether people reach it, so that their messages have links."""
 
     def start(self) -> None:
         listener = socket.socket()
@@ -128,7 +130,12 @@ class Server:
                 sender="Lockers <lockers@example.org>",
                 security="none",
             )
-        settings = Settings(data=self.folder, smtp=smtp, notifications=self.rules)
+        settings = Settings(
+            data=self.folder,
+            smtp=smtp,
+            notifications=self.rules,
+            public_url=self.url if self.is_public else "",
+        )
         self.central = build(settings, self.clock)
         config = uvicorn.Config(create_app(self.central), log_level="warning", lifespan="on")
         self._server = uvicorn.Server(config)

@@ -1,0 +1,94 @@
+"""The link in a message: a person looks after their own package, and nothing else."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+from centre import Journal, Mailbox, Server, announce, text_of
+from operators import obey, sync
+
+from central import schema
+from central.pages.mine import CODES_A_DAY
+from kiosk.store import packages
+
+PERSON = {"name": "Eva", "email": "eva@example.org", "user_id": "eva", "language": "de"}
+
+
+@pytest.fixture
+def server(tmp_path: Path, mailbox: tuple[int, Mailbox]) -> Iterator[Server]:
+    made = Server(tmp_path / "central", smtp_port=mailbox[0], is_public=True)
+    made.start()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def link(server: Server, kiosk: Journal, mailbox: tuple[int, Mailbox]) -> str:
+    """The link in the mail that says that the package is there."""
+    announce(server, server.add_key(), "A", recipient=PERSON)
+    obey(kiosk)
+    kiosk.put_in("A")
+    sync(kiosk)
+    text = text_of(mailbox[1].wait_for(1)[0])
+    [found] = re.findall(r"http://\S+/mine/\S+", text)
+    return str(found)
+
+
+def test_the_page_is_in_the_persons_language_and_says_until_when(link: str) -> None:
+    answer = requests.get(link, timeout=20)
+    assert answer.status_code == 200
+    assert "Einen Tag länger" in answer.text
+    assert "Es liegt dort bis" in answer.text
+
+
+def test_the_package_is_kept_longer_until_it_may_not_be(
+    link: str, kiosk: Journal, server: Server
+) -> None:
+    package = server.rows(schema.package)[0].id
+    before_ms = kiosk.do(packages.package, package).hold_until_ms
+    assert "bleibt einen Tag länger" in requests.post(f"{link}/extend", timeout=20).text
+    obey(kiosk)
+    assert kiosk.do(packages.package, package).hold_until_ms > before_ms
+    for _ in range(7):
+        answer = requests.post(f"{link}/extend", timeout=20)
+        obey(kiosk)
+    assert "kann nicht länger bleiben" in answer.text
+
+
+def test_a_new_code_comes_by_mail_and_not_too_often(
+    link: str, mailbox: tuple[int, Mailbox]
+) -> None:
+    old = re.findall(r"\d{3} \d{3} \d{3}", text_of(mailbox[1].wait_for(1)[0]))[-1]
+    assert "unterwegs" in requests.post(f"{link}/code", timeout=20).text
+    mail = text_of(mailbox[1].wait_for(2)[1])
+    assert old not in mail
+    assert re.search(r"\d{3} \d{3} \d{3}", mail)
+    for _ in range(CODES_A_DAY):
+        answer = requests.post(f"{link}/code", timeout=20)
+    assert "nicht so oft" in answer.text
+
+
+def test_a_link_that_was_changed_or_is_old_shows_nothing(link: str, server: Server) -> None:
+    token = link.rpartition("/")[2]
+    for wrong in (token[:-1], f"x{token}", "made-up", token.upper()):
+        for path in ("", "/extend", "/code"):
+            url = f"{server.url}/mine/{wrong}{path}"
+            ask = requests.post if path else requests.get
+            answer = ask(url, timeout=20)
+            assert answer.status_code == 404
+            assert "Einen Tag" not in answer.text
+
+
+def test_when_the_package_is_fetched_the_page_offers_nothing(
+    link: str, kiosk: Journal, server: Server
+) -> None:
+    kiosk.take_out(server.rows(schema.package)[0].id)
+    sync(kiosk)
+    answer = requests.get(link, timeout=20)
+    assert "Es liegt nicht mehr dort" in answer.text
+    assert "<form" not in answer.text
+    assert "kann nicht länger" in requests.post(f"{link}/extend", timeout=20).text
