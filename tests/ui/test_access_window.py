@@ -133,6 +133,10 @@ def test_a_courier_and_a_customer_with_nothing_but_a_keypad(blind: Blind) -> Non
     blind.keys(code[:1])
     blind.hear("Enter your code")
     blind.keys(f"{code[1:4]}C{code[3:]}")
+    # A door that not everybody reaches is announced before it opens.
+    blind.hear(rf"Door {slot} is high up")
+    blind.hear("Press Enter: Open door")
+    blind.keys("\n")
     assert blind.bank.wait_for("opened")["slot"] == slot
     said = blind.hear(rf"Door {slot} is open.*?\n.*?\n")
     assert re.search("(left|right|above|below)", said)
