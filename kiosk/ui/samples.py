@@ -441,6 +441,8 @@ def _courier_views() -> list[tuple[str, View]]:
                 stored=stored,
                 stored_count=1,
                 refused=Refused(Refusal.ALREADY_HERE, "12"),
+                due=3,
+                too_high=1,
                 choices=(
                     *choices,
                     *(Choice.UNDO_LAST, Choice.COLLECT, Choice.MOVE_LOWER, Choice.REISSUE_CODE),

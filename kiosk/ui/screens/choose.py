@@ -77,7 +77,7 @@ _PAGES: dict[type[View], type[Page[Any]]] = {
     MorePackages: DoorNoticePage,
     HoldExtended: NoticePage,
     LowerAsked: NoticePage,
-    Collection: NoticePage,
+    Collection: DoorNoticePage,
     Receipt: ReceiptPage,
     Round: DoorNoticePage,
     ScanInside: NoticePage,

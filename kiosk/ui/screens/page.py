@@ -240,11 +240,15 @@ class Page(Frame, Generic[V]):
         """The choices that stand in the frame."""
         return self.view.choices
 
+    def label_of(self, choice: Choice) -> str:
+        """The word on the button of a choice."""
+        return wording.faces.face(choice, self.context.speech).label
+
     def _button(self, choice: Choice, tone: Tone, *, plain: bool = False) -> WordButton:
         face = wording.faces.face(choice, self.context.speech)
         return WordButton(
             self.theme,
-            face.label,
+            self.label_of(choice),
             face.icon,
             lambda: self.answer(Pressed(choice)),
             tone=tone,

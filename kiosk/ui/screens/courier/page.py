@@ -10,6 +10,7 @@ from kivy.graphics import Color, Mesh, SmoothLine
 from kivy.uix.widget import Widget
 
 from kiosk.flows.views import (
+    Choice,
     ChooseSize,
     Chosen,
     Entered,
@@ -165,6 +166,11 @@ class ScanPage(Page[ScanPackage]):
 
     def has_button_column(self) -> bool:
         return len(self.view.choices) > (3 if self.theme.is_portrait else 2)
+
+    def label_of(self, choice: Choice) -> str:
+        count = {Choice.COLLECT: self.view.due, Choice.MOVE_LOWER: self.view.too_high}.get(choice)
+        label = super().label_of(choice)
+        return f"{label} · {self.theme.speech.number(count)}" if count else label
 
     def words(self) -> wording.parts.Words:
         words = super().words()

@@ -6,7 +6,7 @@ from typing import Any
 
 from kivy.uix.widget import Widget
 
-from kiosk.flows.views import Ask, MorePackages, Opening, Question, Round, Trouble, View
+from kiosk.flows.views import Ask, Collection, MorePackages, Opening, Question, Round, Trouble, View
 from kiosk.ui import wording
 from kiosk.ui.place import place_of
 from kiosk.ui.screens.page import Area, Page
@@ -19,6 +19,8 @@ def doors_of(view: View) -> tuple[str, ...]:
     match view:
         case MorePackages():
             return view.slots
+        case Collection():
+            return tuple(each.slot for each in view.due)
         case Trouble():
             return (view.wrong_slot or view.slot,)
         case Opening() | Ask() | Round():
