@@ -4,6 +4,7 @@ every letter in the font, and the order of reading kept."""
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -171,9 +172,13 @@ def test_staff_reads_the_reasons_in_its_language(language: str) -> None:
         english = wording.parts.reason_word(reason, speech("en"))
         assert wording.parts.reason_word(reason, speech(language)) != english
     row = next(row for row in sample_doors().doors if row.slot == "14")
-    state = wording.service.facts(row, LOCATION, speech(language))[2][1]
-    assert wording.parts.reason_word("lock broken", speech(language)) in state
-    assert "R. Weber" in state and "22:20" in state
+    until = wording.service.facts(row, LOCATION, speech(language))[2][1]
+    since = wording.service.facts(replace(row, until_ms=None), LOCATION, speech(language))[2][1]
+    for state in (until, since):
+        assert wording.parts.reason_word("lock broken", speech(language)) in state
+        assert "R. Weber" in state
+    assert "22:20" in since
+    assert "22:20" not in until
 
 
 def test_the_invented_language_is_forty_percent_longer() -> None:
