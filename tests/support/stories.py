@@ -22,6 +22,7 @@ from kiosk.flows.views import (
     Choice,
     ChooseReason,
     ChooseSize,
+    ChooseUntil,
     Chosen,
     CodeAsked,
     Collection,
@@ -37,14 +38,19 @@ from kiosk.flows.views import (
     First,
     History,
     HoldExtended,
+    LowerAsked,
     Machine,
     MorePackages,
+    OpenFromAfar,
+    PartsTest,
+    Preference,
     Pressed,
     Receipt,
     Round,
     ScanInside,
     Scanned,
     ScanPackage,
+    StaffList,
     Thanks,
     Trouble,
     View,
@@ -1230,3 +1236,123 @@ async def a_board_goes_and_comes_back(kiosk: Running, told: Told) -> None:
     await kiosk.player.until(First, lambda view: view.unreachable_boards > 0)
     plug(kiosk)
     await kiosk.player.until(First, lambda view: view.unreachable_boards == 0)
+
+
+@story
+async def technician_reads_who_works_here_and_tries_the_parts(kiosk: Running, told: Told) -> None:
+    told.prepared()
+    await sign_in_technician(kiosk)
+    await press(kiosk, Choice.MACHINE, Machine)
+    await press(kiosk, Choice.STAFF, StaffList)
+    await press(kiosk, Choice.BACK, Machine)
+    await press(kiosk, Choice.TEST_PARTS, PartsTest)
+    kiosk.player.do(Scanned("RR473129084DE", seems_misread=True))
+    await kiosk.player.until(PartsTest, lambda view: bool(view.scans))
+    await press(kiosk, Choice.BACK, Machine)
+
+
+@story
+async def technician_says_how_long_a_slot_is_out_of_service(kiosk: Running, told: Told) -> None:
+    await kiosk.kiosk.store.run(slots.set_service, "9", Service.NO_DEPOSITS, "dirty", "staff:99")
+    told.prepared()
+    await _on_the_page_of(kiosk, "9")
+    await press(kiosk, Choice.UNTIL_WHEN, ChooseUntil)
+    kiosk.player.do(Chosen("7"))
+    await kiosk.player.until(DoorPage)
+
+
+@story
+async def technician_opens_all_doors(kiosk: Running, told: Told) -> None:
+    await have_stored(kiosk, told)
+    told.prepared()
+    await sign_in_technician(kiosk)
+    await press(kiosk, Choice.MACHINE, Machine)
+    await press(kiosk, Choice.OPEN_ALL, Ask)
+    await press(kiosk, Choice.YES, EnterPin)
+    kiosk.player.do(Entered(TECHNICIAN_PIN))
+    await kiosk.player.until(DoorsTested)
+    for slot in kiosk.open_doors():
+        kiosk.site.steel.close(slot)
+    await press(kiosk, Choice.DONE, Machine)
+
+
+# --- who does not reach every door, somebody in between, a door opened from afar ------------------
+
+
+@story
+async def pickup_too_high_and_moved_by_the_courier(kiosk: Running, told: Told) -> None:
+    high = await have_stored(kiosk, told)
+    code = await kiosk.code_of("P")
+    told.prepared()
+    await kiosk.player.until(First)
+    kiosk.player.do(Preference(is_access=True))
+    await press(kiosk, Choice.PICK_UP, EnterCode)
+    kiosk.player.do(Entered(code))
+    await kiosk.player.until(Ask)
+    told.when_shown(LowerAsked, RowFact("package", await _id_of(kiosk, "P"), "needs_low", 1))
+    await press(kiosk, Choice.MOVE_LOWER, LowerAsked)
+    kiosk.player.do(Pressed(Choice.DONE))
+    await sign_in_courier(kiosk)
+    kiosk.player.do(Pressed(Choice.MOVE_LOWER))
+    await kiosk.player.until(DoorOpen, lambda view: view.slot == high)
+    await asyncio.sleep(1)
+    target = next(label for label in kiosk.open_doors() if label != high)
+    told.took(high)
+    told.put(target, "P")
+    await shut(kiosk, high)
+    await kiosk.player.until(DoorOpen, lambda view: view.slot == target)
+    await shut(kiosk, target)
+    await kiosk.player.until(Ask)
+    told.when_shown(ScanPackage, RowFact("package", await _id_of(kiosk, "P"), "slot", target))
+    await press(kiosk, Choice.YES, ScanPackage)
+    await leave(kiosk)
+
+
+@story
+async def courier_lets_a_customer_in(kiosk: Running, told: Told) -> None:
+    slot = await have_stored(kiosk, told)
+    code = await kiosk.code_of("P")
+    told.prepared()
+    await sign_in_courier(kiosk)
+    await press(kiosk, Choice.LET_SOMEONE_IN, First)
+    await press(kiosk, Choice.PICK_UP, EnterCode)
+    told.when_shown(Thanks, BecameFact("P", PackageStatus.RETRIEVED))
+    kiosk.player.do(Entered(code))
+    await kiosk.player.until(DoorOpen)
+    told.took(slot)
+    await shut(kiosk, slot)
+    await kiosk.player.until(Thanks)
+    await press(kiosk, Choice.DONE, First)
+    await press(kiosk, Choice.RESUME, EnterPin)
+    kiosk.player.do(Entered(COURIER_PIN))
+    await kiosk.player.until(ScanPackage)
+    await leave(kiosk)
+
+
+@story
+async def courier_scans_a_label_with_a_wrong_check_digit(kiosk: Running, told: Told) -> None:
+    await announce(kiosk, "RR473129084DE", "S")
+    told.prepared()
+    await sign_in_courier(kiosk)
+    kiosk.player.do(Scanned("RR473129084DE", seems_misread=True))
+    await kiosk.player.until(ScanPackage, lambda view: view.refused is not None)
+    kiosk.player.do(Scanned("RR473129084DE", seems_misread=True))
+    slot = (await kiosk.player.until(DoorOpen)).slot
+    told.put(slot, "RR473129084DE")
+    await shut(kiosk, slot)
+    await kiosk.player.until(ScanPackage, lambda view: view.stored is not None)
+    kiosk.player.do(Scanned("PKS:11:THEBADGE"))
+    await kiosk.player.until(Receipt)
+    await press(kiosk, Choice.DONE, First)
+
+
+@story
+async def opened_from_afar(kiosk: Running, told: Told) -> None:
+    slot = await have_stored(kiosk, told)
+    told.prepared()
+    await kiosk.player.until(First)
+    kiosk.player.do(OpenFromAfar(slot))
+    await kiosk.player.until(DoorOpen)
+    told.when_shown(First, RowFact("slot", slot, "status", "SUSPECT"))
+    await shut(kiosk, slot)
+    await kiosk.player.until(First)
