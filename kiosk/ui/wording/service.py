@@ -341,10 +341,10 @@ def machine_facts(
     ]
     if view.has_backup:
         facts.insert(2, (speech.say("Last backup"), _backup(view, zone, speech)))
-    if brief:
-        return tuple(facts)
-    events = speech.say("Events: {count}", count=view.events)
-    return (*facts, (speech.say("Version"), view.vitals.version), (speech.say("Journal"), events))
+    if not brief:
+        events = speech.say("Events: {count}", count=view.events)
+        facts += [(speech.say("Version"), view.vitals.version), (speech.say("Journal"), events)]
+    return tuple((name, value) for name, value in facts if value)
 
 
 def _computer(view: Machine, speech: Speech) -> str:
