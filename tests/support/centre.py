@@ -22,7 +22,7 @@ from central import schema
 from central.accounts import add_key
 from central.app import build, create_app
 from central.auth import Scope
-from central.settings import Notifications, Settings, Smtp
+from central.settings import Notifications, Settings, Sms, Smtp
 from central.sync import service
 from kiosk.model.allocation import FirstAvailable
 from kiosk.model.clock import Instant
@@ -112,6 +112,7 @@ class Server:
     smtp_port: int = 0
     port: int = 0
     rules: Notifications = field(default_factory=lambda: Notifications(undo_wait_s=0))
+    sms: Sms | None = None
     is_public: bool = False
     """Whether people reach it, so that their messages have links."""
 
@@ -133,6 +134,7 @@ class Server:
         settings = Settings(
             data=self.folder,
             smtp=smtp,
+            sms=self.sms,
             notifications=self.rules,
             public_url=self.url if self.is_public else "",
         )

@@ -1,0 +1,146 @@
+"""SMS through a gateway that speaks as Twilio does, when it is well and when it is not."""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+from collections import deque
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import parse_qs
+
+import pytest
+from centre import Journal, Server, announce, wait_until
+from operators import obey, sync
+
+from central import schema
+from central.settings import Notifications, Sms
+
+PERSON = {"name": "Eva", "phone": "+491713920001", "channels": ["sms"], "language": "de"}
+FACTS = ("path", "authorization", "idempotency-key")
+
+
+class Gateway:
+    """Takes messages over HTTP; answers as it is told to, else that it took one (201)."""
+
+    def __init__(self) -> None:
+        self.answers: deque[int] = deque()
+        self.asked: list[dict[str, str]] = []
+        gateway = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                form = self.rfile.read(int(self.headers["content-length"])).decode()
+                asked = {name: values[0] for name, values in parse_qs(form).items()}
+                asked |= {"path": self.path}
+                asked |= {name: self.headers[name] for name in FACTS[1:]}
+                status = gateway.answers.popleft() if gateway.answers else 201
+                gateway.asked.append(asked | {"status": str(status)})
+                body = json.dumps({"code": 21211, "message": "Invalid 'To' Phone Number"}).encode()
+                self.send_response(status)
+                self.send_header("content-length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: object) -> None:
+                return
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+
+    def stop(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+
+
+@pytest.fixture
+def gateway() -> Iterator[Gateway]:
+    made = Gateway()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def server(tmp_path: Path, gateway: Gateway) -> Iterator[Server]:
+    sms = Sms(url=gateway.url, account="AC1", token="secret", sender="+4930100")
+    rules = Notifications(undo_wait_s=0, quiet_from_h=0, quiet_until_h=0)
+    made = Server(tmp_path / "central", sms=sms, rules=rules)
+    made.start()
+    yield made
+    made.stop()
+
+
+def put_in(server: Server, kiosk: Journal) -> None:
+    announce(server, server.add_key(), "A", recipient=PERSON)
+    obey(kiosk)
+    kiosk.put_in("A")
+    sync(kiosk)
+
+
+def state(server: Server) -> str:
+    """What became of the message that says that the package is there."""
+    [row] = [row for row in server.rows(schema.notification) if row.kind == "stored"]
+    return str(row.status)
+
+
+def test_a_code_comes_by_sms_as_the_gateway_wants_it(
+    server: Server, kiosk: Journal, gateway: Gateway
+) -> None:
+    put_in(server, kiosk)
+    wait_until(lambda: bool(gateway.asked))
+    asked = gateway.asked[0]
+    assert asked["path"] == "/2010-04-01/Accounts/AC1/Messages.json"
+    assert (asked["To"], asked["From"]) == ("+491713920001", "+4930100")
+    assert "Ihr Paket ist da" in asked["Body"]
+    assert "\n" not in asked["Body"].strip()
+    assert base64.b64decode(asked["authorization"].split()[1]) == b"AC1:secret"
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_a_gateway_in_trouble_is_asked_again_later_under_the_same_key(
+    server: Server, kiosk: Journal, gateway: Gateway, status: int
+) -> None:
+    gateway.answers.extend([status, status])
+    put_in(server, kiosk)
+    for tries in (1, 2):
+        wait_until(lambda tries=tries: len(gateway.asked) == tries)
+        wait_until(lambda: state(server) == "queued")
+        server.clock.wall_ms += 600_000
+    wait_until(lambda: state(server) == "sent")
+    assert [asked["status"] for asked in gateway.asked] == [str(status), str(status), "201"]
+    assert len({asked["idempotency-key"] for asked in gateway.asked}) == 1
+
+
+def test_a_number_that_is_none_is_a_dead_letter_and_is_not_tried_again(
+    server: Server, kiosk: Journal, gateway: Gateway
+) -> None:
+    gateway.answers.append(400)
+    put_in(server, kiosk)
+    dead = server.dead_message()
+    assert "Invalid 'To'" in dead.error
+    server.clock.wall_ms += 600_000
+    kiosk.put_in("another that nobody is told of")
+    sync(kiosk)
+    assert len(gateway.asked) == 1
+
+
+def test_while_the_gateway_is_away_messages_wait_and_none_is_lost(
+    server: Server, kiosk: Journal, gateway: Gateway
+) -> None:
+    gateway.stop()
+    put_in(server, kiosk)
+    wait_until(lambda: any(row.attempts for row in server.rows(schema.notification)))
+    again = ThreadingHTTPServer(
+        gateway.server.server_address[:2], gateway.server.RequestHandlerClass
+    )
+    threading.Thread(target=again.serve_forever, daemon=True).start()
+    try:
+        server.clock.wall_ms += 600_000
+        wait_until(lambda: state(server) == "sent")
+    finally:
+        again.shutdown()
+        again.server_close()
+    assert len(gateway.asked) == 1
