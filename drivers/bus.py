@@ -191,6 +191,9 @@ class _Link:
     timeouts: int = 0
     checksum_errors: int = 0
     reconnects: int = 0
+    last_request: bytes = b""
+    last_heard: bytes = b""
+    answer_s: float | None = None
 
 
 @dataclass(slots=True)
@@ -292,6 +295,9 @@ class Bus:
             timeouts=link.timeouts,
             checksum_errors=link.checksum_errors,
             reconnects=link.reconnects,
+            last_request=link.last_request,
+            last_heard=link.last_heard,
+            answer_s=link.answer_s,
         )
 
     # --- by the runner -------------------------------------------------------------------------
@@ -414,9 +420,13 @@ class Bus:
         link, question = read.link, read.questions[0]
         self._leave_gap(port)
         port.write(question.request)
+        asked_s = self._clock()
         link.frames_sent += 1
+        link.last_request, link.last_heard, link.answer_s = question.request, b"", None
         answer = self._hear(port, link, question)
-        if answer is None:
+        if answer is not None:
+            link.answer_s = self._clock() - asked_s
+        else:
             link.timeouts += 1
             link.may_answer_late = True
             self._drain(port)
@@ -446,6 +456,7 @@ class Bus:
             data = port.read(min(left_s, board.timing.quiet_s) if received else left_s)
             if data:
                 received = (received + data)[-RECEIVED_LIMIT_BYTES:]
+                link.last_heard = received
                 answer = board.find_answer(question, received)
                 if answer is not None:
                     return answer

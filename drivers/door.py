@@ -113,6 +113,12 @@ class BoardReport:
     timeouts: int = 0
     checksum_errors: int = 0
     reconnects: int = 0
+    last_request: bytes = b""
+    """The frame that was last sent to it to read its doors."""
+    last_heard: bytes = b""
+    """What came then; empty when nothing did."""
+    answer_s: float | None = None
+    """How long that answer took; None when it was none."""
 
 
 class DriverError(Exception):

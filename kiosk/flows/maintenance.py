@@ -88,12 +88,21 @@ async def maintenance(kiosk: Kiosk, staff: Staff) -> None:
 
 
 async def _test_doors(kiosk: Kiosk, actor: str, names: dict[str, str]) -> None:
-    """Open the door of every empty slot once; whoever stops or leaves ends it."""
-    records = [
+    """Open the door of every empty slot once, and those with packages only if that is asked for."""
+    if await _test_all(kiosk, actor, names, SlotStatus.EMPTY) is Choice.TEST_TAKEN:
+        await _test_all(kiosk, actor, names, SlotStatus.OCCUPIED)
+
+
+async def _test_all(
+    kiosk: Kiosk, actor: str, names: dict[str, str], status: SlotStatus
+) -> Choice | None:
+    """Open the door of every slot of this status once; whoever stops or leaves ends it."""
+    every = [
         record
         for record in await kiosk.store.run(slots.records)
-        if record.status is SlotStatus.EMPTY and record.service is not Service.DO_NOT_OPEN
+        if record.service is not Service.DO_NOT_OPEN
     ]
+    records = [record for record in every if record.status is status]
     opened, failed, tried = 0, [], 0
     for record in records:
         page = _DoorPage(kiosk, actor, record.label, names)
@@ -105,15 +114,13 @@ async def _test_doors(kiosk: Kiosk, actor: str, names: dict[str, str]) -> None:
             failed.append(record.label)
         if page.is_stopped:
             break
-    kiosk.person.show(
-        DoorsTested(
-            opened=opened,
-            failed=tuple(failed),
-            left=len(records) - tried,
-            choices=(Choice.DONE,),
-        )
-    )
-    await pressed(kiosk, (Choice.DONE,), SESSION_S)
+    has_taken = any(record.status is SlotStatus.OCCUPIED for record in every)
+    is_more_offered = status is SlotStatus.EMPTY and has_taken
+    choices = (Choice.DONE, Choice.TEST_TAKEN) if is_more_offered else (Choice.DONE,)
+    left = len(records) - tried
+    view = DoorsTested(opened=opened, failed=tuple(failed), left=left, choices=choices)
+    kiosk.person.show(view)
+    return await pressed(kiosk, choices, SESSION_S)
 
 
 @dataclass(frozen=True, slots=True)

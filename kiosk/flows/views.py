@@ -68,6 +68,8 @@ class Choice(StrEnum):
     MORE = "MORE"
     TIME_IS_RIGHT = "TIME_IS_RIGHT"
     TEST_DOORS = "TEST_DOORS"
+    TEST_TAKEN = "TEST_TAKEN"
+    """The doors with packages behind them as well, each asked about."""
     TEST_LOCK = "TEST_LOCK"
     TEST_PARTS = "TEST_PARTS"
     OPEN_ALL = "OPEN_ALL"

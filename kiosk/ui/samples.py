@@ -160,7 +160,12 @@ def sample_doors(*, silent: bool = False) -> Doors:
         "no answer on ports/lock-bus for 12 s: check its plug and its address" if silent else ""
     )
     boards = (
-        BoardReport("board-A", "lockboard-8a", "ports/lock-bus", 1, True),
+        BoardReport(
+            *("board-A", "lockboard-8a", "ports/lock-bus", 1, True),
+            last_request=bytes.fromhex("80010033B2"),
+            last_heard=bytes.fromhex("80010FFF33C2"),
+            answer_s=0.0042,
+        ),
         BoardReport("board-B", "lockboard-8a", "ports/lock-bus", 2, not silent, reason),
     )
     choices = (Choice.DONE, Choice.TEST_DOORS, Choice.MACHINE)
@@ -572,7 +577,12 @@ def _service_views() -> list[tuple[str, View]]:
         ("history", sample_history()),
         (
             "doors-tested",
-            DoorsTested(opened=11, failed=("4", "17"), left=2, choices=(Choice.DONE,)),
+            DoorsTested(
+                opened=11,
+                failed=("4", "17"),
+                left=2,
+                choices=(Choice.DONE, Choice.TEST_TAKEN),
+            ),
         ),
         (
             "round",

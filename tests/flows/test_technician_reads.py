@@ -29,6 +29,7 @@ from kiosk.flows.views import (
     Machine,
     PartsTest,
     Pressed,
+    Question,
     Scanned,
     StaffList,
     Vitals,
@@ -101,6 +102,8 @@ def test_the_machines_page_tells_how_it_does_and_takes_a_word_for_the_time(tmp_p
             assert Choice.TIME_IS_RIGHT not in view.choices
             boards = await press(kiosk, Choice.BOARDS, Boards)
             assert all(report.reachable and report.frames_received for report in boards.boards)
+            assert all(each.last_request and each.last_heard for each in boards.boards)
+            assert all(each.answer_s is not None for each in boards.boards)
 
     run_virtually(play())
 
@@ -135,7 +138,7 @@ def test_a_test_of_all_doors_tells_which_did_not_open(tmp_path: Path) -> None:
     assert (tested.opened, len(tested.failed), tested.left) == (2, 1, 21)
 
 
-def test_a_test_of_all_doors_leaves_packages_alone(tmp_path: Path) -> None:
+def test_a_test_of_all_doors_opens_those_with_packages_only_when_asked(tmp_path: Path) -> None:
     async def play() -> None:
         async with running(World(tmp_path, policy=POLICY)) as kiosk:
             slot = await have_stored(kiosk, Told())
@@ -151,6 +154,15 @@ def test_a_test_of_all_doors_leaves_packages_alone(tmp_path: Path) -> None:
             tested = await kiosk.player.until(DoorsTested)
             assert (tested.opened, tested.failed, tested.left) == (len(doors) - 1, (), 0)
             assert doors[slot].pulses == pulses
+            assert (await kiosk.slot(slot)).status is SlotStatus.OCCUPIED
+            kiosk.player.do(Pressed(Choice.TEST_TAKEN))
+            assert (await kiosk.player.until(DoorOpen)).slot == slot
+            await shut(kiosk, slot)
+            asked = await kiosk.player.until(Ask)
+            assert asked.question is Question.WAS_IT_THERE
+            kiosk.player.do(Pressed(Choice.STILL_THERE))
+            tested = await kiosk.player.until(DoorsTested)
+            assert (tested.opened, tested.choices) == (1, (Choice.DONE,))
             assert (await kiosk.slot(slot)).status is SlotStatus.OCCUPIED
 
     run_virtually(play())

@@ -381,7 +381,27 @@ def board_facts(
     view: Boards, speech: Speech = ENGLISH, *, brief: bool = False
 ) -> tuple[tuple[str, str], ...]:
     """Each board, where it is and how its line does; in brief, what is wrong with it."""
-    return tuple((each.board, _board_row(each, speech, brief)) for each in view.boards)
+    rows = []
+    for each in view.boards:
+        rows.append((each.board, _board_row(each, speech, brief)))
+        if each.last_request and not brief:
+            rows.append((speech.say("Last frames"), _frames(each)))
+    return tuple(rows)
+
+
+FRAME_BYTES = 12
+"""So much of a frame is shown."""
+
+
+def _frames(report: BoardReport) -> str:
+    """The last question and what came, in hexadecimal; frames read from left to right."""
+    took = "" if report.answer_s is None else f"  {report.answer_s * 1000:.0f} ms"
+    return f"{_hex(report.last_request)} > {_hex(report.last_heard) or '–'}{took}"
+
+
+def _hex(frame: bytes) -> str:
+    rest = "…" if len(frame) > FRAME_BYTES else ""
+    return frame[:FRAME_BYTES].hex(" ").upper() + rest
 
 
 def _board_row(report: BoardReport, speech: Speech, brief: bool) -> str:
