@@ -66,7 +66,7 @@ FACES: Mapping[Choice, Face] = {
     Choice.MORE: Face(N_("More"), "chevron-down"),
     Choice.TIME_IS_RIGHT: Face(N_("Time is right"), "clock"),
     Choice.TEST_DOORS: Face(N_("Test doors"), "list-checks"),
-    Choice.TEST_TAKEN: Face(N_("Those with packages"), "package"),
+    Choice.TEST_TAKEN: Face(N_("With packages"), "package"),
     Choice.TEST_LOCK: Face(N_("Test lock"), "repeat"),
     Choice.TEST_PARTS: Face(N_("Try parts"), "stethoscope"),
     Choice.OPEN_ALL: Face(N_("Open all doors"), "door-open"),
