@@ -94,14 +94,28 @@ def sync(
     )
 
 
+FORMER_BOOTS = "former_boots"
+BOOTS_KEPT = 5
+
+
 def _is_late(row: Any, status: Status) -> bool:
     """Whether a message was written before one that is known already: the network held it up, and
     what it tells of the moment is over."""
     if not status.boot_id:
         return False
     known = json.loads(row.status or "{}")
-    is_same_boot = known.get("boot_id") == status.boot_id
-    return bool(is_same_boot and known["monotonic_ms"] > status.monotonic_ms)
+    if known.get("boot_id") == status.boot_id:
+        return bool(known["monotonic_ms"] > status.monotonic_ms)
+    return status.boot_id in known.get(FORMER_BOOTS, ())
+
+
+def _kept(row: Any, status: Status) -> str:
+    """What is kept of a status: it, and the boots before, from which only late messages come."""
+    known = json.loads(row.status or "{}")
+    former = list(known.get(FORMER_BOOTS, ()))
+    if known.get("boot_id") and known["boot_id"] != status.boot_id:
+        former = [*former, known["boot_id"]][-BOOTS_KEPT:]
+    return json.dumps(status.model_dump(mode="json") | {FORMER_BOOTS: former})
 
 
 def _cursor(connection: Connection, row: Any, request: SyncRequest) -> int:
@@ -137,7 +151,7 @@ def _note(
         "command_cursor": cursor,
         "last_sync_ms": now_ms,
         "clock_offset_ms": status.clock_ms - now_ms if status.clock_ms else 0,
-        "status": row.status if is_late else status.model_dump_json(),
+        "status": row.status if is_late else _kept(row, status),
     }
     update_many(connection, schema.location, "id", [values])
     _note_minute(connection, row.id, status, taken.count, now_ms)

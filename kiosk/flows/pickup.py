@@ -263,7 +263,8 @@ async def fetch(kiosk: Kiosk, granted: Granted, has_more: bool = False) -> None:
 async def _is_too_high(kiosk: Kiosk, granted: Granted) -> bool:
     """Who cannot reach every door hears it before this one opens; True when they want it moved
     to another first, or go."""
-    if not kiosk.person.preference.is_access or kiosk.location.slot(granted.slot).is_low:
+    place = kiosk.location.slot_by_label.get(granted.slot)
+    if not kiosk.person.preference.is_access or place is None or place.is_low:
         return False
     choices = (Choice.OPEN_DOOR, Choice.MOVE_LOWER, Choice.BACK)
     answer = await ask(kiosk, Question.DOOR_IS_HIGH, granted.slot, choices)

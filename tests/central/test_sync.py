@@ -116,8 +116,8 @@ def test_an_event_that_cannot_be_read_does_not_stop_those_behind_it(
 def test_a_message_that_the_network_held_up_is_no_cut_journal(
     server: Server, kiosk: Journal
 ) -> None:
-    def message(monotonic_ms: int) -> str:
-        status = Status(boot_id="boot", monotonic_ms=monotonic_ms, queue=monotonic_ms)
+    def message(monotonic_ms: int, boot_id: str = "boot") -> str:
+        status = Status(boot_id=boot_id, monotonic_ms=monotonic_ms, queue=monotonic_ms)
         events = tuple(kiosk.events())
         return SyncRequest(
             epoch=events[-1].epoch, events=events, head=kiosk.head(), status=status, is_idle=True
@@ -136,6 +136,13 @@ def test_a_message_that_the_network_held_up_is_no_cut_journal(
     assert server.alarms() == []
     [row] = server.rows(schema.location)
     assert json.loads(row.status)["queue"] == 2
+    assert row.seq == kiosk.head().seq
+    kiosk.put_in("B")
+    send(message(1, "the next boot"))
+    send(late)
+    assert server.alarms() == []
+    [row] = server.rows(schema.location)
+    assert json.loads(row.status)["boot_id"] == "the next boot"
     assert row.seq == kiosk.head().seq
 
 
