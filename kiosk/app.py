@@ -555,7 +555,9 @@ def run_window(site: Site, data: Path, geometry: tuple[int, int, int, int] | Non
     try:
         window.run()
     finally:
-        manager.tell("STOPPING=1")
+        # A service that says it stops is waited for and then killed: it does not say so to go on.
+        if not is_wanted_again.is_set():
+            manager.tell("STOPPING=1")
         engine.stop()
         loudspeaker.stop()
     if is_wanted_again.is_set():

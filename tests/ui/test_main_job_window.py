@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import re
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -115,6 +116,8 @@ class Machine:
     bank: SimulatorProcess
     data: Path
     where: Spots
+    told: socket.socket
+    """What the kiosk tells systemd."""
     kiosk: subprocess.Popen[bytes] | None = None
     now: bytes = b""
     pictures: int = field(default=0)
@@ -127,7 +130,7 @@ class Machine:
                 *(sys.executable, "-m", "kiosk", "run", "--data", str(self.data)),
                 *("--geometry", "540x960+0+0"),
             ],
-            env=self.screen.environment,
+            env={**self.screen.environment, "NOTIFY_SOCKET": str(self.data / "notify")},
             cwd=ROOT,
             stderr=(self.data / "kiosk.log").open("ab"),
         )
@@ -202,13 +205,16 @@ def bench(data: Path, where: Spots) -> Iterator[Machine]:
         own_screen(600, 1000) as screen,
         SimulatorProcess(DEMO_SITE, data, "--wire-log", str(wire)) as bank,
     ):
-        machine = Machine(screen, bank, data, where)
+        told = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        told.bind(str(data / "notify"))
+        machine = Machine(screen, bank, data, where, told)
         machine.start()
         try:
             yield machine
         finally:
             if machine.kiosk is not None and machine.kiosk.poll() is None:
                 machine.kiosk.kill()
+            told.close()
 
 
 def wait_open_enough() -> None:
@@ -330,13 +336,16 @@ def test_a_technician_restarts_the_program_and_it_is_the_same_process(
         machine.press("doors", "MACHINE")
         machine.press("machine", "RESTART")
         machine.press("restart", "YES")
+        machine.told.settimeout(20)
         deadline = time.monotonic() + 20
         while machine.screen.pixels() != first:
             assert time.monotonic() < deadline, (machine.data / "kiosk.log").read_text()
             time.sleep(0.1)
         machine.picture("restarted")
         assert machine.kiosk.poll() is None
+        assert [machine.told.recv(100) for _ in range(2)] == [b"READY=1", b"READY=1"]
         assert machine.stop() == 0
+        assert machine.told.recv(100) == b"STOPPING=1"
         started = "SELECT count(*) FROM journal WHERE kind = 'KIOSK_STARTED'"
         assert machine.rows(started) == [(2,)]
 
