@@ -383,7 +383,8 @@ def board_facts(
     """Each board, where it is and how its line does; in brief, what is wrong with it."""
     rows = []
     for each in view.boards:
-        rows.append((each.board, _board_row(each, speech, brief)))
+        # In brief the value says whose it is: small glass shows no names.
+        rows.append(("" if brief else each.board, _board_row(each, speech, brief)))
         if each.last_request and not brief:
             rows.append((speech.say("Last frames"), _frames(each)))
     return tuple(rows)
@@ -443,7 +444,9 @@ def _member(row: StaffRow, location: Location, speech: Speech, brief: bool) -> t
         until = speech.say("may not work now")
     elif row.until_ms is not None:
         until = speech.say("until {day}", day=speech.day(row.until_ms, location.time_zone))
-    return who, speech.row((who, role, until) if brief else (role, until), " · ")
+    if brief:
+        return "", speech.row((who, role, until), " · ")
+    return who, speech.row((role, until), " · ")
 
 
 def _staff_list(view: StaffList, location: Location, speech: Speech) -> Words:

@@ -56,7 +56,7 @@ class FactsFigure(Plate):
 
     def _fits(self, step: str, width: float) -> bool:
         names = 0.0
-        if not self.theme.is_small:
+        if any(name.text for name, _ in self.rows):
             for name, _ in self.rows:
                 name.fit_line((step,))
             names = max(name.width for name, _ in self.rows) + 2 + self.theme.gap
