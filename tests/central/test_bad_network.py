@@ -30,7 +30,7 @@ from kiosk.sync.enrol import identity_in
 ROOT = Path(__file__).parents[2]
 PROGRAM = ROOT / "tests" / "support" / "busy_kiosk.py"
 IS_NIGHTLY = os.environ.get("TEST_BUDGET") == "nightly"
-LIVES = 60 if IS_NIGHTLY else 4
+LIVES = 60 if IS_NIGHTLY else 3
 PARTITION_S = 30.0 if IS_NIGHTLY else 1.5
 ROUNDS = 4000 if IS_NIGHTLY else 150
 

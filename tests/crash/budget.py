@@ -21,7 +21,7 @@ class Budget:
     """Whether each call also fails from then on."""
 
 
-EVERY_TEST = Budget(images=5_000, fault_stride=31, sticky=False)
+EVERY_TEST = Budget(images=4_000, fault_stride=31, sticky=False)
 NIGHTLY = Budget(images=1_000_000, fault_stride=1, sticky=True)
 
 

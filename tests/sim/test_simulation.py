@@ -43,7 +43,7 @@ from tests.sim.site import Site
 
 ROOT = Path(__file__).parents[2]
 IS_NIGHTLY = os.environ.get("TEST_BUDGET") == "nightly"
-STEPS = 5_000_000 if IS_NIGHTLY else 20_000
+STEPS = 5_000_000 if IS_NIGHTLY else 15_000
 CAUGHT_WITHIN = 10_000
 
 
