@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import sqlite3
+import threading
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -107,13 +108,23 @@ def test_a_kiosk_that_ends_gives_an_unfinished_backup_up(
 ) -> None:
     monkeypatch.setattr("kiosk.store.store.BACKUP_PAGES", 1)
 
-    async def story() -> Backup:
+    async def story() -> None:
         store = open_store(tmp_path / "kiosk.db", threaded=True)
+        begin, go_on = threading.Event(), threading.Event()
+        store.submit(lambda _: begin.wait(20))
         making = asyncio.create_task(backup.make(store, BackupPlan(tmp_path / "out"), LoopClock()))
         await asyncio.sleep(0)
-        await asyncio.to_thread(store.close)
+        # Behind the backup in the queue: it is done after the first page, when the end is near.
+        store.submit(lambda _: go_on.wait(20))
+        begin.set()
+        closing = threading.Thread(target=store.close)
+        closing.start()
+        while not store._closed or store._jobs.empty():
+            await asyncio.sleep(0.01)
+        go_on.set()
         with pytest.raises(Exception, match="closed"):
             await making
+        await asyncio.to_thread(closing.join)
 
     asyncio.run(story())
     assert list((tmp_path / "out").iterdir()) == []
