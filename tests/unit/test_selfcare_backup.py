@@ -119,7 +119,7 @@ def test_a_kiosk_that_ends_gives_an_unfinished_backup_up(
         begin.set()
         closing = threading.Thread(target=store.close)
         closing.start()
-        while not store._closed or store._jobs.empty():
+        while not store._is_ending and (not store._closed or store._jobs.empty()):
             await asyncio.sleep(0.01)
         go_on.set()
         with pytest.raises(Exception, match="closed"):
