@@ -380,12 +380,3 @@ hour_status = Table(
 )
 """An hour of a location: in how many minutes it was heard of, sums of syncs and events, the most of
 the rest, and how many of its slots were taken when the hour ended."""
-
-hourly = Table(
-    "hourly",
-    metadata,
-    Column("hour_ms", BigInteger, primary_key=True, autoincrement=False),
-    Column("location", Text, primary_key=True),
-    Column("name", Text, primary_key=True),
-    Column("value", Float, nullable=False, server_default="0"),
-)

@@ -111,13 +111,15 @@ class _Switched:
 
     def look(self) -> tuple[subprocess.Popen[bytes], ...]:
         """Do what was switched since the last look; the processes that are to run now."""
-        said = self._processes.log_of("simulator").read_bytes()
+        with self._processes.log_of("simulator").open("rb") as log:
+            log.seek(self._read)
+            said = log.read()
         whole = said.rfind(b"\n") + 1
-        for line in said[self._read : whole].splitlines():
+        self._read += whole
+        for line in said[:whole].splitlines():
             if line.startswith(b'{"event": "switch"'):
                 event = json.loads(line)
                 self._turn(event["name"], is_on=event["on"])
-        self._read = whole
         return () if self._kiosk is None else (self._kiosk,)
 
     def _turn(self, name: str, *, is_on: bool) -> None:

@@ -88,6 +88,13 @@ async def send_again(request: Request, name: str, operator: ActingAsOperator) ->
 # --- locations ---------------------------------------------------------------------------------
 
 
+def _require_door(connection: Connection, location: str, slot: str) -> None:
+    table = schema.slot
+    known = select(table.c.label).where(table.c.location == location, table.c.label == slot)
+    if connection.execute(known).first() is None:
+        raise not_found("door", slot)
+
+
 @router.post("/locations/{name}/service")
 async def slot_service(
     request: Request,
@@ -98,10 +105,7 @@ async def slot_service(
     reason: Annotated[str, Form(max_length=200)] = "",
 ) -> Response:
     def do(connection: Connection, central: Central) -> None:
-        table = schema.slot
-        known = select(table.c.label).where(table.c.location == name, table.c.label == slot)
-        if connection.execute(known).first() is None:
-            raise not_found("door", slot)
+        _require_door(connection, name, slot)
         if state is not Service.IN_SERVICE and reason not in TOLD_BY_STAFF:
             raise RequestError(422, "invalid", "say why the door goes out of service")
         now_ms = central.clock.now_ms()
@@ -121,10 +125,7 @@ async def open_door(
     """Open one door from afar; signed when the kiosk fetches it, and good for a minute."""
 
     def do(connection: Connection, central: Central) -> None:
-        table = schema.slot
-        known = select(table.c.label).where(table.c.location == name, table.c.label == slot)
-        if connection.execute(known).first() is None:
-            raise not_found("door", slot)
+        _require_door(connection, name, slot)
         now_ms, body = central.clock.now_ms(), {"slot": slot}
         commands.queue(connection, name, CommandType.OPEN, body, operator.email, now_ms)
         audit(connection, now_ms, operator.email, "door.open", name, why=why, **body)

@@ -7,7 +7,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Table, func, select
 
 from central import schema
 from central.errors import RequestError, not_found
@@ -26,16 +26,15 @@ CODES_A_DAY = 3
 
 def _view(connection: Connection, package_id: str) -> dict[str, Any]:
     """What the page shows. Raises `RequestError` when the package is not known any more."""
-    tables = (schema.package, schema.location, schema.recipient)
-    package = connection.execute(
-        select(schema.package).where(schema.package.c.id == package_id)
-    ).first()
-    if package is None or package.recipient is None:
+
+    def one(table: Table, key: str | None) -> Any:
+        return connection.execute(select(table).where(table.c.id == key)).first()
+
+    package = one(schema.package, package_id)
+    person = None if package is None else one(schema.recipient, package.recipient)
+    if person is None or person.erased_ms is not None:
         raise not_found("package", package_id)
-    location, person = (
-        connection.execute(select(table).where(table.c.id == key)).one()
-        for table, key in zip(tables[1:], (package.location, package.recipient), strict=True)
-    )
+    location = one(schema.location, package.location)
     language = person.language if person.language in languages() else FALLBACK
     facts, words = facts_of(location, package, person, "", language), texts(language)["mine"]
     return {

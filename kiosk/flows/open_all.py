@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from drivers.door import Outcome
 from kiosk.flows.doors import ask, open_door, pressed
 from kiosk.flows.kiosk import Kiosk
 from kiosk.flows.sign_in import sign_in
@@ -14,7 +13,6 @@ from kiosk.store.intents import IntentPurpose
 from kiosk.store.slots import SlotRecord
 
 READ_S = 600
-WORKS = (Outcome.OPENED, Outcome.ALREADY_OPEN, Outcome.SENT)
 
 
 async def open_all(kiosk: Kiosk, staff: Staff) -> None:
@@ -56,4 +54,4 @@ async def _open(kiosk: Kiosk, record: SlotRecord, actor: str) -> bool:
             actor,
             "all doors were opened",
         )
-    return opened.unlocked.outcome in WORKS
+    return opened.stands_open

@@ -281,7 +281,7 @@ async def _ask_lower(kiosk: Kiosk, granted: Granted) -> None:
             holds.ask_lower, granted.package, LOWER_DAYS, zone, "customer"
         )
     except RefusedError:
-        await tell(kiosk, Refused(Refusal.RECALLED))
+        await tell(kiosk, Refused(Refusal.CANNOT_EXTEND))
         return
     shown_ms = until_ms if kiosk.clock.now().is_trusted else None
     view = LowerAsked(slot=granted.slot, until_ms=shown_ms, choices=(Choice.DONE,))

@@ -257,14 +257,15 @@ def ask_lower(writer: Writer, package_id: str, days: int, time_zone: str, actor:
     """The package's owner does not reach its door: a courier is to move it, and it is held longer
     meanwhile, where it may be. Return when its hold ends now.
 
-    Raises `RefusedError` when the package is not held.
+    Raises `RefusedError` when the package is not held: it would be gone before the courier comes.
     """
-    row = writer.one("SELECT * FROM package WHERE id = ?", (package_id,))
-    if row is None or row["slot"] is None or row["hold_until_ms"] is None:
-        raise RefusedError(f"package {package_id} lies in no slot")
-    writer.record(EventKind.LOWER_ASKED, update("package", id=package_id, needs_low=1), actor=actor)
+    row = writer.one("SELECT status, hold_until_ms FROM package WHERE id = ?", (package_id,))
     try:
-        return extend_hold(writer, package_id, days, time_zone, actor)
+        until_ms = extend_hold(writer, package_id, days, time_zone, actor)
     except RefusedError:
+        if row is None or row["status"] != PackageStatus.STORED:
+            raise
         # It is held as long as anything may be; moved it can be all the same.
-        return int(row["hold_until_ms"])
+        until_ms = int(row["hold_until_ms"])
+    writer.record(EventKind.LOWER_ASKED, update("package", id=package_id, needs_low=1), actor=actor)
+    return until_ms

@@ -372,4 +372,4 @@ def test_a_door_that_must_stay_shut_or_is_not_there_opens_for_nobody(
         exchange(site, hatch, as_it_is)
     assert hatch.opened == []
     assert "must not be opened" in answers_of(site)[0]
-    assert "no slot 700" in answers_of(site)[1]
+    assert "no slot '700'" in answers_of(site)[1]

@@ -36,7 +36,7 @@ from kiosk.flows.views import (
 )
 from kiosk.model.location import Service, SlotStatus, SuspectReason
 from kiosk.model.pickup_code import make_code
-from kiosk.store import codes, departures, packages, slots
+from kiosk.store import codes, departures, holds, packages, slots
 
 
 async def stored(kiosk: Running, *barcodes: str, owner: str | None = None) -> list[str]:
@@ -386,5 +386,30 @@ def test_from_afar_nothing_opens_while_somebody_is_at_the_machine(tmp_path: Path
         await asyncio.sleep(10)
         assert kiosk.world.pulses == pulses
         assert (await kiosk.slot(slot)).status is SlotStatus.OCCUPIED
+
+    play(tmp_path, story)
+
+
+@pytest.mark.parametrize("is_recalled", [False, True])
+def test_what_is_not_held_any_more_is_not_promised_to_be_moved(
+    tmp_path: Path, is_recalled: bool
+) -> None:
+    async def story(kiosk: Running) -> None:
+        await stored_high(kiosk)
+        await come_with_code(kiosk, "HIGH", is_access=True)
+        await kiosk.player.until(Ask)
+        package = await kiosk.kiosk.store.run(packages.live_by_barcode, "HIGH")
+        if is_recalled:
+            await kiosk.kiosk.store.run(departures.cancel, package.id, "a test")
+        else:
+            kiosk.world.clock.ahead_ms += 9 * 24 * 3_600_000
+            await kiosk.kiosk.store.run(holds.expire_due)
+        kiosk.player.do(Pressed(Choice.MOVE_LOWER))
+        told = await kiosk.player.until(Told)
+        assert told.refused == Refused(Refusal.CANNOT_EXTEND)
+        rows = await kiosk.kiosk.store.run(
+            lambda writer: writer.all("SELECT needs_low FROM package WHERE barcode = 'HIGH'")
+        )
+        assert [row["needs_low"] for row in rows] == [0]
 
     play(tmp_path, story)

@@ -1,4 +1,5 @@
-"""What each location did in each hour, kept for a year."""
+"""What each location did in each hour, kept for a year; the table that was meant for it and never
+used goes."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ NUMBERS = ("minutes", "syncs", "events", "queue", "doors_open", "boards_away", "
 
 
 def upgrade() -> None:
-    """Add the table."""
+    """Add the table, drop the other."""
+    op.drop_table("hourly")
     op.create_table(
         "hour_status",
         sa.Column("location", sa.Text(), nullable=False),
