@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 import uuid
 from typing import Protocol
@@ -25,6 +26,10 @@ class SystemClock:
 def monotonic_s() -> float:
     """Seconds that only go forward, to measure how long something takes."""
     return time.monotonic()
+
+
+CHANCE = secrets.SystemRandom()
+"""The computer's own, for what nobody may guess."""
 
 
 def new_id() -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, insert, select, update
 
 from central import schema
+from central.adapters import CHANCE
 from central.errors import RequestError, not_found
 from central.parts import Central, audit
 from central.sync import commands
@@ -59,7 +60,7 @@ def add(
 def give_badge(connection: Connection, central: Central, by: str, number: str) -> str:
     """A new badge for somebody who is listed, in place of any before; what its QR code says, which
     is kept nowhere. Raises `RequestError`."""
-    table, now_ms, secret = schema.staff, central.clock.now_ms(), new_badge_secret()
+    table, now_ms, secret = schema.staff, central.clock.now_ms(), new_badge_secret(CHANCE)
     changed = connection.execute(
         update(table)
         .where(table.c.number == number, table.c.removed_ms.is_(None))

@@ -6,6 +6,7 @@ import csv
 import json
 import logging
 import re
+import secrets
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -282,7 +283,7 @@ def badge(number: str, png: Path | None) -> None:
     """Make a badge for the staff member with this NUMBER: the text of its QR code, which is shown
     only now, and the hash for [[staff]] in the site file."""
     require_number(number)
-    secret = new_badge_secret()
+    secret = new_badge_secret(secrets.SystemRandom())
     text = badge_text(number, secret)
     code = segno.make(text, micro=False)
     click.echo(f"{text}\n")

@@ -22,9 +22,10 @@ from kiosk.flows.views import (
     TimedOut,
     Trouble,
 )
-from kiosk.model.location import SuspectReason
+from kiosk.model.location import SlotStatus, SuspectReason
 from kiosk.store import boards, intents
-from kiosk.store.intents import IntentState
+from kiosk.store.intents import IntentPurpose, IntentState
+from kiosk.store.slots import SlotRecord
 
 ANSWER_S = 45
 """How long a question about a door waits for its answer before nobody answers it."""
@@ -99,6 +100,22 @@ async def open_door(
         _doubts(slot, unlocked),
     )
     return Opened(intent, unlocked, stands_open, str(reference))
+
+
+async def open_for_service(
+    kiosk: Kiosk, record: SlotRecord, actor: str, purpose: Purpose
+) -> Opened:
+    """Open a slot's door for no package's sake: a test, a look, somebody afar."""
+    intent = kiosk.new_id()
+    await kiosk.store.run(
+        intents.intend, intent, record.label, IntentPurpose.MAINTENANCE, actor, record.package
+    )
+    return await open_door(kiosk, record.label, intent, purpose)
+
+
+async def leave_in_doubt(kiosk: Kiosk, opened: Opened, slot: str, actor: str, why: str) -> None:
+    """An opening is over, and nobody said what is inside."""
+    await kiosk.store.run(intents.end_opening, opened.intent, slot, SlotStatus.SUSPECT, actor, why)
 
 
 def _doubts(slot: str, unlocked: Unlocked) -> dict[str, SuspectReason]:

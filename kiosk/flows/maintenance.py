@@ -11,7 +11,7 @@ from kiosk.flows.doors import (
     Opened,
     ask,
     confirm_board,
-    open_door,
+    open_for_service,
     pressed,
     shut_wrong_door,
     until_shut,
@@ -19,7 +19,6 @@ from kiosk.flows.doors import (
 from kiosk.flows.kiosk import Kiosk
 from kiosk.flows.machine import history, machine
 from kiosk.flows.move import move_package
-from kiosk.flows.person import Event
 from kiosk.flows.reconciliation import look_inside, round_of_suspects
 from kiosk.flows.views import (
     Choice,
@@ -35,6 +34,7 @@ from kiosk.flows.views import (
     Purpose,
     Question,
     TimedOut,
+    View,
 )
 from kiosk.model.clock import days_later_ms, end_of_day_ms
 from kiosk.model.location import TOLD_BY_STAFF, Service, SlotStatus
@@ -42,7 +42,6 @@ from kiosk.model.person import Staff
 from kiosk.store import boards, codes, counters, departures, intents, slots
 from kiosk.store import staff as staff_store
 from kiosk.store.errors import RefusedError
-from kiosk.store.intents import IntentPurpose
 from kiosk.store.slots import SlotRecord
 from kiosk.store.writer import Writer
 
@@ -232,12 +231,15 @@ class _DoorPage:
 
     async def _reason(self, reasons: tuple[str, ...]) -> str | None:
         """Ask for a reason; nothing happens without one."""
-        self.kiosk.person.show(
-            ChooseReason(slot=self.slot, reasons=reasons, choices=(Choice.BACK,))
-        )
+        view = ChooseReason(slot=self.slot, reasons=reasons, choices=(Choice.BACK,))
+        return await self._chosen(view, reasons)
+
+    async def _chosen(self, view: View, values: tuple[str, ...]) -> str | None:
+        """Which of these values is chosen; None when the technician goes back or away."""
+        self.kiosk.person.show(view)
         while True:
             event = await self.kiosk.person.next(SESSION_S)
-            if isinstance(event, Chosen) and event.value in reasons:
+            if isinstance(event, Chosen) and event.value in values:
                 return event.value
             if isinstance(event, TimedOut) or event == Pressed(Choice.BACK):
                 return None
@@ -250,12 +252,10 @@ class _DoorPage:
     async def _until_when(self) -> None:
         """Ask for how long the slot will be out of service; it does not come back by itself."""
         kiosk = self.kiosk
-        kiosk.person.show(ChooseUntil(slot=self.slot, days=UNTIL_DAYS, choices=(Choice.BACK,)))
-        event: Event = Pressed(Choice.HELP)
-        while not isinstance(event, Chosen | TimedOut) and event != Pressed(Choice.BACK):
-            event = await kiosk.person.next(SESSION_S)
-        if isinstance(event, Chosen) and event.value in map(str, UNTIL_DAYS):
-            zone, days = kiosk.location.time_zone, int(event.value)
+        view = ChooseUntil(slot=self.slot, days=UNTIL_DAYS, choices=(Choice.BACK,))
+        chosen = await self._chosen(view, tuple(map(str, UNTIL_DAYS)))
+        if chosen is not None:
+            zone, days = kiosk.location.time_zone, int(chosen)
             midnight_ms = end_of_day_ms(kiosk.clock.now().wall_ms, zone)
             until_ms = days_later_ms(midnight_ms, days - 1, zone) if days else None
             await kiosk.store.run(slots.set_service_until, self.slot, until_ms, self.actor)
@@ -281,16 +281,8 @@ class _DoorPage:
 
         Until it is asked, the slot is in doubt. A series can be stopped at the open door.
         """
-        kiosk, intent = self.kiosk, self.kiosk.new_id()
-        await kiosk.store.run(
-            intents.intend,
-            intent,
-            self.slot,
-            IntentPurpose.MAINTENANCE,
-            self.actor,
-            record.package,
-        )
-        opened = await open_door(kiosk, self.slot, intent, Purpose.LOOK)
+        kiosk = self.kiosk
+        opened = await open_for_service(kiosk, record, self.actor, Purpose.LOOK)
         if opened.unlocked.outcome is Outcome.WRONG_DOOR:
             await shut_wrong_door(kiosk, opened, self.slot, Purpose.LOOK)
         await confirm_board(kiosk, self.actor, self.slot, opened)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from kiosk.flows.doors import ask, open_door, pressed
+from kiosk.flows.doors import ask, leave_in_doubt, open_for_service, pressed
 from kiosk.flows.kiosk import Kiosk
 from kiosk.flows.sign_in import sign_in
 from kiosk.flows.views import Choice, DoorsTested, Purpose, Question
-from kiosk.model.location import Service, SlotStatus
+from kiosk.model.location import Service
 from kiosk.model.person import Role, Staff
-from kiosk.store import intents, slots
-from kiosk.store.intents import IntentPurpose
+from kiosk.store import slots
 from kiosk.store.slots import SlotRecord
 
 READ_S = 600
@@ -40,18 +39,7 @@ async def open_all(kiosk: Kiosk, staff: Staff) -> None:
 
 
 async def _open(kiosk: Kiosk, record: SlotRecord, actor: str) -> bool:
-    intent = kiosk.new_id()
-    await kiosk.store.run(
-        intents.intend, intent, record.label, IntentPurpose.MAINTENANCE, actor, record.package
-    )
-    opened = await open_door(kiosk, record.label, intent, Purpose.LOOK)
+    opened = await open_for_service(kiosk, record, actor, Purpose.LOOK)
     if opened.stands_open:
-        await kiosk.store.run(
-            intents.end_opening,
-            opened.intent,
-            record.label,
-            SlotStatus.SUSPECT,
-            actor,
-            "all doors were opened",
-        )
+        await leave_in_doubt(kiosk, opened, record.label, actor, "all doors were opened")
     return opened.stands_open

@@ -5,7 +5,7 @@ from __future__ import annotations
 from base64 import b32encode
 from dataclasses import dataclass
 from enum import StrEnum
-from secrets import token_bytes
+from random import Random
 
 from kiosk.model.clock import Instant
 
@@ -82,9 +82,9 @@ def badge_text(number: str, secret: str) -> str:
     return f"{BADGE_PREFIX}:{number}:{secret}"
 
 
-def new_badge_secret() -> str:
-    """80 random bits in capitals and digits, which a QR code packs closest."""
-    return b32encode(token_bytes(10)).decode()
+def new_badge_secret(chance: Random) -> str:
+    """80 bits of chance in capitals and digits, which a QR code packs closest."""
+    return b32encode(chance.randbytes(10)).decode()
 
 
 def parse_badge(text: str) -> Badge | None:

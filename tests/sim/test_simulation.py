@@ -21,7 +21,6 @@ from kiosk.flows import (
     collection,
     deposit,
     doors,
-    maintenance,
     move,
     pickup,
     reconciliation,
@@ -108,7 +107,7 @@ def any_code(row: Row, secret: str, policy: codes.CodePolicy) -> int | None:
     return 1
 
 
-OPENS_DOORS = (collection, deposit, doors, maintenance, move, pickup, reconciliation)
+OPENS_DOORS = (collection, deposit, doors, move, pickup, reconciliation)
 """The flows that call `open_door`."""
 
 
