@@ -9,6 +9,7 @@ from sqlalchemy import Connection, delete, exists, func, insert, select, update
 
 from central import schema
 from central.parts import Central, alarm
+from central.schema import LIVE
 from central.settings import Settings
 
 LOG = logging.getLogger("central")
@@ -18,7 +19,6 @@ IDEMPOTENCY_DAYS = 7
 MINUTES_DAYS = 7
 HOURS_DAYS = 366
 HOUR_MS = 3_600_000
-HELD = ("PENDING", "STORED", "EXPIRED")
 
 
 async def keep(central: Central) -> None:
@@ -98,7 +98,7 @@ def erase(connection: Connection, before_ms: int, now_ms: int) -> int:
     is_needed = exists(
         select(package.c.id).where(
             of_person,
-            package.c.status.in_(HELD)
+            package.c.status.in_(LIVE)
             | package.c.finished_ms.is_(None)
             | (package.c.finished_ms >= before_ms),
         )

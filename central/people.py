@@ -12,8 +12,8 @@ from sqlalchemy import Connection, or_, select, update
 
 from central import schema
 from central.errors import RequestError, not_found
-from central.packages.service import LIVE
 from central.parts import Central, audit
+from central.schema import LIVE
 
 
 def _of(contact: str) -> Any:

@@ -75,6 +75,7 @@ location = Table(
     _text("time_zone", "UTC"),
     _text("languages", "[]"),
     _text("help_phone"),
+    _text("channels", "[]"),
     Column("key_sealed", LargeBinary),
     _text("token_hash"),
     _text("enrol_token_hash"),
@@ -109,7 +110,6 @@ location_epoch = Table(
     metadata,
     _location(primary_key=True),
     Column("epoch", Text, primary_key=True),
-    _number("first_seq"),
     _number("seq"),
     _text("head_hash"),
     _number("began_ms"),
@@ -205,6 +205,9 @@ recipient = Table(
     Index("ix_recipient_phone", "phone"),
 )
 
+LIVE = ("PENDING", "STORED", "EXPIRED")
+"""The statuses of a package whose way has not ended."""
+
 package = Table(
     "package",
     metadata,
@@ -222,6 +225,7 @@ package = Table(
     _flag("is_alone"),
     _flag("needs_low"),
     Column("replaces", Text),
+    Column("joined", Text),
     Column("locator", Text),
     _number("code_counter"),
     _real("weight_kg"),
@@ -253,6 +257,13 @@ command = Table(
     _time("answered_ms"),
     Column("package", Text),
     Index("ix_command_package", "package"),
+    Index(
+        "ix_command_waiting",
+        "location",
+        "n",
+        sqlite_where=text("state = 'QUEUED'"),
+        postgresql_where=text("state = 'QUEUED'"),
+    ),
 )
 
 notification = Table(
@@ -273,6 +284,7 @@ notification = Table(
     _time("leased_until_ms"),
     _number("created_ms"),
     _time("sent_ms"),
+    _time("delivered_ms"),
     _text("error"),
     _text("message_id"),
     Index(

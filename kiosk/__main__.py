@@ -9,6 +9,7 @@ import re
 import secrets
 import sys
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import click
@@ -21,6 +22,7 @@ from kiosk.console import TABLES, ConsoleError, Line
 from kiosk.model.person import Role, Staff, badge_text, new_badge_secret
 from kiosk.store.errors import StoreError
 from kiosk.sync.enrol import EnrolError
+from kiosk.sync.recalling import RecallError
 from kiosk.vitals import version
 
 EXIT_MISTAKE = 2
@@ -192,14 +194,35 @@ def enrol(config: Path, data: Path, url: str, token: str) -> None:
 @main.command()
 @data_option
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-def restore(data: Path, file: Path) -> None:
-    """Put the backup FILE in the database's place; the kiosk must not run."""
-    restored = app.restore(data, file)
+@click.option("--without-centre", is_flag=True, help="Ask no centre: every slot is in doubt then.")
+@click.option(
+    "--ran-offline",
+    is_flag=True,
+    help="It ran on after the centre last heard of it: every slot is in doubt then.",
+)
+def restore(data: Path, file: Path, without_centre: bool, ran_offline: bool) -> None:
+    """Put the backup FILE in the database's place; the kiosk must not run.
+
+    An enrolled kiosk takes back from its centre what happened since the backup.
+    """
+    doubt = "the kiosk ran on where the centre did not hear it" if ran_offline else ""
+    restored = app.restore(data, file, with_centre=not without_centre, doubt=doubt)
     if restored.aside is not None:
         click.echo(f"the database from before is {restored.aside}")
-    click.echo(
-        f"restored; all {restored.slots} slots are in doubt until somebody has looked inside"
-    )
+    if restored.heard_ms is not None:
+        heard = datetime.fromtimestamp(restored.heard_ms / 1000).astimezone()
+        click.echo(
+            f"the centre gave {restored.taken_back} newer events back;"
+            f" it last heard of this kiosk on {heard:%Y-%m-%d at %H:%M:%S %Z}"
+        )
+    if restored.doubt:
+        click.echo(
+            f"restored; all {restored.slots} slots are in doubt until somebody has looked inside:"
+            f" {restored.doubt}"
+        )
+        return
+    click.echo(f"restored; {restored.slots} slots are in doubt, as they were or in mid-opening")
+    click.echo("Did it run on after that without network? Then restore again with --ran-offline.")
 
 
 @main.command()
@@ -323,6 +346,7 @@ def entry() -> None:
         LocationKeyError,
         ConsoleError,
         EnrolError,
+        RecallError,
         report.SnapshotError,
     ) as error:
         click.echo(str(error), err=True)

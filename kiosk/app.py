@@ -16,6 +16,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from config import Site
@@ -46,16 +47,18 @@ from kiosk.model.person import Recipient, Role, Staff, StaffSource
 from kiosk.model.pickup_code import locator_digits
 from kiosk.model.throttle import opened_by_guessing
 from kiosk.observers import observing
-from kiosk.store import backup, holds, packages, slots, staff
-from kiosk.store.backup import KEY_CHECK, BackupPlan, Restored
+from kiosk.store import holds, packages, restoring, slots, staff
+from kiosk.store.backup import KEY_CHECK, BackupPlan
 from kiosk.store.errors import CannotOpenError, StoreError
 from kiosk.store.packages import Announcement
+from kiosk.store.restoring import Restored
 from kiosk.store.sealing import Sealer
 from kiosk.store.store import Store
 from kiosk.store.writer import Writer
 from kiosk.sync.client import SyncClient
 from kiosk.sync.contract import BoardStatus, Status
 from kiosk.sync.enrol import IDENTITY_FILE, EnrolError, enrol, identity_in
+from kiosk.sync.recalling import recall
 from kiosk.ui.jack import Jack
 from kiosk.ui.loudspeaker import Loudspeaker, is_there
 from kiosk.ui.night import NightHours
@@ -329,11 +332,15 @@ def _init(writer: Writer, key: Path, location: Location, technician: Staff) -> N
     staff.list_staff(writer, [technician], StaffSource.INIT)
 
 
-def restore(data: Path, file: Path) -> Restored:
-    """Put a backup in the database's place, with no kiosk running."""
+def restore(data: Path, file: Path, *, with_centre: bool = True, doubt: str = "") -> Restored:
+    """Put a backup in the database's place, with no kiosk running, and take back from the centre
+    what is newer, where this kiosk is enrolled. Raises `RecallError` when that is not reached."""
     key = location_key(key_path(data), may_make=False)
     clock, chance = SystemClock(), secrets.SystemRandom()
-    return backup.restore(file, data / DATABASE, key_check(key), clock, chance)
+    identity = identity_in(data) if with_centre else None
+    recaller = None if identity is None else partial(recall, identity)
+    path = data / DATABASE
+    return restoring.restore(file, path, key_check(key), clock, chance, recaller, doubt)
 
 
 LOOK_AHEAD = 2

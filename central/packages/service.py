@@ -18,12 +18,11 @@ from central.notify import outbox
 from central.notify.outbox import Kind
 from central.packages.nearest import nearest
 from central.parts import Central, audit
+from central.schema import LIVE
 from central.sync import commands
 from kiosk.model.clock import Instant, days_later_ms, hold_until_ms
 from kiosk.model.package import PackageStatus
 from kiosk.sync.contract import CommandType
-
-LIVE = ("PENDING", "STORED", "EXPIRED")
 
 
 def announce(connection: Connection, central: Central, by: str, wish: Any) -> dict[str, Any]:
@@ -133,19 +132,25 @@ def _recipient(connection: Connection, person: Any, now_ms: int) -> str:
 
 
 def find(connection: Connection, package: str, sender: str | None = None) -> Any:
-    """A package's row; of this sender, if one is named. Raises `RequestError`."""
+    """A package's row; of this sender, if one is named. Raises `RequestError`.
+
+    An announced package that lay in the locker already, under another id, is the one that lies
+    there: both ids name it.
+    """
     table = schema.package
     row = connection.execute(select(table).where(table.c.id == package)).first()
+    if row is not None and row.joined is not None:
+        row = connection.execute(select(table).where(table.c.id == row.joined)).first()
     if row is None or (sender is not None and row.sender != sender):
         raise not_found("package", package)
     return row
 
 
 def describe(connection: Connection, package: str, sender: str | None = None) -> dict[str, Any]:
-    """A package as its sender sees it."""
+    """A package as its sender sees it, under the id by which the sender knows it."""
     row = find(connection, package, sender)
     return {
-        "id": row.id,
+        "id": package,
         "barcode": row.barcode,
         "location": row.location,
         "status": row.status,
@@ -163,11 +168,10 @@ def history(
     connection: Connection, package: str, sender: str | None = None
 ) -> list[dict[str, Any]]:
     """What happened to a package, oldest first."""
-    find(connection, package, sender)
-    table = schema.event
+    found, table = find(connection, package, sender), schema.event
     rows = connection.execute(
         select(table.c.kind, table.c.wall_ms, table.c.is_trusted, table.c.epoch, table.c.seq)
-        .where(table.c.package == package)
+        .where(table.c.package == found.id)
         .order_by(table.c.received_ms, table.c.seq)
     )
     return [
@@ -189,9 +193,9 @@ def cancel(
     if row.status not in LIVE:
         raise RequestError(409, "too_late", f"the package is {row.status}: it cannot be recalled")
     now_ms = central.clock.now_ms()
-    body = {"package": package, "barcode": row.barcode, "why": why}
-    commands.queue(connection, row.location, CommandType.CANCEL, body, by, now_ms, package)
-    audit(connection, now_ms, by, "package.cancel", package, why=why)
+    body = {"package": row.id, "barcode": row.barcode, "why": why}
+    commands.queue(connection, row.location, CommandType.CANCEL, body, by, now_ms, row.id)
+    audit(connection, now_ms, by, "package.cancel", row.id, why=why)
     return describe(connection, package)
 
 
@@ -214,9 +218,9 @@ def extend(
             f"a package is held {central.settings.hold_days_max} days at most, in all",
         )
     now_ms = central.clock.now_ms()
-    body = {"package": package, "days": days}
-    commands.queue(connection, row.location, CommandType.EXTEND, body, by, now_ms, package)
-    audit(connection, now_ms, by, "package.extend", package, days=days)
+    body = {"package": row.id, "days": days}
+    commands.queue(connection, row.location, CommandType.EXTEND, body, by, now_ms, row.id)
+    audit(connection, now_ms, by, "package.extend", row.id, days=days)
     return describe(connection, package)
 
 
@@ -242,12 +246,12 @@ def reissue(
     now_ms = central.clock.now_ms()
     counter = row.code_counter + 1
     connection.execute(
-        update(schema.package).where(schema.package.c.id == package).values(code_counter=counter)
+        update(schema.package).where(schema.package.c.id == row.id).values(code_counter=counter)
     )
-    body = {"package": package, "counter": counter}
-    commands.queue(connection, row.location, CommandType.REISSUE, body, by, now_ms, package)
-    outbox.tell(connection, central.settings.notifications, Kind.REISSUED, package, now_ms)
-    audit(connection, now_ms, by, "package.reissue", package)
+    body = {"package": row.id, "counter": counter}
+    commands.queue(connection, row.location, CommandType.REISSUE, body, by, now_ms, row.id)
+    outbox.tell(connection, central.settings.notifications, Kind.REISSUED, row.id, now_ms)
+    audit(connection, now_ms, by, "package.reissue", row.id)
     return describe(connection, package)
 
 
@@ -267,15 +271,15 @@ def change_contact(
     recipient = _recipient(connection, person, now_ms)
     connection.execute(
         update(schema.package)
-        .where(schema.package.c.id == package)
+        .where(schema.package.c.id == row.id)
         .values(recipient=recipient, owner=person.user_id or row.owner)
     )
     body = {
-        "package": package,
+        "package": row.id,
         "recipient": {"id": recipient, "name": person.name, "phone": person.phone},
     }
-    commands.queue(connection, row.location, CommandType.CONTACT, body, by, now_ms, package)
+    commands.queue(connection, row.location, CommandType.CONTACT, body, by, now_ms, row.id)
     if row.status == PackageStatus.STORED:
-        outbox.stored(connection, central.settings.notifications, package, now_ms)
-    audit(connection, now_ms, by, "package.contact", package)
+        outbox.stored(connection, central.settings.notifications, row.id, now_ms)
+    audit(connection, now_ms, by, "package.contact", row.id)
     return describe(connection, package)

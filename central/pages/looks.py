@@ -100,7 +100,7 @@ def location(connection: Connection, name: str, now_ms: int, silent_after_s: int
         schema.event,
         schema.command,
     )
-    live = package.c.status.in_(("PENDING", "STORED", "EXPIRED"))
+    live = package.c.status.in_(schema.LIVE)
     of_here = select(event).where(event.c.location == name)
     place["layout"] = json.loads(row["layout"] or "{}")
     place["slots"] = _rows(

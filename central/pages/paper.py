@@ -11,9 +11,9 @@ from fastapi.templating import Jinja2Templates
 
 from central.auth import Role, Scope
 from central.errors import RequestError
-from central.packages.service import LIVE
 from central.pages.session import HOME
 from central.parts import central_of
+from central.schema import LIVE
 from kiosk.model.location import TOLD_BY_STAFF
 
 HEADERS = {

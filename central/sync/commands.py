@@ -10,6 +10,7 @@ from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from central import schema
 from central.adapters import new_id
+from central.schema import LIVE
 from central.secrets import Secrets
 from kiosk.sync.contract import OPENING_VALID_MS, CommandType, WireCommand, opening_text
 
@@ -105,19 +106,41 @@ def answered(
 
 
 def send_again(connection: Connection, location: str, cursor: int) -> None:
-    """A kiosk was restored: what it had been told of people and staff is told once more."""
-    table = schema.command
-    kinds = (CommandType.ANNOUNCE, CommandType.CONTACT, CommandType.STAFF)
+    """A kiosk was restored: what it had been told of people and staff is told once more, as far as
+    it still matters. Everything else that it had carried out is in its journal."""
+    table, package = schema.command, schema.package
+    matters = select(package.c.id).where(
+        package.c.status.in_(LIVE) | package.c.joined.is_not(None), package.c.location == location
+    )
     connection.execute(
         update(table)
         .where(
             table.c.location == location,
             table.c.n > cursor,
             table.c.state == "APPLIED",
-            table.c.type.in_([kind.value for kind in kinds]),
+            (table.c.type == CommandType.STAFF.value)
+            | table.c.type.in_([CommandType.ANNOUNCE.value, CommandType.CONTACT.value])
+            & table.c.package.in_(matters),
         )
         .values(state="QUEUED")
     )
+
+
+def number_anew(connection: Connection, location: str, cursor: int) -> None:
+    """Put what a kiosk cannot have seen, though its number is behind, to the end of the queue."""
+    table = schema.command
+    stale = connection.execute(
+        select(table.c.n)
+        .where(table.c.location == location, table.c.n <= cursor, table.c.state == "QUEUED")
+        .order_by(table.c.n)
+    ).scalars()
+    last = connection.execute(
+        select(func.max(table.c.n)).where(table.c.location == location)
+    ).scalar()
+    for place, n in enumerate(stale.all(), max(last or 0, cursor) + 1):
+        connection.execute(
+            update(table).where(table.c.location == location, table.c.n == n).values(n=place)
+        )
 
 
 def pending(connection: Connection, location: str) -> Sequence[dict[str, Any]]:

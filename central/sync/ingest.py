@@ -81,6 +81,7 @@ class _Intake:
                     self._quarantine(event, problem)
                 else:
                     new.append(event)
+                    self._note_lost(event)
                 head.seq, head.hash, head.is_changed = event.seq, event.hash, True
             acked = Place(epoch=event.epoch, seq=event.seq, hash=event.hash)
         self._project(new)
@@ -128,6 +129,31 @@ class _Intake:
             return GENESIS.hex()
         head = self.epochs.get(place[0])
         return place[2] if head is not None and place[1] <= head.seq else None
+
+    def _note_lost(self, event: WireEvent) -> None:
+        """A restored journal that goes on before the end of its life before: what came after is
+        known here and there no more. Which packages that concerns is for an operator."""
+        if event.kind != EventKind.DATABASE_RESTORED:
+            return
+        body = json.loads(event.body)
+        epoch, seq = str(body["from_epoch"]), int(body["from_seq"])
+        head = self.epochs.get(epoch)
+        if head is None or head.seq <= seq:
+            return
+        table, package = schema.event, schema.package
+        told_of = select(table.c.package).where(
+            table.c.location == self.location, table.c.epoch == epoch, table.c.seq > seq
+        )
+        live = self.connection.execute(
+            select(package.c.barcode).where(
+                package.c.location == self.location,
+                package.c.status.in_(schema.LIVE),
+                package.c.id.in_(told_of),
+            )
+        ).scalars()
+        facts: dict[str, Any] = {"events": head.seq - seq, "packages": sorted(live)[:50]}
+        subject = f"{self.location} {event.epoch} {event.seq}"
+        alarm(self.connection, self.now_ms, "events-lost", subject, **facts)
 
     def _wanted(self, event: WireEvent) -> Place:
         """From where a kiosk is to send again, when something before this event is missing."""

@@ -235,7 +235,7 @@ def _join(connection: Connection, announced: str, lying: str, now_ms: int) -> st
     connection.execute(
         update(table)
         .where(table.c.id == announced)
-        .values(status=PackageStatus.CANCELLED.value, finished_ms=now_ms, replaces=lying)
+        .values(status=PackageStatus.CANCELLED.value, finished_ms=now_ms, joined=lying)
     )
     changed = connection.execute(
         update(table)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import Connection, bindparam, false, func, insert, or_, select, update
 
 from central import schema, staffing
 from central.errors import RequestError
@@ -14,6 +15,7 @@ from central.secrets import new_token, same, token_hash
 from central.sync import commands, ingest
 from central.sync.projection import configure, count_free
 from central.upserts import update_many, upsert
+from kiosk.model.events import EventKind
 from kiosk.sync.contract import (
     EnrolAnswer,
     EnrolRequest,
@@ -78,9 +80,10 @@ def sync(
         configure(connection, location, request.layout, request.status.layout_hash)
     if taken.changed_slots or request.layout is not None:
         count_free(connection, location)
-    cursor = _cursor(connection, row, request)
+    has_come_to_head = not is_late and taken.acked.seq >= request.head.seq
+    cursor = _cursor(connection, row, request, has_come_to_head=has_come_to_head)
     _note(connection, row, request, taken, cursor, now_ms, is_late=is_late)
-    waiting = commands.waiting(connection, central.secrets, location, cursor, now_ms)
+    waiting = commands.waiting(connection, central.secrets, location, request.cursor, now_ms)
     is_watched = waiting or (row.watched_until_ms or 0) > now_ms
     return SyncAnswer(
         acked=taken.acked,
@@ -96,6 +99,8 @@ def sync(
 
 FORMER_BOOTS = "former_boots"
 BOOTS_KEPT = 5
+HEAD_SEQ = "head_seq"
+"""How long the kiosk's journal was when it wrote its last message."""
 
 
 def _is_late(row: Any, status: Status) -> bool:
@@ -109,22 +114,37 @@ def _is_late(row: Any, status: Status) -> bool:
     return status.boot_id in known.get(FORMER_BOOTS, ())
 
 
-def _kept(row: Any, status: Status) -> str:
-    """What is kept of a status: it, and the boots before, from which only late messages come."""
+def _kept(row: Any, request: SyncRequest) -> str:
+    """What is kept of a status: it, how long the journal was, and the boots before, from which only
+    late messages come."""
+    status = request.status
     known = json.loads(row.status or "{}")
     former = list(known.get(FORMER_BOOTS, ()))
     if known.get("boot_id") and known["boot_id"] != status.boot_id:
         former = [*former, known["boot_id"]][-BOOTS_KEPT:]
-    return json.dumps(status.model_dump(mode="json") | {FORMER_BOOTS: former})
+    more = {FORMER_BOOTS: former, HEAD_SEQ: request.head.seq}
+    return json.dumps(status.model_dump(mode="json") | more)
 
 
-def _cursor(connection: Connection, row: Any, request: SyncRequest) -> int:
-    """How far a kiosk has come with the commands; one that was restored comes with less."""
+def _cursor(
+    connection: Connection, row: Any, request: SyncRequest, *, has_come_to_head: bool
+) -> int:
+    """How far a kiosk has come with the commands; one that was restored comes with less.
+
+    Only when its whole journal is here are the answers to all those commands here, too. What is
+    then behind its cursor and not answered was never seen there: this server was restored, and had
+    given out those numbers before.
+    """
     if request.cursor < row.command_cursor and request.epoch == row.epoch:
         # Only an older answer on its way, or a second kiosk with the same token.
         return int(row.command_cursor)
     if request.cursor < row.command_cursor:
         commands.send_again(connection, row.id, request.cursor)
+        return request.cursor
+    if not has_come_to_head:
+        return int(row.command_cursor)
+    if request.cursor > row.command_cursor:
+        commands.number_anew(connection, row.id, request.cursor)
     return request.cursor
 
 
@@ -151,7 +171,7 @@ def _note(
         "command_cursor": cursor,
         "last_sync_ms": now_ms,
         "clock_offset_ms": status.clock_ms - now_ms if status.clock_ms else 0,
-        "status": row.status if is_late else _kept(row, status),
+        "status": row.status if is_late else _kept(row, request),
     }
     update_many(connection, schema.location, "id", [values])
     _note_minute(connection, row.id, status, taken.count, now_ms)
@@ -302,28 +322,64 @@ def enrol(connection: Connection, central: Central, request: EnrolRequest) -> En
 def events_of(
     connection: Connection, location: str, token: str, epoch: str, after: int, limit: int
 ) -> EventsAnswer:
-    """A kiosk's own events of one epoch, given back after it was restored."""
+    """What a kiosk's journal has behind an event, up to where it is now, through all its epochs;
+    given back after it was restored.
+
+    Nothing where that event is not on the way: a life that a restore has ended.
+    """
     row = _location_of(connection, location, token)
     table = schema.event
+    line = _line(connection, location, Place(epoch=row.epoch, seq=row.seq))
+    is_on_line = any(part.epoch == epoch and after <= part.last for part in line)
+    parts = [
+        (table.c.epoch == part.epoch) & table.c.seq.between(part.first, part.last) for part in line
+    ]
     rows = connection.execute(
         select(table)
-        .where(table.c.location == location, table.c.epoch == epoch, table.c.seq > after)
+        .where(table.c.location == location, table.c.seq > after, or_(false(), *parts))
         .order_by(table.c.seq)
         .limit(limit + 1)
     ).all()
-    events = tuple(
-        WireEvent(
-            epoch=each.epoch,
-            seq=each.seq,
-            kind=each.kind,
-            body=each.body,
-            wall_ms=each.wall_ms,
-            monotonic_ms=each.monotonic_ms,
-            boot_id=each.boot_id,
-            is_trusted=each.is_trusted,
-            hash=each.hash,
-        )
-        for each in rows[:limit]
+    status: dict[str, Any] = json.loads(row.status or "{}")
+    return EventsAnswer(
+        events=tuple(_wire(each) for each in rows[:limit]) if is_on_line else (),
+        has_more=is_on_line and len(rows) > limit,
+        is_complete=is_on_line and status.get(HEAD_SEQ) == row.seq,
+        heard_ms=row.last_sync_ms or 0,
     )
-    status = Status.model_validate_json(row.status)
-    return EventsAnswer(events=events, has_more=len(rows) > limit, is_complete=status.queue == 0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What one epoch has of the way to where a journal is now."""
+
+    epoch: str
+    first: int
+    last: int
+
+
+def _line(connection: Connection, location: str, head: Place) -> list[_Part]:
+    """The way to a journal's head: the last epoch, what it was restored from, and so on."""
+    table = schema.event
+    parts: list[_Part] = []
+    epoch, last = head.epoch, head.seq
+    while epoch:
+        first = connection.execute(
+            select(table.c.seq, table.c.kind, table.c.body)
+            .where(table.c.location == location, table.c.epoch == epoch)
+            .order_by(table.c.seq)
+            .limit(1)
+        ).first()
+        if first is None or first.seq > last:
+            break
+        parts.append(_Part(epoch, first.seq, last))
+        if first.kind != EventKind.DATABASE_RESTORED:
+            break
+        body = json.loads(first.body)
+        epoch, last = str(body["from_epoch"]), min(int(body["from_seq"]), first.seq - 1)
+    return parts
+
+
+def _wire(row: Any) -> WireEvent:
+    names = ("epoch", "seq", "kind", "body", "wall_ms", "monotonic_ms", "boot_id", "is_trusted")
+    return WireEvent(hash=row.hash, **{name: getattr(row, name) for name in names})

@@ -1,8 +1,7 @@
-"""Backups of the database: made while it runs, checked, kept in number and age, restored.
+"""Backups of the database: made while it runs, checked, kept in number and age.
 
 The full check runs on the fresh copy, so that it keeps nobody waiting, and so that what is kept is
-known to be sound. A restored database begins a new epoch in which every slot is in doubt: what was
-put in or taken out since the backup is not known.
+known to be sound.
 """
 
 from __future__ import annotations
@@ -11,8 +10,6 @@ import asyncio
 import contextlib
 import json
 import os
-import random
-import shutil
 import sqlite3
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -22,9 +19,8 @@ from sqlite_utils import Database
 
 from kiosk.model.clock import Clock
 from kiosk.model.events import EventKind
-from kiosk.model.location import SuspectReason
-from kiosk.store import intents, journal, recovery, slots
-from kiosk.store.errors import CannotOpenError, DamagedError, InUseError, NotDoneError, StoreError
+from kiosk.store import journal
+from kiosk.store.errors import StoreError
 from kiosk.store.store import Store
 from kiosk.store.writer import Writer
 
@@ -82,13 +78,13 @@ async def _copy(store: Store, path: Path) -> None:
     draft.touch(mode=0o600)
     try:
         await store.back_up(draft)
-        await asyncio.to_thread(_make_durable, draft, path)
+        await asyncio.to_thread(make_durable, draft, path)
     except BaseException:
         draft.unlink(missing_ok=True)
         raise
 
 
-def _make_durable(draft: Path, path: Path) -> None:
+def make_durable(draft: Path, path: Path) -> None:
     """Give a whole file its name, so that it is there after a power cut: all of it, or not."""
     with draft.open("rb") as file:
         os.fsync(file.fileno())
@@ -110,7 +106,7 @@ def check(path: Path) -> str:
     All of it is read: every page and index, every reference, every link of the journal's chain.
     """
     try:
-        with contextlib.closing(_open_still(path)) as connection:
+        with contextlib.closing(open_still(path)) as connection:
             found = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
             if found != "ok":
                 return f"{path}: the database is damaged: {found}"
@@ -122,7 +118,7 @@ def check(path: Path) -> str:
         return f"{path}: the database cannot be read: {error}"
 
 
-def _open_still(path: Path) -> sqlite3.Connection:
+def open_still(path: Path) -> sqlite3.Connection:
     """A file that nothing changes; nothing is written beside it either."""
     name = f"{path.resolve().as_uri()}?mode=ro&immutable=1"
     return sqlite3.connect(name, uri=True, isolation_level=None)
@@ -162,113 +158,3 @@ def _remove_old(plan: BackupPlan, newest: Path) -> None:
     for place, path in enumerate(others, 2):
         if place > plan.keep or path.name < oldest:
             path.unlink(missing_ok=True)
-
-
-# --- restoring -----------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Restored:
-    """What `restore` has done."""
-
-    slots: int
-    """So many slots are in doubt now."""
-    aside: Path | None
-    """Where the database from before is; None when there was none."""
-
-
-def restore(
-    source: Path, database: Path, key_check: str, clock: Clock, chance: random.Random
-) -> Restored:
-    """Put a backup in the database's place, as a new epoch with every slot in doubt.
-
-    Nothing is changed before the new database is whole; the old one is kept beside it. `key_check`
-    is what the location's key is known by. Raises `CannotOpenError` (or a subclass).
-    """
-    problem = check(source)
-    if problem:
-        raise DamagedError(f"{problem}; choose another backup")
-    _require_key(source, key_check)
-    _empty_log_of(database)
-    draft = database.with_name(f"{database.name}.restoring")
-    for suffix in ("", *SIDE_FILES):
-        draft.with_name(draft.name + suffix).unlink(missing_ok=True)
-    shutil.copyfile(source, draft)
-    draft.chmod(0o600)
-    store = Store(draft, clock, chance, threaded=False)
-    try:
-        epoch = f"{chance.getrandbits(64):016x}"
-        count = store.submit(_begin_again, epoch, source.name).result()
-    finally:
-        store.close()
-    if draft.with_name(f"{draft.name}-wal").exists():
-        raise NotDoneError(f"{draft}: SQLite has not written everything; nothing was restored")
-    aside = _keep_aside(database, clock)
-    _make_durable(draft, database)
-    return Restored(count, aside)
-
-
-def _require_key(source: Path, key_check: str) -> None:
-    with contextlib.closing(_open_still(source)) as connection:
-        row = connection.execute("SELECT value FROM meta WHERE key = ?", (KEY_CHECK,)).fetchone()
-    if row is not None and row[0] != key_check:
-        raise CannotOpenError(
-            f"{source}: its codes were made with another location key than the one here;"
-            " it is the backup of another kiosk, or the key is not the right one"
-        )
-
-
-def _empty_log_of(database: Path) -> None:
-    """Make sure that nobody uses the database, and that its file alone says everything."""
-    if not database.exists():
-        return
-    connection = sqlite3.connect(database, isolation_level=None, timeout=0)
-    try:
-        connection.execute("PRAGMA locking_mode = exclusive")
-        connection.execute("BEGIN IMMEDIATE")
-        connection.execute("COMMIT")
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-    except sqlite3.OperationalError as error:
-        if "locked" in str(error) or "busy" in str(error):
-            raise InUseError(f"{database}: a kiosk is running on it; stop it first") from error
-    except sqlite3.DatabaseError:
-        return  # damaged: it is kept with its log, as it is
-    finally:
-        connection.close()
-
-
-def _keep_aside(database: Path, clock: Clock) -> Path | None:
-    if not database.exists():
-        return None
-    stamp = clock.now().utc.strftime("%Y%m%dT%H%M%SZ")
-    aside = database.with_name(f"{database.name}.before-restore-{stamp}")
-    # A second name, so that at no moment there is no database under the first.
-    os.link(database, aside)
-    for suffix in SIDE_FILES:
-        beside = database.with_name(database.name + suffix)
-        if beside.exists():
-            beside.replace(aside.with_name(aside.name + suffix))
-    return aside
-
-
-def _begin_again(writer: Writer, epoch: str, file: str) -> int:
-    """Begin the new epoch: nothing is known of any slot any more. How many slots there are."""
-    before = writer.head
-    facts = {
-        "file": file,
-        "from_epoch": before.epoch,
-        "from_seq": before.seq,
-        "from_hash": before.hash.hex(),
-    }
-    writer.begin_epoch(epoch)
-    writer.record(EventKind.DATABASE_RESTORED, **facts)
-    for intent in intents.open_intents(writer):
-        recovery.recover(writer, intent, "not looked at")
-    labels = [record.label for record in slots.records(writer)]
-    for label in labels:
-        slots.mark_suspect(
-            writer, label, SuspectReason.MAY_HOLD_ANOTHERS, f"restored from {file}", "restore"
-        )
-    # Holds do not get back the time since the backup: the kiosk was alive in it.
-    writer.db.execute("DELETE FROM meta WHERE key = 'alive'")
-    return len(labels)

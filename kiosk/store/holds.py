@@ -97,12 +97,17 @@ def tick(writer: Writer, time_zone: str) -> int:
         lengthened = _give_back(writer, now.wall_ms - stamp.wall_ms, time_zone)
     if now.is_trusted:
         lengthened += _follow_faults(writer, time_zone)
+    stamp_alive(writer, Reading(now.wall_ms, now.monotonic_ms, now.boot_id))
+    return lengthened
+
+
+def stamp_alive(writer: Writer, at: Reading) -> None:
+    """Write down that the kiosk was alive then and knew the time."""
     writer.db.execute(
         "INSERT INTO meta (key, value) VALUES ('alive', ?)"
         " ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-        (json.dumps([now.wall_ms, now.monotonic_ms, now.boot_id]),),
+        (json.dumps([at.wall_ms, at.monotonic_ms, at.boot_id]),),
     )
-    return lengthened
 
 
 def _give_back(writer: Writer, gap_ms: int, time_zone: str) -> int:

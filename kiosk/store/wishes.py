@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from kiosk.model.events import EventKind
+from kiosk.model.events import EventKind, canonical_json
 from kiosk.model.location import Service
 from kiosk.model.package import LEGAL_CHANGES, PackageStatus
 from kiosk.model.person import Recipient, Role, Staff, StaffSource
@@ -39,7 +39,7 @@ OPENINGS_MAX = 6
 """How many doors may be opened from afar within an hour, whatever the centre wishes."""
 HOUR_MS = 3_600_000
 LOOKED_BACK = 20_000
-"""How many events are looked through for the openings of the last hour."""
+"""How many events are looked through for the answers to earlier wishes."""
 
 
 def cursor(writer: Writer) -> int:
@@ -96,8 +96,9 @@ def _carry_out(writer: Writer, wish: Wish, time_zone: str) -> dict[str, Any]:
                 days = int(body["days"])
                 holds.extend_hold(writer, str(body["package"]), days, time_zone, ACTOR)
             case "contact":
-                _live(writer, str(body["package"]))
-                _tie(writer, str(body["package"]), body["recipient"])
+                package_id = _named(writer, str(body["package"]))
+                _live(writer, package_id)
+                _tie(writer, package_id, body["recipient"])
             case "slot_service":
                 label, service = str(body["slot"]), Service(body["service"])
                 slots.record_of(writer, label)
@@ -178,8 +179,21 @@ def _tie(writer: Writer, package_id: str, recipient: Mapping[str, Any], **values
     )
 
 
+def _named(writer: Writer, package_id: str) -> str:
+    """The package that is here under this id, or lay here already when it was announced."""
+    if writer.one("SELECT 1 FROM package WHERE id = ?", (package_id,)) is not None:
+        return package_id
+    joined = canonical_json({"joined": package_id})[1:-1]
+    row = writer.one(
+        "SELECT body FROM journal WHERE seq > ? AND kind = 'COMMAND_APPLIED' AND instr(body, ?)"
+        " LIMIT 1",
+        (writer.head.seq - LOOKED_BACK, joined),
+    )
+    return package_id if row is None else str(json.loads(row["body"])["package"])
+
+
 def _cancel(writer: Writer, body: Mapping[str, Any]) -> None:
-    package_id, why = str(body["package"]), str(body.get("why", ""))
+    package_id, why = _named(writer, str(body["package"])), str(body.get("why", ""))
     known = writer.one("SELECT status FROM package WHERE id = ?", (package_id,))
     if known is not None:
         if (PackageStatus(known["status"]), PackageStatus.CANCELLED) not in LEGAL_CHANGES:

@@ -13,7 +13,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from kiosk.model.clock import Clock, Instant
-from kiosk.model.events import GENESIS, EventKind, canonical_json, chain_hash
+from kiosk.model.events import GENESIS, Event, EventKind, canonical_json, chain_hash
 from kiosk.model.invariants import BrokenInvariantError, require
 from kiosk.store import counters
 from kiosk.store.sealing import Sealer
@@ -109,6 +109,18 @@ class Writer:
         counters.count(self, kind, changes, facts)
         return seq
 
+    def record_again(self, event: Event, changes: Sequence[RowChange], facts: Row) -> None:
+        """Write a line that this journal had before its backup was made, as it was: with its own
+        epoch, moment and hash, and what it changes."""
+        require(event.seq == self.head.seq + 1, f"event {event.seq} follows {self.head.seq}")
+        require(event.previous == self.head.hash, f"event {event.seq} continues another journal")
+        if event.epoch != self.head.epoch:
+            self.begin_epoch(event.epoch)
+        for change in changes:
+            self._apply(change)
+        self._append_line(event.kind, event.body, event.at, event.hash)
+        counters.count(self, event.kind, changes, facts)
+
     def _apply(self, change: RowChange) -> None:
         columns = tuple(change.values)
         statement = self._statements.get((change.table, change.is_new, columns))
@@ -127,8 +139,12 @@ class Writer:
 
     def _append(self, kind: EventKind, body: str) -> int:
         now, head = self.now, self.head
+        digest = chain_hash(head.hash, head.epoch, head.seq + 1, kind, body, now)
+        return self._append_line(kind, body, now, digest)
+
+    def _append_line(self, kind: EventKind, body: str, at: Instant, digest: bytes) -> int:
+        head = self.head
         seq = head.seq + 1
-        digest = chain_hash(head.hash, head.epoch, seq, kind, body, now)
         self.db.execute(
             "INSERT INTO journal (seq, epoch, kind, body, wall_ms, monotonic_ms, boot_id,"
             " is_trusted, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -137,10 +153,10 @@ class Writer:
                 head.epoch,
                 kind.value,
                 body,
-                now.wall_ms,
-                now.monotonic_ms,
-                now.boot_id,
-                int(now.is_trusted),
+                at.wall_ms,
+                at.monotonic_ms,
+                at.boot_id,
+                int(at.is_trusted),
                 digest,
             ),
         )

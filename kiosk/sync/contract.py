@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from kiosk.model.clock import Instant
-from kiosk.model.events import Event
+from kiosk.model.events import Event, EventKind
 
 EVENTS_MAX = 500
 """How many events one request carries at most."""
@@ -61,6 +61,15 @@ def wire_event(event: Event) -> WireEvent:
         is_trusted=event.at.is_trusted,
         hash=event.hash.hex(),
     )
+
+
+def event_of(wire: WireEvent, previous: bytes) -> Event:
+    """A line of the journal that came back over the wire, behind the one with the hash `previous`.
+
+    Raises `ValueError` for a kind that this version does not know.
+    """
+    kind, digest = EventKind(wire.kind), bytes.fromhex(wire.hash)
+    return Event(wire.epoch, wire.seq, kind, wire.body, wire.at, previous, digest)
 
 
 class Place(Message):
@@ -219,6 +228,8 @@ class EventsAnswer(Message):
     has_more: bool
     is_complete: bool
     """Nothing waited to be sent when the kiosk was last heard of."""
+    heard_ms: Whole
+    """When that was, by the centre's clock."""
 
 
 def opening_text(location: str, command_id: str, slot: str, signed_ms: int) -> bytes:
