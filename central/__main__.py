@@ -22,7 +22,7 @@ from central.errors import CannotServeError, RequestError
 from central.parts import Central
 from central.secrets import KEY_FILE
 from central.settings import Settings, load
-from central.sync import service
+from central.sync import enrolment
 
 T = TypeVar("T")
 BY = "command line"
@@ -51,8 +51,8 @@ def serve(settings: Settings, host: str | None, port: int | None) -> None:
 
 
 def _write(settings: Settings, operation: Callable[[Connection, Central], T]) -> T:
-    """Run one operation on the database of a server that does not run."""
-    central = build(settings)
+    """Run one operation on the database, beside a running server or without one."""
+    central = build(settings, may_be_beside=True)
     try:
         return central.database.submit(operation, central).result()
     finally:
@@ -84,7 +84,7 @@ def location_add(
     def add(connection: Connection, central: Central) -> str:
         places = {"address": address, "latitude": latitude, "longitude": longitude}
         now_ms = central.clock.now_ms()
-        return service.add_location(connection, name_id, name, BY, now_ms, **places)
+        return enrolment.add_location(connection, name_id, name, BY, now_ms, **places)
 
     _tell_token(settings, name_id, _write(settings, add))
 
@@ -96,7 +96,7 @@ def location_roll(settings: Settings, name_id: str) -> None:
     """Print a new enrolment token for a location."""
 
     def roll(connection: Connection, central: Central) -> str:
-        return service.roll(connection, name_id, BY, central.clock.now_ms())
+        return enrolment.roll(connection, name_id, BY, central.clock.now_ms())
 
     _tell_token(settings, name_id, _write(settings, roll))
 
@@ -108,7 +108,9 @@ def location_revoke(settings: Settings, name_id: str) -> None:
     """Listen to a location's kiosk no more, until it enrols anew."""
     _write(
         settings,
-        lambda connection, central: service.revoke(connection, name_id, BY, central.clock.now_ms()),
+        lambda connection, central: enrolment.revoke(
+            connection, name_id, BY, central.clock.now_ms()
+        ),
     )
     click.echo(f"{name_id}: revoked")
 

@@ -22,7 +22,7 @@ from central.links import PATH
 from central.notify.worker import Worker
 from central.packages import routes as package_routes
 from central.pages import actions as page_actions
-from central.pages import mine
+from central.pages import location_actions, mine
 from central.pages import routes as page_routes
 from central.pages.paper import refused_page
 from central.pages.session import HOME, SIGN_IN, NotSignedInError
@@ -33,12 +33,16 @@ from central.sync import routes as sync_routes
 LOG = logging.getLogger("central")
 
 
-def build(settings: Settings, clock: Clock | None = None) -> Central:
-    """The parts of a server. Raises `CannotServeError` when they cannot be had."""
+def build(
+    settings: Settings, clock: Clock | None = None, *, may_be_beside: bool = False
+) -> Central:
+    """The parts of a server, or with `may_be_beside` of a command that works beside one.
+
+    Raises `CannotServeError` when they cannot be had.
+    """
     settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return Central(
-        settings, Database(settings.url), secrets.load(settings.data), clock or SystemClock()
-    )
+    database = Database(settings.url, may_be_beside=may_be_beside)
+    return Central(settings, database, secrets.load(settings.data), clock or SystemClock())
 
 
 def create_app(central: Central) -> FastAPI:
@@ -68,8 +72,9 @@ def create_app(central: Central) -> FastAPI:
     app.state.rate_limit = RateLimit()
     app.state.worker = worker
     app.state.wake = worker.wake
-    routers = (sync_routes.router, package_routes.router, metrics.router)
-    for router in (*routers, page_routes.router, page_actions.router, mine.router):
+    routers = [sync_routes.router, package_routes.router, metrics.router]
+    routers += [page_routes.router, page_actions.router, location_actions.router, mine.router]
+    for router in routers:
         app.include_router(router)
     _say_errors(app)
     return app

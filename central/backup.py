@@ -100,5 +100,9 @@ def _copy(path: Path, target: Path) -> None:
         contextlib.closing(sqlite3.connect(draft)) as copy,
     ):
         source.backup(copy)
+        # What the kiosks last told of themselves is old: until they come, nobody knows how much of
+        # their journals is missing here.
+        copy.execute("UPDATE location SET status = '{}'")
+        copy.commit()
     draft.chmod(0o600)
     draft.rename(target)

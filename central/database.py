@@ -22,6 +22,8 @@ from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
 from alembic import command as alembic
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
@@ -57,20 +59,28 @@ class _Job(Generic[T]):
 class Database:
     """One engine, its writer and its readers."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, may_be_beside: bool = False) -> None:
         """Open the database, bring its schema up to date, start the writer.
 
-        `url` is SQLAlchemy's. Raises `CannotServeError` when it cannot be used.
+        `url` is SQLAlchemy's. `may_be_beside`: for a command, which may also work while a server
+        of the same version runs. Raises `CannotServeError` when it cannot be used.
         """
         self.url = url
-        self._lock_file = _hold_lock(url)
+        is_beside = may_be_beside and _is_held(url)
+        self._lock_file = None if is_beside else _hold_lock(url)
         self.engine = _engine(url)
         self._jobs: queue.SimpleQueue[_Job[Any] | None] = queue.SimpleQueue()
         try:
-            migrate(self.engine)
+            if is_beside:
+                _require_current(self.engine)
+            else:
+                migrate(self.engine)
         except SQLAlchemyError as error:
             self._let_go()
             raise CannotServeError(f"{url}: the database cannot be used: {error}") from error
+        except CannotServeError:
+            self._let_go()
+            raise
         self._thread = threading.Thread(target=self._serve, name="writer", daemon=True)
         self._thread.start()
 
@@ -203,6 +213,17 @@ def _hold_lock(url: str) -> int | None:
     return lock
 
 
+def _is_held(url: str) -> bool:
+    """Whether a server uses this database now."""
+    try:
+        lock = _hold_lock(url)
+    except CannotServeError:
+        return True
+    if lock is not None:
+        os.close(lock)
+    return False
+
+
 @contextlib.contextmanager
 def alone(url: str) -> Iterator[None]:
     """Keep every server off a database while its file is worked on. Raises `CannotServeError`."""
@@ -247,6 +268,18 @@ def migrate(engine: Engine) -> None:
     """Bring the schema up to this version's."""
     with engine.connect().execution_options(is_writer=True) as connection, connection.begin():
         alembic.upgrade(alembic_config(connection), "head")
+
+
+def _require_current(engine: Engine) -> None:
+    """Refuse a database whose server is of another version. Raises `CannotServeError`."""
+    newest = ScriptDirectory.from_config(alembic_config()).get_current_head()
+    with engine.connect() as connection:
+        found = MigrationContext.configure(connection).get_current_revision()
+    if found != newest:
+        raise CannotServeError(
+            f"a server of another version runs on this database (its tables are at {found}, here"
+            f" they are at {newest}); use that version's command, or stop the server first"
+        )
 
 
 def database_size(connection: Connection) -> int:

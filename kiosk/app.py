@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import requests
+
 from config import Site
 from config.schema import Face
 from drivers.bank import Bank, BankTiming, open_bank
@@ -338,9 +340,10 @@ def restore(data: Path, file: Path, *, with_centre: bool = True, doubt: str = ""
     key = location_key(key_path(data), may_make=False)
     clock, chance = SystemClock(), secrets.SystemRandom()
     identity = identity_in(data) if with_centre else None
-    recaller = None if identity is None else partial(recall, identity)
-    path = data / DATABASE
-    return restoring.restore(file, path, key_check(key), clock, chance, recaller, doubt)
+    path, check = data / DATABASE, key_check(key)
+    with requests.Session() as session:
+        recaller = None if identity is None else partial(recall, session, identity)
+        return restoring.restore(file, path, check, clock, chance, recaller, doubt)
 
 
 LOOK_AHEAD = 2

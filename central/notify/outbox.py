@@ -56,7 +56,11 @@ LATER = (Kind.STORED, Kind.REMINDER, Kind.ABOUT_TO_EXPIRE)
 
 
 _PACKAGE = select(schema.package).where(schema.package.c.id == bindparam("id"))
-_PERSON = select(schema.recipient).where(schema.recipient.c.id == bindparam("id"))
+_PERSON = (
+    select(schema.recipient, schema.location.c.channels.label("of_location"))
+    .join_from(schema.recipient, schema.location, schema.location.c.id == bindparam("location"))
+    .where(schema.recipient.c.id == bindparam("id"))
+)
 _INSERT = insert(schema.notification)
 
 
@@ -124,8 +128,7 @@ def tell(
     row = _package(connection, package)
     if row is None or row.recipient is None:
         return None
-    person = connection.execute(_PERSON, {"id": row.recipient}).one()
-    ways = channels(person, rules)
+    person, ways = person_and_ways(connection, row.recipient, row.location, rules)
     if not ways:
         return None
     return queue(
@@ -169,15 +172,19 @@ def tell_operators(
     )
 
 
-def channels(person: Any, rules: Notifications) -> list[str]:
-    """The ways to a person, the preferred one first; only those with an address."""
-    wanted = json.loads(person.channels) or list(rules.channels)
+def person_and_ways(
+    connection: Connection, recipient: str, location: str, rules: Notifications
+) -> tuple[Any, list[str]]:
+    """A person, and the ways to them, the preferred one first: as they wish, else as their location
+    does it, else as the server does; only those for which there is an address."""
+    person = connection.execute(_PERSON, {"id": recipient, "location": location}).one()
+    wanted = json.loads(person.channels) or json.loads(person.of_location) or rules.channels
     address = {
         "email": person.email,
         "sms": person.phone,
         "apprise": rules.person_url and (person.email or person.phone),
     }
-    return [name for name in wanted if address.get(name)]
+    return person, [name for name in wanted if address.get(name)]
 
 
 def _package(connection: Connection, package: str) -> Any:

@@ -250,10 +250,7 @@ def _settle(connection: Connection, rules: Notifications, outcomes: Sequence[_Ou
 def _try_another_way(connection: Connection, rules: Notifications, row: Any) -> None:
     if row.recipient is None:
         return
-    person = connection.execute(
-        select(schema.recipient).where(schema.recipient.c.id == row.recipient)
-    ).one()
-    ways = outbox.channels(person, rules)
+    _, ways = outbox.person_and_ways(connection, row.recipient, row.location, rules)
     place = ways.index(row.channel) + 1 if row.channel in ways else len(ways)
     if place < len(ways):
         outbox.queue(

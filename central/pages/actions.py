@@ -1,47 +1,30 @@
-"""What operators do: each a form of its own, carried out in one transaction with its audit line.
-
-The answer is a redirect to where the form stood, with what was done or why it was not.
-"""
+"""What operators do with packages, messages, people and programs: each a form of its own, carried
+out in one transaction with its audit line."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import quote
 
 import segno
 from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
-from sqlalchemy import Connection, select
+from pydantic import ValidationError
+from sqlalchemy import Connection, update
 
 from central import accounts, schema, staffing
 from central.auth import Role, Scope
 from central.errors import RequestError, not_found
 from central.notify.worker import resend
 from central.packages import service
+from central.packages.routes import Person
 from central.pages import looks
+from central.pages.doing import Text, carry_out
 from central.pages.paper import page
 from central.pages.session import HOME, ActingAsAdmin, ActingAsOperator
 from central.parts import Central, audit, central_of
-from central.sync import commands
-from kiosk.model.location import TOLD_BY_STAFF, Service
-from kiosk.sync.contract import CommandType
 
 router = APIRouter(prefix=HOME, include_in_schema=False)
-Text = Annotated[str, Form(max_length=200)]
-
-
-async def _do(
-    request: Request, back: str, done: str, operation: Callable[[Connection, Central], Any]
-) -> Response:
-    """Carry something out and go back to the page, which says how it went."""
-    central = central_of(request)
-    try:
-        await central.database.write(operation, central)
-    except RequestError as error:
-        return RedirectResponse(f"{HOME}{back}?problem={quote(error.message)}", 303)
-    request.app.state.wake()
-    return RedirectResponse(f"{HOME}{back}?done={quote(done)}", 303)
 
 
 # --- packages ----------------------------------------------------------------------------------
@@ -52,7 +35,9 @@ async def cancel(request: Request, name: str, operator: ActingAsOperator, why: T
     def do(connection: Connection, central: Central) -> None:
         service.cancel(connection, central, operator.email, name, why, None)
 
-    return await _do(request, f"/packages/{quote(name)}", "The kiosk is told to recall it.", do)
+    return await carry_out(
+        request, f"/packages/{quote(name)}", "The kiosk is told to recall it.", do
+    )
 
 
 @router.post("/packages/{name}/extend")
@@ -62,7 +47,7 @@ async def extend(
     def do(connection: Connection, central: Central) -> None:
         service.extend(connection, central, operator.email, name, days, None)
 
-    return await _do(request, f"/packages/{quote(name)}", "The kiosk is told to keep it.", do)
+    return await carry_out(request, f"/packages/{quote(name)}", "The kiosk is told to keep it.", do)
 
 
 @router.post("/packages/{name}/reissue")
@@ -71,7 +56,7 @@ async def reissue(request: Request, name: str, operator: ActingAsOperator) -> Re
         service.reissue(connection, central, operator.email, name, None)
 
     done = "A new code is on its way to the recipient."
-    return await _do(request, f"/packages/{quote(name)}", done, do)
+    return await carry_out(request, f"/packages/{quote(name)}", done, do)
 
 
 @router.post("/notifications/{name}/resend")
@@ -82,56 +67,53 @@ async def send_again(request: Request, name: str, operator: ActingAsOperator) ->
             raise RequestError(409, "not_dead", "this message was not given up")
         audit(connection, now_ms, operator.email, "notification.resend", name)
 
-    return await _do(request, "/notifications", "It is tried once more.", do)
+    return await carry_out(request, "/notifications", "It is tried once more.", do)
 
 
-# --- locations ---------------------------------------------------------------------------------
-
-
-def _require_door(connection: Connection, location: str, slot: str) -> None:
-    table = schema.slot
-    known = select(table.c.label).where(table.c.location == location, table.c.label == slot)
-    if connection.execute(known).first() is None:
-        raise not_found("door", slot)
-
-
-@router.post("/locations/{name}/service")
-async def slot_service(
+@router.post("/packages/{name}/contact")
+async def contact(
     request: Request,
     name: str,
     operator: ActingAsOperator,
-    slot: Text,
-    state: Annotated[Service, Form()],
-    reason: Annotated[str, Form(max_length=200)] = "",
+    person: Annotated[str, Form(alias="name", max_length=120)] = "",
+    email: Annotated[str, Form(max_length=254)] = "",
+    phone: Annotated[str, Form(max_length=32)] = "",
+    language: Annotated[str, Form(max_length=2)] = "en",
 ) -> Response:
-    def do(connection: Connection, central: Central) -> None:
-        _require_door(connection, name, slot)
-        if state is not Service.IN_SERVICE and reason not in TOLD_BY_STAFF:
-            raise RequestError(422, "invalid", "say why the door goes out of service")
-        now_ms = central.clock.now_ms()
-        why = "" if state is Service.IN_SERVICE else reason
-        body = {"slot": slot, "service": state.value, "reason": why}
-        commands.queue(connection, name, CommandType.SLOT_SERVICE, body, operator.email, now_ms)
-        audit(connection, now_ms, operator.email, "slot.service", name, **body)
-
-    done = f"The kiosk is told about door {slot}."
-    return await _do(request, f"/locations/{quote(name)}", done, do)
-
-
-@router.post("/locations/{name}/open")
-async def open_door(
-    request: Request, name: str, operator: ActingAsOperator, slot: Text, why: Text
-) -> Response:
-    """Open one door from afar; signed when the kiosk fetches it, and good for a minute."""
+    """Where a message could not be delivered, or somebody said that it was the wrong address."""
 
     def do(connection: Connection, central: Central) -> None:
-        _require_door(connection, name, slot)
-        now_ms, body = central.clock.now_ms(), {"slot": slot}
-        commands.queue(connection, name, CommandType.OPEN, body, operator.email, now_ms)
-        audit(connection, now_ms, operator.email, "door.open", name, why=why, **body)
+        given = {"name": person, "email": email.strip(), "phone": phone.strip()}
+        if not (given["email"] or given["phone"]):
+            raise RequestError(422, "invalid", "an e-mail address or a telephone number, or both")
+        try:
+            wish = Person(language=language, **given)
+        except ValidationError as error:
+            field = error.errors()[0]
+            problem = f"{field['loc'][0]} {field['input']!r} is not right"
+            raise RequestError(422, "invalid", problem) from error
+        service.change_contact(connection, central, operator.email, name, wish, None)
 
-    done = f"The kiosk is asked to open door {slot}; the answer stands below within a minute."
-    return await _do(request, f"/locations/{quote(name)}", done, do)
+    done = "The new contact is told; the kiosk, too."
+    return await carry_out(request, f"/packages/{quote(name)}", done, do)
+
+
+@router.post("/quarantine/{name}/settle")
+async def settle(request: Request, name: str, operator: ActingAsOperator, why: Text) -> Response:
+    """An event that was not believed is looked at and done with; it stays where it is."""
+
+    def do(connection: Connection, central: Central) -> None:
+        table, now_ms = schema.quarantine, central.clock.now_ms()
+        changed = connection.execute(
+            update(table)
+            .where(table.c.id == name, table.c.settled_ms.is_(None))
+            .values(settled_ms=now_ms)
+        )
+        if not changed.rowcount:
+            raise not_found("open event in quarantine", name)
+        audit(connection, now_ms, operator.email, "quarantine.settle", name, why=why)
+
+    return await carry_out(request, "/quarantine", "It is settled.", do)
 
 
 # --- people and programs -----------------------------------------------------------------------
@@ -150,7 +132,7 @@ async def staff_add(
     def do(connection: Connection, central: Central) -> None:
         staffing.add(connection, central, operator.email, number, name, role, pin, locations)
 
-    return await _do(request, "/staff", f"{number} is listed; the kiosks are told.", do)
+    return await carry_out(request, "/staff", f"{number} is listed; the kiosks are told.", do)
 
 
 @router.post("/staff/{number}/badge")
@@ -173,7 +155,9 @@ async def staff_remove(request: Request, number: str, operator: ActingAsAdmin) -
     def do(connection: Connection, central: Central) -> None:
         staffing.remove(connection, central, operator.email, number)
 
-    return await _do(request, "/staff", f"{number} is no longer listed; the kiosks are told.", do)
+    return await carry_out(
+        request, "/staff", f"{number} is no longer listed; the kiosks are told.", do
+    )
 
 
 @router.post("/keys")
@@ -198,7 +182,7 @@ async def key_revoke(request: Request, name: str, operator: ActingAsAdmin) -> Re
     def do(connection: Connection, central: Central) -> None:
         accounts.revoke_key(connection, central, operator.email, name)
 
-    return await _do(request, "/keys", "The key opens nothing any more.", do)
+    return await carry_out(request, "/keys", "The key opens nothing any more.", do)
 
 
 @router.post("/accounts")
@@ -213,7 +197,7 @@ async def account_add(
     def do(connection: Connection, central: Central) -> None:
         accounts.add_user(connection, central, operator.email, email, name, role, password)
 
-    return await _do(request, "/accounts", f"{email} may sign in.", do)
+    return await carry_out(request, "/accounts", f"{email} may sign in.", do)
 
 
 @router.post("/accounts/{name}/disable")
@@ -223,4 +207,6 @@ async def account_disable(request: Request, name: str, operator: ActingAsAdmin) 
             raise RequestError(409, "own", "nobody disables their own account")
         accounts.disable_user(connection, central, operator.email, name)
 
-    return await _do(request, "/accounts", "The account is disabled; its sessions have ended.", do)
+    return await carry_out(
+        request, "/accounts", "The account is disabled; its sessions have ended.", do
+    )

@@ -6,6 +6,7 @@ import json
 from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import Connection, case, func, or_, select
 
@@ -103,6 +104,7 @@ def location(connection: Connection, name: str, now_ms: int, silent_after_s: int
     live = package.c.status.in_(schema.LIVE)
     of_here = select(event).where(event.c.location == name)
     place["layout"] = json.loads(row["layout"] or "{}")
+    place["title"], place["ways"] = row["name"], ",".join(json.loads(row["channels"]))
     place["slots"] = _rows(
         connection, select(slot).where(slot.c.location == name).order_by(slot.c.position)
     )
@@ -218,7 +220,7 @@ def notifications(connection: Connection, status: str) -> tuple[dict[str, int], 
 
 
 def alarms(connection: Connection, since_ms: int) -> list[Row]:
-    """What the server wants looked at, the newest first."""
+    """What the server wants looked at, the newest first, with where to look."""
     table = schema.audit
     rows = _rows(
         connection,
@@ -227,7 +229,31 @@ def alarms(connection: Connection, since_ms: int) -> list[Row]:
         .order_by(table.c.at_ms.desc())
         .limit(20),
     )
-    return [{**row, "action": row["action"].removeprefix("alarm:")} for row in rows]
+    return [
+        {
+            **row,
+            "action": row["action"].removeprefix("alarm:"),
+            "detail": json.loads(row["detail"]),
+            "link": _link(row["action"], row["subject"]),
+        }
+        for row in rows
+    ]
+
+
+def _link(action: str, subject: str) -> str:
+    """The page about what an alarm is about."""
+    if action == "alarm:unjoined":
+        return f"/packages/{quote(subject)}"
+    return (
+        "/quarantine" if action == "alarm:quarantine" else f"/locations/{quote(subject.split()[0])}"
+    )
+
+
+def quarantine(connection: Connection) -> list[Row]:
+    """The events that were not believed and that nobody has settled, the newest first."""
+    table = schema.quarantine
+    query = select(table).where(table.c.settled_ms.is_(None))
+    return _rows(connection, query.order_by(table.c.received_ms.desc()).limit(SHOWN))
 
 
 def audit_log(connection: Connection, text: str) -> list[Row]:

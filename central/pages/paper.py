@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from fastapi.templating import Jinja2Templates
 
 from central.auth import Role, Scope
 from central.errors import RequestError
+from central.notify.messages import languages
 from central.pages.session import HOME
 from central.parts import central_of
 from central.schema import LIVE
@@ -23,6 +25,17 @@ HEADERS = {
     "x-content-type-options": "nosniff",
     "cache-control": "no-store",
 }
+
+
+class Ways(StrEnum):
+    """By which ways the people of a location are told, in their order."""
+
+    AS_EVERYWHERE = ""
+    EMAIL_SMS = "email,sms"
+    SMS_EMAIL = "sms,email"
+    EMAIL = "email"
+    SMS = "sms"
+    APPRISE = "apprise"
 
 
 def _moment(at_ms: float | None) -> str:
@@ -40,7 +53,7 @@ def _words(name: str) -> str:
 templates = Jinja2Templates(Path(__file__).parent / "templates")
 templates.env.filters |= {"moment": _moment, "words": _words}
 templates.env.globals |= {"HOME": HOME, "LIVE": LIVE, "REASONS": TOLD_BY_STAFF, "SCOPES": Scope}
-templates.env.globals |= {"ROLES": Role}
+templates.env.globals |= {"ROLES": Role, "WAYS": Ways, "LANGUAGES": languages()}
 
 
 def page(request: Request, name: str, http_status: int = 200, **shown: Any) -> Response:

@@ -79,10 +79,14 @@ async def sign_out(operator: ActingAsViewer) -> Response:
 
 
 @router.get("")
-async def overview(request: Request, operator: Viewing) -> Response:
+async def overview(
+    request: Request, operator: Viewing, q: Annotated[str, Query(max_length=200)] = ""
+) -> Response:
     central = central_of(request)
     now_ms, rules = central.clock.now_ms(), central.settings.notifications
     places = await _look(request, looks.locations, now_ms, rules.silent_after_s)
+    wanted = q.strip().casefold()
+    shown = [each for each in places if wanted in f"{each['id']} {each['name']}".casefold()]
     alarms = await _look(request, looks.alarms, now_ms - 7 * DAY_MS)
     counts, _ = await _look(request, looks.notifications, "")
     size = {"width": drawing.MAP_WIDTH, "height": drawing.MAP_HEIGHT}
@@ -90,7 +94,11 @@ async def overview(request: Request, operator: Viewing) -> Response:
         request,
         "overview.html",
         operator=operator,
-        places=places,
+        all=places,
+        places=shown[: looks.SHOWN],
+        hidden=max(0, len(shown) - looks.SHOWN),
+        q=q,
+        quarantined=len(await _look(request, looks.quarantine)),
         dots=drawing.dots(places),
         size=size,
         alarms=alarms,
@@ -154,6 +162,12 @@ async def notifications(request: Request, operator: Viewing, status: str = "") -
     counts, rows = await _look(request, looks.notifications, status)
     shown = {"counts": counts, "rows": rows, "status": status}
     return page(request, "notifications.html", operator=operator, **shown)
+
+
+@router.get("/quarantine")
+async def quarantine(request: Request, operator: Viewing) -> Response:
+    rows = await _look(request, looks.quarantine)
+    return page(request, "quarantine.html", operator=operator, rows=rows)
 
 
 @router.get("/staff")

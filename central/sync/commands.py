@@ -105,25 +105,25 @@ def answered(
     )
 
 
-def send_again(connection: Connection, location: str, cursor: int) -> None:
-    """A kiosk was restored: what it had been told of people and staff is told once more, as far as
-    it still matters. Everything else that it had carried out is in its journal."""
+def tell_people_again(connection: Connection, location: str, cursor: int) -> None:
+    """A kiosk was restored: what it had been told of people is told once more, as far as it still
+    matters. Everything else that it had carried out is in its journal."""
     table, package = schema.command, schema.package
     matters = select(package.c.id).where(
         package.c.status.in_(LIVE) | package.c.joined.is_not(None), package.c.location == location
     )
-    connection.execute(
-        update(table)
+    of_packages = (CommandType.ANNOUNCE.value, CommandType.CONTACT.value)
+    told = connection.execute(
+        select(table.c.n)
         .where(
             table.c.location == location,
-            table.c.n > cursor,
             table.c.state == "APPLIED",
             (table.c.type == CommandType.STAFF.value)
-            | table.c.type.in_([CommandType.ANNOUNCE.value, CommandType.CONTACT.value])
-            & table.c.package.in_(matters),
+            | table.c.type.in_(of_packages) & table.c.package.in_(matters),
         )
-        .values(state="QUEUED")
-    )
+        .order_by(table.c.n)
+    ).scalars()
+    _to_the_end(connection, location, told.all(), cursor)
 
 
 def number_anew(connection: Connection, location: str, cursor: int) -> None:
@@ -134,12 +134,19 @@ def number_anew(connection: Connection, location: str, cursor: int) -> None:
         .where(table.c.location == location, table.c.n <= cursor, table.c.state == "QUEUED")
         .order_by(table.c.n)
     ).scalars()
+    _to_the_end(connection, location, stale.all(), cursor)
+
+
+def _to_the_end(connection: Connection, location: str, numbers: Sequence[int], cursor: int) -> None:
+    table = schema.command
     last = connection.execute(
         select(func.max(table.c.n)).where(table.c.location == location)
     ).scalar()
-    for place, n in enumerate(stale.all(), max(last or 0, cursor) + 1):
+    for place, n in enumerate(numbers, max(last or 0, cursor) + 1):
         connection.execute(
-            update(table).where(table.c.location == location, table.c.n == n).values(n=place)
+            update(table)
+            .where(table.c.location == location, table.c.n == n)
+            .values(n=place, state="QUEUED")
         )
 
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from central.auth import bearer
 from central.errors import RequestError
 from central.parts import central_of
-from central.sync import service
+from central.sync import enrolment, giving_back, service
 from kiosk.sync.contract import EnrolAnswer, EnrolRequest, EventsAnswer, SyncAnswer, SyncRequest
 
 router = APIRouter(prefix="/v1", tags=["kiosks"])
@@ -108,7 +108,7 @@ async def sync(location: str, request: Request) -> Response:
 async def enrol(request: Request) -> Response:
     central = central_of(request)
     message = await _body(request, EnrolRequest)
-    return _answer(request, await central.database.write(service.enrol, central, message))
+    return _answer(request, await central.database.write(enrolment.enrol, central, message))
 
 
 @router.get(
@@ -126,6 +126,6 @@ async def events(
 ) -> Response:
     central = central_of(request)
     answer = await central.database.look(
-        service.events_of, location, bearer(request), epoch, after, limit
+        giving_back.events_of, location, bearer(request), epoch, after, limit
     )
     return _answer(request, answer)

@@ -3,37 +3,26 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, false, func, insert, or_, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
-from central import schema, staffing
-from central.errors import RequestError
-from central.parts import Central, alarm, audit
-from central.secrets import new_token, same, token_hash
-from central.sync import commands, ingest
+from central import schema
+from central.parts import Central, alarm
+from central.sync import commands, enrolment, ingest
 from central.sync.projection import configure, count_free
 from central.upserts import update_many, upsert
-from kiosk.model.events import EventKind
 from kiosk.sync.contract import (
-    EnrolAnswer,
-    EnrolRequest,
-    EventsAnswer,
     Place,
     Status,
     SyncAnswer,
     SyncRequest,
-    WireEvent,
 )
 
 WATCHED_SYNC_S = 2.0
 """How often a kiosk comes while an operator looks at it, or while a command waits."""
-ENROL_VALID_MS = 7 * 24 * 3_600_000
 MINUTE_MS = 60_000
-DENIED = RequestError(401, "unauthorised", "this token is not known, or it was revoked")
 
-_LOCATION = select(schema.location).where(schema.location.c.id == bindparam("id"))
 _EPOCH = select(schema.location_epoch).where(
     schema.location_epoch.c.location == bindparam("location"),
     schema.location_epoch.c.epoch == bindparam("epoch"),
@@ -54,22 +43,12 @@ _MINUTE = (
 )
 
 
-def _location_of(connection: Connection, location: str, token: str) -> Any:
-    """The location whose kiosk this is; raises when the token is not its own."""
-    row = connection.execute(_LOCATION, {"id": location}).first()
-    if row is None or row.revoked_ms is not None or not row.token_hash:
-        raise DENIED
-    if not same(row.token_hash, token_hash(token)):
-        raise DENIED
-    return row
-
-
 def sync(
     connection: Connection, central: Central, location: str, token: str, request: SyncRequest
 ) -> SyncAnswer:
     """Take in what a kiosk sends and answer. Raises `RequestError` for a wrong token."""
     now_ms = central.clock.now_ms()
-    row = _location_of(connection, location, token)
+    row = enrolment.kiosk_of(connection, location, token)
     last = Place(epoch=row.epoch, seq=row.seq, hash=row.head_hash)
     rules = central.settings.notifications
     taken = ingest.take(connection, location, request.events, last, rules, now_ms)
@@ -138,13 +117,12 @@ def _cursor(
     if request.cursor < row.command_cursor and request.epoch == row.epoch:
         # Only an older answer on its way, or a second kiosk with the same token.
         return int(row.command_cursor)
-    if request.cursor < row.command_cursor:
-        commands.send_again(connection, row.id, request.cursor)
-        return request.cursor
     if not has_come_to_head:
-        return int(row.command_cursor)
+        return min(request.cursor, int(row.command_cursor))
     if request.cursor > row.command_cursor:
         commands.number_anew(connection, row.id, request.cursor)
+    if request.wants_people:
+        commands.tell_people_again(connection, row.id, request.cursor)
     return request.cursor
 
 
@@ -226,160 +204,3 @@ def _is_alarmed(connection: Connection, what: str, subject: str) -> bool:
         .limit(1)
     )
     return found.first() is not None
-
-
-# --- enrolment -----------------------------------------------------------------------------------
-
-
-def add_location(
-    connection: Connection, location: str, name: str, by: str, now_ms: int, **values: Any
-) -> str:
-    """Make a location known; return the one-time token with which its kiosk enrols."""
-    token = new_token("enrol")
-    is_there = connection.execute(
-        select(func.count()).where(schema.location.c.id == location)
-    ).scalar_one()
-    if is_there:
-        raise RequestError(409, "exists", f"there is a location {location!r} already")
-    connection.execute(
-        insert(schema.location).values(
-            id=location,
-            name=name,
-            enrol_token_hash=token_hash(token),
-            enrol_until_ms=now_ms + ENROL_VALID_MS,
-            created_ms=now_ms,
-            **values,
-        )
-    )
-    audit(connection, now_ms, by, "location.add", location, name=name)
-    return token
-
-
-def roll(connection: Connection, location: str, by: str, now_ms: int) -> str:
-    """A new one-time token for a location; its kiosk goes on with the old one until it enrols."""
-    token = new_token("enrol")
-    changed = connection.execute(
-        update(schema.location)
-        .where(schema.location.c.id == location)
-        .values(enrol_token_hash=token_hash(token), enrol_until_ms=now_ms + ENROL_VALID_MS)
-    )
-    if not changed.rowcount:
-        raise RequestError(404, "not_found", f"there is no location {location!r}")
-    audit(connection, now_ms, by, "location.roll", location)
-    return token
-
-
-def revoke(connection: Connection, location: str, by: str, now_ms: int) -> None:
-    """A location's kiosk is not listened to any more, until it enrols anew."""
-    changed = connection.execute(
-        update(schema.location)
-        .where(schema.location.c.id == location)
-        .values(revoked_ms=now_ms, token_hash="", enrol_token_hash="")
-    )
-    if not changed.rowcount:
-        raise RequestError(404, "not_found", f"there is no location {location!r}")
-    audit(connection, now_ms, by, "location.revoke", location)
-
-
-def enrol(connection: Connection, central: Central, request: EnrolRequest) -> EnrolAnswer:
-    """Exchange a one-time token for a kiosk's own. Raises `RequestError` when it is not good."""
-    now_ms = central.clock.now_ms()
-    table = schema.location
-    row = connection.execute(
-        select(table).where(table.c.enrol_token_hash == token_hash(request.token))
-    ).first()
-    if row is None or (row.enrol_until_ms or 0) < now_ms:
-        raise RequestError(
-            401, "unauthorised", "this enrolment token is not known, was used, or is too old"
-        )
-    if row.id != request.location:
-        raise RequestError(
-            409,
-            "other_location",
-            f"this token is for location {row.id!r}, and this kiosk is {request.location!r}",
-        )
-    token = new_token("kiosk")
-    connection.execute(
-        update(table)
-        .where(table.c.id == row.id)
-        .values(
-            token_hash=token_hash(token),
-            key_sealed=central.secrets.seal(bytes.fromhex(request.key)),
-            enrol_token_hash="",
-            enrol_until_ms=None,
-            revoked_ms=None,
-        )
-    )
-    if request.layout is not None:
-        configure(connection, row.id, request.layout, "")
-    staffing.tell_one(connection, row.id, f"kiosk {row.id}", now_ms)
-    audit(connection, now_ms, f"kiosk {row.id}", "location.enrol", row.id)
-    return EnrolAnswer(
-        location=row.id, token=token, public_key=central.secrets.public_key, now_ms=now_ms
-    )
-
-
-def events_of(
-    connection: Connection, location: str, token: str, epoch: str, after: int, limit: int
-) -> EventsAnswer:
-    """What a kiosk's journal has behind an event, up to where it is now, through all its epochs;
-    given back after it was restored.
-
-    Nothing where that event is not on the way: a life that a restore has ended.
-    """
-    row = _location_of(connection, location, token)
-    table = schema.event
-    line = _line(connection, location, Place(epoch=row.epoch, seq=row.seq))
-    is_on_line = any(part.epoch == epoch and after <= part.last for part in line)
-    parts = [
-        (table.c.epoch == part.epoch) & table.c.seq.between(part.first, part.last) for part in line
-    ]
-    rows = connection.execute(
-        select(table)
-        .where(table.c.location == location, table.c.seq > after, or_(false(), *parts))
-        .order_by(table.c.seq)
-        .limit(limit + 1)
-    ).all()
-    status: dict[str, Any] = json.loads(row.status or "{}")
-    return EventsAnswer(
-        events=tuple(_wire(each) for each in rows[:limit]) if is_on_line else (),
-        has_more=is_on_line and len(rows) > limit,
-        is_complete=is_on_line and status.get(HEAD_SEQ) == row.seq,
-        heard_ms=row.last_sync_ms or 0,
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """What one epoch has of the way to where a journal is now."""
-
-    epoch: str
-    first: int
-    last: int
-
-
-def _line(connection: Connection, location: str, head: Place) -> list[_Part]:
-    """The way to a journal's head: the last epoch, what it was restored from, and so on."""
-    table = schema.event
-    parts: list[_Part] = []
-    epoch, last = head.epoch, head.seq
-    while epoch:
-        first = connection.execute(
-            select(table.c.seq, table.c.kind, table.c.body)
-            .where(table.c.location == location, table.c.epoch == epoch)
-            .order_by(table.c.seq)
-            .limit(1)
-        ).first()
-        if first is None or first.seq > last:
-            break
-        parts.append(_Part(epoch, first.seq, last))
-        if first.kind != EventKind.DATABASE_RESTORED:
-            break
-        body = json.loads(first.body)
-        epoch, last = str(body["from_epoch"]), min(int(body["from_seq"]), first.seq - 1)
-    return parts
-
-
-def _wire(row: Any) -> WireEvent:
-    names = ("epoch", "seq", "kind", "body", "wall_ms", "monotonic_ms", "boot_id", "is_trusted")
-    return WireEvent(hash=row.hash, **{name: getattr(row, name) for name in names})

@@ -23,7 +23,7 @@ from typing import Any
 from kiosk.model.clock import Clock, Reading
 from kiosk.model.events import Event, EventKind, chain_hash
 from kiosk.model.location import SuspectReason
-from kiosk.store import holds, intents, recovery, slots
+from kiosk.store import holds, intents, recovery, slots, wishes
 from kiosk.store.backup import KEY_CHECK, SIDE_FILES, check, make_durable, open_still
 from kiosk.store.errors import (
     CannotOpenError,
@@ -206,6 +206,7 @@ def _begin_again(writer: Writer, epoch: str, file: str, told: _Told) -> int:
             why = f"restored from {file}: {told.doubt}"
             reason = SuspectReason.MAY_HOLD_ANOTHERS
             slots.mark_suspect(writer, record.label, reason, why, "restore")
+    wishes.want_people(writer, are_wanted=True)
     # Holds get back the time in which the kiosk was dead: that since the backup is not all of it.
     writer.db.execute("DELETE FROM meta WHERE key = 'alive'")
     if told.heard_ms is not None and not told.doubt:
@@ -229,6 +230,8 @@ def take_back(writer: Writer, events: Sequence[Event]) -> None:
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise RefusedError(f"event {event.seq} cannot be read: {error!r}") from error
         writer.record_again(event, changes, body)
+        if event.kind is EventKind.COMMAND_APPLIED:
+            wishes.came_to(writer, int(body["n"]))
 
 
 def _require_next(head: ChainHead, event: Event) -> None:

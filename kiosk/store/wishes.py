@@ -20,6 +20,7 @@ from kiosk.store.errors import RefusedError
 from kiosk.store.writer import Row, Writer, insert, update
 
 CURSOR = "command_cursor"
+PEOPLE_WANTED = "people_wanted"
 ACTOR = "centre"
 
 
@@ -40,6 +41,28 @@ OPENINGS_MAX = 6
 HOUR_MS = 3_600_000
 LOOKED_BACK = 20_000
 """How many events are looked through for the answers to earlier wishes."""
+
+
+def are_people_wanted(writer: Writer) -> bool:
+    """Whether the centre is to tell once more who is listed here and who packages are for: names
+    and numbers are in no journal, so after a restore they are as old as the backup."""
+    return writer.one("SELECT 1 FROM meta WHERE key = ?", (PEOPLE_WANTED,)) is not None
+
+
+def want_people(writer: Writer, *, are_wanted: bool) -> None:
+    """Say whether the centre is to tell of all people once more."""
+    writer.db.execute("DELETE FROM meta WHERE key = ?", (PEOPLE_WANTED,))
+    if are_wanted:
+        writer.db.execute("INSERT INTO meta (key, value) VALUES (?, '1')", (PEOPLE_WANTED,))
+
+
+def came_to(writer: Writer, n: int) -> None:
+    """Note that the wishes up to this number were dealt with."""
+    writer.db.execute(
+        "INSERT INTO meta (key, value) VALUES (?, ?)"
+        " ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+        (CURSOR, str(n)),
+    )
 
 
 def cursor(writer: Writer) -> int:
@@ -75,11 +98,7 @@ def _note(writer: Writer, wish: Wish, outcome: str, **facts: Any) -> None:
         outcome=outcome,
         **facts,
     )
-    writer.db.execute(
-        "INSERT INTO meta (key, value) VALUES (?, ?)"
-        " ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-        (CURSOR, str(wish.n)),
-    )
+    came_to(writer, wish.n)
 
 
 def _carry_out(writer: Writer, wish: Wish, time_zone: str) -> dict[str, Any]:

@@ -95,6 +95,7 @@ class _Waiting:
     events: list[Event]
     head: Place
     cursor: int
+    wants_people: bool
 
 
 def layout_of(location: Location) -> Layout:
@@ -232,6 +233,7 @@ class SyncClient:
             events=tuple(wire_event(event) for event in waiting.events),
             head=waiting.head,
             cursor=waiting.cursor,
+            wants_people=waiting.wants_people,
             status=status,
             layout=self._layout if self._is_layout_wanted else None,
             is_idle=sent == waiting.head.seq,
@@ -271,6 +273,8 @@ class SyncClient:
                 )
             self._store.submit(journal.set_observer_seq, OBSERVER, sent.seq).result()
         left = waiting.head.seq - (sent.seq if sent is not None else waiting.head.seq)
+        if waiting.wants_people and left == 0:
+            self._store.submit(wishes.want_people, are_wanted=False).result()
         if not self.state.is_reached:
             LOG.info("the centre is reached")
         self.state = SyncStatus(
@@ -320,6 +324,7 @@ def _waiting(writer: Writer, limit: int) -> _Waiting:
         journal.after(writer, seq, limit),
         Place(epoch=head.epoch, seq=head.seq, hash=head.hash.hex() if head.seq else ""),
         wishes.cursor(writer),
+        wishes.are_people_wanted(writer),
     )
 
 

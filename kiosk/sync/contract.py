@@ -178,6 +178,8 @@ class SyncRequest(Message):
     """The number of the last command that was applied and journaled."""
     status: Status = Status()
     layout: Layout | None = None
+    wants_people: bool = False
+    """Tell once more who is listed here, and who packages are for: this kiosk was restored."""
     is_idle: bool = True
     """No more events wait behind these."""
 

@@ -18,28 +18,26 @@ class RecallError(Exception):
     """The centre gives nothing back; the message says why."""
 
 
-def recall(identity: Identity, head: ChainHead) -> Recall:
+def recall(session: requests.Session, identity: Identity, head: ChainHead) -> Recall:
     """What the centre holds behind the end of a backup's journal. Raises `RecallError`."""
-    with requests.Session() as session:
-        first = _fetch(session, identity, head)
-    return Recall(_batches(identity, head, first), first.is_complete, first.heard_ms)
+    first = _fetch(session, identity, head)
+    return Recall(_batches(session, identity, head, first), first.is_complete, first.heard_ms)
 
 
 def _batches(
-    identity: Identity, head: ChainHead, answer: EventsAnswer
+    session: requests.Session, identity: Identity, head: ChainHead, answer: EventsAnswer
 ) -> Iterator[Sequence[Event]]:
     end = ChainHead(head.epoch, head.seq, head.hash)
-    with requests.Session() as session:
-        while answer.events:
-            events = []
-            for wire in answer.events:
-                event = _event(wire, end.hash)
-                events.append(event)
-                end = ChainHead(event.epoch, event.seq, event.hash)
-            yield events
-            if not answer.has_more:
-                return
-            answer = _fetch(session, identity, end)
+    while answer.events:
+        events = []
+        for wire in answer.events:
+            event = _event(wire, end.hash)
+            events.append(event)
+            end = ChainHead(event.epoch, event.seq, event.hash)
+        yield events
+        if not answer.has_more:
+            return
+        answer = _fetch(session, identity, end)
 
 
 def _event(wire: WireEvent, previous: bytes) -> Event:

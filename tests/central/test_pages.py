@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from email.header import decode_header, make_header
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from operators import PASSWORD, Browser, obey, sync
 
 from central import housekeeping, schema
 from central.auth import Role
-from central.pages import actions, routes
+from central.pages import actions, location_actions, routes
 from central.pages.session import HOME
 from kiosk.adapters import verify_pin
 from kiosk.model.person import parse_badge
@@ -29,6 +30,13 @@ ASKS_FOR = {
     "GET ": VIEWER,
     "GET /locations/{name}": VIEWER,
     "GET /locations/{name}/live": VIEWER,
+    "POST /locations": ADMIN,
+    "POST /locations/{name}/roll": ADMIN,
+    "POST /locations/{name}/revoke": ADMIN,
+    "POST /locations/{name}/change": ADMIN,
+    "GET /quarantine": VIEWER,
+    "POST /quarantine/{name}/settle": OPERATOR,
+    "POST /packages/{name}/contact": OPERATOR,
     "POST /locations/{name}/service": OPERATOR,
     "POST /locations/{name}/open": OPERATOR,
     "GET /packages": VIEWER,
@@ -59,6 +67,8 @@ ASKS_FOR = {
 }
 """The least role that each page and form asks for; None: nobody has to sign in."""
 FORMS: dict[str, dict[str, object]] = {
+    "/locations": {"location": "no good id"},
+    "/quarantine/{name}/settle": {"why": "x"},
     "/locations/{name}/service": {"slot": "1", "state": "IN_SERVICE"},
     "/locations/{name}/open": {"slot": "1", "why": "x"},
     "/packages/{name}/cancel": {"why": "x"},
@@ -72,7 +82,11 @@ FORMS: dict[str, dict[str, object]] = {
 def test_each_page_and_form_asks_for_its_role_and_no_other_client_gets_in(server: Server) -> None:
     known = {
         f"{method} {route.path.removeprefix(HOME)}"
-        for route in (*routes.router.routes, *actions.router.routes)
+        for route in (
+            *routes.router.routes,
+            *actions.router.routes,
+            *location_actions.router.routes,
+        )
         if isinstance(route, APIRoute)
         for method in route.methods - {"HEAD"}
     }
@@ -324,3 +338,97 @@ def test_what_people_wrote_is_text_on_every_page(
         assert evil not in answer.text
         assert "script-src" not in answer.headers["content-security-policy"]
         assert answer.headers["content-security-policy"].startswith("default-src 'self'")
+
+
+# --- locations ---------------------------------------------------------------------------------
+
+
+def test_a_location_is_made_known_on_its_page_and_its_kiosk_enrols_with_what_it_shows(
+    server: Server, tmp_path: Path
+) -> None:
+    admin = Browser(server, ADMIN)
+    shown = admin.post("/locations", location=LOCATION.id, name="Corner", address="Main St 1").text
+    [token] = re.findall(r"enrol_[\w-]+", shown)
+    assert f"kiosk enrol {server.central.settings.base_url} {token}" in shown
+    assert "data:image/svg+xml" in shown
+    kiosk = Journal(tmp_path / "kiosk.db")
+    assert kiosk.enrol(server, token).ok
+    sync(kiosk)
+    assert "Corner" in admin.get("").text
+    assert "is a location" in admin.post("/locations", location=LOCATION.id).text
+    assert "as berlin-01" in admin.post("/locations", location="two words").text
+    assert token not in admin.get("/audit").text
+    again = re.findall(r"enrol_[\w-]+", admin.post(f"/locations/{LOCATION.id}/roll").text)
+    sync(kiosk)  # the old token is good until the new computer has enrolled
+    assert kiosk.enrol(server, again[0]).ok
+    admin.post(f"/locations/{LOCATION.id}/revoke")
+    assert kiosk.send([]).status_code == 401
+    kiosk.store.close()
+
+
+def test_a_location_says_where_it_is_and_how_its_people_are_told(
+    server: Server, kiosk: Journal
+) -> None:
+    admin, path = Browser(server, ADMIN), f"/locations/{LOCATION.id}/change"
+    place = {"title": "Corner", "address": "Main St 1"}
+    said = admin.post(path, **place, latitude="52,52", longitude="13.4", channels="sms,email")
+    assert "written down" in said.text
+    [row] = server.rows(schema.location)
+    assert (row.name, row.latitude, row.longitude) == ("Corner", 52.52, 13.4)
+    announce(server, server.add_key(), "A")
+    obey(kiosk)
+    kiosk.put_in("A")
+    sync(kiosk)
+    told = [row.channel for row in server.rows(schema.notification) if row.kind == "stored"]
+    assert told[0] == "sms"
+    assert "both, or neither" in admin.post(path, latitude="1").text
+    assert "as 52.5200" in admin.post(path, latitude="north", longitude="1").text
+    assert "-90 to 90" in admin.post(path, latitude="91", longitude="1").text
+    assert server.rows(schema.location)[0].latitude == 52.52
+
+
+def test_who_was_not_reached_is_told_at_another_contact(
+    server: Server, kiosk: Journal, mailbox: tuple[int, Mailbox]
+) -> None:
+    wrong = {"name": "Eva", "email": "nobody@example.org"}
+    package = announce(server, server.add_key(), "A", recipient=wrong).json()["id"]
+    obey(kiosk)
+    kiosk.put_in("A")
+    sync(kiosk)
+    operator = Browser(server, OPERATOR)
+    assert "no such mailbox" in server.dead_message().error
+    page = f"/packages/{package}"
+    assert "nobody@example.org" in operator.get(page).text
+    assert "or both" in operator.post(f"{page}/contact", name="Eva").text
+    assert "is not right" in operator.post(f"{page}/contact", email="no address").text
+    operator.post(f"{page}/contact", name="Eva", email="eva@example.org", language="fr")
+    [mail] = mailbox[1].wait_for(1)
+    assert mail["To"] == "eva@example.org"
+    assert "Votre colis" in str(make_header(decode_header(mail["Subject"])))
+
+
+def test_an_event_in_quarantine_is_seen_looked_at_and_settled(
+    server: Server, kiosk: Journal
+) -> None:
+    events = kiosk.events()
+    events[2] = events[2].model_copy(update={"body": "no JSON"})
+    kiosk.send(events)
+    operator = Browser(server, OPERATOR)
+    assert "1</b> events in quarantine" in operator.get("").text
+    assert "no JSON" in operator.get("/quarantine").text
+    [row] = server.rows(schema.quarantine)
+    operator.post(f"/quarantine/{row.id}/settle", why="a broken cable")
+    assert "Nothing is in quarantine" in operator.get("/quarantine").text
+    assert "a broken cable" in operator.get("/audit").text
+    assert len(server.rows(schema.quarantine)) == 1
+
+
+def test_of_thousands_of_locations_those_are_shown_that_need_somebody(server: Server) -> None:
+    for number in range(130):
+        server.add_location(f"place-{number:03d}")
+    operator = Browser(server, OPERATOR)
+    shown = operator.get("").text
+    assert "130 locations" in shown
+    assert "30 more" in shown
+    assert "place-129" not in shown.split("</table>")[0]
+    assert "place-129" in operator.get("?q=E-129").text.split("</table>")[0]

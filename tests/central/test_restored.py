@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 import shutil
 import subprocess
@@ -12,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import requests
 from centre import LOCATION, LOCATION_KEY, Journal, Server, TurnedClock, announce
 
 from central import schema
@@ -23,7 +23,6 @@ from kiosk.store import codes, intents, journal, packages, restoring, slots
 from kiosk.store.codes import CodePolicy, Granted
 from kiosk.store.intents import IntentPurpose
 from kiosk.store.restoring import Recall, Restored
-from kiosk.store.store import Store
 from kiosk.store.writer import ChainHead
 from kiosk.sync.client import SyncClient
 from kiosk.sync.contract import CommandType, Status
@@ -36,7 +35,7 @@ class Machine:
 
     def __init__(self, folder: Path, server: Server) -> None:
         folder.mkdir(exist_ok=True)
-        self.folder, self.server, self.lives, self.copies = folder, server, 0, 0
+        self.folder, self.server = folder, server
         self.journal = Journal(folder / "kiosk.db")
         token = server.add_location()
         self.identity = enrol(folder, LOCATION, LOCATION_KEY, server.url, token)
@@ -48,7 +47,9 @@ class Machine:
             LOCATION,
             self.identity,
             lambda: Status(
-                clock_ms=clock.wall_ms, boot_id=f"life-{self.lives}", monotonic_ms=clock.wall_ms
+                clock_ms=clock.wall_ms,
+                boot_id=f"life-{self.journal.lives}",
+                monotonic_ms=clock.wall_ms,
             ),
             random.Random(1),
         )
@@ -57,35 +58,13 @@ class Machine:
                 pass
 
     def back_up(self) -> Path:
-        self.copies += 1
-        copy = self.folder / f"copy-{self.copies}.db"
-        asyncio.run(self.journal.store.back_up(copy))
-        return copy
+        return self.journal.back_up(f"of-life-{self.journal.lives}")
+
+    def recall(self, head: ChainHead) -> Recall:
+        return recall(requests.Session(), self.identity, head)
 
     def restore(self, file: Path, *, asks: bool = True, doubt: str = "") -> Restored:
-        """The database is lost and the backup put in its place."""
-        path = self.journal.store.path
-        self.journal.store.close()
-        for each in path.parent.glob("kiosk.db*"):
-            each.unlink()
-        self.lives += 1
-        clock = self.journal.clock
-        restored = restoring.restore(
-            file,
-            path,
-            "",
-            clock,
-            random.Random(90 + self.lives),
-            (lambda head: recall(self.identity, head)) if asks else None,
-            doubt,
-        )
-        reopened = Journal.__new__(Journal)
-        reopened.clock, reopened.chance = clock, random.Random(50 + self.lives)
-        reopened.location, reopened.token, reopened.url = LOCATION, "", ""
-        reopened.store = Store(path, clock, reopened.chance, threaded=False)
-        reopened.store.use_key(LOCATION_KEY)
-        self.journal = reopened
-        return restored
+        return self.journal.restore(file, self.recall if asks else None, doubt)
 
     def hashes(self) -> list[str]:
         return [event.hash for event in self.journal.events()]
@@ -214,7 +193,7 @@ def test_who_knows_that_it_ran_on_says_so_and_every_slot_is_in_doubt(machine: Ma
 
 def test_a_backup_of_a_life_that_has_ended_takes_nothing_back(machine: Machine) -> None:
     machine.sync()
-    early = machine.back_up()
+    early = machine.journal.back_up("early")
     machine.journal.put_in("A")
     machine.sync()
     ended = machine.back_up()
@@ -254,7 +233,7 @@ def test_events_that_were_tampered_with_on_the_way_are_not_taken_back(machine: M
     machine.journal.store.close()
 
     def forged(head: ChainHead) -> Recall:
-        found = recall(machine.identity, head)
+        found = machine.recall(head)
         batches = [list(batch) for batch in found.batches]
         batches[0][-1] = replace(batches[0][-1], body='{"actor":"nobody"}')
         return Recall(iter(batches), True, found.heard_ms)

@@ -11,7 +11,7 @@ import requests
 from centre import LOCATION, LOCATION_KEY, Journal, Server, TurnedClock
 
 from central import schema
-from central.sync import service
+from central.sync import enrolment
 from kiosk.sync.client import layout_of
 from kiosk.sync.contract import Place, Status, SyncAnswer, SyncRequest
 
@@ -44,11 +44,11 @@ def test_an_enrolment_token_is_good_once_and_for_its_own_location(
 def test_a_token_that_is_too_old_or_revoked_is_refused(tmp_path: Path, server: Server) -> None:
     kiosk = Journal(tmp_path / "kiosk.db")
     token = server.add_location()
-    server.clock.wall_ms += service.ENROL_VALID_MS + 1
+    server.clock.wall_ms += enrolment.ENROL_VALID_MS + 1
     assert kiosk.enrol(server, token).status_code == 401
-    again = server.write(lambda c: service.roll(c, LOCATION.id, "test", server.clock.wall_ms))
+    again = server.write(lambda c: enrolment.roll(c, LOCATION.id, "test", server.clock.wall_ms))
     assert kiosk.enrol(server, again).ok
-    server.write(lambda c: service.revoke(c, LOCATION.id, "test", server.clock.wall_ms))
+    server.write(lambda c: enrolment.revoke(c, LOCATION.id, "test", server.clock.wall_ms))
     assert kiosk.send([]).status_code == 401
 
 

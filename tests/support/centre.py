@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import socket
 import threading
@@ -23,15 +24,16 @@ from central.accounts import add_key
 from central.app import build, create_app
 from central.auth import Scope
 from central.settings import Notifications, Settings, Sms, Smtp
-from central.sync import service
+from central.sync import enrolment
 from kiosk.model.allocation import FirstAvailable
 from kiosk.model.clock import Instant
 from kiosk.model.location import Location
 from kiosk.model.person import Recipient
-from kiosk.store import departures, deposits, intents, journal, packages, slots
+from kiosk.store import departures, deposits, intents, journal, packages, restoring, slots
 from kiosk.store.deposits import DepositRequest
 from kiosk.store.intents import IntentPurpose
 from kiosk.store.packages import Announcement
+from kiosk.store.restoring import Recaller, Restored
 from kiosk.store.store import Store
 from kiosk.sync.contract import Place, SyncRequest, WireEvent, wire_event
 from kiosk.ui.samples import sample_location
@@ -170,7 +172,7 @@ class Server:
     def add_location(self, name: str = LOCATION.id, **values: Any) -> str:
         """Make a location known; its enrolment token."""
         token: str = self.write(
-            lambda c: service.add_location(c, name, name, "test", self.clock.wall_ms, **values)
+            lambda c: enrolment.add_location(c, name, name, "test", self.clock.wall_ms, **values)
         )
         return token
 
@@ -207,11 +209,29 @@ class Journal:
         threaded: bool = False,
     ) -> None:
         self.clock, self.chance = TurnedClock(), random.Random(seed)
-        self.location = location
+        self.location, self.path, self.lives = location, path, 1
         self.store = Store(path, self.clock, self.chance, threaded=threaded)
         self.store.use_key(LOCATION_KEY)
         self.do(slots.configure, location)
         self.token, self.url = "", ""
+
+    def back_up(self, name: str) -> Path:
+        """A copy of the database beside it."""
+        copy = self.path.with_name(f"{self.path.name}.{name}")
+        copy.unlink(missing_ok=True)
+        asyncio.run(self.store.back_up(copy))
+        return copy
+
+    def restore(self, file: Path, recaller: Recaller | None, doubt: str = "") -> Restored:
+        """The database is lost, and a copy of it put in its place."""
+        self.store.close()
+        for suffix in ("", "-wal", "-shm"):
+            self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
+        self.lives += 1
+        restored = restoring.restore(file, self.path, "", self.clock, self.chance, recaller, doubt)
+        self.store = Store(self.path, self.clock, self.chance, threaded=False)
+        self.store.use_key(LOCATION_KEY)
+        return restored
 
     def do(self, operation: Callable[..., Any], *args: Any) -> Any:
         return self.store.submit(operation, *args).result()

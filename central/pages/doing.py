@@ -1,0 +1,30 @@
+"""What the forms have in common: one transaction, and a redirect that says how it went."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any
+from urllib.parse import quote
+
+from fastapi import Form, Request, Response
+from fastapi.responses import RedirectResponse
+from sqlalchemy import Connection
+
+from central.errors import RequestError
+from central.pages.session import HOME
+from central.parts import Central, central_of
+
+Text = Annotated[str, Form(max_length=200)]
+
+
+async def carry_out(
+    request: Request, back: str, done: str, operation: Callable[[Connection, Central], Any]
+) -> Response:
+    """Carry something out and go back to the page, which says how it went."""
+    central = central_of(request)
+    try:
+        await central.database.write(operation, central)
+    except RequestError as error:
+        return RedirectResponse(f"{HOME}{back}?problem={quote(error.message)}", 303)
+    request.app.state.wake()
+    return RedirectResponse(f"{HOME}{back}?done={quote(done)}", 303)

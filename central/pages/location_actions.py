@@ -1,0 +1,162 @@
+"""What operators do with a location: its doors, its name and place, its kiosk's token."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated
+from urllib.parse import quote
+
+import segno
+from fastapi import APIRouter, Form, Request, Response
+from fastapi.responses import RedirectResponse
+from sqlalchemy import Connection, select
+
+from central import schema
+from central.errors import RequestError, not_found
+from central.pages.doing import Text, carry_out
+from central.pages.paper import Ways, page
+from central.pages.session import HOME, ActingAsAdmin, ActingAsOperator, Operator
+from central.parts import Central, audit, central_of
+from central.sync import commands, enrolment
+from kiosk.model.location import TOLD_BY_STAFF, Service
+from kiosk.sync.contract import CommandType
+
+router = APIRouter(prefix=HOME, include_in_schema=False)
+
+
+def _degrees(text: str) -> float | None:
+    try:
+        return float(text.replace(",", ".")) if text.strip() else None
+    except ValueError as error:
+        raise RequestError(422, "invalid", f"{text!r}: degrees, as 52.5200") from error
+
+
+@router.post("/locations")
+async def location_add(
+    request: Request, operator: ActingAsAdmin, location: Text, name: Text = "", address: Text = ""
+) -> Response:
+    """Make a location known; its kiosk's one-time token is shown on the page that answers."""
+
+    def do(connection: Connection, central: Central) -> str:
+        now_ms = central.clock.now_ms()
+        return enrolment.add_location(
+            connection, location.strip(), name, operator.email, now_ms, address=address
+        )
+
+    return await _with_token(request, operator, location.strip(), "", do)
+
+
+@router.post("/locations/{name}/roll")
+async def location_roll(request: Request, name: str, operator: ActingAsAdmin) -> Response:
+    """A new one-time token, for a new computer; the kiosk goes on until that enrols."""
+
+    def do(connection: Connection, central: Central) -> str:
+        return enrolment.roll(connection, name, operator.email, central.clock.now_ms())
+
+    return await _with_token(request, operator, name, f"/locations/{quote(name)}", do)
+
+
+async def _with_token(
+    request: Request,
+    operator: Operator,
+    location: str,
+    back: str,
+    operation: Callable[[Connection, Central], str],
+) -> Response:
+    central = central_of(request)
+    try:
+        token = await central.database.write(operation, central)
+    except RequestError as error:
+        return RedirectResponse(f"{HOME}{back}?problem={quote(error.message)}", 303)
+    command = f"kiosk enrol {central.settings.base_url} {token}"
+    drawing = segno.make(f"{central.settings.base_url} {token}").svg_data_uri(scale=4, border=4)
+    return page(
+        request,
+        "token.html",
+        operator=operator,
+        location=location,
+        command=command,
+        drawing=drawing,
+    )
+
+
+@router.post("/locations/{name}/revoke")
+async def location_revoke(request: Request, name: str, operator: ActingAsAdmin) -> Response:
+    def do(connection: Connection, central: Central) -> None:
+        enrolment.revoke(connection, name, operator.email, central.clock.now_ms())
+
+    done = "Its kiosk is not listened to any more, until it enrols anew."
+    return await carry_out(request, f"/locations/{quote(name)}", done, do)
+
+
+@router.post("/locations/{name}/change")
+async def location_change(
+    request: Request,
+    name: str,
+    operator: ActingAsAdmin,
+    title: Text = "",
+    address: Text = "",
+    latitude: Text = "",
+    longitude: Text = "",
+    channels: Annotated[Ways, Form()] = Ways.AS_EVERYWHERE,
+) -> Response:
+    def do(connection: Connection, central: Central) -> None:
+        enrolment.change(
+            connection,
+            name,
+            operator.email,
+            central.clock.now_ms(),
+            name=title,
+            address=address,
+            latitude=_degrees(latitude),
+            longitude=_degrees(longitude),
+            channels=[way for way in channels.value.split(",") if way],
+        )
+
+    return await carry_out(request, f"/locations/{quote(name)}", "It is written down.", do)
+
+
+def _require_door(connection: Connection, location: str, slot: str) -> None:
+    table = schema.slot
+    known = select(table.c.label).where(table.c.location == location, table.c.label == slot)
+    if connection.execute(known).first() is None:
+        raise not_found("door", slot)
+
+
+@router.post("/locations/{name}/service")
+async def slot_service(
+    request: Request,
+    name: str,
+    operator: ActingAsOperator,
+    slot: Text,
+    state: Annotated[Service, Form()],
+    reason: Annotated[str, Form(max_length=200)] = "",
+) -> Response:
+    def do(connection: Connection, central: Central) -> None:
+        _require_door(connection, name, slot)
+        if state is not Service.IN_SERVICE and reason not in TOLD_BY_STAFF:
+            raise RequestError(422, "invalid", "say why the door goes out of service")
+        now_ms = central.clock.now_ms()
+        why = "" if state is Service.IN_SERVICE else reason
+        body = {"slot": slot, "service": state.value, "reason": why}
+        commands.queue(connection, name, CommandType.SLOT_SERVICE, body, operator.email, now_ms)
+        audit(connection, now_ms, operator.email, "slot.service", name, **body)
+
+    done = f"The kiosk is told about door {slot}."
+    return await carry_out(request, f"/locations/{quote(name)}", done, do)
+
+
+@router.post("/locations/{name}/open")
+async def open_door(
+    request: Request, name: str, operator: ActingAsOperator, slot: Text, why: Text
+) -> Response:
+    """Open one door from afar; signed when the kiosk fetches it, and good for a minute."""
+
+    def do(connection: Connection, central: Central) -> None:
+        _require_door(connection, name, slot)
+        now_ms, body = central.clock.now_ms(), {"slot": slot}
+        commands.queue(connection, name, CommandType.OPEN, body, operator.email, now_ms)
+        audit(connection, now_ms, operator.email, "door.open", name, why=why, **body)
+
+    done = f"The kiosk is asked to open door {slot}; the answer stands below within a minute."
+    return await carry_out(request, f"/locations/{quote(name)}", done, do)

@@ -1,0 +1,166 @@
+"""How a location's kiosk becomes known: a one-time token, exchanged for its own.
+
+The token can be rolled and revoked; a kiosk's own token is kept as a hash.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, func, insert, select, update
+
+from central import schema, staffing
+from central.errors import RequestError, not_found
+from central.parts import Central, audit
+from central.secrets import new_token, same, token_hash
+from central.sync.projection import configure
+from kiosk.sync.contract import EnrolAnswer, EnrolRequest
+
+ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+ENROL_VALID_MS = 7 * 24 * 3_600_000
+DENIED = RequestError(401, "unauthorised", "this token is not known, or it was revoked")
+
+_LOCATION = select(schema.location).where(schema.location.c.id == bindparam("id"))
+
+
+def kiosk_of(connection: Connection, location: str, token: str) -> Any:
+    """The location whose kiosk this is; raises when the token is not its own."""
+    row = connection.execute(_LOCATION, {"id": location}).first()
+    if row is None or row.revoked_ms is not None or not row.token_hash:
+        raise DENIED
+    if not same(row.token_hash, token_hash(token)):
+        raise DENIED
+    return row
+
+
+def add_location(
+    connection: Connection, location: str, name: str, by: str, now_ms: int, **values: Any
+) -> str:
+    """Make a location known; return the one-time token with which its kiosk enrols.
+
+    Raises `RequestError`.
+    """
+    if not ID.fullmatch(location):
+        raise RequestError(
+            422,
+            "invalid",
+            f"location {location!r}: letters, digits, points, dashes, at most 64, as berlin-01",
+        )
+    token = new_token("enrol")
+    is_there = connection.execute(
+        select(func.count()).where(schema.location.c.id == location)
+    ).scalar_one()
+    if is_there:
+        raise RequestError(409, "exists", f"there is a location {location!r} already")
+    connection.execute(
+        insert(schema.location).values(
+            id=location,
+            name=name,
+            enrol_token_hash=token_hash(token),
+            enrol_until_ms=now_ms + ENROL_VALID_MS,
+            created_ms=now_ms,
+            **values,
+        )
+    )
+    audit(connection, now_ms, by, "location.add", location, name=name)
+    return token
+
+
+def change(
+    connection: Connection,
+    location: str,
+    by: str,
+    now_ms: int,
+    *,
+    name: str,
+    address: str,
+    latitude: float | None,
+    longitude: float | None,
+    channels: Sequence[str],
+) -> None:
+    """Write down what people are told of a location, where it is, and by which ways its people are
+    told; no ways: those of the server. Raises `RequestError`."""
+    if (latitude is None) != (longitude is None):
+        raise RequestError(422, "invalid", "latitude and longitude: both, or neither")
+    if not (-90 <= (latitude or 0) <= 90 and -180 <= (longitude or 0) <= 180):
+        raise RequestError(
+            422, "invalid", f"{latitude}, {longitude}: -90 to 90, and -180 to 180 degrees"
+        )
+    values: dict[str, Any] = {"name": name, "address": address}
+    values |= {"latitude": latitude, "longitude": longitude}
+    table = schema.location
+    changed = connection.execute(
+        update(table)
+        .where(table.c.id == location)
+        .values(channels=json.dumps(list(channels)), **values)
+    )
+    if not changed.rowcount:
+        raise not_found("location", location)
+    audit(connection, now_ms, by, "location.change", location, channels=channels, **values)
+
+
+def roll(connection: Connection, location: str, by: str, now_ms: int) -> str:
+    """A new one-time token for a location; its kiosk goes on with the old one until it enrols."""
+    token = new_token("enrol")
+    changed = connection.execute(
+        update(schema.location)
+        .where(schema.location.c.id == location)
+        .values(enrol_token_hash=token_hash(token), enrol_until_ms=now_ms + ENROL_VALID_MS)
+    )
+    if not changed.rowcount:
+        raise not_found("location", location)
+    audit(connection, now_ms, by, "location.roll", location)
+    return token
+
+
+def revoke(connection: Connection, location: str, by: str, now_ms: int) -> None:
+    """A location's kiosk is not listened to any more, until it enrols anew."""
+    changed = connection.execute(
+        update(schema.location)
+        .where(schema.location.c.id == location)
+        .values(revoked_ms=now_ms, token_hash="", enrol_token_hash="")
+    )
+    if not changed.rowcount:
+        raise not_found("location", location)
+    audit(connection, now_ms, by, "location.revoke", location)
+
+
+def enrol(connection: Connection, central: Central, request: EnrolRequest) -> EnrolAnswer:
+    """Exchange a one-time token for a kiosk's own. Raises `RequestError` when it is not good."""
+    now_ms = central.clock.now_ms()
+    table = schema.location
+    row = connection.execute(
+        select(table).where(table.c.enrol_token_hash == token_hash(request.token))
+    ).first()
+    if row is None or (row.enrol_until_ms or 0) < now_ms:
+        raise RequestError(
+            401, "unauthorised", "this enrolment token is not known, was used, or is too old"
+        )
+    if row.id != request.location:
+        raise RequestError(
+            409,
+            "other_location",
+            f"this token is for location {row.id!r}, and this kiosk is {request.location!r}",
+        )
+    token = new_token("kiosk")
+    connection.execute(
+        update(table)
+        .where(table.c.id == row.id)
+        .values(
+            token_hash=token_hash(token),
+            key_sealed=central.secrets.seal(bytes.fromhex(request.key)),
+            enrol_token_hash="",
+            enrol_until_ms=None,
+            revoked_ms=None,
+        )
+    )
+    if request.layout is not None:
+        configure(connection, row.id, request.layout, "")
+    staffing.tell_one(connection, row.id, f"kiosk {row.id}", now_ms)
+    audit(connection, now_ms, f"kiosk {row.id}", "location.enrol", row.id)
+    return EnrolAnswer(
+        location=row.id, token=token, public_key=central.secrets.public_key, now_ms=now_ms
+    )
