@@ -24,7 +24,7 @@ PATIENCE_S = 60
 PICTURES = Path(__file__).parents[2] / "build" / "pages"
 PAGES = (
     *("", "/packages", "/unjoined", "/notifications", "/reports", "/staff", "/keys"),
-    *("/accounts", "/audit", f"/locations/{LOCATION.id}"),
+    *("/accounts", "/audit", "/quarantine", f"/locations/{LOCATION.id}"),
 )
 
 
@@ -80,6 +80,8 @@ def test_every_page_fits_on_a_desk_and_on_a_phone(
     obey(kiosk)
     kiosk.put_in("JD014600006281234567")
     sync(kiosk)
+    forged = kiosk.events()[3].model_copy(update={"body": '{"actor":"nobody"}', "hash": "ab" * 32})
+    kiosk.send([forged, *kiosk.events(kiosk.head().seq - 1)])
     admin = Browser(server, Role.ADMIN)
     chromium.get(f"{server.url}{HOME}/sign-in")
     chromium.add_cookie({"name": COOKIE, "value": admin.http.cookies[COOKIE], "path": "/"})
@@ -88,13 +90,27 @@ def test_every_page_fits_on_a_desk_and_on_a_phone(
         for width in (1280, 390):
             size(chromium, width)
             chromium.get(f"{server.url}{HOME}{path}")
-            name = path.strip("/").replace("/", "-") or "overview"
-            chromium.save_screenshot(str(PICTURES / f"{name[:30]}-{width}.png"))
-            assert "/sign-in" not in chromium.current_url
-            wide = chromium.execute_script("return document.documentElement.scrollWidth")
-            assert wide <= width, f"{path} is {wide} wide on {width}"
-            unnamed = chromium.execute_script(
-                "return [...document.querySelectorAll('input:not([type=hidden]), select')]"
-                ".filter(each => !each.labels.length).map(each => each.name)"
-            )
-            assert unnamed == [], f"{path} has fields without a label"
+            require_fits(chromium, path.strip("/").replace("/", "-") or "overview", width)
+    chromium.get(f"{server.url}{HOME}")
+    chromium.find_element(By.NAME, "location").send_keys("berlin-02")
+    chromium.find_element(By.CSS_SELECTOR, "button.main").click()
+    for width in (390, 1280):
+        size(chromium, width)
+        require_fits(chromium, "token", width)
+    assert "enrol_" in chromium.find_element(By.CSS_SELECTOR, "code.command").text
+
+
+def require_fits(window: WebDriver, name: str, width: int) -> None:
+    """The page is no wider than the screen, and each field has a label; it is kept as a picture."""
+    assert "/sign-in" not in window.current_url
+    window.execute_script("document.querySelectorAll('details').forEach(each => each.open = true)")
+    wide = window.execute_script("return document.documentElement.scrollWidth")
+    high = window.execute_script("return document.documentElement.scrollHeight")
+    size(window, width, max(900, high))
+    window.save_screenshot(str(PICTURES / f"{name[:30]}-{width}.png"))
+    assert wide <= width, f"{name} is {wide} wide on {width}"
+    unnamed = window.execute_script(
+        "return [...document.querySelectorAll('input:not([type=hidden]), select')]"
+        ".filter(each => !each.labels.length).map(each => each.name)"
+    )
+    assert unnamed == [], f"{name} has fields without a label"
