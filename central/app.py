@@ -19,6 +19,7 @@ from central.database import Database
 from central.errors import RequestError
 from central.housekeeping import keep
 from central.links import PATH
+from central.notify import receipts
 from central.notify.worker import Worker
 from central.packages import routes as package_routes
 from central.pages import actions as page_actions
@@ -72,7 +73,7 @@ def create_app(central: Central) -> FastAPI:
     app.state.rate_limit = RateLimit()
     app.state.worker = worker
     app.state.wake = worker.wake
-    routers = [sync_routes.router, package_routes.router, metrics.router]
+    routers = [sync_routes.router, package_routes.router, receipts.router, metrics.router]
     routers += [page_routes.router, page_actions.router, location_actions.router, mine.router]
     for router in routers:
         app.include_router(router)

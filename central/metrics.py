@@ -41,6 +41,7 @@ def figures(
         select(
             func.count().filter(notification.c.status == "sent").label("sent"),
             func.count().filter(notification.c.status == "dead").label("dead"),
+            func.count().filter(notification.c.delivered_ms.is_not(None)).label("confirmed"),
             func.avg(
                 case(
                     (
@@ -69,6 +70,7 @@ def figures(
             connection, package.c.stored_ms, package.c.finished_ms, since_ms
         ),
         "outbox": _by(connection, notification.c.status),
+        "notifications_confirmed_ratio": delivered.confirmed / told if told else 0.0,
         "notifications_delivered_ratio": delivered.sent / told if told else 1.0,
         "notification_latency_seconds_avg": float(delivered.latency_ms or 0) / 1000,
         "events_quarantined": connection.execute(
@@ -79,11 +81,6 @@ def figures(
             select(func.count()).where(schema.command.c.state == "QUEUED")
         ).scalar_one(),
     }
-
-
-def _waited_ms() -> ColumnElement[int]:
-    """How long after it was due a message went out."""
-    return schema.notification.c.sent_ms - schema.notification.c.due_ms
 
 
 def _by(connection: Connection, column: ColumnElement[str]) -> dict[str, float]:

@@ -11,7 +11,7 @@ import io
 import json
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
 from importlib import resources
@@ -24,6 +24,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from sqlalchemy import Connection, select
 
 from central import links, schema
+from central.notify import receipts
 from central.notify.outbox import OPERATORS, Kind
 from central.parts import Central
 from kiosk.model.package import PackageStatus
@@ -56,6 +57,8 @@ class Message:
     """The QR code as a PNG; empty where there is none."""
     short: str = ""
     """The text for a telephone."""
+    receipt_url: str = ""
+    """Where the gateway may say what became of it; empty where nobody reaches this server."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +118,8 @@ def compose(connection: Connection, central: Central, row: Any) -> Message | Dro
     link = ""
     if central.settings.public_url and kind in (*WITH_CODE, Kind.EXPIRED):
         link = links.link_to(central, package.id)
-    return _for_person(row, kind, location, package, person, to, code, link)
+    message = _for_person(row, kind, location, package, person, to, code, link)
+    return replace(message, receipt_url=receipts.url_for(central, row.id))
 
 
 def reason_is_gone(kind: Kind, package: Any) -> str:

@@ -187,6 +187,27 @@ def person_and_ways(
     return person, [name for name in wanted if address.get(name)]
 
 
+def try_another_way(connection: Connection, rules: Notifications, row: Any) -> None:
+    """One way did not reach a person: queue the same message on the next, if there is one."""
+    if row.recipient is None:
+        return
+    _, ways = person_and_ways(connection, row.recipient, row.location, rules)
+    place = ways.index(row.channel) + 1 if row.channel in ways else len(ways)
+    if place < len(ways):
+        queue(
+            connection,
+            kind=row.kind,
+            package=row.package,
+            location=row.location,
+            recipient=row.recipient,
+            channel=ways[place],
+            language=row.language,
+            reason=f"{row.channel} did not reach them",
+            created_ms=row.created_ms,
+            due_ms=row.due_ms,
+        )
+
+
 def _package(connection: Connection, package: str) -> Any:
     return connection.execute(_PACKAGE, {"id": package}).first()
 

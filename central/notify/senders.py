@@ -162,6 +162,8 @@ class SmsNotifier:
     async def send(self, message: Message) -> None:
         url = f"{self._sms.url.rstrip('/')}/2010-04-01/Accounts/{self._sms.account}/Messages.json"
         form = {"To": message.to, "From": self._sms.sender, "Body": message.short}
+        if message.receipt_url:
+            form["StatusCallback"] = message.receipt_url
         try:
             answer = await self._client.post(
                 url, data=form, headers={"idempotency-key": message.id}

@@ -239,32 +239,13 @@ def _settle(connection: Connection, rules: Notifications, outcomes: Sequence[_Ou
     for outcome in outcomes:
         row = connection.execute(
             update(table)
-            .where(table.c.id == outcome.id)
+            # The gateway may have said already what became of it: that stands.
+            .where(table.c.id == outcome.id, table.c.status == "leased")
             .values(leased_until_ms=None, **outcome.values)
             .returning(table)
-        ).one()
-        if row.status == "dead":
-            _try_another_way(connection, rules, row)
-
-
-def _try_another_way(connection: Connection, rules: Notifications, row: Any) -> None:
-    if row.recipient is None:
-        return
-    _, ways = outbox.person_and_ways(connection, row.recipient, row.location, rules)
-    place = ways.index(row.channel) + 1 if row.channel in ways else len(ways)
-    if place < len(ways):
-        outbox.queue(
-            connection,
-            kind=row.kind,
-            package=row.package,
-            location=row.location,
-            recipient=row.recipient,
-            channel=ways[place],
-            language=row.language,
-            reason=f"{row.channel} did not reach them",
-            created_ms=row.created_ms,
-            due_ms=row.due_ms,
-        )
+        ).first()
+        if row is not None and row.status == "dead":
+            outbox.try_another_way(connection, rules, row)
 
 
 def resend(connection: Connection, notification: str, now_ms: int) -> bool:
@@ -273,6 +254,6 @@ def resend(connection: Connection, notification: str, now_ms: int) -> bool:
     changed = connection.execute(
         update(table)
         .where(table.c.id == notification, table.c.status == "dead")
-        .values(status="queued", attempts=0, due_ms=now_ms, error="")
+        .values(status="queued", attempts=0, due_ms=now_ms, error="", delivered_ms=None)
     )
     return bool(changed.rowcount)

@@ -14,9 +14,10 @@ from sqlalchemy import Connection, insert, select
 
 from central import schema
 from central.auth import Announcing, Changing, Finding, Program, Reading
-from central.errors import RequestError
+from central.errors import RequestError, not_found
 from central.packages import service
 from central.packages.nearest import COUNT_MAX, nearest, neighbours
+from central.packages.sizes import room_for, sizes_of
 from central.parts import Central, central_of
 
 router = APIRouter(prefix="/v1", tags=["packages"])
@@ -45,6 +46,14 @@ class Person(Wish):
     """The person's id at the sender; packages of one person open with one code."""
 
 
+class Measured(Wish):
+    """The three edges of a package, in millimetres, in whichever order."""
+
+    width_mm: int = Field(ge=1, le=10_000)
+    height_mm: int = Field(ge=1, le=10_000)
+    depth_mm: int = Field(ge=1, le=10_000)
+
+
 class Announcement(Wish):
     """A package that is to come."""
 
@@ -54,6 +63,8 @@ class Announcement(Wish):
     latitude: float | None = Field(default=None, ge=-90, le=90)
     longitude: float | None = Field(default=None, ge=-180, le=180)
     size: str | None = Field(default=None, min_length=1, max_length=16, pattern=WORDS)
+    """A size of the location's doors; or `dimensions`, and the smallest that fits is taken."""
+    dimensions: Measured | None = None
     weight_kg: float | None = Field(default=None, gt=0, le=1000)
     low_door: bool = False
     alone: bool = False
@@ -257,19 +268,14 @@ def _room(connection: Connection, location: str) -> dict[str, Any]:
     table = schema.location
     row = connection.execute(select(table).where(table.c.id == location)).first()
     if row is None:
-        raise RequestError(404, "not_found", f"there is no location {location!r}")
-    sizes = schema.location_size
-    free = connection.execute(
-        select(sizes.c.size, sizes.c.free, sizes.c.total)
-        .where(sizes.c.location == location)
-        .order_by(sizes.c.rank)
-    ).mappings()
+        raise not_found("location", location)
+    sizes = sizes_of(connection, location)
     return {
         "id": row.id,
         "name": row.name,
         "address": row.address,
         "latitude": row.latitude,
         "longitude": row.longitude,
-        "sizes": [dict(size) for size in free],
-        "neighbours": neighbours(connection, location) if row.free == 0 else [],
+        "sizes": [{"size": s.name, "free": s.free, "total": s.total} for s in sizes],
+        "neighbours": neighbours(connection, location) if room_for(sizes, None) == 0 else [],
     }

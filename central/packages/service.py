@@ -16,7 +16,8 @@ from central.adapters import new_id
 from central.errors import RequestError, not_found
 from central.notify import outbox
 from central.notify.outbox import Kind
-from central.packages.nearest import nearest
+from central.packages.nearest import COUNT_MAX, nearest, neighbours
+from central.packages.sizes import Dimensions, room_for, size_for, sizes_of
 from central.parts import Central, audit
 from central.schema import LIVE
 from central.sync import commands
@@ -28,11 +29,16 @@ from kiosk.sync.contract import CommandType
 def announce(connection: Connection, central: Central, by: str, wish: Any) -> dict[str, Any]:
     """Expect a package at a location, or at the nearest that has room.
 
-    One that lies there already, stored by its barcode alone, is joined: its recipient is told.
-    Raises `RequestError`.
+    One that lies there already, stored by its barcode alone, is joined: its recipient is told. A
+    full location is no refusal, for doors empty until the courier comes: the answer says how many
+    doors are left, and offers the neighbours where it is none. Raises `RequestError`.
     """
     now_ms = central.clock.now_ms()
-    location = _location(connection, wish)
+    measured = wish.dimensions and Dimensions(**wish.dimensions.model_dump())
+    if measured is not None and wish.size is not None:
+        raise RequestError(422, "invalid", "size and dimensions: one of the two")
+    location, size = _place(connection, wish, measured)
+    left = room_for(sizes_of(connection, location), size)
     table = schema.package
     known = connection.execute(
         select(table).where(
@@ -61,7 +67,7 @@ def announce(connection: Connection, central: Central, by: str, wish: Any) -> di
                 id=package,
                 location=location,
                 barcode=wish.barcode,
-                size=wish.size,
+                size=size,
                 weight_kg=wish.weight_kg,
                 announced_ms=now_ms,
                 **values,
@@ -70,11 +76,12 @@ def announce(connection: Connection, central: Central, by: str, wish: Any) -> di
     else:
         package = known.id
         connection.execute(update(table).where(table.c.id == package).values(**values))
-    _send_announcement(connection, location, package, recipient, wish, by, now_ms)
+    _send_announcement(connection, location, package, recipient, wish, size, by, now_ms)
     if known is not None and known.status == PackageStatus.STORED:
         outbox.stored(connection, central.settings.notifications, package, now_ms)
     audit(connection, now_ms, by, "package.announce", package, location=location)
-    return describe(connection, package)
+    offered = neighbours(connection, location) if left == 0 else []
+    return describe(connection, package) | {"doors_left": left, "neighbours": offered}
 
 
 def _send_announcement(
@@ -83,13 +90,14 @@ def _send_announcement(
     package: str,
     recipient: str,
     wish: Any,
+    size: str | None,
     by: str,
     now_ms: int,
 ) -> None:
     body = {
         "package": package,
         "barcode": wish.barcode,
-        "size": wish.size,
+        "size": size,
         "recipient": {"id": recipient, "name": wish.recipient.name, "phone": wish.recipient.phone},
         "owner": wish.recipient.user_id or None,
         "is_alone": wish.alone,
@@ -98,21 +106,30 @@ def _send_announcement(
     commands.queue(connection, location, CommandType.ANNOUNCE, body, by, now_ms, package)
 
 
-def _location(connection: Connection, wish: Any) -> str:
+def _place(
+    connection: Connection, wish: Any, measured: Dimensions | None
+) -> tuple[str, str | None]:
+    """The location that a package is announced to, and the size of door it is to get there."""
     table = schema.location
     if wish.location != "nearest":
         found = connection.execute(select(table.c.id).where(table.c.id == wish.location)).scalar()
         if found is None:
             raise not_found("location", wish.location)
-        return str(found)
+        sizes = sizes_of(connection, found)
+        return str(found), size_for(found, sizes, wish.size, measured, wish.weight_kg)
     if wish.latitude is None or wish.longitude is None:
         raise RequestError(
             422, "invalid", "location 'nearest' needs the fields latitude and longitude"
         )
-    places = nearest(connection, wish.latitude, wish.longitude, wish.size, 1)
-    if not places:
-        raise RequestError(409, "full", f"no location has a free slot of size {wish.size!r}")
-    return str(places[0]["id"])
+    for place in nearest(connection, wish.latitude, wish.longitude, wish.size, COUNT_MAX):
+        name, sizes = str(place["id"]), sizes_of(connection, place["id"])
+        try:
+            size = size_for(name, sizes, wish.size, measured, wish.weight_kg)
+        except RequestError:
+            continue
+        if room_for(sizes, size) > 0:
+            return name, size
+    raise RequestError(409, "full", "no location near by has a door free that takes this package")
 
 
 def _recipient(connection: Connection, person: Any, now_ms: int) -> str:

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import requests
+import sqlalchemy
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from centre import Server
+from centre import LOCATION, Journal, Server
+from operators import Browser
 
 from central import schema
+from central.adapters import SystemClock
 from central.app import build
+from central.auth import Role
 from central.errors import CannotServeError
+from central.pages.session import COOKIE
 from central.settings import Settings, load
 
 
@@ -79,6 +88,7 @@ ASKS_FOR = {
     "/v1/packages/{package}/recipient": "packages:change",
     "/v1/locations/nearest": "locations:read",
     "/v1/locations/{location}": "locations:read",
+    "/v1/receipts/{token}": "token in the address",
     "/healthz": "nobody",
     "/readyz": "nobody",
 }
@@ -91,28 +101,72 @@ BODIES = {
     "/v1/locations/{location}/sync": {"epoch": "e"},
     "/v1/enrol": {"token": "t", "location": "l", "key": "00" * 32},
 }
+FORMS = {"/v1/receipts/{token}": {"MessageStatus": "delivered"}}
 
 
-def test_each_route_answers_its_own_kind_of_client_and_no_other(server: Server) -> None:
+def test_each_route_answers_its_own_kind_of_client_and_no_other(
+    tmp_path: Path, server: Server, kiosk: Journal
+) -> None:
     paths = requests.get(f"{server.url}/openapi.json", timeout=20).json()["paths"]
     assert set(paths) == set(ASKS_FOR), "a route has no line in the table of who may use it"
     clients: dict[str, dict[str, str]] = {"nobody": {}}
     scopes = {"packages:announce", "packages:read", "packages:change", "locations:read"}
     for scope in sorted(scopes):
         clients[scope] = server.add_key(scope)
+    other = Journal(tmp_path / "other.db", replace(LOCATION, id="other"))
+    assert other.enrol(server, server.add_location("other")).ok
+    clients["kiosk"] = {"authorization": f"Bearer {kiosk.token}"}
+    clients["another kiosk"] = {"authorization": f"Bearer {other.token}"}
+    clients["operator"] = {"cookie": f"{COOKIE}={Browser(server, Role.ADMIN).http.cookies[COOKIE]}"}
     clients["stranger"] = {"authorization": "Bearer key_made_up"}
     for path, methods in paths.items():
         for name, headers in clients.items():
-            url = server.url + path.format(location="sample", package="unknown")
+            url = server.url + path.format(location="sample", package="unknown", token="none")
             query = {"lat": 0, "lon": 0, "epoch": "e"}
             answer = requests.request(
                 next(iter(methods)),
                 url,
                 params=query,
                 json=BODIES.get(path),
+                data=FORMS.get(path),
                 headers=headers,
                 timeout=20,
             )
             wanted = ASKS_FOR[path]
-            is_let_in = answer.status_code not in (401, 403)
+            refusals = (404,) if "{token}" in path else (401, 403)
+            is_let_in = answer.status_code not in refusals
             assert is_let_in is (wanted in ("nobody", name)), (path, name, answer.status_code)
+    other.store.close()
+
+
+# --- commands beside a server --------------------------------------------------------------------
+
+
+def command(server: Server, *words: str) -> subprocess.CompletedProcess[str]:
+    run = [sys.executable, "-m", "central", "--data", str(server.folder), *words]
+    return subprocess.run(run, capture_output=True, text=True, check=False)
+
+
+def test_a_location_is_added_while_the_server_runs_and_its_kiosk_enrols(
+    tmp_path: Path, server: Server
+) -> None:
+    server.clock.wall_ms = SystemClock().now_ms()  # the command goes by the machine's own
+    done = command(server, "location", "add", LOCATION.id, "--name", "Corner")
+    assert done.returncode == 0, done.stderr
+    [token] = re.findall(r"enrol_[\w-]+", done.stdout)
+    kiosk = Journal(tmp_path / "kiosk.db")
+    assert kiosk.enrol(server, token).ok
+    kiosk.store.close()
+    again = command(server, "location", "add", LOCATION.id)
+    assert again.returncode == 2
+    assert "there is a location" in again.stderr
+
+
+def test_a_command_of_another_version_leaves_a_running_server_alone(server: Server) -> None:
+    version = sqlalchemy.table("alembic_version", sqlalchemy.column("version_num"))
+    server.write(lambda c: c.execute(version.update().values(version_num="0002")))
+    refused = command(server, "location", "list")
+    assert refused.returncode == 2
+    assert "of another version runs" in refused.stderr
+    server.write(lambda c: c.execute(version.update().values(version_num="0003")))
+    assert command(server, "location", "list").returncode == 0

@@ -14,7 +14,8 @@ from central import schema
 from central.packages.nearest import distance_km, nearest
 from kiosk.model.pickup_code import make_code
 from kiosk.store import codes, packages
-from kiosk.sync.contract import SyncAnswer
+from kiosk.sync.client import layout_of
+from kiosk.sync.contract import SyncAnswer, SyncRequest
 
 
 def sync(kiosk: Journal, after: int = 0) -> SyncAnswer:
@@ -158,3 +159,106 @@ def test_who_has_no_code_at_the_kiosk_gets_it_sent_again(
     stored = kiosk.do(packages.package, package)
     code = make_code(LOCATION_KEY, package, stored.locator, stored.code_counter)
     assert code in re.sub(r"\s", "", text_of(again))
+
+
+# --- sizes ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def told(kiosk: Journal) -> Journal:
+    """A kiosk whose centre knows its sizes: S, M and L."""
+    message = SyncRequest(
+        epoch=kiosk.head().epoch,
+        events=tuple(kiosk.events()),
+        head=kiosk.head(),
+        layout=layout_of(kiosk.location),
+    )
+    answer = requests.post(
+        f"{kiosk.url}/v1/locations/{kiosk.location.id}/sync",
+        data=message.model_dump_json(),
+        headers={"authorization": f"Bearer {kiosk.token}"},
+        timeout=20,
+    )
+    assert answer.ok
+    return kiosk
+
+
+def edges(*edges_mm: int) -> dict[str, int]:
+    return dict(zip(("width_mm", "height_mm", "depth_mm"), edges_mm, strict=True))
+
+
+def test_a_measured_package_gets_the_smallest_door_that_takes_it(
+    server: Server, told: Journal
+) -> None:
+    headers, [small, middle, large] = server.add_key(), told.location.sizes[:3]
+
+    def sized(barcode: str, **more: object) -> object:
+        answer = announce(server, headers, barcode, size=None, **more)
+        return answer.json().get("size") if answer.ok else answer.json()["error"]
+
+    lying = (small.depth_mm, small.width_mm, small.height_mm)
+    assert sized("A", dimensions=edges(*lying)) == small.name
+    upright = (middle.height_mm, middle.width_mm, middle.depth_mm)
+    assert sized("B", dimensions=edges(*upright), weight_kg=0.1) == middle.name
+    heavy = middle.max_weight_kg + 1
+    assert sized("C", dimensions=edges(10, 10, 10), weight_kg=heavy) == large.name
+    assert sized("D", dimensions=edges(3000, 10, 10)) == "too_large"
+    assert sized("E", weight_kg=1000) == "too_large"
+    assert sized("F") is None
+    both = announce(server, headers, "G", dimensions=edges(1, 1, 1))
+    assert both.json()["message"] == "size and dimensions: one of the two"
+    assert "S, M, L" in announce(server, headers, "H", size="XXL").json()["message"]
+    too_heavy = announce(server, headers, "I", weight_kg=small.max_weight_kg + 0.5)
+    assert f"{small.max_weight_kg:g} kg" in too_heavy.json()["message"]
+    commands = sync(told).commands
+    assert [each.body["size"] for each in commands] == [
+        row.size for row in sorted(server.rows(schema.package), key=lambda row: row.barcode)
+    ]
+
+
+def test_of_a_location_that_has_not_told_its_sizes_the_size_is_asked(
+    server: Server, kiosk: Journal
+) -> None:
+    answer = announce(server, server.add_key(), "A", size=None, dimensions=edges(1, 1, 1))
+    assert (answer.status_code, answer.json()["error"]) == (409, "not_ready")
+    assert server.rows(schema.package) == []
+
+
+def test_a_full_location_offers_its_neighbours_and_what_is_announced_takes_room(
+    server: Server, told: Journal
+) -> None:
+    here, headers = told.location.id, server.add_key()
+    table = schema.location
+    server.write(lambda c: c.execute(table.update().values(latitude=52.5, longitude=13.4)))
+    server.add_location("next-door", latitude=52.51, longitude=13.4, free=3)
+    large = told.location.sizes[-1].name
+    room = [slot for slot in told.location.slots if slot.size == large]
+    server.write(
+        lambda c: c.execute(
+            schema.location_size.insert().values(
+                location="next-door", size=large, free=3, total=3, **edges(900, 900, 900)
+            )
+        )
+    )
+    for left in range(len(room), 0, -1):
+        answer = announce(server, headers, f"P{left}", size=large).json()
+        assert (answer["doors_left"], answer["neighbours"]) == (left, [])
+    answer = announce(server, headers, "one too many", size=large).json()
+    assert answer["doors_left"] == 0
+    assert [place["id"] for place in answer["neighbours"]] == ["next-door"]
+    url = f"{server.url}/v1/locations/{here}"
+    shown = requests.get(url, headers=headers, timeout=20).json()
+    assert {size["size"]: size["free"] for size in shown["sizes"]}[large] == 0
+    near = {"location": "nearest", "latitude": 52.5, "longitude": 13.4}
+    assert announce(server, headers, "near", size=large, **near).json()["location"] == "next-door"
+    wide = {**near, "dimensions": edges(880, 880, 880), "weight_kg": 0.5}
+    told_no = announce(server, headers, "wide", size=None, **wide)
+    assert told_no.json()["error"] == "full"
+    server.write(
+        lambda c: c.execute(
+            schema.location_size.update()
+            .where(schema.location_size.c.location == "next-door")
+            .values(max_weight_kg=5)
+        )
+    )
+    assert announce(server, headers, "wide", size=None, **wide).json()["location"] == "next-door"

@@ -108,4 +108,4 @@ def test_a_damaged_backup_is_refused_and_nothing_is_moved(
     assert (server.folder / "central.db").read_bytes() == before
     server.start()
     with pytest.raises(CannotServeError, match="another central server"):
-        raise command(server, "person", "export", "x").exception or AssertionError("no refusal")
+        raise command(server, "restore", str(file)).exception or AssertionError("no refusal")

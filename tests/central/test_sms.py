@@ -12,7 +12,8 @@ from pathlib import Path
 from urllib.parse import parse_qs
 
 import pytest
-from centre import Journal, Server, announce, wait_until
+import requests
+from centre import Journal, Mailbox, Server, announce, wait_until
 from operators import obey, sync
 
 from central import schema
@@ -64,17 +65,17 @@ def gateway() -> Iterator[Gateway]:
 
 
 @pytest.fixture
-def server(tmp_path: Path, gateway: Gateway) -> Iterator[Server]:
+def server(tmp_path: Path, gateway: Gateway, mailbox: tuple[int, Mailbox]) -> Iterator[Server]:
     sms = Sms(url=gateway.url, account="AC1", token="secret", sender="+4930100")
     rules = Notifications(undo_wait_s=0, quiet_from_h=0, quiet_until_h=0)
-    made = Server(tmp_path / "central", sms=sms, rules=rules)
+    made = Server(tmp_path / "central", sms=sms, rules=rules, is_public=True, smtp_port=mailbox[0])
     made.start()
     yield made
     made.stop()
 
 
-def put_in(server: Server, kiosk: Journal) -> None:
-    announce(server, server.add_key(), "A", recipient=PERSON)
+def put_in(server: Server, kiosk: Journal, **more: object) -> None:
+    announce(server, server.add_key(), "A", recipient=PERSON | more)
     obey(kiosk)
     kiosk.put_in("A")
     sync(kiosk)
@@ -144,3 +145,53 @@ def test_while_the_gateway_is_away_messages_wait_and_none_is_lost(
         again.shutdown()
         again.server_close()
     assert len(gateway.asked) == 1
+
+
+# --- what became of them -------------------------------------------------------------------------
+
+
+def say(gateway: Gateway, status: str, code: str = "") -> int:
+    """The gateway says what became of the first message."""
+    wait_until(lambda: bool(gateway.asked))
+    form = {"MessageStatus": status, "ErrorCode": code}
+    return requests.post(gateway.asked[0]["StatusCallback"], data=form, timeout=20).status_code
+
+
+def test_what_the_gateway_says_was_delivered_is_seen(
+    server: Server, kiosk: Journal, gateway: Gateway
+) -> None:
+    put_in(server, kiosk)
+    for status in ("queued", "sent", "delivered", "undelivered"):
+        assert say(gateway, status) == 204
+    wait_until(lambda: state(server) == "sent")
+    [row] = [row for row in server.rows(schema.notification) if row.kind == "stored"]
+    assert row.delivered_ms == server.clock.wall_ms
+    text = requests.get(f"{server.url}/metrics", timeout=20).text
+    assert "locker_notifications_confirmed_ratio 1.0" in text
+
+
+def test_a_message_that_was_not_delivered_comes_another_way(
+    server: Server, kiosk: Journal, gateway: Gateway, mailbox: tuple[int, Mailbox]
+) -> None:
+    put_in(server, kiosk, channels=["sms", "email"], email="eva@example.org")
+    assert say(gateway, "undelivered", "30003") == 204
+    assert "undelivered 30003" in server.dead_message().error
+    [mail] = mailbox[1].wait_for(1)
+    assert mail["To"] == "eva@example.org"
+    assert len(gateway.asked) == 1
+
+
+def test_nobody_else_says_what_became_of_a_message(
+    server: Server, kiosk: Journal, gateway: Gateway
+) -> None:
+    put_in(server, kiosk)
+    wait_until(lambda: state(server) == "sent")
+    url = gateway.asked[0]["StatusCallback"]
+    for wrong in (
+        url[:-1],
+        f"{server.url}/v1/receipts/made-up",
+        url.replace("receipts/", "receipts/x"),
+    ):
+        form = {"MessageStatus": "failed"}
+        assert requests.post(wrong, data=form, timeout=20).status_code == 404
+    assert state(server) == "sent"

@@ -1,0 +1,133 @@
+"""Which sizes of door a location has, which of them take a package, and how much room is left.
+
+What is announced to a location and has not come takes a door in the count.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, func, select
+
+from central import schema
+from central.errors import RequestError
+
+
+@dataclass(frozen=True, slots=True)
+class Dimensions:
+    """A package's three edges, in whichever order."""
+
+    width_mm: int
+    height_mm: int
+    depth_mm: int
+
+    @property
+    def edges_mm(self) -> list[int]:
+        """The edges, the shortest first."""
+        return sorted((self.width_mm, self.height_mm, self.depth_mm))
+
+
+@dataclass(frozen=True, slots=True)
+class SizeOfDoor:
+    """One size of a location's doors."""
+
+    name: str
+    inside: Dimensions
+    max_weight_kg: float
+    total: int
+    free: int
+    """How many are empty and wait for no announced package."""
+
+    def takes(self, package: Dimensions | None, weight_kg: float | None) -> bool:
+        """Whether a package fits in, turned as it may be, and is not too heavy."""
+        is_light = weight_kg is None or weight_kg <= self.max_weight_kg
+        if package is None:
+            return is_light
+        pairs = zip(package.edges_mm, self.inside.edges_mm, strict=True)
+        return is_light and all(edge <= room for edge, room in pairs)
+
+
+def sizes_of(connection: Connection, location: str) -> list[SizeOfDoor]:
+    """A location's sizes, the smallest first; none before its kiosk has told them."""
+    table, package = schema.location_size, schema.package
+    announced = connection.execute(
+        select(package.c.size, func.count().label("number"))
+        .where(
+            package.c.location == location,
+            package.c.status == "PENDING",
+            package.c.is_announced.is_(True),
+        )
+        .group_by(package.c.size)
+    )
+    expected: dict[str | None, int] = {row.size: row.number for row in announced}
+    rows = connection.execute(
+        select(table).where(table.c.location == location).order_by(table.c.rank)
+    )
+    return [
+        SizeOfDoor(
+            row.size,
+            Dimensions(row.width_mm, row.height_mm, row.depth_mm),
+            row.max_weight_kg,
+            row.total,
+            max(0, row.free - expected.get(row.size, 0)),
+        )
+        for row in rows
+    ]
+
+
+def size_for(
+    location: str,
+    sizes: list[SizeOfDoor],
+    name: str | None,
+    package: Dimensions | None,
+    weight_kg: float | None,
+) -> str | None:
+    """The size of door that an announced package is to get; None leaves it to the courier.
+
+    Raises `RequestError` when no door of the location takes it.
+    """
+    if not sizes and package is not None:
+        raise RequestError(
+            409,
+            "not_ready",
+            f"location {location!r} has not told its sizes yet: give the field size",
+        )
+    if not sizes or (name is None and package is None and weight_kg is None):
+        return name
+    if name is not None and name not in {size.name for size in sizes}:
+        known = ", ".join(size.name for size in sizes)
+        raise RequestError(422, "invalid", f"size {name!r} is none of {location!r}: {known}")
+    fitting = [
+        size for size in sizes if size.takes(package, weight_kg) and name in (None, size.name)
+    ]
+    if not fitting:
+        raise RequestError(422, "too_large", _why_not(location, sizes, name, package, weight_kg))
+    return name if package is None else fitting[0].name
+
+
+def _why_not(
+    location: str,
+    sizes: list[SizeOfDoor],
+    name: str | None,
+    package: Dimensions | None,
+    weight_kg: float | None,
+) -> str:
+    what = "a package"
+    if package is not None:
+        what += " of " + " × ".join(str(edge) for edge in package.edges_mm) + " mm"
+    if weight_kg is not None:
+        what += f" of {weight_kg:g} kg"
+    offered = [size for size in sizes if name in (None, size.name)]
+    told = "; ".join(
+        f"{size.name} takes {' × '.join(str(edge) for edge in size.inside.edges_mm)} mm and"
+        f" {size.max_weight_kg:g} kg"
+        for size in offered
+    )
+    return f"no door of {location!r} takes {what}: {told}"
+
+
+def room_for(sizes: list[SizeOfDoor], name: str | None) -> int:
+    """How many doors are left for one more package of a size, or of any; a larger door will do."""
+    names = [size.name for size in sizes]
+    first = names.index(name) if name in names else 0
+    return sum(size.free for size in sizes[first:])
