@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from types import SimpleNamespace
 
 import pytest
+from glass import Spots, spots
 from hands import Hands
 from screen import own_screen
+from window_bench import PLACE, VIEWS
 
 from kiosk.ui.gallery import PANELS
 
@@ -41,6 +43,14 @@ def kivy() -> Iterator[SimpleNamespace]:
         Window.close()
         os.environ.clear()
         os.environ.update(before)
+
+
+@pytest.fixture(scope="session")
+def where() -> Spots:
+    """Where things stand on the screens of a kiosk in a window of 540 × 960."""
+    with own_screen(600, 1000) as screen, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DISPLAY", screen.environment["DISPLAY"])
+        return spots(VIEWS, PLACE)
 
 
 @pytest.fixture

@@ -3,223 +3,19 @@ the database and the bytes on the wire."""
 
 from __future__ import annotations
 
-import json
-import re
 import signal
-import socket
 import sqlite3
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from glass import ROOT, Spots, spots
-from screen import Screen, own_screen
-from simulator_process import SimulatorProcess
+from glass import Spots
+from window_bench import DEMO_BADGE, bench, unlock_frame, wait_open_enough
 
-from config import DEMO_PACKAGES, DEMO_SITE, load_site
-from drivers.boards.lockboard_8a import encode_unlock
-from kiosk.app import announce, read_announcements
-from kiosk.flows.doors import YES_OR_NO
-from kiosk.flows.machine import READ
-from kiosk.flows.maintenance import DOORS_CHOICES, REASONS
-from kiosk.flows.reconciliation import INSIDE
+from kiosk.flows.maintenance import REASONS
 from kiosk.flows.views import (
-    Ask,
-    Choice,
-    ChooseReason,
-    ChooseSize,
-    DoorOpen,
-    DoorPage,
-    DoorRow,
-    Doors,
-    EnterPin,
-    First,
     Machine,
-    Purpose,
-    Question,
-    Receipt,
-    Round,
-    ScanPackage,
-    SizeOffer,
-    Thanks,
-    Vitals,
 )
-from kiosk.model.location import Service, SlotStatus, SuspectReason
-
-DEMO_BADGE = "PKS:11:DEMOBADGEOFKIM11"
-PLACE = (540, 960, 0, 0)
-PICTURES = ROOT / "build" / "pictures"
-SITE = load_site(DEMO_SITE)
-SIZES = tuple(
-    SizeOffer(name, size.width_mm, size.height_mm, size.depth_mm, size.max_weight_kg, 8)
-    for name, size in SITE.sizes.items()
-)
-ROWS = tuple(
-    DoorRow(
-        slot=slot.label,
-        size=slot.size,
-        door="CLOSED",  # type: ignore[arg-type]
-        status=SlotStatus.EMPTY,
-        service=Service.IN_SERVICE,
-        board=slot.board,
-        channel=slot.channel,
-        reachable=True,
-    )
-    for slot in SITE.slots
-)
-DOOR_CHOICES = (
-    *(Choice.OPEN_DOOR, Choice.OUT_OF_SERVICE, Choice.DO_NOT_OPEN),
-    *(Choice.TEST_LOCK, Choice.HISTORY, Choice.BACK),
-)
-VIEWS = {
-    "first": First(choices=(Choice.PICK_UP, Choice.COURIER, Choice.SERVICE, Choice.HELP)),
-    "pin": EnterPin(choices=(Choice.BACK,)),
-    "scan": ScanPackage(
-        name="Kim", sizes=SIZES, choices=(Choice.DONE, Choice.TYPE_BARCODE, Choice.UNDO_LAST)
-    ),
-    "size": ChooseSize(barcode="x", sizes=SIZES, choices=(Choice.BACK,)),
-    "receipt": Receipt(name="Kim", number="1", lines=(), choices=(Choice.DONE,)),
-    "thanks": Thanks(slot="3", choices=(Choice.DONE, Choice.OPEN_AGAIN, Choice.SOMETHING_WRONG)),
-    "doors": Doors(doors=ROWS, boards=(), name="Robin", choices=DOORS_CHOICES),
-    "doubt": Doors(doors=ROWS, boards=(), name="Robin", choices=(*DOORS_CHOICES, Choice.ROUND)),
-    "round": Round(
-        slot="5",
-        suspect=SuspectReason.MAY_HOLD_SOMETHING,
-        left=1,
-        choices=(Choice.LOOK_INSIDE, Choice.SKIP, Choice.DONE),
-    ),
-    "look": DoorOpen(slot="5", purpose=Purpose.LOOK, choices=INSIDE),
-    "door": DoorPage(row=ROWS[4], choices=DOOR_CHOICES),
-    "machine": Machine(
-        now_ms=0,
-        is_time_trusted=True,
-        vitals=Vitals(),
-        events=1,
-        has_backup=SITE.backup is not None,
-        choices=(*READ, Choice.RESTART, Choice.BACK),
-    ),
-    "restart": Ask(question=Question.RESTART, choices=YES_OR_NO),
-    "reason": ChooseReason(slot="5", reasons=REASONS, choices=(Choice.BACK,)),
-}
-
-
-@dataclass
-class Machine:
-    """A locker on the bench: screen, bank, kiosk; and the hands that use it."""
-
-    screen: Screen
-    bank: SimulatorProcess
-    data: Path
-    where: Spots
-    told: socket.socket
-    """What the kiosk tells systemd."""
-    kiosk: subprocess.Popen[bytes] | None = None
-    now: bytes = b""
-    pictures: int = field(default=0)
-
-    def start(self) -> None:
-        """Start the kiosk and wait for its first screen."""
-        before = self.screen.pixels()
-        self.kiosk = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "kiosk", "run", "--data", str(self.data)),
-                *("--geometry", "540x960+0+0"),
-            ],
-            env={**self.screen.environment, "NOTIFY_SOCKET": str(self.data / "notify")},
-            cwd=ROOT,
-            stderr=(self.data / "kiosk.log").open("ab"),
-        )
-        self.now = self.screen.after(before)
-
-    def act(self, action: Callable[[], None]) -> None:
-        """Do something and wait until the screen shows what came of it."""
-        action()
-        self.now = self.screen.after(self.now)
-
-    def press(self, view: str, what: str) -> None:
-        self.act(lambda: self.screen.touch(self.where[view][what]))
-
-    def type(self, text: str) -> None:
-        self.act(lambda: self.screen.type(text))
-
-    def picture(self, name: str) -> None:
-        self.pictures += 1
-        self.screen.picture(PICTURES / f"{self.pictures:02d}-{name}.png")
-
-    def scan_and_open(self, text: str) -> str:
-        """Hold something before the scanner; the slot whose door opens."""
-        self.bank.tell(f"scan {text}")
-        slot = str(self.bank.wait_for("opened")["slot"])
-        self.now = self.screen.after(self.now)
-        return slot
-
-    def shut(self, slot: str) -> None:
-        self.act(lambda: self.bank.tell(f"close {slot}"))
-
-    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
-        assert self.kiosk is not None
-        self.kiosk.send_signal(number)
-        return self.kiosk.wait(15)
-
-    def code_for(self, phone: str) -> str:
-        """The code in the message that this phone got."""
-        for path in (self.data / "phones").iterdir():
-            text = path.read_text(encoding="utf-8")
-            if phone in text:
-                found = re.search(r"Code ([\d ]+)\.", text)
-                assert found is not None
-                return found[1].replace(" ", "")
-        raise AssertionError(f"no message for {phone}")
-
-    def rows(self, sql: str) -> list[tuple[object, ...]]:
-        connection = sqlite3.connect(self.data / "kiosk.db")
-        try:
-            return connection.execute(sql).fetchall()
-        finally:
-            connection.close()
-
-    def unlocks_on_the_wire(self) -> list[str]:
-        """Every unlock frame that reached the boards, in hex."""
-        events = map(json.loads, (self.data / "wire.log").read_text().splitlines())
-        frames = [bytes.fromhex(each["hex"]) for each in events if each["direction"] == "in"]
-        return [frame.hex() for frame in frames if frame[:1] == b"\x8a"]
-
-
-@pytest.fixture(scope="module")
-def where() -> Iterator[Spots]:
-    with own_screen(600, 1000) as screen, pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DISPLAY", screen.environment["DISPLAY"])
-        yield spots(VIEWS, PLACE)
-
-
-@contextmanager
-def bench(data: Path, where: Spots) -> Iterator[Machine]:
-    announce(SITE, data, read_announcements(DEMO_PACKAGES))
-    wire = data / "wire.log"
-    with (
-        own_screen(600, 1000) as screen,
-        SimulatorProcess(DEMO_SITE, data, "--wire-log", str(wire)) as bank,
-    ):
-        told = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        told.bind(str(data / "notify"))
-        machine = Machine(screen, bank, data, where, told)
-        machine.start()
-        try:
-            yield machine
-        finally:
-            if machine.kiosk is not None and machine.kiosk.poll() is None:
-                machine.kiosk.kill()
-            told.close()
-
-
-def wait_open_enough() -> None:
-    """A door that is shut within two seconds is asked about; a person takes longer."""
-    time.sleep(2.2)
 
 
 def test_three_packages_go_in_two_come_out_and_a_slot_goes_out_of_service(
@@ -239,12 +35,6 @@ def test_three_packages_go_in_two_come_out_and_a_slot_goes_out_of_service(
         assert (service, reason) == ("NO_DEPOSITS", "door jams")
         order = [used[0], used[1], used[2], used[0], used[1]]
         assert machine.unlocks_on_the_wire() == [unlock_frame(slot) for slot in order]
-
-
-def unlock_frame(label: str) -> str:
-    slot = next(slot for slot in SITE.slots if slot.label == label)
-    board = next(board for board in SITE.boards if board.name == slot.board)
-    return encode_unlock(board.address, slot.channel).hex()
 
 
 def courier(machine: Machine) -> list[str]:
