@@ -7,13 +7,16 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import requests
 from bad_network import BadNetwork
 from centre import Journal, Server
+from centre_process import CentreProcess
 from pydantic import ValidationError
 from simulator_process import SimulatorProcess
 
@@ -30,7 +33,13 @@ from kiosk.sync.enrol import identity_in
 ROOT = Path(__file__).parents[2]
 PROGRAM = ROOT / "tests" / "support" / "busy_kiosk.py"
 IS_NIGHTLY = os.environ.get("TEST_BUDGET") == "nightly"
-LIVES = 60 if IS_NIGHTLY else 3
+LIVES = 60 if IS_NIGHTLY else 4
+DISASTERS = (
+    "the server is killed, and the network is cut",
+    "the kiosk is restored from an older backup",
+    "the server is restored from an older backup",
+    "the kiosk's clock is wrong by hours",
+)
 PARTITION_S = 30.0 if IS_NIGHTLY else 1.5
 ROUNDS = 4000 if IS_NIGHTLY else 150
 
@@ -46,19 +55,73 @@ def status_now() -> Status:
     return Status(boot_id=now.boot_id, monotonic_ms=now.monotonic_ms)
 
 
-def live_and_die(data: Path, name: str, busy_s: float) -> None:
-    """One life of the busy kiosk, ended by kill -9."""
-    with (data / "kiosk.log").open("ab") as log:
-        process = subprocess.Popen(
-            [sys.executable, str(PROGRAM), str(data), name],
-            stdout=subprocess.DEVNULL,
-            stderr=log,
+class Locker:
+    """A kiosk's data folder, whose kiosk lives and dies, and its backups."""
+
+    def __init__(self, folder: Path, centre: CentreProcess, network: BadNetwork) -> None:
+        folder.mkdir()
+        self.folder, self.centre, self.network = folder, centre, network
+        self.site = folder / "site.toml"
+        self.site.write_text(f'{DEMO_SITE.read_text()}\n[backup]\nfolder = "backups"\n')
+
+    def live_and_die(self, name: str, busy_s: float, skew_h: int = 0) -> None:
+        """One life of the busy kiosk, ended by kill -9."""
+        with (self.folder / "kiosk.log").open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, str(PROGRAM), str(self.folder), name, str(skew_h)],
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+                cwd=ROOT,
+                env={**os.environ, "PYTHONPATH": str(ROOT)},
+            )
+            time.sleep(busy_s)
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+
+    def come_to_rest(self) -> list[tuple[str, int, str]]:
+        """What is left goes up; the whole journal, as the kiosk has it."""
+        self.network.is_well = True
+        path, clock = self.folder / "kiosk.db", SystemClock()
+        store = Store(path, clock, random.Random(1), threaded=False)
+        try:
+            identity, location = identity_in(self.folder), location_of(load_site(DEMO_SITE))
+            assert identity is not None
+            client = SyncClient(store, location, identity, status_now, random.Random(1))
+            come_to_rest(client)
+            kept = store.submit(journal.after, 0, 100_000).result()
+        finally:
+            store.close()
+            self.network.is_well = False
+        return [(event.epoch, event.seq, event.hash.hex()) for event in kept]
+
+    def command(self, *words: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "kiosk", *words, "--data", str(self.folder)],
             cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            check=False,
         )
-        time.sleep(busy_s)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def back_up(self) -> Path:
+        self.command("backup", "--config", str(self.site))
+        return max((self.folder / "backups").iterdir())
+
+    def restore(self, file: Path) -> str:
+        self.network.is_well = True
+        try:
+            return self.command("restore", str(file))
+        finally:
+            self.network.is_well = False
+
+    def require_equal(self) -> None:
+        """The centre holds the kiosk's journal and nothing else, and has no reason for alarm."""
+        mine = self.come_to_rest()
+        there = self.centre.rows("SELECT epoch, seq, hash FROM event ORDER BY seq")
+        assert there == mine
+        assert self.centre.rows("SELECT * FROM audit WHERE action LIKE 'alarm:%'") == []
 
 
 def come_to_rest(client: SyncClient) -> None:
@@ -72,39 +135,61 @@ def come_to_rest(client: SyncClient) -> None:
     raise AssertionError("the two never came to rest")
 
 
+@pytest.fixture
+def centre(tmp_path: Path) -> Iterator[CentreProcess]:
+    made = CentreProcess(tmp_path / "central")
+    made.start()
+    yield made
+    made.stop()
+
+
 @pytest.mark.timeout(0)
-def test_killed_and_cut_off_again_and_again_the_two_journals_are_equal(
-    tmp_path: Path, server: Server
+def test_killed_cut_off_and_brought_back_from_backups_both_journals_are_equal(
+    tmp_path: Path, centre: CentreProcess
 ) -> None:
-    site, data = load_site(DEMO_SITE), tmp_path / "kiosk"
-    data.mkdir()
-    network, chance = BadNetwork(server.url, 5), random.Random(5)
-    with SimulatorProcess(DEMO_SITE, data) as bank:
+    network, chance = BadNetwork(centre.url, 5), random.Random(5)
+    locker = Locker(tmp_path / "kiosk", centre, network)
+    with SimulatorProcess(DEMO_SITE, locker.folder) as bank:
         bank.tell("close-after 0.25")
-        live_and_die(data, "5-first", 4.0)
+        locker.live_and_die("5-first", 4.0)
         network.is_well = True
-        enrol_kiosk(site, data, network.url, server.add_location(site.location.id))
+        enrol_kiosk(load_site(DEMO_SITE), locker.folder, network.url, centre.add_location("demo"))
         network.is_well = False
         for life in range(LIVES):
-            if life == 1:
-                network.is_cut = True
-            live_and_die(data, f"5-{life}", chance.uniform(3.0, 5.0))
-            if network.is_cut:
-                time.sleep(PARTITION_S)
-                network.is_cut = False
-        assert len(server_hashes(server)) > 10, "nothing came through while the kiosk lived"
-        network.is_well = True
-        store = Store(data / "kiosk.db", server.clock, random.Random(1), threaded=False)
-        identity = identity_in(data)
-        assert identity is not None
-        client = SyncClient(store, location_of(site), identity, status_now, random.Random(1))
-        come_to_rest(client)
-        kept = store.submit(journal.after, 0, 100_000).result()
-        store.close()
+            disaster(DISASTERS[life % len(DISASTERS)], locker, f"5-{life}", chance)
+        assert len(centre.rows("SELECT seq FROM event")) > 50, "nothing came through"
+        locker.require_equal()
     network.stop()
-    assert server_hashes(server) == [event.hash.hex() for event in kept]
-    assert server.alarms() == []
     assert network.happened["lose answer"] + network.happened["cut answer"] > 0
+
+
+def disaster(what: str, locker: Locker, name: str, chance: random.Random) -> None:
+    """One life of the kiosk in which something goes very wrong."""
+    centre, network, busy_s = locker.centre, locker.network, chance.uniform(3.0, 4.5)
+    match what:
+        case "the server is killed, and the network is cut":
+            network.is_cut = True
+            threading.Timer(busy_s / 2, setattr, (network, "is_cut", False)).start()
+            locker.live_and_die(name, busy_s + PARTITION_S)
+            centre.kill()
+            centre.start()
+        case "the kiosk is restored from an older backup":
+            file = locker.back_up()
+            locker.live_and_die(name, busy_s)
+            before = locker.come_to_rest()
+            said = locker.restore(file)
+            assert "newer events back" in said
+            assert "all" not in said.split("restored;")[1], said
+            assert locker.come_to_rest()[: len(before)] == before
+        case "the server is restored from an older backup":
+            file = centre.folder.parent / f"{name}.db"
+            centre.run("backup", str(file))
+            locker.live_and_die(name, busy_s)
+            centre.stop()
+            centre.run("restore", str(file))
+            centre.start()
+        case "the kiosk's clock is wrong by hours":
+            locker.live_and_die(name, busy_s, skew_h=chance.choice((-7, 7)))
 
 
 def busy_journal(tmp_path: Path, server: Server, network: BadNetwork) -> tuple[Journal, SyncClient]:

@@ -40,6 +40,8 @@ class BadNetwork:
             def do_POST(self) -> None:
                 network.deal_with(self)
 
+            do_GET = do_POST
+
             def log_message(self, *_: object) -> None:
                 return
 
@@ -77,7 +79,8 @@ class BadNetwork:
     def _forward(self, request: BaseHTTPRequestHandler, body: bytes) -> requests.Response | None:
         headers = {name: request.headers[name] for name in PASSED_ON if name in request.headers}
         try:
-            return requests.post(self.target + request.path, data=body, headers=headers, timeout=20)
+            url = self.target + request.path
+            return requests.request(request.command, url, data=body, headers=headers, timeout=20)
         except requests.RequestException:
             return None
 

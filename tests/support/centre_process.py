@@ -1,0 +1,71 @@
+"""A central server as a process of its own, that can be killed, and its commands beside it."""
+
+from __future__ import annotations
+
+import re
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+PATIENCE_S = 20.0
+ROOT = Path(__file__).parents[2]
+
+
+class CentreProcess:
+    """`python -m central serve` on a data folder and a port that stay the same."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        command = [*self._command(), "serve", "--port", str(self.port)]
+        with (self.folder.parent / "central.log").open("ab") as log:
+            self.process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
+                    return
+            assert time.monotonic() < deadline, "the server did not start"
+            time.sleep(0.05)
+
+    def kill(self) -> None:
+        """As a power cut does."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> None:
+        assert self.process is not None
+        self.process.terminate()
+        self.process.wait(PATIENCE_S)
+
+    def run(self, *words: str) -> str:
+        """One of its commands; what it said."""
+        command = [*self._command(), *words]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def add_location(self, name: str) -> str:
+        """The one-time token of a new location."""
+        [token] = re.findall(r"enrol_[\w-]+", self.run("location", "add", name))
+        return str(token)
+
+    def _command(self) -> list[str]:
+        return [sys.executable, "-m", "central", "--data", str(self.folder)]
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        """What its database says, read beside it."""
+        with sqlite3.connect(f"file:{self.folder / 'central.db'}?mode=ro", uri=True) as database:
+            return database.execute(sql).fetchall()
