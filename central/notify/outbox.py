@@ -91,7 +91,7 @@ def on_event(
         case EventKind.CODE_ASKED if package:
             tell(connection, rules, Kind.CODE, package, now_ms)
         case EventKind.HOLD_EXTENDED | EventKind.HOLD_PAUSED:
-            _move_warnings(connection, rules, body)
+            _move_warnings(connection, rules, event, body, now_ms)
         case EventKind.PACKAGE_MISSING:
             facts = {"slot": _slot_of(body), "what": "missing"}
             tell_operators(connection, Kind.MISSING, location, facts, now_ms, package)
@@ -236,21 +236,31 @@ def _was_told(connection: Connection, package: str) -> bool:
     return found.first() is not None
 
 
-def _move_warnings(connection: Connection, rules: Notifications, body: Mapping[str, Any]) -> None:
-    """A hold ends later now, and so does the warning before its end."""
+def _move_warnings(
+    connection: Connection,
+    rules: Notifications,
+    event: WireEvent,
+    body: Mapping[str, Any],
+    now_ms: int,
+) -> None:
+    """A hold ends later now, and so does the warning before its end; where it was given already,
+    one who asked for more time is warned anew."""
     table = schema.notification
     for name, values in body.get("rows", ()):
         if name != "package" or not values.get("hold_until_ms"):
             continue
-        connection.execute(
+        due_ms = max(values["hold_until_ms"] - rules.about_to_expire_h * HOUR_MS, now_ms)
+        moved = connection.execute(
             update(table)
             .where(
                 table.c.package == values["id"],
                 table.c.kind == Kind.ABOUT_TO_EXPIRE.value,
                 table.c.status == "queued",
             )
-            .values(due_ms=values["hold_until_ms"] - rules.about_to_expire_h * HOUR_MS)
+            .values(due_ms=due_ms)
         )
+        if not moved.rowcount and event.kind == EventKind.HOLD_EXTENDED:
+            tell(connection, rules, Kind.ABOUT_TO_EXPIRE, values["id"], now_ms, due_ms)
 
 
 def _slot_of(body: Mapping[str, Any]) -> str:

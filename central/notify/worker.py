@@ -33,7 +33,7 @@ from central.settings import Notifications
 LOG = logging.getLogger("central.notify")
 BATCH = 64
 SETTLE = 16
-"""So many messages are sent and settled together: at most these go out again after a crash."""
+"""So many messages are sent and settled together: after a crash at most two lots go out again."""
 LEASE_MS = 120_000
 LOOK_S = 0.5
 BASE_S = 5
@@ -61,7 +61,7 @@ class Worker:
         self._breakers = AsyncCircuitBreakerFactory(
             default_threshold=BREAKER_FAILURES, default_ttl=BREAKER_S, exclude=[RefusedError]
         )
-        self._woken = asyncio.Event()
+        self._woken, self._is_ending = asyncio.Event(), False
         self._task: asyncio.Task[None] | None = None
         self._chance = random.Random()
 
@@ -75,11 +75,11 @@ class Worker:
         self._ways = notifiers(self._central.settings)
 
     async def stop(self) -> None:
-        """Finish what is being sent, then end."""
+        """Finish what is being sent and write down what came of it, then end."""
+        self._is_ending = True
+        self.wake()
         if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            await self._task
         for way in self._ways.values():
             await way.close()
 
@@ -88,14 +88,14 @@ class Worker:
         self._woken.set()
 
     async def _run(self) -> None:
-        while True:
+        while not self._is_ending:
             self._woken.clear()
             try:
                 sent = await self.send_due()
             except Exception:
                 LOG.exception("the outbox could not be worked on; again in %s s", LOOK_S)
                 sent = 0
-            if sent < BATCH:
+            if sent < BATCH and not self._is_ending:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(LOOK_S):
                         await self._woken.wait()
@@ -108,16 +108,27 @@ class Worker:
         leased = await central.database.write(
             _lease, central.clock.now_ms(), BATCH, frozenset(self._ways)
         )
-        for start in range(0, len(leased), SETTLE):
-            some = leased[start : start + SETTLE]
-            composed = await central.database.look(_composed, central, some)
-            outcomes = await asyncio.shield(
-                asyncio.gather(
-                    *(self._deal_with(*each) for each in zip(some, composed, strict=True))
-                )
-            )
-            await central.database.write(_settle, central.settings.notifications, outcomes)
+        # Two parts at a time: while one waits for the other side, the next is written.
+        side_by_side = asyncio.Semaphore(2)
+
+        async def deal_with(some: Sequence[Any]) -> None:
+            async with side_by_side:
+                if self._is_ending:
+                    await central.database.write(_give_back, [row.id for row in some])
+                else:
+                    await self._send_some(some)
+
+        parts = [leased[start : start + SETTLE] for start in range(0, len(leased), SETTLE)]
+        await asyncio.gather(*(deal_with(some) for some in parts))
         return len(leased)
+
+    async def _send_some(self, some: Sequence[Any]) -> None:
+        central = self._central
+        composed = await central.database.look(_composed, central, some)
+        outcomes = await asyncio.gather(
+            *(self._deal_with(*each) for each in zip(some, composed, strict=True))
+        )
+        await central.database.write(_settle, central.settings.notifications, outcomes)
 
     async def _deal_with(self, row: Any, message: Message | Dropped | Exception) -> _Outcome:
         if isinstance(message, Exception):
@@ -231,6 +242,16 @@ def _lease(connection: Connection, now_ms: int, limit: int, ways: frozenset[str]
             .values(status="dead", error="this channel is not set up on the server")
         )
     return [row for row in rows if row.channel in ways]
+
+
+def _give_back(connection: Connection, notifications: Sequence[str]) -> None:
+    """These were taken and not begun: whoever comes next may have them at once."""
+    table = schema.notification
+    connection.execute(
+        update(table)
+        .where(table.c.id.in_(notifications), table.c.status == "leased")
+        .values(status="queued", leased_until_ms=None)
+    )
 
 
 def _settle(connection: Connection, rules: Notifications, outcomes: Sequence[_Outcome]) -> None:
