@@ -19,14 +19,13 @@ from central.adapters import new_id
 from central.parts import alarm
 from central.settings import Notifications
 from central.sync.projection import Projection
-from central.upserts import upsert_many
+from central.upserts import insert_many, upsert_many
 from kiosk.model.events import GENESIS, EventKind, chain_hash
 from kiosk.sync.contract import Parked, Place, WireEvent
 
 _EPOCHS = select(schema.location_epoch).where(
     schema.location_epoch.c.location == bindparam("location")
 )
-_INSERT = insert(schema.event)
 
 
 @dataclass(slots=True)
@@ -214,7 +213,7 @@ class _Intake:
             }
             for event, remark in zip(events, remarks, strict=True)
         ]
-        self.connection.execute(_INSERT, rows)
+        insert_many(self.connection, schema.event, rows)
         self.count += len(events)
         self.changed_slots |= projection.changes_slots
 
