@@ -16,10 +16,13 @@ import click
 import segno
 
 from config import DEMO_SITE, ConfigError, check_site, load_site
-from kiosk import app, demo, report, text_demo
+from kiosk import announcements, app, demo, report, text_demo
 from kiosk.adapters import LocationKeyError, hash_pin
+from kiosk.centre import enrol_kiosk
 from kiosk.console import TABLES, ConsoleError, Line
+from kiosk.engine import run_window
 from kiosk.model.person import Role, Staff, badge_text, new_badge_secret
+from kiosk.site import remarks, risk_of_guessing
 from kiosk.store.errors import StoreError
 from kiosk.sync.enrol import EnrolError
 from kiosk.sync.recalling import RecallError
@@ -77,7 +80,7 @@ def main() -> None:
 @click.option("--geometry", type=Geometry(), help="An ordinary window instead of the whole panel.")
 def run(config: Path, data: Path, geometry: tuple[int, int, int, int] | None) -> None:
     """Run the kiosk in its window."""
-    sys.exit(app.run_window(load_site(config), data, geometry))
+    sys.exit(run_window(load_site(config), data, geometry))
 
 
 @main.command()
@@ -91,8 +94,8 @@ def check(file: Path) -> None:
         sys.exit(EXIT_MISTAKE)
     click.echo(f"{file}: no mistakes")
     site = load_site(file)
-    click.echo(app.risk_of_guessing(site))
-    for remark in app.remarks(site):
+    click.echo(risk_of_guessing(site))
+    for remark in remarks(site):
         click.echo(remark)
 
 
@@ -102,9 +105,9 @@ def check(file: Path) -> None:
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 def announce(config: Path, data: Path, file: Path) -> None:
     """Expect the packages in FILE (CSV: barcode,size,name,phone); the kiosk must not run."""
-    announcements = app.read_announcements(file)
-    new = app.announce(load_site(config), data, announcements)
-    click.echo(f"{new} of {len(announcements)} packages are newly expected")
+    expected = announcements.read_announcements(file)
+    new = announcements.announce(load_site(config), data, expected)
+    click.echo(f"{new} of {len(expected)} packages are newly expected")
 
 
 # --- the console: beside the running kiosk, or with none ----------------------------------------
@@ -187,7 +190,7 @@ def backup_command(config: Path, data: Path) -> None:
 @click.argument("token")
 def enrol(config: Path, data: Path, url: str, token: str) -> None:
     """Make this kiosk known to the central server at URL, with its one-time TOKEN."""
-    app.enrol_kiosk(load_site(config), data, url, token)
+    enrol_kiosk(load_site(config), data, url, token)
     click.echo(f"enrolled at {url}; the kiosk syncs from its next start on")
 
 

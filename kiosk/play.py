@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from config import Site
-from kiosk.app import announce, open_kiosk, read_announcements
+from kiosk.announcements import announce, read_announcements
+from kiosk.app import open_kiosk
 from kiosk.flows import session
 from kiosk.flows.kiosk import Kiosk
 from kiosk.flows.person import Event

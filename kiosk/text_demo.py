@@ -14,7 +14,8 @@ from pathlib import Path
 
 from config import DEMO_PACKAGES, DEMO_SITE, Site, load_site
 from drivers.door import DoorChange, DoorState
-from kiosk.app import announce, location_of, open_kiosk, read_announcements
+from kiosk.announcements import announce, read_announcements
+from kiosk.app import open_kiosk
 from kiosk.flows.kiosk import Kiosk
 from kiosk.flows.views import (
     Choice,
@@ -40,6 +41,7 @@ from kiosk.play import (
     pickup_by_typing,
     playing,
 )
+from kiosk.site import location_of
 from kiosk.store import packages
 from kiosk.ui.wording import words_for
 from kiosk.ui.wording.parts import spaced_code

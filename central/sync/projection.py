@@ -159,6 +159,11 @@ class Projection:
                 if joined:
                     addressed.add(joined)
                     outbox.stored(connection, self._rules, joined, self._now_ms)
+            elif event.kind == EventKind.OPENING_MISSED:
+                why = "somebody stepped up to the machine; try again"
+                commands.answered(
+                    connection, self._location, str(body["id"]), "REFUSED", why, self._now_ms
+                )
             # Most packages are of nobody who could be told: for those nothing is asked.
             if event.kind not in outbox.OF_PACKAGES or remark.package in addressed:
                 outbox.on_event(

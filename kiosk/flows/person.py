@@ -101,6 +101,11 @@ class Person:
         self._events.append(event)
         self._arrived.set()
 
+    @property
+    def has_news(self) -> bool:
+        """Whether something happened that no flow has taken up yet."""
+        return bool(self._events)
+
     def _stirred(self) -> None:
         """Wait the whole time again: whoever types slowly is not idle."""
         if self._limit is not None and _waits_for_a_person(self.view):

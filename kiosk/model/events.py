@@ -62,6 +62,7 @@ class EventKind(StrEnum):
     BOARD_CHANGED = "BOARD_CHANGED"
     COMMAND_APPLIED = "COMMAND_APPLIED"
     CONTACT_CHANGED = "CONTACT_CHANGED"
+    OPENING_MISSED = "OPENING_MISSED"
 
 
 @dataclass(frozen=True, slots=True)

@@ -154,6 +154,11 @@ def _open(writer: Writer, wish: Wish) -> dict[str, Any]:
     return {"slot": slot}
 
 
+def miss_opening(writer: Writer, wish_id: str, slot: str) -> int:
+    """Somebody stepped up to the machine before a slot could be opened from afar: it stays shut."""
+    return writer.record(EventKind.OPENING_MISSED, id=wish_id, slot=slot, actor=ACTOR)
+
+
 def _announce(writer: Writer, body: Mapping[str, Any]) -> dict[str, Any]:
     package_id, barcode = str(body["package"]), str(body["barcode"])
     known = writer.one("SELECT * FROM package WHERE id = ?", (package_id,))

@@ -59,8 +59,8 @@ class Doors(Protocol):
     def is_free(self) -> bool:
         """Whether nobody is busy at the machine now."""
 
-    def open(self, slot: str) -> None:
-        """Have it opened; returns at once."""
+    def open(self, slot: str, wish_id: str) -> None:
+        """Have it opened by this wish, or have journaled that it was not; returns at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,7 +294,7 @@ class SyncClient:
                 wish = self._checked_opening(command, wish)
             is_new = self._store.submit(wishes.apply, wish, self._location.time_zone).result()
             if is_new and command.type == CommandType.OPEN and self._doors is not None:
-                self._doors.open(str(command.body["slot"]))
+                self._doors.open(str(command.body["slot"]), command.id)
         except InPlayError:
             return False
         except RefusedError as error:

@@ -13,8 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from config import load_site
-from kiosk.app import location_of
 from kiosk.flows.views import Choice, DoorOpen, EnterCode, First, Purpose, View
+from kiosk.site import location_of
 from kiosk.ui import environment
 from kiosk.ui.panel import Panel
 from tests.bench.figures import milliseconds

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from config import load_site
-from kiosk.app import location_of
 from kiosk.flows.views import Choice, EnterCode, First, Thanks, View
+from kiosk.site import location_of
 from kiosk.ui import environment
 from kiosk.ui.panel import Panel
 

@@ -19,8 +19,8 @@ from random import Random
 from config import DEMO_SITE, Site, load_site
 from drivers.bank import BoardWiring, make_board
 from kiosk.adapters import location_key
-from kiosk.app import location_of
 from kiosk.model.pickup_code import qr_text
+from kiosk.site import location_of
 from tests.bench.desk import (
     PATIENCE_S,
     ROOT,

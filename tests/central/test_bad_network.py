@@ -23,7 +23,8 @@ from simulator_process import SimulatorProcess
 from central import schema
 from config import DEMO_SITE, load_site
 from kiosk.adapters import SystemClock
-from kiosk.app import enrol_kiosk, location_of
+from kiosk.centre import enrol_kiosk
+from kiosk.site import location_of
 from kiosk.store import journal
 from kiosk.store.store import Store
 from kiosk.sync.client import Identity, SyncClient

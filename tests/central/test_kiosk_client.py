@@ -227,7 +227,7 @@ class Hatch:
     def is_free(self) -> bool:
         return not self.is_busy
 
-    def open(self, slot: str) -> None:
+    def open(self, slot: str, wish_id: str) -> None:
         self.opened.append(slot)
 
 
@@ -373,3 +373,28 @@ def test_a_door_that_must_stay_shut_or_is_not_there_opens_for_nobody(
     assert hatch.opened == []
     assert "must not be opened" in answers_of(site)[0]
     assert "no slot '700'" in answers_of(site)[1]
+
+
+class Stepping:
+    """A machine to which somebody steps up between the wish and the door."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+
+    def is_free(self) -> bool:
+        return True
+
+    def open(self, slot: str, wish_id: str) -> None:
+        self.site.journal.do(wishes.miss_opening, wish_id, slot)
+
+
+def test_an_opening_that_somebody_stepped_before_is_told_to_its_operator(
+    site: Site, server: Server
+) -> None:
+    site.sync()
+    wish_opening(server, "7")
+    client = site.client(Stepping(site))  # type: ignore[arg-type]
+    while client.sync_once() == 0:
+        pass
+    site.sync()
+    assert answers_of(site) == ["somebody stepped up to the machine; try again"]

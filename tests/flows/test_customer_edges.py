@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from flow_site import Running, World, require_sound, running
 from virtual_loop import run_virtually
 from visits import play, sign_in, store
 
+from kiosk.centre import DoorsFromAfar
 from kiosk.flows.kiosk import Policy
 from kiosk.flows.views import (
     Ask,
@@ -34,9 +36,10 @@ from kiosk.flows.views import (
     Told,
     Trouble,
 )
+from kiosk.model.events import EventKind
 from kiosk.model.location import Service, SlotStatus, SuspectReason
 from kiosk.model.pickup_code import make_code
-from kiosk.store import codes, departures, holds, packages, slots
+from kiosk.store import codes, departures, holds, journal, packages, slots
 
 
 async def stored(kiosk: Running, *barcodes: str, owner: str | None = None) -> list[str]:
@@ -386,6 +389,32 @@ def test_from_afar_nothing_opens_while_somebody_is_at_the_machine(tmp_path: Path
         await asyncio.sleep(10)
         assert kiosk.world.pulses == pulses
         assert (await kiosk.slot(slot)).status is SlotStatus.OCCUPIED
+
+    play(tmp_path, story)
+
+
+def test_who_steps_up_before_a_door_opens_from_afar_is_not_startled_and_the_centre_hears_of_it(
+    tmp_path: Path,
+) -> None:
+    async def story(kiosk: Running) -> None:
+        [slot] = await stored(kiosk, "ONE")
+        pulses, loop = kiosk.world.pulses, asyncio.get_running_loop()
+        doors = DoorsFromAfar(kiosk.kiosk, loop)
+        assert doors.is_free()
+        kiosk.player.do(Pressed(Choice.PICK_UP))
+        doors.begin(slot, "wish-1")
+        await kiosk.player.until(EnterCode)
+        await asyncio.sleep(1)
+        assert not doors.is_free()
+        doors.begin(slot, "wish-2")
+        await asyncio.sleep(10)
+        assert kiosk.world.pulses == pulses
+        missed = await kiosk.kiosk.store.run(journal.after, 0, 9999, [EventKind.OPENING_MISSED])
+        assert [json.loads(event.body)["id"] for event in missed] == ["wish-1", "wish-2"]
+        kiosk.player.do(Pressed(Choice.BACK))
+        await kiosk.player.until(First)
+        doors.begin(slot, "wish-3")
+        assert (await kiosk.player.until(DoorOpen)).slot == slot
 
     play(tmp_path, story)
 

@@ -17,7 +17,6 @@ from invariants import require_sound
 from config import DEMO_SITE, load_site
 from drivers.bank import BankTiming, BoardWiring, DoorWiring
 from drivers.simulator.virtual import VirtualSite, virtual_site
-from kiosk.app import location_of
 from kiosk.flows.kiosk import Kiosk, Policy
 from kiosk.flows.person import Person
 from kiosk.flows.views import View
@@ -27,6 +26,7 @@ from kiosk.model.location import Location
 from kiosk.model.person import Recipient, Role, Staff
 from kiosk.model.pickup_code import make_code
 from kiosk.play import Player, playing
+from kiosk.site import location_of
 from kiosk.store import packages, slots
 from kiosk.store.packages import Announcement
 from kiosk.store.slots import SlotRecord

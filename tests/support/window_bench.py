@@ -21,7 +21,7 @@ from simulator_process import SimulatorProcess
 
 from config import DEMO_PACKAGES, DEMO_SITE, load_site
 from drivers.boards.lockboard_8a import encode_unlock
-from kiosk.app import announce, read_announcements
+from kiosk.announcements import announce, read_announcements
 from kiosk.flows.doors import YES_OR_NO
 from kiosk.flows.machine import READ
 from kiosk.flows.maintenance import DOORS_CHOICES, REASONS

@@ -27,10 +27,14 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
 
 COMPOSITION_ROOTS = {
     "kiosk/__main__.py",
+    "kiosk/announcements.py",
     "kiosk/app.py",
+    "kiosk/centre.py",
     "kiosk/demo.py",
     "kiosk/demo_centre.py",
+    "kiosk/engine.py",
     "kiosk/play.py",
+    "kiosk/site.py",
     "kiosk/text_demo.py",
     "drivers/__main__.py",
     "drivers/simulator/__main__.py",

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from config import DEMO_SITE, load_site
-from kiosk.app import location_of
 from kiosk.flows.views import First, Preference, View
 from kiosk.model.location import Location
+from kiosk.site import location_of
 from kiosk.ui.environment import prepare
 from kiosk.ui.gallery import PANELS, picture
 

@@ -17,7 +17,7 @@ from screen import Screen, own_screen
 from simulator_process import SimulatorProcess
 
 from config import DEMO_PACKAGES, DEMO_SITE, load_site
-from kiosk.app import announce, read_announcements
+from kiosk.announcements import announce, read_announcements
 
 pytestmark = pytest.mark.window
 

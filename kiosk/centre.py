@@ -1,0 +1,111 @@
+"""How a kiosk is joined to its central server, where it has one."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from config import Site
+from kiosk.adapters import (
+    key_path,
+    location_key,
+)
+from kiosk.flows.kiosk import Kiosk
+from kiosk.flows.views import Choice, First, OpenFromAfar
+from kiosk.site import location_of
+from kiosk.store import wishes
+from kiosk.sync.client import SyncClient
+from kiosk.sync.contract import BoardStatus, Status
+from kiosk.sync.enrol import EnrolError, enrol, identity_in
+from kiosk.vitals import vitals
+
+LOG = logging.getLogger("kiosk")
+
+
+LOOK_AHEAD = 2
+LOOK_AHEAD_AFTER_MS = 300_000
+"""A code that the centre may have issued anew is accepted once the last sync is so long ago."""
+
+
+@contextlib.contextmanager
+def syncing(data: Path, kiosk: Kiosk) -> Iterator[None]:
+    """The sync with the central server, where this kiosk is enrolled."""
+    try:
+        identity = identity_in(data)
+    except EnrolError as error:
+        LOG.error("the kiosk runs without its centre: %s", error)
+        identity = None
+    kiosk.vitals = lambda: vitals(data, None)
+    if identity is None:
+        yield
+        return
+    client = SyncClient(
+        kiosk.store,
+        kiosk.location,
+        identity,
+        lambda: machine_status(kiosk, data),
+        kiosk.chance,
+        DoorsFromAfar(kiosk, asyncio.get_running_loop()),
+    )
+
+    def look_ahead() -> int:
+        last_ms = client.state.last_ms
+        is_fresh = last_ms is not None and (
+            kiosk.clock.now().wall_ms - last_ms < LOOK_AHEAD_AFTER_MS
+        )
+        return 0 if is_fresh else LOOK_AHEAD
+
+    kiosk.look_ahead = look_ahead
+    kiosk.vitals = lambda: vitals(data, client.state)
+    with client:
+        yield
+
+
+@dataclass(frozen=True, slots=True)
+class DoorsFromAfar:
+    """What the sync's thread opens doors by: the first screen hears of it, and no other."""
+
+    kiosk: Kiosk
+    loop: asyncio.AbstractEventLoop
+
+    def is_free(self) -> bool:
+        view = self.kiosk.person.view
+        return isinstance(view, First) and Choice.COURIER in view.choices
+
+    def open(self, slot: str, wish_id: str) -> None:
+        self.loop.call_soon_threadsafe(self.begin, slot, wish_id)
+
+    def begin(self, slot: str, wish_id: str) -> None:
+        """On the engine's loop: what stands on the screen now is what the flow waits on."""
+        if self.is_free() and not self.kiosk.person.has_news:
+            self.kiosk.person.happened(OpenFromAfar(slot))
+        else:
+            self.kiosk.store.submit(wishes.miss_opening, wish_id, slot)
+
+
+def machine_status(kiosk: Kiosk, data: Path) -> Status:
+    """How the machine is, for the centre; may be called from any thread."""
+    now = kiosk.clock.now()
+    return Status(
+        clock_ms=now.wall_ms,
+        is_clock_trusted=now.is_trusted,
+        boot_id=now.boot_id,
+        monotonic_ms=now.monotonic_ms,
+        doors={slot.label: kiosk.bank.door(slot.label).value for slot in kiosk.location.slots},
+        boards=tuple(
+            BoardStatus(name=each.board, is_reachable=each.reachable, reason=each.reason[:200])
+            for each in kiosk.bank.reports()
+        ),
+        disk_free_bytes=shutil.disk_usage(data).free,
+    )
+
+
+def enrol_kiosk(site: Site, data: Path, url: str, token: str) -> None:
+    """Make this kiosk known to a centre. Raises `EnrolError` or `LocationKeyError`."""
+    key = location_key(key_path(data), may_make=False)
+    enrol(data, location_of(site), key, url, token)

@@ -1,0 +1,149 @@
+"""The window and, in a thread beside it, the engine: the loop on which the flows run."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from config import Site
+from kiosk.adapters import (
+    LocationKeyError,
+)
+from kiosk.app import open_kiosk
+from kiosk.flows import session
+from kiosk.flows.kiosk import Kiosk
+from kiosk.flows.person import Event, Screen
+from kiosk.flows.views import CannotStart, View
+from kiosk.site import location_of, site_look_of
+from kiosk.store.errors import StoreError
+from kiosk.ui.jack import Jack
+from kiosk.ui.loudspeaker import Loudspeaker
+from kiosk.watchdog import ServiceManager, Watchdog
+
+LOG = logging.getLogger("kiosk")
+
+
+SWITCH_INTERVAL_S = 0.0005
+"""How long the window's thread may keep the others waiting while it draws."""
+
+
+class Engine:
+    """The thread with the asyncio loop on which the flows run."""
+
+    def __init__(self, site: Site, data: Path, screen: Screen) -> None:
+        self._site, self._data, self._screen = site, data, screen
+        self._loop = asyncio.new_event_loop()
+        self._kiosk: Kiosk | None = None
+        self._main: asyncio.Task[None] | None = None
+        self.restart: Callable[[], None] | None = None
+        """What a technician's wish to start anew calls, on the engine's thread."""
+        self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the flows, give the ports back, close the store; waits until all is done."""
+        self._loop.call_soon_threadsafe(self._cancel)
+        self._thread.join()
+
+    def happened(self, event: Event, shown: View | None = None) -> None:
+        """From the main thread: something was pressed or typed on the view `shown`."""
+        with contextlib.suppress(RuntimeError):  # the loop is closed: the kiosk is ending
+            self._loop.call_soon_threadsafe(self._take, event, shown)
+
+    def ask(self, answer: Callable[[], None]) -> None:
+        """From the main thread: call this on the engine's, as soon as that can."""
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(answer)
+
+    def _take(self, event: Event, shown: View | None) -> None:
+        if self._kiosk is not None:
+            self._kiosk.person.happened(event, shown)
+
+    def _cancel(self) -> None:
+        if self._main is not None:
+            self._main.cancel()
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._main = self._loop.create_task(self._serve())
+        with contextlib.suppress(asyncio.CancelledError):
+            self._loop.run_until_complete(self._main)
+        self._loop.run_until_complete(self._loop.shutdown_default_executor())
+        self._loop.close()
+
+    async def _serve(self) -> None:
+        try:
+            async with open_kiosk(self._site, self._data, self._screen) as kiosk:
+                self._kiosk = kiosk
+                kiosk.restart = self.restart
+                await session.run(kiosk)
+        except (StoreError, LocationKeyError, OSError) as error:
+            LOG.error("the kiosk cannot start: %s", error)
+            self._screen.show(CannotStart(message=str(error)))
+            await asyncio.Event().wait()
+
+
+def run_window(site: Site, data: Path, geometry: tuple[int, int, int, int] | None) -> int:
+    """The kiosk in its window, until it is closed or the process is told to end.
+
+    `geometry` is `(width, height, left, top)` of an ordinary window; None fills the panel.
+    Kivy is imported here and not above, after its settings are made.
+    """
+    from kiosk.ui import environment
+    from kiosk.ui.panel import Panel
+
+    glass = site.screen
+    panel = Panel(glass.width_px, glass.height_px, glass.width_mm, glass.height_mm)
+    environment.prepare(panel, geometry)
+    from kiosk.ui.stage import Sound
+    from kiosk.ui.window import KioskWindow
+
+    loudspeaker = Loudspeaker(site.sound.speech, site.sound.player)
+    manager = ServiceManager()
+    jack = Jack(site.sound.jack) if site.sound.jack is not None else None
+    window = KioskWindow(
+        location_of(site),
+        panel,
+        lambda event: engine.happened(event, window.view),
+        geometry,
+        on_started=lambda: manager.tell("READY=1"),
+        site_look=site_look_of(site, data),
+        sound=Sound(loudspeaker, jack, site.sound.speaks_directions),
+    )
+    engine = Engine(site, data, window)
+    is_wanted_again = threading.Event()
+
+    def restart() -> None:
+        is_wanted_again.set()
+        window.stop()
+
+    engine.restart = restart
+    # Drawing keeps Python's lock: at the usual 5 ms each hop from thread to thread, of the five
+    # between a touch and its door, would wait that long.
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, lambda *_: window.stop())
+    if manager.feed_every_s is not None:
+        window.every(manager.feed_every_s, Watchdog(manager, engine.ask).tick)
+    engine.start()
+    try:
+        window.run()
+    finally:
+        # A service that says it stops is waited for and then killed: it does not say so to go on.
+        if not is_wanted_again.is_set():
+            manager.tell("STOPPING=1")
+        engine.stop()
+        loudspeaker.stop()
+    if is_wanted_again.is_set():
+        # The same process goes on: whoever started it, systemd or a hand, need not do anything.
+        os.execv(sys.executable, sys.orig_argv)
+    return 0
