@@ -11,7 +11,7 @@ import requests
 from centre import Journal, Mailbox, Server, announce, text_of
 from operators import obey, sync
 
-from central import schema
+from central import people, schema
 from central.pages.mine import CODES_A_DAY
 from kiosk.store import packages
 
@@ -92,3 +92,16 @@ def test_when_the_package_is_fetched_the_page_offers_nothing(
     assert "Es liegt nicht mehr dort" in answer.text
     assert "<form" not in answer.text
     assert "kann nicht länger" in requests.post(f"{link}/extend", timeout=20).text
+
+
+def test_the_link_of_a_person_who_was_forgotten_shows_nothing(
+    link: str, kiosk: Journal, server: Server
+) -> None:
+    kiosk.take_out(server.rows(schema.package)[0].id)
+    sync(kiosk)
+    assert requests.get(link, timeout=20).ok
+    server.write(people.erase, server.central, "test", PERSON["email"])
+    for ask, path in ((requests.get, ""), (requests.post, "/extend"), (requests.post, "/code")):
+        answer = ask(f"{link}{path}", timeout=20)
+        assert answer.status_code == 404
+        assert "Es liegt" not in answer.text

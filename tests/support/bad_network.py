@@ -30,6 +30,8 @@ class BadNetwork:
     def __init__(self, target: str, seed: int) -> None:
         self.target = target
         self.is_cut = self.is_well = False
+        self.next_faults: list[str] = []
+        """What happens to the next requests, before chance decides again."""
         self.happened: Counter[str] = Counter()
         self._chance, self._lock = random.Random(seed), threading.Lock()
         network = self
@@ -59,6 +61,7 @@ class BadNetwork:
         body = request.rfile.read(int(request.headers.get("content-length", 0)))
         with self._lock:
             fault = "pass" if self.is_well else self._chance.choice(FAULTS)
+            fault = self.next_faults.pop(0) if self.next_faults else fault
         fault = "lose request" if self.is_cut else fault
         self.happened[fault] += 1
         request.close_connection = fault != "pass"
