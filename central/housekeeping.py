@@ -8,9 +8,10 @@ import logging
 from sqlalchemy import Connection, delete, exists, func, insert, select, update
 
 from central import schema
+from central.notify.outbox import Kind, tell_operators
 from central.parts import Central, alarm
 from central.schema import LIVE
-from central.settings import Settings
+from central.settings import Notifications, Settings
 
 LOG = logging.getLogger("central")
 EVERY_S = 60.0
@@ -23,10 +24,14 @@ HOUR_MS = 3_600_000
 
 async def keep(central: Central) -> None:
     """Look after the tables for ever."""
+    began_ms = central.clock.now_ms()
     while True:
         try:
             now_ms = central.clock.now_ms()
             await central.database.write(tidy, central.settings, now_ms)
+            await central.database.write(
+                tell_of_silence, central.settings.notifications, began_ms, now_ms
+            )
         except Exception:
             LOG.exception("the tables could not be looked after; again in %.0f s", EVERY_S)
         await asyncio.sleep(EVERY_S)
@@ -71,6 +76,39 @@ def roll_up(connection: Connection, now_ms: int) -> None:
         .group_by(minute.c.location, hour_ms)
     )
     connection.execute(insert(hour).from_select(list(hour.c), sums))
+
+
+def tell_of_silence(
+    connection: Connection, rules: Notifications, began_ms: int, now_ms: int
+) -> None:
+    """Tell operators once of each kiosk that is not heard of any more, and once when it is again.
+
+    Nobody was heard of while this server did not run: it listens for a while first.
+    """
+    table, silent_ms = schema.location, rules.silent_after_s * 1000
+    if now_ms - began_ms < silent_ms:
+        return
+    is_silent = table.c.last_sync_ms < now_ms - silent_ms
+    gone = connection.execute(
+        update(table)
+        .where(table.c.token_hash != "", table.c.silent_told_ms.is_(None), is_silent)
+        .values(silent_told_ms=now_ms)
+        .returning(table.c.id, table.c.last_sync_ms)
+    ).all()
+    for row in gone:
+        minutes = (now_ms - row.last_sync_ms) // 60_000
+        alarm(connection, now_ms, "silent", row.id, minutes=minutes)
+        facts = {"what": f"its kiosk was not heard of for {minutes} minutes"}
+        tell_operators(connection, rules, Kind.SILENT, row.id, facts, now_ms)
+    back = connection.execute(
+        update(table)
+        .where(table.c.silent_told_ms.is_not(None), ~is_silent)
+        .values(silent_told_ms=None)
+        .returning(table.c.id)
+    ).scalars()
+    for name in back.all():
+        facts = {"what": "its kiosk is heard of again"}
+        tell_operators(connection, rules, Kind.HEARD_AGAIN, name, facts, now_ms)
 
 
 def _tell_unjoined(connection: Connection, settings: Settings, now_ms: int) -> None:

@@ -91,6 +91,7 @@ location = Table(
     _text("layout", "{}"),
     _text("layout_hash"),
     _time("watched_until_ms"),
+    _time("silent_told_ms"),
     _number("free"),
     _number("created_ms"),
     CheckConstraint("latitude IS NULL OR latitude BETWEEN -90 AND 90", name="latitude"),

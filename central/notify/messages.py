@@ -238,6 +238,8 @@ def qr_picture(location: str, code: str) -> bytes:
 def _for_operators(row: Any, kind: Kind, location: Any) -> Message:
     facts = json.loads(row.facts)
     where = location.name if location is not None else row.location
-    subject = f"{where}: door {facts.get('slot', '?')}: {facts.get('what', kind)}"
-    text = f"{subject}\nLocation {row.location}. Reference {facts.get('reference', '–')}."
+    door = f"door {facts['slot']}: " if "slot" in facts else ""
+    subject = f"{where}: {door}{facts.get('what', kind)}"
+    text = f"{subject}\nLocation {row.location}."
+    text += f" Reference {facts['reference']}." if "reference" in facts else ""
     return Message(row.id, kind, OPERATORS, "", subject, text, short=subject)

@@ -39,6 +39,8 @@ class Kind(StrEnum):
     CANCELLED = "cancelled"
     DOOR_FAULT = "door_fault"
     MISSING = "missing"
+    SILENT = "silent"
+    HEARD_AGAIN = "heard_again"
 
 
 OF_PACKAGES = frozenset(
@@ -94,9 +96,9 @@ def on_event(
             _move_warnings(connection, rules, event, body, now_ms)
         case EventKind.PACKAGE_MISSING:
             facts = {"slot": _slot_of(body), "what": "missing"}
-            tell_operators(connection, Kind.MISSING, location, facts, now_ms, package)
+            tell_operators(connection, rules, Kind.MISSING, location, facts, now_ms, package)
         case EventKind.DOOR_OUTCOME | EventKind.DOOR_MOVED_UNASKED | EventKind.SLOT_SERVICE_CHANGED:
-            _fault(connection, location, event, body, now_ms)
+            _fault(connection, rules, location, event, body, now_ms)
         case _:
             pass
 
@@ -153,13 +155,16 @@ def queue(connection: Connection, **values: Any) -> str:
 
 def tell_operators(
     connection: Connection,
+    rules: Notifications,
     kind: Kind,
     location: str,
     facts: Mapping[str, Any],
     now_ms: int,
     package: str = "",
 ) -> None:
-    """Queue a message to those who run the lockers."""
+    """Queue a message to those who run the lockers, where the settings say how they are reached."""
+    if not rules.operator_urls:
+        return
     queue(
         connection,
         kind=kind.value,
@@ -274,6 +279,7 @@ def _slot_of(body: Mapping[str, Any]) -> str:
 
 def _fault(
     connection: Connection,
+    rules: Notifications,
     location: str,
     event: WireEvent,
     body: Mapping[str, Any],
@@ -291,4 +297,4 @@ def _fault(
         what = f"out of service: {rows['slot'].get('service_reason', '')}"
     if what:
         facts = {"slot": _slot_of(body), "what": what, "reference": event.seq}
-        tell_operators(connection, Kind.DOOR_FAULT, location, facts, now_ms)
+        tell_operators(connection, rules, Kind.DOOR_FAULT, location, facts, now_ms)

@@ -21,7 +21,7 @@ from centre import LOCATION, Journal, Mailbox, Server, announce, text_of, wait_u
 from operators import obey, sync
 from PIL import Image
 
-from central import schema
+from central import housekeeping, schema
 from central.notify import worker
 from central.notify.worker import quiet_until_ms
 from central.settings import Notifications
@@ -236,21 +236,72 @@ class Hook:
         self.url = f"json://127.0.0.1:{self.server.server_port}"
 
 
-def test_operators_hear_of_a_door_that_is_out_of_service(tmp_path: Path) -> None:
+@pytest.fixture
+def watched(tmp_path: Path) -> Iterator[tuple[Server, Journal, Hook]]:
+    """A server whose operators have a hook."""
     hook = Hook()
-    server = Server(tmp_path / "central", rules=Notifications(operator_urls=(hook.url,)))
+    server = Server(tmp_path / "watched", rules=Notifications(operator_urls=(hook.url,)))
     server.start()
-    kiosk = Journal(tmp_path / "kiosk.db")
+    kiosk = Journal(tmp_path / "watched.db")
     assert kiosk.enrol(server, server.add_location()).ok
-    try:
-        kiosk.do(slots.set_service, "7", Service.DO_NOT_OPEN, "door jams", "kiosk")
-        sync(kiosk)
-        wait_until(lambda: bool(hook.said))
-        assert "door 7: out of service: door jams" in hook.said[0]["title"]
-    finally:
-        kiosk.store.close()
-        server.stop()
-        hook.server.shutdown()
+    yield server, kiosk, hook
+    kiosk.store.close()
+    server.stop()
+    hook.server.shutdown()
+
+
+def test_operators_hear_of_a_door_that_is_out_of_service(
+    watched: tuple[Server, Journal, Hook],
+) -> None:
+    _, kiosk, hook = watched
+    kiosk.do(slots.set_service, "7", Service.DO_NOT_OPEN, "door jams", "kiosk")
+    sync(kiosk)
+    wait_until(lambda: bool(hook.said))
+    assert "door 7: out of service: door jams" in hook.said[0]["title"]
+
+
+def test_operators_hear_once_of_a_kiosk_that_fell_silent_and_once_when_it_is_back(
+    watched: tuple[Server, Journal, Hook],
+) -> None:
+    server, kiosk, hook = watched
+    rules, began_ms = server.central.settings.notifications, server.clock.wall_ms
+    sync(kiosk)
+
+    def look() -> None:
+        server.write(housekeeping.tell_of_silence, rules, began_ms, server.clock.wall_ms)
+
+    for _ in range(4):
+        server.clock.wall_ms += rules.silent_after_s * 600
+        look()
+    wait_until(lambda: bool(hook.said))
+    sync(kiosk)
+    for _ in range(2):
+        look()
+    wait_until(lambda: len(hook.said) == 2)
+    assert [said["title"].partition(": ")[2] for said in hook.said] == [
+        "its kiosk was not heard of for 6 minutes",
+        "its kiosk is heard of again",
+    ]
+    assert server.alarms() == ["alarm:silent"]
+
+
+def test_a_server_that_just_started_takes_nobody_for_silent(
+    watched: tuple[Server, Journal, Hook],
+) -> None:
+    server, kiosk, _ = watched
+    sync(kiosk)
+    server.clock.wall_ms += DAY_MS
+    rules, now_ms = server.central.settings.notifications, server.clock.wall_ms
+    server.write(housekeeping.tell_of_silence, rules, now_ms - 60_000, now_ms)
+    assert server.alarms() == []
+
+
+def test_where_no_operator_can_be_reached_no_dead_letters_heap_up(
+    server: Server, kiosk: Journal
+) -> None:
+    kiosk.do(slots.set_service, "7", Service.DO_NOT_OPEN, "door jams", "kiosk")
+    sync(kiosk)
+    assert server.rows(schema.notification) == []
 
 
 # --- when all goes wrong -------------------------------------------------------------------------

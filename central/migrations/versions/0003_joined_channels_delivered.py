@@ -1,4 +1,5 @@
-"""Packages that were found to be one, ways to people by location, messages that were delivered."""
+"""Packages that were found to be one, ways to people by location, messages that were delivered,
+locations that are known to be silent."""
 
 from __future__ import annotations
 
@@ -16,6 +17,7 @@ def upgrade() -> None:
     op.add_column("package", sa.Column("joined", sa.Text(), nullable=True))
     channels = sa.Column("channels", sa.Text(), server_default="[]", nullable=False)
     op.add_column("location", channels)
+    op.add_column("location", sa.Column("silent_told_ms", sa.BigInteger(), nullable=True))
     op.add_column("notification", sa.Column("delivered_ms", sa.BigInteger(), nullable=True))
     op.drop_column("location_epoch", "first_seq")
     is_waiting = sa.text("state = 'QUEUED'")
