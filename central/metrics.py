@@ -70,6 +70,11 @@ def figures(
             connection, package.c.stored_ms, package.c.finished_ms, since_ms
         ),
         "outbox": _by(connection, notification.c.status),
+        "outbox_due": connection.execute(
+            select(func.count()).where(
+                notification.c.status.in_(("queued", "leased")), notification.c.due_ms <= now_ms
+            )
+        ).scalar_one(),
         "notifications_confirmed_ratio": delivered.confirmed / told if told else 0.0,
         "notifications_delivered_ratio": delivered.sent / told if told else 1.0,
         "notification_latency_seconds_avg": float(delivered.latency_ms or 0) / 1000,
@@ -109,6 +114,27 @@ def _error_ratio(connection: Connection, since_ms: int) -> float:
     return outcomes.failed / outcomes.all if outcomes.all else 0.0
 
 
+HELP = {
+    "locations": "Locations that are known.",
+    "locations_enrolled": "Locations whose kiosk has enrolled.",
+    "locations_silent": "Enrolled locations that were not heard of for too long.",
+    "sync_lag_seconds_max": "How long ago the kiosk was heard of that was silent longest.",
+    "slots": "Doors by what is inside.",
+    "slots_out_of_service": "Doors that are out of service.",
+    "packages": "Packages by status.",
+    "allocation_seconds_avg": "From announcement to deposit, mean of a day.",
+    "pickup_seconds_avg": "From deposit to pickup, mean of a day.",
+    "outbox": "Messages by status, those of later among them.",
+    "outbox_due": "Messages that should have gone out by now.",
+    "notifications_confirmed_ratio": "Share of a day's messages that a gateway says were delivered.",
+    "notifications_delivered_ratio": "Share of a day's messages that went out and were not refused.",
+    "notification_latency_seconds_avg": "From due to sent, mean of a day.",
+    "events_quarantined": "Events that were not believed and that nobody has settled.",
+    "error_ratio": "Share of a day's openings that did not end as they should.",
+    "commands_waiting": "Wishes that no kiosk has answered yet.",
+}
+
+
 class _Figures(Collector):
     def __init__(self, values: dict[str, float | dict[str, float]]) -> None:
         self._values = values
@@ -117,11 +143,11 @@ class _Figures(Collector):
         families: list[Metric] = []
         for name, value in self._values.items():
             if isinstance(value, dict):
-                family = GaugeMetricFamily(f"locker_{name}", name, labels=["status"])
+                family = GaugeMetricFamily(f"locker_{name}", HELP[name], labels=["status"])
                 for label, number in value.items():
                     family.add_metric([label], number)
             else:
-                family = GaugeMetricFamily(f"locker_{name}", name, value=value)
+                family = GaugeMetricFamily(f"locker_{name}", HELP[name], value=value)
             families.append(family)
         return families
 
