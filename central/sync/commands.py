@@ -109,21 +109,19 @@ def tell_people_again(connection: Connection, location: str, cursor: int) -> Non
     """A kiosk was restored: what it had been told of people is told once more, as far as it still
     matters. Everything else that it had carried out is in its journal."""
     table, package = schema.command, schema.package
+    applied = select(table.c.n).where(table.c.location == location, table.c.state == "APPLIED")
+    lists = applied.where(table.c.type == CommandType.STAFF.value)
     matters = select(package.c.id).where(
         package.c.status.in_(LIVE) | package.c.joined.is_not(None), package.c.location == location
     )
-    of_packages = (CommandType.ANNOUNCE.value, CommandType.CONTACT.value)
-    told = connection.execute(
-        select(table.c.n)
-        .where(
-            table.c.location == location,
-            table.c.state == "APPLIED",
-            (table.c.type == CommandType.STAFF.value)
-            | table.c.type.in_(of_packages) & table.c.package.in_(matters),
-        )
-        .order_by(table.c.n)
-    ).scalars()
-    _to_the_end(connection, location, told.all(), cursor)
+    of_packages = applied.where(
+        table.c.type.in_((CommandType.ANNOUNCE.value, CommandType.CONTACT.value)),
+        table.c.package.in_(matters),
+    )
+    told = list(connection.execute(of_packages).scalars())
+    # Each list is a whole one: the last one holds.
+    told += connection.execute(lists.order_by(table.c.n.desc()).limit(1)).scalars()
+    _to_the_end(connection, location, sorted(told), cursor)
 
 
 def number_anew(connection: Connection, location: str, cursor: int) -> None:

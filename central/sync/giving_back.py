@@ -10,7 +10,7 @@ from sqlalchemy import Connection, false, or_, select
 
 from central import schema
 from central.sync.enrolment import kiosk_of
-from central.sync.service import HEAD_SEQ
+from central.sync.service import HEAD
 from kiosk.model.events import EventKind
 from kiosk.sync.contract import EventsAnswer, Place, WireEvent
 
@@ -40,7 +40,7 @@ def events_of(
     return EventsAnswer(
         events=tuple(_wire(each) for each in rows[:limit]) if is_on_line else (),
         has_more=is_on_line and len(rows) > limit,
-        is_complete=is_on_line and status.get(HEAD_SEQ) == row.seq,
+        is_complete=is_on_line and status.get(HEAD) == [row.epoch, row.seq],
         heard_ms=row.last_sync_ms or 0,
     )
 

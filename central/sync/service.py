@@ -22,6 +22,10 @@ from kiosk.sync.contract import (
 WATCHED_SYNC_S = 2.0
 """How often a kiosk comes while an operator looks at it, or while a command waits."""
 MINUTE_MS = 60_000
+FORMER_BOOTS = "former_boots"
+BOOTS_KEPT = 5
+HEAD = "head"
+"""Where the kiosk's journal ended when it wrote its last message: its epoch and number."""
 
 _EPOCH = select(schema.location_epoch).where(
     schema.location_epoch.c.location == bindparam("location"),
@@ -59,7 +63,8 @@ def sync(
         configure(connection, location, request.layout, request.status.layout_hash)
     if taken.changed_slots or request.layout is not None:
         count_free(connection, location)
-    has_come_to_head = not is_late and taken.acked.seq >= request.head.seq
+    acked, head = taken.acked, request.head
+    has_come_to_head = not is_late and acked.epoch == head.epoch and acked.seq >= head.seq
     cursor = _cursor(connection, row, request, has_come_to_head=has_come_to_head)
     _note(connection, row, request, taken, cursor, now_ms, is_late=is_late)
     waiting = commands.waiting(connection, central.secrets, location, request.cursor, now_ms)
@@ -76,12 +81,6 @@ def sync(
     )
 
 
-FORMER_BOOTS = "former_boots"
-BOOTS_KEPT = 5
-HEAD_SEQ = "head_seq"
-"""How long the kiosk's journal was when it wrote its last message."""
-
-
 def _is_late(row: Any, status: Status) -> bool:
     """Whether a message was written before one that is known already: the network held it up, and
     what it tells of the moment is over."""
@@ -94,14 +93,14 @@ def _is_late(row: Any, status: Status) -> bool:
 
 
 def _kept(row: Any, request: SyncRequest) -> str:
-    """What is kept of a status: it, how long the journal was, and the boots before, from which only
+    """What is kept of a status: it, where the journal ended, and the boots before, from which only
     late messages come."""
     status = request.status
     known = json.loads(row.status or "{}")
     former = list(known.get(FORMER_BOOTS, ()))
     if known.get("boot_id") and known["boot_id"] != status.boot_id:
         former = [*former, known["boot_id"]][-BOOTS_KEPT:]
-    more = {FORMER_BOOTS: former, HEAD_SEQ: request.head.seq}
+    more = {FORMER_BOOTS: former, HEAD: [request.head.epoch, request.head.seq]}
     return json.dumps(status.model_dump(mode="json") | more)
 
 
