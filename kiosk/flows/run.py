@@ -16,6 +16,8 @@ from kiosk.flows.views import (
     Question,
     Receipt,
     ReceiptLine,
+    Refusal,
+    Refused,
     Scanned,
     ScanPackage,
     StoredNote,
@@ -122,12 +124,15 @@ async def _too_high(kiosk: Kiosk) -> list[str]:
 
 
 async def _move_lower(kiosk: Kiosk, run: Run) -> None:
-    """One package goes to a door that its owner reaches."""
+    """One package goes to a door that its owner reaches; where it does not, the courier is told."""
     for package in (await _too_high(kiosk))[:1]:
+        before = await kiosk.store.run(packages.package, package)
         came_of_it = await move_package(kiosk, run.actor, package)
         if came_of_it in kiosk.location.slot_by_label:
-            barcode = (await kiosk.store.run(packages.package, package)).barcode
-            run.stored, run.last_package = StoredNote(came_of_it, barcode), None
+            run.stored, run.last_package = StoredNote(came_of_it, before.barcode), None
+            run.refused = None
+        else:
+            run.stored, run.refused = None, Refused(Refusal.NOT_MOVED, before.slot or "")
 
 
 # --- receipts ------------------------------------------------------------------------------------

@@ -115,6 +115,8 @@ class Refusal(StrEnum):
     """The package was scanned before; `detail` is the slot it lies in."""
     NO_SLOT = "NO_SLOT"
     """No free slot takes this size; `detail` is the size."""
+    NOT_MOVED = "NOT_MOVED"
+    """A package was to go to a lower door and did not; `detail` is the slot it was in."""
     CANNOT_EXTEND = "CANNOT_EXTEND"
     """The hold is as long as it may be, or there is nothing to hold."""
     LIES_ELSEWHERE = "LIES_ELSEWHERE"

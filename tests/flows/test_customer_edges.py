@@ -322,6 +322,27 @@ def test_nobody_else_is_asked_about_a_high_door(tmp_path: Path) -> None:
     play(tmp_path, story)
 
 
+def test_a_courier_is_told_that_a_package_was_not_moved(tmp_path: Path) -> None:
+    async def story(kiosk: Running) -> None:
+        high = await stored_high(kiosk)
+        await come_with_code(kiosk, "HIGH", is_access=True)
+        await kiosk.player.until(Ask)
+        kiosk.player.do(Pressed(Choice.MOVE_LOWER))
+        await kiosk.player.until(LowerAsked)
+        kiosk.player.do(Pressed(Choice.DONE))
+        await kiosk.player.until(First)
+        await sign_in(kiosk)
+        await kiosk.player.until(ScanPackage)
+        kiosk.player.do(Pressed(Choice.MOVE_LOWER))
+        await kiosk.player.until(Ask)
+        kiosk.player.do(Pressed(Choice.NO))
+        view = await kiosk.player.until(ScanPackage)
+        assert view.refused == Refused(Refusal.NOT_MOVED, high)
+        assert view.stored is None
+
+    play(tmp_path, story)
+
+
 def test_a_package_that_lies_too_high_is_moved_by_the_next_courier(tmp_path: Path) -> None:
     async def story(kiosk: Running) -> None:
         high = await stored_high(kiosk)

@@ -110,6 +110,7 @@ _REFUSALS: Mapping[Refusal, str] = {
     Refusal.MISREAD: N_("The check digit is wrong. Scan it again."),
     Refusal.ALREADY_HERE: N_("This package is here already."),
     Refusal.NO_SLOT: N_("No door of this size is free."),
+    Refusal.NOT_MOVED: N_("This package was not moved."),
 }
 _REFUSALS_WITH_TIME: Mapping[Refusal, str] = {
     Refusal.ALREADY_PICKED_UP: N_("This package was picked up: {when}."),
@@ -122,6 +123,7 @@ _REFUSALS_WITH_DETAIL: Mapping[Refusal, str] = {
     Refusal.MISREAD: N_("{detail}: wrong check digit. Scan it again."),
     Refusal.ALREADY_HERE: N_("This package is here already, in door {detail}."),
     Refusal.NO_SLOT: N_("No door of size {detail} is free."),
+    Refusal.NOT_MOVED: N_("The package in door {detail} was not moved."),
 }
 
 
