@@ -21,7 +21,9 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
     text,
+    true,
 )
 
 metadata = MetaData(
@@ -44,7 +46,7 @@ def _number(name: str, default: int = 0) -> Column[int]:
 
 
 def _flag(name: str, default: bool = False) -> Column[bool]:
-    return Column(name, Boolean, nullable=False, server_default=text("1" if default else "0"))
+    return Column(name, Boolean, nullable=False, server_default=true() if default else false())
 
 
 def _time(name: str) -> Column[int]:
@@ -187,7 +189,7 @@ slot = Table(
     _text("service_by"),
     _time("service_since_ms"),
     _time("service_until_ms"),
-    Column("is_reachable", Boolean, nullable=False, server_default=text("1")),
+    Column("is_reachable", Boolean, nullable=False, server_default=true()),
     _text("door", "UNKNOWN"),
 )
 

@@ -31,14 +31,16 @@ def announce(connection: Connection, central: Central, by: str, wish: Any) -> di
 
     One that lies there already, stored by its barcode alone, is joined: its recipient is told. A
     full location is no refusal, for doors empty until the courier comes: the answer says how many
-    doors are left, and offers the neighbours where it is none. Raises `RequestError`.
+    doors are left (null: its kiosk has not told yet), and offers the neighbours where none is.
+    Raises `RequestError`.
     """
     now_ms = central.clock.now_ms()
     measured = wish.dimensions and Dimensions(**wish.dimensions.model_dump())
     if measured is not None and wish.size is not None:
         raise RequestError(422, "invalid", "size and dimensions: one of the two")
     location, size = _place(connection, wish, measured)
-    left = room_for(sizes_of(connection, location), size)
+    sizes = sizes_of(connection, location)
+    left = room_for(sizes, size) if sizes else None
     table = schema.package
     known = connection.execute(
         select(table).where(
