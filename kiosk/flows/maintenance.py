@@ -179,17 +179,18 @@ class _DoorPage:
         while True:
             record = await self.kiosk.store.run(slots.record_of, self.slot)
             locks = await self.kiosk.store.run(_Locks.read)
+            choices = _choices(record, knows_the_date=self.kiosk.clock.now().is_trusted)
             self.kiosk.person.show(
                 DoorPage(
                     row=_row(self.kiosk, record, self.names, locks),
                     last_outcome=self.outcome,
-                    choices=_choices(record),
+                    choices=choices,
                 )
             )
             event = await self.kiosk.person.next(SESSION_S)
             if isinstance(event, TimedOut) or event == Pressed(Choice.BACK):
                 return
-            if isinstance(event, Pressed) and event.choice in _choices(record):
+            if isinstance(event, Pressed) and event.choice in choices:
                 await self._do(event.choice, record)
 
     async def _do(self, choice: Choice, record: SlotRecord) -> None:
@@ -328,14 +329,16 @@ class _DoorPage:
         )
 
 
-def _choices(record: SlotRecord) -> tuple[Choice, ...]:
+def _choices(record: SlotRecord, *, knows_the_date: bool) -> tuple[Choice, ...]:
     """What may be done with a slot as it is."""
     is_in_doubt = record.status is SlotStatus.SUSPECT
     choices = [Choice.LOOK_INSIDE if is_in_doubt else Choice.OPEN_DOOR]
     if record.service is Service.IN_SERVICE:
         choices += [Choice.OUT_OF_SERVICE, Choice.DO_NOT_OPEN]
     else:
-        choices += [Choice.BACK_IN_SERVICE, Choice.UNTIL_WHEN]
+        choices.append(Choice.BACK_IN_SERVICE)
+        if knows_the_date:
+            choices.append(Choice.UNTIL_WHEN)
     if record.status is SlotStatus.EMPTY:
         choices += [Choice.TEST_LOCK]
     if record.status is SlotStatus.OCCUPIED:

@@ -271,6 +271,15 @@ def test_a_slot_is_out_of_service_until_a_day_that_is_said_and_comes_back_by_han
             kiosk.player.do(Chosen("9"))
             view = await kiosk.player.until(DoorPage)
             assert view.row.until_ms is None
+            # Where nobody knows what day it is, nobody is asked until which.
+            assert Choice.UNTIL_WHEN in view.choices
+            kiosk.world.clock.is_trusted = False
+            view = await press(kiosk, Choice.HISTORY, History)
+            view = await press(kiosk, Choice.BACK, DoorPage)
+            assert Choice.UNTIL_WHEN not in view.choices
+            kiosk.world.clock.is_trusted = True
+            await press(kiosk, Choice.HISTORY, History)
+            await press(kiosk, Choice.BACK, DoorPage)
             asked = await press(kiosk, Choice.UNTIL_WHEN, ChooseUntil)
             assert 7 in asked.days
             kiosk.player.do(Chosen("7"))
