@@ -249,6 +249,13 @@ def _link(action: str, subject: str) -> str:
     )
 
 
+def quarantined(connection: Connection) -> int:
+    """How many events wait in quarantine for somebody who settles them."""
+    table = schema.quarantine
+    query = select(func.count()).where(table.c.settled_ms.is_(None))
+    return int(connection.execute(query).scalar_one())
+
+
 def quarantine(connection: Connection) -> list[Row]:
     """The events that were not believed and that nobody has settled, the newest first."""
     table = schema.quarantine

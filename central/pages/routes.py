@@ -98,7 +98,7 @@ async def overview(
         places=shown[: looks.SHOWN],
         hidden=max(0, len(shown) - looks.SHOWN),
         q=q,
-        quarantined=len(await _look(request, looks.quarantine)),
+        quarantined=await _look(request, looks.quarantined),
         dots=drawing.dots(places),
         size=size,
         alarms=alarms,
