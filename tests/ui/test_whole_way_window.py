@@ -97,7 +97,9 @@ def code_in(box: Mailbox) -> str:
     """What the mail tells to type."""
     mail = box.wait_for(1, 40)[0]
     assert mail["To"] == EVA["email"]
-    [code] = re.findall(r"^([\d ]+)$", text_of(mail), re.MULTILINE)
+    found = re.findall(r"^([\d ]+)$", text_of(mail), re.MULTILINE)
+    assert len(found) == 1, (mail["Subject"], text_of(mail))
+    [code] = found
     return str(code).replace(" ", "")
 
 
