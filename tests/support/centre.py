@@ -101,7 +101,8 @@ def text_of(mail: Message) -> str:
         if part.get_content_type() == "text/plain":
             payload = part.get_payload(decode=True)
             assert isinstance(payload, bytes)
-            return payload.decode()
+            # As quoted-printable, which Apprise makes the rule once it is used, lines end otherwise.
+            return payload.decode().replace("\r\n", "\n")
     raise AssertionError("the mail has no plain text")
 
 
