@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import re
+from email.charset import BASE64, Charset
 from email.header import Header
 from email.mime.base import MIMEBase
 from email.mime.image import MIMEImage
 from email.mime.multipart import MIMEMultipart
-from email.mime.text import MIMEText
+from email.mime.nonmultipart import MIMENonMultipart
 from email.utils import formatdate, parseaddr
 from pathlib import Path
 from typing import Protocol
@@ -26,6 +27,9 @@ from central.notify.outbox import OPERATORS
 from central.settings import Settings, Sms, Smtp
 
 TIMEOUT_S = 20.0
+UTF8 = Charset("utf-8")
+"""A charset of our own: Apprise, once it is used, changes the library's for everybody."""
+UTF8.body_encoding = BASE64
 
 
 class SendError(Exception):
@@ -121,7 +125,7 @@ def email_of(message: Message, sender: str) -> MIMEBase:
     The boundaries are named, for else the text is searched for one that does not occur in it; no
     text has the message's own random id.
     """
-    text: MIMEBase = MIMEText(message.text, "plain", "utf-8")
+    text: MIMEBase = _text(message.text, "plain")
     mail = text
     if message.html:
         mail = MIMEMultipart("alternative", boundary=f"=_{message.id}")
@@ -137,8 +141,14 @@ def email_of(message: Message, sender: str) -> MIMEBase:
     return mail
 
 
+def _text(text: str, kind: str) -> MIMEBase:
+    part = MIMENonMultipart("text", kind, charset="utf-8")
+    part.set_payload(text, UTF8)
+    return part
+
+
 def _html_of(message: Message) -> MIMEBase:
-    html = MIMEText(message.html, "html", "utf-8")
+    html = _text(message.html, "html")
     if not message.picture:
         return html
     picture = MIMEImage(message.picture, "png")

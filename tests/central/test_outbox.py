@@ -14,6 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import apprise
 import pytest
 import zxingcpp
 from aiosmtpd.controller import Controller
@@ -22,7 +23,10 @@ from operators import obey, sync
 from PIL import Image
 
 from central import housekeeping, schema
+from central.notify import messages as messages_module
 from central.notify import worker
+from central.notify.outbox import Kind
+from central.notify.senders import email_of
 from central.notify.worker import quiet_until_ms
 from central.settings import Notifications
 from kiosk.model.allocation import FirstAvailable
@@ -196,6 +200,17 @@ def test_the_picture_in_the_mail_reads_as_the_code_in_its_words(
     *_, code = read.text.split(":")
     assert read.text == f"PK1:{LOCATION.id}:{code}"
     assert code in text_of(mail).replace(" ", "")
+
+
+def test_a_mail_is_written_the_same_whatever_other_channels_were_used() -> None:
+    message = messages_module.Message("id", Kind.STORED, "email", "e@x", "Über", "Grüße\n", "<p>ü")
+
+    def parts() -> list[object]:
+        return [part.get_payload() for part in email_of(message, "a@b.c").get_payload()]
+
+    before = parts()
+    apprise.Apprise.instantiate("mailto://user:password@example.org")
+    assert parts() == before
 
 
 @pytest.mark.parametrize(

@@ -101,8 +101,7 @@ def text_of(mail: Message) -> str:
         if part.get_content_type() == "text/plain":
             payload = part.get_payload(decode=True)
             assert isinstance(payload, bytes)
-            # As quoted-printable, which Apprise makes the rule once it is used, lines end otherwise.
-            return payload.decode().replace("\r\n", "\n")
+            return payload.decode()
     raise AssertionError("the mail has no plain text")
 
 
