@@ -104,6 +104,8 @@ def compose(connection: Connection, central: Central, row: Any) -> Message | Dro
         return Dropped("the package or the person is not known any more")
     if person.erased_ms is not None:
         return Dropped("the person's data were erased")
+    if package.recipient != row.recipient:
+        return Dropped("the package is for another contact now")
     gone = reason_is_gone(kind, package)
     if gone:
         return Dropped(gone)
@@ -193,10 +195,12 @@ def _for_person(
 def facts_of(location: Any, package: Any, person: Any, code: str, language: str) -> dict[str, str]:
     """What the words of a message may name."""
     shown = f"{code[:-6]} {code[-6:-3]} {code[-3:]}" if code else ""
+    comma = "، " if language == "ar" else ", "
     return {
         "name": person.name,
         "location": location.name,
         "address": location.address,
+        "place": comma.join(part for part in (location.name, location.address) if part),
         "barcode": package.barcode,
         "code": shown,
         "until": _day(package.hold_until_ms, location.time_zone, language, -1),

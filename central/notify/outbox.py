@@ -34,7 +34,6 @@ class Kind(StrEnum):
     REMINDER = "reminder"
     ABOUT_TO_EXPIRE = "about_to_expire"
     EXPIRED = "expired"
-    EXTENDED = "extended"
     RETRIEVED = "retrieved"
     CANCELLED = "cancelled"
     DOOR_FAULT = "door_fault"

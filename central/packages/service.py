@@ -263,15 +263,19 @@ def reissue(
     if row.status not in (PackageStatus.STORED, PackageStatus.EXPIRED):
         raise RequestError(409, "not_held", f"the package is {row.status}: it has no code")
     now_ms = central.clock.now_ms()
+    _new_code(connection, row, by, now_ms)
+    outbox.tell(connection, central.settings.notifications, Kind.REISSUED, row.id, now_ms)
+    audit(connection, now_ms, by, "package.reissue", row.id)
+    return describe(connection, package)
+
+
+def _new_code(connection: Connection, row: Any, by: str, now_ms: int) -> None:
     counter = row.code_counter + 1
     connection.execute(
         update(schema.package).where(schema.package.c.id == row.id).values(code_counter=counter)
     )
     body = {"package": row.id, "counter": counter}
     commands.queue(connection, row.location, CommandType.REISSUE, body, by, now_ms, row.id)
-    outbox.tell(connection, central.settings.notifications, Kind.REISSUED, row.id, now_ms)
-    audit(connection, now_ms, by, "package.reissue", row.id)
-    return describe(connection, package)
 
 
 def change_contact(
@@ -282,7 +286,11 @@ def change_contact(
     person: Any,
     sender: str | None,
 ) -> dict[str, Any]:
-    """Other contact data for a package that has not left."""
+    """Other contact data for a package that has not left.
+
+    Whoever was told its code before may be a stranger: that code is no longer valid, and the
+    messages that were still to go there are not sent.
+    """
     row = find(connection, package, sender)
     if row.status not in LIVE:
         raise RequestError(409, "too_late", f"the package is {row.status}")
@@ -298,6 +306,8 @@ def change_contact(
         "recipient": {"id": recipient, "name": person.name, "phone": person.phone},
     }
     commands.queue(connection, row.location, CommandType.CONTACT, body, by, now_ms, row.id)
+    if row.recipient is not None and row.status in (PackageStatus.STORED, PackageStatus.EXPIRED):
+        _new_code(connection, row, by, now_ms)
     if row.status == PackageStatus.STORED:
         outbox.stored(connection, central.settings.notifications, row.id, now_ms)
     audit(connection, now_ms, by, "package.contact", row.id)

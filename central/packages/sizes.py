@@ -86,6 +86,8 @@ def size_for(
 
     Raises `RequestError` when no door of the location takes it.
     """
+    # Before a kiosk has told its layout its slots are known by the names of their sizes only.
+    sizes = [size for size in sizes if size.inside.depth_mm > 0]
     if not sizes and package is not None:
         raise RequestError(
             409,

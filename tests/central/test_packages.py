@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import random
 import re
+import time
 from pathlib import Path
 
 import pytest
 import requests
 from centre import LOCATION_KEY, Journal, Mailbox, Server, announce, text_of
+from operators import obey
 
 from central import schema
 from central.packages.nearest import distance_km, nearest
@@ -161,6 +163,35 @@ def test_who_has_no_code_at_the_kiosk_gets_it_sent_again(
     assert code in re.sub(r"\s", "", text_of(again))
 
 
+def test_with_another_contact_the_wrong_one_hears_no_more_and_holds_no_code(
+    server: Server, kiosk: Journal, mailbox: tuple[int, Mailbox]
+) -> None:
+    headers = server.add_key()
+    wrong = {"name": "Eve", "email": "eve@example.org", "user_id": "eva"}
+    package = announce(server, headers, "A", recipient=wrong).json()["id"]
+    kiosk.announce("A", package)
+    kiosk.put_in("A")
+    sync(kiosk)
+    mailbox[1].wait_for(1)
+    stored = kiosk.do(packages.package, package)
+    old = make_code(LOCATION_KEY, package, stored.locator, stored.code_counter)
+    url = f"{server.url}/v1/packages/{package}/recipient"
+    right = {"name": "Eva", "email": "eva@example.org"}
+    assert requests.put(url, json=right, headers=headers, timeout=20).ok
+    mail = mailbox[1].wait_for(2)[1]
+    assert mail["To"] == "eva@example.org"
+    new = make_code(LOCATION_KEY, package, stored.locator, stored.code_counter + 1)
+    assert new in re.sub(r"\s", "", text_of(mail))
+    obey(kiosk)
+    policy = codes.CodePolicy(LOCATION_KEY, 24)
+    assert isinstance(kiosk.do(codes.check_code, policy, old), codes.NotKnown)
+    assert isinstance(kiosk.do(codes.check_code, policy, new), codes.Granted)
+    server.clock.wall_ms += 6 * 86_400_000
+    mails = mailbox[1].wait_for(4)
+    time.sleep(1)  # were there one more for Eve, it would go out now
+    assert [each["To"] for each in mails] == ["eve@example.org", *["eva@example.org"] * 3]
+
+
 # --- sizes ---------------------------------------------------------------------------------------
 
 
@@ -219,6 +250,7 @@ def test_a_measured_package_gets_the_smallest_door_that_takes_it(
 def test_of_a_location_that_has_not_told_its_sizes_the_size_is_asked(
     server: Server, kiosk: Journal
 ) -> None:
+    sync(kiosk)  # its slots are known since, their sizes are not
     answer = announce(server, server.add_key(), "A", size=None, dimensions=edges(1, 1, 1))
     assert (answer.status_code, answer.json()["error"]) == (409, "not_ready")
     assert server.rows(schema.package) == []
