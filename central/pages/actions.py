@@ -10,11 +10,11 @@ import segno
 from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
 from pydantic import ValidationError
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection
 
-from central import accounts, schema, staffing
+from central import accounts, staffing
 from central.auth import Role, Scope
-from central.errors import RequestError, not_found
+from central.errors import RequestError
 from central.notify.worker import resend
 from central.packages import service
 from central.packages.routes import Person
@@ -23,6 +23,7 @@ from central.pages.doing import Text, carry_out
 from central.pages.paper import page
 from central.pages.session import HOME, ActingAsAdmin, ActingAsOperator
 from central.parts import Central, audit, central_of
+from central.sync import ingest
 
 router = APIRouter(prefix=HOME, include_in_schema=False)
 
@@ -100,18 +101,8 @@ async def contact(
 
 @router.post("/quarantine/{name}/settle")
 async def settle(request: Request, name: str, operator: ActingAsOperator, why: Text) -> Response:
-    """An event that was not believed is looked at and done with; it stays where it is."""
-
     def do(connection: Connection, central: Central) -> None:
-        table, now_ms = schema.quarantine, central.clock.now_ms()
-        changed = connection.execute(
-            update(table)
-            .where(table.c.id == name, table.c.settled_ms.is_(None))
-            .values(settled_ms=now_ms)
-        )
-        if not changed.rowcount:
-            raise not_found("open event in quarantine", name)
-        audit(connection, now_ms, operator.email, "quarantine.settle", name, why=why)
+        ingest.settle(connection, name, operator.email, why, central.clock.now_ms())
 
     return await carry_out(request, "/quarantine", "It is settled.", do)
 

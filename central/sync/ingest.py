@@ -16,7 +16,8 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 
 from central import schema
 from central.adapters import new_id
-from central.parts import alarm
+from central.errors import not_found
+from central.parts import alarm, audit
 from central.settings import Notifications
 from central.sync.projection import Projection
 from central.upserts import insert_many, upsert_many
@@ -289,3 +290,19 @@ def take(
 ) -> Taken:
     """Take in a batch of a location's events; `last` is how far it had come."""
     return _Intake(connection, location, rules, now_ms).take(events, last)
+
+
+def settle(connection: Connection, event: str, by: str, why: str, now_ms: int) -> None:
+    """Somebody has looked at an event in quarantine and knows what it was; it stays where it is.
+
+    Raises `RequestError`.
+    """
+    table = schema.quarantine
+    changed = connection.execute(
+        update(table)
+        .where(table.c.id == event, table.c.settled_ms.is_(None))
+        .values(settled_ms=now_ms)
+    )
+    if not changed.rowcount:
+        raise not_found("open event in quarantine", event)
+    audit(connection, now_ms, by, "quarantine.settle", event, why=why)
