@@ -391,7 +391,7 @@ def test_messages_of_a_worker_that_died_are_sent_when_its_lease_is_over(
 def test_while_a_channel_is_down_no_tries_are_lost_and_all_is_told_when_it_is_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worker, "BREAKER_S", 3.0)
+    monkeypatch.setattr(worker, "BREAKER_S", 1.5)
     server, box = Server(tmp_path / "central", smtp_port=free_port()), Mailbox()
     server.start()
     kiosk = Journal(tmp_path / "kiosk.db")
