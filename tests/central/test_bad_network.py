@@ -152,13 +152,13 @@ def test_killed_cut_off_and_brought_back_from_backups_both_journals_are_equal(
     locker = Locker(tmp_path / "kiosk", centre, network)
     with SimulatorProcess(DEMO_SITE, locker.folder) as bank:
         bank.tell("close-after 0.25")
-        locker.live_and_die("5-first", 3.0)
+        locker.live_and_die("5-first", 4.0)
         network.is_well = True
         enrol_kiosk(load_site(DEMO_SITE), locker.folder, network.url, centre.add_location("demo"))
         network.is_well = False
         for life in range(LIVES):
             disaster(DISASTERS[life % len(DISASTERS)], locker, f"5-{life}", chance)
-        assert len(centre.rows("SELECT seq FROM event")) > 50, "nothing came through"
+        assert len(centre.rows("SELECT seq FROM event")) > 40, "nothing came through"
         locker.require_equal()
     network.stop()
     assert network.happened["lose answer"] + network.happened["cut answer"] > 0
@@ -166,7 +166,7 @@ def test_killed_cut_off_and_brought_back_from_backups_both_journals_are_equal(
 
 def disaster(what: str, locker: Locker, name: str, chance: random.Random) -> None:
     """One life of the kiosk in which something goes very wrong."""
-    centre, network, busy_s = locker.centre, locker.network, chance.uniform(2.5, 3.5)
+    centre, network, busy_s = locker.centre, locker.network, chance.uniform(3.0, 4.5)
     match what:
         case "the server is killed, and the network is cut":
             network.is_cut = True
