@@ -66,8 +66,13 @@ class Database:
         of the same version runs. Raises `CannotServeError` when it cannot be used.
         """
         self.url = url
-        is_beside = may_be_beside and _is_held(url)
-        self._lock_file = None if is_beside else _hold_lock(url)
+        is_beside = False
+        try:
+            self._lock_file = _hold_lock(url)
+        except CannotServeError:
+            if not may_be_beside:
+                raise
+            self._lock_file, is_beside = None, True
         self.engine = _engine(url)
         self._jobs: queue.SimpleQueue[_Job[Any] | None] = queue.SimpleQueue()
         try:
@@ -211,17 +216,6 @@ def _hold_lock(url: str) -> int | None:
             " stop the other one, or set a PostgreSQL URL to run several"
         ) from error
     return lock
-
-
-def _is_held(url: str) -> bool:
-    """Whether a server uses this database now."""
-    try:
-        lock = _hold_lock(url)
-    except CannotServeError:
-        return True
-    if lock is not None:
-        os.close(lock)
-    return False
 
 
 @contextlib.contextmanager

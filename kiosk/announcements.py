@@ -8,10 +8,7 @@ import uuid
 from pathlib import Path
 
 from config import Site
-from kiosk.adapters import (
-    SystemClock,
-    key_path,
-)
+from kiosk.adapters import SystemClock, key_path
 from kiosk.app import DATABASE, CannotRunError, use_location_key
 from kiosk.model.person import Recipient
 from kiosk.store import packages

@@ -11,10 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from config import Site
-from kiosk.adapters import (
-    key_path,
-    location_key,
-)
+from kiosk.adapters import key_path, location_key
 from kiosk.flows.kiosk import Kiosk
 from kiosk.flows.views import Choice, First, OpenFromAfar
 from kiosk.site import location_of
@@ -25,7 +22,6 @@ from kiosk.sync.enrol import EnrolError, enrol, identity_in
 from kiosk.vitals import vitals
 
 LOG = logging.getLogger("kiosk")
-
 
 LOOK_AHEAD = 2
 LOOK_AHEAD_AFTER_MS = 300_000

@@ -13,9 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from config import Site
-from kiosk.adapters import (
-    LocationKeyError,
-)
+from kiosk.adapters import LocationKeyError
 from kiosk.app import open_kiosk
 from kiosk.flows import session
 from kiosk.flows.kiosk import Kiosk
@@ -28,7 +26,6 @@ from kiosk.ui.loudspeaker import Loudspeaker
 from kiosk.watchdog import ServiceManager, Watchdog
 
 LOG = logging.getLogger("kiosk")
-
 
 SWITCH_INTERVAL_S = 0.0005
 """How long the window's thread may keep the others waiting while it draws."""

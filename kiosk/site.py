@@ -9,9 +9,7 @@ from config import Site
 from config.schema import Face
 from drivers.bank import Bank, BankTiming, open_bank
 from drivers.wiring import wired_boards, wired_doors
-from kiosk.adapters import (
-    SystemClock,
-)
+from kiosk.adapters import SystemClock
 from kiosk.flows.kiosk import Policy
 from kiosk.model.allocation import AllocationStrategy, BestFit, FirstAvailable
 from kiosk.model.location import Location, Locker, Rectangle, Size, Slot

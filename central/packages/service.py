@@ -100,8 +100,7 @@ def _send_announcement(
         "package": package,
         "barcode": wish.barcode,
         "size": size,
-        "recipient": {"id": recipient, "name": wish.recipient.name, "phone": wish.recipient.phone},
-        "owner": wish.recipient.user_id or None,
+        "recipient": {"id": recipient},
         "is_alone": wish.alone,
         "needs_low": wish.low_door,
     }
@@ -301,10 +300,7 @@ def change_contact(
         .where(schema.package.c.id == row.id)
         .values(recipient=recipient, owner=person.user_id or row.owner)
     )
-    body = {
-        "package": row.id,
-        "recipient": {"id": recipient, "name": person.name, "phone": person.phone},
-    }
+    body = {"package": row.id, "recipient": {"id": recipient}}
     commands.queue(connection, row.location, CommandType.CONTACT, body, by, now_ms, row.id)
     if row.recipient is not None and row.status in (PackageStatus.STORED, PackageStatus.EXPIRED):
         _new_code(connection, row, by, now_ms)

@@ -80,17 +80,40 @@ def waiting(
             why = "the kiosk was not reached in time"
             answered(connection, location, row["id"], "EXPIRED", why, now_ms)
         else:
-            current.append(_wire(secrets, location, dict(row), now_ms))
+            current.append(_wire(connection, secrets, location, dict(row), now_ms))
     return tuple(current)
 
 
-def _wire(secrets: Secrets, location: str, row: dict[str, Any], now_ms: int) -> WireCommand:
+def _wire(
+    connection: Connection, secrets: Secrets, location: str, row: dict[str, Any], now_ms: int
+) -> WireCommand:
     body: dict[str, Any] = json.loads(row["body"])
     signature = ""
+    if row["type"] in (CommandType.ANNOUNCE, CommandType.CONTACT) and body.get("recipient"):
+        body |= _people(connection, secrets, body)
     if row["type"] == CommandType.OPEN:
         body["signed_ms"] = now_ms
         signature = secrets.sign(opening_text(location, row["id"], body["slot"], now_ms))
     return WireCommand(n=row["n"], id=row["id"], type=row["type"], body=body, signature=signature)
+
+
+def _people(connection: Connection, secrets: Secrets, body: dict[str, Any]) -> dict[str, Any]:
+    """Who a package is for, as it is known now: a wish keeps nobody's name or number, so that who
+    was forgotten is forgotten here, too.
+
+    The kiosk only compares owners, and writes them into a journal that nobody can erase: it gets a
+    mark of the sender's own id, which differs from sender to sender.
+    """
+    person, package = schema.recipient, schema.package
+    known = connection.execute(
+        select(person.c.name, person.c.phone).where(person.c.id == body["recipient"]["id"])
+    ).one()
+    of = connection.execute(
+        select(package.c.owner, package.c.sender).where(package.c.id == body["package"])
+    ).one()
+    owner = secrets.mark("owner", f"{of.sender} {of.owner}")[:32] if of.owner else None
+    recipient = {**body["recipient"], "name": known.name, "phone": known.phone}
+    return {"recipient": recipient, "owner": owner}
 
 
 def answered(

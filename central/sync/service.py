@@ -12,12 +12,7 @@ from central.parts import Central, alarm
 from central.sync import commands, enrolment, ingest
 from central.sync.projection import configure, count_free
 from central.upserts import update_many, upsert
-from kiosk.sync.contract import (
-    Place,
-    Status,
-    SyncAnswer,
-    SyncRequest,
-)
+from kiosk.sync.contract import Place, Status, SyncAnswer, SyncRequest
 
 WATCHED_SYNC_S = 2.0
 """How often a kiosk comes while an operator looks at it, or while a command waits."""

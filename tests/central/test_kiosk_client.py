@@ -18,7 +18,7 @@ from central import schema
 from central.sync import commands
 from kiosk.model.location import Service
 from kiosk.model.pickup_code import make_code
-from kiosk.store import codes, departures, intents, packages, slots, wishes
+from kiosk.store import codes, departures, intents, journal, packages, slots, wishes
 from kiosk.store.codes import CodePolicy, Granted, NotKnown
 from kiosk.store.intents import IntentPurpose
 from kiosk.sync.client import SyncClient
@@ -117,6 +117,21 @@ def test_the_wishes_of_the_centre_are_carried_out_once_and_answered(
         ("cancel", "APPLIED"),
     ]
     assert site.is_equal()
+
+
+def test_one_code_opens_the_packages_of_one_person_at_one_sender_and_no_others(
+    site: Site, server: Server
+) -> None:
+    one, other = server.add_key(), server.add_key()
+    announce(server, one, "A")
+    announce(server, one, "B")
+    announce(server, other, "C")  # another shop, whose "eva" is somebody else
+    site.sync(2)
+    rows = site.journal.do(journal.tables)["package"].values()
+    owners = {row["barcode"]: row["owner"] for row in rows}
+    assert owners["A"] == owners["B"]
+    assert owners["A"] != owners["C"]
+    assert "eva" not in "".join(event.body for event in site.journal.events())
 
 
 def test_a_wish_that_cannot_be_is_refused_with_its_reason_and_the_rest_goes_on(

@@ -3,6 +3,8 @@ locations that are known to be silent."""
 
 from __future__ import annotations
 
+import json
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -28,3 +30,17 @@ def upgrade() -> None:
         sqlite_where=is_waiting,
         postgresql_where=is_waiting,
     )
+    _forget_names_in_wishes()
+
+
+def _forget_names_in_wishes() -> None:
+    """A wish names a person by id: names and numbers stand in `recipient` and nowhere else."""
+    command = sa.table("command", sa.column("id"), sa.column("type"), sa.column("body"))
+    of_people = sa.select(command).where(command.c.type.in_(("announce", "contact")))
+    for row in op.get_bind().execute(of_people).all():
+        body = json.loads(row.body)
+        body.pop("owner", None)
+        if body.get("recipient"):
+            body["recipient"] = {"id": body["recipient"]["id"]}
+        change = command.update().where(command.c.id == row.id)
+        op.get_bind().execute(change.values(body=json.dumps(body, sort_keys=True)))
