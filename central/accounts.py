@@ -10,8 +10,8 @@ from sqlalchemy import Connection, insert, select, update
 from central import schema
 from central.adapters import new_id
 from central.auth import Role, Scope
-from central.errors import RequestError, not_found
-from central.parts import Central, audit
+from central.errors import RequestError
+from central.parts import Central, audit, change_known
 from central.secrets import new_token, token_hash
 
 PASSWORD_LEAST = 10
@@ -51,13 +51,14 @@ def add_user(
 def disable_user(connection: Connection, central: Central, by: str, user: str) -> None:
     """End an account and its sessions. Raises `RequestError`."""
     table, now_ms = schema.user, central.clock.now_ms()
-    changed = connection.execute(
+    change_known(
+        connection,
         update(table)
         .where(table.c.id == user, table.c.disabled_ms.is_(None))
-        .values(disabled_ms=now_ms)
+        .values(disabled_ms=now_ms),
+        "account",
+        user,
     )
-    if not changed.rowcount:
-        raise not_found("account", user)
     audit(connection, now_ms, by, "user.disable", user)
 
 
@@ -88,11 +89,12 @@ def add_key(
 def revoke_key(connection: Connection, central: Central, by: str, key: str) -> None:
     """End a key. Raises `RequestError`."""
     table, now_ms = schema.api_key, central.clock.now_ms()
-    changed = connection.execute(
+    change_known(
+        connection,
         update(table)
         .where(table.c.id == key, table.c.revoked_ms.is_(None))
-        .values(revoked_ms=now_ms)
+        .values(revoked_ms=now_ms),
+        "key",
+        key,
     )
-    if not changed.rowcount:
-        raise not_found("key", key)
     audit(connection, now_ms, by, "key.revoke", key)

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from fastapi import Request
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection, Update, insert
 
 from central import schema
 from central.adapters import Clock, new_id
 from central.database import Database
+from central.errors import not_found
 from central.secrets import Secrets
 from central.settings import Settings
 
@@ -53,6 +54,12 @@ def audit(
             address=address,
         )
     )
+
+
+def change_known(connection: Connection, statement: Update, what: str, name: str) -> None:
+    """Change a thing that must be there. Raises `RequestError` when nothing was changed."""
+    if not connection.execute(statement).rowcount:
+        raise not_found(what, name)
 
 
 def alarm(connection: Connection, now_ms: int, what: str, subject: str, **detail: Any) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, insert, select, update
 from central import schema
 from central.adapters import CHANCE
 from central.errors import RequestError, not_found
-from central.parts import Central, audit
+from central.parts import Central, audit, change_known
 from central.sync import commands
 from kiosk.model.person import badge_text, new_badge_secret
 from kiosk.sync.contract import CommandType
@@ -61,13 +61,14 @@ def give_badge(connection: Connection, central: Central, by: str, number: str) -
     """A new badge for somebody who is listed, in place of any before; what its QR code says, which
     is kept nowhere. Raises `RequestError`."""
     table, now_ms, secret = schema.staff, central.clock.now_ms(), new_badge_secret(CHANCE)
-    changed = connection.execute(
+    change_known(
+        connection,
         update(table)
         .where(table.c.number == number, table.c.removed_ms.is_(None))
-        .values(badge_hash=central.secrets.hash_password(secret))
+        .values(badge_hash=central.secrets.hash_password(secret)),
+        "staff member",
+        number,
     )
-    if not changed.rowcount:
-        raise not_found("staff member", number)
     _tell(connection, by, now_ms)
     audit(connection, now_ms, by, "staff.badge", number)
     return badge_text(number, secret)
@@ -76,13 +77,14 @@ def give_badge(connection: Connection, central: Central, by: str, number: str) -
 def remove(connection: Connection, central: Central, by: str, number: str) -> None:
     """List somebody no more: their PIN opens nothing as soon as the kiosks have heard of it."""
     table, now_ms = schema.staff, central.clock.now_ms()
-    changed = connection.execute(
+    change_known(
+        connection,
         update(table)
         .where(table.c.number == number, table.c.removed_ms.is_(None))
-        .values(removed_ms=now_ms)
+        .values(removed_ms=now_ms),
+        "staff member",
+        number,
     )
-    if not changed.rowcount:
-        raise not_found("staff member", number)
     _tell(connection, by, now_ms)
     audit(connection, now_ms, by, "staff.remove", number)
 

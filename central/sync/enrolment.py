@@ -13,8 +13,8 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from central import schema, staffing
-from central.errors import RequestError, not_found
-from central.parts import Central, audit
+from central.errors import RequestError
+from central.parts import Central, audit, change_known
 from central.secrets import new_token, same, token_hash
 from central.sync.projection import configure
 from kiosk.sync.contract import EnrolAnswer, EnrolRequest
@@ -92,39 +92,42 @@ def change(
     values: dict[str, Any] = {"name": name, "address": address}
     values |= {"latitude": latitude, "longitude": longitude}
     table = schema.location
-    changed = connection.execute(
+    change_known(
+        connection,
         update(table)
         .where(table.c.id == location)
-        .values(channels=json.dumps(list(channels)), **values)
+        .values(channels=json.dumps(list(channels)), **values),
+        "location",
+        location,
     )
-    if not changed.rowcount:
-        raise not_found("location", location)
     audit(connection, now_ms, by, "location.change", location, channels=channels, **values)
 
 
 def roll(connection: Connection, location: str, by: str, now_ms: int) -> str:
     """A new one-time token for a location; its kiosk goes on with the old one until it enrols."""
     token = new_token("enrol")
-    changed = connection.execute(
+    change_known(
+        connection,
         update(schema.location)
         .where(schema.location.c.id == location)
-        .values(enrol_token_hash=token_hash(token), enrol_until_ms=now_ms + ENROL_VALID_MS)
+        .values(enrol_token_hash=token_hash(token), enrol_until_ms=now_ms + ENROL_VALID_MS),
+        "location",
+        location,
     )
-    if not changed.rowcount:
-        raise not_found("location", location)
     audit(connection, now_ms, by, "location.roll", location)
     return token
 
 
 def revoke(connection: Connection, location: str, by: str, now_ms: int) -> None:
     """A location's kiosk is not listened to any more, until it enrols anew."""
-    changed = connection.execute(
+    change_known(
+        connection,
         update(schema.location)
         .where(schema.location.c.id == location)
-        .values(revoked_ms=now_ms, token_hash="", enrol_token_hash="")
+        .values(revoked_ms=now_ms, token_hash="", enrol_token_hash=""),
+        "location",
+        location,
     )
-    if not changed.rowcount:
-        raise not_found("location", location)
     audit(connection, now_ms, by, "location.revoke", location)
 
 

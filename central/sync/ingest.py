@@ -16,8 +16,7 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 
 from central import schema
 from central.adapters import new_id
-from central.errors import not_found
-from central.parts import alarm, audit
+from central.parts import alarm, audit, change_known
 from central.settings import Notifications
 from central.sync.projection import Projection
 from central.upserts import insert_many, upsert_many
@@ -298,11 +297,12 @@ def settle(connection: Connection, event: str, by: str, why: str, now_ms: int) -
     Raises `RequestError`.
     """
     table = schema.quarantine
-    changed = connection.execute(
+    change_known(
+        connection,
         update(table)
         .where(table.c.id == event, table.c.settled_ms.is_(None))
-        .values(settled_ms=now_ms)
+        .values(settled_ms=now_ms),
+        "open event in quarantine",
+        event,
     )
-    if not changed.rowcount:
-        raise not_found("open event in quarantine", event)
     audit(connection, now_ms, by, "quarantine.settle", event, why=why)

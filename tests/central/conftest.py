@@ -11,9 +11,8 @@ from centre import Journal, Mailbox, Server, mail_server
 
 @pytest.fixture
 def mailbox() -> Iterator[tuple[int, Mailbox]]:
-    controller, box = mail_server()
-    yield controller.server.sockets[0].getsockname()[1], box
-    controller.stop()
+    with mail_server() as found:
+        yield found
 
 
 @pytest.fixture

@@ -110,6 +110,17 @@ class Locker:
         self.command("backup", "--config", str(self.site))
         return max((self.folder / "backups").iterdir())
 
+    def lose_disk(self) -> None:
+        """All that is left is what was kept elsewhere: the key and the backups; a new computer
+        enrols with a new token."""
+        for path in self.folder.glob("kiosk.db*"):
+            path.unlink()
+        (self.folder / "centre.json").unlink()
+        token = self.centre.roll("demo")
+        self.network.is_well = True
+        self.command("enrol", "--config", str(self.site), self.network.url, token)
+        self.network.is_well = False
+
     def restore(self, file: Path) -> str:
         self.network.is_well = True
         try:
@@ -178,6 +189,7 @@ def disaster(what: str, locker: Locker, name: str, chance: random.Random) -> Non
             file = locker.back_up()
             locker.live_and_die(name, busy_s)
             before = locker.come_to_rest()
+            locker.lose_disk()
             said = locker.restore(file)
             assert "newer events back" in said
             assert "all" not in said.split("restored;")[1], said

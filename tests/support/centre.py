@@ -8,7 +8,8 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email import message_from_bytes
 from email.message import Message
@@ -186,15 +187,19 @@ class Server:
         return [row.action for row in self.rows(schema.audit) if row.action.startswith("alarm:")]
 
 
-def mail_server() -> tuple[Controller, Mailbox]:
-    """A real SMTP server on loopback, started."""
-    mailbox = Mailbox()
+@contextmanager
+def mail_server() -> Iterator[tuple[int, Mailbox]]:
+    """A real SMTP server on loopback: its port, and what it takes."""
+    box = Mailbox()
     with socket.socket() as free:  # the controller does not take port 0
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    controller = Controller(mailbox, hostname="127.0.0.1", port=port)
+    controller = Controller(box, hostname="127.0.0.1", port=port)
     controller.start()
-    return controller, mailbox
+    try:
+        yield port, box
+    finally:
+        controller.stop()
 
 
 class Journal:

@@ -59,7 +59,14 @@ class CentreProcess:
 
     def add_location(self, name: str) -> str:
         """The one-time token of a new location."""
-        [token] = re.findall(r"enrol_[\w-]+", self.run("location", "add", name))
+        return self._token("add", name)
+
+    def roll(self, name: str) -> str:
+        """A new one for a location that is known."""
+        return self._token("roll", name)
+
+    def _token(self, verb: str, name: str) -> str:
+        [token] = re.findall(r"enrol_[\w-]+", self.run("location", verb, name))
         return str(token)
 
     def _command(self) -> list[str]:

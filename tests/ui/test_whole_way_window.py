@@ -27,9 +27,8 @@ BARCODE = "00340434123456789012"
 
 @pytest.fixture
 def mailbox() -> Iterator[tuple[int, Mailbox]]:
-    controller, box = mail_server()
-    yield controller.server.sockets[0].getsockname()[1], box
-    controller.stop()
+    with mail_server() as found:
+        yield found
 
 
 @pytest.fixture
