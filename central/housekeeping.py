@@ -7,7 +7,7 @@ import logging
 
 from sqlalchemy import Connection, delete, exists, func, insert, select, update
 
-from central import schema
+from central import people, schema
 from central.notify.outbox import Kind, tell_operators
 from central.parts import Central, alarm
 from central.schema import LIVE
@@ -141,9 +141,5 @@ def erase(connection: Connection, before_ms: int, now_ms: int) -> int:
             | (package.c.finished_ms >= before_ms),
         )
     )
-    changed = connection.execute(
-        update(person)
-        .where(person.c.erased_ms.is_(None), person.c.created_ms < before_ms, ~is_needed)
-        .values(name="", email="", phone="", channels="[]", erased_ms=now_ms)
-    )
-    return changed.rowcount
+    is_due = person.c.erased_ms.is_(None) & (person.c.created_ms < before_ms) & ~is_needed
+    return people.forget(connection, is_due, now_ms)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, or_, select, update
+from sqlalchemy import ColumnElement, Connection, or_, select, update
 
 from central import schema
 from central.errors import RequestError, not_found
@@ -75,12 +75,29 @@ def erase(connection: Connection, central: Central, by: str, contact: str) -> in
             "under_way",
             f"package {live} is under way to them: recall it or wait until it ended",
         )
-    connection.execute(update(package).where(mine).values(owner=""))
-    connection.execute(
-        update(person)
-        .where(person.c.id.in_(ids))
-        .values(name="", email="", phone="", channels="[]", erased_ms=now_ms)
-    )
+    forget(connection, person.c.id.in_(ids), now_ms)
     # The log must not keep what was to be forgotten.
     audit(connection, now_ms, by, "person.erase", ids[0])
     return len(ids)
+
+
+def forget(connection: Connection, who: ColumnElement[bool], now_ms: int) -> int:
+    """Erase the personal fields of these people, their ids at their senders, and what mail servers
+    said of their addresses; how many they are."""
+    person, package, told = schema.recipient, schema.package, schema.notification
+    ids = connection.execute(
+        update(person)
+        .where(who)
+        .values(name="", email="", phone="", channels="[]", erased_ms=now_ms)
+        .returning(person.c.id)
+    ).scalars()
+    forgotten = list(ids)
+    connection.execute(
+        update(package)
+        .where(package.c.recipient.in_(forgotten), package.c.owner != "")
+        .values(owner="")
+    )
+    connection.execute(
+        update(told).where(told.c.recipient.in_(forgotten), told.c.error != "").values(error="")
+    )
+    return len(forgotten)

@@ -11,7 +11,7 @@ from centre import Journal, Mailbox, Server, announce
 from click.testing import CliRunner, Result
 from operators import obey, sync
 
-from central import schema
+from central import housekeeping, schema
 from central.__main__ import cli
 from central.errors import CannotServeError, RequestError
 
@@ -43,6 +43,11 @@ def test_a_person_gets_all_that_is_kept_and_is_forgotten_everywhere(
     sync(kiosk)
     mailbox[1].wait_for(2)
     server.stop()
+    server.start()
+    # Mail servers repeat the address that they refuse.
+    said = "550 <eva@example.org>: no such mailbox"
+    server.write(lambda c: c.execute(schema.notification.update().values(error=said)))
+    server.stop()
     assert command(server, "person", "erase", "eva@example.org").exit_code == 0
     server.start()
     [person] = server.rows(schema.recipient)
@@ -57,6 +62,23 @@ def test_a_person_gets_all_that_is_kept_and_is_forgotten_everywhere(
     assert isinstance(
         command(server, "person", "export", "eva@example.org").exception, RequestError
     )
+
+
+def test_people_are_forgotten_by_themselves_some_days_after_their_last_package(
+    server: Server, kiosk: Journal
+) -> None:
+    package = announce(server, server.add_key(), "A").json()["id"]
+    obey(kiosk)
+    kiosk.put_in("A")
+    kiosk.take_out(package)
+    sync(kiosk)
+    days = server.central.settings.erase_after_days
+    for ahead, name in ((days - 1, "Eva"), (2, "")):
+        server.clock.wall_ms += ahead * 86_400_000
+        server.write(housekeeping.tidy, server.central.settings, server.clock.wall_ms)
+        [person], [row] = server.rows(schema.recipient), server.rows(schema.package)
+        assert person.name == name
+        assert bool(row.owner) is bool(name)
 
 
 def test_a_backup_beside_a_running_server_is_whole_and_brings_everything_back(
