@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from hashlib import sha256
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from sqlalchemy import Connection, insert, select
 
 from central import schema
@@ -19,6 +19,7 @@ from central.packages import service
 from central.packages.nearest import COUNT_MAX, nearest, neighbours
 from central.packages.sizes import room_for, sizes_of
 from central.parts import Central, central_of
+from kiosk.model.barcode import BARCODE_LENGTH_MAX, barcode_text
 
 router = APIRouter(prefix="/v1", tags=["packages"])
 PackageId = Path(max_length=64)
@@ -57,7 +58,10 @@ class Measured(Wish):
 class Announcement(Wish):
     """A package that is to come."""
 
-    barcode: str = Field(min_length=1, max_length=160, pattern=r"^[\x1d\x20-\x7e]+$")
+    barcode: Annotated[
+        str, Field(min_length=1, max_length=BARCODE_LENGTH_MAX), AfterValidator(barcode_text)
+    ]
+    """In whichever spelling; blanks at the ends are left out."""
     location: str = Field(min_length=1, max_length=64, pattern=WORDS)
     """A location's id, or `nearest` with `latitude` and `longitude`."""
     latitude: float | None = Field(default=None, ge=-90, le=90)

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, case, func, or_, select
 
 from central import schema
 from central.errors import not_found
+from kiosk.model.barcode import kept_key
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
@@ -141,6 +142,7 @@ def search(connection: Connection, text: str) -> list[Row]:
         query = query.where(
             or_(
                 package.c.barcode.startswith(text, autoescape=True),
+                package.c.barcode_key.startswith(kept_key(text), autoescape=True),
                 package.c.id == text,
                 person.c.email == text,
                 person.c.phone == text,

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
+from kiosk.model.barcode import kept_key
 from kiosk.model.events import EventKind
 from kiosk.model.package import PackageStatus
 from kiosk.model.pickup_code import locator_digits, parse_code, secret_matches
@@ -350,8 +351,8 @@ def ask_again(writer: Writer, policy: CodePolicy, barcode: str, phone_digits: st
     row = writer.one(
         "SELECT package.*, recipient.phone FROM package"
         " JOIN recipient ON recipient.id = package.recipient"
-        " WHERE barcode = ? AND slot IS NOT NULL AND package.status IN ('STORED', 'EXPIRED')",
-        (barcode,),
+        " WHERE barcode_key = ? AND slot IS NOT NULL AND package.status IN ('STORED', 'EXPIRED')",
+        (kept_key(barcode),),
     )
     if row is not None:
         row = {**row, "phone": writer.sealer.open(row["phone"] or "")}
