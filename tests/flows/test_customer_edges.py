@@ -139,6 +139,28 @@ def test_a_package_left_here_is_a_new_one_for_the_courier(tmp_path: Path) -> Non
     play(tmp_path, story)
 
 
+def test_a_package_left_here_whose_barcode_is_expected_again_lies_beside_it(tmp_path: Path) -> None:
+    async def story(kiosk: Running) -> None:
+        [slot] = await stored(kiosk, "ONE")
+        await show_code(kiosk, "ONE")
+        await kiosk.player.until(Thanks)
+        await kiosk.announce("ONE", "S")
+        kiosk.player.do(Pressed(Choice.SOMETHING_WRONG))
+        await kiosk.player.until(Ask)
+        kiosk.player.do(Pressed(Choice.LEAVE_IT_HERE))
+        await kiosk.player.until(DoorOpen)
+        await kiosk.player.until(Ask)
+        kiosk.player.do(Pressed(Choice.YES))
+        assert (await kiosk.player.until(Told)).reference
+        record = await kiosk.slot(slot)
+        assert (record.status, record.package) == (SlotStatus.SUSPECT, None)
+        expected = await kiosk.kiosk.store.run(packages.live_by_barcode, "ONE")
+        assert expected is not None
+        assert (expected.status, expected.slot) == ("PENDING", None)
+
+    play(tmp_path, story)
+
+
 def test_a_complaint_gets_a_reference(tmp_path: Path) -> None:
     async def story(kiosk: Running) -> None:
         await stored(kiosk, "ONE")
