@@ -196,7 +196,7 @@ def _retire_earlier(writer: Writer, row: Row, counter: int | None) -> None:
     """A code that the centre re-issued meanwhile is accepted: the ones before it no longer are."""
     if counter is not None and counter > row["code_counter"]:
         change = update("package", id=row["id"], code_counter=counter)
-        writer.record(EventKind.CODE_REISSUED, change, by="centre")
+        writer.record(EventKind.CODE_REISSUED, change, actor="centre")
 
 
 def _is_over(row: Row, policy: CodePolicy, now_ms: int) -> bool:
@@ -379,6 +379,6 @@ def reissue(writer: Writer, package_id: str, actor: str) -> int:
         raise RefusedError(f"package {package_id} does not lie here to be fetched")
     counter = int(row["code_counter"]) + 1
     writer.record(
-        EventKind.CODE_REISSUED, update("package", id=package_id, code_counter=counter), by=actor
+        EventKind.CODE_REISSUED, update("package", id=package_id, code_counter=counter), actor=actor
     )
     return counter
