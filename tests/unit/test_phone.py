@@ -1,0 +1,52 @@
+"""Telephone numbers as people write them."""
+
+from __future__ import annotations
+
+import pytest
+
+from kiosk.model.phone import PhoneNumberError, phone_number
+
+
+@pytest.mark.parametrize(
+    ("written", "country", "right"),
+    [
+        ("+49 171 0000001", "DE", "+491710000001"),
+        ("+49 (0)171 0000001", "DE", "+491710000001"),
+        ("+49 (0)171 0000001", None, "+491710000001"),
+        ("0049 171 0000001", "DE", "+491710000001"),
+        ("0049 171 0000001", None, "+491710000001"),
+        ("0171 0000001", "DE", "+491710000001"),
+        ("0171/0000001", "DE", "+491710000001"),
+        ("0171\u20130000001", "DE", "+491710000001"),
+        ("(201) 555-0123", "US", "+12015550123"),
+        ("201.555.0123", "US", "+12015550123"),
+        ("011 49 171 0000001", "US", "+491710000001"),
+        ("\u00a0+49\u00a0171\u00a00000001", "DE", "+491710000001"),
+        ("\u202a+49 171 0000001\u202c", None, "+491710000001"),
+        ("tel:+491710000001", None, "+491710000001"),
+        ("TEL: +49-171-0000001", None, "+491710000001"),
+        ("\uff0b49 171 0000001", None, "+491710000001"),
+    ],
+)
+def test_each_spelling_is_one_number(written: str, country: str | None, right: str) -> None:
+    assert phone_number(written, country) == right
+    assert phone_number(right, None) == right
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        *("", " ", "+", "12", "+49", "0800 FLOWERS", "Kim 0171 0000001"),
+        *("+1 201 555 0123 ext. 12", "+1 201 555 0123 x12", "+12015550123#12", "+12015550123,,12"),
+        *("+12015550123;ext=12", "+1 555 555 0100 ext 4", "0171 0000001 / 0172 0000002"),
+        *("+491710000001\r\nTo: 49", "+491710000001+491710000002", "+491710000001&bcc=eve"),
+    ],
+)
+def test_what_is_no_number_is_refused(written: str) -> None:
+    with pytest.raises(PhoneNumberError, match="is no telephone number"):
+        phone_number(written, "DE")
+
+
+def test_a_national_number_needs_a_country() -> None:
+    with pytest.raises(PhoneNumberError, match="no country code"):
+        phone_number("0171 0000001", None)
