@@ -26,6 +26,7 @@ from types import FrameType
 
 from config import DEMO_PACKAGES, DEMO_SITE, Site, load_site
 from kiosk.demo_centre import Centre, DemoCentreError
+from kiosk.demo_folder import DemoRunsError, demo_folder, is_seeded, mark_seeded, tell_address
 from kiosk.demo_processes import (
     START_PATIENCE_S,
     DemoError,
@@ -35,7 +36,7 @@ from kiosk.demo_processes import (
     last_lines,
     module,
 )
-from kiosk.play import seed_demo
+from kiosk.play import code_that_opens, seed_demo
 
 SEEDED_PACKAGES = 3
 """So many of the expected packages lie inside at the first start; the rest are labels to scan."""
@@ -46,9 +47,6 @@ BADGE = "PKS:11:DEMOBADGEOFKIM11"
 BROWSER_PORTS = range(6080, 6100)
 NOVNC = Path("/usr/share/novnc")
 VIRTUAL_SCREEN = (1480, 1000)
-
-_MARKER = ".parcel-kiosk-demo"
-_CODE = re.compile(r"\b(\d{3} \d{3} \d{3,4})\b")
 
 
 class _Stopped(BaseException):
@@ -63,23 +61,27 @@ def run_window_demo(fresh: bool, data: Path) -> int:
         data: the demo's data folder; made when missing.
 
     Returns:
-        The exit code: 0 after a closed window or a stop, 1 when a part failed.
+        The exit code: 0 after a closed window or a stop, 1 when a part failed or another demo
+        runs in `data`.
 
     Raises:
         DemoError: when it cannot start; nothing is left running.
     """
     site = load_site(DEMO_SITE)
-    prepare_folder(data, fresh=fresh)
-    with _signals_raise(), Processes(data) as processes:
-        try:
-            return _run(site, data, processes)
-        except (_Stopped, KeyboardInterrupt):
-            return 0
+    try:
+        with demo_folder(data, fresh=fresh), _signals_raise(), Processes(data) as processes:
+            try:
+                return _run(site, data, processes)
+            except (_Stopped, KeyboardInterrupt):
+                return 0
+    except DemoRunsError as error:
+        print(error, file=sys.stderr)
+        return 1
 
 
 def _run(site: Site, data: Path, processes: Processes) -> int:
     labels = _write_labels(data)
-    if not _is_seeded(data):
+    if not is_seeded(data):
         print("First start: three packages are put into the lockers …", flush=True)
         _seed(site, data, labels, processes)
     centre = _start_centre(site, data, processes)
@@ -91,8 +93,9 @@ def _run(site: Site, data: Path, processes: Processes) -> int:
     bank = _start_bank(data, labels, processes, *window, *network)
     where = ["--data", str(data), "--geometry", str(kiosk_place)]
     run = [*module("kiosk"), "run", "--config", str(DEMO_SITE), *where]
+    code = code_that_opens(data)  # before the kiosk has the database for itself
     switched = _Switched(processes, run, centre)
-    _tell(site, data, served, centre)
+    _tell(site, data, code, served, centre)
     if centre is not None:
         if centre.is_new and site.messages is not None:
             # What the kiosk wrote while nobody else did; the centre tells the same people.
@@ -142,29 +145,7 @@ def _start_centre(site: Site, data: Path, processes: Processes) -> Centre | None
         return None
 
 
-# --- the data folder ---------------------------------------------------------------------------
-
-
-def prepare_folder(data: Path, *, fresh: bool) -> None:
-    """Make the data folder; `fresh`, or a first start that was cut short, empties it before.
-
-    Raises:
-        DemoError: when the folder holds something that no demo made.
-    """
-    ours = (data / _MARKER).exists()
-    if data.exists() and not ours and any(data.iterdir()):
-        raise DemoError(
-            f"{data} holds files that are not the demo's; name an empty or new folder with --data"
-        )
-    if ours and (fresh or not _is_seeded(data)):
-        shutil.rmtree(data)
-    data.mkdir(parents=True, exist_ok=True)
-    if not (data / _MARKER).exists():
-        (data / _MARKER).write_text("", encoding="utf-8")
-
-
-def _is_seeded(data: Path) -> bool:
-    return (data / _MARKER).read_text(encoding="utf-8") == "seeded"
+# --- the first packages -------------------------------------------------------------------------
 
 
 def _write_labels(data: Path) -> Path:
@@ -185,7 +166,7 @@ def _seed(site: Site, data: Path, labels: Path, processes: Processes) -> None:
     bank.stdin.flush()
     seed_demo(load_site(DEMO_SITE), data, DEMO_PACKAGES, SEEDED_PACKAGES)
     processes.stop(bank)
-    (data / _MARKER).write_text("seeded", encoding="utf-8")
+    mark_seeded(data)
 
 
 # --- processes ---------------------------------------------------------------------------------
@@ -337,20 +318,7 @@ def _start_virtual_display(processes: Processes) -> str:
 # --- what is said ------------------------------------------------------------------------------
 
 
-def newest_code(folder: Path) -> str:
-    """The code in the newest message to a phone; empty when there is none."""
-    if not folder.is_dir():
-        return ""
-    messages = [path for path in folder.iterdir() if path.is_file()]
-    for message in sorted(messages, key=lambda path: path.stat().st_mtime, reverse=True):
-        found = _CODE.search(message.read_text(encoding="utf-8", errors="replace"))
-        if found:
-            return found[1]
-    return ""
-
-
-def _tell(site: Site, data: Path, served_on: int | None, centre: Centre | None) -> None:
-    code = newest_code(data / site.messages.folder) if site.messages else ""
+def _tell(site: Site, data: Path, code: str, served_on: int | None, centre: Centre | None) -> None:
     lines = [
         f"Running     the kiosk of “{site.location.name}” and its simulated locker bank",
         f"PINs        {PINS}",
@@ -359,10 +327,13 @@ def _tell(site: Site, data: Path, served_on: int | None, centre: Centre | None) 
         "Stop        close either window, or press Ctrl-C here",
         f"Data        {data} (make run FRESH=1 starts over)",
     ]
+    address = f"in its windows on the display {os.environ.get('DISPLAY', '')}".rstrip()
     if served_on is not None:
+        address = f"http://localhost:{served_on}/vnc.html?autoconnect=1&resize=scale"
         host = f"{getpass.getuser()}@{socket.gethostname()}"
         lines += [
-            f"Open        http://localhost:{served_on}/vnc.html?autoconnect=1&resize=scale",
+            f"Open        {address}",
             f"From afar   ssh -L {served_on}:localhost:{served_on} {host}",
         ]
+    tell_address(data, address)
     print("\n".join(lines), flush=True)

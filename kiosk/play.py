@@ -10,11 +10,13 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from random import SystemRandom
 from typing import TypeVar
 
 from config import Site
+from kiosk.adapters import SystemClock, key_path, location_key
 from kiosk.announcements import announce, read_announcements
-from kiosk.app import open_kiosk
+from kiosk.app import DATABASE, open_kiosk, use_location_key
 from kiosk.flows import session
 from kiosk.flows.kiosk import Kiosk
 from kiosk.flows.person import Event
@@ -33,6 +35,9 @@ from kiosk.flows.views import (
     Thanks,
     View,
 )
+from kiosk.model.pickup_code import make_code
+from kiosk.store.store import Store
+from kiosk.store.writer import Row, Writer
 
 V = TypeVar("V", bound=View)
 
@@ -170,7 +175,10 @@ DEMO_TECHNICIAN_PIN = "998080"
 async def _seed(site: Site, data: Path, barcodes: list[str]) -> list[str]:
     player = Player()
     async with open_kiosk(site, data, player) as kiosk, playing(kiosk, player):
-        return await deposit(player, DEMO_COURIER_PIN, barcodes, scan=None)
+        used = await deposit(player, DEMO_COURIER_PIN, barcodes, scan=None)
+        # Until the kiosk has noted that the receipt was seen: else the next courier is shown it.
+        await player.until(First)
+        return used
 
 
 def seed_demo(site: Site, data: Path, packages: Path, count: int) -> list[str]:
@@ -180,3 +188,28 @@ def seed_demo(site: Site, data: Path, packages: Path, count: int) -> list[str]:
     announce(site, data, announcements)
     barcodes = [each.barcode for each in announcements[:count]]
     return asyncio.run(_seed(site, data, barcodes))
+
+
+def code_that_opens(data: Path) -> str:
+    """The code of the package that was put in last and can be fetched, in groups as people read
+    it; empty when there is none. Nothing else may have the database open."""
+    store = Store(data / DATABASE, SystemClock(), SystemRandom(), threaded=False)
+    try:
+        store.submit(use_location_key, key_path(data)).result()
+        row = store.submit(_last_to_fetch).result()
+        key = location_key(key_path(data), may_make=False)
+    finally:
+        store.close()
+    if row is None:
+        return ""
+    code = make_code(key, row["id"], row["locator"], row["code_counter"])
+    return f"{code[:-6]} {code[-6:-3]} {code[-3:]}"
+
+
+def _last_to_fetch(writer: Writer) -> Row | None:
+    return writer.one(
+        "SELECT package.id, locator, code_counter FROM package"
+        " JOIN slot ON slot.label = package.slot"
+        " WHERE package.status = 'STORED' AND locator IS NOT NULL AND slot.status = 'OCCUPIED'"
+        " AND slot.service = 'IN_SERVICE' ORDER BY stored_ms DESC, package.id LIMIT 1"
+    )

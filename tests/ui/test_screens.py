@@ -4,6 +4,7 @@ touch means what the person saw. One real window serves all tests of this file."
 from __future__ import annotations
 
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from hands import Hands, faults_of, texts
@@ -197,6 +198,24 @@ def test_a_pin_is_dots_and_is_sent_by_its_button(hands: Hands) -> None:
     assert not any("1" in label.text for label in texts(page.field))
     hands.tap(next(b for b in page.buttons if b.choice is None).center)
     assert hands.events == [Entered("114711")]
+
+
+def drawn_places(page: Any) -> int:
+    return sum(cell.ground_colour.a > 0 for cell in page.field._cells)
+
+
+def test_a_pin_has_as_many_places_as_are_needed_or_typed(hands: Hands) -> None:
+    page = hands.show(EnterPin(choices=BACK))
+    assert drawn_places(page) == 4
+    hands.keys("1147")
+    assert drawn_places(page) == 4
+    hands.keys("11")
+    assert drawn_places(page) == 6
+    hands.keys("1199")
+    assert drawn_places(page) == len(page.digits) == 8
+    left, right = page.field._boxes[0][0], page.field._boxes[7][0] + page.field._boxes[7][2]
+    assert page.field.x <= left
+    assert right <= page.field.right + 1
 
 
 def test_nothing_typed_stays_for_the_next_person(hands: Hands) -> None:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
-from running_demo import PATIENCE_S, Demo
+from running_demo import CHECKOUT, PATIENCE_S, Demo
 
-from kiosk.demo import DemoError, newest_code, prepare_folder, side_by_side
+from kiosk.demo import side_by_side
+from kiosk.demo_folder import DemoRunsError, demo_folder, tell_address
+from kiosk.demo_processes import DemoError
 
 
 @pytest.mark.parametrize("screen", [(1366, 768), (1480, 1000), (1920, 1080), (5120, 1440)])
@@ -31,26 +33,29 @@ def test_kiosk_and_bank_stand_side_by_side_on_the_screen(
 
 def test_fresh_removes_what_the_demo_made_and_nothing_else(tmp_path: Path) -> None:
     data = tmp_path / "demo data"
-    prepare_folder(data, fresh=False)
-    (data / "kiosk.db").write_text("a first start, cut short")
-    prepare_folder(data, fresh=False)
-    assert not (data / "kiosk.db").exists()
+    with demo_folder(data, fresh=False):
+        (data / "kiosk.db").write_text("a first start, cut short")
+    with demo_folder(data, fresh=False):
+        assert not (data / "kiosk.db").exists()
 
     (tmp_path / "thesis.txt").write_text("mine")
-    with pytest.raises(DemoError, match="not the demo's"):
-        prepare_folder(tmp_path, fresh=True)
+    with pytest.raises(DemoError, match="not the demo's"), demo_folder(tmp_path, fresh=True):
+        pass
     assert (tmp_path / "thesis.txt").read_text() == "mine"
 
 
-def test_the_code_to_try_is_the_newest_one(tmp_path: Path) -> None:
-    assert newest_code(tmp_path / "nothing yet") == ""
-    for age_s, (name, text) in enumerate(
-        [("c", "Your package was here."), ("b", "Code: 123 456 789."), ("a", "Code: 987 654 321.")]
-    ):
-        message = tmp_path / name
-        message.write_text(f"To: 491713920001\n\n{text}\n")
-        os.utime(message, (1_000_000 - age_s, 1_000_000 - age_s))
-    assert newest_code(tmp_path) == "123 456 789"
+@pytest.mark.parametrize("fresh", [False, True])
+def test_a_folder_is_one_demos_alone(tmp_path: Path, fresh: bool) -> None:
+    data = tmp_path / "demo"
+    with demo_folder(data, fresh=False):
+        tell_address(data, "http://localhost:6080/")
+        (data / "kiosk.db").write_text("the first one's")
+        second = demo_folder(data, fresh=fresh)
+        with pytest.raises(DemoRunsError, match="already runs: http://localhost:6080/"), second:
+            pass
+        assert (data / "kiosk.db").read_text() == "the first one's"
+    with demo_folder(data, fresh=fresh):
+        pass
 
 
 def is_running(pid: int) -> bool:
@@ -96,6 +101,12 @@ def test_the_demo_runs_without_a_display_and_leaves_no_process(tmp_path: Path) -
     children = first.children()
     assert len(children) == 6, "the kiosk, the bank, the centre, the screen, two for the browser"
     wait_for_the_centre(data / "phones")
+    again = [sys.executable, "-m", "kiosk", "demo", "--window", "--data", str(data)]
+    done = subprocess.run(again, cwd=CHECKOUT, capture_output=True, text=True, timeout=PATIENCE_S)
+    assert done.returncode == 1
+    assert f"The demo already runs: {first.address}" in done.stderr
+    assert first.children() == children
+    assert all(map(is_running, children))
     first.process.send_signal(signal.SIGTERM)
     assert first.process.wait(PATIENCE_S) == 0
     wait_until_gone(children)

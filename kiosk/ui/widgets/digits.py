@@ -11,6 +11,7 @@ from kivy.uix.widget import Widget
 
 from kiosk.ui.theme import Theme, Tone
 
+_UNSEEN = (0, 0, 0, 0)
 _STEPS = ("huge", "large", "title", "lead", "text")
 
 
@@ -49,6 +50,7 @@ class DigitField(Widget):
         self.length = length
         self.hidden = hidden
         self.groups = _groups(length) if grouped else [length]
+        self._places = length
         self.digits = ""
         self.tone = Tone.CALM
         self._font_size = theme.font("text")
@@ -81,7 +83,7 @@ class DigitField(Widget):
     def _place(self, *_: object) -> None:
         squeeze = min(1.0, self.width / max(1.0, self._natural_width()))
         width, gap = self._cell_width() * squeeze, self._gap() * squeeze
-        x, boxes = self.x, []
+        x, boxes = self.x + self._free_width(width, gap) / 2, []
         for number, count in enumerate(self.groups):
             if number:
                 x += 3.2 * gap
@@ -97,6 +99,16 @@ class DigitField(Widget):
             cell.line.size = (0.76 * cell_width, line)
         self.show(self.digits, self.tone)
 
+    def draw_places(self, count: int) -> None:
+        """Draw only the first cells, in the middle of the field; the others stay unseen."""
+        if count != self._places:
+            self._places = count
+            self._place()
+
+    def _free_width(self, cell_width: float, gap: float) -> float:
+        """What the cells that are not drawn leave free; only a field without groups has such."""
+        return (self.length - self._places) * (cell_width + gap)
+
     def show(self, digits: str, tone: Tone = Tone.CALM) -> None:
         """Show these digits; the tone tells whether they were refused."""
         self.digits, self.tone = digits, tone
@@ -106,10 +118,13 @@ class DigitField(Widget):
         for number, cell in enumerate(self._cells):
             there = number < len(digits)
             active = number == len(digits) and tone is Tone.CALM
-            cell.line_colour.rgba = self.theme.tone(Tone.ACT).strong if active else line
-            cell.ground_colour.rgba = failed.soft if tone is Tone.FAILED else colours.surface
-            cell.ink.rgba = ink if there and not self.hidden else (0, 0, 0, 0)
-            cell.dot_ink.rgba = ink if there and self.hidden else (0, 0, 0, 0)
+            ground = failed.soft if tone is Tone.FAILED else colours.surface
+            is_drawn = number < self._places
+            edge = self.theme.tone(Tone.ACT).strong if active else line
+            cell.line_colour.rgba = edge if is_drawn else _UNSEEN
+            cell.ground_colour.rgba = ground if is_drawn else _UNSEEN
+            cell.ink.rgba = ink if there and not self.hidden else _UNSEEN
+            cell.dot_ink.rgba = ink if there and self.hidden else _UNSEEN
             if there and self._boxes:
                 self._draw(cell, digits[number], self._boxes[number])
 

@@ -46,6 +46,10 @@ class EntryPage(Page[EnterCode | EnterPhoneDigits | EnterPin]):
     def length(self) -> int:
         raise NotImplementedError
 
+    def places(self) -> int:
+        """How many places are drawn."""
+        return self.length()
+
     def starting_digits(self) -> str:
         return ""
 
@@ -121,6 +125,7 @@ class EntryPage(Page[EnterCode | EnterPhoneDigits | EnterPin]):
     def _show(self) -> None:
         is_wrong = self._fresh_refusal and self.digits and not self.is_waiting
         tone = Tone.FAILED if is_wrong else Tone.CALM
+        self.field.draw_places(self.places())
         self.field.show(self.digits, tone)
         self.figure.switch(not self.is_waiting)
 
@@ -143,7 +148,8 @@ class PhonePage(EntryPage):
 
 
 class PinPage(EntryPage):
-    """A PIN, as dots; its length is nobody's business, so a button sends it."""
+    """A PIN, as dots; its length is nobody's business, so a button sends it, and there are as many
+    places as the shortest PIN needs, or as are typed."""
 
     hidden = True
     complete_sends = False
@@ -167,6 +173,9 @@ class PinPage(EntryPage):
     def send_if_enough(self) -> None:
         if len(self.digits) >= PIN_DIGITS_MIN:
             self.send()
+
+    def places(self) -> int:
+        return max(PIN_DIGITS_MIN, len(self.digits))
 
     def _show(self) -> None:
         super()._show()
