@@ -19,7 +19,7 @@ from kiosk.ui.focus import AGAIN, BEFORE, NEXT
 from kiosk.ui.panel import Panel
 from kiosk.ui.stage import Event, Sound, Stage
 from kiosk.ui.theme import SiteLook
-from kiosk.ui.wedge import WedgeKeys
+from kiosk.ui.wedge import GROUP_SEPARATOR, WedgeKeys
 from kiosk.ui.widgets.keypad import CLEAR, ENTER, ERASE
 
 _KEYS = {13: ENTER, 8: ERASE, 127: ERASE}
@@ -27,7 +27,11 @@ _KEYS = {13: ENTER, 8: ERASE, 127: ERASE}
 _TAB = 9
 _PAD = {256 + digit: str(digit) for digit in range(10)}
 _PAD |= {266: CLEAR, 267: AGAIN, 268: AGAIN, 269: BEFORE, 270: NEXT, 271: ENTER}
-"""Kivy's key numbers of a number pad, whether its lock is on or off. No scanner types with them."""
+"""Kivy's key numbers of a number pad, whether its lock is on or off."""
+_PAD_CHARACTERS = {256 + digit: str(digit) for digit in range(10)}
+_PAD_CHARACTERS |= {266: ".", 267: "/", 268: "*", 269: "-", 270: "+"}
+_CLOSING_BRACKET = 93
+"""With Ctrl held, this is how a scanner types the group separator."""
 _PAD_SIGNS = "0123456789.,/*-+"
 _SHORTCUT = {"ctrl", "alt", "meta"}
 """Keys that are held make another key a shortcut; there are none here."""
@@ -65,7 +69,9 @@ class _KioskApp(App):
         self._stage = stage
         self._on_started = on_started
         self._faults = _Faults(stage)
-        self._keys = WedgeKeys(stage.type_text, stage.scan)
+        self._keys = WedgeKeys(
+            stage.type_text, stage.scan, stage.keypad, lambda: "capslock" in Window.modifiers
+        )
         self._pad_s = float("-inf")
         self._down: set[int] = set()
         self._is_shortcut = False
@@ -120,6 +126,8 @@ class _KioskApp(App):
             self._down.add(key)
         self._is_shortcut = self._is_held_with(key)
         if self._is_shortcut:
+            if key == _CLOSING_BRACKET and "ctrl" in Window.modifiers:
+                self._keys.text(GROUP_SEPARATOR)
             return
         if key in _PAD:
             self._pad_down(key)
@@ -147,9 +155,12 @@ class _KioskApp(App):
         name = _PAD[key]
         if name == ENTER and self._keys.end():
             return  # some scanners end a code with this one
-        self._keys.release()
-        self._pad_s = Clock.get_boottime() if name != ENTER else float("-inf")
-        self._stage.keypad(name)
+        if name == ENTER:
+            self._pad_s = float("-inf")
+            self._stage.keypad(name)
+        else:
+            self._pad_s = Clock.get_boottime()
+            self._keys.pad(_PAD_CHARACTERS[key], name)
 
     def _touched(self, *_: object) -> None:
         # What was typed before the touch comes before it.

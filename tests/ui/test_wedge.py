@@ -103,3 +103,44 @@ def test_a_code_is_scanned_and_a_pin_is_typed(machine: Machine) -> None:
     assert not any("Preference" in line for line in machine.lines())
     assert machine.lines().count(SCANNED) == 1
     assert not any("Scanned(text='114711" in line for line in machine.lines())
+
+
+PAD = [f"KP_{digit}" for digit in "340434161094042557"]
+
+
+@pytest.mark.parametrize("delay_ms", [2, 40])
+def test_a_number_pads_burst_is_a_scan_and_begins_nothing(machine: Machine, delay_ms: int) -> None:
+    line = "Scanned(text='340434161094042557', seems_misread=False)"
+    for _ in range(ATTEMPTS):
+        machine.keys(delay_ms, *PAD, "KP_Enter")
+        if machine.until(line, patience_s=3.0):
+            break
+    assert line in machine.lines(), machine.lines()
+    events = [each for each in machine.lines() if each.startswith(("Preference", "Entered"))]
+    assert events == []
+
+
+def test_a_slow_code_with_a_separator_is_a_scan(machine: Machine) -> None:
+    line = r"Scanned(text='0112345678\x1d10AB', seems_misread=False)"
+    for _ in range(ATTEMPTS):
+        machine.keys(40, *"0112345678", "ctrl+bracketright", *"10AB", "Return")
+        if machine.until(line, patience_s=3.0):
+            break
+    assert line in machine.lines(), machine.lines()
+    assert not any("Entered" in each for each in machine.lines())
+
+
+@pytest.mark.parametrize("cut_at", [3, 8, 20])
+@pytest.mark.parametrize("pause_s", [0.05, 0.2, 0.9])
+def test_a_cut_code_is_whole_or_refused(machine: Machine, cut_at: int, pause_s: float) -> None:
+    code = "9400111202555842332669"
+    machine.keys(2, *code[:cut_at])
+    time.sleep(pause_s)
+    machine.keys(2, *code[cut_at:], "Return")
+    deadline = time.monotonic() + PATIENCE_S
+    while not any("Scanned" in each for each in machine.lines()) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    scans = {each for each in machine.lines() if "Scanned" in each}
+    whole = f"Scanned(text={code!r}, seems_misread=False)"
+    assert scans
+    assert scans <= {whole, "Scanned(text='', seems_misread=False)"}
