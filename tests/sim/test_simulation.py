@@ -203,7 +203,7 @@ def test_a_trace_does_not_depend_on_pythons_hash_seed() -> None:
     traces = set()
     for hash_seed in ("0", "1", "2"):
         told = subprocess.run(
-            [sys.executable, "-m", "tests.sim", "--steps", "2000", "--seed", "239792938", "--json"],
+            [sys.executable, "-m", "tests.sim", "--steps", "5000", "--seed", "239792938", "--json"],
             cwd=Path(__file__).parents[2],
             env={**os.environ, "PYTHONHASHSEED": hash_seed},
             capture_output=True,
