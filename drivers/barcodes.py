@@ -12,8 +12,10 @@ label was misread or printed wrong; it warns and never forbids.
 - `DHL`: 10 or 11 digits (Express), the last is the others mod 7; `JJD`, `JVGL` or `GM` and digits,
   or `3S` and signs, whose check digits are not public.
 
-Digits alone do not say who printed them: 11 of them are only taken for DHL's when the check is
-right, as other carriers use the same length.
+Digits alone do not say who printed them, as carriers use the same lengths: 10, 11 or 18 of them, or
+22 that begin with `9`, are only taken for somebody's when the check is right. So a wrong check is
+told only where the form is sure: `1Z`, S10, `420` and a ZIP code, `00` before an SSCC, or an AIM
+identifier of GS1.
 
 Sources: the GS1 General Specifications (through `biip`), UPU standard S10, and the numbers that
 jkeen/tracking_number_data collects (couriers/*.json).
@@ -27,6 +29,8 @@ from enum import StrEnum
 from typing import Final
 
 GROUP_SEPARATOR: Final = "\x1d"
+SSCC_LENGTH: Final = 18
+"""In digits, without the `00` before it."""
 GS1_SYMBOLOGIES: Final = frozenset({"]C1", "]d2", "]Q3", "]e0", "]E0", "]E4", "]I1"})
 """AIM identifiers of codes that carry GS1 data: GS1-128, Data Matrix, QR, DataBar, EAN, ITF-14."""
 
@@ -87,11 +91,11 @@ def recognise(text: str, aim_id: str = "") -> Recognised:
     """What kind of code this is. `aim_id` is the symbology as the scanner told it, or empty."""
     plain = text.replace(GROUP_SEPARATOR, "")
     if _IMPB.fullmatch(plain):
-        return Recognised(Kind.USPS, _result(_impb_is_right(plain)))
+        return _sure_or_right(Kind.USPS, _impb_is_right(plain), is_sure=plain.startswith("420"))
     if aim_id in GS1_SYMBOLOGIES:
         return _gs1(text, aim_id)
     if _SSCC.fullmatch(text):
-        return Recognised(Kind.SSCC, _result(_sscc_is_right(text)))
+        return _sure_or_right(Kind.SSCC, _sscc_is_right(text), is_sure=len(text) > SSCC_LENGTH)
     if _UPS.fullmatch(text):
         return Recognised(Kind.UPS, _result(_ups_is_right(text)))
     if _S10.fullmatch(text):
@@ -103,6 +107,11 @@ def recognise(text: str, aim_id: str = "") -> Recognised:
 
 def _result(is_right: bool) -> Check:
     return Check.OK if is_right else Check.FAILED
+
+
+def _sure_or_right(kind: Kind, is_right: bool, *, is_sure: bool) -> Recognised:
+    """A form that others use as well is only taken for this one when the check is right."""
+    return Recognised(kind, _result(is_right)) if is_sure or is_right else _TEXT
 
 
 def _gs1(text: str, aim_id: str) -> Recognised:
@@ -124,16 +133,16 @@ def _gs1(text: str, aim_id: str) -> Recognised:
 
 
 def _sscc_is_right(text: str) -> bool:
-    return _mod_10_is_right(text[-18:])
+    return mod_10_is_right(text[-18:])
 
 
 def _impb_is_right(text: str) -> bool:
     found = _IMPB.fullmatch(text)
     assert found is not None
-    return _mod_10_is_right(found[1])
+    return mod_10_is_right(found[1])
 
 
-def _mod_10_is_right(digits: str) -> bool:
+def mod_10_is_right(digits: str) -> bool:
     """Whether the last digit makes the weighted sum a multiple of ten: 3, 1, 3.. from the right."""
     weighted = [int(digit) * (1, 3)[place % 2] for place, digit in enumerate(reversed(digits))]
     return sum(weighted) % 10 == 0
@@ -159,6 +168,4 @@ def _dhl_express(text: str) -> Recognised:
     found = _DHL_EXPRESS.fullmatch(text)
     if found is None:
         return _TEXT
-    is_right = int(found[1]) % 7 == int(found[2])
-    is_weak = len(text) > 10
-    return _TEXT if is_weak and not is_right else Recognised(Kind.DHL, _result(is_right))
+    return _sure_or_right(Kind.DHL, int(found[1]) % 7 == int(found[2]), is_sure=False)

@@ -1,7 +1,10 @@
 """A barcode scanner on a serial line: bytes become reads that are safe to hand on.
 
-A code ends with CR, LF, TAB or 100 ms of silence. Only printable ASCII and GS (as which FNC1
-arrives) are taken, at most 160 characters: barcodes can carry control characters made to attack.
+A code ends with its suffix: CR, LF or TAB. A short pause inside a code joins; what a longer silence
+cut is refused, with what follows up to the suffix, for a part of a code can look like a whole one.
+A scanner that was never seen to send a suffix is believed once the same text came twice. Only
+printable ASCII and GS (as which FNC1 arrives) are taken, at most 160 characters: barcodes can carry
+control characters made to attack.
 """
 
 from __future__ import annotations
@@ -25,7 +28,8 @@ from drivers.port import (
 
 log = logging.getLogger(__name__)
 
-SILENCE_S: Final = 0.1
+SILENCE_S: Final = 0.5
+"""A shorter pause inside a code joins its pieces."""
 SAME_AGAIN_S: Final = 1.0
 LONGEST_CODE: Final = 160
 TERMINATORS: Final = b"\r\n\t"
@@ -40,6 +44,7 @@ AIM_IDENTIFIER: Final = re.compile(r"\][A-Za-z][0-9A-Za-z]")
 """What a scanner may put before a code to tell its symbology (ISO/IEC 15424)."""
 
 TOO_LONG: Final = f"longer than {LONGEST_CODE} characters"
+CUT: Final = "came in pieces or without its suffix (Enter); scan it again"
 NOT_PRINTABLE: Final = "holds characters that no label of ours has"
 
 
@@ -82,34 +87,64 @@ class ScanAssembler:
         self._newest_s = 0.0
         self._last: ScannerRead | None = None
         self._last_s = 0.0
+        self._silent = b""
+        """What silence ended last, with no suffix since."""
+        self._silent_s = float("-inf")
+        self._is_cut = False
+        self._has_suffix = False
+        self._lacks_suffix = False
 
     @property
     def is_waiting(self) -> bool:
         """Whether a code has begun and not ended."""
         return bool(self._received)
 
+    @property
+    def is_cut(self) -> bool:
+        """Whether what comes up to the next suffix may be the tail of a code."""
+        return self._is_cut
+
+    def cut(self) -> None:
+        """The beginning of the code that comes was lost: it is refused."""
+        self._is_cut = True
+
     def feed(self, data: bytes, at_s: float) -> tuple[ScannerRead, ...]:
         """Take bytes that came at this moment; the reads that they end."""
         reads = list(self.silence(at_s))
         for byte in data:
             if byte in TERMINATORS:
-                reads.extend(self._end(at_s))
+                reads.extend(self._suffix(at_s))
             elif len(self._received) <= LONGEST_CODE:
                 self._received.append(byte)
         self._newest_s = at_s
         return tuple(reads)
 
     def silence(self, now_s: float) -> tuple[ScannerRead, ...]:
-        """The read that silence has ended by now, if any."""
-        if self._received and now_s - self._newest_s >= SILENCE_S:
-            return self._end(self._newest_s)
-        return ()
-
-    def _end(self, at_s: float) -> tuple[ScannerRead, ...]:
-        received, self._received = bytes(self._received), bytearray()
-        if not received:
+        """What silence has ended by now, if anything; most often refused."""
+        if not self._received or now_s - self._newest_s < SILENCE_S:
             return ()
-        read = _judge(received)
+        received, self._received = bytes(self._received), bytearray()
+        is_new = self._newest_s - self._silent_s >= SAME_AGAIN_S
+        is_twice = received == self._silent
+        if is_twice and not self._has_suffix:
+            self._lacks_suffix = True
+        # Of a scanner without a suffix, another text so soon after the last is its tail.
+        is_whole = self._lacks_suffix and (is_twice or is_new)
+        self._silent, self._silent_s, self._is_cut = received, self._newest_s, True
+        read = _judge(received) if is_whole else ScannerRead("", refused=CUT)
+        return self._tell(read, self._newest_s)
+
+    def _suffix(self, at_s: float) -> tuple[ScannerRead, ...]:
+        received, self._received = bytes(self._received), bytearray()
+        if not received and not self._is_cut:
+            return ()
+        is_cut, self._is_cut = self._is_cut, False
+        self._has_suffix, self._lacks_suffix, self._silent = True, False, b""
+        if not received:
+            return ()  # what it belongs to was refused already
+        return self._tell(ScannerRead("", refused=CUT) if is_cut else _judge(received), at_s)
+
+    def _tell(self, read: ScannerRead, at_s: float) -> tuple[ScannerRead, ...]:
         is_same_again = read == self._last and at_s - self._last_s < SAME_AGAIN_S
         # Counted from the newest: a label held before the scanner is one read, however long.
         self._last, self._last_s = read, at_s
@@ -150,6 +185,8 @@ class Scanner:
         self._baud = baud
         self._plan = plan or ReconnectPlan()
         self._on_reachable = on_reachable
+        # Kept when the port is opened again: what comes then may be the tail of a code.
+        self._assembler = ScanAssembler()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._failed_tries = 0
@@ -199,10 +236,10 @@ class Scanner:
                 port.close()
 
     def _listen(self, port: Port) -> None:
-        assembler = ScanAssembler()
+        assembler = self._assembler
         self._tell_open()
         while not self._stopping.is_set():
-            data = port.read(SILENCE_S if assembler.is_waiting else LISTEN_S)
+            data = port.read(LISTEN_S)
             now_s = self._clock()
             reads = assembler.feed(data, now_s) if data else assembler.silence(now_s)
             for read in reads:

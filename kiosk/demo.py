@@ -283,13 +283,15 @@ def _virtual_screen(processes: Processes) -> int:
         raise DemoError(f"There is no display, and {names} is missing; `make run` installs it.")
     processes.environment["DISPLAY"] = _start_virtual_display(processes)
     door = processes.scratch / "vnc"
-    # A socket in a private folder: no port that others on this machine could reach.
+    # A socket in a private folder: no port that others on this machine could reach, of either kind
+    # of address. `-localhost` would say so, too, but then Debian 12's x11vnc lets nobody in at all:
+    # who comes through a socket is "localhost" to it, which is not 127.0.0.1.
     vnc = processes.start(
         "x11vnc",
         [
             "x11vnc",
             *("-display", processes.environment["DISPLAY"]),
-            *("-unixsock", str(door), "-localhost", "-rfbport", "0", "-nopw"),
+            *("-unixsock", str(door), "-rfbport", "0", "-rfbportv6", "0", "-nopw"),
             *("-forever", "-shared", "-norc", "-quiet"),
         ],
     )

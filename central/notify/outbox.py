@@ -87,7 +87,7 @@ def on_event(
         case EventKind.PACKAGE_CANCELLED:
             if _was_told(connection, package):
                 tell(connection, rules, Kind.CANCELLED, package, now_ms)
-        case EventKind.CODE_REISSUED if body.get("by") != "centre":
+        case EventKind.CODE_REISSUED if (body.get("actor") or body.get("by")) != "centre":
             tell(connection, rules, Kind.REISSUED, package, now_ms)
         case EventKind.CODE_ASKED if package:
             tell(connection, rules, Kind.CODE, package, now_ms)

@@ -19,6 +19,7 @@ from central.packages import service
 from central.packages.nearest import COUNT_MAX, nearest, neighbours
 from central.packages.sizes import room_for, sizes_of
 from central.parts import Central, central_of
+from kiosk.model.barcode import BARCODE_LENGTH_MAX, barcode_text
 from kiosk.model.phone import phone_number
 
 router = APIRouter(prefix="/v1", tags=["packages"])
@@ -62,7 +63,10 @@ class Measured(Wish):
 class Announcement(Wish):
     """A package that is to come."""
 
-    barcode: str = Field(min_length=1, max_length=160, pattern=r"^[\x1d\x20-\x7e]+$")
+    barcode: Annotated[
+        str, Field(min_length=1, max_length=BARCODE_LENGTH_MAX), AfterValidator(barcode_text)
+    ]
+    """In whichever spelling; blanks at the ends are left out."""
     location: str = Field(min_length=1, max_length=64, pattern=WORDS)
     """A location's id, or `nearest` with `latitude` and `longitude`."""
     latitude: float | None = Field(default=None, ge=-90, le=90)

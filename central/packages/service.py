@@ -21,6 +21,7 @@ from central.packages.sizes import Dimensions, room_for, size_for, sizes_of
 from central.parts import Central, audit
 from central.schema import LIVE
 from central.sync import commands
+from kiosk.model.barcode import barcode_key
 from kiosk.model.clock import Instant, days_later_ms, hold_until_ms
 from kiosk.model.package import PackageStatus
 from kiosk.sync.contract import CommandType
@@ -44,7 +45,7 @@ def announce(connection: Connection, central: Central, by: str, wish: Any) -> di
     table = schema.package
     known = connection.execute(
         select(table).where(
-            table.c.barcode == wish.barcode,
+            table.c.barcode_key == barcode_key(wish.barcode),
             table.c.location == location,
             table.c.status.in_(LIVE),
         )
@@ -69,6 +70,7 @@ def announce(connection: Connection, central: Central, by: str, wish: Any) -> di
                 id=package,
                 location=location,
                 barcode=wish.barcode,
+                barcode_key=barcode_key(wish.barcode),
                 size=size,
                 weight_kg=wish.weight_kg,
                 announced_ms=now_ms,

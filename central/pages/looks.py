@@ -12,6 +12,7 @@ from sqlalchemy import Connection, case, func, or_, select
 
 from central import schema
 from central.errors import not_found
+from kiosk.model.barcode import kept_key
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
@@ -141,6 +142,7 @@ def search(connection: Connection, text: str) -> list[Row]:
         query = query.where(
             or_(
                 package.c.barcode.startswith(text, autoescape=True),
+                package.c.barcode_key.startswith(kept_key(text), autoescape=True),
                 package.c.id == text,
                 person.c.email == text,
                 person.c.phone == text,
@@ -192,6 +194,11 @@ def package(connection: Connection, name: str) -> Row:
     }
 
 
+def _who(body: Row) -> object:
+    """Who an event says it was; journals written earlier name who re-issued a code `by`."""
+    return body.get("actor") or body.get("by") or body.get("number")
+
+
 def _event(row: Row) -> Row:
     """An event with who did it, at which door, and what came of it."""
     body = json.loads(row["body"])
@@ -201,7 +208,9 @@ def _event(row: Row) -> Row:
     intent, slot = changed.get("intent", {}), changed.get("slot", {})
     return {
         **row,
-        "who": str(body.get("actor") or body.get("number") or intent.get("actor") or ""),
+        "who": str(
+            body.get("actor") or body.get("by") or body.get("number") or intent.get("actor") or ""
+        ),
         "slot": str(body.get("slot") or slot.get("label") or intent.get("slot") or ""),
         "what": str(intent.get("outcome") or body.get("outcome") or body.get("reason") or ""),
         "at_ms": row["wall_ms"] if row["is_trusted"] else None,

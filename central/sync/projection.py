@@ -18,6 +18,7 @@ from central.notify import outbox
 from central.settings import Notifications
 from central.sync import commands
 from central.upserts import update_many, upsert, upsert_many
+from kiosk.model.barcode import kept_key
 from kiosk.model.events import EventKind
 from kiosk.model.package import LEGAL_CHANGES, PackageStatus
 from kiosk.sync.contract import Layout, WireEvent
@@ -117,6 +118,8 @@ class Projection:
         remark.package = package_id
         before = {**self._known.get(package_id, {}), **self._packages.get(package_id, {})}
         changes = _typed(values, PACKAGE_COLUMNS)
+        if "barcode" in values:
+            changes["barcode_key"] = kept_key(str(values["barcode"]))
         if "code_counter" in values:
             changes["code_counter"] = max(before.get("code_counter", 0), values["code_counter"])
         if values.get("status") == PackageStatus.STORED and event.kind == EventKind.PACKAGE_STORED:

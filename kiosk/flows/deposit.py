@@ -36,6 +36,7 @@ from kiosk.flows.views import (
     TimedOut,
 )
 from kiosk.model.allocation import sizes_from
+from kiosk.model.barcode import NotABarcodeError, barcode_text, kept_key
 from kiosk.model.location import Service, ServiceReason, SlotStatus, SuspectReason
 from kiosk.model.package import Package, PackageStatus
 from kiosk.model.person import Staff
@@ -45,8 +46,6 @@ from kiosk.store.deposits import Deposit, DepositRequest
 from kiosk.store.errors import RefusedError
 from kiosk.store.intents import IntentPurpose, IntentState
 from kiosk.store.staff import Visit
-
-BARCODE_MAX = 160
 
 
 @dataclass
@@ -64,7 +63,7 @@ class Run:
     """A package that lies here already; its code may be made anew."""
     next_scan: Scanned | None = None
     doubted: str = ""
-    """The last barcode with a wrong check digit."""
+    """The key of the last barcode with a wrong check digit."""
     typing: bool = False
     undone: bool = False
 
@@ -77,8 +76,8 @@ async def put_in(kiosk: Kiosk, run: Run, read: Scanned | Entered) -> None:
     """One package, scanned or typed, to its slot or to the reason why not."""
     run.refused, run.refused_package, run.typing, run.undone = None, None, False, False
     barcode, doubted, run.doubted = read.text, run.doubted, ""
-    if isinstance(read, Scanned) and read.seems_misread and barcode != doubted:
-        run.doubted, run.refused = barcode, Refused(Refusal.MISREAD, barcode)
+    if isinstance(read, Scanned) and read.seems_misread and kept_key(barcode) != doubted:
+        run.doubted, run.refused = kept_key(barcode), Refused(Refusal.MISREAD, barcode)
         return
     if parse_qr(barcode) is not None:
         await scanned_pickup(kiosk, barcode)
@@ -86,6 +85,7 @@ async def put_in(kiosk: Kiosk, run: Run, read: Scanned | Entered) -> None:
     if not is_usable_barcode(barcode):
         run.refused = Refused(Refusal.UNREADABLE)
         return
+    barcode = barcode_text(barcode)
     known = await kiosk.store.run(packages.live_by_barcode, barcode)
     if known is not None and (known.status is not PackageStatus.PENDING or known.slot):
         run.refused = Refused(Refusal.ALREADY_HERE, known.slot or "")
@@ -112,9 +112,12 @@ async def reissue(kiosk: Kiosk, run: Run, package_id: str) -> None:
 
 
 def is_usable_barcode(text: str) -> bool:
-    """Whether a scanned or typed text may be a package's barcode: printable, at most 160."""
-    printable = all(" " <= character <= "~" or character == "\x1d" for character in text)
-    return printable and 0 < len(text.strip()) <= BARCODE_MAX
+    """Whether a scanned or typed text may be a package's barcode."""
+    try:
+        barcode_text(text)
+    except NotABarcodeError:
+        return False
+    return True
 
 
 async def _choose_size(kiosk: Kiosk, barcode: str) -> str | None:
@@ -238,7 +241,7 @@ async def _put_behind_door(
     view = DoorOpen(slot=deposit.slot, purpose=Purpose.PUT_IN, barcode=barcode, choices=choices)
 
     def keep_as_next(scan: Scanned) -> DoorOpen | None:
-        if scan.text == barcode:
+        if kept_key(scan.text) == kept_key(barcode):
             return None
         run.next_scan = scan
         return replace(view, next_barcode=scan.text)

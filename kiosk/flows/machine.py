@@ -184,7 +184,7 @@ def _line(event: Event) -> EventLine:
         number=event.seq,
         kind=event.kind,
         slot=_named(body, "slot", "label") or str(body.get("slot") or ""),
-        actor=str(body.get("actor") or body.get("number") or ""),
+        actor=str(body.get("actor") or body.get("by") or body.get("number") or ""),
         outcome=_named(body, "intent", "outcome"),
         at_ms=event.at.wall_ms if event.at.is_trusted else None,
     )

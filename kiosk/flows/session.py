@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 
 from drivers.door import BoardChange, DoorChange, DoorState
@@ -31,6 +32,7 @@ from kiosk.flows.views import (
 )
 from kiosk.flows.watch import Watch, recover
 from kiosk.model.events import EventKind
+from kiosk.model.invariants import BrokenInvariantError
 from kiosk.model.person import Role, Staff, StaffSource, parse_badge
 from kiosk.store import slots, staff
 from kiosk.store.errors import StoreError
@@ -94,6 +96,9 @@ async def _serve_one(kiosk: Kiosk, watch: Watch) -> None:
         await _first_screen(kiosk, watch)
     except Exception:
         LOG.exception("a visit failed; the person was sent away")
+        # At once, not after the person's answer: until then nobody would know of the steel.
+        with contextlib.suppress(StoreError, BrokenInvariantError):
+            await recover(kiosk)
         view = Trouble(problem=Problem.CANNOT_RECORD, slot="", choices=(Choice.DONE,))
         kiosk.person.show(view)
         await pressed(kiosk, (Choice.DONE,), kiosk.policy.idle_s)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
+from kiosk.model.barcode import kept_key
 from kiosk.model.events import EventKind
 from kiosk.model.package import PackageStatus
 from kiosk.model.pickup_code import locator_digits, parse_code, secret_matches
@@ -195,7 +196,7 @@ def _retire_earlier(writer: Writer, row: Row, counter: int | None) -> None:
     """A code that the centre re-issued meanwhile is accepted: the ones before it no longer are."""
     if counter is not None and counter > row["code_counter"]:
         change = update("package", id=row["id"], code_counter=counter)
-        writer.record(EventKind.CODE_REISSUED, change, by="centre")
+        writer.record(EventKind.CODE_REISSUED, change, actor="centre")
 
 
 def _is_over(row: Row, policy: CodePolicy, now_ms: int) -> bool:
@@ -350,8 +351,8 @@ def ask_again(writer: Writer, policy: CodePolicy, barcode: str, phone_digits: st
     row = writer.one(
         "SELECT package.*, recipient.phone FROM package"
         " JOIN recipient ON recipient.id = package.recipient"
-        " WHERE barcode = ? AND slot IS NOT NULL AND package.status IN ('STORED', 'EXPIRED')",
-        (barcode,),
+        " WHERE barcode_key = ? AND slot IS NOT NULL AND package.status IN ('STORED', 'EXPIRED')",
+        (kept_key(barcode),),
     )
     if row is not None:
         row = {**row, "phone": writer.sealer.open(row["phone"] or "")}
@@ -378,6 +379,6 @@ def reissue(writer: Writer, package_id: str, actor: str) -> int:
         raise RefusedError(f"package {package_id} does not lie here to be fetched")
     counter = int(row["code_counter"]) + 1
     writer.record(
-        EventKind.CODE_REISSUED, update("package", id=package_id, code_counter=counter), by=actor
+        EventKind.CODE_REISSUED, update("package", id=package_id, code_counter=counter), actor=actor
     )
     return counter

@@ -7,9 +7,9 @@ from kiosk.model.location import SlotStatus, SuspectReason
 from kiosk.model.package import Package, PackageStatus, require_legal
 from kiosk.store.errors import InPlayError, RefusedError
 from kiosk.store.intents import done, open_intents
-from kiosk.store.packages import package, package_of
+from kiosk.store.packages import live_by_barcode, package, package_of
 from kiosk.store.slots import record_of
-from kiosk.store.writer import Writer, insert, update
+from kiosk.store.writer import RowChange, Writer, insert, update
 
 
 def retrieve(
@@ -100,35 +100,47 @@ def leave_here(writer: Writer, old_package: str, slot: str, new_package: str, in
     """A customer put a package back: it is a new one that names the old, for a courier to take.
 
     Nothing leaves RETRIEVED, and nobody knows whether what was put back is what was taken out.
+    Where its barcode is that of another live package by now, announced again or even stored, it
+    lies beside that one: in a slot in doubt, until whoever looks inside scans it or sets it aside.
     """
     old = package(writer, old_package)
     held = record_of(writer, slot)
     if held.package is not None:
         raise RefusedError(f"slot {slot} was given to someone else")
+    doubt = update(
+        "slot", label=slot, status=SlotStatus.SUSPECT, suspect=SuspectReason.MAY_HOLD_SOMETHING
+    )
+    other = live_by_barcode(writer, old.barcode)
+    changes = () if other is not None else _put_back(writer, old, slot, new_package)
     return writer.record(
         EventKind.PACKAGE_RETURNED,
-        update(
-            "slot", label=slot, status=SlotStatus.SUSPECT, suspect=SuspectReason.MAY_HOLD_SOMETHING
-        ),
-        insert(
-            "package",
-            id=new_package,
-            barcode=old.barcode,
-            status=PackageStatus.PENDING,
-            size=old.size,
-            replaces=old.id,
-            announced_ms=writer.now.wall_ms,
-        ),
-        update(
-            "package",
-            id=new_package,
-            status=PackageStatus.CANCELLED,
-            slot=slot,
-            last_slot=slot,
-        ),
+        doubt,
+        *changes,
         done(intent),
         actor="customer",
+        replaces=old.id,
+        slot=slot,
+        beside=None if other is None else other.id,
     )
+
+
+def _put_back(
+    writer: Writer, old: Package, slot: str, new_package: str
+) -> tuple[RowChange, RowChange]:
+    """The rows of a package that was put back: recalled, and lying in its slot."""
+    begun = insert(
+        "package",
+        id=new_package,
+        barcode=old.barcode,
+        status=PackageStatus.PENDING,
+        size=old.size,
+        replaces=old.id,
+        announced_ms=writer.now.wall_ms,
+    )
+    lies = update(
+        "package", id=new_package, status=PackageStatus.CANCELLED, slot=slot, last_slot=slot
+    )
+    return begun, lies
 
 
 def complain(writer: Writer, package_id: str, slot: str, what: str) -> int:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from random import Random
 
 from kiosk.model.allocation import AllocationStrategy
+from kiosk.model.barcode import kept_key
 from kiosk.model.clock import hold_until_ms
 from kiosk.model.events import EventKind
 from kiosk.model.location import Location, SlotStatus, SuspectReason
@@ -51,7 +52,7 @@ def begin_deposit(
     """
     known = writer.one("SELECT * FROM package WHERE id = ?", (request.package,))
     known = known or writer.one(
-        f"SELECT * FROM package WHERE barcode = ? AND {LIVE}", (request.barcode,)
+        f"SELECT * FROM package WHERE barcode_key = ? AND {LIVE}", (kept_key(request.barcode),)
     )
     needs_low = request.needs_low or bool(known and known["needs_low"])
     slot = strategy.choose(location.sizes, request.size, needs_low, FreeSlotQuery(writer))

@@ -10,7 +10,7 @@ from typing import Any
 from kiosk.model.clock import Instant
 from kiosk.model.events import GENESIS, Event, EventKind, canonical_json, chain_hash
 from kiosk.model.location import Service, SlotStatus
-from kiosk.store.writer import KEY_OF_TABLE, Row, Writer
+from kiosk.store.writer import BARCODE_KEY, KEY_OF_TABLE, Row, Writer
 
 
 def after(
@@ -180,10 +180,13 @@ def bodies(writer: Writer) -> Iterator[str]:
 
 def tables(writer: Writer) -> Tables:
     """The tables as they are, in the shape of `replay`."""
-    return {
+    found = {
         table: {row[key]: dict(row) for row in writer.db.query(f"SELECT * FROM {table}")}
         for table, key in KEY_OF_TABLE.items()
     }
+    for row in found["package"].values():
+        del row[BARCODE_KEY]
+    return found
 
 
 def observer_seq(writer: Writer, name: str) -> int:

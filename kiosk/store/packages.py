@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from kiosk.model.barcode import kept_key
 from kiosk.model.events import EventKind
 from kiosk.model.package import Package, PackageStatus
 from kiosk.model.person import Recipient
@@ -53,8 +54,10 @@ def package(writer: Writer, package_id: str) -> Package:
 
 
 def live_by_barcode(writer: Writer, barcode: str) -> Package | None:
-    """The live package with this barcode; there is at most one."""
-    row = writer.one(f"SELECT * FROM package WHERE barcode = ? AND {LIVE}", (barcode,))
+    """The live package with this barcode, in whichever spelling; there is at most one."""
+    row = writer.one(
+        f"SELECT * FROM package WHERE barcode_key = ? AND {LIVE}", (kept_key(barcode),)
+    )
     return None if row is None else package_of(row)
 
 

@@ -15,6 +15,7 @@ from hashlib import sha256
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
+from kiosk.model.barcode import kept_key
 from kiosk.model.location import Service, SlotStatus, SuspectReason
 from kiosk.model.package import LEGAL_CHANGES, PackageStatus
 
@@ -266,6 +267,27 @@ def m001_first(db: Database) -> None:
         db.conn.execute(statement)
     for name, text in TRIGGERS.items():
         db.conn.execute(f"CREATE TRIGGER {name} {text}")
+
+
+@migrations()
+def m002_barcode_key(db: Database) -> None:
+    """One key for every spelling of a barcode, by which packages are found."""
+    db.conn.execute("ALTER TABLE package ADD COLUMN barcode_key TEXT")
+    live = "status IN ('PENDING', 'STORED', 'EXPIRED') OR slot IS NOT NULL"
+    rows = db.conn.execute(
+        f"SELECT rowid, barcode, {live} FROM package ORDER BY slot IS NULL, rowid"
+    ).fetchall()
+    taken: set[str] = set()
+    for number, barcode, is_live in rows:
+        key = kept_key(barcode)
+        if is_live and key in taken:
+            # Two spellings were two packages: the one that lies here is found by its barcode, the
+            # other by its code and its id.
+            continue
+        if is_live:
+            taken.add(key)
+        db.conn.execute("UPDATE package SET barcode_key = ? WHERE rowid = ?", (key, number))
+    db.conn.execute(f"CREATE UNIQUE INDEX package_live_key ON package (barcode_key) WHERE {live}")
 
 
 def fingerprint(db: Database) -> str:

@@ -252,7 +252,7 @@ def _reissue(writer: Writer, package_id: str, counter: int) -> None:
         raise RefusedError(f"package {package_id} has no code yet")
     if counter > row["code_counter"]:
         change = update("package", id=package_id, code_counter=counter)
-        writer.record(EventKind.CODE_REISSUED, change, by=ACTOR)
+        writer.record(EventKind.CODE_REISSUED, change, actor=ACTOR)
 
 
 def _person(body: Mapping[str, Any], listed_ms: int) -> Staff:

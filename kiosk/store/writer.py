@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
+from kiosk.model.barcode import kept_key
 from kiosk.model.clock import Clock, Instant
 from kiosk.model.events import GENESIS, Event, EventKind, canonical_json, chain_hash
 from kiosk.model.invariants import BrokenInvariantError, require
@@ -20,6 +21,9 @@ from kiosk.store.sealing import Sealer
 
 KEY_OF_TABLE = {"slot": "label", "package": "id", "intent": "id", "visit": "id"}
 """The tables that are the replay of the journal, with their keys."""
+
+BARCODE_KEY = "barcode_key"
+"""The column of a package that follows from another, and so is not in the journal."""
 
 Row = Mapping[str, Any]
 
@@ -117,11 +121,12 @@ class Writer:
         if event.epoch != self.head.epoch:
             self.begin_epoch(event.epoch)
         for change in changes:
-            self._apply(change)
+            self._apply(change, is_again=True)
         self._append_line(event.kind, event.body, event.at, event.hash)
         counters.count(self, event.kind, changes, facts)
 
-    def _apply(self, change: RowChange) -> None:
+    def _apply(self, change: RowChange, *, is_again: bool = False) -> None:
+        change = self._with_key(change, is_again=is_again)
         columns = tuple(change.values)
         statement = self._statements.get((change.table, change.is_new, columns))
         if statement is None:
@@ -136,6 +141,21 @@ class Writer:
         if cursor.rowcount != 1:
             # Not by `require`: its message would be put together at every write.
             raise BrokenInvariantError(f"no row of {change.table} for {dict(change.values)}")
+
+    def _with_key(self, change: RowChange, *, is_again: bool) -> RowChange:
+        """A new package gets the key of its barcode here, and the journal tells only the barcode:
+        so journals from before there were keys are written again as they were. In those, two
+        spellings may have been two packages: the second is found by its id alone."""
+        if change.table != "package" or not change.is_new:
+            return change
+        key: str | None = kept_key(str(change.values["barcode"]))
+        taken = (
+            "SELECT 1 FROM package WHERE barcode_key = ?"
+            " AND (status IN ('PENDING', 'STORED', 'EXPIRED') OR slot IS NOT NULL)"
+        )
+        if is_again and self.one(taken, (key,)) is not None:
+            key = None
+        return RowChange(change.table, {**change.values, BARCODE_KEY: key}, is_new=True)
 
     def _append(self, kind: EventKind, body: str) -> int:
         now, head = self.now, self.head

@@ -7,9 +7,11 @@ import time
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from drivers.port import ReconnectPlan
-from drivers.scanner import NOT_PRINTABLE, TOO_LONG, ScanAssembler, Scanner, ScannerRead
+from drivers.scanner import CUT, NOT_PRINTABLE, TOO_LONG, ScanAssembler, Scanner, ScannerRead
 from drivers.serial_port import SerialPortOpener
 from drivers.simulator.pseudo_terminal import PseudoTerminal
 
@@ -25,19 +27,58 @@ def test_each_terminator_ends_one_code(terminator):
     )
 
 
-def test_silence_ends_a_code():
+REFUSED = ScannerRead("", refused=CUT)
+
+
+@given(
+    text=st.text("0123456789AZ", min_size=2, max_size=40),
+    data=st.data(),
+    pause_s=st.floats(0.0, 1000.0),
+    known=st.booleans(),
+)
+def test_no_part_of_a_code_is_taken_for_it(text, data, pause_s, known):
+    cut_at = data.draw(st.integers(1, len(text) - 1))
     assembler = ScanAssembler()
-    assert assembler.feed(b"AB", 1.0) == ()
-    assert assembler.feed(b"C", 1.09) == ()
-    assert assembler.silence(1.15) == ()
-    assert assembler.silence(1.2) == (ScannerRead("ABC"),)
-    assert assembler.silence(9.0) == ()
+    if known:
+        assembler.feed(b"FIRST OF ALL\r", 0.0)
+    reads = [
+        *assembler.feed(text[:cut_at].encode(), 10.0),
+        *assembler.silence(10.0 + pause_s),
+        *assembler.feed(text[cut_at:].encode() + b"\r", 10.0 + pause_s),
+    ]
+    assert {read.text for read in reads} <= {text, ""}
+    assert reads == [ScannerRead(text)] if pause_s < 0.4 else reads
+    assert assembler.feed(b"NEXT\r", 2000.0) == (ScannerRead("NEXT"),)
 
 
-def test_what_comes_after_silence_is_another_code():
+def test_a_scanner_without_a_suffix_is_believed_once_a_text_came_twice():
     assembler = ScanAssembler()
     assembler.feed(b"ABC", 1.0)
-    assert assembler.feed(b"DEF\r", 1.5) == (ScannerRead("ABC"), ScannerRead("DEF"))
+    assert assembler.silence(1.4) == ()
+    assert assembler.silence(1.5) == (REFUSED,)
+    assembler.feed(b"ABC", 4.0)
+    assert assembler.silence(4.5) == (ScannerRead("ABC"),)
+    assert assembler.silence(9.0) == ()
+    assembler.feed(b"DEF", 9.0)
+    assert assembler.silence(9.5) == (ScannerRead("DEF"),)
+    assembler.feed(b"TAIL", 9.6)
+    assert assembler.silence(10.1) == (REFUSED,)
+
+
+def test_silence_ends_no_code_once_a_suffix_was_seen():
+    assembler = ScanAssembler()
+    assembler.feed(b"ABC\r", 1.0)
+    for at_s in (3.0, 6.0):
+        assembler.feed(b"DEF", at_s)
+        assert assembler.silence(at_s + 1.0) == (REFUSED,)
+
+
+def test_a_late_suffix_ends_what_was_refused():
+    assembler = ScanAssembler()
+    assembler.feed(b"ABC", 1.0)
+    assert assembler.feed(b"\r", 2.0) == (REFUSED,)
+    assert assembler.feed(b"\r\n", 2.5) == ()
+    assert assembler.feed(b"ABC\r", 4.0) == (ScannerRead("ABC"),)
 
 
 def test_a_code_may_come_byte_by_byte():
@@ -135,12 +176,17 @@ def test_a_real_port_is_read_and_opened_again(terminal, listening):
     assert listening.reads.get(timeout=PATIENCE_S) == ScannerRead("ABC", "]C1")
     assert listening.reads.get(timeout=PATIENCE_S).refused == NOT_PRINTABLE
     terminal.write(b"no end")
-    assert listening.reads.get(timeout=PATIENCE_S) == ScannerRead("no end")
+    assert listening.reads.get(timeout=PATIENCE_S) == REFUSED
     terminal.unplug()
     reachable, _ = listening.states.get(timeout=PATIENCE_S)
     assert not reachable
     terminal.plug()
     assert listening.states.get(timeout=PATIENCE_S) == (True, "")
+    terminal.write(b"of it\r")
     terminal.write(b"DEF\r")
-    assert listening.reads.get(timeout=PATIENCE_S) == ScannerRead("DEF")
+    read = listening.reads.get(timeout=PATIENCE_S)
+    # Whether the tail's refusal is told once more depends on how soon it came.
+    if read == REFUSED:
+        read = listening.reads.get(timeout=PATIENCE_S)
+    assert read == ScannerRead("DEF")
     assert listening.states.empty()

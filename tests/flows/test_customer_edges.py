@@ -13,6 +13,7 @@ from visits import play, sign_in, store
 
 from kiosk.centre import DoorsFromAfar
 from kiosk.flows.kiosk import Policy
+from kiosk.flows.machine import _line
 from kiosk.flows.views import (
     Ask,
     Choice,
@@ -26,6 +27,7 @@ from kiosk.flows.views import (
     OpenFromAfar,
     Preference,
     Pressed,
+    Problem,
     Question,
     Receipt,
     Refusal,
@@ -40,6 +42,7 @@ from kiosk.model.events import EventKind
 from kiosk.model.location import Service, SlotStatus, SuspectReason
 from kiosk.model.pickup_code import make_code
 from kiosk.store import codes, departures, holds, journal, packages, slots
+from kiosk.store.writer import Writer
 
 
 async def stored(kiosk: Running, *barcodes: str, owner: str | None = None) -> list[str]:
@@ -135,6 +138,59 @@ def test_a_package_left_here_is_a_new_one_for_the_courier(tmp_path: Path) -> Non
         )
         old = await kiosk.package_status(rows[0]["replaces"])
         assert (due.slot, old) == (slot, "RETRIEVED")
+
+    play(tmp_path, story)
+
+
+def test_a_package_left_here_whose_barcode_is_expected_again_lies_beside_it(tmp_path: Path) -> None:
+    async def story(kiosk: Running) -> None:
+        [slot] = await stored(kiosk, "ONE")
+        await show_code(kiosk, "ONE")
+        await kiosk.player.until(Thanks)
+        await kiosk.announce("ONE", "S")
+        kiosk.player.do(Pressed(Choice.SOMETHING_WRONG))
+        await kiosk.player.until(Ask)
+        kiosk.player.do(Pressed(Choice.LEAVE_IT_HERE))
+        await kiosk.player.until(DoorOpen)
+        await kiosk.player.until(Ask)
+        kiosk.player.do(Pressed(Choice.YES))
+        assert (await kiosk.player.until(Told)).reference
+        record = await kiosk.slot(slot)
+        assert (record.status, record.package) == (SlotStatus.SUSPECT, None)
+        expected = await kiosk.kiosk.store.run(packages.live_by_barcode, "ONE")
+        assert expected is not None
+        assert (expected.status, expected.slot) == ("PENDING", None)
+
+    play(tmp_path, story)
+
+
+def test_a_write_refused_with_the_door_opened_leaves_the_slot_in_doubt_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(writer: Writer, *_: object) -> int:
+        writer.db.execute("INSERT INTO slot SELECT * FROM slot")
+        return 0
+
+    async def story(kiosk: Running) -> None:
+        [slot] = await stored(kiosk, "ONE")
+        monkeypatch.setattr(departures, "retrieve", refuse)
+        await show_code(kiosk, "ONE")
+        assert (await kiosk.player.until(Trouble)).problem is Problem.CANNOT_RECORD
+        assert (await kiosk.slot(slot)).status is SlotStatus.SUSPECT
+        [newest] = await kiosk.kiosk.store.run(journal.before, 10**9, 1)
+        assert newest.kind == "SLOT_SUSPECT"
+
+    play(tmp_path, story)
+
+
+def test_who_made_a_new_code_is_in_the_machines_history(tmp_path: Path) -> None:
+    async def story(kiosk: Running) -> None:
+        await stored(kiosk, "ONE")
+        package = await kiosk.kiosk.store.run(packages.live_by_barcode, "ONE")
+        assert package is not None
+        await kiosk.kiosk.store.run(codes.reissue, package.id, "staff:07")
+        [event] = await kiosk.kiosk.store.run(journal.before, 10**9, 1)
+        assert (event.kind, _line(event).actor) == ("CODE_REISSUED", "staff:07")
 
     play(tmp_path, story)
 

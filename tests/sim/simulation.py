@@ -232,7 +232,7 @@ class SiteLife:
 
     def _look_at_boards(self) -> None:
         """A technician sees that boards which were away for long are the right ones."""
-        for board in self.site.store.peek(boards.awaiting_look):
+        for board in sorted(self.site.store.peek(boards.awaiting_look)):
             labels = [slot.label for slot in LOCATION.slots if slot.board == board]
             self.site.store.peek(boards.seen_right, board, labels, labels[0], "staff:99")
 

@@ -6,12 +6,16 @@ import contextlib
 import os
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-PATIENCE_S = 20.0
+PATIENCE_S = 120.0
+"""What must happen is waited for; this only ends a test in which it never will."""
 STILL_S = 0.4
+TOUCH_AGAIN_S = 5.0
+SHADES = 8
+"""An empty window has one or two; letters have many at their edges."""
 
 
 class Screen:
@@ -48,15 +52,23 @@ class Screen:
                 return self._run("import", "-window", "root", "-depth", "8", "rgb:-")
         return self._run("import", "-window", "root", "-depth", "8", "rgb:-")
 
-    def after(self, before: bytes) -> bytes:
-        """The screen once it has changed from `before` and has stood still for a moment."""
-        deadline = time.monotonic() + PATIENCE_S
-        last, still_since = before, time.monotonic()
-        while time.monotonic() < deadline:
+    def after(self, before: bytes, again: Callable[[], None] | None = None) -> bytes:
+        """The screen once it shows something else than `before` and has stood still for a moment.
+
+        A window that is there but not drawn yet shows nothing. A person whose finger did nothing
+        touches `again`: a screen that has just come takes no touch.
+        """
+        begun = last_try = still_since = time.monotonic()
+        last = before
+        while time.monotonic() - begun < PATIENCE_S:
             now = self.pixels()
             if now != last:
                 last, still_since = now, time.monotonic()
-            elif now != before and time.monotonic() - still_since >= STILL_S:
+            elif now == before:
+                if again is not None and time.monotonic() - last_try >= TOUCH_AGAIN_S:
+                    again()
+                    last_try = time.monotonic()
+            elif len(set(now)) > SHADES and time.monotonic() - still_since >= STILL_S:
                 return now
         raise AssertionError("the screen did not change")
 

@@ -10,7 +10,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-PATIENCE_S = 20.0
+PATIENCE_S = 120.0
 
 
 class SimulatorProcess:

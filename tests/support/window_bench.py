@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from glass import ROOT, Spots
-from screen import Screen, own_screen
+from screen import PATIENCE_S, Screen, own_screen
 from simulator_process import SimulatorProcess
 
 from config import DEMO_PACKAGES, DEMO_SITE, load_site
@@ -140,7 +140,11 @@ class Machine:
         self.now = self.screen.after(self.now)
 
     def press(self, view: str, what: str) -> None:
-        self.act(lambda: self.screen.touch(self.where[view][what]))
+        def touch() -> None:
+            self.screen.touch(self.where[view][what])
+
+        touch()
+        self.now = self.screen.after(self.now, touch)
 
     def type(self, text: str) -> None:
         self.act(lambda: self.screen.type(text))
@@ -162,7 +166,7 @@ class Machine:
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         assert self.kiosk is not None
         self.kiosk.send_signal(number)
-        return self.kiosk.wait(15)
+        return self.kiosk.wait(PATIENCE_S)
 
     def code_for(self, phone: str) -> str:
         """The code in the message that this phone got."""

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 OURS = ("kiosk", "drivers", "config", "assets", "central")
 
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
-    "kiosk.model": ("kiosk.model",),
+    "kiosk.model": ("kiosk.model", "drivers.barcodes"),
     "kiosk.store": ("kiosk.store", "kiosk.model"),
     "kiosk.flows": ("kiosk.flows", "kiosk.store", "kiosk.model", "drivers"),
     "kiosk.sync": ("kiosk.sync", "kiosk.store", "kiosk.model"),

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from glass import Spots
+from screen import PATIENCE_S
 from window_bench import DEMO_BADGE, bench, unlock_frame, wait_open_enough
 
 from kiosk.flows.maintenance import REASONS
@@ -126,8 +127,8 @@ def test_a_technician_restarts_the_program_and_it_is_the_same_process(
         machine.press("doors", "MACHINE")
         machine.press("machine", "RESTART")
         machine.press("restart", "YES")
-        machine.told.settimeout(20)
-        deadline = time.monotonic() + 20
+        machine.told.settimeout(PATIENCE_S)
+        deadline = time.monotonic() + PATIENCE_S
         while machine.screen.pixels() != first:
             assert time.monotonic() < deadline, (machine.data / "kiosk.log").read_text()
             time.sleep(0.1)

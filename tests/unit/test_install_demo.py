@@ -5,18 +5,14 @@ from __future__ import annotations
 import os
 import re
 import signal
-import subprocess
 import sys
 import time
-import urllib.request
 from pathlib import Path
 
 import pytest
+from running_demo import PATIENCE_S, Demo
 
 from kiosk.demo import DemoError, newest_code, prepare_folder, side_by_side
-
-CHECKOUT = Path(__file__).parents[2]
-PATIENCE_S = 60.0
 
 
 @pytest.mark.parametrize("screen", [(1366, 768), (1480, 1000), (1920, 1080), (5120, 1440)])
@@ -55,41 +51,6 @@ def test_the_code_to_try_is_the_newest_one(tmp_path: Path) -> None:
         message.write_text(f"To: 491713920001\n\n{text}\n")
         os.utime(message, (1_000_000 - age_s, 1_000_000 - age_s))
     assert newest_code(tmp_path) == "123 456 789"
-
-
-class Demo:
-    """A demo that runs, and what it said."""
-
-    def __init__(self, data: Path, scratch: Path) -> None:
-        environment = {name: value for name, value in os.environ.items() if name != "DISPLAY"}
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "kiosk", "demo", "--window", "--data", str(data)],
-            cwd=CHECKOUT,
-            env={**environment, "TMPDIR": str(scratch)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        self.said = self._read_until("From afar")
-
-    def _read_until(self, last: str) -> str:
-        assert self.process.stdout is not None
-        said = ""
-        for line in self.process.stdout:
-            said += line
-            if line.startswith(last):
-                return said
-        raise AssertionError(f"the demo ended early:\n{said}")
-
-    def children(self) -> list[int]:
-        children = f"/proc/{self.process.pid}/task/{self.process.pid}/children"
-        return [int(number) for number in Path(children).read_text().split()]
-
-    def page(self) -> str:
-        address = re.search(r"Open +(http://\S+)", self.said)
-        assert address is not None
-        with urllib.request.urlopen(address[1], timeout=10) as answer:
-            return str(answer.read().decode())
 
 
 def is_running(pid: int) -> bool:

@@ -19,14 +19,13 @@ from kiosk.flows.views import (
     StoredNote,
     View,
 )
+from kiosk.model.barcode import BARCODE_LENGTH_MAX
 from kiosk.ui import wording
 from kiosk.ui.screens.page import Area, Page
 from kiosk.ui.theme import Theme, Tone
 from kiosk.ui.widgets.keypad import CLEAR, ENTER, ERASE, letter_keyboard
 from kiosk.ui.widgets.plate import Badge, Plate, Pressable, mirror
 from kiosk.ui.widgets.text import Icon, Words
-
-BARCODE_LENGTH_MAX = 40
 
 
 class FreeCell(Plate):
