@@ -6,6 +6,7 @@ and nowhere else.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, or_, select, update
@@ -14,11 +15,15 @@ from central import schema
 from central.errors import RequestError, not_found
 from central.parts import Central, audit
 from central.schema import LIVE
+from kiosk.model.phone import PhoneNumberError, phone_number
 
 
 def _of(contact: str) -> Any:
     table = schema.recipient
-    return or_(table.c.email == contact, table.c.phone == contact) & table.c.erased_ms.is_(None)
+    phones = {contact}
+    with suppress(PhoneNumberError):
+        phones.add(phone_number(contact, None))
+    return or_(table.c.email == contact, table.c.phone.in_(phones)) & table.c.erased_ms.is_(None)
 
 
 def export(connection: Connection, contact: str) -> dict[str, Any]:

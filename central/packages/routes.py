@@ -20,13 +20,18 @@ from central.packages.nearest import COUNT_MAX, nearest, neighbours
 from central.packages.sizes import room_for, sizes_of
 from central.parts import Central, central_of
 from kiosk.model.barcode import BARCODE_LENGTH_MAX, barcode_text
+from kiosk.model.phone import phone_number
 
 router = APIRouter(prefix="/v1", tags=["packages"])
 PackageId = Path(max_length=64)
 REFUSALS: dict[int | str, dict[str, Any]] = {code: {} for code in (401, 403, 404, 409, 422, 429)}
-PHONE = r"^(\+?[0-9][0-9 ()/.-]{4,30})?$"
 EMAIL = r"^([^@\s]{1,64}@[^@\s]{1,190})?$"
 WORDS = r"^[^\x00-\x1f\x7f]*$"
+
+
+def _phone(text: str) -> str:
+    """A number in E.164, or none; the server knows no country for national numbers."""
+    return phone_number(text, None) if text.strip() else ""
 
 
 class Wish(BaseModel):
@@ -40,7 +45,7 @@ class Person(Wish):
 
     name: str = Field(default="", max_length=120, pattern=WORDS)
     email: str = Field(default="", max_length=254, pattern=EMAIL)
-    phone: str = Field(default="", pattern=PHONE)
+    phone: Annotated[str, Field(max_length=64), AfterValidator(_phone)] = ""
     language: str = Field(default="en", pattern=r"^[a-z]{2}$")
     channels: tuple[Literal["email", "sms", "apprise"], ...] = Field(default=(), max_length=3)
     user_id: str = Field(default="", max_length=120, pattern=WORDS)

@@ -299,7 +299,7 @@ class Journal:
         )
 
 
-EVA = {"name": "Eva", "email": "eva@example.org", "phone": "+49 171 1", "user_id": "eva"}
+EVA = {"name": "Eva", "email": "eva@example.org", "phone": "+49 171 0000001", "user_id": "eva"}
 
 
 def announce(
