@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from config import Site
 from kiosk.announcements import announce, read_announcements
-from kiosk.app import open_kiosk
+from kiosk.app import make_kiosk, open_kiosk
 from kiosk.flows import session
 from kiosk.flows.kiosk import Kiosk
 from kiosk.flows.person import Event
@@ -176,6 +176,7 @@ async def _seed(site: Site, data: Path, barcodes: list[str]) -> list[str]:
 def seed_demo(site: Site, data: Path, packages: Path, count: int) -> list[str]:
     """Expect the demo's packages and put in the first `count`, at a bank that shuts its own doors;
     the slots that were used."""
+    make_kiosk(site, data)
     announcements = read_announcements(packages)
     announce(site, data, announcements)
     barcodes = [each.barcode for each in announcements[:count]]
