@@ -26,6 +26,7 @@ from kiosk.site import remarks, risk_of_guessing
 from kiosk.store.errors import StoreError
 from kiosk.sync.enrol import EnrolError
 from kiosk.sync.recalling import RecallError
+from kiosk.ui.environment import NoDisplayError
 from kiosk.vitals import version
 
 EXIT_MISTAKE = 2
@@ -80,7 +81,15 @@ def main() -> None:
 @click.option("--geometry", type=Geometry(), help="An ordinary window instead of the whole panel.")
 def run(config: Path, data: Path, geometry: tuple[int, int, int, int] | None) -> None:
     """Run the kiosk in its window."""
-    sys.exit(run_window(load_site(config), data, geometry))
+    site = load_site(config)
+    # What is wrong with a kiosk's folder is told on its screen; that there is no kiosk, here.
+    app.require_kiosk(site, data)
+    try:
+        sys.exit(run_window(site, data, geometry))
+    except NoDisplayError as error:
+        click.echo(str(error), err=True)
+        with app.own_desk(site, data):
+            sys.exit(EXIT_MISTAKE)
 
 
 @main.command()

@@ -9,10 +9,11 @@ from pathlib import Path
 
 from config import Site
 from kiosk.adapters import SystemClock, key_path
-from kiosk.app import DATABASE, CannotRunError, use_location_key
+from kiosk.app import CannotRunError, known_of, use_location_key
 from kiosk.model.person import Recipient
 from kiosk.store import packages
 from kiosk.store.packages import Announcement
+from kiosk.store.remains import DATABASE
 from kiosk.store.store import Store
 
 
@@ -38,13 +39,14 @@ def read_announcements(path: Path) -> list[Announcement]:
 
 def announce(site: Site, data: Path, announcements: list[Announcement]) -> int:
     """Expect packages, with no kiosk running; how many were not expected or stored before."""
-    data.mkdir(parents=True, exist_ok=True)
     unknown = {each.size for each in announcements if each.size} - set(site.sizes)
     if unknown:
         raise CannotRunError(
             f"size {', '.join(sorted(unknown))} is none of this site's: {', '.join(site.sizes)}"
         )
-    store = Store(data / DATABASE, SystemClock(), secrets.SystemRandom(), threaded=False)
+    known = known_of(site, data)
+    clock, chance = SystemClock(), secrets.SystemRandom()
+    store = Store(data / DATABASE, clock, chance, threaded=False, must_exist=True, known=known)
     try:
         store.submit(use_location_key, key_path(data)).result()
         return sum(store.submit(packages.announce, each).result() for each in announcements)

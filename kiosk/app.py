@@ -7,7 +7,7 @@ import contextlib
 import logging
 import secrets
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from drivers.serial_port import SerialPortOpener
 from drivers.signals import Signals
 from drivers.wiring import wired_signals
 from kiosk.adapters import (
+    KEY_FILE,
     LocationKeyError,
     SystemClock,
     key_check,
@@ -39,7 +40,7 @@ from kiosk.observers import observing
 from kiosk.site import backup_of, bank_of, location_of, policy_of, staff_of, strategy_of
 from kiosk.store import holds, restoring, slots, staff
 from kiosk.store.backup import KEY_CHECK
-from kiosk.store.errors import CannotOpenError
+from kiosk.store.remains import DATABASE, remains, require_database, require_nothing
 from kiosk.store.restoring import Restored
 from kiosk.store.sealing import Sealer
 from kiosk.store.store import Store
@@ -48,7 +49,6 @@ from kiosk.sync.enrol import IDENTITY_FILE, identity_in
 from kiosk.sync.recalling import recall
 
 LOG = logging.getLogger("kiosk")
-DATABASE = "kiosk.db"
 
 
 class CannotRunError(Exception):
@@ -59,12 +59,11 @@ class CannotRunError(Exception):
 async def open_kiosk(site: Site, data: Path, screen: Screen) -> AsyncIterator[Kiosk]:
     """Join the parts for a site and its data folder; give them back at the end.
 
-    Raises `StoreError` or `LocationKeyError` when the data folder cannot be used.
+    Raises `StoreError`, `LocationKeyError` or `EnrolError` when the data folder cannot be used.
     """
-    data.mkdir(parents=True, exist_ok=True)
-    _require_database(data)
     clock, chance = SystemClock(), secrets.SystemRandom()
-    store = Store(data / DATABASE, clock, chance)
+    known = known_of(site, data)
+    store = Store(data / DATABASE, clock, chance, must_exist=True, known=known)
     try:
         clock.believe(await store.run(holds.last_believed))
         key = await store.run(use_location_key, key_path(data))
@@ -95,23 +94,25 @@ async def open_kiosk(site: Site, data: Path, screen: Screen) -> AsyncIterator[Ki
         store.close()
 
 
-def _require_database(data: Path) -> None:
-    """Refuse to begin anew where a kiosk was: a new database would call full slots empty."""
-    path = data / DATABASE
-    if not path.exists() and key_path(data).exists():
-        raise CannotOpenError(
-            f"{path}: there is a location key but no database. Was it lost? Then: kiosk restore"
-            " FILE. Are all slots empty? Then: kiosk init"
-        )
+def known_of(site: Site, data: Path) -> tuple[Path, ...]:
+    """What tells of a kiosk besides the files at its database: its key, its backups' folder."""
+    plan = backup_of(site, data)
+    return (key_path(data),) if plan is None else (key_path(data), plan.folder)
 
 
-def use_location_key(writer: Writer, path: Path) -> bytes:
-    """The location's key: a new one for a new database, else the one that its codes were made with.
+def require_kiosk(site: Site, data: Path) -> None:
+    """Refuse a folder in which no kiosk is or was. Raises `CannotOpenError`; nothing is made."""
+    path, known = data / DATABASE, known_of(site, data)
+    if not (path.exists() or remains(path, known)):
+        require_database(path, known)
 
-    Raises `LocationKeyError` when it is lost or another.
+
+def use_location_key(writer: Writer, path: Path, *, may_make: bool = False) -> bytes:
+    """The location's key, the one that the database's codes were made with; `may_make` is for a
+    new database. Raises `LocationKeyError` when it is lost or another.
     """
     row = writer.one("SELECT value FROM meta WHERE key = ?", (KEY_CHECK,))
-    key = location_key(path, may_make=row is None)
+    key = location_key(path, may_make=may_make and row is None)
     check = key_check(key)
     if row is None:
         writer.db.execute("INSERT INTO meta (key, value) VALUES (?, ?)", (KEY_CHECK, check))
@@ -131,13 +132,10 @@ def desk_of(kiosk: Kiosk) -> Desk:
 
 @contextlib.contextmanager
 def own_desk(site: Site, data: Path) -> Iterator[Desk]:
-    """Who answers the console while no kiosk runs. Raises `CannotRunError`, `StoreError` or
-    `LocationKeyError`."""
-    path = data / DATABASE
-    if not path.exists():
-        raise CannotRunError(f"{path}: there is no database; make one with: kiosk init")
-    clock = SystemClock()
-    store = Store(path, clock, secrets.SystemRandom(), threaded=False)
+    """Who answers the console while no kiosk runs. Raises `StoreError` or `LocationKeyError`."""
+    clock, chance = SystemClock(), secrets.SystemRandom()
+    known = known_of(site, data)
+    store = Store(data / DATABASE, clock, chance, threaded=False, must_exist=True, known=known)
     try:
         clock.believe(store.submit(holds.last_believed).result())
         key = store.submit(use_location_key, key_path(data)).result()
@@ -149,30 +147,37 @@ def own_desk(site: Site, data: Path) -> Iterator[Desk]:
 def init(site: Site, data: Path, technician: Staff) -> Path:
     """Make a new kiosk's data folder: the location's key, the database, the first technician.
 
-    Returns where the key is. Raises `CannotRunError` when there is a kiosk already, or somebody
-    with the technician's number.
+    Returns where the key is. Raises `CannotOpenError` when a kiosk is or was there, and
+    `CannotRunError` when somebody has the technician's number.
     """
-    path = data / DATABASE
-    if path.exists():
-        raise CannotRunError(f"{path}: this kiosk was made before; nothing was changed")
     if technician.number in {person.number for person in site.staff}:
         raise CannotRunError(f"number {technician.number} belongs to somebody in the site file")
+    return make_kiosk(site, data, [technician])
+
+
+def make_kiosk(site: Site, data: Path, technicians: Sequence[Staff] = ()) -> Path:
+    """Make a data folder where none was; returns where the key is. Raises `CannotOpenError`."""
+    path, key = data / DATABASE, key_path(data)
+    # A key among the service's credentials tells of no kiosk: it may be handed to a new one.
+    require_nothing(path, tuple(each for each in known_of(site, data) if each != key))
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
     store = Store(path, SystemClock(), secrets.SystemRandom(), threaded=False)
     try:
-        store.submit(_init, key_path(data), location_of(site), technician).result()
+        store.submit(_init, key, location_of(site), technicians).result()
     except BaseException:
         store.close()
+        # Both were made just now.
         path.unlink()
+        (data / KEY_FILE).unlink(missing_ok=True)
         raise
     store.close()
-    return key_path(data)
+    return key
 
 
-def _init(writer: Writer, key: Path, location: Location, technician: Staff) -> None:
-    use_location_key(writer, key)
+def _init(writer: Writer, key: Path, location: Location, technicians: Sequence[Staff]) -> None:
+    use_location_key(writer, key, may_make=True)
     slots.configure(writer, location)
-    staff.list_staff(writer, [technician], StaffSource.INIT)
+    staff.list_staff(writer, technicians, StaffSource.INIT)
 
 
 def restore(data: Path, file: Path, *, with_centre: bool = True, doubt: str = "") -> Restored:

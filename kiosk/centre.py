@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
+import secrets
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from config import Site
-from kiosk.adapters import key_path, location_key
+from kiosk.adapters import SystemClock, key_path, location_key
 from kiosk.flows.kiosk import Kiosk
 from kiosk.flows.views import Choice, First, OpenFromAfar
 from kiosk.site import location_of
 from kiosk.store import wishes
+from kiosk.store.remains import DATABASE
+from kiosk.store.store import Store
+from kiosk.store.writer import Writer
 from kiosk.sync.client import SyncClient
 from kiosk.sync.contract import BoardStatus, Status
-from kiosk.sync.enrol import EnrolError, enrol, identity_in
+from kiosk.sync.enrol import IDENTITY_FILE, EnrolError, enrol, identity_in
 from kiosk.vitals import vitals
-
-LOG = logging.getLogger("kiosk")
 
 LOOK_AHEAD = 2
 LOOK_AHEAD_AFTER_MS = 300_000
@@ -30,12 +31,13 @@ LOOK_AHEAD_AFTER_MS = 300_000
 
 @contextlib.contextmanager
 def syncing(data: Path, kiosk: Kiosk) -> Iterator[None]:
-    """The sync with the central server, where this kiosk is enrolled."""
-    try:
-        identity = identity_in(data)
-    except EnrolError as error:
-        LOG.error("the kiosk runs without its centre: %s", error)
-        identity = None
+    """The sync with the central server, where this kiosk is enrolled.
+
+    Raises `EnrolError` when what it kept of its enrolment is damaged or lost: without its centre
+    it would go on in silence, and nobody would miss it.
+    """
+    identity = identity_in(data)
+    kiosk.store.submit(_know_centre, data, None if identity is None else identity.url).result()
     kiosk.vitals = lambda: vitals(data, None)
     if identity is None:
         yield
@@ -60,6 +62,18 @@ def syncing(data: Path, kiosk: Kiosk) -> Iterator[None]:
     kiosk.vitals = lambda: vitals(data, client.state)
     with client:
         yield
+
+
+def _know_centre(writer: Writer, data: Path, url: str | None) -> None:
+    """Keep in the database, too, that there is a centre."""
+    known = writer.one("SELECT value FROM meta WHERE key = 'centre'")
+    if url is None and known is not None:
+        raise EnrolError(
+            f"{data / IDENTITY_FILE} is missing, and this kiosk was enrolled at {known['value']};"
+            " bring the file back, or enrol this kiosk anew: kiosk enrol"
+        )
+    if url is not None and (known is None or known["value"] != url):
+        writer.db.execute("INSERT OR REPLACE INTO meta (key, value) VALUES ('centre', ?)", (url,))
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +116,12 @@ def machine_status(kiosk: Kiosk, data: Path) -> Status:
 
 
 def enrol_kiosk(site: Site, data: Path, url: str, token: str) -> None:
-    """Make this kiosk known to a centre. Raises `EnrolError` or `LocationKeyError`."""
+    """Make this kiosk known to a centre.
+
+    Raises `EnrolError`, `LocationKeyError` or `StoreError`.
+    """
+    clock, chance = SystemClock(), secrets.SystemRandom()
+    known = (key_path(data),)
+    Store(data / DATABASE, clock, chance, threaded=False, must_exist=True, known=known).close()
     key = location_key(key_path(data), may_make=False)
     enrol(data, location_of(site), key, url, token)

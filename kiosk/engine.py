@@ -21,6 +21,7 @@ from kiosk.flows.person import Event, Screen
 from kiosk.flows.views import CannotStart, View
 from kiosk.site import location_of, site_look_of
 from kiosk.store.errors import StoreError
+from kiosk.sync.enrol import EnrolError
 from kiosk.ui.jack import Jack
 from kiosk.ui.loudspeaker import Loudspeaker
 from kiosk.watchdog import ServiceManager, Watchdog
@@ -83,7 +84,7 @@ class Engine:
                 self._kiosk = kiosk
                 kiosk.restart = self.restart
                 await session.run(kiosk)
-        except (StoreError, LocationKeyError, OSError) as error:
+        except (StoreError, LocationKeyError, EnrolError, OSError) as error:
             LOG.error("the kiosk cannot start: %s", error)
             self._screen.show(CannotStart(message=str(error)))
             await asyncio.Event().wait()
@@ -93,13 +94,15 @@ def run_window(site: Site, data: Path, geometry: tuple[int, int, int, int] | Non
     """The kiosk in its window, until it is closed or the process is told to end.
 
     `geometry` is `(width, height, left, top)` of an ordinary window; None fills the panel.
-    Kivy is imported here and not above, after its settings are made.
+    Kivy is imported here and not above, after its settings are made. Raises `NoDisplayError` when
+    there is nothing to draw on.
     """
     from kiosk.ui import environment
     from kiosk.ui.panel import Panel
 
     glass = site.screen
     panel = Panel(glass.width_px, glass.height_px, glass.width_mm, glass.height_mm)
+    environment.require_display()
     environment.prepare(panel, geometry)
     from kiosk.ui.stage import Sound
     from kiosk.ui.window import KioskWindow

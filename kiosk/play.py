@@ -16,7 +16,7 @@ from typing import TypeVar
 from config import Site
 from kiosk.adapters import SystemClock, key_path, location_key
 from kiosk.announcements import announce, read_announcements
-from kiosk.app import DATABASE, open_kiosk, use_location_key
+from kiosk.app import DATABASE, make_kiosk, open_kiosk, use_location_key
 from kiosk.flows import session
 from kiosk.flows.kiosk import Kiosk
 from kiosk.flows.person import Event
@@ -184,6 +184,7 @@ async def _seed(site: Site, data: Path, barcodes: list[str]) -> list[str]:
 def seed_demo(site: Site, data: Path, packages: Path, count: int) -> list[str]:
     """Expect the demo's packages and put in the first `count`, at a bank that shuts its own doors;
     the slots that were used."""
+    make_kiosk(site, data)
     announcements = read_announcements(packages)
     announce(site, data, announcements)
     barcodes = [each.barcode for each in announcements[:count]]

@@ -15,7 +15,7 @@ from pathlib import Path
 from config import DEMO_PACKAGES, DEMO_SITE, Site, load_site
 from drivers.door import DoorChange, DoorState
 from kiosk.announcements import announce, read_announcements
-from kiosk.app import open_kiosk
+from kiosk.app import make_kiosk, open_kiosk
 from kiosk.flows.kiosk import Kiosk
 from kiosk.flows.views import (
     Choice,
@@ -124,6 +124,7 @@ def person(text: str) -> None:
 
 async def _play(site: Site, data: Path, command: Callable[[str], None]) -> None:
     announcements = read_announcements(DEMO_PACKAGES)
+    make_kiosk(site, data)
     announce(site, data, announcements)
     teller = _Teller(location_of(site))
     player = Player(teller.view)

@@ -27,7 +27,6 @@ from kiosk.store.writer import Writer
 NAME = "kiosk-%Y%m%dT%H%M%SZ.db"
 """How a backup is called: by when it was made, UTC."""
 KEY_CHECK = "location_key_check"
-SIDE_FILES = ("-wal", "-shm")
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from kiosk.model.clock import Clock, Reading
 from kiosk.model.events import Event, EventKind, chain_hash
 from kiosk.model.location import SuspectReason
 from kiosk.store import holds, intents, recovery, slots, wishes
-from kiosk.store.backup import KEY_CHECK, SIDE_FILES, check, make_durable, open_still
+from kiosk.store.backup import KEY_CHECK, check, make_durable, open_still
 from kiosk.store.errors import (
     CannotOpenError,
     DamagedError,
@@ -32,6 +32,7 @@ from kiosk.store.errors import (
     NotDoneError,
     RefusedError,
 )
+from kiosk.store.remains import SIDE_FILES, fault_of
 from kiosk.store.store import Store
 from kiosk.store.writer import KEY_OF_TABLE, ChainHead, RowChange, Writer
 
@@ -155,8 +156,8 @@ def _require_key(source: Path, key_check: str) -> None:
 
 def _empty_log_of(database: Path) -> None:
     """Make sure that nobody uses the database, and that its file alone says everything."""
-    if not database.exists():
-        return
+    if fault_of(database):
+        return  # SQLite would throw the log of an empty file away
     connection = sqlite3.connect(database, isolation_level=None, timeout=0)
     try:
         connection.execute("PRAGMA locking_mode = exclusive")
@@ -173,16 +174,18 @@ def _empty_log_of(database: Path) -> None:
 
 
 def _keep_aside(database: Path, clock: Clock) -> Path | None:
-    if not database.exists():
+    beside = [database.with_name(database.name + suffix) for suffix in SIDE_FILES]
+    if not any(path.exists() for path in (database, *beside)):
         return None
     stamp = clock.now().utc.strftime("%Y%m%dT%H%M%SZ")
     aside = database.with_name(f"{database.name}.before-restore-{stamp}")
     # A second name, so that at no moment there is no database under the first.
-    os.link(database, aside)
-    for suffix in SIDE_FILES:
-        beside = database.with_name(database.name + suffix)
-        if beside.exists():
-            beside.replace(aside.with_name(aside.name + suffix))
+    if database.exists():
+        os.link(database, aside)
+    # Also without a database: SQLite would play a log that stays into the restored one.
+    for suffix, path in zip(SIDE_FILES, beside, strict=True):
+        if path.exists():
+            path.replace(aside.with_name(aside.name + suffix))
     return aside
 
 

@@ -32,6 +32,7 @@ from kiosk.store.errors import (
     OutcomeUnknownError,
     StoreError,
 )
+from kiosk.store.remains import require_database, require_nothing, way_back
 from kiosk.store.schema import expected_fingerprint, fingerprint, migrations
 from kiosk.store.sealing import Sealer
 from kiosk.store.writer import ChainHead, Writer
@@ -93,16 +94,26 @@ class Store:
     """The kiosk's memory. `run` from a flow, `submit` from a thread."""
 
     def __init__(
-        self, path: Path, clock: Clock, chance: random.Random, *, threaded: bool = True
+        self,
+        path: Path,
+        clock: Clock,
+        chance: random.Random,
+        *,
+        threaded: bool = True,
+        must_exist: bool = False,
+        known: tuple[Path, ...] = (),
     ) -> None:
-        """Open or make the database.
+        """Open the database; make it where there is none, unless it `must_exist`.
 
-        `chance` makes the id of a new database's epoch. `threaded=False` runs every operation at
-        once in the calling thread: for the command line and for flows in virtual time.
+        None is made where a kiosk was: see `kiosk.store.remains`, also for `known`. `chance` makes
+        the id of a new database's epoch. `threaded=False` runs every operation at once in the
+        calling thread: for the command line and for flows in virtual time.
 
         Raises `CannotOpenError` (or a subclass), and then the file is as it was.
         """
         self.path = path
+        self._must_exist = must_exist
+        self._known = known
         self._clock = clock
         self._chance = chance
         self._jobs: queue.SimpleQueue[_Job[Any] | _BetweenGroups[Any] | None] = queue.SimpleQueue()
@@ -196,8 +207,11 @@ class Store:
 
     def _open(self) -> None:
         is_new = not self.path.exists()
-        if not is_new:
-            _look_before_opening(self.path)
+        if is_new and not self._must_exist:
+            require_nothing(self.path, self._known)
+        else:
+            require_database(self.path, self._known)
+            _look_before_opening(self.path, self._known, must_have_tables=self._must_exist)
         connection = _connect(str(self.path))
         try:
             if is_new and self.path.exists():
@@ -206,7 +220,7 @@ class Store:
             self._set_up(connection)
         except sqlite3.Error as error:
             connection.close()
-            raise _opening_error(self.path, error) from error
+            raise _opening_error(self.path, self._known, error) from error
         except BaseException:
             connection.close()
             raise
@@ -404,7 +418,7 @@ def _connect(name: str, *, uri: bool = False) -> sqlite3.Connection:
     return sqlite3.connect(name, isolation_level=None, timeout=0, uri=uri, check_same_thread=False)
 
 
-def _look_before_opening(path: Path) -> None:
+def _look_before_opening(path: Path, known: tuple[Path, ...], *, must_have_tables: bool) -> None:
     """Refuse a database that is damaged, newer or in use, before anything of it is touched.
 
     The journal is left out: a million events would keep people waiting. It is checked every night,
@@ -414,16 +428,21 @@ def _look_before_opening(path: Path) -> None:
     try:
         # Read first: a file that is no database says so here.
         names = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+        if must_have_tables and ("meta",) not in names:
+            raise DamagedError(
+                f"{path}: this is no kiosk's database;"
+                f" restore the newest backup: {way_back(path, known)}"
+            )
         for (name,) in names:
             found = "ok" if name == "journal" else _quick_check(connection, name)
             if found != "ok":
                 raise DamagedError(
                     f"{path}: the database is damaged ({found}); it was left as it is."
-                    " Restore the newest backup: kiosk restore FILE"
+                    f" Restore the newest backup: {way_back(path, known)}"
                 )
         _refuse_newer(path, Database(connection))
     except sqlite3.Error as error:
-        raise _opening_error(path, error) from error
+        raise _opening_error(path, known, error) from error
     finally:
         connection.close()
 
@@ -446,7 +465,7 @@ def _refuse_newer(path: Path, database: Database) -> None:
         )
 
 
-def _opening_error(path: Path, error: sqlite3.Error) -> StoreError:
+def _opening_error(path: Path, known: tuple[Path, ...], error: sqlite3.Error) -> StoreError:
     text = str(error)
     if "locked" in text or "busy" in text:
         return InUseError(
@@ -455,7 +474,7 @@ def _opening_error(path: Path, error: sqlite3.Error) -> StoreError:
     if "not a database" in text or "malformed" in text:
         return DamagedError(
             f"{path}: the file is not a sound database ({text}); it was left as it is."
-            " Restore the newest backup"
+            f" Restore the newest backup: {way_back(path, known)}"
         )
     return CannotOpenError(
         f"{path}: cannot open the database ({text}):"

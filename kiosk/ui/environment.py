@@ -5,6 +5,7 @@ Kivy reads these settings while it is being imported; later it is too late.
 
 from __future__ import annotations
 
+import ctypes
 import os
 import sys
 
@@ -28,6 +29,37 @@ _WATCHED_MODULES = ("inspector", "monitor", "console", "webdebugger", "keybindin
 
 class EnvironmentTooLateError(Exception):
     """Kivy was imported before `prepare`, so its settings can no longer be made."""
+
+
+class NoDisplayError(Exception):
+    """There is nothing to draw on; the message says what to do."""
+
+
+def require_display() -> None:
+    """Refuse to go on where no X server answers; before `prepare`. Raises `NoDisplayError`.
+
+    Else Kivy tries all its ways to a window, writes a page of log and ends the process.
+    """
+    if sys.platform != "linux" or (os.environ.get("SDL_VIDEODRIVER") or "x11") != "x11":
+        return
+    name = os.environ.get("DISPLAY", "")
+    if not name:
+        raise NoDisplayError(
+            "there is no display: DISPLAY is not set. Run the kiosk in its graphical session, or"
+            " with DISPLAY=:0; without an X server: SDL_VIDEODRIVER=kmsdrm"
+        )
+    try:
+        xlib = ctypes.CDLL("libX11.so.6")
+    except OSError:
+        return  # SDL says itself what it lacks
+    xlib.XOpenDisplay.restype = ctypes.c_void_p
+    display = xlib.XOpenDisplay(None)
+    if display is None:
+        raise NoDisplayError(
+            f"the display DISPLAY={name} does not answer: is the X server running, and may this"
+            " user draw on it? Without an X server: SDL_VIDEODRIVER=kmsdrm"
+        )
+    xlib.XCloseDisplay(ctypes.c_void_p(display))
 
 
 def prepare(

@@ -19,6 +19,7 @@ from screen import Screen, own_screen
 from simulator_process import SimulatorProcess
 
 from config import DEMO_PACKAGES, DEMO_SITE, load_site
+from kiosk.app import make_kiosk
 from kiosk.play import seed_demo
 from kiosk.store.store import Store
 
@@ -93,7 +94,7 @@ def pulses(wire_log: Path) -> int:
 
 def lead_short_lives(data: Path, lives: int, seed: int) -> dict[str, str]:
     """Start and kill the kiosk so many times at one bank; everything that anybody was told."""
-    data.mkdir()
+    make_kiosk(load_site(DEMO_SITE), data)
     chance = random.Random(seed)
     told: dict[str, str] = {}
     wire = data / "wire.log"

@@ -18,6 +18,7 @@ from simulator_process import SimulatorProcess
 
 from config import DEMO_PACKAGES, DEMO_SITE, load_site
 from kiosk.announcements import announce, read_announcements
+from kiosk.app import make_kiosk
 
 pytestmark = pytest.mark.window
 
@@ -77,6 +78,7 @@ def blind(tmp_path: Path) -> Iterator[Blind]:
     voice = f'["sh", "-c", "cat >>{tmp_path / "spoken"}"]'
     sound = f"\n[sound]\nspeech = {voice}\nplayer = []\n"
     site.write_text(DEMO_SITE.read_text(encoding="utf-8") + sound, encoding="utf-8")
+    make_kiosk(load_site(site), tmp_path)
     announce(load_site(site), tmp_path, read_announcements(DEMO_PACKAGES))
     systemd = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     systemd.bind(str(tmp_path / "notify"))
