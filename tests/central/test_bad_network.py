@@ -23,6 +23,7 @@ from simulator_process import SimulatorProcess
 from central import schema
 from config import DEMO_SITE, load_site
 from kiosk.adapters import SystemClock
+from kiosk.app import make_kiosk
 from kiosk.centre import enrol_kiosk
 from kiosk.site import location_of
 from kiosk.store import journal
@@ -62,6 +63,7 @@ class Locker:
     def __init__(self, folder: Path, centre: CentreProcess, network: BadNetwork) -> None:
         folder.mkdir()
         self.folder, self.centre, self.network = folder, centre, network
+        make_kiosk(load_site(DEMO_SITE), folder)
         self.site = folder / "site.toml"
         self.site.write_text(f'{DEMO_SITE.read_text()}\n[backup]\nfolder = "backups"\n')
 

@@ -76,9 +76,13 @@ def test_where_a_kiosk_was_it_is_said_how_to_restore(
     before = files(tmp_path)
     told = kiosk(tmp_path, *COMMANDS.get(name, INIT))
     assert told.returncode == 2
-    assert f"kiosk restore {newest}" in told.stderr
     assert "Traceback" not in told.stderr
     assert files(tmp_path) == before
+    if name == "enrol" and not database.exists():
+        # A new computer with the key and a backup enrols before it restores.
+        assert "the centre is not reached" in told.stderr
+    else:
+        assert f"kiosk restore {newest}" in told.stderr
 
 
 @pytest.mark.parametrize(
