@@ -139,7 +139,9 @@ class ScanAssembler:
         if not received and not self._is_cut:
             return ()
         is_cut, self._is_cut = self._is_cut, False
-        self._has_suffix, self._lacks_suffix, self._silent = True, False, b""
+        # After a cut it may be a person's enter key: only a whole code shows what its scanner does.
+        self._has_suffix |= not is_cut
+        self._lacks_suffix, self._silent = False, b""
         if not received:
             return ()  # what it belongs to was refused already
         return self._tell(ScannerRead("", refused=CUT) if is_cut else _judge(received), at_s)

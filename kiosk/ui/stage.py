@@ -372,6 +372,12 @@ class Stage(Widget, Tools):
 
     def scan(self, read: ScannerRead) -> None:
         """A scanner that types as a keyboard does read a code; one that was refused has no text."""
+        page = self.page
+        if read.refused:
+            # The first keys of a code that was cut may stand there as digits.
+            self._typed_ahead = ""
+            if page is not None and page.has_typed():
+                page.key(CLEAR)
         self._on_event(Scanned(read.text, bool(read.warning)))
 
     def on_touch_down(self, touch: MotionEvent) -> bool:
