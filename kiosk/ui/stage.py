@@ -37,6 +37,7 @@ from kiosk.flows.views import (
     View,
 )
 from kiosk.model.location import Location
+from kiosk.model.scanner_test import scanner_findings
 from kiosk.ui import theme as look
 from kiosk.ui import wording
 from kiosk.ui.announcer import Announcer
@@ -378,7 +379,8 @@ class Stage(Widget, Tools):
             self._typed_ahead = ""
             if page is not None and page.has_typed():
                 page.key(CLEAR)
-        self._on_event(Scanned(read.text, bool(read.warning)))
+        found = scanner_findings(read.received or read.text, has_suffix=read.has_suffix)
+        self._on_event(Scanned(read.text, bool(read.warning), found))
 
     def on_touch_down(self, touch: MotionEvent) -> bool:
         if "button" in touch.profile and touch.button != "left":

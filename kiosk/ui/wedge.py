@@ -173,18 +173,19 @@ class WedgeKeys:
             return
         code, self._code = self._code, ""
         reads = self._assembler.feed(_as_meant(code).encode() + b"\r", self._code_s)
-        self._hand_on(reads)
+        self._hand_on(reads, code)
 
     def _is_silent(self) -> None:
         code, self._code = self._code, ""
         reads = self._assembler.feed(_as_meant(code).encode(), self._code_s)
-        self._hand_on((*reads, *self._assembler.silence(self._code_s + SILENCE_S)))
+        self._hand_on((*reads, *self._assembler.silence(self._code_s + SILENCE_S)), code)
 
-    def _hand_on(self, reads: tuple[ScannerRead, ...]) -> None:
+    def _hand_on(self, reads: tuple[ScannerRead, ...], code: str) -> None:
         for read in reads:
             has_letters = any(sign.isalpha() for sign in read.text)
             is_wrong = (has_letters and self._has_caps_lock()) or _is_french(read.text)
-            self._scanned(replace(read, text="", refused=WRONG_LAYOUT) if is_wrong else read)
+            told = replace(read, text="", refused=WRONG_LAYOUT) if is_wrong else read
+            self._scanned(replace(told, received=code))
 
     def _stop_waiting(self) -> None:
         self._pause.cancel()
