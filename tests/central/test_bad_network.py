@@ -23,6 +23,7 @@ from simulator_process import SimulatorProcess
 from central import schema
 from config import DEMO_SITE, load_site
 from kiosk.adapters import SystemClock
+from kiosk.app import make_kiosk
 from kiosk.centre import enrol_kiosk
 from kiosk.site import location_of
 from kiosk.store import journal
@@ -161,6 +162,7 @@ def test_killed_cut_off_and_brought_back_from_backups_both_journals_are_equal(
 ) -> None:
     network, chance = BadNetwork(centre.url, 5), random.Random(5)
     locker = Locker(tmp_path / "kiosk", centre, network)
+    make_kiosk(load_site(DEMO_SITE), locker.folder)
     with SimulatorProcess(DEMO_SITE, locker.folder) as bank:
         bank.tell("close-after 0.25")
         locker.live_and_die("5-first", 4.0)
