@@ -17,6 +17,8 @@ from config.lines import Key
 from config.mistakes import key_path, one_of
 from config.schema import Board, Face, Scanner, Screen, Signal, Slot, Staff
 from drivers.boards import FAMILIES
+from drivers.door import DriverError
+from drivers.port_names import require_port_name, shares_its_name, timing_of
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -80,6 +82,9 @@ def all_findings(parts: Parts) -> list[Finding]:
     return [
         *_labels(parts),
         *_boards(parts),
+        *_ports(parts),
+        *_line_speeds(parts),
+        *_shared_names(parts),
         *_scanner(parts),
         *_slot_wiring(parts),
         *_double_channels(parts),
@@ -174,6 +179,60 @@ def _options(key: Key, board: Board) -> Iterator[Finding]:
             yield Finding((*key, "options", name), f'no option of "{board.family}"', names)
         elif not option.allows(value):
             yield Finding((*key, "options", name), "cannot be", option.right)
+
+
+def _named_ports(parts: Parts) -> dict[Key, str]:
+    ports: dict[Key, str] = {(*key, "port"): board.port for key, board in parts.boards.items()}
+    if parts.scanner is not None:
+        ports["scanner", "port"] = parts.scanner.port
+    return ports
+
+
+def _ports(parts: Parts) -> Iterator[Finding]:
+    """Names that the drivers would refuse, or would look for in the data folder for ever."""
+    for key, port in _named_ports(parts).items():
+        try:
+            require_port_name(port)
+        except DriverError as error:
+            yield Finding(
+                key,
+                f"cannot be opened: {error}".rstrip("."),
+                'a device like "/dev/serial/by-id/usb-…", "socket://HOST:PORT" of a serial '
+                'server, or a path with a folder inside the data folder, as "ports/lock-bus"',
+            )
+
+
+def _line_speeds(parts: Parts) -> Iterator[Finding]:
+    """Boards of one port that do not speak at one speed."""
+    first: dict[str, tuple[Key, int]] = {}
+    for key, board in parts.boards.items():
+        try:
+            baud = timing_of(board).baud
+        except DriverError:
+            continue  # its address, channels or options are told by themselves
+        first_key, first_baud = first.setdefault(board.port, (key, baud))
+        if baud != first_baud:
+            yield Finding(
+                (*key, "port"),
+                f"is the port of {key_path(first_key)}, which speaks at {first_baud} baud; "
+                f'family "{board.family}" speaks at {baud}',
+                "a port of its own, or boards of one speed on this port",
+            )
+
+
+def _shared_names(parts: Parts) -> Iterator[Finding]:
+    """Two adapters under names that only say their kind: which is which changes with each start."""
+    shared: dict[str, Key] = {}
+    for key, port in _named_ports(parts).items():
+        if shares_its_name(port) and port not in shared:
+            if shared:
+                yield Finding(
+                    key,
+                    f"and {key_path(next(iter(shared.values())))} are CH340 adapters, which have "
+                    f"no serial number: another of the kind gets the same by-id name",
+                    "the place it is plugged in at, /dev/serial/by-path/…, for both",
+                )
+            shared[port] = key
 
 
 def _scanner(parts: Parts) -> Iterator[Finding]:

@@ -645,4 +645,5 @@ def _common_line(port: str, boards: Sequence[BusBoard]) -> _Line:
         raise DriverError(f"two boards on port {port} have one address; set {addresses} apart")
     quiet_s = max(board.lock_board.timing.quiet_s for board in boards)
     gap_s = max(board.lock_board.timing.gap_s for board in boards)
-    return _Line(rates.pop(), gap_s, quiet_s)
+    (rate,) = rates
+    return _Line(rate, gap_s, quiet_s)

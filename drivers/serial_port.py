@@ -8,7 +8,9 @@ a handler of pyserial's kind knows; the simulator's package of handlers is one o
 from __future__ import annotations
 
 import errno
+import os
 import select
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -76,7 +78,26 @@ class SerialPortOpener:
                 f"{self.name} is no port: {error}. Give a device's path, socket://HOST:PORT for a "
                 f"serial server, or sim://FAMILY.",
             ) from error
+        _hold(connection.fileno())
         return SerialPort(connection)
+
+
+def _hold(descriptor: int) -> None:
+    """Keep every later opener out; pyserial's lock stops only programs that ask for it too.
+
+    Not for a pseudo-terminal, which stays shut to all when its holder was killed.
+    """
+    is_device = os.isatty(descriptor) and not os.ttyname(descriptor).startswith("/dev/pts/")
+    if sys.platform == "linux" and is_device:
+        make_exclusive(descriptor)
+
+
+def make_exclusive(descriptor: int) -> None:
+    """Tell the system (TIOCEXCL) that nobody but root may open this terminal as well."""
+    import fcntl
+    import termios
+
+    fcntl.ioctl(descriptor, termios.TIOCEXCL)
 
 
 def _use_own_handlers() -> None:

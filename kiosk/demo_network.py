@@ -44,7 +44,7 @@ class Wire:
         self._server.server_close()
         self._server = None
         with self._lock:
-            cut = list(self._open)
+            cut = sorted(self._open, key=socket.socket.fileno)
         for end in cut:
             with contextlib.suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)

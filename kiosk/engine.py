@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from config import Site
+from drivers.door import DriverError
 from kiosk.adapters import LocationKeyError
 from kiosk.app import open_kiosk
 from kiosk.flows import session
@@ -84,7 +85,7 @@ class Engine:
                 self._kiosk = kiosk
                 kiosk.restart = self.restart
                 await session.run(kiosk)
-        except (StoreError, LocationKeyError, EnrolError, OSError) as error:
+        except (StoreError, LocationKeyError, EnrolError, DriverError, OSError) as error:
             LOG.error("the kiosk cannot start: %s", error)
             self._screen.show(CannotStart(message=str(error)))
             await asyncio.Event().wait()

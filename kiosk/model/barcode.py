@@ -188,11 +188,11 @@ def _behind_zip(plain: str) -> str | None:
     head, separator, number = plain.partition(GROUP_SEPARATOR)
     if separator:
         return number if _ZIP.fullmatch(head) and _IMPB.fullmatch(number) else None
-    numbers = {
+    numbers = [
         plain[length:]
         for length in (8, 12)
         if _ZIP.fullmatch(plain[:length])
         and _IMPB.fullmatch(plain[length:])
         and mod_10_is_right(plain[length:])
-    }
-    return numbers.pop() if len(numbers) == 1 else None
+    ]
+    return numbers[0] if len(numbers) == 1 else None

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import errno
+import fcntl
+import os
+import struct
 from pathlib import Path
 
 import pytest
 
 from drivers.port import PORT_ERRORS, PortProblem, PortUnavailableError
-from drivers.serial_port import SerialPortOpener, _unavailable
+from drivers.serial_port import SerialPortOpener, _unavailable, make_exclusive
 from drivers.simulator.pseudo_terminal import PseudoTerminal
 
 
@@ -65,3 +68,15 @@ def test_bytes_go_both_ways_and_an_unplug_is_an_error(terminal):
     with pytest.raises(PORT_ERRORS):
         port.read(1.0)
     port.close()
+
+
+def test_a_held_terminal_is_marked_exclusive():
+    tiocgexcl = 0x80045440
+    master, slave = os.openpty()
+    try:
+        make_exclusive(slave)
+        (flag,) = struct.unpack("i", fcntl.ioctl(slave, tiocgexcl, struct.pack("i", 0)))
+        assert flag == 1
+    finally:
+        os.close(slave)
+        os.close(master)

@@ -428,7 +428,7 @@ async def _undoing(kiosk: Running, told: Told) -> str:
 
 async def _full(kiosk: Running, told: Told, *but: str) -> None:
     """No slot takes an L, but these might."""
-    for label in {"8", "12"} - set(but):
+    for label in sorted({"8", "12"} - set(but)):
         await kiosk.kiosk.store.run(
             slots.set_service, label, Service.NO_DEPOSITS, "a test", "staff:99"
         )

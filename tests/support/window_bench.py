@@ -22,6 +22,7 @@ from simulator_process import SimulatorProcess
 from config import DEMO_PACKAGES, DEMO_SITE, load_site
 from drivers.boards.lockboard_8a import encode_unlock
 from kiosk.announcements import announce, read_announcements
+from kiosk.app import make_kiosk
 from kiosk.flows.doors import YES_OR_NO
 from kiosk.flows.machine import READ
 from kiosk.flows.maintenance import DOORS_CHOICES, REASONS
@@ -197,9 +198,11 @@ def bench(
     data: Path, where: Spots, prepare: Callable[[Path], None] | None = None
 ) -> Iterator[Machine]:
     """A kiosk that expects the demo's packages, or that `prepare` has got ready."""
-    announce(SITE, data, [] if prepare else read_announcements(DEMO_PACKAGES))
+    make_kiosk(SITE, data)
     if prepare:
         prepare(data)
+    else:
+        announce(SITE, data, read_announcements(DEMO_PACKAGES))
     wire = data / "wire.log"
     with (
         own_screen(600, 1000) as screen,

@@ -19,7 +19,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "kiosk.sync": ("kiosk.sync", "kiosk.store", "kiosk.model"),
     "kiosk.ui": ("kiosk.ui", "kiosk.flows", "kiosk.store", "kiosk.model", "drivers", "assets"),
     "drivers": ("drivers", "assets"),
-    "config": ("config", "drivers.boards"),
+    "config": ("config", "drivers.boards", "drivers.door", "drivers.port_names"),
     "assets": (),
     "central": ("central", "kiosk.model", "kiosk.sync.contract"),
 }

@@ -3,12 +3,34 @@
 from __future__ import annotations
 
 import csv
+import tempfile
 from pathlib import Path
 
 import argon2
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from config import DEMO_PACKAGES, DEMO_SITE, ConfigError, Mistake, check_site, load_site
+from drivers.bank import open_bank
+from drivers.boards import FAMILIES
+from drivers.wiring import wired_boards, wired_doors
+
+BAD_PORTS = {
+    "ttyUSB0": "whole path",
+    "COM3": "whole path",
+    "3": "whole path",
+    "dev/ttyUSB0": "whole path",
+    "/dev//ttyUSB0": "whole path",
+    "/ttyUSB0": "whole path",
+    "socket://192.168.1.20": "socket://HOST:PORT",
+    "socket://192.168.1.20:x": "socket://HOST:PORT",
+    "socket:/192.168.1.20:4001": "whole path",
+    "tcp://192.168.1.20:4001": "socket://HOST:PORT",
+    "sim://lockboard-8b?board=1": "lockboard-8a",
+    "sim://lockboard-8a?board=99": "socket://HOST:PORT",
+}
+"""What cannot be opened as a port, and a piece of what is said of it."""
 
 DEMO_TEXT = DEMO_SITE.read_text(encoding="utf-8")
 
@@ -142,6 +164,24 @@ MISTAKES = {
         '"ports/lock-bus"',
         "is the port of boards[0]",
     ),
+    "two speeds on one port": (
+        (
+            'name = "right"\nfamily = "lockboard-8a"',
+            'name = "right"\nfamily = "kerong-cu16"',
+        ),
+        "boards[1].port",
+        '"ports/lock-bus"',
+        "a port of its own",
+    ),
+    **{
+        f"port {port}": (
+            ('port = "ports/scanner"', f'port = "{port}"'),
+            "scanner.port",
+            f'"{port}"',
+            said,
+        )
+        for port, said in BAD_PORTS.items()
+    },
     "slot off its locker": (
         ("left_mm = 1320, bottom_mm = 60,", "left_mm = 1420, bottom_mm = 60,"),
         "lockers[1].slots[11]",
@@ -305,3 +345,33 @@ def test_a_file_that_cannot_be_read_is_one_mistake(tmp_path: Path) -> None:
     assert "directory" in str(only_mistake(tmp_path))
     (tmp_path / "latin.toml").write_bytes(b'name = "\xe9"')
     assert "is not text" in str(only_mistake(tmp_path / "latin.toml"))
+
+
+def test_two_ch340_adapters_are_not_told_apart_by_id(tmp_path: Path) -> None:
+    by_id = "/dev/serial/by-id/usb-1a86_USB{}-Serial-if00-port0"
+    changes = [("ports/lock-bus", by_id.format(""))] * 2 + [("ports/scanner", by_id.format("2.0"))]
+    mistake = only_mistake(write_site(tmp_path, *changes))
+    assert mistake.key == "scanner.port"
+    assert "/dev/serial/by-path/" in str(mistake)
+
+
+PORTS = st.sampled_from(
+    [*BAD_PORTS, "ports/a", "/dev/ttyUSB0", "socket://h:1", "sim://kerong-cu16"]
+)
+
+
+@given(st.lists(st.tuples(PORTS, st.sampled_from(list(FAMILIES))), min_size=2, max_size=2))
+def test_what_the_check_passes_is_wired(boards: list[tuple[str, str]]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        changes = []
+        for port, family in boards:
+            changes += [
+                ('family = "lockboard-8a"', f'family = "{family}"'),
+                ('port = "ports/lock-bus"', f'port = "{port}"'),
+            ]
+        path = write_site(Path(folder), *changes)
+        if check_site(path):
+            return
+        site = load_site(path)
+        open_bank(wired_boards(site.boards, Path(folder)), wired_doors(site.slots))
+        assert not {port for port, _ in boards} & set(BAD_PORTS)

@@ -31,7 +31,7 @@ class TouchField(Plate):
         self.rows = max(1, round(self.height / cell))
         self.canvas.after.clear()
         with self.canvas.after:
-            for cell_at in self.touched:
+            for cell_at in sorted(self.touched):
                 self._paint(*cell_at)
 
     def _paint(self, column: int, row: int) -> None:
