@@ -13,6 +13,7 @@ import click
 import segno
 import uvicorn
 from sqlalchemy import Connection, select
+from sqlalchemy.exc import SQLAlchemyError
 
 from central import accounts, backup, people, schema, staffing
 from central.adapters import SystemClock
@@ -37,6 +38,14 @@ def cli(context: click.Context, config: Path | None, data: Path | None) -> None:
     context.obj = load(config, data=data)
 
 
+@cli.command("init")
+@click.pass_obj
+def init_command(settings: Settings) -> None:
+    """Make a new server's database and key, if nothing of a server is there."""
+    build(settings, may_be_beside=True).database.close()
+    click.echo(f"{settings.data}: ready. Keep a copy of {settings.data / KEY_FILE} elsewhere.")
+
+
 @cli.command()
 @click.option("--host", help="The address to listen on; loopback unless told otherwise.")
 @click.option("--port", type=int)
@@ -52,7 +61,7 @@ def serve(settings: Settings, host: str | None, port: int | None) -> None:
 
 def _write(settings: Settings, operation: Callable[[Connection, Central], T]) -> T:
     """Run one operation on the database, beside a running server or without one."""
-    central = build(settings, may_be_beside=True)
+    central = build(settings, may_be_beside=True, may_be_new=False)
     try:
         return central.database.submit(operation, central).result()
     finally:
@@ -276,8 +285,11 @@ def entry() -> None:
     """The command line, with refusals as one sentence and exit code 2."""
     try:
         cli(prog_name="central")
-    except (CannotServeError, RequestError) as error:
+    except (CannotServeError, RequestError, OSError) as error:
         click.echo(str(error), err=True)
+        sys.exit(2)
+    except SQLAlchemyError as error:
+        click.echo(f"the database cannot be used: {error}", err=True)
         sys.exit(2)
 
 

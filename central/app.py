@@ -10,9 +10,10 @@ from collections.abc import AsyncIterator
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse
+from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
-from central import metrics, secrets
+from central import metrics, schema, secrets
 from central.adapters import Clock, SystemClock
 from central.auth import RateLimit
 from central.database import Database
@@ -35,15 +36,32 @@ LOG = logging.getLogger("central")
 
 
 def build(
-    settings: Settings, clock: Clock | None = None, *, may_be_beside: bool = False
+    settings: Settings,
+    clock: Clock | None = None,
+    *,
+    may_be_beside: bool = False,
+    may_be_new: bool = True,
 ) -> Central:
     """The parts of a server, or with `may_be_beside` of a command that works beside one.
 
-    Raises `CannotServeError` when they cannot be had.
+    `may_be_new`: where nothing of a server lies, one is made. Raises `CannotServeError` when they
+    cannot be had.
     """
-    settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    database = Database(settings.url, may_be_beside=may_be_beside)
-    return Central(settings, database, secrets.load(settings.data), clock or SystemClock())
+    key = settings.data / secrets.KEY_FILE
+    database = Database(settings.url, key, may_be_beside=may_be_beside, may_be_new=may_be_new)
+    try:
+        settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        known = secrets.load(settings.data, may_be_new=database.read(_is_empty))
+    except BaseException:
+        database.close()
+        raise
+    return Central(settings, database, known, clock or SystemClock())
+
+
+def _is_empty(connection: Connection) -> bool:
+    """Whether nothing was ever made that the server's key is needed for."""
+    tables = (schema.location, schema.user, schema.staff, schema.api_key)
+    return all(connection.execute(table.select().limit(1)).first() is None for table in tables)
 
 
 def create_app(central: Central) -> FastAPI:
