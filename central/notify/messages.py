@@ -11,11 +11,13 @@ import io
 import json
 import tomllib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
 from importlib import resources
 from typing import Any
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 import zxingcpp
@@ -24,7 +26,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from PIL import Image
 from sqlalchemy import Connection, Table, bindparam, select
 
-from central import links, schema
+from central import addresses, links, schema
 from central.notify import receipts
 from central.notify.outbox import OPERATORS, Kind
 from central.parts import Central
@@ -142,10 +144,18 @@ def reason_is_gone(kind: Kind, package: Any) -> str:
 
 def _address(channel: str, person: Any, central: Central) -> str:
     if channel == "email":
-        return str(person.email)
+        with suppress(ValueError):
+            return addresses.address(person.email)
+        return ""
     if channel == "sms":
         return str(person.phone)
-    return central.settings.notifications.person_url.format(phone=person.phone, email=person.email)
+    # Apprise decodes some parts twice: a `%2C` of the address would become a second address.
+    if "%" in f"{person.email}{person.phone}":
+        return ""
+    url = central.settings.notifications.person_url
+    return url.replace("{phone}", quote(person.phone, "")).replace(
+        "{email}", quote(person.email, "")
+    )
 
 
 _BY_ID = {
