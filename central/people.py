@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, or_, select, update
 
 from central import schema
+from central.addresses import spellings
 from central.errors import RequestError, not_found
 from central.parts import Central, audit
 from central.schema import LIVE
@@ -23,7 +24,9 @@ def _of(contact: str) -> Any:
     phones = {contact}
     with suppress(PhoneNumberError):
         phones.add(phone_number(contact, None))
-    return or_(table.c.email == contact, table.c.phone.in_(phones)) & table.c.erased_ms.is_(None)
+    return or_(
+        table.c.email.in_(spellings(contact)), table.c.phone.in_(phones)
+    ) & table.c.erased_ms.is_(None)
 
 
 def export(connection: Connection, contact: str) -> dict[str, Any]:

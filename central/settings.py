@@ -6,8 +6,9 @@ import tomllib
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from central import addresses
 from central.errors import CannotServeError
 
 
@@ -25,6 +26,12 @@ class Smtp(_Part):
     password: str = ""
     security: Literal["starttls", "tls", "none"] = "starttls"
     connections: int = Field(default=4, ge=1, le=64)
+
+    @field_validator("sender")
+    @classmethod
+    def _is_a_sender(cls, text: str) -> str:
+        addresses.sender(text)
+        return text
 
 
 class Sms(_Part):

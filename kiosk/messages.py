@@ -12,7 +12,9 @@ import json
 from pathlib import Path
 
 from kiosk.flows.kiosk import Kiosk
+from kiosk.model import bidi
 from kiosk.model.events import Event, EventKind
+from kiosk.model.location import Location
 from kiosk.model.package import Package
 from kiosk.model.person import Recipient
 from kiosk.model.pickup_code import make_code
@@ -55,16 +57,21 @@ class MessageSpool:
             self._kiosk.location_key, package.id, package.locator, package.code_counter
         )
         shown = f"{code[:-6]} {code[-6:-3]} {code[-3:]}"
-        location = self._kiosk.location
-        text = (
-            f"Your package is here: {location.name}, {location.address}. "
-            f"Code {shown}. Help: {location.help_phone}"
-        )
+        text = text_of(self._kiosk.location, shown)
         self._folder.mkdir(parents=True, exist_ok=True)
         path = self._folder / f"{package.id}-{package.code_counter}"
         draft = path.with_suffix(".part")
         draft.write_text(f"To: {number}\nAlphabet: UTF-8\n\n{text}\n", encoding="utf-8")
         draft.rename(path)
+
+
+def text_of(location: Location, code: str) -> str:
+    """What a message says; a name from right to left leaves the numbers in their order."""
+    name, address, phone = location.name, location.address, location.help_phone
+    if bidi.is_right_to_left(f"{name} {address}"):
+        name, address = bidi.by_its_letters(name), bidi.by_its_letters(address)
+        code, phone = bidi.left_to_right(code), bidi.left_to_right(phone)
+    return f"Your package is here: {name}, {address}. Code {code}. Help: {phone}"
 
 
 def _is_open_visit(writer: Writer, seq: int) -> bool:

@@ -14,14 +14,16 @@ from email.mime.base import MIMEBase
 from email.mime.image import MIMEImage
 from email.mime.multipart import MIMEMultipart
 from email.mime.nonmultipart import MIMENonMultipart
-from email.utils import formatdate, parseaddr
+from email.utils import formatdate
 from pathlib import Path
 from typing import Protocol
+from urllib.parse import quote
 
 import apprise
 import httpx
 from aiosmtplib import SMTP, SMTPException, SMTPRecipientsRefused, SMTPResponseException
 
+from central import addresses
 from central.notify.messages import Message
 from central.notify.outbox import OPERATORS
 from central.settings import Settings, Sms, Smtp
@@ -74,7 +76,7 @@ class EmailNotifier:
             if connection is None or not connection.is_connected:
                 connection = await self._connect()
             await connection.sendmail(
-                parseaddr(self._smtp.sender)[1],
+                addresses.sender(self._smtp.sender).addr_spec,
                 message.to,
                 email_of(message, self._smtp.sender).as_bytes(),
                 mail_options=[] if message.to.isascii() else ["SMTPUTF8"],
@@ -131,10 +133,10 @@ def email_of(message: Message, sender: str) -> MIMEBase:
         mail = MIMEMultipart("alternative", boundary=f"=_{message.id}")
         mail.attach(text)
         mail.attach(_html_of(message))
-    domain = parseaddr(sender)[1].rpartition("@")[2] or "localhost"
-    mail["Message-ID"] = f"<{message.id}@{domain}>"
+    origin = addresses.sender(sender)
+    mail["Message-ID"] = f"<{message.id}@{origin.domain}>"
     mail["Date"] = formatdate()
-    mail["From"] = sender
+    mail["From"] = addresses.header_of(origin)
     mail["To"] = " ".join(message.to.split())
     mail["Subject"] = Header(" ".join(message.subject.split())).encode()
     mail["Auto-Submitted"] = "auto-generated"
@@ -172,7 +174,8 @@ class SmsNotifier:
         )
 
     async def send(self, message: Message) -> None:
-        url = f"{self._sms.url.rstrip('/')}/2010-04-01/Accounts/{self._sms.account}/Messages.json"
+        account = quote(self._sms.account, safe="")
+        url = f"{self._sms.url.rstrip('/')}/2010-04-01/Accounts/{account}/Messages.json"
         form = {"To": message.to, "From": self._sms.sender, "Body": message.short}
         if message.receipt_url:
             form["StatusCallback"] = message.receipt_url

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from sqlalchemy import Connection, insert, select
 
 from central import schema
+from central.addresses import address_or_none
 from central.auth import Announcing, Changing, Finding, Program, Reading
 from central.errors import RequestError, not_found
 from central.packages import service
@@ -25,7 +26,6 @@ from kiosk.model.phone import phone_number
 router = APIRouter(prefix="/v1", tags=["packages"])
 PackageId = Path(max_length=64)
 REFUSALS: dict[int | str, dict[str, Any]] = {code: {} for code in (401, 403, 404, 409, 422, 429)}
-EMAIL = r"^([^@\s]{1,64}@[^@\s]{1,190})?$"
 WORDS = r"^[^\x00-\x1f\x7f]*$"
 
 
@@ -44,7 +44,7 @@ class Person(Wish):
     """Who a package is for, and how to reach them."""
 
     name: str = Field(default="", max_length=120, pattern=WORDS)
-    email: str = Field(default="", max_length=254, pattern=EMAIL)
+    email: Annotated[str, Field(max_length=254), AfterValidator(address_or_none)] = ""
     phone: Annotated[str, Field(max_length=64), AfterValidator(_phone)] = ""
     language: str = Field(default="en", pattern=r"^[a-z]{2}$")
     channels: tuple[Literal["email", "sms", "apprise"], ...] = Field(default=(), max_length=3)

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, select
 from starlette.responses import Response
 
 from central import schema
+from central.addresses import spellings
 from central.auth import Role
 from central.errors import RequestError
 from central.parts import audit, central_of
@@ -50,10 +51,10 @@ class Operator:
         return RANK[self.role] >= RANK[Role(role)]
 
 
-def _account(connection: Connection, column: str, value: str) -> Any:
+def _account(connection: Connection, column: str, *values: str) -> Any:
     table = schema.user
     return connection.execute(
-        select(table).where(table.c[column] == value, table.c.disabled_ms.is_(None))
+        select(table).where(table.c[column].in_(values), table.c.disabled_ms.is_(None))
     ).first()
 
 
@@ -68,7 +69,7 @@ async def sign_in(request: Request, email: str, password: str) -> Response:
     for who in (f"account {email}", f"address {address}"):
         if request.app.state.rate_limit.take(who, TRIES_PER_MINUTE) > 0:
             return RedirectResponse(f"{SIGN_IN}?problem=slow", 303)
-    row = await central.database.look(_account, "email", email)
+    row = await central.database.look(_account, "email", *spellings(email))
     password_hash = row.password_hash if row is not None else ""
     check = central.secrets.check_password
     if not await asyncio.to_thread(check, password_hash, password) or row is None:
