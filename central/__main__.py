@@ -49,7 +49,15 @@ def serve(settings: Settings, host: str | None, port: int | None) -> None:
     settings = settings.model_copy(update={k: v for k, v in changes.items() if v is not None})
     app = create_app(build(settings))
     _tell_where(settings, app.state.central)
-    uvicorn.run(app, host=settings.host, port=settings.port, log_level="warning", lifespan="on")
+    uvicorn.run(
+        app,
+        host=settings.host,
+        port=settings.port,
+        log_level="warning",
+        lifespan="on",
+        proxy_headers=True,
+        forwarded_allow_ips=list(settings.trusted_proxies),
+    )
 
 
 def _tell_where(settings: Settings, central: Central) -> None:
