@@ -20,6 +20,7 @@ from central.adapters import SystemClock
 from central.app import build, create_app
 from central.auth import Role, Scope
 from central.errors import CannotServeError, RequestError
+from central.pages.session import HOME
 from central.parts import Central
 from central.secrets import KEY_FILE
 from central.settings import Settings, load
@@ -56,7 +57,27 @@ def serve(settings: Settings, host: str | None, port: int | None) -> None:
     changes = {"host": host, "port": port}
     settings = settings.model_copy(update={k: v for k, v in changes.items() if v is not None})
     app = create_app(build(settings))
-    uvicorn.run(app, host=settings.host, port=settings.port, log_level="warning", lifespan="on")
+    _tell_where(settings, app.state.central)
+    uvicorn.run(
+        app,
+        host=settings.host,
+        port=settings.port,
+        log_level="warning",
+        lifespan="on",
+        proxy_headers=True,
+        forwarded_allow_ips=list(settings.trusted_proxies),
+    )
+
+
+def _tell_where(settings: Settings, central: Central) -> None:
+    """Where the server is, and how somebody comes to sign in."""
+    click.echo(f"The server is at {settings.base_url}")
+    click.echo(f"Operators sign in at {settings.base_url}{HOME}")
+    active = select(schema.user.c.id).where(schema.user.c.disabled_ms.is_(None)).limit(1)
+    if central.database.submit(lambda connection: connection.execute(active).first()).result():
+        return
+    click.echo("Nobody can sign in yet. Make an account, also while the server runs:")
+    click.echo(f"    python -m central --data {settings.data} user add EMAIL --role admin")
 
 
 def _write(settings: Settings, operation: Callable[[Connection, Central], T]) -> T:

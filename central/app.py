@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse
 from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from central import metrics, schema, secrets
 from central.adapters import Clock, SystemClock
@@ -95,8 +96,28 @@ def create_app(central: Central) -> FastAPI:
     routers += [page_routes.router, page_actions.router, location_actions.router, mine.router]
     for router in routers:
         app.include_router(router)
+    app.add_middleware(HeadAsGet)
+    app.add_api_route("/", _front_door, include_in_schema=False)
     _say_errors(app)
     return app
+
+
+async def _front_door() -> Response:
+    """Who knows only the server's address comes to the operators' pages."""
+    return RedirectResponse(HOME, 303)
+
+
+class HeadAsGet:
+    """HEAD answers as GET does (RFC 9110, 9.3.2); the web server leaves the body out."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand on a request; one for HEAD as one for GET."""
+        if scope["type"] == "http" and scope["method"] == "HEAD":
+            scope = {**scope, "method": "GET"}
+        await self._app(scope, receive, send)
 
 
 def _say_errors(app: FastAPI) -> None:
