@@ -32,6 +32,7 @@ from drivers.simulator.window_cards import (
     phone_number,
 )
 from drivers.simulator.window_contents import Contents
+from drivers.simulator.window_hint import Scene, hint
 from drivers.simulator.window_layout import Areas, Box, arrange
 from drivers.simulator.window_phones import PhoneMessage, PhoneWatch
 from drivers.simulator.window_site import SWITCHES, Switch, WindowSite, qr_text
@@ -40,20 +41,23 @@ HOLD_S = 1.5
 """How long a QR code is held before the scanner, to look at."""
 LOOK_AFTER_S = 0.2
 """How often the window looks whether the simulation still runs."""
-FIRST_HINT = "Type a code from a phone at the kiosk, or touch a phone’s QR to scan it."
 
 
 class Header(Widget):
-    """What this is, and what to do first."""
+    """What this is, and what to do now."""
 
-    def __init__(self, name: str, hint: str) -> None:
+    def __init__(self, name: str) -> None:
         super().__init__(size_hint=(None, None))
         self._name = look.Words(name, 21, bold=True)
         self._kind = look.Words("simulated locker bank", 15, ink=look.INK_SOFT)
         self._icon = look.Glyph("info", 18, look.ACT)
-        self._hint = look.Words(hint, 15, ink=look.ACT, bold=True)
+        self._hint = look.Words("", 15, ink=look.ACT, bold=True)
         for part in (self._name, self._kind, self._icon, self._hint):
             self.add_widget(part)
+
+    def say(self, hint: str) -> None:
+        """Say what to do now."""
+        self._hint.text = hint
 
     def put(self, box: Box) -> None:
         """Take this place."""
@@ -163,8 +167,9 @@ class Table(Widget):
         self._chosen = ""
         self._held: HeldQr | None = None
         self._lines = simulation.lines()
-        hint = FIRST_HINT if site.has_scanner else "Type a code from a phone at the kiosk."
-        self._header = Header(site.name, hint)
+        self._header = Header(site.name)
+        self._inside = dict(contents.inside())
+        self._has_code = self._has_fetched = self._has_brought = False
         self._bank = BankView(site.drawing, self._touch_door)
         self._bar = DoorBar()
         self._cables = [
@@ -191,6 +196,8 @@ class Table(Widget):
 
     def show_messages(self, messages: Sequence[PhoneMessage]) -> None:
         """Show what people got on their phones."""
+        self._has_code = any(message.code for message in messages)
+        self._follow()
         self._phones.show(
             messages,
             lambda message: self._names.get(message.number) or phone_number(message.number),
@@ -224,6 +231,7 @@ class Table(Widget):
     def _turn(self, name: str) -> None:
         row = self._switches[name]
         row.show(is_on=not row.is_on)
+        self._follow()
         self._tell({"event": "switch", "name": name, "on": row.is_on})
 
     def _scan_badge(self) -> None:
@@ -278,6 +286,33 @@ class Table(Widget):
         for row, line in zip(self._cables, self._simulation.lines(), strict=True):
             row.show(is_on=line.is_plugged)
         self._show_bar(doors)
+        self._has_fetched |= bool(self._inside.keys() - inside.keys())
+        self._has_brought |= bool(inside.keys() - self._inside.keys())
+        self._inside = dict(inside)
+        self._follow()
+
+    def _follow(self) -> None:
+        """Have the hint say what is going on."""
+        doors = self._simulation.doors()
+        self._header.say(
+            hint(
+                Scene(
+                    open_slots=[door.slot for door in doors if door.is_open],
+                    jammed_slots=[door.slot for door in doors if door.is_jammed],
+                    is_powered=self._is_on("power"),
+                    is_networked=self._is_on("network"),
+                    is_cabled=all(line.is_plugged for line in self._simulation.lines()),
+                    has_scanner=self._site.has_scanner,
+                    has_code=self._has_code,
+                    has_fetched=self._has_fetched,
+                    has_brought=self._has_brought,
+                )
+            )
+        )
+
+    def _is_on(self, name: str) -> bool:
+        row = self._switches.get(name)
+        return row is None or row.is_on
 
     def _show_bar(self, doors: Sequence[DoorView]) -> None:
         open_slots = [door.slot for door in doors if door.is_open]
