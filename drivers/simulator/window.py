@@ -41,6 +41,8 @@ HOLD_S = 1.5
 """How long a QR code is held before the scanner, to look at."""
 LOOK_AFTER_S = 0.2
 """How often the window looks whether the simulation still runs."""
+FEW_DOORS = 4
+"""So many open doors are named at most."""
 
 
 class Header(Widget):
@@ -136,9 +138,16 @@ class Heading(Widget):
         self._more = look.Words(more, 13, ink=look.INK_SOFT)
         for part in (self._icon, self._title, self._more):
             self.add_widget(part)
+        self._box = Box(0, 0, 0, 0)
+
+    def say(self, more: str) -> None:
+        """Say something else beside the title."""
+        self._more.text = more
+        self.put(self._box)
 
     def put(self, box: Box) -> None:
         """Take this place."""
+        self._box = box
         self._icon.put(Box(box.left, box.bottom, 20, box.height))
         width = look.width_of(self._title.text, 16, bold=True) + 2
         self._title.put(Box(box.left + 26, box.bottom, width, box.height))
@@ -202,6 +211,14 @@ class Table(Widget):
             messages,
             lambda message: self._names.get(message.number) or phone_number(message.number),
             lambda message: qr_text(self._site.location, message.digits),
+        )
+        self._count_phones()
+
+    def _count_phones(self) -> None:
+        self._phones_heading.say(
+            f"{self._phones.count}, pull them sideways to see all"
+            if self._phones.is_pulled
+            else "the newest message first"
         )
 
     def on_touch_down(self, touch: MotionEvent) -> bool:
@@ -321,9 +338,9 @@ class Table(Widget):
         elif len(open_slots) == 1:
             self._show_open(open_slots[0])
         elif open_slots:
-            self._bar.show(
-                "door-open", f"Doors {', '.join(open_slots)} are open.\nTouch one to close it."
-            )
+            few = len(open_slots) <= FEW_DOORS
+            which = f"Doors {', '.join(open_slots)}" if few else f"{len(open_slots)} doors"
+            self._bar.show("door-open", f"{which} are open.\nTouch one to close it.")
         else:
             self._bar.show("hand", "Touch a door to jam its lock or to force it open.")
 
@@ -387,6 +404,7 @@ class Table(Widget):
             self._pins.put(areas.pins)
         self._phones_heading.put(areas.phones_heading)
         self._phones.put(areas.phones)
+        self._count_phones()
         if self._held is not None:
             self._held.put_within(areas.bank)
 
