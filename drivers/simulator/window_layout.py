@@ -250,9 +250,13 @@ LABEL_HEIGHTS = (46.0, 76.0)
 
 def label_boxes(area: Box, count: int) -> Sequence[Box]:
     """Where the labels are, from the top; those that do not fit reach below the area."""
-    columns = max(1, int(area.width // 230))
-    rows = -(-count // columns)
     least, greatest = LABEL_HEIGHTS
+    most = max(1, int(area.width // 230))
+    # As few beside each other as there is height for: wide bars are the better to be seen.
+    for columns in range(1, most + 1):
+        rows = -(-count // columns)
+        if rows * (least + LABEL_GAP) - LABEL_GAP <= area.height:
+            break
     height = min(max((area.height + LABEL_GAP) / max(rows, 1) - LABEL_GAP, least), greatest)
     width = (area.width - (columns - 1) * LABEL_GAP) / columns
     return [
