@@ -14,7 +14,7 @@ import logging
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -181,13 +181,26 @@ class Worker:
 
 
 def quiet_until_ms(rules: Notifications, zone: str, now_ms: int) -> int | None:
-    """When the quiet hours end that hold now at a place; None outside them."""
-    begin, end = rules.quiet_from_h, rules.quiet_until_h
-    hour = datetime.fromtimestamp(now_ms / 1000, UTC).astimezone(ZoneInfo(zone)).hour
+    """When the quiet hours end that hold now at a place; None outside them.
+
+    They end by the clock on the wall there, whatever minutes its zone is off the full hour and
+    whatever is done to the clock in that night.
+    """
+    begin, end, there = rules.quiet_from_h, rules.quiet_until_h, ZoneInfo(zone)
+    local = datetime.fromtimestamp(now_ms / 1000, UTC).astimezone(there)
+    hour = local.hour
     is_quiet = begin <= hour < end if begin < end else hour >= begin or hour < end
     if begin == end or not is_quiet:
         return None
-    return now_ms - now_ms % HOUR_MS + ((end - hour) % 24) * HOUR_MS
+    day = local.date() + timedelta(days=1 if hour >= end else 0)
+    while True:
+        wall = datetime.combine(day, time(end), there)
+        at_ms = int(wall.timestamp() * 1000)
+        if at_ms <= now_ms and wall.replace(fold=1).timestamp() * 1000 > now_ms:
+            at_ms = int(wall.replace(fold=1).timestamp() * 1000)  # the hour comes twice
+        if at_ms > now_ms:
+            return at_ms
+        day += timedelta(days=1)
 
 
 def _composed(
