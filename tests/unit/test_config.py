@@ -15,6 +15,7 @@ from config import DEMO_PACKAGES, DEMO_SITE, ConfigError, Mistake, check_site, l
 from drivers.bank import open_bank
 from drivers.boards import FAMILIES
 from drivers.wiring import wired_boards, wired_doors
+from kiosk.site import remarks
 
 BAD_PORTS = {
     "ttyUSB0": "whole path",
@@ -375,3 +376,16 @@ def test_what_the_check_passes_is_wired(boards: list[tuple[str, str]]) -> None:
         site = load_site(path)
         open_bank(wired_boards(site.boards, Path(folder)), wired_doors(site.slots))
         assert not {port for port, _ in boards} & set(BAD_PORTS)
+
+
+def test_a_country_is_one_that_has_telephone_numbers_and_is_asked_for(tmp_path: Path) -> None:
+    text = DEMO_SITE.read_text(encoding="utf-8")
+    for wrong in ("de", "Germany", "XX", ""):
+        site = tmp_path / "site.toml"
+        site.write_text(text.replace('country = "DE"', f'country = "{wrong}"'), encoding="utf-8")
+        [mistake] = check_site(site)
+        assert "ISO 3166" in str(mistake), wrong
+    site.write_text(text.replace('country = "DE"\n', ""), encoding="utf-8")
+    assert check_site(site) == []
+    assert any("national" in remark for remark in remarks(load_site(site)))
+    assert not any("national" in remark for remark in remarks(load_site(DEMO_SITE)))
