@@ -114,9 +114,18 @@ def check(file: Path) -> None:
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 def announce(config: Path, data: Path, file: Path) -> None:
     """Expect the packages in FILE (CSV: barcode,size,name,phone); the kiosk must not run."""
-    expected = announcements.read_announcements(file)
-    new = announcements.announce(load_site(config), data, expected)
-    click.echo(f"{new} of {len(expected)} packages are newly expected")
+    site = load_site(config)
+    read = announcements.read_announcements(file, site)
+    if not (read.expected or read.told):
+        raise app.CannotRunError(f"{file}: {announcements.summary([])}")
+    told = [*announcements.announce_lines(site, data, read.expected), *read.told]
+    for each in sorted(told, key=lambda each: each.line):
+        click.echo(str(each), err=each.outcome is announcements.Outcome.REFUSED)
+    if read.unknown:
+        click.echo(f"not used: column {', '.join(read.unknown)}")
+    click.echo(announcements.summary(told))
+    if any(each.outcome is announcements.Outcome.REFUSED for each in told):
+        sys.exit(EXIT_MISTAKE)
 
 
 # --- the console: beside the running kiosk, or with none ----------------------------------------
