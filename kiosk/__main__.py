@@ -21,6 +21,7 @@ from kiosk.adapters import LocationKeyError, hash_pin
 from kiosk.centre import enrol_kiosk
 from kiosk.console import TABLES, ConsoleError, Line
 from kiosk.engine import run_window
+from kiosk.model.cells import safe_cell
 from kiosk.model.person import Role, Staff, badge_text, new_badge_secret
 from kiosk.site import remarks, risk_of_guessing
 from kiosk.store.errors import StoreError
@@ -301,7 +302,7 @@ def print_rows(form: str, rows: Iterator[dict[str, object]]) -> None:
             if writer is None:
                 writer = csv.DictWriter(sys.stdout, list(row), lineterminator="\n")
                 writer.writeheader()
-            writer.writerow(row)
+            writer.writerow({name: safe_cell(value) for name, value in row.items()})
         return
     before = "[\n"
     for row in rows:

@@ -45,6 +45,7 @@ _SPREADSHEET = (
 """What spreadsheets make of numbers that are names."""
 _FORMULA_TEXT = re.compile(r'="([^"]*)"')
 """How some programs keep a spreadsheet from taking digits for a number."""
+_MARKED_NAME = re.compile(r"'[=+@＝＋－＠-]")
 _ROUNDED_FROM = 15
 """After so many digits, a spreadsheet puts zeros."""
 
@@ -193,10 +194,11 @@ def _cell(column: str, text: str) -> str:
             f"column {column}: {shown(plain)} has {len(plain)} characters;"
             f" at most {length_max} are right"
         )
-    if column != "name":
-        formula = _FORMULA_TEXT.fullmatch(plain)
-        plain = formula[1].strip() if formula else plain.removeprefix("'").lstrip()
-    return plain
+    if column == "name":
+        # An export of ours, or of another careful program, marks these as text.
+        return plain[1:] if _MARKED_NAME.match(plain) else plain
+    formula = _FORMULA_TEXT.fullmatch(plain)
+    return formula[1].strip() if formula else plain.removeprefix("'").lstrip()
 
 
 def _is_control(sign: str) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import random
 from pathlib import Path
@@ -219,3 +221,19 @@ def test_whom_the_centre_named_only_the_centre_names_otherwise(data: Path) -> No
     ran = announced(data, HEADER + "CENTRE01,S,Eve,+49 171 0000009\r\n")
     assert "refused: the centre announced it" in ran.output
     assert exported(data) == [("CENTRE01", "S", "Ada", "+491710000003")]
+
+
+NAMES = ["=1+1", "+A1", "-2+3", "@SUM(1)", " =1", "＝1", "Kim", "Kim-Lee", "0171"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_exported_name_is_no_formula_and_digits_stay_whole(data: Path, name: str) -> None:
+    announced(data, HEADER + f'00340434161094042557,S,"{name}",0171 0000001\r\n')
+    ran = CliRunner().invoke(main, ["export", "--personal", "--data", str(data)])
+    [row] = csv.DictReader(io.StringIO(ran.output))
+    is_formula = name.strip()[0] in "=+-@＝"
+    assert row["name"] == ("'" if is_formula else "") + name.strip()
+    assert row["barcode"] == "00340434161094042557"
+    assert row["phone"] == "'+491710000001"
+    again = announced(data, ran.stdout.encode("utf-8-sig"))
+    assert "0 updated, 1 unchanged" in again.output, "what was exported says the same"
