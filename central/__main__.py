@@ -13,12 +13,14 @@ import click
 import segno
 import uvicorn
 from sqlalchemy import Connection, select
+from sqlalchemy.exc import SQLAlchemyError
 
 from central import accounts, backup, people, schema, staffing
 from central.adapters import SystemClock
 from central.app import build, create_app
 from central.auth import Role, Scope
 from central.errors import CannotServeError, RequestError
+from central.pages.session import HOME
 from central.parts import Central
 from central.secrets import KEY_FILE
 from central.settings import Settings, load
@@ -37,6 +39,14 @@ def cli(context: click.Context, config: Path | None, data: Path | None) -> None:
     context.obj = load(config, data=data)
 
 
+@cli.command("init")
+@click.pass_obj
+def init_command(settings: Settings) -> None:
+    """Make a new server's database and key, if nothing of a server is there."""
+    build(settings, may_be_beside=True).database.close()
+    click.echo(f"{settings.data}: ready. Keep a copy of {settings.data / KEY_FILE} elsewhere.")
+
+
 @cli.command()
 @click.option("--host", help="The address to listen on; loopback unless told otherwise.")
 @click.option("--port", type=int)
@@ -47,12 +57,32 @@ def serve(settings: Settings, host: str | None, port: int | None) -> None:
     changes = {"host": host, "port": port}
     settings = settings.model_copy(update={k: v for k, v in changes.items() if v is not None})
     app = create_app(build(settings))
-    uvicorn.run(app, host=settings.host, port=settings.port, log_level="warning", lifespan="on")
+    _tell_where(settings, app.state.central)
+    uvicorn.run(
+        app,
+        host=settings.host,
+        port=settings.port,
+        log_level="warning",
+        lifespan="on",
+        proxy_headers=True,
+        forwarded_allow_ips=list(settings.trusted_proxies),
+    )
+
+
+def _tell_where(settings: Settings, central: Central) -> None:
+    """Where the server is, and how somebody comes to sign in."""
+    click.echo(f"The server is at {settings.base_url}")
+    click.echo(f"Operators sign in at {settings.base_url}{HOME}")
+    active = select(schema.user.c.id).where(schema.user.c.disabled_ms.is_(None)).limit(1)
+    if central.database.submit(lambda connection: connection.execute(active).first()).result():
+        return
+    click.echo("Nobody can sign in yet. Make an account, also while the server runs:")
+    click.echo(f"    python -m central --data {settings.data} user add EMAIL --role admin")
 
 
 def _write(settings: Settings, operation: Callable[[Connection, Central], T]) -> T:
     """Run one operation on the database, beside a running server or without one."""
-    central = build(settings, may_be_beside=True)
+    central = build(settings, may_be_beside=True, may_be_new=False)
     try:
         return central.database.submit(operation, central).result()
     finally:
@@ -70,6 +100,7 @@ def location() -> None:
 @click.option("--address", default="")
 @click.option("--latitude", type=click.FloatRange(-90, 90))
 @click.option("--longitude", type=click.FloatRange(-180, 180))
+@click.option("--country", default="", help="Where national phone numbers belong to, like DE.")
 @click.pass_obj
 def location_add(
     settings: Settings,
@@ -78,11 +109,14 @@ def location_add(
     address: str,
     latitude: float | None,
     longitude: float | None,
+    country: str,
 ) -> None:
     """Make location NAME_ID known; prints the token with which its kiosk enrols, once."""
 
     def add(connection: Connection, central: Central) -> str:
+        enrolment.require_country(country)
         places = {"address": address, "latitude": latitude, "longitude": longitude}
+        places["country"] = country
         now_ms = central.clock.now_ms()
         return enrolment.add_location(connection, name_id, name, BY, now_ms, **places)
 
@@ -276,8 +310,11 @@ def entry() -> None:
     """The command line, with refusals as one sentence and exit code 2."""
     try:
         cli(prog_name="central")
-    except (CannotServeError, RequestError) as error:
+    except (CannotServeError, RequestError, OSError) as error:
         click.echo(str(error), err=True)
+        sys.exit(2)
+    except SQLAlchemyError as error:
+        click.echo(f"the database cannot be used: {error}", err=True)
         sys.exit(2)
 
 

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from central import schema
 from central.adapters import new_id
+from central.addresses import address
 from central.auth import Role, Scope
 from central.errors import RequestError, require_plain
 from central.parts import Central, audit, change_known
@@ -34,6 +35,10 @@ def add_user(
         raise RequestError(
             422, "invalid", f"the password is too short: {PASSWORD_LEAST} characters at least"
         )
+    try:
+        email = address(email, is_inside=True)
+    except ValueError as error:
+        raise RequestError(422, "invalid", f"email: {error}") from error
     if connection.execute(select(table.c.id).where(table.c.email == email)).first():
         raise RequestError(409, "exists", f"there is an account {email!r} already")
     connection.execute(

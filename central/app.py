@@ -10,9 +10,11 @@ from collections.abc import AsyncIterator
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse
+from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from central import metrics, secrets
+from central import metrics, schema, secrets
 from central.adapters import Clock, SystemClock
 from central.auth import RateLimit
 from central.database import Database
@@ -35,15 +37,32 @@ LOG = logging.getLogger("central")
 
 
 def build(
-    settings: Settings, clock: Clock | None = None, *, may_be_beside: bool = False
+    settings: Settings,
+    clock: Clock | None = None,
+    *,
+    may_be_beside: bool = False,
+    may_be_new: bool = True,
 ) -> Central:
     """The parts of a server, or with `may_be_beside` of a command that works beside one.
 
-    Raises `CannotServeError` when they cannot be had.
+    `may_be_new`: where nothing of a server lies, one is made. Raises `CannotServeError` when they
+    cannot be had.
     """
-    settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    database = Database(settings.url, may_be_beside=may_be_beside)
-    return Central(settings, database, secrets.load(settings.data), clock or SystemClock())
+    key = settings.data / secrets.KEY_FILE
+    database = Database(settings.url, key, may_be_beside=may_be_beside, may_be_new=may_be_new)
+    try:
+        settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        known = secrets.load(settings.data, may_be_new=database.read(_is_empty))
+    except BaseException:
+        database.close()
+        raise
+    return Central(settings, database, known, clock or SystemClock())
+
+
+def _is_empty(connection: Connection) -> bool:
+    """Whether nothing was ever made that the server's key is needed for."""
+    tables = (schema.location, schema.user, schema.staff, schema.api_key)
+    return all(connection.execute(table.select().limit(1)).first() is None for table in tables)
 
 
 def create_app(central: Central) -> FastAPI:
@@ -77,8 +96,28 @@ def create_app(central: Central) -> FastAPI:
     routers += [page_routes.router, page_actions.router, location_actions.router, mine.router]
     for router in routers:
         app.include_router(router)
+    app.add_middleware(HeadAsGet)
+    app.add_api_route("/", _front_door, include_in_schema=False)
     _say_errors(app)
     return app
+
+
+async def _front_door() -> Response:
+    """Who knows only the server's address comes to the operators' pages."""
+    return RedirectResponse(HOME, 303)
+
+
+class HeadAsGet:
+    """HEAD answers as GET does (RFC 9110, 9.3.2); the web server leaves the body out."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand on a request; one for HEAD as one for GET."""
+        if scope["type"] == "http" and scope["method"] == "HEAD":
+            scope = {**scope, "method": "GET"}
+        await self._app(scope, receive, send)
 
 
 def _say_errors(app: FastAPI) -> None:

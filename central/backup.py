@@ -7,16 +7,15 @@ is, and the server asks for the rest.
 from __future__ import annotations
 
 import contextlib
-import os
 import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
 
 from central.database import alone, sqlite_file
+from central.durable import move_durably
 from central.errors import CannotServeError
+from central.remains import SIDE_FILES
 from central.settings import Settings
-
-SIDE_FILES = ("-wal", "-shm")
 
 
 def _file_of(settings: Settings) -> Path:
@@ -60,12 +59,7 @@ def backup(settings: Settings, path: Path) -> int:
         copy.execute("PRAGMA journal_mode = DELETE")
     draft.chmod(0o600)
     _check(draft)
-    descriptor = os.open(draft, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    draft.rename(path)
+    move_durably(draft, path)
     return path.stat().st_size
 
 
@@ -77,24 +71,28 @@ def restore(settings: Settings, path: Path, now_ms: int) -> Path | None:
     target = _file_of(settings)
     _check(path)
     with alone(settings.url):
+        draft = _copy(path, target)
         aside = _set_aside(target, now_ms)
-        _copy(path, target)
+        move_durably(draft, target)
     return aside
 
 
 def _set_aside(target: Path, now_ms: int) -> Path | None:
-    if not target.exists():
+    # Also without a database: SQLite would play a log that stays into the restored one.
+    beside = [end for end in ("", *SIDE_FILES) if Path(f"{target}{end}").exists()]
+    if not beside:
         return None
     moment = datetime.fromtimestamp(now_ms / 1000, UTC).strftime("%Y%m%dT%H%M%SZ")
     aside = target.with_name(f"{target.name}.{moment}")
-    for end in ("", *SIDE_FILES):
-        if (side := Path(f"{target}{end}")).exists():
-            side.rename(f"{aside}{end}")
+    for end in beside:
+        Path(f"{target}{end}").rename(f"{aside}{end}")
     return aside
 
 
-def _copy(path: Path, target: Path) -> None:
+def _copy(path: Path, target: Path) -> Path:
     draft = target.with_name(target.name + ".part")
+    for end in ("", *SIDE_FILES):
+        Path(f"{draft}{end}").unlink(missing_ok=True)
     with (
         contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as source,
         contextlib.closing(sqlite3.connect(draft)) as copy,
@@ -104,5 +102,7 @@ def _copy(path: Path, target: Path) -> None:
         # their journals is missing here.
         copy.execute("UPDATE location SET status = '{}'")
         copy.commit()
+        # The copy is renamed: nothing of it may lie in a file with another name.
+        copy.execute("PRAGMA journal_mode = DELETE")
     draft.chmod(0o600)
-    draft.rename(target)
+    return draft

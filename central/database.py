@@ -29,6 +29,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from central.errors import CannotServeError
+from central.remains import require_database, require_server
 
 LOG = logging.getLogger("central.database")
 P = ParamSpec("P")
@@ -59,20 +60,29 @@ class _Job(Generic[T]):
 class Database:
     """One engine, its writer and its readers."""
 
-    def __init__(self, url: str, *, may_be_beside: bool = False) -> None:
+    def __init__(
+        self, url: str, key: Path, *, may_be_beside: bool = False, may_be_new: bool = True
+    ) -> None:
         """Open the database, bring its schema up to date, start the writer.
 
         `url` is SQLAlchemy's. `may_be_beside`: for a command, which may also work while a server
-        of the same version runs. Raises `CannotServeError` when it cannot be used.
+        of the same version runs. `may_be_new`: a missing one is made, if nothing tells of a server
+        that was here, such as `key`, its key file. Raises `CannotServeError` when it cannot be
+        used.
         """
         self.url = url
         is_beside = False
+        file = sqlite_file(url)
+        if file is not None:
+            require_server(file, key, may_be_new=may_be_new)
         try:
             self._lock_file = _hold_lock(url)
         except CannotServeError:
             if not may_be_beside:
                 raise
             self._lock_file, is_beside = None, True
+        if file is not None:
+            self._require_database(file, key, may_be_new=may_be_new)
         self.engine = _engine(url)
         self._jobs: queue.SimpleQueue[_Job[Any] | None] = queue.SimpleQueue()
         try:
@@ -88,6 +98,14 @@ class Database:
             raise
         self._thread = threading.Thread(target=self._serve, name="writer", daemon=True)
         self._thread.start()
+
+    def _require_database(self, file: Path, key: Path, *, may_be_new: bool) -> None:
+        """Under the lock, so that no server that starts just now is taken for a damaged one."""
+        try:
+            require_database(file, key, may_be_new=may_be_new)
+        except CannotServeError:
+            self._release_lock()
+            raise
 
     # --- for callers -----------------------------------------------------------------------
 
@@ -133,6 +151,9 @@ class Database:
 
     def _let_go(self) -> None:
         self.engine.dispose()
+        self._release_lock()
+
+    def _release_lock(self) -> None:
         if self._lock_file is not None:
             os.close(self._lock_file)
             self._lock_file = None

@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from itsdangerous import URLSafeTimedSerializer
 
+from central.durable import move_durably
 from central.errors import CannotServeError
 
 KEY_FILE = "central.key"
@@ -91,25 +92,38 @@ def _derived(key: bytes, label: bytes) -> bytes:
     return HKDF(SHA256(), 32, salt=None, info=b"parcel central " + label).derive(key)
 
 
-def load(folder: Path) -> Secrets:
-    """The secrets of a data folder; the key file is made where there is none.
+def load(folder: Path, *, may_be_new: bool) -> Secrets:
+    """The secrets of a data folder; a key file is made only where nothing needs an older one.
 
-    Raises `CannotServeError` when the file can be read by others or is no key.
+    Raises `CannotServeError` when it is missing, can be read by others or is no key.
     """
     path = folder / KEY_FILE
     if not path.exists():
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(secrets.token_bytes(KEY_BYTES))
-            file.flush()
-            os.fsync(file.fileno())
+        if not may_be_new:
+            raise CannotServeError(
+                f"{path}: the server's key is missing, and its database cannot be read without it;"
+                " put the copy of the key that was kept elsewhere back there"
+            )
+        _make_key(path)
     if path.stat().st_mode & 0o077:
         raise CannotServeError(f"{path}: others may read the key; run: chmod 600 {path}")
     key = path.read_bytes()
     if len(key) != KEY_BYTES:
-        raise CannotServeError(f"{path}: a key has {KEY_BYTES} bytes, this has {len(key)}")
+        raise CannotServeError(
+            f"{path}: a key has {KEY_BYTES} bytes, this has {len(key)}; put the copy of the key"
+            " that was kept elsewhere back there"
+        )
     return Secrets(key)
+
+
+def _make_key(path: Path) -> None:
+    """The whole key under its name, also after a power cut, or nothing."""
+    draft = path.with_name(f"{path.name}.part")
+    draft.unlink(missing_ok=True)
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(secrets.token_bytes(KEY_BYTES))
+    move_durably(draft, path)
 
 
 def new_token(kind: str) -> str:

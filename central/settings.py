@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import tomllib
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from central import addresses
 from central.errors import CannotServeError
 
 
@@ -25,6 +27,12 @@ class Smtp(_Part):
     password: str = ""
     security: Literal["starttls", "tls", "none"] = "starttls"
     connections: int = Field(default=4, ge=1, le=64)
+
+    @field_validator("sender")
+    @classmethod
+    def _is_a_sender(cls, text: str) -> str:
+        addresses.sender(text)
+        return text
 
 
 class Sms(_Part):
@@ -65,6 +73,8 @@ class Settings(_Part):
     port: int = Field(default=8080, ge=0, le=65535)
     public_url: str = ""
     """How people and kiosks reach the server; empty is `http://host:port`."""
+    trusted_proxies: tuple[str, ...] = ("127.0.0.1", "::1")
+    """Addresses or networks whose X-Forwarded-For and -Proto are believed; nobody else's are."""
     sync_s: int = Field(default=10, ge=1, le=3600)
     hold_days_max: int = Field(default=7, ge=1, le=30)
     erase_after_days: int = Field(default=30, ge=1, le=3650)
@@ -72,6 +82,13 @@ class Settings(_Part):
     smtp: Smtp | None = None
     sms: Sms | None = None
     notifications: Notifications = Notifications()
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_addresses(cls, proxies: tuple[str, ...]) -> tuple[str, ...]:
+        for each in proxies:
+            ip_network(each)
+        return proxies
 
     @property
     def url(self) -> str:

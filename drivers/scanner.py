@@ -13,7 +13,7 @@ import logging
 import re
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from drivers.barcodes import Check, Kind, Recognised, recognise
@@ -58,6 +58,10 @@ class ScannerRead:
     """The symbology as the scanner told it, such as `]C1`; often empty."""
     refused: str = ""
     """Why nothing is handed on; empty for a good read."""
+    received: str = field(default="", compare=False, repr=False)
+    """What came, before anything was judged or put right; for the test of a scanner."""
+    has_suffix: bool = field(default=True, compare=False, repr=False)
+    """Whether a suffix ended it."""
 
     @property
     def kind(self) -> Kind:
@@ -132,14 +136,17 @@ class ScanAssembler:
         is_whole = self._lacks_suffix and (is_twice or is_new)
         self._silent, self._silent_s, self._is_cut = received, self._newest_s, True
         read = _judge(received) if is_whole else ScannerRead("", refused=CUT)
-        return self._tell(read, self._newest_s)
+        came = received.decode("ascii", "replace")
+        return self._tell(replace(read, received=came, has_suffix=False), self._newest_s)
 
     def _suffix(self, at_s: float) -> tuple[ScannerRead, ...]:
         received, self._received = bytes(self._received), bytearray()
         if not received and not self._is_cut:
             return ()
         is_cut, self._is_cut = self._is_cut, False
-        self._has_suffix, self._lacks_suffix, self._silent = True, False, b""
+        # After a cut it may be a person's enter key: only a whole code shows what its scanner does.
+        self._has_suffix |= not is_cut
+        self._lacks_suffix, self._silent = False, b""
         if not received:
             return ()  # what it belongs to was refused already
         return self._tell(ScannerRead("", refused=CUT) if is_cut else _judge(received), at_s)

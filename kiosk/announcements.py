@@ -174,7 +174,7 @@ def _announcement(row: Row, site: Site) -> Announcement:
     barcode = _barcode(cells["barcode"])
     size = _size(cells["size"], site)
     name = " ".join(cells["name"].split())
-    phone = _phone(cells["phone"], site.location.help_phone)
+    phone = _phone(cells["phone"], site.location.country)
     recipient = Recipient(str(uuid.uuid4()), name, phone) if name or phone else None
     return Announcement(str(uuid.uuid4()), barcode, size, recipient)
 
@@ -250,15 +250,14 @@ def _size(text: str, site: Site) -> str | None:
     return alike[0]
 
 
-def _phone(text: str, help_phone: str) -> str:
-    """In E.164. A number without country code belongs to the country of the site's own."""
+def _phone(text: str, country: str | None) -> str:
+    """In E.164. A number without country code belongs to the site's country."""
     # Loaded when first needed: its tables take long, and most commands need none.
-    from kiosk.model.phone import PhoneNumberError, country_of, lost_its_plus, phone_number
+    from kiosk.model.phone import PhoneNumberError, lost_its_plus, phone_number
 
     if not text:
         return ""
     _require_whole("phone", text)
-    country = country_of(help_phone)
     if lost_its_plus(text, country):
         raise _RowError(
             f"column phone: {shown(text)} begins with a country code without its plus,"

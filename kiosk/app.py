@@ -36,6 +36,7 @@ from kiosk.flows.views import Scanned
 from kiosk.messages import MessageSpool
 from kiosk.model.location import Location
 from kiosk.model.person import Staff, StaffSource
+from kiosk.model.scanner_test import scanner_findings
 from kiosk.observers import observing
 from kiosk.site import backup_of, bank_of, location_of, policy_of, staff_of, strategy_of
 from kiosk.store import holds, restoring, slots, staff
@@ -202,7 +203,9 @@ def _scanner(site: Site, data: Path, kiosk: Kiosk) -> Iterator[None]:
 
     def take(read: ScannerRead) -> None:
         # A refused scan has no text: the flows say that it cannot be read.
-        loop.call_soon_threadsafe(kiosk.person.happened, Scanned(read.text, bool(read.warning)))
+        found = scanner_findings(read.received or read.text, has_suffix=read.has_suffix)
+        scanned = Scanned(read.text, bool(read.warning), found)
+        loop.call_soon_threadsafe(kiosk.person.happened, scanned)
 
     opener = SerialPortOpener(port_in(data, site.scanner.port))
     scanner = Scanner(opener, take, time.monotonic, baud=site.scanner.baud)

@@ -16,7 +16,7 @@ from kiosk.flows.kiosk import Kiosk
 from kiosk.flows.views import Choice, First, OpenFromAfar
 from kiosk.site import location_of
 from kiosk.store import wishes
-from kiosk.store.remains import DATABASE
+from kiosk.store.remains import DATABASE, fault_of
 from kiosk.store.store import Store
 from kiosk.store.writer import Writer
 from kiosk.sync.client import SyncClient
@@ -118,10 +118,13 @@ def machine_status(kiosk: Kiosk, data: Path) -> Status:
 def enrol_kiosk(site: Site, data: Path, url: str, token: str) -> None:
     """Make this kiosk known to a centre.
 
-    Raises `EnrolError`, `LocationKeyError` or `StoreError`.
+    Also one that lost its disk, before it is restored: what is newer than its backup comes from the
+    centre, and all that is asked for is its key. Raises `EnrolError`, `LocationKeyError` or
+    `StoreError`.
     """
-    clock, chance = SystemClock(), secrets.SystemRandom()
-    known = (key_path(data),)
-    Store(data / DATABASE, clock, chance, threaded=False, must_exist=True, known=known).close()
+    path, known = data / DATABASE, (key_path(data),)
+    if not fault_of(path) or (data / IDENTITY_FILE).exists() or not key_path(data).exists():
+        clock, chance = SystemClock(), secrets.SystemRandom()
+        Store(path, clock, chance, threaded=False, must_exist=True, known=known).close()
     key = location_key(key_path(data), may_make=False)
     enrol(data, location_of(site), key, url, token)

@@ -143,6 +143,7 @@ quiet_until_h = 0
     if place.latitude is not None and place.longitude is not None:
         where = ["--latitude", str(place.latitude), "--longitude", str(place.longitude)]
     named = ["--name", place.name, "--address", place.address]
+    _run([*central, "init"])
     said = _run([*central, "location", "add", place.id, *named, *where])
     token = re.search(r"kiosk enrol \S+ (\S+)", said)
     if token is None:

@@ -9,16 +9,22 @@ power cut, under the same file name.
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
 
 from kiosk.flows.kiosk import Kiosk
+from kiosk.model import bidi
 from kiosk.model.events import Event, EventKind
+from kiosk.model.location import Location
 from kiosk.model.package import Package
 from kiosk.model.person import Recipient
+from kiosk.model.phone import PhoneNumberError, phone_number
 from kiosk.model.pickup_code import make_code
 from kiosk.observers import Later
 from kiosk.store import packages
 from kiosk.store.writer import Writer
+
+LOG = logging.getLogger(__name__)
 
 UNDO_MS = 120_000
 """How long a message waits at most for a courier who may still take the package out again."""
@@ -48,23 +54,38 @@ class MessageSpool:
             self._write(*found)
 
     def _write(self, package: Package, recipient: Recipient) -> None:
-        number = "".join(filter(str.isdigit, recipient.phone))
+        number = self._number_of(package, recipient)
         if not number or package.locator is None:
             return
         code = make_code(
             self._kiosk.location_key, package.id, package.locator, package.code_counter
         )
         shown = f"{code[:-6]} {code[-6:-3]} {code[-3:]}"
-        location = self._kiosk.location
-        text = (
-            f"Your package is here: {location.name}, {location.address}. "
-            f"Code {shown}. Help: {location.help_phone}"
-        )
+        text = text_of(self._kiosk.location, shown)
         self._folder.mkdir(parents=True, exist_ok=True)
         path = self._folder / f"{package.id}-{package.code_counter}"
         draft = path.with_suffix(".part")
         draft.write_text(f"To: {number}\nAlphabet: UTF-8\n\n{text}\n", encoding="utf-8")
         draft.rename(path)
+
+    def _number_of(self, package: Package, recipient: Recipient) -> str:
+        """In international form without the plus, as gateways such as smstools want it."""
+        if not recipient.phone:
+            return ""
+        try:
+            return phone_number(recipient.phone, self._kiosk.location.country or None)[1:]
+        except PhoneNumberError as error:
+            LOG.warning("package %s: no message: %s", package.id, error)
+            return ""
+
+
+def text_of(location: Location, code: str) -> str:
+    """What a message says; a name from right to left leaves the numbers in their order."""
+    name, address, phone = location.name, location.address, location.help_phone
+    if bidi.is_right_to_left(f"{name} {address}"):
+        name, address = bidi.by_its_letters(name), bidi.by_its_letters(address)
+        code, phone = bidi.left_to_right(code), bidi.left_to_right(phone)
+    return f"Your package is here: {name}, {address}. Code {code}. Help: {phone}"
 
 
 def _is_open_visit(writer: Writer, seq: int) -> bool:

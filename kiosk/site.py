@@ -46,6 +46,7 @@ def location_of(site: Site) -> Location:
             for slot in locker.slots
         ),
         screen=_rectangle(site.screen),
+        country=site.location.country or "",
     )
 
 
@@ -65,7 +66,12 @@ def risk_of_guessing(site: Site) -> str:
 
 def remarks(site: Site) -> list[str]:
     """What is allowed here and should be known, each in a sentence."""
-    return [*_remarks_on_sensors(site), *_remarks_on_sound(site), *_remarks_on_letters(site)]
+    return [
+        *_remarks_on_sensors(site),
+        *_remarks_on_sound(site),
+        *_remarks_on_country(site),
+        *_remarks_on_letters(site),
+    ]
 
 
 def _remarks_on_letters(site: Site) -> list[str]:
@@ -90,6 +96,15 @@ def _remarks_on_sound(site: Site) -> list[str]:
     if not is_there(site.sound.player):
         said.append("No sounds are played here: there is no program for it (Debian: alsa-utils).")
     return said
+
+
+def _remarks_on_country(site: Site) -> list[str]:
+    if site.location.country is not None:
+        return []
+    return [
+        "Telephone numbers need their country code here, like +49 171 0000001: to take national"
+        ' ones, say in [location] which country they belong to, like country = "DE".'
+    ]
 
 
 def _remarks_on_sensors(site: Site) -> list[str]:

@@ -11,11 +11,13 @@ import io
 import json
 import tomllib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
 from importlib import resources
 from typing import Any
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 import zxingcpp
@@ -24,10 +26,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from PIL import Image
 from sqlalchemy import Connection, Table, bindparam, select
 
-from central import links, schema
+from central import addresses, links, schema
 from central.notify import receipts
 from central.notify.outbox import OPERATORS, Kind
 from central.parts import Central
+from kiosk.model import bidi
 from kiosk.model.package import PackageStatus
 from kiosk.model.pickup_code import make_code, qr_text
 
@@ -121,7 +124,7 @@ def compose(connection: Connection, central: Central, row: Any) -> Message | Dro
     link = ""
     if central.settings.public_url and kind in (*WITH_CODE, Kind.EXPIRED):
         link = links.link_to(central, package.id)
-    message = _for_person(row, kind, location, package, person, to, code, link)
+    message = for_person(row, kind, location, package, person, to, code, link)
     return replace(message, receipt_url=receipts.url_for(central, row.id))
 
 
@@ -141,10 +144,18 @@ def reason_is_gone(kind: Kind, package: Any) -> str:
 
 def _address(channel: str, person: Any, central: Central) -> str:
     if channel == "email":
-        return str(person.email)
+        with suppress(ValueError):
+            return addresses.address(person.email)
+        return ""
     if channel == "sms":
         return str(person.phone)
-    return central.settings.notifications.person_url.format(phone=person.phone, email=person.email)
+    # Apprise decodes some parts twice: a `%2C` of the address would become a second address.
+    if "%" in f"{person.email}{person.phone}":
+        return ""
+    url = central.settings.notifications.person_url
+    return url.replace("{phone}", quote(person.phone, "")).replace(
+        "{email}", quote(person.email, "")
+    )
 
 
 _BY_ID = {
@@ -157,7 +168,7 @@ def _one(connection: Connection, table: Table, key: str | None) -> Any:
     return connection.execute(_BY_ID[table], {"id": key}).first()
 
 
-def _for_person(
+def for_person(
     row: Any,
     kind: Kind,
     location: Any,
@@ -167,19 +178,23 @@ def _for_person(
     code: str,
     link: str,
 ) -> Message:
+    """What a person is told, in their language and for every way out."""
     language = row.language if row.language in languages() else FALLBACK
     words, facts = texts(language), facts_of(location, package, person, code, language)
     text = _line(words[kind]["text"]).render(facts)
     subject = _line(words[kind]["subject"]).render(facts)
     sign_off = _line(words["all"]["footer"]).render(facts)
-    offer = _line(words["all"]["link"]).render(link=link) if link else ""
+    runs_left = _runs_left(language, location, person)
+    # The blank keeps mail programs from taking the mark for a part of the link.
+    shown = bidi.left_to_right(f"{link} ") if link and runs_left else link
+    offer = _line(words["all"]["link"]).render(link=shown) if link else ""
     picture = qr_picture(location.id, code) if code else b""
     html = PAGES.get_template("message.html").render(
         subject=subject,
         paragraphs=text.strip().split("\n"),
         footer=sign_off.strip().split("\n"),
         code=facts["code"],
-        offer=offer.removesuffix(link).strip(),
+        offer=offer.removesuffix(shown).strip(),
         link=link,
         language=language,
         direction="rtl" if language in RIGHT_TO_LEFT else "ltr",
@@ -196,17 +211,25 @@ def facts_of(location: Any, package: Any, person: Any, code: str, language: str)
     """What the words of a message may name."""
     shown = f"{code[:-6]} {code[-6:-3]} {code[-3:]}" if code else ""
     comma = "، " if language == "ar" else ", "
-    return {
+    numbers = {"barcode": package.barcode, "code": shown, "help_phone": location.help_phone}
+    names = {
         "name": person.name,
         "location": location.name,
         "address": location.address,
-        "place": comma.join(part for part in (location.name, location.address) if part),
-        "barcode": package.barcode,
-        "code": shown,
         "until": _day(package.hold_until_ms, location.time_zone, language, -1),
-        "help_phone": location.help_phone,
         "time": _moment(package.finished_ms, location.time_zone, language),
     }
+    if _runs_left(language, location, person):
+        numbers = {name: bidi.left_to_right(value) for name, value in numbers.items()}
+        names = {name: bidi.by_its_letters(value) for name, value in names.items()}
+    place = comma.join(part for part in (names["location"], names["address"]) if part)
+    return numbers | names | {"place": place}
+
+
+def _runs_left(language: str, location: Any, person: Any) -> bool:
+    """Whether a message has words from right to left: its own, or a name in it."""
+    names = f"{location.name} {location.address} {person.name}"
+    return language in RIGHT_TO_LEFT or bidi.is_right_to_left(names)
 
 
 def _day(at_ms: int | None, zone: str, language: str, shift_ms: int = 0) -> str:
@@ -241,9 +264,9 @@ def qr_picture(location: str, code: str) -> bytes:
 
 def _for_operators(row: Any, kind: Kind, location: Any) -> Message:
     facts = json.loads(row.facts)
-    where = location.name if location is not None else row.location
+    where = location.name if location is not None else row.location or "Server"
     door = f"door {facts['slot']}: " if "slot" in facts else ""
     subject = f"{where}: {door}{facts.get('what', kind)}"
-    text = f"{subject}\nLocation {row.location}."
+    text = f"{subject}\nLocation {row.location}." if row.location else subject
     text += f" Reference {facts['reference']}." if "reference" in facts else ""
     return Message(row.id, kind, OPERATORS, "", subject, text, short=subject)

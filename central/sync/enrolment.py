@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+import phonenumbers
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from central import schema, staffing
@@ -80,6 +81,7 @@ def change(
     address: str,
     latitude: float | None,
     longitude: float | None,
+    country: str,
     channels: Sequence[str],
 ) -> None:
     """Write down what people are told of a location, where it is, and by which ways its people are
@@ -91,7 +93,8 @@ def change(
             422, "invalid", f"{latitude}, {longitude}: -90 to 90, and -180 to 180 degrees"
         )
     require_plain(name=name, address=address)
-    values: dict[str, Any] = {"name": name, "address": address}
+    require_country(country)
+    values: dict[str, Any] = {"name": name, "address": address, "country": country}
     values |= {"latitude": latitude, "longitude": longitude}
     table = schema.location
     change_known(
@@ -103,6 +106,14 @@ def change(
         location,
     )
     audit(connection, now_ms, by, "location.change", location, channels=channels, **values)
+
+
+def require_country(code: str) -> None:
+    """Refuse what is no country. Raises `RequestError`."""
+    if code and code not in phonenumbers.SUPPORTED_REGIONS:
+        raise RequestError(
+            422, "invalid", f"country {code!r}: two capital letters of ISO 3166, like DE"
+        )
 
 
 def roll(connection: Connection, location: str, by: str, now_ms: int) -> str:

@@ -7,7 +7,7 @@ A flow shows a *view* and waits for the next *event*. A view names the things th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from drivers.door import BoardReport, DoorState
@@ -15,6 +15,7 @@ from kiosk.model.events import EventKind
 from kiosk.model.location import Service, SlotStatus, SuspectReason
 from kiosk.model.package import PackageStatus
 from kiosk.model.person import Role
+from kiosk.model.scanner_test import ScannerFinding
 
 
 class Choice(StrEnum):
@@ -660,6 +661,8 @@ class Scanned:
     text: str
     seems_misread: bool = False
     """Whether its check digit is wrong."""
+    findings: tuple[ScannerFinding, ...] = field(default=(), compare=False, repr=False)
+    """What the technician's test code tells of the scanner; empty for every other code."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,16 +39,6 @@ def phone_number(text: str, country: str | None) -> str:
     return phonenumbers.format_number(number, PhoneNumberFormat.E164)
 
 
-def country_of(number: str) -> str | None:
-    """The country of a number with its country code, as ISO 3166 alpha-2; None without one."""
-    try:
-        parsed = phonenumbers.parse(_figures(number), None)
-    except (NumberParseException, PhoneNumberError):
-        return None
-    country = phonenumbers.region_code_for_country_code(parsed.country_code or 0)
-    return country if country.isalpha() and country != "ZZ" else None
-
-
 def lost_its_plus(text: str, country: str | None) -> bool:
     """Whether a number may be one with the country's own code whose plus a program took away,
     and would be another one as it stands."""

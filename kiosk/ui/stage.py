@@ -37,6 +37,7 @@ from kiosk.flows.views import (
     View,
 )
 from kiosk.model.location import Location
+from kiosk.model.scanner_test import scanner_findings
 from kiosk.ui import theme as look
 from kiosk.ui import wording
 from kiosk.ui.announcer import Announcer
@@ -372,7 +373,14 @@ class Stage(Widget, Tools):
 
     def scan(self, read: ScannerRead) -> None:
         """A scanner that types as a keyboard does read a code; one that was refused has no text."""
-        self._on_event(Scanned(read.text, bool(read.warning)))
+        page = self.page
+        if read.refused:
+            # The first keys of a code that was cut may stand there as digits.
+            self._typed_ahead = ""
+            if page is not None and page.has_typed():
+                page.key(CLEAR)
+        found = scanner_findings(read.received or read.text, has_suffix=read.has_suffix)
+        self._on_event(Scanned(read.text, bool(read.warning), found))
 
     def on_touch_down(self, touch: MotionEvent) -> bool:
         if "button" in touch.profile and touch.button != "left":

@@ -134,7 +134,7 @@ class _KioskApp(App):
         elif key in _KEYS or key == _TAB:
             name = _KEYS.get(key)
             if name == ERASE:
-                self._keys.release()
+                self._keys.person_acts()
             is_scan = name != ERASE and self._keys.end()
             if name is not None and not is_scan:
                 self._stage.press_key(name)
@@ -164,7 +164,7 @@ class _KioskApp(App):
 
     def _touched(self, *_: object) -> None:
         # What was typed before the touch comes before it.
-        self._keys.release()
+        self._keys.person_acts()
 
     def _swallow(self, *_: object) -> bool:
         # Before Kivy's own shortcuts: Escape, F1 and the like do nothing.

@@ -23,6 +23,7 @@ from simulator_process import SimulatorProcess
 from central import schema
 from config import DEMO_SITE, load_site
 from kiosk.adapters import SystemClock
+from kiosk.app import make_kiosk
 from kiosk.centre import enrol_kiosk
 from kiosk.site import location_of
 from kiosk.store import journal
@@ -62,6 +63,7 @@ class Locker:
     def __init__(self, folder: Path, centre: CentreProcess, network: BadNetwork) -> None:
         folder.mkdir()
         self.folder, self.centre, self.network = folder, centre, network
+        make_kiosk(load_site(DEMO_SITE), folder)
         self.site = folder / "site.toml"
         self.site.write_text(f'{DEMO_SITE.read_text()}\n[backup]\nfolder = "backups"\n')
 
@@ -161,6 +163,7 @@ def test_killed_cut_off_and_brought_back_from_backups_both_journals_are_equal(
 ) -> None:
     network, chance = BadNetwork(centre.url, 5), random.Random(5)
     locker = Locker(tmp_path / "kiosk", centre, network)
+    make_kiosk(load_site(DEMO_SITE), locker.folder)
     with SimulatorProcess(DEMO_SITE, locker.folder) as bank:
         bank.tell("close-after 0.25")
         locker.live_and_die("5-first", 4.0)

@@ -188,9 +188,9 @@ def test_a_location_is_added_while_the_server_runs_and_its_kiosk_enrols(
 
 def test_a_command_of_another_version_leaves_a_running_server_alone(server: Server) -> None:
     version = sqlalchemy.table("alembic_version", sqlalchemy.column("version_num"))
-    server.write(lambda c: c.execute(version.update().values(version_num="0003")))
+    server.write(lambda c: c.execute(version.update().values(version_num="0004")))
     refused = command(server, "location", "list")
     assert refused.returncode == 2
     assert "of another version runs" in refused.stderr
-    server.write(lambda c: c.execute(version.update().values(version_num="0004")))
+    server.write(lambda c: c.execute(version.update().values(version_num="0005")))
     assert command(server, "location", "list").returncode == 0

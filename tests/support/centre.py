@@ -116,6 +116,7 @@ class Server:
     port: int = 0
     rules: Notifications = field(default_factory=lambda: Notifications(undo_wait_s=0))
     sms: Sms | None = None
+    sender: str = "Lockers <lockers@example.org>"
     is_public: bool = False
     """Whether people reach it, so that their messages have links."""
 
@@ -131,7 +132,7 @@ class Server:
             smtp = Smtp(
                 host="127.0.0.1",
                 port=self.smtp_port,
-                sender="Lockers <lockers@example.org>",
+                sender=self.sender,
                 security="none",
             )
         settings = Settings(

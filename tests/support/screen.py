@@ -35,9 +35,9 @@ class Screen:
     def type(self, text: str) -> None:
         """Keys of a number pad, at a fast person's speed; a line's end is the enter key."""
         for line in text.splitlines(keepends=True):
-            self._run("xdotool", "type", "--delay", "40", line.rstrip("\n"))
+            self._run("xdotool", "type", "--delay", "120", line.rstrip("\n"))
             if line.endswith("\n"):
-                self._run("xdotool", "key", "Return")
+                self._run("xdotool", "sleep", "0.1", "key", "Return")
 
     def picture(self, path: Path) -> None:
         """What stands on the screen, as a PNG."""

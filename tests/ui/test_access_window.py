@@ -53,8 +53,9 @@ class Blind:
         return found[0]
 
     def keys(self, names: str) -> None:
-        for name in names:
-            self.screen._run("xdotool", "key", KEYS.get(name, f"KP_{name}"))
+        # At a person's speed: a quick burst is a scanner's.
+        keys = [KEYS.get(name, f"KP_{name}") for name in names]
+        self.screen._run("xdotool", "key", "--delay", "150", *keys)
 
     def close(self, slot: str) -> None:
         time.sleep(2.2)  # a door shut sooner is asked about

@@ -27,13 +27,18 @@ from kiosk.ui.gallery import PANELS
 panel = PANELS["540x960"]
 place = (panel.width_px, panel.height_px, 0, 0)
 prepare(panel, place)
-from kiosk.flows.views import EnterPin, First
+from kiosk.flows.views import Choice, EnterPin, First, PartsTest, Scanned
 from kiosk.ui.samples import sample_location
 from kiosk.ui.window import KioskWindow
 
 def happened(event):
     print(event, flush=True)
-    if type(event).__name__ == "Scanned":
+    if type(event).__name__ == "Scanned" and isinstance(window.view, PartsTest):
+        print(*event.findings, flush=True)
+        window.show(PartsTest(scans=(event,), choices=(Choice.BACK,)))
+    elif event == Scanned("TRY PARTS"):
+        window.show(PartsTest(choices=(Choice.BACK,)))
+    elif type(event).__name__ == "Scanned":
         window.show(EnterPin())
 
 window = KioskWindow(
@@ -130,17 +135,52 @@ def test_a_slow_code_with_a_separator_is_a_scan(machine: Machine) -> None:
     assert not any("Entered" in each for each in machine.lines())
 
 
-@pytest.mark.parametrize("cut_at", [3, 8, 20])
+MARKER_KEYS = {"-": "minus"}
+
+
+@pytest.mark.parametrize("cut_at", [1, 3, 8, 20])
 @pytest.mark.parametrize("pause_s", [0.05, 0.2, 0.9])
 def test_a_cut_code_is_whole_or_refused(machine: Machine, cut_at: int, pause_s: float) -> None:
     code = "9400111202555842332669"
     machine.keys(2, *code[:cut_at])
     time.sleep(pause_s)
     machine.keys(2, *code[cut_at:], "Return")
-    deadline = time.monotonic() + PATIENCE_S
-    while not any("Scanned" in each for each in machine.lines()) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    scans = {each for each in machine.lines() if "Scanned" in each}
+    marker = "Scanned(text='MARKER-0123456789', seems_misread=False)"
+    for _ in range(ATTEMPTS):
+        machine.keys(2, *(MARKER_KEYS.get(key, key) for key in "MARKER-0123456789"), "Return")
+        if machine.until(marker, patience_s=4.0):
+            break
+    lines = machine.lines()
     whole = f"Scanned(text={code!r}, seems_misread=False)"
-    assert scans
-    assert scans <= {whole, "Scanned(text='', seems_misread=False)"}
+    refused = "Scanned(text='', seems_misread=False)"
+    assert marker in lines, lines
+    told = lines[: lines.index(marker)]
+    assert {each for each in told if "Scanned" in each} <= {whole, refused}
+    assert whole in told or refused in told
+    # A lone first key opens the keypad, as a person's does; nothing else is entered.
+    assert {each for each in told if "Entered" in each} <= {"Entered(text='9')"}
+
+
+NAMES = {"-": "minus", "/": "slash", "\x1d": "ctrl+bracketright"}
+
+
+@pytest.mark.parametrize(
+    ("sent", "found"),
+    [
+        ("PKTEST-YZ-AQWM\x1d0123456789", "RIGHT"),
+        ("PKTEST/ZY/AQWM0123456789", "LAYOUT NO_SEPARATOR"),
+    ],
+)
+def test_the_technicians_test_code_tells_what_is_set_wrong(
+    machine: Machine, tmp_path: Path, sent: str, found: str
+) -> None:
+    machine.keys(2, *"TRY", "space", *"PARTS", "Return")
+    assert machine.until("Scanned(text='TRY PARTS', seems_misread=False)")
+    before = machine.screen.pixels()
+    for _ in range(ATTEMPTS):
+        machine.keys(2, *(NAMES.get(key, key) for key in sent), "Return")
+        if machine.until(found, patience_s=3.0):
+            break
+    assert found in machine.lines(), machine.lines()
+    machine.screen.after(before)
+    machine.screen.picture(tmp_path / "parts.png")

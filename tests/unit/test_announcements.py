@@ -237,3 +237,16 @@ def test_an_exported_name_is_no_formula_and_digits_stay_whole(data: Path, name: 
     assert row["phone"] == "'+491710000001"
     again = announced(data, ran.stdout.encode("utf-8-sig"))
     assert "0 updated, 1 unchanged" in again.output, "what was exported says the same"
+
+
+def test_a_national_number_needs_the_site_s_country(data: Path) -> None:
+    site = data.parent / "site.toml"
+    text = DEMO_SITE.read_text(encoding="utf-8")
+    site.write_text(text.replace('country = "DE"\n', ""), encoding="utf-8")
+    file = data.parent / "packages.csv"
+    file.write_text(HEADER + ROW + "A1,S,Kim,0171 0000001\n", encoding="utf-8")
+    ran = CliRunner().invoke(
+        main, ["announce", "--config", str(site), "--data", str(data), str(file)]
+    )
+    assert "line 3: refused: column phone: '0171 0000001' has no country code" in ran.output
+    assert exported(data) == [RIGHT]

@@ -434,3 +434,16 @@ def test_letters_that_the_fonts_lack_are_told(tmp_path: Path, name: str) -> None
 def test_letters_that_the_fonts_have_are_not(tmp_path: Path, name: str) -> None:
     path = write_site(tmp_path, ("Demo locker", name))
     assert not [remark for remark in remarks(load_site(path)) if "location.name" in remark]
+
+
+def test_a_country_is_one_that_has_telephone_numbers_and_is_asked_for(tmp_path: Path) -> None:
+    text = DEMO_SITE.read_text(encoding="utf-8")
+    for wrong in ("de", "Germany", "XX", ""):
+        site = tmp_path / "site.toml"
+        site.write_text(text.replace('country = "DE"', f'country = "{wrong}"'), encoding="utf-8")
+        [mistake] = check_site(site)
+        assert "ISO 3166" in str(mistake), wrong
+    site.write_text(text.replace('country = "DE"\n', ""), encoding="utf-8")
+    assert check_site(site) == []
+    assert any("national" in remark for remark in remarks(load_site(site)))
+    assert not any("national" in remark for remark in remarks(load_site(DEMO_SITE)))

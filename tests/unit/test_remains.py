@@ -64,6 +64,7 @@ def test_where_a_kiosk_was_it_is_said_how_to_restore(
     tmp_path: Path, name: str, damage: str
 ) -> None:
     init(SITE, tmp_path, SAM)
+    (tmp_path / "centre.json").write_text("{}")
     database = tmp_path / "kiosk.db"
     newest = tmp_path / "backups" / "kiosk-20260102T000000Z.db"
     newest.parent.mkdir()
@@ -79,6 +80,21 @@ def test_where_a_kiosk_was_it_is_said_how_to_restore(
     assert f"kiosk restore {newest}" in told.stderr
     assert "Traceback" not in told.stderr
     assert files(tmp_path) == before
+
+
+@pytest.mark.parametrize("left", [None, b""])
+def test_who_lost_database_and_token_enrols_before_the_restore(
+    tmp_path: Path, left: bytes | None
+) -> None:
+    """The restore takes what is newer than the backup back from the centre."""
+    init(SITE, tmp_path, SAM)
+    (tmp_path / "kiosk.db").unlink()
+    if left is not None:
+        (tmp_path / "kiosk.db").write_bytes(left)
+    told = kiosk(tmp_path, *COMMANDS["enrol"])
+    assert told.returncode == 2
+    assert "127.0.0.1:9" in told.stderr
+    assert "restore" not in told.stderr
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,7 @@ from kiosk.flows.views import (
 from kiosk.model.events import EventKind
 from kiosk.model.location import Location, Service, SlotStatus, SuspectReason
 from kiosk.model.person import Role
+from kiosk.model.scanner_test import ScannerFinding
 from kiosk.ui.language import ENGLISH, Speech
 from kiosk.ui.theme import Tone
 from kiosk.ui.wording.parts import N_, Note, Words, failed, reason_word
@@ -458,10 +459,23 @@ TEST_SOUND = N_("Sound")
 SOUND_SENTENCE = N_("This is the loudspeaker.")
 
 
+FINDINGS: Mapping[ScannerFinding, str] = {
+    ScannerFinding.RIGHT: N_("The scanner is set right."),
+    ScannerFinding.LAYOUT: N_("Set the scanner to the keyboard of this computer (country)."),
+    ScannerFinding.CAPS_LOCK: N_("Switch caps lock off, in the scanner too."),
+    ScannerFinding.NO_SUFFIX: N_("Set the scanner to end each code with Enter."),
+    ScannerFinding.NO_SEPARATOR: N_("Set the scanner to send GS (FNC1) as Ctrl+]."),
+    ScannerFinding.PREFIX: N_("Switch off what the scanner puts before a code."),
+}
+
+
 def _parts_test(view: PartsTest, location: Location, speech: Speech) -> Words:
     title = speech.say("Try parts")
     if not view.scans:
         return Words(title, speech.say("Scan something, and stroke over the field."))
+    if view.scans[0].findings:
+        found = [speech.say(FINDINGS[each]) for each in view.scans[0].findings]
+        return Words(title, "\n".join(found))
     lines = [scan.text or speech.say("Not readable") for scan in view.scans]
     if not view.scans[0].seems_misread:
         return Words(title, "\n".join(lines))

@@ -8,10 +8,12 @@ from kivy.graphics import Color, Rectangle
 from kivy.input.motionevent import MotionEvent
 
 from kiosk.flows.views import PartsTest
+from kiosk.model.scanner_test import TEST_CODE
 from kiosk.ui import wording
 from kiosk.ui.screens.page import Area, Page
 from kiosk.ui.theme import Theme, Tone
 from kiosk.ui.widgets.plate import Plate, WordButton
+from kiosk.ui.widgets.qr import QrCode
 
 _CELL_MM = 16
 
@@ -72,11 +74,27 @@ class PartsPage(Page[PartsTest]):
     def build(self) -> None:
         self.figure = TouchField(self.theme)
         self.add_widget(self.figure)
+        self.code = QrCode(TEST_CODE)
+        self.add_widget(self.code)
 
     def words(self) -> wording.parts.Words:
         words = super().words()
         # One line on small glass: the newest.
-        return replace(words, body=words.body.split("\n")[0]) if self.theme.is_small else words
+        is_short = self.theme.is_small and not (self.view.scans and self.view.scans[0].findings)
+        return replace(words, body=words.body.split("\n")[0]) if is_short else words
+
+    def arrange(self, *_: object) -> None:
+        super().arrange()
+        field, gap = self.figure, self.theme.space(8)
+        if field.height > field.width:
+            side = min(field.width, field.height * 0.5)
+            self.code.pos = (field.center_x - side / 2, field.top - side)
+            field.height -= side + gap
+        else:
+            side = min(field.height, field.width * 0.5)
+            self.code.pos = (field.x, field.top - side)
+            field.x, field.width = field.x + side + gap, field.width - side - gap
+        self.code.size = (side, side)
 
     def extra_buttons(self) -> list[WordButton]:
         speech = self.context.speech
