@@ -14,7 +14,7 @@ import phonenumbers
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from central import schema, staffing
-from central.errors import RequestError
+from central.errors import RequestError, require_plain
 from central.parts import Central, audit, change_known
 from central.secrets import new_token, same, token_hash
 from central.sync.projection import configure
@@ -50,6 +50,7 @@ def add_location(
             "invalid",
             f"location {location!r}: letters, digits, points, dashes, at most 64, as berlin-01",
         )
+    require_plain(name=name, address=str(values.get("address", "")))
     token = new_token("enrol")
     is_there = connection.execute(
         select(func.count()).where(schema.location.c.id == location)
@@ -91,6 +92,7 @@ def change(
         raise RequestError(
             422, "invalid", f"{latitude}, {longitude}: -90 to 90, and -180 to 180 degrees"
         )
+    require_plain(name=name, address=address)
     require_country(country)
     values: dict[str, Any] = {"name": name, "address": address, "country": country}
     values |= {"latitude": latitude, "longitude": longitude}
