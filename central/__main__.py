@@ -100,6 +100,7 @@ def location() -> None:
 @click.option("--address", default="")
 @click.option("--latitude", type=click.FloatRange(-90, 90))
 @click.option("--longitude", type=click.FloatRange(-180, 180))
+@click.option("--country", default="", help="Where national phone numbers belong to, like DE.")
 @click.pass_obj
 def location_add(
     settings: Settings,
@@ -108,11 +109,14 @@ def location_add(
     address: str,
     latitude: float | None,
     longitude: float | None,
+    country: str,
 ) -> None:
     """Make location NAME_ID known; prints the token with which its kiosk enrols, once."""
 
     def add(connection: Connection, central: Central) -> str:
+        enrolment.require_country(country)
         places = {"address": address, "latitude": latitude, "longitude": longitude}
+        places["country"] = country
         now_ms = central.clock.now_ms()
         return enrolment.add_location(connection, name_id, name, BY, now_ms, **places)
 

@@ -11,7 +11,7 @@ from central import schema
 from central.adapters import new_id
 from central.addresses import address
 from central.auth import Role, Scope
-from central.errors import RequestError
+from central.errors import RequestError, require_plain
 from central.parts import Central, audit, change_known
 from central.secrets import new_token, token_hash
 
@@ -30,6 +30,7 @@ def add_user(
 ) -> None:
     """Make an operator's account. Raises `RequestError`."""
     table, now_ms = schema.user, central.clock.now_ms()
+    require_plain(email=email, name=name)
     if len(password) < PASSWORD_LEAST:
         raise RequestError(
             422, "invalid", f"the password is too short: {PASSWORD_LEAST} characters at least"
@@ -76,6 +77,7 @@ def add_key(
     per_minute: int,
 ) -> str:
     """Make an API key; returns it, of which only a hash is kept."""
+    require_plain(name=name)
     token, now_ms = new_token("key"), central.clock.now_ms()
     connection.execute(
         insert(schema.api_key).values(

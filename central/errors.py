@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import unicodedata
+
+_TURNING = "\u2028\u2029\u202a\u202b\u202c\u202d\u202e"
+"""Characters that end a line or turn the text around them over."""
+
 
 class CannotServeError(Exception):
     """The server cannot run so; the message says what to do."""
@@ -17,6 +22,17 @@ class RequestError(Exception):
     def body(self) -> dict[str, object]:
         """The answer's JSON."""
         return {"error": self.code, "message": self.message, **self.detail}
+
+
+def require_plain(**texts: str) -> None:
+    """Refuse names and the like with line breaks or other control characters.
+
+    Raises `RequestError` with the field and its value.
+    """
+    for field, text in texts.items():
+        if any(unicodedata.category(sign) == "Cc" or sign in _TURNING for sign in text):
+            problem = f"{field} {text!r}: there is a control character in it; write it on one line"
+            raise RequestError(422, "invalid", problem)
 
 
 def not_found(what: str, name: str) -> RequestError:

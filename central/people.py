@@ -19,21 +19,36 @@ from central.schema import LIVE
 from kiosk.model.phone import PhoneNumberError, phone_number
 
 
-def _of(contact: str) -> Any:
+def _of(connection: Connection, contact: str) -> Any:
+    """Whose contact this is. Raises `RequestError` for a number that several people may have."""
     table = schema.recipient
-    phones = {contact}
-    with suppress(PhoneNumberError):
-        phones.add(phone_number(contact, None))
+    phones = _phones(connection, contact)
+    known = connection.execute(
+        select(table.c.phone).where(table.c.phone.in_(phones), table.c.erased_ms.is_(None))
+    ).scalars()
+    if len(set(known)) > 1:
+        problem = f"{contact!r} is a number in several countries: write it with its country code"
+        raise RequestError(422, "invalid", problem)
     return or_(
         table.c.email.in_(spellings(contact)), table.c.phone.in_(phones)
     ) & table.c.erased_ms.is_(None)
+
+
+def _phones(connection: Connection, contact: str) -> set[str]:
+    """The numbers that a text may be: a national one in each country with a location."""
+    countries = connection.execute(select(schema.location.c.country).distinct()).scalars()
+    phones = {contact}
+    for country in [None, *(code for code in countries if code)]:
+        with suppress(PhoneNumberError):
+            phones.add(phone_number(contact, country))
+    return phones
 
 
 def export(connection: Connection, contact: str) -> dict[str, Any]:
     """Everything that is kept of a person: contacts, packages, messages. Times are milliseconds
     since 1970 UTC. Raises `RequestError` for somebody who is not known."""
     person, package, told = schema.recipient, schema.package, schema.notification
-    people = connection.execute(select(person).where(_of(contact))).mappings().all()
+    people = connection.execute(select(person).where(_of(connection, contact))).mappings().all()
     if not people:
         raise not_found("person", contact)
     ids = [row["id"] for row in people]
@@ -70,7 +85,7 @@ def erase(connection: Connection, central: Central, by: str, contact: str) -> in
     """Forget a person: name, addresses, and their id at the sender. Their packages' story stays,
     without them. Raises `RequestError` while a package of theirs is under way."""
     person, package, now_ms = schema.recipient, schema.package, central.clock.now_ms()
-    ids = list(connection.execute(select(person.c.id).where(_of(contact))).scalars())
+    ids = list(connection.execute(select(person.c.id).where(_of(connection, contact))).scalars())
     if not ids:
         raise not_found("person", contact)
     mine = package.c.recipient.in_(ids)

@@ -74,7 +74,7 @@ def _copies(database: Path, key: Path) -> list[Path]:
     found = {path for folder in folders for path in (*folder.glob("*"), *folder.glob("*/*"))}
     copies = [
         path
-        for path in found
+        for path in sorted(found)
         if path not in (database, key)
         and not _SET_ASIDE.search(path.name)
         and (path.suffix == ".db" or _begins_as_sqlite(path))

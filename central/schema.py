@@ -77,6 +77,7 @@ location = Table(
     _text("time_zone", "UTC"),
     _text("languages", "[]"),
     _text("help_phone"),
+    _text("country"),
     _text("channels", "[]"),
     Column("key_sealed", LargeBinary),
     _text("token_hash"),

@@ -109,7 +109,7 @@ def load(path: Path | None, **changes: object) -> Settings:
     values: dict[str, object] = {}
     if path is not None:
         try:
-            values = tomllib.loads(path.read_text(encoding="utf-8"))
+            values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
         except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise CannotServeError(f"{path}: {error}") from error
     values |= {name: value for name, value in changes.items() if value is not None}

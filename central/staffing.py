@@ -9,7 +9,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from central import schema
 from central.adapters import CHANCE
-from central.errors import RequestError, not_found
+from central.errors import RequestError, not_found, require_plain
 from central.parts import Central, audit, change_known
 from central.sync import commands
 from kiosk.model.person import badge_text, new_badge_secret
@@ -38,6 +38,7 @@ def add(
         raise RequestError(422, "invalid", f"number {number!r}: it is two digits, as 17")
     if not (len(pin) >= PIN_DIGITS and pin.isascii() and pin.isdigit()):
         raise RequestError(422, "invalid", f"pin: it is {PIN_DIGITS} digits or more")
+    require_plain(name=name)
     if role not in ("courier", "technician"):
         raise RequestError(422, "invalid", f"role {role!r}: it is courier or technician")
     values = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, get_args
@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 
 from config.checks import Finding, all_findings, read_parts
 from config.lines import Key, key_lines, nearest_line
-from config.mistakes import Mistake, as_toml, key_path, one_of
+from config.mistakes import Mistake, as_toml, is_control, key_path, one_of
 from config.schema import Site
 
 DEMO_SITE = Path(str(files("config").joinpath("demo.toml")))
@@ -47,7 +47,8 @@ def check_site(path: Path | str) -> list[Mistake]:
 
 def _examine(path: Path) -> tuple[Site | None, list[Mistake]]:
     try:
-        text = path.read_text(encoding="utf-8")
+        # Some editors put a mark in front of UTF-8.
+        text = path.read_text(encoding="utf-8-sig")
         raw = tomllib.loads(text)
     except OSError as error:
         problem = f"cannot be read: {error.strerror}"
@@ -68,9 +69,26 @@ def _examine(path: Path) -> tuple[Site | None, list[Mistake]]:
             finding.problem,
             finding.right,
         )
-        for finding in [*findings, *all_findings(read_parts(raw))]
+        for finding in [*findings, *_controls(raw, findings), *all_findings(read_parts(raw))]
     ]
     return site, sorted(mistakes, key=lambda mistake: mistake.line or 0)
+
+
+def _controls(raw: object, told: list[Finding], key: Key = ()) -> Iterator[Finding]:
+    """Each text and each name of a table with a character that cannot be drawn; of a key of which
+    something is `told` already, that is enough."""
+    if isinstance(raw, dict):
+        for name, value in raw.items():
+            yield from _controls(name, told, (*key, name))
+            yield from _controls(value, told, (*key, name))
+    elif isinstance(raw, list):
+        for index, value in enumerate(raw):
+            yield from _controls(value, told, (*key, index))
+    elif isinstance(raw, str):
+        signs = [sign for sign in raw if is_control(sign)]
+        if signs and key not in [finding.key for finding in told]:
+            what = "a line break" if signs[0] in "\r\n\u2028\u2029" else "a control character"
+            yield Finding(key, f"has {what} in it ({as_toml(signs[0])})", "a text on one line")
 
 
 def _syntax_mistake(path: Path, text: str, error: tomllib.TOMLDecodeError) -> Mistake:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -48,12 +49,25 @@ def as_toml(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
-        return f'"{value}"'
+        return '"' + "".join(map(_escaped, value)) + '"'
     if isinstance(value, dict):
         return "{…}"
     if isinstance(value, list):
         return "[…]" if value else "[]"
     return str(value)
+
+
+def is_control(sign: str) -> bool:
+    """Whether a character ends a line, rings, or turns the text around it over: none is drawn."""
+    return (
+        unicodedata.category(sign) == "Cc" or sign in "\u2028\u2029\u202a\u202b\u202c\u202d\u202e"
+    )
+
+
+def _escaped(sign: str) -> str:
+    """So that a mistake stays on its line."""
+    short = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
+    return short.get(sign, f"\\u{ord(sign):04x}") if is_control(sign) else sign
 
 
 def one_of(names: Iterable[str], meant: str = "") -> str:

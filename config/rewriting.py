@@ -27,7 +27,7 @@ def rewire(
         ConfigError: the result would be no right site file; nothing was changed.
     """
     path = path.resolve()
-    before = path.read_text(encoding="utf-8")
+    before = path.read_text(encoding="utf-8-sig")
     document = tomlkit.parse(before)
     for board in document["boards"]:
         _set_polarity(board, inverted)

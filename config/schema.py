@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
+import phonenumbers
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict
 
 from config.contrast import contrast_with_white
@@ -41,6 +42,12 @@ def _known_time_zone(name: str) -> str:
     except (KeyError, OSError, ValueError) as error:
         raise ValueError("is not a time zone") from error
     return name
+
+
+def _known_country(code: str) -> str:
+    if code not in phonenumbers.SUPPORTED_REGIONS:
+        raise ValueError("unknown country")
+    return code
 
 
 def _known_baud(baud: int) -> int:
@@ -132,6 +139,11 @@ class Place(_Table):
     help_phone: str = Field(
         pattern=r"^\+?[0-9][0-9 ()/-]{1,30}$",
         description='a telephone number to call for help, like "+49 30 23125 014"',
+    )
+    country: Annotated[str, AfterValidator(_known_country)] | None = Field(
+        default=None,
+        description="where telephone numbers without a country code belong to: two capital letters"
+        ' of ISO 3166, like "DE"',
     )
     latitude: float | None = Field(
         default=None, ge=-90, le=90, description="degrees north, from -90 to 90"

@@ -21,6 +21,7 @@ from kiosk.adapters import LocationKeyError, hash_pin
 from kiosk.centre import enrol_kiosk
 from kiosk.console import TABLES, ConsoleError, Line
 from kiosk.engine import run_window
+from kiosk.model.cells import safe_cell
 from kiosk.model.person import Role, Staff, badge_text, new_badge_secret
 from kiosk.site import remarks, risk_of_guessing
 from kiosk.store.errors import StoreError
@@ -114,9 +115,18 @@ def check(file: Path) -> None:
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 def announce(config: Path, data: Path, file: Path) -> None:
     """Expect the packages in FILE (CSV: barcode,size,name,phone); the kiosk must not run."""
-    expected = announcements.read_announcements(file)
-    new = announcements.announce(load_site(config), data, expected)
-    click.echo(f"{new} of {len(expected)} packages are newly expected")
+    site = load_site(config)
+    read = announcements.read_announcements(file, site)
+    if not (read.expected or read.told):
+        raise app.CannotRunError(f"{file}: {announcements.summary([])}")
+    told = [*announcements.announce_lines(site, data, read.expected), *read.told]
+    for each in sorted(told, key=lambda each: each.line):
+        click.echo(str(each), err=each.outcome is announcements.Outcome.REFUSED)
+    if read.unknown:
+        click.echo(f"not used: column {', '.join(read.unknown)}")
+    click.echo(announcements.summary(told))
+    if any(each.outcome is announcements.Outcome.REFUSED for each in told):
+        sys.exit(EXIT_MISTAKE)
 
 
 # --- the console: beside the running kiosk, or with none ----------------------------------------
@@ -292,7 +302,7 @@ def print_rows(form: str, rows: Iterator[dict[str, object]]) -> None:
             if writer is None:
                 writer = csv.DictWriter(sys.stdout, list(row), lineterminator="\n")
                 writer.writeheader()
-            writer.writerow(row)
+            writer.writerow({name: safe_cell(value) for name, value in row.items()})
         return
     before = "[\n"
     for row in rows:

@@ -9,6 +9,7 @@ power cut, under the same file name.
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
 
 from kiosk.flows.kiosk import Kiosk
@@ -17,10 +18,13 @@ from kiosk.model.events import Event, EventKind
 from kiosk.model.location import Location
 from kiosk.model.package import Package
 from kiosk.model.person import Recipient
+from kiosk.model.phone import PhoneNumberError, phone_number
 from kiosk.model.pickup_code import make_code
 from kiosk.observers import Later
 from kiosk.store import packages
 from kiosk.store.writer import Writer
+
+LOG = logging.getLogger(__name__)
 
 UNDO_MS = 120_000
 """How long a message waits at most for a courier who may still take the package out again."""
@@ -50,7 +54,7 @@ class MessageSpool:
             self._write(*found)
 
     def _write(self, package: Package, recipient: Recipient) -> None:
-        number = "".join(filter(str.isdigit, recipient.phone))
+        number = self._number_of(package, recipient)
         if not number or package.locator is None:
             return
         code = make_code(
@@ -63,6 +67,16 @@ class MessageSpool:
         draft = path.with_suffix(".part")
         draft.write_text(f"To: {number}\nAlphabet: UTF-8\n\n{text}\n", encoding="utf-8")
         draft.rename(path)
+
+    def _number_of(self, package: Package, recipient: Recipient) -> str:
+        """In international form without the plus, as gateways such as smstools want it."""
+        if not recipient.phone:
+            return ""
+        try:
+            return phone_number(recipient.phone, self._kiosk.location.country or None)[1:]
+        except PhoneNumberError as error:
+            LOG.warning("package %s: no message: %s", package.id, error)
+            return ""
 
 
 def text_of(location: Location, code: str) -> str:

@@ -185,7 +185,7 @@ def seed_demo(site: Site, data: Path, packages: Path, count: int) -> list[str]:
     """Expect the demo's packages and put in the first `count`, at a bank that shuts its own doors;
     the slots that were used."""
     make_kiosk(site, data)
-    announcements = read_announcements(packages)
+    announcements = list(read_announcements(packages, site).expected.values())
     announce(site, data, announcements)
     barcodes = [each.barcode for each in announcements[:count]]
     return asyncio.run(_seed(site, data, barcodes))

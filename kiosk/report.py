@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kiosk.model.cells import safe_cell
 from kiosk.store.counters import FAULT_PREFIX, Counters
 
 BY_SIZE = ("stored", "retrieved", "expired", "collected", "missing", "undone")
@@ -90,7 +91,8 @@ def read_snapshot(path: Path) -> Counters:
     """The counters of an earlier report in JSON. Raises `SnapshotError`."""
     right = "name a report that `kiosk report --format json` printed"
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        # As bytes: a shell that redirects output may write UTF-16, or a mark in front.
+        found = json.loads(path.read_bytes())
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise SnapshotError(f"{path}: cannot be read ({error}); {right}") from error
     counters = found.get("counters") if isinstance(found, dict) else None
@@ -115,7 +117,10 @@ def as_text(form: str, report: Mapping[str, Any], figures: Iterable[Line]) -> st
     rows = [(each.figure, each.of, f"{each.value:g}", each.unit) for each in figures]
     if form == "csv":
         text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows([("figure", "of", "value", "unit"), *rows])
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(("figure", "of", "value", "unit"))
+        # The values are numbers, and stay so.
+        writer.writerows((safe_cell(row[0]), safe_cell(row[1]), *row[2:]) for row in rows)
         return text.getvalue().rstrip("\n")
     if not rows:
         return "nothing has been counted yet"

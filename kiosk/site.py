@@ -17,6 +17,7 @@ from kiosk.model.person import Role, Staff
 from kiosk.model.pickup_code import locator_digits
 from kiosk.model.throttle import opened_by_guessing
 from kiosk.store.backup import BackupPlan
+from kiosk.ui.glyphs import letters_missing
 from kiosk.ui.loudspeaker import is_there
 from kiosk.ui.night import NightHours
 from kiosk.ui.theme import SiteLook, colour
@@ -45,6 +46,7 @@ def location_of(site: Site) -> Location:
             for slot in locker.slots
         ),
         screen=_rectangle(site.screen),
+        country=site.location.country or "",
     )
 
 
@@ -64,7 +66,27 @@ def risk_of_guessing(site: Site) -> str:
 
 def remarks(site: Site) -> list[str]:
     """What is allowed here and should be known, each in a sentence."""
-    return [*_remarks_on_sensors(site), *_remarks_on_sound(site)]
+    return [
+        *_remarks_on_sensors(site),
+        *_remarks_on_sound(site),
+        *_remarks_on_country(site),
+        *_remarks_on_letters(site),
+    ]
+
+
+def _remarks_on_letters(site: Site) -> list[str]:
+    texts = {
+        "location.name": site.location.name,
+        "location.address": site.location.address,
+        **{f"sizes.{name}": name for name in site.sizes},
+        **{f"staff[{number}].name": person.name for number, person in enumerate(site.staff)},
+    }
+    return [
+        f"{key} = {text!r}: the screen's fonts have no {', '.join(missing)}: boxes are drawn there;"
+        " write it in Latin or Arabic letters."
+        for key, text in texts.items()
+        if (missing := letters_missing(text))
+    ]
 
 
 def _remarks_on_sound(site: Site) -> list[str]:
@@ -74,6 +96,15 @@ def _remarks_on_sound(site: Site) -> list[str]:
     if not is_there(site.sound.player):
         said.append("No sounds are played here: there is no program for it (Debian: alsa-utils).")
     return said
+
+
+def _remarks_on_country(site: Site) -> list[str]:
+    if site.location.country is not None:
+        return []
+    return [
+        "Telephone numbers need their country code here, like +49 171 0000001: to take national"
+        ' ones, say in [location] which country they belong to, like country = "DE".'
+    ]
 
 
 def _remarks_on_sensors(site: Site) -> list[str]:

@@ -123,7 +123,7 @@ def person(text: str) -> None:
 
 
 async def _play(site: Site, data: Path, command: Callable[[str], None]) -> None:
-    announcements = read_announcements(DEMO_PACKAGES)
+    announcements = list(read_announcements(DEMO_PACKAGES, site).expected.values())
     make_kiosk(site, data)
     announce(site, data, announcements)
     teller = _Teller(location_of(site))

@@ -264,9 +264,9 @@ def qr_picture(location: str, code: str) -> bytes:
 
 def _for_operators(row: Any, kind: Kind, location: Any) -> Message:
     facts = json.loads(row.facts)
-    where = location.name if location is not None else row.location
+    where = location.name if location is not None else row.location or "Server"
     door = f"door {facts['slot']}: " if "slot" in facts else ""
     subject = f"{where}: {door}{facts.get('what', kind)}"
-    text = f"{subject}\nLocation {row.location}."
+    text = f"{subject}\nLocation {row.location}." if row.location else subject
     text += f" Reference {facts['reference']}." if "reference" in facts else ""
     return Message(row.id, kind, OPERATORS, "", subject, text, short=subject)

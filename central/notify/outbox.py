@@ -11,11 +11,12 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from central import schema
 from central.adapters import new_id
 from central.settings import Notifications
+from central.upserts import insert_once
 from kiosk.model.events import EventKind
 from kiosk.sync.contract import WireEvent
 
@@ -40,6 +41,8 @@ class Kind(StrEnum):
     MISSING = "missing"
     SILENT = "silent"
     HEARD_AGAIN = "heard_again"
+    CHANNEL_DOWN = "channel_down"
+    CHANNEL_BACK = "channel_back"
 
 
 OF_PACKAGES = frozenset(
@@ -63,6 +66,8 @@ _PERSON = (
     .where(schema.recipient.c.id == bindparam("id"))
 )
 _INSERT = insert(schema.notification)
+_DOWN = "channel_down:"
+"""What stands before a channel's name in `meta` while operators know that it is down."""
 
 
 def on_event(
@@ -156,7 +161,7 @@ def tell_operators(
     connection: Connection,
     rules: Notifications,
     kind: Kind,
-    location: str,
+    location: str | None,
     facts: Mapping[str, Any],
     now_ms: int,
     package: str = "",
@@ -191,20 +196,54 @@ def person_and_ways(
     return person, [name for name in wanted if address.get(name)]
 
 
-def try_another_way(connection: Connection, rules: Notifications, row: Any) -> None:
-    """One way did not reach a person: queue the same message on the next, if there is one."""
+def another_way(connection: Connection, rules: Notifications, row: Any) -> str | None:
+    """The way that comes after a message's own; None when there is none."""
     if row.recipient is None:
-        return
+        return None
     _, ways = person_and_ways(connection, row.recipient, row.location, rules)
     place = ways.index(row.channel) + 1 if row.channel in ways else len(ways)
-    if place < len(ways):
+    return ways[place] if place < len(ways) else None
+
+
+def is_down_told(connection: Connection, channel: str) -> bool:
+    """Whether operators know that a channel is down, and not yet that it is back."""
+    table = schema.meta
+    found = connection.execute(select(table.c.key).where(table.c.key == _DOWN + channel))
+    return found.first() is not None
+
+
+def tell_of_channel(
+    connection: Connection,
+    rules: Notifications,
+    kind: Kind,
+    channel: str,
+    what: str,
+    now_ms: int,
+) -> None:
+    """Tell operators once that a channel is down, and once that it is back, however often the
+    server is started meanwhile. Nothing is told of the channel that they are told by."""
+    if channel == OPERATORS:
+        return
+    table, key = schema.meta, _DOWN + channel
+    if kind is Kind.CHANNEL_DOWN:
+        is_news = insert_once(connection, table, {"key": key, "value": str(now_ms)})
+    else:
+        is_news = connection.execute(delete(table).where(table.c.key == key)).rowcount == 1
+    if is_news:
+        tell_operators(connection, rules, kind, None, {"what": f"{channel} {what}"}, now_ms)
+
+
+def try_another_way(connection: Connection, rules: Notifications, row: Any) -> None:
+    """One way did not reach a person: queue the same message on the next, if there is one."""
+    way = another_way(connection, rules, row)
+    if way is not None:
         queue(
             connection,
             kind=row.kind,
             package=row.package,
             location=row.location,
             recipient=row.recipient,
-            channel=ways[place],
+            channel=way,
             language=row.language,
             reason=f"{row.channel} did not reach them",
             created_ms=row.created_ms,

@@ -21,11 +21,21 @@ from urllib.parse import quote
 
 import apprise
 import httpx
-from aiosmtplib import SMTP, SMTPException, SMTPRecipientsRefused, SMTPResponseException
+from aiosmtplib import (
+    SMTP,
+    SMTPDataError,
+    SMTPException,
+    SMTPNotSupported,
+    SMTPRecipientRefused,
+    SMTPRecipientsRefused,
+    SMTPResponseException,
+)
 
 from central import addresses
+from central.notify import refusals
 from central.notify.messages import Message
 from central.notify.outbox import OPERATORS
+from central.notify.refusals import Whose
 from central.settings import Settings, Sms, Smtp
 
 TIMEOUT_S = 20.0
@@ -40,6 +50,14 @@ class SendError(Exception):
 
 class RefusedError(SendError):
     """A message can never go out this way: no such mailbox, no such number."""
+
+
+class ChannelError(SendError):
+    """The way out refuses the sender, or today: no message loses a try by it."""
+
+
+class UnclearError(SendError):
+    """It did not go out, and nothing says whether the person's address or the way is to blame."""
 
 
 class Notifier(Protocol):
@@ -111,11 +129,23 @@ class EmailNotifier:
 
 
 def _smtp_error(error: Exception) -> SendError:
-    """5xx for a recipient is final, everything else may pass (RFC 5321, 4.2.1)."""
     refused = error.recipients[0] if isinstance(error, SMTPRecipientsRefused) else error
-    if isinstance(refused, SMTPResponseException) and 550 <= refused.code <= 553:
-        return RefusedError(f"{refused.code} {refused.message}")
-    return SendError(str(error) or type(error).__name__)
+    if isinstance(refused, SMTPNotSupported):
+        return RefusedError(f"the mail server cannot send to this address: {refused}")
+    if not isinstance(refused, SMTPResponseException):
+        return ChannelError(str(error) or type(error).__name__)
+    whose = refusals.of_mail(
+        refused.code,
+        refused.message,
+        at_recipient=isinstance(refused, SMTPRecipientRefused),
+        at_data=isinstance(refused, SMTPDataError),
+    )
+    return _error_of(whose, f"{refused.code} {refused.message}")
+
+
+def _error_of(whose: Whose, words: str) -> SendError:
+    kinds = {Whose.MAILBOX: RefusedError, Whose.MAILBOX_NOW: SendError}
+    return kinds.get(whose, ChannelError)(words)
 
 
 def email_of(message: Message, sender: str) -> MIMEBase:
@@ -184,11 +214,11 @@ class SmsNotifier:
                 url, data=form, headers={"idempotency-key": message.id}
             )
         except httpx.HTTPError as error:
-            raise SendError(f"{type(error).__name__}: {error}") from error
-        if answer.status_code == 400:
-            raise RefusedError(f"the gateway refused it: {answer.text[:300]}")
+            raise ChannelError(f"{type(error).__name__}: {error}") from error
         if not answer.is_success:
-            raise SendError(f"the gateway answered {answer.status_code}: {answer.text[:300]}")
+            whose = refusals.of_gateway(answer.status_code, answer.text)
+            words = f"the gateway answered {answer.status_code}: {answer.text[:300]}"
+            raise _error_of(whose, words)
 
     async def close(self) -> None:
         await self._client.aclose()
@@ -209,7 +239,7 @@ class SpoolNotifier:
         try:
             await asyncio.to_thread(self._write, number, message)
         except OSError as error:
-            raise SendError(str(error)) from error
+            raise ChannelError(str(error)) from error
 
     def _write(self, number: str, message: Message) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -240,7 +270,9 @@ class AppriseNotifier:
             plugin.request_rate_per_sec = 0
             service.add(plugin)
         if not await service.async_notify(body=message.text, title=message.subject):
-            raise SendError("Apprise could not deliver it")
+            # It says no more than that. A person's URL may be wrong; the operators' is a setting.
+            kind = ChannelError if self.channel == OPERATORS else UnclearError
+            raise kind("Apprise could not deliver it")
 
     async def close(self) -> None:
         return

@@ -2,8 +2,8 @@
 
 A row is leased before it is sent, so several workers can share the table, and a worker that died
 gives its rows back when the lease ends: a message may then go out twice, under one Message-ID.
-What fails is tried again later and later; while a channel is down its rows wait without losing a
-try.
+What fails is tried again later and later. What is the channel's trouble costs no row a try: it is
+given up only when nobody wants it any more.
 """
 
 from __future__ import annotations
@@ -14,19 +14,25 @@ import logging
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from purgatory import AsyncCircuitBreakerFactory
-from purgatory.domain.model import OpenedState
 from sqlalchemy import Connection, or_, select, update
 
 from central import schema
 from central.notify import outbox
-from central.notify.messages import Dropped, Message, compose
+from central.notify.health import Health, pause_ms
+from central.notify.messages import WITH_CODE, Dropped, Message, compose
 from central.notify.outbox import OPERATORS, Kind
-from central.notify.senders import Notifier, RefusedError, SendError, notifiers
+from central.notify.senders import (
+    ChannelError,
+    Notifier,
+    RefusedError,
+    SendError,
+    UnclearError,
+    notifiers,
+)
 from central.parts import Central
 from central.settings import Notifications
 
@@ -39,9 +45,9 @@ LOOK_S = 0.5
 BASE_S = 5
 BACK_OFF_MAX_S = 600
 ATTEMPTS_MAX = 8
-BREAKER_FAILURES = 5
-BREAKER_S = 30.0
 HOUR_MS = 3_600_000
+WANTED_MS = 72 * HOUR_MS
+"""How long a message without a code is news. One with a code is wanted while the package waits."""
 NEVER_QUIET = (Kind.CODE, Kind.REISSUED)
 """Somebody stands at the locker and asked for it."""
 
@@ -58,9 +64,7 @@ class Worker:
     def __init__(self, central: Central) -> None:
         self._central = central
         self._ways: dict[str, Notifier] = {}
-        self._breakers = AsyncCircuitBreakerFactory(
-            default_threshold=BREAKER_FAILURES, default_ttl=BREAKER_S, exclude=[RefusedError]
-        )
+        self._health: dict[str, Health] = {}
         self._woken, self._is_ending = asyncio.Event(), False
         self._task: asyncio.Task[None] | None = None
         self._chance = random.Random()
@@ -142,23 +146,64 @@ class Worker:
 
     async def _send(self, row: Any, message: Message) -> _Outcome:
         now_ms = self._central.clock.now_ms
+        health = await self._health_of(row.channel)
+        if health.is_shut(now_ms()):
+            # The channel is known to be down: nothing is tried.
+            return _Outcome(row.id, {"status": "queued", "due_ms": health.shut_until_ms})
         try:
-            async with await self._breakers.get_breaker(row.channel):
-                await self._ways[row.channel].send(message)
-        except OpenedState:
-            # The channel is known to be down: nothing was tried.
-            return _Outcome(
-                row.id, {"status": "queued", "due_ms": now_ms() + int(BREAKER_S * 1000)}
-            )
+            await self._ways[row.channel].send(message)
+        except ChannelError as error:
+            return await self._channel_failed(row, health, str(error))
         except RefusedError as error:
             return _Outcome(row.id, {"status": "dead", "error": str(error)})
+        except UnclearError as error:
+            return await self._unclear(row, str(error))
         except SendError as error:
             return self._failed(row, str(error))
         except Exception as error:
             LOG.exception("channel %s failed in a way it should not", row.channel)
             return self._failed(row, f"{type(error).__name__}: {error}")
+        if health.worked():
+            LOG.warning("channel %s works again", row.channel)
+            await self._tell(row.channel, Kind.CHANNEL_BACK, "goes out again")
         values = {"status": "sent", "sent_ms": now_ms(), "error": "", "message_id": message.id}
         return _Outcome(row.id, values)
+
+    async def _health_of(self, channel: str) -> Health:
+        """How a channel goes; what operators were told of it holds beyond a restart."""
+        if channel not in self._health:
+            is_told = await self._central.database.look(outbox.is_down_told, channel)
+            self._health.setdefault(channel, Health(is_told=is_told))
+        return self._health[channel]
+
+    async def _channel_failed(self, row: Any, health: Health, error: str) -> _Outcome:
+        """The row waits and keeps its tries; the channel rests when this was not the first."""
+        now_ms = self._central.clock.now_ms()
+        if health.failed(now_ms):
+            LOG.warning("channel %s does not work: %s", row.channel, error)
+            await self._tell(row.channel, Kind.CHANNEL_DOWN, f"does not go out: {error}")
+        return self._waits(row, error, health.shut_until_ms)
+
+    async def _unclear(self, row: Any, error: str) -> _Outcome:
+        """Tries are counted while there is another way to the person; the last way is kept to."""
+        rules = self._central.settings.notifications
+        if await self._central.database.look(outbox.another_way, rules, row) is None:
+            return self._waits(row, error)
+        return self._failed(row, error)
+
+    def _waits(self, row: Any, error: str, not_before_ms: int = 0) -> _Outcome:
+        """The row keeps its tries, and is given up only when nobody wants it any more."""
+        now_ms = self._central.clock.now_ms()
+        if row.kind not in WITH_CODE and now_ms - row.created_ms > WANTED_MS:
+            return _Outcome(row.id, {"status": "dead", "error": error})
+        pause = int(pause_ms(now_ms - row.created_ms) * self._chance.uniform(0.8, 1.0))
+        due_ms = max(now_ms + pause, not_before_ms)
+        return _Outcome(row.id, {"status": "queued", "error": error, "due_ms": due_ms})
+
+    async def _tell(self, channel: str, kind: Kind, what: str) -> None:
+        central = self._central
+        rules, now_ms = central.settings.notifications, central.clock.now_ms()
+        await central.database.write(outbox.tell_of_channel, rules, kind, channel, what, now_ms)
 
     def _failed(self, row: Any, error: str) -> _Outcome:
         attempts = row.attempts + 1
@@ -181,13 +226,26 @@ class Worker:
 
 
 def quiet_until_ms(rules: Notifications, zone: str, now_ms: int) -> int | None:
-    """When the quiet hours end that hold now at a place; None outside them."""
-    begin, end = rules.quiet_from_h, rules.quiet_until_h
-    hour = datetime.fromtimestamp(now_ms / 1000, UTC).astimezone(ZoneInfo(zone)).hour
+    """When the quiet hours end that hold now at a place; None outside them.
+
+    They end by the clock on the wall there, whatever minutes its zone is off the full hour and
+    whatever is done to the clock in that night.
+    """
+    begin, end, there = rules.quiet_from_h, rules.quiet_until_h, ZoneInfo(zone)
+    local = datetime.fromtimestamp(now_ms / 1000, UTC).astimezone(there)
+    hour = local.hour
     is_quiet = begin <= hour < end if begin < end else hour >= begin or hour < end
     if begin == end or not is_quiet:
         return None
-    return now_ms - now_ms % HOUR_MS + ((end - hour) % 24) * HOUR_MS
+    day = local.date() + timedelta(days=1 if hour >= end else 0)
+    while True:
+        wall = datetime.combine(day, time(end), there)
+        at_ms = int(wall.timestamp() * 1000)
+        if at_ms <= now_ms and wall.replace(fold=1).timestamp() * 1000 > now_ms:
+            at_ms = int(wall.replace(fold=1).timestamp() * 1000)  # the hour comes twice
+        if at_ms > now_ms:
+            return at_ms
+        day += timedelta(days=1)
 
 
 def _composed(

@@ -21,17 +21,11 @@ from central.packages.nearest import COUNT_MAX, nearest, neighbours
 from central.packages.sizes import room_for, sizes_of
 from central.parts import Central, central_of
 from kiosk.model.barcode import BARCODE_LENGTH_MAX, barcode_text
-from kiosk.model.phone import phone_number
 
 router = APIRouter(prefix="/v1", tags=["packages"])
 PackageId = Path(max_length=64)
 REFUSALS: dict[int | str, dict[str, Any]] = {code: {} for code in (401, 403, 404, 409, 422, 429)}
 WORDS = r"^[^\x00-\x1f\x7f]*$"
-
-
-def _phone(text: str) -> str:
-    """A number in E.164, or none; the server knows no country for national numbers."""
-    return phone_number(text, None) if text.strip() else ""
 
 
 class Wish(BaseModel):
@@ -45,7 +39,8 @@ class Person(Wish):
 
     name: str = Field(default="", max_length=120, pattern=WORDS)
     email: Annotated[str, Field(max_length=254), AfterValidator(address_or_none)] = ""
-    phone: Annotated[str, Field(max_length=64), AfterValidator(_phone)] = ""
+    phone: str = Field(default="", max_length=64, pattern=WORDS)
+    """With its country code, or as people dial it in the location's country."""
     language: str = Field(default="en", pattern=r"^[a-z]{2}$")
     channels: tuple[Literal["email", "sms", "apprise"], ...] = Field(default=(), max_length=3)
     user_id: str = Field(default="", max_length=120, pattern=WORDS)

@@ -24,6 +24,7 @@ from central.sync import commands
 from kiosk.model.barcode import barcode_key
 from kiosk.model.clock import Instant, days_later_ms, hold_until_ms
 from kiosk.model.package import PackageStatus
+from kiosk.model.phone import PhoneNumberError, phone_number
 from kiosk.sync.contract import CommandType
 
 
@@ -54,7 +55,8 @@ def announce(connection: Connection, central: Central, by: str, wish: Any) -> di
         raise RequestError(
             409, "exists", f"barcode {wish.barcode!r} is announced already", id=known.id
         )
-    recipient = _recipient(connection, wish.recipient, now_ms)
+    phone = _phone(connection, location, wish.recipient.phone, "recipient.phone")
+    recipient = _recipient(connection, wish.recipient, phone, now_ms)
     values = {
         "recipient": recipient,
         "sender": by,
@@ -135,14 +137,27 @@ def _place(
     raise RequestError(409, "full", "no location near by has a door free that takes this package")
 
 
-def _recipient(connection: Connection, person: Any, now_ms: int) -> str:
+def _phone(connection: Connection, location: str, text: str, field: str) -> str:
+    """A number in E.164, or none. Raises `RequestError` that names the field."""
+    if not text.strip():
+        return ""
+    table = schema.location
+    country = connection.execute(select(table.c.country).where(table.c.id == location)).scalar()
+    try:
+        return phone_number(text, country or None)
+    except PhoneNumberError as error:
+        problems = [{"field": field, "problem": str(error)}]
+        raise RequestError(422, "invalid", f"{field}: {error}", problems=problems) from error
+
+
+def _recipient(connection: Connection, person: Any, phone: str, now_ms: int) -> str:
     recipient = new_id()
     connection.execute(
         insert(schema.recipient).values(
             id=recipient,
             name=person.name,
             email=person.email,
-            phone=person.phone,
+            phone=phone,
             language=person.language,
             channels=json.dumps(list(person.channels)),
             created_ms=now_ms,
@@ -296,7 +311,8 @@ def change_contact(
     if row.status not in LIVE:
         raise RequestError(409, "too_late", f"the package is {row.status}")
     now_ms = central.clock.now_ms()
-    recipient = _recipient(connection, person, now_ms)
+    phone = _phone(connection, row.location, person.phone, "phone")
+    recipient = _recipient(connection, person, phone, now_ms)
     connection.execute(
         update(schema.package)
         .where(schema.package.c.id == row.id)

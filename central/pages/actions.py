@@ -161,9 +161,12 @@ async def key_add(
 ) -> Response:
     """Make an API key; it is shown on the page that answers, and never again."""
     central = central_of(request)
-    token = await central.database.write(
-        accounts.add_key, central, operator.email, name, scopes, rate
-    )
+    try:
+        token = await central.database.write(
+            accounts.add_key, central, operator.email, name, scopes, rate
+        )
+    except RequestError as error:
+        return RedirectResponse(f"{HOME}/keys?problem={quote(error.message)}", 303)
     rows = await central.database.look(looks.keys)
     return page(request, "keys.html", operator=operator, rows=rows, token=token)
 

@@ -98,6 +98,7 @@ async def location_change(
     address: Text = "",
     latitude: Text = "",
     longitude: Text = "",
+    country: Text = "",
     channels: Annotated[Ways, Form()] = Ways.AS_EVERYWHERE,
 ) -> Response:
     def do(connection: Connection, central: Central) -> None:
@@ -110,6 +111,7 @@ async def location_change(
             address=address,
             latitude=_degrees(latitude),
             longitude=_degrees(longitude),
+            country=country.strip().upper(),
             channels=[way for way in channels.value.split(",") if way],
         )
 

@@ -19,6 +19,7 @@ from central.pages.paper import HEADERS, page
 from central.pages.session import COOKIE, HOME, SIGN_IN, ActingAsViewer, Administering, Viewing
 from central.pages.session import sign_in as sign_operator_in
 from central.parts import central_of
+from kiosk.model.cells import safe_cell
 
 router = APIRouter(prefix=HOME, include_in_schema=False)
 HERE = Path(__file__).parent
@@ -210,6 +211,7 @@ async def reports_csv(
     for row in rows:
         day = datetime.fromtimestamp(row["day_ms"] / 1000, UTC).date().isoformat()
         names = (*looks.REPORTED.values(), *looks.SHARES)
-        writer.writerow([day, row["location"], *(row[name] for name in names)])
+        cells = (row["location"], *(row[name] for name in names))
+        writer.writerow([day, *map(safe_cell, cells)])
     headers = {**HEADERS, "content-disposition": "attachment; filename=report.csv"}
     return Response(text.getvalue(), media_type="text/csv", headers=headers)

@@ -10,10 +10,11 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+import phonenumbers
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from central import schema, staffing
-from central.errors import RequestError
+from central.errors import RequestError, require_plain
 from central.parts import Central, audit, change_known
 from central.secrets import new_token, same, token_hash
 from central.sync.projection import configure
@@ -49,6 +50,7 @@ def add_location(
             "invalid",
             f"location {location!r}: letters, digits, points, dashes, at most 64, as berlin-01",
         )
+    require_plain(name=name, address=str(values.get("address", "")))
     token = new_token("enrol")
     is_there = connection.execute(
         select(func.count()).where(schema.location.c.id == location)
@@ -79,6 +81,7 @@ def change(
     address: str,
     latitude: float | None,
     longitude: float | None,
+    country: str,
     channels: Sequence[str],
 ) -> None:
     """Write down what people are told of a location, where it is, and by which ways its people are
@@ -89,7 +92,9 @@ def change(
         raise RequestError(
             422, "invalid", f"{latitude}, {longitude}: -90 to 90, and -180 to 180 degrees"
         )
-    values: dict[str, Any] = {"name": name, "address": address}
+    require_plain(name=name, address=address)
+    require_country(country)
+    values: dict[str, Any] = {"name": name, "address": address, "country": country}
     values |= {"latitude": latitude, "longitude": longitude}
     table = schema.location
     change_known(
@@ -101,6 +106,14 @@ def change(
         location,
     )
     audit(connection, now_ms, by, "location.change", location, channels=channels, **values)
+
+
+def require_country(code: str) -> None:
+    """Refuse what is no country. Raises `RequestError`."""
+    if code and code not in phonenumbers.SUPPORTED_REGIONS:
+        raise RequestError(
+            422, "invalid", f"country {code!r}: two capital letters of ISO 3166, like DE"
+        )
 
 
 def roll(connection: Connection, location: str, by: str, now_ms: int) -> str:

@@ -295,7 +295,7 @@ def configure(connection: Connection, location: str, layout: Layout, layout_hash
         select(schema.location).where(schema.location.c.id == location)
     ).one()
     # What an operator wrote stays; what nobody wrote is taken from the site's own config.
-    for name in ("name", "address"):
+    for name in ("name", "address", "country"):
         if not getattr(known, name):
             values[name] = getattr(layout, name)
     if known.latitude is None and layout.latitude is not None:

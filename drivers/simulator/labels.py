@@ -23,7 +23,7 @@ class Label:
 def read_labels(path: Path) -> tuple[Label, ...]:
     """The labels of a CSV file with the columns barcode, size, name, phone; barcode is needed."""
     try:
-        with path.open(encoding="utf-8", newline="") as file:
+        with path.open(encoding="utf-8-sig", newline="") as file:
             rows = list(csv.DictReader(file))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DriverError(f"the labels {path} cannot be read: {error}") from error

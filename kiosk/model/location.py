@@ -133,6 +133,8 @@ class Location:
     slots: tuple[Slot, ...]
     screen: Rectangle
     """Where the screen is in the drawing ("you are here")."""
+    country: str = ""
+    """Where numbers without a country code belong to, ISO 3166 alpha-2; "" where nobody said."""
 
     @cached_property
     def slot_by_label(self) -> Mapping[str, Slot]:

@@ -39,6 +39,19 @@ def phone_number(text: str, country: str | None) -> str:
     return phonenumbers.format_number(number, PhoneNumberFormat.E164)
 
 
+def lost_its_plus(text: str, country: str | None) -> bool:
+    """Whether a number may be one with the country's own code whose plus a program took away,
+    and would be another one as it stands."""
+    digits = re.sub(r"[ ()./-]", "", text)
+    code = str(phonenumbers.country_code_for_region(country)) if country else ""
+    if not (country and digits.isdigit() and digits.startswith(code)):
+        return False
+    try:
+        return phone_number("+" + digits, country) != phone_number(digits, country)
+    except PhoneNumberError:
+        return False
+
+
 def _figures(text: str) -> str:
     """A text with its blanks, dashes and figures as ASCII has them, without `tel:`."""
     plain = unicodedata.normalize("NFKC", text).strip()

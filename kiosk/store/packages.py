@@ -9,7 +9,7 @@ from kiosk.model.events import EventKind
 from kiosk.model.package import Package, PackageStatus
 from kiosk.model.person import Recipient
 from kiosk.store.errors import RefusedError
-from kiosk.store.writer import Row, Writer, insert
+from kiosk.store.writer import Row, Writer, insert, update
 
 LIVE = "(status IN ('PENDING', 'STORED', 'EXPIRED') OR slot IS NOT NULL)"
 
@@ -79,10 +79,7 @@ def announce(writer: Writer, announcement: Announcement) -> bool:
         return False
     recipient = announcement.recipient
     if recipient is not None:
-        writer.db.execute(
-            "INSERT INTO recipient (id, name, phone) VALUES (?, ?, ?)",
-            (recipient.id, writer.sealer.seal(recipient.name), writer.sealer.seal(recipient.phone)),
-        )
+        _keep(writer, recipient)
     writer.record(
         EventKind.PACKAGE_ANNOUNCED,
         insert(
@@ -100,3 +97,60 @@ def announce(writer: Writer, announcement: Announcement) -> bool:
         ),
     )
     return True
+
+
+def correct(writer: Writer, announcement: Announcement) -> list[str]:
+    """Take over what an announcement says otherwise of a live package; what that was, in words.
+
+    What it leaves out stays. A size is no more than a wish once the package has a slot, and stays.
+    Raises `RefusedError` for a person whom the centre named: the centre would name them again.
+    """
+    known = live_by_barcode(writer, announcement.barcode)
+    if known is None:
+        raise RefusedError(f"there is no live package {announcement.barcode}")
+    values: dict[str, str] = {}
+    changed: list[str] = []
+    is_waited_for = known.status is PackageStatus.PENDING and known.slot is None
+    if is_waited_for and announcement.size not in (None, known.size):
+        values["size"] = str(announcement.size)
+        changed.append(f"size {announcement.size} instead of {known.size or 'none'}")
+    person, fields = _corrected(recipient_of(writer, known.id), announcement.recipient)
+    if person is not None:
+        row = writer.one("SELECT owner FROM package WHERE id = ?", (known.id,))
+        if row is not None and row["owner"] is not None:
+            raise RefusedError("the centre announced it: change name and number there")
+        _keep(writer, person)
+        values["recipient"] = person.id
+        changed += [f"another {field}" for field in fields]
+    if changed:
+        change = update("package", id=known.id, **values)
+        kind = EventKind.PACKAGE_ANNOUNCED if person is None else EventKind.CONTACT_CHANGED
+        writer.record(kind, change, actor="console")
+    return changed
+
+
+def _corrected(
+    known: Recipient | None, said: Recipient | None
+) -> tuple[Recipient | None, list[str]]:
+    """The person with what is said otherwise, and which fields that are; None when nothing is."""
+    if said is None:
+        return None, []
+    before = known or Recipient(said.id)
+    after = Recipient(before.id, said.name or before.name, said.phone or before.phone)
+    fields = [
+        field
+        for field, is_other in (
+            ("name", after.name != before.name),
+            ("number", after.phone != before.phone),
+        )
+        if is_other
+    ]
+    return (after, fields) if fields else (None, [])
+
+
+def _keep(writer: Writer, person: Recipient) -> None:
+    writer.db.execute(
+        "INSERT INTO recipient (id, name, phone) VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE"
+        " SET name = excluded.name, phone = excluded.phone",
+        (person.id, writer.sealer.seal(person.name), writer.sealer.seal(person.phone)),
+    )

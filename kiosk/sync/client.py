@@ -106,6 +106,7 @@ def layout_of(location: Location) -> Layout:
         time_zone=location.time_zone,
         languages=location.languages,
         help_phone=location.help_phone,
+        country=location.country,
         sizes=tuple(
             LayoutSize(
                 name=size.name,

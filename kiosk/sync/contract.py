@@ -138,6 +138,7 @@ class Layout(Message):
     time_zone: str = Field(default="UTC", max_length=64)
     languages: tuple[str, ...] = ("en",)
     help_phone: str = Field(default="", max_length=64)
+    country: str = Field(default="", pattern=r"^([A-Z]{2})?$")
     latitude: float | None = Field(default=None, ge=-90, le=90)
     longitude: float | None = Field(default=None, ge=-180, le=180)
     sizes: tuple[LayoutSize, ...] = Field(default=(), max_length=64)

@@ -16,13 +16,14 @@ from alembic.migration import MigrationContext
 from centre import LOCATION, Journal, Server
 from operators import Browser
 
-from central import schema
+from central import accounts, schema, staffing
 from central.adapters import SystemClock
 from central.app import build
 from central.auth import Role
-from central.errors import CannotServeError
+from central.errors import CannotServeError, RequestError
 from central.pages.session import COOKIE
 from central.settings import Settings, load
+from central.sync import enrolment
 
 
 def test_the_migrations_make_the_schema(server: Server) -> None:
@@ -49,6 +50,26 @@ def test_a_failing_caller_of_a_group_fails_alone(server: Server) -> None:
     ]
     assert [future.exception() is not None for future in futures] == [n % 3 == 0 for n in range(30)]
     assert len(server.rows(schema.meta)) == 20
+
+
+def test_the_mark_that_editors_put_in_front_of_settings_is_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "central.toml"
+    path.write_text("\ufeffport = 8099\n", encoding="utf-8")
+    assert load(path).port == 8099
+
+
+@pytest.mark.parametrize("text", ["a\nb", "a\x07", "a\u202eb", "a\u2028"])
+def test_a_control_character_in_a_name_is_refused_with_its_field(server: Server, text: str) -> None:
+    central = server.central
+    for add in (
+        lambda c: enrolment.add_location(c, "new-01", text, "test", 1),
+        lambda c: enrolment.add_location(c, "new-01", "New", "test", 1, address=text),
+        lambda c: accounts.add_key(c, central, "test", text, [], 10),
+        lambda c: accounts.add_user(c, central, "test", "a@b.example", text, Role.VIEWER, "x" * 10),
+        lambda c: staffing.add(c, central, "test", "17", text, "courier", "4711"),
+    ):
+        with pytest.raises(RequestError, match=r"(name|address) .*control character"):
+            server.write(add)
 
 
 def test_a_wrong_setting_is_named_with_its_value(tmp_path: Path) -> None:
@@ -167,9 +188,9 @@ def test_a_location_is_added_while_the_server_runs_and_its_kiosk_enrols(
 
 def test_a_command_of_another_version_leaves_a_running_server_alone(server: Server) -> None:
     version = sqlalchemy.table("alembic_version", sqlalchemy.column("version_num"))
-    server.write(lambda c: c.execute(version.update().values(version_num="0003")))
+    server.write(lambda c: c.execute(version.update().values(version_num="0004")))
     refused = command(server, "location", "list")
     assert refused.returncode == 2
     assert "of another version runs" in refused.stderr
-    server.write(lambda c: c.execute(version.update().values(version_num="0004")))
+    server.write(lambda c: c.execute(version.update().values(version_num="0005")))
     assert command(server, "location", "list").returncode == 0

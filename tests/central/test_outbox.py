@@ -23,8 +23,8 @@ from operators import obey, sync
 from PIL import Image
 
 from central import housekeeping, schema
+from central.notify import health, worker
 from central.notify import messages as messages_module
-from central.notify import worker
 from central.notify.outbox import Kind
 from central.notify.senders import email_of
 from central.notify.worker import quiet_until_ms
@@ -389,54 +389,45 @@ def test_messages_of_a_worker_that_died_are_sent_when_its_lease_is_over(
 
 
 def test_while_a_channel_is_down_no_tries_are_lost_and_all_is_told_when_it_is_back(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
-    monkeypatch.setattr(worker, "BREAKER_S", 600.0)  # longer than this test on any machine
     server, box = Server(tmp_path / "central", smtp_port=free_port()), Mailbox()
     server.start()
     kiosk = Journal(tmp_path / "kiosk.db")
     assert kiosk.enrol(server, server.add_location()).ok
     deposits_for(server, kiosk, 20)
     sync(kiosk)
-
-    def tries() -> int:
-        return sum(row.attempts for row in messages(server, "stored"))
-
-    wait_until(lambda: tries() >= worker.BREAKER_FAILURES and not due(server))
-    known_down = tries()
     for _ in range(3):
-        server.clock.wall_ms += int(worker.BREAKER_S * 1000)
         wait_until(lambda: not due(server))
-    assert tries() == known_down
-    server.stop()
+        server.clock.wall_ms += health.PAUSE_MAX_S * 1000
+    wait_until(lambda: not due(server))
+    assert {(row.status, row.attempts) for row in messages(server, "stored")} == {("queued", 0)}
     controller = Controller(box, hostname="127.0.0.1", port=server.smtp_port)
     controller.start()
-    # A server that starts anew knows nothing of channels that were down.
-    server.clock.wall_ms += int(worker.BREAKER_S * 1000)
-    again = Server(server.folder, server.clock, server.smtp_port)
-    again.start()
+    server.clock.wall_ms += health.PAUSE_MAX_S * 1000
     told_once(box, 20)
-    again.stop()
+    server.stop()
     controller.stop()
     kiosk.store.close()
 
 
-def test_after_eight_tries_a_message_is_a_dead_letter(tmp_path: Path) -> None:
-    server = Server(tmp_path / "central", smtp_port=free_port())
+def test_after_eight_tries_at_a_full_mailbox_a_message_is_a_dead_letter(tmp_path: Path) -> None:
+    class Full(Mailbox):
+        async def handle_RCPT(self, *_: Any) -> str:
+            return "452 4.2.2 mailbox full"
+
+    controller = Controller(Full(), hostname="127.0.0.1", port=free_port())
+    controller.start()
+    server = Server(tmp_path / "central", smtp_port=controller.port)
     server.start()
     kiosk = Journal(tmp_path / "kiosk.db")
     assert kiosk.enrol(server, server.add_location()).ok
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(worker, "BREAKER_FAILURES", 1000)
-        server.stop()
-        server = Server(server.folder, smtp_port=server.smtp_port)
-        server.start()
-        kiosk.url = server.url
-        deposits_for(server, kiosk, 1)
-        sync(kiosk)
-        for tries in range(1, worker.ATTEMPTS_MAX + 1):
-            wait_until(lambda tries=tries: messages(server, "stored")[0].attempts == tries)
-            server.clock.wall_ms += worker.BACK_OFF_MAX_S * 1000
+    deposits_for(server, kiosk, 1)
+    sync(kiosk)
+    for tries in range(1, worker.ATTEMPTS_MAX + 1):
+        wait_until(lambda tries=tries: messages(server, "stored")[0].attempts == tries)
+        server.clock.wall_ms += worker.BACK_OFF_MAX_S * 1000
     assert messages(server, "stored")[0].status == "dead"
     server.stop()
+    controller.stop()
     kiosk.store.close()

@@ -299,7 +299,9 @@ def test_a_full_location_offers_its_neighbours_and_what_is_announced_takes_room(
 @pytest.mark.parametrize(
     "phone", ["0171 0000001", "+12015550123 ext. 12", "Eva", "+49171\r\nTo: 1"]
 )
-def test_what_is_no_number_is_refused_with_its_field(server: Server, phone: str) -> None:
+def test_what_is_no_number_is_refused_with_its_field(
+    server: Server, kiosk: Journal, phone: str
+) -> None:
     refused = announce(server, server.add_key(), "A", recipient={"phone": phone})
     assert refused.status_code == 422
     assert [each["field"] for each in refused.json()["problems"]] == ["recipient.phone"]

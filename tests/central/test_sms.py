@@ -133,7 +133,7 @@ def test_while_the_gateway_is_away_messages_wait_and_none_is_lost(
 ) -> None:
     gateway.stop()
     put_in(server, kiosk)
-    wait_until(lambda: any(row.attempts for row in server.rows(schema.notification)))
+    wait_until(lambda: any(row.error for row in server.rows(schema.notification)))
     again = ThreadingHTTPServer(
         gateway.server.server_address[:2], gateway.server.RequestHandlerClass
     )

@@ -62,6 +62,13 @@ def _touch_everywhere(stage: Any, size: tuple[int, int], pressed: list[Any]) -> 
     return {name: _middle(points) for name, points in hits.items()}
 
 
+def _keys(page: Any, height: int) -> dict[str, tuple[int, int]]:
+    """The keys of a keypad, which say nothing until an entry is whole."""
+    keys = getattr(getattr(page, "figure", None), "keys", {})
+    middles = {name: key.to_window(*key.center) for name, key in keys.items()}
+    return {name: (round(left), round(height - up)) for name, (left, up) in middles.items()}
+
+
 def _middle(points: list[tuple[int, int]]) -> tuple[int, int]:
     left = sum(point[0] for point in points) / len(points)
     top = sum(point[1] for point in points) / len(points)
@@ -98,7 +105,8 @@ def main() -> None:
         for _ in range(3):
             EventLoop.idle()
         size = (Window.width, Window.height)
-        local = _touch_everywhere(kiosk.stage, size, pressed)
+        keys = _keys(kiosk.stage.page, size[1])
+        local = {**keys, **_touch_everywhere(kiosk.stage, size, pressed)}
         found[name] = {
             what: (window[2] + left, window[3] + top) for what, (left, top) in local.items()
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -19,6 +20,7 @@ class Demo:
 
     def __init__(self, data: Path, scratch: Path) -> None:
         environment = {name: value for name, value in os.environ.items() if name != "DISPLAY"}
+        self.data = data
         self.process = subprocess.Popen(
             [sys.executable, "-m", "kiosk", "demo", "--window", "--data", str(data)],
             cwd=CHECKOUT,
@@ -55,6 +57,12 @@ class Demo:
         code = re.search(r"A code +(\d[\d ]*\d)\n", self.said)
         assert code is not None, self.said
         return code[1].replace(" ", "")
+
+    def opened(self) -> list[str]:
+        """The slots whose doors the steel has seen open, in their order."""
+        said = (self.data / "logs" / "simulator.log").read_text().splitlines()
+        events = [json.loads(line) for line in said if line.startswith("{") and line.endswith("}")]
+        return [event["slot"] for event in events if event["event"] == "opened"]
 
     def page(self) -> str:
         with urllib.request.urlopen(self.address, timeout=10) as answer:

@@ -202,7 +202,7 @@ def bench(
     if prepare:
         prepare(data)
     else:
-        announce(SITE, data, read_announcements(DEMO_PACKAGES))
+        announce(SITE, data, read_announcements(DEMO_PACKAGES, SITE).expected.values())
     wire = data / "wire.log"
     with (
         own_screen(600, 1000) as screen,

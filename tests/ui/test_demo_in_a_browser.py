@@ -2,14 +2,41 @@
 
 from __future__ import annotations
 
+import base64
+import io
+import shutil
 import struct
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 import websocket
+from glass import Spots, spots
+from PIL import Image
 from running_demo import Demo
+from screen import PATIENCE_S, Screen, own_screen
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webdriver import WebDriver
+from selenium.webdriver.support.ui import WebDriverWait
+
+from config import DEMO_SITE, load_site
+from drivers.simulator.__main__ import window_site
+from drivers.simulator.window_layout import Scale, arrange
+from kiosk.demo import PINS, VIRTUAL_SCREEN, WindowPlace, side_by_side
+from kiosk.flows.views import Choice, EnterCode, First
+
+SITE = load_site(DEMO_SITE)
+KIOSK, BANK = side_by_side(VIRTUAL_SCREEN, (SITE.screen.width_px, SITE.screen.height_px))
+VIEWS = {
+    "first": First(choices=(Choice.PICK_UP, Choice.COURIER, Choice.SERVICE, Choice.HELP)),
+    "code": EnterCode(choices=(Choice.BACK, Choice.HELP)),
+}
 
 pytestmark = pytest.mark.window
 
@@ -20,6 +47,90 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     running = Demo(scratch / "data", scratch)
     yield running
     running.stop()
+
+
+@pytest.fixture
+def chromium() -> Iterator[WebDriver]:
+    options = webdriver.ChromeOptions()
+    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage"):
+        options.add_argument(argument)
+    options.add_argument("--window-size=1600,1200")
+    browser = shutil.which("chromium") or shutil.which("chromium-browser")
+    driver = shutil.which("chromedriver") or "/usr/lib/chromium-browser/chromedriver"
+    assert browser, "install chromium and chromium-driver: make test does"
+    options.binary_location = browser
+    window = webdriver.Chrome(options=options, service=Service(driver))
+    yield window
+    window.quit()
+
+
+@pytest.fixture(scope="module")
+def on_glass() -> Spots:
+    """Where things stand in the demo's kiosk, in pixels of the virtual screen."""
+    place = (KIOSK.width, KIOSK.height, KIOSK.left, KIOSK.top)
+    with own_screen(*VIRTUAL_SCREEN) as screen, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DISPLAY", screen.environment["DISPLAY"])
+        return spots(VIEWS, place)
+
+
+PICTURE = """
+const [left, top, width, height] = arguments;
+const seen = document.querySelector("#noVNC_container canvas");
+if (seen === null || seen.width < left + width || seen.height < top + height) return "";
+const cut = document.createElement("canvas");
+[cut.width, cut.height] = [width, height];
+cut.getContext("2d").drawImage(seen, left, top, width, height, 0, 0, width, height);
+return cut.toDataURL().split(",")[1];
+"""
+
+
+class Viewer(Screen):
+    """The virtual screen as it stands in a browser's page, and the mouse on it."""
+
+    def __init__(self, browser: WebDriver, watched: WindowPlace) -> None:
+        self._browser = browser
+        self._canvas = WebDriverWait(browser, PATIENCE_S).until(
+            lambda page: page.find_element(By.CSS_SELECTOR, "#noVNC_container canvas")
+        )
+        self._watched = (watched.left, watched.top, watched.width, watched.height)
+
+    def touch(self, at: tuple[int, int]) -> None:
+        """Click there, wherever the page has scaled it to."""
+        shown = self._canvas.size
+        moved = (
+            (place / whole - 0.5) * shown[side]
+            for place, whole, side in zip(at, VIRTUAL_SCREEN, ("width", "height"), strict=True)
+        )
+        hand = ActionChains(self._browser)
+        hand.move_to_element_with_offset(self._canvas, *(round(each) for each in moved))
+        hand.click().perform()
+
+    def pixels(self) -> bytes:
+        return self.picture_of(*self._watched)
+
+    def picture_of(self, *box: int) -> bytes:
+        """A part of the virtual screen: left, top, width, height."""
+        png = base64.b64decode(self._browser.execute_script(PICTURE, *box))
+        return Image.open(io.BytesIO(png)).convert("RGB").tobytes() if png else b""
+
+
+def wait_for(found: Callable[[], Any]) -> Any:
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline:
+        if answer := found():
+            return answer
+        time.sleep(0.1)
+    raise AssertionError(f"{found} never came")
+
+
+def door_box(slot: str) -> tuple[int, int, int, int]:
+    """A door of the simulator's window, on the virtual screen."""
+    drawing = window_site(SITE, PINS).drawing
+    bank = arrange(BANK.width, BANK.height, drawing.outline, switches=3, pins=2).bank
+    face = next(face.box for face in drawing.doors if face.slot == slot)
+    box = Scale(drawing.outline, bank)(face)
+    top = BANK.top + BANK.height - box.top
+    return int(BANK.left + box.left), int(top), int(box.width), int(box.height)
 
 
 class Wire:
@@ -82,3 +193,25 @@ def listening(pids: list[int]) -> set[str]:
 def test_nothing_of_the_demo_listens_beyond_this_machine(demo: Demo) -> None:
     loopback = {"0100007F"}
     assert listening(demo.children()) <= loopback
+
+
+def test_the_printed_code_typed_with_the_mouse_in_a_browser_opens_a_door(
+    demo: Demo, on_glass: Spots, chromium: WebDriver
+) -> None:
+    chromium.get(demo.address)
+    viewer = Viewer(chromium, KIOSK)
+    first = viewer.after(b"")
+    shut = {slot.label: viewer.picture_of(*door_box(slot.label)) for slot in SITE.slots}
+
+    def press(view: str, what: str, before: bytes) -> bytes:
+        def touch() -> None:
+            viewer.touch(on_glass[view][what])
+
+        touch()
+        return viewer.after(before, touch)
+
+    seen = press("first", "PICK_UP", first)
+    for digit in demo.code:
+        seen = press("code", digit, seen)
+    [slot] = wait_for(demo.opened)
+    wait_for(lambda: viewer.picture_of(*door_box(slot)) != shut[slot])

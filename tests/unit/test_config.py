@@ -12,9 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from config import DEMO_PACKAGES, DEMO_SITE, ConfigError, Mistake, check_site, load_site
+from config.rewriting import rewire
 from drivers.bank import open_bank
 from drivers.boards import FAMILIES
 from drivers.wiring import wired_boards, wired_doors
+from kiosk.site import remarks
 
 BAD_PORTS = {
     "ttyUSB0": "whole path",
@@ -375,3 +377,73 @@ def test_what_the_check_passes_is_wired(boards: list[tuple[str, str]]) -> None:
         site = load_site(path)
         open_bank(wired_boards(site.boards, Path(folder)), wired_doors(site.slots))
         assert not {port for port, _ in boards} & set(BAD_PORTS)
+
+
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_the_mark_that_editors_put_in_front_is_passed_over(tmp_path: Path, mark: str) -> None:
+    path = write_site(tmp_path)
+    path.write_text(mark + path.read_text(encoding="utf-8"), encoding="utf-8")
+    assert check_site(path) == []
+    assert rewire(path, {}, {}) is None
+
+
+CONTROLS = {
+    "a line break": (('name = "Demo locker"', r'name = "Demo\nlocker"'), "location.name", r"\n"),
+    "a bell": (('name = "Demo locker"', r'name = "Demo \u0007"'), "location.name", r"\u0007"),
+    "a tab": (("Lindenplatz 1,", r"Lindenplatz\t1,"), "location.address", r"\t"),
+    "turned over": (('"Kim Courier"', r'"Kim \u202e"'), "staff[0].name", r"\u202e"),
+    "an id": (('id = "demo"', r'id = "demo\n"'), "location.id", r"demo\n"),
+}
+
+
+@pytest.mark.parametrize("name", CONTROLS)
+def test_a_character_that_cannot_be_drawn_is_a_mistake_on_one_line(
+    tmp_path: Path, name: str
+) -> None:
+    change, key, value = CONTROLS[name]
+    mistake = only_mistake(write_site(tmp_path, change))
+    assert mistake.key == key
+    assert value in mistake.value
+    assert str(mistake).isprintable()
+
+
+def test_the_name_of_a_size_has_no_line_break(tmp_path: Path) -> None:
+    path = write_site(tmp_path)
+    path.write_text(path.read_text(encoding="utf-8") + '\n[sizes."X\\nL"]\nwidth_mm = 1\n')
+    assert any("a line break" in mistake.problem for mistake in check_site(path))
+
+
+NAMES = {
+    "Θυρίδες Αθήνα": "Θ",
+    "Почтомат на Невском": "П",
+    "לוקר תל אביב": "ל",
+    "東京駅 宅配ロッカー": "東",
+    "Paket 📦": "📦",
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_letters_that_the_fonts_lack_are_told(tmp_path: Path, name: str) -> None:
+    path = write_site(tmp_path, ("Demo locker", name))
+    said = [remark for remark in remarks(load_site(path)) if "location.name" in remark]
+    assert len(said) == 1
+    assert f"no {NAMES[name]}" in said[0]
+
+
+@pytest.mark.parametrize("name", ["Łódź, Żółta 5 – „Ñandú“ ß œ €", "خزانة الطرود", "Demo خزانة 1"])
+def test_letters_that_the_fonts_have_are_not(tmp_path: Path, name: str) -> None:
+    path = write_site(tmp_path, ("Demo locker", name))
+    assert not [remark for remark in remarks(load_site(path)) if "location.name" in remark]
+
+
+def test_a_country_is_one_that_has_telephone_numbers_and_is_asked_for(tmp_path: Path) -> None:
+    text = DEMO_SITE.read_text(encoding="utf-8")
+    for wrong in ("de", "Germany", "XX", ""):
+        site = tmp_path / "site.toml"
+        site.write_text(text.replace('country = "DE"', f'country = "{wrong}"'), encoding="utf-8")
+        [mistake] = check_site(site)
+        assert "ISO 3166" in str(mistake), wrong
+    site.write_text(text.replace('country = "DE"\n', ""), encoding="utf-8")
+    assert check_site(site) == []
+    assert any("national" in remark for remark in remarks(load_site(site)))
+    assert not any("national" in remark for remark in remarks(load_site(DEMO_SITE)))

@@ -77,3 +77,16 @@ def test_a_file_that_is_no_report_is_refused(tmp_path: Path, text: str | None) -
         path.write_text(text)
     with pytest.raises(SnapshotError, match="kiosk report --format json"):
         report.read_snapshot(path)
+
+
+def test_a_report_that_a_shell_wrote_as_utf_16_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "snapshot.json"
+    text = report.as_text("json", {"counters": COUNTERS}, [])
+    for coding in ("utf-16", "utf-8-sig"):
+        path.write_text(text, encoding=coding)
+        assert report.read_snapshot(path) == COUNTERS
+
+
+def test_a_figure_that_begins_like_a_formula_is_marked_as_text() -> None:
+    text = report.as_text("csv", {}, [Line("=1+1", "@A1", -2, "times")])
+    assert text.splitlines()[1] == "'=1+1,'@A1,-2,times"
