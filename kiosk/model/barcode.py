@@ -17,10 +17,18 @@ import re
 import unicodedata
 from typing import Final
 
-from drivers.barcodes import Check, Kind, mod_10_is_right, recognise
+from drivers.barcodes import BARCODE_LENGTH_MAX, Check, Kind, mod_10_is_right, recognise
 
-BARCODE_LENGTH_MAX: Final = 160
-"""How long a barcode may be, as it is read, typed or announced."""
+__all__ = [
+    "BARCODE_LENGTH_MAX",
+    "GROUP_SEPARATOR",
+    "NotABarcodeError",
+    "barcode_key",
+    "barcode_text",
+    "is_barcode",
+    "kept_key",
+    "require_barcode",
+]
 
 GROUP_SEPARATOR: Final = "\x1d"
 """As which FNC1, the mark between two fields of GS1, arrives."""
@@ -66,6 +74,20 @@ def barcode_text(text: str) -> str:
     if not _SOME_SIGN.search(_without_frame(plain)):
         raise NotABarcodeError("a barcode has at least one digit or letter")
     return plain
+
+
+def require_barcode(text: str) -> None:
+    """Raises `NotABarcodeError` for what is no barcode, saying why."""
+    barcode_text(text)
+
+
+def is_barcode(text: str) -> bool:
+    """Whether a scanned or typed text may be a package's barcode."""
+    try:
+        barcode_text(text)
+    except NotABarcodeError:
+        return False
+    return True
 
 
 def barcode_key(text: str) -> str:

@@ -10,20 +10,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flow_site import LoopClock, require_sound
+from flow_site import LOCATION, LoopClock, require_sound
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlite_utils import Database
 
+from drivers.barcodes import BARCODE_LENGTH_MAX
+from kiosk.model.allocation import BestFit
 from kiosk.model.barcode import (
-    BARCODE_LENGTH_MAX,
     NotABarcodeError,
     barcode_key,
     barcode_text,
     kept_key,
 )
 from kiosk.model.events import Event, EventKind, canonical_json, chain_hash
-from kiosk.store import packages
+from kiosk.store import deposits, packages, slots, wishes
+from kiosk.store.deposits import DepositRequest
+from kiosk.store.errors import RefusedError
 from kiosk.store.packages import Announcement
 from kiosk.store.schema import migrations
 from kiosk.store.store import Store
@@ -128,6 +131,31 @@ def test_no_text_breaks_it_and_a_key_is_its_own_key(text: str) -> None:
         return
     assert barcode_key(key) == key
     assert barcode_key(barcode_text(text)) == key
+
+
+@pytest.mark.parametrize("text", [*SPELLINGS["refused"], "", "A" * (BARCODE_LENGTH_MAX + 1)])
+def test_no_way_in_takes_what_is_no_barcode(tmp_path: Path, text: str) -> None:
+    store = Store(tmp_path / "kiosk.db", LoopClock(), random.Random(1), threaded=False)
+    store.submit(slots.configure, LOCATION).result()
+    with pytest.raises(NotABarcodeError):
+        store.submit(packages.announce, Announcement("a", text, "S", None)).result()
+    request = DepositRequest("b", text, "S", "i", "staff:1")
+    with pytest.raises(NotABarcodeError):
+        store.submit(deposits.begin_deposit, request, LOCATION, BestFit()).result()
+    commands = (
+        ("announce", {"package": "c", "barcode": text}),
+        ("announce", {"package": "d", "barcode": None}),
+        ("cancel", {"package": "e", "barcode": text}),
+    )
+    for number, (kind, body) in enumerate(commands, 1):
+        wish = wishes.Wish(number, f"w{number}", kind, body)
+        with pytest.raises(RefusedError, match="a barcode has"):
+            store.submit(wishes.apply, wish, "UTC").result()
+        store.submit(wishes.refuse, wish, "no barcode").result()
+        assert store.submit(wishes.cursor).result() == number
+    assert not store.submit(lambda writer: writer.all("SELECT * FROM package")).result()
+    require_sound(store)
+    store.close()
 
 
 def as_before_keys(path: Path) -> None:
