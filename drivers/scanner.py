@@ -163,9 +163,12 @@ def _judge(received: bytes) -> ScannerRead:
     if not all(0x20 <= byte <= 0x7E or byte == GROUP_SEPARATOR for byte in received):
         return ScannerRead("", refused=NOT_PRINTABLE)
     text = received.decode("ascii")
-    identifier = AIM_IDENTIFIER.match(text)
-    aim_id = identifier.group() if identifier else ""
-    return ScannerRead(text.removeprefix(aim_id), aim_id)
+    aim_id = ""
+    # Twice, where both the scanner and the program behind it were told to put it there.
+    while identifier := AIM_IDENTIFIER.match(text):
+        aim_id = identifier.group()
+        text = text.removeprefix(aim_id)
+    return ScannerRead(text, aim_id)
 
 
 class Scanner:
