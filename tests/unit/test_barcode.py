@@ -6,6 +6,7 @@ import json
 import random
 import re
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,13 @@ LABELS = Path(__file__).parents[1] / "vectors" / "labels"
 SPELLINGS: dict[str, Any] = json.loads((LABELS / "spellings.json").read_text(encoding="utf-8"))
 NUMBERS = json.loads((LABELS / "barcodes.json").read_text(encoding="utf-8"))
 
+CARRIERS_NUMBERS: list[str] = [
+    number
+    for source in json.loads((LABELS / "numbers.json").read_text(encoding="utf-8"))["sources"]
+    for numbers in source["numbers"].values()
+    for number in numbers
+]
+
 SSCC = "340434161094042557"
 BLANKS = ("", " ", "  ", "\t", "\u00a0", "\u2009", "\u202f", "\u3000", "\r\n", "\u200b", "\ufeff")
 
@@ -63,6 +71,41 @@ def test_published_numbers_stay_apart() -> None:
         number = re.sub(r"[^0-9A-Z]", "", key)
         assert all(text.endswith(number) or len(texts) == 1 for text in texts), (key, texts)
     assert len(by_key) >= len(NUMBERS) - 3
+
+
+def test_numbers_of_carriers_stay_apart() -> None:
+    keys = [barcode_key(number) for number in CARRIERS_NUMBERS]
+    assert len(set(keys)) == len(keys) >= 192
+    spelled_otherwise = {barcode_key(text) for number in keys for text in other_spellings(number)}
+    assert spelled_otherwise == set(keys)
+
+
+@pytest.mark.parametrize("number", CARRIERS_NUMBERS)
+def test_every_spelling_of_a_carriers_number_has_its_key(number: str) -> None:
+    key = barcode_key(number)
+    assert barcode_key(key) == key
+    for text in (*other_spellings(number), *other_spellings(key)):
+        assert barcode_key(text) == key, text
+
+
+@pytest.mark.parametrize("number", CARRIERS_NUMBERS)
+def test_a_carriers_number_with_another_sign_has_another_key(number: str) -> None:
+    """Also where the check digit is then wrong; what stands before a number of USPS is left out."""
+    bare = number.replace(" ", "")
+    for place in range(max(0, len(bare) - 20), len(bare)):
+        for sign in "0123456789".replace(bare[place], ""):
+            misread = bare[:place] + sign + bare[place + 1 :]
+            assert barcode_key(misread) != barcode_key(bare), misread
+
+
+def other_spellings(number: str) -> Iterator[str]:
+    """As people, files and scanners give a number."""
+    bare = number.replace(" ", "")
+    groups = [bare[place : place + 4] for place in range(0, len(bare), 4)]
+    yield from (" ".join(groups), "\u00a0".join(groups), "\u202f".join(groups), bare.lower())
+    yield from (f"]C0{bare}", f"]c1{bare}", f"]d2\x1d{bare}\x1d", f"*{bare}*")
+    yield from (f"{bare}    ", f" {bare}\t", f"{bare}\r\n", f"\ufeff{bare}\u200b")
+    yield "".join(chr(ord(sign) + 0xFEE0) for sign in bare)
 
 
 def mod_10(body: str) -> str:
