@@ -128,15 +128,14 @@ async def no_code(kiosk: Kiosk) -> None:
 
 async def _tracking_number(kiosk: Kiosk) -> str | None:
     """What is typed or scanned as a package's number; None when the person goes back or away."""
-    view = EnterTracking(choices=(Choice.BACK,))
     while True:
-        kiosk.person.show(view)
+        kiosk.person.show(EnterTracking(choices=(Choice.BACK,)))
         event = await kiosk.person.next(kiosk.policy.idle_s)
         if not isinstance(event, Entered | Scanned):
             return None
         if is_barcode(event.text):
             return event.text
-        view = replace(view, refused=Refused(Refusal.UNREADABLE))
+        await tell(kiosk, Refused(Refusal.UNREADABLE))
 
 
 async def scanned_pickup(kiosk: Kiosk, text: str) -> None:

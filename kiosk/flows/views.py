@@ -233,8 +233,6 @@ class EnterTracking(View):
     """The keyboard for a package's tracking number, for who has no code. Comes back as `Entered`,
     or as `Scanned` from a label."""
 
-    refused: Refused | None = None
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CodeAsked(View):

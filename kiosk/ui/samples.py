@@ -312,10 +312,6 @@ def _customer_views() -> list[tuple[str, View]]:
             Told(refused=Refused(Refusal.ALREADY_PICKED_UP, at_ms=NOW_MS), choices=(Choice.DONE,)),
         ),
         ("tracking", EnterTracking(choices=(Choice.BACK,))),
-        (
-            "tracking-refused",
-            EnterTracking(refused=Refused(Refusal.UNREADABLE), choices=(Choice.BACK,)),
-        ),
         ("code-asked", CodeAsked(reference="4187", choices=(Choice.DONE,))),
         (
             "code-asked-offline",

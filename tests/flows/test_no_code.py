@@ -27,6 +27,7 @@ from kiosk.flows.views import (
     View,
     Vitals,
 )
+from kiosk.flows.views import Told as ToldView
 from kiosk.messages import MessageSpool
 from kiosk.model.events import Event, EventKind
 from kiosk.store import journal
@@ -134,9 +135,10 @@ def test_what_is_no_barcode_is_told_and_asked_for_again(
             await to_the_code(kiosk)
             await press(kiosk, Choice.NO_CODE, EnterTracking)
             kiosk.player.do(event)
-            told = await kiosk.player.until(EnterTracking)
+            told = await kiosk.player.until(ToldView)
             assert told.refused == Refused(Refusal.UNREADABLE)
             assert not await asked(kiosk)
+            await press(kiosk, Choice.DONE, EnterTracking)
             kiosk.player.do(Entered("P"))
             await kiosk.player.until(EnterPhoneDigits)
             kiosk.player.do(Entered("1000"))

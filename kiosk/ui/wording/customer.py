@@ -25,7 +25,7 @@ from kiosk.flows.views import (
 from kiosk.model.location import Location
 from kiosk.ui.language import Speech
 from kiosk.ui.theme import Tone
-from kiosk.ui.wording.parts import Note, Words, call_us, entry_note, failed, reference_note, refusal
+from kiosk.ui.wording.parts import Note, Words, call_us, entry_note, reference_note, refusal
 
 
 def _first(view: First, location: Location, speech: Speech) -> Words:
@@ -73,7 +73,6 @@ def _enter_tracking(view: EnterTracking, location: Location, speech: Speech) -> 
     return Words(
         speech.say("The package's number"),
         speech.say("Scan it or type it: it stands in the sender's message."),
-        failed(view.refused, location, speech),
     )
 
 
