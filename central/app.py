@@ -34,6 +34,16 @@ from central.settings import Settings
 from central.sync import routes as sync_routes
 
 LOG = logging.getLogger("central")
+ROUTERS = (
+    sync_routes.router,
+    package_routes.router,
+    receipts.router,
+    metrics.router,
+    page_routes.router,
+    page_actions.router,
+    location_actions.router,
+    mine.router,
+)
 
 
 def build(
@@ -92,9 +102,7 @@ def create_app(central: Central) -> FastAPI:
     app.state.rate_limit = RateLimit()
     app.state.worker = worker
     app.state.wake = worker.wake
-    routers = [sync_routes.router, package_routes.router, receipts.router, metrics.router]
-    routers += [page_routes.router, page_actions.router, location_actions.router, mine.router]
-    for router in routers:
+    for router in ROUTERS:
         app.include_router(router)
     app.add_middleware(HeadAsGet)
     app.add_api_route("/", _front_door, include_in_schema=False)

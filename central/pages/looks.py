@@ -12,6 +12,7 @@ from sqlalchemy import Connection, case, func, or_, select
 
 from central import schema
 from central.errors import not_found
+from central.sync import commands
 from kiosk.model.barcode import kept_key
 
 HOUR_MS = 3_600_000
@@ -122,10 +123,9 @@ def location(connection: Connection, name: str, now_ms: int, silent_after_s: int
             connection, of_here.order_by(event.c.received_ms.desc(), event.c.seq.desc()).limit(30)
         )
     ]
-    place["commands"] = _rows(
-        connection,
-        select(command).where(command.c.location == name).order_by(command.c.n.desc()).limit(20),
-    )
+    newest = select(command).where(command.c.location == name).order_by(command.c.n.desc())
+    wishes = _rows(connection, newest.limit(20))
+    place["commands"] = [commands.as_it_stands(each, now_ms) for each in wishes]
     return place
 
 
@@ -164,7 +164,7 @@ def unjoined(connection: Connection) -> list[Row]:
     )
 
 
-def package(connection: Connection, name: str) -> Row:
+def package(connection: Connection, name: str, now_ms: int) -> Row:
     """One package with everything that is known of it. Raises `RequestError`."""
     table, person = schema.package, schema.recipient
     row = connection.execute(select(table).where(table.c.id == name)).mappings().first()
@@ -188,9 +188,12 @@ def package(connection: Connection, name: str) -> Row:
         "told": _rows(
             connection, select(told).where(told.c.package == name).order_by(told.c.created_ms)
         ),
-        "commands": _rows(
-            connection, select(command).where(command.c.package == name).order_by(command.c.n)
-        ),
+        "commands": [
+            commands.as_it_stands(each, now_ms)
+            for each in _rows(
+                connection, select(command).where(command.c.package == name).order_by(command.c.n)
+            )
+        ],
     }
 
 
@@ -208,9 +211,7 @@ def _event(row: Row) -> Row:
     intent, slot = changed.get("intent", {}), changed.get("slot", {})
     return {
         **row,
-        "who": str(
-            body.get("actor") or body.get("by") or body.get("number") or intent.get("actor") or ""
-        ),
+        "who": str(_who(body) or intent.get("actor") or ""),
         "slot": str(body.get("slot") or slot.get("label") or intent.get("slot") or ""),
         "what": str(intent.get("outcome") or body.get("outcome") or body.get("reason") or ""),
         "at_ms": row["wall_ms"] if row["is_trusted"] else None,

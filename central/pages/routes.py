@@ -150,12 +150,8 @@ async def unjoined(request: Request, operator: Viewing) -> Response:
 
 @router.get("/packages/{name}")
 async def package(request: Request, name: str, operator: Viewing) -> Response:
-    return page(
-        request,
-        "package.html",
-        operator=operator,
-        package=await _look(request, looks.package, name),
-    )
+    found = await _look(request, looks.package, name, central_of(request).clock.now_ms())
+    return page(request, "package.html", operator=operator, package=found)
 
 
 @router.get("/notifications")

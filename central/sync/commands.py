@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, insert, select, update
@@ -17,6 +17,8 @@ from kiosk.sync.contract import OPENING_VALID_MS, CommandType, WireCommand, open
 COMMANDS_MAX = 50
 """How many go with one answer."""
 
+
+LATE = "the kiosk was not reached in time"
 
 _WAITING = (
     select(schema.command)
@@ -76,12 +78,24 @@ def waiting(
     ).mappings()
     current: list[WireCommand] = []
     for row in rows:
-        if row["type"] == CommandType.OPEN and row["created_ms"] < now_ms - OPENING_VALID_MS:
-            why = "the kiosk was not reached in time"
-            answered(connection, location, row["id"], "EXPIRED", why, now_ms)
+        if _is_late(dict(row), now_ms):
+            answered(connection, location, row["id"], "EXPIRED", LATE, now_ms)
         else:
             current.append(_wire(connection, secrets, location, dict(row), now_ms))
     return tuple(current)
+
+
+def _is_late(row: Mapping[str, Any], now_ms: int) -> bool:
+    """Whether a wish is older than it may be when it is sent: that of an opening."""
+    return bool(row["type"] == CommandType.OPEN and row["created_ms"] < now_ms - OPENING_VALID_MS)
+
+
+def as_it_stands(row: Mapping[str, Any], now_ms: int) -> dict[str, Any]:
+    """A wish as it is now: one whose time is over waits no more, though its kiosk has been away
+    and the row is written when it asks again."""
+    if row["state"] == "QUEUED" and _is_late(row, now_ms):
+        return {**row, "state": "EXPIRED", "answer": LATE}
+    return dict(row)
 
 
 def _wire(

@@ -32,6 +32,7 @@ from drivers.simulator.window_cards import (
     phone_number,
 )
 from drivers.simulator.window_contents import Contents
+from drivers.simulator.window_hint import Scene, hint
 from drivers.simulator.window_layout import Areas, Box, arrange
 from drivers.simulator.window_phones import PhoneMessage, PhoneWatch
 from drivers.simulator.window_site import SWITCHES, Switch, WindowSite, qr_text
@@ -40,20 +41,25 @@ HOLD_S = 1.5
 """How long a QR code is held before the scanner, to look at."""
 LOOK_AFTER_S = 0.2
 """How often the window looks whether the simulation still runs."""
-FIRST_HINT = "Type a code from a phone at the kiosk, or touch a phone’s QR to scan it."
+FEW_DOORS = 4
+"""So many open doors are named at most."""
 
 
 class Header(Widget):
-    """What this is, and what to do first."""
+    """What this is, and what to do now."""
 
-    def __init__(self, name: str, hint: str) -> None:
+    def __init__(self, name: str) -> None:
         super().__init__(size_hint=(None, None))
         self._name = look.Words(name, 21, bold=True)
         self._kind = look.Words("simulated locker bank", 15, ink=look.INK_SOFT)
         self._icon = look.Glyph("info", 18, look.ACT)
-        self._hint = look.Words(hint, 15, ink=look.ACT, bold=True)
+        self._hint = look.Words("", 15, ink=look.ACT, bold=True)
         for part in (self._name, self._kind, self._icon, self._hint):
             self.add_widget(part)
+
+    def say(self, hint: str) -> None:
+        """Say what to do now."""
+        self._hint.text = hint
 
     def put(self, box: Box) -> None:
         """Take this place."""
@@ -132,9 +138,16 @@ class Heading(Widget):
         self._more = look.Words(more, 13, ink=look.INK_SOFT)
         for part in (self._icon, self._title, self._more):
             self.add_widget(part)
+        self._box = Box(0, 0, 0, 0)
+
+    def say(self, more: str) -> None:
+        """Say something else beside the title."""
+        self._more.text = more
+        self.put(self._box)
 
     def put(self, box: Box) -> None:
         """Take this place."""
+        self._box = box
         self._icon.put(Box(box.left, box.bottom, 20, box.height))
         width = look.width_of(self._title.text, 16, bold=True) + 2
         self._title.put(Box(box.left + 26, box.bottom, width, box.height))
@@ -163,8 +176,9 @@ class Table(Widget):
         self._chosen = ""
         self._held: HeldQr | None = None
         self._lines = simulation.lines()
-        hint = FIRST_HINT if site.has_scanner else "Type a code from a phone at the kiosk."
-        self._header = Header(site.name, hint)
+        self._header = Header(site.name)
+        self._inside = dict(contents.inside())
+        self._has_code = self._has_fetched = self._has_brought = False
         self._bank = BankView(site.drawing, self._touch_door)
         self._bar = DoorBar()
         self._cables = [
@@ -191,10 +205,20 @@ class Table(Widget):
 
     def show_messages(self, messages: Sequence[PhoneMessage]) -> None:
         """Show what people got on their phones."""
+        self._has_code = any(message.code for message in messages)
+        self._follow()
         self._phones.show(
             messages,
             lambda message: self._names.get(message.number) or phone_number(message.number),
             lambda message: qr_text(self._site.location, message.digits),
+        )
+        self._count_phones()
+
+    def _count_phones(self) -> None:
+        self._phones_heading.say(
+            f"{self._phones.count}, pull them sideways to see all"
+            if self._phones.is_pulled
+            else "the newest message first"
         )
 
     def on_touch_down(self, touch: MotionEvent) -> bool:
@@ -224,6 +248,7 @@ class Table(Widget):
     def _turn(self, name: str) -> None:
         row = self._switches[name]
         row.show(is_on=not row.is_on)
+        self._follow()
         self._tell({"event": "switch", "name": name, "on": row.is_on})
 
     def _scan_badge(self) -> None:
@@ -278,6 +303,33 @@ class Table(Widget):
         for row, line in zip(self._cables, self._simulation.lines(), strict=True):
             row.show(is_on=line.is_plugged)
         self._show_bar(doors)
+        self._has_fetched |= bool(self._inside.keys() - inside.keys())
+        self._has_brought |= bool(inside.keys() - self._inside.keys())
+        self._inside = dict(inside)
+        self._follow()
+
+    def _follow(self) -> None:
+        """Have the hint say what is going on."""
+        doors = self._simulation.doors()
+        self._header.say(
+            hint(
+                Scene(
+                    open_slots=[door.slot for door in doors if door.is_open],
+                    jammed_slots=[door.slot for door in doors if door.is_jammed],
+                    is_powered=self._is_on("power"),
+                    is_networked=self._is_on("network"),
+                    is_cabled=all(line.is_plugged for line in self._simulation.lines()),
+                    has_scanner=self._site.has_scanner,
+                    has_code=self._has_code,
+                    has_fetched=self._has_fetched,
+                    has_brought=self._has_brought,
+                )
+            )
+        )
+
+    def _is_on(self, name: str) -> bool:
+        row = self._switches.get(name)
+        return row is None or row.is_on
 
     def _show_bar(self, doors: Sequence[DoorView]) -> None:
         open_slots = [door.slot for door in doors if door.is_open]
@@ -286,9 +338,9 @@ class Table(Widget):
         elif len(open_slots) == 1:
             self._show_open(open_slots[0])
         elif open_slots:
-            self._bar.show(
-                "door-open", f"Doors {', '.join(open_slots)} are open.\nTouch one to close it."
-            )
+            few = len(open_slots) <= FEW_DOORS
+            which = f"Doors {', '.join(open_slots)}" if few else f"{len(open_slots)} doors"
+            self._bar.show("door-open", f"{which} are open.\nTouch one to close it.")
         else:
             self._bar.show("hand", "Touch a door to jam its lock or to force it open.")
 
@@ -352,6 +404,7 @@ class Table(Widget):
             self._pins.put(areas.pins)
         self._phones_heading.put(areas.phones_heading)
         self._phones.put(areas.phones)
+        self._count_phones()
         if self._held is not None:
             self._held.put_within(areas.bank)
 

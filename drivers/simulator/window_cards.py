@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import segno
 from kivy.graphics import Color, Rectangle
@@ -82,15 +83,15 @@ class PhoneCard(look.Touchable):
         )
         self._screen.pos, self._screen.size = screen.pos, screen.size
         self._who.put(Box(screen.left + 6, screen.top - 24, screen.width - 12, 20))
-        self._code.font_size = round(min(25.0, self.width * 0.137))
+        self._code.resize(round(min(25.0, self.width * 0.137)))
         self._code.put(Box(screen.left + 2, screen.top - 56, screen.width - 4, 32))
         side = min(screen.height - 62, 92) if self.qr else 0
         self._picture.pos = (screen.left + 4, screen.bottom + (screen.height - 56 - side) / 2)
         self._picture.size = (side, side)
         left = screen.left + side + 10
-        self._what.put(
-            Box(left, screen.bottom + 2, max(screen.right - left - 6, 0), screen.height - 60)
-        )
+        above = 58 if self.message.code else 24  # a message without a code has the room for itself
+        room = Box(left, screen.bottom + 2, screen.right - left - 6, screen.height - 2 - above)
+        self._what.put(replace(room, width=max(room.width, 0), height=max(room.height, 0)))
 
 
 class PhoneRow(ScrollView):
@@ -121,6 +122,16 @@ class PhoneRow(ScrollView):
     def put(self, box: Box) -> None:
         """Take this place."""
         self.pos, self.size = box.pos, box.size
+
+    @property
+    def count(self) -> int:
+        """How many phones there are."""
+        return len(self._cards)
+
+    @property
+    def is_pulled(self) -> bool:
+        """Whether some are beyond the edge."""
+        return bool(self._row.width > self.width)
 
     def show(
         self,

@@ -137,7 +137,7 @@ class Areas:
     def switch_button(self, number: int) -> Box:
         """Where something is switched off or on."""
         row = self.switches[number]
-        width = min(124.0, row.width * 0.36)
+        width = min(124.0, max(row.width * 0.36 - 6, 70))
         return Box(row.right - width - INSET, row.bottom + INSET, width, row.height - 2 * INSET)
 
 
@@ -168,7 +168,8 @@ def arrange(
     header = Box(edge, height - 62, width - 2 * edge, 54)
     top = header.bottom - gap / 2
     phones_height = min(max(height * 0.2, 148), 188)
-    is_wide = width > height * 1.1
+    # A wide window is low: only there do the phones get a narrower place than all of the width.
+    is_wide = width > height * 1.25
     bottom = edge if is_wide else edge + phones_height + HEADING + 2 + gap
     least_side = 330.0 if is_wide else 196.0 if width < 720 else 264.0
     for columns in range(max(switches, 1), 0, -1):
@@ -249,9 +250,13 @@ LABEL_HEIGHTS = (46.0, 76.0)
 
 def label_boxes(area: Box, count: int) -> Sequence[Box]:
     """Where the labels are, from the top; those that do not fit reach below the area."""
-    columns = max(1, int(area.width // 230))
-    rows = -(-count // columns)
     least, greatest = LABEL_HEIGHTS
+    most = max(1, int(area.width // 230))
+    # As few beside each other as there is height for: wide bars are the better to be seen.
+    for columns in range(1, most + 1):
+        rows = -(-count // columns)
+        if rows * (least + LABEL_GAP) - LABEL_GAP <= area.height:
+            break
     height = min(max((area.height + LABEL_GAP) / max(rows, 1) - LABEL_GAP, least), greatest)
     width = (area.width - (columns - 1) * LABEL_GAP) / columns
     return [
@@ -269,8 +274,11 @@ PHONE_GAP = 12.0
 
 
 def phone_boxes(area: Box, count: int) -> Sequence[Box]:
-    """Where the phones are, from the left; those that do not fit reach beyond the area."""
-    width = min(max(area.height * 1.05, 172.0), 190.0)
+    """Where the phones are, from the left: as many whole ones as fit fill the area, and the others
+    wait beyond it, so that none is cut."""
+    least = min(max(area.height * 1.05, 172.0), 190.0)
+    fitting = max(1, int((area.width + PHONE_GAP) // (least + PHONE_GAP)))
+    width = (area.width + PHONE_GAP) / fitting - PHONE_GAP
     return [
         Box(area.left + number * (width + PHONE_GAP), area.bottom, width, area.height)
         for number in range(count)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from importlib import resources
 
+from kivy.core.text import Label as CoreLabel
 from kivy.core.text import LabelBase
 from kivy.graphics import Color, SmoothRoundedRectangle
 from kivy.graphics.texture import Texture
@@ -111,9 +112,13 @@ def grey_texture(rows: list[list[bool]]) -> Texture:
     return texture
 
 
+LEAST_TEXT_PX = 10
+"""Smaller letters nobody reads."""
+
+
 class Words(Label):
-    """A text in a box: one line that is cut with dots (at its left with `keeps_end`), or several
-    with `wraps`."""
+    """A text in a box: one line, or several with `wraps`. What does not fit is written smaller, and
+    one line that does not fit even so is cut with dots (at its left with `keeps_end`)."""
 
     def __init__(
         self,
@@ -138,10 +143,32 @@ class Words(Label):
             shorten_from="left" if keeps_end else "right",
             size_hint=(None, None),
         )
-        self.bind(size=self._limit)
+        self._wanted_size, self._wraps = size, wraps
+        self.bind(size=self._fit, text=self._fit, font_name=self._fit)
 
-    def _limit(self, *_: object) -> None:
+    def _fit(self, *_: object) -> None:
         self.text_size = self.size
+        if self.width <= 0 or self.height <= 0:
+            return
+        size = self._wanted_size
+        while size > LEAST_TEXT_PX and not self.fits(size):
+            size -= 1
+        self.font_size = size
+
+    def fits(self, size: float) -> bool:
+        """Whether all of the text is to be seen when its letters are so large."""
+        room = self.width if self._wraps else None
+        label = CoreLabel(
+            text=self.text, font_name=self.font_name, font_size=size, text_size=(room, None)
+        )
+        label.refresh()
+        width, height = label.content_size
+        return width <= self.width + 0.5 and (not self._wraps or height <= self.height + 0.5)
+
+    def resize(self, size: float) -> None:
+        """Have the letters this large, where there is room."""
+        self._wanted_size = size
+        self._fit()
 
     def put(self, box: Box) -> None:
         """Take this place."""
@@ -271,5 +298,5 @@ class PushButton(Touchable):
         self._words.text = text
 
     def arrange(self) -> None:
-        self._words.font_size = self._font_size if self.width > 108 else self._font_size - 1
+        self._words.resize(self._font_size if self.width > 108 else self._font_size - 1)
         self._words.put(Box(self.x + 4, self.y, max(self.width - 8, 0), self.height))

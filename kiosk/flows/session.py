@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 
 from drivers.door import BoardChange, DoorChange, DoorState
@@ -30,12 +29,10 @@ from kiosk.flows.views import (
     TimedOut,
     Trouble,
 )
-from kiosk.flows.watch import Watch, recover
+from kiosk.flows.watch import FAILED, Watch, recover
 from kiosk.model.events import EventKind
-from kiosk.model.invariants import BrokenInvariantError
 from kiosk.model.person import Role, Staff, StaffSource, parse_badge
 from kiosk.store import slots, staff
-from kiosk.store.errors import StoreError
 from kiosk.store.writer import Writer
 
 LOG = logging.getLogger("kiosk")
@@ -74,13 +71,7 @@ async def _watch(
     """Write down what the doors do, then tell the flow; a store that fails stops neither."""
     while True:
         move = await moves.get()
-        try:
-            if isinstance(move, DoorChange):
-                await watch.door_moved(move)
-            else:
-                await watch.board_changed(move)
-        except StoreError:
-            LOG.exception("a door's or board's change could not be written: %s", move)
+        await watch.moved(move)
         kiosk.person.happened(move)
 
 
@@ -92,13 +83,18 @@ async def _serve_one(kiosk: Kiosk, watch: Watch) -> None:
     """
     kiosk.person.forget()
     try:
-        await recover(kiosk)
+        await watch.catch_up()
+        await recover(kiosk, watch.why_in_play)
+        watch.why_in_play = FAILED
         await _first_screen(kiosk, watch)
-    except Exception:
+    except Exception as error:
         LOG.exception("a visit failed; the person was sent away")
+        await watch.visit_failed(error)
         # At once, not after the person's answer: until then nobody would know of the steel.
-        with contextlib.suppress(StoreError, BrokenInvariantError):
-            await recover(kiosk)
+        try:
+            await recover(kiosk, watch.why_in_play)
+        except Exception:
+            LOG.exception("the doors in play could not be looked at; again before the next visit")
         view = Trouble(problem=Problem.CANNOT_RECORD, slot="", choices=(Choice.DONE,))
         kiosk.person.show(view)
         await pressed(kiosk, (Choice.DONE,), kiosk.policy.idle_s)

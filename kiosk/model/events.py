@@ -63,6 +63,7 @@ class EventKind(StrEnum):
     COMMAND_APPLIED = "COMMAND_APPLIED"
     CONTACT_CHANGED = "CONTACT_CHANGED"
     OPENING_MISSED = "OPENING_MISSED"
+    VISIT_FAILED = "VISIT_FAILED"
 
 
 @dataclass(frozen=True, slots=True)

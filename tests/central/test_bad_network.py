@@ -163,7 +163,6 @@ def test_killed_cut_off_and_brought_back_from_backups_both_journals_are_equal(
 ) -> None:
     network, chance = BadNetwork(centre.url, 5), random.Random(5)
     locker = Locker(tmp_path / "kiosk", centre, network)
-    make_kiosk(load_site(DEMO_SITE), locker.folder)
     with SimulatorProcess(DEMO_SITE, locker.folder) as bank:
         bank.tell("close-after 0.25")
         locker.live_and_die("5-first", 4.0)

@@ -2,27 +2,55 @@
 
 from __future__ import annotations
 
+import re
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import requests
 from centre import Server
-from click.testing import CliRunner
+from centre_process import CentreProcess
+from fastapi.routing import APIRoute
+from operators import PASSWORD, Browser
 from pydantic import ValidationError
+from requests.adapters import HTTPAdapter
 
-from central.__main__ import _tell_where, cli
+from central.__main__ import _tell_where
 from central.accounts import add_user
+from central.app import ROUTERS
 from central.auth import Role
 from central.settings import Settings
 
 
-@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics", "/openapi.json", "/"])
-def test_head_answers_as_get_without_a_body(server: Server, path: str) -> None:
-    got = requests.get(server.url + path, timeout=20, allow_redirects=False)
-    head = requests.head(server.url + path, timeout=20)
+def paths_of_gets() -> list[str]:
+    """Every path that answers a GET, with something in each of its places."""
+    routes = [each for router in ROUTERS for each in router.routes if isinstance(each, APIRoute)]
+    paths = {re.sub(r"{[^}]*}", "x", each.path) for each in routes if "GET" in each.methods}
+    return sorted(paths | {"/", "/openapi.json", "/operators/static/pages.css"})
+
+
+@pytest.fixture(scope="module")
+def admin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    server = Server(tmp_path_factory.mktemp("head") / "central")
+    server.start()
+    yield Browser(server, Role.ADMIN)
+    server.stop()
+
+
+@pytest.mark.parametrize("path", paths_of_gets())
+def test_head_answers_as_get_without_a_body(admin: Browser, path: str) -> None:
+    url = admin.server.url + path
+    key = admin.server.add_key() if path.startswith("/v1/") else {}
+    got = admin.http.get(url, headers=key, timeout=20, allow_redirects=False)
+    head = admin.http.head(url, headers=key, timeout=20)
+    assert got.status_code < 500
     assert (head.status_code, head.content) == (got.status_code, b"")
     assert head.headers["content-length"].isdigit()
+    assert head.headers.get("content-type") == got.headers.get("content-type")
 
 
 def test_the_address_alone_leads_to_the_pages(server: Server) -> None:
@@ -41,22 +69,95 @@ def test_operators_behind_one_address_do_not_share_their_tries(server: Server) -
     assert "problem=wrong" in try_to_sign_in(server, "two@example.org")
 
 
+def test_the_owner_gets_in_while_somebody_else_hammers_the_account(server: Server) -> None:
+    owner = Browser(server, Role.ADMIN)
+    url, proxied = f"{server.url}/operators/sign-in", {"x-forwarded-for": "203.0.113.66"}
+    form = {"email": "admin@example.org", "password": "wrong"}
+
+    def hammer(_try: int) -> str:
+        return requests.post(url, data=form, headers=proxied, timeout=20).url
+
+    with ThreadPoolExecutor(4) as many:
+        assert any("problem=slow" in answer for answer in many.map(hammer, range(20)))
+        still = many.map(hammer, range(20))
+        owner.http.headers["x-forwarded-for"] = "203.0.113.7"
+        assert owner.sign_in(PASSWORD).url == f"{server.url}/operators"
+        assert all("problem=" in answer for answer in still)
+
+
+def test_a_whole_shift_behind_one_proxy_signs_in_at_once(server: Server) -> None:
+    for n in range(20):
+        email = f"kim{n}@example.org"
+        server.write(add_user, server.central, "test", email, "Kim", Role.VIEWER, PASSWORD)
+    together = threading.Barrier(20)
+
+    def sign_in(n: int) -> str:
+        form = {"email": f"kim{n}@example.org", "password": PASSWORD}
+        together.wait()
+        with requests.Session() as http:
+            return http.post(f"{server.url}/operators/sign-in", data=form, timeout=60).url
+
+    with ThreadPoolExecutor(20) as all_of_them:
+        assert set(all_of_them.map(sign_in, range(20))) == {f"{server.url}/operators"}
+
+
 @pytest.mark.parametrize("proxy", ["proxy.example.org", "10.0.0.0/99", "*", "10.0.0.1/8"])
 def test_a_trusted_proxy_is_an_address_or_a_network(proxy: str) -> None:
     with pytest.raises(ValidationError, match="trusted_proxies"):
         Settings(trusted_proxies=(proxy,))
 
 
+CLIENT = "203.0.113.7"
+
+
+def ask_through(peer: str, server: CentreProcess) -> tuple[str, str]:
+    """As whom a server takes a request of a proxy at `peer`: its scheme and its address."""
+    headers = {"x-forwarded-for": CLIENT, "x-forwarded-proto": "https", "host": "example.org"}
+    with requests.Session() as http:
+        http.mount("http://", From(peer))
+        http.headers.update(headers)
+        redirect = http.get(f"{server.url}/operators/", timeout=20, allow_redirects=False)
+        form = {"email": "kim@example.org", "password": "wrong"}
+        http.post(f"{server.url}/operators/sign-in", data=form, timeout=20, allow_redirects=False)
+    [(address,)] = server.rows("SELECT address FROM audit WHERE action = 'sign-in.refused'")
+    return urlsplit(redirect.headers["location"]).scheme, address
+
+
+class From(HTTPAdapter):
+    """Comes from one of this machine's own addresses."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+        super().__init__()
+
+    def init_poolmanager(self, *sizes: Any, **more: Any) -> None:
+        super().init_poolmanager(*sizes, source_address=(self._address, 0), **more)
+
+
+@pytest.mark.parametrize(
+    ("setting", "peer", "is_believed"),
+    [
+        ("", "127.0.0.1", True),
+        ("", "127.0.0.2", False),
+        ("trusted_proxies = []", "127.0.0.1", False),
+        ('trusted_proxies = ["10.1.0.0/16"]', "127.0.0.1", False),
+        ('trusted_proxies = ["10.1.0.0/16", "127.0.0.2"]', "127.0.0.2", True),
+        ('trusted_proxies = ["127.0.0.0/28"]', "127.0.0.9", True),
+        ('trusted_proxies = ["127.0.0.0/28"]', "127.0.0.16", False),
+    ],
+)
 def test_the_trusted_proxies_alone_say_who_asks(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, setting: str, peer: str, is_believed: bool
 ) -> None:
-    given: dict[str, Any] = {}
-    monkeypatch.setattr("uvicorn.run", lambda _app, **more: given.update(more))
-    path = tmp_path / "central.toml"
-    path.write_text('trusted_proxies = ["10.1.0.0/16"]\n', encoding="utf-8")
-    arguments = ["--config", str(path), "--data", str(tmp_path / "data"), "serve"]
-    assert CliRunner().invoke(cli, arguments).exit_code == 0
-    assert given["forwarded_allow_ips"] == ["10.1.0.0/16"]
+    config = tmp_path / "central.toml"
+    config.write_text(setting, encoding="utf-8")
+    server = CentreProcess(tmp_path / "central", config)
+    server.start()
+    try:
+        seen = ask_through(peer, server)
+    finally:
+        server.stop()
+    assert seen == (("https", CLIENT) if is_believed else ("http", peer))
 
 
 def test_who_starts_a_server_is_told_where_it_is_and_how_to_sign_in(

@@ -19,10 +19,12 @@ class Budget:
     """Every so many calls of the disk one is made to fail."""
     sticky: bool
     """Whether each call also fails from then on."""
+    refusal_stride: int
+    """Every so many writes of a story one is refused; at 1 in every way that there is."""
 
 
-EVERY_TEST = Budget(images=4_000, fault_stride=31, sticky=False)
-NIGHTLY = Budget(images=1_000_000, fault_stride=1, sticky=True)
+EVERY_TEST = Budget(images=4_000, fault_stride=31, sticky=False, refusal_stride=11)
+NIGHTLY = Budget(images=1_000_000, fault_stride=1, sticky=True, refusal_stride=1)
 
 
 def budget() -> Budget:

@@ -115,7 +115,7 @@ def play(story: Story, folder: Path, before: Files, disk: FaultyDisk) -> Outcome
             recorder.told.on_change = recorder.mark
             recorder.told.expect_nothing()
             disk.is_armed = False
-            wrong.extend(await _serves_again(kiosk))
+            wrong.extend(await serves_again(kiosk))
             evidence = gather(
                 kiosk.kiosk.store,
                 acknowledged=recorder.newest.acknowledged,
@@ -132,7 +132,7 @@ def play(story: Story, folder: Path, before: Files, disk: FaultyDisk) -> Outcome
     return Outcome(disk, broken_off, answers.wrong + wrong)
 
 
-async def _serves_again(kiosk: Running) -> list[str]:
+async def serves_again(kiosk: Running) -> list[str]:
     """Mend what the story broke, and be a technician who signs in; what is wrong, if anything."""
     plug(kiosk)
     for label, door in kiosk.site.steel.doors.items():

@@ -75,7 +75,7 @@ def test_a_kiosk_that_opens_again_after_a_crash_is_found(
 ) -> None:
     recover = watch.recover
 
-    async def opening(kiosk: Kiosk) -> int:
+    async def opening(kiosk: Kiosk, *_: Any) -> int:
         await kiosk.bank.settled()
         for intent in await kiosk.store.run(intents.open_intents):
             await kiosk.bank.open_slot(intent.slot)
@@ -88,7 +88,7 @@ def test_a_kiosk_that_opens_again_after_a_crash_is_found(
 def test_a_kiosk_that_takes_a_slot_for_empty_after_a_crash_is_found(
     place: tuple[Path, dict[str, Setting]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def hopeful(writer: Writer, intent: OpenIntent, door: str) -> int:
+    def hopeful(writer: Writer, intent: OpenIntent, *_: Any) -> int:
         deposit = Deposit(intent.package or "", intent.slot, intent.id)
         return deposits.end_deposit(writer, deposit, None, "surely empty", IntentState.UNKNOWN)
 
@@ -100,7 +100,7 @@ def test_a_kiosk_that_takes_a_slot_for_empty_after_a_crash_is_found(
 def test_a_kiosk_that_forgets_the_doors_in_play_is_found(
     place: tuple[Path, dict[str, Setting]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def forgetful(kiosk: Any) -> int:
+    async def forgetful(*_: Any) -> int:
         return 0
 
     monkeypatch.setattr(session, "recover", forgetful)

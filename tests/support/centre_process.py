@@ -18,18 +18,23 @@ ROOT = Path(__file__).parents[2]
 class CentreProcess:
     """`python -m central serve` on a data folder and a port that stay the same."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, config: Path | None = None) -> None:
+        self.folder, self.config = folder, config
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self.process: subprocess.Popen[bytes] | None = None
 
+    @property
+    def log(self) -> Path:
+        """What it said since it was first started."""
+        return self.folder.parent / "central.log"
+
     def start(self) -> None:
         """Start it and wait until it answers."""
         command = [*self._command(), "serve", "--port", str(self.port)]
-        with (self.folder.parent / "central.log").open("ab") as log:
+        with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
         deadline = time.monotonic() + PATIENCE_S
         while True:
@@ -70,7 +75,8 @@ class CentreProcess:
         return str(token)
 
     def _command(self) -> list[str]:
-        return [sys.executable, "-m", "central", "--data", str(self.folder)]
+        config = [] if self.config is None else ["--config", str(self.config)]
+        return [sys.executable, "-m", "central", *config, "--data", str(self.folder)]
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """What its database says, read beside it."""

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from screen import Screen, own_screen
+from simulator_glass import cut_in
 from simulator_process import SimulatorProcess
 
 from config import DEMO_PACKAGES, DEMO_SITE, load_site
@@ -31,6 +32,7 @@ from drivers.simulator.window_layout import (
 )
 from drivers.simulator.window_phones import parse_message, read_messages
 from drivers.simulator.window_site import parse_pins
+from kiosk.demo import side_by_side
 
 ROOT = Path(__file__).parents[2]
 WIDTH, HEIGHT = 900, 920
@@ -246,6 +248,18 @@ def test_the_parts_are_inside_the_window_and_apart(
         assert part.right <= size[0] and part.top <= size[1]
     for one, other in combinations(parts, 2):
         assert not one.overlaps(other)
+
+
+@pytest.mark.window
+def test_nothing_is_cut_beside_the_demos_kiosk_on_usual_screens() -> None:
+    glass = load_site(DEMO_SITE).screen
+    places = [
+        side_by_side(screen, (glass.width_px, glass.height_px))[1]
+        for screen in [(1920, 1080), (1480, 1000), (1366, 768)]
+    ]
+    sizes = [(place.width, place.height) for place in places]
+    with own_screen(1920, 1080) as screen:
+        assert cut_in(sizes, screen.environment) == []
 
 
 def test_doors_keep_their_proportions_and_do_not_touch() -> None:
