@@ -253,16 +253,11 @@ def _size(text: str, site: Site) -> str | None:
 def _phone(text: str, country: str | None) -> str:
     """In E.164. A number without country code belongs to the site's country."""
     # Loaded when first needed: its tables take long, and most commands need none.
-    from kiosk.model.phone import PhoneNumberError, lost_its_plus, phone_number
+    from kiosk.model.phone import PhoneNumberError, phone_number
 
     if not text:
         return ""
     _require_whole("phone", text)
-    if lost_its_plus(text, country):
-        raise _RowError(
-            f"column phone: {shown(text)} begins with a country code without its plus,"
-            f" as a spreadsheet leaves it: {AS_TEXT}"
-        )
     try:
         return phone_number(text, country)
     except PhoneNumberError as error:
