@@ -204,7 +204,7 @@ def _cell(column: str, text: str) -> str:
 def _is_control(sign: str) -> bool:
     """A control character, or a mark that turns the text around it over; a tab is a blank."""
     return (unicodedata.category(sign) == "Cc" and sign != "\t") or sign in (
-        "\u2028\u2029\u202a\u202b\u202c\u202d\u202e"
+        "\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
     )
 
 
