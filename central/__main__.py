@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -50,14 +51,15 @@ def init_command(settings: Settings) -> None:
 @cli.command()
 @click.option("--host", help="The address to listen on; loopback unless told otherwise.")
 @click.option("--port", type=int)
-@click.pass_obj
-def serve(settings: Settings, host: str | None, port: int | None) -> None:
+@click.pass_context
+def serve(context: click.Context, host: str | None, port: int | None) -> None:
     """Run the server: API, messages, metrics."""
+    settings: Settings = context.obj
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     changes = {"host": host, "port": port}
     settings = settings.model_copy(update={k: v for k, v in changes.items() if v is not None})
     app = create_app(build(settings))
-    _tell_where(settings, app.state.central)
+    _tell_where(settings, app.state.central, context.find_root().params["config"])
     uvicorn.run(
         app,
         host=settings.host,
@@ -69,15 +71,17 @@ def serve(settings: Settings, host: str | None, port: int | None) -> None:
     )
 
 
-def _tell_where(settings: Settings, central: Central) -> None:
-    """Where the server is, and how somebody comes to sign in."""
+def _tell_where(settings: Settings, central: Central, config: Path | None) -> None:
+    """Where the server is, and how somebody comes to sign in, wherever the line is typed."""
     click.echo(f"The server is at {settings.base_url}")
     click.echo(f"Operators sign in at {settings.base_url}{HOME}")
     active = select(schema.user.c.id).where(schema.user.c.disabled_ms.is_(None)).limit(1)
     if central.database.submit(lambda connection: connection.execute(active).first()).result():
         return
+    options = [] if config is None else ["--config", str(config.absolute())]
+    options += ["--data", str(settings.data.absolute())]
     click.echo("Nobody can sign in yet. Make an account, also while the server runs:")
-    click.echo(f"    python -m central --data {settings.data} user add EMAIL --role admin")
+    click.echo(f"    python -m central {shlex.join(options)} user add EMAIL --role admin")
 
 
 def _write(settings: Settings, operation: Callable[[Connection, Central], T]) -> T:

@@ -2,12 +2,36 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from email.header import Header
 from email.headerregistry import Address
 from email.utils import formataddr
+from urllib.parse import quote
 
 from email_validator import EmailNotValidError, validate_email
+
+_CLEAR = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*@[A-Za-z0-9.-]+|\+?[0-9]+")
+"""What stays one address however it is read. Apprise takes `o'kim@…` for `kim@…`, `x/eve@…` in a
+path for `eve@…`, and decodes some parts twice."""
+
+
+def fields_of(url: str) -> list[str]:
+    """Which of a person's addresses a URL like `mailto://…?to={email}` has a place for."""
+    return [name for name in ("email", "phone") if f"{{{name}}}" in url]
+
+
+def in_url(url: str, email: str, phone: str) -> str:
+    """A URL with a person's addresses in their places.
+
+    Raises `ValueError` where one is missing, or might be read as somebody else's.
+    """
+    values = {"email": email, "phone": phone}
+    for name in fields_of(url):
+        if not _CLEAR.fullmatch(values[name]):
+            raise ValueError(f"this {name} might be read as somebody else's in the channel's URL")
+        url = url.replace(f"{{{name}}}", quote(values[name], safe=""))
+    return url
 
 
 def address(text: str, *, is_inside: bool = False) -> str:

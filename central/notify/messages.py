@@ -11,13 +11,11 @@ import io
 import json
 import tomllib
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
 from importlib import resources
 from typing import Any
-from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 import zxingcpp
@@ -72,6 +70,13 @@ class Dropped:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Unreachable:
+    """A message that cannot go this way to this person: another has to be found."""
+
+    reason: str
+
+
 @cache
 def _line(words: str) -> Template:
     """Words with their gaps; made once, for each message uses them."""
@@ -95,7 +100,7 @@ def languages() -> tuple[str, ...]:
     return tuple(sorted(each.name[:-5] for each in folder.iterdir() if each.name.endswith(".toml")))
 
 
-def compose(connection: Connection, central: Central, row: Any) -> Message | Dropped:
+def compose(connection: Connection, central: Central, row: Any) -> Message | Dropped | Unreachable:
     """The message of a row of the outbox, or why it is not sent any more."""
     kind = Kind(row.kind)
     location = _one(connection, schema.location, row.location)
@@ -112,9 +117,10 @@ def compose(connection: Connection, central: Central, row: Any) -> Message | Dro
     gone = reason_is_gone(kind, package)
     if gone:
         return Dropped(gone)
-    to = _address(row.channel, person, central)
-    if not to:
-        return Dropped(f"there is no address for {row.channel}")
+    try:
+        to = _address(row.channel, person, central)
+    except ValueError as error:
+        return Unreachable(str(error))
     code = ""
     if kind in WITH_CODE:
         if location.key_sealed is None or not package.locator or not package.code_counter:
@@ -143,19 +149,12 @@ def reason_is_gone(kind: Kind, package: Any) -> str:
 
 
 def _address(channel: str, person: Any, central: Central) -> str:
+    """Where a person is reached. Raises `ValueError` where the way does not take the address."""
     if channel == "email":
-        with suppress(ValueError):
-            return addresses.address(person.email)
-        return ""
+        return addresses.address(person.email)
     if channel == "sms":
         return str(person.phone)
-    # Apprise decodes some parts twice: a `%2C` of the address would become a second address.
-    if "%" in f"{person.email}{person.phone}":
-        return ""
-    url = central.settings.notifications.person_url
-    return url.replace("{phone}", quote(person.phone, "")).replace(
-        "{email}", quote(person.email, "")
-    )
+    return addresses.in_url(central.settings.notifications.person_url, person.email, person.phone)
 
 
 _BY_ID = {

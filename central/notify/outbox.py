@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
-from central import schema
+from central import addresses, schema
 from central.adapters import new_id
 from central.settings import Notifications
 from central.upserts import insert_once
@@ -191,7 +191,8 @@ def person_and_ways(
     address = {
         "email": person.email,
         "sms": person.phone,
-        "apprise": rules.person_url and (person.email or person.phone),
+        "apprise": rules.person_url
+        and all(getattr(person, field) for field in addresses.fields_of(rules.person_url)),
     }
     return person, [name for name in wanted if address.get(name)]
 

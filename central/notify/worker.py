@@ -23,7 +23,7 @@ from sqlalchemy import Connection, or_, select, update
 from central import schema
 from central.notify import outbox
 from central.notify.health import Health, pause_ms
-from central.notify.messages import WITH_CODE, Dropped, Message, compose
+from central.notify.messages import WITH_CODE, Dropped, Message, Unreachable, compose
 from central.notify.outbox import OPERATORS, Kind
 from central.notify.senders import (
     ChannelError,
@@ -50,6 +50,10 @@ WANTED_MS = 72 * HOUR_MS
 """How long a message without a code is news. One with a code is wanted while the package waits."""
 NEVER_QUIET = (Kind.CODE, Kind.REISSUED)
 """Somebody stands at the locker and asked for it."""
+
+
+_Composed = Message | Dropped | Unreachable | Exception
+"""A message, or why there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,11 +138,13 @@ class Worker:
         )
         await central.database.write(_settle, central.settings.notifications, outcomes)
 
-    async def _deal_with(self, row: Any, message: Message | Dropped | Exception) -> _Outcome:
+    async def _deal_with(self, row: Any, message: _Composed) -> _Outcome:
         if isinstance(message, Exception):
             return self._failed(row, f"{type(message).__name__}: {message}")
         if isinstance(message, Dropped):
             return _Outcome(row.id, {"status": "dropped", "reason": message.reason})
+        if isinstance(message, Unreachable):
+            return _Outcome(row.id, {"status": "dead", "error": message.reason})
         quiet_ms = await self._quiet_until(row)
         if quiet_ms is not None:
             return _Outcome(row.id, {"status": "queued", "due_ms": quiet_ms})
@@ -248,11 +254,9 @@ def quiet_until_ms(rules: Notifications, zone: str, now_ms: int) -> int | None:
         day += timedelta(days=1)
 
 
-def _composed(
-    connection: Connection, central: Central, rows: Sequence[Any]
-) -> list[Message | Dropped | Exception]:
+def _composed(connection: Connection, central: Central, rows: Sequence[Any]) -> list[_Composed]:
     """The messages of these rows; where one cannot be written, why."""
-    composed: list[Message | Dropped | Exception] = []
+    composed: list[_Composed] = []
     for row in rows:
         try:
             composed.append(compose(connection, central, row))

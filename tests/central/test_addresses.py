@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from email.header import decode_header, make_header
 from email.utils import parseaddr
 from pathlib import Path
-from types import SimpleNamespace
-from urllib.parse import parse_qs, urlsplit
+from typing import Any
 
+import apprise
 import pytest
-from centre import Journal, Mailbox, Server, announce
-from operators import obey, sync
+from centre import Journal, Mailbox, Server, announce, mail_server
+from hypothesis import given
+from hypothesis import strategies as st
+from operators import Browser, obey, sync
 
 from central import addresses
+from central.auth import Role
 from central.errors import CannotServeError
-from central.notify.messages import _address
-from central.settings import Notifications, Settings, load
+from central.settings import Notifications, load
 
 REFUSED = (
     "a,b@example.org",
@@ -94,17 +97,104 @@ def test_a_sender_that_is_none_is_told_at_the_start(tmp_path: Path, sender: str)
         load(path)
 
 
-@pytest.mark.parametrize("email", ["kim&bcc=eve@example.org", "kim?x#y/z=+@example.org"])
-def test_an_address_in_a_url_stays_one_part_of_it(email: str) -> None:
-    url = "mailto://u:p@example.org/?to={email}&phone={phone}"
-    settings = Settings(notifications=Notifications(person_url=url))
-    person = SimpleNamespace(email=email, phone="+491710000001")
-    made = _address("apprise", person, SimpleNamespace(settings=settings))  # type: ignore[arg-type]
-    assert parse_qs(urlsplit(made).query) == {"to": [email], "phone": [person.phone]}
+# --- in Apprise's URLs ---------------------------------------------------------------------------
+
+URLS = (
+    "mailto://127.0.0.1:{port}?from=lockers@example.org&to={email}",
+    "mailto://127.0.0.1:{port}/{email}?from=lockers@example.org",
+)
+DOUBTFUL = (
+    "kim&bcc=eve@example.org",
+    "kim%40evil@example.org",
+    "kim%2Ceve@example.org",
+    "kim?to=eve@example.org",
+    "kim=eve@example.org",
+    "kim/eve@example.org",
+    "o'kim@example.org",
+    "kim#x@example.org",
+    "kim{phone}@example.org",
+    "käthe@example.org",
+)
 
 
-def test_an_address_that_would_be_decoded_twice_goes_another_way() -> None:
-    settings = Settings(notifications=Notifications(person_url="mailto://h/?to={email}"))
-    person = SimpleNamespace(email="kim%2Ceve@example.org", phone="")
-    parts = SimpleNamespace(settings=settings)
-    assert _address("apprise", person, parts) == ""  # type: ignore[arg-type]
+@pytest.fixture
+def service() -> Iterator[tuple[int, Mailbox]]:
+    """A second mail server, which only Apprise sends to."""
+    with mail_server() as found:
+        yield found
+
+
+@pytest.fixture
+def apprise_site(
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    mailbox: tuple[int, Mailbox],
+    service: tuple[int, Mailbox],
+) -> Iterator[tuple[Server, Journal]]:
+    url = request.param.replace("{port}", str(service[0]))
+    rules = Notifications(undo_wait_s=0, quiet_from_h=0, quiet_until_h=0, person_url=url)
+    server = Server(tmp_path / "central", smtp_port=mailbox[0], rules=rules)
+    server.start()
+    kiosk = Journal(tmp_path / "kiosk.db")
+    assert kiosk.enrol(server, server.add_location()).ok
+    yield server, kiosk
+    kiosk.store.close()
+    server.stop()
+
+
+def put_in(server: Server, kiosk: Journal, number: int, **person: Any) -> None:
+    recipient = {"name": "Kim", **person}
+    assert announce(server, server.add_key(), f"A{number}", recipient=recipient).ok
+    obey(kiosk)
+    kiosk.put_in(f"A{number}")
+    sync(kiosk)
+
+
+@pytest.mark.parametrize(
+    ("apprise_site", "doubtful"),
+    [(URLS[0], DOUBTFUL[:5]), (URLS[1], DOUBTFUL[5:])],
+    indirect=["apprise_site"],
+)
+def test_an_address_in_a_url_reaches_nobody_else(
+    apprise_site: tuple[Server, Journal],
+    doubtful: tuple[str, ...],
+    mailbox: tuple[int, Mailbox],
+    service: tuple[int, Mailbox],
+) -> None:
+    server, kiosk = apprise_site
+    put_in(server, kiosk, 0, email="kim+lockers@example.org", channels=["apprise", "email"])
+    service[1].wait_for(1)
+    for number, email in enumerate(doubtful, 1):
+        put_in(server, kiosk, number, email=email, channels=["apprise", "email"])
+    mailbox[1].wait_for(len(doubtful))
+    assert service[1].recipients == ["kim+lockers@example.org"]
+    assert sorted(mailbox[1].recipients) == sorted(doubtful)
+
+
+@pytest.mark.parametrize("apprise_site", URLS[:1], indirect=True)
+def test_operators_see_whom_no_way_reaches(
+    apprise_site: tuple[Server, Journal], service: tuple[int, Mailbox]
+) -> None:
+    server, kiosk = apprise_site
+    put_in(server, kiosk, 1, email=DOUBTFUL[0], channels=["apprise"])
+    assert "might be read as somebody else's" in server.dead_message().error
+    assert "might be read as" in Browser(server, Role.VIEWER).get("/notifications?status=dead").text
+    # Who has no e-mail address has no such way: the service would send the mail to itself.
+    put_in(server, kiosk, 2, phone="+491710000001", channels=["apprise", "email"])
+    put_in(server, kiosk, 3, email="kim@example.org", channels=["apprise"])
+    service[1].wait_for(1)
+    assert service[1].recipients == ["kim@example.org"]
+
+
+@given(
+    local=st.text(st.sampled_from("abk09.!#$%&'*+-/=?^_`{|}~,;@: ö"), min_size=1, max_size=12),
+    url=st.sampled_from((*URLS, "mailto://u:p@127.0.0.1:{port}/?from=a@example.org&to={email}")),
+)
+def test_what_is_put_into_a_url_is_read_as_nobody_else(local: str, url: str) -> None:
+    try:
+        email = addresses.address(f"{local}@example.org")
+        filled = addresses.in_url(url.replace("{port}", "25"), email, "")
+    except ValueError:
+        return
+    # It takes no `kim++x@…` at all; that is a refusal, and nobody else's mail.
+    assert {target for _, target in apprise.Apprise.instantiate(filled).targets} <= {email}

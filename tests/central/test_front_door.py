@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import shlex
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,13 +16,12 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 from centre import Server
-from centre_process import CentreProcess
+from centre_process import ROOT, CentreProcess
 from fastapi.routing import APIRoute
 from operators import PASSWORD, Browser
 from pydantic import ValidationError
 from requests.adapters import HTTPAdapter
 
-from central.__main__ import _tell_where
 from central.accounts import add_user
 from central.app import ROUTERS
 from central.auth import Role
@@ -160,16 +162,31 @@ def test_the_trusted_proxies_alone_say_who_asks(
     assert seen == (("https", CLIENT) if is_believed else ("http", peer))
 
 
+@pytest.mark.parametrize(
+    "setting", ["", "sync_s = 7\ndatabase_url = 'sqlite:///{folder}/other.db'"]
+)
 def test_who_starts_a_server_is_told_where_it_is_and_how_to_sign_in(
-    server: Server, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, setting: str
 ) -> None:
-    central = server.central
-    _tell_where(central.settings, central)
-    said = capsys.readouterr().out
-    assert f"{central.settings.base_url}/operators" in said
-    assert "user add EMAIL --role admin" in said
-    central.database.submit(
-        add_user, central, "test", "a@example.org", "A", Role.ADMIN, "long enough"
-    ).result()
-    _tell_where(central.settings, central)
-    assert "user add" not in capsys.readouterr().out
+    folder = tmp_path / "a folder"
+    folder.mkdir()
+    config = folder / "central.toml"
+    config.write_text(setting.replace("{folder}", str(tmp_path)), encoding="utf-8")
+    server = CentreProcess(folder / "central", config if setting else None)
+    server.start()
+    try:
+        said = server.log.read_text(encoding="utf-8")
+        assert f"{server.url}/operators" in said
+        [line] = re.findall(r"python (-m central .*)EMAIL", said)
+        words = [*shlex.split(line), "kim@example.org", "--role", "admin", "--password", PASSWORD]
+        made = subprocess.run([sys.executable, *words], cwd=ROOT, check=False, capture_output=True)
+        assert made.returncode == 0, made.stderr
+        form = {"email": "kim@example.org", "password": PASSWORD}
+        signed_in = requests.post(f"{server.url}/operators/sign-in", data=form, timeout=20)
+        assert signed_in.url == f"{server.url}/operators"
+        server.stop()
+        server.log.unlink()
+        server.start()
+        assert "user add" not in server.log.read_text(encoding="utf-8")
+    finally:
+        server.stop()

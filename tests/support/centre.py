@@ -65,6 +65,8 @@ class Mailbox:
 
     def __init__(self) -> None:
         self.mails: list[Message] = []
+        self.recipients: list[str] = []
+        """Whom the mails were for, by their envelopes."""
         self._arrived = threading.Condition()
 
     async def handle_RCPT(
@@ -78,6 +80,7 @@ class Mailbox:
     async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:
         with self._arrived:
             self.mails.append(message_from_bytes(envelope.content))
+            self.recipients += envelope.rcpt_tos
             self._arrived.notify_all()
         return "250 OK"
 
