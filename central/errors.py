@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 
-_TURNING = "\u2028\u2029\u202a\u202b\u202c\u202d\u202e"
+_TURNING = "\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 """Characters that end a line or turn the text around them over."""
 
 
@@ -24,13 +24,18 @@ class RequestError(Exception):
         return {"error": self.code, "message": self.message, **self.detail}
 
 
+def is_plain(text: str) -> bool:
+    """Whether a text has no line break, no other control character, and turns nothing over."""
+    return not any(unicodedata.category(sign) == "Cc" or sign in _TURNING for sign in text)
+
+
 def require_plain(**texts: str) -> None:
     """Refuse names and the like with line breaks or other control characters.
 
     Raises `RequestError` with the field and its value.
     """
     for field, text in texts.items():
-        if any(unicodedata.category(sign) == "Cc" or sign in _TURNING for sign in text):
+        if not is_plain(text):
             problem = f"{field} {text!r}: there is a control character in it; write it on one line"
             raise RequestError(422, "invalid", problem)
 

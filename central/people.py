@@ -39,8 +39,10 @@ def _phones(connection: Connection, contact: str) -> set[str]:
     countries = connection.execute(select(schema.location.c.country).distinct()).scalars()
     phones = {contact}
     for country in [None, *(code for code in countries if code)]:
-        with suppress(PhoneNumberError):
-            phones.add(phone_number(contact, country))
+        # Asked for without its plus it may be either; which one is kept decides.
+        for written in (contact, f"+{contact}"):
+            with suppress(PhoneNumberError):
+                phones.add(phone_number(written, country))
     return phones
 
 

@@ -212,7 +212,7 @@ def _cell(column: str, text: str) -> str:
 def _is_control(sign: str) -> bool:
     """A control character, or a mark that turns the text around it over; a tab is a blank."""
     return (unicodedata.category(sign) == "Cc" and sign != "\t") or sign in (
-        "\u2028\u2029\u202a\u202b\u202c\u202d\u202e"
+        "\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
     )
 
 
@@ -263,16 +263,11 @@ def _size(text: str, site: Site) -> str | None:
 def _phone(text: str, country: str | None) -> str:
     """In E.164. A number without country code belongs to the site's country."""
     # Loaded when first needed: its tables take long, and most commands need none.
-    from kiosk.model.phone import PhoneNumberError, lost_its_plus, phone_number
+    from kiosk.model.phone import PhoneNumberError, phone_number
 
     if not text:
         return ""
     _require_whole("phone", text)
-    if lost_its_plus(text, country):
-        raise _RowError(
-            f"column phone: {shown(text)} begins with a country code without its plus,"
-            f" as a spreadsheet leaves it: {AS_TEXT}"
-        )
     try:
         return phone_number(text, country)
     except PhoneNumberError as error:

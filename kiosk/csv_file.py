@@ -80,7 +80,7 @@ def read_table(path: Path, columns: Sequence[str], needed: str) -> Table:
     names = [_name(cell) for cell in first[1]]
     _require_header(path, first, names, columns, needed)
     return Table(
-        tuple(_row(line, cells, names, columns) for line, cells in rows),
+        tuple(_row(line, cells, names, columns, separator) for line, cells in rows),
         tuple(
             shown(cell) for cell, name in zip(first[1], names, strict=True) if _odd(name, columns)
         ),
@@ -177,7 +177,9 @@ def _rows(path: Path, text: str, separator: str) -> Iterator[tuple[int, list[str
         ) from error
 
 
-def _row(line: int, cells: Sequence[str], names: Sequence[str], columns: Sequence[str]) -> Row:
+def _row(
+    line: int, cells: Sequence[str], names: Sequence[str], columns: Sequence[str], separator: str
+) -> Row:
     known = {name: cell for name, cell in zip(names, cells, strict=False) if name in columns}
     beyond = [cell for cell in cells[len(names) :] if cell.strip()]
     problem = ""
@@ -185,5 +187,12 @@ def _row(line: int, cells: Sequence[str], names: Sequence[str], columns: Sequenc
         problem = (
             f"the row has more cells than the header ({shown(beyond[0])} is beyond the last):"
             ' put a cell with a separator in it in quotes (")'
+        )
+    elif len(cells) == 1 < len(names) and any(
+        other in cells[0].strip() for other in SEPARATORS if other != separator
+    ):
+        problem = (
+            f"the row is written with another separator than the header, which has"
+            f" {separator!r}: {shown(cells[0])}"
         )
     return Row(line, known, problem)

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, insert, select
 from central import schema
 from central.addresses import address_or_none
 from central.auth import Announcing, Changing, Finding, Program, Reading
-from central.errors import RequestError, not_found
+from central.errors import RequestError, is_plain, not_found
 from central.packages import service
 from central.packages.nearest import COUNT_MAX, nearest, neighbours
 from central.packages.sizes import room_for, sizes_of
@@ -25,7 +25,16 @@ from kiosk.model.barcode import BARCODE_LENGTH_MAX, barcode_text
 router = APIRouter(prefix="/v1", tags=["packages"])
 PackageId = Path(max_length=64)
 REFUSALS: dict[int | str, dict[str, Any]] = {code: {} for code in (401, 403, 404, 409, 422, 429)}
-WORDS = r"^[^\x00-\x1f\x7f]*$"
+
+
+def _on_one_line(text: str) -> str:
+    if not is_plain(text):
+        raise ValueError("there is a control character in it; write it on one line")
+    return text
+
+
+Words = Annotated[str, AfterValidator(_on_one_line)]
+"""What people read and operators type."""
 
 
 class Wish(BaseModel):
@@ -37,13 +46,13 @@ class Wish(BaseModel):
 class Person(Wish):
     """Who a package is for, and how to reach them."""
 
-    name: str = Field(default="", max_length=120, pattern=WORDS)
+    name: Words = Field(default="", max_length=120)
     email: Annotated[str, Field(max_length=254), AfterValidator(address_or_none)] = ""
-    phone: str = Field(default="", max_length=64, pattern=WORDS)
+    phone: str = Field(default="", max_length=64)
     """With its country code, or as people dial it in the location's country."""
     language: str = Field(default="en", pattern=r"^[a-z]{2}$")
     channels: tuple[Literal["email", "sms", "apprise"], ...] = Field(default=(), max_length=3)
-    user_id: str = Field(default="", max_length=120, pattern=WORDS)
+    user_id: Words = Field(default="", max_length=120)
     """The person's id at the sender; packages of one person open with one code."""
 
 
@@ -62,11 +71,11 @@ class Announcement(Wish):
         str, Field(min_length=1, max_length=BARCODE_LENGTH_MAX), AfterValidator(barcode_text)
     ]
     """In whichever spelling; blanks at the ends are left out."""
-    location: str = Field(min_length=1, max_length=64, pattern=WORDS)
+    location: Words = Field(min_length=1, max_length=64)
     """A location's id, or `nearest` with `latitude` and `longitude`."""
     latitude: float | None = Field(default=None, ge=-90, le=90)
     longitude: float | None = Field(default=None, ge=-180, le=180)
-    size: str | None = Field(default=None, min_length=1, max_length=16, pattern=WORDS)
+    size: Words | None = Field(default=None, min_length=1, max_length=16)
     """A size of the location's doors; or `dimensions`, and the smallest that fits is taken."""
     dimensions: Measured | None = None
     weight_kg: float | None = Field(default=None, gt=0, le=1000)
@@ -78,7 +87,7 @@ class Announcement(Wish):
 class Recall(Wish):
     """Why a package is recalled."""
 
-    why: str = Field(default="recalled by the sender", max_length=200, pattern=WORDS)
+    why: Words = Field(default="recalled by the sender", max_length=200)
 
 
 class Longer(Wish):
@@ -90,7 +99,7 @@ class Longer(Wish):
 class Owner(Wish):
     """The person's id at the sender: only the owner of a package gets a new code."""
 
-    user_id: str = Field(min_length=1, max_length=120, pattern=WORDS)
+    user_id: Words = Field(min_length=1, max_length=120)
 
 
 async def _once(

@@ -6,10 +6,19 @@ import re
 import unicodedata
 
 import phonenumbers
-from phonenumbers import NumberParseException, PhoneNumberFormat, ValidationResult
+from phonenumbers import (
+    NumberParseException,
+    PhoneNumber,
+    PhoneNumberFormat,
+    ValidationResult,
+)
 
-SEPARATORS = re.compile(r"\+?[\d ()./-]+")
+_IN_FIGURES = re.compile(r"\(?\+?[\d ()./-]+")
 """A number in figures. Letters, a second plus, `#`, `,` and `;` begin an extension or a name."""
+_LAST_DIGITS_AGAIN = re.compile(r"/\D*\d{0,2}\D*$")
+"""Two numbers in one, as people write them who have both: `… 1234/5`."""
+_DIGITS_MAX = 15
+"""E.164 has no longer numbers."""
 
 
 class PhoneNumberError(ValueError):
@@ -36,20 +45,31 @@ def phone_number(text: str, country: str | None) -> str:
     # A few more numbers are possible than are given out: an operator's new range is one of them.
     if phonenumbers.is_possible_number_with_reason(number) != ValidationResult.IS_POSSIBLE:
         raise _no_number(text)
-    return phonenumbers.format_number(number, PhoneNumberFormat.E164)
+    found = phonenumbers.format_number(number, PhoneNumberFormat.E164)
+    if len(found) > len("+") + _DIGITS_MAX:
+        raise _no_number(text)
+    if _may_have_lost_its_plus(written, number):
+        raise PhoneNumberError(
+            f"{text!r} begins with a country code without its plus, and would be another number"
+            " with it: write it like +49 171 0000001, or as it is dialled in its country"
+        )
+    return found
 
 
-def lost_its_plus(text: str, country: str | None) -> bool:
-    """Whether a number may be one with the country's own code whose plus a program took away,
-    and would be another one as it stands."""
-    digits = re.sub(r"[ ()./-]", "", text)
-    code = str(phonenumbers.country_code_for_region(country)) if country else ""
-    if not (country and digits.isdigit() and digits.startswith(code)):
+def _may_have_lost_its_plus(written: str, read: PhoneNumber) -> bool:
+    """Whether a number may be one with its country's own code whose plus a program took away,
+    as spreadsheets do, and would be somebody else's as it was read."""
+    digits = re.sub(r"\D", "", written)
+    if "+" in written or not digits.startswith(str(read.country_code)):
         return False
     try:
-        return phone_number("+" + digits, country) != phone_number(digits, country)
-    except PhoneNumberError:
+        with_plus = phonenumbers.parse("+" + digits, None)
+    except NumberParseException:
         return False
+    if phonenumbers.is_possible_number_with_reason(with_plus) != ValidationResult.IS_POSSIBLE:
+        return False
+    is_likelier_so = phonenumbers.is_valid_number(with_plus) >= phonenumbers.is_valid_number(read)
+    return with_plus != read and is_likelier_so
 
 
 def _figures(text: str) -> str:
@@ -59,7 +79,7 @@ def _figures(text: str) -> str:
     plain = "".join(each for each in plain if unicodedata.category(each) != "Cf")
     plain = "".join("-" if unicodedata.category(each) == "Pd" else each for each in plain)
     plain = re.sub(r"^tel:", "", plain, flags=re.IGNORECASE).strip()
-    if not SEPARATORS.fullmatch(plain):
+    if not _IN_FIGURES.fullmatch(plain) or _LAST_DIGITS_AGAIN.search(plain):
         raise _no_number(text)
     return plain
 

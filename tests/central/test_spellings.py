@@ -38,6 +38,16 @@ def test_what_is_no_barcode_is_refused_with_its_field(server: Server, text: str)
     assert [each["field"] for each in refused.json()["problems"]] == ["barcode"]
 
 
+@pytest.mark.parametrize("field", ["name", "user_id"])
+@pytest.mark.parametrize("sign", ["\n", "\x07", "\x85", "\x9b", "\u2028", "\u202e", "\u2067"])
+def test_a_name_with_a_control_character_is_refused_with_its_field(
+    server: Server, kiosk: Journal, field: str, sign: str
+) -> None:
+    refused = announce(server, server.add_key(), "A1", recipient={field: f"Ki{sign}m"})
+    assert refused.status_code == 422, refused.text
+    assert [each["field"] for each in refused.json()["problems"]] == [f"recipient.{field}"]
+
+
 def test_one_that_lies_there_is_joined_and_found_in_every_spelling(
     server: Server, kiosk: Journal
 ) -> None:

@@ -26,6 +26,13 @@ from kiosk.model.phone import PhoneNumberError, phone_number
         ("tel:+491710000001", None, "+491710000001"),
         ("TEL: +49-171-0000001", None, "+491710000001"),
         ("\uff0b49 171 0000001", None, "+491710000001"),
+        ("(+49) 171 0000001", "FR", "+491710000001"),
+        ("(0049) 171 0000001", "DE", "+491710000001"),
+        # These begin as their country's code does, but are whole with it only in one reading.
+        ("393 123 4567", "IT", "+393931234567"),
+        ("9198765432", "IN", "+919198765432"),
+        ("447700900123", "GB", "+447700900123"),
+        ("12015550123", "US", "+12015550123"),
     ],
 )
 def test_each_spelling_is_one_number(written: str, country: str | None, right: str) -> None:
@@ -45,6 +52,30 @@ def test_each_spelling_is_one_number(written: str, country: str | None, right: s
 def test_what_is_no_number_is_refused(written: str) -> None:
     with pytest.raises(PhoneNumberError, match="is no telephone number"):
         phone_number(written, "DE")
+
+
+@pytest.mark.parametrize(
+    "written", ["+491710000001/2", "0171 0000001/-02", "+49171000000199999", "011 49 171 0000001"]
+)
+def test_nothing_is_glued_on(written: str) -> None:
+    with pytest.raises(PhoneNumberError, match="is no telephone number"):
+        phone_number(written, "DE")
+
+
+@pytest.mark.parametrize(
+    ("written", "country"),
+    [
+        ("491710000001", "DE"),
+        ("49 171 0000001", "DE"),
+        ("(49) 171-0000001", "DE"),
+        ("\u202a491710000001\u202c", "DE"),
+    ],
+)
+def test_a_lost_plus_is_told_as_the_number_may_be_somebody_elses(
+    written: str, country: str
+) -> None:
+    with pytest.raises(PhoneNumberError, match="plus"):
+        phone_number(written, country)
 
 
 def test_a_national_number_needs_a_country() -> None:
