@@ -95,7 +95,7 @@ def test_the_same_seed_gives_the_same_run_in_every_process() -> None:
 # --- negative controls: each kiosk is wrong in one way, and must be found -------------------------
 
 
-async def no_recovery(kiosk: Kiosk) -> int:
+async def no_recovery(kiosk: Kiosk, what: str = "") -> int:
     return 0
 
 
