@@ -17,6 +17,7 @@ from central.pages.session import HOME
 from central.parts import central_of
 from central.schema import LIVE
 from kiosk.model.location import TOLD_BY_STAFF
+from kiosk.model.urls import part
 
 HEADERS = {
     "content-security-policy": "default-src 'self'; img-src 'self' data:;"
@@ -51,7 +52,7 @@ def _words(name: str) -> str:
 
 
 templates = Jinja2Templates(Path(__file__).parent / "templates")
-templates.env.filters |= {"moment": _moment, "words": _words}
+templates.env.filters |= {"moment": _moment, "words": _words, "part": part}
 templates.env.globals |= {"HOME": HOME, "LIVE": LIVE, "REASONS": TOLD_BY_STAFF, "SCOPES": Scope}
 templates.env.globals |= {"ROLES": Role, "WAYS": Ways, "LANGUAGES": languages()}
 
