@@ -7,14 +7,15 @@ from typing import Annotated, Any
 
 from fastapi import Form, Request, Response
 from fastapi.responses import RedirectResponse
+from pydantic import AfterValidator
 from sqlalchemy import Connection
 
-from central.errors import RequestError
+from central.errors import RequestError, one_line
 from central.pages.session import HOME
 from central.parts import Central, central_of
 from kiosk.model.urls import asking
 
-Text = Annotated[str, Form(max_length=200)]
+Text = Annotated[str, Form(max_length=200), AfterValidator(one_line)]
 
 
 async def carry_out(

@@ -132,7 +132,7 @@ async def slot_service(
     operator: ActingAsOperator,
     slot: Text,
     state: Annotated[Service, Form()],
-    reason: Annotated[str, Form(max_length=200)] = "",
+    reason: Text = "",
 ) -> Response:
     def do(connection: Connection, central: Central) -> None:
         _require_door(connection, name, slot)

@@ -11,7 +11,7 @@ from fastapi import Request, Response
 from fastapi.templating import Jinja2Templates
 
 from central.auth import Role, Scope
-from central.errors import RequestError
+from central.errors import RequestError, plain
 from central.notify.messages import languages
 from central.pages.session import HOME
 from central.parts import central_of
@@ -51,7 +51,14 @@ def _words(name: str) -> str:
     return name.replace("_", " ").replace(".", " ").capitalize()
 
 
+def _plain(value: object) -> object:
+    """What a template shows of a value: of a text, nothing that breaks its line or turns the page
+    over, whoever wrote it. Markup is ours."""
+    return plain(value) if type(value) is str else value
+
+
 templates = Jinja2Templates(Path(__file__).parent / "templates")
+templates.env.finalize = _plain
 templates.env.filters |= {"moment": _moment, "words": _words, "part": part}
 templates.env.globals |= {"HOME": HOME, "LIVE": LIVE, "REASONS": TOLD_BY_STAFF, "SCOPES": Scope}
 templates.env.globals |= {"ROLES": Role, "WAYS": Ways, "LANGUAGES": languages()}
