@@ -209,6 +209,13 @@ def test_what_an_operator_wishes_is_carried_out_by_the_kiosk_and_stands_in_the_a
     assert "Applied" in operator.get(f"/locations/{LOCATION.id}").text
 
 
+def waiting_in(server: Server) -> int:
+    """How many wishes wait, as Prometheus is told."""
+    text = requests.get(f"{server.url}/metrics", timeout=20).text
+    (line,) = re.findall(r"^\w*commands_waiting ([0-9.]+)$", text, re.MULTILINE)
+    return int(float(line))
+
+
 def test_an_opening_whose_time_is_over_waits_no_more_though_its_kiosk_is_away(
     server: Server, kiosk: Journal, told: Callable[[str], str]
 ) -> None:
@@ -219,7 +226,9 @@ def test_an_opening_whose_time_is_over_waits_no_more_though_its_kiosk_is_away(
     operator.post(f"{path}/service", slot="1", state="NO_DEPOSITS", reason="dirty")
     server.clock.wall_ms += OPENING_VALID_MS
     assert "tag failed" not in operator.get(path).text
+    assert waiting_in(server) == 2
     server.clock.wall_ms += 1
+    assert waiting_in(server) == 1
     shown = operator.get(path).text
     assert shown.count("not reached in time") == 1
     assert shown.count('<span class="tag failed">Expired') == 1
