@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import csv
+import io
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -361,6 +363,19 @@ def test_the_report_counts_each_day_and_comes_as_csv(
     [line] = viewer.get("/reports.csv?days=30").text.splitlines()[1:]
     taken = round(100 / len(LOCATION.slots))
     assert line == f"2027-01-01,{LOCATION.id},2,1,0,0,0,0,{round(100 / 60)},{taken}"
+
+
+@pytest.mark.parametrize("sign", ["=", "+", "-", "@", "\t", "\r", "\n"])
+def test_no_cell_of_the_report_runs_as_a_formula(
+    server: Server, kiosk: Journal, told: Callable[[str], str], sign: str
+) -> None:
+    told("A")
+    place = schema.location.insert().values(id=f"{sign}1+1", name="", created_ms=1)
+    server.write(lambda c: c.execute(place))
+    server.write(lambda c: c.execute(schema.event.update().values(location=f"{sign}1+1")))
+    text = Browser(server, VIEWER).get("/reports.csv?days=30").content.decode()
+    [row] = csv.DictReader(io.StringIO(text, newline=""))
+    assert row["location"] == "'" + sign.replace("\r", "\n") + "1+1"
 
 
 def test_hours_are_added_up_once_and_kept_for_a_year(server: Server, kiosk: Journal) -> None:
