@@ -15,7 +15,7 @@ from kiosk.model import urls
 
 ROOT = Path(__file__).parents[2]
 HOME = "kiosk/model/urls.py"
-ROOMS = ("central", "kiosk/sync", "kiosk/model")
+ROOMS = ("central", "kiosk", "config")
 BEFORE_A_VALUE = re.compile(r"(/(v1|[a-z]{3,})/|[?&][a-z_]+=)$")
 IN_A_TEMPLATE = re.compile(r"/[a-z]+/{{ ?[^}|]+ ?}}")
 KNOWN = {
