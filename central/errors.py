@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
-from typing import Any
+import unicodedata
 
-_UNPLAIN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
-"""Control characters, and those that end a line or turn the text around them over."""
+_TURNING = "\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+"""Characters that end a line or turn the text around them over."""
 
 
 class CannotServeError(Exception):
@@ -26,24 +25,8 @@ class RequestError(Exception):
 
 
 def is_plain(text: str) -> bool:
-    """Whether a text stays on one line and leaves the text around it as it is."""
-    return _UNPLAIN.search(text) is None
-
-
-def plain(text: str) -> str:
-    """A text that a machine sent, with a blank for each control character in it."""
-    return text if is_plain(text) else " ".join(_UNPLAIN.sub(" ", text).split())
-
-
-def all_plain(told: Any) -> Any:
-    """What a machine sent, with each text in it made plain."""
-    if isinstance(told, str):
-        return plain(told)
-    if isinstance(told, dict):
-        return {all_plain(name): all_plain(value) for name, value in told.items()}
-    if isinstance(told, (list, tuple)):
-        return [all_plain(each) for each in told]
-    return told
+    """Whether a text has no line break, no other control character, and turns nothing over."""
+    return not any(unicodedata.category(sign) == "Cc" or sign in _TURNING for sign in text)
 
 
 def one_line(text: str) -> str:

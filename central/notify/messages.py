@@ -25,10 +25,10 @@ from PIL import Image
 from sqlalchemy import Connection, Table, bindparam, select
 
 from central import addresses, links, schema
-from central.errors import all_plain, plain
 from central.notify import receipts
 from central.notify.outbox import OPERATORS, Kind
 from central.parts import Central
+from central.plain_texts import all_plain, plain
 from kiosk.model import bidi
 from kiosk.model.package import PackageStatus
 from kiosk.model.pickup_code import make_code, qr_text

@@ -11,10 +11,11 @@ from fastapi import Request, Response
 from fastapi.templating import Jinja2Templates
 
 from central.auth import Role, Scope
-from central.errors import RequestError, plain
+from central.errors import RequestError
 from central.notify.messages import languages
 from central.pages.session import HOME
 from central.parts import central_of
+from central.plain_texts import plain
 from central.schema import LIVE
 from kiosk.model.location import TOLD_BY_STAFF
 from kiosk.model.urls import part

@@ -16,8 +16,8 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, bindparam, delete, func, select, update
 
 from central import schema
-from central.errors import all_plain
 from central.notify import outbox
+from central.plain_texts import all_plain
 from central.settings import Notifications
 from central.sync import commands
 from central.upserts import update_many, upsert, upsert_many

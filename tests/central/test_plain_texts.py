@@ -14,7 +14,8 @@ from operators import Browser, obey, sync
 
 from central import schema
 from central.auth import Role
-from central.errors import is_plain, plain
+from central.errors import is_plain
+from central.plain_texts import plain
 from central.sync import enrolment
 from kiosk.model.location import Location
 from kiosk.store import slots
@@ -43,7 +44,7 @@ def with_signs(sign: str) -> Location:
         name=f"Mar{sign}ket",
         address=f"Square{sign}1",
         help_phone=f"+49 30{sign}123",
-        time_zone=f"Europe{sign}/Berlin",
+        time_zone=f"No{sign}where",
         sizes=tuple(replace(size, name=f"{size.name}{sign}x") for size in LOCATION.sizes),
         slots=tuple(
             replace(slot, label=f"{slot.label}{sign}d", size=f"{slot.size}{sign}x")
@@ -147,3 +148,8 @@ def test_a_program_is_told_which_field_it_is(server: Server, kiosk: Journal) -> 
     (problem,) = refused.json()["problems"]
     assert problem["field"] == "size"
     assert "'S\\u202e'" in problem["problem"]
+
+
+def test_a_blank_stands_for_a_break_and_nothing_for_a_mark() -> None:
+    assert plain("Mar\u202eket\u2069\r\nHall\x07 1") == "Market Hall 1"
+    assert plain("Köln  Messe (2) سوق") == "Köln  Messe (2) سوق"
