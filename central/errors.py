@@ -29,6 +29,13 @@ def is_plain(text: str) -> bool:
     return not any(unicodedata.category(sign) == "Cc" or sign in _TURNING for sign in text)
 
 
+def one_line(text: str) -> str:
+    """A field that people or programs fill in. Raises `ValueError`, as pydantic wants it."""
+    if not is_plain(text):
+        raise ValueError(f"{text!r}: there is a control character in it; write it on one line")
+    return text
+
+
 def require_plain(**texts: str) -> None:
     """Refuse names and the like with line breaks or other control characters.
 

@@ -9,6 +9,7 @@ from itsdangerous import BadData
 
 from central.errors import not_found
 from central.parts import Central
+from kiosk.model.urls import path
 
 PATH = "/mine"
 PURPOSE = "package"
@@ -18,7 +19,7 @@ VALID_S = 60 * 24 * 3600
 def link_to(central: Central, package: str) -> str:
     """The link of a package."""
     token = central.secrets.serializer(PURPOSE).dumps(package)
-    return f"{central.settings.base_url}{PATH}/{token}"
+    return f"{central.settings.base_url}{PATH}{path(token)}"
 
 
 def package_of(central: Central, token: str) -> str:

@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from central import schema
 from central.parts import Central, central_of
+from central.sync import commands
 
 router = APIRouter(tags=["health"])
 DAY_MS = 24 * 3_600_000
@@ -82,9 +83,7 @@ def figures(
             select(func.count()).where(schema.quarantine.c.settled_ms.is_(None))
         ).scalar_one(),
         "error_ratio": _error_ratio(connection, since_ms),
-        "commands_waiting": connection.execute(
-            select(func.count()).where(schema.command.c.state == "QUEUED")
-        ).scalar_one(),
+        "commands_waiting": commands.count_waiting(connection, now_ms),
     }
 
 
@@ -131,7 +130,7 @@ HELP = {
     "notification_latency_seconds_avg": "From due to sent, mean of a day.",
     "events_quarantined": "Events that were not believed and that nobody has settled.",
     "error_ratio": "Share of a day's openings that did not end as they should.",
-    "commands_waiting": "Wishes that no kiosk has answered yet.",
+    "commands_waiting": "Wishes that wait for their kiosks, but for openings that came too late.",
 }
 
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from central import addresses
 from central.errors import CannotServeError
+from kiosk.model.urls import host
 
 
 class _Part(BaseModel):
@@ -98,7 +99,7 @@ class Settings(_Part):
     @property
     def base_url(self) -> str:
         """How the server is reached from outside, without a slash at the end."""
-        return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+        return (self.public_url or f"http://{host(self.host)}:{self.port}").rstrip("/")
 
 
 def load(path: Path | None, **changes: object) -> Settings:

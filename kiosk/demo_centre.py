@@ -21,6 +21,7 @@ import requests
 from config import DEMO_SITE, Site
 from kiosk.demo_network import Wire
 from kiosk.demo_processes import Processes, free_port, is_free, module
+from kiosk.model.urls import path
 
 PORTS = range(8480, 8500)
 NEAR_PORTS = range(8500, 8520)
@@ -90,7 +91,7 @@ class Centre:
             rows = list(csv.DictReader(file))
         headers = {"authorization": f"Bearer {self.key}"}
         pause = threading.Event()
-        room = f"{self.url}/v1/locations/{self.location}"
+        room = f"{self.url}{path('v1', 'locations', self.location)}"
         with requests.Session() as session:
             session.headers.update(headers)
             while not _is_told(session, room):

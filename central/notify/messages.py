@@ -28,6 +28,7 @@ from central import addresses, links, schema
 from central.notify import receipts
 from central.notify.outbox import OPERATORS, Kind
 from central.parts import Central
+from central.plain_texts import all_plain, plain
 from kiosk.model import bidi
 from kiosk.model.package import PackageStatus
 from kiosk.model.pickup_code import make_code, qr_text
@@ -198,11 +199,11 @@ def for_person(
         language=language,
         direction="rtl" if language in RIGHT_TO_LEFT else "ltr",
     )
-    plain = f"{text.strip()}\n\n{facts['code']}\n" if code else f"{text.strip()}\n"
-    plain += f"\n{offer}\n" if link else ""
+    letter = f"{text.strip()}\n\n{facts['code']}\n" if code else f"{text.strip()}\n"
+    letter += f"\n{offer}\n" if link else ""
     short = _line(words[kind].get("sms", words[kind]["text"])).render(facts).strip()
     return Message(
-        row.id, kind, row.channel, to, subject, f"{plain}\n{sign_off}", html, picture, short
+        row.id, kind, row.channel, to, subject, f"{letter}\n{sign_off}", html, picture, short
     )
 
 
@@ -211,10 +212,11 @@ def facts_of(location: Any, package: Any, person: Any, code: str, language: str)
     shown = f"{code[:-6]} {code[-6:-3]} {code[-3:]}" if code else ""
     comma = "، " if language == "ar" else ", "
     numbers = {"barcode": package.barcode, "code": shown, "help_phone": location.help_phone}
+    numbers = {name: plain(value) for name, value in numbers.items()}
     names = {
-        "name": person.name,
-        "location": location.name,
-        "address": location.address,
+        "name": plain(person.name),
+        "location": plain(location.name),
+        "address": plain(location.address),
         "until": _day(package.hold_until_ms, location.time_zone, language, -1),
         "time": _moment(package.finished_ms, location.time_zone, language),
     }
@@ -262,8 +264,8 @@ def qr_picture(location: str, code: str) -> bytes:
 
 
 def _for_operators(row: Any, kind: Kind, location: Any) -> Message:
-    facts = json.loads(row.facts)
-    where = location.name if location is not None else row.location or "Server"
+    facts = all_plain(json.loads(row.facts))
+    where = plain(location.name) if location is not None else row.location or "Server"
     door = f"door {facts['slot']}: " if "slot" in facts else ""
     subject = f"{where}: {door}{facts.get('what', kind)}"
     text = f"{subject}\nLocation {row.location}." if row.location else subject

@@ -18,6 +18,7 @@ from central.errors import not_found
 from central.notify import outbox
 from central.parts import Central, central_of
 from central.settings import Notifications
+from kiosk.model.urls import path
 
 router = APIRouter(prefix="/v1", tags=["messages"])
 PURPOSE = "receipt"
@@ -30,7 +31,7 @@ def url_for(central: Central, notification: str) -> str:
     if not central.settings.public_url:
         return ""
     token = central.secrets.serializer(PURPOSE).dumps(notification)
-    return f"{central.settings.base_url}/v1/receipts/{token}"
+    return f"{central.settings.base_url}{path('v1', 'receipts', token)}"
 
 
 @router.post(

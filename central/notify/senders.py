@@ -17,7 +17,6 @@ from email.mime.nonmultipart import MIMENonMultipart
 from email.utils import formatdate
 from pathlib import Path
 from typing import Protocol
-from urllib.parse import quote
 
 import apprise
 import httpx
@@ -37,6 +36,7 @@ from central.notify.messages import Message
 from central.notify.outbox import OPERATORS
 from central.notify.refusals import Whose
 from central.settings import Settings, Sms, Smtp
+from kiosk.model.urls import path
 
 TIMEOUT_S = 20.0
 UTF8 = Charset("utf-8")
@@ -207,8 +207,8 @@ class SmsNotifier:
         )
 
     async def send(self, message: Message) -> None:
-        account = quote(self._sms.account, safe="")
-        url = f"{self._sms.url.rstrip('/')}/2010-04-01/Accounts/{account}/Messages.json"
+        resource = path("2010-04-01", "Accounts", self._sms.account, "Messages.json")
+        url = f"{self._sms.url.rstrip('/')}{resource}"
         form = {"To": message.to, "From": self._sms.sender, "Body": message.short}
         if message.receipt_url:
             form["StatusCallback"] = message.receipt_url

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, insert, select
 from central import schema
 from central.addresses import address_or_none
 from central.auth import Announcing, Changing, Finding, Program, Reading
-from central.errors import RequestError, is_plain, not_found
+from central.errors import RequestError, not_found, one_line
 from central.packages import service
 from central.packages.nearest import COUNT_MAX, nearest, neighbours
 from central.packages.sizes import room_for, sizes_of
@@ -27,13 +27,7 @@ PackageId = Path(max_length=64)
 REFUSALS: dict[int | str, dict[str, Any]] = {code: {} for code in (401, 403, 404, 409, 422, 429)}
 
 
-def _on_one_line(text: str) -> str:
-    if not is_plain(text):
-        raise ValueError("there is a control character in it; write it on one line")
-    return text
-
-
-Words = Annotated[str, AfterValidator(_on_one_line)]
+Words = Annotated[str, AfterValidator(one_line)]
 """What people read and operators type."""
 
 

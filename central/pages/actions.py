@@ -4,7 +4,6 @@ out in one transaction with its audit line."""
 from __future__ import annotations
 
 from typing import Annotated
-from urllib.parse import quote
 
 import segno
 from fastapi import APIRouter, Form, Request, Response
@@ -24,6 +23,7 @@ from central.pages.paper import page
 from central.pages.session import HOME, ActingAsAdmin, ActingAsOperator
 from central.parts import Central, audit, central_of
 from central.sync import ingest
+from kiosk.model.urls import asking, path
 
 router = APIRouter(prefix=HOME, include_in_schema=False)
 
@@ -31,33 +31,31 @@ router = APIRouter(prefix=HOME, include_in_schema=False)
 # --- packages ----------------------------------------------------------------------------------
 
 
-@router.post("/packages/{name}/cancel")
+@router.post("/packages/{name:path}/cancel")
 async def cancel(request: Request, name: str, operator: ActingAsOperator, why: Text) -> Response:
     def do(connection: Connection, central: Central) -> None:
         service.cancel(connection, central, operator.email, name, why, None)
 
-    return await carry_out(
-        request, f"/packages/{quote(name)}", "The kiosk is told to recall it.", do
-    )
+    return await carry_out(request, path("packages", name), "The kiosk is told to recall it.", do)
 
 
-@router.post("/packages/{name}/extend")
+@router.post("/packages/{name:path}/extend")
 async def extend(
     request: Request, name: str, operator: ActingAsOperator, days: Annotated[int, Form(ge=1, le=7)]
 ) -> Response:
     def do(connection: Connection, central: Central) -> None:
         service.extend(connection, central, operator.email, name, days, None)
 
-    return await carry_out(request, f"/packages/{quote(name)}", "The kiosk is told to keep it.", do)
+    return await carry_out(request, path("packages", name), "The kiosk is told to keep it.", do)
 
 
-@router.post("/packages/{name}/reissue")
+@router.post("/packages/{name:path}/reissue")
 async def reissue(request: Request, name: str, operator: ActingAsOperator) -> Response:
     def do(connection: Connection, central: Central) -> None:
         service.reissue(connection, central, operator.email, name, None)
 
     done = "A new code is on its way to the recipient."
-    return await carry_out(request, f"/packages/{quote(name)}", done, do)
+    return await carry_out(request, path("packages", name), done, do)
 
 
 @router.post("/notifications/{name}/resend")
@@ -71,7 +69,7 @@ async def send_again(request: Request, name: str, operator: ActingAsOperator) ->
     return await carry_out(request, "/notifications", "It is tried once more.", do)
 
 
-@router.post("/packages/{name}/contact")
+@router.post("/packages/{name:path}/contact")
 async def contact(
     request: Request,
     name: str,
@@ -96,7 +94,7 @@ async def contact(
         service.change_contact(connection, central, operator.email, name, wish, None)
 
     done = "The new contact is told; the kiosk, too."
-    return await carry_out(request, f"/packages/{quote(name)}", done, do)
+    return await carry_out(request, path("packages", name), done, do)
 
 
 @router.post("/quarantine/{name}/settle")
@@ -133,7 +131,7 @@ async def staff_badge(request: Request, number: str, operator: ActingAsAdmin) ->
     try:
         text = await central.database.write(staffing.give_badge, central, operator.email, number)
     except RequestError as error:
-        return RedirectResponse(f"{HOME}/staff?problem={quote(error.message)}", 303)
+        return RedirectResponse(asking(f"{HOME}/staff", problem=error.message), 303)
     request.app.state.wake()
     drawing = segno.make(text, micro=False).svg_data_uri(scale=4, border=4)
     rows = await central.database.look(looks.staff)
@@ -166,7 +164,7 @@ async def key_add(
             accounts.add_key, central, operator.email, name, scopes, rate
         )
     except RequestError as error:
-        return RedirectResponse(f"{HOME}/keys?problem={quote(error.message)}", 303)
+        return RedirectResponse(asking(f"{HOME}/keys", problem=error.message), 303)
     rows = await central.database.look(looks.keys)
     return page(request, "keys.html", operator=operator, rows=rows, token=token)
 

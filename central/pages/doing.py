@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Annotated, Any
-from urllib.parse import quote
 
 from fastapi import Form, Request, Response
 from fastapi.responses import RedirectResponse
+from pydantic import AfterValidator
 from sqlalchemy import Connection
 
-from central.errors import RequestError
+from central.errors import RequestError, one_line
 from central.pages.session import HOME
 from central.parts import Central, central_of
+from kiosk.model.urls import asking
 
-Text = Annotated[str, Form(max_length=200)]
+Text = Annotated[str, Form(max_length=200), AfterValidator(one_line)]
 
 
 async def carry_out(
@@ -25,6 +26,6 @@ async def carry_out(
     try:
         await central.database.write(operation, central)
     except RequestError as error:
-        return RedirectResponse(f"{HOME}{back}?problem={quote(error.message)}", 303)
+        return RedirectResponse(asking(f"{HOME}{back}", problem=error.message), 303)
     request.app.state.wake()
-    return RedirectResponse(f"{HOME}{back}?done={quote(done)}", 303)
+    return RedirectResponse(asking(f"{HOME}{back}", done=done), 303)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Annotated
-from urllib.parse import quote
 
 import segno
 from fastapi import APIRouter, Form, Request, Response
@@ -19,6 +18,7 @@ from central.pages.session import HOME, ActingAsAdmin, ActingAsOperator, Operato
 from central.parts import Central, audit, central_of
 from central.sync import commands, enrolment
 from kiosk.model.location import TOLD_BY_STAFF, Service
+from kiosk.model.urls import asking, path
 from kiosk.sync.contract import CommandType
 
 router = APIRouter(prefix=HOME, include_in_schema=False)
@@ -46,14 +46,14 @@ async def location_add(
     return await _with_token(request, operator, location.strip(), "", do)
 
 
-@router.post("/locations/{name}/roll")
+@router.post("/locations/{name:path}/roll")
 async def location_roll(request: Request, name: str, operator: ActingAsAdmin) -> Response:
     """A new one-time token, for a new computer; the kiosk goes on until that enrols."""
 
     def do(connection: Connection, central: Central) -> str:
         return enrolment.roll(connection, name, operator.email, central.clock.now_ms())
 
-    return await _with_token(request, operator, name, f"/locations/{quote(name)}", do)
+    return await _with_token(request, operator, name, path("locations", name), do)
 
 
 async def _with_token(
@@ -67,7 +67,7 @@ async def _with_token(
     try:
         token = await central.database.write(operation, central)
     except RequestError as error:
-        return RedirectResponse(f"{HOME}{back}?problem={quote(error.message)}", 303)
+        return RedirectResponse(asking(f"{HOME}{back}", problem=error.message), 303)
     command = f"kiosk enrol {central.settings.base_url} {token}"
     drawing = segno.make(f"{central.settings.base_url} {token}").svg_data_uri(scale=4, border=4)
     return page(
@@ -80,16 +80,16 @@ async def _with_token(
     )
 
 
-@router.post("/locations/{name}/revoke")
+@router.post("/locations/{name:path}/revoke")
 async def location_revoke(request: Request, name: str, operator: ActingAsAdmin) -> Response:
     def do(connection: Connection, central: Central) -> None:
         enrolment.revoke(connection, name, operator.email, central.clock.now_ms())
 
     done = "Its kiosk is not listened to any more, until it enrols anew."
-    return await carry_out(request, f"/locations/{quote(name)}", done, do)
+    return await carry_out(request, path("locations", name), done, do)
 
 
-@router.post("/locations/{name}/change")
+@router.post("/locations/{name:path}/change")
 async def location_change(
     request: Request,
     name: str,
@@ -115,7 +115,7 @@ async def location_change(
             channels=[way for way in channels.value.split(",") if way],
         )
 
-    return await carry_out(request, f"/locations/{quote(name)}", "It is written down.", do)
+    return await carry_out(request, path("locations", name), "It is written down.", do)
 
 
 def _require_door(connection: Connection, location: str, slot: str) -> None:
@@ -125,14 +125,14 @@ def _require_door(connection: Connection, location: str, slot: str) -> None:
         raise not_found("door", slot)
 
 
-@router.post("/locations/{name}/service")
+@router.post("/locations/{name:path}/service")
 async def slot_service(
     request: Request,
     name: str,
     operator: ActingAsOperator,
     slot: Text,
     state: Annotated[Service, Form()],
-    reason: Annotated[str, Form(max_length=200)] = "",
+    reason: Text = "",
 ) -> Response:
     def do(connection: Connection, central: Central) -> None:
         _require_door(connection, name, slot)
@@ -145,10 +145,10 @@ async def slot_service(
         audit(connection, now_ms, operator.email, "slot.service", name, **body)
 
     done = f"The kiosk is told about door {slot}."
-    return await carry_out(request, f"/locations/{quote(name)}", done, do)
+    return await carry_out(request, path("locations", name), done, do)
 
 
-@router.post("/locations/{name}/open")
+@router.post("/locations/{name:path}/open")
 async def open_door(
     request: Request, name: str, operator: ActingAsOperator, slot: Text, why: Text
 ) -> Response:
@@ -161,4 +161,4 @@ async def open_door(
         audit(connection, now_ms, operator.email, "door.open", name, why=why, **body)
 
     done = f"The kiosk is asked to open door {slot}; the answer stands below within a minute."
-    return await carry_out(request, f"/locations/{quote(name)}", done, do)
+    return await carry_out(request, path("locations", name), done, do)

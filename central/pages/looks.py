@@ -6,7 +6,6 @@ import json
 from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote
 
 from sqlalchemy import Connection, case, func, or_, select
 
@@ -14,6 +13,7 @@ from central import schema
 from central.errors import not_found
 from central.sync import commands
 from kiosk.model.barcode import kept_key
+from kiosk.model.urls import path
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
@@ -253,10 +253,10 @@ def alarms(connection: Connection, since_ms: int) -> list[Row]:
 def _link(action: str, subject: str) -> str:
     """The page about what an alarm is about."""
     if action == "alarm:unjoined":
-        return f"/packages/{quote(subject)}"
-    return (
-        "/quarantine" if action == "alarm:quarantine" else f"/locations/{quote(subject.split()[0])}"
-    )
+        return path("packages", subject)
+    if action == "alarm:quarantine":
+        return "/quarantine"
+    return path("locations", subject.partition(" ")[0])
 
 
 def quarantined(connection: Connection) -> int:

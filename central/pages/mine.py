@@ -16,6 +16,7 @@ from central.notify.messages import FALLBACK, LINES, RIGHT_TO_LEFT, facts_of, la
 from central.packages import service
 from central.pages.paper import page
 from central.parts import Central, central_of
+from kiosk.model.urls import asking, path
 
 router = APIRouter(prefix=PATH, include_in_schema=False)
 BY = "link"
@@ -101,4 +102,4 @@ async def _do(request: Request, token: str, done: str, refused: str, operation: 
             raise
         said = "too_often" if error.status == 429 else refused
     request.app.state.wake()
-    return RedirectResponse(f"{PATH}/{token}?said={said}", 303)
+    return RedirectResponse(asking(f"{PATH}{path(token)}", said=said), 303)

@@ -15,8 +15,10 @@ from central.errors import RequestError
 from central.notify.messages import languages
 from central.pages.session import HOME
 from central.parts import central_of
+from central.plain_texts import plain
 from central.schema import LIVE
 from kiosk.model.location import TOLD_BY_STAFF
+from kiosk.model.urls import part
 
 HEADERS = {
     "content-security-policy": "default-src 'self'; img-src 'self' data:;"
@@ -50,8 +52,15 @@ def _words(name: str) -> str:
     return name.replace("_", " ").replace(".", " ").capitalize()
 
 
+def _plain(value: object) -> object:
+    """What a template shows of a value: of a text, nothing that breaks its line or turns the page
+    over, whoever wrote it. Markup is ours."""
+    return plain(value) if type(value) is str else value
+
+
 templates = Jinja2Templates(Path(__file__).parent / "templates")
-templates.env.filters |= {"moment": _moment, "words": _words}
+templates.env.finalize = _plain
+templates.env.filters |= {"moment": _moment, "words": _words, "part": part}
 templates.env.globals |= {"HOME": HOME, "LIVE": LIVE, "REASONS": TOLD_BY_STAFF, "SCOPES": Scope}
 templates.env.globals |= {"ROLES": Role, "WAYS": Ways, "LANGUAGES": languages()}
 

@@ -108,17 +108,17 @@ async def overview(
     )
 
 
-@router.get("/locations/{name}")
-async def location(request: Request, name: str, operator: Viewing) -> Response:
-    return page(request, "location.html", operator=operator, **await _place(request, name))
-
-
-@router.get("/locations/{name}/live")
+@router.get("/locations/{name:path}/live")
 async def location_live(request: Request, name: str, operator: Viewing) -> Response:
     """The part of the page that is asked for again and again; the kiosk comes more often then."""
     shown = await _place(request, name)
     await central_of(request).database.write(_watch, name, shown["place"]["now_ms"] + WATCHED_MS)
     return page(request, "location_live.html", operator=operator, **shown)
+
+
+@router.get("/locations/{name:path}")
+async def location(request: Request, name: str, operator: Viewing) -> Response:
+    return page(request, "location.html", operator=operator, **await _place(request, name))
 
 
 async def _place(request: Request, name: str) -> dict[str, Any]:
@@ -148,7 +148,7 @@ async def unjoined(request: Request, operator: Viewing) -> Response:
     return page(request, "unjoined.html", operator=operator, packages=found)
 
 
-@router.get("/packages/{name}")
+@router.get("/packages/{name:path}")
 async def package(request: Request, name: str, operator: Viewing) -> Response:
     found = await _look(request, looks.package, name, central_of(request).clock.now_ms())
     return page(request, "package.html", operator=operator, package=found)

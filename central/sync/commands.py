@@ -90,6 +90,15 @@ def _is_late(row: Mapping[str, Any], now_ms: int) -> bool:
     return bool(row["type"] == CommandType.OPEN and row["created_ms"] < now_ms - OPENING_VALID_MS)
 
 
+def count_waiting(connection: Connection, now_ms: int) -> int:
+    """How many wishes wait for their kiosks, those not among them whose time is over."""
+    table = schema.command
+    is_late = (table.c.type == CommandType.OPEN) & (table.c.created_ms < now_ms - OPENING_VALID_MS)
+    return connection.execute(
+        select(func.count()).where(table.c.state == "QUEUED", ~is_late)
+    ).scalar_one()
+
+
 def as_it_stands(row: Mapping[str, Any], now_ms: int) -> dict[str, Any]:
     """A wish as it is now: one whose time is over waits no more, though its kiosk has been away
     and the row is written when it asks again."""

@@ -7,14 +7,17 @@ server believed something else the fact is taken all the same and marked.
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, bindparam, delete, func, select, update
 
 from central import schema
 from central.notify import outbox
+from central.plain_texts import all_plain
 from central.settings import Notifications
 from central.sync import commands
 from central.upserts import update_many, upsert, upsert_many
@@ -23,6 +26,7 @@ from kiosk.model.events import EventKind
 from kiosk.model.package import LEGAL_CHANGES, PackageStatus
 from kiosk.sync.contract import Layout, WireEvent
 
+LOG = logging.getLogger("central.sync")
 SLOT_COLUMNS = frozenset(
     {
         "position",
@@ -106,7 +110,8 @@ class Projection:
         remark = Remark()
         for table, values in _rows(body):
             if table == "slot":
-                self._slots.setdefault(values["label"], {}).update(_typed(values, SLOT_COLUMNS))
+                slot = all_plain(values)
+                self._slots.setdefault(slot["label"], {}).update(_typed(slot, SLOT_COLUMNS))
             elif table == "package":
                 self._package(event, values, remark)
         if not remark.package and isinstance(body.get("package"), str):
@@ -282,12 +287,22 @@ def count_free(connection: Connection, location: str) -> None:
     update_many(connection, schema.location, "id", [{"id": location, "free": free}])
 
 
+def _known_zone(name: str) -> str:
+    """A time zone that this server can reckon with; another must not keep messages back."""
+    try:
+        return ZoneInfo(name).key
+    except (ValueError, KeyError, OSError):
+        LOG.warning("the time zone %r is not known: UTC is taken", name)
+        return "UTC"
+
+
 def configure(connection: Connection, location: str, layout: Layout, layout_hash: str) -> None:
-    """A kiosk tells what its location is made of."""
+    """A kiosk tells what its location is made of; no control character of it gets further."""
+    layout = Layout.model_validate(all_plain(layout.model_dump()))
     values: dict[str, Any] = {
         "layout": layout.model_dump_json(),
         "layout_hash": layout_hash,
-        "time_zone": layout.time_zone,
+        "time_zone": _known_zone(layout.time_zone),
         "languages": json.dumps(list(layout.languages)),
         "help_phone": layout.help_phone,
     }

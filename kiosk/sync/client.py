@@ -24,6 +24,7 @@ from pydantic import ValidationError
 from kiosk.model.clock import Instant
 from kiosk.model.events import Event
 from kiosk.model.location import Location
+from kiosk.model.urls import path
 from kiosk.store import journal, wishes
 from kiosk.store.errors import InPlayError, RefusedError, StoreError
 from kiosk.store.store import Store
@@ -247,7 +248,7 @@ class SyncClient:
         if len(body) >= GZIP_FROM:
             body = gzip.compress(body, 5)
             headers["content-encoding"] = "gzip"
-        url = f"{self._identity.url}/v1/locations/{self._identity.location}/sync"
+        url = f"{self._identity.url}{path('v1', 'locations', self._identity.location, 'sync')}"
         answer = self._session.post(
             url, data=body, headers=headers, timeout=TIMEOUT_S, allow_redirects=False
         )

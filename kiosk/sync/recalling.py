@@ -8,6 +8,7 @@ import requests
 from pydantic import ValidationError
 
 from kiosk.model.events import Event
+from kiosk.model.urls import path
 from kiosk.store.restoring import Recall
 from kiosk.store.writer import ChainHead
 from kiosk.sync.client import TIMEOUT_S, Identity
@@ -52,7 +53,7 @@ def _event(wire: WireEvent, previous: bytes) -> Event:
 def _fetch(session: requests.Session, identity: Identity, head: ChainHead) -> EventsAnswer:
     try:
         answer = session.get(
-            f"{identity.url}/v1/locations/{identity.location}/events",
+            f"{identity.url}{path('v1', 'locations', identity.location, 'events')}",
             params={"epoch": head.epoch, "after": str(head.seq), "limit": str(EVENTS_MAX)},
             headers={"authorization": f"Bearer {identity.token}"},
             timeout=TIMEOUT_S,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import csv
+import io
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -84,7 +86,7 @@ FORMS: dict[str, dict[str, object]] = {
 
 def test_each_page_and_form_asks_for_its_role_and_no_other_client_gets_in(server: Server) -> None:
     known = {
-        f"{method} {route.path.removeprefix(HOME)}"
+        f"{method} {route.path.removeprefix(HOME).replace(':path', '')}"
         for route in (
             *routes.router.routes,
             *actions.router.routes,
@@ -209,6 +211,13 @@ def test_what_an_operator_wishes_is_carried_out_by_the_kiosk_and_stands_in_the_a
     assert "Applied" in operator.get(f"/locations/{LOCATION.id}").text
 
 
+def waiting_in(server: Server) -> int:
+    """How many wishes wait, as Prometheus is told."""
+    text = requests.get(f"{server.url}/metrics", timeout=20).text
+    (line,) = re.findall(r"^\w*commands_waiting ([0-9.]+)$", text, re.MULTILINE)
+    return int(float(line))
+
+
 def test_an_opening_whose_time_is_over_waits_no_more_though_its_kiosk_is_away(
     server: Server, kiosk: Journal, told: Callable[[str], str]
 ) -> None:
@@ -219,7 +228,9 @@ def test_an_opening_whose_time_is_over_waits_no_more_though_its_kiosk_is_away(
     operator.post(f"{path}/service", slot="1", state="NO_DEPOSITS", reason="dirty")
     server.clock.wall_ms += OPENING_VALID_MS
     assert "tag failed" not in operator.get(path).text
+    assert waiting_in(server) == 2
     server.clock.wall_ms += 1
+    assert waiting_in(server) == 1
     shown = operator.get(path).text
     assert shown.count("not reached in time") == 1
     assert shown.count('<span class="tag failed">Expired') == 1
@@ -352,6 +363,19 @@ def test_the_report_counts_each_day_and_comes_as_csv(
     [line] = viewer.get("/reports.csv?days=30").text.splitlines()[1:]
     taken = round(100 / len(LOCATION.slots))
     assert line == f"2027-01-01,{LOCATION.id},2,1,0,0,0,0,{round(100 / 60)},{taken}"
+
+
+@pytest.mark.parametrize("sign", ["=", "+", "-", "@", "\t", "\r", "\n"])
+def test_no_cell_of_the_report_runs_as_a_formula(
+    server: Server, kiosk: Journal, told: Callable[[str], str], sign: str
+) -> None:
+    told("A")
+    place = schema.location.insert().values(id=f"{sign}1+1", name="", created_ms=1)
+    server.write(lambda c: c.execute(place))
+    server.write(lambda c: c.execute(schema.event.update().values(location=f"{sign}1+1")))
+    text = Browser(server, VIEWER).get("/reports.csv?days=30").content.decode()
+    [row] = csv.DictReader(io.StringIO(text, newline=""))
+    assert row["location"] == "'" + sign.replace("\r", "\n") + "1+1"
 
 
 def test_hours_are_added_up_once_and_kept_for_a_year(server: Server, kiosk: Journal) -> None:

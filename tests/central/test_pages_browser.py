@@ -3,15 +3,13 @@ and room for everything on a desk's screen and on a phone."""
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from centre import LOCATION, Journal, Server, announce
+from chromium import running_chromium
 from operators import PASSWORD, Browser, obey, sync
-from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webdriver import WebDriver
 from selenium.webdriver.support.ui import WebDriverWait
@@ -30,16 +28,8 @@ PAGES = (
 
 @pytest.fixture
 def chromium() -> Iterator[WebDriver]:
-    options = webdriver.ChromeOptions()
-    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage"):
-        options.add_argument(argument)
-    browser = shutil.which("chromium") or shutil.which("chromium-browser")
-    driver = shutil.which("chromedriver") or "/usr/lib/chromium-browser/chromedriver"
-    assert browser, "install chromium and chromium-driver: make test does"
-    options.binary_location = browser
-    window = webdriver.Chrome(options=options, service=Service(driver))
-    yield window
-    window.quit()
+    with running_chromium() as window:
+        yield window
 
 
 def size(window: WebDriver, width: int, height: int = 900) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-import shutil
 import struct
 import time
 from collections.abc import Callable, Iterator
@@ -14,12 +13,11 @@ from urllib.parse import urlsplit
 
 import pytest
 import websocket
+from chromium import running_chromium
 from glass import Spots, spots
 from PIL import Image
 from running_demo import Demo
 from screen import PATIENCE_S, Screen, own_screen
-from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webdriver import WebDriver
@@ -51,17 +49,8 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
 
 @pytest.fixture
 def chromium() -> Iterator[WebDriver]:
-    options = webdriver.ChromeOptions()
-    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage"):
-        options.add_argument(argument)
-    options.add_argument("--window-size=1600,1200")
-    browser = shutil.which("chromium") or shutil.which("chromium-browser")
-    driver = shutil.which("chromedriver") or "/usr/lib/chromium-browser/chromedriver"
-    assert browser, "install chromium and chromium-driver: make test does"
-    options.binary_location = browser
-    window = webdriver.Chrome(options=options, service=Service(driver))
-    yield window
-    window.quit()
+    with running_chromium() as window:
+        yield window
 
 
 @pytest.fixture(scope="module")
