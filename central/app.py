@@ -18,7 +18,7 @@ from central import metrics, schema, secrets
 from central.adapters import Clock, SystemClock
 from central.auth import RateLimit
 from central.database import Database
-from central.errors import RequestError
+from central.errors import CannotServeError, RequestError
 from central.housekeeping import keep
 from central.links import PATH
 from central.notify import receipts
@@ -58,6 +58,8 @@ def build(
     `may_be_new`: where nothing of a server lies, one is made. Raises `CannotServeError` when they
     cannot be had.
     """
+    if settings.data.exists() and not settings.data.is_dir():
+        raise CannotServeError(f"{settings.data} is no folder; name the right one with --data")
     key = settings.data / secrets.KEY_FILE
     database = Database(settings.url, key, may_be_beside=may_be_beside, may_be_new=may_be_new)
     try:
