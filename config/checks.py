@@ -18,7 +18,7 @@ from config.mistakes import key_path, one_of
 from config.schema import Board, Face, Scanner, Screen, Signal, Slot, Staff
 from drivers.boards import FAMILIES
 from drivers.door import DriverError
-from drivers.port_names import require_port_name, shares_its_name, timing_of
+from drivers.port_names import require_port_name, same_port, shares_its_name, timing_of
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -83,6 +83,7 @@ def all_findings(parts: Parts) -> list[Finding]:
         *_labels(parts),
         *_boards(parts),
         *_ports(parts),
+        *_spellings(parts),
         *_line_speeds(parts),
         *_shared_names(parts),
         *_scanner(parts),
@@ -141,8 +142,10 @@ def _labels(parts: Parts) -> Iterator[Finding]:
         ),
     )
     for field, right, named in unique:
-        for key, first in _duplicates(named):
-            yield Finding((*key, field), f"stands at {key_path(first)} already", right)
+        alike = {key: str(name).casefold().lstrip("0") for key, name in named.items()}
+        for key, first in _duplicates(alike if field != "number" else named):
+            but = "" if named[key] == named[first] else ", but for capitals or a 0 in front"
+            yield Finding((*key, field), f"stands at {key_path(first)} already{but}", right)
 
 
 def _boards(parts: Parts) -> Iterator[Finding]:
@@ -160,7 +163,7 @@ def _boards(parts: Parts) -> Iterator[Finding]:
                     f"a whole number from {allowed[0]} to {allowed[-1]}",
                 )
         yield from _options(key, board)
-    places = {key: (board.port, board.address) for key, board in parts.boards.items()}
+    places = {key: (same_port(board.port), board.address) for key, board in parts.boards.items()}
     for key, first in _duplicates(places):
         yield Finding(
             (*key, "address"),
@@ -202,6 +205,19 @@ def _ports(parts: Parts) -> Iterator[Finding]:
             )
 
 
+def _spellings(parts: Parts) -> Iterator[Finding]:
+    """One port in two spellings would be opened twice."""
+    first: dict[str, tuple[Key, str]] = {}
+    for key, board in parts.boards.items():
+        first_key, written = first.setdefault(same_port(board.port), (key, board.port))
+        if board.port != written:
+            yield Finding(
+                (*key, "port"),
+                f"is the port of {key_path(first_key)}, written in another way",
+                f'written as there: "{written}"',
+            )
+
+
 def _line_speeds(parts: Parts) -> Iterator[Finding]:
     """Boards of one port that do not speak at one speed."""
     first: dict[str, tuple[Key, int]] = {}
@@ -210,7 +226,7 @@ def _line_speeds(parts: Parts) -> Iterator[Finding]:
             baud = timing_of(board).baud
         except DriverError:
             continue  # its address, channels or options are told by themselves
-        first_key, first_baud = first.setdefault(board.port, (key, baud))
+        first_key, first_baud = first.setdefault(same_port(board.port), (key, baud))
         if baud != first_baud:
             yield Finding(
                 (*key, "port"),
@@ -239,7 +255,7 @@ def _scanner(parts: Parts) -> Iterator[Finding]:
     if parts.scanner is None:
         return
     for key, board in parts.boards.items():
-        if board.port == parts.scanner.port:
+        if same_port(board.port) == same_port(parts.scanner.port):
             yield Finding(
                 ("scanner", "port"),
                 f"is the port of {key_path(key)} already",

@@ -20,6 +20,13 @@ DEMO_SITE = Path(str(files("config").joinpath("demo.toml")))
 DEMO_PACKAGES = Path(str(files("config").joinpath("demo-packages.csv")))
 
 
+SIZE_LIMIT_BYTES = 1_000_000
+"""A site of a thousand slots has a tenth of it."""
+DEPTH_LIMIT = 20
+"""A value of a site stands in six tables and lists at most."""
+UTF_8 = "a text file in UTF-8 (the editor asks for the encoding when it saves the file)"
+
+
 class ConfigError(Exception):
     """A site file with mistakes; `str()` lists them, one per line."""
 
@@ -46,18 +53,10 @@ def check_site(path: Path | str) -> list[Mistake]:
 
 
 def _examine(path: Path) -> tuple[Site | None, list[Mistake]]:
-    try:
-        # Some editors put a mark in front of UTF-8.
-        text = path.read_text(encoding="utf-8-sig")
-        raw = tomllib.loads(text)
-    except OSError as error:
-        problem = f"cannot be read: {error.strerror}"
-        return None, [Mistake(path, None, "", "", problem, "a site file that you may read")]
-    except UnicodeDecodeError as error:
-        right = "a text file in UTF-8"
-        return None, [Mistake(path, None, "", "", f"is not text: {error.reason}", right)]
-    except tomllib.TOMLDecodeError as error:
-        return None, [_syntax_mistake(path, text, error)]
+    read = _read_toml(path)
+    if isinstance(read, Mistake):
+        return None, [read]
+    text, raw = read
     site, findings = _validate(raw)
     lines = key_lines(text)
     mistakes = [
@@ -72,6 +71,52 @@ def _examine(path: Path) -> tuple[Site | None, list[Mistake]]:
         for finding in [*findings, *_controls(raw, findings), *all_findings(read_parts(raw))]
     ]
     return site, sorted(mistakes, key=lambda mistake: mistake.line or 0)
+
+
+def _read_toml(path: Path) -> tuple[str, dict[str, Any]] | Mistake:
+    """A file's text, and the table that it is; or why it is none."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(SIZE_LIMIT_BYTES + 1)
+    except OSError as error:
+        problem = f"cannot be read: {error.strerror}"
+        return Mistake(path, None, "", "", problem, "a site file that you may read")
+    if len(content) > SIZE_LIMIT_BYTES:
+        right = f"a site file: text of at most {SIZE_LIMIT_BYTES} bytes"
+        return Mistake(path, None, "", "", "is too large", right)
+    try:
+        # Some editors put a mark in front of UTF-8.
+        text = content.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        return Mistake(path, line, "", "", f"is not text: {error.reason}", UTF_8)
+    if "\0" in text:
+        line = text[: text.index("\0")].count("\n") + 1
+        return Mistake(path, line, "", "", "is not text: it has zeros in it", UTF_8)
+    try:
+        raw = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        return _syntax_mistake(path, text, error)
+    except (RecursionError, ValueError):
+        raw = None  # lists in lists in lists, or a number of thousands of digits
+    if raw is None or _is_deep(raw):
+        right = "a site file: tables in tables not so deep, numbers not so long"
+        return Mistake(path, _longest_line(text), "", "", "cannot be taken in", right)
+    return text, raw
+
+
+def _is_deep(raw: object) -> bool:
+    level = [raw]
+    for _ in range(DEPTH_LIMIT):
+        tables = [list(each.values()) for each in level if isinstance(each, dict)]
+        lists = [each for each in level if isinstance(each, list)]
+        level = [child for each in (*tables, *lists) for child in each]
+    return bool(level)
+
+
+def _longest_line(text: str) -> int:
+    lines = [len(line) for line in text.splitlines()]
+    return lines.index(max(lines)) + 1
 
 
 def _controls(raw: object, told: list[Finding], key: Key = ()) -> Iterator[Finding]:
@@ -132,8 +177,13 @@ _PROBLEMS = {
 """pydantic's kinds of error in our words; the rest is just "not right"."""
 
 
+_NAME = "a name of 1 to 200 characters"
+
+
 def _finding(details: ErrorDetails) -> Finding:
     key: Key = tuple(part for part in details["loc"] if part != "[key]")
+    if details["loc"][-1] == "[key]":
+        return Finding(key, str(details.get("ctx", {}).get("error", "is too long")), _NAME)
     names = [position for position, part in enumerate(key) if isinstance(part, str)]
     last = names[-1]
     model, name = _model_at(key[:last]), str(key[last])

@@ -38,12 +38,22 @@ def key_path(key: Key) -> str:
     """A key as people write it: `lockers[0].slots[3].channel`."""
     path = ""
     for part in key:
-        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else part
+        name = part if isinstance(part, int) or part.strip() else as_toml(part)
+        path += f"[{part}]" if isinstance(part, int) else f".{name}" if path else str(name)
     return path
+
+
+SHOWN_CHARACTERS = 200
+"""How much of a value is shown, so that a mistake can be read."""
 
 
 def as_toml(value: object) -> str:
     """A value as it stands in the file; tables and lists are only hinted at."""
+    text = _as_toml(value)
+    return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}…"
+
+
+def _as_toml(value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, bool):

@@ -9,7 +9,9 @@ from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
 import phonenumbers
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict
+from argon2 import Type, extract_parameters
+from argon2.exceptions import InvalidHashError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Strict
 
 from config.contrast import contrast_with_white
 from drivers.boards import FAMILIES
@@ -26,6 +28,9 @@ LANGUAGES = (
 
 ACCENT_CONTRAST = 4.5
 """What white words on a site's own colour need at least (WCAG 1.4.3)."""
+
+MIN_HASH_BYTES = 16
+EMERGENCY_DIGITS = 3
 
 BAUD_RATES = (1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200)
 
@@ -63,9 +68,54 @@ def _known_family(family: str) -> str:
 
 
 def _argon2id(pin_hash: str) -> str:
-    if not pin_hash.startswith("$argon2id$"):
+    try:
+        found = extract_parameters(pin_hash)
+    except (InvalidHashError, ValueError):
+        found = None
+    if found is None or found.type is not Type.ID:
         raise ValueError("is not an argon2id hash")
+    if found.hash_len < MIN_HASH_BYTES:
+        raise ValueError("is an argon2id hash cut short")
     return pin_hash
+
+
+def _with_letters(text: str) -> str:
+    if not text.strip():
+        raise ValueError("is blank")
+    return text
+
+
+def _different(names: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(names)) != len(names):
+        raise ValueError("names something twice")
+    return names
+
+
+def _plain_path(path: Path) -> Path:
+    if str(path) == ".":
+        raise ValueError("is the data folder itself")
+    if str(path).startswith(("~", "$")):
+        raise ValueError("has a shortcut in it, which only a shell knows")
+    return path
+
+
+def _begins_and_ends(night: str) -> str:
+    begin, _, end = night.partition("-")
+    if night and begin == end:
+        raise ValueError("begins when it ends")
+    return night
+
+
+def _option(value: object) -> object:
+    if not isinstance(value, (bool, int, str)):
+        raise ValueError("is not true, false, a whole number or a text")
+    return value
+
+
+def _dialled(phone: str) -> str:
+    if sum(sign.isdigit() for sign in phone) < EMERGENCY_DIGITS:
+        raise ValueError("has too few digits")
+    return phone
 
 
 def _readable_under_white(code: str) -> str:
@@ -76,9 +126,12 @@ def _readable_under_white(code: str) -> str:
 
 
 Language = Annotated[str, AfterValidator(_known_language)]
-Text = Annotated[str, Field(min_length=1, max_length=200)]
+Text = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_with_letters)]
+PlainPath = Annotated[Path, Strict(False), AfterValidator(_plain_path)]
+Option = Annotated[bool | int | str, BeforeValidator(_option)]
 Millimetres = Annotated[int, Field(ge=0, le=100_000)]
 Extent = Annotated[int, Field(ge=1, le=100_000)]
+SizeName = Annotated[str, Field(max_length=200), AfterValidator(_with_letters)]
 PortName = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00]+$")]
 
 _LEFT = "millimetres from the left end of the bank, a whole number from 0"
@@ -132,11 +185,13 @@ class Place(_Table):
     time_zone: Annotated[str, AfterValidator(_known_time_zone)] = Field(
         description='a name of the IANA time zone database, like "Europe/Berlin"'
     )
-    languages: Annotated[tuple[Language, ...], Strict(False), Field(min_length=1)] = Field(
+    languages: Annotated[
+        tuple[Language, ...], Strict(False), Field(min_length=1), AfterValidator(_different)
+    ] = Field(
         description="a list of languages, the first is the usual one; there are: "
         + ", ".join(f'"{language}"' for language in LANGUAGES)
     )
-    help_phone: str = Field(
+    help_phone: Annotated[str, AfterValidator(_dialled)] = Field(
         pattern=r"^\+?[0-9][0-9 ()/-]{1,30}$",
         description='a telephone number to call for help, like "+49 30 23125 014"',
     )
@@ -191,7 +246,7 @@ class Board(_Table):
         default=True,
         description="false when nothing tells whether its doors are open: people are asked then",
     )
-    options: Mapping[str, bool | int | str] = Field(
+    options: Mapping[str, Option] = Field(
         default={}, description="a table of what the family lets you set, see drivers/README.md"
     )
 
@@ -217,7 +272,7 @@ class Scanner(_Table):
 class Slot(Face):
     """[[lockers.slots]]: a compartment; the rectangle is its door's face."""
 
-    label: str = Field(pattern=r"^[A-Za-z0-9-]{1,8}$", description=_LABEL)
+    label: str = Field(max_length=8, pattern=r"^-*[A-Za-z0-9][A-Za-z0-9-]*$", description=_LABEL)
     size: str = Field(description="the name of a size")
     board: str = Field(description="the name of a board")
     channel: int = Field(ge=1, le=64, description="the board's lock output, counted from 1")
@@ -226,7 +281,7 @@ class Slot(Face):
 class Locker(Face):
     """[[lockers]]: a cabinet; the rectangle is its outline."""
 
-    label: str = Field(pattern=r"^[A-Za-z0-9-]{1,8}$", description=_LABEL)
+    label: str = Field(max_length=8, pattern=r"^-*[A-Za-z0-9][A-Za-z0-9-]*$", description=_LABEL)
     slots: Annotated[tuple[Slot, ...], Strict(False), Field(min_length=1)] = Field(
         description="at least one slot"
     )
@@ -293,15 +348,13 @@ class Policy(_Table):
 class Messages(_Table):
     """[messages]: where one message file per stored package goes, for an SMS gateway daemon."""
 
-    folder: Annotated[Path, Strict(False)] = Field(
-        description="a folder, absolute or inside the kiosk's data folder"
-    )
+    folder: PlainPath = Field(description="a folder, absolute or inside the kiosk's data folder")
 
 
 class Backup(_Table):
     """[backup]: where a copy of the database goes every night."""
 
-    folder: Annotated[Path, Strict(False)] = Field(
+    folder: PlainPath = Field(
         description="a folder on another disk than the kiosk's data, absolute or inside the data"
         " folder"
     )
@@ -324,12 +377,12 @@ class Look(_Table):
         description='a colour like "#0B4EA8", so dark that white words on it have a contrast of'
         f" {ACCENT_CONTRAST}:1",
     )
-    logo: Annotated[Path, Strict(False)] | None = Field(
+    logo: PlainPath | None = Field(
         default=None,
         description="a PNG picture, absolute or inside the kiosk's data folder; it stands where the"
         " name would",
     )
-    night: str = Field(
+    night: Annotated[str, AfterValidator(_begins_and_ends)] = Field(
         default="21:30-06:00",
         pattern=r"^(|([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9])$",
         description='when the screens are dark and the sounds quiet, like "21:30-06:00", or ""',
@@ -355,7 +408,7 @@ class Sound(_Table):
         default=True,
         description="true when the way to an open door is spoken to everybody by day, else false",
     )
-    jack: Annotated[Path, Strict(False)] | None = Field(
+    jack: PlainPath | None = Field(
         default=None,
         description='the input device of the headphone jack, like "/dev/input/by-path/…-event"',
     )
@@ -366,7 +419,7 @@ class Site(_Table):
 
     location: Place = Field(description="a table [location]")
     screen: Screen = Field(description="a table [screen]")
-    sizes: Mapping[str, Size] = Field(
+    sizes: Mapping[SizeName, Size] = Field(
         min_length=1, description="a table per size, like [sizes.S]; from the smallest here"
     )
     boards: Annotated[tuple[Board, ...], Strict(False), Field(min_length=1)] = Field(

@@ -28,6 +28,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+BARCODE_LENGTH_MAX: Final = 160
+"""How long a barcode may be, as it is read, typed, announced and kept."""
 GROUP_SEPARATOR: Final = "\x1d"
 SSCC_LENGTH: Final = 18
 """In digits, without the `00` before it."""

@@ -6,6 +6,7 @@ what keeps the port ours.
 
 from __future__ import annotations
 
+import re
 import select
 import socket
 from dataclasses import dataclass
@@ -35,6 +36,8 @@ def host_and_port(url: str) -> tuple[str, int]:
     else:
         if parts.scheme != SCHEME or parts.path not in ("", "/") or parts.query or parts.fragment:
             host = None
+        if parts.username is not None or (host and not _is_host(host)):
+            host = None
     if not host or not port:
         raise PortUnavailableError(
             PortProblem.OTHER,
@@ -42,6 +45,19 @@ def host_and_port(url: str) -> tuple[str, int]:
             f"as in socket://192.168.1.20:4001.",
         )
     return host, port
+
+
+def _is_host(host: str) -> bool:
+    """Whether this is an address, or a name that is none gone wrong."""
+    if ":" in host:
+        return True  # in brackets: the standard library has looked at it
+    labels = host.rstrip(".").split(".")
+    if labels[-1].isdigit() or not labels[-1]:
+        return (
+            re.fullmatch(r"(25[0-5]|2[0-4]\d|1?\d?\d)(\.(25[0-5]|2[0-4]\d|1?\d?\d)){3}", host)
+            is not None
+        )
+    return all(re.fullmatch(r"(?!-)[\w-]{1,63}(?<!-)", label) for label in labels)
 
 
 class NetworkPort:

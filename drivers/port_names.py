@@ -20,6 +20,18 @@ from drivers.network_port import host_and_port
 SIMULATOR_SCHEME: Final = "sim"
 _DEVICE_NAME: Final = re.compile(r"(tty|cu[.a]|com\d|usb-|pci-|platform-)", re.IGNORECASE)
 """How systems name their serial devices; a file in the data folder is not called so."""
+_NUMBERED: Final = re.compile(r"tty(usb|acm|ama|s)(\d*)", re.IGNORECASE)
+"""The usual serial devices: of one spelling, with a number, directly in /dev."""
+_NOT_IN_NAMES: Final = frozenset("*?,;$%\"'<>|…")
+"""What comes of a pattern, a list, a variable or an example; no device is called so."""
+_NO_SERIAL_LINE: Final = frozenset(
+    f"/dev/{name}"
+    for name in (
+        *("null", "zero", "full", "random", "urandom", "tty", "console", "ptmx"),
+        *("stdin", "stdout", "stderr", "pts", "shm", "input", "bus", "disk", "usb"),
+        *("serial", "serial/by-id", "serial/by-path"),
+    )
+)
 _WITHOUT_SERIAL: Final = re.compile(
     r"/dev/serial/by-id/usb-1a86_(?!.*_[0-9A-Fa-f]{6,}-if)", re.IGNORECASE
 )
@@ -63,6 +75,18 @@ def require_port_name(port: str) -> None:
         )
 
 
+def same_port(port: str) -> str:
+    """What every way of writing this port has in common."""
+    scheme, is_url, _ = port.partition("://")
+    if not is_url or scheme.lower() != NETWORK_SCHEME:
+        return port
+    try:
+        host, number = host_and_port(port)
+    except DriverError:
+        return port
+    return f"{NETWORK_SCHEME}://{host.lower().rstrip('.')}:{number}"
+
+
 def shares_its_name(port: str) -> bool:
     """Whether two adapters of one kind get this by-id name: a CH340 has no serial number."""
     return _WITHOUT_SERIAL.match(port) is not None
@@ -71,13 +95,22 @@ def shares_its_name(port: str) -> bool:
 def _require_path(port: str) -> None:
     right = 'write the device\'s whole path, as in "/dev/ttyUSB0" or "/dev/serial/by-id/usb-…"'
     folder, _, name = port.rpartition("/")
-    if not name or port != port.strip() or posixpath.normpath(port) != port or "\\" in port:
+    if any(not sign.isprintable() or sign in _NOT_IN_NAMES or sign == " " for sign in port):
+        raise DriverError(f"{port!r} is no plain path of a device: {right}")
+    if not name or posixpath.normpath(port) != port or "\\" in port:
         raise DriverError(f"{port!r} is no plain path of a device: {right}")
     is_in_dev = port.startswith("/dev/")
     if not folder or (_DEVICE_NAME.match(name) and not is_in_dev):
         raise DriverError(f"{port!r} is no path of a device: {right}")
     if folder.split("/")[0].lower() in ("dev", "~", "..") or ":" in folder.split("/")[0]:
         raise DriverError(f"{port!r} is no path of a device: {right}")
+    numbered = _NUMBERED.fullmatch(name)
+    if is_in_dev and numbered:
+        spelled = f"/dev/tty{numbered[1].upper()}{numbered[2]}"
+        if port != spelled or not numbered[2]:
+            raise DriverError(f"{port!r} is no path of a device: {right}")
+    if port in _NO_SERIAL_LINE or (is_in_dev and re.fullmatch(r"com\d+", name, re.IGNORECASE)):
+        raise DriverError(f"{port!r} is no serial device: {right}")
 
 
 def _require_simulation(port: str) -> None:

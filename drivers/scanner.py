@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from drivers.barcodes import Check, Kind, Recognised, recognise
+from drivers.barcodes import BARCODE_LENGTH_MAX, Check, Kind, Recognised, recognise
 from drivers.port import (
     PORT_ERRORS,
     Port,
@@ -31,7 +31,6 @@ log = logging.getLogger(__name__)
 SILENCE_S: Final = 0.5
 """A shorter pause inside a code joins its pieces."""
 SAME_AGAIN_S: Final = 1.0
-LONGEST_CODE: Final = 160
 TERMINATORS: Final = b"\r\n\t"
 GROUP_SEPARATOR: Final = 0x1D
 DEFAULT_BAUD: Final = 115200
@@ -43,7 +42,7 @@ STOP_TIMEOUT_S: Final = 5.0
 AIM_IDENTIFIER: Final = re.compile(r"\][A-Za-z][0-9A-Za-z]")
 """What a scanner may put before a code to tell its symbology (ISO/IEC 15424)."""
 
-TOO_LONG: Final = f"longer than {LONGEST_CODE} characters"
+TOO_LONG: Final = f"longer than {BARCODE_LENGTH_MAX} characters"
 CUT: Final = "came in pieces or without its suffix (Enter); scan it again"
 NOT_PRINTABLE: Final = "holds characters that no label of ours has"
 
@@ -118,7 +117,7 @@ class ScanAssembler:
         for byte in data:
             if byte in TERMINATORS:
                 reads.extend(self._suffix(at_s))
-            elif len(self._received) <= LONGEST_CODE:
+            elif len(self._received) <= BARCODE_LENGTH_MAX:
                 self._received.append(byte)
         self._newest_s = at_s
         return tuple(reads)
@@ -159,14 +158,17 @@ class ScanAssembler:
 
 
 def _judge(received: bytes) -> ScannerRead:
-    if len(received) > LONGEST_CODE:
+    if len(received) > BARCODE_LENGTH_MAX:
         return ScannerRead("", refused=TOO_LONG)
     if not all(0x20 <= byte <= 0x7E or byte == GROUP_SEPARATOR for byte in received):
         return ScannerRead("", refused=NOT_PRINTABLE)
     text = received.decode("ascii")
-    identifier = AIM_IDENTIFIER.match(text)
-    aim_id = identifier.group() if identifier else ""
-    return ScannerRead(text.removeprefix(aim_id), aim_id)
+    aim_id = ""
+    # Twice, where both the scanner and the program behind it were told to put it there.
+    while identifier := AIM_IDENTIFIER.match(text):
+        aim_id = identifier.group()
+        text = text.removeprefix(aim_id)
+    return ScannerRead(text, aim_id)
 
 
 class Scanner:

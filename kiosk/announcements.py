@@ -19,7 +19,13 @@ from config import Site
 from kiosk.adapters import SystemClock, key_path
 from kiosk.app import CannotRunError, known_of, use_location_key
 from kiosk.csv_file import NoTableError, Row, read_table, shown
-from kiosk.model.barcode import BARCODE_LENGTH_MAX, NotABarcodeError, barcode_key, barcode_text
+from kiosk.model.barcode import (
+    BARCODE_LENGTH_MAX,
+    NotABarcodeError,
+    barcode_key,
+    barcode_text,
+    kept_key,
+)
 from kiosk.model.person import Recipient
 from kiosk.store import packages
 from kiosk.store.errors import RefusedError
@@ -181,6 +187,8 @@ def _announcement(row: Row, site: Site) -> Announcement:
 
 def _cell(column: str, text: str) -> str:
     """A cell without blanks at its ends and without what a spreadsheet puts around digits."""
+    if column == "barcode":
+        text = text.strip("\r\n \t")
     for sign in text:
         if _is_control(sign) and not (sign == GROUP_SEPARATOR and column == "barcode"):
             what = "a line break" if sign in "\n\r\u2028\u2029" else f"a control character {sign!r}"
@@ -219,7 +227,9 @@ def _barcode(text: str) -> str:
         raise _RowError("column barcode: it is empty")
     if text.startswith("="):
         raise _RowError(f"column barcode: {shown(text)} is a formula, not what it gives: {AS_TEXT}")
-    _require_whole("barcode", text)
+    if not kept_key(text).isalnum():
+        # Else its dots are a carrier's own, in a form that is sure.
+        _require_whole("barcode", text)
     try:
         barcode = barcode_text(text)
         key = barcode_key(text)

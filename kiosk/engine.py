@@ -9,6 +9,8 @@ import os
 import signal
 import sys
 import threading
+import traceback
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -85,10 +87,29 @@ class Engine:
                 self._kiosk = kiosk
                 kiosk.restart = self.restart
                 await session.run(kiosk)
-        except (StoreError, LocationKeyError, EnrolError, DriverError, OSError) as error:
-            LOG.error("the kiosk cannot start: %s", error)
-            self._screen.show(CannotStart(message=str(error)))
-            await asyncio.Event().wait()
+        except Exception as error:  # noqa: BLE001 - told on the screen and in the log
+            self._screen.show(told_of(error))
+            task = asyncio.current_task()
+            if task is None or not task.cancelling():  # else it is being stopped as it is
+                await asyncio.Event().wait()
+
+
+def told_of(error: Exception) -> CannotStart:
+    """What the screen says of what stops the kiosk; it is one record in the log as well."""
+    if isinstance(error, OSError):
+        what = f"{error.strerror or error}: {error.filename or 'the data folder'}"
+        message = f"{what}. Look at the folder's owner and rights, and whether its disk is full."
+    elif isinstance(error, (StoreError, LocationKeyError, EnrolError, DriverError)):
+        message = str(error)
+    else:
+        text = "".join(traceback.format_exception(error))
+        number = f"{zlib.crc32(text.encode()) % 1_000_000:06d}"
+        LOG.error("the kiosk cannot start, reference %s\n%s", number, text)
+        name = type(error).__name__
+        message = f"The program has a mistake ({name}); the reference finds it in the log."
+        return CannotStart(message=message, reference=f"{number[:3]} {number[3:]}")
+    LOG.error("the kiosk cannot start: %s", message)
+    return CannotStart(message=message)
 
 
 def run_window(site: Site, data: Path, geometry: tuple[int, int, int, int] | None) -> int:

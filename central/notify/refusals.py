@@ -30,8 +30,19 @@ _OF_THE_SENDER = re.compile(
     re.IGNORECASE,
 )
 """How servers that send no enhanced code speak when they refuse the sender and not the mailbox."""
+_OF_THE_MAILBOX = re.compile(
+    r"(user|mailbox|recipient|account|address)( is| was)? (unknown|not found|full|disabled|inactive"
+    r"|over quota)|(unknown|no such|invalid) (user|mailbox|recipient|account)|mailbox quota"
+    r"|(does not|doesn't) (exist|have an? )",
+    re.IGNORECASE,
+)
+"""How they speak of the mailbox, also under codes that mean nothing in particular."""
+_RESTRICTED = frozenset((123, 124, 129, 133, 134, 135, 136))
+"""5.7.x of Exchange for mailboxes and groups that take no mail from outside or from this sender."""
 _SENDERS_ADDRESS = (7, 8)
 """X.1.7 and X.1.8 speak of the sender's address (RFC 3463)."""
+CLOSING = 421
+"""The server ends the connection (RFC 5321, 3.8), whatever the mail was."""
 _SENDING_LIMIT = 5
 """5.4.5 is what Google says when a day's mails are used up; other X.4.x speak of the route."""
 _NUMBER_CODES_OF_THE_SENDER = frozenset(
@@ -47,12 +58,19 @@ def of_mail(code: int, text: str, *, at_recipient: bool, at_data: bool = False) 
     `at_recipient` is RCPT, `at_data` the mail itself; anything else speaks of the connection, the
     login or the sender.
     """
-    if not (at_recipient or at_data):
+    if code == CLOSING or not (at_recipient or at_data):
         return Whose.CHANNEL
     found = _ENHANCED.search(text)
+    is_of_sender = _OF_THE_SENDER.search(text) is not None
     if found is not None and int(found[2]) != 0:
-        return _of_enhanced(code, int(found[2]), int(found[3]))
-    if code < 500 or _OF_THE_SENDER.search(text):
+        subject, detail = int(found[2]), int(found[3])
+        if not (detail == 0 and is_of_sender):  # X.1.0 says no more than its words do
+            return _of_enhanced(code, subject, detail)
+    if is_of_sender:
+        return Whose.CHANNEL
+    if _OF_THE_MAILBOX.search(text):
+        return Whose.MAILBOX if code >= 500 else Whose.MAILBOX_NOW
+    if code < 500:
         return Whose.CHANNEL
     if at_recipient and code in (501, 550, 551, 552, 553):
         return Whose.MAILBOX
@@ -67,6 +85,7 @@ def _of_enhanced(code: int, subject: int, detail: int) -> Whose:
         or (subject == 3 and detail == 4)  # too big for this mailbox
         or (subject == 4 and detail != _SENDING_LIMIT)
         or subject == 6  # this mailbox does not take such a mail
+        or (subject == 7 and detail in _RESTRICTED)
     )
     if code >= 500:
         return Whose.MAILBOX if is_mailbox else Whose.CHANNEL

@@ -118,7 +118,10 @@ class EmailNotifier:
             username=smtp.user or None,
             password=smtp.password or None,
         )
-        await connection.connect()
+        try:
+            await connection.connect()
+        except UnicodeError as error:  # a host that no name server can be asked for
+            raise ChannelError(f"{smtp.host!r} is no host's name: {error}") from error
         return connection
 
     async def close(self) -> None:

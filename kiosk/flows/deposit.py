@@ -36,7 +36,7 @@ from kiosk.flows.views import (
     TimedOut,
 )
 from kiosk.model.allocation import sizes_from
-from kiosk.model.barcode import NotABarcodeError, barcode_text, kept_key
+from kiosk.model.barcode import barcode_text, is_barcode, kept_key
 from kiosk.model.location import Service, ServiceReason, SlotStatus, SuspectReason
 from kiosk.model.package import Package, PackageStatus
 from kiosk.model.person import Staff
@@ -82,7 +82,7 @@ async def put_in(kiosk: Kiosk, run: Run, read: Scanned | Entered) -> None:
     if parse_qr(barcode) is not None:
         await scanned_pickup(kiosk, barcode)
         return
-    if not is_usable_barcode(barcode):
+    if not is_barcode(barcode):
         run.refused = Refused(Refusal.UNREADABLE)
         return
     barcode = barcode_text(barcode)
@@ -109,15 +109,6 @@ async def reissue(kiosk: Kiosk, run: Run, package_id: str) -> None:
     package = await kiosk.store.run(packages.package, package_id)
     run.stored = _note(kiosk, package, package.slot or "")
     run.refused, run.refused_package = None, None
-
-
-def is_usable_barcode(text: str) -> bool:
-    """Whether a scanned or typed text may be a package's barcode."""
-    try:
-        barcode_text(text)
-    except NotABarcodeError:
-        return False
-    return True
 
 
 async def _choose_size(kiosk: Kiosk, barcode: str) -> str | None:

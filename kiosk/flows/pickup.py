@@ -42,6 +42,7 @@ from kiosk.flows.views import (
     Told,
     Trouble,
 )
+from kiosk.model.barcode import is_barcode
 from kiosk.model.location import Service, ServiceReason, SlotStatus, SuspectReason
 from kiosk.model.package import PackageStatus
 from kiosk.model.pickup_code import SECRET_DIGITS, locator_digits, parse_qr
@@ -102,11 +103,10 @@ async def pickup(kiosk: Kiosk, digits: str = "") -> None:
 
 async def no_code(kiosk: Kiosk) -> None:
     """Whoever has no code has it sent again to the contact on file, and learns nothing here."""
-    kiosk.person.show(EnterTracking(choices=(Choice.BACK,)))
-    event = await kiosk.person.next(kiosk.policy.idle_s)
-    if not isinstance(event, Entered | Scanned) or not event.text:
+    barcode = await _tracking_number(kiosk)
+    if barcode is None:
         return
-    barcode, view = event.text, EnterPhoneDigits(choices=(Choice.BACK,))
+    view = EnterPhoneDigits(choices=(Choice.BACK,))
     while True:
         kiosk.person.show(view)
         event = await kiosk.person.next(view.wait_s or kiosk.policy.idle_s)
@@ -124,6 +124,18 @@ async def no_code(kiosk: Kiosk) -> None:
     answer = CodeAsked(reference=str(asked), is_reached=is_reached, choices=(Choice.DONE,))
     kiosk.person.show(answer)
     await pressed(kiosk, answer.choices, TOLD_S)
+
+
+async def _tracking_number(kiosk: Kiosk) -> str | None:
+    """What is typed or scanned as a package's number; None when the person goes back or away."""
+    while True:
+        kiosk.person.show(EnterTracking(choices=(Choice.BACK,)))
+        event = await kiosk.person.next(kiosk.policy.idle_s)
+        if not isinstance(event, Entered | Scanned):
+            return None
+        if is_barcode(event.text):
+            return event.text
+        await tell(kiosk, Refused(Refusal.UNREADABLE))
 
 
 async def scanned_pickup(kiosk: Kiosk, text: str) -> None:

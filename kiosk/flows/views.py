@@ -628,6 +628,8 @@ class CannotStart(View):
     """The kiosk does not start: what is wrong and what to do, for whoever is called."""
 
     message: str
+    reference: str = ""
+    """Finds the whole of it in the log; empty where the message is all."""
 
 
 # --- events ------------------------------------------------------------------------------------

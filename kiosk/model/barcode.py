@@ -5,10 +5,12 @@ scanner puts around it. `barcode_key` makes one text of all of these; packages a
 people see the text as it was read. Pure.
 
 What is left out: blanks of every kind, what is not visible, case, AIM identifiers in front, FNC1
-(read as GS) at the ends, parentheses around GS1's application identifiers. Where the form is sure,
-by its check digit or by GS1's own syntax, also: hyphens, `00` before an SSCC, `420` and a ZIP code
-before a number of USPS, the address around a GS1 Digital Link. A form that is not sure keeps every
-sign, so that two numbers never become one.
+(read as GS) at the ends, the stars of Code 39, parentheses around the identifiers of GS1 and of
+ASC MH10. Where the form is sure, by its check digit, by GS1's own syntax or by a carrier's own way
+to print it, also: hyphens, dots and slashes, `00` before an SSCC and the fields around it, `420`
+and a ZIP code before a number of USPS, the `J` of a licence plate before DHL's `JD`, the address
+around a GS1 Digital Link. A form that is not sure keeps every sign, so that two numbers never
+become one.
 """
 
 from __future__ import annotations
@@ -17,10 +19,25 @@ import re
 import unicodedata
 from typing import Final
 
-from drivers.barcodes import Check, Kind, mod_10_is_right, recognise
+from drivers.barcodes import (
+    BARCODE_LENGTH_MAX,
+    SSCC_LENGTH,
+    Check,
+    Kind,
+    mod_10_is_right,
+    recognise,
+)
 
-BARCODE_LENGTH_MAX: Final = 160
-"""How long a barcode may be, as it is read, typed or announced."""
+__all__ = [
+    "BARCODE_LENGTH_MAX",
+    "GROUP_SEPARATOR",
+    "NotABarcodeError",
+    "barcode_key",
+    "barcode_text",
+    "is_barcode",
+    "kept_key",
+    "require_barcode",
+]
 
 GROUP_SEPARATOR: Final = "\x1d"
 """As which FNC1, the mark between two fields of GS1, arrives."""
@@ -32,10 +49,20 @@ class NotABarcodeError(ValueError):
 
 _AIM_IDENTIFIER = re.compile(r"\][A-Z][0-9A-Z]")
 _SOME_SIGN = re.compile(r"[0-9A-Z]")
-_LINK = re.compile(r"HTTPS?://")
-_ELEMENT = re.compile(r"\(([0-9]{2,4})\)([^()]+)")
-_ELEMENTS = re.compile(r"(?:\([0-9]{2,4}\)[^()]+)+")
-_SSCC = re.compile(r"00([0-9]{18})")
+_LINK = re.compile(r"HTTPS?://|(?=ID\.GS1\.ORG/)")
+_IDENTIFIER = r"\(([0-9]{2,4}|[0-9]{0,3}[A-Z])\)"
+"""Of GS1, or of ASC MH10 such as `J` and `2L`, as they are printed."""
+_ELEMENT = re.compile(rf"{_IDENTIFIER}([^()]+)")
+_ELEMENTS = re.compile(rf"(?:{_IDENTIFIER}[^()]+)+")
+_WRITTEN_SEPARATOR = re.compile(r"<(?:GS|FNC1|F1)>|\{(?:GS|FNC1)\}|\[(?:GS|FNC1)\]|\\U001D|\\X1D")
+"""GS as programs write it that show what a scanner read."""
+_IDENTCODE = re.compile(r"[0-9]{2}\.?[0-9]{3}\.?[0-9]{3}\.[0-9]{3}\.?[0-9]")
+_SWISS_POST = re.compile(r"9[0-9]\.[0-9]{2}\.[0-9]{6}\.[0-9]{8}")
+_LICENCE_PLATE = re.compile(r"J(JD[0-9]{10,30})")
+_UNSEEN = re.compile(r"[\u034f\u115f\u1160\u3164\uffa0\ufe00-\ufe0f]")
+"""What is not visible though Unicode counts it among letters and marks."""
+_SSCC = re.compile(r"(?=00([0-9]{18}))")
+"""Wherever it stands, one over another as well."""
 _IMPB = re.compile(r"9[1-5](?:[0-9]{20}|[0-9]{24})")
 _ZIP = re.compile(r"420(?:[0-9]{5}|[0-9]{9})")
 
@@ -68,6 +95,20 @@ def barcode_text(text: str) -> str:
     return plain
 
 
+def require_barcode(text: str) -> None:
+    """Raises `NotABarcodeError` for what is no barcode, saying why."""
+    barcode_text(text)
+
+
+def is_barcode(text: str) -> bool:
+    """Whether a scanned or typed text may be a package's barcode."""
+    try:
+        barcode_text(text)
+    except NotABarcodeError:
+        return False
+    return True
+
+
 def barcode_key(text: str) -> str:
     """The one key of a barcode, the same for every spelling of it.
 
@@ -80,8 +121,8 @@ def barcode_key(text: str) -> str:
         plain = _joined(_ELEMENT.findall(plain))
     plain = _without_needless_separators(plain)
     sure = _sure_form(plain)
-    if sure is None and "-" in plain:
-        sure = _sure_form(plain.replace("-", ""))
+    if sure is None:
+        sure = _sure_ungrouped(plain)
     return plain if sure is None else sure
 
 
@@ -95,28 +136,36 @@ def kept_key(text: str) -> str:
 
 def _plain(sign: str) -> str:
     """A sign as ASCII where it is only another form of it; "" for what is not visible."""
-    if sign == GROUP_SEPARATOR or " " <= sign <= "~":
+    if sign == GROUP_SEPARATOR or " " <= sign <= "~" or sign in "\x1c\x1e\x1f":
         return sign
-    if sign.isspace():
+    category = unicodedata.category(sign)
+    if sign.isspace() or sign == "\u2800":
         return " "
-    if "！" <= sign <= "～":
-        return chr(ord(sign) - 0xFEE0)
-    if sign in "‐‑‒–−":
+    if category == "Pd" or sign in "\u2212\u2043":
         return "-"
-    if sign == "␝":
+    if sign == "\u241d":
         return GROUP_SEPARATOR
-    if unicodedata.category(sign) == "Cf":
+    if category == "Cf" or _UNSEEN.match(sign):
         return ""
     digit = unicodedata.decimal(sign, None)
-    return sign if digit is None else str(digit)
+    if digit is not None:
+        return str(digit)
+    same = unicodedata.normalize("NFKC", sign)
+    return same if len(same) == 1 and " " <= same <= "~" else sign
 
 
 def _without_frame(plain: str) -> str:
-    """Without blanks, AIM identifiers in front and separators at the ends; capital letters."""
-    plain = plain.replace(" ", "").upper().strip(GROUP_SEPARATOR)
-    while found := _AIM_IDENTIFIER.match(plain):
-        plain = plain[found.end() :].strip(GROUP_SEPARATOR)
-    return plain
+    """Without blanks, AIM identifiers in front, separators at the ends and the stars that begin and
+    end a Code 39; capital letters."""
+    plain = _WRITTEN_SEPARATOR.sub(GROUP_SEPARATOR, plain.replace(" ", "").upper())
+    while True:
+        before, plain = plain, plain.strip(GROUP_SEPARATOR)
+        if found := _AIM_IDENTIFIER.match(plain):
+            plain = plain[found.end() :]
+        elif len(plain) > 1 and plain[0] == plain[-1] == "*":
+            plain = plain[1:-1]
+        if plain == before:
+            return plain
 
 
 def _elements_of_link(link: str) -> str:
@@ -125,11 +174,11 @@ def _elements_of_link(link: str) -> str:
     from biip import ParseError
     from biip.gs1_digital_link_uris import GS1DigitalLinkURI
 
-    path = re.split(r"[?#]", link, maxsplit=1)[0]
+    path = re.split(r"[?#]", link, maxsplit=1)[0].rstrip("/")
     # It comes in capital letters, which the library does not take for a scheme.
-    scheme, rest = path.split("://", 1)
+    rest = path.rpartition("://")[2]
     try:
-        found = GS1DigitalLinkURI.parse(f"{scheme.lower()}://{rest}")
+        found = GS1DigitalLinkURI.parse(f"https://{rest}")
     except ParseError:
         return link
     return _joined([(each.ai.ai, each.value) for each in found.element_strings])
@@ -159,28 +208,55 @@ def _is_fixed(part: str) -> bool:
 
 def _sure_form(plain: str) -> str | None:
     """The number in a text whose form is sure; None where it is not."""
-    if (found := _SSCC.match(plain)) and mod_10_is_right(found[1]):
-        return found[1] if _is_all_of_gs1(plain) else None
     if _IMPB.fullmatch(plain):
         return plain if mod_10_is_right(plain) else None
+    if found := _LICENCE_PLATE.fullmatch(plain):
+        return found[1]
     known = recognise(plain)
     if known.kind in (Kind.UPS, Kind.S10) and known.check is Check.OK:
         return plain
-    return _behind_zip(plain)
+    if number := _behind_zip(plain):
+        return number
+    if any(mod_10_is_right(found[1]) for found in _SSCC.finditer(plain)):
+        return _sscc_among_fields(plain)
+    return None
 
 
-def _is_all_of_gs1(plain: str) -> bool:
-    """Whether what stands behind an SSCC are fields of GS1 that tell more about the same unit."""
-    if len(plain) == len("00") + 18:
-        return True
+def _sure_ungrouped(plain: str) -> str | None:
+    """The number that a person or a printer has grouped by signs which its barcode lacks."""
+    digits = plain.replace(".", "")
+    if _SWISS_POST.fullmatch(plain):
+        return digits
+    if _IDENTCODE.fullmatch(plain) and _identcode_is_right(digits):
+        return digits
+    bare = re.sub(r"[-./_]", "", plain)
+    if bare == plain or not bare:
+        return None
+    if bare.isdigit() and len(bare) == SSCC_LENGTH and mod_10_is_right(bare):
+        return bare
+    return _sure_form(bare)
+
+
+def _identcode_is_right(digits: str) -> bool:
+    """Deutsche Post's check digit: weights 4 and 9 in turn, to the next ten."""
+    *body, check = (int(digit) for digit in digits)
+    return (sum(digit * (4, 9)[place % 2] for place, digit in enumerate(body)) + check) % 10 == 0
+
+
+def _sscc_among_fields(plain: str) -> str | None:
+    """The SSCC in a text that is nothing but fields of GS1; those around it tell more of the same
+    unit."""
+    if len(plain) == len("00") + SSCC_LENGTH:
+        return plain[2:]
     from biip import ParseError
     from biip.gs1_messages import GS1Message
 
     try:
-        GS1Message.parse(plain)
+        fields = GS1Message.parse(plain).element_strings
     except ParseError:
-        return False
-    return True
+        return None
+    found = [each.value for each in fields if each.ai.ai == "00"]
+    return found[0] if len(found) == 1 and mod_10_is_right(found[0]) else None
 
 
 def _behind_zip(plain: str) -> str | None:

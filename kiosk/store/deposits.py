@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from random import Random
 
 from kiosk.model.allocation import AllocationStrategy
-from kiosk.model.barcode import kept_key
+from kiosk.model.barcode import kept_key, require_barcode
 from kiosk.model.clock import hold_until_ms
 from kiosk.model.events import EventKind
 from kiosk.model.location import Location, SlotStatus, SuspectReason
@@ -49,11 +49,14 @@ def begin_deposit(
     """Hold a slot for a package and write the intent to open it, in one; None when none is free.
 
     An announcement of the same barcode that came meanwhile is joined: the deposit is of that one.
+    Raises `NotABarcodeError` for a package that nobody announced.
     """
     known = writer.one("SELECT * FROM package WHERE id = ?", (request.package,))
     known = known or writer.one(
         f"SELECT * FROM package WHERE barcode_key = ? AND {LIVE}", (kept_key(request.barcode),)
     )
+    if known is None:
+        require_barcode(request.barcode)
     needs_low = request.needs_low or bool(known and known["needs_low"])
     slot = strategy.choose(location.sizes, request.size, needs_low, FreeSlotQuery(writer))
     if slot is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kiosk.model.barcode import kept_key
+from kiosk.model.barcode import kept_key, require_barcode
 from kiosk.model.events import EventKind
 from kiosk.model.package import Package, PackageStatus
 from kiosk.model.person import Recipient
@@ -74,7 +74,11 @@ def recipient_of(writer: Writer, package_id: str) -> Recipient | None:
 
 
 def announce(writer: Writer, announcement: Announcement) -> bool:
-    """Expect a package; False when a live package has this barcode already."""
+    """Expect a package; False when a live package has this barcode already.
+
+    Raises `NotABarcodeError`.
+    """
+    require_barcode(announcement.barcode)
     if live_by_barcode(writer, announcement.barcode) is not None:
         return False
     recipient = announcement.recipient

@@ -14,8 +14,10 @@ DATABASE = "kiosk.db"
 SQLITE_HEADER = b"SQLite format 3\x00"
 PAGE_BYTES_MIN = 512
 """No SQLite database is smaller than its smallest page."""
-SIDE_FILES = ("-wal", "-shm", "-journal")
-"""What SQLite keeps beside a database; with another database in its place they would spoil that."""
+MARK_SUFFIX = "-running"
+"""Of the mark that a kiosk is in use: see `kiosk.store.running`."""
+SIDE_FILES = ("-wal", "-shm", "-journal", MARK_SUFFIX)
+"""What lies beside a database in use; with another database in its place they would spoil that."""
 _OF_A_KIOSK = ("location.key", "centre.json")
 _BACKUPS = "kiosk-*Z.db"
 

@@ -20,10 +20,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from kiosk.model.clock import Clock, Reading
+from kiosk.model.clock import Clock
 from kiosk.model.events import Event, EventKind, chain_hash
-from kiosk.model.location import SuspectReason
-from kiosk.store import holds, intents, recovery, slots, wishes
+from kiosk.store import epochs, running, wishes
 from kiosk.store.backup import KEY_CHECK, check, make_durable, open_still
 from kiosk.store.errors import (
     CannotOpenError,
@@ -32,7 +31,7 @@ from kiosk.store.errors import (
     NotDoneError,
     RefusedError,
 )
-from kiosk.store.remains import SIDE_FILES, fault_of
+from kiosk.store.remains import MARK_SUFFIX, SIDE_FILES, fault_of
 from kiosk.store.store import Store
 from kiosk.store.writer import KEY_OF_TABLE, ChainHead, RowChange, Writer
 
@@ -109,6 +108,7 @@ def restore(
         raise NotDoneError(f"{draft}: SQLite has not written everything; nothing was restored")
     aside = _keep_aside(database, clock)
     make_durable(draft, database)
+    _keep_mark_aside(database, aside)
     return Restored(count, aside, told.count, told.heard_ms, told.doubt)
 
 
@@ -159,15 +159,19 @@ def _empty_log_of(database: Path) -> None:
     if fault_of(database):
         return  # SQLite would throw the log of an empty file away
     connection = sqlite3.connect(database, isolation_level=None, timeout=0)
+    loss = running.loss(database)
     try:
         connection.execute("PRAGMA locking_mode = exclusive")
         connection.execute("BEGIN IMMEDIATE")
         connection.execute("COMMIT")
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        if loss:  # the mark stays with it: this database does not know what happened last
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        else:
+            running.empty_the_log(connection, database)
     except sqlite3.OperationalError as error:
         if "locked" in str(error) or "busy" in str(error):
             raise InUseError(f"{database}: a kiosk is running on it; stop it first") from error
-    except sqlite3.DatabaseError:
+    except (sqlite3.DatabaseError, NotDoneError):
         return  # damaged: it is kept with its log, as it is
     finally:
         connection.close()
@@ -184,37 +188,23 @@ def _keep_aside(database: Path, clock: Clock) -> Path | None:
         os.link(database, aside)
     # Also without a database: SQLite would play a log that stays into the restored one.
     for suffix, path in zip(SIDE_FILES, beside, strict=True):
-        if path.exists():
+        if path.exists() and suffix != MARK_SUFFIX:
             path.replace(aside.with_name(aside.name + suffix))
     return aside
 
 
+def _keep_mark_aside(database: Path, aside: Path | None) -> None:
+    """The mark that the log was lost goes last: with the old database in place it must be there."""
+    mark = running.mark_of(database)
+    if aside is not None and mark.exists():
+        mark.replace(running.mark_of(aside))
+
+
 def _begin_again(writer: Writer, epoch: str, file: str, told: _Told) -> int:
     """Begin the new epoch; how many slots are in doubt in it."""
-    before = writer.head
-    facts = {
-        "file": file,
-        "from_epoch": before.epoch,
-        "from_seq": before.seq,
-        "from_hash": before.hash.hex(),
-        "taken_back": told.count,
-        "doubt": told.doubt,
-    }
-    writer.begin_epoch(epoch)
-    writer.record(EventKind.DATABASE_RESTORED, **facts)
-    for intent in intents.open_intents(writer):
-        recovery.recover(writer, intent, "not looked at")
-    if told.doubt:
-        for record in slots.records(writer):
-            why = f"restored from {file}: {told.doubt}"
-            reason = SuspectReason.MAY_HOLD_ANOTHERS
-            slots.mark_suspect(writer, record.label, reason, why, "restore")
-    wishes.want_people(writer, are_wanted=True)
-    # Holds get back the time in which the kiosk was dead: that since the backup is not all of it.
-    writer.db.execute("DELETE FROM meta WHERE key = 'alive'")
-    if told.heard_ms is not None and not told.doubt:
-        holds.stamp_alive(writer, Reading(told.heard_ms, 0, ""))
-    return len(slots.suspects(writer))
+    why = f"restored from {file}: {told.doubt}"
+    facts = {"file": file, "taken_back": told.count}
+    return epochs.begin_again(writer, epoch, told.doubt, why, heard_ms=told.heard_ms, **facts)
 
 
 # --- what the centre gives back ------------------------------------------------------------------

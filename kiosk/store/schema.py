@@ -15,7 +15,7 @@ from hashlib import sha256
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
-from kiosk.model.barcode import kept_key
+from kiosk.model.barcode import BARCODE_LENGTH_MAX, kept_key
 from kiosk.model.location import Service, SlotStatus, SuspectReason
 from kiosk.model.package import LEGAL_CHANGES, PackageStatus
 
@@ -74,7 +74,7 @@ CREATE INDEX slot_free ON slot (size, is_low, freed_seq, position)
 
 CREATE TABLE package (
     id TEXT PRIMARY KEY,
-    barcode TEXT NOT NULL CHECK (length(barcode) BETWEEN 1 AND 160),
+    barcode TEXT NOT NULL CHECK (length(barcode) BETWEEN 1 AND {BARCODE_LENGTH_MAX}),
     status TEXT NOT NULL CHECK ({_one_of("status", PackageStatus)}),
     size TEXT,
     slot TEXT REFERENCES slot (label),

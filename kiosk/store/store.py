@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import queue
 import random
 import sqlite3
@@ -23,6 +24,8 @@ from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 from sqlite_utils import Database
 
 from kiosk.model.clock import Clock
+from kiosk.store import running
+from kiosk.store.epochs import begin_in_doubt
 from kiosk.store.errors import (
     CannotOpenError,
     DamagedError,
@@ -37,6 +40,8 @@ from kiosk.store.schema import expected_fingerprint, fingerprint, migrations
 from kiosk.store.sealing import Sealer
 from kiosk.store.writer import ChainHead, Writer
 
+LOG = logging.getLogger("kiosk")
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -47,6 +52,8 @@ BACKUP_PAGES = 512
 
 LOG_PAGES_MAX = 4000
 """How long the write-ahead log may grow (16 MB) before a commit has to merge it itself."""
+LOG_PAGES_MAX_ALONE = 1000
+"""The same for a store without a thread, which merges nothing at quiet moments."""
 QUIET_S = 2.0
 """Nobody came for so long: the time to merge the log."""
 
@@ -121,6 +128,9 @@ class Store:
         self._listeners: list[Callable[[], None]] = []
         self._closed = False
         self._has_log = False
+        self._log_pages_max = LOG_PAGES_MAX if threaded else LOG_PAGES_MAX_ALONE
+        self._marked_bytes = 0
+        """How long the log is at least, as the mark says; 0 while there is no mark."""
         self._is_ending = False
         self._thread: threading.Thread | None = None
         if not threaded:
@@ -175,7 +185,7 @@ class Store:
 
     async def forget_old_pages(self) -> None:
         """Write the log into the database and empty it, so that what was erased is in neither."""
-        await self._between_groups(_empty_the_log)
+        await self._between_groups(self._empty_the_log)
 
     async def _between_groups(self, work: Callable[[sqlite3.Connection], T]) -> T:
         job = _BetweenGroups(work, Future())
@@ -198,7 +208,7 @@ class Store:
             return
         self._closed = True
         if self._thread is None:
-            self._database.conn.close()
+            _close(self._database.conn, self.path)
         else:
             self._jobs.put(None)
             self._thread.join()
@@ -207,6 +217,7 @@ class Store:
 
     def _open(self) -> None:
         is_new = not self.path.exists()
+        loss = running.loss(self.path)  # before SQLite makes a new log
         if is_new and not self._must_exist:
             require_nothing(self.path, self._known)
         else:
@@ -218,12 +229,38 @@ class Store:
                 # It will hold names and telephone numbers. SQLite's other files follow this one.
                 self.path.chmod(0o600)
             self._set_up(connection)
-        except sqlite3.Error as error:
-            connection.close()
-            raise _opening_error(self.path, self._known, error) from error
-        except BaseException:
-            connection.close()
+            # Another process may have ended in between, and with it its mark.
+            if loss and running.mark_of(self.path).exists():
+                self._doubt(loss)
+        except BaseException as error:
+            if loss:
+                connection.close()  # the mark stays for the next start
+            else:
+                _close(connection, self.path)
+            if isinstance(error, sqlite3.Error):
+                raise _opening_error(self.path, self._known, error) from error
             raise
+        self._mark_as_running()
+
+    def _doubt(self, loss: str) -> None:
+        """Some of what was committed is not known any more: every slot is to be looked into."""
+        LOG.error("%s: %s; every slot is in doubt until staff looked inside", self.path, loss)
+        epoch = f"{self._chance.getrandbits(64):016x}"
+        job = _Job(lambda writer: begin_in_doubt(writer, epoch, loss), Future())
+        self._run_group([job])
+        job.future.result()
+
+    def _mark_as_running(self) -> None:
+        """See `kiosk.store.running`. Where the disk does not take the mark, all goes on without."""
+        connection = self._database.conn
+        try:
+            if not self._marked_bytes:
+                # A commit that changes nothing: from now on the log has a header.
+                connection.execute("PRAGMA user_version = 0").fetchall()
+            needed = running.log_bytes(self._log_pages_max)
+            self._marked_bytes = running.make(self.path, needed)
+        except (OSError, sqlite3.Error) as error:
+            LOG.warning("%s: cannot be marked as in use: %s", self.path, error)
 
     def _set_up(self, connection: sqlite3.Connection) -> None:
         for name, value in PRAGMAS.items():
@@ -244,6 +281,7 @@ class Store:
                 f"{self.path}: the tables are not the ones this version makes; restore a backup,"
                 " or find out who changed the database by hand"
             )
+        connection.execute(f"PRAGMA wal_autocheckpoint = {self._log_pages_max}").fetchall()
         connection.set_authorizer(_refuse_schema_changes)
         self._database = database
         self._writer = Writer(database, self._clock, self._read_head(database))
@@ -269,13 +307,12 @@ class Store:
         except BaseException as error:  # noqa: BLE001 - handed to whoever asked for the store
             opened.set_exception(error)
             return
-        self._database.conn.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES_MAX}").fetchall()
         opened.set_result(None)
         while not self._is_ending:
             self._run_waiting(is_patient=True)
             while self._between:
                 self._run_between(self._between.popleft())
-        self._database.conn.close()
+        _close(self._database.conn, self.path)
 
     def _run_waiting(self, *, is_patient: bool) -> None:
         """Run the group that waits; be patient and wait for its first caller, or not."""
@@ -303,7 +340,20 @@ class Store:
                 self._has_log = False
                 with contextlib.suppress(sqlite3.Error):  # it is tried again after the next write
                     self._database.conn.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+                self._keep_marked()
         return self._jobs.get(block=is_patient)
+
+    def _keep_marked(self) -> None:
+        """Mark a log anew that grew beyond what the mark says, or that has no mark yet."""
+        if running.is_longer(self.path, self._marked_bytes):
+            self._mark_as_running()
+
+    def _empty_the_log(self, connection: sqlite3.Connection) -> None:
+        self._marked_bytes = 0
+        try:
+            running.empty_the_log(connection, self.path)
+        finally:
+            self._mark_as_running()
 
     def _run_between(self, job: _BetweenGroups[Any]) -> None:
         try:
@@ -410,8 +460,11 @@ def _refuse_schema_changes(action: int, *_: str | None) -> int:
     return sqlite3.SQLITE_DENY if action in _SCHEMA_CHANGES else sqlite3.SQLITE_OK
 
 
-def _empty_the_log(connection: sqlite3.Connection) -> None:
-    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+def _close(connection: sqlite3.Connection, path: Path) -> None:
+    try:
+        running.close(connection, path)
+    except OSError as error:
+        LOG.warning("%s: the mark that it is in use stays: %s", path, error)
 
 
 def _connect(name: str, *, uri: bool = False) -> sqlite3.Connection:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from kiosk.model.barcode import NotABarcodeError, require_barcode
 from kiosk.model.events import EventKind, canonical_json
 from kiosk.model.location import Service
 from kiosk.model.package import LEGAL_CHANGES, PackageStatus
@@ -160,7 +161,7 @@ def miss_opening(writer: Writer, wish_id: str, slot: str) -> int:
 
 
 def _announce(writer: Writer, body: Mapping[str, Any]) -> dict[str, Any]:
-    package_id, barcode = str(body["package"]), str(body["barcode"])
+    package_id, barcode = str(body["package"]), _barcode(body)
     known = writer.one("SELECT * FROM package WHERE id = ?", (package_id,))
     if known is not None and known["status"] == PackageStatus.CANCELLED and not known["slot"]:
         raise RefusedError(f"package {package_id} was recalled before it was announced")
@@ -182,6 +183,16 @@ def _announce(writer: Writer, body: Mapping[str, Any]) -> dict[str, Any]:
     if recipient is not None:
         _tie(writer, joined, recipient, owner=body.get("owner"), is_announced=1)
     return {"package": joined, "joined": package_id}
+
+
+def _barcode(body: Mapping[str, Any]) -> str:
+    """Raises `RefusedError` for what is no barcode."""
+    barcode = body["barcode"]
+    try:
+        require_barcode(barcode if isinstance(barcode, str) else "")
+    except NotABarcodeError as error:
+        raise RefusedError(f"barcode {barcode!r:.60}: {error}") from error
+    return str(barcode)
 
 
 def _recipient(body: Mapping[str, Any]) -> Recipient:
@@ -230,7 +241,7 @@ def _cancel(writer: Writer, body: Mapping[str, Any]) -> None:
         insert(
             "package",
             id=package_id,
-            barcode=str(body["barcode"]),
+            barcode=_barcode(body),
             status=PackageStatus.CANCELLED,
             announced_ms=writer.now.wall_ms,
             finished_ms=writer.now.wall_ms,

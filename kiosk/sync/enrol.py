@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from dataclasses import asdict
 from pathlib import Path
 
@@ -16,6 +17,13 @@ from kiosk.sync.contract import EnrolAnswer, EnrolRequest
 
 IDENTITY_FILE = "centre.json"
 """In the data folder, for its owner only."""
+_WRITTEN = {
+    "url": r"https?://[!-~]+",
+    "location": r"[A-Za-z0-9-]{1,32}",
+    "token": r"[!-~]+",
+    "public_key": r"[0-9A-Fa-f]{64}",
+}
+"""What each part of it looks like."""
 
 
 class EnrolError(Exception):
@@ -77,6 +85,15 @@ def identity_in(data: Path) -> Identity | None:
     if not path.exists():
         return None
     try:
-        return Identity(**json.loads(path.read_text(encoding="utf-8")))
+        identity = Identity(**json.loads(path.read_text(encoding="utf-8")))
+        _require_written_right(identity)
     except (OSError, ValueError, TypeError) as error:
         raise EnrolError(f"{path}: {error}; enrol this kiosk anew: kiosk enrol") from error
+    return identity
+
+
+def _require_written_right(identity: Identity) -> None:
+    """Refuse what a damaged disk or a hand made of the file, which would fail at each sync."""
+    for name, value in asdict(identity).items():
+        if not isinstance(value, str) or not re.fullmatch(_WRITTEN[name], value):
+            raise ValueError(f"{name} is not written as the centre gave it")

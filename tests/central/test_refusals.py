@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from aiosmtpd.controller import Controller
 from centre import Journal, Mailbox, Server, announce, wait_until
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from operators import Browser, obey, sync
 
 from central import schema
 from central.auth import Role
 from central.notify.messages import Message, compose
+from central.notify.outbox import Kind
 from central.notify.refusals import Whose, of_gateway, of_mail
+from central.notify.senders import ChannelError, EmailNotifier, SendError
 from central.notify.worker import ATTEMPTS_MAX
-from central.settings import Notifications
+from central.settings import Notifications, Smtp
 
 PERSON = {"name": "Eva", "email": "eva@example.org"}
 
@@ -50,6 +60,39 @@ PERSON = {"name": "Eva", "email": "eva@example.org"}
         (550, "5.0.0 user unknown", Whose.MAILBOX),
         (550, "no such mailbox", Whose.MAILBOX),
         (553, "mailbox name not allowed", Whose.MAILBOX),
+        (452, "4.2.2 The recipient's mailbox is full", Whose.MAILBOX_NOW),
+        (452, "mailbox full", Whose.MAILBOX_NOW),
+        (450, "4.2.1 The user is receiving mail at a rate that is too high", Whose.MAILBOX_NOW),
+        (421, "4.2.1 closing transmission channel", Whose.CHANNEL),
+        (421, "4.7.0 Our system has detected an unusual rate of mail", Whose.CHANNEL),
+        (451, "4.7.500 Server busy. Please try again later", Whose.CHANNEL),
+        (451, "Greylisted, please come back in five minutes", Whose.CHANNEL),
+        (451, "4.3.0 Temporary lookup failure", Whose.CHANNEL),
+        (451, "4.4.3 DNS query failed", Whose.CHANNEL),
+        (452, "4.3.1 Insufficient system storage", Whose.CHANNEL),
+        (452, "4.5.3 Too many recipients", Whose.CHANNEL),
+        (450, "4.1.8 Sender address rejected: Domain not found", Whose.CHANNEL),
+        (550, "5.7.26 This mail does not pass DMARC", Whose.CHANNEL),
+        (550, "5.7.27 the sender's domain has a null MX", Whose.CHANNEL),
+        (554, "5.7.1 Service unavailable; client host [192.0.2.1] is on a list", Whose.CHANNEL),
+        (550, "5.7.1 Relaying denied", Whose.CHANNEL),
+        (550, "5.7.509 Access denied, sending domain does not pass DMARC", Whose.CHANNEL),
+        (550, "5.1.0 Sender rejected", Whose.CHANNEL),
+        (550, "5.7.0 Local Policy Violation", Whose.CHANNEL),
+        (554, "Message refused", Whose.CHANNEL),
+        (554, "", Whose.CHANNEL),
+        (554, "192.0.2.5 found on a blocklist: 5.2.2.1", Whose.CHANNEL),
+        (554, "delivery error: This user doesn't have an account", Whose.MAILBOX),
+        (554, "Invalid recipient", Whose.MAILBOX),
+        (550, "5.1.0 Address rejected", Whose.MAILBOX),
+        (550, "5.1.10 Recipient address has a null MX", Whose.MAILBOX),
+        (556, "5.1.10 Recipient address has a null MX", Whose.MAILBOX),
+        (552, "5.2.2 The email account is over quota", Whose.MAILBOX),
+        (554, "5.4.14 Hop count exceeded - possible mail loop", Whose.MAILBOX),
+        (554, "5.4.6 Too many hops", Whose.MAILBOX),
+        (550, "5.4.4 Host or domain name not found", Whose.MAILBOX),
+        (550, "5.7.133 Sender not authenticated for group", Whose.MAILBOX),
+        (550, "5.1.1 no such account\n5.1.1 see our help pages, or try again", Whose.MAILBOX),
     ],
 )
 def test_what_is_said_of_a_recipient(code: int, text: str, whose: Whose) -> None:
@@ -63,6 +106,8 @@ def test_what_is_said_of_the_mail_itself() -> None:
 
     assert said(550, "5.1.1 no such user") is Whose.MAILBOX
     assert said(552, "5.3.4 message too big") is Whose.MAILBOX
+    assert said(552, "5.2.2 mailbox full") is said(554, "no such user") is Whose.MAILBOX
+    assert said(552, "5.7.0 blocked for its content") is said(554, "5.7.1 spam") is Whose.CHANNEL
     assert said(550, "5.7.1 policy") is said(554, "no") is said(451, "later") is Whose.CHANNEL
 
 
@@ -128,6 +173,89 @@ def site(tmp_path: Path, moody: tuple[Controller, Moody]) -> Iterator[tuple[Serv
     yield server, kiosk
     kiosk.store.close()
     server.stop()
+
+
+# --- servers that do not even answer -------------------------------------------------------------
+
+
+class Hanging(Mailbox):
+    """Ends the connection once it has the mail, and says nothing of it."""
+
+    async def handle_DATA(self, server: Any, _session: Any, _envelope: Any) -> str:
+        server.transport.abort()
+        return "250 OK"
+
+
+def error_of(smtp: Smtp) -> SendError:
+    """What becomes of a mail."""
+
+    async def send() -> None:
+        way = EmailNotifier(smtp)
+        try:
+            message = Message("id", Kind.STORED, "email", PERSON["email"], "Hello", "Hello")
+            await way.send(message)
+        finally:
+            await way.close()
+
+    with pytest.raises(SendError) as caught:
+        asyncio.run(send())
+    return caught.value
+
+
+def smtp_at(host: str, port: int, security: Literal["tls", "none"] = "none") -> Smtp:
+    return Smtp(host=host, port=port, sender="lockers@example.org", security=security)
+
+
+@contextmanager
+def serving(box: Mailbox) -> Iterator[int]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+    controller = Controller(box, hostname="127.0.0.1", port=port)
+    controller.start()
+    try:
+        yield port
+    finally:
+        controller.stop()
+
+
+def test_a_connection_that_ends_after_the_mail_is_the_channels_trouble() -> None:
+    with serving(Hanging()) as port:
+        assert isinstance(error_of(smtp_at("127.0.0.1", port)), ChannelError)
+
+
+@pytest.mark.parametrize("host", ["mail.invalid", "mail..example.org", "x" * 64 + ".example.org"])
+def test_a_host_that_is_not_found_is_the_channels_trouble(host: str) -> None:
+    assert isinstance(error_of(smtp_at(host, 25)), ChannelError)
+
+
+def test_a_certificate_that_is_not_right_is_the_channels_trouble(tmp_path: Path) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "elsewhere.example.org")])
+    begin = datetime(2020, 1, 1, tzinfo=UTC)
+    made = x509.CertificateBuilder(name, name, key.public_key(), 1, begin, begin + timedelta(9999))
+    both = made.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM) + key.private_bytes(
+        Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
+    )
+    file = tmp_path / "certificate.pem"
+    file.write_bytes(both)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(file)
+    # The start of aiosmtpd's controller asks the server in plain words, so this one is bare.
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=shake_hands, args=(listener, tls), daemon=True).start()
+        error = error_of(smtp_at("127.0.0.1", listener.getsockname()[1], "tls"))
+    assert isinstance(error, ChannelError)
+    assert "certificate" in str(error).lower()
+
+
+def shake_hands(listener: socket.socket, tls: ssl.SSLContext) -> None:
+    connection, _ = listener.accept()
+    with suppress(OSError), tls.wrap_socket(connection, server_side=True):
+        pass
+
+
+# --- what becomes of the messages ----------------------------------------------------------------
 
 
 def put_in(server: Server, kiosk: Journal, barcode: str) -> None:

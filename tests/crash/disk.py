@@ -2,7 +2,8 @@
 
 What was synced is there. Of what was not, each write may be there, not, or in part, in any order,
 cut into sectors, some of them garbage. A name that was made or removed is certain only when the
-folder was synced, which SQLite does with the first sync of a journal or with a synced deletion.
+folder was synced, which SQLite does with the first sync of a journal or with a synced deletion, and
+the kiosk with its mark.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ class Disk:
             case Opened(name, is_new):
                 if is_new:
                     self.live[name] = _File()
-                if name.endswith(("-wal", "-journal")):
+                if name.endswith(("-wal", "-journal", "-running")):
                     self._syncs_folder.add(name)
             case Written(name):
                 file = self.live[name]

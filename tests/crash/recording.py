@@ -6,7 +6,8 @@ time. A *mark* stands in the record where something was acknowledged, told, puls
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,12 +21,23 @@ from virtual_loop import run_virtually
 from drivers.simulator.virtual import VirtualSite
 from kiosk.flows.views import First
 from kiosk.model.events import GENESIS
+from kiosk.store import running as running_mark
 from kiosk.store.store import Store
 from tests.crash.disk import Files
-from tests.crash.recording_vfs import Operation, RecordingVfs
+from tests.crash.recording_vfs import (
+    Deleted,
+    Opened,
+    Operation,
+    RecordingVfs,
+    Synced,
+    Truncated,
+    Written,
+)
 
 PLACE = small_place()
 DATABASE = "kiosk.db"
+LOG_BYTES = 65_536
+"""How long a log is made in a recording: thousands of disks are kept in memory."""
 
 
 @dataclass(frozen=True)
@@ -183,6 +195,37 @@ def world_at(mark: Mark, folder: Path, later_ms: int = 0) -> World:
     return World(folder, place=PLACE, policy=POLICY, clock=clock, seed=mark.wall_ms)
 
 
+@contextlib.contextmanager
+def marks_recorded(tell: Callable[[Operation], None]) -> Iterator[None]:
+    """Tell of what the mark of a database in use does to the disk: SQLite does not know of it."""
+    make, remove = running_mark.make, running_mark.remove
+
+    def made(database: Path, log_bytes: int) -> int:
+        mark, log = running_mark.mark_of(database), running_mark.log_of(database)
+        is_new = not mark.exists()
+        size = make(database, min(log_bytes, LOG_BYTES))
+        tell(Truncated(log.name, size))
+        tell(Synced(log.name))
+        tell(Opened(mark.name, is_new))
+        tell(Truncated(mark.name, 0))
+        tell(Written(mark.name, 0, mark.read_bytes()))
+        tell(Synced(mark.name))
+        return size
+
+    def removed(database: Path) -> None:
+        mark = running_mark.mark_of(database)
+        was_there = mark.exists()
+        remove(database)
+        if was_there:
+            tell(Deleted(mark.name, is_synced=True))
+
+    running_mark.make, running_mark.remove = made, removed
+    try:
+        yield
+    finally:
+        running_mark.make, running_mark.remove = make, remove
+
+
 def record(
     name: str,
     story: Story,
@@ -206,7 +249,8 @@ def record(
             recorder.mark()
             await story(kiosk, recorder.told)
 
-    with RecordingVfs(folder, recorder.log.append):
+    tell = recorder.log.append
+    with RecordingVfs(folder, tell), marks_recorded(tell):
         run_virtually(play())
     recording = Recording(name, before, tuple(recorder.log))
     assert recorder.told.is_prepared, f"the story {name} never says that it begins"

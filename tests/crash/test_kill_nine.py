@@ -20,7 +20,9 @@ from simulator_process import SimulatorProcess
 
 from config import DEMO_PACKAGES, DEMO_SITE, load_site
 from kiosk.app import make_kiosk
+from kiosk.model.events import EventKind
 from kiosk.play import seed_demo
+from kiosk.store import journal
 from kiosk.store.store import Store
 
 ROOT = Path(__file__).parents[2]
@@ -69,6 +71,8 @@ def require_told(data: Path, told: dict[str, str]) -> int:
     store = Store(data / "kiosk.db", LoopClock(), random.Random(1), threaded=False)
     try:
         require_sound(store)
+        lost = store.submit(journal.after, 0, 9, [EventKind.DATABASE_RESTORED]).result()
+        assert lost == [], "nothing was lost, but the start thought so"
         rows = store.submit(
             lambda writer: writer.all("SELECT barcode, status FROM package")
         ).result()

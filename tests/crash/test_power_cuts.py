@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -10,15 +11,18 @@ from pathlib import Path
 import pytest
 from stories import STORIES
 
+from kiosk.store import running
 from tests.crash.budget import budget
 from tests.crash.disk import NAMES_LOST
 from tests.crash.power import (
     CONTROLS,
     Tally,
     explore,
+    installed,
     record_all,
     scratch,
 )
+from tests.crash.recording import only_a_start, pick_up, record
 
 SEED = 1
 
@@ -45,6 +49,22 @@ def test_the_same_seed_searches_the_same_images() -> None:
             return explore(recordings, 150, 7, folder)
 
     assert search() == search()
+
+
+def test_a_mark_that_outlives_its_log_would_be_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The negative control of the mark: removed after the log, it calls a merged log a lost one."""
+
+    def close(connection: sqlite3.Connection, database: Path) -> None:
+        connection.close()
+        running.remove(database)
+
+    monkeypatch.setattr(running, "close", close)
+    with scratch() as name:
+        folder = Path(name).resolve()
+        recordings = [installed(folder)]
+        recordings.append(record("start", only_a_start, folder, pick_up(folder)))
+        found = explore(recordings, 400, 7, folder).bad
+    assert any("nothing was lost" in each.what for each in found), found
 
 
 def test_the_command_prints_one_object_and_catches_stores_made_weak_by_hand() -> None:

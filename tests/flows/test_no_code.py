@@ -21,10 +21,13 @@ from kiosk.flows.views import (
     EnterTracking,
     First,
     Pressed,
+    Refusal,
+    Refused,
     Scanned,
     View,
     Vitals,
 )
+from kiosk.flows.views import Told as ToldView
 from kiosk.messages import MessageSpool
 from kiosk.model.events import Event, EventKind
 from kiosk.store import journal
@@ -118,6 +121,30 @@ def test_out_of_reach_of_the_centre_it_says_so(tmp_path: Path) -> None:
             answer = await ask(kiosk, "Q", "1000")
             assert isinstance(answer, CodeAsked)
             assert not answer.is_reached
+
+    run_virtually(play())
+
+
+@pytest.mark.parametrize("event", [Entered("---"), Entered("\u00e4"), Scanned(""), Scanned("\x1d")])
+def test_what_is_no_barcode_is_told_and_asked_for_again(
+    tmp_path: Path, event: Entered | Scanned
+) -> None:
+    async def play() -> None:
+        async with running(World(tmp_path, policy=POLICY)) as kiosk:
+            await have_stored(kiosk, Told())
+            await to_the_code(kiosk)
+            await press(kiosk, Choice.NO_CODE, EnterTracking)
+            kiosk.player.do(event)
+            told = await kiosk.player.until(ToldView)
+            assert told.refused == Refused(Refusal.UNREADABLE)
+            assert not await asked(kiosk)
+            await press(kiosk, Choice.DONE, EnterTracking)
+            kiosk.player.do(Entered("P"))
+            await kiosk.player.until(EnterPhoneDigits)
+            kiosk.player.do(Entered("1000"))
+            await kiosk.player.until(CodeAsked)
+            [answered] = await asked(kiosk)
+            assert json.loads(answered.body)["package"]
 
     run_virtually(play())
 

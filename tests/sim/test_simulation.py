@@ -95,7 +95,7 @@ def test_the_same_seed_gives_the_same_run_in_every_process() -> None:
 # --- negative controls: each kiosk is wrong in one way, and must be found -------------------------
 
 
-async def no_recovery(kiosk: Kiosk) -> int:
+async def no_recovery(kiosk: Kiosk, what: str = "") -> int:
     return 0
 
 
@@ -143,7 +143,9 @@ HONEST_END_DEPOSIT = deposits.end_deposit
 
 async def kill_and_lose(site: Site) -> None:
     await HONEST_KILL(site)
-    (site._database.parent / "kiosk.db-wal").unlink(missing_ok=True)
+    # With the mark: else the loss would be noticed.
+    for suffix in ("-wal", "-running"):
+        (site._database.parent / f"kiosk.db{suffix}").unlink(missing_ok=True)
 
 
 HONEST_KILL = Site.kill

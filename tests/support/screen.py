@@ -14,6 +14,8 @@ PATIENCE_S = 120.0
 """What must happen is waited for; this only ends a test in which it never will."""
 STILL_S = 0.4
 TOUCH_AGAIN_S = 5.0
+STARTS = 5
+"""Of an X server: two that start at once may pick the same display, and one of them ends."""
 SHADES = 8
 """An empty window has one or two; letters have many at their edges."""
 
@@ -76,6 +78,21 @@ class Screen:
 @contextmanager
 def own_screen(width: int, height: int) -> Iterator[Screen]:
     """Start an X server on a free display, and end it."""
+    for _ in range(STARTS):
+        server, display = _start_server(width, height)
+        if display:
+            break
+        server.wait()
+    try:
+        assert display, "Xvfb did not start"
+        yield Screen(f":{display}")
+    finally:
+        server.kill()
+        server.wait()
+
+
+def _start_server(width: int, height: int) -> tuple[subprocess.Popen[bytes], str]:
+    """A server and its display, "" when it ended: another one took the same display first."""
     told, tell = os.pipe()
     server = subprocess.Popen(
         ["Xvfb", "-displayfd", str(tell), "-screen", "0", f"{width}x{height}x24", "-noreset"],
@@ -83,11 +100,5 @@ def own_screen(width: int, height: int) -> Iterator[Screen]:
         stderr=subprocess.DEVNULL,
     )
     os.close(tell)
-    try:
-        with os.fdopen(told) as numbers:
-            display = numbers.readline().strip()
-        assert display, "Xvfb did not start"
-        yield Screen(f":{display}")
-    finally:
-        server.kill()
-        server.wait()
+    with os.fdopen(told) as numbers:
+        return server, numbers.readline().strip()

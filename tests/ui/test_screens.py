@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 from hands import Hands, faults_of, texts
 
+from drivers.barcodes import BARCODE_LENGTH_MAX
 from kiosk.flows.views import (
     Choice,
     Chosen,
     EnterCode,
     Entered,
     EnterPin,
+    EnterTracking,
     First,
     PartsTest,
     Pressed,
@@ -216,6 +218,32 @@ def test_a_pin_has_as_many_places_as_are_needed_or_typed(hands: Hands) -> None:
     left, right = page.field._boxes[0][0], page.field._boxes[7][0] + page.field._boxes[7][2]
     assert page.field.x <= left
     assert right <= page.field.right + 1
+
+
+@pytest.mark.parametrize("by_keyboard", [False, True])
+@pytest.mark.parametrize("length", [40, 41, 90, BARCODE_LENGTH_MAX])
+def test_a_barcode_is_typed_to_its_full_length(
+    hands: Hands, length: int, *, by_keyboard: bool
+) -> None:
+    barcode = "".join("A7-B/9"[place % 6] for place in range(length - 1)) + "Z"
+    for view in (
+        ScanPackage(name="", sizes=(), typing=True, choices=BACK),
+        EnterTracking(choices=BACK),
+    ):
+        hands.events.clear()
+        page = hands.show(view, fresh=True)
+        for sign in barcode:
+            hands.stage.type_text(sign) if by_keyboard else hands.keys(sign)
+        assert page.typed == barcode
+        hands.settle()
+        [line] = [label for label in texts(page.field) if label.text]
+        assert line.text.endswith("Z")
+        assert not faults_of(page, hands.panel)
+        if length == BARCODE_LENGTH_MAX:
+            hands.stage.type_text("1")
+            assert page.typed == barcode
+        hands.tap(page.figure.keys["ENTER"].center)
+        assert hands.events == [Entered(barcode)]
 
 
 def test_nothing_typed_stays_for_the_next_person(hands: Hands) -> None:

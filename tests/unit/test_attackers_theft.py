@@ -12,10 +12,11 @@ import pytest
 from flow_site import COURIER_PIN, LOCATION, LOCATION_KEY, LoopClock, Running, World, running
 from virtual_loop import run_virtually
 
-from drivers.scanner import LONGEST_CODE, ScanAssembler
-from kiosk.flows.deposit import is_usable_barcode
+from drivers.barcodes import BARCODE_LENGTH_MAX
+from drivers.scanner import ScanAssembler
 from kiosk.flows.views import Choice, Entered, EnterPin, First, Pressed, Scanned, ScanPackage, Told
 from kiosk.model.allocation import BestFit
+from kiosk.model.barcode import is_barcode
 from kiosk.model.events import GENESIS
 from kiosk.model.person import Recipient, Role, Staff, StaffSource
 from kiosk.model.pickup_code import make_code, qr_text
@@ -255,7 +256,7 @@ PAYLOADS = {
     "a format string": b"%s%s%n{0.__class__}",
     "ten kilobytes": b"A" * 10_000,
     "ten kilobytes of code": b"PK1:demo:" + b"1" * 10_000,
-    "just too long": b"A" * (LONGEST_CODE + 1),
+    "just too long": b"A" * (BARCODE_LENGTH_MAX + 1),
     "spaces": b"     ",
     "an empty QR code": b"PK1:demo:",
     "a QR code of letters": b"PK1:demo:12345678a",
@@ -270,7 +271,7 @@ def reads_of(payload: bytes) -> list[str]:
     """What the scanner's rules let through of a payload; "" for a refused read."""
     assembler = ScanAssembler()
     reads = [*assembler.feed(payload + b"\r", 0.0), *assembler.silence(1.0)]
-    assert all(is_usable_barcode(read.text) or not read.text.strip() for read in reads)
+    assert all(is_barcode(read.text) or not read.text.strip() for read in reads)
     return ["" if read.refused else read.text for read in reads]
 
 

@@ -6,24 +6,28 @@ import json
 import random
 import re
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from flow_site import LoopClock, require_sound
+from flow_site import LOCATION, LoopClock, require_sound
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlite_utils import Database
 
+from drivers.barcodes import BARCODE_LENGTH_MAX
+from kiosk.model.allocation import BestFit
 from kiosk.model.barcode import (
-    BARCODE_LENGTH_MAX,
     NotABarcodeError,
     barcode_key,
     barcode_text,
     kept_key,
 )
 from kiosk.model.events import Event, EventKind, canonical_json, chain_hash
-from kiosk.store import packages
+from kiosk.store import deposits, packages, slots, wishes
+from kiosk.store.deposits import DepositRequest
+from kiosk.store.errors import RefusedError
 from kiosk.store.packages import Announcement
 from kiosk.store.schema import migrations
 from kiosk.store.store import Store
@@ -32,6 +36,13 @@ from kiosk.store.writer import Writer, insert
 LABELS = Path(__file__).parents[1] / "vectors" / "labels"
 SPELLINGS: dict[str, Any] = json.loads((LABELS / "spellings.json").read_text(encoding="utf-8"))
 NUMBERS = json.loads((LABELS / "barcodes.json").read_text(encoding="utf-8"))
+
+CARRIERS_NUMBERS: list[str] = [
+    number
+    for source in json.loads((LABELS / "numbers.json").read_text(encoding="utf-8"))["sources"]
+    for numbers in source["numbers"].values()
+    for number in numbers
+]
 
 SSCC = "340434161094042557"
 BLANKS = ("", " ", "  ", "\t", "\u00a0", "\u2009", "\u202f", "\u3000", "\r\n", "\u200b", "\ufeff")
@@ -60,6 +71,41 @@ def test_published_numbers_stay_apart() -> None:
         number = re.sub(r"[^0-9A-Z]", "", key)
         assert all(text.endswith(number) or len(texts) == 1 for text in texts), (key, texts)
     assert len(by_key) >= len(NUMBERS) - 3
+
+
+def test_numbers_of_carriers_stay_apart() -> None:
+    keys = [barcode_key(number) for number in CARRIERS_NUMBERS]
+    assert len(set(keys)) == len(keys) >= 192
+    spelled_otherwise = {barcode_key(text) for number in keys for text in other_spellings(number)}
+    assert spelled_otherwise == set(keys)
+
+
+@pytest.mark.parametrize("number", CARRIERS_NUMBERS)
+def test_every_spelling_of_a_carriers_number_has_its_key(number: str) -> None:
+    key = barcode_key(number)
+    assert barcode_key(key) == key
+    for text in (*other_spellings(number), *other_spellings(key)):
+        assert barcode_key(text) == key, text
+
+
+@pytest.mark.parametrize("number", CARRIERS_NUMBERS)
+def test_a_carriers_number_with_another_sign_has_another_key(number: str) -> None:
+    """Also where the check digit is then wrong; what stands before a number of USPS is left out."""
+    bare = number.replace(" ", "")
+    for place in range(max(0, len(bare) - 20), len(bare)):
+        for sign in "0123456789".replace(bare[place], ""):
+            misread = bare[:place] + sign + bare[place + 1 :]
+            assert barcode_key(misread) != barcode_key(bare), misread
+
+
+def other_spellings(number: str) -> Iterator[str]:
+    """As people, files and scanners give a number."""
+    bare = number.replace(" ", "")
+    groups = [bare[place : place + 4] for place in range(0, len(bare), 4)]
+    yield from (" ".join(groups), "\u00a0".join(groups), "\u202f".join(groups), bare.lower())
+    yield from (f"]C0{bare}", f"]c1{bare}", f"]d2\x1d{bare}\x1d", f"*{bare}*")
+    yield from (f"{bare}    ", f" {bare}\t", f"{bare}\r\n", f"\ufeff{bare}\u200b")
+    yield "".join(chr(ord(sign) + 0xFEE0) for sign in bare)
 
 
 def mod_10(body: str) -> str:
@@ -128,6 +174,31 @@ def test_no_text_breaks_it_and_a_key_is_its_own_key(text: str) -> None:
         return
     assert barcode_key(key) == key
     assert barcode_key(barcode_text(text)) == key
+
+
+@pytest.mark.parametrize("text", [*SPELLINGS["refused"], "", "A" * (BARCODE_LENGTH_MAX + 1)])
+def test_no_way_in_takes_what_is_no_barcode(tmp_path: Path, text: str) -> None:
+    store = Store(tmp_path / "kiosk.db", LoopClock(), random.Random(1), threaded=False)
+    store.submit(slots.configure, LOCATION).result()
+    with pytest.raises(NotABarcodeError):
+        store.submit(packages.announce, Announcement("a", text, "S", None)).result()
+    request = DepositRequest("b", text, "S", "i", "staff:1")
+    with pytest.raises(NotABarcodeError):
+        store.submit(deposits.begin_deposit, request, LOCATION, BestFit()).result()
+    commands = (
+        ("announce", {"package": "c", "barcode": text}),
+        ("announce", {"package": "d", "barcode": None}),
+        ("cancel", {"package": "e", "barcode": text}),
+    )
+    for number, (kind, body) in enumerate(commands, 1):
+        wish = wishes.Wish(number, f"w{number}", kind, body)
+        with pytest.raises(RefusedError, match="a barcode has"):
+            store.submit(wishes.apply, wish, "UTC").result()
+        store.submit(wishes.refuse, wish, "no barcode").result()
+        assert store.submit(wishes.cursor).result() == number
+    assert not store.submit(lambda writer: writer.all("SELECT * FROM package")).result()
+    require_sound(store)
+    store.close()
 
 
 def as_before_keys(path: Path) -> None:

@@ -104,6 +104,7 @@ def test_who_lost_database_and_token_enrols_before_the_restore(
         "centre.json",
         "kiosk.db-wal",
         "kiosk.db-journal",
+        "kiosk.db-running",
         "kiosk-20260101T000000Z.db",
     ],
 )

@@ -147,7 +147,8 @@ def _told(view: Told, location: Location, speech: Speech) -> Words:
 
 def _cannot_start(view: CannotStart, location: Location, speech: Speech) -> Words:
     body = f"{call_us(location, speech)}\n\n{view.message}"
-    return Words(speech.say("Out of order"), body, tone=Tone.FAILED, icon="triangle-alert")
+    note = reference_note(view.reference, speech)
+    return Words(speech.say("Out of order"), body, note, Tone.FAILED, "triangle-alert")
 
 
 def language_words(speech: Speech) -> Words:

@@ -1,0 +1,53 @@
+"""Another life of a database that does not know all of its past."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kiosk.model.clock import Reading
+from kiosk.model.events import EventKind
+from kiosk.model.location import SuspectReason
+from kiosk.store import holds, intents, recovery, slots, wishes
+from kiosk.store.writer import Writer
+
+
+def begin_again(
+    writer: Writer,
+    epoch: str,
+    doubt: str,
+    why: str,
+    *,
+    heard_ms: int | None = None,
+    **facts: Any,
+) -> int:
+    """Begin a new epoch; how many slots are in doubt in it.
+
+    With a `doubt` that is every slot, and `why` is what whoever looks into it reads. `heard_ms` is
+    when the kiosk was last heard of, where that is known. `facts` are journaled with it.
+    """
+    before = writer.head
+    origin = {
+        "from_epoch": before.epoch,
+        "from_seq": before.seq,
+        "from_hash": before.hash.hex(),
+    }
+    writer.begin_epoch(epoch)
+    writer.record(EventKind.DATABASE_RESTORED, **origin, **facts, doubt=doubt)
+    for intent in intents.open_intents(writer):
+        recovery.recover(writer, intent, "not looked at")
+    if doubt:
+        for record in slots.records(writer):
+            reason = SuspectReason.MAY_HOLD_ANOTHERS
+            slots.mark_suspect(writer, record.label, reason, why, "restore")
+    wishes.want_people(writer, are_wanted=True)
+    # Holds get back the time in which the kiosk was dead: that since the backup is not all of it.
+    writer.db.execute("DELETE FROM meta WHERE key = 'alive'")
+    if heard_ms is not None and not doubt:
+        holds.stamp_alive(writer, Reading(heard_ms, 0, ""))
+    return len(slots.suspects(writer))
+
+
+def begin_in_doubt(writer: Writer, epoch: str, loss: str) -> int:
+    """The same where the log was lost: nobody knows what happened since it was merged."""
+    doubt = f"{loss}: the kiosk died, and what happened last is not known"
+    return begin_again(writer, epoch, doubt, doubt, file="", taken_back=0)
