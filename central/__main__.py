@@ -316,8 +316,12 @@ def entry() -> None:
     """The command line, with refusals as one sentence and exit code 2."""
     try:
         cli(prog_name="central")
-    except (CannotServeError, RequestError, OSError) as error:
+    except (CannotServeError, RequestError) as error:
         click.echo(str(error), err=True)
+        sys.exit(2)
+    except OSError as error:
+        place = "" if error.filename is None else f"{error.filename}: "
+        click.echo(f"{place}{error.strerror or error}", err=True)
         sys.exit(2)
     except SQLAlchemyError as error:
         click.echo(f"the database cannot be used: {error}", err=True)

@@ -58,8 +58,9 @@ def build(
     `may_be_new`: where nothing of a server lies, one is made. Raises `CannotServeError` when they
     cannot be had.
     """
-    if settings.data.exists() and not settings.data.is_dir():
-        raise CannotServeError(f"{settings.data} is no folder; name the right one with --data")
+    for folder in (settings.data, *settings.data.parents):
+        if folder.exists() and not folder.is_dir():
+            raise CannotServeError(f"{folder} is no folder; name the right one with --data")
     key = settings.data / secrets.KEY_FILE
     database = Database(settings.url, key, may_be_beside=may_be_beside, may_be_new=may_be_new)
     try:

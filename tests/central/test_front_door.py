@@ -220,10 +220,19 @@ def test_where_it_cannot_listen_nothing_is_made_and_one_sentence_says_why(
     assert not (tmp_path / "new").exists()
 
 
+@pytest.mark.parametrize("data", ["file", "file/data"])
 @pytest.mark.parametrize("words", [["serve", "--port", "0"], ["init"], ["location", "list"]])
-def test_a_file_for_the_data_folder_is_named(tmp_path: Path, words: list[str]) -> None:
+def test_a_file_for_the_data_folder_is_named(tmp_path: Path, words: list[str], data: str) -> None:
     (tmp_path / "file").touch()
-    command = [sys.executable, "-m", "central", "--data", str(tmp_path / "file"), *words]
+    command = [sys.executable, "-m", "central", "--data", str(tmp_path / data), *words]
     ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert ran.returncode == 2
     assert "file is no folder" in ran.stderr
+
+
+def test_a_folder_that_cannot_be_made_is_one_plain_sentence() -> None:
+    command = [sys.executable, "-m", "central", "--data", "/proc/none", "init"]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ran.returncode == 2
+    [line] = ran.stderr.splitlines()
+    assert line.startswith("/proc/none: ")
