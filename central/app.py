@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse
 from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from central import metrics, schema, secrets
@@ -131,8 +132,24 @@ class HeadAsGet:
         await self._app(scope, receive, send)
 
 
+_UNREADABLE = {
+    400: ("unreadable", "the body cannot be read: right is JSON in UTF-8, not nested so deep"),
+    404: ("not_found", "there is nothing at this address"),
+    405: ("method_not_allowed", "this address does not take this method; see the header allow"),
+}
+"""What the framework refuses before any route is asked, in our words."""
+
+
 def _say_errors(app: FastAPI) -> None:
     """Every refusal has the same form: a code for programs, a sentence for people."""
+
+    @app.exception_handler(HTTPException)
+    async def _unreadable(request: Request, error: HTTPException) -> Response:
+        code, message = _UNREADABLE.get(error.status_code, ("refused", error.detail))
+        refused = RequestError(error.status_code, code, message)
+        if request.url.path.startswith((HOME, PATH)):
+            return refused_page(request, refused)
+        return JSONResponse(refused.body(), error.status_code, error.headers)
 
     @app.exception_handler(NotSignedInError)
     async def _not_signed_in(request: Request, _error: NotSignedInError) -> Response:
