@@ -333,7 +333,12 @@ def badge(number: str, png: Path | None) -> None:
     code = segno.make(text, micro=False)
     # First, as a badge whose hash is not shown below is of no use.
     if png is not None:
-        code.save(str(png), kind="png", scale=12, border=4)
+        try:
+            code.save(str(png), kind="png", scale=12, border=4)
+        except OSError as error:
+            raise OSError(
+                error.errno, error.strerror, str(png)
+            ) from error  # a full disk has no name
     click.echo(f"{text}\n")
     if sys.stdout.isatty():
         code.terminal(compact=True)
@@ -375,9 +380,8 @@ def entry() -> None:
         click.echo(str(error), err=True)
         sys.exit(EXIT_MISTAKE)
     except OSError as error:
-        if error.filename is None:
-            raise
-        click.echo(f"{error.filename}: {error.strerror}", err=True)
+        place = "" if error.filename is None else f"{error.filename}: "
+        click.echo(f"{place}{error.strerror or error}", err=True)
         sys.exit(EXIT_MISTAKE)
 
 
