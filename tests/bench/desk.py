@@ -145,7 +145,10 @@ class Hand:
         return self.do("click 1")
 
     def type(self, digits: str) -> None:
-        self.do(f"type --delay 20 {digits}")
+        """Digits at a person's speed: faster ones would be a scanner's."""
+        for digit in digits:
+            self.do(f"key {digit}")
+            time.sleep(0.12)
 
 
 class KioskProcess:
