@@ -21,6 +21,7 @@ from central.adapters import SystemClock
 from central.app import build, create_app
 from central.auth import Role, Scope
 from central.errors import CannotServeError, RequestError
+from central.listening import bound
 from central.pages.session import HOME
 from central.parts import Central
 from central.secrets import KEY_FILE
@@ -50,7 +51,7 @@ def init_command(settings: Settings) -> None:
 
 @cli.command()
 @click.option("--host", help="The address to listen on; loopback unless told otherwise.")
-@click.option("--port", type=int)
+@click.option("--port", type=click.IntRange(0, 65535), help="0 is a free one.")
 @click.pass_context
 def serve(context: click.Context, host: str | None, port: int | None) -> None:
     """Run the server: API, messages, metrics."""
@@ -58,17 +59,18 @@ def serve(context: click.Context, host: str | None, port: int | None) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     changes = {"host": host, "port": port}
     settings = settings.model_copy(update={k: v for k, v in changes.items() if v is not None})
+    sockets = bound(settings.host, settings.port)
+    settings = settings.model_copy(update={"port": sockets[0].getsockname()[1]})
     app = create_app(build(settings))
     _tell_where(settings, app.state.central, context.find_root().params["config"])
-    uvicorn.run(
+    served = uvicorn.Config(
         app,
-        host=settings.host,
-        port=settings.port,
         log_level="warning",
         lifespan="on",
         proxy_headers=True,
         forwarded_allow_ips=list(settings.trusted_proxies),
     )
+    uvicorn.Server(served).run(sockets)
 
 
 def _tell_where(settings: Settings, central: Central, config: Path | None) -> None:
@@ -314,8 +316,12 @@ def entry() -> None:
     """The command line, with refusals as one sentence and exit code 2."""
     try:
         cli(prog_name="central")
-    except (CannotServeError, RequestError, OSError) as error:
+    except (CannotServeError, RequestError) as error:
         click.echo(str(error), err=True)
+        sys.exit(2)
+    except OSError as error:
+        place = "" if error.filename is None else f"{error.filename}: "
+        click.echo(f"{place}{error.strerror or error}", err=True)
         sys.exit(2)
     except SQLAlchemyError as error:
         click.echo(f"the database cannot be used: {error}", err=True)

@@ -34,6 +34,10 @@ def in_url(url: str, email: str, phone: str) -> str:
     return url
 
 
+_LOCAL_BYTES_MAX = 64
+"""RFC 5321 has no longer names of mailboxes."""
+
+
 def address(text: str, *, is_inside: bool = False) -> str:
     """The one address of a text, its domain as IDNA has it. Blanks at the ends are left out.
 
@@ -48,6 +52,11 @@ def address(text: str, *, is_inside: bool = False) -> str:
         raise ValueError(
             f"{text!r} is no e-mail address like kim@example.org, one alone: {error}"
         ) from error
+    if len(found.local_part.encode()) > _LOCAL_BYTES_MAX:
+        problem = (
+            f"before the @ there are more than {_LOCAL_BYTES_MAX} bytes, which no server takes"
+        )
+        raise ValueError(f"{text!r} is no e-mail address: {problem}")
     return f"{found.local_part}@{found.ascii_domain}"
 
 

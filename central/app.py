@@ -12,13 +12,14 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse
 from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from central import metrics, schema, secrets
 from central.adapters import Clock, SystemClock
 from central.auth import RateLimit
 from central.database import Database
-from central.errors import RequestError
+from central.errors import CannotServeError, RequestError
 from central.housekeeping import keep
 from central.links import PATH
 from central.notify import receipts
@@ -58,6 +59,9 @@ def build(
     `may_be_new`: where nothing of a server lies, one is made. Raises `CannotServeError` when they
     cannot be had.
     """
+    for folder in (settings.data, *settings.data.parents):
+        if folder.exists() and not folder.is_dir():
+            raise CannotServeError(f"{folder} is no folder; name the right one with --data")
     key = settings.data / secrets.KEY_FILE
     database = Database(settings.url, key, may_be_beside=may_be_beside, may_be_new=may_be_new)
     try:
@@ -128,8 +132,24 @@ class HeadAsGet:
         await self._app(scope, receive, send)
 
 
+_UNREADABLE = {
+    400: ("unreadable", "the body cannot be read: right is JSON in UTF-8, not nested so deep"),
+    404: ("not_found", "there is nothing at this address"),
+    405: ("method_not_allowed", "this address does not take this method; see the header allow"),
+}
+"""What the framework refuses before any route is asked, in our words."""
+
+
 def _say_errors(app: FastAPI) -> None:
     """Every refusal has the same form: a code for programs, a sentence for people."""
+
+    @app.exception_handler(HTTPException)
+    async def _unreadable(request: Request, error: HTTPException) -> Response:
+        code, message = _UNREADABLE.get(error.status_code, ("refused", error.detail))
+        refused = RequestError(error.status_code, code, message)
+        if request.url.path.startswith((HOME, PATH)):
+            return refused_page(request, refused)
+        return JSONResponse(refused.body(), error.status_code, error.headers)
 
     @app.exception_handler(NotSignedInError)
     async def _not_signed_in(request: Request, _error: NotSignedInError) -> Response:

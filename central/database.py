@@ -227,7 +227,14 @@ def _hold_lock(url: str) -> int | None:
     if path is None:
         return None
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    lock = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o600)
+    lock_path = path.with_suffix(".lock")
+    try:
+        lock = os.open(lock_path, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise CannotServeError(
+            f"{lock_path}: {error.strerror}; it must be a file that this user may write:"
+            " move away what is there, and the server makes it anew"
+        ) from error
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import unicodedata
 
-_TURNING = "\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+from kiosk.model import bidi
+
+_TURNING = "\u2028\u2029" + bidi.CONTROLS
 """Characters that end a line or turn the text around them over."""
 
 

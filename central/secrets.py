@@ -105,6 +105,11 @@ def load(folder: Path, *, may_be_new: bool) -> Secrets:
                 " put the copy of the key that was kept elsewhere back there"
             )
         _make_key(path)
+    if not path.is_file():
+        raise CannotServeError(
+            f"{path} is no file, where the server's key should be; move it away and put the copy"
+            " of the key that was kept elsewhere there"
+        )
     if path.stat().st_mode & 0o077:
         raise CannotServeError(f"{path}: others may read the key; run: chmod 600 {path}")
     key = path.read_bytes()

@@ -10,6 +10,9 @@ from pathlib import Path
 
 from config.lines import Key
 
+_UNSEEN = "\u2028\u2029\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+"""Unicode's ends of lines and its Bidi_Control."""
+
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
@@ -69,9 +72,7 @@ def _as_toml(value: object) -> str:
 
 def is_control(sign: str) -> bool:
     """Whether a character ends a line, rings, or turns the text around it over: none is drawn."""
-    return (
-        unicodedata.category(sign) == "Cc" or sign in "\u2028\u2029\u202a\u202b\u202c\u202d\u202e"
-    )
+    return unicodedata.category(sign) == "Cc" or sign in _UNSEEN
 
 
 def _escaped(sign: str) -> str:

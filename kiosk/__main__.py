@@ -331,11 +331,17 @@ def badge(number: str, png: Path | None) -> None:
     secret = new_badge_secret(secrets.SystemRandom())
     text = badge_text(number, secret)
     code = segno.make(text, micro=False)
+    # First, as a badge whose hash is not shown below is of no use.
+    if png is not None:
+        try:
+            code.save(str(png), kind="png", scale=12, border=4)
+        except OSError as error:
+            raise OSError(
+                error.errno, error.strerror, str(png)
+            ) from error  # a full disk has no name
     click.echo(f"{text}\n")
     if sys.stdout.isatty():
         code.terminal(compact=True)
-    if png is not None:
-        code.save(str(png), kind="png", scale=12, border=4)
     click.echo(f'badge_hash = "{hash_pin(secret)}"')
 
 
@@ -372,6 +378,10 @@ def entry() -> None:
         report.SnapshotError,
     ) as error:
         click.echo(str(error), err=True)
+        sys.exit(EXIT_MISTAKE)
+    except OSError as error:
+        place = "" if error.filename is None else f"{error.filename}: "
+        click.echo(f"{place}{error.strerror or error}", err=True)
         sys.exit(EXIT_MISTAKE)
 
 

@@ -123,6 +123,11 @@ def location_key(path: Path, *, may_make: bool) -> bytes:
             file.write(secrets.token_bytes(KEY_BYTES))
             file.flush()
             os.fsync(file.fileno())
+    if not path.is_file():
+        raise LocationKeyError(
+            f"{path} is no file, where the location's key should be; move it away and bring the"
+            " key back from the backup"
+        )
     if path.stat().st_mode & 0o077:
         raise LocationKeyError(f"{path}: others may read the key; run: chmod 600 {path}")
     key = path.read_bytes()

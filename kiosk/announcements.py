@@ -19,6 +19,7 @@ from config import Site
 from kiosk.adapters import SystemClock, key_path
 from kiosk.app import CannotRunError, known_of, use_location_key
 from kiosk.csv_file import NoTableError, Row, read_table, shown
+from kiosk.model import bidi
 from kiosk.model.barcode import (
     BARCODE_LENGTH_MAX,
     NotABarcodeError,
@@ -189,6 +190,9 @@ def _cell(column: str, text: str) -> str:
     """A cell without blanks at its ends and without what a spreadsheet puts around digits."""
     if column == "barcode":
         text = text.strip("\r\n \t")
+    if column == "phone":
+        # These come along when a number is copied from a phone's contacts.
+        text = "".join(sign for sign in text if sign not in bidi.CONTROLS)
     for sign in text:
         if _is_control(sign) and not (sign == GROUP_SEPARATOR and column == "barcode"):
             what = "a line break" if sign in "\n\r\u2028\u2029" else f"a control character {sign!r}"
@@ -211,9 +215,8 @@ def _cell(column: str, text: str) -> str:
 
 def _is_control(sign: str) -> bool:
     """A control character, or a mark that turns the text around it over; a tab is a blank."""
-    return (unicodedata.category(sign) == "Cc" and sign != "\t") or sign in (
-        "\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
-    )
+    is_control = unicodedata.category(sign) == "Cc" and sign != "\t"
+    return is_control or sign in "\u2028\u2029" or sign in bidi.CONTROLS
 
 
 def _require_whole(column: str, text: str) -> None:

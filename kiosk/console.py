@@ -271,8 +271,22 @@ class Line:
 
 
 def _ask_running(path: Path, question: Question) -> Answer | None:
-    """What the running kiosk answers; None when none runs."""
-    with socket.socket(socket.AF_UNIX) as line, contextlib.suppress(FileNotFoundError):
+    """What the running kiosk answers; None when none runs. Raises `ConsoleError`."""
+    try:
+        return _answer_of(path, question)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except TimeoutError as error:
+        raise ConsoleError(f"{path}: the kiosk that runs there does not answer") from error
+    except ConnectionError as error:
+        raise ConsoleError("the kiosk ended before it answered") from error
+    except OSError as error:
+        problem = "the running kiosk cannot be asked; run this as the kiosk's own user"
+        raise ConsoleError(f"{path}: {problem} ({error.strerror})") from error
+
+
+def _answer_of(path: Path, question: Question) -> Answer | None:
+    with socket.socket(socket.AF_UNIX) as line:
         line.settimeout(ANSWER_S)
         with _reachable(path) as name:
             try:
@@ -287,4 +301,3 @@ def _ask_running(path: Path, question: Question) -> Answer | None:
         except json.JSONDecodeError as error:
             raise ConsoleError("the kiosk ended before it answered") from error
         return answer if isinstance(answer, dict) else None
-    return None

@@ -37,6 +37,7 @@ from kiosk.demo_processes import (
     module,
 )
 from kiosk.play import code_that_opens, seed_demo
+from kiosk.scratch import scratch_folder
 
 SEEDED_PACKAGES = 3
 """So many of the expected packages lie inside at the first start; the rest are labels to scan."""
@@ -69,7 +70,12 @@ def run_window_demo(fresh: bool, data: Path) -> int:
     """
     site = load_site(DEMO_SITE)
     try:
-        with demo_folder(data, fresh=fresh), _signals_raise(), Processes(data) as processes:
+        with (
+            demo_folder(data, fresh=fresh),
+            _signals_raise(),
+            scratch_folder() as scratch,
+            Processes(data, scratch) as processes,
+        ):
             try:
                 return _run(site, data, processes)
             except (_Stopped, KeyboardInterrupt):

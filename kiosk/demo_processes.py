@@ -5,12 +5,10 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -29,13 +27,13 @@ class Processes:
     Ctrl-C reaches only this process, which then ends the rest in order.
     """
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, scratch: Path) -> None:
         self.environment = dict(os.environ)
         self._logs = data / "logs"
         self._logs.mkdir(exist_ok=True)
         self._running: list[subprocess.Popen[bytes]] = []
         self._names: dict[int, str] = {}
-        self.scratch = Path(tempfile.mkdtemp(prefix="parcel-kiosk-"))
+        self.scratch = scratch
         """For sockets: short, and readable by nobody else."""
 
     def __enter__(self) -> Processes:
@@ -46,7 +44,6 @@ class Processes:
             signal.signal(number, signal.SIG_IGN)  # nothing interrupts the end
         for process in reversed(self._running.copy()):
             self.stop(process)
-        shutil.rmtree(self.scratch, ignore_errors=True)
 
     def start(
         self, name: str, command: Sequence[str], *, pass_fds: Sequence[int] = ()

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -41,6 +39,7 @@ from kiosk.play import (
     pickup_by_typing,
     playing,
 )
+from kiosk.scratch import scratch_folder
 from kiosk.site import location_of
 from kiosk.store import packages
 from kiosk.ui.wording import words_for
@@ -53,16 +52,13 @@ CLOSE_AFTER_S = 3.5
 def run_text_demo() -> int:
     """Two packages go in and come out, and a slot goes out of service and back; the exit code."""
     site = load_site(DEMO_SITE)
-    data = Path(tempfile.mkdtemp(prefix="parcel-kiosk-"))
     try:
-        with simulated_bank(DEMO_SITE, data) as command:
+        with scratch_folder() as data, simulated_bank(DEMO_SITE, data) as command:
             command(f"close-after {CLOSE_AFTER_S}")
             asyncio.run(_play(site, data, command))
     except PlayError as error:
         print(f"The demo did not go as it should: {error}", file=sys.stderr)
         return 1
-    finally:
-        shutil.rmtree(data, ignore_errors=True)
     print("\nAll of it went through real flows, a real database and the board's own bytes.")
     return 0
 

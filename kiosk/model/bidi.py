@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import unicodedata
 
+CONTROLS = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+"""Unicode's Bidi_Control: unseen in a name, they turn over what stands around it."""
 _LEFT_TO_RIGHT, _AS_ITS_LETTERS, _END = "\u2066", "\u2068", "\u2069"
 
 

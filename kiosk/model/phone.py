@@ -13,10 +13,12 @@ from phonenumbers import (
     ValidationResult,
 )
 
-_IN_FIGURES = re.compile(r"\(?\+?[\d ()./-]+")
+_IN_FIGURES = re.compile(r"\(? ?\+?[\d ()./-]+")
 """A number in figures. Letters, a second plus, `#`, `,` and `;` begin an extension or a name."""
-_LAST_DIGITS_AGAIN = re.compile(r"/\D*\d{0,2}\D*$")
+_LAST_DIGITS_AGAIN = re.compile(r"[/(]\D*\d{0,2}\D*$")
 """Two numbers in one, as people write them who have both: `… 1234/5`."""
+_WITH_FRACTION = re.compile(r"[^.]+\.0*")
+"""What a spreadsheet makes of a number in figures: `491710000001.0`."""
 _DIGITS_MAX = 15
 """E.164 has no longer numbers."""
 
@@ -32,9 +34,10 @@ def phone_number(text: str, country: str | None) -> str:
     they are refused. Raises `PhoneNumberError`.
     """
     written = _figures(text)
-    if country is None and written.startswith("00"):
-        written = "+" + written[2:]
-    if country is None and not written.startswith("+"):
+    begin = written.lstrip("( ")
+    if country is None and begin.startswith("00"):
+        written = "+" + begin[2:]
+    if country is None and not written.lstrip("( ").startswith("+"):
         raise PhoneNumberError(
             f"{text!r} has no country code: write it like +49 171 0000001, or set the country"
         )
@@ -46,7 +49,7 @@ def phone_number(text: str, country: str | None) -> str:
     if phonenumbers.is_possible_number_with_reason(number) != ValidationResult.IS_POSSIBLE:
         raise _no_number(text)
     found = phonenumbers.format_number(number, PhoneNumberFormat.E164)
-    if len(found) > len("+") + _DIGITS_MAX:
+    if len(found) > len("+") + _DIGITS_MAX or _is_whole_before_its_end(written, country):
         raise _no_number(text)
     if _may_have_lost_its_plus(written, number):
         raise PhoneNumberError(
@@ -79,9 +82,28 @@ def _figures(text: str) -> str:
     plain = "".join(each for each in plain if unicodedata.category(each) != "Cf")
     plain = "".join("-" if unicodedata.category(each) == "Pd" else each for each in plain)
     plain = re.sub(r"^tel:", "", plain, flags=re.IGNORECASE).strip()
-    if not _IN_FIGURES.fullmatch(plain) or _LAST_DIGITS_AGAIN.search(plain):
+    if (
+        not _IN_FIGURES.fullmatch(plain)
+        or _LAST_DIGITS_AGAIN.search(plain)
+        or _WITH_FRACTION.fullmatch(plain)
+    ):
         raise _no_number(text)
     return plain
+
+
+def _is_whole_before_its_end(written: str, country: str | None) -> bool:
+    """Whether an extension follows, or another number: `+49 171 0000001/123`.
+
+    An area code, which is also written before a slash or a parenthesis, is no valid number.
+    """
+    for end in re.finditer(r"[/(]", written):
+        try:
+            before = phonenumbers.parse(written[: end.start()], country)
+        except NumberParseException:
+            continue
+        if phonenumbers.is_valid_number(before):
+            return True
+    return False
 
 
 def _no_number(text: str) -> PhoneNumberError:

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from kiosk.model.location import Location
 from kiosk.sync.client import TIMEOUT_S, Identity, layout_of
 from kiosk.sync.contract import EnrolAnswer, EnrolRequest
+from kiosk.sync.reaching import centre_url, why_not_reached
 
 IDENTITY_FILE = "centre.json"
 """In the data folder, for its owner only."""
@@ -32,10 +33,8 @@ class EnrolError(Exception):
 
 def enrol(data: Path, location: Location, location_key: bytes, url: str, token: str) -> Identity:
     """Become known to the centre at `url`; raises `EnrolError`."""
-    url = url.rstrip("/")
-    message = EnrolRequest(
-        token=token, location=location.id, key=location_key.hex(), layout=layout_of(location)
-    )
+    url = _address(url)
+    message = _request(token, location, location_key)
     try:
         answer = requests.post(
             f"{url}/v1/enrol",
@@ -45,21 +44,44 @@ def enrol(data: Path, location: Location, location_key: bytes, url: str, token: 
             allow_redirects=False,
         )
     except requests.RequestException as error:
-        raise EnrolError(f"{url}: the centre is not reached: {error}") from error
+        raise EnrolError(
+            f"{url}: the centre is not reached: {why_not_reached(error, url)}"
+        ) from error
+    if answer.is_redirect:
+        place = answer.headers["location"][:200]
+        raise EnrolError(f"{url}: the centre is elsewhere, it points to {place!r}: name that")
     if answer.status_code != 200:
         raise EnrolError(f"{url}: the centre refuses: {_reason(answer)}")
     try:
         known = EnrolAnswer.model_validate_json(answer.content)
     except ValidationError as error:
-        raise EnrolError(f"{url}: this does not answer as a centre does: {error}") from error
+        raise EnrolError(f"{url}: what is there does not answer as a centre does") from error
     identity = Identity(url, known.location, known.token, known.public_key)
     _keep(data / IDENTITY_FILE, identity)
     return identity
 
 
+def _address(url: str) -> str:
+    try:
+        return centre_url(url)
+    except ValueError as error:
+        raise EnrolError(str(error)) from error
+
+
+def _request(token: str, location: Location, location_key: bytes) -> EnrolRequest:
+    if not re.fullmatch(r"[!-~]{1,128}", token):
+        raise EnrolError(
+            f"{token[:200]!r} is no token: copy it whole from what the central server printed"
+            " (central location roll makes a new one)"
+        )
+    return EnrolRequest(
+        token=token, location=location.id, key=location_key.hex(), layout=layout_of(location)
+    )
+
+
 def _reason(answer: requests.Response) -> str:
     try:
-        return str(answer.json()["message"])
+        return " ".join(str(answer.json()["message"]).split())[:500]
     except (ValueError, KeyError, TypeError):
         return f"{answer.status_code} {answer.reason}"
 

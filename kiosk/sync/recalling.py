@@ -13,6 +13,7 @@ from kiosk.store.restoring import Recall
 from kiosk.store.writer import ChainHead
 from kiosk.sync.client import TIMEOUT_S, Identity
 from kiosk.sync.contract import EVENTS_MAX, EventsAnswer, WireEvent, event_of
+from kiosk.sync.reaching import why_not_reached
 
 
 class RecallError(Exception):
@@ -67,8 +68,8 @@ def _fetch(session: requests.Session, identity: Identity, head: ChainHead) -> Ev
     except requests.RequestException as error:
         raise RecallError(
             f"{identity.url}: the centre, which knows what happened since the backup, is not"
-            f" reached: {error}\nTry again when it is, or restore with --without-centre: then"
-            " somebody has to look into every slot"
+            f" reached: {why_not_reached(error, identity.url)}\nTry again when it is, or"
+            " restore with --without-centre: then somebody has to look into every slot"
         ) from error
     except ValidationError as error:
-        raise RecallError(f"{identity.url}: this is no centre's answer: {error}") from error
+        raise RecallError(f"{identity.url}: this is no centre's answer") from error

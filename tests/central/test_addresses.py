@@ -31,6 +31,8 @@ REFUSED = (
     "kim@exam ple.org",
     "kim@-example.org",
     "kim..k@example.org",
+    "k" * 65 + "@example.org",
+    "é" * 33 + "@example.org",
 )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import socket
 import subprocess
 import sys
 import threading
@@ -190,3 +191,48 @@ def test_who_starts_a_server_is_told_where_it_is_and_how_to_sign_in(
         assert "user add" not in server.log.read_text(encoding="utf-8")
     finally:
         server.stop()
+
+
+@pytest.mark.parametrize(
+    ("options", "right"),
+    [
+        (["--port", "{used}"], "port {used} on 127.0.0.1: another program listens there"),
+        (["--host", "localhost", "--port", "{used}"], "another program listens there"),
+        (["--port", "99999"], "0<=x<=65535"),
+        (["--port", "-1"], "0<=x<=65535"),
+        (["--host", "203.0.113.7", "--port", "0"], "is no address of this machine"),
+        (["--host", "no.host.invalid", "--port", "0"], "there is no such address"),
+    ],
+)
+def test_where_it_cannot_listen_nothing_is_made_and_one_sentence_says_why(
+    tmp_path: Path, options: list[str], right: str
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        used = str(other.getsockname()[1])
+        words = [each.replace("{used}", used) for each in options]
+        command = [sys.executable, "-m", "central", "--data", str(tmp_path / "new"), "serve"]
+        ran = subprocess.run(
+            [*command, *words], cwd=ROOT, capture_output=True, text=True, check=False
+        )
+    assert ran.returncode == 2
+    assert right.replace("{used}", used) in ran.stderr
+    assert "The server is at" not in ran.stdout
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("data", ["file", "file/data"])
+@pytest.mark.parametrize("words", [["serve", "--port", "0"], ["init"], ["location", "list"]])
+def test_a_file_for_the_data_folder_is_named(tmp_path: Path, words: list[str], data: str) -> None:
+    (tmp_path / "file").touch()
+    command = [sys.executable, "-m", "central", "--data", str(tmp_path / data), *words]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ran.returncode == 2
+    assert "file is no folder" in ran.stderr
+
+
+def test_a_folder_that_cannot_be_made_is_one_plain_sentence() -> None:
+    command = [sys.executable, "-m", "central", "--data", "/proc/none", "init"]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ran.returncode == 2
+    [line] = ran.stderr.splitlines()
+    assert line.startswith("/proc/none: ")

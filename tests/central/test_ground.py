@@ -58,7 +58,7 @@ def test_the_mark_that_editors_put_in_front_of_settings_is_passed_over(tmp_path:
     assert load(path).port == 8099
 
 
-@pytest.mark.parametrize("text", ["a\nb", "a\x07", "a\u202eb", "a\u2028", "\u2067a"])
+@pytest.mark.parametrize("text", ["a\nb", "a\x07", "a\u202eb", "a\u2028", "\u2067a", "a\u200f"])
 def test_a_control_character_in_a_name_is_refused_with_its_field(server: Server, text: str) -> None:
     central = server.central
     for add in (

@@ -39,7 +39,9 @@ def test_what_is_no_barcode_is_refused_with_its_field(server: Server, text: str)
 
 
 @pytest.mark.parametrize("field", ["name", "user_id"])
-@pytest.mark.parametrize("sign", ["\n", "\x07", "\x85", "\x9b", "\u2028", "\u202e", "\u2067"])
+@pytest.mark.parametrize(
+    "sign", ["\n", "\x07", "\x85", "\x9b", "\u2028", "\u202e", "\u2067", "\u200f"]
+)
 def test_a_name_with_a_control_character_is_refused_with_its_field(
     server: Server, kiosk: Journal, field: str, sign: str
 ) -> None:

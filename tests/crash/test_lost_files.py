@@ -78,6 +78,14 @@ def test_a_full_slot_is_never_taken_for_empty(tmp_path: Path, name: str, how: st
         assert "restore" in str(error) or "back" in str(error) or "enrol" in str(error)
 
 
+def test_a_folder_in_the_place_of_the_key_is_told(tmp_path: Path) -> None:
+    slot = full_kiosk(tmp_path)
+    (tmp_path / "location.key").unlink()
+    (tmp_path / "location.key").mkdir(mode=0o755)
+    with pytest.raises(LocationKeyError, match=r"location\.key is no file.* from the backup"):
+        asyncio.run(status_after_start(tmp_path, slot))
+
+
 def test_a_store_that_begins_anew_is_found_out(tmp_path: Path) -> None:
     """The negative control: with nothing left beside it, a new database calls the slot empty."""
     slot = full_kiosk(tmp_path / "before")

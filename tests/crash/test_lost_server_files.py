@@ -87,6 +87,18 @@ def test_a_server_never_forgets_in_silence(tmp_path: Path, name: str, how: str) 
         assert files(tmp_path) == before
 
 
+@pytest.mark.parametrize(
+    ("name", "right"),
+    [("central.key", "is no file.*put the copy of the key"), ("central.lock", "must be a file")],
+)
+def test_a_folder_in_the_place_of_a_file_is_told(tmp_path: Path, name: str, right: str) -> None:
+    full_server(tmp_path)
+    (tmp_path / name).unlink(missing_ok=True)
+    (tmp_path / name).mkdir(mode=0o755)
+    with pytest.raises(CannotServeError, match=rf"{name}\b.*{right}"):
+        known(tmp_path)
+
+
 @pytest.mark.parametrize("how", DAMAGE)
 def test_nor_when_it_was_killed(tmp_path: Path, how: str) -> None:
     """Its log holds what is not in its file yet."""

@@ -80,6 +80,8 @@ READ = {
     "digits as text": HEADER + ROW.replace("00340434161094042557", "'00340434161094042557"),
     "digits as formula": HEADER + '"=""00340434161094042557""",S,Kim Example,0171 0000001\r\n',
     "a number from abroad written with 00": HEADER + ROW.replace("+49", "0049"),
+    "a number from a phone's contacts": HEADER
+    + ROW.replace("+49 171 0000001", "\u202a+49 171 0000001\u202c"),
     "a national number": HEADER + ROW.replace("+49 ", "0"),
 }
 
@@ -154,6 +156,7 @@ BAD_ROWS = {
     "BEL": ("A1,S,Kim\a,", "column name", "'\\x07'"),
     "turned over": ("A1,S,Kim\u202e,", "column name"),
     "turned over to no end": ("A1,S,\u2067Kim,", "column name"),
+    "a mark of direction": ("A1,S,Kim\u200f!,", "column name"),
     "other separators": ("A1;S;Kim;", "another separator", "','"),
     "other separators, tabs": ("A1\tS\tKim\t", "another separator", "','"),
     "other separators, fewer": ("A1;S", "another separator"),

@@ -392,6 +392,8 @@ CONTROLS = {
     "a bell": (('name = "Demo locker"', r'name = "Demo \u0007"'), "location.name", r"\u0007"),
     "a tab": (("Lindenplatz 1,", r"Lindenplatz\t1,"), "location.address", r"\t"),
     "turned over": (('"Kim Courier"', r'"Kim \u202e"'), "staff[0].name", r"\u202e"),
+    "turned over to no end": (('"Kim Courier"', r'"Kim \u2067"'), "staff[0].name", r"\u2067"),
+    "a mark of direction": (('"Kim Courier"', r'"Kim \u200f"'), "staff[0].name", r"\u200f"),
     "an id": (('id = "demo"', r'id = "demo\n"'), "location.id", r"demo\n"),
 }
 

@@ -1,0 +1,61 @@
+"""Where the server is to listen, taken before anything of it is made."""
+
+from __future__ import annotations
+
+import errno
+import socket
+
+from central.errors import CannotServeError
+
+
+def bound(host: str, port: int) -> list[socket.socket]:
+    """Sockets on every address of a host; port 0 is a free one. They do not listen yet: who
+    reaches the server may ask it.
+
+    Raises `CannotServeError` that says what to change.
+    """
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except (OSError, UnicodeError) as error:
+        problem = f"host {host!r}: there is no such address; right is one of this machine's"
+        raise CannotServeError(f"{problem}, like 127.0.0.1, or 0.0.0.0 for all of them") from error
+    sockets: list[socket.socket] = []
+    missing: OSError | None = None
+    for family, place in dict.fromkeys((family, place[:2]) for family, _, _, _, place in found):
+        number = sockets[0].getsockname()[1] if sockets else port
+        try:
+            sockets.append(_bound(family, (str(place[0]), number)))
+        except OSError as error:
+            # A name may stand for an address that this machine does not have: localhost for ::1.
+            if error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+                missing = error
+                continue
+            for each in sockets:
+                each.close()
+            raise CannotServeError(_why(str(place[0]), number, error)) from error
+    if missing is not None and not sockets:
+        problem = f"host {host!r} is no address of this machine; right is one of its own"
+        raise CannotServeError(f"{problem}, like 127.0.0.1, or 0.0.0.0 for all") from missing
+    return sockets
+
+
+def _bound(family: int, place: tuple[str, int]) -> socket.socket:
+    made = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        made.bind(place)
+    except OSError:
+        made.close()
+        raise
+    return made
+
+
+def _why(address: str, port: int, error: OSError) -> str:
+    where = f"port {port} on {address}"
+    if error.errno == errno.EADDRINUSE:
+        return f"{where}: another program listens there; stop it, or choose another with --port"
+    if error.errno == errno.EACCES:
+        return f"{where}: only root may listen there; choose one from 1024 on with --port"
+    return f"{where}: {error.strerror}"

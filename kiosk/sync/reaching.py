@@ -1,0 +1,79 @@
+"""Where the centre is, and in plain words why it is not reached."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import requests
+
+
+def centre_url(text: str) -> str:
+    """A centre's address as it is kept: in ASCII, without a slash at its end.
+
+    Raises `ValueError` that says how to write it.
+    """
+    try:
+        prepared = requests.Request("GET", text.strip()).prepare().url or ""
+        parts = urlsplit(prepared)
+        has_port = urlsplit(text.strip()).port != 0
+    except (requests.RequestException, ValueError) as error:
+        raise _not_right(text) from error
+    is_right = has_port and prepared.isascii() and _is_host(parts.hostname or "")
+    if not is_right or parts.scheme not in ("http", "https") or set("@?#") & set(text):
+        raise _not_right(text)
+    return prepared.rstrip("/")
+
+
+def _is_host(host: str) -> bool:
+    labels = host.removesuffix(".").split(".")
+    return ":" in host or all(0 < len(label) <= 63 for label in labels)
+
+
+def _not_right(text: str) -> ValueError:
+    return ValueError(
+        f"{text!r} is no address of a central server: write it like https://lockers.example.org"
+        " or http://192.0.2.7:8080"
+    )
+
+
+def why_not_reached(error: requests.RequestException, url: str) -> str:
+    """What is wrong between here and the centre, and where to look."""
+    causes = list(_causes(error))
+
+    def is_from(*kinds: type[BaseException]) -> bool:
+        return any(isinstance(each, kinds) for each in causes)
+
+    if isinstance(error, requests.exceptions.ProxyError):
+        return "the proxy that this machine's environment names does not let it through"
+    if is_from(socket.gaierror):
+        name = urlsplit(url).hostname
+        return f"the name {name} is not known: is it written right, is the network up?"
+    if is_from(ssl.SSLCertVerificationError):
+        return "its certificate is not one that this machine trusts, or is another name's"
+    if isinstance(error, requests.exceptions.SSLError) or is_from(ssl.SSLError):
+        return "it speaks no HTTPS there: is it http://, or another port?"
+    if isinstance(error, requests.Timeout) or is_from(TimeoutError):
+        return "nobody answers there in time: is the address right, is the network up?"
+    if is_from(ConnectionRefusedError):
+        return "nobody listens there: does the server run, is the port right?"
+    for each in causes:
+        if isinstance(each, OSError) and each.errno and each.strerror:
+            return f"{each.strerror}: is it https://, is the network up?"
+    return "who is there hung up, or speaks no HTTP: is it https://, or another port?"
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """An error and all that it came from, the libraries' wrapping taken off."""
+    seen: set[int] = set()
+    waiting = [error]
+    while waiting:
+        each = waiting.pop()
+        if id(each) in seen:
+            continue
+        seen.add(id(each))
+        yield each
+        inner = (*each.args, getattr(each, "reason", None), each.__cause__, each.__context__)
+        waiting += [one for one in inner if isinstance(one, BaseException)]

@@ -1,0 +1,52 @@
+"""The command line with files and folders that cannot be had."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from kiosk.console import SOCKET
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["badge", "17", "--png", "{folder}/none/badge.png"],
+        ["badge", "17", "--png", "{folder}"],
+        ["demo", "--window", "--data", "{folder}/file/demo"],
+        ["verify", "--data", "{folder}/file/kiosk"],
+        ["report", "--data", "{folder}/file/kiosk"],
+    ],
+)
+def test_a_place_that_cannot_be_had_is_one_sentence(tmp_path: Path, words: list[str]) -> None:
+    (tmp_path / "file").touch()
+    filled = [each.replace("{folder}", str(tmp_path)) for each in words]
+    command = [sys.executable, "-m", "kiosk", *filled]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stdout) == (2, ""), ran.stderr
+    [line] = ran.stderr.splitlines()
+    assert line.startswith(str(tmp_path))
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is full")
+def test_a_full_disk_is_told_with_the_file() -> None:
+    command = [sys.executable, "-m", "kiosk", "badge", "17", "--png", "/dev/full"]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert ran.stderr == "/dev/full: No space left on device\n"
+
+
+def test_a_kiosk_that_hangs_up_is_told(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as kiosk:
+        kiosk.bind(str(tmp_path / SOCKET))
+        kiosk.listen()
+        command = [sys.executable, "-m", "kiosk", "verify", "--data", str(tmp_path)]
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as asking:
+            kiosk.accept()[0].close()
+            _, told = asking.communicate()
+    assert asking.returncode == 2
+    assert told == "the kiosk ended before it answered\n"
