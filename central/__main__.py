@@ -16,17 +16,17 @@ import uvicorn
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from central import accounts, backup, people, schema, staffing
+from central import accounts, backup, privacy, schema, staff
 from central.adapters import SystemClock
 from central.app import build, create_app
 from central.auth import Role, Scope
+from central.context import Central
 from central.errors import CannotServeError, RequestError
 from central.listening import bound
 from central.pages.session import HOME
-from central.parts import Central
-from central.secrets import KEY_FILE
 from central.settings import Settings, load
 from central.sync import enrolment
+from central.tokens import KEY_FILE
 
 T = TypeVar("T")
 BY = "command line"
@@ -220,16 +220,16 @@ def key_add(settings: Settings, name: str, scopes: tuple[str, ...], rate: int) -
     click.echo(token)
 
 
-@cli.group()
-def staff() -> None:
+@cli.group("staff")
+def staff_group() -> None:
     """Couriers and technicians, as all kiosks list them."""
 
 
-@staff.command("add")
+@staff_group.command("add")
 @click.argument("number")
 @click.option("--name", required=True)
 @click.option("--role", type=click.Choice(["courier", "technician"]), default="courier")
-@click.option("--locations", default=staffing.EVERYWHERE, help="Ids with commas; * for all.")
+@click.option("--locations", default=staff.EVERYWHERE, help="Ids with commas; * for all.")
 @click.option("--pin", prompt=True, hide_input=True, confirmation_prompt=True)
 @click.pass_obj
 def staff_add(
@@ -238,33 +238,33 @@ def staff_add(
     """List somebody under a NUMBER of two digits, which is typed before the PIN."""
     _write(
         settings,
-        lambda connection, central: staffing.add(
+        lambda connection, central: staff.add(
             connection, central, BY, number, name, role, pin, locations
         ),
     )
     click.echo(f"{number}: {role}")
 
 
-@staff.command("badge")
+@staff_group.command("badge")
 @click.argument("number")
 @click.pass_obj
 def staff_badge(settings: Settings, number: str) -> None:
     """Give somebody a new badge; what its QR code says is shown only now."""
     text = _write(
         settings,
-        lambda connection, central: staffing.give_badge(connection, central, BY, number),
+        lambda connection, central: staff.give_badge(connection, central, BY, number),
     )
     click.echo(text)
     if sys.stdout.isatty():
         segno.make(text, micro=False).terminal(compact=True)
 
 
-@staff.command("remove")
+@staff_group.command("remove")
 @click.argument("number")
 @click.pass_obj
 def staff_remove(settings: Settings, number: str) -> None:
     """List somebody no more."""
-    _write(settings, lambda connection, central: staffing.remove(connection, central, BY, number))
+    _write(settings, lambda connection, central: staff.remove(connection, central, BY, number))
     click.echo(f"{number}: removed")
 
 
@@ -278,7 +278,7 @@ def person() -> None:
 @click.pass_obj
 def person_export(settings: Settings, contact: str) -> None:
     """Print everything that is kept of a person, as JSON."""
-    kept = _write(settings, lambda connection, _central: people.export(connection, contact))
+    kept = _write(settings, lambda connection, _central: privacy.export(connection, contact))
     click.echo(json.dumps(kept, indent=2, ensure_ascii=False))
 
 
@@ -287,7 +287,7 @@ def person_export(settings: Settings, contact: str) -> None:
 @click.pass_obj
 def person_erase(settings: Settings, contact: str) -> None:
     """Forget a person who has no package under way."""
-    _write(settings, lambda connection, central: people.erase(connection, central, BY, contact))
+    _write(settings, lambda connection, central: privacy.erase(connection, central, BY, contact))
     click.echo("Forgotten. Kiosks forget on their own, some days after the last package.")
 
 

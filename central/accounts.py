@@ -11,9 +11,9 @@ from central import schema
 from central.adapters import new_id
 from central.addresses import address
 from central.auth import Role, Scope
+from central.context import Central, audit, change_known
 from central.errors import RequestError, require_plain
-from central.parts import Central, audit, change_known
-from central.secrets import new_token, token_hash
+from central.tokens import new_token, token_hash
 
 PASSWORD_LEAST = 10
 """How many characters a password has at least."""

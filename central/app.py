@@ -15,9 +15,10 @@ from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from central import metrics, schema, secrets
+from central import metrics, schema, tokens
 from central.adapters import Clock, SystemClock
 from central.auth import RateLimit
+from central.context import Central
 from central.database import Database
 from central.errors import CannotServeError, RequestError
 from central.housekeeping import keep
@@ -26,11 +27,10 @@ from central.notify import receipts
 from central.notify.worker import Worker
 from central.packages import routes as package_routes
 from central.pages import actions as page_actions
-from central.pages import location_actions, mine
+from central.pages import location_actions, recipient_page
 from central.pages import routes as page_routes
-from central.pages.paper import refused_page
+from central.pages.rendering import refused_page
 from central.pages.session import HOME, SIGN_IN, NotSignedInError
-from central.parts import Central
 from central.settings import Settings
 from central.sync import routes as sync_routes
 
@@ -43,7 +43,7 @@ ROUTERS = (
     page_routes.router,
     page_actions.router,
     location_actions.router,
-    mine.router,
+    recipient_page.router,
 )
 
 
@@ -62,11 +62,11 @@ def build(
     for folder in (settings.data, *settings.data.parents):
         if folder.exists() and not folder.is_dir():
             raise CannotServeError(f"{folder} is no folder; name the right one with --data")
-    key = settings.data / secrets.KEY_FILE
+    key = settings.data / tokens.KEY_FILE
     database = Database(settings.url, key, may_be_beside=may_be_beside, may_be_new=may_be_new)
     try:
         settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
-        known = secrets.load(settings.data, may_be_new=database.read(_is_empty))
+        known = tokens.load(settings.data, may_be_new=database.read(_is_empty))
     except BaseException:
         database.close()
         raise

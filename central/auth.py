@@ -17,9 +17,9 @@ from sqlalchemy import Connection, select
 
 from central import schema
 from central.adapters import monotonic_s
+from central.context import central_of
 from central.errors import RequestError
-from central.parts import central_of
-from central.secrets import token_hash
+from central.tokens import token_hash
 
 
 class Scope(StrEnum):

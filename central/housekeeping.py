@@ -7,9 +7,9 @@ import logging
 
 from sqlalchemy import Connection, delete, exists, func, insert, select, update
 
-from central import people, schema
+from central import privacy, schema
+from central.context import Central, alarm
 from central.notify.outbox import Kind, tell_operators
-from central.parts import Central, alarm
 from central.schema import LIVE
 from central.settings import Notifications, Settings
 
@@ -142,4 +142,4 @@ def erase(connection: Connection, before_ms: int, now_ms: int) -> int:
         )
     )
     is_due = person.c.erased_ms.is_(None) & (person.c.created_ms < before_ms) & ~is_needed
-    return people.forget(connection, is_due, now_ms)
+    return privacy.forget(connection, is_due, now_ms)

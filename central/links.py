@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from itsdangerous import BadData
 
+from central.context import Central
 from central.errors import not_found
-from central.parts import Central
 from kiosk.model.urls import path
 
 PATH = "/mine"

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, case, func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from central import schema
-from central.parts import Central, central_of
+from central.context import Central, central_of
 from central.sync import commands
 
 router = APIRouter(tags=["health"])

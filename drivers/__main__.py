@@ -29,15 +29,15 @@ from drivers.boards import FAMILIES
 from drivers.boards.family import BoardFamily, LockBoard
 from drivers.boards.options import parse_option
 from drivers.bus import BusBoard
-from drivers.commissioning import Commissioned, Commissioning, CommissioningTiming
 from drivers.door import DriverError, Outcome, Unlocked
-from drivers.finding import identify, possible_boards, search
-from drivers.monitor import TappedOpener, picture, told_bytes, told_change
 from drivers.port import PortOpener
 from drivers.scanner import DEFAULT_BAUD, Scanner, ScannerRead
 from drivers.serial_port import SerialPortOpener
+from drivers.tools.commissioning import Commissioned, Commissioning, CommissioningTiming
+from drivers.tools.discovery import identify, possible_boards, search
+from drivers.tools.monitor import TappedOpener, picture, told_bytes, told_change
+from drivers.tools.workbench import HeldPort, Workbench
 from drivers.wiring import wired_boards, wired_doors
-from drivers.workbench import HeldPort, Workbench
 
 EXIT_FINDING: Final = 1
 EXIT_MISTAKE: Final = 2

@@ -16,17 +16,20 @@ import click
 import segno
 
 from config import DEMO_SITE, ConfigError, check_site, load_site
-from kiosk import announcements, app, demo, report, text_demo
+from kiosk import app
 from kiosk.adapters import LocationKeyError, hash_pin
-from kiosk.centre import enrol_kiosk
-from kiosk.console import TABLES, ConsoleError, Line
+from kiosk.console.console import announcements, report
+from kiosk.console.console.console import TABLES, ConsoleError, Line
+from kiosk.demo.demo import demo
+from kiosk.demo.demo import text as text_demo
 from kiosk.engine import run_window
 from kiosk.model.cells import safe_cell
 from kiosk.model.person import Role, Staff, badge_text, new_badge_secret
-from kiosk.site import remarks, risk_of_guessing
+from kiosk.server_link import enrol_kiosk
+from kiosk.site_model import remarks, risk_of_guessing
 from kiosk.store.errors import StoreError
 from kiosk.sync.enrol import EnrolError
-from kiosk.sync.recalling import RecallError
+from kiosk.sync.journal_import import RecallError
 from kiosk.ui.environment import NoDisplayError
 from kiosk.vitals import version
 

@@ -28,26 +28,27 @@ from kiosk.adapters import (
     location_key,
     verify_pin,
 )
-from kiosk.centre import syncing
-from kiosk.console import Desk, serving
-from kiosk.flows.kiosk import Kiosk
+from kiosk.console.console.console import Desk, serving
+from kiosk.flows.context import Kiosk
 from kiosk.flows.person import Person, Screen
 from kiosk.flows.views import Scanned
 from kiosk.messages import MessageSpool
 from kiosk.model.location import Location
 from kiosk.model.person import Staff, StaffSource
 from kiosk.model.scanner_test import scanner_findings
-from kiosk.observers import observing
-from kiosk.site import backup_of, bank_of, location_of, policy_of, staff_of, strategy_of
-from kiosk.store import holds, restoring, slots, staff
+from kiosk.server_link import syncing
+from kiosk.site_model import backup_of, bank_of, location_of, policy_of, staff_of, strategy_of
+from kiosk.store import holds, slots, staff
+from kiosk.store import restore as backup_restore
 from kiosk.store.backup import KEY_CHECK
+from kiosk.store.encryption import Sealer
+from kiosk.store.observers import observing
 from kiosk.store.remains import DATABASE, remains, require_database, require_nothing
-from kiosk.store.restoring import Restored
-from kiosk.store.sealing import Sealer
+from kiosk.store.restore import Restored
 from kiosk.store.store import Store
 from kiosk.store.writer import Writer
 from kiosk.sync.enrol import IDENTITY_FILE, identity_in
-from kiosk.sync.recalling import recall
+from kiosk.sync.journal_import import recall
 
 LOG = logging.getLogger("kiosk")
 
@@ -190,7 +191,7 @@ def restore(data: Path, file: Path, *, with_centre: bool = True, doubt: str = ""
     path, check = data / DATABASE, key_check(key)
     with requests.Session() as session:
         recaller = None if identity is None else partial(recall, session, identity)
-        return restoring.restore(file, path, check, clock, chance, recaller, doubt)
+        return backup_restore.restore(file, path, check, clock, chance, recaller, doubt)
 
 
 @contextlib.contextmanager

@@ -19,10 +19,10 @@ from drivers.door import DriverError
 from kiosk.adapters import LocationKeyError
 from kiosk.app import open_kiosk
 from kiosk.flows import session
-from kiosk.flows.kiosk import Kiosk
+from kiosk.flows.context import Kiosk
 from kiosk.flows.person import Event, Screen
 from kiosk.flows.views import CannotStart, View
-from kiosk.site import location_of, site_look_of
+from kiosk.site_model import location_of, site_look_of
 from kiosk.store.errors import StoreError
 from kiosk.sync.enrol import EnrolError
 from kiosk.ui.jack import Jack
@@ -126,7 +126,7 @@ def run_window(site: Site, data: Path, geometry: tuple[int, int, int, int] | Non
     panel = Panel(glass.width_px, glass.height_px, glass.width_mm, glass.height_mm)
     environment.require_display()
     environment.prepare(panel, geometry)
-    from kiosk.ui.stage import Sound
+    from kiosk.ui.screen_manager import Sound
     from kiosk.ui.window import KioskWindow
 
     loudspeaker = Loudspeaker(site.sound.speech, site.sound.player)

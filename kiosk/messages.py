@@ -12,7 +12,7 @@ import json
 import logging
 from pathlib import Path
 
-from kiosk.flows.kiosk import Kiosk
+from kiosk.flows.context import Kiosk
 from kiosk.model import bidi
 from kiosk.model.events import Event, EventKind
 from kiosk.model.location import Location
@@ -20,8 +20,8 @@ from kiosk.model.package import Package
 from kiosk.model.person import Recipient
 from kiosk.model.phone import PhoneNumberError, phone_number
 from kiosk.model.pickup_code import make_code
-from kiosk.observers import Later
 from kiosk.store import packages
+from kiosk.store.observers import Later
 from kiosk.store.writer import Writer
 
 LOG = logging.getLogger(__name__)

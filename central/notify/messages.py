@@ -25,9 +25,9 @@ from PIL import Image
 from sqlalchemy import Connection, Table, bindparam, select
 
 from central import addresses, links, schema
+from central.context import Central
 from central.notify import receipts
 from central.notify.outbox import OPERATORS, Kind
-from central.parts import Central
 from central.plain_texts import all_plain, plain
 from kiosk.model import bidi
 from kiosk.model.package import PackageStatus

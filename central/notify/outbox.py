@@ -15,8 +15,8 @@ from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from central import addresses, schema
 from central.adapters import new_id
+from central.bulk import insert_once
 from central.settings import Notifications
-from central.upserts import insert_once
 from kiosk.model.events import EventKind
 from kiosk.sync.contract import WireEvent
 

@@ -14,9 +14,9 @@ from itsdangerous import BadData
 from sqlalchemy import Connection, select, update
 
 from central import schema
+from central.context import Central, central_of
 from central.errors import not_found
 from central.notify import outbox
-from central.parts import Central, central_of
 from central.settings import Notifications
 from kiosk.model.urls import path
 

@@ -21,6 +21,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, or_, select, update
 
 from central import schema
+from central.context import Central
 from central.notify import outbox
 from central.notify.health import Health, pause_ms
 from central.notify.messages import WITH_CODE, Dropped, Message, Unreachable, compose
@@ -33,7 +34,6 @@ from central.notify.senders import (
     UnclearError,
     notifiers,
 )
-from central.parts import Central
 from central.settings import Notifications
 
 LOG = logging.getLogger("central.notify")

@@ -15,11 +15,11 @@ from sqlalchemy import Connection, insert, select
 from central import schema
 from central.addresses import address_or_none
 from central.auth import Announcing, Changing, Finding, Program, Reading
+from central.context import Central, central_of
 from central.errors import RequestError, not_found, one_line
 from central.packages import service
 from central.packages.nearest import COUNT_MAX, nearest, neighbours
 from central.packages.sizes import room_for, sizes_of
-from central.parts import Central, central_of
 from kiosk.model.barcode import BARCODE_LENGTH_MAX, barcode_text
 
 router = APIRouter(prefix="/v1", tags=["packages"])

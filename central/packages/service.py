@@ -13,12 +13,12 @@ from sqlalchemy import Connection, insert, select, update
 
 from central import schema
 from central.adapters import new_id
+from central.context import Central, audit
 from central.errors import RequestError, not_found
 from central.notify import outbox
 from central.notify.outbox import Kind
 from central.packages.nearest import COUNT_MAX, nearest, neighbours
 from central.packages.sizes import Dimensions, room_for, size_for, sizes_of
-from central.parts import Central, audit
 from central.schema import LIVE
 from central.sync import commands
 from kiosk.model.barcode import barcode_key

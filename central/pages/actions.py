@@ -11,17 +11,17 @@ from fastapi.responses import RedirectResponse
 from pydantic import ValidationError
 from sqlalchemy import Connection
 
-from central import accounts, staffing
+from central import accounts, staff
 from central.auth import Role, Scope
+from central.context import Central, audit, central_of
 from central.errors import RequestError
 from central.notify.worker import resend
 from central.packages import service
 from central.packages.routes import Person
-from central.pages import looks
-from central.pages.doing import Text, carry_out
-from central.pages.paper import page
+from central.pages import queries
+from central.pages.forms import Text, carry_out
+from central.pages.rendering import page
 from central.pages.session import HOME, ActingAsAdmin, ActingAsOperator
-from central.parts import Central, audit, central_of
 from central.sync import ingest
 from kiosk.model.urls import asking, path
 
@@ -116,10 +116,10 @@ async def staff_add(
     name: Text,
     role: Text,
     pin: Text,
-    locations: Annotated[str, Form(max_length=2000)] = staffing.EVERYWHERE,
+    locations: Annotated[str, Form(max_length=2000)] = staff.EVERYWHERE,
 ) -> Response:
     def do(connection: Connection, central: Central) -> None:
-        staffing.add(connection, central, operator.email, number, name, role, pin, locations)
+        staff.add(connection, central, operator.email, number, name, role, pin, locations)
 
     return await carry_out(request, "/staff", f"{number} is listed; the kiosks are told.", do)
 
@@ -129,12 +129,12 @@ async def staff_badge(request: Request, number: str, operator: ActingAsAdmin) ->
     """Give somebody a new badge; it is shown on the page that answers, and never again."""
     central = central_of(request)
     try:
-        text = await central.database.write(staffing.give_badge, central, operator.email, number)
+        text = await central.database.write(staff.give_badge, central, operator.email, number)
     except RequestError as error:
         return RedirectResponse(asking(f"{HOME}/staff", problem=error.message), 303)
     request.app.state.wake()
     drawing = segno.make(text, micro=False).svg_data_uri(scale=4, border=4)
-    rows = await central.database.look(looks.staff)
+    rows = await central.database.look(queries.staff)
     badge = {"number": number, "text": text, "drawing": drawing}
     return page(request, "staff.html", operator=operator, rows=rows, badge=badge)
 
@@ -142,7 +142,7 @@ async def staff_badge(request: Request, number: str, operator: ActingAsAdmin) ->
 @router.post("/staff/{number}/remove")
 async def staff_remove(request: Request, number: str, operator: ActingAsAdmin) -> Response:
     def do(connection: Connection, central: Central) -> None:
-        staffing.remove(connection, central, operator.email, number)
+        staff.remove(connection, central, operator.email, number)
 
     return await carry_out(
         request, "/staff", f"{number} is no longer listed; the kiosks are told.", do
@@ -165,7 +165,7 @@ async def key_add(
         )
     except RequestError as error:
         return RedirectResponse(asking(f"{HOME}/keys", problem=error.message), 303)
-    rows = await central.database.look(looks.keys)
+    rows = await central.database.look(queries.keys)
     return page(request, "keys.html", operator=operator, rows=rows, token=token)
 
 

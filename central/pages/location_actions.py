@@ -11,11 +11,11 @@ from fastapi.responses import RedirectResponse
 from sqlalchemy import Connection, select
 
 from central import schema
+from central.context import Central, audit, central_of
 from central.errors import RequestError, not_found
-from central.pages.doing import Text, carry_out
-from central.pages.paper import Ways, page
+from central.pages.forms import Text, carry_out
+from central.pages.rendering import Ways, page
 from central.pages.session import HOME, ActingAsAdmin, ActingAsOperator, Operator
-from central.parts import Central, audit, central_of
 from central.sync import commands, enrolment
 from kiosk.model.location import TOLD_BY_STAFF, Service
 from kiosk.model.urls import asking, path

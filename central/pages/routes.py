@@ -13,12 +13,12 @@ from fastapi.responses import FileResponse, RedirectResponse
 from sqlalchemy import Connection, update
 
 from central import schema
+from central.context import central_of
 from central.errors import not_found
-from central.pages import drawing, looks
-from central.pages.paper import HEADERS, page
+from central.pages import bank_svg, queries
+from central.pages.rendering import HEADERS, page
 from central.pages.session import COOKIE, HOME, SIGN_IN, ActingAsViewer, Administering, Viewing
 from central.pages.session import sign_in as sign_operator_in
-from central.parts import central_of
 from kiosk.model.cells import safe_cell
 
 router = APIRouter(prefix=HOME, include_in_schema=False)
@@ -85,26 +85,26 @@ async def overview(
 ) -> Response:
     central = central_of(request)
     now_ms, rules = central.clock.now_ms(), central.settings.notifications
-    places = await _look(request, looks.locations, now_ms, rules.silent_after_s)
+    places = await _look(request, queries.locations, now_ms, rules.silent_after_s)
     wanted = q.strip().casefold()
     shown = [each for each in places if wanted in f"{each['id']} {each['name']}".casefold()]
-    alarms = await _look(request, looks.alarms, now_ms - 7 * DAY_MS)
-    counts, _ = await _look(request, looks.notifications, "")
-    size = {"width": drawing.MAP_WIDTH, "height": drawing.MAP_HEIGHT}
+    alarms = await _look(request, queries.alarms, now_ms - 7 * DAY_MS)
+    counts, _ = await _look(request, queries.notifications, "")
+    size = {"width": bank_svg.MAP_WIDTH, "height": bank_svg.MAP_HEIGHT}
     return page(
         request,
         "overview.html",
         operator=operator,
         all=places,
-        places=shown[: looks.SHOWN],
-        hidden=max(0, len(shown) - looks.SHOWN),
+        places=shown[: queries.SHOWN],
+        hidden=max(0, len(shown) - queries.SHOWN),
         q=q,
-        quarantined=await _look(request, looks.quarantined),
-        dots=drawing.dots(places),
+        quarantined=await _look(request, queries.quarantined),
+        dots=bank_svg.dots(places),
         size=size,
         alarms=alarms,
         dead=counts.get("dead", 0),
-        unjoined=len(await _look(request, looks.unjoined)),
+        unjoined=len(await _look(request, queries.unjoined)),
     )
 
 
@@ -124,9 +124,9 @@ async def location(request: Request, name: str, operator: Viewing) -> Response:
 async def _place(request: Request, name: str) -> dict[str, Any]:
     central = central_of(request)
     now_ms, rules = central.clock.now_ms(), central.settings.notifications
-    place = await _look(request, looks.location, name, now_ms, rules.silent_after_s)
+    place = await _look(request, queries.location, name, now_ms, rules.silent_after_s)
     place["now_ms"] = now_ms
-    return {"place": place, "bank": drawing.bank(place["layout"], place["slots"])}
+    return {"place": place, "bank": bank_svg.bank(place["layout"], place["slots"])}
 
 
 def _watch(connection: Connection, name: str, until_ms: int) -> None:
@@ -138,54 +138,54 @@ def _watch(connection: Connection, name: str, until_ms: int) -> None:
 async def packages(
     request: Request, operator: Viewing, q: Annotated[str, Query(max_length=200)] = ""
 ) -> Response:
-    found = await _look(request, looks.search, q.strip())
+    found = await _look(request, queries.search, q.strip())
     return page(request, "packages.html", operator=operator, packages=found, q=q)
 
 
 @router.get("/unjoined")
 async def unjoined(request: Request, operator: Viewing) -> Response:
-    found = await _look(request, looks.unjoined)
+    found = await _look(request, queries.unjoined)
     return page(request, "unjoined.html", operator=operator, packages=found)
 
 
 @router.get("/packages/{name:path}")
 async def package(request: Request, name: str, operator: Viewing) -> Response:
-    found = await _look(request, looks.package, name, central_of(request).clock.now_ms())
+    found = await _look(request, queries.package, name, central_of(request).clock.now_ms())
     return page(request, "package.html", operator=operator, package=found)
 
 
 @router.get("/notifications")
 async def notifications(request: Request, operator: Viewing, status: str = "") -> Response:
-    counts, rows = await _look(request, looks.notifications, status)
+    counts, rows = await _look(request, queries.notifications, status)
     shown = {"counts": counts, "rows": rows, "status": status}
     return page(request, "notifications.html", operator=operator, **shown)
 
 
 @router.get("/quarantine")
 async def quarantine(request: Request, operator: Viewing) -> Response:
-    rows = await _look(request, looks.quarantine)
+    rows = await _look(request, queries.quarantine)
     return page(request, "quarantine.html", operator=operator, rows=rows)
 
 
 @router.get("/staff")
 async def staff(request: Request, operator: Viewing) -> Response:
-    return page(request, "staff.html", operator=operator, rows=await _look(request, looks.staff))
+    return page(request, "staff.html", operator=operator, rows=await _look(request, queries.staff))
 
 
 @router.get("/keys")
 async def keys(request: Request, operator: Administering) -> Response:
-    return page(request, "keys.html", operator=operator, rows=await _look(request, looks.keys))
+    return page(request, "keys.html", operator=operator, rows=await _look(request, queries.keys))
 
 
 @router.get("/accounts")
 async def accounts(request: Request, operator: Administering) -> Response:
-    rows = await _look(request, looks.accounts)
+    rows = await _look(request, queries.accounts)
     return page(request, "accounts.html", operator=operator, rows=rows)
 
 
 @router.get("/audit")
 async def audit(request: Request, operator: Viewing, q: str = "") -> Response:
-    rows = await _look(request, looks.audit_log, q.strip())
+    rows = await _look(request, queries.audit_log, q.strip())
     return page(request, "audit.html", operator=operator, rows=rows, q=q)
 
 
@@ -193,9 +193,9 @@ async def audit(request: Request, operator: Viewing, q: str = "") -> Response:
 async def reports(
     request: Request, operator: Viewing, days: Annotated[int, Query(ge=1, le=366)] = 7
 ) -> Response:
-    rows = await _look(request, looks.report, central_of(request).clock.now_ms() - days * DAY_MS)
-    columns = list(looks.REPORTED.values())
-    shown = {"rows": rows, "days": days, "columns": columns, "shares": looks.SHARES}
+    rows = await _look(request, queries.report, central_of(request).clock.now_ms() - days * DAY_MS)
+    columns = list(queries.REPORTED.values())
+    shown = {"rows": rows, "days": days, "columns": columns, "shares": queries.SHARES}
     return page(request, "reports.html", operator=operator, **shown)
 
 
@@ -203,14 +203,14 @@ async def reports(
 async def reports_csv(
     request: Request, operator: Viewing, days: Annotated[int, Query(ge=1, le=366)] = 7
 ) -> Response:
-    rows = await _look(request, looks.report, central_of(request).clock.now_ms() - days * DAY_MS)
+    rows = await _look(request, queries.report, central_of(request).clock.now_ms() - days * DAY_MS)
     text = io.StringIO()
     writer = csv.writer(text)
-    shares = [f"{name}_percent" for name in looks.SHARES]
-    writer.writerow(["day", "location", *looks.REPORTED.values(), *shares])
+    shares = [f"{name}_percent" for name in queries.SHARES]
+    writer.writerow(["day", "location", *queries.REPORTED.values(), *shares])
     for row in rows:
         day = datetime.fromtimestamp(row["day_ms"] / 1000, UTC).date().isoformat()
-        names = (*looks.REPORTED.values(), *looks.SHARES)
+        names = (*queries.REPORTED.values(), *queries.SHARES)
         cells = (row["location"], *(row[name] for name in names))
         writer.writerow([day, *map(safe_cell, cells)])
     headers = {**HEADERS, "content-disposition": "attachment; filename=report.csv"}

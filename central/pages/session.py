@@ -19,9 +19,9 @@ from starlette.responses import Response
 from central import schema
 from central.addresses import spellings
 from central.auth import Role
+from central.context import audit, central_of
 from central.errors import RequestError
-from central.parts import audit, central_of
-from central.secrets import same
+from central.tokens import same
 
 COOKIE = "operator"
 SESSION_S = 12 * 3600

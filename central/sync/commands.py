@@ -11,7 +11,7 @@ from sqlalchemy import Connection, bindparam, func, insert, select, update
 from central import schema
 from central.adapters import new_id
 from central.schema import LIVE
-from central.secrets import Secrets
+from central.tokens import Secrets
 from kiosk.sync.contract import OPENING_VALID_MS, CommandType, WireCommand, opening_text
 
 COMMANDS_MAX = 50

@@ -13,11 +13,11 @@ from typing import Any
 import phonenumbers
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
-from central import schema, staffing
+from central import schema, staff
+from central.context import Central, audit, change_known
 from central.errors import RequestError, require_plain
-from central.parts import Central, audit, change_known
-from central.secrets import new_token, same, token_hash
 from central.sync.projection import configure
+from central.tokens import new_token, same, token_hash
 from kiosk.sync.contract import EnrolAnswer, EnrolRequest
 
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -175,7 +175,7 @@ def enrol(connection: Connection, central: Central, request: EnrolRequest) -> En
     )
     if request.layout is not None:
         configure(connection, row.id, request.layout, "")
-    staffing.tell_one(connection, row.id, f"kiosk {row.id}", now_ms)
+    staff.tell_one(connection, row.id, f"kiosk {row.id}", now_ms)
     audit(connection, now_ms, f"kiosk {row.id}", "location.enrol", row.id)
     return EnrolAnswer(
         location=row.id, token=token, public_key=central.secrets.public_key, now_ms=now_ms

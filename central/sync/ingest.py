@@ -16,10 +16,10 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 
 from central import schema
 from central.adapters import new_id
-from central.parts import alarm, audit, change_known
+from central.bulk import insert_many, upsert_many
+from central.context import alarm, audit, change_known
 from central.settings import Notifications
 from central.sync.projection import Projection
-from central.upserts import insert_many, upsert_many
 from kiosk.model.events import GENESIS, EventKind, chain_hash
 from kiosk.sync.contract import Parked, Place, WireEvent
 

@@ -16,11 +16,11 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, bindparam, delete, func, select, update
 
 from central import schema
+from central.bulk import update_many, upsert, upsert_many
 from central.notify import outbox
 from central.plain_texts import all_plain
 from central.settings import Notifications
 from central.sync import commands
-from central.upserts import update_many, upsert, upsert_many
 from kiosk.model.barcode import kept_key
 from kiosk.model.events import EventKind
 from kiosk.model.package import LEGAL_CHANGES, PackageStatus

@@ -10,9 +10,9 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ValidationError
 
 from central.auth import bearer
+from central.context import central_of
 from central.errors import RequestError
-from central.parts import central_of
-from central.sync import enrolment, giving_back, service
+from central.sync import enrolment, journal_export, service
 from kiosk.sync.contract import EnrolAnswer, EnrolRequest, EventsAnswer, SyncAnswer, SyncRequest
 
 router = APIRouter(prefix="/v1", tags=["kiosks"])
@@ -126,6 +126,6 @@ async def events(
 ) -> Response:
     central = central_of(request)
     answer = await central.database.look(
-        giving_back.events_of, location, bearer(request), epoch, after, limit
+        journal_export.events_of, location, bearer(request), epoch, after, limit
     )
     return _answer(request, answer)

@@ -8,10 +8,10 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, select, update
 
 from central import schema
-from central.parts import Central, alarm
+from central.bulk import update_many, upsert
+from central.context import Central, alarm
 from central.sync import commands, enrolment, ingest
 from central.sync.projection import configure, count_free
-from central.upserts import update_many, upsert
 from kiosk.sync.contract import Place, Status, SyncAnswer, SyncRequest
 
 WATCHED_SYNC_S = 2.0

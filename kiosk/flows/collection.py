@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from drivers.door import Outcome
+from kiosk.flows.context import Kiosk
 from kiosk.flows.doors import (
     YES_OR_NO,
     Ending,
@@ -13,7 +14,6 @@ from kiosk.flows.doors import (
     shut_wrong_door,
     until_shut,
 )
-from kiosk.flows.kiosk import Kiosk
 from kiosk.flows.views import (
     Choice,
     Collection,

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from drivers.door import Outcome
 from kiosk.flows.collection import collection
+from kiosk.flows.context import Kiosk
 from kiosk.flows.doors import (
     YES_OR_NO,
     Ending,
@@ -17,7 +18,6 @@ from kiosk.flows.doors import (
     shut_wrong_door,
     until_shut,
 )
-from kiosk.flows.kiosk import Kiosk
 from kiosk.flows.pickup import scanned_pickup
 from kiosk.flows.reconciliation import look_inside
 from kiosk.flows.views import (

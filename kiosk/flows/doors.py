@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from drivers.door import DoorChange, ItemState, OpeningCause, Outcome, Unlocked
-from kiosk.flows.kiosk import Kiosk
+from kiosk.flows.context import Kiosk
 from kiosk.flows.person import is_shut
 from kiosk.flows.views import (
     Ask,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from kiosk.flows.context import Kiosk
 from kiosk.flows.doors import pressed
-from kiosk.flows.kiosk import Kiosk
 from kiosk.flows.pickup import TOLD_S, ask_for_phone, seconds, tell
 from kiosk.flows.views import (
     Checking,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from kiosk.flows.context import Kiosk
 from kiosk.flows.doors import pressed
 from kiosk.flows.extension import extend_hold
-from kiosk.flows.kiosk import Kiosk
 from kiosk.flows.views import Choice, Told
 
 

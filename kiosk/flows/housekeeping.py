@@ -7,7 +7,7 @@ import logging
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from kiosk.flows.kiosk import Kiosk
+from kiosk.flows.context import Kiosk
 from kiosk.model.clock import JUMP_MS, Instant
 from kiosk.model.events import EventKind
 from kiosk.store import backup, counters, erasure, holds

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from drivers.door import Outcome
 from kiosk.flows.collection import take_out
+from kiosk.flows.context import Kiosk
+from kiosk.flows.diagnostics import history, machine
 from kiosk.flows.doors import (
     Ending,
     Opened,
@@ -16,8 +18,6 @@ from kiosk.flows.doors import (
     shut_wrong_door,
     until_shut,
 )
-from kiosk.flows.kiosk import Kiosk
-from kiosk.flows.machine import history, machine
 from kiosk.flows.move import move_package
 from kiosk.flows.reconciliation import look_inside, round_of_suspects
 from kiosk.flows.views import (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from kiosk.flows.context import Kiosk
 from kiosk.flows.doors import (
     YES_OR_NO,
     Ending,
@@ -13,7 +14,6 @@ from kiosk.flows.doors import (
     shut_wrong_door,
     until_shut,
 )
-from kiosk.flows.kiosk import Kiosk
 from kiosk.flows.views import Choice, DoorOpen, Purpose, Question
 from kiosk.store import moves
 from kiosk.store.moves import Move

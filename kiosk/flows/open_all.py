@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from kiosk.flows.context import Kiosk
 from kiosk.flows.doors import ask, leave_in_doubt, open_for_service, pressed
-from kiosk.flows.kiosk import Kiosk
 from kiosk.flows.sign_in import sign_in
 from kiosk.flows.views import Choice, DoorsTested, Purpose, Question
 from kiosk.model.location import Service

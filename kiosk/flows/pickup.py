@@ -6,6 +6,7 @@ from dataclasses import replace
 from itertools import count
 
 from drivers.door import Outcome, Unlocked
+from kiosk.flows.context import Kiosk
 from kiosk.flows.doors import (
     YES_OR_NO,
     Ending,
@@ -18,7 +19,6 @@ from kiosk.flows.doors import (
     shut_wrong_door,
     until_shut,
 )
-from kiosk.flows.kiosk import Kiosk
 from kiosk.flows.views import (
     Checking,
     Choice,

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from drivers.door import Outcome
+from kiosk.flows.context import Kiosk
 from kiosk.flows.doors import (
     ANSWER_S,
     Ending,
@@ -18,7 +19,6 @@ from kiosk.flows.doors import (
     shut_wrong_door,
     until_shut,
 )
-from kiosk.flows.kiosk import Kiosk
 from kiosk.flows.person import Event
 from kiosk.flows.views import (
     Choice,

@@ -7,13 +7,14 @@ import logging
 
 from drivers.door import BoardChange, DoorChange, DoorState
 from kiosk.flows import housekeeping
+from kiosk.flows.context import Kiosk
+from kiosk.flows.courier import courier_run
+from kiosk.flows.door_events import FAILED, Watch, recover
 from kiosk.flows.doors import pressed, push_until_it_clicks
-from kiosk.flows.from_afar import open_from_afar
 from kiosk.flows.help import offer_help
-from kiosk.flows.kiosk import Kiosk
 from kiosk.flows.maintenance import maintenance
 from kiosk.flows.pickup import pickup, scanned_pickup, tell
-from kiosk.flows.run import courier_run
+from kiosk.flows.remote_open import open_from_afar
 from kiosk.flows.sign_in import scanned_badge, sign_in
 from kiosk.flows.views import (
     Choice,
@@ -29,7 +30,6 @@ from kiosk.flows.views import (
     TimedOut,
     Trouble,
 )
-from kiosk.flows.watch import FAILED, Watch, recover
 from kiosk.model.events import EventKind
 from kiosk.model.person import Role, Staff, StaffSource, parse_badge
 from kiosk.store import slots, staff

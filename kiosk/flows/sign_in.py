@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kiosk.flows.kiosk import Kiosk
+from kiosk.flows.context import Kiosk
 from kiosk.flows.views import (
     Checking,
     Choice,

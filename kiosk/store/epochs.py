@@ -7,7 +7,7 @@ from typing import Any
 from kiosk.model.clock import Reading
 from kiosk.model.events import EventKind
 from kiosk.model.location import SuspectReason
-from kiosk.store import holds, intents, recovery, slots, wishes
+from kiosk.store import commands, holds, intents, recovery, slots
 from kiosk.store.writer import Writer
 
 
@@ -39,7 +39,7 @@ def begin_again(
         for record in slots.records(writer):
             reason = SuspectReason.MAY_HOLD_ANOTHERS
             slots.mark_suspect(writer, record.label, reason, why, "restore")
-    wishes.want_people(writer, are_wanted=True)
+    commands.want_people(writer, are_wanted=True)
     # Holds get back the time in which the kiosk was dead: that since the backup is not all of it.
     writer.db.execute("DELETE FROM meta WHERE key = 'alive'")
     if heard_ms is not None and not doubt:

@@ -25,6 +25,7 @@ from sqlite_utils import Database
 
 from kiosk.model.clock import Clock
 from kiosk.store import running
+from kiosk.store.encryption import Sealer
 from kiosk.store.epochs import begin_in_doubt
 from kiosk.store.errors import (
     CannotOpenError,
@@ -37,7 +38,6 @@ from kiosk.store.errors import (
 )
 from kiosk.store.remains import require_database, require_nothing, way_back
 from kiosk.store.schema import expected_fingerprint, fingerprint, migrations
-from kiosk.store.sealing import Sealer
 from kiosk.store.writer import ChainHead, Writer
 
 LOG = logging.getLogger("kiosk")

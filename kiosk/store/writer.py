@@ -17,7 +17,7 @@ from kiosk.model.clock import Clock, Instant
 from kiosk.model.events import GENESIS, Event, EventKind, canonical_json, chain_hash
 from kiosk.model.invariants import BrokenInvariantError, require
 from kiosk.store import counters
-from kiosk.store.sealing import Sealer
+from kiosk.store.encryption import Sealer
 
 KEY_OF_TABLE = {"slot": "label", "package": "id", "intent": "id", "visit": "id"}
 """The tables that are the replay of the journal, with their keys."""

@@ -25,7 +25,7 @@ from kiosk.model.clock import Instant
 from kiosk.model.events import Event
 from kiosk.model.location import Location
 from kiosk.model.urls import path
-from kiosk.store import journal, wishes
+from kiosk.store import commands, journal
 from kiosk.store.errors import InPlayError, RefusedError, StoreError
 from kiosk.store.store import Store
 from kiosk.store.writer import Writer
@@ -276,7 +276,7 @@ class SyncClient:
             self._store.submit(journal.set_observer_seq, OBSERVER, sent.seq).result()
         left = waiting.head.seq - (sent.seq if sent is not None else waiting.head.seq)
         if waiting.wants_people and left == 0:
-            self._store.submit(wishes.want_people, are_wanted=False).result()
+            self._store.submit(commands.want_people, are_wanted=False).result()
         if not self.state.is_reached:
             LOG.info("the centre is reached")
         self.state = SyncStatus(
@@ -290,20 +290,20 @@ class SyncClient:
 
     def _apply(self, command: WireCommand) -> bool:
         """Carry out a wish; False when it is to be tried again later, and those behind it."""
-        wish = wishes.Wish(command.n, command.id, command.type, command.body)
+        wish = commands.Wish(command.n, command.id, command.type, command.body)
         try:
             if command.type == CommandType.OPEN:
                 wish = self._checked_opening(command, wish)
-            is_new = self._store.submit(wishes.apply, wish, self._location.time_zone).result()
+            is_new = self._store.submit(commands.apply, wish, self._location.time_zone).result()
             if is_new and command.type == CommandType.OPEN and self._doors is not None:
                 self._doors.open(str(command.body["slot"]), command.id)
         except InPlayError:
             return False
         except RefusedError as error:
-            self._store.submit(wishes.refuse, wish, str(error)).result()
+            self._store.submit(commands.refuse, wish, str(error)).result()
         return True
 
-    def _checked_opening(self, command: WireCommand, wish: wishes.Wish) -> wishes.Wish:
+    def _checked_opening(self, command: WireCommand, wish: commands.Wish) -> commands.Wish:
         """An opening whose signature is good, at a kiosk before which nobody is busy."""
         now = self._store.submit(_now).result()
         require_signed(command, self._identity.location, self._identity.public_key, now)
@@ -325,8 +325,8 @@ def _waiting(writer: Writer, limit: int) -> _Waiting:
     return _Waiting(
         journal.after(writer, seq, limit),
         Place(epoch=head.epoch, seq=head.seq, hash=head.hash.hex() if head.seq else ""),
-        wishes.cursor(writer),
-        wishes.are_people_wanted(writer),
+        commands.cursor(writer),
+        commands.are_people_wanted(writer),
     )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from kiosk.flows.views import DoorOpen, Purpose
-from kiosk.ui import wording
+from kiosk.ui import texts
 from kiosk.ui.loudspeaker import Loudspeaker, tone
 from kiosk.ui.screens.page import Page
 from kiosk.ui.theme import Tone
@@ -76,7 +76,7 @@ class Announcer:
         """Sound and speak as loud as by day, for who tries the loudspeaker."""
         self._loudspeaker.play(tone(*_CONFIRM, _LOUD))
         speech = page.context.speech
-        self._say(page, speech.say(wording.service.SOUND_SENTENCE))
+        self._say(page, speech.say(texts.service.SOUND_SENTENCE))
 
     def hush(self) -> None:
         self._said = ""
@@ -84,10 +84,10 @@ class Announcer:
 
     def _text(self, page: Page[Any]) -> str:
         if page.theme.is_access:
-            return wording.spoken.screen(page.view, page.words(), page.prompts())
+            return texts.spoken.screen(page.view, page.words(), page.prompts())
         is_direction = isinstance(page.view, DoorOpen) and page.view.purpose is Purpose.TAKE
         if is_direction and self._speaks_directions and not self._is_night():
-            return wording.spoken.screen(page.view, page.words(), ())
+            return texts.spoken.screen(page.view, page.words(), ())
         return ""
 
     def _say(self, page: Page[Any], text: str) -> None:

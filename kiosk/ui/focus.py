@@ -12,8 +12,8 @@ from kivy.graphics import Color, SmoothLine
 
 from kiosk.ui.announcer import Announcer
 from kiosk.ui.screens.page import Page
+from kiosk.ui.widgets.buttons import Pressable
 from kiosk.ui.widgets.keypad import CLEAR, ENTER, ERASE
-from kiosk.ui.widgets.plate import Pressable
 
 NEXT, BEFORE, AGAIN = "+", "-", "*"
 

@@ -16,10 +16,10 @@ from sqlalchemy import Connection, insert, select
 
 from central import schema
 from central.app import build
+from central.context import Central
 from central.notify import outbox
 from central.notify.worker import Worker
 from central.packages.nearest import nearest
-from central.parts import Central
 from central.settings import Settings, Smtp
 from tests.bench.figures import Figures, milliseconds, timed
 from tests.load.load import measure

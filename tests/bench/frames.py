@@ -14,7 +14,7 @@ from pathlib import Path
 
 from config import load_site
 from kiosk.flows.views import Choice, DoorOpen, EnterCode, First, Purpose, View
-from kiosk.site import location_of
+from kiosk.site_model import location_of
 from kiosk.ui import environment
 from kiosk.ui.panel import Panel
 from tests.bench.figures import milliseconds

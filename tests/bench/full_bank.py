@@ -12,7 +12,7 @@ from kiosk.model.allocation import BestFit
 from kiosk.model.location import Location, Rectangle, Slot
 from kiosk.model.package import Package
 from kiosk.model.pickup_code import make_code
-from kiosk.site import location_of
+from kiosk.site_model import location_of
 from kiosk.store import departures, deposits, intents, packages, slots
 from kiosk.store.codes import CodePolicy
 from kiosk.store.deposits import Deposit, DepositRequest, begin_deposit

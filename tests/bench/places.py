@@ -14,7 +14,7 @@ from typing import Any
 
 from config import load_site
 from kiosk.flows.views import Choice, EnterCode, First, Thanks, View
-from kiosk.site import location_of
+from kiosk.site_model import location_of
 from kiosk.ui import environment
 from kiosk.ui.panel import Panel
 

@@ -20,7 +20,7 @@ from config import DEMO_SITE, Site, load_site
 from drivers.bank import BoardWiring, make_board
 from kiosk.adapters import location_key
 from kiosk.model.pickup_code import qr_text
-from kiosk.site import location_of
+from kiosk.site_model import location_of
 from tests.bench.desk import (
     PATIENCE_S,
     ROOT,

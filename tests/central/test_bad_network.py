@@ -24,8 +24,8 @@ from central import schema
 from config import DEMO_SITE, load_site
 from kiosk.adapters import SystemClock
 from kiosk.app import make_kiosk
-from kiosk.centre import enrol_kiosk
-from kiosk.site import location_of
+from kiosk.server_link import enrol_kiosk
+from kiosk.site_model import location_of
 from kiosk.store import journal
 from kiosk.store.store import Store
 from kiosk.sync.client import Identity, SyncClient

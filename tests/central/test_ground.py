@@ -16,7 +16,7 @@ from alembic.migration import MigrationContext
 from centre import LOCATION, Journal, Server
 from operators import Browser
 
-from central import accounts, schema, staffing
+from central import accounts, schema, staff
 from central.adapters import SystemClock
 from central.app import build
 from central.auth import Role
@@ -66,7 +66,7 @@ def test_a_control_character_in_a_name_is_refused_with_its_field(server: Server,
         lambda c: enrolment.add_location(c, "new-01", "New", "test", 1, address=text),
         lambda c: accounts.add_key(c, central, "test", text, [], 10),
         lambda c: accounts.add_user(c, central, "test", "a@b.example", text, Role.VIEWER, "x" * 10),
-        lambda c: staffing.add(c, central, "test", "17", text, "courier", "4711"),
+        lambda c: staff.add(c, central, "test", "17", text, "courier", "4711"),
     ):
         with pytest.raises(RequestError, match=r"(name|address) .*control character"):
             server.write(add)

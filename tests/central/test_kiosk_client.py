@@ -18,7 +18,8 @@ from central import schema
 from central.sync import commands
 from kiosk.model.location import Service
 from kiosk.model.pickup_code import make_code
-from kiosk.store import codes, departures, intents, journal, packages, slots, wishes
+from kiosk.store import codes, departures, intents, journal, packages, slots
+from kiosk.store import commands as kiosk_commands
 from kiosk.store.codes import CodePolicy, Granted, NotKnown
 from kiosk.store.intents import IntentPurpose
 from kiosk.sync.client import SyncClient
@@ -84,7 +85,7 @@ def test_everything_that_happened_before_is_sent_in_order(site: Site) -> None:
         site.journal.take_out(site.journal.put_in(f"P{number}"))
     site.sync()
     assert site.is_equal()
-    assert site.journal.do(wishes.cursor) == 0
+    assert site.journal.do(kiosk_commands.cursor) == 0
 
 
 def test_the_wishes_of_the_centre_are_carried_out_once_and_answered(
@@ -364,16 +365,16 @@ def test_no_door_opens_from_afar_while_somebody_is_busy_or_too_often(
     exchange(site, hatch, as_it_is)
     assert "busy" in answers_of(site)[0]
     hatch.is_busy = False
-    for _ in range(wishes.OPENINGS_MAX + 2):
+    for _ in range(kiosk_commands.OPENINGS_MAX + 2):
         wish_opening(server, "7")
         exchange(site, hatch, as_it_is)
-    assert len(hatch.opened) == wishes.OPENINGS_MAX
+    assert len(hatch.opened) == kiosk_commands.OPENINGS_MAX
     assert "within an hour" in answers_of(site)[-1]
-    site.journal.clock.wall_ms += wishes.HOUR_MS + 1
-    server.clock.wall_ms += wishes.HOUR_MS + 1
+    site.journal.clock.wall_ms += kiosk_commands.HOUR_MS + 1
+    server.clock.wall_ms += kiosk_commands.HOUR_MS + 1
     wish_opening(server, "7")
     exchange(site, hatch, as_it_is)
-    assert len(hatch.opened) == wishes.OPENINGS_MAX + 1
+    assert len(hatch.opened) == kiosk_commands.OPENINGS_MAX + 1
 
 
 def test_a_door_that_must_stay_shut_or_is_not_there_opens_for_nobody(
@@ -400,7 +401,7 @@ class Stepping:
         return True
 
     def open(self, slot: str, wish_id: str) -> None:
-        self.site.journal.do(wishes.miss_opening, wish_id, slot)
+        self.site.journal.do(kiosk_commands.miss_opening, wish_id, slot)
 
 
 def test_an_opening_that_somebody_stepped_before_is_told_to_its_operator(

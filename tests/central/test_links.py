@@ -22,7 +22,7 @@ from central.pages.session import HOME
 from kiosk.store.writer import ChainHead
 from kiosk.sync.client import Identity, SyncClient
 from kiosk.sync.contract import Status
-from kiosk.sync.recalling import RecallError, recall
+from kiosk.sync.journal_import import RecallError, recall
 
 ODD = ("a/b", "a?b=c", "a#b", "100%", "%2e%2F", "a b+c", "käfig&", "\"'<x>", "a;b:@")
 LINK = re.compile(r'(?:href|action|hx-get)="([^"]*)"')

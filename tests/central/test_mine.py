@@ -11,8 +11,8 @@ import requests
 from centre import Journal, Mailbox, Server, announce, text_of
 from operators import obey, sync
 
-from central import people, schema
-from central.pages.mine import CODES_A_DAY
+from central import privacy, schema
+from central.pages.recipient_page import CODES_A_DAY
 from kiosk.store import packages
 
 PERSON = {"name": "Eva", "email": "eva@example.org", "user_id": "eva", "language": "de"}
@@ -100,7 +100,7 @@ def test_the_link_of_a_person_who_was_forgotten_shows_nothing(
     kiosk.take_out(server.rows(schema.package)[0].id)
     sync(kiosk)
     assert requests.get(link, timeout=20).ok
-    server.write(people.erase, server.central, "test", PERSON["email"])
+    server.write(privacy.erase, server.central, "test", PERSON["email"])
     for ask, path in ((requests.get, ""), (requests.post, "/extend"), (requests.post, "/code")):
         answer = ask(f"{link}{path}", timeout=20)
         assert answer.status_code == 404

@@ -19,15 +19,16 @@ from central.packages import service as packages_service
 from central.sync import commands
 from kiosk.adapters import key_check, key_path
 from kiosk.model.pickup_code import make_code
-from kiosk.store import codes, intents, journal, packages, restoring, slots
+from kiosk.store import codes, intents, journal, packages, slots
+from kiosk.store import restore as backup_restore
 from kiosk.store.codes import CodePolicy, Granted
 from kiosk.store.intents import IntentPurpose
-from kiosk.store.restoring import Recall, Restored
+from kiosk.store.restore import Recall, Restored
 from kiosk.store.writer import ChainHead
 from kiosk.sync.client import SyncClient
 from kiosk.sync.contract import CommandType, Status
 from kiosk.sync.enrol import enrol
-from kiosk.sync.recalling import recall
+from kiosk.sync.journal_import import recall
 
 
 class Machine:
@@ -238,7 +239,7 @@ def test_events_that_were_tampered_with_on_the_way_are_not_taken_back(machine: M
         batches[0][-1] = replace(batches[0][-1], body='{"actor":"nobody"}')
         return Recall(iter(batches), True, found.heard_ms)
 
-    restored = restoring.restore(file, path, "", TurnedClock(), random.Random(3), forged)
+    restored = backup_restore.restore(file, path, "", TurnedClock(), random.Random(3), forged)
     assert "does not continue this backup" in restored.doubt
     assert restored.taken_back == 0
     assert restored.slots == len(LOCATION.slots)

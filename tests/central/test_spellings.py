@@ -10,7 +10,7 @@ from centre import Journal, Server, announce
 from sqlalchemy import select
 
 from central import schema
-from central.pages import looks
+from central.pages import queries
 from kiosk.store import packages
 
 SPELLINGS = json.loads(
@@ -63,7 +63,7 @@ def test_one_that_lies_there_is_joined_and_found_in_every_spelling(
     assert found.id == lying
 
     def search(text: str) -> list[str]:
-        rows = server.write(lambda connection: looks.search(connection, text))
+        rows = server.write(lambda connection: queries.search(connection, text))
         return [row["id"] for row in rows]
 
     for text in (SSCC, f"00{SSCC}", f"]C100{SSCC}", "3404 3416"):

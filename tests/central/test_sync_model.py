@@ -29,11 +29,11 @@ from central.app import build
 from central.errors import RequestError
 from central.packages import service as packages_service
 from central.settings import Settings
-from central.sync import enrolment, giving_back, service
+from central.sync import enrolment, journal_export, service
 from kiosk.store import slots
 from kiosk.sync.client import Identity, SyncClient
 from kiosk.sync.contract import EnrolRequest, Place, Status, SyncRequest
-from kiosk.sync.recalling import recall
+from kiosk.sync.journal_import import recall
 
 SEEDS = 3000 if os.environ.get("TEST_BUDGET") == "nightly" else 25
 STEPS = 60
@@ -112,7 +112,7 @@ class NoNetwork(BaseAdapter):
         epoch, after = asked["epoch"], int(asked["after"])
         # A few at a time, so that there is always more.
         return _bytes(
-            self.centre.do(giving_back.events_of, LOCATION.id, self.token, epoch, after, 7)
+            self.centre.do(journal_export.events_of, LOCATION.id, self.token, epoch, after, 7)
         )
 
     def let_go(self) -> None:

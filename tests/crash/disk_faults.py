@@ -14,12 +14,12 @@ from typing import Any
 
 from flow_site import TECHNICIAN_PIN, Running, running
 from invariants import findings, gather
+from kiosk.demo.demo.player import PlayError
 from stories import Story, plug
 from virtual_loop import run_virtually
 
 from kiosk.flows.views import Choice, Doors, Entered, EnterPin, First, Pressed, View
 from kiosk.model.invariants import BrokenInvariantError
-from kiosk.play import PlayError
 from kiosk.store.errors import StoreError
 from kiosk.store.store import Store
 from tests.crash.disk import Files
@@ -135,10 +135,10 @@ def play(story: Story, folder: Path, before: Files, disk: FaultyDisk) -> Outcome
 async def serves_again(kiosk: Running) -> list[str]:
     """Mend what the story broke, and be a technician who signs in; what is wrong, if anything."""
     plug(kiosk)
-    for label, door in kiosk.site.steel.doors.items():
-        kiosk.site.steel.unjam(label)
+    for label, door in kiosk.site_model.steel.doors.items():
+        kiosk.site_model.steel.unjam(label)
         door.stuck_sensor = None
-        kiosk.site.steel.close(label)
+        kiosk.site_model.steel.close(label)
     try:
         await _to_the_first_screen(kiosk)
         kiosk.player.do(Pressed(Choice.SERVICE))

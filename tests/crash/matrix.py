@@ -20,6 +20,7 @@ from unittest import mock
 
 from flow_site import LoopClock, Running, World, running
 from invariants import Pulse, Told, findings, gather
+from kiosk.demo.demo.player import PlayError
 from stories import (
     announce,
     have_stored,
@@ -37,7 +38,7 @@ from drivers.door import DoorState
 from drivers.frames import xor_of
 from drivers.simulator.bank import SimulatedDoor
 from drivers.simulator.virtual import VirtualSite
-from kiosk.flows.kiosk import Policy
+from kiosk.flows.context import Policy
 from kiosk.flows.views import (
     Ask,
     Choice,
@@ -54,7 +55,6 @@ from kiosk.flows.views import (
 )
 from kiosk.model.events import GENESIS, Event
 from kiosk.model.location import SuspectReason
-from kiosk.play import PlayError
 from kiosk.store import journal, slots
 from kiosk.store.store import Store
 from kiosk.store.writer import Writer

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from flow_site import LoopClock
 
-from kiosk.flows import session, watch
-from kiosk.flows.kiosk import Kiosk
+from kiosk.flows import door_events, session
+from kiosk.flows.context import Kiosk
 from kiosk.store import deposits, intents, journal, recovery
 from kiosk.store.deposits import Deposit
 from kiosk.store.intents import IntentState, OpenIntent
@@ -73,7 +73,7 @@ def _found(place: tuple[Path, dict[str, Setting]], flow: str, point: Point) -> l
 def test_a_kiosk_that_opens_again_after_a_crash_is_found(
     place: tuple[Path, dict[str, Setting]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    recover = watch.recover
+    recover = door_events.recover
 
     async def opening(kiosk: Kiosk, *_: Any) -> int:
         await kiosk.bank.settled()

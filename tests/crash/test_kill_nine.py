@@ -15,13 +15,13 @@ from pathlib import Path
 
 import pytest
 from flow_site import LoopClock, require_sound
+from kiosk.demo.demo.player import seed_demo
 from screen import Screen, own_screen
 from simulator_process import SimulatorProcess
 
 from config import DEMO_PACKAGES, DEMO_SITE, load_site
 from kiosk.app import make_kiosk
 from kiosk.model.events import EventKind
-from kiosk.play import seed_demo
 from kiosk.store import journal
 from kiosk.store.store import Store
 

@@ -11,6 +11,7 @@ from random import Random
 
 import pytest
 from flow_site import LOCATION, LoopClock
+from kiosk.demo.demo.player import Player
 from simulator_process import SimulatorProcess
 
 from config import DEMO_SITE, load_site
@@ -18,7 +19,6 @@ from kiosk.adapters import LocationKeyError
 from kiosk.app import make_kiosk, open_kiosk, restore
 from kiosk.model.allocation import BestFit
 from kiosk.model.events import EventKind
-from kiosk.play import Player
 from kiosk.store import deposits, journal, packages, running, slots
 from kiosk.store.deposits import DepositRequest
 from kiosk.store.errors import StoreError

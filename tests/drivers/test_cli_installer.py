@@ -16,12 +16,12 @@ from simulator_process import SimulatorProcess
 from config import DEMO_SITE, check_site, load_site
 from drivers.__main__ import entry
 from drivers.boards import FAMILIES
-from drivers.finding import USUAL_ADDRESSES, Probe, possible_boards
 from drivers.frames import FrameError
 from drivers.serial_port import SerialPortOpener
 from drivers.simulator.bank import SimulatedBank
 from drivers.simulator.families import simulate_board
 from drivers.simulator.pseudo_terminal import PseudoTerminal
+from drivers.tools.discovery import USUAL_ADDRESSES, Probe, possible_boards
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 30.0

@@ -10,12 +10,18 @@ import pytest
 from drivers.bank import BoardWiring, DoorWiring, make_board
 from drivers.boards import FAMILIES
 from drivers.bus import BusBoard
-from drivers.commissioning import AGAIN, NO_DOOR, Commissioned, Commissioning, CommissioningTiming
 from drivers.runners import MovableClock
 from drivers.simulator.bank import SimulatedBank
 from drivers.simulator.lines import simulate_lines
 from drivers.simulator.virtual import VirtualPortOpener
-from drivers.workbench import Workbench
+from drivers.tools.commissioning import (
+    AGAIN,
+    NO_DOOR,
+    Commissioned,
+    Commissioning,
+    CommissioningTiming,
+)
+from drivers.tools.workbench import Workbench
 
 BOARDS = (
     BoardWiring("left", "lockboard-8a", "bus", 1, 8),

@@ -11,9 +11,8 @@ from flow_site import Running, World, require_sound, running
 from virtual_loop import run_virtually
 from visits import play, sign_in, store
 
-from kiosk.centre import DoorsFromAfar
-from kiosk.flows.kiosk import Policy
-from kiosk.flows.machine import _line
+from kiosk.flows.context import Policy
+from kiosk.flows.diagnostics import _line
 from kiosk.flows.views import (
     Ask,
     Choice,
@@ -41,6 +40,7 @@ from kiosk.flows.views import (
 from kiosk.model.events import EventKind
 from kiosk.model.location import Service, SlotStatus, SuspectReason
 from kiosk.model.pickup_code import make_code
+from kiosk.server_link import DoorsFromAfar
 from kiosk.store import codes, departures, holds, journal, packages, slots
 from kiosk.store.writer import Writer
 
@@ -104,12 +104,12 @@ def test_other_packages_stay_shut_where_one_code_is_not_for_all(
 def test_nothing_inside_makes_the_package_missing_and_the_slot_doubtful(tmp_path: Path) -> None:
     async def story(kiosk: Running) -> None:
         [slot] = await stored(kiosk, "ONE")
-        kiosk.site.steel.close_after_s = None
+        kiosk.site_model.steel.close_after_s = None
         await show_code(kiosk, "ONE")
         await kiosk.player.until(DoorOpen)
         kiosk.player.do(Pressed(Choice.NOTHING_INSIDE))
         await kiosk.player.until(DoorOpen, lambda view: view.remind)
-        kiosk.site.steel.close(slot)
+        kiosk.site_model.steel.close(slot)
         told = await kiosk.player.until(Told)
         assert told.reference
         record = await kiosk.slot(slot)
@@ -443,10 +443,10 @@ def test_a_package_that_lies_too_high_is_moved_by_the_next_courier(tmp_path: Pat
 def test_a_door_opened_from_afar_is_shut_and_then_looked_into(tmp_path: Path) -> None:
     async def story(kiosk: Running) -> None:
         [slot] = await stored(kiosk, "ONE")
-        kiosk.site.steel.close_after_s = None
+        kiosk.site_model.steel.close_after_s = None
         kiosk.player.do(OpenFromAfar(slot))
         assert (await kiosk.player.until(DoorOpen)).slot == slot
-        kiosk.site.steel.close(slot)
+        kiosk.site_model.steel.close(slot)
         await kiosk.player.until(First)
         record = await kiosk.slot(slot)
         assert (record.status, record.barcode) == (SlotStatus.SUSPECT, "ONE")

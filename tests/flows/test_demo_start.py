@@ -9,12 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from simulator_process import SimulatorProcess
-
-from config import DEMO_PACKAGES, DEMO_SITE, load_site
-from kiosk.app import open_kiosk
-from kiosk.flows.views import Choice, Entered, EnterPin, First, Pressed, Receipt, ScanPackage, View
-from kiosk.play import (
+from kiosk.demo.demo.player import (
     DEMO_COURIER_PIN,
     Player,
     code_that_opens,
@@ -22,6 +17,11 @@ from kiosk.play import (
     playing,
     seed_demo,
 )
+from simulator_process import SimulatorProcess
+
+from config import DEMO_PACKAGES, DEMO_SITE, load_site
+from kiosk.app import open_kiosk
+from kiosk.flows.views import Choice, Entered, EnterPin, First, Pressed, Receipt, ScanPackage, View
 
 SITE = load_site(DEMO_SITE)
 SEEDED = 2

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from flow_site import COURIER_PIN, TECHNICIAN_PIN, Running, World, require_sound, running
+from kiosk.demo.demo.player import PlayError
 from virtual_loop import run_virtually
 
 from kiosk.flows.views import (
@@ -31,7 +32,6 @@ from kiosk.flows.views import (
     Thanks,
 )
 from kiosk.model.location import SlotStatus
-from kiosk.play import PlayError
 from kiosk.store import intents
 from kiosk.store.store import Store
 
@@ -84,7 +84,7 @@ class Seen:
 
 async def the_day(kiosk: Running, seen: Seen) -> None:
     """A deposit, a pickup and a technician's look."""
-    player, steel = kiosk.player, kiosk.site.steel
+    player, steel = kiosk.player, kiosk.site_model.steel
     steel.close_after_s = 3.0
     await kiosk.announce("P", "S")
     await player.until(First)
@@ -153,7 +153,7 @@ async def after_the_restart(world: World, seen: Seen) -> str:
 async def still_to_be_had(kiosk: Running, slot: str) -> None:
     """The code is as good as before; a slot in doubt asks whether the package was there."""
     is_doubtful = (await kiosk.slot(slot)).status is SlotStatus.SUSPECT
-    kiosk.site.steel.close_after_s = 3.0
+    kiosk.site_model.steel.close_after_s = 3.0
     code = await kiosk.code_of("P")
     kiosk.player.do(Entered(code))
     await kiosk.player.until(EnterCode)

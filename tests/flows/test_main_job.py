@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 from flow_site import COURIER_PIN, TECHNICIAN_PIN, Running, World, require_sound, running
+from kiosk.demo.demo.player import deposit, pickup_by_typing
 from virtual_loop import run_virtually
 
 from drivers.door import DoorState
-from kiosk.flows.kiosk import Policy
+from kiosk.flows.context import Policy
 from kiosk.flows.views import (
     Ask,
     Choice,
@@ -37,14 +38,13 @@ from kiosk.flows.views import (
 )
 from kiosk.model.location import Service, SlotStatus, SuspectReason
 from kiosk.model.pickup_code import qr_text
-from kiosk.play import deposit, pickup_by_typing
 from kiosk.store import codes, holds, slots
 
 
 async def store_one(kiosk: Running, barcode: str, size: str = "S") -> str:
     """An announced package, put in by the courier; its slot."""
     await kiosk.announce(barcode, size)
-    kiosk.site.steel.close_after_s = 3.0
+    kiosk.site_model.steel.close_after_s = 3.0
     slots_used = await deposit(kiosk.player, COURIER_PIN, [barcode], scan=None)
     return slots_used[0]
 
@@ -68,7 +68,7 @@ def test_a_package_goes_in_and_comes_out(tmp_path: Path) -> None:
     async def story() -> None:
         async with running(World(tmp_path)) as kiosk:
             package = await kiosk.announce("PARCEL-1", "M")
-            kiosk.site.steel.close_after_s = 4.0
+            kiosk.site_model.steel.close_after_s = 4.0
             [slot] = await deposit(kiosk.player, COURIER_PIN, ["PARCEL-1"], scan=None)
             assert (await kiosk.slot(slot)).status is SlotStatus.OCCUPIED
             assert (await kiosk.slot(slot)).size == "M"
@@ -85,7 +85,7 @@ def test_a_package_goes_in_and_comes_out(tmp_path: Path) -> None:
 def test_a_package_nobody_announced_gets_the_size_that_the_courier_chooses(tmp_path: Path) -> None:
     async def story() -> None:
         async with running(World(tmp_path)) as kiosk:
-            kiosk.site.steel.close_after_s = 3.0
+            kiosk.site_model.steel.close_after_s = 3.0
             await sign_in_courier(kiosk)
             kiosk.player.do(Scanned("UNKNOWN-1"))
             sizes = (await kiosk.player.until(ChooseSize)).sizes
@@ -103,7 +103,7 @@ def test_a_site_that_keeps_codes_from_couriers_shows_none(tmp_path: Path) -> Non
     async def story() -> None:
         async with running(World(tmp_path, policy=Policy(show_code_to_courier=False))) as kiosk:
             await kiosk.announce("P", "S")
-            kiosk.site.steel.close_after_s = 3.0
+            kiosk.site_model.steel.close_after_s = 3.0
             await sign_in_courier(kiosk)
             kiosk.player.do(Scanned("P"))
             view = await kiosk.player.until(ScanPackage, lambda view: view.stored is not None)
@@ -200,7 +200,7 @@ def test_a_site_may_ask_for_the_phone_digits(tmp_path: Path) -> None:
         policy = Policy(ask_phone_digits=True)
         async with running(World(tmp_path, policy=policy)) as kiosk:
             await kiosk.announce("P", "S", phone="+49 171 555 0199")
-            kiosk.site.steel.close_after_s = 3.0
+            kiosk.site_model.steel.close_after_s = 3.0
             await deposit(kiosk.player, COURIER_PIN, ["P"], scan=None)
             await type_code(kiosk, await kiosk.code_of("P"))
             await kiosk.player.until(EnterPhoneDigits)
@@ -283,7 +283,7 @@ def test_a_scan_while_a_door_is_open_is_the_next_package(tmp_path: Path) -> None
             kiosk.player.do(Scanned("TWO"))
             view = await kiosk.player.until(DoorOpen, lambda view: view.next_barcode != "")
             assert (view.slot, view.next_barcode) == (first.slot, "TWO")
-            kiosk.site.steel.close(first.slot)
+            kiosk.site_model.steel.close(first.slot)
             second = await kiosk.player.until(DoorOpen, lambda view: view.barcode == "TWO")
             assert second.slot != first.slot
 
@@ -295,7 +295,7 @@ def test_a_jammed_door_keeps_the_package_and_its_code(tmp_path: Path) -> None:
         async with running(World(tmp_path)) as kiosk:
             slot = await store_one(kiosk, "P")
             code = await kiosk.code_of("P")
-            kiosk.site.steel.jam(slot)
+            kiosk.site_model.steel.jam(slot)
             await type_code(kiosk, code)
             for expects_more in (True, True, False):
                 trouble = await kiosk.player.until(Trouble)
@@ -305,7 +305,7 @@ def test_a_jammed_door_keeps_the_package_and_its_code(tmp_path: Path) -> None:
                 kiosk.player.do(Pressed(Choice.TRY_AGAIN if expects_more else Choice.DONE))
             await kiosk.player.until(First)
             assert (await kiosk.slot(slot)).service is Service.NO_DEPOSITS
-            kiosk.site.steel.unjam(slot)
+            kiosk.site_model.steel.unjam(slot)
             kiosk.player.do(Scanned(qr_text("demo", code)))
             assert (await kiosk.player.until(DoorOpen)).slot == slot
 
@@ -315,9 +315,9 @@ def test_a_jammed_door_keeps_the_package_and_its_code(tmp_path: Path) -> None:
 def test_a_door_that_jams_at_a_deposit_gives_another_slot(tmp_path: Path) -> None:
     async def story() -> None:
         async with running(World(tmp_path)) as kiosk:
-            for label in kiosk.site.steel.doors:
+            for label in kiosk.site_model.steel.doors:
                 if kiosk.kiosk.location.slot(label).size == "S":
-                    kiosk.site.steel.jam(label)
+                    kiosk.site_model.steel.jam(label)
                     break
             await kiosk.announce("P", "S")
             await sign_in_courier(kiosk)
@@ -328,7 +328,7 @@ def test_a_door_that_jams_at_a_deposit_gives_another_slot(tmp_path: Path) -> Non
             assert door.slot != trouble.slot
             jammed = await kiosk.slot(trouble.slot)
             assert (jammed.status, jammed.service) == (SlotStatus.EMPTY, Service.NO_DEPOSITS)
-            kiosk.site.steel.close(door.slot)
+            kiosk.site_model.steel.close(door.slot)
             await kiosk.player.until(ScanPackage, lambda view: view.stored is not None)
 
     run_virtually(story())
@@ -339,7 +339,7 @@ def test_an_unplugged_board_is_said_and_its_package_stays(tmp_path: Path) -> Non
         async with running(World(tmp_path)) as kiosk:
             slot = await store_one(kiosk, "P")
             code = await kiosk.code_of("P")
-            for line in kiosk.site.lines.values():
+            for line in kiosk.site_model.lines.values():
                 line.is_plugged = False
             await kiosk.player.until(First, lambda view: view.unreachable_boards > 0)
             pulses = kiosk.world.pulses
@@ -352,7 +352,7 @@ def test_an_unplugged_board_is_said_and_its_package_stays(tmp_path: Path) -> Non
             assert (await kiosk.slot(slot)).status is SlotStatus.OCCUPIED
             assert not (await kiosk.slot(slot)).is_reachable
             kiosk.player.do(Pressed(Choice.DONE))
-            for line in kiosk.site.lines.values():
+            for line in kiosk.site_model.lines.values():
                 line.is_plugged = True
             await kiosk.player.until(First, lambda view: view.unreachable_boards == 0)
             kiosk.player.do(Entered(code))
@@ -367,13 +367,13 @@ def test_when_the_wrong_door_opens_it_is_to_be_closed_and_both_are_in_doubt(tmp_
     async def story() -> None:
         async with running(World(tmp_path)) as kiosk:
             slot = await store_one(kiosk, "P")
-            other = next(label for label in kiosk.site.steel.doors if label != slot)
-            kiosk.site.steel.close_after_s = None
-            kiosk.site.steel.swap(slot, other)
+            other = next(label for label in kiosk.site_model.steel.doors if label != slot)
+            kiosk.site_model.steel.close_after_s = None
+            kiosk.site_model.steel.swap(slot, other)
             await type_code(kiosk, await kiosk.code_of("P"))
             trouble = await kiosk.player.until(Trouble)
             assert (trouble.problem, trouble.wrong_slot) == (Problem.WRONG_DOOR, other)
-            kiosk.site.steel.close(other)
+            kiosk.site_model.steel.close(other)
             await kiosk.player.until(Trouble, lambda view: Choice.DONE in view.choices)
             for label in (slot, other):
                 assert (await kiosk.slot(label)).suspect is SuspectReason.WIRING
@@ -385,14 +385,14 @@ def test_a_door_shut_at_once_asks_whether_the_package_was_taken(tmp_path: Path) 
     async def story() -> None:
         async with running(World(tmp_path)) as kiosk:
             slot = await store_one(kiosk, "P")
-            kiosk.site.steel.close_after_s = 0.5
+            kiosk.site_model.steel.close_after_s = 0.5
             code = await kiosk.code_of("P")
             await type_code(kiosk, code)
             assert (await kiosk.player.until(Ask)).slot == slot
             kiosk.player.do(Pressed(Choice.NO))
             await kiosk.player.until(First)
             assert (await kiosk.slot(slot)).status is SlotStatus.SUSPECT
-            kiosk.site.steel.close_after_s = 3.0
+            kiosk.site_model.steel.close_after_s = 3.0
             kiosk.player.do(Entered(code))
             await kiosk.player.until(EnterCode)
             kiosk.player.do(Entered(code))
@@ -428,7 +428,7 @@ def test_a_door_left_open_is_reminded_of_and_its_slot_is_in_doubt(tmp_path: Path
     async def story() -> None:
         async with running(World(tmp_path)) as kiosk:
             slot = await store_one(kiosk, "P")
-            kiosk.site.steel.close_after_s = None
+            kiosk.site_model.steel.close_after_s = None
             await type_code(kiosk, await kiosk.code_of("P"))
             await kiosk.player.until(DoorOpen)
             await kiosk.player.until(DoorOpen, lambda view: view.remind)
@@ -451,7 +451,7 @@ def test_cancel_frees_the_slot_only_when_it_is_said_to_be_empty(
             door = await kiosk.player.until(DoorOpen)
             kiosk.player.do(Pressed(Choice.CANCEL))
             await kiosk.player.until(DoorOpen, lambda view: view.remind)
-            kiosk.site.steel.close(door.slot)
+            kiosk.site_model.steel.close(door.slot)
             await kiosk.player.until(Ask)
             kiosk.player.do(Pressed(answer))
             await kiosk.player.until(ScanPackage)
@@ -477,13 +477,13 @@ def test_a_larger_slot_is_one_press_away(tmp_path: Path) -> None:
             small = await kiosk.player.until(DoorOpen)
             kiosk.player.do(Pressed(Choice.LARGER_SLOT))
             await kiosk.player.until(DoorOpen, lambda view: view.remind)
-            kiosk.site.steel.close(small.slot)
+            kiosk.site_model.steel.close(small.slot)
             await kiosk.player.until(Ask)
             kiosk.player.do(Pressed(Choice.IT_IS_EMPTY))
             larger = await kiosk.player.until(DoorOpen)
             assert (await kiosk.slot(larger.slot)).size == "M"
             assert (await kiosk.slot(small.slot)).status is SlotStatus.EMPTY
-            kiosk.site.steel.close(larger.slot)
+            kiosk.site_model.steel.close(larger.slot)
             view = await kiosk.player.until(ScanPackage, lambda view: view.stored is not None)
             assert view.stored is not None
             assert view.stored.slot == larger.slot
@@ -514,7 +514,7 @@ def test_a_technician_takes_a_slot_out_of_service_and_puts_it_back(tmp_path: Pat
             assert page.row.service is Service.IN_SERVICE
             kiosk.player.do(Pressed(Choice.OPEN_DOOR))
             await kiosk.player.until(DoorOpen)
-            kiosk.site.steel.close("7")
+            kiosk.site_model.steel.close("7")
             await kiosk.player.until(Ask)
             kiosk.player.do(Pressed(Choice.IT_IS_EMPTY))
             page = await kiosk.player.until(DoorPage)
@@ -544,9 +544,9 @@ def test_a_door_forced_open_puts_its_slot_in_doubt(tmp_path: Path) -> None:
         async with running(World(tmp_path)) as kiosk:
             slot = await store_one(kiosk, "P")
             await kiosk.player.until(First)
-            kiosk.site.steel.close_after_s = None
+            kiosk.site_model.steel.close_after_s = None
             kiosk.world.clock.loop.now_s += 60  # type: ignore[union-attr]
-            kiosk.site.steel.open_by_force(slot)
+            kiosk.site_model.steel.open_by_force(slot)
             view = await kiosk.player.until(First, lambda view: view.open_doors == (slot,))
             assert view.open_doors == (slot,)
             assert (await kiosk.slot(slot)).suspect is SuspectReason.MAY_BE_EMPTY
@@ -559,11 +559,11 @@ def test_a_door_that_springs_open_just_after_it_was_shut_has_not_latched(tmp_pat
         async with running(World(tmp_path)) as kiosk:
             slot = await store_one(kiosk, "P")
             await kiosk.player.until(First)
-            kiosk.site.steel.close_after_s = None
-            kiosk.site.steel.open_by_force(slot)
+            kiosk.site_model.steel.close_after_s = None
+            kiosk.site_model.steel.open_by_force(slot)
             trouble = await kiosk.player.until(Trouble)
             assert (trouble.problem, trouble.slot) == (Problem.NOT_LATCHED, slot)
-            kiosk.site.steel.close(slot)
+            kiosk.site_model.steel.close(slot)
             await kiosk.player.until(First, lambda view: view.open_doors == ())
             assert (await kiosk.slot(slot)).status is SlotStatus.OCCUPIED
 
@@ -575,12 +575,12 @@ def test_a_latch_that_fails_three_times_takes_its_slot_out_of_service(tmp_path: 
         async with running(World(tmp_path)) as kiosk:
             slot = await store_one(kiosk, "P")
             await kiosk.player.until(First)
-            kiosk.site.steel.close_after_s = None
+            kiosk.site_model.steel.close_after_s = None
             for _ in range(3):
                 assert (await kiosk.slot(slot)).service is Service.IN_SERVICE
-                kiosk.site.steel.open_by_force(slot)
+                kiosk.site_model.steel.open_by_force(slot)
                 await kiosk.player.until(Trouble)
-                kiosk.site.steel.close(slot)
+                kiosk.site_model.steel.close(slot)
                 await kiosk.player.until(First, lambda view: view.open_doors == ())
             assert (await kiosk.slot(slot)).service is Service.NO_DEPOSITS
             assert (await kiosk.slot(slot)).status is SlotStatus.OCCUPIED

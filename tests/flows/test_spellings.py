@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 from flow_site import SITE, Running, World, require_sound, running
+from kiosk.console.console.announcements import read_announcements
 from stories import POLICY, press, shut, sign_in_courier
 from virtual_loop import run_virtually
 
 from drivers.scanner import ScanAssembler
-from kiosk.announcements import read_announcements
 from kiosk.flows.views import (
     Choice,
     ChooseSize,
@@ -32,7 +32,7 @@ from kiosk.flows.views import (
 )
 from kiosk.model.events import EventKind
 from kiosk.model.package import PackageStatus
-from kiosk.store import journal, packages, wishes
+from kiosk.store import commands, journal, packages
 
 SPELLINGS: list[dict[str, str]] = json.loads(
     (Path(__file__).parents[1] / "vectors" / "labels" / "spellings.json").read_text("utf-8")
@@ -51,11 +51,11 @@ def scanned(text: str) -> Scanned:
 async def command(kiosk: Running, barcode: str) -> str:
     """The server announces a package for Ada; the id under which it is here."""
     store = kiosk.kiosk.store
-    number = await store.run(wishes.cursor) + 1
+    number = await store.run(commands.cursor) + 1
     recipient = {"id": "ada", "name": "Ada", "phone": PHONE}
     body: dict[str, Any] = {"package": f"wished-{number}", "barcode": barcode, "size": "S"}
-    wish = wishes.Wish(number, f"w{number}", "announce", body | {"recipient": recipient})
-    assert await store.run(wishes.apply, wish, "UTC")
+    wish = commands.Wish(number, f"w{number}", "announce", body | {"recipient": recipient})
+    assert await store.run(commands.apply, wish, "UTC")
     answer = (await store.run(journal.after, 0, 500, [EventKind.COMMAND_APPLIED]))[-1]
     return str(json.loads(answer.body)["package"])
 

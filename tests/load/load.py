@@ -26,8 +26,8 @@ from sqlalchemy import Connection, insert
 
 from central import schema
 from central.app import build
-from central.secrets import token_hash
 from central.settings import Settings
+from central.tokens import token_hash
 from kiosk.model.clock import Instant
 from kiosk.model.events import GENESIS, canonical_json, chain_hash
 from kiosk.sync.contract import Place, SyncAnswer, SyncRequest, WireEvent

@@ -18,8 +18,8 @@ from typing import Any
 
 from drivers.door import DoorState
 from drivers.simulator.line import undistorted
+from kiosk.flows.door_events import LATE_OPENING_S
 from kiosk.flows.views import First, ScanInside, ScanPackage, StoredNote, View
-from kiosk.flows.watch import LATE_OPENING_S
 from kiosk.store import boards, slots
 from tests.sim.audit import Audit, BrokenInvariantError, require
 from tests.sim.faults import DAY_MS, Rates, all_well, distort

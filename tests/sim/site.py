@@ -22,7 +22,7 @@ from drivers.simulator.bank import SimulatedBank
 from drivers.simulator.lines import simulate_lines
 from drivers.simulator.virtual import VirtualPortOpener
 from kiosk.flows import session
-from kiosk.flows.kiosk import Kiosk, Policy
+from kiosk.flows.context import Kiosk, Policy
 from kiosk.flows.person import Person, Screen
 from kiosk.flows.views import Scanned
 from kiosk.model.allocation import BestFit

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from flow_site import COURIER_PIN, TECHNICIAN_PIN, Running, World, require_sound, running
+from kiosk.demo.demo.player import deposit
 from virtual_loop import run_virtually
 
 from kiosk.flows.views import (
@@ -30,7 +31,6 @@ from kiosk.flows.views import (
 )
 from kiosk.model.location import SlotStatus, SuspectReason
 from kiosk.model.pickup_code import qr_text
-from kiosk.play import deposit
 from kiosk.store import departures, slots
 from kiosk.store.errors import RefusedError
 
@@ -58,7 +58,7 @@ def test_an_announcement_that_comes_while_the_courier_chooses_a_size_is_joined(
 ) -> None:
     async def story() -> None:
         async with running(World(tmp_path)) as kiosk:
-            kiosk.site.steel.close_after_s = 3.0
+            kiosk.site_model.steel.close_after_s = 3.0
             await sign_in_courier(kiosk)
             kiosk.player.do(Scanned("P"))
             await kiosk.player.until(ChooseSize)
@@ -91,7 +91,7 @@ def test_a_recalled_package_gets_no_new_code_and_the_technician_goes_on(tmp_path
     async def story() -> None:
         async with running(World(tmp_path)) as kiosk:
             package = await kiosk.announce("P", "S")
-            kiosk.site.steel.close_after_s = 3.0
+            kiosk.site_model.steel.close_after_s = 3.0
             [slot] = await deposit(kiosk.player, COURIER_PIN, ["P"], scan=None)
             page = await door_page(kiosk, slot)
             assert Choice.REISSUE_CODE in page.choices
@@ -109,16 +109,16 @@ def test_a_package_in_hands_is_not_recalled_from_behind_an_open_door(tmp_path: P
     async def story() -> None:
         async with running(World(tmp_path)) as kiosk:
             package = await kiosk.announce("P", "S")
-            kiosk.site.steel.close_after_s = 3.0
+            kiosk.site_model.steel.close_after_s = 3.0
             [slot] = await deposit(kiosk.player, COURIER_PIN, ["P"], scan=None)
-            kiosk.site.steel.close_after_s = None
+            kiosk.site_model.steel.close_after_s = None
             await kiosk.player.until(First)
             kiosk.player.do(Scanned(qr_text("demo", await kiosk.code_of("P"))))
             await kiosk.player.until(DoorOpen)
             with pytest.raises(RefusedError, match="door"):
                 await kiosk.kiosk.store.run(departures.cancel, package, "recalled")
             await asyncio.sleep(3)
-            kiosk.site.steel.close(slot)
+            kiosk.site_model.steel.close(slot)
             await kiosk.player.until(Thanks)
             assert await kiosk.package_status(package) == "RETRIEVED"
 
@@ -129,14 +129,14 @@ def test_a_package_recalled_between_two_tries_at_a_jammed_door_stays_inside(tmp_
     async def story() -> None:
         async with running(World(tmp_path)) as kiosk:
             package = await kiosk.announce("P", "S")
-            kiosk.site.steel.close_after_s = 3.0
+            kiosk.site_model.steel.close_after_s = 3.0
             [slot] = await deposit(kiosk.player, COURIER_PIN, ["P"], scan=None)
-            kiosk.site.steel.jam(slot)
+            kiosk.site_model.steel.jam(slot)
             await kiosk.player.until(First)
             kiosk.player.do(Scanned(qr_text("demo", await kiosk.code_of("P"))))
             await kiosk.player.until(Trouble)
             await kiosk.kiosk.store.run(departures.cancel, package, "recalled")
-            kiosk.site.steel.unjam(slot)
+            kiosk.site_model.steel.unjam(slot)
             pulses = kiosk.world.pulses
             kiosk.player.do(Pressed(Choice.TRY_AGAIN))
             told = await kiosk.player.until(Told)
@@ -151,10 +151,10 @@ def test_a_move_that_opened_no_door_leaves_nothing_unknown(tmp_path: Path) -> No
     async def story() -> None:
         async with running(World(tmp_path)) as kiosk:
             await kiosk.announce("P", "S")
-            kiosk.site.steel.close_after_s = 3.0
+            kiosk.site_model.steel.close_after_s = 3.0
             [slot] = await deposit(kiosk.player, COURIER_PIN, ["P"], scan=None)
             await door_page(kiosk, slot)
-            for line in kiosk.site.lines.values():
+            for line in kiosk.site_model.lines.values():
                 line.is_plugged = False
             kiosk.player.do(Pressed(Choice.MOVE_PACKAGE))
             await kiosk.player.until(DoorPage)
@@ -170,7 +170,7 @@ def test_a_move_that_opened_no_door_leaves_nothing_unknown(tmp_path: Path) -> No
 def test_a_deposit_may_be_undone_when_its_slot_came_into_doubt(tmp_path: Path) -> None:
     async def story() -> None:
         async with running(World(tmp_path)) as kiosk:
-            kiosk.site.steel.close_after_s = 3.0
+            kiosk.site_model.steel.close_after_s = 3.0
             package = await kiosk.announce("P", "S")
             await sign_in_courier(kiosk)
             kiosk.player.do(Scanned("P"))
@@ -202,7 +202,7 @@ def test_a_slot_that_came_into_doubt_in_mid_deposit_stays_in_doubt(tmp_path: Pat
             )
             kiosk.player.do(Pressed(Choice.CANCEL))
             await asyncio.sleep(1)
-            kiosk.site.steel.close(slot)
+            kiosk.site_model.steel.close(slot)
             await kiosk.player.until(Ask)
             kiosk.player.do(Pressed(Choice.IT_IS_EMPTY))
             await kiosk.player.until(ScanPackage)

@@ -26,10 +26,10 @@ from kiosk.flows import (
     reconciliation,
     session,
 )
+from kiosk.flows.context import Kiosk
+from kiosk.flows.door_events import Watch
 from kiosk.flows.doors import Opened
-from kiosk.flows.kiosk import Kiosk
 from kiosk.flows.views import Purpose
-from kiosk.flows.watch import Watch
 from kiosk.store import codes, deposits, intents, recovery
 from kiosk.store.deposits import Deposit
 from kiosk.store.slots import FreeSlotQuery

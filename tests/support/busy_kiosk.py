@@ -12,6 +12,8 @@ import sys
 import time
 from pathlib import Path
 
+from kiosk.demo.demo.player import DEMO_COURIER_PIN, DEMO_TECHNICIAN_PIN, Player, playing
+
 from config import DEMO_SITE, load_site
 from kiosk.app import open_kiosk
 from kiosk.flows.views import (
@@ -37,7 +39,6 @@ from kiosk.flows.views import (
     View,
 )
 from kiosk.model.pickup_code import qr_text
-from kiosk.play import DEMO_COURIER_PIN, DEMO_TECHNICIAN_PIN, Player, playing
 
 ANSWERS = {
     Question.DID_YOU_TAKE_IT: Choice.YES,

@@ -30,11 +30,12 @@ from kiosk.model.allocation import FirstAvailable
 from kiosk.model.clock import Instant
 from kiosk.model.location import Location
 from kiosk.model.person import Recipient
-from kiosk.store import departures, deposits, intents, journal, packages, restoring, slots
+from kiosk.store import departures, deposits, intents, journal, packages, slots
+from kiosk.store import restore as backup_restore
 from kiosk.store.deposits import DepositRequest
 from kiosk.store.intents import IntentPurpose
 from kiosk.store.packages import Announcement
-from kiosk.store.restoring import Recaller, Restored
+from kiosk.store.restore import Recaller, Restored
 from kiosk.store.store import Store
 from kiosk.sync.contract import Place, SyncRequest, WireEvent, wire_event
 from kiosk.ui.samples import sample_location
@@ -237,7 +238,9 @@ class Journal:
         for suffix in ("", "-wal", "-shm"):
             self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
         self.lives += 1
-        restored = restoring.restore(file, self.path, "", self.clock, self.chance, recaller, doubt)
+        restored = backup_restore.restore(
+            file, self.path, "", self.clock, self.chance, recaller, doubt
+        )
         self.store = Store(self.path, self.clock, self.chance, threaded=False)
         self.store.use_key(LOCATION_KEY)
         return restored

@@ -13,11 +13,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from invariants import require_sound
+from kiosk.demo.demo.player import Player, playing
 
 from config import DEMO_SITE, load_site
 from drivers.bank import BankTiming, BoardWiring, DoorWiring
 from drivers.simulator.virtual import VirtualSite, virtual_site
-from kiosk.flows.kiosk import Kiosk, Policy
+from kiosk.flows.context import Kiosk, Policy
 from kiosk.flows.person import Person
 from kiosk.flows.views import View
 from kiosk.model.allocation import BestFit
@@ -25,8 +26,7 @@ from kiosk.model.clock import Instant
 from kiosk.model.location import Location
 from kiosk.model.person import Recipient, Role, Staff
 from kiosk.model.pickup_code import make_code
-from kiosk.play import Player, playing
-from kiosk.site import location_of
+from kiosk.site_model import location_of
 from kiosk.store import packages, slots
 from kiosk.store.packages import Announcement
 from kiosk.store.slots import SlotRecord

@@ -79,7 +79,7 @@ def main() -> None:
     """Read views and the window's place, print where each thing is."""
     views, window = pickle.load(sys.stdin.buffer)
     from config import DEMO_SITE, load_site
-    from kiosk.site import location_of
+    from kiosk.site_model import location_of
     from kiosk.ui.environment import prepare
     from kiosk.ui.panel import Panel
 

@@ -11,7 +11,7 @@ from centre import Journal, Server
 from central import accounts
 from central.auth import Role
 from central.pages.session import HOME
-from kiosk.store import wishes
+from kiosk.store import commands as kiosk_commands
 from kiosk.sync.contract import SyncAnswer
 
 PASSWORD = "correct horse battery"
@@ -53,7 +53,7 @@ class Browser:
 
 
 def sync(kiosk: Journal, after: int = 0) -> SyncAnswer:
-    answer = kiosk.send(kiosk.events(after), cursor=kiosk.do(wishes.cursor))
+    answer = kiosk.send(kiosk.events(after), cursor=kiosk.do(kiosk_commands.cursor))
     assert answer.ok, answer.text
     return SyncAnswer.model_validate_json(answer.content)
 
@@ -62,7 +62,7 @@ def obey(kiosk: Journal) -> list[str]:
     """Sync, carry the wishes out as a kiosk does, and answer; their types."""
     commands = sync(kiosk).commands
     for each in commands:
-        wish = wishes.Wish(each.n, each.id, each.type, each.body)
-        kiosk.do(wishes.apply, wish, "UTC")
+        wish = kiosk_commands.Wish(each.n, each.id, each.type, each.body)
+        kiosk.do(kiosk_commands.apply, wish, "UTC")
     sync(kiosk)
     return [each.type for each in commands]

@@ -8,7 +8,7 @@ from pathlib import Path
 from flow_site import COURIER_PIN, Running, World, require_sound, running
 from virtual_loop import run_virtually
 
-from kiosk.flows.kiosk import Policy
+from kiosk.flows.context import Policy
 from kiosk.flows.views import Choice, Entered, EnterPin, First, Pressed, Scanned, ScanPackage
 from kiosk.store import packages
 
@@ -40,7 +40,7 @@ async def store(kiosk: Running, barcode: str, size: str = "S", owner: str | None
         packages.announce,
         packages.Announcement(kiosk.kiosk.new_id(), barcode, size, recipient, owner),
     )
-    kiosk.site.steel.close_after_s = 3.0
+    kiosk.site_model.steel.close_after_s = 3.0
     kiosk.player.do(Scanned(barcode))
     view = await kiosk.player.until(
         ScanPackage, lambda view: view.stored is not None and view.stored.barcode == barcode

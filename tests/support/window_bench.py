@@ -16,15 +16,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from glass import ROOT, Spots
+from kiosk.console.console.announcements import announce, read_announcements
 from screen import PATIENCE_S, Screen, own_screen
 from simulator_process import SimulatorProcess
 
 from config import DEMO_PACKAGES, DEMO_SITE, load_site
 from drivers.boards.lockboard_8a import encode_unlock
-from kiosk.announcements import announce, read_announcements
 from kiosk.app import make_kiosk
+from kiosk.flows.diagnostics import READ
 from kiosk.flows.doors import YES_OR_NO
-from kiosk.flows.machine import READ
 from kiosk.flows.maintenance import DOORS_CHOICES, REASONS
 from kiosk.flows.reconciliation import INSIDE
 from kiosk.flows.views import (

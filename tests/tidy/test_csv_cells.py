@@ -10,14 +10,16 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from kiosk.console.console.report import Line, as_text
 
 from kiosk.__main__ import print_rows
 from kiosk.model.cells import safe_cell
-from kiosk.report import Line, as_text
 
 ROOT = Path(__file__).parents[2]
 WRITES = re.compile(r"csv\.(writer|DictWriter)\(")
-COPIES_ITS_OWN = {"kiosk/demo.py": "the demo's labels, from the file that comes with the program"}
+COPIES_ITS_OWN = {
+    "kiosk/demo/demo.py": "the demo's labels, from the file that comes with the program"
+}
 FORMULAS = ("=1+1", "+1+1", "-1+1", "@SUM(A1)", "\t=1+1", "\r=1+1", "\n=1+1", " =1+1", "＝1+1")
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from config import DEMO_SITE, load_site
 from kiosk.flows.views import First, Preference, View
 from kiosk.model.location import Location
-from kiosk.site import location_of
+from kiosk.site_model import location_of
 from kiosk.ui.environment import prepare
 from kiosk.ui.gallery import PANELS, picture
 

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from kiosk.console.console.announcements import announce, read_announcements
 from screen import Screen, own_screen
 from simulator_process import SimulatorProcess
 
 from config import DEMO_PACKAGES, DEMO_SITE, load_site
-from kiosk.announcements import announce, read_announcements
 from kiosk.app import make_kiosk
 
 pytestmark = pytest.mark.window

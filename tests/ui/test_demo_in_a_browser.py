@@ -15,6 +15,7 @@ import pytest
 import websocket
 from chromium import running_chromium
 from glass import Spots, spots
+from kiosk.demo.demo.demo import PINS, VIRTUAL_SCREEN, WindowPlace, side_by_side
 from PIL import Image
 from running_demo import Demo
 from screen import PATIENCE_S, Screen, own_screen
@@ -26,7 +27,6 @@ from selenium.webdriver.support.ui import WebDriverWait
 from config import DEMO_SITE, load_site
 from drivers.simulator.__main__ import window_site
 from drivers.simulator.window_layout import Scale, arrange
-from kiosk.demo import PINS, VIRTUAL_SCREEN, WindowPlace, side_by_side
 from kiosk.flows.views import Choice, EnterCode, First
 
 SITE = load_site(DEMO_SITE)

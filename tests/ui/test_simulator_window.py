@@ -12,6 +12,7 @@ from itertools import combinations
 from pathlib import Path
 
 import pytest
+from kiosk.demo.demo.demo import side_by_side
 from screen import Screen, own_screen
 from simulator_glass import cut_in
 from simulator_process import SimulatorProcess
@@ -32,7 +33,6 @@ from drivers.simulator.window_layout import (
 )
 from drivers.simulator.window_phones import parse_message, read_messages
 from drivers.simulator.window_site import parse_pins
-from kiosk.demo import side_by_side
 
 ROOT = Path(__file__).parents[2]
 WIDTH, HEIGHT = 900, 920

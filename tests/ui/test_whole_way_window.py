@@ -19,7 +19,7 @@ from glass import Spots
 from window_bench import SITE, Machine, bench, wait_open_enough
 
 from central import schema
-from kiosk.centre import enrol_kiosk
+from kiosk.server_link import enrol_kiosk
 
 IS_NIGHTLY = os.environ.get("TEST_BUDGET") == "nightly"
 BARCODE = "00340434123456789012"

@@ -25,7 +25,8 @@ from kiosk.model.barcode import (
     kept_key,
 )
 from kiosk.model.events import Event, EventKind, canonical_json, chain_hash
-from kiosk.store import deposits, packages, slots, wishes
+from kiosk.store import commands as kiosk_commands
+from kiosk.store import deposits, packages, slots
 from kiosk.store.deposits import DepositRequest
 from kiosk.store.errors import RefusedError
 from kiosk.store.packages import Announcement
@@ -191,11 +192,11 @@ def test_no_way_in_takes_what_is_no_barcode(tmp_path: Path, text: str) -> None:
         ("cancel", {"package": "e", "barcode": text}),
     )
     for number, (kind, body) in enumerate(commands, 1):
-        wish = wishes.Wish(number, f"w{number}", kind, body)
+        wish = kiosk_commands.Wish(number, f"w{number}", kind, body)
         with pytest.raises(RefusedError, match="a barcode has"):
-            store.submit(wishes.apply, wish, "UTC").result()
-        store.submit(wishes.refuse, wish, "no barcode").result()
-        assert store.submit(wishes.cursor).result() == number
+            store.submit(kiosk_commands.apply, wish, "UTC").result()
+        store.submit(kiosk_commands.refuse, wish, "no barcode").result()
+        assert store.submit(kiosk_commands.cursor).result() == number
     assert not store.submit(lambda writer: writer.all("SELECT * FROM package")).result()
     require_sound(store)
     store.close()

@@ -8,8 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-
-from kiosk.console import SOCKET
+from kiosk.console.console.console import SOCKET
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from config.rewriting import rewire
 from drivers.bank import open_bank
 from drivers.boards import FAMILIES
 from drivers.wiring import wired_boards, wired_doors
-from kiosk.site import remarks
+from kiosk.site_model import remarks
 
 BAD_PORTS = {
     "ttyUSB0": "whole path",

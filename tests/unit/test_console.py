@@ -18,15 +18,15 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 from flow_site import LOCATION
+from kiosk.console.console.console import LINE_MAX, SOCKET, ConsoleError, Desk, Line, serving
+from kiosk.demo.demo.player import Player
 
 from config import DEMO_SITE, load_site
 from kiosk.__main__ import main
 from kiosk.adapters import SystemClock, location_key, verify_pin
 from kiosk.app import init, open_kiosk, own_desk
-from kiosk.console import LINE_MAX, SOCKET, ConsoleError, Desk, Line, serving
 from kiosk.model.allocation import BestFit
 from kiosk.model.person import Role, Staff, parse_badge
-from kiosk.play import Player
 from kiosk.store import codes, deposits, journal, packages, staff
 from kiosk.store.backup import BackupPlan
 from kiosk.store.deposits import DepositRequest

@@ -8,9 +8,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 import requests
-
-from kiosk.demo_network import Wire
-from kiosk.demo_processes import free_port
+from kiosk.demo.demo.network import Wire
+from kiosk.demo.demo.processes import free_port
 
 SLOW = threading.Event()
 

@@ -20,7 +20,8 @@ from config.schema import LANGUAGES
 from kiosk.flows.views import Choice, HoldExtended, Receipt, ReceiptLine, Refusal, Refused, Told
 from kiosk.model.events import EventKind
 from kiosk.model.location import ServiceReason
-from kiosk.ui import theme, wording
+from kiosk.ui import texts, theme
+from kiosk.ui.directions import place_of
 from kiosk.ui.icons import GLYPHS
 from kiosk.ui.language import (
     PSEUDO,
@@ -32,7 +33,6 @@ from kiosk.ui.language import (
     lengthened,
     speech,
 )
-from kiosk.ui.place import place_of
 from kiosk.ui.samples import NOW_MS, sample_doors, sample_location
 
 ROOT = Path(__file__).parents[2]
@@ -134,7 +134,7 @@ def test_arabic_has_six_forms() -> None:
 def test_times_are_the_sites_and_in_the_style_of_the_language() -> None:
     told = Told(refused=Refused(Refusal.ALREADY_PICKED_UP, at_ms=NOW_MS))
     said = {
-        language: wording.words_for(told, LOCATION, speech(language)).title
+        language: texts.words_for(told, LOCATION, speech(language)).title
         for language in languages()
     }
     assert said["en"] == "This package was picked up: Fri 6 Nov, 22:20."
@@ -146,9 +146,9 @@ def test_times_are_the_sites_and_in_the_style_of_the_language() -> None:
 
 def test_a_hold_is_said_by_its_last_day_not_by_its_midnight() -> None:
     midnight_ms = NOW_MS + 100 * 60_000  # 22:20 in Berlin and 100 minutes
-    said = wording.words_for(HoldExtended(until_ms=midnight_ms), LOCATION).title
+    said = texts.words_for(HoldExtended(until_ms=midnight_ms), LOCATION).title
     assert said == "It stays until Fri 6 Nov"
-    unknown = wording.words_for(HoldExtended(until_ms=None), LOCATION).title
+    unknown = texts.words_for(HoldExtended(until_ms=None), LOCATION).title
     assert unknown == "It stays a day longer"
 
 
@@ -158,7 +158,7 @@ def test_a_receipt_has_its_day_once_and_a_time_in_each_line() -> None:
         ReceiptLine(EventKind.PACKAGE_COLLECTED, "AB2", "9", None),
     )
     view = Receipt(name="Kim", number="17", lines=lines)
-    words = wording.words_for(view, LOCATION, speech("de"))
+    words = texts.words_for(view, LOCATION, speech("de"))
     assert words.body.split("\n") == [
         "22:20  Fach 3  eingelegt  AB1",
         "Fach 9  zurückgenommen  AB2",
@@ -169,13 +169,13 @@ def test_a_receipt_has_its_day_once_and_a_time_in_each_line() -> None:
 @pytest.mark.parametrize("language", OTHERS)
 def test_staff_reads_the_reasons_in_its_language(language: str) -> None:
     for reason in ServiceReason:
-        english = wording.parts.reason_word(reason, speech("en"))
-        assert wording.parts.reason_word(reason, speech(language)) != english
+        english = texts.parts.reason_word(reason, speech("en"))
+        assert texts.parts.reason_word(reason, speech(language)) != english
     row = next(row for row in sample_doors().doors if row.slot == "14")
-    until = wording.service.facts(row, LOCATION, speech(language))[2][1]
-    since = wording.service.facts(replace(row, until_ms=None), LOCATION, speech(language))[2][1]
+    until = texts.service.facts(row, LOCATION, speech(language))[2][1]
+    since = texts.service.facts(replace(row, until_ms=None), LOCATION, speech(language))[2][1]
     for state in (until, since):
-        assert wording.parts.reason_word("lock broken", speech(language)) in state
+        assert texts.parts.reason_word("lock broken", speech(language)) in state
         assert "R. Weber" in state
     assert "22:20" in since
     assert "22:20" not in until
@@ -194,9 +194,9 @@ def test_the_invented_language_is_forty_percent_longer() -> None:
 
 def test_codes_and_numbers_read_left_to_right_in_arabic() -> None:
     arabic = speech("ar")
-    painted = display_lines(arabic.say(wording.parts.CODE, code="482 107 733"))
+    painted = display_lines(arabic.say(texts.parts.CODE, code="482 107 733"))
     assert painted.startswith("482 107 733 ")
-    painted = display_lines(wording.parts.call_us(LOCATION, arabic))
+    painted = display_lines(texts.parts.call_us(LOCATION, arabic))
     assert painted.startswith(LOCATION.help_phone)
     painted = display_lines(arabic.say("Next: {barcode}", barcode="…23456784"))
     assert painted.startswith("…23456784 ")
@@ -228,10 +228,10 @@ def test_latin_lines_on_an_arabic_screen_stay_as_they_are() -> None:
 
 
 def test_ways_back_are_turned_and_arrows_to_the_steel_are_not() -> None:
-    assert wording.faces.face(Choice.BACK).icon == "arrow-left"
-    assert wording.faces.face(Choice.BACK, speech("ar")).icon == "arrow-right"
-    assert wording.parts.place_icon(place_of("24", LOCATION)) == "arrow-up-right"
-    assert "اليمين" in wording.parts.place_sentence(place_of("24", LOCATION), speech("ar"))
+    assert texts.faces.face(Choice.BACK).icon == "arrow-left"
+    assert texts.faces.face(Choice.BACK, speech("ar")).icon == "arrow-right"
+    assert texts.parts.place_icon(place_of("24", LOCATION)) == "arrow-up-right"
+    assert "اليمين" in texts.parts.place_sentence(place_of("24", LOCATION), speech("ar"))
 
 
 # --- letters -------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from config import DEMO_SITE, load_site
-from kiosk.site import remarks, site_look_of
+from kiosk.site_model import remarks, site_look_of
 from kiosk.ui.loudspeaker import Loudspeaker, tone
 from kiosk.ui.night import NightHours
 

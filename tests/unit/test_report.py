@@ -8,9 +8,9 @@ import json
 from pathlib import Path
 
 import pytest
+from kiosk.console.console.report import Line, SnapshotError
 
-from kiosk import report
-from kiosk.report import Line, SnapshotError
+from kiosk.console.console import report
 
 COUNTERS = {
     "stored": {"S": 10, "M": 2},

@@ -17,7 +17,8 @@ from kiosk.flows.housekeeping import is_backup_due
 from kiosk.model.allocation import BestFit
 from kiosk.model.clock import Instant
 from kiosk.model.events import EventKind
-from kiosk.store import backup, deposits, intents, journal, packages, restoring, slots
+from kiosk.store import backup, deposits, intents, journal, packages, slots
+from kiosk.store import restore as backup_restore
 from kiosk.store.backup import Backup, BackupPlan
 from kiosk.store.deposits import DepositRequest
 from kiosk.store.errors import CannotOpenError, DamagedError, InUseError
@@ -245,8 +246,8 @@ def kept(tmp_path: Path) -> tuple[Path, Path]:
     return path, Path(made.file)
 
 
-def restore(database: Path, file: Path, key: str = KEY) -> restoring.Restored:
-    return restoring.restore(file, database, key, LoopClock(), random.Random(9))
+def restore(database: Path, file: Path, key: str = KEY) -> backup_restore.Restored:
+    return backup_restore.restore(file, database, key, LoopClock(), random.Random(9))
 
 
 def test_after_a_restore_every_slot_is_in_doubt_and_the_old_database_is_kept(

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 from flow_site import START_MS, Running, World, running
+from kiosk.demo.demo.player import deposit
 from virtual_loop import run_virtually
 
 from kiosk.flows import housekeeping
 from kiosk.model.events import EventKind
-from kiosk.play import deposit
 from kiosk.store import backup, holds, journal, packages, slots
 from kiosk.store.backup import BackupPlan
 
@@ -22,7 +22,7 @@ MINUTE_S = 60
 
 
 async def stored(kiosk: Running, barcode: str = "P") -> str:
-    kiosk.site.steel.close_after_s = 3.0
+    kiosk.site_model.steel.close_after_s = 3.0
     package = await kiosk.announce(barcode)
     await deposit(kiosk.player, "114711", [barcode], scan=None)
     return package

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from flow_site import LOCATION, LOCATION_KEY, LoopClock, World, running
+from kiosk.demo.demo.player import deposit
 from virtual_loop import run_virtually
 
 from kiosk.messages import MessageSpool
@@ -15,9 +16,8 @@ from kiosk.model.allocation import BestFit
 from kiosk.model.events import Event, EventKind
 from kiosk.model.person import Role
 from kiosk.model.pickup_code import make_code
-from kiosk.observers import Later, observing
-from kiosk.play import deposit
 from kiosk.store import codes, deposits, intents, journal, packages, slots, staff
+from kiosk.store.observers import Later, observing
 from kiosk.store.packages import Announcement
 from kiosk.store.store import Store
 from kiosk.store.writer import Writer
@@ -168,7 +168,7 @@ def test_the_message_waits_until_the_courier_can_undo_no_more(tmp_path: Path) ->
             folder = tmp_path / "phones"
             async with observing(kiosk.kiosk.store, [MessageSpool(kiosk.kiosk, folder)]):
                 await kiosk.announce("P", phone="+49 171 5550100")
-                kiosk.site.steel.close_after_s = 3.0
+                kiosk.site_model.steel.close_after_s = 3.0
                 await deposit(kiosk.player, "114711", ["P"], scan=None)
                 await asyncio.sleep(1)
                 [message] = messages(folder)

@@ -25,13 +25,13 @@ from kiosk.flows.views import (
     View,
 )
 from kiosk.model.events import EventKind
-from kiosk.ui import theme, wording
+from kiosk.ui import texts, theme
+from kiosk.ui.directions import Side, place_of
 from kiosk.ui.icons import GLYPHS
 from kiosk.ui.language import ENGLISH
-from kiosk.ui.place import Side, place_of
 from kiosk.ui.samples import NOW_MS, sample_doors, sample_location, sample_views
+from kiosk.ui.texts import courier
 from kiosk.ui.theme import Colour, Tone
-from kiosk.ui.wording import courier
 
 ROOT = Path(__file__).parents[2]
 LOCATION = sample_location()
@@ -51,13 +51,13 @@ def contrast(one: Colour, other: Colour) -> float:
 
 @pytest.mark.parametrize("choice", Choice)
 def test_every_choice_has_a_word_and_an_icon_of_its_own(choice: Choice) -> None:
-    assert choice in wording.faces.FACES, f"{choice} has no face in kiosk/ui/wording/faces.py"
-    assert wording.faces.face(choice).icon in GLYPHS
+    assert choice in texts.faces.FACES, f"{choice} has no face in kiosk/ui/wording/faces.py"
+    assert texts.faces.face(choice).icon in GLYPHS
 
 
 @pytest.mark.parametrize("view", [view for _, view in sample_views()], ids=lambda v: repr(v)[:60])
 def test_every_view_says_something_and_its_icons_exist(view: View) -> None:
-    words = wording.words_for(view, LOCATION)
+    words = texts.words_for(view, LOCATION)
     assert words.title
     assert "{" not in words.title + words.body
     assert words.icon == "" or words.icon in GLYPHS
@@ -72,14 +72,14 @@ def test_every_kind_of_view_has_a_sample() -> None:
 
 @pytest.mark.parametrize(("reason", "detail"), list(product(Refusal, ("", "12"))))
 def test_every_refusal_is_a_sentence(reason: Refusal, detail: str) -> None:
-    sentence = wording.parts.refusal(Refused(reason, detail), LOCATION, ENGLISH)
+    sentence = texts.parts.refusal(Refused(reason, detail), LOCATION, ENGLISH)
     assert sentence.endswith(".")
     assert reason.value not in sentence
 
 
 def test_a_wrong_code_tells_a_guesser_nothing() -> None:
     bare, detailed = (
-        wording.words_for(EnterCode(refused=Refused(Refusal.NOT_KNOWN, d)), LOCATION).note
+        texts.words_for(EnterCode(refused=Refused(Refusal.NOT_KNOWN, d)), LOCATION).note
         for d in ("", "door 7")
     )
     assert bare == detailed
@@ -88,7 +88,7 @@ def test_a_wrong_code_tells_a_guesser_nothing() -> None:
 @pytest.mark.parametrize(("problem", "purpose"), list(product(Problem, Purpose)))
 def test_trouble_says_what_happened_and_whom_to_call(problem: Problem, purpose: Purpose) -> None:
     view = Trouble(problem=problem, slot="7", wrong_slot="9", reference="K3-1", purpose=purpose)
-    words = wording.words_for(view, LOCATION)
+    words = texts.words_for(view, LOCATION)
     assert LOCATION.help_phone in words.body
     assert words.note is not None and "K3-1" in words.note.text
     if purpose is not Purpose.TAKE:
@@ -97,30 +97,30 @@ def test_trouble_says_what_happened_and_whom_to_call(problem: Problem, purpose: 
 
 @pytest.mark.parametrize("question", Question)
 def test_every_question_is_asked(question: Question) -> None:
-    words = wording.words_for(Ask(question=question, slot="7"), LOCATION)
+    words = texts.words_for(Ask(question=question, slot="7"), LOCATION)
     assert words.title and question.value not in words.title
 
 
 def test_a_code_is_shown_as_it_is_read_aloud() -> None:
-    assert wording.parts.spaced_code("482107733") == "482 107 733"
-    assert wording.parts.spaced_code("4821077339") == "482 107 7339"
+    assert texts.parts.spaced_code("482107733") == "482 107 733"
+    assert texts.parts.spaced_code("4821077339") == "482 107 7339"
 
 
 def test_left_and_right_are_as_seen_from_the_screen() -> None:
     assert place_of("1", LOCATION).side is Side.LEFT
     assert place_of("24", LOCATION).side is Side.RIGHT
-    assert wording.parts.place_sentence(place_of("1", LOCATION)) == "To the left, near the bottom"
-    assert wording.parts.place_icon(place_of("24", LOCATION)) == "arrow-up-right"
+    assert texts.parts.place_sentence(place_of("1", LOCATION)) == "To the left, near the bottom"
+    assert texts.parts.place_icon(place_of("24", LOCATION)) == "arrow-up-right"
 
 
 def test_a_technician_sees_the_most_important_thing_of_a_door() -> None:
-    signs = {row.slot: wording.service.sign(row) for row in sample_doors().doors}
-    assert signs["5"] is wording.service.SIGN_OPEN
-    assert signs["9"] is wording.service.SIGN_SUSPECT
-    assert signs["14"] is wording.service.SIGN_NO_DEPOSITS
-    assert signs["2"] is wording.service.SIGN_OCCUPIED
-    silent = {row.slot: wording.service.sign(row) for row in sample_doors(silent=True).doors}
-    assert silent["14"] is wording.service.SIGN_UNREACHABLE
+    signs = {row.slot: texts.service.sign(row) for row in sample_doors().doors}
+    assert signs["5"] is texts.service.SIGN_OPEN
+    assert signs["9"] is texts.service.SIGN_SUSPECT
+    assert signs["14"] is texts.service.SIGN_NO_DEPOSITS
+    assert signs["2"] is texts.service.SIGN_OCCUPIED
+    silent = {row.slot: texts.service.sign(row) for row in sample_doors(silent=True).doors}
+    assert silent["14"] is texts.service.SIGN_UNREACHABLE
 
 
 @pytest.mark.parametrize("palette", PALETTES)
@@ -166,7 +166,7 @@ def test_a_sites_own_colour_is_made_to_stand_out_by_night_too() -> None:
 
 
 def test_words_need_no_window() -> None:
-    script = "import sys, kiosk.ui.wording, kiosk.ui.samples; sys.exit('kivy' in sys.modules)"
+    script = "import sys, kiosk.ui.texts, kiosk.ui.samples; sys.exit('kivy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], cwd=ROOT).returncode == 0
 
 

@@ -49,7 +49,7 @@ from kiosk.ui.screens.entry.page import CodePage, PhonePage, PinPage
 from kiosk.ui.screens.first.page import FirstPage
 from kiosk.ui.screens.notice.page import MoreTimePage, NoticePage, ReceiptPage
 from kiosk.ui.screens.page import Page
-from kiosk.ui.screens.service.facts import BoardsPage, HistoryPage, MachinePage, StaffPage
+from kiosk.ui.screens.service.details import BoardsPage, HistoryPage, MachinePage, StaffPage
 from kiosk.ui.screens.service.page import DoorPageScreen, DoorsPage, ReasonPage, UntilPage
 from kiosk.ui.screens.service.parts import PartsPage
 

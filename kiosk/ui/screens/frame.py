@@ -13,7 +13,7 @@ from kivy.uix.widget import Widget
 
 from kiosk.flows.views import Choice
 from kiosk.ui.theme import Theme, Tone
-from kiosk.ui.widgets.plate import Banner, WordButton, mirror
+from kiosk.ui.widgets.buttons import Banner, WordButton, mirror
 from kiosk.ui.widgets.text import Words
 
 LEAVING = (Choice.BACK, Choice.CANCEL)

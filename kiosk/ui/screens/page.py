@@ -12,13 +12,13 @@ from kivy.uix.widget import Widget
 
 from kiosk.flows.views import Choice, Pressed, View
 from kiosk.model.location import Location
+from kiosk.ui import texts
 from kiosk.ui import theme as look
-from kiosk.ui import wording
 from kiosk.ui.language import Speech
 from kiosk.ui.screens.frame import LEAVING, Area, Frame
 from kiosk.ui.theme import Theme, Tone
+from kiosk.ui.widgets.buttons import Badge, Banner, Pressable, WordButton
 from kiosk.ui.widgets.keypad import Key
-from kiosk.ui.widgets.plate import Badge, Banner, Pressable, WordButton
 
 __all__ = ["Area", "Context", "Page"]
 
@@ -96,8 +96,8 @@ class Page(Frame, Generic[V]):
     def changed(self, before: V) -> None:
         """The view was replaced by another of its class; `self.view` is the new one."""
 
-    def words(self) -> wording.parts.Words:
-        return wording.words_for(self.view, self.context.location, self.context.speech)
+    def words(self) -> texts.parts.Words:
+        return texts.words_for(self.view, self.context.location, self.context.speech)
 
     def extra_buttons(self) -> list[WordButton]:
         """Buttons of this screen that are no choices, the main one first."""
@@ -147,11 +147,11 @@ class Page(Frame, Generic[V]):
         others = [each for each in self.in_order() if each not in (main, *self.tools)]
         said = []
         if self.takes_digits:
-            said.append(wording.spoken.type_digits(speech))
+            said.append(texts.spoken.type_digits(speech))
         if main is not None:
-            said.append(wording.spoken.enter_for(main.spoken, speech))
+            said.append(texts.spoken.enter_for(main.spoken, speech))
         if others:
-            said.append(wording.spoken.more_choices(speech))
+            said.append(texts.spoken.more_choices(speech))
         return tuple(said)
 
     # --- views in, events out ---
@@ -208,14 +208,14 @@ class Page(Frame, Generic[V]):
         self._set_sign(words)
         self._offer()
 
-    def _set_sign(self, words: wording.parts.Words) -> None:
+    def _set_sign(self, words: texts.parts.Words) -> None:
         if self.sign is not None:
             self.remove_widget(self.sign)
         self.sign = self.make_sign(words)
         if self.sign is not None:
             self.add_widget(self.sign)
 
-    def make_sign(self, words: wording.parts.Words) -> Widget | None:
+    def make_sign(self, words: texts.parts.Words) -> Widget | None:
         """The picture over the words."""
         theme = self.theme
         if not words.icon or theme.is_cramped:
@@ -242,10 +242,10 @@ class Page(Frame, Generic[V]):
 
     def label_of(self, choice: Choice) -> str:
         """The word on the button of a choice."""
-        return wording.faces.face(choice, self.context.speech).label
+        return texts.faces.face(choice, self.context.speech).label
 
     def _button(self, choice: Choice, tone: Tone, *, plain: bool = False) -> WordButton:
-        face = wording.faces.face(choice, self.context.speech)
+        face = texts.faces.face(choice, self.context.speech)
         return WordButton(
             self.theme,
             self.label_of(choice),
@@ -264,7 +264,7 @@ class Page(Frame, Generic[V]):
         made = []
         if self.has_language_tool() and not self.theme.is_cramped:
             made.append(self._tool(speech.own_name, "languages", tools.choose_language))
-        text = wording.parts.ACCESS_OFF if self.theme.is_access else wording.parts.ACCESS_ON
+        text = texts.parts.ACCESS_OFF if self.theme.is_access else texts.parts.ACCESS_ON
         made.append(self._tool(speech.say(text), "accessibility", tools.switch_access))
         return made
 

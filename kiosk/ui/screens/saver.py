@@ -8,8 +8,8 @@ from kivy.clock import Clock
 from kivy.graphics import Color, Rectangle
 from kivy.uix.widget import Widget
 
+from kiosk.ui import texts
 from kiosk.ui import theme as look
-from kiosk.ui import wording
 from kiosk.ui.screens.page import Context
 from kiosk.ui.widgets.text import Icon, Words
 
@@ -34,7 +34,7 @@ class Saver(Widget):
         self.name = Words(
             theme, text=context.location.name, ink=night.ink, bold_face=True, halign="center"
         )
-        hint = context.speech.say(wording.parts.TOUCH_TO_START)
+        hint = context.speech.say(texts.parts.TOUCH_TO_START)
         self.hint = Words(theme, text=hint, ink=night.ink_soft, halign="center")
         for part in (self.icon, self.name, self.hint):
             self.add_widget(part)

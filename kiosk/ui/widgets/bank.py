@@ -14,12 +14,12 @@ from kivy.uix.widget import Widget
 
 from kiosk.model.location import Location
 from kiosk.model.location import Rectangle as Box
+from kiosk.ui import texts
 from kiosk.ui import theme as look
-from kiosk.ui import wording
+from kiosk.ui.directions import bank_outline
 from kiosk.ui.icons import GLYPHS
-from kiosk.ui.place import bank_outline
 from kiosk.ui.theme import Colour, Theme
-from kiosk.ui.widgets.plate import mirror
+from kiosk.ui.widgets.buttons import mirror
 from kiosk.ui.widgets.text import Icon, Words
 
 
@@ -296,7 +296,7 @@ class BankFigure(Widget):
         self.theme = theme
         self.drawing = BankDrawing(theme, location)
         self.pin = Icon(theme, "map-pin", theme.font("text"))
-        self.words = Words(theme, text=theme.speech.say(wording.parts.YOU_ARE_HERE))
+        self.words = Words(theme, text=theme.speech.say(texts.parts.YOU_ARE_HERE))
         self.words.fit_line()
         self.add_widget(self.drawing)
         if not theme.is_small:

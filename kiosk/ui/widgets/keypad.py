@@ -8,10 +8,10 @@ from kivy.clock import Clock
 from kivy.input.motionevent import MotionEvent
 from kivy.uix.widget import Widget
 
+from kiosk.ui import texts
 from kiosk.ui import theme as look
-from kiosk.ui import wording
 from kiosk.ui.theme import KEY_MM, Theme, Tone
-from kiosk.ui.widgets.plate import Pressable
+from kiosk.ui.widgets.buttons import Pressable
 from kiosk.ui.widgets.text import Icon, Words
 
 CLEAR = "CLEAR"
@@ -39,7 +39,7 @@ class Key(Pressable):
         if name == ERASE:
             self.face = Icon(theme, "delete", theme.font(step) * 0.95)
         else:
-            named = {CLEAR: wording.parts.CLEAR, ENTER: wording.parts.ENTER}
+            named = {CLEAR: texts.parts.CLEAR, ENTER: texts.parts.ENTER}
             text = theme.speech.say(named[name]) if name in named else name
             self.face = Words(theme, text=text, bold_face=len(name) == 1)
         self.add_widget(self.face)

@@ -20,11 +20,11 @@ from kiosk.flows.views import (
     View,
 )
 from kiosk.model.barcode import BARCODE_LENGTH_MAX
-from kiosk.ui import wording
+from kiosk.ui import texts
 from kiosk.ui.screens.page import Area, Page
 from kiosk.ui.theme import Theme, Tone
+from kiosk.ui.widgets.buttons import Badge, Plate, Pressable, mirror
 from kiosk.ui.widgets.keypad import CLEAR, ENTER, ERASE, letter_keyboard
-from kiosk.ui.widgets.plate import Badge, Plate, Pressable, mirror
 from kiosk.ui.widgets.text import Icon, Words
 
 
@@ -39,7 +39,7 @@ class FreeCell(Plate):
         self.name = Words(theme, text=size.name, bold_face=True, ink=theme.colours.ink)
         self.icon = Icon(theme, "" if free else "circle-slash", theme.font("text"), ink=ink)
         self.count = Words(
-            theme, text=wording.courier.free_count(size, theme.speech), ink=ink, halign="center"
+            theme, text=texts.courier.free_count(size, theme.speech), ink=ink, halign="center"
         )
         for part in (self.name, self.icon, self.count):
             self.add_widget(part)
@@ -58,7 +58,7 @@ class FreeCell(Plate):
 
     def say(self, width: float) -> bool:
         """Say in words how many are free; whether that fits this width."""
-        self.count.text = wording.courier.free_count(self.offer, self.theme.speech)
+        self.count.text = texts.courier.free_count(self.offer, self.theme.speech)
         return self.count.fit_line(("text",), width - 2 * self.theme.space(8))
 
     def say_number(self) -> None:
@@ -75,12 +75,12 @@ class StoredCard(Plate):
         self.stored = stored
         self.icon = Icon(theme, "circle-check", theme.font("lead"), ink=colours.strong_ink)
         self.title = Words(
-            theme, text=wording.courier.stored_sentence(stored, theme.speech), bold_face=True
+            theme, text=texts.courier.stored_sentence(stored, theme.speech), bold_face=True
         )
         self.barcode = Words(theme, text=stored.barcode, ink=theme.colours.ink_soft)
         code = ""
         if stored.code:
-            code = theme.speech.say(wording.parts.CODE, code=wording.parts.spaced_code(stored.code))
+            code = theme.speech.say(texts.parts.CODE, code=texts.parts.spaced_code(stored.code))
         self.code = Words(theme, text=code, bold_face=True)
         for part in (self.icon, self.title, self.barcode, self.code):
             self.add_widget(part)
@@ -171,7 +171,7 @@ class ScanPage(Page[ScanPackage]):
         label = super().label_of(choice)
         return f"{label} · {self.theme.speech.number(count)}" if count else label
 
-    def words(self) -> wording.parts.Words:
+    def words(self) -> texts.parts.Words:
         words = super().words()
         if self.theme.is_small and self.has_button_column() and words.note is not None:
             return replace(words, title="", body="")
@@ -185,7 +185,7 @@ class ScanPage(Page[ScanPackage]):
         self.remove_widget(self.figure)
         self.build()
 
-    def make_sign(self, words: wording.parts.Words) -> Widget | None:
+    def make_sign(self, words: texts.parts.Words) -> Widget | None:
         if not self.theme.is_portrait and (words.note or self.view.stored):
             return None
         diameter = self.theme.mm(28 if self.theme.is_portrait else 20)
@@ -229,7 +229,7 @@ class TypeBarcodePage(Page[View]):
         self.add_widget(self.field)
         self.add_widget(self.figure)
 
-    def words(self) -> wording.parts.Words:
+    def words(self) -> texts.parts.Words:
         words = super().words()
         # The keys need the height.
         return replace(words, body="") if self.theme.is_small else words
@@ -332,13 +332,13 @@ class SizeCard(Pressable):
         ink = theme.colours.ink_soft if size.free else theme.tone(Tone.FAILED).strong_ink
         self.name = Words(theme, text=size.name, bold_face=True)
         self.free = Words(
-            theme, text=wording.courier.free_count(size, theme.speech), ink=ink, bold_face=True
+            theme, text=texts.courier.free_count(size, theme.speech), ink=ink, bold_face=True
         )
         self.measures = Words(
-            theme, text=wording.courier.measures(size, theme.speech), ink=theme.colours.ink_soft
+            theme, text=texts.courier.measures(size, theme.speech), ink=theme.colours.ink_soft
         )
         self.weight = Words(
-            theme, text=wording.courier.weight(size, theme.speech), ink=theme.colours.ink_soft
+            theme, text=texts.courier.weight(size, theme.speech), ink=theme.colours.ink_soft
         )
         for part in (self.picture, self.name, self.free, self.measures, self.weight):
             self.add_widget(part)

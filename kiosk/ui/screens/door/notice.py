@@ -7,11 +7,11 @@ from typing import Any
 from kivy.uix.widget import Widget
 
 from kiosk.flows.views import Ask, Collection, MorePackages, Opening, Question, Round, Trouble, View
-from kiosk.ui import wording
-from kiosk.ui.place import place_of
+from kiosk.ui import texts
+from kiosk.ui.directions import place_of
 from kiosk.ui.screens.page import Area, Page
 from kiosk.ui.widgets.bank import BankFigure, DoorLook
-from kiosk.ui.widgets.plate import NumberSign
+from kiosk.ui.widgets.buttons import NumberSign
 
 
 def doors_of(view: View) -> tuple[str, ...]:
@@ -62,11 +62,11 @@ class DoorNoticePage(Page[Any]):
         assert self.figure is not None
         return area.width, min(area.height, self.figure.natural_height(area.width))
 
-    def make_sign(self, words: wording.parts.Words) -> Widget | None:
+    def make_sign(self, words: texts.parts.Words) -> Widget | None:
         doors = doors_of(self.view)
         if len(doors) != 1 or not self.theme.is_portrait or not self._is_at_the_door():
             return super().make_sign(words)
-        arrow = wording.parts.place_icon(place_of(doors[0], self.context.location))
+        arrow = texts.parts.place_icon(place_of(doors[0], self.context.location))
         return NumberSign(self.theme, doors[0], arrow, words.tone)
 
     def _is_at_the_door(self) -> bool:

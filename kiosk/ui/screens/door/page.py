@@ -7,12 +7,12 @@ from dataclasses import replace
 from kivy.uix.widget import Widget
 
 from kiosk.flows.views import Choice, DoorOpen
-from kiosk.ui import wording
-from kiosk.ui.place import place_of
+from kiosk.ui import texts
+from kiosk.ui.directions import place_of
 from kiosk.ui.screens.page import Area, Page
 from kiosk.ui.theme import Tone
 from kiosk.ui.widgets.bank import BankFigure, DoorLook
-from kiosk.ui.widgets.plate import NumberSign
+from kiosk.ui.widgets.buttons import NumberSign
 
 
 class DoorOpenPage(Page[DoorOpen]):
@@ -40,7 +40,7 @@ class DoorOpenPage(Page[DoorOpen]):
         lit = DoorLook(colours.strong, colours.on_strong, strong=True)
         self.figure.drawing.paint({self.view.slot: lit})
 
-    def words(self) -> wording.parts.Words:
+    def words(self) -> texts.parts.Words:
         words = super().words()
         if self.theme.is_small and words.note is not None and "\n" in words.body:
             # The arrow and the drawing say where; what to do must stay.
@@ -50,8 +50,8 @@ class DoorOpenPage(Page[DoorOpen]):
     def figure_size(self, area: Area) -> tuple[float, float]:
         return area.width, min(area.height, self.figure.natural_height(area.width))
 
-    def make_sign(self, words: wording.parts.Words) -> Widget | None:
-        arrow = wording.parts.place_icon(place_of(self.view.slot, self.context.location))
+    def make_sign(self, words: texts.parts.Words) -> Widget | None:
+        arrow = texts.parts.place_icon(place_of(self.view.slot, self.context.location))
         sign = NumberSign(self.theme, self.view.slot, arrow, words.tone)
         if self.theme.is_portrait:
             return sign

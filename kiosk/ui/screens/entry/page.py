@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from kiosk.flows.views import EnterCode, Entered, EnterPhoneDigits, EnterPin
-from kiosk.ui import wording
+from kiosk.ui import texts
 from kiosk.ui.screens.page import Area, Page
 from kiosk.ui.theme import Tone
+from kiosk.ui.widgets.buttons import Pressable, WordButton
 from kiosk.ui.widgets.digits import DigitField
 from kiosk.ui.widgets.keypad import CLEAR, ENTER, ERASE, digit_keypad, keypad_size
-from kiosk.ui.widgets.plate import Pressable, WordButton
 
 PHONE_DIGITS = 4
 PIN_DIGITS_MAX = 8
@@ -157,7 +157,7 @@ class PinPage(EntryPage):
     def build(self) -> None:
         self._enter = WordButton(
             self.theme,
-            self.context.speech.say(wording.parts.SIGN_IN),
+            self.context.speech.say(texts.parts.SIGN_IN),
             "log-in",
             self.send_if_enough,
             tone=Tone.ACT,

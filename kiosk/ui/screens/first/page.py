@@ -8,11 +8,11 @@ from dataclasses import replace
 from kivy.uix.widget import Widget
 
 from kiosk.flows.views import Choice, Entered, First, Pressed
-from kiosk.ui import wording
+from kiosk.ui import texts
 from kiosk.ui.language import speech
 from kiosk.ui.screens.page import Area, Page
 from kiosk.ui.theme import Theme, Tone
-from kiosk.ui.widgets.plate import Pressable, WordButton, mirror
+from kiosk.ui.widgets.buttons import Pressable, WordButton, mirror
 from kiosk.ui.widgets.text import Icon, Words
 
 _LEAST_CARD_MM = 14
@@ -26,7 +26,7 @@ class ChoiceCard(Pressable):
     def __init__(
         self,
         theme: Theme,
-        face: wording.faces.Face,
+        face: texts.faces.Face,
         action: Callable[[], None],
         choice: Choice,
     ) -> None:
@@ -202,7 +202,7 @@ class FirstPage(Page[First]):
     def _card(self, choice: Choice) -> ChoiceCard:
         return ChoiceCard(
             self.theme,
-            wording.faces.face(choice, self.context.speech),
+            texts.faces.face(choice, self.context.speech),
             lambda: self.answer(Pressed(choice)),
             choice,
         )

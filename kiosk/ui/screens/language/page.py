@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from kiosk.flows.views import Choice, View
-from kiosk.ui import wording
+from kiosk.ui import texts
 from kiosk.ui.screens.first.page import Languages
 from kiosk.ui.screens.page import Area, Context, Page
-from kiosk.ui.widgets.plate import WordButton
+from kiosk.ui.widgets.buttons import WordButton
 
 
 class LanguagePage(Page[View]):
@@ -28,11 +28,11 @@ class LanguagePage(Page[View]):
         self.figure = Languages(self.theme, codes, self.context.tools.speak, is_alone=True)
         self.add_widget(self.figure)
 
-    def words(self) -> wording.parts.Words:
-        return wording.customer.language_words(self.context.speech)
+    def words(self) -> texts.parts.Words:
+        return texts.customer.language_words(self.context.speech)
 
     def extra_buttons(self) -> list[WordButton]:
-        face = wording.faces.face(Choice.BACK, self.context.speech)
+        face = texts.faces.face(Choice.BACK, self.context.speech)
         button = WordButton(self.theme, face.label, face.icon, self._back, choice=Choice.BACK)
         return [button]
 

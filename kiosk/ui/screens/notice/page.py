@@ -8,7 +8,7 @@ from kivy.clock import Clock
 from kivy.uix.widget import Widget
 
 from kiosk.flows.views import Ask, Receipt, View
-from kiosk.ui import wording
+from kiosk.ui import texts
 from kiosk.ui.screens.page import Area, Context, Page
 from kiosk.ui.widgets.qr import BYTES_MAX, QrCode
 
@@ -42,22 +42,22 @@ class ReceiptPage(Page[Receipt]):
 
     def build(self) -> None:
         here, speech = self.context.location, self.context.speech
-        self.figure = QrCode(wording.courier.receipt_text(self.view, BYTES_MAX, here, speech))
+        self.figure = QrCode(texts.courier.receipt_text(self.view, BYTES_MAX, here, speech))
         self.add_widget(self.figure)
 
     def figure_size(self, area: Area) -> tuple[float, float]:
         side = min(area.width, area.height, self.theme.mm(95))
         return side, side
 
-    def make_sign(self, words: wording.parts.Words) -> Widget | None:
+    def make_sign(self, words: texts.parts.Words) -> Widget | None:
         return super().make_sign(words) if self.theme.is_portrait else None
 
-    def words(self) -> wording.parts.Words:
-        return self._words_with(wording.courier.RECEIPT_LINES)
+    def words(self) -> texts.parts.Words:
+        return self._words_with(texts.courier.RECEIPT_LINES)
 
-    def _words_with(self, lines: int) -> wording.parts.Words:
+    def _words_with(self, lines: int) -> texts.parts.Words:
         here, speech = self.context.location, self.context.speech
-        return wording.courier.receipt_words(
+        return texts.courier.receipt_words(
             self.view, lines, here, speech, brief=self.theme.is_small
         )
 
@@ -67,7 +67,7 @@ class ReceiptPage(Page[Receipt]):
 
     def _measured(self, room: Area) -> list[Widget]:
         parts: list[Widget] = []
-        for lines in range(wording.courier.RECEIPT_LINES, 0, -1):
+        for lines in range(texts.courier.RECEIPT_LINES, 0, -1):
             self.body.text = self._words_with(lines).body
             parts = super()._measured(room)
             if self.body in parts and self._block_height(parts) <= room.height:
@@ -82,7 +82,7 @@ class FaultPage(Page[View]):
         self._reference = reference
         super().__init__(context, view)
 
-    def words(self) -> wording.parts.Words:
-        return wording.customer.fault_words(
+    def words(self) -> texts.parts.Words:
+        return texts.customer.fault_words(
             self.context.location, self._reference, self.context.speech
         )

@@ -10,19 +10,19 @@ from kivy.uix.widget import Widget
 
 from drivers.door import BoardReport
 from kiosk.flows.views import ChooseReason, ChooseUntil, Chosen, DoorPage, DoorRow, Doors
-from kiosk.ui import wording
-from kiosk.ui.place import bank_outline
+from kiosk.ui import texts
+from kiosk.ui.directions import bank_outline
 from kiosk.ui.screens.page import Area, Page
-from kiosk.ui.screens.service.facts import FactsFigure
+from kiosk.ui.screens.service.details import FactsFigure
 from kiosk.ui.theme import Theme, Tone
 from kiosk.ui.widgets.bank import BankDrawing, DoorLook
-from kiosk.ui.widgets.plate import Banner, Plate, WordButton, mirror
+from kiosk.ui.widgets.buttons import Banner, Plate, WordButton, mirror
 from kiosk.ui.widgets.text import Icon, Words
 
 
 def door_look(row: DoorRow, theme: Theme) -> DoorLook:
     """The drawing of a door: colour and icon say the same."""
-    sign = wording.service.sign(row)
+    sign = texts.service.sign(row)
     if sign.tone is None:
         return DoorLook(theme.colours.surface, theme.colours.ink, sign.icon)
     colours = theme.tone(sign.tone)
@@ -38,8 +38,8 @@ class Legend(Widget):
         super().__init__(size_hint=(None, None))
         self.theme = theme
         self.entries = []
-        for sign in wording.service.SIGNS:
-            if theme.is_small and sign is wording.service.SIGN_EMPTY:
+        for sign in texts.service.SIGNS:
+            if theme.is_small and sign is texts.service.SIGN_EMPTY:
                 continue  # a plain door explains itself where there is little room
             fill, ink = theme.colours.surface, theme.colours.ink
             if sign.tone is Tone.CALM:
@@ -126,7 +126,7 @@ class DoorsFigure(Widget):
             self.boards = [
                 Banner(
                     self.theme,
-                    wording.service.silent_board(
+                    texts.service.silent_board(
                         board.board,
                         board.reason,
                         self.theme.speech,
@@ -200,7 +200,7 @@ class DoorsPage(Page[Doors]):
             return area.width, area.height
         return area.width, min(area.height, self.figure.natural_height(area.width))
 
-    def words(self) -> wording.parts.Words:
+    def words(self) -> texts.parts.Words:
         words = super().words()
         if self.theme.is_portrait:
             return words
@@ -226,13 +226,13 @@ class DoorPageScreen(Page[DoorPage]):
         self.add_widget(self.figure)
 
     def _facts(self) -> tuple[tuple[str, str], ...]:
-        return wording.service.facts(self.view.row, self.context.location, self.context.speech)
+        return texts.service.facts(self.view.row, self.context.location, self.context.speech)
 
     def changed(self, before: DoorPage) -> None:
         if self.view.row != before.row:
             self.figure.show(self._facts())
 
-    def words(self) -> wording.parts.Words:
+    def words(self) -> texts.parts.Words:
         words = super().words()
         if not self.theme.is_small or words.note is None:
             return words
@@ -241,10 +241,10 @@ class DoorPageScreen(Page[DoorPage]):
     def figure_size(self, area: Area) -> tuple[float, float]:
         return area.width, min(area.height, self.figure.natural_height(area.width))
 
-    def make_sign(self, words: wording.parts.Words) -> Widget | None:
+    def make_sign(self, words: texts.parts.Words) -> Widget | None:
         if self.theme.is_small:
             return None
-        sign = wording.service.sign(self.view.row)
+        sign = texts.service.sign(self.view.row)
         tone = sign.tone or Tone.CALM
         return Banner(self.theme, self.context.speech.say(sign.word), sign.icon or "circle", tone)
 
@@ -321,7 +321,7 @@ class ReasonPage(AnswersPage):
 
     def answers(self) -> dict[str, str]:
         speech = self.context.speech
-        return {each: wording.parts.reason_word(each, speech) for each in self.view.reasons}
+        return {each: texts.parts.reason_word(each, speech) for each in self.view.reasons}
 
 
 class UntilPage(AnswersPage):
@@ -331,4 +331,4 @@ class UntilPage(AnswersPage):
 
     def answers(self) -> dict[str, str]:
         speech = self.context.speech
-        return {str(each): wording.service.days_word(each, speech) for each in self.view.days}
+        return {str(each): texts.service.days_word(each, speech) for each in self.view.days}

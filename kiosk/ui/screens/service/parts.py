@@ -9,10 +9,10 @@ from kivy.input.motionevent import MotionEvent
 
 from kiosk.flows.views import PartsTest
 from kiosk.model.scanner_test import TEST_CODE
-from kiosk.ui import wording
+from kiosk.ui import texts
 from kiosk.ui.screens.page import Area, Page
 from kiosk.ui.theme import Theme, Tone
-from kiosk.ui.widgets.plate import Plate, WordButton
+from kiosk.ui.widgets.buttons import Plate, WordButton
 from kiosk.ui.widgets.qr import QrCode
 
 _CELL_MM = 16
@@ -77,7 +77,7 @@ class PartsPage(Page[PartsTest]):
         self.code = QrCode(TEST_CODE)
         self.add_widget(self.code)
 
-    def words(self) -> wording.parts.Words:
+    def words(self) -> texts.parts.Words:
         words = super().words()
         # One line on small glass: the newest.
         is_short = self.theme.is_small and not (self.view.scans and self.view.scans[0].findings)
@@ -98,7 +98,7 @@ class PartsPage(Page[PartsTest]):
 
     def extra_buttons(self) -> list[WordButton]:
         speech = self.context.speech
-        text = speech.say(wording.service.TEST_SOUND)
+        text = speech.say(texts.service.TEST_SOUND)
         return [WordButton(self.theme, text, "volume-2", self.context.tools.test_sound)]
 
     def figure_size(self, area: Area) -> tuple[float, float]:

@@ -1,0 +1,67 @@
+"""The parts of a running server, handed to whoever answers a request."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import Request
+from sqlalchemy import Connection, Update, insert
+
+from central import schema
+from central.adapters import Clock, new_id
+from central.database import Database
+from central.errors import not_found
+from central.settings import Settings
+from central.tokens import Secrets
+
+
+@dataclass(frozen=True, slots=True)
+class Central:
+    """What everything works with; built by `app.py`."""
+
+    settings: Settings
+    database: Database
+    secrets: Secrets
+    clock: Clock
+
+
+def central_of(request: Request) -> Central:
+    """The server that answers this request."""
+    central: Central = request.app.state.central
+    return central
+
+
+def audit(
+    connection: Connection,
+    now_ms: int,
+    by: str,
+    action: str,
+    subject: str,
+    address: str = "",
+    **detail: Any,
+) -> None:
+    """Write down who did what to which thing; every action of a person has a line here."""
+    connection.execute(
+        insert(schema.audit).values(
+            id=new_id(),
+            at_ms=now_ms,
+            by=by,
+            action=action,
+            subject=subject,
+            detail=json.dumps(detail, sort_keys=True, default=str),
+            address=address,
+        )
+    )
+
+
+def change_known(connection: Connection, statement: Update, what: str, name: str) -> None:
+    """Change a thing that must be there. Raises `RequestError` when nothing was changed."""
+    if not connection.execute(statement).rowcount:
+        raise not_found(what, name)
+
+
+def alarm(connection: Connection, now_ms: int, what: str, subject: str, **detail: Any) -> None:
+    """Something that an operator must look at; shown on the pages, counted by the metrics."""
+    audit(connection, now_ms, "server", f"alarm:{what}", subject, "", **detail)

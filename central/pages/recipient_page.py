@@ -1,0 +1,105 @@
+"""A person's own package: until when it lies there, a day longer, a new code; by the link of a
+message, in its language."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import RedirectResponse
+from sqlalchemy import Connection, Table, func, select
+
+from central import schema
+from central.context import Central, central_of
+from central.errors import RequestError, not_found
+from central.links import PATH, package_of
+from central.notify.messages import FALLBACK, LINES, RIGHT_TO_LEFT, facts_of, languages, texts
+from central.packages import service
+from central.pages.rendering import page
+from kiosk.model.urls import asking, path
+
+router = APIRouter(prefix=PATH, include_in_schema=False)
+BY = "link"
+DAY_MS = 24 * 3_600_000
+CODES_A_DAY = 3
+"""How often a day a new code is sent by a link."""
+
+
+def _view(connection: Connection, package_id: str) -> dict[str, Any]:
+    """What the page shows. Raises `RequestError` when the package is not known any more."""
+
+    def one(table: Table, key: str | None) -> Any:
+        return connection.execute(select(table).where(table.c.id == key)).first()
+
+    package = one(schema.package, package_id)
+    person = None if package is None else one(schema.recipient, package.recipient)
+    if person is None or person.erased_ms is not None:
+        raise not_found("package", package_id)
+    location = one(schema.location, package.location)
+    language = person.language if person.language in languages() else FALLBACK
+    facts, words = facts_of(location, package, person, "", language), texts(language)["mine"]
+    return {
+        "words": {name: LINES.from_string(text).render(facts) for name, text in words.items()},
+        "facts": facts,
+        "is_held": package.status in ("STORED", "EXPIRED"),
+        "language": language,
+        "direction": "rtl" if language in RIGHT_TO_LEFT else "ltr",
+    }
+
+
+@router.get("/{token}")
+async def mine(request: Request, token: str, said: str = "") -> Response:
+    """The package of a link."""
+    central = central_of(request)
+    shown = await central.database.look(_view, package_of(central, token))
+    answer = shown["words"].get(said, "") if said in ANSWERS else ""
+    return page(request, "mine.html", operator=None, token=token, answer=answer, **shown)
+
+
+ANSWERS = ("extended", "sent", "cannot_extend", "too_often", "gone")
+
+
+@router.post("/{token}/extend")
+async def extend(request: Request, token: str) -> Response:
+    """Keep it a day longer, where that may be."""
+    return await _do(request, token, "extended", "cannot_extend", _extend)
+
+
+@router.post("/{token}/code")
+async def code(request: Request, token: str) -> Response:
+    """Send a new code."""
+    return await _do(request, token, "sent", "gone", _reissue)
+
+
+def _extend(connection: Connection, central: Central, package: str) -> None:
+    service.extend(connection, central, BY, package, 1, None)
+
+
+def _reissue(connection: Connection, central: Central, package: str) -> None:
+    table = schema.audit
+    since_ms = central.clock.now_ms() - DAY_MS
+    asked = connection.execute(
+        select(func.count()).where(
+            table.c.action == "package.reissue",
+            table.c.subject == package,
+            table.c.by == BY,
+            table.c.at_ms > since_ms,
+        )
+    ).scalar_one()
+    if asked >= CODES_A_DAY:
+        raise RequestError(429, "too_often", "not so often", retry_after_s=DAY_MS // 1000)
+    service.reissue(connection, central, BY, package, None)
+
+
+async def _do(request: Request, token: str, done: str, refused: str, operation: Any) -> Response:
+    central = central_of(request)
+    package = package_of(central, token)
+    try:
+        await central.database.write(operation, central, package)
+        said = done
+    except RequestError as error:
+        if error.status == 404:
+            raise
+        said = "too_often" if error.status == 429 else refused
+    request.app.state.wake()
+    return RedirectResponse(asking(f"{PATH}{path(token)}", said=said), 303)

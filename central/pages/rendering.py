@@ -1,0 +1,78 @@
+"""How a page is written: the templates, the words they have in common, the headers it goes with."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from fastapi import Request, Response
+from fastapi.templating import Jinja2Templates
+
+from central.auth import Role, Scope
+from central.context import central_of
+from central.errors import RequestError
+from central.notify.messages import languages
+from central.pages.session import HOME
+from central.plain_texts import plain
+from central.schema import LIVE
+from kiosk.model.location import TOLD_BY_STAFF
+from kiosk.model.urls import part
+
+HEADERS = {
+    "content-security-policy": "default-src 'self'; img-src 'self' data:;"
+    " frame-ancestors 'none'; form-action 'self'",
+    "referrer-policy": "same-origin",
+    "x-content-type-options": "nosniff",
+    "cache-control": "no-store",
+}
+
+
+class Ways(StrEnum):
+    """By which ways the people of a location are told, in their order."""
+
+    AS_EVERYWHERE = ""
+    EMAIL_SMS = "email,sms"
+    SMS_EMAIL = "sms,email"
+    EMAIL = "email"
+    SMS = "sms"
+    APPRISE = "apprise"
+
+
+def _moment(at_ms: float | None) -> str:
+    """A moment as people read it, in UTC; it is the same wherever an operator sits."""
+    if at_ms is None:
+        return "–"
+    return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%-d %b %Y, %H:%M")
+
+
+def _words(name: str) -> str:
+    """`PACKAGE_STORED` as people read it."""
+    return name.replace("_", " ").replace(".", " ").capitalize()
+
+
+def _plain(value: object) -> object:
+    """What a template shows of a value: of a text, nothing that breaks its line or turns the page
+    over, whoever wrote it. Markup is ours."""
+    return plain(value) if type(value) is str else value
+
+
+templates = Jinja2Templates(Path(__file__).parent / "templates")
+templates.env.finalize = _plain
+templates.env.filters |= {"moment": _moment, "words": _words, "part": part}
+templates.env.globals |= {"HOME": HOME, "LIVE": LIVE, "REASONS": TOLD_BY_STAFF, "SCOPES": Scope}
+templates.env.globals |= {"ROLES": Role, "WAYS": Ways, "LANGUAGES": languages()}
+
+
+def page(request: Request, name: str, http_status: int = 200, **shown: Any) -> Response:
+    """A page from its template."""
+    shown.setdefault("problem", request.query_params.get("problem", ""))
+    shown.setdefault("done", request.query_params.get("done", ""))
+    shown["now_ms"] = central_of(request).clock.now_ms()
+    return templates.TemplateResponse(request, name, shown, http_status, HEADERS)
+
+
+def refused_page(request: Request, error: RequestError) -> Response:
+    """A refusal as a page."""
+    return page(request, "refused.html", error.status, error=error, operator=None)

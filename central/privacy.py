@@ -1,0 +1,128 @@
+"""What is kept of a person, given out to them, and forgotten when they wish so.
+
+A person is whoever has this e-mail address or phone number; personal fields stand in `recipient`
+and nowhere else.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, or_, select, update
+
+from central import schema
+from central.addresses import spellings
+from central.context import Central, audit
+from central.errors import RequestError, not_found
+from central.schema import LIVE
+from kiosk.model.phone import PhoneNumberError, phone_number
+
+
+def _of(connection: Connection, contact: str) -> Any:
+    """Whose contact this is. Raises `RequestError` for a number that several people may have."""
+    table = schema.recipient
+    phones = _phones(connection, contact)
+    known = connection.execute(
+        select(table.c.phone).where(table.c.phone.in_(phones), table.c.erased_ms.is_(None))
+    ).scalars()
+    if len(set(known)) > 1:
+        problem = f"{contact!r} is a number in several countries: write it with its country code"
+        raise RequestError(422, "invalid", problem)
+    return or_(
+        table.c.email.in_(spellings(contact)), table.c.phone.in_(phones)
+    ) & table.c.erased_ms.is_(None)
+
+
+def _phones(connection: Connection, contact: str) -> set[str]:
+    """The numbers that a text may be: a national one in each country with a location."""
+    countries = connection.execute(select(schema.location.c.country).distinct()).scalars()
+    phones = {contact}
+    for country in [None, *(code for code in countries if code)]:
+        # Asked for without its plus it may be either; which one is kept decides.
+        for written in (contact, f"+{contact}"):
+            with suppress(PhoneNumberError):
+                phones.add(phone_number(written, country))
+    return phones
+
+
+def export(connection: Connection, contact: str) -> dict[str, Any]:
+    """Everything that is kept of a person: contacts, packages, messages. Times are milliseconds
+    since 1970 UTC. Raises `RequestError` for somebody who is not known."""
+    person, package, told = schema.recipient, schema.package, schema.notification
+    people = connection.execute(select(person).where(_of(connection, contact))).mappings().all()
+    if not people:
+        raise not_found("person", contact)
+    ids = [row["id"] for row in people]
+    packages = connection.execute(
+        select(package).where(package.c.recipient.in_(ids)).order_by(package.c.announced_ms)
+    ).mappings()
+    messages = connection.execute(
+        select(told).where(told.c.recipient.in_(ids)).order_by(told.c.created_ms)
+    ).mappings()
+    return {
+        "contacts": [
+            _some(row, "name", "email", "phone", "language", "created_ms") for row in people
+        ],
+        "packages": [
+            _some(
+                row,
+                *("id", "barcode", "location", "status", "size", "owner"),
+                *("announced_ms", "stored_ms", "hold_until_ms", "finished_ms"),
+            )
+            for row in packages
+        ],
+        "messages": [
+            _some(row, "kind", "channel", "language", "status", "due_ms", "sent_ms")
+            for row in messages
+        ],
+    }
+
+
+def _some(row: Any, *names: str) -> dict[str, Any]:
+    return {name: row[name] for name in names}
+
+
+def erase(connection: Connection, central: Central, by: str, contact: str) -> int:
+    """Forget a person: name, addresses, and their id at the sender. Their packages' story stays,
+    without them. Raises `RequestError` while a package of theirs is under way."""
+    person, package, now_ms = schema.recipient, schema.package, central.clock.now_ms()
+    ids = list(connection.execute(select(person.c.id).where(_of(connection, contact))).scalars())
+    if not ids:
+        raise not_found("person", contact)
+    mine = package.c.recipient.in_(ids)
+    live = connection.execute(
+        select(package.c.barcode).where(mine, package.c.status.in_(LIVE)).limit(1)
+    ).scalar()
+    if live is not None:
+        raise RequestError(
+            409,
+            "under_way",
+            f"package {live} is under way to them: recall it or wait until it ended",
+        )
+    forget(connection, person.c.id.in_(ids), now_ms)
+    # The log must not keep what was to be forgotten.
+    audit(connection, now_ms, by, "person.erase", ids[0])
+    return len(ids)
+
+
+def forget(connection: Connection, who: ColumnElement[bool], now_ms: int) -> int:
+    """Erase the personal fields of these people, their ids at their senders, and what mail servers
+    said of their addresses; how many they are."""
+    person, package, told = schema.recipient, schema.package, schema.notification
+    ids = connection.execute(
+        update(person)
+        .where(who)
+        .values(name="", email="", phone="", channels="[]", erased_ms=now_ms)
+        .returning(person.c.id)
+    ).scalars()
+    forgotten = list(ids)
+    connection.execute(
+        update(package)
+        .where(package.c.recipient.in_(forgotten), package.c.owner != "")
+        .values(owner="")
+    )
+    connection.execute(
+        update(told).where(told.c.recipient.in_(forgotten), told.c.error != "").values(error="")
+    )
+    return len(forgotten)

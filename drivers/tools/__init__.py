@@ -1,0 +1,1 @@
+"""What an installer does at a bank: find boards, watch the wire, walk the doors."""

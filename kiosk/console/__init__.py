@@ -1,0 +1,1 @@
+"""What a shell says to a kiosk: the command socket, the report, announcements from CSV."""

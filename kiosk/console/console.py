@@ -1,0 +1,303 @@
+"""The machine's console: commands beside the running kiosk, and with none running.
+
+The database belongs to the running kiosk alone, so commands ask it over a Unix socket in its data
+folder, which only its owner may use. With no kiosk running they open the database themselves. Both
+ways the same `Desk` answers. One line of JSON asks, like `{"command": "code", "package": "…"}`, one
+answers, like `{"ok": true, "code": "…", …}` or `{"ok": false, "error": "…"}`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from kiosk.model.clock import Clock
+from kiosk.model.events import EventKind
+from kiosk.model.package import PackageStatus
+from kiosk.model.pickup_code import make_code, qr_text
+from kiosk.store import backup, counters, journal, packages
+from kiosk.store.backup import BackupPlan
+from kiosk.store.errors import RefusedError, StoreError
+from kiosk.store.store import Store
+from kiosk.store.writer import Row, Writer
+
+LOG = logging.getLogger("kiosk.console.console")
+SOCKET = "kiosk.sock"
+LINE_MAX = 65_536
+"""The longest question, in bytes."""
+ANSWER_MAX = 32 * 1024 * 1024
+"""The longest answer that is read."""
+QUESTION_S = 10.0
+ANSWER_S = 3600.0
+"""How long a question may take to come, and an answer (a backup, the check of a long journal)."""
+ROWS_AT_ONCE = 500
+EVENTS_AT_ONCE = 2000
+PATH_MAX = 100
+"""The longest path of a socket; the system's limit is 107 bytes, on some 103."""
+
+Question = dict[str, Any]
+Answer = dict[str, Any]
+
+TABLES = {
+    "packages": "SELECT package.rowid AS number, id, barcode, status, package.size, slot,"
+    " last_slot, is_announced, replaces, code_counter, announced_ms, stored_ms, hold_until_ms,"
+    " paused_ms, finished_ms FROM package WHERE package.rowid > ? ORDER BY package.rowid LIMIT ?",
+    "slots": "SELECT rowid AS number, label, size, is_low, status, suspect, service,"
+    " service_reason, service_by, service_since_ms, is_reachable FROM slot WHERE rowid > ?"
+    " ORDER BY rowid LIMIT ?",
+    "events": "SELECT seq AS number, epoch, kind, wall_ms, is_trusted, body, hex(hash) AS hash"
+    " FROM journal WHERE seq > ? ORDER BY seq LIMIT ?",
+}
+"""What can be exported. No table has half a pickup code (the locator), or a name or number."""
+WITH_PEOPLE = (
+    "SELECT package.rowid AS number, package.id, barcode, status, package.size, slot, last_slot,"
+    " is_announced, replaces, code_counter, announced_ms, stored_ms, hold_until_ms, paused_ms,"
+    " finished_ms, name, phone FROM package LEFT JOIN recipient ON recipient.id = package.recipient"
+    " WHERE package.rowid > ? ORDER BY package.rowid LIMIT ?"
+)
+
+
+class ConsoleError(Exception):
+    """The kiosk did not do what was asked; the message says why."""
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Answers the console's questions."""
+
+    location_id: str
+    store: Store
+    clock: Clock
+    location_key: bytes
+    backup: BackupPlan | None = None
+
+    async def answer(self, question: Question) -> Answer:
+        """Do what is asked. What goes wrong is in the answer."""
+        does: dict[str, Callable[[Question], Awaitable[Answer]]] = {
+            "code": self._code,
+            "verify": self._verify,
+            "export": self._export,
+            "report": self._report,
+            "backup": self._backup,
+        }
+        command = does.get(str(question.get("command")))
+        if command is None:
+            known = ", ".join(does)
+            return _refusal(f"{question.get('command')!r} is no command; there are: {known}")
+        try:
+            return {"ok": True, **await command(question)}
+        except (StoreError, ConsoleError, OSError) as error:
+            return _refusal(str(error))
+
+    async def _code(self, question: Question) -> Answer:
+        package = await self.store.run(_tell_code, str(question.get("package", "")))
+        code = make_code(self.location_key, package["id"], package["locator"], package["counter"])
+        shown = f"{code[:-6]} {code[-6:-3]} {code[-3:]}"
+        told = {name: package[name] for name in ("id", "barcode", "slot", "status")}
+        return {**told, "code": shown, "qr": qr_text(self.location_id, code)}
+
+    async def _verify(self, question: Question) -> Answer:
+        check = journal.ChainCheck()
+        while await self.store.run(journal.verify_some, check, EVENTS_AT_ONCE):
+            continue
+        epoch = await self.store.run(lambda writer: writer.head.epoch)
+        return {
+            "events": check.seq,
+            "epoch": epoch,
+            "head": check.hash.hex(),
+            "problem": check.wrong,
+        }
+
+    async def _export(self, question: Question) -> Answer:
+        name, after = str(question.get("table")), question.get("after", 0)
+        if name not in TABLES or type(after) is not int:
+            raise ConsoleError(f"{name!r} is no table; there are: {', '.join(TABLES)}")
+        is_personal = name == "packages" and question.get("personal") is True
+        query = WITH_PEOPLE if is_personal else TABLES[name]
+        rows = await self.store.run(_rows, query, after)
+        is_last = len(rows) < ROWS_AT_ONCE
+        return {"rows": rows, "next": None if is_last else rows[-1]["number"]}
+
+    async def _report(self, question: Question) -> Answer:
+        found = await self.store.run(counters.read)
+        return {"location": self.location_id, "at_ms": self.clock.now().wall_ms, "counters": found}
+
+    async def _backup(self, question: Question) -> Answer:
+        if self.backup is None:
+            raise ConsoleError("the site file has no [backup] with a folder for it")
+        made = await backup.make(self.store, self.backup, self.clock)
+        if made.problem:
+            raise ConsoleError(made.problem)
+        return asdict(made)
+
+
+def _rows(writer: Writer, query: str, after: int) -> list[Row]:
+    """Some rows for an export, with the sealed fields opened."""
+    rows = writer.all(query, (after, ROWS_AT_ONCE))
+    sealed = {"name", "phone"}
+    return [
+        {
+            name: writer.sealer.open(value or "") if name in sealed else value
+            for name, value in row.items()
+        }
+        for row in rows
+    ]
+
+
+def _tell_code(writer: Writer, wanted: str) -> Row:
+    """A package that has a code, by id or barcode; that it was told is journaled."""
+    live = packages.live_by_barcode(writer, wanted)
+    row = writer.one(
+        "SELECT id, barcode, slot, status, locator, code_counter AS counter FROM package"
+        " WHERE id = ?",
+        (wanted if live is None else live.id,),
+    )
+    if row is None:
+        raise RefusedError(f"no package here has the id or barcode {wanted!r}")
+    if row["status"] not in (PackageStatus.STORED, PackageStatus.EXPIRED):
+        raise RefusedError(f"package {wanted} is {row['status']}: it has no code")
+    writer.record(EventKind.CODE_TOLD, package=row["id"], actor="console")
+    return row
+
+
+def _refusal(error: str) -> Answer:
+    return {"ok": False, "error": error}
+
+
+# --- the kiosk's side ----------------------------------------------------------------------------
+
+
+@contextlib.asynccontextmanager
+async def serving(data: Path, desk: Desk) -> AsyncIterator[None]:
+    """Answer the console at the data folder's socket until the block ends."""
+    path = data / SOCKET
+    with _reachable(path) as name:
+        before = os.umask(0o177)  # made for its owner alone from the first moment on
+        try:
+            server = await asyncio.start_unix_server(
+                lambda reader, writer: _serve(desk, reader, writer), name, limit=LINE_MAX
+            )
+        finally:
+            os.umask(before)
+        try:
+            yield
+        finally:
+            server.close()
+            path.unlink(missing_ok=True)
+
+
+async def _serve(desk: Desk, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """One question, one answer."""
+    try:
+        async with asyncio.timeout(QUESTION_S):
+            line = await reader.readline()
+        writer.write(json.dumps(await _answer(desk, line)).encode() + b"\n")
+        await writer.drain()
+    except ValueError:
+        writer.write(json.dumps(_refusal("the question is too long")).encode() + b"\n")
+    except (TimeoutError, OSError) as error:
+        LOG.warning("a console went away: %r", error)
+    finally:
+        writer.close()
+
+
+async def _answer(desk: Desk, line: bytes) -> Answer:
+    try:
+        question = json.loads(line)
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        return _refusal("the question is not a line of JSON")
+    if not isinstance(question, dict):
+        return _refusal("the question is not a JSON object")
+    return await desk.answer(question)
+
+
+@contextlib.contextmanager
+def _reachable(path: Path) -> Iterator[str]:
+    """A name of this path that is short enough for a socket's address."""
+    name = str(path)
+    if len(os.fsencode(name)) <= PATH_MAX or not Path("/proc/self/fd").exists():
+        yield name
+        return
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        yield f"/proc/self/fd/{folder}/{path.name}"
+    finally:
+        os.close(folder)
+
+
+# --- the console's side --------------------------------------------------------------------------
+
+
+class Line:
+    """How a command reaches a desk: the running kiosk's, or one of its own.
+
+    `open_desk` opens the database for a desk of its own, when no kiosk runs.
+    """
+
+    def __init__(
+        self, data: Path, open_desk: Callable[[], contextlib.AbstractContextManager[Desk]]
+    ) -> None:
+        self._data = data
+        self._open_desk = open_desk
+        self._stack = contextlib.ExitStack()
+        self._own: Desk | None = None
+
+    def __enter__(self) -> Line:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def ask(self, command: str, **details: Any) -> Answer:
+        """The answer to a question. Raises `ConsoleError` when it is a refusal, and what opening
+        the database raises."""
+        question = {"command": command, **details}
+        answer = None if self._own else _ask_running(self._data / SOCKET, question)
+        if answer is None:
+            if self._own is None:
+                self._own = self._stack.enter_context(self._open_desk())
+            answer = asyncio.run(self._own.answer(question))
+        if not answer.pop("ok", False):
+            raise ConsoleError(str(answer.get("error", "the kiosk gave no answer")))
+        return answer
+
+
+def _ask_running(path: Path, question: Question) -> Answer | None:
+    """What the running kiosk answers; None when none runs. Raises `ConsoleError`."""
+    try:
+        return _answer_of(path, question)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except TimeoutError as error:
+        raise ConsoleError(f"{path}: the kiosk that runs there does not answer") from error
+    except ConnectionError as error:
+        raise ConsoleError("the kiosk ended before it answered") from error
+    except OSError as error:
+        problem = "the running kiosk cannot be asked; run this as the kiosk's own user"
+        raise ConsoleError(f"{path}: {problem} ({error.strerror})") from error
+
+
+def _answer_of(path: Path, question: Question) -> Answer | None:
+    with socket.socket(socket.AF_UNIX) as line:
+        line.settimeout(ANSWER_S)
+        with _reachable(path) as name:
+            try:
+                line.connect(name)
+            except ConnectionRefusedError:
+                return None  # a kiosk that was killed left its socket behind
+        line.sendall(json.dumps(question).encode() + b"\n")
+        with line.makefile("rb") as answers:
+            text = answers.readline(ANSWER_MAX)
+        try:
+            answer = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise ConsoleError("the kiosk ended before it answered") from error
+        return answer if isinstance(answer, dict) else None

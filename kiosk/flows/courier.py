@@ -1,0 +1,167 @@
+"""A courier's run: package after package, rounds in between, and the receipt at its end."""
+
+from __future__ import annotations
+
+from kiosk.flows.collection import collection
+from kiosk.flows.context import Kiosk
+from kiosk.flows.courier_pause import let_someone_in
+from kiosk.flows.deposit import Run, put_in, reissue, undo
+from kiosk.flows.doors import ask, pressed
+from kiosk.flows.move import move_package
+from kiosk.flows.person import Event
+from kiosk.flows.views import (
+    Choice,
+    Entered,
+    Pressed,
+    Question,
+    Receipt,
+    ReceiptLine,
+    Refusal,
+    Refused,
+    Scanned,
+    ScanPackage,
+    StoredNote,
+    TimedOut,
+)
+from kiosk.model.person import Staff, parse_badge
+from kiosk.store import departures, moves, packages
+from kiosk.store import staff as staff_store
+from kiosk.store.staff import Moved, Visit
+
+
+async def courier_run(kiosk: Kiosk, staff: Staff, visit: Visit) -> bool:
+    """Package after package, until the courier is done or has gone; whether the receipt was seen.
+
+    With a badge the scanner alone drives a whole run: it begins it and ends it.
+    A receipt of the last visit that was not seen comes first.
+    """
+    run = Run(staff, visit)
+    await _earlier_receipt(kiosk, run)
+    while True:
+        event = await _next_event(kiosk, run)
+        if isinstance(event, TimedOut):
+            if not await wants_more_time(kiosk):
+                return False
+        elif event == Pressed(Choice.DONE) or _is_badge(event):
+            return await _show_receipt(kiosk, run, visit)
+        elif event == Pressed(Choice.LET_SOMEONE_IN):
+            if not await let_someone_in(kiosk, staff):
+                return False
+        else:
+            await _act(kiosk, run, event)
+
+
+async def _next_event(kiosk: Kiosk, run: Run) -> Event:
+    """What was scanned while a door was open, or else what comes next."""
+    if run.next_scan is not None:
+        kept, run.next_scan = run.next_scan, None
+        return kept
+    kiosk.person.show(await _scan_view(kiosk, run))
+    return await kiosk.person.next(kiosk.policy.courier_session_s - kiosk.policy.warn_s)
+
+
+def _is_badge(event: Event) -> bool:
+    """Whether a badge was scanned: during a run it says that the run is over."""
+    return isinstance(event, Scanned) and parse_badge(event.text) is not None
+
+
+async def _act(kiosk: Kiosk, run: Run, event: Event) -> None:
+    match event:
+        case Pressed(Choice.TYPE_BARCODE):
+            run.typing = True
+        case Pressed(Choice.BACK):
+            run.typing = False
+        case Pressed(Choice.UNDO_LAST):
+            await undo(kiosk, run)
+        case Pressed(Choice.COLLECT):
+            await collection(kiosk, run.actor)
+        case Pressed(Choice.MOVE_LOWER):
+            await _move_lower(kiosk, run)
+        case Pressed(Choice.REISSUE_CODE) if run.refused_package is not None:
+            await reissue(kiosk, run, run.refused_package)
+        case Scanned() | Entered():
+            await put_in(kiosk, run, event)
+        case _:
+            pass
+
+
+async def wants_more_time(kiosk: Kiosk) -> bool:
+    """Ask who seems to have gone, before the session ends."""
+    answer = await ask(
+        kiosk, Question.NEED_MORE_TIME, "", (Choice.YES, Choice.NO), kiosk.policy.warn_s
+    )
+    return answer is Choice.YES
+
+
+async def _scan_view(kiosk: Kiosk, run: Run) -> ScanPackage:
+    due = len(await kiosk.store.run(departures.due))
+    choices = [Choice.DONE, Choice.TYPE_BARCODE, Choice.LET_SOMEONE_IN]
+    if run.last_package is not None:
+        choices.append(Choice.UNDO_LAST)
+    if due:
+        choices.append(Choice.COLLECT)
+    too_high = len(await _too_high(kiosk))
+    if too_high:
+        choices.append(Choice.MOVE_LOWER)
+    if run.refused_package is not None:
+        choices.append(Choice.REISSUE_CODE)
+    return ScanPackage(
+        name=run.staff.name,
+        sizes=await kiosk.size_offers(),
+        stored=run.stored,
+        stored_count=run.stored_count,
+        refused=run.refused,
+        typing=run.typing,
+        due=due,
+        undone=run.undone,
+        too_high=too_high,
+        choices=(Choice.BACK,) if run.typing else tuple(choices),
+    )
+
+
+async def _too_high(kiosk: Kiosk) -> list[str]:
+    return await kiosk.store.run(moves.wanted_lower, kiosk.location, kiosk.strategy)
+
+
+async def _move_lower(kiosk: Kiosk, run: Run) -> None:
+    """One package goes to a door that its owner reaches; where it does not, the courier is told."""
+    for package in (await _too_high(kiosk))[:1]:
+        before = await kiosk.store.run(packages.package, package)
+        came_of_it = await move_package(kiosk, run.actor, package)
+        if came_of_it in kiosk.location.slot_by_label:
+            run.stored, run.last_package = StoredNote(came_of_it, before.barcode), None
+            run.refused = None
+        else:
+            run.stored, run.refused = None, Refused(Refusal.NOT_MOVED, before.slot or "")
+
+
+# --- receipts ------------------------------------------------------------------------------------
+
+
+async def _earlier_receipt(kiosk: Kiosk, run: Run) -> None:
+    """The receipt of the last visit, when that ended before it was seen."""
+    earlier = await kiosk.store.run(staff_store.unseen_receipt, run.staff.number)
+    if earlier is not None and await _show_receipt(kiosk, run, earlier):
+        await kiosk.store.run(staff_store.receipt_shown, earlier)
+
+
+async def _show_receipt(kiosk: Kiosk, run: Run, visit: Visit) -> bool:
+    """The hand-over receipt of a visit; True when it was seen, or there is none to show."""
+    moved = await kiosk.store.run(staff_store.moved_in, visit)
+    if not moved:
+        return True
+    kiosk.person.show(
+        Receipt(
+            name=run.staff.name,
+            number=str(visit.began_seq),
+            lines=tuple(_receipt_line(each) for each in moved),
+            choices=(Choice.DONE,),
+        )
+    )
+    return await pressed(kiosk, (Choice.DONE,), kiosk.policy.courier_session_s) is Choice.DONE
+
+
+def _receipt_line(moved: Moved) -> ReceiptLine:
+    at = moved.event.at
+    at_ms = at.wall_ms if at.is_trusted else None
+    return ReceiptLine(moved.event.kind, moved.barcode, moved.slot, at_ms)

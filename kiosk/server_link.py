@@ -1,0 +1,130 @@
+"""How a kiosk is joined to its central server, where it has one."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from config import Site
+from kiosk.adapters import SystemClock, key_path, location_key
+from kiosk.flows.context import Kiosk
+from kiosk.flows.views import Choice, First, OpenFromAfar
+from kiosk.site_model import location_of
+from kiosk.store import commands
+from kiosk.store.remains import DATABASE, fault_of
+from kiosk.store.store import Store
+from kiosk.store.writer import Writer
+from kiosk.sync.client import SyncClient
+from kiosk.sync.contract import BoardStatus, Status
+from kiosk.sync.enrol import IDENTITY_FILE, EnrolError, enrol, identity_in
+from kiosk.vitals import vitals
+
+LOOK_AHEAD = 2
+LOOK_AHEAD_AFTER_MS = 300_000
+"""A code that the centre may have issued anew is accepted once the last sync is so long ago."""
+
+
+@contextlib.contextmanager
+def syncing(data: Path, kiosk: Kiosk) -> Iterator[None]:
+    """The sync with the central server, where this kiosk is enrolled.
+
+    Raises `EnrolError` when what it kept of its enrolment is damaged or lost: without its centre
+    it would go on in silence, and nobody would miss it.
+    """
+    identity = identity_in(data)
+    kiosk.store.submit(_know_centre, data, None if identity is None else identity.url).result()
+    kiosk.vitals = lambda: vitals(data, None)
+    if identity is None:
+        yield
+        return
+    client = SyncClient(
+        kiosk.store,
+        kiosk.location,
+        identity,
+        lambda: machine_status(kiosk, data),
+        kiosk.chance,
+        DoorsFromAfar(kiosk, asyncio.get_running_loop()),
+    )
+
+    def look_ahead() -> int:
+        last_ms = client.state.last_ms
+        is_fresh = last_ms is not None and (
+            kiosk.clock.now().wall_ms - last_ms < LOOK_AHEAD_AFTER_MS
+        )
+        return 0 if is_fresh else LOOK_AHEAD
+
+    kiosk.look_ahead = look_ahead
+    kiosk.vitals = lambda: vitals(data, client.state)
+    with client:
+        yield
+
+
+def _know_centre(writer: Writer, data: Path, url: str | None) -> None:
+    """Keep in the database, too, that there is a centre."""
+    known = writer.one("SELECT value FROM meta WHERE key = 'centre'")
+    if url is None and known is not None:
+        raise EnrolError(
+            f"{data / IDENTITY_FILE} is missing, and this kiosk was enrolled at {known['value']};"
+            " bring the file back, or enrol this kiosk anew: kiosk enrol"
+        )
+    if url is not None and (known is None or known["value"] != url):
+        writer.db.execute("INSERT OR REPLACE INTO meta (key, value) VALUES ('centre', ?)", (url,))
+
+
+@dataclass(frozen=True, slots=True)
+class DoorsFromAfar:
+    """What the sync's thread opens doors by: the first screen hears of it, and no other."""
+
+    kiosk: Kiosk
+    loop: asyncio.AbstractEventLoop
+
+    def is_free(self) -> bool:
+        view = self.kiosk.person.view
+        return isinstance(view, First) and Choice.COURIER in view.choices
+
+    def open(self, slot: str, wish_id: str) -> None:
+        self.loop.call_soon_threadsafe(self.begin, slot, wish_id)
+
+    def begin(self, slot: str, wish_id: str) -> None:
+        """On the engine's loop: what stands on the screen now is what the flow waits on."""
+        if self.is_free() and not self.kiosk.person.has_news:
+            self.kiosk.person.happened(OpenFromAfar(slot))
+        else:
+            self.kiosk.store.submit(commands.miss_opening, wish_id, slot)
+
+
+def machine_status(kiosk: Kiosk, data: Path) -> Status:
+    """How the machine is, for the centre; may be called from any thread."""
+    now = kiosk.clock.now()
+    return Status(
+        clock_ms=now.wall_ms,
+        is_clock_trusted=now.is_trusted,
+        boot_id=now.boot_id,
+        monotonic_ms=now.monotonic_ms,
+        doors={slot.label: kiosk.bank.door(slot.label).value for slot in kiosk.location.slots},
+        boards=tuple(
+            BoardStatus(name=each.board, is_reachable=each.reachable, reason=each.reason[:200])
+            for each in kiosk.bank.reports()
+        ),
+        disk_free_bytes=shutil.disk_usage(data).free,
+    )
+
+
+def enrol_kiosk(site: Site, data: Path, url: str, token: str) -> None:
+    """Make this kiosk known to a centre.
+
+    Also one that lost its disk, before it is restored: what is newer than its backup comes from the
+    centre, and all that is asked for is its key. Raises `EnrolError`, `LocationKeyError` or
+    `StoreError`.
+    """
+    path, known = data / DATABASE, (key_path(data),)
+    if not fault_of(path) or (data / IDENTITY_FILE).exists() or not key_path(data).exists():
+        clock, chance = SystemClock(), secrets.SystemRandom()
+        Store(path, clock, chance, threaded=False, must_exist=True, known=known).close()
+    key = location_key(key_path(data), may_make=False)
+    enrol(data, location_of(site), key, url, token)

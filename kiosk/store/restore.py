@@ -1,0 +1,256 @@
+"""A backup put back in the database's place, with what happened since, as far as it is known.
+
+A backup is older than the last thing that happened. The events after it, which the centre had
+acknowledged, are written again as they were, each with what it changed, so that the journal is the
+one from before. Personal fields are in no event: the centre tells them anew with its wishes. A
+restored database begins a new epoch; where nobody knows what happened since, every slot is in doubt
+in it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import random
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from kiosk.model.clock import Clock
+from kiosk.model.events import Event, EventKind, chain_hash
+from kiosk.store import commands, epochs, running
+from kiosk.store.backup import KEY_CHECK, check, make_durable, open_still
+from kiosk.store.errors import (
+    CannotOpenError,
+    DamagedError,
+    InUseError,
+    NotDoneError,
+    RefusedError,
+)
+from kiosk.store.remains import MARK_SUFFIX, SIDE_FILES, fault_of
+from kiosk.store.store import Store
+from kiosk.store.writer import KEY_OF_TABLE, ChainHead, RowChange, Writer
+
+
+@dataclass(frozen=True, slots=True)
+class Recall:
+    """What the centre gives back."""
+
+    batches: Iterator[Sequence[Event]]
+    """The events after the backup's last, in order."""
+    is_complete: bool
+    """Nothing waited to be sent when the centre last heard of this kiosk."""
+    heard_ms: int
+    """When that was, by the centre's clock, in milliseconds since 1970 UTC."""
+
+
+Recaller = Callable[[ChainHead], Recall]
+"""Asks the centre for what comes after the end of a backup's journal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What `restore` has done."""
+
+    slots: int
+    """So many slots are in doubt now."""
+    aside: Path | None
+    """Where the database from before is; None when there was none."""
+    taken_back: int = 0
+    """How many events that are newer than the backup the centre gave back."""
+    heard_ms: int | None = None
+    """When the centre last heard of this kiosk, by its own clock; None when it was not asked."""
+    doubt: str = ""
+    """Why every slot is in doubt; "" when what is inside is known."""
+
+
+def restore(
+    source: Path,
+    database: Path,
+    key_check: str,
+    clock: Clock,
+    chance: random.Random,
+    recaller: Recaller | None = None,
+    doubt: str = "",
+) -> Restored:
+    """Put a backup in the database's place, as a new epoch.
+
+    What happened since is taken back from the centre, which `recaller` asks; with what the centre
+    does not know in full, with `doubt` or without a centre every slot is in doubt afterwards.
+    Nothing is changed before the new database is whole; the old one is kept beside it. `key_check`
+    is what the location's key is known by. Raises `CannotOpenError` (or a subclass), and whatever
+    `recaller` raises.
+    """
+    problem = check(source)
+    if problem:
+        raise DamagedError(f"{problem}; choose another backup")
+    _require_key(source, key_check)
+    _empty_log_of(database)
+    draft = database.with_name(f"{database.name}.restoring")
+    _remove(draft)
+    shutil.copyfile(source, draft)
+    draft.chmod(0o600)
+    store = Store(draft, clock, chance, threaded=False)
+    try:
+        told = _take_back(store, recaller, doubt)
+        epoch = f"{chance.getrandbits(64):016x}"
+        count = store.submit(_begin_again, epoch, source.name, told).result()
+    except BaseException:
+        store.close()
+        _remove(draft)
+        raise
+    store.close()
+    if draft.with_name(f"{draft.name}-wal").exists():
+        raise NotDoneError(f"{draft}: SQLite has not written everything; nothing was restored")
+    aside = _keep_aside(database, clock)
+    make_durable(draft, database)
+    _keep_mark_aside(database, aside)
+    return Restored(count, aside, told.count, told.heard_ms, told.doubt)
+
+
+def _remove(draft: Path) -> None:
+    for suffix in ("", *SIDE_FILES):
+        draft.with_name(draft.name + suffix).unlink(missing_ok=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    count: int
+    heard_ms: int | None
+    doubt: str
+
+
+def _take_back(store: Store, recaller: Recaller | None, doubt: str) -> _Told:
+    """Write again what the centre knows that is newer than the backup."""
+    if recaller is None:
+        return _Told(0, None, doubt or "nobody knows what happened since the backup")
+    first = store.submit(_head).result()
+    recall = recaller(first)
+    if not recall.is_complete:
+        doubt = doubt or "the centre had not heard of everything"
+    try:
+        for events in recall.batches:
+            store.submit(take_back, events).result()
+    except RefusedError as error:
+        doubt = f"what the centre knows does not continue this backup: {error}"
+    return _Told(store.submit(_head).result().seq - first.seq, recall.heard_ms, doubt)
+
+
+def _head(writer: Writer) -> ChainHead:
+    return replace(writer.head)
+
+
+def _require_key(source: Path, key_check: str) -> None:
+    with contextlib.closing(open_still(source)) as connection:
+        row = connection.execute("SELECT value FROM meta WHERE key = ?", (KEY_CHECK,)).fetchone()
+    if row is not None and row[0] != key_check:
+        raise CannotOpenError(
+            f"{source}: its codes were made with another location key than the one here;"
+            " it is the backup of another kiosk, or the key is not the right one"
+        )
+
+
+def _empty_log_of(database: Path) -> None:
+    """Make sure that nobody uses the database, and that its file alone says everything."""
+    if fault_of(database):
+        return  # SQLite would throw the log of an empty file away
+    connection = sqlite3.connect(database, isolation_level=None, timeout=0)
+    loss = running.loss(database)
+    try:
+        connection.execute("PRAGMA locking_mode = exclusive")
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("COMMIT")
+        if loss:  # the mark stays with it: this database does not know what happened last
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        else:
+            running.empty_the_log(connection, database)
+    except sqlite3.OperationalError as error:
+        if "locked" in str(error) or "busy" in str(error):
+            raise InUseError(f"{database}: a kiosk is running on it; stop it first") from error
+    except (sqlite3.DatabaseError, NotDoneError):
+        return  # damaged: it is kept with its log, as it is
+    finally:
+        connection.close()
+
+
+def _keep_aside(database: Path, clock: Clock) -> Path | None:
+    beside = [database.with_name(database.name + suffix) for suffix in SIDE_FILES]
+    if not any(path.exists() for path in (database, *beside)):
+        return None
+    stamp = clock.now().utc.strftime("%Y%m%dT%H%M%SZ")
+    aside = database.with_name(f"{database.name}.before-restore-{stamp}")
+    # A second name, so that at no moment there is no database under the first.
+    if database.exists():
+        os.link(database, aside)
+    # Also without a database: SQLite would play a log that stays into the restored one.
+    for suffix, path in zip(SIDE_FILES, beside, strict=True):
+        if path.exists() and suffix != MARK_SUFFIX:
+            path.replace(aside.with_name(aside.name + suffix))
+    return aside
+
+
+def _keep_mark_aside(database: Path, aside: Path | None) -> None:
+    """The mark that the log was lost goes last: with the old database in place it must be there."""
+    mark = running.mark_of(database)
+    if aside is not None and mark.exists():
+        mark.replace(running.mark_of(aside))
+
+
+def _begin_again(writer: Writer, epoch: str, file: str, told: _Told) -> int:
+    """Begin the new epoch; how many slots are in doubt in it."""
+    why = f"restored from {file}: {told.doubt}"
+    facts = {"file": file, "taken_back": told.count}
+    return epochs.begin_again(writer, epoch, told.doubt, why, heard_ms=told.heard_ms, **facts)
+
+
+# --- what the centre gives back ------------------------------------------------------------------
+
+
+def take_back(writer: Writer, events: Sequence[Event]) -> None:
+    """Write events again that are missing in this database.
+
+    Raises `RefusedError` when they do not continue its journal, and then none is written.
+    """
+    for event in events:
+        _require_next(writer.head, event)
+        try:
+            body = json.loads(event.body)
+            changes = _changes(writer, body.get("rows", ()))
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise RefusedError(f"event {event.seq} cannot be read: {error!r}") from error
+        writer.record_again(event, changes, body)
+        if event.kind is EventKind.COMMAND_APPLIED:
+            commands.came_to(writer, int(body["n"]))
+
+
+def _require_next(head: ChainHead, event: Event) -> None:
+    digest = chain_hash(head.hash, event.epoch, event.seq, event.kind, event.body, event.at)
+    if event.seq != head.seq + 1 or event.previous != head.hash or event.hash != digest:
+        raise RefusedError(f"event {event.seq} does not follow from event {head.seq}")
+
+
+def _changes(writer: Writer, rows: Sequence[tuple[str, dict[str, Any]]]) -> list[RowChange]:
+    """After-images as changes of what is there."""
+    changes: list[RowChange] = []
+    made: set[tuple[str, Any]] = set()
+    for table, row in rows:
+        name = (table, row[KEY_OF_TABLE[table]])
+        is_new = name not in made and not _is_there(writer, *name)
+        made.add(name)
+        changes.append(RowChange(table, row, is_new))
+        if table == "package" and row.get("recipient") is not None:
+            # Who it is comes with the wishes; that it is somebody must be known before.
+            writer.db.execute(
+                "INSERT INTO recipient (id, name, phone) VALUES (?, '', '') ON CONFLICT DO NOTHING",
+                (row["recipient"],),
+            )
+    return changes
+
+
+def _is_there(writer: Writer, table: str, key: Any) -> bool:
+    column = KEY_OF_TABLE[table]
+    return writer.one(f"SELECT 1 FROM {table} WHERE {column} = ?", (key,)) is not None

@@ -1,0 +1,75 @@
+"""A kiosk that is restored from a backup fetches back what the centre holds of its journal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import requests
+from pydantic import ValidationError
+
+from kiosk.model.events import Event
+from kiosk.model.urls import path
+from kiosk.store.restore import Recall
+from kiosk.store.writer import ChainHead
+from kiosk.sync.client import TIMEOUT_S, Identity
+from kiosk.sync.contract import EVENTS_MAX, EventsAnswer, WireEvent, event_of
+from kiosk.sync.reaching import why_not_reached
+
+
+class RecallError(Exception):
+    """The centre gives nothing back; the message says why."""
+
+
+def recall(session: requests.Session, identity: Identity, head: ChainHead) -> Recall:
+    """What the centre holds behind the end of a backup's journal. Raises `RecallError`."""
+    first = _fetch(session, identity, head)
+    return Recall(_batches(session, identity, head, first), first.is_complete, first.heard_ms)
+
+
+def _batches(
+    session: requests.Session, identity: Identity, head: ChainHead, answer: EventsAnswer
+) -> Iterator[Sequence[Event]]:
+    end = ChainHead(head.epoch, head.seq, head.hash)
+    while answer.events:
+        events = []
+        for wire in answer.events:
+            event = _event(wire, end.hash)
+            events.append(event)
+            end = ChainHead(event.epoch, event.seq, event.hash)
+        yield events
+        if not answer.has_more:
+            return
+        answer = _fetch(session, identity, end)
+
+
+def _event(wire: WireEvent, previous: bytes) -> Event:
+    try:
+        return event_of(wire, previous)
+    except ValueError as error:
+        raise RecallError(
+            f"event {wire.seq} is of a newer version of this program: bring that first ({error})"
+        ) from error
+
+
+def _fetch(session: requests.Session, identity: Identity, head: ChainHead) -> EventsAnswer:
+    try:
+        answer = session.get(
+            f"{identity.url}{path('v1', 'locations', identity.location, 'events')}",
+            params={"epoch": head.epoch, "after": str(head.seq), "limit": str(EVENTS_MAX)},
+            headers={"authorization": f"Bearer {identity.token}"},
+            timeout=TIMEOUT_S,
+            allow_redirects=False,
+        )
+        if answer.status_code != 200:
+            raise RecallError(
+                f"{identity.url}: the centre refuses: {answer.status_code} {answer.text[:200]}"
+            )
+        return EventsAnswer.model_validate_json(answer.content)
+    except requests.RequestException as error:
+        raise RecallError(
+            f"{identity.url}: the centre, which knows what happened since the backup, is not"
+            f" reached: {why_not_reached(error, identity.url)}\nTry again when it is, or"
+            " restore with --without-centre: then somebody has to look into every slot"
+        ) from error
+    except ValidationError as error:
+        raise RecallError(f"{identity.url}: this is no centre's answer") from error

@@ -1,0 +1,33 @@
+"""Every sentence the kiosk says, in one place, and which words go with which view.
+
+Nothing here draws: a terminal or a test can use the same words. Each sentence is a whole string
+with named places, so that a translation can put them in another order. The language comes with the
+`speech`: `speech.say` where a sentence is said, `N_` around those that stand in a table. One file
+per family of screens; each has a table `WORDS` of its views.
+"""
+
+from __future__ import annotations
+
+from kiosk.flows.views import View
+from kiosk.model.location import Location
+from kiosk.ui.language import ENGLISH, Speech
+from kiosk.ui.texts import choice_labels, courier, customer, doors, parts, service, spoken
+from kiosk.ui.texts.parts import Words
+
+__all__ = [
+    "choice_labels",
+    "courier",
+    "customer",
+    "doors",
+    "parts",
+    "service",
+    "spoken",
+    "words_for",
+]
+
+_WORDS = {**customer.WORDS, **doors.WORDS, **courier.WORDS, **service.WORDS}
+
+
+def words_for(view: View, location: Location, speech: Speech = ENGLISH) -> Words:
+    """What this view says at this location, in this language."""
+    return _WORDS[type(view)](view, location, speech)

@@ -1,0 +1,193 @@
+"""What the screens for couriers say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from kiosk.flows.views import (
+    ChooseSize,
+    Collection,
+    EnterPin,
+    Receipt,
+    ReceiptLine,
+    Round,
+    ScanInside,
+    ScanPackage,
+    SizeOffer,
+    StoredNote,
+    View,
+)
+from kiosk.model.events import EventKind
+from kiosk.model.location import Location
+from kiosk.model.package import PackageStatus
+from kiosk.ui.language import Speech
+from kiosk.ui.texts.parts import DOUBTS, N_, Note, Words, entry_note, failed, short_barcode
+from kiosk.ui.theme import Tone
+
+RECEIPT_LINES = 8
+"""How many packages a receipt lists on the screen; all of them are in the journal."""
+
+
+def measures(size: SizeOffer, speech: Speech) -> str:
+    """Width, height and depth in centimetres, without the unit, which is said once."""
+    sides_mm = (size.width_mm, size.height_mm, size.depth_mm)
+    return "×".join(speech.number(side / 10) for side in sides_mm)
+
+
+def weight(size: SizeOffer, speech: Speech) -> str:
+    """What a slot of this size may carry."""
+    return speech.say("up to {weight} kg", weight=speech.number(size.max_weight_kg))
+
+
+def free_count(size: SizeOffer, speech: Speech) -> str:
+    """How many doors of this size are free."""
+    return speech.say_count(size.free, "{count} free", "{count} free")
+
+
+def stored_sentence(stored: StoredNote, speech: Speech) -> str:
+    """Where the last package lies."""
+    return speech.say("Stored in door {slot}", slot=stored.slot)
+
+
+def _enter_pin(view: EnterPin, location: Location, speech: Speech) -> Words:
+    title = speech.say("Service sign-in") if view.for_service else speech.say("Courier sign-in")
+    note = entry_note(view.refused, view.wait_s, location, speech)
+    return Words(title, speech.say("Enter your PIN"), note)
+
+
+_DUE: Mapping[PackageStatus, str] = {
+    PackageStatus.EXPIRED: N_("Next: door {slot}, {barcode} – the time is over"),
+    PackageStatus.CANCELLED: N_("Next: door {slot}, {barcode} – to be sent back"),
+}
+
+
+def _collection(view: Collection, location: Location, speech: Speech) -> Words:
+    note = None
+    if view.problem is not None:
+        text = speech.say("That door did not open. Its package stays.")
+        note = Note(text, Tone.FAILED, "triangle-alert")
+    if not view.due:
+        return Words(speech.say("Nothing else to take back"), "", note, Tone.DONE, "check")
+    following = view.due[0]
+    sentence = _DUE.get(following.status, N_("Next: door {slot}, {barcode}"))
+    barcode = short_barcode(following.barcode)
+    body = speech.say(sentence, slot=following.slot, barcode=barcode)
+    title = speech.say_count(len(view.due), "{count} to take back", "{count} to take back")
+    return Words(title, body, note, Tone.ACT, "package-open")
+
+
+_MOVED: Mapping[EventKind, str] = {
+    EventKind.PACKAGE_STORED: N_("put in"),
+    EventKind.DEPOSIT_UNDONE: N_("taken out again"),
+    EventKind.PACKAGE_COLLECTED: N_("taken back"),
+    EventKind.PACKAGE_MISSING: N_("not found"),
+}
+
+
+def receipt_line(
+    line: ReceiptLine, location: Location, speech: Speech, *, brief: bool = False
+) -> str:
+    """One package of a hand-over receipt; `brief` shortens its barcode."""
+    at = ""
+    if line.at_ms is not None:
+        at = speech.time(line.at_ms, location.time_zone)
+    parts = (
+        at,
+        speech.say("door {slot}", slot=line.slot),
+        speech.say(_MOVED.get(line.kind, "")),
+        short_barcode(line.barcode) if brief else line.barcode,
+    )
+    return speech.row(parts, "  ")
+
+
+def _receipt(view: Receipt, location: Location, speech: Speech) -> Words:
+    return receipt_words(view, RECEIPT_LINES, location, speech)
+
+
+def receipt_words(
+    view: Receipt, room: int, location: Location, speech: Speech, *, brief: bool = False
+) -> Words:
+    """A receipt with the last `room` packages."""
+    text = _receipt_number(view, location, speech)
+    lines = [receipt_line(line, location, speech, brief=brief) for line in view.lines[-room:]]
+    more = len(view.lines) - room
+    if more > 0:
+        lines.insert(0, _before_these(more, speech))
+    title = speech.say_count(
+        len(view.lines), "{count} package changed hands", "{count} packages changed hands"
+    )
+    return Words(title, "\n".join(lines), Note(text, Tone.CALM, "info"), Tone.DONE, "check")
+
+
+def receipt_text(view: Receipt, bytes_max: int, location: Location, speech: Speech) -> str:
+    """A receipt as plain text to carry away: as many of the last packages as have room."""
+    head = f"{location.name}\n{_receipt_number(view, location, speech)}"
+    lines = [receipt_line(line, location, speech) for line in view.lines]
+    for left_out in range(len(lines) + 1):
+        more = [] if not left_out else [_before_these(left_out, speech)]
+        text = "\n".join((head, *more, *lines[left_out:]))
+        if len(text.encode()) <= bytes_max:
+            break
+    return text
+
+
+def _before_these(count: int, speech: Speech) -> str:
+    return speech.say_count(
+        count,
+        "{count} before these, all in the record",
+        "{count} before these, all in the record",
+    )
+
+
+def _receipt_number(view: Receipt, location: Location, speech: Speech) -> str:
+    """Number, name and day; a receipt is of one visit, so its lines need only the time."""
+    told_ms = [line.at_ms for line in view.lines if line.at_ms is not None]
+    if not told_ms:
+        return speech.say("Receipt {number}, {name}", number=view.number, name=view.name)
+    day = speech.day(told_ms[0], location.time_zone)
+    return speech.say(
+        "Receipt {number}, {name}, {day}", number=view.number, name=view.name, day=day
+    )
+
+
+def _round(view: Round, location: Location, speech: Speech) -> Words:
+    left = speech.say_count(view.left, "{count} to look at.", "{count} to look at.")
+    title = speech.say("What is in door {slot}?", slot=view.slot)
+    return Words(title, f"{speech.say(DOUBTS[view.suspect])} {left}", None, Tone.ACT, "eye")
+
+
+def _scan_inside(view: ScanInside, location: Location, speech: Speech) -> Words:
+    return Words(
+        speech.say("What lies in door {slot}?", slot=view.slot),
+        speech.say("Hold its barcode under the scanner, or take it out and keep it."),
+        failed(view.refused, location, speech),
+        Tone.ACT,
+        "scan-barcode",
+    )
+
+
+def _scan_package(view: ScanPackage, location: Location, speech: Speech) -> Words:
+    note = failed(view.refused, location, speech)
+    if view.typing:
+        return Words(speech.say("Type the barcode"), "", note)
+    title = speech.say("Scan a package")
+    if view.stored_count:
+        title = speech.say("Scan the next package")
+    return Words(title, speech.say("Hold its barcode under the scanner."), note)
+
+
+def _choose_size(view: ChooseSize, location: Location, speech: Speech) -> Words:
+    body = speech.say("Package {barcode}, sizes in cm", barcode=short_barcode(view.barcode))
+    return Words(speech.say("How large is it?"), body)
+
+
+WORDS: Mapping[type[View], Callable[[Any, Location, Speech], Words]] = {
+    EnterPin: _enter_pin,
+    ScanPackage: _scan_package,
+    ChooseSize: _choose_size,
+    Collection: _collection,
+    Receipt: _receipt,
+    Round: _round,
+    ScanInside: _scan_inside,
+}

@@ -1,0 +1,185 @@
+"""What the screens for customers say, and those that anybody may see."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from kiosk.flows.views import (
+    CannotStart,
+    Checking,
+    Choice,
+    CodeAsked,
+    EnterCode,
+    EnterPhoneDigits,
+    EnterTracking,
+    First,
+    HoldExtended,
+    LowerAsked,
+    MorePackages,
+    Opening,
+    Thanks,
+    Told,
+    View,
+)
+from kiosk.model.location import Location
+from kiosk.ui.language import Speech
+from kiosk.ui.texts.parts import Note, Words, call_us, entry_note, reference_note, refusal
+from kiosk.ui.theme import Tone
+
+
+def _first(view: First, location: Location, speech: Speech) -> Words:
+    note = None
+    if view.open_doors:
+        note = Note(_please_close(view.open_doors, speech), Tone.WAITING, "door-open")
+    elif view.unreachable_boards:
+        text = speech.say("Some doors do not work now.")
+        note = Note(text, Tone.FAILED, "triangle-alert")
+    return Words(
+        speech.say("Here for a package?"), speech.say("Type your code, or scan its QR code."), note
+    )
+
+
+def _please_close(doors: tuple[str, ...], speech: Speech) -> str:
+    return speech.say_count(
+        len(doors),
+        "Please close door {doors}.",
+        "Please close doors {doors}.",
+        doors=speech.series(doors),
+    )
+
+
+def _enter_code(view: EnterCode, location: Location, speech: Speech) -> Words:
+    return Words(
+        speech.say("Enter your code"),
+        speech.say_count(
+            view.length,
+            "The {count} digit from your message",
+            "The {count} digits from your message",
+        ),
+        entry_note(view.refused, view.wait_s, location, speech),
+    )
+
+
+def _enter_phone_digits(view: EnterPhoneDigits, location: Location, speech: Speech) -> Words:
+    return Words(
+        speech.say("Your phone number"),
+        speech.say("Its last four digits"),
+        entry_note(view.refused, view.wait_s, location, speech),
+    )
+
+
+def _enter_tracking(view: EnterTracking, location: Location, speech: Speech) -> Words:
+    return Words(
+        speech.say("The package's number"),
+        speech.say("Scan it or type it: it stands in the sender's message."),
+    )
+
+
+def _code_asked(view: CodeAsked, location: Location, speech: Speech) -> Words:
+    title = speech.say("If this package is here, its code comes again")
+    body = speech.say("To the phone or e-mail that the sender knows.")
+    if not view.is_reached:
+        body = speech.say("As soon as the line is back. Until then:")
+    return Words(
+        title,
+        f"{body}\n{call_us(location, speech)}",
+        reference_note(view.reference, speech),
+        Tone.ACT,
+        "message-square",
+    )
+
+
+def _checking(view: Checking, location: Location, speech: Speech) -> Words:
+    return Words(speech.say("One moment …"), tone=Tone.ACT, icon="hourglass")
+
+
+def _opening(view: Opening, location: Location, speech: Speech) -> Words:
+    title = speech.say("Opening door {slot} …", slot=view.slot)
+    return Words(title, tone=Tone.ACT, icon="lock-open")
+
+
+def _more_packages(view: MorePackages, location: Location, speech: Speech) -> Words:
+    count = len(view.slots)
+    title = speech.say_count(
+        count, "There is {count} more for you", "There are {count} more for you"
+    )
+    body = speech.say_count(
+        count, "Door {doors}", "Doors {doors}, one after another", doors=speech.series(view.slots)
+    )
+    return Words(title, body, None, Tone.ACT, "package")
+
+
+def _hold_extended(view: HoldExtended, location: Location, speech: Speech) -> Words:
+    title = _stays_until(view.until_ms, location, speech)
+    return Words(title, speech.say("Your code stays the same."), None, Tone.DONE, "check")
+
+
+def _stays_until(until_ms: int | None, location: Location, speech: Speech) -> str:
+    if until_ms is None:
+        return speech.say("It stays a day longer")
+    # The hold ends with the midnight after its last day.
+    return speech.say("It stays until {day}", day=speech.day(until_ms - 1, location.time_zone))
+
+
+def _lower_asked(view: LowerAsked, location: Location, speech: Speech) -> Words:
+    stays = _stays_until(view.until_ms, location, speech)
+    body = f"{stays}\n{speech.say('Your code stays the same.')}"
+    return Words(speech.say("A courier moves it lower"), body, None, Tone.DONE, "move-down")
+
+
+def _thanks(view: Thanks, location: Location, speech: Speech) -> Words:
+    body = speech.say("Door {slot} is shut. Have a good day.", slot=view.slot)
+    if Choice.OPEN_AGAIN in view.choices:
+        body = speech.say("Door {slot} is shut. Anything left inside?", slot=view.slot)
+    return Words(speech.say("Thank you!"), body, tone=Tone.DONE, icon="check")
+
+
+def _told(view: Told, location: Location, speech: Speech) -> Words:
+    note = reference_note(view.reference, speech)
+    help_line = call_us(location, speech)
+    if view.refused is not None:
+        title = refusal(view.refused, location, speech)
+        return Words(title, help_line, note, Tone.FAILED, "circle-alert")
+    body = f"{help_line}\n{location.name}, {location.address}"
+    return Words(speech.say("We are glad to help"), body, note, Tone.ACT, "phone")
+
+
+def _cannot_start(view: CannotStart, location: Location, speech: Speech) -> Words:
+    body = f"{call_us(location, speech)}\n\n{view.message}"
+    note = reference_note(view.reference, speech)
+    return Words(speech.say("Out of order"), body, note, Tone.FAILED, "triangle-alert")
+
+
+def language_words(speech: Speech) -> Words:
+    """What stands over the languages."""
+    return Words(speech.say("Which language?"))
+
+
+def fault_words(location: Location, reference: str, speech: Speech) -> Words:
+    """What is said when a screen itself breaks."""
+    do = speech.say("Please use another machine, or ask for help.")
+    return Words(
+        speech.say("Sorry, this does not work now"),
+        f"{do}\n{call_us(location, speech)}",
+        reference_note(reference, speech),
+        Tone.FAILED,
+        "triangle-alert",
+    )
+
+
+WORDS: Mapping[type[View], Callable[[Any, Location, Speech], Words]] = {
+    First: _first,
+    EnterCode: _enter_code,
+    EnterPhoneDigits: _enter_phone_digits,
+    EnterTracking: _enter_tracking,
+    CodeAsked: _code_asked,
+    Checking: _checking,
+    Opening: _opening,
+    Thanks: _thanks,
+    Told: _told,
+    CannotStart: _cannot_start,
+    MorePackages: _more_packages,
+    HoldExtended: _hold_extended,
+    LowerAsked: _lower_asked,
+}

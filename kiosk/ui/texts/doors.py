@@ -1,0 +1,173 @@
+"""What is said while a door is opened, stands open or does not do what it should."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from kiosk.flows.views import Ask, DoorOpen, Problem, Purpose, Question, Trouble, View
+from kiosk.model.location import Location
+from kiosk.ui.directions import place_of
+from kiosk.ui.language import Speech
+from kiosk.ui.texts.parts import (
+    N_,
+    Note,
+    Words,
+    call_us,
+    place_sentence,
+    reference_note,
+    short_barcode,
+)
+from kiosk.ui.theme import Tone
+
+_DO: Mapping[Purpose, str] = {
+    Purpose.TAKE: N_("Take your package, then close the door."),
+    Purpose.PUT_IN: N_("Put the package in, then close the door."),
+    Purpose.LOOK: N_("Look inside, then close the door."),
+}
+
+
+def _door_open(view: DoorOpen, location: Location, speech: Speech) -> Words:
+    place = place_sentence(place_of(view.slot, location), speech)
+    note = None
+    if view.next_barcode:
+        text = speech.say("Next: {barcode}", barcode=short_barcode(view.next_barcode))
+        note = Note(text, Tone.CALM, "scan-barcode")
+    if view.remind:
+        text = speech.say("The door is still open. Push it until it clicks.")
+        note = Note(text, Tone.WAITING, "hand")
+        title = speech.say("Please close door\u00a0{slot}", slot=view.slot)
+        return Words(title, place, note, Tone.WAITING)
+    title = speech.say("Door {slot} is open", slot=view.slot)
+    return Words(title, f"{place}.\n{speech.say(_DO[view.purpose])}", note, Tone.DONE)
+
+
+def _trouble(view: Trouble, location: Location, speech: Speech) -> Words:
+    title, body = _TROUBLES[view.problem](view, speech)
+    body = f"{body}\n{call_us(location, speech)}"
+    note = reference_note(view.reference, speech)
+    waiting = view.problem in (Problem.NOT_LATCHED, Problem.WRONG_DOOR)
+    if waiting:
+        return Words(title, body, note, Tone.WAITING, "hand")
+    return Words(title, body, note, Tone.FAILED, "triangle-alert")
+
+
+def _safe(view: Trouble, speech: Speech) -> str:
+    if view.purpose is Purpose.TAKE:
+        return speech.say("Your package is safe and your code stays valid.")
+    return speech.say("Nothing is lost.")
+
+
+def _jammed(view: Trouble, speech: Speech) -> tuple[str, str]:
+    do = speech.say("Press lightly against the door and try again.")
+    title = speech.say("Door {slot} did not open", slot=view.slot)
+    return title, f"{_safe(view, speech)} {do}"
+
+
+def _unreachable(view: Trouble, speech: Speech) -> tuple[str, str]:
+    do = speech.say("Please try again in a minute.")
+    title = speech.say("Door {slot} does not answer", slot=view.slot)
+    return title, f"{_safe(view, speech)} {do}"
+
+
+def _wrong_door(view: Trouble, speech: Speech) -> tuple[str, str]:
+    return (
+        speech.say("Please close door\u00a0{slot}", slot=view.wrong_slot),
+        speech.say("It opened instead of door {slot} and is not yours.", slot=view.slot),
+    )
+
+
+def _do_not_open(view: Trouble, speech: Speech) -> tuple[str, str]:
+    why = speech.say("It is not safe to open it.")
+    title = speech.say("Door {slot} must stay shut", slot=view.slot)
+    return title, f"{why} {_safe(view, speech)}"
+
+
+def _not_latched(view: Trouble, speech: Speech) -> tuple[str, str]:
+    title = speech.say("Door {slot} is not locked", slot=view.slot)
+    return title, speech.say("Push it until it clicks.")
+
+
+def _cannot_record(view: Trouble, speech: Speech) -> tuple[str, str]:
+    why = speech.say("The machine cannot save what it does, so it opens nothing.")
+    return speech.say("No door can be opened now"), f"{why} {_safe(view, speech)}"
+
+
+_TROUBLES: Mapping[Problem, Callable[[Trouble, Speech], tuple[str, str]]] = {
+    Problem.JAMMED: _jammed,
+    Problem.UNREACHABLE: _unreachable,
+    Problem.WRONG_DOOR: _wrong_door,
+    Problem.DO_NOT_OPEN: _do_not_open,
+    Problem.NOT_LATCHED: _not_latched,
+    Problem.CANNOT_RECORD: _cannot_record,
+}
+_CANNOT_TELL = N_("This door cannot tell the machine itself.")
+_QUESTIONS: Mapping[Question, tuple[str, tuple[str, ...]]] = {
+    Question.DID_YOU_TAKE_IT: (
+        N_("Did you take your package?"),
+        (N_("Door {slot} is shut again."),),
+    ),
+    Question.IS_IT_EMPTY: (
+        N_("Is door {slot} empty now?"),
+        (N_("Please look before you answer."),),
+    ),
+    Question.DID_THE_DOOR_OPEN: (N_("Did door {slot} open?"), (_CANNOT_TELL,)),
+    Question.WAS_IT_THERE: (N_("Was your package there?"), (N_("Door {slot}"),)),
+    Question.IS_IT_SHUT: (
+        N_("Is door {slot} shut?"),
+        (_CANNOT_TELL, N_("Push it until it clicks.")),
+    ),
+    Question.NEED_MORE_TIME: (
+        N_("Do you need more time?"),
+        (N_("Else this ends in {seconds}\u00a0s."),),
+    ),
+    Question.IS_IT_PUT_IN: (N_("Is the package inside?"), (N_("Door {slot} is shut."),)),
+    Question.SOMETHING_LEFT_INSIDE: (
+        N_("Something is still inside"),
+        (N_("Please open door {slot} again and look."),),
+    ),
+    Question.IS_IT_THIS_DOOR: (
+        N_("Is it door {slot} that opened?"),
+        (N_("Its board was away; cables may have been swapped."),),
+    ),
+    Question.OPEN_DOUBTFUL: (
+        N_("Something is not clear about door {slot}"),
+        (N_("It may be empty. Open it, and tell us what you find."),),
+    ),
+    Question.OPEN_ALL: (
+        N_("Open all doors?"),
+        (N_("Every package is open to everybody, and every door is in doubt afterwards."),),
+    ),
+    Question.RESTART: (
+        N_("Start the program anew?"),
+        (N_("It takes a few seconds. Nothing is lost."),),
+    ),
+    Question.DOOR_IS_HIGH: (
+        N_("Door {slot} is high up"),
+        (N_("If you do not reach it, a courier moves your package to a lower door."),),
+    ),
+    Question.WHAT_IS_WRONG: (N_("What is wrong?"), ()),
+    Question.NO_SLOT: (
+        N_("No door is free for it"),
+        (N_("Door {slot} may be empty: look inside, or take back what nobody fetched."),),
+    ),
+}
+"""Each question, and what is said under it."""
+
+
+def _ask(view: Ask, location: Location, speech: Speech) -> Words:
+    title, sentences = _QUESTIONS[view.question]
+    if view.question is Question.NO_SLOT and not view.slot:
+        sentences = (N_("Take back what nobody fetched, then it fits."),)
+    body = " ".join(
+        speech.say(sentence, slot=view.slot, seconds=view.wait_s) for sentence in sentences
+    )
+    icon = "clock" if view.question is Question.NEED_MORE_TIME else "circle-question-mark"
+    return Words(speech.say(title, slot=view.slot), body, tone=Tone.ACT, icon=icon)
+
+
+WORDS: Mapping[type[View], Callable[[Any, Location, Speech], Words]] = {
+    DoorOpen: _door_open,
+    Trouble: _trouble,
+    Ask: _ask,
+}

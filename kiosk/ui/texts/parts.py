@@ -1,0 +1,188 @@
+"""The small parts of which the words of a view are made: notes, refusals, places, reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from kiosk.flows.views import Refusal, Refused
+from kiosk.model.location import Location, ServiceReason, SuspectReason
+from kiosk.ui.directions import Level, Place, Side
+from kiosk.ui.language import ENGLISH, Speech
+from kiosk.ui.theme import Tone
+
+
+def N_(sentence: str) -> str:
+    """Mark a sentence of a table for translation; it is translated where it is said."""
+    return sentence
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """One remark beside the main words, with the tone of its colour and an icon."""
+
+    text: str
+    tone: Tone
+    icon: str
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What a view says."""
+
+    title: str
+    body: str = ""
+    note: Note | None = None
+    tone: Tone = Tone.CALM
+    icon: str = ""
+    """The picture of the whole view; empty where a drawing says it."""
+
+
+CLEAR = N_("Clear")
+SIGN_IN = N_("Sign in")
+ENTER = N_("OK")
+ACCESS_ON = N_("Accessibility")
+ACCESS_OFF = N_("Usual view")
+TOUCH_TO_START = N_("Touch the screen to begin")
+YOU_ARE_HERE = N_("You are here")
+CODE = N_("Code {code}")
+
+
+def spaced_code(digits: str) -> str:
+    """A code as it is read aloud: in groups of three, the rest with the last ("123 456 7890")."""
+    return " ".join((digits[:3], digits[3:6], digits[6:])).strip()
+
+
+def short_barcode(barcode: str) -> str:
+    """The end of a long barcode, by which a courier knows a package."""
+    return barcode if len(barcode) <= 12 else f"…{barcode[-8:]}"
+
+
+def call_us(location: Location, speech: Speech) -> str:
+    """Whom to call."""
+    if location.help_phone:
+        return speech.say("Help: {phone}", phone=location.help_phone)
+    return speech.say("Please call the number on the machine.")
+
+
+_SIDES: Mapping[tuple[Side, Level], str] = {
+    (Side.LEFT, Level.TOP): N_("To the left, near the top"),
+    (Side.LEFT, Level.MIDDLE): N_("To the left, in the middle"),
+    (Side.LEFT, Level.BOTTOM): N_("To the left, near the bottom"),
+    (Side.RIGHT, Level.TOP): N_("To the right, near the top"),
+    (Side.RIGHT, Level.MIDDLE): N_("To the right, in the middle"),
+    (Side.RIGHT, Level.BOTTOM): N_("To the right, near the bottom"),
+}
+
+
+def place_sentence(place: Place, speech: Speech = ENGLISH) -> str:
+    """Left or right, and how high, in words."""
+    if place.side is not Side.HERE:
+        return speech.say(_SIDES[place.side, place.level])
+    if place.above:
+        return speech.say("Just above this screen")
+    return speech.say("Just below this screen")
+
+
+def place_icon(place: Place) -> str:
+    """The arrow that points there, true to the steel in every language."""
+    if place.side is Side.HERE:
+        return "arrow-up" if place.above else "arrow-down"
+    side = "left" if place.side is Side.LEFT else "right"
+    vertical = {Level.TOP: "up-", Level.MIDDLE: "", Level.BOTTOM: "down-"}[place.level]
+    return f"arrow-{vertical}{side}"
+
+
+_REFUSALS: Mapping[Refusal, str] = {
+    Refusal.NOT_KNOWN: N_("Not known. Please check the digits."),
+    Refusal.ALREADY_PICKED_UP: N_("This package was picked up."),
+    Refusal.RECALLED: N_("This package was recalled by its sender."),
+    Refusal.HOLD_OVER: N_("The time to pick up this package is over."),
+    Refusal.COLLECTED: N_("This package went back with the courier."),
+    Refusal.WRONG_PHONE_DIGITS: N_("These digits do not match."),
+    Refusal.OTHER_LOCATION: N_("This belongs to another locker."),
+    Refusal.WRONG_PIN: N_("This PIN is not known."),
+    Refusal.NOT_ALLOWED: N_("This PIN may not do that here."),
+    Refusal.CANNOT_EXTEND: N_("This package cannot be kept longer."),
+    Refusal.LIES_ELSEWHERE: N_("This package belongs to another door."),
+    Refusal.NOT_A_PACKAGE_OF_OURS: N_("No package with this barcode is expected here."),
+    Refusal.UNREADABLE: N_("This could not be read. Scan it again, or type it."),
+    Refusal.MISREAD: N_("The check digit is wrong. Scan it again."),
+    Refusal.ALREADY_HERE: N_("This package is here already."),
+    Refusal.NO_SLOT: N_("No door of this size is free."),
+    Refusal.NOT_MOVED: N_("This package was not moved."),
+}
+_REFUSALS_WITH_TIME: Mapping[Refusal, str] = {
+    Refusal.ALREADY_PICKED_UP: N_("This package was picked up: {when}."),
+    Refusal.HOLD_OVER: N_("The time to pick up this package is over: {when}."),
+    Refusal.COLLECTED: N_("This package went back with the courier: {when}."),
+}
+_REFUSALS_WITH_DETAIL: Mapping[Refusal, str] = {
+    Refusal.OTHER_LOCATION: N_("This belongs to another locker: {detail}."),
+    Refusal.LIES_ELSEWHERE: N_("This package belongs in door {detail}."),
+    Refusal.MISREAD: N_("{detail}: wrong check digit. Scan it again."),
+    Refusal.ALREADY_HERE: N_("This package is here already, in door {detail}."),
+    Refusal.NO_SLOT: N_("No door of size {detail} is free."),
+    Refusal.NOT_MOVED: N_("The package in door {detail} was not moved."),
+}
+
+
+def refusal(refused: Refused, location: Location, speech: Speech) -> str:
+    """What was wrong with an entry, in one or two short sentences."""
+    reason = refused.reason
+    if refused.at_ms is not None and reason in _REFUSALS_WITH_TIME:
+        when = speech.day_and_time(refused.at_ms, location.time_zone)
+        return speech.say(_REFUSALS_WITH_TIME[reason], when=when)
+    if refused.detail and reason in _REFUSALS_WITH_DETAIL:
+        detail = short_barcode(refused.detail)
+        return speech.say(_REFUSALS_WITH_DETAIL[reason], detail=detail)
+    return speech.say(_REFUSALS[reason])
+
+
+def failed(refused: Refused | None, location: Location, speech: Speech) -> Note | None:
+    if refused is None:
+        return None
+    return Note(refusal(refused, location, speech), Tone.FAILED, "circle-alert")
+
+
+def entry_note(
+    refused: Refused | None, wait_s: int, location: Location, speech: Speech
+) -> Note | None:
+    if wait_s > 0:
+        text = speech.say("Too many tries. Please wait {seconds}\u00a0s.", seconds=wait_s)
+        return Note(text, Tone.WAITING, "hourglass")
+    return failed(refused, location, speech)
+
+
+def reference_note(reference: str, speech: Speech) -> Note | None:
+    if not reference:
+        return None
+    return Note(speech.say("Reference {number}", number=reference), Tone.CALM, "info")
+
+
+DOUBTS: Mapping[SuspectReason, str] = {
+    SuspectReason.MAY_BE_EMPTY: N_("It may be empty."),
+    SuspectReason.MAY_HOLD_SOMETHING: N_("It may hold something."),
+    SuspectReason.MAY_HOLD_ANOTHERS: N_("It may hold someone else's package."),
+    SuspectReason.WIRING: N_("Another door opened in its place: check the wiring."),
+}
+_REASONS: Mapping[str, str] = {
+    ServiceReason.DOOR_JAMS: N_("Door jams"),
+    ServiceReason.LOCK_BROKEN: N_("Lock broken"),
+    ServiceReason.SENSOR_BROKEN: N_("Sensor broken"),
+    ServiceReason.DAMAGED_INSIDE: N_("Damaged inside"),
+    ServiceReason.DIRTY: N_("Dirty"),
+    ServiceReason.OTHER: N_("Other"),
+    ServiceReason.DOES_NOT_LATCH: N_("Does not latch"),
+    ServiceReason.SEEN_OPEN: N_("Seen open, not sensed"),
+    ServiceReason.COURIER: N_("Fault told by a courier"),
+    "damaged": N_("Damaged"),
+    "misrouted": N_("Wrong locker"),
+    "refused": N_("Refused"),
+}
+"""The reasons that the flows know, for a slot out of service and for a package taken out."""
+
+
+def reason_word(reason: str, speech: Speech) -> str:
+    """Why a slot is out of service or a package is taken out; other words stay as they are."""
+    return speech.say(_REASONS[reason]) if reason in _REASONS else reason.capitalize()

@@ -1,0 +1,505 @@
+"""What the screens for technicians say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from drivers.door import BoardReport, DoorState, Outcome
+from kiosk.flows.views import (
+    Boards,
+    ChooseReason,
+    ChooseUntil,
+    DoorPage,
+    DoorRow,
+    Doors,
+    DoorsTested,
+    EventLine,
+    History,
+    Machine,
+    PartsTest,
+    Problem,
+    Refusal,
+    Refused,
+    StaffList,
+    StaffRow,
+    View,
+)
+from kiosk.model.events import EventKind
+from kiosk.model.location import Location, Service, SlotStatus, SuspectReason
+from kiosk.model.person import Role
+from kiosk.model.scanner_test import ScannerFinding
+from kiosk.ui.language import ENGLISH, Speech
+from kiosk.ui.texts.parts import N_, Note, Words, failed, reason_word
+from kiosk.ui.theme import Tone
+
+
+def _doors(view: Doors, location: Location, speech: Speech) -> Words:
+    return Words(speech.say("All doors"), speech.say("Touch a door to open or check it."))
+
+
+def _door_page(view: DoorPage, location: Location, speech: Speech) -> Words:
+    note = None
+    if view.last_outcome:
+        note = Note(outcome_sentence(view.last_outcome, location, speech), Tone.CALM, "info")
+    return Words(speech.say("Door {slot}", slot=view.row.slot), "", note)
+
+
+def _choose_reason(view: ChooseReason, location: Location, speech: Speech) -> Words:
+    return Words(speech.say("Why is door {slot} out of service?", slot=view.slot))
+
+
+_DAYS: Mapping[int, str] = {
+    1: N_("Today"),
+    2: N_("Until tomorrow"),
+    7: N_("For a week"),
+    30: N_("For a month"),
+    0: N_("Not known"),
+}
+
+
+def days_word(days: int, speech: Speech) -> str:
+    """For how long a slot is out of service."""
+    return speech.say(_DAYS[days])
+
+
+def _choose_until(view: ChooseUntil, location: Location, speech: Speech) -> Words:
+    return Words(speech.say("How long is door {slot} out of service?", slot=view.slot))
+
+
+def _machine(view: Machine, location: Location, speech: Speech) -> Words:
+    return Words(speech.say("The machine"))
+
+
+def _boards(view: Boards, location: Location, speech: Speech) -> Words:
+    return Words(speech.say("Lock boards"))
+
+
+def _history(view: History, location: Location, speech: Speech) -> Words:
+    title = speech.say("Journal")
+    if view.slot:
+        title = speech.say("Door {slot}: what happened", slot=view.slot)
+    if view.is_slowing:
+        return Words(title, "", Note(speech.say("opens slowly"), Tone.WAITING, "timer"))
+    return Words(title, "" if view.lines else speech.say("Nothing yet."))
+
+
+def _doors_tested(view: DoorsTested, location: Location, speech: Speech) -> Words:
+    title = speech.say("Doors that work: {count}", count=view.opened)
+    left = ""
+    if view.left:
+        left = speech.say("Not tried: {count}", count=view.left)
+    if not view.failed:
+        return Words(title, left, tone=Tone.DONE, icon="circle-check")
+    failed = speech.say("Did not open: {slots}", slots=speech.series(view.failed))
+    return Words(title, left, Note(failed, Tone.FAILED, "triangle-alert"), Tone.CALM, "list-checks")
+
+
+@dataclass(frozen=True, slots=True)
+class DoorSign:
+    """How a door looks on the technician's drawing: a word, an icon and a tone."""
+
+    word: str
+    icon: str
+    tone: Tone | None
+    """None: nothing special, drawn plain."""
+
+
+SIGN_UNREACHABLE = DoorSign(N_("No answer"), "unplug", Tone.FAILED)
+SIGN_DO_NOT_OPEN = DoorSign(N_("Do not open"), "ban", Tone.FAILED)
+SIGN_NO_DEPOSITS = DoorSign(N_("Out of use"), "ban", Tone.FAILED)
+SIGN_OPEN = DoorSign(N_("Open"), "door-open", Tone.DONE)
+SIGN_SUSPECT = DoorSign(N_("In doubt"), "circle-question-mark", Tone.WAITING)
+SIGN_OCCUPIED = DoorSign(N_("Package"), "package", Tone.CALM)
+SIGN_RESERVED = DoorSign(N_("Reserved"), "clock", Tone.CALM)
+SIGN_EMPTY = DoorSign(N_("Empty"), "", None)
+SIGNS = (
+    SIGN_OPEN,
+    SIGN_EMPTY,
+    SIGN_OCCUPIED,
+    SIGN_SUSPECT,
+    SIGN_NO_DEPOSITS,
+    SIGN_UNREACHABLE,
+)
+"""The legend under the drawing."""
+
+
+def sign(row: DoorRow) -> DoorSign:
+    """The one thing that matters most about a door."""
+    if not row.reachable:
+        return SIGN_UNREACHABLE
+    if row.door is DoorState.OPEN:
+        return SIGN_OPEN
+    if row.service is Service.DO_NOT_OPEN:
+        return SIGN_DO_NOT_OPEN
+    if row.service is Service.NO_DEPOSITS:
+        return SIGN_NO_DEPOSITS
+    return {
+        SlotStatus.SUSPECT: SIGN_SUSPECT,
+        SlotStatus.OCCUPIED: SIGN_OCCUPIED,
+        SlotStatus.RESERVED: SIGN_RESERVED,
+        SlotStatus.EMPTY: SIGN_EMPTY,
+    }[row.status]
+
+
+_SUSPECT: Mapping[SuspectReason, str] = {
+    SuspectReason.MAY_BE_EMPTY: N_("May be empty: please look"),
+    SuspectReason.MAY_HOLD_SOMETHING: N_("May hold something: please look"),
+    SuspectReason.MAY_HOLD_ANOTHERS: N_("May hold another person's package"),
+    SuspectReason.WIRING: N_("Wiring: another door moved"),
+}
+_DOOR: Mapping[DoorState, str] = {
+    DoorState.OPEN: N_("Open, size {size}"),
+    DoorState.CLOSED: N_("Closed, size {size}"),
+    DoorState.UNKNOWN: N_("Not known, size {size}"),
+}
+_SERVICE: Mapping[Service, str] = {
+    Service.IN_SERVICE: N_("In service"),
+    Service.NO_DEPOSITS: N_("No deposits"),
+    Service.DO_NOT_OPEN: N_("Do not open"),
+}
+
+
+def facts(
+    row: DoorRow, location: Location, speech: Speech = ENGLISH
+) -> tuple[tuple[str, str], ...]:
+    """What a technician wants to know of a door, as name and value."""
+    return (
+        (speech.say("Door"), _door(row, speech)),
+        (speech.say("Inside"), _inside(row, speech)),
+        (speech.say("State"), _service(row, location, speech)),
+        (speech.say("Board"), _board(row, speech)),
+    )
+
+
+def _door(row: DoorRow, speech: Speech) -> str:
+    state = speech.say(_DOOR[row.door], size=row.size)
+    return speech.row((state, speech.say("opens slowly")), " · ") if row.is_slowing else state
+
+
+def _inside(row: DoorRow, speech: Speech) -> str:
+    match row.status:
+        case SlotStatus.EMPTY:
+            return speech.say("Empty")
+        case SlotStatus.RESERVED:
+            return speech.say("Reserved for a deposit")
+        case SlotStatus.OCCUPIED if row.barcode:
+            return speech.say("Package {barcode}", barcode=row.barcode)
+        case SlotStatus.OCCUPIED:
+            return speech.say("Package")
+        case SlotStatus.SUSPECT if row.suspect is not None:
+            return speech.say(_SUSPECT[row.suspect])
+        case _:
+            return speech.say("Please look")
+
+
+def _service(row: DoorRow, location: Location, speech: Speech) -> str:
+    service = speech.say(_SERVICE[row.service])
+    if not row.reason:
+        return service
+    when = ""
+    if row.until_ms is not None:
+        # The last day ends with this midnight.
+        when = speech.say("until {day}", day=speech.day(row.until_ms - 1, location.time_zone))
+    elif row.since_ms is not None:
+        when = speech.day_and_time(row.since_ms, location.time_zone)
+    return speech.row((service, reason_word(row.reason, speech), when, row.by), " · ")
+
+
+def _board(row: DoorRow, speech: Speech) -> str:
+    if row.reachable and row.awaits_look:
+        return speech.say(
+            "{board}, channel {channel}: open and look", board=row.board, channel=row.channel
+        )
+    if row.reachable:
+        return speech.say("{board}, channel {channel}", board=row.board, channel=row.channel)
+    return speech.say("{board}, channel {channel}: no answer", board=row.board, channel=row.channel)
+
+
+_OUTCOMES: Mapping[str, str] = {
+    Outcome.OPENED: N_("Opened"),
+    Outcome.ALREADY_OPEN: N_("Was open already"),
+    Outcome.JAMMED: N_("Did not open"),
+    Outcome.WRONG_DOOR: N_("Another door opened"),
+    Outcome.SENT: N_("Told to open"),
+    Outcome.UNREACHABLE: N_("No answer"),
+    Problem.DO_NOT_OPEN: N_("Must stay shut"),
+    Problem.NOT_LATCHED: N_("Is not locked"),
+    Problem.CANNOT_RECORD: N_("Cannot be recorded"),
+    "COLLECTED": N_("Package taken out"),
+    "CODE_REISSUED": N_("New code sent"),
+    "NOT_TO_BE_FETCHED": N_("Not to be fetched"),
+    "NOT_MOVED": N_("Package not moved"),
+    "NO_SLOT": N_("No other door is free"),
+    "LEFT_OPEN": N_("Door left open"),
+}
+
+
+def outcome_sentence(outcome: str, location: Location, speech: Speech) -> str:
+    """What came of the last thing that was done with a door; other words stay as they are.
+
+    A slot's label says that the package was moved there.
+    """
+    if outcome in location.slot_by_label:
+        return speech.say("Now in door {slot}", slot=outcome)
+    if outcome in _OUTCOMES:
+        return speech.say(_OUTCOMES[outcome])
+    return outcome.replace("_", " ").capitalize()
+
+
+_KINDS: Mapping[EventKind, str] = {
+    EventKind.KIOSK_STARTED: N_("Kiosk started"),
+    EventKind.SLOT_CONFIGURED: N_("Door set up"),
+    EventKind.SLOT_SERVICE_CHANGED: N_("Service changed"),
+    EventKind.SLOT_REACHABILITY_CHANGED: N_("Answers or not"),
+    EventKind.SLOT_SUSPECT: N_("In doubt"),
+    EventKind.SLOT_CLEARED: N_("No longer in doubt"),
+    EventKind.PACKAGE_ANNOUNCED: N_("Package announced"),
+    EventKind.SLOT_RESERVED: N_("Reserved for a deposit"),
+    EventKind.RESERVATION_RELEASED: N_("Not put in"),
+    EventKind.DOOR_INTENDED: N_("To be opened"),
+    EventKind.DOOR_OUTCOME: N_("Door"),
+    EventKind.PACKAGE_STORED: N_("Package put in"),
+    EventKind.PACKAGE_RETRIEVED: N_("Package picked up"),
+    EventKind.PACKAGE_EXPIRED: N_("Time to pick up is over"),
+    EventKind.PACKAGE_MISSING: N_("Package missing"),
+    EventKind.PACKAGE_COLLECTED: N_("Package taken out"),
+    EventKind.PACKAGE_CANCELLED: N_("Package cancelled"),
+    EventKind.PACKAGE_RETURNED: N_("Package left here"),
+    EventKind.PACKAGE_MOVED: N_("Package moved"),
+    EventKind.DEPOSIT_UNDONE: N_("Deposit undone"),
+    EventKind.COMPLAINT: N_("A problem was told"),
+    EventKind.HOLD_EXTENDED: N_("Kept longer"),
+    EventKind.HOLD_PAUSED: N_("Time to pick up paused"),
+    EventKind.LOWER_ASKED: N_("To be moved lower"),
+    EventKind.CODE_REISSUED: N_("New code"),
+    EventKind.CODE_TOLD: N_("Code shown"),
+    EventKind.CODE_ASKED: N_("Code asked for"),
+    EventKind.RECIPIENT_ERASED: N_("Person forgotten"),
+    EventKind.VISIT_ENDED: N_("Visit ended"),
+    EventKind.STAFF_LISTED: N_("Staff list"),
+    EventKind.CLOCK_CHANGED: N_("Clock changed"),
+    EventKind.DATABASE_RESTORED: N_("Database restored"),
+    EventKind.BACKUP_CHECKED: N_("Backup"),
+    EventKind.CODE_REFUSED: N_("Wrong code"),
+    EventKind.STAFF_SIGNED_IN: N_("Signed in"),
+    EventKind.STAFF_REFUSED: N_("Wrong PIN"),
+    EventKind.DOOR_MOVED_UNASKED: N_("Door moved unasked"),
+    EventKind.BOARD_CHANGED: N_("Lock board"),
+    EventKind.COMMAND_APPLIED: N_("Wish of the centre"),
+    EventKind.CONTACT_CHANGED: N_("Contact changed"),
+    EventKind.OPENING_MISSED: N_("Not opened from afar"),
+    EventKind.VISIT_FAILED: N_("Cannot be recorded"),
+}
+
+
+_ACTORS: Mapping[str, str] = {
+    "customer": N_("customer"),
+    "kiosk": N_("machine"),
+    "centre": N_("centre"),
+    "console": N_("command line"),
+}
+
+
+def _actor(actor: str, speech: Speech) -> str:
+    """Who did it: a staff member's number, or one of these."""
+    return speech.say(_ACTORS[actor]) if actor in _ACTORS else actor.removeprefix("staff:")
+
+
+def event_facts(
+    view: History, location: Location, speech: Speech = ENGLISH, *, brief: bool = False
+) -> tuple[tuple[str, str], ...]:
+    """When, and what happened, one event a row; in brief without who did it."""
+    return tuple(_event(line, view, location, speech, brief) for line in view.lines)
+
+
+def _event(
+    line: EventLine, view: History, location: Location, speech: Speech, brief: bool
+) -> tuple[str, str]:
+    when = speech.say("{number}, time unknown", number=line.number)
+    if line.at_ms is not None:
+        when = speech.day_and_time(line.at_ms, location.time_zone)
+    what = speech.say(_KINDS[line.kind])
+    if line.outcome:
+        what = outcome_sentence(line.outcome, location, speech)
+    slot = line.slot if line.slot != view.slot else ""
+    actor = "" if brief else _actor(line.actor, speech)
+    return when, speech.row((slot, what, actor), " · ")
+
+
+def machine_facts(
+    view: Machine, location: Location, speech: Speech = ENGLISH, *, brief: bool = False
+) -> tuple[tuple[str, str], ...]:
+    """What a technician wants to know of the computer, as name and value; in brief what may need
+    doing."""
+    zone = location.time_zone
+    time = speech.day_and_time(view.now_ms, zone)
+    if not view.is_time_trusted:
+        time = speech.row((time, speech.say("may be wrong")), " · ")
+    facts = [
+        (speech.say("Time"), time),
+        (speech.say("Centre"), _centre(view, zone, speech, brief)),
+        (speech.say("Computer"), _computer(view, speech)),
+    ]
+    if view.has_backup:
+        facts.insert(2, (speech.say("Last backup"), _backup(view, zone, speech)))
+    if not brief:
+        events = speech.say("Events: {count}", count=view.events)
+        facts += [(speech.say("Version"), view.vitals.version), (speech.say("Journal"), events)]
+    return tuple((name, value) for name, value in facts if value)
+
+
+def _computer(view: Machine, speech: Speech) -> str:
+    vitals, parts = view.vitals, []
+    if vitals.disk_free_mb is not None:
+        size = speech.number(vitals.disk_free_mb / 1000)
+        parts.append(speech.say("{size} GB free", size=size))
+    if vitals.temperature_c is not None:
+        degrees = speech.number(vitals.temperature_c)
+        parts.append(speech.say("{degrees} °C", degrees=degrees))
+    return speech.row(parts, " · ")
+
+
+def _centre(view: Machine, zone: str, speech: Speech, brief: bool) -> str:
+    centre = view.vitals.centre
+    if centre is None:
+        return speech.say("None: this locker stands alone")
+    state = speech.say("Reached") if centre.is_reached else speech.say("Not reached")
+    last = "" if centre.last_ms is None or brief else speech.day_and_time(centre.last_ms, zone)
+    waiting = ""
+    if centre.waiting:
+        waiting = speech.say("waiting: {count}", count=centre.waiting)
+    return speech.row((state, last, waiting), " · ")
+
+
+def _backup(view: Machine, zone: str, speech: Speech) -> str:
+    if view.backup_ms is None:
+        return speech.say("None yet")
+    made = speech.day_and_time(view.backup_ms, zone)
+    return speech.row((made, speech.say("Failed")), " · ") if view.backup_problem else made
+
+
+def board_facts(
+    view: Boards, speech: Speech = ENGLISH, *, brief: bool = False
+) -> tuple[tuple[str, str], ...]:
+    """Each board, where it is and how its line does; in brief, what is wrong with it."""
+    rows = []
+    for each in view.boards:
+        # In brief the value says whose it is: small glass shows no names.
+        rows.append(("" if brief else each.board, _board_row(each, speech, brief)))
+        if each.last_request and not brief:
+            rows.append((speech.say("Last frames"), _frames(each)))
+    return tuple(rows)
+
+
+FRAME_BYTES = 12
+"""So much of a frame is shown."""
+
+
+def _frames(report: BoardReport) -> str:
+    """The last question and what came, in hexadecimal; frames read from left to right."""
+    took = "" if report.answer_s is None else f"  {report.answer_s * 1000:.0f} ms"
+    return f"{_hex(report.last_request)} > {_hex(report.last_heard) or '–'}{took}"
+
+
+def _hex(frame: bytes) -> str:
+    rest = "…" if len(frame) > FRAME_BYTES else ""
+    return frame[:FRAME_BYTES].hex(" ").upper() + rest
+
+
+def _board_row(report: BoardReport, speech: Speech, brief: bool) -> str:
+    state = speech.say("Answers") if report.reachable else speech.say("No answer")
+    timeouts = speech.say("time-outs: {count}", count=report.timeouts)
+    if brief:
+        return speech.row((report.board, state, timeouts), " · ")
+    counts = (
+        speech.say(
+            "answers: {received} of {sent}",
+            received=report.frames_received,
+            sent=report.frames_sent,
+        ),
+        timeouts,
+        speech.say("wrong sums: {count}", count=report.checksum_errors),
+        speech.say("reconnects: {count}", count=report.reconnects),
+    )
+    where = f"{report.family}, {report.port}, {report.address}"
+    return speech.row((state, where, *counts), " · ")
+
+
+_ROLES: Mapping[Role, str] = {
+    Role.COURIER: N_("Courier"),
+    Role.TECHNICIAN: N_("Technician"),
+}
+
+
+def staff_facts(
+    view: StaffList, location: Location, speech: Speech = ENGLISH, *, brief: bool = False
+) -> tuple[tuple[str, str], ...]:
+    """Each member of staff, with what they may do and until when; in brief in one column."""
+    return tuple(_member(row, location, speech, brief) for row in view.rows)
+
+
+def _member(row: StaffRow, location: Location, speech: Speech, brief: bool) -> tuple[str, str]:
+    who = f"{row.number} {row.name}".strip()
+    role, until = speech.say(_ROLES[row.role]), ""
+    if not row.may_work:
+        until = speech.say("may not work now")
+    elif row.until_ms is not None:
+        until = speech.say("until {day}", day=speech.day(row.until_ms, location.time_zone))
+    if brief:
+        return "", speech.row((who, role, until), " · ")
+    return who, speech.row((role, until), " · ")
+
+
+def _staff_list(view: StaffList, location: Location, speech: Speech) -> Words:
+    return Words(speech.say("Staff"))
+
+
+TEST_SOUND = N_("Sound")
+SOUND_SENTENCE = N_("This is the loudspeaker.")
+
+
+FINDINGS: Mapping[ScannerFinding, str] = {
+    ScannerFinding.RIGHT: N_("The scanner is set right."),
+    ScannerFinding.LAYOUT: N_("Set the scanner to the keyboard of this computer (country)."),
+    ScannerFinding.CAPS_LOCK: N_("Switch caps lock off, in the scanner too."),
+    ScannerFinding.NO_SUFFIX: N_("Set the scanner to end each code with Enter."),
+    ScannerFinding.NO_SEPARATOR: N_("Set the scanner to send GS (FNC1) as Ctrl+]."),
+    ScannerFinding.PREFIX: N_("Switch off what the scanner puts before a code."),
+}
+
+
+def _parts_test(view: PartsTest, location: Location, speech: Speech) -> Words:
+    title = speech.say("Try parts")
+    if not view.scans:
+        return Words(title, speech.say("Scan something, and stroke over the field."))
+    if view.scans[0].findings:
+        found = [speech.say(FINDINGS[each]) for each in view.scans[0].findings]
+        return Words(title, "\n".join(found))
+    lines = [scan.text or speech.say("Not readable") for scan in view.scans]
+    if not view.scans[0].seems_misread:
+        return Words(title, "\n".join(lines))
+    newest = Refused(Refusal.MISREAD, lines[0])
+    return Words(title, "\n".join(lines[1:]), failed(newest, location, speech))
+
+
+def silent_board(name: str, reason: str, speech: Speech, *, brief: bool) -> str:
+    """A board that does not answer, and why, where there is room for that."""
+    if reason and not brief:
+        return f"{name}: {reason}"
+    return speech.say("{board}: no answer", board=name)
+
+
+WORDS: Mapping[type[View], Callable[[Any, Location, Speech], Words]] = {
+    Doors: _doors,
+    DoorPage: _door_page,
+    ChooseReason: _choose_reason,
+    ChooseUntil: _choose_until,
+    Machine: _machine,
+    Boards: _boards,
+    History: _history,
+    DoorsTested: _doors_tested,
+    StaffList: _staff_list,
+    PartsTest: _parts_test,
+}

@@ -1,0 +1,57 @@
+"""What is spoken: the words of a screen as one text, and how to go on without seeing it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from kiosk.flows.views import (
+    ChooseSize,
+    Collection,
+    DoorPage,
+    Doors,
+    Receipt,
+    ScanInside,
+    ScanPackage,
+    View,
+)
+from kiosk.ui.language import Speech
+from kiosk.ui.texts.parts import Words
+
+_TITLE_ONLY = (ChooseSize, Collection, DoorPage, Doors, Receipt, ScanInside, ScanPackage)
+"""Views for staff with barcodes in them: only what they are is spoken."""
+
+
+def screen(view: View, words: Words, prompts: Iterable[str]) -> str:
+    """What a screen says aloud."""
+    parts = [words.title]
+    if not isinstance(view, _TITLE_ONLY):
+        parts += words.body.split("\n")
+        if words.note is not None:
+            parts.append(words.note.text)
+    return "\n".join(_ended(part) for part in (*parts, *prompts) if part.strip())
+
+
+def _ended(part: str) -> str:
+    """With a full stop, so that a voice pauses."""
+    part = part.strip()
+    return part if part[-1] in ".?!…:؟" else f"{part}."
+
+
+def enter_for(label: str, speech: Speech) -> str:
+    """The prompt for the main choice."""
+    return speech.say("Press Enter: {choice}", choice=label)
+
+
+def more_choices(speech: Speech) -> str:
+    """The prompt where there are other choices."""
+    return speech.say("Press plus for other choices")
+
+
+def type_digits(speech: Speech) -> str:
+    """The prompt where digits are typed."""
+    return speech.say("Type the digits on the keypad")
+
+
+def typed(count: int, speech: Speech) -> str:
+    """How much is typed; never what."""
+    return speech.say_count(count, "{count} digit typed", "{count} digits typed")
