@@ -6,25 +6,20 @@ import gc
 import random
 import resource
 import sqlite3
-import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
+from kiosk.flows.views import Choice, First, Pressed, Receipt, Scanned, ScanPackage, Thanks
 from kiosk.model.clock import Instant
 from kiosk.model.events import GENESIS, EventKind, canonical_json, chain_hash
 from kiosk.store.store import Store
 from tests.bench.figures import Figures
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
-
-from flow_site import LOCATION_KEY, LoopClock, Running, World, running
-from virtual_loop import run_virtually
-from visits import sign_in, store
-
-from kiosk.flows.views import Choice, First, Pressed, Receipt, Scanned, ScanPackage, Thanks
+from tests.support.flow_site import LOCATION_KEY, LoopClock, Running, World, running
+from tests.support.virtual_loop import run_virtually
+from tests.support.visits import sign_in, store
 
 EVENTS = 1_000_000
 

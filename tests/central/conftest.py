@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from centre import Journal, Mailbox, Server, mail_server
+
+from tests.support.central_server import Journal, Mailbox, Server, mail_server
 
 
 @pytest.fixture

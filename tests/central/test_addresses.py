@@ -10,15 +10,15 @@ from typing import Any
 
 import apprise
 import pytest
-from centre import Journal, Mailbox, Server, announce, mail_server
 from hypothesis import given
 from hypothesis import strategies as st
-from operators import Browser, obey, sync
 
 from central import addresses
 from central.auth import Role
 from central.errors import CannotServeError
 from central.settings import Notifications, load
+from tests.support.central_server import Journal, Mailbox, Server, announce, mail_server
+from tests.support.operators import Browser, obey, sync
 
 REFUSED = (
     "a,b@example.org",

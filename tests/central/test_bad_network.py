@@ -14,11 +14,7 @@ from pathlib import Path
 
 import pytest
 import requests
-from bad_network import BadNetwork
-from centre import Journal, Server
-from centre_process import CentreProcess
 from pydantic import ValidationError
-from simulator_process import SimulatorProcess
 
 from central import schema
 from config import DEMO_SITE, load_site
@@ -31,6 +27,10 @@ from kiosk.store.store import Store
 from kiosk.sync.client import Identity, SyncClient
 from kiosk.sync.contract import Status
 from kiosk.sync.enrol import identity_in
+from tests.support.bad_network import BadNetwork
+from tests.support.central_server import Journal, Server
+from tests.support.server_process import CentreProcess
+from tests.support.simulator_process import SimulatorProcess
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = ROOT / "tests" / "support" / "busy_kiosk.py"

@@ -7,13 +7,13 @@ from dataclasses import replace
 
 import pytest
 import requests
-from centre import Journal, Server, announce
 from click.testing import CliRunner, Result
 
 from central import schema
 from central.__main__ import cli
 from central.sync.projection import configure
 from kiosk.sync.client import layout_of
+from tests.support.central_server import Journal, Server, announce
 
 NUMBER = "+491710000001"
 

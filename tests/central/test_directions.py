@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 from bidi import get_display  # type: ignore[import-untyped]
-from centre import LOCATION, NOW_MS
 
 from central.notify.messages import Message, for_person, languages, texts
 from central.notify.outbox import Kind
 from kiosk.messages import text_of
+from tests.support.central_server import LOCATION, NOW_MS
 
 CODE, SHOWN = "2169438319", "2169 438 319"
 LINK = "https://lockers.example.org/mine/WyJ4Il0.aB-c_9"

@@ -16,10 +16,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import requests
-from centre import Server
-from centre_process import ROOT, CentreProcess
 from fastapi.routing import APIRoute
-from operators import PASSWORD, Browser
 from pydantic import ValidationError
 from requests.adapters import HTTPAdapter
 
@@ -27,6 +24,9 @@ from central.accounts import add_user
 from central.app import ROUTERS
 from central.auth import Role
 from central.settings import Settings
+from tests.support.central_server import Server
+from tests.support.operators import PASSWORD, Browser
+from tests.support.server_process import ROOT, CentreProcess
 
 
 def paths_of_gets() -> list[str]:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 import requests
-from centre import LOCATION, Journal, Server, announce
+
+from tests.support.central_server import LOCATION, Journal, Server, announce
 
 EXAMPLES = 2000 if os.environ.get("TEST_BUDGET") == "nightly" else 15
 

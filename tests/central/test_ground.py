@@ -13,8 +13,6 @@ import requests
 import sqlalchemy
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from centre import LOCATION, Journal, Server
-from operators import Browser
 
 from central import accounts, schema, staff
 from central.adapters import SystemClock
@@ -24,6 +22,8 @@ from central.errors import CannotServeError, RequestError
 from central.pages.session import COOKIE
 from central.settings import Settings, load
 from central.sync import enrolment
+from tests.support.central_server import LOCATION, Journal, Server
+from tests.support.operators import Browser
 
 
 def test_the_migrations_make_the_schema(server: Server) -> None:

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 import requests
-from centre import LOCATION, LOCATION_KEY, Journal, Mailbox, Server, announce, text_of, wait_until
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from central import schema
@@ -25,6 +24,16 @@ from kiosk.store.intents import IntentPurpose
 from kiosk.sync.client import SyncClient
 from kiosk.sync.contract import CommandType, Status, WireCommand
 from kiosk.sync.enrol import EnrolError, enrol, identity_in
+from tests.support.central_server import (
+    LOCATION,
+    LOCATION_KEY,
+    Journal,
+    Mailbox,
+    Server,
+    announce,
+    text_of,
+    wait_until,
+)
 
 
 class Site:

@@ -10,8 +10,6 @@ from pathlib import Path
 
 import pytest
 import requests
-from bad_network import BadNetwork
-from centre import LOCATION, LOCATION_KEY, Journal, Server
 from pydantic import ValidationError
 
 from central import schema
@@ -22,6 +20,8 @@ from kiosk.store import journal, slots
 from kiosk.store.store import Store
 from kiosk.sync.client import OBSERVER, Identity, SyncClient, _waiting
 from kiosk.sync.contract import EVENTS_MAX, CommandType, Status
+from tests.support.bad_network import BadNetwork
+from tests.support.central_server import LOCATION, LOCATION_KEY, Journal, Server
 
 
 class Pair:

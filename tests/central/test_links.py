@@ -12,8 +12,6 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 import requests
-from centre import LOCATION, NOW_MS, Journal, Server
-from operators import Browser, sync
 from sqlalchemy import insert
 
 from central import schema
@@ -23,6 +21,8 @@ from kiosk.store.writer import ChainHead
 from kiosk.sync.client import Identity, SyncClient
 from kiosk.sync.contract import Status
 from kiosk.sync.journal_import import RecallError, recall
+from tests.support.central_server import LOCATION, NOW_MS, Journal, Server
+from tests.support.operators import Browser, sync
 
 ODD = ("a/b", "a?b=c", "a#b", "100%", "%2e%2F", "a b+c", "käfig&", "\"'<x>", "a;b:@")
 LINK = re.compile(r'(?:href|action|hx-get)="([^"]*)"')

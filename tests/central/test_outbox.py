@@ -18,8 +18,6 @@ import apprise
 import pytest
 import zxingcpp
 from aiosmtpd.controller import Controller
-from centre import LOCATION, Journal, Mailbox, Server, announce, text_of, wait_until
-from operators import obey, sync
 from PIL import Image
 
 from central import housekeeping, schema
@@ -35,6 +33,16 @@ from kiosk.model.person import Role
 from kiosk.store import departures, deposits, holds, intents, packages, slots, staff
 from kiosk.store.deposits import DepositRequest
 from kiosk.store.intents import IntentPurpose
+from tests.support.central_server import (
+    LOCATION,
+    Journal,
+    Mailbox,
+    Server,
+    announce,
+    text_of,
+    wait_until,
+)
+from tests.support.operators import obey, sync
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS

@@ -9,8 +9,6 @@ from pathlib import Path
 
 import pytest
 import requests
-from centre import LOCATION_KEY, Journal, Mailbox, Server, announce, text_of
-from operators import obey
 
 from central import schema
 from central.packages.nearest import distance_km, nearest
@@ -18,6 +16,8 @@ from kiosk.model.pickup_code import make_code
 from kiosk.store import codes, packages
 from kiosk.sync.client import layout_of
 from kiosk.sync.contract import SyncAnswer, SyncRequest
+from tests.support.central_server import LOCATION_KEY, Journal, Mailbox, Server, announce, text_of
+from tests.support.operators import obey
 
 
 def sync(kiosk: Journal, after: int = 0) -> SyncAnswer:

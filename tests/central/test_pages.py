@@ -13,9 +13,7 @@ from pathlib import Path
 
 import pytest
 import requests
-from centre import LOCATION, Journal, Mailbox, Server, announce
 from fastapi.routing import APIRoute
-from operators import PASSWORD, Browser, obey, sync
 
 from central import housekeeping, schema
 from central.auth import Role
@@ -27,6 +25,8 @@ from kiosk.model.person import parse_badge
 from kiosk.store import codes
 from kiosk.store import staff as staff_store
 from kiosk.sync.contract import OPENING_VALID_MS
+from tests.support.central_server import LOCATION, Journal, Mailbox, Server, announce
+from tests.support.operators import PASSWORD, Browser, obey, sync
 
 # --- who may what ------------------------------------------------------------------------------
 

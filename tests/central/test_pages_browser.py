@@ -7,9 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from centre import LOCATION, Journal, Server, announce
-from chromium import running_chromium
-from operators import PASSWORD, Browser, obey, sync
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webdriver import WebDriver
 from selenium.webdriver.support.ui import WebDriverWait
@@ -17,6 +14,9 @@ from selenium.webdriver.support.ui import WebDriverWait
 from central import accounts
 from central.auth import Role
 from central.pages.session import COOKIE, HOME
+from tests.support.central_server import LOCATION, Journal, Server, announce
+from tests.support.chromium import running_chromium
+from tests.support.operators import PASSWORD, Browser, obey, sync
 
 PATIENCE_S = 60
 PICTURES = Path(__file__).parents[2] / "build" / "pages"

@@ -7,13 +7,13 @@ import shutil
 from pathlib import Path
 
 import pytest
-from centre import Journal, Mailbox, Server, announce
 from click.testing import CliRunner, Result
-from operators import obey, sync
 
 from central import housekeeping, schema
 from central.__main__ import cli
 from central.errors import CannotServeError, RequestError
+from tests.support.central_server import Journal, Mailbox, Server, announce
+from tests.support.operators import obey, sync
 
 
 def command(server: Server, *arguments: str) -> Result:

@@ -9,8 +9,6 @@ from random import Random
 
 import pytest
 import requests
-from centre import LOCATION, Journal, Mailbox, Server, announce, text_of
-from operators import Browser, obey, sync
 
 from central import schema
 from central.auth import Role
@@ -21,6 +19,8 @@ from kiosk.model.location import Location
 from kiosk.store import slots
 from kiosk.sync.client import Identity, SyncClient
 from kiosk.sync.contract import Status
+from tests.support.central_server import LOCATION, Journal, Mailbox, Server, announce, text_of
+from tests.support.operators import Browser, obey, sync
 
 SIGNS = (
     "\n",

@@ -16,12 +16,10 @@ from typing import Any, Literal
 
 import pytest
 from aiosmtpd.controller import Controller
-from centre import Journal, Mailbox, Server, announce, wait_until
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from operators import Browser, obey, sync
 
 from central import schema
 from central.auth import Role
@@ -31,6 +29,8 @@ from central.notify.refusals import Whose, of_gateway, of_mail
 from central.notify.senders import ChannelError, EmailNotifier, SendError
 from central.notify.worker import ATTEMPTS_MAX
 from central.settings import Notifications, Smtp
+from tests.support.central_server import Journal, Mailbox, Server, announce, wait_until
+from tests.support.operators import Browser, obey, sync
 
 PERSON = {"name": "Eva", "email": "eva@example.org"}
 

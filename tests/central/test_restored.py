@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 import requests
-from centre import LOCATION, LOCATION_KEY, Journal, Server, TurnedClock, announce
 
 from central import schema
 from central.packages import service as packages_service
@@ -29,6 +28,14 @@ from kiosk.sync.client import SyncClient
 from kiosk.sync.contract import CommandType, Status
 from kiosk.sync.enrol import enrol
 from kiosk.sync.journal_import import recall
+from tests.support.central_server import (
+    LOCATION,
+    LOCATION_KEY,
+    Journal,
+    Server,
+    TurnedClock,
+    announce,
+)
 
 
 class Machine:

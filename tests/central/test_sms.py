@@ -13,11 +13,11 @@ from urllib.parse import parse_qs
 
 import pytest
 import requests
-from centre import Journal, Mailbox, Server, announce, wait_until
-from operators import obey, sync
 
 from central import schema
 from central.settings import Notifications, Sms
+from tests.support.central_server import Journal, Mailbox, Server, announce, wait_until
+from tests.support.operators import obey, sync
 
 PERSON = {"name": "Eva", "phone": "+491713920001", "channels": ["sms"], "language": "de"}
 FACTS = ("path", "authorization", "idempotency-key")

@@ -6,12 +6,12 @@ import json
 from pathlib import Path
 
 import pytest
-from centre import Journal, Server, announce
 from sqlalchemy import select
 
 from central import schema
 from central.pages import queries
 from kiosk.store import packages
+from tests.support.central_server import Journal, Server, announce
 
 SPELLINGS = json.loads(
     (Path(__file__).parents[1] / "vectors" / "labels" / "spellings.json").read_text("utf-8")

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 import requests
-from centre import LOCATION, LOCATION_KEY, Journal, Server, TurnedClock
 
 from central import schema
 from central.sync import enrolment
 from kiosk.sync.client import layout_of
 from kiosk.sync.contract import Place, Status, SyncAnswer, SyncRequest
+from tests.support.central_server import LOCATION, LOCATION_KEY, Journal, Server, TurnedClock
 
 
 def answer_of(kiosk: Journal, *, after: int = 0) -> SyncAnswer:

@@ -20,7 +20,6 @@ from urllib.parse import parse_qs, urlparse
 
 import pytest
 import requests
-from centre import LOCATION, LOCATION_KEY, Journal, TurnedClock
 from pydantic import BaseModel, ValidationError
 from requests.adapters import BaseAdapter
 
@@ -34,6 +33,7 @@ from kiosk.store import slots
 from kiosk.sync.client import Identity, SyncClient
 from kiosk.sync.contract import EnrolRequest, Place, Status, SyncRequest
 from kiosk.sync.journal_import import recall
+from tests.support.central_server import LOCATION, LOCATION_KEY, Journal, TurnedClock
 
 SEEDS = 3000 if os.environ.get("TEST_BUDGET") == "nightly" else 25
 STEPS = 60

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 import requests
-from centre import Server
+
+from tests.support.central_server import Server
 
 BODIES = {
     "Latin-1": '{"barcode": "A1", "recipient": {"name": "Jürgen"}}'.encode("latin-1"),

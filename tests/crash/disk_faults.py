@@ -12,11 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from flow_site import TECHNICIAN_PIN, Running, running
-from invariants import findings, gather
 from kiosk.demo.demo.player import PlayError
-from stories import Story, plug
-from virtual_loop import run_virtually
 
 from kiosk.flows.views import Choice, Doors, Entered, EnterPin, First, Pressed, View
 from kiosk.model.invariants import BrokenInvariantError
@@ -26,6 +22,10 @@ from tests.crash.disk import Files
 from tests.crash.power import judge
 from tests.crash.recording import Mark, Recorder, lay_down, pick_up, untouched, world_at
 from tests.crash.recording_vfs import FULL, IO_ERROR, RecordingVfs
+from tests.support.flow_site import TECHNICIAN_PIN, Running, running
+from tests.support.invariants import findings, gather
+from tests.support.stories import Story, plug
+from tests.support.virtual_loop import run_virtually
 
 PATIENCE_S = 600.0
 

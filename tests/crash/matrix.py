@@ -18,19 +18,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from flow_site import LoopClock, Running, World, running
-from invariants import Pulse, Told, findings, gather
 from kiosk.demo.demo.player import PlayError
-from stories import (
-    announce,
-    have_stored,
-    press,
-    recall,
-    sign_in_courier,
-    sign_in_technician,
-    type_code,
-)
-from virtual_loop import run_virtually
 
 from drivers.bank import BankTiming
 from drivers.boards.board import FramedBoard
@@ -60,6 +48,18 @@ from kiosk.store.store import Store
 from kiosk.store.writer import Writer
 from tests.crash.disk import Files
 from tests.crash.recording import PLACE, lay_down, pick_up
+from tests.support.flow_site import LoopClock, Running, World, running
+from tests.support.invariants import Pulse, Told, findings, gather
+from tests.support.stories import (
+    announce,
+    have_stored,
+    press,
+    recall,
+    sign_in_courier,
+    sign_in_technician,
+    type_code,
+)
+from tests.support.virtual_loop import run_virtually
 
 POLICY = Policy(
     show_code_to_courier=True, remind_after_s=1, give_up_after_s=5, idle_s=5, thanks_s=5

@@ -13,11 +13,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
-from flow_site import running
-from invariants import findings, gather
-from stories import STORIES
-from virtual_loop import run_virtually
-
 from drivers.simulator.virtual import VirtualSite
 from kiosk.flows.views import First
 from kiosk.model.events import EventKind
@@ -37,6 +32,10 @@ from tests.crash.recording import (
     untouched,
     world_at,
 )
+from tests.support.flow_site import running
+from tests.support.invariants import findings, gather
+from tests.support.stories import STORIES
+from tests.support.virtual_loop import run_virtually
 
 MEMORY = Path("/dev/shm")
 """Where the many small disks live; they need no sync of their own."""

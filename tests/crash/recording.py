@@ -13,11 +13,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from flow_site import START_MS, LoopClock, Running, World, running, small_place
-from invariants import Fact, Pulse, Told
-from stories import POLICY, Story
-from virtual_loop import run_virtually
-
 from drivers.simulator.virtual import VirtualSite
 from kiosk.flows.views import First
 from kiosk.model.events import GENESIS
@@ -33,6 +28,10 @@ from tests.crash.recording_vfs import (
     Truncated,
     Written,
 )
+from tests.support.flow_site import START_MS, LoopClock, Running, World, running, small_place
+from tests.support.invariants import Fact, Pulse, Told
+from tests.support.stories import POLICY, Story
+from tests.support.virtual_loop import run_virtually
 
 PLACE = small_place()
 DATABASE = "kiosk.db"

@@ -15,11 +15,6 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from flow_site import running
-from invariants import findings, gather
-from stories import Story
-from virtual_loop import run_virtually
-
 from kiosk.flows.views import Opening, Problem, Trouble
 from kiosk.model.events import EventKind
 from kiosk.model.invariants import BrokenInvariantError
@@ -29,6 +24,10 @@ from kiosk.store.writer import Writer
 from tests.crash.disk import Files
 from tests.crash.disk_faults import serves_again
 from tests.crash.recording import Mark, Recorder, lay_down, untouched, world_at
+from tests.support.flow_site import running
+from tests.support.invariants import findings, gather
+from tests.support.stories import Story
+from tests.support.virtual_loop import run_virtually
 
 SETTLED_S = 1.0
 """A door that moved is written down a moment after it is seen."""

@@ -8,7 +8,6 @@ from random import Random
 from typing import Any
 
 import pytest
-from flow_site import LoopClock
 
 from kiosk.flows import door_events, session
 from kiosk.flows.context import Kiosk
@@ -20,6 +19,7 @@ from kiosk.store.writer import Writer
 from tests.crash.matrix import FLOWS, Cell, Flow, Point, Sensor, Serial, Setting, cells, prepare
 from tests.crash.power import scratch
 from tests.crash.recording import DATABASE
+from tests.support.flow_site import LoopClock
 
 FLOW_BY_NAME = {flow.name: flow for flow in FLOWS}
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stories import STORIES
 
 from kiosk.store.store import Store
 from tests.crash.budget import budget
@@ -16,6 +15,7 @@ from tests.crash.disk import Files
 from tests.crash.disk_faults import FaultyDisk, play
 from tests.crash.power import installed, scratch
 from tests.crash.recording import pick_up
+from tests.support.stories import STORIES
 
 
 def disks(calls: int, offset: int) -> Iterator[FaultyDisk]:

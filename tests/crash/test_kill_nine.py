@@ -14,16 +14,16 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from flow_site import LoopClock, require_sound
 from kiosk.demo.demo.player import seed_demo
-from screen import Screen, own_screen
-from simulator_process import SimulatorProcess
 
 from config import DEMO_PACKAGES, DEMO_SITE, load_site
 from kiosk.app import make_kiosk
 from kiosk.model.events import EventKind
 from kiosk.store import journal
 from kiosk.store.store import Store
+from tests.support.flow_site import LoopClock, require_sound
+from tests.support.screen import Screen, own_screen
+from tests.support.simulator_process import SimulatorProcess
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = ROOT / "tests" / "support" / "busy_kiosk.py"

@@ -10,9 +10,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from flow_site import LOCATION, LoopClock
 from kiosk.demo.demo.player import Player
-from simulator_process import SimulatorProcess
 
 from config import DEMO_SITE, load_site
 from kiosk.adapters import LocationKeyError
@@ -26,6 +24,8 @@ from kiosk.store.packages import Announcement
 from kiosk.store.store import Store
 from kiosk.sync.enrol import EnrolError
 from tests.crash.test_kill_nine import Busy
+from tests.support.flow_site import LOCATION, LoopClock
+from tests.support.simulator_process import SimulatorProcess
 
 SITE = load_site(DEMO_SITE)
 BACKUP = "backups/kiosk-20260101T000000Z.db"

@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from stories import STORIES
 
 from kiosk.store import running
 from tests.crash.budget import budget
@@ -23,6 +22,7 @@ from tests.crash.power import (
     scratch,
 )
 from tests.crash.recording import only_a_start, pick_up, record
+from tests.support.stories import STORIES
 
 SEED = 1
 

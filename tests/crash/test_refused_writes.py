@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from stories import STORIES
 
 from tests.crash.budget import budget
 from tests.crash.disk import Files
 from tests.crash.power import installed, scratch
 from tests.crash.recording import pick_up
 from tests.crash.refused_writes import Refusal, Times, play
+from tests.support.stories import STORIES
 
 
 def refusals(writes: int, offset: int) -> Iterator[Refusal]:

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from random import Random
 
 import pytest
-from virtual_loop import run_virtually
 
 from drivers.bank import BoardWiring, DoorWiring, check_wiring
 from drivers.bus import BusTiming
 from drivers.door import BoardChange, DoorChange, DoorState, DriverError, Outcome, Unlocked
 from drivers.simulator.virtual import VirtualSite, virtual_site
+from tests.support.virtual_loop import run_virtually
 
 BOARDS = [
     BoardWiring("left", "lockboard-8a", "bus", 1, 12),

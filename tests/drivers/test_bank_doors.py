@@ -8,12 +8,12 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from virtual_loop import run_virtually
 
 from drivers.bank import BankTiming, BoardWiring, DoorWiring
 from drivers.door import BoardChange, DoorChange, DoorState, OpeningCause, Outcome, Unlocked
 from drivers.port import device_of
 from drivers.simulator.virtual import VirtualSite, virtual_site
+from tests.support.virtual_loop import run_virtually
 
 BOARD = BoardWiring("left", "lockboard-8a", "bus", 1, 12)
 BLIND = replace(BOARD, has_door_sensors=False)

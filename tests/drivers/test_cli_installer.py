@@ -11,7 +11,6 @@ import threading
 from pathlib import Path
 
 import pytest
-from simulator_process import SimulatorProcess
 
 from config import DEMO_SITE, check_site, load_site
 from drivers.__main__ import entry
@@ -22,6 +21,7 @@ from drivers.simulator.bank import SimulatedBank
 from drivers.simulator.families import simulate_board
 from drivers.simulator.pseudo_terminal import PseudoTerminal
 from drivers.tools.discovery import USUAL_ADDRESSES, Probe, possible_boards
+from tests.support.simulator_process import SimulatorProcess
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 30.0

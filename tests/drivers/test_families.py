@@ -10,8 +10,6 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from vectors import FILES, OF_FAMILY, Bench, codec_of
-from virtual_loop import run_virtually
 
 from drivers.bank import BoardWiring, DoorWiring
 from drivers.boards import FAMILIES
@@ -19,6 +17,8 @@ from drivers.boards.options import BoardSettingError, Option
 from drivers.door import DoorState, ItemState, Outcome
 from drivers.frames import FrameError
 from drivers.simulator.virtual import virtual_site
+from tests.support.vectors import FILES, OF_FAMILY, Bench, codec_of
+from tests.support.virtual_loop import run_virtually
 
 README = (Path(__file__).parents[2] / "drivers" / "README.md").read_text(encoding="utf-8")
 

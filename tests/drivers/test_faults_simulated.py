@@ -7,8 +7,6 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from simulator_process import SimulatorProcess
-from virtual_loop import run_virtually
 
 from config import DEMO_SITE
 from drivers.bank import BoardWiring, DoorWiring
@@ -24,6 +22,8 @@ from drivers.simulator.commands import (
 )
 from drivers.simulator.faults import CALLS_FOR, Fault
 from drivers.simulator.virtual import VirtualSite, virtual_site
+from tests.support.simulator_process import SimulatorProcess
+from tests.support.virtual_loop import run_virtually
 
 FAMILIES = {
     "lockboard-8a": (1, 12),

@@ -10,11 +10,11 @@ import os
 from dataclasses import replace
 
 import pytest
-from openings import LINES, STEEL, run_openings
 
 from drivers import bank as bank_module
 from drivers.bus import Bus
 from drivers.door import Outcome, Unlocked
+from tests.support.openings import LINES, STEEL, run_openings
 
 OPENINGS = 100_000 if os.environ.get("TEST_BUDGET") == "nightly" else 2_000
 ENOUGH = 90

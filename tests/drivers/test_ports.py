@@ -7,7 +7,6 @@ import socket
 from pathlib import Path
 
 import pytest
-from simulator_process import SimulatorProcess
 
 from config import DEMO_SITE, load_site
 from drivers.bank import BoardWiring, DoorWiring, open_bank
@@ -17,6 +16,7 @@ from drivers.door import DoorState, Outcome
 from drivers.port import PORT_ERRORS, PortProblem, PortUnavailableError, ReconnectPlan, port_in
 from drivers.serial_port import SerialPortOpener
 from drivers.simulator.__main__ import simulated_site
+from tests.support.simulator_process import SimulatorProcess
 
 PATIENCE_S = 10.0
 QUICK = BusTiming(reconnect=ReconnectPlan(pause_s=0.1, rest_s=0.3, look_s=0.05))

@@ -6,7 +6,6 @@ import asyncio
 from random import Random
 
 import pytest
-from virtual_loop import run_virtually
 
 from drivers.bank import BoardWiring, DoorWiring
 from drivers.boards import FAMILIES
@@ -16,6 +15,7 @@ from drivers.signals import Signals, SignalWiring
 from drivers.simulator.faults import Fault
 from drivers.simulator.modbus import SimulatedWaveshare
 from drivers.simulator.virtual import VirtualSite, virtual_site
+from tests.support.virtual_loop import run_virtually
 
 BOARDS = [
     BoardWiring("relays", "modbus-waveshare", "bus", 1, 8),

@@ -13,7 +13,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from simulator_process import SimulatorProcess
 
 from config import DEMO_PACKAGES, DEMO_SITE, load_site
 from drivers.bank import Bank, BankTiming, open_bank
@@ -23,6 +22,7 @@ from drivers.port import ReconnectPlan
 from drivers.scanner import Scanner, ScannerRead
 from drivers.serial_port import SerialPortOpener
 from drivers.simulator.__main__ import simulated_site
+from tests.support.simulator_process import SimulatorProcess
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 10.0

@@ -11,7 +11,6 @@ from random import Random
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from vectors import FILES, Bench, codec_of, decoders, taken
 
 from drivers.boards import FAMILIES
 from drivers.boards.family import Question
@@ -33,6 +32,7 @@ from drivers.simulator.bank import SimulatedBank
 from drivers.simulator.families import simulate_board
 from drivers.simulator.line import SimulatedLine
 from drivers.simulator.virtual import VirtualPortOpener
+from tests.support.vectors import FILES, Bench, codec_of, decoders, taken
 
 IS_NIGHTLY = os.environ.get("TEST_BUDGET") == "nightly"
 DECODERS = [(name, decode) for name in FILES for decode in decoders(codec_of(name))]

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from vectors import (
+
+from drivers.boards import FAMILIES
+from drivers.door import DoorState, ItemState
+from drivers.frames import FrameError
+from tests.support.vectors import (
     FILES,
     OF_FAMILY,
     Bench,
@@ -15,10 +19,6 @@ from vectors import (
     plain,
     taken,
 )
-
-from drivers.boards import FAMILIES
-from drivers.door import DoorState, ItemState
-from drivers.frames import FrameError
 
 
 def each(key: str, *, family_only: bool = False):

@@ -6,8 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from flow_site import COURIER_PIN, STAFF, TECHNICIAN_PIN, Running
-from visits import Story, play, sign_in, store
 
 from kiosk.flows.context import Policy
 from kiosk.flows.views import (
@@ -42,6 +40,8 @@ from kiosk.model.events import EventKind
 from kiosk.model.location import Service, SlotStatus, SuspectReason
 from kiosk.model.person import Role, Staff, StaffSource
 from kiosk.store import holds, packages, slots, staff
+from tests.support.flow_site import COURIER_PIN, STAFF, TECHNICIAN_PIN, Running
+from tests.support.visits import Story, play, sign_in, store
 
 DAY_MS = 24 * 3_600_000
 
@@ -505,7 +505,7 @@ def test_a_badge_on_the_first_screen_signs_in(tmp_path: Path) -> None:
 
 
 def kiosk_now_ms() -> int:
-    from flow_site import START_MS
+    from tests.support.flow_site import START_MS
 
     return START_MS
 

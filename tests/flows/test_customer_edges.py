@@ -7,9 +7,6 @@ import json
 from pathlib import Path
 
 import pytest
-from flow_site import Running, World, require_sound, running
-from virtual_loop import run_virtually
-from visits import play, sign_in, store
 
 from kiosk.flows.context import Policy
 from kiosk.flows.diagnostics import _line
@@ -43,6 +40,9 @@ from kiosk.model.pickup_code import make_code
 from kiosk.server_link import DoorsFromAfar
 from kiosk.store import codes, departures, holds, journal, packages, slots
 from kiosk.store.writer import Writer
+from tests.support.flow_site import Running, World, require_sound, running
+from tests.support.virtual_loop import run_virtually
+from tests.support.visits import play, sign_in, store
 
 
 async def stored(kiosk: Running, *barcodes: str, owner: str | None = None) -> list[str]:

@@ -17,11 +17,11 @@ from kiosk.demo.demo.player import (
     playing,
     seed_demo,
 )
-from simulator_process import SimulatorProcess
 
 from config import DEMO_PACKAGES, DEMO_SITE, load_site
 from kiosk.app import open_kiosk
 from kiosk.flows.views import Choice, Entered, EnterPin, First, Pressed, Receipt, ScanPackage, View
+from tests.support.simulator_process import SimulatorProcess
 
 SITE = load_site(DEMO_SITE)
 SEEDED = 2

@@ -11,9 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from flow_site import COURIER_PIN, TECHNICIAN_PIN, Running, World, require_sound, running
 from kiosk.demo.demo.player import PlayError
-from virtual_loop import run_virtually
 
 from kiosk.flows.views import (
     Ask,
@@ -34,6 +32,15 @@ from kiosk.flows.views import (
 from kiosk.model.location import SlotStatus
 from kiosk.store import intents
 from kiosk.store.store import Store
+from tests.support.flow_site import (
+    COURIER_PIN,
+    TECHNICIAN_PIN,
+    Running,
+    World,
+    require_sound,
+    running,
+)
+from tests.support.virtual_loop import run_virtually
 
 
 class KilledError(BaseException):

@@ -6,9 +6,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from flow_site import COURIER_PIN, TECHNICIAN_PIN, Running, World, require_sound, running
 from kiosk.demo.demo.player import deposit, pickup_by_typing
-from virtual_loop import run_virtually
 
 from drivers.door import DoorState
 from kiosk.flows.context import Policy
@@ -39,6 +37,15 @@ from kiosk.flows.views import (
 from kiosk.model.location import Service, SlotStatus, SuspectReason
 from kiosk.model.pickup_code import qr_text
 from kiosk.store import codes, holds, slots
+from tests.support.flow_site import (
+    COURIER_PIN,
+    TECHNICIAN_PIN,
+    Running,
+    World,
+    require_sound,
+    running,
+)
+from tests.support.virtual_loop import run_virtually
 
 
 async def store_one(kiosk: Running, barcode: str, size: str = "S") -> str:

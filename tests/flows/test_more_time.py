@@ -5,9 +5,6 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from flow_site import Running
-from visits import play, sign_in, store
-
 from kiosk.flows.person import ACCESS_PACE, WARN_S
 from kiosk.flows.views import (
     Ask,
@@ -24,6 +21,8 @@ from kiosk.flows.views import (
     Thanks,
 )
 from kiosk.model.pickup_code import qr_text
+from tests.support.flow_site import Running
+from tests.support.visits import play, sign_in, store
 
 SILENCE_S = 400.0
 EXTENSIONS = 12

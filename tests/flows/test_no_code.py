@@ -6,10 +6,6 @@ import json
 from pathlib import Path
 
 import pytest
-from flow_site import Running, World, running
-from invariants import Told
-from stories import POLICY, have_stored, press
-from virtual_loop import run_virtually
 
 from kiosk.flows.views import (
     CentreReport,
@@ -31,6 +27,10 @@ from kiosk.flows.views import Told as ToldView
 from kiosk.messages import MessageSpool
 from kiosk.model.events import Event, EventKind
 from kiosk.store import journal
+from tests.support.flow_site import Running, World, running
+from tests.support.invariants import Told
+from tests.support.stories import POLICY, have_stored, press
+from tests.support.virtual_loop import run_virtually
 
 
 async def ask(kiosk: Running, barcode: str, digits: str) -> View:

@@ -8,10 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flow_site import SITE, Running, World, require_sound, running
 from kiosk.console.console.announcements import read_announcements
-from stories import POLICY, press, shut, sign_in_courier
-from virtual_loop import run_virtually
 
 from drivers.scanner import ScanAssembler
 from kiosk.flows.views import (
@@ -33,6 +30,9 @@ from kiosk.flows.views import (
 from kiosk.model.events import EventKind
 from kiosk.model.package import PackageStatus
 from kiosk.store import commands, journal, packages
+from tests.support.flow_site import SITE, Running, World, require_sound, running
+from tests.support.stories import POLICY, press, shut, sign_in_courier
+from tests.support.virtual_loop import run_virtually
 
 SPELLINGS: list[dict[str, str]] = json.loads(
     (Path(__file__).parents[1] / "vectors" / "labels" / "spellings.json").read_text("utf-8")

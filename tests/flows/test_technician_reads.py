@@ -7,11 +7,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from flow_site import COURIER_PIN, TECHNICIAN_PIN, Running, World, running
-from invariants import Told
-from stories import POLICY, STORIES, have_stored, press, shut, sign_in_technician
-from virtual_loop import run_virtually
-
 from kiosk.flows.views import (
     Ask,
     Boards,
@@ -39,6 +34,10 @@ from kiosk.model.location import Service, SlotStatus
 from kiosk.model.person import Role, Staff, StaffSource
 from kiosk.store import slots
 from kiosk.store import staff as staff_store
+from tests.support.flow_site import COURIER_PIN, TECHNICIAN_PIN, Running, World, running
+from tests.support.invariants import Told
+from tests.support.stories import POLICY, STORIES, have_stored, press, shut, sign_in_technician
+from tests.support.virtual_loop import run_virtually
 
 
 def test_a_doors_history_tells_its_events_and_how_long_its_lock_takes(tmp_path: Path) -> None:

@@ -8,17 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from flow_site import (
-    BOARDS,
-    COURIER_PIN,
-    TECHNICIAN_PIN,
-    Place,
-    Running,
-    World,
-    require_sound,
-    running,
-)
-from virtual_loop import run_virtually
 
 from kiosk.flows.context import Policy
 from kiosk.flows.views import (
@@ -44,6 +33,17 @@ from kiosk.flows.views import (
 from kiosk.flows.views import Collection as CollectionView
 from kiosk.model.location import Service, SlotStatus, SuspectReason
 from kiosk.store import holds
+from tests.support.flow_site import (
+    BOARDS,
+    COURIER_PIN,
+    TECHNICIAN_PIN,
+    Place,
+    Running,
+    World,
+    require_sound,
+    running,
+)
+from tests.support.virtual_loop import run_virtually
 
 BLIND = Place(boards=tuple(replace(board, has_door_sensors=False) for board in BOARDS))
 DAY_MS = 24 * 3_600_000

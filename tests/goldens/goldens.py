@@ -14,9 +14,9 @@ from pathlib import Path
 
 from PIL import Image, ImageChops
 
+from tests.support.screen import own_screen
+
 ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "tests" / "support"))
-from screen import own_screen  # noqa: E402 - a test's support is found by its path
 
 KEPT = Path(__file__).parent / "pictures"
 PANELS = ("1080x1920", "1280x800")

@@ -6,9 +6,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from flow_site import COURIER_PIN, TECHNICIAN_PIN, Running, World, require_sound, running
 from kiosk.demo.demo.player import deposit
-from virtual_loop import run_virtually
 
 from kiosk.flows.views import (
     Ask,
@@ -33,6 +31,15 @@ from kiosk.model.location import SlotStatus, SuspectReason
 from kiosk.model.pickup_code import qr_text
 from kiosk.store import departures, slots
 from kiosk.store.errors import RefusedError
+from tests.support.flow_site import (
+    COURIER_PIN,
+    TECHNICIAN_PIN,
+    Running,
+    World,
+    require_sound,
+    running,
+)
+from tests.support.virtual_loop import run_virtually
 
 
 async def sign_in_courier(kiosk: Running) -> None:

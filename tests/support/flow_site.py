@@ -12,7 +12,6 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from invariants import require_sound
 from kiosk.demo.demo.player import Player, playing
 
 from config import DEMO_SITE, load_site
@@ -31,6 +30,7 @@ from kiosk.store import packages, slots
 from kiosk.store.packages import Announcement
 from kiosk.store.slots import SlotRecord
 from kiosk.store.store import Store
+from tests.support.invariants import require_sound
 
 START_MS = 1_794_000_000_000
 LOCATION_KEY = bytes(range(32))

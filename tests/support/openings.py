@@ -14,8 +14,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
-from virtual_loop import run_virtually
-
 from drivers.bank import BankTiming, BoardWiring, DoorWiring, make_board
 from drivers.bus import BusTiming
 from drivers.door import DoorState, Outcome, Unlocked
@@ -23,6 +21,7 @@ from drivers.port import ReconnectPlan
 from drivers.simulator.bank import DoorMoved
 from drivers.simulator.faults import Fault
 from drivers.simulator.virtual import VirtualSite, virtual_site
+from tests.support.virtual_loop import run_virtually
 
 CHANCE = 0.05
 """Of every fault: at each transaction for a board's, at each opening for the steel's."""

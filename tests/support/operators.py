@@ -6,13 +6,13 @@ import re
 from dataclasses import dataclass, field
 
 import requests
-from centre import Journal, Server
 
 from central import accounts
 from central.auth import Role
 from central.pages.session import HOME
 from kiosk.store import commands as kiosk_commands
 from kiosk.sync.contract import SyncAnswer
+from tests.support.central_server import Journal, Server
 
 PASSWORD = "correct horse battery"
 

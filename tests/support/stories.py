@@ -11,9 +11,6 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from flow_site import COURIER_PIN, TECHNICIAN_PIN, Running
-from invariants import BecameFact, RowFact, Told
-
 from kiosk.flows.context import Policy
 from kiosk.flows.maintenance import TEST_ROUNDS
 from kiosk.flows.views import (
@@ -62,6 +59,8 @@ from kiosk.model.person import Recipient
 from kiosk.model.pickup_code import qr_text
 from kiosk.store import departures, holds, packages, slots
 from kiosk.store.packages import Announcement
+from tests.support.flow_site import COURIER_PIN, TECHNICIAN_PIN, Running
+from tests.support.invariants import BecameFact, RowFact, Told
 
 Story = Callable[[Running, Told], Awaitable[None]]
 STORIES: dict[str, Story] = {}

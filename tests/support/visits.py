@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from flow_site import COURIER_PIN, Running, World, require_sound, running
-from virtual_loop import run_virtually
-
 from kiosk.flows.context import Policy
 from kiosk.flows.views import Choice, Entered, EnterPin, First, Pressed, Scanned, ScanPackage
 from kiosk.store import packages
+from tests.support.flow_site import COURIER_PIN, Running, World, require_sound, running
+from tests.support.virtual_loop import run_virtually
 
 Story = Callable[[Running], Awaitable[None]]
 

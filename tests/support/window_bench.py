@@ -15,10 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from glass import ROOT, Spots
 from kiosk.console.console.announcements import announce, read_announcements
-from screen import PATIENCE_S, Screen, own_screen
-from simulator_process import SimulatorProcess
 
 from config import DEMO_PACKAGES, DEMO_SITE, load_site
 from drivers.boards.lockboard_8a import encode_unlock
@@ -49,6 +46,9 @@ from kiosk.flows.views import (
     Vitals,
 )
 from kiosk.model.location import Service, SlotStatus, SuspectReason
+from tests.support.panel_spots import ROOT, Spots
+from tests.support.screen import PATIENCE_S, Screen, own_screen
+from tests.support.simulator_process import SimulatorProcess
 
 DEMO_BADGE = "PKS:11:DEMOBADGEOFKIM11"
 PLACE = (540, 960, 0, 0)

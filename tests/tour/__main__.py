@@ -11,7 +11,6 @@ from pathlib import Path
 import click
 
 ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "tests" / "support"))
 
 TALL = "1080x1920"
 ROUND = (
@@ -44,9 +43,8 @@ def main(out: Path, only: str, panel: str, language: str, mode: str) -> None:
 
 def draw(out: Path, part: tuple[str, str, str], shown: bytes) -> str:
     """Draw the scenes on one panel, in one language and mode; what came of it, in a line."""
-    from screen import own_screen
-
     from kiosk.ui.gallery import PANELS
+    from tests.support.screen import own_screen
     from tests.tour.sheet import write_sheet
 
     name = "-".join(word for word in part if word != "light")
@@ -57,7 +55,7 @@ def draw(out: Path, part: tuple[str, str, str], shown: bytes) -> str:
         subprocess.run(
             [sys.executable, "-m", "tests.tour.drawing", str(folder), *part],
             input=shown,
-            env={**screen.environment, "PYTHONPATH": str(ROOT / "tests" / "support")},
+            env={**screen.environment, "PYTHONPATH": str(ROOT)},
             cwd=ROOT,
             check=True,
         )

@@ -9,12 +9,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from flow_site import Place, World, running, small_place
-from invariants import Told
-from stories import POLICY, STORIES
-from virtual_loop import run_virtually
-
 from kiosk.flows.views import View
+from tests.support.flow_site import Place, World, running, small_place
+from tests.support.invariants import Told
+from tests.support.stories import POLICY, STORIES
+from tests.support.virtual_loop import run_virtually
 
 WHO = {
     "pickup": "customer",

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from types import SimpleNamespace
 
 import pytest
-from glass import Spots, spots
-from hands import Hands
-from screen import own_screen
-from window_bench import PLACE, VIEWS
 
 from kiosk.ui.gallery import PANELS
+from tests.support.fake_user import Hands
+from tests.support.panel_spots import Spots, spots
+from tests.support.screen import own_screen
+from tests.support.window_bench import PLACE, VIEWS
 
 SMALL = PANELS["540x960"]
 

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 from kiosk.console.console.announcements import announce, read_announcements
-from screen import Screen, own_screen
-from simulator_process import SimulatorProcess
 
 from config import DEMO_PACKAGES, DEMO_SITE, load_site
 from kiosk.app import make_kiosk
+from tests.support.screen import Screen, own_screen
+from tests.support.simulator_process import SimulatorProcess
 
 pytestmark = pytest.mark.window
 

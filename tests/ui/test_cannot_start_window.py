@@ -13,11 +13,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from glass import ROOT
-from screen import PATIENCE_S, Screen, own_screen
-from window_bench import PICTURES, SITE
 
 from kiosk.app import make_kiosk
+from tests.support.panel_spots import ROOT
+from tests.support.screen import PATIENCE_S, Screen, own_screen
+from tests.support.window_bench import PICTURES, SITE
 
 CENTRE = {"url": "http://127.0.0.1:9", "location": "a", "token": "b", "public_key": "0" * 64}
 CHANGED = """

@@ -13,12 +13,8 @@ from urllib.parse import urlsplit
 
 import pytest
 import websocket
-from chromium import running_chromium
-from glass import Spots, spots
 from kiosk.demo.demo.demo import PINS, VIRTUAL_SCREEN, WindowPlace, side_by_side
 from PIL import Image
-from running_demo import Demo
-from screen import PATIENCE_S, Screen, own_screen
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webdriver import WebDriver
@@ -28,6 +24,10 @@ from config import DEMO_SITE, load_site
 from drivers.simulator.__main__ import window_site
 from drivers.simulator.window_layout import Scale, arrange
 from kiosk.flows.views import Choice, EnterCode, First
+from tests.support.chromium import running_chromium
+from tests.support.panel_spots import Spots, spots
+from tests.support.running_demo import Demo
+from tests.support.screen import PATIENCE_S, Screen, own_screen
 
 SITE = load_site(DEMO_SITE)
 KIOSK, BANK = side_by_side(VIRTUAL_SCREEN, (SITE.screen.width_px, SITE.screen.height_px))

@@ -10,7 +10,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hands import Hands, faults_of, texts
 
 from kiosk.flows.views import (
     Choice,
@@ -26,6 +25,7 @@ from kiosk.flows.views import (
 from kiosk.ui.gallery import PANELS
 from kiosk.ui.language import PSEUDO, languages, speech
 from kiosk.ui.samples import sample_location, sample_views
+from tests.support.fake_user import Hands, faults_of, texts
 
 pytestmark = pytest.mark.window
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from screen import own_screen
 
 from kiosk.ui.gallery import PANELS
+from tests.support.screen import own_screen
 
 pytestmark = pytest.mark.window
 

@@ -9,14 +9,14 @@ import time
 from pathlib import Path
 
 import pytest
-from glass import Spots
-from screen import PATIENCE_S
-from window_bench import DEMO_BADGE, bench, unlock_frame, wait_open_enough
 
 from kiosk.flows.maintenance import REASONS
 from kiosk.flows.views import (
     Machine,
 )
+from tests.support.panel_spots import Spots
+from tests.support.screen import PATIENCE_S
+from tests.support.window_bench import DEMO_BADGE, bench, unlock_frame, wait_open_enough
 
 
 def test_three_packages_go_in_two_come_out_and_a_slot_goes_out_of_service(

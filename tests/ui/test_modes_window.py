@@ -11,7 +11,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hands import HALF_A_PIXEL_MM, Hands, faults_of, is_inside, is_seen, pressables, texts
 
 from drivers.scanner import ScannerRead
 from kiosk.flows.views import (
@@ -45,6 +44,15 @@ from kiosk.ui.language import PSEUDO
 from kiosk.ui.panel import Panel
 from kiosk.ui.samples import sample_location, sample_views
 from kiosk.ui.theme import CAPITAL_PER_EM, SiteLook
+from tests.support.fake_user import (
+    HALF_A_PIXEL_MM,
+    Hands,
+    faults_of,
+    is_inside,
+    is_seen,
+    pressables,
+    texts,
+)
 
 pytestmark = pytest.mark.window
 

@@ -7,7 +7,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hands import Hands, faults_of, texts
 
 from drivers.barcodes import BARCODE_LENGTH_MAX
 from kiosk.flows.views import (
@@ -29,6 +28,7 @@ from kiosk.flows.views import (
 )
 from kiosk.ui.gallery import PANELS
 from kiosk.ui.samples import sample_doors, sample_views
+from tests.support.fake_user import Hands, faults_of, texts
 
 pytestmark = pytest.mark.window
 

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from screen import Screen, own_screen
 
 from kiosk.ui.gallery import PANELS
+from tests.support.screen import Screen, own_screen
 
 pytestmark = pytest.mark.window
 

@@ -13,9 +13,6 @@ from pathlib import Path
 
 import pytest
 from kiosk.demo.demo.demo import side_by_side
-from screen import Screen, own_screen
-from simulator_glass import cut_in
-from simulator_process import SimulatorProcess
 
 from config import DEMO_PACKAGES, DEMO_SITE, load_site
 from drivers.door import DriverError
@@ -33,6 +30,9 @@ from drivers.simulator.window_layout import (
 )
 from drivers.simulator.window_phones import parse_message, read_messages
 from drivers.simulator.window_site import parse_pins
+from tests.support.screen import Screen, own_screen
+from tests.support.simulator_measure import cut_in
+from tests.support.simulator_process import SimulatorProcess
 
 ROOT = Path(__file__).parents[2]
 WIDTH, HEIGHT = 900, 920

@@ -16,7 +16,7 @@ ENTER = "\r"
 @pytest.fixture(scope="module")
 def keys(kivy: SimpleNamespace) -> ModuleType:
     """`wedge_desk`, which may be imported only once Kivy has its settings."""
-    import wedge_desk
+    from tests.support import wedge_desk
 
     return wedge_desk
 

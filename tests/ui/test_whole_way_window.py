@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 import requests
-from bad_network import BadNetwork
-from centre import EVA, Mailbox, Server, mail_server, text_of, wait_until
-from glass import Spots
-from window_bench import SITE, Machine, bench, wait_open_enough
 
 from central import schema
 from kiosk.server_link import enrol_kiosk
+from tests.support.bad_network import BadNetwork
+from tests.support.central_server import EVA, Mailbox, Server, mail_server, text_of, wait_until
+from tests.support.panel_spots import Spots
+from tests.support.window_bench import SITE, Machine, bench, wait_open_enough
 
 IS_NIGHTLY = os.environ.get("TEST_BUDGET") == "nightly"
 BARCODE = "00340434123456789012"

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flow_site import LOCATION, LoopClock, require_sound
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlite_utils import Database
@@ -33,6 +32,7 @@ from kiosk.store.packages import Announcement
 from kiosk.store.schema import migrations
 from kiosk.store.store import Store
 from kiosk.store.writer import Writer, insert
+from tests.support.flow_site import LOCATION, LoopClock, require_sound
 
 LABELS = Path(__file__).parents[1] / "vectors" / "labels"
 SPELLINGS: dict[str, Any] = json.loads((LABELS / "spellings.json").read_text(encoding="utf-8"))

@@ -17,7 +17,6 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from flow_site import LOCATION
 from kiosk.console.console.console import LINE_MAX, SOCKET, ConsoleError, Desk, Line, serving
 from kiosk.demo.demo.player import Player
 
@@ -33,6 +32,7 @@ from kiosk.store.deposits import DepositRequest
 from kiosk.store.errors import CannotOpenError
 from kiosk.store.packages import Announcement
 from kiosk.store.store import Store
+from tests.support.flow_site import LOCATION
 
 SITE = load_site(DEMO_SITE)
 TECHNICIAN = Staff("98", "Sam", Role.TECHNICIAN, "$argon2id$never-checked-here")

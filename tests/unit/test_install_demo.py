@@ -13,7 +13,8 @@ import pytest
 from kiosk.demo.demo.demo import side_by_side
 from kiosk.demo.demo.folder import DemoRunsError, demo_folder, tell_address
 from kiosk.demo.demo.processes import DemoError
-from running_demo import CHECKOUT, PATIENCE_S, Demo
+
+from tests.support.running_demo import CHECKOUT, PATIENCE_S, Demo
 
 
 @pytest.mark.parametrize("screen", [(1366, 768), (1480, 1000), (1920, 1080), (5120, 1440)])

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from flow_site import World, running
-from virtual_loop import run_virtually
-
 from kiosk.flows.views import Choice, EnterCode, First, Preference, Pressed
+from tests.support.flow_site import World, running
+from tests.support.virtual_loop import run_virtually
 
 
 def test_a_chosen_language_is_spoken_until_the_person_has_gone(tmp_path: Path) -> None:

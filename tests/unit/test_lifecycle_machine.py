@@ -16,18 +16,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from flow_site import LOCATION_KEY, LoopClock, small_place
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
-from invariants import (
-    gather,
-    i2_one_live_package_per_slot,
-    i3_tables_are_the_replay,
-    i4_chain_is_whole,
-    i5_every_event_waits_once,
-    i11_a_code_never_opens_anothers,
-)
 
 from kiosk.model.allocation import BestFit, FirstAvailable
 from kiosk.model.invariants import BrokenInvariantError
@@ -56,6 +47,15 @@ from kiosk.store.moves import Move
 from kiosk.store.packages import Announcement
 from kiosk.store.staff import Visit
 from kiosk.store.store import Store
+from tests.support.flow_site import LOCATION_KEY, LoopClock, small_place
+from tests.support.invariants import (
+    gather,
+    i2_one_live_package_per_slot,
+    i3_tables_are_the_replay,
+    i4_chain_is_whole,
+    i5_every_event_waits_once,
+    i11_a_code_never_opens_anothers,
+)
 
 IS_NIGHTLY = os.environ.get("TEST_BUDGET") == "nightly"
 PLACE = small_place(("3", "9", "6", "1"))

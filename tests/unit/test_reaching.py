@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from flow_site import LOCATION
 
 from kiosk.sync.enrol import EnrolError, enrol
 from kiosk.sync.reaching import centre_url
+from tests.support.flow_site import LOCATION
 
 KEY = bytes(32)
 INNER_WORDS = re.compile(r"HTTPConnection|urllib3|Max retries|Errno|Error\b|object at|\n")

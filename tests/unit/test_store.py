@@ -12,7 +12,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from flow_site import LOCATION, LOCATION_KEY, LoopClock, require_sound
 
 from kiosk.model.allocation import BestFit
 from kiosk.model.location import SlotStatus, SuspectReason
@@ -29,6 +28,7 @@ from kiosk.store.errors import (
 from kiosk.store.intents import IntentPurpose
 from kiosk.store.packages import Announcement
 from kiosk.store.store import Store
+from tests.support.flow_site import LOCATION, LOCATION_KEY, LoopClock, require_sound
 
 
 def open_store(path: Path, *, threaded: bool = True) -> Store:

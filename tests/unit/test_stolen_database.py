@@ -9,8 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from flow_site import COURIER_PIN, LOCATION, LOCATION_KEY, LoopClock, Running, World, running
-from virtual_loop import run_virtually
 
 from drivers.barcodes import BARCODE_LENGTH_MAX
 from drivers.scanner import ScanAssembler
@@ -25,6 +23,16 @@ from kiosk.store.deposits import DepositRequest
 from kiosk.store.intents import IntentPurpose
 from kiosk.store.packages import Announcement
 from kiosk.store.store import Store
+from tests.support.flow_site import (
+    COURIER_PIN,
+    LOCATION,
+    LOCATION_KEY,
+    LoopClock,
+    Running,
+    World,
+    running,
+)
+from tests.support.virtual_loop import run_virtually
 
 PHONE = "+49 171 5550199"
 NAME = "Adelheid Sonnenschein"

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from flow_site import LOCATION_KEY
 
 from kiosk.model.allocation import FirstAvailable
 from kiosk.model.clock import Instant
@@ -35,6 +34,7 @@ from kiosk.store.deposits import DepositRequest
 from kiosk.store.intents import IntentPurpose
 from kiosk.store.packages import Announcement
 from kiosk.store.store import Store
+from tests.support.flow_site import LOCATION_KEY
 
 IS_NIGHTLY = os.environ.get("TEST_BUDGET") == "nightly"
 LIMIT = 0.01

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 import requests
-from centre import Journal, Mailbox, Server, announce, text_of
-from operators import obey, sync
 
 from central import privacy, schema
 from central.pages.recipient_page import CODES_A_DAY
 from kiosk.store import packages
+from tests.support.central_server import Journal, Mailbox, Server, announce, text_of
+from tests.support.operators import obey, sync
 
 PERSON = {"name": "Eva", "email": "eva@example.org", "user_id": "eva", "language": "de"}
 

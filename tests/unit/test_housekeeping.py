@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flow_site import START_MS, Running, World, running
 from kiosk.demo.demo.player import deposit
-from virtual_loop import run_virtually
 
 from kiosk.flows import housekeeping
 from kiosk.model.events import EventKind
 from kiosk.store import backup, holds, journal, packages, slots
 from kiosk.store.backup import BackupPlan
+from tests.support.flow_site import START_MS, Running, World, running
+from tests.support.virtual_loop import run_virtually
 
 DAY_MS = 24 * 3_600_000
 MINUTE_S = 60

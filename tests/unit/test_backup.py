@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from flow_site import LOCATION, LOCATION_KEY, LoopClock, require_sound
 
 from kiosk.flows.housekeeping import is_backup_due
 from kiosk.model.allocation import BestFit
@@ -25,6 +24,7 @@ from kiosk.store.errors import CannotOpenError, DamagedError, InUseError
 from kiosk.store.packages import Announcement
 from kiosk.store.store import Store
 from kiosk.store.writer import Writer
+from tests.support.flow_site import LOCATION, LOCATION_KEY, LoopClock, require_sound
 
 DAY_MS = 24 * 3_600_000
 KEY = "the key is known by this"

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from flow_site import LOCATION, LOCATION_KEY, START_MS, LoopClock, require_sound
 
 from kiosk.model.allocation import BestFit
 from kiosk.model.clock import Instant
@@ -29,6 +28,7 @@ from kiosk.store.errors import RefusedError
 from kiosk.store.intents import IntentPurpose
 from kiosk.store.packages import Announcement
 from kiosk.store.store import Store
+from tests.support.flow_site import LOCATION, LOCATION_KEY, START_MS, LoopClock, require_sound
 
 MINUTE_MS = 60_000
 DAY_MS = 24 * 60 * MINUTE_MS

@@ -10,9 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from flow_site import LoopClock, Running, World, require_sound, running
 from kiosk.demo.demo.player import deposit, pickup_by_typing
-from virtual_loop import run_virtually
 
 from kiosk.flows.views import (
     Choice,
@@ -26,6 +24,8 @@ from kiosk.flows.views import (
 )
 from kiosk.store.errors import CannotOpenError
 from kiosk.store.store import Store
+from tests.support.flow_site import LoopClock, Running, World, require_sound, running
+from tests.support.virtual_loop import run_virtually
 
 KIB = 1024
 

@@ -7,9 +7,7 @@ import random
 from pathlib import Path
 
 import pytest
-from flow_site import LOCATION, LOCATION_KEY, LoopClock, World, running
 from kiosk.demo.demo.player import deposit
-from virtual_loop import run_virtually
 
 from kiosk.messages import MessageSpool
 from kiosk.model.allocation import BestFit
@@ -21,6 +19,8 @@ from kiosk.store.observers import Later, observing
 from kiosk.store.packages import Announcement
 from kiosk.store.store import Store
 from kiosk.store.writer import Writer
+from tests.support.flow_site import LOCATION, LOCATION_KEY, LoopClock, World, running
+from tests.support.virtual_loop import run_virtually
 
 
 class Listener:
