@@ -18,10 +18,10 @@ import segno
 from config import DEMO_SITE, ConfigError, check_site, load_site
 from kiosk import app
 from kiosk.adapters import LocationKeyError, hash_pin
-from kiosk.console.console import announcements, report
-from kiosk.console.console.console import TABLES, ConsoleError, Line
-from kiosk.demo.demo import demo
-from kiosk.demo.demo import text as text_demo
+from kiosk.console import announcements, report
+from kiosk.console.command_socket import TABLES, ConsoleClient, ConsoleError
+from kiosk.demo import demo
+from kiosk.demo import text as text_demo
 from kiosk.engine import run_window
 from kiosk.model.cells import safe_cell
 from kiosk.model.person import Role, Staff, badge_text, new_badge_secret
@@ -92,7 +92,7 @@ def run(config: Path, data: Path, geometry: tuple[int, int, int, int] | None) ->
         sys.exit(run_window(site, data, geometry))
     except NoDisplayError as error:
         click.echo(str(error), err=True)
-        with app.own_desk(site, data):
+        with app.own_console_server(site, data):
             sys.exit(EXIT_MISTAKE)
 
 
@@ -135,9 +135,9 @@ def announce(config: Path, data: Path, file: Path) -> None:
 # --- the console: beside the running kiosk, or with none ----------------------------------------
 
 
-def console_of(config: Path, data: Path) -> Line:
+def console_of(config: Path, data: Path) -> ConsoleClient:
     """How the commands below reach the kiosk."""
-    return Line(data, lambda: app.own_desk(load_site(config), data))
+    return ConsoleClient(data, lambda: app.own_console_server(load_site(config), data))
 
 
 @main.command()
@@ -288,7 +288,9 @@ def require_secret(secret: str) -> str:
     return secret
 
 
-def exported_rows(console: Line, table: str, personal: bool) -> Iterator[dict[str, object]]:
+def exported_rows(
+    console: ConsoleClient, table: str, personal: bool
+) -> Iterator[dict[str, object]]:
     """Every row of a table, page after page."""
     after: int | None = 0
     while after is not None:

@@ -28,7 +28,7 @@ from kiosk.adapters import (
     location_key,
     verify_pin,
 )
-from kiosk.console.console.console import Desk, serving
+from kiosk.console.command_socket import ConsoleServer, serving
 from kiosk.flows.context import Kiosk
 from kiosk.flows.person import Person, Screen
 from kiosk.flows.views import Scanned
@@ -86,7 +86,7 @@ async def open_kiosk(site: Site, data: Path, screen: Screen) -> AsyncIterator[Ki
         signals = Signals(kiosk.bank, wired_signals(site.signals, site.lockers))
         signals.start()
         try:
-            async with _observers(site, data, kiosk), serving(data, desk_of(kiosk)):
+            async with _observers(site, data, kiosk), serving(data, console_server_of(kiosk)):
                 with _scanner(site, data, kiosk), syncing(data, kiosk):
                     yield kiosk
         finally:
@@ -127,13 +127,15 @@ def use_location_key(writer: Writer, path: Path, *, may_make: bool = False) -> b
     return key
 
 
-def desk_of(kiosk: Kiosk) -> Desk:
+def console_server_of(kiosk: Kiosk) -> ConsoleServer:
     """Who answers the console while the kiosk runs."""
-    return Desk(kiosk.location.id, kiosk.store, kiosk.clock, kiosk.location_key, kiosk.backup)
+    return ConsoleServer(
+        kiosk.location.id, kiosk.store, kiosk.clock, kiosk.location_key, kiosk.backup
+    )
 
 
 @contextlib.contextmanager
-def own_desk(site: Site, data: Path) -> Iterator[Desk]:
+def own_console_server(site: Site, data: Path) -> Iterator[ConsoleServer]:
     """Who answers the console while no kiosk runs. Raises `StoreError` or `LocationKeyError`."""
     clock, chance = SystemClock(), secrets.SystemRandom()
     known = known_of(site, data)
@@ -141,7 +143,7 @@ def own_desk(site: Site, data: Path) -> Iterator[Desk]:
     try:
         clock.believe(store.submit(holds.last_believed).result())
         key = store.submit(use_location_key, key_path(data)).result()
-        yield Desk(site.location.id, store, clock, key, backup_of(site, data))
+        yield ConsoleServer(site.location.id, store, clock, key, backup_of(site, data))
     finally:
         store.close()
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from config import Site
 from kiosk.adapters import SystemClock, key_path
 from kiosk.app import CannotRunError, known_of, use_location_key
-from kiosk.console.console.csv_file import NoTableError, Row, read_table, shown
+from kiosk.console.csv_file import NoTableError, Row, read_table, shown
 from kiosk.model import bidi
 from kiosk.model.barcode import (
     BARCODE_LENGTH_MAX,

@@ -25,9 +25,9 @@ from pathlib import Path
 from types import FrameType
 
 from config import DEMO_PACKAGES, DEMO_SITE, Site, load_site
-from kiosk.demo.demo.folder import DemoRunsError, demo_folder, is_seeded, mark_seeded, tell_address
-from kiosk.demo.demo.player import code_that_opens, seed_demo
-from kiosk.demo.demo.processes import (
+from kiosk.demo.folder import DemoRunsError, demo_folder, is_seeded, mark_seeded, tell_address
+from kiosk.demo.player import code_that_opens, seed_demo
+from kiosk.demo.processes import (
     START_PATIENCE_S,
     DemoError,
     Processes,
@@ -36,7 +36,7 @@ from kiosk.demo.demo.processes import (
     last_lines,
     module,
 )
-from kiosk.demo.demo.server import Centre, DemoCentreError
+from kiosk.demo.server import Centre, DemoCentreError
 from kiosk.scratch import scratch_folder
 
 SEEDED_PACKAGES = 3

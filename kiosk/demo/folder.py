@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from kiosk.demo.demo.processes import DemoError
+from kiosk.demo.processes import DemoError
 
 _MARKER = ".parcel-kiosk-demo"
 """Says that a demo made the folder, and is locked while one runs; so it is never removed."""

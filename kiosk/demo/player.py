@@ -16,7 +16,7 @@ from typing import TypeVar
 from config import Site
 from kiosk.adapters import SystemClock, key_path, location_key
 from kiosk.app import DATABASE, make_kiosk, open_kiosk, use_location_key
-from kiosk.console.console.announcements import announce, read_announcements
+from kiosk.console.announcements import announce, read_announcements
 from kiosk.flows import session
 from kiosk.flows.context import Kiosk
 from kiosk.flows.person import Event

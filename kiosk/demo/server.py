@@ -19,8 +19,8 @@ from urllib.parse import urlsplit
 import requests
 
 from config import DEMO_SITE, Site
-from kiosk.demo.demo.network import Wire
-from kiosk.demo.demo.processes import Processes, free_port, is_free, module
+from kiosk.demo.network import Wire
+from kiosk.demo.processes import Processes, free_port, is_free, module
 from kiosk.model.urls import path
 
 PORTS = range(8480, 8500)

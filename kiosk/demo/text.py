@@ -13,8 +13,8 @@ from pathlib import Path
 from config import DEMO_PACKAGES, DEMO_SITE, Site, load_site
 from drivers.door import DoorChange, DoorState
 from kiosk.app import make_kiosk, open_kiosk
-from kiosk.console.console.announcements import announce, read_announcements
-from kiosk.demo.demo.player import (
+from kiosk.console.announcements import announce, read_announcements
+from kiosk.demo.player import (
     DEMO_COURIER_PIN,
     DEMO_TECHNICIAN_PIN,
     Player,

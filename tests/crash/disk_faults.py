@@ -12,8 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from kiosk.demo.demo.player import PlayError
-
+from kiosk.demo.player import PlayError
 from kiosk.flows.views import Choice, Doors, Entered, EnterPin, First, Pressed, View
 from kiosk.model.invariants import BrokenInvariantError
 from kiosk.store.errors import StoreError
@@ -135,10 +134,10 @@ def play(story: Story, folder: Path, before: Files, disk: FaultyDisk) -> Outcome
 async def serves_again(kiosk: Running) -> list[str]:
     """Mend what the story broke, and be a technician who signs in; what is wrong, if anything."""
     plug(kiosk)
-    for label, door in kiosk.site_model.steel.doors.items():
-        kiosk.site_model.steel.unjam(label)
+    for label, door in kiosk.site.steel.doors.items():
+        kiosk.site.steel.unjam(label)
         door.stuck_sensor = None
-        kiosk.site_model.steel.close(label)
+        kiosk.site.steel.close(label)
     try:
         await _to_the_first_screen(kiosk)
         kiosk.player.do(Pressed(Choice.SERVICE))

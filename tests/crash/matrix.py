@@ -18,14 +18,13 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from kiosk.demo.demo.player import PlayError
-
 from drivers.bank import BankTiming
 from drivers.boards.board import FramedBoard
 from drivers.door import DoorState
 from drivers.frames import xor_of
 from drivers.simulator.bank import SimulatedDoor
 from drivers.simulator.virtual import VirtualSite
+from kiosk.demo.player import PlayError
 from kiosk.flows.context import Policy
 from kiosk.flows.views import (
     Ask,

@@ -135,7 +135,7 @@ def play(story: Story, folder: Path, before: Files, refusal: Refusal) -> Outcome
     async def play_it() -> None:
         told.on_change = arm
         async with running(world, refusal.store(recorder), told.see, recorder.watch) as kiosk:
-            kiosk.site_model.steel.listen(lambda moved: arm())
+            kiosk.site.steel.listen(lambda moved: arm())
             is_whole = True
             try:
                 await story(kiosk, told)

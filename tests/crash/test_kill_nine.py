@@ -14,10 +14,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from kiosk.demo.demo.player import seed_demo
 
 from config import DEMO_PACKAGES, DEMO_SITE, load_site
 from kiosk.app import make_kiosk
+from kiosk.demo.player import seed_demo
 from kiosk.model.events import EventKind
 from kiosk.store import journal
 from kiosk.store.store import Store

@@ -10,11 +10,11 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from kiosk.demo.demo.player import Player
 
 from config import DEMO_SITE, load_site
 from kiosk.adapters import LocationKeyError
 from kiosk.app import make_kiosk, open_kiosk, restore
+from kiosk.demo.player import Player
 from kiosk.model.allocation import BestFit
 from kiosk.model.events import EventKind
 from kiosk.store import deposits, journal, packages, running, slots

@@ -66,12 +66,12 @@ def test_what_nobody_fetched_is_taken_back_one_by_one(tmp_path: Path) -> None:
         assert view.collected == 1
         kiosk.player.do(Pressed(Choice.SKIP))
         await kiosk.player.until(Collection, lambda view: len(view.due) == 1)
-        kiosk.site_model.steel.close_after_s = None
+        kiosk.site.steel.close_after_s = None
         kiosk.player.do(Pressed(Choice.OPEN_NEXT))
         assert (await kiosk.player.until(DoorOpen)).slot == third.slot
         kiosk.player.do(Pressed(Choice.NOTHING_INSIDE))
         await kiosk.player.until(DoorOpen, lambda view: view.remind)
-        kiosk.site_model.steel.close(third.slot)
+        kiosk.site.steel.close(third.slot)
         await kiosk.player.until(ScanPackage)
         assert set(slots_used) == {first.slot, second.slot, third.slot}
         assert (await kiosk.slot(first.slot)).status is SlotStatus.EMPTY
@@ -160,7 +160,7 @@ def test_an_undone_package_that_nobody_announced_is_forgotten_and_may_come_again
 ) -> None:
     async def story(kiosk: Running) -> None:
         await sign_in(kiosk)
-        kiosk.site_model.steel.close_after_s = 3.0
+        kiosk.site.steel.close_after_s = 3.0
         for _ in range(2):
             kiosk.player.do(Scanned("UNKNOWN"))
             await kiosk.player.until(ChooseSize)
@@ -201,10 +201,10 @@ def test_when_full_a_slot_in_doubt_is_looked_into_and_used(tmp_path: Path) -> No
         await kiosk.player.until(DoorOpen)
         kiosk.player.do(Pressed(Choice.IT_IS_EMPTY))
         await kiosk.player.until(DoorOpen, lambda view: view.remind)
-        kiosk.site_model.steel.close(usable)
+        kiosk.site.steel.close(usable)
         again = await kiosk.player.until(DoorOpen, lambda view: view.barcode == "BIG")
         assert again.slot == usable
-        kiosk.site_model.steel.close(usable)
+        kiosk.site.steel.close(usable)
         await kiosk.player.until(ScanPackage, lambda view: view.stored is not None)
 
     play(tmp_path, story)
@@ -261,9 +261,9 @@ def test_a_slot_that_is_not_empty_is_kept_from_everybody_and_another_is_given(
         first = await kiosk.player.until(DoorOpen)
         kiosk.player.do(Pressed(Choice.SOMETHING_INSIDE))
         await kiosk.player.until(DoorOpen, lambda view: view.remind)
-        kiosk.site_model.steel.close(first.slot)
+        kiosk.site.steel.close(first.slot)
         second = await kiosk.player.until(DoorOpen, lambda view: view.slot != first.slot)
-        kiosk.site_model.steel.close(second.slot)
+        kiosk.site.steel.close(second.slot)
         await kiosk.player.until(ScanPackage, lambda view: view.stored is not None)
         record = await kiosk.slot(first.slot)
         assert record.suspect is SuspectReason.MAY_HOLD_ANOTHERS
@@ -281,7 +281,7 @@ def test_a_door_with_a_fault_goes_out_of_service_and_another_is_given(tmp_path: 
         first = await kiosk.player.until(DoorOpen)
         kiosk.player.do(Pressed(Choice.DOOR_FAULT))
         await kiosk.player.until(DoorOpen, lambda view: view.remind)
-        kiosk.site_model.steel.close(first.slot)
+        kiosk.site.steel.close(first.slot)
         await kiosk.player.until(Ask)
         kiosk.player.do(Pressed(Choice.IT_IS_EMPTY))
         second = await kiosk.player.until(DoorOpen, lambda view: view.slot != first.slot)
@@ -308,14 +308,14 @@ async def technician_at(kiosk: Running) -> Doors:
 
 async def look(kiosk: Running, slot: str, answer: Choice) -> None:
     """From the list of doors: look into a slot, say what is inside, shut it."""
-    kiosk.site_model.steel.close_after_s = None
+    kiosk.site.steel.close_after_s = None
     kiosk.player.do(Chosen(slot))
     await kiosk.player.until(DoorPage)
     kiosk.player.do(Pressed(Choice.LOOK_INSIDE))
     await kiosk.player.until(DoorOpen)
     kiosk.player.do(Pressed(answer))
     await kiosk.player.until(DoorOpen, lambda view: view.remind)
-    kiosk.site_model.steel.close(slot)
+    kiosk.site.steel.close(slot)
 
 
 def test_an_expected_package_found_in_a_slot_in_doubt_completes_its_deposit(tmp_path: Path) -> None:
@@ -405,7 +405,7 @@ def test_a_round_goes_over_every_slot_in_doubt(tmp_path: Path) -> None:
         assert (view.slot, view.left) == ("3", 3)
         kiosk.player.do(Pressed(Choice.SKIP))
         await kiosk.player.until(Round, lambda view: view.slot == "7")
-        kiosk.site_model.steel.close_after_s = 3.0
+        kiosk.site.steel.close_after_s = 3.0
         kiosk.player.do(Pressed(Choice.LOOK_INSIDE))
         await kiosk.player.until(Ask)
         kiosk.player.do(Pressed(Choice.IT_IS_EMPTY))
@@ -430,7 +430,7 @@ def test_a_technician_moves_a_package_to_another_slot(tmp_path: Path) -> None:
         kiosk.player.do(Pressed(Choice.DONE))
         await kiosk.player.until(First)
         await technician_at(kiosk)
-        kiosk.site_model.steel.close_after_s = 6.0
+        kiosk.site.steel.close_after_s = 6.0
         kiosk.player.do(Chosen(old))
         await kiosk.player.until(DoorPage)
         kiosk.player.do(Pressed(Choice.MOVE_PACKAGE))
@@ -638,13 +638,13 @@ def test_a_badge_scanned_during_a_run_ends_it(tmp_path: Path) -> None:
 def test_a_badge_scanned_while_a_door_is_open_ends_the_run_after_it(tmp_path: Path) -> None:
     async def story(kiosk: Running) -> None:
         await sign_in(kiosk)
-        kiosk.site_model.steel.close_after_s = None
+        kiosk.site.steel.close_after_s = None
         await kiosk.announce("ONE")
         kiosk.player.do(Scanned("ONE"))
         slot = (await kiosk.player.until(DoorOpen)).slot
         kiosk.player.do(Scanned("PKS:11:WHATEVER"))
         await kiosk.player.until(DoorOpen)
-        kiosk.site_model.steel.close(slot)
+        kiosk.site.steel.close(slot)
         assert [line.barcode for line in (await kiosk.player.until(Receipt)).lines] == ["ONE"]
 
     play(tmp_path, story)
@@ -683,13 +683,13 @@ def test_after_another_scan_a_wrong_check_digit_is_said_again(tmp_path: Path) ->
 def test_a_misread_while_a_door_is_open_is_said_when_its_turn_comes(tmp_path: Path) -> None:
     async def story(kiosk: Running) -> None:
         await sign_in(kiosk)
-        kiosk.site_model.steel.close_after_s = None
+        kiosk.site.steel.close_after_s = None
         await kiosk.announce("ONE")
         kiosk.player.do(Scanned("ONE"))
         slot = (await kiosk.player.until(DoorOpen)).slot
         kiosk.player.do(Scanned("RR473129084DE", seems_misread=True))
         await kiosk.player.until(DoorOpen, lambda view: view.next_barcode == "RR473129084DE")
-        kiosk.site_model.steel.close(slot)
+        kiosk.site.steel.close(slot)
         view = await kiosk.player.until(ScanPackage, lambda view: view.refused is not None)
         assert view.refused == Refused(Refusal.MISREAD, "RR473129084DE")
         assert view.stored_count == 1

@@ -104,12 +104,12 @@ def test_other_packages_stay_shut_where_one_code_is_not_for_all(
 def test_nothing_inside_makes_the_package_missing_and_the_slot_doubtful(tmp_path: Path) -> None:
     async def story(kiosk: Running) -> None:
         [slot] = await stored(kiosk, "ONE")
-        kiosk.site_model.steel.close_after_s = None
+        kiosk.site.steel.close_after_s = None
         await show_code(kiosk, "ONE")
         await kiosk.player.until(DoorOpen)
         kiosk.player.do(Pressed(Choice.NOTHING_INSIDE))
         await kiosk.player.until(DoorOpen, lambda view: view.remind)
-        kiosk.site_model.steel.close(slot)
+        kiosk.site.steel.close(slot)
         told = await kiosk.player.until(Told)
         assert told.reference
         record = await kiosk.slot(slot)
@@ -443,10 +443,10 @@ def test_a_package_that_lies_too_high_is_moved_by_the_next_courier(tmp_path: Pat
 def test_a_door_opened_from_afar_is_shut_and_then_looked_into(tmp_path: Path) -> None:
     async def story(kiosk: Running) -> None:
         [slot] = await stored(kiosk, "ONE")
-        kiosk.site_model.steel.close_after_s = None
+        kiosk.site.steel.close_after_s = None
         kiosk.player.do(OpenFromAfar(slot))
         assert (await kiosk.player.until(DoorOpen)).slot == slot
-        kiosk.site_model.steel.close(slot)
+        kiosk.site.steel.close(slot)
         await kiosk.player.until(First)
         record = await kiosk.slot(slot)
         assert (record.status, record.barcode) == (SlotStatus.SUSPECT, "ONE")

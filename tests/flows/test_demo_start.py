@@ -9,7 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from kiosk.demo.demo.player import (
+
+from config import DEMO_PACKAGES, DEMO_SITE, load_site
+from kiosk.app import open_kiosk
+from kiosk.demo.player import (
     DEMO_COURIER_PIN,
     Player,
     code_that_opens,
@@ -17,9 +20,6 @@ from kiosk.demo.demo.player import (
     playing,
     seed_demo,
 )
-
-from config import DEMO_PACKAGES, DEMO_SITE, load_site
-from kiosk.app import open_kiosk
 from kiosk.flows.views import Choice, Entered, EnterPin, First, Pressed, Receipt, ScanPackage, View
 from tests.support.simulator_process import SimulatorProcess
 

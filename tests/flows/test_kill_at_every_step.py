@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from kiosk.demo.demo.player import PlayError
-
+from kiosk.demo.player import PlayError
 from kiosk.flows.views import (
     Ask,
     Choice,
@@ -91,7 +90,7 @@ class Seen:
 
 async def the_day(kiosk: Running, seen: Seen) -> None:
     """A deposit, a pickup and a technician's look."""
-    player, steel = kiosk.player, kiosk.site_model.steel
+    player, steel = kiosk.player, kiosk.site.steel
     steel.close_after_s = 3.0
     await kiosk.announce("P", "S")
     await player.until(First)
@@ -160,7 +159,7 @@ async def after_the_restart(world: World, seen: Seen) -> str:
 async def still_to_be_had(kiosk: Running, slot: str) -> None:
     """The code is as good as before; a slot in doubt asks whether the package was there."""
     is_doubtful = (await kiosk.slot(slot)).status is SlotStatus.SUSPECT
-    kiosk.site_model.steel.close_after_s = 3.0
+    kiosk.site.steel.close_after_s = 3.0
     code = await kiosk.code_of("P")
     kiosk.player.do(Entered(code))
     await kiosk.player.until(EnterCode)

@@ -6,9 +6,9 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from kiosk.demo.demo.player import deposit, pickup_by_typing
 
 from drivers.door import DoorState
+from kiosk.demo.player import deposit, pickup_by_typing
 from kiosk.flows.context import Policy
 from kiosk.flows.views import (
     Ask,
@@ -51,7 +51,7 @@ from tests.support.virtual_loop import run_virtually
 async def store_one(kiosk: Running, barcode: str, size: str = "S") -> str:
     """An announced package, put in by the courier; its slot."""
     await kiosk.announce(barcode, size)
-    kiosk.site_model.steel.close_after_s = 3.0
+    kiosk.site.steel.close_after_s = 3.0
     slots_used = await deposit(kiosk.player, COURIER_PIN, [barcode], scan=None)
     return slots_used[0]
 
@@ -75,7 +75,7 @@ def test_a_package_goes_in_and_comes_out(tmp_path: Path) -> None:
     async def story() -> None:
         async with running(World(tmp_path)) as kiosk:
             package = await kiosk.announce("PARCEL-1", "M")
-            kiosk.site_model.steel.close_after_s = 4.0
+            kiosk.site.steel.close_after_s = 4.0
             [slot] = await deposit(kiosk.player, COURIER_PIN, ["PARCEL-1"], scan=None)
             assert (await kiosk.slot(slot)).status is SlotStatus.OCCUPIED
             assert (await kiosk.slot(slot)).size == "M"
@@ -92,7 +92,7 @@ def test_a_package_goes_in_and_comes_out(tmp_path: Path) -> None:
 def test_a_package_nobody_announced_gets_the_size_that_the_courier_chooses(tmp_path: Path) -> None:
     async def story() -> None:
         async with running(World(tmp_path)) as kiosk:
-            kiosk.site_model.steel.close_after_s = 3.0
+            kiosk.site.steel.close_after_s = 3.0
             await sign_in_courier(kiosk)
             kiosk.player.do(Scanned("UNKNOWN-1"))
             sizes = (await kiosk.player.until(ChooseSize)).sizes
@@ -110,7 +110,7 @@ def test_a_site_that_keeps_codes_from_couriers_shows_none(tmp_path: Path) -> Non
     async def story() -> None:
         async with running(World(tmp_path, policy=Policy(show_code_to_courier=False))) as kiosk:
             await kiosk.announce("P", "S")
-            kiosk.site_model.steel.close_after_s = 3.0
+            kiosk.site.steel.close_after_s = 3.0
             await sign_in_courier(kiosk)
             kiosk.player.do(Scanned("P"))
             view = await kiosk.player.until(ScanPackage, lambda view: view.stored is not None)
@@ -207,7 +207,7 @@ def test_a_site_may_ask_for_the_phone_digits(tmp_path: Path) -> None:
         policy = Policy(ask_phone_digits=True)
         async with running(World(tmp_path, policy=policy)) as kiosk:
             await kiosk.announce("P", "S", phone="+49 171 555 0199")
-            kiosk.site_model.steel.close_after_s = 3.0
+            kiosk.site.steel.close_after_s = 3.0
             await deposit(kiosk.player, COURIER_PIN, ["P"], scan=None)
             await type_code(kiosk, await kiosk.code_of("P"))
             await kiosk.player.until(EnterPhoneDigits)
@@ -290,7 +290,7 @@ def test_a_scan_while_a_door_is_open_is_the_next_package(tmp_path: Path) -> None
             kiosk.player.do(Scanned("TWO"))
             view = await kiosk.player.until(DoorOpen, lambda view: view.next_barcode != "")
             assert (view.slot, view.next_barcode) == (first.slot, "TWO")
-            kiosk.site_model.steel.close(first.slot)
+            kiosk.site.steel.close(first.slot)
             second = await kiosk.player.until(DoorOpen, lambda view: view.barcode == "TWO")
             assert second.slot != first.slot
 
@@ -302,7 +302,7 @@ def test_a_jammed_door_keeps_the_package_and_its_code(tmp_path: Path) -> None:
         async with running(World(tmp_path)) as kiosk:
             slot = await store_one(kiosk, "P")
             code = await kiosk.code_of("P")
-            kiosk.site_model.steel.jam(slot)
+            kiosk.site.steel.jam(slot)
             await type_code(kiosk, code)
             for expects_more in (True, True, False):
                 trouble = await kiosk.player.until(Trouble)
@@ -312,7 +312,7 @@ def test_a_jammed_door_keeps_the_package_and_its_code(tmp_path: Path) -> None:
                 kiosk.player.do(Pressed(Choice.TRY_AGAIN if expects_more else Choice.DONE))
             await kiosk.player.until(First)
             assert (await kiosk.slot(slot)).service is Service.NO_DEPOSITS
-            kiosk.site_model.steel.unjam(slot)
+            kiosk.site.steel.unjam(slot)
             kiosk.player.do(Scanned(qr_text("demo", code)))
             assert (await kiosk.player.until(DoorOpen)).slot == slot
 
@@ -322,9 +322,9 @@ def test_a_jammed_door_keeps_the_package_and_its_code(tmp_path: Path) -> None:
 def test_a_door_that_jams_at_a_deposit_gives_another_slot(tmp_path: Path) -> None:
     async def story() -> None:
         async with running(World(tmp_path)) as kiosk:
-            for label in kiosk.site_model.steel.doors:
+            for label in kiosk.site.steel.doors:
                 if kiosk.kiosk.location.slot(label).size == "S":
-                    kiosk.site_model.steel.jam(label)
+                    kiosk.site.steel.jam(label)
                     break
             await kiosk.announce("P", "S")
             await sign_in_courier(kiosk)
@@ -335,7 +335,7 @@ def test_a_door_that_jams_at_a_deposit_gives_another_slot(tmp_path: Path) -> Non
             assert door.slot != trouble.slot
             jammed = await kiosk.slot(trouble.slot)
             assert (jammed.status, jammed.service) == (SlotStatus.EMPTY, Service.NO_DEPOSITS)
-            kiosk.site_model.steel.close(door.slot)
+            kiosk.site.steel.close(door.slot)
             await kiosk.player.until(ScanPackage, lambda view: view.stored is not None)
 
     run_virtually(story())
@@ -346,7 +346,7 @@ def test_an_unplugged_board_is_said_and_its_package_stays(tmp_path: Path) -> Non
         async with running(World(tmp_path)) as kiosk:
             slot = await store_one(kiosk, "P")
             code = await kiosk.code_of("P")
-            for line in kiosk.site_model.lines.values():
+            for line in kiosk.site.lines.values():
                 line.is_plugged = False
             await kiosk.player.until(First, lambda view: view.unreachable_boards > 0)
             pulses = kiosk.world.pulses
@@ -359,7 +359,7 @@ def test_an_unplugged_board_is_said_and_its_package_stays(tmp_path: Path) -> Non
             assert (await kiosk.slot(slot)).status is SlotStatus.OCCUPIED
             assert not (await kiosk.slot(slot)).is_reachable
             kiosk.player.do(Pressed(Choice.DONE))
-            for line in kiosk.site_model.lines.values():
+            for line in kiosk.site.lines.values():
                 line.is_plugged = True
             await kiosk.player.until(First, lambda view: view.unreachable_boards == 0)
             kiosk.player.do(Entered(code))
@@ -374,13 +374,13 @@ def test_when_the_wrong_door_opens_it_is_to_be_closed_and_both_are_in_doubt(tmp_
     async def story() -> None:
         async with running(World(tmp_path)) as kiosk:
             slot = await store_one(kiosk, "P")
-            other = next(label for label in kiosk.site_model.steel.doors if label != slot)
-            kiosk.site_model.steel.close_after_s = None
-            kiosk.site_model.steel.swap(slot, other)
+            other = next(label for label in kiosk.site.steel.doors if label != slot)
+            kiosk.site.steel.close_after_s = None
+            kiosk.site.steel.swap(slot, other)
             await type_code(kiosk, await kiosk.code_of("P"))
             trouble = await kiosk.player.until(Trouble)
             assert (trouble.problem, trouble.wrong_slot) == (Problem.WRONG_DOOR, other)
-            kiosk.site_model.steel.close(other)
+            kiosk.site.steel.close(other)
             await kiosk.player.until(Trouble, lambda view: Choice.DONE in view.choices)
             for label in (slot, other):
                 assert (await kiosk.slot(label)).suspect is SuspectReason.WIRING
@@ -392,14 +392,14 @@ def test_a_door_shut_at_once_asks_whether_the_package_was_taken(tmp_path: Path) 
     async def story() -> None:
         async with running(World(tmp_path)) as kiosk:
             slot = await store_one(kiosk, "P")
-            kiosk.site_model.steel.close_after_s = 0.5
+            kiosk.site.steel.close_after_s = 0.5
             code = await kiosk.code_of("P")
             await type_code(kiosk, code)
             assert (await kiosk.player.until(Ask)).slot == slot
             kiosk.player.do(Pressed(Choice.NO))
             await kiosk.player.until(First)
             assert (await kiosk.slot(slot)).status is SlotStatus.SUSPECT
-            kiosk.site_model.steel.close_after_s = 3.0
+            kiosk.site.steel.close_after_s = 3.0
             kiosk.player.do(Entered(code))
             await kiosk.player.until(EnterCode)
             kiosk.player.do(Entered(code))
@@ -435,7 +435,7 @@ def test_a_door_left_open_is_reminded_of_and_its_slot_is_in_doubt(tmp_path: Path
     async def story() -> None:
         async with running(World(tmp_path)) as kiosk:
             slot = await store_one(kiosk, "P")
-            kiosk.site_model.steel.close_after_s = None
+            kiosk.site.steel.close_after_s = None
             await type_code(kiosk, await kiosk.code_of("P"))
             await kiosk.player.until(DoorOpen)
             await kiosk.player.until(DoorOpen, lambda view: view.remind)
@@ -458,7 +458,7 @@ def test_cancel_frees_the_slot_only_when_it_is_said_to_be_empty(
             door = await kiosk.player.until(DoorOpen)
             kiosk.player.do(Pressed(Choice.CANCEL))
             await kiosk.player.until(DoorOpen, lambda view: view.remind)
-            kiosk.site_model.steel.close(door.slot)
+            kiosk.site.steel.close(door.slot)
             await kiosk.player.until(Ask)
             kiosk.player.do(Pressed(answer))
             await kiosk.player.until(ScanPackage)
@@ -484,13 +484,13 @@ def test_a_larger_slot_is_one_press_away(tmp_path: Path) -> None:
             small = await kiosk.player.until(DoorOpen)
             kiosk.player.do(Pressed(Choice.LARGER_SLOT))
             await kiosk.player.until(DoorOpen, lambda view: view.remind)
-            kiosk.site_model.steel.close(small.slot)
+            kiosk.site.steel.close(small.slot)
             await kiosk.player.until(Ask)
             kiosk.player.do(Pressed(Choice.IT_IS_EMPTY))
             larger = await kiosk.player.until(DoorOpen)
             assert (await kiosk.slot(larger.slot)).size == "M"
             assert (await kiosk.slot(small.slot)).status is SlotStatus.EMPTY
-            kiosk.site_model.steel.close(larger.slot)
+            kiosk.site.steel.close(larger.slot)
             view = await kiosk.player.until(ScanPackage, lambda view: view.stored is not None)
             assert view.stored is not None
             assert view.stored.slot == larger.slot
@@ -521,7 +521,7 @@ def test_a_technician_takes_a_slot_out_of_service_and_puts_it_back(tmp_path: Pat
             assert page.row.service is Service.IN_SERVICE
             kiosk.player.do(Pressed(Choice.OPEN_DOOR))
             await kiosk.player.until(DoorOpen)
-            kiosk.site_model.steel.close("7")
+            kiosk.site.steel.close("7")
             await kiosk.player.until(Ask)
             kiosk.player.do(Pressed(Choice.IT_IS_EMPTY))
             page = await kiosk.player.until(DoorPage)
@@ -551,9 +551,9 @@ def test_a_door_forced_open_puts_its_slot_in_doubt(tmp_path: Path) -> None:
         async with running(World(tmp_path)) as kiosk:
             slot = await store_one(kiosk, "P")
             await kiosk.player.until(First)
-            kiosk.site_model.steel.close_after_s = None
+            kiosk.site.steel.close_after_s = None
             kiosk.world.clock.loop.now_s += 60  # type: ignore[union-attr]
-            kiosk.site_model.steel.open_by_force(slot)
+            kiosk.site.steel.open_by_force(slot)
             view = await kiosk.player.until(First, lambda view: view.open_doors == (slot,))
             assert view.open_doors == (slot,)
             assert (await kiosk.slot(slot)).suspect is SuspectReason.MAY_BE_EMPTY
@@ -566,11 +566,11 @@ def test_a_door_that_springs_open_just_after_it_was_shut_has_not_latched(tmp_pat
         async with running(World(tmp_path)) as kiosk:
             slot = await store_one(kiosk, "P")
             await kiosk.player.until(First)
-            kiosk.site_model.steel.close_after_s = None
-            kiosk.site_model.steel.open_by_force(slot)
+            kiosk.site.steel.close_after_s = None
+            kiosk.site.steel.open_by_force(slot)
             trouble = await kiosk.player.until(Trouble)
             assert (trouble.problem, trouble.slot) == (Problem.NOT_LATCHED, slot)
-            kiosk.site_model.steel.close(slot)
+            kiosk.site.steel.close(slot)
             await kiosk.player.until(First, lambda view: view.open_doors == ())
             assert (await kiosk.slot(slot)).status is SlotStatus.OCCUPIED
 
@@ -582,12 +582,12 @@ def test_a_latch_that_fails_three_times_takes_its_slot_out_of_service(tmp_path: 
         async with running(World(tmp_path)) as kiosk:
             slot = await store_one(kiosk, "P")
             await kiosk.player.until(First)
-            kiosk.site_model.steel.close_after_s = None
+            kiosk.site.steel.close_after_s = None
             for _ in range(3):
                 assert (await kiosk.slot(slot)).service is Service.IN_SERVICE
-                kiosk.site_model.steel.open_by_force(slot)
+                kiosk.site.steel.open_by_force(slot)
                 await kiosk.player.until(Trouble)
-                kiosk.site_model.steel.close(slot)
+                kiosk.site.steel.close(slot)
                 await kiosk.player.until(First, lambda view: view.open_doors == ())
             assert (await kiosk.slot(slot)).service is Service.NO_DEPOSITS
             assert (await kiosk.slot(slot)).status is SlotStatus.OCCUPIED

@@ -106,12 +106,12 @@ def test_who_types_slowly_is_not_asked(tmp_path: Path) -> None:
 def test_nobody_is_asked_while_a_door_is_open_or_after_thanks(tmp_path: Path) -> None:
     async def story(kiosk: Running) -> None:
         slot = await stored(kiosk)
-        kiosk.site_model.steel.close_after_s = None
+        kiosk.site.steel.close_after_s = None
         kiosk.player.do(Scanned(qr_text("demo", await kiosk.code_of("P"))))
         await kiosk.player.until(DoorOpen)
         await asyncio.sleep(kiosk.kiosk.policy.give_up_after_s - 10)
         assert isinstance(kiosk.kiosk.person.view, DoorOpen)
-        kiosk.site_model.steel.close(slot)
+        kiosk.site.steel.close(slot)
         await kiosk.player.until(Thanks)
         began_s = now_s(kiosk)
         await kiosk.player.until(First)

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kiosk.console.console.announcements import read_announcements
 
 from drivers.scanner import ScanAssembler
+from kiosk.console.announcements import read_announcements
 from kiosk.flows.views import (
     Choice,
     ChooseSize,

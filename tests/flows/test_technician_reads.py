@@ -141,7 +141,7 @@ def test_a_test_of_all_doors_opens_those_with_packages_only_when_asked(tmp_path:
     async def play() -> None:
         async with running(World(tmp_path, policy=POLICY)) as kiosk:
             slot = await have_stored(kiosk, Told())
-            doors = kiosk.site_model.steel.doors
+            doors = kiosk.site.steel.doors
             pulses = doors[slot].pulses
             await sign_in_technician(kiosk)
             kiosk.player.do(Pressed(Choice.TEST_DOORS))
@@ -191,7 +191,7 @@ def test_all_doors_open_only_after_two_confirmations_and_are_in_doubt_then(tmp_p
             assert kiosk.world.pulses == before
             kiosk.player.do(Entered(TECHNICIAN_PIN))
             tested = await kiosk.player.until(DoorsTested)
-            doors = kiosk.site_model.steel.doors
+            doors = kiosk.site.steel.doors
             assert (tested.opened, tested.failed) == (len(doors) - 1, ())
             assert set(kiosk.open_doors()) == set(doors) - {never}
             records = await kiosk.kiosk.store.run(slots.records)

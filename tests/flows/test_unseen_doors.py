@@ -95,7 +95,7 @@ async def stored(kiosk: Running) -> str:
     view = await kiosk.player.until(DoorOpen)
     assert view.slot == slot
     assert view.choices[0] is Choice.DONE
-    kiosk.site_model.steel.close(slot)
+    kiosk.site.steel.close(slot)
     kiosk.player.do(Pressed(Choice.DONE))
     await kiosk.player.until(ScanPackage, lambda view: view.stored is not None)
     await sign_off(kiosk)
@@ -195,11 +195,11 @@ def test_a_pickup_door_that_is_said_to_be_shut_may_be_tried_again(tmp_path: Path
     async def story(kiosk: Running) -> None:
         slot = await stored(kiosk)
         pulses = kiosk.world.pulses
-        kiosk.site_model.steel.jam(slot)
+        kiosk.site.steel.jam(slot)
         await type_code(kiosk)
         await say_it_opened(kiosk, Choice.NO)
         assert (await kiosk.player.until(Trouble)).problem is Problem.JAMMED
-        kiosk.site_model.steel.unjam(slot)
+        kiosk.site.steel.unjam(slot)
         kiosk.player.do(Pressed(Choice.TRY_AGAIN))
         await say_it_opened(kiosk)
         await kiosk.player.until(DoorOpen)
@@ -270,7 +270,7 @@ async def stored_by_sensor(kiosk: Running) -> str:
     await kiosk.announce("P", "S")
     kiosk.player.do(Scanned("P"))
     slot = (await kiosk.player.until(DoorOpen)).slot
-    kiosk.site_model.steel.close(slot)
+    kiosk.site.steel.close(slot)
     await kiosk.player.until(ScanPackage, lambda view: view.stored is not None)
     await sign_off(kiosk)
     return slot
@@ -278,7 +278,7 @@ async def stored_by_sensor(kiosk: Running) -> str:
 
 async def with_stuck_sensor(kiosk: Running, slot: str) -> None:
     """The sensor of a shut door dies and says "open"; the machine finds it so."""
-    kiosk.site_model.steel.door(slot).stuck_sensor = True
+    kiosk.site.steel.door(slot).stuck_sensor = True
     await kiosk.player.until(First, lambda view: slot in view.open_doors)
 
 
@@ -306,9 +306,9 @@ def test_a_package_behind_a_sensor_stuck_at_open_is_fetched(tmp_path: Path) -> N
         view = await kiosk.player.until(DoorOpen, lambda view: Choice.DONE in view.choices)
         assert Choice.DOOR_IS_SHUT not in view.choices
         await asyncio.sleep(1)  # the spring of the door takes its time
-        kiosk.site_model.steel.advance(asyncio.get_running_loop().time())
-        assert kiosk.site_model.steel.door(slot).is_open
-        kiosk.site_model.steel.close(slot)
+        kiosk.site.steel.advance(asyncio.get_running_loop().time())
+        assert kiosk.site.steel.door(slot).is_open
+        kiosk.site.steel.close(slot)
         kiosk.player.do(Pressed(Choice.DONE))
         await kiosk.player.until(Thanks)
         assert await kiosk.package_status(package) == "RETRIEVED"
@@ -321,12 +321,12 @@ def test_a_package_behind_a_sensor_stuck_at_open_is_fetched(tmp_path: Path) -> N
 def test_a_door_that_really_stands_open_is_not_pulsed(tmp_path: Path) -> None:
     async def story(kiosk: Running) -> None:
         slot = await stored_by_sensor(kiosk)
-        kiosk.site_model.steel.open_by_force(slot)
+        kiosk.site.steel.open_by_force(slot)
         await kiosk.player.until(First, lambda view: slot in view.open_doors)
         pulses = kiosk.world.pulses
         await fetch_in_doubt(kiosk)
         await kiosk.player.until(DoorOpen)
-        kiosk.site_model.steel.close(slot)
+        kiosk.site.steel.close(slot)
         assert (await kiosk.player.until(Ask)).question is Question.WAS_IT_THERE
         kiosk.player.do(Pressed(Choice.YES))
         await kiosk.player.until(Thanks)
@@ -339,7 +339,7 @@ def test_a_jam_behind_a_stuck_sensor_keeps_the_package(tmp_path: Path) -> None:
     async def story(kiosk: Running) -> None:
         slot = await stored_by_sensor(kiosk)
         await with_stuck_sensor(kiosk, slot)
-        kiosk.site_model.steel.jam(slot)
+        kiosk.site.steel.jam(slot)
         await fetch_in_doubt(kiosk)
         await kiosk.player.until(DoorOpen)
         kiosk.player.do(Pressed(Choice.DOOR_IS_SHUT))
@@ -382,14 +382,14 @@ def test_a_restart_between_the_two_pulses_pulses_nothing(tmp_path: Path) -> None
 def test_a_door_that_opens_late_goes_on_with_the_pickup(tmp_path: Path) -> None:
     async def story(kiosk: Running) -> None:
         slot = await stored_by_sensor(kiosk)
-        kiosk.site_model.steel.jam(slot)
+        kiosk.site.steel.jam(slot)
         pulses = kiosk.world.pulses
         await type_code(kiosk)
         assert (await kiosk.player.until(Trouble)).problem is Problem.JAMMED
-        kiosk.site_model.steel.open_by_force(slot)
+        kiosk.site.steel.open_by_force(slot)
         await kiosk.player.until(DoorOpen)
         await asyncio.sleep(3)
-        kiosk.site_model.steel.close(slot)
+        kiosk.site.steel.close(slot)
         await kiosk.player.until(Thanks)
         assert kiosk.world.pulses == pulses + 1
         assert (await kiosk.slot(slot)).status is SlotStatus.EMPTY
@@ -400,12 +400,12 @@ def test_a_door_that_opens_late_goes_on_with_the_pickup(tmp_path: Path) -> None:
 def test_a_door_that_opens_late_before_nobody_is_no_tamper_but_in_doubt(tmp_path: Path) -> None:
     async def story(kiosk: Running) -> None:
         slot = await stored_by_sensor(kiosk)
-        kiosk.site_model.steel.jam(slot)
+        kiosk.site.steel.jam(slot)
         await type_code(kiosk)
         await kiosk.player.until(Trouble)
         kiosk.player.do(Pressed(Choice.DONE))
         await kiosk.player.until(First)
-        kiosk.site_model.steel.open_by_force(slot)
+        kiosk.site.steel.open_by_force(slot)
         await kiosk.player.until(First, lambda view: view.open_doors == (slot,))
         assert (await kiosk.slot(slot)).suspect is SuspectReason.MAY_BE_EMPTY
         rows = await kiosk.kiosk.store.run(

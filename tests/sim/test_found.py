@@ -6,8 +6,8 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from kiosk.demo.demo.player import deposit
 
+from kiosk.demo.player import deposit
 from kiosk.flows.views import (
     Ask,
     Choice,
@@ -65,7 +65,7 @@ def test_an_announcement_that_comes_while_the_courier_chooses_a_size_is_joined(
 ) -> None:
     async def story() -> None:
         async with running(World(tmp_path)) as kiosk:
-            kiosk.site_model.steel.close_after_s = 3.0
+            kiosk.site.steel.close_after_s = 3.0
             await sign_in_courier(kiosk)
             kiosk.player.do(Scanned("P"))
             await kiosk.player.until(ChooseSize)
@@ -98,7 +98,7 @@ def test_a_recalled_package_gets_no_new_code_and_the_technician_goes_on(tmp_path
     async def story() -> None:
         async with running(World(tmp_path)) as kiosk:
             package = await kiosk.announce("P", "S")
-            kiosk.site_model.steel.close_after_s = 3.0
+            kiosk.site.steel.close_after_s = 3.0
             [slot] = await deposit(kiosk.player, COURIER_PIN, ["P"], scan=None)
             page = await door_page(kiosk, slot)
             assert Choice.REISSUE_CODE in page.choices
@@ -116,16 +116,16 @@ def test_a_package_in_hands_is_not_recalled_from_behind_an_open_door(tmp_path: P
     async def story() -> None:
         async with running(World(tmp_path)) as kiosk:
             package = await kiosk.announce("P", "S")
-            kiosk.site_model.steel.close_after_s = 3.0
+            kiosk.site.steel.close_after_s = 3.0
             [slot] = await deposit(kiosk.player, COURIER_PIN, ["P"], scan=None)
-            kiosk.site_model.steel.close_after_s = None
+            kiosk.site.steel.close_after_s = None
             await kiosk.player.until(First)
             kiosk.player.do(Scanned(qr_text("demo", await kiosk.code_of("P"))))
             await kiosk.player.until(DoorOpen)
             with pytest.raises(RefusedError, match="door"):
                 await kiosk.kiosk.store.run(departures.cancel, package, "recalled")
             await asyncio.sleep(3)
-            kiosk.site_model.steel.close(slot)
+            kiosk.site.steel.close(slot)
             await kiosk.player.until(Thanks)
             assert await kiosk.package_status(package) == "RETRIEVED"
 
@@ -136,14 +136,14 @@ def test_a_package_recalled_between_two_tries_at_a_jammed_door_stays_inside(tmp_
     async def story() -> None:
         async with running(World(tmp_path)) as kiosk:
             package = await kiosk.announce("P", "S")
-            kiosk.site_model.steel.close_after_s = 3.0
+            kiosk.site.steel.close_after_s = 3.0
             [slot] = await deposit(kiosk.player, COURIER_PIN, ["P"], scan=None)
-            kiosk.site_model.steel.jam(slot)
+            kiosk.site.steel.jam(slot)
             await kiosk.player.until(First)
             kiosk.player.do(Scanned(qr_text("demo", await kiosk.code_of("P"))))
             await kiosk.player.until(Trouble)
             await kiosk.kiosk.store.run(departures.cancel, package, "recalled")
-            kiosk.site_model.steel.unjam(slot)
+            kiosk.site.steel.unjam(slot)
             pulses = kiosk.world.pulses
             kiosk.player.do(Pressed(Choice.TRY_AGAIN))
             told = await kiosk.player.until(Told)
@@ -158,10 +158,10 @@ def test_a_move_that_opened_no_door_leaves_nothing_unknown(tmp_path: Path) -> No
     async def story() -> None:
         async with running(World(tmp_path)) as kiosk:
             await kiosk.announce("P", "S")
-            kiosk.site_model.steel.close_after_s = 3.0
+            kiosk.site.steel.close_after_s = 3.0
             [slot] = await deposit(kiosk.player, COURIER_PIN, ["P"], scan=None)
             await door_page(kiosk, slot)
-            for line in kiosk.site_model.lines.values():
+            for line in kiosk.site.lines.values():
                 line.is_plugged = False
             kiosk.player.do(Pressed(Choice.MOVE_PACKAGE))
             await kiosk.player.until(DoorPage)
@@ -177,7 +177,7 @@ def test_a_move_that_opened_no_door_leaves_nothing_unknown(tmp_path: Path) -> No
 def test_a_deposit_may_be_undone_when_its_slot_came_into_doubt(tmp_path: Path) -> None:
     async def story() -> None:
         async with running(World(tmp_path)) as kiosk:
-            kiosk.site_model.steel.close_after_s = 3.0
+            kiosk.site.steel.close_after_s = 3.0
             package = await kiosk.announce("P", "S")
             await sign_in_courier(kiosk)
             kiosk.player.do(Scanned("P"))
@@ -209,7 +209,7 @@ def test_a_slot_that_came_into_doubt_in_mid_deposit_stays_in_doubt(tmp_path: Pat
             )
             kiosk.player.do(Pressed(Choice.CANCEL))
             await asyncio.sleep(1)
-            kiosk.site_model.steel.close(slot)
+            kiosk.site.steel.close(slot)
             await kiosk.player.until(Ask)
             kiosk.player.do(Pressed(Choice.IT_IS_EMPTY))
             await kiosk.player.until(ScanPackage)

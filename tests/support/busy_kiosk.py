@@ -12,10 +12,9 @@ import sys
 import time
 from pathlib import Path
 
-from kiosk.demo.demo.player import DEMO_COURIER_PIN, DEMO_TECHNICIAN_PIN, Player, playing
-
 from config import DEMO_SITE, load_site
 from kiosk.app import open_kiosk
+from kiosk.demo.player import DEMO_COURIER_PIN, DEMO_TECHNICIAN_PIN, Player, playing
 from kiosk.flows.views import (
     Ask,
     Choice,

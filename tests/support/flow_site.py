@@ -12,11 +12,10 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from kiosk.demo.demo.player import Player, playing
-
 from config import DEMO_SITE, load_site
 from drivers.bank import BankTiming, BoardWiring, DoorWiring
 from drivers.simulator.virtual import VirtualSite, virtual_site
+from kiosk.demo.player import Player, playing
 from kiosk.flows.context import Kiosk, Policy
 from kiosk.flows.person import Person
 from kiosk.flows.views import View

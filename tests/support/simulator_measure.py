@@ -14,8 +14,6 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from kiosk.demo.demo.demo import BADGE, PINS
-
 from config import DEMO_PACKAGES, DEMO_SITE, load_site
 from drivers.simulator.__main__ import simulated_site, window_site
 from drivers.simulator.commands import parse_command
@@ -24,6 +22,7 @@ from drivers.simulator.simulation import Simulation
 from drivers.simulator.window_contents import Contents
 from drivers.simulator.window_environment import WindowPlace, prepare
 from drivers.simulator.window_phones import parse_message
+from kiosk.demo.demo import BADGE, PINS
 
 ROOT = Path(__file__).parents[2]
 CODE = "Your package is here: Demo locker, Lindenplatz 1, 10115 Berlin. Code {}, until Friday."

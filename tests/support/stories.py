@@ -116,7 +116,7 @@ async def leave(kiosk: Running) -> None:
 async def shut(kiosk: Running, slot: str) -> None:
     """After a while at the door, shut it."""
     await asyncio.sleep(AT_THE_DOOR_S)
-    kiosk.site_model.steel.close(slot)
+    kiosk.site.steel.close(slot)
 
 
 async def put_in(kiosk: Running, told: Told, barcode: str) -> str:
@@ -195,25 +195,25 @@ async def doubted(kiosk: Running, told: Told) -> str:
     slot = await have_stored(kiosk, told)
     await type_code(kiosk, await kiosk.code_of("P"))
     await kiosk.player.until(DoorOpen)
-    kiosk.site_model.steel.close(slot)
+    kiosk.site.steel.close(slot)
     await kiosk.player.until(Ask)
     kiosk.player.do(Pressed(Choice.NO))
     return slot
 
 
 def unplug(kiosk: Running) -> None:
-    for line in kiosk.site_model.lines.values():
+    for line in kiosk.site.lines.values():
         line.is_plugged = False
 
 
 def plug(kiosk: Running) -> None:
-    for line in kiosk.site_model.lines.values():
+    for line in kiosk.site.lines.values():
         line.is_plugged = True
 
 
 def silence_after_the_pulse(kiosk: Running) -> None:
     """The board dies with the pulse: the door opens and nobody can tell."""
-    kiosk.site_model.steel.listen(lambda moved: unplug(kiosk) if moved.is_open else None)
+    kiosk.site.steel.listen(lambda moved: unplug(kiosk) if moved.is_open else None)
 
 
 # --- the courier puts in --------------------------------------------------------------------------
@@ -315,7 +315,7 @@ async def deposit_walked_away_from(kiosk: Running, told: Told) -> None:
 async def _jammed_deposit(kiosk: Running, told: Told) -> Trouble:
     await kiosk.announce("P", "S")
     for label in ("3", "9"):
-        kiosk.site_model.steel.jam(label)
+        kiosk.site.steel.jam(label)
     told.prepared()
     await sign_in_courier(kiosk)
     kiosk.player.do(Scanned("P"))
@@ -325,7 +325,7 @@ async def _jammed_deposit(kiosk: Running, told: Told) -> Trouble:
 @story
 async def deposit_jammed_then_another_slot(kiosk: Running, told: Told) -> None:
     trouble = await _jammed_deposit(kiosk, told)
-    kiosk.site_model.steel.unjam("9" if trouble.slot == "3" else "3")
+    kiosk.site.steel.unjam("9" if trouble.slot == "3" else "3")
     door = await press(kiosk, Choice.ANOTHER_SLOT, DoorOpen)
     told.put(door.slot, "P")
     await shut(kiosk, door.slot)
@@ -366,7 +366,7 @@ async def deposit_at_a_board_that_dies_with_the_pulse(kiosk: Running, told: Told
 async def deposit_opens_the_wrong_door(kiosk: Running, told: Told) -> None:
     await kiosk.announce("P", "S")
     for one, other in (("3", "7"), ("9", "12")):
-        kiosk.site_model.steel.swap(one, other)
+        kiosk.site.steel.swap(one, other)
     told.prepared()
     await sign_in_courier(kiosk)
     kiosk.player.do(Scanned("P"))
@@ -553,14 +553,14 @@ async def collection_finds_nothing(kiosk: Running, told: Told) -> None:
 async def collection_shut_at_once_not_taken(kiosk: Running, told: Told) -> None:
     slot = await _due(kiosk, told)
     await press(kiosk, Choice.OPEN_NEXT, DoorOpen)
-    kiosk.site_model.steel.close(slot)
+    kiosk.site.steel.close(slot)
     await kiosk.player.until(Ask)
     await press(kiosk, Choice.NO, ScanPackage)
 
 
 @story
 async def collection_at_a_jam(kiosk: Running, told: Told) -> None:
-    kiosk.site_model.steel.jam(await _due(kiosk, told))
+    kiosk.site.steel.jam(await _due(kiosk, told))
     kiosk.player.do(Pressed(Choice.OPEN_NEXT))
     await kiosk.player.until(Collection, lambda view: view.problem is not None)
 
@@ -568,7 +568,7 @@ async def collection_at_a_jam(kiosk: Running, told: Told) -> None:
 @story
 async def collection_opens_the_wrong_door(kiosk: Running, told: Told) -> None:
     slot = await _due(kiosk, told)
-    kiosk.site_model.steel.swap(slot, "12")
+    kiosk.site.steel.swap(slot, "12")
     kiosk.player.do(Pressed(Choice.OPEN_NEXT))
     trouble = await kiosk.player.until(Trouble)
     await shut(kiosk, trouble.wrong_slot)
@@ -608,7 +608,7 @@ async def _shut_at_once(kiosk: Running, told: Told, is_taken: bool) -> str:
     await kiosk.player.until(DoorOpen)
     if is_taken:
         told.took(slot)
-    kiosk.site_model.steel.close(slot)
+    kiosk.site.steel.close(slot)
     await kiosk.player.until(Ask)
     return slot
 
@@ -654,7 +654,7 @@ async def pickup_leaves_the_door_open(kiosk: Running, told: Told) -> None:
 async def pickup_at_a_jam(kiosk: Running, told: Told) -> None:
     slot = await have_stored(kiosk, told)
     code = await kiosk.code_of("P")
-    kiosk.site_model.steel.jam(slot)
+    kiosk.site.steel.jam(slot)
     told.prepared()
     await type_code(kiosk, code)
     for choice in (Choice.TRY_AGAIN, Choice.TRY_AGAIN, Choice.DONE):
@@ -667,7 +667,7 @@ async def pickup_at_a_jam(kiosk: Running, told: Told) -> None:
 async def pickup_at_a_dead_sensor(kiosk: Running, told: Told) -> None:
     slot = await have_stored(kiosk, told)
     code = await kiosk.code_of("P")
-    kiosk.site_model.steel.door(slot).stuck_sensor = False
+    kiosk.site.steel.door(slot).stuck_sensor = False
     told.prepared()
     told.when_shown(Thanks, BecameFact("P", PackageStatus.RETRIEVED))
     await type_code(kiosk, code)
@@ -682,7 +682,7 @@ async def pickup_at_a_dead_sensor(kiosk: Running, told: Told) -> None:
 async def pickup_opens_the_wrong_door(kiosk: Running, told: Told) -> None:
     slot = await have_stored(kiosk, told)
     code = await kiosk.code_of("P")
-    kiosk.site_model.steel.swap(slot, "12")
+    kiosk.site.steel.swap(slot, "12")
     told.prepared()
     await type_code(kiosk, code)
     trouble = await kiosk.player.until(Trouble)
@@ -913,7 +913,7 @@ async def left_here_and_nothing_said(kiosk: Running, told: Told) -> None:
 async def reopen_at_a_jam(kiosk: Running, told: Told) -> None:
     await have_stored(kiosk, told)
     slot = await fetch(kiosk, told)
-    kiosk.site_model.steel.jam(slot)
+    kiosk.site.steel.jam(slot)
     told.prepared()
     await press(kiosk, Choice.OPEN_AGAIN, Trouble)
 
@@ -991,7 +991,7 @@ async def technician_takes_a_slot_out_of_service_and_back(kiosk: Running, told: 
 
 @story
 async def technician_at_a_jam(kiosk: Running, told: Told) -> None:
-    kiosk.site_model.steel.jam("9")
+    kiosk.site.steel.jam("9")
     told.prepared()
     await sign_in_technician(kiosk)
     kiosk.player.do(Chosen("9"))
@@ -1044,8 +1044,8 @@ async def technician_does_not_move_a_package_after_all(kiosk: Running, told: Tol
 @story
 async def technician_moves_to_a_jam(kiosk: Running, told: Told) -> None:
     slot = await have_stored(kiosk, told)
-    for label in kiosk.site_model.steel.doors:
-        kiosk.site_model.steel.jam(label)
+    for label in kiosk.site.steel.doors:
+        kiosk.site.steel.jam(label)
     told.prepared()
     await _on_the_page_of(kiosk, slot)
     await press(kiosk, Choice.MOVE_PACKAGE, DoorPage)
@@ -1054,7 +1054,7 @@ async def technician_moves_to_a_jam(kiosk: Running, told: Told) -> None:
 @story
 async def technician_moves_from_a_jam(kiosk: Running, told: Told) -> None:
     slot = await have_stored(kiosk, told)
-    kiosk.site_model.steel.jam(slot)
+    kiosk.site.steel.jam(slot)
     told.prepared()
     await _on_the_page_of(kiosk, slot)
     kiosk.player.do(Pressed(Choice.MOVE_PACKAGE))
@@ -1128,7 +1128,7 @@ async def technician_tests_a_lock(kiosk: Running, told: Told) -> None:
 @story
 async def technician_tests_the_doors_until_one_jams_and_stops(kiosk: Running, told: Told) -> None:
     empty = [each.label for each in await kiosk.kiosk.store.run(slots.records)]
-    kiosk.site_model.steel.jam(empty[1])
+    kiosk.site.steel.jam(empty[1])
     told.prepared()
     await sign_in_technician(kiosk)
     kiosk.player.do(Pressed(Choice.TEST_DOORS))
@@ -1146,7 +1146,7 @@ async def technician_tests_the_doors_until_one_jams_and_stops(kiosk: Running, to
 
 @story
 async def technician_opens_the_wrong_door(kiosk: Running, told: Told) -> None:
-    kiosk.site_model.steel.swap("9", "12")
+    kiosk.site.steel.swap("9", "12")
     told.prepared()
     await _on_the_page_of(kiosk, "9")
     trouble = await press(kiosk, Choice.OPEN_DOOR, Trouble)
@@ -1174,7 +1174,7 @@ async def a_door_is_forced(kiosk: Running, told: Told) -> None:
     await kiosk.player.until(First)
     await asyncio.sleep(20)
     told.prepared()
-    kiosk.site_model.steel.open_by_force(slot)
+    kiosk.site.steel.open_by_force(slot)
     told.took(slot)
     await kiosk.player.until(First, lambda view: view.open_doors == (slot,))
 
@@ -1184,7 +1184,7 @@ async def a_latch_does_not_hold(kiosk: Running, told: Told) -> None:
     slot = await have_stored(kiosk, told)
     await kiosk.player.until(First)
     told.prepared()
-    kiosk.site_model.steel.open_by_force(slot)
+    kiosk.site.steel.open_by_force(slot)
     await kiosk.player.until(Trouble)
     await shut(kiosk, slot)
     await kiosk.player.until(First)
@@ -1271,7 +1271,7 @@ async def technician_opens_all_doors(kiosk: Running, told: Told) -> None:
     kiosk.player.do(Entered(TECHNICIAN_PIN))
     await kiosk.player.until(DoorsTested)
     for slot in kiosk.open_doors():
-        kiosk.site_model.steel.close(slot)
+        kiosk.site.steel.close(slot)
     await press(kiosk, Choice.DONE, Machine)
 
 

@@ -39,7 +39,7 @@ async def store(kiosk: Running, barcode: str, size: str = "S", owner: str | None
         packages.announce,
         packages.Announcement(kiosk.kiosk.new_id(), barcode, size, recipient, owner),
     )
-    kiosk.site_model.steel.close_after_s = 3.0
+    kiosk.site.steel.close_after_s = 3.0
     kiosk.player.do(Scanned(barcode))
     view = await kiosk.player.until(
         ScanPackage, lambda view: view.stored is not None and view.stored.barcode == barcode

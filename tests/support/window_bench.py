@@ -15,11 +15,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kiosk.console.console.announcements import announce, read_announcements
-
 from config import DEMO_PACKAGES, DEMO_SITE, load_site
 from drivers.boards.lockboard_8a import encode_unlock
 from kiosk.app import make_kiosk
+from kiosk.console.announcements import announce, read_announcements
 from kiosk.flows.diagnostics import READ
 from kiosk.flows.doors import YES_OR_NO
 from kiosk.flows.maintenance import DOORS_CHOICES, REASONS

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from kiosk.console.console.report import Line, as_text
 
 from kiosk.__main__ import print_rows
+from kiosk.console.report import Line, as_text
 from kiosk.model.cells import safe_cell
 
 ROOT = Path(__file__).parents[2]

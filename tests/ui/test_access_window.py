@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from kiosk.console.console.announcements import announce, read_announcements
 
 from config import DEMO_PACKAGES, DEMO_SITE, load_site
 from kiosk.app import make_kiosk
+from kiosk.console.announcements import announce, read_announcements
 from tests.support.screen import Screen, own_screen
 from tests.support.simulator_process import SimulatorProcess
 

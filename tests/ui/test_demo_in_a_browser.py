@@ -13,7 +13,6 @@ from urllib.parse import urlsplit
 
 import pytest
 import websocket
-from kiosk.demo.demo.demo import PINS, VIRTUAL_SCREEN, WindowPlace, side_by_side
 from PIL import Image
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
@@ -23,6 +22,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 from config import DEMO_SITE, load_site
 from drivers.simulator.__main__ import window_site
 from drivers.simulator.window_layout import Scale, arrange
+from kiosk.demo.demo import PINS, VIRTUAL_SCREEN, WindowPlace, side_by_side
 from kiosk.flows.views import Choice, EnterCode, First
 from tests.support.chromium import running_chromium
 from tests.support.panel_spots import Spots, spots

@@ -12,7 +12,6 @@ from itertools import combinations
 from pathlib import Path
 
 import pytest
-from kiosk.demo.demo.demo import side_by_side
 
 from config import DEMO_PACKAGES, DEMO_SITE, load_site
 from drivers.door import DriverError
@@ -30,6 +29,7 @@ from drivers.simulator.window_layout import (
 )
 from drivers.simulator.window_phones import parse_message, read_messages
 from drivers.simulator.window_site import parse_pins
+from kiosk.demo.demo import side_by_side
 from tests.support.screen import Screen, own_screen
 from tests.support.simulator_measure import cut_in
 from tests.support.simulator_process import SimulatorProcess

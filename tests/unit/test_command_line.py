@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from kiosk.console.console.console import SOCKET
+
+from kiosk.console.command_socket import SOCKET
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,10 @@ import re
 from pathlib import Path
 
 import pytest
-from kiosk.demo.demo.player import Player
 
 from config import DEMO_SITE, check_site, load_site
 from kiosk.app import make_kiosk, open_kiosk
+from kiosk.demo.player import Player
 
 DEMO_TEXT = DEMO_SITE.read_text(encoding="utf-8")
 PORT = 'port = "ports/lock-bus"'

@@ -17,13 +17,20 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from kiosk.console.console.console import LINE_MAX, SOCKET, ConsoleError, Desk, Line, serving
-from kiosk.demo.demo.player import Player
 
 from config import DEMO_SITE, load_site
 from kiosk.__main__ import main
 from kiosk.adapters import SystemClock, location_key, verify_pin
-from kiosk.app import init, open_kiosk, own_desk
+from kiosk.app import init, open_kiosk, own_console_server
+from kiosk.console.command_socket import (
+    LINE_MAX,
+    SOCKET,
+    ConsoleClient,
+    ConsoleError,
+    ConsoleServer,
+    serving,
+)
+from kiosk.demo.player import Player
 from kiosk.model.allocation import BestFit
 from kiosk.model.person import Role, Staff, parse_badge
 from kiosk.store import codes, deposits, journal, packages, staff
@@ -65,7 +72,7 @@ def kiosk_running(data: Path) -> Iterator[Store]:
     store = Store(data / "kiosk.db", SystemClock(), random.Random(1))
     store.use_key(location_key(data / "location.key", may_make=False))
     key = location_key(data / "location.key", may_make=False)
-    desk = Desk("demo", store, SystemClock(), key, BackupPlan(data / "copies"))
+    desk = ConsoleServer("demo", store, SystemClock(), key, BackupPlan(data / "copies"))
     loop, ready, end = asyncio.new_event_loop(), threading.Event(), asyncio.Event()
 
     async def serve() -> None:
@@ -120,7 +127,9 @@ def test_the_told_code_opens_the_slot_and_that_it_was_told_is_journaled(data: Pa
 
 def test_an_unknown_package_has_no_code(anyway: Path) -> None:
     with pytest.raises(ConsoleError, match="nothing-like-it"):
-        Line(anyway, lambda: own_desk(SITE, anyway)).ask("code", package="nothing-like-it")
+        ConsoleClient(anyway, lambda: own_console_server(SITE, anyway)).ask(
+            "code", package="nothing-like-it"
+        )
 
 
 def test_the_journal_is_verified(anyway: Path) -> None:
@@ -180,7 +189,7 @@ def test_a_backup_is_made_where_the_site_wants_it(data: Path) -> None:
         assert "sound" in result.output
         assert len(list((data / "copies").iterdir())) == 1
     with pytest.raises(ConsoleError, match=r"\[backup\]"):
-        Line(data, lambda: own_desk(SITE, data)).ask("backup")
+        ConsoleClient(data, lambda: own_console_server(SITE, data)).ask("backup")
 
 
 def test_the_socket_is_its_owners_alone_and_gone_with_the_kiosk(data: Path) -> None:

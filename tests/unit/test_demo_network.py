@@ -8,8 +8,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 import requests
-from kiosk.demo.demo.network import Wire
-from kiosk.demo.demo.processes import free_port
+
+from kiosk.demo.network import Wire
+from kiosk.demo.processes import free_port
 
 SLOW = threading.Event()
 

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from kiosk.demo.demo.player import deposit, pickup_by_typing
 
+from kiosk.demo.player import deposit, pickup_by_typing
 from kiosk.flows.views import (
     Choice,
     DoorOpen,
@@ -103,7 +103,7 @@ def test_on_a_full_disk_nothing_is_pulsed_and_the_screen_says_so(disk: Disk) -> 
     async def story() -> None:
         world = World(disk.folder)
         async with running(world) as kiosk:
-            kiosk.site_model.steel.close_after_s = 3.0
+            kiosk.site.steel.close_after_s = 3.0
             await kiosk.announce("P")
             [slot] = await deposit(kiosk.player, "114711", ["P"], scan=None)
             code = await kiosk.code_of("P")
@@ -131,11 +131,11 @@ def test_a_disk_that_fills_while_a_door_is_open_leaves_the_slot_in_doubt_not_fre
     async def story() -> None:
         world = World(disk.folder)
         async with running(world) as kiosk:
-            kiosk.site_model.steel.close_after_s = 3.0
+            kiosk.site.steel.close_after_s = 3.0
             await kiosk.announce("P")
             [slot] = await deposit(kiosk.player, "114711", ["P"], scan=None)
             code = await kiosk.code_of("P")
-            kiosk.site_model.steel.close_after_s = 10.0
+            kiosk.site.steel.close_after_s = 10.0
             await kiosk.player.until(First)
             kiosk.player.do(Pressed(Choice.PICK_UP))
             await kiosk.player.until(EnterCode)

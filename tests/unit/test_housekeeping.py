@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kiosk.demo.demo.player import deposit
 
+from kiosk.demo.player import deposit
 from kiosk.flows import housekeeping
 from kiosk.model.events import EventKind
 from kiosk.store import backup, holds, journal, packages, slots
@@ -22,7 +22,7 @@ MINUTE_S = 60
 
 
 async def stored(kiosk: Running, barcode: str = "P") -> str:
-    kiosk.site_model.steel.close_after_s = 3.0
+    kiosk.site.steel.close_after_s = 3.0
     package = await kiosk.announce(barcode)
     await deposit(kiosk.player, "114711", [barcode], scan=None)
     return package

@@ -10,10 +10,10 @@ import time
 from pathlib import Path
 
 import pytest
-from kiosk.demo.demo.demo import side_by_side
-from kiosk.demo.demo.folder import DemoRunsError, demo_folder, tell_address
-from kiosk.demo.demo.processes import DemoError
 
+from kiosk.demo.demo import side_by_side
+from kiosk.demo.folder import DemoRunsError, demo_folder, tell_address
+from kiosk.demo.processes import DemoError
 from tests.support.running_demo import CHECKOUT, PATIENCE_S, Demo
 
 

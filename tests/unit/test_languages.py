@@ -228,8 +228,8 @@ def test_latin_lines_on_an_arabic_screen_stay_as_they_are() -> None:
 
 
 def test_ways_back_are_turned_and_arrows_to_the_steel_are_not() -> None:
-    assert texts.faces.face(Choice.BACK).icon == "arrow-left"
-    assert texts.faces.face(Choice.BACK, speech("ar")).icon == "arrow-right"
+    assert texts.choice_labels.choice_label(Choice.BACK).icon == "arrow-left"
+    assert texts.choice_labels.choice_label(Choice.BACK, speech("ar")).icon == "arrow-right"
     assert texts.parts.place_icon(place_of("24", LOCATION)) == "arrow-up-right"
     assert "اليمين" in texts.parts.place_sentence(place_of("24", LOCATION), speech("ar"))
 

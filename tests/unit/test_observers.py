@@ -7,8 +7,8 @@ import random
 from pathlib import Path
 
 import pytest
-from kiosk.demo.demo.player import deposit
 
+from kiosk.demo.player import deposit
 from kiosk.messages import MessageSpool
 from kiosk.model.allocation import BestFit
 from kiosk.model.events import Event, EventKind
@@ -168,7 +168,7 @@ def test_the_message_waits_until_the_courier_can_undo_no_more(tmp_path: Path) ->
             folder = tmp_path / "phones"
             async with observing(kiosk.kiosk.store, [MessageSpool(kiosk.kiosk, folder)]):
                 await kiosk.announce("P", phone="+49 171 5550100")
-                kiosk.site_model.steel.close_after_s = 3.0
+                kiosk.site.steel.close_after_s = 3.0
                 await deposit(kiosk.player, "114711", ["P"], scan=None)
                 await asyncio.sleep(1)
                 [message] = messages(folder)

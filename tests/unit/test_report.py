@@ -8,9 +8,9 @@ import json
 from pathlib import Path
 
 import pytest
-from kiosk.console.console.report import Line, SnapshotError
 
-from kiosk.console.console import report
+from kiosk.console.command_socket import report
+from kiosk.console.report import Line, SnapshotError
 
 COUNTERS = {
     "stored": {"S": 10, "M": 2},

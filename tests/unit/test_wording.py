@@ -51,8 +51,10 @@ def contrast(one: Colour, other: Colour) -> float:
 
 @pytest.mark.parametrize("choice", Choice)
 def test_every_choice_has_a_word_and_an_icon_of_its_own(choice: Choice) -> None:
-    assert choice in texts.faces.FACES, f"{choice} has no face in kiosk/ui/wording/faces.py"
-    assert texts.faces.face(choice).icon in GLYPHS
+    assert choice in texts.choice_labels.CHOICE_LABELS, (
+        f"{choice} has no label in kiosk/ui/texts/choice_labels.py"
+    )
+    assert texts.choice_labels.choice_label(choice).icon in GLYPHS
 
 
 @pytest.mark.parametrize("view", [view for _, view in sample_views()], ids=lambda v: repr(v)[:60])

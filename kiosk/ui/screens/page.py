@@ -242,10 +242,10 @@ class Page(Frame, Generic[V]):
 
     def label_of(self, choice: Choice) -> str:
         """The word on the button of a choice."""
-        return texts.faces.face(choice, self.context.speech).label
+        return texts.choice_labels.choice_label(choice, self.context.speech).label
 
     def _button(self, choice: Choice, tone: Tone, *, plain: bool = False) -> WordButton:
-        face = texts.faces.face(choice, self.context.speech)
+        face = texts.choice_labels.choice_label(choice, self.context.speech)
         return WordButton(
             self.theme,
             self.label_of(choice),

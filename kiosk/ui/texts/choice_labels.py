@@ -11,7 +11,7 @@ from kiosk.ui.texts.parts import N_
 
 
 @dataclass(frozen=True, slots=True)
-class Face:
+class ChoiceLabel:
     """How a choice looks: its word, its icon, and a second line where there is room."""
 
     label: str
@@ -19,77 +19,77 @@ class Face:
     hint: str = ""
 
 
-FACES: Mapping[Choice, Face] = {
-    Choice.PICK_UP: Face(N_("Pick up"), "package-open", N_("With your code or QR code")),
-    Choice.COURIER: Face(N_("Courier"), "truck", N_("Bring packages")),
-    Choice.SERVICE: Face(N_("Service"), "wrench"),
-    Choice.HELP: Face(N_("Help"), "circle-question-mark"),
-    Choice.NO_CODE: Face(N_("No code?"), "circle-question-mark"),
-    Choice.BACK: Face(N_("Back"), "arrow-left"),
-    Choice.DONE: Face(N_("Done"), "check"),
-    Choice.CANCEL: Face(N_("Cancel"), "x"),
-    Choice.TRY_AGAIN: Face(N_("Try again"), "refresh-cw"),
-    Choice.OPEN_AGAIN: Face(N_("Open again"), "door-open"),
-    Choice.DOOR_IS_OPEN: Face(N_("It is open"), "door-open"),
-    Choice.DOOR_IS_SHUT: Face(N_("Still shut"), "door-closed"),
-    Choice.ANOTHER_SLOT: Face(N_("Another door"), "door-closed"),
-    Choice.LARGER_SLOT: Face(N_("Larger door"), "maximize-2"),
-    Choice.DOOR_FAULT: Face(N_("Door fault"), "triangle-alert"),
-    Choice.NOTHING_INSIDE: Face(N_("It was empty"), "circle-slash"),
-    Choice.IT_IS_EMPTY: Face(N_("It is empty"), "circle-slash"),
-    Choice.SOMETHING_INSIDE: Face(N_("Not empty"), "package"),
-    Choice.STILL_THERE: Face(N_("Still inside"), "package"),
-    Choice.TYPE_BARCODE: Face(N_("Type barcode"), "keyboard"),
-    Choice.OPEN_DOOR: Face(N_("Open door"), "lock-open"),
-    Choice.OUT_OF_SERVICE: Face(N_("Out of use"), "ban"),
-    Choice.BACK_IN_SERVICE: Face(N_("Back in use"), "circle-check"),
-    Choice.UNTIL_WHEN: Face(N_("Until when?"), "calendar-clock"),
-    Choice.LOOK_INSIDE: Face(N_("Look inside"), "eye"),
-    Choice.SOMETHING_WRONG: Face(N_("A problem"), "circle-alert"),
-    Choice.DAMAGED: Face(N_("It is damaged"), "triangle-alert"),
-    Choice.WRONG_PACKAGE: Face(N_("Not my package"), "circle-x"),
-    Choice.LEAVE_IT_HERE: Face(N_("Leave it here"), "package"),
-    Choice.OPEN_NEXT: Face(N_("Open next"), "door-open"),
-    Choice.EXTEND_HOLD: Face(N_("Keep it longer"), "clock"),
-    Choice.COLLECT: Face(N_("Take back"), "package-open"),
-    Choice.SKIP: Face(N_("Skip"), "arrow-right"),
-    Choice.UNDO_LAST: Face(N_("Undo last"), "rotate-ccw"),
-    Choice.SET_ASIDE: Face(N_("I took it out"), "package-open"),
-    Choice.REISSUE_CODE: Face(N_("New code"), "refresh-cw"),
-    Choice.ROUND: Face(N_("Look inside"), "eye"),
-    Choice.MACHINE: Face(N_("Machine"), "cpu"),
-    Choice.BOARDS: Face(N_("Boards"), "cable"),
-    Choice.JOURNAL: Face(N_("Journal"), "list"),
-    Choice.HISTORY: Face(N_("History"), "history"),
-    Choice.OLDER: Face(N_("Older"), "chevron-down"),
-    Choice.NEWER: Face(N_("Newer"), "chevron-up"),
-    Choice.MORE: Face(N_("More"), "chevron-down"),
-    Choice.TIME_IS_RIGHT: Face(N_("Time is right"), "clock"),
-    Choice.TEST_DOORS: Face(N_("Test doors"), "list-checks"),
-    Choice.TEST_TAKEN: Face(N_("With packages"), "package"),
-    Choice.TEST_LOCK: Face(N_("Test lock"), "repeat"),
-    Choice.TEST_PARTS: Face(N_("Try parts"), "stethoscope"),
-    Choice.OPEN_ALL: Face(N_("Open all doors"), "door-open"),
-    Choice.STAFF: Face(N_("Staff"), "users"),
-    Choice.RESTART: Face(N_("Restart"), "power"),
-    Choice.MOVE_PACKAGE: Face(N_("Move it"), "arrow-right"),
-    Choice.TAKE_OUT: Face(N_("Take out"), "package-open"),
-    Choice.MOVE_LOWER: Face(N_("Move it lower"), "move-down"),
-    Choice.DO_NOT_OPEN: Face(N_("Never open"), "lock"),
-    Choice.LET_SOMEONE_IN: Face(N_("Let someone in"), "user-round"),
-    Choice.RESUME: Face(N_("Go on"), "truck", N_("Courier, with PIN or badge")),
-    Choice.YES: Face(N_("Yes"), "check"),
-    Choice.NO: Face(N_("No"), "x"),
+CHOICE_LABELS: Mapping[Choice, ChoiceLabel] = {
+    Choice.PICK_UP: ChoiceLabel(N_("Pick up"), "package-open", N_("With your code or QR code")),
+    Choice.COURIER: ChoiceLabel(N_("Courier"), "truck", N_("Bring packages")),
+    Choice.SERVICE: ChoiceLabel(N_("Service"), "wrench"),
+    Choice.HELP: ChoiceLabel(N_("Help"), "circle-question-mark"),
+    Choice.NO_CODE: ChoiceLabel(N_("No code?"), "circle-question-mark"),
+    Choice.BACK: ChoiceLabel(N_("Back"), "arrow-left"),
+    Choice.DONE: ChoiceLabel(N_("Done"), "check"),
+    Choice.CANCEL: ChoiceLabel(N_("Cancel"), "x"),
+    Choice.TRY_AGAIN: ChoiceLabel(N_("Try again"), "refresh-cw"),
+    Choice.OPEN_AGAIN: ChoiceLabel(N_("Open again"), "door-open"),
+    Choice.DOOR_IS_OPEN: ChoiceLabel(N_("It is open"), "door-open"),
+    Choice.DOOR_IS_SHUT: ChoiceLabel(N_("Still shut"), "door-closed"),
+    Choice.ANOTHER_SLOT: ChoiceLabel(N_("Another door"), "door-closed"),
+    Choice.LARGER_SLOT: ChoiceLabel(N_("Larger door"), "maximize-2"),
+    Choice.DOOR_FAULT: ChoiceLabel(N_("Door fault"), "triangle-alert"),
+    Choice.NOTHING_INSIDE: ChoiceLabel(N_("It was empty"), "circle-slash"),
+    Choice.IT_IS_EMPTY: ChoiceLabel(N_("It is empty"), "circle-slash"),
+    Choice.SOMETHING_INSIDE: ChoiceLabel(N_("Not empty"), "package"),
+    Choice.STILL_THERE: ChoiceLabel(N_("Still inside"), "package"),
+    Choice.TYPE_BARCODE: ChoiceLabel(N_("Type barcode"), "keyboard"),
+    Choice.OPEN_DOOR: ChoiceLabel(N_("Open door"), "lock-open"),
+    Choice.OUT_OF_SERVICE: ChoiceLabel(N_("Out of use"), "ban"),
+    Choice.BACK_IN_SERVICE: ChoiceLabel(N_("Back in use"), "circle-check"),
+    Choice.UNTIL_WHEN: ChoiceLabel(N_("Until when?"), "calendar-clock"),
+    Choice.LOOK_INSIDE: ChoiceLabel(N_("Look inside"), "eye"),
+    Choice.SOMETHING_WRONG: ChoiceLabel(N_("A problem"), "circle-alert"),
+    Choice.DAMAGED: ChoiceLabel(N_("It is damaged"), "triangle-alert"),
+    Choice.WRONG_PACKAGE: ChoiceLabel(N_("Not my package"), "circle-x"),
+    Choice.LEAVE_IT_HERE: ChoiceLabel(N_("Leave it here"), "package"),
+    Choice.OPEN_NEXT: ChoiceLabel(N_("Open next"), "door-open"),
+    Choice.EXTEND_HOLD: ChoiceLabel(N_("Keep it longer"), "clock"),
+    Choice.COLLECT: ChoiceLabel(N_("Take back"), "package-open"),
+    Choice.SKIP: ChoiceLabel(N_("Skip"), "arrow-right"),
+    Choice.UNDO_LAST: ChoiceLabel(N_("Undo last"), "rotate-ccw"),
+    Choice.SET_ASIDE: ChoiceLabel(N_("I took it out"), "package-open"),
+    Choice.REISSUE_CODE: ChoiceLabel(N_("New code"), "refresh-cw"),
+    Choice.ROUND: ChoiceLabel(N_("Look inside"), "eye"),
+    Choice.MACHINE: ChoiceLabel(N_("Machine"), "cpu"),
+    Choice.BOARDS: ChoiceLabel(N_("Boards"), "cable"),
+    Choice.JOURNAL: ChoiceLabel(N_("Journal"), "list"),
+    Choice.HISTORY: ChoiceLabel(N_("History"), "history"),
+    Choice.OLDER: ChoiceLabel(N_("Older"), "chevron-down"),
+    Choice.NEWER: ChoiceLabel(N_("Newer"), "chevron-up"),
+    Choice.MORE: ChoiceLabel(N_("More"), "chevron-down"),
+    Choice.TIME_IS_RIGHT: ChoiceLabel(N_("Time is right"), "clock"),
+    Choice.TEST_DOORS: ChoiceLabel(N_("Test doors"), "list-checks"),
+    Choice.TEST_TAKEN: ChoiceLabel(N_("With packages"), "package"),
+    Choice.TEST_LOCK: ChoiceLabel(N_("Test lock"), "repeat"),
+    Choice.TEST_PARTS: ChoiceLabel(N_("Try parts"), "stethoscope"),
+    Choice.OPEN_ALL: ChoiceLabel(N_("Open all doors"), "door-open"),
+    Choice.STAFF: ChoiceLabel(N_("Staff"), "users"),
+    Choice.RESTART: ChoiceLabel(N_("Restart"), "power"),
+    Choice.MOVE_PACKAGE: ChoiceLabel(N_("Move it"), "arrow-right"),
+    Choice.TAKE_OUT: ChoiceLabel(N_("Take out"), "package-open"),
+    Choice.MOVE_LOWER: ChoiceLabel(N_("Move it lower"), "move-down"),
+    Choice.DO_NOT_OPEN: ChoiceLabel(N_("Never open"), "lock"),
+    Choice.LET_SOMEONE_IN: ChoiceLabel(N_("Let someone in"), "user-round"),
+    Choice.RESUME: ChoiceLabel(N_("Go on"), "truck", N_("Courier, with PIN or badge")),
+    Choice.YES: ChoiceLabel(N_("Yes"), "check"),
+    Choice.NO: ChoiceLabel(N_("No"), "x"),
 }
 _TURNED = {"arrow-left": "arrow-right", "arrow-right": "arrow-left"}
 """Icons that point along the reading; those that point at the steel are never turned."""
 
 
-def face(choice: Choice, speech: Speech = ENGLISH) -> Face:
+def choice_label(choice: Choice, speech: Speech = ENGLISH) -> ChoiceLabel:
     """The word and icon of a choice."""
-    if choice not in FACES:
+    if choice not in CHOICE_LABELS:
         # A choice that has no face yet is still a word that can be read and pressed.
-        return Face(choice.value.replace("_", " ").capitalize(), "")
-    said = FACES[choice]
+        return ChoiceLabel(choice.value.replace("_", " ").capitalize(), "")
+    said = CHOICE_LABELS[choice]
     icon = _TURNED.get(said.icon, said.icon) if speech.is_rtl else said.icon
-    return Face(speech.say(said.label), icon, speech.say(said.hint))
+    return ChoiceLabel(speech.say(said.label), icon, speech.say(said.hint))

@@ -26,7 +26,7 @@ class ChoiceCard(Pressable):
     def __init__(
         self,
         theme: Theme,
-        face: texts.faces.Face,
+        face: texts.choice_labels.ChoiceLabel,
         action: Callable[[], None],
         choice: Choice,
     ) -> None:
@@ -202,7 +202,7 @@ class FirstPage(Page[First]):
     def _card(self, choice: Choice) -> ChoiceCard:
         return ChoiceCard(
             self.theme,
-            texts.faces.face(choice, self.context.speech),
+            texts.choice_labels.choice_label(choice, self.context.speech),
             lambda: self.answer(Pressed(choice)),
             choice,
         )

@@ -32,7 +32,7 @@ class LanguagePage(Page[View]):
         return texts.customer.language_words(self.context.speech)
 
     def extra_buttons(self) -> list[WordButton]:
-        face = texts.faces.face(Choice.BACK, self.context.speech)
+        face = texts.choice_labels.choice_label(Choice.BACK, self.context.speech)
         button = WordButton(self.theme, face.label, face.icon, self._back, choice=Choice.BACK)
         return [button]
 

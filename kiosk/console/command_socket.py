@@ -2,7 +2,8 @@
 
 The database belongs to the running kiosk alone, so commands ask it over a Unix socket in its data
 folder, which only its owner may use. With no kiosk running they open the database themselves. Both
-ways the same `Desk` answers. One line of JSON asks, like `{"command": "code", "package": "…"}`, one
+ways the same `ConsoleServer` answers. One line of JSON asks, like
+`{"command": "code", "package": "…"}`, one
 answers, like `{"ok": true, "code": "…", …}` or `{"ok": false, "error": "…"}`.
 """
 
@@ -29,7 +30,7 @@ from kiosk.store.errors import RefusedError, StoreError
 from kiosk.store.store import Store
 from kiosk.store.writer import Row, Writer
 
-LOG = logging.getLogger("kiosk.console.console")
+LOG = logging.getLogger("kiosk.console")
 SOCKET = "kiosk.sock"
 LINE_MAX = 65_536
 """The longest question, in bytes."""
@@ -70,7 +71,7 @@ class ConsoleError(Exception):
 
 
 @dataclass(frozen=True)
-class Desk:
+class ConsoleServer:
     """Answers the console's questions."""
 
     location_id: str
@@ -176,7 +177,7 @@ def _refusal(error: str) -> Answer:
 
 
 @contextlib.asynccontextmanager
-async def serving(data: Path, desk: Desk) -> AsyncIterator[None]:
+async def serving(data: Path, desk: ConsoleServer) -> AsyncIterator[None]:
     """Answer the console at the data folder's socket until the block ends."""
     path = data / SOCKET
     with _reachable(path) as name:
@@ -194,7 +195,9 @@ async def serving(data: Path, desk: Desk) -> AsyncIterator[None]:
             path.unlink(missing_ok=True)
 
 
-async def _serve(desk: Desk, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _serve(
+    desk: ConsoleServer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> None:
     """One question, one answer."""
     try:
         async with asyncio.timeout(QUESTION_S):
@@ -209,7 +212,7 @@ async def _serve(desk: Desk, reader: asyncio.StreamReader, writer: asyncio.Strea
         writer.close()
 
 
-async def _answer(desk: Desk, line: bytes) -> Answer:
+async def _answer(desk: ConsoleServer, line: bytes) -> Answer:
     try:
         question = json.loads(line)
     except (json.JSONDecodeError, UnicodeDecodeError):
@@ -236,21 +239,21 @@ def _reachable(path: Path) -> Iterator[str]:
 # --- the console's side --------------------------------------------------------------------------
 
 
-class Line:
+class ConsoleClient:
     """How a command reaches a desk: the running kiosk's, or one of its own.
 
     `open_desk` opens the database for a desk of its own, when no kiosk runs.
     """
 
     def __init__(
-        self, data: Path, open_desk: Callable[[], contextlib.AbstractContextManager[Desk]]
+        self, data: Path, open_desk: Callable[[], contextlib.AbstractContextManager[ConsoleServer]]
     ) -> None:
         self._data = data
         self._open_desk = open_desk
         self._stack = contextlib.ExitStack()
-        self._own: Desk | None = None
+        self._own: ConsoleServer | None = None
 
-    def __enter__(self) -> Line:
+    def __enter__(self) -> ConsoleClient:
         return self
 
     def __exit__(self, *_: object) -> None:
