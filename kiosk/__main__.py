@@ -22,6 +22,7 @@ from kiosk.console import announcements, report
 from kiosk.console.command_socket import TABLES, ConsoleClient, ConsoleError
 from kiosk.demo import demo
 from kiosk.demo import text as text_demo
+from kiosk.demo.processes import DemoError
 from kiosk.engine import run_window
 from kiosk.model.cells import safe_cell
 from kiosk.model.person import Role, Staff, badge_text, new_badge_secret
@@ -374,7 +375,7 @@ def entry() -> None:
         sys.exit(EXIT_MISTAKE)
     except (
         app.CannotRunError,
-        demo.DemoError,
+        DemoError,
         StoreError,
         LocationKeyError,
         ConsoleError,

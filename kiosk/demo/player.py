@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from config import Site
 from kiosk.adapters import SystemClock, key_path, location_key
-from kiosk.app import DATABASE, make_kiosk, open_kiosk, use_location_key
+from kiosk.app import make_kiosk, open_kiosk, use_location_key
 from kiosk.console.announcements import announce, read_announcements
 from kiosk.flows import session
 from kiosk.flows.context import Kiosk
@@ -36,6 +36,7 @@ from kiosk.flows.views import (
     View,
 )
 from kiosk.model.pickup_code import make_code
+from kiosk.store.remains import DATABASE
 from kiosk.store.store import Store
 from kiosk.store.writer import Row, Writer
 
