@@ -7,11 +7,16 @@ import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import get_args
 
 import pytest
+from pydantic import BaseModel
 
+from central.__main__ import cli as central_commands
+from config.schema import Policy, Site
 from drivers.boards import FAMILIES
 from drivers.boards.options import Option
+from kiosk.__main__ import main as kiosk_commands
 from kiosk.flows.views import Problem, Refusal, Refused, Told, Trouble
 from kiosk.model.location import Location, Rectangle, ServiceReason, Size, Slot, SuspectReason
 from kiosk.model.scanner_test import ScannerFinding
@@ -140,3 +145,40 @@ def test_supported_boards_names_no_other_family() -> None:
         r"\| `([a-z0-9-]+)` \| \d+–\d+ \| \d+–\d+ \|", document("supported-boards.md")
     )
     assert sorted(rows) == sorted(FAMILIES)
+
+
+def settings_of(model: type[BaseModel]) -> Iterator[str]:
+    """Each key that a table of the site file may have, those of the tables in it among them."""
+    for name, field in model.model_fields.items():
+        yield name
+        for part in [field.annotation, *nested(field.annotation)]:
+            if isinstance(part, type) and issubclass(part, BaseModel):
+                yield from settings_of(part)
+
+
+def nested(annotation: object) -> Iterator[object]:
+    for part in get_args(annotation):
+        yield part
+        yield from nested(part)
+
+
+@pytest.mark.parametrize("name", sorted(set(settings_of(Site))))
+def test_a_setting_of_the_site_file_stands_in_the_readme(name: str) -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    shape = text.partition("## The shape of the config")[2].partition("\n## ")[0]
+    assert re.search(rf"\b{name}\b", shape), f"README.md lacks {name!r} in the config's shape"
+
+
+@pytest.mark.parametrize("name", Policy.model_fields)
+def test_what_the_owner_decides_stands_in_operate(name: str) -> None:
+    assert f"| `{name}` |" in document("operate.md")
+
+
+@pytest.mark.parametrize("name", [name for name in kiosk_commands.commands if name != "demo"])
+def test_a_command_of_the_kiosk_is_documented(name: str) -> None:
+    assert f"kiosk {name}" in document("operate.md") + document("install-a-locker.md")
+
+
+@pytest.mark.parametrize("name", central_commands.commands)
+def test_a_command_of_the_server_is_documented(name: str) -> None:
+    assert re.search(rf"central [^`]*{name}", document("run-a-server.md"))
