@@ -140,8 +140,12 @@ class Machine:
         self.now = self.screen.after(self.now)
 
     def press(self, view: str, what: str) -> None:
+        """Touch a button once it is there, and wait until another screen has come."""
+        spot = self.where[view][what]
+        self.now = self.screen.seen_at(spot)
+
         def touch() -> None:
-            self.screen.touch(self.where[view][what])
+            self.screen.touch(spot)
 
         touch()
         self.now = self.screen.after(self.now, touch)
@@ -213,6 +217,9 @@ def bench(
         machine.start()
         try:
             yield machine
+        except BaseException:
+            machine.picture("failed")
+            raise
         finally:
             if machine.kiosk is not None and machine.kiosk.poll() is None:
                 machine.kiosk.kill()
