@@ -13,6 +13,7 @@ import pytest
 from pydantic import BaseModel
 
 from central.__main__ import cli as central_commands
+from config import loader
 from config.schema import Policy, Site
 from drivers.boards import FAMILIES
 from drivers.boards.options import Option
@@ -84,6 +85,9 @@ REFUSALS = [
     *calls("config", {"ValueError"}, 0),
 ]
 
+MISTAKES = tuple(loader._PROBLEMS.values())
+"""What `kiosk check` says of a value of the wrong kind."""
+
 LOCATION = Location(
     id="demo",
     name="Demo",
@@ -105,6 +109,11 @@ def test_the_refusals_are_found() -> None:
 @pytest.mark.parametrize(("where", "words"), REFUSALS, ids=[where for where, _ in REFUSALS])
 def test_a_refusal_stands_in_troubleshoot(where: str, words: str) -> None:
     assert words in document("troubleshoot.md"), f"{where}: docs/troubleshoot.md lacks {words!r}"
+
+
+@pytest.mark.parametrize("problem", MISTAKES)
+def test_a_mistake_of_a_site_file_stands_in_troubleshoot(problem: str) -> None:
+    assert problem in document("troubleshoot.md")
 
 
 @pytest.mark.parametrize("problem", Problem)
