@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 from drivers.boards.family import Answer, LineTiming, Question
@@ -45,6 +46,8 @@ class FramedBoard(ABC):
         self.settings: Mapping[str, OptionValue] = read_options(
             self.name, self.options, options or {}
         )
+        if "baud" in self.settings:
+            self.timing = replace(self.timing, baud=int(self.settings["baud"]))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(address={self.address}, channels={self.channels})"

@@ -28,8 +28,8 @@ from drivers.door import DoorState, DriverError
 from drivers.port import PortProblem, PortUnavailableError
 from drivers.runners import MovableClock
 from drivers.simulator.bank import SimulatedBank
+from drivers.simulator.boards.lockboard_8a import SimulatedBoard8A
 from drivers.simulator.line import SimulatedLine
-from drivers.simulator.lockboard_8a import SimulatedBoard8A
 from drivers.simulator.virtual import VirtualPortOpener
 
 UNLOCK = 0x8A

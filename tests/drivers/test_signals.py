@@ -12,8 +12,8 @@ from drivers.boards import FAMILIES
 from drivers.door import DriverError, Outcome
 from drivers.frames import FrameError
 from drivers.signals import Signals, SignalWiring
+from drivers.simulator.boards.modbus_waveshare import SimulatedWaveshare
 from drivers.simulator.faults import Fault
-from drivers.simulator.modbus import SimulatedWaveshare
 from drivers.simulator.virtual import VirtualSite, virtual_site
 from tests.support.virtual_loop import run_virtually
 
