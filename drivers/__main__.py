@@ -24,10 +24,11 @@ import click
 
 from config import ConfigError, load_site
 from config.rewriting import rewire
-from drivers.bank import BankTiming, BoardWiring, DoorWiring, make_board, open_bank
+from drivers.bank import BankTiming
 from drivers.boards import FAMILIES
 from drivers.boards.family import BoardFamily, LockBoard
 from drivers.boards.options import parse_option
+from drivers.building import make_board, open_bank
 from drivers.bus import BusBoard
 from drivers.door import DriverError, Outcome, Unlocked
 from drivers.port import PortOpener
@@ -37,7 +38,7 @@ from drivers.tools.commissioning import Commissioned, Commissioning, Commissioni
 from drivers.tools.discovery import identify, possible_boards, search
 from drivers.tools.monitor import TappedOpener, picture, told_bytes, told_change
 from drivers.tools.workbench import HeldPort, Workbench
-from drivers.wiring import wired_boards, wired_doors
+from drivers.wiring import BoardWiring, DoorWiring, wired_boards, wired_doors
 
 EXIT_FINDING: Final = 1
 EXIT_MISTAKE: Final = 2

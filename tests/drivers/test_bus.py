@@ -9,14 +9,12 @@ from random import Random
 import pytest
 
 from drivers.boards.lockboard_8a import LockBoard8A
-from drivers.bus import (
+from drivers.bus import Bus, BusBoard, BusTiming
+from drivers.bus_events import (
     BoardFound,
     BoardLost,
     BoardUnreachable,
-    Bus,
-    BusBoard,
     BusEvent,
-    BusTiming,
     NotPulsed,
     Pulsed,
     ReadFailed,

@@ -12,13 +12,13 @@ from random import Random
 
 import pytest
 
-from drivers.bank import BoardWiring, DoorWiring
 from drivers.boards import FAMILIES
 from drivers.boards.options import BoardSettingError, Option
 from drivers.door import DoorState, ItemState, Outcome
 from drivers.frames import FrameError
 from drivers.simulator.families import simulated_class
 from drivers.simulator.virtual import virtual_site
+from drivers.wiring import BoardWiring, DoorWiring
 from tests.support.vectors import FILES, OF_FAMILY, Bench, board_codec_of, encoders, host_codec_of
 
 README = (Path(__file__).parents[2] / "drivers" / "README.md").read_text(encoding="utf-8")

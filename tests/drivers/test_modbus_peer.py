@@ -18,13 +18,14 @@ from pymodbus.server import ModbusSerialServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
 from drivers import modbus
-from drivers.bank import BoardWiring, DoorWiring, open_bank
+from drivers.building import open_bank
 from drivers.door import DoorState, Outcome
 from drivers.serial_port import SerialPortOpener
 from drivers.simulator import commands
 from drivers.simulator.boards import modbus as board_side
 from drivers.simulator.pseudo_terminal import PseudoTerminal
 from drivers.simulator.simulation import SimulatedSite, Simulation
+from drivers.wiring import BoardWiring, DoorWiring
 
 ADDRESS = 17
 FLASH_ON = 0x0200

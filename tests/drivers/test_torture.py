@@ -14,17 +14,8 @@ from hypothesis import strategies as st
 
 from drivers.boards import FAMILIES
 from drivers.boards.family import Question
-from drivers.bus import (
-    BoardLost,
-    BoardUnreachable,
-    Bus,
-    BusBoard,
-    BusEvent,
-    BusTiming,
-    Pulsed,
-    Reading,
-    UnlockJob,
-)
+from drivers.bus import Bus, BusBoard, BusTiming
+from drivers.bus_events import BoardLost, BoardUnreachable, BusEvent, Pulsed, Reading, UnlockJob
 from drivers.door import DoorState
 from drivers.frames import FrameError
 from drivers.runners import MovableClock

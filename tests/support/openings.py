@@ -14,14 +14,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
-from drivers.bank import BankTiming, BoardWiring, DoorWiring, make_board
+from drivers.bank import BankTiming
 from drivers.boards import FAMILIES
+from drivers.building import make_board
 from drivers.bus import BusTiming
 from drivers.door import DoorState, Outcome, Unlocked
 from drivers.port import ReconnectPlan
 from drivers.simulator.bank import DoorMoved
 from drivers.simulator.faults import Fault
 from drivers.simulator.virtual import VirtualSite, virtual_site
+from drivers.wiring import BoardWiring, DoorWiring
 from tests.support.virtual_loop import run_virtually
 
 CHANCE = 0.05

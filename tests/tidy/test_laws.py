@@ -50,7 +50,7 @@ ADAPTERS = {
     "drivers/runners.py": "the thread of a bus waits",
     "drivers/serial_port.py": "the real port",
     "drivers/simulator/handlers/protocol_sim.py": "runs a simulation for a port's name",
-    "drivers/bank.py": "hands the real clock to a bus on a real port",
+    "drivers/building.py": "hands the real clock to a bus on a real port",
 }
 
 FORBIDDEN_CALLS = {
