@@ -47,6 +47,7 @@ ADAPTERS = {
     "central/adapters.py": "the server's clock and its randomness",
     "kiosk/adapters.py": "the machine's clocks and its randomness",
     "kiosk/messages.py": "writes message files",
+    "drivers/tools/terminal.py": "hands the real clock to the installer's tools",
     "drivers/runners.py": "the thread of a bus waits",
     "drivers/serial_port.py": "the real port",
     "drivers/simulator/handlers/protocol_sim.py": "runs a simulation for a port's name",
