@@ -18,6 +18,7 @@ from drivers.tools.commissioning_command import commission
 from drivers.tools.discovery_command import find
 from drivers.tools.monitor_command import monitor
 from drivers.tools.scanner_command import scan
+from drivers.tools.supported_boards import families
 from drivers.tools.terminal import EXIT_INTERRUPTED, EXIT_MISTAKE
 
 
@@ -32,7 +33,7 @@ def main(context: click.Context) -> None:
     logging.getLogger("drivers").setLevel(logging.CRITICAL)
 
 
-for command in (doors, unlock, find, scan, commission, monitor):
+for command in (doors, unlock, find, scan, commission, monitor, families):
     main.add_command(command)
 
 

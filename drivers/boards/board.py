@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
-from drivers.boards.family import Answer, LineTiming, Question
+from drivers.boards.family import Answer, Evidence, LineTiming, Question
 from drivers.boards.options import BoardSettingError, Option, OptionValue, read_options
 from drivers.door import DoorState, ItemState
 from drivers.frames import FrameError, newest_first
@@ -26,6 +26,8 @@ class FramedBoard(ABC):
     name: ClassVar[str]
     addresses: ClassVar[range]
     channel_counts: ClassVar[range]
+    sought_channels: ClassVar[tuple[int, ...]] = ()
+    evidence: ClassVar[Evidence]
     holds_outputs: ClassVar[bool] = False
     options: ClassVar[tuple[Option, ...]] = ()
     timing: LineTiming

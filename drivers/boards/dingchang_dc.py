@@ -35,7 +35,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from drivers.boards.board import FramedBoard
-from drivers.boards.family import Answer, LineTiming
+from drivers.boards.family import Answer, Evidence, LineTiming
 from drivers.frames import FrameError, bits_of, check_sum, hexed, sum_of, within
 
 ADDRESSES: Final = range(1, 16)
@@ -68,6 +68,12 @@ TIMING: Final = LineTiming(
 )
 """Only the baud rate is the manual's; it says nothing of times. The rest is as with other boards of
 this kind."""
+
+EVIDENCE: Final = Evidence(
+    by_manual="everything; its examples for 10, 11 and 18 contradict its tables",
+    by_capture="nothing",
+    uncertain="times",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +139,7 @@ class DingchangDC(FramedBoard):
     name: ClassVar[str] = "dingchang-dc"
     addresses: ClassVar[range] = ADDRESSES
     channel_counts: ClassVar[range] = CHANNEL_COUNTS
+    evidence: ClassVar[Evidence] = EVIDENCE
     timing: LineTiming = TIMING
 
     def _status_request(self) -> bytes:

@@ -33,7 +33,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from drivers.boards import kerong
-from drivers.boards.family import Answer, LineTiming
+from drivers.boards.family import Answer, Evidence, LineTiming
 from drivers.boards.options import Option, yes_or_no
 from drivers.frames import FrameError, bits_of, hexed, within
 
@@ -58,6 +58,12 @@ TIMING: Final = LineTiming(
     unlock_answer_s=0.05,
 )
 """One program asks again after 25 ms; an unlock that is answered after all has 50 ms."""
+
+EVIDENCE: Final = Evidence(
+    by_manual="nothing",
+    by_capture='two answers to "all boards"',
+    uncertain="several programs agree on all frames; polarity is disputed; item inputs",
+)
 
 OPTIONS: Final = (
     Option(
@@ -116,6 +122,7 @@ class KerongCU16(kerong.KerongBoard):
     name: ClassVar[str] = "kerong-cu16"
     addresses: ClassVar[range] = ADDRESSES
     channel_counts: ClassVar[range] = CHANNEL_COUNTS
+    evidence: ClassVar[Evidence] = EVIDENCE
     options: ClassVar[tuple[Option, ...]] = OPTIONS
     timing: LineTiming = TIMING
     status_length: ClassVar[int] = STATUS_LENGTH

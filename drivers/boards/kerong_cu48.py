@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from drivers.boards import kerong
-from drivers.boards.family import Answer, LineTiming
+from drivers.boards.family import Answer, Evidence, LineTiming
 from drivers.frames import FrameError, bits_of, hexed, within
 
 ADDRESSES: Final = range(10)
@@ -44,6 +44,12 @@ TIMING: Final = LineTiming(
 )
 """The baud rate is the manual's, which promises a reaction within a second; the rest is as with
 other boards of this kind."""
+
+EVIDENCE: Final = Evidence(
+    by_manual="everything",
+    by_capture="nothing",
+    uncertain="nothing",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +90,7 @@ class KerongCU48(kerong.KerongBoard):
     name: ClassVar[str] = "kerong-cu48"
     addresses: ClassVar[range] = ADDRESSES
     channel_counts: ClassVar[range] = CHANNEL_COUNTS
+    evidence: ClassVar[Evidence] = EVIDENCE
     timing: LineTiming = TIMING
     status_length: ClassVar[int] = STATUS_LENGTH
 

@@ -28,7 +28,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from drivers.boards import kerong
-from drivers.boards.family import Answer, LineTiming
+from drivers.boards.family import Answer, Evidence, LineTiming
 from drivers.boards.options import Option, yes_or_no
 from drivers.frames import FrameError, bits_of, hexed, within
 
@@ -46,6 +46,12 @@ TIMING: Final = LineTiming(
     baud=19200, gap_s=0.005, quiet_s=0.025, read_timeout_s=0.3, unlock_settle_s=1.0
 )
 """The baud rate is that of the CU48; the rest is as with other boards of this kind."""
+
+EVIDENCE: Final = Evidence(
+    by_manual="nothing",
+    by_capture="all frames used",
+    uncertain='that its addresses and "all" frames are those of the CU48',
+)
 
 OPTIONS: Final = (
     yes_or_no("item_sensors", "sensors for items are wired in every compartment", default=True),
@@ -96,6 +102,7 @@ class KerongCU48B(kerong.KerongBoard):
     name: ClassVar[str] = "kerong-cu48b"
     addresses: ClassVar[range] = ADDRESSES
     channel_counts: ClassVar[range] = CHANNEL_COUNTS
+    evidence: ClassVar[Evidence] = EVIDENCE
     options: ClassVar[tuple[Option, ...]] = OPTIONS
     timing: LineTiming = TIMING
     status_length: ClassVar[int] = STATUS_LENGTH

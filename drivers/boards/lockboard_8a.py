@@ -39,7 +39,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from drivers.boards.board import FramedBoard
-from drivers.boards.family import Answer, LineTiming
+from drivers.boards.family import Answer, Evidence, LineTiming
 from drivers.boards.options import Option, yes_or_no
 from drivers.frames import (
     ByteOrder,
@@ -70,6 +70,15 @@ TIMING: Final = LineTiming(
 """Gap, quiet and the 1.5 s within which an unlock is answered are Open-Locker's settings, which it
 calls not yet validated on hardware; a read is answered sooner than an unlock by all accounts."""
 
+EVIDENCE: Final = Evidence(
+    by_manual="line, unlock, read one, read all, checksum",
+    by_capture="one answer of an 8-lock board",
+    uncertain=(
+        "byte order beyond 24 locks (`low_byte_first`); all of the KS1062 "
+        "(`unlock_function`); gap, quiet and the unlock's late answer are another "
+        "program's settings"
+    ),
+)
 
 OPTIONS: Final = (
     yes_or_no("low_byte_first", "the answer for all locks begins with locks 1 to 8", default=False),
@@ -160,6 +169,8 @@ class LockBoard8A(FramedBoard):
     name: ClassVar[str] = "lockboard-8a"
     addresses: ClassVar[range] = ADDRESSES
     channel_counts: ClassVar[range] = CHANNEL_COUNTS
+    evidence: ClassVar[Evidence] = EVIDENCE
+    sought_channels: ClassVar[tuple[int, ...]] = (24, 32, 40, 48, 50)
     options: ClassVar[tuple[Option, ...]] = OPTIONS
     timing: LineTiming = TIMING
 

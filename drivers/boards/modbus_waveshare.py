@@ -38,7 +38,7 @@ from typing import ClassVar, Final
 
 from drivers import modbus
 from drivers.boards.board import FramedBoard
-from drivers.boards.family import Answer, LineTiming
+from drivers.boards.family import Answer, Evidence, LineTiming
 from drivers.boards.options import Option
 from drivers.frames import require_meant, within
 
@@ -57,6 +57,12 @@ TIMING: Final = LineTiming(
     unlock_answer_s=0.05,
 )
 """The gap is 3.5 characters and 1 ms, rounded up; the 25 ms are for adapters that deliver late."""
+
+EVIDENCE: Final = Evidence(
+    by_manual="everything",
+    by_capture="one answer with the inputs; the silence between frames",
+    uncertain="which way an input is wired",
+)
 
 OPTIONS: Final = (
     Option(
@@ -106,6 +112,8 @@ class ModbusWaveshare(FramedBoard):
     name: ClassVar[str] = "modbus-waveshare"
     addresses: ClassVar[range] = ADDRESSES
     channel_counts: ClassVar[range] = CHANNEL_COUNTS
+    evidence: ClassVar[Evidence] = EVIDENCE
+    sought_channels: ClassVar[tuple[int, ...]] = (8, 16, 32)
     holds_outputs: ClassVar[bool] = True
     options: ClassVar[tuple[Option, ...]] = OPTIONS
     timing: LineTiming = TIMING

@@ -30,7 +30,7 @@ from typing import ClassVar, Final
 
 from drivers import modbus
 from drivers.boards.board import FramedBoard
-from drivers.boards.family import Answer, LineTiming
+from drivers.boards.family import Answer, Evidence, LineTiming
 from drivers.boards.options import Option
 from drivers.frames import within
 
@@ -51,6 +51,14 @@ TIMING: Final = LineTiming(
     unlock_answer_s=0.05,
 )
 """Silence between frames by Modbus's rule; the rest is as with other boards of this kind."""
+
+EVIDENCE: Final = Evidence(
+    by_manual="unlocking",
+    by_capture="nothing",
+    uncertain=(
+        "**how doors are read is a guess** (`read_by`, `first_place`): try it before you trust it"
+    ),
+)
 
 OPTIONS: Final = (
     Option(
@@ -95,6 +103,7 @@ class ModbusXunming(FramedBoard):
     name: ClassVar[str] = "modbus-xunming"
     addresses: ClassVar[range] = ADDRESSES
     channel_counts: ClassVar[range] = CHANNEL_COUNTS
+    evidence: ClassVar[Evidence] = EVIDENCE
     options: ClassVar[tuple[Option, ...]] = OPTIONS
     timing: LineTiming = TIMING
 

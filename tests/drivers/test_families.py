@@ -18,10 +18,11 @@ from drivers.door import DoorState, ItemState, Outcome
 from drivers.frames import FrameError
 from drivers.simulator.families import simulated_class
 from drivers.simulator.virtual import virtual_site
+from drivers.tools.supported_boards import page
 from drivers.wiring import BoardWiring, DoorWiring
 from tests.support.vectors import FILES, OF_FAMILY, Bench, board_codec_of, encoders, host_codec_of
 
-README = (Path(__file__).parents[2] / "drivers" / "README.md").read_text(encoding="utf-8")
+PAGE = Path(__file__).parents[2] / "drivers" / "boards" / "README.md"
 
 every_family = pytest.mark.parametrize("name", list(FAMILIES))
 
@@ -82,7 +83,13 @@ def test_a_family_is_named_and_described_and_sourced(name):
     for told in ("Line:", "baud", "data bits", "Source", f"tests/vectors/{name.replace('-', '_')}"):
         assert told in described
     assert OF_FAMILY[name]["frames"]
-    assert f"`{name}`" in README
+    assert f"| `{name}` |" in page()
+
+
+def test_the_list_of_supported_boards_is_up_to_date():
+    assert PAGE.read_text(encoding="utf-8") == page(), (
+        "run: python -m drivers families > drivers/boards/README.md"
+    )
 
 
 @every_family
