@@ -109,8 +109,8 @@ class BoardFamily(Protocol):
 
     @property
     def sought_channels(self) -> tuple[int, ...]:
-        """How many locks to look for at an address, from few to many; empty when the answer does
-        not tell, and is that of the largest board."""
+        """The counts of locks to try at an address, in this order; empty when the answer does not
+        tell, and is that of the largest board."""
 
     @property
     def evidence(self) -> Evidence:

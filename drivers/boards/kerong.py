@@ -1,7 +1,7 @@
 """What Kerong's boards share: the frame `02 .. 03 sum`.
 
 The sum is the low byte of all bytes before it. No family of its own: `kerong_cu16.py`,
-`kerong_cu48.py` and `kerong_cu48b.py` use it.
+`kerong_cu48.py` and others use it.
 """
 
 from __future__ import annotations
