@@ -47,10 +47,11 @@ ADAPTERS = {
     "central/adapters.py": "the server's clock and its randomness",
     "kiosk/adapters.py": "the machine's clocks and its randomness",
     "kiosk/messages.py": "writes message files",
+    "drivers/tools/terminal.py": "hands the real clock to the installer's tools",
     "drivers/runners.py": "the thread of a bus waits",
     "drivers/serial_port.py": "the real port",
     "drivers/simulator/handlers/protocol_sim.py": "runs a simulation for a port's name",
-    "drivers/bank.py": "hands the real clock to a bus on a real port",
+    "drivers/building.py": "hands the real clock to a bus on a real port",
 }
 
 FORBIDDEN_CALLS = {
