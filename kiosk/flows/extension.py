@@ -6,19 +6,11 @@ from dataclasses import replace
 
 from kiosk.flows.context import Kiosk
 from kiosk.flows.doors import pressed
+from kiosk.flows.events import Entered, Pressed, Scanned, TimedOut
 from kiosk.flows.pickup import TOLD_S, ask_for_phone, seconds, tell
-from kiosk.flows.views import (
-    Checking,
-    Choice,
-    EnterCode,
-    Entered,
-    HoldExtended,
-    Pressed,
-    Refusal,
-    Refused,
-    Scanned,
-    TimedOut,
-)
+from kiosk.flows.views.choices import Choice, Refusal, Refused
+from kiosk.flows.views.customer import EnterCode, HoldExtended
+from kiosk.flows.views.shared import Checking
 from kiosk.model.pickup_code import SECRET_DIGITS, locator_digits, parse_qr
 from kiosk.store import codes, holds
 from kiosk.store.codes import CodeAnswer, Granted, NeedsPhone, NotKnown, Wait

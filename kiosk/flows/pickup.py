@@ -19,29 +19,18 @@ from kiosk.flows.doors import (
     shut_wrong_door,
     until_shut,
 )
-from kiosk.flows.views import (
-    Checking,
-    Choice,
+from kiosk.flows.events import Entered, Pressed, Scanned, TimedOut
+from kiosk.flows.views.choices import Choice, Problem, Purpose, Question, Refusal, Refused
+from kiosk.flows.views.customer import (
     CodeAsked,
-    DoorOpen,
     EnterCode,
-    Entered,
     EnterPhoneDigits,
     EnterTracking,
     LowerAsked,
     MorePackages,
-    Pressed,
-    Problem,
-    Purpose,
-    Question,
-    Refusal,
-    Refused,
-    Scanned,
     Thanks,
-    TimedOut,
-    Told,
-    Trouble,
 )
+from kiosk.flows.views.shared import Checking, DoorOpen, Told, Trouble
 from kiosk.model.barcode import is_barcode
 from kiosk.model.location import Service, ServiceReason, SlotStatus, SuspectReason
 from kiosk.model.package import PackageStatus

@@ -3,17 +3,9 @@
 from __future__ import annotations
 
 from kiosk.flows.context import Kiosk
-from kiosk.flows.views import (
-    Checking,
-    Choice,
-    Entered,
-    EnterPin,
-    Pressed,
-    Refusal,
-    Refused,
-    Scanned,
-    TimedOut,
-)
+from kiosk.flows.events import Entered, Pressed, Scanned, TimedOut
+from kiosk.flows.views.choices import Choice, Refusal, Refused
+from kiosk.flows.views.shared import Checking, EnterPin
 from kiosk.model.person import STAFF_NUMBER_DIGITS, Role, Staff, parse_badge
 from kiosk.store import codes, staff
 

@@ -13,7 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from kiosk.demo.player import PlayError
-from kiosk.flows.views import Choice, Doors, Entered, EnterPin, First, Pressed, View
+from kiosk.flows.events import Entered, Pressed
+from kiosk.flows.views.choices import Choice
+from kiosk.flows.views.customer import First
+from kiosk.flows.views.service import Doors
+from kiosk.flows.views.shared import EnterPin, View
 from kiosk.model.invariants import BrokenInvariantError
 from kiosk.store.errors import StoreError
 from kiosk.store.store import Store

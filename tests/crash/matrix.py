@@ -26,20 +26,12 @@ from drivers.simulator.bank import SimulatedDoor
 from drivers.simulator.virtual import VirtualSite
 from kiosk.demo.player import PlayError
 from kiosk.flows.context import Policy
-from kiosk.flows.views import (
-    Ask,
-    Choice,
-    Chosen,
-    Collection,
-    DoorPage,
-    First,
-    Pressed,
-    Question,
-    ScanInside,
-    Scanned,
-    Trouble,
-    View,
-)
+from kiosk.flows.events import Chosen, Pressed, Scanned
+from kiosk.flows.views.choices import Choice, Question
+from kiosk.flows.views.courier import Collection
+from kiosk.flows.views.customer import First
+from kiosk.flows.views.service import DoorPage, ScanInside
+from kiosk.flows.views.shared import Ask, Trouble, View
 from kiosk.model.events import GENESIS, Event
 from kiosk.model.location import SuspectReason
 from kiosk.store import journal, slots

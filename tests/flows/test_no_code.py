@@ -7,23 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.flows.views import (
-    CentreReport,
-    Choice,
-    CodeAsked,
-    EnterCode,
-    Entered,
-    EnterPhoneDigits,
-    EnterTracking,
-    First,
-    Pressed,
-    Refusal,
-    Refused,
-    Scanned,
-    View,
-    Vitals,
-)
-from kiosk.flows.views import Told as ToldView
+from kiosk.flows.events import Entered, Pressed, Scanned
+from kiosk.flows.views.choices import Choice, Refusal, Refused
+from kiosk.flows.views.customer import CodeAsked, EnterCode, EnterPhoneDigits, EnterTracking, First
+from kiosk.flows.views.service import CentreReport, Vitals
+from kiosk.flows.views.shared import Told as ToldView
+from kiosk.flows.views.shared import View
 from kiosk.messages import MessageSpool
 from kiosk.model.events import Event, EventKind
 from kiosk.store import journal

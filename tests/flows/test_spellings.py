@@ -11,22 +11,11 @@ import pytest
 
 from drivers.scanner import ScanAssembler
 from kiosk.console.announcements import read_announcements
-from kiosk.flows.views import (
-    Choice,
-    ChooseSize,
-    CodeAsked,
-    DoorOpen,
-    EnterCode,
-    Entered,
-    EnterPhoneDigits,
-    EnterTracking,
-    First,
-    Pressed,
-    Receipt,
-    Scanned,
-    ScanPackage,
-    View,
-)
+from kiosk.flows.events import Entered, Pressed, Scanned
+from kiosk.flows.views.choices import Choice
+from kiosk.flows.views.courier import ChooseSize, Receipt, ScanPackage
+from kiosk.flows.views.customer import CodeAsked, EnterCode, EnterPhoneDigits, EnterTracking, First
+from kiosk.flows.views.shared import DoorOpen, View
 from kiosk.model.events import EventKind
 from kiosk.model.package import PackageStatus
 from kiosk.store import commands, journal, packages

@@ -12,47 +12,37 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from kiosk.flows.context import Policy
+from kiosk.flows.events import Chosen, Entered, OpenFromAfar, Preference, Pressed, Scanned
 from kiosk.flows.maintenance import TEST_ROUNDS
-from kiosk.flows.views import (
-    Ask,
-    Boards,
-    Choice,
-    ChooseReason,
-    ChooseSize,
-    ChooseUntil,
-    Chosen,
+from kiosk.flows.views.choices import Choice
+from kiosk.flows.views.courier import ChooseSize, Collection, Receipt, ScanPackage
+from kiosk.flows.views.customer import (
     CodeAsked,
-    Collection,
-    DoorOpen,
+    EnterCode,
+    EnterPhoneDigits,
+    EnterTracking,
+    First,
+    HoldExtended,
+    LowerAsked,
+    MorePackages,
+    Thanks,
+)
+from kiosk.flows.views.service import (
+    Boards,
+    ChooseReason,
+    ChooseUntil,
     DoorPage,
     Doors,
     DoorsTested,
-    EnterCode,
-    Entered,
-    EnterPhoneDigits,
-    EnterPin,
-    EnterTracking,
-    First,
     History,
-    HoldExtended,
-    LowerAsked,
     Machine,
-    MorePackages,
-    OpenFromAfar,
     PartsTest,
-    Preference,
-    Pressed,
-    Receipt,
     Round,
     ScanInside,
-    Scanned,
-    ScanPackage,
     StaffList,
-    Thanks,
-    Trouble,
-    View,
 )
-from kiosk.flows.views import Told as ToldView
+from kiosk.flows.views.shared import Ask, DoorOpen, EnterPin, Trouble, View
+from kiosk.flows.views.shared import Told as ToldView
 from kiosk.model.location import Service, SuspectReason
 from kiosk.model.package import PackageStatus
 from kiosk.model.person import Recipient
