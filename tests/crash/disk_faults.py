@@ -27,7 +27,8 @@ from tests.crash.recording import Mark, Recorder, lay_down, pick_up, untouched, 
 from tests.crash.recording_vfs import FULL, IO_ERROR, RecordingVfs
 from tests.support.flow_site import TECHNICIAN_PIN, Running, running
 from tests.support.invariants import findings, gather
-from tests.support.stories import Story, plug
+from tests.support.stories import Story
+from tests.support.stories.people import plug
 from tests.support.virtual_loop import run_virtually
 
 PATIENCE_S = 600.0

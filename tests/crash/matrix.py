@@ -41,7 +41,7 @@ from tests.crash.disk import Files
 from tests.crash.recording import PLACE, lay_down, pick_up
 from tests.support.flow_site import LoopClock, Running, World, running
 from tests.support.invariants import Pulse, Told, findings, gather
-from tests.support.stories import (
+from tests.support.stories.people import (
     announce,
     have_stored,
     press,

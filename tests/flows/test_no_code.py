@@ -18,7 +18,8 @@ from kiosk.model.events import Event, EventKind
 from kiosk.store import journal
 from tests.support.flow_site import Running, World, running
 from tests.support.invariants import Told
-from tests.support.stories import POLICY, have_stored, press
+from tests.support.stories import POLICY
+from tests.support.stories.people import have_stored, press
 from tests.support.virtual_loop import run_virtually
 
 

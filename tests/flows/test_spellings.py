@@ -20,7 +20,8 @@ from kiosk.model.events import EventKind
 from kiosk.model.package import PackageStatus
 from kiosk.store import commands, journal, packages
 from tests.support.flow_site import SITE, Running, World, require_sound, running
-from tests.support.stories import POLICY, press, shut, sign_in_courier
+from tests.support.stories import POLICY
+from tests.support.stories.people import press, shut, sign_in_courier
 from tests.support.virtual_loop import run_virtually
 
 SPELLINGS: list[dict[str, str]] = json.loads(

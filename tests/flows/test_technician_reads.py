@@ -30,7 +30,8 @@ from kiosk.store import slots
 from kiosk.store import staff as staff_store
 from tests.support.flow_site import COURIER_PIN, TECHNICIAN_PIN, Running, World, running
 from tests.support.invariants import Told
-from tests.support.stories import POLICY, STORIES, have_stored, press, shut, sign_in_technician
+from tests.support.stories import POLICY, STORIES
+from tests.support.stories.people import have_stored, press, shut, sign_in_technician
 from tests.support.virtual_loop import run_virtually
 
 

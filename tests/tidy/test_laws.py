@@ -81,7 +81,6 @@ LONGER_FOR_NOW = {
     "drivers/bus.py": "events and building leave it",
     "kiosk/ui/samples.py": "moves to the tests",
     "tests/flows/test_courier_edges.py": "its stories become coroutines",
-    "tests/support/stories.py": "becomes a file for each audience",
 }
 """Files that are longer than a file may be; each leaves this list when it is split."""
 
