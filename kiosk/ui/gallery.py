@@ -8,7 +8,9 @@ from pathlib import Path
 
 import click
 
-from kiosk.flows.views import First, Preference, View
+from kiosk.flows.events import Preference
+from kiosk.flows.views.customer import First
+from kiosk.flows.views.shared import View
 from kiosk.ui.environment import prepare
 from kiosk.ui.panel import Panel
 

@@ -8,10 +8,10 @@ from random import Random
 
 import pytest
 
-from drivers.bank import BoardWiring, DoorWiring, check_wiring
 from drivers.bus import BusTiming
 from drivers.door import BoardChange, DoorChange, DoorState, DriverError, Outcome, Unlocked
 from drivers.simulator.virtual import VirtualSite, virtual_site
+from drivers.wiring import BoardWiring, DoorWiring, check_wiring
 from tests.support.virtual_loop import run_virtually
 
 BOARDS = [

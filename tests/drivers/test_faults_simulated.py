@@ -9,7 +9,6 @@ from random import Random
 import pytest
 
 from config import DEMO_SITE
-from drivers.bank import BoardWiring, DoorWiring
 from drivers.door import BoardChange, DoorChange, DoorState, Outcome, Unlocked
 from drivers.simulator.commands import (
     USAGE,
@@ -22,6 +21,7 @@ from drivers.simulator.commands import (
 )
 from drivers.simulator.faults import CALLS_FOR, Fault
 from drivers.simulator.virtual import VirtualSite, virtual_site
+from drivers.wiring import BoardWiring, DoorWiring
 from tests.support.simulator_process import SimulatorProcess
 from tests.support.virtual_loop import run_virtually
 

@@ -1,4 +1,4 @@
-"""The documents say what the program says: every trouble, every refusal, every board family."""
+"""The documents say what the program says: every trouble, every refusal, every setting."""
 
 from __future__ import annotations
 
@@ -15,10 +15,9 @@ from pydantic import BaseModel
 from central.__main__ import cli as central_commands
 from config import loader
 from config.schema import Policy, Site
-from drivers.boards import FAMILIES
-from drivers.boards.options import Option
 from kiosk.__main__ import main as kiosk_commands
-from kiosk.flows.views import Problem, Refusal, Refused, Told, Trouble
+from kiosk.flows.views.choices import Problem, Refusal, Refused
+from kiosk.flows.views.shared import Told, Trouble
 from kiosk.model.location import Location, Rectangle, ServiceReason, Size, Slot, SuspectReason
 from kiosk.model.scanner_test import ScannerFinding
 from kiosk.ui.texts import words_for
@@ -132,28 +131,6 @@ def test_a_refused_entry_stands_in_troubleshoot(refusal: Refusal) -> None:
 @pytest.mark.parametrize("reason", [*SuspectReason, *ServiceReason, *ScannerFinding])
 def test_a_state_that_staff_see_stands_in_troubleshoot(reason: str) -> None:
     assert f"`{reason}`" in document("troubleshoot.md")
-
-
-@pytest.mark.parametrize("name", FAMILIES)
-def test_a_family_stands_in_supported_boards(name: str) -> None:
-    family = FAMILIES[name]
-    addresses, counts = family.addresses, family.channel_counts
-    row = f"| `{name}` | {addresses[0]}–{addresses[-1]} | {counts[0]}–{counts[-1]} |"
-    rows = [row, *(option_row(name, option) for option in family.options)]
-    lacking = [each for each in rows if each not in document("supported-boards.md")]
-    assert not lacking, f"docs/supported-boards.md lacks {lacking}"
-
-
-def option_row(name: str, option: Option) -> str:
-    default = str(option.default).lower() if isinstance(option.default, bool) else option.default
-    return flat(f"| `{name}` | `{option.name}` | {default} | {option.right} |")
-
-
-def test_supported_boards_names_no_other_family() -> None:
-    rows = re.findall(
-        r"\| `([a-z0-9-]+)` \| \d+–\d+ \| \d+–\d+ \|", document("supported-boards.md")
-    )
-    assert sorted(rows) == sorted(FAMILIES)
 
 
 def settings_of(model: type[BaseModel]) -> Iterator[str]:

@@ -10,9 +10,7 @@ from pathlib import Path
 import pytest
 
 from kiosk.flows.maintenance import REASONS
-from kiosk.flows.views import (
-    Machine,
-)
+from kiosk.flows.views.service import Machine
 from tests.support.panel_spots import Spots
 from tests.support.screen import PATIENCE_S
 from tests.support.window_bench import DEMO_BADGE, bench, unlock_frame, wait_open_enough
