@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from kiosk.flows.views import First, Preference, View
 from kiosk.ui.environment import prepare
 from kiosk.ui.panel import Panel
+
+if TYPE_CHECKING:
+    from kiosk.ui.window import KioskWindow
 
 PANELS = {
     "1080x1920": Panel(1080, 1920, 268.0, 476.0),
@@ -50,7 +54,7 @@ def main(
 
 
 def _next_picture(
-    window: object, views: Iterator[tuple[str, View]], folder: Path, preference: Preference
+    window: KioskWindow, views: Iterator[tuple[str, View]], folder: Path, preference: Preference
 ) -> None:
     from kivy.clock import Clock
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from kivy.uix.widget import Widget
 
@@ -128,7 +129,7 @@ class Languages(Widget):
                 replace(theme, speech=speech(code)),
                 speech(code).own_name,
                 "",
-                (lambda chosen=code: action(chosen)),
+                partial(action, code),
             )
             for code in codes
         ]
@@ -181,6 +182,7 @@ class FirstPage(Page[First]):
 
     spare_parts = ("body",)
     keeps_name = True
+    figure: Cards
 
     def build(self) -> None:
         self.figure = Cards(self.theme)
