@@ -34,7 +34,7 @@ TOLERANCE = 25
 
 def draw(panel: str, folder: Path) -> None:
     """Draw the main screens of a panel into a folder, in a process with a window of its own."""
-    command = [sys.executable, "-m", "kiosk.ui.gallery", "--panel", panel, "--out", str(folder)]
+    command = [sys.executable, "-m", "tests.gallery", "--panel", panel, "--out", str(folder)]
     exact = [option for name in SCREENS for option in ("--view", name)]
     width_px, height_px = map(int, panel.split("x"))
     with own_screen(width_px, height_px) as screen:

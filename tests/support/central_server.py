@@ -38,7 +38,7 @@ from kiosk.store.packages import Announcement
 from kiosk.store.restore import Recaller, Restored
 from kiosk.store.store import Store
 from kiosk.sync.contract import Place, SyncRequest, WireEvent, wire_event
-from kiosk.ui.samples import sample_location
+from tests.gallery.locker import sample_location
 
 LOCATION = sample_location()
 LOCATION_KEY = bytes(range(32))

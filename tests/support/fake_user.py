@@ -10,8 +10,8 @@ from typing import Any
 
 from kiosk.flows.views import Choice, First, Preference, Stirred, View
 from kiosk.ui.panel import Panel
-from kiosk.ui.samples import sample_location
 from kiosk.ui.theme import KEY_MM, TARGET_MM
+from tests.gallery.locker import sample_location
 
 HALF_A_PIXEL_MM = 0.15
 

@@ -22,9 +22,10 @@ from kiosk.flows.views import (
     Purpose,
     Thanks,
 )
-from kiosk.ui.gallery import PANELS
 from kiosk.ui.language import PSEUDO, languages, speech
-from kiosk.ui.samples import sample_location, sample_views
+from tests.gallery.locker import sample_location
+from tests.gallery.panels import PANELS
+from tests.gallery.samples import sample_views
 from tests.support.fake_user import Hands, faults_of, texts
 
 pytestmark = pytest.mark.window

@@ -39,11 +39,12 @@ from kiosk.flows.views import (
     View,
 )
 from kiosk.ui import theme as look
-from kiosk.ui.gallery import PANELS
 from kiosk.ui.language import PSEUDO
 from kiosk.ui.panel import Panel
-from kiosk.ui.samples import sample_location, sample_views
 from kiosk.ui.theme import CAPITAL_PER_EM, SiteLook
+from tests.gallery.locker import sample_location
+from tests.gallery.panels import PANELS
+from tests.gallery.samples import sample_views
 from tests.support.fake_user import (
     HALF_A_PIXEL_MM,
     Hands,

@@ -26,8 +26,9 @@ from kiosk.flows.views import (
     Thanks,
     View,
 )
-from kiosk.ui.gallery import PANELS
-from kiosk.ui.samples import sample_doors, sample_views
+from tests.gallery.locker import sample_doors
+from tests.gallery.panels import PANELS
+from tests.gallery.samples import sample_views
 from tests.support.fake_user import Hands, faults_of, texts
 
 pytestmark = pytest.mark.window

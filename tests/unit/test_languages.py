@@ -33,7 +33,7 @@ from kiosk.ui.language import (
     lengthened,
     speech,
 )
-from kiosk.ui.samples import NOW_MS, sample_doors, sample_location
+from tests.gallery.locker import NOW_MS, sample_doors, sample_location
 
 ROOT = Path(__file__).parents[2]
 LOCATION = sample_location()
