@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 from PIL import Image, ImageChops
 
@@ -65,5 +66,6 @@ def difference(one: Image.Image, other: Image.Image) -> int:
     """The largest difference of two cells in the same place, of 255; all of it for another size."""
     if one.size != other.size:
         return 255
-    cells = [ImageChops.difference(*(each.reduce(CELL_PX) for each in (one, other)))]
-    return max(high for _, high in cells[0].getextrema())
+    cells = ImageChops.difference(one.reduce(CELL_PX), other.reduce(CELL_PX))
+    of_each_band = cast("tuple[tuple[int, int], ...]", cells.getextrema())
+    return max(high for _, high in of_each_band)

@@ -162,7 +162,7 @@ class Server:
         return self.central.database.submit(operation, *args).result()
 
     def rows(self, table: Any) -> list[Any]:
-        return self.central.database.read(lambda c: c.execute(table.select()).all())
+        return self.central.database.read(lambda c: list(c.execute(table.select())))
 
     def dead_message(self) -> Any:
         """The message that is given up, once there is one."""

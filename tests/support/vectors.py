@@ -8,6 +8,7 @@ import inspect
 import json
 from pathlib import Path
 from random import Random
+from types import ModuleType
 from typing import Any
 
 from drivers.boards import FAMILIES
@@ -23,7 +24,7 @@ FILES = {
 OF_FAMILY = {vectors["family"]: vectors for vectors in FILES.values() if vectors["family"]}
 
 
-def codec_of(name: str):
+def codec_of(name: str) -> ModuleType:
     """The module that encodes and decodes."""
     package = "drivers" if name == "modbus" else "drivers.boards"
     return importlib.import_module(f"{package}.{name}")

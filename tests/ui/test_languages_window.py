@@ -129,7 +129,7 @@ def test_a_site_with_one_language_offers_none(kivy: SimpleNamespace) -> None:
 
 def mirrored(one: Any, other: Any, page: Any) -> bool:
     """Whether two things are at the same distance from opposite edges."""
-    return abs((one.x - page.x) - (page.right - other.right)) <= 1.5
+    return bool(abs((one.x - page.x) - (page.right - other.right)) <= 1.5)
 
 
 def button(page: Any, choice: Choice) -> Any:

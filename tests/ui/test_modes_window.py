@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -293,7 +294,7 @@ def test_the_way_to_an_open_door_is_told_to_everybody_by_day(kivy: SimpleNamespa
             sample_location(),
             SMALL,
             lambda _: None,
-            SiteLook(is_night=lambda at=night: at),
+            SiteLook(is_night=partial(bool, night)),
             kivy.ui.Sound(loudspeaker=ear),
         )
         for view in (FIRST, CODE, door, replace(CODE, refused=Refused(Refusal.NOT_KNOWN))):
