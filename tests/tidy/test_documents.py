@@ -18,7 +18,8 @@ from config.schema import Policy, Site
 from drivers.boards import FAMILIES
 from drivers.boards.options import Option
 from kiosk.__main__ import main as kiosk_commands
-from kiosk.flows.views import Problem, Refusal, Refused, Told, Trouble
+from kiosk.flows.views.choices import Problem, Refusal, Refused
+from kiosk.flows.views.shared import Told, Trouble
 from kiosk.model.location import Location, Rectangle, ServiceReason, Size, Slot, SuspectReason
 from kiosk.model.scanner_test import ScannerFinding
 from kiosk.ui.texts import words_for

@@ -186,7 +186,7 @@ def test_no_way_in_takes_what_is_no_barcode(tmp_path: Path, text: str) -> None:
     request = DepositRequest("b", text, "S", "i", "staff:1")
     with pytest.raises(NotABarcodeError):
         store.submit(deposits.begin_deposit, request, LOCATION, BestFit()).result()
-    commands = (
+    commands: tuple[tuple[str, dict[str, object]], ...] = (
         ("announce", {"package": "c", "barcode": text}),
         ("announce", {"package": "d", "barcode": None}),
         ("cancel", {"package": "e", "barcode": text}),
