@@ -24,9 +24,16 @@ from central.schema import LIVE
 from central.sync import commands
 from kiosk.model.barcode import barcode_key
 from kiosk.model.clock import Instant, days_later_ms, hold_until_ms
+from kiosk.model.commands import (
+    Announce,
+    Cancel,
+    CommandRecipient,
+    Contact,
+    Extend,
+    Reissue,
+)
 from kiosk.model.package import PackageStatus
 from kiosk.model.phone import PhoneNumberError, phone_number
-from kiosk.sync.contract import CommandType
 
 
 def announce(
@@ -104,15 +111,15 @@ def _send_announcement(
     by: str,
     now_ms: int,
 ) -> None:
-    body = {
-        "package": package,
-        "barcode": announcement.barcode,
-        "size": size,
-        "recipient": {"id": recipient},
-        "is_alone": announcement.alone,
-        "needs_low": announcement.low_door,
-    }
-    commands.queue(connection, location, CommandType.ANNOUNCE, body, by, now_ms, package)
+    command = Announce(
+        package=package,
+        barcode=announcement.barcode,
+        size=size,
+        recipient=CommandRecipient(id=recipient),
+        is_alone=announcement.alone,
+        needs_low=announcement.low_door,
+    )
+    commands.queue(connection, location, command, by, now_ms, package)
 
 
 def _place(
@@ -238,8 +245,8 @@ def cancel(
     if row.status not in LIVE:
         raise RequestError(409, "too_late", f"the package is {row.status}: it cannot be recalled")
     now_ms = central.clock.now_ms()
-    body = {"package": row.id, "barcode": row.barcode, "why": why}
-    commands.queue(connection, row.location, CommandType.CANCEL, body, by, now_ms, row.id)
+    command = Cancel(package=row.id, barcode=row.barcode, why=why)
+    commands.queue(connection, row.location, command, by, now_ms, row.id)
     audit(connection, now_ms, by, "package.cancel", row.id, why=why)
     return describe(connection, package)
 
@@ -263,8 +270,8 @@ def extend(
             f"a package is held {central.settings.hold_days_max} days at most, in all",
         )
     now_ms = central.clock.now_ms()
-    body = {"package": row.id, "days": days}
-    commands.queue(connection, row.location, CommandType.EXTEND, body, by, now_ms, row.id)
+    command = Extend(package=row.id, days=days)
+    commands.queue(connection, row.location, command, by, now_ms, row.id)
     audit(connection, now_ms, by, "package.extend", row.id, days=days)
     return describe(connection, package)
 
@@ -300,8 +307,8 @@ def _new_code(connection: Connection, row: Any, by: str, now_ms: int) -> None:
     connection.execute(
         update(schema.package).where(schema.package.c.id == row.id).values(code_counter=counter)
     )
-    body = {"package": row.id, "counter": counter}
-    commands.queue(connection, row.location, CommandType.REISSUE, body, by, now_ms, row.id)
+    command = Reissue(package=row.id, counter=counter)
+    commands.queue(connection, row.location, command, by, now_ms, row.id)
 
 
 def change_contact(
@@ -328,8 +335,8 @@ def change_contact(
         .where(schema.package.c.id == row.id)
         .values(recipient=recipient, owner=person.user_id or row.owner)
     )
-    body = {"package": row.id, "recipient": {"id": recipient}}
-    commands.queue(connection, row.location, CommandType.CONTACT, body, by, now_ms, row.id)
+    command = Contact(package=row.id, recipient=CommandRecipient(id=recipient))
+    commands.queue(connection, row.location, command, by, now_ms, row.id)
     if row.recipient is not None and row.status in (PackageStatus.STORED, PackageStatus.EXPIRED):
         _new_code(connection, row, by, now_ms)
     if row.status == PackageStatus.STORED:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -30,6 +29,7 @@ from kiosk.flows.views import (
 from kiosk.model.events import EventKind
 from kiosk.model.package import PackageStatus
 from kiosk.store import commands, journal, packages
+from kiosk.sync.receiving import receive
 from tests.support.flow_site import SITE, Running, World, require_sound, running
 from tests.support.stories import POLICY, press, shut, sign_in_courier
 from tests.support.virtual_loop import run_virtually
@@ -53,9 +53,10 @@ async def command(kiosk: Running, barcode: str) -> str:
     store = kiosk.kiosk.store
     number = await store.run(commands.cursor) + 1
     recipient = {"id": "ada", "name": "Ada", "phone": PHONE}
-    body: dict[str, Any] = {"package": f"wished-{number}", "barcode": barcode, "size": "S"}
-    wish = commands.Wish(number, f"w{number}", "announce", body | {"recipient": recipient})
-    assert await store.run(commands.apply, wish, "UTC")
+    body = {"package": f"announced-{number}", "barcode": barcode, "size": "S"}
+    sent = {"n": number, "id": f"c{number}", "type": "announce"}
+    received = receive({**sent, "body": {**body, "recipient": recipient}})
+    assert await store.run(commands.apply, received, "UTC")
     answer = (await store.run(journal.after, 0, 500, [EventKind.COMMAND_APPLIED]))[-1]
     return str(json.loads(answer.body)["package"])
 
