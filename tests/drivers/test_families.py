@@ -18,7 +18,6 @@ from drivers.door import DoorState, ItemState, Outcome
 from drivers.frames import FrameError
 from drivers.simulator.virtual import virtual_site
 from tests.support.vectors import FILES, OF_FAMILY, Bench, codec_of
-from tests.support.virtual_loop import run_virtually
 
 README = (Path(__file__).parents[2] / "drivers" / "README.md").read_text(encoding="utf-8")
 
@@ -337,28 +336,25 @@ def test_where_there_are_no_item_sensors_nothing_is_claimed(name):
     assert read_doors(Bench(name, {**wiring, "options": options})).items == {}
 
 
-def test_the_bank_tells_items_after_two_equal_readings_and_forgets_them_with_the_board():
+async def test_the_bank_tells_items_after_two_equal_readings_and_forgets_them_with_the_board():
     boards = [BoardWiring("b", "kerong-cu48b", "bus", 0, 3)]
     doors = [DoorWiring(str(channel), "b", channel) for channel in (1, 2, 3)]
 
-    async def story():
-        site = virtual_site(boards, doors, Random(3))
-        site.steel.door("2").has_item = True
-        assert site.bank.item("2") is ItemState.UNKNOWN
-        await site.bank.start()
-        await asyncio.sleep(1)
-        assert [site.bank.item(slot) for slot in "123"] == ["ABSENT", "PRESENT", "ABSENT"]
-        site.steel.door("2").has_item = False
-        await site.bank.read("2")
-        assert site.bank.item("2") is ItemState.PRESENT
-        await site.bank.read("2")
-        assert site.bank.item("2") is ItemState.ABSENT
-        site.lines["bus"].is_plugged = False
-        await asyncio.sleep(1)
-        assert site.bank.item("1") is ItemState.UNKNOWN
-        await site.bank.stop()
-
-    run_virtually(story())
+    site = virtual_site(boards, doors, Random(3))
+    site.steel.door("2").has_item = True
+    assert site.bank.item("2") is ItemState.UNKNOWN
+    await site.bank.start()
+    await asyncio.sleep(1)
+    assert [site.bank.item(slot) for slot in "123"] == ["ABSENT", "PRESENT", "ABSENT"]
+    site.steel.door("2").has_item = False
+    await site.bank.read("2")
+    assert site.bank.item("2") is ItemState.PRESENT
+    await site.bank.read("2")
+    assert site.bank.item("2") is ItemState.ABSENT
+    site.lines["bus"].is_plugged = False
+    await asyncio.sleep(1)
+    assert site.bank.item("1") is ItemState.UNKNOWN
+    await site.bank.stop()
 
 
 # --- several families on one line --------------------------------------------------------------
@@ -378,7 +374,7 @@ MIXED = {
 
 @pytest.mark.parametrize("echoes", [False, True])
 @pytest.mark.parametrize("baud", list(MIXED))
-def test_boards_of_several_families_share_a_line(baud, echoes):
+async def test_boards_of_several_families_share_a_line(baud, echoes):
     boards = [
         BoardWiring(f"{name}-{address}", name, "bus", address, 12, options=options)
         for name, address, options in MIXED[baud]
@@ -389,26 +385,21 @@ def test_boards_of_several_families_share_a_line(baud, echoes):
         for channel in range(1, 13)
     ]
 
-    async def story():
-        site = virtual_site(boards, doors, Random(3))
-        site.lines["bus"].echoes = echoes
-        await site.bank.start()
-        await site.bank.settled()
-        assert all(report.reachable for report in site.bank.reports())
-        for channel in (1, 12):
-            slots = [f"{board.name}/{channel}" for board in boards]
-            results = await asyncio.gather(*map(site.bank.open_slot, slots))
-            assert [each.outcome for each in results] == [Outcome.OPENED] * len(boards)
-        assert {site.steel.door(door.slot).pulses for door in doors if door.channel in (1, 12)} == {
-            1
-        }
-        assert {
-            site.steel.door(door.slot).pulses for door in doors if door.channel not in (1, 12)
-        } == {0}
-        assert [report.checksum_errors for report in site.bank.reports()] == [0] * len(boards)
-        await site.bank.stop()
-
-    run_virtually(story())
+    site = virtual_site(boards, doors, Random(3))
+    site.lines["bus"].echoes = echoes
+    await site.bank.start()
+    await site.bank.settled()
+    assert all(report.reachable for report in site.bank.reports())
+    for channel in (1, 12):
+        slots = [f"{board.name}/{channel}" for board in boards]
+        results = await asyncio.gather(*map(site.bank.open_slot, slots))
+        assert [each.outcome for each in results] == [Outcome.OPENED] * len(boards)
+    assert {site.steel.door(door.slot).pulses for door in doors if door.channel in (1, 12)} == {1}
+    assert {site.steel.door(door.slot).pulses for door in doors if door.channel not in (1, 12)} == {
+        0
+    }
+    assert [report.checksum_errors for report in site.bank.reports()] == [0] * len(boards)
+    await site.bank.stop()
 
 
 def test_the_vectors_of_each_family_have_an_exchange_that_opens_one_door():

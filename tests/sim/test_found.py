@@ -39,7 +39,6 @@ from tests.support.flow_site import (
     require_sound,
     running,
 )
-from tests.support.virtual_loop import run_virtually
 
 
 async def sign_in_courier(kiosk: Running) -> None:
@@ -60,159 +59,141 @@ async def door_page(kiosk: Running, slot: str) -> DoorPage:
     return await kiosk.player.until(DoorPage)
 
 
-def test_an_announcement_that_comes_while_the_courier_chooses_a_size_is_joined(
+async def test_an_announcement_that_comes_while_the_courier_chooses_a_size_is_joined(
     tmp_path: Path,
 ) -> None:
-    async def story() -> None:
-        async with running(World(tmp_path)) as kiosk:
-            kiosk.site.steel.close_after_s = 3.0
-            await sign_in_courier(kiosk)
-            kiosk.player.do(Scanned("P"))
-            await kiosk.player.until(ChooseSize)
-            announced = await kiosk.announce("P", "S")
-            kiosk.player.do(Chosen("M"))
-            await kiosk.player.until(ScanPackage, lambda view: view.stored is not None)
-            assert await kiosk.package_status(announced) == "STORED"
-
-    run_virtually(story())
+    async with running(World(tmp_path)) as kiosk:
+        kiosk.site.steel.close_after_s = 3.0
+        await sign_in_courier(kiosk)
+        kiosk.player.do(Scanned("P"))
+        await kiosk.player.until(ChooseSize)
+        announced = await kiosk.announce("P", "S")
+        kiosk.player.do(Chosen("M"))
+        await kiosk.player.until(ScanPackage, lambda view: view.stored is not None)
+        assert await kiosk.package_status(announced) == "STORED"
 
 
-def test_a_package_recalled_while_the_courier_chooses_a_size_is_not_put_in(tmp_path: Path) -> None:
-    async def story() -> None:
-        async with running(World(tmp_path)) as kiosk:
-            package = await kiosk.announce("P", None)
-            await sign_in_courier(kiosk)
-            kiosk.player.do(Scanned("P"))
-            await kiosk.player.until(ChooseSize)
+async def test_a_package_recalled_while_the_courier_chooses_a_size_is_not_put_in(
+    tmp_path: Path,
+) -> None:
+    async with running(World(tmp_path)) as kiosk:
+        package = await kiosk.announce("P", None)
+        await sign_in_courier(kiosk)
+        kiosk.player.do(Scanned("P"))
+        await kiosk.player.until(ChooseSize)
+        await kiosk.kiosk.store.run(departures.cancel, package, "recalled")
+        kiosk.player.do(Chosen("S"))
+        view = await kiosk.player.until(ScanPackage, lambda view: view.refused is not None)
+        assert view.refused is not None
+        assert view.refused.reason is Refusal.RECALLED
+        assert kiosk.world.pulses == 0
+
+
+async def test_a_recalled_package_gets_no_new_code_and_the_technician_goes_on(
+    tmp_path: Path,
+) -> None:
+    async with running(World(tmp_path)) as kiosk:
+        package = await kiosk.announce("P", "S")
+        kiosk.site.steel.close_after_s = 3.0
+        [slot] = await deposit(kiosk.player, COURIER_PIN, ["P"], scan=None)
+        page = await door_page(kiosk, slot)
+        assert Choice.REISSUE_CODE in page.choices
+        await kiosk.kiosk.store.run(departures.cancel, package, "recalled")
+        kiosk.player.do(Pressed(Choice.REISSUE_CODE))
+        page = await kiosk.player.until(DoorPage)
+        assert page.last_outcome == "NOT_TO_BE_FETCHED"
+        kiosk.player.do(Pressed(Choice.OPEN_DOOR))
+        await kiosk.player.until(DoorOpen)
+
+
+async def test_a_package_in_hands_is_not_recalled_from_behind_an_open_door(tmp_path: Path) -> None:
+    async with running(World(tmp_path)) as kiosk:
+        package = await kiosk.announce("P", "S")
+        kiosk.site.steel.close_after_s = 3.0
+        [slot] = await deposit(kiosk.player, COURIER_PIN, ["P"], scan=None)
+        kiosk.site.steel.close_after_s = None
+        await kiosk.player.until(First)
+        kiosk.player.do(Scanned(qr_text("demo", await kiosk.code_of("P"))))
+        await kiosk.player.until(DoorOpen)
+        with pytest.raises(RefusedError, match="door"):
             await kiosk.kiosk.store.run(departures.cancel, package, "recalled")
-            kiosk.player.do(Chosen("S"))
-            view = await kiosk.player.until(ScanPackage, lambda view: view.refused is not None)
-            assert view.refused is not None
-            assert view.refused.reason is Refusal.RECALLED
-            assert kiosk.world.pulses == 0
-
-    run_virtually(story())
+        await asyncio.sleep(3)
+        kiosk.site.steel.close(slot)
+        await kiosk.player.until(Thanks)
+        assert await kiosk.package_status(package) == "RETRIEVED"
 
 
-def test_a_recalled_package_gets_no_new_code_and_the_technician_goes_on(tmp_path: Path) -> None:
-    async def story() -> None:
-        async with running(World(tmp_path)) as kiosk:
-            package = await kiosk.announce("P", "S")
-            kiosk.site.steel.close_after_s = 3.0
-            [slot] = await deposit(kiosk.player, COURIER_PIN, ["P"], scan=None)
-            page = await door_page(kiosk, slot)
-            assert Choice.REISSUE_CODE in page.choices
-            await kiosk.kiosk.store.run(departures.cancel, package, "recalled")
-            kiosk.player.do(Pressed(Choice.REISSUE_CODE))
-            page = await kiosk.player.until(DoorPage)
-            assert page.last_outcome == "NOT_TO_BE_FETCHED"
-            kiosk.player.do(Pressed(Choice.OPEN_DOOR))
-            await kiosk.player.until(DoorOpen)
-
-    run_virtually(story())
-
-
-def test_a_package_in_hands_is_not_recalled_from_behind_an_open_door(tmp_path: Path) -> None:
-    async def story() -> None:
-        async with running(World(tmp_path)) as kiosk:
-            package = await kiosk.announce("P", "S")
-            kiosk.site.steel.close_after_s = 3.0
-            [slot] = await deposit(kiosk.player, COURIER_PIN, ["P"], scan=None)
-            kiosk.site.steel.close_after_s = None
-            await kiosk.player.until(First)
-            kiosk.player.do(Scanned(qr_text("demo", await kiosk.code_of("P"))))
-            await kiosk.player.until(DoorOpen)
-            with pytest.raises(RefusedError, match="door"):
-                await kiosk.kiosk.store.run(departures.cancel, package, "recalled")
-            await asyncio.sleep(3)
-            kiosk.site.steel.close(slot)
-            await kiosk.player.until(Thanks)
-            assert await kiosk.package_status(package) == "RETRIEVED"
-
-    run_virtually(story())
+async def test_a_package_recalled_between_two_tries_at_a_jammed_door_stays_inside(
+    tmp_path: Path,
+) -> None:
+    async with running(World(tmp_path)) as kiosk:
+        package = await kiosk.announce("P", "S")
+        kiosk.site.steel.close_after_s = 3.0
+        [slot] = await deposit(kiosk.player, COURIER_PIN, ["P"], scan=None)
+        kiosk.site.steel.jam(slot)
+        await kiosk.player.until(First)
+        kiosk.player.do(Scanned(qr_text("demo", await kiosk.code_of("P"))))
+        await kiosk.player.until(Trouble)
+        await kiosk.kiosk.store.run(departures.cancel, package, "recalled")
+        kiosk.site.steel.unjam(slot)
+        pulses = kiosk.world.pulses
+        kiosk.player.do(Pressed(Choice.TRY_AGAIN))
+        told = await kiosk.player.until(Told)
+        assert told.refused is not None
+        assert told.refused.reason is Refusal.RECALLED
+        assert kiosk.world.pulses == pulses
 
 
-def test_a_package_recalled_between_two_tries_at_a_jammed_door_stays_inside(tmp_path: Path) -> None:
-    async def story() -> None:
-        async with running(World(tmp_path)) as kiosk:
-            package = await kiosk.announce("P", "S")
-            kiosk.site.steel.close_after_s = 3.0
-            [slot] = await deposit(kiosk.player, COURIER_PIN, ["P"], scan=None)
-            kiosk.site.steel.jam(slot)
-            await kiosk.player.until(First)
-            kiosk.player.do(Scanned(qr_text("demo", await kiosk.code_of("P"))))
-            await kiosk.player.until(Trouble)
-            await kiosk.kiosk.store.run(departures.cancel, package, "recalled")
-            kiosk.site.steel.unjam(slot)
-            pulses = kiosk.world.pulses
-            kiosk.player.do(Pressed(Choice.TRY_AGAIN))
-            told = await kiosk.player.until(Told)
-            assert told.refused is not None
-            assert told.refused.reason is Refusal.RECALLED
-            assert kiosk.world.pulses == pulses
-
-    run_virtually(story())
+async def test_a_move_that_opened_no_door_leaves_nothing_unknown(tmp_path: Path) -> None:
+    async with running(World(tmp_path)) as kiosk:
+        await kiosk.announce("P", "S")
+        kiosk.site.steel.close_after_s = 3.0
+        [slot] = await deposit(kiosk.player, COURIER_PIN, ["P"], scan=None)
+        await door_page(kiosk, slot)
+        for line in kiosk.site.lines.values():
+            line.is_plugged = False
+        kiosk.player.do(Pressed(Choice.MOVE_PACKAGE))
+        await kiosk.player.until(DoorPage)
+        states = await kiosk.kiosk.store.run(
+            lambda writer: writer.all("SELECT state FROM intent WHERE purpose = 'MOVE'")
+        )
+        assert [row["state"] for row in states] == ["FAILED", "FAILED"]
+        require_sound(kiosk.kiosk.store)
 
 
-def test_a_move_that_opened_no_door_leaves_nothing_unknown(tmp_path: Path) -> None:
-    async def story() -> None:
-        async with running(World(tmp_path)) as kiosk:
-            await kiosk.announce("P", "S")
-            kiosk.site.steel.close_after_s = 3.0
-            [slot] = await deposit(kiosk.player, COURIER_PIN, ["P"], scan=None)
-            await door_page(kiosk, slot)
-            for line in kiosk.site.lines.values():
-                line.is_plugged = False
-            kiosk.player.do(Pressed(Choice.MOVE_PACKAGE))
-            await kiosk.player.until(DoorPage)
-            states = await kiosk.kiosk.store.run(
-                lambda writer: writer.all("SELECT state FROM intent WHERE purpose = 'MOVE'")
-            )
-            assert [row["state"] for row in states] == ["FAILED", "FAILED"]
-            require_sound(kiosk.kiosk.store)
-
-    run_virtually(story())
-
-
-def test_a_deposit_may_be_undone_when_its_slot_came_into_doubt(tmp_path: Path) -> None:
-    async def story() -> None:
-        async with running(World(tmp_path)) as kiosk:
-            kiosk.site.steel.close_after_s = 3.0
-            package = await kiosk.announce("P", "S")
-            await sign_in_courier(kiosk)
-            kiosk.player.do(Scanned("P"))
-            view = await kiosk.player.until(ScanPackage, lambda view: view.stored is not None)
-            assert view.stored is not None
-            slot = view.stored.slot
-            await kiosk.kiosk.store.run(
-                slots.mark_suspect, slot, SuspectReason.MAY_BE_EMPTY, "it was open unasked"
-            )
-            kiosk.player.do(Pressed(Choice.UNDO_LAST))
-            await kiosk.player.until(Ask)
-            kiosk.player.do(Pressed(Choice.IT_IS_EMPTY))
-            await kiosk.player.until(ScanPackage, lambda view: view.undone)
-            assert await kiosk.package_status(package) == "PENDING"
-            assert (await kiosk.slot(slot)).status is SlotStatus.EMPTY
-
-    run_virtually(story())
+async def test_a_deposit_may_be_undone_when_its_slot_came_into_doubt(tmp_path: Path) -> None:
+    async with running(World(tmp_path)) as kiosk:
+        kiosk.site.steel.close_after_s = 3.0
+        package = await kiosk.announce("P", "S")
+        await sign_in_courier(kiosk)
+        kiosk.player.do(Scanned("P"))
+        view = await kiosk.player.until(ScanPackage, lambda view: view.stored is not None)
+        assert view.stored is not None
+        slot = view.stored.slot
+        await kiosk.kiosk.store.run(
+            slots.mark_suspect, slot, SuspectReason.MAY_BE_EMPTY, "it was open unasked"
+        )
+        kiosk.player.do(Pressed(Choice.UNDO_LAST))
+        await kiosk.player.until(Ask)
+        kiosk.player.do(Pressed(Choice.IT_IS_EMPTY))
+        await kiosk.player.until(ScanPackage, lambda view: view.undone)
+        assert await kiosk.package_status(package) == "PENDING"
+        assert (await kiosk.slot(slot)).status is SlotStatus.EMPTY
 
 
-def test_a_slot_that_came_into_doubt_in_mid_deposit_stays_in_doubt(tmp_path: Path) -> None:
-    async def story() -> None:
-        async with running(World(tmp_path)) as kiosk:
-            await kiosk.announce("P", "S")
-            await sign_in_courier(kiosk)
-            kiosk.player.do(Scanned("P"))
-            slot = (await kiosk.player.until(DoorOpen)).slot
-            await kiosk.kiosk.store.run(
-                slots.mark_suspect, slot, SuspectReason.WIRING, "another pulse moved it"
-            )
-            kiosk.player.do(Pressed(Choice.CANCEL))
-            await asyncio.sleep(1)
-            kiosk.site.steel.close(slot)
-            await kiosk.player.until(Ask)
-            kiosk.player.do(Pressed(Choice.IT_IS_EMPTY))
-            await kiosk.player.until(ScanPackage)
-            assert (await kiosk.slot(slot)).suspect is SuspectReason.WIRING
-
-    run_virtually(story())
+async def test_a_slot_that_came_into_doubt_in_mid_deposit_stays_in_doubt(tmp_path: Path) -> None:
+    async with running(World(tmp_path)) as kiosk:
+        await kiosk.announce("P", "S")
+        await sign_in_courier(kiosk)
+        kiosk.player.do(Scanned("P"))
+        slot = (await kiosk.player.until(DoorOpen)).slot
+        await kiosk.kiosk.store.run(
+            slots.mark_suspect, slot, SuspectReason.WIRING, "another pulse moved it"
+        )
+        kiosk.player.do(Pressed(Choice.CANCEL))
+        await asyncio.sleep(1)
+        kiosk.site.steel.close(slot)
+        await kiosk.player.until(Ask)
+        kiosk.player.do(Pressed(Choice.IT_IS_EMPTY))
+        await kiosk.player.until(ScanPackage)
+        assert (await kiosk.slot(slot)).suspect is SuspectReason.WIRING

@@ -25,7 +25,6 @@ from kiosk.flows.views import (
 from kiosk.store.errors import CannotOpenError
 from kiosk.store.store import Store
 from tests.support.flow_site import LoopClock, Running, World, require_sound, running
-from tests.support.virtual_loop import run_virtually
 
 KIB = 1024
 
@@ -99,61 +98,55 @@ async def try_code(kiosk: Running, code: str) -> Problem:
     return trouble.problem
 
 
-def test_on_a_full_disk_nothing_is_pulsed_and_the_screen_says_so(disk: Disk) -> None:
-    async def story() -> None:
-        world = World(disk.folder)
-        async with running(world) as kiosk:
-            kiosk.site.steel.close_after_s = 3.0
-            await kiosk.announce("P")
-            [slot] = await deposit(kiosk.player, "114711", ["P"], scan=None)
-            code = await kiosk.code_of("P")
-            await kiosk.player.until(First)
-            pulses = world.pulses
-            disk.fill()
-            try:
-                assert await try_code(kiosk, code) is Problem.CANNOT_RECORD
-                assert await try_code(kiosk, code) is Problem.CANNOT_RECORD
-                assert world.pulses == pulses
-                assert kiosk.open_doors() == []
-            finally:
-                disk.free()
-            kiosk.player.show(kiosk.kiosk.person.view)  # the first screen, which it waits for
-            assert await pickup_by_typing(kiosk.player, code) == slot
-            assert world.pulses == pulses + 1
-            require_sound(kiosk.kiosk.store)
-
-    run_virtually(story())
+async def test_on_a_full_disk_nothing_is_pulsed_and_the_screen_says_so(disk: Disk) -> None:
+    world = World(disk.folder)
+    async with running(world) as kiosk:
+        kiosk.site.steel.close_after_s = 3.0
+        await kiosk.announce("P")
+        [slot] = await deposit(kiosk.player, "114711", ["P"], scan=None)
+        code = await kiosk.code_of("P")
+        await kiosk.player.until(First)
+        pulses = world.pulses
+        disk.fill()
+        try:
+            assert await try_code(kiosk, code) is Problem.CANNOT_RECORD
+            assert await try_code(kiosk, code) is Problem.CANNOT_RECORD
+            assert world.pulses == pulses
+            assert kiosk.open_doors() == []
+        finally:
+            disk.free()
+        kiosk.player.show(kiosk.kiosk.person.view)  # the first screen, which it waits for
+        assert await pickup_by_typing(kiosk.player, code) == slot
+        assert world.pulses == pulses + 1
+        require_sound(kiosk.kiosk.store)
 
 
-def test_a_disk_that_fills_while_a_door_is_open_leaves_the_slot_in_doubt_not_free(
+async def test_a_disk_that_fills_while_a_door_is_open_leaves_the_slot_in_doubt_not_free(
     disk: Disk,
 ) -> None:
-    async def story() -> None:
-        world = World(disk.folder)
-        async with running(world) as kiosk:
-            kiosk.site.steel.close_after_s = 3.0
-            await kiosk.announce("P")
-            [slot] = await deposit(kiosk.player, "114711", ["P"], scan=None)
-            code = await kiosk.code_of("P")
-            kiosk.site.steel.close_after_s = 10.0
-            await kiosk.player.until(First)
-            kiosk.player.do(Pressed(Choice.PICK_UP))
-            await kiosk.player.until(EnterCode)
-            kiosk.player.do(Entered(code))
-            await kiosk.player.until(DoorOpen)
-            disk.fill()
-            try:
-                trouble = await kiosk.player.until(Trouble)
-                assert trouble.problem is Problem.CANNOT_RECORD
-            finally:
-                disk.free()
-            kiosk.player.do(Pressed(Choice.DONE))
-            await kiosk.player.until(First)
-            record = await kiosk.slot(slot)
-            assert record.status == "SUSPECT"
-            require_sound(kiosk.kiosk.store)
-
-    run_virtually(story())
+    world = World(disk.folder)
+    async with running(world) as kiosk:
+        kiosk.site.steel.close_after_s = 3.0
+        await kiosk.announce("P")
+        [slot] = await deposit(kiosk.player, "114711", ["P"], scan=None)
+        code = await kiosk.code_of("P")
+        kiosk.site.steel.close_after_s = 10.0
+        await kiosk.player.until(First)
+        kiosk.player.do(Pressed(Choice.PICK_UP))
+        await kiosk.player.until(EnterCode)
+        kiosk.player.do(Entered(code))
+        await kiosk.player.until(DoorOpen)
+        disk.fill()
+        try:
+            trouble = await kiosk.player.until(Trouble)
+            assert trouble.problem is Problem.CANNOT_RECORD
+        finally:
+            disk.free()
+        kiosk.player.do(Pressed(Choice.DONE))
+        await kiosk.player.until(First)
+        record = await kiosk.slot(slot)
+        assert record.status == "SUSPECT"
+        require_sound(kiosk.kiosk.store)
 
 
 def test_a_kiosk_on_a_read_only_disk_says_why_it_does_not_start(tmp_path: Path) -> None:

@@ -33,22 +33,19 @@ async def told(kiosk: Running, kind: EventKind) -> list[dict[str, Any]]:
     return [json.loads(event.body) for event in events]
 
 
-def test_a_package_expires_by_itself_while_nobody_is_there(tmp_path: Path) -> None:
-    async def story() -> None:
-        async with running(World(tmp_path)) as kiosk:
-            package = await stored(kiosk)
-            await asyncio.sleep(2 * MINUTE_S)
+async def test_a_package_expires_by_itself_while_nobody_is_there(tmp_path: Path) -> None:
+    async with running(World(tmp_path)) as kiosk:
+        package = await stored(kiosk)
+        await asyncio.sleep(2 * MINUTE_S)
 
-            def shorten(writer) -> None:  # type: ignore[no-untyped-def]
-                soon = writer.now.wall_ms + 3 * MINUTE_S * 1000
-                writer.db.execute("UPDATE package SET hold_until_ms = ?", [soon])
+        def shorten(writer) -> None:  # type: ignore[no-untyped-def]
+            soon = writer.now.wall_ms + 3 * MINUTE_S * 1000
+            writer.db.execute("UPDATE package SET hold_until_ms = ?", [soon])
 
-            await kiosk.kiosk.store.run(shorten)
-            assert await kiosk.package_status(package) == "STORED"
-            await asyncio.sleep(5 * MINUTE_S)
-            assert await kiosk.package_status(package) == "EXPIRED"
-
-    run_virtually(story())
+        await kiosk.kiosk.store.run(shorten)
+        assert await kiosk.package_status(package) == "STORED"
+        await asyncio.sleep(5 * MINUTE_S)
+        assert await kiosk.package_status(package) == "EXPIRED"
 
 
 def test_a_power_cut_of_six_days_expires_nothing(tmp_path: Path) -> None:
@@ -70,65 +67,58 @@ def test_a_power_cut_of_six_days_expires_nothing(tmp_path: Path) -> None:
     run_virtually(after(package))
 
 
-def test_a_clock_that_jumps_is_journaled_expires_nothing_and_is_confirmed(tmp_path: Path) -> None:
-    async def story() -> None:
-        async with running(World(tmp_path)) as kiosk:
-            package = await stored(kiosk)
-            await asyncio.sleep(2 * MINUTE_S)
-            assert await told(kiosk, EventKind.CLOCK_CHANGED) == []
-            kiosk.world.clock.ahead_ms += 20 * DAY_MS
-            kiosk.world.clock.is_trusted = False
-            await asyncio.sleep(10 * MINUTE_S)
-            [doubted] = await told(kiosk, EventKind.CLOCK_CHANGED)
-            assert doubted["trusted"] is False
-            assert doubted["jump_ms"] == 20 * DAY_MS
-            assert await kiosk.package_status(package) == "STORED"
-            await housekeeping.confirm_time(kiosk.kiosk, "staff:99")
-            await asyncio.sleep(2 * MINUTE_S)
-            found = await told(kiosk, EventKind.CLOCK_CHANGED)
-            assert [each["actor"] for each in found][1] == "staff:99"
-            assert found[-1]["trusted"] is True
-            assert await kiosk.package_status(package) == "STORED"
-            [paused] = await told(kiosk, EventKind.HOLD_PAUSED)
-            assert paused["gap_ms"] >= 20 * DAY_MS
-
-    run_virtually(story())
-
-
-def test_an_unplugged_board_holds_its_packages_on(tmp_path: Path) -> None:
-    async def story() -> None:
-        async with running(World(tmp_path)) as kiosk:
-            package = await stored(kiosk)
-            record = await kiosk.kiosk.store.run(packages.package, package)
-            slot = record.slot or ""
-            await kiosk.kiosk.store.run(slots.set_reachable, [slot], False, "left", "unplugged")
-            await asyncio.sleep(2 * MINUTE_S)
-            kiosk.world.clock.ahead_ms += 9 * DAY_MS
-            await kiosk.kiosk.store.run(holds.expire_due)
-            assert await kiosk.package_status(package) == "STORED"
-
-    run_virtually(story())
+async def test_a_clock_that_jumps_is_journaled_expires_nothing_and_is_confirmed(
+    tmp_path: Path,
+) -> None:
+    async with running(World(tmp_path)) as kiosk:
+        package = await stored(kiosk)
+        await asyncio.sleep(2 * MINUTE_S)
+        assert await told(kiosk, EventKind.CLOCK_CHANGED) == []
+        kiosk.world.clock.ahead_ms += 20 * DAY_MS
+        kiosk.world.clock.is_trusted = False
+        await asyncio.sleep(10 * MINUTE_S)
+        [doubted] = await told(kiosk, EventKind.CLOCK_CHANGED)
+        assert doubted["trusted"] is False
+        assert doubted["jump_ms"] == 20 * DAY_MS
+        assert await kiosk.package_status(package) == "STORED"
+        await housekeeping.confirm_time(kiosk.kiosk, "staff:99")
+        await asyncio.sleep(2 * MINUTE_S)
+        found = await told(kiosk, EventKind.CLOCK_CHANGED)
+        assert [each["actor"] for each in found][1] == "staff:99"
+        assert found[-1]["trusted"] is True
+        assert await kiosk.package_status(package) == "STORED"
+        [paused] = await told(kiosk, EventKind.HOLD_PAUSED)
+        assert paused["gap_ms"] >= 20 * DAY_MS
 
 
-def test_the_nightly_backup_is_made_and_checked_beside_the_work(
+async def test_an_unplugged_board_holds_its_packages_on(tmp_path: Path) -> None:
+    async with running(World(tmp_path)) as kiosk:
+        package = await stored(kiosk)
+        record = await kiosk.kiosk.store.run(packages.package, package)
+        slot = record.slot or ""
+        await kiosk.kiosk.store.run(slots.set_reachable, [slot], False, "left", "unplugged")
+        await asyncio.sleep(2 * MINUTE_S)
+        kiosk.world.clock.ahead_ms += 9 * DAY_MS
+        await kiosk.kiosk.store.run(holds.expire_due)
+        assert await kiosk.package_status(package) == "STORED"
+
+
+async def test_the_nightly_backup_is_made_and_checked_beside_the_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(housekeeping, "RETRY_MS", 3 * MINUTE_S * 1000)
 
-    async def story() -> None:
-        async with running(World(tmp_path)) as kiosk:
-            kiosk.kiosk.backup = BackupPlan(tmp_path / "out")
-            await stored(kiosk)
-            nights = asyncio.create_task(housekeeping.keep(kiosk.kiosk))
-            await asyncio.sleep(MINUTE_S)
-            [first] = backup.kept(tmp_path / "out")
-            assert backup.check(first) == ""
-            assert (await kiosk.kiosk.store.run(backup.last)).at_ms >= START_MS
-            await asyncio.sleep(5 * MINUTE_S)
-            assert len(backup.kept(tmp_path / "out")) == 1
-            kiosk.world.clock.ahead_ms += DAY_MS
-            await asyncio.sleep(2 * MINUTE_S)
-            assert len(backup.kept(tmp_path / "out")) == 2
-            nights.cancel()
-
-    run_virtually(story())
+    async with running(World(tmp_path)) as kiosk:
+        kiosk.kiosk.backup = BackupPlan(tmp_path / "out")
+        await stored(kiosk)
+        nights = asyncio.create_task(housekeeping.keep(kiosk.kiosk))
+        await asyncio.sleep(MINUTE_S)
+        [first] = backup.kept(tmp_path / "out")
+        assert backup.check(first) == ""
+        assert (await kiosk.kiosk.store.run(backup.last)).at_ms >= START_MS
+        await asyncio.sleep(5 * MINUTE_S)
+        assert len(backup.kept(tmp_path / "out")) == 1
+        kiosk.world.clock.ahead_ms += DAY_MS
+        await asyncio.sleep(2 * MINUTE_S)
+        assert len(backup.kept(tmp_path / "out")) == 2
+        nights.cancel()

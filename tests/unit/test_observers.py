@@ -20,7 +20,6 @@ from kiosk.store.packages import Announcement
 from kiosk.store.store import Store
 from kiosk.store.writer import Writer
 from tests.support.flow_site import LOCATION, LOCATION_KEY, LoopClock, World, running
-from tests.support.virtual_loop import run_virtually
 
 
 class Listener:
@@ -57,70 +56,61 @@ async def announce(store: Store, *names: str) -> list[int]:
     return [event.seq for event in events[-len(names) :]]
 
 
-def test_an_observer_takes_what_happens_in_order_and_once(tmp_path: Path) -> None:
-    async def story() -> None:
-        store, listener = open_store(tmp_path), Listener("one")
-        async with observing(store, [listener]):
-            seqs = await announce(store, "A", "B")
-            await asyncio.sleep(1)
-            seqs += await announce(store, "C")
-            await asyncio.sleep(1)
-            assert listener.taken == seqs
-        store.close()
-        again = Listener("one")
-        store = open_store(tmp_path)
-        async with observing(store, [again]):
-            more = await announce(store, "D")
-            await asyncio.sleep(1)
-        assert again.taken == more
-        store.close()
-
-    run_virtually(story())
+async def test_an_observer_takes_what_happens_in_order_and_once(tmp_path: Path) -> None:
+    store, listener = open_store(tmp_path), Listener("one")
+    async with observing(store, [listener]):
+        seqs = await announce(store, "A", "B")
+        await asyncio.sleep(1)
+        seqs += await announce(store, "C")
+        await asyncio.sleep(1)
+        assert listener.taken == seqs
+    store.close()
+    again = Listener("one")
+    store = open_store(tmp_path)
+    async with observing(store, [again]):
+        more = await announce(store, "D")
+        await asyncio.sleep(1)
+    assert again.taken == more
+    store.close()
 
 
-def test_one_that_fails_or_hangs_disturbs_nobody_and_misses_nothing(tmp_path: Path) -> None:
+async def test_one_that_fails_or_hangs_disturbs_nobody_and_misses_nothing(tmp_path: Path) -> None:
     class Hanging(Listener):
         async def take(self, event: Event) -> None:
             await asyncio.Event().wait()
 
-    async def story() -> None:
-        store = open_store(tmp_path)
-        failing, hanging, well = Listener("failing"), Hanging("hanging"), Listener("well")
-        failing.failures = 5
-        async with observing(store, [failing, hanging, well]):
-            seqs = await announce(store, "A", "B")
-            await asyncio.sleep(0.5)
-            assert well.taken == seqs
-            assert failing.taken == []
-            await asyncio.sleep(60)
-            assert failing.taken == seqs
-        store.close()
-
-    run_virtually(story())
+    store = open_store(tmp_path)
+    failing, hanging, well = Listener("failing"), Hanging("hanging"), Listener("well")
+    failing.failures = 5
+    async with observing(store, [failing, hanging, well]):
+        seqs = await announce(store, "A", "B")
+        await asyncio.sleep(0.5)
+        assert well.taken == seqs
+        assert failing.taken == []
+        await asyncio.sleep(60)
+        assert failing.taken == seqs
+    store.close()
 
 
-def test_one_that_wants_an_event_later_gets_it_after_the_time_or_the_next_commit(
+async def test_one_that_wants_an_event_later_gets_it_after_the_time_or_the_next_commit(
     tmp_path: Path,
 ) -> None:
-    async def story() -> None:
-        store, listener = open_store(tmp_path), Listener("later")
-        listener.later_s = 3600
-        async with observing(store, [listener]):
-            first = await announce(store, "A")
-            await asyncio.sleep(5)
-            assert listener.taken == []
-            second = await announce(store, "B")
-            await asyncio.sleep(0.1)
-            assert listener.taken == [*first, *second]
-            listener.later_s = 30
-            third = await announce(store, "C")
-            await asyncio.sleep(29)
-            assert third[0] not in listener.taken
-            await asyncio.sleep(2)
-            assert third[0] in listener.taken
-        store.close()
-
-    run_virtually(story())
+    store, listener = open_store(tmp_path), Listener("later")
+    listener.later_s = 3600
+    async with observing(store, [listener]):
+        first = await announce(store, "A")
+        await asyncio.sleep(5)
+        assert listener.taken == []
+        second = await announce(store, "B")
+        await asyncio.sleep(0.1)
+        assert listener.taken == [*first, *second]
+        listener.later_s = 30
+        third = await announce(store, "C")
+        await asyncio.sleep(29)
+        assert third[0] not in listener.taken
+        await asyncio.sleep(2)
+        assert third[0] in listener.taken
+    store.close()
 
 
 def many(writer: Writer, count: int) -> None:
@@ -128,16 +118,13 @@ def many(writer: Writer, count: int) -> None:
         packages.announce(writer, Announcement(f"P{number}", f"P{number}", "S", None))
 
 
-def test_what_nobody_wants_is_passed_over_and_not_read_again(tmp_path: Path) -> None:
-    async def story() -> None:
-        store, listener = open_store(tmp_path), Listener("rare", EventKind.DATABASE_RESTORED)
-        async with observing(store, [listener]):
-            await store.run(many, 600)
-            await asyncio.sleep(1)
-        assert await store.run(journal.observer_seq, "rare") >= 500
-        store.close()
-
-    run_virtually(story())
+async def test_what_nobody_wants_is_passed_over_and_not_read_again(tmp_path: Path) -> None:
+    store, listener = open_store(tmp_path), Listener("rare", EventKind.DATABASE_RESTORED)
+    async with observing(store, [listener]):
+        await store.run(many, 600)
+        await asyncio.sleep(1)
+    assert await store.run(journal.observer_seq, "rare") >= 500
+    store.close()
 
 
 def test_a_store_with_a_thread_of_its_own_wakes_observers_too(tmp_path: Path) -> None:
@@ -162,21 +149,18 @@ def messages(folder: Path) -> list[str]:
     return sorted(path.read_text() for path in folder.glob("*")) if folder.exists() else []
 
 
-def test_the_message_waits_until_the_courier_can_undo_no_more(tmp_path: Path) -> None:
-    async def story() -> None:
-        async with running(World(tmp_path)) as kiosk:
-            folder = tmp_path / "phones"
-            async with observing(kiosk.kiosk.store, [MessageSpool(kiosk.kiosk, folder)]):
-                await kiosk.announce("P", phone="+49 171 5550100")
-                kiosk.site.steel.close_after_s = 3.0
-                await deposit(kiosk.player, "114711", ["P"], scan=None)
-                await asyncio.sleep(1)
-                [message] = messages(folder)
-                assert message.startswith("To: 491715550100\n")
-                code = await kiosk.code_of("P")
-                assert f"{code[:3]} {code[3:6]} {code[6:]}" in message
-
-    run_virtually(story())
+async def test_the_message_waits_until_the_courier_can_undo_no_more(tmp_path: Path) -> None:
+    async with running(World(tmp_path)) as kiosk:
+        folder = tmp_path / "phones"
+        async with observing(kiosk.kiosk.store, [MessageSpool(kiosk.kiosk, folder)]):
+            await kiosk.announce("P", phone="+49 171 5550100")
+            kiosk.site.steel.close_after_s = 3.0
+            await deposit(kiosk.player, "114711", ["P"], scan=None)
+            await asyncio.sleep(1)
+            [message] = messages(folder)
+            assert message.startswith("To: 491715550100\n")
+            code = await kiosk.code_of("P")
+            assert f"{code[:3]} {code[3:6]} {code[6:]}" in message
 
 
 async def open_visit_with_a_package(store: Store) -> packages.Package:
@@ -191,64 +175,55 @@ async def open_visit_with_a_package(store: Store) -> packages.Package:
 
 
 @pytest.mark.parametrize("ending", ["undone", "done", "two minutes"])
-def test_an_undone_deposit_tells_nobody(tmp_path: Path, ending: str) -> None:
-    async def story() -> None:
-        async with running(World(tmp_path)) as kiosk:
-            store, folder = kiosk.kiosk.store, tmp_path / "phones"
-            async with observing(store, [MessageSpool(kiosk.kiosk, folder)]):
-                package = await open_visit_with_a_package(store)
-                await asyncio.sleep(60)
-                assert messages(folder) == []
-                if ending == "undone":
-                    await store.run(
-                        intents.intend,
-                        "undo",
-                        package.slot or "",
-                        intents.IntentPurpose.UNDO,
-                        "staff:11",
-                        "P",
-                    )
-                    await store.run(deposits.undo_deposit, "P", "undo", "staff:11")
-                if ending == "two minutes":
-                    await asyncio.sleep(61)
-                else:
-                    visit = staff.Visit("v", "11", 0)
-                    await store.run(staff.end_visit, visit, False)
-                    await asyncio.sleep(1)
-                assert len(messages(folder)) == (0 if ending == "undone" else 1)
-
-    run_virtually(story())
-
-
-def test_a_code_issued_anew_is_told(tmp_path: Path) -> None:
-    async def story() -> None:
-        async with running(World(tmp_path)) as kiosk:
-            store, folder = kiosk.kiosk.store, tmp_path / "phones"
-            async with observing(store, [MessageSpool(kiosk.kiosk, folder)]):
-                await open_visit_with_a_package(store)
-                await store.run(staff.end_visit, staff.Visit("v", "11", 0), False)
-                await asyncio.sleep(1)
-                await store.run(codes.reissue, "P", "staff:99")
-                await asyncio.sleep(1)
-                package = await store.run(packages.package, "P")
-                code = make_code(LOCATION_KEY, "P", package.locator or "", package.code_counter)
-                found = messages(folder)
-                assert len(found) == 2
-                assert any(f"{code[:3]} {code[3:6]} {code[6:]}" in text for text in found)
-
-    run_virtually(story())
-
-
-def test_a_folder_that_cannot_be_written_is_tried_again(tmp_path: Path) -> None:
-    async def story() -> None:
-        async with running(World(tmp_path)) as kiosk:
-            store, folder = kiosk.kiosk.store, tmp_path / "phones"
-            folder.write_text("in the way")
-            async with observing(store, [MessageSpool(kiosk.kiosk, folder)]):
-                await open_visit_with_a_package(store)
-                await asyncio.sleep(200)
-                folder.unlink()
+async def test_an_undone_deposit_tells_nobody(tmp_path: Path, ending: str) -> None:
+    async with running(World(tmp_path)) as kiosk:
+        store, folder = kiosk.kiosk.store, tmp_path / "phones"
+        async with observing(store, [MessageSpool(kiosk.kiosk, folder)]):
+            package = await open_visit_with_a_package(store)
+            await asyncio.sleep(60)
+            assert messages(folder) == []
+            if ending == "undone":
+                await store.run(
+                    intents.intend,
+                    "undo",
+                    package.slot or "",
+                    intents.IntentPurpose.UNDO,
+                    "staff:11",
+                    "P",
+                )
+                await store.run(deposits.undo_deposit, "P", "undo", "staff:11")
+            if ending == "two minutes":
                 await asyncio.sleep(61)
-                assert len(messages(folder)) == 1
+            else:
+                visit = staff.Visit("v", "11", 0)
+                await store.run(staff.end_visit, visit, False)
+                await asyncio.sleep(1)
+            assert len(messages(folder)) == (0 if ending == "undone" else 1)
 
-    run_virtually(story())
+
+async def test_a_code_issued_anew_is_told(tmp_path: Path) -> None:
+    async with running(World(tmp_path)) as kiosk:
+        store, folder = kiosk.kiosk.store, tmp_path / "phones"
+        async with observing(store, [MessageSpool(kiosk.kiosk, folder)]):
+            await open_visit_with_a_package(store)
+            await store.run(staff.end_visit, staff.Visit("v", "11", 0), False)
+            await asyncio.sleep(1)
+            await store.run(codes.reissue, "P", "staff:99")
+            await asyncio.sleep(1)
+            package = await store.run(packages.package, "P")
+            code = make_code(LOCATION_KEY, "P", package.locator or "", package.code_counter)
+            found = messages(folder)
+            assert len(found) == 2
+            assert any(f"{code[:3]} {code[3:6]} {code[6:]}" in text for text in found)
+
+
+async def test_a_folder_that_cannot_be_written_is_tried_again(tmp_path: Path) -> None:
+    async with running(World(tmp_path)) as kiosk:
+        store, folder = kiosk.kiosk.store, tmp_path / "phones"
+        folder.write_text("in the way")
+        async with observing(store, [MessageSpool(kiosk.kiosk, folder)]):
+            await open_visit_with_a_package(store)
+            await asyncio.sleep(200)
+            folder.unlink()
+            await asyncio.sleep(61)
+            assert len(messages(folder)) == 1

@@ -32,7 +32,6 @@ from tests.support.flow_site import (
     World,
     running,
 )
-from tests.support.virtual_loop import run_virtually
 
 PHONE = "+49 171 5550199"
 NAME = "Adelheid Sonnenschein"
@@ -292,47 +291,43 @@ async def sign_in(kiosk: Running) -> None:
 
 
 @pytest.mark.parametrize("name", PAYLOADS)
-def test_a_barcode_made_to_hurt_opens_nothing_and_breaks_nothing(tmp_path: Path, name: str) -> None:
+async def test_a_barcode_made_to_hurt_opens_nothing_and_breaks_nothing(
+    tmp_path: Path, name: str
+) -> None:
     payload = PAYLOADS[name]
 
-    async def story() -> None:
-        async with running(World(tmp_path)) as kiosk:
-            # Through the scanner, and then past it: the flows trust nobody either.
-            for text in (*reads_of(payload), payload.decode("latin-1")):
-                await kiosk.player.until(First)
-                kiosk.player.do(Scanned(text))
-                await asyncio.sleep(20)
-                await sign_in(kiosk)
-                kiosk.player.do(Scanned(text))
-                await asyncio.sleep(400)
-            assert kiosk.world.pulses == 0
-            assert await kiosk.kiosk.store.run(journal.verify) == []
-            names = await kiosk.kiosk.store.run(lambda writer: writer.db.table_names())
-            assert {"package", "slot", "journal"} <= set(names)
+    async with running(World(tmp_path)) as kiosk:
+        # Through the scanner, and then past it: the flows trust nobody either.
+        for text in (*reads_of(payload), payload.decode("latin-1")):
+            await kiosk.player.until(First)
+            kiosk.player.do(Scanned(text))
+            await asyncio.sleep(20)
             await sign_in(kiosk)
+            kiosk.player.do(Scanned(text))
+            await asyncio.sleep(400)
+        assert kiosk.world.pulses == 0
+        assert await kiosk.kiosk.store.run(journal.verify) == []
+        names = await kiosk.kiosk.store.run(lambda writer: writer.db.table_names())
+        assert {"package", "slot", "journal"} <= set(names)
+        await sign_in(kiosk)
 
-    run_virtually(story())
 
-
-def test_a_replayed_qr_code_of_a_finished_package_opens_nothing(tmp_path: Path) -> None:
-    async def story() -> None:
-        async with running(World(tmp_path)) as kiosk:
-            store = kiosk.kiosk.store
-            assert isinstance(store, Store)
-            package = store_one(store, "1")
-            code = code_of(package)
-            fetch(store, package)
-            kiosk.world.clock.ahead_ms += 10 * 60_000
-            for _ in range(3):
-                await kiosk.player.until(First)
-                kiosk.player.do(Scanned(qr_text("demo", code)))
-                told = await kiosk.player.until(Told)
-                assert told.refused is not None
-                kiosk.player.do(Pressed(Choice.DONE))
-            store_one(store, "2")
+async def test_a_replayed_qr_code_of_a_finished_package_opens_nothing(tmp_path: Path) -> None:
+    async with running(World(tmp_path)) as kiosk:
+        store = kiosk.kiosk.store
+        assert isinstance(store, Store)
+        package = store_one(store, "1")
+        code = code_of(package)
+        fetch(store, package)
+        kiosk.world.clock.ahead_ms += 10 * 60_000
+        for _ in range(3):
             await kiosk.player.until(First)
             kiosk.player.do(Scanned(qr_text("demo", code)))
-            await kiosk.player.until(Told)
-            assert kiosk.world.pulses == 0
-
-    run_virtually(story())
+            told = await kiosk.player.until(Told)
+            assert told.refused is not None
+            kiosk.player.do(Pressed(Choice.DONE))
+        store_one(store, "2")
+        await kiosk.player.until(First)
+        kiosk.player.do(Scanned(qr_text("demo", code)))
+        await kiosk.player.until(Told)
+        assert kiosk.world.pulses == 0

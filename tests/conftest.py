@@ -1,0 +1,19 @@
+"""Runs tests that are coroutines on a loop whose time is virtual."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+
+from tests.support.virtual_loop import run_virtually
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Play a coroutine to its end; any other test is pytest's to call."""
+    if not inspect.iscoroutinefunction(pyfuncitem.obj):
+        return None
+    names = inspect.signature(pyfuncitem.obj).parameters
+    run_virtually(pyfuncitem.obj(**{name: pyfuncitem.funcargs[name] for name in names}))
+    return True
