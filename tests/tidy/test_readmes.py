@@ -24,6 +24,7 @@ NAMED_TOGETHER = (
     "central/pages/templates/*",
     "docs/decisions/[0-9]*.md",
     "tests/goldens/pictures/*",
+    "tests/journals/*/*",
 )
 """Files of which there are many of one kind: their README names the kind."""
 

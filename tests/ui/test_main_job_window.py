@@ -10,10 +10,15 @@ from pathlib import Path
 import pytest
 
 from kiosk.flows.maintenance import REASONS
-from kiosk.flows.views.service import Machine
 from tests.support.panel_spots import Spots
 from tests.support.screen import PATIENCE_S
-from tests.support.window_bench import DEMO_BADGE, bench, unlock_frame, wait_open_enough
+from tests.support.window_bench import (
+    DEMO_BADGE,
+    WindowBench,
+    bench,
+    unlock_frame,
+    wait_open_enough,
+)
 
 
 def test_three_packages_go_in_two_come_out_and_a_slot_goes_out_of_service(
@@ -35,7 +40,7 @@ def test_three_packages_go_in_two_come_out_and_a_slot_goes_out_of_service(
         assert machine.unlocks_on_the_wire() == [unlock_frame(slot) for slot in order]
 
 
-def courier(machine: Machine) -> list[str]:
+def courier(machine: WindowBench) -> list[str]:
     machine.press("first", "COURIER")
     machine.type("114711\n")
     machine.picture("scan")
@@ -58,7 +63,7 @@ def courier(machine: Machine) -> list[str]:
     return [*used, slot]
 
 
-def customers(machine: Machine, used: list[str]) -> None:
+def customers(machine: WindowBench, used: list[str]) -> None:
     machine.press("first", "PICK_UP")
     machine.picture("code")
     machine.screen.type(machine.code_for("491713920001"))
@@ -76,7 +81,7 @@ def customers(machine: Machine, used: list[str]) -> None:
     machine.press("thanks", "DONE")
 
 
-def technician(machine: Machine) -> None:
+def technician(machine: WindowBench) -> None:
     machine.press("first", "SERVICE")
     machine.type("998080\n")
     machine.picture("doors")
@@ -163,7 +168,7 @@ def test_killed_with_a_door_open_it_starts_again_and_pulses_nothing(
         assert status == "EMPTY"
 
 
-def round_of_what_is_in_doubt(machine: Machine, slot: str) -> None:
+def round_of_what_is_in_doubt(machine: WindowBench, slot: str) -> None:
     machine.press("first", "SERVICE")
     machine.type("998080\n")
     machine.picture("in-doubt")
