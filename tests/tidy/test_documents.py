@@ -64,24 +64,30 @@ def own_words(message: ast.expr) -> str:
     return max((flat(part).strip(' ;:.,()"') for part in parts), key=len, default="")
 
 
-def calls(folder: str, names: set[str], place: int) -> Iterator[tuple[str, str]]:
-    """Where one of these is called, and the own words of the argument at `place`."""
-    for path in sorted((ROOT / folder).rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if not isinstance(node, ast.Call) or len(node.args) <= place:
-                continue
+def calls_in(path: Path, names: set[str]) -> Iterator[ast.Call]:
+    """Each call of one of these in a file."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call):
             called = node.func.attr if isinstance(node.func, ast.Attribute) else ""
             called = node.func.id if isinstance(node.func, ast.Name) else called
-            words = own_words(node.args[place])
-            if called in names and len(words) >= SHORTEST:
-                yield f"{path.relative_to(ROOT).as_posix()}:{node.lineno}", words
+            if called in names:
+                yield node
+
+
+def said_in(folder: str, names: set[str], place: int) -> Iterator[tuple[str, str]]:
+    """Where one of these is called, and the own words of the argument at `place`."""
+    for path in sorted((ROOT / folder).rglob("*.py")):
+        for call in calls_in(path, names):
+            words = own_words(call.args[place]) if len(call.args) > place else ""
+            if len(words) >= SHORTEST:
+                yield f"{path.relative_to(ROOT).as_posix()}:{call.lineno}", words
 
 
 REFUSALS = [
-    *calls("kiosk", REFUSING, 0),
-    *calls("central", REFUSING, 0),
-    *calls("config", {"Finding"}, 1),
-    *calls("config", {"ValueError"}, 0),
+    *said_in("kiosk", REFUSING, 0),
+    *said_in("central", REFUSING, 0),
+    *said_in("config", {"Finding"}, 1),
+    *said_in("config", {"ValueError"}, 0),
 ]
 
 MISTAKES = tuple(loader._PROBLEMS.values())
@@ -168,3 +174,22 @@ def test_a_command_of_the_kiosk_is_documented(name: str) -> None:
 @pytest.mark.parametrize("name", central_commands.commands)
 def test_a_command_of_the_server_is_documented(name: str) -> None:
     assert re.search(rf"central [^`]*{name}", document("run-a-server.md"))
+
+
+def codes_of_refusals() -> set[str]:
+    """The codes with which the API for carriers and shops refuses, as its sources have them."""
+    central = ROOT / "central"
+    beside = [central / name for name in ("auth.py", "app.py", "errors.py")]
+    return {
+        call.args[1].value
+        for path in (*beside, *sorted((central / "packages").glob("*.py")))
+        for call in calls_in(path, {"RequestError"})
+        if len(call.args) > 1
+        and isinstance(call.args[1], ast.Constant)
+        and isinstance(call.args[1].value, str)
+    }
+
+
+@pytest.mark.parametrize("code", sorted(codes_of_refusals()))
+def test_a_code_of_the_api_stands_in_integrate(code: str) -> None:
+    assert f"`{code}`" in document("integrate.md")
