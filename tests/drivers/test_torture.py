@@ -6,6 +6,7 @@ The number of generated inputs grows with TEST_BUDGET=nightly.
 from __future__ import annotations
 
 import os
+from functools import partial
 from random import Random
 
 import pytest
@@ -171,12 +172,12 @@ def lost(frame: bytes):
     return ()
 
 
-def late(frame: bytes):
-    return ((0.31, frame),)
+def late(frame: bytes, timeout_s: float = 0.3):
+    return ((timeout_s + 0.01, frame),)
 
 
-def so_late_that_it_comes_into_the_next_question(frame: bytes):
-    return ((0.34, frame),)
+def so_late_that_it_comes_into_the_next_question(frame: bytes, timeout_s: float = 0.3):
+    return ((timeout_s + 0.04, frame),)
 
 
 DISTURBANCES = [with_garbage, byte_by_byte, doubled, behind_a_cut_frame, before_garbage]
@@ -202,6 +203,7 @@ class Rig:
             "b": family(family.addresses[3], channels),
         }
         self.last = channels
+        self.timeout_s = codecs["a"].timing.read_timeout_s
         slots = [f"{board}{channel}" for board in "ab" for channel in range(1, channels + 1)]
         self.steel = SimulatedBank(slots, Random(7), self.clock)
         simulated = [
@@ -239,16 +241,20 @@ def test_every_board_is_read_right_and_pulsed_once_on_a_bad_line(name, spoil, ec
     rig = Rig(name)
     rig.line.echoes = echoes
     count = [0]
+    if spoil in (late, so_late_that_it_comes_into_the_next_question):
+        spoiled = partial(spoil, timeout_s=rig.timeout_s)
+    else:
+        spoiled = spoil
 
     def distort(frame: bytes):
         # What spoils an answer for good comes every other time, so that its repeat gets through.
         count[0] += 1
         is_spared = spoil in SPOILINGS and count[0] % 2 == 0
-        return ((0.0, frame),) if is_spared else spoil(frame)
+        return ((0.0, frame),) if is_spared else spoiled(frame)
 
     rig.line.distort = distort
     rig.steel.open_by_force("a3")
-    told = rig.run(3.0)
+    told = rig.run(10 * rig.timeout_s)
     for board, expected in (("a", [3]), ("b", [])):
         readings = [each for each in of(Reading, told) if each.board == board]
         assert len(readings) >= 3
