@@ -18,6 +18,7 @@ from drivers.boards.kerong_cu48b import KerongCU48B
 from drivers.boards.lockboard_8a import LockBoard8A
 from drivers.boards.modbus_waveshare import ModbusWaveshare
 from drivers.boards.modbus_xunming import ModbusXunming
+from drivers.boards.wkly import WKLY
 
 _ALL: tuple[BoardFamily, ...] = (
     LockBoard8A,
@@ -28,6 +29,7 @@ _ALL: tuple[BoardFamily, ...] = (
     DingchangDC,
     ModbusWaveshare,
     ModbusXunming,
+    WKLY,
 )
 
 FAMILIES: Mapping[str, BoardFamily] = MappingProxyType({family.name: family for family in _ALL})
