@@ -58,7 +58,7 @@ class Evidence:
     by_manual: str
     by_capture: str
     uncertain: str
-    """What is known by one source only, or not at all."""
+    """What is known by one source only, or not at all; empty when nothing."""
 
 
 class LockBoard(Protocol):

@@ -6,15 +6,16 @@ The number of generated inputs grows with TEST_BUDGET=nightly.
 from __future__ import annotations
 
 import os
-from functools import partial
+from collections.abc import Callable, Sequence
 from random import Random
+from typing import Any, TypeVar
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from drivers.boards import FAMILIES
-from drivers.boards.family import Question
+from drivers.boards.family import Answer, Question
 from drivers.bus import Bus, BusBoard, BusTiming
 from drivers.bus_events import BoardLost, BoardUnreachable, BusEvent, Pulsed, Reading, UnlockJob
 from drivers.door import DoorState
@@ -25,6 +26,9 @@ from drivers.simulator.families import simulate_board
 from drivers.simulator.line import SimulatedLine
 from drivers.simulator.virtual import VirtualPortOpener
 from tests.support.vectors import FILES, Bench, as_fields, board_codec_of, decoders, taken
+
+E = TypeVar("E")
+Deliveries = Sequence[tuple[float, bytes]]
 
 IS_NIGHTLY = os.environ.get("TEST_BUDGET") == "nightly"
 DECODERS = [(name, decode) for name in FILES for decode in decoders(name)]
@@ -42,7 +46,7 @@ fuzzing = settings(
 patient = pytest.mark.timeout(0 if IS_NIGHTLY else 120)
 
 
-def wiring(name: str, **settings: object) -> dict[str, object]:
+def wiring(name: str, **settings: object) -> dict[str, Any]:
     family = FAMILIES[name]
     full = 24 if name == "lockboard-8a" else family.channel_counts[-1]
     return {"address": family.addresses[1], "channels": full, **settings}
@@ -56,7 +60,8 @@ def exchange(name: str, opened: list[int]) -> tuple[Bench, Question, bytes]:
     return bench, question, frame
 
 
-def open_of(answer) -> list[int]:
+def open_of(answer: Answer | Reading | None) -> list[int]:
+    assert answer is not None
     return [channel for channel, state in answer.doors.items() if state is DoorState.OPEN]
 
 
@@ -64,7 +69,7 @@ def open_of(answer) -> list[int]:
 
 
 @every_family
-def test_an_answer_is_found_with_its_last_byte_and_never_before(name):
+def test_an_answer_is_found_with_its_last_byte_and_never_before(name: str) -> None:
     bench, question, frame = exchange(name, [2, 5])
     for before in (b"", question.request, frame[:-1], b"\x00", b"\xfa\xfd\x99\x99", frame[:3]):
         stream = before + frame
@@ -74,7 +79,7 @@ def test_an_answer_is_found_with_its_last_byte_and_never_before(name):
 
 
 @every_family
-def test_a_part_of_an_answer_is_none(name):
+def test_a_part_of_an_answer_is_none(name: str) -> None:
     bench, question, frame = exchange(name, [2, 5])
     for start in range(len(frame)):
         for end in range(start, len(frame) + 1):
@@ -83,7 +88,7 @@ def test_a_part_of_an_answer_is_none(name):
 
 
 @every_family
-def test_an_answer_with_a_lost_or_a_wrong_byte_is_none(name):
+def test_an_answer_with_a_lost_or_a_wrong_byte_is_none(name: str) -> None:
     bench, question, frame = exchange(name, [2, 5])
     for place in range(len(frame)):
         assert bench.board.find_answer(question, frame[:place] + frame[place + 1 :]) is None
@@ -93,7 +98,7 @@ def test_an_answer_with_a_lost_or_a_wrong_byte_is_none(name):
 
 
 @every_family
-def test_a_wrong_sum_is_told_from_silence(name):
+def test_a_wrong_sum_is_told_from_silence(name: str) -> None:
     bench, question, frame = exchange(name, [])
     wrong = frame[:-1] + bytes([frame[-1] ^ 0x10])
     assert bench.board.has_wrong_sum(question, wrong)
@@ -103,7 +108,7 @@ def test_a_wrong_sum_is_told_from_silence(name):
 
 
 @every_family
-def test_of_two_answers_the_newest_counts(name):
+def test_of_two_answers_the_newest_counts(name: str) -> None:
     bench, question, older = exchange(name, [1])
     _, _, newer = exchange(name, [1, 3])
     for between in (b"", b"\x00\xff", question.request):
@@ -113,7 +118,7 @@ def test_of_two_answers_the_newest_counts(name):
 
 
 @every_family
-def test_another_boards_answer_is_none(name):
+def test_another_boards_answer_is_none(name: str) -> None:
     family = FAMILIES[name]
     bench, question, _ = exchange(name, [])
     for address in family.addresses:
@@ -124,7 +129,7 @@ def test_another_boards_answer_is_none(name):
 
 
 @every_family
-def test_no_request_is_an_answer(name):
+def test_no_request_is_an_answer(name: str) -> None:
     """An adapter that hears itself brings every request back."""
     bench, question, _ = exchange(name, [])
     channels = range(1, bench.board.channels + 1)
@@ -136,48 +141,52 @@ def test_no_request_is_an_answer(name):
 # --- the bus on a bad line ---------------------------------------------------------------------
 
 
-def with_garbage(frame: bytes):
+USUAL_TIMEOUT_S = 0.3
+"""Of most families; for the others what is late comes as much later."""
+
+
+def with_garbage(frame: bytes) -> Deliveries:
     return ((0.0, bytes.fromhex("FA FD 99 99")), (0.0, frame))
 
 
-def byte_by_byte(frame: bytes):
+def byte_by_byte(frame: bytes) -> Deliveries:
     return tuple((0.012, bytes([byte])) for byte in frame)
 
 
-def doubled(frame: bytes):
+def doubled(frame: bytes) -> Deliveries:
     return ((0.0, frame), (0.0, frame))
 
 
-def behind_a_cut_frame(frame: bytes):
+def behind_a_cut_frame(frame: bytes) -> Deliveries:
     return ((0.0, frame[:-3]), (0.03, frame))
 
 
-def before_garbage(frame: bytes):
+def before_garbage(frame: bytes) -> Deliveries:
     return ((0.0, frame), (0.001, frame[:4]))
 
 
-def with_wrong_sum(frame: bytes):
+def with_wrong_sum(frame: bytes) -> Deliveries:
     return ((0.0, frame[:-1] + bytes([frame[-1] ^ 0x40])),)
 
 
-def without_last_byte(frame: bytes):
+def without_last_byte(frame: bytes) -> Deliveries:
     return ((0.0, frame[:-1]),)
 
 
-def without_header(frame: bytes):
+def without_header(frame: bytes) -> Deliveries:
     return ((0.0, frame[1:]),)
 
 
-def lost(frame: bytes):
+def lost(frame: bytes) -> Deliveries:
     return ()
 
 
-def late(frame: bytes, timeout_s: float = 0.3):
-    return ((timeout_s + 0.01, frame),)
+def late(frame: bytes) -> Deliveries:
+    return ((USUAL_TIMEOUT_S + 0.01, frame),)
 
 
-def so_late_that_it_comes_into_the_next_question(frame: bytes, timeout_s: float = 0.3):
-    return ((timeout_s + 0.04, frame),)
+def so_late_that_it_comes_into_the_next_question(frame: bytes) -> Deliveries:
+    return ((USUAL_TIMEOUT_S + 0.04, frame),)
 
 
 DISTURBANCES = [with_garbage, byte_by_byte, doubled, behind_a_cut_frame, before_garbage]
@@ -230,27 +239,29 @@ class Rig:
         return told
 
 
-def of(kind, events) -> list:
+def of(kind: type[E], events: Sequence[BusEvent]) -> list[E]:
     return [event for event in events if isinstance(event, kind)]
 
 
 @every_family
 @pytest.mark.parametrize("echoes", [False, True], ids=["quiet", "echoing"])
 @pytest.mark.parametrize("spoil", [*DISTURBANCES, *SPOILINGS], ids=lambda each: each.__name__)
-def test_every_board_is_read_right_and_pulsed_once_on_a_bad_line(name, spoil, echoes):
+def test_every_board_is_read_right_and_pulsed_once_on_a_bad_line(
+    name: str, spoil: Callable[[bytes], Deliveries], echoes: bool
+) -> None:
     rig = Rig(name)
     rig.line.echoes = echoes
     count = [0]
-    if spoil in (late, so_late_that_it_comes_into_the_next_question):
-        spoiled = partial(spoil, timeout_s=rig.timeout_s)
-    else:
-        spoiled = spoil
+    is_late = spoil in (late, so_late_that_it_comes_into_the_next_question)
+    later_s = rig.timeout_s - USUAL_TIMEOUT_S if is_late else 0.0
 
-    def distort(frame: bytes):
+    def distort(frame: bytes) -> Deliveries:
         # What spoils an answer for good comes every other time, so that its repeat gets through.
         count[0] += 1
         is_spared = spoil in SPOILINGS and count[0] % 2 == 0
-        return ((0.0, frame),) if is_spared else spoiled(frame)
+        if is_spared:
+            return ((0.0, frame),)
+        return tuple((delay_s + later_s, piece) for delay_s, piece in spoil(frame))
 
     rig.line.distort = distort
     rig.steel.open_by_force("a3")
@@ -272,7 +283,7 @@ def test_every_board_is_read_right_and_pulsed_once_on_a_bad_line(name, spoil, ec
 
 @pytest.mark.parametrize("name", ["modbus-waveshare", "modbus-xunming"])
 @pytest.mark.parametrize("answers_after_s", [0.0, 0.03, 0.055])
-def test_silence_is_kept_behind_the_echo_of_an_unlock(name, answers_after_s):
+def test_silence_is_kept_behind_the_echo_of_an_unlock(name: str, answers_after_s: float) -> None:
     """Modbus boards answer an unlock at once, and take two frames without silence for one."""
     rig = Rig(name)
     rig.run(1.0)
@@ -290,7 +301,7 @@ def test_silence_is_kept_behind_the_echo_of_an_unlock(name, answers_after_s):
 
 
 @every_family
-def test_a_line_of_pure_noise_shows_no_doors_and_breaks_nothing(name):
+def test_a_line_of_pure_noise_shows_no_doors_and_breaks_nothing(name: str) -> None:
     random = Random(11)
     rig = Rig(name)
     rig.line.distort = lambda frame: ((0.0, random.randbytes(random.randint(0, 40))),)
@@ -312,7 +323,7 @@ def known_frames(name: str) -> list[bytes]:
     return [bytes.fromhex(entry["hex"]) for each in lists for entry in each]
 
 
-def damaged(name: str):
+def damaged(name: str) -> st.SearchStrategy[bytes]:
     """Bytes near to frames of a family, and bytes far from them."""
     frame = st.sampled_from(known_frames(name))
     changed = st.tuples(frame, st.integers(0, 20), st.integers(0, 255)).map(
@@ -326,7 +337,9 @@ def damaged(name: str):
 @pytest.mark.parametrize(
     ("name", "decode"), DECODERS, ids=[f"{name}.{decode.__name__}" for name, decode in DECODERS]
 )
-def test_a_decoder_gives_a_meaning_or_a_frame_error(name, decode):
+def test_a_decoder_gives_a_meaning_or_a_frame_error(
+    name: str, decode: Callable[..., object]
+) -> None:
     encode = getattr(board_codec_of(name), decode.__name__.replace("decode_", "encode_"), None)
     arguments = taken(decode, {"channels": 24})
 
@@ -348,7 +361,7 @@ def test_a_decoder_gives_a_meaning_or_a_frame_error(name, decode):
 
 @patient
 @every_family
-def test_an_answer_that_is_found_was_there(name):
+def test_an_answer_that_is_found_was_there(name: str) -> None:
     """Streams of noise, right answers and damaged ones: what is found stands there byte by byte."""
     module = name.replace("-", "_")
     # At an address that no collected frame has: what looks like an answer there is none.
@@ -372,7 +385,7 @@ def test_an_answer_that_is_found_was_there(name):
 
     @fuzzing
     @given(st.lists(st.one_of(noise, wrong, right), max_size=5))
-    def fuzz(pieces) -> None:
+    def fuzz(pieces: list[tuple[frozenset[int] | None, bytes]]) -> None:
         stream = b"".join(data for _, data in pieces)
         bench.board.has_wrong_sum(question, stream)
         answer = bench.board.find_answer(question, stream)
@@ -392,12 +405,12 @@ def _with_wrong_byte(frame: bytes, place: int, bits: int) -> bytes:
 
 @patient
 @every_family
-def test_a_simulated_board_bears_any_bytes(name):
+def test_a_simulated_board_bears_any_bytes(name: str) -> None:
     module = name.replace("-", "_")
 
     @fuzzing
     @given(st.lists(damaged(module), max_size=4))
-    def fuzz(pieces) -> None:
+    def fuzz(pieces: list[bytes]) -> None:
         bench = Bench(name, wiring(name))
         for at_s, data in enumerate(pieces):
             bench.ask(data, float(at_s))

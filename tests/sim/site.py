@@ -25,8 +25,8 @@ from drivers.simulator.virtual import VirtualPortOpener
 from drivers.wiring import BoardWiring, DoorWiring
 from kiosk.flows import session
 from kiosk.flows.context import Kiosk, Policy
+from kiosk.flows.events import Scanned
 from kiosk.flows.person import Person, Screen
-from kiosk.flows.views import Scanned
 from kiosk.model.allocation import BestFit
 from kiosk.model.clock import Instant
 from kiosk.model.location import Location, Locker, Rectangle, Size, Slot

@@ -19,7 +19,7 @@ from drivers.wiring import BoardWiring, DoorWiring
 from kiosk.demo.player import Player, playing
 from kiosk.flows.context import Kiosk, Policy
 from kiosk.flows.person import Person
-from kiosk.flows.views import View
+from kiosk.flows.views.shared import View
 from kiosk.model.allocation import BestFit
 from kiosk.model.clock import Instant
 from kiosk.model.location import Location
