@@ -44,7 +44,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a board told, by channel."""
+    """What a board answered, by channel."""
 
     doors: Mapping[int, DoorState]
     items: Mapping[int, ItemState] = field(default_factory=dict)

@@ -23,7 +23,7 @@ lock whose state is FF, or any other byte, is unknown.
 
 Not certain: whether an unlock is answered. The text's example has an answer; one program's notes of
 its board say that none comes. It is not waited for. Two programs take the XOR of less than the
-whole frame: one of them is right by chance, as the head and a length of 9 cancel out.
+whole frame: one of them is right by luck, as the head and a length of 9 cancel out.
 
 Sources: junerver/LockDemo (Apache-2.0: lock_control_board_communication_instructions.md, and its
 tests, which hold the examples of the manufacturer's text), www.cnblogs.com/chen1880/p/15762065.html

@@ -40,7 +40,7 @@ CONTENTS = "behind-the-doors.json"
 EPILOG = (
     f"Commands, one on a line: {USAGE}. Faults of a board: "
     + ", ".join(f"{fault} ({what})" for fault, what in CALLS_FOR.items())
-    + "; with a CHANCE of 0 to 1 a fault comes now and then."
+    + "; with a PROBABILITY of 0 to 1 a fault comes now and then."
 )
 """In the data folder: which packages the simulated people have put where."""
 

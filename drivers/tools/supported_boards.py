@@ -44,8 +44,8 @@ def tables() -> tuple[Table, Table, Table]:
         for name, family in FAMILIES.items()
     )
     evidence = (
-        (f"`{name}`", told.by_manual, told.by_capture, told.uncertain)
-        for name, told in ((name, family.evidence) for name, family in FAMILIES.items())
+        (f"`{name}`", known.by_manual, known.by_capture, known.uncertain)
+        for name, known in ((name, family.evidence) for name, family in FAMILIES.items())
     )
     options = (
         (f"`{name}`", f"`{each.name}`", _written(each.default), each.right, each.meaning)

@@ -27,7 +27,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "supported-boards.md"
 every_family = pytest.mark.parametrize("name", list(FAMILIES))
 
 GUARDS = {"is_no_solenoid"}
-"""What a function must be told before it builds a frame that burns a lock."""
+"""What a function must be assured of before it builds a frame that burns a lock."""
 
 ONE_PULSE = {"UnlockRequest", "UnlockForRequest", "UnlockForOwnTimeRequest", "FlashOnRequest"}
 HARMLESS = {
@@ -80,8 +80,14 @@ def test_a_family_is_named_and_described_and_sourced(name):
     assert family.name == name
     module = importlib.import_module(type(board_of(name)).__module__)
     described = " ".join((inspect.getdoc(module) or "").split())
-    for told in ("Line:", "baud", "data bits", "Source", f"tests/vectors/{name.replace('-', '_')}"):
-        assert told in described
+    for reported in (
+        "Line:",
+        "baud",
+        "data bits",
+        "Source",
+        f"tests/vectors/{name.replace('-', '_')}",
+    ):
+        assert reported in described
     assert OF_FAMILY[name]["frames"]
     assert all(f"| `{name}` |" in "\n".join(table) for table in tables()[:2])
 
@@ -116,8 +122,8 @@ def test_a_wrong_option_is_refused_by_name_with_what_is_right(name):
         for wrong in ("sideways", -1, None, 1.5, [], *_nearly(option)):
             with pytest.raises(BoardSettingError) as refusal:
                 board_of(name, options={option.name: wrong})
-            told = str(refusal.value)
-            assert told == f"option {option.name} {wrong!r}: must be {option.right}"
+            reported = str(refusal.value)
+            assert reported == f"option {option.name} {wrong!r}: must be {option.right}"
 
 
 def _nearly(option: Option) -> list[object]:

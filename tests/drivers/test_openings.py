@@ -33,7 +33,7 @@ def test_every_outcome_is_true_and_no_unlock_is_sent_twice(
 ) -> None:
     caplog.set_level("CRITICAL")
     tally = run_openings(LINES[line], -(-OPENINGS // len(LINES)), seed=20261123)
-    assert tally.findings == []
+    assert tally.problems == []
     # Every board at 19,200 baud has sensors, so nothing there needs a person's word.
     without_sensors = {Outcome.SENT} if line == "9600 baud" else set()
     assert set(tally.outcomes) >= set(Outcome) - {Outcome.SENT} | without_sensors
@@ -45,7 +45,7 @@ def found(
     on_site: Callable[[VirtualSite], None] = lambda site: None,
 ) -> str:
     caplog.set_level("CRITICAL")
-    return "\n".join(run_openings(CONTROL, ENOUGH, seed=1, on_site=on_site).findings)
+    return "\n".join(run_openings(CONTROL, ENOUGH, seed=1, on_site=on_site).problems)
 
 
 def test_it_would_be_found_if_unlocks_were_repeated(
@@ -62,7 +62,7 @@ def test_it_would_be_found_if_unlocks_were_repeated(
 
 
 @pytest.mark.parametrize(
-    ("true", "told"),
+    ("true", "reported"),
     [
         (Outcome.JAMMED, Outcome.OPENED),
         (Outcome.WRONG_DOOR, Outcome.OPENED),
@@ -73,14 +73,14 @@ def test_it_would_be_found_if_unlocks_were_repeated(
     ],
 )
 def test_it_would_be_found_if_an_outcome_were_not_true(
-    true: Outcome, told: Outcome, caplog: pytest.LogCaptureFixture
+    true: Outcome, reported: Outcome, caplog: pytest.LogCaptureFixture
 ) -> None:
     def lie(site: VirtualSite) -> None:
         open_slot = site.bank.open_slot
 
         async def open_and_lie(slot: str, *, force: bool = False) -> Unlocked:
             unlocked = await open_slot(slot, force=force)
-            return replace(unlocked, outcome=told) if unlocked.outcome is true else unlocked
+            return replace(unlocked, outcome=reported) if unlocked.outcome is true else unlocked
 
         site.bank.open_slot = open_and_lie  # type: ignore[method-assign]
 

@@ -98,7 +98,7 @@ def test_an_answer_with_a_lost_or_a_wrong_byte_is_none(name: str) -> None:
 
 
 @every_family
-def test_a_wrong_sum_is_told_from_silence(name: str) -> None:
+def test_a_wrong_sum_is_distinguished_from_silence(name: str) -> None:
     bench, question, frame = exchange(name, [])
     wrong = frame[:-1] + bytes([frame[-1] ^ 0x10])
     assert bench.board.has_wrong_sum(question, wrong)
@@ -231,12 +231,12 @@ class Rig:
 
     def run(self, seconds: float) -> list[BusEvent]:
         until_s = self.clock.now_s + seconds
-        told: list[BusEvent] = []
+        reported: list[BusEvent] = []
         while self.clock.now_s < until_s:
             step = self.bus.step()
-            told += step.events
+            reported += step.events
             self.clock.now_s = min(until_s, self.clock.now_s + step.wait_s)
-        return told
+        return reported
 
 
 def of(kind: type[E], events: Sequence[BusEvent]) -> list[E]:
@@ -265,20 +265,20 @@ def test_every_board_is_read_right_and_pulsed_once_on_a_bad_line(
 
     rig.line.distort = distort
     rig.steel.open_by_force("a3")
-    told = rig.run(10 * rig.timeout_s)
+    reported = rig.run(10 * rig.timeout_s)
     for board, expected in (("a", [3]), ("b", [])):
-        readings = [each for each in of(Reading, told) if each.board == board]
+        readings = [each for each in of(Reading, reported) if each.board == board]
         assert len(readings) >= 3
         assert all(open_of(each) == expected for each in readings)
     job = UnlockJob("b", rig.last)
     rig.bus.submit(job)
-    told = rig.run(4.0)
-    assert [event.job for event in of(Pulsed, told)] == [job]
+    reported = rig.run(4.0)
+    assert [event.job for event in of(Pulsed, reported)] == [job]
     assert [data for _, data in rig.line.heard].count(rig.unlock_frame) == 1
     assert rig.steel.door(f"b{rig.last}").pulses == 1
     assert sum(door.pulses for door in rig.steel.doors.values()) == 1
-    assert open_of([each for each in of(Reading, told) if each.board == "b"][-1]) == [rig.last]
-    assert of(BoardUnreachable, told) == []
+    assert open_of([each for each in of(Reading, reported) if each.board == "b"][-1]) == [rig.last]
+    assert of(BoardUnreachable, reported) == []
 
 
 @pytest.mark.parametrize("name", ["modbus-waveshare", "modbus-xunming"])
@@ -305,13 +305,13 @@ def test_a_line_of_pure_noise_shows_no_doors_and_breaks_nothing(name: str) -> No
     random = Random(11)
     rig = Rig(name)
     rig.line.distort = lambda frame: ((0.0, random.randbytes(random.randint(0, 40))),)
-    told = rig.run(60.0)
-    assert of(Reading, told) == []
-    assert {event.board for event in of(BoardUnreachable, told)} == {"a", "b"}
+    reported = rig.run(60.0)
+    assert of(Reading, reported) == []
+    assert {event.board for event in of(BoardUnreachable, reported)} == {"a", "b"}
     rig.line.distort = lambda frame: ((0.0, frame),)
-    told = rig.run(61.0)
-    assert {event.board for event in of(Reading, told)} == {"a", "b"}
-    assert of(BoardLost, told) == []
+    reported = rig.run(61.0)
+    assert {event.board for event in of(Reading, reported)} == {"a", "b"}
+    assert of(BoardLost, reported) == []
 
 
 # --- any bytes at all --------------------------------------------------------------------------
