@@ -1,5 +1,8 @@
 """The board families by the name they have in a site's config; each family is one file here.
 
+This is the one place where a family is registered: its simulated board (`drivers/simulator/boards`)
+and its vectors (`tests/vectors`) are found by its name.
+
 `FAMILIES[name]` tells what a family allows (`addresses`, `channel_counts`, `options`) and makes its
 boards when called.
 """
