@@ -28,8 +28,8 @@ NAMED_TOGETHER = (
 """Files of which there are many of one kind: their README names the kind."""
 
 OF_FAMILIES = tuple(
-    f"{folder}/{family.replace('-', '_')}.py"
-    for folder in ("drivers/boards", "drivers/simulator/boards")
+    kind.format(family.replace("-", "_"))
+    for kind in ("drivers/boards/{}.py", "drivers/simulator/boards/{}.py", "tests/vectors/{}.json")
     for family in FAMILIES
 )
 """The files of a board family, which `docs/supported-boards.md` names."""
