@@ -38,6 +38,7 @@ _ENROL = "/v1/enrol"
 _RECEIPTS = "/v1/receipts/"
 _API = "/v1/"
 _READS_NO_BODY = ("GET", "HEAD", "OPTIONS")
+"""What no route reads the body of."""
 Check = Callable[[Connection, str], bool]
 
 
@@ -48,6 +49,9 @@ class Rule:
     max_bytes: int
     is_known: Check | None = None
     """None: the route itself finds out who asks, by what stands in the body or the address."""
+    refusal: str = (
+        "this token is not known here, or was revoked: send a header: Authorization: Bearer <token>"
+    )
 
 
 def rule_of(path: str, has_token: bool) -> Rule:
@@ -56,7 +60,11 @@ def rule_of(path: str, has_token: bool) -> Rule:
         return Rule(BODY_MAX_BYTES, _is_kiosk(found[1]))
     if path == _ENROL:
         # Kiosks of version 0.1 send their token in the body alone.
-        return Rule(ENROL_MAX_BYTES, _may_enrol) if has_token else Rule(FORM_MAX_BYTES)
+        return (
+            Rule(ENROL_MAX_BYTES, _may_enrol, enrolment.UNKNOWN_TOKEN)
+            if has_token
+            else Rule(FORM_MAX_BYTES)
+        )
     if path.startswith(_API) and not path.startswith(_RECEIPTS):
         return Rule(FORM_MAX_BYTES, _is_program)
     return Rule(FORM_MAX_BYTES)
@@ -94,7 +102,7 @@ class Intake:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hand on a request with its body, or refuse it."""
-        if scope["type"] != "http" or scope["method"] in _READS_NO_BODY:
+        if scope["type"] != "http" or not _has_body(scope):
             await self._app(scope, receive, send)
             return
         try:
@@ -118,12 +126,7 @@ class Intake:
         if check is not None and token:
             is_known = await self._central.database.look(check, token)
         if not is_known:
-            raise RequestError(
-                401,
-                "unauthorised",
-                "this token is not known here, or was revoked: send a header:"
-                " Authorization: Bearer <token>",
-            )
+            raise RequestError(401, "unauthorised", rule.refusal)
         try:
             async with asyncio.timeout(BODY_WITHIN_S):
                 return await _within(rule, receive)
@@ -131,6 +134,12 @@ class Intake:
             raise RequestError(
                 408, "too_slow", f"a body has to arrive within {BODY_WITHIN_S:.0f} s"
             ) from error
+
+
+def _has_body(scope: Scope) -> bool:
+    headers = Headers(scope=scope)
+    is_empty = headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers
+    return scope["method"] not in _READS_NO_BODY and not is_empty
 
 
 def _token(headers: Headers) -> str:
