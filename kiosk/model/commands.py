@@ -63,6 +63,28 @@ class CommandType(StrEnum):
     CONTACT = "contact"
 
 
+class OpeningOutcome(StrEnum):
+    """What came of a command to open a door."""
+
+    ASKED = "ASKED"
+    """It is being carried out."""
+    REFUSED = "REFUSED"
+    OPENED = "OPENED"
+    ALREADY_OPEN = "ALREADY_OPEN"
+    JAMMED = "JAMMED"
+    """The lock was pulsed, and the door did not open."""
+    WRONG_DOOR = "WRONG_DOOR"
+    """Another door opened instead."""
+    SENT = "SENT"
+    """The lock was pulsed, and no sensor tells what the door did."""
+    UNREACHABLE = "UNREACHABLE"
+    """The lock board did not answer."""
+    MISSED = "MISSED"
+    """Nothing was pulsed: somebody stepped up to the machine first, or it stopped."""
+    UNKNOWN = "UNKNOWN"
+    """The machine stopped, or failed, between the command and its outcome."""
+
+
 def _is_a_barcode(text: str) -> str:
     barcode_text(text)
     return text
