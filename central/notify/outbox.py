@@ -17,6 +17,7 @@ from central import addresses, schema
 from central.adapters import new_id
 from central.bulk import insert_once
 from central.settings import Notifications
+from kiosk.model.actor import SERVER, actor_of
 from kiosk.model.events import EventKind
 from kiosk.sync.contract import WireEvent
 
@@ -92,7 +93,7 @@ def on_event(
         case EventKind.PACKAGE_CANCELLED:
             if _was_told(connection, package):
                 tell(connection, rules, Kind.CANCELLED, package, now_ms)
-        case EventKind.CODE_REISSUED if (body.get("actor") or body.get("by")) != "centre":
+        case EventKind.CODE_REISSUED if actor_of(body) != SERVER:
             tell(connection, rules, Kind.REISSUED, package, now_ms)
         case EventKind.CODE_ASKED if package:
             tell(connection, rules, Kind.CODE, package, now_ms)

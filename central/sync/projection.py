@@ -24,6 +24,7 @@ from central.sync import commands
 from kiosk.model.barcode import kept_key
 from kiosk.model.commands import OpeningOutcome
 from kiosk.model.events import EventKind
+from kiosk.model.images import known_images
 from kiosk.model.package import LEGAL_CHANGES, PackageStatus
 from kiosk.sync.contract import Layout, WireEvent
 
@@ -95,12 +96,19 @@ class Projection:
         """Whether a slot is another than before."""
         return bool(self._slots)
 
-    def project(self, events: Sequence[WireEvent]) -> list[Remark]:
-        """Take events into the tables. Raises for what it cannot read, or the database not hold."""
-        bodies = [json.loads(event.body) for event in events]
+    def project(
+        self, events: Sequence[WireEvent], bodies: Sequence[Mapping[str, Any]]
+    ) -> list[Remark]:
+        """Take events, with the bodies that were read of them, into the tables. Raises for what the
+        database does not hold."""
         self._known = _packages(
             self._connection,
-            {row["id"] for body in bodies for table, row in _rows(body) if table == "package"},
+            {
+                row["id"]
+                for body in bodies
+                for table, row in known_images(body)
+                if table == "package"
+            },
         )
         remarks = [self._gather(event, body) for event, body in zip(events, bodies, strict=True)]
         self._write()
@@ -109,7 +117,7 @@ class Projection:
 
     def _gather(self, event: WireEvent, body: Mapping[str, Any]) -> Remark:
         remark = Remark()
-        for table, values in _rows(body):
+        for table, values in known_images(body):
             if table == "slot":
                 slot = all_plain(values)
                 self._slots.setdefault(slot["label"], {}).update(_typed(slot, SLOT_COLUMNS))
@@ -184,12 +192,6 @@ class Projection:
                     remark.package,
                     self._now_ms,
                 )
-
-
-def _rows(body: Mapping[str, Any]) -> Sequence[tuple[str, Mapping[str, Any]]]:
-    """The after-images of an event."""
-    rows: Sequence[tuple[str, Mapping[str, Any]]] = body.get("rows", ())
-    return rows
 
 
 _PACKAGES = select(schema.package).where(schema.package.c.id.in_(bindparam("ids", expanding=True)))

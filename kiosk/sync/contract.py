@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from kiosk.model.clock import Instant
-from kiosk.model.commands import Id
 from kiosk.model.events import Event, EventKind
+from kiosk.model.fields import Id
 
 EVENTS_MAX = 500
 """How many events one request carries at most."""
@@ -27,13 +27,17 @@ Whole = Annotated[int, Field(ge=-(2**53), le=2**53)]
 class Message(BaseModel):
     """A message of the wire. A field of a newer version is passed over."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, allow_inf_nan=False)
+
+
+Epoch = Annotated[str, Field(max_length=64, pattern=r"^[ -~]*$")]
+"""The random id of a life of a kiosk's database."""
 
 
 class WireEvent(Message):
     """One line of a kiosk's journal."""
 
-    epoch: str = Field(max_length=64)
+    epoch: Epoch
     seq: Whole = Field(ge=1)
     kind: str = Field(max_length=64)
     body: str = Field(max_length=262_144)
@@ -48,12 +52,34 @@ class WireEvent(Message):
         return Instant(self.wall_ms, self.monotonic_ms, self.boot_id, self.is_trusted)
 
 
+class UnreadableEvent(Message):
+    """A line of a journal of which only the place can be read. It is kept in quarantine, and does
+    not hold up the lines behind it."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    epoch: Epoch
+    seq: Whole = Field(ge=1)
+    hash: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+    @property
+    def why(self) -> str:
+        """What of it cannot be read."""
+        try:
+            WireEvent.model_validate(dict(self))
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            field = ".".join(str(part) for part in first["loc"])
+            return f"{field}: {ascii(first['input'])[:60]}: {first['msg']}"
+        return ""
+
+
 def wire_event(event: Event) -> WireEvent:
     """An event of the journal as it goes over the wire."""
     return WireEvent(
         epoch=event.epoch,
         seq=event.seq,
-        kind=event.kind.value,
+        kind=str(event.kind),
         body=event.body,
         wall_ms=event.at.wall_ms,
         monotonic_ms=event.at.monotonic_ms,
@@ -161,8 +187,10 @@ class WireCommand(Message):
 class SyncRequest(Message):
     """What a kiosk sends."""
 
-    epoch: str = Field(max_length=64)
-    events: tuple[WireEvent, ...] = Field(default=(), max_length=EVENTS_MAX)
+    epoch: Epoch
+    events: tuple[
+        Annotated[WireEvent | UnreadableEvent, Field(union_mode="left_to_right")], ...
+    ] = Field(default=(), max_length=EVENTS_MAX)
     head: Place = Place()
     cursor: Whole = Field(default=0, ge=0)
     """The number of the last command that was applied and journaled."""

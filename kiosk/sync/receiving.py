@@ -8,7 +8,8 @@ from typing import Annotated, TypeVar
 
 from pydantic import Field, JsonValue, TypeAdapter, ValidationError
 
-from kiosk.model.commands import Id, UnfitCommandError, read_command, what_is_wrong
+from kiosk.model.commands import UnfitCommandError, read_command, what_is_wrong
+from kiosk.model.fields import Id
 from kiosk.store.commands import Received
 from kiosk.sync.contract import Whole, WireCommand
 

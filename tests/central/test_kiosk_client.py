@@ -20,7 +20,6 @@ from central.auth import Role
 from central.pages.queries import location
 from central.sync import commands
 from kiosk.model.commands import (
-    YEAR_2000_MS,
     Announce,
     Cancel,
     Extend,
@@ -28,6 +27,7 @@ from kiosk.model.commands import (
     OpeningOutcome,
     SlotService,
 )
+from kiosk.model.fields import YEAR_2000_MS
 from kiosk.model.location import Service
 from kiosk.model.pickup_code import make_code
 from kiosk.store import codes, departures, intents, journal, openings, packages, slots
@@ -306,7 +306,7 @@ def exchange(site: Site, hatch: Hatch, change: Change) -> None:
     def changed(command: Any) -> bool:
         return carried_out(change(command))
 
-    client._apply = changed  # type: ignore[method-assign]
+    client._apply = changed  # type: ignore[method-assign,assignment]
     client.sync_once()
     site.sync()
 

@@ -63,7 +63,7 @@ class Centre:
         self.central = build(self.settings, self.clock)
 
     def rows(self, table: Any) -> list[Any]:
-        return self.central.database.read(lambda connection: connection.execute(table.select()))
+        return self.central.database.read(lambda c: list(c.execute(table.select())))
 
     def close(self) -> None:
         self.central.database.close()

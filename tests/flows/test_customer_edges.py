@@ -10,30 +10,18 @@ import pytest
 
 from kiosk.flows.context import Policy
 from kiosk.flows.diagnostics import _line
-from kiosk.flows.views import (
-    Ask,
-    Choice,
-    DoorOpen,
+from kiosk.flows.events import Entered, OpenFromAfar, Preference, Pressed, Scanned
+from kiosk.flows.views.choices import Choice, Problem, Question, Refusal, Refused
+from kiosk.flows.views.courier import Receipt, ScanPackage
+from kiosk.flows.views.customer import (
     EnterCode,
-    Entered,
     First,
     HoldExtended,
     LowerAsked,
     MorePackages,
-    OpenFromAfar,
-    Preference,
-    Pressed,
-    Problem,
-    Question,
-    Receipt,
-    Refusal,
-    Refused,
-    Scanned,
-    ScanPackage,
     Thanks,
-    Told,
-    Trouble,
 )
+from kiosk.flows.views.shared import Ask, DoorOpen, Told, Trouble
 from kiosk.model.commands import OpeningOutcome
 from kiosk.model.events import EventKind
 from kiosk.model.location import Service, SlotStatus, SuspectReason
@@ -406,6 +394,7 @@ def test_a_package_that_lies_too_high_is_moved_by_the_next_courier(tmp_path: Pat
     async def story(kiosk: Running) -> None:
         high = await stored_high(kiosk)
         held = await kiosk.kiosk.store.run(packages.live_by_barcode, "HIGH")
+        assert held is not None and held.hold_until_ms is not None
         code = await kiosk.code_of("HIGH")
         pulses = kiosk.world.pulses
         await come_with_code(kiosk, "HIGH", is_access=True)
@@ -511,6 +500,7 @@ def test_what_is_not_held_any_more_is_not_promised_to_be_moved(
         await come_with_code(kiosk, "HIGH", is_access=True)
         await kiosk.player.until(Ask)
         package = await kiosk.kiosk.store.run(packages.live_by_barcode, "HIGH")
+        assert package is not None
         if is_recalled:
             await kiosk.kiosk.store.run(departures.cancel, package.id, "a test")
         else:

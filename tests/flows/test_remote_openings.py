@@ -12,7 +12,10 @@ from pathlib import Path
 import pytest
 
 from drivers.door import Outcome
-from kiosk.flows.views import Ask, Choice, First, OpenFromAfar, Pressed
+from kiosk.flows.events import OpenFromAfar, Pressed
+from kiosk.flows.views.choices import Choice
+from kiosk.flows.views.customer import First
+from kiosk.flows.views.shared import Ask
 from kiosk.model.commands import OpeningOutcome
 from kiosk.model.events import EventKind
 from kiosk.server_link import DoorsFromAfar
