@@ -23,10 +23,11 @@ from kiosk.model.commands import (
     Open,
     OpeningOutcome,
     UnfitCommandError,
+    WireCommand,
     body_of,
     read_command,
 )
-from kiosk.sync.contract import OPENING_VALID_MS, WireCommand, opening_text
+from kiosk.sync.contract import OPENING_VALID_MS, opening_text
 
 LOG = logging.getLogger("central.sync")
 COMMANDS_MAX = 50

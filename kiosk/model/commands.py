@@ -18,6 +18,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    JsonValue,
     Strict,
     TypeAdapter,
     ValidationError,
@@ -25,7 +26,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from kiosk.model.barcode import barcode_text
-from kiosk.model.fields import YEAR_2000_MS, YEAR_2100_MS, Flag, Id, Name, SlotLabel
+from kiosk.model.fields import NUMBER_MAX, YEAR_2000_MS, YEAR_2100_MS, Flag, Id, Name, SlotLabel
 from kiosk.model.location import Service
 from kiosk.model.person import Role
 
@@ -203,6 +204,19 @@ Command = Annotated[
     Field(discriminator="type"),
 ]
 COMMANDS: Final[TypeAdapter[Command]] = TypeAdapter(Command)
+
+
+class WireCommand(Part):
+    """A command as it is sent to one kiosk. Applied once, by its number; answered by an event."""
+
+    n: Whole = Field(ge=1, le=NUMBER_MAX)
+    """Commands are applied in the order of their numbers."""
+    id: Id
+    type: str = Field(max_length=64)
+    body: dict[str, JsonValue] = Field(default_factory=dict)
+    """The fields of the command of this type."""
+    signature: str = Field(default="", max_length=256)
+    """Of an opening: the server's Ed25519 signature, in hexadecimal."""
 
 
 class UnfitCommandError(ValueError):

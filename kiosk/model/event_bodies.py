@@ -233,8 +233,8 @@ class OpeningEnded(Body):
 
 @dataclass(frozen=True, kw_only=True)
 class OpeningMissed(Body):
-    """Of earlier versions: somebody stepped up before a door was opened by the server's command, and
-    it stays shut."""
+    """Of earlier versions: somebody stepped up before a door was opened by the server's command,
+    and it stays shut."""
 
     kind = EventKind.OPENING_MISSED
     id: Id
