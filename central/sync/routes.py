@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import gzip
-import json
 import zlib
-from typing import Any, TypeVar
+from typing import Any
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ValidationError
@@ -14,12 +13,19 @@ from central.auth import bearer
 from central.context import central_of
 from central.errors import RequestError
 from central.sync import enrolment, journal_export, service
-from kiosk.sync.contract import EnrolAnswer, EnrolRequest, EventsAnswer, SyncAnswer, SyncRequest
+from kiosk.sync.contract import (
+    EnrolAnswer,
+    EnrolRequest,
+    EventsAnswer,
+    M,
+    SyncAnswer,
+    SyncRequest,
+    read_message,
+)
 
 router = APIRouter(prefix="/v1", tags=["kiosks"])
 BODY_MAX = 16 * 1024 * 1024
 GZIP_FROM = 1024
-M = TypeVar("M", bound=BaseModel)
 
 
 async def _body(request: Request, model: type[M]) -> M:
@@ -28,7 +34,7 @@ async def _body(request: Request, model: type[M]) -> M:
     try:
         if request.headers.get("content-encoding") == "gzip":
             raw = _unzipped(raw)
-        return _read(model, raw)
+        return read_message(model, raw)
     except ValidationError as error:
         problems = [
             {"field": ".".join(map(str, each["loc"])), "problem": each["msg"]}
@@ -37,20 +43,6 @@ async def _body(request: Request, model: type[M]) -> M:
         raise RequestError(422, "invalid", "the message is not valid", problems=problems) from error
     except (OSError, EOFError, zlib.error) as error:
         raise RequestError(400, "bad_encoding", f"the body is not valid gzip: {error}") from error
-
-
-def _read(model: type[M], raw: bytes) -> M:
-    """The message of a text. Raises `ValidationError`."""
-    try:
-        return model.model_validate_json(raw)
-    except ValidationError:
-        # One odd sign in one event is not worth the whole message: half a surrogate pair, which
-        # that reader takes for no JSON at all.
-        try:
-            read = json.loads(raw)
-        except (ValueError, RecursionError):
-            raise
-        return model.model_validate(read)
 
 
 def _unzipped(raw: bytes) -> bytes:

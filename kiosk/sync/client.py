@@ -39,6 +39,7 @@ from kiosk.sync.contract import (
     Status,
     SyncAnswer,
     SyncRequest,
+    read_message,
     wire_event,
 )
 from kiosk.sync.opening import require_signed
@@ -254,7 +255,7 @@ class SyncClient:
         )
         if answer.status_code != 200:
             raise requests.HTTPError(f"it answered {answer.status_code}: {answer.text[:200]}")
-        return SyncAnswer.model_validate_json(answer.content)
+        return read_message(SyncAnswer, answer.content)
 
     def _note(self, waiting: _Waiting, answer: SyncAnswer) -> bool:
         """Write down how far the centre is; whether more is to be sent at once."""
