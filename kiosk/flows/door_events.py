@@ -16,7 +16,7 @@ from kiosk.flows.context import Kiosk
 from kiosk.model.events import EventKind
 from kiosk.model.invariants import BrokenInvariantError
 from kiosk.model.location import Service, ServiceReason, SuspectReason
-from kiosk.store import boards, intents, recovery, slots
+from kiosk.store import boards, intents, openings, recovery, slots
 from kiosk.store.errors import StoreError
 from kiosk.store.intents import OpenIntent
 from kiosk.store.writer import Writer
@@ -195,6 +195,7 @@ async def recover(kiosk: Kiosk, what: str = STOPPED) -> int:
                 await kiosk.bank.settled()
     for intent in in_play:
         await _close(kiosk, intent, what)
+    await kiosk.store.run(openings.settle)
     try:
         return len(in_play) + await kiosk.store.run(recovery.release_stranded)
     except (StoreError, BrokenInvariantError):

@@ -6,12 +6,12 @@ commands and sees them answered by events. `(location, epoch, seq)` names an eve
 
 from __future__ import annotations
 
-from typing import Annotated
+import json
+from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from kiosk.model.clock import Instant
-from kiosk.model.commands import Id
 from kiosk.model.events import Event, EventKind
 
 EVENTS_MAX = 500
@@ -32,6 +32,23 @@ class Message(BaseModel):
 
 Epoch = Annotated[str, Field(max_length=64, pattern=r"^[ -~]*$")]
 """The random id of a life of a kiosk's database."""
+
+
+M = TypeVar("M", bound=Message)
+
+
+def read_message(model: type[M], raw: bytes) -> M:
+    """The message of a text. Raises `ValidationError`."""
+    try:
+        return model.model_validate_json(raw)
+    except ValidationError as error:
+        # One odd sign in one event or command is not worth the whole message: half a surrogate
+        # pair, which that reader takes for no JSON at all.
+        try:
+            read = json.loads(raw)
+        except (ValueError, RecursionError):
+            raise error from None
+        return model.model_validate(read)
 
 
 class WireEvent(Message):
@@ -172,18 +189,6 @@ class Layout(Message):
     screen: LayoutSlot | None = None
 
 
-class WireCommand(Message):
-    """A command of the server to one kiosk. Applied once, by its number; answered by an event."""
-
-    n: Whole = Field(ge=1)
-    id: Id
-    type: str = Field(max_length=64)
-    body: dict[str, JsonValue] = Field(default_factory=dict)
-    """The fields of the command of this type: `kiosk.model.commands.Command`."""
-    signature: str = Field(default="", max_length=256)
-    """Of an opening: the server's, in hexadecimal."""
-
-
 class SyncRequest(Message):
     """What a kiosk sends."""
 
@@ -218,8 +223,8 @@ class SyncAnswer(Message):
     """Events after this one are missing: send from there."""
     parked: tuple[Parked, ...] = ()
     commands: tuple[JsonValue, ...] = ()
-    """Each a `WireCommand`. The kiosk reads them one by one: one that does not fit is answered, and
-    does not hold up the others."""
+    """Each a `kiosk.model.commands.WireCommand`. The kiosk reads them one by one: one that does not
+    fit is answered, and does not hold up the others."""
     now_ms: Whole
     next_sync_s: float
     want_layout: bool = False
