@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from drivers.door import BoardReport, DoorState
-from kiosk.model.events import EventKind
 from kiosk.model.location import Service, SlotStatus, SuspectReason
 from kiosk.model.package import PackageStatus
 from kiosk.model.person import Role
@@ -416,7 +415,7 @@ class Collection(View):
 class ReceiptLine:
     """One package that changed hands."""
 
-    kind: EventKind
+    kind: str
     barcode: str
     slot: str
     at_ms: int | None
@@ -565,7 +564,7 @@ class EventLine:
     """One event of the journal, without what only a program needs."""
 
     number: int
-    kind: EventKind
+    kind: str
     slot: str
     actor: str
     outcome: str

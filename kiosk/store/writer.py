@@ -162,7 +162,7 @@ class Writer:
         digest = chain_hash(head.hash, head.epoch, head.seq + 1, kind, body, now)
         return self._append_line(kind, body, now, digest)
 
-    def _append_line(self, kind: EventKind, body: str, at: Instant, digest: bytes) -> int:
+    def _append_line(self, kind: str, body: str, at: Instant, digest: bytes) -> int:
         head = self.head
         seq = head.seq + 1
         self.db.execute(
@@ -171,7 +171,7 @@ class Writer:
             (
                 seq,
                 head.epoch,
-                kind.value,
+                str(kind),
                 body,
                 at.wall_ms,
                 at.monotonic_ms,

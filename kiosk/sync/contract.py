@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from kiosk.model.clock import Instant
-from kiosk.model.events import Event, EventKind
+from kiosk.model.events import Event, kind_of
 
 EVENTS_MAX = 500
 """How many events one request carries at most."""
@@ -90,11 +90,8 @@ def wire_event(event: Event) -> WireEvent:
 
 
 def event_of(wire: WireEvent, previous: bytes) -> Event:
-    """A line of the journal that came back over the wire, behind the one with the hash `previous`.
-
-    Raises `ValueError` for a kind that this version does not know.
-    """
-    kind, digest = EventKind(wire.kind), bytes.fromhex(wire.hash)
+    """A line of the journal that came back over the wire; `previous` is the hash before it."""
+    kind, digest = kind_of(wire.kind), bytes.fromhex(wire.hash)
     return Event(wire.epoch, wire.seq, kind, wire.body, wire.at, previous, digest)
 
 
