@@ -13,7 +13,9 @@ from pathlib import Path
 from config import Site
 from kiosk.adapters import SystemClock, key_path, location_key
 from kiosk.flows.context import Kiosk
-from kiosk.flows.views import Choice, First, OpenFromAfar
+from kiosk.flows.events import OpenFromAfar
+from kiosk.flows.views.choices import Choice
+from kiosk.flows.views.customer import First
 from kiosk.site_model import location_of
 from kiosk.store import commands
 from kiosk.store.remains import DATABASE, fault_of
@@ -87,15 +89,15 @@ class DoorsFromAfar:
         view = self.kiosk.person.view
         return isinstance(view, First) and Choice.COURIER in view.choices
 
-    def open(self, slot: str, wish_id: str) -> None:
-        self.loop.call_soon_threadsafe(self.begin, slot, wish_id)
+    def open(self, slot: str, command_id: str) -> None:
+        self.loop.call_soon_threadsafe(self.begin, slot, command_id)
 
-    def begin(self, slot: str, wish_id: str) -> None:
+    def begin(self, slot: str, command_id: str) -> None:
         """On the engine's loop: what stands on the screen now is what the flow waits on."""
         if self.is_free() and not self.kiosk.person.has_news:
             self.kiosk.person.happened(OpenFromAfar(slot))
         else:
-            self.kiosk.store.submit(commands.miss_opening, wish_id, slot)
+            self.kiosk.store.submit(commands.miss_opening, command_id, slot)
 
 
 def machine_status(kiosk: Kiosk, data: Path) -> Status:

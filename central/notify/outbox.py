@@ -185,7 +185,7 @@ def tell_operators(
 def person_and_ways(
     connection: Connection, recipient: str, location: str, rules: Notifications
 ) -> tuple[Any, list[str]]:
-    """A person, and the ways to them, the preferred one first: as they wish, else as their location
+    """A person, and the ways to them, the preferred one first: as they ask, else as their location
     does it, else as the server does; only those for which there is an address."""
     person = connection.execute(_PERSON, {"id": recipient, "location": location}).one()
     wanted = json.loads(person.channels) or json.loads(person.of_location) or rules.channels

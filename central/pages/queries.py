@@ -126,8 +126,8 @@ def location(connection: Connection, name: str, now_ms: int, silent_after_s: int
         )
     ]
     newest = select(command).where(command.c.location == name).order_by(command.c.n.desc())
-    wishes = _rows(connection, newest.limit(20))
-    place["commands"] = [commands.as_it_stands(each, now_ms) for each in wishes]
+    found = _rows(connection, newest.limit(20))
+    place["commands"] = [commands.as_it_stands(each, now_ms) for each in found]
     return place
 
 

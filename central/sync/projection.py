@@ -164,7 +164,7 @@ class Projection:
         bodies: Sequence[Mapping[str, Any]],
         remarks: Sequence[Remark],
     ) -> None:
-        """What else follows from the events, in their order: answers to wishes, messages."""
+        """What else follows from the events, in their order: answers to commands, messages."""
         connection = self._connection
         addressed = {
             package_id for package_id, row in self._known.items() if row["recipient"] is not None
@@ -226,7 +226,7 @@ def _judge(remark: Remark, before: str, after: str | None) -> None:
 def _command_applied(
     connection: Connection, location: str, body: Mapping[str, Any], now_ms: int
 ) -> str:
-    """A kiosk answers a wish; the package that lies there and has a recipient since, or ""."""
+    """A kiosk answers a command; the package that lies there and has a recipient since, or ""."""
     joined = ""
     if body.get("joined") and body.get("package") and body["joined"] != body["package"]:
         joined = _join(connection, str(body["joined"]), str(body["package"]), now_ms)

@@ -6,12 +6,12 @@ commands and sees them answered by events. `(location, epoch, seq)` names an eve
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from kiosk.model.clock import Instant
+from kiosk.model.commands import Id
 from kiosk.model.events import Event, kind_of
 
 EVENTS_MAX = 500
@@ -169,27 +169,16 @@ class Layout(Message):
     screen: LayoutSlot | None = None
 
 
-class CommandType(StrEnum):
-    """What the centre may wish of a kiosk."""
-
-    ANNOUNCE = "announce"
-    CANCEL = "cancel"
-    REISSUE = "reissue"
-    EXTEND = "extend"
-    SLOT_SERVICE = "slot_service"
-    OPEN = "open"
-    STAFF = "staff"
-    CONTACT = "contact"
-
-
 class WireCommand(Message):
-    """A wish of the centre. Applied once, by its number; answered by an event."""
+    """A command of the server to one kiosk. Applied once, by its number; answered by an event."""
 
     n: Whole = Field(ge=1)
-    id: str
-    type: str
-    body: dict[str, Any] = Field(default_factory=dict)
-    signature: str = ""
+    id: Id
+    type: str = Field(max_length=64)
+    body: dict[str, JsonValue] = Field(default_factory=dict)
+    """The fields of the command of this type: `kiosk.model.commands.Command`."""
+    signature: str = Field(default="", max_length=256)
+    """Of an opening: the server's, in hexadecimal."""
 
 
 class SyncRequest(Message):
@@ -225,7 +214,9 @@ class SyncAnswer(Message):
     want_after: Place | None = None
     """Events after this one are missing: send from there."""
     parked: tuple[Parked, ...] = ()
-    commands: tuple[WireCommand, ...] = ()
+    commands: tuple[JsonValue, ...] = ()
+    """Each a `WireCommand`. The kiosk reads them one by one: one that does not fit is answered, and
+    does not hold up the others."""
     now_ms: Whole
     next_sync_s: float
     want_layout: bool = False
@@ -261,5 +252,5 @@ class EventsAnswer(Message):
 
 
 def opening_text(location: str, command_id: str, slot: str, signed_ms: int) -> bytes:
-    """What the centre signs when it opens a door from afar."""
+    """What the server signs when it opens a door from afar."""
     return f"open\n{location}\n{command_id}\n{slot}\n{signed_ms}".encode()

@@ -13,7 +13,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from config import load_site
-from kiosk.flows.views import Choice, DoorOpen, EnterCode, First, Purpose, View
+from kiosk.flows.views.choices import Choice, Purpose
+from kiosk.flows.views.customer import EnterCode, First
+from kiosk.flows.views.shared import DoorOpen, View
 from kiosk.site_model import location_of
 from kiosk.ui import environment
 from kiosk.ui.panel import Panel
@@ -62,6 +64,7 @@ def main() -> None:
         return timed(change)
 
     def type_digit(number: int) -> None:
+        assert stage.page is not None
         stage.page.key("CLEAR") if number % 8 == 7 else stage.page.text_input(str(number % 10))
 
     def open_door(number: int) -> None:

@@ -10,6 +10,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import requests
@@ -68,7 +69,12 @@ class HostileJournal:
 
     def line(self, kind: Any, body: str, **fields: Any) -> dict[str, Any]:
         """The next event as it goes over the wire."""
-        said = {"wall_ms": NOW_MS, "monotonic_ms": 1, "boot_id": "boot", "is_trusted": True}
+        said: dict[str, Any] = {
+            "wall_ms": NOW_MS,
+            "monotonic_ms": 1,
+            "boot_id": "boot",
+            "is_trusted": True,
+        }
         said |= fields
         try:
             at = Instant(**said)
@@ -110,7 +116,7 @@ class HostileJournal:
 
     def require_pages(self) -> None:
         packages = [row.id for row in self.server.rows(schema.package)][:20]
-        for page in (*PAGES, *(f"/packages/{requests.utils.quote(id_, '')}" for id_ in packages)):
+        for page in (*PAGES, *(f"/packages/{quote(id_, safe='')}" for id_ in packages)):
             shown = self.browser.get(page)
             assert shown.status_code == 200, (page, shown.text[-2000:])
         for path in API:

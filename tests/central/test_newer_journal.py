@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from central import schema
-from kiosk.flows.views import EventLine, History
+from kiosk.flows.views.service import EventLine, History
 from kiosk.model.events import Event, canonical_json, chain_hash
 from kiosk.store import backup, counters, journal
 from kiosk.store.writer import Writer

@@ -8,34 +8,12 @@ from pathlib import Path
 import pytest
 
 from kiosk.flows.context import Policy
-from kiosk.flows.views import (
-    Ask,
-    Choice,
-    ChooseReason,
-    ChooseSize,
-    Chosen,
-    Collection,
-    DoorOpen,
-    DoorPage,
-    Doors,
-    EnterCode,
-    Entered,
-    EnterPin,
-    First,
-    Pressed,
-    Problem,
-    Question,
-    Receipt,
-    Refusal,
-    Refused,
-    Round,
-    ScanInside,
-    Scanned,
-    ScanPackage,
-    Thanks,
-    Told,
-    Trouble,
-)
+from kiosk.flows.events import Chosen, Entered, Pressed, Scanned
+from kiosk.flows.views.choices import Choice, Problem, Question, Refusal, Refused
+from kiosk.flows.views.courier import ChooseSize, Collection, Receipt, ScanPackage
+from kiosk.flows.views.customer import EnterCode, First, Thanks
+from kiosk.flows.views.service import ChooseReason, DoorPage, Doors, Round, ScanInside
+from kiosk.flows.views.shared import Ask, DoorOpen, EnterPin, Told, Trouble
 from kiosk.model.events import EventKind
 from kiosk.model.location import Service, SlotStatus, SuspectReason
 from kiosk.model.person import Role, Staff, StaffSource
@@ -586,7 +564,8 @@ def test_a_customer_is_let_in_and_the_run_goes_on_where_it_was(tmp_path: Path) -
         first = await kiosk.player.until(First)
         assert first.choices == (Choice.PICK_UP, Choice.RESUME, Choice.HELP)
         kiosk.player.do(Scanned("TWO"))
-        assert (await kiosk.player.until(Told)).refused.reason is Refusal.NOT_KNOWN
+        refused = (await kiosk.player.until(Told)).refused
+        assert refused is not None and refused.reason is Refusal.NOT_KNOWN
         kiosk.player.do(Pressed(Choice.DONE))
         await kiosk.player.until(First)
         kiosk.player.do(Entered(code[:1]))
@@ -614,7 +593,8 @@ def test_a_locked_run_is_taken_over_by_nobody_and_ends_by_itself(tmp_path: Path)
         kiosk.player.do(Pressed(Choice.RESUME))
         await kiosk.player.until(EnterPin)
         kiosk.player.do(Entered(TECHNICIAN_PIN))
-        assert (await kiosk.player.until(Told)).refused.reason is Refusal.NOT_ALLOWED
+        refused = (await kiosk.player.until(Told)).refused
+        assert refused is not None and refused.reason is Refusal.NOT_ALLOWED
         kiosk.player.do(Pressed(Choice.DONE))
         await kiosk.player.until(First)
         await kiosk.player.until(First, lambda view: Choice.COURIER in view.choices, 200)

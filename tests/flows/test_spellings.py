@@ -11,27 +11,18 @@ import pytest
 
 from drivers.scanner import ScanAssembler
 from kiosk.console.announcements import read_announcements
-from kiosk.flows.views import (
-    Choice,
-    ChooseSize,
-    CodeAsked,
-    DoorOpen,
-    EnterCode,
-    Entered,
-    EnterPhoneDigits,
-    EnterTracking,
-    First,
-    Pressed,
-    Receipt,
-    Scanned,
-    ScanPackage,
-    View,
-)
+from kiosk.flows.events import Entered, Pressed, Scanned
+from kiosk.flows.views.choices import Choice
+from kiosk.flows.views.courier import ChooseSize, Receipt, ScanPackage
+from kiosk.flows.views.customer import CodeAsked, EnterCode, EnterPhoneDigits, EnterTracking, First
+from kiosk.flows.views.shared import DoorOpen, View
 from kiosk.model.events import EventKind
 from kiosk.model.package import PackageStatus
 from kiosk.store import commands, journal, packages
+from kiosk.sync.receiving import receive
 from tests.support.flow_site import SITE, Running, World, require_sound, running
-from tests.support.stories import POLICY, press, shut, sign_in_courier
+from tests.support.stories import POLICY
+from tests.support.stories.people import press, shut, sign_in_courier
 from tests.support.virtual_loop import run_virtually
 
 SPELLINGS: list[dict[str, str]] = json.loads(
@@ -53,9 +44,10 @@ async def command(kiosk: Running, barcode: str) -> str:
     store = kiosk.kiosk.store
     number = await store.run(commands.cursor) + 1
     recipient = {"id": "ada", "name": "Ada", "phone": PHONE}
-    body: dict[str, Any] = {"package": f"wished-{number}", "barcode": barcode, "size": "S"}
-    wish = commands.Wish(number, f"w{number}", "announce", body | {"recipient": recipient})
-    assert await store.run(commands.apply, wish, "UTC")
+    body: dict[str, Any] = {"package": f"announced-{number}", "barcode": barcode, "size": "S"}
+    sent: dict[str, Any] = {"n": number, "id": f"c{number}", "type": "announce"}
+    received = receive({**sent, "body": {**body, "recipient": recipient}})
+    assert await store.run(commands.apply, received, "UTC")
     answer = (await store.run(journal.after, 0, 500, [EventKind.COMMAND_APPLIED]))[-1]
     return str(json.loads(answer.body)["package"])
 

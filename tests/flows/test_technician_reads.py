@@ -7,28 +7,22 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from kiosk.flows.views import (
-    Ask,
+from kiosk.flows.events import Chosen, Entered, Pressed, Scanned
+from kiosk.flows.views.choices import Choice, Question
+from kiosk.flows.views.service import (
     Boards,
     CentreReport,
-    Choice,
     ChooseUntil,
-    Chosen,
-    DoorOpen,
     DoorPage,
     Doors,
     DoorsTested,
-    Entered,
-    EnterPin,
     History,
     Machine,
     PartsTest,
-    Pressed,
-    Question,
-    Scanned,
     StaffList,
     Vitals,
 )
+from kiosk.flows.views.shared import Ask, DoorOpen, EnterPin
 from kiosk.model.events import EventKind
 from kiosk.model.location import Service, SlotStatus
 from kiosk.model.person import Role, Staff, StaffSource
@@ -36,7 +30,8 @@ from kiosk.store import slots
 from kiosk.store import staff as staff_store
 from tests.support.flow_site import COURIER_PIN, TECHNICIAN_PIN, Running, World, running
 from tests.support.invariants import Told
-from tests.support.stories import POLICY, STORIES, have_stored, press, shut, sign_in_technician
+from tests.support.stories import POLICY, STORIES
+from tests.support.stories.people import have_stored, press, shut, sign_in_technician
 from tests.support.virtual_loop import run_virtually
 
 
@@ -273,7 +268,7 @@ def test_a_slot_is_out_of_service_until_a_day_that_is_said_and_comes_back_by_han
             # Where nobody knows what day it is, nobody is asked until which.
             assert Choice.UNTIL_WHEN in view.choices
             kiosk.world.clock.is_trusted = False
-            view = await press(kiosk, Choice.HISTORY, History)
+            await press(kiosk, Choice.HISTORY, History)
             view = await press(kiosk, Choice.BACK, DoorPage)
             assert Choice.UNTIL_WHEN not in view.choices
             kiosk.world.clock.is_trusted = True
@@ -283,6 +278,7 @@ def test_a_slot_is_out_of_service_until_a_day_that_is_said_and_comes_back_by_han
             assert 7 in asked.days
             kiosk.player.do(Chosen("7"))
             view = await kiosk.player.until(DoorPage)
+            assert view.row.until_ms is not None
             zone = ZoneInfo(kiosk.kiosk.location.time_zone)
             now = datetime.fromtimestamp(kiosk.kiosk.clock.now().wall_ms / 1000, zone)
             until = datetime.fromtimestamp(view.row.until_ms / 1000, zone)

@@ -15,28 +15,12 @@ from pathlib import Path
 from config import DEMO_SITE, load_site
 from kiosk.app import open_kiosk
 from kiosk.demo.player import DEMO_COURIER_PIN, DEMO_TECHNICIAN_PIN, Player, playing
-from kiosk.flows.views import (
-    Ask,
-    Choice,
-    ChooseSize,
-    Chosen,
-    Collection,
-    Doors,
-    Entered,
-    EnterPin,
-    First,
-    MorePackages,
-    Pressed,
-    Question,
-    Receipt,
-    Round,
-    Scanned,
-    ScanPackage,
-    Thanks,
-    Told,
-    Trouble,
-    View,
-)
+from kiosk.flows.events import Chosen, Entered, Pressed, Scanned
+from kiosk.flows.views.choices import Choice, Question
+from kiosk.flows.views.courier import ChooseSize, Collection, Receipt, ScanPackage
+from kiosk.flows.views.customer import First, MorePackages, Thanks
+from kiosk.flows.views.service import Doors, Round
+from kiosk.flows.views.shared import Ask, EnterPin, Told, Trouble, View
 from kiosk.model.pickup_code import qr_text
 
 ANSWERS = {
@@ -124,7 +108,7 @@ async def keep_busy(data: Path, run: str) -> None:
 def main(data: str, run: str, skew_h: str = "0") -> None:
     """Keep a kiosk busy on this data folder, with a wall clock that is wrong by so many hours."""
     right_ns, skew_ns = time.time_ns, int(skew_h) * 3_600_000_000_000
-    time.time_ns = lambda: right_ns() + skew_ns  # type: ignore[misc]
+    time.time_ns = lambda: right_ns() + skew_ns
     logging.basicConfig(level=logging.WARNING)
     asyncio.run(keep_busy(Path(data), run))
 

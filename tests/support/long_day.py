@@ -17,10 +17,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from kiosk.flows.views import First, Preference, View
+from kiosk.flows.events import Preference
+from kiosk.flows.views.customer import First
+from kiosk.flows.views.shared import View
 from kiosk.ui.environment import prepare
-from kiosk.ui.gallery import PANELS
-from kiosk.ui.samples import sample_location, sample_views
+from tests.gallery.locker import sample_location
+from tests.gallery.panels import PANELS
+from tests.gallery.samples import sample_views
 
 PANEL = PANELS["540x960"]
 VISITS = (

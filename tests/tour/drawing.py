@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from config import DEMO_SITE, load_site
-from kiosk.flows.views import First, Preference, View
+from kiosk.flows.events import Preference
+from kiosk.flows.views.customer import First
+from kiosk.flows.views.shared import View
 from kiosk.model.location import Location
 from kiosk.site_model import location_of
 from kiosk.ui.environment import prepare
-from kiosk.ui.gallery import PANELS, picture
+from tests.gallery.panels import PANELS, picture
 
 
 def location(language: str) -> Location:

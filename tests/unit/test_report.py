@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.console.command_socket import report
+from kiosk.console import report
 from kiosk.console.report import Line, SnapshotError
 
 COUNTERS = {

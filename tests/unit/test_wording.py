@@ -9,29 +9,21 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.flows import views
-from kiosk.flows.views import (
-    Ask,
-    Choice,
-    EnterCode,
-    Problem,
-    Purpose,
-    Question,
-    Receipt,
-    ReceiptLine,
-    Refusal,
-    Refused,
-    Trouble,
-    View,
-)
+from kiosk.flows.views import courier as courier_views
+from kiosk.flows.views import customer, service, shared
+from kiosk.flows.views.choices import Choice, Problem, Purpose, Question, Refusal, Refused
+from kiosk.flows.views.courier import Receipt, ReceiptLine
+from kiosk.flows.views.customer import EnterCode
+from kiosk.flows.views.shared import Ask, Trouble, View
 from kiosk.model.events import EventKind
 from kiosk.ui import texts, theme
 from kiosk.ui.directions import Side, place_of
 from kiosk.ui.icons import GLYPHS
 from kiosk.ui.language import ENGLISH
-from kiosk.ui.samples import NOW_MS, sample_doors, sample_location, sample_views
 from kiosk.ui.texts import courier
 from kiosk.ui.theme import Colour, Tone
+from tests.gallery.locker import NOW_MS, sample_doors, sample_location
+from tests.gallery.samples import sample_views
 
 ROOT = Path(__file__).parents[2]
 LOCATION = sample_location()
@@ -67,7 +59,8 @@ def test_every_view_says_something_and_its_icons_exist(view: View) -> None:
 
 
 def test_every_kind_of_view_has_a_sample() -> None:
-    kinds = {kind for kind in vars(views).values() if isinstance(kind, type)}
+    modules = (shared, customer, courier_views, service)
+    kinds = {kind for module in modules for kind in vars(module).values() if isinstance(kind, type)}
     kinds = {kind for kind in kinds if issubclass(kind, View) and kind is not View}
     assert kinds - {type(view) for _, view in sample_views()} == set()
 
@@ -168,7 +161,7 @@ def test_a_sites_own_colour_is_made_to_stand_out_by_night_too() -> None:
 
 
 def test_words_need_no_window() -> None:
-    script = "import sys, kiosk.ui.texts, kiosk.ui.samples; sys.exit('kivy' in sys.modules)"
+    script = "import sys, kiosk.ui.texts, tests.gallery.samples; sys.exit('kivy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], cwd=ROOT).returncode == 0
 
 

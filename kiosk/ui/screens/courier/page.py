@@ -9,16 +9,10 @@ from typing import Any
 from kivy.graphics import Color, Mesh, SmoothLine
 from kivy.uix.widget import Widget
 
-from kiosk.flows.views import (
-    Choice,
-    ChooseSize,
-    Chosen,
-    Entered,
-    ScanPackage,
-    SizeOffer,
-    StoredNote,
-    View,
-)
+from kiosk.flows.events import Chosen, Entered
+from kiosk.flows.views.choices import Choice
+from kiosk.flows.views.courier import ChooseSize, ScanPackage, SizeOffer, StoredNote
+from kiosk.flows.views.shared import View
 from kiosk.model.barcode import BARCODE_LENGTH_MAX
 from kiosk.ui import texts
 from kiosk.ui.screens.page import Area, Page
@@ -162,6 +156,7 @@ class ScanPage(Page[ScanPackage]):
     figure_share = 0.54
     figure_share_stacked = 0.8
     spare_parts = ("body", "title")
+    figure: ScanFigure
 
     def has_button_column(self) -> bool:
         return len(self.view.choices) > (3 if self.theme.is_portrait else 2)
@@ -221,6 +216,7 @@ class TypeBarcodePage(Page[View]):
     has_tools = False
     is_compact = True
     figure_share_stacked = 0.7
+    field: TypedLine
 
     def build(self) -> None:
         self.typed = ""

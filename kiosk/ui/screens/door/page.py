@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from kivy.uix.widget import Widget
 
-from kiosk.flows.views import Choice, DoorOpen
+from kiosk.flows.views.choices import Choice
+from kiosk.flows.views.shared import DoorOpen
 from kiosk.ui import texts
 from kiosk.ui.directions import place_of
 from kiosk.ui.screens.page import Area, Page
@@ -21,8 +22,8 @@ class DoorOpenPage(Page[DoorOpen]):
     figure_share = 0.44
     is_compact = True
     spare_parts = ("body",)
+    figure: BankFigure
 
-    @property
     def has_main_choice(self) -> bool:
         """What most people do is close the door; only where nothing sees that, they say so."""
         return self.view.choices[:1] == (Choice.DONE,)

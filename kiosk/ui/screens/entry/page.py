@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from kiosk.flows.views import EnterCode, Entered, EnterPhoneDigits, EnterPin
+from kiosk.flows.events import Entered
+from kiosk.flows.views.customer import EnterCode, EnterPhoneDigits
+from kiosk.flows.views.shared import EnterPin
 from kiosk.ui import texts
 from kiosk.ui.screens.page import Area, Page
 from kiosk.ui.theme import Tone
 from kiosk.ui.widgets.buttons import Pressable, WordButton
 from kiosk.ui.widgets.digits import DigitField
-from kiosk.ui.widgets.keypad import CLEAR, ENTER, ERASE, digit_keypad, keypad_size
+from kiosk.ui.widgets.keypad import CLEAR, ENTER, ERASE, KeyBoard, digit_keypad, keypad_size
 
 PHONE_DIGITS = 4
 PIN_DIGITS_MAX = 8
@@ -28,6 +30,8 @@ class EntryPage(Page[EnterCode | EnterPhoneDigits | EnterPin]):
     figure_beside_actions = True
     figure_share = 0.6
     spare_parts = ("body", "title")
+    field: DigitField
+    figure: KeyBoard
     hidden: ClassVar[bool] = False
     complete_sends: ClassVar[bool] = True
     """The last digit reports the entry; else a button does."""
@@ -132,6 +136,8 @@ class EntryPage(Page[EnterCode | EnterPhoneDigits | EnterPin]):
 
 class CodePage(EntryPage):
     """The pickup code, in groups of three."""
+
+    view: EnterCode
 
     def length(self) -> int:
         return self.view.length

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from kivy.uix.widget import Widget
 
-from kiosk.flows.views import Choice, Entered, First, Pressed
+from kiosk.flows.events import Entered, Pressed
+from kiosk.flows.views.choices import Choice
+from kiosk.flows.views.customer import First
 from kiosk.ui import texts
 from kiosk.ui.language import speech
 from kiosk.ui.screens.page import Area, Page
@@ -128,7 +131,7 @@ class Languages(Widget):
                 replace(theme, speech=speech(code)),
                 speech(code).own_name,
                 "",
-                (lambda chosen=code: action(chosen)),
+                partial(action, code),
             )
             for code in codes
         ]
@@ -181,6 +184,7 @@ class FirstPage(Page[First]):
 
     spare_parts = ("body",)
     keeps_name = True
+    figure: Cards
 
     def build(self) -> None:
         self.figure = Cards(self.theme)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from kiosk.flows.views import Choice, View
+from kiosk.flows.views.choices import Choice
+from kiosk.flows.views.shared import View
 from kiosk.ui import texts
 from kiosk.ui.screens.first.page import Languages
 from kiosk.ui.screens.page import Area, Context, Page
@@ -18,6 +19,7 @@ class LanguagePage(Page[View]):
     has_tools = False
     figure_share_stacked = 0.8
     spare_parts = ("body",)
+    figure: Languages
 
     def __init__(self, context: Context, view: View, back: Callable[[], None]) -> None:
         self._back = back

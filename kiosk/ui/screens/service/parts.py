@@ -7,7 +7,7 @@ from dataclasses import replace
 from kivy.graphics import Color, Rectangle
 from kivy.input.motionevent import MotionEvent
 
-from kiosk.flows.views import PartsTest
+from kiosk.flows.views.service import PartsTest
 from kiosk.model.scanner_test import TEST_CODE
 from kiosk.ui import texts
 from kiosk.ui.screens.page import Area, Page
@@ -70,6 +70,7 @@ class PartsPage(Page[PartsTest]):
     figure_share = 0.5
     figure_share_stacked = 0.6
     spare_parts = ("title", "body")
+    figure: TouchField
 
     def build(self) -> None:
         self.figure = TouchField(self.theme)
