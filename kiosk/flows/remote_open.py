@@ -7,9 +7,10 @@ from kiosk.flows.context import Kiosk
 from kiosk.flows.doors import leave_in_doubt, open_for_service, shut_wrong_door, until_shut
 from kiosk.flows.views.choices import Purpose
 from kiosk.flows.views.shared import DoorOpen
+from kiosk.model.actor import SERVER
 from kiosk.store import slots
 
-ACTOR = "centre"
+ACTOR = SERVER
 
 
 async def open_from_afar(kiosk: Kiosk, slot: str) -> None:

@@ -11,6 +11,7 @@ import json
 from dataclasses import dataclass
 from typing import Any, assert_never
 
+from kiosk.model.actor import SERVER
 from kiosk.model.barcode import NotABarcodeError, require_barcode
 from kiosk.model.commands import (
     Announce,
@@ -26,7 +27,15 @@ from kiosk.model.commands import (
     Reissue,
     SlotService,
 )
-from kiosk.model.events import EventKind, canonical_json
+from kiosk.model.event_bodies import (
+    CodeReissued,
+    CommandApplied,
+    ContactChanged,
+    OpeningMissed,
+    Outcome,
+    PackageCancelled,
+)
+from kiosk.model.events import canonical_json
 from kiosk.model.location import Service
 from kiosk.model.package import LEGAL_CHANGES, PackageStatus
 from kiosk.model.person import Recipient, Staff, StaffSource
@@ -40,7 +49,7 @@ UNNUMBERED_KEPT = 50
 """So many commands without a number are remembered, so that each is answered once: as many as the
 server sends at a time."""
 PEOPLE_WANTED = "people_wanted"
-ACTOR = "centre"
+ACTOR = SERVER
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,14 +149,16 @@ def _is_new_without_number(writer: Writer, digest: str) -> bool:
     return True
 
 
-def _answer(writer: Writer, received: Received, outcome: str, **details: Any) -> None:
+def _answer(writer: Writer, received: Received, outcome: Outcome, **details: Any) -> None:
     writer.record(
-        EventKind.COMMAND_APPLIED,
-        id=received.id,
-        n=received.n,
-        type=received.type,
-        outcome=outcome,
-        **details,
+        CommandApplied(
+            actor=ACTOR,
+            id=received.id,
+            n=received.n,
+            type=received.type,
+            outcome=outcome,
+            **details,
+        )
     )
     came_to(writer, received.n)
 
@@ -202,7 +213,7 @@ def _require_may_open(writer: Writer, received: Received, slot: str) -> None:
 
 def miss_opening(writer: Writer, command_id: str, slot: str) -> int:
     """Somebody stepped up to the machine before a slot could be opened from afar: it stays shut."""
-    return writer.record(EventKind.OPENING_MISSED, id=command_id, slot=slot, actor=ACTOR)
+    return writer.record(OpeningMissed(actor=ACTOR, id=command_id, slot=slot))
 
 
 def _announce(writer: Writer, command: Announce) -> dict[str, Any]:
@@ -242,9 +253,7 @@ def _tie(writer: Writer, package_id: str, recipient: CommandRecipient, **values:
         (person.id, writer.sealer.seal(person.name), writer.sealer.seal(person.phone)),
     )
     writer.record(
-        EventKind.CONTACT_CHANGED,
-        update("package", id=package_id, recipient=person.id, **values),
-        actor=ACTOR,
+        ContactChanged(actor=ACTOR), update("package", id=package_id, recipient=person.id, **values)
     )
 
 
@@ -275,7 +284,7 @@ def _cancel(writer: Writer, command: Cancel) -> None:
         raise RefusedError(f"barcode {command.barcode!r:.60}: {error}") from error
     # A tombstone: when its announcement comes after all, it is known to be recalled.
     writer.record(
-        EventKind.PACKAGE_CANCELLED,
+        PackageCancelled(actor=ACTOR, why=command.why),
         insert(
             "package",
             id=package_id,
@@ -284,7 +293,6 @@ def _cancel(writer: Writer, command: Cancel) -> None:
             announced_ms=writer.now.wall_ms,
             finished_ms=writer.now.wall_ms,
         ),
-        why=command.why,
     )
 
 
@@ -301,7 +309,7 @@ def _reissue(writer: Writer, package_id: str, counter: int) -> None:
         raise RefusedError(f"package {package_id} has no code yet")
     if counter > row["code_counter"]:
         change = update("package", id=package_id, code_counter=counter)
-        writer.record(EventKind.CODE_REISSUED, change, actor=ACTOR)
+        writer.record(CodeReissued(actor=ACTOR), change)
 
 
 def _person(listed: ListedStaff, listed_ms: int) -> Staff:

@@ -204,8 +204,15 @@ def _keep_mark_aside(database: Path, aside: Path | None) -> None:
 def _begin_again(writer: Writer, epoch: str, file: str, told: _Told) -> int:
     """Begin the new epoch; how many slots are in doubt in it."""
     why = f"restored from {file}: {told.doubt}"
-    facts = {"file": file, "taken_back": told.count}
-    return epochs.begin_again(writer, epoch, told.doubt, why, heard_ms=told.heard_ms, **facts)
+    return epochs.begin_again(
+        writer,
+        epoch,
+        told.doubt,
+        why,
+        heard_ms=told.heard_ms,
+        file=file,
+        taken_back=told.count,
+    )
 
 
 # --- what the centre gives back ------------------------------------------------------------------

@@ -43,7 +43,7 @@ async def command(kiosk: Running, barcode: str) -> str:
     """The server announces a package for Ada; the id under which it is here."""
     store = kiosk.kiosk.store
     number = await store.run(commands.cursor) + 1
-    recipient = {"id": "ada", "name": "Ada", "phone": PHONE}
+    recipient: dict[str, Any] = {"id": "ada", "name": "Ada", "phone": PHONE}
     body: dict[str, Any] = {"package": f"announced-{number}", "barcode": barcode, "size": "S"}
     sent: dict[str, Any] = {"n": number, "id": f"c{number}", "type": "announce"}
     received = receive({**sent, "body": {**body, "recipient": recipient}})
@@ -87,7 +87,7 @@ async def asked_for(kiosk: Running, event: Scanned | Entered) -> str | None:
     await kiosk.player.until(CodeAsked)
     kiosk.player.do(Pressed(Choice.DONE))
     asked = await kiosk.kiosk.store.run(journal.after, 0, 500, [EventKind.CODE_ASKED])
-    package: str | None = json.loads(asked[-1].body)["package"]
+    package: str | None = json.loads(asked[-1].body).get("package")
     return package
 
 
