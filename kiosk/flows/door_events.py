@@ -17,7 +17,7 @@ from kiosk.model.actor import KIOSK
 from kiosk.model.event_bodies import DoorMovedUnasked, VisitFailed
 from kiosk.model.invariants import BrokenInvariantError
 from kiosk.model.location import Service, ServiceReason, SuspectReason
-from kiosk.store import boards, intents, recovery, slots
+from kiosk.store import boards, intents, openings, recovery, slots
 from kiosk.store.errors import StoreError
 from kiosk.store.intents import OpenIntent
 from kiosk.store.writer import Writer
@@ -196,6 +196,7 @@ async def recover(kiosk: Kiosk, what: str = STOPPED) -> int:
                 await kiosk.bank.settled()
     for intent in in_play:
         await _close(kiosk, intent, what)
+    await kiosk.store.run(openings.settle)
     try:
         return len(in_play) + await kiosk.store.run(recovery.release_stranded)
     except (StoreError, BrokenInvariantError):

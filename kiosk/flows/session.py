@@ -111,8 +111,8 @@ async def _first_screen(kiosk: Kiosk, watch: Watch) -> None:
                 return await _badge(kiosk, text)
             case Scanned(text):
                 return await scanned_pickup(kiosk, text)
-            case OpenFromAfar(slot):
-                return await open_from_afar(kiosk, slot)
+            case OpenFromAfar(slot, command):
+                return await open_from_afar(kiosk, slot, command)
             case Pressed(Choice.COURIER):
                 return await _staff(kiosk, Role.COURIER)
             case Pressed(Choice.SERVICE):

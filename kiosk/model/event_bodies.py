@@ -20,6 +20,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from kiosk.model.actor import KIOSK, Actor, actor_of, in_one_form
+from kiosk.model.commands import OpeningOutcome
 from kiosk.model.events import EventKind
 from kiosk.model.fields import (
     IS_TRUSTED,
@@ -222,8 +223,20 @@ class DoorMovedUnasked(Body):
 
 
 @dataclass(frozen=True, kw_only=True)
+class OpeningEnded(Body):
+    """What came of a command of the server to open a door."""
+
+    kind = EventKind.OPENING_ENDED
+    id: Id
+    """The command's."""
+    slot: SlotLabel
+    outcome: OpeningOutcome
+
+
+@dataclass(frozen=True, kw_only=True)
 class OpeningMissed(Body):
-    """Somebody stepped up before a door was opened by the server's command: it stays shut."""
+    """Of earlier versions: somebody stepped up before a door was opened by the server's command,
+    and it stays shut."""
 
     kind = EventKind.OPENING_MISSED
     id: Id
@@ -446,9 +459,9 @@ class CommandApplied(Body):
 
     kind = EventKind.COMMAND_APPLIED
     id: Name
-    """The command's; "" where none could be read."""
+    """The command's; "" where it had none that could be read."""
     n: Count
-    """The command's number at this location; 0 where none could be read."""
+    """The command's number at this location; 0 where it had none that could be read."""
     type: Name
     outcome: Outcome
     detail: Words | None = None

@@ -11,7 +11,6 @@ import json
 from dataclasses import dataclass
 from typing import Any, assert_never
 
-from kiosk.model.actor import SERVER
 from kiosk.model.barcode import NotABarcodeError, require_barcode
 from kiosk.model.commands import (
     Announce,
@@ -24,6 +23,7 @@ from kiosk.model.commands import (
     ListedStaff,
     ListStaff,
     Open,
+    OpeningOutcome,
     Reissue,
     SlotService,
 )
@@ -31,7 +31,6 @@ from kiosk.model.event_bodies import (
     CodeReissued,
     CommandApplied,
     ContactChanged,
-    OpeningMissed,
     Outcome,
     PackageCancelled,
 )
@@ -39,7 +38,7 @@ from kiosk.model.events import canonical_json
 from kiosk.model.location import Service
 from kiosk.model.package import LEGAL_CHANGES, PackageStatus
 from kiosk.model.person import Recipient, Staff, StaffSource
-from kiosk.store import departures, holds, packages, slots, staff
+from kiosk.store import departures, holds, openings, packages, slots, staff
 from kiosk.store.errors import RefusedError
 from kiosk.store.writer import Row, Writer, insert, update
 
@@ -49,7 +48,7 @@ UNNUMBERED_KEPT = 50
 """So many commands without a number are remembered, so that each is answered once: as many as the
 server sends at a time."""
 PEOPLE_WANTED = "people_wanted"
-ACTOR = SERVER
+ACTOR = openings.ACTOR
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +70,6 @@ class Received:
     """Whether the server's signature was checked; a door opens for nothing else."""
 
 
-OPENINGS_MAX = 6
-"""How many doors may be opened from afar within an hour, whatever the server says."""
-HOUR_MS = 3_600_000
 LOOKED_BACK = 20_000
 """How many events are looked through for the answers to earlier commands."""
 
@@ -136,6 +132,9 @@ def refuse(writer: Writer, received: Received, why: str) -> bool:
     else:
         is_new = _is_new_without_number(writer, received.digest)
     if is_new:
+        if received.type == CommandType.OPEN and received.id:
+            slot = received.command.slot if isinstance(received.command, Open) else ""
+            openings.note(writer, received.id, slot, OpeningOutcome.REFUSED, writer.now.wall_ms)
         _answer(writer, received, "REFUSED", detail=why)
     return is_new
 
@@ -184,6 +183,7 @@ def _carry_out(
             slots.set_service(writer, label, service, reason, ACTOR)
         case Open(slot=label):
             _require_may_open(writer, received, label)
+            openings.note(writer, received.id, label, OpeningOutcome.ASKED, writer.now.wall_ms)
             return {"slot": label}
         case ListStaff(staff=people):
             listed = [_person(each, writer.now.wall_ms) for each in people]
@@ -199,21 +199,7 @@ def _require_may_open(writer: Writer, received: Received, slot: str) -> None:
         raise RefusedError("the opening is not signed by this kiosk's centre")
     if slots.record_of(writer, slot).service is Service.DO_NOT_OPEN:
         raise RefusedError(f"slot {slot} must not be opened")
-    opened = writer.all(
-        "SELECT body FROM journal WHERE seq > ? AND wall_ms > ? AND kind = 'COMMAND_APPLIED'",
-        (writer.head.seq - LOOKED_BACK, writer.now.wall_ms - HOUR_MS),
-    )
-    answers = [json.loads(row["body"]) for row in opened]
-    openings = [each for each in answers if each["type"] == CommandType.OPEN]
-    if received.id in {each["id"] for each in openings}:
-        raise RefusedError("this opening came before")
-    if sum(each["outcome"] == "APPLIED" for each in openings) >= OPENINGS_MAX:
-        raise RefusedError(f"{OPENINGS_MAX} doors were opened from afar within an hour")
-
-
-def miss_opening(writer: Writer, command_id: str, slot: str) -> int:
-    """Somebody stepped up to the machine before a slot could be opened from afar: it stays shut."""
-    return writer.record(OpeningMissed(actor=ACTOR, id=command_id, slot=slot))
+    openings.require_may_open(writer, received.id)
 
 
 def _announce(writer: Writer, command: Announce) -> dict[str, Any]:

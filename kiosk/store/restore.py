@@ -23,7 +23,7 @@ from typing import Any
 from kiosk.model.clock import Clock
 from kiosk.model.events import Event, EventKind, chain_hash
 from kiosk.model.images import known_images
-from kiosk.store import commands, epochs, running
+from kiosk.store import commands, epochs, openings, running
 from kiosk.store.backup import KEY_CHECK, check, make_durable, open_still
 from kiosk.store.errors import (
     CannotOpenError,
@@ -233,6 +233,7 @@ def take_back(writer: Writer, events: Sequence[Event]) -> None:
         writer.record_again(event, changes, body)
         if event.kind == EventKind.COMMAND_APPLIED:
             commands.came_to(writer, int(body["n"]))
+        openings.take_back(writer, event.kind, body, event.at.wall_ms)
 
 
 def _require_next(head: ChainHead, event: Event) -> None:

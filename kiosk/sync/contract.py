@@ -11,7 +11,6 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from kiosk.model.clock import Instant
-from kiosk.model.commands import Id
 from kiosk.model.events import Event, kind_of
 
 EVENTS_MAX = 500
@@ -172,18 +171,6 @@ class Layout(Message):
     screen: LayoutSlot | None = None
 
 
-class WireCommand(Message):
-    """A command of the server to one kiosk. Applied once, by its number; answered by an event."""
-
-    n: Whole = Field(ge=1)
-    id: Id
-    type: str = Field(max_length=64)
-    body: dict[str, JsonValue] = Field(default_factory=dict)
-    """The fields of the command of this type: `kiosk.model.commands.Command`."""
-    signature: str = Field(default="", max_length=256)
-    """Of an opening: the server's, in hexadecimal."""
-
-
 class SyncRequest(Message):
     """What a kiosk sends."""
 
@@ -218,8 +205,8 @@ class SyncAnswer(Message):
     """Events after this one are missing: send from there."""
     parked: tuple[Parked, ...] = ()
     commands: tuple[JsonValue, ...] = ()
-    """Each a `WireCommand`. The kiosk reads them one by one: one that does not fit is answered, and
-    does not hold up the others."""
+    """Each a `kiosk.model.commands.WireCommand`. The kiosk reads them one by one: one that does not
+    fit is answered, and does not hold up the others."""
     now_ms: Whole
     next_sync_s: float
     want_layout: bool = False

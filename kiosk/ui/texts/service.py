@@ -288,6 +288,7 @@ _KINDS: Mapping[str, str] = {
     EventKind.COMMAND_APPLIED: N_("Wish of the centre"),
     EventKind.CONTACT_CHANGED: N_("Contact changed"),
     EventKind.OPENING_MISSED: N_("Not opened from afar"),
+    EventKind.OPENING_ENDED: N_("Opening from afar"),
     EventKind.VISIT_FAILED: N_("Cannot be recorded"),
 }
 
