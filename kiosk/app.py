@@ -30,8 +30,8 @@ from kiosk.adapters import (
 )
 from kiosk.console.command_socket import ConsoleServer, serving
 from kiosk.flows.context import Kiosk
+from kiosk.flows.events import Scanned
 from kiosk.flows.person import Person, Screen
-from kiosk.flows.views import Scanned
 from kiosk.messages import MessageSpool
 from kiosk.model.location import Location
 from kiosk.model.person import Staff, StaffSource

@@ -21,7 +21,8 @@ from kiosk.app import open_kiosk
 from kiosk.flows import session
 from kiosk.flows.context import Kiosk
 from kiosk.flows.person import Event, Screen
-from kiosk.flows.views import CannotStart, View
+from kiosk.flows.views.service import CannotStart
+from kiosk.flows.views.shared import View
 from kiosk.site_model import location_of, site_look_of
 from kiosk.store.errors import StoreError
 from kiosk.sync.enrol import EnrolError

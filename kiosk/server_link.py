@@ -13,7 +13,9 @@ from pathlib import Path
 from config import Site
 from kiosk.adapters import SystemClock, key_path, location_key
 from kiosk.flows.context import Kiosk
-from kiosk.flows.views import Choice, First, OpenFromAfar
+from kiosk.flows.events import OpenFromAfar
+from kiosk.flows.views.choices import Choice
+from kiosk.flows.views.customer import First
 from kiosk.site_model import location_of
 from kiosk.store import commands
 from kiosk.store.remains import DATABASE, fault_of

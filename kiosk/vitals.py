@@ -8,7 +8,7 @@ import tomllib
 from importlib import metadata
 from pathlib import Path
 
-from kiosk.flows.views import CentreReport, Vitals
+from kiosk.flows.views.service import CentreReport, Vitals
 from kiosk.sync.client import SyncStatus
 
 THERMAL = Path("/sys/class/thermal/thermal_zone0/temp")

@@ -19,22 +19,12 @@ from kiosk.app import make_kiosk, open_kiosk, use_location_key
 from kiosk.console.announcements import announce, read_announcements
 from kiosk.flows import session
 from kiosk.flows.context import Kiosk
+from kiosk.flows.events import Chosen, Entered, Pressed
 from kiosk.flows.person import Event
-from kiosk.flows.views import (
-    Choice,
-    ChooseSize,
-    Chosen,
-    DoorOpen,
-    EnterCode,
-    Entered,
-    EnterPin,
-    First,
-    Pressed,
-    Receipt,
-    ScanPackage,
-    Thanks,
-    View,
-)
+from kiosk.flows.views.choices import Choice
+from kiosk.flows.views.courier import ChooseSize, Receipt, ScanPackage
+from kiosk.flows.views.customer import EnterCode, First, Thanks
+from kiosk.flows.views.shared import DoorOpen, EnterPin, View
 from kiosk.model.pickup_code import make_code
 from kiosk.store.remains import DATABASE
 from kiosk.store.store import Store

@@ -25,18 +25,11 @@ from kiosk.demo.player import (
     playing,
 )
 from kiosk.flows.context import Kiosk
-from kiosk.flows.views import (
-    Choice,
-    ChooseReason,
-    Chosen,
-    DoorPage,
-    Doors,
-    Entered,
-    EnterPin,
-    First,
-    Pressed,
-    View,
-)
+from kiosk.flows.events import Chosen, Entered, Pressed
+from kiosk.flows.views.choices import Choice
+from kiosk.flows.views.customer import First
+from kiosk.flows.views.service import ChooseReason, DoorPage, Doors
+from kiosk.flows.views.shared import EnterPin, View
 from kiosk.model.location import Location
 from kiosk.model.pickup_code import make_code, qr_text
 from kiosk.scratch import scratch_folder

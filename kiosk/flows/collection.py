@@ -14,17 +14,10 @@ from kiosk.flows.doors import (
     shut_wrong_door,
     until_shut,
 )
-from kiosk.flows.views import (
-    Choice,
-    Collection,
-    DoorOpen,
-    DueRow,
-    Pressed,
-    Problem,
-    Purpose,
-    Question,
-    TimedOut,
-)
+from kiosk.flows.events import Pressed, TimedOut
+from kiosk.flows.views.choices import Choice, Problem, Purpose, Question
+from kiosk.flows.views.courier import Collection, DueRow
+from kiosk.flows.views.shared import DoorOpen
 from kiosk.model.location import Service, ServiceReason, SlotStatus, SuspectReason
 from kiosk.store import departures, intents, slots
 from kiosk.store.intents import IntentPurpose

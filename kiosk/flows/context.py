@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from drivers.bank import Bank
 from drivers.door import DoorState
 from kiosk.flows.person import Person
-from kiosk.flows.views import SizeOffer, Vitals
+from kiosk.flows.views.courier import SizeOffer
+from kiosk.flows.views.service import Vitals
 from kiosk.model.allocation import AllocationStrategy
 from kiosk.model.clock import Clock
 from kiosk.model.location import Location

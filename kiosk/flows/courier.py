@@ -7,22 +7,11 @@ from kiosk.flows.context import Kiosk
 from kiosk.flows.courier_pause import let_someone_in
 from kiosk.flows.deposit import Run, put_in, reissue, undo
 from kiosk.flows.doors import ask, pressed
+from kiosk.flows.events import Entered, Pressed, Scanned, TimedOut
 from kiosk.flows.move import move_package
 from kiosk.flows.person import Event
-from kiosk.flows.views import (
-    Choice,
-    Entered,
-    Pressed,
-    Question,
-    Receipt,
-    ReceiptLine,
-    Refusal,
-    Refused,
-    Scanned,
-    ScanPackage,
-    StoredNote,
-    TimedOut,
-)
+from kiosk.flows.views.choices import Choice, Question, Refusal, Refused
+from kiosk.flows.views.courier import Receipt, ReceiptLine, ScanPackage, StoredNote
 from kiosk.model.person import Staff, parse_badge
 from kiosk.store import departures, moves, packages
 from kiosk.store import staff as staff_store

@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 from kiosk.flows.context import Kiosk
+from kiosk.flows.events import Entered, Pressed, Scanned, TimedOut
 from kiosk.flows.help import offer_help
 from kiosk.flows.pickup import pickup, scanned_pickup, tell
 from kiosk.flows.sign_in import scanned_badge, sign_in
-from kiosk.flows.views import (
-    Choice,
-    Entered,
-    First,
-    Pressed,
-    Refusal,
-    Refused,
-    Scanned,
-    TimedOut,
-)
+from kiosk.flows.views.choices import Choice, Refusal, Refused
+from kiosk.flows.views.customer import First
 from kiosk.model.person import Role, Staff, parse_badge
 
 CHOICES = (Choice.PICK_UP, Choice.RESUME, Choice.HELP)

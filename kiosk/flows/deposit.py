@@ -18,23 +18,12 @@ from kiosk.flows.doors import (
     shut_wrong_door,
     until_shut,
 )
+from kiosk.flows.events import Chosen, Entered, Pressed, Scanned, TimedOut
 from kiosk.flows.pickup import scanned_pickup
 from kiosk.flows.reconciliation import look_inside
-from kiosk.flows.views import (
-    Choice,
-    ChooseSize,
-    Chosen,
-    DoorOpen,
-    Entered,
-    Pressed,
-    Purpose,
-    Question,
-    Refusal,
-    Refused,
-    Scanned,
-    StoredNote,
-    TimedOut,
-)
+from kiosk.flows.views.choices import Choice, Purpose, Question, Refusal, Refused
+from kiosk.flows.views.courier import ChooseSize, StoredNote
+from kiosk.flows.views.shared import DoorOpen
 from kiosk.model.allocation import sizes_from
 from kiosk.model.barcode import barcode_text, is_barcode, kept_key
 from kiosk.model.location import Service, ServiceReason, SlotStatus, SuspectReason

@@ -8,21 +8,18 @@ from typing import Any
 
 from kiosk.flows.context import Kiosk
 from kiosk.flows.doors import YES_OR_NO, ask
+from kiosk.flows.events import Pressed, Scanned, TimedOut
 from kiosk.flows.housekeeping import confirm_time
 from kiosk.flows.open_all import open_all
-from kiosk.flows.views import (
+from kiosk.flows.views.choices import Choice, Question
+from kiosk.flows.views.service import (
     Boards,
-    Choice,
     EventLine,
     History,
     Machine,
     PartsTest,
-    Pressed,
-    Question,
-    Scanned,
     StaffList,
     StaffRow,
-    TimedOut,
 )
 from kiosk.model.events import Event
 from kiosk.model.person import Staff

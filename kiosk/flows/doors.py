@@ -8,20 +8,10 @@ from enum import StrEnum
 
 from drivers.door import DoorChange, ItemState, OpeningCause, Outcome, Unlocked
 from kiosk.flows.context import Kiosk
+from kiosk.flows.events import Pressed, Scanned, TimedOut
 from kiosk.flows.person import is_shut
-from kiosk.flows.views import (
-    Ask,
-    Choice,
-    DoorOpen,
-    Opening,
-    Pressed,
-    Problem,
-    Purpose,
-    Question,
-    Scanned,
-    TimedOut,
-    Trouble,
-)
+from kiosk.flows.views.choices import Choice, Problem, Purpose, Question
+from kiosk.flows.views.shared import Ask, DoorOpen, Opening, Trouble
 from kiosk.model.location import SlotStatus, SuspectReason
 from kiosk.store import boards, intents
 from kiosk.store.intents import IntentPurpose, IntentState

@@ -6,19 +6,12 @@ from dataclasses import replace
 
 from kiosk.flows.context import Kiosk
 from kiosk.flows.doors import pressed
+from kiosk.flows.events import Entered, Scanned
+from kiosk.flows.keypad import ask_digits
 from kiosk.flows.pickup import TOLD_S, ask_for_phone, seconds, tell
-from kiosk.flows.views import (
-    Checking,
-    Choice,
-    EnterCode,
-    Entered,
-    HoldExtended,
-    Pressed,
-    Refusal,
-    Refused,
-    Scanned,
-    TimedOut,
-)
+from kiosk.flows.views.choices import Choice, Refusal, Refused
+from kiosk.flows.views.customer import EnterCode, HoldExtended
+from kiosk.flows.views.shared import Checking
 from kiosk.model.pickup_code import SECRET_DIGITS, locator_digits, parse_qr
 from kiosk.store import codes, holds
 from kiosk.store.codes import CodeAnswer, Granted, NeedsPhone, NotKnown, Wait
@@ -33,22 +26,18 @@ async def extend_hold(kiosk: Kiosk) -> None:
     length = locator_digits(len(kiosk.location.slots)) + SECRET_DIGITS
     view = EnterCode(length=length, choices=(Choice.BACK,))
     while True:
-        kiosk.person.show(view)
-        event = await kiosk.person.next(view.wait_s or kiosk.policy.idle_s)
-        if isinstance(event, TimedOut) and view.wait_s:
-            view = replace(view, wait_s=0)
-        elif isinstance(event, TimedOut) or event == Pressed(Choice.BACK):
+        entry = await ask_digits(kiosk, view, (Entered, Scanned))
+        if not isinstance(entry, Entered | Scanned):
             return
-        elif isinstance(event, Entered | Scanned) and not view.wait_s:
-            typed = event.text if isinstance(event, Entered) else ""
-            answer = await _check(kiosk, event)
-            if isinstance(answer, Wait):
-                view = replace(view, wait_s=seconds(answer), digits=typed)
-            elif isinstance(answer, NotKnown):
-                view = replace(view, refused=Refused(Refusal.NOT_KNOWN), digits=typed)
-            else:
-                await _extend(kiosk, answer)
-                return
+        typed = entry.text if isinstance(entry, Entered) else ""
+        answer = await _check(kiosk, entry)
+        if isinstance(answer, Wait):
+            view = replace(view, wait_s=seconds(answer), digits=typed)
+        elif isinstance(answer, NotKnown):
+            view = replace(view, wait_s=0, refused=Refused(Refusal.NOT_KNOWN), digits=typed)
+        else:
+            await _extend(kiosk, answer)
+            return
 
 
 async def _check(kiosk: Kiosk, event: Entered | Scanned) -> CodeAnswer | None:

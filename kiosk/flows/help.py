@@ -5,7 +5,8 @@ from __future__ import annotations
 from kiosk.flows.context import Kiosk
 from kiosk.flows.doors import pressed
 from kiosk.flows.extension import extend_hold
-from kiosk.flows.views import Choice, Told
+from kiosk.flows.views.choices import Choice
+from kiosk.flows.views.shared import Told
 
 
 async def offer_help(kiosk: Kiosk) -> None:

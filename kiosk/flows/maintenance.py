@@ -18,24 +18,19 @@ from kiosk.flows.doors import (
     shut_wrong_door,
     until_shut,
 )
+from kiosk.flows.events import Chosen, Pressed, TimedOut
 from kiosk.flows.move import move_package
 from kiosk.flows.reconciliation import look_inside, round_of_suspects
-from kiosk.flows.views import (
-    Choice,
+from kiosk.flows.views.choices import Choice, Purpose, Question
+from kiosk.flows.views.service import (
     ChooseReason,
     ChooseUntil,
-    Chosen,
-    DoorOpen,
     DoorPage,
     DoorRow,
     Doors,
     DoorsTested,
-    Pressed,
-    Purpose,
-    Question,
-    TimedOut,
-    View,
 )
+from kiosk.flows.views.shared import DoorOpen, View
 from kiosk.model.clock import days_later_ms, end_of_day_ms
 from kiosk.model.location import TOLD_BY_STAFF, Service, SlotStatus
 from kiosk.model.person import Staff

@@ -14,7 +14,8 @@ from kiosk.flows.doors import (
     shut_wrong_door,
     until_shut,
 )
-from kiosk.flows.views import Choice, DoorOpen, Purpose, Question
+from kiosk.flows.views.choices import Choice, Purpose, Question
+from kiosk.flows.views.shared import DoorOpen
 from kiosk.store import moves
 from kiosk.store.moves import Move
 

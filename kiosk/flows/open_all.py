@@ -5,7 +5,8 @@ from __future__ import annotations
 from kiosk.flows.context import Kiosk
 from kiosk.flows.doors import ask, leave_in_doubt, open_for_service, pressed
 from kiosk.flows.sign_in import sign_in
-from kiosk.flows.views import Choice, DoorsTested, Purpose, Question
+from kiosk.flows.views.choices import Choice, Purpose, Question
+from kiosk.flows.views.service import DoorsTested
 from kiosk.model.location import Service
 from kiosk.model.person import Role, Staff
 from kiosk.store import slots

@@ -11,31 +11,28 @@ from collections import deque
 from typing import Protocol
 
 from drivers.door import BoardChange, DoorChange, DoorState
-from kiosk.flows.views import (
-    Ask,
-    Choice,
+from kiosk.flows.events import (
     Chosen,
+    Entered,
+    OpenFromAfar,
+    Preference,
+    Pressed,
+    Scanned,
+    Stirred,
+    TimedOut,
+)
+from kiosk.flows.views.choices import Choice, Question
+from kiosk.flows.views.customer import (
     CodeAsked,
     EnterCode,
-    Entered,
     EnterPhoneDigits,
-    EnterPin,
     EnterTracking,
     HoldExtended,
     LowerAsked,
     MorePackages,
-    OpenFromAfar,
-    Preference,
-    Pressed,
-    Question,
-    Scanned,
-    Stirred,
     Thanks,
-    TimedOut,
-    Told,
-    Trouble,
-    View,
 )
+from kiosk.flows.views.shared import Ask, EnterPin, Told, Trouble, View
 
 Event = (
     Pressed

@@ -19,29 +19,19 @@ from kiosk.flows.doors import (
     shut_wrong_door,
     until_shut,
 )
-from kiosk.flows.views import (
-    Checking,
-    Choice,
+from kiosk.flows.events import Entered, Pressed, Scanned
+from kiosk.flows.keypad import ask_digits
+from kiosk.flows.views.choices import Choice, Problem, Purpose, Question, Refusal, Refused
+from kiosk.flows.views.customer import (
     CodeAsked,
-    DoorOpen,
     EnterCode,
-    Entered,
     EnterPhoneDigits,
     EnterTracking,
     LowerAsked,
     MorePackages,
-    Pressed,
-    Problem,
-    Purpose,
-    Question,
-    Refusal,
-    Refused,
-    Scanned,
     Thanks,
-    TimedOut,
-    Told,
-    Trouble,
 )
+from kiosk.flows.views.shared import Checking, DoorOpen, Told, Trouble
 from kiosk.model.barcode import is_barcode
 from kiosk.model.location import Service, ServiceReason, SlotStatus, SuspectReason
 from kiosk.model.package import PackageStatus
@@ -82,23 +72,19 @@ async def pickup(kiosk: Kiosk, digits: str = "") -> None:
     choices = (Choice.BACK, Choice.NO_CODE)
     view = EnterCode(length=length, digits=digits, choices=choices)
     while True:
-        kiosk.person.show(view)
-        event = await kiosk.person.next(view.wait_s or kiosk.policy.idle_s)
-        if isinstance(event, TimedOut) and view.wait_s:
-            view = replace(view, wait_s=0)
-        elif isinstance(event, TimedOut) or event == Pressed(Choice.BACK):
-            return
-        elif event == Pressed(Choice.NO_CODE):
-            await no_code(kiosk)
-            return
-        elif isinstance(event, Entered) and not view.wait_s:
-            refused = await try_code(kiosk, event.text)
-            if refused is None:
-                return
-            view = replace(refused, length=length, digits=event.text, choices=choices)
-        elif isinstance(event, Scanned):
-            await scanned_pickup(kiosk, event.text)
-            return
+        event = await ask_digits(kiosk, view, (Entered,), at_any_time=(Scanned, Pressed))
+        match event:
+            case Entered(text):
+                refused = await try_code(kiosk, text)
+                if refused is None:
+                    return None
+                view = replace(refused, length=length, digits=text, choices=choices)
+            case Scanned(text):
+                return await scanned_pickup(kiosk, text)
+            case Pressed():
+                return await no_code(kiosk)
+            case None:
+                return None
 
 
 async def no_code(kiosk: Kiosk) -> None:
@@ -106,19 +92,13 @@ async def no_code(kiosk: Kiosk) -> None:
     barcode = await _tracking_number(kiosk)
     if barcode is None:
         return
-    view = EnterPhoneDigits(choices=(Choice.BACK,))
-    while True:
-        kiosk.person.show(view)
-        event = await kiosk.person.next(view.wait_s or kiosk.policy.idle_s)
-        if isinstance(event, TimedOut) and view.wait_s:
-            view = replace(view, wait_s=0)
-        elif isinstance(event, TimedOut) or event == Pressed(Choice.BACK):
+    asked: int | Wait | None = None
+    while asked is None or isinstance(asked, Wait):
+        view = EnterPhoneDigits(wait_s=seconds(asked) if asked else 0, choices=(Choice.BACK,))
+        typed = await ask_digits(kiosk, view, (Entered,))
+        if not isinstance(typed, Entered):
             return
-        elif isinstance(event, Entered) and not view.wait_s:
-            asked = await kiosk.store.run(codes.ask_again, kiosk.code_policy, barcode, event.text)
-            if not isinstance(asked, Wait):
-                break
-            view = replace(view, wait_s=seconds(asked))
+        asked = await kiosk.store.run(codes.ask_again, kiosk.code_policy, barcode, typed.text)
     centre = kiosk.vitals().centre
     is_reached = centre is None or centre.is_reached
     answer = CodeAsked(reference=str(asked), is_reached=is_reached, choices=(Choice.DONE,))
@@ -175,21 +155,15 @@ async def ask_for_phone(kiosk: Kiosk, digits: str, *, scanned: bool = False) -> 
     """The last digits of the phone; None when the person goes back or away."""
     view = EnterPhoneDigits(choices=(Choice.BACK,))
     while True:
-        kiosk.person.show(view)
-        event = await kiosk.person.next(view.wait_s or kiosk.policy.idle_s)
-        if isinstance(event, TimedOut) and view.wait_s:
-            view = replace(view, wait_s=0)
-            continue
-        if isinstance(event, TimedOut) or event == Pressed(Choice.BACK):
+        typed = await ask_digits(kiosk, view, (Entered,))
+        if not isinstance(typed, Entered):
             return None
-        if not isinstance(event, Entered):
-            continue
         answer = await kiosk.store.run(
             codes.check_code,
             kiosk.code_policy,
             digits,
             scanned=scanned,
-            phone_digits=event.text,
+            phone_digits=typed.text,
         )
         if isinstance(answer, NotKnown) and answer.phone_digits_wrong:
             view = EnterPhoneDigits(

@@ -19,21 +19,11 @@ from kiosk.flows.doors import (
     shut_wrong_door,
     until_shut,
 )
+from kiosk.flows.events import Entered, Pressed, Scanned, TimedOut
 from kiosk.flows.person import Event
-from kiosk.flows.views import (
-    Choice,
-    DoorOpen,
-    Entered,
-    Pressed,
-    Purpose,
-    Question,
-    Refusal,
-    Refused,
-    Round,
-    ScanInside,
-    Scanned,
-    TimedOut,
-)
+from kiosk.flows.views.choices import Choice, Purpose, Question, Refusal, Refused
+from kiosk.flows.views.service import Round, ScanInside
+from kiosk.flows.views.shared import DoorOpen
 from kiosk.model.location import SlotStatus
 from kiosk.model.package import Package, PackageStatus
 from kiosk.store import departures, deposits, intents, packages, slots

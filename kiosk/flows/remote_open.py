@@ -5,7 +5,8 @@ from __future__ import annotations
 from drivers.door import Outcome
 from kiosk.flows.context import Kiosk
 from kiosk.flows.doors import leave_in_doubt, open_for_service, shut_wrong_door, until_shut
-from kiosk.flows.views import DoorOpen, Purpose
+from kiosk.flows.views.choices import Purpose
+from kiosk.flows.views.shared import DoorOpen
 from kiosk.store import slots
 
 ACTOR = "centre"

@@ -11,25 +11,15 @@ from kiosk.flows.context import Kiosk
 from kiosk.flows.courier import courier_run
 from kiosk.flows.door_events import FAILED, Watch, recover
 from kiosk.flows.doors import pressed, push_until_it_clicks
+from kiosk.flows.events import Entered, OpenFromAfar, Preference, Pressed, Scanned, TimedOut
 from kiosk.flows.help import offer_help
 from kiosk.flows.maintenance import maintenance
 from kiosk.flows.pickup import pickup, scanned_pickup, tell
 from kiosk.flows.remote_open import open_from_afar
 from kiosk.flows.sign_in import scanned_badge, sign_in
-from kiosk.flows.views import (
-    Choice,
-    Entered,
-    First,
-    OpenFromAfar,
-    Preference,
-    Pressed,
-    Problem,
-    Refusal,
-    Refused,
-    Scanned,
-    TimedOut,
-    Trouble,
-)
+from kiosk.flows.views.choices import Choice, Problem, Refusal, Refused
+from kiosk.flows.views.customer import First
+from kiosk.flows.views.shared import Trouble
 from kiosk.model.events import EventKind
 from kiosk.model.person import Role, Staff, StaffSource, parse_badge
 from kiosk.store import slots, staff

@@ -3,17 +3,10 @@
 from __future__ import annotations
 
 from kiosk.flows.context import Kiosk
-from kiosk.flows.views import (
-    Checking,
-    Choice,
-    Entered,
-    EnterPin,
-    Pressed,
-    Refusal,
-    Refused,
-    Scanned,
-    TimedOut,
-)
+from kiosk.flows.events import Entered, Scanned
+from kiosk.flows.keypad import ask_digits
+from kiosk.flows.views.choices import Choice, Refusal, Refused
+from kiosk.flows.views.shared import Checking, EnterPin
 from kiosk.model.person import STAFF_NUMBER_DIGITS, Role, Staff, parse_badge
 from kiosk.store import codes, staff
 
@@ -33,28 +26,31 @@ async def sign_in(kiosk: Kiosk, role: Role) -> Staff | None:
     """Ask for a PIN or a badge until it is right; None when the person goes back or away."""
     refused: Refused | None = None
     while True:
-        wait_s = -(-await kiosk.store.run(codes.sign_in_wait_ms) // 1000)
         view = EnterPin(
             for_service=role is Role.TECHNICIAN,
             refused=refused,
-            wait_s=wait_s,
+            wait_s=await _wait_s(kiosk),
             choices=(Choice.BACK,),
         )
-        kiosk.person.show(view)
-        event = await kiosk.person.next(wait_s or kiosk.policy.idle_s)
-        if event == Pressed(Choice.BACK) or (isinstance(event, TimedOut) and not wait_s):
+        entry = await ask_digits(kiosk, view, (Entered, Scanned))
+        if not isinstance(entry, Entered | Scanned):
             return None
-        if not isinstance(event, Entered | Scanned) or wait_s:
+        if await _wait_s(kiosk):
             continue
         kiosk.person.show(Checking())
-        if isinstance(event, Scanned):
-            person = await _check_badge(kiosk, event.text)
+        if isinstance(entry, Scanned):
+            person = await _check_badge(kiosk, entry.text)
         else:
-            person = await _check_pin(kiosk, event.text)
+            person = await _check_pin(kiosk, entry.text)
         if person is not None and person.role in (role, Role.TECHNICIAN):
             return person
         await kiosk.store.run(codes.refuse_sign_in, role.value)
         refused = Refused(Refusal.WRONG_PIN)
+
+
+async def _wait_s(kiosk: Kiosk) -> int:
+    """How long nobody may try to sign in, after wrong tries."""
+    return -(-await kiosk.store.run(codes.sign_in_wait_ms) // 1000)
 
 
 async def _check_pin(kiosk: Kiosk, pin: str) -> Staff | None:

@@ -10,7 +10,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from kiosk.flows.views import DoorOpen, Purpose
+from kiosk.flows.views.choices import Purpose
+from kiosk.flows.views.shared import DoorOpen
 from kiosk.ui import texts
 from kiosk.ui.loudspeaker import Loudspeaker, tone
 from kiosk.ui.screens.page import Page

@@ -25,15 +25,10 @@ from kivy.uix.image import Image
 from kivy.uix.widget import Widget
 
 from drivers.scanner import ScannerRead
-from kiosk.flows.views import (
-    Choice,
-    First,
-    Preference,
-    Pressed,
-    Scanned,
-    Stirred,
-    View,
-)
+from kiosk.flows.events import Preference, Pressed, Scanned, Stirred
+from kiosk.flows.views.choices import Choice
+from kiosk.flows.views.customer import First
+from kiosk.flows.views.shared import View
 from kiosk.model.location import Location
 from kiosk.model.scanner_test import scanner_findings
 from kiosk.ui import texts

@@ -13,7 +13,7 @@ from kivy.clock import Clock
 from kivy.core.window import Window
 from kivy.uix.widget import Widget
 
-from kiosk.flows.views import View
+from kiosk.flows.views.shared import View
 from kiosk.model.location import Location
 from kiosk.ui.focus import AGAIN, BEFORE, NEXT
 from kiosk.ui.panel import Panel

@@ -12,7 +12,10 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
-from kiosk.flows.views import Choice, First, Pressed, Receipt, Scanned, ScanPackage, Thanks
+from kiosk.flows.events import Pressed, Scanned
+from kiosk.flows.views.choices import Choice
+from kiosk.flows.views.courier import Receipt, ScanPackage
+from kiosk.flows.views.customer import First, Thanks
 from kiosk.model.clock import Instant
 from kiosk.model.events import GENESIS, EventKind, canonical_json, chain_hash
 from kiosk.store.store import Store

@@ -13,7 +13,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from config import load_site
-from kiosk.flows.views import Choice, DoorOpen, EnterCode, First, Purpose, View
+from kiosk.flows.views.choices import Choice, Purpose
+from kiosk.flows.views.customer import EnterCode, First
+from kiosk.flows.views.shared import DoorOpen, View
 from kiosk.site_model import location_of
 from kiosk.ui import environment
 from kiosk.ui.panel import Panel

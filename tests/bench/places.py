@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from config import load_site
-from kiosk.flows.views import Choice, EnterCode, First, Thanks, View
+from kiosk.flows.views.choices import Choice
+from kiosk.flows.views.customer import EnterCode, First, Thanks
+from kiosk.flows.views.shared import View
 from kiosk.site_model import location_of
 from kiosk.ui import environment
 from kiosk.ui.panel import Panel

@@ -19,7 +19,8 @@ from random import Random
 from typing import Any
 
 from config import DEMO_SITE, Site, load_site
-from drivers.bank import BoardWiring, make_board
+from drivers.building import make_board
+from drivers.wiring import BoardWiring
 from kiosk.adapters import location_key
 from kiosk.model.pickup_code import qr_text
 from kiosk.site_model import location_of

@@ -13,7 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from kiosk.demo.player import PlayError
-from kiosk.flows.views import Choice, Doors, Entered, EnterPin, First, Pressed, View
+from kiosk.flows.events import Entered, Pressed
+from kiosk.flows.views.choices import Choice
+from kiosk.flows.views.customer import First
+from kiosk.flows.views.service import Doors
+from kiosk.flows.views.shared import EnterPin, View
 from kiosk.model.invariants import BrokenInvariantError
 from kiosk.store.errors import StoreError
 from kiosk.store.store import Store
@@ -23,7 +27,8 @@ from tests.crash.recording import Mark, Recorder, lay_down, pick_up, untouched, 
 from tests.crash.recording_vfs import FULL, IO_ERROR, RecordingVfs
 from tests.support.flow_site import TECHNICIAN_PIN, Running, running
 from tests.support.invariants import findings, gather
-from tests.support.stories import Story, plug
+from tests.support.stories import Story
+from tests.support.stories.people import plug
 from tests.support.virtual_loop import run_virtually
 
 PATIENCE_S = 600.0

@@ -26,20 +26,12 @@ from drivers.simulator.bank import SimulatedDoor
 from drivers.simulator.virtual import VirtualSite
 from kiosk.demo.player import PlayError
 from kiosk.flows.context import Policy
-from kiosk.flows.views import (
-    Ask,
-    Choice,
-    Chosen,
-    Collection,
-    DoorPage,
-    First,
-    Pressed,
-    Question,
-    ScanInside,
-    Scanned,
-    Trouble,
-    View,
-)
+from kiosk.flows.events import Chosen, Pressed, Scanned
+from kiosk.flows.views.choices import Choice, Question
+from kiosk.flows.views.courier import Collection
+from kiosk.flows.views.customer import First
+from kiosk.flows.views.service import DoorPage, ScanInside
+from kiosk.flows.views.shared import Ask, Trouble, View
 from kiosk.model.events import GENESIS, Event
 from kiosk.model.location import SuspectReason
 from kiosk.store import journal, slots
@@ -49,7 +41,7 @@ from tests.crash.disk import Files
 from tests.crash.recording import PLACE, lay_down, pick_up
 from tests.support.flow_site import LoopClock, Running, World, running
 from tests.support.invariants import Pulse, Told, findings, gather
-from tests.support.stories import (
+from tests.support.stories.people import (
     announce,
     have_stored,
     press,

@@ -14,7 +14,7 @@ from pathlib import Path
 from random import Random
 
 from drivers.simulator.virtual import VirtualSite
-from kiosk.flows.views import First
+from kiosk.flows.views.customer import First
 from kiosk.model.events import EventKind
 from kiosk.store import journal
 from kiosk.store.store import Store

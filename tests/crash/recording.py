@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from drivers.simulator.virtual import VirtualSite
-from kiosk.flows.views import First
+from kiosk.flows.views.customer import First
 from kiosk.model.events import GENESIS
 from kiosk.store import running as running_mark
 from kiosk.store.store import Store

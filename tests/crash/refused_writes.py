@@ -15,7 +15,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from kiosk.flows.views import Opening, Problem, Trouble
+from kiosk.flows.views.choices import Problem
+from kiosk.flows.views.shared import Opening, Trouble
 from kiosk.model.events import EventKind
 from kiosk.model.invariants import BrokenInvariantError
 from kiosk.store import journal

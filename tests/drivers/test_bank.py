@@ -10,12 +10,13 @@ from typing import Any, TypeVar
 
 import pytest
 
-from drivers.bank import Bank, BoardWiring, DoorWiring, check_wiring
+from drivers.bank import Bank
 from drivers.bus import BusTiming
 from drivers.door import BoardChange, DoorChange, DoorState, DriverError, Outcome, Unlocked
 from drivers.simulator.bank import SimulatedBank
 from drivers.simulator.line import SimulatedLine
 from drivers.simulator.virtual import VirtualSite, virtual_site
+from drivers.wiring import BoardWiring, DoorWiring, check_wiring
 from tests.support.virtual_loop import run_virtually
 
 BOARDS = [

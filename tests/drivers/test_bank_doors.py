@@ -11,10 +11,11 @@ from typing import Any, TypeVar
 
 import pytest
 
-from drivers.bank import BankTiming, BoardWiring, DoorWiring
+from drivers.bank import BankTiming
 from drivers.door import BoardChange, DoorChange, DoorState, OpeningCause, Outcome, Unlocked
 from drivers.port import device_of
 from drivers.simulator.virtual import VirtualSite, virtual_site
+from drivers.wiring import BoardWiring, DoorWiring
 from tests.support.virtual_loop import run_virtually
 
 BOARD = BoardWiring("left", "lockboard-8a", "bus", 1, 12)

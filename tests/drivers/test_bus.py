@@ -10,14 +10,12 @@ from typing import TypeVar
 import pytest
 
 from drivers.boards.lockboard_8a import LockBoard8A
-from drivers.bus import (
+from drivers.bus import Bus, BusBoard, BusTiming
+from drivers.bus_events import (
     BoardFound,
     BoardLost,
     BoardUnreachable,
-    Bus,
-    BusBoard,
     BusEvent,
-    BusTiming,
     NotPulsed,
     Pulsed,
     ReadFailed,
@@ -29,8 +27,8 @@ from drivers.door import DoorState, DriverError
 from drivers.port import Port, PortProblem, PortUnavailableError
 from drivers.runners import MovableClock
 from drivers.simulator.bank import SimulatedBank
+from drivers.simulator.boards.lockboard_8a import SimulatedBoard8A
 from drivers.simulator.line import SimulatedLine
-from drivers.simulator.lockboard_8a import SimulatedBoard8A
 from drivers.simulator.virtual import VirtualPortOpener
 
 UNLOCK = 0x8A

@@ -8,8 +8,8 @@ from random import Random
 
 import pytest
 
-from drivers.bank import BoardWiring, DoorWiring, make_board
 from drivers.boards import FAMILIES
+from drivers.building import make_board
 from drivers.bus import BusBoard
 from drivers.runners import MovableClock
 from drivers.simulator.bank import SimulatedBank, SimulatedDoor
@@ -23,6 +23,7 @@ from drivers.tools.commissioning import (
     CommissioningTiming,
 )
 from drivers.tools.workbench import Workbench
+from drivers.wiring import BoardWiring, DoorWiring
 
 BOARDS = (
     BoardWiring("left", "lockboard-8a", "bus", 1, 8),

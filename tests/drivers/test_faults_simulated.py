@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from config import DEMO_SITE
-from drivers.bank import BoardWiring, DoorWiring
 from drivers.door import BoardChange, DoorChange, DoorState, Outcome, Unlocked
 from drivers.simulator.commands import (
     USAGE,
@@ -25,6 +24,7 @@ from drivers.simulator.commands import (
 )
 from drivers.simulator.faults import CALLS_FOR, Fault
 from drivers.simulator.virtual import VirtualSite, virtual_site
+from drivers.wiring import BoardWiring, DoorWiring
 from tests.support.simulator_process import SimulatorProcess
 from tests.support.virtual_loop import run_virtually
 

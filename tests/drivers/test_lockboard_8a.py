@@ -16,7 +16,7 @@ def test_doors_are_read_either_way_round(invert: bool, low_byte_first: bool) -> 
     options = {"low_byte_first": low_byte_first}
     board = LockBoard8A(1, 50, invert=invert, options=options)
     states = [0x02, 0, 0, 0, 0, 0, 0x01]
-    frame = codec._with_checksum(0x80, 1, *states, 0x33)
+    frame = codec.with_checksum(0x80, 1, *states, 0x33)
     answer = board.find_answer(board.questions()[0], frame)
     assert answer is not None
     when_shorted = DoorState.OPEN if invert else DoorState.CLOSED

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from drivers import bank as bank_module
-from drivers.bus import Bus, UnlockJob
+from drivers.bus import Bus
+from drivers.bus_events import UnlockJob
 from drivers.door import Outcome, Unlocked
 from drivers.port import Port
 from drivers.simulator.virtual import VirtualSite

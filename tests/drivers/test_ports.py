@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from config import DEMO_SITE, load_site
-from drivers.bank import BoardWiring, DoorWiring, open_bank
 from drivers.boards import FAMILIES
+from drivers.building import open_bank
 from drivers.bus import BusTiming
 from drivers.door import DoorState, Outcome
 from drivers.port import (
@@ -23,6 +23,7 @@ from drivers.port import (
 )
 from drivers.serial_port import SerialPortOpener
 from drivers.simulator.__main__ import simulated_site
+from drivers.wiring import BoardWiring, DoorWiring
 from tests.support.simulator_process import SimulatorProcess
 
 PATIENCE_S = 10.0

@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from drivers.bank import BoardWiring, DoorWiring
 from drivers.boards import FAMILIES
 from drivers.door import DriverError, Outcome
 from drivers.frames import FrameError
-from drivers.signals import Signals, SignalWiring
+from drivers.signals import Signals
+from drivers.simulator.boards.modbus_waveshare import SimulatedWaveshare
 from drivers.simulator.faults import Fault
-from drivers.simulator.modbus import SimulatedWaveshare
 from drivers.simulator.virtual import VirtualSite, virtual_site
+from drivers.wiring import BoardWiring, DoorWiring, SignalWiring
 from tests.support.virtual_loop import run_virtually
 
 BOARDS = [

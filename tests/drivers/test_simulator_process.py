@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from config import DEMO_PACKAGES, DEMO_SITE, load_site
-from drivers.bank import Bank, BankTiming, open_bank
+from drivers.bank import Bank, BankTiming
+from drivers.building import open_bank
 from drivers.bus import BusTiming
 from drivers.door import BoardChange, DoorChange, DoorState, Outcome, Unlocked
 from drivers.port import ReconnectPlan

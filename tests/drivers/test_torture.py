@@ -16,17 +16,8 @@ from hypothesis import strategies as st
 
 from drivers.boards import FAMILIES
 from drivers.boards.family import Answer, Question
-from drivers.bus import (
-    BoardLost,
-    BoardUnreachable,
-    Bus,
-    BusBoard,
-    BusEvent,
-    BusTiming,
-    Pulsed,
-    Reading,
-    UnlockJob,
-)
+from drivers.bus import Bus, BusBoard, BusTiming
+from drivers.bus_events import BoardLost, BoardUnreachable, BusEvent, Pulsed, Reading, UnlockJob
 from drivers.door import DoorState
 from drivers.frames import FrameError
 from drivers.runners import MovableClock
@@ -34,13 +25,13 @@ from drivers.simulator.bank import SimulatedBank
 from drivers.simulator.families import simulate_board
 from drivers.simulator.line import SimulatedLine
 from drivers.simulator.virtual import VirtualPortOpener
-from tests.support.vectors import FILES, Bench, codec_of, decoders, taken
+from tests.support.vectors import FILES, Bench, as_fields, board_codec_of, decoders, taken
 
 E = TypeVar("E")
 Deliveries = Sequence[tuple[float, bytes]]
 
 IS_NIGHTLY = os.environ.get("TEST_BUDGET") == "nightly"
-DECODERS = [(name, decode) for name in FILES for decode in decoders(codec_of(name))]
+DECODERS = [(name, decode) for name in FILES for decode in decoders(name)]
 FUZZED = len(DECODERS) + len(FAMILIES)
 INPUTS = 1_000_000 // FUZZED if IS_NIGHTLY else 80
 
@@ -340,8 +331,7 @@ def damaged(name: str) -> st.SearchStrategy[bytes]:
 def test_a_decoder_gives_a_meaning_or_a_frame_error(
     name: str, decode: Callable[..., object]
 ) -> None:
-    codec = codec_of(name)
-    encode = getattr(codec, decode.__name__.replace("decode_", "encode_"), None)
+    encode = getattr(board_codec_of(name), decode.__name__.replace("decode_", "encode_"), None)
     arguments = taken(decode, {"channels": 24})
 
     @fuzzing
@@ -355,7 +345,7 @@ def test_a_decoder_gives_a_meaning_or_a_frame_error(
         assert meaning is not None
         # A frame that was there is the frame that its meaning makes; locks beyond 24 say nothing.
         if encode is not None and decode.__name__ != "decode_read_all_reply":
-            assert encode(meaning) == data
+            assert encode(**as_fields(meaning)) == data
 
     fuzz()
 

@@ -8,34 +8,12 @@ from pathlib import Path
 import pytest
 
 from kiosk.flows.context import Policy
-from kiosk.flows.views import (
-    Ask,
-    Choice,
-    ChooseReason,
-    ChooseSize,
-    Chosen,
-    Collection,
-    DoorOpen,
-    DoorPage,
-    Doors,
-    EnterCode,
-    Entered,
-    EnterPin,
-    First,
-    Pressed,
-    Problem,
-    Question,
-    Receipt,
-    Refusal,
-    Refused,
-    Round,
-    ScanInside,
-    Scanned,
-    ScanPackage,
-    Thanks,
-    Told,
-    Trouble,
-)
+from kiosk.flows.events import Chosen, Entered, Pressed, Scanned
+from kiosk.flows.views.choices import Choice, Problem, Question, Refusal, Refused
+from kiosk.flows.views.courier import ChooseSize, Collection, Receipt, ScanPackage
+from kiosk.flows.views.customer import EnterCode, First, Thanks
+from kiosk.flows.views.service import ChooseReason, DoorPage, Doors, Round, ScanInside
+from kiosk.flows.views.shared import Ask, DoorOpen, EnterPin, Told, Trouble
 from kiosk.model.events import EventKind
 from kiosk.model.location import Service, SlotStatus, SuspectReason
 from kiosk.model.person import Role, Staff, StaffSource

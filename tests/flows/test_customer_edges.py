@@ -10,30 +10,18 @@ import pytest
 
 from kiosk.flows.context import Policy
 from kiosk.flows.diagnostics import _line
-from kiosk.flows.views import (
-    Ask,
-    Choice,
-    DoorOpen,
+from kiosk.flows.events import Entered, OpenFromAfar, Preference, Pressed, Scanned
+from kiosk.flows.views.choices import Choice, Problem, Question, Refusal, Refused
+from kiosk.flows.views.courier import Receipt, ScanPackage
+from kiosk.flows.views.customer import (
     EnterCode,
-    Entered,
     First,
     HoldExtended,
     LowerAsked,
     MorePackages,
-    OpenFromAfar,
-    Preference,
-    Pressed,
-    Problem,
-    Question,
-    Receipt,
-    Refusal,
-    Refused,
-    Scanned,
-    ScanPackage,
     Thanks,
-    Told,
-    Trouble,
 )
+from kiosk.flows.views.shared import Ask, DoorOpen, Told, Trouble
 from kiosk.model.events import EventKind
 from kiosk.model.location import Service, SlotStatus, SuspectReason
 from kiosk.model.pickup_code import make_code

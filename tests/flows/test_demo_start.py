@@ -20,7 +20,11 @@ from kiosk.demo.player import (
     playing,
     seed_demo,
 )
-from kiosk.flows.views import Choice, Entered, EnterPin, First, Pressed, Receipt, ScanPackage, View
+from kiosk.flows.events import Entered, Pressed
+from kiosk.flows.views.choices import Choice
+from kiosk.flows.views.courier import Receipt, ScanPackage
+from kiosk.flows.views.customer import First
+from kiosk.flows.views.shared import EnterPin, View
 from tests.support.simulator_process import SimulatorProcess
 
 SITE = load_site(DEMO_SITE)

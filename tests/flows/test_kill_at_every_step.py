@@ -12,22 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from kiosk.demo.player import PlayError
-from kiosk.flows.views import (
-    Ask,
-    Choice,
-    Chosen,
-    DoorPage,
-    Doors,
-    EnterCode,
-    Entered,
-    EnterPin,
-    First,
-    Pressed,
-    Question,
-    Receipt,
-    ScanPackage,
-    Thanks,
-)
+from kiosk.flows.events import Chosen, Entered, Pressed
+from kiosk.flows.views.choices import Choice, Question
+from kiosk.flows.views.courier import Receipt, ScanPackage
+from kiosk.flows.views.customer import EnterCode, First, Thanks
+from kiosk.flows.views.service import DoorPage, Doors
+from kiosk.flows.views.shared import Ask, EnterPin
 from kiosk.model.location import SlotStatus
 from kiosk.store import intents
 from kiosk.store.store import Store

@@ -10,30 +10,12 @@ import pytest
 from drivers.door import DoorState
 from kiosk.demo.player import deposit, pickup_by_typing
 from kiosk.flows.context import Policy
-from kiosk.flows.views import (
-    Ask,
-    Choice,
-    ChooseReason,
-    ChooseSize,
-    Chosen,
-    DoorOpen,
-    DoorPage,
-    Doors,
-    EnterCode,
-    Entered,
-    EnterPhoneDigits,
-    EnterPin,
-    First,
-    Pressed,
-    Problem,
-    Question,
-    Refusal,
-    Scanned,
-    ScanPackage,
-    Thanks,
-    Told,
-    Trouble,
-)
+from kiosk.flows.events import Chosen, Entered, Pressed, Scanned
+from kiosk.flows.views.choices import Choice, Problem, Question, Refusal
+from kiosk.flows.views.courier import ChooseSize, ScanPackage
+from kiosk.flows.views.customer import EnterCode, EnterPhoneDigits, First, Thanks
+from kiosk.flows.views.service import ChooseReason, DoorPage, Doors
+from kiosk.flows.views.shared import Ask, DoorOpen, EnterPin, Told, Trouble
 from kiosk.model.location import Service, SlotStatus, SuspectReason
 from kiosk.model.pickup_code import qr_text
 from kiosk.store import codes, holds, slots

@@ -5,21 +5,12 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+from kiosk.flows.events import Preference, Pressed, Scanned, Stirred
 from kiosk.flows.person import ACCESS_PACE, WARN_S
-from kiosk.flows.views import (
-    Ask,
-    Choice,
-    DoorOpen,
-    EnterCode,
-    First,
-    Preference,
-    Pressed,
-    Question,
-    Receipt,
-    Scanned,
-    Stirred,
-    Thanks,
-)
+from kiosk.flows.views.choices import Choice, Question
+from kiosk.flows.views.courier import Receipt
+from kiosk.flows.views.customer import EnterCode, First, Thanks
+from kiosk.flows.views.shared import Ask, DoorOpen
 from kiosk.model.pickup_code import qr_text
 from tests.support.flow_site import Running
 from tests.support.visits import play, sign_in, store

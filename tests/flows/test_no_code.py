@@ -7,29 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.flows.views import (
-    CentreReport,
-    Choice,
-    CodeAsked,
-    EnterCode,
-    Entered,
-    EnterPhoneDigits,
-    EnterTracking,
-    First,
-    Pressed,
-    Refusal,
-    Refused,
-    Scanned,
-    View,
-    Vitals,
-)
-from kiosk.flows.views import Told as ToldView
+from kiosk.flows.events import Entered, Pressed, Scanned
+from kiosk.flows.views.choices import Choice, Refusal, Refused
+from kiosk.flows.views.customer import CodeAsked, EnterCode, EnterPhoneDigits, EnterTracking, First
+from kiosk.flows.views.service import CentreReport, Vitals
+from kiosk.flows.views.shared import Told as ToldView
+from kiosk.flows.views.shared import View
 from kiosk.messages import MessageSpool
 from kiosk.model.events import Event, EventKind
 from kiosk.store import journal
 from tests.support.flow_site import Running, World, running
 from tests.support.invariants import Told
-from tests.support.stories import POLICY, have_stored, press
+from tests.support.stories import POLICY
+from tests.support.stories.people import have_stored, press
 from tests.support.virtual_loop import run_virtually
 
 

@@ -11,27 +11,17 @@ import pytest
 
 from drivers.scanner import ScanAssembler
 from kiosk.console.announcements import read_announcements
-from kiosk.flows.views import (
-    Choice,
-    ChooseSize,
-    CodeAsked,
-    DoorOpen,
-    EnterCode,
-    Entered,
-    EnterPhoneDigits,
-    EnterTracking,
-    First,
-    Pressed,
-    Receipt,
-    Scanned,
-    ScanPackage,
-    View,
-)
+from kiosk.flows.events import Entered, Pressed, Scanned
+from kiosk.flows.views.choices import Choice
+from kiosk.flows.views.courier import ChooseSize, Receipt, ScanPackage
+from kiosk.flows.views.customer import CodeAsked, EnterCode, EnterPhoneDigits, EnterTracking, First
+from kiosk.flows.views.shared import DoorOpen, View
 from kiosk.model.events import EventKind
 from kiosk.model.package import PackageStatus
 from kiosk.store import commands, journal, packages
 from tests.support.flow_site import SITE, Running, World, require_sound, running
-from tests.support.stories import POLICY, press, shut, sign_in_courier
+from tests.support.stories import POLICY
+from tests.support.stories.people import press, shut, sign_in_courier
 from tests.support.virtual_loop import run_virtually
 
 SPELLINGS: list[dict[str, str]] = json.loads(

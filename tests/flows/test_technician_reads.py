@@ -7,28 +7,22 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from kiosk.flows.views import (
-    Ask,
+from kiosk.flows.events import Chosen, Entered, Pressed, Scanned
+from kiosk.flows.views.choices import Choice, Question
+from kiosk.flows.views.service import (
     Boards,
     CentreReport,
-    Choice,
     ChooseUntil,
-    Chosen,
-    DoorOpen,
     DoorPage,
     Doors,
     DoorsTested,
-    Entered,
-    EnterPin,
     History,
     Machine,
     PartsTest,
-    Pressed,
-    Question,
-    Scanned,
     StaffList,
     Vitals,
 )
+from kiosk.flows.views.shared import Ask, DoorOpen, EnterPin
 from kiosk.model.events import EventKind
 from kiosk.model.location import Service, SlotStatus
 from kiosk.model.person import Role, Staff, StaffSource
@@ -36,7 +30,8 @@ from kiosk.store import slots
 from kiosk.store import staff as staff_store
 from tests.support.flow_site import COURIER_PIN, TECHNICIAN_PIN, Running, World, running
 from tests.support.invariants import Told
-from tests.support.stories import POLICY, STORIES, have_stored, press, shut, sign_in_technician
+from tests.support.stories import POLICY, STORIES
+from tests.support.stories.people import have_stored, press, shut, sign_in_technician
 from tests.support.virtual_loop import run_virtually
 
 

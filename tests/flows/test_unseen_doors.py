@@ -10,27 +10,13 @@ from pathlib import Path
 import pytest
 
 from kiosk.flows.context import Policy
-from kiosk.flows.views import (
-    Ask,
-    Choice,
-    Chosen,
-    DoorOpen,
-    DoorPage,
-    Doors,
-    EnterCode,
-    Entered,
-    EnterPin,
-    First,
-    Pressed,
-    Problem,
-    Question,
-    Receipt,
-    Scanned,
-    ScanPackage,
-    Thanks,
-    Trouble,
-)
-from kiosk.flows.views import Collection as CollectionView
+from kiosk.flows.events import Chosen, Entered, Pressed, Scanned
+from kiosk.flows.views.choices import Choice, Problem, Question
+from kiosk.flows.views.courier import Collection as CollectionView
+from kiosk.flows.views.courier import Receipt, ScanPackage
+from kiosk.flows.views.customer import EnterCode, First, Thanks
+from kiosk.flows.views.service import DoorPage, Doors
+from kiosk.flows.views.shared import Ask, DoorOpen, EnterPin, Trouble
 from kiosk.model.location import Service, SlotStatus, SuspectReason
 from kiosk.store import holds
 from tests.support.flow_site import (

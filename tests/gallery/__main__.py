@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kiosk.flows.views import First, Preference, View
+from kiosk.flows.events import Preference
+from kiosk.flows.views.customer import First
+from kiosk.flows.views.shared import View
 from kiosk.ui.environment import prepare
 from tests.gallery.panels import PANELS, picture
 

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from drivers.door import BoardReport, DoorState
-from kiosk.flows.views import (
-    Choice,
-    DoorRow,
-    Doors,
-    SizeOffer,
-)
+from kiosk.flows.views.choices import Choice
+from kiosk.flows.views.courier import SizeOffer
+from kiosk.flows.views.service import DoorRow, Doors
 from kiosk.model.location import (
     Location,
     Locker,

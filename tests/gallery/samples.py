@@ -4,55 +4,47 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from kiosk.flows.views import (
-    Ask,
+from kiosk.flows.events import Scanned
+from kiosk.flows.views.choices import Choice, Problem, Purpose, Question, Refusal, Refused
+from kiosk.flows.views.courier import (
+    ChooseSize,
+    Collection,
+    DueRow,
+    Receipt,
+    ReceiptLine,
+    ScanPackage,
+    StoredNote,
+)
+from kiosk.flows.views.customer import (
+    CodeAsked,
+    EnterCode,
+    EnterPhoneDigits,
+    EnterTracking,
+    First,
+    HoldExtended,
+    LowerAsked,
+    MorePackages,
+    Thanks,
+)
+from kiosk.flows.views.service import (
     Boards,
     CannotStart,
     CentreReport,
-    Checking,
-    Choice,
     ChooseReason,
-    ChooseSize,
     ChooseUntil,
-    CodeAsked,
-    Collection,
-    DoorOpen,
     DoorPage,
     DoorsTested,
-    DueRow,
-    EnterCode,
-    EnterPhoneDigits,
-    EnterPin,
-    EnterTracking,
     EventLine,
-    First,
     History,
-    HoldExtended,
-    LowerAsked,
     Machine,
-    MorePackages,
-    Opening,
     PartsTest,
-    Problem,
-    Purpose,
-    Question,
-    Receipt,
-    ReceiptLine,
-    Refusal,
-    Refused,
     Round,
     ScanInside,
-    Scanned,
-    ScanPackage,
     StaffList,
     StaffRow,
-    StoredNote,
-    Thanks,
-    Told,
-    Trouble,
-    View,
     Vitals,
 )
+from kiosk.flows.views.shared import Ask, Checking, DoorOpen, EnterPin, Opening, Told, Trouble, View
 from kiosk.model.events import EventKind
 from kiosk.model.location import (
     SuspectReason,

@@ -10,30 +10,13 @@ import random
 from collections.abc import Callable
 from typing import Any
 
+from kiosk.flows.events import Chosen, Entered, Pressed, Scanned
 from kiosk.flows.person import Event
-from kiosk.flows.views import (
-    Ask,
-    Choice,
-    ChooseReason,
-    ChooseSize,
-    Chosen,
-    DoorOpen,
-    DoorPage,
-    Doors,
-    EnterCode,
-    Entered,
-    EnterPhoneDigits,
-    EnterPin,
-    First,
-    Pressed,
-    Purpose,
-    Question,
-    ScanInside,
-    Scanned,
-    ScanPackage,
-    Trouble,
-    View,
-)
+from kiosk.flows.views.choices import Choice, Purpose, Question
+from kiosk.flows.views.courier import ChooseSize, ScanPackage
+from kiosk.flows.views.customer import EnterCode, EnterPhoneDigits, First
+from kiosk.flows.views.service import ChooseReason, DoorPage, Doors, ScanInside
+from kiosk.flows.views.shared import Ask, DoorOpen, EnterPin, Trouble, View
 from kiosk.model.person import Recipient
 from kiosk.model.pickup_code import make_code, qr_text
 from kiosk.store import departures, packages

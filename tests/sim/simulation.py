@@ -19,7 +19,10 @@ from typing import Any
 from drivers.door import DoorState
 from drivers.simulator.line import undistorted
 from kiosk.flows.door_events import LATE_OPENING_S
-from kiosk.flows.views import First, ScanInside, ScanPackage, StoredNote, View
+from kiosk.flows.views.courier import ScanPackage, StoredNote
+from kiosk.flows.views.customer import First
+from kiosk.flows.views.service import ScanInside
+from kiosk.flows.views.shared import View
 from kiosk.store import boards, slots
 from tests.sim.audit import Audit, BrokenInvariantError, require
 from tests.sim.faults import DAY_MS, Rates, all_well, distort

@@ -8,25 +8,12 @@ from pathlib import Path
 import pytest
 
 from kiosk.demo.player import deposit
-from kiosk.flows.views import (
-    Ask,
-    Choice,
-    ChooseSize,
-    Chosen,
-    DoorOpen,
-    DoorPage,
-    Doors,
-    Entered,
-    EnterPin,
-    First,
-    Pressed,
-    Refusal,
-    Scanned,
-    ScanPackage,
-    Thanks,
-    Told,
-    Trouble,
-)
+from kiosk.flows.events import Chosen, Entered, Pressed, Scanned
+from kiosk.flows.views.choices import Choice, Refusal
+from kiosk.flows.views.courier import ChooseSize, ScanPackage
+from kiosk.flows.views.customer import First, Thanks
+from kiosk.flows.views.service import DoorPage, Doors
+from kiosk.flows.views.shared import Ask, DoorOpen, EnterPin, Told, Trouble
 from kiosk.model.location import SlotStatus, SuspectReason
 from kiosk.model.pickup_code import qr_text
 from kiosk.store import departures, slots

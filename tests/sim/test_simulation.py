@@ -29,7 +29,7 @@ from kiosk.flows import (
 from kiosk.flows.context import Kiosk
 from kiosk.flows.door_events import Watch
 from kiosk.flows.doors import Opened
-from kiosk.flows.views import Purpose
+from kiosk.flows.views.choices import Purpose
 from kiosk.store import codes, deposits, intents, recovery
 from kiosk.store.deposits import Deposit
 from kiosk.store.slots import FreeSlotQuery

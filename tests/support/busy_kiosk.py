@@ -15,28 +15,12 @@ from pathlib import Path
 from config import DEMO_SITE, load_site
 from kiosk.app import open_kiosk
 from kiosk.demo.player import DEMO_COURIER_PIN, DEMO_TECHNICIAN_PIN, Player, playing
-from kiosk.flows.views import (
-    Ask,
-    Choice,
-    ChooseSize,
-    Chosen,
-    Collection,
-    Doors,
-    Entered,
-    EnterPin,
-    First,
-    MorePackages,
-    Pressed,
-    Question,
-    Receipt,
-    Round,
-    Scanned,
-    ScanPackage,
-    Thanks,
-    Told,
-    Trouble,
-    View,
-)
+from kiosk.flows.events import Chosen, Entered, Pressed, Scanned
+from kiosk.flows.views.choices import Choice, Question
+from kiosk.flows.views.courier import ChooseSize, Collection, Receipt, ScanPackage
+from kiosk.flows.views.customer import First, MorePackages, Thanks
+from kiosk.flows.views.service import Doors, Round
+from kiosk.flows.views.shared import Ask, EnterPin, Told, Trouble, View
 from kiosk.model.pickup_code import qr_text
 
 ANSWERS = {

@@ -8,7 +8,10 @@ from itertools import combinations
 from types import SimpleNamespace
 from typing import Any
 
-from kiosk.flows.views import Choice, First, Preference, Stirred, View
+from kiosk.flows.events import Preference, Stirred
+from kiosk.flows.views.choices import Choice
+from kiosk.flows.views.customer import First
+from kiosk.flows.views.shared import View
 from kiosk.ui.panel import Panel
 from kiosk.ui.theme import KEY_MM, TARGET_MM
 from tests.gallery.locker import sample_location

@@ -13,7 +13,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from kiosk.flows.views import EnterCode, Refusal, Refused, ScanPackage, Trouble, View
+from kiosk.flows.views.choices import Refusal, Refused
+from kiosk.flows.views.courier import ScanPackage
+from kiosk.flows.views.customer import EnterCode
+from kiosk.flows.views.shared import Trouble, View
 from kiosk.model.events import Event
 from kiosk.model.package import LEGAL_CHANGES, PackageStatus
 from kiosk.model.pickup_code import make_code

@@ -17,7 +17,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from kiosk.flows.views import First, Preference, View
+from kiosk.flows.events import Preference
+from kiosk.flows.views.customer import First
+from kiosk.flows.views.shared import View
 from kiosk.ui.environment import prepare
 from tests.gallery.locker import sample_location
 from tests.gallery.panels import PANELS

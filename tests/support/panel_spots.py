@@ -11,7 +11,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from kiosk.flows.views import Chosen, Entered, Pressed, Stirred, View
+from kiosk.flows.events import Chosen, Entered, Pressed, Stirred
+from kiosk.flows.views.shared import View
 
 ROOT = Path(__file__).parents[2]
 STEP_PX = 9

@@ -6,7 +6,11 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from kiosk.flows.context import Policy
-from kiosk.flows.views import Choice, Entered, EnterPin, First, Pressed, Scanned, ScanPackage
+from kiosk.flows.events import Entered, Pressed, Scanned
+from kiosk.flows.views.choices import Choice
+from kiosk.flows.views.courier import ScanPackage
+from kiosk.flows.views.customer import First
+from kiosk.flows.views.shared import EnterPin
 from kiosk.model.person import Recipient
 from kiosk.store import packages
 from tests.support.flow_site import COURIER_PIN, Running, World, require_sound, running

@@ -24,27 +24,11 @@ from kiosk.flows.diagnostics import READ
 from kiosk.flows.doors import YES_OR_NO
 from kiosk.flows.maintenance import DOORS_CHOICES, REASONS
 from kiosk.flows.reconciliation import INSIDE
-from kiosk.flows.views import (
-    Ask,
-    Choice,
-    ChooseReason,
-    ChooseSize,
-    DoorOpen,
-    DoorPage,
-    DoorRow,
-    Doors,
-    EnterPin,
-    First,
-    Machine,
-    Purpose,
-    Question,
-    Receipt,
-    Round,
-    ScanPackage,
-    SizeOffer,
-    Thanks,
-    Vitals,
-)
+from kiosk.flows.views.choices import Choice, Purpose, Question
+from kiosk.flows.views.courier import ChooseSize, Receipt, ScanPackage, SizeOffer
+from kiosk.flows.views.customer import First, Thanks
+from kiosk.flows.views.service import ChooseReason, DoorPage, DoorRow, Doors, Machine, Round, Vitals
+from kiosk.flows.views.shared import Ask, DoorOpen, EnterPin
 from kiosk.model.location import Service, SlotStatus, SuspectReason
 from tests.support.panel_spots import ROOT, Spots
 from tests.support.screen import PATIENCE_S, Screen, own_screen
@@ -141,8 +125,12 @@ class WindowBench:
         self.now = self.screen.after(self.now)
 
     def press(self, view: str, what: str) -> None:
+        """Touch a button once it is there, and wait until another screen has come."""
+        spot = self.where[view][what]
+        self.now = self.screen.seen_at(spot)
+
         def touch() -> None:
-            self.screen.touch(self.where[view][what])
+            self.screen.touch(spot)
 
         touch()
         self.now = self.screen.after(self.now, touch)
@@ -214,6 +202,9 @@ def bench(
         machine.start()
         try:
             yield machine
+        except BaseException:
+            machine.picture("failed")
+            raise
         finally:
             if machine.kiosk is not None and machine.kiosk.poll() is None:
                 machine.kiosk.kill()

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from config import DEMO_SITE, load_site
-from kiosk.flows.views import First, Preference, View
+from kiosk.flows.events import Preference
+from kiosk.flows.views.customer import First
+from kiosk.flows.views.shared import View
 from kiosk.model.location import Location
 from kiosk.site_model import location_of
 from kiosk.ui.environment import prepare

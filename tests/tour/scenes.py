@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from kiosk.flows.views import View
+from kiosk.flows.views.shared import View
 from tests.support.flow_site import Place, World, running, small_place
 from tests.support.invariants import Told
 from tests.support.stories import POLICY, STORIES

@@ -23,7 +23,8 @@ from config import DEMO_SITE, load_site
 from drivers.simulator.__main__ import window_site
 from drivers.simulator.window_layout import Scale, arrange
 from kiosk.demo.demo import PINS, VIRTUAL_SCREEN, WindowPlace, side_by_side
-from kiosk.flows.views import Choice, EnterCode, First
+from kiosk.flows.views.choices import Choice
+from kiosk.flows.views.customer import EnterCode, First
 from tests.support.chromium import running_chromium
 from tests.support.panel_spots import Spots, spots
 from tests.support.running_demo import Demo

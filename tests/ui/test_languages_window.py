@@ -11,17 +11,10 @@ from typing import Any
 
 import pytest
 
-from kiosk.flows.views import (
-    Choice,
-    DoorOpen,
-    EnterCode,
-    Entered,
-    First,
-    Preference,
-    Pressed,
-    Purpose,
-    Thanks,
-)
+from kiosk.flows.events import Entered, Preference, Pressed
+from kiosk.flows.views.choices import Choice, Purpose
+from kiosk.flows.views.customer import EnterCode, First, Thanks
+from kiosk.flows.views.shared import DoorOpen
 from kiosk.ui.language import PSEUDO, languages, speech
 from tests.gallery.locker import sample_location
 from tests.gallery.panels import PANELS

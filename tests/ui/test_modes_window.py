@@ -14,31 +14,17 @@ from typing import Any
 import pytest
 
 from drivers.scanner import ScannerRead
-from kiosk.flows.views import (
-    Ask,
-    Checking,
-    Choice,
-    DoorOpen,
+from kiosk.flows.events import Entered, Preference, Pressed, Scanned
+from kiosk.flows.views.choices import Choice, Purpose, Question, Refusal, Refused
+from kiosk.flows.views.customer import (
     EnterCode,
-    Entered,
     EnterPhoneDigits,
-    EnterPin,
     First,
     HoldExtended,
     MorePackages,
-    Opening,
-    Preference,
-    Pressed,
-    Purpose,
-    Question,
-    Refusal,
-    Refused,
-    Scanned,
     Thanks,
-    Told,
-    Trouble,
-    View,
 )
+from kiosk.flows.views.shared import Ask, Checking, DoorOpen, EnterPin, Opening, Told, Trouble, View
 from kiosk.ui import theme as look
 from kiosk.ui.language import PSEUDO
 from kiosk.ui.panel import Panel

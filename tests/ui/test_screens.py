@@ -9,23 +9,12 @@ from typing import Any
 import pytest
 
 from drivers.barcodes import BARCODE_LENGTH_MAX
-from kiosk.flows.views import (
-    Choice,
-    Chosen,
-    EnterCode,
-    Entered,
-    EnterPin,
-    EnterTracking,
-    First,
-    PartsTest,
-    Pressed,
-    Refusal,
-    Refused,
-    Scanned,
-    ScanPackage,
-    Thanks,
-    View,
-)
+from kiosk.flows.events import Chosen, Entered, Pressed, Scanned
+from kiosk.flows.views.choices import Choice, Refusal, Refused
+from kiosk.flows.views.courier import ScanPackage
+from kiosk.flows.views.customer import EnterCode, EnterTracking, First, Thanks
+from kiosk.flows.views.service import PartsTest
+from kiosk.flows.views.shared import EnterPin, View
 from tests.gallery.locker import sample_doors
 from tests.gallery.panels import PANELS
 from tests.gallery.samples import sample_views

@@ -138,7 +138,7 @@ def test_the_zero_of_the_pad_counts_though_kivy_takes_it_for_alt(kiosk: Kiosk) -
 
 
 def test_without_a_screen_it_ends_with_an_error_instead_of_drawing_nowhere(tmp_path: Path) -> None:
-    nowhere = Screen(":999")
+    nowhere = Screen(":999", 1)
     kiosk = Kiosk(nowhere, tmp_path / "log")
     try:
         assert kiosk.process.wait(PATIENCE_S) != 0

@@ -12,16 +12,10 @@ from pathlib import Path
 import pytest
 
 from kiosk.demo.player import deposit, pickup_by_typing
-from kiosk.flows.views import (
-    Choice,
-    DoorOpen,
-    EnterCode,
-    Entered,
-    First,
-    Pressed,
-    Problem,
-    Trouble,
-)
+from kiosk.flows.events import Entered, Pressed
+from kiosk.flows.views.choices import Choice, Problem
+from kiosk.flows.views.customer import EnterCode, First
+from kiosk.flows.views.shared import DoorOpen, Trouble
 from kiosk.store.errors import CannotOpenError
 from kiosk.store.store import Store
 from tests.support.flow_site import LoopClock, Running, World, require_sound, running

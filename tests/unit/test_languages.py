@@ -18,7 +18,10 @@ from babel.messages.pofile import read_po
 from PIL import ImageFont
 
 from config.schema import LANGUAGES
-from kiosk.flows.views import Choice, HoldExtended, Receipt, ReceiptLine, Refusal, Refused, Told
+from kiosk.flows.views.choices import Choice, Refusal, Refused
+from kiosk.flows.views.courier import Receipt, ReceiptLine
+from kiosk.flows.views.customer import HoldExtended
+from kiosk.flows.views.shared import Told
 from kiosk.model.events import EventKind
 from kiosk.model.location import ServiceReason
 from kiosk.ui import texts, theme

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from kiosk.flows.views import Choice, EnterCode, First, Preference, Pressed
+from kiosk.flows.events import Preference, Pressed
+from kiosk.flows.views.choices import Choice
+from kiosk.flows.views.customer import EnterCode, First
 from tests.support.flow_site import World, running
 
 

@@ -12,7 +12,11 @@ import pytest
 
 from drivers.barcodes import BARCODE_LENGTH_MAX
 from drivers.scanner import ScanAssembler
-from kiosk.flows.views import Choice, Entered, EnterPin, First, Pressed, Scanned, ScanPackage, Told
+from kiosk.flows.events import Entered, Pressed, Scanned
+from kiosk.flows.views.choices import Choice
+from kiosk.flows.views.courier import ScanPackage
+from kiosk.flows.views.customer import First
+from kiosk.flows.views.shared import EnterPin, Told
 from kiosk.model.allocation import BestFit
 from kiosk.model.barcode import is_barcode
 from kiosk.model.events import GENESIS

@@ -5,43 +5,35 @@ from __future__ import annotations
 from typing import Any
 
 from kiosk.flows.person import asks_the_same
-from kiosk.flows.views import (
-    Ask,
+from kiosk.flows.views.choices import Question
+from kiosk.flows.views.courier import ChooseSize, Collection, Receipt, ScanPackage
+from kiosk.flows.views.customer import (
+    CodeAsked,
+    EnterCode,
+    EnterPhoneDigits,
+    EnterTracking,
+    First,
+    HoldExtended,
+    LowerAsked,
+    MorePackages,
+    Thanks,
+)
+from kiosk.flows.views.service import (
     Boards,
     CannotStart,
-    Checking,
     ChooseReason,
-    ChooseSize,
     ChooseUntil,
-    CodeAsked,
-    Collection,
-    DoorOpen,
     DoorPage,
     Doors,
     DoorsTested,
-    EnterCode,
-    EnterPhoneDigits,
-    EnterPin,
-    EnterTracking,
-    First,
     History,
-    HoldExtended,
-    LowerAsked,
     Machine,
-    MorePackages,
-    Opening,
     PartsTest,
-    Question,
-    Receipt,
     Round,
     ScanInside,
-    ScanPackage,
     StaffList,
-    Thanks,
-    Told,
-    Trouble,
-    View,
 )
+from kiosk.flows.views.shared import Ask, Checking, DoorOpen, EnterPin, Opening, Told, Trouble, View
 from kiosk.ui.screens.courier.page import ScanPage, SizePage, TypeBarcodePage
 from kiosk.ui.screens.door.notice import DoorNoticePage
 from kiosk.ui.screens.door.page import DoorOpenPage

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from kivy.graphics import Color, Rectangle, SmoothRoundedRectangle
 from kivy.uix.widget import Widget
 
-from kiosk.flows.views import Choice
+from kiosk.flows.views.choices import Choice
 from kiosk.ui.theme import Theme, Tone
 from kiosk.ui.widgets.buttons import Banner, WordButton, mirror
 from kiosk.ui.widgets.text import Words

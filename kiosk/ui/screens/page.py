@@ -10,7 +10,9 @@ from kivy.clock import Clock
 from kivy.input.motionevent import MotionEvent
 from kivy.uix.widget import Widget
 
-from kiosk.flows.views import Choice, Chosen, Entered, Preference, Pressed, Scanned, Stirred, View
+from kiosk.flows.events import Chosen, Entered, Preference, Pressed, Scanned, Stirred
+from kiosk.flows.views.choices import Choice
+from kiosk.flows.views.shared import View
 from kiosk.model.location import Location
 from kiosk.ui import texts
 from kiosk.ui import theme as look

@@ -8,7 +8,7 @@ per family of screens; each has a table `WORDS` of its views.
 
 from __future__ import annotations
 
-from kiosk.flows.views import View
+from kiosk.flows.views.shared import View
 from kiosk.model.location import Location
 from kiosk.ui.language import ENGLISH, Speech
 from kiosk.ui.texts import choice_labels, courier, customer, doors, parts, service, spoken

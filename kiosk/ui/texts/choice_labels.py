@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from kiosk.flows.views import Choice
+from kiosk.flows.views.choices import Choice
 from kiosk.ui.language import ENGLISH, Speech
 from kiosk.ui.texts.parts import N_
 

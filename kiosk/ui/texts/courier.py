@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from kiosk.flows.views import (
+from kiosk.flows.views.courier import (
     ChooseSize,
     Collection,
-    EnterPin,
     Receipt,
     ReceiptLine,
-    Round,
-    ScanInside,
     ScanPackage,
     SizeOffer,
     StoredNote,
-    View,
 )
+from kiosk.flows.views.service import Round, ScanInside
+from kiosk.flows.views.shared import EnterPin, View
 from kiosk.model.events import EventKind
 from kiosk.model.location import Location
 from kiosk.model.package import PackageStatus

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from kiosk.flows.views import (
-    CannotStart,
-    Checking,
-    Choice,
+from kiosk.flows.views.choices import Choice
+from kiosk.flows.views.customer import (
     CodeAsked,
     EnterCode,
     EnterPhoneDigits,
@@ -17,11 +15,10 @@ from kiosk.flows.views import (
     HoldExtended,
     LowerAsked,
     MorePackages,
-    Opening,
     Thanks,
-    Told,
-    View,
 )
+from kiosk.flows.views.service import CannotStart
+from kiosk.flows.views.shared import Checking, Opening, Told, View
 from kiosk.model.location import Location
 from kiosk.ui.language import Speech
 from kiosk.ui.texts.parts import Note, Words, call_us, entry_note, reference_note, refusal

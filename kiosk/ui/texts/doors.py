@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from kiosk.flows.views import Ask, DoorOpen, Problem, Purpose, Question, Trouble, View
+from kiosk.flows.views.choices import Problem, Purpose, Question
+from kiosk.flows.views.shared import Ask, DoorOpen, Trouble, View
 from kiosk.model.location import Location
 from kiosk.ui.directions import place_of
 from kiosk.ui.language import Speech

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from kiosk.flows.views import Refusal, Refused
+from kiosk.flows.views.choices import Refusal, Refused
 from kiosk.model.location import Location, ServiceReason, SuspectReason
 from kiosk.ui.directions import Level, Place, Side
 from kiosk.ui.language import ENGLISH, Speech

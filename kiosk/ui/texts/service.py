@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from drivers.door import BoardReport, DoorState, Outcome
-from kiosk.flows.views import (
+from kiosk.flows.views.choices import Problem, Refusal, Refused
+from kiosk.flows.views.service import (
     Boards,
     ChooseReason,
     ChooseUntil,
@@ -19,13 +20,10 @@ from kiosk.flows.views import (
     History,
     Machine,
     PartsTest,
-    Problem,
-    Refusal,
-    Refused,
     StaffList,
     StaffRow,
-    View,
 )
+from kiosk.flows.views.shared import View
 from kiosk.model.events import EventKind
 from kiosk.model.location import Location, Service, SlotStatus, SuspectReason
 from kiosk.model.person import Role

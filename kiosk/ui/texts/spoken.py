@@ -4,16 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from kiosk.flows.views import (
-    ChooseSize,
-    Collection,
-    DoorPage,
-    Doors,
-    Receipt,
-    ScanInside,
-    ScanPackage,
-    View,
-)
+from kiosk.flows.views.courier import ChooseSize, Collection, Receipt, ScanPackage
+from kiosk.flows.views.service import DoorPage, Doors, ScanInside
+from kiosk.flows.views.shared import View
 from kiosk.ui.language import Speech
 from kiosk.ui.texts.parts import Words
 

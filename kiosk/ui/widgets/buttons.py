@@ -8,7 +8,7 @@ from kivy.input.motionevent import MotionEvent
 from kivy.properties import BooleanProperty, ColorProperty, NumericProperty
 from kivy.uix.widget import Widget
 
-from kiosk.flows.views import Choice
+from kiosk.flows.views.choices import Choice
 from kiosk.ui.theme import Theme, Tone
 from kiosk.ui.widgets.text import Icon, Words
 

@@ -9,16 +9,10 @@ from typing import Any
 from kivy.graphics import Color, Mesh, SmoothLine
 from kivy.uix.widget import Widget
 
-from kiosk.flows.views import (
-    Choice,
-    ChooseSize,
-    Chosen,
-    Entered,
-    ScanPackage,
-    SizeOffer,
-    StoredNote,
-    View,
-)
+from kiosk.flows.events import Chosen, Entered
+from kiosk.flows.views.choices import Choice
+from kiosk.flows.views.courier import ChooseSize, ScanPackage, SizeOffer, StoredNote
+from kiosk.flows.views.shared import View
 from kiosk.model.barcode import BARCODE_LENGTH_MAX
 from kiosk.ui import texts
 from kiosk.ui.screens.page import Area, Page

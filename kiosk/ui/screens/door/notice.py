@@ -6,7 +6,11 @@ from typing import Any
 
 from kivy.uix.widget import Widget
 
-from kiosk.flows.views import Ask, Collection, MorePackages, Opening, Question, Round, Trouble, View
+from kiosk.flows.views.choices import Question
+from kiosk.flows.views.courier import Collection
+from kiosk.flows.views.customer import MorePackages
+from kiosk.flows.views.service import Round
+from kiosk.flows.views.shared import Ask, Opening, Trouble, View
 from kiosk.ui import texts
 from kiosk.ui.directions import place_of
 from kiosk.ui.screens.page import Area, Page

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from kivy.uix.widget import Widget
 
-from kiosk.flows.views import Choice, DoorOpen
+from kiosk.flows.views.choices import Choice
+from kiosk.flows.views.shared import DoorOpen
 from kiosk.ui import texts
 from kiosk.ui.directions import place_of
 from kiosk.ui.screens.page import Area, Page

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from kiosk.flows.views import EnterCode, Entered, EnterPhoneDigits, EnterPin
+from kiosk.flows.events import Entered
+from kiosk.flows.views.customer import EnterCode, EnterPhoneDigits
+from kiosk.flows.views.shared import EnterPin
 from kiosk.ui import texts
 from kiosk.ui.screens.page import Area, Page
 from kiosk.ui.theme import Tone

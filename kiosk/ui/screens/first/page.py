@@ -8,7 +8,9 @@ from functools import partial
 
 from kivy.uix.widget import Widget
 
-from kiosk.flows.views import Choice, Entered, First, Pressed
+from kiosk.flows.events import Entered, Pressed
+from kiosk.flows.views.choices import Choice
+from kiosk.flows.views.customer import First
 from kiosk.ui import texts
 from kiosk.ui.language import speech
 from kiosk.ui.screens.page import Area, Page

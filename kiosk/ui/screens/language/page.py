@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from kiosk.flows.views import Choice, View
+from kiosk.flows.views.choices import Choice
+from kiosk.flows.views.shared import View
 from kiosk.ui import texts
 from kiosk.ui.screens.first.page import Languages
 from kiosk.ui.screens.page import Area, Context, Page

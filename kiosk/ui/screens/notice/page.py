@@ -7,7 +7,8 @@ from dataclasses import replace
 from kivy.clock import Clock
 from kivy.uix.widget import Widget
 
-from kiosk.flows.views import Ask, Receipt, View
+from kiosk.flows.views.courier import Receipt
+from kiosk.flows.views.shared import Ask, View
 from kiosk.ui import texts
 from kiosk.ui.screens.page import Area, Context, Page
 from kiosk.ui.widgets.qr import BYTES_MAX, QrCode

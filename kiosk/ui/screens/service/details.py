@@ -8,7 +8,8 @@ from typing import Any
 from kivy.graphics import Color, RoundedRectangle
 from kivy.uix.widget import Widget
 
-from kiosk.flows.views import Boards, History, Machine, StaffList, View
+from kiosk.flows.views.service import Boards, History, Machine, StaffList
+from kiosk.flows.views.shared import View
 from kiosk.ui import texts
 from kiosk.ui.screens.page import Area, Page
 from kiosk.ui.theme import Theme, Tone

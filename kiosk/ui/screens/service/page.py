@@ -10,7 +10,8 @@ from typing import Any
 from kivy.uix.widget import Widget
 
 from drivers.door import BoardReport
-from kiosk.flows.views import ChooseReason, ChooseUntil, Chosen, DoorPage, DoorRow, Doors
+from kiosk.flows.events import Chosen
+from kiosk.flows.views.service import ChooseReason, ChooseUntil, DoorPage, DoorRow, Doors
 from kiosk.ui import texts
 from kiosk.ui.directions import bank_outline
 from kiosk.ui.screens.page import Area, Page

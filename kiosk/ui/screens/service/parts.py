@@ -7,7 +7,7 @@ from dataclasses import replace
 from kivy.graphics import Color, Rectangle
 from kivy.input.motionevent import MotionEvent
 
-from kiosk.flows.views import PartsTest
+from kiosk.flows.views.service import PartsTest
 from kiosk.model.scanner_test import TEST_CODE
 from kiosk.ui import texts
 from kiosk.ui.screens.page import Area, Page

@@ -1,0 +1,86 @@
+"""The views that customers, couriers and technicians meet alike: doors, questions, the PIN.
+
+A view says what there is to show, never its sentences: those are the screen's. A flow shows a view
+and waits for the next event.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kiosk.flows.views.choices import Choice, Problem, Purpose, Question, Refused
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """Something to show; what can be pressed on it, the main choice first."""
+
+    choices: tuple[Choice, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnterPin(View):
+    """The keypad for a staff PIN. Comes back as `Entered`; digits are shown as dots."""
+
+    for_service: bool = False
+    """True for the technician's sign-in."""
+    refused: Refused | None = None
+    wait_s: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checking(View):
+    """A moment's work is being done."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opening(View):
+    """The door is being opened: "Opening door 7…"."""
+
+    slot: str
+    purpose: Purpose
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DoorOpen(View):
+    """A door stands open; the drawing shows it, the words say what to do and to shut it."""
+
+    slot: str
+    purpose: Purpose
+    remind: bool = False
+    """It has been open for long: the door is to be closed now."""
+    barcode: str = ""
+    next_barcode: str = ""
+    """Scanned while the door was open; it is taken next."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trouble(View):
+    """A door did not do what it should; what happened, what to do, whom to call."""
+
+    problem: Problem
+    slot: str
+    wrong_slot: str = ""
+    """For `WRONG_DOOR`: the door that must be closed."""
+    reference: str = ""
+    """A number that staff can look up."""
+    purpose: Purpose = Purpose.TAKE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask(View):
+    """A question about a slot, answered by one of the choices."""
+
+    question: Question
+    slot: str = ""
+    wait_s: int = 0
+    """For `NEED_MORE_TIME`: how long the answer is waited for; the screen counts it down."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told(View):
+    """A plain answer that ends something: a refusal, or help."""
+
+    refused: Refused | None = None
+    help: bool = False
+    reference: str = ""

@@ -1,0 +1,13 @@
+"""What happens at a locker, each with its ending, as stories that can be played under any fault.
+
+A story plays one person (or fault) from the first screen and back to it. It says what people were
+told and what their hands did in `told`; everything before `told.prepared()` is only the setting.
+To add one: write an async function of `(kiosk, told)` under `@story`, in the file of who acts.
+"""
+
+from __future__ import annotations
+
+from tests.support.stories import courier, customer, remote, technician
+from tests.support.stories.table import POLICY, STORIES, Story
+
+__all__ = ["POLICY", "STORIES", "Story", "courier", "customer", "remote", "technician"]

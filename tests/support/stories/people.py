@@ -1,0 +1,163 @@
+"""What people do at a locker, for stories to be made of."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TypeVar
+
+from kiosk.flows.events import Chosen, Entered, Pressed, Scanned
+from kiosk.flows.views.choices import Choice
+from kiosk.flows.views.courier import Receipt, ScanPackage
+from kiosk.flows.views.customer import EnterCode, First, Thanks
+from kiosk.flows.views.service import DoorPage, Doors
+from kiosk.flows.views.shared import Ask, DoorOpen, EnterPin, View
+from kiosk.model.package import PackageStatus
+from kiosk.model.person import Recipient
+from kiosk.store import departures, holds, packages
+from kiosk.store.packages import Announcement
+from tests.support.flow_site import COURIER_PIN, TECHNICIAN_PIN, Running
+from tests.support.invariants import BecameFact, Told
+
+V = TypeVar("V", bound=View)
+DAY_MS = 24 * 3_600_000
+AT_THE_DOOR_S = 3.0
+"""How long a person needs between an open door and a shut one."""
+
+
+async def press(kiosk: Running, choice: Choice, then: type[V]) -> V:
+    """Press something and wait for the view that follows."""
+    kiosk.player.do(Pressed(choice))
+    return await kiosk.player.until(then)
+
+
+async def sign_in_courier(kiosk: Running) -> None:
+    """From the first screen to the courier's."""
+    await kiosk.player.until(First)
+    await press(kiosk, Choice.COURIER, EnterPin)
+    kiosk.player.do(Entered(COURIER_PIN))
+    await kiosk.player.until(ScanPackage)
+
+
+async def sign_in_technician(kiosk: Running) -> None:
+    """From the first screen to the doors."""
+    await kiosk.player.until(First)
+    await press(kiosk, Choice.SERVICE, EnterPin)
+    kiosk.player.do(Entered(TECHNICIAN_PIN))
+    await kiosk.player.until(Doors)
+
+
+async def leave(kiosk: Running) -> None:
+    """Press done, on a receipt as well, until the first screen is there."""
+    kiosk.player.do(Pressed(Choice.DONE))
+    view = await kiosk.player.until(View, lambda view: isinstance(view, First | Receipt))
+    if isinstance(view, Receipt):
+        await press(kiosk, Choice.DONE, First)
+
+
+async def shut(kiosk: Running, slot: str) -> None:
+    """After a while at the door, shut it."""
+    await asyncio.sleep(AT_THE_DOOR_S)
+    kiosk.site.steel.close(slot)
+
+
+async def put_in(kiosk: Running, told: Told, barcode: str) -> str:
+    """Behind the courier's screen: scan, put in, shut; the slot."""
+    kiosk.player.do(Scanned(barcode))
+    slot = (await kiosk.player.until(DoorOpen)).slot
+    told.put(slot, barcode)
+    await shut(kiosk, slot)
+    await kiosk.player.until(ScanPackage, lambda view: view.stored is not None)
+    return slot
+
+
+async def have_stored(
+    kiosk: Running, told: Told, barcode: str = "P", size: str = "S", owner: str | None = None
+) -> str:
+    """A package that was announced and put in by the courier, who has left; its slot."""
+    await announce(kiosk, barcode, size, owner)
+    await sign_in_courier(kiosk)
+    slot = await put_in(kiosk, told, barcode)
+    await press(kiosk, Choice.DONE, Receipt)
+    kiosk.player.do(Pressed(Choice.DONE))
+    return slot
+
+
+async def announce(kiosk: Running, barcode: str, size: str, owner: str | None = None) -> None:
+    """Somebody says that a package will come, for this user of the centre."""
+    recipient = Recipient(kiosk.kiosk.new_id(), "Ada", "+49171000")
+    announcement = Announcement(kiosk.kiosk.new_id(), barcode, size, recipient, owner)
+    await kiosk.kiosk.store.run(packages.announce, announcement)
+
+
+async def hold_over(kiosk: Running) -> None:
+    """Eight days go by, and what was not fetched expires."""
+    kiosk.world.clock.ahead_ms += 8 * DAY_MS
+    await kiosk.kiosk.store.run(holds.expire_due)
+
+
+async def recall(kiosk: Running, barcode: str) -> None:
+    """The sender wants a package back."""
+    package = await kiosk.kiosk.store.run(packages.live_by_barcode, barcode)
+    assert package is not None
+    await kiosk.kiosk.store.run(departures.cancel, package.id, "a test")
+
+
+async def type_code(kiosk: Running, code: str) -> None:
+    """From the first screen: type a code."""
+    await kiosk.player.until(First)
+    await press(kiosk, Choice.PICK_UP, EnterCode)
+    kiosk.player.do(Entered(code))
+
+
+async def fetch(kiosk: Running, told: Told, barcode: str = "P") -> str:
+    """From the first screen to thanks; the slot."""
+    code = await kiosk.code_of(barcode)
+    told.when_shown(Thanks, BecameFact(barcode, PackageStatus.RETRIEVED))
+    await type_code(kiosk, code)
+    slot = (await kiosk.player.until(DoorOpen)).slot
+    told.took(slot)
+    await shut(kiosk, slot)
+    await kiosk.player.until(Thanks)
+    return slot
+
+
+async def open_as_technician(kiosk: Running, slot: str) -> None:
+    """From the doors to one that stands open and is shut again."""
+    kiosk.player.do(Chosen(slot))
+    page = await kiosk.player.until(DoorPage)
+    kiosk.player.do(Pressed(page.choices[0]))
+    await kiosk.player.until(DoorOpen)
+    await shut(kiosk, slot)
+    await kiosk.player.until(Ask)
+
+
+async def doubted(kiosk: Running, told: Told) -> str:
+    """A stored package whose slot came into doubt: it was shut within a moment; the slot."""
+    slot = await have_stored(kiosk, told)
+    await type_code(kiosk, await kiosk.code_of("P"))
+    await kiosk.player.until(DoorOpen)
+    kiosk.site.steel.close(slot)
+    await kiosk.player.until(Ask)
+    kiosk.player.do(Pressed(Choice.NO))
+    return slot
+
+
+def unplug(kiosk: Running) -> None:
+    for line in kiosk.site.lines.values():
+        line.is_plugged = False
+
+
+def plug(kiosk: Running) -> None:
+    for line in kiosk.site.lines.values():
+        line.is_plugged = True
+
+
+def silence_after_the_pulse(kiosk: Running) -> None:
+    """The board dies with the pulse: the door opens and nobody can tell."""
+    kiosk.site.steel.listen(lambda moved: unplug(kiosk) if moved.is_open else None)
+
+
+async def id_of(kiosk: Running, barcode: str) -> str:
+    package = await kiosk.kiosk.store.run(packages.live_by_barcode, barcode)
+    assert package is not None
+    return package.id

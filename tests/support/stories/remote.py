@@ -1,0 +1,83 @@
+"""What happens by itself: a door is forced, a hold ends, the server opens a door."""
+
+from __future__ import annotations
+
+import asyncio
+
+from kiosk.flows.events import OpenFromAfar
+from kiosk.flows.views.customer import First
+from kiosk.flows.views.shared import DoorOpen, Trouble
+from kiosk.model.package import PackageStatus
+from tests.support.flow_site import Running
+from tests.support.invariants import BecameFact, RowFact, Told
+from tests.support.stories.people import DAY_MS, have_stored, hold_over, plug, shut, unplug
+from tests.support.stories.table import story
+
+
+@story
+async def a_door_is_forced(kiosk: Running, told: Told) -> None:
+    slot = await have_stored(kiosk, told)
+    await kiosk.player.until(First)
+    await asyncio.sleep(20)
+    told.prepared()
+    kiosk.site.steel.open_by_force(slot)
+    told.took(slot)
+    await kiosk.player.until(First, lambda view: view.open_doors == (slot,))
+
+
+@story
+async def a_latch_does_not_hold(kiosk: Running, told: Told) -> None:
+    slot = await have_stored(kiosk, told)
+    await kiosk.player.until(First)
+    told.prepared()
+    kiosk.site.steel.open_by_force(slot)
+    await kiosk.player.until(Trouble)
+    await shut(kiosk, slot)
+    await kiosk.player.until(First)
+
+
+@story
+async def a_hold_ends(kiosk: Running, told: Told) -> None:
+    await have_stored(kiosk, told, "P")
+    await have_stored(kiosk, told, "Q", "M")
+    told.prepared()
+    await hold_over(kiosk)
+    for barcode in ("P", "Q"):
+        told.add(BecameFact(barcode, PackageStatus.EXPIRED))
+    await kiosk.player.until(First)
+    await asyncio.sleep(130)
+
+
+@story
+async def the_clock_jumps(kiosk: Running, told: Told) -> None:
+    await have_stored(kiosk, told)
+    await kiosk.player.until(First)
+    told.prepared()
+    kiosk.world.clock.ahead_ms += DAY_MS
+    await asyncio.sleep(130)
+    kiosk.world.clock.is_trusted = False
+    await asyncio.sleep(130)
+    kiosk.world.clock.is_trusted = True
+    await asyncio.sleep(130)
+
+
+@story
+async def a_board_goes_and_comes_back(kiosk: Running, told: Told) -> None:
+    await have_stored(kiosk, told)
+    told.prepared()
+    unplug(kiosk)
+    await kiosk.player.until(First, lambda view: view.unreachable_boards > 0)
+    plug(kiosk)
+    await kiosk.player.until(First, lambda view: view.unreachable_boards == 0)
+
+
+@story
+async def opened_from_afar(kiosk: Running, told: Told) -> None:
+    slot = await have_stored(kiosk, told)
+    told.prepared()
+    await kiosk.player.until(First)
+    kiosk.player.do(OpenFromAfar(slot))
+    await kiosk.player.until(DoorOpen)
+    told.when_shown(First, RowFact("slot", slot, "status", "SUSPECT"))
+    await shut(kiosk, slot)
+    await kiosk.player.until(First)
