@@ -468,18 +468,18 @@ def test_who_steps_up_before_a_door_opens_from_afar_is_not_startled_and_the_cent
         doors = DoorsFromAfar(kiosk.kiosk, loop)
         assert doors.is_free()
         kiosk.player.do(Pressed(Choice.PICK_UP))
-        doors.begin(slot, "wish-1")
+        doors.begin(slot, "command-1")
         await kiosk.player.until(EnterCode)
         await asyncio.sleep(1)
         assert not doors.is_free()
-        doors.begin(slot, "wish-2")
+        doors.begin(slot, "command-2")
         await asyncio.sleep(10)
         assert kiosk.world.pulses == pulses
         missed = await kiosk.kiosk.store.run(journal.after, 0, 9999, [EventKind.OPENING_MISSED])
-        assert [json.loads(event.body)["id"] for event in missed] == ["wish-1", "wish-2"]
+        assert [json.loads(event.body)["id"] for event in missed] == ["command-1", "command-2"]
         kiosk.player.do(Pressed(Choice.BACK))
         await kiosk.player.until(First)
-        doors.begin(slot, "wish-3")
+        doors.begin(slot, "command-3")
         assert (await kiosk.player.until(DoorOpen)).slot == slot
 
     play(tmp_path, story)

@@ -313,5 +313,13 @@ def announce(
     server: Server, headers: dict[str, str], barcode: str, **more: Any
 ) -> requests.Response:
     """Announce a package for Eva through the API."""
-    wish = {"barcode": barcode, "location": LOCATION.id, "size": "S", "recipient": EVA, **more}
-    return requests.post(f"{server.url}/v1/packages", json=wish, headers=headers, timeout=20)
+    announcement = {
+        "barcode": barcode,
+        "location": LOCATION.id,
+        "size": "S",
+        "recipient": EVA,
+        **more,
+    }
+    return requests.post(
+        f"{server.url}/v1/packages", json=announcement, headers=headers, timeout=20
+    )

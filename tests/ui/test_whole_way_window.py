@@ -55,8 +55,10 @@ def enrolled(server: Server, wire: BadNetwork) -> Callable[[Path], None]:
 
 
 def announce(server: Server, headers: dict[str, str]) -> str:
-    wish = {"barcode": BARCODE, "location": SITE.location.id, "size": "S", "recipient": EVA}
-    answer = requests.post(f"{server.url}/v1/packages", json=wish, headers=headers, timeout=20)
+    announcement = {"barcode": BARCODE, "location": SITE.location.id, "size": "S", "recipient": EVA}
+    answer = requests.post(
+        f"{server.url}/v1/packages", json=announcement, headers=headers, timeout=20
+    )
     assert answer.status_code == 201, answer.text
     return str(answer.json()["id"])
 
