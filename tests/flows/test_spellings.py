@@ -43,7 +43,7 @@ async def command(kiosk: Running, barcode: str) -> str:
     """The server announces a package for Ada; the id under which it is here."""
     store = kiosk.kiosk.store
     number = await store.run(commands.cursor) + 1
-    recipient = {"id": "ada", "name": "Ada", "phone": PHONE}
+    recipient: dict[str, Any] = {"id": "ada", "name": "Ada", "phone": PHONE}
     body: dict[str, Any] = {"package": f"announced-{number}", "barcode": barcode, "size": "S"}
     sent: dict[str, Any] = {"n": number, "id": f"c{number}", "type": "announce"}
     sent["body"] = {**body, "recipient": recipient}
