@@ -29,7 +29,7 @@ class ChoiceCard(Pressable):
     def __init__(
         self,
         theme: Theme,
-        face: texts.choice_labels.ChoiceLabel,
+        choice_label: texts.choice_labels.ChoiceLabel,
         action: Callable[[], None],
         choice: Choice,
     ) -> None:
@@ -37,9 +37,9 @@ class ChoiceCard(Pressable):
         self.choice = choice
         self.has_room_for_hint = True
         self.shows_hint = True
-        self.icon = Icon(theme, face.icon, theme.font(theme.title_step) * 1.35)
-        self.words = Words(theme, text=face.label, bold_face=True)
-        self.hint = Words(theme, text=face.hint)
+        self.icon = Icon(theme, choice_label.icon, theme.font(theme.title_step) * 1.35)
+        self.words = Words(theme, text=choice_label.label, bold_face=True)
+        self.hint = Words(theme, text=choice_label.hint)
         for part in (self.icon, self.words, self.hint):
             self.add_widget(part)
         self.restyle()
