@@ -1,6 +1,6 @@
 """The one screen that is shown, in the language, palette and mode of the moment.
 
-Keeps touches from meaning the wrong screen, and makes screens anew when a person wants another
+Keeps touches from meaning the wrong screen, and makes screens again when a person wants another
 language or the access mode, or when night falls.
 """
 
@@ -221,7 +221,7 @@ class ScreenManager(Widget, Tools):
             self.context = replace(self.context, theme=theme)
 
     def _prefer(self, preference: Preference) -> None:
-        """The person wants the screens like this: make this one anew, and say so."""
+        """The person wants the screens like this: make this one again, and say so."""
         if self.page is None:
             return
         view = self.page.view

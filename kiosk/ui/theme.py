@@ -245,7 +245,7 @@ class Theme:
     """The tokens in pixels, for one panel, one language, one palette; large in the access mode.
 
     A screen is made with a theme and never changes it: another language, palette or mode makes the
-    screen anew.
+    screen again.
     """
 
     panel: Panel

@@ -204,8 +204,8 @@ class Frame(Widget):
         theme = self.theme
         assert self.figure is not None
         between = theme.space(48 if theme.is_tall else 24) if theme.is_portrait else theme.gap
-        _, wished = self.figure_size(room)
-        kept = min(wished, room.height * self.figure_share_stacked)
+        _, wanted = self.figure_size(room)
+        kept = min(wanted, room.height * self.figure_share_stacked)
         words_room = Area(room.x, room.y, room.width, room.height - kept - 2 * between)
         words_height = self._block_height(self._measured(words_room))
         left_over = Area(room.x, room.y, room.width, room.height - words_height - 2 * between)
@@ -244,8 +244,8 @@ class Frame(Widget):
         """Words over figure as one block, set in the middle of the room."""
         assert self.figure is not None
         between = self.theme.gap
-        _, wished = self.figure_size(room)
-        kept = min(wished, room.height * self.figure_share_stacked)
+        _, wanted = self.figure_size(room)
+        kept = min(wanted, room.height * self.figure_share_stacked)
         words_room = Area(room.x, room.y, room.width, room.height - kept - between)
         words_height = self._block_height(self._measured(words_room))
         left_over = Area(room.x, room.y, room.width, room.height - words_height - between)

@@ -111,7 +111,7 @@ class Page(Frame, Generic[V]):
         """ENTER or ERASE came from a real keyboard or keypad."""
 
     def take_over(self, before: Page[V]) -> None:
-        """The same screen was made anew in another language or mode: keep what was typed."""
+        """The same screen was made again in another language or mode: keep what was typed."""
 
     # --- for a keypad without the panel ---
 

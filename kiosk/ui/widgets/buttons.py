@@ -16,7 +16,7 @@ from kiosk.ui.widgets.text import Icon, Words
 def mirror(whole: Widget) -> None:
     """Turn the parts of a widget over, so that what was laid out at the left is at the right."""
     for part in whole.children:
-        # Not `x` alone: who is told of that still sees the centre where it was.
+        # Not `x` alone: who hears of that still sees the middle where it was.
         part.pos = (whole.x + whole.right - part.right, part.y)
 
 

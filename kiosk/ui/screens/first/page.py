@@ -252,8 +252,8 @@ class FirstPage(Page[First]):
         free = header_bottom - below - 2 * theme.gap
         least = theme.mm(_LEAST_CARD_MM * (1 if theme.is_small else theme.large))
         words = self._measured(Area(inner.x, below, inner.width, free - least))
-        wished = (0.46 if theme.is_small else 0.5) * free
-        height = max(least, min(wished, free - self._block_height(words)))
+        wanted = (0.46 if theme.is_small else 0.5) * free
+        height = max(least, min(wanted, free - self._block_height(words)))
         self.figure.size = (inner.width, round(height))
         self.figure.pos = (inner.x, below)
         hero_bottom = self.figure.top + theme.gap
