@@ -54,5 +54,5 @@ def where() -> Spots:
 
 
 @pytest.fixture
-def hands(kivy: SimpleNamespace) -> FakeUser:
+def fake_user(kivy: SimpleNamespace) -> FakeUser:
     return FakeUser(kivy, SMALL)
