@@ -38,7 +38,7 @@ from kiosk.model.person import Staff, StaffSource
 from kiosk.model.scanner_test import scanner_findings
 from kiosk.server_link import syncing
 from kiosk.site_model import backup_of, bank_of, location_of, policy_of, staff_of, strategy_of
-from kiosk.store import holds, slots, staff
+from kiosk.store import holds, meta, slots, staff
 from kiosk.store import restore as backup_restore
 from kiosk.store.backup import KEY_CHECK
 from kiosk.store.encryption import Sealer
@@ -113,12 +113,12 @@ def use_location_key(writer: Writer, path: Path, *, may_make: bool = False) -> b
     """The location's key, the one that the database's codes were made with; `may_make` is for a
     new database. Raises `LocationKeyError` when it is lost or another.
     """
-    row = writer.one("SELECT value FROM meta WHERE key = ?", (KEY_CHECK,))
-    key = location_key(path, may_make=may_make and row is None)
+    known = meta.value(writer, KEY_CHECK)
+    key = location_key(path, may_make=may_make and known is None)
     check = key_check(key)
-    if row is None:
-        writer.db.execute("INSERT INTO meta (key, value) VALUES (?, ?)", (KEY_CHECK, check))
-    elif row["value"] != check:
+    if known is None:
+        meta.set_value(writer, KEY_CHECK, check)
+    elif known != check:
         raise LocationKeyError(
             f"{path} is not the key that this database's codes were made with;"
             " bring the right one back from where it is kept"

@@ -17,7 +17,7 @@ from kiosk.flows.events import OpenFromAfar
 from kiosk.flows.views.choices import Choice
 from kiosk.flows.views.customer import First
 from kiosk.site_model import location_of
-from kiosk.store import commands
+from kiosk.store import commands, meta
 from kiosk.store.remains import DATABASE, fault_of
 from kiosk.store.store import Store
 from kiosk.store.writer import Writer
@@ -68,14 +68,14 @@ def syncing(data: Path, kiosk: Kiosk) -> Iterator[None]:
 
 def _know_centre(writer: Writer, data: Path, url: str | None) -> None:
     """Keep in the database, too, that there is a centre."""
-    known = writer.one("SELECT value FROM meta WHERE key = 'centre'")
+    known = meta.value(writer, meta.SERVER)
     if url is None and known is not None:
         raise EnrolError(
-            f"{data / IDENTITY_FILE} is missing, and this kiosk was enrolled at {known['value']};"
+            f"{data / IDENTITY_FILE} is missing, and this kiosk was enrolled at {known};"
             " bring the file back, or enrol this kiosk anew: kiosk enrol"
         )
-    if url is not None and (known is None or known["value"] != url):
-        writer.db.execute("INSERT OR REPLACE INTO meta (key, value) VALUES ('centre', ?)", (url,))
+    if url is not None and (known is None or known != url):
+        meta.set_value(writer, meta.SERVER, url)
 
 
 @dataclass(frozen=True, slots=True)

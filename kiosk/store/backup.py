@@ -19,7 +19,7 @@ from sqlite_utils import Database
 
 from kiosk.model.clock import Clock
 from kiosk.model.events import EventKind
-from kiosk.store import journal
+from kiosk.store import journal, meta
 from kiosk.store.errors import StoreError
 from kiosk.store.store import Store
 from kiosk.store.writer import Writer
@@ -27,6 +27,7 @@ from kiosk.store.writer import Writer
 NAME = "kiosk-%Y%m%dT%H%M%SZ.db"
 """How a backup is called: by when it was made, UTC."""
 KEY_CHECK = "location_key_check"
+LAST_BACKUP = "last_backup"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,17 +132,13 @@ def _note(writer: Writer, backup: Backup) -> None:
         "problem": backup.problem,
     }
     writer.record(EventKind.BACKUP_CHECKED, **body)
-    writer.db.execute(
-        "INSERT INTO meta (key, value) VALUES ('last_backup', ?)"
-        " ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-        (json.dumps(body),),
-    )
+    meta.set_value(writer, LAST_BACKUP, json.dumps(body))
 
 
 def last(writer: Writer) -> Backup | None:
     """The newest backup, for the technician's screen and for when the next is due."""
-    row = writer.one("SELECT value FROM meta WHERE key = 'last_backup'")
-    return None if row is None else Backup(**json.loads(row["value"]))
+    found = meta.value(writer, LAST_BACKUP)
+    return None if found is None else Backup(**json.loads(found))
 
 
 def kept(folder: Path) -> list[Path]:

@@ -9,7 +9,7 @@ from random import Random
 
 from kiosk.model.barcode import kept_key
 from kiosk.model.events import EventKind
-from kiosk.model.package import PackageStatus
+from kiosk.model.package import Package, PackageStatus
 from kiosk.model.pickup_code import locator_digits, parse_code, secret_matches
 from kiosk.model.throttle import (
     DAY_MS,
@@ -18,6 +18,7 @@ from kiosk.model.throttle import (
     PACKAGE_WRONG_A_DAY,
     Bucket,
 )
+from kiosk.store import packages
 from kiosk.store.errors import RefusedError
 from kiosk.store.writer import Row, Writer, update
 
@@ -382,3 +383,16 @@ def reissue(writer: Writer, package_id: str, actor: str) -> int:
         EventKind.CODE_REISSUED, update("package", id=package_id, code_counter=counter), actor=actor
     )
     return counter
+
+
+def show_to_console(writer: Writer, wanted: str) -> tuple[Package, str]:
+    """A package that has a code, by id or barcode, and its locator; that it was shown is
+    journaled."""
+    live = packages.live_by_barcode(writer, wanted)
+    row = writer.one("SELECT * FROM package WHERE id = ?", (wanted if live is None else live.id,))
+    if row is None:
+        raise RefusedError(f"no package here has the id or barcode {wanted!r}")
+    if row["status"] not in (PackageStatus.STORED, PackageStatus.EXPIRED):
+        raise RefusedError(f"package {wanted} is {row['status']}: it has no code")
+    writer.record(EventKind.CODE_TOLD, package=row["id"], actor="console")
+    return packages.package_of(row), row["locator"]

@@ -24,6 +24,7 @@ from kiosk.model.clock import (
 from kiosk.model.events import EventKind
 from kiosk.model.location import SHUTS_PEOPLE_OUT
 from kiosk.model.package import PackageStatus
+from kiosk.store import meta
 from kiosk.store.errors import RefusedError
 from kiosk.store.writer import Row, RowChange, Writer, update
 
@@ -34,6 +35,8 @@ HOLD_DAYS_MAX = 7
 ANNOUNCED_DAYS = 14
 """How long an announced package is expected."""
 DAY_MS = 24 * 3_600_000
+ALIVE = "alive"
+"""The key of the stamp."""
 ROWS_MAX = 100
 """How many rows one event changes at most."""
 
@@ -53,8 +56,8 @@ IN_PLAY = (
 
 def last_stamp(writer: Writer) -> Reading | None:
     """When the kiosk was last alive with a trusted clock; None before its first minute."""
-    row = writer.one("SELECT value FROM meta WHERE key = 'alive'")
-    return None if row is None else Reading(*json.loads(row["value"]))
+    text = meta.value(writer, ALIVE)
+    return None if text is None else Reading(*json.loads(text))
 
 
 def last_believed(writer: Writer) -> Reading | None:
@@ -103,11 +106,7 @@ def tick(writer: Writer, time_zone: str) -> int:
 
 def stamp_alive(writer: Writer, at: Reading) -> None:
     """Write down that the kiosk was alive then and knew the time."""
-    writer.db.execute(
-        "INSERT INTO meta (key, value) VALUES ('alive', ?)"
-        " ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-        (json.dumps([at.wall_ms, at.monotonic_ms, at.boot_id]),),
-    )
+    meta.set_value(writer, ALIVE, json.dumps([at.wall_ms, at.monotonic_ms, at.boot_id]))
 
 
 def _give_back(writer: Writer, gap_ms: int, time_zone: str) -> int:

@@ -333,7 +333,6 @@ def _waiting(writer: Writer, limit: int) -> _Waiting:
 def _go_back(writer: Writer, wanted: Place) -> int:
     """The centre misses events: send again from where it says, or all where it knows nothing of
     this journal."""
-    row = writer.one("SELECT epoch FROM journal WHERE seq = ?", (wanted.seq,))
-    seq = wanted.seq if row is not None and row["epoch"] == wanted.epoch else 0
+    seq = wanted.seq if journal.epoch_of(writer, wanted.seq) == wanted.epoch else 0
     journal.set_observer_seq(writer, OBSERVER, seq)
     return seq

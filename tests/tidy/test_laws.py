@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -145,6 +146,32 @@ def test_no_error_is_swallowed_unseen(path: Path) -> None:
             assert node.type is not None, f"{path.name}:{node.lineno} has a bare except"
             is_pass = len(node.body) == 1 and isinstance(node.body[0], ast.Pass)
             assert not is_pass, f"{path.name}:{node.lineno} swallows an error"
+
+
+SQL = re.compile(
+    r"\s*(SELECT\s.+\sFROM|INSERT\s(OR\s\w+\s)?INTO|UPDATE\s\w+\sSET|DELETE\sFROM|PRAGMA)\s",
+    re.DOTALL,
+)
+ROWS_OF_A_WRITER = {"all", "db", "one"}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [path for path in sources() if path.relative_to(ROOT).parts[:2] != ("kiosk", "store")],
+    ids=lambda path: str(path.relative_to(ROOT)),
+)
+def test_only_the_store_knows_the_kiosks_tables(path: Path) -> None:
+    if path.relative_to(ROOT).parts[0] == "central":
+        return
+    name = path.relative_to(ROOT).as_posix()
+    for imported in imports_of(path):
+        assert imported.split(".")[0] not in ("sqlite3", "sqlite_utils"), f"{name} opens SQLite"
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            assert not SQL.match(node.value), f"{name}:{node.lineno} has SQL"
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            is_row = node.value.id == "writer" and node.attr in ROWS_OF_A_WRITER
+            assert not is_row, f"{name}:{node.lineno} uses the rows of a writer"
 
 
 @pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(ROOT)))
