@@ -130,7 +130,7 @@ HELP = {
     "notification_latency_seconds_avg": "From due to sent, mean of a day.",
     "events_quarantined": "Events that were not believed and that nobody has settled.",
     "error_ratio": "Share of a day's openings that did not end as they should.",
-    "commands_waiting": "Wishes that wait for their kiosks, but for openings that came too late.",
+    "commands_waiting": "Commands that wait for their kiosks, but for openings that came too late.",
 }
 
 

@@ -1,4 +1,4 @@
-"""What is kept of a person, given out to them, and forgotten when they wish so.
+"""What is kept of a person, given out to them, and forgotten when they ask for it.
 
 A person is whoever has this e-mail address or phone number; personal fields stand in `recipient`
 and nowhere else.

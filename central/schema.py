@@ -1,8 +1,8 @@
 """All tables of the central server, in SQLAlchemy Core, so that only the URL names the database.
 
 Times are milliseconds since 1970 UTC, ids are UUIDs as text, JSON is text. What a kiosk owns (slots
-and packages inside it) is written only from its events; what people wish goes to it as a command.
-Personal fields stand in `recipient` and nowhere else.
+and packages inside it) is written only from its events; what people ask for goes to it as a
+command. Personal fields stand in `recipient` and nowhere else.
 """
 
 from __future__ import annotations

@@ -12,10 +12,11 @@ from central.adapters import CHANCE
 from central.context import Central, audit, change_known
 from central.errors import RequestError, not_found, require_plain
 from central.sync import commands
+from kiosk.model.commands import ListedStaff, ListStaff
 from kiosk.model.person import badge_text, new_badge_secret
-from kiosk.sync.contract import CommandType
 
 EVERYWHERE = "*"
+NAME_MAX = 200
 PIN_DIGITS = 4
 """The digits behind the number of a courier, which are typed first."""
 
@@ -39,6 +40,8 @@ def add(
     if not (len(pin) >= PIN_DIGITS and pin.isascii() and pin.isdigit()):
         raise RequestError(422, "invalid", f"pin: it is {PIN_DIGITS} digits or more")
     require_plain(name=name)
+    if len(name) > NAME_MAX:
+        raise RequestError(422, "invalid", f"name: it has {NAME_MAX} characters at most")
     if role not in ("courier", "technician"):
         raise RequestError(422, "invalid", f"role {role!r}: it is courier or technician")
     values = {
@@ -115,7 +118,7 @@ def tell_one(connection: Connection, location: str, by: str, now_ms: int) -> Non
     if not listed:
         return
     mine = [_person(row) for row in listed if row["removed_ms"] is None and _is_of(row, location)]
-    commands.queue(connection, location, CommandType.STAFF, {"staff": mine}, by, now_ms)
+    commands.queue(connection, location, ListStaff(staff=tuple(mine)), by, now_ms)
 
 
 def _is_of(row: dict[str, Any], location: str) -> bool:
@@ -123,6 +126,5 @@ def _is_of(row: dict[str, Any], location: str) -> bool:
     return bool(places == EVERYWHERE or location in places)
 
 
-def _person(row: dict[str, Any]) -> dict[str, Any]:
-    names = ("number", "name", "role", "pin_hash", "badge_hash", "valid_from_ms", "valid_until_ms")
-    return {name: row[name] for name in names}
+def _person(row: dict[str, Any]) -> ListedStaff:
+    return ListedStaff(**{name: row[name] for name in ListedStaff.model_fields})

@@ -9,20 +9,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from drivers.boards import FAMILIES
-from drivers.boards.family import LockBoard
-from drivers.bus import (
+from drivers.bus_events import (
     BoardFound,
     BoardLost,
     BoardUnreachable,
-    Bus,
-    BusBoard,
     BusEvent,
-    BusTiming,
     NotPulsed,
     OutputJob,
     OutputSet,
@@ -43,9 +37,8 @@ from drivers.door import (
     Outcome,
     Unlocked,
 )
-from drivers.port import PortOpener
-from drivers.runners import BusRunner, ThreadRunner
-from drivers.serial_port import SerialPortOpener
+from drivers.runners import BusRunner
+from drivers.wiring import DoorWiring
 
 log = logging.getLogger(__name__)
 
@@ -56,32 +49,6 @@ READS_TO_SETTLE = 4
 
 Change = DoorChange | BoardChange
 Listener = Callable[[Change], None]
-
-
-@dataclass(frozen=True, slots=True)
-class BoardWiring:
-    """A lock board as the site's config tells of it."""
-
-    name: str
-    family: str
-    port: str
-    """A path, already absolute."""
-    address: int
-    channels: int
-    invert: bool = False
-    """True when the sensors read the other way round than the family's usual wiring."""
-    options: Mapping[str, object] = field(default_factory=dict)
-    has_door_sensors: bool = True
-    """False when nothing tells whether its doors are open: a person is asked instead."""
-
-
-@dataclass(frozen=True, slots=True)
-class DoorWiring:
-    """Which lock of which board is a slot's."""
-
-    slot: str
-    board: str
-    channel: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -536,73 +503,3 @@ class Bank:
 
     def _distinct_runners(self) -> tuple[BusRunner, ...]:
         return tuple(dict.fromkeys(self._runners.values()))
-
-
-def make_board(wiring: BoardWiring) -> LockBoard:
-    """The board of its family, or a `DriverError` that names what is wrong."""
-    if wiring.family not in FAMILIES:
-        known = ", ".join(sorted(FAMILIES))
-        raise DriverError(f"board {wiring.name}: family {wiring.family!r} is none of {known}")
-    family = FAMILIES[wiring.family]
-    return family(wiring.address, wiring.channels, invert=wiring.invert, options=wiring.options)
-
-
-def check_wiring(boards: Sequence[BoardWiring], doors: Sequence[DoorWiring]) -> None:
-    """Refuse doors that no board has, and two doors on one lock."""
-    by_name = {board.name: board for board in boards}
-    if len(by_name) < len(boards):
-        raise DriverError("two boards have one name; names must differ")
-    owners: dict[tuple[str, int], str] = {}
-    for door in doors:
-        board = by_name.get(door.board)
-        if board is None:
-            raise DriverError(f"slot {door.slot}: there is no board {door.board!r}")
-        if door.channel not in range(1, board.channels + 1):
-            raise DriverError(
-                f"slot {door.slot}: channel {door.channel} is not within 1..{board.channels} "
-                f"of board {board.name}"
-            )
-        owner = owners.setdefault((door.board, door.channel), door.slot)
-        if owner != door.slot:
-            raise DriverError(
-                f"slots {owner} and {door.slot} are both on lock {door.channel} of {door.board}"
-            )
-
-
-def join_bank(
-    boards: Sequence[BoardWiring],
-    doors: Sequence[DoorWiring],
-    make_runner: Callable[[str, Sequence[BusBoard]], BusRunner],
-    timing: BankTiming,
-) -> Bank:
-    """A bank over one bus per distinct port; `make_runner` builds each from its port's name."""
-    check_wiring(boards, doors)
-    on_port: dict[str, list[BoardWiring]] = {}
-    for wiring in boards:
-        on_port.setdefault(wiring.port, []).append(wiring)
-    runners: dict[str, BusRunner] = {}
-    for port, wirings in on_port.items():
-        bus_boards = [BusBoard(each.name, each.family, make_board(each)) for each in wirings]
-        runner = make_runner(port, bus_boards)
-        runners.update({each.name: runner for each in wirings})
-    blind = frozenset(wiring.name for wiring in boards if not wiring.has_door_sensors)
-    return Bank({wiring.name: runners[wiring.name] for wiring in boards}, doors, timing, blind)
-
-
-def open_bank(
-    boards: Sequence[BoardWiring],
-    doors: Sequence[DoorWiring],
-    *,
-    open_port: Callable[[str], PortOpener] = SerialPortOpener,
-    bus_timing: BusTiming | None = None,
-    timing: BankTiming | None = None,
-) -> Bank:
-    """The bank of a real site: a thread and a serial port for each distinct port."""
-
-    def make_runner(port: str, bus_boards: Sequence[BusBoard]) -> BusRunner:
-        # The loop's clock is the same monotonic clock, so that ages and windows agree.
-        return ThreadRunner(
-            Bus(open_port(port), bus_boards, time.monotonic, bus_timing or BusTiming())
-        )
-
-    return join_bank(boards, doors, make_runner, timing or BankTiming())

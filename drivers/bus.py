@@ -9,11 +9,27 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from drivers.boards.family import Answer, LineTiming, LockBoard, Question
-from drivers.door import BoardReport, DoorState, DriverError, ItemState
+from drivers.bus_events import (
+    BoardFound,
+    BoardLost,
+    BoardUnreachable,
+    BusEvent,
+    Job,
+    NotPulsed,
+    OutputJob,
+    OutputSet,
+    Pulsed,
+    ReadFailed,
+    Reading,
+    ReadJob,
+    UnlockJob,
+)
+from drivers.common_line import common_line
+from drivers.door import BoardReport, DoorState, ItemState
 from drivers.port import (
     PORT_ERRORS,
     Port,
@@ -43,116 +59,6 @@ class BusTiming:
     drain_limit_s: float = 0.25
     """A line that never falls quiet is drained no longer than this."""
     reconnect: ReconnectPlan = field(default_factory=ReconnectPlan)
-
-
-@dataclass(slots=True, eq=False)
-class UnlockJob:
-    """Pulse one lock, once."""
-
-    board: str
-    channel: int
-    withdrawn: bool = False
-    """Set by who asked for it and gave up; a pulse that has not left yet then never leaves."""
-
-
-@dataclass(slots=True, eq=False)
-class ReadJob:
-    """Read every door of a board."""
-
-    board: str
-
-
-@dataclass(slots=True, eq=False)
-class OutputJob:
-    """Switch a spare output of a board; unlike an unlock it may be sent again."""
-
-    board: str
-    channel: int
-    is_on: bool
-
-
-@dataclass(frozen=True, slots=True)
-class OutputSet:
-    """The end of an output's job; a board that gave no echo perhaps obeyed all the same."""
-
-    job: OutputJob
-    is_confirmed: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Pulsed:
-    """An unlock frame left the machine at this moment."""
-
-    job: UnlockJob
-    at_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class NotPulsed:
-    """An unlock did not go out, or the port failed while it did."""
-
-    job: UnlockJob
-    may_have_left: bool
-    at_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """A board told its doors."""
-
-    board: str
-    doors: Mapping[int, DoorState]
-    at_s: float
-    job: ReadJob | None
-    items: Mapping[int, ItemState] = field(default_factory=dict)
-    """Empty when the board has no sensors inside its compartments."""
-    may_be_old: bool = False
-    """The question before was not answered in time: this may be its answer, come late."""
-
-
-@dataclass(frozen=True, slots=True)
-class ReadFailed:
-    """A board did not answer, nor when asked again."""
-
-    board: str
-    job: ReadJob | None
-
-
-@dataclass(frozen=True, slots=True)
-class BoardFound:
-    """A board gave its first answer since the start or since it was lost."""
-
-    board: str
-    device: str
-    """Where the port was found when it was opened, see `drivers/port.py`."""
-
-
-@dataclass(frozen=True, slots=True)
-class BoardLost:
-    """A board's doors are not known any more; it may be back in a moment."""
-
-    board: str
-
-
-@dataclass(frozen=True, slots=True)
-class BoardUnreachable:
-    """A board stays away; the reason says what to do. Told once per outage."""
-
-    board: str
-    reason: str
-
-
-BusEvent = (
-    Pulsed
-    | NotPulsed
-    | OutputSet
-    | Reading
-    | ReadFailed
-    | BoardFound
-    | BoardLost
-    | BoardUnreachable
-)
-Job = UnlockJob | OutputJob | ReadJob
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +145,7 @@ class Bus:
         self._opener = opener
         self._clock = clock
         self._timing = timing
-        self._line = _common_line(opener.name, boards)
+        self._line = common_line(opener.name, [board.lock_board for board in boards])
         self._links = {board.name: _Link(board) for board in boards}
         self._port: Port | None = None
         self._outage = _Outage("It was not opened yet.")
@@ -621,29 +527,3 @@ class Bus:
         while self._reads:
             read = self._reads.popleft()
             self._events.append(ReadFailed(read.board, read))
-
-
-@dataclass(frozen=True, slots=True)
-class _Line:
-    baud: int
-    gap_s: float
-    """The longest that any board on it needs: a frame for one is heard by all."""
-    quiet_s: float
-
-
-def _common_line(port: str, boards: Sequence[BusBoard]) -> _Line:
-    if not boards:
-        raise DriverError(f"port {port} has no board: give it one or leave the port out")
-    rates = {board.lock_board.timing.baud for board in boards}
-    if len(rates) > 1:
-        raise DriverError(
-            f"the boards on port {port} need different baud rates {sorted(rates)}: "
-            f"put them on ports of their own"
-        )
-    addresses = [board.lock_board.address for board in boards]
-    if len(set(addresses)) < len(addresses):
-        raise DriverError(f"two boards on port {port} have one address; set {addresses} apart")
-    quiet_s = max(board.lock_board.timing.quiet_s for board in boards)
-    gap_s = max(board.lock_board.timing.gap_s for board in boards)
-    (rate,) = rates
-    return _Line(rate, gap_s, quiet_s)

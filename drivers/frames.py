@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import reduce
 from operator import xor
 from typing import Literal
@@ -70,14 +70,6 @@ def bytes_of(bits: Sequence[bool], length: int, byte_order: ByteOrder = "little"
     """The reverse of `bits_of`."""
     number = sum(1 << place for place, is_set in enumerate(bits) if is_set)
     return number.to_bytes(length, byte_order)
-
-
-def bits_with(channels: Iterable[int], count: int) -> tuple[bool, ...]:
-    """Bits for locks 1 to `count`, set for the given ones; at least one, each within the range."""
-    numbers = {within("lock", channel, range(1, count + 1)) for channel in channels}
-    if not numbers:
-        raise FrameError("no lock was given: name at least one")
-    return tuple(channel in numbers for channel in range(1, count + 1))
 
 
 def newest_first(received: bytes, length: int) -> Iterator[bytes]:

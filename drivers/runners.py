@@ -9,7 +9,8 @@ import threading
 from collections.abc import Callable
 from typing import Protocol
 
-from drivers.bus import Bus, BusEvent, Job
+from drivers.bus import Bus
+from drivers.bus_events import BusEvent, Job
 
 log = logging.getLogger(__name__)
 

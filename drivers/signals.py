@@ -9,25 +9,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from drivers.bank import Bank, Change
 from drivers.door import BoardChange, DoorState
+from drivers.wiring import SignalWiring
 
 TRY_AGAIN_S: Final = 5.0
 """How long after an order that was not confirmed it is given again."""
 OFF_WITHIN_S: Final = 2.0
 """How long the end waits for the signals to go off."""
-
-
-@dataclass(frozen=True, slots=True)
-class SignalWiring:
-    """A light or buzzer: the output it hangs on, and the doors that it belongs to."""
-
-    board: str
-    channel: int
-    slots: frozenset[str]
 
 
 class Signals:

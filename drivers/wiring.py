@@ -1,14 +1,49 @@
-"""From a site's description to the wiring of its boards and doors."""
+"""Which board is on which port, and which door on which lock: from a site's description."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from drivers.bank import BoardWiring, DoorWiring
+from drivers.door import DriverError
 from drivers.port import port_in
-from drivers.signals import SignalWiring
+
+
+@dataclass(frozen=True, slots=True)
+class BoardWiring:
+    """A lock board as the site's config tells of it."""
+
+    name: str
+    family: str
+    port: str
+    """A path, already absolute."""
+    address: int
+    channels: int
+    invert: bool = False
+    """True when the sensors read the other way round than the family's usual wiring."""
+    options: Mapping[str, object] = field(default_factory=dict)
+    has_door_sensors: bool = True
+    """False when nothing tells whether its doors are open: a person is asked instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class DoorWiring:
+    """Which lock of which board is a slot's."""
+
+    slot: str
+    board: str
+    channel: int
+
+
+@dataclass(frozen=True, slots=True)
+class SignalWiring:
+    """A light or buzzer: the output it hangs on, and the doors that it belongs to."""
+
+    board: str
+    channel: int
+    slots: frozenset[str]
 
 
 class DescribedBoard(Protocol):
@@ -93,3 +128,25 @@ def wired_signals(
     return tuple(
         SignalWiring(signal.board, signal.channel, doors[signal.locker]) for signal in signals
     )
+
+
+def check_wiring(boards: Sequence[BoardWiring], doors: Sequence[DoorWiring]) -> None:
+    """Refuse doors that no board has, and two doors on one lock."""
+    by_name = {board.name: board for board in boards}
+    if len(by_name) < len(boards):
+        raise DriverError("two boards have one name; names must differ")
+    owners: dict[tuple[str, int], str] = {}
+    for door in doors:
+        board = by_name.get(door.board)
+        if board is None:
+            raise DriverError(f"slot {door.slot}: there is no board {door.board!r}")
+        if door.channel not in range(1, board.channels + 1):
+            raise DriverError(
+                f"slot {door.slot}: channel {door.channel} is not within 1..{board.channels} "
+                f"of board {board.name}"
+            )
+        owner = owners.setdefault((door.board, door.channel), door.slot)
+        if owner != door.slot:
+            raise DriverError(
+                f"slots {owner} and {door.slot} are both on lock {door.channel} of {door.board}"
+            )

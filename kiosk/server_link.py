@@ -89,15 +89,15 @@ class DoorsFromAfar:
         view = self.kiosk.person.view
         return isinstance(view, First) and Choice.COURIER in view.choices
 
-    def open(self, slot: str, wish_id: str) -> None:
-        self.loop.call_soon_threadsafe(self.begin, slot, wish_id)
+    def open(self, slot: str, command_id: str) -> None:
+        self.loop.call_soon_threadsafe(self.begin, slot, command_id)
 
-    def begin(self, slot: str, wish_id: str) -> None:
+    def begin(self, slot: str, command_id: str) -> None:
         """On the engine's loop: what stands on the screen now is what the flow waits on."""
         if self.is_free() and not self.kiosk.person.has_news:
             self.kiosk.person.happened(OpenFromAfar(slot))
         else:
-            self.kiosk.store.submit(commands.miss_opening, wish_id, slot)
+            self.kiosk.store.submit(commands.miss_opening, command_id, slot)
 
 
 def machine_status(kiosk: Kiosk, data: Path) -> Status:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from config import Site
 from config.schema import Face
-from drivers.bank import Bank, BankTiming, open_bank
+from drivers.bank import Bank, BankTiming
+from drivers.building import open_bank
 from drivers.wiring import wired_boards, wired_doors
 from kiosk.adapters import SystemClock
 from kiosk.flows.context import Policy

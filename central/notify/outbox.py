@@ -17,6 +17,7 @@ from central import addresses, schema
 from central.adapters import new_id
 from central.bulk import insert_once
 from central.settings import Notifications
+from kiosk.model.actor import SERVER, actor_of
 from kiosk.model.events import EventKind
 from kiosk.sync.contract import WireEvent
 
@@ -92,7 +93,7 @@ def on_event(
         case EventKind.PACKAGE_CANCELLED:
             if _was_told(connection, package):
                 tell(connection, rules, Kind.CANCELLED, package, now_ms)
-        case EventKind.CODE_REISSUED if (body.get("actor") or body.get("by")) != "centre":
+        case EventKind.CODE_REISSUED if actor_of(body) != SERVER:
             tell(connection, rules, Kind.REISSUED, package, now_ms)
         case EventKind.CODE_ASKED if package:
             tell(connection, rules, Kind.CODE, package, now_ms)
@@ -184,7 +185,7 @@ def tell_operators(
 def person_and_ways(
     connection: Connection, recipient: str, location: str, rules: Notifications
 ) -> tuple[Any, list[str]]:
-    """A person, and the ways to them, the preferred one first: as they wish, else as their location
+    """A person, and the ways to them, the preferred one first: as they ask, else as their location
     does it, else as the server does; only those for which there is an address."""
     person = connection.execute(_PERSON, {"id": recipient, "location": location}).one()
     wanted = json.loads(person.channels) or json.loads(person.of_location) or rules.channels

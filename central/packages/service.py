@@ -1,6 +1,6 @@
-"""What carriers and shops wish of packages: announce, cancel, extend, a new code, another contact.
+"""What carriers and shops ask for: announce, cancel, extend, a new code, another contact.
 
-Each is one transaction: the wish is written, and the command to the kiosk with it. What a kiosk
+Each is one transaction: the request is written, and the command to the kiosk with it. What a kiosk
 knows better comes back by its events.
 """
 
@@ -18,17 +18,27 @@ from central.errors import RequestError, not_found
 from central.notify import outbox
 from central.notify.outbox import Kind
 from central.packages.nearest import COUNT_MAX, nearest, neighbours
+from central.packages.requests import Announcement, Person
 from central.packages.sizes import Dimensions, room_for, size_for, sizes_of
 from central.schema import LIVE
 from central.sync import commands
 from kiosk.model.barcode import barcode_key
 from kiosk.model.clock import Instant, days_later_ms, hold_until_ms
+from kiosk.model.commands import (
+    Announce,
+    Cancel,
+    CommandRecipient,
+    Contact,
+    Extend,
+    Reissue,
+)
 from kiosk.model.package import PackageStatus
 from kiosk.model.phone import PhoneNumberError, phone_number
-from kiosk.sync.contract import CommandType
 
 
-def announce(connection: Connection, central: Central, by: str, wish: Any) -> dict[str, Any]:
+def announce(
+    connection: Connection, central: Central, by: str, announcement: Announcement
+) -> dict[str, Any]:
     """Expect a package at a location, or at the nearest that has room.
 
     One that lies there already, stored by its barcode alone, is joined: its recipient is told. A
@@ -37,33 +47,34 @@ def announce(connection: Connection, central: Central, by: str, wish: Any) -> di
     Raises `RequestError`.
     """
     now_ms = central.clock.now_ms()
-    measured = wish.dimensions and Dimensions(**wish.dimensions.model_dump())
-    if measured is not None and wish.size is not None:
+    edges = announcement.dimensions
+    measured = None if edges is None else Dimensions(**edges.model_dump())
+    if measured is not None and announcement.size is not None:
         raise RequestError(422, "invalid", "size and dimensions: one of the two")
-    location, size = _place(connection, wish, measured)
+    location, size = _place(connection, announcement, measured)
     sizes = sizes_of(connection, location)
     left = room_for(sizes, size) if sizes else None
     table = schema.package
     known = connection.execute(
         select(table).where(
-            table.c.barcode_key == barcode_key(wish.barcode),
+            table.c.barcode_key == barcode_key(announcement.barcode),
             table.c.location == location,
             table.c.status.in_(LIVE),
         )
     ).first()
     if known is not None and known.recipient is not None:
         raise RequestError(
-            409, "exists", f"barcode {wish.barcode!r} is announced already", id=known.id
+            409, "exists", f"barcode {announcement.barcode!r} is announced already", id=known.id
         )
-    phone = _phone(connection, location, wish.recipient.phone, "recipient.phone")
-    recipient = _recipient(connection, wish.recipient, phone, now_ms)
+    phone = _phone(connection, location, announcement.recipient.phone, "recipient.phone")
+    recipient = _recipient(connection, announcement.recipient, phone, now_ms)
     values = {
         "recipient": recipient,
         "sender": by,
-        "owner": wish.recipient.user_id,
+        "owner": announcement.recipient.user_id,
         "is_announced": True,
-        "is_alone": wish.alone,
-        "needs_low": wish.low_door,
+        "is_alone": announcement.alone,
+        "needs_low": announcement.low_door,
     }
     if known is None:
         package = new_id()
@@ -71,10 +82,10 @@ def announce(connection: Connection, central: Central, by: str, wish: Any) -> di
             insert(table).values(
                 id=package,
                 location=location,
-                barcode=wish.barcode,
-                barcode_key=barcode_key(wish.barcode),
+                barcode=announcement.barcode,
+                barcode_key=barcode_key(announcement.barcode),
                 size=size,
-                weight_kg=wish.weight_kg,
+                weight_kg=announcement.weight_kg,
                 announced_ms=now_ms,
                 **values,
             )
@@ -82,7 +93,7 @@ def announce(connection: Connection, central: Central, by: str, wish: Any) -> di
     else:
         package = known.id
         connection.execute(update(table).where(table.c.id == package).values(**values))
-    _send_announcement(connection, location, package, recipient, wish, size, by, now_ms)
+    _send_announcement(connection, location, package, recipient, announcement, size, by, now_ms)
     if known is not None and known.status == PackageStatus.STORED:
         outbox.stored(connection, central.settings.notifications, package, now_ms)
     audit(connection, now_ms, by, "package.announce", package, location=location)
@@ -95,41 +106,47 @@ def _send_announcement(
     location: str,
     package: str,
     recipient: str,
-    wish: Any,
+    announcement: Announcement,
     size: str | None,
     by: str,
     now_ms: int,
 ) -> None:
-    body = {
-        "package": package,
-        "barcode": wish.barcode,
-        "size": size,
-        "recipient": {"id": recipient},
-        "is_alone": wish.alone,
-        "needs_low": wish.low_door,
-    }
-    commands.queue(connection, location, CommandType.ANNOUNCE, body, by, now_ms, package)
+    command = Announce(
+        package=package,
+        barcode=announcement.barcode,
+        size=size,
+        recipient=CommandRecipient(id=recipient),
+        is_alone=announcement.alone,
+        needs_low=announcement.low_door,
+    )
+    commands.queue(connection, location, command, by, now_ms, package)
 
 
 def _place(
-    connection: Connection, wish: Any, measured: Dimensions | None
+    connection: Connection, announcement: Announcement, measured: Dimensions | None
 ) -> tuple[str, str | None]:
     """The location that a package is announced to, and the size of door it is to get there."""
     table = schema.location
-    if wish.location != "nearest":
-        found = connection.execute(select(table.c.id).where(table.c.id == wish.location)).scalar()
+    if announcement.location != "nearest":
+        found = connection.execute(
+            select(table.c.id).where(table.c.id == announcement.location)
+        ).scalar()
         if found is None:
-            raise not_found("location", wish.location)
+            raise not_found("location", announcement.location)
         sizes = sizes_of(connection, found)
-        return str(found), size_for(found, sizes, wish.size, measured, wish.weight_kg)
-    if wish.latitude is None or wish.longitude is None:
+        return str(found), size_for(
+            found, sizes, announcement.size, measured, announcement.weight_kg
+        )
+    if announcement.latitude is None or announcement.longitude is None:
         raise RequestError(
             422, "invalid", "location 'nearest' needs the fields latitude and longitude"
         )
-    for place in nearest(connection, wish.latitude, wish.longitude, wish.size, COUNT_MAX):
+    for place in nearest(
+        connection, announcement.latitude, announcement.longitude, announcement.size, COUNT_MAX
+    ):
         name, sizes = str(place["id"]), sizes_of(connection, place["id"])
         try:
-            size = size_for(name, sizes, wish.size, measured, wish.weight_kg)
+            size = size_for(name, sizes, announcement.size, measured, announcement.weight_kg)
         except RequestError:
             continue
         if room_for(sizes, size) > 0:
@@ -150,7 +167,7 @@ def _phone(connection: Connection, location: str, text: str, field: str) -> str:
         raise RequestError(422, "invalid", f"{field}: {error}", problems=problems) from error
 
 
-def _recipient(connection: Connection, person: Any, phone: str, now_ms: int) -> str:
+def _recipient(connection: Connection, person: Person, phone: str, now_ms: int) -> str:
     recipient = new_id()
     connection.execute(
         insert(schema.recipient).values(
@@ -228,8 +245,8 @@ def cancel(
     if row.status not in LIVE:
         raise RequestError(409, "too_late", f"the package is {row.status}: it cannot be recalled")
     now_ms = central.clock.now_ms()
-    body = {"package": row.id, "barcode": row.barcode, "why": why}
-    commands.queue(connection, row.location, CommandType.CANCEL, body, by, now_ms, row.id)
+    command = Cancel(package=row.id, barcode=row.barcode, why=why)
+    commands.queue(connection, row.location, command, by, now_ms, row.id)
     audit(connection, now_ms, by, "package.cancel", row.id, why=why)
     return describe(connection, package)
 
@@ -253,8 +270,8 @@ def extend(
             f"a package is held {central.settings.hold_days_max} days at most, in all",
         )
     now_ms = central.clock.now_ms()
-    body = {"package": row.id, "days": days}
-    commands.queue(connection, row.location, CommandType.EXTEND, body, by, now_ms, row.id)
+    command = Extend(package=row.id, days=days)
+    commands.queue(connection, row.location, command, by, now_ms, row.id)
     audit(connection, now_ms, by, "package.extend", row.id, days=days)
     return describe(connection, package)
 
@@ -290,8 +307,8 @@ def _new_code(connection: Connection, row: Any, by: str, now_ms: int) -> None:
     connection.execute(
         update(schema.package).where(schema.package.c.id == row.id).values(code_counter=counter)
     )
-    body = {"package": row.id, "counter": counter}
-    commands.queue(connection, row.location, CommandType.REISSUE, body, by, now_ms, row.id)
+    command = Reissue(package=row.id, counter=counter)
+    commands.queue(connection, row.location, command, by, now_ms, row.id)
 
 
 def change_contact(
@@ -299,7 +316,7 @@ def change_contact(
     central: Central,
     by: str,
     package: str,
-    person: Any,
+    person: Person,
     sender: str | None,
 ) -> dict[str, Any]:
     """Other contact data for a package that has not left.
@@ -318,8 +335,8 @@ def change_contact(
         .where(schema.package.c.id == row.id)
         .values(recipient=recipient, owner=person.user_id or row.owner)
     )
-    body = {"package": row.id, "recipient": {"id": recipient}}
-    commands.queue(connection, row.location, CommandType.CONTACT, body, by, now_ms, row.id)
+    command = Contact(package=row.id, recipient=CommandRecipient(id=recipient))
+    commands.queue(connection, row.location, command, by, now_ms, row.id)
     if row.recipient is not None and row.status in (PackageStatus.STORED, PackageStatus.EXPIRED):
         _new_code(connection, row, by, now_ms)
     if row.status == PackageStatus.STORED:

@@ -17,7 +17,7 @@ from central.context import Central, audit, central_of
 from central.errors import RequestError
 from central.notify.worker import resend
 from central.packages import service
-from central.packages.routes import Person
+from central.packages.requests import Person
 from central.pages import queries
 from central.pages.forms import Text, carry_out
 from central.pages.rendering import page
@@ -86,12 +86,12 @@ async def contact(
         if not (given["email"] or given["phone"]):
             raise RequestError(422, "invalid", "an e-mail address or a telephone number, or both")
         try:
-            wish = Person(language=language, **given)
+            contact = Person(language=language, **given)
         except ValidationError as error:
             field = error.errors()[0]
             problem = f"{field['loc'][0]} {field['input']!r} is not right"
             raise RequestError(422, "invalid", problem) from error
-        service.change_contact(connection, central, operator.email, name, wish, None)
+        service.change_contact(connection, central, operator.email, name, contact, None)
 
     done = "The new contact is told; the kiosk, too."
     return await carry_out(request, path("packages", name), done, do)

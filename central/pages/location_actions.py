@@ -17,9 +17,9 @@ from central.pages.forms import Text, carry_out
 from central.pages.rendering import Ways, page
 from central.pages.session import HOME, ActingAsAdmin, ActingAsOperator, Operator
 from central.sync import commands, enrolment
+from kiosk.model.commands import Open, SlotService
 from kiosk.model.location import TOLD_BY_STAFF, Service
 from kiosk.model.urls import asking, path
-from kiosk.sync.contract import CommandType
 
 router = APIRouter(prefix=HOME, include_in_schema=False)
 
@@ -140,9 +140,10 @@ async def slot_service(
             raise RequestError(422, "invalid", "say why the door goes out of service")
         now_ms = central.clock.now_ms()
         why = "" if state is Service.IN_SERVICE else reason
-        body = {"slot": slot, "service": state.value, "reason": why}
-        commands.queue(connection, name, CommandType.SLOT_SERVICE, body, operator.email, now_ms)
-        audit(connection, now_ms, operator.email, "slot.service", name, **body)
+        command = SlotService(slot=slot, service=state, reason=why)
+        commands.queue(connection, name, command, operator.email, now_ms)
+        details = {"slot": slot, "service": state.value, "reason": why}
+        audit(connection, now_ms, operator.email, "slot.service", name, **details)
 
     done = f"The kiosk is told about door {slot}."
     return await carry_out(request, path("locations", name), done, do)
@@ -156,9 +157,9 @@ async def open_door(
 
     def do(connection: Connection, central: Central) -> None:
         _require_door(connection, name, slot)
-        now_ms, body = central.clock.now_ms(), {"slot": slot}
-        commands.queue(connection, name, CommandType.OPEN, body, operator.email, now_ms)
-        audit(connection, now_ms, operator.email, "door.open", name, why=why, **body)
+        now_ms = central.clock.now_ms()
+        commands.queue(connection, name, Open(slot=slot), operator.email, now_ms)
+        audit(connection, now_ms, operator.email, "door.open", name, why=why, slot=slot)
 
     done = f"The kiosk is asked to open door {slot}; the answer stands below within a minute."
     return await carry_out(request, path("locations", name), done, do)

@@ -12,7 +12,9 @@ from sqlalchemy import Connection, case, func, or_, select
 from central import schema
 from central.errors import not_found
 from central.sync import commands
+from kiosk.model.actor import actor_of, in_one_form
 from kiosk.model.barcode import kept_key
+from kiosk.model.event_bodies import read_or_nothing
 from kiosk.model.urls import path
 
 HOUR_MS = 3_600_000
@@ -124,8 +126,8 @@ def location(connection: Connection, name: str, now_ms: int, silent_after_s: int
         )
     ]
     newest = select(command).where(command.c.location == name).order_by(command.c.n.desc())
-    wishes = _rows(connection, newest.limit(20))
-    place["commands"] = [commands.as_it_stands(each, now_ms) for each in wishes]
+    found = _rows(connection, newest.limit(20))
+    place["commands"] = [commands.as_it_stands(each, now_ms) for each in found]
     return place
 
 
@@ -197,21 +199,16 @@ def package(connection: Connection, name: str, now_ms: int) -> Row:
     }
 
 
-def _who(body: Row) -> object:
-    """Who an event says it was; journals written earlier name who re-issued a code `by`."""
-    return body.get("actor") or body.get("by") or body.get("number")
-
-
 def _event(row: Row) -> Row:
     """An event with who did it, at which door, and what came of it."""
-    body = json.loads(row["body"])
+    body = read_or_nothing(row["body"])
     changed: dict[str, Row] = {}
     for name, values in body.get("rows", ()):
         changed.setdefault(name, values)
     intent, slot = changed.get("intent", {}), changed.get("slot", {})
     return {
         **row,
-        "who": str(_who(body) or intent.get("actor") or ""),
+        "who": actor_of(body) or in_one_form(str(intent.get("actor") or "")),
         "slot": str(body.get("slot") or slot.get("label") or intent.get("slot") or ""),
         "what": str(intent.get("outcome") or body.get("outcome") or body.get("reason") or ""),
         "at_ms": row["wall_ms"] if row["is_trusted"] else None,

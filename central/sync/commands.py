@@ -1,23 +1,35 @@
-"""Wishes for kiosks: numbered per location, sent until the kiosk says that it came so far."""
+"""Commands to kiosks: numbered per location, sent until the kiosk says that it came so far."""
 
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pydantic import ValidationError
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from central import schema
 from central.adapters import new_id
 from central.schema import LIVE
 from central.tokens import Secrets
-from kiosk.sync.contract import OPENING_VALID_MS, CommandType, WireCommand, opening_text
+from kiosk.model.commands import (
+    Announce,
+    Command,
+    CommandRecipient,
+    CommandType,
+    Contact,
+    Open,
+    UnfitCommandError,
+    body_of,
+    read_command,
+)
+from kiosk.sync.contract import OPENING_VALID_MS, WireCommand, opening_text
 
+LOG = logging.getLogger("central.sync")
 COMMANDS_MAX = 50
 """How many go with one answer."""
-
-
 LATE = "the kiosk was not reached in time"
 
 _WAITING = (
@@ -35,13 +47,12 @@ _WAITING = (
 def queue(
     connection: Connection,
     location: str,
-    kind: CommandType,
-    body: dict[str, Any],
+    command: Command,
     by: str,
     now_ms: int,
     package: str | None = None,
 ) -> str:
-    """Put a wish behind the others of a location; return its id."""
+    """Put a command behind the others of a location; return its id."""
     table = schema.command
     last = connection.execute(
         select(func.max(table.c.n)).where(table.c.location == location)
@@ -56,8 +67,8 @@ def queue(
             # Beyond what the kiosk has seen, too: this database may be an older one restored.
             n=max(last or 0, known) + 1,
             id=command_id,
-            type=kind.value,
-            body=json.dumps(body, sort_keys=True),
+            type=command.type.value,
+            body=json.dumps(body_of(command), sort_keys=True),
             by=by,
             created_ms=now_ms,
             package=package,
@@ -71,7 +82,8 @@ def waiting(
 ) -> tuple[WireCommand, ...]:
     """What a kiosk that came as far as `cursor` has not seen; openings are signed now.
 
-    An opening that was wished longer ago than it would be valid is not sent any more.
+    An opening that was asked for longer ago than it would be valid is not sent any more; nor is
+    what no kiosk could carry out, which is answered here.
     """
     rows = connection.execute(
         _WAITING, {"location": location, "cursor": cursor, "most": COMMANDS_MAX}
@@ -80,18 +92,23 @@ def waiting(
     for row in rows:
         if _is_late(dict(row), now_ms):
             answered(connection, location, row["id"], "EXPIRED", LATE, now_ms)
-        else:
-            current.append(_wire(connection, secrets, location, dict(row), now_ms))
+            continue
+        try:
+            current.append(_wire(connection, secrets, dict(row), now_ms))
+        except (UnfitCommandError, ValidationError) as error:
+            why = f"not sent: {error}"[:500]
+            LOG.error("command %s to %s is %s", row["id"], location, why)
+            answered(connection, location, row["id"], "REFUSED", why, now_ms)
     return tuple(current)
 
 
 def _is_late(row: Mapping[str, Any], now_ms: int) -> bool:
-    """Whether a wish is older than it may be when it is sent: that of an opening."""
+    """Whether a command is older than it may be when it is sent: that of an opening."""
     return bool(row["type"] == CommandType.OPEN and row["created_ms"] < now_ms - OPENING_VALID_MS)
 
 
 def count_waiting(connection: Connection, now_ms: int) -> int:
-    """How many wishes wait for their kiosks, those not among them whose time is over."""
+    """How many commands wait for their kiosks, those not among them whose time is over."""
     table = schema.command
     is_late = (table.c.type == CommandType.OPEN) & (table.c.created_ms < now_ms - OPENING_VALID_MS)
     return connection.execute(
@@ -100,7 +117,7 @@ def count_waiting(connection: Connection, now_ms: int) -> int:
 
 
 def as_it_stands(row: Mapping[str, Any], now_ms: int) -> dict[str, Any]:
-    """A wish as it is now: one whose time is over waits no more, though its kiosk has been away
+    """A command as it is now: one whose time is over waits no more, though its kiosk has been away
     and the row is written when it asks again."""
     if row["state"] == "QUEUED" and _is_late(row, now_ms):
         return {**row, "state": "EXPIRED", "answer": LATE}
@@ -108,41 +125,60 @@ def as_it_stands(row: Mapping[str, Any], now_ms: int) -> dict[str, Any]:
 
 
 def _wire(
-    connection: Connection, secrets: Secrets, location: str, row: dict[str, Any], now_ms: int
+    connection: Connection, secrets: Secrets, row: Mapping[str, Any], now_ms: int
 ) -> WireCommand:
-    body: dict[str, Any] = json.loads(row["body"])
-    signature = ""
-    if row["type"] in (CommandType.ANNOUNCE, CommandType.CONTACT) and body.get("recipient"):
-        body |= _people(connection, secrets, body)
-    if row["type"] == CommandType.OPEN:
-        body["signed_ms"] = now_ms
-        signature = secrets.sign(opening_text(location, row["id"], body["slot"], now_ms))
+    """A command as it is sent. Raises `UnfitCommandError` or `ValidationError`."""
+    command, signature = _stored(row), ""
+    match command:
+        case Announce() | Contact() if command.recipient is not None:
+            command = _with_people(connection, secrets, command, command.recipient.id)
+        case Open(slot=slot):
+            command = Open(slot=slot, signed_ms=now_ms)
+            signature = secrets.sign(opening_text(row["location"], row["id"], slot, now_ms))
+        case _:
+            pass
+    body = body_of(command)
     return WireCommand(n=row["n"], id=row["id"], type=row["type"], body=body, signature=signature)
 
 
-def _people(connection: Connection, secrets: Secrets, body: dict[str, Any]) -> dict[str, Any]:
-    """Who a package is for, as it is known now: a wish keeps nobody's name or number, so that who
-    was forgotten is forgotten here, too.
+def _stored(row: Mapping[str, Any]) -> Command:
+    """A command as it was written, also by an earlier version. Raises `UnfitCommandError`."""
+    try:
+        body = json.loads(row["body"])
+    except ValueError as error:
+        raise UnfitCommandError("its body is no JSON") from error
+    if not isinstance(body, dict):
+        raise UnfitCommandError("its body is no object")
+    return read_command(row["type"], body)
+
+
+def _with_people(
+    connection: Connection, secrets: Secrets, command: Announce | Contact, recipient: str
+) -> Announce | Contact:
+    """Who a package is for, as it is known now: a command keeps nobody's name or number, so that
+    who was forgotten is forgotten here, too. Raises `UnfitCommandError` or `ValidationError`.
 
     The kiosk only compares owners, and writes them into a journal that nobody can erase: it gets a
     mark of the sender's own id, which differs from sender to sender.
     """
     person, package = schema.recipient, schema.package
     known = connection.execute(
-        select(person.c.name, person.c.phone).where(person.c.id == body["recipient"]["id"])
-    ).one()
+        select(person.c.name, person.c.phone).where(person.c.id == recipient)
+    ).first()
     of = connection.execute(
-        select(package.c.owner, package.c.sender).where(package.c.id == body["package"])
-    ).one()
+        select(package.c.owner, package.c.sender).where(package.c.id == command.package)
+    ).first()
+    if known is None or of is None:
+        raise UnfitCommandError("its package or its recipient is not known here any more")
     owner = secrets.mark("owner", f"{of.sender} {of.owner}")[:32] if of.owner else None
-    recipient = {**body["recipient"], "name": known.name, "phone": known.phone}
-    return {"recipient": recipient, "owner": owner}
+    who = CommandRecipient(id=recipient, name=known.name, phone=known.phone)
+    return command.model_copy(update={"recipient": who, "owner": owner})
 
 
 def answered(
     connection: Connection, location: str, command_id: str, outcome: str, detail: str, now_ms: int
 ) -> None:
-    """A kiosk's event says what came of a wish."""
+    """A kiosk's event says what came of a command."""
     table = schema.command
     connection.execute(
         update(table)
@@ -195,7 +231,7 @@ def _to_the_end(connection: Connection, location: str, numbers: Sequence[int], c
 
 
 def pending(connection: Connection, location: str) -> Sequence[dict[str, Any]]:
-    """What was wished of a location and not answered yet, oldest first."""
+    """The commands to a location that are not answered yet, oldest first."""
     table = schema.command
     rows = connection.execute(
         select(table)

@@ -1,8 +1,9 @@
 """Taking in a kiosk's journal: in order, once, and with nothing dropped.
 
 A fact is never vetoed: where the server knew better it is marked as forced. What cannot be right (a
-number that was used for something else, a broken chain, an event that this server fails on) lies in
-quarantine, and the rest goes on behind it.
+number that was used for something else, a broken chain, a body that does not fit what its kind of
+event says, an event that this server fails on) lies in quarantine, and the rest goes on behind it.
+Kinds and fields of a newer version are kept as they are.
 """
 
 from __future__ import annotations
@@ -20,8 +21,15 @@ from central.bulk import insert_many, upsert_many
 from central.context import alarm, audit, change_known
 from central.settings import Notifications
 from central.sync.projection import Projection
+from kiosk.model.event_bodies import UnfitBodyError, read_body, require_fit, restored_from
 from kiosk.model.events import GENESIS, EventKind, chain_hash
-from kiosk.sync.contract import Parked, Place, WireEvent
+from kiosk.model.fields import is_in_time, is_sound
+from kiosk.sync.contract import Parked, Place, UnreadableEvent, WireEvent
+
+AnyEvent = WireEvent | UnreadableEvent
+PAYLOAD_MAX = 300_000
+"""How much of an event in quarantine is kept, in characters; the longest that a kiosk writes is
+shorter."""
 
 _EPOCHS = select(schema.location_epoch).where(
     schema.location_epoch.c.location == bindparam("location")
@@ -62,10 +70,10 @@ class _Intake:
         self.count = 0
         self.changed_slots = False
 
-    def take(self, events: Sequence[WireEvent], last: Place) -> Taken:
+    def take(self, events: Sequence[AnyEvent], last: Place) -> Taken:
         known = self._known(events)
         acked, want = last, None
-        new: list[WireEvent] = []
+        new: list[_Fit] = []
         for event in events:
             before = self._previous(event)
             if before is None:
@@ -75,19 +83,20 @@ class _Intake:
             if event.seq <= head.seq:
                 self._again(event, known.get((event.epoch, event.seq)))
             else:
-                problem = _problem(event, before)
-                if problem:
-                    self._quarantine(event, problem)
+                try:
+                    fit = _fit(event, before)
+                except UnfitBodyError as error:
+                    self._quarantine(event, str(error))
                 else:
-                    new.append(event)
-                    self._note_lost(event)
+                    new.append(fit)
+                    self._note_lost(fit.event)
                 head.seq, head.hash, head.is_changed = event.seq, event.hash, True
             acked = Place(epoch=event.epoch, seq=event.seq, hash=event.hash)
         self._project(new)
         self._write_epochs()
         return Taken(acked, want, tuple(self.parked), self.count, self.changed_slots)
 
-    def _known(self, events: Sequence[WireEvent]) -> dict[tuple[str, int], str]:
+    def _known(self, events: Sequence[AnyEvent]) -> dict[tuple[str, int], str]:
         """The hashes of those that are there already."""
         table = schema.event
         again = [
@@ -106,36 +115,33 @@ class _Intake:
         )
         return {(row.epoch, row.seq): row.hash for row in rows}
 
-    def _previous(self, event: WireEvent) -> str | None:
+    def _previous(self, event: AnyEvent) -> str | None:
         """The hash of what comes before an event; None when that is not here yet."""
         head = self.epochs.get(event.epoch)
         if head is not None:
             return head.hash if event.seq <= head.seq + 1 else None
         if event.seq == 1:
             return GENESIS.hex()
-        if event.kind != EventKind.DATABASE_RESTORED:
+        if getattr(event, "kind", "") != EventKind.DATABASE_RESTORED:
             return None
-        return self._restored_from(event)
+        origin = _origin(event)
+        # One that does not say where it comes from lies in quarantine, and its epoch begins there.
+        return GENESIS.hex() if origin is None else self._restored_from(origin)
 
-    def _restored_from(self, event: WireEvent) -> str | None:
+    def _restored_from(self, origin: Place) -> str | None:
         """A restored journal goes on behind an event of its life before."""
-        try:
-            body = json.loads(event.body)
-            place = (str(body["from_epoch"]), int(body["from_seq"]), str(body["from_hash"]))
-        except (ValueError, KeyError, TypeError):
-            return None
-        if place[1] == 0:
+        if origin.seq == 0:
             return GENESIS.hex()
-        head = self.epochs.get(place[0])
-        return place[2] if head is not None and place[1] <= head.seq else None
+        head = self.epochs.get(origin.epoch)
+        return origin.hash if head is not None and origin.seq <= head.seq else None
 
     def _note_lost(self, event: WireEvent) -> None:
         """A restored journal that goes on before the end of its life before: what came after is
         known here and there no more. Which packages that concerns is for an operator."""
-        if event.kind != EventKind.DATABASE_RESTORED:
+        origin = _origin(event)
+        if origin is None:
             return
-        body = json.loads(event.body)
-        epoch, seq = str(body["from_epoch"]), int(body["from_seq"])
+        epoch, seq = origin.epoch, origin.seq
         head = self.epochs.get(epoch)
         if head is None or head.seq <= seq:
             return
@@ -154,25 +160,24 @@ class _Intake:
         subject = f"{self.location} {event.epoch} {event.seq}"
         alarm(self.connection, self.now_ms, "events-lost", subject, **facts)
 
-    def _wanted(self, event: WireEvent) -> Place:
+    def _wanted(self, event: AnyEvent) -> Place:
         """From where a kiosk is to send again, when something before this event is missing."""
         head = self.epochs.get(event.epoch)
         if head is not None:
             return Place(epoch=event.epoch, seq=head.seq, hash=head.hash)
-        if event.kind == EventKind.DATABASE_RESTORED:
-            before = str(json.loads(event.body).get("from_epoch", ""))
-            if before in self.epochs:
-                known = self.epochs[before]
-                return Place(epoch=before, seq=known.seq, hash=known.hash)
+        origin = _origin(event)
+        if origin is not None and origin.epoch in self.epochs:
+            known = self.epochs[origin.epoch]
+            return Place(epoch=origin.epoch, seq=known.seq, hash=known.hash)
         return Place()
 
-    def _again(self, event: WireEvent, hash_: str | None) -> None:
+    def _again(self, event: AnyEvent, hash_: str | None) -> None:
         """An event that came before: the same is success, another is a second journal."""
         if hash_ == event.hash or (hash_ is None and self._is_quarantined(event)):
             return
         self._quarantine(event, "another event has this number")
 
-    def _project(self, events: Sequence[WireEvent]) -> None:
+    def _project(self, events: Sequence[_Fit]) -> None:
         """Take new events in, all at once; where that fails, the one that is to blame is found by
         halves and lies in quarantine."""
         if not events:
@@ -183,7 +188,7 @@ class _Intake:
         except Exception as error:  # noqa: BLE001 - one bad event must not stop the others
             savepoint.rollback()
             if len(events) == 1:
-                self._quarantine(events[0], f"{type(error).__name__}: {error}"[:500])
+                self._quarantine(events[0].event, f"{type(error).__name__}: {error}"[:500])
                 return
             middle = len(events) // 2
             self._project(events[:middle])
@@ -191,9 +196,10 @@ class _Intake:
             return
         savepoint.commit()
 
-    def _all(self, events: Sequence[WireEvent]) -> None:
+    def _all(self, fitting: Sequence[_Fit]) -> None:
         projection = Projection(self.connection, self.location, self.rules, self.now_ms)
-        remarks = projection.project(events)
+        events = [fit.event for fit in fitting]
+        remarks = projection.project(events, [fit.body for fit in fitting])
         rows = [
             {
                 "location": self.location,
@@ -217,22 +223,22 @@ class _Intake:
         self.count += len(events)
         self.changed_slots |= projection.changes_slots
 
-    def _is_quarantined(self, event: WireEvent) -> bool:
+    def _is_quarantined(self, event: AnyEvent) -> bool:
         table = schema.quarantine
         found = self.connection.execute(
             select(table.c.id).where(
                 table.c.location == self.location,
                 table.c.epoch == event.epoch,
                 table.c.seq == event.seq,
-                table.c.payload == event.model_dump_json(),
+                table.c.payload == _payload(event),
             )
         )
         return found.first() is not None
 
-    def _quarantine(self, event: WireEvent, reason: str) -> None:
+    def _quarantine(self, event: AnyEvent, reason: str) -> None:
         self.parked.append(Parked(epoch=event.epoch, seq=event.seq, reason=reason))
         table = schema.quarantine
-        payload = event.model_dump_json()
+        payload = _payload(event)
         again = self.connection.execute(
             update(table)
             .where(
@@ -269,20 +275,57 @@ class _Intake:
         upsert_many(self.connection, schema.location_epoch, ("location", "epoch"), rows)
 
 
-def _problem(event: WireEvent, before: str) -> str:
-    """What is wrong with an event itself; "" when nothing is."""
+@dataclass(frozen=True, slots=True)
+class _Fit:
+    """An event that fits, and its body."""
+
+    event: WireEvent
+    body: dict[str, Any]
+
+
+def _fit(event: AnyEvent, before: str) -> _Fit:
+    """Hold an event against what events are. Raises `UnfitBodyError`, which says what is wrong."""
+    if isinstance(event, UnreadableEvent):
+        raise UnfitBodyError(event.why)
     digest = chain_hash(
         bytes.fromhex(before), event.epoch, event.seq, event.kind, event.body, event.at
     )
+    body = read_body(event.body)
+    if not is_in_time(event.wall_ms, is_trusted=event.is_trusted):
+        raise UnfitBodyError(f"wall_ms: {event.wall_ms}: a time in the years 2000 to 2099 is right")
+    if not (event.kind and is_sound(event.kind) and is_sound(event.boot_id)):
+        raise UnfitBodyError("kind and boot_id: texts without NUL are right, and a kind is named")
+    require_fit(event.kind, body, is_trusted=event.is_trusted)
     if digest.hex() != event.hash:
-        return "its hash does not follow from the events before it"
-    return ""
+        raise UnfitBodyError("its hash does not follow from the events before it")
+    return _Fit(event, body)
+
+
+def _origin(event: AnyEvent) -> Place | None:
+    """Where a restored journal comes from; None for any other event."""
+    if isinstance(event, UnreadableEvent):
+        return None
+    origin = restored_from(event.kind, event.body)
+    if origin is None:
+        return None
+    return Place(epoch=origin.from_epoch, seq=origin.from_seq, hash=origin.from_hash)
+
+
+def _payload(event: AnyEvent) -> str:
+    """An event as quarantine keeps it: all of it, in characters that every database takes."""
+    if isinstance(event, WireEvent):
+        return event.model_dump_json()
+    try:
+        text = json.dumps(dict(event), ensure_ascii=True, default=repr)
+    except (ValueError, RecursionError) as error:
+        text = json.dumps({"epoch": event.epoch, "seq": event.seq, "not kept": repr(error)})
+    return text[:PAYLOAD_MAX]
 
 
 def take(
     connection: Connection,
     location: str,
-    events: Sequence[WireEvent],
+    events: Sequence[AnyEvent],
     last: Place,
     rules: Notifications,
     now_ms: int,

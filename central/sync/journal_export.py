@@ -11,7 +11,7 @@ from sqlalchemy import Connection, false, or_, select
 from central import schema
 from central.sync.enrolment import kiosk_of
 from central.sync.service import HEAD
-from kiosk.model.events import EventKind
+from kiosk.model.event_bodies import restored_from
 from kiosk.sync.contract import EventsAnswer, Place, WireEvent
 
 
@@ -69,10 +69,10 @@ def _line(connection: Connection, location: str, head: Place) -> list[_Part]:
         if first is None or first.seq > last:
             break
         parts.append(_Part(epoch, first.seq, last))
-        if first.kind != EventKind.DATABASE_RESTORED:
+        origin = restored_from(first.kind, first.body)
+        if origin is None:
             break
-        body = json.loads(first.body)
-        epoch, last = str(body["from_epoch"]), min(int(body["from_seq"]), first.seq - 1)
+        epoch, last = origin.from_epoch, min(origin.from_seq, first.seq - 1)
     return parts
 
 

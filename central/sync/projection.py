@@ -23,6 +23,7 @@ from central.settings import Notifications
 from central.sync import commands
 from kiosk.model.barcode import kept_key
 from kiosk.model.events import EventKind
+from kiosk.model.images import known_images
 from kiosk.model.package import LEGAL_CHANGES, PackageStatus
 from kiosk.sync.contract import Layout, WireEvent
 
@@ -94,12 +95,19 @@ class Projection:
         """Whether a slot is another than before."""
         return bool(self._slots)
 
-    def project(self, events: Sequence[WireEvent]) -> list[Remark]:
-        """Take events into the tables. Raises for what it cannot read, or the database not hold."""
-        bodies = [json.loads(event.body) for event in events]
+    def project(
+        self, events: Sequence[WireEvent], bodies: Sequence[Mapping[str, Any]]
+    ) -> list[Remark]:
+        """Take events, with the bodies that were read of them, into the tables. Raises for what the
+        database does not hold."""
         self._known = _packages(
             self._connection,
-            {row["id"] for body in bodies for table, row in _rows(body) if table == "package"},
+            {
+                row["id"]
+                for body in bodies
+                for table, row in known_images(body)
+                if table == "package"
+            },
         )
         remarks = [self._gather(event, body) for event, body in zip(events, bodies, strict=True)]
         self._write()
@@ -108,7 +116,7 @@ class Projection:
 
     def _gather(self, event: WireEvent, body: Mapping[str, Any]) -> Remark:
         remark = Remark()
-        for table, values in _rows(body):
+        for table, values in known_images(body):
             if table == "slot":
                 slot = all_plain(values)
                 self._slots.setdefault(slot["label"], {}).update(_typed(slot, SLOT_COLUMNS))
@@ -156,7 +164,7 @@ class Projection:
         bodies: Sequence[Mapping[str, Any]],
         remarks: Sequence[Remark],
     ) -> None:
-        """What else follows from the events, in their order: answers to wishes, messages."""
+        """What else follows from the events, in their order: answers to commands, messages."""
         connection = self._connection
         addressed = {
             package_id for package_id, row in self._known.items() if row["recipient"] is not None
@@ -183,12 +191,6 @@ class Projection:
                     remark.package,
                     self._now_ms,
                 )
-
-
-def _rows(body: Mapping[str, Any]) -> Sequence[tuple[str, Mapping[str, Any]]]:
-    """The after-images of an event."""
-    rows: Sequence[tuple[str, Mapping[str, Any]]] = body.get("rows", ())
-    return rows
 
 
 _PACKAGES = select(schema.package).where(schema.package.c.id.in_(bindparam("ids", expanding=True)))
@@ -224,7 +226,7 @@ def _judge(remark: Remark, before: str, after: str | None) -> None:
 def _command_applied(
     connection: Connection, location: str, body: Mapping[str, Any], now_ms: int
 ) -> str:
-    """A kiosk answers a wish; the package that lies there and has a recipient since, or ""."""
+    """A kiosk answers a command; the package that lies there and has a recipient since, or ""."""
     joined = ""
     if body.get("joined") and body.get("package") and body["joined"] != body["package"]:
         joined = _join(connection, str(body["joined"]), str(body["package"]), now_ms)

@@ -68,7 +68,7 @@ def sync(
         acked=taken.acked,
         want_after=taken.want_after,
         parked=taken.parked,
-        commands=waiting,
+        commands=tuple(each.model_dump(mode="json") for each in waiting),
         now_ms=now_ms,
         next_sync_s=WATCHED_SYNC_S if is_watched else float(central.settings.sync_s),
         want_layout=request.layout is None

@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 from drivers.boards.dingchang_dc import DingchangDC
 from drivers.boards.family import BoardFamily
+from drivers.boards.kerong_cu12 import KerongCU12
 from drivers.boards.kerong_cu16 import KerongCU16
 from drivers.boards.kerong_cu48 import KerongCU48
 from drivers.boards.kerong_cu48b import KerongCU48B
@@ -20,6 +21,7 @@ from drivers.boards.modbus_xunming import ModbusXunming
 
 _ALL: tuple[BoardFamily, ...] = (
     LockBoard8A,
+    KerongCU12,
     KerongCU16,
     KerongCU48,
     KerongCU48B,

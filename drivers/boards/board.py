@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import ClassVar
 
-from drivers.boards.family import Answer, LineTiming, Question
+from drivers.boards.family import Answer, Evidence, LineTiming, Question
 from drivers.boards.options import BoardSettingError, Option, OptionValue, read_options
 from drivers.door import DoorState, ItemState
 from drivers.frames import FrameError, newest_first
@@ -25,6 +26,8 @@ class FramedBoard(ABC):
     name: ClassVar[str]
     addresses: ClassVar[range]
     channel_counts: ClassVar[range]
+    sought_channels: ClassVar[tuple[int, ...]] = ()
+    evidence: ClassVar[Evidence]
     holds_outputs: ClassVar[bool] = False
     options: ClassVar[tuple[Option, ...]] = ()
     timing: LineTiming
@@ -45,6 +48,8 @@ class FramedBoard(ABC):
         self.settings: Mapping[str, OptionValue] = read_options(
             self.name, self.options, options or {}
         )
+        if "baud" in self.settings:
+            self.timing = replace(self.timing, baud=int(self.settings["baud"]))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(address={self.address}, channels={self.channels})"

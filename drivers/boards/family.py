@@ -51,6 +51,16 @@ class Answer:
     """Empty when the board has no sensors inside its compartments."""
 
 
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """How well a family is known. Nobody had a board on the table: every capture is another's."""
+
+    by_manual: str
+    by_capture: str
+    uncertain: str
+    """What is known by one source only, or not at all."""
+
+
 class LockBoard(Protocol):
     """One board at an address. Everything here is a pure function of bytes."""
 
@@ -96,6 +106,15 @@ class BoardFamily(Protocol):
     @property
     def channel_counts(self) -> range:
         """How many locks a board can have."""
+
+    @property
+    def sought_channels(self) -> tuple[int, ...]:
+        """The counts of locks to try at an address, in this order; empty when the answer does not
+        tell, and is that of the largest board."""
+
+    @property
+    def evidence(self) -> Evidence:
+        """How well it is known."""
 
     @property
     def holds_outputs(self) -> bool:

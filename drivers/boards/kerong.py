@@ -1,14 +1,16 @@
-"""What Kerong's boards share: the frame `02 .. 03 sum`, and what can be asked of them.
+"""What Kerong's boards share: the frame `02 .. 03 sum`.
 
 The sum is the low byte of all bytes before it. No family of its own: `kerong_cu16.py`,
-`kerong_cu48.py` and `kerong_cu48b.py` use it.
+`kerong_cu48.py` and others use it.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Sequence
+from typing import ClassVar, Final
 
+from drivers.boards.board import FramedBoard
+from drivers.boards.family import Answer
 from drivers.frames import FrameError, check_length, check_sum, hexed, sum_of
 
 HEAD: Final = 0x02
@@ -30,50 +32,20 @@ def body_of(frame: bytes, length: int) -> bytes:
     return frame[1:-2]
 
 
-@dataclass(frozen=True, slots=True)
-class StatusRequest:
-    """Ask one board for its locks."""
+class KerongBoard(FramedBoard):
+    """What boards with such frames have in common."""
 
-    address: int
+    status_length: ClassVar[int]
 
+    def _answer_length(self) -> int:
+        return self.status_length
 
-@dataclass(frozen=True, slots=True)
-class StatusOfAllBoardsRequest:
-    """Ask every board on the line."""
+    def _sum_is_right(self, frame: bytes) -> bool:
+        return frame[-1] == sum_of(frame[:-1])
 
-
-@dataclass(frozen=True, slots=True)
-class UnlockRequest:
-    """Pulse one lock."""
-
-    address: int
-    channel: int
-
-
-@dataclass(frozen=True, slots=True)
-class UnlockAllRequest:
-    """Pulse every lock of a board."""
-
-    address: int
-
-
-@dataclass(frozen=True, slots=True)
-class UnlockAllBoardsRequest:
-    """Pulse every lock of every board on the line."""
-
-
-@dataclass(frozen=True, slots=True)
-class UnlockOnAllBoardsRequest:
-    """Pulse one lock of every board on the line; never built here."""
-
-    channel: int
-
-
-Request = (
-    StatusRequest
-    | StatusOfAllBoardsRequest
-    | UnlockRequest
-    | UnlockAllRequest
-    | UnlockAllBoardsRequest
-    | UnlockOnAllBoardsRequest
-)
+    def _locks_and_items(self, locks: Sequence[bool], items: Sequence[bool]) -> Answer:
+        """The answer of a board whose options say whether its item sensors are believed."""
+        if not self.settings["item_sensors"]:
+            return Answer(self._doors(locks))
+        inverted = self.settings["invert_items"] is True
+        return Answer(self._doors(locks), self._items([bit != inverted for bit in items]))

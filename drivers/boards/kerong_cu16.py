@@ -29,40 +29,41 @@ at hand. The vectors, each with its source, are in `tests/vectors/kerong_cu16.js
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from drivers.boards import kerong
-from drivers.boards.board import FramedBoard
-from drivers.boards.family import Answer, LineTiming
-from drivers.boards.kerong import (
-    Request,
-    StatusOfAllBoardsRequest,
-    StatusRequest,
-    UnlockAllBoardsRequest,
-    UnlockAllRequest,
-    UnlockOnAllBoardsRequest,
-    UnlockRequest,
-)
+from drivers.boards.family import Answer, Evidence, LineTiming
 from drivers.boards.options import Option, yes_or_no
-from drivers.frames import FrameError, bits_of, bytes_of, hexed, require_meant, sum_of, within
+from drivers.frames import FrameError, bits_of, hexed, within
 
 ADDRESSES: Final = range(15)
 """Not 15: its nibble is the one that means every board."""
 LOCKS: Final = 16
 CHANNEL_COUNTS: Final = range(1, LOCKS + 1)
 
-EVERY_BOARD: Final = 0xF0
 READ: Final = 0x30
 UNLOCK: Final = 0x31
-READ_EVERY_BOARD: Final = 0x32
-UNLOCK_ALL: Final = 0x33
 STATUS: Final = 0x35
 STATUS_OF_ONE_AMONG_ALL: Final = 0x36
 
-REQUEST_LENGTH: Final = 5
 STATUS_LENGTH: Final = 9
+
+TIMING: Final = LineTiming(
+    baud=19200,
+    gap_s=0.005,
+    quiet_s=0.025,
+    read_timeout_s=0.3,
+    unlock_settle_s=1.0,
+    unlock_answer_s=0.05,
+)
+"""One program asks again after 25 ms; an unlock that is answered after all has 50 ms."""
+
+EVIDENCE: Final = Evidence(
+    by_manual="nothing",
+    by_capture='two answers to "all boards"',
+    uncertain="several programs agree on all frames; polarity is disputed; item inputs",
+)
 
 OPTIONS: Final = (
     Option(
@@ -92,56 +93,10 @@ def encode_status(address: int) -> bytes:
     return kerong.build(_board(address), READ)
 
 
-def encode_status_of_all_boards() -> bytes:
-    """The frame that asks every board on the line; only for a line with a single board."""
-    return kerong.build(EVERY_BOARD, READ_EVERY_BOARD)
-
-
 def encode_unlock(address: int, channel: int) -> bytes:
     """The frame that pulses one lock, counted from 1."""
     lock = within("lock", channel, range(1, LOCKS + 1)) - 1
     return kerong.build(_board(address) | lock, UNLOCK)
-
-
-def encode_unlock_all(address: int, *, every_door_of_the_board: bool) -> bytes:
-    """The frame that opens EVERY door of a board; must be told so."""
-    require_meant(every_door_of_the_board, "opens every door of a board")
-    return kerong.build(_board(address), UNLOCK_ALL)
-
-
-def encode_unlock_all_boards(*, every_door_on_the_line: bool) -> bytes:
-    """The frame that opens EVERY door of EVERY board; must be told so."""
-    require_meant(every_door_on_the_line, "opens every door on the line")
-    return kerong.build(EVERY_BOARD, UNLOCK_ALL)
-
-
-def encode_status_reply(reply: StatusReply) -> bytes:
-    """What a board answers."""
-    command = STATUS_OF_ONE_AMONG_ALL if reply.among_all else STATUS
-    bits = bytes_of((*reply.locks, *reply.items), 2 * LOCKS // 8)
-    return kerong.build(_board(reply.address), command, *bits)
-
-
-def decode_request(frame: bytes) -> Request:
-    """What a board is asked by a whole frame; anything else is a `FrameError`."""
-    place, command = kerong.body_of(frame, REQUEST_LENGTH)
-    address, lock = place >> 4, place & 0x0F
-    match command, place:
-        case (0x32, 0xF0 | 0x00):
-            return StatusOfAllBoardsRequest()
-        case (0x33, 0xF0):
-            return UnlockAllBoardsRequest()
-        case (0x31, _) if address == EVERY_BOARD >> 4:
-            return UnlockOnAllBoardsRequest(lock + 1)
-    if address in ADDRESSES:
-        match command, lock:
-            case (0x30, 0):
-                return StatusRequest(address)
-            case (0x31, _):
-                return UnlockRequest(address, lock + 1)
-            case (0x33, 0):
-                return UnlockAllRequest(address)
-    raise FrameError(f"{hexed(frame)} is no request of this family")
 
 
 def decode_status_reply(frame: bytes) -> StatusReply:
@@ -158,7 +113,7 @@ def _board(address: int) -> int:
     return within("board address", address, ADDRESSES) << 4
 
 
-class KerongCU16(FramedBoard):
+class KerongCU16(kerong.KerongBoard):
     """One board of this family.
 
     `invert` is False when a set bit is a locked lock. Options: see `OPTIONS`.
@@ -167,26 +122,10 @@ class KerongCU16(FramedBoard):
     name: ClassVar[str] = "kerong-cu16"
     addresses: ClassVar[range] = ADDRESSES
     channel_counts: ClassVar[range] = CHANNEL_COUNTS
+    evidence: ClassVar[Evidence] = EVIDENCE
     options: ClassVar[tuple[Option, ...]] = OPTIONS
-
-    def __init__(
-        self,
-        address: int,
-        channels: int,
-        *,
-        invert: bool = False,
-        options: Mapping[str, object] | None = None,
-    ) -> None:
-        super().__init__(address, channels, invert=invert, options=options)
-        # One program asks again after 25 ms; an unlock that is answered after all has 50 ms.
-        self.timing = LineTiming(
-            baud=int(self.settings["baud"]),
-            gap_s=0.005,
-            quiet_s=0.025,
-            read_timeout_s=0.3,
-            unlock_settle_s=1.0,
-            unlock_answer_s=0.05,
-        )
+    timing: LineTiming = TIMING
+    status_length: ClassVar[int] = STATUS_LENGTH
 
     def _status_request(self) -> bytes:
         return encode_status(self.address)
@@ -194,20 +133,10 @@ class KerongCU16(FramedBoard):
     def _unlock_request(self, channel: int) -> bytes:
         return encode_unlock(self.address, channel)
 
-    def _answer_length(self) -> int:
-        return STATUS_LENGTH
-
     def _has_shape(self, frame: bytes) -> bool:
         begins = bytes((kerong.HEAD, self.address << 4, STATUS))
         return frame.startswith(begins) and frame[-2] == kerong.TAIL
 
-    def _sum_is_right(self, frame: bytes) -> bool:
-        return frame[-1] == sum_of(frame[:-1])
-
     def _read(self, frame: bytes) -> Answer:
         reply = decode_status_reply(frame)
-        if not self.settings["item_sensors"]:
-            return Answer(self._doors(reply.locks))
-        inverted = self.settings["invert_items"] is True
-        present = [bit != inverted for bit in reply.items]
-        return Answer(self._doors(reply.locks), self._items(present))
+        return self._locks_and_items(reply.locks, reply.items)

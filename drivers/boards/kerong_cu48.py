@@ -26,30 +26,17 @@ from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from drivers.boards import kerong
-from drivers.boards.board import FramedBoard
-from drivers.boards.family import Answer, LineTiming
-from drivers.boards.kerong import (
-    Request,
-    StatusOfAllBoardsRequest,
-    StatusRequest,
-    UnlockAllBoardsRequest,
-    UnlockAllRequest,
-    UnlockOnAllBoardsRequest,
-    UnlockRequest,
-)
-from drivers.frames import FrameError, bits_of, bytes_of, hexed, require_meant, sum_of, within
+from drivers.boards.family import Answer, Evidence, LineTiming
+from drivers.frames import FrameError, bits_of, hexed, within
 
 ADDRESSES: Final = range(10)
 LOCKS: Final = 48
 CHANNEL_COUNTS: Final = range(1, LOCKS + 1)
 
-EVERY_BOARD: Final = 0x0A
-EVERY_LOCK: Final = 0x30
 READ: Final = 0x50
 UNLOCK: Final = 0x51
 STATUS: Final = 0x65
 
-REQUEST_LENGTH: Final = 6
 STATUS_LENGTH: Final = 12
 
 TIMING: Final = LineTiming(
@@ -57,6 +44,12 @@ TIMING: Final = LineTiming(
 )
 """The baud rate is the manual's, which promises a reaction within a second; the rest is as with
 other boards of this kind."""
+
+EVIDENCE: Final = Evidence(
+    by_manual="everything",
+    by_capture="nothing",
+    uncertain="nothing",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,49 +67,9 @@ def encode_status(address: int) -> bytes:
     return kerong.build(_board(address), 0, READ)
 
 
-def encode_status_of_all_boards() -> bytes:
-    """The frame that asks every board on the line; only for a line with a single board."""
-    return kerong.build(EVERY_BOARD, 0, READ)
-
-
 def encode_unlock(address: int, channel: int) -> bytes:
     """The frame that pulses one lock, counted from 1."""
     return kerong.build(_board(address), within("lock", channel, CHANNEL_COUNTS) - 1, UNLOCK)
-
-
-def encode_unlock_all(address: int, *, every_door_of_the_board: bool) -> bytes:
-    """The frame that opens EVERY door of a board; must be told so."""
-    require_meant(every_door_of_the_board, "opens every door of a board")
-    return kerong.build(_board(address), EVERY_LOCK, UNLOCK)
-
-
-def encode_unlock_all_boards(*, every_door_on_the_line: bool) -> bytes:
-    """The frame that opens EVERY door of EVERY board; must be told so."""
-    require_meant(every_door_on_the_line, "opens every door on the line")
-    return kerong.build(EVERY_BOARD, EVERY_LOCK, UNLOCK)
-
-
-def encode_status_reply(reply: StatusReply) -> bytes:
-    """What a board answers."""
-    bits = bytes_of(reply.locks, LOCKS // 8)
-    return kerong.build(_board(reply.address), reply.lock_byte, STATUS, *bits)
-
-
-def decode_request(frame: bytes, *, read: int = READ, unlock: int = UNLOCK) -> Request:
-    """What a board is asked by a whole frame; anything else is a `FrameError`."""
-    address, lock, command = kerong.body_of(frame, REQUEST_LENGTH)
-    is_for_all = address == EVERY_BOARD
-    if is_for_all or address in ADDRESSES:
-        if command == read and lock == 0:
-            return StatusOfAllBoardsRequest() if is_for_all else StatusRequest(address)
-        if command == unlock and lock == EVERY_LOCK:
-            return UnlockAllBoardsRequest() if is_for_all else UnlockAllRequest(address)
-        if command == unlock and lock < LOCKS:
-            channel = lock + 1
-            return (
-                UnlockOnAllBoardsRequest(channel) if is_for_all else UnlockRequest(address, channel)
-            )
-    raise FrameError(f"{hexed(frame)} is no request of this family")
 
 
 def decode_status_reply(frame: bytes) -> StatusReply:
@@ -131,13 +84,15 @@ def _board(address: int) -> int:
     return within("board address", address, ADDRESSES)
 
 
-class KerongCU48(FramedBoard):
+class KerongCU48(kerong.KerongBoard):
     """One board of this family; `invert` is False when a set bit is a locked hook."""
 
     name: ClassVar[str] = "kerong-cu48"
     addresses: ClassVar[range] = ADDRESSES
     channel_counts: ClassVar[range] = CHANNEL_COUNTS
+    evidence: ClassVar[Evidence] = EVIDENCE
     timing: LineTiming = TIMING
+    status_length: ClassVar[int] = STATUS_LENGTH
 
     def _status_request(self) -> bytes:
         return encode_status(self.address)
@@ -145,15 +100,9 @@ class KerongCU48(FramedBoard):
     def _unlock_request(self, channel: int) -> bytes:
         return encode_unlock(self.address, channel)
 
-    def _answer_length(self) -> int:
-        return STATUS_LENGTH
-
     def _has_shape(self, frame: bytes) -> bool:
         begins = frame[0] == kerong.HEAD and frame[1] == self.address and frame[3] == STATUS
         return begins and frame[-2] == kerong.TAIL
-
-    def _sum_is_right(self, frame: bytes) -> bool:
-        return frame[-1] == sum_of(frame[:-1])
 
     def _read(self, frame: bytes) -> Answer:
         return Answer(self._doors(decode_status_reply(frame).locks))

@@ -27,19 +27,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
-from drivers.boards import kerong, kerong_cu48
-from drivers.boards.board import FramedBoard
-from drivers.boards.family import Answer, LineTiming
-from drivers.boards.kerong import Request
+from drivers.boards import kerong
+from drivers.boards.family import Answer, Evidence, LineTiming
 from drivers.boards.options import Option, yes_or_no
-from drivers.frames import FrameError, bits_of, bytes_of, hexed, require_meant, sum_of, within
+from drivers.frames import FrameError, bits_of, hexed, within
 
 ADDRESSES: Final = range(10)
 LOCKS: Final = 48
 CHANNEL_COUNTS: Final = range(1, LOCKS + 1)
 
-EVERY_BOARD: Final = 0x0A
-EVERY_LOCK: Final = 0x30
 READ: Final = 0x60
 UNLOCK: Final = 0x61
 STATUS: Final = 0x75
@@ -50,6 +46,12 @@ TIMING: Final = LineTiming(
     baud=19200, gap_s=0.005, quiet_s=0.025, read_timeout_s=0.3, unlock_settle_s=1.0
 )
 """The baud rate is that of the CU48; the rest is as with other boards of this kind."""
+
+EVIDENCE: Final = Evidence(
+    by_manual="nothing",
+    by_capture="all frames used",
+    uncertain='that its addresses and "all" frames are those of the CU48',
+)
 
 OPTIONS: Final = (
     yes_or_no("item_sensors", "sensors for items are wired in every compartment", default=True),
@@ -73,37 +75,9 @@ def encode_status(address: int) -> bytes:
     return kerong.build(_board(address), 0, READ)
 
 
-def encode_status_of_all_boards() -> bytes:
-    """The frame that asks every board on the line; only for a line with a single board."""
-    return kerong.build(EVERY_BOARD, 0, READ)
-
-
 def encode_unlock(address: int, channel: int) -> bytes:
     """The frame that pulses one lock, counted from 1."""
     return kerong.build(_board(address), within("lock", channel, CHANNEL_COUNTS) - 1, UNLOCK)
-
-
-def encode_unlock_all(address: int, *, every_door_of_the_board: bool) -> bytes:
-    """The frame that opens EVERY door of a board; must be told so."""
-    require_meant(every_door_of_the_board, "opens every door of a board")
-    return kerong.build(_board(address), EVERY_LOCK, UNLOCK)
-
-
-def encode_unlock_all_boards(*, every_door_on_the_line: bool) -> bytes:
-    """The frame that opens EVERY door of EVERY board; must be told so."""
-    require_meant(every_door_on_the_line, "opens every door on the line")
-    return kerong.build(EVERY_BOARD, EVERY_LOCK, UNLOCK)
-
-
-def encode_status_reply(reply: StatusReply) -> bytes:
-    """What a board answers."""
-    bits = bytes_of((*reply.locks, *reply.items), 2 * LOCKS // 8)
-    return kerong.build(_board(reply.address), reply.lock_byte, STATUS, *bits)
-
-
-def decode_request(frame: bytes) -> Request:
-    """What a board is asked by a whole frame; anything else is a `FrameError`."""
-    return kerong_cu48.decode_request(frame, read=READ, unlock=UNLOCK)
 
 
 def decode_status_reply(frame: bytes) -> StatusReply:
@@ -119,7 +93,7 @@ def _board(address: int) -> int:
     return within("board address", address, ADDRESSES)
 
 
-class KerongCU48B(FramedBoard):
+class KerongCU48B(kerong.KerongBoard):
     """One board of this family.
 
     `invert` is False when a set bit is a closed lock. Options: see `OPTIONS`.
@@ -128,8 +102,10 @@ class KerongCU48B(FramedBoard):
     name: ClassVar[str] = "kerong-cu48b"
     addresses: ClassVar[range] = ADDRESSES
     channel_counts: ClassVar[range] = CHANNEL_COUNTS
+    evidence: ClassVar[Evidence] = EVIDENCE
     options: ClassVar[tuple[Option, ...]] = OPTIONS
     timing: LineTiming = TIMING
+    status_length: ClassVar[int] = STATUS_LENGTH
 
     def _status_request(self) -> bytes:
         return encode_status(self.address)
@@ -137,20 +113,10 @@ class KerongCU48B(FramedBoard):
     def _unlock_request(self, channel: int) -> bytes:
         return encode_unlock(self.address, channel)
 
-    def _answer_length(self) -> int:
-        return STATUS_LENGTH
-
     def _has_shape(self, frame: bytes) -> bool:
         begins = frame[0] == kerong.HEAD and frame[1] == self.address and frame[3] == STATUS
         return begins and frame[-2] == kerong.TAIL
 
-    def _sum_is_right(self, frame: bytes) -> bool:
-        return frame[-1] == sum_of(frame[:-1])
-
     def _read(self, frame: bytes) -> Answer:
         reply = decode_status_reply(frame)
-        if not self.settings["item_sensors"]:
-            return Answer(self._doors(reply.locks))
-        inverted = self.settings["invert_items"] is True
-        present = [bit != inverted for bit in reply.items]
-        return Answer(self._doors(reply.locks), self._items(present))
+        return self._locks_and_items(reply.locks, reply.items)

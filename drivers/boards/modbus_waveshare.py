@@ -15,7 +15,8 @@ delivered); 0 is a broadcast and is not offered. Frames are Modbus RTU (`drivers
 | mode of relay n | 06, register 1000 + n - 1 | its echo |
 | its own address | 03 at address 0, register 0; with one board on the line | one register |
 
-A door is pulsed by "flash on": the board itself ends the pulse, so that a computer that dies, or a
+Nothing here builds but the pulse, on and off for spare outputs, and the question for inputs. A door
+is pulsed by "flash on": the board itself ends the pulse, so that a computer that dies, or a
 lost frame, never leaves a solenoid under current. Inputs must not switch relays: mode 0 ("normal").
 
 Input n is the sensor of the door at relay n. A set bit is an input under current; here, with
@@ -33,26 +34,19 @@ labgrid (labgrid/driver/modbusdriver.py). The vectors, each with its source, are
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from drivers import modbus
 from drivers.boards.board import FramedBoard
-from drivers.boards.family import Answer, LineTiming
+from drivers.boards.family import Answer, Evidence, LineTiming
 from drivers.boards.options import Option
-from drivers.frames import FrameError, hexed, require_meant, within
+from drivers.frames import require_meant, within
 
 ADDRESSES: Final = modbus.ADDRESSES
 CHANNEL_COUNTS: Final = range(1, 33)
 
 FLASH_ON: Final = 0x0200
-FLASH_OFF: Final = 0x0400
-EVERY_RELAY: Final = 0x00FF
-TOGGLE: Final = 0x5500
-MODE: Final = 0x1000
 FLASH_TENTHS: Final = range(1, 0x8000)
-MODES: Final = range(4)
 
 TIMING: Final = LineTiming(
     baud=9600,
@@ -64,6 +58,12 @@ TIMING: Final = LineTiming(
 )
 """The gap is 3.5 characters and 1 ms, rounded up; the 25 ms are for adapters that deliver late."""
 
+EVIDENCE: Final = Evidence(
+    by_manual="everything",
+    by_capture="one answer with the inputs; the silence between frames",
+    uncertain="which way an input is wired",
+)
+
 OPTIONS: Final = (
     Option(
         "pulse_ms",
@@ -74,98 +74,9 @@ OPTIONS: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class FlashOnRequest:
-    """Switch a relay on, and off again after so many tenths of a second."""
-
-    address: int
-    channel: int
-    tenths: int
-
-
-@dataclass(frozen=True, slots=True)
-class FlashOffRequest:
-    """Switch a relay off, and on again after so many tenths of a second."""
-
-    address: int
-    channel: int
-    tenths: int
-
-
-@dataclass(frozen=True, slots=True)
-class SwitchOnRequest:
-    """Switch a relay on for good."""
-
-    address: int
-    channel: int
-
-
-@dataclass(frozen=True, slots=True)
-class SwitchOffRequest:
-    """Switch a relay off."""
-
-    address: int
-    channel: int
-
-
-@dataclass(frozen=True, slots=True)
-class ToggleRequest:
-    """Switch a relay to the other state."""
-
-    address: int
-    channel: int
-
-
-@dataclass(frozen=True, slots=True)
-class SwitchAllOnRequest:
-    """Switch every relay on."""
-
-    address: int
-
-
-@dataclass(frozen=True, slots=True)
-class SwitchAllOffRequest:
-    """Switch every relay off."""
-
-    address: int
-
-
-@dataclass(frozen=True, slots=True)
-class WriteModeRequest:
-    """Set how a relay follows its input; 0 is not at all."""
-
-    address: int
-    channel: int
-    mode: int
-
-
-@dataclass(frozen=True, slots=True)
-class ReadAddressRequest:
-    """Ask the only board on the line for its address."""
-
-
-Request = (
-    FlashOnRequest
-    | FlashOffRequest
-    | SwitchOnRequest
-    | SwitchOffRequest
-    | ToggleRequest
-    | SwitchAllOnRequest
-    | SwitchAllOffRequest
-    | WriteModeRequest
-    | ReadAddressRequest
-    | modbus.Request
-)
-
-
 def encode_flash_on(address: int, channel: int, tenths: int) -> bytes:
     """The frame that pulses one relay for so many tenths of a second."""
     return modbus.encode_write_coil(address, FLASH_ON + _relay(channel), _tenths(tenths))
-
-
-def encode_flash_off(address: int, channel: int, tenths: int) -> bytes:
-    """The frame that takes a relay's current away for so many tenths of a second."""
-    return modbus.encode_write_coil(address, FLASH_OFF + _relay(channel), _tenths(tenths))
 
 
 def encode_switch_on(address: int, channel: int, *, is_no_solenoid: bool) -> bytes:
@@ -179,87 +90,9 @@ def encode_switch_off(address: int, channel: int) -> bytes:
     return modbus.encode_write_coil(address, _relay(channel), modbus.OFF)
 
 
-def encode_toggle(address: int, channel: int, *, is_no_solenoid: bool) -> bytes:
-    """The frame that switches a relay to the other state; must be told as `encode_switch_on`."""
-    require_meant(is_no_solenoid, "burns a solenoid")
-    return modbus.encode_write_coil(address, _relay(channel), TOGGLE)
-
-
-def encode_switch_all_on(address: int, *, every_door_of_the_board: bool) -> bytes:
-    """The frame that opens EVERY door of a board, and burns what it opens; must be told so."""
-    require_meant(every_door_of_the_board, "opens every door of a board")
-    return modbus.encode_write_coil(address, EVERY_RELAY, modbus.ON)
-
-
-def encode_switch_all_off(address: int) -> bytes:
-    """The frame that switches every relay off."""
-    return modbus.encode_write_coil(address, EVERY_RELAY, modbus.OFF)
-
-
-def encode_switch_several(address: int, states: Sequence[bool], *, several_doors: bool) -> bytes:
-    """The frame that sets the first relays all at once, for good; must be told so."""
-    require_meant(several_doors, "opens several doors")
-    within("count of relays", len(states), CHANNEL_COUNTS)
-    return modbus.encode_write_coils(address, 0, states)
-
-
-def encode_read_relays(address: int, count: int) -> bytes:
-    """The frame that asks for all relays of a board; it answers for all of them only."""
-    return modbus.encode_read_coils(address, 0, within("count of relays", count, CHANNEL_COUNTS))
-
-
 def encode_read_inputs(address: int, count: int) -> bytes:
     """The frame that asks for inputs from the first on; it moves nothing."""
     return modbus.encode_read_inputs(address, 0, within("count of inputs", count, CHANNEL_COUNTS))
-
-
-def encode_write_mode(address: int, channel: int, mode: int) -> bytes:
-    """The frame that sets how a relay follows its input: 0 not at all, as locks need it."""
-    return modbus.encode_write_register(
-        address, MODE + _relay(channel), within("mode", mode, MODES)
-    )
-
-
-def encode_read_address() -> bytes:
-    """The frame that asks for a board's own address; only for a line with a single board."""
-    return modbus.build(bytes.fromhex("00 03 00 00 00 01"))
-
-
-def decode_request(frame: bytes) -> Request:
-    """What a board is asked by a whole frame; anything else is a `FrameError`.
-
-    What is plain Modbus comes as a request of `drivers/modbus.py`.
-    """
-    request = modbus.decode_request(frame)
-    match request:
-        case modbus.WriteCoilRequest(address, coil, value):
-            return _meaning(frame, address, coil, value)
-        case modbus.WriteRegisterRequest(address, register, mode) if mode in MODES:
-            if register - MODE + 1 in CHANNEL_COUNTS:
-                return WriteModeRequest(address, register - MODE + 1, mode)
-        case modbus.ReadRegistersRequest(0, 0, 1):
-            return ReadAddressRequest()
-    return request
-
-
-def _meaning(frame: bytes, address: int, coil: int, value: int) -> Request:
-    place, relay = coil & 0xFF00, (coil & 0xFF) + 1
-    if coil == EVERY_RELAY and value in (modbus.ON, modbus.OFF):
-        is_on = value == modbus.ON
-        return SwitchAllOnRequest(address) if is_on else SwitchAllOffRequest(address)
-    if relay in CHANNEL_COUNTS:
-        if place == FLASH_ON and value in FLASH_TENTHS:
-            return FlashOnRequest(address, relay, value)
-        if place == FLASH_OFF and value in FLASH_TENTHS:
-            return FlashOffRequest(address, relay, value)
-        if place == 0 and value in _SWITCHES:
-            return _SWITCHES[value](address, relay)
-    raise FrameError(f"{hexed(frame)} is no request of this family")
-
-
-_SWITCHES: Final[
-    Mapping[int, type[SwitchOnRequest] | type[SwitchOffRequest] | type[ToggleRequest]]
-] = {modbus.ON: SwitchOnRequest, modbus.OFF: SwitchOffRequest, TOGGLE: ToggleRequest}
 
 
 def _relay(channel: int) -> int:
@@ -279,6 +112,8 @@ class ModbusWaveshare(FramedBoard):
     name: ClassVar[str] = "modbus-waveshare"
     addresses: ClassVar[range] = ADDRESSES
     channel_counts: ClassVar[range] = CHANNEL_COUNTS
+    evidence: ClassVar[Evidence] = EVIDENCE
+    sought_channels: ClassVar[tuple[int, ...]] = (8, 16, 32)
     holds_outputs: ClassVar[bool] = True
     options: ClassVar[tuple[Option, ...]] = OPTIONS
     timing: LineTiming = TIMING

@@ -26,26 +26,39 @@ vectors, each with its source, are in `tests/vectors/modbus_xunming.json`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from drivers import modbus
 from drivers.boards.board import FramedBoard
-from drivers.boards.family import Answer, LineTiming
+from drivers.boards.family import Answer, Evidence, LineTiming
 from drivers.boards.options import Option
-from drivers.frames import FrameError, hexed, require_meant, within
+from drivers.frames import within
 
 ADDRESSES: Final = range(1, 248)
 LOCKS: Final = 16
 CHANNEL_COUNTS: Final = range(1, LOCKS + 1)
 
 FIRST_LOCK: Final = 0x0065
-OWN_TIME: Final = 0xFF00
-FOR_EVER: Final = 0xFFFF
-PULSE_MS: Final = range(1, OWN_TIME)
-RESTART: Final = 0x03E8
-NODE: Final = 0x03E9
+PULSE_MS: Final = range(1, 0xFF00)
+"""FF00 is the board's own time, FFFF holds a lock's current on: neither is built here."""
+
+TIMING: Final = LineTiming(
+    baud=115200,
+    gap_s=0.005,
+    quiet_s=0.025,
+    read_timeout_s=0.3,
+    unlock_settle_s=1.0,
+    unlock_answer_s=0.05,
+)
+"""Silence between frames by Modbus's rule; the rest is as with other boards of this kind."""
+
+EVIDENCE: Final = Evidence(
+    by_manual="unlocking",
+    by_capture="nothing",
+    uncertain=(
+        "**how doors are read is a guess** (`read_by`, `first_place`): try it before you trust it"
+    ),
+)
 
 OPTIONS: Final = (
     Option(
@@ -70,129 +83,11 @@ OPTIONS: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class UnlockRequest:
-    """Pulse one lock for so many milliseconds."""
-
-    address: int
-    channel: int
-    pulse_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class UnlockForOwnTimeRequest:
-    """Pulse one lock for as long as is set on the board."""
-
-    address: int
-    channel: int
-
-
-@dataclass(frozen=True, slots=True)
-class HoldOnRequest:
-    """Hold a lock's current on until it is switched off."""
-
-    address: int
-    channel: int
-
-
-@dataclass(frozen=True, slots=True)
-class HoldOffRequest:
-    """Switch a lock's current off."""
-
-    address: int
-    channel: int
-
-
-@dataclass(frozen=True, slots=True)
-class WriteNodeRequest:
-    """Give a board another node number."""
-
-    address: int
-    node: int
-
-
-@dataclass(frozen=True, slots=True)
-class RestartRequest:
-    """Restart a board."""
-
-    address: int
-
-
-Request = (
-    UnlockRequest
-    | UnlockForOwnTimeRequest
-    | HoldOnRequest
-    | HoldOffRequest
-    | WriteNodeRequest
-    | RestartRequest
-    | modbus.Request
-)
-
-
 def encode_unlock(address: int, channel: int, pulse_ms: int) -> bytes:
     """The frame that pulses one lock for so many milliseconds."""
-    return _write(address, channel, within("pulse in ms", pulse_ms, PULSE_MS))
-
-
-def encode_unlock_for_own_time(address: int, channel: int) -> bytes:
-    """The frame that pulses one lock for as long as is set on the board."""
-    return _write(address, channel, OWN_TIME)
-
-
-def encode_hold_on(address: int, channel: int, *, is_no_solenoid: bool) -> bytes:
-    """The frame that holds a lock's current on; must be told that there is nothing to burn."""
-    require_meant(is_no_solenoid, "burns a solenoid")
-    return _write(address, channel, FOR_EVER)
-
-
-def encode_hold_off(address: int, channel: int) -> bytes:
-    """The frame that switches a lock's current off."""
-    return _write(address, channel, modbus.OFF)
-
-
-def encode_write_node(address: int, node: int) -> bytes:
-    """The frame that gives a board another node number."""
-    return modbus.encode_write_register(_board(address), NODE, _board(node))
-
-
-def encode_restart(address: int) -> bytes:
-    """The frame that restarts a board."""
-    return modbus.encode_write_register(_board(address), RESTART, 0x00FF)
-
-
-def decode_request(frame: bytes) -> Request:
-    """What a board is asked by a whole frame; anything else is a `FrameError`.
-
-    What is plain Modbus comes as a request of `drivers/modbus.py`.
-    """
-    request = modbus.decode_request(frame)
-    match request:
-        case modbus.WriteCoilRequest(address, coil, value):
-            return _meaning(frame, address, coil - FIRST_LOCK + 1, value)
-        case modbus.WriteRegisterRequest(address, 0x03E9, node) if node in ADDRESSES:
-            return WriteNodeRequest(address, node)
-        case modbus.WriteRegisterRequest(address, 0x03E8, 0x00FF):
-            return RestartRequest(address)
-    return request
-
-
-def _meaning(frame: bytes, address: int, channel: int, value: int) -> Request:
-    if channel in CHANNEL_COUNTS:
-        match value:
-            case 0x0000:
-                return HoldOffRequest(address, channel)
-            case 0xFF00:
-                return UnlockForOwnTimeRequest(address, channel)
-            case 0xFFFF:
-                return HoldOnRequest(address, channel)
-            case _ if value in PULSE_MS:
-                return UnlockRequest(address, channel, value)
-    raise FrameError(f"{hexed(frame)} is no request of this family")
-
-
-def _write(address: int, channel: int, value: int) -> bytes:
     lock = within("lock", channel, CHANNEL_COUNTS)
-    return modbus.encode_write_coil(_board(address), FIRST_LOCK + lock - 1, value)
+    within("pulse in ms", pulse_ms, PULSE_MS)
+    return modbus.encode_write_coil(_board(address), FIRST_LOCK + lock - 1, pulse_ms)
 
 
 def _board(address: int) -> int:
@@ -208,26 +103,9 @@ class ModbusXunming(FramedBoard):
     name: ClassVar[str] = "modbus-xunming"
     addresses: ClassVar[range] = ADDRESSES
     channel_counts: ClassVar[range] = CHANNEL_COUNTS
+    evidence: ClassVar[Evidence] = EVIDENCE
     options: ClassVar[tuple[Option, ...]] = OPTIONS
-
-    def __init__(
-        self,
-        address: int,
-        channels: int,
-        *,
-        invert: bool = False,
-        options: Mapping[str, object] | None = None,
-    ) -> None:
-        super().__init__(address, channels, invert=invert, options=options)
-        # Silence between frames by Modbus's rule; the rest is as with other boards of this kind.
-        self.timing = LineTiming(
-            baud=int(self.settings["baud"]),
-            gap_s=0.005,
-            quiet_s=0.025,
-            read_timeout_s=0.3,
-            unlock_settle_s=1.0,
-            unlock_answer_s=0.05,
-        )
+    timing: LineTiming = TIMING
 
     @property
     def first_place(self) -> int:

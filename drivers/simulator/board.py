@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any, Final, Generic, TypeVar, cast
+from typing import Any, ClassVar, Final, Generic, TypeVar, cast
 
 from drivers.boards.board import FramedBoard
 from drivers.frames import FrameError
@@ -39,6 +39,9 @@ class SimulatedBoard(ABC, Generic[BoardT, RequestT]):
 
     It also obeys the frames that open several or all doors, so that a test would see it.
     """
+
+    everyone: ClassVar[frozenset[int]] = frozenset()
+    """Addresses that mean every board on the line."""
 
     def __init__(
         self,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from drivers.bank import BoardWiring, DoorWiring, make_board
+from drivers.building import make_board
 from drivers.simulator.bank import SimulatedBank
 from drivers.simulator.families import AnySimulatedBoard, simulate_board
 from drivers.simulator.line import SimulatedLine
+from drivers.wiring import BoardWiring, DoorWiring
 
 
 def simulate_lines(

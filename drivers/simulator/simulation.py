@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from drivers.bank import BoardWiring, DoorWiring
 from drivers.boards.family import BITS_PER_BYTE_ON_THE_WIRE
 from drivers.door import DriverError
 from drivers.simulator import commands
@@ -25,6 +24,7 @@ from drivers.simulator.labels import Label
 from drivers.simulator.line import SimulatedLine
 from drivers.simulator.line_end import LineEnd, line_end
 from drivers.simulator.lines import simulate_lines
+from drivers.wiring import BoardWiring, DoorWiring
 
 Event = dict[str, Any]
 EventListener = Callable[[Event], None]

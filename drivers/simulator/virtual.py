@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 
-from drivers.bank import Bank, BankTiming, BoardWiring, DoorWiring, join_bank
+from drivers.bank import Bank, BankTiming
+from drivers.building import join_bank
 from drivers.bus import Bus, BusBoard, BusTiming
 from drivers.port import Port, PortProblem, PortUnavailableError
 from drivers.runners import BusRunner, MovableClock, TaskRunner
@@ -15,6 +16,7 @@ from drivers.simulator.bank import SimulatedBank
 from drivers.simulator.families import AnySimulatedBoard
 from drivers.simulator.line import SimulatedLine
 from drivers.simulator.lines import simulate_lines
+from drivers.wiring import BoardWiring, DoorWiring
 
 BURST_GAP_S = 0.002
 """Bytes that follow each other within this reach the computer together, as USB adapters do it."""

@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
-from drivers.bank import BoardWiring, DoorWiring
 from drivers.door import DoorState
 from drivers.tools.workbench import BoardSilentError, Workbench
+from drivers.wiring import BoardWiring, DoorWiring
 
 NO_DOOR: Final = "none"
 AGAIN: Final = "again"

@@ -17,12 +17,6 @@ from drivers.frames import FrameError
 from drivers.port import PortOpener
 from drivers.tools.workbench import AT_ONCE, BoardSilentError, HeldPort, Workbench
 
-PROBED_COUNTS: Final[Mapping[str, tuple[int, ...]]] = {
-    "lockboard-8a": (24, 32, 40, 48, 50),
-    "modbus-waveshare": (8, 16, 32),
-}
-"""How many locks to look for, from few to many, where a family's answer tells; else its most."""
-
 SEARCH_TIMEOUT_S: Final = 0.15
 """Boards answer a question within some milliseconds; a search cannot wait long at each address."""
 ASK_TIMEOUT_S: Final = 0.5
@@ -90,7 +84,7 @@ def possible_boards(
     options: Mapping[str, object] | None = None,
 ) -> tuple[LockBoard, ...]:
     """The boards that may be at an address: one for each count of locks that answers tell apart."""
-    counts = PROBED_COUNTS.get(family.name, family.channel_counts[-1:])
+    counts = family.sought_channels or family.channel_counts[-1:]
     return tuple(family(address, count, invert=invert, options=options) for count in counts)
 
 

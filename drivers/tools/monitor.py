@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from textwrap import wrap
 from typing import Final
 
-from drivers.bank import Bank, BoardWiring, DoorWiring
+from drivers.bank import Bank
 from drivers.door import BoardChange, BoardReport, DoorChange, DoorState, ItemState
 from drivers.frames import hexed
 from drivers.port import Port, PortOpener
+from drivers.wiring import BoardWiring, DoorWiring
 
 Tap = Callable[[str, str, bytes], None]
 """Told a port's name, `>` for what was sent or `<` for what came, and the bytes."""

@@ -10,18 +10,8 @@ import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
-from drivers.bus import (
-    Bus,
-    BusBoard,
-    BusEvent,
-    BusTiming,
-    NotPulsed,
-    Pulsed,
-    ReadFailed,
-    Reading,
-    ReadJob,
-    UnlockJob,
-)
+from drivers.bus import Bus, BusBoard, BusTiming
+from drivers.bus_events import BusEvent, NotPulsed, Pulsed, ReadFailed, Reading, ReadJob, UnlockJob
 from drivers.door import DoorState, DriverError
 from drivers.port import PORT_ERRORS, Port, PortOpener, ReconnectPlan
 

@@ -98,11 +98,15 @@ class Centre:
                 pause.wait(ASK_AGAIN_S)
             for row in rows:
                 person = {"name": row["name"], "phone": row["phone"], "channels": ["sms"]}
-                wish = {"barcode": row["barcode"], "location": self.location, "recipient": person}
+                announcement = {
+                    "barcode": row["barcode"],
+                    "location": self.location,
+                    "recipient": person,
+                }
                 # One that is announced already, at an earlier start, is refused: that is right.
                 session.post(
                     f"{self.url}/v1/packages",
-                    json=wish | ({"size": row["size"]} if row["size"] else {}),
+                    json=announcement | ({"size": row["size"]} if row["size"] else {}),
                     timeout=TIMEOUT_S,
                 )
 

@@ -1,144 +1,190 @@
-"""The wishes of the central server, each applied once and answered by an event.
+"""The commands of the central server, each applied once and answered by an event.
 
-A wish and the note that it was applied are one transaction, so a wish that comes again finds its
-number passed. One that cannot be carried out is answered as refused, with the reason.
+A command and the note that it was applied are one transaction, so a command that comes again finds
+its number passed. One that cannot be carried out, or that does not fit, is answered as refused,
+with the reason, and the next one goes on.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, assert_never
 
 from kiosk.model.barcode import NotABarcodeError, require_barcode
+from kiosk.model.commands import (
+    Announce,
+    Cancel,
+    Command,
+    CommandRecipient,
+    CommandType,
+    Contact,
+    Extend,
+    ListedStaff,
+    ListStaff,
+    Open,
+    Reissue,
+    SlotService,
+)
 from kiosk.model.events import EventKind, canonical_json
 from kiosk.model.location import Service
 from kiosk.model.package import LEGAL_CHANGES, PackageStatus
-from kiosk.model.person import Recipient, Role, Staff, StaffSource
+from kiosk.model.person import Recipient, Staff, StaffSource
 from kiosk.store import departures, holds, packages, slots, staff
 from kiosk.store.errors import RefusedError
 from kiosk.store.writer import Row, Writer, insert, update
 
 CURSOR = "command_cursor"
+UNNUMBERED = "commands_without_number"
+UNNUMBERED_KEPT = 50
+"""So many commands without a number are remembered, so that each is answered once: as many as the
+server sends at a time."""
 PEOPLE_WANTED = "people_wanted"
 ACTOR = "centre"
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """What the centre wishes: its number here, its id there, what and of what."""
+class Received:
+    """A command as it came from the server."""
 
     n: int
+    """Its number here, in which order commands are applied; 0 when it has none that can be read."""
     id: str
+    """Its id at the server; "" when it has none that can be read."""
     type: str
-    body: Mapping[str, Any]
+    command: Command | None = None
+    """None when it does not fit; `problem` says why."""
+    problem: str = ""
+    digest: str = ""
+    """Of all of a command that does not fit."""
+    signature: str = ""
     is_signed: bool = False
-    """Whether the centre's signature was checked; a door opens for nothing else."""
+    """Whether the server's signature was checked; a door opens for nothing else."""
 
 
 OPENINGS_MAX = 6
-"""How many doors may be opened from afar within an hour, whatever the centre wishes."""
+"""How many doors may be opened from afar within an hour, whatever the server says."""
 HOUR_MS = 3_600_000
 LOOKED_BACK = 20_000
-"""How many events are looked through for the answers to earlier wishes."""
+"""How many events are looked through for the answers to earlier commands."""
 
 
 def are_people_wanted(writer: Writer) -> bool:
-    """Whether the centre is to tell once more who is listed here and who packages are for: names
+    """Whether the server is to tell once more who is listed here and who packages are for: names
     and numbers are in no journal, so after a restore they are as old as the backup."""
     return writer.one("SELECT 1 FROM meta WHERE key = ?", (PEOPLE_WANTED,)) is not None
 
 
 def want_people(writer: Writer, *, are_wanted: bool) -> None:
-    """Say whether the centre is to tell of all people once more."""
+    """Say whether the server is to tell of all people once more."""
     writer.db.execute("DELETE FROM meta WHERE key = ?", (PEOPLE_WANTED,))
     if are_wanted:
         writer.db.execute("INSERT INTO meta (key, value) VALUES (?, '1')", (PEOPLE_WANTED,))
 
 
 def came_to(writer: Writer, n: int) -> None:
-    """Note that the wishes up to this number were dealt with."""
-    writer.db.execute(
-        "INSERT INTO meta (key, value) VALUES (?, ?)"
-        " ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-        (CURSOR, str(n)),
-    )
+    """Note that the commands up to this number were dealt with."""
+    if n > cursor(writer):
+        _keep(writer, CURSOR, str(n))
 
 
 def cursor(writer: Writer) -> int:
-    """The number of the last wish that was dealt with; 0 before the first."""
-    row = writer.one("SELECT value FROM meta WHERE key = ?", (CURSOR,))
-    return 0 if row is None else int(row["value"])
+    """The number of the last command that was dealt with; 0 before the first."""
+    return int(_kept(writer, CURSOR) or 0)
 
 
-def apply(writer: Writer, wish: Wish, time_zone: str) -> bool:
-    """Carry out a wish and note it; False when it was dealt with before.
+def _kept(writer: Writer, key: str) -> str | None:
+    row = writer.one("SELECT value FROM meta WHERE key = ?", (key,))
+    return None if row is None else str(row["value"])
+
+
+def _keep(writer: Writer, key: str, value: str) -> None:
+    writer.db.execute(
+        "INSERT INTO meta (key, value) VALUES (?, ?)"
+        " ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+        (key, value),
+    )
+
+
+def apply(writer: Writer, received: Received, time_zone: str) -> bool:
+    """Carry out a command and note it; False when it was dealt with before.
 
     Raises `RefusedError` when it cannot be carried out: then call `refuse`.
     """
-    if wish.n <= cursor(writer):
+    if received.n and received.n <= cursor(writer):
         return False
-    facts = _carry_out(writer, wish, time_zone)
-    _note(writer, wish, "APPLIED", **facts)
+    if received.command is None:
+        raise RefusedError(received.problem)
+    details = _carry_out(writer, received, received.command, time_zone)
+    _answer(writer, received, "APPLIED", **details)
     return True
 
 
-def refuse(writer: Writer, wish: Wish, why: str) -> None:
-    """Answer that a wish is not carried out."""
-    if wish.n > cursor(writer):
-        _note(writer, wish, "REFUSED", detail=why)
+def refuse(writer: Writer, received: Received, why: str) -> bool:
+    """Answer that a command is not carried out; False when it was dealt with before."""
+    if received.n:
+        is_new = received.n > cursor(writer)
+    else:
+        is_new = _is_new_without_number(writer, received.digest)
+    if is_new:
+        _answer(writer, received, "REFUSED", detail=why)
+    return is_new
 
 
-def _note(writer: Writer, wish: Wish, outcome: str, **facts: Any) -> None:
+def _is_new_without_number(writer: Writer, digest: str) -> bool:
+    """Whether this is the first time that such a command came; from now on it is not."""
+    digests: list[str] = json.loads(_kept(writer, UNNUMBERED) or "[]")
+    if digest in digests:
+        return False
+    _keep(writer, UNNUMBERED, json.dumps([*digests, digest][-UNNUMBERED_KEPT:]))
+    return True
+
+
+def _answer(writer: Writer, received: Received, outcome: str, **details: Any) -> None:
     writer.record(
         EventKind.COMMAND_APPLIED,
-        id=wish.id,
-        n=wish.n,
-        type=wish.type,
+        id=received.id,
+        n=received.n,
+        type=received.type,
         outcome=outcome,
-        **facts,
+        **details,
     )
-    came_to(writer, wish.n)
+    came_to(writer, received.n)
 
 
-def _carry_out(writer: Writer, wish: Wish, time_zone: str) -> dict[str, Any]:
-    body = wish.body
-    try:
-        match wish.type:
-            case "announce":
-                return _announce(writer, body)
-            case "cancel":
-                _cancel(writer, body)
-            case "reissue":
-                _reissue(writer, str(body["package"]), int(body["counter"]))
-            case "extend":
-                days = int(body["days"])
-                holds.extend_hold(writer, str(body["package"]), days, time_zone, ACTOR)
-            case "contact":
-                package_id = _named(writer, str(body["package"]))
-                _live(writer, package_id)
-                _tie(writer, package_id, body["recipient"])
-            case "slot_service":
-                label, service = str(body["slot"]), Service(body["service"])
-                slots.record_of(writer, label)
-                slots.set_service(writer, label, service, str(body.get("reason", "")), ACTOR)
-            case "open":
-                return _open(writer, wish)
-            case "staff":
-                people = [_person(each, writer.now.wall_ms) for each in body["staff"]]
-                staff.list_staff(writer, people, StaffSource.CENTRE)
-            case other:
-                raise RefusedError(f"this kiosk does not know the command {other!r}")
-    except (KeyError, ValueError, TypeError) as error:
-        raise RefusedError(f"the command {wish.type!r} is not well formed: {error!r}") from error
+def _carry_out(
+    writer: Writer, received: Received, command: Command, time_zone: str
+) -> dict[str, Any]:
+    match command:
+        case Announce():
+            return _announce(writer, command)
+        case Cancel():
+            _cancel(writer, command)
+        case Reissue(package=package_id, counter=counter):
+            _reissue(writer, package_id, counter)
+        case Extend(package=package_id, days=days):
+            holds.extend_hold(writer, package_id, days, time_zone, ACTOR)
+        case Contact(package=package_id, recipient=recipient):
+            package_id = _named(writer, package_id)
+            _live(writer, package_id)
+            _tie(writer, package_id, recipient)
+        case SlotService(slot=label, service=service, reason=reason):
+            slots.record_of(writer, label)
+            slots.set_service(writer, label, service, reason, ACTOR)
+        case Open(slot=label):
+            _require_may_open(writer, received, label)
+            return {"slot": label}
+        case ListStaff(staff=people):
+            listed = [_person(each, writer.now.wall_ms) for each in people]
+            staff.list_staff(writer, listed, StaffSource.CENTRE)
+        case _:
+            assert_never(command)
     return {}
 
 
-def _open(writer: Writer, wish: Wish) -> dict[str, Any]:
+def _require_may_open(writer: Writer, received: Received, slot: str) -> None:
     """Whether a slot may be opened from afar now; that it is opened comes after this event."""
-    slot = str(wish.body["slot"])
-    if not wish.is_signed:
+    if not received.is_signed:
         raise RefusedError("the opening is not signed by this kiosk's centre")
     if slots.record_of(writer, slot).service is Service.DO_NOT_OPEN:
         raise RefusedError(f"slot {slot} must not be opened")
@@ -147,59 +193,47 @@ def _open(writer: Writer, wish: Wish) -> dict[str, Any]:
         (writer.head.seq - LOOKED_BACK, writer.now.wall_ms - HOUR_MS),
     )
     answers = [json.loads(row["body"]) for row in opened]
-    openings = [each for each in answers if each["type"] == "open"]
-    if wish.id in {each["id"] for each in openings}:
+    openings = [each for each in answers if each["type"] == CommandType.OPEN]
+    if received.id in {each["id"] for each in openings}:
         raise RefusedError("this opening came before")
     if sum(each["outcome"] == "APPLIED" for each in openings) >= OPENINGS_MAX:
         raise RefusedError(f"{OPENINGS_MAX} doors were opened from afar within an hour")
-    return {"slot": slot}
 
 
-def miss_opening(writer: Writer, wish_id: str, slot: str) -> int:
+def miss_opening(writer: Writer, command_id: str, slot: str) -> int:
     """Somebody stepped up to the machine before a slot could be opened from afar: it stays shut."""
-    return writer.record(EventKind.OPENING_MISSED, id=wish_id, slot=slot, actor=ACTOR)
+    return writer.record(EventKind.OPENING_MISSED, id=command_id, slot=slot, actor=ACTOR)
 
 
-def _announce(writer: Writer, body: Mapping[str, Any]) -> dict[str, Any]:
-    package_id, barcode = str(body["package"]), _barcode(body)
+def _announce(writer: Writer, command: Announce) -> dict[str, Any]:
+    package_id, recipient = command.package, command.recipient
     known = writer.one("SELECT * FROM package WHERE id = ?", (package_id,))
     if known is not None and known["status"] == PackageStatus.CANCELLED and not known["slot"]:
         raise RefusedError(f"package {package_id} was recalled before it was announced")
-    lying = packages.live_by_barcode(writer, barcode)
+    lying = packages.live_by_barcode(writer, command.barcode)
     joined = known["id"] if known is not None else (lying.id if lying is not None else None)
-    recipient, size = body.get("recipient"), body.get("size")
     if joined is None:
         announcement = packages.Announcement(
             package_id,
-            barcode,
-            None if size is None else str(size),
+            command.barcode,
+            command.size,
             None if recipient is None else _recipient(recipient),
-            body.get("owner"),
-            bool(body.get("is_alone")),
-            bool(body.get("needs_low")),
+            command.owner,
+            command.is_alone,
+            command.needs_low,
         )
         packages.announce(writer, announcement)
         return {"package": package_id}
     if recipient is not None:
-        _tie(writer, joined, recipient, owner=body.get("owner"), is_announced=1)
+        _tie(writer, joined, recipient, owner=command.owner, is_announced=1)
     return {"package": joined, "joined": package_id}
 
 
-def _barcode(body: Mapping[str, Any]) -> str:
-    """Raises `RefusedError` for what is no barcode."""
-    barcode = body["barcode"]
-    try:
-        require_barcode(barcode if isinstance(barcode, str) else "")
-    except NotABarcodeError as error:
-        raise RefusedError(f"barcode {barcode!r:.60}: {error}") from error
-    return str(barcode)
+def _recipient(recipient: CommandRecipient) -> Recipient:
+    return Recipient(recipient.id, recipient.name, recipient.phone)
 
 
-def _recipient(body: Mapping[str, Any]) -> Recipient:
-    return Recipient(str(body["id"]), str(body.get("name", "")), str(body.get("phone", "")))
-
-
-def _tie(writer: Writer, package_id: str, recipient: Mapping[str, Any], **values: Any) -> None:
+def _tie(writer: Writer, package_id: str, recipient: CommandRecipient, **values: Any) -> None:
     """This package is for this person from now on."""
     person = _recipient(recipient)
     writer.db.execute(
@@ -227,26 +261,30 @@ def _named(writer: Writer, package_id: str) -> str:
     return package_id if row is None else str(json.loads(row["body"])["package"])
 
 
-def _cancel(writer: Writer, body: Mapping[str, Any]) -> None:
-    package_id, why = _named(writer, str(body["package"])), str(body.get("why", ""))
+def _cancel(writer: Writer, command: Cancel) -> None:
+    package_id = _named(writer, command.package)
     known = writer.one("SELECT status FROM package WHERE id = ?", (package_id,))
     if known is not None:
         if (PackageStatus(known["status"]), PackageStatus.CANCELLED) not in LEGAL_CHANGES:
             raise RefusedError(f"package {package_id} is {known['status']}: it cannot be recalled")
-        departures.cancel(writer, package_id, why)
+        departures.cancel(writer, package_id, command.why)
         return
+    try:
+        require_barcode(command.barcode)
+    except NotABarcodeError as error:
+        raise RefusedError(f"barcode {command.barcode!r:.60}: {error}") from error
     # A tombstone: when its announcement comes after all, it is known to be recalled.
     writer.record(
         EventKind.PACKAGE_CANCELLED,
         insert(
             "package",
             id=package_id,
-            barcode=_barcode(body),
+            barcode=command.barcode,
             status=PackageStatus.CANCELLED,
             announced_ms=writer.now.wall_ms,
             finished_ms=writer.now.wall_ms,
         ),
-        why=why,
+        why=command.why,
     )
 
 
@@ -266,15 +304,15 @@ def _reissue(writer: Writer, package_id: str, counter: int) -> None:
         writer.record(EventKind.CODE_REISSUED, change, actor=ACTOR)
 
 
-def _person(body: Mapping[str, Any], listed_ms: int) -> Staff:
+def _person(listed: ListedStaff, listed_ms: int) -> Staff:
     return Staff(
-        str(body["number"]),
-        str(body["name"]),
-        Role(body["role"]),
-        str(body["pin_hash"]),
-        str(body.get("badge_hash", "")),
-        body.get("valid_from_ms"),
-        body.get("valid_until_ms"),
+        listed.number,
+        listed.name,
+        listed.role,
+        listed.pin_hash,
+        listed.badge_hash,
+        listed.valid_from_ms,
+        listed.valid_until_ms,
         StaffSource.CENTRE,
         listed_ms,
     )

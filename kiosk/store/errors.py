@@ -27,6 +27,10 @@ class NotDoneError(StoreError):
     """The transaction was not carried out; nothing of it is in the database."""
 
 
+class ForbiddenError(NotDoneError):
+    """A constraint of the database forbids it: the same again is forbidden again."""
+
+
 class OutcomeUnknownError(StoreError):
     """Whether the transaction was carried out cannot be told until the database is read again."""
 

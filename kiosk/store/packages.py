@@ -116,7 +116,7 @@ def announce(writer: Writer, announcement: Announcement) -> bool:
 def correct(writer: Writer, announcement: Announcement) -> list[str]:
     """Take over what an announcement says otherwise of a live package; what that was, in words.
 
-    What it leaves out stays. A size is no more than a wish once the package has a slot, and stays.
+    What it leaves out stays. Once the package has a slot its size is only a request, and stays.
     Raises `RefusedError` for a person whom the centre named: the centre would name them again.
     """
     known = live_by_barcode(writer, announcement.barcode)

@@ -2,7 +2,7 @@
 
 A backup is older than the last thing that happened. The events after it, which the centre had
 acknowledged, are written again as they were, each with what it changed, so that the journal is the
-one from before. Personal fields are in no event: the centre tells them anew with its wishes. A
+one from before. Personal fields are in no event: the centre tells them anew with its commands. A
 restored database begins a new epoch; where nobody knows what happened since, every slot is in doubt
 in it.
 """
@@ -243,7 +243,7 @@ def _changes(writer: Writer, rows: Sequence[tuple[str, dict[str, Any]]]) -> list
         made.add(name)
         changes.append(RowChange(table, row, is_new))
         if table == "package" and row.get("recipient") is not None:
-            # Who it is comes with the wishes; that it is somebody must be known before.
+            # Who it is comes with the commands; that it is somebody must be known before.
             writer.db.execute(
                 "INSERT INTO recipient (id, name, phone) VALUES (?, '', '') ON CONFLICT DO NOTHING",
                 (row["recipient"],),

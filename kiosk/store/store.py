@@ -30,6 +30,7 @@ from kiosk.store.epochs import begin_in_doubt
 from kiosk.store.errors import (
     CannotOpenError,
     DamagedError,
+    ForbiddenError,
     InUseError,
     NewerVersionError,
     NotDoneError,
@@ -537,7 +538,7 @@ def _opening_error(path: Path, known: tuple[Path, ...], error: sqlite3.Error) ->
 
 def _readable(error: BaseException) -> BaseException:
     if isinstance(error, sqlite3.IntegrityError):
-        refused = NotDoneError(f"the database refuses this: {error}")
+        refused = ForbiddenError(f"the database refuses this: {error}")
         refused.__cause__ = error
         return refused
     if isinstance(error, sqlite3.Error):

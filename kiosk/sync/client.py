@@ -1,4 +1,4 @@
-"""The kiosk's end of the sync: a thread that sends the journal and fetches what the centre wishes.
+"""The kiosk's end of the sync: a thread that sends the journal and fetches the commands.
 
 What waits is everything in the journal behind the last event that the centre holds; how far that
 is, is kept in the database, so nothing is marked as sent that was not, and nothing is dropped. The
@@ -19,19 +19,19 @@ from types import TracebackType
 from typing import Protocol
 
 import requests
-from pydantic import ValidationError
+from pydantic import JsonValue, ValidationError
 
 from kiosk.model.clock import Instant
+from kiosk.model.commands import Open
 from kiosk.model.events import Event
 from kiosk.model.location import Location
 from kiosk.model.urls import path
 from kiosk.store import commands, journal
-from kiosk.store.errors import InPlayError, RefusedError, StoreError
+from kiosk.store.errors import ForbiddenError, InPlayError, RefusedError, StoreError
 from kiosk.store.store import Store
 from kiosk.store.writer import Writer
 from kiosk.sync.contract import (
     EVENTS_MAX,
-    CommandType,
     Layout,
     LayoutSize,
     LayoutSlot,
@@ -39,10 +39,10 @@ from kiosk.sync.contract import (
     Status,
     SyncAnswer,
     SyncRequest,
-    WireCommand,
     wire_event,
 )
 from kiosk.sync.opening import require_signed
+from kiosk.sync.receiving import receive
 
 LOG = logging.getLogger("kiosk.sync")
 OBSERVER = "centre"
@@ -60,8 +60,8 @@ class Doors(Protocol):
     def is_free(self) -> bool:
         """Whether nobody is busy at the machine now."""
 
-    def open(self, slot: str, wish_id: str) -> None:
-        """Have it opened by this wish, or have journaled that it was not; returns at once."""
+    def open(self, slot: str, command_id: str) -> None:
+        """Have it opened by this command, or have journaled that it was not; returns at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,30 +288,48 @@ class SyncClient:
         )
         return left > 0 or answer.want_layout
 
-    def _apply(self, command: WireCommand) -> bool:
-        """Carry out a wish; False when it is to be tried again later, and those behind it."""
-        wish = commands.Wish(command.n, command.id, command.type, command.body)
+    def _apply(self, sent: JsonValue) -> bool:
+        """Carry out a command; False when it is to be tried again later, and those behind it.
+
+        Whatever else is wrong with it, it is answered, and the next one goes on.
+        """
+        received = receive(sent)
         try:
-            if command.type == CommandType.OPEN:
-                wish = self._checked_opening(command, wish)
-            is_new = self._store.submit(commands.apply, wish, self._location.time_zone).result()
-            if is_new and command.type == CommandType.OPEN and self._doors is not None:
-                self._doors.open(str(command.body["slot"]), command.id)
+            self._carry_out(received)
         except InPlayError:
             return False
-        except RefusedError as error:
-            self._store.submit(commands.refuse, wish, str(error)).result()
+        except (RefusedError, ForbiddenError) as error:
+            self._refuse(received, str(error))
+        except StoreError:
+            raise
+        except Exception as error:
+            LOG.exception("a command failed in a way it should not")
+            self._refuse(received, f"the kiosk failed at it: {type(error).__name__}")
         return True
 
-    def _checked_opening(self, command: WireCommand, wish: commands.Wish) -> commands.Wish:
-        """An opening whose signature is good, at a kiosk before which nobody is busy."""
-        now = self._store.submit(_now).result()
-        require_signed(command, self._identity.location, self._identity.public_key, now)
+    def _refuse(self, received: commands.Received, why: str) -> None:
+        is_new = self._store.submit(commands.refuse, received, why).result()
+        if is_new:
+            LOG.warning("command %s of the server is refused: %s", received.n, why)
+
+    def _carry_out(self, received: commands.Received) -> None:
+        opening = received.command if isinstance(received.command, Open) else None
+        if opening is not None:
+            self._require_may_open(received, opening)
+            received = replace(received, is_signed=True)
+        is_new = self._store.submit(commands.apply, received, self._location.time_zone).result()
+        if is_new and opening is not None and self._doors is not None:
+            self._doors.open(opening.slot, received.id)
+
+    def _require_may_open(self, received: commands.Received, opening: Open) -> None:
+        """Refuse an opening without a good signature, or while somebody is busy at the machine."""
+        here, now = self._identity, self._store.submit(_now).result()
+        signature = received.signature
+        require_signed(opening, received.id, signature, here.location, here.public_key, now)
         if self._doors is None:
             raise RefusedError("this kiosk opens nothing from afar")
         if not self._doors.is_free():
             raise RefusedError("somebody is busy at the machine; try again")
-        return replace(wish, is_signed=True)
 
 
 def _now(writer: Writer) -> Instant:

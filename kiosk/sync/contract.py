@@ -6,12 +6,12 @@ commands and sees them answered by events. `(location, epoch, seq)` names an eve
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from kiosk.model.clock import Instant
+from kiosk.model.commands import Id
 from kiosk.model.events import Event, EventKind
 
 EVENTS_MAX = 500
@@ -27,13 +27,17 @@ Whole = Annotated[int, Field(ge=-(2**53), le=2**53)]
 class Message(BaseModel):
     """A message of the wire. A field of a newer version is passed over."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, allow_inf_nan=False)
+
+
+Epoch = Annotated[str, Field(max_length=64, pattern=r"^[ -~]*$")]
+"""The random id of a life of a kiosk's database."""
 
 
 class WireEvent(Message):
     """One line of a kiosk's journal."""
 
-    epoch: str = Field(max_length=64)
+    epoch: Epoch
     seq: Whole = Field(ge=1)
     kind: str = Field(max_length=64)
     body: str = Field(max_length=262_144)
@@ -48,12 +52,34 @@ class WireEvent(Message):
         return Instant(self.wall_ms, self.monotonic_ms, self.boot_id, self.is_trusted)
 
 
+class UnreadableEvent(Message):
+    """A line of a journal of which only the place can be read. It is kept in quarantine, and does
+    not hold up the lines behind it."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    epoch: Epoch
+    seq: Whole = Field(ge=1)
+    hash: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+    @property
+    def why(self) -> str:
+        """What of it cannot be read."""
+        try:
+            WireEvent.model_validate(dict(self))
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            field = ".".join(str(part) for part in first["loc"])
+            return f"{field}: {ascii(first['input'])[:60]}: {first['msg']}"
+        return ""
+
+
 def wire_event(event: Event) -> WireEvent:
     """An event of the journal as it goes over the wire."""
     return WireEvent(
         epoch=event.epoch,
         seq=event.seq,
-        kind=event.kind.value,
+        kind=str(event.kind),
         body=event.body,
         wall_ms=event.at.wall_ms,
         monotonic_ms=event.at.monotonic_ms,
@@ -146,34 +172,25 @@ class Layout(Message):
     screen: LayoutSlot | None = None
 
 
-class CommandType(StrEnum):
-    """What the centre may wish of a kiosk."""
-
-    ANNOUNCE = "announce"
-    CANCEL = "cancel"
-    REISSUE = "reissue"
-    EXTEND = "extend"
-    SLOT_SERVICE = "slot_service"
-    OPEN = "open"
-    STAFF = "staff"
-    CONTACT = "contact"
-
-
 class WireCommand(Message):
-    """A wish of the centre. Applied once, by its number; answered by an event."""
+    """A command of the server to one kiosk. Applied once, by its number; answered by an event."""
 
     n: Whole = Field(ge=1)
-    id: str
-    type: str
-    body: dict[str, Any] = Field(default_factory=dict)
-    signature: str = ""
+    id: Id
+    type: str = Field(max_length=64)
+    body: dict[str, JsonValue] = Field(default_factory=dict)
+    """The fields of the command of this type: `kiosk.model.commands.Command`."""
+    signature: str = Field(default="", max_length=256)
+    """Of an opening: the server's, in hexadecimal."""
 
 
 class SyncRequest(Message):
     """What a kiosk sends."""
 
-    epoch: str = Field(max_length=64)
-    events: tuple[WireEvent, ...] = Field(default=(), max_length=EVENTS_MAX)
+    epoch: Epoch
+    events: tuple[
+        Annotated[WireEvent | UnreadableEvent, Field(union_mode="left_to_right")], ...
+    ] = Field(default=(), max_length=EVENTS_MAX)
     head: Place = Place()
     cursor: Whole = Field(default=0, ge=0)
     """The number of the last command that was applied and journaled."""
@@ -200,7 +217,9 @@ class SyncAnswer(Message):
     want_after: Place | None = None
     """Events after this one are missing: send from there."""
     parked: tuple[Parked, ...] = ()
-    commands: tuple[WireCommand, ...] = ()
+    commands: tuple[JsonValue, ...] = ()
+    """Each a `WireCommand`. The kiosk reads them one by one: one that does not fit is answered, and
+    does not hold up the others."""
     now_ms: Whole
     next_sync_s: float
     want_layout: bool = False
@@ -236,5 +255,5 @@ class EventsAnswer(Message):
 
 
 def opening_text(location: str, command_id: str, slot: str, signed_ms: int) -> bytes:
-    """What the centre signs when it opens a door from afar."""
+    """What the server signs when it opens a door from afar."""
     return f"open\n{location}\n{command_id}\n{slot}\n{signed_ms}".encode()

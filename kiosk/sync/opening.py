@@ -6,23 +6,26 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from kiosk.model.clock import Instant
+from kiosk.model.commands import Open
 from kiosk.store.errors import RefusedError
-from kiosk.sync.contract import OPENING_VALID_MS, WireCommand, opening_text
+from kiosk.sync.contract import OPENING_VALID_MS, opening_text
 
 
-def require_signed(command: WireCommand, location: str, public_key: str, now: Instant) -> None:
+def require_signed(
+    opening: Open, command_id: str, signature: str, location: str, public_key: str, now: Instant
+) -> None:
     """Refuse an opening that the centre at which this kiosk enrolled has not signed just now.
 
-    Raises `RefusedError`. Ed25519 (RFC 8032); what is signed names the location, the wish, the
+    Raises `RefusedError`. Ed25519 (RFC 8032); what is signed names the location, the command, the
     slot and the moment.
     """
-    slot, signed_ms = command.body.get("slot"), command.body.get("signed_ms")
-    if not isinstance(slot, str) or not isinstance(signed_ms, int):
-        raise RefusedError("the opening names no slot, or not when it was signed")
-    text = opening_text(location, command.id, slot, signed_ms)
+    signed_ms = opening.signed_ms
+    if signed_ms is None:
+        raise RefusedError("the opening does not say when it was signed")
+    text = opening_text(location, command_id, opening.slot, signed_ms)
     try:
         key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(public_key))
-        key.verify(bytes.fromhex(command.signature), text)
+        key.verify(bytes.fromhex(signature), text)
     except (InvalidSignature, ValueError) as error:
         raise RefusedError("the opening is not signed by this kiosk's centre") from error
     if not now.is_trusted:

@@ -53,7 +53,8 @@ class Focus:
         at = choices.index(self._at) + by if self._at in choices else 0 if by > 0 else -1
         self._at = choices[at % len(choices)]
         pad = self._page.theme.space(8)
-        x, y, width, height = (*self._at.pos, *self._at.size)
+        x, y = self._at.pos
+        width, height = self._at.size
         corner = self._at.corner + pad
         self._ring.rounded_rectangle = (
             *(x - pad, y - pad, width + 2 * pad, height + 2 * pad),

@@ -25,7 +25,7 @@ from kivy.uix.image import Image
 from kivy.uix.widget import Widget
 
 from drivers.scanner import ScannerRead
-from kiosk.flows.events import Chosen, Entered, Preference, Pressed, Scanned, Stirred
+from kiosk.flows.events import Preference, Pressed, Scanned, Stirred
 from kiosk.flows.views.choices import Choice
 from kiosk.flows.views.customer import First
 from kiosk.flows.views.shared import View
@@ -44,12 +44,11 @@ from kiosk.ui.screens.entry.page import CodePage
 from kiosk.ui.screens.first.page import FirstPage
 from kiosk.ui.screens.language.page import LanguagePage
 from kiosk.ui.screens.notice.page import FaultPage, MoreTimePage
-from kiosk.ui.screens.page import Context, Page, Tools
+from kiosk.ui.screens.page import Context, Event, Page, Tools
 from kiosk.ui.screens.saver import Saver
 from kiosk.ui.theme import SiteLook, Theme
 from kiosk.ui.widgets.keypad import CLEAR, ERASE
 
-Event = Pressed | Entered | Chosen | Preference | Scanned | Stirred
 log = logging.getLogger(__name__)
 
 _FONTS = {
@@ -164,8 +163,7 @@ class Stage(Widget, Tools):
         else:
             self._wake()
         page = self.page
-        is_same = page is not None and page.context is self.context and stays(page, view)
-        if is_same:
+        if page is not None and page.context is self.context and stays(page, view):
             page.update(view)
             self._announcer.page_changed(page)
         else:
@@ -281,6 +279,8 @@ class Stage(Widget, Tools):
 
     def _look_at_jack(self, _: float) -> None:
         """A plug that is put in begins the access mode; who pulls it out hears the loudspeaker."""
+        if self._jack is None:
+            return
         had_plug, self._had_plug = self._had_plug, self._jack.has_plug()
         if self._had_plug and not had_plug and not self.preference.is_access:
             self._wake()
@@ -291,8 +291,9 @@ class Stage(Widget, Tools):
 
     def _rest_if_nobody_is_here(self, view: View) -> None:
         self._rest.cancel()
-        is_calm = isinstance(view, First) and view.preference == Preference()
-        if is_calm and not view.open_doors and self.saver is None:
+        if not isinstance(view, First) or self.saver is not None:
+            return
+        if view.preference == Preference() and not view.open_doors:
             self._rest()
 
     def _save_screen(self, *_: object) -> None:

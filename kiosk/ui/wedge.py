@@ -75,10 +75,10 @@ class WedgeKeys:
         """The earliest moment at which that key can have been pressed."""
         # A slow frame delivers its keys late and all at once: those of the frame after the pause
         # are taken before the pause counts.
-        self._pause = self._clock.create_trigger(lambda _: self._pause_after_frame(), KEY_GAP_S)
         self._pause_after_frame = self._clock.create_trigger(lambda _: self.release(), 0)
-        self._silence = self._clock.create_trigger(lambda _: self._silence_after_frame(), SILENCE_S)
+        self._pause = self._clock.create_trigger(lambda _: self._pause_after_frame(), KEY_GAP_S)
         self._silence_after_frame = self._clock.create_trigger(lambda _: self._is_silent(), 0)
+        self._silence = self._clock.create_trigger(lambda _: self._silence_after_frame(), SILENCE_S)
 
     def text(self, text: str) -> None:
         """Characters came."""
@@ -142,9 +142,10 @@ class WedgeKeys:
     def _is_code(self, count: int) -> bool:
         """Whether so many keys, the held ones and the one that comes now, are a scanner's."""
         gaps = count - 1
-        at_most_s = self._clock.time() - self._earliest_s
+        at_most_s: float = self._clock.time() - self._earliest_s
         if count >= SHORTEST_CODE:
-            return self._clock.get_time() - self._first_s < KEY_GAP_S * gaps
+            at_least_s: float = self._clock.get_time() - self._first_s
+            return at_least_s < KEY_GAP_S * gaps
         if count > len(self._held) and self._assembler.is_cut:
             return at_most_s < PERSON_GAP_S * gaps  # the end of a code whose beginning was refused
         return count >= SURE_KEYS and at_most_s < SURE_GAP_S * gaps

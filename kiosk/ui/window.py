@@ -17,7 +17,8 @@ from kiosk.flows.views.shared import View
 from kiosk.model.location import Location
 from kiosk.ui.focus import AGAIN, BEFORE, NEXT
 from kiosk.ui.panel import Panel
-from kiosk.ui.screen_manager import Event, Sound, Stage
+from kiosk.ui.screen_manager import Sound, Stage
+from kiosk.ui.screens.page import Event
 from kiosk.ui.theme import SiteLook
 from kiosk.ui.wedge import GROUP_SEPARATOR, WedgeKeys
 from kiosk.ui.widgets.keypad import CLEAR, ENTER, ERASE

@@ -17,21 +17,23 @@ from dataclasses import asdict
 from pathlib import Path
 from random import Random
 
-from drivers.bank import BoardWiring, DoorWiring, make_board, open_bank
 from drivers.boards import FAMILIES
 from drivers.boards.family import LockBoard
-from drivers.bus import Bus, BusBoard, BusEvent, BusTiming, Pulsed, Reading, UnlockJob
+from drivers.building import make_board, open_bank
+from drivers.bus import Bus, BusBoard, BusTiming
+from drivers.bus_events import BusEvent, Pulsed, Reading, UnlockJob
 from drivers.runners import ThreadRunner
 from drivers.serial_port import SerialPortOpener
 from drivers.simulator.bank import SimulatedBank
 from drivers.simulator.board import ANSWER_AFTER_S
 from drivers.simulator.lines import simulate_lines
+from drivers.wiring import BoardWiring, DoorWiring
 from tests.bench.figures import Figures, milliseconds
 
 SIMULATOR = """
 import json, sys, time
 from random import Random
-from drivers.bank import BoardWiring, DoorWiring
+from drivers.wiring import (BoardWiring, DoorWiring)
 from drivers.simulator.simulation import SimulatedSite, Simulation
 
 boards, doors = json.loads(sys.argv[1])

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 Figures = dict[str, Any]
@@ -28,8 +29,8 @@ def milliseconds(samples_s: Sequence[float]) -> Figures:
     }
 
 
-def timed(work: Callable[[], T]) -> tuple[T, float]:
+def timed(work: Callable[P, T], *arguments: P.args, **options: P.kwargs) -> tuple[T, float]:
     """What the work gives, and the seconds it took."""
     begin_s = time.perf_counter()
-    result = work()
+    result = work(*arguments, **options)
     return result, time.perf_counter() - begin_s

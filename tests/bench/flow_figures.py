@@ -40,7 +40,8 @@ class CountingStore(Store):
         return future
 
     def written_since(self, mark: int) -> list[str]:
-        return self.__dict__.get("commits", [])[mark:]
+        commits: list[str] = self.__dict__.get("commits", [])
+        return commits[mark:]
 
 
 def flow_transactions(folder: Path) -> Figures:

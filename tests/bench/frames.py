@@ -64,6 +64,7 @@ def main() -> None:
         return timed(change)
 
     def type_digit(number: int) -> None:
+        assert stage.page is not None
         stage.page.key("CLEAR") if number % 8 == 7 else stage.page.text_input(str(number % 10))
 
     def open_door(number: int) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
+from typing import Concatenate, ParamSpec, TypeVar
 
 from config import DEMO_SITE, load_site
 from kiosk.adapters import SystemClock
@@ -19,6 +21,9 @@ from kiosk.store.deposits import Deposit, DepositRequest, begin_deposit
 from kiosk.store.intents import IntentPurpose, IntentState
 from kiosk.store.store import Store
 from kiosk.store.writer import Writer
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 LOCATION_KEY = bytes(range(32))
 SIZES = "SSSSSMMMLL"
@@ -69,6 +74,15 @@ class FullBank:
 
     def close(self) -> None:
         self.store.close()
+
+    def do(
+        self,
+        operation: Callable[Concatenate[Writer, P], T],
+        *arguments: P.args,
+        **options: P.kwargs,
+    ) -> T:
+        """Do an operation of the store, durably."""
+        return self.store.submit(operation, *arguments, **options).result()
 
     def new_id(self) -> str:
         return f"{self.chance.getrandbits(128):032x}"

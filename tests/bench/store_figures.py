@@ -95,7 +95,7 @@ def _pairs(bank: FullBank, commit: Callable[[], None], effort: Effort) -> list[t
     for turn in itertools.count():
         request = bank.request(next(sizes))
         _, commit_s = timed(commit)
-        deposit, reserve_s = timed(lambda request=request: bank.reserve(request))
+        deposit, reserve_s = timed(bank.reserve, request)
         if deposit is None:
             continue
         bank.store.submit(bank.stay_and_leave, deposit).result()
@@ -115,9 +115,7 @@ def code_checks(bank: FullBank, counts: tuple[int, ...], effort: Effort) -> Figu
         checks_s = []
         for _ in range(effort.code_checks):
             code = bank.chance.choice(bank.inside).code
-            answer, check_s = timed(
-                lambda code=code: bank.store.submit(check_code, bank.policy, code).result()
-            )
+            answer, check_s = timed(bank.do, check_code, bank.policy, code)
             assert isinstance(answer, Granted), f"a right code was not taken: {answer}"
             checks_s.append(check_s)
         figures[str(count)] = milliseconds(checks_s)
@@ -211,43 +209,23 @@ def _all_at_once(tally: _Tally, work: Callable[[], None]) -> None:
 
 def _stays(bank: FullBank, tally: _Tally, count: int) -> None:
     """One caller's packages, from the reservation until each is fetched."""
-    store, took_s = bank.store, []
+    took_s: list[float] = []
     for _ in range(count):
         request, intent = bank.request("S"), bank.new_id()
-        deposit, reserve_s = timed(
-            lambda request=request: store.submit(
-                begin_deposit, request, bank.location, bank.strategy
-            ).result()
-        )
+        deposit, reserve_s = timed(bank.do, begin_deposit, request, bank.location, bank.strategy)
         assert deposit is not None, "no slot was free, though there are more than callers"
         tally.hold(deposit.slot, deposit.package)
-        inside, store_s = timed(lambda deposit=deposit: store.submit(bank.stay, deposit).result())
-        answer, check_s = timed(
-            lambda code=inside.code: store.submit(check_code, bank.policy, code).result()
-        )
+        inside, store_s = timed(bank.do, bank.stay, deposit)
+        answer, check_s = timed(bank.do, check_code, bank.policy, inside.code)
         assert answer == Granted(inside.package, deposit.slot), f"{inside} was answered {answer}"
+        purpose = IntentPurpose.PICKUP
         _, intend_s = timed(
-            lambda intent=intent, inside=inside: store.submit(
-                intents.intend,
-                intent,
-                inside.slot,
-                IntentPurpose.PICKUP,
-                "customer",
-                inside.package,
-            ).result()
+            bank.do, intents.intend, intent, inside.slot, purpose, "customer", inside.package
         )
-        _, outcome_s = timed(
-            lambda intent=intent: store.submit(
-                intents.door_outcome, intent, IntentState.OPENED, "OPENED"
-            ).result()
-        )
+        _, outcome_s = timed(bank.do, intents.door_outcome, intent, IntentState.OPENED, "OPENED")
         # Let go just before: the slot may be another's as soon as the store has it free.
         tally.release(deposit.slot)
-        _, fetch_s = timed(
-            lambda intent=intent, inside=inside: store.submit(
-                departures.retrieve, inside.package, intent
-            ).result()
-        )
+        _, fetch_s = timed(bank.do, departures.retrieve, inside.package, intent)
         took_s += [reserve_s, store_s, check_s, intend_s, outcome_s, fetch_s]
     tally.add(took_s)
 
@@ -256,11 +234,15 @@ ROWS_OF_OPERATIONS = (5, 4, 0, 2, 2, 4)
 """How many rows the store's six operations write: with the journal's, and in the same order."""
 
 
+def _written(groups: bare.BareGroups, rows: int) -> None:
+    groups.submit(rows).result()
+
+
 def _bare_stays(groups: bare.BareGroups, tally: _Tally, count: int) -> None:
     took_s = []
     for _ in range(count):
         for rows in ROWS_OF_OPERATIONS:
-            _, operation_s = timed(lambda rows=rows: groups.submit(rows).result())
+            _, operation_s = timed(_written, groups, rows)
             took_s.append(operation_s)
     tally.add(took_s)
 

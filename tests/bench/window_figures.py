@@ -13,11 +13,14 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from random import Random
+from typing import Any
 
 from config import DEMO_SITE, Site, load_site
-from drivers.bank import BoardWiring, make_board
+from drivers.building import make_board
+from drivers.wiring import BoardWiring
 from kiosk.adapters import location_key
 from kiosk.model.pickup_code import qr_text
 from kiosk.site_model import location_of
@@ -139,10 +142,11 @@ def places_on(display: str) -> Places:
             check=True,
         )
     except (subprocess.TimeoutExpired, subprocess.CalledProcessError) as error:
-        raise DeskError(f"the screens could not be drawn: {error}\n{error.stderr}") from error
+        said = str(error.stderr)
+        raise DeskError(f"the screens could not be drawn: {error}\n{said}") from error
     found = json.loads(told.stdout)
 
-    def spot(place: dict[str, object]) -> Spot:
+    def spot(place: dict[str, Any]) -> Spot:
         return Spot(**{**place, "colour": tuple(place.get("colour", (0, 0, 0)))})
 
     keys = {name: spot(place) for name, place in found["keys"].items()}
@@ -167,6 +171,10 @@ def frames(desk: Desk, effort: Effort) -> Figures:
     return figures
 
 
+def _is_other_colour(eye: Eye, spot: Spot, before: tuple[int, int, int]) -> bool:
+    return eye.colour(spot.x, spot.y) != before
+
+
 def touches(desk: Desk, effort: Effort) -> Figures:
     """`touch_to_response_ms`: from the finger on a key of the keypad until the key's colour is
     another on the glass.
@@ -189,8 +197,7 @@ def touches(desk: Desk, effort: Effort) -> Figures:
             time.sleep(0.1 + desk.chance.uniform(0, 0.04))
             touched_s = hand.do("mousedown 1")
             seen_s = eye.wait_until(
-                lambda edge=edge, before=before: eye.colour(edge.x, edge.y) != before,
-                "the key looks pressed",
+                partial(_is_other_colour, eye, edge, before), "the key looks pressed"
             )
             samples_s.append(seen_s - touched_s)
             hand.do("mouseup 1")

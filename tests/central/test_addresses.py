@@ -199,4 +199,5 @@ def test_what_is_put_into_a_url_is_read_as_nobody_else(local: str, url: str) -> 
     except ValueError:
         return
     # It takes no `kim++x@…` at all; that is a refusal, and nobody else's mail.
-    assert {target for _, target in apprise.Apprise.instantiate(filled).targets} <= {email}
+    made: Any = apprise.Apprise.instantiate(filled)
+    assert {target for _, target in made.targets} <= {email}

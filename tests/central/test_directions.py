@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from bidi import get_display  # type: ignore[import-untyped]
+from bidi import get_display
 
 from central.notify.messages import Message, for_person, languages, texts
 from central.notify.outbox import Kind

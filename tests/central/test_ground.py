@@ -13,6 +13,7 @@ import requests
 import sqlalchemy
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from sqlalchemy import Connection
 
 from central import accounts, schema, staff
 from central.adapters import SystemClock
@@ -41,13 +42,11 @@ def test_a_failing_caller_of_a_group_fails_alone(server: Server) -> None:
     def fail(_connection: object) -> None:
         raise ValueError("this one only")
 
+    def insert(connection: Connection, n: int) -> None:
+        connection.execute(schema.meta.insert().values(key=str(n), value=""))
+
     database = server.central.database
-    futures = [
-        database.submit(lambda c, n=n: c.execute(schema.meta.insert().values(key=str(n), value="")))
-        if n % 3
-        else database.submit(fail)
-        for n in range(30)
-    ]
+    futures = [database.submit(insert, n) if n % 3 else database.submit(fail) for n in range(30)]
     assert [future.exception() is not None for future in futures] == [n % 3 == 0 for n in range(30)]
     assert len(server.rows(schema.meta)) == 20
 
@@ -146,7 +145,7 @@ def test_each_route_answers_its_own_kind_of_client_and_no_other(
     for path, methods in paths.items():
         for name, headers in clients.items():
             url = server.url + path.format(location="sample", package="unknown", token="none")
-            query = {"lat": 0, "lon": 0, "epoch": "e"}
+            query: dict[str, str | int] = {"lat": 0, "lon": 0, "epoch": "e"}
             answer = requests.request(
                 next(iter(methods)),
                 url,

@@ -1,4 +1,4 @@
-"""The kiosk's own client against the real server: it sends all, and does what the centre wishes."""
+"""The kiosk's own client against the real server: it sends all, and carries out its commands."""
 
 from __future__ import annotations
 
@@ -8,13 +8,23 @@ import re
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy import Connection, func, insert, select
 
 from central import schema
 from central.sync import commands
+from kiosk.model.commands import (
+    YEAR_2000_MS,
+    Announce,
+    Cancel,
+    Extend,
+    Open,
+    SlotService,
+)
 from kiosk.model.location import Service
 from kiosk.model.pickup_code import make_code
 from kiosk.store import codes, departures, intents, journal, packages, slots
@@ -22,7 +32,7 @@ from kiosk.store import commands as kiosk_commands
 from kiosk.store.codes import CodePolicy, Granted, NotKnown
 from kiosk.store.intents import IntentPurpose
 from kiosk.sync.client import SyncClient
-from kiosk.sync.contract import CommandType, Status, WireCommand
+from kiosk.sync.contract import Status
 from kiosk.sync.enrol import EnrolError, enrol, identity_in
 from tests.support.central_server import (
     LOCATION,
@@ -72,6 +82,18 @@ class Site:
         return [(row.type, row.state) for row in self.server.rows(schema.command)]
 
 
+def write_row(server: Server, kind: str, body: object) -> None:
+    """A command as it may stand in the server's table, whatever wrote it."""
+
+    def write(connection: Connection) -> None:
+        table = schema.command
+        last = connection.execute(select(func.max(table.c.n))).scalar() or 0
+        row = {"location": LOCATION.id, "n": last + 1, "id": f"row-{last + 1}", "type": kind}
+        connection.execute(insert(table).values(**row, body=json.dumps(body)))
+
+    server.write(write)
+
+
 @pytest.fixture
 def site(tmp_path: Path, server: Server) -> Iterator[Site]:
     made = Site(tmp_path / "site", server)
@@ -97,7 +119,7 @@ def test_everything_that_happened_before_is_sent_in_order(site: Site) -> None:
     assert site.journal.do(kiosk_commands.cursor) == 0
 
 
-def test_the_wishes_of_the_centre_are_carried_out_once_and_answered(
+def test_the_commands_of_the_centre_are_carried_out_once_and_answered(
     site: Site, server: Server, mailbox: tuple[int, Mailbox]
 ) -> None:
     headers = server.add_key()
@@ -144,20 +166,21 @@ def test_one_code_opens_the_packages_of_one_person_at_one_sender_and_no_others(
     assert "eva" not in "".join(event.body for event in site.journal.events())
 
 
-def test_a_wish_that_cannot_be_is_refused_with_its_reason_and_the_rest_goes_on(
+def test_a_command_that_cannot_be_is_refused_with_its_reason_and_the_rest_goes_on(
     site: Site, server: Server
 ) -> None:
     now_ms = server.clock.wall_ms
-    bodies = [
-        (CommandType.EXTEND, {"package": "unknown", "days": 1}),
-        (CommandType.SLOT_SERVICE, {"slot": "no such", "service": "NO_DEPOSITS"}),
-        (CommandType.SLOT_SERVICE, {"slot": "3", "service": "NO_DEPOSITS", "reason": "dirty"}),
-        (CommandType.STAFF, {"staff": "nobody"}),
-    ]
-    for kind, body in bodies:
-        server.write(commands.queue, LOCATION.id, kind, body, "test", now_ms)
+    for command in (
+        Extend(package="unknown", days=1),
+        SlotService(slot="no such", service=Service.NO_DEPOSITS, reason="dirty"),
+        SlotService(slot="3", service=Service.NO_DEPOSITS, reason="dirty"),
+        SlotService(slot="4", service=Service.NO_DEPOSITS),
+    ):
+        server.write(commands.queue, LOCATION.id, command, "test", now_ms)
+    write_row(server, "staff", {"staff": "nobody"})
     site.sync(2)
-    assert [state for _, state in site.answers()] == ["REFUSED", "REFUSED", "APPLIED", "REFUSED"]
+    states = [state for _, state in site.answers()]
+    assert states == ["REFUSED", "REFUSED", "APPLIED", "REFUSED", "REFUSED"]
     assert site.journal.do(slots.record_of, "3").service == "NO_DEPOSITS"
     rows = {row.label: row.service for row in server.rows(schema.slot)}
     assert rows["3"] == "NO_DEPOSITS"
@@ -169,8 +192,8 @@ def test_a_recall_of_what_is_in_somebodys_hands_waits(site: Site, server: Server
     slot = site.journal.do(packages.package, package).slot
     intent = site.journal.new_id()
     site.journal.do(intents.intend, intent, slot, IntentPurpose.PICKUP, "customer", package)
-    body = {"package": package, "barcode": "A", "why": "recalled"}
-    server.write(commands.queue, LOCATION.id, CommandType.CANCEL, body, "test", 0)
+    command = Cancel(package=package, barcode="A", why="recalled")
+    server.write(commands.queue, LOCATION.id, command, "test", 0)
     site.sync(2)
     assert site.answers() == [("cancel", "QUEUED")]
     site.journal.do(departures.retrieve, package, intent)
@@ -179,9 +202,11 @@ def test_a_recall_of_what_is_in_somebodys_hands_waits(site: Site, server: Server
 
 
 def test_a_recall_that_overtakes_its_announcement_is_remembered(site: Site, server: Server) -> None:
-    body = {"package": "p-1", "barcode": "A", "why": "recalled"}
-    server.write(commands.queue, LOCATION.id, CommandType.CANCEL, body, "test", 0)
-    server.write(commands.queue, LOCATION.id, CommandType.ANNOUNCE, body, "test", 0)
+    for command in (
+        Cancel(package="p-1", barcode="A", why="recalled"),
+        Announce(package="p-1", barcode="A"),
+    ):
+        server.write(commands.queue, LOCATION.id, command, "test", 0)
     site.sync(2)
     assert [state for _, state in site.answers()] == ["APPLIED", "REFUSED"]
 
@@ -252,32 +277,37 @@ class Hatch:
     def is_free(self) -> bool:
         return not self.is_busy
 
-    def open(self, slot: str, wish_id: str) -> None:
+    def open(self, slot: str, command_id: str) -> None:
         self.opened.append(slot)
 
 
-def wish_opening(server: Server, slot: str) -> None:
+def ask_for_opening(server: Server, slot: str) -> None:
     server.write(
         lambda c: commands.queue(
-            c, LOCATION.id, CommandType.OPEN, {"slot": slot}, "op@example.org", server.clock.wall_ms
+            c, LOCATION.id, Open(slot=slot), "op@example.org", server.clock.wall_ms
         )
     )
 
 
-def exchange(site: Site, hatch: Hatch, change: Callable[[WireCommand], WireCommand]) -> None:
+Sent = dict[str, Any]
+"""A command as it goes over the wire."""
+Change = Callable[[Sent], Sent]
+
+
+def exchange(site: Site, hatch: Hatch, change: Change) -> None:
     """One exchange whose openings are changed on their way, and one that answers."""
     client = site.client(hatch)
     carried_out = client._apply
 
-    def changed(command: WireCommand) -> bool:
+    def changed(command: Any) -> bool:
         return carried_out(change(command))
 
-    client._apply = changed  # type: ignore[method-assign]
+    client._apply = changed  # type: ignore[method-assign,assignment]
     client.sync_once()
     site.sync()
 
 
-def as_it_is(command: WireCommand) -> WireCommand:
+def as_it_is(command: Sent) -> Sent:
     return command
 
 
@@ -289,27 +319,29 @@ def answers_of(site: Site) -> list[str]:
 def test_a_door_opens_by_the_centres_signature_once(site: Site, server: Server) -> None:
     site.sync()
     hatch = Hatch()
-    wish_opening(server, "7")
+    ask_for_opening(server, "7")
     exchange(site, hatch, as_it_is)
     exchange(site, hatch, as_it_is)
     assert hatch.opened == ["7"]
     assert answers_of(site) == ["APPLIED"]
 
 
-def with_body(**values: object) -> Callable[[WireCommand], WireCommand]:
-    return lambda command: command.model_copy(update={"body": {**command.body, **values}})
+def with_body(**values: object) -> Change:
+    return lambda command: {**command, "body": {**command["body"], **values}}
 
 
-def with_fields(**values: object) -> Callable[[WireCommand], WireCommand]:
-    return lambda command: command.model_copy(update=values)
+def with_fields(**values: object) -> Change:
+    return lambda command: {**command, **values}
 
 
 @pytest.mark.parametrize(
     ("change", "why"),
     [
         (with_body(slot="8"), "not signed"),
-        (with_body(signed_ms=1), "not signed"),
-        (with_body(slot=None), "names no slot"),
+        (with_body(signed_ms=YEAR_2000_MS), "not signed"),
+        (with_body(signed_ms=1), "signed_ms 1: it should be greater than"),
+        (with_body(signed_ms=None), "does not say when it was signed"),
+        (with_body(slot=None), "slot None: it should be a valid string"),
         (with_fields(id="another"), "not signed"),
         (with_fields(signature=""), "not signed"),
         (with_fields(signature="zz"), "not signed"),
@@ -317,11 +349,11 @@ def with_fields(**values: object) -> Callable[[WireCommand], WireCommand]:
     ],
 )
 def test_what_was_changed_on_its_way_opens_nothing(
-    site: Site, server: Server, change: Callable[[WireCommand], WireCommand], why: str
+    site: Site, server: Server, change: Change, why: str
 ) -> None:
     site.sync()
     hatch = Hatch()
-    wish_opening(server, "7")
+    ask_for_opening(server, "7")
     exchange(site, hatch, change)
     assert hatch.opened == []
     answers = [e.body for e in site.journal.events() if e.kind == "COMMAND_APPLIED"]
@@ -335,7 +367,7 @@ def test_another_centres_signature_opens_nothing(site: Site, server: Server) -> 
     other["public_key"] = Ed25519PrivateKey.generate().public_key().public_bytes_raw().hex()
     path.write_text(json.dumps(other))
     hatch = Hatch()
-    wish_opening(server, "7")
+    ask_for_opening(server, "7")
     exchange(site, hatch, as_it_is)
     assert hatch.opened == []
     assert "not signed" in answers_of(site)[0]
@@ -345,7 +377,7 @@ def test_another_centres_signature_opens_nothing(site: Site, server: Server) -> 
 def test_an_opening_that_comes_late_opens_nothing(site: Site, server: Server, late_s: int) -> None:
     site.sync()
     hatch = Hatch()
-    wish_opening(server, "7")
+    ask_for_opening(server, "7")
     site.journal.clock.wall_ms += late_s * 1000
     exchange(site, hatch, as_it_is)
     assert hatch.opened == []
@@ -356,7 +388,7 @@ def test_an_opening_that_was_not_fetched_within_a_minute_is_not_sent(
     site: Site, server: Server
 ) -> None:
     site.sync()
-    wish_opening(server, "7")
+    ask_for_opening(server, "7")
     server.clock.wall_ms += 61_000
     hatch = Hatch()
     exchange(site, hatch, as_it_is)
@@ -370,18 +402,18 @@ def test_no_door_opens_from_afar_while_somebody_is_busy_or_too_often(
     site.sync()
     hatch = Hatch()
     hatch.is_busy = True
-    wish_opening(server, "7")
+    ask_for_opening(server, "7")
     exchange(site, hatch, as_it_is)
     assert "busy" in answers_of(site)[0]
     hatch.is_busy = False
     for _ in range(kiosk_commands.OPENINGS_MAX + 2):
-        wish_opening(server, "7")
+        ask_for_opening(server, "7")
         exchange(site, hatch, as_it_is)
     assert len(hatch.opened) == kiosk_commands.OPENINGS_MAX
     assert "within an hour" in answers_of(site)[-1]
     site.journal.clock.wall_ms += kiosk_commands.HOUR_MS + 1
     server.clock.wall_ms += kiosk_commands.HOUR_MS + 1
-    wish_opening(server, "7")
+    ask_for_opening(server, "7")
     exchange(site, hatch, as_it_is)
     assert len(hatch.opened) == kiosk_commands.OPENINGS_MAX + 1
 
@@ -393,7 +425,7 @@ def test_a_door_that_must_stay_shut_or_is_not_there_opens_for_nobody(
     site.journal.do(slots.set_service, "7", Service.DO_NOT_OPEN, "broken hinge", "staff:99")
     hatch = Hatch()
     for slot in ("7", "700"):
-        wish_opening(server, slot)
+        ask_for_opening(server, slot)
         exchange(site, hatch, as_it_is)
     assert hatch.opened == []
     assert "must not be opened" in answers_of(site)[0]
@@ -401,7 +433,7 @@ def test_a_door_that_must_stay_shut_or_is_not_there_opens_for_nobody(
 
 
 class Stepping:
-    """A machine to which somebody steps up between the wish and the door."""
+    """A machine to which somebody steps up between the command and the door."""
 
     def __init__(self, site: Site) -> None:
         self.site = site
@@ -409,15 +441,15 @@ class Stepping:
     def is_free(self) -> bool:
         return True
 
-    def open(self, slot: str, wish_id: str) -> None:
-        self.site.journal.do(kiosk_commands.miss_opening, wish_id, slot)
+    def open(self, slot: str, command_id: str) -> None:
+        self.site.journal.do(kiosk_commands.miss_opening, command_id, slot)
 
 
 def test_an_opening_that_somebody_stepped_before_is_told_to_its_operator(
     site: Site, server: Server
 ) -> None:
     site.sync()
-    wish_opening(server, "7")
+    ask_for_opening(server, "7")
     client = site.client(Stepping(site))  # type: ignore[arg-type]
     while client.sync_once() == 0:
         pass

@@ -15,11 +15,12 @@ from pydantic import ValidationError
 from central import schema
 from central.sync import commands
 from central.sync.projection import Projection
+from kiosk.model.commands import SlotService
 from kiosk.model.location import Service
 from kiosk.store import journal, slots
 from kiosk.store.store import Store
 from kiosk.sync.client import OBSERVER, Identity, SyncClient, _waiting
-from kiosk.sync.contract import EVENTS_MAX, CommandType, Status
+from kiosk.sync.contract import EVENTS_MAX, Status
 from tests.support.bad_network import BadNetwork
 from tests.support.central_server import LOCATION, LOCATION_KEY, Journal, Server
 
@@ -144,16 +145,16 @@ def test_the_server_refuses_one_event_and_takes_those_behind_it(
     assert pair.sent() == pair.kiosk.head().seq
 
 
-def test_the_server_sends_a_wish_twice(pair: Pair) -> None:
+def test_the_server_sends_a_command_twice(pair: Pair) -> None:
     pair.sync()
-    body = {"slot": "3", "service": "NO_DEPOSITS", "reason": "dirty"}
-    pair.server.write(commands.queue, LOCATION.id, CommandType.SLOT_SERVICE, body, "op", 0)
+    command = SlotService(slot="3", service=Service.NO_DEPOSITS, reason="dirty")
+    pair.server.write(commands.queue, LOCATION.id, command, "op", 0)
     answer = pair.client._exchange(pair.kiosk.do(_waiting, EVENTS_MAX))
-    for command in (*answer.commands, *answer.commands):
-        assert pair.client._apply(command)
+    for sent in (*answer.commands, *answer.commands):
+        assert pair.client._apply(sent)
     pair.kiosk.do(slots.set_service, "3", Service.IN_SERVICE, "", "staff:9")
-    for command in answer.commands:
-        assert pair.client._apply(command)
+    for sent in answer.commands:
+        assert pair.client._apply(sent)
     assert pair.kiosk.do(slots.record_of, "3").service is Service.IN_SERVICE
     applied = [event for event in pair.kiosk.events() if event.kind == "COMMAND_APPLIED"]
     assert len(applied) == 1

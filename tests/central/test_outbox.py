@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from email.message import Message
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -214,7 +215,8 @@ def test_a_mail_is_written_the_same_whatever_other_channels_were_used() -> None:
     message = messages_module.Message("id", Kind.STORED, "email", "e@x", "Über", "Grüße\n", "<p>ü")
 
     def parts() -> list[object]:
-        return [part.get_payload() for part in email_of(message, "a@b.c").get_payload()]
+        made: Any = email_of(message, "a@b.c").get_payload()
+        return [part.get_payload() for part in made]
 
     before = parts()
     apprise.Apprise.instantiate("mailto://user:password@example.org")
@@ -432,8 +434,12 @@ def test_after_eight_tries_at_a_full_mailbox_a_message_is_a_dead_letter(tmp_path
     assert kiosk.enrol(server, server.add_location()).ok
     deposits_for(server, kiosk, 1)
     sync(kiosk)
+
+    def was_tried(times: int) -> bool:
+        return bool(messages(server, "stored")[0].attempts == times)
+
     for tries in range(1, worker.ATTEMPTS_MAX + 1):
-        wait_until(lambda tries=tries: messages(server, "stored")[0].attempts == tries)
+        wait_until(partial(was_tried, tries))
         server.clock.wall_ms += worker.BACK_OFF_MAX_S * 1000
     assert messages(server, "stored")[0].status == "dead"
     server.stop()

@@ -15,7 +15,7 @@ from central.packages.nearest import distance_km, nearest
 from kiosk.model.pickup_code import make_code
 from kiosk.store import codes, packages
 from kiosk.sync.client import layout_of
-from kiosk.sync.contract import SyncAnswer, SyncRequest
+from kiosk.sync.contract import SyncAnswer, SyncRequest, WireCommand
 from tests.support.central_server import LOCATION_KEY, Journal, Mailbox, Server, announce, text_of
 from tests.support.operators import obey
 
@@ -26,12 +26,16 @@ def sync(kiosk: Journal, after: int = 0) -> SyncAnswer:
     return SyncAnswer.model_validate_json(answer.content)
 
 
+def sent(kiosk: Journal) -> list[WireCommand]:
+    return [WireCommand.model_validate(each) for each in sync(kiosk).commands]
+
+
 def test_from_the_announcement_to_the_mail_that_says_it_was_fetched(
     server: Server, kiosk: Journal, mailbox: tuple[int, Mailbox]
 ) -> None:
     headers = server.add_key()
     package = announce(server, headers, "A").json()["id"]
-    commands = sync(kiosk).commands
+    commands = sent(kiosk)
     assert [(each.type, each.body["package"]) for each in commands] == [("announce", package)]
     kiosk.announce("A", package)
     assert kiosk.put_in("A") == package
@@ -241,7 +245,7 @@ def test_a_measured_package_gets_the_smallest_door_that_takes_it(
     assert "S, M, L" in announce(server, headers, "H", size="XXL").json()["message"]
     too_heavy = announce(server, headers, "I", weight_kg=small.max_weight_kg + 0.5)
     assert f"{small.max_weight_kg:g} kg" in too_heavy.json()["message"]
-    commands = sync(told).commands
+    commands = sent(told)
     assert [each.body["size"] for each in commands] == [
         row.size for row in sorted(server.rows(schema.package), key=lambda row: row.barcode)
     ]

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
-from selenium.webdriver.remote.webdriver import WebDriver
 from selenium.webdriver.support.ui import WebDriverWait
 
 from central import accounts
@@ -27,12 +27,12 @@ PAGES = (
 
 
 @pytest.fixture
-def chromium() -> Iterator[WebDriver]:
+def chromium() -> Iterator[Chrome]:
     with running_chromium() as window:
         yield window
 
 
-def size(window: WebDriver, width: int, height: int = 900) -> None:
+def size(window: Chrome, width: int, height: int = 900) -> None:
     window.execute_cdp_cmd(
         "Emulation.setDeviceMetricsOverride",
         {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500},
@@ -40,7 +40,7 @@ def size(window: WebDriver, width: int, height: int = 900) -> None:
 
 
 def test_an_operator_signs_in_and_sees_a_package_come_while_looking(
-    server: Server, kiosk: Journal, chromium: WebDriver
+    server: Server, kiosk: Journal, chromium: Chrome
 ) -> None:
     sync(kiosk)
     server.write(
@@ -59,12 +59,13 @@ def test_an_operator_signs_in_and_sees_a_package_come_while_looking(
     sync(kiosk)
     wait.until(lambda window: window.find_elements(By.CSS_SELECTOR, "svg.bank .occupied"))
     wait.until(lambda window: window.find_elements(By.LINK_TEXT, "A"))
-    errors = [each for each in chromium.get_log("browser") if each["level"] == "SEVERE"]
+    found = chromium.get_log("browser")  # type: ignore[no-untyped-call] # selenium has no type
+    errors = [each for each in found if each["level"] == "SEVERE"]
     assert errors == []
 
 
 def test_every_page_fits_on_a_desk_and_on_a_phone(
-    server: Server, kiosk: Journal, chromium: WebDriver
+    server: Server, kiosk: Journal, chromium: Chrome
 ) -> None:
     package = announce(server, server.add_key(), "JD014600006281234567").json()["id"]
     obey(kiosk)
@@ -90,7 +91,7 @@ def test_every_page_fits_on_a_desk_and_on_a_phone(
     assert "enrol_" in chromium.find_element(By.CSS_SELECTOR, "code.command").text
 
 
-def require_fits(window: WebDriver, name: str, width: int) -> None:
+def require_fits(window: Chrome, name: str, width: int) -> None:
     """The page is no wider than the screen, and each field has a label; it is kept as a picture."""
     assert "/sign-in" not in window.current_url
     window.execute_script("document.querySelectorAll('details').forEach(each => each.open = true)")

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Literal
@@ -429,8 +430,12 @@ def test_who_cannot_be_reached_by_apprise_is_told_the_next_way(
 ) -> None:
     server, kiosk = apprise_site
     put_in_for(server, kiosk, "apprise", "email")
+
+    def was_tried(times: int) -> bool:
+        return any(row.attempts == times for row in rows(server, "stored"))
+
     for tries in range(1, ATTEMPTS_MAX + 1):
-        wait_until(lambda tries=tries: any(row.attempts == tries for row in rows(server, "stored")))
+        wait_until(partial(was_tried, tries))
         server.clock.wall_ms += 600_000
     assert len(mailbox[1].wait_for(1)) == 1
     assert deaf.asked == ATTEMPTS_MAX
@@ -442,8 +447,12 @@ def test_the_only_way_to_a_person_is_kept_to(
 ) -> None:
     server, kiosk = apprise_site
     put_in_for(server, kiosk, "apprise")
+
+    def was_asked(times: int) -> bool:
+        return deaf.asked == times
+
     for asked in range(1, ATTEMPTS_MAX + 3):
-        wait_until(lambda asked=asked: deaf.asked == asked)
+        wait_until(partial(was_asked, asked))
         wait_until(lambda: rows(server, "stored")[0].status == "queued")
         server.clock.wall_ms += 600_000
     deaf.status = 200

@@ -17,6 +17,8 @@ from central import schema
 from central.packages import service as packages_service
 from central.sync import commands
 from kiosk.adapters import key_check, key_path
+from kiosk.model.commands import SlotService
+from kiosk.model.location import Service
 from kiosk.model.pickup_code import make_code
 from kiosk.store import codes, intents, journal, packages, slots
 from kiosk.store import restore as backup_restore
@@ -25,7 +27,7 @@ from kiosk.store.intents import IntentPurpose
 from kiosk.store.restore import Recall, Restored
 from kiosk.store.writer import ChainHead
 from kiosk.sync.client import SyncClient
-from kiosk.sync.contract import CommandType, Status
+from kiosk.sync.contract import Status
 from kiosk.sync.enrol import enrol
 from kiosk.sync.journal_import import recall
 from tests.support.central_server import (
@@ -138,7 +140,7 @@ def test_a_kiosk_restored_from_a_backup_takes_back_what_the_centre_knows(machine
     assert machine.server.alarms() == []
 
 
-def test_names_and_numbers_come_back_with_the_wishes(machine: Machine) -> None:
+def test_names_and_numbers_come_back_with_the_commands(machine: Machine) -> None:
     machine.sync()
     file = machine.back_up()
     headers = machine.server.add_key()
@@ -291,7 +293,7 @@ def test_with_the_centre_out_of_reach_nothing_is_restored_unless_it_is_said_so(
 # --- the server ---------------------------------------------------------------------------------
 
 
-def test_a_restored_server_numbers_its_wishes_behind_what_the_kiosk_has_seen(
+def test_a_restored_server_numbers_its_commands_behind_what_the_kiosk_has_seen(
     tmp_path: Path,
 ) -> None:
     server = Server(tmp_path / "central", TurnedClock())
@@ -313,9 +315,9 @@ def test_a_restored_server_numbers_its_wishes_behind_what_the_kiosk_has_seen(
     restored.start()
     try:
         machine.server = restored
-        # An operator wishes something before the kiosk was heard of.
-        body = {"slot": "3", "service": "NO_DEPOSITS", "reason": "dirty"}
-        restored.write(commands.queue, LOCATION.id, CommandType.SLOT_SERVICE, body, "op", 0)
+        # An operator asks for something before the kiosk was heard of.
+        command = SlotService(slot="3", service=Service.NO_DEPOSITS, reason="dirty")
+        restored.write(commands.queue, LOCATION.id, command, "op", 0)
         machine.sync(3)
         assert [row.state for row in restored.rows(schema.command)] == ["APPLIED"]
         assert machine.journal.do(slots.record_of, "3").service == "NO_DEPOSITS"

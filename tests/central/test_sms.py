@@ -7,6 +7,7 @@ import json
 import threading
 from collections import deque
 from collections.abc import Iterator
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs
@@ -106,8 +107,12 @@ def test_a_gateway_in_trouble_is_asked_again_later_under_the_same_key(
 ) -> None:
     gateway.answers.extend([status, status])
     put_in(server, kiosk)
+
+    def was_asked(times: int) -> bool:
+        return len(gateway.asked) == times
+
     for tries in (1, 2):
-        wait_until(lambda tries=tries: len(gateway.asked) == tries)
+        wait_until(partial(was_asked, tries))
         wait_until(lambda: state(server) == "queued")
         server.clock.wall_ms += 600_000
     wait_until(lambda: state(server) == "sent")

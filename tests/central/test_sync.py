@@ -209,7 +209,7 @@ def test_a_kiosk_gets_its_own_events_back_and_no_others(
 
     answer_of(kiosk)
     url = f"{server.url}/v1/locations/{LOCATION.id}/events"
-    asked = {"epoch": kiosk.head().epoch, "after": 2}
+    asked: dict[str, str | int] = {"epoch": kiosk.head().epoch, "after": 2}
     headers = {"authorization": f"Bearer {kiosk.token}"}
     answer = requests.get(url, params=asked, headers=headers, timeout=20)
     assert [each["hash"] for each in answer.json()["events"]] == [

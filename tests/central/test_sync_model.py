@@ -1,6 +1,6 @@
 """Thousands of exchanges of many kiosks with a server, by chance from a seed: whatever is lost,
 doubled or late on the way, and whichever side is brought back from an older backup, at quiet both
-know the same, and each wish was answered.
+know the same, and each command was answered.
 
 Client and server are the real ones; between them is no network, so that thousands take seconds.
 """
@@ -63,7 +63,7 @@ class Centre:
         self.central = build(self.settings, self.clock)
 
     def rows(self, table: Any) -> list[Any]:
-        return self.central.database.read(lambda connection: connection.execute(table.select()))
+        return self.central.database.read(lambda c: list(c.execute(table.select())))
 
     def close(self) -> None:
         self.central.database.close()
@@ -188,7 +188,7 @@ class Pair:
                 place = self.chance.randrange(len(self.inside))
                 self.journal.take_out(self.inside.pop(place))
             case 19 | 20 | 21 | 22 | 23:
-                self.wish()
+                self.command()
             case 24 | 25 | 26:
                 self.network.let_go()
             case _:
@@ -226,7 +226,7 @@ class Pair:
         self.centre.restore(self.copies["server"])
         self.happened[DISASTERS[1]] += 1
 
-    def wish(self) -> None:
+    def command(self) -> None:
         """An operator keeps a package longer, where the server knows one."""
         held = [row.id for row in self.centre.rows(schema.package) if row.status == "STORED"]
         if not held:
@@ -247,8 +247,8 @@ class Pair:
         self.network.is_well = True
         self.network.let_go()
         for _ in range(60):
-            wishes = self.centre.rows(schema.command)
-            if self.exchange() and not any(row.state == "QUEUED" for row in wishes):
+            sent = self.centre.rows(schema.command)
+            if self.exchange() and not any(row.state == "QUEUED" for row in sent):
                 return
         raise AssertionError("the two never came to rest")
 
@@ -321,19 +321,19 @@ def test_a_kiosk_that_begins_anew_where_its_backup_ended_is_found(pair: Pair) ->
         pair.require_equal()
 
 
-def test_a_wish_that_a_restored_server_numbers_anew_is_missed_without_that(
+def test_a_command_that_a_restored_server_numbers_anew_is_missed_without_that(
     pair: Pair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A negative control: a wish under a number that the kiosk has passed would wait for ever."""
+    """A negative control: a command under a number that was passed would wait for ever."""
     monkeypatch.setattr("central.sync.commands.number_anew", lambda *_: None)
     pair.network.is_well = True
     pair.put_in("P")
     while not pair.exchange():
         pass
     older = pair.centre.back_up().rename(pair.centre.settings.data / "older.db")
-    pair.wish()
+    pair.command()
     pair.come_to_rest()
     pair.centre.restore(older)
-    pair.wish()
+    pair.command()
     with pytest.raises(AssertionError, match="never came to rest"):
         pair.come_to_rest()

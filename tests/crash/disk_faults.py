@@ -80,7 +80,7 @@ class AnsweringStore:
                     self.wrong.append(f"{name} was answered by {type(error).__name__}: {error}")
             return future
 
-        store.submit = answering  # type: ignore[method-assign, assignment]
+        store.submit = answering  # type: ignore[method-assign]
         return store
 
 

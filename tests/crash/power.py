@@ -228,10 +228,10 @@ def two_transactions(store: Store) -> None:
     """A weakness: the rows are committed before the journal's line."""
     writer, append = store._writer, store._writer._append
 
-    def late(*arguments: object) -> int:
+    def late(kind: EventKind, body: str) -> int:
         for statement in ("RELEASE caller", "COMMIT", "BEGIN IMMEDIATE", "SAVEPOINT caller"):
             writer.db.conn.execute(statement)
-        return append(*arguments)  # type: ignore[arg-type]
+        return append(kind, body)
 
     writer._append = late  # type: ignore[method-assign]
 

@@ -89,7 +89,7 @@ class Refusal:
 
                 return submit(refused, *arguments, **named)
 
-            store.submit = refusing  # type: ignore[method-assign, assignment]
+            store.submit = refusing  # type: ignore[method-assign]
             return store
 
         return make

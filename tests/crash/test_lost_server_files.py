@@ -35,7 +35,9 @@ def central(data: Path, *words: str) -> subprocess.CompletedProcess[str]:
 def full_server(data: Path, *, was_killed: bool = False) -> None:
     """A server that knows a location, with a backup."""
     made = build(Settings(data=data / "made"))
-    made.database.submit(enrolment.add_location, "corner", "Corner", "test", 0).result()
+    made.database.submit(
+        lambda connection: enrolment.add_location(connection, "corner", "Corner", "test", 0)
+    ).result()
     (data / "made" / "backups").mkdir()
     backup.backup(Settings(data=data / "made"), data / "made" / BACKUP)
     if was_killed:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from random import Random
+from typing import Any, TypeVar
 
 import pytest
 
-from drivers.bank import BoardWiring, DoorWiring, check_wiring
+from drivers.bank import Bank
 from drivers.bus import BusTiming
 from drivers.door import BoardChange, DoorChange, DoorState, DriverError, Outcome, Unlocked
+from drivers.simulator.bank import SimulatedBank
+from drivers.simulator.line import SimulatedLine
 from drivers.simulator.virtual import VirtualSite, virtual_site
+from drivers.wiring import BoardWiring, DoorWiring, check_wiring
 from tests.support.virtual_loop import run_virtually
 
 BOARDS = [
@@ -32,15 +37,15 @@ class Scene:
     changes: list[DoorChange | BoardChange] = field(default_factory=list)
 
     @property
-    def bank(self):
+    def bank(self) -> Bank:
         return self.site.bank
 
     @property
-    def steel(self):
+    def steel(self) -> SimulatedBank:
         return self.site.steel
 
     @property
-    def line(self):
+    def line(self) -> SimulatedLine:
         return self.site.lines["bus"]
 
     def door_changes(self) -> list[DoorChange]:
@@ -54,10 +59,20 @@ class Scene:
         return [(change.board, change.reachable) for change in told]
 
 
-def play(story, *, boards=BOARDS, prepare=None, **settings):
+T = TypeVar("T")
+Deliveries = Sequence[tuple[float, bytes]]
+
+
+def play(
+    story: Callable[[Scene], Coroutine[Any, Any, T]],
+    *,
+    boards: list[BoardWiring] = BOARDS,
+    prepare: Callable[[Scene], None] | None = None,
+    **settings: Any,
+) -> T:
     """Run a story on a settled bank."""
 
-    async def run():
+    async def run() -> T:
         site = virtual_site(boards, DOORS, Random(3), **settings)
         site.lines["bus"].keeps_record = True
         scene = Scene(site)
@@ -73,7 +88,7 @@ def play(story, *, boards=BOARDS, prepare=None, **settings):
     return run_virtually(run())
 
 
-SETTINGS = [{}, {"deaf_after_pulse_s": 0.8}, {"in_bursts": False}]
+SETTINGS: list[dict[str, Any]] = [{}, {"deaf_after_pulse_s": 0.8}, {"in_bursts": False}]
 INVERTED = [
     BoardWiring("left", "lockboard-8a", "bus", 1, 12, invert=True),
     BoardWiring("right", "lockboard-8a", "bus", 2, 12, invert=True),
@@ -82,8 +97,8 @@ INVERTED = [
 
 @pytest.mark.parametrize("boards", [BOARDS, INVERTED], ids=["usual", "inverted"])
 @pytest.mark.parametrize("settings", SETTINGS, ids=str)
-def test_opened(boards, settings):
-    async def story(scene):
+def test_opened(boards: list[BoardWiring], settings: dict[str, Any]) -> None:
+    async def story(scene: Scene) -> None:
         unlocked = await scene.bank.open_slot("5")
         assert unlocked.outcome is Outcome.OPENED
         assert unlocked.pulsed
@@ -99,10 +114,10 @@ def test_opened(boards, settings):
     play(story, boards=boards, **settings)
 
 
-def test_an_echo_that_looks_like_success_is_no_open_door():
+def test_an_echo_that_looks_like_success_is_no_open_door() -> None:
     """With contacts shorted while open, a good answer and an echo of the request are the same."""
 
-    async def story(scene):
+    async def story(scene: Scene) -> None:
         scene.line.echoes = True
         scene.steel.jam("5")
         assert await scene.bank.open_slot("5") == Unlocked(Outcome.JAMMED, pulsed=True)
@@ -110,8 +125,8 @@ def test_an_echo_that_looks_like_success_is_no_open_door():
     play(story, boards=INVERTED)
 
 
-def test_already_open():
-    async def story(scene):
+def test_already_open() -> None:
+    async def story(scene: Scene) -> None:
         scene.steel.open_by_force("7")
         await asyncio.sleep(1)
         assert await scene.bank.open_slot("7") == Unlocked(Outcome.ALREADY_OPEN, pulsed=False)
@@ -120,10 +135,10 @@ def test_already_open():
     play(story)
 
 
-def test_already_open_is_seen_by_a_fresh_reading():
+def test_already_open_is_seen_by_a_fresh_reading() -> None:
     """A door that opened after the last poll is not pulsed for want of a newer reading."""
 
-    async def story(scene):
+    async def story(scene: Scene) -> None:
         await asyncio.sleep(1)
         scene.steel.open_by_force("7")
         assert await scene.bank.read("7") is DoorState.OPEN
@@ -132,8 +147,8 @@ def test_already_open_is_seen_by_a_fresh_reading():
     play(story)
 
 
-def test_a_door_that_opened_since_the_last_poll_is_not_pulsed():
-    async def story(scene):
+def test_a_door_that_opened_since_the_last_poll_is_not_pulsed() -> None:
+    async def story(scene: Scene) -> None:
         await asyncio.sleep(1)
         scene.steel.open_by_force("7")
         assert (await scene.bank.open_slot("7")).outcome is Outcome.ALREADY_OPEN
@@ -142,11 +157,11 @@ def test_a_door_that_opened_since_the_last_poll_is_not_pulsed():
     play(story, bus_timing=BusTiming(idle_poll_s=30.0))
 
 
-def test_one_odd_reading_is_no_edge():
-    async def story(scene):
-        odd = []
+def test_one_odd_reading_is_no_edge() -> None:
+    async def story(scene: Scene) -> None:
+        odd: list[bytes] = []
 
-        def odd_once(frame):
+        def odd_once(frame: bytes) -> Deliveries:
             if odd:
                 return ((0.0, frame),)
             odd.append(frame[:4] + bytes([frame[4] ^ 2, frame[5], frame[6] ^ 2]))
@@ -161,8 +176,8 @@ def test_one_odd_reading_is_no_edge():
     play(story)
 
 
-def test_a_board_that_comes_back_with_an_open_door_is_no_wrong_door():
-    async def story(scene):
+def test_a_board_that_comes_back_with_an_open_door_is_no_wrong_door() -> None:
+    async def story(scene: Scene) -> None:
         scene.site.boards["right"].is_silent = True
         await asyncio.sleep(8)
         scene.steel.open_by_force("20")
@@ -176,8 +191,8 @@ def test_a_board_that_comes_back_with_an_open_door_is_no_wrong_door():
     play(story)
 
 
-def test_a_stopped_bank_opens_nothing_and_answers():
-    async def story(scene):
+def test_a_stopped_bank_opens_nothing_and_answers() -> None:
+    async def story(scene: Scene) -> None:
         await scene.bank.stop()
         assert await scene.bank.read("5") is DoorState.UNKNOWN
         assert await scene.bank.open_slot("5") == Unlocked(Outcome.UNREACHABLE, pulsed=False)
@@ -185,8 +200,8 @@ def test_a_stopped_bank_opens_nothing_and_answers():
     play(story)
 
 
-def test_jammed_and_late():
-    async def story(scene):
+def test_jammed_and_late() -> None:
+    async def story(scene: Scene) -> None:
         scene.steel.jam("3")
         assert await scene.bank.open_slot("3") == Unlocked(Outcome.JAMMED, pulsed=True)
         assert scene.bank.reachable("3")
@@ -201,8 +216,8 @@ def test_jammed_and_late():
     play(story)
 
 
-def test_a_dead_sensor_reads_as_a_jam_and_hides_nothing_else():
-    async def story(scene):
+def test_a_dead_sensor_reads_as_a_jam_and_hides_nothing_else() -> None:
+    async def story(scene: Scene) -> None:
         scene.steel.doors["3"].stuck_sensor = False
         assert (await scene.bank.open_slot("3")).outcome is Outcome.JAMMED
         assert (await scene.bank.open_slot("4")).outcome is Outcome.OPENED
@@ -211,8 +226,8 @@ def test_a_dead_sensor_reads_as_a_jam_and_hides_nothing_else():
 
 
 @pytest.mark.parametrize("other", ["6", "18"], ids=["same board", "other board"])
-def test_wrong_door(other):
-    async def story(scene):
+def test_wrong_door(other: str) -> None:
+    async def story(scene: Scene) -> None:
         scene.steel.swap("5", other)
         unlocked = await scene.bank.open_slot("5")
         assert unlocked == Unlocked(Outcome.WRONG_DOOR, pulsed=True, wrong_slot=other)
@@ -221,8 +236,8 @@ def test_wrong_door(other):
     play(story)
 
 
-def test_a_door_that_was_forced_just_before_the_pulse_is_no_wrong_door():
-    async def story(scene):
+def test_a_door_that_was_forced_just_before_the_pulse_is_no_wrong_door() -> None:
+    async def story(scene: Scene) -> None:
         await asyncio.sleep(1)
         scene.steel.open_by_force("9")
         await scene.bank._read_board("left")
@@ -233,8 +248,8 @@ def test_a_door_that_was_forced_just_before_the_pulse_is_no_wrong_door():
     play(story)
 
 
-def test_a_forced_door_is_told_without_a_pulse():
-    async def story(scene):
+def test_a_forced_door_is_told_without_a_pulse() -> None:
+    async def story(scene: Scene) -> None:
         scene.steel.open_by_force("9")
         await asyncio.sleep(1)
         change = scene.door_changes()[-1]
@@ -245,8 +260,8 @@ def test_a_forced_door_is_told_without_a_pulse():
     play(story)
 
 
-def test_a_pulse_is_forgotten_when_the_door_shuts():
-    async def story(scene):
+def test_a_pulse_is_forgotten_when_the_door_shuts() -> None:
+    async def story(scene: Scene) -> None:
         await scene.bank.open_slot("9")
         scene.steel.close("9")
         await asyncio.sleep(2)
@@ -257,8 +272,8 @@ def test_a_pulse_is_forgotten_when_the_door_shuts():
     play(story)
 
 
-def test_the_first_reading_is_a_baseline():
-    async def story(scene):
+def test_the_first_reading_is_a_baseline() -> None:
+    async def story(scene: Scene) -> None:
         assert scene.bank.door("4") is DoorState.OPEN
         changes = scene.door_changes()
         assert len(changes) == 24
@@ -268,8 +283,8 @@ def test_the_first_reading_is_a_baseline():
     play(story, prepare=lambda scene: scene.steel.open_by_force("4"))
 
 
-def test_a_door_that_opened_while_the_board_was_away_is_a_baseline():
-    async def story(scene):
+def test_a_door_that_opened_while_the_board_was_away_is_a_baseline() -> None:
+    async def story(scene: Scene) -> None:
         scene.line.is_plugged = False
         await asyncio.sleep(1)
         assert scene.bank.door("4") is DoorState.UNKNOWN
@@ -288,8 +303,8 @@ def test_a_door_that_opened_while_the_board_was_away_is_a_baseline():
     play(story)
 
 
-def test_unreachable_before_the_pulse():
-    async def story(scene):
+def test_unreachable_before_the_pulse() -> None:
+    async def story(scene: Scene) -> None:
         scene.line.is_plugged = False
         await asyncio.sleep(0.5)
         assert await scene.bank.open_slot("5") == Unlocked(Outcome.UNREACHABLE, pulsed=False)
@@ -301,8 +316,8 @@ def test_unreachable_before_the_pulse():
     play(story)
 
 
-def test_unreachable_after_the_pulse():
-    async def story(scene):
+def test_unreachable_after_the_pulse() -> None:
+    async def story(scene: Scene) -> None:
         scene.steel.jam("5")
         opening = asyncio.ensure_future(scene.bank.open_slot("5"))
         await asyncio.sleep(0.5)
@@ -315,8 +330,8 @@ def test_unreachable_after_the_pulse():
     play(story)
 
 
-def test_a_board_that_falls_silent_after_the_pulse_is_no_jam():
-    async def story(scene):
+def test_a_board_that_falls_silent_after_the_pulse_is_no_jam() -> None:
+    async def story(scene: Scene) -> None:
         scene.steel.jam("5")
         opening = asyncio.ensure_future(scene.bank.open_slot("5"))
         await asyncio.sleep(0.3)
@@ -327,10 +342,10 @@ def test_a_board_that_falls_silent_after_the_pulse_is_no_jam():
     play(story)
 
 
-def test_a_window_that_ends_in_silence_is_no_jam():
+def test_a_window_that_ends_in_silence_is_no_jam() -> None:
     """The board fell silent too late to be told as lost, too early to have seen the door."""
 
-    async def story(scene):
+    async def story(scene: Scene) -> None:
         scene.steel.jam("5")
         opening = asyncio.ensure_future(scene.bank.open_slot("5"))
         await asyncio.sleep(8.35)
@@ -341,8 +356,8 @@ def test_a_window_that_ends_in_silence_is_no_jam():
     play(story)
 
 
-def test_a_silent_board_is_found_by_whoever_asks_for_a_door():
-    async def story(scene):
+def test_a_silent_board_is_found_by_whoever_asks_for_a_door() -> None:
+    async def story(scene: Scene) -> None:
         scene.site.boards["right"].is_silent = True
         await asyncio.sleep(120)
         assert (await scene.bank.open_slot("20")).outcome is Outcome.UNREACHABLE
@@ -352,8 +367,8 @@ def test_a_silent_board_is_found_by_whoever_asks_for_a_door():
     play(story)
 
 
-def test_two_who_ask_for_one_door_get_one_pulse():
-    async def story(scene):
+def test_two_who_ask_for_one_door_get_one_pulse() -> None:
+    async def story(scene: Scene) -> None:
         first, second = await asyncio.gather(scene.bank.open_slot("5"), scene.bank.open_slot("5"))
         assert first == second
         assert scene.steel.doors["5"].pulses == 1
@@ -361,8 +376,8 @@ def test_two_who_ask_for_one_door_get_one_pulse():
     play(story)
 
 
-def test_doors_opened_together_are_nobodys_wrong_door():
-    async def story(scene):
+def test_doors_opened_together_are_nobodys_wrong_door() -> None:
+    async def story(scene: Scene) -> None:
         slots = ["1", "2", "13", "24"]
         results = await asyncio.gather(*map(scene.bank.open_slot, slots))
         assert [result.outcome for result in results] == [Outcome.OPENED] * 4
@@ -370,10 +385,10 @@ def test_doors_opened_together_are_nobodys_wrong_door():
     play(story)
 
 
-def test_an_opening_given_up_before_the_pulse_pulses_nothing():
+def test_an_opening_given_up_before_the_pulse_pulses_nothing() -> None:
     """The line is taken by a question to a silent board, so the pulse has to wait its turn."""
 
-    async def story(scene):
+    async def story(scene: Scene) -> None:
         scene.site.boards["right"].is_silent = True
         asking = asyncio.ensure_future(scene.bank.read("20"))
         await asyncio.sleep(0.1)
@@ -391,13 +406,13 @@ def test_an_opening_given_up_before_the_pulse_pulses_nothing():
     play(story)
 
 
-def test_sensors_that_flap_do_not_fill_the_line():
-    async def story(scene):
+def test_sensors_that_flap_do_not_fill_the_line() -> None:
+    async def story(scene: Scene) -> None:
         one, other = scene.steel.doors["2"], scene.steel.doors["4"]
         one.stuck_sensor, other.stuck_sensor = True, False
         frames_before = len(scene.line.heard)
 
-        def flap(frame):
+        def flap(frame: bytes) -> Deliveries:
             if frame[1] == 1:
                 one.stuck_sensor, other.stuck_sensor = other.stuck_sensor, one.stuck_sensor
             return ((0.0, frame),)
@@ -411,17 +426,17 @@ def test_sensors_that_flap_do_not_fill_the_line():
     play(story)
 
 
-def test_one_failing_listener_disturbs_nobody(caplog):
-    async def story(scene):
-        told = []
+def test_one_failing_listener_disturbs_nobody(caplog: pytest.LogCaptureFixture) -> None:
+    async def story(scene: Scene) -> None:
+        told: list[DoorChange | BoardChange] = []
 
-        def fail(change):
+        def fail(change: object) -> None:
             raise ValueError("no")
 
         scene.bank.listen(fail)
         forget = scene.bank.listen(told.append)
         assert (await scene.bank.open_slot("5")).outcome is Outcome.OPENED
-        assert [change.slot for change in told] == ["5"]
+        assert [isinstance(change, DoorChange) and change.slot for change in told] == ["5"]
         assert "a listener failed" in caplog.text
         forget()
         scene.steel.close("5")
@@ -431,8 +446,8 @@ def test_one_failing_listener_disturbs_nobody(caplog):
     play(story)
 
 
-def test_reports_tell_how_each_board_is_doing():
-    async def story(scene):
+def test_reports_tell_how_each_board_is_doing() -> None:
+    async def story(scene: Scene) -> None:
         left, right = scene.bank.reports()
         assert (left.board, left.family, left.port, left.address) == (
             "left",
@@ -446,8 +461,8 @@ def test_reports_tell_how_each_board_is_doing():
     play(story)
 
 
-def test_the_same_seed_gives_the_same_trace():
-    async def story(scene):
+def test_the_same_seed_gives_the_same_trace() -> None:
+    async def story(scene: Scene) -> list[DoorChange | BoardChange]:
         for slot in ("1", "15", "7"):
             await scene.bank.open_slot(slot)
             scene.steel.close(slot)
@@ -466,13 +481,13 @@ def test_the_same_seed_gives_the_same_trace():
         ([DoorWiring("1", "left", 1), DoorWiring("2", "left", 1)], "slots 1 and 2 are both"),
     ],
 )
-def test_wrong_wiring_is_refused(doors, message):
+def test_wrong_wiring_is_refused(doors: list[DoorWiring], message: str) -> None:
     with pytest.raises(DriverError, match=message):
         check_wiring(BOARDS, doors)
 
 
-def test_a_slot_that_is_not_wired_is_named():
-    async def story(scene):
+def test_a_slot_that_is_not_wired_is_named() -> None:
+    async def story(scene: Scene) -> None:
         with pytest.raises(DriverError, match="no slot '99' is wired"):
             await scene.bank.open_slot("99")
 

@@ -3,29 +3,39 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from pathlib import Path
 from random import Random
+from typing import Any, TypeVar
 
 import pytest
 
-from drivers.bank import BankTiming, BoardWiring, DoorWiring
+from drivers.bank import BankTiming
 from drivers.door import BoardChange, DoorChange, DoorState, OpeningCause, Outcome, Unlocked
 from drivers.port import device_of
 from drivers.simulator.virtual import VirtualSite, virtual_site
+from drivers.wiring import BoardWiring, DoorWiring
 from tests.support.virtual_loop import run_virtually
 
 BOARD = BoardWiring("left", "lockboard-8a", "bus", 1, 12)
 BLIND = replace(BOARD, has_door_sensors=False)
+T = TypeVar("T")
+Told = list[DoorChange | BoardChange]
+
 DOORS = [DoorWiring(str(number), "left", number) for number in range(1, 13)]
 
 
-def play(story, board=BOARD, **settings):
+def play(
+    story: Callable[[VirtualSite, Told], Coroutine[Any, Any, T]],
+    board: BoardWiring = BOARD,
+    **settings: Any,
+) -> T:
     """Run a story on a settled bank; it gets the site and what was told."""
 
-    async def run():
+    async def run() -> T:
         site = virtual_site([board], DOORS, Random(3), **settings)
-        told: list[DoorChange | BoardChange] = []
+        told: Told = []
         site.bank.listen(told.append)
         await site.bank.start()
         await site.bank.settled()
@@ -36,7 +46,7 @@ def play(story, board=BOARD, **settings):
     return run_virtually(run())
 
 
-def openings(told) -> list[tuple[str, OpeningCause | None]]:
+def openings(told: Told) -> list[tuple[str, OpeningCause | None]]:
     return [
         (each.slot, each.opening)
         for each in told
@@ -44,8 +54,8 @@ def openings(told) -> list[tuple[str, OpeningCause | None]]:
     ]
 
 
-def test_a_board_without_sensors_can_only_say_that_the_pulse_was_sent():
-    async def story(site: VirtualSite, told):
+def test_a_board_without_sensors_can_only_say_that_the_pulse_was_sent() -> None:
+    async def story(site: VirtualSite, told: Told) -> None:
         assert not site.bank.has_sensor("5")
         assert await site.bank.open_slot("5") == Unlocked(Outcome.SENT, pulsed=True)
         await asyncio.sleep(1)
@@ -59,8 +69,8 @@ def test_a_board_without_sensors_can_only_say_that_the_pulse_was_sent():
     play(story, BLIND)
 
 
-def test_a_board_without_sensors_that_is_silent_gets_no_pulse():
-    async def story(site: VirtualSite, told):
+def test_a_board_without_sensors_that_is_silent_gets_no_pulse() -> None:
+    async def story(site: VirtualSite, told: Told) -> None:
         site.boards["left"].is_silent = True
         assert await site.bank.open_slot("5") == Unlocked(Outcome.UNREACHABLE, pulsed=False)
         site.boards["left"].is_silent = False
@@ -70,8 +80,8 @@ def test_a_board_without_sensors_that_is_silent_gets_no_pulse():
     play(story, BLIND)
 
 
-def test_a_sensor_stuck_at_open_does_not_keep_a_package_in():
-    async def story(site: VirtualSite, told):
+def test_a_sensor_stuck_at_open_does_not_keep_a_package_in() -> None:
+    async def story(site: VirtualSite, told: Told) -> None:
         site.steel.doors["5"].stuck_sensor = True
         await asyncio.sleep(1)
         assert (await site.bank.open_slot("5")).outcome is Outcome.ALREADY_OPEN
@@ -84,8 +94,8 @@ def test_a_sensor_stuck_at_open_does_not_keep_a_package_in():
     play(story)
 
 
-def test_force_on_a_door_that_reads_shut_is_an_ordinary_opening():
-    async def story(site: VirtualSite, told):
+def test_force_on_a_door_that_reads_shut_is_an_ordinary_opening() -> None:
+    async def story(site: VirtualSite, told: Told) -> None:
         assert (await site.bank.open_slot("5", force=True)).outcome is Outcome.OPENED
         site.steel.jam("6")
         assert (await site.bank.open_slot("6", force=True)).outcome is Outcome.JAMMED
@@ -93,8 +103,8 @@ def test_force_on_a_door_that_reads_shut_is_an_ordinary_opening():
     play(story)
 
 
-def test_force_does_not_reach_a_board_that_is_away():
-    async def story(site: VirtualSite, told):
+def test_force_does_not_reach_a_board_that_is_away() -> None:
+    async def story(site: VirtualSite, told: Told) -> None:
         site.lines["bus"].is_plugged = False
         assert await site.bank.open_slot("5", force=True) == Unlocked(
             Outcome.UNREACHABLE, pulsed=False
@@ -103,8 +113,8 @@ def test_force_does_not_reach_a_board_that_is_away():
     play(story)
 
 
-def test_why_a_door_opened_is_told():
-    async def story(site: VirtualSite, told):
+def test_why_a_door_opened_is_told() -> None:
+    async def story(site: VirtualSite, told: Told) -> None:
         await site.bank.open_slot("1")
         site.steel.jam("2")
         await site.bank.open_slot("2")
@@ -126,10 +136,10 @@ def test_why_a_door_opened_is_told():
     play(story)
 
 
-def test_a_late_opening_is_late_only_once():
+def test_a_late_opening_is_late_only_once() -> None:
     """Shut after its late opening, the door has no pulse left that could explain the next."""
 
-    async def story(site: VirtualSite, told):
+    async def story(site: VirtualSite, told: Told) -> None:
         site.steel.jam("2")
         await site.bank.open_slot("2")
         for _ in range(2):
@@ -143,8 +153,8 @@ def test_a_late_opening_is_late_only_once():
 
 
 @pytest.mark.parametrize("window_s", [2.0, 10.0])
-def test_the_window_is_as_long_as_the_site_wants(window_s):
-    async def story(site: VirtualSite, told):
+def test_the_window_is_as_long_as_the_site_wants(window_s: float) -> None:
+    async def story(site: VirtualSite, told: Told) -> float:
         site.steel.jam("5")
         before_s = asyncio.get_running_loop().time()
         assert (await site.bank.open_slot("5")).outcome is Outcome.JAMMED
@@ -153,11 +163,11 @@ def test_the_window_is_as_long_as_the_site_wants(window_s):
     assert play(story, timing=BankTiming(window_s=window_s)) == pytest.approx(window_s, abs=0.5)
 
 
-def test_a_board_that_comes_back_at_another_place_is_told():
+def test_a_board_that_comes_back_at_another_place_is_told() -> None:
     """Within a moment, so that it was never told to be away."""
     place = ["usb 1-1"]
 
-    async def story(site: VirtualSite, told):
+    async def story(site: VirtualSite, told: Told) -> list[tuple[bool, str]]:
         for plugged_into in ("usb 1-1", "usb 1-2"):
             site.lines["bus"].is_plugged = False
             await asyncio.sleep(0.3)
@@ -171,7 +181,7 @@ def test_a_board_that_comes_back_at_another_place_is_told():
     assert [each for each in told if each[0]] == [(True, "usb 1-1"), (True, "usb 1-2")]
 
 
-def test_an_adapter_is_known_by_where_it_is_plugged_in(tmp_path: Path):
+def test_an_adapter_is_known_by_where_it_is_plugged_in(tmp_path: Path) -> None:
     """Not by its number: the same socket under another number is the same place."""
     ttys, devices = tmp_path / "class", tmp_path / "devices"
     for number, socket in ((0, "1-1"), (1, "1-2"), (2, "1-1")):

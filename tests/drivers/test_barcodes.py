@@ -18,7 +18,7 @@ VECTORS = json.loads(
 
 
 @pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector["text"])
-def test_published_numbers(vector):
+def test_published_numbers(vector: dict[str, str]) -> None:
     (read,) = ScanAssembler().feed(vector["text"].encode() + b"\r", 1.0)
     assert (read.kind, read.check) == (vector["kind"], vector["check"]), vector["source"]
 
@@ -32,7 +32,7 @@ def neighbour(text: str) -> str:
 @pytest.mark.parametrize(
     "vector", [each for each in VECTORS if each["check"] == "ok"], ids=lambda each: each["text"]
 )
-def test_a_wrong_check_digit_warns_and_leaves_the_text_as_it_was(vector):
+def test_a_wrong_check_digit_warns_and_leaves_the_text_as_it_was(vector: dict[str, str]) -> None:
     text = neighbour(vector["text"])
     (read,) = ScanAssembler().feed(text.encode() + b"\r", 1.0)
     assert read.check != Check.OK
@@ -46,13 +46,13 @@ def test_a_wrong_check_digit_warns_and_leaves_the_text_as_it_was(vector):
 
 
 @pytest.mark.parametrize("text", ["PK1:demo:123456789", "hello", "12345", "1Z", "A" * 160, "(00)"])
-def test_what_nobody_knows_is_text_without_a_warning(text):
+def test_what_nobody_knows_is_text_without_a_warning(text: str) -> None:
     read = ScannerRead(text)
     assert (read.kind, read.check, read.warning) == (Kind.TEXT, Check.NONE, "")
 
 
 @given(st.from_regex(r"[1-9][0-9]{5,39}", fullmatch=True).filter(lambda it: it[:3] != "420"))
-def test_digits_alone_never_warn(text):
+def test_digits_alone_never_warn(text: str) -> None:
     assert ScannerRead(text).warning == ""
 
 
@@ -60,15 +60,15 @@ def test_digits_alone_never_warn(text):
     st.text(st.characters(max_codepoint=0x17F), max_size=170),
     st.sampled_from(["", "]C1", "]d2", "]Q3", "]E0", "]I1", "]C0", "]"]),
 )
-def test_nothing_that_is_scanned_can_break_it(text, aim_id):
+def test_nothing_that_is_scanned_can_break_it(text: str, aim_id: str) -> None:
     assert recognise(text, aim_id).kind in Kind
 
 
 @given(st.text(alphabet="0123456789\x1d()", max_size=60), st.sampled_from(["]C1", "]d2", "]Q3"]))
-def test_no_digits_can_break_it(text, aim_id):
+def test_no_digits_can_break_it(text: str, aim_id: str) -> None:
     assert recognise(text, aim_id).check in Check
 
 
-def test_a_refused_read_is_of_no_kind():
+def test_a_refused_read_is_of_no_kind() -> None:
     (read,) = ScanAssembler().feed(b"1Z\x03\r", 1.0)
     assert (read.kind, read.check) == (Kind.TEXT, Check.NONE)

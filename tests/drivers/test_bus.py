@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from random import Random
+from typing import TypeVar
 
 import pytest
 
 from drivers.boards.lockboard_8a import LockBoard8A
-from drivers.bus import (
+from drivers.bus import Bus, BusBoard, BusTiming
+from drivers.bus_events import (
     BoardFound,
     BoardLost,
     BoardUnreachable,
-    Bus,
-    BusBoard,
     BusEvent,
-    BusTiming,
     NotPulsed,
     Pulsed,
     ReadFailed,
@@ -25,14 +24,17 @@ from drivers.bus import (
     UnlockJob,
 )
 from drivers.door import DoorState, DriverError
-from drivers.port import PortProblem, PortUnavailableError
+from drivers.port import Port, PortProblem, PortUnavailableError
 from drivers.runners import MovableClock
 from drivers.simulator.bank import SimulatedBank
+from drivers.simulator.boards.lockboard_8a import SimulatedBoard8A
 from drivers.simulator.line import SimulatedLine
-from drivers.simulator.lockboard_8a import SimulatedBoard8A
 from drivers.simulator.virtual import VirtualPortOpener
 
 UNLOCK = 0x8A
+E = TypeVar("E")
+Deliveries = Sequence[tuple[float, bytes]]
+Spoil = Callable[[bytes], Deliveries]
 
 
 class Rig:
@@ -78,7 +80,7 @@ class Rig:
         return [data for _, data in self.line.heard if data[0] == UNLOCK]
 
 
-def of(kind, events: Sequence[BusEvent]) -> list:
+def of(kind: type[E], events: Sequence[BusEvent]) -> list[E]:
     return [event for event in events if isinstance(event, kind)]
 
 
@@ -86,63 +88,63 @@ def open_doors(reading: Reading) -> list[int]:
     return [channel for channel, state in reading.doors.items() if state is DoorState.OPEN]
 
 
-def with_garbage(frame: bytes):
+def with_garbage(frame: bytes) -> Deliveries:
     return ((0.0, bytes.fromhex("FA FD 99 99")), (0.0, frame))
 
 
-def byte_by_byte(frame: bytes):
+def byte_by_byte(frame: bytes) -> Deliveries:
     return tuple((0.02, bytes([byte])) for byte in frame)
 
 
-def doubled(frame: bytes):
+def doubled(frame: bytes) -> Deliveries:
     return ((0.0, frame), (0.0, frame))
 
 
-def behind_another_boards_answer(frame: bytes):
+def behind_another_boards_answer(frame: bytes) -> Deliveries:
     return ((0.0, bytes.fromhex("80 1F 00 FF FF 33 AC 8A 02 05 00 8D")), (0.0, frame))
 
 
-def behind_a_cut_frame(frame: bytes):
+def behind_a_cut_frame(frame: bytes) -> Deliveries:
     return ((0.0, frame[:-3]), (0.03, frame))
 
 
-def before_garbage(frame: bytes):
+def before_garbage(frame: bytes) -> Deliveries:
     return ((0.0, frame), (0.001, b"\x80\x01\x00\x33"))
 
 
 class EveryOther:
     """Spoils every second answer, so that each needs its repeat."""
 
-    def __init__(self, spoil):
+    def __init__(self, spoil: Spoil) -> None:
         self.spoil = spoil
         self.count = 0
 
-    def __call__(self, frame: bytes):
+    def __call__(self, frame: bytes) -> Deliveries:
         self.count += 1
         return self.spoil(frame) if self.count % 2 else ((0.0, frame),)
 
 
-def with_wrong_sum(frame: bytes):
+def with_wrong_sum(frame: bytes) -> Deliveries:
     return ((0.0, frame[:-1] + bytes([frame[-1] ^ 0x40])),)
 
 
-def without_last_byte(frame: bytes):
+def without_last_byte(frame: bytes) -> Deliveries:
     return ((0.0, frame[:-1]),)
 
 
-def without_header(frame: bytes):
+def without_header(frame: bytes) -> Deliveries:
     return ((0.0, frame[1:]),)
 
 
-def lost(frame: bytes):
+def lost(frame: bytes) -> Deliveries:
     return ()
 
 
-def late(frame: bytes):
+def late(frame: bytes) -> Deliveries:
     return ((0.31, frame),)
 
 
-def so_late_that_it_comes_into_the_next_question(frame: bytes):
+def so_late_that_it_comes_into_the_next_question(frame: bytes) -> Deliveries:
     return ((0.34, frame),)
 
 
@@ -173,7 +175,9 @@ SPOILINGS = [
         *(pytest.param(lambda each=each: EveryOther(each), id=each.__name__) for each in SPOILINGS),
     ],
 )
-def test_each_board_is_read_right_on_a_bad_line(make_distortion, in_bursts, echoes):
+def test_each_board_is_read_right_on_a_bad_line(
+    make_distortion: Callable[[], Spoil], in_bursts: bool, echoes: bool
+) -> None:
     rig = Rig(in_bursts=in_bursts)
     rig.line.distort = make_distortion()
     rig.line.echoes = echoes
@@ -188,7 +192,7 @@ def test_each_board_is_read_right_on_a_bad_line(make_distortion, in_bursts, echo
     assert of(BoardUnreachable, told) == []
 
 
-def test_wrong_sums_and_silence_are_counted_apart():
+def test_wrong_sums_and_silence_are_counted_apart() -> None:
     rig = Rig()
     rig.line.distort = EveryOther(with_wrong_sum)
     rig.run(5.0)
@@ -200,7 +204,9 @@ def test_wrong_sums_and_silence_are_counted_apart():
 
 @pytest.mark.parametrize("spoil", [*DISTURBANCES, *SPOILINGS], ids=lambda each: each.__name__)
 @pytest.mark.parametrize("deaf_after_pulse_s", [0.0, 0.8])
-def test_an_unlock_is_written_once_whatever_comes_back(spoil, deaf_after_pulse_s):
+def test_an_unlock_is_written_once_whatever_comes_back(
+    spoil: Spoil, deaf_after_pulse_s: float
+) -> None:
     rig = Rig(deaf_after_pulse_s=deaf_after_pulse_s)
     rig.run(1.0)
     rig.line.distort = spoil
@@ -212,7 +218,7 @@ def test_an_unlock_is_written_once_whatever_comes_back(spoil, deaf_after_pulse_s
     assert rig.steel.doors["b12"].pulses == 1
 
 
-def test_a_board_that_is_deaf_while_it_pulses_is_not_lost():
+def test_a_board_that_is_deaf_while_it_pulses_is_not_lost() -> None:
     rig = Rig(deaf_after_pulse_s=1.9)
     rig.run(1.0)
     rig.bus.watch("a", rig.clock.now_s + 10.0)
@@ -223,7 +229,7 @@ def test_a_board_that_is_deaf_while_it_pulses_is_not_lost():
     assert [4] in [open_doors(reading) for reading in of(Reading, told)]
 
 
-def test_an_unlock_waits_for_one_transaction_at_most():
+def test_an_unlock_waits_for_one_transaction_at_most() -> None:
     """Asked for while the line is full of reads, and while a dead board is being waited for."""
     rig = Rig()
     rig.run(1.0)
@@ -243,7 +249,7 @@ def test_an_unlock_waits_for_one_transaction_at_most():
     assert rig.line.heard[sent_before][1][0] == UNLOCK
 
 
-def test_quiet_ends_a_frame():
+def test_quiet_ends_a_frame() -> None:
     """What stayed cut is never joined to bytes that come later."""
     rig = Rig()
     rig.line.distort = lambda frame: ((0.0, frame[:4]), (0.05, frame[4:]))
@@ -252,7 +258,7 @@ def test_quiet_ends_a_frame():
     assert rig.bus.report("a").frames_received == 0
 
 
-def test_nothing_is_asked_while_the_line_still_talks_after_a_failure():
+def test_nothing_is_asked_while_the_line_still_talks_after_a_failure() -> None:
     rig = Rig()
     rig.run(1.0)
     noise = [(0.005, b"\x55")] * 80
@@ -268,7 +274,7 @@ def test_nothing_is_asked_while_the_line_still_talks_after_a_failure():
     assert repeated_s - asked_s >= noise_s + 0.025
 
 
-def test_a_lock_that_the_board_does_not_have_is_refused_when_asked_for():
+def test_a_lock_that_the_board_does_not_have_is_refused_when_asked_for() -> None:
     rig = Rig()
     for channel in (0, 13, -1):
         with pytest.raises(DriverError, match=f"lock {channel} is not on this board"):
@@ -277,7 +283,7 @@ def test_a_lock_that_the_board_does_not_have_is_refused_when_asked_for():
     assert rig.unlock_frames() == []
 
 
-def test_a_fault_of_the_software_is_an_outage_and_nothing_more():
+def test_a_fault_of_the_software_is_an_outage_and_nothing_more() -> None:
     rig = Rig()
     rig.run(1.0)
     told = rig.bus.fail("a fault")
@@ -285,7 +291,7 @@ def test_a_fault_of_the_software_is_an_outage_and_nothing_more():
     assert {event.board for event in of(BoardFound, rig.run(3.0))} == {"a", "b"}
 
 
-def test_frames_keep_the_gap():
+def test_frames_keep_the_gap() -> None:
     rig = Rig()
     rig.bus.watch("a", 1e9)
     rig.run(0.5)
@@ -296,7 +302,7 @@ def test_frames_keep_the_gap():
         assert after_s - (before_s + len(data) * byte_s) >= 0.005 - 1e-6
 
 
-def test_a_withdrawn_unlock_never_leaves():
+def test_a_withdrawn_unlock_never_leaves() -> None:
     rig = Rig()
     rig.run(1.0)
     job = UnlockJob("a", 1)
@@ -307,18 +313,21 @@ def test_a_withdrawn_unlock_never_leaves():
     assert rig.unlock_frames() == []
 
 
-def test_a_watched_board_is_polled_faster_and_the_other_all_the_same():
+def test_a_watched_board_is_polled_faster_and_the_other_all_the_same() -> None:
     rig = Rig()
     rig.run(1.0)
     calm = of(Reading, rig.run(2.0))
     rig.bus.watch("a", rig.clock.now_s + 2.0)
     busy = of(Reading, rig.run(2.0))
-    count = lambda readings, board: sum(each.board == board for each in readings)  # noqa: E731
+
+    def count(readings: list[Reading], board: str) -> int:
+        return sum(each.board == board for each in readings)
+
     assert count(busy, "a") > 3 * count(calm, "a")
     assert count(busy, "b") >= count(calm, "b") - 1
 
 
-def test_a_silent_board_is_told_once_and_found_again(caplog):
+def test_a_silent_board_is_told_once_and_found_again(caplog: pytest.LogCaptureFixture) -> None:
     rig = Rig()
     rig.run(1.0)
     rig.boards["b"].is_silent = True
@@ -339,7 +348,9 @@ def test_a_silent_board_is_told_once_and_found_again(caplog):
     assert [event.board for event in of(BoardFound, told)] == ["b"]
 
 
-def test_an_unplugged_adapter_is_told_after_five_tries_and_found_at_once(caplog):
+def test_an_unplugged_adapter_is_told_after_five_tries_and_found_at_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     rig = Rig()
     rig.run(1.0)
     rig.line.is_plugged = False
@@ -352,8 +363,10 @@ def test_an_unplugged_adapter_is_told_after_five_tries_and_found_at_once(caplog)
         (refused,) = of(NotPulsed, rig.run(0.5))
         assert (refused.job, refused.may_have_left) == (job, False)
         told = rig.run(300.0)
-    assert [event.board for event in of(BoardUnreachable, told)] == ["a", "b"]
-    assert "plug the adapter in" in told[0].reason
+    unreachable = of(BoardUnreachable, told)
+    assert [event.board for event in unreachable] == ["a", "b"]
+    assert told[0] == unreachable[0]
+    assert "plug the adapter in" in unreachable[0].reason
     assert len(caplog.records) == 1
     rig.line.is_plugged = True
     assert {event.board for event in of(BoardFound, rig.run(1.5))} == {"a", "b"}
@@ -361,7 +374,7 @@ def test_an_unplugged_adapter_is_told_after_five_tries_and_found_at_once(caplog)
     assert rig.unlock_frames() == []
 
 
-def test_an_unlock_during_which_the_port_fails_may_have_left():
+def test_an_unlock_during_which_the_port_fails_may_have_left() -> None:
     rig = Rig()
     rig.run(1.0)
     while rig.bus.step().wait_s == 0:
@@ -372,12 +385,12 @@ def test_an_unlock_during_which_the_port_fails_may_have_left():
         write(data, at_s)
         raise OSError("the adapter went away")
 
-    rig.line.write = fail_after
+    rig.line.write = fail_after  # type: ignore[method-assign]
     job = UnlockJob("a", 5)
     rig.bus.submit(job)
     (failed,) = of(NotPulsed, rig.run(0.5))
     assert failed.may_have_left
-    rig.line.write = write
+    rig.line.write = write  # type: ignore[method-assign]
     rig.run(10.0)
     assert len(rig.unlock_frames()) == 1
 
@@ -394,13 +407,13 @@ class RefusingOpener:
     def is_present(self) -> bool:
         return True
 
-    def open(self, baud: int):
+    def open(self, baud: int) -> Port:
         self.tries += 1
         raise PortUnavailableError(self.problem, "somebody else has it")
 
 
 @pytest.mark.parametrize("problem", list(PortProblem))
-def test_a_port_that_does_not_open_at_the_start_is_told_at_once(problem):
+def test_a_port_that_does_not_open_at_the_start_is_told_at_once(problem: PortProblem) -> None:
     rig = Rig()
     opener = RefusingOpener(problem)
     rig.bus = Bus(opener, [BusBoard("a", "f", LockBoard8A(1, 12))], rig.clock, BusTiming())
@@ -410,7 +423,7 @@ def test_a_port_that_does_not_open_at_the_start_is_told_at_once(problem):
     assert 8 <= opener.tries <= 10
 
 
-def test_two_boards_with_one_address_are_refused():
+def test_two_boards_with_one_address_are_refused() -> None:
     boards = [BusBoard(name, "lockboard-8a", LockBoard8A(1, 12)) for name in "ab"]
     with pytest.raises(DriverError, match="two boards on port tty have one address"):
         opener = VirtualPortOpener("tty", Rig().line, MovableClock())

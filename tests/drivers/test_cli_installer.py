@@ -8,7 +8,11 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from random import Random
+from typing import Any
 
 import pytest
 
@@ -21,11 +25,13 @@ from drivers.simulator.bank import SimulatedBank
 from drivers.simulator.families import simulate_board
 from drivers.simulator.pseudo_terminal import PseudoTerminal
 from drivers.tools.discovery import USUAL_ADDRESSES, Probe, possible_boards
+from tests.support.present import present
 from tests.support.simulator_process import SimulatorProcess
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 30.0
 BUS = "ports/lock-bus"
+Tool = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 def command(*arguments: str) -> list[str]:
@@ -44,7 +50,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture
-def tool(monkeypatch, capsys):
+def tool(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Tool]:
     """A command without a process of its own, where only what it says is of interest."""
     level = logging.getLogger("drivers").level
 
@@ -62,7 +68,7 @@ def tool(monkeypatch, capsys):
     logging.getLogger("drivers").setLevel(level)
 
 
-def rows(output: str) -> list[dict]:
+def rows(output: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in output.splitlines()]
 
 
@@ -70,22 +76,29 @@ def board(port: str, address: int = 1, family: str = "lockboard-8a") -> tuple[st
     return ("--port", port, "--family", family, "--board", str(address))
 
 
+@dataclass
+class Demo:
+    """The demo site's simulator, its data and the name of its line."""
+
+    simulator: SimulatorProcess
+    data: Path
+    bus: str
+
+
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory):
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     """The demo site's simulator, for commands that leave it as it was."""
     data = tmp_path_factory.mktemp("a folder") / "data with a space"
     with SimulatorProcess(DEMO_SITE, data) as simulator:
-        simulator.data = data
-        simulator.bus = str(data / BUS)
-        yield simulator
+        yield Demo(simulator, data, str(data / BUS))
 
 
 # --- doors and unlock ----------------------------------------------------------------------------
 
 
-def test_doors_are_printed_one_object_a_line(demo, tool):
-    demo.tell("open 16")
-    demo.wait_for("opened", slot="16")
+def test_doors_are_printed_one_object_a_line(demo: Demo, tool: Tool) -> None:
+    demo.simulator.tell("open 16")
+    demo.simulator.wait_for("opened", slot="16")
     found = run("doors", *board(demo.bus, 2), "--channels", "12", "--json")
     assert (found.returncode, found.stderr) == (0, "")
     printed = rows(found.stdout)
@@ -96,30 +109,30 @@ def test_doors_are_printed_one_object_a_line(demo, tool):
         assert (row["port"], row["family"], row["board"]) == (demo.bus, "lockboard-8a", 2)
     inverted = tool("doors", *board(demo.bus, 2), "--channels", "12", "--invert")
     assert inverted.stdout.splitlines()[3] == "board 2, channel  4: CLOSED"
-    demo.tell("close 16")
+    demo.simulator.tell("close 16")
 
 
-def test_an_unlock_tells_what_came_of_it(demo, tool):
+def test_an_unlock_tells_what_came_of_it(demo: Demo, tool: Tool) -> None:
     opened = run("unlock", *board(demo.bus), "--channel", "5", "--json")
     assert opened.returncode == 0
     (row,) = rows(opened.stdout)
     assert row.keys() == {"port", "family", "board", "channel", "outcome", "elapsed_ms"}
     assert (row["outcome"], row["channel"]) == ("OPENED", 5)
-    demo.wait_for("opened", slot="5")
+    demo.simulator.wait_for("opened", slot="5")
     again = tool("unlock", *board(demo.bus), "--channel", "5", "--json")
     assert (again.returncode, rows(again.stdout)[0]["outcome"]) == (0, "ALREADY_OPEN")
-    demo.tell("jam 6")
-    demo.wait_for("jammed", slot="6")
+    demo.simulator.tell("jam 6")
+    demo.simulator.wait_for("jammed", slot="6")
     jammed = tool("unlock", *board(demo.bus), "--channel", "6", "--wait", "0.6", "--json")
     assert (jammed.returncode, rows(jammed.stdout)[0]["outcome"]) == (1, "JAMMED")
-    demo.tell("swap 7 8")
-    demo.wait_for("swapped", slot="7")
+    demo.simulator.tell("swap 7 8")
+    demo.simulator.wait_for("swapped", slot="7")
     wrong = tool("unlock", *board(demo.bus), "--channel", "7")
     assert (wrong.returncode, wrong.stdout) == (1, "board 1, channel 7: WRONG_DOOR\n")
     assert "channel 8 moved instead" in wrong.stderr
 
 
-def test_a_board_that_does_not_answer(demo, tool):
+def test_a_board_that_does_not_answer(demo: Demo, tool: Tool) -> None:
     silent = tool("unlock", *board(demo.bus, 9), "--channel", "1", "--json")
     assert (silent.returncode, rows(silent.stdout)[0]["outcome"]) == (1, "UNREACHABLE")
     silent = tool("doors", *board(demo.bus, 9))
@@ -149,14 +162,16 @@ def test_a_board_that_does_not_answer(demo, tool):
         (("monitor", "--config", "/no/such/site.toml"), "cannot be read"),
     ],
 )
-def test_a_mistake_is_one_line_and_exit_2(tool, arguments, told):
+def test_a_mistake_is_one_line_and_exit_2(
+    tool: Tool, arguments: tuple[str, ...], told: str
+) -> None:
     wrong = tool(*arguments)
     assert (wrong.returncode, wrong.stdout) == (2, "")
     *_, line = wrong.stderr.splitlines()
     assert told in line
 
 
-def test_a_port_that_the_kiosk_holds(tmp_path):
+def test_a_port_that_the_kiosk_holds(tmp_path: Path) -> None:
     terminal = PseudoTerminal(tmp_path / "bus")
     terminal.plug()
     holder = SerialPortOpener(str(terminal.path)).open(9600)
@@ -180,7 +195,9 @@ def test_a_port_that_the_kiosk_holds(tmp_path):
         ),
     ],
 )
-def test_the_count_of_locks_is_what_the_answer_has_room_for(tool, family, url, options):
+def test_the_count_of_locks_is_what_the_answer_has_room_for(
+    tool: Tool, family: str, url: str, options: tuple[str, ...]
+) -> None:
     address = FAMILIES[family].addresses[0]
     found = tool("doors", *board(url.replace("board=0&", ""), address, family), *options, "--json")
     counts = {"kerong-cu48b": 48, "modbus-waveshare": 16}
@@ -192,7 +209,7 @@ def test_the_count_of_locks_is_what_the_answer_has_room_for(tool, family, url, o
 # --- find ----------------------------------------------------------------------------------------
 
 
-def test_boards_are_found(demo, tool):
+def test_boards_are_found(demo: Demo, tool: Tool) -> None:
     found = run(
         *("find", "--port", demo.bus, "--json", "--addresses", "1-3"),
         *("--family", "lockboard-8a", "--family", "modbus-waveshare"),
@@ -208,7 +225,7 @@ def test_boards_are_found(demo, tool):
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_nothing_that_is_asked_in_a_search_moves_a_door_of_any_family(family):
+def test_nothing_that_is_asked_in_a_search_moves_a_door_of_any_family(family: str) -> None:
     asked = {
         question.request
         for kind in FAMILIES.values()
@@ -217,7 +234,7 @@ def test_nothing_that_is_asked_in_a_search_moves_a_door_of_any_family(family):
         for question in board.questions()
     }
     kind = FAMILIES[family]
-    steel = SimulatedBank(["a door"], None, lambda: 0.0)
+    steel = SimulatedBank(["a door"], Random(1), lambda: 0.0)
     boards = [
         simulate_board(
             kind(address, kind.channel_counts[-1]),
@@ -232,7 +249,7 @@ def test_nothing_that_is_asked_in_a_search_moves_a_door_of_any_family(family):
     assert steel.doors["a door"].pulses == 0
 
 
-def test_a_probe_cannot_unlock():
+def test_a_probe_cannot_unlock() -> None:
     for kind in FAMILIES.values():
         probe = Probe(possible_boards(kind, kind.addresses[0]), 0.1)
         with pytest.raises(FrameError):
@@ -242,7 +259,7 @@ def test_a_probe_cannot_unlock():
 # --- scan ----------------------------------------------------------------------------------------
 
 
-def test_scans_are_printed_with_their_kind_and_check(demo):
+def test_scans_are_printed_with_their_kind_and_check(demo: Demo) -> None:
     scanner = subprocess.Popen(
         command("scan", "--port", str(demo.data / "ports" / "scanner"), "--count", "3", "--json"),
         stdout=subprocess.PIPE,
@@ -250,9 +267,9 @@ def test_scans_are_printed_with_their_kind_and_check(demo):
         text=True,
         cwd=ROOT,
     )
-    assert "Hold a label" in scanner.stderr.readline()
+    assert "Hold a label" in present(scanner.stderr).readline()
     for text in ("1Z5R89390357567127", "]C100376130321109103421", "a\\x03b"):
-        demo.tell(f"scan {text}")
+        demo.simulator.tell(f"scan {text}")
     printed, _ = scanner.communicate(timeout=PATIENCE_S)
     assert scanner.returncode == 0
     assert [(row["text"], row["kind"], row["check"]) for row in rows(printed)] == [
@@ -267,7 +284,7 @@ def test_scans_are_printed_with_their_kind_and_check(demo):
 # --- monitor -------------------------------------------------------------------------------------
 
 
-def test_the_monitor_tells_every_change_and_the_bytes_until_ctrl_c(demo):
+def test_the_monitor_tells_every_change_and_the_bytes_until_ctrl_c(demo: Demo) -> None:
     monitor = subprocess.Popen(
         command("monitor", "--config", str(DEMO_SITE), "--data", str(demo.data), "--bytes"),
         stdout=subprocess.PIPE,
@@ -278,16 +295,16 @@ def test_the_monitor_tells_every_change_and_the_bytes_until_ctrl_c(demo):
     guard = threading.Timer(PATIENCE_S, monitor.kill)
     guard.start()
     lines = []
-    for line in monitor.stdout:
+    for line in present(monitor.stdout):
         lines.append(line.rstrip())
         if line == "door 24: shut, first reading\n":
-            demo.tell("open 24")
+            demo.simulator.tell("open 24")
         if line == "door 24: OPEN\n":
             monitor.send_signal(signal.SIGINT)
     guard.cancel()
-    demo.tell("close 24")
+    demo.simulator.tell("close 24")
     assert monitor.wait(PATIENCE_S) == 0
-    assert monitor.stderr.read() == ""
+    assert present(monitor.stderr).read() == ""
     assert "board left: answers" in lines
     assert f"{demo.bus} > 80 01 00 33 B2" in lines
     assert any(line.startswith(f"{demo.bus} < 80 01 00 ") for line in lines)
@@ -313,7 +330,7 @@ class Walk:
         )
         guard = threading.Timer(PATIENCE_S, self.process.kill)
         guard.start()
-        for line in self.process.stdout:
+        for line in present(self.process.stdout):
             self.lines.append(line.rstrip())
             self.follow(line)
         self.code = self.process.wait()
@@ -330,8 +347,9 @@ class Walk:
             self.answer("")
 
     def answer(self, text: str) -> None:
-        self.process.stdin.write(text + "\n")
-        self.process.stdin.flush()
+        entered = present(self.process.stdin)
+        entered.write(text + "\n")
+        entered.flush()
 
 
 def exchanged(text: str, one: str, other: str) -> str:
@@ -344,7 +362,7 @@ def exchanged(text: str, one: str, other: str) -> str:
     )
 
 
-def test_a_walk_corrects_the_config_and_keeps_its_comments(tmp_path):
+def test_a_walk_corrects_the_config_and_keeps_its_comments(tmp_path: Path) -> None:
     described = DEMO_SITE.read_text(encoding="utf-8").replace(
         "# The doors are numbered", "# Kim was here.\n# The doors are numbered"
     )
@@ -376,7 +394,7 @@ def test_a_walk_corrects_the_config_and_keeps_its_comments(tmp_path):
     assert sorted(path.name for path in tmp_path.glob("site*")) == ["site.toml", "site.toml.bak"]
 
 
-def test_a_walk_that_is_given_up_writes_nothing(demo, tmp_path):
+def test_a_walk_that_is_given_up_writes_nothing(demo: Demo, tmp_path: Path) -> None:
     config = tmp_path / "site.toml"
     config.write_bytes(DEMO_SITE.read_bytes())
     given_up = subprocess.run(
@@ -394,7 +412,7 @@ def test_a_walk_that_is_given_up_writes_nothing(demo, tmp_path):
     assert list(tmp_path.iterdir()) == [config]
 
 
-def test_a_door_that_is_none_of_the_site(tool):
+def test_a_door_that_is_none_of_the_site(tool: Tool) -> None:
     wrong = tool("commission", "--config", str(DEMO_SITE), "--door", "99")
     assert wrong.returncode == 2
     assert "--door '99'" in wrong.stderr

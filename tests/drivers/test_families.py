@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import importlib
 import inspect
@@ -11,26 +12,22 @@ from random import Random
 
 import pytest
 
-from drivers.bank import BoardWiring, DoorWiring
 from drivers.boards import FAMILIES
 from drivers.boards.options import BoardSettingError, Option
 from drivers.door import DoorState, ItemState, Outcome
 from drivers.frames import FrameError
+from drivers.simulator.families import simulated_class
 from drivers.simulator.virtual import virtual_site
-from tests.support.vectors import FILES, OF_FAMILY, Bench, codec_of
+from drivers.tools.supported_boards import page
+from drivers.wiring import BoardWiring, DoorWiring
+from tests.support.vectors import FILES, OF_FAMILY, Bench, board_codec_of, encoders, host_codec_of
 
-README = (Path(__file__).parents[2] / "drivers" / "README.md").read_text(encoding="utf-8")
+PAGE = Path(__file__).parents[2] / "drivers" / "boards" / "README.md"
 
 every_family = pytest.mark.parametrize("name", list(FAMILIES))
 
-GUARDS = {
-    "every_door_of_the_board",
-    "every_door_on_the_line",
-    "several_doors",
-    "is_no_solenoid",
-    "are_no_solenoids",
-}
-"""What a function must be told before it builds a frame that opens many doors or burns a lock."""
+GUARDS = {"is_no_solenoid"}
+"""What a function must be told before it builds a frame that burns a lock."""
 
 ONE_PULSE = {"UnlockRequest", "UnlockForRequest", "UnlockForOwnTimeRequest", "FlashOnRequest"}
 HARMLESS = {
@@ -86,7 +83,13 @@ def test_a_family_is_named_and_described_and_sourced(name):
     for told in ("Line:", "baud", "data bits", "Source", f"tests/vectors/{name.replace('-', '_')}"):
         assert told in described
     assert OF_FAMILY[name]["frames"]
-    assert f"`{name}`" in README
+    assert f"| `{name}` |" in page()
+
+
+def test_the_list_of_supported_boards_is_up_to_date():
+    assert PAGE.read_text(encoding="utf-8") == page(), (
+        "run: python -m drivers families > drivers/boards/README.md"
+    )
 
 
 @every_family
@@ -150,6 +153,8 @@ def test_addresses_that_mean_every_board_cannot_be_configured():
         "modbus-xunming": 0,
     }.items():
         assert everyone not in FAMILIES[name].addresses
+    for name, family in FAMILIES.items():
+        assert not simulated_class(name).everyone & set(family.addresses)
     assert 0xFE not in FAMILIES["modbus-xunming"].addresses
 
 
@@ -159,7 +164,7 @@ def test_addresses_that_mean_every_board_cannot_be_configured():
 @every_family
 def test_no_channel_of_any_board_pulses_anything_but_its_own_lock(name):
     """Exhaustive over addresses and channels."""
-    family, codec = FAMILIES[name], codec_of(name.replace("-", "_"))
+    family, codec = FAMILIES[name], board_codec_of(name.replace("-", "_"))
     for address in family.addresses:
         board = family(address, family.channel_counts[-1])
         frames = set()
@@ -185,20 +190,11 @@ def test_no_other_number_is_a_channel(name):
             board_of(name).unlock_request(channel)
 
 
-def encoders(codec) -> list:
-    """All functions of a codec that build a request."""
-    return [
-        function
-        for name, function in inspect.getmembers(codec, inspect.isfunction)
-        if name.startswith("encode_") and not name.endswith(("_reply", "_report"))
-    ]
-
-
 @every_family
 def test_no_number_leads_to_a_frame_that_opens_more_than_one_door(name):
     """Every unguarded function of the codec, with every address and channel and many numbers."""
-    codec = codec_of(name.replace("-", "_"))
-    for encode in encoders(codec):
+    codec = board_codec_of(name.replace("-", "_"))
+    for encode in encoders(name.replace("-", "_")):
         parameters = inspect.signature(encode).parameters
         numbers = [each for each in parameters if each not in ("function", "low_byte_first")]
         if GUARDS & set(parameters):
@@ -217,48 +213,50 @@ def test_no_number_leads_to_a_frame_that_opens_more_than_one_door(name):
 
 
 @every_family
-def test_frames_that_open_many_doors_must_be_meant(name):
-    codec = codec_of(name.replace("-", "_"))
-    guarded = 0
-    for encode in encoders(codec):
+def test_frames_that_hold_a_current_must_be_meant(name):
+    for encode in encoders(name.replace("-", "_")):
         parameters = inspect.signature(encode).parameters
         guards = GUARDS & set(parameters)
         if not guards:
             continue
-        guarded += 1
         (guard,) = guards
         assert parameters[guard].kind is inspect.Parameter.KEYWORD_ONLY
         assert parameters[guard].default is inspect.Parameter.empty
-        good = {"address": 1, "channel": 1, "channels": [1], "states": [True]}
+        good = {"address": 1, "channel": 1}
         arguments = {each: good[each] for each in parameters if each in good}
         for meant in (False, 1, "yes", None):
             with pytest.raises(FrameError, match="without meaning it"):
                 encode(**arguments, **{guard: meant})
         assert encode(**arguments, **{guard: True})
-    assert guarded
+        assert FAMILIES[name].holds_outputs
+
+
+@every_family
+def test_a_family_has_no_encoder_that_its_board_does_not_use(name):
+    host = host_codec_of(name.replace("-", "_"))
+    used = {
+        node.func.id
+        for node in ast.walk(ast.parse(inspect.getsource(type(board_of(name)))))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    }
+    assert {encode.__name__ for encode in encoders(name.replace("-", "_"))} <= used
+    assert not hasattr(host, "decode_request")
 
 
 def test_no_request_of_one_family_is_a_request_of_another():
     """Boards of different families hear each other's frames when they share a line."""
-    lengths = {
-        "lockboard-8a": (5, 6),
-        "kerong-cu16": (5,),
-        "kerong-cu48": (6,),
-        "kerong-cu48b": (6,),
-        "dingchang-dc": (6, 7, 8),
-        "modbus-waveshare": (8,),
-    }
     for speaker, family in FAMILIES.items():
         frames = []
         for address in family.addresses:
             board = family(address, family.channel_counts[-1])
             frames += [board.unlock_request(channel) for channel in range(1, board.channels + 1)]
             frames += [question.request for question in board.questions()]
-        for hearer, possible in lengths.items():
-            if speaker == hearer or (speaker, hearer) == ("modbus-xunming", "modbus-waveshare"):
+        for hearer in FAMILIES:
+            if speaker == hearer or {speaker, hearer} == {"modbus-xunming", "modbus-waveshare"}:
                 continue
-            decode = codec_of(hearer.replace("-", "_")).decode_request
-            for frame, length in product(frames, possible):
+            codec = board_codec_of(hearer.replace("-", "_"))
+            decode = codec.decode_request
+            for frame, length in product(frames, codec.REQUEST_LENGTHS):
                 for start in range(len(frame) - length + 1):
                     assert is_refused(decode, frame[start : start + length])
 
@@ -313,7 +311,15 @@ def bench_doors_after(bench: Bench, at_s: float):
     return answer.doors
 
 
-ITEM_FAMILIES = ["kerong-cu16", "kerong-cu48b"]
+ITEM_FAMILIES = [
+    name
+    for name, family in FAMILIES.items()
+    if any(option.name == "item_sensors" for option in family.options)
+]
+
+
+def test_families_with_item_sensors():
+    assert {"kerong-cu16", "kerong-cu48b"} <= set(ITEM_FAMILIES)
 
 
 @pytest.mark.parametrize("name", ITEM_FAMILIES)
@@ -359,17 +365,32 @@ async def test_the_bank_tells_items_after_two_equal_readings_and_forgets_them_wi
 
 # --- several families on one line --------------------------------------------------------------
 
-MIXED = {
-    9600: [
-        ("lockboard-8a", 1, {}),
-        ("lockboard-8a", 2, {"unlock_function": 0x33}),
-        ("dingchang-dc", 3, {}),
-        ("modbus-waveshare", 4, {}),
-        ("modbus-xunming", 5, {"baud": 9600}),
-        ("kerong-cu16", 6, {"baud": 9600}),
-    ],
-    19200: [("kerong-cu16", 0, {}), ("kerong-cu48", 1, {}), ("kerong-cu48b", 2, {})],
-}
+KS1062 = ("lockboard-8a", {"unlock_function": 0x33})
+
+
+def speeds_of(name: str) -> tuple[int, ...]:
+    """The usual speed of a family, and those that can be set on its boards."""
+    usual = board_of(name).timing.baud
+    settable = [option.allowed for option in FAMILIES[name].options if option.name == "baud"]
+    return (usual, *(speed for allowed in settable for speed in allowed))
+
+
+def mixed(baud: int) -> list[tuple[str, dict[str, object]]]:
+    """Every family that there can be on a line of this speed."""
+    able = [name for name in FAMILIES if baud in speeds_of(name)]
+    boards: list[tuple[str, dict[str, object]]] = [
+        (name, {"baud": baud} if len(speeds_of(name)) > 1 else {}) for name in able
+    ]
+    return [*boards, KS1062] if KS1062[0] in able else boards
+
+
+MIXED = {baud: mixed(baud) for baud in sorted({speeds_of(name)[0] for name in FAMILIES})}
+
+
+def test_the_lines_hold_every_family():
+    assert {name for boards in MIXED.values() for name, _ in boards} == set(FAMILIES)
+    assert len(MIXED[9600]) >= 6
+    assert len(MIXED[19200]) >= 3
 
 
 @pytest.mark.parametrize("echoes", [False, True])
@@ -377,7 +398,7 @@ MIXED = {
 async def test_boards_of_several_families_share_a_line(baud, echoes):
     boards = [
         BoardWiring(f"{name}-{address}", name, "bus", address, 12, options=options)
-        for name, address, options in MIXED[baud]
+        for address, (name, options) in enumerate(MIXED[baud], start=1)
     ]
     doors = [
         DoorWiring(f"{board.name}/{channel}", board.name, channel)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
 from config import DEMO_SITE
-from drivers.bank import BoardWiring, DoorWiring
 from drivers.door import BoardChange, DoorChange, DoorState, Outcome, Unlocked
 from drivers.simulator.commands import (
     USAGE,
     Bounce,
+    Command,
     CommandError,
     Heal,
     Power,
@@ -22,8 +24,11 @@ from drivers.simulator.commands import (
 )
 from drivers.simulator.faults import CALLS_FOR, Fault
 from drivers.simulator.virtual import VirtualSite, virtual_site
+from drivers.wiring import BoardWiring, DoorWiring
 from tests.support.simulator_process import SimulatorProcess
 from tests.support.virtual_loop import run_virtually
+
+Told = list[DoorChange | BoardChange]
 
 FAMILIES = {
     "lockboard-8a": (1, 12),
@@ -37,14 +42,14 @@ FAMILIES = {
 DOORS = [DoorWiring(str(number), "board", number) for number in range(1, 13)]
 
 
-def play(family: str, story):
-    async def run():
+def play(family: str, story: Callable[[VirtualSite, Told], Coroutine[Any, Any, None]]) -> None:
+    async def run() -> None:
         address, channels = FAMILIES[family]
         site = virtual_site(
             [BoardWiring("board", family, "bus", address, channels)], DOORS, Random(5)
         )
         site.lines["bus"].keeps_record = True
-        told: list[DoorChange | BoardChange] = []
+        told: Told = []
         site.bank.listen(told.append)
         await site.bank.start()
         await site.bank.settled()
@@ -59,8 +64,8 @@ def play(family: str, story):
 @pytest.mark.parametrize(
     "fault", [Fault.SILENT, Fault.SLOW, Fault.GARBLED, Fault.CUT, Fault.OTHER_ADDRESS]
 )
-def test_a_board_that_never_answers_right_is_away_until_it_does(family, fault):
-    async def story(site: VirtualSite, told):
+def test_a_board_that_never_answers_right_is_away_until_it_does(family: str, fault: Fault) -> None:
+    async def story(site: VirtualSite, told: Told) -> None:
         board = site.boards["board"]
         board.faults.set(fault, 1.0)
         await asyncio.sleep(0.5)
@@ -82,8 +87,8 @@ def test_a_board_that_never_answers_right_is_away_until_it_does(family, fault):
 
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("fault", list(Fault))
-def test_a_fault_now_and_then_is_hardly_felt(family, fault):
-    async def story(site: VirtualSite, told):
+def test_a_fault_now_and_then_is_hardly_felt(family: str, fault: Fault) -> None:
+    async def story(site: VirtualSite, told: Told) -> None:
         site.boards["board"].faults.set(fault, 0.05)
         for number in range(1, 9):
             opening = await site.bank.open_slot(str(number))
@@ -99,8 +104,8 @@ def test_a_fault_now_and_then_is_hardly_felt(family, fault):
     play(family, story)
 
 
-def test_a_bouncing_sensor_is_one_edge():
-    async def story(site: VirtualSite, told):
+def test_a_bouncing_sensor_is_one_edge() -> None:
+    async def story(site: VirtualSite, told: Told) -> None:
         for _ in range(20):
             site.steel.doors["3"].has_bouncing_sensor = True
             told.clear()
@@ -108,15 +113,16 @@ def test_a_bouncing_sensor_is_one_edge():
             await asyncio.sleep(1)
             site.steel.close("3")
             await asyncio.sleep(3)
-            assert [each.now for each in told][-1] is DoorState.CLOSED
+            last = told[-1]
+            assert isinstance(last, DoorChange) and last.now is DoorState.CLOSED
         # All of its moves are known to be at rest.
         assert site.bank.door("3") is DoorState.CLOSED
 
     play("lockboard-8a", story)
 
 
-def test_without_power_no_board_hears_and_afterwards_all_is_as_before():
-    async def story(site: VirtualSite, told):
+def test_without_power_no_board_hears_and_afterwards_all_is_as_before() -> None:
+    async def story(site: VirtualSite, told: Told) -> None:
         site.steel.cut_power(20.0)
         await asyncio.sleep(0.5)
         assert await site.bank.open_slot("5") == Unlocked(Outcome.UNREACHABLE, pulsed=False)
@@ -127,8 +133,8 @@ def test_without_power_no_board_hears_and_afterwards_all_is_as_before():
     play("lockboard-8a", story)
 
 
-def test_a_second_power_cut_is_not_ended_by_the_end_of_the_first():
-    async def story(site: VirtualSite, told):
+def test_a_second_power_cut_is_not_ended_by_the_end_of_the_first() -> None:
+    async def story(site: VirtualSite, told: Told) -> None:
         site.steel.cut_power(10.0)
         await asyncio.sleep(5)
         site.steel.cut_power()
@@ -153,7 +159,7 @@ def test_a_second_power_cut_is_not_ended_by_the_end_of_the_first():
         ("power on", Power(is_on=True)),
     ],
 )
-def test_faults_can_be_told(line, command):
+def test_faults_can_be_told(line: str, command: Command) -> None:
     assert parse_command(line) == command
 
 
@@ -167,12 +173,12 @@ def test_faults_can_be_told(line, command):
         ("power on 3", "write power on"),
     ],
 )
-def test_a_fault_that_is_none_is_named(line, told):
+def test_a_fault_that_is_none_is_named(line: str, told: str) -> None:
     with pytest.raises(CommandError, match=told):
         parse_command(line)
 
 
-def test_every_fault_is_in_the_help_and_in_the_readme():
+def test_every_fault_is_in_the_help_and_in_the_readme() -> None:
     readme = (Path(__file__).parents[2] / "drivers/simulator/README.md").read_text()
     for fault in Fault:
         assert fault.value in USAGE
@@ -180,7 +186,7 @@ def test_every_fault_is_in_the_help_and_in_the_readme():
         assert CALLS_FOR[fault]
 
 
-def test_faults_are_settings_and_live_commands_of_the_process(tmp_path):
+def test_faults_are_settings_and_live_commands_of_the_process(tmp_path: Path) -> None:
     with SimulatorProcess(
         DEMO_SITE, tmp_path, "--do", "fault left garbled 0.5", "--do", "power off 3"
     ) as simulator:

@@ -9,13 +9,21 @@ from pathlib import Path
 import pytest
 
 from config import DEMO_SITE, load_site
-from drivers.bank import BoardWiring, DoorWiring, open_bank
 from drivers.boards import FAMILIES
+from drivers.building import open_bank
 from drivers.bus import BusTiming
 from drivers.door import DoorState, Outcome
-from drivers.port import PORT_ERRORS, PortProblem, PortUnavailableError, ReconnectPlan, port_in
+from drivers.port import (
+    PORT_ERRORS,
+    Port,
+    PortProblem,
+    PortUnavailableError,
+    ReconnectPlan,
+    port_in,
+)
 from drivers.serial_port import SerialPortOpener
 from drivers.simulator.__main__ import simulated_site
+from drivers.wiring import BoardWiring, DoorWiring
 from tests.support.simulator_process import SimulatorProcess
 
 PATIENCE_S = 10.0
@@ -34,7 +42,7 @@ def free_port() -> int:
         return int(server.getsockname()[1])
 
 
-def hear(port, count: int) -> bytes:
+def hear(port: Port, count: int) -> bytes:
     received = b""
     while len(received) < count:
         data = port.read(PATIENCE_S)
@@ -52,7 +60,7 @@ def hear(port, count: int) -> bytes:
         ("sim://kerong-cu16", "sim://kerong-cu16"),
     ],
 )
-def test_only_a_relative_path_lies_in_the_data_folder(port, opened):
+def test_only_a_relative_path_lies_in_the_data_folder(port: str, opened: str) -> None:
     assert port_in(Path("/data"), port) == opened
 
 
@@ -60,16 +68,16 @@ def test_only_a_relative_path_lies_in_the_data_folder(port, opened):
     "name",
     ["socket://", "socket://host", "socket://:4001", "socket://h:99999", "socket://h:4001/x"],
 )
-def test_a_serial_server_that_is_not_written_right(name):
+def test_a_serial_server_that_is_not_written_right(name: str) -> None:
     assert "socket://HOST:PORT" in str(refusal(name))
 
 
-def test_a_serial_server_that_is_not_there():
+def test_a_serial_server_that_is_not_there() -> None:
     assert "Nothing takes a connection" in str(refusal(f"socket://127.0.0.1:{free_port()}"))
     assert refusal("socket://no-such-host.invalid:1").problem is PortProblem.MISSING
 
 
-def test_a_serial_server_gives_bytes_and_its_end_is_an_error():
+def test_a_serial_server_gives_bytes_and_its_end_is_an_error() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         opener = SerialPortOpener(f"socket://127.0.0.1:{server.getsockname()[1]}")
         assert opener.is_present()
@@ -87,7 +95,7 @@ def test_a_serial_server_gives_bytes_and_its_end_is_an_error():
         port.close()
 
 
-def test_a_bank_behind_a_serial_server(tmp_path):
+def test_a_bank_behind_a_serial_server(tmp_path: Path) -> None:
     config = tmp_path / "site.toml"
     url = f"socket://127.0.0.1:{free_port()}"
     config.write_text(DEMO_SITE.read_text().replace("ports/lock-bus", url))
@@ -114,7 +122,7 @@ def test_a_bank_behind_a_serial_server(tmp_path):
         asyncio.run(story(simulator))
 
 
-def test_a_serial_server_takes_one_program_at_a_time(tmp_path):
+def test_a_serial_server_takes_one_program_at_a_time(tmp_path: Path) -> None:
     config = tmp_path / "site.toml"
     url = f"socket://127.0.0.1:{free_port()}"
     config.write_text(DEMO_SITE.read_text().replace("ports/lock-bus", url))
@@ -132,7 +140,7 @@ def test_a_serial_server_takes_one_program_at_a_time(tmp_path):
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_every_family_opens_doors_behind_a_url(family):
+def test_every_family_opens_doors_behind_a_url(family: str) -> None:
     kind = FAMILIES[family]
     address, channels = kind.addresses[1], min(8, kind.channel_counts[-1])
     url = f"sim://{family}?board={address}&channels={channels}&seed=1"
@@ -151,7 +159,7 @@ def test_every_family_opens_doors_behind_a_url(family):
     asyncio.run(story())
 
 
-def test_the_same_url_is_the_same_steel_and_opens_once():
+def test_the_same_url_is_the_same_steel_and_opens_once() -> None:
     url = "sim://lockboard-8a?board=1&board=2&channels=8&do=open+2-3"
     port = SerialPortOpener(url).open(9600)
     assert refusal(url).problem is PortProblem.BUSY
@@ -179,5 +187,5 @@ def test_the_same_url_is_the_same_steel_and_opens_once():
         ("tty://x", "protocol 'tty' not known"),
     ],
 )
-def test_a_url_that_means_nothing_is_told(url, told):
+def test_a_url_that_means_nothing_is_told(url: str, told: str) -> None:
     assert told in str(refusal(url))

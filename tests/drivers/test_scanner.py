@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ PATIENCE_S = 10.0
 
 
 @pytest.mark.parametrize("terminator", [b"\r", b"\n", b"\r\n", b"\t"])
-def test_each_terminator_ends_one_code(terminator):
+def test_each_terminator_ends_one_code(terminator: bytes) -> None:
     assembler = ScanAssembler()
     assert assembler.feed(b"1Z999" + terminator + b"ABC" + terminator, 1.0) == (
         ScannerRead("1Z999"),
@@ -36,7 +37,9 @@ REFUSED = ScannerRead("", refused=CUT)
     pause_s=st.floats(0.0, 1000.0),
     known=st.booleans(),
 )
-def test_no_part_of_a_code_is_taken_for_it(text, data, pause_s, known):
+def test_no_part_of_a_code_is_taken_for_it(
+    text: str, data: st.DataObject, pause_s: float, known: bool
+) -> None:
     cut_at = data.draw(st.integers(1, len(text) - 1))
     assembler = ScanAssembler()
     if known:
@@ -51,7 +54,7 @@ def test_no_part_of_a_code_is_taken_for_it(text, data, pause_s, known):
     assert assembler.feed(b"NEXT\r", 2000.0) == (ScannerRead("NEXT"),)
 
 
-def test_a_scanner_without_a_suffix_is_believed_once_a_text_came_twice():
+def test_a_scanner_without_a_suffix_is_believed_once_a_text_came_twice() -> None:
     assembler = ScanAssembler()
     assembler.feed(b"ABC", 1.0)
     assert assembler.silence(1.4) == ()
@@ -65,7 +68,7 @@ def test_a_scanner_without_a_suffix_is_believed_once_a_text_came_twice():
     assert assembler.silence(10.1) == (REFUSED,)
 
 
-def test_silence_ends_no_code_once_a_suffix_was_seen():
+def test_silence_ends_no_code_once_a_suffix_was_seen() -> None:
     assembler = ScanAssembler()
     assembler.feed(b"ABC\r", 1.0)
     for at_s in (3.0, 6.0):
@@ -73,7 +76,7 @@ def test_silence_ends_no_code_once_a_suffix_was_seen():
         assert assembler.silence(at_s + 1.0) == (REFUSED,)
 
 
-def test_a_late_suffix_ends_what_was_refused():
+def test_a_late_suffix_ends_what_was_refused() -> None:
     assembler = ScanAssembler()
     assembler.feed(b"ABC", 1.0)
     assert assembler.feed(b"\r", 2.0) == (REFUSED,)
@@ -81,13 +84,13 @@ def test_a_late_suffix_ends_what_was_refused():
     assert assembler.feed(b"ABC\r", 4.0) == (ScannerRead("ABC"),)
 
 
-def test_a_code_may_come_byte_by_byte():
+def test_a_code_may_come_byte_by_byte() -> None:
     assembler = ScanAssembler()
     reads = [read for byte in b"00340434\r" for read in assembler.feed(bytes([byte]), 1.0)]
     assert reads == [ScannerRead("00340434")]
 
 
-def test_the_same_code_within_a_second_is_one_read():
+def test_the_same_code_within_a_second_is_one_read() -> None:
     assembler = ScanAssembler()
     assert len(assembler.feed(b"ABC\r", 1.0)) == 1
     assert assembler.feed(b"ABC\r", 1.6) == ()
@@ -98,15 +101,15 @@ def test_the_same_code_within_a_second_is_one_read():
 
 
 @pytest.mark.parametrize("code", [b"AB\x12CD", b"\x1b[A", b"AB\x00", b"caf\xc3\xa9", b"\x7f"])
-def test_other_than_printable_characters_are_refused(code):
+def test_other_than_printable_characters_are_refused(code: bytes) -> None:
     assert ScanAssembler().feed(code + b"\r", 1.0) == (ScannerRead("", refused=NOT_PRINTABLE),)
 
 
-def test_a_group_separator_is_kept():
+def test_a_group_separator_is_kept() -> None:
     assert ScanAssembler().feed(b"0112\x1d10AB\r", 1.0) == (ScannerRead("0112\x1d10AB"),)
 
 
-def test_length_is_limited():
+def test_length_is_limited() -> None:
     assert ScanAssembler().feed(b"A" * 160 + b"\r", 1.0) == (ScannerRead("A" * 160),)
     assembler = ScanAssembler()
     assert assembler.feed(b"A" * 100_000 + b"\r", 1.0) == (ScannerRead("", refused=TOO_LONG),)
@@ -122,11 +125,11 @@ def test_length_is_limited():
         (b"A]C1", "A]C1", ""),
     ],
 )
-def test_the_aim_identifier_is_taken_off_and_kept(received, text, aim_id):
+def test_the_aim_identifier_is_taken_off_and_kept(received: bytes, text: str, aim_id: str) -> None:
     assert ScanAssembler().feed(received + b"\r", 1.0) == (ScannerRead(text, aim_id),)
 
 
-def test_nothing_is_no_read():
+def test_nothing_is_no_read() -> None:
     assert ScanAssembler().feed(b"\r\n\t\r]C1\r", 1.0) == ()
 
 
@@ -151,20 +154,22 @@ class Listening:
 
 
 @pytest.fixture
-def terminal(tmp_path):
+def terminal(tmp_path: Path) -> Iterator[PseudoTerminal]:
     terminal = PseudoTerminal(tmp_path / "a folder" / "scanner")
     yield terminal
     terminal.unplug()
 
 
 @pytest.fixture
-def listening(terminal):
+def listening(terminal: PseudoTerminal) -> Iterator[Listening]:
     listening = Listening(terminal.path)
     yield listening
     listening.scanner.stop()
 
 
-def test_a_real_port_is_read_and_opened_again(terminal, listening):
+def test_a_real_port_is_read_and_opened_again(
+    terminal: PseudoTerminal, listening: Listening
+) -> None:
     listening.scanner.start()
     reachable, reason = listening.states.get(timeout=PATIENCE_S)
     assert not reachable

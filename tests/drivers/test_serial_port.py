@@ -6,6 +6,7 @@ import errno
 import fcntl
 import os
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from drivers.simulator.pseudo_terminal import PseudoTerminal
 
 
 @pytest.fixture
-def terminal(tmp_path):
+def terminal(tmp_path: Path) -> Iterator[PseudoTerminal]:
     terminal = PseudoTerminal(tmp_path / "port")
     terminal.plug()
     yield terminal
@@ -30,13 +31,13 @@ def refusal(path: Path) -> PortUnavailableError:
     return caught.value
 
 
-def test_a_missing_port(tmp_path):
+def test_a_missing_port(tmp_path: Path) -> None:
     error = refusal(tmp_path / "ttyUSB0")
     assert error.problem is PortProblem.MISSING
     assert "plug the adapter in" in str(error)
 
 
-def test_a_port_that_another_has_open(terminal):
+def test_a_port_that_another_has_open(terminal: PseudoTerminal) -> None:
     holder = SerialPortOpener(str(terminal.path)).open(9600)
     error = refusal(terminal.path)
     assert error.problem is PortProblem.BUSY
@@ -45,19 +46,19 @@ def test_a_port_that_another_has_open(terminal):
     SerialPortOpener(str(terminal.path)).open(9600).close()
 
 
-def test_a_file_that_is_no_port(tmp_path):
+def test_a_file_that_is_no_port(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no port")
     assert refusal(tmp_path / "file").problem is PortProblem.OTHER
 
 
-def test_a_port_that_is_not_permitted():
+def test_a_port_that_is_not_permitted() -> None:
     # As root everything is permitted: the system's own error is put in by hand.
     error = _unavailable("/dev/ttyUSB0", PermissionError(errno.EACCES, "Permission denied"))
     assert error.problem is PortProblem.NOT_PERMITTED
     assert "group dialout" in str(error)
 
 
-def test_bytes_go_both_ways_and_an_unplug_is_an_error(terminal):
+def test_bytes_go_both_ways_and_an_unplug_is_an_error(terminal: PseudoTerminal) -> None:
     port = SerialPortOpener(str(terminal.path)).open(9600)
     assert port.read(0.0) == b""
     port.write(b"\x80\x01\x00\x33\xb2")
@@ -70,7 +71,7 @@ def test_bytes_go_both_ways_and_an_unplug_is_an_error(terminal):
     port.close()
 
 
-def test_a_held_terminal_is_marked_exclusive():
+def test_a_held_terminal_is_marked_exclusive() -> None:
     tiocgexcl = 0x80045440
     master, slave = os.openpty()
     try:

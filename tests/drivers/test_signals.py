@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Coroutine
 from random import Random
+from typing import Any
 
 import pytest
 
-from drivers.bank import BoardWiring, DoorWiring
 from drivers.boards import FAMILIES
 from drivers.door import DriverError, Outcome
 from drivers.frames import FrameError
-from drivers.signals import Signals, SignalWiring
+from drivers.signals import Signals
+from drivers.simulator.boards.modbus_waveshare import SimulatedWaveshare
 from drivers.simulator.faults import Fault
-from drivers.simulator.modbus import SimulatedWaveshare
 from drivers.simulator.virtual import VirtualSite, virtual_site
+from drivers.wiring import BoardWiring, DoorWiring, SignalWiring
 from tests.support.virtual_loop import run_virtually
 
 BOARDS = [
@@ -29,10 +31,12 @@ LEFT = SignalWiring("relays", 7, frozenset({"a1", "a2", "a3"}))
 RIGHT = SignalWiring("relays", 8, frozenset({"b1", "b2", "b3"}))
 
 
-def play(story):
+def play(
+    story: Callable[[VirtualSite, SimulatedWaveshare, Signals], Coroutine[Any, Any, None]],
+) -> None:
     """Run a story with two signals at work."""
 
-    async def run():
+    async def run() -> None:
         site = virtual_site(BOARDS, DOORS, Random(2))
         relays = site.boards["relays"]
         assert isinstance(relays, SimulatedWaveshare)
@@ -48,8 +52,8 @@ def play(story):
     run_virtually(run())
 
 
-def test_a_light_is_on_from_the_opening_until_the_door_is_shut():
-    async def story(site: VirtualSite, relays, signals):
+def test_a_light_is_on_from_the_opening_until_the_door_is_shut() -> None:
+    async def story(site: VirtualSite, relays: SimulatedWaveshare, signals: Signals) -> None:
         assert (await site.bank.open_slot("a2")).outcome is Outcome.OPENED
         await asyncio.sleep(0.5)
         assert relays.held == {7}
@@ -66,8 +70,8 @@ def test_a_light_is_on_from_the_opening_until_the_door_is_shut():
     play(story)
 
 
-def test_two_open_doors_keep_it_on_until_both_are_shut():
-    async def story(site: VirtualSite, relays, signals):
+def test_two_open_doors_keep_it_on_until_both_are_shut() -> None:
+    async def story(site: VirtualSite, relays: SimulatedWaveshare, signals: Signals) -> None:
         for slot in ("a1", "a3"):
             await site.bank.open_slot(slot)
         site.steel.close("a1")
@@ -80,10 +84,11 @@ def test_two_open_doors_keep_it_on_until_both_are_shut():
     play(story)
 
 
-def test_what_was_left_on_is_off_after_the_start():
-    async def run():
+def test_what_was_left_on_is_off_after_the_start() -> None:
+    async def run() -> None:
         site = virtual_site(BOARDS, DOORS, Random(2))
         relays = site.boards["relays"]
+        assert isinstance(relays, SimulatedWaveshare)
         relays._held.update({7, 8})
         signals = Signals(site.bank, [LEFT, RIGHT])
         signals.start()
@@ -97,8 +102,8 @@ def test_what_was_left_on_is_off_after_the_start():
     run_virtually(run())
 
 
-def test_it_is_off_at_the_end_although_a_door_is_open():
-    async def story(site: VirtualSite, relays, signals):
+def test_it_is_off_at_the_end_although_a_door_is_open() -> None:
+    async def story(site: VirtualSite, relays: SimulatedWaveshare, signals: Signals) -> None:
         await site.bank.open_slot("a2")
         await asyncio.sleep(1)
         assert relays.held == {7}
@@ -106,8 +111,8 @@ def test_it_is_off_at_the_end_although_a_door_is_open():
     play(story)
 
 
-def test_an_order_that_got_lost_is_given_again():
-    async def story(site: VirtualSite, relays, signals):
+def test_an_order_that_got_lost_is_given_again() -> None:
+    async def story(site: VirtualSite, relays: SimulatedWaveshare, signals: Signals) -> None:
         site.boards["relays"].faults.set(Fault.SILENT, 0.6)
         site.steel.open_by_force("b1")
         await asyncio.sleep(60)
@@ -118,8 +123,8 @@ def test_an_order_that_got_lost_is_given_again():
     play(story)
 
 
-def test_after_a_power_cut_it_is_as_the_doors_are():
-    async def story(site: VirtualSite, relays, signals):
+def test_after_a_power_cut_it_is_as_the_doors_are() -> None:
+    async def story(site: VirtualSite, relays: SimulatedWaveshare, signals: Signals) -> None:
         await site.bank.open_slot("b2")
         site.steel.cut_power(20.0)
         await asyncio.sleep(10)
@@ -130,8 +135,8 @@ def test_after_a_power_cut_it_is_as_the_doors_are():
     play(story)
 
 
-def test_signals_end_without_their_board():
-    async def story(site: VirtualSite, relays, signals):
+def test_signals_end_without_their_board() -> None:
+    async def story(site: VirtualSite, relays: SimulatedWaveshare, signals: Signals) -> None:
         await site.bank.open_slot("a2")
         await asyncio.sleep(1)
         site.lines["bus"].is_plugged = False
@@ -143,8 +148,8 @@ def test_signals_end_without_their_board():
     play(story)
 
 
-def test_a_lock_is_never_held():
-    async def story(site: VirtualSite, relays, signals):
+def test_a_lock_is_never_held() -> None:
+    async def story(site: VirtualSite, relays: SimulatedWaveshare, signals: Signals) -> None:
         with pytest.raises(DriverError, match="output 3 of board relays is the lock of slot a3"):
             await site.bank.set_output("relays", 3, True)
         with pytest.raises(FrameError, match="outputs of a lockboard-8a cannot be held on"):
@@ -159,7 +164,7 @@ def test_a_lock_is_never_held():
 
 
 @pytest.mark.parametrize("name", FAMILIES)
-def test_a_family_says_whether_its_outputs_can_be_held(name):
+def test_a_family_says_whether_its_outputs_can_be_held(name: str) -> None:
     family = FAMILIES[name]
     board = family(family.addresses[1], family.channel_counts[-1])
     for is_on in (True, False):

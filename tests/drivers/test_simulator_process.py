@@ -15,9 +15,10 @@ from pathlib import Path
 import pytest
 
 from config import DEMO_PACKAGES, DEMO_SITE, load_site
-from drivers.bank import Bank, BankTiming, open_bank
+from drivers.bank import Bank, BankTiming
+from drivers.building import open_bank
 from drivers.bus import BusTiming
-from drivers.door import BoardChange, DoorState, Outcome, Unlocked
+from drivers.door import BoardChange, DoorChange, DoorState, Outcome, Unlocked
 from drivers.port import ReconnectPlan
 from drivers.scanner import Scanner, ScannerRead
 from drivers.serial_port import SerialPortOpener
@@ -30,7 +31,7 @@ QUICK = BusTiming(reconnect=ReconnectPlan(pause_s=0.1, rest_s=0.3, look_s=0.05))
 
 
 @pytest.fixture
-def data(tmp_path):
+def data(tmp_path: Path) -> Path:
     return tmp_path / "data with a space"
 
 
@@ -39,18 +40,22 @@ def demo_bank(data: Path) -> Bank:
     return open_bank(site.boards, site.doors, bus_timing=QUICK)
 
 
+def is_away(change: DoorChange | BoardChange) -> bool:
+    return isinstance(change, BoardChange) and not change.reachable
+
+
 async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(PATIENCE_S):
         while not condition():
             await asyncio.sleep(0.01)
 
 
-def test_the_bank_over_a_real_line(data, tmp_path):
+def test_the_bank_over_a_real_line(data: Path, tmp_path: Path) -> None:
     wire_log = tmp_path / "wire.jsonl"
 
     async def story(simulator: SimulatorProcess) -> None:
         bank = demo_bank(data)
-        changes = []
+        changes: list[DoorChange | BoardChange] = []
         bank.listen(changes.append)
         await bank.start()
         async with asyncio.timeout(PATIENCE_S):
@@ -71,12 +76,12 @@ def test_the_bank_over_a_real_line(data, tmp_path):
         simulator.wait_for("unplugged")
         await until(lambda: not bank.reachable("4"))
         assert await bank.open_slot("4") == Unlocked(Outcome.UNREACHABLE, pulsed=False)
-        is_away = lambda change: isinstance(change, BoardChange) and not change.reachable  # noqa: E731
-        await until(lambda: len(list(filter(is_away, changes))) == 2)
+        await until(lambda: len([each for each in changes if is_away(each)]) == 2)
         simulator.tell("close 24")
         simulator.tell("plug")
         await until(lambda: bank.door("24") is DoorState.CLOSED)
-        assert changes[-1].baseline
+        last = changes[-1]
+        assert isinstance(last, DoorChange) and last.baseline
         assert (await bank.open_slot("24")).outcome is Outcome.OPENED
         assert all(report.reconnects == 1 for report in bank.reports())
         await bank.stop()
@@ -93,7 +98,7 @@ def test_the_bank_over_a_real_line(data, tmp_path):
     assert not (data / "ports" / "lock-bus").is_symlink()
 
 
-def test_a_jam_over_a_real_line(data):
+def test_a_jam_over_a_real_line(data: Path) -> None:
     async def story(simulator: SimulatorProcess) -> None:
         site = simulated_site(load_site(DEMO_SITE), data)
         bank = open_bank(site.boards, site.doors, timing=BankTiming(window_s=1.5))
@@ -110,31 +115,33 @@ def test_a_jam_over_a_real_line(data):
         asyncio.run(story(simulator))
 
 
-def test_the_bank_starts_without_its_boards_and_ends_at_once(data):
+def test_the_bank_starts_without_its_boards_and_ends_at_once(data: Path) -> None:
     async def story() -> None:
         bank = demo_bank(data)
-        told = []
+        told: list[DoorChange | BoardChange] = []
         bank.listen(told.append)
         await bank.start()
         async with asyncio.timeout(PATIENCE_S):
             await bank.settled()
-        assert [(change.board, change.reachable) for change in told] == [
+        boards = [change for change in told if isinstance(change, BoardChange)]
+        assert boards == told
+        assert [(change.board, change.reachable) for change in boards] == [
             ("left", False),
             ("right", False),
         ]
-        assert "There is no serial port" in told[0].reason
+        assert "There is no serial port" in boards[0].reason
         assert (await bank.open_slot("1")).outcome is Outcome.UNREACHABLE
         await bank.stop()
 
     asyncio.run(story())
 
 
-def test_labels_are_scanned_through_the_other_terminal(data):
+def test_labels_are_scanned_through_the_other_terminal(data: Path) -> None:
     reads: queue.Queue[ScannerRead] = queue.Queue()
     with SimulatorProcess(DEMO_SITE, data, "--labels", str(DEMO_PACKAGES)) as simulator:
         assert simulator.ready["labels"]
         opener = SerialPortOpener(str(data / "ports" / "scanner"))
-        open_now = queue.Queue()
+        open_now: queue.Queue[tuple[bool, str]] = queue.Queue()
         scanner = Scanner(
             opener, reads.put, time.monotonic, on_reachable=lambda *state: open_now.put(state)
         )
@@ -148,7 +155,7 @@ def test_labels_are_scanned_through_the_other_terminal(data):
         scanner.stop()
 
 
-def test_a_script_plays_the_person(data, tmp_path):
+def test_a_script_plays_the_person(data: Path, tmp_path: Path) -> None:
     script = tmp_path / "script"
     script.write_text(
         "# a person who closes what opens\n"
@@ -181,7 +188,9 @@ def run_simulator(*arguments: str, config: Path = DEMO_SITE) -> subprocess.Compl
         (["close 99"], ["there is no slot '99'"]),
     ],
 )
-def test_a_wrong_script_is_refused_before_anything_is_made(data, tmp_path, lines, complaints):
+def test_a_wrong_script_is_refused_before_anything_is_made(
+    data: Path, tmp_path: Path, lines: list[str], complaints: list[str]
+) -> None:
     script = tmp_path / "script"
     script.write_text("\n".join(lines))
     ended = run_simulator("--data", str(data), "--script", str(script))
@@ -190,7 +199,7 @@ def test_a_wrong_script_is_refused_before_anything_is_made(data, tmp_path, lines
     assert not data.exists()
 
 
-def test_a_wrong_command_is_told_and_life_goes_on(data):
+def test_a_wrong_command_is_told_and_life_goes_on(data: Path) -> None:
     with SimulatorProcess(DEMO_SITE, data) as simulator:
         simulator.tell("explode")
         assert "no command" in simulator.wait_for("error")["message"]
@@ -201,7 +210,7 @@ def test_a_wrong_command_is_told_and_life_goes_on(data):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_it_and_leaves_no_name(data, number):
+def test_a_signal_ends_it_and_leaves_no_name(data: Path, number: signal.Signals) -> None:
     with SimulatorProcess(DEMO_SITE, data) as simulator:
         names = [Path(port) for port in simulator.ready["ports"]]
         assert all(name.is_symlink() for name in names)
@@ -210,7 +219,7 @@ def test_a_signal_ends_it_and_leaves_no_name(data, number):
     assert not any(name.is_symlink() for name in names)
 
 
-def test_a_stale_name_is_replaced_and_a_strangers_is_not(data):
+def test_a_stale_name_is_replaced_and_a_strangers_is_not(data: Path) -> None:
     port = data / "ports" / "lock-bus"
     port.parent.mkdir(parents=True)
     port.symlink_to("/dev/pts/99999")

@@ -6,25 +6,18 @@ The number of generated inputs grows with TEST_BUDGET=nightly.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Sequence
 from random import Random
+from typing import Any, TypeVar
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from drivers.boards import FAMILIES
-from drivers.boards.family import Question
-from drivers.bus import (
-    BoardLost,
-    BoardUnreachable,
-    Bus,
-    BusBoard,
-    BusEvent,
-    BusTiming,
-    Pulsed,
-    Reading,
-    UnlockJob,
-)
+from drivers.boards.family import Answer, Question
+from drivers.bus import Bus, BusBoard, BusTiming
+from drivers.bus_events import BoardLost, BoardUnreachable, BusEvent, Pulsed, Reading, UnlockJob
 from drivers.door import DoorState
 from drivers.frames import FrameError
 from drivers.runners import MovableClock
@@ -32,10 +25,13 @@ from drivers.simulator.bank import SimulatedBank
 from drivers.simulator.families import simulate_board
 from drivers.simulator.line import SimulatedLine
 from drivers.simulator.virtual import VirtualPortOpener
-from tests.support.vectors import FILES, Bench, codec_of, decoders, taken
+from tests.support.vectors import FILES, Bench, as_fields, board_codec_of, decoders, taken
+
+E = TypeVar("E")
+Deliveries = Sequence[tuple[float, bytes]]
 
 IS_NIGHTLY = os.environ.get("TEST_BUDGET") == "nightly"
-DECODERS = [(name, decode) for name in FILES for decode in decoders(codec_of(name))]
+DECODERS = [(name, decode) for name in FILES for decode in decoders(name)]
 FUZZED = len(DECODERS) + len(FAMILIES)
 INPUTS = 1_000_000 // FUZZED if IS_NIGHTLY else 80
 
@@ -50,7 +46,7 @@ fuzzing = settings(
 patient = pytest.mark.timeout(0 if IS_NIGHTLY else 120)
 
 
-def wiring(name: str, **settings: object) -> dict[str, object]:
+def wiring(name: str, **settings: object) -> dict[str, Any]:
     family = FAMILIES[name]
     full = 24 if name == "lockboard-8a" else family.channel_counts[-1]
     return {"address": family.addresses[1], "channels": full, **settings}
@@ -64,7 +60,8 @@ def exchange(name: str, opened: list[int]) -> tuple[Bench, Question, bytes]:
     return bench, question, frame
 
 
-def open_of(answer) -> list[int]:
+def open_of(answer: Answer | Reading | None) -> list[int]:
+    assert answer is not None
     return [channel for channel, state in answer.doors.items() if state is DoorState.OPEN]
 
 
@@ -72,7 +69,7 @@ def open_of(answer) -> list[int]:
 
 
 @every_family
-def test_an_answer_is_found_with_its_last_byte_and_never_before(name):
+def test_an_answer_is_found_with_its_last_byte_and_never_before(name: str) -> None:
     bench, question, frame = exchange(name, [2, 5])
     for before in (b"", question.request, frame[:-1], b"\x00", b"\xfa\xfd\x99\x99", frame[:3]):
         stream = before + frame
@@ -82,7 +79,7 @@ def test_an_answer_is_found_with_its_last_byte_and_never_before(name):
 
 
 @every_family
-def test_a_part_of_an_answer_is_none(name):
+def test_a_part_of_an_answer_is_none(name: str) -> None:
     bench, question, frame = exchange(name, [2, 5])
     for start in range(len(frame)):
         for end in range(start, len(frame) + 1):
@@ -91,7 +88,7 @@ def test_a_part_of_an_answer_is_none(name):
 
 
 @every_family
-def test_an_answer_with_a_lost_or_a_wrong_byte_is_none(name):
+def test_an_answer_with_a_lost_or_a_wrong_byte_is_none(name: str) -> None:
     bench, question, frame = exchange(name, [2, 5])
     for place in range(len(frame)):
         assert bench.board.find_answer(question, frame[:place] + frame[place + 1 :]) is None
@@ -101,7 +98,7 @@ def test_an_answer_with_a_lost_or_a_wrong_byte_is_none(name):
 
 
 @every_family
-def test_a_wrong_sum_is_told_from_silence(name):
+def test_a_wrong_sum_is_told_from_silence(name: str) -> None:
     bench, question, frame = exchange(name, [])
     wrong = frame[:-1] + bytes([frame[-1] ^ 0x10])
     assert bench.board.has_wrong_sum(question, wrong)
@@ -111,7 +108,7 @@ def test_a_wrong_sum_is_told_from_silence(name):
 
 
 @every_family
-def test_of_two_answers_the_newest_counts(name):
+def test_of_two_answers_the_newest_counts(name: str) -> None:
     bench, question, older = exchange(name, [1])
     _, _, newer = exchange(name, [1, 3])
     for between in (b"", b"\x00\xff", question.request):
@@ -121,7 +118,7 @@ def test_of_two_answers_the_newest_counts(name):
 
 
 @every_family
-def test_another_boards_answer_is_none(name):
+def test_another_boards_answer_is_none(name: str) -> None:
     family = FAMILIES[name]
     bench, question, _ = exchange(name, [])
     for address in family.addresses:
@@ -132,7 +129,7 @@ def test_another_boards_answer_is_none(name):
 
 
 @every_family
-def test_no_request_is_an_answer(name):
+def test_no_request_is_an_answer(name: str) -> None:
     """An adapter that hears itself brings every request back."""
     bench, question, _ = exchange(name, [])
     channels = range(1, bench.board.channels + 1)
@@ -144,47 +141,47 @@ def test_no_request_is_an_answer(name):
 # --- the bus on a bad line ---------------------------------------------------------------------
 
 
-def with_garbage(frame: bytes):
+def with_garbage(frame: bytes) -> Deliveries:
     return ((0.0, bytes.fromhex("FA FD 99 99")), (0.0, frame))
 
 
-def byte_by_byte(frame: bytes):
+def byte_by_byte(frame: bytes) -> Deliveries:
     return tuple((0.012, bytes([byte])) for byte in frame)
 
 
-def doubled(frame: bytes):
+def doubled(frame: bytes) -> Deliveries:
     return ((0.0, frame), (0.0, frame))
 
 
-def behind_a_cut_frame(frame: bytes):
+def behind_a_cut_frame(frame: bytes) -> Deliveries:
     return ((0.0, frame[:-3]), (0.03, frame))
 
 
-def before_garbage(frame: bytes):
+def before_garbage(frame: bytes) -> Deliveries:
     return ((0.0, frame), (0.001, frame[:4]))
 
 
-def with_wrong_sum(frame: bytes):
+def with_wrong_sum(frame: bytes) -> Deliveries:
     return ((0.0, frame[:-1] + bytes([frame[-1] ^ 0x40])),)
 
 
-def without_last_byte(frame: bytes):
+def without_last_byte(frame: bytes) -> Deliveries:
     return ((0.0, frame[:-1]),)
 
 
-def without_header(frame: bytes):
+def without_header(frame: bytes) -> Deliveries:
     return ((0.0, frame[1:]),)
 
 
-def lost(frame: bytes):
+def lost(frame: bytes) -> Deliveries:
     return ()
 
 
-def late(frame: bytes):
+def late(frame: bytes) -> Deliveries:
     return ((0.31, frame),)
 
 
-def so_late_that_it_comes_into_the_next_question(frame: bytes):
+def so_late_that_it_comes_into_the_next_question(frame: bytes) -> Deliveries:
     return ((0.34, frame),)
 
 
@@ -237,19 +234,21 @@ class Rig:
         return told
 
 
-def of(kind, events) -> list:
+def of(kind: type[E], events: Sequence[BusEvent]) -> list[E]:
     return [event for event in events if isinstance(event, kind)]
 
 
 @every_family
 @pytest.mark.parametrize("echoes", [False, True], ids=["quiet", "echoing"])
 @pytest.mark.parametrize("spoil", [*DISTURBANCES, *SPOILINGS], ids=lambda each: each.__name__)
-def test_every_board_is_read_right_and_pulsed_once_on_a_bad_line(name, spoil, echoes):
+def test_every_board_is_read_right_and_pulsed_once_on_a_bad_line(
+    name: str, spoil: Callable[[bytes], Deliveries], echoes: bool
+) -> None:
     rig = Rig(name)
     rig.line.echoes = echoes
     count = [0]
 
-    def distort(frame: bytes):
+    def distort(frame: bytes) -> Deliveries:
         # What spoils an answer for good comes every other time, so that its repeat gets through.
         count[0] += 1
         is_spared = spoil in SPOILINGS and count[0] % 2 == 0
@@ -275,7 +274,7 @@ def test_every_board_is_read_right_and_pulsed_once_on_a_bad_line(name, spoil, ec
 
 @pytest.mark.parametrize("name", ["modbus-waveshare", "modbus-xunming"])
 @pytest.mark.parametrize("answers_after_s", [0.0, 0.03, 0.055])
-def test_silence_is_kept_behind_the_echo_of_an_unlock(name, answers_after_s):
+def test_silence_is_kept_behind_the_echo_of_an_unlock(name: str, answers_after_s: float) -> None:
     """Modbus boards answer an unlock at once, and take two frames without silence for one."""
     rig = Rig(name)
     rig.run(1.0)
@@ -293,7 +292,7 @@ def test_silence_is_kept_behind_the_echo_of_an_unlock(name, answers_after_s):
 
 
 @every_family
-def test_a_line_of_pure_noise_shows_no_doors_and_breaks_nothing(name):
+def test_a_line_of_pure_noise_shows_no_doors_and_breaks_nothing(name: str) -> None:
     random = Random(11)
     rig = Rig(name)
     rig.line.distort = lambda frame: ((0.0, random.randbytes(random.randint(0, 40))),)
@@ -315,7 +314,7 @@ def known_frames(name: str) -> list[bytes]:
     return [bytes.fromhex(entry["hex"]) for each in lists for entry in each]
 
 
-def damaged(name: str):
+def damaged(name: str) -> st.SearchStrategy[bytes]:
     """Bytes near to frames of a family, and bytes far from them."""
     frame = st.sampled_from(known_frames(name))
     changed = st.tuples(frame, st.integers(0, 20), st.integers(0, 255)).map(
@@ -329,9 +328,10 @@ def damaged(name: str):
 @pytest.mark.parametrize(
     ("name", "decode"), DECODERS, ids=[f"{name}.{decode.__name__}" for name, decode in DECODERS]
 )
-def test_a_decoder_gives_a_meaning_or_a_frame_error(name, decode):
-    codec = codec_of(name)
-    encode = getattr(codec, decode.__name__.replace("decode_", "encode_"), None)
+def test_a_decoder_gives_a_meaning_or_a_frame_error(
+    name: str, decode: Callable[..., object]
+) -> None:
+    encode = getattr(board_codec_of(name), decode.__name__.replace("decode_", "encode_"), None)
     arguments = taken(decode, {"channels": 24})
 
     @fuzzing
@@ -345,14 +345,14 @@ def test_a_decoder_gives_a_meaning_or_a_frame_error(name, decode):
         assert meaning is not None
         # A frame that was there is the frame that its meaning makes; locks beyond 24 say nothing.
         if encode is not None and decode.__name__ != "decode_read_all_reply":
-            assert encode(meaning) == data
+            assert encode(**as_fields(meaning)) == data
 
     fuzz()
 
 
 @patient
 @every_family
-def test_an_answer_that_is_found_was_there(name):
+def test_an_answer_that_is_found_was_there(name: str) -> None:
     """Streams of noise, right answers and damaged ones: what is found stands there byte by byte."""
     module = name.replace("-", "_")
     # At an address that no collected frame has: what looks like an answer there is none.
@@ -376,7 +376,7 @@ def test_an_answer_that_is_found_was_there(name):
 
     @fuzzing
     @given(st.lists(st.one_of(noise, wrong, right), max_size=5))
-    def fuzz(pieces) -> None:
+    def fuzz(pieces: list[tuple[frozenset[int] | None, bytes]]) -> None:
         stream = b"".join(data for _, data in pieces)
         bench.board.has_wrong_sum(question, stream)
         answer = bench.board.find_answer(question, stream)
@@ -396,12 +396,12 @@ def _with_wrong_byte(frame: bytes, place: int, bits: int) -> bytes:
 
 @patient
 @every_family
-def test_a_simulated_board_bears_any_bytes(name):
+def test_a_simulated_board_bears_any_bytes(name: str) -> None:
     module = name.replace("-", "_")
 
     @fuzzing
     @given(st.lists(damaged(module), max_size=4))
-    def fuzz(pieces) -> None:
+    def fuzz(pieces: list[bytes]) -> None:
         bench = Bench(name, wiring(name))
         for at_s, data in enumerate(pieces):
             bench.ask(data, float(at_s))

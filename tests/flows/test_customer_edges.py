@@ -391,6 +391,7 @@ def test_a_package_that_lies_too_high_is_moved_by_the_next_courier(tmp_path: Pat
     async def story(kiosk: Running) -> None:
         high = await stored_high(kiosk)
         held = await kiosk.kiosk.store.run(packages.live_by_barcode, "HIGH")
+        assert held is not None and held.hold_until_ms is not None
         code = await kiosk.code_of("HIGH")
         pulses = kiosk.world.pulses
         await come_with_code(kiosk, "HIGH", is_access=True)
@@ -467,18 +468,18 @@ def test_who_steps_up_before_a_door_opens_from_afar_is_not_startled_and_the_cent
         doors = DoorsFromAfar(kiosk.kiosk, loop)
         assert doors.is_free()
         kiosk.player.do(Pressed(Choice.PICK_UP))
-        doors.begin(slot, "wish-1")
+        doors.begin(slot, "command-1")
         await kiosk.player.until(EnterCode)
         await asyncio.sleep(1)
         assert not doors.is_free()
-        doors.begin(slot, "wish-2")
+        doors.begin(slot, "command-2")
         await asyncio.sleep(10)
         assert kiosk.world.pulses == pulses
         missed = await kiosk.kiosk.store.run(journal.after, 0, 9999, [EventKind.OPENING_MISSED])
-        assert [json.loads(event.body)["id"] for event in missed] == ["wish-1", "wish-2"]
+        assert [json.loads(event.body)["id"] for event in missed] == ["command-1", "command-2"]
         kiosk.player.do(Pressed(Choice.BACK))
         await kiosk.player.until(First)
-        doors.begin(slot, "wish-3")
+        doors.begin(slot, "command-3")
         assert (await kiosk.player.until(DoorOpen)).slot == slot
 
     play(tmp_path, story)
@@ -493,6 +494,7 @@ def test_what_is_not_held_any_more_is_not_promised_to_be_moved(
         await come_with_code(kiosk, "HIGH", is_access=True)
         await kiosk.player.until(Ask)
         package = await kiosk.kiosk.store.run(packages.live_by_barcode, "HIGH")
+        assert package is not None
         if is_recalled:
             await kiosk.kiosk.store.run(departures.cancel, package.id, "a test")
         else:

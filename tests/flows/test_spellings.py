@@ -19,6 +19,7 @@ from kiosk.flows.views.shared import DoorOpen, View
 from kiosk.model.events import EventKind
 from kiosk.model.package import PackageStatus
 from kiosk.store import commands, journal, packages
+from kiosk.sync.receiving import receive
 from tests.support.flow_site import SITE, Running, World, require_sound, running
 from tests.support.stories import POLICY
 from tests.support.stories.people import press, shut, sign_in_courier
@@ -42,10 +43,11 @@ async def command(kiosk: Running, barcode: str) -> str:
     """The server announces a package for Ada; the id under which it is here."""
     store = kiosk.kiosk.store
     number = await store.run(commands.cursor) + 1
-    recipient = {"id": "ada", "name": "Ada", "phone": PHONE}
-    body: dict[str, Any] = {"package": f"wished-{number}", "barcode": barcode, "size": "S"}
-    wish = commands.Wish(number, f"w{number}", "announce", body | {"recipient": recipient})
-    assert await store.run(commands.apply, wish, "UTC")
+    recipient: dict[str, Any] = {"id": "ada", "name": "Ada", "phone": PHONE}
+    body: dict[str, Any] = {"package": f"announced-{number}", "barcode": barcode, "size": "S"}
+    sent: dict[str, Any] = {"n": number, "id": f"c{number}", "type": "announce"}
+    received = receive({**sent, "body": {**body, "recipient": recipient}})
+    assert await store.run(commands.apply, received, "UTC")
     answer = (await store.run(journal.after, 0, 500, [EventKind.COMMAND_APPLIED]))[-1]
     return str(json.loads(answer.body)["package"])
 

@@ -268,7 +268,7 @@ def test_a_slot_is_out_of_service_until_a_day_that_is_said_and_comes_back_by_han
             # Where nobody knows what day it is, nobody is asked until which.
             assert Choice.UNTIL_WHEN in view.choices
             kiosk.world.clock.is_trusted = False
-            view = await press(kiosk, Choice.HISTORY, History)
+            await press(kiosk, Choice.HISTORY, History)
             view = await press(kiosk, Choice.BACK, DoorPage)
             assert Choice.UNTIL_WHEN not in view.choices
             kiosk.world.clock.is_trusted = True
@@ -278,6 +278,7 @@ def test_a_slot_is_out_of_service_until_a_day_that_is_said_and_comes_back_by_han
             assert 7 in asked.days
             kiosk.player.do(Chosen("7"))
             view = await kiosk.player.until(DoorPage)
+            assert view.row.until_ms is not None
             zone = ZoneInfo(kiosk.kiosk.location.time_zone)
             now = datetime.fromtimestamp(kiosk.kiosk.clock.now().wall_ms / 1000, zone)
             until = datetime.fromtimestamp(view.row.until_ms / 1000, zone)

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 from PIL import Image, ImageChops
 
@@ -34,7 +35,7 @@ TOLERANCE = 25
 
 def draw(panel: str, folder: Path) -> None:
     """Draw the main screens of a panel into a folder, in a process with a window of its own."""
-    command = [sys.executable, "-m", "kiosk.ui.gallery", "--panel", panel, "--out", str(folder)]
+    command = [sys.executable, "-m", "tests.gallery", "--panel", panel, "--out", str(folder)]
     exact = [option for name in SCREENS for option in ("--view", name)]
     width_px, height_px = map(int, panel.split("x"))
     with own_screen(width_px, height_px) as screen:
@@ -65,5 +66,6 @@ def difference(one: Image.Image, other: Image.Image) -> int:
     """The largest difference of two cells in the same place, of 255; all of it for another size."""
     if one.size != other.size:
         return 255
-    cells = [ImageChops.difference(*(each.reduce(CELL_PX) for each in (one, other)))]
-    return max(high for _, high in cells[0].getextrema())
+    cells = ImageChops.difference(one.reduce(CELL_PX), other.reduce(CELL_PX))
+    of_each_band = cast("tuple[tuple[int, int], ...]", cells.getextrema())
+    return max(high for _, high in of_each_band)

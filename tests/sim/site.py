@@ -15,12 +15,14 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
-from drivers.bank import Bank, BankTiming, BoardWiring, DoorWiring, join_bank
+from drivers.bank import Bank, BankTiming
+from drivers.building import join_bank
 from drivers.bus import Bus, BusBoard, BusTiming
 from drivers.runners import BusRunner, MovableClock, TaskRunner
 from drivers.simulator.bank import SimulatedBank
 from drivers.simulator.lines import simulate_lines
 from drivers.simulator.virtual import VirtualPortOpener
+from drivers.wiring import BoardWiring, DoorWiring
 from kiosk.flows import session
 from kiosk.flows.context import Kiosk, Policy
 from kiosk.flows.events import Scanned

@@ -108,7 +108,7 @@ async def keep_busy(data: Path, run: str) -> None:
 def main(data: str, run: str, skew_h: str = "0") -> None:
     """Keep a kiosk busy on this data folder, with a wall clock that is wrong by so many hours."""
     right_ns, skew_ns = time.time_ns, int(skew_h) * 3_600_000_000_000
-    time.time_ns = lambda: right_ns() + skew_ns  # type: ignore[misc]
+    time.time_ns = lambda: right_ns() + skew_ns
     logging.basicConfig(level=logging.WARNING)
     asyncio.run(keep_busy(Path(data), run))
 

@@ -38,7 +38,7 @@ from kiosk.store.packages import Announcement
 from kiosk.store.restore import Recaller, Restored
 from kiosk.store.store import Store
 from kiosk.sync.contract import Place, SyncRequest, WireEvent, wire_event
-from kiosk.ui.samples import sample_location
+from tests.gallery.locker import sample_location
 
 LOCATION = sample_location()
 LOCATION_KEY = bytes(range(32))
@@ -162,7 +162,7 @@ class Server:
         return self.central.database.submit(operation, *args).result()
 
     def rows(self, table: Any) -> list[Any]:
-        return self.central.database.read(lambda c: c.execute(table.select()).all())
+        return self.central.database.read(lambda c: list(c.execute(table.select())))
 
     def dead_message(self) -> Any:
         """The message that is given up, once there is one."""
@@ -313,5 +313,13 @@ def announce(
     server: Server, headers: dict[str, str], barcode: str, **more: Any
 ) -> requests.Response:
     """Announce a package for Eva through the API."""
-    wish = {"barcode": barcode, "location": LOCATION.id, "size": "S", "recipient": EVA, **more}
-    return requests.post(f"{server.url}/v1/packages", json=wish, headers=headers, timeout=20)
+    announcement = {
+        "barcode": barcode,
+        "location": LOCATION.id,
+        "size": "S",
+        "recipient": EVA,
+        **more,
+    }
+    return requests.post(
+        f"{server.url}/v1/packages", json=announcement, headers=headers, timeout=20
+    )

@@ -8,11 +8,10 @@ from contextlib import contextmanager
 
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
-from selenium.webdriver.remote.webdriver import WebDriver
 
 
 @contextmanager
-def running_chromium() -> Iterator[WebDriver]:
+def running_chromium() -> Iterator[webdriver.Chrome]:
     """Chromium with a page as wide as the demo's screen, quit at the end."""
     options = webdriver.ChromeOptions()
     for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage"):

@@ -13,8 +13,8 @@ from kiosk.flows.views.choices import Choice
 from kiosk.flows.views.customer import First
 from kiosk.flows.views.shared import View
 from kiosk.ui.panel import Panel
-from kiosk.ui.samples import sample_location
 from kiosk.ui.theme import KEY_MM, TARGET_MM
+from tests.gallery.locker import sample_location
 
 HALF_A_PIXEL_MM = 0.15
 

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from config import DEMO_SITE, load_site
-from drivers.bank import BankTiming, BoardWiring, DoorWiring
+from drivers.bank import BankTiming
 from drivers.simulator.virtual import VirtualSite, virtual_site
+from drivers.wiring import BoardWiring, DoorWiring
 from kiosk.demo.player import Player, playing
 from kiosk.flows.context import Kiosk, Policy
 from kiosk.flows.person import Person

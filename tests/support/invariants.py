@@ -195,7 +195,7 @@ class Evidence:
         for step in self.steps:
             for table, key, values in step.changes:
                 tables[table].setdefault(key, dict(DEFAULTS.get(table, {}))).update(values)
-            yield step, tables  # type: ignore[misc]
+            yield step, tables
 
 
 def _step(event: Event) -> Step:
@@ -417,11 +417,11 @@ def i9_unknown_content_is_not_available(evidence: Evidence) -> Iterator[str]:
         return
     lying = {row["barcode"]: row for row in evidence.tables["package"].values() if row["slot"]}
     for slot, thing in evidence.contents.items():
-        row = lying.get(thing)
-        if row is None or row["slot"] == slot:
+        package = lying.get(thing)
+        if package is None or package["slot"] == slot:
             continue
-        if evidence.tables["slot"][row["slot"]]["status"] == "OCCUPIED":
-            yield f"package {thing} lies in {slot}, the database says {row['slot']}"
+        if evidence.tables["slot"][package["slot"]]["status"] == "OCCUPIED":
+            yield f"package {thing} lies in {slot}, the database says {package['slot']}"
 
 
 def i10_queues_are_empty(evidence: Evidence) -> Iterator[str]:

@@ -21,8 +21,9 @@ from kiosk.flows.events import Preference
 from kiosk.flows.views.customer import First
 from kiosk.flows.views.shared import View
 from kiosk.ui.environment import prepare
-from kiosk.ui.gallery import PANELS
-from kiosk.ui.samples import sample_location, sample_views
+from tests.gallery.locker import sample_location
+from tests.gallery.panels import PANELS
+from tests.gallery.samples import sample_views
 
 PANEL = PANELS["540x960"]
 VISITS = (

@@ -14,13 +14,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
-from drivers.bank import BankTiming, BoardWiring, DoorWiring, make_board
+from drivers.bank import BankTiming
+from drivers.boards import FAMILIES
+from drivers.building import make_board
 from drivers.bus import BusTiming
 from drivers.door import DoorState, Outcome, Unlocked
 from drivers.port import ReconnectPlan
 from drivers.simulator.bank import DoorMoved
 from drivers.simulator.faults import Fault
 from drivers.simulator.virtual import VirtualSite, virtual_site
+from drivers.wiring import BoardWiring, DoorWiring
 from tests.support.virtual_loop import run_virtually
 
 CHANCE = 0.05
@@ -33,21 +36,24 @@ PATIENCE_S = 120.0
 WARM_UP = 40
 """After so many openings everything that grows once has grown."""
 
-LINES: dict[str, tuple[BoardWiring, ...]] = {
-    "9600 baud": (
-        BoardWiring("8a", "lockboard-8a", "bus", 1, 12),
-        BoardWiring("8a-other-way", "lockboard-8a", "bus", 2, 8, invert=True),
-        BoardWiring("dc", "dingchang-dc", "bus", 3, 8),
-        BoardWiring("relays", "modbus-waveshare", "bus", 4, 8),
-        BoardWiring("blind", "lockboard-8a", "bus", 5, 4, has_door_sensors=False),
-    ),
-    "19200 baud": (
-        BoardWiring("cu16", "kerong-cu16", "bus", 1, 16),
-        BoardWiring("cu48", "kerong-cu48", "bus", 2, 24),
-        BoardWiring("cu48b", "kerong-cu48b", "bus", 3, 24),
-    ),
-    "115200 baud": (BoardWiring("xunming", "modbus-xunming", "bus", 1, 16),),
-}
+OTHER_WAY = BoardWiring("8a-other-way", "lockboard-8a", "bus", 30, 8, invert=True)
+BLIND = BoardWiring("blind", "lockboard-8a", "bus", 31, 4, has_door_sensors=False)
+MOST_LOCKS = 12
+
+
+def _lines() -> dict[str, tuple[BoardWiring, ...]]:
+    """A line for each speed, and on it a board of every family that usually runs at it."""
+    lines: dict[str, tuple[BoardWiring, ...]] = {}
+    for name, family in FAMILIES.items():
+        most = family.channel_counts[-1]
+        line = f"{family(family.addresses[0], most).timing.baud} baud"
+        boards = lines.get(line, (OTHER_WAY, BLIND) if name == OTHER_WAY.family else ())
+        board = BoardWiring(name, name, "bus", len(boards) + 1, min(most, MOST_LOCKS))
+        lines[line] = (*boards, board)
+    return lines
+
+
+LINES = _lines()
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""An operator at the central server's pages, and a kiosk that does what is wished there."""
+"""An operator at the central server's pages, and a kiosk that does what is asked for there."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from central.auth import Role
 from central.pages.session import HOME
 from kiosk.store import commands as kiosk_commands
 from kiosk.sync.contract import SyncAnswer
+from kiosk.sync.receiving import receive
 from tests.support.central_server import Journal, Server
 
 PASSWORD = "correct horse battery"
@@ -59,10 +60,9 @@ def sync(kiosk: Journal, after: int = 0) -> SyncAnswer:
 
 
 def obey(kiosk: Journal) -> list[str]:
-    """Sync, carry the wishes out as a kiosk does, and answer; their types."""
-    commands = sync(kiosk).commands
+    """Sync, carry the commands out as a kiosk does, and answer; their types."""
+    commands = [receive(each) for each in sync(kiosk).commands]
     for each in commands:
-        wish = kiosk_commands.Wish(each.n, each.id, each.type, each.body)
-        kiosk.do(kiosk_commands.apply, wish, "UTC")
+        kiosk.do(kiosk_commands.apply, each, "UTC")
     sync(kiosk)
     return [each.type for each in commands]

@@ -13,9 +13,11 @@ from pathlib import Path
 PATIENCE_S = 120.0
 """What must happen is waited for; this only ends a test in which it never will."""
 STILL_S = 0.4
-TOUCH_AGAIN_S = 5.0
+TOUCH_AGAIN_S = 30.0
 STARTS = 5
 """Of an X server: two that start at once may pick the same display, and one of them ends."""
+EDGE_PX = 2
+"""So far from the edge of the screen there is no button, but what is behind all of them."""
 SHADES = 8
 """An empty window has one or two; letters have many at their edges."""
 
@@ -23,7 +25,8 @@ SHADES = 8
 class Screen:
     """One X server; what a person does with a finger, and what a camera sees."""
 
-    def __init__(self, display: str) -> None:
+    def __init__(self, display: str, width_px: int) -> None:
+        self.width_px = width_px
         self.environment = {**os.environ, "DISPLAY": display, "SDL_VIDEODRIVER": "x11"}
 
     def _run(self, *command: str) -> bytes:
@@ -52,6 +55,17 @@ class Screen:
                 # A window that goes in the midst of the picture spoils it.
                 return self._run("import", "-window", "root", "-depth", "8", "rgb:-")
         return self._run("import", "-window", "root", "-depth", "8", "rgb:-")
+
+    def seen_at(self, at: tuple[int, int]) -> bytes:
+        """What stands on the screen, once there is something to touch at a place of it."""
+        begun = time.monotonic()
+        while time.monotonic() - begun < PATIENCE_S:
+            now = self.pixels()
+            left, top = at
+            row = now[3 * self.width_px * top :][: 3 * self.width_px]
+            if row[3 * left : 3 * left + 3] != row[3 * EDGE_PX : 3 * EDGE_PX + 3]:
+                return now
+        raise AssertionError(f"nothing came to be touched at {at}")
 
     def after(self, before: bytes, again: Callable[[], None] | None = None) -> bytes:
         """The screen once it shows something else than `before` and has stood still for a moment.
@@ -84,7 +98,7 @@ def own_screen(width: int, height: int) -> Iterator[Screen]:
         server.wait()
     try:
         assert display, "Xvfb did not start"
-        yield Screen(f":{display}")
+        yield Screen(f":{display}", width)
     finally:
         server.kill()
         server.wait()

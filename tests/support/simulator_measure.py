@@ -58,7 +58,7 @@ def cut_in(sizes: list[tuple[int, int]], environment: dict[str, str]) -> list[st
 def main() -> None:
     """Read the sizes, print what is cut."""
     sizes = json.load(sys.stdin)
-    prepare(WindowPlace(*sizes[0], 0, 0))
+    prepare(WindowPlace(sizes[0][0], sizes[0][1], 0, 0))
     with tempfile.TemporaryDirectory() as data:
         print(json.dumps([each for size in sizes for each in _measure(Path(data), size)]))
 

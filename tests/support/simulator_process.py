@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 PATIENCE_S = 120.0
 
@@ -31,7 +31,7 @@ class SimulatorProcess:
         threading.Thread(target=self._read, daemon=True).start()
         self.ready = self.wait_for("ready")
 
-    def __enter__(self) -> SimulatorProcess:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -1,4 +1,9 @@
-"""The collected frames in tests/vectors/*.json, with the codecs and boards that they belong to."""
+"""The collected frames in tests/vectors/*.json, with the codecs and boards that they belong to.
+
+A frame of kind KIND is built by `encode_KIND` and read by `decode_KIND`, where there are such: a
+request is built by the host and read by the board, an answer the other way round. Many requests are
+never built by the product, and many answers never read.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +13,7 @@ import inspect
 import json
 from pathlib import Path
 from random import Random
+from types import ModuleType
 from typing import Any
 
 from drivers.boards import FAMILIES
@@ -23,10 +29,15 @@ FILES = {
 OF_FAMILY = {vectors["family"]: vectors for vectors in FILES.values() if vectors["family"]}
 
 
-def codec_of(name: str):
-    """The module that encodes and decodes."""
+def host_codec_of(name: str) -> ModuleType:
+    """The module with what the product builds and reads."""
     package = "drivers" if name == "modbus" else "drivers.boards"
     return importlib.import_module(f"{package}.{name}")
+
+
+def board_codec_of(name: str) -> ModuleType:
+    """The module with what a board understands and answers."""
+    return importlib.import_module(f"drivers.simulator.boards.{name}")
 
 
 def cases(key: str, *, family_only: bool = False) -> list[tuple[str, dict[str, Any]]]:
@@ -63,12 +74,25 @@ def taken(function: Any, arguments: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in arguments.items() if name in known}
 
 
-def decoders(codec: Any) -> list[Any]:
-    """All functions of a codec that read a frame."""
+def decoders(name: str) -> list[Any]:
+    """All functions that read a frame of a codec: the host's, and the board's one for requests."""
+    host = host_codec_of(name)
+    return [
+        *(
+            function
+            for each, function in inspect.getmembers(host, inspect.isfunction)
+            if each.startswith("decode_") and function.__module__ == host.__name__
+        ),
+        board_codec_of(name).decode_request,
+    ]
+
+
+def encoders(name: str) -> list[Any]:
+    """All functions by which the product builds a request."""
     return [
         function
-        for name, function in inspect.getmembers(codec, inspect.isfunction)
-        if name.startswith("decode_") and function.__module__ == codec.__name__
+        for each, function in inspect.getmembers(host_codec_of(name), inspect.isfunction)
+        if each.startswith("encode_")
     ]
 
 

@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import selectors
+from asyncio import Future, Handle
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from concurrent.futures import Executor
+from contextvars import Context
+from typing import Any, TypeVar, TypeVarTuple
 
 T = TypeVar("T")
+Arguments = TypeVarTuple("Arguments")
 
 # Must exceed the smallest step of a float at large times, or the loop spins for ever.
 CLOCK_RESOLUTION_S = 1e-6
@@ -43,7 +47,12 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self.now_s
 
-    def run_in_executor(self, executor: Any, func: Callable[..., T], *args: Any) -> Any:
+    def run_in_executor(
+        self,
+        executor: Executor | None,
+        func: Callable[[*Arguments], T],
+        *args: *Arguments,
+    ) -> Future[T]:
         """Run it here and now: a thread would tie the trace to the system's scheduler."""
         future = self.create_future()
         try:
@@ -52,7 +61,12 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             future.set_exception(error)
         return future
 
-    def call_soon_threadsafe(self, *args: Any, **kwargs: Any) -> Any:
+    def call_soon_threadsafe(
+        self,
+        callback: Callable[[*Arguments], object],
+        *args: *Arguments,
+        context: Context | None = None,
+    ) -> Handle:
         raise RuntimeError("a thread reached into the virtual loop")
 
 

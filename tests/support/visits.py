@@ -11,6 +11,7 @@ from kiosk.flows.views.choices import Choice
 from kiosk.flows.views.courier import ScanPackage
 from kiosk.flows.views.customer import First
 from kiosk.flows.views.shared import EnterPin
+from kiosk.model.person import Recipient
 from kiosk.store import packages
 from tests.support.flow_site import COURIER_PIN, Running, World, require_sound, running
 from tests.support.virtual_loop import run_virtually
@@ -38,7 +39,7 @@ async def sign_in(kiosk: Running, pin: str = COURIER_PIN) -> None:
 
 async def store(kiosk: Running, barcode: str, size: str = "S", owner: str | None = None) -> str:
     """Put a package in as a courier who is signed in; its slot."""
-    recipient = packages.Recipient(kiosk.kiosk.new_id(), "Ada", "+49171000")
+    recipient = Recipient(kiosk.kiosk.new_id(), "Ada", "+49171000")
     await kiosk.kiosk.store.run(
         packages.announce,
         packages.Announcement(kiosk.kiosk.new_id(), barcode, size, recipient, owner),

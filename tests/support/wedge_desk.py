@@ -22,6 +22,7 @@ class VirtualClock(ClockBase):
     """Frames come when the test says so."""
 
     now_s = 1000.0
+    _last_tick: float
 
     def time(self) -> float:
         return self.now_s

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from config import DEMO_PACKAGES, DEMO_SITE, load_site
 from drivers.boards.lockboard_8a import encode_unlock
@@ -91,7 +92,7 @@ VIEWS = {
 
 
 @dataclass
-class Machine:
+class WindowBench:
     """A locker on the bench: screen, bank, kiosk; and the hands that use it."""
 
     screen: Screen
@@ -124,8 +125,12 @@ class Machine:
         self.now = self.screen.after(self.now)
 
     def press(self, view: str, what: str) -> None:
+        """Touch a button once it is there, and wait until another screen has come."""
+        spot = self.where[view][what]
+        self.now = self.screen.seen_at(spot)
+
         def touch() -> None:
-            self.screen.touch(self.where[view][what])
+            self.screen.touch(spot)
 
         touch()
         self.now = self.screen.after(self.now, touch)
@@ -162,7 +167,7 @@ class Machine:
                 return found[1].replace(" ", "")
         raise AssertionError(f"no message for {phone}")
 
-    def rows(self, sql: str) -> list[tuple[object, ...]]:
+    def rows(self, sql: str) -> list[Any]:
         connection = sqlite3.connect(self.data / "kiosk.db")
         try:
             return connection.execute(sql).fetchall()
@@ -179,7 +184,7 @@ class Machine:
 @contextmanager
 def bench(
     data: Path, where: Spots, prepare: Callable[[Path], None] | None = None
-) -> Iterator[Machine]:
+) -> Iterator[WindowBench]:
     """A kiosk that expects the demo's packages, or that `prepare` has got ready."""
     make_kiosk(SITE, data)
     if prepare:
@@ -193,10 +198,13 @@ def bench(
     ):
         told = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         told.bind(str(data / "notify"))
-        machine = Machine(screen, bank, data, where, told)
+        machine = WindowBench(screen, bank, data, where, told)
         machine.start()
         try:
             yield machine
+        except BaseException:
+            machine.picture("failed")
+            raise
         finally:
             if machine.kiosk is not None and machine.kiosk.poll() is None:
                 machine.kiosk.kill()

@@ -48,10 +48,11 @@ ADAPTERS = {
     "central/adapters.py": "the server's clock and its randomness",
     "kiosk/adapters.py": "the machine's clocks and its randomness",
     "kiosk/messages.py": "writes message files",
+    "drivers/tools/terminal.py": "hands the real clock to the installer's tools",
     "drivers/runners.py": "the thread of a bus waits",
     "drivers/serial_port.py": "the real port",
     "drivers/simulator/handlers/protocol_sim.py": "runs a simulation for a port's name",
-    "drivers/bank.py": "hands the real clock to a bus on a real port",
+    "drivers/building.py": "hands the real clock to a bus on a real port",
 }
 
 FORBIDDEN_CALLS = {
@@ -74,16 +75,6 @@ FORBIDDEN_CALLS = {
 }
 
 MOST_LINES = 600
-
-LONGER_FOR_NOW = {
-    "drivers/__main__.py": "its four tools move to drivers/tools",
-    "drivers/bank.py": "building and wiring leave it",
-    "drivers/boards/lockboard_8a.py": "the board's side moves to the simulator",
-    "drivers/bus.py": "events and building leave it",
-    "kiosk/ui/samples.py": "moves to the tests",
-    "tests/flows/test_courier_edges.py": "its stories become coroutines",
-}
-"""Files that are longer than a file may be; each leaves this list when it is split."""
 
 
 def sources() -> list[Path]:
@@ -187,8 +178,7 @@ def test_no_file_is_longer_than_a_reader_can_hold() -> None:
         path.relative_to(ROOT).as_posix(): len(path.read_text(encoding="utf-8").splitlines())
         for path in paths
     }
-    too_long = {name: length for name, length in lengths.items() if length > MOST_LINES}
-    assert {name: too_long[name] for name in too_long if name not in LONGER_FOR_NOW} == {}
+    assert {name: length for name, length in lengths.items() if length > MOST_LINES} == {}
 
 
 def test_the_packages_that_a_server_shares_import_nothing() -> None:

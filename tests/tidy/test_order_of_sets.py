@@ -130,8 +130,9 @@ class _Sets:
     def _takes_any(self, node: ast.Call, places: set[str]) -> bool:
         """Whether this is the `pop()` of a set, which takes whichever comes first."""
         function = node.func
-        is_pop = isinstance(function, ast.Attribute) and function.attr == "pop" and not node.args
-        return is_pop and self.is_set(function.value, places)
+        if not isinstance(function, ast.Attribute) or function.attr != "pop" or node.args:
+            return False
+        return self.is_set(function.value, places)
 
 
 def _is_keys(node: ast.expr) -> bool:

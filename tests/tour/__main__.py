@@ -43,7 +43,7 @@ def main(out: Path, only: str, panel: str, language: str, mode: str) -> None:
 
 def draw(out: Path, part: tuple[str, str, str], shown: bytes) -> str:
     """Draw the scenes on one panel, in one language and mode; what came of it, in a line."""
-    from kiosk.ui.gallery import PANELS
+    from tests.gallery.panels import PANELS
     from tests.support.screen import own_screen
     from tests.tour.sheet import write_sheet
 

@@ -17,7 +17,7 @@ from kiosk.flows.views.shared import View
 from kiosk.model.location import Location
 from kiosk.site_model import location_of
 from kiosk.ui.environment import prepare
-from kiosk.ui.gallery import PANELS, picture
+from tests.gallery.panels import PANELS, picture
 
 
 def location(language: str) -> Location:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from kiosk.ui.gallery import PANELS
+from tests.gallery.panels import PANELS
 
 ROOT = Path(__file__).parents[2]
 PANEL = "1024x600"

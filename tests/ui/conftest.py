@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from kiosk.ui.gallery import PANELS
+from tests.gallery.panels import PANELS
 from tests.support.fake_user import Hands
 from tests.support.panel_spots import Spots, spots
 from tests.support.screen import own_screen

@@ -78,14 +78,21 @@ def lose_the_key(data: Path) -> None:
 
 
 def damage(**changes: object) -> Callable[[Path], None]:
-    return lambda data: (data / "centre.json").write_text(json.dumps(CENTRE | changes)) and None
+    return written(json.dumps(CENTRE | changes))
+
+
+def written(text: str) -> Callable[[Path], None]:
+    def write(data: Path) -> None:
+        (data / "centre.json").write_text(text)
+
+    return write
 
 
 FOLDERS: dict[str, tuple[Callable[[Path], None], str]] = {
     "key-lost": (lose_the_key, "the location's key is missing"),
     "centre-token": (damage(token="schlüssel☃"), "centre.json: token is not written"),
     "centre-number": (damage(url=5), "centre.json: url is not written"),
-    "centre-cut": (lambda data: (data / "centre.json").write_text('{"ur') and None, "enrol"),
+    "centre-cut": (written('{"ur'), "enrol"),
 }
 
 

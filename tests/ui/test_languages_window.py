@@ -15,9 +15,10 @@ from kiosk.flows.events import Entered, Preference, Pressed
 from kiosk.flows.views.choices import Choice, Purpose
 from kiosk.flows.views.customer import EnterCode, First, Thanks
 from kiosk.flows.views.shared import DoorOpen
-from kiosk.ui.gallery import PANELS
 from kiosk.ui.language import PSEUDO, languages, speech
-from kiosk.ui.samples import sample_location, sample_views
+from tests.gallery.locker import sample_location
+from tests.gallery.panels import PANELS
+from tests.gallery.samples import sample_views
 from tests.support.fake_user import Hands, faults_of, texts
 
 pytestmark = pytest.mark.window
@@ -121,7 +122,7 @@ def test_a_site_with_one_language_offers_none(kivy: SimpleNamespace) -> None:
 
 def mirrored(one: Any, other: Any, page: Any) -> bool:
     """Whether two things are at the same distance from opposite edges."""
-    return abs((one.x - page.x) - (page.right - other.right)) <= 1.5
+    return bool(abs((one.x - page.x) - (page.right - other.right)) <= 1.5)
 
 
 def button(page: Any, choice: Choice) -> Any:

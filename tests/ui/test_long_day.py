@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from kiosk.ui.gallery import PANELS
+from tests.gallery.panels import PANELS
 from tests.support.screen import own_screen
 
 pytestmark = pytest.mark.window

@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -25,11 +26,12 @@ from kiosk.flows.views.customer import (
 )
 from kiosk.flows.views.shared import Ask, Checking, DoorOpen, EnterPin, Opening, Told, Trouble, View
 from kiosk.ui import theme as look
-from kiosk.ui.gallery import PANELS
 from kiosk.ui.language import PSEUDO
 from kiosk.ui.panel import Panel
-from kiosk.ui.samples import sample_location, sample_views
 from kiosk.ui.theme import CAPITAL_PER_EM, SiteLook
+from tests.gallery.locker import sample_location
+from tests.gallery.panels import PANELS
+from tests.gallery.samples import sample_views
 from tests.support.fake_user import (
     HALF_A_PIXEL_MM,
     Hands,
@@ -278,7 +280,7 @@ def test_the_way_to_an_open_door_is_told_to_everybody_by_day(kivy: SimpleNamespa
             sample_location(),
             SMALL,
             lambda _: None,
-            SiteLook(is_night=lambda at=night: at),
+            SiteLook(is_night=partial(bool, night)),
             kivy.ui.Sound(loudspeaker=ear),
         )
         for view in (FIRST, CODE, door, replace(CODE, refused=Refused(Refusal.NOT_KNOWN))):

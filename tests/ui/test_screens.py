@@ -15,8 +15,9 @@ from kiosk.flows.views.courier import ScanPackage
 from kiosk.flows.views.customer import EnterCode, EnterTracking, First, Thanks
 from kiosk.flows.views.service import PartsTest
 from kiosk.flows.views.shared import EnterPin, View
-from kiosk.ui.gallery import PANELS
-from kiosk.ui.samples import sample_doors, sample_views
+from tests.gallery.locker import sample_doors
+from tests.gallery.panels import PANELS
+from tests.gallery.samples import sample_views
 from tests.support.fake_user import Hands, faults_of, texts
 
 pytestmark = pytest.mark.window

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.ui.gallery import PANELS
+from tests.gallery.panels import PANELS
 from tests.support.screen import Screen, own_screen
 
 pytestmark = pytest.mark.window
@@ -31,10 +31,11 @@ MODIFIERS = ("ctrl", "alt", "super", "ctrl+alt", "ctrl+shift", "alt+shift", "ctr
 PROGRAM = """
 import signal
 from kiosk.ui.environment import prepare
-from kiosk.ui.gallery import PANELS
+from tests.gallery.panels import PANELS
 panel = PANELS["540x960"]
 prepare(panel, (panel.width_px, panel.height_px, 0, 0))
-from kiosk.ui.samples import sample_location, sample_views
+from tests.gallery.locker import sample_location
+from tests.gallery.samples import sample_views
 from kiosk.ui.window import KioskWindow
 window = KioskWindow(
     sample_location(), panel, lambda event: print(event, flush=True),
@@ -137,7 +138,7 @@ def test_the_zero_of_the_pad_counts_though_kivy_takes_it_for_alt(kiosk: Kiosk) -
 
 
 def test_without_a_screen_it_ends_with_an_error_instead_of_drawing_nowhere(tmp_path: Path) -> None:
-    nowhere = Screen(":999")
+    nowhere = Screen(":999", 1)
     kiosk = Kiosk(nowhere, tmp_path / "log")
     try:
         assert kiosk.process.wait(PATIENCE_S) != 0

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.ui.gallery import PANELS
+from tests.gallery.panels import PANELS
 from tests.support.screen import Screen, own_screen
 
 pytestmark = pytest.mark.window
@@ -23,12 +23,12 @@ CODE = "1Z5R89390357567127"
 SCANNED = f"Scanned(text={CODE!r}, seems_misread=False)"
 PROGRAM = """
 from kiosk.ui.environment import prepare
-from kiosk.ui.gallery import PANELS
+from tests.gallery.panels import PANELS
 panel = PANELS["540x960"]
 place = (panel.width_px, panel.height_px, 0, 0)
 prepare(panel, place)
 from kiosk.flows.views import Choice, EnterPin, First, PartsTest, Scanned
-from kiosk.ui.samples import sample_location
+from tests.gallery.locker import sample_location
 from kiosk.ui.window import KioskWindow
 
 def happened(event):

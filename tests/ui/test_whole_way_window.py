@@ -19,7 +19,7 @@ from kiosk.server_link import enrol_kiosk
 from tests.support.bad_network import BadNetwork
 from tests.support.central_server import EVA, Mailbox, Server, mail_server, text_of, wait_until
 from tests.support.panel_spots import Spots
-from tests.support.window_bench import SITE, Machine, bench, wait_open_enough
+from tests.support.window_bench import SITE, WindowBench, bench, wait_open_enough
 
 IS_NIGHTLY = os.environ.get("TEST_BUDGET") == "nightly"
 BARCODE = "00340434123456789012"
@@ -55,8 +55,10 @@ def enrolled(server: Server, wire: BadNetwork) -> Callable[[Path], None]:
 
 
 def announce(server: Server, headers: dict[str, str]) -> str:
-    wish = {"barcode": BARCODE, "location": SITE.location.id, "size": "S", "recipient": EVA}
-    answer = requests.post(f"{server.url}/v1/packages", json=wish, headers=headers, timeout=20)
+    announcement = {"barcode": BARCODE, "location": SITE.location.id, "size": "S", "recipient": EVA}
+    answer = requests.post(
+        f"{server.url}/v1/packages", json=announcement, headers=headers, timeout=20
+    )
     assert answer.status_code == 201, answer.text
     return str(answer.json()["id"])
 
@@ -71,7 +73,7 @@ def is_applied(server: Server) -> bool:
     return bool(rows) and all(row.state == "APPLIED" for row in rows)
 
 
-def put_in(machine: Machine) -> str:
+def put_in(machine: WindowBench) -> str:
     """The courier signs in, scans, puts it in, shuts the door, is done."""
     machine.press("first", "COURIER")
     machine.type("114711\n")
@@ -82,7 +84,7 @@ def put_in(machine: Machine) -> str:
     return slot
 
 
-def take_out(machine: Machine, code: str, slot: str) -> None:
+def take_out(machine: WindowBench, code: str, slot: str) -> None:
     machine.press("first", "PICK_UP")
     machine.screen.type(code)
     assert machine.bank.wait_for("opened")["slot"] == slot

@@ -15,7 +15,7 @@ from config import DEMO_SITE, load_site
 from kiosk.__main__ import entry, main
 from kiosk.adapters import SystemClock, location_key
 from kiosk.app import CannotRunError, init
-from kiosk.model.person import Role, Staff
+from kiosk.model.person import Recipient, Role, Staff
 from kiosk.store import packages
 from kiosk.store.packages import Announcement
 from kiosk.store.store import Store
@@ -55,7 +55,7 @@ def journal_text(data: Path) -> str:
     return ran.output
 
 
-READ = {
+READ: dict[str, str | bytes] = {
     "plain": HEADER + ROW,
     "utf-8 mark": ("\ufeff" + HEADER + ROW).encode(),
     "utf-16": (HEADER + ROW).encode("utf-16"),
@@ -222,7 +222,7 @@ def test_a_corrected_file_updates_what_it_says_otherwise_and_tells_so(data: Path
 def test_whom_the_centre_named_only_the_centre_names_otherwise(data: Path) -> None:
     store = Store(data / "kiosk.db", SystemClock(), random.Random(1), threaded=False)
     store.use_key(location_key(data / "location.key", may_make=False))
-    ada = packages.Recipient("r", "Ada", "+491710000003")
+    ada = Recipient("r", "Ada", "+491710000003")
     store.submit(packages.announce, Announcement("P", "CENTRE01", "S", ada, "owner")).result()
     store.close()
     ran = announced(data, HEADER + "CENTRE01,S,Eve,+49 171 0000009\r\n")

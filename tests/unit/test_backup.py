@@ -52,6 +52,7 @@ def expect_many(writer: Writer, count: int) -> None:
 def put_in(store: Store, name: str) -> None:
     request = DepositRequest(name, name, "S", f"in-{name}", "staff:11")
     deposit = store.submit(deposits.begin_deposit, request, LOCATION, BestFit()).result()
+    assert deposit is not None
     store.submit(deposits.store_package, deposit, LOCATION, 5, random.Random(1)).result()
 
 
@@ -174,7 +175,8 @@ def test_an_unsound_backup_is_told_and_pushes_no_older_one_out(tmp_path: Path) -
         made = make(store, folder, clock, keep=2)
         assert "event 3" in made.problem
     assert Path(sound.file).exists()
-    assert store.submit(backup.last).result().problem
+    last = store.submit(backup.last).result()
+    assert last is not None and last.problem
     store.close()
 
 

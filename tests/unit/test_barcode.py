@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import JsonValue
 from sqlite_utils import Database
 
 from drivers.barcodes import BARCODE_LENGTH_MAX
@@ -32,9 +33,11 @@ from kiosk.store.packages import Announcement
 from kiosk.store.schema import migrations
 from kiosk.store.store import Store
 from kiosk.store.writer import Writer, insert
+from kiosk.sync.receiving import receive
 from tests.support.flow_site import LOCATION, LoopClock, require_sound
 
 LABELS = Path(__file__).parents[1] / "vectors" / "labels"
+REFUSED_BARCODE = "a barcode has|barcode None: it should be a valid string|it should have at most"
 SPELLINGS: dict[str, Any] = json.loads((LABELS / "spellings.json").read_text(encoding="utf-8"))
 NUMBERS = json.loads((LABELS / "barcodes.json").read_text(encoding="utf-8"))
 
@@ -186,16 +189,16 @@ def test_no_way_in_takes_what_is_no_barcode(tmp_path: Path, text: str) -> None:
     request = DepositRequest("b", text, "S", "i", "staff:1")
     with pytest.raises(NotABarcodeError):
         store.submit(deposits.begin_deposit, request, LOCATION, BestFit()).result()
-    commands = (
+    commands: tuple[tuple[str, dict[str, JsonValue]], ...] = (
         ("announce", {"package": "c", "barcode": text}),
         ("announce", {"package": "d", "barcode": None}),
         ("cancel", {"package": "e", "barcode": text}),
     )
     for number, (kind, body) in enumerate(commands, 1):
-        wish = kiosk_commands.Wish(number, f"w{number}", kind, body)
-        with pytest.raises(RefusedError, match="a barcode has"):
-            store.submit(kiosk_commands.apply, wish, "UTC").result()
-        store.submit(kiosk_commands.refuse, wish, "no barcode").result()
+        received = receive({"n": number, "id": f"c{number}", "type": kind, "body": body})
+        with pytest.raises(RefusedError, match=REFUSED_BARCODE):
+            store.submit(kiosk_commands.apply, received, "UTC").result()
+        assert store.submit(kiosk_commands.refuse, received, "no barcode").result()
         assert store.submit(kiosk_commands.cursor).result() == number
     assert not store.submit(lambda writer: writer.all("SELECT * FROM package")).result()
     require_sound(store)

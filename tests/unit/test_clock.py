@@ -80,7 +80,7 @@ def test_the_machines_own_clock_is_believed_again_when_a_technician_confirms_it(
     clock = SystemClock()
     now = clock.now()
     clock.believe(Reading(now.wall_ms + DAY_MS, now.monotonic_ms, "another boot"))
-    clock._is_synchronised = NEVER  # type: ignore[method-assign]
+    clock._is_synchronised = NEVER
     assert not clock.now().is_trusted
     assert clock.doubt is Doubt.STEPPED_BACK
     clock.confirm()

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from config import DEMO_PACKAGES, DEMO_SITE, ConfigError, Mistake, check_site, load_site
 from config.rewriting import rewire
-from drivers.bank import open_bank
 from drivers.boards import FAMILIES
+from drivers.building import open_bank
 from drivers.wiring import wired_boards, wired_doors
 from kiosk.site_model import remarks
 

@@ -32,7 +32,8 @@ from kiosk.console.command_socket import (
 )
 from kiosk.demo.player import Player
 from kiosk.model.allocation import BestFit
-from kiosk.model.person import Role, Staff, parse_badge
+from kiosk.model.package import Package
+from kiosk.model.person import Recipient, Role, Staff, parse_badge
 from kiosk.store import codes, deposits, journal, packages, staff
 from kiosk.store.backup import BackupPlan
 from kiosk.store.deposits import DepositRequest
@@ -45,8 +46,8 @@ SITE = load_site(DEMO_SITE)
 TECHNICIAN = Staff("98", "Sam", Role.TECHNICIAN, "$argon2id$never-checked-here")
 
 
-def put_in(store: Store, name: str, barcode: str) -> packages.Package:
-    ada = packages.Recipient(f"r-{name}", "Adelheid Sonnenschein", "+49 171 5550199")
+def put_in(store: Store, name: str, barcode: str) -> Package:
+    ada = Recipient(f"r-{name}", "Adelheid Sonnenschein", "+49 171 5550199")
     store.submit(packages.announce, Announcement(name, barcode, "S", ada)).result()
     request = DepositRequest(name, barcode, "S", f"in-{name}", "staff:11")
     deposit = store.submit(deposits.begin_deposit, request, LOCATION, BestFit()).result()
@@ -99,9 +100,9 @@ def anyway(request: pytest.FixtureRequest, data: Path) -> Iterator[Path]:
         yield data
 
 
-def kiosk(*arguments: str, data: Path, **options: str) -> Result:
+def kiosk(*arguments: str, data: Path, text: str | None = None) -> Result:
     command, *rest = arguments
-    return CliRunner().invoke(main, [command, "--data", str(data), *rest], **options)
+    return CliRunner().invoke(main, [command, "--data", str(data), *rest], input=text)
 
 
 def test_the_code_of_a_package_is_told_by_id_and_by_barcode(anyway: Path) -> None:
@@ -266,7 +267,7 @@ def test_the_running_kiosk_answers_the_console(tmp_path: Path) -> None:
 
 
 def run_init(data: Path, *more: str, pin: str = "8080\n") -> Result:
-    return kiosk("init", "--technician", "98", "Sam", "--pin-stdin", *more, data=data, input=pin)
+    return kiosk("init", "--technician", "98", "Sam", "--pin-stdin", *more, data=data, text=pin)
 
 
 def test_init_makes_key_database_and_the_first_technician(tmp_path: Path) -> None:
@@ -279,6 +280,7 @@ def test_init_makes_key_database_and_the_first_technician(tmp_path: Path) -> Non
     store = Store(data / "kiosk.db", SystemClock(), random.Random(1), threaded=False)
     store.use_key(location_key(data / "location.key", may_make=False))
     row = store.submit(lambda writer: writer.one("SELECT * FROM staff")).result()
+    assert row is not None
     assert (row["number"], row["name"], row["role"], row["source"]) == (
         "98",
         "Sam",
@@ -295,9 +297,9 @@ def test_init_makes_key_database_and_the_first_technician(tmp_path: Path) -> Non
 
 def test_init_asks_for_the_pin_twice(tmp_path: Path) -> None:
     options = ("--technician", "98", "Sam")
-    wrong = kiosk("init", *options, data=tmp_path / "a", input="8080\n8081\n" * 3)
+    wrong = kiosk("init", *options, data=tmp_path / "a", text="8080\n8081\n" * 3)
     assert wrong.exit_code != 0
-    right = kiosk("init", *options, data=tmp_path / "b", input="8080\n8080\n")
+    right = kiosk("init", *options, data=tmp_path / "b", text="8080\n8080\n")
     assert right.exit_code == 0
 
 
@@ -320,7 +322,7 @@ def test_init_says_what_a_right_pin_is(tmp_path: Path, number: str, pin: str) ->
         "Sam",
         "--pin-stdin",
         data=tmp_path / "data",
-        input=f"{pin}\n",
+        text=f"{pin}\n",
     )
     assert result.exit_code == 2
     assert "digits" in result.output
@@ -329,7 +331,7 @@ def test_init_says_what_a_right_pin_is(tmp_path: Path, number: str, pin: str) ->
 
 def test_a_number_of_the_site_file_is_not_given_twice(tmp_path: Path) -> None:
     result = kiosk(
-        "init", "--technician", "99", "Sam", "--pin-stdin", data=tmp_path / "d", input="8080\n"
+        "init", "--technician", "99", "Sam", "--pin-stdin", data=tmp_path / "d", text="8080\n"
     )
     assert "site file" in str(result.exception)
 

@@ -19,6 +19,7 @@ import pytest
 from kiosk.model.allocation import FirstAvailable
 from kiosk.model.clock import Instant
 from kiosk.model.location import Location, Locker, Rectangle, Size, Slot
+from kiosk.model.package import Package
 from kiosk.model.person import Recipient
 from kiosk.model.pickup_code import SECRET_DIGITS, hotp, locator_digits, make_code, package_key
 from kiosk.model.throttle import (
@@ -35,6 +36,7 @@ from kiosk.store.intents import IntentPurpose
 from kiosk.store.packages import Announcement
 from kiosk.store.store import Store
 from tests.support.flow_site import LOCATION_KEY
+from tests.support.present import present
 
 IS_NIGHTLY = os.environ.get("TEST_BUDGET") == "nightly"
 LIMIT = 0.01
@@ -89,7 +91,7 @@ class Bank:
         self.store = Store(folder / "kiosk.db", self.clock, self.chance, threaded=False)
         self.store.use_key(LOCATION_KEY)
         self.store.submit(slots.configure, self.location).result()
-        self.live: list[packages.Package] = []
+        self.live: list[Package] = []
         self.made = 0
         for _ in range(int(slot_count * FULL)):
             self.put_in()
@@ -111,11 +113,16 @@ class Bank:
             ).result()
         )
 
-    def take_out(self) -> packages.Package:
+    def take_out(self) -> Package:
         package = self.live.pop(self.chance.randrange(len(self.live)))
         intent = f"out-{package.id}"
         self.store.submit(
-            intents.intend, intent, package.slot, IntentPurpose.PICKUP, "customer", package.id
+            intents.intend,
+            intent,
+            present(package.slot),
+            IntentPurpose.PICKUP,
+            "customer",
+            package.id,
         ).result()
         self.store.submit(departures.retrieve, package.id, intent).result()
         return package
@@ -130,7 +137,7 @@ class Bank:
             codes.check_code, self.policy, code, scanned=how == "scanned", phone_digits=phone
         ).result()
 
-    def code_of(self, package: packages.Package) -> str:
+    def code_of(self, package: Package) -> str:
         assert package.locator is not None
         return make_code(LOCATION_KEY, package.id, package.locator, package.code_counter)
 
@@ -140,7 +147,7 @@ class Bank:
         code = self.code_of(package)
         return code[:3] + f"{(int(code[3:]) + 1 + self.chance.randrange(900_000)) % 10**6:06d}"
 
-    def phone_of(self, package: packages.Package) -> str:
+    def phone_of(self, package: Package) -> str:
         found = self.store.submit(packages.recipient_of, package.id).result()
         return "" if found is None else found.phone_digits
 

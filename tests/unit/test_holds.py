@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Concatenate, ParamSpec, TypeVar
 
 import pytest
 
@@ -12,6 +13,8 @@ from kiosk.model.allocation import BestFit
 from kiosk.model.clock import Instant
 from kiosk.model.events import EventKind
 from kiosk.model.location import Service
+from kiosk.model.package import Package
+from kiosk.model.person import Recipient
 from kiosk.store import (
     counters,
     departures,
@@ -28,8 +31,12 @@ from kiosk.store.errors import RefusedError
 from kiosk.store.intents import IntentPurpose
 from kiosk.store.packages import Announcement
 from kiosk.store.store import Store
+from kiosk.store.writer import Writer
 from tests.support.flow_site import LOCATION, LOCATION_KEY, START_MS, LoopClock, require_sound
+from tests.support.present import present
 
+P = ParamSpec("P")
+T = TypeVar("T")
 MINUTE_MS = 60_000
 DAY_MS = 24 * 60 * MINUTE_MS
 ZONE = LOCATION.time_zone
@@ -57,7 +64,12 @@ class Machine:
     def confirm(self) -> None:
         self.clock.confirm()
 
-    def do(self, operation, *arguments, **options):  # type: ignore[no-untyped-def]
+    def do(
+        self,
+        operation: Callable[Concatenate[Writer, P], T],
+        *arguments: P.args,
+        **options: P.kwargs,
+    ) -> T:
         return self.store.submit(operation, *arguments, **options).result()
 
     def minute(self) -> None:
@@ -78,20 +90,20 @@ class Machine:
         self.elapsed_ms += round(days * DAY_MS)
         self.minute()
 
-    def stored(self, name: str, size: str = "S") -> packages.Package:
+    def stored(self, name: str, size: str = "S") -> Package:
         request = DepositRequest(name, name, size, f"in-{name}", "staff:11")
         deposit = self.do(deposits.begin_deposit, request, LOCATION, BestFit())
-        return self.do(deposits.store_package, deposit, LOCATION, 5, random.Random(1))
+        return self.do(deposits.store_package, present(deposit), LOCATION, 5, random.Random(1))
 
-    def package(self, name: str) -> packages.Package:
+    def package(self, name: str) -> Package:
         return self.do(packages.package, name)
 
     def status(self, name: str) -> str:
         return self.package(name).status.value
 
     def fetch(self, name: str) -> None:
-        package = self.package(name)
-        self.do(intents.intend, f"out-{name}", package.slot, IntentPurpose.PICKUP, "c", name)
+        slot = present(self.package(name).slot)
+        self.do(intents.intend, f"out-{name}", slot, IntentPurpose.PICKUP, "c", name)
         self.elapsed_ms += 9_000
         self.do(departures.retrieve, name, f"out-{name}")
 
@@ -115,7 +127,7 @@ def test_a_package_expires_when_its_hold_is_over_and_not_before(machine: Machine
 def test_a_machine_dead_for_six_days_expires_nothing_and_gives_the_days_back(
     machine: Machine,
 ) -> None:
-    before = machine.stored("P").hold_until_ms
+    before = present(machine.stored("P").hold_until_ms)
     machine.down(6)
     assert machine.status("P") == "STORED"
     assert machine.package("P").hold_until_ms == before + 6 * DAY_MS
@@ -124,7 +136,7 @@ def test_a_machine_dead_for_six_days_expires_nothing_and_gives_the_days_back(
 
 
 def test_two_minutes_without_a_stamp_are_no_gap(machine: Machine) -> None:
-    before = machine.stored("P").hold_until_ms
+    before = present(machine.stored("P").hold_until_ms)
     machine.down(2 * MINUTE_MS / DAY_MS)
     assert machine.package("P").hold_until_ms == before
 
@@ -145,11 +157,11 @@ def test_a_clock_that_jumps_expires_nothing(machine: Machine, jump_days: int) ->
 
 
 def test_a_jump_that_a_time_server_makes_moves_the_holds_with_it(machine: Machine) -> None:
-    before = machine.stored("P").hold_until_ms
+    before = present(machine.stored("P").hold_until_ms)
     machine.clock.ahead_ms += 40 * DAY_MS
     machine.minute()
     assert machine.status("P") == "STORED"
-    assert machine.package("P").hold_until_ms >= before + 40 * DAY_MS
+    assert present(machine.package("P").hold_until_ms) >= before + 40 * DAY_MS
 
 
 def test_a_package_stored_before_the_clock_was_ever_set_is_held_its_days(tmp_path: Path) -> None:
@@ -193,25 +205,29 @@ def test_a_package_stored_before_the_clock_was_ever_set_is_held_its_days(tmp_pat
         ),
     ],
 )
-def test_behind_a_faulty_door_the_hold_stands_still(machine: Machine, fault, repair) -> None:  # type: ignore[no-untyped-def]
-    package = machine.stored("P")
+def test_behind_a_faulty_door_the_hold_stands_still(
+    machine: Machine,
+    fault: Callable[[Machine, str], None],
+    repair: Callable[[Machine, str], None],
+) -> None:
+    slot = present(machine.stored("P").slot)
     well = machine.stored("Q")
-    fault(machine, package.slot)
+    fault(machine, slot)
     machine.minute()
     machine.alive(9)
     assert machine.status("P") == "STORED"
     assert machine.status("Q") == "EXPIRED"
-    repair(machine, package.slot)
+    repair(machine, slot)
     machine.minute()
     assert machine.status("P") == "STORED"
-    assert machine.package("P").hold_until_ms == well.hold_until_ms + 9 * DAY_MS
+    assert machine.package("P").hold_until_ms == present(well.hold_until_ms) + 9 * DAY_MS
     machine.alive(6)
     assert machine.status("P") == "EXPIRED"
 
 
 def test_a_dirty_slot_out_of_service_holds_on_as_before(machine: Machine) -> None:
     package = machine.stored("P")
-    machine.do(slots.set_service, package.slot, Service.NO_DEPOSITS, "dirty", "staff:99")
+    machine.do(slots.set_service, present(package.slot), Service.NO_DEPOSITS, "dirty", "staff:99")
     machine.minute()
     machine.alive(6)
     assert machine.status("P") == "EXPIRED"
@@ -219,22 +235,22 @@ def test_a_dirty_slot_out_of_service_holds_on_as_before(machine: Machine) -> Non
 
 def test_a_power_cut_during_a_fault_is_not_given_back_twice(machine: Machine) -> None:
     package = machine.stored("P")
-    machine.do(slots.set_reachable, [package.slot], False, "left", "pulled")
+    machine.do(slots.set_reachable, [present(package.slot)], False, "left", "pulled")
     machine.minute()
     machine.alive(1)
     machine.down(2)
     machine.alive(1)
-    machine.do(slots.set_reachable, [package.slot], True, "left")
+    machine.do(slots.set_reachable, [present(package.slot)], True, "left")
     machine.minute()
-    assert machine.package("P").hold_until_ms == package.hold_until_ms + 4 * DAY_MS
+    assert machine.package("P").hold_until_ms == present(package.hold_until_ms) + 4 * DAY_MS
 
 
 def test_the_next_package_in_a_repaired_slot_gains_nothing(machine: Machine) -> None:
     package = machine.stored("P")
-    machine.do(slots.set_reachable, [package.slot], False, "left", "pulled")
+    machine.do(slots.set_reachable, [present(package.slot)], False, "left", "pulled")
     machine.minute()
     machine.alive(3)
-    machine.do(slots.set_reachable, [package.slot], True, "left")
+    machine.do(slots.set_reachable, [present(package.slot)], True, "left")
     machine.fetch("P")
     following = machine.stored("Q")
     machine.alive(0.1)
@@ -245,14 +261,14 @@ def test_the_next_package_in_a_repaired_slot_gains_nothing(machine: Machine) -> 
 
 
 def test_a_hold_is_lengthened_to_seven_days_in_all_and_no_further(machine: Machine) -> None:
-    before = machine.stored("P").hold_until_ms
+    before = present(machine.stored("P").hold_until_ms)
     assert machine.do(holds.extend_hold, "P", 2, ZONE, "staff:11") == before + 2 * DAY_MS
     with pytest.raises(RefusedError, match="7 days in all"):
         machine.do(holds.extend_hold, "P", 1, ZONE, "staff:11")
 
 
 def test_the_machines_own_faults_do_not_count_into_the_seven_days(machine: Machine) -> None:
-    before = machine.stored("P").hold_until_ms
+    before = present(machine.stored("P").hold_until_ms)
     machine.down(6)
     until_ms = machine.do(holds.extend_hold, "P", 2, ZONE, "staff:11")
     assert until_ms == before + 8 * DAY_MS
@@ -308,12 +324,12 @@ def test_everything_is_counted_by_size_and_never_set_back(machine: Machine) -> N
 
 
 def test_what_was_not_done_is_not_counted(machine: Machine) -> None:
-    def store_then_fail(writer, package):  # type: ignore[no-untyped-def]
+    def store_then_fail(writer: Writer, package: str) -> None:
         departures.retrieve(writer, package, f"out-{package}")
         raise RefusedError("no")
 
     package = machine.stored("P")
-    machine.do(intents.intend, "out-P", package.slot, IntentPurpose.PICKUP, "c", "P")
+    machine.do(intents.intend, "out-P", present(package.slot), IntentPurpose.PICKUP, "c", "P")
     with pytest.raises(RefusedError):
         machine.do(store_then_fail, "P")
     assert "retrieved" not in machine.do(counters.read)
@@ -323,11 +339,11 @@ def test_people_are_forgotten_when_their_packages_are_long_finished(
     machine: Machine, tmp_path: Path
 ) -> None:
     for name in ("P", "Q"):
-        ada = packages.Recipient(f"r-{name}", f"Adelheid {name}", f"+49 171 555019{name}")
+        ada = Recipient(f"r-{name}", f"Adelheid {name}", f"+49 171 555019{name}")
         machine.do(packages.announce, Announcement(name, name, "S", ada))
         request = DepositRequest(name, name, "S", f"in-{name}", "staff:11")
         deposit = machine.do(deposits.begin_deposit, request, LOCATION, BestFit())
-        machine.do(deposits.store_package, deposit, LOCATION, 5, random.Random(1))
+        machine.do(deposits.store_package, present(deposit), LOCATION, 5, random.Random(1))
     machine.fetch("P")
     machine.alive(29)
     assert machine.do(erasure.erase_due, 30) == 0
@@ -336,8 +352,8 @@ def test_people_are_forgotten_when_their_packages_are_long_finished(
     [of_q] = [row["phone"].encode() for row in sealed if row["id"] == "r-Q"]
     machine.alive(2)
     assert machine.do(erasure.erase_due, 30) == 1
-    assert machine.do(packages.recipient_of, "P").phone == ""
-    assert machine.do(packages.recipient_of, "Q").phone == "+49 171 555019Q"
+    assert present(machine.do(packages.recipient_of, "P")).phone == ""
+    assert present(machine.do(packages.recipient_of, "Q")).phone == "+49 171 555019Q"
     assert machine.do(journal.verify) == []
     [event] = machine.do(journal.after, 0, 10, [EventKind.RECIPIENT_ERASED])
     assert "Adelheid" not in event.body
@@ -351,7 +367,7 @@ def test_people_are_forgotten_when_their_packages_are_long_finished(
 
 
 def test_nobody_is_forgotten_while_the_clock_is_not_trusted(machine: Machine) -> None:
-    ada = packages.Recipient("r", "Ada", "+49")
+    ada = Recipient("r", "Ada", "+49")
     machine.do(packages.announce, Announcement("P", "P", "S", ada))
     machine.alive(15)
     machine.clock.ahead_ms, machine.clock.is_trusted = 400 * DAY_MS, False

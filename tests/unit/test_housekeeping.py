@@ -115,7 +115,8 @@ async def test_the_nightly_backup_is_made_and_checked_beside_the_work(
         await asyncio.sleep(MINUTE_S)
         [first] = backup.kept(tmp_path / "out")
         assert backup.check(first) == ""
-        assert (await kiosk.kiosk.store.run(backup.last)).at_ms >= START_MS
+        last = await kiosk.kiosk.store.run(backup.last)
+        assert last is not None and last.at_ms >= START_MS
         await asyncio.sleep(5 * MINUTE_S)
         assert len(backup.kept(tmp_path / "out")) == 1
         kiosk.world.clock.ahead_ms += DAY_MS

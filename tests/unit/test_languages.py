@@ -3,6 +3,7 @@ every letter in the font, and the order of reading kept."""
 
 from __future__ import annotations
 
+import io
 import re
 from dataclasses import replace
 from functools import cache
@@ -36,7 +37,7 @@ from kiosk.ui.language import (
     lengthened,
     speech,
 )
-from kiosk.ui.samples import NOW_MS, sample_doors, sample_location
+from tests.gallery.locker import NOW_MS, sample_doors, sample_location
 
 ROOT = Path(__file__).parents[2]
 LOCATION = sample_location()
@@ -45,7 +46,7 @@ FREE = ("{count} free", "{count} free")
 
 
 @cache
-def sentences() -> frozenset[str | tuple[str, str]]:
+def sentences() -> frozenset[str | tuple[str, ...]]:
     """Every sentence in the code, as the extraction in the README finds it."""
     keywords = {"say": None, "say_count": (2, 3), "N_": None}
     found = extract_from_dir(str(ROOT / "kiosk" / "ui"), keywords=keywords)
@@ -62,10 +63,10 @@ def places(sentence: str) -> set[str]:
     return set(re.findall(r"\{\w*\}", sentence))
 
 
-def forms(language: str, message: str | tuple[str, str]) -> tuple[str, ...]:
+def forms(language: str, message: str | tuple[str, ...]) -> tuple[str, ...]:
     entry = catalogue(language).get(message if isinstance(message, str) else message[0])
     said = entry.string if entry is not None else ""
-    return said if isinstance(said, tuple) else (said,)
+    return (said,) if isinstance(said, str) else tuple(said or ())
 
 
 def test_a_site_can_choose_every_language_but_the_invented_one() -> None:
@@ -250,7 +251,7 @@ def test_the_font_has_every_letter(language: str) -> None:
         name = "kiosk-arabic" if speech(language).is_rtl else "atkinson-hyperlegible"
         path = resources.files("assets") / "fonts" / f"{name}-{file}.ttf"
         with path.open("rb") as opened:
-            font = ImageFont.truetype(opened, 40)
+            font = ImageFont.truetype(io.BytesIO(opened.read()), 40)
         missing = bytes(font.getmask("\uffff"))
         assert missing != bytes(font.getmask("A"))
         letters = set("".join(map(joined, said))) - set(" \u00a0\u202f")

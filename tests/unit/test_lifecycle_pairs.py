@@ -114,7 +114,7 @@ def by_replace(database: Database, table: str, key: str, row: dict[str, object])
 
 
 def by_table_update(database: Database, table: str, key: str, row: dict[str, object]) -> None:
-    database.table(table).update(row[key], row)
+    database.table(table).update(str(row[key]), row)
 
 
 def by_table_upsert(database: Database, table: str, key: str, row: dict[str, object]) -> None:

@@ -12,7 +12,8 @@ from kiosk.demo.player import deposit
 from kiosk.messages import MessageSpool
 from kiosk.model.allocation import BestFit
 from kiosk.model.events import Event, EventKind
-from kiosk.model.person import Role
+from kiosk.model.package import Package
+from kiosk.model.person import Recipient, Role
 from kiosk.model.pickup_code import make_code
 from kiosk.store import codes, deposits, intents, journal, packages, slots, staff
 from kiosk.store.observers import Later, observing
@@ -163,9 +164,9 @@ async def test_the_message_waits_until_the_courier_can_undo_no_more(tmp_path: Pa
             assert f"{code[:3]} {code[3:6]} {code[6:]}" in message
 
 
-async def open_visit_with_a_package(store: Store) -> packages.Package:
+async def open_visit_with_a_package(store: Store) -> Package:
     """A courier is at the machine and has just put a package in; nobody was told yet."""
-    ada = packages.Recipient("r", "Ada", "+49 171 5550100")
+    ada = Recipient("r", "Ada", "+49 171 5550100")
     await store.run(packages.announce, Announcement("P", "P", "S", ada))
     await store.run(staff.begin_visit, "v", "11", Role.COURIER)
     request = deposits.DepositRequest("P", "P", "S", "in", "staff:11")

@@ -20,6 +20,7 @@ from kiosk.flows.views.shared import EnterPin, Told
 from kiosk.model.allocation import BestFit
 from kiosk.model.barcode import is_barcode
 from kiosk.model.events import GENESIS
+from kiosk.model.package import Package
 from kiosk.model.person import Recipient, Role, Staff, StaffSource
 from kiosk.model.pickup_code import make_code, qr_text
 from kiosk.store import departures, deposits, erasure, intents, journal, packages, slots, staff
@@ -51,7 +52,7 @@ def open_store(path: Path, clock: LoopClock | None = None) -> Store:
     return store
 
 
-def store_one(store: Store, name: str, phone: str = PHONE) -> packages.Package:
+def store_one(store: Store, name: str, phone: str = PHONE) -> Package:
     recipient = Recipient(f"recipient-{name}", NAME, phone)
     store.submit(packages.announce, Announcement(name, f"LABEL-{name}", "S", recipient)).result()
     request = DepositRequest(name, f"LABEL-{name}", "S", f"in-{name}", "staff:11")
@@ -60,7 +61,7 @@ def store_one(store: Store, name: str, phone: str = PHONE) -> packages.Package:
     return store.submit(deposits.store_package, deposit, LOCATION, 5, random.Random(name)).result()
 
 
-def fetch(store: Store, package: packages.Package) -> None:
+def fetch(store: Store, package: Package) -> None:
     intent = f"out-{package.id}"
     store.submit(
         intents.intend, intent, package.slot or "", IntentPurpose.PICKUP, "customer", package.id
@@ -68,7 +69,7 @@ def fetch(store: Store, package: packages.Package) -> None:
     store.submit(departures.retrieve, package.id, intent).result()
 
 
-def code_of(package: packages.Package) -> str:
+def code_of(package: Package) -> str:
     assert package.locator is not None
     return make_code(LOCATION_KEY, package.id, package.locator, package.code_counter)
 

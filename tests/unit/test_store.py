@@ -15,6 +15,8 @@ import pytest
 
 from kiosk.model.allocation import BestFit
 from kiosk.model.location import SlotStatus, SuspectReason
+from kiosk.model.package import Package
+from kiosk.model.person import Recipient
 from kiosk.model.pickup_code import make_code
 from kiosk.store import codes, departures, deposits, intents, journal, packages, slots
 from kiosk.store.deposits import DepositRequest
@@ -38,7 +40,7 @@ def open_store(path: Path, *, threaded: bool = True) -> Store:
     return store
 
 
-def store_a_package(store: Store, name: str) -> packages.Package | None:
+def store_a_package(store: Store, name: str) -> Package | None:
     """Reserve, store; None when the bank is full."""
     request = DepositRequest(name, f"barcode-{name}", "S", f"in-{name}", "staff:11")
     deposit = store.submit(deposits.begin_deposit, request, LOCATION, BestFit()).result()
@@ -47,7 +49,7 @@ def store_a_package(store: Store, name: str) -> packages.Package | None:
     return store.submit(deposits.store_package, deposit, LOCATION, 5, random.Random(name)).result()
 
 
-def fetch(store: Store, package: packages.Package) -> None:
+def fetch(store: Store, package: Package) -> None:
     assert package.locator is not None
     code = make_code(LOCATION_KEY, package.id, package.locator, package.code_counter)
     policy = codes.CodePolicy(LOCATION_KEY, len(LOCATION.slots))
@@ -286,7 +288,7 @@ def test_of_two_doubts_the_graver_stays(tmp_path: Path) -> None:
 
 def test_no_journal_line_holds_a_name_or_a_phone_number(tmp_path: Path) -> None:
     store = open_store(tmp_path / "kiosk.db", threaded=False)
-    recipient = packages.Recipient("r-1", "Adelheid Sonnenschein", "+49 171 5550199")
+    recipient = Recipient("r-1", "Adelheid Sonnenschein", "+49 171 5550199")
     store.submit(packages.announce, Announcement("p", "B", "S", recipient)).result()
     text = "".join(store.submit(lambda writer: list(journal.bodies(writer))).result())
     assert "Adelheid" not in text

@@ -20,9 +20,10 @@ from kiosk.ui import texts, theme
 from kiosk.ui.directions import Side, place_of
 from kiosk.ui.icons import GLYPHS
 from kiosk.ui.language import ENGLISH
-from kiosk.ui.samples import NOW_MS, sample_doors, sample_location, sample_views
 from kiosk.ui.texts import courier
 from kiosk.ui.theme import Colour, Tone
+from tests.gallery.locker import NOW_MS, sample_doors, sample_location
+from tests.gallery.samples import sample_views
 
 ROOT = Path(__file__).parents[2]
 LOCATION = sample_location()
@@ -160,7 +161,7 @@ def test_a_sites_own_colour_is_made_to_stand_out_by_night_too() -> None:
 
 
 def test_words_need_no_window() -> None:
-    script = "import sys, kiosk.ui.texts, kiosk.ui.samples; sys.exit('kivy' in sys.modules)"
+    script = "import sys, kiosk.ui.texts, tests.gallery.samples; sys.exit('kivy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], cwd=ROOT).returncode == 0
 
 

@@ -30,11 +30,11 @@ def upgrade() -> None:
         sqlite_where=is_waiting,
         postgresql_where=is_waiting,
     )
-    _forget_names_in_wishes()
+    _forget_names_in_commands()
 
 
-def _forget_names_in_wishes() -> None:
-    """A wish names a person by id: names and numbers stand in `recipient` and nowhere else."""
+def _forget_names_in_commands() -> None:
+    """A command names a person by id: names and numbers stand in `recipient` and nowhere else."""
     command = sa.table("command", sa.column("id"), sa.column("type"), sa.column("body"))
     of_people = sa.select(command).where(command.c.type.in_(("announce", "contact")))
     for row in op.get_bind().execute(of_people).all():

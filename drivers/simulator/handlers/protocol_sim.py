@@ -29,7 +29,6 @@ from urllib.parse import parse_qs, urlsplit
 import serial
 from serial.urlhandler import protocol_socket
 
-from drivers.bank import BoardWiring, DoorWiring
 from drivers.boards import FAMILIES
 from drivers.boards.family import BoardFamily
 from drivers.boards.options import parse_option
@@ -37,6 +36,7 @@ from drivers.door import DriverError
 from drivers.simulator.commands import Command, parse_command
 from drivers.simulator.line_end import InnerEnd
 from drivers.simulator.simulation import SimulatedSite, Simulation
+from drivers.wiring import BoardWiring, DoorWiring
 
 START_TIMEOUT_S: Final = 5.0
 USAGE: Final = "write sim://FAMILY?board=N&channels=K"

@@ -10,7 +10,7 @@ from kivy.clock import Clock
 from kivy.input.motionevent import MotionEvent
 from kivy.uix.widget import Widget
 
-from kiosk.flows.events import Pressed
+from kiosk.flows.events import Chosen, Entered, Preference, Pressed, Scanned, Stirred
 from kiosk.flows.views.choices import Choice
 from kiosk.flows.views.shared import View
 from kiosk.model.location import Location
@@ -24,7 +24,8 @@ from kiosk.ui.widgets.keypad import Key
 
 __all__ = ["Area", "Context", "Page"]
 
-Event = object
+Event = Pressed | Entered | Chosen | Preference | Scanned | Stirred
+"""What a person did, for the flows."""
 
 V = TypeVar("V", bound=View)
 
@@ -69,8 +70,6 @@ class Page(Frame, Generic[V]):
     """A screen. A family of screens sets `field` (one line under the words: typed digits) and
     `figure` (the keypad, the drawing of the bank), and says how large they are."""
 
-    has_main_choice = True
-    """Whether the first choice is what most people want; else none stands out."""
     has_tools = True
     """Whether language and access mode can be switched here."""
 
@@ -233,7 +232,7 @@ class Page(Frame, Generic[V]):
             if choice is Choice.HELP:
                 self.tools.append(self._button(choice, Tone.CALM, plain=True))
                 continue
-            main = self.has_main_choice and not self.buttons and choice not in LEAVING
+            main = self.has_main_choice() and not self.buttons and choice not in LEAVING
             self.buttons.append(self._button(choice, Tone.ACT if main else Tone.CALM))
         for button in (*self.buttons, *self.tools):
             self.add_widget(button)
@@ -241,6 +240,10 @@ class Page(Frame, Generic[V]):
     def offered(self) -> tuple[Choice, ...]:
         """The choices that stand in the frame."""
         return self.view.choices
+
+    def has_main_choice(self) -> bool:
+        """Whether the first choice is what most people want; else none stands out."""
+        return True
 
     def label_of(self, choice: Choice) -> str:
         """The word on the button of a choice."""

@@ -201,7 +201,7 @@ class BankDrawing(Widget):
         self._pin.font_size = round(min(width, height, self.theme.font("title")) * 0.7)
         self._pin.size = (self._pin.font_size, self._pin.font_size)
         self._pin.center = (left + width / 2, bottom + height / 2)
-        left, bottom, width, _ = _pixels(self._outline, axes)
+        left, bottom, width = _pixels(self._outline, axes)[:3]
         overhang = self.theme.mm(3)
         self._floor.pos = (left - overhang, bottom - self.theme.mm(0.6))
         self._floor.size = (width + 2 * overhang, self.theme.mm(0.6))

@@ -25,6 +25,7 @@ class Words(Label):
     bold_face = BooleanProperty(False)
     typeface = ObjectProperty(look.LATIN, rebind=True)
     """The font of what it says, chosen by its letters."""
+    text_size: tuple[float | None, float | None]
 
     def __init__(self, theme: Theme, **properties: object) -> None:
         self.theme = theme

@@ -156,6 +156,7 @@ class ScanPage(Page[ScanPackage]):
     figure_share = 0.54
     figure_share_stacked = 0.8
     spare_parts = ("body", "title")
+    figure: ScanFigure
 
     def has_button_column(self) -> bool:
         return len(self.view.choices) > (3 if self.theme.is_portrait else 2)
@@ -215,6 +216,7 @@ class TypeBarcodePage(Page[View]):
     has_tools = False
     is_compact = True
     figure_share_stacked = 0.7
+    field: TypedLine
 
     def build(self) -> None:
         self.typed = ""

@@ -38,8 +38,8 @@ class DoorNoticePage(Page[Any]):
 
     figure_share_stacked = 0.4
     """The words come first: what to do matters more than where."""
+    figure: BankFigure | None
 
-    @property
     def has_main_choice(self) -> bool:
         """Nothing that can be wrong is likelier than the rest."""
         is_open_question = isinstance(self.view, Ask)

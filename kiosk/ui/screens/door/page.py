@@ -22,8 +22,8 @@ class DoorOpenPage(Page[DoorOpen]):
     figure_share = 0.44
     is_compact = True
     spare_parts = ("body",)
+    figure: BankFigure
 
-    @property
     def has_main_choice(self) -> bool:
         """What most people do is close the door; only where nothing sees that, they say so."""
         return self.view.choices[:1] == (Choice.DONE,)

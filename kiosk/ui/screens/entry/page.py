@@ -12,7 +12,7 @@ from kiosk.ui.screens.page import Area, Page
 from kiosk.ui.theme import Tone
 from kiosk.ui.widgets.buttons import Pressable, WordButton
 from kiosk.ui.widgets.digits import DigitField
-from kiosk.ui.widgets.keypad import CLEAR, ENTER, ERASE, digit_keypad, keypad_size
+from kiosk.ui.widgets.keypad import CLEAR, ENTER, ERASE, KeyBoard, digit_keypad, keypad_size
 
 PHONE_DIGITS = 4
 PIN_DIGITS_MAX = 8
@@ -30,6 +30,8 @@ class EntryPage(Page[EnterCode | EnterPhoneDigits | EnterPin]):
     figure_beside_actions = True
     figure_share = 0.6
     spare_parts = ("body", "title")
+    field: DigitField
+    figure: KeyBoard
     hidden: ClassVar[bool] = False
     complete_sends: ClassVar[bool] = True
     """The last digit reports the entry; else a button does."""
@@ -134,6 +136,8 @@ class EntryPage(Page[EnterCode | EnterPhoneDigits | EnterPin]):
 
 class CodePage(EntryPage):
     """The pickup code, in groups of three."""
+
+    view: EnterCode
 
     def length(self) -> int:
         return self.view.length

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from kivy.uix.widget import Widget
 
@@ -130,7 +131,7 @@ class Languages(Widget):
                 replace(theme, speech=speech(code)),
                 speech(code).own_name,
                 "",
-                (lambda chosen=code: action(chosen)),
+                partial(action, code),
             )
             for code in codes
         ]
@@ -183,6 +184,7 @@ class FirstPage(Page[First]):
 
     spare_parts = ("body",)
     keeps_name = True
+    figure: Cards
 
     def build(self) -> None:
         self.figure = Cards(self.theme)

@@ -19,6 +19,7 @@ class LanguagePage(Page[View]):
     has_tools = False
     figure_share_stacked = 0.8
     spare_parts = ("body",)
+    figure: Languages
 
     def __init__(self, context: Context, view: View, back: Callable[[], None]) -> None:
         self._back = back

@@ -145,25 +145,21 @@ def _label(end_ms: int | None, theme: Theme) -> str:
     return "…" if end_ms is None else theme.speech.number(end_ms)
 
 
-class FactsPage(Page[Any]):
-    """Something that is read: names and values, and what leads on from there."""
+class _ReadPage(Page[Any]):
+    """Something that is read, and what leads on from there."""
 
     has_tools = False
     is_compact = True
-    has_main_choice = False
     figure_share_stacked = 0.8
 
     def has_button_column(self) -> bool:
         return True
 
+    def has_main_choice(self) -> bool:
+        return False
+
     def build(self) -> None:
         self.is_brief = self.theme.is_small
-        self.figure = FactsFigure(self.theme)
-        self.figure.show(self.facts())
-        self.add_widget(self.figure)
-
-    def changed(self, before: View) -> None:
-        self.figure.show(self.facts())
 
     def facts(self) -> tuple[tuple[str, str], ...]:
         """What is to be read; where it has no room, in brief."""
@@ -174,6 +170,21 @@ class FactsPage(Page[Any]):
         if not self.theme.is_small or words.note is None:
             return words
         return replace(words, title=f"{words.title} · {words.note.text}", note=None)
+
+
+class FactsPage(_ReadPage):
+    """Names and values."""
+
+    figure: FactsFigure
+
+    def build(self) -> None:
+        super().build()
+        self.figure = FactsFigure(self.theme)
+        self.figure.show(self.facts())
+        self.add_widget(self.figure)
+
+    def changed(self, before: View) -> None:
+        self.figure.show(self.facts())
 
     def figure_size(self, area: Area) -> tuple[float, float]:
         if self.figure.natural_height(area.width) > area.height and not self.is_brief:
@@ -219,7 +230,7 @@ class _HistoryFigure(Widget):
     def __init__(self, page: HistoryPage) -> None:
         super().__init__(size_hint=(None, None))
         self.theme = page.theme
-        self.parts: list[Any] = []
+        self.parts: list[OpeningBars | FactsFigure] = []
         self.show(page.view, page.facts())
         self.bind(pos=self._place, size=self._place)
 
@@ -230,8 +241,9 @@ class _HistoryFigure(Widget):
         if view.openings:
             self.parts.append(OpeningBars(self.theme, view.openings))
         if facts:
-            self.parts.append(FactsFigure(self.theme))
-            self.parts[-1].show(facts)
+            figure = FactsFigure(self.theme)
+            figure.show(facts)
+            self.parts.append(figure)
         for part in self.parts:
             self.add_widget(part)
         self._place()
@@ -257,13 +269,14 @@ class _HistoryFigure(Widget):
             y -= self.theme.gap
 
 
-class HistoryPage(FactsPage):
+class HistoryPage(_ReadPage):
     """What happened to a door, or at the whole locker."""
 
     view: History
+    figure: _HistoryFigure
 
     def build(self) -> None:
-        self.is_brief = self.theme.is_small
+        super().build()
         self.figure = _HistoryFigure(self)
         self.add_widget(self.figure)
 

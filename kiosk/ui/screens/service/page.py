@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from kivy.uix.widget import Widget
@@ -183,6 +184,7 @@ class DoorsPage(Page[Doors]):
     figure_beside_actions = True
     figure_share = 0.66
     figure_share_stacked = 0.75
+    figure: DoorsFigure
 
     def build(self) -> None:
         self.figure = DoorsFigure(self)
@@ -209,7 +211,8 @@ class DoorsPage(Page[Doors]):
         return replace(words, title="" if self.theme.is_small else words.title, body="")
 
     def measure_field(self, room: Area) -> None:
-        self.field.size = (room.width, self.figure.legend.natural_height(room.width))
+        legend = self.figure.legend
+        legend.size = (room.width, legend.natural_height(room.width))
 
 
 class DoorPageScreen(Page[DoorPage]):
@@ -217,6 +220,8 @@ class DoorPageScreen(Page[DoorPage]):
 
     has_tools = False
     is_compact = True
+    figure: FactsFigure
+    sign: Banner | None
 
     def has_button_column(self) -> bool:
         return True
@@ -264,8 +269,7 @@ class Answers(Widget):
         super().__init__(size_hint=(None, None))
         self.theme = theme
         self.buttons = [
-            WordButton(theme, word, "", (lambda chosen=value: action(chosen)))
-            for value, word in answers.items()
+            WordButton(theme, word, "", partial(action, value)) for value, word in answers.items()
         ]
         for button in self.buttons:
             self.add_widget(button)
@@ -299,6 +303,7 @@ class AnswersPage(Page[Any]):
     has_tools = False
     is_compact = True
     figure_share_stacked = 0.8
+    figure: Answers
 
     def build(self) -> None:
         self.figure = Answers(self.theme, self.answers(), lambda value: self.answer(Chosen(value)))

@@ -70,6 +70,7 @@ class PartsPage(Page[PartsTest]):
     figure_share = 0.5
     figure_share_stacked = 0.6
     spare_parts = ("title", "body")
+    figure: TouchField
 
     def build(self) -> None:
         self.figure = TouchField(self.theme)

@@ -1,10 +1,11 @@
-"""Draws every screen with sample data into pictures, to look at: `python -m kiosk.ui.gallery`."""
+"""Draws every screen with sample data into pictures, to look at: `python -m tests.gallery`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,15 +13,10 @@ from kiosk.flows.events import Preference
 from kiosk.flows.views.customer import First
 from kiosk.flows.views.shared import View
 from kiosk.ui.environment import prepare
-from kiosk.ui.panel import Panel
+from tests.gallery.panels import PANELS, picture
 
-PANELS = {
-    "1080x1920": Panel(1080, 1920, 268.0, 476.0),
-    "1080x1920-15": Panel(1080, 1920, 194.4, 345.6),
-    "1280x800": Panel(1280, 800, 217.6, 136.0),
-    "1024x600": Panel(1024, 600, 153.3, 89.8),
-    "540x960": Panel(1080, 1920, 268.0, 476.0).scaled_to(540, 960),
-}
+if TYPE_CHECKING:
+    from kiosk.ui.window import KioskWindow
 
 
 @click.command()
@@ -36,9 +32,10 @@ def main(
     """Draw every screen on one panel and write a PNG of each."""
     panel = PANELS[panel_name]
     prepare(panel, (panel.width_px, panel.height_px, 0, 0))
-    from kiosk.ui.samples import sample_location, sample_views
     from kiosk.ui.theme import SiteLook
     from kiosk.ui.window import KioskWindow
+    from tests.gallery.locker import sample_location
+    from tests.gallery.samples import sample_views
 
     folder = out / f"{panel_name}-{language}{'' if mode == 'light' else '-' + mode}"
     folder.mkdir(parents=True, exist_ok=True)
@@ -52,7 +49,7 @@ def main(
 
 
 def _next_picture(
-    window: object, views: Iterator[tuple[str, View]], folder: Path, preference: Preference
+    window: KioskWindow, views: Iterator[tuple[str, View]], folder: Path, preference: Preference
 ) -> None:
     from kivy.clock import Clock
 
@@ -69,20 +66,6 @@ def _next_picture(
         _next_picture(window, views, folder, preference)
 
     Clock.schedule_once(lambda _: Clock.schedule_once(save, 0), 0.05)
-
-
-def picture(path: Path) -> None:
-    """Write what the window shows to a PNG file."""
-    from kivy.core.window import Window
-    from kivy.graphics.opengl import GL_RGB, GL_UNSIGNED_BYTE, glReadPixels
-    from PIL import Image
-
-    width, height = Window.system_size
-    Window.canvas.ask_update()
-    Window.dispatch("on_draw")
-    pixels = glReadPixels(0, 0, width, height, GL_RGB, GL_UNSIGNED_BYTE)
-    image = Image.frombytes("RGB", (width, height), pixels)
-    image.transpose(Image.Transpose.FLIP_TOP_BOTTOM).save(path)
 
 
 if __name__ == "__main__":

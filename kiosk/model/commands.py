@@ -1,0 +1,242 @@
+"""The server's commands to a kiosk: what each one says, with the range and unit of every field.
+
+One union for the server that writes them, for the wire, and for the kiosk that carries them out.
+An unknown field is passed over: it is of a newer server. A command that does not fit raises
+`UnfitCommandError`, which names the field, its value and what would be right, and which the kiosk
+answers.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    Strict,
+    StrictBool,
+    TypeAdapter,
+    ValidationError,
+)
+from pydantic_core import ErrorDetails
+
+from kiosk.model.barcode import BARCODE_LENGTH_MAX, barcode_text
+from kiosk.model.location import Service
+from kiosk.model.person import Role
+
+VERSION: Final = 1
+"""The version of what is declared here. A field may be added under the same one; a field that
+means something else, or that must be there, needs the next."""
+HOLD_DAYS_MAX: Final = 30
+"""By how many days one command may lengthen a hold; the kiosk's own rule is narrower."""
+CODE_COUNTER_MAX: Final = 1_000_000
+STAFF_MAX: Final = 100
+"""A list of staff has at most so many: their numbers have two digits."""
+YEAR_2000_MS: Final = 946_684_800_000
+YEAR_2100_MS: Final = 4_102_444_800_000
+VALUE_SHOWN_MAX: Final = 60
+NEVER_QUOTED: Final = frozenset({"recipient", "owner", "staff", "body"})
+"""What stands in these fields is about people, and an answer goes into the journal for ever."""
+IN_OTHER_WORDS: Final = {
+    "missing": "it is missing",
+    "model_type": "it should be an object",
+    "tuple_type": "it should be a list",
+}
+"""Of pydantic's messages, those that speak of Python."""
+
+
+class CommandType(StrEnum):
+    """What a kiosk can be told to do."""
+
+    ANNOUNCE = "announce"
+    CANCEL = "cancel"
+    REISSUE = "reissue"
+    EXTEND = "extend"
+    SLOT_SERVICE = "slot_service"
+    OPEN = "open"
+    STAFF = "staff"
+    CONTACT = "contact"
+
+
+def _is_a_barcode(text: str) -> str:
+    barcode_text(text)
+    return text
+
+
+Id = Annotated[str, Field(min_length=1, max_length=64)]
+SlotLabel = Annotated[str, Field(min_length=1, max_length=16)]
+Words = Annotated[str, Field(max_length=200)]
+"""A reason or a name, in words for people."""
+Whole = Annotated[int, Strict()]
+TimeMs = Annotated[int, Strict(), Field(ge=YEAR_2000_MS, le=YEAR_2100_MS)]
+"""Milliseconds since 1970 UTC, in the years 2000 to 2100."""
+Barcode = Annotated[str, AfterValidator(_is_a_barcode)]
+
+
+class Part(BaseModel):
+    """A part of a command."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class CommandRecipient(Part):
+    """Who a package is for. The server keeps only the id in a command, and adds the rest when the
+    command is sent."""
+
+    id: Id
+    name: Words = ""
+    phone: str = Field(default="", max_length=64)
+
+
+class Announce(Part):
+    """Expect a package."""
+
+    type: Literal[CommandType.ANNOUNCE] = CommandType.ANNOUNCE
+    package: Id
+    barcode: Barcode
+    size: Annotated[str, Field(min_length=1, max_length=16)] | None = None
+    """The size of door that it needs; None where nobody said."""
+    recipient: CommandRecipient | None = None
+    owner: str | None = Field(default=None, max_length=64)
+    """Packages with the same owner open with one code."""
+    is_alone: StrictBool = False
+    """It opens with its own code only."""
+    needs_low: StrictBool = False
+
+
+class Cancel(Part):
+    """Recall a package."""
+
+    type: Literal[CommandType.CANCEL] = CommandType.CANCEL
+    package: Id
+    barcode: str = Field(default="", max_length=BARCODE_LENGTH_MAX)
+    """By which a package that is not known yet is remembered as recalled."""
+    why: Words = ""
+
+
+class Reissue(Part):
+    """A package has a newer code."""
+
+    type: Literal[CommandType.REISSUE] = CommandType.REISSUE
+    package: Id
+    counter: Whole = Field(ge=1, le=CODE_COUNTER_MAX)
+    """How often the package's code has been issued, this time included."""
+
+
+class Extend(Part):
+    """Hold a package longer."""
+
+    type: Literal[CommandType.EXTEND] = CommandType.EXTEND
+    package: Id
+    days: Whole = Field(ge=1, le=HOLD_DAYS_MAX)
+
+
+class Contact(Part):
+    """A package is for somebody else, or they are reached in another way."""
+
+    type: Literal[CommandType.CONTACT] = CommandType.CONTACT
+    package: Id
+    recipient: CommandRecipient
+    owner: str | None = Field(default=None, max_length=64)
+
+
+class SlotService(Part):
+    """Take a slot out of service, or put it back."""
+
+    type: Literal[CommandType.SLOT_SERVICE] = CommandType.SLOT_SERVICE
+    slot: SlotLabel
+    service: Service
+    reason: Words = ""
+
+
+class Open(Part):
+    """Open one door now. Its signature stands beside it."""
+
+    type: Literal[CommandType.OPEN] = CommandType.OPEN
+    slot: SlotLabel
+    signed_ms: TimeMs | None = None
+    """When it was signed; None until it is sent."""
+
+
+class ListedStaff(Part):
+    """A courier or technician whom the server lists."""
+
+    number: str = Field(pattern=r"^[0-9]{2}$")
+    name: Words
+    role: Role
+    pin_hash: str = Field(min_length=1, max_length=400)
+    badge_hash: str = Field(default="", max_length=400)
+    valid_from_ms: TimeMs | None = None
+    valid_until_ms: TimeMs | None = None
+
+
+class ListStaff(Part):
+    """The server's whole list of staff for this kiosk, in place of the last one."""
+
+    type: Literal[CommandType.STAFF] = CommandType.STAFF
+    staff: tuple[ListedStaff, ...] = Field(max_length=STAFF_MAX)
+
+
+Command = Annotated[
+    Announce | Cancel | Reissue | Extend | Contact | SlotService | Open | ListStaff,
+    Field(discriminator="type"),
+]
+COMMANDS: Final[TypeAdapter[Command]] = TypeAdapter(Command)
+
+
+class UnfitCommandError(ValueError):
+    """A command that is not as it should be; the message says which field, its value and what
+    would be right."""
+
+
+def read_command(kind: str, body: Mapping[str, Any]) -> Command:
+    """The command of this type with this body. Raises `UnfitCommandError`."""
+    if kind not in set(CommandType):
+        raise UnfitCommandError(f"the command {shown(kind)} is not known to this version")
+    try:
+        return COMMANDS.validate_python({**body, "type": kind})
+    except ValidationError as error:
+        raise UnfitCommandError(what_is_wrong(error, kind)) from error
+
+
+def body_of(command: Command) -> dict[str, Any]:
+    """A command's fields as JSON: what stands in the server's table, and beside its type on the
+    wire."""
+    return command.model_dump(mode="json", exclude={"type"})
+
+
+def what_is_wrong(error: ValidationError, what: str) -> str:
+    """The first fields that do not fit, with their values and what would be right; `what` has no
+    place of its own in them."""
+    return "; ".join(_problem(each, what) for each in error.errors(include_url=False)[:5])[:500]
+
+
+def _problem(error: ErrorDetails, what: str) -> str:
+    place = [str(each) for each in error["loc"]]
+    if place[:1] == [what]:
+        place = place[1:]
+    field = ".".join(place) or "the command"
+    message = IN_OTHER_WORDS.get(error["type"], error["msg"])
+    message = re.sub(r"^(Input|String|Tuple) should", "it should", message)
+    message = message.removeprefix("Value error, ")
+    if error["type"] == "missing":
+        return f"{field}: {message}"
+    is_quoted = NEVER_QUOTED.isdisjoint(place)
+    return f"{field} {shown(error['input']) if is_quoted else '(not quoted)'}: {message}"
+
+
+def shown(value: object) -> str:
+    """A value as an answer quotes it: short, in ASCII; of what has parts, only what it is."""
+    if isinstance(value, Mapping):
+        return "(an object)"
+    if isinstance(value, list | tuple):
+        return "(a list)"
+    if isinstance(value, int) and abs(value) > 2**63:
+        return "(a number of more than 64 bits)"
+    text = ascii(value)
+    return text if len(text) <= VALUE_SHOWN_MAX else f"{text[:VALUE_SHOWN_MAX]}…"

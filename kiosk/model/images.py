@@ -1,0 +1,139 @@
+"""The after-images that events carry: what a slot, a package, an opening or a visit is afterwards.
+
+An image says only what the event sets, and always which thing it is of. These are the journal's
+own words, promised for ever; what the columns of a table are called is the store's affair.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, cast
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict
+
+from kiosk.model.barcode import BARCODE_LENGTH_MAX
+from kiosk.model.fields import Count, Id, Name, SlotLabel, Switch, TimeMs, Words, is_sound
+from kiosk.model.location import Service, SlotStatus, SuspectReason
+from kiosk.model.package import PackageStatus
+from kiosk.model.person import Role
+
+
+def _sound(text: str) -> str:
+    if not is_sound(text):
+        raise ValueError("a barcode has no NUL and no half of a surrogate pair")
+    return text
+
+
+Barcode = Annotated[
+    str, Strict(), Field(min_length=1, max_length=BARCODE_LENGTH_MAX), AfterValidator(_sound)
+]
+Purpose = Literal[
+    "DEPOSIT",
+    "PICKUP",
+    "REOPEN",
+    "RETURN",
+    "COLLECTION",
+    "UNDO",
+    "MOVE",
+    "MAINTENANCE",
+    "LOOK",
+]
+OpeningState = Literal["INTENDED", "OPENED", "DONE", "FAILED", "UNKNOWN"]
+
+
+LEFT_OUT: Any = None
+"""The default of a field that an event leaves out where it does not change, and never empties."""
+
+
+class Image(BaseModel):
+    """What some fields of a thing are after an event. A field of a newer version is passed over."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class SlotImage(Image):
+    """A slot, by its label."""
+
+    label: SlotLabel
+    position: Count = LEFT_OUT
+    size: Name = LEFT_OUT
+    is_low: Switch = LEFT_OUT
+    status: SlotStatus = LEFT_OUT
+    suspect: SuspectReason | None = None
+    service: Service = LEFT_OUT
+    service_reason: Words = LEFT_OUT
+    service_by: Name = LEFT_OUT
+    service_since_ms: TimeMs | None = None
+    service_until_ms: TimeMs | None = None
+    is_reachable: Switch = LEFT_OUT
+    faulty_since_ms: TimeMs | None = None
+    freed_seq: Count = LEFT_OUT
+    """The number of the event that freed it last."""
+
+
+class PackageImage(Image):
+    """A package, by its id."""
+
+    id: Id
+    barcode: Barcode = LEFT_OUT
+    status: PackageStatus = LEFT_OUT
+    size: Name | None = None
+    slot: SlotLabel | None = None
+    last_slot: SlotLabel | None = None
+    recipient: Id | None = None
+    owner: Name | None = None
+    is_alone: Switch = LEFT_OUT
+    needs_low: Switch = LEFT_OUT
+    is_announced: Switch = LEFT_OUT
+    replaces: Id | None = None
+    locator: Annotated[str, Strict(), Field(pattern=r"^[0-9]{1,12}$")] | None = None
+    code_counter: Count = LEFT_OUT
+    announced_ms: TimeMs = LEFT_OUT
+    stored_ms: TimeMs | None = None
+    hold_until_ms: TimeMs | None = None
+    paused_ms: Count = LEFT_OUT
+    finished_ms: TimeMs | None = None
+
+
+class OpeningImage(Image):
+    """An opening of a door: what is written before the pulse, and what came of it."""
+
+    id: Id
+    slot: SlotLabel = LEFT_OUT
+    package: Id | None = None
+    purpose: Purpose = LEFT_OUT
+    actor: Name = LEFT_OUT
+    state: OpeningState = LEFT_OUT
+    outcome: Name = LEFT_OUT
+
+
+class VisitImage(Image):
+    """A visit of a member of staff, from the sign-in to the receipt."""
+
+    id: Id
+    staff: Name = LEFT_OUT
+    role: Role = LEFT_OUT
+    began_seq: Count = LEFT_OUT
+    ended_seq: Count | None = None
+    is_receipt_shown: Switch = LEFT_OUT
+
+
+IMAGES: Mapping[str, type[Image]] = {
+    "slot": SlotImage,
+    "package": PackageImage,
+    "intent": OpeningImage,
+    "visit": VisitImage,
+}
+"""The images by the word that stands before them in an event's `rows`."""
+
+
+def known_images(body: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """The images of an event that this version knows, with the fields that it knows."""
+    return [
+        (name, {field: each for field, each in image.items() if field in _FIELDS[name]})
+        for name, image in cast("list[tuple[str, dict[str, Any]]]", body.get("rows", ()))
+        if name in IMAGES
+    ]
+
+
+_FIELDS = {name: frozenset(image.model_fields) for name, image in IMAGES.items()}

@@ -1,0 +1,194 @@
+"""The documents say what the program says: every trouble, every refusal, every board family."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import get_args
+
+import pytest
+from pydantic import BaseModel
+
+from central.__main__ import cli as central_commands
+from config import loader
+from config.schema import Policy, Site
+from drivers.boards import FAMILIES
+from drivers.boards.options import Option
+from kiosk.__main__ import main as kiosk_commands
+from kiosk.flows.views.choices import Problem, Refusal, Refused
+from kiosk.flows.views.shared import Told, Trouble
+from kiosk.model.location import Location, Rectangle, ServiceReason, Size, Slot, SuspectReason
+from kiosk.model.scanner_test import ScannerFinding
+from kiosk.ui.texts import words_for
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+
+REFUSING = {
+    "CannotOpenError",
+    "CannotRunError",
+    "CannotServeError",
+    "ConsoleError",
+    "DamagedError",
+    "EnrolError",
+    "InUseError",
+    "LocationKeyError",
+    "NewerVersionError",
+    "NoDisplayError",
+    "RecallError",
+    "SnapshotError",
+}
+"""The errors with which the kiosk, the server or a command of theirs ends, or does not start."""
+
+SHORTEST = 12
+"""A message with no words of its own this long hands on another's."""
+
+
+def flat(text: str) -> str:
+    """A text in one line, for a document may break its lines anywhere."""
+    return " ".join(text.split())
+
+
+@cache
+def document(name: str) -> str:
+    return flat((DOCS / name).read_text(encoding="utf-8"))
+
+
+def own_words(message: ast.expr) -> str:
+    """The longest run of a message's own words, between what is put into it."""
+    parts: list[str] = []
+    for node in ast.walk(message):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            parts += node.value.split("\n")
+    return max((flat(part).strip(' ;:.,()"') for part in parts), key=len, default="")
+
+
+def calls(folder: str, names: set[str], place: int) -> Iterator[tuple[str, str]]:
+    """Where one of these is called, and the own words of the argument at `place`."""
+    for path in sorted((ROOT / folder).rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Call) or len(node.args) <= place:
+                continue
+            called = node.func.attr if isinstance(node.func, ast.Attribute) else ""
+            called = node.func.id if isinstance(node.func, ast.Name) else called
+            words = own_words(node.args[place])
+            if called in names and len(words) >= SHORTEST:
+                yield f"{path.relative_to(ROOT).as_posix()}:{node.lineno}", words
+
+
+REFUSALS = [
+    *calls("kiosk", REFUSING, 0),
+    *calls("central", REFUSING, 0),
+    *calls("config", {"Finding"}, 1),
+    *calls("config", {"ValueError"}, 0),
+]
+
+MISTAKES = tuple(loader._PROBLEMS.values())
+"""What `kiosk check` says of a value of the wrong kind."""
+
+LOCATION = Location(
+    id="demo",
+    name="Demo",
+    address="Lindenplatz 1",
+    time_zone="Europe/Berlin",
+    languages=("en",),
+    help_phone="112",
+    sizes=(Size("S", 360, 100, 600, 2.0),),
+    lockers=(),
+    slots=(Slot("7", "A", "S", "left", 1, Rectangle(0, 0, 400, 240)),),
+    screen=Rectangle(0, 0, 268, 476),
+)
+
+
+def test_the_refusals_are_found() -> None:
+    assert len(REFUSALS) > 80
+
+
+@pytest.mark.parametrize(("where", "words"), REFUSALS, ids=[where for where, _ in REFUSALS])
+def test_a_refusal_stands_in_troubleshoot(where: str, words: str) -> None:
+    assert words in document("troubleshoot.md"), f"{where}: docs/troubleshoot.md lacks {words!r}"
+
+
+@pytest.mark.parametrize("problem", MISTAKES)
+def test_a_mistake_of_a_site_file_stands_in_troubleshoot(problem: str) -> None:
+    assert problem in document("troubleshoot.md")
+
+
+@pytest.mark.parametrize("problem", Problem)
+def test_a_trouble_on_the_screen_stands_in_troubleshoot(problem: Problem) -> None:
+    title = words_for(Trouble(problem=problem, slot="7", wrong_slot="9"), LOCATION).title
+    assert f"`{problem}`" in document("troubleshoot.md")
+    assert flat(title) in document("troubleshoot.md")
+
+
+@pytest.mark.parametrize("refusal", Refusal)
+def test_a_refused_entry_stands_in_troubleshoot(refusal: Refusal) -> None:
+    title = words_for(Told(refused=Refused(refusal)), LOCATION).title
+    assert flat(title) in document("troubleshoot.md")
+
+
+@pytest.mark.parametrize("reason", [*SuspectReason, *ServiceReason, *ScannerFinding])
+def test_a_state_that_staff_see_stands_in_troubleshoot(reason: str) -> None:
+    assert f"`{reason}`" in document("troubleshoot.md")
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_family_stands_in_supported_boards(name: str) -> None:
+    family = FAMILIES[name]
+    addresses, counts = family.addresses, family.channel_counts
+    row = f"| `{name}` | {addresses[0]}–{addresses[-1]} | {counts[0]}–{counts[-1]} |"
+    rows = [row, *(option_row(name, option) for option in family.options)]
+    lacking = [each for each in rows if each not in document("supported-boards.md")]
+    assert not lacking, f"docs/supported-boards.md lacks {lacking}"
+
+
+def option_row(name: str, option: Option) -> str:
+    default = str(option.default).lower() if isinstance(option.default, bool) else option.default
+    return flat(f"| `{name}` | `{option.name}` | {default} | {option.right} |")
+
+
+def test_supported_boards_names_no_other_family() -> None:
+    rows = re.findall(
+        r"\| `([a-z0-9-]+)` \| \d+–\d+ \| \d+–\d+ \|", document("supported-boards.md")
+    )
+    assert sorted(rows) == sorted(FAMILIES)
+
+
+def settings_of(model: type[BaseModel]) -> Iterator[str]:
+    """Each key that a table of the site file may have, those of the tables in it among them."""
+    for name, field in model.model_fields.items():
+        yield name
+        for part in [field.annotation, *nested(field.annotation)]:
+            if isinstance(part, type) and issubclass(part, BaseModel):
+                yield from settings_of(part)
+
+
+def nested(annotation: object) -> Iterator[object]:
+    for part in get_args(annotation):
+        yield part
+        yield from nested(part)
+
+
+@pytest.mark.parametrize("name", sorted(set(settings_of(Site))))
+def test_a_setting_of_the_site_file_stands_in_the_readme(name: str) -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    shape = text.partition("## The shape of the config")[2].partition("\n## ")[0]
+    assert re.search(rf"\b{name}\b", shape), f"README.md lacks {name!r} in the config's shape"
+
+
+@pytest.mark.parametrize("name", Policy.model_fields)
+def test_what_the_owner_decides_stands_in_operate(name: str) -> None:
+    assert f"| `{name}` |" in document("operate.md")
+
+
+@pytest.mark.parametrize("name", [name for name in kiosk_commands.commands if name != "demo"])
+def test_a_command_of_the_kiosk_is_documented(name: str) -> None:
+    assert f"kiosk {name}" in document("operate.md") + document("install-a-locker.md")
+
+
+@pytest.mark.parametrize("name", central_commands.commands)
+def test_a_command_of_the_server_is_documented(name: str) -> None:
+    assert re.search(rf"central [^`]*{name}", document("run-a-server.md"))
