@@ -56,9 +56,6 @@ OF_PACKAGES = frozenset(
 )
 """The frequent events that are told only to a package's recipient, where it has one."""
 
-LATER = (Kind.STORED, Kind.REMINDER, Kind.ABOUT_TO_EXPIRE)
-"""What is written when a package is stored, to be sent later if it still lies there."""
-
 
 _PACKAGE = select(schema.package).where(schema.package.c.id == bindparam("id"))
 _PERSON = (

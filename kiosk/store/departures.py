@@ -61,18 +61,6 @@ def due(writer: Writer) -> list[Package]:
     return [package_of(row) for row in rows]
 
 
-def turned_up(writer: Writer, package_id: str, actor: str) -> int:
-    """A package that was missing is in a courier's hands."""
-    before = package(writer, package_id)
-    require_legal(before.status, PackageStatus.COLLECTED)
-    return writer.record(
-        EventKind.PACKAGE_COLLECTED,
-        update("package", id=package_id, status=PackageStatus.COLLECTED),
-        actor=actor,
-        reason="turned up",
-    )
-
-
 def cancel(writer: Writer, package_id: str, why: str) -> int:
     """Recall a package: one that is expected no longer comes, one that lies here is to be taken
     back.

@@ -186,21 +186,6 @@ def set_service_until(writer: Writer, label: str, until_ms: int | None, actor: s
     )
 
 
-def set_reachable(
-    writer: Writer, labels: Collection[str], reachable: bool, board: str, reason: str = ""
-) -> None:
-    """A board came or went, and its slots with it; nothing is written when all is as it was."""
-    changes = [
-        update("slot", label=label, is_reachable=int(reachable))
-        for label in labels
-        if record_of(writer, label).is_reachable is not reachable
-    ]
-    if changes:
-        writer.record(
-            EventKind.BOARD_CHANGED, *changes, board=board, reachable=reachable, reason=reason
-        )
-
-
 def suspects(writer: Writer) -> list[SlotRecord]:
     """The slots of which nobody knows what is inside, in the order of the config."""
     return [record for record in records(writer) if record.status is SlotStatus.SUSPECT]

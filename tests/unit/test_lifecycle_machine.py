@@ -26,6 +26,7 @@ from kiosk.model.location import Service, SlotStatus, SuspectReason
 from kiosk.model.person import Recipient, Role, Staff, StaffSource
 from kiosk.model.pickup_code import make_code
 from kiosk.store import (
+    boards,
     codes,
     departures,
     deposits,
@@ -204,10 +205,6 @@ class Machine(RuleBasedStateMachine):
     def collect(self, package: str, intent: str, reason: str) -> None:
         self.do(departures.collect, package, intent, ACTOR, reason)
 
-    @rule(package=PACKAGES)
-    def turned_up(self, package: str) -> None:
-        self.do(departures.turned_up, package, ACTOR)
-
     @rule(package=PACKAGES, intent=INTENTS)
     def undo(self, package: str, intent: str) -> None:
         self.do(deposits.undo_deposit, package, intent, ACTOR)
@@ -314,9 +311,17 @@ class Machine(RuleBasedStateMachine):
     def set_service(self, slot: str, service: Service, reason: str) -> None:
         self.do(slots.set_service, slot, service, reason, ACTOR)
 
-    @rule(slot=SLOTS, reachable=st.booleans())
-    def set_reachable(self, slot: str, reachable: bool) -> None:
-        self.do(slots.set_reachable, [slot], reachable, "a", "unplugged")
+    @rule(slot=SLOTS)
+    def board_went(self, slot: str) -> None:
+        self.do(boards.went, "a", [slot], "unplugged")
+
+    @rule(slot=SLOTS, device=st.sampled_from(["/dev/a", "/dev/b"]))
+    def board_came(self, slot: str, device: str) -> None:
+        self.do(boards.came, "a", [slot], device)
+
+    @rule(slot=SLOTS)
+    def board_seen_right(self, slot: str) -> None:
+        self.do(boards.seen_right, "a", [slot], slot, ACTOR)
 
     @rule(slot=SLOTS, reason=st.sampled_from(list(SuspectReason)))
     def mark_suspect(self, slot: str, reason: SuspectReason) -> None:
