@@ -24,7 +24,7 @@ from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 from sqlite_utils import Database
 
 from kiosk.model.clock import Clock
-from kiosk.store import running
+from kiosk.store import counters, running
 from kiosk.store.encryption import Sealer
 from kiosk.store.epochs import begin_in_doubt
 from kiosk.store.errors import (
@@ -285,7 +285,7 @@ class Store:
         connection.execute(f"PRAGMA wal_autocheckpoint = {self._log_pages_max}").fetchall()
         connection.set_authorizer(_refuse_schema_changes)
         self._database = database
-        self._writer = Writer(database, self._clock, self._read_head(database))
+        self._writer = Writer(database, self._clock, self._read_head(database), counters.count)
 
     def _read_head(self, database: Database) -> ChainHead:
         row = database.conn.execute(

@@ -6,7 +6,7 @@ together, so that the tables always are the replay of the journal.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,6 @@ from kiosk.model.barcode import kept_key
 from kiosk.model.clock import Clock, Instant
 from kiosk.model.events import GENESIS, Event, EventKind, canonical_json, chain_hash
 from kiosk.model.invariants import BrokenInvariantError, require
-from kiosk.store import counters
 from kiosk.store.encryption import Sealer
 
 KEY_OF_TABLE = {"slot": "label", "package": "id", "intent": "id", "visit": "id"}
@@ -47,6 +46,10 @@ def update(table: str, **values: Any) -> RowChange:
     return RowChange(table, values)
 
 
+Count = Callable[["Writer", EventKind, Iterable[RowChange], Mapping[str, Any]], None]
+"""Counts an event that was just written, in its transaction."""
+
+
 @dataclass(slots=True)
 class ChainHead:
     """Where the journal ends."""
@@ -59,9 +62,10 @@ class ChainHead:
 class Writer:
     """What an operation of the store works with, inside its transaction."""
 
-    def __init__(self, db: Database, clock: Clock, head: ChainHead) -> None:
+    def __init__(self, db: Database, clock: Clock, head: ChainHead, count: Count) -> None:
         self.db = db
         self.head = head
+        self._count = count
         self.sealer = Sealer()
         self._clock = clock
         self._now: Instant | None = None
@@ -110,7 +114,7 @@ class Writer:
         if changes:
             body["rows"] = [[change.table, dict(change.values)] for change in changes]
         seq = self._append(kind, canonical_json(body))
-        counters.count(self, kind, changes, facts)
+        self._count(self, kind, changes, facts)
         return seq
 
     def record_again(self, event: Event, changes: Sequence[RowChange], facts: Row) -> None:
@@ -123,7 +127,7 @@ class Writer:
         for change in changes:
             self._apply(change, is_again=True)
         self._append_line(event.kind, event.body, event.at, event.hash)
-        counters.count(self, event.kind, changes, facts)
+        self._count(self, event.kind, changes, facts)
 
     def _apply(self, change: RowChange, *, is_again: bool = False) -> None:
         change = self._with_key(change, is_again=is_again)
