@@ -18,11 +18,10 @@ from central.adapters import new_id
 from central.bulk import insert_once
 from central.settings import Notifications
 from kiosk.model.actor import SERVER, actor_of
+from kiosk.model.clock import DAY_MS, HOUR_MS
 from kiosk.model.events import EventKind
 from kiosk.sync.contract import WireEvent
 
-HOUR_MS = 3_600_000
-DAY_MS = 24 * HOUR_MS
 OPERATORS = "operators"
 """The channel of those who run the lockers."""
 

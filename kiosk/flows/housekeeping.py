@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from kiosk.flows.context import Kiosk
-from kiosk.model.clock import JUMP_MS, Instant
+from kiosk.model.clock import DAY_MS, JUMP_MS, Instant
 from kiosk.model.events import EventKind
 from kiosk.store import backup, counters, erasure, holds
 from kiosk.store.writer import Writer
@@ -23,7 +23,6 @@ NIGHT_HOUR = 3
 """The local hour from which a night's backup is made."""
 RETRY_MS = 3_600_000
 """How long after a backup the next is tried at the earliest."""
-DAY_MS = 24 * 3_600_000
 AT_ONCE = 50
 """How many packages one transaction expires or cancels, and how many people it erases."""
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from random import Random
 
 from kiosk.model.barcode import kept_key
+from kiosk.model.clock import DAY_MS
 from kiosk.model.events import EventKind
 from kiosk.model.package import Package, PackageStatus
 from kiosk.model.pickup_code import locator_digits, parse_code, secret_matches
 from kiosk.model.throttle import (
-    DAY_MS,
     KIOSK_WRONG_A_DAY,
     NO_PHONE_INTERVAL_MS,
     PACKAGE_WRONG_A_DAY,

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, assert_never
 
 from kiosk.model.barcode import NotABarcodeError, require_barcode
+from kiosk.model.clock import HOUR_MS
 from kiosk.model.commands import (
     Announce,
     Cancel,
@@ -64,7 +65,6 @@ class Received:
 
 OPENINGS_MAX = 6
 """How many doors may be opened from afar within an hour, whatever the server says."""
-HOUR_MS = 3_600_000
 LOOKED_BACK = 20_000
 """How many events are looked through for the answers to earlier commands."""
 

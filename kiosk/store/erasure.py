@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+from kiosk.model.clock import DAY_MS
 from kiosk.model.events import EventKind
 from kiosk.store.writer import Writer
-
-DAY_MS = 24 * 3_600_000
 
 
 def erase_due(writer: Writer, after_days: int, limit: int = 50) -> int:

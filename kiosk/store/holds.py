@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from kiosk.model.clock import (
+    DAY_MS,
     Instant,
     Reading,
     days_later_ms,
@@ -34,7 +35,6 @@ HOLD_DAYS_MAX = 7
 """The longest hold in all, not counting the machine's own faults."""
 ANNOUNCED_DAYS = 14
 """How long an announced package is expected."""
-DAY_MS = 24 * 3_600_000
 ALIVE = "alive"
 """The key of the stamp."""
 ROWS_MAX = 100

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, func, insert, select
 
 from central import schema
 from central.sync import commands
+from kiosk.model.clock import HOUR_MS
 from kiosk.model.commands import (
     YEAR_2000_MS,
     Announce,
@@ -411,8 +412,8 @@ def test_no_door_opens_from_afar_while_somebody_is_busy_or_too_often(
         exchange(site, hatch, as_it_is)
     assert len(hatch.opened) == kiosk_commands.OPENINGS_MAX
     assert "within an hour" in answers_of(site)[-1]
-    site.journal.clock.wall_ms += kiosk_commands.HOUR_MS + 1
-    server.clock.wall_ms += kiosk_commands.HOUR_MS + 1
+    site.journal.clock.wall_ms += HOUR_MS + 1
+    server.clock.wall_ms += HOUR_MS + 1
     ask_for_opening(server, "7")
     exchange(site, hatch, as_it_is)
     assert len(hatch.opened) == kiosk_commands.OPENINGS_MAX + 1

@@ -29,6 +29,7 @@ from central.notify.senders import email_of
 from central.notify.worker import quiet_until_ms
 from central.settings import Notifications
 from kiosk.model.allocation import FirstAvailable
+from kiosk.model.clock import DAY_MS, HOUR_MS
 from kiosk.model.location import Service
 from kiosk.model.person import Role
 from kiosk.store import departures, deposits, holds, intents, packages, slots, staff
@@ -44,9 +45,6 @@ from tests.support.central_server import (
     wait_until,
 )
 from tests.support.operators import obey, sync
-
-HOUR_MS = 3_600_000
-DAY_MS = 24 * HOUR_MS
 
 
 def expect(server: Server, kiosk: Journal, barcode: str = "A", **more: Any) -> str:

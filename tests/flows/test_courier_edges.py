@@ -14,14 +14,13 @@ from kiosk.flows.views.courier import ChooseSize, Collection, Receipt, ScanPacka
 from kiosk.flows.views.customer import EnterCode, First, Thanks
 from kiosk.flows.views.service import Doors
 from kiosk.flows.views.shared import Ask, DoorOpen, EnterPin, Told
+from kiosk.model.clock import DAY_MS
 from kiosk.model.events import EventKind
 from kiosk.model.location import Service, SlotStatus, SuspectReason
 from kiosk.model.person import Role, Staff, StaffSource
 from kiosk.store import holds, packages, slots, staff
 from tests.support.flow_site import COURIER_PIN, STAFF, TECHNICIAN_PIN, Running
 from tests.support.visits import Story, play, sign_in, store
-
-DAY_MS = 24 * 3_600_000
 
 
 async def expire_everything(kiosk: Running) -> None:

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from drivers.simulator.line import undistorted
 from tests.sim.site import Site
 
-DAY_MS = 24 * 3_600_000
 FAULTS = (
     "jam",
     "unjam",

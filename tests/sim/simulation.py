@@ -23,9 +23,10 @@ from kiosk.flows.views.courier import ScanPackage, StoredNote
 from kiosk.flows.views.customer import First
 from kiosk.flows.views.service import ScanInside
 from kiosk.flows.views.shared import View
+from kiosk.model.clock import DAY_MS
 from kiosk.store import boards, slots
 from tests.sim.audit import Audit, BrokenInvariantError, require
-from tests.sim.faults import DAY_MS, Rates, all_well, distort
+from tests.sim.faults import Rates, all_well, distort
 from tests.sim.people import People
 from tests.sim.site import LOCATION, Site
 from tests.support.virtual_loop import run_virtually

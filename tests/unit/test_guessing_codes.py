@@ -17,18 +17,12 @@ from pathlib import Path
 import pytest
 
 from kiosk.model.allocation import FirstAvailable
-from kiosk.model.clock import Instant
+from kiosk.model.clock import DAY_MS, Instant
 from kiosk.model.location import Location, Locker, Rectangle, Size, Slot
 from kiosk.model.package import Package
 from kiosk.model.person import Recipient
 from kiosk.model.pickup_code import SECRET_DIGITS, hotp, locator_digits, make_code, package_key
-from kiosk.model.throttle import (
-    BUCKET_TRIES,
-    DAY_MS,
-    KIOSK_WRONG_A_DAY,
-    NO_PHONE_INTERVAL_MS,
-    REFILL_MS,
-)
+from kiosk.model.throttle import BUCKET_TRIES, KIOSK_WRONG_A_DAY, NO_PHONE_INTERVAL_MS, REFILL_MS
 from kiosk.store import codes, departures, deposits, intents, packages, slots
 from kiosk.store.codes import CodePolicy, Granted, NeedsPhone, NotKnown, Story, Wait
 from kiosk.store.deposits import DepositRequest

@@ -10,7 +10,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 import pytest
 
 from kiosk.model.allocation import BestFit
-from kiosk.model.clock import Instant
+from kiosk.model.clock import DAY_MS, MINUTE_MS, Instant
 from kiosk.model.events import EventKind
 from kiosk.model.location import Service
 from kiosk.model.package import Package
@@ -38,8 +38,6 @@ from tests.support.present import present
 
 P = ParamSpec("P")
 T = TypeVar("T")
-MINUTE_MS = 60_000
-DAY_MS = 24 * 60 * MINUTE_MS
 ZONE = LOCATION.time_zone
 
 

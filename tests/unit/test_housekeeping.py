@@ -11,13 +11,13 @@ import pytest
 
 from kiosk.demo.player import deposit
 from kiosk.flows import housekeeping
+from kiosk.model.clock import DAY_MS
 from kiosk.model.events import EventKind
 from kiosk.store import backup, boards, holds, journal, packages
 from kiosk.store.backup import BackupPlan
 from tests.support.flow_site import START_MS, Running, World, running
 from tests.support.virtual_loop import run_virtually
 
-DAY_MS = 24 * 3_600_000
 MINUTE_S = 60
 
 

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from kiosk.model.allocation import BestFit, FirstAvailable
+from kiosk.model.clock import DAY_MS
 from kiosk.model.invariants import BrokenInvariantError
 from kiosk.model.location import Service, SlotStatus, SuspectReason
 from kiosk.model.person import Recipient, Role, Staff, StaffSource
@@ -61,7 +62,6 @@ from tests.support.invariants import (
 IS_NIGHTLY = os.environ.get("TEST_BUDGET") == "nightly"
 PLACE = small_place(("3", "9", "6", "1"))
 LOCATION = PLACE.location
-DAY_MS = 24 * 3_600_000
 ALWAYS = (
     i2_one_live_package_per_slot,
     i3_tables_are_the_replay,

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from config import DEMO_SITE, load_site
+from kiosk.model.clock import HOUR_MS
 from kiosk.site_model import remarks, site_look_of
 from kiosk.ui.loudspeaker import Loudspeaker, tone
 from kiosk.ui.night import NightHours
 
-HOUR_MS = 3_600_000
 PATIENCE_S = 10.0
 
 

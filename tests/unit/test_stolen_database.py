@@ -19,6 +19,7 @@ from kiosk.flows.views.customer import First
 from kiosk.flows.views.shared import EnterPin, Told
 from kiosk.model.allocation import BestFit
 from kiosk.model.barcode import is_barcode
+from kiosk.model.clock import DAY_MS
 from kiosk.model.events import GENESIS
 from kiosk.model.package import Package
 from kiosk.model.person import Recipient, Role, Staff, StaffSource
@@ -42,7 +43,6 @@ PHONE = "+49 171 5550199"
 NAME = "Adelheid Sonnenschein"
 PIN_HASH = "$argon2id$v=19$m=32768,t=3,p=1$c29tZXNhbHQ$aGFzaA"
 PIN = "4711"
-DAY_MS = 24 * 3_600_000
 
 
 def open_store(path: Path, clock: LoopClock | None = None) -> Store:

@@ -7,10 +7,11 @@ import asyncio
 from kiosk.flows.events import OpenFromAfar
 from kiosk.flows.views.customer import First
 from kiosk.flows.views.shared import DoorOpen, Trouble
+from kiosk.model.clock import DAY_MS
 from kiosk.model.package import PackageStatus
 from tests.support.flow_site import Running
 from tests.support.invariants import BecameFact, RowFact, Told
-from tests.support.stories.people import DAY_MS, have_stored, hold_over, plug, shut, unplug
+from tests.support.stories.people import have_stored, hold_over, plug, shut, unplug
 from tests.support.stories.table import story
 
 
