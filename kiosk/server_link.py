@@ -13,7 +13,7 @@ from pathlib import Path
 from config import Site
 from kiosk.adapters import SystemClock, key_path, location_key
 from kiosk.flows.context import Kiosk
-from kiosk.flows.events import OpenFromAfar
+from kiosk.flows.events import RemoteOpen
 from kiosk.flows.views.choices import Choice
 from kiosk.flows.views.customer import First
 from kiosk.site_model import location_of
@@ -49,7 +49,7 @@ def syncing(data: Path, kiosk: Kiosk) -> Iterator[None]:
         kiosk.location,
         identity,
         lambda: machine_status(kiosk, data),
-        kiosk.chance,
+        kiosk.rng,
         DoorsFromAfar(kiosk, asyncio.get_running_loop()),
     )
 
@@ -95,7 +95,7 @@ class DoorsFromAfar:
     def begin(self, slot: str, command_id: str) -> None:
         """On the engine's loop: what stands on the screen now is what the flow waits on."""
         if self.is_free() and not self.kiosk.person.has_news:
-            self.kiosk.person.happened(OpenFromAfar(slot))
+            self.kiosk.person.happened(RemoteOpen(slot))
         else:
             self.kiosk.store.submit(commands.miss_opening, command_id, slot)
 
@@ -126,7 +126,7 @@ def enrol_kiosk(site: Site, data: Path, url: str, token: str) -> None:
     """
     path, known = data / DATABASE, (key_path(data),)
     if not fault_of(path) or (data / IDENTITY_FILE).exists() or not key_path(data).exists():
-        clock, chance = SystemClock(), secrets.SystemRandom()
-        Store(path, clock, chance, threaded=False, must_exist=True, known=known).close()
+        clock, rng = SystemClock(), secrets.SystemRandom()
+        Store(path, clock, rng, threaded=False, must_exist=True, known=known).close()
     key = location_key(key_path(data), may_make=False)
     enrol(data, location_of(site), key, url, token)

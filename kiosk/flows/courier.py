@@ -113,7 +113,7 @@ async def _too_high(kiosk: Kiosk) -> list[str]:
 
 
 async def _move_lower(kiosk: Kiosk, run: Run) -> None:
-    """One package goes to a door that its owner reaches; where it does not, the courier is told."""
+    """One package goes to a door that its owner reaches; where it does not, that is shown."""
     for package in (await _too_high(kiosk))[:1]:
         before = await kiosk.store.run(packages.package, package)
         came_of_it = await move_package(kiosk, run.actor, package)

@@ -49,7 +49,7 @@ class Run:
     """The last deposit, which may still be undone."""
     refused: Refused | None = None
     refused_package: str | None = None
-    """A package that lies here already; its code may be made anew."""
+    """A package that lies here already; its code may be made again."""
     next_scan: Scanned | None = None
     doubted: str = ""
     """The key of the last barcode with a wrong check digit."""
@@ -304,7 +304,7 @@ async def _put_nothing_in(kiosk: Kiosk, deposit: Deposit, view: DoorOpen, opened
 
 async def _stored(kiosk: Kiosk, run: Run, deposit: Deposit, barcode: str) -> None:
     stored = await kiosk.store.run(
-        deposits.store_package, deposit, kiosk.location, kiosk.policy.hold_days, kiosk.chance
+        deposits.store_package, deposit, kiosk.location, kiosk.policy.hold_days, kiosk.rng
     )
     run.stored = _note(kiosk, stored, deposit.slot)
     run.last_package = stored.id

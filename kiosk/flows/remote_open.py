@@ -1,4 +1,4 @@
-"""A door is opened from afar, by an operator of the centre, for somebody who stands before it."""
+"""An operator at the server opens a door for somebody who stands before it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kiosk.store import slots
 ACTOR = "centre"
 
 
-async def open_from_afar(kiosk: Kiosk, slot: str) -> None:
+async def open_remotely(kiosk: Kiosk, slot: str) -> None:
     """Open it and wait until it is shut. Nobody here proved what they took or saw: the slot is in
     doubt until staff has looked."""
     record = await kiosk.store.run(slots.record_of, slot)

@@ -53,7 +53,7 @@ class ServiceReason(StrEnum):
     COURIER = "fault told by a courier"
 
 
-TOLD_BY_STAFF = (
+GIVEN_BY_STAFF = (
     ServiceReason.DOOR_JAMS,
     ServiceReason.LOCK_BROKEN,
     ServiceReason.SENSOR_BROKEN,

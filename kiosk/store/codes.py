@@ -28,7 +28,7 @@ CANDIDATES = 16
 """Of how many random locators the longest unused is taken."""
 
 
-def draw_locator(writer: Writer, slot_count: int, chance: Random) -> str:
+def draw_locator(writer: Writer, slot_count: int, rng: Random) -> str:
     """A locator that no live package has, drawn at random from those not used lately.
 
     Of some random free ones it takes the longest unused, so that yesterday's code is not
@@ -36,11 +36,11 @@ def draw_locator(writer: Writer, slot_count: int, chance: Random) -> str:
     """
     digits = locator_digits(slot_count)
     count = 10**digits
-    candidates = [f"{number:0{digits}d}" for number in chance.sample(range(count), CANDIDATES)]
+    candidates = [f"{number:0{digits}d}" for number in rng.sample(range(count), CANDIDATES)]
     last_used_ms = _free_locators(writer, candidates)
     if last_used_ms:
         return min(last_used_ms, key=last_used_ms.__getitem__)
-    start = chance.randrange(count)
+    start = rng.randrange(count)
     everything = (f"{(start + step) % count:0{digits}d}" for step in range(count))
     return next(locator for locator in everything if _free_locators(writer, [locator]))
 

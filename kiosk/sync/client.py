@@ -143,13 +143,13 @@ class SyncClient:
         location: Location,
         identity: Identity,
         status: Callable[[], Status],
-        chance: random.Random,
+        rng: random.Random,
         doors: Doors | None = None,
     ) -> None:
         """`status` tells how the machine is; it is called on the sync's thread, and so is
         `doors`, which opens from afar; None: this kiosk opens nothing so."""
         self._store, self._location, self._identity = store, location, identity
-        self._machine, self._chance, self._doors = status, chance, doors
+        self._machine, self._rng, self._doors = status, rng, doors
         self._layout = layout_of(location)
         self._layout_hash = sha256(self._layout.model_dump_json().encode()).hexdigest()
         self._is_layout_wanted = True
@@ -193,7 +193,7 @@ class SyncClient:
                 wait_s = BACK_OFF_MAX_S
             if wait_s:
                 # After a failure a commit does not hurry it: the other side has its own trouble.
-                self._pause(wait_s * self._chance.uniform(*JITTER), is_deaf=failures > 0)
+                self._pause(wait_s * self._rng.uniform(*JITTER), is_deaf=failures > 0)
 
     def _pause(self, wait_s: float, *, is_deaf: bool) -> None:
         self._woken.wait(wait_s)

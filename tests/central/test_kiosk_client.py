@@ -64,8 +64,8 @@ class Site:
         identity = identity_in(self.folder)
         assert identity is not None
         status = Status(clock_ms=self.journal.clock.wall_ms)
-        chance = random.Random(1)
-        return SyncClient(self.journal.store, LOCATION, identity, lambda: status, chance, doors)
+        rng = random.Random(1)
+        return SyncClient(self.journal.store, LOCATION, identity, lambda: status, rng, doors)
 
     def sync(self, times: int = 1) -> None:
         """Exchange until nothing waits."""

@@ -90,7 +90,7 @@ def test_a_deposit_that_is_undone_tells_nobody(
     package = expect(server, kiosk)
     request = DepositRequest(package, "A", "S", kiosk.new_id(), "11")
     deposit = kiosk.do(deposits.begin_deposit, request, kiosk.location, FirstAvailable())
-    kiosk.do(deposits.store_package, deposit, kiosk.location, 5, kiosk.chance)
+    kiosk.do(deposits.store_package, deposit, kiosk.location, 5, kiosk.rng)
     sync(kiosk)
     assert [row.status for row in messages(server, "stored")] == ["queued"]
     slot, intent = kiosk.do(packages.package, package).slot, kiosk.new_id()

@@ -13,7 +13,7 @@ from kiosk.flows.views.choices import Choice, Question, Refusal, Refused
 from kiosk.flows.views.courier import ChooseSize, Collection, Receipt, ScanPackage
 from kiosk.flows.views.customer import EnterCode, First, Thanks
 from kiosk.flows.views.service import Doors
-from kiosk.flows.views.shared import Ask, DoorOpen, EnterPin, Told
+from kiosk.flows.views.shared import Answer, Ask, DoorOpen, EnterPin
 from kiosk.model.clock import DAY_MS
 from kiosk.model.events import EventKind
 from kiosk.model.location import Service, SlotStatus, SuspectReason
@@ -301,7 +301,7 @@ def kiosk_now_ms() -> int:
 def test_a_wrong_badge_is_refused_and_counted(tmp_path: Path, badge: str) -> None:
     async def story(kiosk: Running) -> None:
         kiosk.player.do(Scanned(badge))
-        told = await kiosk.player.until(Told)
+        told = await kiosk.player.until(Answer)
         assert told.refused is not None
         assert told.refused.reason is Refusal.NOT_ALLOWED
         events = await kiosk.kiosk.store.run(
@@ -328,7 +328,7 @@ def test_the_centres_list_ages_for_couriers_only(
     async def story(kiosk: Running) -> None:
         kiosk.player.do(Scanned("PKS:12:s3cret"))
         if not is_let_in:
-            await kiosk.player.until(Told)
+            await kiosk.player.until(Answer)
         elif role is Role.TECHNICIAN:
             await kiosk.player.until(Doors)
         else:
@@ -342,7 +342,7 @@ def test_validity_dates_are_kept(tmp_path: Path) -> None:
 
     async def story(kiosk: Running) -> None:
         kiosk.player.do(Scanned("PKS:12:s3cret"))
-        await kiosk.player.until(Told)
+        await kiosk.player.until(Answer)
 
     with_staff(tmp_path, person, story)
 
@@ -373,7 +373,7 @@ def test_a_customer_is_let_in_and_the_run_goes_on_where_it_was(tmp_path: Path) -
         first = await kiosk.player.until(First)
         assert first.choices == (Choice.PICK_UP, Choice.RESUME, Choice.HELP)
         kiosk.player.do(Scanned("TWO"))
-        refused = (await kiosk.player.until(Told)).refused
+        refused = (await kiosk.player.until(Answer)).refused
         assert refused is not None and refused.reason is Refusal.NOT_KNOWN
         kiosk.player.do(Pressed(Choice.DONE))
         await kiosk.player.until(First)
@@ -402,7 +402,7 @@ def test_a_locked_run_is_taken_over_by_nobody_and_ends_by_itself(tmp_path: Path)
         kiosk.player.do(Pressed(Choice.RESUME))
         await kiosk.player.until(EnterPin)
         kiosk.player.do(Entered(TECHNICIAN_PIN))
-        refused = (await kiosk.player.until(Told)).refused
+        refused = (await kiosk.player.until(Answer)).refused
         assert refused is not None and refused.reason is Refusal.NOT_ALLOWED
         kiosk.player.do(Pressed(Choice.DONE))
         await kiosk.player.until(First)

@@ -92,13 +92,13 @@ class Machine(RuleBasedStateMachine):
         memory = Path("/dev/shm")
         self.folder = Path(tempfile.mkdtemp(dir=memory if memory.is_dir() else None))
         self.clock = LoopClock()
-        self.chance = random.Random(5)
+        self.rng = random.Random(5)
         self.deposits: list[Deposit] = []
         self.moves: list[Move] = []
         self.store = self.open()
 
     def open(self) -> Store:
-        store = Store(self.folder / "kiosk.db", self.clock, self.chance, threaded=False)
+        store = Store(self.folder / "kiosk.db", self.clock, self.rng, threaded=False)
         store.use_key(LOCATION_KEY)
         store.submit(slots.configure, LOCATION).result()
         return store
@@ -148,7 +148,7 @@ class Machine(RuleBasedStateMachine):
     @rule(drawn=DEPOSITS, is_known=st.booleans())
     def store_package(self, drawn: Deposit, is_known: bool) -> None:
         deposit = self.one_of(self.deposits, drawn, is_known)
-        self.do(deposits.store_package, deposit, LOCATION, 3, self.chance)
+        self.do(deposits.store_package, deposit, LOCATION, 3, self.rng)
 
     @rule(package=PACKAGES, barcode=BARCODES, size=SIZES, number=st.integers(0, 10**6))
     def put_in(self, package: str, barcode: str, size: str, number: int) -> None:
@@ -157,7 +157,7 @@ class Machine(RuleBasedStateMachine):
         deposit = self.do(deposits.begin_deposit, request, LOCATION, FirstAvailable())
         if deposit is not None:
             self.do(intents.door_outcome, deposit.intent, IntentState.OPENED, "OPENED")
-            self.do(deposits.store_package, deposit, LOCATION, 3, self.chance)
+            self.do(deposits.store_package, deposit, LOCATION, 3, self.rng)
 
     @rule(package=PACKAGES, number=st.integers(0, 10**6), doubt=DOUBTS)
     def take_out(self, package: str, number: int, doubt: SuspectReason | None) -> None:
@@ -223,7 +223,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(package=PACKAGES, slot=SLOTS, intent=INTENTS)
     def found_inside(self, package: str, slot: str, intent: str) -> None:
-        self.do(deposits.found_inside, package, slot, intent, LOCATION, 3, self.chance, ACTOR)
+        self.do(deposits.found_inside, package, slot, intent, LOCATION, 3, self.rng, ACTOR)
 
     @rule(package=PACKAGES, first=INTENTS, second=INTENTS)
     def begin_move(self, package: str, first: str, second: str) -> None:
