@@ -13,12 +13,10 @@ from central.context import Central, audit, change_known
 from central.errors import RequestError, not_found, require_plain
 from central.sync import commands
 from kiosk.model.commands import ListedStaff, ListStaff
-from kiosk.model.person import badge_text, new_badge_secret
+from kiosk.model.person import SECRET_DIGITS_RIGHT, badge_text, is_pin_secret, new_badge_secret
 
 EVERYWHERE = "*"
 NAME_MAX = 200
-PIN_DIGITS = 4
-"""The digits behind the number of a courier, which are typed first."""
 
 
 def add(
@@ -37,8 +35,8 @@ def add(
     """
     if not (len(number) == 2 and number.isascii() and number.isdigit()):
         raise RequestError(422, "invalid", f"number {number!r}: it is two digits, as 17")
-    if not (len(pin) >= PIN_DIGITS and pin.isascii() and pin.isdigit()):
-        raise RequestError(422, "invalid", f"pin: it is {PIN_DIGITS} digits or more")
+    if not is_pin_secret(pin):
+        raise RequestError(422, "invalid", f"pin: right are {SECRET_DIGITS_RIGHT}")
     require_plain(name=name)
     if len(name) > NAME_MAX:
         raise RequestError(422, "invalid", f"name: it has {NAME_MAX} characters at most")

@@ -25,7 +25,14 @@ from kiosk.demo import text as text_demo
 from kiosk.demo.processes import DemoError
 from kiosk.engine import run_window
 from kiosk.model.cells import safe_cell
-from kiosk.model.person import Role, Staff, badge_text, new_badge_secret
+from kiosk.model.person import (
+    SECRET_DIGITS_RIGHT,
+    Role,
+    Staff,
+    badge_text,
+    is_pin_secret,
+    new_badge_secret,
+)
 from kiosk.server_link import enrol_kiosk
 from kiosk.site_model import remarks, risk_of_guessing
 from kiosk.store.errors import StoreError
@@ -285,8 +292,8 @@ def require_number(number: str) -> None:
 
 def require_secret(secret: str) -> str:
     """The secret digits of a PIN, if that is what they are."""
-    if not (secret.isascii() and secret.isdigit() and 4 <= len(secret) <= 8):
-        raise click.UsageError("the secret digits of a PIN are 4 to 8 digits")
+    if not is_pin_secret(secret):
+        raise click.UsageError(f"the secret digits of a PIN are {SECRET_DIGITS_RIGHT}")
     return secret
 
 

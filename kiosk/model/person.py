@@ -96,6 +96,17 @@ def parse_badge(text: str) -> Badge | None:
 
 
 STAFF_NUMBER_DIGITS = 2
+SECRET_DIGITS_MIN, SECRET_DIGITS_MAX = 4, 6
+"""Of the digits behind the number: what is more cannot be typed on the screen."""
+SECRET_DIGITS_RIGHT = f"{SECRET_DIGITS_MIN} to {SECRET_DIGITS_MAX} digits"
+
+
+def is_pin_secret(text: str) -> bool:
+    """Whether these can be the secret digits of a PIN."""
+    is_digits = text.isascii() and text.isdigit()
+    return is_digits and SECRET_DIGITS_MIN <= len(text) <= SECRET_DIGITS_MAX
+
+
 """How many digits of a PIN are the person's number."""
 
 

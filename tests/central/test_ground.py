@@ -193,3 +193,15 @@ def test_a_command_of_another_version_leaves_a_running_server_alone(server: Serv
     assert "of another version runs" in refused.stderr
     server.write(lambda c: c.execute(version.update().values(version_num="0006")))
     assert command(server, "location", "list").returncode == 0
+
+
+@pytest.mark.parametrize("pin", ["471", "4711471", "47 1", "٤٧١١"])
+def test_a_pin_that_no_screen_takes_is_refused(tmp_path: Path, pin: str) -> None:
+    central = build(Settings(data=tmp_path))
+    try:
+        with pytest.raises(RequestError, match="pin: right are 4 to 6 digits"):
+            central.database.submit(
+                lambda c: staff.add(c, central, "test", "17", "Kim", "courier", pin)
+            ).result()
+    finally:
+        central.database.close()

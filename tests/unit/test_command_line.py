@@ -50,3 +50,11 @@ def test_a_kiosk_that_hangs_up_is_told(tmp_path: Path) -> None:
             _, told = asking.communicate()
     assert asking.returncode == 2
     assert told == "the kiosk ended before it answered\n"
+
+
+@pytest.mark.parametrize("secret", ["123", "1234567", "12345678", "12a4", "１２３４", ""])
+def test_a_pin_that_cannot_be_typed_on_the_screen_is_not_made(secret: str) -> None:
+    command = [sys.executable, "-m", "kiosk", "pin", "--secret", secret]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "4 to 6 digits" in done.stderr

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from kiosk.flows.events import Entered
 from kiosk.flows.views.customer import EnterCode, EnterPhoneDigits
 from kiosk.flows.views.shared import EnterPin
+from kiosk.model.person import SECRET_DIGITS_MAX, STAFF_NUMBER_DIGITS
 from kiosk.ui import texts
 from kiosk.ui.screens.page import Area, Page
 from kiosk.ui.theme import Tone
@@ -15,7 +16,7 @@ from kiosk.ui.widgets.digits import DigitField
 from kiosk.ui.widgets.keypad import CLEAR, ENTER, ERASE, KeyBoard, digit_keypad, keypad_size
 
 PHONE_DIGITS = 4
-PIN_DIGITS_MAX = 8
+PIN_DIGITS_MAX = STAFF_NUMBER_DIGITS + SECRET_DIGITS_MAX
 PIN_DIGITS_MIN = 4
 
 
