@@ -6,7 +6,8 @@ commands and sees them answered by events. `(location, epoch, seq)` names an eve
 
 from __future__ import annotations
 
-from typing import Annotated
+import json
+from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
@@ -34,6 +35,23 @@ class Message(BaseModel):
 
 Epoch = Annotated[str, Field(max_length=64, pattern=r"^[ -~]*$")]
 """The random id of a life of a kiosk's database."""
+
+
+M = TypeVar("M", bound=Message)
+
+
+def read_message(model: type[M], raw: bytes) -> M:
+    """The message of a text. Raises `ValidationError`."""
+    try:
+        return model.model_validate_json(raw)
+    except ValidationError as error:
+        # One odd sign in one event or command is not worth the whole message: half a surrogate
+        # pair, which that reader takes for no JSON at all.
+        try:
+            read = json.loads(raw)
+        except (ValueError, RecursionError):
+            raise error from None
+        return model.model_validate(read)
 
 
 class WireEvent(Message):

@@ -12,7 +12,7 @@ from kiosk.flows.views.service import EventLine, History
 from kiosk.model.events import Event, canonical_json, chain_hash
 from kiosk.store import backup, counters, journal
 from kiosk.store.writer import Writer
-from kiosk.ui.texts.service import event_facts
+from kiosk.ui.texts.service import event_details
 from tests.central.test_restored import Machine
 from tests.support.central_server import LOCATION, Server
 
@@ -71,5 +71,5 @@ def test_a_journal_of_a_newer_version_is_read_sent_and_restored(machine: Machine
 
 def test_the_technician_reads_a_newer_versions_own_word() -> None:
     line = EventLine(7, "DRONE_LANDED", "1", "kiosk", "", None)
-    ((_, what),) = event_facts(History(lines=(line,)), LOCATION)
+    ((_, what),) = event_details(History(lines=(line,)), LOCATION)
     assert "Drone landed" in what
