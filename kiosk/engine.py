@@ -123,8 +123,8 @@ def run_window(site: Site, data: Path, geometry: tuple[int, int, int, int] | Non
     from kiosk.ui import environment
     from kiosk.ui.panel import Panel
 
-    glass = site.screen
-    panel = Panel(glass.width_px, glass.height_px, glass.width_mm, glass.height_mm)
+    screen = site.screen
+    panel = Panel(screen.width_px, screen.height_px, screen.width_mm, screen.height_mm)
     environment.require_display()
     environment.prepare(panel, geometry)
     from kiosk.ui.screen_manager import Sound

@@ -77,12 +77,21 @@ class Event:
     seq: int
     """1, 2, 3… without gaps: the order of events, whatever the clocks say. A restored database goes
     on counting in its new epoch."""
-    kind: EventKind
+    kind: str
+    """An `EventKind`, or the word of a newer version, which is carried as it is."""
     body: str
     """Canonical JSON."""
     at: Instant
     previous: bytes
     hash: bytes
+
+
+def kind_of(word: str) -> str:
+    """A kind as it is written: this version's own, or the word of a newer one."""
+    return EventKind(word) if word in _KNOWN else word
+
+
+_KNOWN = frozenset(kind.value for kind in EventKind)
 
 
 def canonical_json(body: Mapping[str, Any]) -> str:

@@ -27,7 +27,14 @@ from kiosk.model.commands import (
     Reissue,
     SlotService,
 )
-from kiosk.model.events import EventKind, canonical_json
+from kiosk.model.event_bodies import (
+    CodeReissued,
+    CommandApplied,
+    ContactChanged,
+    Outcome,
+    PackageCancelled,
+)
+from kiosk.model.events import canonical_json
 from kiosk.model.location import Service
 from kiosk.model.package import LEGAL_CHANGES, PackageStatus
 from kiosk.model.person import Recipient, Staff, StaffSource
@@ -141,14 +148,16 @@ def _is_new_without_number(writer: Writer, digest: str) -> bool:
     return True
 
 
-def _answer(writer: Writer, received: Received, outcome: str, **details: Any) -> None:
+def _answer(writer: Writer, received: Received, outcome: Outcome, **details: Any) -> None:
     writer.record(
-        EventKind.COMMAND_APPLIED,
-        id=received.id,
-        n=received.n,
-        type=received.type,
-        outcome=outcome,
-        **details,
+        CommandApplied(
+            actor=ACTOR,
+            id=received.id,
+            n=received.n,
+            type=received.type,
+            outcome=outcome,
+            **details,
+        )
     )
     came_to(writer, received.n)
 
@@ -230,9 +239,7 @@ def _tie(writer: Writer, package_id: str, recipient: CommandRecipient, **values:
         (person.id, writer.sealer.seal(person.name), writer.sealer.seal(person.phone)),
     )
     writer.record(
-        EventKind.CONTACT_CHANGED,
-        update("package", id=package_id, recipient=person.id, **values),
-        actor=ACTOR,
+        ContactChanged(actor=ACTOR), update("package", id=package_id, recipient=person.id, **values)
     )
 
 
@@ -263,7 +270,7 @@ def _cancel(writer: Writer, command: Cancel) -> None:
         raise RefusedError(f"barcode {command.barcode!r:.60}: {error}") from error
     # A tombstone: when its announcement comes after all, it is known to be recalled.
     writer.record(
-        EventKind.PACKAGE_CANCELLED,
+        PackageCancelled(actor=ACTOR, why=command.why),
         insert(
             "package",
             id=package_id,
@@ -272,7 +279,6 @@ def _cancel(writer: Writer, command: Cancel) -> None:
             announced_ms=writer.now.wall_ms,
             finished_ms=writer.now.wall_ms,
         ),
-        why=command.why,
     )
 
 
@@ -289,7 +295,7 @@ def _reissue(writer: Writer, package_id: str, counter: int) -> None:
         raise RefusedError(f"package {package_id} has no code yet")
     if counter > row["code_counter"]:
         change = update("package", id=package_id, code_counter=counter)
-        writer.record(EventKind.CODE_REISSUED, change, actor=ACTOR)
+        writer.record(CodeReissued(actor=ACTOR), change)
 
 
 def _person(listed: ListedStaff, listed_ms: int) -> Staff:

@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from kiosk.model.actor import SERVER
 from kiosk.model.commands import CommandType, OpeningOutcome
+from kiosk.model.event_bodies import OpeningEnded
 from kiosk.model.events import EventKind
 from kiosk.store.errors import RefusedError
 from kiosk.store.writer import Writer
 
-ACTOR = "centre"
+ACTOR = SERVER
 PER_HOUR_MAX = 6
 """How many doors may be opened from afar within an hour, whatever the server says."""
 HOUR_MS = 3_600_000
@@ -51,9 +53,7 @@ def end(writer: Writer, command: str, outcome: OpeningOutcome) -> int:
     if row is None:
         return 0
     _set_outcome(writer, command, outcome)
-    return writer.record(
-        EventKind.OPENING_ENDED, id=command, slot=row["slot"], outcome=outcome.value, actor=ACTOR
-    )
+    return writer.record(OpeningEnded(actor=ACTOR, id=command, slot=row["slot"], outcome=outcome))
 
 
 def _set_outcome(writer: Writer, command: str, outcome: OpeningOutcome) -> None:
@@ -81,16 +81,16 @@ def settle(writer: Writer) -> int:
     return len(rows)
 
 
-def take_back(writer: Writer, kind: EventKind, body: Mapping[str, Any], at_ms: int) -> None:
+def take_back(writer: Writer, kind: str, body: Mapping[str, Any], at_ms: int) -> None:
     """What an event that is written again after a restore says of an opening."""
     command = str(body.get("id") or "")
-    if kind is EventKind.COMMAND_APPLIED and body.get("type") == CommandType.OPEN and command:
+    if kind == EventKind.COMMAND_APPLIED and body.get("type") == CommandType.OPEN and command:
         is_refused = body.get("outcome") == OpeningOutcome.REFUSED
         outcome = OpeningOutcome.REFUSED if is_refused else OpeningOutcome.ASKED
         note(writer, command, str(body.get("slot") or ""), outcome, at_ms)
-    elif kind is EventKind.OPENING_ENDED:
+    elif kind == EventKind.OPENING_ENDED:
         told = str(body.get("outcome"))
         is_known = told in set(OpeningOutcome)
         _set_outcome(writer, command, OpeningOutcome(told) if is_known else OpeningOutcome.UNKNOWN)
-    elif kind is EventKind.OPENING_MISSED:
+    elif kind == EventKind.OPENING_MISSED:
         _set_outcome(writer, command, OpeningOutcome.MISSED)

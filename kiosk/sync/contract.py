@@ -12,7 +12,7 @@ from typing import Annotated, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from kiosk.model.clock import Instant
-from kiosk.model.events import Event, EventKind
+from kiosk.model.events import Event, kind_of
 
 EVENTS_MAX = 500
 """How many events one request carries at most."""
@@ -24,10 +24,13 @@ Whole = Annotated[int, Field(ge=-(2**53), le=2**53)]
 """A number that every program and database can hold."""
 
 
+Real = Annotated[float, Field(allow_inf_nan=False)]
+
+
 class Message(BaseModel):
     """A message of the wire. A field of a newer version is passed over."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="ignore", frozen=True)
 
 
 Epoch = Annotated[str, Field(max_length=64, pattern=r"^[ -~]*$")]
@@ -107,11 +110,8 @@ def wire_event(event: Event) -> WireEvent:
 
 
 def event_of(wire: WireEvent, previous: bytes) -> Event:
-    """A line of the journal that came back over the wire, behind the one with the hash `previous`.
-
-    Raises `ValueError` for a kind that this version does not know.
-    """
-    kind, digest = EventKind(wire.kind), bytes.fromhex(wire.hash)
+    """A line of the journal that came back over the wire; `previous` is the hash before it."""
+    kind, digest = kind_of(wire.kind), bytes.fromhex(wire.hash)
     return Event(wire.epoch, wire.seq, kind, wire.body, wire.at, previous, digest)
 
 
@@ -146,7 +146,7 @@ class Status(Message):
     """Slot label → OPEN, CLOSED or UNKNOWN."""
     boards: tuple[BoardStatus, ...] = Field(default=(), max_length=200)
     disk_free_bytes: Whole | None = None
-    temperature_c: float | None = None
+    temperature_c: Real | None = None
     layout_hash: str = Field(default="", max_length=64)
 
 
@@ -170,7 +170,7 @@ class LayoutSize(Message):
     width_mm: Whole = Field(ge=0)
     height_mm: Whole = Field(ge=0)
     depth_mm: Whole = Field(ge=0)
-    max_weight_kg: float = Field(ge=0)
+    max_weight_kg: Real = Field(ge=0)
 
 
 class Layout(Message):
@@ -182,8 +182,8 @@ class Layout(Message):
     languages: tuple[str, ...] = ("en",)
     help_phone: str = Field(default="", max_length=64)
     country: str = Field(default="", pattern=r"^([A-Z]{2})?$")
-    latitude: float | None = Field(default=None, ge=-90, le=90)
-    longitude: float | None = Field(default=None, ge=-180, le=180)
+    latitude: Real | None = Field(default=None, ge=-90, le=90)
+    longitude: Real | None = Field(default=None, ge=-180, le=180)
     sizes: tuple[LayoutSize, ...] = Field(default=(), max_length=64)
     slots: tuple[LayoutSlot, ...] = Field(default=(), max_length=2000)
     screen: LayoutSlot | None = None

@@ -23,7 +23,7 @@ _ERROR = (330.0, 0.26)
 
 
 class Announcer:
-    """Speaks and sounds for the stage."""
+    """Speaks and sounds for the screen manager."""
 
     def __init__(
         self,

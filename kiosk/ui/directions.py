@@ -25,7 +25,7 @@ class Level(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Direction:
     """A door's direction from the screen, and its level."""
 
     side: Side
@@ -43,7 +43,7 @@ def bank_outline(location: Location) -> Rectangle:
     return Rectangle(left, bottom, right - left, top - bottom)
 
 
-def place_of(label: str, location: Location) -> Place:
+def direction_of(label: str, location: Location) -> Direction:
     """Where the door with this label is, from in front of the screen."""
     door, screen, bank = location.slot(label).door, location.screen, bank_outline(location)
     middle_x = door.left_mm + door.width_mm / 2
@@ -55,4 +55,4 @@ def place_of(label: str, location: Location) -> Place:
     height = (middle_y - bank.bottom_mm) / bank.height_mm
     level = Level.BOTTOM if height < 1 / 3 else Level.MIDDLE if height < 2 / 3 else Level.TOP
     above = middle_y > screen.bottom_mm + screen.height_mm / 2
-    return Place(side, above, level)
+    return Direction(side, above, level)

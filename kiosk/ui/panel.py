@@ -1,4 +1,4 @@
-"""The glass the kiosk is drawn on: its pixels and its millimetres."""
+"""The panel the kiosk is drawn on: its pixels and its millimetres."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """A screen's picture area. All sizes of the interface are millimetres on this glass."""
+    """A screen's picture area. All sizes of the interface are millimetres on this panel."""
 
     width_px: int
     height_px: int
@@ -24,7 +24,7 @@ class Panel:
         return self.height_px > self.width_px
 
     def scaled_to(self, width_px: int, height_px: int) -> Panel:
-        """The same glass shown in a window of at most this size: everything shrinks alike."""
+        """The same panel shown in a window of at most this size: everything shrinks alike."""
         factor = min(width_px / self.width_px, height_px / self.height_px)
         return Panel(
             width_px=round(self.width_px * factor),

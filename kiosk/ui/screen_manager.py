@@ -1,6 +1,6 @@
-"""The stage: the one screen that is shown, in the language, palette and mode of the moment.
+"""The one screen that is shown, in the language, palette and mode of the moment.
 
-Keeps touches from meaning the wrong screen, and makes screens anew when a person wants another
+Keeps touches from meaning the wrong screen, and makes screens again when a person wants another
 language or the access mode, or when night falls.
 """
 
@@ -59,7 +59,7 @@ _FONTS = {
     "KioskIcons": "lucide-subset.ttf",
 }
 _LOST_TOUCH_S = 5.0
-"""A finger of which nothing more was heard for so long has left the glass."""
+"""A finger of which nothing more was heard for so long has left the panel."""
 _FAULT_S = 10.0
 """How long the screen that says that another broke stays, before the first one is wanted."""
 _WAYS_OUT = (Choice.BACK, Choice.CANCEL, Choice.DONE)
@@ -85,7 +85,7 @@ def _load_look() -> None:
 
 @dataclass(frozen=True)
 class Sound:
-    """What the stage is heard by, and what it hears of the jack."""
+    """What the screen manager is heard by, and what it hears of the jack."""
 
     loudspeaker: Loudspeaker = field(default_factory=Loudspeaker)
     jack: Jack | None = None
@@ -94,7 +94,7 @@ class Sound:
     """Whether the way to an open door is spoken to everybody."""
 
 
-class Stage(Widget, Tools):
+class ScreenManager(Widget, Tools):
     """Holds the one screen that is shown, and keeps touches from meaning the wrong one."""
 
     def __init__(
@@ -221,7 +221,7 @@ class Stage(Widget, Tools):
             self.context = replace(self.context, theme=theme)
 
     def _prefer(self, preference: Preference) -> None:
-        """The person wants the screens like this: make this one anew, and say so."""
+        """The person wants the screens like this: make this one again, and say so."""
         if self.page is None:
             return
         view = self.page.view

@@ -1,6 +1,6 @@
 """The look of the kiosk in one place: colours, type, spacing, corners, motion.
 
-Sizes are millimetres on the glass (see `Panel`), because a finger and an eye have the same size
+Sizes are millimetres on the panel (see `Panel`), because a finger and an eye have the same size
 in front of every screen. The minimums and their sources: ADA 707.7.2 for the height of capitals,
 EN 301 549 5.1.4 for large text, Colle and Hiszem 2004 for keys of 20 mm, WCAG 2.5.5 for the rest.
 """
@@ -125,7 +125,7 @@ class Palette:
     surface: Colour
     ink: Colour
     on_ink: Colour
-    """On a plate of ink."""
+    """On a card of ink."""
     ink_soft: Colour
     edge: Colour
     """Around things that can be touched: 3:1 on the ground (WCAG 1.4.11)."""
@@ -245,14 +245,14 @@ class Theme:
     """The tokens in pixels, for one panel, one language, one palette; large in the access mode.
 
     A screen is made with a theme and never changes it: another language, palette or mode makes the
-    screen anew.
+    screen again.
     """
 
     panel: Panel
     speech: Speech = ENGLISH
     colours: Palette = LIGHT
     is_access: bool = False
-    """Large text, and what can be touched in the lower part of the glass."""
+    """Large text, and what can be touched in the lower part of the panel."""
 
     def tone(self, tone: Tone) -> ToneColours:
         """The colours of a tone."""
@@ -299,7 +299,7 @@ class Theme:
 
     @property
     def is_cramped(self) -> bool:
-        """Large text on the smallest glass: what does not have to be there is left out."""
+        """Large text on the smallest panel: what does not have to be there is left out."""
         return self.is_small and self.is_access
 
     @property
@@ -309,12 +309,12 @@ class Theme:
 
     @property
     def margin_vertical(self) -> float:
-        """The empty border at the top and bottom; on low glass it leaves room for four keys."""
+        """The empty border at the top and bottom; on a low panel it leaves room for four keys."""
         return self.space(16 if self.is_small else 64 if self.is_tall else 48)
 
     @property
     def is_tall(self) -> bool:
-        """Whether it is a large glass on end: there is room for larger things, not for more."""
+        """Whether it is a large upright panel: there is room for larger things, not for more."""
         return self.is_portrait and self.panel.width_mm >= 180
 
     @property
@@ -351,7 +351,7 @@ class Theme:
 
     @property
     def title_step(self) -> str:
-        """How large titles are on this glass: a title is one or two lines."""
+        """How large titles are on this panel: a title is one or two lines."""
         if self.is_small:
             return "lead"
         return "large" if self.is_tall else "title"

@@ -186,8 +186,8 @@ class WedgeKeys:
         for read in reads:
             has_letters = any(sign.isalpha() for sign in read.text)
             is_wrong = (has_letters and self._has_caps_lock()) or _is_french(read.text)
-            told = replace(read, text="", refused=WRONG_LAYOUT) if is_wrong else read
-            self._scanned(replace(told, received=code))
+            heard = replace(read, text="", refused=WRONG_LAYOUT) if is_wrong else read
+            self._scanned(replace(heard, received=code))
 
     def _stop_waiting(self) -> None:
         self._pause.cancel()

@@ -17,7 +17,7 @@ from kiosk.flows.views.shared import View
 from kiosk.model.location import Location
 from kiosk.ui.focus import AGAIN, BEFORE, NEXT
 from kiosk.ui.panel import Panel
-from kiosk.ui.screen_manager import Sound, Stage
+from kiosk.ui.screen_manager import ScreenManager, Sound
 from kiosk.ui.screens.page import Event
 from kiosk.ui.theme import SiteLook
 from kiosk.ui.wedge import GROUP_SEPARATOR, WedgeKeys
@@ -47,15 +47,15 @@ _PAD_TEXT_S = 0.1
 class _Faults(ExceptionHandler):
     """Turns an error in any handler into the fault screen instead of a dead window."""
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, screen_manager: ScreenManager) -> None:
         super().__init__()
-        self._stage = stage
+        self._screen_manager = screen_manager
 
     def handle_exception(self, error: BaseException) -> int:
         if not isinstance(error, Exception):
             return int(ExceptionManager.RAISE)
-        page = self._stage.page
-        self._stage.fail(error, page.view if page is not None else View())
+        page = self._screen_manager.page
+        self._screen_manager.fail(error, page.view if page is not None else View())
         return int(ExceptionManager.PASS)
 
 
@@ -65,20 +65,25 @@ class _KioskApp(App):
     title = "Parcel kiosk"
     use_kivy_settings = False
 
-    def __init__(self, stage: Stage, on_started: Callable[[], None] | None) -> None:
+    def __init__(
+        self, screen_manager: ScreenManager, on_started: Callable[[], None] | None
+    ) -> None:
         super().__init__(kv_file="")
-        self._stage = stage
+        self._screen_manager = screen_manager
         self._on_started = on_started
-        self._faults = _Faults(stage)
+        self._faults = _Faults(screen_manager)
         self._keys = WedgeKeys(
-            stage.type_text, stage.scan, stage.keypad, lambda: "capslock" in Window.modifiers
+            screen_manager.type_text,
+            screen_manager.scan,
+            screen_manager.keypad,
+            lambda: "capslock" in Window.modifiers,
         )
         self._pad_s = float("-inf")
         self._down: set[int] = set()
         self._is_shortcut = False
 
     def build(self) -> Widget:
-        Window.clearcolor = self._stage.context.theme.colours.ground
+        Window.clearcolor = self._screen_manager.context.theme.colours.ground
         Window.bind(
             on_textinput=self._text,
             on_key_down=self._key_down,
@@ -88,7 +93,7 @@ class _KioskApp(App):
             on_flip=self._first_frame,
         )
         ExceptionManager.add_handler(self._faults)
-        return self._stage
+        return self._screen_manager
 
     def load_kv(self, filename: str | None = None) -> bool:
         """There is no rule file of the application's own."""
@@ -138,7 +143,7 @@ class _KioskApp(App):
                 self._keys.person_acts()
             is_scan = name != ERASE and self._keys.end()
             if name is not None and not is_scan:
-                self._stage.press_key(name)
+                self._screen_manager.press_key(name)
 
     def _key_up(self, _window: object, key: int, *_: object) -> None:
         self._down.discard(key)
@@ -158,7 +163,7 @@ class _KioskApp(App):
             return  # some scanners end a code with this one
         if name == ENTER:
             self._pad_s = float("-inf")
-            self._stage.keypad(name)
+            self._screen_manager.keypad(name)
         else:
             self._pad_s = Clock.get_boottime()
             self._keys.pad(_PAD_CHARACTERS[key], name)
@@ -175,7 +180,7 @@ class _KioskApp(App):
 class KioskWindow:
     """The screen of the kiosk. `show` and `stop` may be called from any thread.
 
-    `panel` is the real glass; `window` is `(width, height, left, top)` of a window in which it is
+    `panel` is the real screen; `window` is `(width, height, left, top)` of a window in which it is
     shown smaller, or None for the whole screen. `on_event` and `on_started` (after the first
     frame) are called on the main thread and must return at once. `site_look` is the site's own;
     `sound` is what it speaks and plays with, which the caller stops.
@@ -192,17 +197,17 @@ class KioskWindow:
         sound: Sound | None = None,
     ) -> None:
         shown = panel.scaled_to(window[0], window[1]) if window is not None else panel
-        self.stage = Stage(location, shown, on_event, site_look, sound)
-        self.app = _KioskApp(self.stage, on_started)
+        self.screen_manager = ScreenManager(location, shown, on_event, site_look, sound)
+        self.app = _KioskApp(self.screen_manager, on_started)
 
     @property
     def view(self) -> View | None:
         """The view that is on the screen; on the main thread."""
-        return self.stage.page.view if self.stage.page is not None else None
+        return self.screen_manager.page.view if self.screen_manager.page is not None else None
 
     def show(self, view: View) -> None:
         """Show a view; views are shown in the order in which they come."""
-        self.stage.show(view)
+        self.screen_manager.show(view)
 
     def every(self, interval_s: float, action: Callable[[], None]) -> None:
         """Do this again and again on the main thread, as long as the screen's clock runs."""

@@ -29,8 +29,8 @@ OPEN = DoorOpen(slot="7", purpose=Purpose.TAKE, choices=(Choice.NOTHING_INSIDE,)
 def main() -> None:
     """Draw and print."""
     site, count = load_site(Path(sys.argv[1])), int(sys.argv[2])
-    glass = site.screen
-    panel = Panel(glass.width_px, glass.height_px, glass.width_mm, glass.height_mm)
+    screen = site.screen
+    panel = Panel(screen.width_px, screen.height_px, screen.width_mm, screen.height_mm)
     environment.prepare(panel, frames_per_second=0)
     from kivy.base import EventLoop
     from kivy.core.window import Window
@@ -40,7 +40,7 @@ def main() -> None:
 
     kiosk = KioskWindow(location_of(site), panel, lambda event: None)
     kiosk.app._run_prepare()
-    stage = kiosk.stage
+    screen_manager = kiosk.screen_manager
 
     def draw() -> None:
         """Whatever changed, and the whole window."""
@@ -58,18 +58,20 @@ def main() -> None:
         return took_s
 
     def on(view: View, change: Callable[[int], None]) -> list[float]:
-        stage.show(view)
+        screen_manager.show(view)
         for _ in range(3):
             draw()
         return timed(change)
 
     def type_digit(number: int) -> None:
-        assert stage.page is not None
-        stage.page.key("CLEAR") if number % 8 == 7 else stage.page.text_input(str(number % 10))
+        assert screen_manager.page is not None
+        screen_manager.page.key("CLEAR") if number % 8 == 7 else screen_manager.page.text_input(
+            str(number % 10)
+        )
 
     def open_door(number: int) -> None:
         # The screen of an open door comes, then the one before it.
-        stage.show(OPEN if number % 2 else CODE)
+        screen_manager.show(OPEN if number % 2 else CODE)
 
     languages = site.location.languages
     figures = {
@@ -79,7 +81,7 @@ def main() -> None:
             "another_screen": milliseconds(on(CODE, open_door)),
         },
         "language_switch_ms": milliseconds(
-            on(FIRST, lambda number: stage.speak(languages[number % len(languages)]))
+            on(FIRST, lambda number: screen_manager.speak(languages[number % len(languages)]))
         ),
     }
     print(json.dumps(figures))

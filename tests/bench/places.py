@@ -27,8 +27,8 @@ INSET_PX = 10
 def main() -> None:
     """Draw, ask, print."""
     site = load_site(Path(sys.argv[1]))
-    glass = site.screen
-    panel = Panel(glass.width_px, glass.height_px, glass.width_mm, glass.height_mm)
+    screen = site.screen
+    panel = Panel(screen.width_px, screen.height_px, screen.width_mm, screen.height_mm)
     environment.prepare(panel)
     from kivy.clock import Clock
 
@@ -38,7 +38,7 @@ def main() -> None:
     found: dict[str, Any] = {}
 
     def inside(widget: Any) -> dict[str, Any]:
-        """A pixel just inside the right edge, and the colour of the plate."""
+        """A pixel just inside the right edge, and the colour of the card."""
         colour = [round(part * 255) for part in widget.fill[:3]]
         x, y = round(widget.right) - INSET_PX, panel.height_px - round(widget.center_y)
         return {"x": x, "y": y, "colour": colour}
@@ -75,7 +75,7 @@ def main() -> None:
         window.show(view)
 
         def look(_: float) -> None:
-            ask(window.stage.page)
+            ask(window.screen_manager.page)
             show_next(0)
 
         # Two frames: one to build the page, one to lay it out.

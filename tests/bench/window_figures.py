@@ -177,7 +177,7 @@ def _is_other_colour(eye: Eye, spot: Spot, before: tuple[int, int, int]) -> bool
 
 def touches(desk: Desk, effort: Effort) -> Figures:
     """`touch_to_response_ms`: from the finger on a key of the keypad until the key's colour is
-    another on the glass.
+    another on the panel.
 
     It begins when xdotool is told to press, and ends when a pixel of the key that is read every
     2 ms has changed: xdotool, the X server and the window's next look at its input are in it.
@@ -267,7 +267,7 @@ def _whole_pickup(desk: Desk, package: Inside, how: str) -> tuple[float, float]:
 def first_frames(desk: Desk, effort: Effort) -> Figures:
     """`first_frame_s`, `idle_cpu_percent` and `rss_mb`.
 
-    The first frame: from the start of the process until the first screen stands on the glass, read
+    The first frame: from the start of the process until the first screen stands on the panel, read
     as a pixel of the X server every 2 ms. Files are in the system's cache; the database holds a
     full bank. Idle: processor time of all the kiosk's threads in percent of one core, while the
     first screen stands and the boards are polled. Memory: resident, shared libraries included.

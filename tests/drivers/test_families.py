@@ -6,13 +6,16 @@ import ast
 import asyncio
 import importlib
 import inspect
+from collections.abc import Callable, Mapping
 from itertools import product
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
 from drivers.boards import FAMILIES
+from drivers.boards.family import Answer, LockBoard
 from drivers.boards.options import BoardSettingError, Option
 from drivers.door import DoorState, DriverError, ItemState, Outcome
 from drivers.frames import FrameError
@@ -53,17 +56,19 @@ HARMLESS = {
 }
 
 
-def board_of(name: str, *, address: int | None = None, channels: int | None = None, **settings):
+def board_of(
+    name: str, *, address: int | None = None, channels: int | None = None, **settings: Any
+) -> LockBoard:
     family = FAMILIES[name]
     most = family.channel_counts[-1]
     return family(address or family.addresses[1], channels or most, **settings)
 
 
-def options_of(board) -> dict[str, object]:
+def options_of(board: LockBoard) -> dict[str, object]:
     return {"unlock_function": board.unlock_function} if hasattr(board, "unlock_function") else {}
 
 
-def is_refused(function, argument) -> bool:
+def is_refused(function: Callable[[Any], object], argument: object) -> bool:
     try:
         function(argument)
     except FrameError:
@@ -75,7 +80,7 @@ def is_refused(function, argument) -> bool:
 
 
 @every_family
-def test_a_family_is_named_and_described_and_sourced(name):
+def test_a_family_is_named_and_described_and_sourced(name: str) -> None:
     family = FAMILIES[name]
     assert family.name == name
     module = importlib.import_module(type(board_of(name)).__module__)
@@ -105,7 +110,7 @@ def test_a_page_without_the_tables_is_refused() -> None:
 
 
 @every_family
-def test_a_family_tells_its_options(name):
+def test_a_family_tells_its_options(name: str) -> None:
     for option in FAMILIES[name].options:
         assert option.meaning
         assert option.right
@@ -115,7 +120,7 @@ def test_a_family_tells_its_options(name):
 
 
 @every_family
-def test_a_wrong_option_is_refused_by_name_with_what_is_right(name):
+def test_a_wrong_option_is_refused_by_name_with_what_is_right(name: str) -> None:
     with pytest.raises(BoardSettingError, match=f"option 'speed': a {name} only has"):
         board_of(name, options={"speed": 1})
     for option in FAMILIES[name].options:
@@ -133,13 +138,13 @@ def _nearly(option: Option) -> list[object]:
 
 @every_family
 @pytest.mark.parametrize("wrong", [-1, 256, 300, True, 1.0, "1", None])
-def test_a_wrong_address_is_refused(name, wrong):
+def test_a_wrong_address_is_refused(name: str, wrong: Any) -> None:
     with pytest.raises(BoardSettingError, match=f"address {wrong!r}: a {name} has an address of"):
         FAMILIES[name](wrong, FAMILIES[name].channel_counts[-1])
 
 
 @every_family
-def test_only_addresses_and_sizes_that_there_are(name):
+def test_only_addresses_and_sizes_that_there_are(name: str) -> None:
     family = FAMILIES[name]
     for address in range(-2, 300):
         if address in family.addresses:
@@ -155,7 +160,7 @@ def test_only_addresses_and_sizes_that_there_are(name):
                 family(family.addresses[0], channels)
 
 
-def test_addresses_that_mean_every_board_cannot_be_configured():
+def test_addresses_that_mean_every_board_cannot_be_configured() -> None:
     for name, everyone in {
         "kerong-cu16": 15,
         "kerong-cu48": 10,
@@ -174,7 +179,7 @@ def test_addresses_that_mean_every_board_cannot_be_configured():
 
 
 @every_family
-def test_no_channel_of_any_board_pulses_anything_but_its_own_lock(name):
+def test_no_channel_of_any_board_pulses_anything_but_its_own_lock(name: str) -> None:
     """Exhaustive over addresses and channels."""
     family, codec = FAMILIES[name], board_codec_of(name.replace("-", "_"))
     for address in family.addresses:
@@ -190,20 +195,21 @@ def test_no_channel_of_any_board_pulses_anything_but_its_own_lock(name):
 
 
 @every_family
-def test_no_other_number_is_a_channel(name):
+def test_no_other_number_is_a_channel(name: str) -> None:
     """Over all that two bytes can hold and beyond, and over what only looks like a number."""
     for channels in {1, FAMILIES[name].channel_counts[-1]} & set(FAMILIES[name].channel_counts):
         board = board_of(name, channels=channels)
         for channel in range(-300, 0x10000 + 300):
             if channel not in range(1, channels + 1):
                 assert is_refused(board.unlock_request, channel)
-    for channel in (True, 1.0, "1", None, 1 + 0j):
+    looks_like_one: tuple[Any, ...] = (True, 1.0, "1", None, 1 + 0j)
+    for wrong in looks_like_one:
         with pytest.raises(FrameError, match="is not on this board"):
-            board_of(name).unlock_request(channel)
+            board_of(name).unlock_request(wrong)
 
 
 @every_family
-def test_no_number_leads_to_a_frame_that_opens_more_than_one_door(name):
+def test_no_number_leads_to_a_frame_that_opens_more_than_one_door(name: str) -> None:
     """Every unguarded function of the codec, with every address and channel and many numbers."""
     codec = board_codec_of(name.replace("-", "_"))
     for encode in encoders(name.replace("-", "_")):
@@ -225,7 +231,7 @@ def test_no_number_leads_to_a_frame_that_opens_more_than_one_door(name):
 
 
 @every_family
-def test_frames_that_hold_a_current_must_be_meant(name):
+def test_frames_that_hold_a_current_must_be_meant(name: str) -> None:
     for encode in encoders(name.replace("-", "_")):
         parameters = inspect.signature(encode).parameters
         guards = GUARDS & set(parameters)
@@ -244,7 +250,7 @@ def test_frames_that_hold_a_current_must_be_meant(name):
 
 
 @every_family
-def test_a_family_has_no_encoder_that_its_board_does_not_use(name):
+def test_a_family_has_no_encoder_that_its_board_does_not_use(name: str) -> None:
     host = host_codec_of(name.replace("-", "_"))
     used = {
         node.func.id
@@ -255,7 +261,7 @@ def test_a_family_has_no_encoder_that_its_board_does_not_use(name):
     assert not hasattr(host, "decode_request")
 
 
-def test_no_request_of_one_family_is_a_request_of_another():
+def test_no_request_of_one_family_is_a_request_of_another() -> None:
     """Boards of different families hear each other's frames when they share a line."""
     for speaker, family in FAMILIES.items():
         frames = []
@@ -276,7 +282,7 @@ def test_no_request_of_one_family_is_a_request_of_another():
 # --- doors and items ---------------------------------------------------------------------------
 
 
-def read_doors(bench: Bench):
+def read_doors(bench: Bench) -> Answer:
     (question,) = bench.board.questions()
     (frame,) = bench.ask(question.request)
     answer = bench.board.find_answer(question, frame)
@@ -287,7 +293,7 @@ def read_doors(bench: Bench):
 
 @every_family
 @pytest.mark.parametrize("invert", [False, True])
-def test_every_door_reads_as_it_stands_either_way_round(name, invert):
+def test_every_door_reads_as_it_stands_either_way_round(name: str, invert: bool) -> None:
     random = Random(5)
     family = FAMILIES[name]
     for channels in family.channel_counts:
@@ -303,7 +309,7 @@ def test_every_door_reads_as_it_stands_either_way_round(name, invert):
 
 
 @every_family
-def test_each_channel_pulses_its_own_lock_and_its_door_is_seen_open(name):
+def test_each_channel_pulses_its_own_lock_and_its_door_is_seen_open(name: str) -> None:
     family = FAMILIES[name]
     for channel in range(1, family.channel_counts[-1] + 1):
         board = {"address": family.addresses[0], "channels": family.channel_counts[-1]}
@@ -315,7 +321,7 @@ def test_each_channel_pulses_its_own_lock_and_its_door_is_seen_open(name):
         assert [each for each, state in doors.items() if state is DoorState.OPEN] == [channel]
 
 
-def bench_doors_after(bench: Bench, at_s: float):
+def bench_doors_after(bench: Bench, at_s: float) -> Mapping[int, DoorState]:
     (question,) = bench.board.questions()
     (frame,) = bench.ask(question.request, at_s)
     answer = bench.board.find_answer(question, frame)
@@ -330,13 +336,13 @@ ITEM_FAMILIES = [
 ]
 
 
-def test_families_with_item_sensors():
+def test_families_with_item_sensors() -> None:
     assert {"kerong-cu16", "kerong-cu48b"} <= set(ITEM_FAMILIES)
 
 
 @pytest.mark.parametrize("name", ITEM_FAMILIES)
 @pytest.mark.parametrize("invert_items", [False, True])
-def test_item_sensors_tell_what_lies_there(name, invert_items):
+def test_item_sensors_tell_what_lies_there(name: str, invert_items: bool) -> None:
     options = {"item_sensors": True, "invert_items": invert_items}
     wiring = {"address": 3, "channels": 16, "options": options, "items": [2, 16], "open": [2]}
     items = read_doors(Bench(name, wiring)).items
@@ -345,7 +351,7 @@ def test_item_sensors_tell_what_lies_there(name, invert_items):
 
 
 @every_family
-def test_where_there_are_no_item_sensors_nothing_is_claimed(name):
+def test_where_there_are_no_item_sensors_nothing_is_claimed(name: str) -> None:
     has_switch = any(option.name == "item_sensors" for option in FAMILIES[name].options)
     assert has_switch == (name in ITEM_FAMILIES)
     options = {"item_sensors": False} if has_switch else {}
@@ -354,7 +360,9 @@ def test_where_there_are_no_item_sensors_nothing_is_claimed(name):
     assert read_doors(Bench(name, {**wiring, "options": options})).items == {}
 
 
-async def test_the_bank_tells_items_after_two_equal_readings_and_forgets_them_with_the_board():
+async def test_the_bank_tells_items_after_two_equal_readings_and_forgets_them_with_the_board() -> (
+    None
+):
     boards = [BoardWiring("b", "kerong-cu48b", "bus", 0, 3)]
     doors = [DoorWiring(str(channel), "b", channel) for channel in (1, 2, 3)]
 
@@ -377,14 +385,14 @@ async def test_the_bank_tells_items_after_two_equal_readings_and_forgets_them_wi
 
 # --- several families on one line --------------------------------------------------------------
 
-KS1062 = ("lockboard-8a", {"unlock_function": 0x33})
+KS1062: tuple[str, dict[str, object]] = ("lockboard-8a", {"unlock_function": 0x33})
 
 
 def speeds_of(name: str) -> tuple[int, ...]:
     """The usual speed of a family, and those that can be set on its boards."""
     usual = board_of(name).timing.baud
     settable = [option.allowed for option in FAMILIES[name].options if option.name == "baud"]
-    return (usual, *(speed for allowed in settable for speed in allowed))
+    return (usual, *(int(speed) for allowed in settable for speed in allowed))
 
 
 def mixed(baud: int) -> list[tuple[str, dict[str, object]]]:
@@ -399,7 +407,7 @@ def mixed(baud: int) -> list[tuple[str, dict[str, object]]]:
 MIXED = {baud: mixed(baud) for baud in sorted({speeds_of(name)[0] for name in FAMILIES})}
 
 
-def test_the_lines_hold_every_family():
+def test_the_lines_hold_every_family() -> None:
     assert {name for boards in MIXED.values() for name, _ in boards} == set(FAMILIES)
     assert len(MIXED[9600]) >= 6
     assert len(MIXED[19200]) >= 3
@@ -407,7 +415,7 @@ def test_the_lines_hold_every_family():
 
 @pytest.mark.parametrize("echoes", [False, True])
 @pytest.mark.parametrize("baud", list(MIXED))
-async def test_boards_of_several_families_share_a_line(baud, echoes):
+async def test_boards_of_several_families_share_a_line(baud: int, echoes: bool) -> None:
     boards = [
         BoardWiring(f"{name}-{address}", name, "bus", address, 12, options=options)
         for address, (name, options) in enumerate(MIXED[baud], start=1)
@@ -435,7 +443,7 @@ async def test_boards_of_several_families_share_a_line(baud, echoes):
     await site.bank.stop()
 
 
-def test_the_vectors_of_each_family_have_an_exchange_that_opens_one_door():
+def test_the_vectors_of_each_family_have_an_exchange_that_opens_one_door() -> None:
     for vectors in FILES.values():
         if vectors["family"]:
             assert any(len(each.get("moves", [])) == 1 for each in vectors["exchanges"])

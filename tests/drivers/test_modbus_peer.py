@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 from pymodbus.client import ModbusSerialClient
@@ -30,6 +31,7 @@ from drivers.wiring import BoardWiring, DoorWiring
 ADDRESS = 17
 FLASH_ON = 0x0200
 PATIENCE_S = 10.0
+Reported = list[dict[str, Any]]
 
 
 # --- pymodbus is the board ---------------------------------------------------------------------
@@ -53,9 +55,17 @@ class Relays:
             action=self.access,
         )
 
-    async def access(self, function, start, address, count, registers, values) -> None:
+    async def access(
+        self,
+        function: int,
+        start: int,
+        address: int,
+        count: int,
+        registers: list[int],
+        values: list[int] | list[bool] | None,
+    ) -> None:
         if values is not None:
-            self.written.append((address, list(values)))
+            self.written.append((address, [bool(value) for value in values]))
             if address >= FLASH_ON:
                 self.opened.append(address - FLASH_ON)
         elif function == modbus.READ_INPUTS:
@@ -104,7 +114,7 @@ def their_board(port: Path, relays: Relays) -> Iterator[None]:
         await server.serve_forever(background=True)
         listening.set()
         await ended.wait()
-        await server.shutdown()
+        await server.shutdown()  # type: ignore[no-untyped-call] # pymodbus has no type
 
     thread = threading.Thread(target=lambda: loop.run_until_complete(serve()))
     thread.start()
@@ -125,13 +135,15 @@ def relays() -> Relays:
 
 
 @pytest.fixture
-def port(tmp_path, relays) -> Iterator[str]:
+def port(tmp_path: Path, relays: Relays) -> Iterator[str]:
     ours, theirs = PseudoTerminal(tmp_path / "ours"), PseudoTerminal(tmp_path / "theirs")
     with joined(ours, theirs), their_board(theirs.path, relays):
         yield str(ours.path)
 
 
-def test_their_server_understands_our_requests_and_we_its_answers(port, relays):
+def test_their_server_understands_our_requests_and_we_its_answers(
+    port: str, relays: Relays
+) -> None:
     line = SerialPortOpener(port).open(9600)
 
     def ask(request: bytes, length: int) -> bytes:
@@ -165,7 +177,7 @@ def test_their_server_understands_our_requests_and_we_its_answers(port, relays):
     line.close()
 
 
-def test_our_bank_opens_a_door_of_their_board(port, relays):
+def test_our_bank_opens_a_door_of_their_board(port: str, relays: Relays) -> None:
     """pymodbus takes the pulse's length for a plain ON: enough for its door to spring open."""
     boards = [BoardWiring("b", "modbus-waveshare", port, ADDRESS, 16)]
     doors = [DoorWiring(str(channel), "b", channel) for channel in range(1, 17)]
@@ -189,12 +201,12 @@ def test_our_bank_opens_a_door_of_their_board(port, relays):
 
 
 @contextmanager
-def our_board(family: str, port: Path, opened: list[str], **options: object) -> Iterator[list]:
+def our_board(family: str, port: Path, opened: list[str], **options: object) -> Iterator[Reported]:
     """A simulated board behind a pseudo-terminal; what is reported of it comes in the list."""
     boards = (BoardWiring("b", family, str(port), ADDRESS, 16, options=options),)
     doors = tuple(DoorWiring(str(channel), "b", channel) for channel in range(1, 17))
     simulation = Simulation(SimulatedSite(boards, doors), Random(1), time.monotonic)
-    reported: list[dict] = []
+    reported: Reported = []
     ready = threading.Event()
     simulation.listen(reported.append)
     simulation.listen(lambda event: ready.set() if event["event"] == "ready" else None)
@@ -215,10 +227,10 @@ def their_client(port: Path) -> Iterator[ModbusSerialClient]:
     client = ModbusSerialClient(str(port), baudrate=9600, timeout=PATIENCE_S / 5, retries=1)
     assert client.connect()
     yield client
-    client.close()
+    client.close()  # type: ignore[no-untyped-call] # pymodbus has no type
 
 
-def wait_for(reported: list[dict], count: int) -> list[str]:
+def wait_for(reported: Reported, count: int) -> list[str]:
     """The doors that opened, once there are so many."""
     deadline_s = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline_s:
@@ -229,7 +241,7 @@ def wait_for(reported: list[dict], count: int) -> list[str]:
     raise AssertionError(f"waited for {count} doors, saw {reported}")
 
 
-def test_their_client_understands_our_simulated_waveshare(tmp_path):
+def test_their_client_understands_our_simulated_waveshare(tmp_path: Path) -> None:
     port = tmp_path / "port"
     with our_board("modbus-waveshare", port, ["3", "8"]) as reported, their_client(port) as client:
         wait_for(reported, 2)
@@ -246,7 +258,7 @@ def test_their_client_understands_our_simulated_waveshare(tmp_path):
         assert refused.exception_code == 2
 
 
-def test_their_client_understands_our_simulated_xunming(tmp_path):
+def test_their_client_understands_our_simulated_xunming(tmp_path: Path) -> None:
     port = tmp_path / "port"
     options = {"baud": 9600}
     with (

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from drivers.boards import FAMILIES
@@ -23,7 +25,7 @@ from tests.support.vectors import (
 )
 
 
-def each(key: str, *, family_only: bool = False):
+def each(key: str, *, family_only: bool = False) -> pytest.MarkDecorator:
     found = cases(key, family_only=family_only)
     assert found
     return pytest.mark.parametrize(("name", "vector"), found, ids=map(case_id, found))
@@ -41,7 +43,7 @@ TOLD_UNASKED = {"state_report"}
 """What some boards send by themselves; no simulated board does."""
 
 
-def test_every_family_has_its_vectors():
+def test_every_family_has_its_vectors() -> None:
     assert set(OF_FAMILY) == set(FAMILIES)
     for name, vectors in FILES.items():
         assert host_codec_of(name).__doc__
@@ -51,7 +53,7 @@ def test_every_family_has_its_vectors():
 
 
 @each("frames")
-def test_a_frame_names_its_sources_and_how_sure_they_are(name, vector):
+def test_a_frame_names_its_sources_and_how_sure_they_are(name: str, vector: dict[str, Any]) -> None:
     vectors = FILES[name]
     assert vector["sources"]
     assert set(vector["sources"]) <= set(vectors["sources"])
@@ -60,7 +62,7 @@ def test_a_frame_names_its_sources_and_how_sure_they_are(name, vector):
 
 
 @pytest.mark.parametrize(("name", "vector"), REQUESTS, ids=map(case_id, REQUESTS))
-def test_a_board_understands_a_request(name, vector):
+def test_a_board_understands_a_request(name: str, vector: dict[str, Any]) -> None:
     codec = board_codec_of(name)
     frame = bytes.fromhex(vector["hex"])
     request = codec.decode_request(frame, **taken(codec.decode_request, vector.get("context", {})))
@@ -71,7 +73,7 @@ def test_a_board_understands_a_request(name, vector):
 
 
 @pytest.mark.parametrize(("name", "vector"), BUILT, ids=map(case_id, BUILT))
-def test_the_product_builds_a_request(name, vector):
+def test_the_product_builds_a_request(name: str, vector: dict[str, Any]) -> None:
     encode = getattr(host_codec_of(name), f"encode_{vector['kind']}")
     arguments = {
         **plain(vector["fields"]),
@@ -81,7 +83,7 @@ def test_the_product_builds_a_request(name, vector):
     assert encode(**taken(encode, arguments)) == bytes.fromhex(vector["hex"])
 
 
-def test_the_product_builds_what_it_has_vectors_for_and_nothing_that_must_be_meant():
+def test_the_product_builds_what_it_has_vectors_for_and_nothing_that_must_be_meant() -> None:
     for name in FILES:
         vectors = {vector["kind"] for each, vector in BUILT if each == name}
         assert {encode.__name__ for encode in encoders(name)} == {f"encode_{k}" for k in vectors}
@@ -90,7 +92,9 @@ def test_the_product_builds_what_it_has_vectors_for_and_nothing_that_must_be_mea
 
 
 @pytest.mark.parametrize(("name", "vector"), ANSWERS, ids=map(case_id, ANSWERS))
-def test_an_answer_is_built_by_the_board_and_read_by_the_product(name, vector):
+def test_an_answer_is_built_by_the_board_and_read_by_the_product(
+    name: str, vector: dict[str, Any]
+) -> None:
     host, kind = host_codec_of(name), vector["kind"]
     context, fields = vector.get("context", {}), plain(vector["fields"])
     frame = bytes.fromhex(vector["hex"])
@@ -113,12 +117,12 @@ def camel(kind: str) -> str:
 
 
 @each("refused")
-def test_what_is_no_frame_of_the_family_is_refused(name, vector):
+def test_what_is_no_frame_of_the_family_is_refused(name: str, vector: dict[str, Any]) -> None:
     refuse_everywhere(name, bytes.fromhex(vector["hex"]))
 
 
 @each("wrong_checksums")
-def test_a_wrong_checksum_is_refused(name, vector):
+def test_a_wrong_checksum_is_refused(name: str, vector: dict[str, Any]) -> None:
     complaints = refuse_everywhere(name, bytes.fromhex(vector["hex"]))
     right = bytes.fromhex(vector["right"]).hex(" ").upper()
     assert any(complaint.endswith(f"expected {right}") for complaint in complaints)
@@ -139,7 +143,7 @@ def refuse_everywhere(name: str, frame: bytes) -> list[str]:
 
 
 @each("streams")
-def test_exactly_one_answer_is_found_in_a_stream(name, vector):
+def test_exactly_one_answer_is_found_in_a_stream(name: str, vector: dict[str, Any]) -> None:
     data = bytes.fromhex(vector["hex"])
     board = FAMILIES[FILES[name]["family"]](vector["address"], vector["channels"])
     question = board.questions()[0]
@@ -154,7 +158,7 @@ def test_exactly_one_answer_is_found_in_a_stream(name, vector):
 
 
 @each("exchanges", family_only=True)
-def test_the_simulated_board_answers_as_the_vectors_say(name, vector):
+def test_the_simulated_board_answers_as_the_vectors_say(name: str, vector: dict[str, Any]) -> None:
     bench = Bench(FILES[name]["family"], vector)
     answers = bench.ask(bytes.fromhex(vector["request"]))
     assert answers == [bytes.fromhex(reply) for reply in vector["replies"]]
@@ -165,7 +169,9 @@ def test_the_simulated_board_answers_as_the_vectors_say(name, vector):
 
 
 @each("exchanges", family_only=True)
-def test_the_simulated_board_hears_byte_by_byte_and_behind_noise(name, vector):
+def test_the_simulated_board_hears_byte_by_byte_and_behind_noise(
+    name: str, vector: dict[str, Any]
+) -> None:
     bench = Bench(FILES[name]["family"], vector)
     request = b"\xff\x00" + bytes.fromhex(vector["request"])
     replies = [reply for byte in request for reply in bench.simulated.hear(bytes([byte]), 0.0)]

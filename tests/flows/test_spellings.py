@@ -46,7 +46,8 @@ async def command(kiosk: Running, barcode: str) -> str:
     recipient: dict[str, Any] = {"id": "ada", "name": "Ada", "phone": PHONE}
     body: dict[str, Any] = {"package": f"announced-{number}", "barcode": barcode, "size": "S"}
     sent: dict[str, Any] = {"n": number, "id": f"c{number}", "type": "announce"}
-    received = receive({**sent, "body": {**body, "recipient": recipient}})
+    sent["body"] = {**body, "recipient": recipient}
+    received = receive(sent)
     assert await store.run(commands.apply, received, "UTC")
     answer = (await store.run(journal.after, 0, 500, [EventKind.COMMAND_APPLIED]))[-1]
     return str(json.loads(answer.body)["package"])
@@ -87,7 +88,7 @@ async def asked_for(kiosk: Running, event: Scanned | Entered) -> str | None:
     await kiosk.player.until(CodeAsked)
     kiosk.player.do(Pressed(Choice.DONE))
     asked = await kiosk.kiosk.store.run(journal.after, 0, 500, [EventKind.CODE_ASKED])
-    package: str | None = json.loads(asked[-1].body)["package"]
+    package: str | None = json.loads(asked[-1].body).get("package")
     return package
 
 

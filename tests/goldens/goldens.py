@@ -27,7 +27,7 @@ SCREENS = (
     *("doors", "door-page-full"),
 )
 REDUCED = 4
-"""By how much the kept pictures are smaller than the glass."""
+"""By how much the kept pictures are smaller than the panel."""
 CELL_PX = 6
 TOLERANCE = 25
 """By how much a cell's mean may differ in one of its colours, of 255."""

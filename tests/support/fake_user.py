@@ -1,4 +1,4 @@
-"""A finger on a stage of the real window's, and what an eye finds wrong with a screen."""
+"""A finger on the screens of the real window, and what an eye finds wrong with a screen."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from tests.gallery.locker import sample_location
 HALF_A_PIXEL_MM = 0.15
 
 
-class Hands:
-    """A stage on a panel, a finger, and what came of it."""
+class FakeUser:
+    """A screen manager on a panel, a finger, and what came of it."""
 
     def __init__(
         self,
@@ -35,13 +35,13 @@ class Hands:
         self.kivy = kivy
         self.panel = panel
         self.events: list[Any] = []
-        self.stage = kivy.ui.Stage(
+        self.screen_manager = kivy.ui.ScreenManager(
             sample_location(language), panel, self._happened, site_look, sound
         )
         self.preference = Preference(is_access=True) if is_access else None
         if self.preference is not None:
-            self.stage._settle(self.preference)
-        self.stage.size = (panel.width_px, panel.height_px)
+            self.screen_manager._settle(self.preference)
+        self.screen_manager.size = (panel.width_px, panel.height_px)
 
     def _happened(self, event: Any) -> None:
         if not isinstance(event, Stirred):
@@ -49,7 +49,7 @@ class Hands:
 
     @property
     def page(self) -> Any:
-        return self.stage.page
+        return self.screen_manager.page
 
     def settle(self) -> None:
         for _ in range(2):
@@ -59,11 +59,11 @@ class Hands:
         if isinstance(view, First):
             view = replace(view, preference=self.preference or view.preference)
         if fresh:
-            self.stage.clear_widgets()
-            self.stage.page = None
-        self.stage.show(view)
+            self.screen_manager.clear_widgets()
+            self.screen_manager.page = None
+        self.screen_manager.show(view)
         self.settle()
-        self.stage._shown_s = float("-inf")  # the person looked at it before touching it
+        self.screen_manager._shown_s = float("-inf")  # the person looked at it before touching it
         return self.page
 
     def down(self, at: tuple[float, float], button: str = "left") -> Any:
@@ -71,11 +71,11 @@ class Hands:
         touch.x, touch.y = touch.ox, touch.oy = touch.pos = at
         touch.profile = ["pos", "button"]
         touch.button = button
-        self.stage.on_touch_down(touch)
+        self.screen_manager.on_touch_down(touch)
         return touch
 
     def up(self, touch: Any) -> None:
-        self.stage.on_touch_up(touch)
+        self.screen_manager.on_touch_up(touch)
         for grabbed in list(touch.grab_list):
             touch.grab_current = widget = grabbed()
             if widget is not None:
@@ -133,7 +133,7 @@ def do_overlap(one: Any, other: Any) -> bool:
 
 
 def faults_of(page: Any, panel: Panel) -> list[str]:
-    """What does not fit, overlaps, leaves the glass or is too small for a finger."""
+    """What does not fit, overlaps, leaves the panel or is too small for a finger."""
     return [*_text_faults(page), *_place_faults(page), *_size_faults(page, panel)]
 
 
@@ -142,7 +142,7 @@ def _text_faults(page: Any) -> Iterator[str]:
         if label.texture_size[0] > label.width + 1 or label.texture_size[1] > label.height + 1:
             yield f"{label.text!r} does not fit its box"
         if not is_inside(label, page):
-            yield f"{label.text!r} leaves the glass"
+            yield f"{label.text!r} leaves the panel"
         if label.parent is not page and not is_inside(label, label.parent):
             yield f"{label.text!r} leaves its {type(label.parent).__name__}"
 
@@ -155,7 +155,7 @@ def _place_faults(page: Any) -> Iterator[str]:
     ]
     for part in parts:
         if not is_inside(part, page):
-            yield f"{describe(part)} leaves the glass"
+            yield f"{describe(part)} leaves the panel"
     for one, other in combinations(parts, 2):
         if do_overlap(one, other):
             yield f"{describe(one)} lies on {describe(other)}"

@@ -105,7 +105,7 @@ def main(sessions: int, keeps: bool) -> None:
             return
         window.show(view)
         if keeps:
-            kept.append(window.stage.page)
+            kept.append(window.screen_manager.page)
         Clock.schedule_once(lambda _: Clock.schedule_once(step, 0), 0)
 
     window.app.bind(on_start=lambda _: Clock.schedule_once(step, 0))

@@ -1,4 +1,4 @@
-"""Finds out where on the glass a person must touch: tries every spot of a screen and notes what
+"""Finds out where on the panel a person must touch: tries every spot of a screen and notes what
 comes of it. Run as a program of its own, because a process has one window."""
 
 from __future__ import annotations
@@ -39,20 +39,22 @@ def spots(views: dict[str, View], window: tuple[int, int, int, int]) -> Spots:
     return found
 
 
-def _touch_everywhere(stage: Any, size: tuple[int, int], pressed: list[Any]) -> dict[str, Any]:
+def _touch_everywhere(
+    screen_manager: Any, size: tuple[int, int], pressed: list[Any]
+) -> dict[str, Any]:
     from kivy.tests.common import UnitTestTouch
 
     hits: dict[str, list[tuple[int, int]]] = {}
     for top in range(STEP_PX // 2, size[1], STEP_PX):
         for left in range(STEP_PX // 2, size[0], STEP_PX):
-            stage._shown_s = float("-inf")
-            stage.page._release()
+            screen_manager._shown_s = float("-inf")
+            screen_manager.page._release()
             pressed.clear()
             touch = UnitTestTouch(left, size[1] - top)
             touch.scale_for_screen(*size)
-            stage.on_touch_down(touch)
+            screen_manager.on_touch_down(touch)
             touch.grab_current = None
-            stage.on_touch_up(touch)
+            screen_manager.on_touch_up(touch)
             for grabbed in list(touch.grab_list):
                 widget = grabbed()
                 touch.grab_current = widget
@@ -85,8 +87,8 @@ def main() -> None:
     from kiosk.ui.panel import Panel
 
     site = load_site(DEMO_SITE)
-    glass = site.screen
-    panel = Panel(glass.width_px, glass.height_px, glass.width_mm, glass.height_mm)
+    screen = site.screen
+    panel = Panel(screen.width_px, screen.height_px, screen.width_mm, screen.height_mm)
     prepare(panel, window)
     from kivy.base import EventLoop
     from kivy.core.window import Window
@@ -96,7 +98,7 @@ def main() -> None:
     pressed: list[Any] = []
     kiosk = KioskWindow(location_of(site), panel, pressed.append, window)
     for tool in ("choose_language", "speak", "switch_access"):
-        setattr(kiosk.stage, tool, lambda *_: None)  # each screen is searched as it is
+        setattr(kiosk.screen_manager, tool, lambda *_: None)  # each screen is searched as it is
     kiosk.app._run_prepare()
     EventLoop.idle()
     found: Spots = {}
@@ -106,8 +108,8 @@ def main() -> None:
         for _ in range(3):
             EventLoop.idle()
         size = (Window.width, Window.height)
-        keys = _keys(kiosk.stage.page, size[1])
-        local = {**keys, **_touch_everywhere(kiosk.stage, size, pressed)}
+        keys = _keys(kiosk.screen_manager.page, size[1])
+        local = {**keys, **_touch_everywhere(kiosk.screen_manager, size, pressed)}
         found[name] = {
             what: (window[2] + left, window[3] + top) for what, (left, top) in local.items()
         }

@@ -80,7 +80,6 @@ LONGER_FOR_NOW = {
     "drivers/bank.py": "building and wiring leave it",
     "drivers/boards/lockboard_8a.py": "the board's side moves to the simulator",
     "drivers/bus.py": "events and building leave it",
-    "kiosk/ui/samples.py": "moves to the tests",
     "tests/flows/test_courier_edges.py": "its stories become coroutines",
 }
 """Files that are longer than a file may be; each leaves this list when it is split."""

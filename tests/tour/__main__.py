@@ -48,10 +48,10 @@ def draw(out: Path, part: tuple[str, str, str], shown: bytes) -> str:
     from tests.tour.sheet import write_sheet
 
     name = "-".join(word for word in part if word != "light")
-    folder, glass = out / name, PANELS[part[0]]
+    folder, panel = out / name, PANELS[part[0]]
     for old in folder.glob("*.png"):
         old.unlink()
-    with own_screen(glass.width_px, glass.height_px) as screen:
+    with own_screen(panel.width_px, panel.height_px) as screen:
         subprocess.run(
             [sys.executable, "-m", "tests.tour.drawing", str(folder), *part],
             input=shown,

@@ -39,7 +39,7 @@ def test_every_screen_of_a_story_is_drawn(tmp_path: Path) -> None:
         assert kind in kinds
     assert [name[:3] for name in names] == [f"{number:03d}" for number in range(1, len(names) + 1)]
     pictures = [Image.open(tmp_path / f"{PANEL}-en" / f"{name}.png") for name in names]
-    glass = (PANELS[PANEL].width_px, PANELS[PANEL].height_px)
-    assert {picture.size for picture in pictures} == {glass}
+    size = (PANELS[PANEL].width_px, PANELS[PANEL].height_px)
+    assert {picture.size for picture in pictures} == {size}
     assert len({picture.tobytes() for picture in pictures}) == len(pictures)
     assert (tmp_path / f"{PANEL}-en.png").exists()

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from tests.gallery.panels import PANELS
-from tests.support.fake_user import Hands
+from tests.support.fake_user import FakeUser
 from tests.support.panel_spots import Spots, spots
 from tests.support.screen import own_screen
 from tests.support.window_bench import PLACE, VIEWS
@@ -54,5 +54,5 @@ def where() -> Spots:
 
 
 @pytest.fixture
-def hands(kivy: SimpleNamespace) -> Hands:
-    return Hands(kivy, SMALL)
+def fake_user(kivy: SimpleNamespace) -> FakeUser:
+    return FakeUser(kivy, SMALL)

@@ -55,7 +55,7 @@ def chromium() -> Iterator[WebDriver]:
 
 
 @pytest.fixture(scope="module")
-def on_glass() -> Spots:
+def on_panel() -> Spots:
     """Where things stand in the demo's kiosk, in pixels of the virtual screen."""
     place = (KIOSK.width, KIOSK.height, KIOSK.left, KIOSK.top)
     with own_screen(*VIRTUAL_SCREEN) as screen, pytest.MonkeyPatch.context() as patch:
@@ -186,7 +186,7 @@ def test_nothing_of_the_demo_listens_beyond_this_machine(demo: Demo) -> None:
 
 
 def test_the_printed_code_typed_with_the_mouse_in_a_browser_opens_a_door(
-    demo: Demo, on_glass: Spots, chromium: WebDriver
+    demo: Demo, on_panel: Spots, chromium: WebDriver
 ) -> None:
     chromium.get(demo.address)
     viewer = Viewer(chromium, KIOSK)
@@ -195,7 +195,7 @@ def test_the_printed_code_typed_with_the_mouse_in_a_browser_opens_a_door(
 
     def press(view: str, what: str, before: bytes) -> bytes:
         def touch() -> None:
-            viewer.touch(on_glass[view][what])
+            viewer.touch(on_panel[view][what])
 
         touch()
         return viewer.after(before, touch)

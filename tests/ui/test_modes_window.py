@@ -1,4 +1,4 @@
-"""The access mode and the night on the glass: large text fits, hands reach everything low, and who
+"""The access mode and the night on the panel: large text fits, hands reach everything low, and who
 comes next finds the usual screens."""
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from tests.gallery.panels import PANELS
 from tests.gallery.samples import sample_views
 from tests.support.fake_user import (
     HALF_A_PIXEL_MM,
-    Hands,
+    FakeUser,
     faults_of,
     is_inside,
     is_seen,
@@ -73,11 +73,11 @@ def test_every_screen_fits_in_the_access_mode(
     kivy: SimpleNamespace, language: str, panel_name: str
 ) -> None:
     panel = PANELS[panel_name]
-    hands = Hands(kivy, panel, language, is_access=True)
+    fake_user = FakeUser(kivy, panel, language, is_access=True)
     faults = []
     for name, view in sample_views():
         if isinstance(view, FOR_CUSTOMERS):
-            page = hands.show(view, fresh=True)
+            page = fake_user.show(view, fresh=True)
             found = faults_of(page, panel) + faults_for_weak_eyes_and_hands(page, panel)
             faults += [f"{name}: {fault}" for fault in found]
     assert not faults, "\n".join(faults)
@@ -95,140 +95,142 @@ def tool(page: Any, icon: str) -> Any:
     return next(each for each in page.tools if each.icon.icon_name == icon)
 
 
-def wait(hands: Hands, until: Callable[[], object]) -> None:
+def wait(fake_user: FakeUser, until: Callable[[], object]) -> None:
     deadline = time.monotonic() + 10
     while not until():
         assert time.monotonic() < deadline
-        hands.kivy.Clock.tick()
+        fake_user.kivy.Clock.tick()
         time.sleep(0.01)
 
 
-def test_the_button_switches_the_access_mode_and_keeps_what_is_typed(hands: Hands) -> None:
-    page = hands.show(CODE)
-    hands.keys("482")
-    hands.tap(tool(page, "accessibility").center)
-    assert hands.events == [ACCESS]
-    large = hands.page
+def test_the_button_switches_the_access_mode_and_keeps_what_is_typed(fake_user: FakeUser) -> None:
+    page = fake_user.show(CODE)
+    fake_user.keys("482")
+    fake_user.tap(tool(page, "accessibility").center)
+    assert fake_user.events == [ACCESS]
+    large = fake_user.page
     assert large is not page and large.digits == "482"
     assert large.theme.is_access and large.theme.colours is look.HIGH_CONTRAST
-    hands.stage._shown_s = float("-inf")
-    hands.tap(tool(large, "accessibility").center)
-    assert hands.events[-1] == Preference() and not hands.page.theme.is_access
+    fake_user.screen_manager._shown_s = float("-inf")
+    fake_user.tap(tool(large, "accessibility").center)
+    assert fake_user.events[-1] == Preference() and not fake_user.page.theme.is_access
 
 
-def test_another_language_is_chosen_on_any_screen_and_keeps_what_is_typed(hands: Hands) -> None:
-    page = hands.show(CODE)
-    hands.keys("4821")
-    hands.tap(tool(page, "languages").center)
-    hands.stage._shown_s = float("-inf")
-    names = {each.words.text: each for each in hands.page.figure.buttons}
+def test_another_language_is_chosen_on_any_screen_and_keeps_what_is_typed(
+    fake_user: FakeUser,
+) -> None:
+    page = fake_user.show(CODE)
+    fake_user.keys("4821")
+    fake_user.tap(tool(page, "languages").center)
+    fake_user.screen_manager._shown_s = float("-inf")
+    names = {each.words.text: each for each in fake_user.page.figure.buttons}
     assert len(names) == 6
-    hands.tap(names["Deutsch"].center)
-    assert hands.events == [Preference(language="de")]
-    assert hands.page.title.text == "Ihr Abholcode" and hands.page.digits == "4821"
+    fake_user.tap(names["Deutsch"].center)
+    assert fake_user.events == [Preference(language="de")]
+    assert fake_user.page.title.text == "Ihr Abholcode" and fake_user.page.digits == "4821"
 
 
-def test_back_from_the_languages_is_where_one_was(hands: Hands) -> None:
-    page = hands.show(CODE)
-    hands.keys("48")
-    hands.tap(tool(page, "languages").center)
-    hands.stage._shown_s = float("-inf")
-    hands.tap(hands.page.buttons[0].center)
-    assert hands.events == [] and hands.page.digits == "48"
+def test_back_from_the_languages_is_where_one_was(fake_user: FakeUser) -> None:
+    page = fake_user.show(CODE)
+    fake_user.keys("48")
+    fake_user.tap(tool(page, "languages").center)
+    fake_user.screen_manager._shown_s = float("-inf")
+    fake_user.tap(fake_user.page.buttons[0].center)
+    assert fake_user.events == [] and fake_user.page.digits == "48"
 
 
-def test_whoever_comes_next_finds_the_usual_screens(hands: Hands) -> None:
-    hands.show(FIRST)
-    hands.stage.speak("pl")
-    hands.stage.switch_access()
-    assert hands.show(CODE).theme.is_access
-    page = hands.show(FIRST)
+def test_whoever_comes_next_finds_the_usual_screens(fake_user: FakeUser) -> None:
+    fake_user.show(FIRST)
+    fake_user.screen_manager.speak("pl")
+    fake_user.screen_manager.switch_access()
+    assert fake_user.show(CODE).theme.is_access
+    page = fake_user.show(FIRST)
     assert not page.theme.is_access and page.context.speech.code == "en"
-    assert hands.stage.preference == Preference()
+    assert fake_user.screen_manager.preference == Preference()
 
 
-def test_who_needs_more_time_finds_what_they_typed(hands: Hands) -> None:
-    hands.show(CODE)
-    hands.keys("4821")
-    page = hands.show(ASK_TIME)
+def test_who_needs_more_time_finds_what_they_typed(fake_user: FakeUser) -> None:
+    fake_user.show(CODE)
+    fake_user.keys("4821")
+    page = fake_user.show(ASK_TIME)
     before = page.body.text
     page._count(0)
     assert "20" in before and "19" in page.body.text
-    hands.press(Choice.YES)
-    assert hands.show(CODE).digits == "4821"
-    hands.show(ASK_TIME)
-    hands.show(FIRST)
-    assert hands.show(CODE).digits == ""
+    fake_user.press(Choice.YES)
+    assert fake_user.show(CODE).digits == "4821"
+    fake_user.show(ASK_TIME)
+    fake_user.show(FIRST)
+    assert fake_user.show(CODE).digits == ""
 
 
 def test_the_screens_are_dark_by_night(kivy: SimpleNamespace) -> None:
     night: list[bool] = []
-    stage = kivy.ui.Stage(
+    screen_manager = kivy.ui.ScreenManager(
         sample_location(), SMALL, lambda _: None, SiteLook(is_night=lambda: bool(night))
     )
     for colours in (look.LIGHT, look.NIGHT):
-        stage.show(FIRST)
+        screen_manager.show(FIRST)
         kivy.Clock.tick()
         kivy.Clock.tick()
-        assert stage.page.theme.colours is colours
+        assert screen_manager.page.theme.colours is colours
         night.append(True)
 
 
-# --- a keypad without the glass ------------------------------------------------------------------
+# --- a keypad without the panel ------------------------------------------------------------------
 
 
-def test_the_first_key_begins_the_access_mode_and_does_nothing_else(hands: Hands) -> None:
-    hands.show(FIRST)
-    hands.stage.keypad("4")
-    assert hands.events == [ACCESS]
-    hands.stage.keypad("4")
-    assert hands.events[-1] == Entered("4")
+def test_the_first_key_begins_the_access_mode_and_does_nothing_else(fake_user: FakeUser) -> None:
+    fake_user.show(FIRST)
+    fake_user.screen_manager.keypad("4")
+    assert fake_user.events == [ACCESS]
+    fake_user.screen_manager.keypad("4")
+    assert fake_user.events[-1] == Entered("4")
 
 
-def test_what_a_scanner_types_begins_no_access_mode(hands: Hands) -> None:
-    hands.show(CODE)
-    hands.stage.type_text("4821")
-    assert not hands.page.theme.is_access and hands.page.digits == "4821"
+def test_what_a_scanner_types_begins_no_access_mode(fake_user: FakeUser) -> None:
+    fake_user.show(CODE)
+    fake_user.screen_manager.type_text("4821")
+    assert not fake_user.page.theme.is_access and fake_user.page.digits == "4821"
 
 
 def test_every_choice_is_reached_by_a_keypad_and_the_last_is_done(kivy: SimpleNamespace) -> None:
-    hands = Hands(kivy, SMALL, is_access=True)
+    fake_user = FakeUser(kivy, SMALL, is_access=True)
     for name, view in sample_views():
         if not isinstance(view, FOR_CUSTOMERS) or not view.choices:
             continue
-        page = hands.show(view, fresh=True)
+        page = fake_user.show(view, fresh=True)
         reached = []
         for _ in page.in_order():
-            hands.stage.keypad("+")
-            reached.append(getattr(hands.stage._focus._at, "choice", None))
+            fake_user.screen_manager.keypad("+")
+            reached.append(getattr(fake_user.screen_manager._focus._at, "choice", None))
         assert set(view.choices) <= set(reached), name
         last = next(each for each in reversed(reached) if each is not None)
         for _ in range(reached[::-1].index(last)):
-            hands.stage.keypad("-")
-        hands.events.clear()
-        hands.stage.keypad("ENTER")
-        assert hands.events == [Pressed(last)], name
+            fake_user.screen_manager.keypad("-")
+        fake_user.events.clear()
+        fake_user.screen_manager.keypad("ENTER")
+        assert fake_user.events == [Pressed(last)], name
 
 
 def test_clear_takes_the_last_digit_back_and_then_leaves(kivy: SimpleNamespace) -> None:
-    hands = Hands(kivy, SMALL, is_access=True)
-    page = hands.show(CODE)
+    fake_user = FakeUser(kivy, SMALL, is_access=True)
+    page = fake_user.show(CODE)
     for key in ("4", "8", "CLEAR"):
-        hands.stage.keypad(key)
+        fake_user.screen_manager.keypad(key)
     assert page.digits == "4"
-    hands.stage.keypad("CLEAR")
-    assert hands.events == []
-    hands.stage.keypad("CLEAR")
-    assert hands.events == [Pressed(Choice.BACK)]
+    fake_user.screen_manager.keypad("CLEAR")
+    assert fake_user.events == []
+    fake_user.screen_manager.keypad("CLEAR")
+    assert fake_user.events == [Pressed(Choice.BACK)]
 
 
 def test_a_plug_in_the_jack_begins_the_access_mode(kivy: SimpleNamespace) -> None:
     jack = SimpleNamespace(has_plug=lambda: True)
-    hands = Hands(kivy, SMALL, sound=kivy.ui.Sound(jack=jack))
-    hands.show(FIRST)
-    hands.stage._look_at_jack(0)
-    hands.stage._look_at_jack(0)
-    assert hands.events == [ACCESS]
+    fake_user = FakeUser(kivy, SMALL, sound=kivy.ui.Sound(jack=jack))
+    fake_user.show(FIRST)
+    fake_user.screen_manager._look_at_jack(0)
+    fake_user.screen_manager._look_at_jack(0)
+    assert fake_user.events == [ACCESS]
 
 
 # --- what is heard -------------------------------------------------------------------------------
@@ -256,17 +258,19 @@ def test_every_screen_speaks_and_no_digit_of_a_code_is_said(
     kivy: SimpleNamespace, language: str
 ) -> None:
     ear = Ear()
-    hands = Hands(kivy, SMALL, language, is_access=True, sound=kivy.ui.Sound(loudspeaker=ear))
+    fake_user = FakeUser(
+        kivy, SMALL, language, is_access=True, sound=kivy.ui.Sound(loudspeaker=ear)
+    )
     for name, view in sample_views():
         ear.said.clear()
-        hands.show(view, fresh=True)
+        fake_user.show(view, fresh=True)
         spoken = "\n".join(text for _, text in ear.said)
         assert spoken and {code for code, _ in ear.said} == {language}, name
         digits = "".join(each for each in spoken if each.isdigit())
         assert "482107733" not in digits and "48210" not in digits, name
-    page = hands.show(CODE, fresh=True)
+    page = fake_user.show(CODE, fresh=True)
     ear.said.clear()
-    hands.keys("482")
+    fake_user.keys("482")
     assert [text.count("3") for _, text in ear.said][-1] == 1
     assert page.digits not in "".join(text for _, text in ear.said)
 
@@ -276,7 +280,7 @@ def test_the_way_to_an_open_door_is_told_to_everybody_by_day(kivy: SimpleNamespa
     heard = []
     for night in (False, True):
         ear = Ear()
-        stage = kivy.ui.Stage(
+        screen_manager = kivy.ui.ScreenManager(
             sample_location(),
             SMALL,
             lambda _: None,
@@ -284,7 +288,7 @@ def test_the_way_to_an_open_door_is_told_to_everybody_by_day(kivy: SimpleNamespa
             kivy.ui.Sound(loudspeaker=ear),
         )
         for view in (FIRST, CODE, door, replace(CODE, refused=Refused(Refusal.NOT_KNOWN))):
-            stage.show(view)
+            screen_manager.show(view)
             kivy.Clock.tick()
             kivy.Clock.tick()
         heard.append(ear)
@@ -300,51 +304,51 @@ def test_the_way_to_an_open_door_is_told_to_everybody_by_day(kivy: SimpleNamespa
 # --- nobody there, and what breaks ---------------------------------------------------------------
 
 
-def at_rest(kivy: SimpleNamespace, **changes: Any) -> Hands:
+def at_rest(kivy: SimpleNamespace, **changes: Any) -> FakeUser:
     """A first screen that nobody touched for long."""
-    hands = Hands(kivy, SMALL, site_look=SiteLook(saver_after_s=0.01))
-    hands.show(replace(FIRST, **changes))
-    return hands
+    fake_user = FakeUser(kivy, SMALL, site_look=SiteLook(saver_after_s=0.01))
+    fake_user.show(replace(FIRST, **changes))
+    return fake_user
 
 
 def test_the_touch_that_wakes_only_wakes(kivy: SimpleNamespace) -> None:
-    hands = at_rest(kivy)
-    wait(hands, lambda: hands.stage.saver)
-    hands.stage.site_look = SiteLook()
-    card = hands.page.figure.cards[0].center
-    hands.stage._rest.timeout = 60
-    hands.tap(card)
-    assert hands.events == [] and hands.stage.saver is None
-    hands.stage._shown_s = float("-inf")
-    hands.tap(card)
-    assert hands.events == [Pressed(Choice.PICK_UP)]
+    fake_user = at_rest(kivy)
+    wait(fake_user, lambda: fake_user.screen_manager.saver)
+    fake_user.screen_manager.site_look = SiteLook()
+    card = fake_user.page.figure.cards[0].center
+    fake_user.screen_manager._rest.timeout = 60
+    fake_user.tap(card)
+    assert fake_user.events == [] and fake_user.screen_manager.saver is None
+    fake_user.screen_manager._shown_s = float("-inf")
+    fake_user.tap(card)
+    assert fake_user.events == [Pressed(Choice.PICK_UP)]
 
 
 def test_a_key_only_wakes_and_a_scan_goes_through(kivy: SimpleNamespace) -> None:
-    hands = at_rest(kivy)
-    wait(hands, lambda: hands.stage.saver)
-    hands.stage._rest.timeout = 60
-    hands.stage.type_text("4")
-    assert hands.events == [] and hands.stage.saver is None
-    hands.stage._save_screen()
-    hands.stage.scan(ScannerRead("PK1:sample:482107733"))
-    assert hands.events == [Scanned("PK1:sample:482107733")]
-    hands.show(Checking())
-    assert hands.stage.saver is None
+    fake_user = at_rest(kivy)
+    wait(fake_user, lambda: fake_user.screen_manager.saver)
+    fake_user.screen_manager._rest.timeout = 60
+    fake_user.screen_manager.type_text("4")
+    assert fake_user.events == [] and fake_user.screen_manager.saver is None
+    fake_user.screen_manager._save_screen()
+    fake_user.screen_manager.scan(ScannerRead("PK1:sample:482107733"))
+    assert fake_user.events == [Scanned("PK1:sample:482107733")]
+    fake_user.show(Checking())
+    assert fake_user.screen_manager.saver is None
 
 
 def test_a_door_left_open_keeps_the_screen_awake(kivy: SimpleNamespace) -> None:
-    hands = at_rest(kivy, open_doors=("7",))
+    fake_user = at_rest(kivy, open_doors=("7",))
     for _ in range(5):
         time.sleep(0.01)
-        hands.kivy.Clock.tick()
-    assert hands.stage.saver is None
+        fake_user.kivy.Clock.tick()
+    assert fake_user.screen_manager.saver is None
 
 
-def test_the_screen_saver_stays_on_the_glass_and_moves(kivy: SimpleNamespace) -> None:
-    hands = at_rest(kivy)
-    wait(hands, lambda: hands.stage.saver)
-    saver = hands.stage.saver
+def test_the_screen_saver_stays_on_the_panel_and_moves(kivy: SimpleNamespace) -> None:
+    fake_user = at_rest(kivy)
+    wait(fake_user, lambda: fake_user.screen_manager.saver)
+    saver = fake_user.screen_manager.saver
     places = set()
     for _ in range(6):
         assert all(is_inside(part, saver) for part in saver.children)
@@ -353,21 +357,21 @@ def test_the_screen_saver_stays_on_the_glass_and_moves(kivy: SimpleNamespace) ->
     assert len(places) == 6
 
 
-def test_a_screen_that_broke_makes_room_for_the_first_one_by_itself(hands: Hands) -> None:
-    hands.stage._recovery.timeout = 0.01
-    hands.show(View(choices=(Choice.CANCEL,)))
-    wait(hands, lambda: hands.events)
-    assert hands.events[0] == Pressed(Choice.CANCEL)
-    assert type(hands.show(FIRST)).__name__ == "FirstPage"
+def test_a_screen_that_broke_makes_room_for_the_first_one_by_itself(fake_user: FakeUser) -> None:
+    fake_user.screen_manager._recovery.timeout = 0.01
+    fake_user.show(View(choices=(Choice.CANCEL,)))
+    wait(fake_user, lambda: fake_user.events)
+    assert fake_user.events[0] == Pressed(Choice.CANCEL)
+    assert type(fake_user.show(FIRST)).__name__ == "FirstPage"
 
 
-def test_a_second_finger_and_a_long_press_mean_nothing(hands: Hands) -> None:
-    page = hands.show(Thanks(slot="7", choices=(Choice.DONE, Choice.OPEN_AGAIN)))
-    first = hands.down(page.buttons[0].center)
-    hands.tap(page.buttons[1].center)
-    assert hands.events == []
+def test_a_second_finger_and_a_long_press_mean_nothing(fake_user: FakeUser) -> None:
+    page = fake_user.show(Thanks(slot="7", choices=(Choice.DONE, Choice.OPEN_AGAIN)))
+    first = fake_user.down(page.buttons[0].center)
+    fake_user.tap(page.buttons[1].center)
+    assert fake_user.events == []
     time.sleep(0.05)
-    hands.kivy.Clock.tick()
-    assert hands.events == []
-    hands.up(first)
-    assert hands.events == [Pressed(Choice.DONE)]
+    fake_user.kivy.Clock.tick()
+    assert fake_user.events == []
+    fake_user.up(first)
+    assert fake_user.events == [Pressed(Choice.DONE)]

@@ -18,7 +18,7 @@ from kiosk.flows.views.shared import EnterPin, View
 from tests.gallery.locker import sample_doors
 from tests.gallery.panels import PANELS
 from tests.gallery.samples import sample_views
-from tests.support.fake_user import Hands, faults_of, texts
+from tests.support.fake_user import FakeUser, faults_of, texts
 
 pytestmark = pytest.mark.window
 
@@ -32,10 +32,10 @@ BACK = (Choice.BACK,)
 @pytest.mark.parametrize("panel_name", ["1080x1920-15", "1280x800", "1024x600", "540x960"])
 def test_every_screen_fits_its_panel(kivy: SimpleNamespace, panel_name: str) -> None:
     panel = PANELS[panel_name]
-    hands = Hands(kivy, panel)
+    fake_user = FakeUser(kivy, panel)
     faults = []
     for name, view in sample_views():
-        page = hands.show(view, fresh=True)
+        page = fake_user.show(view, fresh=True)
         assert type(page).__name__ != "FaultPage", name
         faults += [f"{name}: {fault}" for fault in faults_of(page, panel)]
     assert not faults, "\n".join(faults)
@@ -44,166 +44,167 @@ def test_every_screen_fits_its_panel(kivy: SimpleNamespace, panel_name: str) -> 
 # --- what a touch means --------------------------------------------------------------------------
 
 
-def test_every_choice_of_every_screen_can_be_pressed(hands: Hands) -> None:
+def test_every_choice_of_every_screen_can_be_pressed(fake_user: FakeUser) -> None:
     for name, view in sample_views():
-        page = hands.show(view, fresh=True)
+        page = fake_user.show(view, fresh=True)
         cards = page.figure.cards if isinstance(view, First) else ()
         card_of = {card.choice: card for card in cards}
         for choice in view.choices:
-            hands.events.clear()
+            fake_user.events.clear()
             if choice in card_of:
-                hands.tap(card_of[choice].center)
+                fake_user.tap(card_of[choice].center)
             else:
-                hands.press(choice)
-            assert hands.events == [Pressed(choice)], name
+                fake_user.press(choice)
+            assert fake_user.events == [Pressed(choice)], name
             page._release()  # nothing answered, and the person waited
 
 
-def test_a_finger_that_strokes_over_the_glass_leaves_its_way(hands: Hands) -> None:
-    page = hands.show(PartsTest(choices=(Choice.BACK,)))
+def test_a_finger_that_strokes_over_the_panel_leaves_its_way(fake_user: FakeUser) -> None:
+    page = fake_user.show(PartsTest(choices=(Choice.BACK,)))
     field = page.figure
-    hands.tap((field.x + 2, field.y + 2))
-    hands.tap((field.right - 2, field.top - 2))
+    fake_user.tap((field.x + 2, field.y + 2))
+    fake_user.tap((field.right - 2, field.top - 2))
     assert field.touched == {(0, 0), (field.columns - 1, field.rows - 1)}
     page.update(PartsTest(scans=(Scanned("ONE"),), choices=(Choice.BACK,)))
     assert len(field.touched) == 2
-    assert hands.events == []
+    assert fake_user.events == []
 
 
-def test_a_double_tap_is_one_press(hands: Hands) -> None:
-    hands.show(Thanks(slot="7", choices=(Choice.DONE, Choice.OPEN_AGAIN)))
-    hands.press(Choice.DONE)
-    hands.press(Choice.DONE)
-    hands.press(Choice.OPEN_AGAIN)
-    assert hands.events == [Pressed(Choice.DONE)]
+def test_a_double_tap_is_one_press(fake_user: FakeUser) -> None:
+    fake_user.show(Thanks(slot="7", choices=(Choice.DONE, Choice.OPEN_AGAIN)))
+    fake_user.press(Choice.DONE)
+    fake_user.press(Choice.DONE)
+    fake_user.press(Choice.OPEN_AGAIN)
+    assert fake_user.events == [Pressed(Choice.DONE)]
 
 
-def test_a_finger_that_slides_away_presses_nothing(hands: Hands) -> None:
-    page = hands.show(Thanks(slot="7", choices=(Choice.DONE,)))
-    touch = hands.down(page.buttons[0].center)
+def test_a_finger_that_slides_away_presses_nothing(fake_user: FakeUser) -> None:
+    page = fake_user.show(Thanks(slot="7", choices=(Choice.DONE,)))
+    touch = fake_user.down(page.buttons[0].center)
     assert page.buttons[0].pressed
     touch.x, touch.y = touch.pos = (5.0, 500.0)
-    hands.up(touch)
-    assert hands.events == []
+    fake_user.up(touch)
+    assert fake_user.events == []
     assert not page.buttons[0].pressed
 
 
-def test_a_touch_meant_for_the_screen_before_does_nothing(hands: Hands) -> None:
-    page = hands.show(Thanks(slot="7", choices=(Choice.DONE,)))
+def test_a_touch_meant_for_the_screen_before_does_nothing(fake_user: FakeUser) -> None:
+    page = fake_user.show(Thanks(slot="7", choices=(Choice.DONE,)))
     at = page.buttons[0].center
-    hands.stage.show(EnterPin(choices=BACK))  # it is on its way, the finger comes first
-    hands.tap(at)
-    assert hands.events == []
-    hands.settle()  # now it is there, and was there for no time at all
-    hands.tap(hands.page.buttons[-1].center)
-    assert hands.events == []
+    # It is on its way, the finger comes first.
+    fake_user.screen_manager.show(EnterPin(choices=BACK))
+    fake_user.tap(at)
+    assert fake_user.events == []
+    fake_user.settle()  # now it is there, and was there for no time at all
+    fake_user.tap(fake_user.page.buttons[-1].center)
+    assert fake_user.events == []
 
 
-def test_a_finger_that_stays_down_across_a_change_presses_nothing(hands: Hands) -> None:
-    page = hands.show(Thanks(slot="7", choices=(Choice.DONE,)))
-    touch = hands.down(page.buttons[0].center)
-    hands.show(EnterPin(choices=BACK))
-    hands.up(touch)
-    assert hands.events == []
+def test_a_finger_that_stays_down_across_a_change_presses_nothing(fake_user: FakeUser) -> None:
+    page = fake_user.show(Thanks(slot="7", choices=(Choice.DONE,)))
+    touch = fake_user.down(page.buttons[0].center)
+    fake_user.show(EnterPin(choices=BACK))
+    fake_user.up(touch)
+    assert fake_user.events == []
 
 
-def test_other_mouse_buttons_do_nothing(hands: Hands) -> None:
-    page = hands.show(Thanks(slot="7", choices=(Choice.DONE,)))
+def test_other_mouse_buttons_do_nothing(fake_user: FakeUser) -> None:
+    page = fake_user.show(Thanks(slot="7", choices=(Choice.DONE,)))
     for button in ("right", "middle", "scrolldown", "scrollup"):
-        hands.tap(page.buttons[0].center, button)
-    assert hands.events == []
+        fake_user.tap(page.buttons[0].center, button)
+    assert fake_user.events == []
 
 
-def test_a_door_on_the_technicians_drawing_is_chosen(hands: Hands) -> None:
-    page = hands.show(sample_doors())
+def test_a_door_on_the_technicians_drawing_is_chosen(fake_user: FakeUser) -> None:
+    page = fake_user.show(sample_doors())
     left, bottom, width, height = page.figure.drawing.box_of("14")
-    hands.tap((left + width / 2, bottom + height / 2))
-    assert hands.events == [Chosen("14")]
+    fake_user.tap((left + width / 2, bottom + height / 2))
+    assert fake_user.events == [Chosen("14")]
 
 
-def test_a_size_is_chosen_and_a_full_one_cannot_be(hands: Hands) -> None:
+def test_a_size_is_chosen_and_a_full_one_cannot_be(fake_user: FakeUser) -> None:
     view = dict(sample_views())["size"]
-    page = hands.show(view)
+    page = fake_user.show(view)
     small, _, large = page.figure.cards
-    hands.tap(large.center)
-    assert hands.events == []
-    hands.tap(small.center)
-    assert hands.events == [Chosen("S")]
+    fake_user.tap(large.center)
+    assert fake_user.events == []
+    fake_user.tap(small.center)
+    assert fake_user.events == [Chosen("S")]
 
 
 # --- typing --------------------------------------------------------------------------------------
 
 
-def test_the_last_digit_sends_the_code(hands: Hands) -> None:
-    hands.show(EnterCode(choices=BACK))
-    hands.keys("48210773")
-    assert hands.events == []
-    hands.keys("3")
-    assert hands.events == [Entered("482107733")]
+def test_the_last_digit_sends_the_code(fake_user: FakeUser) -> None:
+    fake_user.show(EnterCode(choices=BACK))
+    fake_user.keys("48210773")
+    assert fake_user.events == []
+    fake_user.keys("3")
+    assert fake_user.events == [Entered("482107733")]
 
 
-def test_erase_and_clear(hands: Hands) -> None:
-    page = hands.show(EnterCode(choices=BACK))
-    hands.keys("4829<1")
+def test_erase_and_clear(fake_user: FakeUser) -> None:
+    page = fake_user.show(EnterCode(choices=BACK))
+    fake_user.keys("4829<1")
     assert page.digits == "4821"
-    hands.keys("C")
+    fake_user.keys("C")
     assert page.digits == ""
 
 
-def test_a_key_that_bounces_is_one_digit(hands: Hands) -> None:
-    page = hands.show(EnterCode(choices=BACK))
-    hands.tap(page.figure.keys["5"].center)
-    hands.tap(page.figure.keys["5"].center)
+def test_a_key_that_bounces_is_one_digit(fake_user: FakeUser) -> None:
+    page = fake_user.show(EnterCode(choices=BACK))
+    fake_user.tap(page.figure.keys["5"].center)
+    fake_user.tap(page.figure.keys["5"].center)
     assert page.digits == "5"
 
 
-def test_a_wrong_code_keeps_its_digits_and_can_be_mended_or_begun_anew(hands: Hands) -> None:
-    hands.show(EnterCode(choices=BACK))
-    hands.keys("482107733")
+def test_a_wrong_code_keeps_its_digits_and_can_be_mended_or_begun_anew(fake_user: FakeUser) -> None:
+    fake_user.show(EnterCode(choices=BACK))
+    fake_user.keys("482107733")
     refused = EnterCode(choices=BACK, digits="482107733", refused=Refused(Refusal.NOT_KNOWN))
-    page = hands.show(refused)
+    page = fake_user.show(refused)
     assert page.digits == "482107733"
-    hands.keys("<4")
-    assert hands.events[-1] == Entered("482107734")
-    hands.show(refused)
-    hands.keys("9")
-    assert hands.page.digits == "9"
+    fake_user.keys("<4")
+    assert fake_user.events[-1] == Entered("482107734")
+    fake_user.show(refused)
+    fake_user.keys("9")
+    assert fake_user.page.digits == "9"
 
 
 def test_the_keypad_is_off_while_tries_are_used_up_and_the_countdown_keeps_digits(
-    hands: Hands,
+    fake_user: FakeUser,
 ) -> None:
-    page = hands.show(EnterCode(choices=BACK))
-    hands.keys("48")
-    hands.show(EnterCode(choices=BACK, wait_s=20))
-    hands.keys("2")
+    page = fake_user.show(EnterCode(choices=BACK))
+    fake_user.keys("48")
+    fake_user.show(EnterCode(choices=BACK, wait_s=20))
+    fake_user.keys("2")
     assert page.digits == "48"
-    hands.show(EnterCode(choices=BACK))
-    hands.keys("2")
+    fake_user.show(EnterCode(choices=BACK))
+    fake_user.keys("2")
     assert page.digits == "482"
 
 
-def test_a_pin_is_dots_and_is_sent_by_its_button(hands: Hands) -> None:
-    page = hands.show(EnterPin(choices=BACK))
-    hands.keys("114711")
-    assert hands.events == []
+def test_a_pin_is_dots_and_is_sent_by_its_button(fake_user: FakeUser) -> None:
+    page = fake_user.show(EnterPin(choices=BACK))
+    fake_user.keys("114711")
+    assert fake_user.events == []
     assert not any("1" in label.text for label in texts(page.field))
-    hands.tap(next(b for b in page.buttons if b.choice is None).center)
-    assert hands.events == [Entered("114711")]
+    fake_user.tap(next(b for b in page.buttons if b.choice is None).center)
+    assert fake_user.events == [Entered("114711")]
 
 
 def drawn_places(page: Any) -> int:
     return sum(cell.ground_colour.a > 0 for cell in page.field._cells)
 
 
-def test_a_pin_has_as_many_places_as_are_needed_or_typed(hands: Hands) -> None:
-    page = hands.show(EnterPin(choices=BACK))
+def test_a_pin_has_as_many_places_as_are_needed_or_typed(fake_user: FakeUser) -> None:
+    page = fake_user.show(EnterPin(choices=BACK))
     assert drawn_places(page) == 4
-    hands.keys("1147")
+    fake_user.keys("1147")
     assert drawn_places(page) == 4
-    hands.keys("11")
+    fake_user.keys("11")
     assert drawn_places(page) == 6
-    hands.keys("1199")
+    fake_user.keys("1199")
     assert drawn_places(page) == len(page.digits) == 8
     left, right = page.field._boxes[0][0], page.field._boxes[7][0] + page.field._boxes[7][2]
     assert page.field.x <= left
@@ -213,75 +214,75 @@ def test_a_pin_has_as_many_places_as_are_needed_or_typed(hands: Hands) -> None:
 @pytest.mark.parametrize("by_keyboard", [False, True])
 @pytest.mark.parametrize("length", [40, 41, 90, BARCODE_LENGTH_MAX])
 def test_a_barcode_is_typed_to_its_full_length(
-    hands: Hands, length: int, *, by_keyboard: bool
+    fake_user: FakeUser, length: int, *, by_keyboard: bool
 ) -> None:
     barcode = "".join("A7-B/9"[place % 6] for place in range(length - 1)) + "Z"
     for view in (
         ScanPackage(name="", sizes=(), typing=True, choices=BACK),
         EnterTracking(choices=BACK),
     ):
-        hands.events.clear()
-        page = hands.show(view, fresh=True)
+        fake_user.events.clear()
+        page = fake_user.show(view, fresh=True)
         for sign in barcode:
-            hands.stage.type_text(sign) if by_keyboard else hands.keys(sign)
+            fake_user.screen_manager.type_text(sign) if by_keyboard else fake_user.keys(sign)
         assert page.typed == barcode
-        hands.settle()
+        fake_user.settle()
         [line] = [label for label in texts(page.field) if label.text]
         assert line.text.endswith("Z")
-        assert not faults_of(page, hands.panel)
+        assert not faults_of(page, fake_user.panel)
         if length == BARCODE_LENGTH_MAX:
-            hands.stage.type_text("1")
+            fake_user.screen_manager.type_text("1")
             assert page.typed == barcode
-        hands.tap(page.figure.keys["ENTER"].center)
-        assert hands.events == [Entered(barcode)]
+        fake_user.tap(page.figure.keys["ENTER"].center)
+        assert fake_user.events == [Entered(barcode)]
 
 
-def test_nothing_typed_stays_for_the_next_person(hands: Hands) -> None:
-    hands.show(EnterPin(choices=BACK))
-    hands.keys("1147")
-    hands.show(First())
-    assert hands.show(EnterPin(choices=BACK)).digits == ""
+def test_nothing_typed_stays_for_the_next_person(fake_user: FakeUser) -> None:
+    fake_user.show(EnterPin(choices=BACK))
+    fake_user.keys("1147")
+    fake_user.show(First())
+    assert fake_user.show(EnterPin(choices=BACK)).digits == ""
 
 
-def test_a_code_typed_on_the_first_screen_is_whole_on_the_next(hands: Hands) -> None:
-    hands.show(First(choices=(Choice.PICK_UP,)))
-    hands.stage.type_text("4")
-    hands.stage.type_text("8")
-    hands.stage.type_text("2")
-    assert hands.events == [Entered("4")]
-    assert hands.show(EnterCode(choices=BACK, digits="4")).digits == "482"
+def test_a_code_typed_on_the_first_screen_is_whole_on_the_next(fake_user: FakeUser) -> None:
+    fake_user.show(First(choices=(Choice.PICK_UP,)))
+    fake_user.screen_manager.type_text("4")
+    fake_user.screen_manager.type_text("8")
+    fake_user.screen_manager.type_text("2")
+    assert fake_user.events == [Entered("4")]
+    assert fake_user.show(EnterCode(choices=BACK, digits="4")).digits == "482"
 
 
-def test_what_was_typed_ahead_is_forgotten_by_any_other_screen(hands: Hands) -> None:
-    hands.show(First(choices=(Choice.PICK_UP,)))
-    hands.stage.type_text("4")
-    hands.stage.type_text("8")
-    hands.show(EnterPin(choices=BACK))
-    assert hands.show(EnterCode(choices=BACK)).digits == ""
+def test_what_was_typed_ahead_is_forgotten_by_any_other_screen(fake_user: FakeUser) -> None:
+    fake_user.show(First(choices=(Choice.PICK_UP,)))
+    fake_user.screen_manager.type_text("4")
+    fake_user.screen_manager.type_text("8")
+    fake_user.show(EnterPin(choices=BACK))
+    assert fake_user.show(EnterCode(choices=BACK)).digits == ""
 
 
-def test_a_number_pad_works_on_the_keypad_screens(hands: Hands) -> None:
-    page = hands.show(EnterPin(choices=BACK))
+def test_a_number_pad_works_on_the_keypad_screens(fake_user: FakeUser) -> None:
+    page = fake_user.show(EnterPin(choices=BACK))
     for text in ("1", "1", "x", "4", "7", "9"):
-        hands.stage.type_text(text)
-    hands.stage.press_key("ERASE")
+        fake_user.screen_manager.type_text(text)
+    fake_user.screen_manager.press_key("ERASE")
     assert page.digits == "1147"
-    hands.stage.press_key("ENTER")
-    assert hands.events == [Entered("1147")]
+    fake_user.screen_manager.press_key("ENTER")
+    assert fake_user.events == [Entered("1147")]
 
 
-def test_a_barcode_can_be_typed(hands: Hands) -> None:
+def test_a_barcode_can_be_typed(fake_user: FakeUser) -> None:
     view = ScanPackage(name="Kim", sizes=(), typing=True, choices=BACK)
-    hands.show(view)
-    hands.keys("JD01")
-    hands.stage.type_text("a-7")
-    hands.tap(hands.page.figure.keys["ENTER"].center)
-    assert hands.events == [Entered("JD01A-7")]
+    fake_user.show(view)
+    fake_user.keys("JD01")
+    fake_user.screen_manager.type_text("a-7")
+    fake_user.tap(fake_user.page.figure.keys["ENTER"].center)
+    assert fake_user.events == [Entered("JD01A-7")]
 
 
-def test_a_live_screen_takes_the_new_state_and_stays(hands: Hands) -> None:
-    page = hands.show(sample_doors())
-    assert hands.show(sample_doors(silent=True)) is page
+def test_a_live_screen_takes_the_new_state_and_stays(fake_user: FakeUser) -> None:
+    page = fake_user.show(sample_doors())
+    assert fake_user.show(sample_doors(silent=True)) is page
     assert page.figure.drawing._looks["24"].icon == "unplug"
 
 
@@ -289,16 +290,16 @@ def test_a_live_screen_takes_the_new_state_and_stays(hands: Hands) -> None:
 
 
 def test_a_screen_that_breaks_says_so_with_a_number_and_the_next_one_works(
-    hands: Hands, caplog: pytest.LogCaptureFixture
+    fake_user: FakeUser, caplog: pytest.LogCaptureFixture
 ) -> None:
     unknown = View(choices=(Choice.CANCEL,))
-    page = hands.show(unknown)
+    page = fake_user.show(unknown)
     assert "Sorry" in page.title.text
     reference = page.note.words.text.removeprefix("Reference ").replace(" ", "")
     assert reference in caplog.text
-    hands.press(Choice.CANCEL)
-    assert hands.events == [Pressed(Choice.CANCEL)]
-    assert type(hands.show(Thanks(slot="7", choices=(Choice.DONE,)))).__name__ == "NoticePage"
+    fake_user.press(Choice.CANCEL)
+    assert fake_user.events == [Pressed(Choice.CANCEL)]
+    assert type(fake_user.show(Thanks(slot="7", choices=(Choice.DONE,)))).__name__ == "NoticePage"
 
 
 def test_kivy_after_prepare_is_too_late(kivy: SimpleNamespace) -> None:

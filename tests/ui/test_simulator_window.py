@@ -252,9 +252,9 @@ def test_the_parts_are_inside_the_window_and_apart(
 
 @pytest.mark.window
 def test_nothing_is_cut_beside_the_demos_kiosk_on_usual_screens() -> None:
-    glass = load_site(DEMO_SITE).screen
+    panel = load_site(DEMO_SITE).screen
     places = [
-        side_by_side(screen, (glass.width_px, glass.height_px))[1]
+        side_by_side(screen, (panel.width_px, panel.height_px))[1]
         for screen in [(1920, 1080), (1480, 1000), (1366, 768)]
     ]
     sizes = [(place.width, place.height) for place in places]

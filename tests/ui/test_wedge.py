@@ -27,7 +27,11 @@ from tests.gallery.panels import PANELS
 panel = PANELS["540x960"]
 place = (panel.width_px, panel.height_px, 0, 0)
 prepare(panel, place)
-from kiosk.flows.views import Choice, EnterPin, First, PartsTest, Scanned
+from kiosk.flows.events import Scanned
+from kiosk.flows.views.choices import Choice
+from kiosk.flows.views.customer import First
+from kiosk.flows.views.service import PartsTest
+from kiosk.flows.views.shared import EnterPin
 from tests.gallery.locker import sample_location
 from kiosk.ui.window import KioskWindow
 

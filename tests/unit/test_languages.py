@@ -25,7 +25,7 @@ from kiosk.flows.views.shared import Told
 from kiosk.model.events import EventKind
 from kiosk.model.location import ServiceReason
 from kiosk.ui import texts, theme
-from kiosk.ui.directions import place_of
+from kiosk.ui.directions import direction_of
 from kiosk.ui.icons import GLYPHS
 from kiosk.ui.language import (
     PSEUDO,
@@ -176,8 +176,9 @@ def test_staff_reads_the_reasons_in_its_language(language: str) -> None:
         english = texts.parts.reason_word(reason, speech("en"))
         assert texts.parts.reason_word(reason, speech(language)) != english
     row = next(row for row in sample_doors().doors if row.slot == "14")
-    until = texts.service.facts(row, LOCATION, speech(language))[2][1]
-    since = texts.service.facts(replace(row, until_ms=None), LOCATION, speech(language))[2][1]
+    until = texts.service.door_details(row, LOCATION, speech(language))[2][1]
+    unlimited = replace(row, until_ms=None)
+    since = texts.service.door_details(unlimited, LOCATION, speech(language))[2][1]
     for state in (until, since):
         assert texts.parts.reason_word("lock broken", speech(language)) in state
         assert "R. Weber" in state
@@ -234,8 +235,8 @@ def test_latin_lines_on_an_arabic_screen_stay_as_they_are() -> None:
 def test_ways_back_are_turned_and_arrows_to_the_steel_are_not() -> None:
     assert texts.choice_labels.choice_label(Choice.BACK).icon == "arrow-left"
     assert texts.choice_labels.choice_label(Choice.BACK, speech("ar")).icon == "arrow-right"
-    assert texts.parts.place_icon(place_of("24", LOCATION)) == "arrow-up-right"
-    assert "اليمين" in texts.parts.place_sentence(place_of("24", LOCATION), speech("ar"))
+    assert texts.parts.direction_icon(direction_of("24", LOCATION)) == "arrow-up-right"
+    assert "اليمين" in texts.parts.direction_sentence(direction_of("24", LOCATION), speech("ar"))
 
 
 # --- letters -------------------------------------------------------------------------------------

@@ -152,7 +152,7 @@ class Frame(Widget):
         calm = self.tone is Tone.CALM
         self._hero_colour.rgba = colours.surface if calm else self.theme.tone(self.tone).soft
         corner = self.theme.space(24)
-        # A little over the edges of the glass: its own soft edge would show there as a line.
+        # A little over the edges of the panel: its own soft edge would show there as a line.
         over_right = _OVER_PX if area.right >= self.right - 1 else 0
         over_low = _OVER_PX if area.y <= self.y else 0
         self._hero.pos = (round(area.x) - _OVER_PX, round(area.y) - over_low)
@@ -160,12 +160,12 @@ class Frame(Widget):
             round(area.width) + _OVER_PX + over_right,
             round(area.height) + _OVER_PX + over_low,
         )
-        # It hangs from the top edge of the glass; only its free corners are round.
+        # It hangs from the top edge of the panel; only its free corners are round.
         right = corner if area.right < self.right - 1 else corner * (area.y > self.y)
         self._hero.radius = [0, 0, right, corner if area.x > self.x else right]
 
     def _hero_from(self, bottom: float, right: float) -> Area:
-        """The field from the top left corner of the glass down to `bottom` and out to `right`."""
+        """The field from the top left corner of the panel down to `bottom` and out to `right`."""
         return Area(self.x, bottom, right - self.x, self.top - bottom)
 
     def _arrange_stacked(self, inner: Area) -> None:
@@ -190,7 +190,7 @@ class Frame(Widget):
             self._place_words(room, lift=0.56)
 
     def _place_sign_beside(self, room: Area) -> None:
-        """Low glass: the picture stands left of the words, level with their first line."""
+        """A low panel: the picture stands left of the words, level with their first line."""
         assert self.sign is not None
         left = self.sign.width + self.theme.space(32)
         beside = Area(room.x + left, room.y, room.width - left, room.height)
@@ -204,8 +204,8 @@ class Frame(Widget):
         theme = self.theme
         assert self.figure is not None
         between = theme.space(48 if theme.is_tall else 24) if theme.is_portrait else theme.gap
-        _, wished = self.figure_size(room)
-        kept = min(wished, room.height * self.figure_share_stacked)
+        _, wanted = self.figure_size(room)
+        kept = min(wanted, room.height * self.figure_share_stacked)
         words_room = Area(room.x, room.y, room.width, room.height - kept - 2 * between)
         words_height = self._block_height(self._measured(words_room))
         left_over = Area(room.x, room.y, room.width, room.height - words_height - 2 * between)
@@ -244,8 +244,8 @@ class Frame(Widget):
         """Words over figure as one block, set in the middle of the room."""
         assert self.figure is not None
         between = self.theme.gap
-        _, wished = self.figure_size(room)
-        kept = min(wished, room.height * self.figure_share_stacked)
+        _, wanted = self.figure_size(room)
+        kept = min(wanted, room.height * self.figure_share_stacked)
         words_room = Area(room.x, room.y, room.width, room.height - kept - between)
         words_height = self._block_height(self._measured(words_room))
         left_over = Area(room.x, room.y, room.width, room.height - words_height - between)
@@ -285,7 +285,7 @@ class Frame(Widget):
     # --- the rows at the top and at the bottom ---
 
     def tools_are_low(self) -> bool:
-        """Whether the tools stand with the actions: what is touched is then low on the glass."""
+        """Whether the tools stand with the actions: what is touched is then low on the panel."""
         return self.theme.is_access and self.theme.is_portrait
 
     def _place_header(self, inner: Area) -> float:
@@ -418,7 +418,7 @@ class Frame(Widget):
         return parts
 
     def _steps(self) -> list[tuple[str, str]]:
-        """The type of title and body, from the largest that this glass may have to the smallest."""
+        """The type of title and body, from the largest that this panel may have to the smallest."""
         first = (self.theme.title_step, self.theme.body_step)
         return [first, *(pair for pair in _STEPS if _is_smaller(pair, first))]
 

@@ -31,7 +31,7 @@ V = TypeVar("V", bound=View)
 
 
 class Tools:
-    """What the frame itself offers on every screen; made by the stage, which does it."""
+    """What the frame itself offers on every screen; made by the screen manager, which does it."""
 
     def choose_language(self) -> None:
         """Show the languages of the site."""
@@ -111,9 +111,9 @@ class Page(Frame, Generic[V]):
         """ENTER or ERASE came from a real keyboard or keypad."""
 
     def take_over(self, before: Page[V]) -> None:
-        """The same screen was made anew in another language or mode: keep what was typed."""
+        """The same screen was made again in another language or mode: keep what was typed."""
 
-    # --- for a keypad without the glass ---
+    # --- for a keypad without the panel ---
 
     takes_digits = False
     """Whether digits can be typed here."""
@@ -250,11 +250,11 @@ class Page(Frame, Generic[V]):
         return texts.choice_labels.choice_label(choice, self.context.speech).label
 
     def _button(self, choice: Choice, tone: Tone, *, plain: bool = False) -> WordButton:
-        face = texts.choice_labels.choice_label(choice, self.context.speech)
+        choice_label = texts.choice_labels.choice_label(choice, self.context.speech)
         return WordButton(
             self.theme,
             self.label_of(choice),
-            face.icon,
+            choice_label.icon,
             lambda: self.answer(Pressed(choice)),
             tone=tone,
             plain=plain,

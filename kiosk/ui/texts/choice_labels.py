@@ -88,7 +88,7 @@ _TURNED = {"arrow-left": "arrow-right", "arrow-right": "arrow-left"}
 def choice_label(choice: Choice, speech: Speech = ENGLISH) -> ChoiceLabel:
     """The word and icon of a choice."""
     if choice not in CHOICE_LABELS:
-        # A choice that has no face yet is still a word that can be read and pressed.
+        # A choice that has no label yet is still a word that can be read and pressed.
         return ChoiceLabel(choice.value.replace("_", " ").capitalize(), "")
     said = CHOICE_LABELS[choice]
     icon = _TURNED.get(said.icon, said.icon) if speech.is_rtl else said.icon

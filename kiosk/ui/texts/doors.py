@@ -8,14 +8,14 @@ from typing import Any
 from kiosk.flows.views.choices import Problem, Purpose, Question
 from kiosk.flows.views.shared import Ask, DoorOpen, Trouble, View
 from kiosk.model.location import Location
-from kiosk.ui.directions import place_of
+from kiosk.ui.directions import direction_of
 from kiosk.ui.language import Speech
 from kiosk.ui.texts.parts import (
     N_,
     Note,
     Words,
     call_us,
-    place_sentence,
+    direction_sentence,
     reference_note,
     short_barcode,
 )
@@ -29,7 +29,7 @@ _DO: Mapping[Purpose, str] = {
 
 
 def _door_open(view: DoorOpen, location: Location, speech: Speech) -> Words:
-    place = place_sentence(place_of(view.slot, location), speech)
+    direction = direction_sentence(direction_of(view.slot, location), speech)
     note = None
     if view.next_barcode:
         text = speech.say("Next: {barcode}", barcode=short_barcode(view.next_barcode))
@@ -38,9 +38,9 @@ def _door_open(view: DoorOpen, location: Location, speech: Speech) -> Words:
         text = speech.say("The door is still open. Push it until it clicks.")
         note = Note(text, Tone.WAITING, "hand")
         title = speech.say("Please close door\u00a0{slot}", slot=view.slot)
-        return Words(title, place, note, Tone.WAITING)
+        return Words(title, direction, note, Tone.WAITING)
     title = speech.say("Door {slot} is open", slot=view.slot)
-    return Words(title, f"{place}.\n{speech.say(_DO[view.purpose])}", note, Tone.DONE)
+    return Words(title, f"{direction}.\n{speech.say(_DO[view.purpose])}", note, Tone.DONE)
 
 
 def _trouble(view: Trouble, location: Location, speech: Speech) -> Words:

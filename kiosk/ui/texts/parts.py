@@ -1,4 +1,4 @@
-"""The small parts of which the words of a view are made: notes, refusals, places, reasons."""
+"""The small parts of which the words of a view are made: notes, refusals, directions, reasons."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from kiosk.flows.views.choices import Refusal, Refused
 from kiosk.model.location import Location, ServiceReason, SuspectReason
-from kiosk.ui.directions import Level, Place, Side
+from kiosk.ui.directions import Direction, Level, Side
 from kiosk.ui.language import ENGLISH, Speech
 from kiosk.ui.theme import Tone
 
@@ -75,21 +75,21 @@ _SIDES: Mapping[tuple[Side, Level], str] = {
 }
 
 
-def place_sentence(place: Place, speech: Speech = ENGLISH) -> str:
+def direction_sentence(direction: Direction, speech: Speech = ENGLISH) -> str:
     """Left or right, and how high, in words."""
-    if place.side is not Side.HERE:
-        return speech.say(_SIDES[place.side, place.level])
-    if place.above:
+    if direction.side is not Side.HERE:
+        return speech.say(_SIDES[direction.side, direction.level])
+    if direction.above:
         return speech.say("Just above this screen")
     return speech.say("Just below this screen")
 
 
-def place_icon(place: Place) -> str:
+def direction_icon(direction: Direction) -> str:
     """The arrow that points there, true to the steel in every language."""
-    if place.side is Side.HERE:
-        return "arrow-up" if place.above else "arrow-down"
-    side = "left" if place.side is Side.LEFT else "right"
-    vertical = {Level.TOP: "up-", Level.MIDDLE: "", Level.BOTTOM: "down-"}[place.level]
+    if direction.side is Side.HERE:
+        return "arrow-up" if direction.above else "arrow-down"
+    side = "left" if direction.side is Side.LEFT else "right"
+    vertical = {Level.TOP: "up-", Level.MIDDLE: "", Level.BOTTOM: "down-"}[direction.level]
     return f"arrow-{vertical}{side}"
 
 

@@ -159,7 +159,7 @@ _SERVICE: Mapping[Service, str] = {
 }
 
 
-def facts(
+def door_details(
     row: DoorRow, location: Location, speech: Speech = ENGLISH
 ) -> tuple[tuple[str, str], ...]:
     """What a technician wants to know of a door, as name and value."""
@@ -246,7 +246,7 @@ def outcome_sentence(outcome: str, location: Location, speech: Speech) -> str:
     return outcome.replace("_", " ").capitalize()
 
 
-_KINDS: Mapping[EventKind, str] = {
+_KINDS: Mapping[str, str] = {
     EventKind.KIOSK_STARTED: N_("Kiosk started"),
     EventKind.SLOT_CONFIGURED: N_("Door set up"),
     EventKind.SLOT_SERVICE_CHANGED: N_("Service changed"),
@@ -296,7 +296,7 @@ _KINDS: Mapping[EventKind, str] = {
 _ACTORS: Mapping[str, str] = {
     "customer": N_("customer"),
     "kiosk": N_("machine"),
-    "centre": N_("centre"),
+    "server": N_("centre"),
     "console": N_("command line"),
 }
 
@@ -306,7 +306,7 @@ def _actor(actor: str, speech: Speech) -> str:
     return speech.say(_ACTORS[actor]) if actor in _ACTORS else actor.removeprefix("staff:")
 
 
-def event_facts(
+def event_details(
     view: History, location: Location, speech: Speech = ENGLISH, *, brief: bool = False
 ) -> tuple[tuple[str, str], ...]:
     """When, and what happened, one event a row; in brief without who did it."""
@@ -319,7 +319,9 @@ def _event(
     when = speech.say("{number}, time unknown", number=line.number)
     if line.at_ms is not None:
         when = speech.day_and_time(line.at_ms, location.time_zone)
-    what = speech.say(_KINDS[line.kind])
+    known = _KINDS.get(line.kind)
+    # A newer version wrote it: its own word is better than none.
+    what = line.kind.replace("_", " ").capitalize() if known is None else speech.say(known)
     if line.outcome:
         what = outcome_sentence(line.outcome, location, speech)
     slot = line.slot if line.slot != view.slot else ""
@@ -327,7 +329,7 @@ def _event(
     return when, speech.row((slot, what, actor), " · ")
 
 
-def machine_facts(
+def machine_details(
     view: Machine, location: Location, speech: Speech = ENGLISH, *, brief: bool = False
 ) -> tuple[tuple[str, str], ...]:
     """What a technician wants to know of the computer, as name and value; in brief what may need
@@ -336,17 +338,17 @@ def machine_facts(
     time = speech.day_and_time(view.now_ms, zone)
     if not view.is_time_trusted:
         time = speech.row((time, speech.say("may be wrong")), " · ")
-    facts = [
+    details = [
         (speech.say("Time"), time),
         (speech.say("Centre"), _centre(view, zone, speech, brief)),
         (speech.say("Computer"), _computer(view, speech)),
     ]
     if view.has_backup:
-        facts.insert(2, (speech.say("Last backup"), _backup(view, zone, speech)))
+        details.insert(2, (speech.say("Last backup"), _backup(view, zone, speech)))
     if not brief:
         events = speech.say("Events: {count}", count=view.events)
-        facts += [(speech.say("Version"), view.vitals.version), (speech.say("Journal"), events)]
-    return tuple((name, value) for name, value in facts if value)
+        details += [(speech.say("Version"), view.vitals.version), (speech.say("Journal"), events)]
+    return tuple((name, value) for name, value in details if value)
 
 
 def _computer(view: Machine, speech: Speech) -> str:
@@ -379,13 +381,13 @@ def _backup(view: Machine, zone: str, speech: Speech) -> str:
     return speech.row((made, speech.say("Failed")), " · ") if view.backup_problem else made
 
 
-def board_facts(
+def board_details(
     view: Boards, speech: Speech = ENGLISH, *, brief: bool = False
 ) -> tuple[tuple[str, str], ...]:
     """Each board, where it is and how its line does; in brief, what is wrong with it."""
     rows = []
     for each in view.boards:
-        # In brief the value says whose it is: small glass shows no names.
+        # In brief the value says whose it is: a small panel shows no names.
         rows.append(("" if brief else each.board, _board_row(each, speech, brief)))
         if each.last_request and not brief:
             rows.append((speech.say("Last frames"), _frames(each)))
@@ -432,7 +434,7 @@ _ROLES: Mapping[Role, str] = {
 }
 
 
-def staff_facts(
+def staff_details(
     view: StaffList, location: Location, speech: Speech = ENGLISH, *, brief: bool = False
 ) -> tuple[tuple[str, str], ...]:
     """Each member of staff, with what they may do and until when; in brief in one column."""

@@ -314,7 +314,7 @@ class BankFigure(Widget):
         self._place()
 
     def _words_height(self) -> float:
-        """On the smallest glass the pin on the drawn screen must say it alone."""
+        """On the smallest panel the pin on the drawn screen must say it alone."""
         if self.theme.is_small:
             return self.theme.mm(1)
         return float(self.words.height + self.theme.space(24))

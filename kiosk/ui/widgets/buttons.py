@@ -1,4 +1,4 @@
-"""Plates: the rounded rectangles that carry things, and those of them that can be pressed."""
+"""Cards: the rounded rectangles that carry things, and those of them that can be pressed."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from kiosk.ui.widgets.text import Icon, Words
 def mirror(whole: Widget) -> None:
     """Turn the parts of a widget over, so that what was laid out at the left is at the right."""
     for part in whole.children:
-        # Not `x` alone: who is told of that still sees the centre where it was.
+        # Not `x` alone: who hears of that still sees the middle where it was.
         part.pos = (whole.x + whole.right - part.right, part.y)
 
 
 _CLEAR = (0, 0, 0, 0)
 
 
-class Plate(Widget):
+class Card(Widget):
     """A rounded rectangle with an edge."""
 
     fill = ColorProperty()
@@ -44,7 +44,7 @@ class Plate(Widget):
         self.arrange()
 
     def arrange(self) -> None:
-        """Put the content in its place; done whenever the plate moves or grows."""
+        """Put the content in its place; done whenever the card moves or grows."""
         self.lay_out()
         if self.theme.is_rtl:
             mirror(self)
@@ -53,8 +53,8 @@ class Plate(Widget):
         """Put the content in its place, as it is read from left to right."""
 
 
-class Pressable(Plate):
-    """A plate that does something when it is pressed.
+class Pressable(Card):
+    """A card that does something when it is pressed.
 
     It looks pressed as soon as it is touched. It acts when the finger leaves it while still on
     it, so that a wrong touch can slide away; with `on_down` it acts at the touch itself.
@@ -187,7 +187,7 @@ class WordButton(Pressable):
         self.words.pos = (round(left), round(self.center_y - self.words.height / 2))
 
 
-class Banner(Plate):
+class Banner(Card):
     """A remark in the tone of its meaning: icon and text on a soft ground."""
 
     def __init__(self, theme: Theme, text: str, icon: str, tone: Tone) -> None:
@@ -218,7 +218,7 @@ class Banner(Plate):
         self.words.pos = (self.icon.right + 0.6 * pad, self.center_y - self.words.height / 2)
 
 
-class Badge(Plate):
+class Badge(Card):
     """A round mark with an icon: the picture of a whole screen."""
 
     def __init__(self, theme: Theme, icon: str, tone: Tone, diameter: float) -> None:
@@ -237,7 +237,7 @@ class Badge(Plate):
         self.icon.center = self.center
 
 
-class NumberSign(Plate):
+class NumberSign(Card):
     """A door's number, huge, with the arrow that points to it."""
 
     def __init__(self, theme: Theme, text: str, arrow: str, tone: Tone) -> None:

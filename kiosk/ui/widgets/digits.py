@@ -87,7 +87,7 @@ class DigitField(Widget):
         for number, count in enumerate(self.groups):
             if number:
                 x += 3.2 * gap
-            for _place in range(count):
+            for _digit in range(count):
                 boxes.append((round(x), self.y, width, self.height))
                 x += width + gap
         self._boxes = boxes

@@ -35,14 +35,14 @@ class Key(Pressable):
         self.name = name
         self.step = step
         self._touched_s = float("-inf")
-        self.face: Icon | Words
+        self.label: Icon | Words
         if name == ERASE:
-            self.face = Icon(theme, "delete", theme.font(step) * 0.95)
+            self.label = Icon(theme, "delete", theme.font(step) * 0.95)
         else:
             named = {CLEAR: texts.parts.CLEAR, ENTER: texts.parts.ENTER}
             text = theme.speech.say(named[name]) if name in named else name
-            self.face = Words(theme, text=text, bold_face=len(name) == 1)
-        self.add_widget(self.face)
+            self.label = Words(theme, text=text, bold_face=len(name) == 1)
+        self.add_widget(self.label)
         self.restyle()
 
     def on_touch_down(self, touch: MotionEvent) -> bool:
@@ -58,29 +58,29 @@ class Key(Pressable):
         colours, act = self.theme.colours, self.theme.tone(Tone.ACT)
         if self.name == ENTER and not self.disabled:
             self.fill = colours.act_pressed if self.pressed else act.strong
-            self.edge, self.face.ink = self.fill, act.on_strong
+            self.edge, self.label.ink = self.fill, act.on_strong
             return
         if self.disabled:
-            self.fill, self.edge, self.face.ink = colours.ground, colours.line, colours.edge
+            self.fill, self.edge, self.label.ink = colours.ground, colours.line, colours.edge
             return
         self.fill = colours.pressed if self.pressed else colours.surface
         self.edge = act.strong if self.pressed else colours.edge
-        self.face.ink = colours.ink
+        self.label.ink = colours.ink
 
     def arrange(self) -> None:
-        if isinstance(self.face, Words):
+        if isinstance(self.label, Words):
             small = self.name in (CLEAR, ENTER)
-            fits = self.face.fit_line(("text",) if small else (self.step, "text"), self.width)
+            fits = self.label.fit_line(("text",) if small else (self.step, "text"), self.width)
             if small and not fits:
                 self._show_icon()
-        self.face.center = self.center
+        self.label.center = self.center
 
     def _show_icon(self) -> None:
         """The word of this language is wider than the key: a picture says it."""
-        self.remove_widget(self.face)
+        self.remove_widget(self.label)
         icon = "check" if self.name == ENTER else "x"
-        self.face = Icon(self.theme, icon, self.theme.font("text") * 1.15)
-        self.add_widget(self.face)
+        self.label = Icon(self.theme, icon, self.theme.font("text") * 1.15)
+        self.add_widget(self.label)
         self.restyle()
 
 
@@ -131,7 +131,7 @@ def digit_keypad(theme: Theme, action: Callable[[str], None]) -> KeyBoard:
 
 
 def keypad_size(theme: Theme, height: float) -> tuple[float, float]:
-    """Its size in pixels: keys of 20 mm, a little larger where the glass has room for it."""
+    """Its size in pixels: keys of 20 mm, a little larger where the panel has room for it."""
     gaps_mm = _KEY_GAP_MM * 3
     room_mm = height / theme.panel.px_per_mm
     key_mm = min(KEY_MM * 1.25, max(KEY_MM, (room_mm - gaps_mm) / 4))

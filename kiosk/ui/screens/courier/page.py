@@ -17,12 +17,12 @@ from kiosk.model.barcode import BARCODE_LENGTH_MAX
 from kiosk.ui import texts
 from kiosk.ui.screens.page import Area, Page
 from kiosk.ui.theme import Theme, Tone
-from kiosk.ui.widgets.buttons import Badge, Plate, Pressable, mirror
+from kiosk.ui.widgets.buttons import Badge, Card, Pressable, mirror
 from kiosk.ui.widgets.keypad import CLEAR, ENTER, ERASE, letter_keyboard
 from kiosk.ui.widgets.text import Icon, Words
 
 
-class FreeCell(Plate):
+class FreeCell(Card):
     """How many doors of a size are free: readable from a step away."""
 
     def __init__(self, theme: Theme, size: SizeOffer) -> None:
@@ -60,7 +60,7 @@ class FreeCell(Plate):
         self.count.text = str(self.offer.free)
 
 
-class StoredCard(Plate):
+class StoredCard(Card):
     """The last package: stored where, and its code if the site shows it."""
 
     def __init__(self, theme: Theme, stored: StoredNote) -> None:
@@ -190,7 +190,7 @@ class ScanPage(Page[ScanPackage]):
         return area.width, self.figure.natural_height(area.width)
 
 
-class TypedLine(Plate):
+class TypedLine(Card):
     """The barcode as far as it is typed."""
 
     def __init__(self, theme: Theme) -> None:

@@ -1,4 +1,4 @@
-"""Screens of words about certain doors: on tall glass the drawing shows which ones, and where."""
+"""Screens of words about certain doors: on a tall panel the drawing shows which ones, and where."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kiosk.flows.views.customer import MorePackages
 from kiosk.flows.views.service import Round
 from kiosk.flows.views.shared import Ask, Opening, Trouble, View
 from kiosk.ui import texts
-from kiosk.ui.directions import place_of
+from kiosk.ui.directions import direction_of
 from kiosk.ui.screens.page import Area, Page
 from kiosk.ui.widgets.bank import BankFigure, DoorLook
 from kiosk.ui.widgets.buttons import NumberSign
@@ -70,7 +70,7 @@ class DoorNoticePage(Page[Any]):
         doors = doors_of(self.view)
         if len(doors) != 1 or not self.theme.is_portrait or not self._is_at_the_door():
             return super().make_sign(words)
-        arrow = texts.parts.place_icon(place_of(doors[0], self.context.location))
+        arrow = texts.parts.direction_icon(direction_of(doors[0], self.context.location))
         return NumberSign(self.theme, doors[0], arrow, words.tone)
 
     def _is_at_the_door(self) -> bool:

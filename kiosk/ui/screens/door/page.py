@@ -9,7 +9,7 @@ from kivy.uix.widget import Widget
 from kiosk.flows.views.choices import Choice
 from kiosk.flows.views.shared import DoorOpen
 from kiosk.ui import texts
-from kiosk.ui.directions import place_of
+from kiosk.ui.directions import direction_of
 from kiosk.ui.screens.page import Area, Page
 from kiosk.ui.theme import Tone
 from kiosk.ui.widgets.bank import BankFigure, DoorLook
@@ -52,10 +52,10 @@ class DoorOpenPage(Page[DoorOpen]):
         return area.width, min(area.height, self.figure.natural_height(area.width))
 
     def make_sign(self, words: texts.parts.Words) -> Widget | None:
-        arrow = texts.parts.place_icon(place_of(self.view.slot, self.context.location))
+        arrow = texts.parts.direction_icon(direction_of(self.view.slot, self.context.location))
         sign = NumberSign(self.theme, self.view.slot, arrow, words.tone)
         if self.theme.is_portrait:
             return sign
-        # Low glass: over the drawing there is room, over the words there is none.
+        # A low panel: over the drawing there is room, over the words there is none.
         self.figure.set_sign(sign)
         return None

@@ -22,7 +22,7 @@ PIN_DIGITS_MIN = 4
 class EntryPage(Page[EnterCode | EnterPhoneDigits | EnterPin]):
     """A keypad and the digits typed so far.
 
-    A refused entry keeps its digits where the view says so; the next digit then begins anew, and
+    A refused entry keeps its digits where the view says so; the next digit then starts over, and
     erase mends the last one.
     """
 

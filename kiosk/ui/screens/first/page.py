@@ -29,7 +29,7 @@ class ChoiceCard(Pressable):
     def __init__(
         self,
         theme: Theme,
-        face: texts.choice_labels.ChoiceLabel,
+        choice_label: texts.choice_labels.ChoiceLabel,
         action: Callable[[], None],
         choice: Choice,
     ) -> None:
@@ -37,9 +37,9 @@ class ChoiceCard(Pressable):
         self.choice = choice
         self.has_room_for_hint = True
         self.shows_hint = True
-        self.icon = Icon(theme, face.icon, theme.font(theme.title_step) * 1.35)
-        self.words = Words(theme, text=face.label, bold_face=True)
-        self.hint = Words(theme, text=face.hint)
+        self.icon = Icon(theme, choice_label.icon, theme.font(theme.title_step) * 1.35)
+        self.words = Words(theme, text=choice_label.label, bold_face=True)
+        self.hint = Words(theme, text=choice_label.hint)
         for part in (self.icon, self.words, self.hint):
             self.add_widget(part)
         self.restyle()
@@ -252,8 +252,8 @@ class FirstPage(Page[First]):
         free = header_bottom - below - 2 * theme.gap
         least = theme.mm(_LEAST_CARD_MM * (1 if theme.is_small else theme.large))
         words = self._measured(Area(inner.x, below, inner.width, free - least))
-        wished = (0.46 if theme.is_small else 0.5) * free
-        height = max(least, min(wished, free - self._block_height(words)))
+        wanted = (0.46 if theme.is_small else 0.5) * free
+        height = max(least, min(wanted, free - self._block_height(words)))
         self.figure.size = (inner.width, round(height))
         self.figure.pos = (inner.x, below)
         hero_bottom = self.figure.top + theme.gap

@@ -34,8 +34,8 @@ class LanguagePage(Page[View]):
         return texts.customer.language_words(self.context.speech)
 
     def extra_buttons(self) -> list[WordButton]:
-        face = texts.choice_labels.choice_label(Choice.BACK, self.context.speech)
-        button = WordButton(self.theme, face.label, face.icon, self._back, choice=Choice.BACK)
+        back = texts.choice_labels.choice_label(Choice.BACK, self.context.speech)
+        button = WordButton(self.theme, back.label, back.icon, self._back, choice=Choice.BACK)
         return [button]
 
     def offered(self) -> tuple[Choice, ...]:

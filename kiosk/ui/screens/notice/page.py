@@ -35,7 +35,7 @@ class MoreTimePage(Page[Ask]):
 
 
 class ReceiptPage(Page[Receipt]):
-    """What changed hands: as many lines as the glass has room for, and a QR code to take along."""
+    """What changed hands: as many lines as the panel has room for, and a QR code to take along."""
 
     figure_share = 0.42
     figure_share_stacked = 0.36

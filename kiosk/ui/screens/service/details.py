@@ -1,4 +1,4 @@
-"""The technician's screens that are read: facts in two columns, the times of a lock as bars."""
+"""The technician's screens that are read: details in two columns, the times of a lock as bars."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from kiosk.flows.views.shared import View
 from kiosk.ui import texts
 from kiosk.ui.screens.page import Area, Page
 from kiosk.ui.theme import Theme, Tone
-from kiosk.ui.widgets.buttons import Plate
+from kiosk.ui.widgets.buttons import Card
 from kiosk.ui.widgets.text import Words
 
 
-class FactsFigure(Plate):
+class DetailsFigure(Card):
     """Names and values in two columns."""
 
     def __init__(self, theme: Theme) -> None:
         super().__init__(theme, fill=theme.colours.surface, edge=theme.colours.line)
-        # A tall glass has the room, and stands further away.
+        # A tall panel has the room, and stands further away.
         self.steps = ("lead", "text") if theme.is_portrait else ("text",)
         self.rows: list[tuple[Words, Words]] = []
 
-    def show(self, facts: tuple[tuple[str, str], ...]) -> None:
-        """Show these names and values; on the smallest glass the values speak for themselves."""
+    def show(self, details: tuple[tuple[str, str], ...]) -> None:
+        """Show these names and values; on the smallest panel the values speak for themselves."""
         self.clear_widgets()
         self.rows = [
             (
@@ -39,7 +39,7 @@ class FactsFigure(Plate):
                 ),
                 Words(self.theme, text=value, bold_face=True, halign="left"),
             )
-            for name, value in facts
+            for name, value in details
         ]
         for name, value in self.rows:
             self.add_widget(name)
@@ -82,7 +82,7 @@ class FactsFigure(Plate):
             y -= 0.4 * gap
 
 
-class OpeningBars(Plate):
+class OpeningBars(Card):
     """How often a lock took how long to open: one bar a class, its upper end below."""
 
     def __init__(self, theme: Theme, openings: tuple[tuple[int | None, int], ...]) -> None:
@@ -161,7 +161,7 @@ class _ReadPage(Page[Any]):
     def build(self) -> None:
         self.is_brief = self.theme.is_small
 
-    def facts(self) -> tuple[tuple[str, str], ...]:
+    def details(self) -> tuple[tuple[str, str], ...]:
         """What is to be read; where it has no room, in brief."""
         raise NotImplementedError
 
@@ -172,54 +172,54 @@ class _ReadPage(Page[Any]):
         return replace(words, title=f"{words.title} · {words.note.text}", note=None)
 
 
-class FactsPage(_ReadPage):
+class DetailsPage(_ReadPage):
     """Names and values."""
 
-    figure: FactsFigure
+    figure: DetailsFigure
 
     def build(self) -> None:
         super().build()
-        self.figure = FactsFigure(self.theme)
-        self.figure.show(self.facts())
+        self.figure = DetailsFigure(self.theme)
+        self.figure.show(self.details())
         self.add_widget(self.figure)
 
     def changed(self, before: View) -> None:
-        self.figure.show(self.facts())
+        self.figure.show(self.details())
 
     def figure_size(self, area: Area) -> tuple[float, float]:
         if self.figure.natural_height(area.width) > area.height and not self.is_brief:
             self.is_brief = True
-            self.figure.show(self.facts())
+            self.figure.show(self.details())
         return area.width, min(area.height, self.figure.natural_height(area.width))
 
 
-class MachinePage(FactsPage):
+class MachinePage(DetailsPage):
     """The computer."""
 
     view: Machine
 
-    def facts(self) -> tuple[tuple[str, str], ...]:
-        return texts.service.machine_facts(
+    def details(self) -> tuple[tuple[str, str], ...]:
+        return texts.service.machine_details(
             self.view, self.context.location, self.context.speech, brief=self.is_brief
         )
 
 
-class BoardsPage(FactsPage):
+class BoardsPage(DetailsPage):
     """The lock boards and their lines."""
 
     view: Boards
 
-    def facts(self) -> tuple[tuple[str, str], ...]:
-        return texts.service.board_facts(self.view, self.context.speech, brief=self.is_brief)
+    def details(self) -> tuple[tuple[str, str], ...]:
+        return texts.service.board_details(self.view, self.context.speech, brief=self.is_brief)
 
 
-class StaffPage(FactsPage):
+class StaffPage(DetailsPage):
     """Who is listed at this kiosk."""
 
     view: StaffList
 
-    def facts(self) -> tuple[tuple[str, str], ...]:
-        return texts.service.staff_facts(
+    def details(self) -> tuple[tuple[str, str], ...]:
+        return texts.service.staff_details(
             self.view, self.context.location, self.context.speech, brief=self.is_brief
         )
 
@@ -230,19 +230,19 @@ class _HistoryFigure(Widget):
     def __init__(self, page: HistoryPage) -> None:
         super().__init__(size_hint=(None, None))
         self.theme = page.theme
-        self.parts: list[OpeningBars | FactsFigure] = []
-        self.show(page.view, page.facts())
+        self.parts: list[OpeningBars | DetailsFigure] = []
+        self.show(page.view, page.details())
         self.bind(pos=self._place, size=self._place)
 
-    def show(self, view: History, facts: tuple[tuple[str, str], ...]) -> None:
+    def show(self, view: History, details: tuple[tuple[str, str], ...]) -> None:
         """Show this page of it."""
         self.clear_widgets()
         self.parts = []
         if view.openings:
             self.parts.append(OpeningBars(self.theme, view.openings))
-        if facts:
-            figure = FactsFigure(self.theme)
-            figure.show(facts)
+        if details:
+            figure = DetailsFigure(self.theme)
+            figure.show(details)
             self.parts.append(figure)
         for part in self.parts:
             self.add_widget(part)
@@ -281,17 +281,17 @@ class HistoryPage(_ReadPage):
         self.add_widget(self.figure)
 
     def changed(self, before: View) -> None:
-        self.figure.show(self.view, self.facts())
+        self.figure.show(self.view, self.details())
 
     def figure_size(self, area: Area) -> tuple[float, float]:
         height = self.figure.fit(area.width, area.height)
         if self.figure.natural_height(area.width) > area.height and not self.is_brief:
             self.is_brief = True
-            self.figure.show(self.view, self.facts())
+            self.figure.show(self.view, self.details())
             height = self.figure.fit(area.width, area.height)
         return area.width, height
 
-    def facts(self) -> tuple[tuple[str, str], ...]:
-        return texts.service.event_facts(
+    def details(self) -> tuple[tuple[str, str], ...]:
+        return texts.service.event_details(
             self.view, self.context.location, self.context.speech, brief=self.is_brief
         )

@@ -15,10 +15,10 @@ from kiosk.flows.views.service import ChooseReason, ChooseUntil, DoorPage, DoorR
 from kiosk.ui import texts
 from kiosk.ui.directions import bank_outline
 from kiosk.ui.screens.page import Area, Page
-from kiosk.ui.screens.service.details import FactsFigure
+from kiosk.ui.screens.service.details import DetailsFigure
 from kiosk.ui.theme import Theme, Tone
 from kiosk.ui.widgets.bank import BankDrawing, DoorLook
-from kiosk.ui.widgets.buttons import Banner, Plate, WordButton, mirror
+from kiosk.ui.widgets.buttons import Banner, Card, WordButton, mirror
 from kiosk.ui.widgets.text import Icon, Words
 
 
@@ -49,25 +49,25 @@ class Legend(Widget):
             elif sign.tone is not None:
                 fill, ink = theme.tone(sign.tone).strong, theme.tone(sign.tone).on_strong
             side = theme.font("text") * 1.25
-            plate = Plate(
+            card = Card(
                 theme, fill=fill, edge=theme.colours.edge, corner=theme.space(8), size=(side, side)
             )
             icon = Icon(theme, sign.icon, side * 0.62, ink=ink)
             words = Words(theme, text=theme.speech.say(sign.word))
-            for part in (plate, icon, words):
+            for part in (card, icon, words):
                 self.add_widget(part)
-            self.entries.append((plate, icon, words))
+            self.entries.append((card, icon, words))
         self.bind(pos=self._place, size=self._place)
 
-    def _rows(self, width: float) -> list[list[tuple[Plate, Icon, Words]]]:
+    def _rows(self, width: float) -> list[list[tuple[Card, Icon, Words]]]:
         gap = self.theme.space(16)
-        rows: list[list[tuple[Plate, Icon, Words]]] = [[]]
+        rows: list[list[tuple[Card, Icon, Words]]] = [[]]
         x = 0.0
         for entry in self.entries:
-            plate, _, words = entry
+            card, _, words = entry
             words.fit_line()
-            if plate.width + 0.5 * gap + words.width > width:
-                words.fit(width - plate.width - 0.5 * gap)
+            if card.width + 0.5 * gap + words.width > width:
+                words.fit(width - card.width - 0.5 * gap)
             entry_width = entry[0].width + 0.5 * gap + entry[2].width
             if rows[-1] and x + entry_width > width:
                 rows.append([])
@@ -80,7 +80,7 @@ class Legend(Widget):
         """Its height at this width."""
         return sum(self._height_of(row) for row in self._rows(width))
 
-    def _height_of(self, row: list[tuple[Plate, Icon, Words]]) -> float:
+    def _height_of(self, row: list[tuple[Card, Icon, Words]]) -> float:
         least = self.entries[0][0].height + self.theme.space(8)
         return float(max(least, *(words.height for _, _, words in row)))
 
@@ -91,10 +91,10 @@ class Legend(Widget):
             x = self.x
             height = self._height_of(row)
             y -= height
-            for plate, icon, words in row:
-                plate.pos = (x, y + (height - plate.height) / 2)
-                icon.center = plate.center
-                words.pos = (plate.right + 0.5 * gap, plate.center_y - words.height / 2)
+            for card, icon, words in row:
+                card.pos = (x, y + (height - card.height) / 2)
+                icon.center = card.center
+                words.pos = (card.right + 0.5 * gap, card.center_y - words.height / 2)
                 x = words.right + 1.5 * gap
         if self.theme.is_rtl:
             mirror(self)
@@ -207,7 +207,7 @@ class DoorsPage(Page[Doors]):
         words = super().words()
         if self.theme.is_portrait:
             return words
-        # The legend needs the height; on the smallest glass it also needs the title's.
+        # The legend needs the height; on the smallest panel it also needs the title's.
         return replace(words, title="" if self.theme.is_small else words.title, body="")
 
     def measure_field(self, room: Area) -> None:
@@ -220,23 +220,23 @@ class DoorPageScreen(Page[DoorPage]):
 
     has_tools = False
     is_compact = True
-    figure: FactsFigure
+    figure: DetailsFigure
     sign: Banner | None
 
     def has_button_column(self) -> bool:
         return True
 
     def build(self) -> None:
-        self.figure = FactsFigure(self.theme)
-        self.figure.show(self._facts())
+        self.figure = DetailsFigure(self.theme)
+        self.figure.show(self._details())
         self.add_widget(self.figure)
 
-    def _facts(self) -> tuple[tuple[str, str], ...]:
-        return texts.service.facts(self.view.row, self.context.location, self.context.speech)
+    def _details(self) -> tuple[tuple[str, str], ...]:
+        return texts.service.door_details(self.view.row, self.context.location, self.context.speech)
 
     def changed(self, before: DoorPage) -> None:
         if self.view.row != before.row:
-            self.figure.show(self._facts())
+            self.figure.show(self._details())
 
     def words(self) -> texts.parts.Words:
         words = super().words()
@@ -261,7 +261,7 @@ class DoorPageScreen(Page[DoorPage]):
 
 
 class Answers(Widget):
-    """Answers as large buttons, each a value and its word: one column, or two on wide glass."""
+    """Answers as large buttons, each a value and its word: one column, or two on a wide panel."""
 
     def __init__(
         self, theme: Theme, answers: dict[str, str], action: Callable[[str], None]

@@ -1,4 +1,4 @@
-"""The technician tries scanner, glass and loudspeaker: a field that keeps where it was touched."""
+"""The technician tries scanner, panel and loudspeaker: a field that keeps where it was touched."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from kiosk.model.scanner_test import TEST_CODE
 from kiosk.ui import texts
 from kiosk.ui.screens.page import Area, Page
 from kiosk.ui.theme import Theme, Tone
-from kiosk.ui.widgets.buttons import Plate, WordButton
+from kiosk.ui.widgets.buttons import Card, WordButton
 from kiosk.ui.widgets.qr import QrCode
 
 _CELL_MM = 16
 
 
-class TouchField(Plate):
+class TouchField(Card):
     """Cells as large as a finger; each keeps the colour once it was touched."""
 
     def __init__(self, theme: Theme) -> None:
@@ -27,7 +27,7 @@ class TouchField(Plate):
         self.columns = self.rows = 1
 
     def arrange(self) -> None:
-        """Never turned over: it is the glass itself."""
+        """Never turned over: it is the panel itself."""
         cell = self.theme.mm(_CELL_MM)
         self.columns = max(1, round(self.width / cell))
         self.rows = max(1, round(self.height / cell))
@@ -64,7 +64,7 @@ class TouchField(Plate):
 
 
 class PartsPage(Page[PartsTest]):
-    """What was scanned in words, the glass as a field, the loudspeaker by a button."""
+    """What was scanned in words, the panel as a field, the loudspeaker by a button."""
 
     has_tools = False
     figure_share = 0.5
@@ -80,7 +80,7 @@ class PartsPage(Page[PartsTest]):
 
     def words(self) -> texts.parts.Words:
         words = super().words()
-        # One line on small glass: the newest.
+        # One line on a small panel: the newest.
         is_short = self.theme.is_small and not (self.view.scans and self.view.scans[0].findings)
         return replace(words, body=words.body.split("\n")[0]) if is_short else words
 

@@ -17,7 +17,7 @@ from kiosk.flows.views.customer import EnterCode
 from kiosk.flows.views.shared import Ask, Trouble, View
 from kiosk.model.events import EventKind
 from kiosk.ui import texts, theme
-from kiosk.ui.directions import Side, place_of
+from kiosk.ui.directions import Side, direction_of
 from kiosk.ui.icons import GLYPHS
 from kiosk.ui.language import ENGLISH
 from kiosk.ui.texts import courier
@@ -102,10 +102,13 @@ def test_a_code_is_shown_as_it_is_read_aloud() -> None:
 
 
 def test_left_and_right_are_as_seen_from_the_screen() -> None:
-    assert place_of("1", LOCATION).side is Side.LEFT
-    assert place_of("24", LOCATION).side is Side.RIGHT
-    assert texts.parts.place_sentence(place_of("1", LOCATION)) == "To the left, near the bottom"
-    assert texts.parts.place_icon(place_of("24", LOCATION)) == "arrow-up-right"
+    assert direction_of("1", LOCATION).side is Side.LEFT
+    assert direction_of("24", LOCATION).side is Side.RIGHT
+    assert (
+        texts.parts.direction_sentence(direction_of("1", LOCATION))
+        == "To the left, near the bottom"
+    )
+    assert texts.parts.direction_icon(direction_of("24", LOCATION)) == "arrow-up-right"
 
 
 def test_a_technician_sees_the_most_important_thing_of_a_door() -> None:
