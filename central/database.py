@@ -24,7 +24,7 @@ from alembic import command as alembic
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -318,11 +318,3 @@ def _require_current(engine: Engine) -> None:
             f"a server of another version runs on this database (its tables are at {found}, here"
             f" they are at {newest}); use that version's command, or stop the server first"
         )
-
-
-def database_size(connection: Connection) -> int:
-    """How large the database is, in bytes."""
-    if connection.dialect.name == "sqlite":
-        pages = connection.execute(text("PRAGMA page_count")).scalar_one()
-        return int(pages * connection.execute(text("PRAGMA page_size")).scalar_one())
-    return int(connection.execute(text("SELECT pg_database_size(current_database())")).scalar_one())

@@ -12,14 +12,13 @@ from central.context import Central, alarm
 from central.notify.outbox import Kind, tell_operators
 from central.schema import LIVE
 from central.settings import Notifications, Settings
+from kiosk.model.clock import DAY_MS, HOUR_MS
 
 LOG = logging.getLogger("central")
 EVERY_S = 60.0
-DAY_MS = 24 * 3_600_000
 IDEMPOTENCY_DAYS = 7
 MINUTES_DAYS = 7
 HOURS_DAYS = 366
-HOUR_MS = 3_600_000
 
 
 async def keep(central: Central) -> None:

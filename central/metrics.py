@@ -13,9 +13,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from central import schema
 from central.context import Central, central_of
 from central.sync import commands
+from kiosk.model.clock import DAY_MS
 
 router = APIRouter(tags=["health"])
-DAY_MS = 24 * 3_600_000
 
 
 def figures(

@@ -19,7 +19,7 @@ from config import DEMO_SITE, ConfigError, check_site, load_site
 from kiosk import app
 from kiosk.adapters import LocationKeyError, hash_pin
 from kiosk.console import announcements, report
-from kiosk.console.command_socket import TABLES, ConsoleClient, ConsoleError
+from kiosk.console.command_socket import ConsoleClient, ConsoleError
 from kiosk.demo import demo
 from kiosk.demo import text as text_demo
 from kiosk.demo.processes import DemoError
@@ -29,6 +29,7 @@ from kiosk.model.person import Role, Staff, badge_text, new_badge_secret
 from kiosk.server_link import enrol_kiosk
 from kiosk.site_model import remarks, risk_of_guessing
 from kiosk.store.errors import StoreError
+from kiosk.store.exports import TABLES
 from kiosk.sync.enrol import EnrolError
 from kiosk.sync.journal_import import RecallError
 from kiosk.ui.environment import NoDisplayError

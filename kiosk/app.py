@@ -38,7 +38,7 @@ from kiosk.model.person import Staff, StaffSource
 from kiosk.model.scanner_test import scanner_findings
 from kiosk.server_link import syncing
 from kiosk.site_model import backup_of, bank_of, location_of, policy_of, staff_of, strategy_of
-from kiosk.store import holds, slots, staff
+from kiosk.store import holds, meta, slots, staff
 from kiosk.store import restore as backup_restore
 from kiosk.store.backup import KEY_CHECK
 from kiosk.store.encryption import Sealer
@@ -63,9 +63,9 @@ async def open_kiosk(site: Site, data: Path, screen: Screen) -> AsyncIterator[Ki
 
     Raises `StoreError`, `LocationKeyError` or `EnrolError` when the data folder cannot be used.
     """
-    clock, chance = SystemClock(), secrets.SystemRandom()
+    clock, rng = SystemClock(), secrets.SystemRandom()
     known = known_of(site, data)
-    store = Store(data / DATABASE, clock, chance, must_exist=True, known=known)
+    store = Store(data / DATABASE, clock, rng, must_exist=True, known=known)
     try:
         clock.believe(await store.run(holds.last_believed))
         key = await store.run(use_location_key, key_path(data))
@@ -75,7 +75,7 @@ async def open_kiosk(site: Site, data: Path, screen: Screen) -> AsyncIterator[Ki
             bank=bank_of(site, data),
             person=Person(screen),
             clock=clock,
-            chance=chance,
+            rng=rng,
             location_key=key,
             strategy=strategy_of(site),
             verify_pin=verify_pin,
@@ -113,12 +113,12 @@ def use_location_key(writer: Writer, path: Path, *, may_make: bool = False) -> b
     """The location's key, the one that the database's codes were made with; `may_make` is for a
     new database. Raises `LocationKeyError` when it is lost or another.
     """
-    row = writer.one("SELECT value FROM meta WHERE key = ?", (KEY_CHECK,))
-    key = location_key(path, may_make=may_make and row is None)
+    known = meta.value(writer, KEY_CHECK)
+    key = location_key(path, may_make=may_make and known is None)
     check = key_check(key)
-    if row is None:
-        writer.db.execute("INSERT INTO meta (key, value) VALUES (?, ?)", (KEY_CHECK, check))
-    elif row["value"] != check:
+    if known is None:
+        meta.set_value(writer, KEY_CHECK, check)
+    elif known != check:
         raise LocationKeyError(
             f"{path} is not the key that this database's codes were made with;"
             " bring the right one back from where it is kept"
@@ -137,9 +137,9 @@ def console_server_of(kiosk: Kiosk) -> ConsoleServer:
 @contextlib.contextmanager
 def own_console_server(site: Site, data: Path) -> Iterator[ConsoleServer]:
     """Who answers the console while no kiosk runs. Raises `StoreError` or `LocationKeyError`."""
-    clock, chance = SystemClock(), secrets.SystemRandom()
+    clock, rng = SystemClock(), secrets.SystemRandom()
     known = known_of(site, data)
-    store = Store(data / DATABASE, clock, chance, threaded=False, must_exist=True, known=known)
+    store = Store(data / DATABASE, clock, rng, threaded=False, must_exist=True, known=known)
     try:
         clock.believe(store.submit(holds.last_believed).result())
         key = store.submit(use_location_key, key_path(data)).result()
@@ -188,12 +188,12 @@ def restore(data: Path, file: Path, *, with_centre: bool = True, doubt: str = ""
     """Put a backup in the database's place, with no kiosk running, and take back from the centre
     what is newer, where this kiosk is enrolled. Raises `RecallError` when that is not reached."""
     key = location_key(key_path(data), may_make=False)
-    clock, chance = SystemClock(), secrets.SystemRandom()
+    clock, rng = SystemClock(), secrets.SystemRandom()
     identity = identity_in(data) if with_centre else None
     path, check = data / DATABASE, key_check(key)
     with requests.Session() as session:
         recaller = None if identity is None else partial(recall, session, identity)
-        return backup_restore.restore(file, path, check, clock, chance, recaller, doubt)
+        return backup_restore.restore(file, path, check, clock, rng, recaller, doubt)
 
 
 @contextlib.contextmanager

@@ -20,7 +20,7 @@ from kiosk.model.package import Package
 from kiosk.model.person import Recipient
 from kiosk.model.phone import PhoneNumberError, phone_number
 from kiosk.model.pickup_code import make_code
-from kiosk.store import packages
+from kiosk.store import packages, staff
 from kiosk.store.observers import Later
 from kiosk.store.writer import Writer
 
@@ -44,7 +44,7 @@ class MessageSpool:
 
     async def take(self, event: Event) -> None:
         """Write the message of a package, as soon as its courier cannot undo the deposit."""
-        if not self.is_ending and await self._kiosk.store.run(_is_open_visit, event.seq):
+        if not self.is_ending and await self._kiosk.store.run(staff.is_in_visit, event.seq):
             now = self._kiosk.clock.now()
             age_ms = now.monotonic_ms - event.at.monotonic_ms
             if now.boot_id == event.at.boot_id and 0 <= age_ms < UNDO_MS:
@@ -86,12 +86,6 @@ def text_of(location: Location, code: str) -> str:
         name, address = bidi.by_its_letters(name), bidi.by_its_letters(address)
         code, phone = bidi.left_to_right(code), bidi.left_to_right(phone)
     return f"Your package is here: {name}, {address}. Code {code}. Help: {phone}"
-
-
-def _is_open_visit(writer: Writer, seq: int) -> bool:
-    """Whether the visit in which an event happened goes on."""
-    row = writer.one("SELECT 1 FROM visit WHERE ended_seq IS NULL AND began_seq < ?", (seq,))
-    return row is not None
 
 
 def _package_of(writer: Writer, event: Event) -> tuple[Package, Recipient] | None:

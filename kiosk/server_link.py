@@ -13,12 +13,12 @@ from pathlib import Path
 from config import Site
 from kiosk.adapters import SystemClock, key_path, location_key
 from kiosk.flows.context import Kiosk
-from kiosk.flows.events import OpenFromAfar
+from kiosk.flows.events import RemoteOpen
 from kiosk.flows.views.choices import Choice
 from kiosk.flows.views.customer import First
 from kiosk.model.commands import OpeningOutcome
 from kiosk.site_model import location_of
-from kiosk.store import openings
+from kiosk.store import meta, openings
 from kiosk.store.remains import DATABASE, fault_of
 from kiosk.store.store import Store
 from kiosk.store.writer import Writer
@@ -50,7 +50,7 @@ def syncing(data: Path, kiosk: Kiosk) -> Iterator[None]:
         kiosk.location,
         identity,
         lambda: machine_status(kiosk, data),
-        kiosk.chance,
+        kiosk.rng,
         DoorsFromAfar(kiosk, asyncio.get_running_loop()),
     )
 
@@ -69,14 +69,14 @@ def syncing(data: Path, kiosk: Kiosk) -> Iterator[None]:
 
 def _know_centre(writer: Writer, data: Path, url: str | None) -> None:
     """Keep in the database, too, that there is a centre."""
-    known = writer.one("SELECT value FROM meta WHERE key = 'centre'")
+    known = meta.value(writer, meta.SERVER)
     if url is None and known is not None:
         raise EnrolError(
-            f"{data / IDENTITY_FILE} is missing, and this kiosk was enrolled at {known['value']};"
+            f"{data / IDENTITY_FILE} is missing, and this kiosk was enrolled at {known};"
             " bring the file back, or enrol this kiosk anew: kiosk enrol"
         )
-    if url is not None and (known is None or known["value"] != url):
-        writer.db.execute("INSERT OR REPLACE INTO meta (key, value) VALUES ('centre', ?)", (url,))
+    if url is not None and (known is None or known != url):
+        meta.set_value(writer, meta.SERVER, url)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ class DoorsFromAfar:
     def begin(self, slot: str, command_id: str) -> None:
         """On the engine's loop: what stands on the screen now is what the flow waits on."""
         if self.is_free() and not self.kiosk.person.has_news:
-            self.kiosk.person.happened(OpenFromAfar(slot, command_id))
+            self.kiosk.person.happened(RemoteOpen(slot, command_id))
         else:
             self.kiosk.store.submit(openings.end, command_id, OpeningOutcome.MISSED)
 
@@ -127,7 +127,7 @@ def enrol_kiosk(site: Site, data: Path, url: str, token: str) -> None:
     """
     path, known = data / DATABASE, (key_path(data),)
     if not fault_of(path) or (data / IDENTITY_FILE).exists() or not key_path(data).exists():
-        clock, chance = SystemClock(), secrets.SystemRandom()
-        Store(path, clock, chance, threaded=False, must_exist=True, known=known).close()
+        clock, rng = SystemClock(), secrets.SystemRandom()
+        Store(path, clock, rng, threaded=False, must_exist=True, known=known).close()
     key = location_key(key_path(data), may_make=False)
     enrol(data, location_of(site), key, url, token)

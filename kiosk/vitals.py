@@ -8,7 +8,7 @@ import tomllib
 from importlib import metadata
 from pathlib import Path
 
-from kiosk.flows.views.service import CentreReport, Vitals
+from kiosk.flows.views.service import ServerReport, Vitals
 from kiosk.sync.client import SyncStatus
 
 THERMAL = Path("/sys/class/thermal/thermal_zone0/temp")
@@ -29,9 +29,9 @@ def vitals(data: Path, sync: SyncStatus | None) -> Vitals:
         version=version(),
         disk_free_mb=round(shutil.disk_usage(data).free / 1e6),
         temperature_c=_temperature_c(),
-        centre=None
+        server=None
         if sync is None
-        else CentreReport(sync.is_reached, sync.last_ms, sync.queue, sync.message),
+        else ServerReport(sync.is_reached, sync.last_ms, sync.queue, sync.message),
     )
 
 

@@ -18,11 +18,10 @@ from central.adapters import new_id
 from central.bulk import insert_once
 from central.settings import Notifications
 from kiosk.model.actor import SERVER, actor_of
+from kiosk.model.clock import DAY_MS, HOUR_MS
 from kiosk.model.events import EventKind
 from kiosk.sync.contract import WireEvent
 
-HOUR_MS = 3_600_000
-DAY_MS = 24 * HOUR_MS
 OPERATORS = "operators"
 """The channel of those who run the lockers."""
 
@@ -55,9 +54,6 @@ OF_PACKAGES = frozenset(
     }
 )
 """The frequent events that are told only to a package's recipient, where it has one."""
-
-LATER = (Kind.STORED, Kind.REMINDER, Kind.ABOUT_TO_EXPIRE)
-"""What is written when a package is stored, to be sent later if it still lies there."""
 
 
 _PACKAGE = select(schema.package).where(schema.package.c.id == bindparam("id"))

@@ -35,6 +35,7 @@ from central.notify.senders import (
     notifiers,
 )
 from central.settings import Notifications
+from kiosk.model.clock import HOUR_MS
 
 LOG = logging.getLogger("central.notify")
 BATCH = 64
@@ -45,7 +46,6 @@ LOOK_S = 0.5
 BASE_S = 5
 BACK_OFF_MAX_S = 600
 ATTEMPTS_MAX = 8
-HOUR_MS = 3_600_000
 WANTED_MS = 72 * HOUR_MS
 """How long a message without a code is news. One with a code is wanted while the package waits."""
 NEVER_QUIET = (Kind.CODE, Kind.REISSUED)

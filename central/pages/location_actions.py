@@ -18,7 +18,7 @@ from central.pages.rendering import Ways, page
 from central.pages.session import HOME, ActingAsAdmin, ActingAsOperator, Operator
 from central.sync import commands, enrolment
 from kiosk.model.commands import Open, SlotService
-from kiosk.model.location import TOLD_BY_STAFF, Service
+from kiosk.model.location import GIVEN_BY_STAFF, Service
 from kiosk.model.urls import asking, path
 
 router = APIRouter(prefix=HOME, include_in_schema=False)
@@ -136,7 +136,7 @@ async def slot_service(
 ) -> Response:
     def do(connection: Connection, central: Central) -> None:
         _require_door(connection, name, slot)
-        if state is not Service.IN_SERVICE and reason not in TOLD_BY_STAFF:
+        if state is not Service.IN_SERVICE and reason not in GIVEN_BY_STAFF:
             raise RequestError(422, "invalid", "say why the door goes out of service")
         now_ms = central.clock.now_ms()
         why = "" if state is Service.IN_SERVICE else reason

@@ -14,11 +14,10 @@ from central.errors import not_found
 from central.sync import commands
 from kiosk.model.actor import actor_of, in_one_form
 from kiosk.model.barcode import kept_key
+from kiosk.model.clock import DAY_MS, HOUR_MS
 from kiosk.model.event_bodies import read_or_nothing
 from kiosk.model.urls import path
 
-HOUR_MS = 3_600_000
-DAY_MS = 24 * HOUR_MS
 LATE_S = 60
 """A kiosk that was not heard of for so long is late."""
 SHOWN = 100

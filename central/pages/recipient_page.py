@@ -16,11 +16,11 @@ from central.links import PATH, package_of
 from central.notify.messages import FALLBACK, LINES, RIGHT_TO_LEFT, facts_of, languages, texts
 from central.packages import service
 from central.pages.rendering import page
+from kiosk.model.clock import DAY_MS
 from kiosk.model.urls import asking, path
 
 router = APIRouter(prefix=PATH, include_in_schema=False)
 BY = "link"
-DAY_MS = 24 * 3_600_000
 CODES_A_DAY = 3
 """How often a day a new code is sent by a link."""
 

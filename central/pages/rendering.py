@@ -17,7 +17,7 @@ from central.notify.messages import languages
 from central.pages.session import HOME
 from central.plain_texts import plain
 from central.schema import LIVE
-from kiosk.model.location import TOLD_BY_STAFF
+from kiosk.model.location import GIVEN_BY_STAFF
 from kiosk.model.urls import part
 
 HEADERS = {
@@ -64,7 +64,7 @@ def _plain(value: object) -> object:
 templates = Jinja2Templates(Path(__file__).parent / "templates")
 templates.env.finalize = _plain
 templates.env.filters |= {"moment": _moment, "words": _words, "part": part}
-templates.env.globals |= {"HOME": HOME, "LIVE": LIVE, "REASONS": TOLD_BY_STAFF, "SCOPES": Scope}
+templates.env.globals |= {"HOME": HOME, "LIVE": LIVE, "REASONS": GIVEN_BY_STAFF, "SCOPES": Scope}
 templates.env.globals |= {"ROLES": Role, "WAYS": Ways, "LANGUAGES": languages()}
 
 

@@ -20,6 +20,7 @@ from central.pages.rendering import HEADERS, page
 from central.pages.session import COOKIE, HOME, SIGN_IN, ActingAsViewer, Administering, Viewing
 from central.pages.session import sign_in as sign_operator_in
 from kiosk.model.cells import safe_cell
+from kiosk.model.clock import DAY_MS
 
 router = APIRouter(prefix=HOME, include_in_schema=False)
 HERE = Path(__file__).parent
@@ -34,7 +35,6 @@ STATIC = {
 }
 WATCHED_MS = 15_000
 """How long after a look at its page a location's kiosk comes more often."""
-DAY_MS = 24 * 3_600_000
 PROBLEMS = {
     "wrong": "This e-mail or password is not right.",
     "slow": "Too many tries. Please wait a minute.",

@@ -12,11 +12,11 @@ from central.bulk import update_many, upsert
 from central.context import Central, alarm
 from central.sync import commands, enrolment, ingest
 from central.sync.projection import configure, count_free
+from kiosk.model.clock import MINUTE_MS
 from kiosk.sync.contract import Place, Status, SyncAnswer, SyncRequest
 
 WATCHED_SYNC_S = 2.0
 """How often a kiosk comes while an operator looks at it, or while a command waits."""
-MINUTE_MS = 60_000
 FORMER_BOOTS = "former_boots"
 BOOTS_KEPT = 5
 HEAD = "head"

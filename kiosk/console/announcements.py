@@ -128,8 +128,8 @@ def announce(site: Site, data: Path, announcements: Iterable[Announcement]) -> l
 def announce_lines(site: Site, data: Path, expected: dict[int, Announcement]) -> list[Told]:
     """Expect the packages of a file's lines, with no kiosk running; what became of each."""
     known = known_of(site, data)
-    clock, chance = SystemClock(), secrets.SystemRandom()
-    store = Store(data / DATABASE, clock, chance, threaded=False, must_exist=True, known=known)
+    clock, rng = SystemClock(), secrets.SystemRandom()
+    store = Store(data / DATABASE, clock, rng, threaded=False, must_exist=True, known=known)
     try:
         store.submit(use_location_key, key_path(data)).result()
         return [_expect(store, line, each) for line, each in expected.items()]

@@ -20,16 +20,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from kiosk.model.actor import CONSOLE
 from kiosk.model.clock import Clock
-from kiosk.model.event_bodies import CodeTold
-from kiosk.model.package import PackageStatus
 from kiosk.model.pickup_code import make_code, qr_text
-from kiosk.store import backup, counters, journal, packages
+from kiosk.store import backup, codes, counters, exports, journal
 from kiosk.store.backup import BackupPlan
-from kiosk.store.errors import RefusedError, StoreError
+from kiosk.store.errors import StoreError
+from kiosk.store.exports import TABLES
 from kiosk.store.store import Store
-from kiosk.store.writer import Row, Writer
 
 LOG = logging.getLogger("kiosk.console")
 SOCKET = "kiosk.sock"
@@ -47,24 +44,6 @@ PATH_MAX = 100
 
 Question = dict[str, Any]
 Answer = dict[str, Any]
-
-TABLES = {
-    "packages": "SELECT package.rowid AS number, id, barcode, status, package.size, slot,"
-    " last_slot, is_announced, replaces, code_counter, announced_ms, stored_ms, hold_until_ms,"
-    " paused_ms, finished_ms FROM package WHERE package.rowid > ? ORDER BY package.rowid LIMIT ?",
-    "slots": "SELECT rowid AS number, label, size, is_low, status, suspect, service,"
-    " service_reason, service_by, service_since_ms, is_reachable FROM slot WHERE rowid > ?"
-    " ORDER BY rowid LIMIT ?",
-    "events": "SELECT seq AS number, epoch, kind, wall_ms, is_trusted, body, hex(hash) AS hash"
-    " FROM journal WHERE seq > ? ORDER BY seq LIMIT ?",
-}
-"""What can be exported. No table has half a pickup code (the locator), or a name or number."""
-WITH_PEOPLE = (
-    "SELECT package.rowid AS number, package.id, barcode, status, package.size, slot, last_slot,"
-    " is_announced, replaces, code_counter, announced_ms, stored_ms, hold_until_ms, paused_ms,"
-    " finished_ms, name, phone FROM package LEFT JOIN recipient ON recipient.id = package.recipient"
-    " WHERE package.rowid > ? ORDER BY package.rowid LIMIT ?"
-)
 
 
 class ConsoleError(Exception):
@@ -100,11 +79,12 @@ class ConsoleServer:
             return _refusal(str(error))
 
     async def _code(self, question: Question) -> Answer:
-        package = await self.store.run(_tell_code, str(question.get("package", "")))
-        code = make_code(self.location_key, package["id"], package["locator"], package["counter"])
+        wanted = str(question.get("package", ""))
+        package, locator = await self.store.run(codes.show_to_console, wanted)
+        code = make_code(self.location_key, package.id, locator, package.code_counter)
         shown = f"{code[:-6]} {code[-6:-3]} {code[-3:]}"
-        told = {name: package[name] for name in ("id", "barcode", "slot", "status")}
-        return {**told, "code": shown, "qr": qr_text(self.location_id, code)}
+        details = {name: getattr(package, name) for name in ("id", "barcode", "slot", "status")}
+        return {**details, "code": shown, "qr": qr_text(self.location_id, code)}
 
     async def _verify(self, question: Question) -> Answer:
         check = journal.ChainCheck()
@@ -122,9 +102,8 @@ class ConsoleServer:
         name, after = str(question.get("table")), question.get("after", 0)
         if name not in TABLES or type(after) is not int:
             raise ConsoleError(f"{name!r} is no table; there are: {', '.join(TABLES)}")
-        is_personal = name == "packages" and question.get("personal") is True
-        query = WITH_PEOPLE if is_personal else TABLES[name]
-        rows = await self.store.run(_rows, query, after)
+        is_personal = question.get("personal") is True
+        rows = await self.store.run(exports.rows, name, after, ROWS_AT_ONCE, is_personal)
         is_last = len(rows) < ROWS_AT_ONCE
         return {"rows": rows, "next": None if is_last else rows[-1]["number"]}
 
@@ -139,35 +118,6 @@ class ConsoleServer:
         if made.problem:
             raise ConsoleError(made.problem)
         return asdict(made)
-
-
-def _rows(writer: Writer, query: str, after: int) -> list[Row]:
-    """Some rows for an export, with the sealed fields opened."""
-    rows = writer.all(query, (after, ROWS_AT_ONCE))
-    sealed = {"name", "phone"}
-    return [
-        {
-            name: writer.sealer.open(value or "") if name in sealed else value
-            for name, value in row.items()
-        }
-        for row in rows
-    ]
-
-
-def _tell_code(writer: Writer, wanted: str) -> Row:
-    """A package that has a code, by id or barcode; that it was told is journaled."""
-    live = packages.live_by_barcode(writer, wanted)
-    row = writer.one(
-        "SELECT id, barcode, slot, status, locator, code_counter AS counter FROM package"
-        " WHERE id = ?",
-        (wanted if live is None else live.id,),
-    )
-    if row is None:
-        raise RefusedError(f"no package here has the id or barcode {wanted!r}")
-    if row["status"] not in (PackageStatus.STORED, PackageStatus.EXPIRED):
-        raise RefusedError(f"package {wanted} is {row['status']}: it has no code")
-    writer.record(CodeTold(actor=CONSOLE, package=row["id"]))
-    return row
 
 
 def _refusal(error: str) -> Answer:

@@ -26,9 +26,9 @@ from kiosk.flows.views.courier import ChooseSize, Receipt, ScanPackage
 from kiosk.flows.views.customer import EnterCode, First, Thanks
 from kiosk.flows.views.shared import DoorOpen, EnterPin, View
 from kiosk.model.pickup_code import make_code
+from kiosk.store import packages
 from kiosk.store.remains import DATABASE
 from kiosk.store.store import Store
-from kiosk.store.writer import Row, Writer
 
 V = TypeVar("V", bound=View)
 
@@ -188,20 +188,11 @@ def code_that_opens(data: Path) -> str:
     store = Store(data / DATABASE, SystemClock(), SystemRandom(), threaded=False)
     try:
         store.submit(use_location_key, key_path(data)).result()
-        row = store.submit(_last_to_fetch).result()
+        package = store.submit(packages.last_to_fetch).result()
         key = location_key(key_path(data), may_make=False)
     finally:
         store.close()
-    if row is None:
+    if package is None or package.locator is None:
         return ""
-    code = make_code(key, row["id"], row["locator"], row["code_counter"])
+    code = make_code(key, package.id, package.locator, package.code_counter)
     return f"{code[:-6]} {code[-6:-3]} {code[-3:]}"
-
-
-def _last_to_fetch(writer: Writer) -> Row | None:
-    return writer.one(
-        "SELECT package.id, locator, code_counter FROM package"
-        " JOIN slot ON slot.label = package.slot"
-        " WHERE package.status = 'STORED' AND locator IS NOT NULL AND slot.status = 'OCCUPIED'"
-        " AND slot.service = 'IN_SERVICE' ORDER BY stored_ms DESC, package.id LIMIT 1"
-    )

@@ -1,4 +1,4 @@
-"""What every flow works with: the site, the store, the bank, the person, time and chance."""
+"""What every flow works with: the site, the store, the bank, the person, time and randomness."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Policy:
     quick_close_s: float = 2.0
     """A door shut sooner than this was perhaps not used."""
     trust_without_sensors: bool = False
-    """Whether a customer's word that the door is shut frees the slot where no sensor can tell."""
+    """Whether a customer's word that the door is shut frees the slot where no sensor sees it."""
 
 
 VerifyPin = Callable[[str, str], Awaitable[bool]]
@@ -58,7 +58,7 @@ VerifyPin = Callable[[str, str], Awaitable[bool]]
 
 
 def no_look_ahead() -> int:
-    """On a site without a centre nobody else issues codes."""
+    """On a site without a server nobody else issues codes."""
     return 0
 
 
@@ -71,7 +71,7 @@ class Kiosk:
     bank: Bank
     person: Person
     clock: Clock
-    chance: random.Random
+    rng: random.Random
     location_key: bytes
     strategy: AllocationStrategy
     verify_pin: VerifyPin
@@ -85,15 +85,15 @@ class Kiosk:
         self.person.warn_s = self.policy.warn_s
 
     vitals: Callable[[], Vitals] = Vitals
-    """How the computer and its line to the centre are doing; answers at once."""
+    """How the computer and its connection to the server are doing; answers at once."""
     restart: Callable[[], None] | None = None
-    """Ends this program and starts it anew; None where nobody could."""
+    """Ends this program and starts it again; None where nobody could."""
     look_ahead: Callable[[], int] = no_look_ahead
     """How many re-issues of a code that this kiosk has not heard of are accepted now."""
 
     def new_id(self) -> str:
-        """A random UUID, from the chance that was handed in."""
-        return str(uuid.UUID(int=self.chance.getrandbits(128), version=4))
+        """A random UUID, from the random numbers that were handed in."""
+        return str(uuid.UUID(int=self.rng.getrandbits(128), version=4))
 
     @property
     def code_policy(self) -> CodePolicy:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 from kiosk.flows.collection import collection
 from kiosk.flows.context import Kiosk
 from kiosk.flows.courier_pause import let_someone_in
-from kiosk.flows.deposit import Run, put_in, reissue, undo
+from kiosk.flows.deposit import Scans, put_in, reissue, stored_note, undo
 from kiosk.flows.doors import ask, pressed
 from kiosk.flows.events import Entered, Pressed, Scanned, TimedOut
 from kiosk.flows.move import move_package
@@ -18,13 +20,34 @@ from kiosk.store import staff as staff_store
 from kiosk.store.staff import Moved, Visit
 
 
+@dataclass
+class Run:
+    """A courier's run, and what its next screen says of the package before."""
+
+    staff: Staff
+    scans: Scans = field(default_factory=Scans)
+    stored: StoredNote | None = None
+    stored_count: int = 0
+    last_package: str | None = None
+    """The last deposit, which may still be undone."""
+    refused: Refused | None = None
+    refused_package: str | None = None
+    """A package that lies here already; its code may be made again."""
+    typing: bool = False
+    undone: bool = False
+
+    @property
+    def actor(self) -> str:
+        return f"staff:{self.staff.number}"
+
+
 async def courier_run(kiosk: Kiosk, staff: Staff, visit: Visit) -> bool:
     """Package after package, until the courier is done or has gone; whether the receipt was seen.
 
     With a badge the scanner alone drives a whole run: it begins it and ends it.
     A receipt of the last visit that was not seen comes first.
     """
-    run = Run(staff, visit)
+    run = Run(staff)
     await _earlier_receipt(kiosk, run)
     while True:
         event = await _next_event(kiosk, run)
@@ -42,8 +65,8 @@ async def courier_run(kiosk: Kiosk, staff: Staff, visit: Visit) -> bool:
 
 async def _next_event(kiosk: Kiosk, run: Run) -> Event:
     """What was scanned while a door was open, or else what comes next."""
-    if run.next_scan is not None:
-        kept, run.next_scan = run.next_scan, None
+    if run.scans.ahead is not None:
+        kept, run.scans.ahead = run.scans.ahead, None
         return kept
     kiosk.person.show(await _scan_view(kiosk, run))
     return await kiosk.person.next(kiosk.policy.courier_session_s - kiosk.policy.warn_s)
@@ -60,18 +83,46 @@ async def _act(kiosk: Kiosk, run: Run, event: Event) -> None:
             run.typing = True
         case Pressed(Choice.BACK):
             run.typing = False
-        case Pressed(Choice.UNDO_LAST):
-            await undo(kiosk, run)
+        case Pressed(Choice.UNDO_LAST) if run.last_package is not None:
+            await _undo(kiosk, run, run.last_package)
         case Pressed(Choice.COLLECT):
             await collection(kiosk, run.actor)
         case Pressed(Choice.MOVE_LOWER):
             await _move_lower(kiosk, run)
         case Pressed(Choice.REISSUE_CODE) if run.refused_package is not None:
-            await reissue(kiosk, run, run.refused_package)
+            await _reissue(kiosk, run, run.refused_package)
         case Scanned() | Entered():
-            await put_in(kiosk, run, event)
+            await _put_in(kiosk, run, event)
         case _:
             pass
+
+
+async def _put_in(kiosk: Kiosk, run: Run, read: Scanned | Entered) -> None:
+    run.refused, run.refused_package, run.typing, run.undone = None, None, False, False
+    put = await put_in(kiosk, run.actor, run.scans, read)
+    run.refused, run.refused_package = put.refused, put.here
+    if put.stored is not None:
+        run.stored, run.last_package = stored_note(kiosk, put.stored), put.stored.id
+        run.stored_count += 1
+
+
+async def _reissue(kiosk: Kiosk, run: Run, package_id: str) -> None:
+    package = await reissue(kiosk, run.actor, package_id)
+    run.refused, run.refused_package = None, None
+    if package is None:
+        run.refused = Refused(Refusal.RECALLED)
+    else:
+        run.stored = stored_note(kiosk, package)
+
+
+async def _undo(kiosk: Kiosk, run: Run, package_id: str) -> None:
+    run.last_package = None
+    undone = await undo(kiosk, run.actor, package_id)
+    if isinstance(undone, Refused):
+        run.refused = undone
+    elif undone:
+        run.stored, run.undone = None, True
+        run.stored_count = max(0, run.stored_count - 1)
 
 
 async def wants_more_time(kiosk: Kiosk) -> bool:
@@ -113,7 +164,7 @@ async def _too_high(kiosk: Kiosk) -> list[str]:
 
 
 async def _move_lower(kiosk: Kiosk, run: Run) -> None:
-    """One package goes to a door that its owner reaches; where it does not, the courier is told."""
+    """One package goes to a door that its owner reaches; where it does not, that is shown."""
     for package in (await _too_high(kiosk))[:1]:
         before = await kiosk.store.run(packages.package, package)
         came_of_it = await move_package(kiosk, run.actor, package)

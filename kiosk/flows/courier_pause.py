@@ -5,7 +5,7 @@ from __future__ import annotations
 from kiosk.flows.context import Kiosk
 from kiosk.flows.events import Entered, Pressed, Scanned, TimedOut
 from kiosk.flows.help import offer_help
-from kiosk.flows.pickup import pickup, scanned_pickup, tell
+from kiosk.flows.pickup import pickup, scanned_pickup, show_answer
 from kiosk.flows.sign_in import scanned_badge, sign_in
 from kiosk.flows.views.choices import Choice, Refusal, Refused
 from kiosk.flows.views.customer import First
@@ -48,5 +48,5 @@ async def let_someone_in(kiosk: Kiosk, courier: Staff) -> bool:
 async def _is_back(kiosk: Kiosk, courier: Staff, person: Staff | None) -> bool:
     if person is not None and person.number == courier.number:
         return True
-    await tell(kiosk, Refused(Refusal.NOT_ALLOWED))
+    await show_answer(kiosk, Refused(Refusal.NOT_ALLOWED))
     return False

@@ -28,76 +28,66 @@ from kiosk.model.allocation import sizes_from
 from kiosk.model.barcode import barcode_text, is_barcode, kept_key
 from kiosk.model.location import Service, ServiceReason, SlotStatus, SuspectReason
 from kiosk.model.package import Package, PackageStatus
-from kiosk.model.person import Staff
 from kiosk.model.pickup_code import make_code, parse_qr
 from kiosk.store import codes, departures, deposits, intents, packages, slots
 from kiosk.store.deposits import Deposit, DepositRequest
 from kiosk.store.errors import RefusedError
 from kiosk.store.intents import IntentPurpose, IntentState
-from kiosk.store.staff import Visit
 
 
 @dataclass
-class Run:
-    """A courier's run: what was stored, and what was scanned ahead."""
+class Scans:
+    """What a courier's run remembers of what was scanned."""
 
-    staff: Staff
-    visit: Visit
-    stored: StoredNote | None = None
-    stored_count: int = 0
-    last_package: str | None = None
-    """The last deposit, which may still be undone."""
-    refused: Refused | None = None
-    refused_package: str | None = None
-    """A package that lies here already; its code may be made anew."""
-    next_scan: Scanned | None = None
+    ahead: Scanned | None = None
+    """Scanned while a door was open; it is taken next."""
     doubted: str = ""
     """The key of the last barcode with a wrong check digit."""
-    typing: bool = False
-    undone: bool = False
-
-    @property
-    def actor(self) -> str:
-        return f"staff:{self.staff.number}"
 
 
-async def put_in(kiosk: Kiosk, run: Run, read: Scanned | Entered) -> None:
+@dataclass(frozen=True, slots=True)
+class PutIn:
+    """What came of one package: it is in a slot, or the reason why not; neither of them where the
+    courier went back or was shown why."""
+
+    stored: Package | None = None
+    refused: Refused | None = None
+    here: str | None = None
+    """The id of a package that was refused because it lies here; its code may be made again."""
+
+
+async def put_in(kiosk: Kiosk, actor: str, scans: Scans, read: Scanned | Entered) -> PutIn:
     """One package, scanned or typed, to its slot or to the reason why not."""
-    run.refused, run.refused_package, run.typing, run.undone = None, None, False, False
-    barcode, doubted, run.doubted = read.text, run.doubted, ""
+    barcode, doubted, scans.doubted = read.text, scans.doubted, ""
     if isinstance(read, Scanned) and read.seems_misread and kept_key(barcode) != doubted:
-        run.doubted, run.refused = kept_key(barcode), Refused(Refusal.MISREAD, barcode)
-        return
+        scans.doubted = kept_key(barcode)
+        return PutIn(refused=Refused(Refusal.MISREAD, barcode))
     if parse_qr(barcode) is not None:
         await scanned_pickup(kiosk, barcode)
-        return
+        return PutIn()
     if not is_barcode(barcode):
-        run.refused = Refused(Refusal.UNREADABLE)
-        return
+        return PutIn(refused=Refused(Refusal.UNREADABLE))
     barcode = barcode_text(barcode)
     known = await kiosk.store.run(packages.live_by_barcode, barcode)
     if known is not None and (known.status is not PackageStatus.PENDING or known.slot):
-        run.refused = Refused(Refusal.ALREADY_HERE, known.slot or "")
-        run.refused_package = known.id if known.status is PackageStatus.STORED else None
-        return
+        here = known.id if known.status is PackageStatus.STORED else None
+        return PutIn(refused=Refused(Refusal.ALREADY_HERE, known.slot or ""), here=here)
     size = known.size if known is not None else None
     size = size or await _choose_size(kiosk, barcode)
     if size is None:
-        return
+        return PutIn()
     package = known.id if known is not None else kiosk.new_id()
-    await _deposit(kiosk, run, package, barcode, size)
+    return await _deposit(kiosk, actor, scans, package, barcode, size)
 
 
-async def reissue(kiosk: Kiosk, run: Run, package_id: str) -> None:
-    """A new code for a package that lies here; it goes the way that codes go."""
+async def reissue(kiosk: Kiosk, actor: str, package_id: str) -> Package | None:
+    """A new code for a package that lies here; it goes the way that codes go. None when the
+    package was recalled."""
     try:
-        await kiosk.store.run(codes.reissue, package_id, run.actor)
+        await kiosk.store.run(codes.reissue, package_id, actor)
     except RefusedError:
-        run.refused, run.refused_package = Refused(Refusal.RECALLED), None
-        return
-    package = await kiosk.store.run(packages.package, package_id)
-    run.stored = _note(kiosk, package, package.slot or "")
-    run.refused, run.refused_package = None, None
+        return None
+    return await kiosk.store.run(packages.package, package_id)
 
 
 async def _choose_size(kiosk: Kiosk, barcode: str) -> str | None:
@@ -112,34 +102,36 @@ async def _choose_size(kiosk: Kiosk, barcode: str) -> str | None:
             return event.value
 
 
-async def _deposit(kiosk: Kiosk, run: Run, package: str, barcode: str, size: str) -> None:
+async def _deposit(
+    kiosk: Kiosk, actor: str, scans: Scans, package: str, barcode: str, size: str
+) -> PutIn:
     """Slot after slot until the package is in one, or the courier gives up."""
     while True:
-        request = DepositRequest(package, barcode, size, kiosk.new_id(), run.actor)
+        request = DepositRequest(package, barcode, size, kiosk.new_id(), actor)
         try:
             deposit = await kiosk.store.run(
                 deposits.begin_deposit, request, kiosk.location, kiosk.strategy
             )
         except RefusedError:
             # It was recalled since it was scanned.
-            run.refused = Refused(Refusal.RECALLED)
-            return
+            return PutIn(refused=Refused(Refusal.RECALLED))
         if deposit is None:
-            if await _make_room(kiosk, run, size):
+            if await _make_room(kiosk, actor, size):
                 continue
-            run.refused = Refused(Refusal.NO_SLOT, size)
-            return
+            return PutIn(refused=Refused(Refusal.NO_SLOT, size))
         package = deposit.package
-        wanted = await _use_slot(kiosk, run, deposit, barcode)
-        if wanted is Choice.LARGER_SLOT:
+        ended = await _use_slot(kiosk, actor, scans, deposit, barcode)
+        if isinstance(ended, Package):
+            return PutIn(stored=ended)
+        if ended is Choice.LARGER_SLOT:
             size = _larger(kiosk, deposit.slot) or size
-        elif wanted is not Choice.ANOTHER_SLOT:
-            return
+        elif ended is not Choice.ANOTHER_SLOT:
+            return PutIn()
         if await kiosk.store.run(deposits.is_forgotten, package):
             package = kiosk.new_id()
 
 
-async def _make_room(kiosk: Kiosk, run: Run, size: str) -> bool:
+async def _make_room(kiosk: Kiosk, actor: str, size: str) -> bool:
     """No free slot takes it: look into one in doubt, or take back what is over; True to try
     again."""
     fitting = sizes_from(kiosk.location.sizes, size)
@@ -156,10 +148,10 @@ async def _make_room(kiosk: Kiosk, run: Run, size: str) -> bool:
         return False
     answer = await ask(kiosk, Question.NO_SLOT, in_doubt or "", (*choices, Choice.CANCEL))
     if answer is Choice.LOOK_INSIDE and in_doubt is not None:
-        await look_inside(kiosk, run.actor, in_doubt)
+        await look_inside(kiosk, actor, in_doubt)
         return (await kiosk.store.run(slots.record_of, in_doubt)).status is SlotStatus.EMPTY
     if answer is Choice.COLLECT:
-        await collection(kiosk, run.actor)
+        await collection(kiosk, actor)
         return len(await kiosk.store.run(departures.due)) < len(due)
     return False
 
@@ -169,8 +161,10 @@ def _larger(kiosk: Kiosk, slot: str) -> str | None:
     return names[1] if len(names) > 1 else None
 
 
-async def _use_slot(kiosk: Kiosk, run: Run, deposit: Deposit, barcode: str) -> Choice | None:
-    """One slot for one package; what is wanted instead, if so.
+async def _use_slot(
+    kiosk: Kiosk, actor: str, scans: Scans, deposit: Deposit, barcode: str
+) -> Package | Choice | None:
+    """One slot for one package: the package that is in it, or what is wanted instead, if so.
 
     A slot in which a sensor sees something is not opened at all.
     """
@@ -179,7 +173,7 @@ async def _use_slot(kiosk: Kiosk, run: Run, deposit: Deposit, barcode: str) -> C
         await _end(kiosk, deposit, SuspectReason.MAY_HOLD_ANOTHERS, why)
         return Choice.ANOTHER_SLOT
     opened = await open_door(kiosk, deposit.slot, deposit.intent, Purpose.PUT_IN)
-    return await _put_behind_door(kiosk, run, deposit, barcode, opened)
+    return await _put_behind_door(kiosk, actor, scans, deposit, barcode, opened)
 
 
 async def _another_slot(kiosk: Kiosk, deposit: Deposit, opened: Opened) -> Choice | None:
@@ -212,9 +206,9 @@ async def _end(kiosk: Kiosk, deposit: Deposit, suspect: SuspectReason | None, wh
 
 
 async def _put_behind_door(
-    kiosk: Kiosk, run: Run, deposit: Deposit, barcode: str, opened: Opened
-) -> Choice | None:
-    """The door stands open: wait until it is shut on the package; what is wanted instead, if so."""
+    kiosk: Kiosk, actor: str, scans: Scans, deposit: Deposit, barcode: str, opened: Opened
+) -> Package | Choice | None:
+    """The door stands open: wait until it is shut on the package; or what is wanted instead."""
     choices: tuple[Choice, ...] = (Choice.SOMETHING_INSIDE, Choice.DOOR_FAULT, Choice.CANCEL)
     if _larger(kiosk, deposit.slot) is not None:
         choices = (Choice.LARGER_SLOT, *choices)
@@ -223,7 +217,7 @@ async def _put_behind_door(
     def keep_as_next(scan: Scanned) -> DoorOpen | None:
         if kept_key(scan.text) == kept_key(barcode):
             return None
-        run.next_scan = scan
+        scans.ahead = scan
         return replace(view, next_barcode=scan.text)
 
     ending = await until_shut(kiosk, view, opened, keep_as_next)
@@ -234,13 +228,14 @@ async def _put_behind_door(
         await _end_opened(kiosk, deposit, SuspectReason.MAY_HOLD_SOMETHING, "left open")
         return None
     if isinstance(ending, Choice):
-        return await _not_this_slot(kiosk, run.actor, deposit, view, opened, ending)
+        return await _not_this_slot(kiosk, actor, deposit, view, opened, ending)
     if holds_item(kiosk, deposit.slot) is False:
         answer = await ask(kiosk, Question.IS_IT_PUT_IN, deposit.slot, YES_OR_NO)
         if answer is not Choice.YES:
             return await _not_put_in(kiosk, deposit, answer)
-    await _stored(kiosk, run, deposit, barcode)
-    return None
+    return await kiosk.store.run(
+        deposits.store_package, deposit, kiosk.location, kiosk.policy.hold_days, kiosk.rng
+    )
 
 
 async def _not_put_in(kiosk: Kiosk, deposit: Deposit, answer: Choice | None) -> Choice | None:
@@ -302,38 +297,27 @@ async def _put_nothing_in(kiosk: Kiosk, deposit: Deposit, view: DoorOpen, opened
         )
 
 
-async def _stored(kiosk: Kiosk, run: Run, deposit: Deposit, barcode: str) -> None:
-    stored = await kiosk.store.run(
-        deposits.store_package, deposit, kiosk.location, kiosk.policy.hold_days, kiosk.chance
-    )
-    run.stored = _note(kiosk, stored, deposit.slot)
-    run.last_package = stored.id
-    run.stored_count += 1
-
-
-def _note(kiosk: Kiosk, package: Package, slot: str) -> StoredNote:
+def stored_note(kiosk: Kiosk, package: Package) -> StoredNote:
+    """What the courier's next screen says of a package that lies here."""
     code = ""
     if kiosk.policy.show_code_to_courier and package.locator is not None:
         code = make_code(kiosk.location_key, package.id, package.locator, package.code_counter)
-    return StoredNote(slot, package.barcode, code)
+    return StoredNote(package.slot or "", package.barcode, code)
 
 
-async def undo(kiosk: Kiosk, run: Run) -> None:
-    """The courier takes his last package out again, or finds that nothing was put in."""
-    if run.last_package is None:
-        return
-    package = await kiosk.store.run(packages.package, run.last_package)
-    run.last_package = None
+async def undo(kiosk: Kiosk, actor: str, package_id: str) -> bool | Refused:
+    """The courier takes the last package out again, or finds that nothing was put in; whether the
+    deposit is undone, or why it cannot be."""
+    package = await kiosk.store.run(packages.package, package_id)
     if package.status is not PackageStatus.STORED or package.slot is None:
-        return
+        return False
     intent = kiosk.new_id()
     try:
         await kiosk.store.run(
-            intents.intend, intent, package.slot, IntentPurpose.UNDO, run.actor, package.id
+            intents.intend, intent, package.slot, IntentPurpose.UNDO, actor, package.id
         )
     except RefusedError:
-        run.refused = Refused(Refusal.RECALLED)
-        return
+        return Refused(Refusal.RECALLED)
     opened = await open_door(kiosk, package.slot, intent, Purpose.TAKE)
     if opened.unlocked.outcome is Outcome.WRONG_DOOR:
         await shut_wrong_door(kiosk, opened, package.slot, Purpose.TAKE)
@@ -344,12 +328,12 @@ async def undo(kiosk: Kiosk, run: Run) -> None:
             replace(opened.trouble(package.slot, Purpose.TAKE), choices=(Choice.DONE,))
         )
         await pressed(kiosk, (Choice.DONE,), kiosk.policy.idle_s)
-        return
-    await _undone(kiosk, run, package, opened.intent, left_open=ending is Ending.LEFT_OPEN)
+        return False
+    return await _undone(kiosk, actor, package, opened.intent, ending is Ending.LEFT_OPEN)
 
 
-async def _undone(kiosk: Kiosk, run: Run, package: Package, intent: str, left_open: bool) -> None:
-    """What is inside after an undo, by the courier's word; silence leaves the slot in doubt."""
+async def _undone(kiosk: Kiosk, actor: str, package: Package, intent: str, left_open: bool) -> bool:
+    """Whether the slot is empty after an undo, by the courier's word; silence is doubt."""
     slot = package.slot or ""
     answer = None
     if not left_open:
@@ -357,9 +341,8 @@ async def _undone(kiosk: Kiosk, run: Run, package: Package, intent: str, left_op
             kiosk, Question.IS_IT_EMPTY, slot, (Choice.IT_IS_EMPTY, Choice.STILL_THERE)
         )
     if answer is Choice.IT_IS_EMPTY:
-        await kiosk.store.run(deposits.undo_deposit, package.id, intent, run.actor)
-        run.stored, run.undone = None, True
-        run.stored_count = max(0, run.stored_count - 1)
-        return
+        await kiosk.store.run(deposits.undo_deposit, package.id, intent, actor)
+        return True
     found = SlotStatus.OCCUPIED if answer is Choice.STILL_THERE else SlotStatus.SUSPECT
-    await kiosk.store.run(intents.end_opening, intent, slot, found, run.actor, "undo given up")
+    await kiosk.store.run(intents.end_opening, intent, slot, found, actor, "undo given up")
+    return False

@@ -32,9 +32,9 @@ READ = (Choice.BOARDS, Choice.JOURNAL, Choice.STAFF, Choice.TEST_PARTS, Choice.O
 LOOKED_AT_S = 600
 """A page goes back after this long without a touch."""
 FRESH_S = 2.0
-"""How often what is shown is read anew."""
+"""How often what is shown is read again."""
 LINES = 5
-"""How many events a page of the journal has; so many fit on the smallest glass."""
+"""How many events a page of the journal has; so many fit on the smallest panel."""
 BOARDS = 3
 """How many boards a page has."""
 
@@ -128,7 +128,7 @@ def _journal_end(writer: Writer) -> int:
 
 
 async def _boards(kiosk: Kiosk) -> None:
-    """The boards, read anew again and again, until the technician goes back."""
+    """The boards, read again and again until the technician goes back."""
     shown_s, first = 0.0, 0
     while shown_s < LOOKED_AT_S:
         reports = kiosk.bank.reports()

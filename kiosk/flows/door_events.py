@@ -1,7 +1,7 @@
 """What happens at the doors without anybody's asking, written down and acted on.
 
-The bank tells every movement; this decides what it means: a start-up finding, a late opening after
-a jam, a latch that did not hold, or a door that somebody opened by force.
+The bank reports every movement; this decides what it means: a start-up finding, a late opening
+after a jam, a latch that did not hold, or a door that somebody opened by force.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ LATE_OPENING_S = BankTiming().late_s
 """An opening this long after a pulse that seemed to jam is still that pulse's."""
 
 SEEN_WITHIN_S = 2.0
-"""How long a start with doors in play waits for the boards to tell of them."""
+"""How long a start with doors in play waits for the boards to report them."""
 
 
 class Watch:
@@ -68,7 +68,7 @@ class Watch:
 
     async def visit_failed(self, error: Exception) -> None:
         """A visit ended by an error: staff read so in the journal, by the error's name. Its text,
-        which may tell of people, is in the log alone."""
+        which may name people, is in the log alone."""
         name = type(error).__name__
         self._failed[name] = self._failed.get(name, 0) + 1
         await self.catch_up()

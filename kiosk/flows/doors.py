@@ -39,7 +39,7 @@ class Opened:
 
     @property
     def is_by_word(self) -> bool:
-        """Whether nobody but the person can tell what the door does."""
+        """Whether nobody but the person knows what the door does."""
         return self.unlocked.outcome is Outcome.SENT
 
     @property
@@ -71,7 +71,7 @@ async def open_door(
 ) -> Opened:
     """Pulse the door of an intent that is already durable, and record what came of it.
 
-    Where no sensor can tell, the person is asked first. `force` pulses a door that reads open.
+    Where no sensor sees it, the person is asked first. `force` pulses a door that reads open.
     """
     kiosk.person.show(Opening(slot=slot, purpose=purpose))
     unlocked = await kiosk.bank.open_slot(slot, force=force)
@@ -95,8 +95,8 @@ async def open_door(
 async def open_for_service(
     kiosk: Kiosk, record: SlotRecord, actor: str, purpose: Purpose, intent: str = ""
 ) -> Opened:
-    """Open a slot's door for no package's sake: a test, a look, somebody afar, whose command gives
-    the intent its id."""
+    """Open a slot's door for no package's sake: a test, a look, an operator at the server, whose
+    command gives the intent its id."""
     intent = intent or kiosk.new_id()
     await kiosk.store.run(
         intents.intend, intent, record.label, IntentPurpose.MAINTENANCE, actor, record.package
@@ -155,7 +155,7 @@ class Ending(StrEnum):
     SHUT_QUICKLY = "SHUT_QUICKLY"
     """Shut so soon that it was perhaps not used."""
     SHUT_BY_WORD = "SHUT_BY_WORD"
-    """Said to be shut, where no sensor can tell."""
+    """Said to be shut, where no sensor sees it."""
     LEFT_OPEN = "LEFT_OPEN"
     STAYED_SHUT = "STAYED_SHUT"
     """It did not open at all."""
@@ -170,7 +170,7 @@ async def until_shut(
     """Show an open door until it is shut, a choice is pressed, or everybody has left.
 
     A reminder comes after `remind_after_s`. `on_scan` may answer a scan with a changed view. Where
-    only the person can tell, they say when it is shut; one that read open before it was pulsed may
+    only the person knows, they say when it is shut; one that read open before it was pulsed may
     be said to be still shut, and is pulsed then.
     """
     if not opened.stands_open:
@@ -214,7 +214,7 @@ def _choices(view: DoorOpen, opened: Opened) -> tuple[Choice, ...]:
 
 
 def holds_item(kiosk: Kiosk, slot: str) -> bool | None:
-    """Whether something lies in a slot, by its item sensor; None where none can tell."""
+    """Whether something lies in a slot, by its item sensor; None where there is none."""
     return {ItemState.PRESENT: True, ItemState.ABSENT: False}.get(kiosk.bank.item(slot))
 
 

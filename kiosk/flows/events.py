@@ -47,12 +47,12 @@ class Scanned:
     seems_misread: bool = False
     """Whether its check digit is wrong."""
     findings: tuple[ScannerFinding, ...] = field(default=(), compare=False, repr=False)
-    """What the technician's test code tells of the scanner; empty for every other code."""
+    """What the technician's test code says about the scanner; empty for every other code."""
 
 
 @dataclass(frozen=True, slots=True)
-class OpenFromAfar:
-    """The centre opens a slot; it was allowed to. Heard on the first screen only."""
+class RemoteOpen:
+    """The server opens a slot; it was allowed to. Heard on the first screen only."""
 
     slot: str
     command: str

@@ -8,7 +8,7 @@ from kiosk.flows.context import Kiosk
 from kiosk.flows.doors import pressed
 from kiosk.flows.events import Entered, Scanned
 from kiosk.flows.keypad import ask_digits
-from kiosk.flows.pickup import TOLD_S, ask_for_phone, seconds, tell
+from kiosk.flows.pickup import ANSWER_S, ask_for_phone, seconds, show_answer
 from kiosk.flows.views.choices import Choice, Refusal, Refused
 from kiosk.flows.views.customer import EnterCode, HoldExtended
 from kiosk.flows.views.shared import Checking
@@ -61,7 +61,7 @@ async def _extend(kiosk: Kiosk, answer: CodeAnswer | None) -> None:
     if answer is None:
         return
     if not isinstance(answer, Granted):
-        await tell(kiosk, Refused(Refusal.CANNOT_EXTEND))
+        await show_answer(kiosk, Refused(Refusal.CANNOT_EXTEND))
         return
     zone = kiosk.location.time_zone
     try:
@@ -69,8 +69,8 @@ async def _extend(kiosk: Kiosk, answer: CodeAnswer | None) -> None:
             holds.extend_hold, answer.package, EXTEND_DAYS, zone, "customer"
         )
     except RefusedError:
-        await tell(kiosk, Refused(Refusal.CANNOT_EXTEND))
+        await show_answer(kiosk, Refused(Refusal.CANNOT_EXTEND))
         return
     shown_ms = until_ms if kiosk.clock.now().is_trusted else None
     kiosk.person.show(HoldExtended(until_ms=shown_ms, choices=(Choice.DONE,)))
-    await pressed(kiosk, (Choice.DONE,), TOLD_S)
+    await pressed(kiosk, (Choice.DONE,), ANSWER_S)

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from kiosk.flows.context import Kiosk
 from kiosk.model.actor import KIOSK
-from kiosk.model.clock import JUMP_MS, Instant
+from kiosk.model.clock import DAY_MS, JUMP_MS, Instant
 from kiosk.model.event_bodies import ClockChanged
 from kiosk.store import backup, counters, erasure, holds
 from kiosk.store.writer import Writer
@@ -24,7 +24,6 @@ NIGHT_HOUR = 3
 """The local hour from which a night's backup is made."""
 RETRY_MS = 3_600_000
 """How long after a backup the next is tried at the earliest."""
-DAY_MS = 24 * 3_600_000
 AT_ONCE = 50
 """How many packages one transaction expires or cancels, and how many people it erases."""
 

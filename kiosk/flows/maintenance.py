@@ -32,7 +32,7 @@ from kiosk.flows.views.service import (
 )
 from kiosk.flows.views.shared import DoorOpen, View
 from kiosk.model.clock import days_later_ms, end_of_day_ms
-from kiosk.model.location import TOLD_BY_STAFF, Service, SlotStatus
+from kiosk.model.location import GIVEN_BY_STAFF, Service, SlotStatus
 from kiosk.model.person import Staff
 from kiosk.store import boards, codes, counters, departures, intents, slots
 from kiosk.store import staff as staff_store
@@ -42,7 +42,7 @@ from kiosk.store.writer import Writer
 
 SESSION_S = 600
 """A technician's session ends after this long without a touch; doors need time."""
-REASONS = tuple(reason.value for reason in TOLD_BY_STAFF)
+REASONS = tuple(reason.value for reason in GIVEN_BY_STAFF)
 TAKE_OUT_REASONS = ("damaged", "misrouted", "refused")
 DOORS_CHOICES = (Choice.DONE, Choice.TEST_DOORS, Choice.MACHINE)
 UNTIL_DAYS = (1, 2, 7, 30, 0)

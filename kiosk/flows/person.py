@@ -14,9 +14,9 @@ from drivers.door import BoardChange, DoorChange, DoorState
 from kiosk.flows.events import (
     Chosen,
     Entered,
-    OpenFromAfar,
     Preference,
     Pressed,
+    RemoteOpen,
     Scanned,
     Stirred,
     TimedOut,
@@ -32,7 +32,7 @@ from kiosk.flows.views.customer import (
     MorePackages,
     Thanks,
 )
-from kiosk.flows.views.shared import Ask, EnterPin, Told, Trouble, View
+from kiosk.flows.views.shared import Answer, Ask, EnterPin, Trouble, View
 
 Event = (
     Pressed
@@ -40,7 +40,7 @@ Event = (
     | Chosen
     | Preference
     | Scanned
-    | OpenFromAfar
+    | RemoteOpen
     | Stirred
     | DoorChange
     | BoardChange
@@ -151,7 +151,7 @@ class Person:
 
 
 _ENTRIES = EnterCode | EnterPhoneDigits | EnterPin
-_ENDINGS = Told | Thanks | HoldExtended | LowerAsked | CodeAsked
+_ENDINGS = Answer | Thanks | HoldExtended | LowerAsked | CodeAsked
 
 
 def _is_lost_by_waiting(view: View) -> bool:

@@ -31,7 +31,7 @@ from kiosk.flows.views.customer import (
     MorePackages,
     Thanks,
 )
-from kiosk.flows.views.shared import Checking, DoorOpen, Told, Trouble
+from kiosk.flows.views.shared import Answer, Checking, DoorOpen, Trouble
 from kiosk.model.barcode import is_barcode
 from kiosk.model.location import Service, ServiceReason, SlotStatus, SuspectReason
 from kiosk.model.package import PackageStatus
@@ -54,7 +54,7 @@ TRIES = 3
 """How often a person may ask for a jammed door to be tried again."""
 LOWER_DAYS = 1
 """By how much a hold grows while a courier is awaited who moves the package lower."""
-TOLD_S = 12
+ANSWER_S = 12
 """How long an answer that ends something stays."""
 
 STORY = {
@@ -99,11 +99,11 @@ async def no_code(kiosk: Kiosk) -> None:
         if not isinstance(typed, Entered):
             return
         asked = await kiosk.store.run(codes.ask_again, kiosk.code_policy, barcode, typed.text)
-    centre = kiosk.vitals().centre
-    is_reached = centre is None or centre.is_reached
+    server = kiosk.vitals().server
+    is_reached = server is None or server.is_reached
     answer = CodeAsked(reference=str(asked), is_reached=is_reached, choices=(Choice.DONE,))
     kiosk.person.show(answer)
-    await pressed(kiosk, answer.choices, TOLD_S)
+    await pressed(kiosk, answer.choices, ANSWER_S)
 
 
 async def _tracking_number(kiosk: Kiosk) -> str | None:
@@ -115,18 +115,18 @@ async def _tracking_number(kiosk: Kiosk) -> str | None:
             return None
         if is_barcode(event.text):
             return event.text
-        await tell(kiosk, Refused(Refusal.UNREADABLE))
+        await show_answer(kiosk, Refused(Refusal.UNREADABLE))
 
 
 async def scanned_pickup(kiosk: Kiosk, text: str) -> None:
     """A QR code was scanned on the first screen or at the keypad; "" stands for a refused scan."""
     code = parse_qr(text)
     if not text:
-        await tell(kiosk, Refused(Refusal.UNREADABLE))
+        await show_answer(kiosk, Refused(Refusal.UNREADABLE))
     elif code is None:
-        await tell(kiosk, Refused(Refusal.NOT_KNOWN))
+        await show_answer(kiosk, Refused(Refusal.NOT_KNOWN))
     elif code.location != kiosk.location.id:
-        await tell(kiosk, Refused(Refusal.OTHER_LOCATION))
+        await show_answer(kiosk, Refused(Refusal.OTHER_LOCATION))
     else:
         kiosk.person.show(Checking())
         answer: CodeAnswer | None = await kiosk.store.run(
@@ -136,7 +136,7 @@ async def scanned_pickup(kiosk: Kiosk, text: str) -> None:
             answer = await ask_for_phone(kiosk, code.code, scanned=True)
         refused = None if answer is None else await _act(kiosk, answer)
         if refused is not None:
-            await tell(kiosk, refused.refused or Refused(Refusal.NOT_KNOWN))
+            await show_answer(kiosk, refused.refused or Refused(Refusal.NOT_KNOWN))
 
 
 async def try_code(kiosk: Kiosk, digits: str) -> EnterCode | None:
@@ -187,7 +187,7 @@ async def _act(kiosk: Kiosk, answer: CodeAnswer) -> EnterCode | None:
             await reopen(kiosk, answer.package, answer.slot)
         case Story():
             when_ms = answer.at_ms if kiosk.clock.now().is_trusted else None
-            await tell(kiosk, Refused(STORY[answer.status], at_ms=when_ms))
+            await show_answer(kiosk, Refused(STORY[answer.status], at_ms=when_ms))
         case CannotOpen():
             kiosk.person.show(
                 Trouble(problem=Problem.DO_NOT_OPEN, slot=answer.slot, choices=(Choice.DONE,))
@@ -200,10 +200,10 @@ async def _act(kiosk: Kiosk, answer: CodeAnswer) -> EnterCode | None:
     return None
 
 
-async def tell(kiosk: Kiosk, refused: Refused) -> None:
+async def show_answer(kiosk: Kiosk, refused: Refused) -> None:
     """Say something that ends the matter, until it is pressed away or was read."""
-    kiosk.person.show(Told(refused=refused, choices=(Choice.DONE,)))
-    await pressed(kiosk, (Choice.DONE,), TOLD_S)
+    kiosk.person.show(Answer(refused=refused, choices=(Choice.DONE,)))
+    await pressed(kiosk, (Choice.DONE,), ANSWER_S)
 
 
 async def _fetch_all(kiosk: Kiosk, granted: Granted) -> None:
@@ -260,30 +260,30 @@ async def _is_too_high(kiosk: Kiosk, granted: Granted) -> bool:
 
 
 async def _ask_lower(kiosk: Kiosk, granted: Granted) -> None:
-    """The couriers are told, and the package is held a day longer."""
+    """The couriers see it, and the package is held a day longer."""
     zone = kiosk.location.time_zone
     try:
         until_ms = await kiosk.store.run(
             holds.ask_lower, granted.package, LOWER_DAYS, zone, "customer"
         )
     except RefusedError:
-        await tell(kiosk, Refused(Refusal.CANNOT_EXTEND))
+        await show_answer(kiosk, Refused(Refusal.CANNOT_EXTEND))
         return
     shown_ms = until_ms if kiosk.clock.now().is_trusted else None
     view = LowerAsked(slot=granted.slot, until_ms=shown_ms, choices=(Choice.DONE,))
     kiosk.person.show(view)
-    await pressed(kiosk, view.choices, TOLD_S)
+    await pressed(kiosk, view.choices, ANSWER_S)
 
 
 async def _intend_pickup(kiosk: Kiosk, granted: Granted) -> str | None:
-    """The intent; None when the package was recalled since its code was checked, which is told."""
+    """The intent; None when the package was recalled since its code was checked, which is shown."""
     intent = kiosk.new_id()
     try:
         await kiosk.store.run(
             intents.intend, intent, granted.slot, IntentPurpose.PICKUP, "customer", granted.package
         )
     except RefusedError:
-        await tell(kiosk, Refused(Refusal.RECALLED))
+        await show_answer(kiosk, Refused(Refusal.RECALLED))
         return None
     return intent
 
@@ -324,7 +324,7 @@ async def _door_with_dead_sensor(
         ServiceReason.SEEN_OPEN,
         "customer",
     )
-    # The pulse before is what opened it: from here on only the person can tell.
+    # The pulse before is what opened it: from here on only the person knows.
     seen = Opened(intent, Unlocked(Outcome.SENT, pulsed=False), True, jammed.reference)
     await _take(kiosk, granted, seen, has_more, had_item=False)
 
@@ -340,7 +340,7 @@ async def _take(
 ) -> bool:
     """The door stands open: the package is taken when it is shut. False when it did not open.
 
-    `had_item`: the item sensor saw something before, so that it can tell whether it is gone.
+    `had_item`: the item sensor saw something before, so that it knows whether it is gone.
     """
     slot = granted.slot
     view = DoorOpen(slot=slot, purpose=Purpose.TAKE, choices=(Choice.NOTHING_INSIDE,))
@@ -406,7 +406,7 @@ async def _left_behind(kiosk: Kiosk, granted: Granted, intent: str, has_more: bo
 
 
 async def _nothing_inside(kiosk: Kiosk, granted: Granted, opened: Opened) -> None:
-    """The customer looked and it is not there: operators are told, staff looks again."""
+    """The customer looked and it is not there: operators are notified, staff looks again."""
     view = DoorOpen(slot=granted.slot, purpose=Purpose.LOOK, remind=True)
     await until_shut(kiosk, view, opened)
     reference = await kiosk.store.run(
@@ -417,7 +417,7 @@ async def _nothing_inside(kiosk: Kiosk, granted: Granted, opened: Opened) -> Non
 
 async def _refer(kiosk: Kiosk, reference: int) -> None:
     """Help, and the number under which staff finds what happened."""
-    kiosk.person.show(Told(help=True, reference=str(reference), choices=(Choice.DONE,)))
+    kiosk.person.show(Answer(help=True, reference=str(reference), choices=(Choice.DONE,)))
     await pressed(kiosk, (Choice.DONE,), kiosk.policy.idle_s)
 
 
@@ -479,13 +479,13 @@ async def _reopened(
 ) -> tuple[str, bool] | None:
     """Open the slot of a package that was just taken; its intent and whether it was shut again.
 
-    None when it was given to someone else or did not open; the person was told.
+    None when it was given to someone else or did not open; the person was shown why.
     """
     intent = kiosk.new_id()
     try:
         await kiosk.store.run(intents.intend, intent, slot, purpose, "customer")
     except RefusedError:
-        await tell(kiosk, Refused(Refusal.ALREADY_PICKED_UP))
+        await show_answer(kiosk, Refused(Refusal.ALREADY_PICKED_UP))
         return None
     opened = await open_door(kiosk, slot, intent, view.purpose)
     ending = await until_shut(kiosk, view, opened)

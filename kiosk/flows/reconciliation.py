@@ -149,7 +149,7 @@ class _Look:
                 self.intent,
                 kiosk.location,
                 kiosk.policy.hold_days,
-                kiosk.chance,
+                kiosk.rng,
                 self.actor,
             )
             return None

@@ -1,4 +1,4 @@
-"""A door is opened from afar, by an operator of the centre, for somebody who stands before it."""
+"""An operator at the server opens a door for somebody who stands before it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from kiosk.model.commands import OpeningOutcome
 from kiosk.store import openings, slots
 
 
-async def open_from_afar(kiosk: Kiosk, slot: str, command: str) -> None:
+async def open_remotely(kiosk: Kiosk, slot: str, command: str) -> None:
     """Open it, tell what came of it, and wait until it is shut. Nobody here proved what they took
     or saw: the slot is in doubt until staff has looked."""
     record = await kiosk.store.run(slots.record_of, slot)

@@ -11,11 +11,11 @@ from kiosk.flows.context import Kiosk
 from kiosk.flows.courier import courier_run
 from kiosk.flows.door_events import FAILED, Watch, recover
 from kiosk.flows.doors import pressed, push_until_it_clicks
-from kiosk.flows.events import Entered, OpenFromAfar, Preference, Pressed, Scanned, TimedOut
+from kiosk.flows.events import Entered, Preference, Pressed, RemoteOpen, Scanned, TimedOut
 from kiosk.flows.help import offer_help
 from kiosk.flows.maintenance import maintenance
-from kiosk.flows.pickup import pickup, scanned_pickup, tell
-from kiosk.flows.remote_open import open_from_afar
+from kiosk.flows.pickup import pickup, scanned_pickup, show_answer
+from kiosk.flows.remote_open import open_remotely
 from kiosk.flows.sign_in import scanned_badge, sign_in
 from kiosk.flows.views.choices import Choice, Problem, Refusal, Refused
 from kiosk.flows.views.customer import First
@@ -59,7 +59,7 @@ def started(writer: Writer) -> int:
 async def _watch(
     kiosk: Kiosk, watch: Watch, moves: asyncio.Queue[DoorChange | BoardChange]
 ) -> None:
-    """Write down what the doors do, then tell the flow; a store that fails stops neither."""
+    """Write down what the doors do, then pass it to the flow; a store that fails stops neither."""
     while True:
         move = await moves.get()
         await watch.moved(move)
@@ -111,8 +111,8 @@ async def _first_screen(kiosk: Kiosk, watch: Watch) -> None:
                 return await _badge(kiosk, text)
             case Scanned(text):
                 return await scanned_pickup(kiosk, text)
-            case OpenFromAfar(slot, command):
-                return await open_from_afar(kiosk, slot, command)
+            case RemoteOpen(slot, command):
+                return await open_remotely(kiosk, slot, command)
             case Pressed(Choice.COURIER):
                 return await _staff(kiosk, Role.COURIER)
             case Pressed(Choice.SERVICE):
@@ -153,7 +153,7 @@ async def _badge(kiosk: Kiosk, text: str) -> None:
     """A badge scanned on the first screen signs in for what its owner does here."""
     person = await scanned_badge(kiosk, text)
     if person is None:
-        await tell(kiosk, Refused(Refusal.NOT_ALLOWED))
+        await show_answer(kiosk, Refused(Refusal.NOT_ALLOWED))
     else:
         await _visit(kiosk, person, person.role)
 

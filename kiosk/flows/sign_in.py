@@ -56,7 +56,7 @@ async def _wait_s(kiosk: Kiosk) -> int:
 async def _check_pin(kiosk: Kiosk, pin: str) -> Staff | None:
     """The member of staff with this PIN, if they may work now.
 
-    Somebody's hash is checked even when the number is nobody's, so that the time tells nothing.
+    Somebody's hash is checked even when the number is nobody's, so that the time reveals nothing.
     """
     person = await kiosk.store.run(staff.member, pin[:STAFF_NUMBER_DIGITS])
     checked = person or await kiosk.store.run(staff.anybody)

@@ -53,7 +53,7 @@ class ServiceReason(StrEnum):
     COURIER = "fault told by a courier"
 
 
-TOLD_BY_STAFF = (
+GIVEN_BY_STAFF = (
     ServiceReason.DOOR_JAMS,
     ServiceReason.LOCK_BROKEN,
     ServiceReason.SENSOR_BROKEN,
@@ -143,11 +143,3 @@ class Location:
     def slot(self, label: str) -> Slot:
         require(label in self.slot_by_label, f"no slot {label!r} at location {self.id!r}")
         return self.slot_by_label[label]
-
-    def size_rank(self, name: str) -> int:
-        """The place of a size from the smallest, 0, to the largest."""
-        for rank, size in enumerate(self.sizes):
-            if size.name == name:
-                return rank
-        require(False, f"no size {name!r} at location {self.id!r}")
-        return -1

@@ -42,9 +42,6 @@ LEGAL_CHANGES: frozenset[tuple[PackageStatus, PackageStatus]] = frozenset(
     )
 )
 
-IN_A_SLOT = frozenset({PackageStatus.STORED, PackageStatus.EXPIRED, PackageStatus.CANCELLED})
-"""The statuses in which a package can lie in a slot (a `CANCELLED` one need not)."""
-
 
 @dataclass(frozen=True, slots=True)
 class Package:

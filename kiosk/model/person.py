@@ -82,9 +82,9 @@ def badge_text(number: str, secret: str) -> str:
     return f"{BADGE_PREFIX}:{number}:{secret}"
 
 
-def new_badge_secret(chance: Random) -> str:
+def new_badge_secret(rng: Random) -> str:
     """80 bits of chance in capitals and digits, which a QR code packs closest."""
-    return b32encode(chance.randbytes(10)).decode()
+    return b32encode(rng.randbytes(10)).decode()
 
 
 def parse_badge(text: str) -> Badge | None:

@@ -20,7 +20,7 @@ from sqlite_utils import Database
 from kiosk.model.actor import KIOSK
 from kiosk.model.clock import Clock
 from kiosk.model.event_bodies import BackupChecked
-from kiosk.store import journal
+from kiosk.store import journal, meta
 from kiosk.store.errors import StoreError
 from kiosk.store.store import Store
 from kiosk.store.writer import Writer
@@ -28,6 +28,7 @@ from kiosk.store.writer import Writer
 NAME = "kiosk-%Y%m%dT%H%M%SZ.db"
 """How a backup is called: by when it was made, UTC."""
 KEY_CHECK = "location_key_check"
+LAST_BACKUP = "last_backup"
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,17 +135,13 @@ def _note(writer: Writer, backup: Backup) -> None:
             problem=backup.problem,
         )
     )
-    writer.db.execute(
-        "INSERT INTO meta (key, value) VALUES ('last_backup', ?)"
-        " ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-        (json.dumps(asdict(backup)),),
-    )
+    meta.set_value(writer, LAST_BACKUP, json.dumps(asdict(backup)))
 
 
 def last(writer: Writer) -> Backup | None:
     """The newest backup, for the technician's screen and for when the next is due."""
-    row = writer.one("SELECT value FROM meta WHERE key = 'last_backup'")
-    return None if row is None else Backup(**json.loads(row["value"]))
+    found = meta.value(writer, LAST_BACKUP)
+    return None if found is None else Backup(**json.loads(found))
 
 
 def kept(folder: Path) -> list[Path]:

@@ -15,6 +15,7 @@ from kiosk.model.actor import KIOSK
 from kiosk.model.clock import Instant
 from kiosk.model.event_bodies import BoardChanged
 from kiosk.model.location import SuspectReason
+from kiosk.store import meta
 from kiosk.store.slots import mark_suspect, record_of
 from kiosk.store.writer import RowChange, Writer, update
 
@@ -109,20 +110,16 @@ _KEYS = (META_PREFIX, META_PREFIX.removesuffix(".") + "/")
 
 
 def _known(writer: Writer, board: str) -> _Known:
-    row = writer.one("SELECT value FROM meta WHERE key = ?", (META_PREFIX + board,))
-    if row is None:
+    text = meta.value(writer, META_PREFIX + board)
+    if text is None:
         return _Known()
-    found = json.loads(row["value"])
+    found = json.loads(text)
     since = found["away_since"]
     return _Known(found["device"], tuple(since) if since else None, found["awaits_look"])
 
 
 def _remember(writer: Writer, board: str, known: _Known) -> None:
-    writer.db.execute(
-        "INSERT INTO meta (key, value) VALUES (?, ?)"
-        " ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-        (META_PREFIX + board, json.dumps(asdict(known))),
-    )
+    meta.set_value(writer, META_PREFIX + board, json.dumps(asdict(known)))
 
 
 def _reachable(writer: Writer, labels: Collection[str], is_reachable: bool) -> list[RowChange]:

@@ -7,18 +7,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
-from kiosk.model.actor import CUSTOMER, KIOSK, SERVER
+from kiosk.model.actor import CONSOLE, CUSTOMER, KIOSK, SERVER
 from kiosk.model.barcode import kept_key
-from kiosk.model.event_bodies import CodeAsked, CodeRefused, CodeReissued, How, StaffRefused
-from kiosk.model.package import PackageStatus
+from kiosk.model.clock import DAY_MS
+from kiosk.model.event_bodies import (
+    CodeAsked,
+    CodeRefused,
+    CodeReissued,
+    CodeTold,
+    How,
+    StaffRefused,
+)
+from kiosk.model.package import Package, PackageStatus
 from kiosk.model.pickup_code import locator_digits, parse_code, secret_matches
 from kiosk.model.throttle import (
-    DAY_MS,
     KIOSK_WRONG_A_DAY,
     NO_PHONE_INTERVAL_MS,
     PACKAGE_WRONG_A_DAY,
     Bucket,
 )
+from kiosk.store import packages
 from kiosk.store.errors import RefusedError
 from kiosk.store.writer import Row, Writer, update
 
@@ -28,7 +36,7 @@ CANDIDATES = 16
 """Of how many random locators the longest unused is taken."""
 
 
-def draw_locator(writer: Writer, slot_count: int, chance: Random) -> str:
+def draw_locator(writer: Writer, slot_count: int, rng: Random) -> str:
     """A locator that no live package has, drawn at random from those not used lately.
 
     Of some random free ones it takes the longest unused, so that yesterday's code is not
@@ -36,11 +44,11 @@ def draw_locator(writer: Writer, slot_count: int, chance: Random) -> str:
     """
     digits = locator_digits(slot_count)
     count = 10**digits
-    candidates = [f"{number:0{digits}d}" for number in chance.sample(range(count), CANDIDATES)]
+    candidates = [f"{number:0{digits}d}" for number in rng.sample(range(count), CANDIDATES)]
     last_used_ms = _free_locators(writer, candidates)
     if last_used_ms:
         return min(last_used_ms, key=last_used_ms.__getitem__)
-    start = chance.randrange(count)
+    start = rng.randrange(count)
     everything = (f"{(start + step) % count:0{digits}d}" for step in range(count))
     return next(locator for locator in everything if _free_locators(writer, [locator]))
 
@@ -381,3 +389,16 @@ def reissue(writer: Writer, package_id: str, actor: str) -> int:
     counter = int(row["code_counter"]) + 1
     writer.record(CodeReissued(actor=actor), update("package", id=package_id, code_counter=counter))
     return counter
+
+
+def show_to_console(writer: Writer, wanted: str) -> tuple[Package, str]:
+    """A package that has a code, by id or barcode, and its locator; that it was shown is
+    journaled."""
+    live = packages.live_by_barcode(writer, wanted)
+    row = writer.one("SELECT * FROM package WHERE id = ?", (wanted if live is None else live.id,))
+    if row is None:
+        raise RefusedError(f"no package here has the id or barcode {wanted!r}")
+    if row["status"] not in (PackageStatus.STORED, PackageStatus.EXPIRED):
+        raise RefusedError(f"package {wanted} is {row['status']}: it has no code")
+    writer.record(CodeTold(actor=CONSOLE, package=row["id"]))
+    return packages.package_of(row), row["locator"]

@@ -10,13 +10,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from kiosk.model.events import EventKind
-
-if TYPE_CHECKING:
-    from kiosk.store.writer import RowChange, Writer
+from kiosk.store.writer import RowChange, Writer
 
 Counters = dict[str, dict[str, int]]
 """Name of the counter → label (a size, a slot, a size and an hour) → count."""

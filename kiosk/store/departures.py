@@ -67,16 +67,6 @@ def due(writer: Writer) -> list[Package]:
     return [package_of(row) for row in rows]
 
 
-def turned_up(writer: Writer, package_id: str, actor: str) -> int:
-    """A package that was missing is in a courier's hands."""
-    before = package(writer, package_id)
-    require_legal(before.status, PackageStatus.COLLECTED)
-    return writer.record(
-        PackageCollected(actor=actor, reason="turned up"),
-        update("package", id=package_id, status=PackageStatus.COLLECTED),
-    )
-
-
 def cancel(writer: Writer, package_id: str, why: str, actor: str = SERVER) -> int:
     """Recall a package: one that is expected no longer comes, one that lies here is to be taken
     back.

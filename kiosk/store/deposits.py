@@ -84,7 +84,7 @@ def begin_deposit(
 
 
 def store_package(
-    writer: Writer, deposit: Deposit, location: Location, hold_days: int, chance: Random
+    writer: Writer, deposit: Deposit, location: Location, hold_days: int, rng: Random
 ) -> Package:
     """The package is in and the door is shut: `STORED`, and its pickup code exists."""
     before = package(writer, deposit.package)
@@ -93,9 +93,7 @@ def store_package(
         raise RefusedError(f"slot {deposit.slot} is not held for package {deposit.package}")
     row = writer.one("SELECT actor FROM intent WHERE id = ?", (deposit.intent,))
     actor = row["actor"] if row else ""
-    return _into_slot(
-        writer, before, deposit.slot, deposit.intent, location, hold_days, chance, actor
-    )
+    return _into_slot(writer, before, deposit.slot, deposit.intent, location, hold_days, rng, actor)
 
 
 def _into_slot(
@@ -105,7 +103,7 @@ def _into_slot(
     intent: str,
     location: Location,
     hold_days: int,
-    chance: Random,
+    rng: Random,
     actor: str,
     found: bool = False,
 ) -> Package:
@@ -119,7 +117,7 @@ def _into_slot(
             status=PackageStatus.STORED,
             slot=slot,
             last_slot=slot,
-            locator=draw_locator(writer, len(location.slots), chance),
+            locator=draw_locator(writer, len(location.slots), rng),
             code_counter=before.code_counter + 1,
             stored_ms=now.wall_ms,
             hold_until_ms=hold_until_ms(now, hold_days, location.time_zone),
@@ -213,7 +211,7 @@ def found_inside(
     intent: str,
     location: Location,
     hold_days: int,
-    chance: Random,
+    rng: Random,
     actor: str,
 ) -> Package:
     """An expected package was found lying in a slot in doubt: its deposit is completed."""
@@ -222,4 +220,4 @@ def found_inside(
     require_legal(before.status, PackageStatus.STORED)
     if held.package is not None or before.slot is not None:
         raise RefusedError(f"slot {slot} or package {package_id} is not free for the other")
-    return _into_slot(writer, before, slot, intent, location, hold_days, chance, actor, found=True)
+    return _into_slot(writer, before, slot, intent, location, hold_days, rng, actor, found=True)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from kiosk.model.actor import KIOSK
+from kiosk.model.clock import DAY_MS
 from kiosk.model.event_bodies import RecipientErased
 from kiosk.store.writer import Writer
-
-DAY_MS = 24 * 3_600_000
 
 
 def erase_due(writer: Writer, after_days: int, limit: int = 50) -> int:

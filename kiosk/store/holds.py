@@ -14,6 +14,7 @@ from dataclasses import replace
 
 from kiosk.model.actor import KIOSK
 from kiosk.model.clock import (
+    DAY_MS,
     Instant,
     Reading,
     days_later_ms,
@@ -31,6 +32,7 @@ from kiosk.model.event_bodies import (
 )
 from kiosk.model.location import SHUTS_PEOPLE_OUT
 from kiosk.model.package import PackageStatus
+from kiosk.store import meta
 from kiosk.store.errors import RefusedError
 from kiosk.store.writer import Row, RowChange, Writer, update
 
@@ -40,7 +42,8 @@ HOLD_DAYS_MAX = 7
 """The longest hold in all, not counting the machine's own faults."""
 ANNOUNCED_DAYS = 14
 """How long an announced package is expected."""
-DAY_MS = 24 * 3_600_000
+ALIVE = "alive"
+"""The key of the stamp."""
 ROWS_MAX = 100
 """How many rows one event changes at most."""
 
@@ -60,8 +63,8 @@ IN_PLAY = (
 
 def last_stamp(writer: Writer) -> Reading | None:
     """When the kiosk was last alive with a trusted clock; None before its first minute."""
-    row = writer.one("SELECT value FROM meta WHERE key = 'alive'")
-    return None if row is None else Reading(*json.loads(row["value"]))
+    text = meta.value(writer, ALIVE)
+    return None if text is None else Reading(*json.loads(text))
 
 
 def last_believed(writer: Writer) -> Reading | None:
@@ -110,11 +113,7 @@ def tick(writer: Writer, time_zone: str) -> int:
 
 def stamp_alive(writer: Writer, at: Reading) -> None:
     """Write down that the kiosk was alive then and knew the time."""
-    writer.db.execute(
-        "INSERT INTO meta (key, value) VALUES ('alive', ?)"
-        " ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-        (json.dumps([at.wall_ms, at.monotonic_ms, at.boot_id]),),
-    )
+    meta.set_value(writer, ALIVE, json.dumps([at.wall_ms, at.monotonic_ms, at.boot_id]))
 
 
 def _give_back(writer: Writer, gap_ms: int, time_zone: str) -> int:

@@ -37,6 +37,12 @@ def after(
     return events
 
 
+def epoch_of(writer: Writer, seq: int) -> str | None:
+    """In which life of the database an event was written; None when there is no such event."""
+    row = writer.one("SELECT epoch FROM journal WHERE seq = ?", (seq,))
+    return None if row is None else str(row["epoch"])
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """Some events of the journal."""

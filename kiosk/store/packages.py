@@ -62,6 +62,16 @@ def live_by_barcode(writer: Writer, barcode: str) -> Package | None:
     return None if row is None else package_of(row)
 
 
+def last_to_fetch(writer: Writer) -> Package | None:
+    """The package that was put in last and that its code opens now."""
+    row = writer.one(
+        "SELECT package.* FROM package JOIN slot ON slot.label = package.slot"
+        " WHERE package.status = 'STORED' AND locator IS NOT NULL AND slot.status = 'OCCUPIED'"
+        " AND slot.service = 'IN_SERVICE' ORDER BY stored_ms DESC, package.id LIMIT 1"
+    )
+    return None if row is None else package_of(row)
+
+
 def recipient_of(writer: Writer, package_id: str) -> Recipient | None:
     """Who a package is for, as far as known."""
     row = writer.one(

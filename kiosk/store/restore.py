@@ -74,7 +74,7 @@ def restore(
     database: Path,
     key_check: str,
     clock: Clock,
-    chance: random.Random,
+    rng: random.Random,
     recaller: Recaller | None = None,
     doubt: str = "",
 ) -> Restored:
@@ -95,10 +95,10 @@ def restore(
     _remove(draft)
     shutil.copyfile(source, draft)
     draft.chmod(0o600)
-    store = Store(draft, clock, chance, threaded=False)
+    store = Store(draft, clock, rng, threaded=False)
     try:
         told = _take_back(store, recaller, doubt)
-        epoch = f"{chance.getrandbits(64):016x}"
+        epoch = f"{rng.getrandbits(64):016x}"
         count = store.submit(_begin_again, epoch, source.name, told).result()
     except BaseException:
         store.close()

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from kiosk.model.actor import KIOSK
 from kiosk.model.allocation import AllocationStrategy, sizes_from
 from kiosk.model.event_bodies import (
-    BoardChanged,
     SlotConfigured,
     SlotReachabilityChanged,
     SlotServiceChanged,
@@ -188,21 +187,6 @@ def set_service_until(writer: Writer, label: str, until_ms: int | None, actor: s
     return writer.record(
         SlotServiceChanged(actor=actor), update("slot", label=label, service_until_ms=until_ms)
     )
-
-
-def set_reachable(
-    writer: Writer, labels: Collection[str], reachable: bool, board: str, reason: str = ""
-) -> None:
-    """A board came or went, and its slots with it; nothing is written when all is as it was."""
-    changes = [
-        update("slot", label=label, is_reachable=int(reachable))
-        for label in labels
-        if record_of(writer, label).is_reachable is not reachable
-    ]
-    if changes:
-        writer.record(
-            BoardChanged(actor=KIOSK, board=board, reachable=reachable, reason=reason), *changes
-        )
 
 
 def suspects(writer: Writer) -> list[SlotRecord]:

@@ -160,6 +160,12 @@ def end_open_visits(writer: Writer) -> int:
     return len(rows)
 
 
+def is_in_visit(writer: Writer, seq: int) -> bool:
+    """Whether the visit in which an event happened goes on."""
+    row = writer.one("SELECT 1 FROM visit WHERE ended_seq IS NULL AND began_seq < ?", (seq,))
+    return row is not None
+
+
 def unseen_receipt(writer: Writer, number: str) -> Visit | None:
     """The person's last visit, if it moved something and its receipt was not seen."""
     row = writer.one(

@@ -24,7 +24,7 @@ from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 from sqlite_utils import Database
 
 from kiosk.model.clock import Clock
-from kiosk.store import running
+from kiosk.store import counters, running
 from kiosk.store.encryption import Sealer
 from kiosk.store.epochs import begin_in_doubt
 from kiosk.store.errors import (
@@ -105,7 +105,7 @@ class Store:
         self,
         path: Path,
         clock: Clock,
-        chance: random.Random,
+        rng: random.Random,
         *,
         threaded: bool = True,
         must_exist: bool = False,
@@ -113,7 +113,7 @@ class Store:
     ) -> None:
         """Open the database; make it where there is none, unless it `must_exist`.
 
-        None is made where a kiosk was: see `kiosk.store.remains`, also for `known`. `chance` makes
+        None is made where a kiosk was: see `kiosk.store.remains`, also for `known`. `rng` makes
         the id of a new database's epoch. `threaded=False` runs every operation at once in the
         calling thread: for the command line and for flows in virtual time.
 
@@ -123,7 +123,7 @@ class Store:
         self._must_exist = must_exist
         self._known = known
         self._clock = clock
-        self._chance = chance
+        self._rng = rng
         self._jobs: queue.SimpleQueue[_Job[Any] | _BetweenGroups[Any] | None] = queue.SimpleQueue()
         self._between: deque[_BetweenGroups[Any]] = deque()
         self._listeners: list[Callable[[], None]] = []
@@ -246,7 +246,7 @@ class Store:
     def _doubt(self, loss: str) -> None:
         """Some of what was committed is not known any more: every slot is to be looked into."""
         LOG.error("%s: %s; every slot is in doubt until staff looked inside", self.path, loss)
-        epoch = f"{self._chance.getrandbits(64):016x}"
+        epoch = f"{self._rng.getrandbits(64):016x}"
         job = _Job(lambda writer: begin_in_doubt(writer, epoch, loss), Future())
         self._run_group([job])
         job.future.result()
@@ -285,7 +285,7 @@ class Store:
         connection.execute(f"PRAGMA wal_autocheckpoint = {self._log_pages_max}").fetchall()
         connection.set_authorizer(_refuse_schema_changes)
         self._database = database
-        self._writer = Writer(database, self._clock, self._read_head(database))
+        self._writer = Writer(database, self._clock, self._read_head(database), counters.count)
 
     def _read_head(self, database: Database) -> ChainHead:
         row = database.conn.execute(
@@ -296,7 +296,7 @@ class Store:
         found = database.conn.execute("SELECT value FROM meta WHERE key = 'epoch'").fetchone()
         if found is not None:
             return ChainHead(found[0])
-        epoch = f"{self._chance.getrandbits(64):016x}"
+        epoch = f"{self._rng.getrandbits(64):016x}"
         database.conn.execute("INSERT INTO meta (key, value) VALUES ('epoch', ?)", [epoch])
         return ChainHead(epoch)
 

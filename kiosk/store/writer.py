@@ -7,7 +7,7 @@ together, so that the tables always are the replay of the journal.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -18,7 +18,6 @@ from kiosk.model.clock import Clock, Instant
 from kiosk.model.event_bodies import Body, UnfitBodyError, require_declared
 from kiosk.model.events import GENESIS, Event, EventKind, canonical_json, chain_hash
 from kiosk.model.invariants import BrokenInvariantError, require
-from kiosk.store import counters
 from kiosk.store.encryption import Sealer
 
 LOG = logging.getLogger("kiosk.store")
@@ -50,6 +49,10 @@ def update(table: str, **values: Any) -> RowChange:
     return RowChange(table, values)
 
 
+Count = Callable[["Writer", str, Iterable[RowChange], Mapping[str, Any]], None]
+"""Counts an event that was just written, in its transaction."""
+
+
 @dataclass(slots=True)
 class ChainHead:
     """Where the journal ends."""
@@ -65,9 +68,10 @@ class Writer:
     refuses_undeclared: ClassVar[bool] = False
     """Whether an event that does not fit its declaration fails; only the tests want that."""
 
-    def __init__(self, db: Database, clock: Clock, head: ChainHead) -> None:
+    def __init__(self, db: Database, clock: Clock, head: ChainHead, count: Count) -> None:
         self.db = db
         self.head = head
+        self._count = count
         self.sealer = Sealer()
         self._clock = clock
         self._now: Instant | None = None
@@ -118,7 +122,7 @@ class Writer:
             body["rows"] = [[change.table, dict(change.values)] for change in changes]
         self._require_declared(said.kind, body)
         seq = self._append(said.kind, canonical_json(body))
-        counters.count(self, said.kind, changes, facts)
+        self._count(self, said.kind, changes, facts)
         return seq
 
     def _require_declared(self, kind: EventKind, body: Row) -> None:
@@ -142,7 +146,7 @@ class Writer:
         for change in changes:
             self._apply(change, is_again=True)
         self._append_line(event.kind, event.body, event.at, event.hash)
-        counters.count(self, event.kind, changes, facts)
+        self._count(self, event.kind, changes, facts)
 
     def _apply(self, change: RowChange, *, is_again: bool = False) -> None:
         change = self._with_key(change, is_again=is_again)

@@ -146,13 +146,13 @@ class SyncClient:
         location: Location,
         identity: Identity,
         status: Callable[[], Status],
-        chance: random.Random,
+        rng: random.Random,
         doors: Doors | None = None,
     ) -> None:
         """`status` tells how the machine is; it is called on the sync's thread, and so is
         `doors`, which opens from afar; None: this kiosk opens nothing so."""
         self._store, self._location, self._identity = store, location, identity
-        self._machine, self._chance, self._doors = status, chance, doors
+        self._machine, self._rng, self._doors = status, rng, doors
         self._layout = layout_of(location)
         self._layout_hash = sha256(self._layout.model_dump_json().encode()).hexdigest()
         self._is_layout_wanted = True
@@ -196,7 +196,7 @@ class SyncClient:
                 wait_s = BACK_OFF_MAX_S
             if wait_s:
                 # After a failure a commit does not hurry it: the other side has its own trouble.
-                self._pause(wait_s * self._chance.uniform(*JITTER), is_deaf=failures > 0)
+                self._pause(wait_s * self._rng.uniform(*JITTER), is_deaf=failures > 0)
 
     def _pause(self, wait_s: float, *, is_deaf: bool) -> None:
         self._woken.wait(wait_s)
@@ -356,7 +356,6 @@ def _waiting(writer: Writer, limit: int) -> _Waiting:
 def _go_back(writer: Writer, wanted: Place) -> int:
     """The centre misses events: send again from where it says, or all where it knows nothing of
     this journal."""
-    row = writer.one("SELECT epoch FROM journal WHERE seq = ?", (wanted.seq,))
-    seq = wanted.seq if row is not None and row["epoch"] == wanted.epoch else 0
+    seq = wanted.seq if journal.epoch_of(writer, wanted.seq) == wanted.epoch else 0
     journal.set_observer_seq(writer, OBSERVER, seq)
     return seq

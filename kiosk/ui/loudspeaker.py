@@ -141,10 +141,6 @@ class Loudspeaker:
         self._voice = Runner("speech") if is_there(self._speech) else None
         self._tones = Runner("sound") if is_there(self._player) else None
 
-    @property
-    def can_speak(self) -> bool:
-        return self._voice is not None
-
     def say(self, text: str, language: str) -> None:
         """Say this instead of what is being said."""
         if self._voice is not None:

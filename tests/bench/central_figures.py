@@ -166,12 +166,12 @@ def _make_due(
 def nearest_free(folder: Path, locations: int, samples: int) -> Figures:
     """`central_nearest_ms`: the three nearest locations with a free slot, inside the server."""
     central = build(Settings(data=folder / "nearest"))
-    chance = random.Random(1)
-    central.database.submit(_spread, locations, chance).result()
+    rng = random.Random(1)
+    central.database.submit(_spread, locations, rng).result()
     took_s: list[float] = []
     with central.database.reading() as connection:
         for _ in range(samples):
-            latitude, longitude = chance.uniform(36, 60), chance.uniform(-9, 25)
+            latitude, longitude = rng.uniform(36, 60), rng.uniform(-9, 25)
             began_s = time.perf_counter()
             nearest(connection, latitude, longitude, "S", 3)
             took_s.append(time.perf_counter() - began_s)
@@ -179,13 +179,13 @@ def nearest_free(folder: Path, locations: int, samples: int) -> Figures:
     return {"central_nearest_ms": milliseconds(took_s) | {"locations": locations}}
 
 
-def _spread(connection: Connection, locations: int, chance: random.Random) -> None:
+def _spread(connection: Connection, locations: int, rng: random.Random) -> None:
     """As many locations over Europe, one in three of them full."""
     rows = [
         {
             "id": f"L{number}",
-            "latitude": chance.uniform(36, 60),
-            "longitude": chance.uniform(-9, 25),
+            "latitude": rng.uniform(36, 60),
+            "longitude": rng.uniform(-9, 25),
             "free": number % 3,
         }
         for number in range(locations)

@@ -199,12 +199,12 @@ async def _unlocks(boards: Sequence[BoardWiring], samples: int) -> list[float]:
         elif isinstance(event, Reading):
             is_up.set()
 
-    chance, took_s = Random(1), []
+    rng, took_s = Random(1), []
     runner = _runner(boards, AT_ONCE)
     runner.start(deliver)
     await is_up.wait()
     for number in range(samples):
-        await asyncio.sleep(chance.uniform(0.2, 0.4))
+        await asyncio.sleep(rng.uniform(0.2, 0.4))
         board = boards[number % len(boards)]
         began_s = time.monotonic()
         runner.submit(UnlockJob(board.name, 1 + number % board.channels))

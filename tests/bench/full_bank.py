@@ -61,14 +61,14 @@ class Inside:
 class FullBank:
     """A store, its location, and what lies inside."""
 
-    def __init__(self, path: Path, location: Location, chance: Random, key: bytes) -> None:
+    def __init__(self, path: Path, location: Location, rng: Random, key: bytes) -> None:
         self.location = location
         self.strategy = BestFit()
-        self.chance = chance
+        self.rng = rng
         self.key = key
         self.policy = CodePolicy(key, len(location.slots))
         self.inside: list[Inside] = []
-        self.store = Store(path, SystemClock(), chance)
+        self.store = Store(path, SystemClock(), rng)
         self.store.use_key(LOCATION_KEY)
         self.store.submit(slots.configure, location).result()
 
@@ -85,7 +85,7 @@ class FullBank:
         return self.store.submit(operation, *arguments, **options).result()
 
     def new_id(self) -> str:
-        return f"{self.chance.getrandbits(128):032x}"
+        return f"{self.rng.getrandbits(128):032x}"
 
     def request(self, size: str, needs_low: bool = False) -> DepositRequest:
         """A courier's wish to put in a package that nobody announced."""
@@ -108,7 +108,7 @@ class FullBank:
 
     def take_any(self) -> Inside:
         """Any package, no longer counted as inside."""
-        place = self.chance.randrange(len(self.inside))
+        place = self.rng.randrange(len(self.inside))
         self.inside[place], self.inside[-1] = self.inside[-1], self.inside[place]
         return self.inside.pop()
 
@@ -121,7 +121,7 @@ class FullBank:
 
     def stay(self, writer: Writer, deposit: Deposit) -> Inside:
         """The package of a deposit is put in."""
-        package = deposits.store_package(writer, deposit, self.location, HOLD_DAYS, self.chance)
+        package = deposits.store_package(writer, deposit, self.location, HOLD_DAYS, self.rng)
         return self.known(package)
 
     def stored(self, writer: Writer) -> list[Inside]:
@@ -142,7 +142,7 @@ class FullBank:
 
     def _begin(self, writer: Writer) -> Deposit:
         """A deposit of any size; when the bank is nearly full, of whatever still goes in."""
-        for size, needs_low in ((self.chance.choice(SIZES), False), ("S", False), ("S", True)):
+        for size, needs_low in ((self.rng.choice(SIZES), False), ("S", False), ("S", True)):
             request = self.request(size, needs_low)
             deposit = begin_deposit(writer, request, self.location, self.strategy)
             if deposit is not None:

@@ -114,7 +114,7 @@ def code_checks(bank: FullBank, counts: tuple[int, ...], effort: Effort) -> Figu
         bank.fill_to(count)
         checks_s = []
         for _ in range(effort.code_checks):
-            code = bank.chance.choice(bank.inside).code
+            code = bank.rng.choice(bank.inside).code
             answer, check_s = timed(bank.do, check_code, bank.policy, code)
             assert isinstance(answer, Granted), f"a right code was not taken: {answer}"
             checks_s.append(check_s)

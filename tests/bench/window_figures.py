@@ -91,7 +91,7 @@ class Desk:
     eye: Eye
     hand: Hand
     places: Places
-    chance: Random
+    rng: Random
 
     def start(self) -> tuple[KioskProcess, float]:
         """Start the kiosk; with the seconds from its start until the first screen was seen."""
@@ -194,7 +194,7 @@ def touches(desk: Desk, effort: Effort) -> Figures:
             edge = Spot(key.x - KEY_INSET_PX, key.y)
             before = eye.colour(edge.x, edge.y)
             hand.move(edge)
-            time.sleep(0.1 + desk.chance.uniform(0, 0.04))
+            time.sleep(0.1 + desk.rng.uniform(0, 0.04))
             touched_s = hand.do("mousedown 1")
             seen_s = eye.wait_until(
                 partial(_is_other_colour, eye, edge, before), "the key looks pressed"
@@ -327,7 +327,7 @@ def _one_pickup(desk: Desk, package: Inside) -> float:
     last = places.keys[package.code[-1]]
     hand.move(last)
     eye.wait_until(lambda: not eye.sees(places.pick_up), "the keypad is shown")
-    time.sleep(BEFORE_THE_LAST_DIGIT_S + desk.chance.uniform(0, POLL_PERIOD_S))
+    time.sleep(BEFORE_THE_LAST_DIGIT_S + desk.rng.uniform(0, POLL_PERIOD_S))
     desk.bank.forget_wire()
     touched_s = hand.do("click 1")
     heard_s = _unlock_heard(desk, package)
@@ -361,7 +361,7 @@ def unlock_frame(site: Site, label: str) -> bytes:
 def fill(desk: Desk) -> list[Inside]:
     """Put a package into every free slot, with the kiosk not running; all that lie inside then."""
     key = location_key(desk.data / "location.key", may_make=True)
-    bank = FullBank(desk.data / "kiosk.db", location_of(desk.site), desk.chance, key)
+    bank = FullBank(desk.data / "kiosk.db", location_of(desk.site), desk.rng, key)
     try:
         bank.inside = bank.store.submit(bank.stored).result()
         bank.fill_to(len(desk.site.slots))

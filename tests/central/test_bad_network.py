@@ -161,7 +161,7 @@ def centre(tmp_path: Path) -> Iterator[CentreProcess]:
 def test_killed_cut_off_and_brought_back_from_backups_both_journals_are_equal(
     tmp_path: Path, centre: CentreProcess
 ) -> None:
-    network, chance = BadNetwork(centre.url, 5), random.Random(5)
+    network, rng = BadNetwork(centre.url, 5), random.Random(5)
     locker = Locker(tmp_path / "kiosk", centre, network)
     with SimulatorProcess(DEMO_SITE, locker.folder) as bank:
         bank.tell("close-after 0.25")
@@ -170,16 +170,16 @@ def test_killed_cut_off_and_brought_back_from_backups_both_journals_are_equal(
         enrol_kiosk(load_site(DEMO_SITE), locker.folder, network.url, centre.add_location("demo"))
         network.is_well = False
         for life in range(LIVES):
-            disaster(DISASTERS[life % len(DISASTERS)], locker, f"5-{life}", chance)
+            disaster(DISASTERS[life % len(DISASTERS)], locker, f"5-{life}", rng)
         assert len(centre.rows("SELECT seq FROM event")) > 40, "nothing came through"
         locker.require_equal()
     network.stop()
     assert network.happened["lose answer"] + network.happened["cut answer"] > 0
 
 
-def disaster(what: str, locker: Locker, name: str, chance: random.Random) -> None:
+def disaster(what: str, locker: Locker, name: str, rng: random.Random) -> None:
     """One life of the kiosk in which something goes very wrong."""
-    centre, network, busy_s = locker.centre, locker.network, chance.uniform(3.0, 4.5)
+    centre, network, busy_s = locker.centre, locker.network, rng.uniform(3.0, 4.5)
     match what:
         case "the server is killed, and the network is cut":
             network.is_cut = True
@@ -204,7 +204,7 @@ def disaster(what: str, locker: Locker, name: str, chance: random.Random) -> Non
             centre.run("restore", str(file))
             centre.start()
         case "the kiosk's clock is wrong by hours":
-            locker.live_and_die(name, busy_s, skew_h=chance.choice((-7, 7)))
+            locker.live_and_die(name, busy_s, skew_h=rng.choice((-7, 7)))
 
 
 def busy_journal(tmp_path: Path, server: Server, network: BadNetwork) -> tuple[Journal, SyncClient]:
@@ -220,12 +220,12 @@ def busy_journal(tmp_path: Path, server: Server, network: BadNetwork) -> tuple[J
 def test_whatever_the_network_does_nothing_is_lost_and_nothing_is_there_twice(
     tmp_path: Path, server: Server, seed: int
 ) -> None:
-    network, chance = BadNetwork(server.url, seed), random.Random(seed)
+    network, rng = BadNetwork(server.url, seed), random.Random(seed)
     kiosk, client = busy_journal(tmp_path, server, network)
     inside: list[str] = []
     for number in range(ROUNDS):
-        if inside and (len(inside) > 10 or chance.random() < 0.5):
-            kiosk.take_out(inside.pop(chance.randrange(len(inside))))
+        if inside and (len(inside) > 10 or rng.random() < 0.5):
+            kiosk.take_out(inside.pop(rng.randrange(len(inside))))
         else:
             inside.append(kiosk.put_in(f"P{number}"))
         try:

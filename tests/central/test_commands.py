@@ -29,8 +29,8 @@ class Kiosk:
     def __init__(self, folder: Path) -> None:
         self.journal = Journal(folder / "kiosk.db")
         status = Status(clock_ms=self.journal.clock.wall_ms)
-        chance = random.Random(1)
-        self.client = SyncClient(self.journal.store, LOCATION, NOWHERE, lambda: status, chance)
+        rng = random.Random(1)
+        self.client = SyncClient(self.journal.store, LOCATION, NOWHERE, lambda: status, rng)
 
     def come(self, *sent: JsonValue) -> None:
         """An answer of the server with these commands."""

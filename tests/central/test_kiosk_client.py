@@ -19,6 +19,7 @@ from central import schema
 from central.auth import Role
 from central.pages.queries import location
 from central.sync import commands
+from kiosk.model.clock import HOUR_MS
 from kiosk.model.commands import (
     Announce,
     Cancel,
@@ -67,8 +68,8 @@ class Site:
         identity = identity_in(self.folder)
         assert identity is not None
         status = Status(clock_ms=self.journal.clock.wall_ms)
-        chance = random.Random(1)
-        return SyncClient(self.journal.store, LOCATION, identity, lambda: status, chance, doors)
+        rng = random.Random(1)
+        return SyncClient(self.journal.store, LOCATION, identity, lambda: status, rng, doors)
 
     def sync(self, times: int = 1) -> None:
         """Exchange until nothing waits."""
@@ -415,8 +416,8 @@ def test_no_door_opens_from_afar_while_somebody_is_busy_or_too_often(
         exchange(site, hatch, as_it_is)
     assert len(hatch.opened) == openings.PER_HOUR_MAX
     assert "within an hour" in answers_of(site)[-1]
-    site.journal.clock.wall_ms += openings.HOUR_MS + 1
-    server.clock.wall_ms += openings.HOUR_MS + 1
+    site.journal.clock.wall_ms += HOUR_MS + 1
+    server.clock.wall_ms += HOUR_MS + 1
     ask_for_opening(server, "7")
     exchange(site, hatch, as_it_is)
     assert len(hatch.opened) == openings.PER_HOUR_MAX + 1

@@ -102,8 +102,8 @@ def test_two_kiosks_send_under_one_name(pair: Pair, tmp_path: Path) -> None:
     copy = pair.kiosk.back_up("copied")
     shutil.copy(copy, tmp_path / "twin.db")
     twin = Journal.__new__(Journal)
-    twin.clock, twin.chance, twin.location = pair.kiosk.clock, random.Random(77), LOCATION
-    twin.store = Store(tmp_path / "twin.db", twin.clock, twin.chance, threaded=False)
+    twin.clock, twin.rng, twin.location = pair.kiosk.clock, random.Random(77), LOCATION
+    twin.store = Store(tmp_path / "twin.db", twin.clock, twin.rng, threaded=False)
     twin.store.use_key(LOCATION_KEY)
     pair.kiosk.put_in("A")
     pair.sync()

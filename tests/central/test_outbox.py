@@ -29,6 +29,7 @@ from central.notify.senders import email_of
 from central.notify.worker import quiet_until_ms
 from central.settings import Notifications
 from kiosk.model.allocation import FirstAvailable
+from kiosk.model.clock import DAY_MS, HOUR_MS
 from kiosk.model.location import Service
 from kiosk.model.person import Role
 from kiosk.store import departures, deposits, holds, intents, packages, slots, staff
@@ -44,9 +45,6 @@ from tests.support.central_server import (
     wait_until,
 )
 from tests.support.operators import obey, sync
-
-HOUR_MS = 3_600_000
-DAY_MS = 24 * HOUR_MS
 
 
 def expect(server: Server, kiosk: Journal, barcode: str = "A", **more: Any) -> str:
@@ -92,7 +90,7 @@ def test_a_deposit_that_is_undone_tells_nobody(
     package = expect(server, kiosk)
     request = DepositRequest(package, "A", "S", kiosk.new_id(), "11")
     deposit = kiosk.do(deposits.begin_deposit, request, kiosk.location, FirstAvailable())
-    kiosk.do(deposits.store_package, deposit, kiosk.location, 5, kiosk.chance)
+    kiosk.do(deposits.store_package, deposit, kiosk.location, 5, kiosk.rng)
     sync(kiosk)
     assert [row.status for row in messages(server, "stored")] == ["queued"]
     slot, intent = kiosk.do(packages.package, package).slot, kiosk.new_id()

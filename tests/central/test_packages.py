@@ -124,13 +124,13 @@ def test_a_mailbox_that_does_not_exist_is_a_dead_letter(
 
 @pytest.mark.parametrize("seed", range(4))
 def test_the_nearest_is_the_nearest(tmp_path: Path, server: Server, seed: int) -> None:
-    chance = random.Random(seed)
+    rng = random.Random(seed)
     places = {}
     for number in range(120):
         name = f"L{number}"
-        latitude = chance.choice((chance.uniform(-90, 90), 89.9, -89.9, chance.uniform(-5, 5)))
-        longitude = chance.choice((chance.uniform(-180, 180), 179.95, -179.95))
-        free = chance.choice((0, 2, 3))
+        latitude = rng.choice((rng.uniform(-90, 90), 89.9, -89.9, rng.uniform(-5, 5)))
+        longitude = rng.choice((rng.uniform(-180, 180), 179.95, -179.95))
+        free = rng.choice((0, 2, 3))
         server.add_location(name, latitude=latitude, longitude=longitude, free=free)
         server.write(
             lambda c, name=name, free=free: c.execute(
@@ -140,7 +140,7 @@ def test_the_nearest_is_the_nearest(tmp_path: Path, server: Server, seed: int) -
         if free:
             places[name] = (latitude, longitude)
     for _ in range(40):
-        latitude, longitude = chance.uniform(-90, 90), chance.uniform(-180, 180)
+        latitude, longitude = rng.uniform(-90, 90), rng.uniform(-180, 180)
         wanted = sorted(
             places, key=lambda name: (distance_km(latitude, longitude, *places[name]), name)
         )[:5]

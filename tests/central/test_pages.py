@@ -20,6 +20,7 @@ from central.auth import Role
 from central.pages import actions, location_actions, routes
 from central.pages.session import HOME
 from kiosk.adapters import verify_pin
+from kiosk.model.clock import HOUR_MS
 from kiosk.model.events import Event, EventKind, canonical_json, chain_hash
 from kiosk.model.person import parse_badge
 from kiosk.store import codes
@@ -367,7 +368,7 @@ def test_the_report_counts_each_day_and_comes_as_csv(
     counts = "stored,picked_up,expired,taken_back,missing,wrong_codes"
     assert lines[0] == f"day,location,{counts},reached_percent,taken_percent"
     assert lines[1:] == [f"2027-01-01,{LOCATION.id},2,1,0,0,0,0,,"]
-    server.clock.wall_ms += housekeeping.HOUR_MS
+    server.clock.wall_ms += HOUR_MS
     server.write(housekeeping.roll_up, server.clock.wall_ms)
     [line] = viewer.get("/reports.csv?days=30").text.splitlines()[1:]
     taken = round(100 / len(LOCATION.slots))
@@ -388,7 +389,7 @@ def test_no_cell_of_the_report_runs_as_a_formula(
 
 
 def test_hours_are_added_up_once_and_kept_for_a_year(server: Server, kiosk: Journal) -> None:
-    begin_ms = server.clock.wall_ms - server.clock.wall_ms % housekeeping.HOUR_MS
+    begin_ms = server.clock.wall_ms - server.clock.wall_ms % HOUR_MS
     for minute in (0, 1, 59, 60, 121):
         server.clock.wall_ms = begin_ms + minute * 60_000
         kiosk.put_in(f"P{minute}")
@@ -398,11 +399,11 @@ def test_hours_are_added_up_once_and_kept_for_a_year(server: Server, kiosk: Jour
     hours = sorted(server.rows(schema.hour_status), key=lambda row: row.hour_ms)
     assert [(row.hour_ms - begin_ms, row.minutes, row.syncs) for row in hours] == [
         (0, 3, 3),
-        (housekeeping.HOUR_MS, 1, 1),
+        (HOUR_MS, 1, 1),
     ]
-    server.write(housekeeping.roll_up, begin_ms + 3 * housekeeping.HOUR_MS)
+    server.write(housekeeping.roll_up, begin_ms + 3 * HOUR_MS)
     assert len(server.rows(schema.hour_status)) == 3
-    year_ms = 367 * 24 * housekeeping.HOUR_MS
+    year_ms = 367 * 24 * HOUR_MS
     server.write(housekeeping.tidy, server.central.settings, begin_ms + year_ms)
     assert server.rows(schema.hour_status) == []
 

@@ -72,9 +72,9 @@ class Centre:
 class NoNetwork(BaseAdapter):
     """Hands a request to the server's own function, with the faults that a network has."""
 
-    def __init__(self, centre: Centre, token: str, chance: random.Random) -> None:
+    def __init__(self, centre: Centre, token: str, rng: random.Random) -> None:
         super().__init__()
-        self.centre, self.token, self.chance = centre, token, chance
+        self.centre, self.token, self.rng = centre, token, rng
         self.is_well = False
         self.told_of = Place()
         """How long the kiosk's journal was, as the server was told last."""
@@ -89,7 +89,7 @@ class NoNetwork(BaseAdapter):
         zipped = request.headers.get("content-encoding") == "gzip"
         body = gzip.decompress(request.body) if zipped else request.body
         message = SyncRequest.model_validate_json(body)
-        fault = "none" if self.is_well else self.chance.choice(FAULTS)
+        fault = "none" if self.is_well else self.rng.choice(FAULTS)
         self.happened[fault] += 1
         if fault in ("lost request", "late"):
             if fault == "late":
@@ -139,13 +139,13 @@ class Pair:
     """One kiosk and one server, what happens to them, and between them."""
 
     def __init__(self, folder: Path, seed: int) -> None:
-        self.chance = random.Random(seed)
+        self.rng = random.Random(seed)
         (folder / "centre").mkdir(parents=True)
         self.centre = Centre(folder / "centre")
         self.journal = Journal(folder / "kiosk.db", LOCATION, seed)
         self.identity = Identity("http://centre", LOCATION.id, self.enrol(), "")
         self.ticks = 0
-        self.network = NoNetwork(self.centre, self.identity.token, self.chance)
+        self.network = NoNetwork(self.centre, self.identity.token, self.rng)
         self.client = self.new_client()
         self.inside: list[str] = []
         self.is_sure = True
@@ -163,7 +163,7 @@ class Pair:
 
     def new_client(self) -> SyncClient:
         journal = self.journal
-        client = SyncClient(journal.store, LOCATION, self.identity, self.status, self.chance)
+        client = SyncClient(journal.store, LOCATION, self.identity, self.status, self.rng)
         client._session.mount("http://", self.network)
         return client
 
@@ -173,7 +173,7 @@ class Pair:
 
     def step(self, number: int) -> None:
         """Something happens, or the two talk."""
-        match self.chance.randrange(40):
+        match self.rng.randrange(40):
             case 0:
                 self.copies["kiosk"] = self.journal.back_up(str(number))
             case 1:
@@ -185,7 +185,7 @@ class Pair:
             case 4 | 5 | 6 | 7 | 8 | 9 | 10 | 11 | 12 | 13:
                 self.put_in(f"P{number}")
             case 14 | 15 | 16 | 17 | 18 if self.inside and self.is_sure:
-                place = self.chance.randrange(len(self.inside))
+                place = self.rng.randrange(len(self.inside))
                 self.journal.take_out(self.inside.pop(place))
             case 19 | 20 | 21 | 22 | 23:
                 self.command()
@@ -211,7 +211,7 @@ class Pair:
         head, told = self.journal.head(), self.network.told_of
         is_told = head.epoch == told.epoch and head.seq <= told.seq
         doubt = "" if is_told else "it ran on"
-        asks = self.chance.random() < 0.8
+        asks = self.rng.random() < 0.8
         with requests.Session() as session:
             session.mount("http://", self.network)
             recaller = partial(recall, session, self.identity) if asks else None
@@ -231,7 +231,7 @@ class Pair:
         held = [row.id for row in self.centre.rows(schema.package) if row.status == "STORED"]
         if not held:
             return
-        package, central = self.chance.choice(held), self.centre.central
+        package, central = self.rng.choice(held), self.centre.central
         try:
             self.centre.do(packages_service.extend, central, "op", package, 1, None)
         except RequestError as error:

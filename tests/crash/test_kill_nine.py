@@ -99,13 +99,13 @@ def pulses(wire_log: Path) -> int:
 def lead_short_lives(data: Path, lives: int, seed: int) -> dict[str, str]:
     """Start and kill the kiosk so many times at one bank; everything that anybody was told."""
     make_kiosk(load_site(DEMO_SITE), data)
-    chance = random.Random(seed)
+    rng = random.Random(seed)
     told: dict[str, str] = {}
     wire = data / "wire.log"
     with SimulatorProcess(DEMO_SITE, data, "--wire-log", str(wire)) as bank:
         bank.tell("close-after 0.25")
         for life in range(lives):
-            said = Busy(data, f"{seed}-{life}").kill_after(chance.uniform(*BUSY_S))
+            said = Busy(data, f"{seed}-{life}").kill_after(rng.uniform(*BUSY_S))
             told.update({barcode: what for what, barcode in said})
             intents = require_told(data, told)
             assert pulses(wire) <= intents, "a door was pulsed without an intent, or twice"
@@ -125,7 +125,7 @@ def test_killed_again_and_again_nothing_that_was_told_is_lost(tmp_path: Path) ->
 
 @pytest.mark.timeout(0)
 def test_killed_with_its_window_nothing_is_lost(tmp_path: Path) -> None:
-    chance = random.Random(3)
+    rng = random.Random(3)
     site = load_site(DEMO_SITE)
     wire = tmp_path / "wire.log"
     with (
@@ -138,7 +138,7 @@ def test_killed_with_its_window_nothing_is_lost(tmp_path: Path) -> None:
         codes = [each[1].replace(" ", "") for each in found if each]
         assert len(codes) == 7
         for life in range(WINDOW_KILLS):
-            kill_a_window(screen, tmp_path, codes[life % 7], chance.uniform(0.1, 1.2))
+            kill_a_window(screen, tmp_path, codes[life % 7], rng.uniform(0.1, 1.2))
             intents = require_told(tmp_path, {})
             assert pulses(wire) <= intents
 

@@ -10,7 +10,7 @@ import pytest
 
 from kiosk.flows.context import Policy
 from kiosk.flows.diagnostics import _line
-from kiosk.flows.events import Entered, OpenFromAfar, Preference, Pressed, Scanned
+from kiosk.flows.events import Entered, Preference, Pressed, RemoteOpen, Scanned
 from kiosk.flows.views.choices import Choice, Problem, Question, Refusal, Refused
 from kiosk.flows.views.courier import Receipt, ScanPackage
 from kiosk.flows.views.customer import (
@@ -21,7 +21,7 @@ from kiosk.flows.views.customer import (
     MorePackages,
     Thanks,
 )
-from kiosk.flows.views.shared import Ask, DoorOpen, Told, Trouble
+from kiosk.flows.views.shared import Answer, Ask, DoorOpen, Trouble
 from kiosk.model.commands import OpeningOutcome
 from kiosk.model.events import EventKind
 from kiosk.model.location import Service, SlotStatus, SuspectReason
@@ -101,7 +101,7 @@ def test_nothing_inside_makes_the_package_missing_and_the_slot_doubtful(tmp_path
         kiosk.player.do(Pressed(Choice.NOTHING_INSIDE))
         await kiosk.player.until(DoorOpen, lambda view: view.remind)
         kiosk.site.steel.close(slot)
-        told = await kiosk.player.until(Told)
+        told = await kiosk.player.until(Answer)
         assert told.reference
         record = await kiosk.slot(slot)
         assert (record.status, record.package) == (SlotStatus.SUSPECT, None)
@@ -120,7 +120,7 @@ def test_a_package_left_here_is_a_new_one_for_the_courier(tmp_path: Path) -> Non
         assert (await kiosk.player.until(DoorOpen)).slot == slot
         await kiosk.player.until(Ask)
         kiosk.player.do(Pressed(Choice.YES))
-        assert (await kiosk.player.until(Told)).reference
+        assert (await kiosk.player.until(Answer)).reference
         record = await kiosk.slot(slot)
         assert (record.status, record.barcode) == (SlotStatus.SUSPECT, "ONE")
         [due] = await kiosk.kiosk.store.run(departures.due)
@@ -145,7 +145,7 @@ def test_a_package_left_here_whose_barcode_is_expected_again_lies_beside_it(tmp_
         await kiosk.player.until(DoorOpen)
         await kiosk.player.until(Ask)
         kiosk.player.do(Pressed(Choice.YES))
-        assert (await kiosk.player.until(Told)).reference
+        assert (await kiosk.player.until(Answer)).reference
         record = await kiosk.slot(slot)
         assert (record.status, record.package) == (SlotStatus.SUSPECT, None)
         expected = await kiosk.kiosk.store.run(packages.live_by_barcode, "ONE")
@@ -194,7 +194,7 @@ def test_a_complaint_gets_a_reference(tmp_path: Path) -> None:
         kiosk.player.do(Pressed(Choice.SOMETHING_WRONG))
         await kiosk.player.until(Ask)
         kiosk.player.do(Pressed(Choice.DAMAGED))
-        reference = int((await kiosk.player.until(Told)).reference)
+        reference = int((await kiosk.player.until(Answer)).reference)
         [row] = await kiosk.kiosk.store.run(
             lambda writer: writer.all("SELECT kind FROM journal WHERE seq = ?", (reference,))
         )
@@ -219,7 +219,7 @@ def test_open_again_ends_when_the_slot_is_given_to_anyone(tmp_path: Path) -> Non
         assert await stored(kiosk, "NEXT") == [slot]
         pulses = kiosk.world.pulses
         kiosk.player.do(Scanned(f"PK1:demo:{code}"))
-        await kiosk.player.until(Told)
+        await kiosk.player.until(Answer)
         assert kiosk.world.pulses == pulses
 
     play(tmp_path, story)
@@ -271,12 +271,12 @@ def test_a_customer_extends_the_hold_up_to_seven_days(tmp_path: Path, days_alrea
         code = await kiosk.code_of("ONE")
         pulses = kiosk.world.pulses
         kiosk.player.do(Pressed(Choice.HELP))
-        await kiosk.player.until(Told)
+        await kiosk.player.until(Answer)
         kiosk.player.do(Pressed(Choice.EXTEND_HOLD))
         await kiosk.player.until(EnterCode)
         kiosk.player.do(Entered(code))
         if days_already == 7:
-            told = await kiosk.player.until(Told)
+            told = await kiosk.player.until(Answer)
             assert told.refused is not None
             assert told.refused.reason is Refusal.CANNOT_EXTEND
         else:
@@ -291,7 +291,7 @@ def test_a_wrong_code_of_who_wants_it_kept_longer_keeps_its_digits(tmp_path: Pat
     async def story(kiosk: Running) -> None:
         await kiosk.player.until(First)
         kiosk.player.do(Pressed(Choice.HELP))
-        await kiosk.player.until(Told)
+        await kiosk.player.until(Answer)
         kiosk.player.do(Pressed(Choice.EXTEND_HOLD))
         await kiosk.player.until(EnterCode)
         kiosk.player.do(Entered("123456789"))
@@ -319,7 +319,7 @@ def test_the_same_day_after_a_restart_the_code_still_tells_its_story(tmp_path: P
         async with running(world) as kiosk:
             await kiosk.player.until(First)
             kiosk.player.do(Scanned(f"PK1:demo:{code}"))
-            told = await kiosk.player.until(Told)
+            told = await kiosk.player.until(Answer)
             assert told.refused is not None
             assert told.refused.at_ms
             require_sound(kiosk.kiosk.store)
@@ -436,7 +436,7 @@ def test_a_door_opened_from_afar_is_shut_and_then_looked_into(tmp_path: Path) ->
     async def story(kiosk: Running) -> None:
         [slot] = await stored(kiosk, "ONE")
         kiosk.site.steel.close_after_s = None
-        kiosk.player.do(OpenFromAfar(slot, "command-1"))
+        kiosk.player.do(RemoteOpen(slot, "command-1"))
         assert (await kiosk.player.until(DoorOpen)).slot == slot
         kiosk.site.steel.close(slot)
         await kiosk.player.until(First)
@@ -452,7 +452,7 @@ def test_from_afar_nothing_opens_while_somebody_is_at_the_machine(tmp_path: Path
         pulses = kiosk.world.pulses
         kiosk.player.do(Pressed(Choice.PICK_UP))
         await kiosk.player.until(EnterCode)
-        kiosk.player.do(OpenFromAfar(slot, "command-1"))
+        kiosk.player.do(RemoteOpen(slot, "command-1"))
         kiosk.player.do(Pressed(Choice.BACK))
         await kiosk.player.until(First)
         await asyncio.sleep(10)
@@ -507,7 +507,7 @@ def test_what_is_not_held_any_more_is_not_promised_to_be_moved(
             kiosk.world.clock.ahead_ms += 9 * 24 * 3_600_000
             await kiosk.kiosk.store.run(holds.expire_due)
         kiosk.player.do(Pressed(Choice.MOVE_LOWER))
-        told = await kiosk.player.until(Told)
+        told = await kiosk.player.until(Answer)
         assert told.refused == Refused(Refusal.CANNOT_EXTEND)
         rows = await kiosk.kiosk.store.run(
             lambda writer: writer.all("SELECT needs_low FROM package WHERE barcode = 'HIGH'")

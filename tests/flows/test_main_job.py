@@ -15,7 +15,7 @@ from kiosk.flows.views.choices import Choice, Problem, Question, Refusal
 from kiosk.flows.views.courier import ChooseSize, ScanPackage
 from kiosk.flows.views.customer import EnterCode, EnterPhoneDigits, First, Thanks
 from kiosk.flows.views.service import ChooseReason, DoorPage, Doors
-from kiosk.flows.views.shared import Ask, DoorOpen, EnterPin, Told, Trouble
+from kiosk.flows.views.shared import Answer, Ask, DoorOpen, EnterPin, Trouble
 from kiosk.model.location import Service, SlotStatus, SuspectReason
 from kiosk.model.pickup_code import qr_text
 from kiosk.store import codes, holds, slots
@@ -108,7 +108,7 @@ async def test_a_qr_code_of_another_location_says_so(tmp_path: Path) -> None:
     async with running(World(tmp_path)) as kiosk:
         await kiosk.player.until(First)
         kiosk.player.do(Scanned(qr_text("elsewhere", "123456789")))
-        told = await kiosk.player.until(Told)
+        told = await kiosk.player.until(Answer)
         assert told.refused is not None
         assert told.refused.reason is Refusal.OTHER_LOCATION
 
@@ -144,7 +144,7 @@ async def test_the_code_of_a_package_that_was_fetched_tells_when(tmp_path: Path)
         await pickup_by_typing(kiosk.player, code)
         kiosk.world.clock.ahead_ms += 10 * 60_000
         await type_code(kiosk, code)
-        told = await kiosk.player.until(Told)
+        told = await kiosk.player.until(Answer)
         assert told.refused is not None
         assert told.refused.reason is Refusal.ALREADY_PICKED_UP
         assert told.refused.at_ms

@@ -10,9 +10,8 @@ import pytest
 from kiosk.flows.events import Entered, Pressed, Scanned
 from kiosk.flows.views.choices import Choice, Refusal, Refused
 from kiosk.flows.views.customer import CodeAsked, EnterCode, EnterPhoneDigits, EnterTracking, First
-from kiosk.flows.views.service import CentreReport, Vitals
-from kiosk.flows.views.shared import Told as ToldView
-from kiosk.flows.views.shared import View
+from kiosk.flows.views.service import ServerReport, Vitals
+from kiosk.flows.views.shared import Answer, View
 from kiosk.messages import MessageSpool
 from kiosk.model.events import Event, EventKind
 from kiosk.store import journal
@@ -105,8 +104,8 @@ def test_questions_are_slowed_whether_they_are_right_or_wrong(tmp_path: Path) ->
 def test_out_of_reach_of_the_centre_it_says_so(tmp_path: Path) -> None:
     async def play() -> None:
         async with running(World(tmp_path, policy=POLICY)) as kiosk:
-            centre = CentreReport(is_reached=False, last_ms=None, waiting=3)
-            kiosk.kiosk.vitals = lambda: Vitals(centre=centre)
+            centre = ServerReport(is_reached=False, last_ms=None, waiting=3)
+            kiosk.kiosk.vitals = lambda: Vitals(server=centre)
             await to_the_code(kiosk)
             answer = await ask(kiosk, "Q", "1000")
             assert isinstance(answer, CodeAsked)
@@ -125,7 +124,7 @@ def test_what_is_no_barcode_is_told_and_asked_for_again(
             await to_the_code(kiosk)
             await press(kiosk, Choice.NO_CODE, EnterTracking)
             kiosk.player.do(event)
-            told = await kiosk.player.until(ToldView)
+            told = await kiosk.player.until(Answer)
             assert told.refused == Refused(Refusal.UNREADABLE)
             assert not await asked(kiosk)
             await press(kiosk, Choice.DONE, EnterTracking)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from drivers.door import Outcome
-from kiosk.flows.events import OpenFromAfar, Pressed
+from kiosk.flows.events import Pressed, RemoteOpen
 from kiosk.flows.views.choices import Choice
 from kiosk.flows.views.customer import First
 from kiosk.flows.views.shared import Ask
@@ -105,7 +105,7 @@ async def test_a_visit_that_fails_before_its_intent_is_told_as_missed(tmp_path: 
     async with serving(World(tmp_path)) as kiosk:
         now_ms = kiosk.world.clock.now().wall_ms
         await kiosk.kiosk.store.run(openings.note, "c-1", "700", OpeningOutcome.ASKED, now_ms)
-        kiosk.player.do(OpenFromAfar("700", "c-1"))
+        kiosk.player.do(RemoteOpen("700", "c-1"))
         await asyncio.sleep(5)
 
         def outcome(writer: Writer) -> str:

@@ -11,7 +11,6 @@ from kiosk.flows.events import Chosen, Entered, Pressed, Scanned
 from kiosk.flows.views.choices import Choice, Question
 from kiosk.flows.views.service import (
     Boards,
-    CentreReport,
     ChooseUntil,
     DoorPage,
     Doors,
@@ -19,6 +18,7 @@ from kiosk.flows.views.service import (
     History,
     Machine,
     PartsTest,
+    ServerReport,
     StaffList,
     Vitals,
 )
@@ -80,16 +80,16 @@ def test_the_journal_is_read_page_by_page_to_its_first_event(tmp_path: Path) -> 
 
 
 def test_the_machines_page_tells_how_it_does_and_takes_a_word_for_the_time(tmp_path: Path) -> None:
-    centre = CentreReport(is_reached=False, last_ms=None, waiting=7, message="no route")
+    centre = ServerReport(is_reached=False, last_ms=None, waiting=7, message="no route")
 
     async def play() -> None:
         world = World(tmp_path, policy=POLICY)
         world.clock.is_trusted = False
         async with running(world) as kiosk:
-            kiosk.kiosk.vitals = lambda: Vitals(version="1", disk_free_mb=9, centre=centre)
+            kiosk.kiosk.vitals = lambda: Vitals(version="1", disk_free_mb=9, server=centre)
             await sign_in_technician(kiosk)
             view = await press(kiosk, Choice.MACHINE, Machine)
-            assert view.vitals.centre == centre
+            assert view.vitals.server == centre
             assert not view.is_time_trusted
             view = await press(kiosk, Choice.TIME_IS_RIGHT, Machine)
             assert view.is_time_trusted

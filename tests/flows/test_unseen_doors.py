@@ -17,6 +17,7 @@ from kiosk.flows.views.courier import Receipt, ScanPackage
 from kiosk.flows.views.customer import EnterCode, First, Thanks
 from kiosk.flows.views.service import DoorPage, Doors
 from kiosk.flows.views.shared import Ask, DoorOpen, EnterPin, Trouble
+from kiosk.model.clock import DAY_MS
 from kiosk.model.location import Service, SlotStatus, SuspectReason
 from kiosk.store import holds
 from tests.support.flow_site import (
@@ -32,7 +33,6 @@ from tests.support.flow_site import (
 from tests.support.virtual_loop import run_virtually
 
 BLIND = Place(boards=tuple(replace(board, has_door_sensors=False) for board in BOARDS))
-DAY_MS = 24 * 3_600_000
 
 Story = Callable[[Running], Awaitable[None]]
 

@@ -29,7 +29,6 @@ from kiosk.flows.views.customer import (
 from kiosk.flows.views.service import (
     Boards,
     CannotStart,
-    CentreReport,
     ChooseReason,
     ChooseUntil,
     DoorPage,
@@ -40,11 +39,21 @@ from kiosk.flows.views.service import (
     PartsTest,
     Round,
     ScanInside,
+    ServerReport,
     StaffList,
     StaffRow,
     Vitals,
 )
-from kiosk.flows.views.shared import Ask, Checking, DoorOpen, EnterPin, Opening, Told, Trouble, View
+from kiosk.flows.views.shared import (
+    Answer,
+    Ask,
+    Checking,
+    DoorOpen,
+    EnterPin,
+    Opening,
+    Trouble,
+    View,
+)
 from kiosk.model.events import EventKind
 from kiosk.model.location import (
     SuspectReason,
@@ -195,7 +204,9 @@ def _customer_views() -> list[tuple[str, View]]:
         ("hold-extended", HoldExtended(until_ms=NOW_MS, choices=(Choice.DONE,))),
         (
             "told-picked-up",
-            Told(refused=Refused(Refusal.ALREADY_PICKED_UP, at_ms=NOW_MS), choices=(Choice.DONE,)),
+            Answer(
+                refused=Refused(Refusal.ALREADY_PICKED_UP, at_ms=NOW_MS), choices=(Choice.DONE,)
+            ),
         ),
         ("tracking", EnterTracking(choices=(Choice.BACK,))),
         ("code-asked", CodeAsked(reference="4187", choices=(Choice.DONE,))),
@@ -203,7 +214,7 @@ def _customer_views() -> list[tuple[str, View]]:
             "code-asked-offline",
             CodeAsked(reference="4187", is_reached=False, choices=(Choice.DONE,)),
         ),
-        ("told-help", Told(help=True, reference="195", choices=(Choice.BACK,))),
+        ("told-help", Answer(help=True, reference="195", choices=(Choice.BACK,))),
         (
             "cannot-start",
             CannotStart(
@@ -373,11 +384,11 @@ _WITH_PACKAGE = (
 
 def sample_machine() -> Machine:
     """The computer's page, with everything it can tell."""
-    centre = CentreReport(is_reached=False, last_ms=NOW_MS - 3_600_000, waiting=417)
+    centre = ServerReport(is_reached=False, last_ms=NOW_MS - 3_600_000, waiting=417)
     return Machine(
         now_ms=NOW_MS,
         is_time_trusted=False,
-        vitals=Vitals(version="0.9.0", disk_free_mb=11_400, temperature_c=51.5, centre=centre),
+        vitals=Vitals(version="0.9.0", disk_free_mb=11_400, temperature_c=51.5, server=centre),
         events=128_431,
         has_backup=True,
         backup_ms=NOW_MS - 8 * 3_600_000,

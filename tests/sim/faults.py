@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from drivers.simulator.line import undistorted
 from tests.sim.site import Site
 
-DAY_MS = 24 * 3_600_000
 FAULTS = (
     "jam",
     "unjam",
@@ -54,64 +53,64 @@ class Rates:
     is_honest: bool
 
     @classmethod
-    def drawn(cls, chance: random.Random) -> Rates:
-        is_bad_line = chance.random() < 0.5
+    def drawn(cls, rng: random.Random) -> Rates:
+        is_bad_line = rng.random() < 0.5
         return cls(
-            fault=chance.choice((0.0, 0.02, 0.05, 0.12)),
-            weights=tuple(chance.choice((0.0, 0.3, 1.0, 2.0)) for _ in FAULTS),
-            loss=chance.uniform(0, 0.3) if is_bad_line else 0.0,
-            doubling=chance.uniform(0, 0.5) if is_bad_line else 0.0,
-            garbling=chance.uniform(0, 0.2) if is_bad_line else 0.0,
-            lateness=chance.uniform(0, 0.3) if is_bad_line else 0.0,
-            sense=chance.uniform(0.7, 0.99),
-            is_honest=chance.random() < 0.75,
+            fault=rng.choice((0.0, 0.02, 0.05, 0.12)),
+            weights=tuple(rng.choice((0.0, 0.3, 1.0, 2.0)) for _ in FAULTS),
+            loss=rng.uniform(0, 0.3) if is_bad_line else 0.0,
+            doubling=rng.uniform(0, 0.5) if is_bad_line else 0.0,
+            garbling=rng.uniform(0, 0.2) if is_bad_line else 0.0,
+            lateness=rng.uniform(0, 0.3) if is_bad_line else 0.0,
+            sense=rng.uniform(0.7, 0.99),
+            is_honest=rng.random() < 0.75,
         )
 
-    def draw_fault(self, chance: random.Random) -> str | None:
+    def draw_fault(self, rng: random.Random) -> str | None:
         """The fault that happens now, if any."""
-        if chance.random() >= self.fault or not any(self.weights):
+        if rng.random() >= self.fault or not any(self.weights):
             return None
-        return chance.choices(FAULTS, self.weights)[0]
+        return rng.choices(FAULTS, self.weights)[0]
 
 
 class BadLine:
     """Loses, doubles, garbles and delays what boards answer."""
 
-    def __init__(self, rates: Rates, chance: random.Random) -> None:
+    def __init__(self, rates: Rates, rng: random.Random) -> None:
         self._rates = rates
-        self._chance = chance
+        self._rng = rng
 
     def __call__(self, frame: bytes) -> Sequence[tuple[float, bytes]]:
-        chance, rates = self._chance, self._rates
-        if chance.random() < rates.loss:
+        rng, rates = self._rng, self._rates
+        if rng.random() < rates.loss:
             return ()
-        if chance.random() < rates.garbling:
+        if rng.random() < rates.garbling:
             frame = self._garbled(frame)
-        late_s = chance.uniform(0.05, 0.8) if chance.random() < rates.lateness else 0.0
+        late_s = rng.uniform(0.05, 0.8) if rng.random() < rates.lateness else 0.0
         pieces = [(late_s, frame)]
-        if chance.random() < rates.doubling:
-            pieces.append((chance.uniform(0.0, 0.1), frame))
+        if rng.random() < rates.doubling:
+            pieces.append((rng.uniform(0.0, 0.1), frame))
         return pieces
 
     def _garbled(self, frame: bytes) -> bytes:
-        chance = self._chance
-        at = chance.randrange(len(frame))
-        match chance.randrange(3):
+        rng = self._rng
+        at = rng.randrange(len(frame))
+        match rng.randrange(3):
             case 0:
                 return frame[:at]
             case 1:
-                noise = bytes(chance.randrange(256) for _ in range(3))
+                noise = bytes(rng.randrange(256) for _ in range(3))
                 return noise + frame
             case _:
                 # One byte: its checksum tells it always.
-                changed = frame[at] ^ chance.randrange(1, 256)
+                changed = frame[at] ^ rng.randrange(1, 256)
                 return frame[:at] + bytes((changed,)) + frame[at + 1 :]
 
 
-def distort(site: Site, rates: Rates, chance: random.Random) -> None:
+def distort(site: Site, rates: Rates, rng: random.Random) -> None:
     """From now on the lines are bad."""
     for line in site.lines.values():
-        line.distort = BadLine(rates, random.Random(chance.getrandbits(64)))
+        line.distort = BadLine(rates, random.Random(rng.getrandbits(64)))
 
 
 def all_well(site: Site) -> None:

@@ -67,11 +67,11 @@ LABELS = 60
 class People:
     """Whoever stands at the machine now, and what they hold."""
 
-    def __init__(self, site: Site, audit: Audit, rates: Rates, chance: random.Random) -> None:
+    def __init__(self, site: Site, audit: Audit, rates: Rates, rng: random.Random) -> None:
         self.site = site
         self.audit = audit
         self.rates = rates
-        self.chance = chance
+        self.rng = rng
         self.role = "customer"
         self.hands: list[str] = []
         self.wanted: dict[str, Any] | None = None
@@ -79,7 +79,7 @@ class People:
 
     def new_visitor(self) -> None:
         """Somebody else steps up."""
-        self.role = self.chance.choice(ROLES)
+        self.role = self.rng.choice(ROLES)
         self.hands = []
         self.wanted = None
 
@@ -87,7 +87,7 @@ class People:
 
     def act(self, view: View) -> str:
         """Do one thing; its name for the trace."""
-        if self.chance.random() > self.rates.sense:
+        if self.rng.random() > self.rates.sense:
             return self._anything(view)
         sensible: dict[type[View], Callable[[Any], str]] = {
             First: self._begin,
@@ -129,50 +129,50 @@ class People:
     def _press_one(self, view: View) -> str:
         if not view.choices:
             return "waits"
-        return self._do(Pressed(self.chance.choice(view.choices)))
+        return self._do(Pressed(self.rng.choice(view.choices)))
 
     def _anything(self, view: View) -> str:
         """Something nobody asked for."""
-        chance = self.chance
-        match chance.randrange(10):
+        rng = self.rng
+        match rng.randrange(10):
             case 0:
-                return self._do(Pressed(chance.choice(list(Choice))))
+                return self._do(Pressed(rng.choice(list(Choice))))
             case 1:
-                return self._do(Scanned(chance.choice(NONSENSE)))
+                return self._do(Scanned(rng.choice(NONSENSE)))
             case 2:
-                return self._do(Entered(chance.choice(NONSENSE)))
+                return self._do(Entered(rng.choice(NONSENSE)))
             case 3:
                 return self._do(Scanned(self._label()))
             case 4:
-                return self._do(Chosen(chance.choice(("1", "8", "S", "XL", "", "99"))))
+                return self._do(Chosen(rng.choice(("1", "8", "S", "XL", "", "99"))))
             case 5:
                 return self.shut_a_door()
             case 6:
                 return self._do(Scanned(self._code(is_scanned=True)))
             case 7:
-                return self._do(Scanned(chance.choice(BADGES)))
+                return self._do(Scanned(rng.choice(BADGES)))
             case _:
                 return self._press_one(view)
 
     def _label(self) -> str:
-        return f"LABEL-{self.chance.randrange(LABELS)}"
+        return f"LABEL-{self.rng.randrange(LABELS)}"
 
     # --- customers -------------------------------------------------------------------------
 
     def _begin(self, view: First) -> str:
         self.new_visitor()
         match self.role:
-            case "courier" if self.chance.random() < 0.2:
+            case "courier" if self.rng.random() < 0.2:
                 return self._do(Scanned(BADGES[0]))
             case "courier":
                 return self._do(Pressed(Choice.COURIER))
             case "technician":
                 return self._do(Pressed(Choice.SERVICE))
-        match self.chance.randrange(4):
+        match self.rng.randrange(4):
             case 0:
                 return self._do(Scanned(self._code(is_scanned=True)))
             case 1:
-                return self._do(Entered(self.chance.choice("0123456789")))
+                return self._do(Entered(self.rng.choice("0123456789")))
             case _:
                 return self._do(Pressed(Choice.PICK_UP))
 
@@ -182,89 +182,89 @@ class People:
     def _code(self, *, is_scanned: bool) -> str:
         """A code that somebody has: mostly of a package inside, at times old or wrong."""
         rows = self.site.store.peek(_coded_packages)
-        chance = self.chance
+        rng = self.rng
         live = [row for row in rows if row["slot"] is not None]
-        pool = live if live and chance.random() < 0.8 else rows
-        if not pool or chance.random() < 0.03:
-            code = f"{chance.randrange(10**9):09d}"
+        pool = live if live and rng.random() < 0.8 else rows
+        if not pool or rng.random() < 0.03:
+            code = f"{rng.randrange(10**9):09d}"
         else:
-            row = self.wanted = chance.choice(pool)
+            row = self.wanted = rng.choice(pool)
             code = make_code(LOCATION_KEY, row["id"], row["locator"], row["code_counter"])
-            if chance.random() < 0.03:
-                code = code[:3] + f"{chance.randrange(10**6):06d}"
+            if rng.random() < 0.03:
+                code = code[:3] + f"{rng.randrange(10**6):06d}"
         return qr_text(LOCATION.id, code) if is_scanned else code
 
     def _enter_phone(self, view: EnterPhoneDigits) -> str:
         phone = (self.wanted or {}).get("phone") or "0000"
-        is_right = self.chance.random() < 0.8
+        is_right = self.rng.random() < 0.8
         return self._do(Entered(phone[-4:] if is_right else "9999"))
 
     # --- staff -----------------------------------------------------------------------------
 
     def _enter_pin(self, view: EnterPin) -> str:
-        if self.chance.random() < 0.1:
-            return self._do(Entered(self.chance.choice(("110000", "990000", "55", ""))))
+        if self.rng.random() < 0.1:
+            return self._do(Entered(self.rng.choice(("110000", "990000", "55", ""))))
         return self._do(Entered(TECHNICIAN_PIN if view.for_service else COURIER_PIN))
 
     def _scan_package(self, view: ScanPackage) -> str:
-        if self.chance.random() < 0.15:
+        if self.rng.random() < 0.15:
             return self._press_one(view)
         label = self._label()
-        return self._do(Entered(label) if self.chance.random() < 0.2 else Scanned(label))
+        return self._do(Entered(label) if self.rng.random() < 0.2 else Scanned(label))
 
     def _choose_size(self, view: ChooseSize) -> str:
-        if self.chance.random() < 0.1:
+        if self.rng.random() < 0.1:
             return self._press_one(view)
-        return self._do(Chosen(self.chance.choice(view.sizes).name))
+        return self._do(Chosen(self.rng.choice(view.sizes).name))
 
     def _choose_door(self, view: Doors) -> str:
-        if self.chance.random() < 0.15:
+        if self.rng.random() < 0.15:
             return self._do(Pressed(Choice.DONE))
         doubtful = [row.slot for row in view.doors if row.suspect or row.reason]
         every = [row.slot for row in view.doors]
-        use_doubt = doubtful and self.chance.random() < 0.8
-        return self._do(Chosen(self.chance.choice(doubtful if use_doubt else every)))
+        use_doubt = doubtful and self.rng.random() < 0.8
+        return self._do(Chosen(self.rng.choice(doubtful if use_doubt else every)))
 
     def _use_door_page(self, view: DoorPage) -> str:
         self._mend(view.row.slot)
         if view.row.reason and Choice.BACK_IN_SERVICE in view.choices:
             return self._do(Pressed(Choice.BACK_IN_SERVICE))
-        if view.row.suspect and self.chance.random() < 0.7:
+        if view.row.suspect and self.rng.random() < 0.7:
             return self._do(Pressed(view.choices[0]))
-        if self.chance.random() < 0.5:
+        if self.rng.random() < 0.5:
             return self._do(Pressed(Choice.BACK))
         return self._press_one(view)
 
     def _mend(self, slot: str) -> None:
         """The technician looks at the lock first."""
         door = self.site.steel.door(slot)
-        if self.chance.random() < 0.7:
+        if self.rng.random() < 0.7:
             door.is_jammed = False
             door.stuck_sensor = None
             self.site.steel.unswap()
 
     def _choose_reason(self, view: ChooseReason) -> str:
-        return self._do(Chosen(self.chance.choice(view.reasons)))
+        return self._do(Chosen(self.rng.choice(view.reasons)))
 
     # --- doors -----------------------------------------------------------------------------
 
     def _use_door(self, view: DoorOpen) -> str:
         door = self.site.steel.door(view.slot)
-        if not door.is_open or self.chance.random() < 0.08:
+        if not door.is_open or self.rng.random() < 0.08:
             return self._press_one(view)
         inside = self.audit.inside[view.slot]
         done = "nothing"
         if view.purpose is Purpose.PUT_IN:
             done = self._put_in(view, inside)
-        elif self.chance.random() < 0.9:
+        elif self.rng.random() < 0.9:
             done = self._take_out(view, inside)
-        if self.chance.random() < 0.85:
+        if self.rng.random() < 0.85:
             return f"{done}, {self.shut(view.slot)}"
         return done
 
     def _put_in(self, view: DoorOpen, inside: list[str]) -> str:
         strange = [thing for thing in inside if thing != view.barcode]
-        if (strange and self.chance.random() < 0.9) or self.chance.random() < 0.1:
+        if (strange and self.rng.random() < 0.9) or self.rng.random() < 0.1:
             return self._press_one(view)
         things = [view.barcode] if view.barcode else self.hands[:1]
         for thing in things:
@@ -283,7 +283,7 @@ class People:
             row = self.site.store.peek(_package_in, view.slot)
             own = row and row["barcode"]
             taken = [thing for thing in inside if thing != own]
-        elif self.role == "customer" and self.hands and self.chance.random() < 0.3:
+        elif self.role == "customer" and self.hands and self.rng.random() < 0.3:
             inside.append(self.hands.pop())
             return f"puts back into {view.slot}"
         else:
@@ -309,7 +309,7 @@ class People:
     def shut_a_door(self) -> str:
         """Somebody shuts a door that stands open."""
         ajar = self.ajar()
-        return self.shut(self.chance.choice(ajar)) if ajar else "nothing is open"
+        return self.shut(self.rng.choice(ajar)) if ajar else "nothing is open"
 
     def ajar(self) -> list[str]:
         """The doors that stand open in the steel."""
@@ -317,17 +317,17 @@ class People:
 
     def _trouble(self, view: Trouble) -> str:
         for slot in (view.wrong_slot, view.slot):
-            if slot and self.site.steel.door(slot).is_open and self.chance.random() < 0.7:
+            if slot and self.site.steel.door(slot).is_open and self.rng.random() < 0.7:
                 if Choice.DOOR_IS_OPEN in view.choices:
                     return self._do(Pressed(Choice.DOOR_IS_OPEN))
                 return self.shut(slot)
         options = [choice for choice in view.choices if choice is not Choice.DOOR_IS_OPEN]
-        return self._do(Pressed(self.chance.choice(options))) if options else "waits"
+        return self._do(Pressed(self.rng.choice(options))) if options else "waits"
 
     def _answer(self, view: Ask) -> str:
-        if not self.rates.is_honest and self.chance.random() < 0.3:
+        if not self.rates.is_honest and self.rng.random() < 0.3:
             return self._press_one(view)
-        if self.chance.random() < 0.05:
+        if self.rng.random() < 0.05:
             return "says nothing"
         inside = self.audit.inside.get(view.slot, [])
         wanted = self._truth(view, inside)
@@ -338,7 +338,7 @@ class People:
     def _scan_inside(self, view: ScanInside) -> str:
         """Staff reads the label of what lies there, or takes it out."""
         inside = self.audit.inside[view.slot]
-        if inside and self.chance.random() < 0.6:
+        if inside and self.rng.random() < 0.6:
             return self._do(Scanned(inside[0]), is_true=True)
         self.hands += inside
         inside.clear()
@@ -366,7 +366,7 @@ class People:
             case Question.WAS_IT_THERE:
                 return Choice.YES if self.hands and not inside else Choice.NO
             case _:
-                return self.chance.choice(view.choices)
+                return self.rng.choice(view.choices)
 
     # --- the centre ------------------------------------------------------------------------
 
@@ -375,7 +375,7 @@ class People:
         rows = self.site.store.peek(_recallable)
         if not rows:
             return "recalls nothing"
-        row = self.chance.choice(rows)
+        row = self.rng.choice(rows)
         try:
             self.site.store.peek(departures.cancel, row["id"], "recalled by the sender")
         except RefusedError:
@@ -384,19 +384,19 @@ class People:
 
     def announce(self) -> str:
         """A package is announced."""
-        chance = self.chance
+        rng = self.rng
         recipient = None
-        if chance.random() < 0.8:
-            phone = f"+49171{chance.randrange(10**6):06d}" if chance.random() < 0.7 else ""
-            recipient = Recipient(f"{chance.getrandbits(64):016x}", "Ada", phone)
+        if rng.random() < 0.8:
+            phone = f"+49171{rng.randrange(10**6):06d}" if rng.random() < 0.7 else ""
+            recipient = Recipient(f"{rng.getrandbits(64):016x}", "Ada", phone)
         announcement = Announcement(
-            id=f"{chance.getrandbits(64):016x}",
+            id=f"{rng.getrandbits(64):016x}",
             barcode=self._label(),
-            size=chance.choice(("S", "S", "M", "L", None)),
+            size=rng.choice(("S", "S", "M", "L", None)),
             recipient=recipient,
-            owner=chance.choice((None, "u1", "u2", "u3")),
-            is_alone=chance.random() < 0.2,
-            needs_low=chance.random() < 0.1,
+            owner=rng.choice((None, "u1", "u2", "u3")),
+            is_alone=rng.random() < 0.2,
+            needs_low=rng.random() < 0.1,
         )
         is_new = self.site.store.peek(packages.announce, announcement)
         return f"announces {announcement.barcode}: {is_new}"

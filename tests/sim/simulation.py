@@ -23,9 +23,10 @@ from kiosk.flows.views.courier import ScanPackage, StoredNote
 from kiosk.flows.views.customer import First
 from kiosk.flows.views.service import ScanInside
 from kiosk.flows.views.shared import View
+from kiosk.model.clock import DAY_MS
 from kiosk.store import boards, slots
 from tests.sim.audit import Audit, BrokenInvariantError, require
-from tests.sim.faults import DAY_MS, Rates, all_well, distort
+from tests.sim.faults import Rates, all_well, distort
 from tests.sim.people import People
 from tests.sim.site import LOCATION, Site
 from tests.support.virtual_loop import run_virtually
@@ -72,7 +73,7 @@ class Run:
 
     def __init__(self, seed: int, folder: Path) -> None:
         self.seed = seed
-        self.chance = random.Random(seed)
+        self.rng = random.Random(seed)
         self.folder = folder
         self.trace = Trace()
         self.steps = 0
@@ -126,9 +127,9 @@ class SiteLife:
 
     def __init__(self, run: Run, folder: Path) -> None:
         self.run = run
-        self.chance = run.chance
+        self.rng = run.rng
         self.folder = folder
-        self.rates = Rates.drawn(run.chance)
+        self.rates = Rates.drawn(run.rng)
         self.view = View()
         self.site: Site
         self.audit: Audit
@@ -162,10 +163,10 @@ class SiteLife:
 
     async def live(self, steps: int) -> None:
         """So many steps, then the rest."""
-        self.site = Site(self.folder, self.chance, self)
+        self.site = Site(self.folder, self.rng, self)
         self.audit = Audit(self.site, self.run.events, self.run.outcomes)
         self.audit.is_honest = self.rates.is_honest
-        self.people = People(self.site, self.audit, self.rates, self.chance)
+        self.people = People(self.site, self.audit, self.rates, self.rng)
         await self._start()
         for _ in range(steps):
             self.run.steps += 1
@@ -175,29 +176,29 @@ class SiteLife:
 
     async def _start(self) -> None:
         await self.site.start()
-        await asyncio.sleep(self.chance.uniform(1, 4))
+        await asyncio.sleep(self.rng.uniform(1, 4))
         self._check_alive()
 
     async def _step(self) -> None:
-        fault = self.rates.draw_fault(self.chance)
+        fault = self.rates.draw_fault(self.rng)
         if fault is not None:
             self.run.did[fault] += 1
             self._note(fault)
             await getattr(self, f"_{fault}")()
-        elif self.chance.random() < 0.08:
+        elif self.rng.random() < 0.08:
             self.run.did["announce"] += 1
             self._note(self.people.announce())
-        elif self.chance.random() < 0.01:
+        elif self.rng.random() < 0.01:
             self.run.did["recall"] += 1
             self._note(self.people.recall())
-        elif self.chance.random() < 0.03:
+        elif self.rng.random() < 0.03:
             self.run.did["walk_away"] += 1
             self._note("walks away")
-            await asyncio.sleep(self.chance.uniform(20, 90))
+            await asyncio.sleep(self.rng.uniform(20, 90))
         else:
             self.run.did["act"] += 1
             self._note(self.people.act(self.view))
-        await asyncio.sleep(self.chance.choice((0.0, 0.3, 1.0, 2.5)))
+        await asyncio.sleep(self.rng.choice((0.0, 0.3, 1.0, 2.5)))
         await self._check()
 
     def _check_alive(self) -> None:
@@ -255,7 +256,7 @@ class SiteLife:
     # --- faults ----------------------------------------------------------------------------
 
     def _a_door(self) -> str:
-        return self.chance.choice(list(self.site.steel.doors))
+        return self.rng.choice(list(self.site.steel.doors))
 
     async def _jam(self) -> None:
         self.site.steel.jam(self._a_door())
@@ -265,28 +266,28 @@ class SiteLife:
 
     async def _sensor_dies(self) -> None:
         slot = self._a_door()
-        self.site.steel.door(slot).stuck_sensor = self.chance.random() < 0.5
+        self.site.steel.door(slot).stuck_sensor = self.rng.random() < 0.5
         self.audit.excused.add(slot)
 
     async def _sensor_mended(self) -> None:
         self.site.steel.door(self._a_door()).stuck_sensor = None
 
     async def _swap(self) -> None:
-        one, other = self.chance.sample(["1", "2", "3", "4"], 2)
+        one, other = self.rng.sample(["1", "2", "3", "4"], 2)
         self.site.steel.swap(one, other)
 
     async def _unswap(self) -> None:
         self.site.steel.unswap()
 
     async def _unplug(self) -> None:
-        self.chance.choice(list(self.site.lines.values())).is_plugged = False
+        self.rng.choice(list(self.site.lines.values())).is_plugged = False
 
     async def _plug(self) -> None:
         for line in self.site.lines.values():
             line.is_plugged = True
 
     async def _board_off(self) -> None:
-        self.chance.choice(list(self.site.boards.values())).is_silent = True
+        self.rng.choice(list(self.site.boards.values())).is_silent = True
 
     async def _board_on(self) -> None:
         for board in self.site.boards.values():
@@ -300,7 +301,7 @@ class SiteLife:
         if is_quiet:
             await asyncio.sleep(6)
             self._require_noticed(slot)
-        if self.chance.random() < 0.5:
+        if self.rng.random() < 0.5:
             self.audit.inside[slot].clear()
             self.audit.excused.add(slot)
 
@@ -331,21 +332,21 @@ class SiteLife:
         slot = self._a_door()
         if self.site.steel.door(slot).is_open:
             self.people.shut(slot)
-            await asyncio.sleep(self.chance.uniform(1.5, 4))
+            await asyncio.sleep(self.rng.uniform(1.5, 4))
             self.site.steel.open_by_force(slot)
 
     async def _bad_line(self) -> None:
-        distort(self.site, self.rates, self.chance)
+        distort(self.site, self.rates, self.rng)
 
     async def _good_line(self) -> None:
         for line in self.site.lines.values():
             line.distort = undistorted
 
     async def _clock_jumps(self) -> None:
-        self.site.clock.ahead_ms += self.chance.choice((1, 40)) * DAY_MS
+        self.site.clock.ahead_ms += self.rng.choice((1, 40)) * DAY_MS
 
     async def _clock_steps_back(self) -> None:
-        self.site.clock.ahead_ms -= self.chance.randrange(1, 2 * DAY_MS)
+        self.site.clock.ahead_ms -= self.rng.randrange(1, 2 * DAY_MS)
 
     async def _clock_untrusted(self) -> None:
         self.site.clock.is_trusted = False
@@ -363,8 +364,8 @@ class SiteLife:
             self.audit.step()
         await self.site.kill()
         self.view = View()
-        if self.chance.random() < 0.3:
-            await asyncio.sleep(self.chance.uniform(1, 60))
+        if self.rng.random() < 0.3:
+            await asyncio.sleep(self.rng.uniform(1, 60))
             for slot in self.people.ajar()[:1]:
                 self.site.steel.close(slot)
         await self._start()
@@ -374,5 +375,5 @@ class SiteLife:
 
     async def _kill_in_transaction(self) -> None:
         """The process dies before or after one of its next transactions."""
-        self.site.store.dies_in = self.chance.randrange(1, 12)
-        self.site.store.dies_after_commit = self.chance.random() < 0.5
+        self.site.store.dies_in = self.rng.randrange(1, 12)
+        self.site.store.dies_after_commit = self.rng.random() < 0.5

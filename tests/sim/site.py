@@ -124,8 +124,8 @@ class SimClock:
 class WatchedSteel(SimulatedBank):
     """The steel, with an eye on every pulse and a wiring that can be put right again."""
 
-    def __init__(self, chance: random.Random, clock: Callable[[], float]) -> None:
-        super().__init__(list(SIZE_OF_SLOT), chance, clock)
+    def __init__(self, rng: random.Random, clock: Callable[[], float]) -> None:
+        super().__init__(list(SIZE_OF_SLOT), rng, clock)
         self.on_pulse: Callable[[str], None] = lambda slot: None
 
     def pulse(self, slot: str, at_s: float) -> None:
@@ -190,12 +190,12 @@ class Visitor(Person):
 class Site:
     """The hardware and the disk, and the kiosk that runs on them now."""
 
-    def __init__(self, folder: Path, chance: random.Random, screen: Screen) -> None:
+    def __init__(self, folder: Path, rng: random.Random, screen: Screen) -> None:
         self.folder = folder
-        self.chance = chance
+        self.rng = rng
         self.screen = screen
         self.clock = SimClock()
-        self.steel = WatchedSteel(random.Random(chance.getrandbits(64)), SimClock.loop_s)
+        self.steel = WatchedSteel(random.Random(rng.getrandbits(64)), SimClock.loop_s)
         self.lines, self.boards = simulate_lines(BOARDS, DOORS, self.steel)
         self.starts = 0
         self._database.parent.mkdir(parents=True)
@@ -207,8 +207,8 @@ class Site:
     async def start(self) -> None:
         """Start the kiosk on what there is."""
         self.clock.boot()
-        chance = random.Random(self.chance.getrandbits(64))
-        self.store = MortalStore(self._database, self.clock, chance, threaded=False)
+        rng = random.Random(self.rng.getrandbits(64))
+        self.store = MortalStore(self._database, self.clock, rng, threaded=False)
         self.store.use_key(LOCATION_KEY)
         bank = self._bank()
         self.person = Visitor(self.screen)
@@ -218,7 +218,7 @@ class Site:
             bank=bank,
             person=self.person,
             clock=self.clock,
-            chance=chance,
+            rng=rng,
             location_key=LOCATION_KEY,
             strategy=BestFit(),
             verify_pin=compare_plainly,

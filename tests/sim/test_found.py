@@ -13,7 +13,7 @@ from kiosk.flows.views.choices import Choice, Refusal
 from kiosk.flows.views.courier import ChooseSize, ScanPackage
 from kiosk.flows.views.customer import First, Thanks
 from kiosk.flows.views.service import DoorPage, Doors
-from kiosk.flows.views.shared import Ask, DoorOpen, EnterPin, Told, Trouble
+from kiosk.flows.views.shared import Answer, Ask, DoorOpen, EnterPin, Trouble
 from kiosk.model.location import SlotStatus, SuspectReason
 from kiosk.model.pickup_code import qr_text
 from kiosk.store import departures, slots
@@ -125,7 +125,7 @@ async def test_a_package_recalled_between_two_tries_at_a_jammed_door_stays_insid
         kiosk.site.steel.unjam(slot)
         pulses = kiosk.world.pulses
         kiosk.player.do(Pressed(Choice.TRY_AGAIN))
-        told = await kiosk.player.until(Told)
+        told = await kiosk.player.until(Answer)
         assert told.refused is not None
         assert told.refused.reason is Refusal.RECALLED
         assert kiosk.world.pulses == pulses

@@ -162,7 +162,7 @@ class Wrong:
     rates: Callable[[random.Random], Rates] = Rates.drawn
 
 
-def only_forced_doors(chance: random.Random) -> Rates:
+def only_forced_doors(rng: random.Random) -> Rates:
     weights = tuple(float(fault == "force") for fault in FAULTS)
     return Rates(0.1, weights, 0, 0, 0, 0, sense=0.9, is_honest=True)
 

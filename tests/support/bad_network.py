@@ -33,7 +33,7 @@ class BadNetwork:
         self.next_faults: list[str] = []
         """What happens to the next requests, before chance decides again."""
         self.happened: Counter[str] = Counter()
-        self._chance, self._lock = random.Random(seed), threading.Lock()
+        self._rng, self._lock = random.Random(seed), threading.Lock()
         network = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -60,7 +60,7 @@ class BadNetwork:
         """Forward one request, in one of the ways."""
         body = request.rfile.read(int(request.headers.get("content-length", 0)))
         with self._lock:
-            fault = "pass" if self.is_well else self._chance.choice(FAULTS)
+            fault = "pass" if self.is_well else self._rng.choice(FAULTS)
             fault = self.next_faults.pop(0) if self.next_faults else fault
         fault = "lose request" if self.is_cut else fault
         self.happened[fault] += 1

@@ -20,7 +20,7 @@ from kiosk.flows.views.choices import Choice, Question
 from kiosk.flows.views.courier import ChooseSize, Collection, Receipt, ScanPackage
 from kiosk.flows.views.customer import First, MorePackages, Thanks
 from kiosk.flows.views.service import Doors, Round
-from kiosk.flows.views.shared import Ask, EnterPin, Told, Trouble, View
+from kiosk.flows.views.shared import Answer, Ask, EnterPin, Trouble, View
 from kiosk.model.pickup_code import qr_text
 
 ANSWERS = {
@@ -88,8 +88,8 @@ class Hands:
                 player.do(Pressed(Choice.DONE))
             case Ask(question=question) if question in ANSWERS:
                 player.do(Pressed(ANSWERS[question]))
-            case Receipt() | Told() | Trouble() | Collection() | MorePackages():
-                self.code = "" if isinstance(view, Told | Trouble) else self.code
+            case Receipt() | Answer() | Trouble() | Collection() | MorePackages():
+                self.code = "" if isinstance(view, Answer | Trouble) else self.code
                 player.do(Pressed(Choice.DONE))
             case _:
                 pass

@@ -218,9 +218,9 @@ class Journal:
         *,
         threaded: bool = False,
     ) -> None:
-        self.clock, self.chance = TurnedClock(), random.Random(seed)
+        self.clock, self.rng = TurnedClock(), random.Random(seed)
         self.location, self.path, self.lives = location, path, 1
-        self.store = Store(path, self.clock, self.chance, threaded=threaded)
+        self.store = Store(path, self.clock, self.rng, threaded=threaded)
         self.store.use_key(LOCATION_KEY)
         self.do(slots.configure, location)
         self.token, self.url = "", ""
@@ -239,9 +239,9 @@ class Journal:
             self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
         self.lives += 1
         restored = backup_restore.restore(
-            file, self.path, "", self.clock, self.chance, recaller, doubt
+            file, self.path, "", self.clock, self.rng, recaller, doubt
         )
-        self.store = Store(self.path, self.clock, self.chance, threaded=False)
+        self.store = Store(self.path, self.clock, self.rng, threaded=False)
         self.store.use_key(LOCATION_KEY)
         return restored
 
@@ -249,7 +249,7 @@ class Journal:
         return self.store.submit(operation, *args).result()
 
     def new_id(self) -> str:
-        return str(uuid.UUID(int=self.chance.getrandbits(128), version=4))
+        return str(uuid.UUID(int=self.rng.getrandbits(128), version=4))
 
     def announce(self, barcode: str, package: str | None = None, phone: str = "") -> str:
         """Announced by the centre, with the phone of its recipient if there is one."""
@@ -262,7 +262,7 @@ class Journal:
         """A deposit; the package's id."""
         request = DepositRequest(self.new_id(), barcode, "S", self.new_id(), "11")
         deposit = self.do(deposits.begin_deposit, request, self.location, FirstAvailable())
-        self.do(deposits.store_package, deposit, self.location, 5, self.chance)
+        self.do(deposits.store_package, deposit, self.location, 5, self.rng)
         return str(deposit.package)
 
     def take_out(self, package: str) -> None:

@@ -166,7 +166,7 @@ async def running(
     loop = asyncio.get_running_loop()
     world.clock.loop = loop
     world.starts += 1
-    chance = random.Random(f"{world.seed} {world.starts}")
+    rng = random.Random(f"{world.seed} {world.starts}")
     before, place = world.steel, world.place
     site = virtual_site(
         place.boards,
@@ -182,7 +182,7 @@ async def running(
             site.steel.doors[label].is_jammed = door.is_jammed
     world.steel = site
     on_site(site)
-    store = store_type(world.folder / "kiosk.db", world.clock, chance, threaded=False)
+    store = store_type(world.folder / "kiosk.db", world.clock, rng, threaded=False)
     store.use_key(LOCATION_KEY)
     player = Player(tell)
     kiosk = Kiosk(
@@ -191,7 +191,7 @@ async def running(
         bank=site.bank,
         person=Person(player),
         clock=world.clock,
-        chance=chance,
+        rng=rng,
         location_key=LOCATION_KEY,
         strategy=BestFit(),
         verify_pin=compare_plainly,

@@ -17,7 +17,7 @@ from config import loader
 from config.schema import Policy, Site
 from kiosk.__main__ import main as kiosk_commands
 from kiosk.flows.views.choices import Problem, Refusal, Refused
-from kiosk.flows.views.shared import Told, Trouble
+from kiosk.flows.views.shared import Answer, Trouble
 from kiosk.model.location import Location, Rectangle, ServiceReason, Size, Slot, SuspectReason
 from kiosk.model.scanner_test import ScannerFinding
 from kiosk.ui.texts import words_for
@@ -130,7 +130,7 @@ def test_a_trouble_on_the_screen_stands_in_troubleshoot(problem: Problem) -> Non
 
 @pytest.mark.parametrize("refusal", Refusal)
 def test_a_refused_entry_stands_in_troubleshoot(refusal: Refusal) -> None:
-    title = words_for(Told(refused=Refused(refusal)), LOCATION).title
+    title = words_for(Answer(refused=Refused(refusal)), LOCATION).title
     assert flat(title) in document("troubleshoot.md")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -75,15 +76,6 @@ FORBIDDEN_CALLS = {
 
 MOST_LINES = 600
 
-LONGER_FOR_NOW = {
-    "drivers/__main__.py": "its four tools move to drivers/tools",
-    "drivers/bank.py": "building and wiring leave it",
-    "drivers/boards/lockboard_8a.py": "the board's side moves to the simulator",
-    "drivers/bus.py": "events and building leave it",
-    "tests/flows/test_courier_edges.py": "its stories become coroutines",
-}
-"""Files that are longer than a file may be; each leaves this list when it is split."""
-
 
 def sources() -> list[Path]:
     return sorted(
@@ -147,6 +139,32 @@ def test_no_error_is_swallowed_unseen(path: Path) -> None:
             assert not is_pass, f"{path.name}:{node.lineno} swallows an error"
 
 
+SQL = re.compile(
+    r"\s*(SELECT\s.+\sFROM|INSERT\s(OR\s\w+\s)?INTO|UPDATE\s\w+\sSET|DELETE\sFROM|PRAGMA)\s",
+    re.DOTALL,
+)
+ROWS_OF_A_WRITER = {"all", "db", "one"}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [path for path in sources() if path.relative_to(ROOT).parts[:2] != ("kiosk", "store")],
+    ids=lambda path: str(path.relative_to(ROOT)),
+)
+def test_only_the_store_knows_the_kiosks_tables(path: Path) -> None:
+    if path.relative_to(ROOT).parts[0] == "central":
+        return
+    name = path.relative_to(ROOT).as_posix()
+    for imported in imports_of(path):
+        assert imported.split(".")[0] not in ("sqlite3", "sqlite_utils"), f"{name} opens SQLite"
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            assert not SQL.match(node.value), f"{name}:{node.lineno} has SQL"
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            is_row = node.value.id == "writer" and node.attr in ROWS_OF_A_WRITER
+            assert not is_row, f"{name}:{node.lineno} uses the rows of a writer"
+
+
 @pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(ROOT)))
 def test_a_module_says_what_it_is_for(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
@@ -160,8 +178,7 @@ def test_no_file_is_longer_than_a_reader_can_hold() -> None:
         path.relative_to(ROOT).as_posix(): len(path.read_text(encoding="utf-8").splitlines())
         for path in paths
     }
-    too_long = {name: length for name, length in lengths.items() if length > MOST_LINES}
-    assert {name: too_long[name] for name in too_long if name not in LONGER_FOR_NOW} == {}
+    assert {name: length for name, length in lengths.items() if length > MOST_LINES} == {}
 
 
 def test_the_packages_that_a_server_shares_import_nothing() -> None:

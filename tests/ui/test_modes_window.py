@@ -24,7 +24,16 @@ from kiosk.flows.views.customer import (
     MorePackages,
     Thanks,
 )
-from kiosk.flows.views.shared import Ask, Checking, DoorOpen, EnterPin, Opening, Told, Trouble, View
+from kiosk.flows.views.shared import (
+    Answer,
+    Ask,
+    Checking,
+    DoorOpen,
+    EnterPin,
+    Opening,
+    Trouble,
+    View,
+)
 from kiosk.ui import theme as look
 from kiosk.ui.language import PSEUDO
 from kiosk.ui.panel import Panel
@@ -47,7 +56,7 @@ pytestmark = pytest.mark.window
 SMALL = PANELS["540x960"]
 FOR_CUSTOMERS = (
     *(First, EnterCode, EnterPhoneDigits, EnterPin, Checking, Opening, DoorOpen, Trouble, Ask),
-    *(Thanks, Told, MorePackages, HoldExtended),
+    *(Thanks, Answer, MorePackages, HoldExtended),
 )
 LEAST_CAPITAL_MM = 6.1
 FITS = [(code, panel) for code in ("en", "de", "ar", PSEUDO) for panel in ("540x960", "1280x800")]

@@ -14,7 +14,7 @@ import pytest
 
 from kiosk.flows.housekeeping import is_backup_due
 from kiosk.model.allocation import BestFit
-from kiosk.model.clock import Instant
+from kiosk.model.clock import DAY_MS, Instant
 from kiosk.model.events import EventKind
 from kiosk.store import backup, deposits, intents, journal, packages, slots
 from kiosk.store import restore as backup_restore
@@ -26,7 +26,6 @@ from kiosk.store.store import Store
 from kiosk.store.writer import Writer
 from tests.support.flow_site import LOCATION, LOCATION_KEY, LoopClock, require_sound
 
-DAY_MS = 24 * 3_600_000
 KEY = "the key is known by this"
 
 

@@ -11,6 +11,9 @@ from hypothesis import strategies as st
 
 from kiosk.adapters import SystemClock
 from kiosk.model.clock import (
+    DAY_MS,
+    HOUR_MS,
+    MINUTE_MS,
     ClockTrust,
     Doubt,
     Instant,
@@ -23,9 +26,6 @@ from kiosk.model.clock import (
 
 BERLIN = "Europe/Berlin"
 NOW_MS = 1_794_000_000_000
-MINUTE_MS = 60_000
-HOUR_MS = 60 * MINUTE_MS
-DAY_MS = 24 * HOUR_MS
 NEVER = lambda: False  # noqa: E731
 ALWAYS = lambda: True  # noqa: E731
 

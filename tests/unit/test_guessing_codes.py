@@ -17,18 +17,12 @@ from pathlib import Path
 import pytest
 
 from kiosk.model.allocation import FirstAvailable
-from kiosk.model.clock import Instant
+from kiosk.model.clock import DAY_MS, Instant
 from kiosk.model.location import Location, Locker, Rectangle, Size, Slot
 from kiosk.model.package import Package
 from kiosk.model.person import Recipient
 from kiosk.model.pickup_code import SECRET_DIGITS, hotp, locator_digits, make_code, package_key
-from kiosk.model.throttle import (
-    BUCKET_TRIES,
-    DAY_MS,
-    KIOSK_WRONG_A_DAY,
-    NO_PHONE_INTERVAL_MS,
-    REFILL_MS,
-)
+from kiosk.model.throttle import BUCKET_TRIES, KIOSK_WRONG_A_DAY, NO_PHONE_INTERVAL_MS, REFILL_MS
 from kiosk.store import codes, departures, deposits, intents, packages, slots
 from kiosk.store.codes import CodePolicy, Granted, NeedsPhone, NotKnown, Story, Wait
 from kiosk.store.deposits import DepositRequest
@@ -84,11 +78,11 @@ class Bank:
 
     def __init__(self, folder: Path, slot_count: int, seed: int, phone: float) -> None:
         self.clock = HandClock()
-        self.chance = random.Random(seed)
+        self.rng = random.Random(seed)
         self.phone = phone
         self.location = location_with(slot_count)
         self.policy = CodePolicy(LOCATION_KEY, slot_count)
-        self.store = Store(folder / "kiosk.db", self.clock, self.chance, threaded=False)
+        self.store = Store(folder / "kiosk.db", self.clock, self.rng, threaded=False)
         self.store.use_key(LOCATION_KEY)
         self.store.submit(slots.configure, self.location).result()
         self.live: list[Package] = []
@@ -98,8 +92,8 @@ class Bank:
 
     def put_in(self) -> None:
         self.made += 1
-        name, has_phone = f"package-{self.made}", self.chance.random() < self.phone
-        phone = f"+49171{self.chance.randrange(10**7):07d}" if has_phone else ""
+        name, has_phone = f"package-{self.made}", self.rng.random() < self.phone
+        phone = f"+49171{self.rng.randrange(10**7):07d}" if has_phone else ""
         recipient = Recipient(f"person-{self.made}", "Ada", phone)
         self.store.submit(packages.announce, Announcement(name, name, "S", recipient)).result()
         request = DepositRequest(name, name, "S", f"in-{name}", "staff:11")
@@ -108,13 +102,11 @@ class Bank:
         ).result()
         assert deposit is not None
         self.live.append(
-            self.store.submit(
-                deposits.store_package, deposit, self.location, 5, self.chance
-            ).result()
+            self.store.submit(deposits.store_package, deposit, self.location, 5, self.rng).result()
         )
 
     def take_out(self) -> Package:
-        package = self.live.pop(self.chance.randrange(len(self.live)))
+        package = self.live.pop(self.rng.randrange(len(self.live)))
         intent = f"out-{package.id}"
         self.store.submit(
             intents.intend,
@@ -143,9 +135,9 @@ class Bank:
 
     def wrong_code(self) -> str:
         """A code that opens nothing, of a locator that is in use."""
-        package = self.chance.choice(self.live)
+        package = self.rng.choice(self.live)
         code = self.code_of(package)
-        return code[:3] + f"{(int(code[3:]) + 1 + self.chance.randrange(900_000)) % 10**6:06d}"
+        return code[:3] + f"{(int(code[3:]) + 1 + self.rng.randrange(900_000)) % 10**6:06d}"
 
     def phone_of(self, package: Package) -> str:
         found = self.store.submit(packages.recipient_of, package.id).result()
@@ -229,7 +221,7 @@ def guess(bank: Bank, how: str, hours: int, every_ms: int, a_day: int | None) ->
         answer = bank.check(bank.wrong_code(), how)
         is_asked = isinstance(answer, NeedsPhone)
         if is_asked:
-            answer = bank.check(bank.wrong_code(), how, f"{bank.chance.randrange(10**4):04d}")
+            answer = bank.check(bank.wrong_code(), how, f"{bank.rng.randrange(10**4):04d}")
         if isinstance(answer, Wait):
             bank.clock.now_ms += max(1, answer.wait_ms)
             continue
@@ -278,13 +270,13 @@ def test_guessed_codes_open_as_often_as_the_count_of_live_packages_says(tmp_path
     right = {bank.code_of(package) for package in bank.live}
     assert len(right) == 30
     rounds, found = 200_000, 0
-    chance = random.Random(9)
+    rng = random.Random(9)
     locators = [package.locator for package in bank.live]
     keys = {package.locator: package_key(LOCATION_KEY, package.id) for package in bank.live}
     for _ in range(rounds):
-        locator = f"{chance.randrange(1000):03d}"
+        locator = f"{rng.randrange(1000):03d}"
         if locator in keys:
-            found += hotp(keys[locator], 1)[-2:] == f"{chance.randrange(100):02d}"
+            found += hotp(keys[locator], 1)[-2:] == f"{rng.randrange(100):02d}"
     assert len(set(locators)) == 30
     expected = rounds * 30 / 1000 / 100
     assert abs(found - expected) < 5 * expected**0.5
@@ -360,7 +352,7 @@ def test_a_package_with_no_phone_opens_once_ten_minutes_went_without_a_wrong_try
 def test_the_counters_survive_the_end_of_the_process(bank: Bank, tmp_path: Path) -> None:
     attack(bank, "typed")
     bank.store.close()
-    bank.store = Store(tmp_path / "kiosk.db", bank.clock, bank.chance, threaded=False)
+    bank.store = Store(tmp_path / "kiosk.db", bank.clock, bank.rng, threaded=False)
     bank.store.use_key(LOCATION_KEY)
     assert bank.check(bank.code_of(bank.live[0]), "typed") == NeedsPhone()
 

@@ -10,12 +10,13 @@ from typing import Concatenate, ParamSpec, TypeVar
 import pytest
 
 from kiosk.model.allocation import BestFit
-from kiosk.model.clock import Instant
+from kiosk.model.clock import DAY_MS, MINUTE_MS, Instant
 from kiosk.model.events import EventKind
 from kiosk.model.location import Service
 from kiosk.model.package import Package
 from kiosk.model.person import Recipient
 from kiosk.store import (
+    boards,
     counters,
     departures,
     deposits,
@@ -37,8 +38,6 @@ from tests.support.present import present
 
 P = ParamSpec("P")
 T = TypeVar("T")
-MINUTE_MS = 60_000
-DAY_MS = 24 * 60 * MINUTE_MS
 ZONE = LOCATION.time_zone
 
 
@@ -186,12 +185,22 @@ def test_a_package_stored_before_the_clock_was_ever_set_is_held_its_days(tmp_pat
     machine.store.close()
 
 
+def unplug(machine: Machine, slot: str) -> None:
+    machine.do(boards.went, "left", [slot], "pulled")
+
+
+def plug(machine: Machine, slot: str) -> None:
+    """The board is back, and staff saw that the right door opened."""
+    machine.do(boards.came, "left", [slot], "/dev/left")
+    machine.do(boards.seen_right, "left", [slot], slot, "staff:99")
+
+
 @pytest.mark.parametrize(
     ("fault", "repair"),
     [
         (
-            lambda m, slot: m.do(slots.set_reachable, [slot], False, "left", "pulled"),
-            lambda m, slot: m.do(slots.set_reachable, [slot], True, "left"),
+            unplug,
+            plug,
         ),
         (
             lambda m, slot: m.do(slots.set_service, slot, Service.DO_NOT_OPEN, "burnt", "staff:99"),
@@ -235,22 +244,22 @@ def test_a_dirty_slot_out_of_service_holds_on_as_before(machine: Machine) -> Non
 
 def test_a_power_cut_during_a_fault_is_not_given_back_twice(machine: Machine) -> None:
     package = machine.stored("P")
-    machine.do(slots.set_reachable, [present(package.slot)], False, "left", "pulled")
+    unplug(machine, present(package.slot))
     machine.minute()
     machine.alive(1)
     machine.down(2)
     machine.alive(1)
-    machine.do(slots.set_reachable, [present(package.slot)], True, "left")
+    plug(machine, present(package.slot))
     machine.minute()
     assert machine.package("P").hold_until_ms == present(package.hold_until_ms) + 4 * DAY_MS
 
 
 def test_the_next_package_in_a_repaired_slot_gains_nothing(machine: Machine) -> None:
     package = machine.stored("P")
-    machine.do(slots.set_reachable, [present(package.slot)], False, "left", "pulled")
+    unplug(machine, present(package.slot))
     machine.minute()
     machine.alive(3)
-    machine.do(slots.set_reachable, [present(package.slot)], True, "left")
+    plug(machine, present(package.slot))
     machine.fetch("P")
     following = machine.stored("Q")
     machine.alive(0.1)

@@ -11,13 +11,13 @@ import pytest
 
 from kiosk.demo.player import deposit
 from kiosk.flows import housekeeping
+from kiosk.model.clock import DAY_MS
 from kiosk.model.events import EventKind
-from kiosk.store import backup, holds, journal, packages, slots
+from kiosk.store import backup, boards, holds, journal, packages
 from kiosk.store.backup import BackupPlan
 from tests.support.flow_site import START_MS, Running, World, running
 from tests.support.virtual_loop import run_virtually
 
-DAY_MS = 24 * 3_600_000
 MINUTE_S = 60
 
 
@@ -96,7 +96,7 @@ async def test_an_unplugged_board_holds_its_packages_on(tmp_path: Path) -> None:
         package = await stored(kiosk)
         record = await kiosk.kiosk.store.run(packages.package, package)
         slot = record.slot or ""
-        await kiosk.kiosk.store.run(slots.set_reachable, [slot], False, "left", "unplugged")
+        await kiosk.kiosk.store.run(boards.went, "left", [slot], "unplugged")
         await asyncio.sleep(2 * MINUTE_S)
         kiosk.world.clock.ahead_ms += 9 * DAY_MS
         await kiosk.kiosk.store.run(holds.expire_due)

@@ -21,7 +21,7 @@ from config.schema import LANGUAGES
 from kiosk.flows.views.choices import Choice, Refusal, Refused
 from kiosk.flows.views.courier import Receipt, ReceiptLine
 from kiosk.flows.views.customer import HoldExtended
-from kiosk.flows.views.shared import Told
+from kiosk.flows.views.shared import Answer
 from kiosk.model.events import EventKind
 from kiosk.model.location import ServiceReason
 from kiosk.ui import texts, theme
@@ -136,7 +136,7 @@ def test_arabic_has_six_forms() -> None:
 
 
 def test_times_are_the_sites_and_in_the_style_of_the_language() -> None:
-    told = Told(refused=Refused(Refusal.ALREADY_PICKED_UP, at_ms=NOW_MS))
+    told = Answer(refused=Refused(Refusal.ALREADY_PICKED_UP, at_ms=NOW_MS))
     said = {
         language: texts.words_for(told, LOCATION, speech(language)).title
         for language in languages()

@@ -21,11 +21,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from kiosk.model.allocation import BestFit, FirstAvailable
+from kiosk.model.clock import DAY_MS
 from kiosk.model.invariants import BrokenInvariantError
 from kiosk.model.location import Service, SlotStatus, SuspectReason
 from kiosk.model.person import Recipient, Role, Staff, StaffSource
 from kiosk.model.pickup_code import make_code
 from kiosk.store import (
+    boards,
     codes,
     departures,
     deposits,
@@ -60,7 +62,6 @@ from tests.support.invariants import (
 IS_NIGHTLY = os.environ.get("TEST_BUDGET") == "nightly"
 PLACE = small_place(("3", "9", "6", "1"))
 LOCATION = PLACE.location
-DAY_MS = 24 * 3_600_000
 ALWAYS = (
     i2_one_live_package_per_slot,
     i3_tables_are_the_replay,
@@ -91,13 +92,13 @@ class Machine(RuleBasedStateMachine):
         memory = Path("/dev/shm")
         self.folder = Path(tempfile.mkdtemp(dir=memory if memory.is_dir() else None))
         self.clock = LoopClock()
-        self.chance = random.Random(5)
+        self.rng = random.Random(5)
         self.deposits: list[Deposit] = []
         self.moves: list[Move] = []
         self.store = self.open()
 
     def open(self) -> Store:
-        store = Store(self.folder / "kiosk.db", self.clock, self.chance, threaded=False)
+        store = Store(self.folder / "kiosk.db", self.clock, self.rng, threaded=False)
         store.use_key(LOCATION_KEY)
         store.submit(slots.configure, LOCATION).result()
         return store
@@ -147,7 +148,7 @@ class Machine(RuleBasedStateMachine):
     @rule(drawn=DEPOSITS, is_known=st.booleans())
     def store_package(self, drawn: Deposit, is_known: bool) -> None:
         deposit = self.one_of(self.deposits, drawn, is_known)
-        self.do(deposits.store_package, deposit, LOCATION, 3, self.chance)
+        self.do(deposits.store_package, deposit, LOCATION, 3, self.rng)
 
     @rule(package=PACKAGES, barcode=BARCODES, size=SIZES, number=st.integers(0, 10**6))
     def put_in(self, package: str, barcode: str, size: str, number: int) -> None:
@@ -156,7 +157,7 @@ class Machine(RuleBasedStateMachine):
         deposit = self.do(deposits.begin_deposit, request, LOCATION, FirstAvailable())
         if deposit is not None:
             self.do(intents.door_outcome, deposit.intent, IntentState.OPENED, "OPENED")
-            self.do(deposits.store_package, deposit, LOCATION, 3, self.chance)
+            self.do(deposits.store_package, deposit, LOCATION, 3, self.rng)
 
     @rule(package=PACKAGES, number=st.integers(0, 10**6), doubt=DOUBTS)
     def take_out(self, package: str, number: int, doubt: SuspectReason | None) -> None:
@@ -204,10 +205,6 @@ class Machine(RuleBasedStateMachine):
     def collect(self, package: str, intent: str, reason: str) -> None:
         self.do(departures.collect, package, intent, ACTOR, reason)
 
-    @rule(package=PACKAGES)
-    def turned_up(self, package: str) -> None:
-        self.do(departures.turned_up, package, ACTOR)
-
     @rule(package=PACKAGES, intent=INTENTS)
     def undo(self, package: str, intent: str) -> None:
         self.do(deposits.undo_deposit, package, intent, ACTOR)
@@ -226,7 +223,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(package=PACKAGES, slot=SLOTS, intent=INTENTS)
     def found_inside(self, package: str, slot: str, intent: str) -> None:
-        self.do(deposits.found_inside, package, slot, intent, LOCATION, 3, self.chance, ACTOR)
+        self.do(deposits.found_inside, package, slot, intent, LOCATION, 3, self.rng, ACTOR)
 
     @rule(package=PACKAGES, first=INTENTS, second=INTENTS)
     def begin_move(self, package: str, first: str, second: str) -> None:
@@ -314,9 +311,17 @@ class Machine(RuleBasedStateMachine):
     def set_service(self, slot: str, service: Service, reason: str) -> None:
         self.do(slots.set_service, slot, service, reason, ACTOR)
 
-    @rule(slot=SLOTS, reachable=st.booleans())
-    def set_reachable(self, slot: str, reachable: bool) -> None:
-        self.do(slots.set_reachable, [slot], reachable, "a", "unplugged")
+    @rule(slot=SLOTS)
+    def board_went(self, slot: str) -> None:
+        self.do(boards.went, "a", [slot], "unplugged")
+
+    @rule(slot=SLOTS, device=st.sampled_from(["/dev/a", "/dev/b"]))
+    def board_came(self, slot: str, device: str) -> None:
+        self.do(boards.came, "a", [slot], device)
+
+    @rule(slot=SLOTS)
+    def board_seen_right(self, slot: str) -> None:
+        self.do(boards.seen_right, "a", [slot], slot, ACTOR)
 
     @rule(slot=SLOTS, reason=st.sampled_from(list(SuspectReason)))
     def mark_suspect(self, slot: str, reason: SuspectReason) -> None:

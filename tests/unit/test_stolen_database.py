@@ -16,9 +16,10 @@ from kiosk.flows.events import Entered, Pressed, Scanned
 from kiosk.flows.views.choices import Choice
 from kiosk.flows.views.courier import ScanPackage
 from kiosk.flows.views.customer import First
-from kiosk.flows.views.shared import EnterPin, Told
+from kiosk.flows.views.shared import Answer, EnterPin
 from kiosk.model.allocation import BestFit
 from kiosk.model.barcode import is_barcode
+from kiosk.model.clock import DAY_MS
 from kiosk.model.events import GENESIS
 from kiosk.model.package import Package
 from kiosk.model.person import Recipient, Role, Staff, StaffSource
@@ -42,7 +43,6 @@ PHONE = "+49 171 5550199"
 NAME = "Adelheid Sonnenschein"
 PIN_HASH = "$argon2id$v=19$m=32768,t=3,p=1$c29tZXNhbHQ$aGFzaA"
 PIN = "4711"
-DAY_MS = 24 * 3_600_000
 
 
 def open_store(path: Path, clock: LoopClock | None = None) -> Store:
@@ -328,11 +328,11 @@ async def test_a_replayed_qr_code_of_a_finished_package_opens_nothing(tmp_path: 
         for _ in range(3):
             await kiosk.player.until(First)
             kiosk.player.do(Scanned(qr_text("demo", code)))
-            told = await kiosk.player.until(Told)
+            told = await kiosk.player.until(Answer)
             assert told.refused is not None
             kiosk.player.do(Pressed(Choice.DONE))
         store_one(store, "2")
         await kiosk.player.until(First)
         kiosk.player.do(Scanned(qr_text("demo", code)))
-        await kiosk.player.until(Told)
+        await kiosk.player.until(Answer)
         assert kiosk.world.pulses == 0

@@ -22,6 +22,6 @@ def test_disk_and_centre_are_told(tmp_path: Path) -> None:
 
     assert told.version == version()
     assert told.disk_free_mb is not None
-    assert told.centre is not None
-    assert (told.centre.waiting, told.centre.message) == (3, "no route")
-    assert vitals(tmp_path, None).centre is None
+    assert told.server is not None
+    assert (told.server.waiting, told.server.message) == (3, "no route")
+    assert vitals(tmp_path, None).server is None

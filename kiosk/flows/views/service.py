@@ -93,27 +93,27 @@ class ChooseUntil(View):
 
 
 @dataclass(frozen=True, slots=True)
-class CentreReport:
-    """How the sync with the centre is doing."""
+class ServerReport:
+    """How the sync with the server is doing."""
 
     is_reached: bool
     last_ms: int | None
-    """When the centre last answered, in milliseconds since 1970 UTC."""
+    """When the server last answered, in milliseconds since 1970 UTC."""
     waiting: int
-    """How many events the centre does not hold yet."""
+    """How many events the server does not hold yet."""
     message: str = ""
     """Why it does not answer as it should."""
 
 
 @dataclass(frozen=True, slots=True)
 class Vitals:
-    """How the computer itself is doing; None where it cannot be told."""
+    """How the computer itself is doing; None where it is not known."""
 
     version: str = ""
     disk_free_mb: int | None = None
     temperature_c: float | None = None
-    centre: CentreReport | None = None
-    """None where the kiosk belongs to no centre."""
+    server: ServerReport | None = None
+    """None where the kiosk belongs to no server."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,7 +195,7 @@ class StaffList(View):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartsTest(View):
-    """Scanner, glass and loudspeaker, for the technician to try: what was scanned is shown, the
+    """Scanner, panel and loudspeaker, for the technician to try: what was scanned is shown, the
     other two are the screen's own."""
 
     scans: tuple[Scanned, ...] = ()

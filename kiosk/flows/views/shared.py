@@ -78,7 +78,7 @@ class Ask(View):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told(View):
+class Answer(View):
     """A plain answer that ends something: a refusal, or help."""
 
     refused: Refused | None = None

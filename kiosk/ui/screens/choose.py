@@ -33,7 +33,16 @@ from kiosk.flows.views.service import (
     ScanInside,
     StaffList,
 )
-from kiosk.flows.views.shared import Ask, Checking, DoorOpen, EnterPin, Opening, Told, Trouble, View
+from kiosk.flows.views.shared import (
+    Answer,
+    Ask,
+    Checking,
+    DoorOpen,
+    EnterPin,
+    Opening,
+    Trouble,
+    View,
+)
 from kiosk.ui.screens.courier.page import ScanPage, SizePage, TypeBarcodePage
 from kiosk.ui.screens.door.notice import DoorNoticePage
 from kiosk.ui.screens.door.page import DoorOpenPage
@@ -58,7 +67,7 @@ _PAGES: dict[type[View], type[Page[Any]]] = {
     Trouble: DoorNoticePage,
     Ask: DoorNoticePage,
     Thanks: NoticePage,
-    Told: NoticePage,
+    Answer: NoticePage,
     ScanPackage: ScanPage,
     ChooseSize: SizePage,
     Doors: DoorsPage,

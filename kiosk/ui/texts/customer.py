@@ -18,7 +18,7 @@ from kiosk.flows.views.customer import (
     Thanks,
 )
 from kiosk.flows.views.service import CannotStart
-from kiosk.flows.views.shared import Checking, Opening, Told, View
+from kiosk.flows.views.shared import Answer, Checking, Opening, View
 from kiosk.model.location import Location
 from kiosk.ui.language import Speech
 from kiosk.ui.texts.parts import Note, Words, call_us, entry_note, reference_note, refusal
@@ -132,7 +132,7 @@ def _thanks(view: Thanks, location: Location, speech: Speech) -> Words:
     return Words(speech.say("Thank you!"), body, tone=Tone.DONE, icon="check")
 
 
-def _told(view: Told, location: Location, speech: Speech) -> Words:
+def _answer(view: Answer, location: Location, speech: Speech) -> Words:
     note = reference_note(view.reference, speech)
     help_line = call_us(location, speech)
     if view.refused is not None:
@@ -174,7 +174,7 @@ WORDS: Mapping[type[View], Callable[[Any, Location, Speech], Words]] = {
     Checking: _checking,
     Opening: _opening,
     Thanks: _thanks,
-    Told: _told,
+    Answer: _answer,
     CannotStart: _cannot_start,
     MorePackages: _more_packages,
     HoldExtended: _hold_extended,

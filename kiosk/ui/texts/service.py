@@ -363,7 +363,7 @@ def _computer(view: Machine, speech: Speech) -> str:
 
 
 def _centre(view: Machine, zone: str, speech: Speech, brief: bool) -> str:
-    centre = view.vitals.centre
+    centre = view.vitals.server
     if centre is None:
         return speech.say("None: this locker stands alone")
     state = speech.say("Reached") if centre.is_reached else speech.say("Not reached")

@@ -18,8 +18,7 @@ from kiosk.flows.views.customer import (
     MorePackages,
     Thanks,
 )
-from kiosk.flows.views.shared import Ask, DoorOpen, Trouble, View
-from kiosk.flows.views.shared import Told as ToldView
+from kiosk.flows.views.shared import Answer, Ask, DoorOpen, Trouble, View
 from kiosk.model.package import PackageStatus
 from kiosk.model.pickup_code import qr_text
 from tests.support.flow_site import Running
@@ -204,13 +203,13 @@ async def pickup_from_a_doubtful_slot_finds_nothing(kiosk: Running, told: Told) 
     code = await kiosk.code_of("P")
     told.took(slot)
     told.prepared()
-    told.when_shown(ToldView, BecameFact("P", PackageStatus.MISSING))
+    told.when_shown(Answer, BecameFact("P", PackageStatus.MISSING))
     await type_code(kiosk, code)
     await kiosk.player.until(Ask)
     await press(kiosk, Choice.OPEN_DOOR, DoorOpen)
     await shut(kiosk, slot)
     await kiosk.player.until(Ask)
-    await press(kiosk, Choice.NO, ToldView)
+    await press(kiosk, Choice.NO, Answer)
     await leave(kiosk)
 
 
@@ -259,7 +258,7 @@ async def pickup_twice(kiosk: Running, told: Told) -> None:
     kiosk.world.clock.ahead_ms += 10 * 60_000
     told.prepared()
     await type_code(kiosk, code)
-    await kiosk.player.until(ToldView)
+    await kiosk.player.until(Answer)
 
 
 async def _opened_again(kiosk: Running, told: Told, answer: Choice) -> None:
@@ -323,12 +322,12 @@ async def pickup_finds_nothing_inside(kiosk: Running, told: Told) -> None:
     code = await kiosk.code_of("P")
     told.took(slot)
     told.prepared()
-    told.when_shown(ToldView, BecameFact("P", PackageStatus.MISSING))
+    told.when_shown(Answer, BecameFact("P", PackageStatus.MISSING))
     await type_code(kiosk, code)
     await kiosk.player.until(DoorOpen)
     await press(kiosk, Choice.NOTHING_INSIDE, DoorOpen)
     await shut(kiosk, slot)
-    await kiosk.player.until(ToldView)
+    await kiosk.player.until(Answer)
 
 
 @story
@@ -338,7 +337,7 @@ async def pickup_of_what_was_recalled(kiosk: Running, told: Told) -> None:
     told.prepared()
     await recall(kiosk, "P")
     await type_code(kiosk, code)
-    await kiosk.player.until(ToldView)
+    await kiosk.player.until(Answer)
 
 
 @story
@@ -347,7 +346,7 @@ async def complaint(kiosk: Running, told: Told) -> None:
     await fetch(kiosk, told)
     told.prepared()
     await press(kiosk, Choice.SOMETHING_WRONG, Ask)
-    await press(kiosk, Choice.DAMAGED, ToldView)
+    await press(kiosk, Choice.DAMAGED, Answer)
 
 
 async def _putting_back(kiosk: Running, told: Told) -> str:
@@ -365,7 +364,7 @@ async def _putting_back(kiosk: Running, told: Told) -> str:
 @story
 async def left_here_for_the_courier(kiosk: Running, told: Told) -> None:
     await _putting_back(kiosk, told)
-    await press(kiosk, Choice.YES, ToldView)
+    await press(kiosk, Choice.YES, Answer)
 
 
 @story
@@ -389,7 +388,7 @@ async def a_hold_is_extended(kiosk: Running, told: Told) -> None:
     code = await kiosk.code_of("P")
     told.prepared()
     await kiosk.player.until(First)
-    await press(kiosk, Choice.HELP, ToldView)
+    await press(kiosk, Choice.HELP, Answer)
     await press(kiosk, Choice.EXTEND_HOLD, EnterCode)
     kiosk.player.do(Entered(code))
     await kiosk.player.until(HoldExtended)

@@ -11,6 +11,7 @@ from kiosk.flows.views.courier import Receipt, ScanPackage
 from kiosk.flows.views.customer import EnterCode, First, Thanks
 from kiosk.flows.views.service import DoorPage, Doors
 from kiosk.flows.views.shared import Ask, DoorOpen, EnterPin, View
+from kiosk.model.clock import DAY_MS
 from kiosk.model.package import PackageStatus
 from kiosk.model.person import Recipient
 from kiosk.store import departures, holds, packages
@@ -19,7 +20,6 @@ from tests.support.flow_site import COURIER_PIN, TECHNICIAN_PIN, Running
 from tests.support.invariants import BecameFact, Told
 
 V = TypeVar("V", bound=View)
-DAY_MS = 24 * 3_600_000
 AT_THE_DOOR_S = 3.0
 """How long a person needs between an open door and a shut one."""
 

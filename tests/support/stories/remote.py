@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 
-from kiosk.flows.events import OpenFromAfar
+from kiosk.flows.events import RemoteOpen
 from kiosk.flows.views.customer import First
 from kiosk.flows.views.shared import DoorOpen, Trouble
+from kiosk.model.clock import DAY_MS
 from kiosk.model.package import PackageStatus
 from tests.support.flow_site import Running
 from tests.support.invariants import BecameFact, RowFact, Told
-from tests.support.stories.people import DAY_MS, have_stored, hold_over, plug, shut, unplug
+from tests.support.stories.people import have_stored, hold_over, plug, shut, unplug
 from tests.support.stories.table import story
 
 
@@ -72,11 +73,11 @@ async def a_board_goes_and_comes_back(kiosk: Running, told: Told) -> None:
 
 
 @story
-async def opened_from_afar(kiosk: Running, told: Told) -> None:
+async def opened_remotely(kiosk: Running, told: Told) -> None:
     slot = await have_stored(kiosk, told)
     told.prepared()
     await kiosk.player.until(First)
-    kiosk.player.do(OpenFromAfar(slot, kiosk.kiosk.new_id()))
+    kiosk.player.do(RemoteOpen(slot, kiosk.kiosk.new_id()))
     await kiosk.player.until(DoorOpen)
     told.when_shown(First, RowFact("slot", slot, "status", "SUSPECT"))
     await shut(kiosk, slot)
