@@ -45,7 +45,7 @@ class Engine:
         self._kiosk: Kiosk | None = None
         self._main: asyncio.Task[None] | None = None
         self.restart: Callable[[], None] | None = None
-        """What a technician's wish to start anew calls, on the engine's thread."""
+        """What a technician's request to restart calls, on the engine's thread."""
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
 
     def start(self) -> None:

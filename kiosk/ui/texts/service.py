@@ -285,7 +285,7 @@ _KINDS: Mapping[str, str] = {
     EventKind.STAFF_REFUSED: N_("Wrong PIN"),
     EventKind.DOOR_MOVED_UNASKED: N_("Door moved unasked"),
     EventKind.BOARD_CHANGED: N_("Lock board"),
-    EventKind.COMMAND_APPLIED: N_("Wish of the centre"),
+    EventKind.COMMAND_APPLIED: N_("Server's command"),
     EventKind.CONTACT_CHANGED: N_("Contact changed"),
     EventKind.OPENING_MISSED: N_("Not opened from afar"),
     EventKind.OPENING_ENDED: N_("Opening from afar"),
