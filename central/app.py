@@ -22,6 +22,7 @@ from central.context import Central
 from central.database import Database
 from central.errors import CannotServeError, RequestError
 from central.housekeeping import keep
+from central.intake import Intake
 from central.links import PATH
 from central.notify import receipts
 from central.notify.worker import Worker
@@ -108,6 +109,7 @@ def create_app(central: Central) -> FastAPI:
     app.state.wake = worker.wake
     for router in ROUTERS:
         app.include_router(router)
+    app.add_middleware(Intake, central=central)
     app.add_middleware(HeadAsGet)
     app.add_api_route("/", _front_door, include_in_schema=False)
     _say_errors(app)

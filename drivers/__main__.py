@@ -1,7 +1,7 @@
 """`python -m drivers …`: tools for the installer at the machine.
 
-Exit codes: 0 done, 1 done with a finding (a door that did not open, nothing found), 2 for what has
-to be put right first; that is told in one line.
+Exit codes: 0 done, 1 done with a problem (a door that did not open, nothing found), 2 for what has
+to be put right first; that is said in one line.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def main(context: click.Context) -> None:
     if context.invoked_subcommand is None:
         click.echo(context.get_help(), err=True)
         sys.exit(EXIT_MISTAKE)
-    # What a driver would log is told by the commands themselves.
+    # What a driver would log the commands say themselves.
     logging.getLogger("drivers").setLevel(logging.CRITICAL)
 
 

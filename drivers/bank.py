@@ -126,8 +126,8 @@ class Bank:
         self._reads: dict[ReadJob, asyncio.Future[bool]] = {}
         self._outputs: dict[OutputJob, asyncio.Future[bool]] = {}
         self._settling: dict[str, ReadJob] = {}
-        self._told: dict[str, tuple[bool, str]] = {}
-        """By board: whether it was told reachable, and behind which device."""
+        self._reported: dict[str, tuple[bool, str]] = {}
+        """By board: whether it was reported reachable, and behind which device."""
         self._listeners: list[Listener] = []
         self._has_news = asyncio.Event()
         self._is_running = False
@@ -145,7 +145,7 @@ class Bank:
             runner.start(self._take)
 
     async def settled(self) -> None:
-        """Wait until every board's doors were seen, or the board was told unreachable."""
+        """Wait until every board's doors were seen, or the board was reported unreachable."""
         while not all(self._is_settled(board) for board in self._runners):
             self._has_news.clear()
             await self._has_news.wait()
@@ -314,11 +314,11 @@ class Bank:
                 self._answer_read(event.job, is_answered=False)
                 self._settling.pop(event.board, None)
             case BoardFound(board, device):
-                self._tell_board(BoardChange(board, reachable=True, device=device))
+                self._report_board(BoardChange(board, reachable=True, device=device))
             case BoardLost(board):
                 self._forget_board(board)
             case BoardUnreachable(board, reason):
-                self._tell_board(BoardChange(board, reachable=False, reason=reason))
+                self._report_board(BoardChange(board, reachable=False, reason=reason))
         self._has_news.set()
 
     def _take_reading(self, reading: Reading) -> None:
@@ -342,7 +342,7 @@ class Bank:
         self._judge_attempts(changes)
         self._answer_read(reading.job, is_answered=True)
         for change in changes:
-            self._tell(change)
+            self._notify(change)
 
     def _settle(self, door: _Door, now: DoorState, at_s: float) -> DoorChange:
         before, door.state = door.state, now
@@ -478,25 +478,25 @@ class Bank:
                 return door
         raise DriverError(f"no slot is wired to lock {job.channel} of board {job.board}")
 
-    # --- telling -------------------------------------------------------------------------------
+    # --- notifying -----------------------------------------------------------------------------
 
-    def _tell_board(self, change: BoardChange) -> None:
+    def _report_board(self, change: BoardChange) -> None:
         now = (change.reachable, change.device)
-        if self._told.get(change.board) != now:
-            self._told[change.board] = now
-            self._tell(change)
+        if self._reported.get(change.board) != now:
+            self._reported[change.board] = now
+            self._notify(change)
 
-    def _tell(self, change: Change) -> None:
+    def _notify(self, change: Change) -> None:
         for listener in tuple(self._listeners):
             try:
                 listener(change)
             except Exception:
-                log.exception("a listener failed at %s; the others are told all the same", change)
+                log.exception("a listener failed at %s; the others are called all the same", change)
 
     def _is_settled(self, board: str) -> bool:
-        if board not in self._told:
+        if board not in self._reported:
             return False
-        is_reachable, _ = self._told[board]
+        is_reachable, _ = self._reported[board]
         doors = self._doors_of_board[board]
         are_seen = all(door.is_blind or door.state is not DoorState.UNKNOWN for door in doors)
         return not is_reachable or are_seen

@@ -14,7 +14,7 @@ label was misread or printed wrong; it warns and never forbids.
 
 Digits alone do not say who printed them, as carriers use the same lengths: 10, 11 or 18 of them, or
 22 that begin with `9`, are only taken for somebody's when the check is right. So a wrong check is
-told only where the form is sure: `1Z`, S10, `420` and a ZIP code, `00` before an SSCC, or an AIM
+given only where the form is sure: `1Z`, S10, `420` and a ZIP code, `00` before an SSCC, or an AIM
 identifier of GS1.
 
 Sources: the GS1 General Specifications (through `biip`), UPU standard S10, and the numbers that
@@ -90,7 +90,7 @@ _S10_WEIGHTS: Final = (8, 6, 4, 2, 3, 5, 9, 7)
 
 
 def recognise(text: str, aim_id: str = "") -> Recognised:
-    """What kind of code this is. `aim_id` is the symbology as the scanner told it, or empty."""
+    """What kind of code this is. `aim_id` is the symbology as the scanner names it, or empty."""
     plain = text.replace(GROUP_SEPARATOR, "")
     if _IMPB.fullmatch(plain):
         return _sure_or_right(Kind.USPS, _impb_is_right(plain), is_sure=plain.startswith("420"))

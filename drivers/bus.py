@@ -87,7 +87,7 @@ class _Link:
     watched_until_s: float = 0.0
     pulsing_until_s: float = 0.0
     is_answering: bool = False
-    is_told: bool = False
+    is_reported: bool = False
     reason: str = "It was not asked yet."
     failed_reads: int = 0
     may_answer_late: bool = False
@@ -386,9 +386,9 @@ class Bus:
             link.next_poll_s = now_s + self._poll_interval_s(link)
             return
         self._lose_board(link, self._silence(link))
-        if not link.is_told:
+        if not link.is_reported:
             log.warning("%s", link.reason)
-        self._tell(link)
+        self._report_unreachable(link)
         tries = link.failed_reads - self._timing.reads_until_silent
         link.next_poll_s = now_s + self._timing.reconnect.delay_s(tries)
 
@@ -458,11 +458,11 @@ class Bus:
         self._log_outage(outage.reason)
         for link in self._links.values():
             link.reason = outage.reason
-        # A port that worked may only blink; one that never opened, or may not, is told at once.
+        # A port that worked may only blink; one that never opened, or may not, is reported at once.
         is_lasting = outage.failed_tries >= plan.quick_tries
         if is_lasting or not self._was_open or error.problem is PortProblem.NOT_PERMITTED:
             for link in self._links.values():
-                self._tell(link)
+                self._report_unreachable(link)
 
     def _shut_port(self, reason: str) -> None:
         if self._port is not None:
@@ -484,7 +484,7 @@ class Bus:
         self._log_outage(reason)
         if outage.failed_tries >= plan.quick_tries:
             for link in self._links.values():
-                self._tell(link)
+                self._report_unreachable(link)
 
     def _lose_board(self, link: _Link, reason: str) -> None:
         link.reason = reason
@@ -492,17 +492,17 @@ class Bus:
             link.is_answering = False
             self._events.append(BoardLost(link.board.name))
 
-    def _tell(self, link: _Link) -> None:
-        if link.is_told:
+    def _report_unreachable(self, link: _Link) -> None:
+        if link.is_reported:
             return
-        link.is_told = True
+        link.is_reported = True
         self._events.append(BoardUnreachable(link.board.name, link.reason))
 
     def _find_board(self, link: _Link) -> None:
-        if link.is_told or self._outage.is_logged:
+        if link.is_reported or self._outage.is_logged:
             log.info("board %s answers again on %s", link.board.name, self.name)
         link.is_answering = True
-        link.is_told = False
+        link.is_reported = False
         self._outage.is_logged = False
         self._events.append(BoardFound(link.board.name, self._device))
 

@@ -61,7 +61,7 @@ class NotPulsed:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A board told its doors."""
+    """What a board answered of its doors."""
 
     board: str
     doors: Mapping[int, DoorState]
@@ -99,7 +99,7 @@ class BoardLost:
 
 @dataclass(frozen=True, slots=True)
 class BoardUnreachable:
-    """A board stays away; the reason says what to do. Told once per outage."""
+    """A board stays away; the reason says what to do. Reported once per outage."""
 
     board: str
     reason: str

@@ -40,7 +40,7 @@ class Outcome(StrEnum):
     """The pulse was sent and no sensor can tell what came of it: this board has none, or the door
     was said to be shut although it reads open. A person must say what happened."""
     UNREACHABLE = "UNREACHABLE"
-    """The board does not answer; whether a pulse left is told by `Unlocked.pulsed`."""
+    """The board does not answer; `Unlocked.pulsed` says whether a pulse left."""
 
 
 class OpeningCause(StrEnum):
@@ -77,7 +77,7 @@ class DoorChange:
     at_s: float
     """Monotonic seconds of the reading that settled it."""
     baseline: bool = False
-    """The first stable reading after a (re)connect: a finding, never an edge."""
+    """The first stable reading after a (re)connect: an observation, never an edge."""
     pulsed_before_s: float | None = None
     """Seconds since the last pulse on this door; None when nothing was pulsed since it last shut.
     An opening with None is a tamper event."""

@@ -2,7 +2,7 @@
 
 Some boards give the value of function 05 a meaning of their own (the length of a pulse), which
 libraries refuse to send; here it is sent as it is. A frame is `address function data crc`, with the
-low byte of the CRC-16 first; there is no header, so frames are told apart by silence on the line.
+low byte of the CRC-16 first; there is no header, so frames are separated by silence on the line.
 
 Built here: 01 read coils, 02 read discrete inputs, 05 write one coil. What boards understand beside
 them is in `drivers/simulator/boards/modbus.py`. An answer with the function's top bit set is an

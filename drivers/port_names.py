@@ -1,4 +1,4 @@
-"""Whether a port's name and the boards on it can ever work, told without opening anything.
+"""Whether a port's name and the boards on it can ever work, found out without opening anything.
 
 What is refused here is what the openers and the bus would refuse at the start, or would look for
 in vain for ever; `kiosk check` asks here, so that what it passes starts.

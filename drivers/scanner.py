@@ -54,7 +54,7 @@ class ScannerRead:
     text: str
     """What the label says, without the AIM identifier; empty when refused."""
     aim_id: str = ""
-    """The symbology as the scanner told it, such as `]C1`; often empty."""
+    """The symbology as the scanner names it, such as `]C1`; often empty."""
     refused: str = ""
     """Why nothing is handed on; empty for a good read."""
     received: str = field(default="", compare=False, repr=False)
@@ -136,7 +136,7 @@ class ScanAssembler:
         self._silent, self._silent_s, self._is_cut = received, self._newest_s, True
         read = _judge(received) if is_whole else ScannerRead("", refused=CUT)
         came = received.decode("ascii", "replace")
-        return self._tell(replace(read, received=came, has_suffix=False), self._newest_s)
+        return self._report(replace(read, received=came, has_suffix=False), self._newest_s)
 
     def _suffix(self, at_s: float) -> tuple[ScannerRead, ...]:
         received, self._received = bytes(self._received), bytearray()
@@ -148,9 +148,9 @@ class ScanAssembler:
         self._lacks_suffix, self._silent = False, b""
         if not received:
             return ()  # what it belongs to was refused already
-        return self._tell(ScannerRead("", refused=CUT) if is_cut else _judge(received), at_s)
+        return self._report(ScannerRead("", refused=CUT) if is_cut else _judge(received), at_s)
 
-    def _tell(self, read: ScannerRead, at_s: float) -> tuple[ScannerRead, ...]:
+    def _report(self, read: ScannerRead, at_s: float) -> tuple[ScannerRead, ...]:
         is_same_again = read == self._last and at_s - self._last_s < SAME_AGAIN_S
         # Counted from the newest: a label held before the scanner is one read, however long.
         self._last, self._last_s = read, at_s
@@ -164,7 +164,7 @@ def _judge(received: bytes) -> ScannerRead:
         return ScannerRead("", refused=NOT_PRINTABLE)
     text = received.decode("ascii")
     aim_id = ""
-    # Twice, where both the scanner and the program behind it were told to put it there.
+    # Twice, where both the scanner and the program behind it are set to put it there.
     while identifier := AIM_IDENTIFIER.match(text):
         aim_id = identifier.group()
         text = text.removeprefix(aim_id)
@@ -199,7 +199,7 @@ class Scanner:
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._failed_tries = 0
-        self._told_reason: str | None = None
+        self._reported_reason: str | None = None
         self._is_reachable = False
 
     @property
@@ -228,7 +228,7 @@ class Scanner:
                 port = self._opener.open(self._baud)
             except PortUnavailableError as error:
                 self._failed_tries += 1
-                self._tell_outage(str(error))
+                self._report_outage(str(error))
                 self._wait(error.problem)
                 continue
             opened_at_s = self._clock()
@@ -238,7 +238,7 @@ class Scanner:
                 # A port that held for a while begins a new outage with quick tries.
                 has_held = self._clock() - opened_at_s > self._plan.pause_s
                 self._failed_tries = 1 if has_held else self._failed_tries + 1
-                self._tell_outage(f"{self._opener.name} failed: {error}. It is opened again.")
+                self._report_outage(f"{self._opener.name} failed: {error}. It is opened again.")
                 self._wait(PortProblem.OTHER)
             finally:
                 self._is_reachable = False
@@ -246,7 +246,7 @@ class Scanner:
 
     def _listen(self, port: Port) -> None:
         assembler = self._assembler
-        self._tell_open()
+        self._report_open()
         while not self._stopping.is_set():
             data = port.read(LISTEN_S)
             now_s = self._clock()
@@ -270,19 +270,19 @@ class Scanner:
             if is_gone and self._opener.is_present():
                 return
 
-    def _tell_open(self) -> None:
+    def _report_open(self) -> None:
         self._is_reachable = True
-        if self._told_reason is not None:
+        if self._reported_reason is not None:
             log.info("the scanner on %s is back", self._opener.name)
-            self._told_reason = None
+            self._reported_reason = None
         if self._on_reachable is not None:
             self._on_reachable(True, "")
 
-    def _tell_outage(self, reason: str) -> None:
+    def _report_outage(self, reason: str) -> None:
         self._is_reachable = False
-        if self._told_reason is not None:
+        if self._reported_reason is not None:
             return
-        self._told_reason = reason
+        self._reported_reason = reason
         log.warning("%s", reason)
         if self._on_reachable is not None:
             self._on_reachable(False, reason)

@@ -50,7 +50,7 @@ class Signals:
 
     def _changed(self, change: Change) -> None:
         if isinstance(change, BoardChange):
-            # Whatever it was told before, its power may have been away since.
+            # Whatever it obeyed before, its power may have been away since.
             for wiring in self._obeyed:
                 if wiring.board == change.board:
                     self._obeyed[wiring] = None

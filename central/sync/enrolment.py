@@ -26,6 +26,8 @@ DENIED = RequestError(401, "unauthorised", "this token is not known, or it was r
 
 _LOCATION = select(schema.location).where(schema.location.c.id == bindparam("id"))
 
+UNKNOWN_TOKEN = "this enrolment token is not known, was used, or is too old"
+
 
 def kiosk_of(connection: Connection, location: str, token: str) -> Any:
     """The location whose kiosk this is; raises when the token is not its own."""
@@ -152,9 +154,7 @@ def enrol(connection: Connection, central: Central, request: EnrolRequest) -> En
         select(table).where(table.c.enrol_token_hash == token_hash(request.token))
     ).first()
     if row is None or (row.enrol_until_ms or 0) < now_ms:
-        raise RequestError(
-            401, "unauthorised", "this enrolment token is not known, was used, or is too old"
-        )
+        raise RequestError(401, "unauthorised", UNKNOWN_TOKEN)
     if row.id != request.location:
         raise RequestError(
             409,

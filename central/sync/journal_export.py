@@ -12,6 +12,7 @@ from central import schema
 from central.sync.enrolment import kiosk_of
 from central.sync.service import HEAD
 from kiosk.model.event_bodies import restored_from
+from kiosk.sync.bodies import how_many_fit
 from kiosk.sync.contract import EventsAnswer, Place, WireEvent
 
 
@@ -36,10 +37,11 @@ def events_of(
         .order_by(table.c.seq)
         .limit(limit + 1)
     ).all()
+    count = how_many_fit(each.body for each in rows[:limit])
     status: dict[str, Any] = json.loads(row.status or "{}")
     return EventsAnswer(
-        events=tuple(_wire(each) for each in rows[:limit]) if is_on_line else (),
-        has_more=is_on_line and len(rows) > limit,
+        events=tuple(_wire(each) for each in rows[:count]) if is_on_line else (),
+        has_more=is_on_line and len(rows) > count,
         is_complete=is_on_line and status.get(HEAD) == [row.epoch, row.seq],
         heard_ms=row.last_sync_ms or 0,
     )

@@ -48,11 +48,6 @@ ANSWERS: Final = 0xFE
 
 UNLOCK: Final = 0x10
 READ_ALL: Final = 0x12
-UNLOCK_ALL: Final = 0x14
-UNLOCK_SEVERAL: Final = 0x15
-UNLOCK_AT_ONCE: Final = 0x18
-MASK_COMMANDS: Final = (READ_ALL, UNLOCK_ALL, UNLOCK_SEVERAL, UNLOCK_AT_ONCE)
-"""What is answered with all locks. The last three open several doors: nothing here builds them."""
 
 FRAME_WITHOUT_DATA: Final = 6
 LENGTH_AT: Final = 4
@@ -77,11 +72,10 @@ EVIDENCE: Final = Evidence(
 
 
 @dataclass(frozen=True, slots=True)
-class LocksReply:
-    """All locks, the first is lock 1; `command` is what was asked."""
+class ReadAllReply:
+    """All locks, the first is lock 1."""
 
     address: int
-    command: int
     is_open: tuple[bool, ...]
 
 
@@ -95,12 +89,12 @@ def encode_read_all(address: int) -> bytes:
     return _request(address, READ_ALL)
 
 
-def decode_locks_reply(frame: bytes) -> LocksReply:
+def decode_read_all_reply(frame: bytes) -> ReadAllReply:
     """A board's answer with all its locks."""
     address, command, data = parts_of(frame, ANSWERS)
-    if command not in MASK_COMMANDS or len(data) != 2:
+    if command != READ_ALL or len(data) != 2:
         raise FrameError(f"{hexed(frame)} is no answer with all locks: expected DC FE .. 12 02 ..")
-    return LocksReply(address, command, locks_of(data))
+    return ReadAllReply(address, locks_of(data))
 
 
 def _request(address: int, command: int, *data: int) -> bytes:
@@ -158,5 +152,5 @@ class DingchangDC(FramedBoard):
         return frame[-1] == sum_of(frame[2:-1])
 
     def _read(self, frame: bytes) -> Answer:
-        is_open = decode_locks_reply(frame).is_open
+        is_open = decode_read_all_reply(frame).is_open
         return Answer(self._doors([not each for each in is_open]))

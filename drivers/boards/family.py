@@ -44,7 +44,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a board told, by channel."""
+    """What a board answered, by channel."""
 
     doors: Mapping[int, DoorState]
     items: Mapping[int, ItemState] = field(default_factory=dict)
@@ -58,7 +58,7 @@ class Evidence:
     by_manual: str
     by_capture: str
     uncertain: str
-    """What is known by one source only, or not at all."""
+    """What is known by one source only, or not at all; empty when nothing."""
 
 
 class LockBoard(Protocol):

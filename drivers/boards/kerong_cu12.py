@@ -18,9 +18,9 @@ commands set times (82, 84, 85) and the speed (83), forget all settings (8E) and
 (8F): nothing here builds them.
 
 Not certain: another program takes 64 and not 0C for all locks; neither is ever built here. Whether
-the sum covers the data is told in two ways; the one example of an answer with data has it so, and
+the sum covers the data is said in two ways; the one example of an answer with data has it so, and
 so it is taken here. Whether bit and hook agree is wiring, as with Kerong's other boards. How soon
-an unlock is answered is not told; its answer is not waited for.
+an unlock is answered is not known; its answer is not waited for.
 
 Sources: mojisejr/smc-app (docs/CU12.md and docs/context/supplements/hardware-cu12.md, which retell
 the manufacturer's text with its examples). The manual itself was not at hand. The vectors, each

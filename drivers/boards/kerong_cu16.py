@@ -4,7 +4,7 @@ Line: RS-485, 19200 baud as delivered (9600 to 115200 can be set on the board), 
 parity, 1 stop bit. Often behind a transparent TCP unit. A frame is `02 addr command 03 sum`, the
 sum being the low byte of all before it. In `addr` the high nibble is the board, 0..15, and the low
 nibble the lock, counted from 0. A high nibble F is every board on the line: so a board set to 15
-cannot be told from all of them, and is not offered here.
+cannot be distinguished from all of them, and is not offered here.
 
 | request | frame | answer |
 |---|---|---|

@@ -48,7 +48,7 @@ other boards of this kind."""
 EVIDENCE: Final = Evidence(
     by_manual="everything",
     by_capture="nothing",
-    uncertain="nothing",
+    uncertain="",
 )
 
 

@@ -14,7 +14,7 @@ option `invert_items`). Where not every compartment has its sensor, `item_sensor
 input with none reads as "nothing there".
 
 Not certain: the meaning of an answer with 77 and address 0A in one capture (it is not taken for an
-answer); that address 0A and lock 30 mean all, as with the CU48 (they are never sent by chance).
+answer); that address 0A and lock 30 mean all, as with the CU48 (they are never built here).
 
 Sources: AshurkovAV/KerongConsole (a text of requests and answers captured on a board; its
 CodesClass.cs puts the lock in place of the address and contradicts that capture),

@@ -71,7 +71,10 @@ TIMING: Final = LineTiming(
 calls not yet validated on hardware; a read is answered sooner than an unlock by all accounts."""
 
 EVIDENCE: Final = Evidence(
-    by_manual="line, unlock, read one, read all, checksum",
+    by_manual=(
+        'the common Chinese "485 锁控板" with headers 8A/80: line, unlock, read one, read all, '
+        "checksum"
+    ),
     by_capture="one answer of an 8-lock board",
     uncertain=(
         "byte order beyond 24 locks (`low_byte_first`); all of the KS1062 "

@@ -80,7 +80,7 @@ def encode_flash_on(address: int, channel: int, tenths: int) -> bytes:
 
 
 def encode_switch_on(address: int, channel: int, *, is_no_solenoid: bool) -> bytes:
-    """The frame that switches a relay on for good; must be told that it drives no lock."""
+    """The frame that switches a relay on for good; must be assured that it drives no lock."""
     require_meant(is_no_solenoid, "burns a solenoid")
     return modbus.encode_write_coil(address, _relay(channel), modbus.ON)
 

@@ -6,7 +6,7 @@ Frames are Modbus RTU (`drivers/modbus.py`).
 
 | request | frame | answer |
 |---|---|---|
-| pulse lock n | 05, coil 0064 + n, value = time in ms | not told; an echo, as usual |
+| pulse lock n | 05, coil 0064 + n, value = time in ms | not known; an echo, as usual |
 | pulse lock n for the board's own time | 05, coil 0064 + n, value FF00 | the same |
 | hold lock n on | 05, coil 0064 + n, value FFFF (burns a solenoid) | the same |
 | lock n off | 05, coil 0064 + n, value 0000 | the same |

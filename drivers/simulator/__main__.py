@@ -37,12 +37,12 @@ from drivers.wiring import wired_boards, wired_doors
 
 EXIT_BAD_INPUT = 2
 CONTENTS = "behind-the-doors.json"
+"""In the data folder: which packages the simulated people have put where."""
 EPILOG = (
     f"Commands, one on a line: {USAGE}. Faults of a board: "
     + ", ".join(f"{fault} ({what})" for fault, what in CALLS_FOR.items())
-    + "; with a CHANCE of 0 to 1 a fault comes now and then."
+    + "; with a PROBABILITY of 0 to 1 a fault comes now and then."
 )
-"""In the data folder: which packages the simulated people have put where."""
 
 
 def simulated_site(site: Site, data: Path) -> SimulatedSite:

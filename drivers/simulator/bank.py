@@ -64,12 +64,12 @@ class SimulatedDoor:
 class SimulatedBank:
     """All doors of a simulated site. Doors are named by their slots."""
 
-    def __init__(self, slots: Iterable[str], random: Random, clock: Callable[[], float]) -> None:
+    def __init__(self, slots: Iterable[str], rng: Random, clock: Callable[[], float]) -> None:
         self.doors = {slot: SimulatedDoor(slot) for slot in slots}
         self.close_after_s: float | None = None
         """When set, a person closes every door so long after it opened."""
-        self.random = random
-        """The chance behind all that is not certain here."""
+        self.rng = rng
+        """Decides all that is not certain here."""
         self.has_power = True
         """Whether the 12 V of locks and boards are there."""
         self._power_cuts = 0
@@ -141,7 +141,7 @@ class SimulatedBank:
         self.door(slot).pulses += 1
         door = self.doors[self._springs_instead.get(slot, slot)]
         if not door.is_jammed and not door.is_open:
-            springs_at_s = at_s + self.random.uniform(*SPRING_S)
+            springs_at_s = at_s + self.rng.uniform(*SPRING_S)
             self._at(springs_at_s, lambda: self._move(door, is_open=True))
 
     # --- time ----------------------------------------------------------------------------------
@@ -178,4 +178,4 @@ class SimulatedBank:
         for bounce in range(BOUNCES):
             reading = None if bounce == BOUNCES - 1 else bool(bounce % 2)
             self._at(at_s, partial(setattr, door, "bounced_to", reading))
-            at_s += self.random.uniform(*BOUNCE_S)
+            at_s += self.rng.uniform(*BOUNCE_S)

@@ -55,7 +55,7 @@ class SimulatedBoard(ABC, Generic[BoardT, RequestT]):
         self.board = board
         self.is_silent = False
         """True as if its power were off: it hears nothing and says nothing."""
-        self.faults = Faults(bank.random)
+        self.faults = Faults(bank.rng)
         self._impostor = at_another_address(board)
         self._bank = bank
         self._slots = slots

@@ -1,4 +1,4 @@
-"""What can be told to a running simulation, one command on a line."""
+"""The commands of a running simulation, one on a line."""
 
 from __future__ import annotations
 
@@ -74,11 +74,11 @@ class Bounce:
 
 @dataclass(frozen=True, slots=True)
 class Spoil:
-    """A board has a fault at every transaction, or by chance; "*" is every board."""
+    """A board has a fault at every transaction, or with a probability; "*" is every board."""
 
     board: str
     fault: Fault
-    chance: float = 1.0
+    probability: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +178,7 @@ EVERY_BOARD = "*"
 USAGE = (
     "close SLOT, close-after SECONDS|off, open SLOT, jam SLOT, unjam SLOT, swap SLOT SLOT, "
     "sensor SLOT open|closed|bounces|works, "
-    f"fault BOARD|* {'|'.join(_FAULTS)}|none [CHANCE], "
+    f"fault BOARD|* {'|'.join(_FAULTS)}|none [PROBABILITY], "
     "power on|off [SECONDS], unplug [PORT], plug [PORT], scan TEXT, wait SECONDS, "
     "wait-open SLOT, wait-closed SLOT, quit"
 )
@@ -219,19 +219,19 @@ def parse_command(line: str) -> Command | None:
     raise CommandError(f"{line.strip()!r} is no command; there are: {USAGE}")
 
 
-def _fault(line: str, board: str, kind: str, chance: str = "1") -> Command:
-    if kind == "none" and chance == "1":
+def _fault(line: str, board: str, kind: str, probability: str = "1") -> Command:
+    if kind == "none" and probability == "1":
         return Heal(board)
     if kind not in _FAULTS:
         raise CommandError(
             f"{line.strip()!r}: {kind!r} is no fault; there are {', '.join(_FAULTS)}, and none"
         )
     try:
-        number = float(chance)
+        number = float(probability)
     except ValueError:
         number = -1.0
     if not 0 <= number <= 1:
-        raise CommandError(f"{line.strip()!r}: {chance!r} is no chance within 0..1")
+        raise CommandError(f"{line.strip()!r}: {probability!r} is no probability within 0..1")
     return Spoil(board, _FAULTS[kind], number)
 
 

@@ -1,4 +1,4 @@
-"""What may be wrong with a simulated board: always, or now and then by chance."""
+"""What may be wrong with a simulated board: always, or now and then."""
 
 from __future__ import annotations
 
@@ -51,43 +51,43 @@ CALLS_FOR: Final[Mapping[Fault, str]] = MappingProxyType(
 
 
 class Faults:
-    """The faults of one board, each with its chance from 0 to 1 at every transaction."""
+    """The faults of one board, each with its probability from 0 to 1 at every transaction."""
 
-    def __init__(self, random: Random) -> None:
-        """`random` is drawn from only for a fault that comes now and then."""
-        self._random = random
-        self._chances: dict[Fault, float] = {}
+    def __init__(self, rng: Random) -> None:
+        """`rng` is drawn from only for a fault that comes now and then."""
+        self._rng = rng
+        self._probabilities: dict[Fault, float] = {}
 
-    def set(self, fault: Fault, chance: float) -> None:
-        """From now on the fault strikes with this chance; 0 ends it."""
-        if not 0 <= chance <= 1:
-            raise DriverError(f"a chance of {chance:g} is not within 0..1")
-        self._chances[fault] = chance
+    def set(self, fault: Fault, probability: float) -> None:
+        """From now on the fault strikes with this probability; 0 ends it."""
+        if not 0 <= probability <= 1:
+            raise DriverError(f"a probability of {probability:g} is not within 0..1")
+        self._probabilities[fault] = probability
 
     def clear(self) -> None:
         """All is well again."""
-        self._chances.clear()
+        self._probabilities.clear()
 
     def strikes(self, fault: Fault) -> bool:
         """Whether the fault is there this time."""
-        chance = self._chances.get(fault, 0.0)
-        return chance >= 1 or (chance > 0 and self._random.random() < chance)
+        probability = self._probabilities.get(fault, 0.0)
+        return probability >= 1 or (probability > 0 and self._rng.random() < probability)
 
     def delay_s(self) -> float:
         """How much later this answer comes."""
         if not self.strikes(Fault.SLOW):
             return 0.0
-        return self._random.uniform(SLOWEST_ANSWER_S / 10, SLOWEST_ANSWER_S)
+        return self._rng.uniform(SLOWEST_ANSWER_S / 10, SLOWEST_ANSWER_S)
 
     def spoil(self, frame: bytes) -> bytes:
         """The answer as it leaves the board."""
         if frame and self.strikes(Fault.GARBLED):
             spoiled = bytearray(frame)
-            for _ in range(self._random.randint(1, GARBLED_BYTES)):
-                spoiled[self._random.randrange(len(spoiled))] ^= self._random.randint(1, 255)
+            for _ in range(self._rng.randint(1, GARBLED_BYTES)):
+                spoiled[self._rng.randrange(len(spoiled))] ^= self._rng.randint(1, 255)
             frame = bytes(spoiled)
         if frame and self.strikes(Fault.CUT):
-            frame = frame[: self._random.randrange(len(frame))]
+            frame = frame[: self._rng.randrange(len(frame))]
         return frame
 
 

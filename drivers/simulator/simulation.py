@@ -101,14 +101,14 @@ class Simulation:
     def __init__(
         self,
         site: SimulatedSite,
-        random: Random,
+        rng: Random,
         clock: Callable[[], float],
         labels: Sequence[Label] = (),
         make_end: Callable[[str], LineEnd] = line_end,
     ) -> None:
         self.labels = tuple(labels)
         self._clock = clock
-        self._steel = SimulatedBank([door.slot for door in site.doors], random, clock)
+        self._steel = SimulatedBank([door.slot for door in site.doors], rng, clock)
         self._steel.listen(self._door_moved)
         lines, self._boards = simulate_lines(site.boards, site.doors, self._steel)
         self._lines = [_PluggedLine(make_end(port), line) for port, line in lines.items()]
@@ -304,10 +304,12 @@ class Simulation:
             case commands.Bounce(slot):
                 self._steel.door(slot).has_bouncing_sensor = True
                 self._emit({"event": "sensor", "slot": slot, "bounces": True})
-            case commands.Spoil(board, fault, chance):
+            case commands.Spoil(board, fault, probability):
                 for each in self._boards_named(board):
-                    each.faults.set(fault, chance)
-                self._emit({"event": "fault", "board": board, "fault": fault, "chance": chance})
+                    each.faults.set(fault, probability)
+                self._emit(
+                    {"event": "fault", "board": board, "fault": fault, "probability": probability}
+                )
             case commands.Heal(board):
                 for each in self._boards_named(board):
                     each.faults.clear()
@@ -377,7 +379,7 @@ class Simulation:
         data = plugged.terminal.read() if plugged.terminal.is_plugged else b""
         if data:
             now_s = self._clock()
-            self._tell_wire(plugged, "in", data, now_s)
+            self._report_wire(plugged, "in", data, now_s)
             plugged.line.write(data, now_s)
 
     def _send_due(self, plugged: _PluggedLine, now_s: float) -> None:
@@ -387,10 +389,10 @@ class Simulation:
             plugged.sent_from_s = plugged.sent_from_s if plugged.sent else now_s
             plugged.sent += data
         if plugged.sent and not plugged.line.is_sending:
-            self._tell_wire(plugged, "out", bytes(plugged.sent), plugged.sent_from_s)
+            self._report_wire(plugged, "out", bytes(plugged.sent), plugged.sent_from_s)
             plugged.sent.clear()
 
-    def _tell_wire(self, plugged: _PluggedLine, direction: str, data: bytes, at_s: float) -> None:
+    def _report_wire(self, plugged: _PluggedLine, direction: str, data: bytes, at_s: float) -> None:
         for listener in self._wire_listeners:
             listener(
                 {

@@ -101,7 +101,7 @@ class VirtualSite:
 def virtual_site(
     boards: Sequence[BoardWiring],
     doors: Sequence[DoorWiring],
-    random: Random,
+    rng: Random,
     *,
     clock: Callable[[], float] | None = None,
     bus_timing: BusTiming | None = None,
@@ -116,7 +116,7 @@ def virtual_site(
     `site.steel` is where the script plays the person: `close`, `jam`, `open_by_force`, ...
     """
     people_clock = clock or asyncio.get_running_loop().time
-    steel = SimulatedBank([door.slot for door in doors], random, people_clock)
+    steel = SimulatedBank([door.slot for door in doors], rng, people_clock)
     lines, by_name = simulate_lines(boards, doors, steel, deaf_after_pulse_s=deaf_after_pulse_s)
 
     def make_runner(port: str, bus_boards: Sequence[BusBoard]) -> BusRunner:

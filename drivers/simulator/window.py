@@ -1,6 +1,6 @@
 """The simulator's window: a bank of steel, the phones of its recipients, and labels to scan.
 
-It is the hands and the eyes of people at a simulated site. All it does is to post commands to the
+It stands in for the people at a simulated site. All it does is to post commands to the
 running simulation and to draw what that tells; nothing here waits. Call
 `window_environment.prepare` before this module is imported.
 """
@@ -79,7 +79,7 @@ _BAR_COLOURS = {
 """The bar's colours for icons that mean more than calm: its ground, its edge, the icon."""
 
 
-class DoorBar(look.Plate):
+class DoorBar(look.Surface):
     """Under the bank: what can be done with the door that was chosen, or stands open."""
 
     def __init__(self) -> None:

@@ -68,7 +68,7 @@ class _Textures:
 
 
 class DoorView(Widget):
-    """One door; it is drawn anew whenever something about it changes."""
+    """One door; it is drawn again whenever something about it changes."""
 
     swing = NumericProperty(0.0)
     """0 when it is shut, 1 when it stands open."""

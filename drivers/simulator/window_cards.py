@@ -299,7 +299,7 @@ def _nothing() -> None:
     """A card without a badge."""
 
 
-class SwitchRow(look.Plate):
+class SwitchRow(look.Surface):
     """Something that is on or off, as a cable, and the hand that switches it."""
 
     def __init__(self, switch: Switch, toggle: Callable[[], None]) -> None:

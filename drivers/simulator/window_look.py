@@ -203,7 +203,7 @@ class Glyph(Label):
         self.pos, self.size = box.pos, box.size
 
 
-class Plate(Widget):
+class Surface(Widget):
     """A rounded rectangle with an edge, which carries other things."""
 
     def __init__(
@@ -245,8 +245,8 @@ class Plate(Widget):
         self.arrange()
 
 
-class Touchable(Plate):
-    """A plate that does something when it is touched and let go on it."""
+class Touchable(Surface):
+    """A surface that does something when it is touched and let go on it."""
 
     def __init__(
         self,

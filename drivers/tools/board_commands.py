@@ -20,7 +20,7 @@ from drivers.door import DriverError, Outcome, Unlocked
 from drivers.tools.discovery import identify, possible_boards
 from drivers.tools.terminal import (
     CLOCK,
-    EXIT_FINDING,
+    EXIT_PROBLEM,
     held_port,
     json_option,
     milliseconds,
@@ -149,7 +149,7 @@ def unlock(
         reason = reason or said_of(unlocked, channel, wait_s)
     if reason:
         click.echo(f"drivers: {reason}", err=True)
-    sys.exit(0 if unlocked.outcome in OPEN_OUTCOMES else EXIT_FINDING)
+    sys.exit(0 if unlocked.outcome in OPEN_OUTCOMES else EXIT_PROBLEM)
 
 
 async def unlocked_on(held: HeldPort, wiring: BoardWiring, channel: int, wait_s: float) -> Unlocked:

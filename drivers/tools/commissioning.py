@@ -56,7 +56,7 @@ class Commissioned:
     """For each board whose doors were seen to move: whether its sensors need `invert`."""
     wires: dict[str, Wire] = field(default_factory=dict)
     """For each slot: where its door is wired, seen or as the config has it."""
-    findings: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
     """What is left to be put right at the machine, a sentence each."""
 
 
@@ -98,7 +98,7 @@ class Commissioning:
         self._timing = timing or CommissioningTiming()
         self._blind = {board.name for board in boards if not board.has_door_sensors}
         self._silent: set[str] = set()
-        self._findings: list[str] = []
+        self._problems: list[str] = []
 
     def run(self, slots: Iterable[str]) -> Commissioned:
         """Walk through these slots' doors."""
@@ -209,7 +209,7 @@ class Commissioning:
     # --- what it means -------------------------------------------------------------------------
 
     def _find(self, text: str) -> None:
-        self._findings.append(text)
+        self._problems.append(text)
         self._installer.tell(f"! {text}")
 
     def _learn(self, openings: Sequence[_Opening]) -> Commissioned:
@@ -217,7 +217,7 @@ class Commissioning:
         for opening in openings:
             self._judge(opening, seen)
         wires = self._all_wires(seen)
-        return Commissioned(self._polarity(openings), wires, self._findings)
+        return Commissioned(self._polarity(openings), wires, self._problems)
 
     def _judge(self, opening: _Opening, seen: dict[str, Wire]) -> None:
         """Note where a door was seen, or what is wrong with it."""
@@ -277,7 +277,7 @@ class Commissioning:
         return wires
 
     def _polarity(self, openings: Sequence[_Opening]) -> dict[str, bool]:
-        """For each board, which way round most of its sensors are; the others are findings."""
+        """For each board, which way round most of its sensors are; the others are problems."""
         shut: dict[str, dict[int, DoorState]] = {}
         for opening in openings:
             if opening.opened is not None and opening.moved == (opening.wire,):

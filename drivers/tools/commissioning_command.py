@@ -16,7 +16,7 @@ from drivers.building import make_board
 from drivers.bus import BusBoard
 from drivers.door import DriverError
 from drivers.tools.commissioning import Commissioned, Commissioning, CommissioningTiming
-from drivers.tools.terminal import CLOCK, EXIT_FINDING, WAIT, held_port, site_options
+from drivers.tools.terminal import CLOCK, EXIT_PROBLEM, WAIT, held_port, site_options
 from drivers.tools.workbench import Workbench
 from drivers.wiring import BoardWiring, wired_boards, wired_doors
 
@@ -116,8 +116,8 @@ def write_learnt(config_path: Path, learnt: Commissioned) -> None:
         click.echo(f"{config_path} is right as it is.")
     else:
         click.echo(f"{config_path} was corrected; the old one is {backup}.")
-    if learnt.findings:
+    if learnt.problems:
         click.echo("Left to be put right at the machine:")
-        for finding in learnt.findings:
-            click.echo(f"- {finding}")
-        sys.exit(EXIT_FINDING)
+        for problem in learnt.problems:
+            click.echo(f"- {problem}")
+        sys.exit(EXIT_PROBLEM)

@@ -116,14 +116,14 @@ def search(
     clock: Callable[[], float],
     families: Iterable[str],
     addresses: range | None,
-    told: Callable[[str], None],
+    on_family: Callable[[str], None],
 ) -> Iterator[Found]:
-    """Every board that answers, as it is found. `told` is called with each family's name before.
+    """Every board that answers, as it is found; `on_family` is called with each family's name.
 
     Raises `PortUnavailableError` when the port does not open.
     """
     for name in families:
-        told(name)
+        on_family(name)
         family = FAMILIES[name]
         opener.open(possible_boards(family, family.addresses[0])[0].timing.baud)
         wanted = addresses or family.addresses[:USUAL_ADDRESSES]

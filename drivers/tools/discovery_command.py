@@ -11,7 +11,7 @@ from drivers.boards import FAMILIES
 from drivers.tools.discovery import search
 from drivers.tools.terminal import (
     CLOCK,
-    EXIT_FINDING,
+    EXIT_PROBLEM,
     held_port,
     json_option,
     milliseconds,
@@ -86,4 +86,4 @@ def find(port: str, families: tuple[str, ...], addresses: range | None, as_json:
             "compare the speed that is set on the boards with their family's",
             err=True,
         )
-        sys.exit(EXIT_FINDING)
+        sys.exit(EXIT_PROBLEM)

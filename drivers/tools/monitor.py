@@ -14,13 +14,13 @@ from drivers.port import Port, PortOpener
 from drivers.wiring import BoardWiring, DoorWiring
 
 Tap = Callable[[str, str, bytes], None]
-"""Told a port's name, `>` for what was sent or `<` for what came, and the bytes."""
+"""Called with a port's name, `>` for what was sent or `<` for what came, and the bytes."""
 
 _SIGNS: Final = {DoorState.OPEN: "OPEN", DoorState.CLOSED: "shut", DoorState.UNKNOWN: "?"}
 
 
 class TappedPort:
-    """A port that tells all that goes over it; what came is told when nothing follows it."""
+    """A port that hands all that goes over it to a tap; what came, when nothing follows it."""
 
     def __init__(self, name: str, port: Port, tap: Tap) -> None:
         self._name = name
@@ -32,19 +32,19 @@ class TappedPort:
         data = self._port.read(timeout_s)
         self._came += data
         if not data:
-            self._tell_what_came()
+            self._tap_received()
         return data
 
     def write(self, data: bytes) -> None:
-        self._tell_what_came()
+        self._tap_received()
         self._tap(self._name, ">", data)
         self._port.write(data)
 
     def close(self) -> None:
-        self._tell_what_came()
+        self._tap_received()
         self._port.close()
 
-    def _tell_what_came(self) -> None:
+    def _tap_received(self) -> None:
         if self._came:
             self._tap(self._name, "<", self._came)
         self._came = b""
@@ -52,7 +52,7 @@ class TappedPort:
 
 @dataclass(frozen=True, slots=True)
 class TappedOpener:
-    """The way to a port whose bytes are told."""
+    """The way to a port whose bytes are tapped."""
 
     opener: PortOpener
     tap: Tap
@@ -68,7 +68,7 @@ class TappedOpener:
         return TappedPort(self.name, self.opener.open(baud), self.tap)
 
 
-def told_change(change: DoorChange | BoardChange) -> str:
+def change_line(change: DoorChange | BoardChange) -> str:
     """A change as a line."""
     if isinstance(change, BoardChange):
         return f"board {change.board}: " + ("answers" if change.reachable else change.reason)
@@ -76,7 +76,7 @@ def told_change(change: DoorChange | BoardChange) -> str:
     return f"door {change.slot}: {_SIGNS[change.now]}{how}"
 
 
-def told_bytes(name: str, direction: str, data: bytes) -> str:
+def bytes_line(name: str, direction: str, data: bytes) -> str:
     """Bytes as a line."""
     return f"{name} {direction} {hexed(data)}"
 

@@ -17,7 +17,7 @@ from config import load_site
 from drivers.building import open_bank
 from drivers.port import PortOpener
 from drivers.serial_port import SerialPortOpener
-from drivers.tools.monitor import TappedOpener, picture, told_bytes, told_change
+from drivers.tools.monitor import TappedOpener, bytes_line, change_line, picture
 from drivers.tools.terminal import site_options
 from drivers.wiring import BoardWiring, DoorWiring, wired_boards, wired_doors
 
@@ -52,14 +52,14 @@ async def monitored(
             sys.stdout.flush()
 
     def tap(name: str, direction: str, data: bytes) -> None:
-        note(told_bytes(name, direction, data))
+        note(bytes_line(name, direction, data))
 
     def opener(port: str) -> PortOpener:
         real = SerialPortOpener(port)
         return TappedOpener(real, tap) if with_bytes else real
 
     bank = open_bank(boards, doors, open_port=opener)
-    bank.listen(lambda change: note(told_change(change)))
+    bank.listen(lambda change: note(change_line(change)))
     await bank.start()
     try:
         while True:

@@ -15,7 +15,7 @@ import click
 from drivers.serial_port import SerialPortOpener
 from drivers.tools.workbench import HeldPort
 
-EXIT_FINDING: Final = 1
+EXIT_PROBLEM: Final = 1
 EXIT_MISTAKE: Final = 2
 EXIT_INTERRUPTED: Final = 130
 

@@ -21,7 +21,7 @@ AT_ONCE: Final = BusTiming(
     reads_until_silent=1,
     reconnect=ReconnectPlan(pause_s=0.0, rest_s=0.0, look_s=0.0),
 )
-"""A question that stays unanswered is told to the person who waits, who may ask again."""
+"""A question that stays unanswered is reported to the person who waits, who may ask again."""
 READS_TO_SETTLE: Final = 6
 
 
@@ -57,7 +57,7 @@ class _LentPort:
 
 
 class HeldPort:
-    """A port that is opened once for many workbenches, and anew only when it failed.
+    """A port that is opened once for many workbenches, and again only when it failed.
 
     Serial servers take one connection at a time and are slow to notice that one has ended.
     """

@@ -30,6 +30,7 @@ from kiosk.store import commands, journal
 from kiosk.store.errors import ForbiddenError, InPlayError, RefusedError, StoreError
 from kiosk.store.store import Store
 from kiosk.store.writer import Writer
+from kiosk.sync.bodies import how_many_fit
 from kiosk.sync.contract import (
     EVENTS_MAX,
     Layout,
@@ -42,6 +43,7 @@ from kiosk.sync.contract import (
     wire_event,
 )
 from kiosk.sync.opening import require_signed
+from kiosk.sync.reaching import answer_text
 from kiosk.sync.receiving import receive
 
 LOG = logging.getLogger("kiosk.sync")
@@ -249,12 +251,14 @@ class SyncClient:
             body = gzip.compress(body, 5)
             headers["content-encoding"] = "gzip"
         url = f"{self._identity.url}{path('v1', 'locations', self._identity.location, 'sync')}"
-        answer = self._session.post(
-            url, data=body, headers=headers, timeout=TIMEOUT_S, allow_redirects=False
-        )
+        with self._session.post(
+            url, data=body, headers=headers, timeout=TIMEOUT_S, allow_redirects=False, stream=True
+        ) as answer:
+            text = answer_text(answer)
         if answer.status_code != 200:
-            raise requests.HTTPError(f"it answered {answer.status_code}: {answer.text[:200]}")
-        return SyncAnswer.model_validate_json(answer.content)
+            said = text[:200].decode(errors="replace")
+            raise requests.HTTPError(f"it answered {answer.status_code}: {said}")
+        return SyncAnswer.model_validate_json(text)
 
     def _note(self, waiting: _Waiting, answer: SyncAnswer) -> bool:
         """Write down how far the centre is; whether more is to be sent at once."""
@@ -339,9 +343,9 @@ def _now(writer: Writer) -> Instant:
 def _waiting(writer: Writer, limit: int) -> _Waiting:
     """What the centre does not hold yet, and what it is told beside it."""
     head = writer.head
-    seq = journal.observer_seq(writer, OBSERVER)
+    events = journal.after(writer, journal.observer_seq(writer, OBSERVER), limit)
     return _Waiting(
-        journal.after(writer, seq, limit),
+        events[: how_many_fit(event.body for event in events)],
         Place(epoch=head.epoch, seq=head.seq, hash=head.hash.hex() if head.seq else ""),
         commands.cursor(writer),
         commands.are_people_wanted(writer),

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from kiosk.model.location import Location
 from kiosk.sync.client import TIMEOUT_S, Identity, layout_of
 from kiosk.sync.contract import EnrolAnswer, EnrolRequest
-from kiosk.sync.reaching import centre_url, why_not_reached
+from kiosk.sync.reaching import answer_text, centre_url, why_not_reached
 
 IDENTITY_FILE = "centre.json"
 """In the data folder, for its owner only."""
@@ -39,10 +39,12 @@ def enrol(data: Path, location: Location, location_key: bytes, url: str, token: 
         answer = requests.post(
             f"{url}/v1/enrol",
             data=message.model_dump_json(exclude_none=True),
-            headers={"content-type": "application/json"},
+            headers={"content-type": "application/json", "authorization": f"Bearer {token}"},
             timeout=TIMEOUT_S,
             allow_redirects=False,
+            stream=True,
         )
+        text = answer_text(answer)
     except requests.RequestException as error:
         raise EnrolError(
             f"{url}: the centre is not reached: {why_not_reached(error, url)}"
@@ -51,9 +53,9 @@ def enrol(data: Path, location: Location, location_key: bytes, url: str, token: 
         place = answer.headers["location"][:200]
         raise EnrolError(f"{url}: the centre is elsewhere, it points to {place!r}: name that")
     if answer.status_code != 200:
-        raise EnrolError(f"{url}: the centre refuses: {_reason(answer)}")
+        raise EnrolError(f"{url}: the centre refuses: {_reason(answer, text)}")
     try:
-        known = EnrolAnswer.model_validate_json(answer.content)
+        known = EnrolAnswer.model_validate_json(text)
     except ValidationError as error:
         raise EnrolError(f"{url}: what is there does not answer as a centre does") from error
     identity = Identity(url, known.location, known.token, known.public_key)
@@ -79,10 +81,10 @@ def _request(token: str, location: Location, location_key: bytes) -> EnrolReques
     )
 
 
-def _reason(answer: requests.Response) -> str:
+def _reason(answer: requests.Response, text: bytes) -> str:
     try:
-        return " ".join(str(answer.json()["message"]).split())[:500]
-    except (ValueError, KeyError, TypeError):
+        return " ".join(str(json.loads(text)["message"]).split())[:500]
+    except (ValueError, KeyError, TypeError, RecursionError):
         return f"{answer.status_code} {answer.reason}"
 
 

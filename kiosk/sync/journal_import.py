@@ -13,7 +13,7 @@ from kiosk.store.restore import Recall
 from kiosk.store.writer import ChainHead
 from kiosk.sync.client import TIMEOUT_S, Identity
 from kiosk.sync.contract import EVENTS_MAX, EventsAnswer, WireEvent, event_of
-from kiosk.sync.reaching import why_not_reached
+from kiosk.sync.reaching import answer_text, why_not_reached
 
 
 class RecallError(Exception):
@@ -59,12 +59,13 @@ def _fetch(session: requests.Session, identity: Identity, head: ChainHead) -> Ev
             headers={"authorization": f"Bearer {identity.token}"},
             timeout=TIMEOUT_S,
             allow_redirects=False,
+            stream=True,
         )
+        text = answer_text(answer)
         if answer.status_code != 200:
-            raise RecallError(
-                f"{identity.url}: the centre refuses: {answer.status_code} {answer.text[:200]}"
-            )
-        return EventsAnswer.model_validate_json(answer.content)
+            said = text[:200].decode(errors="replace")
+            raise RecallError(f"{identity.url}: the centre refuses: {answer.status_code} {said}")
+        return EventsAnswer.model_validate_json(text)
     except requests.RequestException as error:
         raise RecallError(
             f"{identity.url}: the centre, which knows what happened since the backup, is not"

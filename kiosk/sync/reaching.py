@@ -1,4 +1,4 @@
-"""Where the centre is, and in plain words why it is not reached."""
+"""Where the server is, what it answers, and in plain words why it is not reached."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import requests
+from urllib3.exceptions import HTTPError
+
+from kiosk.sync.bodies import BODY_MAX_BYTES, BodyError, text_of
 
 
 def centre_url(text: str) -> str:
@@ -77,3 +80,18 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         yield each
         inner = (*each.args, getattr(each, "reason", None), each.__cause__, each.__context__)
         waiting += [one for one in inner if isinstance(one, BaseException)]
+
+
+def answer_text(answer: requests.Response) -> bytes:
+    """The text of a server's answer, of which no more is read than may come.
+
+    The request was made with `stream=True`. Raises `requests.RequestException` when the answer
+    breaks off or is beyond a bound: it is no proper answer then.
+    """
+    try:
+        body = answer.raw.read(BODY_MAX_BYTES + 1, decode_content=False)
+        return text_of(body, answer.headers.get("content-encoding", ""))
+    except BodyError as error:
+        raise requests.RequestException(f"its answer is not read: {error}") from error
+    except (OSError, HTTPError) as error:
+        raise requests.ConnectionError(f"its answer broke off: {error}") from error

@@ -1,4 +1,4 @@
-"""The bank on simulated boards in virtual time: what comes of an opening, and what is told."""
+"""The bank on simulated boards in virtual time: what comes of an opening, and what is reported."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ DOORS = [
 
 @dataclass
 class Scene:
-    """A site at work, and everything that was told."""
+    """A site at work, and everything that was reported."""
 
     site: VirtualSite
     changes: list[DoorChange | BoardChange] = field(default_factory=list)
@@ -55,8 +55,8 @@ class Scene:
         return [(each.slot, each.now) for each in self.door_changes() if not each.baseline]
 
     def board_changes(self) -> list[tuple[str, bool]]:
-        told = [change for change in self.changes if isinstance(change, BoardChange)]
-        return [(change.board, change.reachable) for change in told]
+        reported = [change for change in self.changes if isinstance(change, BoardChange)]
+        return [(change.board, change.reachable) for change in reported]
 
 
 T = TypeVar("T")
@@ -248,7 +248,7 @@ def test_a_door_that_was_forced_just_before_the_pulse_is_no_wrong_door() -> None
     play(story)
 
 
-def test_a_forced_door_is_told_without_a_pulse() -> None:
+def test_a_forced_door_is_reported_without_a_pulse() -> None:
     async def story(scene: Scene) -> None:
         scene.steel.open_by_force("9")
         await asyncio.sleep(1)
@@ -343,7 +343,7 @@ def test_a_board_that_falls_silent_after_the_pulse_is_no_jam() -> None:
 
 
 def test_a_window_that_ends_in_silence_is_no_jam() -> None:
-    """The board fell silent too late to be told as lost, too early to have seen the door."""
+    """The board fell silent too late to be reported as lost, too early to have seen the door."""
 
     async def story(scene: Scene) -> None:
         scene.steel.jam("5")
@@ -428,20 +428,20 @@ def test_sensors_that_flap_do_not_fill_the_line() -> None:
 
 def test_one_failing_listener_disturbs_nobody(caplog: pytest.LogCaptureFixture) -> None:
     async def story(scene: Scene) -> None:
-        told: list[DoorChange | BoardChange] = []
+        reported: list[DoorChange | BoardChange] = []
 
         def fail(change: object) -> None:
             raise ValueError("no")
 
         scene.bank.listen(fail)
-        forget = scene.bank.listen(told.append)
+        forget = scene.bank.listen(reported.append)
         assert (await scene.bank.open_slot("5")).outcome is Outcome.OPENED
-        assert [isinstance(change, DoorChange) and change.slot for change in told] == ["5"]
+        assert [isinstance(change, DoorChange) and change.slot for change in reported] == ["5"]
         assert "a listener failed" in caplog.text
         forget()
         scene.steel.close("5")
         await asyncio.sleep(1)
-        assert len(told) == 1
+        assert len(reported) == 1
 
     play(story)
 

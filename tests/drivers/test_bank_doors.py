@@ -21,48 +21,48 @@ from tests.support.virtual_loop import run_virtually
 BOARD = BoardWiring("left", "lockboard-8a", "bus", 1, 12)
 BLIND = replace(BOARD, has_door_sensors=False)
 T = TypeVar("T")
-Told = list[DoorChange | BoardChange]
+Reported = list[DoorChange | BoardChange]
 
 DOORS = [DoorWiring(str(number), "left", number) for number in range(1, 13)]
 
 
 def play(
-    story: Callable[[VirtualSite, Told], Coroutine[Any, Any, T]],
+    story: Callable[[VirtualSite, Reported], Coroutine[Any, Any, T]],
     board: BoardWiring = BOARD,
     **settings: Any,
 ) -> T:
-    """Run a story on a settled bank; it gets the site and what was told."""
+    """Run a story on a settled bank; it gets the site and what was reported."""
 
     async def run() -> T:
         site = virtual_site([board], DOORS, Random(3), **settings)
-        told: Told = []
-        site.bank.listen(told.append)
+        reported: Reported = []
+        site.bank.listen(reported.append)
         await site.bank.start()
         await site.bank.settled()
-        result = await story(site, told)
+        result = await story(site, reported)
         await site.bank.stop()
         return result
 
     return run_virtually(run())
 
 
-def openings(told: Told) -> list[tuple[str, OpeningCause | None]]:
+def openings(reported: Reported) -> list[tuple[str, OpeningCause | None]]:
     return [
         (each.slot, each.opening)
-        for each in told
+        for each in reported
         if isinstance(each, DoorChange) and each.now is DoorState.OPEN
     ]
 
 
 def test_a_board_without_sensors_can_only_say_that_the_pulse_was_sent() -> None:
-    async def story(site: VirtualSite, told: Told) -> None:
+    async def story(site: VirtualSite, reported: Reported) -> None:
         assert not site.bank.has_sensor("5")
         assert await site.bank.open_slot("5") == Unlocked(Outcome.SENT, pulsed=True)
         await asyncio.sleep(1)
         assert site.steel.doors["5"].is_open
         assert site.bank.door("5") is DoorState.UNKNOWN
         assert await site.bank.read("5") is DoorState.UNKNOWN
-        assert not [each for each in told if isinstance(each, DoorChange)]
+        assert not [each for each in reported if isinstance(each, DoorChange)]
         # Nothing says that it is open, so it may be pulsed again when somebody asks for it.
         assert (await site.bank.open_slot("5")).outcome is Outcome.SENT
 
@@ -70,7 +70,7 @@ def test_a_board_without_sensors_can_only_say_that_the_pulse_was_sent() -> None:
 
 
 def test_a_board_without_sensors_that_is_silent_gets_no_pulse() -> None:
-    async def story(site: VirtualSite, told: Told) -> None:
+    async def story(site: VirtualSite, reported: Reported) -> None:
         site.boards["left"].is_silent = True
         assert await site.bank.open_slot("5") == Unlocked(Outcome.UNREACHABLE, pulsed=False)
         site.boards["left"].is_silent = False
@@ -81,7 +81,7 @@ def test_a_board_without_sensors_that_is_silent_gets_no_pulse() -> None:
 
 
 def test_a_sensor_stuck_at_open_does_not_keep_a_package_in() -> None:
-    async def story(site: VirtualSite, told: Told) -> None:
+    async def story(site: VirtualSite, reported: Reported) -> None:
         site.steel.doors["5"].stuck_sensor = True
         await asyncio.sleep(1)
         assert (await site.bank.open_slot("5")).outcome is Outcome.ALREADY_OPEN
@@ -95,7 +95,7 @@ def test_a_sensor_stuck_at_open_does_not_keep_a_package_in() -> None:
 
 
 def test_force_on_a_door_that_reads_shut_is_an_ordinary_opening() -> None:
-    async def story(site: VirtualSite, told: Told) -> None:
+    async def story(site: VirtualSite, reported: Reported) -> None:
         assert (await site.bank.open_slot("5", force=True)).outcome is Outcome.OPENED
         site.steel.jam("6")
         assert (await site.bank.open_slot("6", force=True)).outcome is Outcome.JAMMED
@@ -104,7 +104,7 @@ def test_force_on_a_door_that_reads_shut_is_an_ordinary_opening() -> None:
 
 
 def test_force_does_not_reach_a_board_that_is_away() -> None:
-    async def story(site: VirtualSite, told: Told) -> None:
+    async def story(site: VirtualSite, reported: Reported) -> None:
         site.lines["bus"].is_plugged = False
         assert await site.bank.open_slot("5", force=True) == Unlocked(
             Outcome.UNREACHABLE, pulsed=False
@@ -113,8 +113,8 @@ def test_force_does_not_reach_a_board_that_is_away() -> None:
     play(story)
 
 
-def test_why_a_door_opened_is_told() -> None:
-    async def story(site: VirtualSite, told: Told) -> None:
+def test_why_a_door_opened_is_reported() -> None:
+    async def story(site: VirtualSite, reported: Reported) -> None:
         await site.bank.open_slot("1")
         site.steel.jam("2")
         await site.bank.open_slot("2")
@@ -126,7 +126,7 @@ def test_why_a_door_opened_is_told() -> None:
         await asyncio.sleep(700)
         site.steel.open_by_force("4")
         await asyncio.sleep(1)
-        assert openings(told) == [
+        assert openings(reported) == [
             ("1", OpeningCause.PULSED),
             ("2", OpeningCause.LATE),
             ("3", OpeningCause.UNASKED),
@@ -139,7 +139,7 @@ def test_why_a_door_opened_is_told() -> None:
 def test_a_late_opening_is_late_only_once() -> None:
     """Shut after its late opening, the door has no pulse left that could explain the next."""
 
-    async def story(site: VirtualSite, told: Told) -> None:
+    async def story(site: VirtualSite, reported: Reported) -> None:
         site.steel.jam("2")
         await site.bank.open_slot("2")
         for _ in range(2):
@@ -147,14 +147,14 @@ def test_a_late_opening_is_late_only_once() -> None:
             await asyncio.sleep(2)
             site.steel.close("2")
             await asyncio.sleep(20)
-        assert openings(told) == [("2", OpeningCause.LATE), ("2", OpeningCause.UNASKED)]
+        assert openings(reported) == [("2", OpeningCause.LATE), ("2", OpeningCause.UNASKED)]
 
     play(story)
 
 
 @pytest.mark.parametrize("window_s", [2.0, 10.0])
 def test_the_window_is_as_long_as_the_site_wants(window_s: float) -> None:
-    async def story(site: VirtualSite, told: Told) -> float:
+    async def story(site: VirtualSite, reported: Reported) -> float:
         site.steel.jam("5")
         before_s = asyncio.get_running_loop().time()
         assert (await site.bank.open_slot("5")).outcome is Outcome.JAMMED
@@ -163,22 +163,22 @@ def test_the_window_is_as_long_as_the_site_wants(window_s: float) -> None:
     assert play(story, timing=BankTiming(window_s=window_s)) == pytest.approx(window_s, abs=0.5)
 
 
-def test_a_board_that_comes_back_at_another_place_is_told() -> None:
-    """Within a moment, so that it was never told to be away."""
+def test_a_board_that_comes_back_at_another_place_is_reported() -> None:
+    """Within a moment, so that it was never reported to be away."""
     place = ["usb 1-1"]
 
-    async def story(site: VirtualSite, told: Told) -> list[tuple[bool, str]]:
+    async def story(site: VirtualSite, reported: Reported) -> list[tuple[bool, str]]:
         for plugged_into in ("usb 1-1", "usb 1-2"):
             site.lines["bus"].is_plugged = False
             await asyncio.sleep(0.3)
             place[0] = plugged_into
             site.lines["bus"].is_plugged = True
             await asyncio.sleep(3)
-        boards = [each for each in told if isinstance(each, BoardChange)]
+        boards = [each for each in reported if isinstance(each, BoardChange)]
         return [(each.reachable, each.device) for each in boards]
 
-    told = play(story, find_device=lambda port: place[0])
-    assert [each for each in told if each[0]] == [(True, "usb 1-1"), (True, "usb 1-2")]
+    reported = play(story, find_device=lambda port: place[0])
+    assert [each for each in reported if each[0]] == [(True, "usb 1-1"), (True, "usb 1-2")]
 
 
 def test_an_adapter_is_known_by_where_it_is_plugged_in(tmp_path: Path) -> None:

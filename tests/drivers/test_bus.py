@@ -66,15 +66,15 @@ class Rig:
         self.events: list[BusEvent] = []
 
     def run(self, seconds: float) -> list[BusEvent]:
-        """Let the bus work so long; what it told meanwhile."""
+        """Let the bus work so long; what it reported meanwhile."""
         until_s = self.clock.now_s + seconds
-        told: list[BusEvent] = []
+        reported: list[BusEvent] = []
         while self.clock.now_s < until_s:
             step = self.bus.step()
-            told += step.events
+            reported += step.events
             self.clock.now_s = min(until_s, self.clock.now_s + step.wait_s)
-        self.events += told
-        return told
+        self.events += reported
+        return reported
 
     def unlock_frames(self) -> list[bytes]:
         return [data for _, data in self.line.heard if data[0] == UNLOCK]
@@ -183,13 +183,13 @@ def test_each_board_is_read_right_on_a_bad_line(
     rig.line.echoes = echoes
     rig.steel.open_by_force("a3")
     rig.steel.open_by_force("b12")
-    told = rig.run(20.0)
-    readings = of(Reading, told)
+    reported = rig.run(20.0)
+    readings = of(Reading, reported)
     for board, expected in (("a", [3]), ("b", [12])):
         of_board = [reading for reading in readings if reading.board == board]
         assert len(of_board) >= 10
         assert all(open_doors(reading) == expected for reading in of_board)
-    assert of(BoardUnreachable, told) == []
+    assert of(BoardUnreachable, reported) == []
 
 
 def test_wrong_sums_and_silence_are_counted_apart() -> None:
@@ -212,8 +212,8 @@ def test_an_unlock_is_written_once_whatever_comes_back(
     rig.line.distort = spoil
     job = UnlockJob("b", 12)
     rig.bus.submit(job)
-    told = rig.run(15.0)
-    assert [event.job for event in of(Pulsed, told)] == [job]
+    reported = rig.run(15.0)
+    assert [event.job for event in of(Pulsed, reported)] == [job]
     assert rig.unlock_frames() == [bytes.fromhex("8A 02 0C 11 95")]
     assert rig.steel.doors["b12"].pulses == 1
 
@@ -223,10 +223,10 @@ def test_a_board_that_is_deaf_while_it_pulses_is_not_lost() -> None:
     rig.run(1.0)
     rig.bus.watch("a", rig.clock.now_s + 10.0)
     rig.bus.submit(UnlockJob("a", 4))
-    told = rig.run(4.0)
-    assert of(BoardLost, told) == []
-    assert open_doors(of(Reading, told)[-1]) in ([4], [])
-    assert [4] in [open_doors(reading) for reading in of(Reading, told)]
+    reported = rig.run(4.0)
+    assert of(BoardLost, reported) == []
+    assert open_doors(of(Reading, reported)[-1]) in ([4], [])
+    assert [4] in [open_doors(reading) for reading in of(Reading, reported)]
 
 
 def test_an_unlock_waits_for_one_transaction_at_most() -> None:
@@ -253,8 +253,8 @@ def test_quiet_ends_a_frame() -> None:
     """What stayed cut is never joined to bytes that come later."""
     rig = Rig()
     rig.line.distort = lambda frame: ((0.0, frame[:4]), (0.05, frame[4:]))
-    told = rig.run(5.0)
-    assert of(Reading, told) == []
+    reported = rig.run(5.0)
+    assert of(Reading, reported) == []
     assert rig.bus.report("a").frames_received == 0
 
 
@@ -286,8 +286,8 @@ def test_a_lock_that_the_board_does_not_have_is_refused_when_asked_for() -> None
 def test_a_fault_of_the_software_is_an_outage_and_nothing_more() -> None:
     rig = Rig()
     rig.run(1.0)
-    told = rig.bus.fail("a fault")
-    assert [event.board for event in of(BoardLost, told)] == ["a", "b"]
+    reported = rig.bus.fail("a fault")
+    assert [event.board for event in of(BoardLost, reported)] == ["a", "b"]
     assert {event.board for event in of(BoardFound, rig.run(3.0))} == {"a", "b"}
 
 
@@ -308,8 +308,8 @@ def test_a_withdrawn_unlock_never_leaves() -> None:
     job = UnlockJob("a", 1)
     rig.bus.submit(job)
     job.withdrawn = True
-    told = rig.run(2.0)
-    assert [(event.job, event.may_have_left) for event in of(NotPulsed, told)] == [(job, False)]
+    reported = rig.run(2.0)
+    assert [(event.job, event.may_have_left) for event in of(NotPulsed, reported)] == [(job, False)]
     assert rig.unlock_frames() == []
 
 
@@ -327,45 +327,45 @@ def test_a_watched_board_is_polled_faster_and_the_other_all_the_same() -> None:
     assert count(busy, "b") >= count(calm, "b") - 1
 
 
-def test_a_silent_board_is_told_once_and_found_again(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_silent_board_is_reported_once_and_found_again(caplog: pytest.LogCaptureFixture) -> None:
     rig = Rig()
     rig.run(1.0)
     rig.boards["b"].is_silent = True
     with caplog.at_level(logging.WARNING):
-        told = rig.run(200.0)
-    assert [event.board for event in of(BoardLost, told)] == ["b"]
-    (unreachable,) = of(BoardUnreachable, told)
+        reported = rig.run(200.0)
+    assert [event.board for event in of(BoardLost, reported)] == ["b"]
+    (unreachable,) = of(BoardUnreachable, reported)
     assert "Board b (address 2) does not answer on ttyTEST" in unreachable.reason
     assert "power" in unreachable.reason
     assert len(caplog.records) == 1
     assert not rig.bus.report("b").reachable
     assert rig.bus.report("a").reachable
-    assert len([each for each in of(Reading, told) if each.board == "a"]) > 500
+    assert len([each for each in of(Reading, reported) if each.board == "a"]) > 500
     # It is asked seldom, or every question would cost the other board its time-out.
-    assert len([each for each in of(ReadFailed, told) if each.board == "b"]) < 15
+    assert len([each for each in of(ReadFailed, reported) if each.board == "b"]) < 15
     rig.boards["b"].is_silent = False
-    told = rig.run(61.0)
-    assert [event.board for event in of(BoardFound, told)] == ["b"]
+    reported = rig.run(61.0)
+    assert [event.board for event in of(BoardFound, reported)] == ["b"]
 
 
-def test_an_unplugged_adapter_is_told_after_five_tries_and_found_at_once(
+def test_an_unplugged_adapter_is_reported_after_five_tries_and_found_at_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     rig = Rig()
     rig.run(1.0)
     rig.line.is_plugged = False
     with caplog.at_level(logging.WARNING):
-        told = rig.run(3.0)
-        assert [event.board for event in of(BoardLost, told)] == ["a", "b"]
-        assert of(BoardUnreachable, told) == []
+        reported = rig.run(3.0)
+        assert [event.board for event in of(BoardLost, reported)] == ["a", "b"]
+        assert of(BoardUnreachable, reported) == []
         job = UnlockJob("a", 1)
         rig.bus.submit(job)
         (refused,) = of(NotPulsed, rig.run(0.5))
         assert (refused.job, refused.may_have_left) == (job, False)
-        told = rig.run(300.0)
-    unreachable = of(BoardUnreachable, told)
+        reported = rig.run(300.0)
+    unreachable = of(BoardUnreachable, reported)
     assert [event.board for event in unreachable] == ["a", "b"]
-    assert told[0] == unreachable[0]
+    assert reported[0] == unreachable[0]
     assert "plug the adapter in" in unreachable[0].reason
     assert len(caplog.records) == 1
     rig.line.is_plugged = True
@@ -413,12 +413,12 @@ class RefusingOpener:
 
 
 @pytest.mark.parametrize("problem", list(PortProblem))
-def test_a_port_that_does_not_open_at_the_start_is_told_at_once(problem: PortProblem) -> None:
+def test_a_port_that_does_not_open_at_the_start_is_reported_at_once(problem: PortProblem) -> None:
     rig = Rig()
     opener = RefusingOpener(problem)
     rig.bus = Bus(opener, [BusBoard("a", "f", LockBoard8A(1, 12))], rig.clock, BusTiming())
-    told = rig.run(0.5)
-    assert told == [BoardUnreachable("a", "somebody else has it")]
+    reported = rig.run(0.5)
+    assert reported == [BoardUnreachable("a", "somebody else has it")]
     rig.run(240.0)
     assert 8 <= opener.tries <= 10
 

@@ -61,8 +61,8 @@ def tool(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
             entry()
         except SystemExit as ended:
             code = int(ended.code or 0)
-        told = capsys.readouterr()
-        return subprocess.CompletedProcess(arguments, code, told.out, told.err)
+        printed = capsys.readouterr()
+        return subprocess.CompletedProcess(arguments, code, printed.out, printed.err)
 
     yield call
     logging.getLogger("drivers").setLevel(level)
@@ -141,7 +141,7 @@ def test_a_board_that_does_not_answer(demo: Demo, tool: Tool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "reported"),
     [
         (("doors", *board("/dev/no-such-port")), "There is no serial port /dev/no-such-port"),
         (("unlock", *board("/dev/no-such-port"), "--channel", "1"), "plug the adapter in"),
@@ -163,12 +163,12 @@ def test_a_board_that_does_not_answer(demo: Demo, tool: Tool) -> None:
     ],
 )
 def test_a_mistake_is_one_line_and_exit_2(
-    tool: Tool, arguments: tuple[str, ...], told: str
+    tool: Tool, arguments: tuple[str, ...], reported: str
 ) -> None:
     wrong = tool(*arguments)
     assert (wrong.returncode, wrong.stdout) == (2, "")
     *_, line = wrong.stderr.splitlines()
-    assert told in line
+    assert reported in line
 
 
 def test_a_port_that_the_kiosk_holds(tmp_path: Path) -> None:

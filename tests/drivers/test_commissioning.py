@@ -37,7 +37,7 @@ DOORS = tuple(
 
 
 class Site:
-    """The real steel, the config that is wrong about it, and an installer who does as told."""
+    """The real steel, the config that is wrong about it, and an installer who does as asked."""
 
     def __init__(
         self, boards: Sequence[BoardWiring] = BOARDS, doors: Sequence[DoorWiring] = DOORS
@@ -109,7 +109,7 @@ def test_a_bank_that_is_wired_as_described() -> None:
     learnt = site.walk()
     assert learnt.wires == as_configured()
     assert learnt.inverted == {"left": False, "right": False}
-    assert learnt.findings == []
+    assert learnt.problems == []
     assert {door.pulses for door in site.steel.doors.values()} == {1}
 
 
@@ -117,7 +117,7 @@ def test_polarity_is_learnt_board_by_board() -> None:
     site = Site(boards=(replace(BOARDS[0], invert=True), BOARDS[1]))
     learnt = site.walk()
     assert learnt.inverted == {"left": True, "right": False}
-    assert (learnt.wires, learnt.findings) == (as_configured(), [])
+    assert (learnt.wires, learnt.problems) == (as_configured(), [])
 
 
 def test_polarity_that_the_config_had_wrongly_inverted() -> None:
@@ -130,16 +130,16 @@ def test_cables_that_changed_places_even_between_boards() -> None:
     site = Site(doors=[DoorWiring(slot, *wire) for slot, wire in real.items()])
     learnt = site.walk()
     assert learnt.wires == real
-    assert learnt.findings == []
+    assert learnt.problems == []
 
 
-def test_a_dead_sensor_is_told_and_its_door_is_placed_all_the_same() -> None:
+def test_a_dead_sensor_is_reported_and_its_door_is_placed_all_the_same() -> None:
     site = Site()
     site.steel.door("12").stuck_sensor = False
     learnt = site.walk()
     assert learnt.wires == as_configured()
-    (finding,) = learnt.findings
-    assert finding.startswith("Door 12: its sensor at board left, channel 2 is dead")
+    (problem,) = learnt.problems
+    assert problem.startswith("Door 12: its sensor at board left, channel 2 is dead")
     assert site.steel.door("12").pulses == 1
 
 
@@ -147,14 +147,14 @@ def test_a_board_without_sensors_is_walked_by_what_the_installer_sees() -> None:
     blind = tuple(replace(board, has_door_sensors=False) for board in BOARDS)
     real = {**as_configured(), "11": ("left", 2), "12": ("left", 1)}
     learnt = Site(doors=[DoorWiring(slot, *wire) for slot, wire in real.items()]).walk(boards=blind)
-    assert (learnt.wires, learnt.inverted, learnt.findings) == (real, {}, [])
+    assert (learnt.wires, learnt.inverted, learnt.problems) == (real, {}, [])
 
 
-def test_a_lock_that_does_not_open_is_told() -> None:
+def test_a_lock_that_does_not_open_is_reported() -> None:
     site = Site()
     site.steel.jam("13")
-    (finding,) = site.walk().findings
-    assert finding.startswith("Door 13: nothing opened at board left, channel 3")
+    (problem,) = site.walk().problems
+    assert problem.startswith("Door 13: nothing opened at board left, channel 3")
 
 
 def test_a_lock_is_pulsed_again_only_when_the_installer_says_so() -> None:
@@ -169,14 +169,14 @@ def test_a_lock_and_a_sensor_on_different_channels_are_not_put_into_the_config()
     site.steel.swap("11", "12")
     learnt = site.walk()
     assert learnt.wires == as_configured()
-    assert len(learnt.findings) == 2
+    assert len(learnt.problems) == 2
     assert (
         "Door 12 was opened by board left, channel 1 and seen by board left, channel 2"
-        in (learnt.findings[0])
+        in (learnt.problems[0])
     )
 
 
-def test_a_contact_of_the_other_kind_is_told() -> None:
+def test_a_contact_of_the_other_kind_is_reported() -> None:
     site = Site()
 
     class Turned(SimulatedDoor):
@@ -185,8 +185,8 @@ def test_a_contact_of_the_other_kind_is_told() -> None:
     site.steel.doors["12"] = Turned("12")
     learnt = site.walk()
     assert learnt.inverted["left"] is False
-    (finding,) = learnt.findings
-    assert finding.startswith("board left, channel 2 reads the other way round")
+    (problem,) = learnt.problems
+    assert problem.startswith("board left, channel 2 reads the other way round")
 
 
 def test_a_door_whose_channel_is_anothers_gets_what_is_left() -> None:
@@ -194,8 +194,8 @@ def test_a_door_whose_channel_is_anothers_gets_what_is_left() -> None:
     site = Site(doors=[DoorWiring(slot, *wire) for slot, wire in real.items()])
     learnt = site.walk(["11"])
     assert learnt.wires == real
-    (finding,) = learnt.findings
-    assert finding.startswith("Door 11 was not seen")
+    (problem,) = learnt.problems
+    assert problem.startswith("Door 11 was not seen")
 
 
 def test_a_silent_board_is_left_out_and_the_rest_is_walked() -> None:
@@ -204,22 +204,22 @@ def test_a_silent_board_is_left_out_and_the_rest_is_walked() -> None:
     learnt = site.walk()
     assert learnt.wires == as_configured()
     assert learnt.inverted == {"left": False}
-    (finding,) = learnt.findings
-    assert "Board right (address 2) does not answer" in finding
+    (problem,) = learnt.problems
+    assert "Board right (address 2) does not answer" in problem
 
 
 def test_a_door_named_twice_is_walked_again() -> None:
     site = Site()
     site.answers = ["11", "11"]
-    (finding,) = site.walk(["11", "12"]).findings
-    assert finding.startswith("Door 11 was named for")
+    (problem,) = site.walk(["11", "12"]).problems
+    assert problem.startswith("Door 11 was named for")
 
 
 def test_a_door_that_is_never_shut_ends_its_wait() -> None:
     site = Site()
     site.shut = lambda: None  # type: ignore[method-assign]
-    (finding,) = site.walk(["11"]).findings
-    assert "not when it was shut" in finding
+    (problem,) = site.walk(["11"]).problems
+    assert "not when it was shut" in problem
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -230,4 +230,4 @@ def test_every_family_can_be_walked(family: str, invert: bool) -> None:
     doors = [DoorWiring(str(channel), "only", channel) for channel in range(1, 5)]
     learnt = Site((board,), doors).walk(boards=(replace(board, invert=False),), doors=doors)
     assert learnt.inverted == {"only": invert}
-    assert (learnt.wires, learnt.findings) == (as_configured(doors), [])
+    assert (learnt.wires, learnt.problems) == (as_configured(doors), [])

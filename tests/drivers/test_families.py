@@ -17,20 +17,20 @@ import pytest
 from drivers.boards import FAMILIES
 from drivers.boards.family import Answer, LockBoard
 from drivers.boards.options import BoardSettingError, Option
-from drivers.door import DoorState, ItemState, Outcome
+from drivers.door import DoorState, DriverError, ItemState, Outcome
 from drivers.frames import FrameError
 from drivers.simulator.families import simulated_class
 from drivers.simulator.virtual import virtual_site
-from drivers.tools.supported_boards import page
+from drivers.tools.supported_boards import tables, up_to_date
 from drivers.wiring import BoardWiring, DoorWiring
 from tests.support.vectors import FILES, OF_FAMILY, Bench, board_codec_of, encoders, host_codec_of
 
-PAGE = Path(__file__).parents[2] / "drivers" / "boards" / "README.md"
+PAGE = Path(__file__).parents[2] / "docs" / "supported-boards.md"
 
 every_family = pytest.mark.parametrize("name", list(FAMILIES))
 
 GUARDS = {"is_no_solenoid"}
-"""What a function must be told before it builds a frame that burns a lock."""
+"""What a function must be assured of before it builds a frame that burns a lock."""
 
 ONE_PULSE = {"UnlockRequest", "UnlockForRequest", "UnlockForOwnTimeRequest", "FlashOnRequest"}
 HARMLESS = {
@@ -85,16 +85,28 @@ def test_a_family_is_named_and_described_and_sourced(name: str) -> None:
     assert family.name == name
     module = importlib.import_module(type(board_of(name)).__module__)
     described = " ".join((inspect.getdoc(module) or "").split())
-    for told in ("Line:", "baud", "data bits", "Source", f"tests/vectors/{name.replace('-', '_')}"):
-        assert told in described
+    for reported in (
+        "Line:",
+        "baud",
+        "data bits",
+        "Source",
+        f"tests/vectors/{name.replace('-', '_')}",
+    ):
+        assert reported in described
     assert OF_FAMILY[name]["frames"]
-    assert f"| `{name}` |" in page()
+    assert all(f"| `{name}` |" in "\n".join(table) for table in tables()[:2])
 
 
-def test_the_list_of_supported_boards_is_up_to_date() -> None:
-    assert PAGE.read_text(encoding="utf-8") == page(), (
-        "run: python -m drivers families > drivers/boards/README.md"
+def test_the_page_of_supported_boards_is_up_to_date() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    assert page == up_to_date(page), (
+        "run: python -m drivers families --into docs/supported-boards.md"
     )
+
+
+def test_a_page_without_the_tables_is_refused() -> None:
+    with pytest.raises(DriverError, match="the page has no table that begins with"):
+        up_to_date("# Boards\n")
 
 
 @every_family
@@ -115,8 +127,8 @@ def test_a_wrong_option_is_refused_by_name_with_what_is_right(name: str) -> None
         for wrong in ("sideways", -1, None, 1.5, [], *_nearly(option)):
             with pytest.raises(BoardSettingError) as refusal:
                 board_of(name, options={option.name: wrong})
-            told = str(refusal.value)
-            assert told == f"option {option.name} {wrong!r}: must be {option.right}"
+            reported = str(refusal.value)
+            assert reported == f"option {option.name} {wrong!r}: must be {option.right}"
 
 
 def _nearly(option: Option) -> list[object]:

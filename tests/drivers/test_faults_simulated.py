@@ -1,4 +1,4 @@
-"""The simulator's faults: what each does to the bytes, how it is told, and that it ends."""
+"""The simulator's faults: what each does to the bytes, how it is commanded, and that it ends."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from drivers.wiring import BoardWiring, DoorWiring
 from tests.support.simulator_process import SimulatorProcess
 from tests.support.virtual_loop import run_virtually
 
-Told = list[DoorChange | BoardChange]
+Reported = list[DoorChange | BoardChange]
 
 FAMILIES = {
     "lockboard-8a": (1, 12),
@@ -42,19 +42,19 @@ FAMILIES = {
 DOORS = [DoorWiring(str(number), "board", number) for number in range(1, 13)]
 
 
-def play(family: str, story: Callable[[VirtualSite, Told], Coroutine[Any, Any, None]]) -> None:
+def play(family: str, story: Callable[[VirtualSite, Reported], Coroutine[Any, Any, None]]) -> None:
     async def run() -> None:
         address, channels = FAMILIES[family]
         site = virtual_site(
             [BoardWiring("board", family, "bus", address, channels)], DOORS, Random(5)
         )
         site.lines["bus"].keeps_record = True
-        told: Told = []
-        site.bank.listen(told.append)
+        reported: Reported = []
+        site.bank.listen(reported.append)
         await site.bank.start()
         await site.bank.settled()
         assert site.bank.reachable("1")
-        await story(site, told)
+        await story(site, reported)
         await site.bank.stop()
 
     run_virtually(run())
@@ -65,7 +65,7 @@ def play(family: str, story: Callable[[VirtualSite, Told], Coroutine[Any, Any, N
     "fault", [Fault.SILENT, Fault.SLOW, Fault.GARBLED, Fault.CUT, Fault.OTHER_ADDRESS]
 )
 def test_a_board_that_never_answers_right_is_away_until_it_does(family: str, fault: Fault) -> None:
-    async def story(site: VirtualSite, told: Told) -> None:
+    async def story(site: VirtualSite, reported: Reported) -> None:
         board = site.boards["board"]
         board.faults.set(fault, 1.0)
         await asyncio.sleep(0.5)
@@ -88,7 +88,7 @@ def test_a_board_that_never_answers_right_is_away_until_it_does(family: str, fau
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("fault", list(Fault))
 def test_a_fault_now_and_then_is_hardly_felt(family: str, fault: Fault) -> None:
-    async def story(site: VirtualSite, told: Told) -> None:
+    async def story(site: VirtualSite, reported: Reported) -> None:
         site.boards["board"].faults.set(fault, 0.05)
         for number in range(1, 9):
             opening = await site.bank.open_slot(str(number))
@@ -98,22 +98,22 @@ def test_a_fault_now_and_then_is_hardly_felt(family: str, fault: Fault) -> None:
                 assert not site.steel.doors[str(number)].is_open
             site.steel.close(str(number))
             await asyncio.sleep(2)
-        opened = [each.slot for each in told if isinstance(each, DoorChange)]
+        opened = [each.slot for each in reported if isinstance(each, DoorChange)]
         assert len(opened) >= 12 + 2 * 7
 
     play(family, story)
 
 
 def test_a_bouncing_sensor_is_one_edge() -> None:
-    async def story(site: VirtualSite, told: Told) -> None:
+    async def story(site: VirtualSite, reported: Reported) -> None:
         for _ in range(20):
             site.steel.doors["3"].has_bouncing_sensor = True
-            told.clear()
+            reported.clear()
             assert (await site.bank.open_slot("3")).outcome is Outcome.OPENED
             await asyncio.sleep(1)
             site.steel.close("3")
             await asyncio.sleep(3)
-            last = told[-1]
+            last = reported[-1]
             assert isinstance(last, DoorChange) and last.now is DoorState.CLOSED
         # All of its moves are known to be at rest.
         assert site.bank.door("3") is DoorState.CLOSED
@@ -122,7 +122,7 @@ def test_a_bouncing_sensor_is_one_edge() -> None:
 
 
 def test_without_power_no_board_hears_and_afterwards_all_is_as_before() -> None:
-    async def story(site: VirtualSite, told: Told) -> None:
+    async def story(site: VirtualSite, reported: Reported) -> None:
         site.steel.cut_power(20.0)
         await asyncio.sleep(0.5)
         assert await site.bank.open_slot("5") == Unlocked(Outcome.UNREACHABLE, pulsed=False)
@@ -134,7 +134,7 @@ def test_without_power_no_board_hears_and_afterwards_all_is_as_before() -> None:
 
 
 def test_a_second_power_cut_is_not_ended_by_the_end_of_the_first() -> None:
-    async def story(site: VirtualSite, told: Told) -> None:
+    async def story(site: VirtualSite, reported: Reported) -> None:
         site.steel.cut_power(10.0)
         await asyncio.sleep(5)
         site.steel.cut_power()
@@ -159,22 +159,22 @@ def test_a_second_power_cut_is_not_ended_by_the_end_of_the_first() -> None:
         ("power on", Power(is_on=True)),
     ],
 )
-def test_faults_can_be_told(line: str, command: Command) -> None:
+def test_faults_can_be_commanded(line: str, command: Command) -> None:
     assert parse_command(line) == command
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "reported"),
     [
         ("fault left sleepy", "'sleepy' is no fault; there are silent, slow"),
-        ("fault left cut 2", "'2' is no chance within 0..1"),
-        ("fault left cut often", "'often' is no chance"),
+        ("fault left cut 2", "'2' is no probability within 0..1"),
+        ("fault left cut often", "'often' is no probability"),
         ("power off never", "'never' is no number of seconds"),
         ("power on 3", "write power on"),
     ],
 )
-def test_a_fault_that_is_none_is_named(line: str, told: str) -> None:
-    with pytest.raises(CommandError, match=told):
+def test_a_fault_that_is_none_is_named(line: str, reported: str) -> None:
+    with pytest.raises(CommandError, match=reported):
         parse_command(line)
 
 
@@ -190,7 +190,7 @@ def test_faults_are_settings_and_live_commands_of_the_process(tmp_path: Path) ->
     with SimulatorProcess(
         DEMO_SITE, tmp_path, "--do", "fault left garbled 0.5", "--do", "power off 3"
     ) as simulator:
-        assert simulator.wait_for("fault", board="left")["chance"] == 0.5
+        assert simulator.wait_for("fault", board="left")["probability"] == 0.5
         assert simulator.wait_for("power")["on"] is False
         simulator.tell("fault * none")
         simulator.wait_for("fault", board="*")

@@ -31,7 +31,7 @@ from drivers.wiring import BoardWiring, DoorWiring
 ADDRESS = 17
 FLASH_ON = 0x0200
 PATIENCE_S = 10.0
-Told = list[dict[str, Any]]
+Reported = list[dict[str, Any]]
 
 
 # --- pymodbus is the board ---------------------------------------------------------------------
@@ -201,14 +201,14 @@ def test_our_bank_opens_a_door_of_their_board(port: str, relays: Relays) -> None
 
 
 @contextmanager
-def our_board(family: str, port: Path, opened: list[str], **options: object) -> Iterator[Told]:
-    """A simulated board behind a pseudo-terminal; what is told of it comes in the list."""
+def our_board(family: str, port: Path, opened: list[str], **options: object) -> Iterator[Reported]:
+    """A simulated board behind a pseudo-terminal; what is reported of it comes in the list."""
     boards = (BoardWiring("b", family, str(port), ADDRESS, 16, options=options),)
     doors = tuple(DoorWiring(str(channel), "b", channel) for channel in range(1, 17))
     simulation = Simulation(SimulatedSite(boards, doors), Random(1), time.monotonic)
-    told: Told = []
+    reported: Reported = []
     ready = threading.Event()
-    simulation.listen(told.append)
+    simulation.listen(reported.append)
     simulation.listen(lambda event: ready.set() if event["event"] == "ready" else None)
     thread = threading.Thread(target=simulation.run)
     thread.start()
@@ -216,7 +216,7 @@ def our_board(family: str, port: Path, opened: list[str], **options: object) -> 
     for slot in opened:
         simulation.post(commands.Open(slot))
     try:
-        yield told
+        yield reported
     finally:
         simulation.stop()
         thread.join()
@@ -230,28 +230,28 @@ def their_client(port: Path) -> Iterator[ModbusSerialClient]:
     client.close()  # type: ignore[no-untyped-call] # pymodbus has no type
 
 
-def wait_for(told: Told, count: int) -> list[str]:
+def wait_for(reported: Reported, count: int) -> list[str]:
     """The doors that opened, once there are so many."""
     deadline_s = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline_s:
-        opened = [event["slot"] for event in told if event["event"] == "opened"]
+        opened = [event["slot"] for event in reported if event["event"] == "opened"]
         if len(opened) >= count:
             return opened
         time.sleep(0.01)
-    raise AssertionError(f"waited for {count} doors, saw {told}")
+    raise AssertionError(f"waited for {count} doors, saw {reported}")
 
 
 def test_their_client_understands_our_simulated_waveshare(tmp_path: Path) -> None:
     port = tmp_path / "port"
-    with our_board("modbus-waveshare", port, ["3", "8"]) as told, their_client(port) as client:
-        wait_for(told, 2)
+    with our_board("modbus-waveshare", port, ["3", "8"]) as reported, their_client(port) as client:
+        wait_for(reported, 2)
         inputs = client.read_discrete_inputs(0, count=16, device_id=ADDRESS)
         assert [place for place, bit in enumerate(inputs.bits[:16], 1) if not bit] == [3, 8]
         assert client.read_coils(0, count=16, device_id=ADDRESS).bits[:16] == [False] * 16
         assert not client.write_coil(0, True, device_id=ADDRESS).isError()
-        assert wait_for(told, 3)[2:] == ["1"]
+        assert wait_for(reported, 3)[2:] == ["1"]
         assert not client.write_coils(9, [True, False, True], device_id=ADDRESS).isError()
-        assert sorted(wait_for(told, 5)[3:]) == ["10", "12"]
+        assert sorted(wait_for(reported, 5)[3:]) == ["10", "12"]
         assert client.read_holding_registers(0, device_id=ADDRESS).registers == [ADDRESS]
         refused = client.read_discrete_inputs(8, count=16, device_id=ADDRESS)
         assert refused.isError()
@@ -262,11 +262,11 @@ def test_their_client_understands_our_simulated_xunming(tmp_path: Path) -> None:
     port = tmp_path / "port"
     options = {"baud": 9600}
     with (
-        our_board("modbus-xunming", port, ["16"], **options) as told,
+        our_board("modbus-xunming", port, ["16"], **options) as reported,
         their_client(port) as client,
     ):
-        wait_for(told, 1)
+        wait_for(reported, 1)
         inputs = client.read_discrete_inputs(0x65, count=16, device_id=ADDRESS)
         assert [place for place, bit in enumerate(inputs.bits[:16], 1) if not bit] == [16]
         assert not client.write_coil(0x66, True, device_id=ADDRESS).isError()
-        assert wait_for(told, 2)[1:] == ["2"]
+        assert wait_for(reported, 2)[1:] == ["2"]

@@ -175,7 +175,7 @@ def test_the_same_url_is_the_same_steel_and_opens_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "told"),
+    ("url", "reported"),
     [
         ("sim://no-such-board", "'no-such-board' is no family"),
         ("sim://lockboard-8a?board=99", "address 99"),
@@ -187,5 +187,5 @@ def test_the_same_url_is_the_same_steel_and_opens_once() -> None:
         ("tty://x", "protocol 'tty' not known"),
     ],
 )
-def test_a_url_that_means_nothing_is_told(url: str, told: str) -> None:
-    assert told in str(refusal(url))
+def test_a_url_that_means_nothing_is_reported(url: str, reported: str) -> None:
+    assert reported in str(refusal(url))

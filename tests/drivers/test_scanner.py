@@ -134,7 +134,7 @@ def test_nothing_is_no_read() -> None:
 
 
 class Listening:
-    """A scanner's thread on a terminal, and what it told."""
+    """A scanner's thread on a terminal, and what it reported."""
 
     def __init__(self, path: Path) -> None:
         self.reads: queue.Queue[ScannerRead] = queue.Queue()
@@ -190,7 +190,7 @@ def test_a_real_port_is_read_and_opened_again(
     terminal.write(b"of it\r")
     terminal.write(b"DEF\r")
     read = listening.reads.get(timeout=PATIENCE_S)
-    # Whether the tail's refusal is told once more depends on how soon it came.
+    # Whether the tail's refusal is reported once more depends on how soon it came.
     if read == REFUSED:
         read = listening.reads.get(timeout=PATIENCE_S)
     assert read == ScannerRead("DEF")

@@ -1,4 +1,4 @@
-"""Real ports: what a technician is told when one does not open."""
+"""Real ports: what a technician reads when one does not open."""
 
 from __future__ import annotations
 

@@ -118,13 +118,13 @@ def test_a_jam_over_a_real_line(data: Path) -> None:
 def test_the_bank_starts_without_its_boards_and_ends_at_once(data: Path) -> None:
     async def story() -> None:
         bank = demo_bank(data)
-        told: list[DoorChange | BoardChange] = []
-        bank.listen(told.append)
+        reported: list[DoorChange | BoardChange] = []
+        bank.listen(reported.append)
         await bank.start()
         async with asyncio.timeout(PATIENCE_S):
             await bank.settled()
-        boards = [change for change in told if isinstance(change, BoardChange)]
-        assert boards == told
+        boards = [change for change in reported if isinstance(change, BoardChange)]
+        assert boards == reported
         assert [(change.board, change.reachable) for change in boards] == [
             ("left", False),
             ("right", False),
@@ -165,9 +165,9 @@ def test_a_script_plays_the_person(data: Path, tmp_path: Path) -> None:
     ended = run_simulator("--data", str(data), "--script", str(script))
     assert ended.returncode == 0
     events = [json.loads(line) for line in ended.stdout.splitlines()]
-    told = [(event["event"], event.get("slot")) for event in events]
-    assert told[0] == ("ready", None)
-    assert told[1:] == [("opened", "3"), ("closed", "3")] * 2
+    reported = [(event["event"], event.get("slot")) for event in events]
+    assert reported[0] == ("ready", None)
+    assert reported[1:] == [("opened", "3"), ("closed", "3")] * 2
 
 
 def run_simulator(*arguments: str, config: Path = DEMO_SITE) -> subprocess.CompletedProcess[str]:
@@ -199,7 +199,7 @@ def test_a_wrong_script_is_refused_before_anything_is_made(
     assert not data.exists()
 
 
-def test_a_wrong_command_is_told_and_life_goes_on(data: Path) -> None:
+def test_a_wrong_command_is_reported_and_life_goes_on(data: Path) -> None:
     with SimulatorProcess(DEMO_SITE, data) as simulator:
         simulator.tell("explode")
         assert "no command" in simulator.wait_for("error")["message"]

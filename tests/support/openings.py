@@ -26,7 +26,7 @@ from drivers.simulator.virtual import VirtualSite, virtual_site
 from drivers.wiring import BoardWiring, DoorWiring
 from tests.support.virtual_loop import run_virtually
 
-CHANCE = 0.05
+PROBABILITY = 0.05
 """Of every fault: at each transaction for a board's, at each opening for the steel's."""
 TIMING = BankTiming(window_s=2.0, silence_s=0.9)
 BUS_TIMING = BusTiming(reconnect=ReconnectPlan(pause_s=0.2, rest_s=2.0, look_s=0.1))
@@ -38,6 +38,14 @@ WARM_UP = 40
 
 OTHER_WAY = BoardWiring("8a-other-way", "lockboard-8a", "bus", 30, 8, invert=True)
 BLIND = BoardWiring("blind", "lockboard-8a", "bus", 31, 4, has_door_sensors=False)
+CONTROL = (
+    BoardWiring("8a", "lockboard-8a", "bus", 1, 12),
+    BoardWiring("8a-other-way", "lockboard-8a", "bus", 2, 8, invert=True),
+    BoardWiring("dc", "dingchang-dc", "bus", 3, 8),
+    BoardWiring("relays", "modbus-waveshare", "bus", 4, 8),
+    BoardWiring("blind", "lockboard-8a", "bus", 5, 4, has_door_sensors=False),
+)
+"""A line that stays as it is when families are added: what must be found within few openings."""
 MOST_LOCKS = 12
 
 
@@ -62,7 +70,7 @@ class Tally:
 
     outcomes: Counter[Outcome] = field(default_factory=Counter)
     faults: Counter[str] = field(default_factory=Counter)
-    findings: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
     """Every way in which something was not true; empty when all is well."""
 
 
@@ -80,9 +88,9 @@ class _Truth:
 class Openings:
     """One line with its boards, and openings on it, one after another."""
 
-    def __init__(self, boards: Sequence[BoardWiring], random: Random) -> None:
+    def __init__(self, boards: Sequence[BoardWiring], rng: Random) -> None:
         self.boards = {board.name: board for board in boards}
-        self.random = random
+        self.rng = rng
         self.tally = Tally()
         self.doors = {
             f"{board.name}/{channel}": DoorWiring(f"{board.name}/{channel}", board.name, channel)
@@ -104,7 +112,7 @@ class Openings:
         site = self.site = virtual_site(
             tuple(self.boards.values()),
             tuple(self.doors.values()),
-            self.random,
+            self.rng,
             bus_timing=BUS_TIMING,
             timing=TIMING,
         )
@@ -114,7 +122,7 @@ class Openings:
         await site.bank.settled()
         for board in site.boards.values():
             for fault in Fault:
-                board.faults.set(fault, CHANCE)
+                board.faults.set(fault, PROBABILITY)
         threads, objects = threading.active_count(), 0
         for number in range(count):
             if number == WARM_UP:
@@ -147,23 +155,23 @@ class Openings:
         self._truth = _Truth()
         self.site.lines["bus"].heard.clear()
 
-    def _find(self, finding: str) -> None:
-        self.tally.findings.append(finding)
+    def _find(self, problem: str) -> None:
+        self.tally.problems.append(problem)
 
     # --- one opening ---------------------------------------------------------------------------
 
     async def _open_one(self, number: int) -> None:
-        slot = self.random.choice(list(self.doors))
-        undo = [self._spoil_steel(name, slot) for name in STEEL if self.random.random() < CHANCE]
-        await asyncio.sleep(self.random.uniform(1.0, 2.0))
+        slot = self.rng.choice(list(self.doors))
+        undo = [self._spoil_steel(name, slot) for name in STEEL if self.rng.random() < PROBABILITY]
+        await asyncio.sleep(self.rng.uniform(1.0, 2.0))
         self._forget()
-        is_forced = self.random.random() < CHANCE
+        is_forced = self.rng.random() < PROBABILITY
         later = self._spoil_meanwhile(slot)
         unlocked = await self.site.bank.open_slot(slot, force=is_forced)
         later.cancel()
         self.tally.outcomes[unlocked.outcome] += 1
-        for finding in self._judge(slot, unlocked, is_forced):
-            self._find(f"opening {number} of {slot}, {unlocked}: {finding}")
+        for problem in self._judge(slot, unlocked, is_forced):
+            self._find(f"opening {number} of {slot}, {unlocked}: {problem}")
         for step in undo:
             step()
         await self._come_to_rest(slot)
@@ -173,7 +181,7 @@ class Openings:
         self.tally.faults[name] += 1
         steel, door = self.site.steel, self.site.steel.door(slot)
         others = [other for other in self.doors if other != slot]
-        other = self.random.choice(others)
+        other = self.rng.choice(others)
         match name:
             case "jam":
                 steel.jam(slot)
@@ -182,7 +190,7 @@ class Openings:
                 steel.swap(slot, other)
                 return steel.unswap
             case "dead sensor":
-                door.stuck_sensor = self.random.random() < 0.5
+                door.stuck_sensor = self.rng.random() < 0.5
                 return lambda: setattr(door, "stuck_sensor", None)
             case "bouncing sensor":
                 door.has_bouncing_sensor = True
@@ -191,7 +199,7 @@ class Openings:
                 steel.open_by_force(slot)
                 return lambda: None
             case "power":
-                steel.cut_power(self.random.uniform(0.1, 3.0))
+                steel.cut_power(self.rng.uniform(0.1, 3.0))
                 return steel.restore_power
             case _:
                 line = self.site.lines["bus"]
@@ -200,8 +208,10 @@ class Openings:
 
     def _spoil_meanwhile(self, slot: str) -> asyncio.Task[None]:
         """Perhaps pull the plug, or cut the power, while the opening is under way."""
-        event = self.random.choices(("nothing", "plug", "power"), (1 - 2 * CHANCE, CHANCE, CHANCE))
-        after_s = self.random.uniform(0.0, 0.4)
+        event = self.rng.choices(
+            ("nothing", "plug", "power"), (1 - 2 * PROBABILITY, PROBABILITY, PROBABILITY)
+        )
+        after_s = self.rng.uniform(0.0, 0.4)
 
         async def spoil() -> None:
             await asyncio.sleep(after_s)
@@ -217,7 +227,7 @@ class Openings:
         site, until_s = self.site, asyncio.get_running_loop().time() + PATIENCE_S
         site.lines["bus"].is_plugged = True
         site.steel.restore_power()
-        await asyncio.sleep(self.random.uniform(0.2, 0.5))
+        await asyncio.sleep(self.rng.uniform(0.2, 0.5))
         for other, door in site.steel.doors.items():
             if door.is_open:
                 site.steel.close(other)
@@ -237,8 +247,8 @@ class Openings:
         """What is not as the bank says, in sentences."""
         heard = self.site.lines["bus"].heard
         sent = [(at_s, self.unlocks[data]) for at_s, data in heard if data in self.unlocks]
-        findings = self._judge_wire(slot, unlocked, sent)
-        findings += [
+        problems = self._judge_wire(slot, unlocked, sent)
+        problems += [
             f"{data.hex(' ')} was sent, which is neither a question nor an unlock"
             for _, data in heard
             if data not in self.unlocks and data not in self.questions
@@ -252,22 +262,22 @@ class Openings:
             Outcome.SENT: self._judge_sent,
         }.get(unlocked.outcome)
         if judge is not None and not judge(slot, unlocked, sent_at_s, is_forced):
-            findings.append("it is not so in the steel")
-        return findings
+            problems.append("it is not so in the steel")
+        return problems
 
     def _judge_wire(
         self, slot: str, unlocked: Unlocked, sent: Sequence[tuple[float, str]]
     ) -> list[str]:
-        findings = []
+        problems = []
         if len(sent) > 1 or any(other != slot for _, other in sent):
-            findings.append(f"unlocks were sent for {[other for _, other in sent]}")
+            problems.append(f"unlocks were sent for {[other for _, other in sent]}")
         if sent and not unlocked.pulsed:
-            findings.append("an unlock was sent and is denied")
+            problems.append("an unlock was sent and is denied")
         if unlocked.pulsed and not sent and unlocked.outcome is not Outcome.UNREACHABLE:
-            findings.append("no unlock was sent")
+            problems.append("no unlock was sent")
         if len(self._truth.pulses) > len(sent) or any(at != slot for _, at in self._truth.pulses):
-            findings.append(f"locks were pulsed: {self._truth.pulses}")
-        return findings
+            problems.append(f"locks were pulsed: {self._truth.pulses}")
+        return problems
 
     def _judge_opened(
         self, slot: str, unlocked: Unlocked, sent_at_s: float | None, is_forced: bool
@@ -313,9 +323,12 @@ STEEL = ("jam", "swap", "dead sensor", "bouncing sensor", "forced", "power", "pl
 
 
 def run_openings(
-    line: str, count: int, seed: int, on_site: Callable[[VirtualSite], None] = lambda site: None
+    boards: Sequence[BoardWiring],
+    count: int,
+    seed: int,
+    on_site: Callable[[VirtualSite], None] = lambda site: None,
 ) -> Tally:
-    """So many openings on one of `LINES`; `on_site` may spoil the bank, to see that it is found."""
-    openings = Openings(LINES[line], Random(seed))
+    """So many openings on one line; `on_site` may spoil the bank, to see that it is found."""
+    openings = Openings(boards, Random(seed))
     run_virtually(openings.run(count, on_site))
     return openings.tally

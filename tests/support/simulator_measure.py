@@ -140,7 +140,7 @@ def _cut(table: Any) -> Iterator[str]:
 
 def _texts(widget: Any, edge: Any) -> Iterator[tuple[Any, Any]]:
     """All texts that can be seen, each with the card it stands on."""
-    from drivers.simulator.window_look import Plate, Words
+    from drivers.simulator.window_look import Surface, Words
 
     for child in widget.children:
         if isinstance(child, Words):
@@ -148,7 +148,7 @@ def _texts(widget: Any, edge: Any) -> Iterator[tuple[Any, Any]]:
                 yield child, edge
         else:
             # In a row that is pulled the cards have its own coordinates.
-            yield from _texts(child, child if isinstance(child, Plate) else edge)
+            yield from _texts(child, child if isinstance(child, Surface) else edge)
 
 
 def _not_reached(row: Any) -> Iterator[str]:

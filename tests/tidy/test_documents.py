@@ -1,4 +1,4 @@
-"""The documents say what the program says: every trouble, every refusal, every board family."""
+"""The documents say what the program says: every trouble, every refusal, every setting."""
 
 from __future__ import annotations
 
@@ -15,8 +15,6 @@ from pydantic import BaseModel
 from central.__main__ import cli as central_commands
 from config import loader
 from config.schema import Policy, Site
-from drivers.boards import FAMILIES
-from drivers.boards.options import Option
 from kiosk.__main__ import main as kiosk_commands
 from kiosk.flows.views.choices import Problem, Refusal, Refused
 from kiosk.flows.views.shared import Told, Trouble
@@ -66,24 +64,30 @@ def own_words(message: ast.expr) -> str:
     return max((flat(part).strip(' ;:.,()"') for part in parts), key=len, default="")
 
 
-def calls(folder: str, names: set[str], place: int) -> Iterator[tuple[str, str]]:
-    """Where one of these is called, and the own words of the argument at `place`."""
-    for path in sorted((ROOT / folder).rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if not isinstance(node, ast.Call) or len(node.args) <= place:
-                continue
+def calls_in(path: Path, names: set[str]) -> Iterator[ast.Call]:
+    """Each call of one of these in a file."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call):
             called = node.func.attr if isinstance(node.func, ast.Attribute) else ""
             called = node.func.id if isinstance(node.func, ast.Name) else called
-            words = own_words(node.args[place])
-            if called in names and len(words) >= SHORTEST:
-                yield f"{path.relative_to(ROOT).as_posix()}:{node.lineno}", words
+            if called in names:
+                yield node
+
+
+def said_in(folder: str, names: set[str], place: int) -> Iterator[tuple[str, str]]:
+    """Where one of these is called, and the own words of the argument at `place`."""
+    for path in sorted((ROOT / folder).rglob("*.py")):
+        for call in calls_in(path, names):
+            words = own_words(call.args[place]) if len(call.args) > place else ""
+            if len(words) >= SHORTEST:
+                yield f"{path.relative_to(ROOT).as_posix()}:{call.lineno}", words
 
 
 REFUSALS = [
-    *calls("kiosk", REFUSING, 0),
-    *calls("central", REFUSING, 0),
-    *calls("config", {"Finding"}, 1),
-    *calls("config", {"ValueError"}, 0),
+    *said_in("kiosk", REFUSING, 0),
+    *said_in("central", REFUSING, 0),
+    *said_in("config", {"Finding"}, 1),
+    *said_in("config", {"ValueError"}, 0),
 ]
 
 MISTAKES = tuple(loader._PROBLEMS.values())
@@ -135,28 +139,6 @@ def test_a_state_that_staff_see_stands_in_troubleshoot(reason: str) -> None:
     assert f"`{reason}`" in document("troubleshoot.md")
 
 
-@pytest.mark.parametrize("name", FAMILIES)
-def test_a_family_stands_in_supported_boards(name: str) -> None:
-    family = FAMILIES[name]
-    addresses, counts = family.addresses, family.channel_counts
-    row = f"| `{name}` | {addresses[0]}–{addresses[-1]} | {counts[0]}–{counts[-1]} |"
-    rows = [row, *(option_row(name, option) for option in family.options)]
-    lacking = [each for each in rows if each not in document("supported-boards.md")]
-    assert not lacking, f"docs/supported-boards.md lacks {lacking}"
-
-
-def option_row(name: str, option: Option) -> str:
-    default = str(option.default).lower() if isinstance(option.default, bool) else option.default
-    return flat(f"| `{name}` | `{option.name}` | {default} | {option.right} |")
-
-
-def test_supported_boards_names_no_other_family() -> None:
-    rows = re.findall(
-        r"\| `([a-z0-9-]+)` \| \d+–\d+ \| \d+–\d+ \|", document("supported-boards.md")
-    )
-    assert sorted(rows) == sorted(FAMILIES)
-
-
 def settings_of(model: type[BaseModel]) -> Iterator[str]:
     """Each key that a table of the site file may have, those of the tables in it among them."""
     for name, field in model.model_fields.items():
@@ -192,3 +174,22 @@ def test_a_command_of_the_kiosk_is_documented(name: str) -> None:
 @pytest.mark.parametrize("name", central_commands.commands)
 def test_a_command_of_the_server_is_documented(name: str) -> None:
     assert re.search(rf"central [^`]*{name}", document("run-a-server.md"))
+
+
+def codes_of_refusals() -> set[str]:
+    """The codes with which the API for carriers and shops refuses, as its sources have them."""
+    central = ROOT / "central"
+    beside = [central / name for name in ("auth.py", "app.py", "errors.py")]
+    return {
+        call.args[1].value
+        for path in (*beside, *sorted((central / "packages").glob("*.py")))
+        for call in calls_in(path, {"RequestError"})
+        if len(call.args) > 1
+        and isinstance(call.args[1], ast.Constant)
+        and isinstance(call.args[1].value, str)
+    }
+
+
+@pytest.mark.parametrize("code", sorted(codes_of_refusals()))
+def test_a_code_of_the_api_stands_in_integrate(code: str) -> None:
+    assert f"`{code}`" in document("integrate.md")

@@ -22,7 +22,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "drivers": ("drivers", "assets"),
     "config": ("config", "drivers.boards", "drivers.door", "drivers.port_names"),
     "assets": (),
-    "central": ("central", "kiosk.model", "kiosk.sync.contract"),
+    "central": ("central", "kiosk.model", "kiosk.sync.contract", "kiosk.sync.bodies"),
 }
 """For each room, the rooms of ours that it may import from."""
 

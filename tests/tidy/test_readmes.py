@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import fnmatch
 import re
-import subprocess
 from functools import cache
 from pathlib import Path, PurePosixPath
 
@@ -24,12 +23,13 @@ NAMED_TOGETHER = (
     "central/pages/templates/*",
     "docs/decisions/[0-9]*.md",
     "tests/goldens/pictures/*",
+    "tests/journals/*/*",
 )
 """Files of which there are many of one kind: their README names the kind."""
 
 OF_FAMILIES = tuple(
-    f"{folder}/{family.replace('-', '_')}.py"
-    for folder in ("drivers/boards", "drivers/simulator/boards")
+    kind.format(family.replace("-", "_"))
+    for kind in ("drivers/boards/{}.py", "drivers/simulator/boards/{}.py", "tests/vectors/{}.json")
     for family in FAMILIES
 )
 """The files of a board family, which `docs/supported-boards.md` names."""
@@ -41,21 +41,25 @@ LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 
 
 @cache
-def tracked() -> tuple[str, ...]:
-    """What the repository holds, and what is new in this checkout and not ignored."""
-    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
-    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    return tuple(sorted(name for name in listed.stdout.split("\n") if (ROOT / name).is_file()))
+def files() -> tuple[str, ...]:
+    """All files of the rooms and the documents beside them, but for caches."""
+    found = [path for room in ROOMS for path in (ROOT / room).rglob("*") if path.is_file()]
+    names = [path.relative_to(ROOT) for path in (*found, *ROOT.glob("*.md"))]
+    return tuple(sorted(name.as_posix() for name in names if not is_cached(name)))
+
+
+def is_cached(name: Path) -> bool:
+    return any(part.startswith((".", "__pycache__")) for part in name.parts)
 
 
 def documents() -> list[str]:
-    return [name for name in tracked() if name.endswith(".md")]
+    return [name for name in files() if name.endswith(".md")]
 
 
 def to_be_named() -> list[str]:
     return [
         name
-        for name in tracked()
+        for name in files()
         if PurePosixPath(name).parts[0] in ROOMS
         and PurePosixPath(name).name not in NEED_NO_NAME
         and name not in OF_FAMILIES
@@ -124,3 +128,9 @@ def is_lost_path(span: str) -> bool:
     return not any(
         (ROOT / each).exists() for each in (path, f"{path}.py", f"{module}.py", f"{path}.md")
     )
+
+
+def test_what_is_not_there_or_not_named_is_found() -> None:
+    assert is_lost_path("kiosk/nowhere.py")
+    assert is_lost_link(ROOT, "docs/nowhere.md")
+    assert not is_named("kiosk/nowhere.py", "kiosk/README.md")

@@ -18,9 +18,6 @@ from drivers.boards.dingchang_dc import (
     LENGTH_AT,
     READ_ALL,
     UNLOCK,
-    UNLOCK_ALL,
-    UNLOCK_AT_ONCE,
-    UNLOCK_SEVERAL,
     DingchangDC,
     build,
     locks_of,
@@ -32,7 +29,10 @@ from drivers.simulator.board import ANSWER_AFTER_S, Reply, SimulatedBoard
 
 VERSION: Final = 0x01
 READ_ONE: Final = 0x11
+UNLOCK_ALL: Final = 0x14
+UNLOCK_SEVERAL: Final = 0x15
 HOLD: Final = 0x16
+UNLOCK_AT_ONCE: Final = 0x18
 OUTPUTS: Final = 0x1A
 REQUEST_LENGTHS: Final = (6, 7, 8)
 
@@ -174,8 +174,13 @@ def encode_read_one_reply(address: int, channel: int, is_open: bool) -> bytes:
     return build(ANSWERS, address, READ_ONE, channel, is_open)
 
 
+def encode_read_all_reply(address: int, is_open: Sequence[bool]) -> bytes:
+    """All locks, the first is lock 1."""
+    return encode_locks_reply(address, READ_ALL, is_open)
+
+
 def encode_locks_reply(address: int, command: int, is_open: Sequence[bool]) -> bytes:
-    """All locks, the first is lock 1; `command` is what was asked."""
+    """All locks after several were pulsed; `command` is what was asked."""
     return build(ANSWERS, address, command, *bytes_of(is_open, 2, "big"))
 
 

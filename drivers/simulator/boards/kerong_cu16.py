@@ -26,7 +26,7 @@ from drivers.simulator.boards.kerong import (
 )
 
 EVERY_BOARD: Final = 0x0F
-"""In the high nibble; so a board that is set to 15 cannot be told from all of them."""
+"""In the high nibble; so a board that is set to 15 cannot be distinguished from all of them."""
 REQUEST_LENGTHS: Final = (5,)
 
 

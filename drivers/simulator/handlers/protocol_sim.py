@@ -60,9 +60,9 @@ def end_of(url: str) -> InnerEnd:
 
 
 def _start(url: str) -> InnerEnd:
-    site, random, script = read_url(url)
+    site, rng, script = read_url(url)
     end = InnerEnd(url)
-    simulation = Simulation(site, random, time.monotonic, make_end=lambda _: end)
+    simulation = Simulation(site, rng, time.monotonic, make_end=lambda _: end)
     simulation.play(script)
     is_ready = threading.Event()
     simulation.listen(lambda _: is_ready.set())
@@ -72,7 +72,7 @@ def _start(url: str) -> InnerEnd:
 
 
 def read_url(url: str) -> tuple[SimulatedSite, Random, list[Command]]:
-    """The site, the chance and the commands that a URL describes, or a `DriverError`."""
+    """The site, its `rng` and the commands that a URL describes, or a `DriverError`."""
     parts = urlsplit(url)
     # The text as written: a host name would be taken as lower case, which families are anyway.
     family = FAMILIES.get(parts.netloc)
@@ -85,7 +85,7 @@ def read_url(url: str) -> tuple[SimulatedSite, Random, list[Command]]:
     if is_inverted not in ("true", "false"):
         raise DriverError(f"invert={is_inverted} is neither true nor false")
     seed = _one(given, "seed", "")
-    random = Random(_number("seed", seed)) if seed else Random()
+    rng = Random(_number("seed", seed)) if seed else Random()
     script = [found for line in given.pop("do", []) if (found := parse_command(line)) is not None]
     options = _options(family, {name: values[-1] for name, values in given.items()})
     boards = tuple(
@@ -94,7 +94,7 @@ def read_url(url: str) -> tuple[SimulatedSite, Random, list[Command]]:
         )
         for address in addresses or [family.addresses[0]]
     )
-    return SimulatedSite(boards, _doors(boards)), random, script
+    return SimulatedSite(boards, _doors(boards)), rng, script
 
 
 def _doors(boards: tuple[BoardWiring, ...]) -> tuple[DoorWiring, ...]:
@@ -132,7 +132,7 @@ class Serial(protocol_socket.Serial):
         try:
             self._socket: Any = end.connect()
         except OSError as error:
-            # Told by its number, as a real port tells it.
+            # Reported by its number, as a real port reports it.
             raise serial.SerialException(error.errno or errno.EIO, str(error)) from error
         except DriverError as error:
             raise serial.SerialException(errno.ENOENT, os.strerror(errno.ENOENT)) from error
