@@ -7,15 +7,17 @@ command. Personal fields stand in `recipient` and nowhere else.
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
     CheckConstraint,
     Column,
+    Dialect,
     Float,
     ForeignKey,
     Index,
-    Integer,
     LargeBinary,
     MetaData,
     Table,
@@ -25,6 +27,30 @@ from sqlalchemy import (
     text,
     true,
 )
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+# On SQLite the tables are STRICT: what is no number is in no column of numbers. That knows only
+# some names of types.
+WHOLE = BigInteger().with_variant(sqlite.INTEGER(), "sqlite")
+REAL = Float().with_variant(sqlite.REAL(), "sqlite")
+
+
+class Flag(TypeDecorator[bool]):
+    """True or false; 1 or 0 where the database has no such type."""
+
+    impl = Boolean
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return sqlite.INTEGER() if dialect.name == "sqlite" else Boolean()
+
+    def process_bind_param(self, value: bool | None, dialect: Dialect) -> Any:
+        return value
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> bool | None:
+        return None if value is None else bool(value)
+
 
 metadata = MetaData(
     naming_convention={
@@ -42,20 +68,20 @@ def _text(name: str, default: str = "") -> Column[str]:
 
 
 def _number(name: str, default: int = 0) -> Column[int]:
-    return Column(name, BigInteger, nullable=False, server_default=str(default))
+    return Column(name, WHOLE, nullable=False, server_default=str(default))
 
 
 def _flag(name: str, default: bool = False) -> Column[bool]:
-    return Column(name, Boolean, nullable=False, server_default=true() if default else false())
+    return Column(name, Flag, nullable=False, server_default=true() if default else false())
 
 
 def _time(name: str) -> Column[int]:
     """A moment that may not have come yet."""
-    return Column(name, BigInteger)
+    return Column(name, WHOLE)
 
 
 def _real(name: str) -> Column[float]:
-    return Column(name, Float)
+    return Column(name, REAL)
 
 
 def _location(*, primary_key: bool = False) -> Column[str]:
@@ -131,7 +157,7 @@ location_size = Table(
     _number("width_mm"),
     _number("height_mm"),
     _number("depth_mm"),
-    Column("max_weight_kg", Float, nullable=False, server_default="0"),
+    Column("max_weight_kg", REAL, nullable=False, server_default="0"),
 )
 
 event = Table(
@@ -139,7 +165,7 @@ event = Table(
     metadata,
     _location(primary_key=True),
     Column("epoch", Text, primary_key=True),
-    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("seq", WHOLE, primary_key=True, autoincrement=False),
     _text("kind"),
     _text("body"),
     _number("wall_ms"),
@@ -190,7 +216,7 @@ slot = Table(
     _text("service_by"),
     _time("service_since_ms"),
     _time("service_until_ms"),
-    Column("is_reachable", Boolean, nullable=False, server_default=true()),
+    Column("is_reachable", Flag, nullable=False, server_default=true()),
     _text("door", "UNKNOWN"),
 )
 
@@ -252,7 +278,7 @@ command = Table(
     "command",
     metadata,
     _location(primary_key=True),
-    Column("n", BigInteger, primary_key=True, autoincrement=False),
+    Column("n", WHOLE, primary_key=True, autoincrement=False),
     Column("id", Text, nullable=False, unique=True),
     _text("type"),
     _text("body", "{}"),
@@ -322,7 +348,7 @@ idempotency = Table(
     Column("api_key", Text, ForeignKey("api_key.id"), primary_key=True),
     Column("key", Text, primary_key=True),
     _text("request_hash"),
-    Column("status", Integer, nullable=False),
+    Column("status", WHOLE, nullable=False),
     _text("response"),
     _number("created_ms"),
 )
@@ -374,7 +400,7 @@ minute_status = Table(
     "minute_status",
     metadata,
     _location(primary_key=True),
-    Column("minute_ms", BigInteger, primary_key=True, autoincrement=False),
+    Column("minute_ms", WHOLE, primary_key=True, autoincrement=False),
     _number("syncs"),
     _number("events"),
     _number("queue"),
@@ -386,7 +412,7 @@ hour_status = Table(
     "hour_status",
     metadata,
     _location(primary_key=True),
-    Column("hour_ms", BigInteger, primary_key=True, autoincrement=False),
+    Column("hour_ms", WHOLE, primary_key=True, autoincrement=False),
     _number("minutes"),
     _number("syncs"),
     _number("events"),

@@ -16,8 +16,9 @@ from kiosk.flows.context import Kiosk
 from kiosk.flows.events import OpenFromAfar
 from kiosk.flows.views.choices import Choice
 from kiosk.flows.views.customer import First
+from kiosk.model.commands import OpeningOutcome
 from kiosk.site_model import location_of
-from kiosk.store import commands
+from kiosk.store import openings
 from kiosk.store.remains import DATABASE, fault_of
 from kiosk.store.store import Store
 from kiosk.store.writer import Writer
@@ -95,9 +96,9 @@ class DoorsFromAfar:
     def begin(self, slot: str, command_id: str) -> None:
         """On the engine's loop: what stands on the screen now is what the flow waits on."""
         if self.is_free() and not self.kiosk.person.has_news:
-            self.kiosk.person.happened(OpenFromAfar(slot))
+            self.kiosk.person.happened(OpenFromAfar(slot, command_id))
         else:
-            self.kiosk.store.submit(commands.miss_opening, command_id, slot)
+            self.kiosk.store.submit(openings.end, command_id, OpeningOutcome.MISSED)
 
 
 def machine_status(kiosk: Kiosk, data: Path) -> Status:

@@ -1,4 +1,4 @@
-"""Runs tests that are coroutines on a loop whose time is virtual."""
+"""Runs tests that are coroutines on a loop whose time is virtual, and refuses undeclared events."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import inspect
 
 import pytest
 
+from kiosk.store.writer import Writer
 from tests.support.virtual_loop import run_virtually
+
+Writer.refuses_undeclared = True
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -44,7 +44,10 @@ def _moment(at_ms: float | None) -> str:
     """A moment as people read it, in UTC; it is the same wherever an operator sits."""
     if at_ms is None:
         return "–"
-    return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%-d %b %Y, %H:%M")
+    try:
+        return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%-d %b %Y, %H:%M")
+    except (OverflowError, ValueError, OSError):
+        return "–"  # kept from a server that took any number for a time
 
 
 def _words(name: str) -> str:

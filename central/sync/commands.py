@@ -21,16 +21,31 @@ from kiosk.model.commands import (
     CommandType,
     Contact,
     Open,
+    OpeningOutcome,
     UnfitCommandError,
+    WireCommand,
     body_of,
     read_command,
 )
-from kiosk.sync.contract import OPENING_VALID_MS, WireCommand, opening_text
+from kiosk.sync.contract import OPENING_VALID_MS, opening_text
 
 LOG = logging.getLogger("central.sync")
 COMMANDS_MAX = 50
 """How many go with one answer."""
 LATE = "the kiosk was not reached in time"
+OPENING_TOLD_MS = 10 * 60_000
+"""How long a kiosk may take to tell what came of an opening that it began."""
+NOT_TOLD = "the kiosk has not told what came of it"
+OPENING_ANSWERS = {
+    OpeningOutcome.ASKED: "the kiosk is at it",
+    OpeningOutcome.JAMMED: "the lock was released, and the door did not open",
+    OpeningOutcome.WRONG_DOOR: "another door opened instead: its wires are swapped",
+    OpeningOutcome.SENT: "the lock was released; no sensor tells whether the door opened",
+    OpeningOutcome.UNREACHABLE: "its lock board does not answer",
+    OpeningOutcome.MISSED: "somebody stepped up to the machine first, or it stopped; try again",
+    OpeningOutcome.UNKNOWN: "the machine stopped in between: nobody knows whether the door opened",
+}
+"""What an operator reads of an opening that did not simply go well."""
 
 _WAITING = (
     select(schema.command)
@@ -118,7 +133,12 @@ def count_waiting(connection: Connection, now_ms: int) -> int:
 
 def as_it_stands(row: Mapping[str, Any], now_ms: int) -> dict[str, Any]:
     """A command as it is now: one whose time is over waits no more, though its kiosk has been away
-    and the row is written when it asks again."""
+    and the row is written when it asks again. An opening is not done when it is begun."""
+    if row["type"] == CommandType.OPEN and row["state"] == "APPLIED":
+        if (row["answered_ms"] or 0) < now_ms - OPENING_TOLD_MS:
+            return {**row, "state": OpeningOutcome.UNKNOWN.value, "answer": NOT_TOLD}
+        asked = OpeningOutcome.ASKED
+        return {**row, "state": asked.value, "answer": OPENING_ANSWERS[asked]}
     if row["state"] == "QUEUED" and _is_late(row, now_ms):
         return {**row, "state": "EXPIRED", "answer": LATE}
     return dict(row)
@@ -185,6 +205,16 @@ def answered(
         .where(table.c.location == location, table.c.id == command_id)
         .values(state=outcome, answer=detail, answered_ms=now_ms)
     )
+
+
+def opening_ended(
+    connection: Connection, location: str, command_id: str, outcome: str, now_ms: int
+) -> None:
+    """A kiosk says what came of an opening; also in a word of a newer version."""
+    answer = ""
+    if outcome in set(OpeningOutcome):
+        answer = OPENING_ANSWERS.get(OpeningOutcome(outcome), "")
+    answered(connection, location, command_id, outcome, answer, now_ms)
 
 
 def tell_people_again(connection: Connection, location: str, cursor: int) -> None:

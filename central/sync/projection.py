@@ -22,6 +22,7 @@ from central.plain_texts import all_plain
 from central.settings import Notifications
 from central.sync import commands
 from kiosk.model.barcode import kept_key
+from kiosk.model.commands import OpeningOutcome
 from kiosk.model.events import EventKind
 from kiosk.model.images import known_images
 from kiosk.model.package import LEGAL_CHANGES, PackageStatus
@@ -175,10 +176,10 @@ class Projection:
                 if joined:
                     addressed.add(joined)
                     outbox.stored(connection, self._rules, joined, self._now_ms)
-            elif event.kind == EventKind.OPENING_MISSED:
-                why = "somebody stepped up to the machine; try again"
-                commands.answered(
-                    connection, self._location, str(body["id"]), "REFUSED", why, self._now_ms
+            elif event.kind in (EventKind.OPENING_ENDED, EventKind.OPENING_MISSED):
+                outcome = str(body.get("outcome", OpeningOutcome.MISSED.value))
+                commands.opening_ended(
+                    connection, self._location, str(body["id"]), outcome, self._now_ms
                 )
             # Most packages are of nobody who could be told: for those nothing is asked.
             if event.kind not in outbox.OF_PACKAGES or remark.package in addressed:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-import json
-from typing import Any, TypeVar
+from typing import Any
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ValidationError
@@ -15,11 +14,18 @@ from central.context import central_of
 from central.errors import RequestError
 from central.sync import enrolment, journal_export, service
 from kiosk.sync.bodies import BodyError, BodyTooLargeError, text_of
-from kiosk.sync.contract import EnrolAnswer, EnrolRequest, EventsAnswer, SyncAnswer, SyncRequest
+from kiosk.sync.contract import (
+    EnrolAnswer,
+    EnrolRequest,
+    EventsAnswer,
+    M,
+    SyncAnswer,
+    SyncRequest,
+    read_message,
+)
 
 router = APIRouter(prefix="/v1", tags=["kiosks"])
 GZIP_FROM = 1024
-M = TypeVar("M", bound=BaseModel)
 
 
 async def _body(request: Request, model: type[M]) -> M:
@@ -27,7 +33,7 @@ async def _body(request: Request, model: type[M]) -> M:
     body, encoding = await request.body(), request.headers.get("content-encoding", "")
     try:
         # A long message takes a while to read: nobody else waits for it.
-        return await asyncio.to_thread(lambda: _read(model, text_of(body, encoding)))
+        return await asyncio.to_thread(lambda: read_message(model, text_of(body, encoding)))
     except ValidationError as error:
         problems = [
             {"field": ".".join(map(str, each["loc"])), "problem": each["msg"]}
@@ -38,20 +44,6 @@ async def _body(request: Request, model: type[M]) -> M:
         raise RequestError(413, "too_large", str(error)) from error
     except BodyError as error:
         raise RequestError(400, "bad_encoding", str(error)) from error
-
-
-def _read(model: type[M], raw: bytes) -> M:
-    """The message of a text. Raises `ValidationError`."""
-    try:
-        return model.model_validate_json(raw)
-    except ValidationError as error:
-        # One odd sign in one event is not worth the whole message: half a surrogate pair, which
-        # that reader takes for no JSON at all.
-        try:
-            read = json.loads(raw)
-        except (ValueError, RecursionError):
-            raise error from None
-        return model.model_validate(read)
 
 
 def _answer(request: Request, message: BaseModel) -> Response:

@@ -20,6 +20,7 @@ from kiosk.adapters import SystemClock, key_path
 from kiosk.app import CannotRunError, known_of, use_location_key
 from kiosk.console.csv_file import NoTableError, Row, read_table, shown
 from kiosk.model import bidi
+from kiosk.model.actor import CONSOLE
 from kiosk.model.barcode import (
     BARCODE_LENGTH_MAX,
     NotABarcodeError,
@@ -146,7 +147,7 @@ def summary(told: Sequence[Told]) -> str:
 
 def _expect(store: Store, line: int, announcement: Announcement) -> Told:
     try:
-        if store.submit(packages.announce, announcement).result():
+        if store.submit(packages.announce, announcement, CONSOLE).result():
             return Told(line, Outcome.NEW, announcement.barcode)
         changed = store.submit(packages.correct, announcement).result()
     except RefusedError as error:

@@ -20,8 +20,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from kiosk.model.actor import CONSOLE
 from kiosk.model.clock import Clock
-from kiosk.model.events import EventKind
+from kiosk.model.event_bodies import CodeTold
 from kiosk.model.package import PackageStatus
 from kiosk.model.pickup_code import make_code, qr_text
 from kiosk.store import backup, counters, journal, packages
@@ -165,7 +166,7 @@ def _tell_code(writer: Writer, wanted: str) -> Row:
         raise RefusedError(f"no package here has the id or barcode {wanted!r}")
     if row["status"] not in (PackageStatus.STORED, PackageStatus.EXPIRED):
         raise RefusedError(f"package {wanted} is {row['status']}: it has no code")
-    writer.record(EventKind.CODE_TOLD, package=row["id"], actor="console")
+    writer.record(CodeTold(actor=CONSOLE, package=row["id"]))
     return row
 
 

@@ -234,7 +234,7 @@ async def _put_behind_door(
         await _end_opened(kiosk, deposit, SuspectReason.MAY_HOLD_SOMETHING, "left open")
         return None
     if isinstance(ending, Choice):
-        return await _not_this_slot(kiosk, deposit, view, opened, ending)
+        return await _not_this_slot(kiosk, run.actor, deposit, view, opened, ending)
     if holds_item(kiosk, deposit.slot) is False:
         answer = await ask(kiosk, Question.IS_IT_PUT_IN, deposit.slot, YES_OR_NO)
         if answer is not Choice.YES:
@@ -261,7 +261,7 @@ async def _end_opened(
 
 
 async def _not_this_slot(
-    kiosk: Kiosk, deposit: Deposit, view: DoorOpen, opened: Opened, why: Choice
+    kiosk: Kiosk, actor: str, deposit: Deposit, view: DoorOpen, opened: Opened, why: Choice
 ) -> Choice | None:
     """The courier wants another slot, or none: this one is shut, and asked about."""
     if why is Choice.SOMETHING_INSIDE:
@@ -276,7 +276,7 @@ async def _not_this_slot(
             deposit.slot,
             Service.NO_DEPOSITS,
             ServiceReason.COURIER,
-            "courier",
+            actor,
         )
         return Choice.ANOTHER_SLOT
     return Choice.LARGER_SLOT if why is Choice.LARGER_SLOT else None

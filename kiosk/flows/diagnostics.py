@@ -21,6 +21,7 @@ from kiosk.flows.views.service import (
     StaffList,
     StaffRow,
 )
+from kiosk.model.actor import actor_of
 from kiosk.model.events import Event
 from kiosk.model.person import Staff
 from kiosk.store import backup, counters, journal
@@ -181,7 +182,7 @@ def _line(event: Event) -> EventLine:
         number=event.seq,
         kind=event.kind,
         slot=_named(body, "slot", "label") or str(body.get("slot") or ""),
-        actor=str(body.get("actor") or body.get("by") or body.get("number") or ""),
+        actor=actor_of(body),
         outcome=_named(body, "intent", "outcome"),
         at_ms=event.at.wall_ms if event.at.is_trusted else None,
     )

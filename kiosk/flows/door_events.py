@@ -13,10 +13,11 @@ import logging
 from drivers.bank import BankTiming
 from drivers.door import BoardChange, DoorChange, DoorState, OpeningCause
 from kiosk.flows.context import Kiosk
-from kiosk.model.events import EventKind
+from kiosk.model.actor import KIOSK
+from kiosk.model.event_bodies import DoorMovedUnasked, VisitFailed
 from kiosk.model.invariants import BrokenInvariantError
 from kiosk.model.location import Service, ServiceReason, SuspectReason
-from kiosk.store import boards, intents, recovery, slots
+from kiosk.store import boards, intents, openings, recovery, slots
 from kiosk.store.errors import StoreError
 from kiosk.store.intents import OpenIntent
 from kiosk.store.writer import Writer
@@ -165,7 +166,7 @@ def opened_unwritten(writer: Writer, slot: str) -> None:
 
 def visit_failed(writer: Writer, error: str, times: int) -> int:
     """Somebody was sent away by an error; return the event's number."""
-    return writer.record(EventKind.VISIT_FAILED, error=error, times=times, actor="kiosk")
+    return writer.record(VisitFailed(actor=KIOSK, error=error, times=times))
 
 
 def opened_unasked(writer: Writer, slot: str, found_at_start: bool) -> None:
@@ -177,7 +178,7 @@ def opened_unasked(writer: Writer, slot: str, found_at_start: bool) -> None:
         return
     held = slots.record_of(writer, slot)
     reason = SuspectReason.MAY_BE_EMPTY if held.package else SuspectReason.MAY_HOLD_SOMETHING
-    writer.record(EventKind.DOOR_MOVED_UNASKED, slot=slot, found_at_start=found_at_start)
+    writer.record(DoorMovedUnasked(actor=KIOSK, slot=slot, found_at_start=found_at_start))
     slots.mark_suspect(writer, slot, held.suspect or reason, "the door was open unasked")
 
 
@@ -195,6 +196,7 @@ async def recover(kiosk: Kiosk, what: str = STOPPED) -> int:
                 await kiosk.bank.settled()
     for intent in in_play:
         await _close(kiosk, intent, what)
+    await kiosk.store.run(openings.settle)
     try:
         return len(in_play) + await kiosk.store.run(recovery.release_stranded)
     except (StoreError, BrokenInvariantError):

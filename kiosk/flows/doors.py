@@ -93,10 +93,11 @@ async def open_door(
 
 
 async def open_for_service(
-    kiosk: Kiosk, record: SlotRecord, actor: str, purpose: Purpose
+    kiosk: Kiosk, record: SlotRecord, actor: str, purpose: Purpose, intent: str = ""
 ) -> Opened:
-    """Open a slot's door for no package's sake: a test, a look, somebody afar."""
-    intent = kiosk.new_id()
+    """Open a slot's door for no package's sake: a test, a look, somebody afar, whose command gives
+    the intent its id."""
+    intent = intent or kiosk.new_id()
     await kiosk.store.run(
         intents.intend, intent, record.label, IntentPurpose.MAINTENANCE, actor, record.package
     )

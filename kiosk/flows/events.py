@@ -55,6 +55,8 @@ class OpenFromAfar:
     """The centre opens a slot; it was allowed to. Heard on the first screen only."""
 
     slot: str
+    command: str
+    """The id of the server's command."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from kiosk.flows.context import Kiosk
+from kiosk.model.actor import KIOSK
 from kiosk.model.clock import JUMP_MS, Instant
-from kiosk.model.events import EventKind
+from kiosk.model.event_bodies import ClockChanged
 from kiosk.store import backup, counters, erasure, holds
 from kiosk.store.writer import Writer
 
@@ -125,18 +126,16 @@ class ClockWatch:
         now, before = writer.now, self._before
         self._before = now
         if before is None:
-            return None if now.is_trusted else changed(writer, "start")
+            return None if now.is_trusted else changed(writer, KIOSK)
         jump_ms = now.wall_ms - before.wall_ms - (now.monotonic_ms - before.monotonic_ms)
         if now.is_trusted == before.is_trusted and abs(jump_ms) <= JUMP_MS:
             return None
-        return changed(writer, "kiosk", jump_ms)
+        return changed(writer, KIOSK, jump_ms)
 
 
 def changed(writer: Writer, actor: str, jump_ms: int = 0) -> int:
     """Journal what the clock is now."""
-    return writer.record(
-        EventKind.CLOCK_CHANGED, trusted=writer.now.is_trusted, jump_ms=jump_ms, actor=actor
-    )
+    return writer.record(ClockChanged(actor=actor, trusted=writer.now.is_trusted, jump_ms=jump_ms))
 
 
 async def confirm_time(kiosk: Kiosk, actor: str) -> None:

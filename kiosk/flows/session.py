@@ -20,7 +20,8 @@ from kiosk.flows.sign_in import scanned_badge, sign_in
 from kiosk.flows.views.choices import Choice, Problem, Refusal, Refused
 from kiosk.flows.views.customer import First
 from kiosk.flows.views.shared import Trouble
-from kiosk.model.events import EventKind
+from kiosk.model.actor import KIOSK
+from kiosk.model.event_bodies import KioskStarted
 from kiosk.model.person import Role, Staff, StaffSource, parse_badge
 from kiosk.store import slots, staff
 from kiosk.store.writer import Writer
@@ -52,7 +53,7 @@ async def run(kiosk: Kiosk) -> None:
 
 def started(writer: Writer) -> int:
     """The kiosk starts: the first event of every run."""
-    return writer.record(EventKind.KIOSK_STARTED)
+    return writer.record(KioskStarted(actor=KIOSK))
 
 
 async def _watch(
@@ -110,8 +111,8 @@ async def _first_screen(kiosk: Kiosk, watch: Watch) -> None:
                 return await _badge(kiosk, text)
             case Scanned(text):
                 return await scanned_pickup(kiosk, text)
-            case OpenFromAfar(slot):
-                return await open_from_afar(kiosk, slot)
+            case OpenFromAfar(slot, command):
+                return await open_from_afar(kiosk, slot, command)
             case Pressed(Choice.COURIER):
                 return await _staff(kiosk, Role.COURIER)
             case Pressed(Choice.SERVICE):

@@ -18,14 +18,15 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    JsonValue,
     Strict,
-    StrictBool,
     TypeAdapter,
     ValidationError,
 )
 from pydantic_core import ErrorDetails
 
-from kiosk.model.barcode import BARCODE_LENGTH_MAX, barcode_text
+from kiosk.model.barcode import barcode_text
+from kiosk.model.fields import NUMBER_MAX, YEAR_2000_MS, YEAR_2100_MS, Flag, Id, Name, SlotLabel
 from kiosk.model.location import Service
 from kiosk.model.person import Role
 
@@ -37,8 +38,6 @@ HOLD_DAYS_MAX: Final = 30
 CODE_COUNTER_MAX: Final = 1_000_000
 STAFF_MAX: Final = 100
 """A list of staff has at most so many: their numbers have two digits."""
-YEAR_2000_MS: Final = 946_684_800_000
-YEAR_2100_MS: Final = 4_102_444_800_000
 VALUE_SHOWN_MAX: Final = 60
 NEVER_QUOTED: Final = frozenset({"recipient", "owner", "staff", "body"})
 """What stands in these fields is about people, and an answer goes into the journal for ever."""
@@ -63,19 +62,37 @@ class CommandType(StrEnum):
     CONTACT = "contact"
 
 
+class OpeningOutcome(StrEnum):
+    """What came of a command to open a door."""
+
+    ASKED = "ASKED"
+    """It is being carried out."""
+    REFUSED = "REFUSED"
+    OPENED = "OPENED"
+    ALREADY_OPEN = "ALREADY_OPEN"
+    JAMMED = "JAMMED"
+    """The lock was pulsed, and the door did not open."""
+    WRONG_DOOR = "WRONG_DOOR"
+    """Another door opened instead."""
+    SENT = "SENT"
+    """The lock was pulsed, and no sensor tells what the door did."""
+    UNREACHABLE = "UNREACHABLE"
+    """The lock board did not answer."""
+    MISSED = "MISSED"
+    """Nothing was pulsed: somebody stepped up to the machine first, or it stopped."""
+    UNKNOWN = "UNKNOWN"
+    """The machine stopped, or failed, between the command and its outcome."""
+
+
 def _is_a_barcode(text: str) -> str:
     barcode_text(text)
     return text
 
 
-Id = Annotated[str, Field(min_length=1, max_length=64)]
-SlotLabel = Annotated[str, Field(min_length=1, max_length=16)]
-Words = Annotated[str, Field(max_length=200)]
-"""A reason or a name, in words for people."""
 Whole = Annotated[int, Strict()]
-TimeMs = Annotated[int, Strict(), Field(ge=YEAR_2000_MS, le=YEAR_2100_MS)]
-"""Milliseconds since 1970 UTC, in the years 2000 to 2100."""
-Barcode = Annotated[str, AfterValidator(_is_a_barcode)]
+TimeMs = Annotated[int, Strict(), Field(ge=YEAR_2000_MS, lt=YEAR_2100_MS)]
+"""Milliseconds since 1970 UTC, in the years 2000 to 2099."""
+Barcode = Annotated[Name, AfterValidator(_is_a_barcode)]
 
 
 class Part(BaseModel):
@@ -89,8 +106,8 @@ class CommandRecipient(Part):
     command is sent."""
 
     id: Id
-    name: Words = ""
-    phone: str = Field(default="", max_length=64)
+    name: Name = ""
+    phone: Name = ""
 
 
 class Announce(Part):
@@ -99,14 +116,14 @@ class Announce(Part):
     type: Literal[CommandType.ANNOUNCE] = CommandType.ANNOUNCE
     package: Id
     barcode: Barcode
-    size: Annotated[str, Field(min_length=1, max_length=16)] | None = None
+    size: Name | None = None
     """The size of door that it needs; None where nobody said."""
     recipient: CommandRecipient | None = None
-    owner: str | None = Field(default=None, max_length=64)
+    owner: Name | None = None
     """Packages with the same owner open with one code."""
-    is_alone: StrictBool = False
+    is_alone: Flag = False
     """It opens with its own code only."""
-    needs_low: StrictBool = False
+    needs_low: Flag = False
 
 
 class Cancel(Part):
@@ -114,9 +131,9 @@ class Cancel(Part):
 
     type: Literal[CommandType.CANCEL] = CommandType.CANCEL
     package: Id
-    barcode: str = Field(default="", max_length=BARCODE_LENGTH_MAX)
+    barcode: Name = ""
     """By which a package that is not known yet is remembered as recalled."""
-    why: Words = ""
+    why: Name = ""
 
 
 class Reissue(Part):
@@ -142,7 +159,7 @@ class Contact(Part):
     type: Literal[CommandType.CONTACT] = CommandType.CONTACT
     package: Id
     recipient: CommandRecipient
-    owner: str | None = Field(default=None, max_length=64)
+    owner: Name | None = None
 
 
 class SlotService(Part):
@@ -151,7 +168,7 @@ class SlotService(Part):
     type: Literal[CommandType.SLOT_SERVICE] = CommandType.SLOT_SERVICE
     slot: SlotLabel
     service: Service
-    reason: Words = ""
+    reason: Name = ""
 
 
 class Open(Part):
@@ -167,7 +184,7 @@ class ListedStaff(Part):
     """A courier or technician whom the server lists."""
 
     number: str = Field(pattern=r"^[0-9]{2}$")
-    name: Words
+    name: Name
     role: Role
     pin_hash: str = Field(min_length=1, max_length=400)
     badge_hash: str = Field(default="", max_length=400)
@@ -187,6 +204,19 @@ Command = Annotated[
     Field(discriminator="type"),
 ]
 COMMANDS: Final[TypeAdapter[Command]] = TypeAdapter(Command)
+
+
+class WireCommand(Part):
+    """A command as it is sent to one kiosk. Applied once, by its number; answered by an event."""
+
+    n: Whole = Field(ge=1, le=NUMBER_MAX)
+    """Commands are applied in the order of their numbers."""
+    id: Id
+    type: str = Field(max_length=64)
+    body: dict[str, JsonValue] = Field(default_factory=dict)
+    """The fields of the command of this type."""
+    signature: str = Field(default="", max_length=256)
+    """Of an opening: the server's Ed25519 signature, in hexadecimal."""
 
 
 class UnfitCommandError(ValueError):

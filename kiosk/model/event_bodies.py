@@ -19,7 +19,8 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from kiosk.model.actor import KIOSK, Actor, actor_of
+from kiosk.model.actor import KIOSK, Actor, actor_of, in_one_form
+from kiosk.model.commands import OpeningOutcome
 from kiosk.model.events import EventKind
 from kiosk.model.fields import (
     IS_TRUSTED,
@@ -57,7 +58,9 @@ class Body:
     def facts(self) -> dict[str, Any]:
         """The body as it is written, without its rows."""
         named = ((field.name, getattr(self, field.name)) for field in fields(self))
-        return {name: value for name, value in named if value is not None}
+        body = {name: value for name, value in named if value is not None}
+        body["actor"] = in_one_form(self.actor)
+        return body
 
 
 # --- the machine ---------------------------------------------------------------------------------
@@ -220,8 +223,20 @@ class DoorMovedUnasked(Body):
 
 
 @dataclass(frozen=True, kw_only=True)
+class OpeningEnded(Body):
+    """What came of a command of the server to open a door."""
+
+    kind = EventKind.OPENING_ENDED
+    id: Id
+    """The command's."""
+    slot: SlotLabel
+    outcome: OpeningOutcome
+
+
+@dataclass(frozen=True, kw_only=True)
 class OpeningMissed(Body):
-    """Somebody stepped up before a door was opened by the server's command: it stays shut."""
+    """Of earlier versions: somebody stepped up before a door was opened by the server's command,
+    and it stays shut."""
 
     kind = EventKind.OPENING_MISSED
     id: Id
@@ -346,6 +361,12 @@ class LowerAsked(Body):
     kind = EventKind.LOWER_ASKED
 
 
+How = Literal["typed", "scanned"]
+"""How a code was given."""
+Outcome = Literal["APPLIED", "REFUSED"]
+"""What came of a command."""
+
+
 # --- codes and people ----------------------------------------------------------------------------
 
 
@@ -378,7 +399,7 @@ class CodeRefused(Body):
     """A wrong code was tried."""
 
     kind = EventKind.CODE_REFUSED
-    how: Literal["typed", "scanned"]
+    how: How
     package: Id | None = None
     """Whose code it nearly was."""
 
@@ -437,11 +458,12 @@ class CommandApplied(Body):
     """The answer to a command of the server."""
 
     kind = EventKind.COMMAND_APPLIED
-    id: Id
+    id: Name
+    """The command's; "" where it had none that could be read."""
     n: Count
-    """The command's number at this location."""
+    """The command's number at this location; 0 where it had none that could be read."""
     type: Name
-    outcome: Literal["APPLIED", "REFUSED"]
+    outcome: Outcome
     detail: Words | None = None
     """Why it was refused."""
     package: Id | None = None
@@ -493,13 +515,22 @@ def require_fit(kind: str, body: Mapping[str, Any], *, is_trusted: bool) -> None
     `is_trusted`: the clock was trusted when it was written. A kind of a newer version is held only
     against the images that are known here. Raises `UnfitBodyError`.
     """
-    context = {IS_TRUSTED: is_trusted}
+    said = {**body, "actor": _actor(body)}
+    _require(kind, said, {IS_TRUSTED: is_trusted})
+
+
+def require_declared(kind: EventKind, body: Mapping[str, Any]) -> None:
+    """Hold a body that this version writes against its declaration. Its times are as the clock is:
+    that one may be wrong is no mistake of the program. Raises `UnfitBodyError`."""
+    _require(kind, body, {IS_TRUSTED: False})
+
+
+def _require(kind: str, said: Mapping[str, Any], context: dict[str, bool]) -> None:
     try:
-        for name, image in body.get("rows", ()):
+        for name, image in said.get("rows", ()):
             if name in IMAGES:
                 IMAGES[name].model_validate(image, context=context)
         if kind in BODIES:
-            said = {**body, "actor": _actor(body)}
             adapter(EventKind(kind)).validate_python(said, context=context)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]

@@ -63,6 +63,8 @@ class EventKind(StrEnum):
     COMMAND_APPLIED = "COMMAND_APPLIED"
     CONTACT_CHANGED = "CONTACT_CHANGED"
     OPENING_MISSED = "OPENING_MISSED"
+    """Of earlier versions; it is `OPENING_ENDED` now."""
+    OPENING_ENDED = "OPENING_ENDED"
     VISIT_FAILED = "VISIT_FAILED"
 
 
@@ -75,12 +77,21 @@ class Event:
     seq: int
     """1, 2, 3… without gaps: the order of events, whatever the clocks say. A restored database goes
     on counting in its new epoch."""
-    kind: EventKind
+    kind: str
+    """An `EventKind`, or the word of a newer version, which is carried as it is."""
     body: str
     """Canonical JSON."""
     at: Instant
     previous: bytes
     hash: bytes
+
+
+def kind_of(word: str) -> str:
+    """A kind as it is written: this version's own, or the word of a newer one."""
+    return EventKind(word) if word in _KNOWN else word
+
+
+_KNOWN = frozenset(kind.value for kind in EventKind)
 
 
 def canonical_json(body: Mapping[str, Any]) -> str:

@@ -55,8 +55,8 @@ Switch = Annotated[int, Strict(), Field(ge=0, le=1)] | Flag
 """A flag of an after-image: 0 or 1."""
 DurationMs = Count
 """In milliseconds."""
-TimeMs = Annotated[int, Strict(), AfterValidator(_in_time)]
-"""Wall clock, in milliseconds since 1970 UTC."""
+TimeMs = Annotated[int, Strict(), Field(ge=0, lt=YEAR_2100_MS), AfterValidator(_in_time)]
+"""Wall clock, in milliseconds since 1970 UTC; in the years 2000 to 2099 while it is trusted."""
 
 Id = Annotated[str, Strict(), Field(min_length=1, max_length=64), AfterValidator(_sound)]
 SlotLabel = Annotated[str, Strict(), Field(min_length=1, max_length=64), AfterValidator(_sound)]

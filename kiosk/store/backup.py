@@ -11,14 +11,15 @@ import contextlib
 import json
 import os
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from sqlite_utils import Database
 
+from kiosk.model.actor import KIOSK
 from kiosk.model.clock import Clock
-from kiosk.model.events import EventKind
+from kiosk.model.event_bodies import BackupChecked
 from kiosk.store import journal
 from kiosk.store.errors import StoreError
 from kiosk.store.store import Store
@@ -124,17 +125,19 @@ def open_still(path: Path) -> sqlite3.Connection:
 
 
 def _note(writer: Writer, backup: Backup) -> None:
-    body = {
-        "file": backup.file,
-        "at_ms": backup.at_ms,
-        "size_bytes": backup.size_bytes,
-        "problem": backup.problem,
-    }
-    writer.record(EventKind.BACKUP_CHECKED, **body)
+    writer.record(
+        BackupChecked(
+            actor=KIOSK,
+            file=backup.file,
+            at_ms=backup.at_ms,
+            size_bytes=backup.size_bytes,
+            problem=backup.problem,
+        )
+    )
     writer.db.execute(
         "INSERT INTO meta (key, value) VALUES ('last_backup', ?)"
         " ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-        (json.dumps(body),),
+        (json.dumps(asdict(backup)),),
     )
 
 

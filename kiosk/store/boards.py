@@ -11,8 +11,9 @@ import json
 from collections.abc import Collection
 from dataclasses import asdict, dataclass
 
+from kiosk.model.actor import KIOSK
 from kiosk.model.clock import Instant
-from kiosk.model.events import EventKind
+from kiosk.model.event_bodies import BoardChanged
 from kiosk.model.location import SuspectReason
 from kiosk.store.slots import mark_suspect, record_of
 from kiosk.store.writer import RowChange, Writer, update
@@ -52,7 +53,7 @@ def went(writer: Writer, board: str, labels: Collection[str], reason: str) -> No
     changes = _reachable(writer, labels, False)
     if changes:
         writer.record(
-            EventKind.BOARD_CHANGED, *changes, board=board, reachable=False, reason=reason
+            BoardChanged(actor=KIOSK, board=board, reachable=False, reason=reason), *changes
         )
 
 
@@ -69,12 +70,10 @@ def came(writer: Writer, board: str, labels: Collection[str], device: str) -> No
     changes = _reachable(writer, labels, not awaits_look)
     if changes or awaits_look is not known.awaits_look:
         writer.record(
-            EventKind.BOARD_CHANGED,
+            BoardChanged(
+                actor=KIOSK, board=board, reachable=True, device=device, awaits_look=awaits_look
+            ),
             *changes,
-            board=board,
-            reachable=True,
-            device=device,
-            awaits_look=awaits_look,
         )
 
 
@@ -84,13 +83,8 @@ def seen_right(writer: Writer, board: str, labels: Collection[str], slot: str, a
     known.awaits_look = False
     _remember(writer, board, known)
     writer.record(
-        EventKind.BOARD_CHANGED,
+        BoardChanged(actor=actor, board=board, reachable=True, awaits_look=False, slot=slot),
         *_reachable(writer, labels, known.away_since is None),
-        board=board,
-        reachable=True,
-        awaits_look=False,
-        slot=slot,
-        actor=actor,
     )
 
 

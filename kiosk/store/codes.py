@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
+from kiosk.model.actor import CUSTOMER, KIOSK, SERVER
 from kiosk.model.barcode import kept_key
-from kiosk.model.events import EventKind
+from kiosk.model.event_bodies import CodeAsked, CodeRefused, CodeReissued, How, StaffRefused
 from kiosk.model.package import PackageStatus
 from kiosk.model.pickup_code import locator_digits, parse_code, secret_matches
 from kiosk.model.throttle import (
@@ -149,7 +150,7 @@ def check_code(
     down the people who scan, and one with a thousand printed codes is slowed all the same.
     """
     now_ms = _follow_clock(writer)
-    name = "scanned" if scanned else "typed"
+    name: How = "scanned" if scanned else "typed"
     typed = parse_code(digits, locator_digits(policy.slot_count))
     rows = _rows_of(writer, typed.locator, now_ms) if typed else []
     matching = [row for row in rows if typed and _counter_of(row, typed.secret, policy)]
@@ -196,7 +197,7 @@ def _retire_earlier(writer: Writer, row: Row, counter: int | None) -> None:
     """A code that the centre re-issued meanwhile is accepted: the ones before it no longer are."""
     if counter is not None and counter > row["code_counter"]:
         change = update("package", id=row["id"], code_counter=counter)
-        writer.record(EventKind.CODE_REISSUED, change, actor="centre")
+        writer.record(CodeReissued(actor=SERVER), change)
 
 
 def _is_over(row: Row, policy: CodePolicy, now_ms: int) -> bool:
@@ -288,7 +289,7 @@ def _is_known_by(writer: Writer, row: Row, phone_digits: str | None, how: str, n
     return last_ms is None or not 0 <= now_ms - last_ms < NO_PHONE_INTERVAL_MS
 
 
-def _wrong(writer: Writer, how: str, live: Row | None, by_phone: bool) -> NotKnown:
+def _wrong(writer: Writer, how: How, live: Row | None, by_phone: bool) -> NotKnown:
     now_ms = writer.now.wall_ms
     package_id = None if live is None else live["id"]
     _set_bucket(writer, how, _bucket(writer, how).spend(now_ms))
@@ -296,7 +297,7 @@ def _wrong(writer: Writer, how: str, live: Row | None, by_phone: bool) -> NotKno
     writer.db.execute(
         "INSERT INTO wrong_try (at_ms, how, package) VALUES (?, ?, ?)", (now_ms, how, package_id)
     )
-    writer.record(EventKind.CODE_REFUSED, how=how, package=package_id)
+    writer.record(CodeRefused(actor=CUSTOMER, how=how, package=package_id))
     return NotKnown(phone_digits_wrong=by_phone)
 
 
@@ -334,7 +335,7 @@ def refuse_sign_in(writer: Writer, role: str) -> int:
     """Count a wrong PIN or badge; return the event's number."""
     now_ms = _follow_clock(writer)
     _set_bucket(writer, "pin", _bucket(writer, "pin").spend(now_ms))
-    return writer.record(EventKind.STAFF_REFUSED, role=role)
+    return writer.record(StaffRefused(actor=KIOSK, role=role))
 
 
 def ask_again(writer: Writer, policy: CodePolicy, barcode: str, phone_digits: str) -> int | Wait:
@@ -363,7 +364,7 @@ def ask_again(writer: Writer, policy: CodePolicy, barcode: str, phone_digits: st
         and hmac.compare_digest(phone_digits.encode(), _phone_of(row).encode())
     )
     return writer.record(
-        EventKind.CODE_ASKED, package=row["id"] if row is not None and is_known else None
+        CodeAsked(actor=CUSTOMER, package=row["id"] if row is not None and is_known else None)
     )
 
 
@@ -378,7 +379,5 @@ def reissue(writer: Writer, package_id: str, actor: str) -> int:
     if row is None or row["status"] not in (PackageStatus.STORED, PackageStatus.EXPIRED):
         raise RefusedError(f"package {package_id} does not lie here to be fetched")
     counter = int(row["code_counter"]) + 1
-    writer.record(
-        EventKind.CODE_REISSUED, update("package", id=package_id, code_counter=counter), actor=actor
-    )
+    writer.record(CodeReissued(actor=actor), update("package", id=package_id, code_counter=counter))
     return counter

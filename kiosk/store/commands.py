@@ -23,14 +23,22 @@ from kiosk.model.commands import (
     ListedStaff,
     ListStaff,
     Open,
+    OpeningOutcome,
     Reissue,
     SlotService,
 )
-from kiosk.model.events import EventKind, canonical_json
+from kiosk.model.event_bodies import (
+    CodeReissued,
+    CommandApplied,
+    ContactChanged,
+    Outcome,
+    PackageCancelled,
+)
+from kiosk.model.events import canonical_json
 from kiosk.model.location import Service
 from kiosk.model.package import LEGAL_CHANGES, PackageStatus
 from kiosk.model.person import Recipient, Staff, StaffSource
-from kiosk.store import departures, holds, packages, slots, staff
+from kiosk.store import departures, holds, openings, packages, slots, staff
 from kiosk.store.errors import RefusedError
 from kiosk.store.writer import Row, Writer, insert, update
 
@@ -40,7 +48,7 @@ UNNUMBERED_KEPT = 50
 """So many commands without a number are remembered, so that each is answered once: as many as the
 server sends at a time."""
 PEOPLE_WANTED = "people_wanted"
-ACTOR = "centre"
+ACTOR = openings.ACTOR
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +70,6 @@ class Received:
     """Whether the server's signature was checked; a door opens for nothing else."""
 
 
-OPENINGS_MAX = 6
-"""How many doors may be opened from afar within an hour, whatever the server says."""
-HOUR_MS = 3_600_000
 LOOKED_BACK = 20_000
 """How many events are looked through for the answers to earlier commands."""
 
@@ -127,6 +132,9 @@ def refuse(writer: Writer, received: Received, why: str) -> bool:
     else:
         is_new = _is_new_without_number(writer, received.digest)
     if is_new:
+        if received.type == CommandType.OPEN and received.id:
+            slot = received.command.slot if isinstance(received.command, Open) else ""
+            openings.note(writer, received.id, slot, OpeningOutcome.REFUSED, writer.now.wall_ms)
         _answer(writer, received, "REFUSED", detail=why)
     return is_new
 
@@ -140,14 +148,16 @@ def _is_new_without_number(writer: Writer, digest: str) -> bool:
     return True
 
 
-def _answer(writer: Writer, received: Received, outcome: str, **details: Any) -> None:
+def _answer(writer: Writer, received: Received, outcome: Outcome, **details: Any) -> None:
     writer.record(
-        EventKind.COMMAND_APPLIED,
-        id=received.id,
-        n=received.n,
-        type=received.type,
-        outcome=outcome,
-        **details,
+        CommandApplied(
+            actor=ACTOR,
+            id=received.id,
+            n=received.n,
+            type=received.type,
+            outcome=outcome,
+            **details,
+        )
     )
     came_to(writer, received.n)
 
@@ -173,6 +183,7 @@ def _carry_out(
             slots.set_service(writer, label, service, reason, ACTOR)
         case Open(slot=label):
             _require_may_open(writer, received, label)
+            openings.note(writer, received.id, label, OpeningOutcome.ASKED, writer.now.wall_ms)
             return {"slot": label}
         case ListStaff(staff=people):
             listed = [_person(each, writer.now.wall_ms) for each in people]
@@ -188,21 +199,7 @@ def _require_may_open(writer: Writer, received: Received, slot: str) -> None:
         raise RefusedError("the opening is not signed by this kiosk's centre")
     if slots.record_of(writer, slot).service is Service.DO_NOT_OPEN:
         raise RefusedError(f"slot {slot} must not be opened")
-    opened = writer.all(
-        "SELECT body FROM journal WHERE seq > ? AND wall_ms > ? AND kind = 'COMMAND_APPLIED'",
-        (writer.head.seq - LOOKED_BACK, writer.now.wall_ms - HOUR_MS),
-    )
-    answers = [json.loads(row["body"]) for row in opened]
-    openings = [each for each in answers if each["type"] == CommandType.OPEN]
-    if received.id in {each["id"] for each in openings}:
-        raise RefusedError("this opening came before")
-    if sum(each["outcome"] == "APPLIED" for each in openings) >= OPENINGS_MAX:
-        raise RefusedError(f"{OPENINGS_MAX} doors were opened from afar within an hour")
-
-
-def miss_opening(writer: Writer, command_id: str, slot: str) -> int:
-    """Somebody stepped up to the machine before a slot could be opened from afar: it stays shut."""
-    return writer.record(EventKind.OPENING_MISSED, id=command_id, slot=slot, actor=ACTOR)
+    openings.require_may_open(writer, received.id)
 
 
 def _announce(writer: Writer, command: Announce) -> dict[str, Any]:
@@ -242,9 +239,7 @@ def _tie(writer: Writer, package_id: str, recipient: CommandRecipient, **values:
         (person.id, writer.sealer.seal(person.name), writer.sealer.seal(person.phone)),
     )
     writer.record(
-        EventKind.CONTACT_CHANGED,
-        update("package", id=package_id, recipient=person.id, **values),
-        actor=ACTOR,
+        ContactChanged(actor=ACTOR), update("package", id=package_id, recipient=person.id, **values)
     )
 
 
@@ -275,7 +270,7 @@ def _cancel(writer: Writer, command: Cancel) -> None:
         raise RefusedError(f"barcode {command.barcode!r:.60}: {error}") from error
     # A tombstone: when its announcement comes after all, it is known to be recalled.
     writer.record(
-        EventKind.PACKAGE_CANCELLED,
+        PackageCancelled(actor=ACTOR, why=command.why),
         insert(
             "package",
             id=package_id,
@@ -284,7 +279,6 @@ def _cancel(writer: Writer, command: Cancel) -> None:
             announced_ms=writer.now.wall_ms,
             finished_ms=writer.now.wall_ms,
         ),
-        why=command.why,
     )
 
 
@@ -301,7 +295,7 @@ def _reissue(writer: Writer, package_id: str, counter: int) -> None:
         raise RefusedError(f"package {package_id} has no code yet")
     if counter > row["code_counter"]:
         change = update("package", id=package_id, code_counter=counter)
-        writer.record(EventKind.CODE_REISSUED, change, actor=ACTOR)
+        writer.record(CodeReissued(actor=ACTOR), change)
 
 
 def _person(listed: ListedStaff, listed_ms: int) -> Staff:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Counters = dict[str, dict[str, int]]
 """Name of the counter → label (a size, a slot, a size and an hour) → count."""
 
-PACKAGE_COUNTERS = {
+PACKAGE_COUNTERS: Mapping[str, str] = {
     EventKind.PACKAGE_STORED: "stored",
     EventKind.PACKAGE_RETRIEVED: "retrieved",
     EventKind.PACKAGE_EXPIRED: "expired",
@@ -47,7 +47,7 @@ FAR_BACK = 100
 
 
 def count(
-    writer: Writer, kind: EventKind, changes: Iterable[RowChange], facts: Mapping[str, Any]
+    writer: Writer, kind: str, changes: Iterable[RowChange], facts: Mapping[str, Any]
 ) -> None:
     """Count an event that was just written, if it is one of those that are counted."""
     if kind in PACKAGE_COUNTERS:

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from kiosk.model.events import EventKind
+from kiosk.model.actor import CUSTOMER, SERVER
+from kiosk.model.event_bodies import (
+    Complaint,
+    PackageCancelled,
+    PackageCollected,
+    PackageMissing,
+    PackageRetrieved,
+    PackageReturned,
+)
 from kiosk.model.location import SlotStatus, SuspectReason
 from kiosk.model.package import Package, PackageStatus, require_legal
 from kiosk.store.errors import InPlayError, RefusedError
@@ -18,9 +26,7 @@ def retrieve(
     """The customer has the package; the slot is free, or in doubt when the door is not shut."""
     before = package(writer, package_id)
     require_legal(before.status, PackageStatus.RETRIEVED)
-    return _leave(
-        writer, before, PackageStatus.RETRIEVED, EventKind.PACKAGE_RETRIEVED, suspect, intent
-    )
+    return _leave(writer, before, PackageStatus.RETRIEVED, PackageRetrieved, suspect, intent)
 
 
 def collect(
@@ -43,7 +49,7 @@ def collect(
         writer,
         before,
         PackageStatus.COLLECTED,
-        EventKind.PACKAGE_COLLECTED,
+        PackageCollected,
         suspect,
         intent,
         actor,
@@ -66,14 +72,12 @@ def turned_up(writer: Writer, package_id: str, actor: str) -> int:
     before = package(writer, package_id)
     require_legal(before.status, PackageStatus.COLLECTED)
     return writer.record(
-        EventKind.PACKAGE_COLLECTED,
+        PackageCollected(actor=actor, reason="turned up"),
         update("package", id=package_id, status=PackageStatus.COLLECTED),
-        actor=actor,
-        reason="turned up",
     )
 
 
-def cancel(writer: Writer, package_id: str, why: str) -> int:
+def cancel(writer: Writer, package_id: str, why: str, actor: str = SERVER) -> int:
     """Recall a package: one that is expected no longer comes, one that lies here is to be taken
     back.
 
@@ -85,14 +89,13 @@ def cancel(writer: Writer, package_id: str, why: str) -> int:
     if any(before.slot == intent.slot for intent in open_intents(writer)):
         raise InPlayError(f"the door of package {package_id} is in play: recall it again later")
     return writer.record(
-        EventKind.PACKAGE_CANCELLED,
+        PackageCancelled(actor=actor, why=why),
         update(
             "package",
             id=package_id,
             status=PackageStatus.CANCELLED,
             finished_ms=None if before.slot else writer.now.wall_ms,
         ),
-        why=why,
     )
 
 
@@ -113,14 +116,12 @@ def leave_here(writer: Writer, old_package: str, slot: str, new_package: str, in
     other = live_by_barcode(writer, old.barcode)
     changes = () if other is not None else _put_back(writer, old, slot, new_package)
     return writer.record(
-        EventKind.PACKAGE_RETURNED,
+        PackageReturned(
+            actor=CUSTOMER, replaces=old.id, slot=slot, beside=None if other is None else other.id
+        ),
         doubt,
         *changes,
         done(intent),
-        actor="customer",
-        replaces=old.id,
-        slot=slot,
-        beside=None if other is None else other.id,
     )
 
 
@@ -145,7 +146,7 @@ def _put_back(
 
 def complain(writer: Writer, package_id: str, slot: str, what: str) -> int:
     """A customer says that something is wrong; the event's number is the reference."""
-    return writer.record(EventKind.COMPLAINT, package=package_id, slot=slot, what=what)
+    return writer.record(Complaint(actor=CUSTOMER, package=package_id, slot=slot, what=what))
 
 
 def missing(
@@ -154,19 +155,17 @@ def missing(
     """A person looked and the package is not there."""
     before = package(writer, package_id)
     require_legal(before.status, PackageStatus.MISSING)
-    return _leave(
-        writer, before, PackageStatus.MISSING, EventKind.PACKAGE_MISSING, suspect, intent, actor
-    )
+    return _leave(writer, before, PackageStatus.MISSING, PackageMissing, suspect, intent, actor)
 
 
 def _leave(
     writer: Writer,
     before: Package,
     status: PackageStatus,
-    kind: EventKind,
+    said: type[PackageRetrieved | PackageCollected | PackageMissing],
     suspect: SuspectReason | None,
     intent: str,
-    actor: str = "customer",
+    actor: str = CUSTOMER,
     reason: str = "",
 ) -> int:
     if before.slot is None:
@@ -182,7 +181,7 @@ def _leave(
     else:
         slot = update("slot", label=before.slot, status=SlotStatus.SUSPECT, suspect=suspect)
     return writer.record(
-        kind,
+        said(actor=actor, reason=reason),
         update(
             "package",
             id=before.id,
@@ -192,6 +191,4 @@ def _leave(
         ),
         slot,
         done(intent),
-        actor=actor,
-        reason=reason,
     )

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from random import Random
 
+from kiosk.model.actor import KIOSK
 from kiosk.model.allocation import AllocationStrategy
 from kiosk.model.barcode import kept_key, require_barcode
 from kiosk.model.clock import hold_until_ms
-from kiosk.model.events import EventKind
+from kiosk.model.event_bodies import DepositUndone, PackageStored, ReservationReleased, SlotReserved
 from kiosk.model.location import Location, SlotStatus, SuspectReason
 from kiosk.model.package import Package, PackageStatus, require_legal
 from kiosk.store import holds
@@ -78,7 +79,7 @@ def begin_deposit(
         raise RefusedError(f"package {package_id} is {known['status']}, not expected")
     changes.append(update("package", id=package_id, slot=slot))
     changes.append(intended(request.intent, slot, package_id, IntentPurpose.DEPOSIT, request.actor))
-    writer.record(EventKind.SLOT_RESERVED, *changes, actor=request.actor)
+    writer.record(SlotReserved(actor=request.actor), *changes)
     return Deposit(package_id, slot, request.intent)
 
 
@@ -110,7 +111,7 @@ def _into_slot(
 ) -> Package:
     now = holds.moment(writer)
     writer.record(
-        EventKind.PACKAGE_STORED,
+        PackageStored(actor=actor, found=found),
         update("slot", label=slot, status=SlotStatus.OCCUPIED, suspect=None),
         update(
             "package",
@@ -125,8 +126,6 @@ def _into_slot(
             paused_ms=0,
         ),
         done(intent),
-        actor=actor,
-        found=found,
     )
     return package(writer, before.id)
 
@@ -162,10 +161,12 @@ def end_deposit(
     else:
         slot = update("slot", label=deposit.slot, status=SlotStatus.SUSPECT, suspect=suspect)
     changes = [RowChange("package", values), slot]
-    intent = writer.one("SELECT state FROM intent WHERE id = ?", (deposit.intent,))
+    intent = writer.one("SELECT state, actor FROM intent WHERE id = ?", (deposit.intent,))
     if intent and intent["state"] in (IntentState.INTENDED, IntentState.OPENED):
         changes.append(update("intent", id=deposit.intent, state=intent_state))
-    return writer.record(EventKind.RESERVATION_RELEASED, *changes, why=why)
+    is_known = intent is not None and intent_state is not IntentState.UNKNOWN
+    actor = intent["actor"] if intent and is_known else KIOSK
+    return writer.record(ReservationReleased(actor=actor, why=why), *changes)
 
 
 def is_forgotten(writer: Writer, package_id: str) -> bool:
@@ -180,7 +181,7 @@ def undo_deposit(writer: Writer, package_id: str, intent: str, actor: str) -> in
     if before.slot is None:
         raise RefusedError(f"package {package_id} lies in no slot")
     seq = writer.record(
-        EventKind.DEPOSIT_UNDONE,
+        DepositUndone(actor=actor),
         update(
             "package",
             id=package_id,
@@ -198,11 +199,10 @@ def undo_deposit(writer: Writer, package_id: str, intent: str, actor: str) -> in
             freed_seq=writer.head.seq + 1,
         ),
         done(intent),
-        actor=actor,
     )
     row = writer.one("SELECT is_announced FROM package WHERE id = ?", (package_id,))
     if row and not row["is_announced"]:
-        cancel(writer, package_id, "nobody announced it, and it was taken out again")
+        cancel(writer, package_id, "nobody announced it, and it was taken out again", actor)
     return seq
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from kiosk.model.events import EventKind
+from kiosk.model.actor import KIOSK
+from kiosk.model.event_bodies import RecipientErased
 from kiosk.store.writer import Writer
 
 DAY_MS = 24 * 3_600_000
@@ -24,5 +25,5 @@ def erase_due(writer: Writer, after_days: int, limit: int = 50) -> int:
     )
     for row in due:
         writer.db.execute("UPDATE recipient SET name = '', phone = '' WHERE id = ?", (row["id"],))
-        writer.record(EventKind.RECIPIENT_ERASED, recipient=row["id"], after_days=after_days)
+        writer.record(RecipientErased(actor=KIOSK, recipient=row["id"], after_days=after_days))
     return len(due)

@@ -12,6 +12,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from kiosk.model.actor import KIOSK
 from kiosk.model.clock import (
     Instant,
     Reading,
@@ -21,7 +22,13 @@ from kiosk.model.clock import (
     paused_hold_until_ms,
     promised_hold_until_ms,
 )
-from kiosk.model.events import EventKind
+from kiosk.model.event_bodies import (
+    HoldExtended,
+    HoldPaused,
+    LowerAsked,
+    PackageCancelled,
+    PackageExpired,
+)
 from kiosk.model.location import SHUTS_PEOPLE_OUT
 from kiosk.model.package import PackageStatus
 from kiosk.store.errors import RefusedError
@@ -130,7 +137,7 @@ def _give_back(writer: Writer, gap_ms: int, time_zone: str) -> int:
     ]
     for some in _batches(changes):
         why = "the kiosk was down or its clock not trusted"
-        writer.record(EventKind.HOLD_PAUSED, *some, gap_ms=gap_ms, why=why)
+        writer.record(HoldPaused(actor=KIOSK, gap_ms=gap_ms, why=why), *some)
     return len(held)
 
 
@@ -157,7 +164,7 @@ def _follow_faults(writer: Writer, time_zone: str) -> int:
         f" WHERE package.status = 'STORED' AND slot.faulty_since_ms IS NULL AND {FAULTY}"
     )
     for some in _batches([update("slot", label=r["label"], faulty_since_ms=now_ms) for r in began]):
-        writer.record(EventKind.HOLD_PAUSED, *some, why="the door is faulty")
+        writer.record(HoldPaused(actor=KIOSK, why="the door is faulty"), *some)
     over = writer.all(
         "SELECT slot.label, slot.faulty_since_ms, package.* FROM slot"
         " LEFT JOIN package ON package.slot = slot.label AND package.status = 'STORED'"
@@ -172,7 +179,7 @@ def _follow_faults(writer: Writer, time_zone: str) -> int:
             changes.append(_lengthened(row, pause_ms, time_zone))
             lengthened += 1
         why = "the door is well again"
-        writer.record(EventKind.HOLD_PAUSED, *changes, gap_ms=pause_ms, why=why)
+        writer.record(HoldPaused(actor=KIOSK, gap_ms=pause_ms, why=why), *changes)
     return lengthened
 
 
@@ -195,7 +202,7 @@ def expire_due(writer: Writer, limit: int = 50) -> int:
     )
     for row in due:
         writer.record(
-            EventKind.PACKAGE_EXPIRED,
+            PackageExpired(actor=KIOSK),
             update("package", id=row["id"], status=PackageStatus.EXPIRED),
         )
     return len(due)
@@ -213,15 +220,13 @@ def lapse_announcements(writer: Writer, limit: int = 50) -> int:
     )
     for row in lapsed:
         writer.record(
-            EventKind.PACKAGE_CANCELLED,
+            PackageCancelled(actor=KIOSK, why="never delivered"),
             update(
                 "package",
                 id=row["id"],
                 status=PackageStatus.CANCELLED,
                 finished_ms=writer.now.wall_ms,
             ),
-            why="never delivered",
-            actor="kiosk",
         )
     return len(lapsed)
 
@@ -250,10 +255,8 @@ def extend_hold(writer: Writer, package_id: str, days: int, time_zone: str, acto
             f"package {package_id} cannot be held {days} days longer: that is over already"
         )
     writer.record(
-        EventKind.HOLD_EXTENDED,
+        HoldExtended(actor=actor, days=days),
         update("package", id=package_id, status=PackageStatus.STORED, hold_until_ms=until_ms),
-        days=days,
-        actor=actor,
     )
     return until_ms
 
@@ -272,5 +275,5 @@ def ask_lower(writer: Writer, package_id: str, days: int, time_zone: str, actor:
             raise
         # It is held as long as anything may be; moved it can be all the same.
         until_ms = int(row["hold_until_ms"])
-    writer.record(EventKind.LOWER_ASKED, update("package", id=package_id, needs_low=1), actor=actor)
+    writer.record(LowerAsked(actor=actor), update("package", id=package_id, needs_low=1))
     return until_ms

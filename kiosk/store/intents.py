@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from kiosk.model.events import EventKind
+from kiosk.model.actor import KIOSK
+from kiosk.model.event_bodies import DoorIntended, DoorOutcome, SlotCleared, SlotSuspect
 from kiosk.model.location import SlotStatus, SuspectReason
 from kiosk.model.package import LEGAL_CHANGES, PackageStatus
 from kiosk.store.errors import RefusedError
@@ -84,7 +85,7 @@ def intend(
     if is_again and held.status is not SlotStatus.EMPTY:
         raise RefusedError(f"slot {slot} was given to someone else")
     return writer.record(
-        EventKind.DOOR_INTENDED, intended(intent, slot, package_id, purpose, actor), actor=actor
+        DoorIntended(actor=actor), intended(intent, slot, package_id, purpose, actor)
     )
 
 
@@ -97,11 +98,9 @@ def intend_again(writer: Writer, before: str, intent: str) -> int:
     if row is None or row["state"] not in (IntentState.INTENDED, IntentState.OPENED):
         raise RefusedError(f"the opening {before} is over")
     return writer.record(
-        EventKind.DOOR_INTENDED,
+        DoorIntended(actor=row["actor"], why="the door reads open and was said to be shut"),
         done(before),
         intended(intent, row["slot"], row["package"], IntentPurpose(row["purpose"]), row["actor"]),
-        actor=row["actor"],
-        why="the door reads open and was said to be shut",
     )
 
 
@@ -124,15 +123,14 @@ def door_outcome(
     `doubts` are the slots of which it leaves nobody sure: written in the same transaction, so that
     no power cut falls between the outcome and what follows from it.
     """
-    row = writer.one("SELECT slot FROM intent WHERE id = ?", (intent,))
+    row = writer.one("SELECT slot, actor FROM intent WHERE id = ?", (intent,))
+    slot, actor = (None, KIOSK) if row is None else (row["slot"], row["actor"])
     reference = writer.record(
-        EventKind.DOOR_OUTCOME,
+        DoorOutcome(actor=actor, elapsed_ms=elapsed_ms, slot=slot),
         update("intent", id=intent, state=state, outcome=outcome),
-        elapsed_ms=elapsed_ms,
-        slot=None if row is None else row["slot"],
     )
-    for slot, reason in (doubts or {}).items():
-        mark_suspect(writer, slot, reason, f"an opening ended as {outcome}")
+    for label, reason in (doubts or {}).items():
+        mark_suspect(writer, label, reason, f"an opening ended as {outcome}")
     return reference
 
 
@@ -153,7 +151,7 @@ def end_opening(
     values: dict[str, object] = {"label": slot, "status": found, "suspect": None}
     if found is SlotStatus.SUSPECT:
         values["suspect"] = held.suspect or SuspectReason.MAY_HOLD_SOMETHING
-    kind = EventKind.SLOT_SUSPECT if found is SlotStatus.SUSPECT else EventKind.SLOT_CLEARED
+    said = SlotSuspect if found is SlotStatus.SUSPECT else SlotCleared
     if found is SlotStatus.EMPTY and held.package is not None:
         raise RefusedError(f"slot {slot} holds a package: it is missing, or it is still there")
     if found is SlotStatus.OCCUPIED and held.package is None:
@@ -161,7 +159,7 @@ def end_opening(
     changes = [done(intent)]
     if found is not held.status or values["suspect"] != held.suspect:
         changes.insert(0, RowChange("slot", values))
-    return writer.record(kind, *changes, actor=actor, why=why)
+    return writer.record(said(actor=actor, why=why), *changes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from kiosk.model.clock import Instant
-from kiosk.model.events import GENESIS, Event, EventKind, canonical_json, chain_hash
+from kiosk.model.events import GENESIS, Event, EventKind, canonical_json, chain_hash, kind_of
+from kiosk.model.images import known_images
 from kiosk.model.location import Service, SlotStatus
 from kiosk.store.writer import BARCODE_KEY, KEY_OF_TABLE, Row, Writer
 
@@ -54,7 +55,7 @@ def page(writer: Writer, seq: int, span: int, kinds: Iterable[EventKind]) -> Pag
 def _event(row: Row, previous: bytes) -> Event:
     at = Instant(row["wall_ms"], row["monotonic_ms"], row["boot_id"], bool(row["is_trusted"]))
     return Event(
-        row["epoch"], row["seq"], EventKind(row["kind"]), row["body"], at, previous, row["hash"]
+        row["epoch"], row["seq"], kind_of(row["kind"]), row["body"], at, previous, row["hash"]
     )
 
 
@@ -166,7 +167,7 @@ def replay(bodies: Iterable[str]) -> Tables:
     """The tables as the journal tells them: table → key → row."""
     tables: Tables = {table: {} for table in KEY_OF_TABLE}
     for body in bodies:
-        for table, values in json.loads(body).get("rows", []):
+        for table, values in known_images(json.loads(body)):
             key = values[KEY_OF_TABLE[table]]
             tables[table].setdefault(key, dict(DEFAULTS[table])).update(values)
     return tables

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from kiosk.model.actor import KIOSK
 from kiosk.model.allocation import AllocationStrategy
-from kiosk.model.events import EventKind
+from kiosk.model.event_bodies import PackageMoved, SlotReserved, SlotSuspect
 from kiosk.model.location import Location, SlotStatus, SuspectReason
 from kiosk.store.errors import RefusedError
 from kiosk.store.intents import IntentPurpose, IntentState, done, intended
@@ -66,11 +67,10 @@ def begin_move(
         return None
     from_intent, to_intent = intents
     writer.record(
-        EventKind.SLOT_RESERVED,
+        SlotReserved(actor=actor),
         update("slot", label=target, status=SlotStatus.RESERVED),
         intended(from_intent, before.slot, package_id, IntentPurpose.MOVE, actor),
         intended(to_intent, target, package_id, IntentPurpose.MOVE, actor),
-        actor=actor,
     )
     return Move(package_id, before.slot, target, from_intent, to_intent)
 
@@ -78,7 +78,7 @@ def begin_move(
 def finish_move(writer: Writer, move: Move, actor: str) -> int:
     """The package lies in its new slot and both doors are shut."""
     return writer.record(
-        EventKind.PACKAGE_MOVED,
+        PackageMoved(actor=actor),
         update("slot", label=move.to_slot, status=SlotStatus.OCCUPIED),
         update("package", id=move.package, slot=move.to_slot, last_slot=move.to_slot),
         update(
@@ -90,7 +90,6 @@ def finish_move(writer: Writer, move: Move, actor: str) -> int:
         ),
         done(move.from_intent),
         done(move.to_intent),
-        actor=actor,
     )
 
 
@@ -119,4 +118,4 @@ def give_up_move(writer: Writer, move: Move, why: str, touched: bool) -> int:
         )
     else:
         changes.append(update("slot", label=move.to_slot, status=SlotStatus.EMPTY))
-    return writer.record(EventKind.SLOT_SUSPECT, *changes, why=why, actor="kiosk")
+    return writer.record(SlotSuspect(actor=KIOSK, why=why), *changes)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from kiosk.model.actor import CONSOLE, SERVER
 from kiosk.model.barcode import kept_key, require_barcode
-from kiosk.model.events import EventKind
+from kiosk.model.event_bodies import ContactChanged, PackageAnnounced
 from kiosk.model.package import Package, PackageStatus
 from kiosk.model.person import Recipient
 from kiosk.store.errors import RefusedError
@@ -73,7 +74,7 @@ def recipient_of(writer: Writer, package_id: str) -> Recipient | None:
     return Recipient(row["id"], writer.sealer.open(row["name"]), writer.sealer.open(row["phone"]))
 
 
-def announce(writer: Writer, announcement: Announcement) -> bool:
+def announce(writer: Writer, announcement: Announcement, actor: str = SERVER) -> bool:
     """Expect a package; False when a live package has this barcode already.
 
     Raises `NotABarcodeError`.
@@ -85,7 +86,7 @@ def announce(writer: Writer, announcement: Announcement) -> bool:
     if recipient is not None:
         _keep(writer, recipient)
     writer.record(
-        EventKind.PACKAGE_ANNOUNCED,
+        PackageAnnounced(actor=actor),
         insert(
             "package",
             id=announcement.id,
@@ -128,8 +129,8 @@ def correct(writer: Writer, announcement: Announcement) -> list[str]:
         changed += [f"another {field}" for field in fields]
     if changed:
         change = update("package", id=known.id, **values)
-        kind = EventKind.PACKAGE_ANNOUNCED if person is None else EventKind.CONTACT_CHANGED
-        writer.record(kind, change, actor="console")
+        said = PackageAnnounced if person is None else ContactChanged
+        writer.record(said(actor=CONSOLE), change)
     return changed
 
 

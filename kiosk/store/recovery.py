@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from kiosk.model.events import EventKind
+from kiosk.model.actor import KIOSK
+from kiosk.model.event_bodies import SlotSuspect
 from kiosk.model.location import SlotStatus, SuspectReason
 from kiosk.store.deposits import Deposit, end_deposit, is_held_for
 from kiosk.store.intents import IntentPurpose, IntentState, OpenIntent
@@ -66,7 +67,7 @@ def doubt_intent(writer: Writer, intent: OpenIntent, why: str) -> int:
     held = record_of(writer, intent.slot)
     doubt = SuspectReason.MAY_BE_EMPTY if held.package else SuspectReason.MAY_HOLD_SOMETHING
     return writer.record(
-        EventKind.SLOT_SUSPECT,
+        SlotSuspect(actor=KIOSK, why=why),
         update(
             "slot",
             label=intent.slot,
@@ -74,6 +75,4 @@ def doubt_intent(writer: Writer, intent: OpenIntent, why: str) -> int:
             suspect=held.suspect or doubt,
         ),
         update("intent", id=intent.id, state=IntentState.UNKNOWN),
-        why=why,
-        actor="kiosk",
     )

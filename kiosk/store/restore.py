@@ -22,7 +22,8 @@ from typing import Any
 
 from kiosk.model.clock import Clock
 from kiosk.model.events import Event, EventKind, chain_hash
-from kiosk.store import commands, epochs, running
+from kiosk.model.images import known_images
+from kiosk.store import commands, epochs, openings, running
 from kiosk.store.backup import KEY_CHECK, check, make_durable, open_still
 from kiosk.store.errors import (
     CannotOpenError,
@@ -203,8 +204,15 @@ def _keep_mark_aside(database: Path, aside: Path | None) -> None:
 def _begin_again(writer: Writer, epoch: str, file: str, told: _Told) -> int:
     """Begin the new epoch; how many slots are in doubt in it."""
     why = f"restored from {file}: {told.doubt}"
-    facts = {"file": file, "taken_back": told.count}
-    return epochs.begin_again(writer, epoch, told.doubt, why, heard_ms=told.heard_ms, **facts)
+    return epochs.begin_again(
+        writer,
+        epoch,
+        told.doubt,
+        why,
+        heard_ms=told.heard_ms,
+        file=file,
+        taken_back=told.count,
+    )
 
 
 # --- what the centre gives back ------------------------------------------------------------------
@@ -219,12 +227,13 @@ def take_back(writer: Writer, events: Sequence[Event]) -> None:
         _require_next(writer.head, event)
         try:
             body = json.loads(event.body)
-            changes = _changes(writer, body.get("rows", ()))
+            changes = _changes(writer, known_images(body))
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise RefusedError(f"event {event.seq} cannot be read: {error!r}") from error
         writer.record_again(event, changes, body)
-        if event.kind is EventKind.COMMAND_APPLIED:
+        if event.kind == EventKind.COMMAND_APPLIED:
             commands.came_to(writer, int(body["n"]))
+        openings.take_back(writer, event.kind, body, event.at.wall_ms)
 
 
 def _require_next(head: ChainHead, event: Event) -> None:

@@ -16,6 +16,7 @@ from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
 from kiosk.model.barcode import BARCODE_LENGTH_MAX, kept_key
+from kiosk.model.commands import OpeningOutcome
 from kiosk.model.location import Service, SlotStatus, SuspectReason
 from kiosk.model.package import LEGAL_CHANGES, PackageStatus
 
@@ -288,6 +289,27 @@ def m002_barcode_key(db: Database) -> None:
             taken.add(key)
         db.conn.execute("UPDATE package SET barcode_key = ? WHERE rowid = ?", (key, number))
     db.conn.execute(f"CREATE UNIQUE INDEX package_live_key ON package (barcode_key) WHERE {live}")
+
+
+@migrations()
+def m003_openings(db: Database) -> None:
+    """What came of each door that the server had opened. Of those before it is not known."""
+    db.conn.execute(
+        f"""CREATE TABLE opening (
+            command TEXT PRIMARY KEY,
+            slot TEXT NOT NULL,
+            at_ms INTEGER NOT NULL,
+            outcome TEXT NOT NULL CHECK ({_one_of("outcome", OpeningOutcome)})
+        ) STRICT"""
+    )
+    db.conn.execute("CREATE INDEX opening_at ON opening (at_ms)")
+    db.conn.execute("CREATE INDEX opening_asked ON opening (command) WHERE outcome = 'ASKED'")
+    db.conn.execute(
+        "INSERT OR IGNORE INTO opening SELECT json_extract(body, '$.id'),"
+        " coalesce(json_extract(body, '$.slot'), ''), wall_ms,"
+        " iif(json_extract(body, '$.outcome') = 'APPLIED', 'UNKNOWN', 'REFUSED') FROM journal"
+        " WHERE kind = 'COMMAND_APPLIED' AND json_extract(body, '$.type') = 'open'"
+    )
 
 
 def fingerprint(db: Database) -> str:

@@ -5,8 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from kiosk.model.actor import KIOSK
 from kiosk.model.allocation import AllocationStrategy, sizes_from
-from kiosk.model.events import EventKind
+from kiosk.model.event_bodies import (
+    BoardChanged,
+    SlotConfigured,
+    SlotReachabilityChanged,
+    SlotServiceChanged,
+    SlotSuspect,
+)
 from kiosk.model.location import Location, Service, SlotStatus, SuspectReason
 from kiosk.store.errors import RefusedError
 from kiosk.store.writer import Row, Writer, insert, update
@@ -82,12 +89,12 @@ def configure(writer: Writer, location: Location) -> int:
             change = update("slot", label=slot.label, **wanted)
         else:
             continue
-        writer.record(EventKind.SLOT_CONFIGURED, change)
+        writer.record(SlotConfigured(actor=KIOSK), change)
         changed += 1
     for label, row in known.items():
         if row["is_reachable"]:
             writer.record(
-                EventKind.SLOT_REACHABILITY_CHANGED, update("slot", label=label, is_reachable=0)
+                SlotReachabilityChanged(actor=KIOSK), update("slot", label=label, is_reachable=0)
             )
             changed += 1
     return changed
@@ -161,7 +168,7 @@ def set_service(writer: Writer, label: str, service: Service, reason: str, actor
         raise RefusedError("a slot goes out of service with a reason")
     is_back = service is Service.IN_SERVICE
     return writer.record(
-        EventKind.SLOT_SERVICE_CHANGED,
+        SlotServiceChanged(actor=actor),
         update(
             "slot",
             label=label,
@@ -171,7 +178,6 @@ def set_service(writer: Writer, label: str, service: Service, reason: str, actor
             service_since_ms=None if is_back else writer.now.wall_ms,
             service_until_ms=None,
         ),
-        actor=actor,
     )
 
 
@@ -180,9 +186,7 @@ def set_service_until(writer: Writer, label: str, until_ms: int | None, actor: s
     if record_of(writer, label).service is Service.IN_SERVICE:
         raise RefusedError(f"slot {label} is in service")
     return writer.record(
-        EventKind.SLOT_SERVICE_CHANGED,
-        update("slot", label=label, service_until_ms=until_ms),
-        actor=actor,
+        SlotServiceChanged(actor=actor), update("slot", label=label, service_until_ms=until_ms)
     )
 
 
@@ -197,7 +201,7 @@ def set_reachable(
     ]
     if changes:
         writer.record(
-            EventKind.BOARD_CHANGED, *changes, board=board, reachable=reachable, reason=reason
+            BoardChanged(actor=KIOSK, board=board, reachable=reachable, reason=reason), *changes
         )
 
 
@@ -231,10 +235,8 @@ def mark_suspect(
     if before.suspect is not None and _GRAVITY[before.suspect] > _GRAVITY[reason]:
         kept = before.suspect
     return writer.record(
-        EventKind.SLOT_SUSPECT,
+        SlotSuspect(actor=actor, why=why),
         update("slot", label=label, status=SlotStatus.SUSPECT, suspect=kept),
-        why=why,
-        actor=actor,
     )
 
 

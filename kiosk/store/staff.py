@@ -6,6 +6,9 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from kiosk.model.actor import CONSOLE, KIOSK, SERVER
+from kiosk.model.actor import staff as staff_actor
+from kiosk.model.event_bodies import StaffListed, StaffSignedIn, VisitEnded
 from kiosk.model.events import Event, EventKind
 from kiosk.model.person import Role, Staff, StaffSource
 from kiosk.store import journal
@@ -18,6 +21,13 @@ HANDED_OVER = (
     EventKind.PACKAGE_MISSING,
 )
 """What stands on a hand-over receipt."""
+
+
+_WHO_LISTS = {
+    StaffSource.CONFIG: KIOSK,
+    StaffSource.INIT: CONSOLE,
+    StaffSource.CENTRE: SERVER,
+}
 
 
 def list_staff(writer: Writer, staff: Sequence[Staff], source: StaffSource) -> int:
@@ -42,7 +52,7 @@ def list_staff(writer: Writer, staff: Sequence[Staff], source: StaffSource) -> i
         _put(writer, person, source)
         changed.append(number)
     if changed:
-        writer.record(EventKind.STAFF_LISTED, source=source, numbers=sorted(changed))
+        writer.record(StaffListed(actor=_WHO_LISTS[source], source=source, numbers=sorted(changed)))
     return len(changed)
 
 
@@ -116,10 +126,8 @@ def begin_visit(writer: Writer, visit: str, number: str, role: Role) -> Visit:
     """Somebody signed in."""
     seq = writer.head.seq + 1
     writer.record(
-        EventKind.STAFF_SIGNED_IN,
+        StaffSignedIn(actor=staff_actor(number), role=role),
         insert("visit", id=visit, staff=number, role=role, began_seq=seq),
-        number=number,
-        role=role,
     )
     return Visit(visit, number, seq)
 
@@ -127,21 +135,20 @@ def begin_visit(writer: Writer, visit: str, number: str, role: Role) -> Visit:
 def end_visit(writer: Writer, visit: Visit, receipt_shown: bool) -> int:
     """Somebody is done, or has gone; a receipt that was not seen waits for the next sign-in."""
     return writer.record(
-        EventKind.VISIT_ENDED,
+        VisitEnded(actor=staff_actor(visit.staff)),
         update(
             "visit",
             id=visit.id,
             ended_seq=writer.head.seq + 1,
             is_receipt_shown=int(receipt_shown),
         ),
-        number=visit.staff,
     )
 
 
 def receipt_shown(writer: Writer, visit: Visit) -> int:
     """A receipt that had waited was seen."""
     return writer.record(
-        EventKind.VISIT_ENDED, update("visit", id=visit.id, is_receipt_shown=1), number=visit.staff
+        VisitEnded(actor=staff_actor(visit.staff)), update("visit", id=visit.id, is_receipt_shown=1)
     )
 
 

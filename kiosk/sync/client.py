@@ -40,6 +40,7 @@ from kiosk.sync.contract import (
     Status,
     SyncAnswer,
     SyncRequest,
+    read_message,
     wire_event,
 )
 from kiosk.sync.opening import require_signed
@@ -258,7 +259,7 @@ class SyncClient:
         if answer.status_code != 200:
             said = text[:200].decode(errors="replace")
             raise requests.HTTPError(f"it answered {answer.status_code}: {said}")
-        return SyncAnswer.model_validate_json(text)
+        return read_message(SyncAnswer, text)
 
     def _note(self, waiting: _Waiting, answer: SyncAnswer) -> bool:
         """Write down how far the centre is; whether more is to be sent at once."""

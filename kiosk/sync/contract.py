@@ -6,13 +6,13 @@ commands and sees them answered by events. `(location, epoch, seq)` names an eve
 
 from __future__ import annotations
 
-from typing import Annotated
+import json
+from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from kiosk.model.clock import Instant
-from kiosk.model.commands import Id
-from kiosk.model.events import Event, EventKind
+from kiosk.model.events import Event, kind_of
 
 EVENTS_MAX = 500
 """How many events one request carries at most."""
@@ -24,14 +24,34 @@ Whole = Annotated[int, Field(ge=-(2**53), le=2**53)]
 """A number that every program and database can hold."""
 
 
+Real = Annotated[float, Field(allow_inf_nan=False)]
+
+
 class Message(BaseModel):
     """A message of the wire. A field of a newer version is passed over."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="ignore", frozen=True)
 
 
 Epoch = Annotated[str, Field(max_length=64, pattern=r"^[ -~]*$")]
 """The random id of a life of a kiosk's database."""
+
+
+M = TypeVar("M", bound=Message)
+
+
+def read_message(model: type[M], raw: bytes) -> M:
+    """The message of a text. Raises `ValidationError`."""
+    try:
+        return model.model_validate_json(raw)
+    except ValidationError as error:
+        # One odd sign in one event or command is not worth the whole message: half a surrogate
+        # pair, which that reader takes for no JSON at all.
+        try:
+            read = json.loads(raw)
+        except (ValueError, RecursionError):
+            raise error from None
+        return model.model_validate(read)
 
 
 class WireEvent(Message):
@@ -90,11 +110,8 @@ def wire_event(event: Event) -> WireEvent:
 
 
 def event_of(wire: WireEvent, previous: bytes) -> Event:
-    """A line of the journal that came back over the wire, behind the one with the hash `previous`.
-
-    Raises `ValueError` for a kind that this version does not know.
-    """
-    kind, digest = EventKind(wire.kind), bytes.fromhex(wire.hash)
+    """A line of the journal that came back over the wire; `previous` is the hash before it."""
+    kind, digest = kind_of(wire.kind), bytes.fromhex(wire.hash)
     return Event(wire.epoch, wire.seq, kind, wire.body, wire.at, previous, digest)
 
 
@@ -129,7 +146,7 @@ class Status(Message):
     """Slot label → OPEN, CLOSED or UNKNOWN."""
     boards: tuple[BoardStatus, ...] = Field(default=(), max_length=200)
     disk_free_bytes: Whole | None = None
-    temperature_c: float | None = None
+    temperature_c: Real | None = None
     layout_hash: str = Field(default="", max_length=64)
 
 
@@ -153,7 +170,7 @@ class LayoutSize(Message):
     width_mm: Whole = Field(ge=0)
     height_mm: Whole = Field(ge=0)
     depth_mm: Whole = Field(ge=0)
-    max_weight_kg: float = Field(ge=0)
+    max_weight_kg: Real = Field(ge=0)
 
 
 class Layout(Message):
@@ -165,23 +182,11 @@ class Layout(Message):
     languages: tuple[str, ...] = ("en",)
     help_phone: str = Field(default="", max_length=64)
     country: str = Field(default="", pattern=r"^([A-Z]{2})?$")
-    latitude: float | None = Field(default=None, ge=-90, le=90)
-    longitude: float | None = Field(default=None, ge=-180, le=180)
+    latitude: Real | None = Field(default=None, ge=-90, le=90)
+    longitude: Real | None = Field(default=None, ge=-180, le=180)
     sizes: tuple[LayoutSize, ...] = Field(default=(), max_length=64)
     slots: tuple[LayoutSlot, ...] = Field(default=(), max_length=2000)
     screen: LayoutSlot | None = None
-
-
-class WireCommand(Message):
-    """A command of the server to one kiosk. Applied once, by its number; answered by an event."""
-
-    n: Whole = Field(ge=1)
-    id: Id
-    type: str = Field(max_length=64)
-    body: dict[str, JsonValue] = Field(default_factory=dict)
-    """The fields of the command of this type: `kiosk.model.commands.Command`."""
-    signature: str = Field(default="", max_length=256)
-    """Of an opening: the server's, in hexadecimal."""
 
 
 class SyncRequest(Message):
@@ -218,8 +223,8 @@ class SyncAnswer(Message):
     """Events after this one are missing: send from there."""
     parked: tuple[Parked, ...] = ()
     commands: tuple[JsonValue, ...] = ()
-    """Each a `WireCommand`. The kiosk reads them one by one: one that does not fit is answered, and
-    does not hold up the others."""
+    """Each a `kiosk.model.commands.WireCommand`. The kiosk reads them one by one: one that does not
+    fit is answered, and does not hold up the others."""
     now_ms: Whole
     next_sync_s: float
     want_layout: bool = False

@@ -12,7 +12,7 @@ from kiosk.model.urls import path
 from kiosk.store.restore import Recall
 from kiosk.store.writer import ChainHead
 from kiosk.sync.client import TIMEOUT_S, Identity
-from kiosk.sync.contract import EVENTS_MAX, EventsAnswer, WireEvent, event_of
+from kiosk.sync.contract import EVENTS_MAX, EventsAnswer, event_of
 from kiosk.sync.reaching import answer_text, why_not_reached
 
 
@@ -33,22 +33,13 @@ def _batches(
     while answer.events:
         events = []
         for wire in answer.events:
-            event = _event(wire, end.hash)
+            event = event_of(wire, end.hash)
             events.append(event)
             end = ChainHead(event.epoch, event.seq, event.hash)
         yield events
         if not answer.has_more:
             return
         answer = _fetch(session, identity, end)
-
-
-def _event(wire: WireEvent, previous: bytes) -> Event:
-    try:
-        return event_of(wire, previous)
-    except ValueError as error:
-        raise RecallError(
-            f"event {wire.seq} is of a newer version of this program: bring that first ({error})"
-        ) from error
 
 
 def _fetch(session: requests.Session, identity: Identity, head: ChainHead) -> EventsAnswer:

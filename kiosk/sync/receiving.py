@@ -8,12 +8,18 @@ from typing import Annotated, TypeVar
 
 from pydantic import Field, JsonValue, TypeAdapter, ValidationError
 
-from kiosk.model.commands import Id, UnfitCommandError, read_command, what_is_wrong
+from kiosk.model.commands import (
+    UnfitCommandError,
+    Whole,
+    WireCommand,
+    read_command,
+    what_is_wrong,
+)
+from kiosk.model.fields import NUMBER_MAX, Id
 from kiosk.store.commands import Received
-from kiosk.sync.contract import Whole, WireCommand
 
 T = TypeVar("T")
-_NUMBER: TypeAdapter[int] = TypeAdapter(Annotated[Whole, Field(ge=1)])
+_NUMBER: TypeAdapter[int] = TypeAdapter(Annotated[Whole, Field(ge=1, le=NUMBER_MAX)])
 _NAME: TypeAdapter[str] = TypeAdapter(Id)
 
 

@@ -17,7 +17,7 @@ from kiosk.model.commands import CommandType
 from kiosk.store import commands as kiosk_commands
 from kiosk.store import slots
 from kiosk.sync.client import Identity, SyncClient
-from kiosk.sync.contract import Place, Status, SyncAnswer
+from kiosk.sync.contract import Status, SyncAnswer, read_message
 from tests.support.central_server import LOCATION, Journal
 
 NOWHERE = Identity("http://nowhere.invalid", LOCATION.id, "token", "00" * 32)
@@ -34,8 +34,8 @@ class Kiosk:
 
     def come(self, *sent: JsonValue) -> None:
         """An answer of the server with these commands."""
-        answer = SyncAnswer(acked=Place(), commands=sent, now_ms=0, next_sync_s=10)
-        read = SyncAnswer.model_validate_json(answer.model_dump_json())
+        answer = {"acked": {}, "commands": sent, "now_ms": 0, "next_sync_s": 10}
+        read = read_message(SyncAnswer, json.dumps(answer).encode())
         for command in read.commands:
             assert self.client._apply(command)
 
@@ -89,6 +89,7 @@ def out_of_service(n: int, slot: str = "3", reason: str = "dirty") -> JsonValue:
             "signed_ms 'now': it should be a valid",
         ),
         ("dance", {"how": "slowly"}, "the command 'dance' is not known to this version"),
+        ("extend", {"package": "\ud83d", "days": 1}, "package '\\ud83d': it should be a valid"),
         ("open", "now", "body (not quoted): it should be"),
         (5, {}, "type 5: it should be a valid string"),
     ],

@@ -191,5 +191,5 @@ def test_a_command_of_another_version_leaves_a_running_server_alone(server: Serv
     refused = command(server, "location", "list")
     assert refused.returncode == 2
     assert "of another version runs" in refused.stderr
-    server.write(lambda c: c.execute(version.update().values(version_num="0005")))
+    server.write(lambda c: c.execute(version.update().values(version_num="0006")))
     assert command(server, "location", "list").returncode == 0

@@ -16,18 +16,21 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Connection, func, insert, select
 
 from central import schema
+from central.auth import Role
+from central.pages.queries import location
 from central.sync import commands
 from kiosk.model.commands import (
-    YEAR_2000_MS,
     Announce,
     Cancel,
     Extend,
     Open,
+    OpeningOutcome,
     SlotService,
 )
+from kiosk.model.fields import YEAR_2000_MS
 from kiosk.model.location import Service
 from kiosk.model.pickup_code import make_code
-from kiosk.store import codes, departures, intents, journal, packages, slots
+from kiosk.store import codes, departures, intents, journal, openings, packages, slots
 from kiosk.store import commands as kiosk_commands
 from kiosk.store.codes import CodePolicy, Granted, NotKnown
 from kiosk.store.intents import IntentPurpose
@@ -44,6 +47,7 @@ from tests.support.central_server import (
     text_of,
     wait_until,
 )
+from tests.support.operators import Browser
 
 
 class Site:
@@ -406,16 +410,16 @@ def test_no_door_opens_from_afar_while_somebody_is_busy_or_too_often(
     exchange(site, hatch, as_it_is)
     assert "busy" in answers_of(site)[0]
     hatch.is_busy = False
-    for _ in range(kiosk_commands.OPENINGS_MAX + 2):
+    for _ in range(openings.PER_HOUR_MAX + 2):
         ask_for_opening(server, "7")
         exchange(site, hatch, as_it_is)
-    assert len(hatch.opened) == kiosk_commands.OPENINGS_MAX
+    assert len(hatch.opened) == openings.PER_HOUR_MAX
     assert "within an hour" in answers_of(site)[-1]
-    site.journal.clock.wall_ms += kiosk_commands.HOUR_MS + 1
-    server.clock.wall_ms += kiosk_commands.HOUR_MS + 1
+    site.journal.clock.wall_ms += openings.HOUR_MS + 1
+    server.clock.wall_ms += openings.HOUR_MS + 1
     ask_for_opening(server, "7")
     exchange(site, hatch, as_it_is)
-    assert len(hatch.opened) == kiosk_commands.OPENINGS_MAX + 1
+    assert len(hatch.opened) == openings.PER_HOUR_MAX + 1
 
 
 def test_a_door_that_must_stay_shut_or_is_not_there_opens_for_nobody(
@@ -442,7 +446,7 @@ class Stepping:
         return True
 
     def open(self, slot: str, command_id: str) -> None:
-        self.site.journal.do(kiosk_commands.miss_opening, command_id, slot)
+        self.site.journal.do(openings.end, command_id, OpeningOutcome.MISSED)
 
 
 def test_an_opening_that_somebody_stepped_before_is_told_to_its_operator(
@@ -454,4 +458,60 @@ def test_an_opening_that_somebody_stepped_before_is_told_to_its_operator(
     while client.sync_once() == 0:
         pass
     site.sync()
-    assert answers_of(site) == ["somebody stepped up to the machine; try again"]
+    assert answers_of(site) == ["MISSED"]
+    [row] = server.rows(schema.command)
+    assert "somebody stepped up to the machine" in row.answer
+
+
+class Jamming(Stepping):
+    """A machine whose door jams, or as `outcome` says."""
+
+    outcome = "JAMMED"
+
+    def open(self, slot: str, command_id: str) -> None:
+        if self.outcome:
+            do, purpose = self.site.journal.do, IntentPurpose.MAINTENANCE
+            do(intents.intend, command_id, slot, purpose, openings.ACTOR)
+            do(intents.door_outcome, command_id, intents.IntentState.FAILED, self.outcome)
+            do(openings.end, command_id, OpeningOutcome(self.outcome))
+
+
+@pytest.mark.parametrize(
+    ("outcome", "state", "look", "why"),
+    [
+        ("OPENED", "OPENED", "done", ""),
+        ("JAMMED", "JAMMED", "failed", "the door did not open"),
+        ("UNREACHABLE", "UNREACHABLE", "failed", "its lock board does not answer"),
+        ("", "ASKED", "waiting", "the kiosk is at it"),
+    ],
+)
+def test_the_page_says_of_an_opening_what_came_of_it(
+    site: Site, server: Server, outcome: str, state: str, look: str, why: str
+) -> None:
+    site.sync()
+    ask_for_opening(server, "7")
+    machine = Jamming(site)
+    machine.outcome = outcome
+    client = site.client(machine)  # type: ignore[arg-type]
+    while client.sync_once() == 0:
+        pass
+    site.sync()
+    place = server.central.database.read(location, LOCATION.id, server.clock.wall_ms, 300)
+    [shown] = place["commands"]
+    assert (shown["state"], why in shown["answer"]) == (state, True)
+    page = Browser(server, Role.OPERATOR).get(f"/locations/{LOCATION.id}").text
+    words = state.replace("_", " ").lower()
+    assert f'<span class="tag {look}">{words}</span>' in page.replace(words.capitalize(), words)
+    assert "tag done" not in page or look == "done"
+
+
+def test_of_an_opening_that_was_begun_and_never_told_of_nobody_says_that_it_is_done(
+    site: Site, server: Server
+) -> None:
+    site.sync()
+    ask_for_opening(server, "7")
+    exchange(site, Hatch(), as_it_is)
+    later_ms = server.clock.wall_ms + commands.OPENING_TOLD_MS + 1
+    place = server.central.database.read(location, LOCATION.id, later_ms, 300)
+    assert place["commands"][0]["state"] == "UNKNOWN"
+    assert place["commands"][0]["answer"] == "the kiosk has not told what came of it"

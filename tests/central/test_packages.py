@@ -12,10 +12,11 @@ import requests
 
 from central import schema
 from central.packages.nearest import distance_km, nearest
+from kiosk.model.commands import WireCommand
 from kiosk.model.pickup_code import make_code
 from kiosk.store import codes, packages
 from kiosk.sync.client import layout_of
-from kiosk.sync.contract import SyncAnswer, SyncRequest, WireCommand
+from kiosk.sync.contract import SyncAnswer, SyncRequest
 from tests.support.central_server import LOCATION_KEY, Journal, Mailbox, Server, announce, text_of
 from tests.support.operators import obey
 

@@ -22,15 +22,18 @@ from kiosk.flows.views.customer import (
     Thanks,
 )
 from kiosk.flows.views.shared import Ask, DoorOpen, Told, Trouble
+from kiosk.model.commands import OpeningOutcome
 from kiosk.model.events import EventKind
 from kiosk.model.location import Service, SlotStatus, SuspectReason
 from kiosk.model.pickup_code import make_code
 from kiosk.server_link import DoorsFromAfar
-from kiosk.store import codes, departures, holds, journal, packages, slots
+from kiosk.store import codes, departures, holds, journal, openings, packages, slots
 from kiosk.store.writer import Writer
 from tests.support.flow_site import Running, World, require_sound, running
 from tests.support.virtual_loop import run_virtually
 from tests.support.visits import play, sign_in, store
+
+ASKED = OpeningOutcome.ASKED
 
 
 async def stored(kiosk: Running, *barcodes: str, owner: str | None = None) -> list[str]:
@@ -433,7 +436,7 @@ def test_a_door_opened_from_afar_is_shut_and_then_looked_into(tmp_path: Path) ->
     async def story(kiosk: Running) -> None:
         [slot] = await stored(kiosk, "ONE")
         kiosk.site.steel.close_after_s = None
-        kiosk.player.do(OpenFromAfar(slot))
+        kiosk.player.do(OpenFromAfar(slot, "command-1"))
         assert (await kiosk.player.until(DoorOpen)).slot == slot
         kiosk.site.steel.close(slot)
         await kiosk.player.until(First)
@@ -449,7 +452,7 @@ def test_from_afar_nothing_opens_while_somebody_is_at_the_machine(tmp_path: Path
         pulses = kiosk.world.pulses
         kiosk.player.do(Pressed(Choice.PICK_UP))
         await kiosk.player.until(EnterCode)
-        kiosk.player.do(OpenFromAfar(slot))
+        kiosk.player.do(OpenFromAfar(slot, "command-1"))
         kiosk.player.do(Pressed(Choice.BACK))
         await kiosk.player.until(First)
         await asyncio.sleep(10)
@@ -467,6 +470,8 @@ def test_who_steps_up_before_a_door_opens_from_afar_is_not_startled_and_the_cent
         pulses, loop = kiosk.world.pulses, asyncio.get_running_loop()
         doors = DoorsFromAfar(kiosk.kiosk, loop)
         assert doors.is_free()
+        for number in (1, 2, 3):
+            await kiosk.kiosk.store.run(openings.note, f"command-{number}", slot, ASKED, 0)
         kiosk.player.do(Pressed(Choice.PICK_UP))
         doors.begin(slot, "command-1")
         await kiosk.player.until(EnterCode)
@@ -475,8 +480,9 @@ def test_who_steps_up_before_a_door_opens_from_afar_is_not_startled_and_the_cent
         doors.begin(slot, "command-2")
         await asyncio.sleep(10)
         assert kiosk.world.pulses == pulses
-        missed = await kiosk.kiosk.store.run(journal.after, 0, 9999, [EventKind.OPENING_MISSED])
+        missed = await kiosk.kiosk.store.run(journal.after, 0, 9999, [EventKind.OPENING_ENDED])
         assert [json.loads(event.body)["id"] for event in missed] == ["command-1", "command-2"]
+        assert {json.loads(event.body)["outcome"] for event in missed} == {"MISSED"}
         kiosk.player.do(Pressed(Choice.BACK))
         await kiosk.player.until(First)
         doors.begin(slot, "command-3")

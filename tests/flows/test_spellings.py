@@ -88,7 +88,7 @@ async def asked_for(kiosk: Running, event: Scanned | Entered) -> str | None:
     await kiosk.player.until(CodeAsked)
     kiosk.player.do(Pressed(Choice.DONE))
     asked = await kiosk.kiosk.store.run(journal.after, 0, 500, [EventKind.CODE_ASKED])
-    package: str | None = json.loads(asked[-1].body)["package"]
+    package: str | None = json.loads(asked[-1].body).get("package")
     return package
 
 

@@ -37,7 +37,7 @@ from kiosk.sync.receiving import receive
 from tests.support.flow_site import LOCATION, LoopClock, require_sound
 
 LABELS = Path(__file__).parents[1] / "vectors" / "labels"
-REFUSED_BARCODE = "a barcode has|barcode None: it should be a valid string|it should have at most"
+REFUSED_BARCODE = "a barcode has|a text has no NUL|None: it should be a valid|should have at most"
 SPELLINGS: dict[str, Any] = json.loads((LABELS / "spellings.json").read_text(encoding="utf-8"))
 NUMBERS = json.loads((LABELS / "barcodes.json").read_text(encoding="utf-8"))
 

@@ -103,7 +103,7 @@ class Machine:
 
     def fetch(self, name: str) -> None:
         slot = present(self.package(name).slot)
-        self.do(intents.intend, f"out-{name}", slot, IntentPurpose.PICKUP, "c", name)
+        self.do(intents.intend, f"out-{name}", slot, IntentPurpose.PICKUP, "customer", name)
         self.elapsed_ms += 9_000
         self.do(departures.retrieve, name, f"out-{name}")
 
@@ -329,7 +329,9 @@ def test_what_was_not_done_is_not_counted(machine: Machine) -> None:
         raise RefusedError("no")
 
     package = machine.stored("P")
-    machine.do(intents.intend, "out-P", present(package.slot), IntentPurpose.PICKUP, "c", "P")
+    machine.do(
+        intents.intend, "out-P", present(package.slot), IntentPurpose.PICKUP, "customer", "P"
+    )
     with pytest.raises(RefusedError):
         machine.do(store_then_fail, "P")
     assert "retrieved" not in machine.do(counters.read)

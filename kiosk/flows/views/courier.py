@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from kiosk.flows.views.choices import Problem, Refused
 from kiosk.flows.views.shared import View
-from kiosk.model.events import EventKind
 from kiosk.model.package import PackageStatus
 
 
@@ -83,7 +82,7 @@ class Collection(View):
 class ReceiptLine:
     """One package that changed hands."""
 
-    kind: EventKind
+    kind: str
     barcode: str
     slot: str
     at_ms: int | None

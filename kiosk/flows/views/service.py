@@ -8,7 +8,6 @@ from drivers.door import BoardReport, DoorState
 from kiosk.flows.events import Scanned
 from kiosk.flows.views.choices import Refused
 from kiosk.flows.views.shared import View
-from kiosk.model.events import EventKind
 from kiosk.model.location import Service, SlotStatus, SuspectReason
 from kiosk.model.person import Role
 
@@ -145,7 +144,7 @@ class EventLine:
     """One event of the journal, without what only a program needs."""
 
     number: int
-    kind: EventKind
+    kind: str
     slot: str
     actor: str
     outcome: str

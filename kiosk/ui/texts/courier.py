@@ -75,7 +75,7 @@ def _collection(view: Collection, location: Location, speech: Speech) -> Words:
     return Words(title, body, note, Tone.ACT, "package-open")
 
 
-_MOVED: Mapping[EventKind, str] = {
+_MOVED: Mapping[str, str] = {
     EventKind.PACKAGE_STORED: N_("put in"),
     EventKind.DEPOSIT_UNDONE: N_("taken out again"),
     EventKind.PACKAGE_COLLECTED: N_("taken back"),

@@ -246,7 +246,7 @@ def outcome_sentence(outcome: str, location: Location, speech: Speech) -> str:
     return outcome.replace("_", " ").capitalize()
 
 
-_KINDS: Mapping[EventKind, str] = {
+_KINDS: Mapping[str, str] = {
     EventKind.KIOSK_STARTED: N_("Kiosk started"),
     EventKind.SLOT_CONFIGURED: N_("Door set up"),
     EventKind.SLOT_SERVICE_CHANGED: N_("Service changed"),
@@ -288,6 +288,7 @@ _KINDS: Mapping[EventKind, str] = {
     EventKind.COMMAND_APPLIED: N_("Wish of the centre"),
     EventKind.CONTACT_CHANGED: N_("Contact changed"),
     EventKind.OPENING_MISSED: N_("Not opened from afar"),
+    EventKind.OPENING_ENDED: N_("Opening from afar"),
     EventKind.VISIT_FAILED: N_("Cannot be recorded"),
 }
 
@@ -295,7 +296,7 @@ _KINDS: Mapping[EventKind, str] = {
 _ACTORS: Mapping[str, str] = {
     "customer": N_("customer"),
     "kiosk": N_("machine"),
-    "centre": N_("centre"),
+    "server": N_("centre"),
     "console": N_("command line"),
 }
 
@@ -318,7 +319,9 @@ def _event(
     when = speech.say("{number}, time unknown", number=line.number)
     if line.at_ms is not None:
         when = speech.day_and_time(line.at_ms, location.time_zone)
-    what = speech.say(_KINDS[line.kind])
+    known = _KINDS.get(line.kind)
+    # A newer version wrote it: its own word is better than none.
+    what = line.kind.replace("_", " ").capitalize() if known is None else speech.say(known)
     if line.outcome:
         what = outcome_sentence(line.outcome, location, speech)
     slot = line.slot if line.slot != view.slot else ""

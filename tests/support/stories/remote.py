@@ -76,7 +76,7 @@ async def opened_from_afar(kiosk: Running, told: Told) -> None:
     slot = await have_stored(kiosk, told)
     told.prepared()
     await kiosk.player.until(First)
-    kiosk.player.do(OpenFromAfar(slot))
+    kiosk.player.do(OpenFromAfar(slot, kiosk.kiosk.new_id()))
     await kiosk.player.until(DoorOpen)
     told.when_shown(First, RowFact("slot", slot, "status", "SUSPECT"))
     await shut(kiosk, slot)
