@@ -5,11 +5,15 @@ from __future__ import annotations
 import inspect
 
 import pytest
+from hypothesis import settings
 
 from kiosk.store.writer import Writer
 from tests.support.virtual_loop import run_virtually
 
 Writer.refuses_undeclared = True
+
+settings.register_profile("tests", deadline=None)
+settings.load_profile("tests")
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -22,6 +22,7 @@ import pytest
 import requests
 from pydantic import BaseModel, ValidationError
 from requests.adapters import BaseAdapter
+from urllib3 import HTTPResponse
 
 from central import backup, schema
 from central.app import build
@@ -131,7 +132,8 @@ def _bytes(message: BaseModel) -> bytes:
 
 def _response(body: bytes) -> requests.Response:
     response = requests.Response()
-    response.status_code, response.raw = 200, BytesIO(body)
+    raw = HTTPResponse(BytesIO(body), preload_content=False)
+    response.status_code, response.raw = 200, raw
     return response
 
 
