@@ -145,7 +145,7 @@ def location_roll(settings: Settings, name_id: str) -> None:
 @click.argument("name_id")
 @click.pass_obj
 def location_revoke(settings: Settings, name_id: str) -> None:
-    """Listen to a location's kiosk no more, until it enrols anew."""
+    """Listen to a location's kiosk no more, until it enrols again."""
     _write(
         settings,
         lambda connection, central: enrolment.revoke(

@@ -1,4 +1,4 @@
-"""Couriers and technicians that the centre lists for its kiosks: each gets the whole list anew."""
+"""Couriers and technicians that the centre lists for its kiosks: each gets the whole list again."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def add(
     pin: str,
     locations: str = EVERYWHERE,
 ) -> None:
-    """List somebody, or list them anew with another PIN, and tell the kiosks.
+    """List somebody, or list them again with another PIN, and tell the kiosks.
 
     `locations` is `*` or the ids of some, with commas. Raises `RequestError`.
     """

@@ -29,7 +29,7 @@ from kiosk.vitals import vitals
 
 LOOK_AHEAD = 2
 LOOK_AHEAD_AFTER_MS = 300_000
-"""A code that the centre may have issued anew is accepted once the last sync is so long ago."""
+"""A code that the centre may have issued again is accepted once the last sync is so long ago."""
 
 
 @contextlib.contextmanager

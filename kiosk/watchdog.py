@@ -1,7 +1,7 @@
 """Tells systemd that the kiosk is up, and again and again that it is well.
 
 The screen's clock does it, and only while the engine answers too: a kiosk of which one half hangs
-is no kiosk, and is started anew. Protocol: sd_notify(3), a datagram to the socket that systemd
+is no kiosk, and is started again. Protocol: sd_notify(3), a datagram to the socket that systemd
 names in the environment.
 """
 

@@ -285,7 +285,7 @@ def _move_warnings(
     now_ms: int,
 ) -> None:
     """A hold ends later now, and so does the warning before its end; where it was given already,
-    one who asked for more time is warned anew."""
+    one who asked for more time is warned again."""
     table = schema.notification
     for name, values in body.get("rows", ()):
         if name != "package" or not values.get("hold_until_ms"):

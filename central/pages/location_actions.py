@@ -153,7 +153,7 @@ async def slot_service(
 async def open_door(
     request: Request, name: str, operator: ActingAsOperator, slot: Text, why: Text
 ) -> Response:
-    """Open one door from afar; signed when the kiosk fetches it, and good for a minute."""
+    """Open one door remotely; signed when the kiosk fetches it, and good for a minute."""
 
     def do(connection: Connection, central: Central) -> None:
         _require_door(connection, name, slot)

@@ -134,7 +134,7 @@ def roll(connection: Connection, location: str, by: str, now_ms: int) -> str:
 
 
 def revoke(connection: Connection, location: str, by: str, now_ms: int) -> None:
-    """A location's kiosk is not listened to any more, until it enrols anew."""
+    """A location's kiosk is not listened to any more, until it enrols again."""
     change_known(
         connection,
         update(schema.location)

@@ -194,7 +194,7 @@ def _carry_out(
 
 
 def _require_may_open(writer: Writer, received: Received, slot: str) -> None:
-    """Whether a slot may be opened from afar now; that it is opened comes after this event."""
+    """Whether a slot may be opened remotely now; that it is opened comes after this event."""
     if not received.is_signed:
         raise RefusedError("the opening is not signed by this kiosk's centre")
     if slots.record_of(writer, slot).service is Service.DO_NOT_OPEN:

@@ -18,7 +18,7 @@ from kiosk.store.writer import Writer
 
 ACTOR = SERVER
 PER_HOUR_MAX = 6
-"""How many doors may be opened from afar within an hour, whatever the server says."""
+"""How many doors may be opened remotely within an hour, whatever the server says."""
 HOUR_MS = 3_600_000
 KEPT_MS = 30 * 24 * HOUR_MS
 

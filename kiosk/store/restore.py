@@ -2,7 +2,7 @@
 
 A backup is older than the last thing that happened. The events after it, which the centre had
 acknowledged, are written again as they were, each with what it changed, so that the journal is the
-one from before. Personal fields are in no event: the centre tells them anew with its commands. A
+one from before. Personal fields are in no event: the centre tells them again with its commands. A
 restored database begins a new epoch; where nobody knows what happened since, every slot is in doubt
 in it.
 """

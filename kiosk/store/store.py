@@ -345,7 +345,7 @@ class Store:
         return self._jobs.get(block=is_patient)
 
     def _keep_marked(self) -> None:
-        """Mark a log anew that grew beyond what the mark says, or that has no mark yet."""
+        """Mark again a log that grew beyond what the mark says, or that has no mark yet."""
         if running.is_longer(self.path, self._marked_bytes):
             self._mark_as_running()
 

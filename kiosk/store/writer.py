@@ -204,7 +204,7 @@ def _statement(change: RowChange) -> str:
     if change.is_new:
         names = ", ".join(columns)
         return f"INSERT INTO {change.table} ({names}) VALUES ({', '.join('?' for _ in columns)})"
-    # The key is not set anew: SQLite would search every table that refers to it, row by row.
+    # The key is not set again: SQLite would search every table that refers to it, row by row.
     key = KEY_OF_TABLE[change.table]
     settings = ", ".join(f"{name} = ?" for name in columns if name != key)
     return f"UPDATE {change.table} SET {settings} WHERE {key} = ?"

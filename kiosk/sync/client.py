@@ -58,7 +58,7 @@ JITTER = (0.8, 1.2)
 
 
 class Doors(Protocol):
-    """What opens a door of this kiosk from afar."""
+    """What opens a door of this kiosk remotely."""
 
     def is_free(self) -> bool:
         """Whether nobody is busy at the machine now."""
@@ -150,7 +150,7 @@ class SyncClient:
         doors: Doors | None = None,
     ) -> None:
         """`status` tells how the machine is; it is called on the sync's thread, and so is
-        `doors`, which opens from afar; None: this kiosk opens nothing so."""
+        `doors`, which opens remotely; None: this kiosk opens nothing so."""
         self._store, self._location, self._identity = store, location, identity
         self._machine, self._rng, self._doors = status, rng, doors
         self._layout = layout_of(location)

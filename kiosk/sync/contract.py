@@ -260,5 +260,5 @@ class EventsAnswer(Message):
 
 
 def opening_text(location: str, command_id: str, slot: str, signed_ms: int) -> bytes:
-    """What the server signs when it opens a door from afar."""
+    """What the server signs when it opens a door remotely."""
     return f"open\n{location}\n{command_id}\n{slot}\n{signed_ms}".encode()

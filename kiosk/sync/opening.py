@@ -1,4 +1,4 @@
-"""A door opened from afar: only by the centre's signature, fresh, and only a few times an hour."""
+"""A door opened remotely: only by the centre's signature, fresh, and only a few times an hour."""
 
 from __future__ import annotations
 

@@ -155,7 +155,7 @@ def places_on(display: str) -> Places:
 
 def frames(desk: Desk, effort: Effort) -> Figures:
     """`frame_ms` (the first screen as it is; after a digit; another screen made and drawn) and
-    `language_switch_ms` (the first screen anew in another language), on the whole panel drawn by
+    `language_switch_ms` (the first screen again in another language), on the whole panel drawn by
     the processor, in a process of its own."""
     told = subprocess.run(
         [sys.executable, "-m", "tests.bench.frames", str(DEMO_SITE), str(effort.frames)],

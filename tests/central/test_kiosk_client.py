@@ -269,7 +269,7 @@ def test_the_thread_sends_what_happens_and_outlives_a_server_that_is_away(
     server.central, server._server, server._thread = again.central, again._server, again._thread
 
 
-# --- doors opened from afar -----------------------------------------------------------------------
+# --- doors opened remotely -----------------------------------------------------------------------
 
 
 class Hatch:

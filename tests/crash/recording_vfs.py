@@ -151,7 +151,7 @@ class RecordingVfs:
 
     def __enter__(self) -> RecordingVfs:
         _library.sqlite3_vfs_register(ctypes.byref(self._vfs), 1)
-        # SQLite draws its seed anew, from us: the salts of a log are the same in every run.
+        # SQLite draws its seed from us: the salts of a log are the same in every run.
         _library.sqlite3_randomness(0, None)
         return self
 

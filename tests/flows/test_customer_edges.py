@@ -429,7 +429,7 @@ def test_a_package_that_lies_too_high_is_moved_by_the_next_courier(tmp_path: Pat
     play(tmp_path, story)
 
 
-# --- a door opened from afar ---------------------------------------------------------------------
+# --- a door opened remotely ---------------------------------------------------------------------
 
 
 def test_a_door_opened_from_afar_is_shut_and_then_looked_into(tmp_path: Path) -> None:

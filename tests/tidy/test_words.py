@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 
-ROOMS = ("kiosk/flows",)
+ROOMS = ("kiosk/flows", "drivers")
 
 INSTEAD_OF = {
     "afar": "remote, remotely",

@@ -3,7 +3,7 @@
 The guesser knows everything but the location's key and the phone numbers. Two ways are the best
 there are. *Full speed* takes every try that the bucket gives back; the phone's digits are asked
 from the twenty-first on, of right and wrong codes alike. *Patient* stops before that, every day
-anew. The expectation is exact; that the store behaves as it says is played against the store.
+again. The expectation is exact; that the store behaves as it says is played against the store.
 """
 
 from __future__ import annotations
