@@ -1,6 +1,6 @@
 """Messages to recipients from the kiosk itself, for a site that has no central server.
 
-For each stored package, and for each code that is issued again or asked for once more, one file goes
+For each stored package, and for each code that is issued or asked for again, one file goes
 into a spool folder, in the form that SMS daemons such as smstools take from their `outgoing`
 folder: a header `To:` with the number, a blank line, the text. A message may go out twice after a
 power cut, under the same file name.

@@ -1,8 +1,8 @@
 """No behaviour depends on the order of a set, which is another in each process.
 
-Python hashes text differently at each start. What walks over a set and does something for each element
-does it in another order each time: a test that found a fault cannot be run again, and a kiosk does
-not do today what it did yesterday. `sorted(…)` around the set is the way out.
+Each start of Python hashes text differently. What walks over a set and does something for each
+element does it in another order each time: a test that found a fault cannot be run again, and a
+kiosk does not do today what it did yesterday. `sorted(…)` around the set is the way out.
 """
 
 from __future__ import annotations
