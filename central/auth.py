@@ -85,7 +85,7 @@ class _Programs:
 
     async def __call__(self, request: Request) -> Program:
         central = central_of(request)
-        row = await central.database.look(_api_key, bearer(request))
+        row = await central.database.look(api_key_of, bearer(request))
         if row is None:
             raise RequestError(401, "unauthorised", "this API key is not known, or was revoked")
         wait_s = request.app.state.rate_limit.take(row.id, row.rate_per_min)
@@ -102,7 +102,8 @@ class _Programs:
         return program
 
 
-def _api_key(connection: Connection, token: str) -> Any:
+def api_key_of(connection: Connection, token: str) -> Any:
+    """The row of an API key that is in use; None for any other token."""
     table = schema.api_key
     return connection.execute(
         select(table).where(table.c.key_hash == token_hash(token), table.c.revoked_ms.is_(None))

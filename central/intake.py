@@ -9,8 +9,6 @@ bound. What a token may do is decided by the route, as before.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,9 +16,12 @@ from typing import Final
 
 from sqlalchemy import Connection, select
 from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from central import schema
+from central.auth import api_key_of, bearer
 from central.context import Central
 from central.errors import RequestError
 from central.sync import enrolment
@@ -31,8 +32,8 @@ FORM_MAX_BYTES: Final = 64 * 1024
 """Of a body of anybody but a known kiosk: of a program's request, of a form."""
 ENROL_MAX_BYTES: Final = 512 * 1024
 """Of an enrolment whose token is known: the layout of 2,000 doors is in it."""
-BODY_WITHIN_S: Final = 30.0
-"""In which a whole body has to arrive."""
+BODY_WITHIN_S: Final = 120.0
+"""In which a whole body has to arrive: a locker's line may carry a few kilobytes a second."""
 _SYNC = re.compile(r"/v1/locations/([^/]+)/sync")
 _ENROL = "/v1/enrol"
 _RECEIPTS = "/v1/receipts/"
@@ -87,11 +88,7 @@ def _may_enrol(connection: Connection, token: str) -> bool:
 
 
 def _is_program(connection: Connection, token: str) -> bool:
-    table = schema.api_key
-    known = select(table.c.id).where(
-        table.c.key_hash == token_hash(token), table.c.revoked_ms.is_(None)
-    )
-    return connection.execute(known).first() is not None
+    return api_key_of(connection, token) is not None
 
 
 class Intake:
@@ -108,7 +105,11 @@ class Intake:
         try:
             body = await self._body(scope, receive)
         except RequestError as error:
-            await _refuse(error, send)
+            # What is left of the body is not waited for.
+            headers = {"connection": "close"}
+            if error.status == 401:
+                headers["www-authenticate"] = "Bearer"
+            await JSONResponse(error.body(), error.status, headers)(scope, receive, send)
             return
         if body is not None:
             await self._app(scope, _replayed(body, receive), send)
@@ -116,17 +117,15 @@ class Intake:
     async def _body(self, scope: Scope, receive: Receive) -> bytes | None:
         """The body; None when the sender went away. Raises `RequestError`."""
         headers = Headers(scope=scope)
-        token = _token(headers)
-        rule = rule_of(scope["path"], bool(token))
+        has_token = "authorization" in headers
+        rule = rule_of(scope["path"], has_token)
         length = headers.get("content-length", "")
         if length.isdecimal() and int(length) > rule.max_bytes:
             raise _too_large(rule)
-        check = rule.is_known
-        is_known = check is None
-        if check is not None and token:
-            is_known = await self._central.database.look(check, token)
-        if not is_known:
-            raise RequestError(401, "unauthorised", rule.refusal)
+        if rule.is_known is not None:
+            token = bearer(Request(scope))
+            if not await self._central.database.look(rule.is_known, token):
+                raise RequestError(401, "unauthorised", rule.refusal)
         try:
             async with asyncio.timeout(BODY_WITHIN_S):
                 return await _within(rule, receive)
@@ -140,11 +139,6 @@ def _has_body(scope: Scope) -> bool:
     headers = Headers(scope=scope)
     is_empty = headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers
     return scope["method"] not in _READS_NO_BODY and not is_empty
-
-
-def _token(headers: Headers) -> str:
-    scheme, _, token = headers.get("authorization", "").partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else ""
 
 
 async def _within(rule: Rule, receive: Receive) -> bytes | None:
@@ -173,18 +167,3 @@ def _replayed(body: bytes, receive: Receive) -> Receive:
         return parts.pop() if parts else await receive()
 
     return replay
-
-
-async def _refuse(error: RequestError, send: Send) -> None:
-    """Answer, and end the connection: what is left of the body is not waited for."""
-    text = json.dumps(error.body()).encode()
-    headers = [
-        (b"content-type", b"application/json"),
-        (b"content-length", str(len(text)).encode()),
-        (b"connection", b"close"),
-    ]
-    if error.status == 401:
-        headers.append((b"www-authenticate", b"Bearer"))
-    with contextlib.suppress(OSError):
-        await send({"type": "http.response.start", "status": error.status, "headers": headers})
-        await send({"type": "http.response.body", "body": text})

@@ -27,6 +27,7 @@ from kiosk.model.commands import (
     body_of,
     read_command,
 )
+from kiosk.sync.bodies import how_many_fit
 from kiosk.sync.contract import OPENING_VALID_MS, opening_text
 
 LOG = logging.getLogger("central.sync")
@@ -114,7 +115,8 @@ def waiting(
             why = f"not sent: {error}"[:500]
             LOG.error("command %s to %s is %s", row["id"], location, why)
             answered(connection, location, row["id"], "REFUSED", why, now_ms)
-    return tuple(current)
+    # No more than a kiosk reads of an answer; those behind come with the next one.
+    return tuple(current[: how_many_fit(each.model_dump_json() for each in current)])
 
 
 def _is_late(row: Mapping[str, Any], now_ms: int) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kiosk.model.actor import SERVER
+from kiosk.model.clock import DAY_MS, HOUR_MS
 from kiosk.model.commands import CommandType, OpeningOutcome
 from kiosk.model.event_bodies import OpeningEnded
 from kiosk.model.events import EventKind
@@ -19,8 +20,7 @@ from kiosk.store.writer import Writer
 ACTOR = SERVER
 PER_HOUR_MAX = 6
 """How many doors may be opened remotely within an hour, whatever the server says."""
-HOUR_MS = 3_600_000
-KEPT_MS = 30 * 24 * HOUR_MS
+KEPT_MS = 30 * DAY_MS
 
 
 def require_may_open(writer: Writer, command: str) -> None:

@@ -21,9 +21,12 @@ from central.pages.queries import location
 from central.sync import commands
 from kiosk.model.clock import HOUR_MS
 from kiosk.model.commands import (
+    STAFF_MAX,
     Announce,
     Cancel,
     Extend,
+    ListedStaff,
+    ListStaff,
     Open,
     OpeningOutcome,
     SlotService,
@@ -516,3 +519,23 @@ def test_of_an_opening_that_was_begun_and_never_told_of_nobody_says_that_it_is_d
     place = server.central.database.read(location, LOCATION.id, later_ms, 300)
     assert place["commands"][0]["state"] == "UNKNOWN"
     assert place["commands"][0]["answer"] == "the kiosk has not told what came of it"
+
+
+def test_many_long_commands_come_in_answers_that_a_kiosk_reads(site: Site, server: Server) -> None:
+    """A kiosk that was away while its staff was listed again and again, each list a long one."""
+    rng = random.Random(7)
+    for _ in range(commands.COMMANDS_MAX):
+        staff = tuple(
+            ListedStaff(
+                number=f"{number:02d}",
+                name=rng.randbytes(50).hex(),
+                role="courier",
+                pin_hash=rng.randbytes(200).hex(),
+                badge_hash=rng.randbytes(200).hex(),
+            )
+            for number in range(STAFF_MAX)
+        )
+        server.write(commands.queue, LOCATION.id, ListStaff(staff=staff), "test", 0)
+    while "QUEUED" in {state for _, state in site.answers()}:
+        site.sync()
+    assert set(site.answers()) == {("staff", "APPLIED")}

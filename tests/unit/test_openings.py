@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from sqlite_utils import Database
 
+from kiosk.model.clock import HOUR_MS
 from kiosk.model.commands import OpeningOutcome
 from kiosk.model.events import EventKind, canonical_json
 from kiosk.store import openings, slots
@@ -76,7 +77,7 @@ def test_what_is_taken_back_after_a_restore_counts_and_comes_once(do: Do) -> Non
 def test_refused_openings_do_not_count_and_those_of_an_hour_ago_do_not(do: Do) -> None:
     for number in range(openings.PER_HOUR_MAX):
         do(openings.note, f"r{number}", "7", OpeningOutcome.REFUSED, NOW_MS)
-        do(openings.note, f"o{number}", "7", OpeningOutcome.OPENED, NOW_MS - openings.HOUR_MS)
+        do(openings.note, f"o{number}", "7", OpeningOutcome.OPENED, NOW_MS - HOUR_MS)
         do(openings.require_may_open, "next")
     for number in range(openings.PER_HOUR_MAX):
         do(openings.require_may_open, "next")
