@@ -38,7 +38,7 @@ from kiosk.model.events import canonical_json
 from kiosk.model.location import Service
 from kiosk.model.package import LEGAL_CHANGES, PackageStatus
 from kiosk.model.person import Recipient, Staff, StaffSource
-from kiosk.store import departures, holds, openings, packages, slots, staff
+from kiosk.store import departures, holds, meta, openings, packages, slots, staff
 from kiosk.store.errors import RefusedError
 from kiosk.store.writer import Row, Writer, insert, update
 
@@ -77,38 +77,26 @@ LOOKED_BACK = 20_000
 def are_people_wanted(writer: Writer) -> bool:
     """Whether the server is to tell once more who is listed here and who packages are for: names
     and numbers are in no journal, so after a restore they are as old as the backup."""
-    return writer.one("SELECT 1 FROM meta WHERE key = ?", (PEOPLE_WANTED,)) is not None
+    return meta.value(writer, PEOPLE_WANTED) is not None
 
 
 def want_people(writer: Writer, *, are_wanted: bool) -> None:
     """Say whether the server is to tell of all people once more."""
-    writer.db.execute("DELETE FROM meta WHERE key = ?", (PEOPLE_WANTED,))
     if are_wanted:
-        writer.db.execute("INSERT INTO meta (key, value) VALUES (?, '1')", (PEOPLE_WANTED,))
+        meta.set_value(writer, PEOPLE_WANTED, "1")
+    else:
+        meta.forget(writer, PEOPLE_WANTED)
 
 
 def came_to(writer: Writer, n: int) -> None:
     """Note that the commands up to this number were dealt with."""
     if n > cursor(writer):
-        _keep(writer, CURSOR, str(n))
+        meta.set_value(writer, CURSOR, str(n))
 
 
 def cursor(writer: Writer) -> int:
     """The number of the last command that was dealt with; 0 before the first."""
-    return int(_kept(writer, CURSOR) or 0)
-
-
-def _kept(writer: Writer, key: str) -> str | None:
-    row = writer.one("SELECT value FROM meta WHERE key = ?", (key,))
-    return None if row is None else str(row["value"])
-
-
-def _keep(writer: Writer, key: str, value: str) -> None:
-    writer.db.execute(
-        "INSERT INTO meta (key, value) VALUES (?, ?)"
-        " ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-        (key, value),
-    )
+    return int(meta.value(writer, CURSOR) or 0)
 
 
 def apply(writer: Writer, received: Received, time_zone: str) -> bool:
@@ -141,10 +129,10 @@ def refuse(writer: Writer, received: Received, why: str) -> bool:
 
 def _is_new_without_number(writer: Writer, digest: str) -> bool:
     """Whether this is the first time that such a command came; from now on it is not."""
-    digests: list[str] = json.loads(_kept(writer, UNNUMBERED) or "[]")
+    digests: list[str] = json.loads(meta.value(writer, UNNUMBERED) or "[]")
     if digest in digests:
         return False
-    _keep(writer, UNNUMBERED, json.dumps([*digests, digest][-UNNUMBERED_KEPT:]))
+    meta.set_value(writer, UNNUMBERED, json.dumps([*digests, digest][-UNNUMBERED_KEPT:]))
     return True
 
 
