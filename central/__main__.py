@@ -27,7 +27,7 @@ from central.listening import bound
 from central.pages.session import HOME
 from central.settings import Settings, load
 from central.sync import enrolment
-from central.tokens import KEY_FILE
+from central.sync.staff_list import EVERYWHERE
 
 T = TypeVar("T")
 BY = "command line"
@@ -47,7 +47,7 @@ def cli(context: click.Context, config: Path | None, data: Path | None) -> None:
 def init_command(settings: Settings) -> None:
     """Make a new server's database and key, if nothing of a server is there."""
     build(settings, may_be_beside=True).database.close()
-    click.echo(f"{settings.data}: ready. Keep a copy of {settings.data / KEY_FILE} elsewhere.")
+    click.echo(f"{settings.data}: ready. Keep a copy of {settings.key_path} elsewhere.")
 
 
 @cli.command()
@@ -230,7 +230,7 @@ def staff_group() -> None:
 @click.argument("number")
 @click.option("--name", required=True)
 @click.option("--role", type=click.Choice(["courier", "technician"]), default="courier")
-@click.option("--locations", default=staff.EVERYWHERE, help="Ids with commas; * for all.")
+@click.option("--locations", default=EVERYWHERE, help="Ids with commas; * for all.")
 @click.option("--pin", prompt=True, hide_input=True, confirmation_prompt=True)
 @click.pass_obj
 def staff_add(
@@ -299,7 +299,7 @@ def backup_command(settings: Settings, file: Path) -> None:
     """Copy the database to FILE, also while the server runs. Keep the key file elsewhere."""
     size = backup.backup(settings, file)
     click.echo(f"{file}: {size / 1e6:.1f} MB, read through and sound.")
-    click.echo(f"Without {settings.data / KEY_FILE} it is of no use: keep that elsewhere.")
+    click.echo(f"Without {settings.key_path} it is of no use: keep that elsewhere.")
 
 
 @cli.command("restore")

@@ -13,6 +13,7 @@ from central import schema
 from central.adapters import Clock, new_id
 from central.database import Database
 from central.errors import not_found
+from central.sealing import indexed
 from central.settings import Settings
 from central.tokens import Secrets
 
@@ -42,18 +43,20 @@ def audit(
     address: str = "",
     **detail: Any,
 ) -> None:
-    """Write down who did what to which thing; every action of a person has a line here."""
-    connection.execute(
-        insert(schema.audit).values(
-            id=new_id(),
-            at_ms=now_ms,
-            by=by,
-            action=action,
-            subject=subject,
-            detail=json.dumps(detail, sort_keys=True, default=str),
-            address=address,
-        )
-    )
+    """Write down who did what to which thing; every action of a person has a line here.
+
+    The subject is an id and no name: it is not sealed, and the log is searched by it.
+    """
+    values = {
+        "id": new_id(),
+        "at_ms": now_ms,
+        "by": by,
+        "action": action,
+        "subject": subject,
+        "detail": json.dumps(detail, sort_keys=True, default=str),
+        "address": address,
+    }
+    connection.execute(insert(schema.audit).values(**indexed(connection, schema.audit, values)))
 
 
 def change_known(connection: Connection, statement: Update, what: str, name: str) -> None:

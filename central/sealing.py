@@ -8,20 +8,20 @@ beside what people are looked up by stands a column with its blind index.
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Connection, Dialect, Text
-from sqlalchemy.engine.interfaces import Dialect as _Dialect
+from sqlalchemy import Connection, Dialect, Table, Text
 from sqlalchemy.sql.operators import OperatorType, is_, is_not
 from sqlalchemy.types import TypeDecorator
 
-from kiosk.model.invariants import BrokenInvariantError
-from kiosk.model.sealing import Sealing, UnsealError
+from kiosk.model.invariants import BrokenInvariantError, require
+from kiosk.model.sealing import Sealing, UnsealError, is_sealed
 
 LOG = logging.getLogger("central.sealing")
 
-_SEALINGS: WeakKeyDictionary[_Dialect, Sealing] = WeakKeyDictionary()
+_SEALINGS: WeakKeyDictionary[Dialect, Sealing] = WeakKeyDictionary()
 """Each engine has a dialect of its own, and types are asked by it."""
 
 
@@ -55,6 +55,15 @@ def blind_index(connection: Connection, text: str, context: str) -> str:
     context is the table and the column of the sealed text: indexes of two columns have nothing in
     common."""
     return sealing_of(connection).blind_index(text, context)
+
+
+def indexed(connection: Connection, table: Table, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of a row with the blind indexes that stand beside some of them."""
+    found = dict(values)
+    for name in values:
+        if f"{name}_index" in table.c:
+            found[f"{name}_index"] = blind_index(connection, values[name], f"{table.name}.{name}")
+    return found
 
 
 class Sealed(TypeDecorator[str]):
@@ -92,3 +101,34 @@ class Sealed(TypeDecorator[str]):
         except UnsealError as error:
             LOG.error("a sealed value does not open: %s", error)
             return ""
+
+
+class SealedByRow(TypeDecorator[str]):
+    """A text that only its own row opens, so that nobody gives it to another: it is sealed and
+    opened by hand, with `context_of` that row."""
+
+    impl = Text
+    cache_ok = True
+
+    def __init__(self, context: str, key: str) -> None:
+        """`key` is the column that names the row."""
+        super().__init__()
+        self.context, self.key = context, key
+
+    def context_of(self, row: str) -> str:
+        """What is bound to the value of a row."""
+        return f"{self.context}/{row}"
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """Let nothing in that is not sealed."""
+        require(not value or is_sealed(value), f"{self.context} must be sealed")
+        return value
+
+
+def sealed_columns(table: Table) -> dict[str, Sealed | SealedByRow]:
+    """Which columns of a table are sealed, and how."""
+    return {
+        column.name: column.type
+        for column in table.columns
+        if isinstance(column.type, Sealed | SealedByRow)
+    }

@@ -150,7 +150,7 @@ def tell(
 def queue(connection: Connection, **values: Any) -> str:
     """A row of the outbox; its id is the message's identity on every try."""
     notification = new_id()
-    connection.execute(_INSERT, {"id": notification, **values})
+    connection.execute(_INSERT, {"id": notification, "facts": "", **values})
     return notification
 
 

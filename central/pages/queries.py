@@ -9,8 +9,9 @@ from typing import Any
 
 from sqlalchemy import Connection, case, func, or_, select
 
-from central import schema
+from central import people, schema
 from central.errors import not_found
+from central.sealing import blind_index
 from central.sync import commands
 from kiosk.model.actor import actor_of, in_one_form
 from kiosk.model.barcode import kept_key
@@ -145,9 +146,8 @@ def search(connection: Connection, text: str) -> list[Row]:
                 package.c.barcode.startswith(text, autoescape=True),
                 package.c.barcode_key.startswith(kept_key(text), autoescape=True),
                 package.c.id == text,
-                person.c.email == text,
-                person.c.phone == text,
-                person.c.name.icontains(text, autoescape=True),
+                people.reached_at(connection, [text], [text]),
+                person.c.id.in_(people.named(connection, text)),
             )
         )
     return _rows(connection, query.order_by(package.c.announced_ms.desc()).limit(SHOWN))
@@ -274,7 +274,8 @@ def audit_log(connection: Connection, text: str) -> list[Row]:
     table = schema.audit
     query = select(table).order_by(table.c.at_ms.desc()).limit(SHOWN)
     if text:
-        query = query.where(or_(table.c.subject == text, table.c.by == text))
+        by = blind_index(connection, text, "audit.by")
+        query = query.where(or_(table.c.subject == text, table.c.by_index == by))
     return _rows(connection, query)
 
 
