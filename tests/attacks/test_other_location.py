@@ -179,8 +179,8 @@ def test_anothers_commands_are_not_answered_and_its_journal_is_not_read(
     head = victim.kiosk.head().model_dump()
     message = {"epoch": epoch, "head": head, "wants_people": True, "cursor": 10**6}
     mine = f"{victim.server.url}/v1/locations/{LOCATION.id}"
-    answer = requests.post(f"{mine}/sync", json=message, headers=headers, timeout=20)
-    assert answer.json()["commands"] == []
+    answered = requests.post(f"{mine}/sync", json=message, headers=headers, timeout=20)
+    assert answered.json()["commands"] == []
     asked = requests.get(f"{mine}/events", params={"epoch": epoch}, headers=headers, timeout=20)
     assert asked.json()["events"] == []
     key = {"token": liar.token, "location": THEIRS.id, "key": LOCATION_KEY.hex()}
