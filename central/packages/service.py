@@ -333,7 +333,7 @@ def change_contact(
     connection.execute(
         update(schema.package)
         .where(schema.package.c.id == row.id)
-        .values(recipient=recipient, owner=person.user_id or row.owner)
+        .values(recipient=recipient, owner=person.user_id)
     )
     command = Contact(package=row.id, recipient=CommandRecipient(id=recipient))
     commands.queue(connection, row.location, command, by, now_ms, row.id)
