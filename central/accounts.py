@@ -41,10 +41,9 @@ def add_user(
         raise RequestError(422, "invalid", f"email: {error}") from error
     if connection.execute(select(table.c.id).where(table.c.email == email)).first():
         raise RequestError(409, "exists", f"there is an account {email!r} already")
-    user = new_id()
     connection.execute(
         insert(table).values(
-            id=user,
+            id=new_id(),
             email=email,
             name=name,
             role=role.value,
@@ -52,7 +51,7 @@ def add_user(
             created_ms=now_ms,
         )
     )
-    audit(connection, now_ms, by, "user.add", user, role=role.value)
+    audit(connection, now_ms, by, "user.add", email, role=role.value)
 
 
 def disable_user(connection: Connection, central: Central, by: str, user: str) -> None:

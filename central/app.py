@@ -68,7 +68,7 @@ def build(
     )
     try:
         settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
-        known = tokens.load(key, may_be_new=database.read(_is_empty))
+        known = tokens.load(settings.key_path, may_be_new=database.read(_is_empty))
         database.seal_with(known.sealing)
         central = Central(settings, database, known, clock or SystemClock())
         if not database.is_beside:

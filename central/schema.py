@@ -400,12 +400,13 @@ audit = Table(
     _sealed("audit.by"),
     _text("by_index"),
     _text("action"),
-    _text("subject"),
+    _sealed("audit.subject"),
+    _text("subject_index"),
     _sealed("audit.detail", "{}"),
     _sealed("audit.address"),
     Index("ix_audit_by_index", "by_index"),
+    Index("ix_audit_subject_index", "subject_index"),
     Index("ix_audit_at", "at_ms"),
-    Index("ix_audit_subject", "subject"),
 )
 
 staff = Table(

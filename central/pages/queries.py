@@ -10,8 +10,8 @@ from typing import Any
 from sqlalchemy import Connection, case, func, or_, select
 
 from central import people, schema
+from central.context import is_about, is_by
 from central.errors import not_found
-from central.sealing import blind_index
 from central.sync import commands
 from kiosk.model.actor import actor_of, in_one_form
 from kiosk.model.barcode import kept_key
@@ -277,8 +277,7 @@ def audit_log(connection: Connection, text: str) -> list[Row]:
     table = schema.audit
     query = select(table).order_by(table.c.at_ms.desc()).limit(SHOWN)
     if text:
-        by = blind_index(connection, text, "audit.by")
-        query = query.where(or_(table.c.subject == text, table.c.by_index == by))
+        query = query.where(or_(is_about(connection, text), is_by(connection, text)))
     return _rows(connection, query)
 
 

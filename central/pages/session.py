@@ -81,14 +81,15 @@ async def sign_in(request: Request, email: str, password: str) -> Response:
     password_hash = row.password_hash if row is not None else ""
     check = central.secrets.check_password
     if not await asyncio.to_thread(check, password_hash, password) or row is None:
-        known, now_ms = "" if row is None else row.id, central.clock.now_ms()
         await central.database.write(
-            lambda connection: audit(connection, now_ms, email, "sign-in.refused", known, address)
+            lambda connection: audit(
+                connection, central.clock.now_ms(), email, "sign-in.refused", email, address
+            )
         )
         return RedirectResponse(f"{SIGN_IN}?problem=wrong", 303)
     await central.database.write(
         lambda connection: audit(
-            connection, central.clock.now_ms(), email, "sign-in", row.id, address
+            connection, central.clock.now_ms(), email, "sign-in", email, address
         )
     )
     answer = RedirectResponse(HOME, 303)

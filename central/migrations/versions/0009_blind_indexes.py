@@ -6,18 +6,24 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0007"
-down_revision = "0006"
+revision = "0009"
+down_revision = "0008"
 branch_labels = None
 depends_on = None
 
-INDEXES = (("recipient", "email_index"), ("recipient", "phone_index"), ("audit", "by_index"))
+INDEXES = (
+    ("recipient", "email_index"),
+    ("recipient", "phone_index"),
+    ("audit", "by_index"),
+    ("audit", "subject_index"),
+)
 
 
 def upgrade() -> None:
     """Add the indexes, and take those away that plain values had."""
     for name in ("email", "phone"):
         op.drop_index(f"ix_recipient_{name}", "recipient")
+    op.drop_index("ix_audit_subject", "audit")
     for table, name in INDEXES:
         op.add_column(table, sa.Column(name, sa.Text(), server_default="", nullable=False))
         op.create_index(f"ix_{table}_{name}", table, [name])
@@ -33,16 +39,3 @@ def upgrade() -> None:
     )
     op.create_index("ix_recipient_word_word", "recipient_word", ["word"])
     op.execute("""UPDATE command SET body = '{"staff": []}' WHERE type = 'staff'""")
-    _name_accounts_by_id()
-
-
-def _name_accounts_by_id() -> None:
-    """What was done to an account names it by its id: an e-mail address is a person's."""
-    connection = op.get_bind()
-    connection.execute(
-        sa.text(
-            "UPDATE audit SET subject = COALESCE((SELECT user_account.id FROM user_account"
-            " WHERE user_account.email = audit.subject), '')"
-            " WHERE action IN ('user.add', 'sign-in', 'sign-in.refused')"
-        )
-    )
