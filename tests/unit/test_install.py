@@ -143,7 +143,7 @@ def test_another_lock_file_installs_again(machine: Machine) -> None:
     assert "Python packages into .venv" in machine.install().stdout
 
 
-def test_a_failing_apt_says_where_it_told_more(machine: Machine) -> None:
+def test_a_failing_apt_says_where_it_wrote_more(machine: Machine) -> None:
     machine.has_apt()
     machine.tool("id", "echo 0")
     machine.tool("apt-get", "echo 'E: no such mirror'; exit 100")
