@@ -270,4 +270,6 @@ def _for_operators(row: Any, kind: Kind, location: Any) -> Message:
     subject = f"{where}: {door}{facts.get('what', kind)}"
     text = f"{subject}\nLocation {row.location}." if row.location else subject
     text += f" Reference {facts['reference']}." if "reference" in facts else ""
+    if row.times > 1:
+        text += f" {row.times} times."
     return Message(row.id, kind, OPERATORS, "", subject, text, short=subject)
