@@ -55,7 +55,7 @@ class Body:
 
     actor: Actor
 
-    def facts(self) -> dict[str, Any]:
+    def details(self) -> dict[str, Any]:
         """The body as it is written, without its rows."""
         body = {name: value for name, value in vars(self).items() if value is not None}
         body["actor"] = in_one_form(self.actor)
