@@ -130,7 +130,7 @@ def compose(connection: Connection, central: Central, row: Any) -> Message | Dro
         code = make_code(key, package.id, package.locator, package.code_counter)
     link = ""
     if central.settings.public_url and kind in (*WITH_CODE, Kind.EXPIRED):
-        link = links.link_to(central, package.id)
+        link = links.link_to(central, package.id, person.id)
     message = for_person(row, kind, location, package, person, to, code, link)
     return replace(message, receipt_url=receipts.url_for(central, row.id))
 

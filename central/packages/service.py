@@ -223,7 +223,7 @@ def history(
     found, table = find(connection, package, sender), schema.event
     rows = connection.execute(
         select(table.c.kind, table.c.wall_ms, table.c.is_trusted, table.c.epoch, table.c.seq)
-        .where(table.c.package == found.id)
+        .where(table.c.package == found.id, table.c.location == found.location)
         .order_by(table.c.received_ms, table.c.seq)
     )
     return [
@@ -333,7 +333,7 @@ def change_contact(
     connection.execute(
         update(schema.package)
         .where(schema.package.c.id == row.id)
-        .values(recipient=recipient, owner=person.user_id or row.owner)
+        .values(recipient=recipient, owner=person.user_id)
     )
     command = Contact(package=row.id, recipient=CommandRecipient(id=recipient))
     commands.queue(connection, row.location, command, by, now_ms, row.id)

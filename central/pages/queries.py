@@ -182,7 +182,7 @@ def package(connection: Connection, name: str, now_ms: int) -> Row:
             for each in _rows(
                 connection,
                 select(event)
-                .where(event.c.package == name)
+                .where(event.c.package == name, event.c.location == row["location"])
                 .order_by(event.c.received_ms, event.c.seq),
             )
         ],

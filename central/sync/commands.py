@@ -153,7 +153,7 @@ def _wire(
     command, signature = _stored(row), ""
     match command:
         case Announce() | Contact() if command.recipient is not None:
-            command = _with_people(connection, secrets, command, command.recipient.id)
+            command = _with_people(connection, secrets, command)
         case Open(slot=slot):
             command = Open(slot=slot, signed_ms=now_ms)
             signature = secrets.sign(opening_text(row["location"], row["id"], slot, now_ms))
@@ -175,26 +175,36 @@ def _stored(row: Mapping[str, Any]) -> Command:
 
 
 def _with_people(
-    connection: Connection, secrets: Secrets, command: Announce | Contact, recipient: str
+    connection: Connection, secrets: Secrets, command: Announce | Contact
 ) -> Announce | Contact:
-    """Who a package is for, as it is known now: a command keeps nobody's name or number, so that
-    who was forgotten is forgotten here, too. Raises `UnfitCommandError` or `ValidationError`.
-
-    The kiosk only compares owners, and writes them into a journal that nobody can erase: it gets a
-    mark of the sender's own id, which differs from sender to sender.
-    """
-    person, package = schema.recipient, schema.package
-    known = connection.execute(
-        select(person.c.name, person.c.phone).where(person.c.id == recipient)
-    ).first()
-    of = connection.execute(
-        select(package.c.owner, package.c.sender).where(package.c.id == command.package)
-    ).first()
-    if known is None or of is None:
+    """Who a package is for now, whatever it was when the command was written: one that is sent
+    late, or once more, brings nobody back. A command keeps nobody's name or number, so that who was
+    forgotten is forgotten here, too. Raises `UnfitCommandError` or `ValidationError`."""
+    package, person = schema.package, schema.recipient
+    row = connection.execute(select(package).where(package.c.id == command.package)).first()
+    if row is not None and row.joined is not None:
+        row = connection.execute(select(package).where(package.c.id == row.joined)).first()
+    known = None
+    if row is not None:
+        found = connection.execute(select(person).where(person.c.id == row.recipient))
+        known = found.first()
+    if row is None or known is None:
         raise UnfitCommandError("its package or its recipient is not known here any more")
-    owner = secrets.mark("owner", f"{of.sender} {of.owner}")[:32] if of.owner else None
-    who = CommandRecipient(id=recipient, name=known.name, phone=known.phone)
-    return command.model_copy(update={"recipient": who, "owner": owner})
+    who = CommandRecipient(id=known.id, name=known.name, phone=known.phone)
+    return command.model_copy(update={"recipient": who, "owner": _owner(secrets, row, known)})
+
+
+def _owner(secrets: Secrets, package: Any, person: Any) -> str | None:
+    """The mark that a package has in common with those that its person's code opens, too: of the
+    same sender, for the same id there, and the same contact. None: it opens with its own code only.
+
+    The kiosk only compares it, and writes it into a journal that nobody can erase; it differs from
+    sender to sender, and tells nothing of the person.
+    """
+    if not package.owner or not (person.email or person.phone):
+        return None
+    of = [package.sender, package.owner, person.email.casefold(), person.phone]
+    return secrets.mark("owner", json.dumps(of))[:32]
 
 
 def answered(

@@ -160,6 +160,7 @@ class Contact(Part):
     package: Id
     recipient: CommandRecipient
     owner: Name | None = None
+    """Whose it is from now on, in place of what it was; None: it opens with its own code only."""
 
 
 class SlotService(Part):

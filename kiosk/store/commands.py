@@ -162,10 +162,10 @@ def _carry_out(
             _reissue(writer, package_id, counter)
         case Extend(package=package_id, days=days):
             holds.extend_hold(writer, package_id, days, time_zone, ACTOR)
-        case Contact(package=package_id, recipient=recipient):
+        case Contact(package=package_id, recipient=recipient, owner=owner):
             package_id = _named(writer, package_id)
             _live(writer, package_id)
-            _tie(writer, package_id, recipient)
+            _tie(writer, package_id, recipient, owner=owner)
         case SlotService(slot=label, service=service, reason=reason):
             slots.record_of(writer, label)
             slots.set_service(writer, label, service, reason, ACTOR)

@@ -1,4 +1,4 @@
-"""A central server and an enrolled kiosk for the attacks that need them."""
+"""A central server and a mailbox for each test, as the server's own tests have them."""
 
 from tests.central.conftest import kiosk, mailbox, server
 
