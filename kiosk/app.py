@@ -28,7 +28,7 @@ from kiosk.adapters import (
     verify_pin,
 )
 from kiosk.console.command_socket import ConsoleServer, serving
-from kiosk.data_folder import known_of, open_store, use_location_key
+from kiosk.data_folder import open_store, use_location_key
 from kiosk.flows.context import Kiosk
 from kiosk.flows.events import Scanned
 from kiosk.flows.person import Person, Screen
@@ -62,7 +62,7 @@ async def open_kiosk(site: Site, data: Path, screen: Screen) -> AsyncIterator[Ki
     Raises `StoreError`, `LocationKeyError` or `EnrolError` when the data folder cannot be used.
     """
     clock, rng = SystemClock(), secrets.SystemRandom()
-    store = open_store(site, data, clock, rng)
+    store = open_store(data, known_of(site, data), clock, rng)
     try:
         clock.believe(await store.run(holds.last_believed))
         key = await store.run(use_location_key, key_path(data))
@@ -99,6 +99,12 @@ async def open_kiosk(site: Site, data: Path, screen: Screen) -> AsyncIterator[Ki
         store.close()
 
 
+def known_of(site: Site, data: Path) -> tuple[Path, ...]:
+    """What tells of a kiosk besides the files at its database: its key, its backups' folder."""
+    plan = backup_of(site, data)
+    return (key_path(data),) if plan is None else (key_path(data), plan.folder)
+
+
 def require_kiosk(site: Site, data: Path) -> None:
     """Refuse a folder in which no kiosk is or was. Raises `CannotOpenError`; nothing is made."""
     path, known = data / DATABASE, known_of(site, data)
@@ -117,7 +123,7 @@ def console_server_of(kiosk: Kiosk) -> ConsoleServer:
 def own_console_server(site: Site, data: Path) -> Iterator[ConsoleServer]:
     """Who answers the console while no kiosk runs. Raises `StoreError` or `LocationKeyError`."""
     clock, rng = SystemClock(), secrets.SystemRandom()
-    store = open_store(site, data, clock, rng, threaded=False)
+    store = open_store(data, known_of(site, data), clock, rng, threaded=False)
     try:
         clock.believe(store.submit(holds.last_believed).result())
         key = store.submit(use_location_key, key_path(data)).result()

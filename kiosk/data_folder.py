@@ -6,10 +6,8 @@ from functools import partial
 from pathlib import Path
 from random import Random
 
-from config import Site
 from kiosk.adapters import LocationKeyError, key_check, key_path, location_key
 from kiosk.model.clock import Clock
-from kiosk.site_model import backup_of
 from kiosk.store import evidence, meta
 from kiosk.store.backup import KEY_CHECK
 from kiosk.store.remains import DATABASE
@@ -17,18 +15,12 @@ from kiosk.store.store import Store
 from kiosk.store.writer import Writer
 
 
-def known_of(site: Site, data: Path) -> tuple[Path, ...]:
-    """What tells of a kiosk besides the files at its database: its key, its backups' folder."""
-    plan = backup_of(site, data)
-    return (key_path(data),) if plan is None else (key_path(data), plan.folder)
-
-
 def open_store(
-    site: Site, data: Path, clock: Clock, rng: Random, *, threaded: bool = True
+    data: Path, known: tuple[Path, ...], clock: Clock, rng: Random, *, threaded: bool = True
 ) -> Store:
     """The database of a kiosk, which must be there, with its key; its journal is held against its
-    signed end. Raises `StoreError` or `LocationKeyError`."""
-    path, known = data / DATABASE, known_of(site, data)
+    signed end. `known`: see `kiosk.store.remains`. Raises `StoreError` or `LocationKeyError`."""
+    path = data / DATABASE
     unlock = partial(use_location_key, path=key_path(data))
     store = Store(path, clock, rng, threaded=threaded, must_exist=True, known=known, unlock=unlock)
     try:

@@ -131,6 +131,7 @@ def enrol_kiosk(site: Site, data: Path, url: str, token: str) -> None:
         or (data / IDENTITY_FILE).exists()
         or not key_path(data).exists()
     ):
-        open_store(site, data, SystemClock(), secrets.SystemRandom(), threaded=False).close()
+        clock, rng = SystemClock(), secrets.SystemRandom()
+        open_store(data, (key_path(data),), clock, rng, threaded=False).close()
     key = location_key(key_path(data), may_make=False)
     enrol(data, location_of(site), key, url, token)

@@ -18,6 +18,7 @@ from kiosk import app
 from kiosk.adapters import location_key
 from kiosk.model.clock import Instant
 from kiosk.model.events import GENESIS, canonical_json, chain_hash, chain_mac, journal_key
+from kiosk.model.location import Service
 from kiosk.store import backup, evidence, slots
 from kiosk.store import restore as backup_restore
 from kiosk.store.errors import DamagedError
@@ -47,7 +48,7 @@ def live(data: Path) -> None:
         with evidence.kept(store, head, console.location_key):
             label = SITE.slots[0].label
             for reason in ("dirty", "wet", "noisy"):
-                service = slots.Service.NO_DEPOSITS
+                service = Service.NO_DEPOSITS
                 store.submit(slots.set_service, label, service, reason, "console").result()
 
 
