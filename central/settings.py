@@ -1,4 +1,4 @@
-"""How a central server is set up: one TOML file, every mistake of it told at once."""
+"""How a central server is set up: one TOML file, every mistake of it reported at once."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Sms(_Part):
 
 
 class Notifications(_Part):
-    """Who is told what, how, and when not."""
+    """Who is notified of what, how, and when not."""
 
     channels: tuple[Literal["email", "sms", "apprise"], ...] = ("email", "sms")
     """In this order: the first for which a person has an address."""
@@ -58,7 +58,7 @@ class Notifications(_Part):
     quiet_from_h: int = Field(default=22, ge=0, le=23)
     quiet_until_h: int = Field(default=7, ge=0, le=23)
     operator_urls: tuple[str, ...] = ()
-    """Apprise URLs that are told of door faults."""
+    """Apprise URLs that hear of door faults."""
     person_url: str = ""
     """An Apprise URL with `{phone}` or `{email}` for people on the channel `apprise`."""
     silent_after_s: int = Field(default=300, ge=30)

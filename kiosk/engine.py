@@ -88,14 +88,14 @@ class Engine:
                 self._kiosk = kiosk
                 kiosk.restart = self.restart
                 await session.run(kiosk)
-        except Exception as error:  # noqa: BLE001 - told on the screen and in the log
-            self._screen.show(told_of(error))
+        except Exception as error:  # noqa: BLE001 - shown on the screen and in the log
+            self._screen.show(cannot_start(error))
             task = asyncio.current_task()
             if task is None or not task.cancelling():  # else it is being stopped as it is
                 await asyncio.Event().wait()
 
 
-def told_of(error: Exception) -> CannotStart:
+def cannot_start(error: Exception) -> CannotStart:
     """What the screen says of what stops the kiosk; it is one record in the log as well."""
     if isinstance(error, OSError):
         what = f"{error.strerror or error}: {error.filename or 'the data folder'}"
@@ -114,7 +114,7 @@ def told_of(error: Exception) -> CannotStart:
 
 
 def run_window(site: Site, data: Path, geometry: tuple[int, int, int, int] | None) -> int:
-    """The kiosk in its window, until it is closed or the process is told to end.
+    """The kiosk in its window, until it is closed or the process is asked to end.
 
     `geometry` is `(width, height, left, top)` of an ordinary window; None fills the panel.
     Kivy is imported here and not above, after its settings are made. Raises `NoDisplayError` when

@@ -1,4 +1,4 @@
-"""How the computer is doing: its version, disk and temperature, and the line to the centre."""
+"""How the computer is doing: its version, disk and temperature, and the line to the server."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def version() -> str:
 
 
 def vitals(data: Path, sync: SyncStatus | None) -> Vitals:
-    """As it is now; `sync` is None where the kiosk belongs to no centre."""
+    """As it is now; `sync` is None where the kiosk belongs to no server."""
     return Vitals(
         version=version(),
         disk_free_mb=round(shutil.disk_usage(data).free / 1e6),

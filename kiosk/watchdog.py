@@ -39,7 +39,7 @@ class ServiceManager:
                 sender.setblocking(False)
                 sender.sendto(state.encode(), address)
         except OSError as error:
-            LOG.warning("systemd could not be told %s: %s", state, error)
+            LOG.warning("systemd could not be notified %s: %s", state, error)
 
 
 class Watchdog:

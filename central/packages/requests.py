@@ -18,7 +18,7 @@ Words = Annotated[str, AfterValidator(one_line)]
 
 
 class ApiRequest(BaseModel):
-    """What a program sends; an unknown field is a mistake that is told."""
+    """What a program sends; an unknown field is a mistake that is named."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 

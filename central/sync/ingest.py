@@ -233,19 +233,19 @@ class _Intake:
         if head is None or head.seq <= seq:
             return
         table, package = schema.event, schema.package
-        told_of = select(table.c.package).where(
+        notified = select(table.c.package).where(
             table.c.location == self.location, table.c.epoch == epoch, table.c.seq > seq
         )
         live = self.connection.execute(
             select(package.c.barcode).where(
                 package.c.location == self.location,
                 package.c.status.in_(schema.LIVE),
-                package.c.id.in_(told_of),
+                package.c.id.in_(notified),
             )
         ).scalars()
-        facts: dict[str, Any] = {"events": head.seq - seq, "packages": sorted(live)[:50]}
+        details: dict[str, Any] = {"events": head.seq - seq, "packages": sorted(live)[:50]}
         subject = f"{self.location} {event.epoch} {event.seq}"
-        alarm(self.connection, self.now_ms, "events-lost", subject, **facts)
+        alarm(self.connection, self.now_ms, "events-lost", subject, **details)
 
     def _wanted(self, event: AnyEvent) -> Place:
         """From where a kiosk is to send again, when something before this event is missing."""

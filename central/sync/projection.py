@@ -180,7 +180,7 @@ class Projection:
                 commands.opening_ended(
                     connection, self._location, str(body["id"]), outcome, self._now_ms
                 )
-            # Most packages are of nobody who could be told: for those nothing is asked.
+            # Most packages are of nobody who could be notified: for those nothing is asked.
             if event.kind not in outbox.OF_PACKAGES or remark.package in addressed:
                 outbox.on_event(
                     connection,

@@ -257,7 +257,7 @@ class Journal:
         return str(uuid.UUID(int=self.rng.getrandbits(128), version=4))
 
     def announce(self, barcode: str, package: str | None = None, phone: str = "") -> str:
-        """Announced by the centre, with the phone of its recipient if there is one."""
+        """Announced by the server, with the phone of its recipient if there is one."""
         package = package or self.new_id()
         person = Recipient(self.new_id(), "Eva", phone) if phone else None
         self.do(packages.announce, Announcement(package, barcode, "S", person))

@@ -1,5 +1,5 @@
 """Whatever stops the kiosk's start is a sentence on its screen and one record in its log, and the
-process still ends when it is told to."""
+process still ends when it is asked to."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.support.panel_spots import ROOT
 from tests.support.screen import PATIENCE_S, Screen, own_screen
 from tests.support.window_bench import PICTURES, SITE
 
-CENTRE = {"url": "http://127.0.0.1:9", "location": "a", "token": "b", "public_key": "0" * 64}
+IDENTITY = {"url": "http://127.0.0.1:9", "location": "a", "token": "b", "public_key": "0" * 64}
 CHANGED = """
 import logging, sys
 from pathlib import Path
@@ -47,7 +47,7 @@ def run_command(data: Path, *more: str) -> list[str]:
 
 
 def started_in_vain(screen: Screen, command: list[str], picture: str) -> list[str]:
-    """Start it, wait for its screen, end it; what it told as a mistake or worse."""
+    """Start it, wait for its screen, end it; what it logged as a mistake or worse."""
     before = screen.pixels()
     kiosk = subprocess.Popen(command, env=screen.environment, cwd=ROOT, stderr=subprocess.PIPE)
     try:
@@ -78,7 +78,7 @@ def lose_the_key(data: Path) -> None:
 
 
 def damage(**changes: object) -> Callable[[Path], None]:
-    return written(json.dumps(CENTRE | changes))
+    return written(json.dumps(IDENTITY | changes))
 
 
 def written(text: str) -> Callable[[Path], None]:
@@ -103,9 +103,9 @@ def test_a_folder_that_cannot_be_used_is_said_on_the_screen(
     make_kiosk(SITE, tmp_path)
     spoil, said = FOLDERS[name]
     spoil(tmp_path)
-    [told] = started_in_vain(screen, run_command(tmp_path), name)
-    assert told.startswith("the kiosk cannot start: ")
-    assert said in told
+    [message] = started_in_vain(screen, run_command(tmp_path), name)
+    assert message.startswith("the kiosk cannot start: ")
+    assert said in message
 
 
 def test_a_folder_that_cannot_be_written_is_said_on_the_screen(
@@ -114,8 +114,8 @@ def test_a_folder_that_cannot_be_written_is_said_on_the_screen(
     folder = tmp_path / "disk"
     make_kiosk(SITE, folder)
     with read_only(folder):
-        [told] = started_in_vain(screen, run_command(folder), "read-only")
-    assert "may this user write to it" in told
+        [message] = started_in_vain(screen, run_command(folder), "read-only")
+    assert "may this user write to it" in message
 
 
 @pytest.mark.parametrize(
@@ -132,12 +132,12 @@ def test_what_no_check_foresees_is_said_on_the_screen(
     make_kiosk(SITE, tmp_path)
     program = CHANGED.replace("{CHANGE}", change)
     command = [sys.executable, "-c", program, str(tmp_path)]
-    [told] = started_in_vain(screen, command, change.split('"')[1])
-    assert told.startswith("the kiosk cannot start")
-    assert re.search(said, told)
+    [message] = started_in_vain(screen, command, change.split('"')[1])
+    assert message.startswith("the kiosk cannot start")
+    assert re.search(said, message)
 
 
-def test_a_site_file_with_mistakes_is_told_before_any_window(tmp_path: Path) -> None:
+def test_a_site_file_with_mistakes_is_reported_before_any_window(tmp_path: Path) -> None:
     make_kiosk(SITE, tmp_path)
     file = tmp_path / "site.toml"
     file.write_text('[location]\nid = "a b"\n')

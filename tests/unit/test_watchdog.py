@@ -59,7 +59,7 @@ def test_it_is_not_fed_for_another_process(systemd: Systemd) -> None:
     assert ServiceManager(environment).feed_every_s is None
 
 
-def test_without_systemd_nobody_is_told() -> None:
+def test_without_systemd_nobody_is_notified() -> None:
     manager = ServiceManager({})
     manager.tell("READY=1")
     assert manager.feed_every_s is None
