@@ -70,6 +70,8 @@ class _Epoch:
     hash: str
     keyed_from: int = 0
     """From this event on each has its mac; 0 where none has."""
+    pruned_seq: int = 0
+    """Up to this one no events are kept."""
     doubt: str = ""
     """Why nothing of it is believed."""
     is_new: bool = False
@@ -87,7 +89,11 @@ class _Intake:
         rows = connection.execute(_EPOCHS, {"location": self.location})
         self.epochs = {
             row.epoch: _Epoch(
-                row.seq, row.head_hash, row.keyed_from, DOUBTED if row.is_doubted else ""
+                row.seq,
+                row.head_hash,
+                row.keyed_from,
+                row.pruned_seq,
+                DOUBTED if row.is_doubted else "",
             )
             for row in rows
         }
@@ -168,7 +174,8 @@ class _Intake:
         since the kiosk was enrolled, or says which known event it comes from."""
         is_keyed = any(epoch.keyed_from for epoch in self.epochs.values())
         doubt = self._doubt_of(event)
-        begun = _Epoch(event.seq - 1, before, event.seq if is_keyed else 0, doubt, is_new=True)
+        begun = _Epoch(event.seq - 1, before, doubt=doubt, is_new=True)
+        begun.keyed_from = event.seq if is_keyed else 0
         self.epochs[event.epoch] = begun
         if doubt:
             alarm(self.connection, self.now_ms, "journal-unknown", f"{self.location} {event.epoch}")
@@ -194,8 +201,8 @@ class _Intake:
             select(table.c.hash).where(place, table.c.seq == origin.seq)
         ).scalar()
         if known is None:
-            # In quarantine, or no longer kept: the event behind it was chained to it.
-            return self._is_quarantined_hash(origin) or head.keyed_from > 0
+            # In quarantine, or no longer kept.
+            return self._is_quarantined_hash(origin) or origin.seq <= head.pruned_seq
         return bool(known == origin.hash)
 
     def _is_quarantined_hash(self, origin: Place) -> bool:
