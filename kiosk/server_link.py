@@ -103,8 +103,10 @@ class RemoteDoors:
 
 def machine_status(kiosk: Kiosk, data: Path) -> Status:
     """How the machine is, for the server; may be called from any thread."""
-    now = kiosk.clock.now()
+    now, computer = kiosk.clock.now(), kiosk.vitals()
     return Status(
+        version=computer.version,
+        temperature_c=computer.temperature_c,
         clock_ms=now.wall_ms,
         is_clock_trusted=now.is_trusted,
         boot_id=now.boot_id,
