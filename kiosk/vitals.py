@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import shutil
 import tomllib
 from importlib import metadata
@@ -15,6 +16,7 @@ THERMAL = Path("/sys/class/thermal/thermal_zone0/temp")
 """The processor's temperature in thousandths of a degree, on a Raspberry Pi and most others."""
 
 
+@functools.cache
 def version() -> str:
     """The version that runs: of the installed package, or of the checkout."""
     with contextlib.suppress(metadata.PackageNotFoundError):

@@ -272,4 +272,6 @@ def _for_operators(row: Any, kind: Kind, location: Any) -> Message:
     subject = f"{where}: {door}{details.get('what', kind)}"
     text = f"{subject}\nLocation {row.location}." if row.location else subject
     text += f" Reference {details['reference']}." if "reference" in details else ""
+    if row.times > 1:
+        text += f" {row.times} times."
     return Message(row.id, kind, OPERATORS, "", subject, text, short=subject)

@@ -63,6 +63,21 @@ _PERSON = (
     .where(schema.recipient.c.id == bindparam("id"))
 )
 _INSERT = insert(schema.notification)
+EQUAL_WITHIN_MS = 10 * 60_000
+"""How much later than one that waits a message may be due and still be the same."""
+_EQUALS_LOOKED_AT = 200
+_WAITING = (
+    select(schema.notification)
+    .where(
+        schema.notification.c.status == "queued",
+        *(
+            schema.notification.c[name].is_not_distinct_from(bindparam(name))
+            for name in ("location", "kind", "package", "recipient")
+        ),
+    )
+    .order_by(schema.notification.c.created_ms.desc())
+    .limit(_EQUALS_LOOKED_AT)
+)
 _DOWN = "channel_down:"
 """What stands before a channel's name in `meta` while operators know that it is down."""
 
@@ -148,10 +163,36 @@ def tell(
 
 
 def queue(connection: Connection, **values: Any) -> str:
-    """A row of the outbox; its id is the message's identity on every try."""
+    """A row of the outbox; its id is the message's identity on every try. One that waits and says
+    the same to the same person becomes one with it, and counts."""
+    equal = _equal(connection, values)
+    if equal is not None:
+        table = schema.notification
+        sooner_ms = equal.due_ms if equal.held else min(equal.due_ms, values["due_ms"])
+        changed = update(table).where(table.c.id == equal.id)
+        connection.execute(changed.values(times=table.c.times + 1, due_ms=sooner_ms))
+        return str(equal.id)
     notification = new_id()
     connection.execute(_INSERT, {"id": notification, "facts": "", **values})
     return notification
+
+
+def _equal(connection: Connection, values: Mapping[str, Any]) -> Any:
+    """The message that waits and says what this one says; a reminder of another day is another."""
+    rows = connection.execute(
+        _WAITING, {name: values.get(name) for name in ("kind", "package", "location", "recipient")}
+    )
+    said = _said(values.get("facts", "{}"))
+    for row in rows:
+        is_soon = values["due_ms"] < row.due_ms + EQUAL_WITHIN_MS
+        if row.channel == values["channel"] and is_soon and _said(row.facts) == said:
+            return row
+    return None
+
+
+def _said(details: str) -> dict[str, Any]:
+    """What a message to operators says, but for which event it was."""
+    return {name: value for name, value in json.loads(details).items() if name != "reference"}
 
 
 def tell_operators(

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, bindparam, func, insert, select, update
 from central import schema
 from central.adapters import new_id
 from central.schema import LIVE
+from central.sync import order
 from central.sync.staff_list import staff_of
 from central.tokens import Secrets
 from kiosk.model.commands import (
@@ -70,11 +71,12 @@ def queue(
     now_ms: int,
     package: str | None = None,
 ) -> str:
-    """Put a command behind the others of a location; return its id."""
+    """Put a command behind the others of a location, an opening before them, and one of a kind that
+    waits already in its place; return its id."""
     table = schema.command
-    last = connection.execute(
-        select(func.max(table.c.n)).where(table.c.location == location)
-    ).scalar()
+    merged = order.merge(connection, location, command, by, now_ms, package)
+    if merged is not None:
+        return merged
     known = connection.execute(
         select(schema.location.c.command_cursor).where(schema.location.c.id == location)
     ).scalar_one()
@@ -82,8 +84,7 @@ def queue(
     connection.execute(
         insert(table).values(
             location=location,
-            # Beyond what the kiosk has seen, too: this database may be an older one restored.
-            n=max(last or 0, known) + 1,
+            n=order.place_of(connection, location, command, known),
             id=command_id,
             type=command.type.value,
             body=json.dumps(body_of(command), sort_keys=True),
@@ -118,7 +119,10 @@ def waiting(
             LOG.error("command %s to %s is %s", row["id"], location, why)
             answered(connection, location, row["id"], "REFUSED", why, now_ms)
     # No more than a kiosk reads of an answer; those behind come with the next one.
-    return tuple(current[: how_many_fit(each.model_dump_json() for each in current)])
+    current = current[: how_many_fit(each.model_dump_json() for each in current)]
+    if current:
+        order.note_sent(connection, location, [each.n for each in current], now_ms)
+    return tuple(current)
 
 
 def _is_late(row: Mapping[str, Any], now_ms: int) -> bool:
@@ -272,7 +276,7 @@ def _to_the_end(connection: Connection, location: str, numbers: Sequence[int], c
         connection.execute(
             update(table)
             .where(table.c.location == location, table.c.n == n)
-            .values(n=place, state="QUEUED")
+            .values(n=place, state="QUEUED", sent_ms=None)
         )
 
 

@@ -80,6 +80,8 @@ class Kiosk:
     policy: Policy = Policy()
     backup: BackupPlan | None = None
     """Where the nightly backup goes; None where there is none."""
+    journal_problem: str = ""
+    """What was found wrong with the journal at a start."""
 
     def __post_init__(self) -> None:
         self.person.warn_s = self.policy.warn_s

@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, ClassVar, Literal
 
@@ -57,8 +57,7 @@ class Body:
 
     def details(self) -> dict[str, Any]:
         """The body as it is written, without its rows."""
-        named = ((field.name, getattr(self, field.name)) for field in fields(self))
-        body = {name: value for name, value in named if value is not None}
+        body = {name: value for name, value in vars(self).items() if value is not None}
         body["actor"] = in_one_form(self.actor)
         return body
 

@@ -312,6 +312,12 @@ def m003_openings(db: Database) -> None:
     )
 
 
+@migrations()
+def m004_mac(db: Database) -> None:
+    """Events are signed with the location's key from now on; those before stay as they are."""
+    db.conn.execute("ALTER TABLE journal ADD COLUMN mac BLOB CHECK (length(mac) = 32)")
+
+
 def fingerprint(db: Database) -> str:
     """A hash of every table, index and trigger, to compare two schemas."""
     rows = db.conn.execute(

@@ -15,7 +15,15 @@ from sqlite_utils import Database
 from kiosk.model.barcode import kept_key
 from kiosk.model.clock import Clock, Instant
 from kiosk.model.event_bodies import Body, require_declared
-from kiosk.model.events import GENESIS, Event, EventKind, canonical_json, chain_hash
+from kiosk.model.events import (
+    GENESIS,
+    Event,
+    EventKind,
+    canonical_json,
+    chain_hash,
+    chain_mac,
+    journal_key,
+)
 from kiosk.model.invariants import BrokenInvariantError, require
 from kiosk.store.encryption import Sealer
 
@@ -70,12 +78,20 @@ class Writer:
 
     def __init__(self, db: Database, clock: Clock, head: ChainHead, count: Count) -> None:
         self.db = db
+        self._execute = db.conn.execute
         self.head = head
         self._count = count
         self.sealer = Sealer()
+        self.journal_key: bytes | None = None
+        """What signs events; None before the location's key is known."""
         self._clock = clock
         self._now: Instant | None = None
         self._statements: dict[tuple[str, bool, tuple[str, ...]], str] = {}
+
+    def use_key(self, location_key: bytes) -> None:
+        """Seal and open personal fields, and sign events, with this key from now on."""
+        self.sealer = Sealer(location_key)
+        self.journal_key = journal_key(location_key)
 
     def begin(self) -> None:
         """A new transaction: it has one moment, taken when it is first asked for."""
@@ -97,15 +113,15 @@ class Writer:
 
     def one(self, sql: str, parameters: Sequence[Any] = ()) -> Row | None:
         """The first row of a query as a mapping, or None."""
-        cursor = self.db.execute(sql, parameters)
+        cursor = self._execute(sql, parameters)
         row = cursor.fetchone()
         if row is None:
             return None
-        return dict(zip((column[0] for column in cursor.description), row, strict=True))
+        return dict(zip([column[0] for column in cursor.description], row, strict=True))
 
     def all(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
         """Every row of a query."""
-        cursor = self.db.execute(sql, parameters)
+        cursor = self._execute(sql, parameters)
         names = [column[0] for column in cursor.description]
         return [dict(zip(names, row, strict=True)) for row in cursor]
 
@@ -150,7 +166,7 @@ class Writer:
             key = KEY_OF_TABLE[change.table]
             settings = tuple(value for name, value in change.values.items() if name != key)
             parameters = (*settings, change.values[key])
-        cursor = self.db.execute(statement, parameters)
+        cursor = self._execute(statement, parameters)
         if cursor.rowcount != 1:
             # Not by `require`: its message would be put together at every write.
             raise BrokenInvariantError(f"no row of {change.table} for {dict(change.values)}")
@@ -178,9 +194,9 @@ class Writer:
     def _append_line(self, kind: str, body: str, at: Instant, digest: bytes) -> int:
         head = self.head
         seq = head.seq + 1
-        self.db.execute(
+        self._execute(
             "INSERT INTO journal (seq, epoch, kind, body, wall_ms, monotonic_ms, boot_id,"
-            " is_trusted, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " is_trusted, hash, mac) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 seq,
                 head.epoch,
@@ -191,6 +207,7 @@ class Writer:
                 at.boot_id,
                 int(at.is_trusted),
                 digest,
+                None if self.journal_key is None else chain_mac(self.journal_key, digest),
             ),
         )
         head.seq, head.hash = seq, digest

@@ -24,7 +24,7 @@ from central import schema
 from central.accounts import add_key
 from central.app import build, create_app
 from central.auth import Scope
-from central.settings import Notifications, Settings, Sms, Smtp
+from central.settings import Limits, Notifications, Settings, Sms, Smtp
 from central.sync import enrolment
 from kiosk.model.allocation import FirstAvailable
 from kiosk.model.clock import Instant
@@ -119,6 +119,7 @@ class Server:
     smtp_port: int = 0
     port: int = 0
     rules: Notifications = field(default_factory=lambda: Notifications(undo_wait_s=0))
+    limits: Limits = field(default_factory=Limits)
     sms: Sms | None = None
     sender: str = "Lockers <lockers@example.org>"
     is_public: bool = False
@@ -144,6 +145,7 @@ class Server:
             smtp=smtp,
             sms=self.sms,
             notifications=self.rules,
+            limits=self.limits,
             public_url=self.url if self.is_public else "",
         )
         self.central = build(settings, self.clock)
@@ -239,11 +241,16 @@ class Journal:
             self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
         self.lives += 1
         restored = backup_restore.restore(
-            file, self.path, "", self.clock, self.rng, recaller, doubt
+            file, self.path, "", self.clock, self.rng, recaller, doubt, LOCATION_KEY
         )
-        self.store = Store(self.path, self.clock, self.rng, threaded=False)
-        self.store.use_key(LOCATION_KEY)
+        self.open_again()
         return restored
+
+    def open_again(self, *, is_keyed: bool = True) -> None:
+        """Open the database after it was closed, and something done to its file."""
+        self.store = Store(self.path, self.clock, self.rng, threaded=False)
+        if is_keyed:
+            self.store.use_key(LOCATION_KEY)
 
     def do(self, operation: Callable[..., Any], *args: Any) -> Any:
         return self.store.submit(operation, *args).result()

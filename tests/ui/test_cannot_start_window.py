@@ -3,9 +3,11 @@ process still ends when it is asked to."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -147,3 +149,39 @@ def test_a_site_file_with_mistakes_is_reported_before_any_window(tmp_path: Path)
     assert "Traceback" not in done.stderr
     assert all(line.startswith(str(file)) for line in done.stderr.splitlines())
     assert f'{file}:2: location.id = "a b": is not written like that' in done.stderr
+
+
+def heard_by_systemd(screen: Screen, data: Path, wanted: int) -> list[str]:
+    """Run a kiosk as a service until so much was heard and its screen is there, then end it; all
+    that systemd heard, a word once however often it was said."""
+    heard: list[str] = []
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(data / "notify"))
+        service = {"NOTIFY_SOCKET": str(data / "notify"), "WATCHDOG_USEC": "400000"}
+        before = screen.pixels()
+        kiosk = subprocess.Popen(run_command(data), env={**screen.environment, **service}, cwd=ROOT)
+        try:
+            screen.after(before)
+            systemd.settimeout(PATIENCE_S)
+            heard += [systemd.recv(100).decode() for _ in range(wanted)]
+        finally:
+            kiosk.terminate()
+            kiosk.wait(PATIENCE_S)
+        systemd.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                heard.append(systemd.recv(100).decode())
+    return list(dict.fromkeys(heard))
+
+
+def test_systemd_hears_that_a_kiosk_is_up_and_well(screen: Screen, tmp_path: Path) -> None:
+    make_kiosk(SITE, tmp_path)
+    assert heard_by_systemd(screen, tmp_path, 2) == ["READY=1", "WATCHDOG=1", "STOPPING=1"]
+
+
+def test_one_that_only_shows_that_it_is_out_of_order_is_not_up(
+    screen: Screen, tmp_path: Path
+) -> None:
+    make_kiosk(SITE, tmp_path)
+    lose_the_key(tmp_path)
+    assert heard_by_systemd(screen, tmp_path, 0) == ["STOPPING=1"]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.watchdog import FEEDS_PER_LIMIT, ServiceManager, Watchdog
+from kiosk.watchdog import FEEDS_PER_LIMIT, Readiness, ServiceManager, Watchdog
 
 
 class Systemd:
@@ -48,6 +48,16 @@ def test_it_is_fed_only_while_the_engine_answers(systemd: Systemd) -> None:
     watchdog.tick()  # it did not answer this time
     watchdog.tick()
     assert systemd.heard() == []
+
+
+def test_it_is_up_once_all_that_it_needs_is_there(systemd: Systemd) -> None:
+    readiness = Readiness(ServiceManager(systemd.environment), "window", "store")
+    readiness.reached("window")
+    readiness.reached("window")
+    assert systemd.heard() == []
+    readiness.reached("store")
+    readiness.reached("store")
+    assert systemd.heard() == ["READY=1"]
 
 
 def test_it_is_fed_well_within_the_limit(systemd: Systemd) -> None:
