@@ -16,7 +16,7 @@ import uvicorn
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from central import accounts, advisories, backup, privacy, schema, staff
+from central import accounts, advisories, backup, privacy, rotation, schema, staff
 from central.adapters import SystemClock
 from central.advisories import AdvisoriesError
 from central.app import build, create_app
@@ -292,6 +292,15 @@ def person_erase(settings: Settings, contact: str) -> None:
     click.echo("Forgotten. Kiosks forget on their own, some days after the last package.")
 
 
+@cli.command("rotate-key")
+@click.pass_obj
+def rotate_command(settings: Settings) -> None:
+    """Seal what is personal with a new key, while no server runs."""
+    rotation.rotate(settings)
+    click.echo("Everything is sealed with a new key.")
+    click.echo(f"Keep a copy of {settings.key_path} elsewhere. Older backups need the older key.")
+
+
 @cli.command("backup")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.pass_obj
@@ -308,6 +317,8 @@ def backup_command(settings: Settings, file: Path) -> None:
 def restore_command(settings: Settings, file: Path) -> None:
     """Put a backup in the database's place, while no server runs."""
     aside = backup.restore(settings, file, SystemClock().now_ms())
+    # What a start does: whoever was forgotten since is forgotten again, before anybody looks.
+    build(settings, may_be_new=False).database.close()
     click.echo("Restored. The kiosks send what is missing when they come next.")
     if aside is not None:
         click.echo(f"The database that was there is {aside}.")

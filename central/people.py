@@ -41,17 +41,17 @@ def index_name(connection: Connection, recipient: str, name: str) -> None:
     """Let a person be found by the words of their name, and by no other name."""
     table = schema.recipient_word
     connection.execute(delete(table).where(table.c.recipient == recipient))
-    words = _words(connection, name)
-    if words:
-        rows = [{"recipient": recipient, "word": word} for word in sorted(words)]
+    rows = [{"recipient": recipient, "word": word} for word in _words(connection, name)]
+    if rows:
         connection.execute(insert(table), rows)
 
 
-def _words(connection: Connection, text: str) -> set[str]:
-    return {
+def _words(connection: Connection, text: str) -> list[str]:
+    found = {
         blind_index(connection, word[:BEGINNING], "recipient_word.word")[:WORD_INDEX_DIGITS]
         for word in _WORD.findall(text.casefold())
     }
+    return sorted(found)
 
 
 def named(connection: Connection, text: str) -> list[str]:

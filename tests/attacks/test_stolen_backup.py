@@ -13,17 +13,18 @@ from alembic import command as alembic
 from click.testing import CliRunner, Result
 from sqlalchemy import create_engine, event, select, update
 
-from central import resealing, schema, staff
+from central import resealing, schema, staff, tokens
 from central.__main__ import cli
 from central.app import build
 from central.auth import Role
 from central.database import alembic_config
 from central.errors import CannotServeError
 from central.pages import queries
+from central.settings import Settings
 from central.sync.staff_list import staff_of
 from kiosk.model.sealing import UnsealError
 from kiosk.store import staff as kiosk_staff
-from tests.support.central_server import Journal, Mailbox, Server, announce
+from tests.support.central_server import LOCATION_KEY, Journal, Mailbox, Server, announce
 from tests.support.operators import Browser, obey, sync
 
 PERSON = {
@@ -211,3 +212,65 @@ def test_nobodys_pin_hash_serves_another(lived: Server) -> None:
     )
     with pytest.raises(UnsealError, match="belongs elsewhere"):
         lived.central.database.read(staff_of, "sample")
+
+
+def test_a_rotated_key_reads_what_the_stolen_one_does_not(lived: Server, tmp_path: Path) -> None:
+    busy = command(lived, "rotate-key").exception
+    assert isinstance(busy, CannotServeError), "under a running server"
+    lived.stop()
+    key = lived.folder / "central.key"
+    old = key.read_bytes()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tokens, "end_change", cut_off)
+        assert isinstance(command(lived, "rotate-key").exception, PowerCutError)
+    assert command(lived, "rotate-key").exit_code == 0, "it goes on where it was stopped"
+    assert len(key.read_bytes()) == 2 * tokens.KEY_BYTES
+    assert key.stat().st_mode & 0o077 == 0
+    thief = tmp_path / "thief"
+    shutil.copytree(lived.folder, thief)
+    (thief / "central.key").write_bytes(old)
+    with pytest.raises(CannotServeError, match="is not the key"):
+        build(Settings(data=thief))
+    lived.start()
+    assert [row.name for row in lived.rows(schema.recipient)] == [PERSON["name"]]
+    [found] = lived.central.database.read(queries.search, "quendolin")
+    assert found["person"] == PERSON["name"]
+    assert lived.central.database.read(staff_of, "sample").staff[0].name == COURIER
+    [location] = lived.rows(schema.location)
+    assert lived.central.secrets.open(location.key_sealed) == LOCATION_KEY
+
+
+class PowerCutError(Exception):
+    """The power goes."""
+
+
+def cut_off(*_: Any) -> None:
+    raise PowerCutError
+
+
+def test_a_backup_brings_nobody_back_who_asked_to_be_forgotten(
+    lived: Server, kiosk: Journal, tmp_path: Path
+) -> None:
+    file = tmp_path / "copy.db"
+    assert command(lived, "backup", str(file)).exit_code == 0
+    [package] = lived.rows(schema.package)
+    kiosk.take_out(package.id)
+    sync(kiosk)
+    neighbour = {**PERSON, "name": "Nele", "email": "nele@mail.example", "phone": "+4917155502"}
+    assert announce(lived, lived.add_key(), "B", recipient=neighbour).ok
+    lived.write(staff.remove, lived.central, "test", "11")
+    assert command(lived, "person", "erase", PERSON["email"]).exit_code == 0
+    said = (lived.folder / "forgotten.jsonl").read_text()
+    assert not [secret for secret in SECRETS if secret in said.lower()]
+    lived.stop()
+    assert command(lived, "restore", str(file)).exit_code == 0
+    lived.start()
+    [person] = lived.rows(schema.recipient)
+    assert (person.name, person.email, person.phone) == ("", "", "")
+    assert lived.rows(schema.recipient_word) == []
+    assert lived.central.database.read(staff_of, "sample").staff == ()
+    # Whoever comes back later does so of their own will, and stays.
+    assert announce(lived, lived.add_key(), "C", recipient=PERSON).ok
+    lived.stop()
+    lived.start()
+    assert PERSON["name"] in [row.name for row in lived.rows(schema.recipient)]
