@@ -457,6 +457,7 @@ staff = Table(
     _time("valid_until_ms"),
     _text("locations", '"*"'),
     _time("removed_ms"),
+    Column("pin_digits", WHOLE),
     CheckConstraint("role IN ('courier', 'technician')", name="role"),
     CheckConstraint("length(number) = 2", name="number"),
 )
