@@ -204,7 +204,7 @@ def test_another_key_is_refused_before_anything_is_lost(lived: Server) -> None:
 
 
 def test_nobodys_pin_hash_serves_another(lived: Server) -> None:
-    lived.write(staff.add, lived.central, "test", "12", "Chief", "technician", "2580")
+    lived.write(staff.add, lived.central, "test", "12", "Chief", "technician", "258013")
     number = schema.staff.c.number
     own = select(schema.staff.c.pin_hash).where(number == "11").scalar_subquery()
     lived.write(
