@@ -6,9 +6,11 @@
 # make tour             a picture of every screen of every flow, in build/tour
 # make goldens          keep how the main screens look now; look at what changed
 # make check             style and types only
+# make bom               bills of materials of kiosk and server, in build/bom
+# make audit DUMP=F      the lock files against F, a dump of known vulnerabilities; no network
 # make clean             what was built and cached; keeps .venv and the demo's data
 
-.PHONY: help run central test test-nightly bench tour goldens check clean
+.PHONY: help run central test test-nightly bench tour goldens check bom audit clean
 
 help:
 	@sed -n 's/^# \(make\)/\1/p' Makefile
@@ -45,6 +47,14 @@ goldens:
 check:
 	@.ci/install test
 	@.ci/check
+
+bom:
+	@.ci/install test
+	@.ci/bom
+
+audit:
+	@.ci/install test
+	@.venv/bin/python -m central advisories $(DUMP) requirements-kiosk.lock requirements-server.lock
 
 clean:
 	rm -rf build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info

@@ -14,8 +14,9 @@ import uvicorn
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from central import accounts, backup, privacy, schema, staff
+from central import accounts, advisories, backup, privacy, schema, staff
 from central.adapters import SystemClock
+from central.advisories import AdvisoriesError
 from central.app import build, create_app
 from central.auth import Scope
 from central.console import BY
@@ -48,7 +49,7 @@ def init_command(settings: Settings) -> None:
 
 
 @cli.command()
-@click.option("--host", help="The address to listen on; loopback unless told otherwise.")
+@click.option("--host", help="The address to listen on; loopback unless given.")
 @click.option("--port", type=click.IntRange(0, 65535), help="0 is a free one.")
 @click.pass_context
 def serve(context: click.Context, host: str | None, port: int | None) -> None:
@@ -282,11 +283,32 @@ def restore_command(settings: Settings, file: Path) -> None:
         click.echo(f"The database that was there is {aside}.")
 
 
+@cli.command("advisories")
+@click.argument("dump", type=click.Path(path_type=Path, exists=True))
+@click.argument("locks", type=click.Path(path_type=Path, exists=True), nargs=-1, required=True)
+def advisories_command(dump: Path, locks: tuple[Path, ...]) -> None:
+    """Hold LOCKS against DUMP, OSV's records for PyPI as a zip or folder; exit 1 if one matches.
+
+    Nothing is asked of the network: carry the dump here.
+    """
+    found = advisories.audit(locks, dump)
+    for vulnerability in found.vulnerabilities:
+        click.echo(str(vulnerability))
+    for source in found.unreadable:
+        click.echo(f"{source}: this record cannot be read", err=True)
+    click.echo(
+        f"{found.packages} packages held against {found.advisories} advisories, the newest of"
+        f" {found.newest or 'an unknown time'}: {len(found.vulnerabilities)} match."
+    )
+    if found.vulnerabilities:
+        sys.exit(1)
+
+
 def entry() -> None:
     """The command line, with refusals as one sentence and exit code 2."""
     try:
         cli(prog_name="central")
-    except (CannotServeError, RequestError) as error:
+    except (AdvisoriesError, CannotServeError, RequestError) as error:
         click.echo(str(error), err=True)
         sys.exit(2)
     except OSError as error:

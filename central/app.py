@@ -72,6 +72,7 @@ def build(
     try:
         settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
         known = tokens.load(settings.data, may_be_new=database.read(_is_empty))
+        database.seal_with(known.sealing)
     except BaseException:
         database.close()
         raise

@@ -30,6 +30,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from central.errors import CannotServeError
 from central.remains import require_database, require_server
+from central.sealing import seal_with
+from kiosk.model.sealing import Sealing
 
 LOG = logging.getLogger("central.database")
 P = ParamSpec("P")
@@ -106,6 +108,10 @@ class Database:
         except CannotServeError:
             self._release_lock()
             raise
+
+    def seal_with(self, sealing: Sealing) -> None:
+        """Seal and open personal columns with this key; before, they cannot be used."""
+        seal_with(self.engine.dialect, sealing)
 
     # --- for callers -----------------------------------------------------------------------
 
@@ -233,7 +239,7 @@ def _hold_lock(url: str) -> int | None:
     except OSError as error:
         raise CannotServeError(
             f"{lock_path}: {error.strerror}; it must be a file that this user may write:"
-            " move away what is there, and the server makes it anew"
+            " move away what is there, and the server makes a new one"
         ) from error
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

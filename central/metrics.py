@@ -10,7 +10,7 @@ from prometheus_client.registry import Collector
 from sqlalchemy import ColumnElement, Connection, case, func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from central import schema
+from central import limits, schema
 from central.context import Central, central_of
 from central.sync import commands
 from kiosk.model.clock import DAY_MS
@@ -53,7 +53,7 @@ def figures(
             ).label("latency_ms"),
         ).where(notification.c.created_ms >= since_ms)
     ).one()
-    told = delivered.sent + delivered.dead
+    ended = delivered.sent + delivered.dead
     return {
         "locations": places.all,
         "locations_enrolled": places.enrolled,
@@ -76,8 +76,11 @@ def figures(
                 notification.c.status.in_(("queued", "leased")), notification.c.due_ms <= now_ms
             )
         ).scalar_one(),
-        "notifications_confirmed_ratio": delivered.confirmed / told if told else 0.0,
-        "notifications_delivered_ratio": delivered.sent / told if told else 1.0,
+        "messages_held": connection.execute(
+            select(func.count()).where(notification.c.status == "queued", notification.c.held != "")
+        ).scalar_one(),
+        "notifications_confirmed_ratio": delivered.confirmed / ended if ended else 0.0,
+        "notifications_delivered_ratio": delivered.sent / ended if ended else 1.0,
         "notification_latency_seconds_avg": float(delivered.latency_ms or 0) / 1000,
         "events_quarantined": connection.execute(
             select(func.count()).where(schema.quarantine.c.settled_ms.is_(None))
@@ -125,6 +128,7 @@ HELP = {
     "pickup_seconds_avg": "From deposit to pickup, mean of a day.",
     "outbox": "Messages by status, those of later among them.",
     "outbox_due": "Messages that should have gone out by now.",
+    "messages_held": "Messages that wait because too many went out.",
     "notifications_confirmed_ratio": "Share of a day's messages that a gateway confirmed.",
     "notifications_delivered_ratio": "Share of a day's messages that were not refused.",
     "notification_latency_seconds_avg": "From due to sent, mean of a day.",
@@ -159,7 +163,8 @@ async def metrics(request: Request) -> Response:
     )
     registry = CollectorRegistry()
     registry.register(_Figures(values))
-    return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+    said = generate_latest(registry) + generate_latest(limits.REGISTRY)
+    return Response(said, media_type=CONTENT_TYPE_LATEST)
 
 
 @router.get("/healthz", summary="Whether the process lives")

@@ -143,6 +143,7 @@ location_epoch = Table(
     _number("seq"),
     _text("head_hash"),
     _number("began_ms"),
+    _number("pruned_seq"),
 )
 
 location_size = Table(
@@ -272,6 +273,13 @@ package = Table(
     Index("ix_package_recipient", "recipient"),
     Index("ix_package_sender", "sender"),
     Index("ix_package_finished", "finished_ms"),
+    Index(
+        "ix_package_open",
+        "sender",
+        "location",
+        sqlite_where=text("status = 'PENDING'"),
+        postgresql_where=text("status = 'PENDING'"),
+    ),
 )
 
 command = Table(
@@ -288,7 +296,10 @@ command = Table(
     _text("answer"),
     _time("answered_ms"),
     Column("package", Text),
+    _number("times", 1),
+    _time("sent_ms"),
     Index("ix_command_package", "package"),
+    Index("ix_command_answered", "answered_ms"),
     Index(
         "ix_command_waiting",
         "location",
@@ -319,6 +330,16 @@ notification = Table(
     _time("delivered_ms"),
     _text("error"),
     _text("message_id"),
+    _number("times", 1),
+    _text("held"),
+    Index(
+        "ix_notification_waiting",
+        "location",
+        "kind",
+        "package",
+        sqlite_where=text("status = 'queued'"),
+        postgresql_where=text("status = 'queued'"),
+    ),
     Index(
         "ix_notification_due",
         "due_ms",
@@ -329,6 +350,17 @@ notification = Table(
     Index("ix_notification_status", "status", "created_ms"),
     CheckConstraint("status IN ('queued', 'leased', 'sent', 'dropped', 'dead')", name="status"),
 )
+
+budget = Table(
+    "budget",
+    metadata,
+    Column("subject", Text, primary_key=True),
+    _number("used_until_ms"),
+    _number("promised_ms"),
+    Index("ix_budget_used_until_ms", "used_until_ms"),
+)
+"""Until when the evenly refilled budget of somebody is used, and the last moment at which something
+that waits for it was promised to go."""
 
 api_key = Table(
     "api_key",

@@ -1,11 +1,11 @@
-"""How a central server is set up: one TOML file, every mistake of it told at once."""
+"""How a central server is set up: one TOML file, every mistake of it reported at once."""
 
 from __future__ import annotations
 
 import tomllib
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -47,7 +47,7 @@ class Sms(_Part):
 
 
 class Notifications(_Part):
-    """Who is told what, how, and when not."""
+    """Who is notified of what, how, and when not."""
 
     channels: tuple[Literal["email", "sms", "apprise"], ...] = ("email", "sms")
     """In this order: the first for which a person has an address."""
@@ -58,7 +58,7 @@ class Notifications(_Part):
     quiet_from_h: int = Field(default=22, ge=0, le=23)
     quiet_until_h: int = Field(default=7, ge=0, le=23)
     operator_urls: tuple[str, ...] = ()
-    """Apprise URLs that are told of door faults."""
+    """Apprise URLs that hear of door faults."""
     person_url: str = ""
     """An Apprise URL with `{phone}` or `{email}` for people on the channel `apprise`."""
     silent_after_s: int = Field(default=300, ge=30)
@@ -90,6 +90,49 @@ class SignIn(_Part):
         return self.second_factor == "everybody" or (self.second_factor == "admins" and is_admin)
 
 
+Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
+
+
+class Limits(_Part):
+    """What may be asked for, sent and kept: so many an hour, evenly refilled, where nothing else is
+    said. What is above waits or is refused, and is told when there is room again."""
+
+    messages_by_package: Count = 12
+    """To people, about one package."""
+    messages_by_package_and_kind: Count = 4
+    """Of one kind, such as a new code."""
+    emails_by_address: Count = 60
+    emails_by_address_and_sender: Count = 30
+    """What one sender's packages send to one address."""
+    sms_by_address: Count = 20
+    sms_by_address_and_sender: Count = 10
+    messages_by_location: Count = 3000
+    messages_by_location_and_sender: Count = 1500
+    emails_by_sender: Count = 20_000
+    sms_by_sender: Count = 2000
+    emails: Count = 100_000
+    """All of them; SMS and other ways the same."""
+    sms: Count = 10_000
+    other_messages: Count = 10_000
+    operator_messages: Count = 30
+    """To operators, about one location, of one kind."""
+    share_without_code: float = Field(default=0.7, gt=0, le=1)
+    """How much of each budget messages without a pickup code may use."""
+    changes_by_package: Count = 20
+    """New codes, contacts, longer holds, recalls of one package by one key, operator or link."""
+    commands_by_location_and_sender: Count = 600
+    """What one key has one kiosk write down."""
+    open_announcements_per_door: float = Field(default=3.0, gt=0, le=1000)
+    """How many packages of one key may be announced to a location and not have come, by its doors.
+    """
+    open_announcements_min: Count = 50
+    """The same where a location has few doors, or its kiosk has not told them."""
+    open_announcements_by_sender: Count = 50_000
+    """The same at all locations together."""
+    promised_share: float = Field(default=0.5, gt=0, le=1)
+    """How many of a location's doors one sender's announcements take in the eyes of the others."""
+
+
 class Settings(_Part):
     """A server's settings."""
 
@@ -110,6 +153,7 @@ class Settings(_Part):
     sms: Sms | None = None
     notifications: Notifications = Notifications()
     sign_in: SignIn = SignIn()
+    limits: Limits = Limits()
 
     @field_validator("trusted_proxies")
     @classmethod

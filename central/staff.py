@@ -1,4 +1,4 @@
-"""Couriers and technicians that the centre lists for its kiosks: each gets the whole list again."""
+"""Couriers and technicians that the server lists for its kiosks: each gets the whole list again."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, insert, select, update
 
 from central import schema
-from central.adapters import CHANCE
+from central.adapters import RNG
 from central.context import Central, audit, change_known
 from central.errors import RequestError, not_found, require_plain
 from central.sync import commands
@@ -62,7 +62,7 @@ def add(
 def give_badge(connection: Connection, central: Central, by: str, number: str) -> str:
     """A new badge for somebody who is listed, in place of any before; what its QR code says, which
     is kept nowhere. Raises `RequestError`."""
-    table, now_ms, secret = schema.staff, central.clock.now_ms(), new_badge_secret(CHANCE)
+    table, now_ms, secret = schema.staff, central.clock.now_ms(), new_badge_secret(RNG)
     change_known(
         connection,
         update(table)

@@ -1,8 +1,10 @@
 """What the server keeps secret: its own key, and what is derived from it.
 
-One file of 32 random bytes beside the database, mode 0600. From it come the key that seals the
-locations' keys, the Ed25519 key that signs remote openings, and the key of sessions and links, each
-by HKDF (RFC 5869) with a label of its own. Tokens and API keys are kept as hashes only.
+One file of 32 random bytes beside the database, mode 0600. From it come the keys that seal personal
+columns and the locations' keys, the Ed25519 key that signs remote openings, and the key of sessions
+and links, each by HKDF (RFC 5869) with a label of its own. Where the sealing key was changed, 32
+bytes follow for each that something may still be sealed with, the newest last. Tokens and API keys
+are kept as hashes only.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from pathlib import Path
 
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
-from cryptography.fernet import Fernet, InvalidToken
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
@@ -24,6 +26,7 @@ from itsdangerous import URLSafeTimedSerializer
 
 from central.durable import move_durably
 from central.errors import CannotServeError
+from kiosk.model.sealing import Sealing
 
 KEY_FILE = "central.key"
 KEY_BYTES = 32
@@ -33,8 +36,12 @@ TOKEN_BYTES = 24
 class Secrets:
     """The server's key and what it is used for."""
 
-    def __init__(self, key: bytes) -> None:
-        self._fernet = Fernet(base64.urlsafe_b64encode(_derived(key, b"seal")))
+    def __init__(self, keys: bytes) -> None:
+        """The first key, and those that seal where that was changed, the newest last."""
+        key, *changed = _apart(keys)
+        sealing = changed or [key]
+        self.sealing = Sealing(sealing)
+        self._fernet = MultiFernet([_fernet(each) for each in reversed(sealing)])
         self._signing = Ed25519PrivateKey.from_private_bytes(_derived(key, b"sign"))
         self._session_key = _derived(key, b"session")
         self._hasher = PasswordHasher(time_cost=3, memory_cost=32768, parallelism=1)
@@ -52,6 +59,10 @@ class Secrets:
                 f"{KEY_FILE} is not the key that this database was sealed with;"
                 " bring the right one back from the backup"
             ) from error
+
+    def seal_again(self, sealed: bytes) -> bytes:
+        """What was sealed with an older key, sealed with the newest."""
+        return self.seal(self.open(sealed))
 
     def sign(self, message: bytes) -> str:
         """The Ed25519 signature of a message, in hexadecimal (RFC 8032)."""
@@ -93,6 +104,14 @@ def _derived(key: bytes, label: bytes) -> bytes:
     return HKDF(SHA256(), 32, salt=None, info=b"parcel central " + label).derive(key)
 
 
+def _apart(keys: bytes) -> list[bytes]:
+    return [keys[start : start + KEY_BYTES] for start in range(0, len(keys), KEY_BYTES)]
+
+
+def _fernet(key: bytes) -> Fernet:
+    return Fernet(base64.urlsafe_b64encode(_derived(key, b"seal")))
+
+
 def load(folder: Path, *, may_be_new: bool) -> Secrets:
     """The secrets of a data folder; a key file is made only where nothing needs an older one.
 
@@ -114,7 +133,7 @@ def load(folder: Path, *, may_be_new: bool) -> Secrets:
     if path.stat().st_mode & 0o077:
         raise CannotServeError(f"{path}: others may read the key; run: chmod 600 {path}")
     key = path.read_bytes()
-    if len(key) != KEY_BYTES:
+    if len(key) == 0 or len(key) % KEY_BYTES:
         raise CannotServeError(
             f"{path}: a key has {KEY_BYTES} bytes, this has {len(key)}; put the copy of the key"
             " that was kept elsewhere back there"

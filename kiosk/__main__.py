@@ -95,7 +95,7 @@ def main() -> None:
 def run(config: Path, data: Path, geometry: tuple[int, int, int, int] | None) -> None:
     """Run the kiosk in its window."""
     site = load_site(config)
-    # What is wrong with a kiosk's folder is told on its screen; that there is no kiosk, here.
+    # What is wrong with a kiosk's folder stands on its screen; that there is no kiosk, here.
     app.require_kiosk(site, data)
     try:
         sys.exit(run_window(site, data, geometry))
@@ -129,15 +129,15 @@ def announce(config: Path, data: Path, file: Path) -> None:
     """Expect the packages in FILE (CSV: barcode,size,name,phone); the kiosk must not run."""
     site = load_site(config)
     read = announcements.read_announcements(file, site)
-    if not (read.expected or read.told):
+    if not (read.expected or read.results):
         raise app.CannotRunError(f"{file}: {announcements.summary([])}")
-    told = [*announcements.announce_lines(site, data, read.expected), *read.told]
-    for each in sorted(told, key=lambda each: each.line):
+    results = [*announcements.announce_lines(site, data, read.expected), *read.results]
+    for each in sorted(results, key=lambda each: each.line):
         click.echo(str(each), err=each.outcome is announcements.Outcome.REFUSED)
     if read.unknown:
         click.echo(f"not used: column {', '.join(read.unknown)}")
-    click.echo(announcements.summary(told))
-    if any(each.outcome is announcements.Outcome.REFUSED for each in told):
+    click.echo(announcements.summary(results))
+    if any(each.outcome is announcements.Outcome.REFUSED for each in results):
         sys.exit(EXIT_MISTAKE)
 
 
@@ -156,8 +156,8 @@ def console_of(config: Path, data: Path) -> ConsoleClient:
 def code(config: Path, data: Path, package: str) -> None:
     """Say the pickup code of a PACKAGE, by its id or barcode."""
     with console_of(config, data) as console:
-        told = console.ask("code", package=package)
-    click.echo(f"{told['code']}  slot {told['slot']}, {told['status']}, {told['qr']}")
+        shown = console.ask("code", package=package)
+    click.echo(f"{shown['code']}  slot {shown['slot']}, {shown['status']}, {shown['qr']}")
 
 
 @main.command()
@@ -228,25 +228,25 @@ def enrol(config: Path, data: Path, url: str, token: str) -> None:
 @main.command()
 @data_option
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@click.option("--without-centre", is_flag=True, help="Ask no centre: every slot is in doubt then.")
+@click.option("--without-centre", is_flag=True, help="Ask no server: every slot is in doubt then.")
 @click.option(
     "--ran-offline",
     is_flag=True,
-    help="It ran on after the centre last heard of it: every slot is in doubt then.",
+    help="It ran on after the server last heard of it: every slot is in doubt then.",
 )
 def restore(data: Path, file: Path, without_centre: bool, ran_offline: bool) -> None:
     """Put the backup FILE in the database's place; the kiosk must not run.
 
-    An enrolled kiosk takes back from its centre what happened since the backup.
+    An enrolled kiosk takes back from its server what happened since the backup.
     """
-    doubt = "the kiosk ran on where the centre did not hear it" if ran_offline else ""
-    restored = app.restore(data, file, with_centre=not without_centre, doubt=doubt)
+    doubt = "the kiosk ran on where the server did not hear it" if ran_offline else ""
+    restored = app.restore(data, file, with_server=not without_centre, doubt=doubt)
     if restored.aside is not None:
         click.echo(f"the database from before is {restored.aside}")
     if restored.heard_ms is not None:
         heard = datetime.fromtimestamp(restored.heard_ms / 1000).astimezone()
         click.echo(
-            f"the centre gave {restored.taken_back} newer events back;"
+            f"the server gave {restored.taken_back} newer events back;"
             f" it last heard of this kiosk on {heard:%Y-%m-%d at %H:%M:%S %Z}"
         )
     if restored.doubt:

@@ -184,12 +184,12 @@ def _init(writer: Writer, key: Path, location: Location, technicians: Sequence[S
     staff.list_staff(writer, technicians, StaffSource.INIT)
 
 
-def restore(data: Path, file: Path, *, with_centre: bool = True, doubt: str = "") -> Restored:
-    """Put a backup in the database's place, with no kiosk running, and take back from the centre
+def restore(data: Path, file: Path, *, with_server: bool = True, doubt: str = "") -> Restored:
+    """Put a backup in the database's place, with no kiosk running, and take back from the server
     what is newer, where this kiosk is enrolled. Raises `RecallError` when that is not reached."""
     key = location_key(key_path(data), may_make=False)
     clock, rng = SystemClock(), secrets.SystemRandom()
-    identity = identity_in(data) if with_centre else None
+    identity = identity_in(data) if with_server else None
     path, check = data / DATABASE, key_check(key)
     with requests.Session() as session:
         recaller = None if identity is None else partial(recall, session, identity)
@@ -221,7 +221,7 @@ def _scanner(site: Site, data: Path, kiosk: Kiosk) -> Iterator[None]:
 
 @contextlib.asynccontextmanager
 async def _observers(site: Site, data: Path, kiosk: Kiosk) -> AsyncIterator[None]:
-    """Who follows the journal at this site; where there is a centre, that one tells people."""
+    """Who follows the journal at this site; where there is a server, that one tells people."""
     if site.messages is None or (data / IDENTITY_FILE).exists():
         yield
         return

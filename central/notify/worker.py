@@ -24,6 +24,7 @@ from central import schema
 from central.context import Central
 from central.notify import outbox
 from central.notify.health import Health, pause_ms
+from central.notify.holding import hold, is_counted
 from central.notify.messages import WITH_CODE, Dropped, Message, Unreachable, compose
 from central.notify.outbox import OPERATORS, Kind
 from central.notify.senders import (
@@ -71,7 +72,7 @@ class Worker:
         self._health: dict[str, Health] = {}
         self._woken, self._is_ending = asyncio.Event(), False
         self._task: asyncio.Task[None] | None = None
-        self._chance = random.Random()
+        self._rng = random.Random()
 
     def start(self) -> None:
         """Begin, on the running loop."""
@@ -133,29 +134,59 @@ class Worker:
     async def _send_some(self, some: Sequence[Any]) -> None:
         central = self._central
         composed = await central.database.look(_composed, central, some)
+        kept = await self._kept_back(some, composed)
         outcomes = await asyncio.gather(
-            *(self._deal_with(*each) for each in zip(some, composed, strict=True))
+            *(self._deal_with(*each) for each in zip(some, composed, kept, strict=True))
         )
         await central.database.write(_settle, central.settings.notifications, outcomes)
 
-    async def _deal_with(self, row: Any, message: _Composed) -> _Outcome:
+    async def _kept_back(
+        self, rows: Sequence[Any], composed: Sequence[_Composed]
+    ) -> list[_Outcome | None]:
+        """What becomes of the messages that do not go now: in the quiet hours, while their channel
+        is down, when too many went."""
+        central, kept = self._central, list[_Outcome | None]()
+        may_go: list[tuple[Any, Message]] = []
+        for row, message in zip(rows, composed, strict=True):
+            kept.append(await self._not_now(row) if isinstance(message, Message) else None)
+            if isinstance(message, Message) and kept[-1] is None and not is_counted(row):
+                may_go.append((row, message))
+        if not may_go:
+            return kept
+        held = await central.database.write(hold, central, may_go)
+        return [
+            _Outcome(row.id, held[row.id]) if row.id in held else outcome
+            for row, outcome in zip(rows, kept, strict=True)
+        ]
+
+    async def _not_now(self, row: Any) -> _Outcome | None:
+        quiet_ms = await self._quiet_until(row)
+        if quiet_ms is not None:
+            return _Outcome(row.id, {"status": "queued", "due_ms": quiet_ms})
+        return await self._shut(row)
+
+    async def _shut(self, row: Any) -> _Outcome | None:
+        """The channel is known to be down: nothing is tried."""
+        health = await self._health_of(row.channel)
+        if not health.is_shut(self._central.clock.now_ms()):
+            return None
+        return _Outcome(row.id, {"status": "queued", "due_ms": health.shut_until_ms})
+
+    async def _deal_with(self, row: Any, message: _Composed, kept: _Outcome | None) -> _Outcome:
         if isinstance(message, Exception):
             return self._failed(row, f"{type(message).__name__}: {message}")
         if isinstance(message, Dropped):
             return _Outcome(row.id, {"status": "dropped", "reason": message.reason})
         if isinstance(message, Unreachable):
             return _Outcome(row.id, {"status": "dead", "error": message.reason})
-        quiet_ms = await self._quiet_until(row)
-        if quiet_ms is not None:
-            return _Outcome(row.id, {"status": "queued", "due_ms": quiet_ms})
-        return await self._send(row, message)
+        return kept or await self._send(row, message)
 
     async def _send(self, row: Any, message: Message) -> _Outcome:
         now_ms = self._central.clock.now_ms
+        shut = await self._shut(row)
+        if shut is not None:
+            return shut
         health = await self._health_of(row.channel)
-        if health.is_shut(now_ms()):
-            # The channel is known to be down: nothing is tried.
-            return _Outcome(row.id, {"status": "queued", "due_ms": health.shut_until_ms})
         try:
             await self._ways[row.channel].send(message)
         except ChannelError as error:
@@ -173,13 +204,14 @@ class Worker:
             LOG.warning("channel %s works again", row.channel)
             await self._tell(row.channel, Kind.CHANNEL_BACK, "goes out again")
         values = {"status": "sent", "sent_ms": now_ms(), "error": "", "message_id": message.id}
+        values["held"] = ""
         return _Outcome(row.id, values)
 
     async def _health_of(self, channel: str) -> Health:
-        """How a channel goes; what operators were told of it holds beyond a restart."""
+        """How a channel goes; what operators have heard of it holds beyond a restart."""
         if channel not in self._health:
-            is_told = await self._central.database.look(outbox.is_down_told, channel)
-            self._health.setdefault(channel, Health(is_told=is_told))
+            is_reported = await self._central.database.look(outbox.is_down_reported, channel)
+            self._health.setdefault(channel, Health(is_reported=is_reported))
         return self._health[channel]
 
     async def _channel_failed(self, row: Any, health: Health, error: str) -> _Outcome:
@@ -202,7 +234,7 @@ class Worker:
         now_ms = self._central.clock.now_ms()
         if row.kind not in WITH_CODE and now_ms - row.created_ms > WANTED_MS:
             return _Outcome(row.id, {"status": "dead", "error": error})
-        pause = int(pause_ms(now_ms - row.created_ms) * self._chance.uniform(0.8, 1.0))
+        pause = int(pause_ms(now_ms - row.created_ms) * self._rng.uniform(0.8, 1.0))
         due_ms = max(now_ms + pause, not_before_ms)
         return _Outcome(row.id, {"status": "queued", "error": error, "due_ms": due_ms})
 
@@ -215,7 +247,7 @@ class Worker:
         attempts = row.attempts + 1
         if attempts >= ATTEMPTS_MAX:
             return _Outcome(row.id, {"status": "dead", "attempts": attempts, "error": error})
-        pause_s = min(BACK_OFF_MAX_S, BASE_S * 2**attempts) * self._chance.uniform(0.5, 1.0)
+        pause_s = min(BACK_OFF_MAX_S, BASE_S * 2**attempts) * self._rng.uniform(0.5, 1.0)
         due_ms = self._central.clock.now_ms() + int(pause_s * 1000)
         return _Outcome(
             row.id, {"status": "queued", "attempts": attempts, "error": error, "due_ms": due_ms}
@@ -317,7 +349,7 @@ def _give_back(connection: Connection, notifications: Sequence[str]) -> None:
 
 
 def _settle(connection: Connection, rules: Notifications, outcomes: Sequence[_Outcome]) -> None:
-    """Write down what came of each; who could not be reached one way is told another way."""
+    """Write down what came of each; who could not be reached one way is notified another way."""
     table = schema.notification
     for outcome in outcomes:
         row = connection.execute(

@@ -14,7 +14,7 @@ from pyotp.utils import strings_equal
 from sqlalchemy import Connection, delete, func, insert, or_, select, update
 
 from central import schema
-from central.adapters import CHANCE
+from central.adapters import RNG
 from central.context import Central, alarm, audit
 from central.errors import RequestError, not_found
 from central.operators import sessions, throttle
@@ -107,7 +107,7 @@ def new_recovery_codes(connection: Connection, central: Central, session: Sessio
     """New recovery codes in place of those before; they are kept nowhere."""
     table, now_ms = schema.recovery_code, central.clock.now_ms()
     codes = [
-        "".join(CHANCE.choice(RECOVERY_LETTERS) for _ in range(RECOVERY_LENGTH))
+        "".join(RNG.choice(RECOVERY_LETTERS) for _ in range(RECOVERY_LENGTH))
         for _ in range(RECOVERY_CODES)
     ]
     connection.execute(delete(table).where(table.c.account == session.account))

@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, func, literal_column, or_, select, true
 
 from central import schema
+from central.packages.sizes import Asker, announced_to, sizes_of
 
 EARTH_KM = 6371.0088
 FIRST_BOX_KM = 5.0
@@ -34,9 +35,15 @@ def distance_km(latitude: float, longitude: float, other_latitude: float, other:
 
 
 def nearest(
-    connection: Connection, latitude: float, longitude: float, size: str | None, count: int
+    connection: Connection,
+    latitude: float,
+    longitude: float,
+    size: str | None,
+    count: int,
+    asker: Asker | None = None,
 ) -> list[dict[str, Any]]:
-    """The nearest `count` locations that have a slot of this size (or any) free, nearest first."""
+    """The nearest `count` locations that have a slot of this size (or any) free, nearest first, in
+    the eyes of a sender or of an operator."""
     count = max(1, min(count, COUNT_MAX))
     radius_km = FIRST_BOX_KM
     while True:
@@ -44,9 +51,9 @@ def nearest(
         rows = connection.execute(_candidates(shape, size is not None), {**box, "wanted": size})
         found = sorted(
             (
-                {**row, "distance_km": _away(latitude, longitude, row)}
+                {**row, "free": free, "distance_km": _away(latitude, longitude, row)}
                 for row in rows.mappings()
-                if row["free"] > 0
+                if (free := _free(connection, row, size, asker)) > 0
             ),
             key=lambda place: (place["distance_km"], place["id"]),
         )
@@ -54,8 +61,22 @@ def nearest(
         sure = [place for place in found if place["distance_km"] <= radius_km]
         if len(sure) >= count or radius_km >= HALF_ROUND_KM:
             places = sure if len(sure) >= count else found
-            return [_told(place) for place in places[:count]]
+            return [_answer_of(place) for place in places[:count]]
         radius_km *= 4
+
+
+def _free(connection: Connection, row: Any, size: str | None, asker: Asker | None) -> int:
+    """How many slots are free; where all are promised it counts who promised them."""
+    if row["free"] > 0 or asker is None:
+        return int(row["free"])
+    sizes = [each for each in sizes_of(connection, row["id"]) if size in (None, each.name)]
+    senders: dict[str | None, int] = {}
+    for of_size, some in announced_to(connection, row["id"]).items():
+        if size is None or of_size in (size, None):
+            for sender, number in some.items():
+                senders[sender] = senders.get(sender, 0) + number
+    promised = sum(senders.values())
+    return int(row["free"]) + promised - asker.taken(senders, sum(each.total for each in sizes))
 
 
 def _away(latitude: float, longitude: float, row: Any) -> float:
@@ -135,15 +156,17 @@ def _columns(shape: _Shape) -> Any:
     return column.between(west, east)
 
 
-def _told(place: dict[str, Any]) -> dict[str, Any]:
+def _answer_of(place: dict[str, Any]) -> dict[str, Any]:
     return {**place, "free": int(place["free"]), "distance_km": round(place["distance_km"], 3)}
 
 
-def neighbours(connection: Connection, location: str, count: int = 3) -> list[dict[str, Any]]:
+def neighbours(
+    connection: Connection, location: str, asker: Asker, count: int = 3
+) -> list[dict[str, Any]]:
     """Where else a package could go when a location is full."""
     table = schema.location
     row = connection.execute(select(table).where(table.c.id == location)).first()
     if row is None or row.latitude is None:
         return []
-    places = nearest(connection, row.latitude, row.longitude, None, count + 1)
+    places = nearest(connection, row.latitude, row.longitude, None, count + 1, asker)
     return [place for place in places if place["id"] != location][:count]

@@ -19,7 +19,7 @@ from central.errors import RequestError, not_found
 from central.packages import service
 from central.packages.nearest import COUNT_MAX, nearest, neighbours
 from central.packages.requests import Announcement, Longer, Owner, Person, Recall
-from central.packages.sizes import room_for, sizes_of
+from central.packages.sizes import Asker, room_for, sizes_of
 
 router = APIRouter(prefix="/v1", tags=["packages"])
 PackageId = Path(max_length=64)
@@ -184,29 +184,35 @@ async def change_contact(
 @router.get("/locations/nearest", responses=REFUSALS, summary="The nearest with a free slot")
 async def find_nearest(
     request: Request,
-    _program: Finding,
+    program: Finding,
     lat: float = Query(ge=-90, le=90),
     lon: float = Query(ge=-180, le=180),
     size: str | None = Query(default=None, max_length=16),
     count: int = Query(default=5, ge=1, le=COUNT_MAX),
 ) -> list[dict[str, Any]]:
-    return await central_of(request).database.look(nearest, lat, lon, size, count)
+    central = central_of(request)
+    return await central.database.look(nearest, lat, lon, size, count, _asker(central, program))
 
 
 @router.get("/locations/{location}", responses=REFUSALS, summary="How much room a location has")
 async def location(
-    request: Request, _program: Finding, location: str = Path(max_length=64)
+    request: Request, program: Finding, location: str = Path(max_length=64)
 ) -> Response:
-    found = await central_of(request).database.look(_room, location)
+    central = central_of(request)
+    found = await central.database.look(_room, location, _asker(central, program))
     return JSONResponse(found)
 
 
-def _room(connection: Connection, location: str) -> dict[str, Any]:
+def _asker(central: Central, program: Program) -> Asker:
+    return Asker(program.id, central.settings.limits.promised_share)
+
+
+def _room(connection: Connection, location: str, asker: Asker) -> dict[str, Any]:
     table = schema.location
     row = connection.execute(select(table).where(table.c.id == location)).first()
     if row is None:
         raise not_found("location", location)
-    sizes = sizes_of(connection, location)
+    sizes = sizes_of(connection, location, asker)
     return {
         "id": row.id,
         "name": row.name,
@@ -214,5 +220,5 @@ def _room(connection: Connection, location: str) -> dict[str, Any]:
         "latitude": row.latitude,
         "longitude": row.longitude,
         "sizes": [{"size": s.name, "free": s.free, "total": s.total} for s in sizes],
-        "neighbours": neighbours(connection, location) if room_for(sizes, None) == 0 else [],
+        "neighbours": neighbours(connection, location, asker) if room_for(sizes, None) == 0 else [],
     }

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
-from central import schema
+from central import limits, schema
 from central.adapters import new_id
 from central.context import Central, audit
 from central.errors import RequestError, not_found
@@ -19,9 +19,9 @@ from central.notify import outbox
 from central.notify.outbox import Kind
 from central.packages.nearest import COUNT_MAX, nearest, neighbours
 from central.packages.requests import Announcement, Person
-from central.packages.sizes import Dimensions, room_for, size_for, sizes_of
+from central.packages.sizes import Asker, Dimensions, room_for, size_for, sizes_of
 from central.schema import LIVE
-from central.sync import commands
+from central.sync import commands, order
 from kiosk.model.barcode import barcode_key
 from kiosk.model.clock import Instant, days_later_ms, hold_until_ms
 from kiosk.model.commands import (
@@ -41,9 +41,9 @@ def announce(
 ) -> dict[str, Any]:
     """Expect a package at a location, or at the nearest that has room.
 
-    One that lies there already, stored by its barcode alone, is joined: its recipient is told. A
+    One that lies there already, stored by its barcode alone, is joined: its recipient hears. A
     full location is no refusal, for doors empty until the courier comes: the answer says how many
-    doors are left (null: its kiosk has not told yet), and offers the neighbours where none is.
+    doors are left (null: its kiosk has not said yet), and offers the neighbours where none is.
     Raises `RequestError`.
     """
     now_ms = central.clock.now_ms()
@@ -51,8 +51,13 @@ def announce(
     measured = None if edges is None else Dimensions(**edges.model_dump())
     if measured is not None and announcement.size is not None:
         raise RequestError(422, "invalid", "size and dimensions: one of the two")
-    location, size = _place(connection, announcement, measured)
-    sizes = sizes_of(connection, location)
+    asker = Asker(by, central.settings.limits.promised_share)
+    location, size = _place(connection, announcement, measured, asker)
+    limits.require(
+        connection, central, "too many for one kiosk", limits.of_commands(central, location, by)
+    )
+    limits.require_room(connection, central, location, by)
+    sizes = sizes_of(connection, location, asker)
     left = room_for(sizes, size) if sizes else None
     table = schema.package
     known = connection.execute(
@@ -97,7 +102,7 @@ def announce(
     if known is not None and known.status == PackageStatus.STORED:
         outbox.stored(connection, central.settings.notifications, package, now_ms)
     audit(connection, now_ms, by, "package.announce", package, location=location)
-    offered = neighbours(connection, location) if left == 0 else []
+    offered = neighbours(connection, location, asker) if left == 0 else []
     return describe(connection, package) | {"doors_left": left, "neighbours": offered}
 
 
@@ -123,7 +128,10 @@ def _send_announcement(
 
 
 def _place(
-    connection: Connection, announcement: Announcement, measured: Dimensions | None
+    connection: Connection,
+    announcement: Announcement,
+    measured: Dimensions | None,
+    asker: Asker,
 ) -> tuple[str, str | None]:
     """The location that a package is announced to, and the size of door it is to get there."""
     table = schema.location
@@ -133,7 +141,7 @@ def _place(
         ).scalar()
         if found is None:
             raise not_found("location", announcement.location)
-        sizes = sizes_of(connection, found)
+        sizes = sizes_of(connection, found, asker)
         return str(found), size_for(
             found, sizes, announcement.size, measured, announcement.weight_kg
         )
@@ -142,9 +150,14 @@ def _place(
             422, "invalid", "location 'nearest' needs the fields latitude and longitude"
         )
     for place in nearest(
-        connection, announcement.latitude, announcement.longitude, announcement.size, COUNT_MAX
+        connection,
+        announcement.latitude,
+        announcement.longitude,
+        announcement.size,
+        COUNT_MAX,
+        asker,
     ):
-        name, sizes = str(place["id"]), sizes_of(connection, place["id"])
+        name, sizes = str(place["id"]), sizes_of(connection, place["id"], asker)
         try:
             size = size_for(name, sizes, announcement.size, measured, announcement.weight_kg)
         except RequestError:
@@ -223,7 +236,7 @@ def history(
     found, table = find(connection, package, sender), schema.event
     rows = connection.execute(
         select(table.c.kind, table.c.wall_ms, table.c.is_trusted, table.c.epoch, table.c.seq)
-        .where(table.c.package == found.id)
+        .where(table.c.package == found.id, table.c.location == found.location)
         .order_by(table.c.received_ms, table.c.seq)
     )
     return [
@@ -240,10 +253,11 @@ def history(
 def cancel(
     connection: Connection, central: Central, by: str, package: str, why: str, sender: str | None
 ) -> dict[str, Any]:
-    """Recall a package: the kiosk is told, and says when it is so."""
+    """Recall a package: the kiosk is asked, and says when it is so."""
     row = find(connection, package, sender)
     if row.status not in LIVE:
         raise RequestError(409, "too_late", f"the package is {row.status}: it cannot be recalled")
+    limits.require_change(connection, central, row.location, row.id, by)
     now_ms = central.clock.now_ms()
     command = Cancel(package=row.id, barcode=row.barcode, why=why)
     commands.queue(connection, row.location, command, by, now_ms, row.id)
@@ -263,12 +277,14 @@ def extend(
     ).scalar_one()
     begun = Instant(row.stored_ms, 0, "", True)
     last_ms = hold_until_ms(begun, central.settings.hold_days_max, zone)
-    if days_later_ms(row.hold_until_ms, days, zone) > last_ms:
+    asked = order.days_asked_for(connection, row.location, row.id)
+    if days_later_ms(row.hold_until_ms, asked + days, zone) > last_ms:
         raise RequestError(
             409,
             "too_long",
             f"a package is held {central.settings.hold_days_max} days at most, in all",
         )
+    limits.require_change(connection, central, row.location, row.id, by)
     now_ms = central.clock.now_ms()
     command = Extend(package=row.id, days=days)
     commands.queue(connection, row.location, command, by, now_ms, row.id)
@@ -295,6 +311,7 @@ def reissue(
         raise not_found("package", package)
     if row.status not in (PackageStatus.STORED, PackageStatus.EXPIRED):
         raise RequestError(409, "not_held", f"the package is {row.status}: it has no code")
+    limits.require_change(connection, central, row.location, row.id, by)
     now_ms = central.clock.now_ms()
     _new_code(connection, row, by, now_ms)
     outbox.tell(connection, central.settings.notifications, Kind.REISSUED, row.id, now_ms)
@@ -321,19 +338,20 @@ def change_contact(
 ) -> dict[str, Any]:
     """Other contact data for a package that has not left.
 
-    Whoever was told its code before may be a stranger: that code is no longer valid, and the
+    Whoever got its code before may be a stranger: that code is no longer valid, and the
     messages that were still to go there are not sent.
     """
     row = find(connection, package, sender)
     if row.status not in LIVE:
         raise RequestError(409, "too_late", f"the package is {row.status}")
+    limits.require_change(connection, central, row.location, row.id, by)
     now_ms = central.clock.now_ms()
     phone = _phone(connection, row.location, person.phone, "phone")
     recipient = _recipient(connection, person, phone, now_ms)
     connection.execute(
         update(schema.package)
         .where(schema.package.c.id == row.id)
-        .values(recipient=recipient, owner=person.user_id or row.owner)
+        .values(recipient=recipient, owner=person.user_id)
     )
     command = Contact(package=row.id, recipient=CommandRecipient(id=recipient))
     commands.queue(connection, row.location, command, by, now_ms, row.id)

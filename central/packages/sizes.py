@@ -1,6 +1,8 @@
 """Which sizes of door a location has, which of them take a package, and how much room is left.
 
-What is announced to a location and has not come takes a door in the count.
+What is announced to a location and has not come takes a door in the count. In the eyes of a sender
+the others' announcements take only a share of the doors, each other's alone: nobody who announces
+what never comes fills a location for everybody.
 """
 
 from __future__ import annotations
@@ -28,6 +30,22 @@ class Dimensions:
 
 
 @dataclass(frozen=True, slots=True)
+class Asker:
+    """A sender who asks for room, and the share of the doors that any other one may take."""
+
+    sender: str
+    share: float
+
+    def taken(self, announced: dict[str | None, int], total: int) -> int:
+        """How many of these doors are taken by what senders announced."""
+        most = max(1, int(total * self.share))
+        return sum(
+            number if sender == self.sender else min(number, most)
+            for sender, number in announced.items()
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class SizeOfDoor:
     """One size of a location's doors."""
 
@@ -47,19 +65,33 @@ class SizeOfDoor:
         return is_light and all(edge <= room for edge, room in pairs)
 
 
-def sizes_of(connection: Connection, location: str) -> list[SizeOfDoor]:
-    """A location's sizes, the smallest first; none before its kiosk has told them."""
-    table, package = schema.location_size, schema.package
-    announced = connection.execute(
-        select(package.c.size, func.count().label("number"))
+def announced_to(connection: Connection, location: str) -> dict[str | None, dict[str | None, int]]:
+    """How many packages are announced to a location and have not come, by size and by sender."""
+    package = schema.package
+    rows = connection.execute(
+        select(package.c.size, package.c.sender, func.count().label("number"))
         .where(
             package.c.location == location,
             package.c.status == "PENDING",
             package.c.is_announced.is_(True),
         )
-        .group_by(package.c.size)
+        .group_by(package.c.size, package.c.sender)
     )
-    expected: dict[str | None, int] = {row.size: row.number for row in announced}
+    found: dict[str | None, dict[str | None, int]] = {}
+    for row in rows:
+        found.setdefault(row.size, {})[row.sender] = row.number
+    return found
+
+
+def sizes_of(connection: Connection, location: str, asker: Asker | None = None) -> list[SizeOfDoor]:
+    """A location's sizes, the smallest first, with their room in the eyes of a sender or of an
+    operator; none before its kiosk has sent them."""
+    table, announced = schema.location_size, announced_to(connection, location)
+
+    def expected(size: str, total: int) -> int:
+        senders = announced.get(size, {})
+        return sum(senders.values()) if asker is None else asker.taken(senders, total)
+
     rows = connection.execute(
         select(table).where(table.c.location == location).order_by(table.c.rank)
     )
@@ -69,7 +101,7 @@ def sizes_of(connection: Connection, location: str) -> list[SizeOfDoor]:
             Dimensions(row.width_mm, row.height_mm, row.depth_mm),
             row.max_weight_kg,
             row.total,
-            max(0, row.free - expected.get(row.size, 0)),
+            max(0, row.free - expected(row.size, row.total)),
         )
         for row in rows
     ]
@@ -86,13 +118,13 @@ def size_for(
 
     Raises `RequestError` when no door of the location takes it.
     """
-    # Before a kiosk has told its layout its slots are known by the names of their sizes only.
+    # Before a kiosk has sent its layout its slots are known by the names of their sizes only.
     sizes = [size for size in sizes if size.inside.depth_mm > 0]
     if not sizes and package is not None:
         raise RequestError(
             409,
             "not_ready",
-            f"location {location!r} has not told its sizes yet: give the field size",
+            f"location {location!r} has not reported its sizes yet: give the field size",
         )
     if not sizes or (name is None and package is None and weight_kg is None):
         return name
@@ -120,12 +152,12 @@ def _why_not(
     if weight_kg is not None:
         what += f" of {weight_kg:g} kg"
     offered = [size for size in sizes if name in (None, size.name)]
-    told = "; ".join(
+    limits = "; ".join(
         f"{size.name} takes {' × '.join(str(edge) for edge in size.inside.edges_mm)} mm and"
         f" {size.max_weight_kg:g} kg"
         for size in offered
     )
-    return f"no door of {location!r} takes {what}: {told}"
+    return f"no door of {location!r} takes {what}: {limits}"
 
 
 def room_for(sizes: list[SizeOfDoor], name: str | None) -> int:

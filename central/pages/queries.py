@@ -171,7 +171,7 @@ def package(connection: Connection, name: str, now_ms: int) -> Row:
     row = connection.execute(select(table).where(table.c.id == name)).mappings().first()
     if row is None:
         raise not_found("package", name)
-    event, told, command = schema.event, schema.notification, schema.command
+    event, notification, command = schema.event, schema.notification, schema.command
     return {
         **row,
         "person": connection.execute(select(person).where(person.c.id == row["recipient"]))
@@ -182,12 +182,15 @@ def package(connection: Connection, name: str, now_ms: int) -> Row:
             for each in _rows(
                 connection,
                 select(event)
-                .where(event.c.package == name)
+                .where(event.c.package == name, event.c.location == row["location"])
                 .order_by(event.c.received_ms, event.c.seq),
             )
         ],
-        "told": _rows(
-            connection, select(told).where(told.c.package == name).order_by(told.c.created_ms)
+        "notifications": _rows(
+            connection,
+            select(notification)
+            .where(notification.c.package == name)
+            .order_by(notification.c.created_ms),
         ),
         "commands": [
             commands.as_it_stands(each, now_ms)
@@ -302,7 +305,7 @@ def keys(connection: Connection) -> list[Row]:
 
 
 def staff(connection: Connection) -> list[Row]:
-    """Couriers and technicians that the centre lists."""
+    """Couriers and technicians that the server lists."""
     table = schema.staff
     rows = _rows(
         connection, select(table).where(table.c.removed_ms.is_(None)).order_by(table.c.number)

@@ -11,9 +11,9 @@ from sqlalchemy import Connection, Table, func, select
 
 from central import schema
 from central.context import Central, central_of
-from central.errors import RequestError, not_found
+from central.errors import RequestError
 from central.links import PATH, package_of
-from central.notify.messages import FALLBACK, LINES, RIGHT_TO_LEFT, facts_of, languages, texts
+from central.notify.messages import FALLBACK, LINES, RIGHT_TO_LEFT, details_of, languages, texts
 from central.packages import service
 from central.pages.rendering import page
 from kiosk.model.clock import DAY_MS
@@ -25,22 +25,20 @@ CODES_A_DAY = 3
 """How often a day a new code is sent by a link."""
 
 
-def _view(connection: Connection, package_id: str) -> dict[str, Any]:
-    """What the page shows. Raises `RequestError` when the package is not known any more."""
+def _view(connection: Connection, central: Central, token: str) -> dict[str, Any]:
+    """What the page shows. Raises `RequestError` when the link has ended."""
 
-    def one(table: Table, key: str | None) -> Any:
-        return connection.execute(select(table).where(table.c.id == key)).first()
+    def one(table: Table, key: str) -> Any:
+        return connection.execute(select(table).where(table.c.id == key)).one()
 
-    package = one(schema.package, package_id)
-    person = None if package is None else one(schema.recipient, package.recipient)
-    if person is None or person.erased_ms is not None:
-        raise not_found("package", package_id)
+    package = package_of(connection, central, token)
+    person = one(schema.recipient, package.recipient)
     location = one(schema.location, package.location)
     language = person.language if person.language in languages() else FALLBACK
-    facts, words = facts_of(location, package, person, "", language), texts(language)["mine"]
+    details, words = details_of(location, package, person, "", language), texts(language)["mine"]
     return {
-        "words": {name: LINES.from_string(text).render(facts) for name, text in words.items()},
-        "facts": facts,
+        "words": {name: LINES.from_string(text).render(details) for name, text in words.items()},
+        "details": details,
         "is_held": package.status in ("STORED", "EXPIRED"),
         "language": language,
         "direction": "rtl" if language in RIGHT_TO_LEFT else "ltr",
@@ -51,7 +49,7 @@ def _view(connection: Connection, package_id: str) -> dict[str, Any]:
 async def mine(request: Request, token: str, said: str = "") -> Response:
     """The package of a link."""
     central = central_of(request)
-    shown = await central.database.look(_view, package_of(central, token))
+    shown = await central.database.look(_view, central, token)
     answer = shown["words"].get(said, "") if said in ANSWERS else ""
     return page(request, "mine.html", operator=None, token=token, answer=answer, **shown)
 
@@ -71,11 +69,13 @@ async def code(request: Request, token: str) -> Response:
     return await _do(request, token, "sent", "gone", _reissue)
 
 
-def _extend(connection: Connection, central: Central, package: str) -> None:
+def _extend(connection: Connection, central: Central, token: str) -> None:
+    package = package_of(connection, central, token).id
     service.extend(connection, central, BY, package, 1, None)
 
 
-def _reissue(connection: Connection, central: Central, package: str) -> None:
+def _reissue(connection: Connection, central: Central, token: str) -> None:
+    package = package_of(connection, central, token).id
     table = schema.audit
     since_ms = central.clock.now_ms() - DAY_MS
     asked = connection.execute(
@@ -93,9 +93,8 @@ def _reissue(connection: Connection, central: Central, package: str) -> None:
 
 async def _do(request: Request, token: str, done: str, refused: str, operation: Any) -> Response:
     central = central_of(request)
-    package = package_of(central, token)
     try:
-        await central.database.write(operation, central, package)
+        await central.database.write(operation, central, token)
         said = done
     except RequestError as error:
         if error.status == 404:

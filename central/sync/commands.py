@@ -13,6 +13,7 @@ from sqlalchemy import Connection, bindparam, func, insert, select, update
 from central import schema
 from central.adapters import new_id
 from central.schema import LIVE
+from central.sync import order
 from central.tokens import Secrets
 from kiosk.model.commands import (
     Announce,
@@ -34,9 +35,9 @@ LOG = logging.getLogger("central.sync")
 COMMANDS_MAX = 50
 """How many go with one answer."""
 LATE = "the kiosk was not reached in time"
-OPENING_TOLD_MS = 10 * 60_000
+OPENING_REPORTED_MS = 10 * 60_000
 """How long a kiosk may take to tell what came of an opening that it began."""
-NOT_TOLD = "the kiosk has not told what came of it"
+NOT_REPORTED = "the kiosk has not reported what came of it"
 OPENING_ANSWERS = {
     OpeningOutcome.ASKED: "the kiosk is at it",
     OpeningOutcome.JAMMED: "the lock was released, and the door did not open",
@@ -68,11 +69,12 @@ def queue(
     now_ms: int,
     package: str | None = None,
 ) -> str:
-    """Put a command behind the others of a location; return its id."""
+    """Put a command behind the others of a location, an opening before them, and one of a kind that
+    waits already in its place; return its id."""
     table = schema.command
-    last = connection.execute(
-        select(func.max(table.c.n)).where(table.c.location == location)
-    ).scalar()
+    merged = order.merge(connection, location, command, by, now_ms, package)
+    if merged is not None:
+        return merged
     known = connection.execute(
         select(schema.location.c.command_cursor).where(schema.location.c.id == location)
     ).scalar_one()
@@ -80,8 +82,7 @@ def queue(
     connection.execute(
         insert(table).values(
             location=location,
-            # Beyond what the kiosk has seen, too: this database may be an older one restored.
-            n=max(last or 0, known) + 1,
+            n=order.place_of(connection, location, command, known),
             id=command_id,
             type=command.type.value,
             body=json.dumps(body_of(command), sort_keys=True),
@@ -116,7 +117,10 @@ def waiting(
             LOG.error("command %s to %s is %s", row["id"], location, why)
             answered(connection, location, row["id"], "REFUSED", why, now_ms)
     # No more than a kiosk reads of an answer; those behind come with the next one.
-    return tuple(current[: how_many_fit(each.model_dump_json() for each in current)])
+    current = current[: how_many_fit(each.model_dump_json() for each in current)]
+    if current:
+        order.note_sent(connection, location, [each.n for each in current], now_ms)
+    return tuple(current)
 
 
 def _is_late(row: Mapping[str, Any], now_ms: int) -> bool:
@@ -137,8 +141,8 @@ def as_it_stands(row: Mapping[str, Any], now_ms: int) -> dict[str, Any]:
     """A command as it is now: one whose time is over waits no more, though its kiosk has been away
     and the row is written when it asks again. An opening is not done when it is begun."""
     if row["type"] == CommandType.OPEN and row["state"] == "APPLIED":
-        if (row["answered_ms"] or 0) < now_ms - OPENING_TOLD_MS:
-            return {**row, "state": OpeningOutcome.UNKNOWN.value, "answer": NOT_TOLD}
+        if (row["answered_ms"] or 0) < now_ms - OPENING_REPORTED_MS:
+            return {**row, "state": OpeningOutcome.UNKNOWN.value, "answer": NOT_REPORTED}
         asked = OpeningOutcome.ASKED
         return {**row, "state": asked.value, "answer": OPENING_ANSWERS[asked]}
     if row["state"] == "QUEUED" and _is_late(row, now_ms):
@@ -153,7 +157,7 @@ def _wire(
     command, signature = _stored(row), ""
     match command:
         case Announce() | Contact() if command.recipient is not None:
-            command = _with_people(connection, secrets, command, command.recipient.id)
+            command = _with_people(connection, secrets, command)
         case Open(slot=slot):
             command = Open(slot=slot, signed_ms=now_ms)
             signature = secrets.sign(opening_text(row["location"], row["id"], slot, now_ms))
@@ -175,26 +179,36 @@ def _stored(row: Mapping[str, Any]) -> Command:
 
 
 def _with_people(
-    connection: Connection, secrets: Secrets, command: Announce | Contact, recipient: str
+    connection: Connection, secrets: Secrets, command: Announce | Contact
 ) -> Announce | Contact:
-    """Who a package is for, as it is known now: a command keeps nobody's name or number, so that
-    who was forgotten is forgotten here, too. Raises `UnfitCommandError` or `ValidationError`.
-
-    The kiosk only compares owners, and writes them into a journal that nobody can erase: it gets a
-    mark of the sender's own id, which differs from sender to sender.
-    """
-    person, package = schema.recipient, schema.package
-    known = connection.execute(
-        select(person.c.name, person.c.phone).where(person.c.id == recipient)
-    ).first()
-    of = connection.execute(
-        select(package.c.owner, package.c.sender).where(package.c.id == command.package)
-    ).first()
-    if known is None or of is None:
+    """Who a package is for now, whatever it was when the command was written: one that is sent
+    late, or once more, brings nobody back. A command keeps nobody's name or number, so that who was
+    forgotten is forgotten here, too. Raises `UnfitCommandError` or `ValidationError`."""
+    package, person = schema.package, schema.recipient
+    row = connection.execute(select(package).where(package.c.id == command.package)).first()
+    if row is not None and row.joined is not None:
+        row = connection.execute(select(package).where(package.c.id == row.joined)).first()
+    known = None
+    if row is not None:
+        found = connection.execute(select(person).where(person.c.id == row.recipient))
+        known = found.first()
+    if row is None or known is None:
         raise UnfitCommandError("its package or its recipient is not known here any more")
-    owner = secrets.mark("owner", f"{of.sender} {of.owner}")[:32] if of.owner else None
-    who = CommandRecipient(id=recipient, name=known.name, phone=known.phone)
-    return command.model_copy(update={"recipient": who, "owner": owner})
+    who = CommandRecipient(id=known.id, name=known.name, phone=known.phone)
+    return command.model_copy(update={"recipient": who, "owner": _owner(secrets, row, known)})
+
+
+def _owner(secrets: Secrets, package: Any, person: Any) -> str | None:
+    """The mark that a package has in common with those that its person's code opens, too: of the
+    same sender, for the same id there, and the same contact. None: it opens with its own code only.
+
+    The kiosk only compares it, and writes it into a journal that nobody can erase; it differs from
+    sender to sender, and tells nothing of the person.
+    """
+    if not package.owner or not (person.email or person.phone):
+        return None
+    of = [package.sender, package.owner, person.email.casefold(), person.phone]
+    return secrets.mark("owner", json.dumps(of))[:32]
 
 
 def answered(
@@ -220,7 +234,7 @@ def opening_ended(
 
 
 def tell_people_again(connection: Connection, location: str, cursor: int) -> None:
-    """A kiosk was restored: what it had been told of people is told once more, as far as it still
+    """A kiosk was restored: what it had got of people is sent once more, as far as it still
     matters. Everything else that it had carried out is in its journal."""
     table, package = schema.command, schema.package
     applied = select(table.c.n).where(table.c.location == location, table.c.state == "APPLIED")
@@ -232,13 +246,13 @@ def tell_people_again(connection: Connection, location: str, cursor: int) -> Non
         table.c.type.in_((CommandType.ANNOUNCE.value, CommandType.CONTACT.value)),
         table.c.package.in_(matters),
     )
-    told = list(connection.execute(of_packages).scalars())
+    sent = list(connection.execute(of_packages).scalars())
     # Each list is a whole one: the last one holds.
-    told += connection.execute(lists.order_by(table.c.n.desc()).limit(1)).scalars()
-    _to_the_end(connection, location, sorted(told), cursor)
+    sent += connection.execute(lists.order_by(table.c.n.desc()).limit(1)).scalars()
+    _to_the_end(connection, location, sorted(sent), cursor)
 
 
-def number_anew(connection: Connection, location: str, cursor: int) -> None:
+def number_again(connection: Connection, location: str, cursor: int) -> None:
     """Put what a kiosk cannot have seen, though its number is behind, to the end of the queue."""
     table = schema.command
     stale = connection.execute(
@@ -258,7 +272,7 @@ def _to_the_end(connection: Connection, location: str, numbers: Sequence[int], c
         connection.execute(
             update(table)
             .where(table.c.location == location, table.c.n == n)
-            .values(n=place, state="QUEUED")
+            .values(n=place, state="QUEUED", sent_ms=None)
         )
 
 

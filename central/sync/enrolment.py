@@ -86,8 +86,8 @@ def change(
     country: str,
     channels: Sequence[str],
 ) -> None:
-    """Write down what people are told of a location, where it is, and by which ways its people are
-    told; no ways: those of the server. Raises `RequestError`."""
+    """Write down what people read of a location, where it is, and by which ways its people are
+    notified; no ways: those of the server. Raises `RequestError`."""
     if (latitude is None) != (longitude is None):
         raise RequestError(422, "invalid", "latitude and longitude: both, or neither")
     if not (-90 <= (latitude or 0) <= 90 and -180 <= (longitude or 0) <= 180):

@@ -2,7 +2,8 @@
 
 A fact is never vetoed: where the server knew better it is marked as forced. What cannot be right (a
 number that was used for something else, a broken chain, a body that does not fit what its kind of
-event says, an event that this server fails on) lies in quarantine, and the rest goes on behind it.
+event says, a word about another location's package, an event that this server fails on) lies in
+quarantine, and the rest goes on behind it.
 Kinds and fields of a newer version are kept as they are.
 """
 
@@ -20,6 +21,7 @@ from central.adapters import new_id
 from central.bulk import insert_many, upsert_many
 from central.context import alarm, audit, change_known
 from central.settings import Notifications
+from central.sync import own
 from central.sync.projection import Projection
 from kiosk.model.event_bodies import UnfitBodyError, read_body, require_fit, restored_from
 from kiosk.model.events import GENESIS, EventKind, chain_hash
@@ -92,7 +94,7 @@ class _Intake:
                     self._note_lost(fit.event)
                 head.seq, head.hash, head.is_changed = event.seq, event.hash, True
             acked = Place(epoch=event.epoch, seq=event.seq, hash=event.hash)
-        self._project(new)
+        self._project(self._own(new))
         self._write_epochs()
         return Taken(acked, want, tuple(self.parked), self.count, self.changed_slots)
 
@@ -146,19 +148,19 @@ class _Intake:
         if head is None or head.seq <= seq:
             return
         table, package = schema.event, schema.package
-        told_of = select(table.c.package).where(
+        notified = select(table.c.package).where(
             table.c.location == self.location, table.c.epoch == epoch, table.c.seq > seq
         )
         live = self.connection.execute(
             select(package.c.barcode).where(
                 package.c.location == self.location,
                 package.c.status.in_(schema.LIVE),
-                package.c.id.in_(told_of),
+                package.c.id.in_(notified),
             )
         ).scalars()
-        facts: dict[str, Any] = {"events": head.seq - seq, "packages": sorted(live)[:50]}
+        details: dict[str, Any] = {"events": head.seq - seq, "packages": sorted(live)[:50]}
         subject = f"{self.location} {event.epoch} {event.seq}"
-        alarm(self.connection, self.now_ms, "events-lost", subject, **facts)
+        alarm(self.connection, self.now_ms, "events-lost", subject, **details)
 
     def _wanted(self, event: AnyEvent) -> Place:
         """From where a kiosk is to send again, when something before this event is missing."""
@@ -176,6 +178,15 @@ class _Intake:
         if hash_ == event.hash or (hash_ is None and self._is_quarantined(event)):
             return
         self._quarantine(event, "another event has this number")
+
+    def _own(self, events: Sequence[_Fit]) -> list[_Fit]:
+        """Those that speak of this location alone; what speaks of another's lies in quarantine."""
+        bodies = [fit.body for fit in events]
+        are_others = own.speak_of_others(self.connection, self.location, bodies)
+        for fit, is_others in zip(events, are_others, strict=True):
+            if is_others:
+                self._quarantine(fit.event, own.NOT_OWN)
+        return [fit for fit, is_others in zip(events, are_others, strict=True) if not is_others]
 
     def _project(self, events: Sequence[_Fit]) -> None:
         """Take new events in, all at once; where that fails, the one that is to blame is found by

@@ -20,11 +20,12 @@ from central.bulk import update_many, upsert, upsert_many
 from central.notify import outbox
 from central.plain_texts import all_plain
 from central.settings import Notifications
-from central.sync import commands
+from central.sync import commands, own
 from kiosk.model.barcode import kept_key
 from kiosk.model.commands import OpeningOutcome
 from kiosk.model.events import EventKind
 from kiosk.model.images import known_images
+from kiosk.model.invariants import require
 from kiosk.model.package import LEGAL_CHANGES, PackageStatus
 from kiosk.sync.contract import Layout, WireEvent
 
@@ -140,9 +141,7 @@ class Projection:
             changes["acknowledged_ms"] = self._now_ms
         if not before:
             changes["location"] = self._location
-        elif before["location"] != self._location:
-            remark.disagree(f"the package was expected at {before['location']}")
-            changes["location"] = self._location
+        require(before.get("location", self._location) == self._location, own.NOT_OWN)
         if before:
             _judge(remark, before.get("status", "PENDING"), values.get("status"))
         self._packages.setdefault(package_id, {}).update(changes)
@@ -181,7 +180,7 @@ class Projection:
                 commands.opening_ended(
                     connection, self._location, str(body["id"]), outcome, self._now_ms
                 )
-            # Most packages are of nobody who could be told: for those nothing is asked.
+            # Most packages are of nobody who could be notified: for those nothing is asked.
             if event.kind not in outbox.OF_PACKAGES or remark.package in addressed:
                 outbox.on_event(
                     connection,

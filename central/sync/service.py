@@ -114,7 +114,7 @@ def _cursor(
     if not has_come_to_head:
         return min(request.cursor, int(row.command_cursor))
     if request.cursor > row.command_cursor:
-        commands.number_anew(connection, row.id, request.cursor)
+        commands.number_again(connection, row.id, request.cursor)
     if request.wants_people:
         commands.tell_people_again(connection, row.id, request.cursor)
     return request.cursor
@@ -153,15 +153,15 @@ def _note_minute(
     connection: Connection, location: str, status: Status, count: int, now_ms: int
 ) -> None:
     minute_ms = now_ms - now_ms % MINUTE_MS
-    facts = {
+    details = {
         "queue": status.queue,
         "doors_open": sum(1 for state in status.doors.values() if state == "OPEN"),
         "boards_away": sum(1 for board in status.boards if not board.is_reachable),
     }
     named = {"of_location": location, "of_minute_ms": minute_ms, "new_events": count}
-    if not connection.execute(_MINUTE, named | facts).rowcount:
+    if not connection.execute(_MINUTE, named | details).rowcount:
         key = {"location": location, "minute_ms": minute_ms}
-        upsert(connection, schema.minute_status, key, {"syncs": 1, "events": count, **facts})
+        upsert(connection, schema.minute_status, key, {"syncs": 1, "events": count, **details})
 
 
 def _witness(

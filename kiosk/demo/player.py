@@ -40,7 +40,7 @@ class PlayError(Exception):
 
 
 class Player:
-    """A screen without glass: it remembers the views for a script to wait for."""
+    """A screen without a panel: it remembers the views for a script to wait for."""
 
     def __init__(self, tell: Callable[[View], None] = lambda view: None) -> None:
         self._tell = tell

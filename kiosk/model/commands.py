@@ -50,7 +50,7 @@ IN_OTHER_WORDS: Final = {
 
 
 class CommandType(StrEnum):
-    """What a kiosk can be told to do."""
+    """What a kiosk can be asked to do."""
 
     ANNOUNCE = "announce"
     CANCEL = "cancel"
@@ -160,6 +160,7 @@ class Contact(Part):
     package: Id
     recipient: CommandRecipient
     owner: Name | None = None
+    """Whose it is from now on, in place of what it was; None: it opens with its own code only."""
 
 
 class SlotService(Part):

@@ -55,7 +55,7 @@ class Body:
 
     actor: Actor
 
-    def facts(self) -> dict[str, Any]:
+    def details(self) -> dict[str, Any]:
         """The body as it is written, without its rows."""
         named = ((field.name, getattr(self, field.name)) for field in fields(self))
         body = {name: value for name, value in named if value is not None}

@@ -15,7 +15,7 @@ class StaffSource(StrEnum):
 
     CONFIG = "config"
     INIT = "init"
-    CENTRE = "centre"
+    SERVER = "centre"
 
 
 class Role(StrEnum):
@@ -25,8 +25,8 @@ class Role(StrEnum):
     TECHNICIAN = "technician"
 
 
-CENTRE_LIST_MS = 168 * 3_600_000
-"""How old the centre's list may be before its couriers are no longer let in."""
+SERVER_LIST_MS = 168 * 3_600_000
+"""How old the server's list may be before its couriers are no longer let in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Staff:
     def may_work(self, now: Instant) -> bool:
         """Whether this person may sign in now.
 
-        Dates count only while the clock is trusted. The centre's list ages for couriers only: a
+        Dates count only while the clock is trusted. The server's list ages for couriers only: a
         technician is needed most where nothing is reachable.
         """
         if not now.is_trusted:
@@ -62,8 +62,8 @@ class Staff:
             return False
         if self.valid_until_ms is not None and now.wall_ms >= self.valid_until_ms:
             return False
-        is_listed = self.source is StaffSource.CENTRE and self.role is Role.COURIER
-        return not (is_listed and now.wall_ms - self.listed_ms > CENTRE_LIST_MS)
+        is_listed = self.source is StaffSource.SERVER and self.role is Role.COURIER
+        return not (is_listed and now.wall_ms - self.listed_ms > SERVER_LIST_MS)
 
 
 BADGE_PREFIX = "PKS"
@@ -83,7 +83,7 @@ def badge_text(number: str, secret: str) -> str:
 
 
 def new_badge_secret(rng: Random) -> str:
-    """80 bits of chance in capitals and digits, which a QR code packs closest."""
+    """80 random bits in capitals and digits, which a QR code packs closest."""
     return b32encode(rng.randbytes(10)).decode()
 
 

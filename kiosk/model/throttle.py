@@ -25,7 +25,7 @@ def opened_by_guessing(slot_count: int, locator_digits: int) -> float:
     """How many packages somebody is expected to open who guesses for a whole year.
 
     Patiently, so that the phone's digits are never asked: 20 wrong tries a day by typing and as
-    many by scanning, each with one chance in a million against a locator that is in use.
+    many by scanning, each with a probability of one in a million against a locator that is in use.
     """
     tries = 2 * KIOSK_WRONG_A_DAY * 365
     in_use = SHARE_FULL * slot_count / float(10**locator_digits)

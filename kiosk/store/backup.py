@@ -55,7 +55,7 @@ class Backup:
 async def make(store: Store, plan: BackupPlan, clock: Clock) -> Backup:
     """Make a backup, check all of it, journal what was found, and remove old ones.
 
-    What fails is told by `Backup.problem`. An unsound backup pushes no older one out.
+    What fails stands in `Backup.problem`. An unsound backup pushes no older one out.
     """
     now = clock.now()
     path = plan.folder / now.utc.strftime(NAME)

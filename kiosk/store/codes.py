@@ -127,7 +127,7 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """The code of a package that cannot be had (any more), told to who has the right code."""
+    """The code of a package that cannot be had (any more), for who has the right code."""
 
     status: PackageStatus
     at_ms: int
@@ -202,7 +202,7 @@ def _counter_of(row: Row, secret: str, policy: CodePolicy) -> int | None:
 
 
 def _retire_earlier(writer: Writer, row: Row, counter: int | None) -> None:
-    """A code that the centre re-issued meanwhile is accepted: the ones before it no longer are."""
+    """A code that the server re-issued meanwhile is accepted: the ones before it no longer are."""
     if counter is not None and counter > row["code_counter"]:
         change = update("package", id=row["id"], code_counter=counter)
         writer.record(CodeReissued(actor=SERVER), change)

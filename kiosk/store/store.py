@@ -89,7 +89,7 @@ class _BetweenGroups(Generic[T]):
 
 @dataclass(slots=True)
 class _Answer:
-    """What a job will be told once the group's fate is known."""
+    """What a job will hear once the group's fate is known."""
 
     future: Future[Any]
     result: Any = None

@@ -116,17 +116,17 @@ class Writer:
         """
         for change in changes:
             self._apply(change)
-        facts = said.facts()
-        body = dict(facts)
+        details = said.details()
+        body = dict(details)
         if changes:
             body["rows"] = [[change.table, dict(change.values)] for change in changes]
         if self.refuses_undeclared:
             require_declared(said.kind, body)
         seq = self._append(said.kind, canonical_json(body))
-        self._count(self, said.kind, changes, facts)
+        self._count(self, said.kind, changes, details)
         return seq
 
-    def record_again(self, event: Event, changes: Sequence[RowChange], facts: Row) -> None:
+    def record_again(self, event: Event, changes: Sequence[RowChange], details: Row) -> None:
         """Write a line that this journal had before its backup was made, as it was: with its own
         epoch, moment and hash, and what it changes."""
         require(event.seq == self.head.seq + 1, f"event {event.seq} follows {self.head.seq}")
@@ -136,7 +136,7 @@ class Writer:
         for change in changes:
             self._apply(change, is_again=True)
         self._append_line(event.kind, event.body, event.at, event.hash)
-        self._count(self, event.kind, changes, facts)
+        self._count(self, event.kind, changes, details)
 
     def _apply(self, change: RowChange, *, is_again: bool = False) -> None:
         change = self._with_key(change, is_again=is_again)

@@ -1,6 +1,6 @@
-"""What goes over the wire between a kiosk and the centre: the messages of the sync, both ways.
+"""What goes over the wire between a kiosk and the server: the messages of the sync, both ways.
 
-The kiosk sends its journal in order and is told how far it is durable; the centre sends numbered
+The kiosk sends its journal in order and hears how far it is durable; the server sends numbered
 commands and sees them answered by events. `(location, epoch, seq)` names an event for ever.
 """
 
@@ -132,7 +132,7 @@ class BoardStatus(Message):
 
 
 class Status(Message):
-    """How the machine is. Facts of the moment, of which no history is kept but the minute's."""
+    """How the machine is. Details of the moment, of which no history is kept but the minute's."""
 
     version: str = Field(default="", max_length=64)
     clock_ms: Whole = 0
@@ -208,7 +208,7 @@ class SyncRequest(Message):
 
 
 class Parked(Message):
-    """An event that the centre holds but does not believe."""
+    """An event that the server holds but does not believe."""
 
     epoch: str
     seq: Whole
@@ -216,7 +216,7 @@ class Parked(Message):
 
 
 class SyncAnswer(Message):
-    """What the centre answers, once everything it names is durable."""
+    """What the server answers, once everything it names is durable."""
 
     acked: Place
     want_after: Place | None = None
@@ -256,7 +256,7 @@ class EventsAnswer(Message):
     is_complete: bool
     """Nothing waited to be sent when the kiosk was last heard of."""
     heard_ms: Whole
-    """When that was, by the centre's clock."""
+    """When that was, by the server's clock."""
 
 
 def opening_text(location: str, command_id: str, slot: str, signed_ms: int) -> bytes:

@@ -83,23 +83,11 @@ def test_a_link_that_was_changed_or_is_old_shows_nothing(link: str, server: Serv
             assert "Einen Tag" not in answer.text
 
 
-def test_when_the_package_is_fetched_the_page_offers_nothing(
-    link: str, kiosk: Journal, server: Server
-) -> None:
-    kiosk.take_out(server.rows(schema.package)[0].id)
-    sync(kiosk)
-    answer = requests.get(link, timeout=20)
-    assert "Es liegt nicht mehr dort" in answer.text
-    assert "<form" not in answer.text
-    assert "kann nicht länger" in requests.post(f"{link}/extend", timeout=20).text
-
-
 def test_the_link_of_a_person_who_was_forgotten_shows_nothing(
     link: str, kiosk: Journal, server: Server
 ) -> None:
     kiosk.take_out(server.rows(schema.package)[0].id)
     sync(kiosk)
-    assert requests.get(link, timeout=20).ok
     server.write(privacy.erase, server.central, "test", PERSON["email"])
     for ask, path in ((requests.get, ""), (requests.post, "/extend"), (requests.post, "/code")):
         answer = ask(f"{link}{path}", timeout=20)

@@ -24,7 +24,7 @@ from central import schema
 from central.accounts import add_key
 from central.app import build, create_app
 from central.auth import Scope
-from central.settings import Notifications, Settings, SignIn, Sms, Smtp
+from central.settings import Limits, Notifications, Settings, SignIn, Sms, Smtp
 from central.sync import enrolment
 from kiosk.model.allocation import FirstAvailable
 from kiosk.model.clock import Instant
@@ -119,6 +119,7 @@ class Server:
     smtp_port: int = 0
     port: int = 0
     rules: Notifications = field(default_factory=lambda: Notifications(undo_wait_s=0))
+    limits: Limits = field(default_factory=Limits)
     sms: Sms | None = None
     sender: str = "Lockers <lockers@example.org>"
     is_public: bool = False
@@ -148,6 +149,7 @@ class Server:
             smtp=smtp,
             sms=self.sms,
             notifications=self.rules,
+            limits=self.limits,
             public_url=self.url if self.is_public else "",
             sign_in=self.sign_in,
         )
@@ -257,7 +259,7 @@ class Journal:
         return str(uuid.UUID(int=self.rng.getrandbits(128), version=4))
 
     def announce(self, barcode: str, package: str | None = None, phone: str = "") -> str:
-        """Announced by the centre, with the phone of its recipient if there is one."""
+        """Announced by the server, with the phone of its recipient if there is one."""
         package = package or self.new_id()
         person = Recipient(self.new_id(), "Eva", phone) if phone else None
         self.do(packages.announce, Announcement(package, barcode, "S", person))

@@ -33,23 +33,23 @@ def test_a_place_that_cannot_be_had_is_one_sentence(tmp_path: Path, words: list[
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is full")
-def test_a_full_disk_is_told_with_the_file() -> None:
+def test_a_full_disk_is_reported_with_the_file() -> None:
     command = [sys.executable, "-m", "kiosk", "badge", "17", "--png", "/dev/full"]
     ran = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (ran.returncode, ran.stdout) == (2, "")
     assert ran.stderr == "/dev/full: No space left on device\n"
 
 
-def test_a_kiosk_that_hangs_up_is_told(tmp_path: Path) -> None:
+def test_a_kiosk_that_hangs_up_is_reported(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as kiosk:
         kiosk.bind(str(tmp_path / SOCKET))
         kiosk.listen()
         command = [sys.executable, "-m", "kiosk", "verify", "--data", str(tmp_path)]
         with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as asking:
             kiosk.accept()[0].close()
-            _, told = asking.communicate()
+            _, message = asking.communicate()
     assert asking.returncode == 2
-    assert told == "the kiosk ended before it answered\n"
+    assert message == "the kiosk ended before it answered\n"
 
 
 @pytest.mark.parametrize("secret", ["123", "1234567", "12345678", "12a4", "１２３４", ""])

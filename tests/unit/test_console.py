@@ -105,7 +105,7 @@ def kiosk(*arguments: str, data: Path, text: str | None = None) -> Result:
     return CliRunner().invoke(main, [command, "--data", str(data), *rest], input=text)
 
 
-def test_the_code_of_a_package_is_told_by_id_and_by_barcode(anyway: Path) -> None:
+def test_the_code_of_a_package_is_shown_by_id_and_by_barcode(anyway: Path) -> None:
     by_id, by_barcode = kiosk("code", "P", data=anyway), kiosk("code", "JD0001", data=anyway)
     assert by_id.exit_code == 0
     assert by_id.output == by_barcode.output
@@ -113,7 +113,7 @@ def test_the_code_of_a_package_is_told_by_id_and_by_barcode(anyway: Path) -> Non
     assert "STORED" in by_id.output
 
 
-def test_the_told_code_opens_the_slot_and_that_it_was_told_is_journaled(data: Path) -> None:
+def test_the_shown_code_opens_the_slot_and_that_it_was_shown_is_journaled(data: Path) -> None:
     code = "".join(kiosk("code", "P", data=data).output.split("  ")[0].split())
     store = Store(data / "kiosk.db", SystemClock(), random.Random(1), threaded=False)
     store.use_key(location_key(data / "location.key", may_make=False))
@@ -139,7 +139,7 @@ def test_the_journal_is_verified(anyway: Path) -> None:
     assert "the chain is whole" in result.output
 
 
-def test_a_journal_that_was_changed_is_told_with_exit_1(data: Path) -> None:
+def test_a_journal_that_was_changed_is_reported_with_exit_1(data: Path) -> None:
     connection = sqlite3.connect(data / "kiosk.db")
     [trigger] = connection.execute(
         "SELECT sql FROM sqlite_master WHERE name = 'journal_is_not_changed'"
@@ -356,7 +356,7 @@ def test_another_key_is_refused(data: Path) -> None:
     assert "not the key" in str(kiosk("verify", data=data).exception)
 
 
-def test_a_kiosk_whose_database_is_lost_does_not_begin_anew(data: Path) -> None:
+def test_a_kiosk_whose_database_is_lost_does_not_begin_again(data: Path) -> None:
     (data / "kiosk.db").unlink()
 
     async def start() -> None:

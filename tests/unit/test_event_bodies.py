@@ -129,7 +129,7 @@ def test_an_undeclared_body_names_its_field_and_what_would_be_right() -> None:
         require_declared(EventKind.SLOT_SUSPECT, {"actor": "kiosk", "why": 5})
     with pytest.raises(UnfitBodyError, match="slot"):
         require_declared(
-            EventKind.COMPLAINT, Complaint(actor=CUSTOMER, package="p", slot="", what="").facts()
+            EventKind.COMPLAINT, Complaint(actor=CUSTOMER, package="p", slot="", what="").details()
         )
 
 

@@ -162,7 +162,7 @@ def tries_a_year() -> int:
 def expected_opened(slot_count: int) -> dict[str, float]:
     """Packages opened in a year through one channel, by the guesser's way.
 
-    Of a guess at random the chance is the number of live packages over the number of codes,
+    Of a guess at random the probability is the number of live packages over the number of codes,
     whatever the turnover: a guess is against who is inside at that moment.
     """
     live = slot_count * FULL

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 CHECKOUT = Path(__file__).parents[2]
+LOCKS = ("requirements.lock", "requirements-kiosk.lock", "requirements-server.lock")
 TOOLS = ("sh", "env", "dirname", "cat", "tr", "sed", "cksum", "grep", "mkdir", "tail")
 
 
@@ -27,7 +28,8 @@ class Machine:
         (self.checkout / ".ci").mkdir(parents=True)
         self.tools.mkdir()
         shutil.copy(CHECKOUT / ".ci" / "install", self.checkout / ".ci" / "install")
-        (self.checkout / "requirements.lock").write_text("# nothing\n")
+        for lock in LOCKS:
+            (self.checkout / lock).write_text("# nothing\n")
         for name in TOOLS:
             (self.tools / name).symlink_to(str(shutil.which(name)))
         self.tool("uname", "echo Linux")
@@ -139,11 +141,40 @@ def test_another_lock_file_installs_again(machine: Machine) -> None:
     machine.has_all_system_packages()
     machine.has_python_environment()
     machine.install()
-    (machine.checkout / "requirements.lock").write_text("# changed\n")
+    assert machine.install().stdout == ""
+    (machine.checkout / "requirements-kiosk.lock").write_text("# changed\n")
+    assert "Python packages into .venv" in machine.install().stdout
+    (machine.checkout / "requirements-server.lock").write_text("# changed\n")
     assert "Python packages into .venv" in machine.install().stdout
 
 
-def test_a_failing_apt_says_where_it_told_more(machine: Machine) -> None:
+@pytest.mark.parametrize("use", ["kiosk", "server"])
+def test_in_the_field_one_use_brings_its_own_packages_alone(machine: Machine, use: str) -> None:
+    machine.has_apt()
+    machine.has_python_environment()
+    machine.tool("id", "echo 0")
+    for lock in LOCKS:
+        if use not in lock:
+            (machine.checkout / lock).write_text("no such thing\n")
+    done = machine.install(use)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"exactly those of: requirements-{use}.lock\n" in done.stdout
+    system_packages = " ".join(machine.called("apt-get install"))
+    assert ("libgl1 " in system_packages) is (use == "kiosk")
+    assert "x11vnc" not in system_packages
+    assert "xdotool" not in system_packages
+
+
+def test_the_demo_brings_no_test_tool(machine: Machine) -> None:
+    machine.has_all_system_packages()
+    machine.has_python_environment()
+    (machine.checkout / "requirements.lock").write_text("no such thing\n")
+    done = machine.install("run")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "requirements-kiosk.lock requirements-server.lock" in done.stdout
+
+
+def test_a_failing_apt_says_where_it_wrote_more(machine: Machine) -> None:
     machine.has_apt()
     machine.tool("id", "echo 0")
     machine.tool("apt-get", "echo 'E: no such mirror'; exit 100")

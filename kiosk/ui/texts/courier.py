@@ -140,10 +140,10 @@ def _before_these(count: int, speech: Speech) -> str:
 
 def _receipt_number(view: Receipt, location: Location, speech: Speech) -> str:
     """Number, name and day; a receipt is of one visit, so its lines need only the time."""
-    told_ms = [line.at_ms for line in view.lines if line.at_ms is not None]
-    if not told_ms:
+    shown_ms = [line.at_ms for line in view.lines if line.at_ms is not None]
+    if not shown_ms:
         return speech.say("Receipt {number}, {name}", number=view.number, name=view.name)
-    day = speech.day(told_ms[0], location.time_zone)
+    day = speech.day(shown_ms[0], location.time_zone)
     return speech.say(
         "Receipt {number}, {name}, {day}", number=view.number, name=view.name, day=day
     )

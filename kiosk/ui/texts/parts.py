@@ -175,7 +175,7 @@ _REASONS: Mapping[str, str] = {
     ServiceReason.OTHER: N_("Other"),
     ServiceReason.DOES_NOT_LATCH: N_("Does not latch"),
     ServiceReason.SEEN_OPEN: N_("Seen open, not sensed"),
-    ServiceReason.COURIER: N_("Fault told by a courier"),
+    ServiceReason.COURIER: N_("Fault reported by a courier"),
     "damaged": N_("Damaged"),
     "misrouted": N_("Wrong locker"),
     "refused": N_("Refused"),

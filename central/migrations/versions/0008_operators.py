@@ -19,8 +19,8 @@ from sqlalchemy.dialects import sqlite
 
 from central.addresses import folded as as_compared
 
-revision = "0007"
-down_revision = "0006"
+revision = "0008"
+down_revision = "0007"
 branch_labels = None
 depends_on = None
 

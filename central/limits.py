@@ -1,0 +1,187 @@
+"""Ceilings on what costs somebody money, patience or disk: so many in an hour, by whom they count.
+
+A budget is refilled evenly and is full after an hour without use, so that a batch goes at once and
+a flood does not. Of each there is one number in the database: until when it is used (the generic
+cell rate algorithm), so it holds beyond a restart and says when there is room again. A refusal
+uses nothing. Who runs into a ceiling is told which, and when there is room again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter
+from sqlalchemy import Connection, delete, func, select
+
+from central import schema
+from central.bulk import upsert_many
+from central.context import Central
+from central.errors import RequestError
+from central.schema import LIVE
+from kiosk.model.clock import HOUR_MS
+
+REGISTRY: Final = CollectorRegistry()
+"""What this process counts itself; the rest is read from the database when it is asked for."""
+_REACHED: Final = Counter(
+    "locker_limit_reached", "How often a ceiling was run into.", ["limit"], registry=REGISTRY
+)
+ASK_AGAIN_S: Final = 3600
+"""When to ask again where what is full empties by what people do, and nobody knows when."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """So many in an hour; `name` is the setting that says how many, `of` whose they are."""
+
+    name: str
+    of: str
+    an_hour: int
+
+    @property
+    def subject(self) -> str:
+        """The key of its row."""
+        return f"{self.name} {self.of}"
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """A ceiling that somebody ran into."""
+
+    name: str
+    most: int
+    free_ms: int
+
+    def text(self, what: str) -> str:
+        """What was exceeded and when it is free again, for people."""
+        at = datetime.fromtimestamp(self.free_ms / 1000, UTC).strftime("%-d %b %Y, %H:%M:%S UTC")
+        return f"{what}: {self.most} an hour ({self.name}); free again {at}"
+
+
+def reached(name: str) -> None:
+    """Count that a ceiling was run into."""
+    _REACHED.labels(limit=name).inc()
+
+
+def take(
+    connection: Connection, budgets: Sequence[Budget], now_ms: int, share: float = 1.0
+) -> Reached | None:
+    """Take one of each of these budgets; or none, and the one that is free again last.
+
+    `share` is how much of each may be used: what matters less leaves some to what matters more.
+    """
+    table = schema.budget
+    names = [each.subject for each in budgets]
+    rows = connection.execute(
+        select(table.c.subject, table.c.used_until_ms).where(table.c.subject.in_(names))
+    )
+    used_until = {row.subject: row.used_until_ms for row in rows}
+    after: dict[str, int] = {}
+    full: list[Reached] = []
+    for each in budgets:
+        step_ms = HOUR_MS / each.an_hour
+        ends_ms = max(used_until.get(each.subject, 0), now_ms) + step_ms
+        # One always fits into a budget that nobody used.
+        room_ms = max(HOUR_MS * share, step_ms)
+        if ends_ms > now_ms + room_ms + 0.5:
+            full.append(Reached(each.name, each.an_hour, int(ends_ms - room_ms) + 1))
+        after[each.subject] = round(ends_ms)
+    if full:
+        last = max(full, key=lambda each: each.free_ms)
+        reached(last.name)
+        return last
+    changed = [{"subject": name, "used_until_ms": ms} for name, ms in after.items()]
+    upsert_many(connection, table, ("subject",), changed)
+    return None
+
+
+def promise(connection: Connection, full: Reached, subject: str, step_ms: int, now_ms: int) -> int:
+    """When something goes that has to wait for a budget: each a step behind the one before, so that
+    what waits does not come all at once, again and again."""
+    table = schema.budget
+    key = f"promised {full.name} {subject}"
+    last = connection.execute(select(table.c.promised_ms).where(table.c.subject == key)).scalar()
+    at_ms = max(full.free_ms, (last or 0) + step_ms)
+    at_ms = min(at_ms, now_ms + 24 * HOUR_MS)
+    row = {"subject": key, "used_until_ms": at_ms, "promised_ms": at_ms}
+    upsert_many(connection, table, ("subject",), [row])
+    return at_ms
+
+
+def forget_unused(connection: Connection, now_ms: int, most: int) -> int:
+    """Delete budgets that are full again; how many."""
+    table = schema.budget
+    some = select(table.c.subject).where(table.c.used_until_ms < now_ms).limit(most)
+    return connection.execute(delete(table).where(table.c.subject.in_(some))).rowcount
+
+
+def require(connection: Connection, central: Central, what: str, *budgets: Budget) -> None:
+    """Take one of each. Raises `RequestError`: what was exceeded, and when to ask again."""
+    now_ms = central.clock.now_ms()
+    full = take(connection, budgets, now_ms)
+    if full is not None:
+        raise refusal(full, what, now_ms)
+
+
+def refusal(full: Reached, what: str, now_ms: int) -> RequestError:
+    """What is answered to somebody who ran into a ceiling."""
+    return RequestError(
+        429,
+        "limit_reached",
+        full.text(what),
+        limit=full.name,
+        most=full.most,
+        per_s=HOUR_MS // 1000,
+        free_ms=full.free_ms,
+        retry_after_s=round(max(0, full.free_ms - now_ms) / 1000, 1),
+    )
+
+
+def require_change(
+    connection: Connection, central: Central, location: str, package: str, by: str
+) -> None:
+    """One more change of a package by somebody: each has a budget of their own, so that a shop's
+    program cannot keep the recipient or an operator from theirs. Raises `RequestError`."""
+    rules = central.settings.limits
+    require(
+        connection,
+        central,
+        "too many changes of one package",
+        Budget("changes_by_package", f"{by} {package}", rules.changes_by_package),
+        of_commands(central, location, by),
+    )
+
+
+def of_commands(central: Central, location: str, by: str) -> Budget:
+    """What somebody may have a kiosk write down on its disk."""
+    most = central.settings.limits.commands_by_location_and_sender
+    return Budget("commands_by_location_and_sender", f"{by} {location}", most)
+
+
+def require_room(connection: Connection, central: Central, location: str, by: str) -> None:
+    """One more announcement by a sender, at a location and in all. Raises `RequestError`."""
+    rules, package, size = central.settings.limits, schema.package, schema.location_size
+    doors = connection.execute(
+        select(func.coalesce(func.sum(size.c.total), 0)).where(size.c.location == location)
+    ).scalar_one()
+    most_here = max(rules.open_announcements_min, int(doors * rules.open_announcements_per_door))
+    is_open = (package.c.sender == by) & (package.c.status == LIVE[0])
+    for name, most, where in (
+        ("open_announcements_per_door", most_here, is_open & (package.c.location == location)),
+        ("open_announcements_by_sender", rules.open_announcements_by_sender, is_open),
+    ):
+        open_ones = select(package.c.id).where(where).limit(most).subquery()
+        found = connection.execute(select(func.count()).select_from(open_ones)).scalar_one()
+        if found >= most:
+            reached(name)
+            raise RequestError(
+                429,
+                "limit_reached",
+                f"{most} packages of this key are announced and have not come ({name}): another"
+                " can be announced when one of them comes or is recalled",
+                limit=name,
+                most=most,
+                retry_after_s=ASK_AGAIN_S,
+            )

@@ -1,0 +1,104 @@
+"""Which commands that wait for a kiosk are one, and which goes first.
+
+What was never handed out may still be changed: a newer command of a kind takes the place of the one
+that waits, so that nobody fills a queue, and an opening goes before all of them, for it is good for
+a minute. What was handed out keeps its number: a kiosk applies each number once.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, func, select, update
+
+from central import schema
+from kiosk.model.commands import (
+    HOLD_DAYS_MAX,
+    Command,
+    CommandType,
+    Extend,
+    Open,
+    SlotService,
+    body_of,
+)
+
+_TABLE = schema.command
+
+
+def _unsent(location: str) -> ColumnElement[bool]:
+    return (
+        (_TABLE.c.location == location) & (_TABLE.c.state == "QUEUED") & _TABLE.c.sent_ms.is_(None)
+    )
+
+
+def merge(
+    connection: Connection,
+    location: str,
+    command: Command,
+    by: str,
+    now_ms: int,
+    package: str | None,
+) -> str | None:
+    """Put a command in the place of one of its kind that no kiosk has seen; its id, or None where
+    none waits. What is asked for of two doors, or of two packages, is never one."""
+    if isinstance(command, Open):
+        return None  # each opening has its own answer
+    same = select(_TABLE).where(
+        _unsent(location),
+        _TABLE.c.type == command.type.value,
+        _TABLE.c.package.is_not_distinct_from(package),
+    )
+    for row in connection.execute(same.order_by(_TABLE.c.n.desc())):
+        before = json.loads(row.body)
+        if isinstance(command, SlotService) and before.get("slot") != command.slot:
+            continue
+        if isinstance(command, Extend):
+            days = min(before.get("days", 0) + command.days, HOLD_DAYS_MAX)
+            command = command.model_copy(update={"days": days})
+        values: dict[str, Any] = {"body": json.dumps(body_of(command), sort_keys=True), "by": by}
+        values |= {"created_ms": now_ms, "times": row.times + 1}
+        of_row = (_TABLE.c.location == location) & (_TABLE.c.n == row.n)
+        connection.execute(update(_TABLE).where(of_row).values(**values))
+        return str(row.id)
+    return None
+
+
+def place_of(connection: Connection, location: str, command: Command, cursor: int) -> int:
+    """The number of a new command: an opening's is before all that no kiosk has seen, any other's
+    is the last. `cursor` is how far the kiosk has come; this database may be an older one restored,
+    so that it knows of numbers that are not here."""
+    last = select(func.max(_TABLE.c.n)).where(_TABLE.c.location == location)
+    if not isinstance(command, Open):
+        return max(connection.execute(last).scalar() or 0, cursor) + 1
+    is_before = ~_unsent(location) | (_TABLE.c.type == CommandType.OPEN.value)
+    place = max(connection.execute(last.where(is_before)).scalar() or 0, cursor) + 1
+    behind = _unsent(location) & (_TABLE.c.n >= place)
+    if connection.execute(select(_TABLE.c.n).where(behind).limit(1)).first() is not None:
+        # By way of numbers that nobody has, for each is there once.
+        connection.execute(update(_TABLE).where(behind).values(n=-(_TABLE.c.n + 1)))
+        moved = (_TABLE.c.location == location) & (_TABLE.c.n < 0)
+        connection.execute(update(_TABLE).where(moved).values(n=-_TABLE.c.n))
+    return place
+
+
+def note_sent(connection: Connection, location: str, numbers: list[int], now_ms: int) -> None:
+    """These are handed out now: from here on they stay as they are."""
+    connection.execute(
+        update(_TABLE)
+        .where(_TABLE.c.location == location, _TABLE.c.n.in_(numbers), _TABLE.c.sent_ms.is_(None))
+        .values(sent_ms=now_ms)
+    )
+
+
+def days_asked_for(connection: Connection, location: str, package: str) -> int:
+    """By how many days a hold is to be lengthened by commands that are not answered yet."""
+    bodies: Any = connection.execute(
+        select(_TABLE.c.body).where(
+            _TABLE.c.location == location,
+            _TABLE.c.package == package,
+            _TABLE.c.type == CommandType.EXTEND.value,
+            _TABLE.c.state == "QUEUED",
+        )
+    ).scalars()
+    return sum(int(json.loads(body).get("days", 0)) for body in bodies)
