@@ -16,6 +16,7 @@ from kiosk.model.actor import actor_of, in_one_form
 from kiosk.model.barcode import kept_key
 from kiosk.model.clock import DAY_MS, HOUR_MS
 from kiosk.model.event_bodies import read_or_nothing
+from kiosk.model.person import SECRET_DIGITS_MAX, Role
 from kiosk.model.urls import path
 
 LATE_S = 60
@@ -310,7 +311,15 @@ def staff(connection: Connection) -> list[Row]:
     rows = _rows(
         connection, select(table).where(table.c.removed_ms.is_(None)).order_by(table.c.number)
     )
-    return [{**row, "locations": json.loads(row["locations"])} for row in rows]
+    return [
+        {
+            **row,
+            "locations": json.loads(row["locations"]),
+            "has_short_pin": row["role"] == Role.TECHNICIAN
+            and row["pin_digits"] != SECRET_DIGITS_MAX,
+        }
+        for row in rows
+    ]
 
 
 REPORTED = {

@@ -189,7 +189,7 @@ def earlier_accounts(file: Path) -> None:
         connection.isolation_level = None
 
     with engine.connect() as connection, connection.begin():
-        alembic.upgrade(alembic_config(connection), "0007")
+        alembic.upgrade(alembic_config(connection), "0009")
     engine.dispose()
     with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as database:
         database.executescript("""

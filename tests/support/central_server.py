@@ -246,11 +246,16 @@ class Journal:
             self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
         self.lives += 1
         restored = backup_restore.restore(
-            file, self.path, "", self.clock, self.rng, recaller, doubt
+            file, self.path, "", self.clock, self.rng, recaller, doubt, LOCATION_KEY
         )
-        self.store = Store(self.path, self.clock, self.rng, threaded=False)
-        self.store.use_key(LOCATION_KEY)
+        self.open_again()
         return restored
+
+    def open_again(self, *, is_keyed: bool = True) -> None:
+        """Open the database after it was closed, and something done to its file."""
+        self.store = Store(self.path, self.clock, self.rng, threaded=False)
+        if is_keyed:
+            self.store.use_key(LOCATION_KEY)
 
     def do(self, operation: Callable[..., Any], *args: Any) -> Any:
         return self.store.submit(operation, *args).result()

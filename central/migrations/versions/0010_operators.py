@@ -19,8 +19,8 @@ from sqlalchemy.dialects import sqlite
 
 from central.addresses import folded as as_compared
 
-revision = "0008"
-down_revision = "0007"
+revision = "0010"
+down_revision = "0009"
 branch_labels = None
 depends_on = None
 
