@@ -18,7 +18,7 @@ from central import people, schema
 from central.bulk import upsert
 from central.database import Database
 from central.errors import CannotServeError
-from central.sealing import SealedByRow, sealed_columns
+from central.sealing import SealedByRow, index_of, sealed_columns
 from central.tokens import KEY_FILE, Secrets
 from kiosk.model.sealing import Sealing, UnsealError, is_sealed
 
@@ -30,6 +30,13 @@ DONE = "sealed"
 PROBE = "sealed_probe"
 """The key in `meta` under which a known text stands sealed: it tells a wrong key at once."""
 PROBE_TEXT = "sealed with this key"
+
+BY_HAND = (
+    (schema.location, "key_sealed"),
+    (schema.user, "totp_sealed"),
+    (schema.operator_session, "offers"),
+)
+"""What is sealed as bytes, by `Secrets.seal`."""
 
 Place = tuple[Any, ...]
 """The primary key of a row."""
@@ -48,7 +55,8 @@ def bring_up(database: Database, secrets: Secrets) -> int:
     for table in schema.metadata.sorted_tables:
         if sealed_columns(table):
             count += _seal_table(database, table, secrets.sealing)
-    count += database.submit(_seal_location_keys, secrets).result()
+    for table, name in BY_HAND:
+        count += database.submit(_seal_bytes, table, name, secrets).result()
     if count:
         LOG.warning("%d rows were sealed with key %s", count, secrets.sealing.name)
         database.wipe_free_space()
@@ -70,6 +78,7 @@ def _require_key(database: Database, sealing: Sealing) -> None:
 
 
 def _state(sealing: Sealing) -> str:
+    """What was done when all was sealed: a column that is sealed later makes it another."""
     columns = [
         f"{table.name}.{name}"
         for table in schema.metadata.sorted_tables
@@ -128,8 +137,8 @@ def _seal_row(connection: Connection, table: Table, sealing: Sealing, row: dict[
             context = column.context_of(row[column.key])
         text = _opened(sealing, row[name], context)
         values[name] = sealing.seal(text, context)
-        if f"{name}_index" in table.c:
-            values[f"{name}_index"] = sealing.blind_index(text, context)
+        if index := index_of(table, name):
+            values[index] = sealing.blind_index(text, context)
         if table is schema.recipient and name == "name":
             people.index_name(connection, row["id"], text)
     keys = [column.name for column in table.primary_key]
@@ -149,14 +158,12 @@ def _opened(sealing: Sealing, text: str, context: str) -> str:
         return ""
 
 
-def _seal_location_keys(connection: Connection, secrets: Secrets) -> int:
-    """They are bytes, and sealed by hand; few, so at once."""
-    table = schema.location
-    known = connection.execute(
-        select(table.c.id, table.c.key_sealed).where(table.c.key_sealed.is_not(None))
-    ).all()
-    older: Sequence[Any] = [row for row in known if not secrets.is_newest(row.key_sealed)]
+def _seal_bytes(connection: Connection, table: Table, name: str, secrets: Secrets) -> int:
+    """They are few, so all at once."""
+    column = table.c[name]
+    known = connection.execute(select(table.c.id, column).where(column.is_not(None))).all()
+    older: Sequence[Any] = [row for row in known if not secrets.is_newest(row[1])]
     for row in older:
-        again = secrets.seal_again(row.key_sealed)
-        connection.execute(table.update().where(table.c.id == row.id).values(key_sealed=again))
+        again = secrets.seal_again(row[1])
+        connection.execute(table.update().where(table.c.id == row[0]).values({name: again}))
     return len(older)

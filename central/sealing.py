@@ -60,9 +60,10 @@ def blind_index(connection: Connection, text: str, context: str) -> str:
 def indexed(connection: Connection, table: Table, values: Mapping[str, Any]) -> dict[str, Any]:
     """The values of a row with the blind indexes that stand beside some of them."""
     found = dict(values)
-    for name in values:
-        if f"{name}_index" in table.c:
-            found[f"{name}_index"] = blind_index(connection, values[name], f"{table.name}.{name}")
+    for name, column in sealed_columns(table).items():
+        index = index_of(table, name)
+        if index and name in values:
+            found[index] = blind_index(connection, values[name], column.context)
     return found
 
 
@@ -83,10 +84,11 @@ class Sealed(TypeDecorator[str]):
 
     comparator_factory = Comparator
 
-    def __init__(self, context: str) -> None:
-        """`context` is the table and the column."""
+    def __init__(self, context: str, index: str = "") -> None:
+        """`context` is the table and the column, `index` the column beside it with its blind index,
+        if that is not named after it."""
         super().__init__()
-        self.context = context
+        self.context, self.index = context, index
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
         """Seal what is written."""
@@ -132,3 +134,10 @@ def sealed_columns(table: Table) -> dict[str, Sealed | SealedByRow]:
         for column in table.columns
         if isinstance(column.type, Sealed | SealedByRow)
     }
+
+
+def index_of(table: Table, name: str) -> str:
+    """The column with the blind index of a sealed one; "" where it has none."""
+    column = table.c[name].type
+    index = (column.index if isinstance(column, Sealed) else "") or f"{name}_index"
+    return index if index in table.c else ""

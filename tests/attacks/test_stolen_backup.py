@@ -13,7 +13,7 @@ from alembic import command as alembic
 from click.testing import CliRunner, Result
 from sqlalchemy import create_engine, event, select, update
 
-from central import resealing, schema, staff, tokens
+from central import accounts, resealing, schema, staff, tokens
 from central.__main__ import cli
 from central.app import build
 from central.auth import Role
@@ -25,7 +25,7 @@ from central.sync.staff_list import staff_of
 from kiosk.model.sealing import UnsealError
 from kiosk.store import staff as kiosk_staff
 from tests.support.central_server import LOCATION_KEY, Journal, Mailbox, Server, announce
-from tests.support.operators import Browser, obey, sync
+from tests.support.operators import PASSWORD, Browser, obey, sync
 
 PERSON = {
     "name": "Ottokar Quendolin",
@@ -34,6 +34,7 @@ PERSON = {
     "user_id": "customer-quendolin-7",
     "language": "de",
 }
+OPERATOR = "dispatch@example.org"
 COURIER, PIN = "Wilhelmine Zaunkoenig", "4711"
 PIN_HASH = "$argon2id$v=19$m=32768,t=3,p=1$c29tZSBzYWx0$3mUQWw1hDnGG1E"
 SECRETS = ("quendolin", "ottokar", "1715550123", "zaunkoenig", "argon2", "dispatch@")
@@ -60,8 +61,10 @@ def found_in(folder: Path) -> list[str]:
 @pytest.fixture
 def lived(server: Server, kiosk: Journal, mailbox: tuple[int, Mailbox]) -> Server:
     """A server that knows a person, a courier and an operator, and has sent a message."""
-    server.write(staff.add, server.central, "dispatch@example.org", "11", COURIER, "courier", PIN)
-    server.write(staff.give_badge, server.central, "dispatch@example.org", "11")
+    operator = (OPERATOR, COURIER, Role.ADMIN, PASSWORD)
+    server.write(accounts.add_user, server.central, "test", *operator)
+    server.write(staff.add, server.central, OPERATOR, "11", COURIER, "courier", PIN)
+    server.write(staff.give_badge, server.central, OPERATOR, "11")
     assert announce(server, server.add_key(), "A", recipient=PERSON).ok
     obey(kiosk)
     kiosk.put_in("A")
@@ -107,6 +110,10 @@ def earlier(file: Path) -> None:
         plain.executemany(
             "INSERT INTO recipient (id, name, created_ms) VALUES (?, ?, 1)",
             [(f"r-{n}", f"Ottokar {n}") for n in range(2 * resealing.BITE)],
+        )
+        plain.execute(
+            "INSERT INTO user_account (id, email, name, password_hash) VALUES ('u', ?, ?, ?)",
+            (OPERATOR, COURIER, PIN_HASH),
         )
         plain.execute(
             "INSERT INTO package (id, location, barcode, owner, recipient)"
@@ -163,6 +170,8 @@ def test_what_an_earlier_version_kept_is_sealed_by_the_next_start(plain: Server)
     assert (person.name, person.email) == (PERSON["name"], PERSON["email"])
     [found] = plain.central.database.read(queries.search, "quendolin")
     assert found["person"] == PERSON["name"]
+    known = plain.central.database.read(accounts.find, OPERATOR.upper())
+    assert (known.email, known.password_hash) == (OPERATOR, PIN_HASH)
     listed = plain.central.database.read(staff_of, "sample").staff
     assert [(each.name, each.pin_hash) for each in listed] == [(COURIER, PIN_HASH)]
     plain.stop()
