@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from kiosk.__main__ import main
 from kiosk.console.command_socket import SOCKET
 
 
@@ -58,3 +59,15 @@ def test_a_pin_that_cannot_be_typed_on_the_screen_is_not_made(secret: str) -> No
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "4 to 6 digits" in done.stderr
+
+
+@pytest.mark.parametrize("flag", ["--without-server", "--without-centre"])
+def test_a_restore_without_the_server_is_asked_for_in_the_old_spelling_too(
+    tmp_path: Path, flag: str
+) -> None:
+    (tmp_path / "backup.db").touch()
+    restore = main.commands["restore"]
+    with restore.make_context("restore", [str(tmp_path / "backup.db")]) as plain:
+        assert plain.params["without_server"] is False
+    with restore.make_context("restore", [flag, str(tmp_path / "backup.db")]) as asked:
+        assert asked.params["without_server"] is True
