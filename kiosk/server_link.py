@@ -12,22 +12,22 @@ from pathlib import Path
 
 from config import Site
 from kiosk.adapters import SystemClock, key_path, location_key
+from kiosk.data_folder import open_store
 from kiosk.flows.context import Kiosk
 from kiosk.flows.events import RemoteOpen
 from kiosk.flows.views.choices import Choice
 from kiosk.flows.views.customer import First
 from kiosk.model.commands import OpeningOutcome
+from kiosk.model.throttle import LOOK_AHEAD
 from kiosk.site_model import location_of
 from kiosk.store import meta, openings
 from kiosk.store.remains import DATABASE, fault_of
-from kiosk.store.store import Store
 from kiosk.store.writer import Writer
 from kiosk.sync.client import SyncClient
 from kiosk.sync.contract import BoardStatus, Status
 from kiosk.sync.enrol import IDENTITY_FILE, EnrolError, enrol, identity_in
 from kiosk.vitals import vitals
 
-LOOK_AHEAD = 2
 LOOK_AHEAD_AFTER_MS = 300_000
 """A code that the server may have issued again is accepted once the last sync is so long ago."""
 
@@ -117,6 +117,7 @@ def machine_status(kiosk: Kiosk, data: Path) -> Status:
             for each in kiosk.bank.reports()
         ),
         disk_free_bytes=shutil.disk_usage(data).free,
+        journal_problem=kiosk.journal_problem,
     )
 
 
@@ -127,9 +128,12 @@ def enrol_kiosk(site: Site, data: Path, url: str, token: str) -> None:
     server, and all that is asked for is its key. Raises `EnrolError`, `LocationKeyError` or
     `StoreError`.
     """
-    path, known = data / DATABASE, (key_path(data),)
-    if not fault_of(path) or (data / IDENTITY_FILE).exists() or not key_path(data).exists():
+    if (
+        not fault_of(data / DATABASE)
+        or (data / IDENTITY_FILE).exists()
+        or not key_path(data).exists()
+    ):
         clock, rng = SystemClock(), secrets.SystemRandom()
-        Store(path, clock, rng, threaded=False, must_exist=True, known=known).close()
+        open_store(data, (key_path(data),), clock, rng, threaded=False).close()
     key = location_key(key_path(data), may_make=False)
     enrol(data, location_of(site), key, url, token)

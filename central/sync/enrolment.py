@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import phonenumbers
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from central import schema, staff
 from central.context import Central, audit, change_known
@@ -171,8 +171,15 @@ def enrol(connection: Connection, central: Central, request: EnrolRequest) -> En
             enrol_token_hash="",
             enrol_until_ms=None,
             revoked_ms=None,
+            may_begin=True,
         )
     )
+    # What was not believed before may be what this kiosk goes on with: it is sent once more.
+    epochs = schema.location_epoch
+    doubted = delete(epochs).where(epochs.c.location == row.id, epochs.c.is_doubted)
+    if connection.execute(doubted).rowcount:
+        place = {"epoch": "", "seq": 0, "head_hash": ""}
+        connection.execute(update(table).where(table.c.id == row.id).values(**place))
     if request.layout is not None:
         configure(connection, row.id, request.layout, "")
     staff.tell_one(connection, row.id, f"kiosk {row.id}", now_ms)

@@ -13,6 +13,7 @@ from central.context import Central, alarm
 from central.sync import commands, enrolment, ingest
 from central.sync.projection import configure, count_free
 from kiosk.model.clock import MINUTE_MS
+from kiosk.model.events import journal_key
 from kiosk.sync.contract import Place, Status, SyncAnswer, SyncRequest
 
 WATCHED_SYNC_S = 2.0
@@ -50,7 +51,8 @@ def sync(
     row = enrolment.kiosk_of(connection, location, token)
     last = Place(epoch=row.epoch, seq=row.seq, hash=row.head_hash)
     rules = central.settings.notifications
-    taken = ingest.take(connection, location, request.events, last, rules, now_ms)
+    sender = ingest.Sender(location, _journal_key(central, row), row.may_begin)
+    taken = ingest.take(connection, sender, request.events, last, rules, now_ms)
     is_late = _is_late(row, request.status)
     if request.is_idle and taken.want_after is None and not is_late:
         taken.want_after = _witness(connection, location, request, taken.acked, now_ms)
@@ -74,6 +76,10 @@ def sync(
         want_layout=request.layout is None
         and request.status.layout_hash not in ("", row.layout_hash),
     )
+
+
+def _journal_key(central: Central, row: Any) -> bytes | None:
+    return None if row.key_sealed is None else journal_key(central.secrets.open(row.key_sealed))
 
 
 def _is_late(row: Any, status: Status) -> bool:
@@ -144,8 +150,12 @@ def _note(
         "last_sync_ms": now_ms,
         "clock_offset_ms": status.clock_ms - now_ms if status.clock_ms else 0,
         "status": row.status if is_late else _kept(row, request),
+        "may_begin": row.may_begin and not taken.count,
     }
     update_many(connection, schema.location, "id", [values])
+    problem = status.journal_problem
+    if problem and not _is_alarmed(connection, "journal-problem", f"{row.id} {problem}"):
+        alarm(connection, now_ms, "journal-problem", f"{row.id} {problem}")
     _note_minute(connection, row.id, status, taken.count, now_ms)
 
 

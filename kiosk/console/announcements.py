@@ -16,9 +16,10 @@ from enum import StrEnum
 from pathlib import Path
 
 from config import Site
-from kiosk.adapters import SystemClock, key_path
-from kiosk.app import CannotRunError, known_of, use_location_key
+from kiosk.adapters import SystemClock
+from kiosk.app import CannotRunError, known_of
 from kiosk.console.csv_file import NoTableError, Row, read_table, shown
+from kiosk.data_folder import open_store
 from kiosk.model import bidi
 from kiosk.model.actor import CONSOLE
 from kiosk.model.barcode import (
@@ -32,7 +33,6 @@ from kiosk.model.person import Recipient
 from kiosk.store import packages
 from kiosk.store.errors import RefusedError
 from kiosk.store.packages import Announcement
-from kiosk.store.remains import DATABASE
 from kiosk.store.store import Store
 
 COLUMNS = ("barcode", "size", "name", "phone")
@@ -127,11 +127,9 @@ def announce(site: Site, data: Path, announcements: Iterable[Announcement]) -> l
 
 def announce_lines(site: Site, data: Path, expected: dict[int, Announcement]) -> list[RowResult]:
     """Expect the packages of a file's lines, with no kiosk running; what became of each."""
-    known = known_of(site, data)
     clock, rng = SystemClock(), secrets.SystemRandom()
-    store = Store(data / DATABASE, clock, rng, threaded=False, must_exist=True, known=known)
+    store = open_store(data, known_of(site, data), clock, rng, threaded=False)
     try:
-        store.submit(use_location_key, key_path(data)).result()
         return [_expect(store, line, each) for line, each in expected.items()]
     finally:
         store.close()

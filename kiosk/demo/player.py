@@ -15,8 +15,9 @@ from typing import TypeVar
 
 from config import Site
 from kiosk.adapters import SystemClock, key_path, location_key
-from kiosk.app import make_kiosk, open_kiosk, use_location_key
+from kiosk.app import make_kiosk, open_kiosk
 from kiosk.console.announcements import announce, read_announcements
+from kiosk.data_folder import use_location_key
 from kiosk.flows import session
 from kiosk.flows.context import Kiosk
 from kiosk.flows.events import Chosen, Entered, Pressed

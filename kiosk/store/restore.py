@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from kiosk.model.clock import Clock
-from kiosk.model.events import Event, EventKind, chain_hash
+from kiosk.model.events import Event, EventKind, chain_hash, chain_mac, journal_key
 from kiosk.model.images import known_images
-from kiosk.store import commands, epochs, openings, running
+from kiosk.store import commands, epochs, evidence, meta, openings, running
 from kiosk.store.backup import KEY_CHECK, check, make_durable, open_still
 from kiosk.store.errors import (
     CannotOpenError,
@@ -77,16 +77,19 @@ def restore(
     rng: random.Random,
     recaller: Recaller | None = None,
     doubt: str = "",
+    location_key: bytes | None = None,
 ) -> Restored:
     """Put a backup in the database's place, as a new epoch.
 
     What happened since is taken back from the server, which `recaller` asks; with what the server
     does not know in full, with `doubt` or without a server every slot is in doubt afterwards.
     Nothing is changed before the new database is whole; the old one is kept beside it. `key_check`
-    is what the location's key is known by. Raises `CannotOpenError` (or a subclass), and whatever
+    is what the location's key is known by; with the `location_key` itself the backup is proven, and
+    what is written is signed. Raises `CannotOpenError` (or a subclass), and whatever
     `recaller` raises.
     """
-    problem = check(source)
+    signing = None if location_key is None else journal_key(location_key)
+    problem = check(source, signing)
     if problem:
         raise DamagedError(f"{problem}; choose another backup")
     _require_key(source, key_check)
@@ -97,9 +100,12 @@ def restore(
     draft.chmod(0o600)
     store = Store(draft, clock, rng, threaded=False)
     try:
+        if location_key is not None:
+            store.use_key(location_key)
         taken = _take_back(store, recaller, doubt)
         epoch = f"{rng.getrandbits(64):016x}"
         count = store.submit(_begin_again, epoch, source.name, taken).result()
+        head = store.submit(evidence.current).result()
     except BaseException:
         store.close()
         _remove(draft)
@@ -108,6 +114,8 @@ def restore(
     if draft.with_name(f"{draft.name}-wal").exists():
         raise NotDoneError(f"{draft}: SQLite has not written everything; nothing was restored")
     aside = _keep_aside(database, clock)
+    if signing is not None:
+        evidence.write_head(database, head, signing)
     make_durable(draft, database)
     _keep_mark_aside(database, aside)
     return Restored(count, aside, taken.count, taken.heard_ms, taken.doubt)
@@ -203,6 +211,7 @@ def _keep_mark_aside(database: Path, aside: Path | None) -> None:
 
 def _begin_again(writer: Writer, epoch: str, file: str, taken: _TakenBack) -> int:
     """Begin the new epoch; how many slots are in doubt in it."""
+    meta.forget(writer, evidence.HEAD_KEPT)  # of the database in whose place this one comes
     why = f"restored from {file}: {taken.doubt}"
     return epochs.begin_again(
         writer,
@@ -225,6 +234,7 @@ def take_back(writer: Writer, events: Sequence[Event]) -> None:
     """
     for event in events:
         _require_next(writer.head, event)
+        _require_signed(writer, event)
         try:
             body = json.loads(event.body)
             changes = _changes(writer, known_images(body))
@@ -240,6 +250,14 @@ def _require_next(head: ChainHead, event: Event) -> None:
     digest = chain_hash(head.hash, event.epoch, event.seq, event.kind, event.body, event.at)
     if event.seq != head.seq + 1 or event.previous != head.hash or event.hash != digest:
         raise RefusedError(f"event {event.seq} does not follow from event {head.seq}")
+
+
+def _require_signed(writer: Writer, event: Event) -> None:
+    """A mac that came back is this location's; one that a server before 0.3 did not keep is made
+    again, as the event follows."""
+    key = writer.journal_key
+    if key is not None and event.mac and event.mac != chain_mac(key, event.hash):
+        raise RefusedError(f"event {event.seq} is not signed with this location's key")
 
 
 def _changes(writer: Writer, rows: Sequence[tuple[str, dict[str, Any]]]) -> list[RowChange]:

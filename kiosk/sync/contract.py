@@ -66,6 +66,8 @@ class WireEvent(Message):
     boot_id: str = Field(max_length=64)
     is_trusted: bool
     hash: str = Field(pattern=r"^[0-9a-f]{64}$")
+    mac: str = Field(default="", pattern=r"^([0-9a-f]{64})?$")
+    """Made of the hash with the location's key; empty in events of versions before 0.3."""
 
     @property
     def at(self) -> Instant:
@@ -106,13 +108,14 @@ def wire_event(event: Event) -> WireEvent:
         boot_id=event.at.boot_id,
         is_trusted=event.at.is_trusted,
         hash=event.hash.hex(),
+        mac=event.mac.hex(),
     )
 
 
 def event_of(wire: WireEvent, previous: bytes) -> Event:
     """A line of the journal that came back over the wire; `previous` is the hash before it."""
-    kind, digest = kind_of(wire.kind), bytes.fromhex(wire.hash)
-    return Event(wire.epoch, wire.seq, kind, wire.body, wire.at, previous, digest)
+    kind, digest, mac = kind_of(wire.kind), bytes.fromhex(wire.hash), bytes.fromhex(wire.mac)
+    return Event(wire.epoch, wire.seq, kind, wire.body, wire.at, previous, digest, mac)
 
 
 class Place(Message):
@@ -148,6 +151,8 @@ class Status(Message):
     disk_free_bytes: Whole | None = None
     temperature_c: Real | None = None
     layout_hash: str = Field(default="", max_length=64)
+    journal_problem: str = Field(default="", max_length=300)
+    """What is wrong with this kiosk's journal: it was cut, or rewritten."""
 
 
 class LayoutSlot(Message):

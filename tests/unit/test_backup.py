@@ -248,7 +248,8 @@ def kept(tmp_path: Path) -> tuple[Path, Path]:
 
 
 def restore(database: Path, file: Path, key: str = KEY) -> backup_restore.Restored:
-    return backup_restore.restore(file, database, key, LoopClock(), random.Random(9))
+    clock, rng = LoopClock(), random.Random(9)
+    return backup_restore.restore(file, database, key, clock, rng, location_key=LOCATION_KEY)
 
 
 def test_after_a_restore_every_slot_is_in_doubt_and_the_old_database_is_kept(
