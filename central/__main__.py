@@ -6,9 +6,7 @@ import json
 import logging
 import shlex
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
 
 import click
 import segno
@@ -20,7 +18,9 @@ from central import accounts, advisories, backup, privacy, schema, staff
 from central.adapters import SystemClock
 from central.advisories import AdvisoriesError
 from central.app import build, create_app
-from central.auth import Role, Scope
+from central.auth import Scope
+from central.console import BY
+from central.console import write as _write
 from central.context import Central
 from central.errors import CannotServeError, RequestError
 from central.listening import bound
@@ -28,9 +28,7 @@ from central.pages.session import HOME
 from central.settings import Settings, load
 from central.sync import enrolment, signing
 from central.tokens import KEY_FILE
-
-T = TypeVar("T")
-BY = "command line"
+from central.user_commands import user
 
 
 @click.group()
@@ -85,15 +83,6 @@ def _tell_where(settings: Settings, central: Central, config: Path | None) -> No
     options += ["--data", str(settings.data.absolute())]
     click.echo("Nobody can sign in yet. Make an account, also while the server runs:")
     click.echo(f"    python -m central {shlex.join(options)} user add EMAIL --role admin")
-
-
-def _write(settings: Settings, operation: Callable[[Connection, Central], T]) -> T:
-    """Run one operation on the database, beside a running server or without one."""
-    central = build(settings, may_be_beside=True, may_be_new=False)
-    try:
-        return central.database.submit(operation, central).result()
-    finally:
-        central.database.close()
 
 
 @cli.group()
@@ -209,26 +198,7 @@ def signing_key_rotate(settings: Settings) -> None:
     click.echo("Enrolment tokens that were made before are of no use any more.")
 
 
-@cli.group()
-def user() -> None:
-    """Operators."""
-
-
-@user.command("add")
-@click.argument("email")
-@click.option("--name", default="")
-@click.option("--role", type=click.Choice([role.value for role in Role]), default="operator")
-@click.password_option()
-@click.pass_obj
-def user_add(settings: Settings, email: str, name: str, role: str, password: str) -> None:
-    """Make an operator's account."""
-    _write(
-        settings,
-        lambda connection, central: accounts.add_user(
-            connection, central, BY, email, name, Role(role), password
-        ),
-    )
-    click.echo(f"{email}: {role}")
+cli.add_command(user)
 
 
 @cli.group()

@@ -89,9 +89,10 @@ class Secrets:
     def check_password(self, password_hash: str, password: str) -> bool:
         """Whether a password is the one of the hash; takes its time either way."""
         try:
-            return self._hasher.verify(password_hash or _NOBODY, password)
+            is_right = self._hasher.verify(password_hash or _NOBODY, password)
         except (Argon2Error, InvalidHashError):
             return False
+        return is_right and password_hash != ""
 
 
 _NOBODY = (

@@ -19,6 +19,7 @@ from kiosk.flows.events import RemoteOpen
 from kiosk.flows.views.choices import Choice
 from kiosk.flows.views.customer import First
 from kiosk.model.commands import OpeningOutcome
+from kiosk.model.throttle import LOOK_AHEAD
 from kiosk.site_model import location_of
 from kiosk.store import commands, meta, openings
 from kiosk.store.remains import DATABASE, fault_of
@@ -28,7 +29,6 @@ from kiosk.sync.contract import BoardStatus, Status
 from kiosk.sync.enrol import IDENTITY_FILE, EnrolError, enrol, identity_in, keep
 from kiosk.vitals import vitals
 
-LOOK_AHEAD = 2
 LOOK_AHEAD_AFTER_MS = 300_000
 """A code that the server may have issued again is accepted once the last sync is so long ago."""
 

@@ -181,6 +181,10 @@ class Projection:
                 commands.opening_ended(
                     connection, self._location, str(body["id"]), outcome, self._now_ms
                 )
+            elif event.kind == EventKind.GUESSING_NOTICED:
+                said = {name: body[name] for name in ("times", "tried") if name in body}
+                whose = f" {body['number']}" if body.get("number") else ""
+                alarm(connection, self._now_ms, "guessing", self._location + whose, **said)
             # Most packages are of nobody who could be notified: for those nothing is asked.
             if event.kind not in outbox.OF_PACKAGES or remark.package in addressed:
                 outbox.on_event(
