@@ -33,6 +33,7 @@ PROBE_TEXT = "sealed with this key"
 
 BY_HAND = (
     (schema.location, "key_sealed"),
+    (schema.signing_key, "key_sealed"),
     (schema.user, "totp_sealed"),
     (schema.operator_session, "offers"),
 )
@@ -160,10 +161,10 @@ def _opened(sealing: Sealing, text: str, context: str) -> str:
 
 def _seal_bytes(connection: Connection, table: Table, name: str, secrets: Secrets) -> int:
     """They are few, so all at once."""
-    column = table.c[name]
-    known = connection.execute(select(table.c.id, column).where(column.is_not(None))).all()
+    column, (key,) = table.c[name], table.primary_key
+    known = connection.execute(select(key, column).where(column.is_not(None))).all()
     older: Sequence[Any] = [row for row in known if not secrets.is_newest(row[1])]
     for row in older:
         again = secrets.seal_again(row[1])
-        connection.execute(table.update().where(table.c.id == row[0]).values({name: again}))
+        connection.execute(table.update().where(key == row[0]).values({name: again}))
     return len(older)
