@@ -26,7 +26,7 @@ from central.errors import CannotServeError, RequestError
 from central.listening import bound
 from central.pages.session import HOME
 from central.settings import Settings, load
-from central.sync import enrolment
+from central.sync import enrolment, signing
 from central.tokens import KEY_FILE
 from central.user_commands import user
 
@@ -166,6 +166,36 @@ def _tell_token(settings: Settings, location_id: str, token: str) -> None:
     click.echo(f"    kiosk enrol {settings.base_url} {token}\n")
     if sys.stdout.isatty():
         segno.make(f"{settings.base_url} {token}").terminal(compact=True)
+
+
+@cli.group("signing-key")
+def signing_key() -> None:
+    """The key that commands to kiosks are signed with."""
+
+
+@signing_key.command("show")
+@click.pass_obj
+def signing_key_show(settings: Settings) -> None:
+    """Print the key, and which one each enrolled kiosk trusts."""
+    newest, known = _write(
+        settings, lambda connection, central: signing.states(connection, central.secrets)
+    )
+    click.echo(newest)
+    for location_id, public_key in known:
+        click.echo(f"{location_id}	{'trusts it' if public_key == newest else public_key}")
+
+
+@signing_key.command("rotate")
+@click.pass_obj
+def signing_key_rotate(settings: Settings) -> None:
+    """Make a new key, and announce it to every enrolled kiosk, signed with the one before."""
+    newest, count = _write(
+        settings, lambda connection, central: signing.rotate(connection, central, BY)
+    )
+    click.echo(
+        f"{newest}: announced to {count} kiosks. Make a backup now: it lies in the database."
+    )
+    click.echo("Enrolment tokens that were made before are of no use any more.")
 
 
 cli.add_command(user)

@@ -107,6 +107,7 @@ location = Table(
     _text("channels", "[]"),
     Column("key_sealed", LargeBinary),
     _text("token_hash"),
+    _text("signing_key"),
     _text("enrol_token_hash"),
     _time("enrol_until_ms"),
     _time("revoked_ms"),
@@ -135,6 +136,16 @@ location = Table(
         postgresql_where=text("free > 0"),
     ),
 )
+
+signing_key = Table(
+    "signing_key",
+    metadata,
+    Column("number", WHOLE, primary_key=True, autoincrement=True),
+    Column("public_key", Text, nullable=False, unique=True),
+    Column("key_sealed", LargeBinary, nullable=False),
+    _number("created_ms"),
+)
+"""The keys that commands are signed with, but for the first, which is made from the key file."""
 
 location_epoch = Table(
     "location_epoch",

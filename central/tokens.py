@@ -64,13 +64,14 @@ class Secrets:
         """What was sealed with an older key, sealed with the newest."""
         return self.seal(self.open(sealed))
 
-    def sign(self, message: bytes) -> str:
-        """The Ed25519 signature of a message, in hexadecimal (RFC 8032)."""
-        return self._signing.sign(message).hex()
+    @property
+    def signing(self) -> Ed25519PrivateKey:
+        """The first key that commands are signed with; later ones: `central.sync.signing`."""
+        return self._signing
 
     @property
     def public_key(self) -> str:
-        """What kiosks check signatures with, in hexadecimal."""
+        """The public part of that, in hexadecimal."""
         return self._signing.public_key().public_bytes_raw().hex()
 
     def serializer(self, purpose: str) -> URLSafeTimedSerializer:

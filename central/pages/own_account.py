@@ -176,7 +176,7 @@ async def app_confirm(
     def do(connection: Connection, central: Central) -> None:
         secret = sessions.offered(connection, central, who.session, APP)
         if secret is None:
-            raise RequestError(409, "old", "this page was left open too long; scan the code anew")
+            raise RequestError(409, "old", "this page was left open too long; scan the code again")
         factors.set_app(connection, central, who.session, secret, code)
         sessions.take_offer(connection, central, who.session, APP)
 

@@ -162,12 +162,12 @@ def check_code(
     matching = [row for row in rows if typed and _counter_of(row, typed.secret, policy)]
     finished = next((row for row in matching if _is_over(row, policy, now_ms)), None)
     wait_ms = tries.bucket(writer, name).wait_ms(at_ms)
-    if finished is not None and _may_be_told(writer, name, wait_ms, at_ms):
+    if finished is not None and _may_be_answered(writer, name, wait_ms, at_ms):
         # Recognised first and counted for nobody: its owner only forgot that it was fetched.
         return _tell(finished, policy, now_ms)
     if wait_ms > 0:
-        if finished is None and _may_be_told(writer, name, wait_ms, at_ms):
-            tries.spend(writer, _told_meanwhile(name), at_ms)
+        if finished is None and _may_be_answered(writer, name, wait_ms, at_ms):
+            tries.spend(writer, _answered_meanwhile(name), at_ms)
         return Wait(wait_ms)
     live = next((row for row in rows if row["slot"] is not None), None)
     row = matching[0] if matching else None
@@ -181,19 +181,19 @@ def check_code(
     return _grant(writer, row, policy)
 
 
-def _told_meanwhile(name: How) -> str:
+def _answered_meanwhile(name: How) -> str:
     """The bucket of what is answered by its story while the other waits."""
     return f"{name} while waiting"
 
 
-def _may_be_told(writer: Writer, name: How, wait_ms: int, at_ms: int) -> bool:
+def _may_be_answered(writer: Writer, name: How, wait_ms: int, at_ms: int) -> bool:
     """Whether a code of a package that has left is answered now.
 
     While the throttle waits it still is, for who only forgot that it was fetched. But then every
     code that is none of those costs a try of its own, whatever else it is: a guesser would else
     try codes out there for nothing, and learn from what it costs which of them open a door.
     """
-    return wait_ms == 0 or tries.bucket(writer, _told_meanwhile(name)).wait_ms(at_ms) == 0
+    return wait_ms == 0 or tries.bucket(writer, _answered_meanwhile(name)).wait_ms(at_ms) == 0
 
 
 def _rows_of(writer: Writer, locator: str, now_ms: int) -> list[Row]:

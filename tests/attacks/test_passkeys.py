@@ -123,10 +123,11 @@ def test_what_no_browser_answers_is_refused_and_breaks_nothing(
     page = thief.get("/sign-in/factor").text
     good = json.loads(key.get(options_on(page), server.url))
     broken: list[object] = ["", "x", "[]", "null", "{}", "1e999", "[" * 9000, {"id": good["id"]}]
+    values: tuple[object, ...] = ("", "AAAA", "\u00e9", None, [], 7, "A" * 9000)
     for field in good["response"]:
-        for value in ("", "AAAA", "\u00e9", None, [], 7, "A" * 9000):
+        for value in values:
             broken.append({**good, "response": {**good["response"], field: value}})
-    broken += [{**good, "id": value} for value in (7, None, [], "", "\u0000")]
+    broken += [{**good, "id": value} for value in (*values, "\u0000")]
     for n, each in enumerate(broken):
         thief.http.headers["x-forwarded-for"] = f"203.0.113.{n}"
         answer = each if isinstance(each, str) else json.dumps(each)
