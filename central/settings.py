@@ -69,7 +69,7 @@ Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
 
 class Limits(_Part):
     """What may be asked for, sent and kept: so many an hour, evenly refilled, where nothing else is
-    said. What is above waits or is refused, and is told when there is room again."""
+    said. What is above waits or is refused, and hears when there is room again."""
 
     messages_by_package: Count = 12
     """To people, about one package."""
@@ -100,7 +100,7 @@ class Limits(_Part):
     """How many packages of one key may be announced to a location and not have come, by its doors.
     """
     open_announcements_min: Count = 50
-    """The same where a location has few doors, or its kiosk has not told them."""
+    """The same where a location has few doors, or its kiosk has not sent them."""
     open_announcements_by_sender: Count = 50_000
     """The same at all locations together."""
     promised_share: float = Field(default=0.5, gt=0, le=1)

@@ -61,7 +61,7 @@ def _fetch(session: requests.Session, identity: Identity, head: ChainHead) -> Ev
         raise RecallError(
             f"{identity.url}: the server, which knows what happened since the backup, is not"
             f" reached: {why_not_reached(error, identity.url)}\nTry again when it is, or"
-            " restore with --without-centre: then somebody has to look into every slot"
+            " restore with --without-server: then somebody has to look into every slot"
         ) from error
     except ValidationError as error:
         raise RecallError(f"{identity.url}: this is no server's answer") from error

@@ -282,10 +282,10 @@ def test_with_the_server_out_of_reach_nothing_is_restored_unless_it_is_said_so(
     refused = run()
     assert refused.returncode == 2
     assert "is not reached" in refused.stderr
-    assert "--without-centre" in refused.stderr
+    assert "--without-server" in refused.stderr
     assert (machine.folder / "kiosk.db").read_bytes() == before
     assert not list(machine.folder.glob("*.restoring*"))
-    done = run("--without-centre")
+    done = run("--without-server")
     assert done.returncode == 0, done.stderr
     assert "slots are in doubt" in done.stdout
 

@@ -92,9 +92,9 @@ def written(text: str) -> Callable[[Path], None]:
 
 FOLDERS: dict[str, tuple[Callable[[Path], None], str]] = {
     "key-lost": (lose_the_key, "the location's key is missing"),
-    "centre-token": (damage(token="schlüssel☃"), "centre.json: token is not written"),
-    "centre-number": (damage(url=5), "centre.json: url is not written"),
-    "centre-cut": (written('{"ur'), "enrol"),
+    "identity-token": (damage(token="schlüssel☃"), "centre.json: token is not written"),
+    "identity-number": (damage(url=5), "centre.json: url is not written"),
+    "identity-cut": (written('{"ur'), "enrol"),
 }
 
 
