@@ -13,7 +13,13 @@ from central.context import Central, audit, change_known
 from central.errors import RequestError, not_found, require_plain
 from central.sync import commands
 from kiosk.model.commands import ListedStaff, ListStaff
-from kiosk.model.person import SECRET_DIGITS_RIGHT, badge_text, is_pin_secret, new_badge_secret
+from kiosk.model.person import (
+    Role,
+    badge_text,
+    is_new_pin_secret,
+    new_badge_secret,
+    secret_digits_wanted,
+)
 
 EVERYWHERE = "*"
 NAME_MAX = 200
@@ -35,17 +41,19 @@ def add(
     """
     if not (len(number) == 2 and number.isascii() and number.isdigit()):
         raise RequestError(422, "invalid", f"number {number!r}: it is two digits, as 17")
-    if not is_pin_secret(pin):
-        raise RequestError(422, "invalid", f"pin: right are {SECRET_DIGITS_RIGHT}")
     require_plain(name=name)
     if len(name) > NAME_MAX:
         raise RequestError(422, "invalid", f"name: it has {NAME_MAX} characters at most")
-    if role not in ("courier", "technician"):
+    if role not in tuple(Role):
         raise RequestError(422, "invalid", f"role {role!r}: it is courier or technician")
+    if not is_new_pin_secret(pin, Role(role)):
+        wanted = secret_digits_wanted(Role(role))
+        raise RequestError(422, "invalid", f"pin: right are {wanted} for a {role}")
     values = {
         "name": name,
         "role": role,
         "pin_hash": central.secrets.hash_password(pin),
+        "pin_digits": len(pin),
         "locations": json.dumps(_places(connection, locations)),
         "removed_ms": None,
     }

@@ -26,15 +26,15 @@ from kiosk.demo.processes import DemoError
 from kiosk.engine import run_window
 from kiosk.model.cells import safe_cell
 from kiosk.model.person import (
-    SECRET_DIGITS_RIGHT,
     Role,
     Staff,
     badge_text,
-    is_pin_secret,
+    is_new_pin_secret,
     new_badge_secret,
+    secret_digits_wanted,
 )
 from kiosk.server_link import enrol_kiosk
-from kiosk.site_model import remarks, risk_of_guessing
+from kiosk.site_model import remarks, risks_of_guessing
 from kiosk.store.errors import StoreError
 from kiosk.store.exports import TABLES
 from kiosk.sync.enrol import EnrolError
@@ -116,7 +116,8 @@ def check(file: Path) -> None:
         sys.exit(EXIT_MISTAKE)
     click.echo(f"{file}: no mistakes")
     site = load_site(file)
-    click.echo(risk_of_guessing(site))
+    for sentence in risks_of_guessing(site):
+        click.echo(sentence)
     for remark in remarks(site):
         click.echo(remark)
 
@@ -228,19 +229,20 @@ def enrol(config: Path, data: Path, url: str, token: str) -> None:
 @main.command()
 @data_option
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@click.option("--without-centre", is_flag=True, help="Ask no server: every slot is in doubt then.")
+@click.option("--without-server", is_flag=True, help="Ask no server: every slot is in doubt then.")
+@click.option("--without-centre", "without_server", is_flag=True, hidden=True)
 @click.option(
     "--ran-offline",
     is_flag=True,
     help="It ran on after the server last heard of it: every slot is in doubt then.",
 )
-def restore(data: Path, file: Path, without_centre: bool, ran_offline: bool) -> None:
+def restore(data: Path, file: Path, without_server: bool, ran_offline: bool) -> None:
     """Put the backup FILE in the database's place; the kiosk must not run.
 
     An enrolled kiosk takes back from its server what happened since the backup.
     """
     doubt = "the kiosk ran on where the server did not hear it" if ran_offline else ""
-    restored = app.restore(data, file, with_server=not without_centre, doubt=doubt)
+    restored = app.restore(data, file, with_server=not without_server, doubt=doubt)
     if restored.aside is not None:
         click.echo(f"the database from before is {restored.aside}")
     if restored.heard_ms is not None:
@@ -280,7 +282,8 @@ def init(config: Path, data: Path, technician: tuple[str, str], pin_stdin: bool)
     else:
         asked = f"Secret digits of {name}'s PIN, which follow {number}"
         secret = click.prompt(asked, hide_input=True, confirmation_prompt=True)
-    person = Staff(number, name, Role.TECHNICIAN, hash_pin(require_secret(secret)))
+    secret_hash = hash_pin(require_secret(secret, Role.TECHNICIAN))
+    person = Staff(number, name, Role.TECHNICIAN, secret_hash)
     key = app.init(site, data, person)
     click.echo(f"{data} is ready. Keep a copy of {key} in a safe place: without it no code opens.")
 
@@ -290,10 +293,11 @@ def require_number(number: str) -> None:
         raise click.UsageError(f"{number!r} is no staff number; right are two digits, like 99")
 
 
-def require_secret(secret: str) -> str:
-    """The secret digits of a PIN, if that is what they are."""
-    if not is_pin_secret(secret):
-        raise click.UsageError(f"the secret digits of a PIN are {SECRET_DIGITS_RIGHT}")
+def require_secret(secret: str, role: Role) -> str:
+    """The secret digits of a new PIN, if that is what they are."""
+    if not is_new_pin_secret(secret, role):
+        wanted = secret_digits_wanted(role)
+        raise click.UsageError(f"the secret digits of a {role.value}'s PIN are {wanted}")
     return secret
 
 
@@ -329,10 +333,19 @@ def print_rows(form: str, rows: Iterator[dict[str, object]]) -> None:
 
 
 @main.command()
+@click.option(
+    "--role",
+    type=click.Choice([each.value for each in Role]),
+    default=Role.TECHNICIAN.value,
+    show_default=True,
+    help="Whose PIN it will be: a technician's has six digits.",
+)
 @click.password_option("--secret", help="The PIN's digits after the staff number.")
-def pin(secret: str) -> None:
-    """Print the hash of a PIN's secret digits, for [[staff]] in the site file."""
-    click.echo(hash_pin(require_secret(secret)))
+def pin(role: str, secret: str) -> None:
+    """Print the hash of a PIN's secret digits, and how many they are, for [[staff]] in the site
+    file."""
+    click.echo(f'pin_hash = "{hash_pin(require_secret(secret, Role(role)))}"')
+    click.echo(f"pin_digits = {len(secret)}")
 
 
 @main.command()

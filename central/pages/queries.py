@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, case, func, or_, select
+from sqlalchemy import Connection, case, exists, func, or_, select
 
 from central import schema
 from central.errors import not_found
@@ -16,6 +16,7 @@ from kiosk.model.actor import actor_of, in_one_form
 from kiosk.model.barcode import kept_key
 from kiosk.model.clock import DAY_MS, HOUR_MS
 from kiosk.model.event_bodies import read_or_nothing
+from kiosk.model.person import SECRET_DIGITS_MAX, Role
 from kiosk.model.urls import path
 
 LATE_S = 60
@@ -255,6 +256,8 @@ def _link(action: str, subject: str) -> str:
         return path("packages", subject)
     if action == "alarm:quarantine":
         return "/quarantine"
+    if action.startswith("alarm:account."):
+        return "/accounts"
     return path("locations", subject.partition(" ")[0])
 
 
@@ -282,8 +285,18 @@ def audit_log(connection: Connection, text: str) -> list[Row]:
 
 
 def accounts(connection: Connection) -> list[Row]:
-    """The operators' accounts."""
-    return _rows(connection, select(schema.user).order_by(schema.user.c.email))
+    """The operators' accounts, with what they sign in by and how many sessions they have."""
+    user, session, passkey = schema.user, schema.operator_session, schema.passkey
+    of_user = session.c.account == user.c.id
+    query = select(
+        *(user.c[name] for name in ("id", "email", "name", "role", "disabled_ms")),
+        user.c.totp_sealed.is_not(None).label("has_app"),
+        exists().where(passkey.c.account == user.c.id).label("has_passkey"),
+        (user.c.password_hash != "").label("has_password"),
+        user.c.provider_subject.is_not(None).label("has_provider"),
+        select(func.count()).where(of_user).scalar_subquery().label("sessions"),
+    )
+    return _rows(connection, query.order_by(user.c.email))
 
 
 def keys(connection: Connection) -> list[Row]:
@@ -298,7 +311,15 @@ def staff(connection: Connection) -> list[Row]:
     rows = _rows(
         connection, select(table).where(table.c.removed_ms.is_(None)).order_by(table.c.number)
     )
-    return [{**row, "locations": json.loads(row["locations"])} for row in rows]
+    return [
+        {
+            **row,
+            "locations": json.loads(row["locations"]),
+            "has_short_pin": row["role"] == Role.TECHNICIAN
+            and row["pin_digits"] != SECRET_DIGITS_MAX,
+        }
+        for row in rows
+    ]
 
 
 REPORTED = {

@@ -24,9 +24,10 @@ from central.context import alarm, audit, change_known
 from central.settings import Notifications
 from central.sync import own
 from central.sync.projection import Projection
-from kiosk.model.event_bodies import UnfitBodyError, read_body, require_fit, restored_from
+from kiosk.model.event_bodies import read_body, require_fit, restored_from
 from kiosk.model.events import GENESIS, EventKind, chain_hash, chain_mac
 from kiosk.model.fields import is_in_time, is_sound
+from kiosk.model.sound_json import UnfitBodyError
 from kiosk.sync.contract import Parked, Place, UnreadableEvent, WireEvent
 
 AnyEvent = WireEvent | UnreadableEvent

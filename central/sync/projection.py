@@ -17,6 +17,7 @@ from sqlalchemy import Connection, bindparam, delete, func, select, update
 
 from central import schema
 from central.bulk import update_many, upsert, upsert_many
+from central.context import alarm
 from central.notify import outbox
 from central.plain_texts import all_plain
 from central.settings import Notifications
@@ -180,6 +181,10 @@ class Projection:
                 commands.opening_ended(
                     connection, self._location, str(body["id"]), outcome, self._now_ms
                 )
+            elif event.kind == EventKind.GUESSING_NOTICED:
+                said = {name: body[name] for name in ("times", "tried") if name in body}
+                whose = f" {body['number']}" if body.get("number") else ""
+                alarm(connection, self._now_ms, "guessing", self._location + whose, **said)
             # Most packages are of nobody who could be notified: for those nothing is asked.
             if event.kind not in outbox.OF_PACKAGES or remark.package in addressed:
                 outbox.on_event(
@@ -228,6 +233,10 @@ def _command_applied(
 ) -> str:
     """A kiosk answers a command; the package that lies there and has a recipient since, or ""."""
     joined = ""
+    if body.get("n") == 0 and body["outcome"] == "REFUSED":
+        # It came from somebody else, or this server's key is not the one that its kiosk trusts.
+        detail = str(body.get("detail", ""))
+        alarm(connection, now_ms, "command-not-proven", f"{location} {body['id']}", why=detail)
     if body.get("joined") and body.get("package") and body["joined"] != body["package"]:
         joined = _join(connection, str(body["joined"]), str(body["package"]), now_ms)
     commands.answered(

@@ -37,6 +37,8 @@ class Policy:
     """Whether customers may have their hold extended at the machine."""
     reopen_s: int = 120
     courier_session_s: int = 120
+    pin_wait_max_s: int = 900
+    """The longest that a person waits after wrong PINs, whoever typed them."""
     idle_s: int = 60
     thanks_s: int = 15
     remind_after_s: int = 30

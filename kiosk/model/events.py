@@ -59,6 +59,7 @@ class EventKind(StrEnum):
     CODE_REFUSED = "CODE_REFUSED"
     STAFF_SIGNED_IN = "STAFF_SIGNED_IN"
     STAFF_REFUSED = "STAFF_REFUSED"
+    GUESSING_NOTICED = "GUESSING_NOTICED"
     DOOR_MOVED_UNASKED = "DOOR_MOVED_UNASKED"
     BOARD_CHANGED = "BOARD_CHANGED"
     COMMAND_APPLIED = "COMMAND_APPLIED"
@@ -100,12 +101,9 @@ _KNOWN = frozenset(kind.value for kind in EventKind)
 
 def canonical_json(body: Mapping[str, Any]) -> str:
     """JSON in the one form that is hashed: keys sorted, no spaces, no NaN."""
-    return _CANONICAL.encode(body)
-
-
-_CANONICAL = json.JSONEncoder(
-    sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-)
+    return json.dumps(
+        body, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    )
 
 
 def chain_hash(previous: bytes, epoch: str, seq: int, kind: str, body: str, at: Instant) -> bytes:

@@ -330,6 +330,8 @@ def test_the_servers_list_ages_for_couriers_only(
         if not is_let_in:
             await kiosk.player.until(Answer)
         elif role is Role.TECHNICIAN:
+            await kiosk.player.until(EnterPin, lambda view: view.after_badge)
+            kiosk.player.do(Entered("124711"))
             await kiosk.player.until(Doors)
         else:
             await kiosk.player.until(ScanPackage)

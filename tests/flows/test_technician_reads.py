@@ -31,7 +31,7 @@ from kiosk.store import staff as staff_store
 from tests.support.flow_site import COURIER_PIN, TECHNICIAN_PIN, Running, World, running
 from tests.support.invariants import Witness
 from tests.support.stories import POLICY, STORIES
-from tests.support.stories.people import have_stored, press, shut, sign_in_technician
+from tests.support.stories.people import have_stored, press, prove, shut, sign_in_technician
 from tests.support.virtual_loop import run_virtually
 
 
@@ -91,7 +91,7 @@ def test_the_machines_page_tells_how_it_does_and_takes_a_word_for_the_time(tmp_p
             view = await press(kiosk, Choice.MACHINE, Machine)
             assert view.vitals.server == server
             assert not view.is_time_trusted
-            view = await press(kiosk, Choice.TIME_IS_RIGHT, Machine)
+            view = await prove(kiosk, Choice.TIME_IS_RIGHT, Machine)
             assert view.is_time_trusted
             assert Choice.TIME_IS_RIGHT not in view.choices
             boards = await press(kiosk, Choice.BOARDS, Boards)
@@ -149,8 +149,7 @@ def test_a_test_of_all_doors_opens_those_with_packages_only_when_asked(tmp_path:
             assert (tested.opened, tested.failed, tested.left) == (len(doors) - 1, (), 0)
             assert doors[slot].pulses == pulses
             assert (await kiosk.slot(slot)).status is SlotStatus.OCCUPIED
-            kiosk.player.do(Pressed(Choice.TEST_TAKEN))
-            assert (await kiosk.player.until(DoorOpen)).slot == slot
+            assert (await prove(kiosk, Choice.TEST_TAKEN, DoorOpen)).slot == slot
             await shut(kiosk, slot)
             asked = await kiosk.player.until(Ask)
             assert asked.question is Question.WAS_IT_THERE
@@ -247,7 +246,10 @@ def test_a_restart_is_offered_where_there_is_one_and_asked_about(tmp_path: Path)
             await press(kiosk, Choice.NO, Machine)
             assert restarts == []
             await press(kiosk, Choice.RESTART, Ask)
-            await press(kiosk, Choice.YES, Machine)
+            await press(kiosk, Choice.YES, EnterPin)
+            assert restarts == []
+            kiosk.player.do(Entered(TECHNICIAN_PIN))
+            await kiosk.player.until(Machine)
             assert restarts == [1]
 
     run_virtually(play())

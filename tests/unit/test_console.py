@@ -266,7 +266,7 @@ def test_the_running_kiosk_answers_the_console(tmp_path: Path) -> None:
 # --- a new kiosk ---------------------------------------------------------------------------------
 
 
-def run_init(data: Path, *more: str, pin: str = "8080\n") -> Result:
+def run_init(data: Path, *more: str, pin: str = "808080\n") -> Result:
     return kiosk("init", "--technician", "98", "Sam", "--pin-stdin", *more, data=data, text=pin)
 
 
@@ -297,9 +297,9 @@ def test_init_makes_key_database_and_the_first_technician(tmp_path: Path) -> Non
 
 def test_init_asks_for_the_pin_twice(tmp_path: Path) -> None:
     options = ("--technician", "98", "Sam")
-    wrong = kiosk("init", *options, data=tmp_path / "a", text="8080\n8081\n" * 3)
+    wrong = kiosk("init", *options, data=tmp_path / "a", text="808080\n808081\n" * 3)
     assert wrong.exit_code != 0
-    right = kiosk("init", *options, data=tmp_path / "b", text="8080\n8080\n")
+    right = kiosk("init", *options, data=tmp_path / "b", text="808080\n808080\n")
     assert right.exit_code == 0
 
 
@@ -313,7 +313,9 @@ def test_init_refuses_to_run_twice_and_changes_nothing(tmp_path: Path) -> None:
     assert before == ((data / "kiosk.db").read_bytes(), (data / "location.key").read_bytes())
 
 
-@pytest.mark.parametrize(("number", "pin"), [("9", "8080"), ("98", "80"), ("98", "eight")])
+@pytest.mark.parametrize(
+    ("number", "pin"), [("9", "808080"), ("98", "80"), ("98", "8080"), ("98", "eighty")]
+)
 def test_init_says_what_a_right_pin_is(tmp_path: Path, number: str, pin: str) -> None:
     result = kiosk(
         "init",
@@ -331,7 +333,7 @@ def test_init_says_what_a_right_pin_is(tmp_path: Path, number: str, pin: str) ->
 
 def test_a_number_of_the_site_file_is_not_given_twice(tmp_path: Path) -> None:
     result = kiosk(
-        "init", "--technician", "99", "Sam", "--pin-stdin", data=tmp_path / "d", text="8080\n"
+        "init", "--technician", "99", "Sam", "--pin-stdin", data=tmp_path / "d", text="808080\n"
     )
     assert "site file" in str(result.exception)
 

@@ -17,13 +17,13 @@ from kiosk.model.event_bodies import (
     Complaint,
     KioskStarted,
     SlotSuspect,
-    UnfitBodyError,
     read_body,
     require_declared,
     require_fit,
 )
 from kiosk.model.events import Event, EventKind
 from kiosk.model.images import IMAGES, OpeningState, Purpose
+from kiosk.model.sound_json import UnfitBodyError
 from kiosk.store import journal, packages
 from kiosk.store.intents import IntentPurpose, IntentState
 from kiosk.store.packages import Announcement

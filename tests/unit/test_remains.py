@@ -37,7 +37,7 @@ def kiosk(data: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment.pop("SDL_VIDEODRIVER", None)
     command = [sys.executable, "-m", "kiosk", arguments[0], "--data", str(data), *arguments[1:]]
     return subprocess.run(
-        command, input="80801\n", text=True, capture_output=True, env=environment, check=False
+        command, input="808011\n", text=True, capture_output=True, env=environment, check=False
     )
 
 

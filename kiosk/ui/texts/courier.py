@@ -50,8 +50,14 @@ def stored_sentence(stored: StoredNote, speech: Speech) -> str:
 
 def _enter_pin(view: EnterPin, location: Location, speech: Speech) -> Words:
     title = speech.say("Service sign-in") if view.for_service else speech.say("Courier sign-in")
-    note = entry_note(view.refused, view.wait_s, location, speech)
-    return Words(title, speech.say("Enter your PIN"), note)
+    if view.for_anyone:
+        title = speech.say("Staff sign-in")
+    body = speech.say("Enter your PIN")
+    if view.after_badge:
+        body = speech.say("Your badge was read. Enter your PIN")
+    if view.again:
+        title, body = speech.say("Your PIN once more"), speech.say("Before this is done")
+    return Words(title, body, entry_note(view.refused, view.wait_s, location, speech))
 
 
 _DUE: Mapping[PackageStatus, str] = {

@@ -283,6 +283,7 @@ _KINDS: Mapping[str, str] = {
     EventKind.CODE_REFUSED: N_("Wrong code"),
     EventKind.STAFF_SIGNED_IN: N_("Signed in"),
     EventKind.STAFF_REFUSED: N_("Wrong PIN"),
+    EventKind.GUESSING_NOTICED: N_("Somebody guesses"),
     EventKind.DOOR_MOVED_UNASKED: N_("Door moved unasked"),
     EventKind.BOARD_CHANGED: N_("Lock board"),
     EventKind.COMMAND_APPLIED: N_("Server's command"),

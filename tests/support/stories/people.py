@@ -12,6 +12,7 @@ from kiosk.flows.views.customer import EnterCode, First, Thanks
 from kiosk.flows.views.service import DoorPage, Doors
 from kiosk.flows.views.shared import Ask, DoorOpen, EnterPin, View
 from kiosk.model.clock import DAY_MS
+from kiosk.model.location import SlotStatus
 from kiosk.model.package import PackageStatus
 from kiosk.model.person import Recipient
 from kiosk.store import departures, holds, packages
@@ -44,6 +45,14 @@ async def sign_in_technician(kiosk: Running) -> None:
     await press(kiosk, Choice.SERVICE, EnterPin)
     kiosk.player.do(Entered(TECHNICIAN_PIN))
     await kiosk.player.until(Doors)
+
+
+async def prove(kiosk: Running, choice: Choice, then: type[V]) -> V:
+    """Press something dangerous, type the technician's PIN once more, and wait for what follows."""
+    kiosk.player.do(Pressed(choice))
+    await kiosk.player.until(EnterPin, lambda view: view.again)
+    kiosk.player.do(Entered(TECHNICIAN_PIN))
+    return await kiosk.player.until(then)
 
 
 async def leave(kiosk: Running) -> None:
@@ -125,8 +134,10 @@ async def open_as_technician(kiosk: Running, slot: str) -> None:
     """From the doors to one that stands open and is shut again."""
     kiosk.player.do(Chosen(slot))
     page = await kiosk.player.until(DoorPage)
-    kiosk.player.do(Pressed(page.choices[0]))
-    await kiosk.player.until(DoorOpen)
+    if page.row.status is SlotStatus.EMPTY:
+        await press(kiosk, page.choices[0], DoorOpen)
+    else:
+        await prove(kiosk, page.choices[0], DoorOpen)
     await shut(kiosk, slot)
     await kiosk.player.until(Ask)
 

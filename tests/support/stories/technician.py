@@ -34,6 +34,7 @@ from tests.support.stories.people import (
     leave,
     open_as_technician,
     press,
+    prove,
     shut,
     sign_in_technician,
     type_code,
@@ -129,7 +130,7 @@ async def _moving(kiosk: Running, witness: Witness, answer: Choice) -> None:
     slot = await have_stored(kiosk, witness)
     witness.prepared()
     await _on_the_page_of(kiosk, slot)
-    kiosk.player.do(Pressed(Choice.MOVE_PACKAGE))
+    await prove(kiosk, Choice.MOVE_PACKAGE, DoorOpen)
     await kiosk.player.until(DoorOpen, lambda view: view.slot == slot)
     await asyncio.sleep(1)
     target = next(label for label in kiosk.open_doors() if label != slot)
@@ -162,7 +163,7 @@ async def technician_moves_to_a_jam(kiosk: Running, witness: Witness) -> None:
         kiosk.site.steel.jam(label)
     witness.prepared()
     await _on_the_page_of(kiosk, slot)
-    await press(kiosk, Choice.MOVE_PACKAGE, DoorPage)
+    await prove(kiosk, Choice.MOVE_PACKAGE, DoorPage)
 
 
 @story
@@ -171,8 +172,7 @@ async def technician_moves_from_a_jam(kiosk: Running, witness: Witness) -> None:
     kiosk.site.steel.jam(slot)
     witness.prepared()
     await _on_the_page_of(kiosk, slot)
-    kiosk.player.do(Pressed(Choice.MOVE_PACKAGE))
-    door = await kiosk.player.until(DoorOpen)
+    door = await prove(kiosk, Choice.MOVE_PACKAGE, DoorOpen)
     await shut(kiosk, door.slot)
     await kiosk.player.until(DoorPage)
 
@@ -182,7 +182,7 @@ async def technician_takes_out_a_damaged_package(kiosk: Running, witness: Witnes
     slot = await have_stored(kiosk, witness)
     witness.prepared()
     await _on_the_page_of(kiosk, slot)
-    await press(kiosk, Choice.TAKE_OUT, ChooseReason)
+    await prove(kiosk, Choice.TAKE_OUT, ChooseReason)
     kiosk.player.do(Chosen("damaged"))
     await kiosk.player.until(DoorOpen)
     witness.took(slot)
