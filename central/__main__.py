@@ -50,7 +50,7 @@ def init_command(settings: Settings) -> None:
 
 
 @cli.command()
-@click.option("--host", help="The address to listen on; loopback unless told otherwise.")
+@click.option("--host", help="The address to listen on; loopback unless given.")
 @click.option("--port", type=click.IntRange(0, 65535), help="0 is a free one.")
 @click.pass_context
 def serve(context: click.Context, host: str | None, port: int | None) -> None:

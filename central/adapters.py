@@ -28,7 +28,7 @@ def monotonic_s() -> float:
     return time.monotonic()
 
 
-CHANCE = secrets.SystemRandom()
+RNG = secrets.SystemRandom()
 """The computer's own, for what nobody may guess."""
 
 

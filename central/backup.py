@@ -98,7 +98,7 @@ def _copy(path: Path, target: Path) -> Path:
         contextlib.closing(sqlite3.connect(draft)) as copy,
     ):
         source.backup(copy)
-        # What the kiosks last told of themselves is old: until they come, nobody knows how much of
+        # What the kiosks last said of themselves is old: until they come, nobody knows how much of
         # their journals is missing here.
         copy.execute("UPDATE location SET status = '{}'")
         copy.commit()

@@ -239,7 +239,7 @@ def _hold_lock(url: str) -> int | None:
     except OSError as error:
         raise CannotServeError(
             f"{lock_path}: {error.strerror}; it must be a file that this user may write:"
-            " move away what is there, and the server makes it anew"
+            " move away what is there, and the server makes a new one"
         ) from error
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

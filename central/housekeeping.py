@@ -97,8 +97,8 @@ def tell_of_silence(
     for row in gone:
         minutes = (now_ms - row.last_sync_ms) // 60_000
         alarm(connection, now_ms, "silent", row.id, minutes=minutes)
-        facts = {"what": f"its kiosk was not heard of for {minutes} minutes"}
-        tell_operators(connection, rules, Kind.SILENT, row.id, facts, now_ms)
+        details = {"what": f"its kiosk was not heard of for {minutes} minutes"}
+        tell_operators(connection, rules, Kind.SILENT, row.id, details, now_ms)
     back = connection.execute(
         update(table)
         .where(table.c.silent_told_ms.is_not(None), ~is_silent)
@@ -106,8 +106,8 @@ def tell_of_silence(
         .returning(table.c.id)
     ).scalars()
     for name in back.all():
-        facts = {"what": "its kiosk is heard of again"}
-        tell_operators(connection, rules, Kind.HEARD_AGAIN, name, facts, now_ms)
+        details = {"what": "its kiosk is heard of again"}
+        tell_operators(connection, rules, Kind.HEARD_AGAIN, name, details, now_ms)
 
 
 def _tell_unjoined(connection: Connection, settings: Settings, now_ms: int) -> None:

@@ -3,7 +3,7 @@
 A budget is refilled evenly and is full after an hour without use, so that a batch goes at once and
 a flood does not. Of each there is one number in the database: until when it is used (the generic
 cell rate algorithm), so it holds beyond a restart and says when there is room again. A refusal
-uses nothing. Who runs into a ceiling is told which, and when there is room again.
+uses nothing. Who runs into a ceiling reads which, and when there is room again.
 """
 
 from __future__ import annotations

@@ -64,7 +64,7 @@ def package_of(connection: Connection, central: Central, token: str) -> Any:
 
 
 def _is_recalled(connection: Connection, package: str) -> bool:
-    """Whether the kiosk was told to recall a package, and has not said that it could not."""
+    """Whether the kiosk was asked to recall a package, and has not said that it could not."""
     table = schema.command
     found = connection.execute(
         select(table.c.id).where(

@@ -58,7 +58,7 @@ def figures(
             ).label("latency_ms"),
         ).where(notification.c.created_ms >= since_ms)
     ).one()
-    told = delivered.sent + delivered.dead
+    ended = delivered.sent + delivered.dead
     return {
         "locations": places.all,
         "locations_enrolled": places.enrolled,
@@ -84,8 +84,8 @@ def figures(
         "messages_held": connection.execute(
             select(func.count()).where(notification.c.status == "queued", notification.c.held != "")
         ).scalar_one(),
-        "notifications_confirmed_ratio": delivered.confirmed / told if told else 0.0,
-        "notifications_delivered_ratio": delivered.sent / told if told else 1.0,
+        "notifications_confirmed_ratio": delivered.confirmed / ended if ended else 0.0,
+        "notifications_delivered_ratio": delivered.sent / ended if ended else 1.0,
         "notification_latency_seconds_avg": float(delivered.latency_ms or 0) / 1000,
         "events_quarantined": connection.execute(
             select(func.count()).where(schema.quarantine.c.settled_ms.is_(None))

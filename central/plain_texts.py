@@ -21,12 +21,12 @@ def _plain_sign(sign: str) -> str:
     return "" if unicodedata.category(sign) == "Cf" else " "
 
 
-def all_plain(told: Any) -> Any:
+def all_plain(sent: Any) -> Any:
     """What a machine sent, with each text in it made plain."""
-    if isinstance(told, str):
-        return plain(told)
-    if isinstance(told, dict):
-        return {all_plain(name): all_plain(value) for name, value in told.items()}
-    if isinstance(told, (list, tuple)):
-        return [all_plain(each) for each in told]
-    return told
+    if isinstance(sent, str):
+        return plain(sent)
+    if isinstance(sent, dict):
+        return {all_plain(name): all_plain(value) for name, value in sent.items()}
+    if isinstance(sent, (list, tuple)):
+        return [all_plain(each) for each in sent]
+    return sent

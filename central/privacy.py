@@ -49,7 +49,7 @@ def _phones(connection: Connection, contact: str) -> set[str]:
 def export(connection: Connection, contact: str) -> dict[str, Any]:
     """Everything that is kept of a person: contacts, packages, messages. Times are milliseconds
     since 1970 UTC. Raises `RequestError` for somebody who is not known."""
-    person, package, told = schema.recipient, schema.package, schema.notification
+    person, package, notification = schema.recipient, schema.package, schema.notification
     people = connection.execute(select(person).where(_of(connection, contact))).mappings().all()
     if not people:
         raise not_found("person", contact)
@@ -58,7 +58,9 @@ def export(connection: Connection, contact: str) -> dict[str, Any]:
         select(package).where(package.c.recipient.in_(ids)).order_by(package.c.announced_ms)
     ).mappings()
     messages = connection.execute(
-        select(told).where(told.c.recipient.in_(ids)).order_by(told.c.created_ms)
+        select(notification)
+        .where(notification.c.recipient.in_(ids))
+        .order_by(notification.c.created_ms)
     ).mappings()
     return {
         "contacts": [
@@ -109,7 +111,7 @@ def erase(connection: Connection, central: Central, by: str, contact: str) -> in
 def forget(connection: Connection, who: ColumnElement[bool], now_ms: int) -> int:
     """Erase the personal fields of these people, their ids at their senders, and what mail servers
     said of their addresses; how many they are."""
-    person, package, told = schema.recipient, schema.package, schema.notification
+    person, package, notification = schema.recipient, schema.package, schema.notification
     ids = connection.execute(
         update(person)
         .where(who)
@@ -123,6 +125,8 @@ def forget(connection: Connection, who: ColumnElement[bool], now_ms: int) -> int
         .values(owner="")
     )
     connection.execute(
-        update(told).where(told.c.recipient.in_(forgotten), told.c.error != "").values(error="")
+        update(notification)
+        .where(notification.c.recipient.in_(forgotten), notification.c.error != "")
+        .values(error="")
     )
     return len(forgotten)

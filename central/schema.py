@@ -113,6 +113,7 @@ location = Table(
     _text("epoch"),
     _number("seq"),
     _text("head_hash"),
+    _flag("may_begin"),
     _number("command_cursor"),
     _time("last_sync_ms"),
     _number("clock_offset_ms"),
@@ -143,6 +144,8 @@ location_epoch = Table(
     _number("seq"),
     _text("head_hash"),
     _number("began_ms"),
+    _number("keyed_from"),
+    _flag("is_doubted"),
     _number("pruned_seq"),
 )
 
@@ -174,6 +177,7 @@ event = Table(
     _text("boot_id"),
     _flag("is_trusted"),
     _text("hash"),
+    _text("mac"),
     _number("received_ms"),
     _flag("is_forced"),
     _text("remark"),
@@ -424,6 +428,7 @@ staff = Table(
     _time("valid_until_ms"),
     _text("locations", '"*"'),
     _time("removed_ms"),
+    Column("pin_digits", WHOLE),
     CheckConstraint("role IN ('courier', 'technician')", name="role"),
     CheckConstraint("length(number) = 2", name="number"),
 )

@@ -1,4 +1,4 @@
-"""How a central server is set up: one TOML file, every mistake of it told at once."""
+"""How a central server is set up: one TOML file, every mistake of it reported at once."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Sms(_Part):
 
 
 class Notifications(_Part):
-    """Who is told what, how, and when not."""
+    """Who is notified of what, how, and when not."""
 
     channels: tuple[Literal["email", "sms", "apprise"], ...] = ("email", "sms")
     """In this order: the first for which a person has an address."""
@@ -59,7 +59,7 @@ class Notifications(_Part):
     quiet_from_h: int = Field(default=22, ge=0, le=23)
     quiet_until_h: int = Field(default=7, ge=0, le=23)
     operator_urls: tuple[str, ...] = ()
-    """Apprise URLs that are told of door faults."""
+    """Apprise URLs that hear of door faults."""
     person_url: str = ""
     """An Apprise URL with `{phone}` or `{email}` for people on the channel `apprise`."""
     silent_after_s: int = Field(default=300, ge=30)
@@ -70,7 +70,7 @@ Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
 
 class Limits(_Part):
     """What may be asked for, sent and kept: so many an hour, evenly refilled, where nothing else is
-    said. What is above waits or is refused, and is told when there is room again."""
+    said. What is above waits or is refused, and hears when there is room again."""
 
     messages_by_package: Count = 12
     """To people, about one package."""
@@ -101,7 +101,7 @@ class Limits(_Part):
     """How many packages of one key may be announced to a location and not have come, by its doors.
     """
     open_announcements_min: Count = 50
-    """The same where a location has few doors, or its kiosk has not told them."""
+    """The same where a location has few doors, or its kiosk has not sent them."""
     open_announcements_by_sender: Count = 50_000
     """The same at all locations together."""
     promised_share: float = Field(default=0.5, gt=0, le=1)

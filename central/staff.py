@@ -1,4 +1,4 @@
-"""Couriers and technicians that the centre lists for its kiosks: each gets the whole list again."""
+"""Couriers and technicians that the server lists for its kiosks: each gets the whole list again."""
 
 from __future__ import annotations
 
@@ -8,12 +8,18 @@ from typing import Any
 from sqlalchemy import Connection, insert, select, update
 
 from central import schema
-from central.adapters import CHANCE
+from central.adapters import RNG
 from central.context import Central, audit, change_known
 from central.errors import RequestError, not_found, require_plain
 from central.sync import commands
 from kiosk.model.commands import ListedStaff, ListStaff
-from kiosk.model.person import SECRET_DIGITS_RIGHT, badge_text, is_pin_secret, new_badge_secret
+from kiosk.model.person import (
+    Role,
+    badge_text,
+    is_new_pin_secret,
+    new_badge_secret,
+    secret_digits_wanted,
+)
 
 EVERYWHERE = "*"
 NAME_MAX = 200
@@ -35,17 +41,19 @@ def add(
     """
     if not (len(number) == 2 and number.isascii() and number.isdigit()):
         raise RequestError(422, "invalid", f"number {number!r}: it is two digits, as 17")
-    if not is_pin_secret(pin):
-        raise RequestError(422, "invalid", f"pin: right are {SECRET_DIGITS_RIGHT}")
     require_plain(name=name)
     if len(name) > NAME_MAX:
         raise RequestError(422, "invalid", f"name: it has {NAME_MAX} characters at most")
-    if role not in ("courier", "technician"):
+    if role not in tuple(Role):
         raise RequestError(422, "invalid", f"role {role!r}: it is courier or technician")
+    if not is_new_pin_secret(pin, Role(role)):
+        wanted = secret_digits_wanted(Role(role))
+        raise RequestError(422, "invalid", f"pin: right are {wanted} for a {role}")
     values = {
         "name": name,
         "role": role,
         "pin_hash": central.secrets.hash_password(pin),
+        "pin_digits": len(pin),
         "locations": json.dumps(_places(connection, locations)),
         "removed_ms": None,
     }
@@ -62,7 +70,7 @@ def add(
 def give_badge(connection: Connection, central: Central, by: str, number: str) -> str:
     """A new badge for somebody who is listed, in place of any before; what its QR code says, which
     is kept nowhere. Raises `RequestError`."""
-    table, now_ms, secret = schema.staff, central.clock.now_ms(), new_badge_secret(CHANCE)
+    table, now_ms, secret = schema.staff, central.clock.now_ms(), new_badge_secret(RNG)
     change_known(
         connection,
         update(table)

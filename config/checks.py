@@ -108,7 +108,7 @@ def _read(model: type[T], raw: Mapping[Key, object]) -> dict[Key, T]:
         try:
             read[key] = model.model_validate(item)
         except ValidationError:
-            continue  # told by the check of the whole file
+            continue  # reported by the check of the whole file
     return read
 
 
@@ -225,7 +225,7 @@ def _line_speeds(parts: Parts) -> Iterator[Finding]:
         try:
             baud = timing_of(board).baud
         except DriverError:
-            continue  # its address, channels or options are told by themselves
+            continue  # its address, channels or options are reported by themselves
         first_key, first_baud = first.setdefault(same_port(board.port), (key, baud))
         if baud != first_baud:
             yield Finding(

@@ -1,4 +1,4 @@
-"""Reads a site file: all of it is right, or every mistake is told at once."""
+"""Reads a site file: all of it is right, or every mistake is reported at once."""
 
 from __future__ import annotations
 
@@ -119,19 +119,19 @@ def _longest_line(text: str) -> int:
     return lines.index(max(lines)) + 1
 
 
-def _controls(raw: object, told: list[Finding], key: Key = ()) -> Iterator[Finding]:
+def _controls(raw: object, found: list[Finding], key: Key = ()) -> Iterator[Finding]:
     """Each text and each name of a table with a character that cannot be drawn; of a key of which
-    something is `told` already, that is enough."""
+    something is `found` already, that is enough."""
     if isinstance(raw, dict):
         for name, value in raw.items():
-            yield from _controls(name, told, (*key, name))
-            yield from _controls(value, told, (*key, name))
+            yield from _controls(name, found, (*key, name))
+            yield from _controls(value, found, (*key, name))
     elif isinstance(raw, list):
         for index, value in enumerate(raw):
-            yield from _controls(value, told, (*key, index))
+            yield from _controls(value, found, (*key, index))
     elif isinstance(raw, str):
         signs = [sign for sign in raw if is_control(sign)]
-        if signs and key not in [finding.key for finding in told]:
+        if signs and key not in [finding.key for finding in found]:
             what = "a line break" if signs[0] in "\r\n\u2028\u2029" else "a control character"
             yield Finding(key, f"has {what} in it ({as_toml(signs[0])})", "a text on one line")
 
@@ -148,13 +148,13 @@ def _validate(raw: Mapping[str, Any]) -> tuple[Site | None, list[Finding]]:
     try:
         site = Site.model_validate(raw)
     except ValidationError as error:
-        # A list whose elements are all wrong is not told to be empty as well.
-        told = [
+        # A list whose elements are all wrong is not reported as empty as well.
+        found = [
             details
             for details in error.errors()
             if details["type"] != "too_short" or not _value_at(raw, details["loc"])
         ]
-        return None, [_finding(details) for details in told]
+        return None, [_finding(details) for details in found]
     by_volume = sorted(site.sizes.items(), key=lambda item: item[1].volume_mm3)
     return site.model_copy(update={"sizes": dict(by_volume)}), []
 

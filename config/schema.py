@@ -298,6 +298,12 @@ class Staff(_Table):
     pin_hash: Annotated[str, AfterValidator(_argon2id)] = Field(
         description="the argon2id hash of the PIN's remaining digits; `kiosk pin` makes it"
     )
+    pin_digits: int | None = Field(
+        default=None,
+        ge=4,
+        le=6,
+        description="how many secret digits the PIN has, 4 to 6; `kiosk pin` says it",
+    )
     badge_hash: Annotated[str, AfterValidator(_argon2id)] | None = Field(
         default=None, description="the argon2id hash of a badge's secret; `kiosk badge` makes both"
     )
@@ -342,6 +348,12 @@ class Policy(_Table):
     )
     courier_session_s: int = Field(
         default=120, ge=20, le=3600, description="seconds, a whole number from 20 to 3600"
+    )
+    pin_wait_max_s: int = Field(
+        default=900,
+        ge=60,
+        le=86_400,
+        description="the longest wait after wrong PINs of one person in seconds, 60 to 86400",
     )
 
 

@@ -26,15 +26,15 @@ from kiosk.demo.processes import DemoError
 from kiosk.engine import run_window
 from kiosk.model.cells import safe_cell
 from kiosk.model.person import (
-    SECRET_DIGITS_RIGHT,
     Role,
     Staff,
     badge_text,
-    is_pin_secret,
+    is_new_pin_secret,
     new_badge_secret,
+    secret_digits_wanted,
 )
 from kiosk.server_link import enrol_kiosk
-from kiosk.site_model import remarks, risk_of_guessing
+from kiosk.site_model import remarks, risks_of_guessing
 from kiosk.store.errors import StoreError
 from kiosk.store.exports import TABLES
 from kiosk.sync.enrol import EnrolError
@@ -95,7 +95,7 @@ def main() -> None:
 def run(config: Path, data: Path, geometry: tuple[int, int, int, int] | None) -> None:
     """Run the kiosk in its window."""
     site = load_site(config)
-    # What is wrong with a kiosk's folder is told on its screen; that there is no kiosk, here.
+    # What is wrong with a kiosk's folder stands on its screen; that there is no kiosk, here.
     app.require_kiosk(site, data)
     try:
         sys.exit(run_window(site, data, geometry))
@@ -116,7 +116,8 @@ def check(file: Path) -> None:
         sys.exit(EXIT_MISTAKE)
     click.echo(f"{file}: no mistakes")
     site = load_site(file)
-    click.echo(risk_of_guessing(site))
+    for sentence in risks_of_guessing(site):
+        click.echo(sentence)
     for remark in remarks(site):
         click.echo(remark)
 
@@ -129,15 +130,15 @@ def announce(config: Path, data: Path, file: Path) -> None:
     """Expect the packages in FILE (CSV: barcode,size,name,phone); the kiosk must not run."""
     site = load_site(config)
     read = announcements.read_announcements(file, site)
-    if not (read.expected or read.told):
+    if not (read.expected or read.results):
         raise app.CannotRunError(f"{file}: {announcements.summary([])}")
-    told = [*announcements.announce_lines(site, data, read.expected), *read.told]
-    for each in sorted(told, key=lambda each: each.line):
+    results = [*announcements.announce_lines(site, data, read.expected), *read.results]
+    for each in sorted(results, key=lambda each: each.line):
         click.echo(str(each), err=each.outcome is announcements.Outcome.REFUSED)
     if read.unknown:
         click.echo(f"not used: column {', '.join(read.unknown)}")
-    click.echo(announcements.summary(told))
-    if any(each.outcome is announcements.Outcome.REFUSED for each in told):
+    click.echo(announcements.summary(results))
+    if any(each.outcome is announcements.Outcome.REFUSED for each in results):
         sys.exit(EXIT_MISTAKE)
 
 
@@ -156,8 +157,8 @@ def console_of(config: Path, data: Path) -> ConsoleClient:
 def code(config: Path, data: Path, package: str) -> None:
     """Say the pickup code of a PACKAGE, by its id or barcode."""
     with console_of(config, data) as console:
-        told = console.ask("code", package=package)
-    click.echo(f"{told['code']}  slot {told['slot']}, {told['status']}, {told['qr']}")
+        shown = console.ask("code", package=package)
+    click.echo(f"{shown['code']}  slot {shown['slot']}, {shown['status']}, {shown['qr']}")
 
 
 @main.command()
@@ -228,25 +229,25 @@ def enrol(config: Path, data: Path, url: str, token: str) -> None:
 @main.command()
 @data_option
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@click.option("--without-centre", is_flag=True, help="Ask no centre: every slot is in doubt then.")
+@click.option("--without-centre", is_flag=True, help="Ask no server: every slot is in doubt then.")
 @click.option(
     "--ran-offline",
     is_flag=True,
-    help="It ran on after the centre last heard of it: every slot is in doubt then.",
+    help="It ran on after the server last heard of it: every slot is in doubt then.",
 )
 def restore(data: Path, file: Path, without_centre: bool, ran_offline: bool) -> None:
     """Put the backup FILE in the database's place; the kiosk must not run.
 
-    An enrolled kiosk takes back from its centre what happened since the backup.
+    An enrolled kiosk takes back from its server what happened since the backup.
     """
-    doubt = "the kiosk ran on where the centre did not hear it" if ran_offline else ""
-    restored = app.restore(data, file, with_centre=not without_centre, doubt=doubt)
+    doubt = "the kiosk ran on where the server did not hear it" if ran_offline else ""
+    restored = app.restore(data, file, with_server=not without_centre, doubt=doubt)
     if restored.aside is not None:
         click.echo(f"the database from before is {restored.aside}")
     if restored.heard_ms is not None:
         heard = datetime.fromtimestamp(restored.heard_ms / 1000).astimezone()
         click.echo(
-            f"the centre gave {restored.taken_back} newer events back;"
+            f"the server gave {restored.taken_back} newer events back;"
             f" it last heard of this kiosk on {heard:%Y-%m-%d at %H:%M:%S %Z}"
         )
     if restored.doubt:
@@ -280,7 +281,8 @@ def init(config: Path, data: Path, technician: tuple[str, str], pin_stdin: bool)
     else:
         asked = f"Secret digits of {name}'s PIN, which follow {number}"
         secret = click.prompt(asked, hide_input=True, confirmation_prompt=True)
-    person = Staff(number, name, Role.TECHNICIAN, hash_pin(require_secret(secret)))
+    secret_hash = hash_pin(require_secret(secret, Role.TECHNICIAN))
+    person = Staff(number, name, Role.TECHNICIAN, secret_hash)
     key = app.init(site, data, person)
     click.echo(f"{data} is ready. Keep a copy of {key} in a safe place: without it no code opens.")
 
@@ -290,10 +292,11 @@ def require_number(number: str) -> None:
         raise click.UsageError(f"{number!r} is no staff number; right are two digits, like 99")
 
 
-def require_secret(secret: str) -> str:
-    """The secret digits of a PIN, if that is what they are."""
-    if not is_pin_secret(secret):
-        raise click.UsageError(f"the secret digits of a PIN are {SECRET_DIGITS_RIGHT}")
+def require_secret(secret: str, role: Role) -> str:
+    """The secret digits of a new PIN, if that is what they are."""
+    if not is_new_pin_secret(secret, role):
+        wanted = secret_digits_wanted(role)
+        raise click.UsageError(f"the secret digits of a {role.value}'s PIN are {wanted}")
     return secret
 
 
@@ -329,10 +332,19 @@ def print_rows(form: str, rows: Iterator[dict[str, object]]) -> None:
 
 
 @main.command()
+@click.option(
+    "--role",
+    type=click.Choice([each.value for each in Role]),
+    default=Role.TECHNICIAN.value,
+    show_default=True,
+    help="Whose PIN it will be: a technician's has six digits.",
+)
 @click.password_option("--secret", help="The PIN's digits after the staff number.")
-def pin(secret: str) -> None:
-    """Print the hash of a PIN's secret digits, for [[staff]] in the site file."""
-    click.echo(hash_pin(require_secret(secret)))
+def pin(role: str, secret: str) -> None:
+    """Print the hash of a PIN's secret digits, and how many they are, for [[staff]] in the site
+    file."""
+    click.echo(f'pin_hash = "{hash_pin(require_secret(secret, Role(role)))}"')
+    click.echo(f"pin_digits = {len(secret)}")
 
 
 @main.command()

@@ -19,7 +19,6 @@ from drivers.signals import Signals
 from drivers.wiring import wired_signals
 from kiosk.adapters import (
     KEY_FILE,
-    LocationKeyError,
     SystemClock,
     key_check,
     key_path,
@@ -27,6 +26,7 @@ from kiosk.adapters import (
     verify_pin,
 )
 from kiosk.console.command_socket import ConsoleServer, serving
+from kiosk.data_folder import open_store, use_location_key
 from kiosk.flows.context import Kiosk
 from kiosk.flows.events import Scanned
 from kiosk.flows.person import Person, Screen
@@ -36,10 +36,8 @@ from kiosk.model.person import Staff, StaffSource
 from kiosk.model.scanner_test import scanner_findings
 from kiosk.server_link import syncing
 from kiosk.site_model import backup_of, bank_of, location_of, policy_of, staff_of, strategy_of
-from kiosk.store import holds, meta, slots, staff
+from kiosk.store import evidence, holds, slots, staff
 from kiosk.store import restore as backup_restore
-from kiosk.store.backup import KEY_CHECK
-from kiosk.store.encryption import Sealer
 from kiosk.store.observers import observing
 from kiosk.store.remains import DATABASE, remains, require_database, require_nothing
 from kiosk.store.restore import Restored
@@ -63,11 +61,11 @@ async def open_kiosk(site: Site, data: Path, screen: Screen) -> AsyncIterator[Ki
     Raises `StoreError`, `LocationKeyError` or `EnrolError` when the data folder cannot be used.
     """
     clock, rng = SystemClock(), secrets.SystemRandom()
-    known = known_of(site, data)
-    store = Store(data / DATABASE, clock, rng, must_exist=True, known=known)
+    store = open_store(data, known_of(site, data), clock, rng)
     try:
         clock.believe(await store.run(holds.last_believed))
         key = await store.run(use_location_key, key_path(data))
+        head = await store.run(evidence.begin, store.path, store.loss)
         kiosk = Kiosk(
             location=location_of(site),
             store=store,
@@ -81,12 +79,17 @@ async def open_kiosk(site: Site, data: Path, screen: Screen) -> AsyncIterator[Ki
             staff=staff_of(site),
             policy=policy_of(site),
             backup=backup_of(site, data),
+            journal_problem=head.problem,
         )
         signals = Signals(kiosk.bank, wired_signals(site.signals, site.lockers))
         signals.start()
         try:
             async with _observers(site, data, kiosk), serving(data, console_server_of(kiosk)):
-                with _scanner(site, data, kiosk), syncing(data, kiosk):
+                with (
+                    evidence.kept(store, head, key),
+                    _scanner(site, data, kiosk),
+                    syncing(data, kiosk),
+                ):
                     yield kiosk
         finally:
             await signals.stop()
@@ -108,24 +111,6 @@ def require_kiosk(site: Site, data: Path) -> None:
         require_database(path, known)
 
 
-def use_location_key(writer: Writer, path: Path, *, may_make: bool = False) -> bytes:
-    """The location's key, the one that the database's codes were made with; `may_make` is for a
-    new database. Raises `LocationKeyError` when it is lost or another.
-    """
-    known = meta.value(writer, KEY_CHECK)
-    key = location_key(path, may_make=may_make and known is None)
-    check = key_check(key)
-    if known is None:
-        meta.set_value(writer, KEY_CHECK, check)
-    elif known != check:
-        raise LocationKeyError(
-            f"{path} is not the key that this database's codes were made with;"
-            " bring the right one back from where it is kept"
-        )
-    writer.sealer = Sealer(key)
-    return key
-
-
 def console_server_of(kiosk: Kiosk) -> ConsoleServer:
     """Who answers the console while the kiosk runs."""
     return ConsoleServer(
@@ -137,8 +122,7 @@ def console_server_of(kiosk: Kiosk) -> ConsoleServer:
 def own_console_server(site: Site, data: Path) -> Iterator[ConsoleServer]:
     """Who answers the console while no kiosk runs. Raises `StoreError` or `LocationKeyError`."""
     clock, rng = SystemClock(), secrets.SystemRandom()
-    known = known_of(site, data)
-    store = Store(data / DATABASE, clock, rng, threaded=False, must_exist=True, known=known)
+    store = open_store(data, known_of(site, data), clock, rng, threaded=False)
     try:
         clock.believe(store.submit(holds.last_believed).result())
         key = store.submit(use_location_key, key_path(data)).result()
@@ -167,10 +151,12 @@ def make_kiosk(site: Site, data: Path, technicians: Sequence[Staff] = ()) -> Pat
     store = Store(path, SystemClock(), secrets.SystemRandom(), threaded=False)
     try:
         store.submit(_init, key, location_of(site), technicians).result()
+        store.submit(evidence.begin, path, "").result()
     except BaseException:
         store.close()
         # Both were made just now.
         path.unlink()
+        evidence.head_path(path).unlink(missing_ok=True)
         (data / KEY_FILE).unlink(missing_ok=True)
         raise
     store.close()
@@ -183,16 +169,16 @@ def _init(writer: Writer, key: Path, location: Location, technicians: Sequence[S
     staff.list_staff(writer, technicians, StaffSource.INIT)
 
 
-def restore(data: Path, file: Path, *, with_centre: bool = True, doubt: str = "") -> Restored:
-    """Put a backup in the database's place, with no kiosk running, and take back from the centre
+def restore(data: Path, file: Path, *, with_server: bool = True, doubt: str = "") -> Restored:
+    """Put a backup in the database's place, with no kiosk running, and take back from the server
     what is newer, where this kiosk is enrolled. Raises `RecallError` when that is not reached."""
     key = location_key(key_path(data), may_make=False)
     clock, rng = SystemClock(), secrets.SystemRandom()
-    identity = identity_in(data) if with_centre else None
+    identity = identity_in(data) if with_server else None
     path, check = data / DATABASE, key_check(key)
     with BoundedSession() as session:
         recaller = None if identity is None else partial(recall, session, identity)
-        return backup_restore.restore(file, path, check, clock, rng, recaller, doubt)
+        return backup_restore.restore(file, path, check, clock, rng, recaller, doubt, key)
 
 
 @contextlib.contextmanager
@@ -220,7 +206,7 @@ def _scanner(site: Site, data: Path, kiosk: Kiosk) -> Iterator[None]:
 
 @contextlib.asynccontextmanager
 async def _observers(site: Site, data: Path, kiosk: Kiosk) -> AsyncIterator[None]:
-    """Who follows the journal at this site; where there is a centre, that one tells people."""
+    """Who follows the journal at this site; where there is a server, that one tells people."""
     if site.messages is None or (data / IDENTITY_FILE).exists():
         yield
         return

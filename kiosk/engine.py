@@ -28,7 +28,7 @@ from kiosk.store.errors import StoreError
 from kiosk.sync.enrol import EnrolError
 from kiosk.ui.jack import Jack
 from kiosk.ui.loudspeaker import Loudspeaker
-from kiosk.watchdog import ServiceManager, Watchdog
+from kiosk.watchdog import Readiness, ServiceManager, Watchdog
 
 LOG = logging.getLogger("kiosk")
 
@@ -44,6 +44,8 @@ class Engine:
         self._loop = asyncio.new_event_loop()
         self._kiosk: Kiosk | None = None
         self._main: asyncio.Task[None] | None = None
+        self.opened: Callable[[], None] | None = None
+        """Called on the engine's thread once the store is open and the flows begin."""
         self.restart: Callable[[], None] | None = None
         """What a technician's request to restart calls, on the engine's thread."""
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
@@ -62,9 +64,14 @@ class Engine:
             self._loop.call_soon_threadsafe(self._take, event, shown)
 
     def ask(self, answer: Callable[[], None]) -> None:
-        """From the main thread: call this on the engine's, as soon as that can."""
+        """From the main thread: call this on the engine's, as soon as that can, if it is well. A
+        loop that answers although its flows have ended serves nobody."""
         with contextlib.suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(answer)
+            self._loop.call_soon_threadsafe(self._answer, answer)
+
+    def _answer(self, answer: Callable[[], None]) -> None:
+        if self._kiosk is not None:
+            answer()
 
     def _take(self, event: Event, shown: View | None) -> None:
         if self._kiosk is not None:
@@ -87,15 +94,18 @@ class Engine:
             async with open_kiosk(self._site, self._data, self._screen) as kiosk:
                 self._kiosk = kiosk
                 kiosk.restart = self.restart
+                if self.opened is not None:
+                    self.opened()
                 await session.run(kiosk)
-        except Exception as error:  # noqa: BLE001 - told on the screen and in the log
-            self._screen.show(told_of(error))
+        except Exception as error:  # noqa: BLE001 - shown on the screen and in the log
+            self._kiosk = None
+            self._screen.show(cannot_start(error))
             task = asyncio.current_task()
             if task is None or not task.cancelling():  # else it is being stopped as it is
                 await asyncio.Event().wait()
 
 
-def told_of(error: Exception) -> CannotStart:
+def cannot_start(error: Exception) -> CannotStart:
     """What the screen says of what stops the kiosk; it is one record in the log as well."""
     if isinstance(error, OSError):
         what = f"{error.strerror or error}: {error.filename or 'the data folder'}"
@@ -114,7 +124,7 @@ def told_of(error: Exception) -> CannotStart:
 
 
 def run_window(site: Site, data: Path, geometry: tuple[int, int, int, int] | None) -> int:
-    """The kiosk in its window, until it is closed or the process is told to end.
+    """The kiosk in its window, until it is closed or the process is asked to end.
 
     `geometry` is `(width, height, left, top)` of an ordinary window; None fills the panel.
     Kivy is imported here and not above, after its settings are made. Raises `NoDisplayError` when
@@ -132,13 +142,14 @@ def run_window(site: Site, data: Path, geometry: tuple[int, int, int, int] | Non
 
     loudspeaker = Loudspeaker(site.sound.speech, site.sound.player)
     manager = ServiceManager()
+    readiness = Readiness(manager, "window", "store")
     jack = Jack(site.sound.jack) if site.sound.jack is not None else None
     window = KioskWindow(
         location_of(site),
         panel,
         lambda event: engine.happened(event, window.view),
         geometry,
-        on_started=lambda: manager.tell("READY=1"),
+        on_started=lambda: readiness.reached("window"),
         site_look=site_look_of(site, data),
         sound=Sound(loudspeaker, jack, site.sound.speaks_directions),
     )
@@ -150,6 +161,7 @@ def run_window(site: Site, data: Path, geometry: tuple[int, int, int, int] | Non
         window.stop()
 
     engine.restart = restart
+    engine.opened = lambda: readiness.reached("store")
     # Drawing keeps Python's lock: at the usual 5 ms each hop from thread to thread, of the five
     # between a touch and its door, would wait that long.
     sys.setswitchinterval(SWITCH_INTERVAL_S)

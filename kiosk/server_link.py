@@ -12,35 +12,35 @@ from pathlib import Path
 
 from config import Site
 from kiosk.adapters import SystemClock, key_path, location_key
+from kiosk.data_folder import open_store
 from kiosk.flows.context import Kiosk
 from kiosk.flows.events import RemoteOpen
 from kiosk.flows.views.choices import Choice
 from kiosk.flows.views.customer import First
 from kiosk.model.commands import OpeningOutcome
+from kiosk.model.throttle import LOOK_AHEAD
 from kiosk.site_model import location_of
 from kiosk.store import meta, openings
 from kiosk.store.remains import DATABASE, fault_of
-from kiosk.store.store import Store
 from kiosk.store.writer import Writer
 from kiosk.sync.client import SyncClient
 from kiosk.sync.contract import BoardStatus, Status
 from kiosk.sync.enrol import IDENTITY_FILE, EnrolError, enrol, identity_in
 from kiosk.vitals import vitals
 
-LOOK_AHEAD = 2
 LOOK_AHEAD_AFTER_MS = 300_000
-"""A code that the centre may have issued again is accepted once the last sync is so long ago."""
+"""A code that the server may have issued again is accepted once the last sync is so long ago."""
 
 
 @contextlib.contextmanager
 def syncing(data: Path, kiosk: Kiosk) -> Iterator[None]:
     """The sync with the central server, where this kiosk is enrolled.
 
-    Raises `EnrolError` when what it kept of its enrolment is damaged or lost: without its centre
+    Raises `EnrolError` when what it kept of its enrolment is damaged or lost: without its server
     it would go on in silence, and nobody would miss it.
     """
     identity = identity_in(data)
-    kiosk.store.submit(_know_centre, data, None if identity is None else identity.url).result()
+    kiosk.store.submit(_know_server, data, None if identity is None else identity.url).result()
     kiosk.vitals = lambda: vitals(data, None)
     if identity is None:
         yield
@@ -51,7 +51,7 @@ def syncing(data: Path, kiosk: Kiosk) -> Iterator[None]:
         identity,
         lambda: machine_status(kiosk, data),
         kiosk.rng,
-        DoorsFromAfar(kiosk, asyncio.get_running_loop()),
+        RemoteDoors(kiosk, asyncio.get_running_loop()),
     )
 
     def look_ahead() -> int:
@@ -67,20 +67,20 @@ def syncing(data: Path, kiosk: Kiosk) -> Iterator[None]:
         yield
 
 
-def _know_centre(writer: Writer, data: Path, url: str | None) -> None:
-    """Keep in the database, too, that there is a centre."""
+def _know_server(writer: Writer, data: Path, url: str | None) -> None:
+    """Keep in the database, too, that there is a server."""
     known = meta.value(writer, meta.SERVER)
     if url is None and known is not None:
         raise EnrolError(
             f"{data / IDENTITY_FILE} is missing, and this kiosk was enrolled at {known};"
-            " bring the file back, or enrol this kiosk anew: kiosk enrol"
+            " bring the file back, or enrol this kiosk again: kiosk enrol"
         )
     if url is not None and (known is None or known != url):
         meta.set_value(writer, meta.SERVER, url)
 
 
 @dataclass(frozen=True, slots=True)
-class DoorsFromAfar:
+class RemoteDoors:
     """What the sync's thread opens doors by: the first screen hears of it, and no other."""
 
     kiosk: Kiosk
@@ -102,9 +102,11 @@ class DoorsFromAfar:
 
 
 def machine_status(kiosk: Kiosk, data: Path) -> Status:
-    """How the machine is, for the centre; may be called from any thread."""
-    now = kiosk.clock.now()
+    """How the machine is, for the server; may be called from any thread."""
+    now, computer = kiosk.clock.now(), kiosk.vitals()
     return Status(
+        version=computer.version,
+        temperature_c=computer.temperature_c,
         clock_ms=now.wall_ms,
         is_clock_trusted=now.is_trusted,
         boot_id=now.boot_id,
@@ -115,19 +117,23 @@ def machine_status(kiosk: Kiosk, data: Path) -> Status:
             for each in kiosk.bank.reports()
         ),
         disk_free_bytes=shutil.disk_usage(data).free,
+        journal_problem=kiosk.journal_problem,
     )
 
 
 def enrol_kiosk(site: Site, data: Path, url: str, token: str) -> None:
-    """Make this kiosk known to a centre.
+    """Make this kiosk known to a server.
 
     Also one that lost its disk, before it is restored: what is newer than its backup comes from the
-    centre, and all that is asked for is its key. Raises `EnrolError`, `LocationKeyError` or
+    server, and all that is asked for is its key. Raises `EnrolError`, `LocationKeyError` or
     `StoreError`.
     """
-    path, known = data / DATABASE, (key_path(data),)
-    if not fault_of(path) or (data / IDENTITY_FILE).exists() or not key_path(data).exists():
+    if (
+        not fault_of(data / DATABASE)
+        or (data / IDENTITY_FILE).exists()
+        or not key_path(data).exists()
+    ):
         clock, rng = SystemClock(), secrets.SystemRandom()
-        Store(path, clock, rng, threaded=False, must_exist=True, known=known).close()
+        open_store(data, (key_path(data),), clock, rng, threaded=False).close()
     key = location_key(key_path(data), may_make=False)
     enrol(data, location_of(site), key, url, token)

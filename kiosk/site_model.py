@@ -14,9 +14,9 @@ from kiosk.adapters import SystemClock
 from kiosk.flows.context import Policy
 from kiosk.model.allocation import AllocationStrategy, BestFit, FirstAvailable
 from kiosk.model.location import Location, Locker, Rectangle, Size, Slot
-from kiosk.model.person import Role, Staff
+from kiosk.model.person import SECRET_DIGITS_MAX, SECRET_DIGITS_MIN, Role, Staff
 from kiosk.model.pickup_code import locator_digits
-from kiosk.model.throttle import opened_by_guessing
+from kiosk.model.throttle import badge_guessed, opened_by_guessing, pin_guessed
 from kiosk.store.backup import BackupPlan
 from kiosk.ui.glyphs import letters_missing
 from kiosk.ui.loudspeaker import is_there
@@ -55,13 +55,32 @@ def _rectangle(face: Face) -> Rectangle:
     return Rectangle(face.left_mm, face.bottom_mm, face.width_mm, face.height_mm)
 
 
-def risk_of_guessing(site: Site) -> str:
-    """What somebody who guesses pickup codes all year long may expect here, in a sentence."""
+def risks_of_guessing(site: Site) -> list[str]:
+    """What somebody who guesses all year long may expect here: codes, PINs, badges."""
     slot_count = len(site.slots)
     expected = opened_by_guessing(slot_count, locator_digits(slot_count))
-    return (
+    badges = sum(person.badge_hash is not None for person in site.staff)
+    return [
         f"Somebody who guesses codes for a year opens {expected:.5f} packages"
-        f" (expected, {slot_count} slots, three quarters full)."
+        f" (expected, {slot_count} slots, three quarters full, re-issues unheard of included).",
+        *(_risk_of_pins(site, role) for role in Role),
+        f"Somebody who scans made-up badges for a year is let in with a probability of"
+        f" {badge_guessed(max(1, badges)):.0e} ({badges} in this file).",
+    ]
+
+
+def _risk_of_pins(site: Site, role: Role) -> str:
+    digits = [
+        person.pin_digits or SECRET_DIGITS_MIN for person in site.staff if person.role == role.value
+    ]
+    who = f"{len(digits)} in this file, of {', '.join(map(str, sorted(digits)))} digits"
+    if not digits:
+        digits = [SECRET_DIGITS_MAX if role is Role.TECHNICIAN else SECRET_DIGITS_MIN]
+        who = f"none in this file; one of {digits[0]} digits"
+    share = pin_guessed(digits, site.policy.pin_wait_max_s * 1000)
+    return (
+        f"Somebody who types PINs day and night for a year finds a {role.value}'s with a"
+        f" probability of {share:.1%} ({who}); operators are alarmed at the fifth wrong one."
     )
 
 
@@ -72,7 +91,24 @@ def remarks(site: Site) -> list[str]:
         *_remarks_on_sound(site),
         *_remarks_on_country(site),
         *_remarks_on_letters(site),
+        *_remarks_on_pins(site),
     ]
+
+
+def _remarks_on_pins(site: Site) -> list[str]:
+    """Technicians whose PINs are shorter than new ones are; they work until they are changed."""
+    said = []
+    for number, person in enumerate(site.staff):
+        if person.role != Role.TECHNICIAN.value or person.pin_digits == SECRET_DIGITS_MAX:
+            continue
+        has = "may be short: nothing says how many secret digits it has"
+        if person.pin_digits is not None:
+            has = f"is short: it has {person.pin_digits} secret digits"
+        said.append(
+            f"staff[{number}]: the PIN of {person.name} {has}, and technicians open every door;"
+            f" make one of {SECRET_DIGITS_MAX} with `kiosk pin`."
+        )
+    return said
 
 
 def _remarks_on_letters(site: Site) -> list[str]:
@@ -131,6 +167,7 @@ def policy_of(site: Site) -> Policy:
         reopen_s=site.policy.reopen_s,
         trust_without_sensors=site.policy.trust_without_sensors,
         courier_session_s=site.policy.courier_session_s,
+        pin_wait_max_s=site.policy.pin_wait_max_s,
         erase_after_days=site.policy.erase_after_days,
     )
 

@@ -1,8 +1,9 @@
-"""How the computer is doing: its version, disk and temperature, and the line to the centre."""
+"""How the computer is doing: its version, disk and temperature, and the line to the server."""
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import shutil
 import tomllib
 from importlib import metadata
@@ -15,6 +16,7 @@ THERMAL = Path("/sys/class/thermal/thermal_zone0/temp")
 """The processor's temperature in thousandths of a degree, on a Raspberry Pi and most others."""
 
 
+@functools.cache
 def version() -> str:
     """The version that runs: of the installed package, or of the checkout."""
     with contextlib.suppress(metadata.PackageNotFoundError):
@@ -24,7 +26,7 @@ def version() -> str:
 
 
 def vitals(data: Path, sync: SyncStatus | None) -> Vitals:
-    """As it is now; `sync` is None where the kiosk belongs to no centre."""
+    """As it is now; `sync` is None where the kiosk belongs to no server."""
     return Vitals(
         version=version(),
         disk_free_mb=round(shutil.disk_usage(data).free / 1e6),

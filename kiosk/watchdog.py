@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import threading
 from collections.abc import Callable, Mapping
 
 LOG = logging.getLogger("kiosk")
@@ -39,7 +40,26 @@ class ServiceManager:
                 sender.setblocking(False)
                 sender.sendto(state.encode(), address)
         except OSError as error:
-            LOG.warning("systemd could not be told %s: %s", state, error)
+            LOG.warning("systemd could not be notified %s: %s", state, error)
+
+
+class Readiness:
+    """Tells systemd that the kiosk is up once all that it needs is there: the window drew, and the
+    store is open. A kiosk that only draws that it is out of order is not up: systemd starts it
+    again when its time to start is over."""
+
+    def __init__(self, manager: ServiceManager, *needs: str) -> None:
+        self._manager = manager
+        self._missing = set(needs)
+        self._lock = threading.Lock()
+
+    def reached(self, need: str) -> None:
+        """One of them is there; from any thread."""
+        with self._lock:
+            is_last = self._missing == {need}
+            self._missing.discard(need)
+        if is_last:
+            self._manager.tell("READY=1")
 
 
 class Watchdog:

@@ -22,25 +22,25 @@ class Health:
     failures: int = 0
     failing_since_ms: int = 0
     shut_until_ms: int = 0
-    is_told: bool = False
+    is_reported: bool = False
 
     def is_shut(self, now_ms: int) -> bool:
         """Whether nothing is tried now."""
         return now_ms < self.shut_until_ms
 
     def failed(self, now_ms: int) -> bool:
-        """The channel refused; True when operators are to be told now."""
+        """The channel refused; True when operators are to be notified now."""
         if self.failures == 0:
             self.failing_since_ms = now_ms
         self.failures += 1
         if self.failures < FAILURES:
             return False
         self.shut_until_ms = now_ms + pause_ms(now_ms - self.failing_since_ms)
-        is_news, self.is_told = not self.is_told, True
+        is_news, self.is_reported = not self.is_reported, True
         return is_news
 
     def worked(self) -> bool:
-        """A message went out; True when operators are to be told that it works again."""
-        was_told = self.is_told
-        self.failures, self.shut_until_ms, self.is_told = 0, 0, False
-        return was_told
+        """A message went out; True when operators are to hear that it works again."""
+        was_reported = self.is_reported
+        self.failures, self.shut_until_ms, self.is_reported = 0, 0, False
+        return was_reported

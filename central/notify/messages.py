@@ -1,4 +1,4 @@
-"""What a message says: the words of a language, the facts of a package, a picture of its code.
+"""What a message says: the words of a language, the details of a package, a picture of its code.
 
 The words stand in one file per language beside this module, `texts/<language>.toml`: for each kind
 a subject and a text, in Jinja's notation. Codes are made here, when a message goes out, from the
@@ -178,12 +178,12 @@ def for_person(
     code: str,
     link: str,
 ) -> Message:
-    """What a person is told, in their language and for every way out."""
+    """What a person is sent, in their language and for every way out."""
     language = row.language if row.language in languages() else FALLBACK
-    words, facts = texts(language), facts_of(location, package, person, code, language)
-    text = _line(words[kind]["text"]).render(facts)
-    subject = _line(words[kind]["subject"]).render(facts)
-    sign_off = _line(words["all"]["footer"]).render(facts)
+    words, details = texts(language), details_of(location, package, person, code, language)
+    text = _line(words[kind]["text"]).render(details)
+    subject = _line(words[kind]["subject"]).render(details)
+    sign_off = _line(words["all"]["footer"]).render(details)
     runs_left = _runs_left(language, location, person)
     # The blank keeps mail programs from taking the mark for a part of the link.
     shown = bidi.left_to_right(f"{link} ") if link and runs_left else link
@@ -193,21 +193,23 @@ def for_person(
         subject=subject,
         paragraphs=text.strip().split("\n"),
         footer=sign_off.strip().split("\n"),
-        code=facts["code"],
+        code=details["code"],
         offer=offer.removesuffix(shown).strip(),
         link=link,
         language=language,
         direction="rtl" if language in RIGHT_TO_LEFT else "ltr",
     )
-    letter = f"{text.strip()}\n\n{facts['code']}\n" if code else f"{text.strip()}\n"
+    letter = f"{text.strip()}\n\n{details['code']}\n" if code else f"{text.strip()}\n"
     letter += f"\n{offer}\n" if link else ""
-    short = _line(words[kind].get("sms", words[kind]["text"])).render(facts).strip()
+    short = _line(words[kind].get("sms", words[kind]["text"])).render(details).strip()
     return Message(
         row.id, kind, row.channel, to, subject, f"{letter}\n{sign_off}", html, picture, short
     )
 
 
-def facts_of(location: Any, package: Any, person: Any, code: str, language: str) -> dict[str, str]:
+def details_of(
+    location: Any, package: Any, person: Any, code: str, language: str
+) -> dict[str, str]:
     """What the words of a message may name."""
     shown = f"{code[:-6]} {code[-6:-3]} {code[-3:]}" if code else ""
     comma = "، " if language == "ar" else ", "
@@ -264,12 +266,12 @@ def qr_picture(location: str, code: str) -> bytes:
 
 
 def _for_operators(row: Any, kind: Kind, location: Any) -> Message:
-    facts = all_plain(json.loads(row.facts))
+    details = all_plain(json.loads(row.facts))
     where = plain(location.name) if location is not None else row.location or "Server"
-    door = f"door {facts['slot']}: " if "slot" in facts else ""
-    subject = f"{where}: {door}{facts.get('what', kind)}"
+    door = f"door {details['slot']}: " if "slot" in details else ""
+    subject = f"{where}: {door}{details.get('what', kind)}"
     text = f"{subject}\nLocation {row.location}." if row.location else subject
-    text += f" Reference {facts['reference']}." if "reference" in facts else ""
+    text += f" Reference {details['reference']}." if "reference" in details else ""
     if row.times > 1:
         text += f" {row.times} times."
     return Message(row.id, kind, OPERATORS, "", subject, text, short=subject)

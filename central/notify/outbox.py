@@ -1,4 +1,4 @@
-"""The outbox: what people are to be told, as rows that are written with the fact they tell of.
+"""The outbox: what people are to be sent, as rows that are written with the fact they tell of.
 
 A notification waits until it is due. Whether its reason still holds is asked when it is sent, so a
 package that was fetched meanwhile reminds nobody. No row holds a code: it is made when it is sent.
@@ -53,7 +53,7 @@ OF_PACKAGES = frozenset(
         EventKind.PACKAGE_CANCELLED.value,
     }
 )
-"""The frequent events that are told only to a package's recipient, where it has one."""
+"""The frequent events that only a package's recipient is notified of, where it has one."""
 
 
 _PACKAGE = select(schema.package).where(schema.package.c.id == bindparam("id"))
@@ -91,7 +91,7 @@ def on_event(
     package: str,
     now_ms: int,
 ) -> None:
-    """Write down whom this event is to be told."""
+    """Write down who is to be notified of this event."""
     match event.kind:
         case EventKind.PACKAGE_STORED:
             stored(connection, rules, package, now_ms)
@@ -102,7 +102,7 @@ def on_event(
         case EventKind.PACKAGE_RETRIEVED:
             tell(connection, rules, Kind.RETRIEVED, package, now_ms)
         case EventKind.PACKAGE_CANCELLED:
-            if _was_told(connection, package):
+            if _was_notified(connection, package):
                 tell(connection, rules, Kind.CANCELLED, package, now_ms)
         case EventKind.CODE_REISSUED if actor_of(body) != SERVER:
             tell(connection, rules, Kind.REISSUED, package, now_ms)
@@ -111,8 +111,8 @@ def on_event(
         case EventKind.HOLD_EXTENDED | EventKind.HOLD_PAUSED:
             _move_warnings(connection, rules, event, body, now_ms)
         case EventKind.PACKAGE_MISSING:
-            facts = {"slot": _slot_of(body), "what": "missing"}
-            tell_operators(connection, rules, Kind.MISSING, location, facts, now_ms, package)
+            details = {"slot": _slot_of(body), "what": "missing"}
+            tell_operators(connection, rules, Kind.MISSING, location, details, now_ms, package)
         case EventKind.DOOR_OUTCOME | EventKind.DOOR_MOVED_UNASKED | EventKind.SLOT_SERVICE_CHANGED:
             _fault(connection, rules, location, event, body, now_ms)
         case _:
@@ -190,9 +190,9 @@ def _equal(connection: Connection, values: Mapping[str, Any]) -> Any:
     return None
 
 
-def _said(facts: str) -> dict[str, Any]:
+def _said(details: str) -> dict[str, Any]:
     """What a message to operators says, but for which event it was."""
-    return {name: value for name, value in json.loads(facts).items() if name != "reference"}
+    return {name: value for name, value in json.loads(details).items() if name != "reference"}
 
 
 def tell_operators(
@@ -200,7 +200,7 @@ def tell_operators(
     rules: Notifications,
     kind: Kind,
     location: str | None,
-    facts: Mapping[str, Any],
+    details: Mapping[str, Any],
     now_ms: int,
     package: str = "",
 ) -> None:
@@ -213,7 +213,7 @@ def tell_operators(
         package=package or None,
         location=location,
         channel=OPERATORS,
-        facts=json.dumps(dict(facts), sort_keys=True),
+        facts=json.dumps(dict(details), sort_keys=True),
         created_ms=now_ms,
         due_ms=now_ms,
     )
@@ -244,7 +244,7 @@ def another_way(connection: Connection, rules: Notifications, row: Any) -> str |
     return ways[place] if place < len(ways) else None
 
 
-def is_down_told(connection: Connection, channel: str) -> bool:
+def is_down_reported(connection: Connection, channel: str) -> bool:
     """Whether operators know that a channel is down, and not yet that it is back."""
     table = schema.meta
     found = connection.execute(select(table.c.key).where(table.c.key == _DOWN + channel))
@@ -260,7 +260,7 @@ def tell_of_channel(
     now_ms: int,
 ) -> None:
     """Tell operators once that a channel is down, and once that it is back, however often the
-    server is started meanwhile. Nothing is told of the channel that they are told by."""
+    server is started meanwhile. Nothing is said of the channel that they read."""
     if channel == OPERATORS:
         return
     table, key = schema.meta, _DOWN + channel
@@ -310,7 +310,7 @@ def _bring_forward(connection: Connection, location: str, now_ms: int) -> None:
     )
 
 
-def _was_told(connection: Connection, package: str) -> bool:
+def _was_notified(connection: Connection, package: str) -> bool:
     table = schema.notification
     found = connection.execute(
         select(table.c.id).where(table.c.package == package, table.c.status == "sent").limit(1)
@@ -373,5 +373,5 @@ def _fault(
     elif rows.get("slot", {}).get("service") not in (None, "IN_SERVICE"):
         what = f"out of service: {rows['slot'].get('service_reason', '')}"
     if what:
-        facts = {"slot": _slot_of(body), "what": what, "reference": event.seq}
-        tell_operators(connection, rules, Kind.DOOR_FAULT, location, facts, now_ms)
+        details = {"slot": _slot_of(body), "what": what, "reference": event.seq}
+        tell_operators(connection, rules, Kind.DOOR_FAULT, location, details, now_ms)

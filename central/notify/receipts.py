@@ -66,7 +66,7 @@ def take(
     now_ms: int,
 ) -> None:
     """Write down what became of a message. What was not delivered is a dead letter, and its person
-    is told another way; a message that went out again meanwhile is left alone."""
+    is notified another way; a message that went out again meanwhile is left alone."""
     table = schema.notification
     row = connection.execute(select(table).where(table.c.id == notification)).first()
     if row is None or row.status not in ("leased", "sent") or row.delivered_ms is not None:

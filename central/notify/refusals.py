@@ -2,7 +2,7 @@
 
 What a server says of the sender, of today or of nothing in particular is the channel's trouble: it
 passes, or an operator ends it, and no message loses a try by it. What names the mailbox is final
-for this way: the person is told another way at once. Both are read here and nowhere else.
+for this way: the person is notified another way at once. Both are read here and nowhere else.
 """
 
 from __future__ import annotations

@@ -153,7 +153,7 @@ def _error_of(whose: Whose, words: str) -> SendError:
 
 def email_of(message: Message, sender: str) -> MIMEBase:
     """The mail of a message. Its Message-ID is the notification's, so that a second try can be
-    told from a second message.
+    distinguished from a second message.
 
     Made with the standard library's older classes: the newer parse each header that they write,
     which costs five times as much. A line break in a header would begin another one: none stays.

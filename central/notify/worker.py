@@ -72,7 +72,7 @@ class Worker:
         self._health: dict[str, Health] = {}
         self._woken, self._is_ending = asyncio.Event(), False
         self._task: asyncio.Task[None] | None = None
-        self._chance = random.Random()
+        self._rng = random.Random()
 
     def start(self) -> None:
         """Begin, on the running loop."""
@@ -208,10 +208,10 @@ class Worker:
         return _Outcome(row.id, values)
 
     async def _health_of(self, channel: str) -> Health:
-        """How a channel goes; what operators were told of it holds beyond a restart."""
+        """How a channel goes; what operators have heard of it holds beyond a restart."""
         if channel not in self._health:
-            is_told = await self._central.database.look(outbox.is_down_told, channel)
-            self._health.setdefault(channel, Health(is_told=is_told))
+            is_reported = await self._central.database.look(outbox.is_down_reported, channel)
+            self._health.setdefault(channel, Health(is_reported=is_reported))
         return self._health[channel]
 
     async def _channel_failed(self, row: Any, health: Health, error: str) -> _Outcome:
@@ -234,7 +234,7 @@ class Worker:
         now_ms = self._central.clock.now_ms()
         if row.kind not in WITH_CODE and now_ms - row.created_ms > WANTED_MS:
             return _Outcome(row.id, {"status": "dead", "error": error})
-        pause = int(pause_ms(now_ms - row.created_ms) * self._chance.uniform(0.8, 1.0))
+        pause = int(pause_ms(now_ms - row.created_ms) * self._rng.uniform(0.8, 1.0))
         due_ms = max(now_ms + pause, not_before_ms)
         return _Outcome(row.id, {"status": "queued", "error": error, "due_ms": due_ms})
 
@@ -247,7 +247,7 @@ class Worker:
         attempts = row.attempts + 1
         if attempts >= ATTEMPTS_MAX:
             return _Outcome(row.id, {"status": "dead", "attempts": attempts, "error": error})
-        pause_s = min(BACK_OFF_MAX_S, BASE_S * 2**attempts) * self._chance.uniform(0.5, 1.0)
+        pause_s = min(BACK_OFF_MAX_S, BASE_S * 2**attempts) * self._rng.uniform(0.5, 1.0)
         due_ms = self._central.clock.now_ms() + int(pause_s * 1000)
         return _Outcome(
             row.id, {"status": "queued", "attempts": attempts, "error": error, "due_ms": due_ms}
@@ -349,7 +349,7 @@ def _give_back(connection: Connection, notifications: Sequence[str]) -> None:
 
 
 def _settle(connection: Connection, rules: Notifications, outcomes: Sequence[_Outcome]) -> None:
-    """Write down what came of each; who could not be reached one way is told another way."""
+    """Write down what came of each; who could not be reached one way is notified another way."""
     table = schema.notification
     for outcome in outcomes:
         row = connection.execute(

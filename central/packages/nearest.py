@@ -61,7 +61,7 @@ def nearest(
         sure = [place for place in found if place["distance_km"] <= radius_km]
         if len(sure) >= count or radius_km >= HALF_ROUND_KM:
             places = sure if len(sure) >= count else found
-            return [_told(place) for place in places[:count]]
+            return [_answer_of(place) for place in places[:count]]
         radius_km *= 4
 
 
@@ -156,7 +156,7 @@ def _columns(shape: _Shape) -> Any:
     return column.between(west, east)
 
 
-def _told(place: dict[str, Any]) -> dict[str, Any]:
+def _answer_of(place: dict[str, Any]) -> dict[str, Any]:
     return {**place, "free": int(place["free"]), "distance_km": round(place["distance_km"], 3)}
 
 

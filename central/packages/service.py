@@ -41,9 +41,9 @@ def announce(
 ) -> dict[str, Any]:
     """Expect a package at a location, or at the nearest that has room.
 
-    One that lies there already, stored by its barcode alone, is joined: its recipient is told. A
+    One that lies there already, stored by its barcode alone, is joined: its recipient hears. A
     full location is no refusal, for doors empty until the courier comes: the answer says how many
-    doors are left (null: its kiosk has not told yet), and offers the neighbours where none is.
+    doors are left (null: its kiosk has not said yet), and offers the neighbours where none is.
     Raises `RequestError`.
     """
     now_ms = central.clock.now_ms()
@@ -253,7 +253,7 @@ def history(
 def cancel(
     connection: Connection, central: Central, by: str, package: str, why: str, sender: str | None
 ) -> dict[str, Any]:
-    """Recall a package: the kiosk is told, and says when it is so."""
+    """Recall a package: the kiosk is asked, and says when it is so."""
     row = find(connection, package, sender)
     if row.status not in LIVE:
         raise RequestError(409, "too_late", f"the package is {row.status}: it cannot be recalled")
@@ -338,7 +338,7 @@ def change_contact(
 ) -> dict[str, Any]:
     """Other contact data for a package that has not left.
 
-    Whoever was told its code before may be a stranger: that code is no longer valid, and the
+    Whoever got its code before may be a stranger: that code is no longer valid, and the
     messages that were still to go there are not sent.
     """
     row = find(connection, package, sender)

@@ -85,7 +85,7 @@ def announced_to(connection: Connection, location: str) -> dict[str | None, dict
 
 def sizes_of(connection: Connection, location: str, asker: Asker | None = None) -> list[SizeOfDoor]:
     """A location's sizes, the smallest first, with their room in the eyes of a sender or of an
-    operator; none before its kiosk has told them."""
+    operator; none before its kiosk has sent them."""
     table, announced = schema.location_size, announced_to(connection, location)
 
     def expected(size: str, total: int) -> int:
@@ -118,13 +118,13 @@ def size_for(
 
     Raises `RequestError` when no door of the location takes it.
     """
-    # Before a kiosk has told its layout its slots are known by the names of their sizes only.
+    # Before a kiosk has sent its layout its slots are known by the names of their sizes only.
     sizes = [size for size in sizes if size.inside.depth_mm > 0]
     if not sizes and package is not None:
         raise RequestError(
             409,
             "not_ready",
-            f"location {location!r} has not told its sizes yet: give the field size",
+            f"location {location!r} has not reported its sizes yet: give the field size",
         )
     if not sizes or (name is None and package is None and weight_kg is None):
         return name
@@ -152,12 +152,12 @@ def _why_not(
     if weight_kg is not None:
         what += f" of {weight_kg:g} kg"
     offered = [size for size in sizes if name in (None, size.name)]
-    told = "; ".join(
+    limits = "; ".join(
         f"{size.name} takes {' × '.join(str(edge) for edge in size.inside.edges_mm)} mm and"
         f" {size.max_weight_kg:g} kg"
         for size in offered
     )
-    return f"no door of {location!r} takes {what}: {told}"
+    return f"no door of {location!r} takes {what}: {limits}"
 
 
 def room_for(sizes: list[SizeOfDoor], name: str | None) -> int:

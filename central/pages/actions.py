@@ -36,7 +36,7 @@ async def cancel(request: Request, name: str, operator: ActingAsOperator, why: T
     def do(connection: Connection, central: Central) -> None:
         service.cancel(connection, central, operator.email, name, why, None)
 
-    return await carry_out(request, path("packages", name), "The kiosk is told to recall it.", do)
+    return await carry_out(request, path("packages", name), "The kiosk is asked to recall it.", do)
 
 
 @router.post("/packages/{name:path}/extend")
@@ -46,7 +46,7 @@ async def extend(
     def do(connection: Connection, central: Central) -> None:
         service.extend(connection, central, operator.email, name, days, None)
 
-    return await carry_out(request, path("packages", name), "The kiosk is told to keep it.", do)
+    return await carry_out(request, path("packages", name), "The kiosk is asked to keep it.", do)
 
 
 @router.post("/packages/{name:path}/reissue")
@@ -93,7 +93,7 @@ async def contact(
             raise RequestError(422, "invalid", problem) from error
         service.change_contact(connection, central, operator.email, name, contact, None)
 
-    done = "The new contact is told; the kiosk, too."
+    done = "The new contact is notified; the kiosk, too."
     return await carry_out(request, path("packages", name), done, do)
 
 
@@ -121,7 +121,7 @@ async def staff_add(
     def do(connection: Connection, central: Central) -> None:
         staff.add(connection, central, operator.email, number, name, role, pin, locations)
 
-    return await carry_out(request, "/staff", f"{number} is listed; the kiosks are told.", do)
+    return await carry_out(request, "/staff", f"{number} is listed; the kiosks are informed.", do)
 
 
 @router.post("/staff/{number}/badge")
@@ -145,7 +145,7 @@ async def staff_remove(request: Request, number: str, operator: ActingAsAdmin) -
         staff.remove(connection, central, operator.email, number)
 
     return await carry_out(
-        request, "/staff", f"{number} is no longer listed; the kiosks are told.", do
+        request, "/staff", f"{number} is no longer listed; the kiosks are informed.", do
     )
 
 

@@ -105,10 +105,10 @@ def _place(face: Mapping[str, Any], left: float, top: float) -> tuple[float, flo
 
 
 def _box(face: Mapping[str, Any], slot: Mapping[str, Any], left: float, top: float) -> Box:
-    facts = [slot["status"].lower(), f"door {slot['door'].lower()}"]
+    details = [slot["status"].lower(), f"door {slot['door'].lower()}"]
     if slot["service"] != "IN_SERVICE":
-        facts.append(f"{slot['service'].lower().replace('_', ' ')}: {slot['service_reason']}")
+        details.append(f"{slot['service'].lower().replace('_', ' ')}: {slot['service_reason']}")
     if slot["suspect"]:
-        facts.append(str(slot["suspect"]).lower().replace("_", " "))
-    title = f"Door {slot['label']}: {', '.join(facts)}"
+        details.append(str(slot["suspect"]).lower().replace("_", " "))
+    title = f"Door {slot['label']}: {', '.join(details)}"
     return Box(*_place(face, left, top), slot["label"], look_of(slot), title)

@@ -85,7 +85,7 @@ async def location_revoke(request: Request, name: str, operator: ActingAsAdmin) 
     def do(connection: Connection, central: Central) -> None:
         enrolment.revoke(connection, name, operator.email, central.clock.now_ms())
 
-    done = "Its kiosk is not listened to any more, until it enrols anew."
+    done = "Its kiosk is not listened to any more, until it enrols again."
     return await carry_out(request, path("locations", name), done, do)
 
 
@@ -145,7 +145,7 @@ async def slot_service(
         details = {"slot": slot, "service": state.value, "reason": why}
         audit(connection, now_ms, operator.email, "slot.service", name, **details)
 
-    done = f"The kiosk is told about door {slot}."
+    done = f"The kiosk is informed about door {slot}."
     return await carry_out(request, path("locations", name), done, do)
 
 

@@ -16,6 +16,7 @@ from kiosk.model.actor import actor_of, in_one_form
 from kiosk.model.barcode import kept_key
 from kiosk.model.clock import DAY_MS, HOUR_MS
 from kiosk.model.event_bodies import read_or_nothing
+from kiosk.model.person import SECRET_DIGITS_MAX, Role
 from kiosk.model.urls import path
 
 LATE_S = 60
@@ -171,7 +172,7 @@ def package(connection: Connection, name: str, now_ms: int) -> Row:
     row = connection.execute(select(table).where(table.c.id == name)).mappings().first()
     if row is None:
         raise not_found("package", name)
-    event, told, command = schema.event, schema.notification, schema.command
+    event, notification, command = schema.event, schema.notification, schema.command
     return {
         **row,
         "person": connection.execute(select(person).where(person.c.id == row["recipient"]))
@@ -186,8 +187,11 @@ def package(connection: Connection, name: str, now_ms: int) -> Row:
                 .order_by(event.c.received_ms, event.c.seq),
             )
         ],
-        "told": _rows(
-            connection, select(told).where(told.c.package == name).order_by(told.c.created_ms)
+        "notifications": _rows(
+            connection,
+            select(notification)
+            .where(notification.c.package == name)
+            .order_by(notification.c.created_ms),
         ),
         "commands": [
             commands.as_it_stands(each, now_ms)
@@ -290,12 +294,20 @@ def keys(connection: Connection) -> list[Row]:
 
 
 def staff(connection: Connection) -> list[Row]:
-    """Couriers and technicians that the centre lists."""
+    """Couriers and technicians that the server lists."""
     table = schema.staff
     rows = _rows(
         connection, select(table).where(table.c.removed_ms.is_(None)).order_by(table.c.number)
     )
-    return [{**row, "locations": json.loads(row["locations"])} for row in rows]
+    return [
+        {
+            **row,
+            "locations": json.loads(row["locations"]),
+            "has_short_pin": row["role"] == Role.TECHNICIAN
+            and row["pin_digits"] != SECRET_DIGITS_MAX,
+        }
+        for row in rows
+    ]
 
 
 REPORTED = {

@@ -13,7 +13,7 @@ from central import schema
 from central.context import Central, central_of
 from central.errors import RequestError
 from central.links import PATH, package_of
-from central.notify.messages import FALLBACK, LINES, RIGHT_TO_LEFT, facts_of, languages, texts
+from central.notify.messages import FALLBACK, LINES, RIGHT_TO_LEFT, details_of, languages, texts
 from central.packages import service
 from central.pages.rendering import page
 from kiosk.model.clock import DAY_MS
@@ -35,10 +35,13 @@ def _view(connection: Connection, central: Central, token: str) -> dict[str, Any
     person = one(schema.recipient, package.recipient)
     location = one(schema.location, package.location)
     language = person.language if person.language in languages() else FALLBACK
-    facts, words = facts_of(location, package, person, "", language), texts(language)["mine"]
+    details, words = (
+        details_of(location, package, person, "", language),
+        texts(language)["recipient_page"],
+    )
     return {
-        "words": {name: LINES.from_string(text).render(facts) for name, text in words.items()},
-        "facts": facts,
+        "words": {name: LINES.from_string(text).render(details) for name, text in words.items()},
+        "details": details,
         "is_held": package.status in ("STORED", "EXPIRED"),
         "language": language,
         "direction": "rtl" if language in RIGHT_TO_LEFT else "ltr",
@@ -46,12 +49,12 @@ def _view(connection: Connection, central: Central, token: str) -> dict[str, Any
 
 
 @router.get("/{token}")
-async def mine(request: Request, token: str, said: str = "") -> Response:
+async def recipient_page(request: Request, token: str, said: str = "") -> Response:
     """The package of a link."""
     central = central_of(request)
     shown = await central.database.look(_view, central, token)
     answer = shown["words"].get(said, "") if said in ANSWERS else ""
-    return page(request, "mine.html", operator=None, token=token, answer=answer, **shown)
+    return page(request, "recipient.html", operator=None, token=token, answer=answer, **shown)
 
 
 ANSWERS = ("extended", "sent", "cannot_extend", "too_often", "gone")

@@ -25,7 +25,7 @@ HEADERS = {"cache-control": "no-store"}
 
 
 class Ways(StrEnum):
-    """By which ways the people of a location are told, in their order."""
+    """By which ways the people of a location are notified, in their order."""
 
     AS_EVERYWHERE = ""
     EMAIL_SMS = "email,sms"

@@ -1,4 +1,4 @@
-"""The pages that are looked at; what they show comes from `looks`."""
+"""The pages that are looked at; what they show comes from `queries`."""
 
 from __future__ import annotations
 

@@ -35,9 +35,9 @@ LOG = logging.getLogger("central.sync")
 COMMANDS_MAX = 50
 """How many go with one answer."""
 LATE = "the kiosk was not reached in time"
-OPENING_TOLD_MS = 10 * 60_000
+OPENING_REPORTED_MS = 10 * 60_000
 """How long a kiosk may take to tell what came of an opening that it began."""
-NOT_TOLD = "the kiosk has not told what came of it"
+NOT_REPORTED = "the kiosk has not reported what came of it"
 OPENING_ANSWERS = {
     OpeningOutcome.ASKED: "the kiosk is at it",
     OpeningOutcome.JAMMED: "the lock was released, and the door did not open",
@@ -141,8 +141,8 @@ def as_it_stands(row: Mapping[str, Any], now_ms: int) -> dict[str, Any]:
     """A command as it is now: one whose time is over waits no more, though its kiosk has been away
     and the row is written when it asks again. An opening is not done when it is begun."""
     if row["type"] == CommandType.OPEN and row["state"] == "APPLIED":
-        if (row["answered_ms"] or 0) < now_ms - OPENING_TOLD_MS:
-            return {**row, "state": OpeningOutcome.UNKNOWN.value, "answer": NOT_TOLD}
+        if (row["answered_ms"] or 0) < now_ms - OPENING_REPORTED_MS:
+            return {**row, "state": OpeningOutcome.UNKNOWN.value, "answer": NOT_REPORTED}
         asked = OpeningOutcome.ASKED
         return {**row, "state": asked.value, "answer": OPENING_ANSWERS[asked]}
     if row["state"] == "QUEUED" and _is_late(row, now_ms):
@@ -234,7 +234,7 @@ def opening_ended(
 
 
 def tell_people_again(connection: Connection, location: str, cursor: int) -> None:
-    """A kiosk was restored: what it had been told of people is told once more, as far as it still
+    """A kiosk was restored: what it had got of people is sent once more, as far as it still
     matters. Everything else that it had carried out is in its journal."""
     table, package = schema.command, schema.package
     applied = select(table.c.n).where(table.c.location == location, table.c.state == "APPLIED")
@@ -246,13 +246,13 @@ def tell_people_again(connection: Connection, location: str, cursor: int) -> Non
         table.c.type.in_((CommandType.ANNOUNCE.value, CommandType.CONTACT.value)),
         table.c.package.in_(matters),
     )
-    told = list(connection.execute(of_packages).scalars())
+    sent = list(connection.execute(of_packages).scalars())
     # Each list is a whole one: the last one holds.
-    told += connection.execute(lists.order_by(table.c.n.desc()).limit(1)).scalars()
-    _to_the_end(connection, location, sorted(told), cursor)
+    sent += connection.execute(lists.order_by(table.c.n.desc()).limit(1)).scalars()
+    _to_the_end(connection, location, sorted(sent), cursor)
 
 
-def number_anew(connection: Connection, location: str, cursor: int) -> None:
+def number_again(connection: Connection, location: str, cursor: int) -> None:
     """Put what a kiosk cannot have seen, though its number is behind, to the end of the queue."""
     table = schema.command
     stale = connection.execute(

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import phonenumbers
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from central import schema, staff
 from central.context import Central, audit, change_known
@@ -86,8 +86,8 @@ def change(
     country: str,
     channels: Sequence[str],
 ) -> None:
-    """Write down what people are told of a location, where it is, and by which ways its people are
-    told; no ways: those of the server. Raises `RequestError`."""
+    """Write down what people read of a location, where it is, and by which ways its people are
+    notified; no ways: those of the server. Raises `RequestError`."""
     if (latitude is None) != (longitude is None):
         raise RequestError(422, "invalid", "latitude and longitude: both, or neither")
     if not (-90 <= (latitude or 0) <= 90 and -180 <= (longitude or 0) <= 180):
@@ -171,8 +171,15 @@ def enrol(connection: Connection, central: Central, request: EnrolRequest) -> En
             enrol_token_hash="",
             enrol_until_ms=None,
             revoked_ms=None,
+            may_begin=True,
         )
     )
+    # What was not believed before may be what this kiosk goes on with: it is sent once more.
+    epochs = schema.location_epoch
+    doubted = delete(epochs).where(epochs.c.location == row.id, epochs.c.is_doubted)
+    if connection.execute(doubted).rowcount:
+        place = {"epoch": "", "seq": 0, "head_hash": ""}
+        connection.execute(update(table).where(table.c.id == row.id).values(**place))
     if request.layout is not None:
         configure(connection, row.id, request.layout, "")
     staff.tell_one(connection, row.id, f"kiosk {row.id}", now_ms)

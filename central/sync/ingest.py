@@ -9,6 +9,7 @@ Kinds and fields of a newer version are kept as they are.
 
 from __future__ import annotations
 
+import hmac
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,9 +24,10 @@ from central.context import alarm, audit, change_known
 from central.settings import Notifications
 from central.sync import own
 from central.sync.projection import Projection
-from kiosk.model.event_bodies import UnfitBodyError, read_body, require_fit, restored_from
-from kiosk.model.events import GENESIS, EventKind, chain_hash
+from kiosk.model.event_bodies import read_body, require_fit, restored_from
+from kiosk.model.events import GENESIS, EventKind, chain_hash, chain_mac
 from kiosk.model.fields import is_in_time, is_sound
+from kiosk.model.sound_json import UnfitBodyError
 from kiosk.sync.contract import Parked, Place, UnreadableEvent, WireEvent
 
 AnyEvent = WireEvent | UnreadableEvent
@@ -33,9 +35,22 @@ PAYLOAD_MAX = 300_000
 """How much of an event in quarantine is kept, in characters; the longest that a kiosk writes is
 shorter."""
 
+DOUBTED = "a journal that does not go on from the one known here: enrol its kiosk again"
+
 _EPOCHS = select(schema.location_epoch).where(
     schema.location_epoch.c.location == bindparam("location")
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Whose journal it is."""
+
+    location: str
+    journal_key: bytes | None
+    """What its events are signed with; None where its key is not known."""
+    may_begin: bool
+    """Whether it was enrolled since its last event: its journal may begin again."""
 
 
 @dataclass(slots=True)
@@ -54,6 +69,12 @@ class Taken:
 class _Epoch:
     seq: int
     hash: str
+    keyed_from: int = 0
+    """From this event on each has its mac; 0 where none has."""
+    pruned_seq: int = 0
+    """Up to this one no events are kept."""
+    doubt: str = ""
+    """Why nothing of it is believed."""
     is_new: bool = False
     is_changed: bool = False
 
@@ -62,12 +83,21 @@ class _Intake:
     """One batch of one location, inside the transaction."""
 
     def __init__(
-        self, connection: Connection, location: str, rules: Notifications, now_ms: int
+        self, connection: Connection, sender: Sender, rules: Notifications, now_ms: int
     ) -> None:
-        self.connection, self.location, self.now_ms = connection, location, now_ms
-        self.rules = rules
-        rows = connection.execute(_EPOCHS, {"location": location})
-        self.epochs = {row.epoch: _Epoch(row.seq, row.head_hash) for row in rows}
+        self.connection, self.location, self.now_ms = connection, sender.location, now_ms
+        self.rules, self.sender = rules, sender
+        rows = connection.execute(_EPOCHS, {"location": self.location})
+        self.epochs = {
+            row.epoch: _Epoch(
+                row.seq,
+                row.head_hash,
+                row.keyed_from,
+                row.pruned_seq,
+                DOUBTED if row.is_doubted else "",
+            )
+            for row in rows
+        }
         self.parked: list[Parked] = []
         self.count = 0
         self.changed_slots = False
@@ -81,14 +111,17 @@ class _Intake:
             if before is None:
                 want = self._wanted(event)
                 break
-            head = self.epochs.setdefault(event.epoch, _Epoch(event.seq - 1, before, is_new=True))
+            head = self.epochs.get(event.epoch) or self._begin(event, before)
             if event.seq <= head.seq:
                 self._again(event, known.get((event.epoch, event.seq)))
             else:
                 try:
+                    if head.doubt:
+                        raise UnfitBodyError(head.doubt)
                     fit = _fit(event, before)
+                    self._require_signed(fit.event, head)
                 except UnfitBodyError as error:
-                    self._quarantine(event, str(error))
+                    self._quarantine(event, str(error), is_loud=not head.doubt)
                 else:
                     new.append(fit)
                     self._note_lost(fit.event)
@@ -137,6 +170,66 @@ class _Intake:
         head = self.epochs.get(origin.epoch)
         return origin.hash if head is not None and origin.seq <= head.seq else None
 
+    def _begin(self, event: AnyEvent, before: str) -> _Epoch:
+        """A life of the journal that is not known yet. It is believed when it is the first one
+        since the kiosk was enrolled, or says which known event it comes from."""
+        is_keyed = any(epoch.keyed_from for epoch in self.epochs.values())
+        doubt = self._doubt_of(event)
+        begun = _Epoch(event.seq - 1, before, doubt=doubt, is_new=True)
+        begun.keyed_from = event.seq if is_keyed else 0
+        self.epochs[event.epoch] = begun
+        if doubt:
+            alarm(self.connection, self.now_ms, "journal-unknown", f"{self.location} {event.epoch}")
+        return begun
+
+    def _doubt_of(self, event: AnyEvent) -> str:
+        origin = _origin(event)
+        if origin is None or origin.seq == 0:
+            may_begin = self.sender.may_begin or not self.epochs
+            return "" if may_begin and event.seq == 1 else DOUBTED
+        if self.epochs[origin.epoch].doubt:
+            return DOUBTED
+        return "" if self._is_known(origin) else DOUBTED
+
+    def _is_known(self, origin: Place) -> bool:
+        """Whether this event is known here with this hash."""
+        head = self.epochs[origin.epoch]
+        if origin.seq == head.seq:
+            return origin.hash == head.hash
+        table = schema.event
+        place = (table.c.location == self.location) & (table.c.epoch == origin.epoch)
+        known = self.connection.execute(
+            select(table.c.hash).where(place, table.c.seq == origin.seq)
+        ).scalar()
+        if known is None:
+            # In quarantine, or no longer kept.
+            return self._is_quarantined_hash(origin) or origin.seq <= head.pruned_seq
+        return bool(known == origin.hash)
+
+    def _is_quarantined_hash(self, origin: Place) -> bool:
+        table = schema.quarantine
+        rows = self.connection.execute(
+            select(table.c.payload).where(
+                table.c.location == self.location,
+                table.c.epoch == origin.epoch,
+                table.c.seq == origin.seq,
+            )
+        ).scalars()
+        return any(f'"{origin.hash}"' in payload for payload in rows)
+
+    def _require_signed(self, event: WireEvent, head: _Epoch) -> None:
+        """Once a location's events are signed with its key, all are. Raises `UnfitBodyError`."""
+        if not event.mac:
+            if head.keyed_from and event.seq >= head.keyed_from:
+                raise UnfitBodyError("mac: it is missing, and events before it were signed")
+            return
+        key = self.sender.journal_key
+        right = "" if key is None else chain_mac(key, bytes.fromhex(event.hash)).hex()
+        if not hmac.compare_digest(event.mac, right):
+            raise UnfitBodyError("mac: it is not signed with this location's key")
+        if not head.keyed_from:
+            head.keyed_from, head.is_changed = event.seq, True
+
     def _note_lost(self, event: WireEvent) -> None:
         """A restored journal that goes on before the end of its life before: what came after is
         known here and there no more. Which packages that concerns is for an operator."""
@@ -148,19 +241,19 @@ class _Intake:
         if head is None or head.seq <= seq:
             return
         table, package = schema.event, schema.package
-        told_of = select(table.c.package).where(
+        notified = select(table.c.package).where(
             table.c.location == self.location, table.c.epoch == epoch, table.c.seq > seq
         )
         live = self.connection.execute(
             select(package.c.barcode).where(
                 package.c.location == self.location,
                 package.c.status.in_(schema.LIVE),
-                package.c.id.in_(told_of),
+                package.c.id.in_(notified),
             )
         ).scalars()
-        facts: dict[str, Any] = {"events": head.seq - seq, "packages": sorted(live)[:50]}
+        details: dict[str, Any] = {"events": head.seq - seq, "packages": sorted(live)[:50]}
         subject = f"{self.location} {event.epoch} {event.seq}"
-        alarm(self.connection, self.now_ms, "events-lost", subject, **facts)
+        alarm(self.connection, self.now_ms, "events-lost", subject, **details)
 
     def _wanted(self, event: AnyEvent) -> Place:
         """From where a kiosk is to send again, when something before this event is missing."""
@@ -223,6 +316,7 @@ class _Intake:
                 "boot_id": event.boot_id,
                 "is_trusted": event.is_trusted,
                 "hash": event.hash,
+                "mac": event.mac,
                 "received_ms": self.now_ms,
                 "is_forced": remark.is_forced,
                 "remark": remark.text,
@@ -246,7 +340,7 @@ class _Intake:
         )
         return found.first() is not None
 
-    def _quarantine(self, event: AnyEvent, reason: str) -> None:
+    def _quarantine(self, event: AnyEvent, reason: str, *, is_loud: bool = True) -> None:
         self.parked.append(Parked(epoch=event.epoch, seq=event.seq, reason=reason))
         table = schema.quarantine
         payload = _payload(event)
@@ -273,8 +367,9 @@ class _Intake:
                 received_ms=self.now_ms,
             )
         )
-        subject = f"{self.location} {event.epoch} {event.seq}"
-        alarm(self.connection, self.now_ms, "quarantine", subject, reason=reason)
+        if is_loud:
+            subject = f"{self.location} {event.epoch} {event.seq}"
+            alarm(self.connection, self.now_ms, "quarantine", subject, reason=reason)
 
     def _write_epochs(self) -> None:
         rows: list[dict[str, Any]] = []
@@ -282,6 +377,7 @@ class _Intake:
             if epoch.is_changed:
                 row = {"location": self.location, "epoch": name}
                 row |= {"seq": epoch.seq, "head_hash": epoch.hash}
+                row |= {"keyed_from": epoch.keyed_from, "is_doubted": bool(epoch.doubt)}
                 rows.append(row | ({"began_ms": self.now_ms} if epoch.is_new else {}))
         upsert_many(self.connection, schema.location_epoch, ("location", "epoch"), rows)
 
@@ -335,14 +431,14 @@ def _payload(event: AnyEvent) -> str:
 
 def take(
     connection: Connection,
-    location: str,
+    sender: Sender,
     events: Sequence[AnyEvent],
     last: Place,
     rules: Notifications,
     now_ms: int,
 ) -> Taken:
     """Take in a batch of a location's events; `last` is how far it had come."""
-    return _Intake(connection, location, rules, now_ms).take(events, last)
+    return _Intake(connection, sender, rules, now_ms).take(events, last)
 
 
 def settle(connection: Connection, event: str, by: str, why: str, now_ms: int) -> None:

@@ -80,4 +80,4 @@ def _line(connection: Connection, location: str, head: Place) -> list[_Part]:
 
 def _wire(row: Any) -> WireEvent:
     names = ("epoch", "seq", "kind", "body", "wall_ms", "monotonic_ms", "boot_id", "is_trusted")
-    return WireEvent(hash=row.hash, **{name: getattr(row, name) for name in names})
+    return WireEvent(hash=row.hash, mac=row.mac, **{name: getattr(row, name) for name in names})

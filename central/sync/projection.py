@@ -17,6 +17,7 @@ from sqlalchemy import Connection, bindparam, delete, func, select, update
 
 from central import schema
 from central.bulk import update_many, upsert, upsert_many
+from central.context import alarm
 from central.notify import outbox
 from central.plain_texts import all_plain
 from central.settings import Notifications
@@ -180,7 +181,11 @@ class Projection:
                 commands.opening_ended(
                     connection, self._location, str(body["id"]), outcome, self._now_ms
                 )
-            # Most packages are of nobody who could be told: for those nothing is asked.
+            elif event.kind == EventKind.GUESSING_NOTICED:
+                said = {name: body[name] for name in ("times", "tried") if name in body}
+                whose = f" {body['number']}" if body.get("number") else ""
+                alarm(connection, self._now_ms, "guessing", self._location + whose, **said)
+            # Most packages are of nobody who could be notified: for those nothing is asked.
             if event.kind not in outbox.OF_PACKAGES or remark.package in addressed:
                 outbox.on_event(
                     connection,

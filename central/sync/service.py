@@ -13,6 +13,7 @@ from central.context import Central, alarm
 from central.sync import commands, enrolment, ingest
 from central.sync.projection import configure, count_free
 from kiosk.model.clock import MINUTE_MS
+from kiosk.model.events import journal_key
 from kiosk.sync.contract import Place, Status, SyncAnswer, SyncRequest
 
 WATCHED_SYNC_S = 2.0
@@ -50,7 +51,8 @@ def sync(
     row = enrolment.kiosk_of(connection, location, token)
     last = Place(epoch=row.epoch, seq=row.seq, hash=row.head_hash)
     rules = central.settings.notifications
-    taken = ingest.take(connection, location, request.events, last, rules, now_ms)
+    sender = ingest.Sender(location, _journal_key(central, row), row.may_begin)
+    taken = ingest.take(connection, sender, request.events, last, rules, now_ms)
     is_late = _is_late(row, request.status)
     if request.is_idle and taken.want_after is None and not is_late:
         taken.want_after = _witness(connection, location, request, taken.acked, now_ms)
@@ -74,6 +76,10 @@ def sync(
         want_layout=request.layout is None
         and request.status.layout_hash not in ("", row.layout_hash),
     )
+
+
+def _journal_key(central: Central, row: Any) -> bytes | None:
+    return None if row.key_sealed is None else journal_key(central.secrets.open(row.key_sealed))
 
 
 def _is_late(row: Any, status: Status) -> bool:
@@ -114,7 +120,7 @@ def _cursor(
     if not has_come_to_head:
         return min(request.cursor, int(row.command_cursor))
     if request.cursor > row.command_cursor:
-        commands.number_anew(connection, row.id, request.cursor)
+        commands.number_again(connection, row.id, request.cursor)
     if request.wants_people:
         commands.tell_people_again(connection, row.id, request.cursor)
     return request.cursor
@@ -144,8 +150,12 @@ def _note(
         "last_sync_ms": now_ms,
         "clock_offset_ms": status.clock_ms - now_ms if status.clock_ms else 0,
         "status": row.status if is_late else _kept(row, request),
+        "may_begin": row.may_begin and not taken.count,
     }
     update_many(connection, schema.location, "id", [values])
+    problem = status.journal_problem
+    if problem and not _is_alarmed(connection, "journal-problem", f"{row.id} {problem}"):
+        alarm(connection, now_ms, "journal-problem", f"{row.id} {problem}")
     _note_minute(connection, row.id, status, taken.count, now_ms)
 
 
@@ -153,15 +163,15 @@ def _note_minute(
     connection: Connection, location: str, status: Status, count: int, now_ms: int
 ) -> None:
     minute_ms = now_ms - now_ms % MINUTE_MS
-    facts = {
+    details = {
         "queue": status.queue,
         "doors_open": sum(1 for state in status.doors.values() if state == "OPEN"),
         "boards_away": sum(1 for board in status.boards if not board.is_reachable),
     }
     named = {"of_location": location, "of_minute_ms": minute_ms, "new_events": count}
-    if not connection.execute(_MINUTE, named | facts).rowcount:
+    if not connection.execute(_MINUTE, named | details).rowcount:
         key = {"location": location, "minute_ms": minute_ms}
-        upsert(connection, schema.minute_status, key, {"syncs": 1, "events": count, **facts})
+        upsert(connection, schema.minute_status, key, {"syncs": 1, "events": count, **details})
 
 
 def _witness(

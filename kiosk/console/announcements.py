@@ -1,6 +1,6 @@
 """Packages that are expected, from a CSV file.
 
-A row that cannot be taken is told, and stops no other; a file that cannot be read surely is refused
+A row that cannot be taken is said, and stops no other; a file that cannot be read surely is refused
 as a whole, before anything of it is kept.
 """
 
@@ -16,9 +16,10 @@ from enum import StrEnum
 from pathlib import Path
 
 from config import Site
-from kiosk.adapters import SystemClock, key_path
-from kiosk.app import CannotRunError, known_of, use_location_key
+from kiosk.adapters import SystemClock
+from kiosk.app import CannotRunError, known_of
 from kiosk.console.csv_file import NoTableError, Row, read_table, shown
+from kiosk.data_folder import open_store
 from kiosk.model import bidi
 from kiosk.model.actor import CONSOLE
 from kiosk.model.barcode import (
@@ -32,7 +33,6 @@ from kiosk.model.person import Recipient
 from kiosk.store import packages
 from kiosk.store.errors import RefusedError
 from kiosk.store.packages import Announcement
-from kiosk.store.remains import DATABASE
 from kiosk.store.store import Store
 
 COLUMNS = ("barcode", "size", "name", "phone")
@@ -68,7 +68,7 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class RowResult:
     """What became of one row, for the person who handed over the file."""
 
     line: int
@@ -86,7 +86,7 @@ class Reading:
     """What a file says: what is expected, by its line, and the rows that cannot be taken."""
 
     expected: dict[int, Announcement]
-    told: tuple[Told, ...]
+    results: tuple[RowResult, ...]
     unknown: tuple[str, ...] = ()
     """Columns that are not used."""
 
@@ -106,64 +106,62 @@ def read_announcements(path: Path, site: Site) -> Reading:
         raise CannotRunError(str(error)) from error
     expected: dict[int, Announcement] = {}
     lines: dict[str, int] = {}
-    told = []
+    results = []
     for row in table.rows:
         try:
             announcement = _announcement(row, site)
             first = lines.setdefault(barcode_key(announcement.barcode), row.line)
             if first != row.line:
-                told.append(_again(row.line, announcement, first, expected[first]))
+                results.append(_again(row.line, announcement, first, expected[first]))
             else:
                 expected[row.line] = announcement
         except _RowError as error:
-            told.append(Told(row.line, Outcome.REFUSED, why=str(error)))
-    return Reading(expected, tuple(told), table.unknown)
+            results.append(RowResult(row.line, Outcome.REFUSED, why=str(error)))
+    return Reading(expected, tuple(results), table.unknown)
 
 
-def announce(site: Site, data: Path, announcements: Iterable[Announcement]) -> list[Told]:
+def announce(site: Site, data: Path, announcements: Iterable[Announcement]) -> list[RowResult]:
     """Expect packages, with no kiosk running; what became of each, numbered from 1."""
     return announce_lines(site, data, dict(enumerate(announcements, 1)))
 
 
-def announce_lines(site: Site, data: Path, expected: dict[int, Announcement]) -> list[Told]:
+def announce_lines(site: Site, data: Path, expected: dict[int, Announcement]) -> list[RowResult]:
     """Expect the packages of a file's lines, with no kiosk running; what became of each."""
-    known = known_of(site, data)
     clock, rng = SystemClock(), secrets.SystemRandom()
-    store = Store(data / DATABASE, clock, rng, threaded=False, must_exist=True, known=known)
+    store = open_store(data, known_of(site, data), clock, rng, threaded=False)
     try:
-        store.submit(use_location_key, key_path(data)).result()
         return [_expect(store, line, each) for line, each in expected.items()]
     finally:
         store.close()
 
 
-def summary(told: Sequence[Told]) -> str:
+def summary(results: Sequence[RowResult]) -> str:
     """How many rows became what."""
-    if not told:
+    if not results:
         return "there are no packages in this file: it has no rows below the header"
-    counts = [f"{sum(each.outcome is one for each in told)} {one}" for one in Outcome]
-    return f"{len(told)} rows: {', '.join(counts)}"
+    counts = [f"{sum(each.outcome is one for each in results)} {one}" for one in Outcome]
+    return f"{len(results)} rows: {', '.join(counts)}"
 
 
-def _expect(store: Store, line: int, announcement: Announcement) -> Told:
+def _expect(store: Store, line: int, announcement: Announcement) -> RowResult:
     try:
         if store.submit(packages.announce, announcement, CONSOLE).result():
-            return Told(line, Outcome.NEW, announcement.barcode)
+            return RowResult(line, Outcome.NEW, announcement.barcode)
         changed = store.submit(packages.correct, announcement).result()
     except RefusedError as error:
-        return Told(line, Outcome.REFUSED, announcement.barcode, str(error))
+        return RowResult(line, Outcome.REFUSED, announcement.barcode, str(error))
     if changed:
-        return Told(line, Outcome.UPDATED, announcement.barcode, ", ".join(changed))
-    return Told(line, Outcome.UNCHANGED, announcement.barcode, "it is known already")
+        return RowResult(line, Outcome.UPDATED, announcement.barcode, ", ".join(changed))
+    return RowResult(line, Outcome.UNCHANGED, announcement.barcode, "it is known already")
 
 
-def _again(line: int, second: Announcement, first: int, known: Announcement) -> Told:
+def _again(line: int, second: Announcement, first: int, known: Announcement) -> RowResult:
     """A barcode that stands in the file once more."""
     if _said(second) == _said(known):
         why = f"the same package as in line {first}"
-        return Told(line, Outcome.UNCHANGED, second.barcode, why)
+        return RowResult(line, Outcome.UNCHANGED, second.barcode, why)
     why = f"line {first} has this barcode and says otherwise; line {first} counts"
-    return Told(line, Outcome.REFUSED, second.barcode, why)
+    return RowResult(line, Outcome.REFUSED, second.barcode, why)
 
 
 def _said(announcement: Announcement) -> tuple[str | None, str, str]:
@@ -249,7 +247,7 @@ def _barcode(text: str) -> str:
 
 def _is_rounded(key: str) -> bool:
     """Whether a long number ends in zeros where a spreadsheet knows no more digits. With two zeros
-    or fewer that may well be chance."""
+    or fewer that may well be an accident."""
     is_long = key.isdigit() and len(key) >= _ROUNDED_FROM + 3 and not key.startswith("0")
     return is_long and not key[_ROUNDED_FROM:].strip("0")
 

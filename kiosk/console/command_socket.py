@@ -22,11 +22,12 @@ from typing import Any
 
 from kiosk.model.clock import Clock
 from kiosk.model.pickup_code import make_code, qr_text
-from kiosk.store import backup, codes, counters, exports, journal
+from kiosk.store import backup, codes, counters, evidence, exports, journal, meta
 from kiosk.store.backup import BackupPlan
 from kiosk.store.errors import StoreError
 from kiosk.store.exports import TABLES
 from kiosk.store.store import Store
+from kiosk.store.writer import Writer
 
 LOG = logging.getLogger("kiosk.console")
 SOCKET = "kiosk.sock"
@@ -87,15 +88,16 @@ class ConsoleServer:
         return {**details, "code": shown, "qr": qr_text(self.location_id, code)}
 
     async def _verify(self, question: Question) -> Answer:
-        check = journal.ChainCheck()
+        check, problem = await self.store.run(_what_is_known, self.store.path)
         while await self.store.run(journal.verify_some, check, EVENTS_AT_ONCE):
             continue
+        problem = check.end() or problem
         epoch = await self.store.run(lambda writer: writer.head.epoch)
         return {
             "events": check.seq,
             "epoch": epoch,
             "head": check.hash.hex(),
-            "problem": check.wrong,
+            "problem": problem,
         }
 
     async def _export(self, question: Question) -> Answer:
@@ -118,6 +120,21 @@ class ConsoleServer:
         if made.problem:
             raise ConsoleError(made.problem)
         return asdict(made)
+
+
+def _what_is_known(writer: Writer, database: Path) -> tuple[journal.ChainCheck, str]:
+    """What the journal is held to, and what was found wrong with it at an earlier start."""
+    key = writer.journal_key
+    if key is None:
+        return journal.ChainCheck(), ""
+    try:
+        head = evidence.head_beside(database, key)
+    except evidence.HeadError as error:
+        is_missed = meta.value(writer, evidence.HEAD_KEPT) is not None
+        return journal.ChainCheck(key=key), str(error) if is_missed else ""
+    known = {head.seq: head.hash} if head.seq else {}
+    check = journal.ChainCheck(key=key, keyed_from=head.keyed_from, known=known)
+    return check, head.problem
 
 
 def _refusal(error: str) -> Answer:

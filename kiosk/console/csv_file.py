@@ -45,7 +45,7 @@ class Row:
     cells: Mapping[str, str]
     """The cells of the known columns, as they stand in the file."""
     problem: str = ""
-    """Why its cells cannot be told apart; "" when they can."""
+    """Why its cells cannot be distinguished; "" when they can."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +122,7 @@ def _text(path: Path) -> str:
 
 
 def _header_line(text: str, *, skipped: bool) -> str:
-    """The first line that is not blank, from which the separator is told."""
+    """The first line that is not blank, from which the separator is known."""
     lines = [line for line in re.split(r"[\r\n]+", text[:100_000]) if line.strip(" ,;\t|\ufeff")]
     return next(iter(lines[1 if skipped else 0 :]), "")
 
@@ -173,7 +173,7 @@ def _rows(path: Path, text: str, separator: str) -> Iterator[tuple[int, list[str
     except csv.Error as error:
         raise NoTableError(
             f'{path}, line {begin}: a quote (") that opens in this row is not closed as it should'
-            " be, so that the rows below cannot be told apart; nothing of this file was taken"
+            " be, so that the rows below cannot be distinguished; nothing of this file was taken"
         ) from error
 
 

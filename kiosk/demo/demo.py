@@ -36,7 +36,7 @@ from kiosk.demo.processes import (
     last_lines,
     module,
 )
-from kiosk.demo.server import Centre, DemoCentreError
+from kiosk.demo.server import DemoServer, DemoServerError
 from kiosk.scratch import scratch_folder
 
 SEEDED_PACKAGES = 3
@@ -90,31 +90,31 @@ def _run(site: Site, data: Path, processes: Processes) -> int:
     if not is_seeded(data):
         print("First start: three packages are put into the lockers …", flush=True)
         _seed(site, data, labels, processes)
-    centre = _start_centre(site, data, processes)
+    server = _start_server(site, data, processes)
     served = None if _has_display() else _virtual_screen(processes)
     screen = VIRTUAL_SCREEN if served else _screen_size(processes.environment)
     kiosk_place, bank_place = side_by_side(screen, (site.screen.width_px, site.screen.height_px))
     window = ["--window", str(bank_place), "--pins", PINS, "--badge", BADGE, "--switch", "power"]
-    network = ["--switch", "network"] if centre is not None else []
+    network = ["--switch", "network"] if server is not None else []
     bank = _start_bank(data, labels, processes, *window, *network)
     where = ["--data", str(data), "--geometry", str(kiosk_place)]
     run = [*module("kiosk"), "run", "--config", str(DEMO_SITE), *where]
     code = code_that_opens(data)  # before the kiosk has the database for itself
-    switched = _Switched(processes, run, centre)
-    _tell(site, data, code, served, centre)
-    if centre is not None:
-        if centre.is_new and site.messages is not None:
-            # What the kiosk wrote while nobody else did; the centre tells the same people.
+    switched = _Switched(processes, run, server)
+    _tell(site, data, code, served, server)
+    if server is not None:
+        if server.is_new and site.messages is not None:
+            # What the kiosk wrote while nobody else did; the server tells the same people.
             shutil.rmtree(data / site.messages.folder, ignore_errors=True)
-        centre.announce(DEMO_PACKAGES)
+        server.announce(DEMO_PACKAGES)
     return processes.wait_for_one_of(lambda: (bank, *switched.look()))
 
 
 class _Switched:
     """What the switches in the simulator's window turn: the kiosk's power, and its network."""
 
-    def __init__(self, processes: Processes, command: list[str], centre: Centre | None) -> None:
-        self._processes, self._command, self._centre = processes, command, centre
+    def __init__(self, processes: Processes, command: list[str], server: DemoServer | None) -> None:
+        self._processes, self._command, self._server = processes, command, server
         self._kiosk: subprocess.Popen[bytes] | None = processes.start("kiosk", command)
         self._read = 0
 
@@ -132,8 +132,8 @@ class _Switched:
         return () if self._kiosk is None else (self._kiosk,)
 
     def _turn(self, name: str, *, is_on: bool) -> None:
-        if name == "network" and self._centre is not None:
-            wire = self._centre.network
+        if name == "network" and self._server is not None:
+            wire = self._server.network
             (wire.join if is_on else wire.cut)()
         elif name == "power" and is_on and self._kiosk is None:
             self._kiosk = self._processes.start("kiosk", self._command)
@@ -142,11 +142,11 @@ class _Switched:
             self._kiosk = None
 
 
-def _start_centre(site: Site, data: Path, processes: Processes) -> Centre | None:
+def _start_server(site: Site, data: Path, processes: Processes) -> DemoServer | None:
     """The central server; without it the kiosk sends its own messages."""
     try:
-        return Centre.start(site, data, processes)
-    except (DemoError, DemoCentreError) as error:
+        return DemoServer.start(site, data, processes)
+    except (DemoError, DemoServerError) as error:
         print(f"The demo goes on without a central server: {error}", flush=True)
         return None
 
@@ -252,13 +252,13 @@ def _screen_size(environment: Mapping[str, str]) -> tuple[int, int]:
     usual = (1366, 768)
     if sys.platform != "linux" or shutil.which("xdpyinfo") is None:
         return usual
-    told = subprocess.run(["xdpyinfo"], env=environment, capture_output=True, text=True)
-    if told.returncode != 0:
+    answer = subprocess.run(["xdpyinfo"], env=environment, capture_output=True, text=True)
+    if answer.returncode != 0:
         raise DemoError(
             f"The display {environment['DISPLAY']} does not answer. "
             "Unset DISPLAY to get a virtual screen in the browser."
         )
-    size = re.search(r"dimensions:\s+(\d+)x(\d+) pixels", told.stdout)
+    size = re.search(r"dimensions:\s+(\d+)x(\d+) pixels", answer.stdout)
     return (int(size[1]), int(size[2])) if size else usual
 
 
@@ -295,7 +295,7 @@ def _virtual_screen(processes: Processes) -> int:
 def _start_virtual_display(processes: Processes) -> str:
     """Start Xvfb on a display that is free, and return its name."""
     width, height = VIRTUAL_SCREEN
-    told, tell = os.pipe()
+    answer, tell = os.pipe()
     try:
         processes.start(
             "Xvfb",
@@ -309,13 +309,13 @@ def _start_virtual_display(processes: Processes) -> str:
         )
         os.close(tell)
         number = b""
-        while not number.endswith(b"\n") and select.select([told], [], [], START_PATIENCE_S)[0]:
-            part = os.read(told, 16)
+        while not number.endswith(b"\n") and select.select([answer], [], [], START_PATIENCE_S)[0]:
+            part = os.read(answer, 16)
             if not part:
                 break
             number += part
     finally:
-        os.close(told)
+        os.close(answer)
     if not number.endswith(b"\n"):
         raise DemoError(f"Xvfb did not start.\n{last_lines(processes.log_of('Xvfb'))}")
     return f":{number.decode().strip()}"
@@ -324,12 +324,14 @@ def _start_virtual_display(processes: Processes) -> str:
 # --- what is said ------------------------------------------------------------------------------
 
 
-def _tell(site: Site, data: Path, code: str, served_on: int | None, centre: Centre | None) -> None:
+def _tell(
+    site: Site, data: Path, code: str, served_on: int | None, server: DemoServer | None
+) -> None:
     lines = [
         f"Running     the kiosk of “{site.location.name}” and its simulated locker bank",
         f"PINs        {PINS}",
         f"A code      {code or 'none lies here'}",
-        f"Centre      {centre.url}/operators, {centre.account}" if centre else "Centre      none",
+        f"Server      {server.url}/operators, {server.account}" if server else "Server      none",
         "Stop        close either window, or press Ctrl-C here",
         f"Data        {data} (make run FRESH=1 starts over)",
     ]
@@ -339,7 +341,7 @@ def _tell(site: Site, data: Path, code: str, served_on: int | None, centre: Cent
         host = f"{getpass.getuser()}@{socket.gethostname()}"
         lines += [
             f"Open        {address}",
-            f"From afar   ssh -L {served_on}:localhost:{served_on} {host}",
+            f"Remotely    ssh -L {served_on}:localhost:{served_on} {host}",
         ]
     tell_address(data, address)
     print("\n".join(lines), flush=True)

@@ -42,7 +42,7 @@ def demo_folder(data: Path, *, fresh: bool) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise DemoRunsError(f"The demo already runs: {_told_address(data)}") from None
+            raise DemoRunsError(f"The demo already runs: {_written_address(data)}") from None
         if fresh or not is_seeded(data):
             _empty(data)
         (data / _ADDRESS).unlink(missing_ok=True)
@@ -67,7 +67,7 @@ def tell_address(data: Path, address: str) -> None:
     (data / _ADDRESS).write_text(address, encoding="utf-8")
 
 
-def _told_address(data: Path) -> str:
+def _written_address(data: Path) -> str:
     try:
         return (data / _ADDRESS).read_text(encoding="utf-8") or "it is starting"
     except FileNotFoundError:

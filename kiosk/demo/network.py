@@ -1,4 +1,4 @@
-"""The demo's network: a wire from the kiosk to its centre that can be cut and joined again."""
+"""The demo's network: a wire from the kiosk to its server that can be cut and joined again."""
 
 from __future__ import annotations
 

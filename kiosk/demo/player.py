@@ -15,8 +15,9 @@ from typing import TypeVar
 
 from config import Site
 from kiosk.adapters import SystemClock, key_path, location_key
-from kiosk.app import make_kiosk, open_kiosk, use_location_key
+from kiosk.app import make_kiosk, open_kiosk
 from kiosk.console.announcements import announce, read_announcements
+from kiosk.data_folder import use_location_key
 from kiosk.flows import session
 from kiosk.flows.context import Kiosk
 from kiosk.flows.events import Chosen, Entered, Pressed
@@ -40,7 +41,7 @@ class PlayError(Exception):
 
 
 class Player:
-    """A screen without glass: it remembers the views for a script to wait for."""
+    """A screen without a panel: it remembers the views for a script to wait for."""
 
     def __init__(self, tell: Callable[[View], None] = lambda view: None) -> None:
         self._tell = tell

@@ -31,12 +31,12 @@ TIMEOUT_S = 10
 ACCOUNT, PASSWORD = "demo@example.org", "demo-demo-demo"
 
 
-class DemoCentreError(Exception):
-    """The centre cannot be had; the message says why."""
+class DemoServerError(Exception):
+    """The server cannot be had; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
-class Centre:
+class DemoServer:
     """A central server that runs."""
 
     url: str
@@ -53,22 +53,22 @@ class Centre:
         return f"{ACCOUNT} {PASSWORD}"
 
     @classmethod
-    def start(cls, site: Site, data: Path, processes: Processes) -> Centre:
+    def start(cls, site: Site, data: Path, processes: Processes) -> DemoServer:
         """Make it at the first start, start it, and enrol the kiosk if it is not.
 
-        Raises `DemoCentreError`, or `DemoError` when it does not come up.
+        Raises `DemoServerError`, or `DemoError` when it does not come up.
         """
         if site.messages is None:
-            raise DemoCentreError("this site has no folder for messages")
-        told = data / "demo-centre.json"
-        known = json.loads(told.read_text(encoding="utf-8")) if told.exists() else _make(site, data)
+            raise DemoServerError("this site has no folder for messages")
+        kept = data / "demo-centre.json"
+        known = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else _make(site, data)
         if "near_url" not in known:
-            raise DemoCentreError("an older version made this demo; make run FRESH=1 starts over")
+            raise DemoServerError("an older version made this demo; make run FRESH=1 starts over")
         port, near_port = (urlsplit(known[url]).port or 0 for url in ("url", "near_url"))
         for each in (port, near_port):
             if not is_free(each):
-                raise DemoCentreError(f"port {each} is taken by something else")
-        server = processes.start("centre", [*_central(data), "serve"])
+                raise DemoServerError(f"port {each} is taken by something else")
+        server = processes.start("server", [*_central(data), "serve"])
         processes.wait_until(server, lambda: not is_free(port))
         network = Wire(near_port, port)
         network.join()
@@ -76,13 +76,13 @@ class Centre:
         if is_new:
             enrol = [*module("kiosk"), "enrol", "--config", str(DEMO_SITE), "--data", str(data)]
             _run([*enrol, known["near_url"], known.pop("token")])
-        descriptor = os.open(told, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        descriptor = os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             json.dump(known, file)
         return cls(known["url"], known["key"], site.location.id, is_new, network)
 
     def announce(self, packages: Path) -> None:
-        """Announce the demo's packages as soon as the kiosk has told of itself; those that lie
+        """Announce the demo's packages as soon as the kiosk has reported itself; those that lie
         there already are joined. Returns at once; it ends with this process."""
         threading.Thread(target=self._announce, args=(packages,), daemon=True).start()
 
@@ -94,7 +94,7 @@ class Centre:
         room = f"{self.url}{path('v1', 'locations', self.location)}"
         with requests.Session() as session:
             session.headers.update(headers)
-            while not _is_told(session, room):
+            while not _has_reported(session, room):
                 pause.wait(ASK_AGAIN_S)
             for row in rows:
                 person = {"name": row["name"], "phone": row["phone"], "channels": ["sms"]}
@@ -111,8 +111,8 @@ class Centre:
                 )
 
 
-def _is_told(session: requests.Session, room: str) -> bool:
-    """Whether the kiosk has told of its doors, and of the packages behind some of them."""
+def _has_reported(session: requests.Session, room: str) -> bool:
+    """Whether the kiosk has reported its doors, and of the packages behind some of them."""
     try:
         answer = session.get(room, timeout=TIMEOUT_S)
     except requests.RequestException:
@@ -152,7 +152,7 @@ quiet_until_h = 0
     said = _run([*central, "location", "add", place.id, *named, *where])
     token = re.search(r"kiosk enrol \S+ (\S+)", said)
     if token is None:
-        raise DemoCentreError(f"it gave no enrolment token: {said}")
+        raise DemoServerError(f"it gave no enrolment token: {said}")
     key = _run([*central, "key", "add", "The demo"]).split()[-1]
     _run([*central, "user", "add", ACCOUNT, "--role", "admin", "--password", PASSWORD])
     host = "http://127.0.0.1"
@@ -167,5 +167,5 @@ quiet_until_h = 0
 def _run(command: list[str]) -> str:
     done = subprocess.run(command, capture_output=True, text=True, cwd=Path.cwd())
     if done.returncode != 0:
-        raise DemoCentreError((done.stderr or done.stdout).strip().splitlines()[-1])
+        raise DemoServerError((done.stderr or done.stdout).strip().splitlines()[-1])
     return done.stdout

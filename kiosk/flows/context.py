@@ -37,6 +37,8 @@ class Policy:
     """Whether customers may have their hold extended at the machine."""
     reopen_s: int = 120
     courier_session_s: int = 120
+    pin_wait_max_s: int = 900
+    """The longest that a person waits after wrong PINs, whoever typed them."""
     idle_s: int = 60
     thanks_s: int = 15
     remind_after_s: int = 30
@@ -80,6 +82,8 @@ class Kiosk:
     policy: Policy = Policy()
     backup: BackupPlan | None = None
     """Where the nightly backup goes; None where there is none."""
+    journal_problem: str = ""
+    """What was found wrong with the journal at a start."""
 
     def __post_init__(self) -> None:
         self.person.warn_s = self.policy.warn_s

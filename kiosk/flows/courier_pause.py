@@ -6,7 +6,7 @@ from kiosk.flows.context import Kiosk
 from kiosk.flows.events import Entered, Pressed, Scanned, TimedOut
 from kiosk.flows.help import offer_help
 from kiosk.flows.pickup import pickup, scanned_pickup, show_answer
-from kiosk.flows.sign_in import scanned_badge, sign_in
+from kiosk.flows.sign_in import sign_in, sign_in_by_badge
 from kiosk.flows.views.choices import Choice, Refusal, Refused
 from kiosk.flows.views.customer import First
 from kiosk.model.person import Role, Staff, parse_badge
@@ -31,7 +31,8 @@ async def let_someone_in(kiosk: Kiosk, courier: Staff) -> bool:
             case Pressed(Choice.PICK_UP):
                 await pickup(kiosk)
             case Scanned(text) if parse_badge(text) is not None:
-                if await _is_back(kiosk, courier, await scanned_badge(kiosk, text)):
+                person = await sign_in_by_badge(kiosk, text)
+                if person is not None and await _is_back(kiosk, courier, person):
                     return True
             case Scanned(text):
                 await scanned_pickup(kiosk, text)

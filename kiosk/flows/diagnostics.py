@@ -11,6 +11,7 @@ from kiosk.flows.doors import YES_OR_NO, ask
 from kiosk.flows.events import Pressed, Scanned, TimedOut
 from kiosk.flows.housekeeping import confirm_time
 from kiosk.flows.open_all import open_all
+from kiosk.flows.sign_in import prove
 from kiosk.flows.views.choices import Choice, Question
 from kiosk.flows.views.service import (
     Boards,
@@ -68,7 +69,8 @@ async def machine(kiosk: Kiosk, staff: Staff) -> None:
         if isinstance(event, TimedOut) or event == Pressed(Choice.BACK):
             return
         if event == Pressed(Choice.TIME_IS_RIGHT) and is_asked:
-            await confirm_time(kiosk, actor)
+            if await prove(kiosk, staff):
+                await confirm_time(kiosk, actor)
         elif isinstance(event, Pressed):
             await _do(kiosk, staff, event.choice)
 
@@ -86,7 +88,8 @@ async def _do(kiosk: Kiosk, staff: Staff, choice: Choice) -> None:
         case Choice.OPEN_ALL:
             await open_all(kiosk, staff)
         case Choice.RESTART if kiosk.restart is not None:
-            if await ask(kiosk, Question.RESTART, "", YES_OR_NO) is Choice.YES:
+            is_meant = await ask(kiosk, Question.RESTART, "", YES_OR_NO) is Choice.YES
+            if is_meant and await prove(kiosk, staff):
                 kiosk.restart()
         case _:
             pass

@@ -10,6 +10,8 @@ from kiosk.flows.views.choices import Choice
 from kiosk.flows.views.customer import EnterCode, EnterPhoneDigits
 from kiosk.flows.views.shared import EnterPin
 
+LONG_WAIT_S = 86_400
+
 Entry = Entered | Scanned | Pressed
 
 
@@ -22,12 +24,13 @@ async def ask_digits(
     """What the person enters; None when they go back or away.
 
     While the view counts down (`wait_s`), nothing is taken but `at_any_time`; when the countdown
-    ends, the keypad is on again. Of presses only the view's own choices are taken.
+    ends, the keypad is on again. Nobody stands before a long one: whoever is silent is away then.
+    Of presses only the view's own choices are taken.
     """
     while True:
         kiosk.person.show(view)
-        event = await kiosk.person.next(view.wait_s or kiosk.policy.idle_s)
-        if isinstance(event, TimedOut) and view.wait_s:
+        event = await kiosk.person.next(min(view.wait_s or LONG_WAIT_S, kiosk.policy.idle_s))
+        if isinstance(event, TimedOut) and 0 < view.wait_s <= kiosk.policy.idle_s:
             view = replace(view, wait_s=0)
         elif isinstance(event, TimedOut) or event == Pressed(Choice.BACK):
             return None

@@ -21,6 +21,7 @@ from kiosk.flows.doors import (
 from kiosk.flows.events import Chosen, Pressed, TimedOut
 from kiosk.flows.move import move_package
 from kiosk.flows.reconciliation import look_inside, round_of_suspects
+from kiosk.flows.sign_in import prove
 from kiosk.flows.views.choices import Choice, Purpose, Question
 from kiosk.flows.views.service import (
     ChooseReason,
@@ -50,6 +51,14 @@ UNTIL_DAYS = (1, 2, 7, 30, 0)
 TEST_ROUNDS = 5
 """How often a lock's test opens it."""
 WORKS = (Outcome.OPENED, Outcome.ALREADY_OPEN)
+REACHES_INSIDE = (
+    Choice.OPEN_DOOR,
+    Choice.LOOK_INSIDE,
+    Choice.MOVE_PACKAGE,
+    Choice.TAKE_OUT,
+    Choice.REISSUE_CODE,
+)
+"""What a technician's PIN is asked for at a slot that is not empty."""
 
 
 async def maintenance(kiosk: Kiosk, staff: Staff) -> None:
@@ -72,23 +81,27 @@ async def maintenance(kiosk: Kiosk, staff: Staff) -> None:
             return
         actor = f"staff:{staff.number}"
         if event == Pressed(Choice.ROUND):
-            await round_of_suspects(kiosk, actor)
+            if await prove(kiosk, staff):
+                await round_of_suspects(kiosk, actor)
         elif event == Pressed(Choice.MACHINE):
             await machine(kiosk, staff)
         elif event == Pressed(Choice.TEST_DOORS):
-            await _test_doors(kiosk, actor, names)
+            await _test_doors(kiosk, staff, names)
         elif isinstance(event, Chosen) and event.value in kiosk.location.slot_by_label:
-            await _DoorPage(kiosk, actor, event.value, names).serve()
+            await _DoorPage(kiosk, staff, event.value, names).serve()
 
 
-async def _test_doors(kiosk: Kiosk, actor: str, names: dict[str, str]) -> None:
-    """Open the door of every empty slot once, and those with packages only if that is asked for."""
-    if await _test_all(kiosk, actor, names, SlotStatus.EMPTY) is Choice.TEST_TAKEN:
-        await _test_all(kiosk, actor, names, SlotStatus.OCCUPIED)
+async def _test_doors(kiosk: Kiosk, staff: Staff, names: dict[str, str]) -> None:
+    """Open the door of every empty slot once, and those with packages only if that is asked for and
+    the PIN was typed once more."""
+    if await _test_all(kiosk, staff, names, SlotStatus.EMPTY) is not Choice.TEST_TAKEN:
+        return
+    if await prove(kiosk, staff):
+        await _test_all(kiosk, staff, names, SlotStatus.OCCUPIED)
 
 
 async def _test_all(
-    kiosk: Kiosk, actor: str, names: dict[str, str], status: SlotStatus
+    kiosk: Kiosk, staff: Staff, names: dict[str, str], status: SlotStatus
 ) -> Choice | None:
     """Open the door of every slot of this status once; whoever stops or leaves ends it."""
     every = [
@@ -99,7 +112,7 @@ async def _test_all(
     records = [record for record in every if record.status is status]
     opened, failed, tried = 0, [], 0
     for record in records:
-        page = _DoorPage(kiosk, actor, record.label, names)
+        page = _DoorPage(kiosk, staff, record.label, names)
         outcome = await page.open(record, in_series=True)
         tried += 1
         if outcome in WORKS:
@@ -161,13 +174,17 @@ class _DoorPage:
     """One door and what a technician does with it."""
 
     kiosk: Kiosk
-    actor: str
+    staff: Staff
     slot: str
     names: dict[str, str]
     outcome: str = ""
     """What came of the last thing that was done here."""
     is_stopped: bool = False
     """Whether the technician wants no more doors opened, or has gone."""
+
+    @property
+    def actor(self) -> str:
+        return f"staff:{self.staff.number}"
 
     async def serve(self) -> None:
         """Until the technician goes back."""
@@ -185,8 +202,21 @@ class _DoorPage:
             event = await self.kiosk.person.next(SESSION_S)
             if isinstance(event, TimedOut) or event == Pressed(Choice.BACK):
                 return
-            if isinstance(event, Pressed) and event.choice in choices:
+            if not isinstance(event, Pressed) or event.choice not in choices:
+                continue
+            if await self._is_allowed(event.choice, record):
                 await self._do(event.choice, record)
+
+    async def _is_allowed(self, choice: Choice, record: SlotRecord) -> bool:
+        """Whether this may be done now. What gets at a package, or at a slot that may hold one,
+        asks for the PIN; a reason that is asked for comes after it."""
+        if choice not in REACHES_INSIDE or record.status is SlotStatus.EMPTY:
+            return True
+        if not await prove(self.kiosk, self.staff):
+            return False
+        # What lies there may be another by now: then the page shows it first.
+        after = await self.kiosk.store.run(slots.record_of, self.slot)
+        return (after.status, after.package) == (record.status, record.package)
 
     async def _do(self, choice: Choice, record: SlotRecord) -> None:
         kiosk, package = self.kiosk, record.package

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from kiosk.flows.context import Kiosk
 from kiosk.flows.doors import ask, leave_in_doubt, open_for_service, pressed
-from kiosk.flows.sign_in import sign_in
+from kiosk.flows.sign_in import prove
 from kiosk.flows.views.choices import Choice, Purpose, Question
 from kiosk.flows.views.service import DoorsTested
 from kiosk.model.location import Service
-from kiosk.model.person import Role, Staff
+from kiosk.model.person import Staff
 from kiosk.store import slots
 from kiosk.store.slots import SlotRecord
 
@@ -23,8 +23,7 @@ async def open_all(kiosk: Kiosk, staff: Staff) -> None:
     """
     if await ask(kiosk, Question.OPEN_ALL, "", (Choice.NO, Choice.YES)) is not Choice.YES:
         return
-    person = await sign_in(kiosk, Role.TECHNICIAN)
-    if person is None or person.number != staff.number:
+    if not await prove(kiosk, staff):
         return
     records = [
         record

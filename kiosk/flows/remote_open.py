@@ -23,4 +23,4 @@ async def open_remotely(kiosk: Kiosk, slot: str, command: str) -> None:
         await shut_wrong_door(kiosk, opened, slot, purpose)
     if opened.stands_open:
         await until_shut(kiosk, DoorOpen(slot=slot, purpose=purpose), opened)
-        await leave_in_doubt(kiosk, opened, slot, openings.ACTOR, "opened from afar")
+        await leave_in_doubt(kiosk, opened, slot, openings.ACTOR, "opened remotely")

@@ -14,10 +14,10 @@ from kiosk.flows.doors import pressed, push_until_it_clicks
 from kiosk.flows.events import Entered, Preference, Pressed, RemoteOpen, Scanned, TimedOut
 from kiosk.flows.help import offer_help
 from kiosk.flows.maintenance import maintenance
-from kiosk.flows.pickup import pickup, scanned_pickup, show_answer
+from kiosk.flows.pickup import pickup, scanned_pickup
 from kiosk.flows.remote_open import open_remotely
-from kiosk.flows.sign_in import scanned_badge, sign_in
-from kiosk.flows.views.choices import Choice, Problem, Refusal, Refused
+from kiosk.flows.sign_in import sign_in, sign_in_by_badge
+from kiosk.flows.views.choices import Choice, Problem
 from kiosk.flows.views.customer import First
 from kiosk.flows.views.shared import Trouble
 from kiosk.model.actor import KIOSK
@@ -151,10 +151,8 @@ async def _staff(kiosk: Kiosk, role: Role) -> None:
 
 async def _badge(kiosk: Kiosk, text: str) -> None:
     """A badge scanned on the first screen signs in for what its owner does here."""
-    person = await scanned_badge(kiosk, text)
-    if person is None:
-        await show_answer(kiosk, Refused(Refusal.NOT_ALLOWED))
-    else:
+    person = await sign_in_by_badge(kiosk, text)
+    if person is not None:
         await _visit(kiosk, person, person.role)
 
 

@@ -1,77 +1,155 @@
-"""Who somebody is: a PIN typed or a badge scanned, checked and slowed when it is wrong."""
+"""Who somebody is: a badge names, a PIN proves.
+
+A courier's badge is enough to work as a courier. A technician needs a PIN, with a badge or without:
+a badge is soon photographed. What is dangerous asks for the PIN once more, and no scan answers.
+"""
 
 from __future__ import annotations
 
 from kiosk.flows.context import Kiosk
 from kiosk.flows.events import Entered, Scanned
 from kiosk.flows.keypad import ask_digits
+from kiosk.flows.pickup import show_answer
 from kiosk.flows.views.choices import Choice, Refusal, Refused
 from kiosk.flows.views.shared import Checking, EnterPin
-from kiosk.model.person import STAFF_NUMBER_DIGITS, Role, Staff, parse_badge
-from kiosk.store import codes, staff
+from kiosk.model.person import Pin, Role, Staff, parse_badge, parse_pin
+from kiosk.store import staff, tries
+from kiosk.store.tries import Proof
+
+WRONG = Refused(Refusal.WRONG_PIN)
 
 
-async def scanned_badge(kiosk: Kiosk, text: str) -> Staff | None:
-    """Whose badge was scanned, if they may work now; None is counted as a wrong try."""
-    kiosk.person.show(Checking())
-    person = None
-    if await kiosk.store.run(codes.sign_in_wait_ms) == 0:
-        person = await _check_badge(kiosk, text)
-    if person is None:
-        await kiosk.store.run(codes.refuse_sign_in, "badge")
-    return person
+async def sign_in(kiosk: Kiosk, role: Role | None, badge: Staff | None = None) -> Staff | None:
+    """Ask for a PIN or a badge until it is right; None when the person goes back or away.
 
-
-async def sign_in(kiosk: Kiosk, role: Role) -> Staff | None:
-    """Ask for a PIN or a badge until it is right; None when the person goes back or away."""
-    refused: Refused | None = None
+    `role`: as what somebody signs in, None for any of the staff. `badge`: whose was read already.
+    """
+    refused, wait_ms = None, await _first_wait_ms(kiosk, badge)
     while True:
         view = EnterPin(
             for_service=role is Role.TECHNICIAN,
+            for_anyone=role is None,
+            after_badge=badge is not None,
             refused=refused,
-            wait_s=await _wait_s(kiosk),
+            wait_s=-(-wait_ms // 1000),
             choices=(Choice.BACK,),
         )
-        entry = await ask_digits(kiosk, view, (Entered, Scanned))
-        if not isinstance(entry, Entered | Scanned):
-            return None
-        if await _wait_s(kiosk):
-            continue
-        kiosk.person.show(Checking())
+        entry = await ask_digits(kiosk, view, (Entered,), at_any_time=(Scanned,))
         if isinstance(entry, Scanned):
-            person = await _check_badge(kiosk, entry.text)
+            found = await scanned_badge(kiosk, entry.text)
+            if found is not None and _may_act(found, role):
+                if found.role is Role.COURIER:
+                    return found
+                badge, refused = found, None
+            else:
+                refused = WRONG
+            wait_ms = await _first_wait_ms(kiosk, badge)
+        elif isinstance(entry, Entered):
+            person, wait_ms = await _typed(kiosk, entry.text, role, badge)
+            if person is not None:
+                return person
+            refused = WRONG
         else:
-            person = await _check_pin(kiosk, entry.text)
-        if person is not None and person.role in (role, Role.TECHNICIAN):
-            return person
-        await kiosk.store.run(codes.refuse_sign_in, role.value)
-        refused = Refused(Refusal.WRONG_PIN)
+            return None
 
 
-async def _wait_s(kiosk: Kiosk) -> int:
-    """How long nobody may try to sign in, after wrong tries."""
-    return -(-await kiosk.store.run(codes.sign_in_wait_ms) // 1000)
+async def sign_in_by_badge(kiosk: Kiosk, text: str) -> Staff | None:
+    """A badge was scanned where nobody was asked for one: who signs in by it, with a PIN too if
+    need be; None when nobody does, which was shown."""
+    person = await scanned_badge(kiosk, text)
+    if person is None:
+        await show_answer(kiosk, Refused(Refusal.NOT_ALLOWED))
+        return None
+    if person.role is Role.TECHNICIAN:
+        return await sign_in(kiosk, person.role, person)
+    return person
 
 
-async def _check_pin(kiosk: Kiosk, pin: str) -> Staff | None:
+async def scanned_badge(kiosk: Kiosk, text: str) -> Staff | None:
+    """Whose badge was scanned, if they may work now. A badge is always looked at, whatever was
+    scanned or typed before: its secret is too long to be guessed."""
+    kiosk.person.show(Checking())
+    badge = parse_badge(text)
+    named = await kiosk.store.run(staff.member, badge.number) if badge else None
+    if badge is not None and named is not None and named.badge_hash:
+        is_right = await kiosk.verify_pin(named.badge_hash, badge.secret)
+        if is_right and named.may_work(kiosk.clock.now()):
+            return named
+    await kiosk.store.run(tries.refuse_badge, named.number if named else tries.NOBODY)
+    return None
+
+
+async def prove(kiosk: Kiosk, person: Staff) -> bool:
+    """Whether somebody who is signed in types their PIN, before something dangerous is done; no
+    badge is looked at, and nobody else's PIN."""
+    refused, wait_ms = None, 0
+    while True:
+        view = EnterPin(
+            for_service=person.role is Role.TECHNICIAN,
+            again=True,
+            refused=refused,
+            wait_s=-(-wait_ms // 1000),
+            choices=(Choice.BACK,),
+        )
+        entry = await ask_digits(kiosk, view, (Entered,))
+        if not isinstance(entry, Entered):
+            return False
+        pin, refused = parse_pin(entry.text), WRONG
+        if pin is not None and pin.number == person.number:
+            found, wait_ms = await _checked(kiosk, pin, person.role, Proof.PIN)
+            if found is not None:
+                return True
+
+
+async def _first_wait_ms(kiosk: Kiosk, badge: Staff | None) -> int:
+    """How long nobody may type, whoever they are; or whose badge was read."""
+    if badge is None:
+        return await kiosk.store.run(tries.kiosk_wait_ms)
+    longest_ms = kiosk.policy.pin_wait_max_s * 1000
+    return await kiosk.store.run(tries.sign_in_wait_ms, badge.number, Proof.AFTER_BADGE, longest_ms)
+
+
+async def _typed(
+    kiosk: Kiosk, text: str, role: Role | None, badge: Staff | None
+) -> tuple[Staff | None, int]:
+    """Who has this PIN and may act in this role, or else how long until the next is tried."""
+    pin = parse_pin(text)
+    if pin is None:
+        return None, 0  # it cannot be one: nothing is checked, and nothing counted
+    is_badges = badge is not None and badge.number == pin.number
+    return await _checked(kiosk, pin, role, Proof.AFTER_BADGE if is_badges else Proof.PIN)
+
+
+async def _checked(
+    kiosk: Kiosk, pin: Pin, role: Role | None, proof: Proof
+) -> tuple[Staff | None, int]:
+    """As `_typed`. While this person's PIN waits, it is neither checked nor counted."""
+    longest_ms = kiosk.policy.pin_wait_max_s * 1000
+    wait_ms = await kiosk.store.run(tries.sign_in_wait_ms, pin.number, proof, longest_ms)
+    if wait_ms > 0:
+        return None, wait_ms
+    kiosk.person.show(Checking())
+    person = await _owner(kiosk, pin)
+    if person is not None and _may_act(person, role):
+        await kiosk.store.run(tries.forgive, pin.number, proof)
+        return person, 0
+    await kiosk.store.run(tries.refuse_pin, pin.number, proof, role)
+    return None, await kiosk.store.run(tries.sign_in_wait_ms, pin.number, proof, longest_ms)
+
+
+async def _owner(kiosk: Kiosk, pin: Pin) -> Staff | None:
     """The member of staff with this PIN, if they may work now.
 
     Somebody's hash is checked even when the number is nobody's, so that the time reveals nothing.
     """
-    person = await kiosk.store.run(staff.member, pin[:STAFF_NUMBER_DIGITS])
+    person = await kiosk.store.run(staff.member, pin.number)
     checked = person or await kiosk.store.run(staff.anybody)
     if checked is None:
         return None
-    is_right = await kiosk.verify_pin(checked.pin_hash, pin[STAFF_NUMBER_DIGITS:])
+    is_right = await kiosk.verify_pin(checked.pin_hash, pin.secret)
     may_work = person is not None and person.may_work(kiosk.clock.now())
     return person if is_right and may_work else None
 
 
-async def _check_badge(kiosk: Kiosk, text: str) -> Staff | None:
-    """The member of staff whose badge this is, if they may work now."""
-    badge = parse_badge(text)
-    person = await kiosk.store.run(staff.member, badge.number) if badge else None
-    if badge is None or person is None or not person.badge_hash:
-        return None
-    is_right = await kiosk.verify_pin(person.badge_hash, badge.secret)
-    return person if is_right and person.may_work(kiosk.clock.now()) else None
+def _may_act(person: Staff, role: Role | None) -> bool:
+    return role is None or person.role in (role, Role.TECHNICIAN)

@@ -50,7 +50,7 @@ IN_OTHER_WORDS: Final = {
 
 
 class CommandType(StrEnum):
-    """What a kiosk can be told to do."""
+    """What a kiosk can be asked to do."""
 
     ANNOUNCE = "announce"
     CANCEL = "cancel"

@@ -10,8 +10,6 @@ and kinds of a newer version are carried along and passed over.
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import cache
@@ -34,14 +32,11 @@ from kiosk.model.fields import (
     SlotLabel,
     TimeMs,
     Words,
-    is_sound,
 )
 from kiosk.model.images import IMAGES
 from kiosk.model.person import Role, StaffSource
+from kiosk.model.sound_json import UnfitBodyError, sound_object
 
-_MAY_BE_UNSOUND = re.compile(r"\\u|[\0\ud800-\udfff]").search
-DEPTH_MAX = 16
-"""How deep a body may be nested; a declared one is at most four deep."""
 SHOWN_MAX = 60
 """How much of a wrong value an error shows."""
 
@@ -55,7 +50,7 @@ class Body:
 
     actor: Actor
 
-    def facts(self) -> dict[str, Any]:
+    def details(self) -> dict[str, Any]:
         """The body as it is written, without its rows."""
         named = ((field.name, getattr(self, field.name)) for field in fields(self))
         body = {name: value for name, value in named if value is not None}
@@ -444,6 +439,25 @@ class StaffRefused(Body):
 
     kind = EventKind.STAFF_REFUSED
     role: Name
+    """Of whom a PIN was asked, "" where of anybody; or `badge`."""
+    number: Name | None = None
+    """The number that was typed, or is on the badge of somebody who is known here."""
+
+
+Tried = Literal["typed", "scanned", "pin", "badge"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class GuessingNoticed(Body):
+    """So much was wrong within a day that somebody seems to guess; operators are alarmed."""
+
+    kind = EventKind.GUESSING_NOTICED
+    tried: Tried
+    """Codes, typed or scanned; PINs; or badges."""
+    times: Count
+    """How often it was wrong within a day."""
+    number: Name | None = None
+    """Whose PIN or badge; left out where it is about the whole kiosk."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -489,20 +503,9 @@ def adapter(kind: EventKind) -> TypeAdapter[Any]:
 # --- reading -------------------------------------------------------------------------------------
 
 
-class UnfitBodyError(ValueError):
-    """A body does not fit its declaration; the message names the field and what would be right."""
-
-
 def read_body(text: str) -> dict[str, Any]:
     """The body of any event, of this version or another. Raises `UnfitBodyError`."""
-    try:
-        body = json.loads(text, parse_constant=_no_number)
-    except (ValueError, RecursionError) as error:
-        raise UnfitBodyError(f"the body is no JSON: {error}"[:200]) from error
-    if not isinstance(body, dict):
-        raise UnfitBodyError("the body is no JSON object")
-    if _MAY_BE_UNSOUND(text) or text.count("[") + text.count("{") > DEPTH_MAX:
-        _require_sound(body)
+    body = sound_object(text)
     rows = body.get("rows", [])
     if not isinstance(rows, list) or not all(_is_row(row) for row in rows):
         raise UnfitBodyError("rows: each is a pair, the name of an image and an object")
@@ -569,10 +572,6 @@ def _actor(body: Mapping[str, Any]) -> object:
     return body["actor"]
 
 
-def _no_number(name: str) -> None:
-    raise ValueError(f"{name} is no number")
-
-
 def _is_row(row: object) -> bool:
     return (
         isinstance(row, list)
@@ -580,15 +579,3 @@ def _is_row(row: object) -> bool:
         and isinstance(row[0], str)
         and isinstance(row[1], dict)
     )
-
-
-def _require_sound(value: object, depth: int = 0) -> None:
-    """Nothing in it that a database, a page or a message cannot hold."""
-    if isinstance(value, str):
-        if not is_sound(value):
-            raise UnfitBodyError(f"{ascii(value)[:SHOWN_MAX]}: a text without NUL is needed")
-    elif isinstance(value, dict | list):
-        if depth >= DEPTH_MAX:
-            raise UnfitBodyError(f"the body is nested deeper than {DEPTH_MAX}")
-        for each in value if isinstance(value, list) else (*value, *value.values()):
-            _require_sound(each, depth + 1)

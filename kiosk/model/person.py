@@ -15,7 +15,7 @@ class StaffSource(StrEnum):
 
     CONFIG = "config"
     INIT = "init"
-    CENTRE = "centre"
+    SERVER = "centre"
 
 
 class Role(StrEnum):
@@ -25,8 +25,8 @@ class Role(StrEnum):
     TECHNICIAN = "technician"
 
 
-CENTRE_LIST_MS = 168 * 3_600_000
-"""How old the centre's list may be before its couriers are no longer let in."""
+SERVER_LIST_MS = 168 * 3_600_000
+"""How old the server's list may be before its couriers are no longer let in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Staff:
     def may_work(self, now: Instant) -> bool:
         """Whether this person may sign in now.
 
-        Dates count only while the clock is trusted. The centre's list ages for couriers only: a
+        Dates count only while the clock is trusted. The server's list ages for couriers only: a
         technician is needed most where nothing is reachable.
         """
         if not now.is_trusted:
@@ -62,8 +62,8 @@ class Staff:
             return False
         if self.valid_until_ms is not None and now.wall_ms >= self.valid_until_ms:
             return False
-        is_listed = self.source is StaffSource.CENTRE and self.role is Role.COURIER
-        return not (is_listed and now.wall_ms - self.listed_ms > CENTRE_LIST_MS)
+        is_listed = self.source is StaffSource.SERVER and self.role is Role.COURIER
+        return not (is_listed and now.wall_ms - self.listed_ms > SERVER_LIST_MS)
 
 
 BADGE_PREFIX = "PKS"
@@ -83,7 +83,7 @@ def badge_text(number: str, secret: str) -> str:
 
 
 def new_badge_secret(rng: Random) -> str:
-    """80 bits of chance in capitals and digits, which a QR code packs closest."""
+    """80 random bits in capitals and digits, which a QR code packs closest."""
     return b32encode(rng.randbytes(10)).decode()
 
 
@@ -96,6 +96,7 @@ def parse_badge(text: str) -> Badge | None:
 
 
 STAFF_NUMBER_DIGITS = 2
+"""How many digits of a PIN are the person's number."""
 SECRET_DIGITS_MIN, SECRET_DIGITS_MAX = 4, 6
 """Of the digits behind the number: what is more cannot be typed on the screen."""
 SECRET_DIGITS_RIGHT = f"{SECRET_DIGITS_MIN} to {SECRET_DIGITS_MAX} digits"
@@ -107,7 +108,31 @@ def is_pin_secret(text: str) -> bool:
     return is_digits and SECRET_DIGITS_MIN <= len(text) <= SECRET_DIGITS_MAX
 
 
-"""How many digits of a PIN are the person's number."""
+def secret_digits_wanted(role: Role) -> str:
+    """How many secret digits a new PIN has, in words: who can open every door has all there are."""
+    return f"{SECRET_DIGITS_MAX} digits" if role is Role.TECHNICIAN else SECRET_DIGITS_RIGHT
+
+
+def is_new_pin_secret(text: str, role: Role) -> bool:
+    """Whether these may become the secret digits of a PIN. Shorter ones of technicians, made by
+    versions before, work until they are changed."""
+    is_long_enough = role is not Role.TECHNICIAN or len(text) == SECRET_DIGITS_MAX
+    return is_pin_secret(text) and is_long_enough
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """What was typed as a PIN: whose it is to be, and the secret."""
+
+    number: str
+    secret: str
+
+
+def parse_pin(text: str) -> Pin | None:
+    """Read what was typed; None when it cannot be a PIN."""
+    number, secret = text[:STAFF_NUMBER_DIGITS], text[STAFF_NUMBER_DIGITS:]
+    is_number = number.isascii() and number.isdigit() and len(number) == STAFF_NUMBER_DIGITS
+    return Pin(number, secret) if is_number and is_pin_secret(secret) else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from sqlite_utils import Database
 from kiosk.model.actor import KIOSK
 from kiosk.model.clock import Clock
 from kiosk.model.event_bodies import BackupChecked
-from kiosk.store import journal, meta
+from kiosk.store import evidence, journal, meta
 from kiosk.store.errors import StoreError
 from kiosk.store.store import Store
 from kiosk.store.writer import Writer
@@ -55,13 +55,14 @@ class Backup:
 async def make(store: Store, plan: BackupPlan, clock: Clock) -> Backup:
     """Make a backup, check all of it, journal what was found, and remove old ones.
 
-    What fails is told by `Backup.problem`. An unsound backup pushes no older one out.
+    What fails stands in `Backup.problem`. An unsound backup pushes no older one out.
     """
     now = clock.now()
     path = plan.folder / now.utc.strftime(NAME)
     try:
+        await store.run(evidence.sign, store.path)
         await _copy(store, path)
-        problem = await asyncio.to_thread(check, path)
+        problem = await asyncio.to_thread(check, path, await store.run(_key))
         size_bytes = path.stat().st_size
         if not problem:
             await asyncio.to_thread(_remove_old, plan, path)
@@ -101,10 +102,15 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def check(path: Path) -> str:
+def _key(writer: Writer) -> bytes | None:
+    return writer.journal_key
+
+
+def check(path: Path, journal_key: bytes | None = None) -> str:
     """What is wrong with a database file that nobody uses; "" when it is sound.
 
     All of it is read: every page and index, every reference, every link of the journal's chain.
+    With the journal's key also whether each event, and the journal's end, are signed with it.
     """
     try:
         with contextlib.closing(open_still(path)) as connection:
@@ -113,10 +119,29 @@ def check(path: Path) -> str:
                 return f"{path}: the database is damaged: {found}"
             if connection.execute("PRAGMA foreign_key_check").fetchone() is not None:
                 return f"{path}: the database is damaged: a row refers to one that is not there"
-            wrong = journal.verify_rows(Database(connection).query(journal.IN_ORDER))
+            chain = _chain_check(connection, path, journal_key)
+            wrong = journal.verify_rows(Database(connection).query(journal.IN_ORDER), chain)
             return f"{path}: the journal is not whole: {wrong}" if wrong else ""
+    except evidence.HeadError as error:
+        return str(error)
     except (sqlite3.Error, OSError) as error:
         return f"{path}: the database cannot be read: {error}"
+
+
+def _chain_check(
+    connection: sqlite3.Connection, path: Path, journal_key: bytes | None
+) -> journal.ChainCheck:
+    """What the journal of a backup is held to. Raises `HeadError`."""
+    if journal_key is None:
+        return journal.ChainCheck()
+    row = connection.execute(
+        "SELECT value FROM meta WHERE key = ?", (evidence.SIGNED_HEAD,)
+    ).fetchone()
+    if row is None:
+        return journal.ChainCheck(key=journal_key)  # of a version before 0.3
+    head = evidence.read_head(row[0], journal_key, f"{path}: its signed head")
+    known = {head.seq: head.hash} if head.seq else {}
+    return journal.ChainCheck(key=journal_key, keyed_from=head.keyed_from, known=known)
 
 
 def open_still(path: Path) -> sqlite3.Connection:

@@ -1,4 +1,4 @@
-"""Checking pickup codes and PINs: found at once, slowed when wrong, counted before answered."""
+"""Checking pickup codes: found at once, slowed when wrong, counted before answered."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
-from kiosk.model.actor import CONSOLE, CUSTOMER, KIOSK, SERVER
+from kiosk.model.actor import CONSOLE, CUSTOMER, SERVER
 from kiosk.model.barcode import kept_key
 from kiosk.model.clock import DAY_MS
 from kiosk.model.event_bodies import (
@@ -16,7 +16,6 @@ from kiosk.model.event_bodies import (
     CodeReissued,
     CodeTold,
     How,
-    StaffRefused,
 )
 from kiosk.model.package import Package, PackageStatus
 from kiosk.model.pickup_code import locator_digits, parse_code, secret_matches
@@ -24,9 +23,8 @@ from kiosk.model.throttle import (
     KIOSK_WRONG_A_DAY,
     NO_PHONE_INTERVAL_MS,
     PACKAGE_WRONG_A_DAY,
-    Bucket,
 )
-from kiosk.store import packages
+from kiosk.store import packages, tries
 from kiosk.store.errors import RefusedError
 from kiosk.store.writer import Row, Writer, update
 
@@ -127,7 +125,7 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """The code of a package that cannot be had (any more), told to who has the right code."""
+    """The code of a package that cannot be had (any more), for who has the right code."""
 
     status: PackageStatus
     at_ms: int
@@ -157,28 +155,45 @@ def check_code(
     Typing and scanning have a bucket of tries each, so that a guesser at the keypad does not slow
     down the people who scan, and one with a thousand printed codes is slowed all the same.
     """
-    now_ms = _follow_clock(writer)
+    at_ms, now_ms = tries.now_ms(writer), writer.now.wall_ms
     name: How = "scanned" if scanned else "typed"
     typed = parse_code(digits, locator_digits(policy.slot_count))
     rows = _rows_of(writer, typed.locator, now_ms) if typed else []
     matching = [row for row in rows if typed and _counter_of(row, typed.secret, policy)]
     finished = next((row for row in matching if _is_over(row, policy, now_ms)), None)
-    if finished is not None:
+    wait_ms = tries.bucket(writer, name).wait_ms(at_ms)
+    if finished is not None and _may_be_answered(writer, name, wait_ms, at_ms):
         # Recognised first and counted for nobody: its owner only forgot that it was fetched.
         return _tell(finished, policy, now_ms)
-    wait_ms = _bucket(writer, name).wait_ms(now_ms)
     if wait_ms > 0:
+        if finished is None and _may_be_answered(writer, name, wait_ms, at_ms):
+            tries.spend(writer, _answered_meanwhile(name), at_ms)
         return Wait(wait_ms)
     live = next((row for row in rows if row["slot"] is not None), None)
     row = matching[0] if matching else None
-    is_attacked = _is_attacked(writer, name, live, now_ms)
+    is_attacked = _is_attacked(writer, name, live, at_ms)
     is_asked = is_attacked or (policy.ask_phone_digits and not scanned and _has_phone(row))
     if is_asked and phone_digits is None:
         return NeedsPhone()
-    if row is None or (is_asked and not _is_known_by(writer, row, phone_digits, name, now_ms)):
-        return _wrong(writer, name, live, by_phone=is_asked)
+    if row is None or (is_asked and not _is_known_by(writer, row, phone_digits, name, at_ms)):
+        return _wrong(writer, name, live, at_ms, by_phone=is_asked)
     _retire_earlier(writer, row, _counter_of(row, typed.secret if typed else "", policy))
     return _grant(writer, row, policy)
+
+
+def _answered_meanwhile(name: How) -> str:
+    """The bucket of what is answered by its story while the other waits."""
+    return f"{name} while waiting"
+
+
+def _may_be_answered(writer: Writer, name: How, wait_ms: int, at_ms: int) -> bool:
+    """Whether a code of a package that has left is answered now.
+
+    While the throttle waits it still is, for who only forgot that it was fetched. But then every
+    code that is none of those costs a try of its own, whatever else it is: a guesser would else
+    try codes out there for nothing, and learn from what it costs which of them open a door.
+    """
+    return wait_ms == 0 or tries.bucket(writer, _answered_meanwhile(name)).wait_ms(at_ms) == 0
 
 
 def _rows_of(writer: Writer, locator: str, now_ms: int) -> list[Row]:
@@ -202,7 +217,7 @@ def _counter_of(row: Row, secret: str, policy: CodePolicy) -> int | None:
 
 
 def _retire_earlier(writer: Writer, row: Row, counter: int | None) -> None:
-    """A code that the centre re-issued meanwhile is accepted: the ones before it no longer are."""
+    """A code that the server re-issued meanwhile is accepted: the ones before it no longer are."""
     if counter is not None and counter > row["code_counter"]:
         change = update("package", id=row["id"], code_counter=counter)
         writer.record(CodeReissued(actor=SERVER), change)
@@ -257,23 +272,19 @@ def _others(writer: Writer, row: Row, policy: CodePolicy) -> tuple[Granted, ...]
     )
 
 
-def _is_attacked(writer: Writer, how: str, live: Row | None, now_ms: int) -> bool:
+def _is_attacked(writer: Writer, how: str, live: Row | None, at_ms: int) -> bool:
     """Whether so many codes were wrong today that the phone's digits are asked as well.
 
     Of a right code as of a wrong one: to ask only for a right one would tell that it is right, and
     four digits are soon tried out. Typing and scanning are judged each by itself.
     """
-    kiosk = writer.one(
-        "SELECT count(*) AS n FROM (SELECT 1 FROM wrong_try WHERE how = ? AND at_ms > ? LIMIT 32)",
-        (how, now_ms - DAY_MS),
-    )
-    if kiosk and kiosk["n"] > KIOSK_WRONG_A_DAY:
+    if tries.wrong_codes(writer, how, at_ms) > KIOSK_WRONG_A_DAY:
         return True
     if how == "scanned" or live is None:
         return False
     against = writer.one(
         "SELECT count(*) AS n FROM wrong_try WHERE package = ? AND at_ms > ?",
-        (live["id"], now_ms - DAY_MS),
+        (live["id"], at_ms - DAY_MS),
     )
     return bool(against and against["n"] >= PACKAGE_WRONG_A_DAY)
 
@@ -288,62 +299,20 @@ def _has_phone(row: Row | None) -> bool:
     return _phone_of(row) != ""
 
 
-def _is_known_by(writer: Writer, row: Row, phone_digits: str | None, how: str, now_ms: int) -> bool:
+def _is_known_by(writer: Writer, row: Row, phone_digits: str | None, how: str, at_ms: int) -> bool:
     """Whether the digits are those on file. With none on file there is one try in ten minutes."""
     if _has_phone(row):
         return hmac.compare_digest((phone_digits or "").encode(), _phone_of(row).encode())
     last = writer.one("SELECT max(at_ms) AS ms FROM wrong_try WHERE how = ?", (how,))
     last_ms = last["ms"] if last is not None else None
-    return last_ms is None or not 0 <= now_ms - last_ms < NO_PHONE_INTERVAL_MS
+    return last_ms is None or at_ms - last_ms >= NO_PHONE_INTERVAL_MS
 
 
-def _wrong(writer: Writer, how: How, live: Row | None, by_phone: bool) -> NotKnown:
-    now_ms = writer.now.wall_ms
+def _wrong(writer: Writer, how: How, live: Row | None, at_ms: int, by_phone: bool) -> NotKnown:
     package_id = None if live is None else live["id"]
-    _set_bucket(writer, how, _bucket(writer, how).spend(now_ms))
-    writer.db.execute("DELETE FROM wrong_try WHERE how = ? AND at_ms <= ?", (how, now_ms - DAY_MS))
-    writer.db.execute(
-        "INSERT INTO wrong_try (at_ms, how, package) VALUES (?, ?, ?)", (now_ms, how, package_id)
-    )
     writer.record(CodeRefused(actor=CUSTOMER, how=how, package=package_id))
+    tries.count_wrong_code(writer, how, package_id, at_ms)
     return NotKnown(phone_digits_wrong=by_phone)
-
-
-def _follow_clock(writer: Writer) -> int:
-    """The time, with nothing counted in its future: after a clock was set back, what was counted
-    by the wrong time would else stand still until that time has come."""
-    now_ms = writer.now.wall_ms
-    writer.db.execute("UPDATE bucket SET at_ms = ? WHERE at_ms > ?", (now_ms, now_ms))
-    writer.db.execute(
-        "UPDATE wrong_try SET at_ms = ? WHERE how IN ('typed', 'scanned') AND at_ms > ?",
-        (now_ms, now_ms),
-    )
-    return now_ms
-
-
-def _bucket(writer: Writer, name: str) -> Bucket:
-    row = writer.one("SELECT level_thousandths, at_ms FROM bucket WHERE name = ?", (name,))
-    return Bucket() if row is None else Bucket(row["level_thousandths"], row["at_ms"])
-
-
-def _set_bucket(writer: Writer, name: str, bucket: Bucket) -> None:
-    writer.db.execute(
-        "INSERT INTO bucket (name, level_thousandths, at_ms) VALUES (?, ?, ?) ON CONFLICT (name)"
-        " DO UPDATE SET level_thousandths = excluded.level_thousandths, at_ms = excluded.at_ms",
-        (name, bucket.level_thousandths, bucket.at_ms),
-    )
-
-
-def sign_in_wait_ms(writer: Writer) -> int:
-    """How long until a PIN may be tried; PINs have a bucket of their own."""
-    return _bucket(writer, "pin").wait_ms(_follow_clock(writer))
-
-
-def refuse_sign_in(writer: Writer, role: str) -> int:
-    """Count a wrong PIN or badge; return the event's number."""
-    now_ms = _follow_clock(writer)
-    _set_bucket(writer, "pin", _bucket(writer, "pin").spend(now_ms))
-    return writer.record(StaffRefused(actor=KIOSK, role=role))
 
 
 def ask_again(writer: Writer, policy: CodePolicy, barcode: str, phone_digits: str) -> int | Wait:
@@ -352,11 +321,11 @@ def ask_again(writer: Writer, policy: CodePolicy, barcode: str, phone_digits: st
 
     Every question is counted, so that nobody floods a mailbox or tries digits out.
     """
-    now_ms = _follow_clock(writer)
-    wait_ms = _bucket(writer, "asked").wait_ms(now_ms)
+    at_ms, now_ms = tries.now_ms(writer), writer.now.wall_ms
+    wait_ms = tries.bucket(writer, "asked").wait_ms(at_ms)
     if wait_ms > 0:
         return Wait(wait_ms)
-    _set_bucket(writer, "asked", _bucket(writer, "asked").spend(now_ms))
+    tries.spend(writer, "asked", at_ms)
     row = writer.one(
         "SELECT package.*, recipient.phone FROM package"
         " JOIN recipient ON recipient.id = package.recipient"

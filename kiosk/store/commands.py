@@ -175,7 +175,7 @@ def _carry_out(
             return {"slot": label}
         case ListStaff(staff=people):
             listed = [_person(each, writer.now.wall_ms) for each in people]
-            staff.list_staff(writer, listed, StaffSource.CENTRE)
+            staff.list_staff(writer, listed, StaffSource.SERVER)
         case _:
             assert_never(command)
     return {}
@@ -184,7 +184,7 @@ def _carry_out(
 def _require_may_open(writer: Writer, received: Received, slot: str) -> None:
     """Whether a slot may be opened remotely now; that it is opened comes after this event."""
     if not received.is_signed:
-        raise RefusedError("the opening is not signed by this kiosk's centre")
+        raise RefusedError("the opening is not signed by this kiosk's server")
     if slots.record_of(writer, slot).service is Service.DO_NOT_OPEN:
         raise RefusedError(f"slot {slot} must not be opened")
     openings.require_may_open(writer, received.id)
@@ -295,6 +295,6 @@ def _person(listed: ListedStaff, listed_ms: int) -> Staff:
         listed.badge_hash,
         listed.valid_from_ms,
         listed.valid_until_ms,
-        StaffSource.CENTRE,
+        StaffSource.SERVER,
         listed_ms,
     )

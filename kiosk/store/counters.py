@@ -45,7 +45,7 @@ FAR_BACK = 100
 
 
 def count(
-    writer: Writer, kind: str, changes: Iterable[RowChange], facts: Mapping[str, Any]
+    writer: Writer, kind: str, changes: Iterable[RowChange], details: Mapping[str, Any]
 ) -> None:
     """Count an event that was just written, if it is one of those that are counted."""
     if kind in PACKAGE_COUNTERS:
@@ -54,10 +54,10 @@ def count(
         if kind is EventKind.PACKAGE_RETRIEVED:
             _count_pickup(writer, _value(changes, "intent", "id"))
     elif kind is EventKind.DOOR_OUTCOME:
-        _count_outcome(writer, changes, facts.get("elapsed_ms"))
+        _count_outcome(writer, changes, details.get("elapsed_ms"))
     elif kind is EventKind.DOOR_MOVED_UNASKED:
-        found = "FOUND_OPEN" if facts.get("found_at_start") else "FORCED"
-        add(writer, FAULT_PREFIX + found, str(facts.get("slot", "")))
+        found = "FOUND_OPEN" if details.get("found_at_start") else "FORCED"
+        add(writer, FAULT_PREFIX + found, str(details.get("slot", "")))
 
 
 def add(writer: Writer, name: str, label: str, value: int = 1) -> None:

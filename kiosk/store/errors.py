@@ -32,7 +32,7 @@ class ForbiddenError(NotDoneError):
 
 
 class OutcomeUnknownError(StoreError):
-    """Whether the transaction was carried out cannot be told until the database is read again."""
+    """Whether the transaction was carried out is not known until the database is read again."""
 
 
 class RefusedError(StoreError):

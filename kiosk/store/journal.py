@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import hmac
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from kiosk.model.clock import Instant
-from kiosk.model.events import GENESIS, Event, EventKind, canonical_json, chain_hash, kind_of
+from kiosk.model.event_bodies import restored_from
+from kiosk.model.events import (
+    GENESIS,
+    Event,
+    EventKind,
+    canonical_json,
+    chain_hash,
+    chain_mac,
+    kind_of,
+)
 from kiosk.model.images import known_images
 from kiosk.model.location import Service, SlotStatus
 from kiosk.store.writer import BARCODE_KEY, KEY_OF_TABLE, Row, Writer
@@ -60,9 +70,8 @@ def page(writer: Writer, seq: int, span: int, kinds: Iterable[EventKind]) -> Pag
 
 def _event(row: Row, previous: bytes) -> Event:
     at = Instant(row["wall_ms"], row["monotonic_ms"], row["boot_id"], bool(row["is_trusted"]))
-    return Event(
-        row["epoch"], row["seq"], kind_of(row["kind"]), row["body"], at, previous, row["hash"]
-    )
+    kind, mac = kind_of(row["kind"]), row.get("mac") or b""
+    return Event(row["epoch"], row["seq"], kind, row["body"], at, previous, row["hash"], mac)
 
 
 LOOKED_THROUGH = 20_000
@@ -91,6 +100,13 @@ class ChainCheck:
     seq: int = 0
     hash: bytes = GENESIS
     wrong: str = ""
+    key: bytes | None = None
+    """With the journal's key the macs are checked, too."""
+    keyed_from: int = 0
+    """From this event on each has its mac; 0: from the first one on that has any."""
+    known: dict[int, str] = field(default_factory=dict)
+    """What is known elsewhere of this journal: number → hash."""
+    epoch: str = ""
 
     def take(self, row: Row) -> bool:
         """Check the next event; False when something is wrong."""
@@ -102,22 +118,55 @@ class ChainCheck:
         if digest != event.hash:
             self.wrong = f"event {event.seq} ({event.kind}) was changed, or one before it"
             return False
-        self.seq, self.hash = event.seq, event.hash
+        self.wrong = self._forgery(event)
+        if self.wrong:
+            return False
+        self.seq, self.hash, self.epoch = event.seq, event.hash, event.epoch
         return True
 
+    def _forgery(self, event: Event) -> str:
+        """What is wrong with an event whose hash follows, which anybody can make."""
+        if event.mac and not self.keyed_from:
+            self.keyed_from = event.seq
+        named = f"event {event.seq} ({event.kind})"
+        if self.key is not None and self.keyed_from and event.seq >= self.keyed_from:
+            if not event.mac:
+                return f"{named} is not signed with the location's key, and those before it are"
+            if not hmac.compare_digest(event.mac, chain_mac(self.key, event.hash)):
+                return f"{named} is not signed with the location's key: it or one before was forged"
+        if event.seq in self.known and event.hash.hex() != self.known[event.seq]:
+            return f"{named} is another than it was: the journal was rewritten"
+        if event.epoch != self.epoch and self.epoch and not self._says_origin(event):
+            return f"{named} begins a new life of the journal and does not say where it comes from"
+        return ""
 
-def verify_rows(rows: Iterable[Row]) -> str:
+    def _says_origin(self, event: Event) -> bool:
+        origin = restored_from(event.kind, event.body)
+        return origin is not None and (
+            (origin.from_epoch, origin.from_seq, origin.from_hash)
+            == (self.epoch, self.seq, self.hash.hex())
+        )
+
+    def end(self) -> str:
+        """What is wrong once the last event was taken; "" when nothing is."""
+        last = max(self.known, default=0)
+        if not self.wrong and last > self.seq:
+            self.wrong = f"the journal was cut: it ends at event {self.seq}, and had {last}"
+        return self.wrong
+
+
+def verify_rows(rows: Iterable[Row], check: ChainCheck | None = None) -> str:
     """What is wrong with a journal, in a sentence; "" when its chain is whole."""
-    check = ChainCheck()
+    check = ChainCheck() if check is None else check
     for row in rows:
         if not check.take(row):
             break
-    return check.wrong
+    return check.end()
 
 
 def verify(writer: Writer) -> list[str]:
     """What is wrong with the journal, in sentences; an empty list when the chain is whole."""
-    wrong = verify_rows(writer.db.query(IN_ORDER))
+    wrong = verify_rows(writer.db.query(IN_ORDER), ChainCheck(key=writer.journal_key))
     return [wrong] if wrong else []
 
 

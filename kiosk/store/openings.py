@@ -33,7 +33,7 @@ def require_may_open(writer: Writer, command: str) -> None:
         (since_ms,),
     )
     if row is not None and row["number"] >= PER_HOUR_MAX:
-        raise RefusedError(f"{PER_HOUR_MAX} doors were opened from afar within an hour")
+        raise RefusedError(f"{PER_HOUR_MAX} doors were opened remotely within an hour")
 
 
 def note(writer: Writer, command: str, slot: str, outcome: OpeningOutcome, at_ms: int) -> None:
@@ -89,8 +89,10 @@ def take_back(writer: Writer, kind: str, body: Mapping[str, Any], at_ms: int) ->
         outcome = OpeningOutcome.REFUSED if is_refused else OpeningOutcome.ASKED
         note(writer, command, str(body.get("slot") or ""), outcome, at_ms)
     elif kind == EventKind.OPENING_ENDED:
-        told = str(body.get("outcome"))
-        is_known = told in set(OpeningOutcome)
-        _set_outcome(writer, command, OpeningOutcome(told) if is_known else OpeningOutcome.UNKNOWN)
+        reported = str(body.get("outcome"))
+        is_known = reported in set(OpeningOutcome)
+        _set_outcome(
+            writer, command, OpeningOutcome(reported) if is_known else OpeningOutcome.UNKNOWN
+        )
     elif kind == EventKind.OPENING_MISSED:
         _set_outcome(writer, command, OpeningOutcome.MISSED)

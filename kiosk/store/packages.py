@@ -24,7 +24,7 @@ class Announcement:
     size: str | None
     recipient: Recipient | None
     owner: str | None = None
-    """The centre's id of the person; packages of one owner open with one code."""
+    """The server's id of the person; packages of one owner open with one code."""
     is_alone: bool = False
     """Never opened by the code of another package."""
     needs_low: bool = False
@@ -118,7 +118,7 @@ def correct(writer: Writer, announcement: Announcement) -> list[str]:
     """Take over what an announcement says otherwise of a live package; what that was, in words.
 
     What it leaves out stays. Once the package has a slot its size is only a request, and stays.
-    Raises `RefusedError` for a person whom the centre named: the centre would name them again.
+    Raises `RefusedError` for a person whom the server named: the server would name them again.
     """
     known = live_by_barcode(writer, announcement.barcode)
     if known is None:
@@ -133,7 +133,7 @@ def correct(writer: Writer, announcement: Announcement) -> list[str]:
     if person is not None:
         row = writer.one("SELECT owner FROM package WHERE id = ?", (known.id,))
         if row is not None and row["owner"] is not None:
-            raise RefusedError("the centre announced it: change name and number there")
+            raise RefusedError("the server announced it: change name and number there")
         _keep(writer, person)
         values["recipient"] = person.id
         changed += [f"another {field}" for field in fields]

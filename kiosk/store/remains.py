@@ -16,7 +16,9 @@ PAGE_BYTES_MIN = 512
 """No SQLite database is smaller than its smallest page."""
 MARK_SUFFIX = "-running"
 """Of the mark that a kiosk is in use: see `kiosk.store.running`."""
-SIDE_FILES = ("-wal", "-shm", "-journal", MARK_SUFFIX)
+HEAD_SUFFIX = "-head"
+"""Of the signed end of its journal: see `kiosk.store.evidence`."""
+SIDE_FILES = ("-wal", "-shm", "-journal", HEAD_SUFFIX, MARK_SUFFIX)
 """What lies beside a database in use; with another database in its place they would spoil that."""
 _OF_A_KIOSK = ("location.key", "centre.json")
 _BACKUPS = "kiosk-*Z.db"

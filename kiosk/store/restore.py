@@ -1,8 +1,8 @@
 """A backup put back in the database's place, with what happened since, as far as it is known.
 
-A backup is older than the last thing that happened. The events after it, which the centre had
+A backup is older than the last thing that happened. The events after it, which the server had
 acknowledged, are written again as they were, each with what it changed, so that the journal is the
-one from before. Personal fields are in no event: the centre tells them again with its commands. A
+one from before. Personal fields are in no event: the server tells them again with its commands. A
 restored database begins a new epoch; where nobody knows what happened since, every slot is in doubt
 in it.
 """
@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from kiosk.model.clock import Clock
-from kiosk.model.events import Event, EventKind, chain_hash
+from kiosk.model.events import Event, EventKind, chain_hash, chain_mac, journal_key
 from kiosk.model.images import known_images
-from kiosk.store import commands, epochs, openings, running
+from kiosk.store import commands, epochs, evidence, meta, openings, running
 from kiosk.store.backup import KEY_CHECK, check, make_durable, open_still
 from kiosk.store.errors import (
     CannotOpenError,
@@ -39,18 +39,18 @@ from kiosk.store.writer import KEY_OF_TABLE, ChainHead, RowChange, Writer
 
 @dataclass(frozen=True, slots=True)
 class Recall:
-    """What the centre gives back."""
+    """What the server gives back."""
 
     batches: Iterator[Sequence[Event]]
     """The events after the backup's last, in order."""
     is_complete: bool
-    """Nothing waited to be sent when the centre last heard of this kiosk."""
+    """Nothing waited to be sent when the server last heard of this kiosk."""
     heard_ms: int
-    """When that was, by the centre's clock, in milliseconds since 1970 UTC."""
+    """When that was, by the server's clock, in milliseconds since 1970 UTC."""
 
 
 Recaller = Callable[[ChainHead], Recall]
-"""Asks the centre for what comes after the end of a backup's journal."""
+"""Asks the server for what comes after the end of a backup's journal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +62,9 @@ class Restored:
     aside: Path | None
     """Where the database from before is; None when there was none."""
     taken_back: int = 0
-    """How many events that are newer than the backup the centre gave back."""
+    """How many events that are newer than the backup the server gave back."""
     heard_ms: int | None = None
-    """When the centre last heard of this kiosk, by its own clock; None when it was not asked."""
+    """When the server last heard of this kiosk, by its own clock; None when it was not asked."""
     doubt: str = ""
     """Why every slot is in doubt; "" when what is inside is known."""
 
@@ -77,16 +77,19 @@ def restore(
     rng: random.Random,
     recaller: Recaller | None = None,
     doubt: str = "",
+    location_key: bytes | None = None,
 ) -> Restored:
     """Put a backup in the database's place, as a new epoch.
 
-    What happened since is taken back from the centre, which `recaller` asks; with what the centre
-    does not know in full, with `doubt` or without a centre every slot is in doubt afterwards.
+    What happened since is taken back from the server, which `recaller` asks; with what the server
+    does not know in full, with `doubt` or without a server every slot is in doubt afterwards.
     Nothing is changed before the new database is whole; the old one is kept beside it. `key_check`
-    is what the location's key is known by. Raises `CannotOpenError` (or a subclass), and whatever
+    is what the location's key is known by; with the `location_key` itself the backup is proven, and
+    what is written is signed. Raises `CannotOpenError` (or a subclass), and whatever
     `recaller` raises.
     """
-    problem = check(source)
+    signing = None if location_key is None else journal_key(location_key)
+    problem = check(source, signing)
     if problem:
         raise DamagedError(f"{problem}; choose another backup")
     _require_key(source, key_check)
@@ -97,9 +100,12 @@ def restore(
     draft.chmod(0o600)
     store = Store(draft, clock, rng, threaded=False)
     try:
-        told = _take_back(store, recaller, doubt)
+        if location_key is not None:
+            store.use_key(location_key)
+        taken = _take_back(store, recaller, doubt)
         epoch = f"{rng.getrandbits(64):016x}"
-        count = store.submit(_begin_again, epoch, source.name, told).result()
+        count = store.submit(_begin_again, epoch, source.name, taken).result()
+        head = store.submit(evidence.current).result()
     except BaseException:
         store.close()
         _remove(draft)
@@ -108,9 +114,11 @@ def restore(
     if draft.with_name(f"{draft.name}-wal").exists():
         raise NotDoneError(f"{draft}: SQLite has not written everything; nothing was restored")
     aside = _keep_aside(database, clock)
+    if signing is not None:
+        evidence.write_head(database, head, signing)
     make_durable(draft, database)
     _keep_mark_aside(database, aside)
-    return Restored(count, aside, told.count, told.heard_ms, told.doubt)
+    return Restored(count, aside, taken.count, taken.heard_ms, taken.doubt)
 
 
 def _remove(draft: Path) -> None:
@@ -119,26 +127,26 @@ def _remove(draft: Path) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Told:
+class _TakenBack:
     count: int
     heard_ms: int | None
     doubt: str
 
 
-def _take_back(store: Store, recaller: Recaller | None, doubt: str) -> _Told:
-    """Write again what the centre knows that is newer than the backup."""
+def _take_back(store: Store, recaller: Recaller | None, doubt: str) -> _TakenBack:
+    """Write again what the server knows that is newer than the backup."""
     if recaller is None:
-        return _Told(0, None, doubt or "nobody knows what happened since the backup")
+        return _TakenBack(0, None, doubt or "nobody knows what happened since the backup")
     first = store.submit(_head).result()
     recall = recaller(first)
     if not recall.is_complete:
-        doubt = doubt or "the centre had not heard of everything"
+        doubt = doubt or "the server had not heard of everything"
     try:
         for events in recall.batches:
             store.submit(take_back, events).result()
     except RefusedError as error:
-        doubt = f"what the centre knows does not continue this backup: {error}"
-    return _Told(store.submit(_head).result().seq - first.seq, recall.heard_ms, doubt)
+        doubt = f"what the server knows does not continue this backup: {error}"
+    return _TakenBack(store.submit(_head).result().seq - first.seq, recall.heard_ms, doubt)
 
 
 def _head(writer: Writer) -> ChainHead:
@@ -201,21 +209,22 @@ def _keep_mark_aside(database: Path, aside: Path | None) -> None:
         mark.replace(running.mark_of(aside))
 
 
-def _begin_again(writer: Writer, epoch: str, file: str, told: _Told) -> int:
+def _begin_again(writer: Writer, epoch: str, file: str, taken: _TakenBack) -> int:
     """Begin the new epoch; how many slots are in doubt in it."""
-    why = f"restored from {file}: {told.doubt}"
+    meta.forget(writer, evidence.HEAD_KEPT)  # of the database in whose place this one comes
+    why = f"restored from {file}: {taken.doubt}"
     return epochs.begin_again(
         writer,
         epoch,
-        told.doubt,
+        taken.doubt,
         why,
-        heard_ms=told.heard_ms,
+        heard_ms=taken.heard_ms,
         file=file,
-        taken_back=told.count,
+        taken_back=taken.count,
     )
 
 
-# --- what the centre gives back ------------------------------------------------------------------
+# --- what the server gives back ------------------------------------------------------------------
 
 
 def take_back(writer: Writer, events: Sequence[Event]) -> None:
@@ -225,6 +234,7 @@ def take_back(writer: Writer, events: Sequence[Event]) -> None:
     """
     for event in events:
         _require_next(writer.head, event)
+        _require_signed(writer, event)
         try:
             body = json.loads(event.body)
             changes = _changes(writer, known_images(body))
@@ -240,6 +250,14 @@ def _require_next(head: ChainHead, event: Event) -> None:
     digest = chain_hash(head.hash, event.epoch, event.seq, event.kind, event.body, event.at)
     if event.seq != head.seq + 1 or event.previous != head.hash or event.hash != digest:
         raise RefusedError(f"event {event.seq} does not follow from event {head.seq}")
+
+
+def _require_signed(writer: Writer, event: Event) -> None:
+    """A mac that came back is this location's; one that a server before 0.3 did not keep is made
+    again, as the event follows."""
+    key = writer.journal_key
+    if key is not None and event.mac and event.mac != chain_mac(key, event.hash):
+        raise RefusedError(f"event {event.seq} is not signed with this location's key")
 
 
 def _changes(writer: Writer, rows: Sequence[tuple[str, dict[str, Any]]]) -> list[RowChange]:

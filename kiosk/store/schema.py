@@ -312,6 +312,28 @@ def m003_openings(db: Database) -> None:
     )
 
 
+@migrations()
+def m004_mac(db: Database) -> None:
+    """Events are signed with the location's key from now on; those before stay as they are."""
+    db.conn.execute("ALTER TABLE journal ADD COLUMN mac BLOB CHECK (length(mac) = 32)")
+
+
+@migrations()
+def m005_sign_in_tries(db: Database) -> None:
+    """Wrong PINs and badges by the person whose they were to be, for a day."""
+    db.conn.execute(
+        """CREATE TABLE sign_in_try (
+            id INTEGER PRIMARY KEY,
+            at_ms INTEGER NOT NULL,
+            proof TEXT NOT NULL CHECK (proof IN ('pin', 'after badge', 'badge')),
+            number TEXT NOT NULL,
+            is_forgiven INTEGER NOT NULL DEFAULT 0 CHECK (is_forgiven IN (0, 1))
+        ) STRICT"""
+    )
+    db.conn.execute("CREATE INDEX sign_in_try_of ON sign_in_try (number, proof, at_ms)")
+    db.conn.execute("CREATE INDEX sign_in_try_at ON sign_in_try (at_ms)")
+
+
 def fingerprint(db: Database) -> str:
     """A hash of every table, index and trigger, to compare two schemas."""
     rows = db.conn.execute(

@@ -26,7 +26,7 @@ HANDED_OVER = (
 _WHO_LISTS = {
     StaffSource.CONFIG: KIOSK,
     StaffSource.INIT: CONSOLE,
-    StaffSource.CENTRE: SERVER,
+    StaffSource.SERVER: SERVER,
 }
 
 
@@ -34,7 +34,7 @@ def list_staff(writer: Writer, staff: Sequence[Staff], source: StaffSource) -> i
     """Take a whole list of staff from one source in place of its last one; how many changed.
 
     A number that another source has is left to that one: the config's people come before the
-    centre's.
+    server's.
     """
     known = {row["number"]: row for row in writer.all("SELECT * FROM staff")}
     wanted = {person.number: person for person in staff}

@@ -25,7 +25,6 @@ from sqlite_utils import Database
 
 from kiosk.model.clock import Clock
 from kiosk.store import counters, running
-from kiosk.store.encryption import Sealer
 from kiosk.store.epochs import begin_in_doubt
 from kiosk.store.errors import (
     CannotOpenError,
@@ -89,7 +88,7 @@ class _BetweenGroups(Generic[T]):
 
 @dataclass(slots=True)
 class _Answer:
-    """What a job will be told once the group's fate is known."""
+    """What a job will hear once the group's fate is known."""
 
     future: Future[Any]
     result: Any = None
@@ -110,8 +109,11 @@ class Store:
         threaded: bool = True,
         must_exist: bool = False,
         known: tuple[Path, ...] = (),
+        unlock: Callable[[Writer], object] | None = None,
     ) -> None:
         """Open the database; make it where there is none, unless it `must_exist`.
+
+        `unlock` gives the writer the location's key, before anything is written.
 
         None is made where a kiosk was: see `kiosk.store.remains`, also for `known`. `rng` makes
         the id of a new database's epoch. `threaded=False` runs every operation at once in the
@@ -122,6 +124,7 @@ class Store:
         self.path = path
         self._must_exist = must_exist
         self._known = known
+        self._unlock = unlock
         self._clock = clock
         self._rng = rng
         self._jobs: queue.SimpleQueue[_Job[Any] | _BetweenGroups[Any] | None] = queue.SimpleQueue()
@@ -133,6 +136,8 @@ class Store:
         self._marked_bytes = 0
         """How long the log is at least, as the mark says; 0 while there is no mark."""
         self._is_ending = False
+        self.loss = ""
+        """What of the log was lost before this start; every slot is in doubt then."""
         self._thread: threading.Thread | None = None
         if not threaded:
             self._open()
@@ -200,8 +205,13 @@ class Store:
         return job.future.result()
 
     def use_key(self, location_key: bytes) -> None:
-        """Seal and open personal fields with this key from now on."""
-        self._writer.sealer = Sealer(location_key)
+        """Seal and open personal fields, and sign events, with this key from now on."""
+        self._writer.use_key(location_key)
+
+    @property
+    def head(self) -> ChainHead:
+        """Where the journal ends; for a listener, and for who knows that nobody writes."""
+        return self._writer.head
 
     def close(self) -> None:
         """Finish what was handed in and close the database."""
@@ -230,9 +240,12 @@ class Store:
                 # It will hold names and telephone numbers. SQLite's other files follow this one.
                 self.path.chmod(0o600)
             self._set_up(connection)
+            if self._unlock is not None:
+                self._do(self._unlock)
             # Another process may have ended in between, and with it its mark.
             if loss and running.mark_of(self.path).exists():
                 self._doubt(loss)
+                self.loss = loss
         except BaseException as error:
             if loss:
                 connection.close()  # the mark stays for the next start
@@ -247,7 +260,11 @@ class Store:
         """Some of what was committed is not known any more: every slot is to be looked into."""
         LOG.error("%s: %s; every slot is in doubt until staff looked inside", self.path, loss)
         epoch = f"{self._rng.getrandbits(64):016x}"
-        job = _Job(lambda writer: begin_in_doubt(writer, epoch, loss), Future())
+        self._do(lambda writer: begin_in_doubt(writer, epoch, loss))
+
+    def _do(self, operation: Callable[[Writer], object]) -> None:
+        """Carry out one operation while the database is being opened."""
+        job = _Job(operation, Future())
         self._run_group([job])
         job.future.result()
 

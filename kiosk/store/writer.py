@@ -15,7 +15,15 @@ from sqlite_utils import Database
 from kiosk.model.barcode import kept_key
 from kiosk.model.clock import Clock, Instant
 from kiosk.model.event_bodies import Body, require_declared
-from kiosk.model.events import GENESIS, Event, EventKind, canonical_json, chain_hash
+from kiosk.model.events import (
+    GENESIS,
+    Event,
+    EventKind,
+    canonical_json,
+    chain_hash,
+    chain_mac,
+    journal_key,
+)
 from kiosk.model.invariants import BrokenInvariantError, require
 from kiosk.store.encryption import Sealer
 
@@ -73,9 +81,16 @@ class Writer:
         self.head = head
         self._count = count
         self.sealer = Sealer()
+        self.journal_key: bytes | None = None
+        """What signs events; None before the location's key is known."""
         self._clock = clock
         self._now: Instant | None = None
         self._statements: dict[tuple[str, bool, tuple[str, ...]], str] = {}
+
+    def use_key(self, location_key: bytes) -> None:
+        """Seal and open personal fields, and sign events, with this key from now on."""
+        self.sealer = Sealer(location_key)
+        self.journal_key = journal_key(location_key)
 
     def begin(self) -> None:
         """A new transaction: it has one moment, taken when it is first asked for."""
@@ -116,17 +131,17 @@ class Writer:
         """
         for change in changes:
             self._apply(change)
-        facts = said.facts()
-        body = dict(facts)
+        details = said.details()
+        body = dict(details)
         if changes:
             body["rows"] = [[change.table, dict(change.values)] for change in changes]
         if self.refuses_undeclared:
             require_declared(said.kind, body)
         seq = self._append(said.kind, canonical_json(body))
-        self._count(self, said.kind, changes, facts)
+        self._count(self, said.kind, changes, details)
         return seq
 
-    def record_again(self, event: Event, changes: Sequence[RowChange], facts: Row) -> None:
+    def record_again(self, event: Event, changes: Sequence[RowChange], details: Row) -> None:
         """Write a line that this journal had before its backup was made, as it was: with its own
         epoch, moment and hash, and what it changes."""
         require(event.seq == self.head.seq + 1, f"event {event.seq} follows {self.head.seq}")
@@ -136,7 +151,7 @@ class Writer:
         for change in changes:
             self._apply(change, is_again=True)
         self._append_line(event.kind, event.body, event.at, event.hash)
-        self._count(self, event.kind, changes, facts)
+        self._count(self, event.kind, changes, details)
 
     def _apply(self, change: RowChange, *, is_again: bool = False) -> None:
         change = self._with_key(change, is_again=is_again)
@@ -180,7 +195,7 @@ class Writer:
         seq = head.seq + 1
         self.db.execute(
             "INSERT INTO journal (seq, epoch, kind, body, wall_ms, monotonic_ms, boot_id,"
-            " is_trusted, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " is_trusted, hash, mac) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 seq,
                 head.epoch,
@@ -191,6 +206,7 @@ class Writer:
                 at.boot_id,
                 int(at.is_trusted),
                 digest,
+                None if self.journal_key is None else chain_mac(self.journal_key, digest),
             ),
         )
         head.seq, head.hash = seq, digest

@@ -1,8 +1,8 @@
 """The kiosk's end of the sync: a thread that sends the journal and fetches the commands.
 
-What waits is everything in the journal behind the last event that the centre holds; how far that
+What waits is everything in the journal behind the last event that the server holds; how far that
 is, is kept in the database, so nothing is marked as sent that was not, and nothing is dropped. The
-thread is woken by each commit; with the centre out of reach it tries again later and later. The
+thread is woken by each commit; with the server out of reach it tries again later and later. The
 kiosk needs none of it to work.
 """
 
@@ -83,16 +83,16 @@ class SyncStatus:
     """How the sync is doing, for people."""
 
     is_reached: bool = False
-    """Whether the centre answered the last time."""
+    """Whether the server answered the last time."""
     last_ms: int | None = None
     """When it last answered, by this kiosk's clock, in milliseconds since 1970 UTC."""
     queue: int = 0
-    """How many events the centre does not hold yet."""
+    """How many events the server does not hold yet."""
     parked: int = 0
     """How many of them it holds in quarantine since this start."""
     clock_offset_ms: int = 0
     message: str = ""
-    """Why the centre did not answer as it should."""
+    """Why the server did not answer as it should."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ class _Waiting:
 
 
 def layout_of(location: Location) -> Layout:
-    """What the centre is told of what the location is made of."""
+    """What the server is sent of what the location is made of."""
     return Layout(
         name=location.name,
         address=location.address,
@@ -207,7 +207,7 @@ class SyncClient:
 
     def _tell(self, message: str) -> None:
         if message != self.state.message:
-            LOG.warning("the centre is not reached: %s", message)
+            LOG.warning("the server is not reached: %s", message)
         self.state = replace(self.state, is_reached=False, message=message)
 
     def sync_once(self) -> float:
@@ -271,12 +271,12 @@ class SyncClient:
         return read_message(SyncAnswer, text)
 
     def _note(self, waiting: _Waiting, answer: SyncAnswer) -> bool:
-        """Write down how far the centre is; whether more is to be sent at once."""
+        """Write down how far the server is; whether more is to be sent at once."""
         clock_ms = self._machine().clock_ms
         self._is_layout_wanted = answer.want_layout
         parked = self.state.parked + len(answer.parked)
         for each in answer.parked:
-            LOG.error("the centre keeps event %s in quarantine: %s", each.seq, each.reason)
+            LOG.error("the server keeps event %s in quarantine: %s", each.seq, each.reason)
         if answer.want_after is not None:
             behind = self._store.submit(_go_back, answer.want_after).result()
             self.state = replace(self.state, queue=waiting.head.seq - behind)
@@ -292,7 +292,7 @@ class SyncClient:
         if waiting.wants_people and left == 0:
             self._store.submit(commands.want_people, are_wanted=False).result()
         if not self.state.is_reached:
-            LOG.info("the centre is reached")
+            LOG.info("the server is reached")
         self.state = SyncStatus(
             is_reached=True,
             last_ms=clock_ms,
@@ -341,7 +341,7 @@ class SyncClient:
         signature = received.signature
         require_signed(opening, received.id, signature, here.location, here.public_key, now)
         if self._doors is None:
-            raise RefusedError("this kiosk opens nothing from afar")
+            raise RefusedError("this kiosk opens nothing remotely")
         if not self._doors.is_free():
             raise RefusedError("somebody is busy at the machine; try again")
 
@@ -351,7 +351,7 @@ def _now(writer: Writer) -> Instant:
 
 
 def _waiting(writer: Writer, limit: int) -> _Waiting:
-    """What the centre does not hold yet, and what it is told beside it."""
+    """What the server does not hold yet, and what it is sent beside it."""
     head = writer.head
     events = journal.after(writer, journal.observer_seq(writer, OBSERVER), limit)
     return _Waiting(
@@ -363,7 +363,7 @@ def _waiting(writer: Writer, limit: int) -> _Waiting:
 
 
 def _go_back(writer: Writer, wanted: Place) -> int:
-    """The centre misses events: send again from where it says, or all where it knows nothing of
+    """The server misses events: send again from where it says, or all where it knows nothing of
     this journal."""
     seq = wanted.seq if journal.epoch_of(writer, wanted.seq) == wanted.epoch else 0
     journal.set_observer_seq(writer, OBSERVER, seq)

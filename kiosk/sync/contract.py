@@ -1,6 +1,6 @@
-"""What goes over the wire between a kiosk and the centre: the messages of the sync, both ways.
+"""What goes over the wire between a kiosk and the server: the messages of the sync, both ways.
 
-The kiosk sends its journal in order and is told how far it is durable; the centre sends numbered
+The kiosk sends its journal in order and hears how far it is durable; the server sends numbered
 commands and sees them answered by events. `(location, epoch, seq)` names an event for ever.
 """
 
@@ -66,6 +66,8 @@ class WireEvent(Message):
     boot_id: str = Field(max_length=64)
     is_trusted: bool
     hash: str = Field(pattern=r"^[0-9a-f]{64}$")
+    mac: str = Field(default="", pattern=r"^([0-9a-f]{64})?$")
+    """Made of the hash with the location's key; empty in events of versions before 0.3."""
 
     @property
     def at(self) -> Instant:
@@ -106,13 +108,14 @@ def wire_event(event: Event) -> WireEvent:
         boot_id=event.at.boot_id,
         is_trusted=event.at.is_trusted,
         hash=event.hash.hex(),
+        mac=event.mac.hex(),
     )
 
 
 def event_of(wire: WireEvent, previous: bytes) -> Event:
     """A line of the journal that came back over the wire; `previous` is the hash before it."""
-    kind, digest = kind_of(wire.kind), bytes.fromhex(wire.hash)
-    return Event(wire.epoch, wire.seq, kind, wire.body, wire.at, previous, digest)
+    kind, digest, mac = kind_of(wire.kind), bytes.fromhex(wire.hash), bytes.fromhex(wire.mac)
+    return Event(wire.epoch, wire.seq, kind, wire.body, wire.at, previous, digest, mac)
 
 
 class Place(Message):
@@ -132,7 +135,7 @@ class BoardStatus(Message):
 
 
 class Status(Message):
-    """How the machine is. Facts of the moment, of which no history is kept but the minute's."""
+    """How the machine is. Details of the moment, of which no history is kept but the minute's."""
 
     version: str = Field(default="", max_length=64)
     clock_ms: Whole = 0
@@ -148,6 +151,8 @@ class Status(Message):
     disk_free_bytes: Whole | None = None
     temperature_c: Real | None = None
     layout_hash: str = Field(default="", max_length=64)
+    journal_problem: str = Field(default="", max_length=300)
+    """What is wrong with this kiosk's journal: it was cut, or rewritten."""
 
 
 class LayoutSlot(Message):
@@ -208,7 +213,7 @@ class SyncRequest(Message):
 
 
 class Parked(Message):
-    """An event that the centre holds but does not believe."""
+    """An event that the server holds but does not believe."""
 
     epoch: str
     seq: Whole
@@ -216,7 +221,7 @@ class Parked(Message):
 
 
 class SyncAnswer(Message):
-    """What the centre answers, once everything it names is durable."""
+    """What the server answers, once everything it names is durable."""
 
     acked: Place
     want_after: Place | None = None
@@ -256,7 +261,7 @@ class EventsAnswer(Message):
     is_complete: bool
     """Nothing waited to be sent when the kiosk was last heard of."""
     heard_ms: Whole
-    """When that was, by the centre's clock."""
+    """When that was, by the server's clock."""
 
 
 def opening_text(location: str, command_id: str, slot: str, signed_ms: int) -> bytes:

@@ -30,11 +30,11 @@ class _Adapter(HTTPAdapter):
         super().__init__()
 
     def init_poolmanager(self, *sizes: Any, **more: Any) -> None:
-        super().init_poolmanager(*sizes, **more)  # type: ignore[no-untyped-call]
+        super().init_poolmanager(*sizes, **more)
         self.poolmanager.pool_classes_by_scheme = self._pools()
 
     def proxy_manager_for(self, proxy: str, **more: Any) -> Any:
-        manager = super().proxy_manager_for(proxy, **more)  # type: ignore[no-untyped-call]
+        manager = super().proxy_manager_for(proxy, **more)
         manager.pool_classes_by_scheme = self._pools()
         return manager
 

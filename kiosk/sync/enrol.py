@@ -1,4 +1,4 @@
-"""Enrolment: a one-time token of the centre is exchanged for this kiosk's own, which is kept."""
+"""Enrolment: a one-time token of the server is exchanged for this kiosk's own, which is kept."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from kiosk.model.location import Location
 from kiosk.sync.client import TIMEOUT_S, Identity, layout_of
 from kiosk.sync.contract import EnrolAnswer, EnrolRequest
 from kiosk.sync.deadline import BoundedSession
-from kiosk.sync.reaching import answer_text, centre_url, why_not_reached
+from kiosk.sync.reaching import answer_text, server_url, why_not_reached
 
 IDENTITY_FILE = "centre.json"
 """In the data folder, for its owner only."""
@@ -33,7 +33,7 @@ class EnrolError(Exception):
 
 
 def enrol(data: Path, location: Location, location_key: bytes, url: str, token: str) -> Identity:
-    """Become known to the centre at `url`; raises `EnrolError`."""
+    """Become known to the server at `url`; raises `EnrolError`."""
     url = _address(url)
     message = _request(token, location, location_key)
     try:
@@ -49,17 +49,17 @@ def enrol(data: Path, location: Location, location_key: bytes, url: str, token: 
             text = answer_text(answer)
     except requests.RequestException as error:
         raise EnrolError(
-            f"{url}: the centre is not reached: {why_not_reached(error, url)}"
+            f"{url}: the server is not reached: {why_not_reached(error, url)}"
         ) from error
     if answer.is_redirect:
         place = answer.headers["location"][:200]
-        raise EnrolError(f"{url}: the centre is elsewhere, it points to {place!r}: name that")
+        raise EnrolError(f"{url}: the server is elsewhere, it points to {place!r}: name that")
     if answer.status_code != 200:
-        raise EnrolError(f"{url}: the centre refuses: {_reason(answer, text)}")
+        raise EnrolError(f"{url}: the server refuses: {_reason(answer, text)}")
     try:
         known = EnrolAnswer.model_validate_json(text)
     except ValidationError as error:
-        raise EnrolError(f"{url}: what is there does not answer as a centre does") from error
+        raise EnrolError(f"{url}: what is there does not answer as a server does") from error
     identity = Identity(url, known.location, known.token, known.public_key)
     _keep(data / IDENTITY_FILE, identity)
     return identity
@@ -67,7 +67,7 @@ def enrol(data: Path, location: Location, location_key: bytes, url: str, token: 
 
 def _address(url: str) -> str:
     try:
-        return centre_url(url)
+        return server_url(url)
     except ValueError as error:
         raise EnrolError(str(error)) from error
 
@@ -114,7 +114,7 @@ def identity_in(data: Path) -> Identity | None:
         identity = Identity(**json.loads(path.read_text(encoding="utf-8")))
         _require_written_right(identity)
     except (OSError, ValueError, TypeError) as error:
-        raise EnrolError(f"{path}: {error}; enrol this kiosk anew: kiosk enrol") from error
+        raise EnrolError(f"{path}: {error}; enrol this kiosk again: kiosk enrol") from error
     return identity
 
 
@@ -122,4 +122,4 @@ def _require_written_right(identity: Identity) -> None:
     """Refuse what a damaged disk or a hand made of the file, which would fail at each sync."""
     for name, value in asdict(identity).items():
         if not isinstance(value, str) or not re.fullmatch(_WRITTEN[name], value):
-            raise ValueError(f"{name} is not written as the centre gave it")
+            raise ValueError(f"{name} is not written as the server gave it")

@@ -1,4 +1,4 @@
-"""A kiosk that is restored from a backup fetches back what the centre holds of its journal."""
+"""A kiosk that is restored from a backup fetches back what the server holds of its journal."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from kiosk.sync.reaching import answer_text, why_not_reached
 
 
 class RecallError(Exception):
-    """The centre gives nothing back; the message says why."""
+    """The server gives nothing back; the message says why."""
 
 
 def recall(session: BoundedSession, identity: Identity, head: ChainHead) -> Recall:
-    """What the centre holds behind the end of a backup's journal. Raises `RecallError`."""
+    """What the server holds behind the end of a backup's journal. Raises `RecallError`."""
     first = _fetch(session, identity, head)
     return Recall(_batches(session, identity, head, first), first.is_complete, first.heard_ms)
 
@@ -57,13 +57,13 @@ def _fetch(session: BoundedSession, identity: Identity, head: ChainHead) -> Even
             text = answer_text(answer)
         if answer.status_code != 200:
             said = text[:200].decode(errors="replace")
-            raise RecallError(f"{identity.url}: the centre refuses: {answer.status_code} {said}")
+            raise RecallError(f"{identity.url}: the server refuses: {answer.status_code} {said}")
         return EventsAnswer.model_validate_json(text)
     except requests.RequestException as error:
         raise RecallError(
-            f"{identity.url}: the centre, which knows what happened since the backup, is not"
+            f"{identity.url}: the server, which knows what happened since the backup, is not"
             f" reached: {why_not_reached(error, identity.url)}\nTry again when it is, or"
-            " restore with --without-centre: then somebody has to look into every slot"
+            " restore with --without-server: then somebody has to look into every slot"
         ) from error
     except ValidationError as error:
-        raise RecallError(f"{identity.url}: this is no centre's answer") from error
+        raise RecallError(f"{identity.url}: this is no server's answer") from error

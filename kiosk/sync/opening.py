@@ -1,4 +1,4 @@
-"""A door opened remotely: only by the centre's signature, fresh, and only a few times an hour."""
+"""A door opened remotely: only by the server's signature, fresh, and only a few times an hour."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from kiosk.sync.contract import OPENING_VALID_MS, opening_text
 def require_signed(
     opening: Open, command_id: str, signature: str, location: str, public_key: str, now: Instant
 ) -> None:
-    """Refuse an opening that the centre at which this kiosk enrolled has not signed just now.
+    """Refuse an opening that the server at which this kiosk enrolled has not signed just now.
 
     Raises `RefusedError`. Ed25519 (RFC 8032); what is signed names the location, the command, the
     slot and the moment.
@@ -27,7 +27,7 @@ def require_signed(
         key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(public_key))
         key.verify(bytes.fromhex(signature), text)
     except (InvalidSignature, ValueError) as error:
-        raise RefusedError("the opening is not signed by this kiosk's centre") from error
+        raise RefusedError("the opening is not signed by this kiosk's server") from error
     if not now.is_trusted:
         raise RefusedError("this kiosk does not know what time it is")
     late_s = (now.wall_ms - signed_ms) / 1000

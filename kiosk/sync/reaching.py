@@ -13,8 +13,8 @@ from urllib3.exceptions import HTTPError
 from kiosk.sync.bodies import BODY_MAX_BYTES, BodyError, text_of
 
 
-def centre_url(text: str) -> str:
-    """A centre's address as it is kept: in ASCII, without a slash at its end.
+def server_url(text: str) -> str:
+    """A server's address as it is kept: in ASCII, without a slash at its end.
 
     Raises `ValueError` that says how to write it.
     """
@@ -43,7 +43,7 @@ def _not_right(text: str) -> ValueError:
 
 
 def why_not_reached(error: requests.RequestException, url: str) -> str:
-    """What is wrong between here and the centre, and where to look."""
+    """What is wrong between here and the server, and where to look."""
     causes = list(_causes(error))
 
     def is_from(*kinds: type[BaseException]) -> bool:

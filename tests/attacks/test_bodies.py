@@ -20,7 +20,7 @@ import requests
 from kiosk.sync.bodies import PARTS_MAX, TEXT_MAX_BYTES, how_many_fit
 from kiosk.sync.enrol import EnrolError, enrol
 from tests.support.central_server import LOCATION, LOCATION_KEY
-from tests.support.server_process import CentreProcess
+from tests.support.server_process import ServerProcess
 
 MB = 1024 * 1024
 IDLE_PLUS_MB = 150
@@ -29,15 +29,15 @@ KEY = "00" * 32
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CentreProcess]:
-    made = CentreProcess(tmp_path_factory.mktemp("server"))
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    made = ServerProcess(tmp_path_factory.mktemp("server"))
     made.start()
     yield made
     made.kill()
 
 
 @pytest.fixture(scope="module")
-def token(server: CentreProcess) -> str:
+def token(server: ServerProcess) -> str:
     """The token of a kiosk that is enrolled."""
     body = {"token": server.add_location("berlin"), "location": "berlin", "key": KEY}
     answer = requests.post(f"{server.url}/v1/enrol", json=body, timeout=20)
@@ -45,21 +45,21 @@ def token(server: CentreProcess) -> str:
     return str(answer.json()["token"])
 
 
-def peak_mb(server: CentreProcess) -> float:
+def peak_mb(server: ServerProcess) -> float:
     """The most memory the server has had since `forget_peak`."""
     assert server.process is not None
     status = Path(f"/proc/{server.process.pid}/status").read_text()
     return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 
 
-def forget_peak(server: CentreProcess) -> float:
+def forget_peak(server: ServerProcess) -> float:
     assert server.process is not None
     Path(f"/proc/{server.process.pid}/clear_refs").write_text("5")
     return peak_mb(server)
 
 
 @contextmanager
-def unharmed(server: CentreProcess, token: str) -> Iterator[None]:
+def unharmed(server: ServerProcess, token: str) -> Iterator[None]:
     """Around an attack: the server's memory stays bounded, and the honest kiosk is answered."""
     idle_mb = forget_peak(server)
     yield
@@ -68,7 +68,7 @@ def unharmed(server: CentreProcess, token: str) -> Iterator[None]:
 
 
 def sync(
-    server: CentreProcess, token: str, body: bytes, encoding: str = "identity"
+    server: ServerProcess, token: str, body: bytes, encoding: str = "identity"
 ) -> requests.Response:
     headers = {"authorization": f"Bearer {token}", "content-encoding": encoding}
     return requests.post(
@@ -97,7 +97,7 @@ BOMBS = {
 @pytest.mark.parametrize("name", BOMBS)
 @pytest.mark.parametrize("is_known", [True, False])
 def test_a_packed_body_costs_no_memory(
-    server: CentreProcess, token: str, name: str, is_known: bool
+    server: ServerProcess, token: str, name: str, is_known: bool
 ) -> None:
     with unharmed(server, token):
         answer = sync(server, token if is_known else "guessed", BOMBS[name], "gzip")
@@ -118,21 +118,21 @@ def test_a_packed_body_costs_no_memory(
         ("/nothing", 413),
     ],
 )
-@pytest.mark.parametrize("is_told", [True, False], ids=["length told", "in chunks"])
+@pytest.mark.parametrize("is_length_given", [True, False], ids=["length given", "in chunks"])
 def test_a_long_body_is_refused_before_it_has_come(
-    server: CentreProcess, token: str, path: str, status: int, is_told: bool
+    server: ServerProcess, token: str, path: str, status: int, is_length_given: bool
 ) -> None:
     """500 MB are promised; the answer is there long before."""
     with unharmed(server, token):
-        assert promised(server, path, is_told) == (413 if is_told else status)
+        assert promised(server, path, is_length_given) == (413 if is_length_given else status)
 
 
-def promised(server: CentreProcess, path: str, is_told: bool) -> int:
+def promised(server: ServerProcess, path: str, is_length_given: bool) -> int:
     """The status of the answer to a body that is promised, and sent until the answer comes."""
     place = urlsplit(server.url)
     assert place.hostname and place.port
     with socket.create_connection((place.hostname, place.port), 60) as line:
-        length = f"content-length: {500 * MB}" if is_told else "transfer-encoding: chunked"
+        length = f"content-length: {500 * MB}" if is_length_given else "transfer-encoding: chunked"
         line.sendall(
             f"POST {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer guessed\r\n"
             f"content-type: application/json\r\n{length}\r\n\r\n".encode()
@@ -144,7 +144,7 @@ def promised(server: CentreProcess, path: str, is_told: bool) -> int:
             with suppress(BlockingIOError):
                 answer += line.recv(4096)
             try:
-                chunk = part if is_told else b"10000\r\n" + part + b"\r\n"
+                chunk = part if is_length_given else b"10000\r\n" + part + b"\r\n"
                 sent += line.send(chunk)
             except (BlockingIOError, OSError):
                 time.sleep(0.01)
@@ -152,7 +152,7 @@ def promised(server: CentreProcess, path: str, is_told: bool) -> int:
         return int(answer.split()[1])
 
 
-def test_what_an_honest_kiosk_may_send_is_taken(server: CentreProcess, token: str) -> None:
+def test_what_an_honest_kiosk_may_send_is_taken(server: ServerProcess, token: str) -> None:
     doors = {f"door {number}": "CLOSED" for number in range(2000)}
     status = {"doors": doors, "boards": [{"name": "b", "is_reachable": True}] * 200}
     body = json.dumps({"epoch": "", "status": status}).encode()

@@ -18,7 +18,7 @@ from kiosk.sync.client import Identity, SyncClient
 from kiosk.sync.contract import Status
 from kiosk.sync.deadline import BoundedSession
 from tests.support.central_server import LOCATION, Journal
-from tests.support.server_process import CentreProcess
+from tests.support.server_process import ServerProcess
 
 CONFIG = """
 [connections]
@@ -34,16 +34,16 @@ STRANGER = "127.0.0.2"
 """No trusted proxy."""
 
 
-def started(folder: Path, head_within_s: float) -> CentreProcess:
+def started(folder: Path, head_within_s: float) -> ServerProcess:
     config = folder / "central.toml"
     config.write_text(CONFIG.format(head=head_within_s), encoding="utf-8")
-    made = CentreProcess(folder / "central", config)
+    made = ServerProcess(folder / "central", config)
     made.start()
     return made
 
 
 @pytest.fixture(scope="module")
-def patient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CentreProcess]:
+def patient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     """A server that lets nobody go for being slow while a test runs."""
     made = started(tmp_path_factory.mktemp("patient"), 600)
     yield made
@@ -51,23 +51,23 @@ def patient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CentreProcess]
 
 
 @pytest.fixture(scope="module")
-def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CentreProcess]:
+def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     """A server that waits a second."""
     made = started(tmp_path_factory.mktemp("strict"), 1)
     yield made
     made.kill()
 
 
-def line_from(server: CentreProcess, address: str) -> socket.socket:
+def line_from(server: ServerProcess, address: str) -> socket.socket:
     return socket.create_connection((LOOPBACK, server.port), 30, source_address=(address, 0))
 
 
-def is_answered(server: CentreProcess) -> None:
+def is_answered(server: ServerProcess) -> None:
     """An honest person, on a connection of their own."""
     assert requests.get(f"{server.url}/healthz", timeout=20).json() == {"status": "ok"}
 
 
-def count_of(server: CentreProcess, setting: str) -> float:
+def count_of(server: ServerProcess, setting: str) -> float:
     said = requests.get(f"{server.url}/metrics", timeout=20).text
     found = re.search(rf'locker_limit_reached_total{{limit="connections.{setting}"}} (\S+)', said)
     return float(found[1]) if found else 0
@@ -78,7 +78,7 @@ def count_of(server: CentreProcess, setting: str) -> float:
 )
 @pytest.mark.parametrize("said", [b"", b"GET /", b"\r\n\r\n"], ids=["nothing", "some", "lines"])
 def test_idle_connections_make_room_for_who_asks(
-    patient: CentreProcess, address: str, setting: str, said: bytes
+    patient: ServerProcess, address: str, setting: str, said: bytes
 ) -> None:
     before = count_of(patient, setting)
     with ExitStack() as held:
@@ -91,7 +91,7 @@ def test_idle_connections_make_room_for_who_asks(
     assert f"connections.{setting}" in patient.log.read_text(encoding="utf-8")
 
 
-def test_who_holds_requests_open_keeps_out_nobody_else(patient: CentreProcess) -> None:
+def test_who_holds_requests_open_keeps_out_nobody_else(patient: ServerProcess) -> None:
     """Requests under way are not ended: those of one address are refused, others are answered."""
     head = b"POST /operators/sign-in HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n"
     with ExitStack() as held:
@@ -115,7 +115,7 @@ def answer_on(line: socket.socket) -> bytes:
 
 
 @pytest.mark.parametrize("said", [b"", b"GET /healthz HTTP/1.1\r\nhost: x\r\nx: "])
-def test_a_head_that_drips_is_ended(strict: CentreProcess, said: bytes) -> None:
+def test_a_head_that_drips_is_ended(strict: ServerProcess, said: bytes) -> None:
     with line_from(strict, STRANGER) as line:
         line.sendall(said)
         dripping = threading.Thread(target=drip, args=(line,), daemon=True)
@@ -132,7 +132,7 @@ def drip(line: socket.socket) -> None:
             time.sleep(0.05)
 
 
-def test_a_second_head_that_drips_is_ended(strict: CentreProcess) -> None:
+def test_a_second_head_that_drips_is_ended(strict: ServerProcess) -> None:
     """After an answer, too: empty lines are no request."""
     with line_from(strict, STRANGER) as line:
         line.sendall(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n")
@@ -149,7 +149,7 @@ def test_a_second_head_that_drips_is_ended(strict: CentreProcess) -> None:
 
 
 @pytest.mark.parametrize("path", ["/operators/sign-in", "/v1/receipts/x", "/nothing"])
-def test_a_body_that_drips_is_answered_408(strict: CentreProcess, path: str) -> None:
+def test_a_body_that_drips_is_answered_408(strict: ServerProcess, path: str) -> None:
     with line_from(strict, STRANGER) as line:
         line.sendall(f"POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: 999\r\n\r\n".encode())
         threading.Thread(target=drip, args=(line,), daemon=True).start()
@@ -157,7 +157,7 @@ def test_a_body_that_drips_is_answered_408(strict: CentreProcess, path: str) -> 
     assert count_of(strict, "form_within_s") >= 1
 
 
-def test_a_head_without_end_is_refused(strict: CentreProcess) -> None:
+def test_a_head_without_end_is_refused(strict: ServerProcess) -> None:
     with line_from(strict, STRANGER) as line:
         with suppress(OSError):
             line.sendall(b"GET / HTTP/1.1\r\n")
@@ -167,7 +167,7 @@ def test_a_head_without_end_is_refused(strict: CentreProcess) -> None:
     is_answered(strict)
 
 
-def test_who_does_not_read_the_answers_is_let_go(strict: CentreProcess) -> None:
+def test_who_does_not_read_the_answers_is_let_go(strict: ServerProcess) -> None:
     before = count_of(strict, "answer_within_s")
     with socket.socket() as line:
         line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)

@@ -41,14 +41,14 @@ def rules() -> Limits:
 def server(tmp_path: Path, mailbox: tuple[int, Mailbox], rules: Limits) -> Iterator[Server]:
     spool = tmp_path / "sms"
     spool.mkdir()
-    told = Notifications(
+    notifications = Notifications(
         undo_wait_s=0, quiet_from_h=0, quiet_until_h=0, operator_urls=("json://127.0.0.1:9/",)
     )
     made = Server(
         tmp_path / "central",
         smtp_port=mailbox[0],
         sms=Sms(folder=spool),
-        rules=told,
+        rules=notifications,
         limits=rules,
         is_public=True,
     )
@@ -80,7 +80,7 @@ def nothing_is_due(server: Server) -> bool:
 
 
 def lying(server: Server, kiosk: Journal, key: dict[str, str], barcode: str, **person: Any) -> str:
-    """A package that was announced, is stored, and whose recipient was told."""
+    """A package that was announced, is stored, and whose recipient was notified."""
     answer = announce(server, key, barcode, recipient=person)
     assert answer.status_code == 201, answer.text
     obey(kiosk)
@@ -231,8 +231,8 @@ def test_phantoms_do_not_fill_a_location_for_the_others(server: Server, kiosk: J
     nearest = f"{server.url}/v1/locations/nearest"
     found = requests.get(nearest, params=where, headers=honest, timeout=20).json()
     assert [each["id"] for each in found] == [kiosk.location.id]
-    told = announce(server, honest, "H").json()
-    assert told["doors_left"] > 0
+    answer = announce(server, honest, "H").json()
+    assert answer["doors_left"] > 0
     assert requests.get(nearest, params=where, headers=flooding, timeout=20).json() == []
 
 

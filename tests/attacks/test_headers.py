@@ -18,7 +18,7 @@ from central.errors import CannotServeError
 from central.settings import load
 from tests.support.central_server import Server
 from tests.support.operators import Browser
-from tests.support.server_process import CentreProcess
+from tests.support.server_process import ServerProcess
 
 POLICY = ("default-src 'self'", "base-uri 'none'", "frame-ancestors 'none'", "form-action 'self'")
 
@@ -30,14 +30,14 @@ def free_port() -> int:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[CentreProcess, str]]:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ServerProcess, str]]:
     """A server that people reach by https, and where its figures are."""
     folder = tmp_path_factory.mktemp("https")
     config, port = folder / "central.toml", free_port()
     config.write_text(
         f'public_url = "https://lockers.example.org"\nwatched_at = "127.0.0.1:{port}"\n'
     )
-    made = CentreProcess(folder / "central", config)
+    made = ServerProcess(folder / "central", config)
     made.start()
     yield made, f"http://127.0.0.1:{port}"
     made.kill()
@@ -74,7 +74,7 @@ def raw(port: int, request: bytes) -> bytes:
         "HEAD /operators/sign-in",
     ],
 )
-def test_every_answer_has_the_headers(server: tuple[CentreProcess, str], request_line: str) -> None:
+def test_every_answer_has_the_headers(server: tuple[ServerProcess, str], request_line: str) -> None:
     asked = (
         f"{request_line} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 2\r\n\r\n{{}}"
     )
@@ -102,7 +102,7 @@ def test_a_failure_has_the_headers_too(tmp_path: Path) -> None:
         made.stop()
 
 
-def test_the_figures_are_at_their_own_address_alone(server: tuple[CentreProcess, str]) -> None:
+def test_the_figures_are_at_their_own_address_alone(server: tuple[ServerProcess, str]) -> None:
     main, watched = server[0].url, server[1]
     for path in ("/metrics", "/readyz", "/healthz"):
         assert requests.get(f"{watched}{path}", timeout=20).status_code == 200
@@ -173,7 +173,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 def test_a_full_disk_is_not_ready_and_one_with_room_is_again(small_disk: Path) -> None:
     config = small_disk / "central.toml"
     config.write_text("disk_free_min_mb = 0\n")
-    made = CentreProcess(small_disk / "central", config)
+    made = ServerProcess(small_disk / "central", config)
     made.start()
     try:
         url = f"{made.url}/readyz"
@@ -200,7 +200,7 @@ def test_a_full_disk_is_not_ready_and_one_with_room_is_again(small_disk: Path) -
 def test_a_disk_that_is_nearly_full_is_not_ready(tmp_path: Path) -> None:
     config = tmp_path / "central.toml"
     config.write_text("disk_free_min_mb = 9_999_999\n")
-    made = CentreProcess(tmp_path / "central", config)
+    made = ServerProcess(tmp_path / "central", config)
     made.start()
     try:
         answer = requests.get(f"{made.url}/readyz", timeout=20)

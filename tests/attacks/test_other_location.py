@@ -59,7 +59,7 @@ class Victim:
         self.ids += [row.id for row in server.rows(schema.recipient)]
 
     def snapshot(self) -> dict[str, Any]:
-        """All that the server knows of this location, and what its sender is told."""
+        """All that the server knows of this location, and what its sender reads."""
         rows: dict[str, Any] = {
             table.name: sorted(
                 repr(row) for row in self.server.rows(table) if row.location == THEIRS.id
@@ -147,8 +147,8 @@ def test_no_word_about_anothers_package_is_believed(liar: HostileJournal, victim
     victim.kiosk.take_out(victim.lying)
     sync(victim.kiosk)
     url = f"{victim.server.url}/v1/packages/{victim.lying}"
-    told = requests.get(url, headers=victim.key, timeout=20).json()
-    assert (told["status"], told["location"]) == ("RETRIEVED", THEIRS.id)
+    answer = requests.get(url, headers=victim.key, timeout=20).json()
+    assert (answer["status"], answer["location"]) == ("RETRIEVED", THEIRS.id)
     assert liar.take([liar.line("PACKAGE_CANCELLED", image("package", id="own", size="S"))]) == []
 
 
@@ -228,7 +228,7 @@ SAID = {**ANSWER, "slot": "1", "what": "x", "how": "typed"}
 )
 @given(st.lists(LIE, min_size=1, max_size=10))
 def test_a_kiosk_changes_nothing_of_anothers_whatever_it_says(
-    liar: HostileJournal, victim: Victim, told: list[Any]
+    liar: HostileJournal, victim: Victim, lies: list[Any]
 ) -> None:
     def named(values: dict[str, Any]) -> dict[str, Any]:
         pool = [*victim.ids, "own-1", "own-2"]
@@ -239,7 +239,7 @@ def test_a_kiosk_changes_nothing_of_anothers_whatever_it_says(
 
     before = victim.snapshot()
     lines = []
-    for kind, fields, images in told:
+    for kind, fields, images in lies:
         rows = [[table, {"id": "own-1", "label": "1", **named(values)}] for table, values in images]
         said = {"actor": "kiosk", **SAID, **named(fields), "rows": rows}
         lines.append(liar.line(kind, json.dumps(said)))

@@ -56,8 +56,8 @@ def screen(width_px: int, height_px: int) -> Iterator[str]:
     )
     os.close(write_fd)
     try:
-        with os.fdopen(read_fd) as told:
-            number = told.readline().strip()
+        with os.fdopen(read_fd) as numbers:
+            number = numbers.readline().strip()
         if not number:
             raise DeskError("Xvfb did not start")
         yield f":{number}"
@@ -117,7 +117,7 @@ class Eye:
 
 
 class Hand:
-    """One xdotool that lives as long as the bench and does what it is told at once."""
+    """One xdotool that lives as long as the bench and does what it is asked at once."""
 
     def __init__(self, display: str) -> None:
         self._process = subprocess.Popen(
@@ -130,7 +130,7 @@ class Hand:
         self._process.wait()
 
     def do(self, command: str) -> float:
-        """Tell xdotool to do something; the monotonic moment at which it was told."""
+        """Tell xdotool to do something; the monotonic moment at which it was asked."""
         assert self._process.stdin is not None
         at_s = time.monotonic()
         self._process.stdin.write(f"{command}\n".encode())
@@ -218,6 +218,6 @@ class Bank(SimulatorProcess):
         """What came over the boards' lines since the last look, and when (monotonic)."""
         *lines, self._part = (self._part + self._log.read()).split("\n")
         for line in lines:
-            told = json.loads(line)
-            if told["direction"] == "in":
-                yield bytes.fromhex(told["hex"]), told["at_s"]
+            read = json.loads(line)
+            if read["direction"] == "in":
+                yield bytes.fromhex(read["hex"]), read["at_s"]

@@ -55,9 +55,11 @@ class FarEnd:
     """Simulated boards in a process of their own, on a pseudo-terminal."""
 
     def __init__(self, boards: Sequence[BoardWiring], doors: Sequence[DoorWiring]) -> None:
-        told = json.dumps([[asdict(each) for each in boards], [asdict(each) for each in doors]])
+        described = json.dumps(
+            [[asdict(each) for each in boards], [asdict(each) for each in doors]]
+        )
         self._process = subprocess.Popen(
-            [sys.executable, "-c", SIMULATOR, told], stdout=subprocess.PIPE, text=True
+            [sys.executable, "-c", SIMULATOR, described], stdout=subprocess.PIPE, text=True
         )
         if self._process.stdout is None or "ready" not in self._process.stdout.readline():
             raise RuntimeError("the simulator did not start")

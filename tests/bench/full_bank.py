@@ -88,7 +88,7 @@ class FullBank:
         return f"{self.rng.getrandbits(128):032x}"
 
     def request(self, size: str, needs_low: bool = False) -> DepositRequest:
-        """A courier's wish to put in a package that nobody announced."""
+        """A courier's request to put in a package that nobody announced."""
         package = self.new_id()
         return DepositRequest(package, f"BENCH{package}", size, self.new_id(), "11", needs_low)
 

@@ -43,7 +43,7 @@ def main() -> None:
         x, y = round(widget.right) - INSET_PX, panel.height_px - round(widget.center_y)
         return {"x": x, "y": y, "colour": colour}
 
-    def centre(widget: Any) -> dict[str, Any]:
+    def middle(widget: Any) -> dict[str, Any]:
         return {"x": round(widget.center_x), "y": panel.height_px - round(widget.center_y)}
 
     def first(page: Any) -> None:
@@ -51,7 +51,7 @@ def main() -> None:
 
     def keypad(page: Any) -> None:
         keys = (key for row in page.figure.rows for key in row)
-        found["keys"] = {key.name: centre(key) for key in keys}
+        found["keys"] = {key.name: middle(key) for key in keys}
 
     def thanks(page: Any) -> None:
         done = next(b for b in page.buttons if getattr(b, "choice", None) is Choice.DONE)

@@ -132,7 +132,7 @@ def measure(folder: Path, effort: Effort) -> Figures:
 def places_on(display: str) -> Places:
     """Ask the real pages where their parts are."""
     try:
-        told = subprocess.run(
+        done = subprocess.run(
             [sys.executable, "-m", "tests.bench.places", str(DEMO_SITE)],
             cwd=ROOT,
             env=os.environ | {"DISPLAY": display, "SDL_VIDEODRIVER": "x11"},
@@ -144,7 +144,7 @@ def places_on(display: str) -> Places:
     except (subprocess.TimeoutExpired, subprocess.CalledProcessError) as error:
         said = str(error.stderr)
         raise DeskError(f"the screens could not be drawn: {error}\n{said}") from error
-    found = json.loads(told.stdout)
+    found = json.loads(done.stdout)
 
     def spot(place: dict[str, Any]) -> Spot:
         return Spot(**{**place, "colour": tuple(place.get("colour", (0, 0, 0)))})
@@ -157,7 +157,7 @@ def frames(desk: Desk, effort: Effort) -> Figures:
     """`frame_ms` (the first screen as it is; after a digit; another screen made and drawn) and
     `language_switch_ms` (the first screen again in another language), on the whole panel drawn by
     the processor, in a process of its own."""
-    told = subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-m", "tests.bench.frames", str(DEMO_SITE), str(effort.frames)],
         cwd=ROOT,
         env=os.environ | {"DISPLAY": desk.display, "SDL_VIDEODRIVER": "x11"},
@@ -165,9 +165,9 @@ def frames(desk: Desk, effort: Effort) -> Figures:
         text=True,
         timeout=10 * PATIENCE_S,
     )
-    if told.returncode != 0:
-        raise DeskError(f"the frames could not be drawn:\n{told.stderr}")
-    figures: Figures = json.loads(told.stdout)
+    if done.returncode != 0:
+        raise DeskError(f"the frames could not be drawn:\n{done.stderr}")
+    figures: Figures = json.loads(done.stdout)
     return figures
 
 
@@ -179,7 +179,7 @@ def touches(desk: Desk, effort: Effort) -> Figures:
     """`touch_to_response_ms`: from the finger on a key of the keypad until the key's colour is
     another on the panel.
 
-    It begins when xdotool is told to press, and ends when a pixel of the key that is read every
+    It begins when xdotool is asked to press, and ends when a pixel of the key that is read every
     2 ms has changed: xdotool, the X server and the window's next look at its input are in it.
     """
     samples_s: list[float] = []
@@ -301,7 +301,7 @@ def first_frames(desk: Desk, effort: Effort) -> Figures:
 def last_digits(desk: Desk, effort: Effort) -> Figures:
     """`last_digit_to_unlock_ms`: from the touch of the ninth digit to the unlock frame on the line.
 
-    It begins when xdotool is told to click, and ends when the simulator has read the frame's first
+    It begins when xdotool is asked to click, and ends when the simulator has read the frame's first
     byte from its end of the pseudo-terminal. So it includes: xdotool, the X server, the window's
     next look at its input, the code check, the durable intent, the wait for a poll under way on the
     bus and for the gap after it, and the simulator's own waking up. Both ends read

@@ -92,7 +92,7 @@ def test_a_senders_name_is_encoded_and_its_address_stands_apart(
 @pytest.mark.parametrize(
     "sender", ["Köln", "a,b@example.org", "K\\r\\nBcc: x <a@example.org>", "K <a@b.org> <c@d e>"]
 )
-def test_a_sender_that_is_none_is_told_at_the_start(tmp_path: Path, sender: str) -> None:
+def test_a_sender_that_is_none_is_reported_at_the_start(tmp_path: Path, sender: str) -> None:
     path = tmp_path / "central.toml"
     path.write_text(f'[smtp]\nhost = "mail"\nsender = "{sender}"\n', encoding="utf-8")
     with pytest.raises(CannotServeError, match=r"smtp\.sender"):

@@ -29,7 +29,7 @@ from kiosk.sync.contract import Status
 from kiosk.sync.enrol import identity_in
 from tests.support.bad_network import BadNetwork
 from tests.support.central_server import Journal, Server
-from tests.support.server_process import CentreProcess
+from tests.support.server_process import ServerProcess
 from tests.support.simulator_process import SimulatorProcess
 
 ROOT = Path(__file__).parents[2]
@@ -60,9 +60,9 @@ def status_now() -> Status:
 class Locker:
     """A kiosk's data folder, whose kiosk lives and dies, and its backups."""
 
-    def __init__(self, folder: Path, centre: CentreProcess, network: BadNetwork) -> None:
+    def __init__(self, folder: Path, process: ServerProcess, network: BadNetwork) -> None:
         folder.mkdir()
-        self.folder, self.centre, self.network = folder, centre, network
+        self.folder, self.process, self.network = folder, process, network
         make_kiosk(load_site(DEMO_SITE), folder)
         self.site = folder / "site.toml"
         self.site.write_text(f'{DEMO_SITE.read_text()}\n[backup]\nfolder = "backups"\n')
@@ -118,7 +118,7 @@ class Locker:
         for path in self.folder.glob("kiosk.db*"):
             path.unlink()
         (self.folder / "centre.json").unlink()
-        token = self.centre.roll("demo")
+        token = self.process.roll("demo")
         self.network.is_well = True
         self.command("enrol", "--config", str(self.site), self.network.url, token)
         self.network.is_well = False
@@ -131,11 +131,11 @@ class Locker:
             self.network.is_well = False
 
     def require_equal(self) -> None:
-        """The centre holds the kiosk's journal and nothing else, and has no reason for alarm."""
+        """The server holds the kiosk's journal and nothing else, and has no reason for alarm."""
         mine = self.come_to_rest()
-        there = self.centre.rows("SELECT epoch, seq, hash FROM event ORDER BY seq")
+        there = self.process.rows("SELECT epoch, seq, hash FROM event ORDER BY seq")
         assert there == mine
-        assert self.centre.rows("SELECT * FROM audit WHERE action LIKE 'alarm:%'") == []
+        assert self.process.rows("SELECT * FROM audit WHERE action LIKE 'alarm:%'") == []
 
 
 def come_to_rest(client: SyncClient) -> None:
@@ -150,8 +150,8 @@ def come_to_rest(client: SyncClient) -> None:
 
 
 @pytest.fixture
-def centre(tmp_path: Path) -> Iterator[CentreProcess]:
-    made = CentreProcess(tmp_path / "central")
+def process(tmp_path: Path) -> Iterator[ServerProcess]:
+    made = ServerProcess(tmp_path / "central")
     made.start()
     yield made
     made.stop()
@@ -159,19 +159,19 @@ def centre(tmp_path: Path) -> Iterator[CentreProcess]:
 
 @pytest.mark.timeout(0)
 def test_killed_cut_off_and_brought_back_from_backups_both_journals_are_equal(
-    tmp_path: Path, centre: CentreProcess
+    tmp_path: Path, process: ServerProcess
 ) -> None:
-    network, rng = BadNetwork(centre.url, 5), random.Random(5)
-    locker = Locker(tmp_path / "kiosk", centre, network)
+    network, rng = BadNetwork(process.url, 5), random.Random(5)
+    locker = Locker(tmp_path / "kiosk", process, network)
     with SimulatorProcess(DEMO_SITE, locker.folder) as bank:
         bank.tell("close-after 0.25")
         locker.live_and_die("5-first", 4.0)
         network.is_well = True
-        enrol_kiosk(load_site(DEMO_SITE), locker.folder, network.url, centre.add_location("demo"))
+        enrol_kiosk(load_site(DEMO_SITE), locker.folder, network.url, process.add_location("demo"))
         network.is_well = False
         for life in range(LIVES):
             disaster(DISASTERS[life % len(DISASTERS)], locker, f"5-{life}", rng)
-        assert len(centre.rows("SELECT seq FROM event")) > 40, "nothing came through"
+        assert len(process.rows("SELECT seq FROM event")) > 40, "nothing came through"
         locker.require_equal()
     network.stop()
     assert network.happened["lose answer"] + network.happened["cut answer"] > 0
@@ -179,14 +179,14 @@ def test_killed_cut_off_and_brought_back_from_backups_both_journals_are_equal(
 
 def disaster(what: str, locker: Locker, name: str, rng: random.Random) -> None:
     """One life of the kiosk in which something goes very wrong."""
-    centre, network, busy_s = locker.centre, locker.network, rng.uniform(3.0, 4.5)
+    process, network, busy_s = locker.process, locker.network, rng.uniform(3.0, 4.5)
     match what:
         case "the server is killed, and the network is cut":
             network.is_cut = True
             threading.Timer(busy_s / 2, setattr, (network, "is_cut", False)).start()
             locker.live_and_die(name, busy_s + PARTITION_S)
-            centre.kill()
-            centre.start()
+            process.kill()
+            process.start()
         case "the kiosk is restored from an older backup":
             file = locker.back_up()
             locker.live_and_die(name, busy_s)
@@ -197,12 +197,12 @@ def disaster(what: str, locker: Locker, name: str, rng: random.Random) -> None:
             assert "all" not in said.split("restored;")[1], said
             assert locker.come_to_rest()[: len(before)] == before
         case "the server is restored from an older backup":
-            file = centre.folder.parent / f"{name}.db"
-            centre.run("backup", str(file))
+            file = process.folder.parent / f"{name}.db"
+            process.run("backup", str(file))
             locker.live_and_die(name, busy_s)
-            centre.stop()
-            centre.run("restore", str(file))
-            centre.start()
+            process.stop()
+            process.run("restore", str(file))
+            process.start()
         case "the kiosk's clock is wrong by hours":
             locker.live_and_die(name, busy_s, skew_h=rng.choice((-7, 7)))
 

@@ -23,7 +23,7 @@ ARABIC = ("سوق 7", "شارع 12-14، 50679")
 MARKS = re.compile("[\u2066-\u2069]")
 
 
-def told(kind: Kind, language: str, place: tuple[str, str]) -> Message:
+def message_of(kind: Kind, language: str, place: tuple[str, str]) -> Message:
     """A message of this kind to somebody in this language."""
     row = SimpleNamespace(id="1", kind=kind, channel="email", language=language)
     location = SimpleNamespace(
@@ -47,8 +47,8 @@ def as_text(html: str) -> str:
 @pytest.mark.parametrize("place", [LATIN, ARABIC], ids=["latin", "arabic"])
 @pytest.mark.parametrize("language", languages())
 def test_every_number_is_drawn_in_its_own_order(language: str, place: tuple[str, str]) -> None:
-    for kind in map(Kind, texts(language).keys() - {"all", "mine"}):
-        message = told(kind, language, place)
+    for kind in map(Kind, texts(language).keys() - {"all", "recipient_page"}):
+        message = message_of(kind, language, place)
         for text in (message.text, message.short, as_text(message.html)):
             for part, digits in (
                 (SHOWN, "438"),
@@ -66,7 +66,7 @@ def test_every_number_is_drawn_in_its_own_order(language: str, place: tuple[str,
 
 @pytest.mark.parametrize("language", languages())
 def test_only_who_needs_them_gets_marks(language: str) -> None:
-    message = told(Kind.STORED, language, LATIN)
+    message = message_of(Kind.STORED, language, LATIN)
     for text in (message.text, message.short, message.html):
         assert bool(MARKS.search(text)) is (language == "ar")
 

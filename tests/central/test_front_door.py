@@ -26,7 +26,7 @@ from central.auth import Role
 from central.settings import Settings
 from tests.support.central_server import Server
 from tests.support.operators import PASSWORD, Browser
-from tests.support.server_process import ROOT, CentreProcess
+from tests.support.server_process import ROOT, ServerProcess
 
 
 def paths_of_gets() -> list[str]:
@@ -113,7 +113,7 @@ def test_a_trusted_proxy_is_an_address_or_a_network(proxy: str) -> None:
 CLIENT = "203.0.113.7"
 
 
-def ask_through(peer: str, server: CentreProcess) -> tuple[str, str]:
+def ask_through(peer: str, server: ServerProcess) -> tuple[str, str]:
     """As whom a server takes a request of a proxy at `peer`: its scheme and its address."""
     headers = {"x-forwarded-for": CLIENT, "x-forwarded-proto": "https", "host": "example.org"}
     with requests.Session() as http:
@@ -154,7 +154,7 @@ def test_the_trusted_proxies_alone_say_who_asks(
 ) -> None:
     config = tmp_path / "central.toml"
     config.write_text(setting, encoding="utf-8")
-    server = CentreProcess(tmp_path / "central", config)
+    server = ServerProcess(tmp_path / "central", config)
     server.start()
     try:
         seen = ask_through(peer, server)
@@ -166,14 +166,14 @@ def test_the_trusted_proxies_alone_say_who_asks(
 @pytest.mark.parametrize(
     "setting", ["", "sync_s = 7\ndatabase_url = 'sqlite:///{folder}/other.db'"]
 )
-def test_who_starts_a_server_is_told_where_it_is_and_how_to_sign_in(
+def test_who_starts_a_server_reads_where_it_is_and_how_to_sign_in(
     tmp_path: Path, setting: str
 ) -> None:
     folder = tmp_path / "a folder"
     folder.mkdir()
     config = folder / "central.toml"
     config.write_text(setting.replace("{folder}", str(tmp_path)), encoding="utf-8")
-    server = CentreProcess(folder / "central", config if setting else None)
+    server = ServerProcess(folder / "central", config if setting else None)
     server.start()
     try:
         said = server.log.read_text(encoding="utf-8")

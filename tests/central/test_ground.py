@@ -89,7 +89,7 @@ def test_the_key_file_is_for_its_owner_only(tmp_path: Path) -> None:
         build(Settings(data=tmp_path))
 
 
-def test_metrics_and_health_are_told(server: Server) -> None:
+def test_metrics_and_health_are_reported(server: Server) -> None:
     text = requests.get(f"{server.url}/metrics", timeout=20).text
     assert "locker_locations 0.0" in text
     helps = [line.split(maxsplit=3)[3] for line in text.splitlines() if line.startswith("# HELP")]
@@ -196,13 +196,25 @@ def test_a_command_of_another_version_leaves_a_running_server_alone(server: Serv
     assert command(server, "location", "list").returncode == 0
 
 
-@pytest.mark.parametrize("pin", ["471", "4711471", "47 1", "٤٧١١"])
-def test_a_pin_that_no_screen_takes_is_refused(tmp_path: Path, pin: str) -> None:
-    central = build(Settings(data=tmp_path))
+def list_as(folder: Path, role: str, pin: str) -> None:
+    central = build(Settings(data=folder))
     try:
-        with pytest.raises(RequestError, match="pin: right are 4 to 6 digits"):
-            central.database.submit(
-                lambda c: staff.add(c, central, "test", "17", "Kim", "courier", pin)
-            ).result()
+        central.database.submit(
+            lambda c: staff.add(c, central, "test", "17", "Kim", role, pin)
+        ).result()
     finally:
         central.database.close()
+
+
+@pytest.mark.parametrize("role", ["courier", "technician"])
+@pytest.mark.parametrize("pin", ["471", "4711471", "47 1", "٤٧١١"])
+def test_a_pin_that_no_screen_takes_is_refused(tmp_path: Path, role: str, pin: str) -> None:
+    with pytest.raises(RequestError, match=r"pin: right are .*6 digits"):
+        list_as(tmp_path, role, pin)
+
+
+@pytest.mark.parametrize("pin", ["4711", "47114"])
+def test_a_technicians_new_pin_has_six_digits(tmp_path: Path, pin: str) -> None:
+    with pytest.raises(RequestError, match="pin: right are 6 digits for a technician"):
+        list_as(tmp_path, "technician", pin)
+    list_as(tmp_path, "courier", pin)

@@ -121,7 +121,7 @@ def test_each_event_that_cannot_be_read_lies_in_quarantine_alone(hostile: Hostil
         given_ = {"kind": "KIOSK_STARTED", "body": "{}"} | fields
         bad = hostile.line(given_.pop("kind"), given_.pop("body"), **given_)
         assert hostile.take([bad]) == [bad["seq"]], what
-        # It comes again, and is known: nothing is asked for, nothing is told twice.
+        # It comes again, and is known: nothing is asked for, nothing is sent twice.
         assert hostile.send([bad]).status_code == 200
         assert len(hostile.server.rows(schema.quarantine)) == number, what
     hostile.require_pages()

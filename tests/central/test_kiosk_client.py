@@ -127,7 +127,7 @@ def test_everything_that_happened_before_is_sent_in_order(site: Site) -> None:
     assert site.journal.do(kiosk_commands.cursor) == 0
 
 
-def test_the_commands_of_the_centre_are_carried_out_once_and_answered(
+def test_the_commands_of_the_server_are_carried_out_once_and_answered(
     site: Site, server: Server, mailbox: tuple[int, Mailbox]
 ) -> None:
     headers = server.add_key()
@@ -223,7 +223,7 @@ def test_a_package_stored_while_the_network_was_cut_is_joined_by_its_announcemen
     site: Site, server: Server, mailbox: tuple[int, Mailbox]
 ) -> None:
     site.sync()
-    lying = site.journal.put_in("A")  # nobody has told the centre yet
+    lying = site.journal.put_in("A")  # the server does not know yet
     announced = announce(server, server.add_key(), "A").json()["id"]
     assert announced != lying
     site.sync(2)
@@ -236,7 +236,7 @@ def test_a_package_stored_while_the_network_was_cut_is_joined_by_its_announcemen
     assert rows[announced].status == "CANCELLED"
 
 
-def test_a_code_issued_anew_while_the_kiosk_was_cut_off_opens(site: Site, server: Server) -> None:
+def test_a_code_issued_again_while_the_kiosk_was_cut_off_opens(site: Site, server: Server) -> None:
     headers = server.add_key()
     package = announce(server, headers, "A").json()["id"]
     site.sync(2)
@@ -324,7 +324,7 @@ def answers_of(site: Site) -> list[str]:
     return [row.answer if row.state == "REFUSED" else row.state for row in rows]
 
 
-def test_a_door_opens_by_the_centres_signature_once(site: Site, server: Server) -> None:
+def test_a_door_opens_by_the_servers_signature_once(site: Site, server: Server) -> None:
     site.sync()
     hatch = Hatch()
     ask_for_opening(server, "7")
@@ -368,7 +368,7 @@ def test_what_was_changed_on_its_way_opens_nothing(
     assert why in answers[0]
 
 
-def test_another_centres_signature_opens_nothing(site: Site, server: Server) -> None:
+def test_another_servers_signature_opens_nothing(site: Site, server: Server) -> None:
     site.sync()
     path = site.folder / "centre.json"
     other = json.loads(path.read_text())
@@ -404,7 +404,7 @@ def test_an_opening_that_was_not_fetched_within_a_minute_is_not_sent(
     assert [row.state for row in server.rows(schema.command)] == ["EXPIRED"]
 
 
-def test_no_door_opens_from_afar_while_somebody_is_busy_or_too_often(
+def test_no_door_opens_remotely_while_somebody_is_busy_or_too_often(
     site: Site, server: Server
 ) -> None:
     site.sync()
@@ -453,7 +453,7 @@ class Stepping:
         self.site.journal.do(openings.end, command_id, OpeningOutcome.MISSED)
 
 
-def test_an_opening_that_somebody_stepped_before_is_told_to_its_operator(
+def test_an_opening_that_somebody_stepped_before_is_shown_to_its_operator(
     site: Site, server: Server
 ) -> None:
     site.sync()
@@ -509,16 +509,16 @@ def test_the_page_says_of_an_opening_what_came_of_it(
     assert "tag done" not in page or look == "done"
 
 
-def test_of_an_opening_that_was_begun_and_never_told_of_nobody_says_that_it_is_done(
+def test_of_an_opening_that_was_begun_and_never_reported_nobody_says_that_it_is_done(
     site: Site, server: Server
 ) -> None:
     site.sync()
     ask_for_opening(server, "7")
     exchange(site, Hatch(), as_it_is)
-    later_ms = server.clock.wall_ms + commands.OPENING_TOLD_MS + 1
+    later_ms = server.clock.wall_ms + commands.OPENING_REPORTED_MS + 1
     place = server.central.database.read(location, LOCATION.id, later_ms, 300)
     assert place["commands"][0]["state"] == "UNKNOWN"
-    assert place["commands"][0]["answer"] == "the kiosk has not told what came of it"
+    assert place["commands"][0]["answer"] == "the kiosk has not reported what came of it"
 
 
 def test_many_long_commands_come_in_answers_that_a_kiosk_reads(site: Site, server: Server) -> None:

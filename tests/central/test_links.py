@@ -100,7 +100,7 @@ def test_a_problem_with_any_signs_comes_back_whole(server: Server, odd: str) -> 
 def test_a_kiosk_asks_the_server_about_its_own_location(tmp_path: Path, odd: str) -> None:
     asked: list[str] = []
 
-    class Centre(BaseHTTPRequestHandler):
+    class FakeServer(BaseHTTPRequestHandler):
         """Refuses everything and keeps what it was asked."""
 
         def do_GET(self) -> None:
@@ -114,7 +114,7 @@ def test_a_kiosk_asks_the_server_about_its_own_location(tmp_path: Path, odd: str
             return
 
     journal = Journal(tmp_path / "kiosk.db")
-    with ThreadingHTTPServer(("127.0.0.1", 0), Centre) as http:
+    with ThreadingHTTPServer(("127.0.0.1", 0), FakeServer) as http:
         Thread(target=http.serve_forever, daemon=True).start()
         identity = Identity(f"http://127.0.0.1:{http.server_port}", odd, "token", "key")
         with pytest.raises(requests.HTTPError):

@@ -1,4 +1,4 @@
-"""What people are told, when, and by which way; what becomes of messages when all goes wrong."""
+"""What people are sent, when, and by which way; what becomes of messages when all goes wrong."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def later(server: Server, kiosk: Journal, ms: int) -> None:
 
 @pytest.fixture
 def waiting(tmp_path: Path, mailbox: tuple[int, Mailbox]) -> Iterator[tuple[Server, Journal]]:
-    """A server that waits two minutes for an undo, as it does unless told otherwise."""
+    """A server that waits two minutes for an undo, as it does unless set otherwise."""
     server = Server(tmp_path / "waiting", smtp_port=mailbox[0], rules=Notifications())
     server.start()
     kiosk = Journal(tmp_path / "waiting.db")
@@ -118,7 +118,7 @@ def test_when_the_courier_has_left_the_mail_need_not_wait(
     assert subjects(mailbox[1].wait_for(1)) == ["Your package is here"]
 
 
-def test_reminded_warned_and_told_that_it_expired_each_once(
+def test_reminded_warned_and_notified_that_it_expired_each_once(
     server: Server, kiosk: Journal, mailbox: tuple[int, Mailbox]
 ) -> None:
     expect(server, kiosk)
@@ -178,7 +178,7 @@ def test_a_longer_hold_is_warned_of_again_before_its_new_end(
     assert [row.due_ms for row in second] == [until_ms - 24 * HOUR_MS]
 
 
-def test_a_recall_is_told_to_who_had_heard_of_the_package_and_to_no_other(
+def test_of_a_recall_only_who_had_heard_of_the_package_is_notified(
     server: Server, kiosk: Journal, mailbox: tuple[int, Mailbox]
 ) -> None:
     heard, other = expect(server, kiosk, "A"), expect(server, kiosk, "B")
@@ -340,7 +340,7 @@ def deposits_for(server: Server, kiosk: Journal, count: int) -> None:
         kiosk.put_in(f"P{number}")
 
 
-def told_once(box: Mailbox, count: int) -> None:
+def notified_once(box: Mailbox, count: int) -> None:
     mails = box.wait_for(count)
     assert len({mail["Message-ID"] for mail in mails}) == len(mails) == count
 
@@ -368,7 +368,7 @@ def test_a_server_that_is_stopped_while_it_sends_tells_nobody_twice(
     assert len(mailbox[1].mails) < 20, "it had sent all before it was stopped"
     again = Server(first.folder, smtp_port=mailbox[0])
     again.start()
-    told_once(mailbox[1], 20)
+    notified_once(mailbox[1], 20)
     again.stop()
     slow.stop()
     bank.store.close()
@@ -392,11 +392,11 @@ def test_messages_of_a_worker_that_died_are_sent_when_its_lease_is_over(
     time.sleep(1)
     assert mailbox[1].mails == []
     server.clock.wall_ms += worker.LEASE_MS + 1
-    told_once(mailbox[1], 3)
+    notified_once(mailbox[1], 3)
     wait_until(lambda: {row.status for row in messages(server, "stored")} == {"sent"})
 
 
-def test_while_a_channel_is_down_no_tries_are_lost_and_all_is_told_when_it_is_back(
+def test_while_a_channel_is_down_no_tries_are_lost_and_all_is_sent_when_it_is_back(
     tmp_path: Path,
 ) -> None:
     server, box = Server(tmp_path / "central", smtp_port=free_port()), Mailbox()
@@ -413,7 +413,7 @@ def test_while_a_channel_is_down_no_tries_are_lost_and_all_is_told_when_it_is_ba
     controller = Controller(box, hostname="127.0.0.1", port=server.smtp_port)
     controller.start()
     server.clock.wall_ms += health.PAUSE_MAX_S * 1000
-    told_once(box, 20)
+    notified_once(box, 20)
     server.stop()
     controller.stop()
     kiosk.store.close()

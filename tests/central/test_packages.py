@@ -1,4 +1,4 @@
-"""Packages through the API: announced, delivered, told by e-mail, fetched; the nearest place."""
+"""Packages through the API: announced, delivered, sent by e-mail, fetched; the nearest place."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ def test_from_the_announcement_to_the_mail_that_says_it_was_fetched(
     ]
     url = f"{server.url}/v1/packages/{package}"
     assert requests.get(url, headers=headers, timeout=20).json()["status"] == "RETRIEVED"
-    told = requests.get(f"{url}/history", headers=headers, timeout=20).json()
-    assert [each["kind"] for each in told][-1] == "PACKAGE_RETRIEVED"
+    history = requests.get(f"{url}/history", headers=headers, timeout=20).json()
+    assert [each["kind"] for each in history][-1] == "PACKAGE_RETRIEVED"
     for path in server.folder.glob("central.db*"):
         assert code.encode() not in path.read_bytes(), "a code was kept"
 
@@ -201,8 +201,8 @@ def test_with_another_contact_the_wrong_one_hears_no_more_and_holds_no_code(
 
 
 @pytest.fixture
-def told(kiosk: Journal) -> Journal:
-    """A kiosk whose centre knows its sizes: S, M and L."""
+def measured(kiosk: Journal) -> Journal:
+    """A kiosk whose server knows its sizes: S, M and L."""
     message = SyncRequest(
         epoch=kiosk.head().epoch,
         events=tuple(kiosk.events()),
@@ -224,9 +224,9 @@ def edges(*edges_mm: int) -> dict[str, int]:
 
 
 def test_a_measured_package_gets_the_smallest_door_that_takes_it(
-    server: Server, told: Journal
+    server: Server, measured: Journal
 ) -> None:
-    headers, [small, middle, large] = server.add_key(), told.location.sizes[:3]
+    headers, [small, middle, large] = server.add_key(), measured.location.sizes[:3]
 
     def sized(barcode: str, **more: object) -> object:
         answer = announce(server, headers, barcode, size=None, **more)
@@ -246,13 +246,13 @@ def test_a_measured_package_gets_the_smallest_door_that_takes_it(
     assert "S, M, L" in announce(server, headers, "H", size="XXL").json()["message"]
     too_heavy = announce(server, headers, "I", weight_kg=small.max_weight_kg + 0.5)
     assert f"{small.max_weight_kg:g} kg" in too_heavy.json()["message"]
-    commands = sent(told)
+    commands = sent(measured)
     assert [each.body["size"] for each in commands] == [
         row.size for row in sorted(server.rows(schema.package), key=lambda row: row.barcode)
     ]
 
 
-def test_of_a_location_that_has_not_told_its_sizes_the_size_is_asked(
+def test_of_a_location_that_has_not_reported_its_sizes_the_size_is_asked(
     server: Server, kiosk: Journal
 ) -> None:
     sync(kiosk)  # its slots are known since, their sizes are not
@@ -262,14 +262,14 @@ def test_of_a_location_that_has_not_told_its_sizes_the_size_is_asked(
 
 
 def test_a_full_location_offers_its_neighbours_and_what_is_announced_takes_room(
-    server: Server, told: Journal
+    server: Server, measured: Journal
 ) -> None:
-    here, headers = told.location.id, server.add_key()
+    here, headers = measured.location.id, server.add_key()
     table = schema.location
     server.write(lambda c: c.execute(table.update().values(latitude=52.5, longitude=13.4)))
     server.add_location("next-door", latitude=52.51, longitude=13.4, free=3)
-    large = told.location.sizes[-1].name
-    room = [slot for slot in told.location.slots if slot.size == large]
+    large = measured.location.sizes[-1].name
+    room = [slot for slot in measured.location.slots if slot.size == large]
     server.write(
         lambda c: c.execute(
             schema.location_size.insert().values(
@@ -289,8 +289,8 @@ def test_a_full_location_offers_its_neighbours_and_what_is_announced_takes_room(
     near = {"location": "nearest", "latitude": 52.5, "longitude": 13.4}
     assert announce(server, headers, "near", size=large, **near).json()["location"] == "next-door"
     wide = {**near, "dimensions": edges(880, 880, 880), "weight_kg": 0.5}
-    told_no = announce(server, headers, "wide", size=None, **wide)
-    assert told_no.json()["error"] == "full"
+    refused = announce(server, headers, "wide", size=None, **wide)
+    assert refused.json()["error"] == "full"
     server.write(
         lambda c: c.execute(
             schema.location_size.update()

@@ -137,8 +137,8 @@ def test_a_wrong_password_is_refused_and_many_are_slowed(server: Server) -> None
     viewer = Browser(server, VIEWER)
     viewer.http.cookies.clear()
     assert "not right" in viewer.sign_in("wrong password").text
-    told = [viewer.sign_in("wrong password").text for _ in range(6)]
-    assert "Too many tries" in told[-1]
+    answers = [viewer.sign_in("wrong password").text for _ in range(6)]
+    assert "Too many tries" in answers[-1]
     assert "Too many tries" in viewer.sign_in(PASSWORD).text
     assert viewer.get("").url.endswith("/sign-in")
 
@@ -156,7 +156,7 @@ def test_a_disabled_account_is_out_at_once(server: Server) -> None:
 
 
 @pytest.fixture
-def told(server: Server, kiosk: Journal) -> Callable[[str], str]:
+def put_in(server: Server, kiosk: Journal) -> Callable[[str], str]:
     """Announces a package, has it put in, and tells the server; its id."""
 
     def tell(barcode: str) -> str:
@@ -170,9 +170,9 @@ def told(server: Server, kiosk: Journal) -> Callable[[str], str]:
 
 
 def test_an_operator_sees_where_a_package_lies_and_who_did_what(
-    server: Server, kiosk: Journal, told: Callable[[str], str]
+    server: Server, kiosk: Journal, put_in: Callable[[str], str]
 ) -> None:
-    package = told("PARCEL-7")
+    package = put_in("PARCEL-7")
     viewer = Browser(server, VIEWER)
     assert LOCATION.id in viewer.get("").text
     found = viewer.get("/packages?q=PARCEL").text
@@ -189,9 +189,9 @@ def test_an_operator_sees_where_a_package_lies_and_who_did_what(
 
 
 def test_what_an_operator_asks_for_is_carried_out_by_the_kiosk_and_stands_in_the_audit(
-    server: Server, kiosk: Journal, told: Callable[[str], str]
+    server: Server, kiosk: Journal, put_in: Callable[[str], str]
 ) -> None:
-    package = told("A")
+    package = put_in("A")
     operator = Browser(server, OPERATOR)
     free = next(row.label for row in server.rows(schema.slot) if row.status == "EMPTY")
     operator.post(f"/packages/{package}/extend", days=1)
@@ -199,7 +199,7 @@ def test_what_an_operator_asks_for_is_carried_out_by_the_kiosk_and_stands_in_the
     done = operator.post(
         f"/locations/{LOCATION.id}/service", slot=free, state="NO_DEPOSITS", reason="dirty"
     )
-    assert f"told about door {free}" in done.text
+    assert f"is informed about door {free}" in done.text
     assert obey(kiosk) == ["extend", "reissue", "slot_service"]
     [slot] = [row for row in server.rows(schema.slot) if row.label == free]
     assert (slot.service, slot.service_reason) == ("NO_DEPOSITS", "dirty")
@@ -214,16 +214,16 @@ def test_what_an_operator_asks_for_is_carried_out_by_the_kiosk_and_stands_in_the
 
 
 def waiting_in(server: Server) -> int:
-    """How many commands wait, as Prometheus is told."""
+    """How many commands wait, as Prometheus reads it."""
     text = requests.get(f"{server.url}/metrics", timeout=20).text
     (line,) = re.findall(r"^\w*commands_waiting ([0-9.]+)$", text, re.MULTILINE)
     return int(float(line))
 
 
 def test_an_opening_whose_time_is_over_waits_no_more_though_its_kiosk_is_away(
-    server: Server, kiosk: Journal, told: Callable[[str], str]
+    server: Server, kiosk: Journal, put_in: Callable[[str], str]
 ) -> None:
-    told("A")
+    put_in("A")
     operator = Browser(server, OPERATOR)
     path = f"/locations/{LOCATION.id}"
     operator.post(f"{path}/open", slot="1", why="a look")
@@ -249,10 +249,10 @@ def write_as_earlier(writer: Writer, kind: str, body: dict[str, str]) -> None:
     writer.record_again(event, (), body)
 
 
-def test_who_made_a_new_code_stands_on_the_page_and_the_recipient_is_told_once(
-    server: Server, kiosk: Journal, told: Callable[[str], str]
+def test_who_made_a_new_code_stands_on_the_page_and_the_recipient_is_notified_once(
+    server: Server, kiosk: Journal, put_in: Callable[[str], str]
 ) -> None:
-    package = told("A")
+    package = put_in("A")
 
     def messages() -> int:
         return sum(row.kind == "reissued" for row in server.rows(schema.notification))
@@ -266,7 +266,7 @@ def test_who_made_a_new_code_stands_on_the_page_and_the_recipient_is_told_once(
     assert messages() == 2
     obey(kiosk)
     assert "by server" in viewer.get(f"/packages/{package}").text
-    assert messages() == 2, "the centre has told of its own code when it made it"
+    assert messages() == 2, "the server has sent its own code when it made it"
     # Written by an earlier version, which named the same person otherwise.
     kiosk.do(write_as_earlier, EventKind.CODE_REISSUED, {"by": "staff:08"})
     sync(kiosk)
@@ -276,9 +276,9 @@ def test_who_made_a_new_code_stands_on_the_page_and_the_recipient_is_told_once(
 
 
 def test_a_door_goes_out_of_service_only_with_a_reason(
-    server: Server, kiosk: Journal, told: Callable[[str], str]
+    server: Server, kiosk: Journal, put_in: Callable[[str], str]
 ) -> None:
-    told("A")
+    put_in("A")
     operator = Browser(server, OPERATOR)
     path = f"/locations/{LOCATION.id}/service"
     assert "say why" in operator.post(path, slot="1", state="DO_NOT_OPEN").text
@@ -357,10 +357,10 @@ def test_a_key_is_shown_once_and_can_be_revoked(server: Server) -> None:
 
 
 def test_the_report_counts_each_day_and_comes_as_csv(
-    server: Server, kiosk: Journal, told: Callable[[str], str]
+    server: Server, kiosk: Journal, put_in: Callable[[str], str]
 ) -> None:
-    told("A")
-    kiosk.take_out(told("B"))
+    put_in("A")
+    kiosk.take_out(put_in("B"))
     sync(kiosk)
     viewer = Browser(server, VIEWER)
     assert "Picked up" in viewer.get("/reports?days=30").text
@@ -377,9 +377,9 @@ def test_the_report_counts_each_day_and_comes_as_csv(
 
 @pytest.mark.parametrize("sign", ["=", "+", "-", "@", "\t", "\r", "\n"])
 def test_no_cell_of_the_report_runs_as_a_formula(
-    server: Server, kiosk: Journal, told: Callable[[str], str], sign: str
+    server: Server, kiosk: Journal, put_in: Callable[[str], str], sign: str
 ) -> None:
-    told("A")
+    put_in("A")
     place = schema.location.insert().values(id=f"{sign}1+1", name="", created_ms=1)
     server.write(lambda c: c.execute(place))
     server.write(lambda c: c.execute(schema.event.update().values(location=f"{sign}1+1")))
@@ -409,7 +409,7 @@ def test_hours_are_added_up_once_and_kept_for_a_year(server: Server, kiosk: Jour
 
 
 def test_what_people_wrote_is_text_on_every_page(
-    server: Server, kiosk: Journal, told: Callable[[str], str]
+    server: Server, kiosk: Journal, put_in: Callable[[str], str]
 ) -> None:
     evil = "<script>alert(1)</script>"
     person = {"name": evil, "email": "eva@example.org", "phone": "", "user_id": evil}
@@ -448,7 +448,7 @@ def test_a_location_is_made_known_on_its_page_and_its_kiosk_enrols_with_what_it_
     kiosk.store.close()
 
 
-def test_a_location_says_where_it_is_and_how_its_people_are_told(
+def test_a_location_says_where_it_is_and_how_its_people_are_notified(
     server: Server, kiosk: Journal
 ) -> None:
     admin, path = Browser(server, ADMIN), f"/locations/{LOCATION.id}/change"
@@ -461,15 +461,15 @@ def test_a_location_says_where_it_is_and_how_its_people_are_told(
     obey(kiosk)
     kiosk.put_in("A")
     sync(kiosk)
-    told = [row.channel for row in server.rows(schema.notification) if row.kind == "stored"]
-    assert told[0] == "sms"
+    channels = [row.channel for row in server.rows(schema.notification) if row.kind == "stored"]
+    assert channels[0] == "sms"
     assert "both, or neither" in admin.post(path, latitude="1").text
     assert "as 52.5200" in admin.post(path, latitude="north", longitude="1").text
     assert "-90 to 90" in admin.post(path, latitude="91", longitude="1").text
     assert server.rows(schema.location)[0].latitude == 52.52
 
 
-def test_who_was_not_reached_is_told_at_another_contact(
+def test_who_was_not_reached_is_notified_at_another_contact(
     server: Server, kiosk: Journal, mailbox: tuple[int, Mailbox]
 ) -> None:
     wrong = {"name": "Eva", "email": "nobody@example.org"}

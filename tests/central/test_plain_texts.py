@@ -60,7 +60,7 @@ def require_plain_texts(page: str) -> None:
 
 
 @pytest.fixture(autouse=True)
-def a_kiosk_writes_what_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def a_kiosk_writes_what_it_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
     """As a kiosk does that was given such a site file: it has a text with NUL."""
     monkeypatch.setattr(Writer, "refuses_undeclared", False)
 
@@ -150,7 +150,7 @@ def test_a_form_with_such_signs_is_refused_with_its_field(
         assert "control character" in answer.text, path
 
 
-def test_a_program_is_told_which_field_it_is(server: Server, kiosk: Journal) -> None:
+def test_a_program_reads_which_field_it_is(server: Server, kiosk: Journal) -> None:
     refused: requests.Response = announce(server, server.add_key(), "A1", size="S\u202e")
     assert refused.status_code == 422
     (problem,) = refused.json()["problems"]

@@ -332,7 +332,7 @@ def test_a_server_that_is_down_for_a_while_costs_no_message_a_try(
     again.stop()
 
 
-def test_operators_are_told_once_however_often_the_server_is_started(
+def test_operators_are_notified_once_however_often_the_server_is_started(
     site: tuple[Server, Journal], moody: tuple[Controller, Moody]
 ) -> None:
     server, kiosk = site
@@ -352,7 +352,7 @@ def test_operators_are_told_once_however_often_the_server_is_started(
     assert "email goes out again" in rows(server, "channel_back")[0].facts
 
 
-def test_what_operators_are_told_of_the_server_has_no_location(
+def test_what_operators_hear_of_the_server_has_no_location(
     site: tuple[Server, Journal], moody: tuple[Controller, Moody]
 ) -> None:
     server, kiosk = site
@@ -374,7 +374,7 @@ def test_what_operators_are_told_of_the_server_has_no_location(
 
 
 class Deaf:
-    """An Apprise service that takes nothing until it is told to."""
+    """An Apprise service that takes nothing until it is asked to."""
 
     def __init__(self) -> None:
         self.status, self.asked = 503, 0
@@ -425,7 +425,7 @@ def put_in_for(server: Server, kiosk: Journal, *channels: str) -> None:
     sync(kiosk)
 
 
-def test_who_cannot_be_reached_by_apprise_is_told_the_next_way(
+def test_who_cannot_be_reached_by_apprise_is_notified_the_next_way(
     apprise_site: tuple[Server, Journal], deaf: Deaf, mailbox: tuple[int, Mailbox]
 ) -> None:
     server, kiosk = apprise_site

@@ -115,7 +115,7 @@ def code_of(machine: Machine, package: str) -> str:
     return make_code(LOCATION_KEY, package, known.locator, known.code_counter)
 
 
-def test_a_kiosk_restored_from_a_backup_takes_back_what_the_centre_knows(machine: Machine) -> None:
+def test_a_kiosk_restored_from_a_backup_takes_back_what_the_server_knows(machine: Machine) -> None:
     early = machine.journal.put_in("early")
     fetched = machine.journal.put_in("fetched before the end")
     machine.sync()
@@ -170,7 +170,7 @@ def test_an_opening_that_was_under_way_leaves_its_slot_in_doubt(machine: Machine
     machine.require_equal()
 
 
-def test_what_the_centre_had_not_heard_leaves_every_slot_in_doubt(
+def test_what_the_server_had_not_heard_leaves_every_slot_in_doubt(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     machine.sync()
@@ -217,7 +217,7 @@ def test_a_backup_of_a_life_that_has_ended_takes_nothing_back(machine: Machine) 
     machine.sync()
 
 
-def test_twice_restored_and_once_without_the_centre_all_lives_are_followed(
+def test_twice_restored_and_once_without_the_server_all_lives_are_followed(
     machine: Machine,
 ) -> None:
     machine.journal.put_in("A")
@@ -254,7 +254,7 @@ def test_events_that_were_tampered_with_on_the_way_are_not_taken_back(machine: M
     assert restored.slots == len(LOCATION.slots)
 
 
-def test_with_the_centre_out_of_reach_nothing_is_restored_unless_it_is_said_so(
+def test_with_the_server_out_of_reach_nothing_is_restored_unless_it_is_said_so(
     machine: Machine,
 ) -> None:
     machine.sync()
@@ -282,10 +282,10 @@ def test_with_the_centre_out_of_reach_nothing_is_restored_unless_it_is_said_so(
     refused = run()
     assert refused.returncode == 2
     assert "is not reached" in refused.stderr
-    assert "--without-centre" in refused.stderr
+    assert "--without-server" in refused.stderr
     assert (machine.folder / "kiosk.db").read_bytes() == before
     assert not list(machine.folder.glob("*.restoring*"))
-    done = run("--without-centre")
+    done = run("--without-server")
     assert done.returncode == 0, done.stderr
     assert "slots are in doubt" in done.stdout
 
@@ -333,12 +333,12 @@ def test_a_package_that_lay_there_already_goes_by_both_its_ids(
 ) -> None:
     headers = server.add_key()
     machine.sync()
-    lying = machine.journal.put_in("A")  # nobody has told the centre yet
+    lying = machine.journal.put_in("A")  # the server does not know yet
     announced = announce(server, headers, "A").json()["id"]
     machine.sync()
     described = packages_service.describe
-    told = server.central.database.read(described, announced)
-    assert (told["id"], told["status"]) == (announced, "STORED")
+    found = server.central.database.read(described, announced)
+    assert (found["id"], found["status"]) == (announced, "STORED")
     server.write(packages_service.cancel, server.central, "op", announced, "recalled", None)
     machine.sync()
     assert machine.journal.do(packages.package, lying).status == "CANCELLED"

@@ -21,11 +21,11 @@ from tests.support.central_server import Journal, Mailbox, Server, announce, wai
 from tests.support.operators import obey, sync
 
 PERSON = {"name": "Eva", "phone": "+491713920001", "channels": ["sms"], "language": "de"}
-FACTS = ("path", "authorization", "idempotency-key")
+DETAILS = ("path", "authorization", "idempotency-key")
 
 
 class Gateway:
-    """Takes messages over HTTP; answers as it is told to, else that it took one (201)."""
+    """Takes messages over HTTP; answers as it is asked to, else that it took one (201)."""
 
     def __init__(self) -> None:
         self.answers: deque[int] = deque()
@@ -37,7 +37,7 @@ class Gateway:
                 form = self.rfile.read(int(self.headers["content-length"])).decode()
                 asked = {name: values[0] for name, values in parse_qs(form).items()}
                 asked |= {"path": self.path}
-                asked |= {name: self.headers[name] for name in FACTS[1:]}
+                asked |= {name: self.headers[name] for name in DETAILS[1:]}
                 status = gateway.answers.popleft() if gateway.answers else 201
                 gateway.asked.append(asked | {"status": str(status)})
                 body = json.dumps({"code": 21211, "message": "Invalid 'To' Phone Number"}).encode()
@@ -128,7 +128,7 @@ def test_a_number_that_is_none_is_a_dead_letter_and_is_not_tried_again(
     dead = server.dead_message()
     assert "Invalid 'To'" in dead.error
     server.clock.wall_ms += 600_000
-    kiosk.put_in("another that nobody is told of")
+    kiosk.put_in("another that nobody hears of")
     sync(kiosk)
     assert len(gateway.asked) == 1
 

@@ -87,8 +87,8 @@ def test_what_does_not_fit_is_set_to_the_default_and_kept_in_quarantine(tmp_path
         (package,) = server.rows(schema.package)
         assert (package.barcode, package.stored_ms, package.hold_until_ms) == ("A", None, None)
         assert package.is_alone is False
-        (told,) = server.rows(schema.notification)
-        assert told.package == "p"
+        (message,) = server.rows(schema.notification)
+        assert message.package == "p"
         kept = [json.loads(row.payload) for row in server.rows(schema.quarantine)]
         assert sorted(each["table"] for each in kept) == ["event", "package", "slot"]
         (row,) = (each["row"] for each in kept if each["table"] == "package")

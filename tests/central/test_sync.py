@@ -93,9 +93,9 @@ def test_a_number_used_for_another_event_is_quarantined_and_the_rest_goes_on(
     forged = events[3].model_copy(update={"body": '{"actor":"nobody"}', "hash": "ab" * 32})
     kiosk.put_in("A")
     answer = kiosk.send([forged, *kiosk.events(events[-1].seq)])
-    told = SyncAnswer.model_validate_json(answer.content)
-    assert [each.seq for each in told.parked] == [forged.seq]
-    assert told.acked.seq == kiosk.head().seq
+    said = SyncAnswer.model_validate_json(answer.content)
+    assert [each.seq for each in said.parked] == [forged.seq]
+    assert said.acked.seq == kiosk.head().seq
     assert hashes(server) == [event.hash for event in kiosk.events()]
     assert server.alarms() == ["alarm:quarantine"]
 
@@ -105,9 +105,9 @@ def test_an_event_that_cannot_be_read_does_not_stop_those_behind_it(
 ) -> None:
     events = kiosk.events()
     events[2] = events[2].model_copy(update={"body": "no JSON"})
-    told = SyncAnswer.model_validate_json(kiosk.send(events).content)
-    assert [each.seq for each in told.parked] == [events[2].seq]
-    assert told.acked.seq == events[-1].seq
+    said = SyncAnswer.model_validate_json(kiosk.send(events).content)
+    assert [each.seq for each in said.parked] == [events[2].seq]
+    assert said.acked.seq == events[-1].seq
     assert len(hashes(server)) == len(events) - 1
     again = SyncAnswer.model_validate_json(kiosk.send(events).content)
     assert again.acked.seq == events[-1].seq

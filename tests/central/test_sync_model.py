@@ -1,4 +1,4 @@
-"""Thousands of exchanges of many kiosks with a server, by chance from a seed: whatever is lost,
+"""Thousands of exchanges of many kiosks with a server, at random from a seed: whatever is lost,
 doubled or late on the way, and whichever side is brought back from an older backup, at quiet both
 know the same, and each command was answered.
 
@@ -33,16 +33,17 @@ from central.sync import enrolment, journal_export, service
 from kiosk.store import slots
 from kiosk.sync.client import Identity, SyncClient
 from kiosk.sync.contract import EnrolRequest, Place, Status, SyncRequest
+from kiosk.sync.deadline import BoundedSession
 from kiosk.sync.journal_import import recall
 from tests.support.central_server import LOCATION, LOCATION_KEY, Journal, TurnedClock
 
 SEEDS = 3000 if os.environ.get("TEST_BUDGET") == "nightly" else 25
 STEPS = 60
 FAULTS = ("none", "none", "lost request", "lost answer", "doubled", "late", "cut answer")
-DISASTERS = ("kiosk restored", "server restored", "kiosk restored without the centre")
+DISASTERS = ("kiosk restored", "server restored", "kiosk restored without the server")
 
 
-class Centre:
+class ModelServer:
     """A server's database and its functions, with no socket before them."""
 
     def __init__(self, folder: Path) -> None:
@@ -71,14 +72,14 @@ class Centre:
 
 
 class NoNetwork(BaseAdapter):
-    """Hands a request to the server's own function, with the faults that a network has."""
+    """Gives a request to the server's own function, with the faults that a network has."""
 
-    def __init__(self, centre: Centre, token: str, rng: random.Random) -> None:
+    def __init__(self, server: ModelServer, token: str, rng: random.Random) -> None:
         super().__init__()
-        self.centre, self.token, self.rng = centre, token, rng
+        self.server, self.token, self.rng = server, token, rng
         self.is_well = False
-        self.told_of = Place()
-        """How long the kiosk's journal was, as the server was told last."""
+        self.known = Place()
+        """How long the kiosk's journal was, as the server heard last."""
         self.held: list[SyncRequest] = []
         self.happened: Counter[str] = Counter()
 
@@ -104,16 +105,16 @@ class NoNetwork(BaseAdapter):
         return _response(answer[: len(answer) // 2] if fault == "cut answer" else answer)
 
     def deliver(self, message: SyncRequest) -> bytes:
-        central = self.centre.central
-        self.told_of = message.head
-        return _bytes(self.centre.do(service.sync, central, LOCATION.id, self.token, message))
+        central = self.server.central
+        self.known = message.head
+        return _bytes(self.server.do(service.sync, central, LOCATION.id, self.token, message))
 
     def events(self, url: str) -> bytes:
         asked = {name: values[0] for name, values in parse_qs(urlparse(url).query).items()}
         epoch, after = asked["epoch"], int(asked["after"])
         # A few at a time, so that there is always more.
         return _bytes(
-            self.centre.do(journal_export.events_of, LOCATION.id, self.token, epoch, after, 7)
+            self.server.do(journal_export.events_of, LOCATION.id, self.token, epoch, after, 7)
         )
 
     def let_go(self) -> None:
@@ -142,26 +143,26 @@ class Pair:
 
     def __init__(self, folder: Path, seed: int) -> None:
         self.rng = random.Random(seed)
-        (folder / "centre").mkdir(parents=True)
-        self.centre = Centre(folder / "centre")
+        (folder / "server").mkdir(parents=True)
+        self.server = ModelServer(folder / "server")
         self.journal = Journal(folder / "kiosk.db", LOCATION, seed)
-        self.identity = Identity("http://centre", LOCATION.id, self.enrol(), "")
+        self.identity = Identity("http://server", LOCATION.id, self.enrol(), "")
         self.ticks = 0
-        self.network = NoNetwork(self.centre, self.identity.token, self.rng)
+        self.network = NoNetwork(self.server, self.identity.token, self.rng)
         self.client = self.new_client()
         self.inside: list[str] = []
         self.is_sure = True
         """Whether nothing that happened was forgotten by both."""
         self.happened: Counter[str] = Counter()
-        self.copies = {"kiosk": self.journal.back_up("0"), "server": self.centre.back_up()}
+        self.copies = {"kiosk": self.journal.back_up("0"), "server": self.server.back_up()}
 
     def enrol(self) -> str:
-        centre, now_ms = self.centre, self.centre.clock.now_ms()
-        token = centre.do(
+        server, now_ms = self.server, self.server.clock.now_ms()
+        token = server.do(
             lambda connection: enrolment.add_location(connection, LOCATION.id, "", "test", now_ms)
         )
         asked = EnrolRequest(token=token, location=LOCATION.id, key=LOCATION_KEY.hex())
-        return str(centre.do(enrolment.enrol, centre.central, asked).token)
+        return str(server.do(enrolment.enrol, server.central, asked).token)
 
     def new_client(self) -> SyncClient:
         journal = self.journal
@@ -179,7 +180,7 @@ class Pair:
             case 0:
                 self.copies["kiosk"] = self.journal.back_up(str(number))
             case 1:
-                self.copies["server"] = self.centre.back_up()
+                self.copies["server"] = self.server.back_up()
             case 2:
                 self.restore_kiosk()
             case 3:
@@ -205,37 +206,37 @@ class Pair:
         self.inside.append(self.journal.put_in(barcode))
 
     def restore_kiosk(self) -> None:
-        """The kiosk's database is lost; mostly the centre is there to be asked."""
-        knows_all = {row.hash for row in self.centre.rows(schema.event)} >= {
+        """The kiosk's database is lost; mostly the server is there to be asked."""
+        knows_all = {row.hash for row in self.server.rows(schema.event)} >= {
             event.hash for event in self.journal.events()
         }
-        # Who restores knows whether it ran on after the centre had last heard of it.
-        head, told = self.journal.head(), self.network.told_of
-        is_told = head.epoch == told.epoch and head.seq <= told.seq
-        doubt = "" if is_told else "it ran on"
+        # Who restores knows whether it ran on after the server had last heard of it.
+        head, known = self.journal.head(), self.network.known
+        is_known = head.epoch == known.epoch and head.seq <= known.seq
+        doubt = "" if is_known else "it ran on"
         asks = self.rng.random() < 0.8
-        with requests.Session() as session:
+        with BoundedSession() as session:
             session.mount("http://", self.network)
             recaller = partial(recall, session, self.identity) if asks else None
             restored = self.journal.restore(self.copies["kiosk"], recaller, doubt)
         self.happened[DISASTERS[0] if asks else DISASTERS[2]] += 1
-        assert knows_all or restored.doubt, "what the centre cannot know was taken for certain"
+        assert knows_all or restored.doubt, "what the server cannot know was taken for certain"
         self.is_sure = self.is_sure and not restored.doubt
         self.client = self.new_client()
 
     def restore_server(self) -> None:
         self.network.held.clear()  # no connection outlives the server
-        self.centre.restore(self.copies["server"])
+        self.server.restore(self.copies["server"])
         self.happened[DISASTERS[1]] += 1
 
     def command(self) -> None:
         """An operator keeps a package longer, where the server knows one."""
-        held = [row.id for row in self.centre.rows(schema.package) if row.status == "STORED"]
+        held = [row.id for row in self.server.rows(schema.package) if row.status == "STORED"]
         if not held:
             return
-        package, central = self.rng.choice(held), self.centre.central
+        package, central = self.rng.choice(held), self.server.central
         try:
-            self.centre.do(packages_service.extend, central, "op", package, 1, None)
+            self.server.do(packages_service.extend, central, "op", package, 1, None)
         except RequestError as error:
             assert error.code == "too_long"
 
@@ -249,29 +250,29 @@ class Pair:
         self.network.is_well = True
         self.network.let_go()
         for _ in range(60):
-            sent = self.centre.rows(schema.command)
+            sent = self.server.rows(schema.command)
             if self.exchange() and not any(row.state == "QUEUED" for row in sent):
                 return
         raise AssertionError("the two never came to rest")
 
     def require_equal(self) -> None:
         mine = self.journal.events()
-        there = {(row.epoch, row.seq): row.hash for row in self.centre.rows(schema.event)}
+        there = {(row.epoch, row.seq): row.hash for row in self.server.rows(schema.event)}
         assert [there.get((event.epoch, event.seq)) for event in mine] == [e.hash for e in mine]
         if self.is_sure:
             assert len(there) == len(mine)
-            kept = {row.id: row.status for row in self.centre.rows(schema.package)}
+            kept = {row.id: row.status for row in self.server.rows(schema.package)}
             stored = sorted(package for package, status in kept.items() if status == "STORED")
             assert stored == sorted(self.inside)
             assert self.journal.do(slots.suspects) == []
-            audit = self.centre.rows(schema.audit)
+            audit = self.server.rows(schema.audit)
             assert not [row for row in audit if row.action.startswith("alarm:")]
         answered = Counter(e.body for e in mine if e.kind == "COMMAND_APPLIED")
         assert all(times == 1 for times in answered.values())
 
     def close(self) -> None:
         self.journal.store.close()
-        self.centre.close()
+        self.server.close()
 
 
 @pytest.mark.timeout(0)
@@ -312,8 +313,8 @@ def test_a_client_that_takes_a_lost_answer_for_an_acknowledgement_is_found(
         pair.require_equal()
 
 
-def test_a_kiosk_that_begins_anew_where_its_backup_ended_is_found(pair: Pair) -> None:
-    """A negative control: without its centre a restored kiosk forgets, and the model sees it."""
+def test_a_kiosk_that_begins_again_where_its_backup_ended_is_found(pair: Pair) -> None:
+    """A negative control: without its server a restored kiosk forgets, and the model sees it."""
     pair.network.is_well = True
     pair.put_in("P")
     pair.exchange()
@@ -323,19 +324,19 @@ def test_a_kiosk_that_begins_anew_where_its_backup_ended_is_found(pair: Pair) ->
         pair.require_equal()
 
 
-def test_a_command_that_a_restored_server_numbers_anew_is_missed_without_that(
+def test_a_command_that_a_restored_server_numbers_again_is_missed_without_that(
     pair: Pair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A negative control: a command under a number that was passed would wait for ever."""
-    monkeypatch.setattr("central.sync.commands.number_anew", lambda *_: None)
+    monkeypatch.setattr("central.sync.commands.number_again", lambda *_: None)
     pair.network.is_well = True
     pair.put_in("P")
     while not pair.exchange():
         pass
-    older = pair.centre.back_up().rename(pair.centre.settings.data / "older.db")
+    older = pair.server.back_up().rename(pair.server.settings.data / "older.db")
     pair.command()
     pair.come_to_rest()
-    pair.centre.restore(older)
+    pair.server.restore(older)
     pair.command()
     with pytest.raises(AssertionError, match="never came to rest"):
         pair.come_to_rest()

@@ -24,8 +24,8 @@ JSON = {"content-type": "application/json"}
 
 
 def is_in_our_form(answer: requests.Response) -> bool:
-    told = answer.json()
-    return isinstance(told["error"], str) and isinstance(told["message"], str)
+    body = answer.json()
+    return isinstance(body["error"], str) and isinstance(body["message"], str)
 
 
 @pytest.mark.parametrize("path", ["/v1/packages", "/v1/enrol"])
@@ -48,7 +48,7 @@ def test_an_unknown_address_or_method_is_refused_in_our_form(server: Server) -> 
     assert is_in_our_form(wrong)
 
 
-def test_operators_are_told_on_a_page(server: Server) -> None:
+def test_operators_read_it_on_a_page(server: Server) -> None:
     nowhere = requests.get(f"{server.url}/operators/nowhere", timeout=20)
     assert nowhere.status_code == 404
     assert nowhere.headers["content-type"].startswith("text/html")

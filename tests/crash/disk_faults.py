@@ -105,26 +105,26 @@ def play(story: Story, folder: Path, before: Files, disk: FaultyDisk) -> Outcome
     broken_off = ""
 
     def arm() -> None:
-        disk.is_armed = disk.is_armed or recorder.told.is_prepared
+        disk.is_armed = disk.is_armed or recorder.witness.is_prepared
         recorder.mark()
 
     async def play_it() -> None:
         nonlocal broken_off
-        recorder.told.on_change = arm
-        async with running(world, answers, recorder.told.see, recorder.watch) as kiosk:
+        recorder.witness.on_change = arm
+        async with running(world, answers, recorder.witness.see, recorder.watch) as kiosk:
             try:
-                await story(kiosk, recorder.told)
+                await story(kiosk, recorder.witness)
             except Exception as error:  # noqa: BLE001 - the fault broke the story off
                 broken_off = str(error)
-            recorder.told.on_change = recorder.mark
-            recorder.told.expect_nothing()
+            recorder.witness.on_change = recorder.mark
+            recorder.witness.expect_nothing()
             disk.is_armed = False
             wrong.extend(await serves_again(kiosk))
             evidence = gather(
                 kiosk.kiosk.store,
                 acknowledged=recorder.newest.acknowledged,
-                told=recorder.told.facts,
-                contents=recorder.told.contents,
+                shown=recorder.witness.shown,
+                contents=recorder.witness.contents,
                 pulses=recorder.newest.pulses,
             )
             wrong.extend(findings(evidence))

@@ -40,7 +40,7 @@ from kiosk.store.writer import Writer
 from tests.crash.disk import Files
 from tests.crash.recording import PLACE, lay_down, pick_up
 from tests.support.flow_site import LoopClock, Running, World, running
-from tests.support.invariants import Pulse, Told, findings, gather
+from tests.support.invariants import Pulse, Witness, findings, gather
 from tests.support.stories.people import (
     announce,
     have_stored,
@@ -59,7 +59,7 @@ POLICY = Policy(
 TIMING = BankTiming(window_s=1.0, silence_s=0.5)
 HEALED_AFTER_S = 3.0
 SETTLED_AFTER_S = 1.0
-CENTRE = "centre"
+SERVER = "centre"
 AT_THE_DOOR_S = 2.5
 
 
@@ -118,36 +118,36 @@ class Flow:
     """One of the five: how its disk is made, how it begins, and what hands do at the open door."""
 
     name: str
-    prepare: Callable[[Running, Told], Any]
+    prepare: Callable[[Running, Witness], Any]
     begin: Callable[[Running, Setting], Any]
     puts_in: bool = False
     takes_out: bool = False
 
 
-async def _announced(kiosk: Running, told: Told) -> str:
+async def _announced(kiosk: Running, witness: Witness) -> str:
     await announce(kiosk, "P", "S")
     return ""
 
 
-async def _stored(kiosk: Running, told: Told) -> str:
-    return await have_stored(kiosk, told)
+async def _stored(kiosk: Running, witness: Witness) -> str:
+    return await have_stored(kiosk, witness)
 
 
-async def _recalled(kiosk: Running, told: Told) -> str:
-    slot = await have_stored(kiosk, told)
+async def _recalled(kiosk: Running, witness: Witness) -> str:
+    slot = await have_stored(kiosk, witness)
     await recall(kiosk, "P")
     return slot
 
 
-async def _in_doubt(kiosk: Running, told: Told) -> str:
-    slot = await have_stored(kiosk, told)
+async def _in_doubt(kiosk: Running, witness: Witness) -> str:
+    slot = await have_stored(kiosk, witness)
     await kiosk.kiosk.store.run(
         slots.mark_suspect, slot, SuspectReason.MAY_HOLD_SOMETHING, "a test"
     )
     return slot
 
 
-async def _nothing(kiosk: Running, told: Told) -> str:
+async def _nothing(kiosk: Running, witness: Witness) -> str:
     return "9"
 
 
@@ -185,23 +185,23 @@ FLOWS = (
 def prepare(flow: Flow, folder: Path) -> Setting:
     """Make the disk on which the cells of a flow begin."""
     lay_down({}, folder)
-    told = Told()
+    witness = Witness()
 
     async def play() -> tuple[str, str]:
-        async with running(World(folder, place=PLACE, policy=POLICY), tell=told.see) as kiosk:
-            slot = await flow.prepare(kiosk, told)
+        async with running(World(folder, place=PLACE, policy=POLICY), tell=witness.see) as kiosk:
+            slot = await flow.prepare(kiosk, witness)
             await kiosk.player.until(First)
             return slot, await kiosk.code_of("P") if flow.takes_out else ""
 
     slot, code = run_virtually(play())
-    return Setting(pick_up(folder), dict(told.contents), slot, code)
+    return Setting(pick_up(folder), dict(witness.contents), slot, code)
 
 
 # --- the peer -------------------------------------------------------------------------------------
 
 
 class Peer:
-    """Stands for the centre: keeps what it got by its number, and takes the same event twice."""
+    """Stands for the server: keeps what it got by its number, and takes the same event twice."""
 
     def __init__(self) -> None:
         self.got: dict[tuple[str, int], bytes] = {}
@@ -216,12 +216,12 @@ class Peer:
 
 def upload(store: Store, peer: Peer, death: Death | None = None) -> None:
     """What is new goes up, in order, and is marked when it was acknowledged."""
-    cursor = store.submit(journal.observer_seq, CENTRE).result()
+    cursor = store.submit(journal.observer_seq, SERVER).result()
     acknowledged = peer.take(store.submit(journal.after, cursor).result())
     if death is not None:
         death.comes(Point.BEFORE_ANSWER)
         death.comes(Point.BEFORE_MARK)
-    store.submit(journal.set_observer_seq, CENTRE, acknowledged).result()
+    store.submit(journal.set_observer_seq, SERVER, acknowledged).result()
 
 
 # --- the death ------------------------------------------------------------------------------------
@@ -524,9 +524,9 @@ class Cell:
         upload(store, self.peer)
         events = store.submit(journal.after, 0, 10**9).result()
         if self.peer.got != {(event.epoch, event.seq): event.hash for event in events}:
-            yield "the centre does not have each event once"
-        if store.submit(journal.observer_seq, CENTRE).result() != len(events):
-            yield "what the centre acknowledged is not marked"
+            yield "the server does not have each event once"
+        if store.submit(journal.observer_seq, SERVER).result() != len(events):
+            yield "what the server acknowledged is not marked"
 
 
 class _Swallowed:

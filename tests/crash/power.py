@@ -164,7 +164,7 @@ def _new_image(
         kind = NAMES_LOST if is_rare else random.choice(list(kinds))
         make = kinds[kind]
         files = make(random)
-        digest = hashlib.blake2b(repr((mark.acknowledged, len(mark.facts))).encode())
+        digest = hashlib.blake2b(repr((mark.acknowledged, len(mark.shown))).encode())
         for name, data in sorted(files.items()):
             digest.update(f"{name} {len(data)} ".encode())
             digest.update(data)
@@ -196,7 +196,7 @@ def judge(files: Files, mark: Mark, folder: Path) -> list[str]:
             evidence = gather(
                 kiosk.kiosk.store,
                 acknowledged=mark.acknowledged,
-                told=mark.facts,
+                shown=mark.shown,
                 contents=mark.contents,
                 pulses=mark.pulses,
             )

@@ -1,7 +1,7 @@
 """Plays a story on a recorded disk: every change of a file, and what was promised by then.
 
 The store, its start, the flows, the drivers and the simulated boards are the real ones, in virtual
-time. A *mark* stands in the record where something was acknowledged, told, pulsed or moved.
+time. A *mark* stands in the record where something was acknowledged, shown, pulsed or moved.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from tests.crash.recording_vfs import (
     Written,
 )
 from tests.support.flow_site import START_MS, LoopClock, Running, World, running, small_place
-from tests.support.invariants import Fact, Pulse, Told
+from tests.support.invariants import Fact, Pulse, Witness
 from tests.support.stories import POLICY, Story
 from tests.support.virtual_loop import run_virtually
 
@@ -44,7 +44,7 @@ class Mark:
     """What the world is owed, and how the steel stands, from here on."""
 
     acknowledged: tuple[int, bytes] = (0, GENESIS)
-    facts: tuple[Fact, ...] = ()
+    shown: tuple[Fact, ...] = ()
     contents: Mapping[str, str] = field(default_factory=dict)
     pulses: tuple[Pulse, ...] = ()
     open_doors: frozenset[str] = frozenset()
@@ -89,15 +89,15 @@ class Recorder:
 
     def __init__(self, tamper: Tamper, before: Mark | None = None) -> None:
         self.log: list[Operation | Mark] = []
-        self.told = Told(on_change=self.mark)
+        self.witness = Witness(on_change=self.mark)
         self._tamper = tamper
         self._mark = before or Mark()
         self._clock: LoopClock | None = None
         self._site: VirtualSite | None = None
         if before is not None:
-            self.told.facts = list(before.facts)
-            self.told.contents = dict(before.contents)
-            self.told.is_prepared = True
+            self.witness.shown = list(before.shown)
+            self.witness.contents = dict(before.contents)
+            self.witness.is_prepared = True
 
     @property
     def newest(self) -> Mark:
@@ -110,14 +110,14 @@ class Recorder:
         wall_ms = self._clock.now().wall_ms if self._clock is not None else START_MS
         self._mark = Mark(
             self._mark.acknowledged,
-            tuple(self.told.facts),
-            dict(self.told.contents),
+            tuple(self.witness.shown),
+            dict(self.witness.contents),
             self._mark.pulses,
             frozenset(label for label, door in steel.doors.items() if door.is_open)
             if steel is not None
             else self._mark.open_doors,
             wall_ms,
-            self.told.is_prepared,
+            self.witness.is_prepared,
         )
         self.log.append(self._mark)
 
@@ -244,19 +244,19 @@ def record(
         recorder.watch(site)
 
     async def play() -> None:
-        async with running(world, recorder.store, recorder.told.see, on_site) as kiosk:
+        async with running(world, recorder.store, recorder.witness.see, on_site) as kiosk:
             recorder.mark()
-            await story(kiosk, recorder.told)
+            await story(kiosk, recorder.witness)
 
     tell = recorder.log.append
     with RecordingVfs(folder, tell), marks_recorded(tell):
         run_virtually(play())
     recording = Recording(name, before, tuple(recorder.log))
-    assert recorder.told.is_prepared, f"the story {name} never says that it begins"
+    assert recorder.witness.is_prepared, f"the story {name} never says that it begins"
     return recording
 
 
-async def only_a_start(kiosk: Running, told: Told) -> None:
+async def only_a_start(kiosk: Running, witness: Witness) -> None:
     """The kiosk starts, and nobody comes."""
-    told.prepared()
+    witness.prepared()
     await kiosk.player.until(First)

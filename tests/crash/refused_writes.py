@@ -116,7 +116,7 @@ def play(story: Story, folder: Path, before: Files, refusal: Refusal) -> Outcome
     """Play a story with a refused write, then see what became of the slot and of the person."""
     lay_down(before, folder)
     recorder = Recorder(untouched)
-    told = recorder.told
+    witness = recorder.witness
     world = world_at(Mark(), folder)
     recorder.clock_of(world)
     outcome = Outcome(refusal)
@@ -124,42 +124,42 @@ def play(story: Story, folder: Path, before: Files, refusal: Refusal) -> Outcome
 
     def note_views() -> None:
         nonlocal seen_before
-        seen_before = len(told.views)
+        seen_before = len(witness.views)
 
     refusal.on_first = note_views
 
     def arm() -> None:
         is_pulsed = bool(recorder.newest.pulses)
-        refusal.is_armed = refusal.is_armed or (told.is_prepared and is_pulsed)
+        refusal.is_armed = refusal.is_armed or (witness.is_prepared and is_pulsed)
         recorder.mark()
 
     async def play_it() -> None:
-        told.on_change = arm
-        async with running(world, refusal.store(recorder), told.see, recorder.watch) as kiosk:
+        witness.on_change = arm
+        async with running(world, refusal.store(recorder), witness.see, recorder.watch) as kiosk:
             kiosk.site.steel.listen(lambda moved: arm())
             is_whole = True
             try:
-                await story(kiosk, told)
+                await story(kiosk, witness)
             except Exception as error:  # noqa: BLE001 - the refusal broke the story off
                 is_whole = False
                 if not refusal.name:
                     outcome.wrong.append(f"the story itself fails: {error}")
             await asyncio.sleep(SETTLED_S)
-            told.on_change = recorder.mark
-            told.expect_nothing()
+            witness.on_change = recorder.mark
+            witness.expect_nothing()
             refusal.is_over = True
-            after = told.views[seen_before:]
-            is_answered = bool(after) and not isinstance(told.views[-1], Opening)
+            after = witness.views[seen_before:]
+            is_answered = bool(after) and not isinstance(witness.views[-1], Opening)
             if refusal.name and not is_whole and not is_answered:
                 outcome.wrong.append("the person got no answer")
             outcome.wrong.extend(f"serving: {each}" for each in await serves_again(kiosk))
             store = kiosk.kiosk.store
-            outcome.wrong.extend(_not_told(store, after))
+            outcome.wrong.extend(_not_shown(store, after))
             evidence = gather(
                 store,
                 acknowledged=recorder.newest.acknowledged,
-                told=told.facts,
-                contents=told.contents,
+                shown=witness.shown,
+                contents=witness.contents,
                 pulses=recorder.newest.pulses,
             )
             outcome.wrong.extend(findings(evidence))
@@ -168,7 +168,7 @@ def play(story: Story, folder: Path, before: Files, refusal: Refusal) -> Outcome
     return outcome
 
 
-def _not_told(store: Store, views: list[Any]) -> list[str]:
+def _not_shown(store: Store, views: list[Any]) -> list[str]:
     """A person who was sent away because nothing could be written stands in the journal."""
     sent_away = sum(
         isinstance(view, Trouble) and view.problem is Problem.CANNOT_RECORD for view in views

@@ -37,7 +37,7 @@ STATUS_AFTER = {
     "stored": {"STORED", "RETRIEVED", "MISSING"},
     "retrieved": {"RETRIEVED"},
 }
-"""What a package may be after the person was told; MISSING: staff looked into a slot in doubt."""
+"""What a package may be after the person knew; MISSING: staff looked into a slot in doubt."""
 
 
 class Busy:
@@ -53,21 +53,21 @@ class Busy:
         )
 
     def kill_after(self, busy_s: float) -> list[tuple[str, str]]:
-        """Let it begin, let it work a while, kill it; what it had told by then."""
+        """Let it begin, let it work a while, kill it; what it had shown by then."""
         assert self.process.stdout is not None
         first = self.process.stdout.readline()
-        assert json.loads(first)["told"] == "began", first
+        assert json.loads(first)["shown"] == "began", first
         time.sleep(busy_s)
         self.process.send_signal(signal.SIGKILL)
         said = self.process.stdout.read()
         self.process.wait()
         self.process.stdout.close()
         lines = [json.loads(line) for line in said.splitlines() if line.endswith(b"}")]
-        return [(line["told"], line["barcode"]) for line in lines]
+        return [(line["shown"], line["barcode"]) for line in lines]
 
 
-def require_told(data: Path, told: dict[str, str]) -> int:
-    """Open what is left as a start would; whatever anybody was told is there. How many intents."""
+def require_shown(data: Path, shown: dict[str, str]) -> int:
+    """Open what is left as a start would; whatever anybody was shown is there. How many intents."""
     store = Store(data / "kiosk.db", LoopClock(), random.Random(1), threaded=False)
     try:
         require_sound(store)
@@ -77,7 +77,7 @@ def require_told(data: Path, told: dict[str, str]) -> int:
             lambda writer: writer.all("SELECT barcode, status FROM package")
         ).result()
         status = {row["barcode"]: row["status"] for row in rows}
-        for barcode, what in told.items():
+        for barcode, what in shown.items():
             assert status.get(barcode) in STATUS_AFTER[what], (barcode, what, status.get(barcode))
         [row] = store.submit(lambda writer: writer.all("SELECT count(*) AS n FROM intent")).result()
         return int(row["n"])
@@ -97,30 +97,30 @@ def pulses(wire_log: Path) -> int:
 
 
 def lead_short_lives(data: Path, lives: int, seed: int) -> dict[str, str]:
-    """Start and kill the kiosk so many times at one bank; everything that anybody was told."""
+    """Start and kill the kiosk so many times at one bank; everything that anybody was shown."""
     make_kiosk(load_site(DEMO_SITE), data)
     rng = random.Random(seed)
-    told: dict[str, str] = {}
+    shown: dict[str, str] = {}
     wire = data / "wire.log"
     with SimulatorProcess(DEMO_SITE, data, "--wire-log", str(wire)) as bank:
         bank.tell("close-after 0.25")
         for life in range(lives):
             said = Busy(data, f"{seed}-{life}").kill_after(rng.uniform(*BUSY_S))
-            told.update({barcode: what for what, barcode in said})
-            intents = require_told(data, told)
+            shown.update({barcode: what for what, barcode in said})
+            intents = require_shown(data, shown)
             assert pulses(wire) <= intents, "a door was pulsed without an intent, or twice"
-    return told
+    return shown
 
 
 @pytest.mark.timeout(0)
-def test_killed_again_and_again_nothing_that_was_told_is_lost(tmp_path: Path) -> None:
+def test_killed_again_and_again_nothing_that_was_shown_is_lost(tmp_path: Path) -> None:
     with ThreadPoolExecutor(2) as benches:
         runs = [
             benches.submit(lead_short_lives, tmp_path / str(seed), KILLS // 2, seed)
             for seed in (1, 2)
         ]
-        told = {barcode: what for run in runs for barcode, what in run.result().items()}
-    assert "stored" in told.values(), "the kiosk was never busy"
+        shown = {barcode: what for run in runs for barcode, what in run.result().items()}
+    assert "stored" in shown.values(), "the kiosk was never busy"
 
 
 @pytest.mark.timeout(0)
@@ -139,7 +139,7 @@ def test_killed_with_its_window_nothing_is_lost(tmp_path: Path) -> None:
         assert len(codes) == 7
         for life in range(WINDOW_KILLS):
             kill_a_window(screen, tmp_path, codes[life % 7], rng.uniform(0.1, 1.2))
-            intents = require_told(tmp_path, {})
+            intents = require_shown(tmp_path, {})
             assert pulses(wire) <= intents
 
 
@@ -167,8 +167,8 @@ def kill_a_window(screen: Screen, data: Path, code: str, busy_s: float) -> None:
 
 
 def test_a_write_that_is_not_durable_would_be_found(tmp_path: Path) -> None:
-    """The negative control: a fact that was told and is not in the database fails the check."""
+    """The negative control: a fact that was shown and is not in the database fails the check."""
     store = Store(tmp_path / "kiosk.db", LoopClock(), random.Random(1), threaded=False)
     store.close()
     with pytest.raises(AssertionError):
-        require_told(tmp_path, {"never-written": "stored"})
+        require_shown(tmp_path, {"never-written": "stored"})

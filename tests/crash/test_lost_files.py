@@ -30,7 +30,7 @@ from tests.support.simulator_process import SimulatorProcess
 SITE = load_site(DEMO_SITE)
 BACKUP = "backups/kiosk-20260101T000000Z.db"
 FILES = ["kiosk.db", "kiosk.db-wal", "location.key", "centre.json", BACKUP]
-CENTRE = '{"url": "http://127.0.0.1:9", "location": "a", "token": "b", "public_key": "%s"}'
+IDENTITY = '{"url": "http://127.0.0.1:9", "location": "a", "token": "b", "public_key": "%s"}'
 
 
 def full_kiosk(data: Path) -> str:
@@ -46,7 +46,7 @@ def full_kiosk(data: Path) -> str:
     store.close()
     (data / "backups").mkdir()
     (data / BACKUP).write_bytes((data / "kiosk.db").read_bytes())
-    (data / "centre.json").write_text(CENTRE % ("0" * 64))
+    (data / "centre.json").write_text(IDENTITY % ("0" * 64))
     return deposit.slot
 
 
@@ -78,7 +78,7 @@ def test_a_full_slot_is_never_taken_for_empty(tmp_path: Path, name: str, how: st
         assert "restore" in str(error) or "back" in str(error) or "enrol" in str(error)
 
 
-def test_a_folder_in_the_place_of_the_key_is_told(tmp_path: Path) -> None:
+def test_a_folder_in_the_place_of_the_key_is_reported(tmp_path: Path) -> None:
     slot = full_kiosk(tmp_path)
     (tmp_path / "location.key").unlink()
     (tmp_path / "location.key").mkdir(mode=0o755)
@@ -86,11 +86,11 @@ def test_a_folder_in_the_place_of_the_key_is_told(tmp_path: Path) -> None:
         asyncio.run(status_after_start(tmp_path, slot))
 
 
-def test_a_store_that_begins_anew_is_found_out(tmp_path: Path) -> None:
+def test_a_store_that_begins_again_is_found_out(tmp_path: Path) -> None:
     """The negative control: with nothing left beside it, a new database calls the slot empty."""
     slot = full_kiosk(tmp_path / "before")
-    make_kiosk(SITE, tmp_path / "anew")
-    assert asyncio.run(status_after_start(tmp_path / "anew", slot)) == "EMPTY"
+    make_kiosk(SITE, tmp_path / "again")
+    assert asyncio.run(status_after_start(tmp_path / "again", slot)) == "EMPTY"
 
 
 # --- the log of a kiosk that was killed while it was busy -----------------------------------------
@@ -238,7 +238,7 @@ def test_a_restore_of_a_kiosk_that_lost_its_log_keeps_the_mark_with_the_old_data
     backup = tmp_path / "kiosk-20260101T000000Z.db"
     shutil.copy(database, backup)
     spoil_log(running.log_of(database), "missing")
-    restored = restore(data, backup, with_centre=False)
+    restored = restore(data, backup, with_server=False)
     assert restored.aside is not None
     assert running.mark_of(restored.aside).exists()
     _, whys = asyncio.run(statuses_after_start(data))

@@ -93,7 +93,7 @@ def test_a_server_never_forgets_in_silence(tmp_path: Path, name: str, how: str) 
     ("name", "right"),
     [("central.key", "is no file.*put the copy of the key"), ("central.lock", "must be a file")],
 )
-def test_a_folder_in_the_place_of_a_file_is_told(tmp_path: Path, name: str, right: str) -> None:
+def test_a_folder_in_the_place_of_a_file_is_reported(tmp_path: Path, name: str, right: str) -> None:
     full_server(tmp_path)
     (tmp_path / name).unlink(missing_ok=True)
     (tmp_path / name).mkdir(mode=0o755)
@@ -133,18 +133,18 @@ def test_each_command_says_how_to_restore(tmp_path: Path, name: str, how: str) -
     (tmp_path / "backups" / "tuesday.db").write_bytes(b"")
     spoil(tmp_path / "central.db", how)
     before = files(tmp_path)
-    told = central(tmp_path, *COMMANDS[name])
-    assert told.returncode == 2
-    assert f"central restore {tmp_path / BACKUP}" in told.stderr
-    assert "Traceback" not in told.stderr
+    done = central(tmp_path, *COMMANDS[name])
+    assert done.returncode == 2
+    assert f"central restore {tmp_path / BACKUP}" in done.stderr
+    assert "Traceback" not in done.stderr
     assert files(tmp_path) == before
 
 
 @pytest.mark.parametrize("name", ["location", "key"])
 def test_only_serve_and_init_make_a_server(tmp_path: Path, name: str) -> None:
-    told = central(tmp_path / "none", *COMMANDS[name])
-    assert (told.returncode, told.stdout) == (2, "")
-    assert "central init" in told.stderr
+    done = central(tmp_path / "none", *COMMANDS[name])
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "central init" in done.stderr
     assert not (tmp_path / "none").exists()
     assert central(tmp_path / "none", "init").returncode == 0
     assert central(tmp_path / "none", *COMMANDS[name]).returncode == 0
@@ -173,7 +173,7 @@ def test_each_single_remain_keeps_a_new_server_away(tmp_path: Path, name: str) -
     assert files(tmp_path) == {name: b""}
 
 
-def test_a_server_made_anew_is_found_out(tmp_path: Path) -> None:
+def test_a_server_made_again_is_found_out(tmp_path: Path) -> None:
     """The negative control: with nothing left beside it, a new database knows no location."""
     full_server(tmp_path)
     for name in FILES:

@@ -280,7 +280,7 @@ def with_staff(folder: Path, person: Staff, story: Story) -> None:
     play(folder, listed)
 
 
-BADGED = replace(STAFF["11"], number="12", badge_hash="s3cret", source=StaffSource.CENTRE)
+BADGED = replace(STAFF["11"], number="12", badge_hash="s3cret", source=StaffSource.SERVER)
 
 
 def test_a_badge_on_the_first_screen_signs_in(tmp_path: Path) -> None:
@@ -301,9 +301,9 @@ def kiosk_now_ms() -> int:
 def test_a_wrong_badge_is_refused_and_counted(tmp_path: Path, badge: str) -> None:
     async def story(kiosk: Running) -> None:
         kiosk.player.do(Scanned(badge))
-        told = await kiosk.player.until(Answer)
-        assert told.refused is not None
-        assert told.refused.reason is Refusal.NOT_ALLOWED
+        answer = await kiosk.player.until(Answer)
+        assert answer.refused is not None
+        assert answer.refused.reason is Refusal.NOT_ALLOWED
         events = await kiosk.kiosk.store.run(
             lambda writer: writer.all("SELECT 1 FROM journal WHERE kind = 'STAFF_REFUSED'")
         )
@@ -320,7 +320,7 @@ def test_a_wrong_badge_is_refused_and_counted(tmp_path: Path, badge: str) -> Non
         (Role.TECHNICIAN, 9_000, True),
     ],
 )
-def test_the_centres_list_ages_for_couriers_only(
+def test_the_servers_list_ages_for_couriers_only(
     tmp_path: Path, role: Role, age_hours: int, is_let_in: bool
 ) -> None:
     person = replace(BADGED, role=role, listed_ms=kiosk_now_ms() - age_hours * 3_600_000)
@@ -330,6 +330,8 @@ def test_the_centres_list_ages_for_couriers_only(
         if not is_let_in:
             await kiosk.player.until(Answer)
         elif role is Role.TECHNICIAN:
+            await kiosk.player.until(EnterPin, lambda view: view.after_badge)
+            kiosk.player.do(Entered("124711"))
             await kiosk.player.until(Doors)
         else:
             await kiosk.player.until(ScanPackage)

@@ -26,7 +26,7 @@ from kiosk.model.commands import OpeningOutcome
 from kiosk.model.events import EventKind
 from kiosk.model.location import Service, SlotStatus, SuspectReason
 from kiosk.model.pickup_code import make_code
-from kiosk.server_link import DoorsFromAfar
+from kiosk.server_link import RemoteDoors
 from kiosk.store import codes, departures, holds, journal, openings, packages, slots
 from kiosk.store.writer import Writer
 from tests.support.flow_site import Running, World, require_sound, running
@@ -101,8 +101,8 @@ def test_nothing_inside_makes_the_package_missing_and_the_slot_doubtful(tmp_path
         kiosk.player.do(Pressed(Choice.NOTHING_INSIDE))
         await kiosk.player.until(DoorOpen, lambda view: view.remind)
         kiosk.site.steel.close(slot)
-        told = await kiosk.player.until(Answer)
-        assert told.reference
+        answer = await kiosk.player.until(Answer)
+        assert answer.reference
         record = await kiosk.slot(slot)
         assert (record.status, record.package) == (SlotStatus.SUSPECT, None)
 
@@ -240,7 +240,7 @@ def test_a_slot_that_may_hold_anothers_never_opens_for_a_customer(
     play(tmp_path, story)
 
 
-def test_a_code_that_the_centre_reissued_meanwhile_is_taken_and_retires_the_old(
+def test_a_code_that_the_server_reissued_meanwhile_is_taken_and_retires_the_old(
     tmp_path: Path,
 ) -> None:
     async def story(kiosk: Running) -> None:
@@ -276,9 +276,9 @@ def test_a_customer_extends_the_hold_up_to_seven_days(tmp_path: Path, days_alrea
         await kiosk.player.until(EnterCode)
         kiosk.player.do(Entered(code))
         if days_already == 7:
-            told = await kiosk.player.until(Answer)
-            assert told.refused is not None
-            assert told.refused.reason is Refusal.CANNOT_EXTEND
+            answer = await kiosk.player.until(Answer)
+            assert answer.refused is not None
+            assert answer.refused.reason is Refusal.CANNOT_EXTEND
         else:
             assert (await kiosk.player.until(HoldExtended)).until_ms
         assert kiosk.world.pulses == pulses
@@ -319,9 +319,9 @@ def test_the_same_day_after_a_restart_the_code_still_tells_its_story(tmp_path: P
         async with running(world) as kiosk:
             await kiosk.player.until(First)
             kiosk.player.do(Scanned(f"PK1:demo:{code}"))
-            told = await kiosk.player.until(Answer)
-            assert told.refused is not None
-            assert told.refused.at_ms
+            answer = await kiosk.player.until(Answer)
+            assert answer.refused is not None
+            assert answer.refused.at_ms
             require_sound(kiosk.kiosk.store)
 
     code = run_virtually(fetch())
@@ -369,7 +369,7 @@ def test_nobody_else_is_asked_about_a_high_door(tmp_path: Path) -> None:
     play(tmp_path, story)
 
 
-def test_a_courier_is_told_that_a_package_was_not_moved(tmp_path: Path) -> None:
+def test_a_courier_reads_that_a_package_was_not_moved(tmp_path: Path) -> None:
     async def story(kiosk: Running) -> None:
         high = await stored_high(kiosk)
         await come_with_code(kiosk, "HIGH", is_access=True)
@@ -432,7 +432,7 @@ def test_a_package_that_lies_too_high_is_moved_by_the_next_courier(tmp_path: Pat
 # --- a door opened remotely ---------------------------------------------------------------------
 
 
-def test_a_door_opened_from_afar_is_shut_and_then_looked_into(tmp_path: Path) -> None:
+def test_a_door_opened_remotely_is_shut_and_then_looked_into(tmp_path: Path) -> None:
     async def story(kiosk: Running) -> None:
         [slot] = await stored(kiosk, "ONE")
         kiosk.site.steel.close_after_s = None
@@ -446,7 +446,7 @@ def test_a_door_opened_from_afar_is_shut_and_then_looked_into(tmp_path: Path) ->
     play(tmp_path, story)
 
 
-def test_from_afar_nothing_opens_while_somebody_is_at_the_machine(tmp_path: Path) -> None:
+def test_nothing_opens_remotely_while_somebody_is_at_the_machine(tmp_path: Path) -> None:
     async def story(kiosk: Running) -> None:
         [slot] = await stored(kiosk, "ONE")
         pulses = kiosk.world.pulses
@@ -462,13 +462,13 @@ def test_from_afar_nothing_opens_while_somebody_is_at_the_machine(tmp_path: Path
     play(tmp_path, story)
 
 
-def test_who_steps_up_before_a_door_opens_from_afar_is_not_startled_and_the_centre_hears_of_it(
+def test_who_steps_up_before_a_remote_opening_is_not_startled_and_the_server_hears_of_it(
     tmp_path: Path,
 ) -> None:
     async def story(kiosk: Running) -> None:
         [slot] = await stored(kiosk, "ONE")
         pulses, loop = kiosk.world.pulses, asyncio.get_running_loop()
-        doors = DoorsFromAfar(kiosk.kiosk, loop)
+        doors = RemoteDoors(kiosk.kiosk, loop)
         assert doors.is_free()
         for number in (1, 2, 3):
             await kiosk.kiosk.store.run(openings.note, f"command-{number}", slot, ASKED, 0)
@@ -507,8 +507,8 @@ def test_what_is_not_held_any_more_is_not_promised_to_be_moved(
             kiosk.world.clock.ahead_ms += 9 * 24 * 3_600_000
             await kiosk.kiosk.store.run(holds.expire_due)
         kiosk.player.do(Pressed(Choice.MOVE_LOWER))
-        told = await kiosk.player.until(Answer)
-        assert told.refused == Refused(Refusal.CANNOT_EXTEND)
+        answer = await kiosk.player.until(Answer)
+        assert answer.refused == Refused(Refusal.CANNOT_EXTEND)
         rows = await kiosk.kiosk.store.run(
             lambda writer: writer.all("SELECT needs_low FROM package WHERE barcode = 'HIGH'")
         )

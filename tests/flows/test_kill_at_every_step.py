@@ -72,7 +72,7 @@ class Death:
 
 @dataclass
 class Seen:
-    """What the person was told before the process died."""
+    """What the person was shown before the process died."""
 
     stored: bool = False
     thanked: bool = False

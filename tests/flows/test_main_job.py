@@ -108,9 +108,9 @@ async def test_a_qr_code_of_another_location_says_so(tmp_path: Path) -> None:
     async with running(World(tmp_path)) as kiosk:
         await kiosk.player.until(First)
         kiosk.player.do(Scanned(qr_text("elsewhere", "123456789")))
-        told = await kiosk.player.until(Answer)
-        assert told.refused is not None
-        assert told.refused.reason is Refusal.OTHER_LOCATION
+        answer = await kiosk.player.until(Answer)
+        assert answer.refused is not None
+        assert answer.refused.reason is Refusal.OTHER_LOCATION
 
 
 async def test_a_wrong_code_is_not_known_and_after_five_there_is_a_countdown(
@@ -144,10 +144,10 @@ async def test_the_code_of_a_package_that_was_fetched_tells_when(tmp_path: Path)
         await pickup_by_typing(kiosk.player, code)
         kiosk.world.clock.ahead_ms += 10 * 60_000
         await type_code(kiosk, code)
-        told = await kiosk.player.until(Answer)
-        assert told.refused is not None
-        assert told.refused.reason is Refusal.ALREADY_PICKED_UP
-        assert told.refused.at_ms
+        answer = await kiosk.player.until(Answer)
+        assert answer.refused is not None
+        assert answer.refused.reason is Refusal.ALREADY_PICKED_UP
+        assert answer.refused.at_ms
 
 
 async def test_just_after_the_pickup_the_same_code_opens_again(tmp_path: Path) -> None:
@@ -179,7 +179,7 @@ async def test_a_site_may_ask_for_the_phone_digits(tmp_path: Path) -> None:
         await kiosk.player.until(DoorOpen)
 
 
-async def test_a_package_scanned_twice_is_told_with_its_slot(tmp_path: Path) -> None:
+async def test_a_package_scanned_twice_is_shown_with_its_slot(tmp_path: Path) -> None:
     async with running(World(tmp_path)) as kiosk:
         slot = await store_one(kiosk, "P")
         await sign_in_courier(kiosk)

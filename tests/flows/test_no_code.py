@@ -16,14 +16,14 @@ from kiosk.messages import MessageSpool
 from kiosk.model.events import Event, EventKind
 from kiosk.store import journal
 from tests.support.flow_site import Running, World, running
-from tests.support.invariants import Told
+from tests.support.invariants import Witness
 from tests.support.stories import POLICY
 from tests.support.stories.people import have_stored, press
 from tests.support.virtual_loop import run_virtually
 
 
 async def ask(kiosk: Running, barcode: str, digits: str) -> View:
-    """From the code's screen to the answer, or to being told to wait."""
+    """From the code's screen to the answer, or to being asked to wait."""
     await press(kiosk, Choice.NO_CODE, EnterTracking)
     kiosk.player.do(Entered(barcode))
     await kiosk.player.until(EnterPhoneDigits)
@@ -54,7 +54,7 @@ def test_the_answer_is_the_same_and_only_the_journal_knows(
 ) -> None:
     async def play() -> None:
         async with running(World(tmp_path, policy=POLICY)) as kiosk:
-            await have_stored(kiosk, Told())
+            await have_stored(kiosk, Witness())
             await to_the_code(kiosk)
             answer = await ask(kiosk, barcode, digits)
             [event] = await asked(kiosk)
@@ -68,7 +68,7 @@ def test_the_answer_is_the_same_and_only_the_journal_knows(
 def test_the_message_goes_out_again_to_the_number_on_file(tmp_path: Path) -> None:
     async def play() -> None:
         async with running(World(tmp_path, policy=POLICY)) as kiosk:
-            await have_stored(kiosk, Told())
+            await have_stored(kiosk, Witness())
             code = await kiosk.code_of("P")
             spool = MessageSpool(kiosk.kiosk, tmp_path / "messages")
             await to_the_code(kiosk)
@@ -88,7 +88,7 @@ def test_the_message_goes_out_again_to_the_number_on_file(tmp_path: Path) -> Non
 def test_questions_are_slowed_whether_they_are_right_or_wrong(tmp_path: Path) -> None:
     async def play() -> None:
         async with running(World(tmp_path, policy=POLICY)) as kiosk:
-            await have_stored(kiosk, Told())
+            await have_stored(kiosk, Witness())
             for digits in ("1000", "0000", "1000", "0000", "0000"):
                 await to_the_code(kiosk)
                 assert isinstance(await ask(kiosk, "P", digits), CodeAsked)
@@ -101,11 +101,11 @@ def test_questions_are_slowed_whether_they_are_right_or_wrong(tmp_path: Path) ->
     run_virtually(play())
 
 
-def test_out_of_reach_of_the_centre_it_says_so(tmp_path: Path) -> None:
+def test_out_of_reach_of_the_server_it_says_so(tmp_path: Path) -> None:
     async def play() -> None:
         async with running(World(tmp_path, policy=POLICY)) as kiosk:
-            centre = ServerReport(is_reached=False, last_ms=None, waiting=3)
-            kiosk.kiosk.vitals = lambda: Vitals(server=centre)
+            server = ServerReport(is_reached=False, last_ms=None, waiting=3)
+            kiosk.kiosk.vitals = lambda: Vitals(server=server)
             await to_the_code(kiosk)
             answer = await ask(kiosk, "Q", "1000")
             assert isinstance(answer, CodeAsked)
@@ -115,17 +115,17 @@ def test_out_of_reach_of_the_centre_it_says_so(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("event", [Entered("---"), Entered("\u00e4"), Scanned(""), Scanned("\x1d")])
-def test_what_is_no_barcode_is_told_and_asked_for_again(
+def test_what_is_no_barcode_is_said_and_asked_for_again(
     tmp_path: Path, event: Entered | Scanned
 ) -> None:
     async def play() -> None:
         async with running(World(tmp_path, policy=POLICY)) as kiosk:
-            await have_stored(kiosk, Told())
+            await have_stored(kiosk, Witness())
             await to_the_code(kiosk)
             await press(kiosk, Choice.NO_CODE, EnterTracking)
             kiosk.player.do(event)
-            told = await kiosk.player.until(Answer)
-            assert told.refused == Refused(Refusal.UNREADABLE)
+            answer = await kiosk.player.until(Answer)
+            assert answer.refused == Refused(Refusal.UNREADABLE)
             assert not await asked(kiosk)
             await press(kiosk, Choice.DONE, EnterTracking)
             kiosk.player.do(Entered("P"))
@@ -141,7 +141,7 @@ def test_what_is_no_barcode_is_told_and_asked_for_again(
 def test_the_label_can_be_scanned_in_place_of_typing(tmp_path: Path) -> None:
     async def play() -> None:
         async with running(World(tmp_path, policy=POLICY)) as kiosk:
-            await have_stored(kiosk, Told())
+            await have_stored(kiosk, Witness())
             await to_the_code(kiosk)
             await press(kiosk, Choice.NO_CODE, EnterTracking)
             kiosk.player.do(Scanned("P"))

@@ -1,4 +1,4 @@
-"""A door that the server had opened: what came of it is told, whatever it was."""
+"""A door that the server had opened: what came of it is reported, whatever it was."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from kiosk.flows.views.customer import First
 from kiosk.flows.views.shared import Ask
 from kiosk.model.commands import OpeningOutcome
 from kiosk.model.events import EventKind
-from kiosk.server_link import DoorsFromAfar
+from kiosk.server_link import RemoteDoors
 from kiosk.store import intents, journal, openings
 from kiosk.store.intents import IntentPurpose
 from kiosk.store.writer import Writer
@@ -40,7 +40,7 @@ async def ask_for(kiosk: Running, command: str) -> None:
     """The server's command was taken in, and the door is to be opened."""
     now_ms = kiosk.world.clock.now().wall_ms
     await kiosk.kiosk.store.run(openings.note, command, SLOT, OpeningOutcome.ASKED, now_ms)
-    DoorsFromAfar(kiosk.kiosk, asyncio.get_running_loop()).begin(SLOT, command)
+    RemoteDoors(kiosk.kiosk, asyncio.get_running_loop()).begin(SLOT, command)
 
 
 async def outcomes(kiosk: Running) -> list[tuple[str, str]]:
@@ -50,7 +50,7 @@ async def outcomes(kiosk: Running) -> list[tuple[str, str]]:
     return [(body["id"], body["outcome"]) for body in bodies if body["slot"] == SLOT]
 
 
-async def test_a_door_that_jams_is_not_told_as_opened(tmp_path: Path) -> None:
+async def test_a_door_that_jams_is_not_reported_as_opened(tmp_path: Path) -> None:
     async with serving(World(tmp_path)) as kiosk:
         kiosk.site.steel.jam(SLOT)
         await ask_for(kiosk, "c-1")
@@ -67,7 +67,7 @@ async def test_a_door_that_jams_is_not_told_as_opened(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("said", "outcome"), [(Choice.YES, "SENT"), (Choice.NO, "JAMMED"), (None, "SENT")]
 )
-async def test_where_no_sensor_tells_the_word_of_who_stands_there_is_told(
+async def test_where_no_sensor_tells_the_word_of_who_stands_there_is_reported(
     tmp_path: Path, said: Choice | None, outcome: str
 ) -> None:
     async with serving(World(tmp_path, place=BLIND)) as kiosk:
@@ -83,7 +83,7 @@ async def test_where_no_sensor_tells_the_word_of_who_stands_there_is_told(
     ("is_intended", "found", "outcome"),
     [(False, "", "MISSED"), (True, "", "UNKNOWN"), (True, "JAMMED", "JAMMED")],
 )
-async def test_what_a_power_cut_left_open_is_told_at_the_next_start(
+async def test_what_a_power_cut_left_open_is_reported_at_the_next_start(
     tmp_path: Path, is_intended: bool, found: str, outcome: str
 ) -> None:
     world = World(tmp_path)
@@ -101,7 +101,7 @@ async def test_what_a_power_cut_left_open_is_told_at_the_next_start(
         assert await outcomes(kiosk) == [("c-1", outcome)]
 
 
-async def test_a_visit_that_fails_before_its_intent_is_told_as_missed(tmp_path: Path) -> None:
+async def test_a_visit_that_fails_before_its_intent_is_reported_as_missed(tmp_path: Path) -> None:
     async with serving(World(tmp_path)) as kiosk:
         now_ms = kiosk.world.clock.now().wall_ms
         await kiosk.kiosk.store.run(openings.note, "c-1", "700", OpeningOutcome.ASKED, now_ms)
@@ -114,5 +114,5 @@ async def test_a_visit_that_fails_before_its_intent_is_told_as_missed(tmp_path: 
         assert await kiosk.kiosk.store.run(outcome) == "MISSED"
 
 
-def test_every_outcome_of_an_unlock_can_be_told() -> None:
+def test_every_outcome_of_an_unlock_can_be_reported() -> None:
     assert {each.value for each in Outcome} <= {each.value for each in OpeningOutcome}

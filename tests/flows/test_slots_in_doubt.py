@@ -13,6 +13,7 @@ from kiosk.flows.views.shared import Ask, DoorOpen, EnterPin, Trouble
 from kiosk.model.location import Service, SlotStatus, SuspectReason
 from kiosk.store import packages, slots
 from tests.support.flow_site import Running
+from tests.support.stories.people import prove
 from tests.support.visits import play, sign_in, store
 
 
@@ -32,8 +33,7 @@ async def look(kiosk: Running, slot: str, answer: Choice) -> None:
     kiosk.site.steel.close_after_s = None
     kiosk.player.do(Chosen(slot))
     await kiosk.player.until(DoorPage)
-    kiosk.player.do(Pressed(Choice.LOOK_INSIDE))
-    await kiosk.player.until(DoorOpen)
+    await prove(kiosk, Choice.LOOK_INSIDE, DoorOpen)
     kiosk.player.do(Pressed(answer))
     await kiosk.player.until(DoorOpen, lambda view: view.remind)
     kiosk.site.steel.close(slot)
@@ -121,8 +121,7 @@ def test_a_round_goes_over_every_slot_in_doubt(tmp_path: Path) -> None:
             await in_doubt(kiosk, slot, SuspectReason.MAY_HOLD_SOMETHING)
         doors = await technician_at(kiosk)
         assert Choice.ROUND in doors.choices
-        kiosk.player.do(Pressed(Choice.ROUND))
-        view = await kiosk.player.until(Round)
+        view = await prove(kiosk, Choice.ROUND, Round)
         assert (view.slot, view.left) == ("3", 3)
         kiosk.player.do(Pressed(Choice.SKIP))
         await kiosk.player.until(Round, lambda view: view.slot == "7")
@@ -154,8 +153,7 @@ def test_a_technician_moves_a_package_to_another_slot(tmp_path: Path) -> None:
         kiosk.site.steel.close_after_s = 6.0
         kiosk.player.do(Chosen(old))
         await kiosk.player.until(DoorPage)
-        kiosk.player.do(Pressed(Choice.MOVE_PACKAGE))
-        await kiosk.player.until(Ask)
+        await prove(kiosk, Choice.MOVE_PACKAGE, Ask)
         kiosk.player.do(Pressed(Choice.YES))
         page = await kiosk.player.until(DoorPage)
         new = page.last_outcome
@@ -179,8 +177,7 @@ def test_a_damaged_package_is_taken_out_with_its_reason(tmp_path: Path) -> None:
         await technician_at(kiosk)
         kiosk.player.do(Chosen(slot))
         await kiosk.player.until(DoorPage)
-        kiosk.player.do(Pressed(Choice.TAKE_OUT))
-        reasons = (await kiosk.player.until(ChooseReason)).reasons
+        reasons = (await prove(kiosk, Choice.TAKE_OUT, ChooseReason)).reasons
         kiosk.player.do(Chosen(reasons[0]))
         await kiosk.player.until(DoorPage)
         assert await kiosk.package_status(package.id) == "COLLECTED"

@@ -1,4 +1,4 @@
-"""What a technician reads at the machine is what happened there, and what was tested is told."""
+"""What a technician reads at the machine is what happened there, and what was tested is shown."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ from kiosk.model.person import Role, Staff, StaffSource
 from kiosk.store import slots
 from kiosk.store import staff as staff_store
 from tests.support.flow_site import COURIER_PIN, TECHNICIAN_PIN, Running, World, running
-from tests.support.invariants import Told
+from tests.support.invariants import Witness
 from tests.support.stories import POLICY, STORIES
-from tests.support.stories.people import have_stored, press, shut, sign_in_technician
+from tests.support.stories.people import have_stored, press, prove, shut, sign_in_technician
 from tests.support.virtual_loop import run_virtually
 
 
 def test_a_doors_history_tells_its_events_and_how_long_its_lock_takes(tmp_path: Path) -> None:
     async def play() -> None:
         async with running(World(tmp_path, policy=POLICY)) as kiosk:
-            slot = await have_stored(kiosk, Told())
+            slot = await have_stored(kiosk, Witness())
             await sign_in_technician(kiosk)
             kiosk.player.do(Chosen(slot))
             await kiosk.player.until(DoorPage)
@@ -63,7 +63,7 @@ def test_a_doors_history_tells_its_events_and_how_long_its_lock_takes(tmp_path: 
 def test_the_journal_is_read_page_by_page_to_its_first_event(tmp_path: Path) -> None:
     async def play() -> None:
         async with running(World(tmp_path, policy=POLICY)) as kiosk:
-            await have_stored(kiosk, Told())
+            await have_stored(kiosk, Witness())
             await sign_in_technician(kiosk)
             await press(kiosk, Choice.MACHINE, Machine)
             view = await press(kiosk, Choice.JOURNAL, History)
@@ -80,18 +80,18 @@ def test_the_journal_is_read_page_by_page_to_its_first_event(tmp_path: Path) -> 
 
 
 def test_the_machines_page_tells_how_it_does_and_takes_a_word_for_the_time(tmp_path: Path) -> None:
-    centre = ServerReport(is_reached=False, last_ms=None, waiting=7, message="no route")
+    server = ServerReport(is_reached=False, last_ms=None, waiting=7, message="no route")
 
     async def play() -> None:
         world = World(tmp_path, policy=POLICY)
         world.clock.is_trusted = False
         async with running(world) as kiosk:
-            kiosk.kiosk.vitals = lambda: Vitals(version="1", disk_free_mb=9, server=centre)
+            kiosk.kiosk.vitals = lambda: Vitals(version="1", disk_free_mb=9, server=server)
             await sign_in_technician(kiosk)
             view = await press(kiosk, Choice.MACHINE, Machine)
-            assert view.vitals.server == centre
+            assert view.vitals.server == server
             assert not view.is_time_trusted
-            view = await press(kiosk, Choice.TIME_IS_RIGHT, Machine)
+            view = await prove(kiosk, Choice.TIME_IS_RIGHT, Machine)
             assert view.is_time_trusted
             assert Choice.TIME_IS_RIGHT not in view.choices
             boards = await press(kiosk, Choice.BOARDS, Boards)
@@ -105,7 +105,7 @@ def test_the_machines_page_tells_how_it_does_and_takes_a_word_for_the_time(tmp_p
 def test_a_test_of_a_lock_opens_it_five_times_and_leaves_the_slot_as_it_was(tmp_path: Path) -> None:
     async def play() -> None:
         async with running(World(tmp_path, policy=POLICY)) as kiosk:
-            await STORIES["technician_tests_a_lock"](kiosk, Told())
+            await STORIES["technician_tests_a_lock"](kiosk, Witness())
             assert kiosk.world.pulses == 5
             assert (await kiosk.slot("9")).status is SlotStatus.EMPTY
             view = await press(kiosk, Choice.HISTORY, History)
@@ -123,7 +123,7 @@ def test_a_test_of_all_doors_tells_which_did_not_open(tmp_path: Path) -> None:
             world, tell=lambda view: shown.append(view) if isinstance(view, DoorsTested) else None
         ) as kiosk:
             name = "technician_tests_the_doors_until_one_jams_and_stops"
-            await STORIES[name](kiosk, Told())
+            await STORIES[name](kiosk, Witness())
             records = await kiosk.kiosk.store.run(slots.records)
             assert {record.status for record in records} == {SlotStatus.EMPTY}
 
@@ -135,7 +135,7 @@ def test_a_test_of_all_doors_tells_which_did_not_open(tmp_path: Path) -> None:
 def test_a_test_of_all_doors_opens_those_with_packages_only_when_asked(tmp_path: Path) -> None:
     async def play() -> None:
         async with running(World(tmp_path, policy=POLICY)) as kiosk:
-            slot = await have_stored(kiosk, Told())
+            slot = await have_stored(kiosk, Witness())
             doors = kiosk.site.steel.doors
             pulses = doors[slot].pulses
             await sign_in_technician(kiosk)
@@ -149,8 +149,7 @@ def test_a_test_of_all_doors_opens_those_with_packages_only_when_asked(tmp_path:
             assert (tested.opened, tested.failed, tested.left) == (len(doors) - 1, (), 0)
             assert doors[slot].pulses == pulses
             assert (await kiosk.slot(slot)).status is SlotStatus.OCCUPIED
-            kiosk.player.do(Pressed(Choice.TEST_TAKEN))
-            assert (await kiosk.player.until(DoorOpen)).slot == slot
+            assert (await prove(kiosk, Choice.TEST_TAKEN, DoorOpen)).slot == slot
             await shut(kiosk, slot)
             asked = await kiosk.player.until(Ask)
             assert asked.question is Question.WAS_IT_THERE
@@ -170,7 +169,7 @@ async def to_the_machine(kiosk: Running) -> Machine:
 def test_all_doors_open_only_after_two_confirmations_and_are_in_doubt_then(tmp_path: Path) -> None:
     async def play() -> None:
         async with running(World(tmp_path, policy=POLICY)) as kiosk:
-            slot = await have_stored(kiosk, Told())
+            slot = await have_stored(kiosk, Witness())
             never = "8" if slot != "8" else "9"
             await kiosk.kiosk.store.run(
                 slots.set_service, never, Service.DO_NOT_OPEN, "broken hinge", "staff:99"
@@ -204,7 +203,7 @@ def test_who_is_listed_is_read_page_by_page(tmp_path: Path) -> None:
                 Staff(str(number), f"N{number}", Role.COURIER, "hash", valid_until_ms=1)
                 for number in range(60, 65)
             ]
-            await kiosk.kiosk.store.run(staff_store.list_staff, more, StaffSource.CENTRE)
+            await kiosk.kiosk.store.run(staff_store.list_staff, more, StaffSource.SERVER)
             await to_the_machine(kiosk)
             view = await press(kiosk, Choice.STAFF, StaffList)
             rows = list(view.rows)
@@ -247,7 +246,10 @@ def test_a_restart_is_offered_where_there_is_one_and_asked_about(tmp_path: Path)
             await press(kiosk, Choice.NO, Machine)
             assert restarts == []
             await press(kiosk, Choice.RESTART, Ask)
-            await press(kiosk, Choice.YES, Machine)
+            await press(kiosk, Choice.YES, EnterPin)
+            assert restarts == []
+            kiosk.player.do(Entered(TECHNICIAN_PIN))
+            await kiosk.player.until(Machine)
             assert restarts == [1]
 
     run_virtually(play())

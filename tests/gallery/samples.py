@@ -203,7 +203,7 @@ def _customer_views() -> list[tuple[str, View]]:
         ("lower-asked", LowerAsked(slot="12", until_ms=NOW_MS, choices=(Choice.DONE,))),
         ("hold-extended", HoldExtended(until_ms=NOW_MS, choices=(Choice.DONE,))),
         (
-            "told-picked-up",
+            "answer-picked-up",
             Answer(
                 refused=Refused(Refusal.ALREADY_PICKED_UP, at_ms=NOW_MS), choices=(Choice.DONE,)
             ),
@@ -214,7 +214,7 @@ def _customer_views() -> list[tuple[str, View]]:
             "code-asked-offline",
             CodeAsked(reference="4187", is_reached=False, choices=(Choice.DONE,)),
         ),
-        ("told-help", Answer(help=True, reference="195", choices=(Choice.BACK,))),
+        ("answer-help", Answer(help=True, reference="195", choices=(Choice.BACK,))),
         (
             "cannot-start",
             CannotStart(
@@ -384,11 +384,11 @@ _WITH_PACKAGE = (
 
 def sample_machine() -> Machine:
     """The computer's page, with everything it can tell."""
-    centre = ServerReport(is_reached=False, last_ms=NOW_MS - 3_600_000, waiting=417)
+    server = ServerReport(is_reached=False, last_ms=NOW_MS - 3_600_000, waiting=417)
     return Machine(
         now_ms=NOW_MS,
         is_time_trusted=False,
-        vitals=Vitals(version="0.9.0", disk_free_mb=11_400, temperature_c=51.5, server=centre),
+        vitals=Vitals(version="0.9.0", disk_free_mb=11_400, temperature_c=51.5, server=server),
         events=128_431,
         has_backup=True,
         backup_ms=NOW_MS - 8 * 3_600_000,
@@ -412,7 +412,7 @@ def sample_staff() -> StaffList:
 
 def sample_history(slot: str = "") -> History:
     """A page of the journal; of a slot, with its lock's times."""
-    told = (
+    happened = (
         (EventKind.SLOT_SERVICE_CHANGED, "kiosk", ""),
         (EventKind.DOOR_OUTCOME, "", "JAMMED"),
         (EventKind.DOOR_INTENDED, "customer", ""),
@@ -421,7 +421,7 @@ def sample_history(slot: str = "") -> History:
     )
     lines = tuple(
         EventLine(4190 - number, kind, slot or "7", actor, outcome, NOW_MS - number * 61_000)
-        for number, (kind, actor, outcome) in enumerate(told)
+        for number, (kind, actor, outcome) in enumerate(happened)
     )
     times = ((100, 0), (150, 31), (200, 118), (300, 64), (400, 22), (600, 5), (800, 1), (1200, 0))
     return History(

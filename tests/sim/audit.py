@@ -1,4 +1,4 @@
-"""What must be true after every step, told by the journal, the tables and the steel.
+"""What must be true after every step, by the word of the journal, the tables and the steel.
 
 The numbers are those of the invariants: I1 acknowledged is durable, I2 one live package per slot,
 I3 tables are the replay of the journal, I4 the chain is whole, I6 no pulse without a durable intent
@@ -45,7 +45,7 @@ class Audit:
         self.inside: dict[str, list[str]] = {label: [] for label in site.steel.doors}
         """What truly lies in each slot, by barcode."""
         self.excused: set[str] = set()
-        """Slots whose content nobody could have told the kiosk: somebody lied or did not act."""
+        """Slots whose content nobody could have shown the kiosk: somebody lied or did not act."""
         self.is_honest = True
         self.head_seq = 0
         self.head_hash = GENESIS
@@ -66,7 +66,7 @@ class Audit:
         try:
             self._require_reason(slot)
         except BrokenInvariantError as error:
-            # Told at the next step: here it would only end the task of the bus.
+            # Reported at the next step: here it would only end the task of the bus.
             self.found = self.found or str(error)
 
     def _require_reason(self, slot: str) -> None:
@@ -187,11 +187,11 @@ class Audit:
                 require(slot["status"] == "SUSPECT", f"I7: unknown end, yet {slot}")
 
     def _compare(self, table: str, key: str, found: Mapping[str, Any] | None) -> None:
-        told = self.tables[table].get(key)
+        replayed = self.tables[table].get(key)
         if found is not None:
             # What follows from another column is not in the journal.
             found = {name: value for name, value in found.items() if name != BARCODE_KEY}
-        require(found == told, f"I3: {table} {key} is {found}, the journal tells {told}")
+        require(found == replayed, f"I3: {table} {key} is {found}, the journal tells {replayed}")
 
     def _require_sound(self, slots: list[Any], packages: list[Any], intents: list[Any]) -> None:
         held = Counter(row["slot"] for row in packages)
@@ -241,7 +241,7 @@ class Audit:
     # --- after a restart and at the end ----------------------------------------------------
 
     def restarted(self) -> None:
-        """All that was told before the process died is still there (I1)."""
+        """All that was shown before the process died is still there (I1)."""
         row = self.site.store.peek(
             lambda writer: writer.one("SELECT hash FROM journal WHERE seq = ?", (self.head_seq,))
         )

@@ -43,7 +43,7 @@ NONSENSE = (
     "123456789",
     "٣٣٣٣٣٣٣٣٣",
 )
-WISHES = frozenset(
+REQUESTS = frozenset(
     {
         Choice.BACK,
         Choice.CANCEL,
@@ -73,14 +73,14 @@ class People:
         self.rates = rates
         self.rng = rng
         self.role = "customer"
-        self.hands: list[str] = []
+        self.held: list[str] = []
         self.wanted: dict[str, Any] | None = None
         """The package whose code this customer has."""
 
     def new_visitor(self) -> None:
         """Somebody else steps up."""
         self.role = self.rng.choice(ROLES)
-        self.hands = []
+        self.held = []
         self.wanted = None
 
     # --- one step --------------------------------------------------------------------------
@@ -110,8 +110,8 @@ class People:
         person = self.site.person
         view = person.view
         if isinstance(view, Ask | DoorOpen | Trouble | ScanInside) and not is_true:
-            is_wish = isinstance(event, Pressed) and event.choice in WISHES
-            if not is_wish:
+            is_request = isinstance(event, Pressed) and event.choice in REQUESTS
+            if not is_request:
                 # Nobody checked whether it is so: the kiosk may now believe what is not.
                 self.audit.excused.add(view.slot)
         match event:
@@ -266,16 +266,16 @@ class People:
         strange = [thing for thing in inside if thing != view.barcode]
         if (strange and self.rng.random() < 0.9) or self.rng.random() < 0.1:
             return self._press_one(view)
-        things = [view.barcode] if view.barcode else self.hands[:1]
+        things = [view.barcode] if view.barcode else self.held[:1]
         for thing in things:
             if thing not in inside:
                 inside.append(thing)
-                self.hands = [held for held in self.hands if held != thing]
+                self.held = [held for held in self.held if held != thing]
         return f"puts {things} into {view.slot}"
 
     def _take_out(self, view: DoorOpen, inside: list[str]) -> str:
         if view.purpose is Purpose.TAKE:
-            if not inside and Choice.NOTHING_INSIDE in view.choices and not self.hands:
+            if not inside and Choice.NOTHING_INSIDE in view.choices and not self.held:
                 return self._do(Pressed(Choice.NOTHING_INSIDE), is_true=True)
             taken = list(inside)
         elif self.role == "technician":
@@ -283,14 +283,14 @@ class People:
             row = self.site.store.peek(_package_in, view.slot)
             own = row and row["barcode"]
             taken = [thing for thing in inside if thing != own]
-        elif self.role == "customer" and self.hands and self.rng.random() < 0.3:
-            inside.append(self.hands.pop())
+        elif self.role == "customer" and self.held and self.rng.random() < 0.3:
+            inside.append(self.held.pop())
             return f"puts back into {view.slot}"
         else:
             taken = list(inside)
         for thing in taken:
             inside.remove(thing)
-        self.hands += taken
+        self.held += taken
         return f"takes {taken} from {view.slot}"
 
     def shut(self, slot: str) -> str:
@@ -340,7 +340,7 @@ class People:
         inside = self.audit.inside[view.slot]
         if inside and self.rng.random() < 0.6:
             return self._do(Scanned(inside[0]), is_true=True)
-        self.hands += inside
+        self.held += inside
         inside.clear()
         return self._do(Pressed(Choice.SET_ASIDE), is_true=True)
 
@@ -364,11 +364,11 @@ class People:
                 inside.clear()
                 return Choice.IT_IS_EMPTY
             case Question.WAS_IT_THERE:
-                return Choice.YES if self.hands and not inside else Choice.NO
+                return Choice.YES if self.held and not inside else Choice.NO
             case _:
                 return self.rng.choice(view.choices)
 
-    # --- the centre ------------------------------------------------------------------------
+    # --- the server ------------------------------------------------------------------------
 
     def recall(self) -> str:
         """A package is recalled, wherever it is."""

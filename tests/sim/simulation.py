@@ -63,13 +63,13 @@ class Failures(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         error = record.exc_info[1] if record.exc_info else None
-        told = "".join(traceback.format_exception(error)) if error is not None else ""
+        trace = "".join(traceback.format_exception(error)) if error is not None else ""
         if not isinstance(error, BrokenInvariantError):
-            self.last = self.last or f"{record.getMessage()}\n{told}"
+            self.last = self.last or f"{record.getMessage()}\n{trace}"
 
 
 class Run:
-    """A seeded run: its chance, its counts and its trace."""
+    """A seeded run: its rng, its counts and its trace."""
 
     def __init__(self, seed: int, folder: Path) -> None:
         self.seed = seed
@@ -136,7 +136,7 @@ class SiteLife:
         self.people: People
 
     def show(self, view: View) -> None:
-        """The screen: what a person is told is true and durable by then."""
+        """The screen: what a person is shown is true and durable by then."""
         self.view = view
         self.run.views[type(view).__name__] += 1
         self._note(f"  shows {type(view).__name__} {','.join(view.choices)}")
@@ -155,7 +155,7 @@ class SiteLife:
             )
         )
         if row is None:
-            self.run.failures.last = f"I1: told as stored, and is not: {note}"
+            self.run.failures.last = f"I1: shown as stored, and is not: {note}"
 
     def _note(self, line: str) -> None:
         now_s = asyncio.get_running_loop().time()

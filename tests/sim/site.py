@@ -2,7 +2,7 @@
 
 Fault model: the steel, the lines, the boards and the disk live on when the process dies; what was
 committed before is on the disk, nothing else is. The process is the real flows and the real store
-over the real bank and bus; only the port, the clock, the chance and the hands are the test's.
+over the real bank and bus; only the port, the clock, the rng and the people are the test's.
 """
 
 from __future__ import annotations

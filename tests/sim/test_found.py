@@ -125,9 +125,9 @@ async def test_a_package_recalled_between_two_tries_at_a_jammed_door_stays_insid
         kiosk.site.steel.unjam(slot)
         pulses = kiosk.world.pulses
         kiosk.player.do(Pressed(Choice.TRY_AGAIN))
-        told = await kiosk.player.until(Answer)
-        assert told.refused is not None
-        assert told.refused.reason is Refusal.RECALLED
+        answer = await kiosk.player.until(Answer)
+        assert answer.refused is not None
+        assert answer.refused.reason is Refusal.RECALLED
         assert kiosk.world.pulses == pulses
 
 

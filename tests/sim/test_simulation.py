@@ -204,12 +204,12 @@ def test_a_kiosk_that_is_wrong_is_found(
 def test_a_trace_does_not_depend_on_pythons_hash_seed() -> None:
     traces = set()
     for hash_seed in ("0", "1", "2"):
-        told = subprocess.run(
+        done = subprocess.run(
             [sys.executable, "-m", "tests.sim", "--steps", "5000", "--seed", "239792938", "--json"],
             cwd=Path(__file__).parents[2],
             env={**os.environ, "PYTHONHASHSEED": hash_seed},
             capture_output=True,
             check=True,
         )
-        traces.add(json.loads(told.stdout)["trace"])
+        traces.add(json.loads(done.stdout)["trace"])
     assert len(traces) == 1

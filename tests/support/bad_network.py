@@ -1,4 +1,4 @@
-"""A network between a kiosk and its centre that fails in every way a network can."""
+"""A network between a kiosk and its server that fails in every way a network can."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class BadNetwork:
         self.target = target
         self.is_cut = self.is_well = False
         self.next_faults: list[str] = []
-        """What happens to the next requests, before chance decides again."""
+        """What happens to the next requests, before the rng decides again."""
         self.happened: Counter[str] = Counter()
         self._rng, self._lock = random.Random(seed), threading.Lock()
         network = self

@@ -1,6 +1,6 @@
 """A kiosk as a process of its own, without a window, that a script keeps busy until it is killed.
 
-What the person was told goes to stdout, one JSON line each, at the moment it is shown.
+What the person was shown goes to stdout, one JSON line each, at the moment it is shown.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ ANSWERS = {
 
 
 def tell(what: str, barcode: str = "") -> None:
-    """One fact the person was told, before anything else happens."""
-    sys.stdout.write(json.dumps({"told": what, "barcode": barcode}) + "\n")
+    """One fact the person was shown, before anything else happens."""
+    sys.stdout.write(json.dumps({"shown": what, "barcode": barcode}) + "\n")
     sys.stdout.flush()
 
 
-class Hands:
+class BusyPerson:
     """Answers every view at once, so that the kiosk is always in the middle of something."""
 
     def __init__(self, player: Player, run: str) -> None:
@@ -99,10 +99,10 @@ async def keep_busy(data: Path, run: str) -> None:
     """Until killed."""
     player = Player()
     async with open_kiosk(load_site(DEMO_SITE), data, player) as kiosk, playing(kiosk, player):
-        hands = Hands(player, run)
+        person = BusyPerson(player, run)
         tell("began")
         while True:
-            hands.answer(await player.until(View, patience_s=3600))
+            person.answer(await player.until(View, patience_s=3600))
 
 
 def main(data: str, run: str, skew_h: str = "0") -> None:

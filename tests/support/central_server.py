@@ -241,11 +241,16 @@ class Journal:
             self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
         self.lives += 1
         restored = backup_restore.restore(
-            file, self.path, "", self.clock, self.rng, recaller, doubt
+            file, self.path, "", self.clock, self.rng, recaller, doubt, LOCATION_KEY
         )
-        self.store = Store(self.path, self.clock, self.rng, threaded=False)
-        self.store.use_key(LOCATION_KEY)
+        self.open_again()
         return restored
+
+    def open_again(self, *, is_keyed: bool = True) -> None:
+        """Open the database after it was closed, and something done to its file."""
+        self.store = Store(self.path, self.clock, self.rng, threaded=False)
+        if is_keyed:
+            self.store.use_key(LOCATION_KEY)
 
     def do(self, operation: Callable[..., Any], *args: Any) -> Any:
         return self.store.submit(operation, *args).result()
@@ -254,7 +259,7 @@ class Journal:
         return str(uuid.UUID(int=self.rng.getrandbits(128), version=4))
 
     def announce(self, barcode: str, package: str | None = None, phone: str = "") -> str:
-        """Announced by the centre, with the phone of its recipient if there is one."""
+        """Announced by the server, with the phone of its recipient if there is one."""
         package = package or self.new_id()
         person = Recipient(self.new_id(), "Eva", phone) if phone else None
         self.do(packages.announce, Announcement(package, barcode, "S", person))

@@ -110,7 +110,7 @@ class World:
     plugged_into: str = "usb 1-1"
     """Where the adapter of the lock boards is."""
     starts: int = 0
-    """How often the kiosk was started: each start has a chance of its own."""
+    """How often the kiosk was started: each start has an rng of its own."""
 
     @property
     def pulses(self) -> int:

@@ -1,7 +1,7 @@
 """What must hold at a locker after every step and every power cut: one function per invariant.
 
 Everything is judged from outside: the store's tables and journal, the simulated steel, what lies in
-it, and what people were told. `Evidence` gathers that; each invariant yields what is wrong in
+it, and what people were shown. `Evidence` gathers that; each invariant yields what is wrong in
 sentences; `check_all` raises them together.
 """
 
@@ -32,12 +32,12 @@ class UnsoundError(AssertionError):
     """At least one invariant does not hold; the message has one line for each finding."""
 
 
-# --- what people were told ------------------------------------------------------------------------
+# --- what people were shown -----------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class BecameFact:
-    """A person was told that the package with this barcode has come to this status."""
+    """A person was shown that the package with this barcode has come to this status."""
 
     barcode: str
     status: PackageStatus
@@ -62,7 +62,7 @@ class CountedFact:
 
 @dataclass(frozen=True, slots=True)
 class RowFact:
-    """A person was told that a row has this value: a slot out of service, say."""
+    """A person was shown that a row has this value: a slot out of service, say."""
 
     table: str
     key: str
@@ -74,21 +74,21 @@ Fact = BecameFact | ReferenceFact | CountedFact | RowFact
 
 
 @dataclass
-class Told:
-    """What the people at a kiosk were told, and what they did with what lies in the steel.
+class Witness:
+    """What the people at a kiosk were shown, and what they did with what lies in the steel.
 
     `see` is called with every view at the moment it is shown. A story adds what only it knows:
     which package a view is about (`when_shown`), and what hands put in and took out.
     """
 
-    facts: list[Fact] = field(default_factory=list)
+    shown: list[Fact] = field(default_factory=list)
     contents: dict[str, str] = field(default_factory=dict)
     """What lies in the steel: slot → barcode, or any other name of a thing."""
     is_prepared: bool = False
     """What came before is only the setting of the story (`prepared`)."""
     views: list[View] = field(default_factory=list)
     on_change: Callable[[], None] = lambda: None
-    """Called whenever something was told or moved."""
+    """Called whenever something was shown or moved."""
     _expected: list[tuple[type[View], Callable[[View], bool], Fact]] = field(default_factory=list)
 
     def see(self, view: View) -> None:
@@ -118,9 +118,9 @@ class Told:
         self._expected.clear()
 
     def add(self, fact: Fact) -> None:
-        """Something was told."""
-        if fact not in self.facts:
-            self.facts.append(fact)
+        """Something was shown."""
+        if fact not in self.shown:
+            self.shown.append(fact)
             self.on_change()
 
     def prepared(self) -> None:
@@ -139,7 +139,7 @@ class Told:
         self.on_change()
 
     def _wrong_codes(self) -> int:
-        return sum(isinstance(fact, CountedFact) for fact in self.facts)
+        return sum(isinstance(fact, CountedFact) for fact in self.shown)
 
 
 # --- the evidence ---------------------------------------------------------------------------------
@@ -177,8 +177,8 @@ class Evidence:
     """For each observer, the numbers of the events that it has still to get."""
     location_key: bytes = bytes(range(32))
     acknowledged: tuple[int, bytes] | None = None
-    """The number and hash of the last event that somebody was told is durable."""
-    told: Sequence[Fact] = ()
+    """The number and hash of the last event that somebody was promised is durable."""
+    shown: Sequence[Fact] = ()
     contents: Mapping[str, str] | None = None
     """What lies in the steel; None where nobody keeps account of it."""
     pulses: Sequence[Pulse] | None = None
@@ -241,7 +241,7 @@ def i1_acknowledged_is_durable(evidence: Evidence) -> Iterator[str]:
             yield f"event {seq} was acknowledged, the journal ends at {len(evidence.events)}"
         elif seq and evidence.events[seq - 1].hash != digest:
             yield f"event {seq} is not the one that was acknowledged"
-    for fact in evidence.told:
+    for fact in evidence.shown:
         yield from _not_so(evidence, fact)
 
 
@@ -262,7 +262,7 @@ def _not_so(evidence: Evidence, fact: Fact) -> Iterator[str]:
             for table, key, values in step.changes
         )
         if not said:
-            yield f"{fact.table} {fact.key} was told to be {fact.column} = {fact.value}: nowhere"
+            yield f"{fact.table} {fact.key} was shown to be {fact.column} = {fact.value}: nowhere"
     if isinstance(fact, BecameFact):
         yield from _package_not_so(evidence, fact)
 
@@ -277,11 +277,11 @@ def _package_not_so(evidence: Evidence, fact: BecameFact) -> Iterator[str]:
     }
     fitting = [row for row in rows if row["id"] in came]
     if not fitting:
-        yield f"package {fact.barcode} was told to be {fact.status}: it never was"
+        yield f"package {fact.barcode} was shown to be {fact.status}: it never was"
         return
     row = fitting[-1]
     if row["status"] not in REACHABLE[fact.status]:
-        yield f"package {fact.barcode} was told to be {fact.status} and is {row['status']}"
+        yield f"package {fact.barcode} was shown to be {fact.status} and is {row['status']}"
     if fact.code and row["locator"] and row["status"] != "PENDING":
         codes = [
             make_code(evidence.location_key, row["id"], row["locator"], counter)

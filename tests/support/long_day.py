@@ -29,7 +29,7 @@ PANEL = PANELS["540x960"]
 VISITS = (
     ("code-some", "opening", "door-open", "thanks"),
     ("pin", "scan", "size", "put-in", "receipt"),
-    ("code-refused", "trouble-jammed", "told-help"),
+    ("code-refused", "trouble-jammed", "answer-help"),
     ("doors", "door-page", "reason"),
     ("more-packages", "ask-wrong", "ask-time"),
 )

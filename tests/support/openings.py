@@ -297,7 +297,7 @@ class Openings:
     def _judge_jammed(
         self, slot: str, unlocked: Unlocked, sent_at_s: float | None, is_forced: bool
     ) -> bool:
-        """Nothing that a sensor could have told happened in time."""
+        """Nothing that a sensor could have seen happened in time."""
         if sent_at_s is None or self.site.steel.door(slot).stuck_sensor is False:
             return sent_at_s is not None
         seen_until_s = sent_at_s + TIMING.window_s - SEEN_WITHIN_S

@@ -29,7 +29,7 @@ class Demo:
             stderr=subprocess.STDOUT,
             text=True,
         )
-        self.said = self._read_until("From afar")
+        self.said = self._read_until("Remotely")
 
     def _read_until(self, last: str) -> str:
         assert self.process.stdout is not None
@@ -46,14 +46,14 @@ class Demo:
 
     @property
     def address(self) -> str:
-        """What a person is told to open in a browser."""
+        """What a person is asked to open in a browser."""
         address = re.search(r"Open +(http://\S+)", self.said)
         assert address is not None, self.said
         return address[1]
 
     @property
     def code(self) -> str:
-        """The digits of the code that a person is told to try."""
+        """The digits of the code that a person is asked to try."""
         code = re.search(r"A code +(\d[\d ]*\d)\n", self.said)
         assert code is not None, self.said
         return code[1].replace(" ", "")

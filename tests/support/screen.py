@@ -39,7 +39,7 @@ class Screen:
 
     def type(self, text: str) -> None:
         """Keys of a number pad, at a fast person's speed; a line's end is the enter key."""
-        # Not `xdotool type --delay`: some versions wait only half of what they are told.
+        # Not `xdotool type --delay`: some versions wait only half of what they are asked.
         for sign in text:
             self._run("xdotool", "key", "Return" if sign == "\n" else sign, "sleep", "0.12")
 
@@ -106,12 +106,12 @@ def own_screen(width: int, height: int) -> Iterator[Screen]:
 
 def _start_server(width: int, height: int) -> tuple[subprocess.Popen[bytes], str]:
     """A server and its display, "" when it ended: another one took the same display first."""
-    told, tell = os.pipe()
+    answer, tell = os.pipe()
     server = subprocess.Popen(
         ["Xvfb", "-displayfd", str(tell), "-screen", "0", f"{width}x{height}x24", "-noreset"],
         pass_fds=(tell,),
         stderr=subprocess.DEVNULL,
     )
     os.close(tell)
-    with os.fdopen(told) as numbers:
+    with os.fdopen(answer) as numbers:
         return server, numbers.readline().strip()

@@ -15,7 +15,7 @@ PATIENCE_S = 20.0
 ROOT = Path(__file__).parents[2]
 
 
-class CentreProcess:
+class ServerProcess:
     """`python -m central serve` on a data folder and a port that stay the same."""
 
     def __init__(self, folder: Path, config: Path | None = None) -> None:

@@ -1,4 +1,4 @@
-"""The simulator as a process, for tests: started on a config, told commands, its events awaited."""
+"""The simulator as a process, for tests: started on a config, sent commands, its events awaited."""
 
 from __future__ import annotations
 

@@ -99,7 +99,7 @@ class WindowBench:
     bank: SimulatorProcess
     data: Path
     where: Spots
-    told: socket.socket
+    notified: socket.socket
     """What the kiosk tells systemd."""
     kiosk: subprocess.Popen[bytes] | None = None
     now: bytes = b""
@@ -196,9 +196,9 @@ def bench(
         own_screen(600, 1000) as screen,
         SimulatorProcess(DEMO_SITE, data, "--wire-log", str(wire)) as bank,
     ):
-        told = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        told.bind(str(data / "notify"))
-        machine = WindowBench(screen, bank, data, where, told)
+        notified = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        notified.bind(str(data / "notify"))
+        machine = WindowBench(screen, bank, data, where, notified)
         machine.start()
         try:
             yield machine
@@ -208,7 +208,7 @@ def bench(
         finally:
             if machine.kiosk is not None and machine.kiosk.poll() is None:
                 machine.kiosk.kill()
-            told.close()
+            notified.close()
 
 
 def wait_open_enough() -> None:

@@ -196,8 +196,6 @@ def test_a_code_of_the_api_stands_in_integrate(code: str) -> None:
     assert f"`{code}`" in document("integrate.md")
 
 
-@pytest.mark.parametrize(
-    "name", sorted({*Limits.model_fields, *ConnectionLimits.model_fields})
-)
+@pytest.mark.parametrize("name", sorted({*Limits.model_fields, *ConnectionLimits.model_fields}))
 def test_a_ceiling_stands_in_the_documents(name: str) -> None:
     assert f"`{name}`" in document("run-a-server.md")

@@ -120,7 +120,7 @@ def test_a_room_imports_only_from_the_rooms_it_may(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(ROOT)))
-def test_time_and_chance_are_handed_in(path: Path) -> None:
+def test_clock_and_rng_are_handed_in(path: Path) -> None:
     name = path.relative_to(ROOT).as_posix()
     if name in ADAPTERS or name in COMPOSITION_ROOTS:
         return

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from kiosk.flows.views.shared import View
 from tests.support.flow_site import Place, World, running, small_place
-from tests.support.invariants import Told
+from tests.support.invariants import Witness
 from tests.support.stories import POLICY, STORIES
 from tests.support.virtual_loop import run_virtually
 
@@ -72,17 +72,17 @@ def scenes(only: str = "") -> Iterator[Scene]:
 def played(name: str) -> list[View]:
     """What is shown in a story from where it proper begins."""
     place = small_place() if name in SMALL_BANK else Place()
-    told, views = Told(), []
+    witness, views = Witness(), []
 
     def see(view: View) -> None:
-        told.see(view)
-        if told.is_prepared:
+        witness.see(view)
+        if witness.is_prepared:
             views.append(view)
 
     async def play() -> None:
         world = World(Path(folder), place=place, policy=POLICY)
         async with running(world, tell=see) as kiosk:
-            await STORIES[name](kiosk, told)
+            await STORIES[name](kiosk, witness)
             await asyncio.sleep(LOOKS_ON_S)
 
     with tempfile.TemporaryDirectory() as folder:

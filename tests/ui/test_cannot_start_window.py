@@ -1,11 +1,13 @@
 """Whatever stops the kiosk's start is a sentence on its screen and one record in its log, and the
-process still ends when it is told to."""
+process still ends when it is asked to."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -19,7 +21,7 @@ from tests.support.panel_spots import ROOT
 from tests.support.screen import PATIENCE_S, Screen, own_screen
 from tests.support.window_bench import PICTURES, SITE
 
-CENTRE = {"url": "http://127.0.0.1:9", "location": "a", "token": "b", "public_key": "0" * 64}
+IDENTITY = {"url": "http://127.0.0.1:9", "location": "a", "token": "b", "public_key": "0" * 64}
 CHANGED = """
 import logging, sys
 from pathlib import Path
@@ -47,7 +49,7 @@ def run_command(data: Path, *more: str) -> list[str]:
 
 
 def started_in_vain(screen: Screen, command: list[str], picture: str) -> list[str]:
-    """Start it, wait for its screen, end it; what it told as a mistake or worse."""
+    """Start it, wait for its screen, end it; what it logged as a mistake or worse."""
     before = screen.pixels()
     kiosk = subprocess.Popen(command, env=screen.environment, cwd=ROOT, stderr=subprocess.PIPE)
     try:
@@ -78,7 +80,7 @@ def lose_the_key(data: Path) -> None:
 
 
 def damage(**changes: object) -> Callable[[Path], None]:
-    return written(json.dumps(CENTRE | changes))
+    return written(json.dumps(IDENTITY | changes))
 
 
 def written(text: str) -> Callable[[Path], None]:
@@ -90,9 +92,9 @@ def written(text: str) -> Callable[[Path], None]:
 
 FOLDERS: dict[str, tuple[Callable[[Path], None], str]] = {
     "key-lost": (lose_the_key, "the location's key is missing"),
-    "centre-token": (damage(token="schlüssel☃"), "centre.json: token is not written"),
-    "centre-number": (damage(url=5), "centre.json: url is not written"),
-    "centre-cut": (written('{"ur'), "enrol"),
+    "identity-token": (damage(token="schlüssel☃"), "centre.json: token is not written"),
+    "identity-number": (damage(url=5), "centre.json: url is not written"),
+    "identity-cut": (written('{"ur'), "enrol"),
 }
 
 
@@ -103,9 +105,9 @@ def test_a_folder_that_cannot_be_used_is_said_on_the_screen(
     make_kiosk(SITE, tmp_path)
     spoil, said = FOLDERS[name]
     spoil(tmp_path)
-    [told] = started_in_vain(screen, run_command(tmp_path), name)
-    assert told.startswith("the kiosk cannot start: ")
-    assert said in told
+    [message] = started_in_vain(screen, run_command(tmp_path), name)
+    assert message.startswith("the kiosk cannot start: ")
+    assert said in message
 
 
 def test_a_folder_that_cannot_be_written_is_said_on_the_screen(
@@ -114,8 +116,8 @@ def test_a_folder_that_cannot_be_written_is_said_on_the_screen(
     folder = tmp_path / "disk"
     make_kiosk(SITE, folder)
     with read_only(folder):
-        [told] = started_in_vain(screen, run_command(folder), "read-only")
-    assert "may this user write to it" in told
+        [message] = started_in_vain(screen, run_command(folder), "read-only")
+    assert "may this user write to it" in message
 
 
 @pytest.mark.parametrize(
@@ -132,12 +134,12 @@ def test_what_no_check_foresees_is_said_on_the_screen(
     make_kiosk(SITE, tmp_path)
     program = CHANGED.replace("{CHANGE}", change)
     command = [sys.executable, "-c", program, str(tmp_path)]
-    [told] = started_in_vain(screen, command, change.split('"')[1])
-    assert told.startswith("the kiosk cannot start")
-    assert re.search(said, told)
+    [message] = started_in_vain(screen, command, change.split('"')[1])
+    assert message.startswith("the kiosk cannot start")
+    assert re.search(said, message)
 
 
-def test_a_site_file_with_mistakes_is_told_before_any_window(tmp_path: Path) -> None:
+def test_a_site_file_with_mistakes_is_reported_before_any_window(tmp_path: Path) -> None:
     make_kiosk(SITE, tmp_path)
     file = tmp_path / "site.toml"
     file.write_text('[location]\nid = "a b"\n')
@@ -147,3 +149,39 @@ def test_a_site_file_with_mistakes_is_told_before_any_window(tmp_path: Path) -> 
     assert "Traceback" not in done.stderr
     assert all(line.startswith(str(file)) for line in done.stderr.splitlines())
     assert f'{file}:2: location.id = "a b": is not written like that' in done.stderr
+
+
+def heard_by_systemd(screen: Screen, data: Path, wanted: int) -> list[str]:
+    """Run a kiosk as a service until so much was heard and its screen is there, then end it; all
+    that systemd heard, a word once however often it was said."""
+    heard: list[str] = []
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(data / "notify"))
+        service = {"NOTIFY_SOCKET": str(data / "notify"), "WATCHDOG_USEC": "400000"}
+        before = screen.pixels()
+        kiosk = subprocess.Popen(run_command(data), env={**screen.environment, **service}, cwd=ROOT)
+        try:
+            screen.after(before)
+            systemd.settimeout(PATIENCE_S)
+            heard += [systemd.recv(100).decode() for _ in range(wanted)]
+        finally:
+            kiosk.terminate()
+            kiosk.wait(PATIENCE_S)
+        systemd.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                heard.append(systemd.recv(100).decode())
+    return list(dict.fromkeys(heard))
+
+
+def test_systemd_hears_that_a_kiosk_is_up_and_well(screen: Screen, tmp_path: Path) -> None:
+    make_kiosk(SITE, tmp_path)
+    assert heard_by_systemd(screen, tmp_path, 2) == ["READY=1", "WATCHDOG=1", "STOPPING=1"]
+
+
+def test_one_that_only_shows_that_it_is_out_of_order_is_not_up(
+    screen: Screen, tmp_path: Path
+) -> None:
+    make_kiosk(SITE, tmp_path)
+    lose_the_key(tmp_path)
+    assert heard_by_systemd(screen, tmp_path, 0) == ["STOPPING=1"]

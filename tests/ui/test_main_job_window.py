@@ -128,13 +128,13 @@ def test_a_technician_restarts_the_program_and_it_is_the_same_process(
         machine.press("doors", "MACHINE")
         machine.press("machine", "RESTART")
         machine.press("restart", "YES")
-        machine.told.settimeout(PATIENCE_S)
-        assert [machine.told.recv(100) for _ in range(2)] == [b"READY=1", b"READY=1"]
+        machine.notified.settimeout(PATIENCE_S)
+        assert [machine.notified.recv(100) for _ in range(2)] == [b"READY=1", b"READY=1"]
         assert machine.kiosk.poll() is None
         machine.picture("restarted")
         machine.press("first", "PICK_UP")
         assert machine.stop() == 0
-        assert machine.told.recv(100) == b"STOPPING=1"
+        assert machine.notified.recv(100) == b"STOPPING=1"
         started = "SELECT count(*) FROM journal WHERE kind = 'KIOSK_STARTED'"
         assert machine.rows(started) == [(2,)]
 

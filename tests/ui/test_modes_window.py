@@ -284,7 +284,7 @@ def test_every_screen_speaks_and_no_digit_of_a_code_is_said(
     assert page.digits not in "".join(text for _, text in ear.said)
 
 
-def test_the_way_to_an_open_door_is_told_to_everybody_by_day(kivy: SimpleNamespace) -> None:
+def test_the_way_to_an_open_door_is_shown_to_everybody_by_day(kivy: SimpleNamespace) -> None:
     door = DoorOpen(slot="7", purpose=Purpose.TAKE)
     heard = []
     for night in (False, True):

@@ -158,7 +158,9 @@ def test_a_key_that_bounces_is_one_digit(fake_user: FakeUser) -> None:
     assert page.digits == "5"
 
 
-def test_a_wrong_code_keeps_its_digits_and_can_be_mended_or_begun_anew(fake_user: FakeUser) -> None:
+def test_a_wrong_code_keeps_its_digits_and_can_be_mended_or_begun_again(
+    fake_user: FakeUser,
+) -> None:
     fake_user.show(EnterCode(choices=BACK))
     fake_user.keys("482107733")
     refused = EnterCode(choices=BACK, digits="482107733", refused=Refused(Refusal.NOT_KNOWN))

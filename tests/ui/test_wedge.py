@@ -158,11 +158,11 @@ def test_a_cut_code_is_whole_or_refused(machine: Machine, cut_at: int, pause_s: 
     whole = f"Scanned(text={code!r}, seems_misread=False)"
     refused = "Scanned(text='', seems_misread=False)"
     assert marker in lines, lines
-    told = lines[: lines.index(marker)]
-    assert {each for each in told if "Scanned" in each} <= {whole, refused}
-    assert whole in told or refused in told
+    before = lines[: lines.index(marker)]
+    assert {each for each in before if "Scanned" in each} <= {whole, refused}
+    assert whole in before or refused in before
     # A lone first key opens the keypad, as a person's does; nothing else is entered.
-    assert {each for each in told if "Entered" in each} <= {"Entered(text='9')"}
+    assert {each for each in before if "Entered" in each} <= {"Entered(text='9')"}
 
 
 NAMES = {"-": "minus", "/": "slash", "\x1d": "ctrl+bracketright"}

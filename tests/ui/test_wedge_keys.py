@@ -1,4 +1,4 @@
-"""Scans told from typing on Kivy's real clock, whose time is the test's own."""
+"""Scans distinguished from typing on Kivy's real clock, whose time is the test's own."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_a_slow_frame_makes_no_scanner_of_a_person(keys: ModuleType) -> None:
     assert (desk.tries, desk.scans) == (["4711"], [])
 
 
-def test_a_scanner_without_suffix_is_told_and_then_believed(keys: ModuleType) -> None:
+def test_a_scanner_without_suffix_is_named_and_then_believed(keys: ModuleType) -> None:
     desk = keys.Desk()
     desk.press(*strokes("JD0146000062", 0.005))
     assert [(read.text, bool(read.refused)) for read in desk.scans] == [("", True)]

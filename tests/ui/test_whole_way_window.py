@@ -1,5 +1,5 @@
-"""The whole way of a package, every part of it real: announced to the centre, scanned in by a
-courier at the kiosk's window, told by e-mail, fetched with what the mail says, and told again; the
+"""The whole way of a package, every part of it real: announced to the server, scanned in by a
+courier at the kiosk's window, notified by e-mail, fetched with what the mail says; the
 same while the network is cut in the midst of it."""
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def server(tmp_path: Path, mailbox: tuple[int, Mailbox]) -> Iterator[Server]:
 
 @pytest.fixture
 def wire(server: Server) -> Iterator[BadNetwork]:
-    """The cable between kiosk and centre: whole, until somebody cuts it."""
+    """The cable between kiosk and server: whole, until somebody cuts it."""
     made = BadNetwork(server.url, 1)
     made.is_well = True
     yield made
@@ -109,7 +109,7 @@ def subjects(box: Mailbox, count: int) -> list[str]:
 
 
 @pytest.mark.parametrize("is_cut", [True, False] if IS_NIGHTLY else [True])
-def test_announced_put_in_told_fetched_and_told_with_the_network_cut_at_each_step_or_not(
+def test_the_whole_way_of_a_package_with_the_network_cut_at_each_step_or_not(
     tmp_path: Path,
     where: Spots,
     server: Server,

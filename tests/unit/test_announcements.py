@@ -171,7 +171,7 @@ BAD_ROWS = {
 
 
 @pytest.mark.parametrize("name", BAD_ROWS)
-def test_a_row_that_cannot_be_taken_is_told_and_stops_no_other(data: Path, name: str) -> None:
+def test_a_row_that_cannot_be_taken_is_reported_and_stops_no_other(data: Path, name: str) -> None:
     row, *words = BAD_ROWS[name]
     ran = announced(data, f"{HEADER}{ROW}{row}\r\n,,,\r\nLAST000001,M,Sam,\r\n")
     assert ran.exit_code == 2
@@ -192,7 +192,7 @@ def test_a_line_is_the_one_of_the_file_below_a_cell_of_several(data: Path) -> No
     assert exported(data) == []
 
 
-def test_one_package_in_two_rows_is_one_and_the_second_is_told(data: Path) -> None:
+def test_one_package_in_two_rows_is_one_and_the_second_is_reported(data: Path) -> None:
     row = "1Z999AA10123456784,S,Kim,+49 171 0000001\r\n"
     ran = announced(data, HEADER + row + row.lower().replace("kim", "Kim"))
     assert ran.exit_code == 0
@@ -200,7 +200,7 @@ def test_one_package_in_two_rows_is_one_and_the_second_is_told(data: Path) -> No
     assert len(exported(data)) == 1
 
 
-def test_two_rows_that_contradict_each_other_are_told(data: Path) -> None:
+def test_two_rows_that_contradict_each_other_are_reported(data: Path) -> None:
     ran = announced(data, HEADER + ROW + ROW.replace(",S", ",M"))
     assert "line 3: 00340434161094042557 refused: line 2 has this barcode" in ran.output
     assert exported(data) == [RIGHT]
@@ -219,15 +219,15 @@ def test_a_corrected_file_updates_what_it_says_otherwise_and_tells_so(data: Path
     assert "0000002" not in journal_text(data)
 
 
-def test_whom_the_centre_named_only_the_centre_names_otherwise(data: Path) -> None:
+def test_whom_the_server_named_only_the_server_names_otherwise(data: Path) -> None:
     store = Store(data / "kiosk.db", SystemClock(), random.Random(1), threaded=False)
     store.use_key(location_key(data / "location.key", may_make=False))
     ada = Recipient("r", "Ada", "+491710000003")
-    store.submit(packages.announce, Announcement("P", "CENTRE01", "S", ada, "owner")).result()
+    store.submit(packages.announce, Announcement("P", "SERVER01", "S", ada, "owner")).result()
     store.close()
-    ran = announced(data, HEADER + "CENTRE01,S,Eve,+49 171 0000009\r\n")
-    assert "refused: the centre announced it" in ran.output
-    assert exported(data) == [("CENTRE01", "S", "Ada", "+491710000003")]
+    ran = announced(data, HEADER + "SERVER01,S,Eve,+49 171 0000009\r\n")
+    assert "refused: the server announced it" in ran.output
+    assert exported(data) == [("SERVER01", "S", "Ada", "+491710000003")]
 
 
 NAMES = ["=1+1", "+A1", "-2+3", "@SUM(1)", " =1", "＝1", "Kim", "Kim-Lee", "0171"]

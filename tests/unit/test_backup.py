@@ -161,7 +161,7 @@ def spoil_journal(path: Path) -> None:
     connection.close()
 
 
-def test_an_unsound_backup_is_told_and_pushes_no_older_one_out(tmp_path: Path) -> None:
+def test_an_unsound_backup_is_reported_and_pushes_no_older_one_out(tmp_path: Path) -> None:
     clock, folder = LoopClock(), tmp_path / "out"
     path = tmp_path / "kiosk.db"
     store = open_store(path, clock)
@@ -179,7 +179,7 @@ def test_an_unsound_backup_is_told_and_pushes_no_older_one_out(tmp_path: Path) -
     store.close()
 
 
-def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_is_not_there_is_reported(tmp_path: Path) -> None:
     (tmp_path / "out").write_text("in the way")
     store = open_store(tmp_path / "kiosk.db")
     assert make(store, tmp_path / "out").problem
@@ -248,7 +248,8 @@ def kept(tmp_path: Path) -> tuple[Path, Path]:
 
 
 def restore(database: Path, file: Path, key: str = KEY) -> backup_restore.Restored:
-    return backup_restore.restore(file, database, key, LoopClock(), random.Random(9))
+    clock, rng = LoopClock(), random.Random(9)
+    return backup_restore.restore(file, database, key, clock, rng, location_key=LOCATION_KEY)
 
 
 def test_after_a_restore_every_slot_is_in_doubt_and_the_old_database_is_kept(

@@ -1,4 +1,4 @@
-"""A site file is right as a whole, or every mistake is told so that it can be mended."""
+"""A site file is right as a whole, or every mistake is named so that it can be mended."""
 
 from __future__ import annotations
 
@@ -283,22 +283,22 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("name", MISTAKES)
-def test_a_mistake_is_told_with_file_line_key_value_and_what_is_right(
+def test_a_mistake_is_reported_with_file_line_key_value_and_what_is_right(
     name: str, tmp_path: Path
 ) -> None:
     change, key, value, said = MISTAKES[name]
     path = write_site(tmp_path, change)
     mistake = only_mistake(path)
     assert (mistake.key, mistake.value) == (key, value)
-    told = str(mistake)
-    assert said in told
-    assert told.startswith(f"{path}:{mistake.line}: ")
+    message = str(mistake)
+    assert said in message
+    assert message.startswith(f"{path}:{mistake.line}: ")
     line = path.read_text(encoding="utf-8").splitlines()[(mistake.line or 0) - 1]
     last_name = key.rpartition(".")[2].partition("[")[0]
     assert last_name in line or "[[" in line or "[location]" in line or "{" in line
 
 
-def test_every_mistake_is_told_at_once_in_the_order_of_the_file(tmp_path: Path) -> None:
+def test_every_mistake_is_reported_at_once_in_the_order_of_the_file(tmp_path: Path) -> None:
     changes = [change for name, (change, *_) in MISTAKES.items() if name in EVERY]
     mistakes = check_site(write_site(tmp_path, *changes))
     assert {mistake.key for mistake in mistakes} == {MISTAKES[name][1] for name in EVERY}
@@ -324,7 +324,7 @@ EVERY = {
 }
 
 
-def test_a_syntax_error_is_told_with_its_line(tmp_path: Path) -> None:
+def test_a_syntax_error_is_reported_with_its_line(tmp_path: Path) -> None:
     mistake = only_mistake(write_site(tmp_path, ("hold_days = 5", "hold_days = five")))
     assert "is not TOML" in str(mistake)
     assert mistake.line is not None
@@ -349,7 +349,7 @@ def test_a_file_that_cannot_be_read_is_one_mistake(tmp_path: Path) -> None:
     assert "is not text" in str(only_mistake(tmp_path / "latin.toml"))
 
 
-def test_two_ch340_adapters_are_not_told_apart_by_id(tmp_path: Path) -> None:
+def test_two_ch340_adapters_are_not_distinguished_by_id(tmp_path: Path) -> None:
     by_id = "/dev/serial/by-id/usb-1a86_USB{}-Serial-if00-port0"
     changes = [("ports/lock-bus", by_id.format(""))] * 2 + [("ports/scanner", by_id.format("2.0"))]
     mistake = only_mistake(write_site(tmp_path, *changes))
@@ -425,7 +425,7 @@ NAMES = {
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_letters_that_the_fonts_lack_are_told(tmp_path: Path, name: str) -> None:
+def test_letters_that_the_fonts_lack_are_reported(tmp_path: Path, name: str) -> None:
     path = write_site(tmp_path, ("Demo locker", name))
     said = [remark for remark in remarks(load_site(path)) if "location.name" in remark]
     assert len(said) == 1

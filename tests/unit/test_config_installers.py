@@ -77,8 +77,8 @@ def refused(path: Path) -> str:
 
 @pytest.mark.parametrize("port", BAD_PORTS)
 def test_a_port_that_can_be_none_is_refused(tmp_path: Path, port: str) -> None:
-    told = refused(write(tmp_path, with_ports(port)))
-    assert re.match(rf"{re.escape(str(tmp_path))}/site\.toml:\d+: boards\[0\]\.port = ", told)
+    message = refused(write(tmp_path, with_ports(port)))
+    assert re.match(rf"{re.escape(str(tmp_path))}/site\.toml:\d+: boards\[0\]\.port = ", message)
 
 
 @pytest.mark.parametrize("port", GOOD_PORTS)
@@ -111,8 +111,8 @@ def start(path: Path, data: Path) -> None:
 def test_one_port_has_one_spelling(tmp_path: Path, first: str, second: str, said: str) -> None:
     assert said in refused(write(tmp_path, with_ports(first, second)))
     same_address = with_ports(first, second).replace("address = 2", "address = 1")
-    told = "\n".join(map(str, check_site(write(tmp_path, same_address))))
-    assert "is the address of boards[0] on the same port" in told
+    message = "\n".join(map(str, check_site(write(tmp_path, same_address))))
+    assert "is the address of boards[0] on the same port" in message
 
 
 def test_the_scanner_is_on_no_boards_port_in_any_spelling(tmp_path: Path) -> None:
@@ -161,9 +161,9 @@ VALUES = {
 @pytest.mark.parametrize("name", VALUES)
 def test_a_value_that_cannot_be_is_refused(tmp_path: Path, name: str) -> None:
     pattern, text, said = VALUES[name]
-    told = refused(write(tmp_path, changed(pattern, text)))
-    assert said in told
-    assert re.match(rf"{re.escape(str(tmp_path))}/site\.toml:\d+: ", told)
+    message = refused(write(tmp_path, changed(pattern, text)))
+    assert said in message
+    assert re.match(rf"{re.escape(str(tmp_path))}/site\.toml:\d+: ", message)
 
 
 def test_a_hash_that_lost_its_end_is_refused(tmp_path: Path) -> None:

@@ -105,7 +105,7 @@ def kiosk(*arguments: str, data: Path, text: str | None = None) -> Result:
     return CliRunner().invoke(main, [command, "--data", str(data), *rest], input=text)
 
 
-def test_the_code_of_a_package_is_told_by_id_and_by_barcode(anyway: Path) -> None:
+def test_the_code_of_a_package_is_shown_by_id_and_by_barcode(anyway: Path) -> None:
     by_id, by_barcode = kiosk("code", "P", data=anyway), kiosk("code", "JD0001", data=anyway)
     assert by_id.exit_code == 0
     assert by_id.output == by_barcode.output
@@ -113,7 +113,7 @@ def test_the_code_of_a_package_is_told_by_id_and_by_barcode(anyway: Path) -> Non
     assert "STORED" in by_id.output
 
 
-def test_the_told_code_opens_the_slot_and_that_it_was_told_is_journaled(data: Path) -> None:
+def test_the_shown_code_opens_the_slot_and_that_it_was_shown_is_journaled(data: Path) -> None:
     code = "".join(kiosk("code", "P", data=data).output.split("  ")[0].split())
     store = Store(data / "kiosk.db", SystemClock(), random.Random(1), threaded=False)
     store.use_key(location_key(data / "location.key", may_make=False))
@@ -139,7 +139,7 @@ def test_the_journal_is_verified(anyway: Path) -> None:
     assert "the chain is whole" in result.output
 
 
-def test_a_journal_that_was_changed_is_told_with_exit_1(data: Path) -> None:
+def test_a_journal_that_was_changed_is_reported_with_exit_1(data: Path) -> None:
     connection = sqlite3.connect(data / "kiosk.db")
     [trigger] = connection.execute(
         "SELECT sql FROM sqlite_master WHERE name = 'journal_is_not_changed'"
@@ -266,7 +266,7 @@ def test_the_running_kiosk_answers_the_console(tmp_path: Path) -> None:
 # --- a new kiosk ---------------------------------------------------------------------------------
 
 
-def run_init(data: Path, *more: str, pin: str = "8080\n") -> Result:
+def run_init(data: Path, *more: str, pin: str = "808080\n") -> Result:
     return kiosk("init", "--technician", "98", "Sam", "--pin-stdin", *more, data=data, text=pin)
 
 
@@ -297,9 +297,9 @@ def test_init_makes_key_database_and_the_first_technician(tmp_path: Path) -> Non
 
 def test_init_asks_for_the_pin_twice(tmp_path: Path) -> None:
     options = ("--technician", "98", "Sam")
-    wrong = kiosk("init", *options, data=tmp_path / "a", text="8080\n8081\n" * 3)
+    wrong = kiosk("init", *options, data=tmp_path / "a", text="808080\n808081\n" * 3)
     assert wrong.exit_code != 0
-    right = kiosk("init", *options, data=tmp_path / "b", text="8080\n8080\n")
+    right = kiosk("init", *options, data=tmp_path / "b", text="808080\n808080\n")
     assert right.exit_code == 0
 
 
@@ -313,7 +313,9 @@ def test_init_refuses_to_run_twice_and_changes_nothing(tmp_path: Path) -> None:
     assert before == ((data / "kiosk.db").read_bytes(), (data / "location.key").read_bytes())
 
 
-@pytest.mark.parametrize(("number", "pin"), [("9", "8080"), ("98", "80"), ("98", "eight")])
+@pytest.mark.parametrize(
+    ("number", "pin"), [("9", "808080"), ("98", "80"), ("98", "8080"), ("98", "eighty")]
+)
 def test_init_says_what_a_right_pin_is(tmp_path: Path, number: str, pin: str) -> None:
     result = kiosk(
         "init",
@@ -331,7 +333,7 @@ def test_init_says_what_a_right_pin_is(tmp_path: Path, number: str, pin: str) ->
 
 def test_a_number_of_the_site_file_is_not_given_twice(tmp_path: Path) -> None:
     result = kiosk(
-        "init", "--technician", "99", "Sam", "--pin-stdin", data=tmp_path / "d", text="8080\n"
+        "init", "--technician", "99", "Sam", "--pin-stdin", data=tmp_path / "d", text="808080\n"
     )
     assert "site file" in str(result.exception)
 
@@ -356,7 +358,7 @@ def test_another_key_is_refused(data: Path) -> None:
     assert "not the key" in str(kiosk("verify", data=data).exception)
 
 
-def test_a_kiosk_whose_database_is_lost_does_not_begin_anew(data: Path) -> None:
+def test_a_kiosk_whose_database_is_lost_does_not_begin_again(data: Path) -> None:
     (data / "kiosk.db").unlink()
 
     async def start() -> None:

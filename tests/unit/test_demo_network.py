@@ -1,4 +1,4 @@
-"""The wire between the demo's kiosk and its centre: whole, cut, whole again."""
+"""The wire between the demo's kiosk and its server: whole, cut, whole again."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SLOW = threading.Event()
 
 
 class Hello(BaseHTTPRequestHandler):
-    """Answers at once, or on /slow when it is told to."""
+    """Answers at once, or on /slow when it is asked to."""
 
     protocol_version = "HTTP/1.1"
 

@@ -17,13 +17,13 @@ from kiosk.model.event_bodies import (
     Complaint,
     KioskStarted,
     SlotSuspect,
-    UnfitBodyError,
     read_body,
     require_declared,
     require_fit,
 )
 from kiosk.model.events import Event, EventKind
 from kiosk.model.images import IMAGES, OpeningState, Purpose
+from kiosk.model.sound_json import UnfitBodyError
 from kiosk.store import journal, packages
 from kiosk.store.intents import IntentPurpose, IntentState
 from kiosk.store.packages import Announcement
@@ -129,7 +129,7 @@ def test_an_undeclared_body_names_its_field_and_what_would_be_right() -> None:
         require_declared(EventKind.SLOT_SUSPECT, {"actor": "kiosk", "why": 5})
     with pytest.raises(UnfitBodyError, match="slot"):
         require_declared(
-            EventKind.COMPLAINT, Complaint(actor=CUSTOMER, package="p", slot="", what="").facts()
+            EventKind.COMPLAINT, Complaint(actor=CUSTOMER, package="p", slot="", what="").details()
         )
 
 

@@ -82,7 +82,7 @@ def disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Disk]:
 
 
 async def try_code(kiosk: Running, code: str) -> Problem:
-    """A customer types a code and is told of a trouble."""
+    """A customer types a code and is shown a trouble."""
     kiosk.player.do(Pressed(Choice.PICK_UP))
     await kiosk.player.until(EnterCode)
     kiosk.player.do(Entered(code))

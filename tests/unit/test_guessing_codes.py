@@ -47,9 +47,13 @@ class HandClock:
     """A clock that only hands move."""
 
     now_ms: int = 1_794_000_000_000
+    ahead_ms: int = 0
+    """By how much the wall clock is wrong."""
+    boot: str = "attack"
 
     def now(self) -> Instant:
-        return Instant(self.now_ms, self.now_ms, "attack", True)
+        wall_ms = self.now_ms + self.ahead_ms
+        return Instant(wall_ms, self.now_ms, self.boot, self.ahead_ms == 0)
 
     def confirm(self) -> None:
         """It is always believed."""
@@ -162,7 +166,7 @@ def tries_a_year() -> int:
 def expected_opened(slot_count: int) -> dict[str, float]:
     """Packages opened in a year through one channel, by the guesser's way.
 
-    Of a guess at random the chance is the number of live packages over the number of codes,
+    Of a guess at random the probability is the number of live packages over the number of codes,
     whatever the turnover: a guess is against who is inside at that moment.
     """
     live = slot_count * FULL
@@ -375,17 +379,49 @@ def test_the_code_of_a_finished_package_tells_its_story_and_opens_nothing(bank: 
 
 @pytest.mark.parametrize("how", CHANNELS)
 def test_a_clock_that_is_set_back_locks_nobody_out(bank: Bank, how: str) -> None:
-    bank.clock.now_ms += 40 * DAY_MS
+    bank.clock.ahead_ms = 40 * DAY_MS
     attack(bank, how)
     while not isinstance(bank.check(bank.wrong_code(), how, "0000"), Wait):
         pass
-    for _ in range(BUCKET_TRIES):
-        bank.store.submit(codes.refuse_sign_in, "courier").result()
-    assert bank.store.submit(codes.sign_in_wait_ms).result() > 0
-    bank.clock.now_ms -= 40 * DAY_MS
-    bank.store.submit(codes.sign_in_wait_ms).result()
+    bank.clock.ahead_ms = 0
     bank.check(bank.wrong_code(), how)
     bank.clock.now_ms += REFILL_MS
-    assert bank.store.submit(codes.sign_in_wait_ms).result() == 0
+    assert isinstance(bank.check(bank.wrong_code(), how, "0000"), NotKnown)
     bank.clock.now_ms += DAY_MS
     assert isinstance(bank.check(bank.code_of(bank.live[0]), how), Granted)
+
+
+@pytest.mark.parametrize("how", CHANNELS)
+@pytest.mark.parametrize("boot", ["attack", "another"])
+def test_a_clock_that_jumps_ahead_forgives_a_guesser_nothing(
+    bank: Bank, how: str, boot: str
+) -> None:
+    attack(bank, how)
+    while not isinstance(bank.check(bank.wrong_code(), how, "0000"), Wait):
+        pass
+    bank.clock.ahead_ms, bank.clock.boot = 40 * DAY_MS, boot
+    if boot != "attack":
+        bank.clock.ahead_ms += bank.clock.now_ms
+        bank.clock.now_ms = 1_000  # the kiosk has just started
+    assert isinstance(bank.check(bank.wrong_code(), how, "0000"), Wait)
+    bank.clock.now_ms += REFILL_MS
+    assert bank.check(bank.code_of(bank.live[0]), how) == NeedsPhone()
+
+
+def test_an_old_code_is_answered_while_others_wait_and_a_guesser_pays_for_each_he_tries(
+    bank: Bank,
+) -> None:
+    old = bank.code_of(bank.take_out())
+    bank.clock.now_ms += bank.policy.reopen_ms + 1
+    while not isinstance(bank.check(bank.wrong_code(), "scanned"), Wait):
+        pass
+    # Whoever only forgot that it was fetched hears so, as often as they like.
+    assert all(isinstance(bank.check(old, "scanned"), Story) for _ in range(50))
+    live = bank.code_of(bank.live[0])
+    for code in (bank.wrong_code(), live, bank.wrong_code(), live):
+        assert isinstance(bank.check(code, "scanned"), Wait)
+    # By now nothing is looked at any more: old codes are no better found than others.
+    assert isinstance(bank.check(old, "scanned"), Wait)
+    bank.clock.now_ms += REFILL_MS
+    assert isinstance(bank.check(old, "scanned"), Story)
+    assert isinstance(bank.check(live, "scanned"), Granted)

@@ -28,7 +28,7 @@ async def stored(kiosk: Running, barcode: str = "P") -> str:
     return package
 
 
-async def told(kiosk: Running, kind: EventKind) -> list[dict[str, Any]]:
+async def recorded(kiosk: Running, kind: EventKind) -> list[dict[str, Any]]:
     events = await kiosk.kiosk.store.run(journal.after, 0, 500, [kind])
     return [json.loads(event.body) for event in events]
 
@@ -59,7 +59,7 @@ def test_a_power_cut_of_six_days_expires_nothing(tmp_path: Path) -> None:
         async with running(world) as kiosk:
             await asyncio.sleep(3 * MINUTE_S)
             assert await kiosk.package_status(package) == "STORED"
-            [paused] = await told(kiosk, EventKind.HOLD_PAUSED)
+            [paused] = await recorded(kiosk, EventKind.HOLD_PAUSED)
             assert paused["gap_ms"] >= 6 * DAY_MS
 
     package = run_virtually(before())
@@ -73,21 +73,21 @@ async def test_a_clock_that_jumps_is_journaled_expires_nothing_and_is_confirmed(
     async with running(World(tmp_path)) as kiosk:
         package = await stored(kiosk)
         await asyncio.sleep(2 * MINUTE_S)
-        assert await told(kiosk, EventKind.CLOCK_CHANGED) == []
+        assert await recorded(kiosk, EventKind.CLOCK_CHANGED) == []
         kiosk.world.clock.ahead_ms += 20 * DAY_MS
         kiosk.world.clock.is_trusted = False
         await asyncio.sleep(10 * MINUTE_S)
-        [doubted] = await told(kiosk, EventKind.CLOCK_CHANGED)
+        [doubted] = await recorded(kiosk, EventKind.CLOCK_CHANGED)
         assert doubted["trusted"] is False
         assert doubted["jump_ms"] == 20 * DAY_MS
         assert await kiosk.package_status(package) == "STORED"
         await housekeeping.confirm_time(kiosk.kiosk, "staff:99")
         await asyncio.sleep(2 * MINUTE_S)
-        found = await told(kiosk, EventKind.CLOCK_CHANGED)
+        found = await recorded(kiosk, EventKind.CLOCK_CHANGED)
         assert [each["actor"] for each in found][1] == "staff:99"
         assert found[-1]["trusted"] is True
         assert await kiosk.package_status(package) == "STORED"
-        [paused] = await told(kiosk, EventKind.HOLD_PAUSED)
+        [paused] = await recorded(kiosk, EventKind.HOLD_PAUSED)
         assert paused["gap_ms"] >= 20 * DAY_MS
 
 

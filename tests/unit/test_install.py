@@ -174,7 +174,7 @@ def test_the_demo_brings_no_test_tool(machine: Machine) -> None:
     assert "requirements-kiosk.lock requirements-server.lock" in done.stdout
 
 
-def test_a_failing_apt_says_where_it_told_more(machine: Machine) -> None:
+def test_a_failing_apt_says_where_it_wrote_more(machine: Machine) -> None:
     machine.has_apt()
     machine.tool("id", "echo 0")
     machine.tool("apt-get", "echo 'E: no such mirror'; exit 100")

@@ -66,8 +66,8 @@ def is_running(pid: int) -> bool:
         return False
 
 
-def wait_for_the_centre(phones: Path) -> None:
-    """Until the three people whose packages lie inside have heard of it from the centre, once."""
+def wait_for_the_server(phones: Path) -> None:
+    """Until the three people whose packages lie inside have heard of it from the server, once."""
     patience_ends = time.monotonic() + 2 * PATIENCE_S
     while True:
         texts = [path.read_text() for path in phones.glob("*")] if phones.is_dir() else []
@@ -99,8 +99,8 @@ def test_the_demo_runs_without_a_display_and_leaves_no_process(tmp_path: Path) -
     assert "ssh -L" in first.said
     assert "noVNC" in first.page()
     children = first.children()
-    assert len(children) == 6, "the kiosk, the bank, the centre, the screen, two for the browser"
-    wait_for_the_centre(data / "phones")
+    assert len(children) == 6, "the kiosk, the bank, the server, the screen, two for the browser"
+    wait_for_the_server(data / "phones")
     again = [sys.executable, "-m", "kiosk", "demo", "--window", "--data", str(data)]
     done = subprocess.run(again, cwd=CHECKOUT, capture_output=True, text=True, timeout=PATIENCE_S)
     assert done.returncode == 1

@@ -136,9 +136,9 @@ def test_arabic_has_six_forms() -> None:
 
 
 def test_times_are_the_sites_and_in_the_style_of_the_language() -> None:
-    told = Answer(refused=Refused(Refusal.ALREADY_PICKED_UP, at_ms=NOW_MS))
+    answer = Answer(refused=Refused(Refusal.ALREADY_PICKED_UP, at_ms=NOW_MS))
     said = {
-        language: texts.words_for(told, LOCATION, speech(language)).title
+        language: texts.words_for(answer, LOCATION, speech(language)).title
         for language in languages()
     }
     assert said["en"] == "This package was picked up: Fri 6 Nov, 22:20."

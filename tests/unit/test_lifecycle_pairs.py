@@ -127,11 +127,11 @@ def by_table_insert(database: Database, table: str, key: str, row: dict[str, obj
 
 Way = Callable[[Database, str, str, dict[str, object]], None]
 UPDATES: tuple[Way, ...] = (by_update, by_table_update)
-UPSERTS: tuple[Way, ...] = (by_upsert, by_table_upsert)
+INSERTS_OR_UPDATES: tuple[Way, ...] = (by_upsert, by_table_upsert)
 """Those are an insertion first, and so held to the rules of how a row begins, too."""
 REPLACEMENTS: tuple[Way, ...] = (by_replace, by_table_insert)
 """Those delete the row and make another: never legal, whatever the statuses."""
-WAYS = (*UPDATES, *UPSERTS, *REPLACEMENTS)
+WAYS = (*UPDATES, *INSERTS_OR_UPDATES, *REPLACEMENTS)
 
 
 def passes(change: Callable[..., object], *arguments: object) -> bool:
@@ -162,7 +162,7 @@ def test_of_all_changes_of_a_package_only_the_legal_ones_pass(way: Way) -> None:
         assert found["status"] == (after if (before, after) in passed else before)
     if way in UPDATES:
         assert passed == {(str(before), str(after)) for before, after in LEGAL_CHANGES}
-    elif way in UPSERTS:
+    elif way in INSERTS_OR_UPDATES:
         assert passed <= {(str(before), str(after)) for before, after in LEGAL_CHANGES}
     else:
         assert passed == set()
@@ -184,7 +184,7 @@ def test_of_all_changes_of_a_slot_only_the_legal_ones_pass(way: Way) -> None:
         assert found["status"] == (after if (before, after) in passed else before)
     if way in UPDATES:
         assert passed == LEGAL_SLOT_CHANGES
-    elif way in UPSERTS:
+    elif way in INSERTS_OR_UPDATES:
         assert passed <= LEGAL_SLOT_CHANGES
     else:
         assert passed == set()

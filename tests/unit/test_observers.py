@@ -165,7 +165,7 @@ async def test_the_message_waits_until_the_courier_can_undo_no_more(tmp_path: Pa
 
 
 async def open_visit_with_a_package(store: Store) -> Package:
-    """A courier is at the machine and has just put a package in; nobody was told yet."""
+    """A courier is at the machine and has just put a package in; nobody was notified yet."""
     ada = Recipient("r", "Ada", "+49 171 5550100")
     await store.run(packages.announce, Announcement("P", "P", "S", ada))
     await store.run(staff.begin_visit, "v", "11", Role.COURIER)
@@ -202,7 +202,7 @@ async def test_an_undone_deposit_tells_nobody(tmp_path: Path, ending: str) -> No
             assert len(messages(folder)) == (0 if ending == "undone" else 1)
 
 
-async def test_a_code_issued_anew_is_told(tmp_path: Path) -> None:
+async def test_a_code_issued_again_is_announced(tmp_path: Path) -> None:
     async with running(World(tmp_path)) as kiosk:
         store, folder = kiosk.kiosk.store, tmp_path / "phones"
         async with observing(store, [MessageSpool(kiosk.kiosk, folder)]):

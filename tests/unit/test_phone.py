@@ -84,7 +84,7 @@ def test_nothing_is_glued_on(written: str) -> None:
         ("\u202a491710000001\u202c", "DE"),
     ],
 )
-def test_a_lost_plus_is_told_as_the_number_may_be_somebody_elses(
+def test_a_lost_plus_is_reported_as_the_number_may_be_somebody_elses(
     written: str, country: str
 ) -> None:
     with pytest.raises(PhoneNumberError, match="plus"):

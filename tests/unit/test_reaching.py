@@ -1,4 +1,4 @@
-"""An address of the centre that is written wrong, and a centre that is not reached."""
+"""An address of the server that is written wrong, and a server that is not reached."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from kiosk.sync.enrol import EnrolError, enrol
-from kiosk.sync.reaching import centre_url
+from kiosk.sync.reaching import server_url
 from tests.support.flow_site import LOCATION
 
 KEY = bytes(32)
@@ -30,7 +30,7 @@ INNER_WORDS = re.compile(r"HTTPConnection|urllib3|Max retries|Errno|Error\b|obje
     ],
 )
 def test_an_address_is_kept_in_one_spelling(text: str, right: str) -> None:
-    assert centre_url(text) == right
+    assert server_url(text) == right
 
 
 @pytest.mark.parametrize(
@@ -43,13 +43,13 @@ def test_an_address_is_kept_in_one_spelling(text: str, right: str) -> None:
         *("https://x/?a=b", "https://x/#a", "https://kim:secret@x", "http://*"),
     ],
 )
-def test_what_is_no_address_is_told_how_to_write_it(tmp_path: Path, text: str) -> None:
+def test_of_what_is_no_address_it_is_said_how_to_write_it(tmp_path: Path, text: str) -> None:
     with pytest.raises(EnrolError, match="write it like https://"):
         enrol(tmp_path, LOCATION, KEY, text, "enrol_token")
 
 
 @pytest.mark.parametrize("token", ["", "a b", "x" * 129, "täken", "\udc80", "a\n"])
-def test_what_is_no_token_is_told(tmp_path: Path, token: str) -> None:
+def test_what_is_no_token_is_reported(tmp_path: Path, token: str) -> None:
     with pytest.raises(EnrolError, match="is no token"):
         enrol(tmp_path, LOCATION, KEY, "http://127.0.0.1:9", token)
 
@@ -85,7 +85,7 @@ def refusal(data: Path, url: str) -> str:
     return str(refused.value)
 
 
-def test_a_centre_that_is_not_reached_is_told_in_plain_words(tmp_path: Path) -> None:
+def test_a_server_that_is_not_reached_is_reported_in_plain_words(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     assert "nobody listens there" in refusal(tmp_path, f"http://127.0.0.1:{port}")
@@ -99,11 +99,11 @@ def test_a_centre_that_is_not_reached_is_told_in_plain_words(tmp_path: Path) -> 
         ("http", b"", "is it https://"),
         ("https", b"HTTP/1.1 400 Bad Request\r\n\r\n", "speaks no HTTPS"),
         ("http", b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n", "404 Not Found"),
-        ("http", b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello", "not answer as a centre"),
+        ("http", b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello", "not answer as a server"),
         ("http", b"HTTP/1.1 301 Gone\r\nlocation: https://there.example\r\n\r\n", "there.example"),
     ],
 )
-def test_who_is_no_centre_is_told_in_plain_words(
+def test_what_is_no_server_is_reported_in_plain_words(
     tmp_path: Path, scheme: str, answer: bytes, right: str
 ) -> None:
     with answering(answer) as port:

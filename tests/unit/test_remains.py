@@ -37,7 +37,7 @@ def kiosk(data: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment.pop("SDL_VIDEODRIVER", None)
     command = [sys.executable, "-m", "kiosk", arguments[0], "--data", str(data), *arguments[1:]]
     return subprocess.run(
-        command, input="80801\n", text=True, capture_output=True, env=environment, check=False
+        command, input="808011\n", text=True, capture_output=True, env=environment, check=False
     )
 
 
@@ -51,10 +51,10 @@ def files(folder: Path) -> dict[str, bytes]:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_in_a_folder_that_is_no_kiosk_nothing_is_made(tmp_path: Path, name: str) -> None:
-    told = kiosk(tmp_path / "none", *COMMANDS[name])
-    assert told.returncode == 2
-    assert "kiosk init" in told.stderr
-    assert "Traceback" not in told.stderr
+    done = kiosk(tmp_path / "none", *COMMANDS[name])
+    assert done.returncode == 2
+    assert "kiosk init" in done.stderr
+    assert "Traceback" not in done.stderr
     assert not (tmp_path / "none").exists()
 
 
@@ -75,10 +75,10 @@ def test_where_a_kiosk_was_it_is_said_how_to_restore(
     if (left := DAMAGE[damage]) is not None:
         database.write_bytes(left)
     before = files(tmp_path)
-    told = kiosk(tmp_path, *COMMANDS.get(name, INIT))
-    assert told.returncode == 2
-    assert f"kiosk restore {newest}" in told.stderr
-    assert "Traceback" not in told.stderr
+    done = kiosk(tmp_path, *COMMANDS.get(name, INIT))
+    assert done.returncode == 2
+    assert f"kiosk restore {newest}" in done.stderr
+    assert "Traceback" not in done.stderr
     assert files(tmp_path) == before
 
 
@@ -86,15 +86,15 @@ def test_where_a_kiosk_was_it_is_said_how_to_restore(
 def test_who_lost_database_and_token_enrols_before_the_restore(
     tmp_path: Path, left: bytes | None
 ) -> None:
-    """The restore takes what is newer than the backup back from the centre."""
+    """The restore takes what is newer than the backup back from the server."""
     init(SITE, tmp_path, SAM)
     (tmp_path / "kiosk.db").unlink()
     if left is not None:
         (tmp_path / "kiosk.db").write_bytes(left)
-    told = kiosk(tmp_path, *COMMANDS["enrol"])
-    assert told.returncode == 2
-    assert "127.0.0.1:9" in told.stderr
-    assert "restore" not in told.stderr
+    done = kiosk(tmp_path, *COMMANDS["enrol"])
+    assert done.returncode == 2
+    assert "127.0.0.1:9" in done.stderr
+    assert "restore" not in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_an_init_that_fails_can_be_done_again(
 
 def test_without_a_display_run_says_so_in_a_sentence(tmp_path: Path) -> None:
     init(SITE, tmp_path, SAM)
-    told = kiosk(tmp_path, "run")
-    assert told.returncode == 2
-    assert told.stderr.count("\n") == 1
-    assert "there is no display" in told.stderr
+    done = kiosk(tmp_path, "run")
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "there is no display" in done.stderr

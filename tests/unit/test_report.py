@@ -25,7 +25,7 @@ COUNTERS = {
 }
 
 
-def test_what_happened_is_told_in_figures() -> None:
+def test_what_happened_is_reported_in_figures() -> None:
     found = {(line.figure, line.of): line.value for line in report.lines(COUNTERS)}
     assert found["stored", "S"] == 10
     assert found["retrieved", "M"] == 0

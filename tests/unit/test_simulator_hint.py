@@ -34,7 +34,7 @@ def test_the_hint_follows_what_is_going_on(scene: Scene, said: str) -> None:
     assert said in hint(scene)
 
 
-def test_without_a_scanner_nobody_is_told_to_scan() -> None:
+def test_without_a_scanner_nobody_is_asked_to_scan() -> None:
     for has_code, has_fetched, has_brought in product([False, True], repeat=3):
         scene = Scene(
             has_scanner=False, has_code=has_code, has_fetched=has_fetched, has_brought=has_brought

@@ -328,8 +328,8 @@ async def test_a_replayed_qr_code_of_a_finished_package_opens_nothing(tmp_path: 
         for _ in range(3):
             await kiosk.player.until(First)
             kiosk.player.do(Scanned(qr_text("demo", code)))
-            told = await kiosk.player.until(Answer)
-            assert told.refused is not None
+            answer = await kiosk.player.until(Answer)
+            assert answer.refused is not None
             kiosk.player.do(Pressed(Choice.DONE))
         store_one(store, "2")
         await kiosk.player.until(First)

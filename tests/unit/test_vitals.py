@@ -17,11 +17,11 @@ def test_the_command_line_tells_its_version() -> None:
     assert ran.output == f"kiosk, version {version()}\n"
 
 
-def test_disk_and_centre_are_told(tmp_path: Path) -> None:
-    told = vitals(tmp_path, SyncStatus(is_reached=False, last_ms=5, queue=3, message="no route"))
+def test_disk_and_server_are_reported(tmp_path: Path) -> None:
+    reading = vitals(tmp_path, SyncStatus(is_reached=False, last_ms=5, queue=3, message="no route"))
 
-    assert told.version == version()
-    assert told.disk_free_mb is not None
-    assert told.server is not None
-    assert (told.server.waiting, told.server.message) == (3, "no route")
+    assert reading.version == version()
+    assert reading.disk_free_mb is not None
+    assert reading.server is not None
+    assert (reading.server.waiting, reading.server.message) == (3, "no route")
     assert vitals(tmp_path, None).server is None

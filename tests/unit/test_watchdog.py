@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.watchdog import FEEDS_PER_LIMIT, ServiceManager, Watchdog
+from kiosk.watchdog import FEEDS_PER_LIMIT, Readiness, ServiceManager, Watchdog
 
 
 class Systemd:
@@ -50,6 +50,16 @@ def test_it_is_fed_only_while_the_engine_answers(systemd: Systemd) -> None:
     assert systemd.heard() == []
 
 
+def test_it_is_up_once_all_that_it_needs_is_there(systemd: Systemd) -> None:
+    readiness = Readiness(ServiceManager(systemd.environment), "window", "store")
+    readiness.reached("window")
+    readiness.reached("window")
+    assert systemd.heard() == []
+    readiness.reached("store")
+    readiness.reached("store")
+    assert systemd.heard() == ["READY=1"]
+
+
 def test_it_is_fed_well_within_the_limit(systemd: Systemd) -> None:
     assert ServiceManager(systemd.environment).feed_every_s == 20 / FEEDS_PER_LIMIT
 
@@ -59,7 +69,7 @@ def test_it_is_not_fed_for_another_process(systemd: Systemd) -> None:
     assert ServiceManager(environment).feed_every_s is None
 
 
-def test_without_systemd_nobody_is_told() -> None:
+def test_without_systemd_nobody_is_notified() -> None:
     manager = ServiceManager({})
     manager.tell("READY=1")
     assert manager.feed_every_s is None

@@ -24,6 +24,12 @@ class EnterPin(View):
 
     for_service: bool = False
     """True for the technician's sign-in."""
+    for_anyone: bool = False
+    """True where any of the staff signs in."""
+    after_badge: bool = False
+    """A technician's badge was read: it names them, and the PIN proves it."""
+    again: bool = False
+    """Somebody who is signed in proves once more who they are, before a dangerous act."""
     refused: Refused | None = None
     wait_s: int = 0
 

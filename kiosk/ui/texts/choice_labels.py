@@ -77,7 +77,7 @@ CHOICE_LABELS: Mapping[Choice, ChoiceLabel] = {
     Choice.MOVE_LOWER: ChoiceLabel(N_("Move it lower"), "move-down"),
     Choice.DO_NOT_OPEN: ChoiceLabel(N_("Never open"), "lock"),
     Choice.LET_SOMEONE_IN: ChoiceLabel(N_("Let someone in"), "user-round"),
-    Choice.RESUME: ChoiceLabel(N_("Go on"), "truck", N_("Courier, with PIN or badge")),
+    Choice.RESUME: ChoiceLabel(N_("Go on"), "log-in", N_("Staff, with PIN or badge")),
     Choice.YES: ChoiceLabel(N_("Yes"), "check"),
     Choice.NO: ChoiceLabel(N_("No"), "x"),
 }

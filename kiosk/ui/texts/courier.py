@@ -50,8 +50,14 @@ def stored_sentence(stored: StoredNote, speech: Speech) -> str:
 
 def _enter_pin(view: EnterPin, location: Location, speech: Speech) -> Words:
     title = speech.say("Service sign-in") if view.for_service else speech.say("Courier sign-in")
-    note = entry_note(view.refused, view.wait_s, location, speech)
-    return Words(title, speech.say("Enter your PIN"), note)
+    if view.for_anyone:
+        title = speech.say("Staff sign-in")
+    body = speech.say("Enter your PIN")
+    if view.after_badge:
+        body = speech.say("Your badge was read. Enter your PIN")
+    if view.again:
+        title, body = speech.say("Your PIN once more"), speech.say("Before this is done")
+    return Words(title, body, entry_note(view.refused, view.wait_s, location, speech))
 
 
 _DUE: Mapping[PackageStatus, str] = {
@@ -140,10 +146,10 @@ def _before_these(count: int, speech: Speech) -> str:
 
 def _receipt_number(view: Receipt, location: Location, speech: Speech) -> str:
     """Number, name and day; a receipt is of one visit, so its lines need only the time."""
-    told_ms = [line.at_ms for line in view.lines if line.at_ms is not None]
-    if not told_ms:
+    shown_ms = [line.at_ms for line in view.lines if line.at_ms is not None]
+    if not shown_ms:
         return speech.say("Receipt {number}, {name}", number=view.number, name=view.name)
-    day = speech.day(told_ms[0], location.time_zone)
+    day = speech.day(shown_ms[0], location.time_zone)
     return speech.say(
         "Receipt {number}, {name}, {day}", number=view.number, name=view.name, day=day
     )

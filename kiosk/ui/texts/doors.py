@@ -140,7 +140,7 @@ _QUESTIONS: Mapping[Question, tuple[str, tuple[str, ...]]] = {
         (N_("Every package is open to everybody, and every door is in doubt afterwards."),),
     ),
     Question.RESTART: (
-        N_("Start the program anew?"),
+        N_("Restart the program?"),
         (N_("It takes a few seconds. Nothing is lost."),),
     ),
     Question.DOOR_IS_HIGH: (

@@ -145,9 +145,17 @@ def failed(refused: Refused | None, location: Location, speech: Speech) -> Note 
     return Note(refusal(refused, location, speech), Tone.FAILED, "circle-alert")
 
 
+LONG_WAIT_S = 120
+"""A wait that is longer is said in minutes."""
+
+
 def entry_note(
     refused: Refused | None, wait_s: int, location: Location, speech: Speech
 ) -> Note | None:
+    if wait_s > LONG_WAIT_S:
+        minutes = -(-wait_s // 60)
+        text = speech.say("Too many tries. Please wait {minutes}\u00a0min.", minutes=minutes)
+        return Note(text, Tone.WAITING, "hourglass")
     if wait_s > 0:
         text = speech.say("Too many tries. Please wait {seconds}\u00a0s.", seconds=wait_s)
         return Note(text, Tone.WAITING, "hourglass")
@@ -175,7 +183,7 @@ _REASONS: Mapping[str, str] = {
     ServiceReason.OTHER: N_("Other"),
     ServiceReason.DOES_NOT_LATCH: N_("Does not latch"),
     ServiceReason.SEEN_OPEN: N_("Seen open, not sensed"),
-    ServiceReason.COURIER: N_("Fault told by a courier"),
+    ServiceReason.COURIER: N_("Fault reported by a courier"),
     "damaged": N_("Damaged"),
     "misrouted": N_("Wrong locker"),
     "refused": N_("Refused"),

@@ -220,7 +220,7 @@ _OUTCOMES: Mapping[str, str] = {
     Outcome.ALREADY_OPEN: N_("Was open already"),
     Outcome.JAMMED: N_("Did not open"),
     Outcome.WRONG_DOOR: N_("Another door opened"),
-    Outcome.SENT: N_("Told to open"),
+    Outcome.SENT: N_("Command sent"),
     Outcome.UNREACHABLE: N_("No answer"),
     Problem.DO_NOT_OPEN: N_("Must stay shut"),
     Problem.NOT_LATCHED: N_("Is not locked"),
@@ -267,7 +267,7 @@ _KINDS: Mapping[str, str] = {
     EventKind.PACKAGE_RETURNED: N_("Package left here"),
     EventKind.PACKAGE_MOVED: N_("Package moved"),
     EventKind.DEPOSIT_UNDONE: N_("Deposit undone"),
-    EventKind.COMPLAINT: N_("A problem was told"),
+    EventKind.COMPLAINT: N_("A problem was reported"),
     EventKind.HOLD_EXTENDED: N_("Kept longer"),
     EventKind.HOLD_PAUSED: N_("Time to pick up paused"),
     EventKind.LOWER_ASKED: N_("To be moved lower"),
@@ -283,12 +283,13 @@ _KINDS: Mapping[str, str] = {
     EventKind.CODE_REFUSED: N_("Wrong code"),
     EventKind.STAFF_SIGNED_IN: N_("Signed in"),
     EventKind.STAFF_REFUSED: N_("Wrong PIN"),
+    EventKind.GUESSING_NOTICED: N_("Somebody guesses"),
     EventKind.DOOR_MOVED_UNASKED: N_("Door moved unasked"),
     EventKind.BOARD_CHANGED: N_("Lock board"),
     EventKind.COMMAND_APPLIED: N_("Server's command"),
     EventKind.CONTACT_CHANGED: N_("Contact changed"),
-    EventKind.OPENING_MISSED: N_("Not opened from afar"),
-    EventKind.OPENING_ENDED: N_("Opening from afar"),
+    EventKind.OPENING_MISSED: N_("Not opened remotely"),
+    EventKind.OPENING_ENDED: N_("Remote opening"),
     EventKind.VISIT_FAILED: N_("Cannot be recorded"),
 }
 
@@ -296,7 +297,7 @@ _KINDS: Mapping[str, str] = {
 _ACTORS: Mapping[str, str] = {
     "customer": N_("customer"),
     "kiosk": N_("machine"),
-    "server": N_("centre"),
+    "server": N_("server"),
     "console": N_("command line"),
 }
 
@@ -340,7 +341,7 @@ def machine_details(
         time = speech.row((time, speech.say("may be wrong")), " · ")
     details = [
         (speech.say("Time"), time),
-        (speech.say("Centre"), _centre(view, zone, speech, brief)),
+        (speech.say("Server"), _server(view, zone, speech, brief)),
         (speech.say("Computer"), _computer(view, speech)),
     ]
     if view.has_backup:
@@ -362,15 +363,15 @@ def _computer(view: Machine, speech: Speech) -> str:
     return speech.row(parts, " · ")
 
 
-def _centre(view: Machine, zone: str, speech: Speech, brief: bool) -> str:
-    centre = view.vitals.server
-    if centre is None:
+def _server(view: Machine, zone: str, speech: Speech, brief: bool) -> str:
+    server = view.vitals.server
+    if server is None:
         return speech.say("None: this locker stands alone")
-    state = speech.say("Reached") if centre.is_reached else speech.say("Not reached")
-    last = "" if centre.last_ms is None or brief else speech.day_and_time(centre.last_ms, zone)
+    state = speech.say("Reached") if server.is_reached else speech.say("Not reached")
+    last = "" if server.last_ms is None or brief else speech.day_and_time(server.last_ms, zone)
     waiting = ""
-    if centre.waiting:
-        waiting = speech.say("waiting: {count}", count=centre.waiting)
+    if server.waiting:
+        waiting = speech.say("waiting: {count}", count=server.waiting)
     return speech.row((state, last, waiting), " · ")
 
 

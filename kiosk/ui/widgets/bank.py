@@ -273,7 +273,7 @@ def _inset(box: tuple[float, float, float, float], by: float) -> tuple[float, fl
 
 
 def _set_in_row(door: _Door, text: Texture | None, icon: Texture | None, gap: float) -> None:
-    """Centre the number and the icon on the door."""
+    """Put the number and the icon in the middle of the door."""
     left, bottom, width, height = door.box
     shown = [
         (shape, texture) for shape, texture in ((door.icon, icon), (door.text, text)) if texture

@@ -1,8 +1,8 @@
 """What happens at a locker, each with its ending, as stories that can be played under any fault.
 
 A story plays one person (or fault) from the first screen and back to it. It says what people were
-told and what their hands did in `told`; everything before `told.prepared()` is only the setting.
-To add one: write an async function of `(kiosk, told)` under `@story`, in the file of who acts.
+shown and what they did in `witness`; everything before `witness.prepared()` is only the setting.
+To add one: write an async function of `(kiosk, witness)` under `@story`, in the file of who acts.
 """
 
 from __future__ import annotations

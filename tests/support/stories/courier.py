@@ -14,7 +14,7 @@ from kiosk.model.location import Service, SuspectReason
 from kiosk.model.package import PackageStatus
 from kiosk.store import slots
 from tests.support.flow_site import COURIER_PIN, Running
-from tests.support.invariants import BecameFact, Told
+from tests.support.invariants import BecameFact, Witness
 from tests.support.stories.people import (
     announce,
     have_stored,
@@ -34,53 +34,53 @@ from tests.support.stories.table import story
 
 
 @story
-async def deposit(kiosk: Running, told: Told) -> None:
+async def deposit(kiosk: Running, witness: Witness) -> None:
     await kiosk.announce("P", "S")
-    told.prepared()
+    witness.prepared()
     await sign_in_courier(kiosk)
-    await put_in(kiosk, told, "P")
+    await put_in(kiosk, witness, "P")
     await leave(kiosk)
 
 
 @story
-async def deposit_not_announced(kiosk: Running, told: Told) -> None:
-    told.prepared()
+async def deposit_not_announced(kiosk: Running, witness: Witness) -> None:
+    witness.prepared()
     await sign_in_courier(kiosk)
     kiosk.player.do(Scanned("NEW"))
     await kiosk.player.until(ChooseSize)
     kiosk.player.do(Chosen("M"))
     slot = (await kiosk.player.until(DoorOpen)).slot
-    told.put(slot, "NEW")
+    witness.put(slot, "NEW")
     await shut(kiosk, slot)
     await kiosk.player.until(ScanPackage, lambda view: view.stored is not None)
 
 
 @story
-async def deposit_of_two_the_second_scanned_ahead(kiosk: Running, told: Told) -> None:
+async def deposit_of_two_the_second_scanned_ahead(kiosk: Running, witness: Witness) -> None:
     await kiosk.announce("ONE", "S")
     await kiosk.announce("TWO", "M")
-    told.prepared()
+    witness.prepared()
     await sign_in_courier(kiosk)
     kiosk.player.do(Scanned("ONE"))
     first = await kiosk.player.until(DoorOpen)
     kiosk.player.do(Scanned("TWO"))
     await kiosk.player.until(DoorOpen, lambda view: view.next_barcode != "")
-    told.put(first.slot, "ONE")
+    witness.put(first.slot, "ONE")
     await shut(kiosk, first.slot)
     second = await kiosk.player.until(DoorOpen, lambda view: view.barcode == "TWO")
-    told.put(second.slot, "TWO")
+    witness.put(second.slot, "TWO")
     await shut(kiosk, second.slot)
     await kiosk.player.until(ScanPackage, lambda view: view.stored_count == 2)
 
 
-async def _cancelled(kiosk: Running, told: Told, is_put_in: bool, answer: Choice) -> None:
+async def _cancelled(kiosk: Running, witness: Witness, is_put_in: bool, answer: Choice) -> None:
     await kiosk.announce("P", "S")
-    told.prepared()
+    witness.prepared()
     await sign_in_courier(kiosk)
     kiosk.player.do(Scanned("P"))
     door = await kiosk.player.until(DoorOpen)
     if is_put_in:
-        told.put(door.slot, "P")
+        witness.put(door.slot, "P")
     kiosk.player.do(Pressed(Choice.CANCEL))
     await kiosk.player.until(DoorOpen, lambda view: view.remind)
     await shut(kiosk, door.slot)
@@ -89,19 +89,19 @@ async def _cancelled(kiosk: Running, told: Told, is_put_in: bool, answer: Choice
 
 
 @story
-async def deposit_cancelled_empty(kiosk: Running, told: Told) -> None:
-    await _cancelled(kiosk, told, False, Choice.IT_IS_EMPTY)
+async def deposit_cancelled_empty(kiosk: Running, witness: Witness) -> None:
+    await _cancelled(kiosk, witness, False, Choice.IT_IS_EMPTY)
 
 
 @story
-async def deposit_cancelled_something_inside(kiosk: Running, told: Told) -> None:
-    await _cancelled(kiosk, told, True, Choice.SOMETHING_INSIDE)
+async def deposit_cancelled_something_inside(kiosk: Running, witness: Witness) -> None:
+    await _cancelled(kiosk, witness, True, Choice.SOMETHING_INSIDE)
 
 
 @story
-async def deposit_in_a_larger_slot(kiosk: Running, told: Told) -> None:
+async def deposit_in_a_larger_slot(kiosk: Running, witness: Witness) -> None:
     await kiosk.announce("P", "S")
-    told.prepared()
+    witness.prepared()
     await sign_in_courier(kiosk)
     kiosk.player.do(Scanned("P"))
     small = await kiosk.player.until(DoorOpen)
@@ -110,52 +110,52 @@ async def deposit_in_a_larger_slot(kiosk: Running, told: Told) -> None:
     await shut(kiosk, small.slot)
     await kiosk.player.until(Ask)
     larger = await press(kiosk, Choice.IT_IS_EMPTY, DoorOpen)
-    told.put(larger.slot, "P")
+    witness.put(larger.slot, "P")
     await shut(kiosk, larger.slot)
     await kiosk.player.until(ScanPackage, lambda view: view.stored is not None)
 
 
 @story
-async def deposit_walked_away_from(kiosk: Running, told: Told) -> None:
+async def deposit_walked_away_from(kiosk: Running, witness: Witness) -> None:
     await kiosk.announce("P", "S")
-    told.prepared()
+    witness.prepared()
     await sign_in_courier(kiosk)
     kiosk.player.do(Scanned("P"))
     door = await kiosk.player.until(DoorOpen)
-    told.put(door.slot, "P")
+    witness.put(door.slot, "P")
     await kiosk.player.until(ScanPackage, patience_s=400)
 
 
-async def _jammed_deposit(kiosk: Running, told: Told) -> Trouble:
+async def _jammed_deposit(kiosk: Running, witness: Witness) -> Trouble:
     await kiosk.announce("P", "S")
     for label in ("3", "9"):
         kiosk.site.steel.jam(label)
-    told.prepared()
+    witness.prepared()
     await sign_in_courier(kiosk)
     kiosk.player.do(Scanned("P"))
     return await kiosk.player.until(Trouble)
 
 
 @story
-async def deposit_jammed_then_another_slot(kiosk: Running, told: Told) -> None:
-    trouble = await _jammed_deposit(kiosk, told)
+async def deposit_jammed_then_another_slot(kiosk: Running, witness: Witness) -> None:
+    trouble = await _jammed_deposit(kiosk, witness)
     kiosk.site.steel.unjam("9" if trouble.slot == "3" else "3")
     door = await press(kiosk, Choice.ANOTHER_SLOT, DoorOpen)
-    told.put(door.slot, "P")
+    witness.put(door.slot, "P")
     await shut(kiosk, door.slot)
     await kiosk.player.until(ScanPackage, lambda view: view.stored is not None)
 
 
 @story
-async def deposit_jammed_and_given_up(kiosk: Running, told: Told) -> None:
-    await _jammed_deposit(kiosk, told)
+async def deposit_jammed_and_given_up(kiosk: Running, witness: Witness) -> None:
+    await _jammed_deposit(kiosk, witness)
     await press(kiosk, Choice.CANCEL, ScanPackage)
 
 
 @story
-async def deposit_at_a_board_that_is_away(kiosk: Running, told: Told) -> None:
+async def deposit_at_a_board_that_is_away(kiosk: Running, witness: Witness) -> None:
     await kiosk.announce("P", "S")
-    told.prepared()
+    witness.prepared()
     await sign_in_courier(kiosk)
     unplug(kiosk)
     kiosk.player.do(Scanned("P"))
@@ -166,9 +166,9 @@ async def deposit_at_a_board_that_is_away(kiosk: Running, told: Told) -> None:
 
 
 @story
-async def deposit_at_a_board_that_dies_with_the_pulse(kiosk: Running, told: Told) -> None:
+async def deposit_at_a_board_that_dies_with_the_pulse(kiosk: Running, witness: Witness) -> None:
     await kiosk.announce("P", "S")
-    told.prepared()
+    witness.prepared()
     await sign_in_courier(kiosk)
     silence_after_the_pulse(kiosk)
     kiosk.player.do(Scanned("P"))
@@ -177,11 +177,11 @@ async def deposit_at_a_board_that_dies_with_the_pulse(kiosk: Running, told: Told
 
 
 @story
-async def deposit_opens_the_wrong_door(kiosk: Running, told: Told) -> None:
+async def deposit_opens_the_wrong_door(kiosk: Running, witness: Witness) -> None:
     await kiosk.announce("P", "S")
     for one, other in (("3", "7"), ("9", "12")):
         kiosk.site.steel.swap(one, other)
-    told.prepared()
+    witness.prepared()
     await sign_in_courier(kiosk)
     kiosk.player.do(Scanned("P"))
     trouble = await kiosk.player.until(Trouble)
@@ -191,55 +191,55 @@ async def deposit_opens_the_wrong_door(kiosk: Running, told: Told) -> None:
 
 
 @story
-async def deposit_of_what_is_already_here(kiosk: Running, told: Told) -> None:
-    await have_stored(kiosk, told)
-    told.prepared()
+async def deposit_of_what_is_already_here(kiosk: Running, witness: Witness) -> None:
+    await have_stored(kiosk, witness)
+    witness.prepared()
     await sign_in_courier(kiosk)
     kiosk.player.do(Scanned("P"))
     await kiosk.player.until(ScanPackage, lambda view: view.refused is not None)
 
 
 @story
-async def deposit_when_full(kiosk: Running, told: Told) -> None:
+async def deposit_when_full(kiosk: Running, witness: Witness) -> None:
     for label in ("8", "12"):
         await kiosk.kiosk.store.run(
             slots.set_service, label, Service.NO_DEPOSITS, "a test", "staff:99"
         )
     await kiosk.announce("BIG", "L")
-    told.prepared()
+    witness.prepared()
     await sign_in_courier(kiosk)
     kiosk.player.do(Scanned("BIG"))
     await kiosk.player.until(ScanPackage, lambda view: view.refused is not None)
 
 
 @story
-async def deposit_undone(kiosk: Running, told: Told) -> None:
-    slot = await _undoing(kiosk, told)
-    told.took(slot)
+async def deposit_undone(kiosk: Running, witness: Witness) -> None:
+    slot = await _undoing(kiosk, witness)
+    witness.took(slot)
     await shut(kiosk, slot)
     await kiosk.player.until(Ask)
-    told.when_shown(ScanPackage, BecameFact("P", PackageStatus.PENDING))
+    witness.when_shown(ScanPackage, BecameFact("P", PackageStatus.PENDING))
     await press(kiosk, Choice.IT_IS_EMPTY, ScanPackage)
 
 
 @story
-async def deposit_undone_after_all_not(kiosk: Running, told: Told) -> None:
-    slot = await _undoing(kiosk, told)
+async def deposit_undone_after_all_not(kiosk: Running, witness: Witness) -> None:
+    slot = await _undoing(kiosk, witness)
     await shut(kiosk, slot)
     await kiosk.player.until(Ask)
     await press(kiosk, Choice.STILL_THERE, ScanPackage)
 
 
-async def _undoing(kiosk: Running, told: Told) -> str:
+async def _undoing(kiosk: Running, witness: Witness) -> str:
     await announce(kiosk, "P", "S")
     await sign_in_courier(kiosk)
-    slot = await put_in(kiosk, told, "P")
-    told.prepared()
+    slot = await put_in(kiosk, witness, "P")
+    witness.prepared()
     await press(kiosk, Choice.UNDO_LAST, DoorOpen)
     return slot
 
 
-async def _full(kiosk: Running, told: Told, *but: str) -> None:
+async def _full(kiosk: Running, witness: Witness, *but: str) -> None:
     """No slot takes an L, but these might."""
     for label in sorted({"8", "12"} - set(but)):
         await kiosk.kiosk.store.run(
@@ -249,12 +249,12 @@ async def _full(kiosk: Running, told: Told, *but: str) -> None:
 
 
 @story
-async def deposit_after_a_look_into_a_slot_in_doubt(kiosk: Running, told: Told) -> None:
-    await _full(kiosk, told, "12")
+async def deposit_after_a_look_into_a_slot_in_doubt(kiosk: Running, witness: Witness) -> None:
+    await _full(kiosk, witness, "12")
     await kiosk.kiosk.store.run(slots.mark_suspect, "12", SuspectReason.MAY_BE_EMPTY, "a test")
     # The last low slot is kept back for those who need it: one more is wanted.
     await kiosk.kiosk.store.run(slots.set_service, "8", Service.IN_SERVICE, "", "staff:99")
-    told.prepared()
+    witness.prepared()
     await sign_in_courier(kiosk)
     kiosk.player.do(Scanned("BIG"))
     await kiosk.player.until(Ask)
@@ -262,35 +262,37 @@ async def deposit_after_a_look_into_a_slot_in_doubt(kiosk: Running, told: Told) 
     await shut(kiosk, "12")
     await kiosk.player.until(Ask)
     door = await press(kiosk, Choice.IT_IS_EMPTY, DoorOpen)
-    told.put(door.slot, "BIG")
+    witness.put(door.slot, "BIG")
     await shut(kiosk, door.slot)
     await kiosk.player.until(ScanPackage, lambda view: view.stored is not None)
 
 
 @story
-async def deposit_of_what_was_found_inside(kiosk: Running, told: Told) -> None:
+async def deposit_of_what_was_found_inside(kiosk: Running, witness: Witness) -> None:
     """A deposit that was left in the middle is completed by who looks into the slot."""
     await announce(kiosk, "P", "S")
-    told.put("9", "P")
+    witness.put("9", "P")
     await kiosk.kiosk.store.run(slots.mark_suspect, "9", SuspectReason.MAY_HOLD_SOMETHING, "a test")
-    told.prepared()
+    witness.prepared()
     await sign_in_technician(kiosk)
     await press(kiosk, Choice.ROUND, Round)
     await press(kiosk, Choice.LOOK_INSIDE, DoorOpen)
     await shut(kiosk, "9")
     await kiosk.player.until(Ask)
     await press(kiosk, Choice.SOMETHING_INSIDE, ScanInside)
-    told.when_shown(Doors, BecameFact("P", PackageStatus.STORED, "9"))
+    witness.when_shown(Doors, BecameFact("P", PackageStatus.STORED, "9"))
     kiosk.player.do(Scanned("P"))
     await kiosk.player.until(Doors)
 
 
 @story
-async def deposit_and_no_receipt_seen_until_the_next_visit(kiosk: Running, told: Told) -> None:
+async def deposit_and_no_receipt_seen_until_the_next_visit(
+    kiosk: Running, witness: Witness
+) -> None:
     await announce(kiosk, "P", "S")
-    told.prepared()
+    witness.prepared()
     await sign_in_courier(kiosk)
-    await put_in(kiosk, told, "P")
+    await put_in(kiosk, witness, "P")
     await kiosk.player.until(First, patience_s=400)
     await press(kiosk, Choice.COURIER, EnterPin)
     kiosk.player.do(Entered(COURIER_PIN))
@@ -299,9 +301,9 @@ async def deposit_and_no_receipt_seen_until_the_next_visit(kiosk: Running, told:
 
 
 @story
-async def courier_makes_a_code_anew(kiosk: Running, told: Told) -> None:
-    await have_stored(kiosk, told)
-    told.prepared()
+async def courier_makes_a_new_code(kiosk: Running, witness: Witness) -> None:
+    await have_stored(kiosk, witness)
+    witness.prepared()
     await sign_in_courier(kiosk)
     kiosk.player.do(Scanned("P"))
     await kiosk.player.until(ScanPackage, lambda view: view.refused is not None)
@@ -313,59 +315,59 @@ async def courier_makes_a_code_anew(kiosk: Running, told: Told) -> None:
 # --- the courier takes back -----------------------------------------------------------------------
 
 
-async def _due(kiosk: Running, told: Told) -> str:
+async def _due(kiosk: Running, witness: Witness) -> str:
     """A recalled package, and the courier before the round; its slot."""
-    slot = await have_stored(kiosk, told)
+    slot = await have_stored(kiosk, witness)
     await recall(kiosk, "P")
-    told.prepared()
+    witness.prepared()
     await sign_in_courier(kiosk)
     await press(kiosk, Choice.COLLECT, Collection)
     return slot
 
 
 @story
-async def collection(kiosk: Running, told: Told) -> None:
-    slot = await _due(kiosk, told)
+async def collection(kiosk: Running, witness: Witness) -> None:
+    slot = await _due(kiosk, witness)
     await press(kiosk, Choice.OPEN_NEXT, DoorOpen)
-    told.took(slot)
+    witness.took(slot)
     await shut(kiosk, slot)
-    told.when_shown(ScanPackage, BecameFact("P", PackageStatus.COLLECTED))
+    witness.when_shown(ScanPackage, BecameFact("P", PackageStatus.COLLECTED))
     await kiosk.player.until(ScanPackage)
     await leave(kiosk)
 
 
 @story
-async def collection_of_what_expired_one_skipped(kiosk: Running, told: Told) -> None:
-    await have_stored(kiosk, told, "P")
-    second = await have_stored(kiosk, told, "Q", "M")
+async def collection_of_what_expired_one_skipped(kiosk: Running, witness: Witness) -> None:
+    await have_stored(kiosk, witness, "P")
+    second = await have_stored(kiosk, witness, "Q", "M")
     await hold_over(kiosk)
-    told.prepared()
+    witness.prepared()
     await sign_in_courier(kiosk)
     first = (await press(kiosk, Choice.COLLECT, Collection)).due[0].slot
     await press(kiosk, Choice.SKIP, Collection)
     door = await press(kiosk, Choice.OPEN_NEXT, DoorOpen)
     assert {first, door.slot} >= {second}
-    taken = told.contents[door.slot]
-    told.took(door.slot)
+    taken = witness.contents[door.slot]
+    witness.took(door.slot)
     await shut(kiosk, door.slot)
-    told.when_shown(ScanPackage, BecameFact(taken, PackageStatus.COLLECTED))
+    witness.when_shown(ScanPackage, BecameFact(taken, PackageStatus.COLLECTED))
     await kiosk.player.until(ScanPackage)
 
 
 @story
-async def collection_finds_nothing(kiosk: Running, told: Told) -> None:
-    slot = await _due(kiosk, told)
-    told.took(slot)
+async def collection_finds_nothing(kiosk: Running, witness: Witness) -> None:
+    slot = await _due(kiosk, witness)
+    witness.took(slot)
     await press(kiosk, Choice.OPEN_NEXT, DoorOpen)
     await press(kiosk, Choice.NOTHING_INSIDE, DoorOpen)
-    told.when_shown(ScanPackage, BecameFact("P", PackageStatus.MISSING))
+    witness.when_shown(ScanPackage, BecameFact("P", PackageStatus.MISSING))
     await shut(kiosk, slot)
     await kiosk.player.until(ScanPackage)
 
 
 @story
-async def collection_shut_at_once_not_taken(kiosk: Running, told: Told) -> None:
-    slot = await _due(kiosk, told)
+async def collection_shut_at_once_not_taken(kiosk: Running, witness: Witness) -> None:
+    slot = await _due(kiosk, witness)
     await press(kiosk, Choice.OPEN_NEXT, DoorOpen)
     kiosk.site.steel.close(slot)
     await kiosk.player.until(Ask)
@@ -373,15 +375,15 @@ async def collection_shut_at_once_not_taken(kiosk: Running, told: Told) -> None:
 
 
 @story
-async def collection_at_a_jam(kiosk: Running, told: Told) -> None:
-    kiosk.site.steel.jam(await _due(kiosk, told))
+async def collection_at_a_jam(kiosk: Running, witness: Witness) -> None:
+    kiosk.site.steel.jam(await _due(kiosk, witness))
     kiosk.player.do(Pressed(Choice.OPEN_NEXT))
     await kiosk.player.until(Collection, lambda view: view.problem is not None)
 
 
 @story
-async def collection_opens_the_wrong_door(kiosk: Running, told: Told) -> None:
-    slot = await _due(kiosk, told)
+async def collection_opens_the_wrong_door(kiosk: Running, witness: Witness) -> None:
+    slot = await _due(kiosk, witness)
     kiosk.site.steel.swap(slot, "12")
     kiosk.player.do(Pressed(Choice.OPEN_NEXT))
     trouble = await kiosk.player.until(Trouble)
@@ -390,17 +392,17 @@ async def collection_opens_the_wrong_door(kiosk: Running, told: Told) -> None:
 
 
 @story
-async def courier_lets_a_customer_in(kiosk: Running, told: Told) -> None:
-    slot = await have_stored(kiosk, told)
+async def courier_lets_a_customer_in(kiosk: Running, witness: Witness) -> None:
+    slot = await have_stored(kiosk, witness)
     code = await kiosk.code_of("P")
-    told.prepared()
+    witness.prepared()
     await sign_in_courier(kiosk)
     await press(kiosk, Choice.LET_SOMEONE_IN, First)
     await press(kiosk, Choice.PICK_UP, EnterCode)
-    told.when_shown(Thanks, BecameFact("P", PackageStatus.RETRIEVED))
+    witness.when_shown(Thanks, BecameFact("P", PackageStatus.RETRIEVED))
     kiosk.player.do(Entered(code))
     await kiosk.player.until(DoorOpen)
-    told.took(slot)
+    witness.took(slot)
     await shut(kiosk, slot)
     await kiosk.player.until(Thanks)
     await press(kiosk, Choice.DONE, First)
@@ -411,15 +413,15 @@ async def courier_lets_a_customer_in(kiosk: Running, told: Told) -> None:
 
 
 @story
-async def courier_scans_a_label_with_a_wrong_check_digit(kiosk: Running, told: Told) -> None:
+async def courier_scans_a_label_with_a_wrong_check_digit(kiosk: Running, witness: Witness) -> None:
     await announce(kiosk, "RR473129084DE", "S")
-    told.prepared()
+    witness.prepared()
     await sign_in_courier(kiosk)
     kiosk.player.do(Scanned("RR473129084DE", seems_misread=True))
     await kiosk.player.until(ScanPackage, lambda view: view.refused is not None)
     kiosk.player.do(Scanned("RR473129084DE", seems_misread=True))
     slot = (await kiosk.player.until(DoorOpen)).slot
-    told.put(slot, "RR473129084DE")
+    witness.put(slot, "RR473129084DE")
     await shut(kiosk, slot)
     await kiosk.player.until(ScanPackage, lambda view: view.stored is not None)
     kiosk.player.do(Scanned("PKS:11:THEBADGE"))

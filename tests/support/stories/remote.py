@@ -10,27 +10,27 @@ from kiosk.flows.views.shared import DoorOpen, Trouble
 from kiosk.model.clock import DAY_MS
 from kiosk.model.package import PackageStatus
 from tests.support.flow_site import Running
-from tests.support.invariants import BecameFact, RowFact, Told
+from tests.support.invariants import BecameFact, RowFact, Witness
 from tests.support.stories.people import have_stored, hold_over, plug, shut, unplug
 from tests.support.stories.table import story
 
 
 @story
-async def a_door_is_forced(kiosk: Running, told: Told) -> None:
-    slot = await have_stored(kiosk, told)
+async def a_door_is_forced(kiosk: Running, witness: Witness) -> None:
+    slot = await have_stored(kiosk, witness)
     await kiosk.player.until(First)
     await asyncio.sleep(20)
-    told.prepared()
+    witness.prepared()
     kiosk.site.steel.open_by_force(slot)
-    told.took(slot)
+    witness.took(slot)
     await kiosk.player.until(First, lambda view: view.open_doors == (slot,))
 
 
 @story
-async def a_latch_does_not_hold(kiosk: Running, told: Told) -> None:
-    slot = await have_stored(kiosk, told)
+async def a_latch_does_not_hold(kiosk: Running, witness: Witness) -> None:
+    slot = await have_stored(kiosk, witness)
     await kiosk.player.until(First)
-    told.prepared()
+    witness.prepared()
     kiosk.site.steel.open_by_force(slot)
     await kiosk.player.until(Trouble)
     await shut(kiosk, slot)
@@ -38,22 +38,22 @@ async def a_latch_does_not_hold(kiosk: Running, told: Told) -> None:
 
 
 @story
-async def a_hold_ends(kiosk: Running, told: Told) -> None:
-    await have_stored(kiosk, told, "P")
-    await have_stored(kiosk, told, "Q", "M")
-    told.prepared()
+async def a_hold_ends(kiosk: Running, witness: Witness) -> None:
+    await have_stored(kiosk, witness, "P")
+    await have_stored(kiosk, witness, "Q", "M")
+    witness.prepared()
     await hold_over(kiosk)
     for barcode in ("P", "Q"):
-        told.add(BecameFact(barcode, PackageStatus.EXPIRED))
+        witness.add(BecameFact(barcode, PackageStatus.EXPIRED))
     await kiosk.player.until(First)
     await asyncio.sleep(130)
 
 
 @story
-async def the_clock_jumps(kiosk: Running, told: Told) -> None:
-    await have_stored(kiosk, told)
+async def the_clock_jumps(kiosk: Running, witness: Witness) -> None:
+    await have_stored(kiosk, witness)
     await kiosk.player.until(First)
-    told.prepared()
+    witness.prepared()
     kiosk.world.clock.ahead_ms += DAY_MS
     await asyncio.sleep(130)
     kiosk.world.clock.is_trusted = False
@@ -63,9 +63,9 @@ async def the_clock_jumps(kiosk: Running, told: Told) -> None:
 
 
 @story
-async def a_board_goes_and_comes_back(kiosk: Running, told: Told) -> None:
-    await have_stored(kiosk, told)
-    told.prepared()
+async def a_board_goes_and_comes_back(kiosk: Running, witness: Witness) -> None:
+    await have_stored(kiosk, witness)
+    witness.prepared()
     unplug(kiosk)
     await kiosk.player.until(First, lambda view: view.unreachable_boards > 0)
     plug(kiosk)
@@ -73,12 +73,12 @@ async def a_board_goes_and_comes_back(kiosk: Running, told: Told) -> None:
 
 
 @story
-async def opened_remotely(kiosk: Running, told: Told) -> None:
-    slot = await have_stored(kiosk, told)
-    told.prepared()
+async def opened_remotely(kiosk: Running, witness: Witness) -> None:
+    slot = await have_stored(kiosk, witness)
+    witness.prepared()
     await kiosk.player.until(First)
     kiosk.player.do(RemoteOpen(slot, kiosk.kiosk.new_id()))
     await kiosk.player.until(DoorOpen)
-    told.when_shown(First, RowFact("slot", slot, "status", "SUSPECT"))
+    witness.when_shown(First, RowFact("slot", slot, "status", "SUSPECT"))
     await shut(kiosk, slot)
     await kiosk.player.until(First)

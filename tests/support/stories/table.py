@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable
 
 from kiosk.flows.context import Policy
 from tests.support.flow_site import Running
-from tests.support.invariants import Told
+from tests.support.invariants import Witness
 
-Story = Callable[[Running, Told], Awaitable[None]]
+Story = Callable[[Running, Witness], Awaitable[None]]
 STORIES: dict[str, Story] = {}
 """Every story by its name; each begins at a kiosk that has just started and holds nothing."""
 

@@ -26,7 +26,7 @@ from kiosk.model.location import Service, SuspectReason
 from kiosk.model.package import PackageStatus
 from kiosk.store import slots
 from tests.support.flow_site import COURIER_PIN, TECHNICIAN_PIN, Running
-from tests.support.invariants import BecameFact, RowFact, Told
+from tests.support.invariants import BecameFact, RowFact, Witness
 from tests.support.stories.people import (
     doubted,
     have_stored,
@@ -34,6 +34,7 @@ from tests.support.stories.people import (
     leave,
     open_as_technician,
     press,
+    prove,
     shut,
     sign_in_technician,
     type_code,
@@ -42,8 +43,8 @@ from tests.support.stories.table import story
 
 
 @story
-async def technician_opens_an_empty_slot(kiosk: Running, told: Told) -> None:
-    told.prepared()
+async def technician_opens_an_empty_slot(kiosk: Running, witness: Witness) -> None:
+    witness.prepared()
     await sign_in_technician(kiosk)
     await open_as_technician(kiosk, "9")
     await press(kiosk, Choice.IT_IS_EMPTY, DoorPage)
@@ -52,23 +53,23 @@ async def technician_opens_an_empty_slot(kiosk: Running, told: Told) -> None:
 
 
 @story
-async def technician_finds_something(kiosk: Running, told: Told) -> None:
-    told.put("9", "what nobody knows of")
+async def technician_finds_something(kiosk: Running, witness: Witness) -> None:
+    witness.put("9", "what nobody knows of")
     await kiosk.kiosk.store.run(slots.mark_suspect, "9", SuspectReason.MAY_HOLD_SOMETHING, "a test")
-    told.prepared()
+    witness.prepared()
     await sign_in_technician(kiosk)
     await open_as_technician(kiosk, "9")
     await press(kiosk, Choice.SOMETHING_INSIDE, ScanInside)
     kiosk.player.do(Scanned("NOBODY-KNOWS"))
     await kiosk.player.until(ScanInside, lambda view: view.refused is not None)
-    told.took("9")
+    witness.took("9")
     await press(kiosk, Choice.SET_ASIDE, DoorPage)
 
 
 @story
-async def technician_finds_the_package_still_there(kiosk: Running, told: Told) -> None:
-    slot = await doubted(kiosk, told)
-    told.prepared()
+async def technician_finds_the_package_still_there(kiosk: Running, witness: Witness) -> None:
+    slot = await doubted(kiosk, witness)
+    witness.prepared()
     await sign_in_technician(kiosk)
     await open_as_technician(kiosk, slot)
     await press(kiosk, Choice.SOMETHING_INSIDE, ScanInside)
@@ -77,42 +78,42 @@ async def technician_finds_the_package_still_there(kiosk: Running, told: Told) -
 
 
 @story
-async def technician_finds_the_package_gone(kiosk: Running, told: Told) -> None:
-    slot = await doubted(kiosk, told)
-    told.took(slot)
-    told.prepared()
+async def technician_finds_the_package_gone(kiosk: Running, witness: Witness) -> None:
+    slot = await doubted(kiosk, witness)
+    witness.took(slot)
+    witness.prepared()
     await sign_in_technician(kiosk)
     await open_as_technician(kiosk, slot)
-    told.when_shown(DoorPage, BecameFact("P", PackageStatus.MISSING))
+    witness.when_shown(DoorPage, BecameFact("P", PackageStatus.MISSING))
     await press(kiosk, Choice.IT_IS_EMPTY, DoorPage)
 
 
 @story
-async def technician_says_nothing(kiosk: Running, told: Told) -> None:
-    told.prepared()
+async def technician_says_nothing(kiosk: Running, witness: Witness) -> None:
+    witness.prepared()
     await sign_in_technician(kiosk)
     await open_as_technician(kiosk, "9")
     await kiosk.player.until(DoorPage)
 
 
 @story
-async def technician_takes_a_slot_out_of_service_and_back(kiosk: Running, told: Told) -> None:
-    told.prepared()
+async def technician_takes_a_slot_out_of_service_and_back(kiosk: Running, witness: Witness) -> None:
+    witness.prepared()
     await sign_in_technician(kiosk)
     kiosk.player.do(Chosen("7"))
     await kiosk.player.until(DoorPage)
     reasons = (await press(kiosk, Choice.OUT_OF_SERVICE, ChooseReason)).reasons
-    told.when_shown(DoorPage, RowFact("slot", "7", "service", "NO_DEPOSITS"))
+    witness.when_shown(DoorPage, RowFact("slot", "7", "service", "NO_DEPOSITS"))
     kiosk.player.do(Chosen(reasons[0]))
     await kiosk.player.until(DoorPage)
-    told.when_shown(DoorPage, RowFact("slot", "7", "service", "IN_SERVICE"))
+    witness.when_shown(DoorPage, RowFact("slot", "7", "service", "IN_SERVICE"))
     await press(kiosk, Choice.BACK_IN_SERVICE, DoorPage)
 
 
 @story
-async def technician_at_a_jam(kiosk: Running, told: Told) -> None:
+async def technician_at_a_jam(kiosk: Running, witness: Witness) -> None:
     kiosk.site.steel.jam("9")
-    told.prepared()
+    witness.prepared()
     await sign_in_technician(kiosk)
     kiosk.player.do(Chosen("9"))
     await kiosk.player.until(DoorPage)
@@ -125,80 +126,79 @@ async def _on_the_page_of(kiosk: Running, slot: str) -> None:
     await kiosk.player.until(DoorPage)
 
 
-async def _moving(kiosk: Running, told: Told, answer: Choice) -> None:
-    slot = await have_stored(kiosk, told)
-    told.prepared()
+async def _moving(kiosk: Running, witness: Witness, answer: Choice) -> None:
+    slot = await have_stored(kiosk, witness)
+    witness.prepared()
     await _on_the_page_of(kiosk, slot)
-    kiosk.player.do(Pressed(Choice.MOVE_PACKAGE))
+    await prove(kiosk, Choice.MOVE_PACKAGE, DoorOpen)
     await kiosk.player.until(DoorOpen, lambda view: view.slot == slot)
     await asyncio.sleep(1)
     target = next(label for label in kiosk.open_doors() if label != slot)
     if answer is Choice.YES:
-        told.took(slot)
-        told.put(target, "P")
+        witness.took(slot)
+        witness.put(target, "P")
     await shut(kiosk, slot)
     await kiosk.player.until(DoorOpen, lambda view: view.slot == target)
     await shut(kiosk, target)
     await kiosk.player.until(Ask)
     if answer is Choice.YES:
-        told.when_shown(DoorPage, RowFact("package", await id_of(kiosk, "P"), "slot", target))
+        witness.when_shown(DoorPage, RowFact("package", await id_of(kiosk, "P"), "slot", target))
     await press(kiosk, answer, DoorPage)
 
 
 @story
-async def technician_moves_a_package(kiosk: Running, told: Told) -> None:
-    await _moving(kiosk, told, Choice.YES)
+async def technician_moves_a_package(kiosk: Running, witness: Witness) -> None:
+    await _moving(kiosk, witness, Choice.YES)
 
 
 @story
-async def technician_does_not_move_a_package_after_all(kiosk: Running, told: Told) -> None:
-    await _moving(kiosk, told, Choice.NO)
+async def technician_does_not_move_a_package_after_all(kiosk: Running, witness: Witness) -> None:
+    await _moving(kiosk, witness, Choice.NO)
 
 
 @story
-async def technician_moves_to_a_jam(kiosk: Running, told: Told) -> None:
-    slot = await have_stored(kiosk, told)
+async def technician_moves_to_a_jam(kiosk: Running, witness: Witness) -> None:
+    slot = await have_stored(kiosk, witness)
     for label in kiosk.site.steel.doors:
         kiosk.site.steel.jam(label)
-    told.prepared()
+    witness.prepared()
     await _on_the_page_of(kiosk, slot)
-    await press(kiosk, Choice.MOVE_PACKAGE, DoorPage)
+    await prove(kiosk, Choice.MOVE_PACKAGE, DoorPage)
 
 
 @story
-async def technician_moves_from_a_jam(kiosk: Running, told: Told) -> None:
-    slot = await have_stored(kiosk, told)
+async def technician_moves_from_a_jam(kiosk: Running, witness: Witness) -> None:
+    slot = await have_stored(kiosk, witness)
     kiosk.site.steel.jam(slot)
-    told.prepared()
+    witness.prepared()
     await _on_the_page_of(kiosk, slot)
-    kiosk.player.do(Pressed(Choice.MOVE_PACKAGE))
-    door = await kiosk.player.until(DoorOpen)
+    door = await prove(kiosk, Choice.MOVE_PACKAGE, DoorOpen)
     await shut(kiosk, door.slot)
     await kiosk.player.until(DoorPage)
 
 
 @story
-async def technician_takes_out_a_damaged_package(kiosk: Running, told: Told) -> None:
-    slot = await have_stored(kiosk, told)
-    told.prepared()
+async def technician_takes_out_a_damaged_package(kiosk: Running, witness: Witness) -> None:
+    slot = await have_stored(kiosk, witness)
+    witness.prepared()
     await _on_the_page_of(kiosk, slot)
-    await press(kiosk, Choice.TAKE_OUT, ChooseReason)
+    await prove(kiosk, Choice.TAKE_OUT, ChooseReason)
     kiosk.player.do(Chosen("damaged"))
     await kiosk.player.until(DoorOpen)
-    told.took(slot)
-    told.when_shown(DoorPage, BecameFact("P", PackageStatus.COLLECTED))
+    witness.took(slot)
+    witness.when_shown(DoorPage, BecameFact("P", PackageStatus.COLLECTED))
     await shut(kiosk, slot)
     await kiosk.player.until(DoorPage)
 
 
 @story
-async def technician_forbids_a_door(kiosk: Running, told: Told) -> None:
-    slot = await have_stored(kiosk, told)
+async def technician_forbids_a_door(kiosk: Running, witness: Witness) -> None:
+    slot = await have_stored(kiosk, witness)
     code = await kiosk.code_of("P")
-    told.prepared()
+    witness.prepared()
     await _on_the_page_of(kiosk, slot)
     reasons = (await press(kiosk, Choice.DO_NOT_OPEN, ChooseReason)).reasons
-    told.when_shown(DoorPage, RowFact("slot", slot, "service", "DO_NOT_OPEN"))
+    witness.when_shown(DoorPage, RowFact("slot", slot, "service", "DO_NOT_OPEN"))
     kiosk.player.do(Chosen(reasons[0]))
     await kiosk.player.until(DoorPage)
     await press(kiosk, Choice.BACK, Doors)
@@ -208,9 +208,9 @@ async def technician_forbids_a_door(kiosk: Running, told: Told) -> None:
 
 
 @story
-async def technician_reads_the_machine(kiosk: Running, told: Told) -> None:
-    slot = await have_stored(kiosk, told)
-    told.prepared()
+async def technician_reads_the_machine(kiosk: Running, witness: Witness) -> None:
+    slot = await have_stored(kiosk, witness)
+    witness.prepared()
     await sign_in_technician(kiosk)
     await press(kiosk, Choice.MACHINE, Machine)
     await press(kiosk, Choice.BOARDS, Boards)
@@ -226,8 +226,8 @@ async def technician_reads_the_machine(kiosk: Running, told: Told) -> None:
 
 
 @story
-async def technician_tests_a_lock(kiosk: Running, told: Told) -> None:
-    told.prepared()
+async def technician_tests_a_lock(kiosk: Running, witness: Witness) -> None:
+    witness.prepared()
     await sign_in_technician(kiosk)
     kiosk.player.do(Chosen("9"))
     await kiosk.player.until(DoorPage)
@@ -240,10 +240,12 @@ async def technician_tests_a_lock(kiosk: Running, told: Told) -> None:
 
 
 @story
-async def technician_tests_the_doors_until_one_jams_and_stops(kiosk: Running, told: Told) -> None:
+async def technician_tests_the_doors_until_one_jams_and_stops(
+    kiosk: Running, witness: Witness
+) -> None:
     empty = [each.label for each in await kiosk.kiosk.store.run(slots.records)]
     kiosk.site.steel.jam(empty[1])
-    told.prepared()
+    witness.prepared()
     await sign_in_technician(kiosk)
     kiosk.player.do(Pressed(Choice.TEST_DOORS))
     await kiosk.player.until(DoorOpen)
@@ -259,9 +261,9 @@ async def technician_tests_the_doors_until_one_jams_and_stops(kiosk: Running, to
 
 
 @story
-async def technician_opens_the_wrong_door(kiosk: Running, told: Told) -> None:
+async def technician_opens_the_wrong_door(kiosk: Running, witness: Witness) -> None:
     kiosk.site.steel.swap("9", "12")
-    told.prepared()
+    witness.prepared()
     await _on_the_page_of(kiosk, "9")
     trouble = await press(kiosk, Choice.OPEN_DOOR, Trouble)
     await shut(kiosk, trouble.wrong_slot)
@@ -269,8 +271,8 @@ async def technician_opens_the_wrong_door(kiosk: Running, told: Told) -> None:
 
 
 @story
-async def wrong_pin(kiosk: Running, told: Told) -> None:
-    told.prepared()
+async def wrong_pin(kiosk: Running, witness: Witness) -> None:
+    witness.prepared()
     await kiosk.player.until(First)
     await press(kiosk, Choice.SERVICE, EnterPin)
     for _ in range(3):
@@ -280,8 +282,10 @@ async def wrong_pin(kiosk: Running, told: Told) -> None:
 
 
 @story
-async def technician_reads_who_works_here_and_tries_the_parts(kiosk: Running, told: Told) -> None:
-    told.prepared()
+async def technician_reads_who_works_here_and_tries_the_parts(
+    kiosk: Running, witness: Witness
+) -> None:
+    witness.prepared()
     await sign_in_technician(kiosk)
     await press(kiosk, Choice.MACHINE, Machine)
     await press(kiosk, Choice.STAFF, StaffList)
@@ -293,9 +297,11 @@ async def technician_reads_who_works_here_and_tries_the_parts(kiosk: Running, to
 
 
 @story
-async def technician_says_how_long_a_slot_is_out_of_service(kiosk: Running, told: Told) -> None:
+async def technician_says_how_long_a_slot_is_out_of_service(
+    kiosk: Running, witness: Witness
+) -> None:
     await kiosk.kiosk.store.run(slots.set_service, "9", Service.NO_DEPOSITS, "dirty", "staff:99")
-    told.prepared()
+    witness.prepared()
     await _on_the_page_of(kiosk, "9")
     await press(kiosk, Choice.UNTIL_WHEN, ChooseUntil)
     kiosk.player.do(Chosen("7"))
@@ -303,9 +309,9 @@ async def technician_says_how_long_a_slot_is_out_of_service(kiosk: Running, told
 
 
 @story
-async def technician_opens_all_doors(kiosk: Running, told: Told) -> None:
-    await have_stored(kiosk, told)
-    told.prepared()
+async def technician_opens_all_doors(kiosk: Running, witness: Witness) -> None:
+    await have_stored(kiosk, witness)
+    witness.prepared()
     await sign_in_technician(kiosk)
     await press(kiosk, Choice.MACHINE, Machine)
     await press(kiosk, Choice.OPEN_ALL, Ask)

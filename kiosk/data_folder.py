@@ -1,0 +1,49 @@
+"""A kiosk's data folder: its database, opened with the location's key that lies beside it."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from random import Random
+
+from kiosk.adapters import LocationKeyError, key_check, key_path, location_key
+from kiosk.model.clock import Clock
+from kiosk.store import evidence, meta
+from kiosk.store.backup import KEY_CHECK
+from kiosk.store.remains import DATABASE
+from kiosk.store.store import Store
+from kiosk.store.writer import Writer
+
+
+def open_store(
+    data: Path, known: tuple[Path, ...], clock: Clock, rng: Random, *, threaded: bool = True
+) -> Store:
+    """The database of a kiosk, which must be there, with its key; its journal is held against its
+    signed end. `known`: see `kiosk.store.remains`. Raises `StoreError` or `LocationKeyError`."""
+    path = data / DATABASE
+    unlock = partial(use_location_key, path=key_path(data))
+    store = Store(path, clock, rng, threaded=threaded, must_exist=True, known=known, unlock=unlock)
+    try:
+        store.submit(evidence.begin, path, store.loss).result()
+    except BaseException:
+        store.close()
+        raise
+    return store
+
+
+def use_location_key(writer: Writer, path: Path, *, may_make: bool = False) -> bytes:
+    """The location's key, the one that the database's codes were made with; `may_make` is for a
+    new database. Raises `LocationKeyError` when it is lost or another.
+    """
+    known = meta.value(writer, KEY_CHECK)
+    key = location_key(path, may_make=may_make and known is None)
+    check = key_check(key)
+    if known is None:
+        meta.set_value(writer, KEY_CHECK, check)
+    elif known != check:
+        raise LocationKeyError(
+            f"{path} is not the key that this database's codes were made with;"
+            " bring the right one back from where it is kept"
+        )
+    writer.use_key(key)
+    return key
