@@ -6,9 +6,7 @@ import json
 import logging
 import shlex
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
 
 import click
 import segno
@@ -19,17 +17,17 @@ from central import accounts, advisories, backup, privacy, schema, staff
 from central.adapters import SystemClock
 from central.advisories import AdvisoriesError
 from central.app import build, create_app
-from central.auth import Role, Scope
+from central.auth import Scope
+from central.console import BY
+from central.console import write as _write
 from central.context import Central
 from central.errors import CannotServeError, RequestError
 from central.listening import listen, run
 from central.pages.session import HOME
 from central.settings import Settings, load
-from central.sync import enrolment
+from central.sync import enrolment, signing
 from central.tokens import KEY_FILE
-
-T = TypeVar("T")
-BY = "command line"
+from central.user_commands import user
 
 
 @click.group()
@@ -78,15 +76,6 @@ def _tell_where(settings: Settings, central: Central, config: Path | None) -> No
     options += ["--data", str(settings.data.absolute())]
     click.echo("Nobody can sign in yet. Make an account, also while the server runs:")
     click.echo(f"    python -m central {shlex.join(options)} user add EMAIL --role admin")
-
-
-def _write(settings: Settings, operation: Callable[[Connection, Central], T]) -> T:
-    """Run one operation on the database, beside a running server or without one."""
-    central = build(settings, may_be_beside=True, may_be_new=False)
-    try:
-        return central.database.submit(operation, central).result()
-    finally:
-        central.database.close()
 
 
 @cli.group()
@@ -172,26 +161,37 @@ def _tell_token(settings: Settings, location_id: str, token: str) -> None:
         segno.make(f"{settings.base_url} {token}").terminal(compact=True)
 
 
-@cli.group()
-def user() -> None:
-    """Operators."""
+@cli.group("signing-key")
+def signing_key() -> None:
+    """The key that commands to kiosks are signed with."""
 
 
-@user.command("add")
-@click.argument("email")
-@click.option("--name", default="")
-@click.option("--role", type=click.Choice([role.value for role in Role]), default="operator")
-@click.password_option()
+@signing_key.command("show")
 @click.pass_obj
-def user_add(settings: Settings, email: str, name: str, role: str, password: str) -> None:
-    """Make an operator's account."""
-    _write(
-        settings,
-        lambda connection, central: accounts.add_user(
-            connection, central, BY, email, name, Role(role), password
-        ),
+def signing_key_show(settings: Settings) -> None:
+    """Print the key, and which one each enrolled kiosk trusts."""
+    newest, known = _write(
+        settings, lambda connection, central: signing.states(connection, central.secrets)
     )
-    click.echo(f"{email}: {role}")
+    click.echo(newest)
+    for location_id, public_key in known:
+        click.echo(f"{location_id}	{'trusts it' if public_key == newest else public_key}")
+
+
+@signing_key.command("rotate")
+@click.pass_obj
+def signing_key_rotate(settings: Settings) -> None:
+    """Make a new key, and announce it to every enrolled kiosk, signed with the one before."""
+    newest, count = _write(
+        settings, lambda connection, central: signing.rotate(connection, central, BY)
+    )
+    click.echo(
+        f"{newest}: announced to {count} kiosks. Make a backup now: it lies in the database."
+    )
+    click.echo("Enrolment tokens that were made before are of no use any more.")
+
+
+cli.add_command(user)
 
 
 @cli.group()

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from central import schema
 from central.adapters import new_id
-from central.addresses import address
+from central.addresses import address, folded
 from central.auth import Role, Scope
 from central.context import Central, audit, change_known
-from central.errors import RequestError, require_plain
+from central.errors import RequestError, not_found, require_plain
+from central.operators import passwords, sessions
 from central.tokens import new_token, token_hash
-
-PASSWORD_LEAST = 10
-"""How many characters a password has at least."""
 
 
 def add_user(
@@ -27,45 +26,140 @@ def add_user(
     name: str,
     role: Role,
     password: str,
-) -> None:
-    """Make an operator's account. Raises `RequestError`."""
-    table, now_ms = schema.user, central.clock.now_ms()
+) -> str:
+    """Make an operator's account; its id. Without a password nobody signs in by one until its owner
+    has set one by a link. Raises `RequestError`."""
+    if password:
+        passwords.require(password)
+    password_hash = central.secrets.hash_password(password) if password else ""
+    return add(connection, central, by, email, name, role, password_hash=password_hash)
+
+
+def add(
+    connection: Connection,
+    central: Central,
+    by: str,
+    email: str,
+    name: str,
+    role: Role,
+    *,
+    password_hash: str = "",
+    provider_subject: str | None = None,
+) -> str:
+    """The same with what is kept of a password, or of a provider's account."""
+    table, now_ms, account = schema.user, central.clock.now_ms(), new_id()
     require_plain(email=email, name=name)
-    if len(password) < PASSWORD_LEAST:
-        raise RequestError(
-            422, "invalid", f"the password is too short: {PASSWORD_LEAST} characters at least"
-        )
     try:
         email = address(email, is_inside=True)
     except ValueError as error:
         raise RequestError(422, "invalid", f"email: {error}") from error
-    if connection.execute(select(table.c.id).where(table.c.email == email)).first():
-        raise RequestError(409, "exists", f"there is an account {email!r} already")
+    same = select(table.c.email, table.c.disabled_ms).where(table.c.email_folded == folded(email))
+    if known := connection.execute(same).first():
+        state = " It is disabled: enable it instead." if known.disabled_ms is not None else ""
+        raise RequestError(409, "exists", f"there is an account {known.email!r} already.{state}")
     connection.execute(
         insert(table).values(
-            id=new_id(),
+            id=account,
             email=email,
+            email_folded=folded(email),
             name=name,
             role=role.value,
-            password_hash=central.secrets.hash_password(password),
+            password_hash=password_hash,
+            provider_subject=provider_subject,
             created_ms=now_ms,
         )
     )
     audit(connection, now_ms, by, "user.add", email, role=role.value)
+    return account
+
+
+def find(connection: Connection, email: str) -> Any:
+    """The row of the account with an e-mail address in whichever case; None without one."""
+    table = schema.user
+    return connection.execute(
+        select(table).where(table.c.email_folded == folded(email), table.c.disabled_ms.is_(None))
+    ).first()
+
+
+def known(connection: Connection, email: str) -> str:
+    """The id of the account with an e-mail address, the disabled ones among them. Raises
+    `RequestError`."""
+    table = schema.user
+    query = select(table.c.id).where(table.c.email_folded == folded(email))
+    found = connection.execute(query.order_by(table.c.disabled_ms.is_not(None))).scalar()
+    if found is None:
+        raise not_found("account", email)
+    return str(found)
 
 
 def disable_user(connection: Connection, central: Central, by: str, user: str) -> None:
     """End an account and its sessions. Raises `RequestError`."""
-    table, now_ms = schema.user, central.clock.now_ms()
-    change_known(
-        connection,
-        update(table)
-        .where(table.c.id == user, table.c.disabled_ms.is_(None))
-        .values(disabled_ms=now_ms),
-        "account",
-        user,
-    )
-    audit(connection, now_ms, by, "user.disable", user)
+    row, now_ms = _row(connection, user), central.clock.now_ms()
+    if row.disabled_ms is not None:
+        raise RequestError(409, "disabled", f"the account {row.email!r} is disabled already")
+    _require_another_admin(connection, row)
+    table = schema.user
+    connection.execute(update(table).where(table.c.id == user).values(disabled_ms=now_ms))
+    ended = sessions.end_all(connection, user)
+    audit(connection, now_ms, by, "user.disable", row.email, sessions_ended=ended)
+
+
+def enable_user(connection: Connection, central: Central, by: str, user: str) -> None:
+    """Let a disabled account sign in again. Raises `RequestError`."""
+    row, table = _row(connection, user), schema.user
+    if row.disabled_ms is None:
+        raise RequestError(409, "enabled", f"the account {row.email!r} is not disabled")
+    other = find(connection, row.email)
+    if other is not None:
+        problem = f"the account {other.email!r} has the same address: disable it first"
+        raise RequestError(409, "exists", problem)
+    connection.execute(update(table).where(table.c.id == user).values(disabled_ms=None))
+    audit(connection, central.clock.now_ms(), by, "user.enable", row.email)
+
+
+def set_role(connection: Connection, central: Central, by: str, user: str, role: Role) -> None:
+    """Let an account do more or less; its sessions end. Raises `RequestError`."""
+    row, table = _row(connection, user), schema.user
+    if row.role == role:
+        return
+    _require_another_admin(connection, row)
+    connection.execute(update(table).where(table.c.id == user).values(role=role.value))
+    ended = sessions.end_all(connection, user)
+    details = {"role": role.value, "before": row.role, "sessions_ended": ended}
+    audit(connection, central.clock.now_ms(), by, "user.role", row.email, **details)
+
+
+def sign_out_everywhere(connection: Connection, central: Central, by: str, user: str) -> int:
+    """End all sessions of an account; how many they were. Raises `RequestError`."""
+    row = _row(connection, user)
+    ended = sessions.end_all(connection, user)
+    now_ms = central.clock.now_ms()
+    audit(connection, now_ms, by, "user.sign-out", row.email, sessions_ended=ended)
+    return ended
+
+
+def email_of(connection: Connection, user: str) -> str:
+    """The address of an account. Raises `RequestError`."""
+    return str(_row(connection, user).email)
+
+
+def _row(connection: Connection, user: str) -> Any:
+    table = schema.user
+    row = connection.execute(select(table).where(table.c.id == user)).first()
+    if row is None:
+        raise not_found("account", user)
+    return row
+
+
+def _require_another_admin(connection: Connection, row: Any) -> None:
+    """Keep the last administrator: without one, nobody makes another from the pages."""
+    if row.role != Role.ADMIN or row.disabled_ms is not None:
+        return
+    table = schema.user
+    admins = select(func.count()).where(table.c.role == Role.ADMIN, table.c.disabled_ms.is_(None))
+    if connection.execute(admins).scalar_one() < 2:
+        problem = f"{row.email!r} is the only administrator: make another one first"
+        raise RequestError(409, "last_admin", problem)
 
 
 def add_key(

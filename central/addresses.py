@@ -73,6 +73,11 @@ def spellings(text: str) -> list[str]:
     return found
 
 
+def folded(text: str) -> str:
+    """An address as it is compared: in the one spelling that is kept, without case."""
+    return spellings(text)[-1].casefold()
+
+
 def sender(text: str) -> Address:
     """The sender of a text like `lockers@example.org` or `Lockers <lockers@example.org>`.
 

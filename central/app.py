@@ -28,11 +28,12 @@ from central.links import PATH
 from central.notify import receipts
 from central.notify.worker import Worker
 from central.packages import routes as package_routes
+from central.pages import account_actions, location_actions, own_account, recipient_page, sign_in
 from central.pages import actions as page_actions
-from central.pages import location_actions, recipient_page
 from central.pages import routes as page_routes
+from central.pages.own_forms import OwnForms
 from central.pages.rendering import refused_page
-from central.pages.session import HOME, SIGN_IN, NotSignedInError
+from central.pages.session import HOME, SIGN_IN, NotSignedInError, StepNeededError
 from central.settings import Settings
 from central.sync import routes as sync_routes
 
@@ -42,6 +43,9 @@ ROUTERS = (
     package_routes.router,
     receipts.router,
     metrics.router,
+    sign_in.router,
+    own_account.router,
+    account_actions.router,
     page_routes.router,
     page_actions.router,
     location_actions.router,
@@ -112,6 +116,7 @@ def create_app(central: Central) -> FastAPI:
     app.state.wake = worker.wake
     for router in ROUTERS:
         app.include_router(router)
+    app.add_middleware(OwnForms, central=central)
     app.add_middleware(Intake, central=central)
     app.add_middleware(HeadAsGet)
     app.add_api_route("/", _front_door, include_in_schema=False)
@@ -137,6 +142,13 @@ class HeadAsGet:
         await self._app(scope, receive, send)
 
 
+def _elsewhere(request: Request, page: str) -> Response:
+    """On to another page; the whole page, where htmx asked for a part of one."""
+    if "hx-request" in request.headers:
+        return Response(headers={"hx-redirect": page})
+    return RedirectResponse(page, 303)
+
+
 _UNREADABLE = {
     400: ("unreadable", "the body cannot be read: right is JSON in UTF-8, not nested so deep"),
     404: ("not_found", "there is nothing at this address"),
@@ -158,7 +170,11 @@ def _say_errors(app: FastAPI) -> None:
 
     @app.exception_handler(NotSignedInError)
     async def _not_signed_in(request: Request, _error: NotSignedInError) -> Response:
-        return RedirectResponse(SIGN_IN, 303)
+        return _elsewhere(request, SIGN_IN)
+
+    @app.exception_handler(StepNeededError)
+    async def _step_needed(request: Request, error: StepNeededError) -> Response:
+        return _elsewhere(request, error.page)
 
     @app.exception_handler(RequestError)
     async def _refused(request: Request, error: RequestError) -> Response:

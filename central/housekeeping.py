@@ -10,6 +10,7 @@ from sqlalchemy import Connection, delete, exists, func, insert, select, update
 from central import privacy, schema
 from central.context import Central, alarm
 from central.notify.outbox import Kind, tell_operators
+from central.operators import passwords, sessions, throttle
 from central.schema import LIVE
 from central.settings import Notifications, Settings
 from kiosk.model.clock import DAY_MS, HOUR_MS
@@ -42,6 +43,9 @@ def tidy(connection: Connection, settings: Settings, now_ms: int) -> None:
     erase(connection, now_ms - settings.erase_after_days * DAY_MS, now_ms)
     table = schema.idempotency
     connection.execute(delete(table).where(table.c.created_ms < now_ms - IDEMPOTENCY_DAYS * DAY_MS))
+    sessions.forget(connection, settings.sign_in, now_ms)
+    passwords.forget_links(connection, now_ms)
+    throttle.forget(connection, now_ms)
     roll_up(connection, now_ms)
     minutes, hours = schema.minute_status, schema.hour_status
     connection.execute(delete(minutes).where(minutes.c.minute_ms < now_ms - MINUTES_DAYS * DAY_MS))

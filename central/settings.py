@@ -65,6 +65,32 @@ class Notifications(_Part):
     silent_after_s: int = Field(default=300, ge=30)
 
 
+class SignIn(_Part):
+    """How operators sign in at the pages, and how long that lasts."""
+
+    second_factor: Literal["nobody", "admins", "everybody"] = "admins"
+    """Who must have one. Whoever has one is asked for it."""
+    opening_factor_s: int = Field(default=0, ge=0, le=3600)
+    """A door is opened from a page only if a second factor was given so lately; 0 does not ask."""
+    idle_s: int = Field(default=2 * 3600, ge=60, le=30 * 86_400)
+    """A session that nobody uses ends after so long."""
+    session_s: int = Field(default=12 * 3600, ge=300, le=90 * 86_400)
+    """A session ends after so long, used or not."""
+    tries: int = Field(default=5, ge=1, le=100)
+    """So many tries go without a wait, of an account from an address, and of a known device."""
+    wait_first_s: int = Field(default=5, ge=1, le=3600)
+    """The first wait; each further one is twice as long."""
+    wait_longest_s: int = Field(default=900, ge=1, le=86_400)
+    link_h: int = Field(default=24, ge=1, le=168)
+    """How long a link for a new password is good."""
+    views_once_s: int = Field(default=3600, ge=0, le=86_400)
+    """Who looks at the same person's data again so soon is not written down again."""
+
+    def needs_factor(self, is_admin: bool) -> bool:
+        """Whether such an operator must have a second factor."""
+        return self.second_factor == "everybody" or (self.second_factor == "admins" and is_admin)
+
+
 Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
 
 
@@ -147,6 +173,7 @@ class Settings(_Part):
     smtp: Smtp | None = None
     sms: Sms | None = None
     notifications: Notifications = Notifications()
+    sign_in: SignIn = SignIn()
     limits: Limits = Limits()
     connections: ConnectionLimits = ConnectionLimits()
     watched_at: str = ""

@@ -64,13 +64,14 @@ class Secrets:
         """What was sealed with an older key, sealed with the newest."""
         return self.seal(self.open(sealed))
 
-    def sign(self, message: bytes) -> str:
-        """The Ed25519 signature of a message, in hexadecimal (RFC 8032)."""
-        return self._signing.sign(message).hex()
+    @property
+    def signing(self) -> Ed25519PrivateKey:
+        """The first key that commands are signed with; later ones: `central.sync.signing`."""
+        return self._signing
 
     @property
     def public_key(self) -> str:
-        """What kiosks check signatures with, in hexadecimal."""
+        """The public part of that, in hexadecimal."""
         return self._signing.public_key().public_bytes_raw().hex()
 
     def serializer(self, purpose: str) -> URLSafeTimedSerializer:
@@ -88,9 +89,10 @@ class Secrets:
     def check_password(self, password_hash: str, password: str) -> bool:
         """Whether a password is the one of the hash; takes its time either way."""
         try:
-            return self._hasher.verify(password_hash or _NOBODY, password)
+            is_right = self._hasher.verify(password_hash or _NOBODY, password)
         except (Argon2Error, InvalidHashError):
             return False
+        return is_right and password_hash != ""
 
 
 _NOBODY = (

@@ -229,19 +229,20 @@ def enrol(config: Path, data: Path, url: str, token: str) -> None:
 @main.command()
 @data_option
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@click.option("--without-centre", is_flag=True, help="Ask no server: every slot is in doubt then.")
+@click.option("--without-server", is_flag=True, help="Ask no server: every slot is in doubt then.")
+@click.option("--without-centre", "without_server", is_flag=True, hidden=True)
 @click.option(
     "--ran-offline",
     is_flag=True,
     help="It ran on after the server last heard of it: every slot is in doubt then.",
 )
-def restore(data: Path, file: Path, without_centre: bool, ran_offline: bool) -> None:
+def restore(data: Path, file: Path, without_server: bool, ran_offline: bool) -> None:
     """Put the backup FILE in the database's place; the kiosk must not run.
 
     An enrolled kiosk takes back from its server what happened since the backup.
     """
     doubt = "the kiosk ran on where the server did not hear it" if ran_offline else ""
-    restored = app.restore(data, file, with_server=not without_centre, doubt=doubt)
+    restored = app.restore(data, file, with_server=not without_server, doubt=doubt)
     if restored.aside is not None:
         click.echo(f"the database from before is {restored.aside}")
     if restored.heard_ms is not None:

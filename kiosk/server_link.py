@@ -8,6 +8,7 @@ import secrets
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from config import Site
@@ -20,12 +21,12 @@ from kiosk.flows.views.customer import First
 from kiosk.model.commands import OpeningOutcome
 from kiosk.model.throttle import LOOK_AHEAD
 from kiosk.site_model import location_of
-from kiosk.store import meta, openings
+from kiosk.store import commands, meta, openings
 from kiosk.store.remains import DATABASE, fault_of
 from kiosk.store.writer import Writer
 from kiosk.sync.client import SyncClient
 from kiosk.sync.contract import BoardStatus, Status
-from kiosk.sync.enrol import IDENTITY_FILE, EnrolError, enrol, identity_in
+from kiosk.sync.enrol import IDENTITY_FILE, EnrolError, enrol, identity_in, keep
 from kiosk.vitals import vitals
 
 LOOK_AHEAD_AFTER_MS = 300_000
@@ -52,6 +53,7 @@ def syncing(data: Path, kiosk: Kiosk) -> Iterator[None]:
         lambda: machine_status(kiosk, data),
         kiosk.rng,
         RemoteDoors(kiosk, asyncio.get_running_loop()),
+        partial(keep, data),
     )
 
     def look_ahead() -> int:
@@ -77,6 +79,7 @@ def _know_server(writer: Writer, data: Path, url: str | None) -> None:
         )
     if url is not None and (known is None or known != url):
         meta.set_value(writer, meta.SERVER, url)
+        meta.forget(writer, commands.ONLY_SIGNED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ class Person(ApiRequest):
     language: str = Field(default="en", pattern=r"^[a-z]{2}$")
     """Of the messages, two letters of ISO 639-1."""
     channels: tuple[Literal["email", "sms", "apprise"], ...] = Field(default=(), max_length=3)
-    """By which ways, the preferred one first; none: as the location does it."""
+    """By which ways the person is notified, the preferred one first; none: as the location does."""
     user_id: Words = Field(default="", max_length=120)
     """The sender's own id of this one person, never one for many people. Packages open with one
     code only where all are the same: the sender, this id, the e-mail address and the telephone

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from sqlalchemy import Connection
 
 from central import accounts, staff
-from central.auth import Role, Scope
+from central.auth import Scope
 from central.context import Central, audit, central_of
 from central.errors import RequestError
 from central.notify.worker import resend
@@ -175,30 +175,3 @@ async def key_revoke(request: Request, name: str, operator: ActingAsAdmin) -> Re
         accounts.revoke_key(connection, central, operator.email, name)
 
     return await carry_out(request, "/keys", "The key opens nothing any more.", do)
-
-
-@router.post("/accounts")
-async def account_add(
-    request: Request,
-    operator: ActingAsAdmin,
-    email: Text,
-    name: Text,
-    role: Annotated[Role, Form()],
-    password: Text,
-) -> Response:
-    def do(connection: Connection, central: Central) -> None:
-        accounts.add_user(connection, central, operator.email, email, name, role, password)
-
-    return await carry_out(request, "/accounts", f"{email} may sign in.", do)
-
-
-@router.post("/accounts/{name}/disable")
-async def account_disable(request: Request, name: str, operator: ActingAsAdmin) -> Response:
-    def do(connection: Connection, central: Central) -> None:
-        if name == operator.id:
-            raise RequestError(409, "own", "nobody disables their own account")
-        accounts.disable_user(connection, central, operator.email, name)
-
-    return await carry_out(
-        request, "/accounts", "The account is disabled; its sessions have ended.", do
-    )

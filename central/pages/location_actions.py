@@ -15,7 +15,13 @@ from central.errors import RequestError, not_found
 from central.pages.forms import Text, carry_out
 from central.pages.rendering import Ways, page
 from central.pages.said import saying
-from central.pages.session import HOME, ActingAsAdmin, ActingAsOperator, Operator
+from central.pages.session import (
+    HOME,
+    ActingAsAdmin,
+    ActingAsOperator,
+    Operator,
+    require_opening_factor,
+)
 from central.sync import commands, enrolment
 from kiosk.model.commands import Open, SlotService
 from kiosk.model.location import GIVEN_BY_STAFF, Service
@@ -154,6 +160,7 @@ async def open_door(
     request: Request, name: str, operator: ActingAsOperator, slot: Text, why: Text
 ) -> Response:
     """Open one door remotely; signed when the kiosk fetches it, and good for a minute."""
+    require_opening_factor(request, operator, name)
 
     def do(connection: Connection, central: Central) -> None:
         _require_door(connection, name, slot)

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, case, func, or_, select
+from sqlalchemy import Connection, case, exists, func, or_, select
 
 from central import schema
 from central.errors import not_found
@@ -256,6 +256,8 @@ def _link(action: str, subject: str) -> str:
         return path("packages", subject)
     if action == "alarm:quarantine":
         return "/quarantine"
+    if action.startswith("alarm:account."):
+        return "/accounts"
     return path("locations", subject.partition(" ")[0])
 
 
@@ -283,8 +285,18 @@ def audit_log(connection: Connection, text: str) -> list[Row]:
 
 
 def accounts(connection: Connection) -> list[Row]:
-    """The operators' accounts."""
-    return _rows(connection, select(schema.user).order_by(schema.user.c.email))
+    """The operators' accounts, with what they sign in by and how many sessions they have."""
+    user, session, passkey = schema.user, schema.operator_session, schema.passkey
+    of_user = session.c.account == user.c.id
+    query = select(
+        *(user.c[name] for name in ("id", "email", "name", "role", "disabled_ms")),
+        user.c.totp_sealed.is_not(None).label("has_app"),
+        exists().where(passkey.c.account == user.c.id).label("has_passkey"),
+        (user.c.password_hash != "").label("has_password"),
+        user.c.provider_subject.is_not(None).label("has_provider"),
+        select(func.count()).where(of_user).scalar_subquery().label("sessions"),
+    )
+    return _rows(connection, query.order_by(user.c.email))
 
 
 def keys(connection: Connection) -> list[Row]:

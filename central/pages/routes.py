@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Form, Query, Request, Response
-from fastapi.responses import FileResponse, RedirectResponse
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import FileResponse
 from sqlalchemy import Connection, update
 
 from central import schema
@@ -17,8 +17,7 @@ from central.context import central_of
 from central.errors import not_found
 from central.pages import bank_svg, queries
 from central.pages.rendering import HEADERS, page
-from central.pages.session import COOKIE, HOME, SIGN_IN, ActingAsViewer, Administering, Viewing
-from central.pages.session import sign_in as sign_operator_in
+from central.pages.session import HOME, Administering, Viewing
 from kiosk.model.cells import safe_cell
 from kiosk.model.clock import DAY_MS
 
@@ -35,17 +34,10 @@ STATIC = {
 }
 WATCHED_MS = 15_000
 """How long after a look at its page a location's kiosk comes more often."""
-PROBLEMS = {
-    "wrong": "This e-mail or password is not right.",
-    "slow": "Too many tries. Please wait a minute.",
-}
 
 
 async def _look(request: Request, look: Any, *arguments: Any) -> Any:
     return await central_of(request).database.look(look, *arguments)
-
-
-# --- signing in --------------------------------------------------------------------------------
 
 
 @router.get("/static/{name}")
@@ -53,27 +45,6 @@ async def static(name: str) -> Response:
     if name not in STATIC:
         raise not_found("file", name)
     return FileResponse(HERE / "static" / name, media_type=STATIC[name])
-
-
-@router.get("/sign-in")
-async def sign_in_page(request: Request, problem: str = "") -> Response:
-    return page(request, "sign_in.html", problem=PROBLEMS.get(problem, ""), operator=None)
-
-
-@router.post("/sign-in")
-async def sign_in(
-    request: Request,
-    email: Annotated[str, Form(max_length=200)],
-    password: Annotated[str, Form(max_length=200)],
-) -> Response:
-    return await sign_operator_in(request, email, password)
-
-
-@router.post("/sign-out")
-async def sign_out(operator: ActingAsViewer) -> Response:
-    answer = RedirectResponse(SIGN_IN, 303)
-    answer.delete_cookie(COOKIE)
-    return answer
 
 
 # --- looking -----------------------------------------------------------------------------------
@@ -175,12 +146,6 @@ async def staff(request: Request, operator: Viewing) -> Response:
 @router.get("/keys")
 async def keys(request: Request, operator: Administering) -> Response:
     return page(request, "keys.html", operator=operator, rows=await _look(request, queries.keys))
-
-
-@router.get("/accounts")
-async def accounts(request: Request, operator: Administering) -> Response:
-    rows = await _look(request, queries.accounts)
-    return page(request, "accounts.html", operator=operator, rows=rows)
 
 
 @router.get("/audit")

@@ -10,27 +10,30 @@ from fastapi import Request
 from fastapi.responses import RedirectResponse
 
 from central.context import central_of
-from central.pages.session import COOKIE
+from central.pages.session import token_of
 from central.tokens import same
 from kiosk.model.urls import asking
 
 MARK = "mark"
 
 
-def saying(request: Request, place: str, *, done: str = "", problem: str = "") -> RedirectResponse:
-    """To a page that says how it went."""
+def saying(
+    request: Request, place: str, *, done: str = "", problem: str = "", token: str | None = None
+) -> RedirectResponse:
+    """To a page that says how it went; `token` is that of a session that is renewed with it."""
     said = {name: text for name, text in (("done", done), ("problem", problem)) if text}
-    return RedirectResponse(asking(place, **said, mark=_mark(request, done, problem)), 303)
+    session = token_of(request) if token is None else token
+    mark = _mark(request, session, done, problem)
+    return RedirectResponse(asking(place, **said, mark=mark), 303)
 
 
 def said(request: Request) -> tuple[str, str]:
     """What was done and what was wrong, as the form before said it; nothing else that somebody
     writes into an address."""
     done, problem, mark = (request.query_params.get(name, "") for name in ("done", "problem", MARK))
-    is_ours = same(mark, _mark(request, done, problem))
+    is_ours = same(mark, _mark(request, token_of(request), done, problem))
     return (done, problem) if is_ours else ("", "")
 
 
-def _mark(request: Request, done: str, problem: str) -> str:
-    text = "\n".join((request.cookies.get(COOKIE, ""), done, problem))
-    return central_of(request).secrets.mark("said", text)
+def _mark(request: Request, session: str, done: str, problem: str) -> str:
+    return central_of(request).secrets.mark("said", "\n".join((session, done, problem)))

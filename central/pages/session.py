@@ -1,41 +1,48 @@
-"""An operator's session: signing in, the cookie, who may see or do what, forged forms.
-
-The cookie names the account and is signed; a changed password or a disabled account ends it.
-"""
+"""An operator's session at the pages: its cookie, who may see or do what, forged forms."""
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
-from hashlib import sha256
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Depends, Form, Request
-from fastapi.responses import RedirectResponse
 from itsdangerous import BadSignature
-from sqlalchemy import Connection, select
 from starlette.responses import Response
 
-from central import schema
-from central.addresses import spellings
+from central.adapters import new_id
 from central.auth import Role
-from central.context import audit, central_of
+from central.context import Central, central_of
 from central.errors import RequestError
+from central.operators import sessions
+from central.operators.sessions import TOUCHED_EVERY_MS, Session, Standing
 from central.tokens import same
+from kiosk.model.urls import asking
 
 COOKIE = "operator"
-SESSION_S = 12 * 3600
-TRIES_PER_MINUTE = 6
-"""How often a minute one account is tried from one address."""
-TRIES_PER_ADDRESS = 60
-"""How often a minute all accounts are tried from one address, behind which many may work."""
+DEVICE_COOKIE = "operator_device"
+DEVICE_S = 400 * 86_400
+"""As long as browsers keep a cookie at most."""
 RANK = {Role.VIEWER: 0, Role.OPERATOR: 1, Role.ADMIN: 2}
+FRESH_S = 600
+"""What guards the account itself is changed only so soon after its owner proved who they are."""
 HOME = "/operators"
 SIGN_IN = f"{HOME}/sign-in"
+FACTOR = f"{SIGN_IN}/factor"
+ACCOUNT = f"{HOME}/account"
+ENROL = f"{ACCOUNT}/app"
+CONFIRM = f"{HOME}/confirm"
 
 
 class NotSignedInError(Exception):
     """Whoever asks for the page has to sign in first."""
+
+
+class StepNeededError(Exception):
+    """Whoever asks for the page has to do something else before, at another page."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__(page)
+        self.page = page
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,76 +55,116 @@ class Operator:
     role: Role
     form_token: str
     """Goes with every form, so that no other site can send one."""
+    session: Session
 
     def may(self, role: str) -> bool:
         """Whether this operator may do what needs that role."""
         return RANK[self.role] >= RANK[Role(role)]
 
 
-def _account(connection: Connection, column: str, *values: str) -> Any:
-    table = schema.user
-    return connection.execute(
-        select(table).where(table.c[column].in_(values), table.c.disabled_ms.is_(None))
-    ).first()
+# --- cookies -----------------------------------------------------------------------------------
 
 
-def _mark(password_hash: str) -> str:
-    return sha256(password_hash.encode()).hexdigest()[:16]
-
-
-async def sign_in(request: Request, email: str, password: str) -> Response:
-    """Check a password, slowly enough; the first page, or the form with what was wrong."""
-    central = central_of(request)
-    address = request.client.host if request.client else ""
-    # Not by the account alone: whoever knows an owner's address could lock the owner out.
-    limit = request.app.state.rate_limit
-    for who, most in (
-        (f"account {email.strip().casefold()} from {address}", TRIES_PER_MINUTE),
-        (f"address {address}", TRIES_PER_ADDRESS),
-    ):
-        if limit.take(who, most) > 0:
-            return RedirectResponse(f"{SIGN_IN}?problem=slow", 303)
-    row = await central.database.look(_account, "email", *spellings(email))
-    password_hash = row.password_hash if row is not None else ""
-    check = central.secrets.check_password
-    if not await asyncio.to_thread(check, password_hash, password) or row is None:
-        await central.database.write(
-            lambda connection: audit(
-                connection, central.clock.now_ms(), email, "sign-in.refused", email, address
-            )
-        )
-        return RedirectResponse(f"{SIGN_IN}?problem=wrong", 303)
-    await central.database.write(
-        lambda connection: audit(
-            connection, central.clock.now_ms(), email, "sign-in", email, address
-        )
+def _is_secure(request: Request) -> bool:
+    return (
+        central_of(request).settings.base_url.startswith("https:") or request.url.scheme == "https"
     )
-    answer = RedirectResponse(HOME, 303)
+
+
+def _cookie(request: Request, name: str) -> str:
+    """A cookie's name: with https one that no other host of the domain can set."""
+    return f"__Host-{name}" if _is_secure(request) else name
+
+
+def token_of(request: Request) -> str:
+    """The token of the session that a browser has; empty without one."""
+    return request.cookies.get(_cookie(request, COOKIE), "")
+
+
+def set_session(request: Request, answer: Response, token: str) -> None:
+    """Hand a session to the browser."""
+    longest_s = central_of(request).settings.sign_in.session_s
+    _set(request, answer, COOKIE, token, longest_s)
+
+
+def end_session(request: Request, answer: Response) -> None:
+    """Take it away from the browser."""
+    secure = _is_secure(request)
+    answer.delete_cookie(_cookie(request, COOKIE), secure=secure, httponly=True, samesite="strict")
+
+
+def _set(request: Request, answer: Response, name: str, value: str, age_s: int) -> None:
     answer.set_cookie(
-        COOKIE,
-        central.secrets.serializer("session").dumps([row.id, _mark(row.password_hash)]),
-        max_age=SESSION_S,
+        _cookie(request, name),
+        value,
+        max_age=age_s,
         httponly=True,
         samesite="strict",
-        secure=central.settings.base_url.startswith("https:"),
+        secure=_is_secure(request),
     )
-    return answer
+
+
+def set_known_device(request: Request, answer: Response, account: str) -> None:
+    """Remember that an account's owner has signed in with this browser."""
+    value = central_of(request).secrets.serializer("device").dumps([account, new_id()])
+    _set(request, answer, DEVICE_COOKIE, value, DEVICE_S)
+
+
+def known_device(request: Request, account: str) -> str | None:
+    """What this browser is called by, if that account's owner has signed in with it."""
+    central, value = central_of(request), request.cookies.get(_cookie(request, DEVICE_COOKIE), "")
+    try:
+        of, device = central.secrets.serializer("device").loads(value, max_age=DEVICE_S)
+    except (BadSignature, ValueError, TypeError):
+        return None
+    return str(device) if of == account else None
+
+
+# --- who asks ----------------------------------------------------------------------------------
+
+
+async def session_of(request: Request) -> Session:
+    """The session of a request, however far it has come. Raises `NotSignedInError`."""
+    central, token = central_of(request), token_of(request)
+    found = await central.database.look(sessions.find, central, token) if token else None
+    if found is None:
+        raise NotSignedInError
+    now_ms = central.clock.now_ms()
+    # What a page asks for by itself is no use of it: a screen that is left alone signs out.
+    if "hx-request" not in request.headers and now_ms - found.seen_ms >= TOUCHED_EVERY_MS:
+        await central.database.write(sessions.touch, found, now_ms)
+    return found
+
+
+def operator(central: Central, session: Session) -> Operator:
+    """Who is signed in by a session."""
+    form_token = central.secrets.mark("form", session.id)
+    return Operator(session.account, session.email, session.name, session.role, form_token, session)
 
 
 async def operator_of(request: Request) -> Operator:
-    """Whose session this is. Raises `NotSignedInError`."""
-    central = central_of(request)
-    try:
-        account, mark = central.secrets.serializer("session").loads(
-            request.cookies.get(COOKIE, ""), max_age=SESSION_S
-        )
-        row = await central.database.look(_account, "id", str(account))
-    except (BadSignature, ValueError, TypeError) as error:
-        raise NotSignedInError from error
-    if row is None or not same(str(mark), _mark(row.password_hash)):
-        raise NotSignedInError
-    token = central.secrets.mark("form", f"{row.id} {mark}")
-    return Operator(row.id, row.email, row.name or row.email, Role(row.role), token)
+    """Who is signed in, as far as this account has to. Raises `NotSignedInError`, or
+    `StepNeededError`."""
+    central, session = central_of(request), await session_of(request)
+    standing = session.standing(central.settings.sign_in)
+    if standing is Standing.ASKS_FACTOR:
+        raise StepNeededError(FACTOR)
+    if standing is Standing.ASKS_ENROLMENT:
+        raise StepNeededError(ENROL)
+    return operator(central, session)
+
+
+async def _anybody(request: Request) -> Operator:
+    """Whoever has a session, also one that still asks for the second factor."""
+    return operator(central_of(request), await session_of(request))
+
+
+async def _beginner(request: Request) -> Operator:
+    """Whoever is signed in, or has to set a second factor up first."""
+    central, session = central_of(request), await session_of(request)
+    if session.standing(central.settings.sign_in) is Standing.ASKS_FACTOR:
+        raise StepNeededError(FACTOR)
+    return operator(central, session)
 
 
 class _Allowed:
@@ -133,14 +180,52 @@ class _Allowed:
         return operator
 
 
+def require_own_form(operator: Operator, form_token: str) -> None:
+    """Refuse a form that is not of this session. Raises `RequestError`."""
+    if not same(form_token, operator.form_token):
+        raise RequestError(403, "forged", "this form is not of this session; load it again")
+
+
 class _Acting(_Allowed):
     """The same for a form, which carries the token of the session."""
 
     async def __call__(self, request: Request, form_token: Annotated[str, Form()] = "") -> Operator:
         operator = await super().__call__(request)
-        if not same(form_token, operator.form_token):
-            raise RequestError(403, "forged", "this form is not of this session; load it again")
+        require_own_form(operator, form_token)
         return operator
+
+
+async def _acting_anybody(request: Request, form_token: Annotated[str, Form()] = "") -> Operator:
+    found = await _anybody(request)
+    require_own_form(found, form_token)
+    return found
+
+
+async def _acting_beginner(request: Request, form_token: Annotated[str, Form()] = "") -> Operator:
+    found = await _beginner(request)
+    require_own_form(found, form_token)
+    return found
+
+
+def is_fresh(request: Request, at_ms: int | None, within_s: int) -> bool:
+    """Whether something was proved so lately."""
+    return at_ms is not None and central_of(request).clock.now_ms() - at_ms <= within_s * 1000
+
+
+def require_fresh(request: Request, operator: Operator) -> None:
+    """Ask once more who it is before what guards the account is changed. Raises
+    `StepNeededError`."""
+    if not is_fresh(request, operator.session.proved_ms, FRESH_S):
+        raise StepNeededError(CONFIRM)
+
+
+def require_opening_factor(request: Request, operator: Operator, location: str) -> None:
+    """Ask for the second factor before a door is opened, where that is set and none was given
+    lately. Raises `StepNeededError`."""
+    within_s, session = central_of(request).settings.sign_in.opening_factor_s, operator.session
+    if within_s == 0 or is_fresh(request, session.factor_ms, within_s):
+        return
+    raise StepNeededError(asking(CONFIRM, door=location) if session.has_factor else ENROL)
 
 
 Viewing = Annotated[Operator, Depends(_Allowed(Role.VIEWER))]
@@ -148,3 +233,9 @@ Administering = Annotated[Operator, Depends(_Allowed(Role.ADMIN))]
 ActingAsViewer = Annotated[Operator, Depends(_Acting(Role.VIEWER))]
 ActingAsOperator = Annotated[Operator, Depends(_Acting(Role.OPERATOR))]
 ActingAsAdmin = Annotated[Operator, Depends(_Acting(Role.ADMIN))]
+Anybody = Annotated[Operator, Depends(_anybody)]
+"""Somebody with a session, who may still owe the second factor."""
+ActingAnybody = Annotated[Operator, Depends(_acting_anybody)]
+Beginner = Annotated[Operator, Depends(_beginner)]
+"""Somebody who is signed in, but for a second factor that is to be set up."""
+ActingBeginner = Annotated[Operator, Depends(_acting_beginner)]

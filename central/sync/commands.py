@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from pydantic import ValidationError
 from sqlalchemy import Connection, bindparam, func, insert, select, update
@@ -29,7 +29,7 @@ from kiosk.model.commands import (
     read_command,
 )
 from kiosk.sync.bodies import how_many_fit
-from kiosk.sync.contract import OPENING_VALID_MS, opening_text
+from kiosk.sync.contract import OPENING_VALID_MS, command_text, opening_text
 
 LOG = logging.getLogger("central.sync")
 COMMANDS_MAX = 50
@@ -94,10 +94,22 @@ def queue(
     return command_id
 
 
+class Signer(Protocol):
+    """What signs commands."""
+
+    def sign(self, message: bytes) -> str:
+        """The signature of a message, in hexadecimal."""
+
+
 def waiting(
-    connection: Connection, secrets: Secrets, location: str, cursor: int, now_ms: int
+    connection: Connection,
+    secrets: Secrets,
+    signer: Signer,
+    location: str,
+    cursor: int,
+    now_ms: int,
 ) -> tuple[WireCommand, ...]:
-    """What a kiosk that came as far as `cursor` has not seen; openings are signed now.
+    """What a kiosk that came as far as `cursor` has not seen, each signed now.
 
     An opening that was asked for longer ago than it would be valid is not sent any more; nor is
     what no kiosk could carry out, which is answered here.
@@ -111,7 +123,7 @@ def waiting(
             answered(connection, location, row["id"], "EXPIRED", LATE, now_ms)
             continue
         try:
-            current.append(_wire(connection, secrets, dict(row), now_ms))
+            current.append(_wire(connection, secrets, signer, dict(row), now_ms))
         except (UnfitCommandError, ValidationError) as error:
             why = f"not sent: {error}"[:500]
             LOG.error("command %s to %s is %s", row["id"], location, why)
@@ -151,7 +163,7 @@ def as_it_stands(row: Mapping[str, Any], now_ms: int) -> dict[str, Any]:
 
 
 def _wire(
-    connection: Connection, secrets: Secrets, row: Mapping[str, Any], now_ms: int
+    connection: Connection, secrets: Secrets, signer: Signer, row: Mapping[str, Any], now_ms: int
 ) -> WireCommand:
     """A command as it is sent. Raises `UnfitCommandError` or `ValidationError`."""
     command, signature = _stored(row), ""
@@ -160,11 +172,20 @@ def _wire(
             command = _with_people(connection, secrets, command)
         case Open(slot=slot):
             command = Open(slot=slot, signed_ms=now_ms)
-            signature = secrets.sign(opening_text(row["location"], row["id"], slot, now_ms))
+            signature = signer.sign(opening_text(row["location"], row["id"], slot, now_ms))
         case _:
             pass
     body = body_of(command)
-    return WireCommand(n=row["n"], id=row["id"], type=row["type"], body=body, signature=signature)
+    text = command_text(row["location"], row["n"], row["id"], row["type"], body, now_ms)
+    return WireCommand(
+        n=row["n"],
+        id=row["id"],
+        type=row["type"],
+        body=body,
+        signature=signature,
+        signed_ms=now_ms,
+        whole_signature=signer.sign(text),
+    )
 
 
 def _stored(row: Mapping[str, Any]) -> Command:
@@ -216,10 +237,12 @@ def answered(
 ) -> None:
     """A kiosk's event says what came of a command."""
     table = schema.command
+    named = (table.c.location == location) & (table.c.id == command_id)
+    if outcome == "REFUSED":
+        # Who sends a false command with a true one's id changes nothing of what came of that.
+        named &= table.c.state == "QUEUED"
     connection.execute(
-        update(table)
-        .where(table.c.location == location, table.c.id == command_id)
-        .values(state=outcome, answer=detail, answered_ms=now_ms)
+        update(table).where(named).values(state=outcome, answer=detail, answered_ms=now_ms)
     )
 
 

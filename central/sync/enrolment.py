@@ -16,6 +16,7 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select, upda
 from central import schema, staff
 from central.context import Central, audit, change_known
 from central.errors import RequestError, require_plain
+from central.sync import signing
 from central.sync.projection import configure
 from central.tokens import new_token, same, token_hash
 from kiosk.sync.contract import EnrolAnswer, EnrolRequest
@@ -162,6 +163,7 @@ def enrol(connection: Connection, central: Central, request: EnrolRequest) -> En
             f"this token is for location {row.id!r}, and this kiosk is {request.location!r}",
         )
     token = new_token("kiosk")
+    public_key = signing.current(connection, central.secrets).public_key
     connection.execute(
         update(table)
         .where(table.c.id == row.id)
@@ -172,6 +174,7 @@ def enrol(connection: Connection, central: Central, request: EnrolRequest) -> En
             enrol_until_ms=None,
             revoked_ms=None,
             may_begin=True,
+            signing_key=public_key,
         )
     )
     # What was not believed before may be what this kiosk goes on with: it is sent once more.
@@ -185,5 +188,9 @@ def enrol(connection: Connection, central: Central, request: EnrolRequest) -> En
     staff.tell_one(connection, row.id, f"kiosk {row.id}", now_ms)
     audit(connection, now_ms, f"kiosk {row.id}", "location.enrol", row.id)
     return EnrolAnswer(
-        location=row.id, token=token, public_key=central.secrets.public_key, now_ms=now_ms
+        location=row.id,
+        token=token,
+        public_key=public_key,
+        now_ms=now_ms,
+        signs_commands=True,
     )

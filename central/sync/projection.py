@@ -233,6 +233,10 @@ def _command_applied(
 ) -> str:
     """A kiosk answers a command; the package that lies there and has a recipient since, or ""."""
     joined = ""
+    if body.get("n") == 0 and body["outcome"] == "REFUSED":
+        # It came from somebody else, or this server's key is not the one that its kiosk trusts.
+        detail = str(body.get("detail", ""))
+        alarm(connection, now_ms, "command-not-proven", f"{location} {body['id']}", why=detail)
     if body.get("joined") and body.get("package") and body["joined"] != body["package"]:
         joined = _join(connection, str(body["joined"]), str(body["package"]), now_ms)
     commands.answered(

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, bindparam, select, update
 from central import schema
 from central.bulk import update_many, upsert
 from central.context import Central, alarm
-from central.sync import commands, enrolment, ingest
+from central.sync import commands, enrolment, ingest, signing
 from central.sync.projection import configure, count_free
 from kiosk.model.clock import MINUTE_MS
 from kiosk.model.events import journal_key
@@ -64,7 +64,12 @@ def sync(
     has_come_to_head = not is_late and acked.epoch == head.epoch and acked.seq >= head.seq
     cursor = _cursor(connection, row, request, has_come_to_head=has_come_to_head)
     _note(connection, row, request, taken, cursor, now_ms, is_late=is_late)
-    waiting = commands.waiting(connection, central.secrets, location, request.cursor, now_ms)
+    signer = signing.of_location(
+        connection, central.secrets, location, request.status.server_key, row.signing_key, now_ms
+    )
+    waiting = commands.waiting(
+        connection, central.secrets, signer, location, request.cursor, now_ms
+    )
     is_watched = waiting or (row.watched_until_ms or 0) > now_ms
     return SyncAnswer(
         acked=taken.acked,

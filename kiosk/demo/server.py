@@ -50,7 +50,7 @@ class DemoServer:
     @property
     def account(self) -> str:
         """Who may sign in at its pages."""
-        return f"{ACCOUNT} {PASSWORD}"
+        return f"{ACCOUNT} {PASSWORD} (no second factor in the demo)"
 
     @classmethod
     def start(cls, site: Site, data: Path, processes: Processes) -> DemoServer:
@@ -132,6 +132,8 @@ def _make(site: Site, data: Path) -> dict[str, str]:
         f"""data = {json.dumps(str((data / "centre").absolute()))}
 port = {port}
 sync_s = 2
+[sign_in]
+second_factor = "nobody"
 [sms]
 folder = {json.dumps(str((data / site.messages.folder).absolute()))}
 [notifications]

@@ -60,6 +60,7 @@ class CommandType(StrEnum):
     OPEN = "open"
     STAFF = "staff"
     CONTACT = "contact"
+    TRUST_KEY = "trust_key"
 
 
 class OpeningOutcome(StrEnum):
@@ -200,8 +201,16 @@ class ListStaff(Part):
     staff: tuple[ListedStaff, ...] = Field(max_length=STAFF_MAX)
 
 
+class TrustKey(Part):
+    """Trust another key of the server from now on; signed with the one that is trusted."""
+
+    type: Literal[CommandType.TRUST_KEY] = CommandType.TRUST_KEY
+    public_key: str = Field(pattern=r"^[0-9a-f]{64}$")
+    """Of Ed25519, in hexadecimal."""
+
+
 Command = Annotated[
-    Announce | Cancel | Reissue | Extend | Contact | SlotService | Open | ListStaff,
+    Announce | Cancel | Reissue | Extend | Contact | SlotService | Open | ListStaff | TrustKey,
     Field(discriminator="type"),
 ]
 COMMANDS: Final[TypeAdapter[Command]] = TypeAdapter(Command)
@@ -217,7 +226,12 @@ class WireCommand(Part):
     body: dict[str, JsonValue] = Field(default_factory=dict)
     """The fields of the command of this type."""
     signature: str = Field(default="", max_length=256)
-    """Of an opening: the server's Ed25519 signature, in hexadecimal."""
+    """Of an opening: the server's Ed25519 signature, in hexadecimal, as kiosks before 0.3 check
+    it."""
+    signed_ms: Whole | None = None
+    """When all of the command was signed; None: it was not."""
+    whole_signature: str = Field(default="", max_length=256)
+    """Of all of the command: see `kiosk.sync.signing.command_text`."""
 
 
 class UnfitCommandError(ValueError):

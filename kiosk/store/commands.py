@@ -26,6 +26,7 @@ from kiosk.model.commands import (
     OpeningOutcome,
     Reissue,
     SlotService,
+    TrustKey,
 )
 from kiosk.model.event_bodies import (
     CodeReissued,
@@ -48,6 +49,7 @@ UNNUMBERED_KEPT = 50
 """So many commands without a number are remembered, so that each is answered once: as many as the
 server sends at a time."""
 PEOPLE_WANTED = "people_wanted"
+ONLY_SIGNED = "only_signed_commands"
 ACTOR = openings.ACTOR
 
 
@@ -67,11 +69,24 @@ class Received:
     """Of all of a command that does not fit."""
     signature: str = ""
     is_signed: bool = False
-    """Whether the server's signature was checked; a door opens for nothing else."""
+    """Whether the server's signature of an opening was checked; a door opens for nothing else."""
+    is_proven: bool = False
+    """Whether the signature of the whole command was checked."""
 
 
 LOOKED_BACK = 20_000
 """How many events are looked through for the answers to earlier commands."""
+
+
+def only_signed(writer: Writer) -> bool:
+    """Whether the server has signed a command: from then on only those that are signed count."""
+    return meta.value(writer, ONLY_SIGNED) is not None
+
+
+def take_only_signed(writer: Writer) -> None:
+    """The server signs its commands."""
+    if not only_signed(writer):
+        meta.set_value(writer, ONLY_SIGNED, "1")
 
 
 def are_people_wanted(writer: Writer) -> bool:
@@ -120,7 +135,8 @@ def refuse(writer: Writer, received: Received, why: str) -> bool:
     else:
         is_new = _is_new_without_number(writer, received.digest)
     if is_new:
-        if received.type == CommandType.OPEN and received.id:
+        # One that anybody may have sent must not stand in the way of the server's own.
+        if received.n and received.type == CommandType.OPEN and received.id:
             slot = received.command.slot if isinstance(received.command, Open) else ""
             openings.note(writer, received.id, slot, OpeningOutcome.REFUSED, writer.now.wall_ms)
         _answer(writer, received, "REFUSED", detail=why)
@@ -176,6 +192,9 @@ def _carry_out(
         case ListStaff(staff=people):
             listed = [_person(each, writer.now.wall_ms) for each in people]
             staff.list_staff(writer, listed, StaffSource.SERVER)
+        case TrustKey():
+            if not received.is_proven:
+                raise RefusedError("a key is trusted only by a command that is signed")
         case _:
             assert_never(command)
     return {}

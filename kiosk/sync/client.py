@@ -22,7 +22,7 @@ import requests
 from pydantic import JsonValue, ValidationError
 
 from kiosk.model.clock import Instant
-from kiosk.model.commands import Open
+from kiosk.model.commands import Open, TrustKey
 from kiosk.model.events import Event
 from kiosk.model.location import Location
 from kiosk.model.urls import path
@@ -47,12 +47,15 @@ from kiosk.sync.deadline import BoundedSession
 from kiosk.sync.opening import require_signed
 from kiosk.sync.reaching import answer_text
 from kiosk.sync.receiving import receive
+from kiosk.sync.signing import proven_by, too_old, unproven
 
 LOG = logging.getLogger("kiosk.sync")
 OBSERVER = "centre"
 TIMEOUT_S = (5.0, 30.0)
 """How long to wait for the connection, and for each answer."""
 GZIP_FROM = 1024
+COMMANDS_MAX = 200
+"""How many commands of one answer are looked at; a server sends at most 50."""
 BACK_OFF_S = 1.0
 BACK_OFF_MAX_S = 120.0
 JITTER = (0.8, 1.2)
@@ -76,6 +79,10 @@ class Identity:
     location: str
     token: str
     public_key: str
+    former_key: str = ""
+    """The server's key before, which counts until the new one was first used."""
+    signs_commands: bool = False
+    """Whether the server signs its commands: then none without a signature counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +145,10 @@ def layout_of(location: Location) -> Layout:
     )
 
 
+def _keep_nothing(_identity: Identity) -> None:
+    """Where nothing is kept beside the database."""
+
+
 class SyncClient:
     """Sends and fetches in a thread of its own while the `with` block lasts."""
 
@@ -149,11 +160,13 @@ class SyncClient:
         status: Callable[[], Status],
         rng: random.Random,
         doors: Doors | None = None,
+        keep: Callable[[Identity], None] = _keep_nothing,
     ) -> None:
         """`status` tells how the machine is; it is called on the sync's thread, and so is
-        `doors`, which opens remotely; None: this kiosk opens nothing so."""
+        `doors`, which opens remotely; None: this kiosk opens nothing so. `keep` writes down,
+        durably, what changes of the identity."""
         self._store, self._location, self._identity = store, location, identity
-        self._machine, self._rng, self._doors = status, rng, doors
+        self._machine, self._rng, self._doors, self._keep = status, rng, doors, keep
         self._layout = layout_of(location)
         self._layout_hash = sha256(self._layout.model_dump_json().encode()).hexdigest()
         self._is_layout_wanted = True
@@ -219,7 +232,7 @@ class SyncClient:
         waiting = self._store.submit(_waiting, EVENTS_MAX).result()
         answer = self._exchange(waiting)
         more = self._note(waiting, answer)
-        for command in answer.commands:
+        for command in answer.commands[:COMMANDS_MAX]:
             if not self._apply(command):
                 break
         return 0.0 if more else answer.next_sync_s
@@ -231,6 +244,7 @@ class SyncClient:
                 "queue": waiting.head.seq - sent,
                 "parked": self.state.parked,
                 "layout_hash": self._layout_hash,
+                "server_key": self._identity.public_key,
             }
         )
         self.state = replace(self.state, queue=waiting.head.seq - sent + len(waiting.events))
@@ -307,7 +321,7 @@ class SyncClient:
 
         Whatever else is wrong with it, it is answered, and the next one goes on.
         """
-        received = receive(sent)
+        received = self._proven(receive(sent), sent)
         try:
             self._carry_out(received)
         except InPlayError:
@@ -326,7 +340,40 @@ class SyncClient:
         if is_new:
             LOG.warning("command %s of the server is refused: %s", received.n, why)
 
+    def _proven(self, received: commands.Received, sent: JsonValue) -> commands.Received:
+        """A command with whether it is the server's; one that is not is only answered."""
+        here = self._identity
+        keys = [key for key in (here.public_key, here.former_key) if key]
+        key = proven_by(sent, here.location, keys)
+        now, is_strict = self._store.submit(_now_and_only_signed).result()
+        if key is None and not (is_strict or here.signs_commands):
+            return received
+        if not key:
+            return unproven(received, sent, _why_not_proven(received))
+        if problem := too_old(sent, now):
+            return unproven(received, sent, problem)
+        self._note_signed(key, is_strict=is_strict)
+        return replace(received, is_proven=True)
+
+    def _note_signed(self, key: str, *, is_strict: bool) -> None:
+        """From the first signed command on all must be, and from the first one of a new key on no
+        older key counts; both are durable before the command is carried out."""
+        here = self._identity
+        former = "" if key == here.public_key else here.former_key
+        if not here.signs_commands or former != here.former_key:
+            self._remember(replace(here, signs_commands=True, former_key=former))
+        if not is_strict:
+            self._store.submit(commands.take_only_signed).result()
+
+    def _remember(self, identity: Identity) -> None:
+        self._keep(identity)
+        self._identity = identity
+
     def _carry_out(self, received: commands.Received) -> None:
+        if isinstance(received.command, TrustKey) and received.is_proven:
+            is_new = received.n > self._store.submit(commands.cursor).result()
+            if is_new:  # one that comes again names a key from before
+                self._trust(received.command.public_key)
         opening = received.command if isinstance(received.command, Open) else None
         if opening is not None:
             self._require_may_open(received, opening)
@@ -335,19 +382,39 @@ class SyncClient:
         if is_new and opening is not None and self._doors is not None:
             self._doors.open(opening.slot, received.id)
 
+    def _trust(self, public_key: str) -> None:
+        """The server says, signed, which key it signs with from now on."""
+        here = self._identity
+        if public_key != here.public_key:
+            former = here.former_key or here.public_key
+            self._remember(replace(here, public_key=public_key, former_key=former))
+
     def _require_may_open(self, received: commands.Received, opening: Open) -> None:
         """Refuse an opening without a good signature, or while somebody is busy at the machine."""
         here, now = self._identity, self._store.submit(_now).result()
-        signature = received.signature
-        require_signed(opening, received.id, signature, here.location, here.public_key, now)
+        keys = [key for key in (here.public_key, here.former_key) if key]
+        require_signed(opening, received.id, received.signature, here.location, keys, now)
         if self._doors is None:
             raise RefusedError("this kiosk opens nothing remotely")
         if not self._doors.is_free():
             raise RefusedError("somebody is busy at the machine; try again")
 
 
+def _why_not_proven(received: commands.Received) -> str:
+    why, command = "it is not signed by this kiosk's server", received.command
+    if received.problem:
+        return f"{why}; {received.problem}"
+    if isinstance(command, Open) and command.signed_ms is None:
+        return f"{why}; the opening does not say when it was signed"
+    return why
+
+
 def _now(writer: Writer) -> Instant:
     return writer.now
+
+
+def _now_and_only_signed(writer: Writer) -> tuple[Instant, bool]:
+    return writer.now, commands.only_signed(writer)
 
 
 def _waiting(writer: Writer, limit: int) -> _Waiting:

@@ -151,6 +151,8 @@ class Status(Message):
     disk_free_bytes: Whole | None = None
     temperature_c: Real | None = None
     layout_hash: str = Field(default="", max_length=64)
+    server_key: str = Field(default="", max_length=64)
+    """The server's public key that this kiosk trusts, in hexadecimal."""
     journal_problem: str = Field(default="", max_length=300)
     """What is wrong with this kiosk's journal: it was cut, or rewritten."""
 
@@ -251,6 +253,8 @@ class EnrolAnswer(Message):
     token: str
     public_key: str
     now_ms: Whole
+    signs_commands: bool = False
+    """Whether each command is signed; a server before 0.3 signs openings alone."""
 
 
 class EventsAnswer(Message):
@@ -267,3 +271,17 @@ class EventsAnswer(Message):
 def opening_text(location: str, command_id: str, slot: str, signed_ms: int) -> bytes:
     """What the server signs when it opens a door remotely."""
     return f"open\n{location}\n{command_id}\n{slot}\n{signed_ms}".encode()
+
+
+def command_text(
+    location: str,
+    n: JsonValue,
+    command_id: JsonValue,
+    kind: JsonValue,
+    body: JsonValue,
+    at_ms: object,
+) -> bytes:
+    """What the server signs of a command: for which location, its number, id, type and body, and
+    when it was signed. Raises `ValueError` or `TypeError` for what is no JSON."""
+    said = ["parcel-kiosk command", location, n, command_id, kind, body, at_ms]
+    return json.dumps(said, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()

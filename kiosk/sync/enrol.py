@@ -24,6 +24,7 @@ _WRITTEN = {
     "location": r"[A-Za-z0-9-]{1,32}",
     "token": r"[!-~]+",
     "public_key": r"[0-9A-Fa-f]{64}",
+    "former_key": r"([0-9A-Fa-f]{64})?",
 }
 """What each part of it looks like."""
 
@@ -60,8 +61,14 @@ def enrol(data: Path, location: Location, location_key: bytes, url: str, token: 
         known = EnrolAnswer.model_validate_json(text)
     except ValidationError as error:
         raise EnrolError(f"{url}: what is there does not answer as a server does") from error
-    identity = Identity(url, known.location, known.token, known.public_key)
-    _keep(data / IDENTITY_FILE, identity)
+    identity = Identity(
+        url,
+        known.location,
+        known.token,
+        known.public_key,
+        signs_commands=known.signs_commands,
+    )
+    keep(data, identity)
     return identity
 
 
@@ -90,8 +97,10 @@ def _reason(answer: requests.Response, text: bytes) -> str:
         return f"{answer.status_code} {answer.reason}"
 
 
-def _keep(path: Path, identity: Identity) -> None:
-    """Write the file whole, for its owner only; an older one is replaced."""
+def keep(data: Path, identity: Identity) -> None:
+    """Write the file whole, for its owner only, so that it is there after a power cut; an older
+    one is replaced."""
+    path = data / IDENTITY_FILE
     draft = path.with_suffix(".part")
     draft.unlink(missing_ok=True)
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -100,6 +109,11 @@ def _keep(path: Path, identity: Identity) -> None:
         file.flush()
         os.fsync(file.fileno())
     draft.replace(path)
+    folder = os.open(data, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def identity_in(data: Path) -> Identity | None:
@@ -120,6 +134,9 @@ def identity_in(data: Path) -> Identity | None:
 
 def _require_written_right(identity: Identity) -> None:
     """Refuse what a damaged disk or a hand made of the file, which would fail at each sync."""
-    for name, value in asdict(identity).items():
-        if not isinstance(value, str) or not re.fullmatch(_WRITTEN[name], value):
+    if not isinstance(identity.signs_commands, bool):
+        raise ValueError("signs_commands is neither true nor false")
+    for name, form in _WRITTEN.items():
+        value = getattr(identity, name)
+        if not isinstance(value, str) or not re.fullmatch(form, value):
             raise ValueError(f"{name} is not written as the server gave it")

@@ -13,7 +13,14 @@ from sqlalchemy import Connection, insert
 from central import schema, staff
 from central.sync import commands
 from kiosk.model.command_schema import FILE, command_schema, text
-from kiosk.model.commands import CommandType, ListStaff, Open, SlotService, read_command
+from kiosk.model.commands import (
+    CommandType,
+    ListStaff,
+    Open,
+    SlotService,
+    TrustKey,
+    read_command,
+)
 from kiosk.model.location import Service
 from kiosk.store import commands as kiosk_commands
 from kiosk.sync.receiving import receive
@@ -89,7 +96,8 @@ def test_all_that_the_server_sends_is_as_the_schema_says(server: Server, kiosk: 
         answer = requests.request(method, f"{url}/{path}", json=body, headers=headers, timeout=20)
         assert answer.ok, answer.text
     now_ms = server.clock.wall_ms
-    for command in (SlotService(slot="3", service=Service.IN_SERVICE), Open(slot="3")):
+    key = TrustKey(public_key="00" * 32)
+    for command in (SlotService(slot="3", service=Service.IN_SERVICE), Open(slot="3"), key):
         server.write(commands.queue, LOCATION.id, command, "op", now_ms)
     came = [each for each in sync(kiosk).commands if isinstance(each, dict)]
     assert {each["type"] for each in came} == {kind.value for kind in CommandType}

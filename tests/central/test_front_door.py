@@ -184,7 +184,7 @@ def test_who_starts_a_server_reads_where_it_is_and_how_to_sign_in(
         assert made.returncode == 0, made.stderr
         form = {"email": "kim@example.org", "password": PASSWORD}
         signed_in = requests.post(f"{server.url}/operators/sign-in", data=form, timeout=20)
-        assert signed_in.url == f"{server.url}/operators"
+        assert signed_in.url == f"{server.url}/operators/account/app", "admins need two factors"
         server.stop()
         server.log.unlink()
         server.start()

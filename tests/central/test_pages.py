@@ -17,7 +17,14 @@ from fastapi.routing import APIRoute
 
 from central import housekeeping, schema
 from central.auth import Role
-from central.pages import actions, location_actions, routes
+from central.pages import (
+    account_actions,
+    actions,
+    location_actions,
+    own_account,
+    routes,
+    sign_in,
+)
 from central.pages.session import HOME
 from kiosk.adapters import verify_pin
 from kiosk.model.clock import HOUR_MS
@@ -64,10 +71,29 @@ ASKS_FOR = {
     "GET /accounts": ADMIN,
     "POST /accounts": ADMIN,
     "POST /accounts/{name}/disable": ADMIN,
+    "POST /accounts/{name}/enable": ADMIN,
+    "POST /accounts/{name}/role": ADMIN,
+    "POST /accounts/{name}/link": ADMIN,
+    "POST /accounts/{name}/factor": ADMIN,
+    "POST /accounts/{name}/sign-out": ADMIN,
+    "GET /account": VIEWER,
+    "GET /account/app": VIEWER,
+    "POST /account/app": VIEWER,
+    "POST /account/app/remove": VIEWER,
+    "POST /account/recovery": VIEWER,
+    "POST /account/password": VIEWER,
+    "GET /confirm": VIEWER,
+    "POST /confirm": VIEWER,
+    "GET /sign-in/factor": VIEWER,
+    "POST /sign-in/factor": VIEWER,
+    "POST /sign-in/recovery": VIEWER,
+    "GET /link/{token}": None,
+    "POST /link/{token}": None,
     "GET /audit": VIEWER,
     "GET /reports": VIEWER,
     "GET /reports.csv": VIEWER,
     "POST /sign-out": VIEWER,
+    "POST /account/sign-out-others": VIEWER,
     "GET /sign-in": None,
     "POST /sign-in": None,
     "GET /static/{name}": None,
@@ -83,6 +109,12 @@ FORMS: dict[str, dict[str, object]] = {
     "/staff": {"number": "1", "name": "x", "role": "courier", "pin": "1"},
     "/keys": {"name": "x", "scopes": "packages:read"},
     "/accounts": {"email": "x", "name": "x", "role": "viewer", "password": "short"},
+    "/accounts/{name}/role": {"role": "viewer"},
+    "/account/app": {"code": "x"},
+    "/account/password": {"current": "x", "password": "x", "again": "x"},
+    "/sign-in/factor": {"code": "x"},
+    "/sign-in/recovery": {"code": "x"},
+    "/confirm": {"password": "x"},
 }
 
 
@@ -90,6 +122,9 @@ def test_each_page_and_form_asks_for_its_role_and_no_other_client_gets_in(server
     known = {
         f"{method} {route.path.removeprefix(HOME).replace(':path', '')}"
         for route in (
+            *sign_in.router.routes,
+            *own_account.router.routes,
+            *account_actions.router.routes,
             *routes.router.routes,
             *actions.router.routes,
             *location_actions.router.routes,

@@ -24,7 +24,7 @@ from central import schema
 from central.accounts import add_key
 from central.app import build, create_app
 from central.auth import Scope
-from central.settings import Limits, Notifications, Settings, Sms, Smtp
+from central.settings import Limits, Notifications, Settings, SignIn, Sms, Smtp
 from central.sync import enrolment
 from kiosk.model.allocation import FirstAvailable
 from kiosk.model.clock import Instant
@@ -124,6 +124,10 @@ class Server:
     sender: str = "Lockers <lockers@example.org>"
     is_public: bool = False
     """Whether people reach it, so that their messages have links."""
+    host: str = "127.0.0.1"
+    """What its address says; passkeys need a name."""
+    sign_in: SignIn = field(default_factory=lambda: SignIn(second_factor="nobody"))
+    """Most tests are about something else than second factors."""
 
     def start(self) -> None:
         listener = socket.socket()
@@ -131,7 +135,7 @@ class Server:
         listener.bind(("127.0.0.1", self.port))
         listener.listen(128)  # who comes before the server is up waits for it
         self.port = listener.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"http://{self.host}:{self.port}"
         smtp = None
         if self.smtp_port:
             smtp = Smtp(
@@ -147,6 +151,7 @@ class Server:
             notifications=self.rules,
             limits=self.limits,
             public_url=self.url if self.is_public else "",
+            sign_in=self.sign_in,
         )
         self.central = build(settings, self.clock)
         config = uvicorn.Config(create_app(self.central), log_level="warning", lifespan="on")

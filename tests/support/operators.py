@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+import pyotp
 import requests
 
 from central import accounts
@@ -66,3 +67,81 @@ def obey(kiosk: Journal) -> list[str]:
         kiosk.do(kiosk_commands.apply, each, "UTC")
     sync(kiosk)
     return [each.type for each in commands]
+
+
+@dataclass
+class Visitor:
+    """A browser of somebody who is not signed in yet, from an address of their own."""
+
+    server: Server
+    email: str = ""
+    address: str = "198.51.100.1"
+    password: str = PASSWORD
+    secret: str = ""
+    """What the app of the account has in common with the server."""
+    http: requests.Session = field(default_factory=requests.Session)
+
+    def __post_init__(self) -> None:
+        self.http.headers["x-forwarded-for"] = self.address
+
+    def elsewhere(self, address: str = "203.0.113.66") -> Visitor:
+        """Another browser with all that this one knows, but for its cookies."""
+        return replace(self, address=address, http=requests.Session())
+
+    def copied(self) -> Visitor:
+        """Whoever has copied this browser's cookies."""
+        thief = self.elsewhere()
+        thief.http.cookies.update(self.http.cookies)
+        return thief
+
+    def get(self, path: str = "", **headers: str) -> requests.Response:
+        url = f"{self.server.url}{HOME}{path}"
+        return self.http.get(url, headers=headers, timeout=20)
+
+    def post(self, path: str, at: str = "", **form: object) -> requests.Response:
+        """Send a form with the token that stands on the page `at`."""
+        token = FORM_TOKEN.search(self.get(at).text)
+        sent = {"form_token": token[1] if token else "", **form}
+        return self.http.post(f"{self.server.url}{HOME}{path}", data=sent, timeout=20)
+
+    def sign_in(self, password: str = "", email: str = "", **headers: str) -> requests.Response:
+        form = {"email": email or self.email, "password": password or self.password}
+        url = f"{self.server.url}{HOME}/sign-in"
+        return self.http.post(url, data=form, headers=headers, timeout=20)
+
+    def is_in(self) -> bool:
+        return self.get().url == f"{self.server.url}{HOME}"
+
+    def code(self, ahead_s: int = 0) -> str:
+        """What the app shows, by the server's clock, or by one that goes fast."""
+        return pyotp.TOTP(self.secret).at(self.server.clock.wall_ms // 1000 + ahead_s)
+
+    def next_code(self) -> str:
+        """The code of the next half minute."""
+        self.server.clock.wall_ms += 30_000
+        return self.code()
+
+    def set_app_up(self) -> list[str]:
+        """Set an app up, as a person does; the recovery codes that are shown."""
+        shown = self.get("/account/app").text
+        [found] = re.findall(r"type this key in: <code>([A-Z2-7 ]+)</code>", shown)
+        self.secret = found.replace(" ", "")
+        said = self.post("/account/app", at="/account/app", code=self.next_code())
+        assert said.ok, said.text
+        return re.findall(r"<code>([A-Z2-9]{4}(?:-[A-Z2-9]{4}){3})</code>", said.text)
+
+    def give_code(self, code: str = "") -> requests.Response:
+        """Give the app's code to the page that asks for it."""
+        return self.post("/sign-in/factor", at="/sign-in/factor", code=code or self.next_code())
+
+
+FORM_TOKEN = re.compile(r'name="form_token" value="([^"]+)"')
+
+
+def account(
+    server: Server, name: str, role: Role = Role.OPERATOR, address: str = "198.51.100.1"
+) -> Visitor:
+    """The browser of somebody who has an account."""
+    email = f"{name}@example.org"
+    server.write(accounts.add_user, server.central, "test", email, name, role, PASSWORD)
+    return Visitor(server, email, address)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from config import DEMO_SITE
+from kiosk.__main__ import main
 from kiosk.console.command_socket import SOCKET
 
 
@@ -85,3 +86,15 @@ def test_check_tells_the_odds_of_codes_pins_and_badges_and_which_pin_is_short() 
     assert "finds a technician's with a probability of 100.0% (1 in this file" in said
     assert "is let in with a probability of 3e-16 (1 in this file)" in said
     assert "staff[1]: the PIN of Toni Technician is short: it has 4 secret digits" in said
+
+
+@pytest.mark.parametrize("flag", ["--without-server", "--without-centre"])
+def test_a_restore_without_the_server_is_asked_for_in_the_old_spelling_too(
+    tmp_path: Path, flag: str
+) -> None:
+    (tmp_path / "backup.db").touch()
+    restore = main.commands["restore"]
+    with restore.make_context("restore", [str(tmp_path / "backup.db")]) as plain:
+        assert plain.params["without_server"] is False
+    with restore.make_context("restore", [flag, str(tmp_path / "backup.db")]) as asked:
+        assert asked.params["without_server"] is True
