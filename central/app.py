@@ -28,7 +28,14 @@ from central.links import PATH
 from central.notify import receipts
 from central.notify.worker import Worker
 from central.packages import routes as package_routes
-from central.pages import account_actions, location_actions, own_account, recipient_page, sign_in
+from central.pages import (
+    account_actions,
+    location_actions,
+    own_account,
+    passkey_pages,
+    recipient_page,
+    sign_in,
+)
 from central.pages import actions as page_actions
 from central.pages import routes as page_routes
 from central.pages.own_forms import OwnForms
@@ -45,6 +52,7 @@ ROUTERS = (
     metrics.router,
     sign_in.router,
     own_account.router,
+    passkey_pages.router,
     account_actions.router,
     page_routes.router,
     page_actions.router,

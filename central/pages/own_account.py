@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from central.context import Central, audit, central_of
 from central.errors import RequestError
-from central.operators import factors, passwords, sessions
+from central.operators import factors, passkeys, passwords, sessions
 from central.operators.sessions import Proof, Session, Standing
 from central.pages.forms import carry_out
 from central.pages.proving import address_of
@@ -43,6 +43,7 @@ APP = "app"
 def _shown(connection: Connection, session: Session) -> dict[str, Any]:
     return {
         "sessions": sessions.of_account(connection, session.account),
+        "passkeys": passkeys.of_account(connection, session.account),
         "codes_left": factors.recovery_codes_left(connection, session.account),
     }
 
@@ -60,6 +61,7 @@ async def account(request: Request, operator: Viewing) -> Response:
         must_have=central.settings.sign_in.needs_factor(is_admin),
         is_fresh=is_fresh(request, operator.session.proved_ms, FRESH_S),
         few=factors.FEW,
+        passkeys_possible=passkeys.are_possible(central),
         least=passwords.LEAST,
         **shown,
     )
@@ -128,7 +130,7 @@ async def sign_out_others(request: Request, operator: ActingAsViewer) -> Respons
 # --- the app -----------------------------------------------------------------------------------
 
 
-def _require_may_set_up(request: Request, who: Operator) -> None:
+def require_may_set_up(request: Request, who: Operator) -> None:
     """Somebody who has just signed in sets the first one up; whoever has one gives it before."""
     rules = central_of(request).settings.sign_in
     if who.session.standing(rules) is Standing.FULL:
@@ -138,7 +140,7 @@ def _require_may_set_up(request: Request, who: Operator) -> None:
 @router.get("/account/app")
 async def app_page(request: Request, who: Beginner) -> Response:
     """Show the secret for an app, as a QR code and as text, until it has been confirmed."""
-    _require_may_set_up(request, who)
+    require_may_set_up(request, who)
     central, session = central_of(request), who.session
 
     def do(connection: Connection, central: Central) -> str:
@@ -159,6 +161,7 @@ async def app_page(request: Request, who: Beginner) -> Response:
         drawing=drawing,
         secret=" ".join(secret[n : n + 4] for n in range(0, len(secret), 4)),
         must_have=not is_done,
+        passkeys_possible=passkeys.are_possible(central),
     )
 
 
@@ -167,7 +170,7 @@ async def app_confirm(
     request: Request, who: ActingBeginner, code: Annotated[str, Form(max_length=40)]
 ) -> Response:
     """Take the app once it shows the right code; the recovery codes come with the first factor."""
-    _require_may_set_up(request, who)
+    require_may_set_up(request, who)
 
     def do(connection: Connection, central: Central) -> None:
         secret = sessions.offered(connection, central, who.session, APP)
