@@ -9,6 +9,7 @@ from sqlalchemy import Connection, delete, exists, func, insert, select, update
 
 from central import privacy, schema
 from central.context import Central, alarm
+from central.notify import spool
 from central.notify.outbox import Kind, tell_operators
 from central.operators import passwords, sessions, throttle
 from central.schema import LIVE
@@ -29,6 +30,7 @@ async def keep(central: Central) -> None:
         try:
             now_ms = central.clock.now_ms()
             await central.database.write(tidy, central.settings, now_ms)
+            await asyncio.to_thread(central.database.empty_log)
             await central.database.write(
                 tell_of_silence, central.settings.notifications, began_ms, now_ms
             )
@@ -41,6 +43,7 @@ def tidy(connection: Connection, settings: Settings, now_ms: int) -> None:
     """One round."""
     _tell_unjoined(connection, settings, now_ms)
     erase(connection, now_ms - settings.erase_after_days * DAY_MS, now_ms)
+    spool.forget(connection, settings.sms.folder if settings.sms else None)
     table = schema.idempotency
     connection.execute(delete(table).where(table.c.created_ms < now_ms - IDEMPOTENCY_DAYS * DAY_MS))
     sessions.forget(connection, settings.sign_in, now_ms)

@@ -31,7 +31,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-from central.sealing import Sealed, SealedByRow
+from central.sealing import Sealed, sealed_by_row_column, sealed_column
 
 # On SQLite the tables are STRICT: what is no number is in no column of numbers. That knows only
 # some names of types.
@@ -68,17 +68,6 @@ metadata = MetaData(
 
 def _text(name: str, default: str = "") -> Column[str]:
     return Column(name, Text, nullable=False, server_default=default)
-
-
-def _sealed(context: str, default: str = "") -> Column[str]:
-    """A personal text; `context` is the table and the column."""
-    name = context.partition(".")[2]
-    return Column(name, Sealed(context), nullable=False, server_default=default)
-
-
-def _sealed_by_row(context: str, key: str) -> Column[str]:
-    name = context.partition(".")[2]
-    return Column(name, SealedByRow(context, key), nullable=False, server_default="")
 
 
 def _number(name: str, default: int = 0) -> Column[int]:
@@ -254,10 +243,10 @@ recipient = Table(
     "recipient",
     metadata,
     Column("id", Text, primary_key=True),
-    _sealed("recipient.name"),
-    _sealed("recipient.email"),
+    sealed_column("recipient.name"),
+    sealed_column("recipient.email"),
     _text("email_index"),
-    _sealed("recipient.phone"),
+    sealed_column("recipient.phone"),
     _text("phone_index"),
     _text("language", "en"),
     _text("channels", "[]"),
@@ -293,7 +282,7 @@ package = Table(
     Column("last_slot", Text),
     Column("recipient", Text, ForeignKey("recipient.id")),
     Column("sender", Text),
-    _sealed("package.owner"),
+    sealed_column("package.owner"),
     _flag("is_announced"),
     _flag("is_alone"),
     _flag("needs_low"),
@@ -345,11 +334,11 @@ command = Table(
     Column("n", WHOLE, primary_key=True, autoincrement=False),
     Column("id", Text, nullable=False, unique=True),
     _text("type"),
-    _sealed("command.body", "{}"),
-    _sealed("command.by"),
+    sealed_column("command.body", "{}"),
+    sealed_column("command.by"),
     _number("created_ms"),
     _text("state", "QUEUED"),
-    _sealed("command.answer"),
+    sealed_column("command.answer"),
     _time("answered_ms"),
     Column("package", Text),
     _number("times", 1),
@@ -377,14 +366,14 @@ notification = Table(
     _text("language", "en"),
     _text("status", "queued"),
     _text("reason"),
-    _sealed("notification.facts", "{}"),
+    sealed_column("notification.facts", "{}"),
     _number("attempts"),
     _number("due_ms"),
     _time("leased_until_ms"),
     _number("created_ms"),
     _time("sent_ms"),
     _time("delivered_ms"),
-    _sealed("notification.error"),
+    sealed_column("notification.error"),
     _text("message_id"),
     _number("times", 1),
     _text("held"),
@@ -446,8 +435,8 @@ user = Table(
     metadata,
     Column("id", Text, primary_key=True),
     Column("email", Sealed("user_account.email", "email_folded"), nullable=False, unique=True),
-    _sealed("user_account.name"),
-    _sealed("user_account.password_hash"),
+    sealed_column("user_account.name"),
+    sealed_column("user_account.password_hash"),
     _text("role", "viewer"),
     _number("created_ms"),
     _time("disabled_ms"),
@@ -480,8 +469,8 @@ operator_session = Table(
     _text("name"),
     _account(),
     _text("way"),
-    _sealed("operator_session.address"),
-    _sealed("operator_session.device"),
+    sealed_column("operator_session.address"),
+    sealed_column("operator_session.device"),
     _number("created_ms"),
     _number("seen_ms"),
     _number("proved_ms"),
@@ -545,13 +534,13 @@ audit = Table(
     metadata,
     Column("id", Text, primary_key=True),
     _number("at_ms"),
-    _sealed("audit.by"),
+    sealed_column("audit.by"),
     _text("by_index"),
     _text("action"),
-    _sealed("audit.subject"),
+    sealed_column("audit.subject"),
     _text("subject_index"),
-    _sealed("audit.detail", "{}"),
-    _sealed("audit.address"),
+    sealed_column("audit.detail", "{}"),
+    sealed_column("audit.address"),
     Index("ix_audit_by_index", "by_index"),
     Index("ix_audit_subject_index", "subject_index"),
     Index("ix_audit_at", "at_ms"),
@@ -561,10 +550,10 @@ staff = Table(
     "staff",
     metadata,
     Column("number", Text, primary_key=True),
-    _sealed("staff.name"),
+    sealed_column("staff.name"),
     _text("role", "courier"),
-    _sealed_by_row("staff.pin_hash", "number"),
-    _sealed_by_row("staff.badge_hash", "number"),
+    sealed_by_row_column("staff.pin_hash", "number"),
+    sealed_by_row_column("staff.badge_hash", "number"),
     _time("valid_from_ms"),
     _time("valid_until_ms"),
     _text("locations", '"*"'),

@@ -31,7 +31,7 @@ from aiosmtplib import (
 )
 
 from central import addresses
-from central.notify import refusals
+from central.notify import refusals, spool
 from central.notify.messages import Message
 from central.notify.outbox import OPERATORS
 from central.notify.refusals import Whose
@@ -245,12 +245,8 @@ class SpoolNotifier:
             raise ChannelError(str(error)) from error
 
     def _write(self, number: str, message: Message) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        path = self._folder / message.id
-        draft = path.with_suffix(".part")
         text = f"To: {number}\nAlphabet: UTF-8\n\n{message.short}\n"
-        draft.write_text(text, encoding="utf-8")
-        draft.rename(path)
+        spool.put(self._folder, message.id, text)
 
     async def close(self) -> None:
         return
