@@ -95,6 +95,7 @@ ASKS_FOR = {
     "GET /link/{token}": None,
     "POST /link/{token}": None,
     "GET /audit": VIEWER,
+    "GET /views": ADMIN,
     "GET /reports": VIEWER,
     "GET /reports.csv": VIEWER,
     "POST /sign-out": VIEWER,
