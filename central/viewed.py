@@ -14,7 +14,8 @@ from sqlalchemy import Connection, insert, or_, select
 
 from central import schema
 from central.adapters import new_id
-from central.context import Central, audit
+from central.context import Central, audit, is_about_one_of, is_by
+from central.sealing import indexed
 
 VIEWED = "person.viewed"
 EXPORTED = "person.export"
@@ -34,17 +35,17 @@ def write_down(
     seen = {row["recipient"]: row["id"] for row in packages if row["recipient"] is not None}
     since_ms = now_ms - central.settings.sign_in.views_once_s * 1000
     known = connection.execute(
-        select(table.c.subject).where(
-            table.c.subject.in_(seen),
+        select(table.c.subject_index).where(
+            is_about_one_of(connection, seen),
             table.c.action == VIEWED,
-            table.c.by == by,
+            is_by(connection, by),
             table.c.at_ms > since_ms,
         )
     ).scalars()
-    for person in known.all():
-        seen.pop(person, None)
-    if seen:
-        rows = [
+    rows = [
+        indexed(
+            connection,
+            table,
             {
                 "id": new_id(),
                 "at_ms": now_ms,
@@ -53,10 +54,13 @@ def write_down(
                 "subject": person,
                 "detail": json.dumps({"package": package, "where": where}, sort_keys=True),
                 "address": address,
-            }
-            for person, package in seen.items()
-        ]
-        connection.execute(insert(table), rows)
+            },
+        )
+        for person, package in seen.items()
+    ]
+    lately = set(known.all())
+    if new := [row for row in rows if row["subject_index"] not in lately]:
+        connection.execute(insert(table), new)
 
 
 def exported(connection: Connection, central: Central, by: str, kept: Mapping[str, Any]) -> None:
@@ -70,15 +74,14 @@ def exported(connection: Connection, central: Central, by: str, kept: Mapping[st
         audit(connection, central.clock.now_ms(), by, EXPORTED, person)
 
 
-def looks(connection: Connection, text: str) -> list[dict[str, Any]]:
+def views(connection: Connection, text: str) -> list[dict[str, Any]]:
     """Who looked at whose data, the newest first; of one operator, recipient or package, if a text
     is given."""
     table, package = schema.audit, schema.package
     query = select(table).where(table.c.action.in_((VIEWED, EXPORTED)))
     if text:
-        of_package = select(package.c.recipient).where(package.c.id == text)
-        query = query.where(
-            or_(table.c.by == text, table.c.subject == text, table.c.subject.in_(of_package))
-        )
+        of_package = connection.execute(select(package.c.recipient).where(package.c.id == text))
+        people = [text, *(each for each in of_package.scalars() if each)]
+        query = query.where(or_(is_by(connection, text), is_about_one_of(connection, people)))
     rows = connection.execute(query.order_by(table.c.at_ms.desc()).limit(SHOWN)).mappings()
     return [{**row, "detail": json.loads(row["detail"])} for row in rows]

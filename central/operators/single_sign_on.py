@@ -23,6 +23,7 @@ from central.auth import Role
 from central.context import Central, alarm, audit
 from central.errors import RequestError
 from central.settings import SingleSignOn
+from central.tokens import token_hash
 
 LOG = logging.getLogger("central.single_sign_on")
 TIMEOUT_S = 10
@@ -50,7 +51,7 @@ class Person:
     """Somebody as the provider knows them."""
 
     subject: str
-    """Who they are at their provider, for ever."""
+    """Who they are at their provider, for ever; some say it by an address, so it is kept hashed."""
     email: str
     """An address that the provider has verified, or nothing."""
     name: str
@@ -139,7 +140,7 @@ class Provider:
         is_verified = claims.get("email_verified") is True and isinstance(email, str)
         name = claims.get("name")
         return Person(
-            subject=f"{self._rules.issuer} {claims['sub']}",
+            subject=token_hash(f"{self._rules.issuer} {claims['sub']}"),
             email=str(email) if is_verified else "",
             name=name if isinstance(name, str) else "",
             roles=_texts(claims, self._rules.role_claim),

@@ -25,6 +25,7 @@ from central.pages.session import (
     set_provider_state,
 )
 from central.pages.sign_in import begun
+from kiosk.model.urls import asking
 
 router = APIRouter(prefix=HOME, include_in_schema=False)
 LOG = logging.getLogger("central.single_sign_on")
@@ -113,6 +114,6 @@ async def _refused(request: Request, code: str, who: str) -> Response:
         audit(connection, now_ms, who, "sign-in.refused", who, address, provider=code)
 
     await central.database.write(do, central)
-    answer = RedirectResponse(f"{SIGN_IN}?problem={code}", 303)
+    answer = RedirectResponse(asking(SIGN_IN, problem=code), 303)
     end_provider_state(request, answer)
     return answer

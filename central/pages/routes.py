@@ -173,7 +173,7 @@ async def views(
     request: Request, operator: Administering, q: Annotated[str, Query(max_length=254)] = ""
 ) -> Response:
     """Who looked at whose personal data."""
-    rows = await _look(request, viewed.looks, q.strip())
+    rows = await _look(request, viewed.views, q.strip())
     once_min = central_of(request).settings.sign_in.views_once_s // 60
     return page(request, "views.html", operator=operator, rows=rows, q=q, once_min=once_min)
 

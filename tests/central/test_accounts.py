@@ -194,20 +194,20 @@ def test_who_looked_at_a_persons_data_is_written_down_once_in_a_while(
         each.sign_in()
     people = {row.id: row.recipient for row in server.rows(schema.package)}
 
-    def looks() -> list[tuple[str, str, str]]:
+    def views() -> list[tuple[str, str, str]]:
         rows = [row for row in server.rows(schema.audit) if row.action == "person.viewed"]
         assert "Eva" not in str(rows) and "@example.org" not in str([row.detail for row in rows])
         return [(row.by, row.subject, json.loads(row.detail)["where"]) for row in rows]
 
     for _ in range(3):
         viewer.get(f"/packages/{package}")
-    assert looks() == [(viewer.email, people[package], "package")]
+    assert views() == [(viewer.email, people[package], "package")]
     viewer.get("/packages?q=Eva")
     listed = (viewer.email, people[other], "list of packages")
-    assert looks()[1:] == [listed], "who was looked at already is not written down again"
+    assert views()[1:] == [listed], "who was looked at already is not written down again"
     server.clock.wall_ms += 3_600_001
     viewer.get(f"/packages/{package}")
-    assert len(looks()) == 3
+    assert len(views()) == 3
     assert viewer.get("/views").status_code == 403
     assert "Person viewed" not in viewer.get("/audit").text
     shown = admin.get(f"/views?q={package}").text
