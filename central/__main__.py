@@ -10,7 +10,6 @@ from pathlib import Path
 
 import click
 import segno
-import uvicorn
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -23,7 +22,7 @@ from central.console import BY
 from central.console import write as _write
 from central.context import Central
 from central.errors import CannotServeError, RequestError
-from central.listening import bound
+from central.listening import listen, run
 from central.pages.session import HOME
 from central.settings import Settings, load
 from central.sync import enrolment, signing
@@ -58,24 +57,18 @@ def serve(context: click.Context, host: str | None, port: int | None) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     changes = {"host": host, "port": port}
     settings = settings.model_copy(update={k: v for k, v in changes.items() if v is not None})
-    sockets = bound(settings.host, settings.port)
-    settings = settings.model_copy(update={"port": sockets[0].getsockname()[1]})
+    sockets, settings = listen(settings)
     app = create_app(build(settings))
     _tell_where(settings, app.state.central, context.find_root().params["config"])
-    served = uvicorn.Config(
-        app,
-        log_level="warning",
-        lifespan="on",
-        proxy_headers=True,
-        forwarded_allow_ips=list(settings.trusted_proxies),
-    )
-    uvicorn.Server(served).run(sockets)
+    run(app, settings, sockets)
 
 
 def _tell_where(settings: Settings, central: Central, config: Path | None) -> None:
     """Where the server is, and how somebody comes to sign in, wherever the line is typed."""
     click.echo(f"The server is at {settings.base_url}")
     click.echo(f"Operators sign in at {settings.base_url}{HOME}")
+    if settings.watched_at:
+        click.echo(f"/metrics and /readyz are at http://{settings.watched_at} alone")
     active = select(schema.user.c.id).where(schema.user.c.disabled_ms.is_(None)).limit(1)
     if central.database.submit(lambda connection: connection.execute(active).first()).result():
         return

@@ -21,6 +21,7 @@ from central.auth import RateLimit
 from central.context import Central
 from central.database import Database
 from central.errors import CannotServeError, RequestError
+from central.front import Application
 from central.housekeeping import keep
 from central.intake import Intake
 from central.links import PATH
@@ -108,7 +109,7 @@ def create_app(central: Central) -> FastAPI:
             await worker.stop()
             await asyncio.to_thread(central.database.close)
 
-    app = FastAPI(
+    app = Application(
         title="Parcel lockers",
         version="1",
         summary="Announce packages to lockers, follow them, find the nearest free one.",
@@ -116,6 +117,7 @@ def create_app(central: Central) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
+    app.base_url, app.watched_port = central.settings.base_url, central.settings.watched_port
     app.state.central = central
     app.state.rate_limit = RateLimit()
     app.state.worker = worker

@@ -99,7 +99,9 @@ async def _first_screen(kiosk: Kiosk, watch: Watch) -> None:
         view = _first_view(kiosk)
         if view != kiosk.person.view:
             kiosk.person.show(view)
+        kiosk.store.visited(False)
         event = await kiosk.person.next(_look_again_s(kiosk))
+        kiosk.store.visited(not isinstance(event, TimedOut))
         match event:
             case TimedOut():
                 kiosk.person.preference = Preference()  # whoever chose it went away
