@@ -11,8 +11,6 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
-import requests
-
 from config import Site
 from drivers.port import port_in
 from drivers.scanner import Scanner, ScannerRead
@@ -45,6 +43,7 @@ from kiosk.store.remains import DATABASE, remains, require_database, require_not
 from kiosk.store.restore import Restored
 from kiosk.store.store import Store
 from kiosk.store.writer import Writer
+from kiosk.sync.deadline import BoundedSession
 from kiosk.sync.enrol import IDENTITY_FILE, identity_in
 from kiosk.sync.journal_import import recall
 
@@ -177,7 +176,7 @@ def restore(data: Path, file: Path, *, with_server: bool = True, doubt: str = ""
     clock, rng = SystemClock(), secrets.SystemRandom()
     identity = identity_in(data) if with_server else None
     path, check = data / DATABASE, key_check(key)
-    with requests.Session() as session:
+    with BoundedSession() as session:
         recaller = None if identity is None else partial(recall, session, identity)
         return backup_restore.restore(file, path, check, clock, rng, recaller, doubt, key)
 

@@ -16,6 +16,7 @@ from central.operators.sessions import Proof, Session, Standing
 from central.pages.forms import carry_out
 from central.pages.proving import address_of
 from central.pages.rendering import page
+from central.pages.said import saying
 from central.pages.session import (
     ACCOUNT,
     ENROL,
@@ -34,7 +35,6 @@ from central.pages.session import (
     set_session,
 )
 from central.pages.sign_in import Secret, own_password
-from kiosk.model.urls import asking
 
 router = APIRouter(prefix=HOME, include_in_schema=False)
 APP = "app"
@@ -67,8 +67,8 @@ async def account(request: Request, operator: Viewing) -> Response:
     )
 
 
-def _said(problem: str) -> Response:
-    return RedirectResponse(asking(ACCOUNT, problem=problem), 303)
+def _said(request: Request, problem: str) -> Response:
+    return saying(request, ACCOUNT, problem=problem)
 
 
 # --- the password ------------------------------------------------------------------------------
@@ -82,15 +82,15 @@ async def change_password(
     central = central_of(request)
     wait_s, is_right = await own_password(request, operator, current)
     if wait_s > 0:
-        return _said(f"Too many tries. The next one may come in {wait_s:.0f} s.")
+        return _said(request, f"Too many tries. The next one may come in {wait_s:.0f} s.")
     if not is_right:
-        return _said("Your password now is another one.")
+        return _said(request, "Your password now is another one.")
     if password != again:
-        return _said("The two new passwords are not the same.")
+        return _said(request, "The two new passwords are not the same.")
     try:
         password_hash = await passwords.hashed(central, password)
     except RequestError as error:
-        return _said(error.message)
+        return _said(request, error.message)
 
     def do(connection: Connection, central: Central) -> str | None:
         session = operator.session
@@ -105,7 +105,7 @@ async def change_password(
 def _renewed(request: Request, token: str | None, done: str) -> Response:
     if token is None:
         return RedirectResponse(SIGN_IN, 303)
-    answer = RedirectResponse(asking(ACCOUNT, done=done), 303)
+    answer = saying(request, ACCOUNT, done=done, token=token)
     set_session(request, answer, token)
     return answer
 
@@ -138,7 +138,7 @@ def require_may_set_up(request: Request, who: Operator) -> None:
 
 
 @router.get("/account/app")
-async def app_page(request: Request, who: Beginner, problem: str = "") -> Response:
+async def app_page(request: Request, who: Beginner) -> Response:
     """Show the secret for an app, as a QR code and as text, until it has been confirmed."""
     require_may_set_up(request, who)
     central, session = central_of(request), who.session
@@ -158,7 +158,6 @@ async def app_page(request: Request, who: Beginner, problem: str = "") -> Respon
         "app.html",
         operator=who if is_done else None,
         who=who,
-        problem=problem,
         drawing=drawing,
         secret=" ".join(secret[n : n + 4] for n in range(0, len(secret), 4)),
         must_have=not is_done,
@@ -197,7 +196,7 @@ async def added(request: Request, who: Operator, here: str, add: Any) -> Respons
     try:
         token, codes = await central.database.write(do, central)
     except RequestError as error:
-        return RedirectResponse(asking(here, problem=error.message), 303)
+        return saying(request, here, problem=error.message)
     if token is None:
         return RedirectResponse(SIGN_IN, 303)
     if not codes:
@@ -238,7 +237,7 @@ async def new_recovery_codes(request: Request, operator: ActingAsViewer) -> Resp
     """New recovery codes in place of those before, shown on the page that answers."""
     require_fresh(request, operator)
     if not operator.session.has_factor:
-        return _said("Set a second factor up first; recovery codes come with it.")
+        return _said(request, "Set a second factor up first; recovery codes come with it.")
     central = central_of(request)
     codes = await central.database.write(factors.new_recovery_codes, central, operator.session)
     return _codes_page(request, operator, codes)

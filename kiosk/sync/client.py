@@ -43,6 +43,7 @@ from kiosk.sync.contract import (
     read_message,
     wire_event,
 )
+from kiosk.sync.deadline import BoundedSession
 from kiosk.sync.opening import require_signed
 from kiosk.sync.reaching import answer_text
 from kiosk.sync.receiving import receive
@@ -169,7 +170,7 @@ class SyncClient:
         self._layout = layout_of(location)
         self._layout_hash = sha256(self._layout.model_dump_json().encode()).hexdigest()
         self._is_layout_wanted = True
-        self._session = requests.Session()
+        self._session = BoundedSession()
         self._woken, self._is_ending = threading.Event(), False
         self._thread = threading.Thread(target=self._run, name="sync", daemon=True)
         self.state = SyncStatus()
@@ -266,9 +267,17 @@ class SyncClient:
             body = gzip.compress(body, 5)
             headers["content-encoding"] = "gzip"
         url = f"{self._identity.url}{path('v1', 'locations', self._identity.location, 'sync')}"
-        with self._session.post(
-            url, data=body, headers=headers, timeout=TIMEOUT_S, allow_redirects=False, stream=True
-        ) as answer:
+        with (
+            self._session.exchange(),
+            self._session.post(
+                url,
+                data=body,
+                headers=headers,
+                timeout=TIMEOUT_S,
+                allow_redirects=False,
+                stream=True,
+            ) as answer,
+        ):
             text = answer_text(answer)
         if answer.status_code != 200:
             said = text[:200].decode(errors="replace")

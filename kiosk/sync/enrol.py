@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from kiosk.model.location import Location
 from kiosk.sync.client import TIMEOUT_S, Identity, layout_of
 from kiosk.sync.contract import EnrolAnswer, EnrolRequest
+from kiosk.sync.deadline import BoundedSession
 from kiosk.sync.reaching import answer_text, server_url, why_not_reached
 
 IDENTITY_FILE = "centre.json"
@@ -37,15 +38,16 @@ def enrol(data: Path, location: Location, location_key: bytes, url: str, token: 
     url = _address(url)
     message = _request(token, location, location_key)
     try:
-        answer = requests.post(
-            f"{url}/v1/enrol",
-            data=message.model_dump_json(exclude_none=True),
-            headers={"content-type": "application/json", "authorization": f"Bearer {token}"},
-            timeout=TIMEOUT_S,
-            allow_redirects=False,
-            stream=True,
-        )
-        text = answer_text(answer)
+        with BoundedSession() as session, session.exchange():
+            answer = session.post(
+                f"{url}/v1/enrol",
+                data=message.model_dump_json(exclude_none=True),
+                headers={"content-type": "application/json", "authorization": f"Bearer {token}"},
+                timeout=TIMEOUT_S,
+                allow_redirects=False,
+                stream=True,
+            )
+            text = answer_text(answer)
     except requests.RequestException as error:
         raise EnrolError(
             f"{url}: the server is not reached: {why_not_reached(error, url)}"
