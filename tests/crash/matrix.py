@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
@@ -22,10 +21,8 @@ from unittest import mock
 
 from requests import Response
 from requests.adapters import HTTPAdapter
-from sqlalchemy import Connection, Table, select
 
 from central import schema
-from central.sync import enrolment
 from drivers.bank import BankTiming
 from drivers.boards.board import FramedBoard
 from drivers.door import DoorState
@@ -46,10 +43,10 @@ from kiosk.store import journal, slots
 from kiosk.store.store import Store
 from kiosk.store.writer import Writer
 from kiosk.sync.client import OBSERVER, Identity, SyncClient
-from kiosk.sync.contract import EnrolRequest, Status
+from kiosk.sync.contract import Status
+from tests.crash.cell_server import CellServer
 from tests.crash.disk import Files
 from tests.crash.recording import PLACE, lay_down, pick_up
-from tests.support.central_server import LOCATION_KEY, Server
 from tests.support.flow_site import TECHNICIAN_PIN, LoopClock, Running, World, running
 from tests.support.invariants import Pulse, Witness, findings, gather
 from tests.support.stories.people import (
@@ -71,8 +68,6 @@ TIMING = BankTiming(window_s=1.0, silence_s=0.5)
 HEALED_AFTER_S = 3.0
 SETTLED_AFTER_S = 1.0
 AT_THE_DOOR_S = 2.5
-LOCATION_NAME = "cells"
-PATIENCE_S = 20.0
 
 
 class Point(StrEnum):
@@ -213,41 +208,6 @@ def prepare(flow: Flow, folder: Path) -> Setting:
 
 
 # --- the sync -------------------------------------------------------------------------------------
-
-
-class CellServer:
-    """A real server on loopback; every cell finds it as it was when the kiosk had enrolled."""
-
-    def __init__(self, folder: Path) -> None:
-        self.server = Server(folder)
-        self.server.start()
-        self.identity: Identity = self.server.write(self._enrol)
-        self._file = folder / "central.db"
-        self._enrolled = sqlite3.connect(":memory:")
-        with closing(sqlite3.connect(self._file)) as live:
-            live.backup(self._enrolled)
-
-    def _enrol(self, connection: Connection) -> Identity:
-        now_ms = self.server.clock.now_ms()
-        token = enrolment.add_location(connection, LOCATION_NAME, "", "test", now_ms)
-        asked = EnrolRequest(token=token, location=LOCATION_NAME, key=LOCATION_KEY.hex())
-        answer = enrolment.enrol(connection, self.server.central, asked)
-        return Identity(self.server.url, LOCATION_NAME, answer.token, answer.public_key)
-
-    def begin_again(self) -> None:
-        """Forget what the last cell sent."""
-        with closing(sqlite3.connect(self._file, timeout=PATIENCE_S)) as live:
-            self._enrolled.backup(live)
-
-    def close(self) -> None:
-        self.server.stop()
-        self._enrolled.close()
-
-    def rows(self, table: Table, *columns: str) -> list[tuple[Any, ...]]:
-        """What the server has in a table, in order."""
-        asked = select(*(table.c[name] for name in columns)).order_by(table.c.seq)
-        database = self.server.central.database
-        return [tuple(row) for row in database.read(lambda connection: connection.execute(asked))]
 
 
 class Network(HTTPAdapter):

@@ -18,10 +18,10 @@ from kiosk.store.intents import IntentState, OpenIntent
 from kiosk.store.store import Store
 from kiosk.store.writer import Writer
 from tests.crash import matrix
+from tests.crash.cell_server import CellServer
 from tests.crash.matrix import (
     FLOWS,
     Cell,
-    CellServer,
     Flow,
     Point,
     Sensor,
