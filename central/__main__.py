@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import logging
 import shlex
+import ssl
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 import segno
@@ -14,7 +16,7 @@ import uvicorn
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from central import accounts, advisories, backup, privacy, schema, staff
+from central import accounts, advisories, backup, plain_http, privacy, schema, staff
 from central.adapters import SystemClock
 from central.advisories import AdvisoriesError
 from central.app import build, create_app
@@ -60,6 +62,7 @@ def serve(context: click.Context, host: str | None, port: int | None) -> None:
     settings = settings.model_copy(update={k: v for k, v in changes.items() if v is not None})
     sockets = bound(settings.host, settings.port)
     settings = settings.model_copy(update={"port": sockets[0].getsockname()[1]})
+    plain_http.require_none(settings, sockets)
     app = create_app(build(settings))
     _tell_where(settings, app.state.central, context.find_root().params["config"])
     served = uvicorn.Config(
@@ -68,8 +71,21 @@ def serve(context: click.Context, host: str | None, port: int | None) -> None:
         lifespan="on",
         proxy_headers=True,
         forwarded_allow_ips=list(settings.trusted_proxies),
+        **_tls(settings),
     )
     uvicorn.Server(served).run(sockets)
+
+
+def _tls(settings: Settings) -> dict[str, Any]:
+    """What uvicorn is given of TLS, where the server ends it itself."""
+    if settings.tls_certificate is None:
+        return {}
+    options: dict[str, Any] = {"ssl_certfile": settings.tls_certificate}
+    options["ssl_keyfile"] = settings.tls_key
+    if settings.tls_client_ca is not None:
+        options["ssl_ca_certs"] = str(settings.tls_client_ca)
+        options["ssl_cert_reqs"] = ssl.CERT_REQUIRED
+    return options
 
 
 def _tell_where(settings: Settings, central: Central, config: Path | None) -> None:
@@ -114,7 +130,8 @@ def location_add(
         places = {"address": address, "latitude": latitude, "longitude": longitude}
         places["country"] = country
         now_ms = central.clock.now_ms()
-        return enrolment.add_location(connection, name_id, name, BY, now_ms, **places)
+        token = enrolment.add_location(connection, name_id, name, BY, now_ms, **places)
+        return enrolment.printed(connection, central, token)
 
     _tell_token(settings, name_id, _write(settings, add))
 
@@ -126,7 +143,8 @@ def location_roll(settings: Settings, name_id: str) -> None:
     """Print a new enrolment token for a location."""
 
     def roll(connection: Connection, central: Central) -> str:
-        return enrolment.roll(connection, name_id, BY, central.clock.now_ms())
+        token = enrolment.roll(connection, name_id, BY, central.clock.now_ms())
+        return enrolment.printed(connection, central, token)
 
     _tell_token(settings, name_id, _write(settings, roll))
 

@@ -143,6 +143,17 @@ class Settings(_Part):
     port: int = Field(default=8080, ge=0, le=65535)
     public_url: str = ""
     """How people and kiosks reach the server; empty is `http://host:port`."""
+    allow_plain_http: bool = False
+    """Whether this server may be reached by http from other machines, which everybody on the way
+    can read, and may send its own tokens so."""
+    allow_older_kiosks: bool = True
+    """Whether kiosks of 0.2 may enrol, which send their location's key as it is."""
+    tls_certificate: Path | None = None
+    """With which the server ends TLS itself (PEM); None: a proxy in front of it does."""
+    tls_key: Path | None = None
+    """Of that certificate; None where both are in one file."""
+    tls_client_ca: Path | None = None
+    """Who issued the certificates that every client must show; None: none must."""
     trusted_proxies: tuple[str, ...] = ("127.0.0.1", "::1")
     """Addresses or networks whose X-Forwarded-For and -Proto are believed; nobody else's are."""
     sync_s: int = Field(default=10, ge=1, le=3600)
@@ -170,7 +181,8 @@ class Settings(_Part):
     @property
     def base_url(self) -> str:
         """How the server is reached from outside, without a slash at the end."""
-        return (self.public_url or f"http://{host(self.host)}:{self.port}").rstrip("/")
+        scheme = "http" if self.tls_certificate is None else "https"
+        return (self.public_url or f"{scheme}://{host(self.host)}:{self.port}").rstrip("/")
 
 
 def load(path: Path | None, **changes: object) -> Settings:

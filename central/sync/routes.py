@@ -19,6 +19,7 @@ from kiosk.sync.contract import (
     EnrolRequest,
     EventsAnswer,
     M,
+    ServerKeys,
     SyncAnswer,
     SyncRequest,
     read_message,
@@ -88,6 +89,18 @@ async def sync(location: str, request: Request) -> Response:
     token = bearer(request)
     message = await _body(request, SyncRequest)
     answer = await central.database.write(service.sync, central, location, token, message)
+    return _answer(request, answer)
+
+
+@router.get(
+    "/enrol",
+    response_model=ServerKeys,
+    summary="A kiosk that is about to enrol learns the server's keys",
+    responses={401: {}},
+)
+async def server_keys(request: Request) -> Response:
+    central = central_of(request)
+    answer = await central.database.look(enrolment.server_keys, central, bearer(request))
     return _answer(request, answer)
 
 

@@ -57,17 +57,19 @@ def _opened(secrets: Secrets, sealed: bytes) -> Ed25519PrivateKey:
 
 
 def of_location(
-    connection: Connection, secrets: Secrets, location: str, told: str, known: str, now_ms: int
+    connection: Connection, secrets: Secrets, location: str, named: str, known: str, now_ms: int
 ) -> Signer:
-    """Whose signature a location's kiosk believes: that of the key which it `told`; where it is of
-    a version that tells none, that of the one it is `known` to have been given."""
-    if told and told != known:
-        signer = trusted(connection, secrets, told)
+    """Whose signature a location's kiosk believes: that of the key which it `named`; where it is of
+    a version that names none, that of the one it is `known` to have been given."""
+    if named and named != known:
+        signer = trusted(connection, secrets, named)
         if signer is None:
-            _alarm_unknown(connection, location, told, now_ms)
+            _alarm_unknown(connection, location, named, now_ms)
         else:
             table = schema.location
-            connection.execute(update(table).where(table.c.id == location).values(signing_key=told))
+            connection.execute(
+                update(table).where(table.c.id == location).values(signing_key=named)
+            )
             return signer
     return trusted(connection, secrets, known) or current(connection, secrets)
 
@@ -75,8 +77,8 @@ def of_location(
 def _alarm_unknown(connection: Connection, location: str, public_key: str, now_ms: int) -> None:
     table, subject = schema.audit, f"{location} {public_key}"
     action = "alarm:signing-key-unknown"
-    told = select(table.c.id).where(table.c.action == action, table.c.subject == subject)
-    if connection.execute(told.limit(1)).first() is None:
+    alarmed = select(table.c.id).where(table.c.action == action, table.c.subject == subject)
+    if connection.execute(alarmed.limit(1)).first() is None:
         alarm(connection, now_ms, action.removeprefix("alarm:"), subject)
 
 

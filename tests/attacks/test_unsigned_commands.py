@@ -355,7 +355,7 @@ def test_a_rotated_key_comes_to_the_kiosk_and_commands_go_on(site: Site, server:
     assert server.alarms() == []
 
 
-def test_a_server_that_lost_a_rotated_key_is_told_so(site: Site, server: Server) -> None:
+def test_a_server_that_lost_a_rotated_key_is_warned(site: Site, server: Server) -> None:
     server.write(signing.rotate, server.central, "operator")
     queue(server, "wet")
     site.sync()

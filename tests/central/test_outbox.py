@@ -178,7 +178,7 @@ def test_a_longer_hold_is_warned_of_again_before_its_new_end(
     assert [row.due_ms for row in second] == [until_ms - 24 * HOUR_MS]
 
 
-def test_of_a_recall_only_who_had_heard_of_the_package_is_notified(
+def test_a_recall_notifies_only_who_had_heard_of_the_package(
     server: Server, kiosk: Journal, mailbox: tuple[int, Mailbox]
 ) -> None:
     heard, other = expect(server, kiosk, "A"), expect(server, kiosk, "B")

@@ -43,7 +43,7 @@ def test_an_address_is_kept_in_one_spelling(text: str, right: str) -> None:
         *("https://x/?a=b", "https://x/#a", "https://kim:secret@x", "http://*"),
     ],
 )
-def test_of_what_is_no_address_it_is_said_how_to_write_it(tmp_path: Path, text: str) -> None:
+def test_a_wrong_address_is_answered_with_how_to_write_it(tmp_path: Path, text: str) -> None:
     with pytest.raises(EnrolError, match="write it like https://"):
         enrol(tmp_path, LOCATION, KEY, text, "enrol_token")
 
