@@ -5,18 +5,15 @@ from __future__ import annotations
 import json
 import logging
 import shlex
-import ssl
 import sys
 from pathlib import Path
-from typing import Any
 
 import click
 import segno
-import uvicorn
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from central import accounts, advisories, backup, plain_http, privacy, schema, staff
+from central import accounts, advisories, backup, plain_http, privacy, rotation, schema, staff
 from central.adapters import SystemClock
 from central.advisories import AdvisoriesError
 from central.app import build, create_app
@@ -25,11 +22,11 @@ from central.console import BY
 from central.console import write as _write
 from central.context import Central
 from central.errors import CannotServeError, RequestError
-from central.listening import bound
+from central.listening import listen, run
 from central.pages.session import HOME
 from central.settings import Settings, load
 from central.sync import enrolment, signing
-from central.tokens import KEY_FILE
+from central.sync.staff_list import EVERYWHERE
 from central.user_commands import user
 
 
@@ -47,7 +44,7 @@ def cli(context: click.Context, config: Path | None, data: Path | None) -> None:
 def init_command(settings: Settings) -> None:
     """Make a new server's database and key, if nothing of a server is there."""
     build(settings, may_be_beside=True).database.close()
-    click.echo(f"{settings.data}: ready. Keep a copy of {settings.data / KEY_FILE} elsewhere.")
+    click.echo(f"{settings.data}: ready. Keep a copy of {settings.key_path} elsewhere.")
 
 
 @cli.command()
@@ -60,38 +57,19 @@ def serve(context: click.Context, host: str | None, port: int | None) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     changes = {"host": host, "port": port}
     settings = settings.model_copy(update={k: v for k, v in changes.items() if v is not None})
-    sockets = bound(settings.host, settings.port)
-    settings = settings.model_copy(update={"port": sockets[0].getsockname()[1]})
+    sockets, settings = listen(settings)
     plain_http.require_none(settings, sockets)
     app = create_app(build(settings))
     _tell_where(settings, app.state.central, context.find_root().params["config"])
-    served = uvicorn.Config(
-        app,
-        log_level="warning",
-        lifespan="on",
-        proxy_headers=True,
-        forwarded_allow_ips=list(settings.trusted_proxies),
-        **_tls(settings),
-    )
-    uvicorn.Server(served).run(sockets)
-
-
-def _tls(settings: Settings) -> dict[str, Any]:
-    """What uvicorn is given of TLS, where the server ends it itself."""
-    if settings.tls_certificate is None:
-        return {}
-    options: dict[str, Any] = {"ssl_certfile": settings.tls_certificate}
-    options["ssl_keyfile"] = settings.tls_key
-    if settings.tls_client_ca is not None:
-        options["ssl_ca_certs"] = str(settings.tls_client_ca)
-        options["ssl_cert_reqs"] = ssl.CERT_REQUIRED
-    return options
+    run(app, settings, sockets)
 
 
 def _tell_where(settings: Settings, central: Central, config: Path | None) -> None:
     """Where the server is, and how somebody comes to sign in, wherever the line is typed."""
     click.echo(f"The server is at {settings.base_url}")
     click.echo(f"Operators sign in at {settings.base_url}{HOME}")
+    if settings.watched_at:
+        click.echo(f"/metrics and /readyz are at http://{settings.watched_at} alone")
     active = select(schema.user.c.id).where(schema.user.c.disabled_ms.is_(None)).limit(1)
     if central.database.submit(lambda connection: connection.execute(active).first()).result():
         return
@@ -248,7 +226,7 @@ def staff_group() -> None:
 @click.argument("number")
 @click.option("--name", required=True)
 @click.option("--role", type=click.Choice(["courier", "technician"]), default="courier")
-@click.option("--locations", default=staff.EVERYWHERE, help="Ids with commas; * for all.")
+@click.option("--locations", default=EVERYWHERE, help="Ids with commas; * for all.")
 @click.option("--pin", prompt=True, hide_input=True, confirmation_prompt=True)
 @click.pass_obj
 def staff_add(
@@ -310,6 +288,15 @@ def person_erase(settings: Settings, contact: str) -> None:
     click.echo("Forgotten. Kiosks forget on their own, some days after the last package.")
 
 
+@cli.command("rotate-key")
+@click.pass_obj
+def rotate_command(settings: Settings) -> None:
+    """Seal what is personal with a new key, while no server runs."""
+    rotation.rotate(settings)
+    click.echo("Everything is sealed with a new key.")
+    click.echo(f"Keep a copy of {settings.key_path} elsewhere. Older backups need the older key.")
+
+
 @cli.command("backup")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.pass_obj
@@ -317,7 +304,7 @@ def backup_command(settings: Settings, file: Path) -> None:
     """Copy the database to FILE, also while the server runs. Keep the key file elsewhere."""
     size = backup.backup(settings, file)
     click.echo(f"{file}: {size / 1e6:.1f} MB, read through and sound.")
-    click.echo(f"Without {settings.data / KEY_FILE} it is of no use: keep that elsewhere.")
+    click.echo(f"Without {settings.key_path} it is of no use: keep that elsewhere.")
 
 
 @cli.command("restore")
@@ -326,6 +313,8 @@ def backup_command(settings: Settings, file: Path) -> None:
 def restore_command(settings: Settings, file: Path) -> None:
     """Put a backup in the database's place, while no server runs."""
     aside = backup.restore(settings, file, SystemClock().now_ms())
+    # What a start does: whoever was forgotten since is forgotten again, before anybody looks.
+    build(settings, may_be_new=False).database.close()
     click.echo("Restored. The kiosks send what is missing when they come next.")
     if aside is not None:
         click.echo(f"The database that was there is {aside}.")

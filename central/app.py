@@ -15,19 +15,27 @@ from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from central import metrics, schema, tokens
+from central import metrics, privacy, resealing, schema, tokens
 from central.adapters import Clock, SystemClock
 from central.auth import RateLimit
 from central.context import Central
 from central.database import Database
 from central.errors import CannotServeError, RequestError
+from central.front import Application
 from central.housekeeping import keep
 from central.intake import Intake
 from central.links import PATH
 from central.notify import receipts
 from central.notify.worker import Worker
 from central.packages import routes as package_routes
-from central.pages import account_actions, location_actions, own_account, recipient_page, sign_in
+from central.pages import (
+    account_actions,
+    location_actions,
+    own_account,
+    passkey_pages,
+    recipient_page,
+    sign_in,
+)
 from central.pages import actions as page_actions
 from central.pages import routes as page_routes
 from central.pages.own_forms import OwnForms
@@ -44,6 +52,7 @@ ROUTERS = (
     metrics.router,
     sign_in.router,
     own_account.router,
+    passkey_pages.router,
     account_actions.router,
     page_routes.router,
     page_actions.router,
@@ -67,16 +76,22 @@ def build(
     for folder in (settings.data, *settings.data.parents):
         if folder.exists() and not folder.is_dir():
             raise CannotServeError(f"{folder} is no folder; name the right one with --data")
-    key = settings.data / tokens.KEY_FILE
-    database = Database(settings.url, key, may_be_beside=may_be_beside, may_be_new=may_be_new)
+    database = Database(
+        settings.url, settings.key_path, may_be_beside=may_be_beside, may_be_new=may_be_new
+    )
     try:
         settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
-        known = tokens.load(settings.data, may_be_new=database.read(_is_empty))
+        known = tokens.load(settings.key_path, may_be_new=database.read(_is_empty))
         database.seal_with(known.sealing)
+        central = Central(settings, database, known, clock or SystemClock())
+        if not database.is_beside:
+            resealing.bring_up(database, known)
+            if database.submit(privacy.forget_again, central).result():
+                database.wipe_free_space()
     except BaseException:
         database.close()
         raise
-    return Central(settings, database, known, clock or SystemClock())
+    return central
 
 
 def _is_empty(connection: Connection) -> bool:
@@ -100,7 +115,7 @@ def create_app(central: Central) -> FastAPI:
             await worker.stop()
             await asyncio.to_thread(central.database.close)
 
-    app = FastAPI(
+    app = Application(
         title="Parcel lockers",
         version="1",
         summary="Announce packages to lockers, follow them, find the nearest free one.",
@@ -108,6 +123,7 @@ def create_app(central: Central) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
+    app.base_url, app.watched_port = central.settings.base_url, central.settings.watched_port
     app.state.central = central
     app.state.rate_limit = RateLimit()
     app.state.worker = worker

@@ -9,8 +9,9 @@ bound. What a token may do is decided by the route, as before.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -20,8 +21,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from central import schema
+from central import limits, schema
 from central.auth import api_key_of, bearer
+from central.connections import whose
 from central.context import Central
 from central.errors import RequestError
 from central.sync import enrolment
@@ -33,8 +35,6 @@ FORM_MAX_BYTES: Final = 64 * 1024
 """Of a body of anybody but a known kiosk: of a program's request, of a form."""
 ENROL_MAX_BYTES: Final = 512 * 1024
 """Of an enrolment whose token is known: the layout of 2,000 doors is in it."""
-BODY_WITHIN_S: Final = 120.0
-"""In which a whole body has to arrive: a locker's line may carry a few kilobytes a second."""
 _SYNC = re.compile(r"/v1/locations/([^/]+)/sync")
 _ENROL = "/v1/enrol"
 _RECEIPTS = "/v1/receipts/"
@@ -93,11 +93,50 @@ def _is_program(connection: Connection, token: str) -> bool:
     return api_key_of(connection, token) is not None
 
 
+class Waiting:
+    """The bodies that are waited for. Who has too many of them under way loses the oldest, and so
+    does everybody whose token is not known, when those are too many: what arrives at once, as from
+    a browser, is never among them."""
+
+    def __init__(self, by_sender: int, in_all: int) -> None:
+        self._by_sender, self._in_all = by_sender, in_all
+        self._unknown: dict[asyncio.Timeout, None] = {}
+        self._of: dict[str, dict[asyncio.Timeout, None]] = {}
+
+    @contextlib.asynccontextmanager
+    async def place(self, sender: str, *, is_known: bool, within_s: float) -> AsyncIterator[None]:
+        """Wait for a body; raises `TimeoutError` when it is late or another takes its place."""
+        async with asyncio.timeout(within_s) as timeout:
+            own = self._of.setdefault(sender, {})
+            _make_room(own, self._by_sender)
+            if not is_known:
+                _make_room(self._unknown, self._in_all)
+                self._unknown[timeout] = None
+            own[timeout] = None
+            try:
+                yield
+            finally:
+                self._unknown.pop(timeout, None)
+                own.pop(timeout, None)
+                if not own and self._of.get(sender) is own:
+                    del self._of[sender]
+
+
+def _make_room(some: dict[asyncio.Timeout, None], most: int) -> None:
+    while len(some) >= most:
+        oldest = next(iter(some))
+        del some[oldest]
+        oldest.reschedule(asyncio.get_running_loop().time())
+        limits.reached("connections.bodies_by_sender")
+
+
 class Intake:
     """Takes in every body, within its rule, and hands it on whole."""
 
     def __init__(self, app: ASGIApp, central: Central) -> None:
         self._app, self._central = app, central
+        self._rules = central.settings.connections
+        self._waiting = Waiting(self._rules.bodies_by_sender, max(2, self._rules.most // 4))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hand on a request with its body, or refuse it."""
@@ -124,16 +163,20 @@ class Intake:
         length = headers.get("content-length", "")
         if length.isdecimal() and int(length) > rule.max_bytes:
             raise _too_large(rule)
+        sender = f"address {whose(scope['client'][0])}" if scope.get("client") else ""
+        within_s, is_known = self._rules.form_within_s, rule.is_known is not None
         if rule.is_known is not None:
             token = bearer(Request(scope))
             if not await self._central.database.look(rule.is_known, token):
                 raise RequestError(401, "unauthorised", rule.refusal)
+            sender, within_s = token_hash(token), self._rules.body_within_s
         try:
-            async with asyncio.timeout(BODY_WITHIN_S):
+            async with self._waiting.place(sender, is_known=is_known, within_s=within_s):
                 return await _within(rule, receive)
         except TimeoutError as error:
+            limits.reached(f"connections.{'body' if is_known else 'form'}_within_s")
             raise RequestError(
-                408, "too_slow", f"a body has to arrive within {BODY_WITHIN_S:.0f} s"
+                408, "too_slow", f"a body has to arrive within {within_s:g} s"
             ) from error
 
 

@@ -1,11 +1,73 @@
-"""Where the server is to listen, taken before anything of it is made."""
+"""Where the server listens, taken before anything of it is made; and how it runs there."""
 
 from __future__ import annotations
 
 import errno
 import socket
+import ssl
+from typing import Any
+from urllib.parse import urlsplit
 
+import uvicorn
+from fastapi import FastAPI
+
+from central.connections import Connections, guarded
 from central.errors import CannotServeError
+from central.settings import Settings
+from kiosk.model.urls import host as host_in_url
+
+
+def listen(settings: Settings) -> tuple[list[socket.socket], Settings]:
+    """Sockets on all addresses of the settings, and the settings with the ports they have.
+
+    Raises `CannotServeError` that says what to change.
+    """
+    sockets = bound(settings.host, settings.port)
+    port = sockets[0].getsockname()[1]
+    changes: dict[str, object] = {"port": port}
+    if settings.watched_at:
+        parts = urlsplit(f"//{settings.watched_at}")
+        own = bound(str(parts.hostname), parts.port or 0)
+        own_port = own[0].getsockname()[1]
+        if own_port == port:
+            raise CannotServeError(
+                f"watched_at {settings.watched_at!r}: the server itself has port {port};"
+                " right is another"
+            )
+        changes["watched_at"] = f"{host_in_url(str(parts.hostname))}:{own_port}"
+        sockets += own
+    return sockets, settings.model_copy(update=changes)
+
+
+def run(app: FastAPI, settings: Settings, sockets: list[socket.socket]) -> None:
+    """Serve until a signal ends it."""
+    rules = settings.connections
+    connections = Connections(rules, settings.trusted_proxies, settings.base_url)
+    served = uvicorn.Config(
+        app,
+        http=guarded(connections),
+        ws="none",
+        log_level="warning",
+        lifespan="on",
+        server_header=False,
+        timeout_keep_alive=rules.idle_s,
+        proxy_headers=True,
+        forwarded_allow_ips=list(settings.trusted_proxies),
+        **_tls(settings),
+    )
+    uvicorn.Server(served).run(sockets)
+
+
+def _tls(settings: Settings) -> dict[str, Any]:
+    """What uvicorn is given of TLS, where the server ends it itself."""
+    if settings.tls_certificate is None:
+        return {}
+    options: dict[str, Any] = {"ssl_certfile": settings.tls_certificate}
+    options["ssl_keyfile"] = settings.tls_key
+    if settings.tls_client_ca is not None:
+        options["ssl_ca_certs"] = str(settings.tls_client_ca)
+        options["ssl_cert_reqs"] = ssl.CERT_REQUIRED
+    return options
 
 
 def bound(host: str, port: int) -> list[socket.socket]:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import shutil
+
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
-from sqlalchemy import ColumnElement, Connection, case, func, select, text
+from sqlalchemy import ColumnElement, Connection, case, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from central import limits, schema
+from central.adapters import monotonic_s
+from central.bulk import upsert
 from central.context import Central, central_of
 from central.sync import commands
 from kiosk.model.clock import DAY_MS
@@ -19,7 +24,7 @@ router = APIRouter(tags=["health"])
 
 
 def figures(
-    connection: Connection, now_ms: int, silent_after_s: int
+    connection: Connection, now_ms: int, silent_after_s: int, disk_free: int
 ) -> dict[str, float | dict[str, float]]:
     """The server's figures; a mapping where a figure has a label."""
     location, package = schema.location, schema.package
@@ -86,6 +91,7 @@ def figures(
             select(func.count()).where(schema.quarantine.c.settled_ms.is_(None))
         ).scalar_one(),
         "error_ratio": _error_ratio(connection, since_ms),
+        "disk_free_bytes": float(disk_free),
         "commands_waiting": commands.count_waiting(connection, now_ms),
     }
 
@@ -134,6 +140,7 @@ HELP = {
     "notification_latency_seconds_avg": "From due to sent, mean of a day.",
     "events_quarantined": "Events that were not believed and that nobody has settled.",
     "error_ratio": "Share of a day's openings that did not end as they should.",
+    "disk_free_bytes": "Room on the disk of the data folder.",
     "commands_waiting": "Commands that wait for their kiosks, but for openings that came too late.",
 }
 
@@ -158,8 +165,12 @@ class _Figures(Collector):
 @router.get("/metrics", include_in_schema=False)
 async def metrics(request: Request) -> Response:
     central = central_of(request)
+    settings = central.settings
     values = await central.database.look(
-        figures, central.clock.now_ms(), central.settings.notifications.silent_after_s
+        figures,
+        central.clock.now_ms(),
+        settings.notifications.silent_after_s,
+        shutil.disk_usage(settings.data).free,
     )
     registry = CollectorRegistry()
     registry.register(_Figures(values))
@@ -172,11 +183,41 @@ async def health() -> dict[str, str]:
     return {"status": "ok"}
 
 
-@router.get("/readyz", summary="Whether the database answers", responses={503: {}})
+READY_WITHIN_S = 10.0
+READY_FOR_S = 1.0
+"""How long an answer holds: who asks more often costs no more."""
+
+
+@router.get("/readyz", summary="Whether the database can write and has room", responses={503: {}})
 async def ready(request: Request) -> Response:
-    central: Central = central_of(request)
-    try:
-        await central.database.write(lambda connection: connection.execute(text("SELECT 1")).one())
-    except SQLAlchemyError as error:
-        return JSONResponse({"status": "unavailable", "message": str(error)}, 503)
+    central, state = central_of(request), request.app.state
+    at_s, problem = getattr(state, "readiness", (-READY_FOR_S, ""))
+    if monotonic_s() - at_s >= READY_FOR_S:
+        problem = await _why_not_ready(central)
+        state.readiness = (monotonic_s(), problem)
+    if problem:
+        return JSONResponse({"status": "unavailable", "message": problem}, 503)
     return JSONResponse({"status": "ready"})
+
+
+async def _why_not_ready(central: Central) -> str:
+    """What keeps the server from its work; "" while nothing does."""
+    least_mb, folder = central.settings.disk_free_min_mb, central.settings.data
+    try:
+        free_mb = shutil.disk_usage(folder).free // 1_000_000
+        if free_mb < least_mb:
+            return f"{folder}: {free_mb} MB are free, disk_free_min_mb is {least_mb}: make room"
+        now_ms = central.clock.now_ms()
+        written = central.database.submit(_write_something, now_ms)
+        async with asyncio.timeout(READY_WITHIN_S):
+            await asyncio.shield(asyncio.wrap_future(written))
+    except TimeoutError:
+        return f"the database did not write within {READY_WITHIN_S:g} s"
+    except (SQLAlchemyError, OSError) as error:
+        return f"the database cannot write: {error}"
+    return ""
+
+
+def _write_something(connection: Connection, now_ms: int) -> None:
+    """What has to come to the disk: also a database that only reads answers otherwise."""
+    upsert(connection, schema.meta, {"key": "ready"}, {"value": str(now_ms)})

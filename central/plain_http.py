@@ -31,7 +31,9 @@ def _listening(settings: Settings, sockets: Sequence[socket.socket]) -> Iterator
             f"public_url {settings.public_url!r}: everybody on the way could read passwords, tokens"
             " and links; right is an https address: that of the proxy that ends TLS"
         )
-    beyond = [place for each in sockets if not is_loopback(place := str(each.getsockname()[0]))]
+    # At watched_at there are figures alone.
+    places = [each.getsockname()[:2] for each in sockets]
+    beyond = [host for host, port in places if port == settings.port and not is_loopback(host)]
     if beyond and settings.tls_certificate is None and not settings.public_url:
         yield (
             f"host {settings.host!r}: other machines would reach this server by http, which"

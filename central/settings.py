@@ -6,6 +6,7 @@ import tomllib
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -133,12 +134,36 @@ class Limits(_Part):
     """How many of a location's doors one sender's announcements take in the eyes of the others."""
 
 
+class ConnectionLimits(_Part):
+    """How many connections there may be, and how long one may take."""
+
+    most: int = Field(default=2000, ge=10, le=1_000_000)
+    by_address: int = Field(default=100, ge=2, le=1_000_000)
+    """From one address, or one IPv6 network of 64 bits; a trusted proxy may have more."""
+    head_within_s: float = Field(default=10, gt=0, le=600)
+    """In which a request's line and headers have to arrive."""
+    form_within_s: float = Field(default=30, gt=0, le=600)
+    """In which the body has to arrive of somebody whose token is not known before it is read."""
+    body_within_s: float = Field(default=120, gt=0, le=3600)
+    """In which anybody else's has to: a locker's line may carry a few kilobytes a second."""
+    bodies_by_sender: int = Field(default=64, ge=2, le=100_000)
+    """How many bodies of one token, or of one address without one, are waited for at a time."""
+    answer_within_s: float = Field(default=60, gt=0, le=3600)
+    """In which an answer has to be read."""
+    idle_s: int = Field(default=5, ge=1, le=600)
+    """How long a connection stays open for the next request."""
+
+
 class Settings(_Part):
     """A server's settings."""
 
     data: Path = Path("data/central")
     database_url: str = ""
     """SQLAlchemy's URL; empty is SQLite in the data folder."""
+    key_file: Path | None = None
+    """Where the server's key is; none is `central.key` in the data folder."""
+    forgotten_file: Path | None = None
+    """Where the list of who was forgotten is; none is `forgotten.jsonl` in the data folder."""
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=0, le=65535)
     public_url: str = ""
@@ -165,6 +190,24 @@ class Settings(_Part):
     notifications: Notifications = Notifications()
     sign_in: SignIn = SignIn()
     limits: Limits = Limits()
+    connections: ConnectionLimits = ConnectionLimits()
+    watched_at: str = ""
+    """A `host:port` of its own for `/metrics` and `/readyz`, which are nowhere else then."""
+    disk_free_min_mb: int = Field(default=200, ge=0, le=10_000_000)
+    """With less room for the database the server says that it is not ready."""
+
+    @field_validator("watched_at")
+    @classmethod
+    def _is_an_address(cls, text: str) -> str:
+        parts = urlsplit(f"//{text}")
+        if text and (not parts.hostname or parts.port is None or parts.netloc != text):
+            raise ValueError("right is host:port, like 127.0.0.1:9100")
+        return text
+
+    @property
+    def watched_port(self) -> int | None:
+        """The port of `watched_at`, where there is one."""
+        return urlsplit(f"//{self.watched_at}").port if self.watched_at else None
 
     @field_validator("trusted_proxies")
     @classmethod
@@ -177,6 +220,11 @@ class Settings(_Part):
     def url(self) -> str:
         """The database's URL."""
         return self.database_url or f"sqlite:///{(self.data / 'central.db').absolute()}"
+
+    @property
+    def key_path(self) -> Path:
+        """Where the server's key is."""
+        return self.key_file or self.data / "central.key"
 
     @property
     def base_url(self) -> str:

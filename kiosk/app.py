@@ -11,8 +11,6 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
-import requests
-
 from config import Site
 from drivers.port import port_in
 from drivers.scanner import Scanner, ScannerRead
@@ -46,6 +44,7 @@ from kiosk.store.restore import Restored
 from kiosk.store.store import Store
 from kiosk.store.writer import Writer
 from kiosk.sync.client import Identity
+from kiosk.sync.deadline import BoundedSession
 from kiosk.sync.enrol import IDENTITY_FILE, identity_in
 from kiosk.sync.journal_import import RecallError, recall
 from kiosk.sync.transport import BY_TLS, PlainLineError, Transport
@@ -191,9 +190,9 @@ def restore(
         return backup_restore.restore(file, path, check, clock, rng, recaller, doubt, key)
 
 
-def _session_of(identity: Identity | None, transport: Transport) -> requests.Session:
+def _session_of(identity: Identity | None, transport: Transport) -> BoundedSession:
     if identity is None:
-        return requests.Session()
+        return BoundedSession()
     try:
         return transport.session(identity.url)
     except PlainLineError as error:

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Form, Request, Response
-from fastapi.responses import RedirectResponse
 from sqlalchemy import Connection
 
 from central import accounts
@@ -17,6 +16,7 @@ from central.operators import factors, passwords
 from central.pages import queries
 from central.pages.forms import Text, carry_out
 from central.pages.rendering import page
+from central.pages.said import saying
 from central.pages.session import (
     CONFIRM,
     FRESH_S,
@@ -99,7 +99,7 @@ async def _with_link(
     try:
         token = await central.database.write(operation, central)
     except RequestError as error:
-        return RedirectResponse(asking(f"{HOME}/accounts", problem=error.message), 303)
+        return saying(request, f"{HOME}/accounts", problem=error.message)
     address = f"{central.settings.base_url}{HOME}{path('link', token)}"
     return await _page(request, operator, link={"email": email, "address": address})
 

@@ -7,7 +7,6 @@ from typing import Annotated
 
 import segno
 from fastapi import APIRouter, Form, Request, Response
-from fastapi.responses import RedirectResponse
 from pydantic import ValidationError
 from sqlalchemy import Connection
 
@@ -21,9 +20,11 @@ from central.packages.requests import Person
 from central.pages import queries
 from central.pages.forms import Text, carry_out
 from central.pages.rendering import page
+from central.pages.said import saying
 from central.pages.session import HOME, ActingAsAdmin, ActingAsOperator
 from central.sync import ingest
-from kiosk.model.urls import asking, path
+from central.sync.staff_list import EVERYWHERE
+from kiosk.model.urls import path
 
 router = APIRouter(prefix=HOME, include_in_schema=False)
 
@@ -116,7 +117,7 @@ async def staff_add(
     name: Text,
     role: Text,
     pin: Text,
-    locations: Annotated[str, Form(max_length=2000)] = staff.EVERYWHERE,
+    locations: Annotated[str, Form(max_length=2000)] = EVERYWHERE,
 ) -> Response:
     def do(connection: Connection, central: Central) -> None:
         staff.add(connection, central, operator.email, number, name, role, pin, locations)
@@ -131,7 +132,7 @@ async def staff_badge(request: Request, number: str, operator: ActingAsAdmin) ->
     try:
         text = await central.database.write(staff.give_badge, central, operator.email, number)
     except RequestError as error:
-        return RedirectResponse(asking(f"{HOME}/staff", problem=error.message), 303)
+        return saying(request, f"{HOME}/staff", problem=error.message)
     request.app.state.wake()
     drawing = segno.make(text, micro=False).svg_data_uri(scale=4, border=4)
     rows = await central.database.look(queries.staff)
@@ -164,7 +165,7 @@ async def key_add(
             accounts.add_key, central, operator.email, name, scopes, rate
         )
     except RequestError as error:
-        return RedirectResponse(asking(f"{HOME}/keys", problem=error.message), 303)
+        return saying(request, f"{HOME}/keys", problem=error.message)
     rows = await central.database.look(queries.keys)
     return page(request, "keys.html", operator=operator, rows=rows, token=token)
 

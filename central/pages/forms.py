@@ -6,14 +6,13 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import Form, Request, Response
-from fastapi.responses import RedirectResponse
 from pydantic import AfterValidator
 from sqlalchemy import Connection
 
 from central.context import Central, central_of
 from central.errors import RequestError, one_line
+from central.pages.said import saying
 from central.pages.session import HOME
-from kiosk.model.urls import asking
 
 Text = Annotated[str, Form(max_length=200), AfterValidator(one_line)]
 
@@ -26,6 +25,6 @@ async def carry_out(
     try:
         await central.database.write(operation, central)
     except RequestError as error:
-        return RedirectResponse(asking(f"{HOME}{back}", problem=error.message), 303)
+        return saying(request, f"{HOME}{back}", problem=error.message)
     request.app.state.wake()
-    return RedirectResponse(asking(f"{HOME}{back}", done=done), 303)
+    return saying(request, f"{HOME}{back}", done=done)

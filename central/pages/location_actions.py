@@ -7,7 +7,6 @@ from typing import Annotated
 
 import segno
 from fastapi import APIRouter, Form, Request, Response
-from fastapi.responses import RedirectResponse
 from sqlalchemy import Connection, select
 
 from central import schema
@@ -15,6 +14,7 @@ from central.context import Central, audit, central_of
 from central.errors import RequestError, not_found
 from central.pages.forms import Text, carry_out
 from central.pages.rendering import Ways, page
+from central.pages.said import saying
 from central.pages.session import (
     HOME,
     ActingAsAdmin,
@@ -25,7 +25,7 @@ from central.pages.session import (
 from central.sync import commands, enrolment
 from kiosk.model.commands import Open, SlotService
 from kiosk.model.location import GIVEN_BY_STAFF, Service
-from kiosk.model.urls import asking, path
+from kiosk.model.urls import path
 
 router = APIRouter(prefix=HOME, include_in_schema=False)
 
@@ -79,7 +79,7 @@ async def _with_token(
     try:
         token = await central.database.write(_printed, central, operation)
     except RequestError as error:
-        return RedirectResponse(asking(f"{HOME}{back}", problem=error.message), 303)
+        return saying(request, f"{HOME}{back}", problem=error.message)
     command = f"kiosk enrol {central.settings.base_url} {token}"
     drawing = segno.make(f"{central.settings.base_url} {token}").svg_data_uri(scale=4, border=4)
     return page(

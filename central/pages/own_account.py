@@ -11,11 +11,12 @@ from sqlalchemy import Connection
 
 from central.context import Central, audit, central_of
 from central.errors import RequestError
-from central.operators import factors, passwords, sessions
+from central.operators import factors, passkeys, passwords, sessions
 from central.operators.sessions import Proof, Session, Standing
 from central.pages.forms import carry_out
 from central.pages.proving import address_of
 from central.pages.rendering import page
+from central.pages.said import saying
 from central.pages.session import (
     ACCOUNT,
     ENROL,
@@ -34,7 +35,6 @@ from central.pages.session import (
     set_session,
 )
 from central.pages.sign_in import Secret, own_password
-from kiosk.model.urls import asking
 
 router = APIRouter(prefix=HOME, include_in_schema=False)
 APP = "app"
@@ -43,6 +43,7 @@ APP = "app"
 def _shown(connection: Connection, session: Session) -> dict[str, Any]:
     return {
         "sessions": sessions.of_account(connection, session.account),
+        "passkeys": passkeys.of_account(connection, session.account),
         "codes_left": factors.recovery_codes_left(connection, session.account),
     }
 
@@ -60,13 +61,14 @@ async def account(request: Request, operator: Viewing) -> Response:
         must_have=central.settings.sign_in.needs_factor(is_admin),
         is_fresh=is_fresh(request, operator.session.proved_ms, FRESH_S),
         few=factors.FEW,
+        passkeys_possible=passkeys.are_possible(central),
         least=passwords.LEAST,
         **shown,
     )
 
 
-def _said(problem: str) -> Response:
-    return RedirectResponse(asking(ACCOUNT, problem=problem), 303)
+def _said(request: Request, problem: str) -> Response:
+    return saying(request, ACCOUNT, problem=problem)
 
 
 # --- the password ------------------------------------------------------------------------------
@@ -80,15 +82,15 @@ async def change_password(
     central = central_of(request)
     wait_s, is_right = await own_password(request, operator, current)
     if wait_s > 0:
-        return _said(f"Too many tries. The next one may come in {wait_s:.0f} s.")
+        return _said(request, f"Too many tries. The next one may come in {wait_s:.0f} s.")
     if not is_right:
-        return _said("Your password now is another one.")
+        return _said(request, "Your password now is another one.")
     if password != again:
-        return _said("The two new passwords are not the same.")
+        return _said(request, "The two new passwords are not the same.")
     try:
         password_hash = await passwords.hashed(central, password)
     except RequestError as error:
-        return _said(error.message)
+        return _said(request, error.message)
 
     def do(connection: Connection, central: Central) -> str | None:
         session = operator.session
@@ -103,7 +105,7 @@ async def change_password(
 def _renewed(request: Request, token: str | None, done: str) -> Response:
     if token is None:
         return RedirectResponse(SIGN_IN, 303)
-    answer = RedirectResponse(asking(ACCOUNT, done=done), 303)
+    answer = saying(request, ACCOUNT, done=done, token=token)
     set_session(request, answer, token)
     return answer
 
@@ -128,7 +130,7 @@ async def sign_out_others(request: Request, operator: ActingAsViewer) -> Respons
 # --- the app -----------------------------------------------------------------------------------
 
 
-def _require_may_set_up(request: Request, who: Operator) -> None:
+def require_may_set_up(request: Request, who: Operator) -> None:
     """Somebody who has just signed in sets the first one up; whoever has one gives it before."""
     rules = central_of(request).settings.sign_in
     if who.session.standing(rules) is Standing.FULL:
@@ -136,9 +138,9 @@ def _require_may_set_up(request: Request, who: Operator) -> None:
 
 
 @router.get("/account/app")
-async def app_page(request: Request, who: Beginner, problem: str = "") -> Response:
+async def app_page(request: Request, who: Beginner) -> Response:
     """Show the secret for an app, as a QR code and as text, until it has been confirmed."""
-    _require_may_set_up(request, who)
+    require_may_set_up(request, who)
     central, session = central_of(request), who.session
 
     def do(connection: Connection, central: Central) -> str:
@@ -156,10 +158,10 @@ async def app_page(request: Request, who: Beginner, problem: str = "") -> Respon
         "app.html",
         operator=who if is_done else None,
         who=who,
-        problem=problem,
         drawing=drawing,
         secret=" ".join(secret[n : n + 4] for n in range(0, len(secret), 4)),
         must_have=not is_done,
+        passkeys_possible=passkeys.are_possible(central),
     )
 
 
@@ -168,7 +170,7 @@ async def app_confirm(
     request: Request, who: ActingBeginner, code: Annotated[str, Form(max_length=40)]
 ) -> Response:
     """Take the app once it shows the right code; the recovery codes come with the first factor."""
-    _require_may_set_up(request, who)
+    require_may_set_up(request, who)
 
     def do(connection: Connection, central: Central) -> None:
         secret = sessions.offered(connection, central, who.session, APP)
@@ -194,7 +196,7 @@ async def added(request: Request, who: Operator, here: str, add: Any) -> Respons
     try:
         token, codes = await central.database.write(do, central)
     except RequestError as error:
-        return RedirectResponse(asking(here, problem=error.message), 303)
+        return saying(request, here, problem=error.message)
     if token is None:
         return RedirectResponse(SIGN_IN, 303)
     if not codes:
@@ -235,7 +237,7 @@ async def new_recovery_codes(request: Request, operator: ActingAsViewer) -> Resp
     """New recovery codes in place of those before, shown on the page that answers."""
     require_fresh(request, operator)
     if not operator.session.has_factor:
-        return _said("Set a second factor up first; recovery codes come with it.")
+        return _said(request, "Set a second factor up first; recovery codes come with it.")
     central = central_of(request)
     codes = await central.database.write(factors.new_recovery_codes, central, operator.session)
     return _codes_page(request, operator, codes)

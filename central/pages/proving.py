@@ -15,6 +15,8 @@ from central.operators import factors, sessions, throttle
 from central.operators.sessions import Proof, Session, Standing
 from central.pages.session import (
     ACCOUNT,
+    CONFIRM,
+    FACTOR,
     HOME,
     SIGN_IN,
     Operator,
@@ -118,3 +120,25 @@ def is_full(request: Request, operator: Operator) -> bool:
     """Whether somebody owes nothing and only confirms who they are."""
     rules = central_of(request).settings.sign_in
     return operator.session.standing(rules) is Standing.FULL
+
+
+def page_that_asks(request: Request, operator: Operator, back: str, door: str) -> str:
+    """The page that asks, again."""
+    if not is_full(request, operator):
+        return FACTOR
+    return asking(CONFIRM, door=door) if door else asking(CONFIRM, back=back)
+
+
+def problem_at(page: str, problem: str) -> Response:
+    """Back to a page, with what was wrong."""
+    mark = "&" if "?" in page else "?"
+    return RedirectResponse(f"{page}{mark}problem={problem}", 303)
+
+
+def slow_on(page: str, wait_s: float) -> Response:
+    """Too many tries at a page that has an address with a query."""
+    where, _, query = page.partition("?")
+    answer = slow(where, wait_s)
+    if query:
+        answer.headers["location"] += f"&{query}"
+    return answer

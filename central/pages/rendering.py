@@ -14,19 +14,14 @@ from central.auth import Role, Scope
 from central.context import central_of
 from central.errors import RequestError
 from central.notify.messages import languages
+from central.pages.said import said
 from central.pages.session import HOME
 from central.plain_texts import plain
 from central.schema import LIVE
 from kiosk.model.location import GIVEN_BY_STAFF
 from kiosk.model.urls import part
 
-HEADERS = {
-    "content-security-policy": "default-src 'self'; img-src 'self' data:;"
-    " frame-ancestors 'none'; form-action 'self'",
-    "referrer-policy": "same-origin",
-    "x-content-type-options": "nosniff",
-    "cache-control": "no-store",
-}
+HEADERS = {"cache-control": "no-store"}
 
 
 class Ways(StrEnum):
@@ -70,8 +65,9 @@ templates.env.globals |= {"ROLES": Role, "WAYS": Ways, "LANGUAGES": languages()}
 
 def page(request: Request, name: str, http_status: int = 200, **shown: Any) -> Response:
     """A page from its template."""
-    shown.setdefault("problem", request.query_params.get("problem", ""))
-    shown.setdefault("done", request.query_params.get("done", ""))
+    done, problem = said(request)
+    shown.setdefault("problem", problem)
+    shown.setdefault("done", done)
     shown["now_ms"] = central_of(request).clock.now_ms()
     return templates.TemplateResponse(request, name, shown, http_status, HEADERS)
 

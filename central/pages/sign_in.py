@@ -13,7 +13,7 @@ from central import accounts
 from central.addresses import folded
 from central.context import Central, audit, central_of
 from central.errors import RequestError
-from central.operators import factors, passwords, sessions, throttle
+from central.operators import factors, passkeys, passwords, sessions, throttle
 from central.operators.sessions import Proof, Session, Standing, Way
 from central.pages.proving import (
     address_of,
@@ -22,15 +22,17 @@ from central.pages.proving import (
     browser_of,
     factor_buckets,
     is_full,
+    page_that_asks,
     password_buckets,
+    problem_at,
     proved,
     refused,
     slow,
+    slow_on,
     slowed,
 )
 from central.pages.rendering import page
 from central.pages.session import (
-    CONFIRM,
     FACTOR,
     HOME,
     SIGN_IN,
@@ -43,7 +45,7 @@ from central.pages.session import (
     set_session,
     token_of,
 )
-from kiosk.model.urls import asking, path
+from kiosk.model.urls import path
 
 router = APIRouter(prefix=HOME, include_in_schema=False)
 PROBLEMS = {
@@ -180,28 +182,20 @@ async def confirm_page(
 async def _asking(
     request: Request, operator: Operator, problem: str, wait_s: int, back: str, door: str
 ) -> Response:
+    central, options = central_of(request), None
+    if operator.session.has_passkey and passkeys.are_possible(central):
+        options = await central.database.write(passkeys.options_to_give, central, operator.session)
     return page(
         request,
         "factor.html",
         operator=None,
         who=operator,
+        options=options,
         is_full=is_full(request, operator),
         back=back,
         door=door,
         problem=problem_text(problem, wait_s),
     )
-
-
-def _page_of(request: Request, operator: Operator, back: str, door: str) -> str:
-    """The page that asks, again."""
-    if not is_full(request, operator):
-        return FACTOR
-    return asking(CONFIRM, door=door) if door else asking(CONFIRM, back=back)
-
-
-def _problem(page: str, problem: str) -> Response:
-    mark = "&" if "?" in page else "?"
-    return RedirectResponse(f"{page}{mark}problem={problem}", 303)
 
 
 @router.post("/sign-in/factor")
@@ -210,7 +204,7 @@ async def factor(
 ) -> Response:
     """Take the code of the app, once."""
     central, session = central_of(request), operator.session
-    asked, was_full = _page_of(request, operator, back, door), is_full(request, operator)
+    asked, was_full = page_that_asks(request, operator, back, door), is_full(request, operator)
     buckets = factor_buckets(request, session, was_full)
 
     def do(connection: Connection, central: Central) -> float | bool:
@@ -229,16 +223,7 @@ async def factor(
     if said is True:
         to = back_to(back, door, was_full)
         return await proved(request, operator, Proof.FACTOR, "app", to)
-    return _problem(asked, "code") if said is False else slow_on(asked, said)
-
-
-def slow_on(page: str, wait_s: float) -> Response:
-    """Too many tries at a page that has an address with a query."""
-    where, _, query = page.partition("?")
-    answer = slow(where, wait_s)
-    if query:
-        answer.headers["location"] += f"&{query}"
-    return answer
+    return problem_at(asked, "code") if said is False else slow_on(asked, said)
 
 
 @router.post("/sign-in/recovery")
@@ -248,7 +233,7 @@ async def recovery(
     """Take a recovery code, once. They are too long to be guessed: no guesser of the app's codes
     keeps the owner from using one."""
     central, session = central_of(request), operator.session
-    asked, was_full = _page_of(request, operator, back, door), is_full(request, operator)
+    asked, was_full = page_that_asks(request, operator, back, door), is_full(request, operator)
     if (wait_s := address_wait_s(request)) > 0:
         return slow_on(asked, wait_s)
 
@@ -259,7 +244,7 @@ async def recovery(
         return False
 
     if not await central.database.write(do, central):
-        return _problem(asked, "code")
+        return problem_at(asked, "code")
     to = back_to(back, door, was_full)
     return await proved(request, operator, Proof.FACTOR, "recovery code", to)
 
@@ -271,12 +256,12 @@ async def confirm(
     """Take the password once more, of somebody who has no second factor."""
     if operator.session.has_factor or not is_full(request, operator):
         return RedirectResponse(HOME, 303)
-    asked = _page_of(request, operator, back, door)
+    asked = page_that_asks(request, operator, back, door)
     wait_s, is_right = await own_password(request, operator, password)
     if wait_s > 0:
         return slow_on(asked, wait_s)
     if not is_right:
-        return _problem(asked, "password")
+        return problem_at(asked, "password")
     to = back_to(back, door, is_full=True)
     return await proved(request, operator, Proof.PASSWORD, "password", to)
 

@@ -23,7 +23,7 @@ from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
 from sqlite_utils import Database
 
-from kiosk.model.clock import Clock
+from kiosk.model.clock import MINUTE_MS, Clock
 from kiosk.store import counters, running
 from kiosk.store.epochs import begin_in_doubt
 from kiosk.store.errors import (
@@ -47,7 +47,7 @@ T = TypeVar("T")
 
 GROUP_MAX = 64
 """How many callers share one commit at most."""
-BACKUP_PAGES = 512
+BACKUP_PAGES = 64
 """How many pages of 4 KiB a backup copies at once; callers are served in between."""
 
 LOG_PAGES_MAX = 4000
@@ -56,6 +56,8 @@ LOG_PAGES_MAX_ALONE = 1000
 """The same for a store without a thread, which merges nothing at quiet moments."""
 QUIET_S = 2.0
 """Nobody came for so long: the time to merge the log."""
+VISIT_MS = 15 * MINUTE_MS
+"""After so long a visit what can wait is done all the same."""
 
 PRAGMAS = {
     "locking_mode": "exclusive",
@@ -132,6 +134,7 @@ class Store:
         self._listeners: list[Callable[[], None]] = []
         self._closed = False
         self._has_log = False
+        self._visit_since_ms: int | None = None
         self._log_pages_max = LOG_PAGES_MAX if threaded else LOG_PAGES_MAX_ALONE
         self._marked_bytes = 0
         """How long the log is at least, as the mark says; 0 while there is no mark."""
@@ -182,8 +185,22 @@ class Store:
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
 
+    @property
+    def is_visited(self) -> bool:
+        """Whether somebody is at the machine: for them no backup begins and no log is merged."""
+        return self._visit_since_ms is not None
+
+    def visited(self, is_visited: bool) -> None:
+        """Somebody came to the machine, or nobody is there any more."""
+        if is_visited is self.is_visited:
+            return
+        self._visit_since_ms = self._clock.now().monotonic_ms if is_visited else None
+        if not is_visited and self._thread is not None:
+            self._jobs.put(_BetweenGroups(lambda _: None, Future()))  # wakes what waited for that
+
     async def back_up(self, target: Path) -> None:
-        """Copy the database to a new file, as it is between two transactions.
+        """Copy the database to a new file, as it is between two transactions; to make the file
+        durable is the caller's.
 
         Callers are served meanwhile; what they write is in the copy, too. Raises `StoreError`.
         """
@@ -328,7 +345,7 @@ class Store:
         opened.set_result(None)
         while not self._is_ending:
             self._run_waiting(is_patient=True)
-            while self._between:
+            while self._between and (self._is_ending or not self._must_wait()):
                 self._run_between(self._between.popleft())
         _close(self._database.conn, self.path)
 
@@ -355,11 +372,18 @@ class Store:
             try:
                 return self._jobs.get(timeout=QUIET_S)
             except queue.Empty:
+                if self._must_wait():
+                    return self._jobs.get()
                 self._has_log = False
                 with contextlib.suppress(sqlite3.Error):  # it is tried again after the next write
                     self._database.conn.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
                 self._keep_marked()
         return self._jobs.get(block=is_patient)
+
+    def _must_wait(self) -> bool:
+        """Whether what can wait would keep somebody waiting for a door."""
+        since_ms = self._visit_since_ms
+        return since_ms is not None and self._clock.now().monotonic_ms - since_ms < VISIT_MS
 
     def _keep_marked(self) -> None:
         """Mark again a log that grew beyond what the mark says, or that has no mark yet."""
@@ -385,11 +409,15 @@ class Store:
         def serve_meanwhile(*_: int) -> None:
             if self._thread is not None:
                 self._run_waiting(is_patient=False)
+                while self._must_wait() and not self._is_ending:
+                    self._run_waiting(is_patient=True)
             if self._is_ending:
                 raise NotDoneError("the kiosk ends; the backup was given up")
 
         try:
             with contextlib.closing(_connect(str(target))) as copy:
+                # Synced here, the whole file would stand before the next caller's commit.
+                copy.execute("PRAGMA synchronous = 0")
                 connection.backup(copy, pages=BACKUP_PAGES, progress=serve_meanwhile)
         except sqlite3.Error as error:
             raise NotDoneError(f"{target}: the backup failed: {error}") from error

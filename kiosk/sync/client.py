@@ -43,6 +43,7 @@ from kiosk.sync.contract import (
     read_message,
     wire_event,
 )
+from kiosk.sync.deadline import BoundedSession
 from kiosk.sync.opening import require_signed
 from kiosk.sync.reaching import answer_text
 from kiosk.sync.receiving import receive
@@ -161,7 +162,7 @@ class SyncClient:
         rng: random.Random,
         doors: Doors | None = None,
         keep: Callable[[Identity], None] = _keep_nothing,
-        session: requests.Session | None = None,
+        session: BoundedSession | None = None,
     ) -> None:
         """`status` tells how the machine is; it is called on the sync's thread, and so is
         `doors`, which opens remotely; None: this kiosk opens nothing so. `keep` writes down,
@@ -171,7 +172,7 @@ class SyncClient:
         self._layout = layout_of(location)
         self._layout_hash = sha256(self._layout.model_dump_json().encode()).hexdigest()
         self._is_layout_wanted = True
-        self._session = requests.Session() if session is None else session
+        self._session = BoundedSession() if session is None else session
         self._is_line_safe = session is not None
         self._woken, self._is_ending = threading.Event(), False
         self._thread = threading.Thread(target=self._run, name="sync", daemon=True)
@@ -271,9 +272,17 @@ class SyncClient:
         url = f"{self._identity.url}{path('v1', 'locations', self._identity.location, 'sync')}"
         if not self._is_line_safe:
             BY_TLS.require_safe(self._identity.url)
-        with self._session.post(
-            url, data=body, headers=headers, timeout=TIMEOUT_S, allow_redirects=False, stream=True
-        ) as answer:
+        with (
+            self._session.exchange(),
+            self._session.post(
+                url,
+                data=body,
+                headers=headers,
+                timeout=TIMEOUT_S,
+                allow_redirects=False,
+                stream=True,
+            ) as answer,
+        ):
             text = answer_text(answer)
         if answer.status_code != 200:
             said = text[:200].decode(errors="replace")

@@ -17,6 +17,7 @@ from kiosk.model.urls import is_open_to_readers
 from kiosk.model.wrapping import is_pinned, pin_of, wrap
 from kiosk.sync.client import TIMEOUT_S, Identity, layout_of
 from kiosk.sync.contract import EnrolAnswer, EnrolRequest, M, ServerKeys
+from kiosk.sync.deadline import BoundedSession
 from kiosk.sync.reaching import answer_text, server_url, why_not_reached
 from kiosk.sync.transport import BY_TLS, PlainLineError, Transport
 
@@ -77,7 +78,7 @@ def enrol(
 class _Server:
     """Where to enrol."""
 
-    session: requests.Session
+    session: BoundedSession
     url: str
     token: str
 
@@ -96,15 +97,18 @@ class _Server:
     def exchange(self, method: str, text: str = "") -> tuple[int, bytes]:
         headers = {"content-type": "application/json", "authorization": f"Bearer {self.token}"}
         try:
-            with self.session.request(
-                method,
-                f"{self.url}/v1/enrol",
-                data=text or None,
-                headers=headers,
-                timeout=TIMEOUT_S,
-                allow_redirects=False,
-                stream=True,
-            ) as answer:
+            with (
+                self.session.exchange(),
+                self.session.request(
+                    method,
+                    f"{self.url}/v1/enrol",
+                    data=text or None,
+                    headers=headers,
+                    timeout=TIMEOUT_S,
+                    allow_redirects=False,
+                    stream=True,
+                ) as answer,
+            ):
                 body = answer_text(answer)
         except (requests.RequestException, OSError) as error:
             raise EnrolError(

@@ -13,6 +13,7 @@ from kiosk.store.restore import Recall
 from kiosk.store.writer import ChainHead
 from kiosk.sync.client import TIMEOUT_S, Identity
 from kiosk.sync.contract import EVENTS_MAX, EventsAnswer, event_of
+from kiosk.sync.deadline import BoundedSession
 from kiosk.sync.reaching import answer_text, why_not_reached
 
 
@@ -20,14 +21,14 @@ class RecallError(Exception):
     """The server gives nothing back; the message says why."""
 
 
-def recall(session: requests.Session, identity: Identity, head: ChainHead) -> Recall:
+def recall(session: BoundedSession, identity: Identity, head: ChainHead) -> Recall:
     """What the server holds behind the end of a backup's journal. Raises `RecallError`."""
     first = _fetch(session, identity, head)
     return Recall(_batches(session, identity, head, first), first.is_complete, first.heard_ms)
 
 
 def _batches(
-    session: requests.Session, identity: Identity, head: ChainHead, answer: EventsAnswer
+    session: BoundedSession, identity: Identity, head: ChainHead, answer: EventsAnswer
 ) -> Iterator[Sequence[Event]]:
     end = ChainHead(head.epoch, head.seq, head.hash)
     while answer.events:
@@ -42,17 +43,18 @@ def _batches(
         answer = _fetch(session, identity, end)
 
 
-def _fetch(session: requests.Session, identity: Identity, head: ChainHead) -> EventsAnswer:
+def _fetch(session: BoundedSession, identity: Identity, head: ChainHead) -> EventsAnswer:
     try:
-        answer = session.get(
-            f"{identity.url}{path('v1', 'locations', identity.location, 'events')}",
-            params={"epoch": head.epoch, "after": str(head.seq), "limit": str(EVENTS_MAX)},
-            headers={"authorization": f"Bearer {identity.token}"},
-            timeout=TIMEOUT_S,
-            allow_redirects=False,
-            stream=True,
-        )
-        text = answer_text(answer)
+        with session.exchange():
+            answer = session.get(
+                f"{identity.url}{path('v1', 'locations', identity.location, 'events')}",
+                params={"epoch": head.epoch, "after": str(head.seq), "limit": str(EVENTS_MAX)},
+                headers={"authorization": f"Bearer {identity.token}"},
+                timeout=TIMEOUT_S,
+                allow_redirects=False,
+                stream=True,
+            )
+            text = answer_text(answer)
         if answer.status_code != 200:
             said = text[:200].decode(errors="replace")
             raise RecallError(f"{identity.url}: the server refuses: {answer.status_code} {said}")

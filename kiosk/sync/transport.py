@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import requests
 
 from kiosk.model.urls import is_loopback, is_open_to_readers
+from kiosk.sync.deadline import BoundedSession
 
 
 class PlainLineError(requests.RequestException):
@@ -41,10 +42,10 @@ class Transport:
                 " allow_plain_http = true in [server] of the site file"
             )
 
-    def session(self, url: str) -> requests.Session:
+    def session(self, url: str) -> BoundedSession:
         """A session for requests to this address. Raises `PlainLineError`."""
         self.require_safe(url)
-        made = requests.Session()
+        made = BoundedSession()
         if self.ca is not None:
             made.verify = str(self.ca)
         if self.client_certificate is not None:

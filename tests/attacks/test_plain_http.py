@@ -263,6 +263,7 @@ HTTPS = "https://lockers.example.org"
 def refusal(**values: object) -> str:
     settings = Settings.model_validate(values)
     sockets = bound(settings.host, 0)
+    settings = settings.model_copy(update={"port": sockets[0].getsockname()[1]})
     try:
         plain_http.require_none(settings, sockets)
     except CannotServeError as error:

@@ -9,14 +9,16 @@ from pathlib import Path
 import pytest
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.virtual_authenticator import VirtualAuthenticatorOptions
 from selenium.webdriver.support.ui import WebDriverWait
 
 from central import accounts
 from central.auth import Role
 from central.pages.session import COOKIE, HOME
+from central.settings import SignIn
 from tests.support.central_server import LOCATION, Journal, Server, announce
 from tests.support.chromium import running_chromium
-from tests.support.operators import PASSWORD, Browser, obey, sync
+from tests.support.operators import PASSWORD, Browser, account, obey, sync
 
 PATIENCE_S = 60
 PICTURES = Path(__file__).parents[2] / "build" / "pages"
@@ -90,6 +92,52 @@ def test_every_page_fits_on_a_desk_and_on_a_phone(
         size(chromium, width)
         require_fits(chromium, "token", width)
     assert "enrol_" in chromium.find_element(By.CSS_SELECTOR, "code.command").text
+
+
+def test_a_passkey_is_made_and_given_in_a_real_browser(tmp_path: Path, chromium: Chrome) -> None:
+    server = Server(tmp_path / "central", host="localhost", is_public=True, sign_in=SignIn())
+    server.start()
+    wait = WebDriverWait(chromium, PATIENCE_S)
+
+    def press(page: str) -> None:
+        """Go to a page and press its main button, once its script has shown it."""
+        wait.until(lambda window: window.current_url.endswith(page))
+        wait.until(
+            lambda window: window.find_element(By.CSS_SELECTOR, "button.main").is_displayed()
+        )
+        chromium.find_element(By.CSS_SELECTOR, "button.main").click()
+
+    def sign_in() -> None:
+        chromium.get(f"{server.url}{HOME}/sign-in")
+        chromium.find_element(By.NAME, "email").send_keys("kim@example.org")
+        chromium.find_element(By.NAME, "password").send_keys(PASSWORD)
+        chromium.find_element(By.CSS_SELECTOR, "button.main").click()
+
+    try:
+        account(server, "kim", Role.ADMIN)
+        chromium.add_virtual_authenticator(VirtualAuthenticatorOptions())
+        sign_in()
+        wait.until(lambda window: window.current_url.endswith("/account/app"))
+        chromium.find_element(By.LINK_TEXT, "Add a passkey instead").click()
+        press("/account/passkey")
+        wait.until(lambda window: "Your recovery codes" in window.page_source)
+        for width in (390, 1280):
+            size(chromium, width)
+            require_fits(chromium, "recovery-codes", width)
+        chromium.get(f"{server.url}{HOME}/account")
+        for width in (390, 1280):
+            size(chromium, width)
+            require_fits(chromium, "account-with-passkey", width)
+        chromium.find_element(By.XPATH, "//button[text()='Sign out']").click()
+        sign_in()
+        wait.until(lambda window: window.current_url.endswith("/sign-in/factor"))
+        chromium.save_screenshot(str(PICTURES / "factor.png"))
+        press("/sign-in/factor")
+        wait.until(lambda window: window.current_url.endswith(HOME))
+        found = chromium.get_log("browser")  # type: ignore[no-untyped-call] # selenium has no type
+        assert [each for each in found if each["level"] == "SEVERE"] == []
+    finally:
+        server.stop()
 
 
 def require_fits(window: Chrome, name: str, width: int) -> None:

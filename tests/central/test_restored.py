@@ -11,7 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import requests
 
 from central import schema
 from central.packages import service as packages_service
@@ -28,6 +27,7 @@ from kiosk.store.restore import Recall, Restored
 from kiosk.store.writer import ChainHead
 from kiosk.sync.client import SyncClient
 from kiosk.sync.contract import Status
+from kiosk.sync.deadline import BoundedSession
 from kiosk.sync.enrol import enrol
 from kiosk.sync.journal_import import recall
 from tests.support.central_server import (
@@ -71,7 +71,7 @@ class Machine:
         return self.journal.back_up(f"of-life-{self.journal.lives}")
 
     def recall(self, head: ChainHead) -> Recall:
-        return recall(requests.Session(), self.identity, head)
+        return recall(BoundedSession(), self.identity, head)
 
     def restore(self, file: Path, *, asks: bool = True, doubt: str = "") -> Restored:
         return self.journal.restore(file, self.recall if asks else None, doubt)

@@ -33,6 +33,7 @@ from central.sync import enrolment, journal_export, service
 from kiosk.store import slots
 from kiosk.sync.client import Identity, SyncClient
 from kiosk.sync.contract import EnrolRequest, Place, Status, SyncRequest
+from kiosk.sync.deadline import BoundedSession
 from kiosk.sync.journal_import import recall
 from tests.support.central_server import LOCATION, LOCATION_KEY, Journal, TurnedClock
 
@@ -214,7 +215,7 @@ class Pair:
         is_known = head.epoch == known.epoch and head.seq <= known.seq
         doubt = "" if is_known else "it ran on"
         asks = self.rng.random() < 0.8
-        with requests.Session() as session:
+        with BoundedSession() as session:
             session.mount("http://", self.network)
             recaller = partial(recall, session, self.identity) if asks else None
             restored = self.journal.restore(self.copies["kiosk"], recaller, doubt)

@@ -40,6 +40,18 @@ async def asked(kiosk: Running) -> Ask:
     return view
 
 
+def test_the_store_knows_while_somebody_is_at_the_machine(tmp_path: Path) -> None:
+    async def story(kiosk: Running) -> None:
+        assert not kiosk.kiosk.store.is_visited
+        kiosk.player.do(Pressed(Choice.PICK_UP))
+        await kiosk.player.until(EnterCode)
+        assert kiosk.kiosk.store.is_visited
+        await kiosk.player.until(First, patience_s=SILENCE_S)
+        assert not kiosk.kiosk.store.is_visited
+
+    play(tmp_path, story)
+
+
 def test_at_least_ten_times_more_time_is_given_and_silence_ends_it(tmp_path: Path) -> None:
     async def story(kiosk: Running) -> None:
         kiosk.player.do(Pressed(Choice.PICK_UP))

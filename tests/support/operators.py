@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import html
+import json
 import re
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pyotp
 import requests
@@ -15,6 +18,7 @@ from kiosk.store import commands as kiosk_commands
 from kiosk.sync.contract import SyncAnswer
 from kiosk.sync.receiving import receive
 from tests.support.central_server import Journal, Server
+from tests.support.passkeys import SoftKey
 
 PASSWORD = "correct horse battery"
 
@@ -100,9 +104,7 @@ class Visitor:
 
     def post(self, path: str, at: str = "", **form: object) -> requests.Response:
         """Send a form with the token that stands on the page `at`."""
-        token = FORM_TOKEN.search(self.get(at).text)
-        sent = {"form_token": token[1] if token else "", **form}
-        return self.http.post(f"{self.server.url}{HOME}{path}", data=sent, timeout=20)
+        return self.send(path, self.get(at).text, **form)
 
     def sign_in(self, password: str = "", email: str = "", **headers: str) -> requests.Response:
         form = {"email": email or self.email, "password": password or self.password}
@@ -130,9 +132,35 @@ class Visitor:
         assert said.ok, said.text
         return re.findall(r"<code>([A-Z2-9]{4}(?:-[A-Z2-9]{4}){3})</code>", said.text)
 
+    def add_passkey(self, key: SoftKey, origin: str = "") -> requests.Response:
+        """Make a passkey, as a browser does."""
+        page = self.get("/account/passkey").text
+        answer = key.create(options_on(page), origin or self.server.url)
+        return self.send("/account/passkey", page, answer=answer)
+
+    def give_passkey(self, key: SoftKey, origin: str = "") -> requests.Response:
+        """Give the passkey to the page that asks for it."""
+        page = self.get("/sign-in/factor").text
+        return self.send(
+            "/sign-in/passkey", page, answer=key.get(options_on(page), origin or self.server.url)
+        )
+
+    def send(self, path: str, page: str, **form: object) -> requests.Response:
+        """Send a form of a page that was read before."""
+        token = FORM_TOKEN.search(page)
+        sent = {"form_token": token[1] if token else "", **form}
+        return self.http.post(f"{self.server.url}{HOME}{path}", data=sent, timeout=20)
+
     def give_code(self, code: str = "") -> requests.Response:
         """Give the app's code to the page that asks for it."""
         return self.post("/sign-in/factor", at="/sign-in/factor", code=code or self.next_code())
+
+
+def options_on(page: str) -> dict[str, Any]:
+    """What a page hands to the browser for a passkey."""
+    [found] = re.findall(r'data-options="([^"]+)"', page)
+    options: dict[str, Any] = json.loads(html.unescape(found))
+    return options
 
 
 FORM_TOKEN = re.compile(r'name="form_token" value="([^"]+)"')

@@ -6,7 +6,7 @@ import asyncio
 import random
 import sqlite3
 import threading
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from kiosk.store.backup import Backup, BackupPlan
 from kiosk.store.deposits import DepositRequest
 from kiosk.store.errors import CannotOpenError, DamagedError, InUseError
 from kiosk.store.packages import Announcement
-from kiosk.store.store import Store
+from kiosk.store.store import VISIT_MS, Store
 from kiosk.store.writer import Writer
 from tests.support.flow_site import LOCATION, LOCATION_KEY, LoopClock, require_sound
 
@@ -102,6 +102,84 @@ def test_callers_are_served_while_a_backup_is_made_and_what_they_write_is_in_it(
     require_sound(copy)
     assert copy.submit(packages.live_by_barcode, "b0").result() is not None
     copy.close()
+
+
+def test_a_backup_waits_while_somebody_is_at_the_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kiosk.store.store.BACKUP_PAGES", 1)
+
+    async def story() -> None:
+        store = open_store(tmp_path / "kiosk.db", threaded=True)
+        await store.run(expect_many, 50)
+        store.visited(True)
+        copying = asyncio.create_task(store.back_up(tmp_path / "copy.db"))
+        for number in range(30):
+            name = f"b{number}"
+            assert await store.run(packages.announce, Announcement(name, name, "S", None))
+        assert not copying.done()
+        assert not (tmp_path / "copy.db").exists()
+        store.visited(False)
+        await copying
+        store.close()
+
+    asyncio.run(story())
+    assert backup.check(tmp_path / "copy.db") == ""
+
+
+def test_a_backup_that_began_waits_when_somebody_comes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kiosk.store.store.BACKUP_PAGES", 1)
+
+    async def story() -> None:
+        store = open_store(tmp_path / "kiosk.db", threaded=True)
+        await store.run(expect_many, 50)
+        begin = threading.Event()
+        store.submit(lambda _: begin.wait(20))
+        copying = asyncio.create_task(store.back_up(tmp_path / "copy.db"))
+        await asyncio.sleep(0)
+        # Behind the backup in the queue: somebody is there after its first page.
+        came = asyncio.create_task(store.run(lambda _: store.visited(True)))
+        await asyncio.sleep(0)
+        begin.set()
+        await came
+        for number in range(30):
+            name = f"b{number}"
+            assert await store.run(packages.announce, Announcement(name, name, "S", None))
+        assert not copying.done()
+        store.visited(False)
+        await copying
+        store.close()
+
+    asyncio.run(story())
+    assert backup.check(tmp_path / "copy.db") == ""
+
+
+@dataclass
+class SetClock(LoopClock):
+    """Its monotonic time is what the test says."""
+
+    monotonic_ms: int = 0
+
+    def now(self) -> Instant:
+        return replace(super().now(), monotonic_ms=self.monotonic_ms)
+
+
+def test_after_a_very_long_visit_the_backup_is_made_all_the_same(tmp_path: Path) -> None:
+    async def story() -> None:
+        clock = SetClock()
+        store = open_store(tmp_path / "kiosk.db", clock, threaded=True)
+        store.visited(True)
+        copying = asyncio.create_task(store.back_up(tmp_path / "copy.db"))
+        await asyncio.sleep(0)
+        clock.monotonic_ms += VISIT_MS
+        await store.run(expect_many, 1)
+        await copying
+        store.close()
+
+    asyncio.run(story())
+    assert backup.check(tmp_path / "copy.db") == ""
 
 
 def test_a_kiosk_that_ends_gives_an_unfinished_backup_up(

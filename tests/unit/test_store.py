@@ -30,6 +30,7 @@ from kiosk.store.errors import (
 from kiosk.store.intents import IntentPurpose
 from kiosk.store.packages import Announcement
 from kiosk.store.store import Store
+from tests.support.central_server import wait_until
 from tests.support.flow_site import LOCATION, LOCATION_KEY, LoopClock, require_sound
 
 
@@ -106,6 +107,24 @@ def test_a_full_bank_gives_none_and_changes_nothing(tmp_path: Path) -> None:
     needs_low = DepositRequest("low", "low", "S", "i", "staff:11", needs_low=True)
     deposit = store.submit(deposits.begin_deposit, needs_low, LOCATION, BestFit()).result()
     assert deposit is not None
+    store.close()
+
+
+def test_the_log_is_merged_when_nobody_is_at_the_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kiosk.store.store.QUIET_S", 0)
+    path = tmp_path / "kiosk.db"
+    store = open_store(path, threaded=True)
+    store.visited(True)
+    store.submit(lambda _: None).result()
+    before = path.read_bytes()
+    # Each is answered before the next comes, and so finds done what the store did in between.
+    for number in range(5):
+        assert store_a_package(store, f"{number}") is not None
+    assert path.read_bytes() == before
+    store.visited(False)
+    wait_until(lambda: path.read_bytes() != before)
     store.close()
 
 

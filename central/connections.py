@@ -1,0 +1,252 @@
+"""Ceilings on connections: how many, of whom, and how long one may take for what it sends or reads.
+
+Who only holds connections open is the first to lose them: where there are too many, the oldest that
+asks for nothing makes room for the new one, so that who does ask is always let in. A proxy that is
+trusted speaks for many, and is counted only in the whole. Each connection that is ended so is
+counted by the setting that ended it, and the log says it once a minute.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import resource
+from collections.abc import Iterable
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import Any, ClassVar, Final
+
+from prometheus_client import Gauge
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from central import limits
+from central.adapters import monotonic_s
+from central.settings import ConnectionLimits
+
+LOG = logging.getLogger("central.connections")
+HEAD_MAX_BYTES: Final = 64 * 1024
+"""Of a request's line and headers together."""
+FILES_KEPT: Final = 256
+"""Open files that are no connections: the database, the readers, what goes out."""
+LOG_EVERY_S: Final = 60.0
+SITE_BITS: Final = 64
+"""An IPv6 network of one customer is one address here (RFC 6177)."""
+_OPEN: Final = Gauge(
+    "locker_connections", "Connections that are open now.", registry=limits.REGISTRY
+)
+HEADERS: Final = {
+    "content-security-policy": "default-src 'self'; img-src 'self' data:; base-uri 'none';"
+    " object-src 'none'; frame-ancestors 'none'; form-action 'self'",
+    "referrer-policy": "same-origin",
+    "x-content-type-options": "nosniff",
+}
+"""What every answer says to browsers."""
+HSTS: Final = ("strict-transport-security", "max-age=31536000")
+
+
+def headers_for(base_url: str) -> dict[str, str]:
+    """The headers of every answer of a server that people reach at this address."""
+    return HEADERS | (dict([HSTS]) if base_url.startswith("https:") else {})
+
+
+def whose(address: str) -> str:
+    """Who an address counts for."""
+    try:
+        known = ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(known, IPv6Address) and known.ipv4_mapped is None:
+        return str(ip_network((known, SITE_BITS), strict=False))
+    return address
+
+
+def most_possible(wanted: int) -> int:
+    """How many connections this process can hold of those wanted; it asks for as many files."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = wanted + FILES_KEPT
+    if soft != resource.RLIM_INFINITY and soft < needed:
+        may_be = needed if hard == resource.RLIM_INFINITY else min(hard, needed)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (may_be, hard))
+        if may_be < needed:
+            LOG.warning(
+                "this system lets the server open %d files: it takes %d connections at a time,"
+                " not the %d of the setting connections.most",
+                *(may_be, max(1, may_be - FILES_KEPT), wanted),
+            )
+            return max(1, may_be - FILES_KEPT)
+    return wanted
+
+
+class Connections:
+    """All connections of a process."""
+
+    def __init__(self, rules: ConnectionLimits, trusted: Iterable[str], base_url: str) -> None:
+        self.rules = rules
+        self.most = most_possible(rules.most)
+        self.headers = headers_for(base_url)
+        self._trusted: list[IPv4Network | IPv6Network] = [ip_network(each) for each in trusted]
+        self._open: dict[Connection, str] = {}  # the oldest first
+        self._by_address: dict[str, dict[Connection, None]] = {}
+        self._said_s: dict[str, float] = {}
+
+    def enter(self, connection: Connection) -> str:
+        """Let a connection in; the name of the setting that keeps it out, or "" where there is
+        room, which the oldest that asks for nothing may have to make."""
+        address = connection.client[0] if connection.client else ""
+        who = "" if self.is_trusted(address) else whose(address)
+        here = self._by_address.get(who, {})
+        if who and len(here) >= self.rules.by_address and not self._make_room(here, "by_address"):
+            return "by_address"
+        if len(self._open) >= self.most and not self._make_room(self._open, "most"):
+            return "most"
+        self._open[connection] = who
+        self._by_address.setdefault(who, {})[connection] = None
+        _OPEN.set(len(self._open))
+        return ""
+
+    def leave(self, connection: Connection) -> None:
+        """A connection is over."""
+        who = self._open.pop(connection, None)
+        if who is not None:
+            here = self._by_address[who]
+            here.pop(connection, None)
+            if not here:
+                del self._by_address[who]
+        _OPEN.set(len(self._open))
+
+    def is_trusted(self, address: str) -> bool:
+        """Whether a proxy that is trusted has this address."""
+        try:
+            known = ip_address(address)
+        except ValueError:
+            return False
+        return any(known in network for network in self._trusted)
+
+    def _make_room(self, some: Iterable[Connection], setting: str) -> bool:
+        for each in some:
+            if each.asks_for_nothing:
+                self.note(setting, each)
+                each.transport.abort()
+                self.leave(each)
+                return True
+        return False
+
+    def note(self, setting: str, connection: Connection) -> None:
+        """Count that a connection was ended by a setting, and say it once a minute."""
+        limits.reached(f"connections.{setting}")
+        now_s = monotonic_s()
+        if now_s - self._said_s.get(setting, -LOG_EVERY_S) >= LOG_EVERY_S:
+            self._said_s[setting] = now_s
+            value = getattr(self.rules, setting, HEAD_MAX_BYTES)
+            LOG.warning(
+                "connections.%s = %s was reached; connections are ended, this one from %s"
+                " (%d are open); the metric locker_limit_reached counts them",
+                *(setting, value, connection.client[0] if connection.client else "?"),
+                len(self._open),
+            )
+
+
+class Connection(HttpToolsProtocol):
+    """One connection, with an end to each of its waits."""
+
+    all: ClassVar[Connections]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._head_bytes = 0
+        self._head_timer: asyncio.TimerHandle | None = None
+        self._answer_timer: asyncio.TimerHandle | None = None
+
+    @property
+    def asks_for_nothing(self) -> bool:
+        """Whether no request of it is being answered."""
+        return (self.cycle is None or self.cycle.response_complete) and not self.pipeline
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        kept_out_by = self.all.enter(self)
+        if kept_out_by:
+            self.all.note(kept_out_by, self)
+            self._refuse(503 if kept_out_by == "most" else 429, "Too many connections.")
+            return
+        self._await_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.all.leave(self)
+        for timer in (self._head_timer, self._answer_timer):
+            if timer is not None:
+                timer.cancel()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self.transport.is_closing() or self.parser is None:
+            return
+        if self.asks_for_nothing:
+            self._head_bytes += len(data)
+            if self._head_timer is None:
+                self._await_head()
+        super().data_received(data)
+        if self.asks_for_nothing and self._head_bytes > HEAD_MAX_BYTES:
+            self.all.note("head", self)
+            self._refuse(431, f"A request's head has at most {HEAD_MAX_BYTES} bytes.")
+
+    def on_headers_complete(self) -> None:
+        self._head_bytes = 0
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+        super().on_headers_complete()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._await_reading()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._await_reading()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._answer_timer is not None:
+            self._answer_timer.cancel()
+            self._answer_timer = None
+
+    def _await_head(self) -> None:
+        within_s = self.all.rules.head_within_s
+        self._head_timer = self.loop.call_later(within_s, self._head_is_late)
+
+    def _head_is_late(self) -> None:
+        self.all.note("head_within_s", self)
+        self._refuse(408, "The head of a request has to arrive sooner.")
+
+    def _await_reading(self) -> None:
+        """What is answered has to be read, too: it stands in memory until then."""
+        if self._answer_timer is None:
+            within_s = self.all.rules.answer_within_s
+            self._answer_timer = self.loop.call_later(within_s, self._is_read)
+
+    def _is_read(self) -> None:
+        self._answer_timer = None
+        if self.transport.get_write_buffer_size() > 0:
+            self.all.note("answer_within_s", self)
+            self.transport.abort()
+
+    def send_400_response(self, msg: str) -> None:
+        """Also what cannot be read is answered with the headers of every answer."""
+        self._refuse(400, msg)
+
+    def _refuse(self, status: int, text: str) -> None:
+        if self.transport.is_closing():
+            return
+        headers = self.all.headers | {"content-type": "text/plain; charset=utf-8"}
+        headers |= {"content-length": str(len(text)), "connection": "close"}
+        if status in (429, 503):
+            headers["retry-after"] = "5"
+        lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        self.transport.write(STATUS_LINE[status] + f"{lines}\r\n{text}".encode("ascii"))
+        self.transport.close()
+        self._await_reading()
+
+
+def guarded(connections: Connections) -> type[Connection]:
+    """The class of the connections of one server."""
+    return type("GuardedConnection", (Connection,), {"all": connections})
