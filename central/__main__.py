@@ -13,7 +13,7 @@ import segno
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from central import accounts, advisories, backup, privacy, schema, staff
+from central import accounts, advisories, backup, privacy, rotation, schema, staff
 from central.adapters import SystemClock
 from central.advisories import AdvisoriesError
 from central.app import build, create_app
@@ -26,7 +26,7 @@ from central.listening import listen, run
 from central.pages.session import HOME
 from central.settings import Settings, load
 from central.sync import enrolment, signing
-from central.tokens import KEY_FILE
+from central.sync.staff_list import EVERYWHERE
 from central.user_commands import user
 
 
@@ -44,7 +44,7 @@ def cli(context: click.Context, config: Path | None, data: Path | None) -> None:
 def init_command(settings: Settings) -> None:
     """Make a new server's database and key, if nothing of a server is there."""
     build(settings, may_be_beside=True).database.close()
-    click.echo(f"{settings.data}: ready. Keep a copy of {settings.data / KEY_FILE} elsewhere.")
+    click.echo(f"{settings.data}: ready. Keep a copy of {settings.key_path} elsewhere.")
 
 
 @cli.command()
@@ -223,7 +223,7 @@ def staff_group() -> None:
 @click.argument("number")
 @click.option("--name", required=True)
 @click.option("--role", type=click.Choice(["courier", "technician"]), default="courier")
-@click.option("--locations", default=staff.EVERYWHERE, help="Ids with commas; * for all.")
+@click.option("--locations", default=EVERYWHERE, help="Ids with commas; * for all.")
 @click.option("--pin", prompt=True, hide_input=True, confirmation_prompt=True)
 @click.pass_obj
 def staff_add(
@@ -285,6 +285,15 @@ def person_erase(settings: Settings, contact: str) -> None:
     click.echo("Forgotten. Kiosks forget on their own, some days after the last package.")
 
 
+@cli.command("rotate-key")
+@click.pass_obj
+def rotate_command(settings: Settings) -> None:
+    """Seal what is personal with a new key, while no server runs."""
+    rotation.rotate(settings)
+    click.echo("Everything is sealed with a new key.")
+    click.echo(f"Keep a copy of {settings.key_path} elsewhere. Older backups need the older key.")
+
+
 @cli.command("backup")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.pass_obj
@@ -292,7 +301,7 @@ def backup_command(settings: Settings, file: Path) -> None:
     """Copy the database to FILE, also while the server runs. Keep the key file elsewhere."""
     size = backup.backup(settings, file)
     click.echo(f"{file}: {size / 1e6:.1f} MB, read through and sound.")
-    click.echo(f"Without {settings.data / KEY_FILE} it is of no use: keep that elsewhere.")
+    click.echo(f"Without {settings.key_path} it is of no use: keep that elsewhere.")
 
 
 @cli.command("restore")
@@ -301,6 +310,8 @@ def backup_command(settings: Settings, file: Path) -> None:
 def restore_command(settings: Settings, file: Path) -> None:
     """Put a backup in the database's place, while no server runs."""
     aside = backup.restore(settings, file, SystemClock().now_ms())
+    # What a start does: whoever was forgotten since is forgotten again, before anybody looks.
+    build(settings, may_be_new=False).database.close()
     click.echo("Restored. The kiosks send what is missing when they come next.")
     if aside is not None:
         click.echo(f"The database that was there is {aside}.")

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, func, insert, select, update
 
 from central import schema
 from central.adapters import new_id
@@ -15,6 +15,7 @@ from central.auth import Role, Scope
 from central.context import Central, audit, change_known
 from central.errors import RequestError, not_found, require_plain
 from central.operators import passwords, sessions
+from central.sealing import blind_index
 from central.tokens import new_token, token_hash
 
 
@@ -53,7 +54,7 @@ def add(
         email = address(email, is_inside=True)
     except ValueError as error:
         raise RequestError(422, "invalid", f"email: {error}") from error
-    same = select(table.c.email, table.c.disabled_ms).where(table.c.email_folded == folded(email))
+    same = select(table.c.email, table.c.disabled_ms).where(_has_address(connection, email))
     if known := connection.execute(same).first():
         state = " It is disabled: enable it instead." if known.disabled_ms is not None else ""
         raise RequestError(409, "exists", f"there is an account {known.email!r} already.{state}")
@@ -61,7 +62,7 @@ def add(
         insert(table).values(
             id=account,
             email=email,
-            email_folded=folded(email),
+            email_folded=_index(connection, email),
             name=name,
             role=role.value,
             password_hash=password_hash,
@@ -73,11 +74,19 @@ def add(
     return account
 
 
+def _index(connection: Connection, email: str) -> str:
+    return blind_index(connection, folded(email), "user_account.email")
+
+
+def _has_address(connection: Connection, email: str) -> ColumnElement[bool]:
+    return schema.user.c.email_folded == _index(connection, email)
+
+
 def find(connection: Connection, email: str) -> Any:
     """The row of the account with an e-mail address in whichever case; None without one."""
     table = schema.user
     return connection.execute(
-        select(table).where(table.c.email_folded == folded(email), table.c.disabled_ms.is_(None))
+        select(table).where(_has_address(connection, email), table.c.disabled_ms.is_(None))
     ).first()
 
 
@@ -85,7 +94,7 @@ def known(connection: Connection, email: str) -> str:
     """The id of the account with an e-mail address, the disabled ones among them. Raises
     `RequestError`."""
     table = schema.user
-    query = select(table.c.id).where(table.c.email_folded == folded(email))
+    query = select(table.c.id).where(_has_address(connection, email))
     found = connection.execute(query.order_by(table.c.disabled_ms.is_not(None))).scalar()
     if found is None:
         raise not_found("account", email)

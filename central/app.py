@@ -15,7 +15,7 @@ from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from central import metrics, schema, tokens
+from central import metrics, privacy, resealing, schema, tokens
 from central.adapters import Clock, SystemClock
 from central.auth import RateLimit
 from central.context import Central
@@ -76,16 +76,22 @@ def build(
     for folder in (settings.data, *settings.data.parents):
         if folder.exists() and not folder.is_dir():
             raise CannotServeError(f"{folder} is no folder; name the right one with --data")
-    key = settings.data / tokens.KEY_FILE
-    database = Database(settings.url, key, may_be_beside=may_be_beside, may_be_new=may_be_new)
+    database = Database(
+        settings.url, settings.key_path, may_be_beside=may_be_beside, may_be_new=may_be_new
+    )
     try:
         settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
-        known = tokens.load(settings.data, may_be_new=database.read(_is_empty))
+        known = tokens.load(settings.key_path, may_be_new=database.read(_is_empty))
         database.seal_with(known.sealing)
+        central = Central(settings, database, known, clock or SystemClock())
+        if not database.is_beside:
+            resealing.bring_up(database, known)
+            if database.submit(privacy.forget_again, central).result():
+                database.wipe_free_space()
     except BaseException:
         database.close()
         raise
-    return Central(settings, database, known, clock or SystemClock())
+    return central
 
 
 def _is_empty(connection: Connection) -> bool:

@@ -2,7 +2,7 @@
 
 A statement is built and compiled once for its table and columns, and its rows go to the driver as
 they are: that is a third of what they cost otherwise. All columns here are numbers and texts, which
-need no conversion.
+need no conversion; a sealed one is refused.
 """
 
 from __future__ import annotations
@@ -14,6 +14,9 @@ from typing import Any
 from sqlalchemy import Connection, Dialect, Table, bindparam, insert, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.compiler import SQLCompiler
+
+from central.sealing import sealed_columns
+from kiosk.model.invariants import require
 
 Row = Mapping[str, Any]
 
@@ -68,11 +71,13 @@ def _run(connection: Connection, statement: SQLCompiler, rows: Sequence[Row]) ->
 
 @cache
 def _insert(dialect: Dialect, table: Table, columns: tuple[str, ...]) -> Any:
+    _require_plain(table, columns)
     return insert(table).compile(dialect=dialect, column_keys=list(columns))
 
 
 @cache
 def _upsert(dialect: Dialect, table: Table, key: tuple[str, ...], columns: tuple[str, ...]) -> Any:
+    _require_plain(table, columns)
     own: Any = postgresql if dialect.name == "postgresql" else sqlite
     statement = own.insert(table)
     changed = [name for name in columns if name not in key]
@@ -87,9 +92,16 @@ def _upsert(dialect: Dialect, table: Table, key: tuple[str, ...], columns: tuple
 
 @cache
 def _update(dialect: Dialect, table: Table, key: str, columns: tuple[str, ...]) -> Any:
+    _require_plain(table, columns)
     statement = (
         update(table)
         .where(table.c[key] == bindparam(f"new_{key}"))
         .values({name: bindparam(f"new_{name}") for name in columns})
     )
     return statement.compile(dialect=dialect)
+
+
+def _require_plain(table: Table, columns: tuple[str, ...]) -> None:
+    """Nothing that has to be sealed goes to the driver as it is."""
+    sealed = sealed_columns(table).keys() & set(columns)
+    require(not sealed, f"{table.name}: {sorted(sealed)} are sealed, and not written in bulk")

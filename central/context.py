@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from fastapi import Request
-from sqlalchemy import Connection, Update, insert, select
+from sqlalchemy import ColumnElement, Connection, Update, insert, select
 
 from central import schema
 from central.adapters import Clock, new_id
 from central.database import Database
 from central.errors import not_found
+from central.sealing import blind_index, indexed
 from central.settings import Settings
 from central.tokens import Secrets
 from kiosk.model.clock import DAY_MS
@@ -44,17 +45,27 @@ def audit(
     **detail: Any,
 ) -> None:
     """Write down who did what to which thing; every action of a person has a line here."""
-    connection.execute(
-        insert(schema.audit).values(
-            id=new_id(),
-            at_ms=now_ms,
-            by=by,
-            action=action,
-            subject=subject,
-            detail=json.dumps(detail, sort_keys=True, default=str),
-            address=address,
-        )
-    )
+    values = {
+        "id": new_id(),
+        "at_ms": now_ms,
+        "by": by,
+        "action": action,
+        "subject": subject,
+        "detail": json.dumps(detail, sort_keys=True, default=str),
+        "address": address,
+    }
+    connection.execute(insert(schema.audit).values(**indexed(connection, schema.audit, values)))
+
+
+def is_about(connection: Connection, subject: str) -> ColumnElement[bool]:
+    """The lines of the audit log about a thing."""
+    index = blind_index(connection, subject, "audit.subject")
+    return schema.audit.c.subject_index == index
+
+
+def is_by(connection: Connection, who: str) -> ColumnElement[bool]:
+    """The lines of the audit log of somebody."""
+    return schema.audit.c.by_index == blind_index(connection, who, "audit.by")
 
 
 def change_known(connection: Connection, statement: Update, what: str, name: str) -> None:
@@ -74,7 +85,7 @@ def alarm_daily(
     """The same for what goes on: once in a day."""
     table = schema.audit
     lately = select(table.c.id).where(
-        table.c.subject == subject,
+        is_about(connection, subject),
         table.c.action == f"alarm:{what}",
         table.c.at_ms > now_ms - DAY_MS,
     )

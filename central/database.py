@@ -46,6 +46,7 @@ PRAGMAS = {
     "journal_mode": "wal",
     "synchronous": 2,
     "foreign_keys": 1,
+    "secure_delete": 1,
     "busy_timeout": 10_000,
     "wal_autocheckpoint": 4000,
     "cache_size": -64_000,
@@ -73,7 +74,8 @@ class Database:
         used.
         """
         self.url = url
-        is_beside = False
+        self.is_beside = False
+        """Whether another process is the server, and this one only works beside it."""
         file = sqlite_file(url)
         if file is not None:
             require_server(file, key, may_be_new=may_be_new)
@@ -82,13 +84,13 @@ class Database:
         except CannotServeError:
             if not may_be_beside:
                 raise
-            self._lock_file, is_beside = None, True
+            self._lock_file, self.is_beside = None, True
         if file is not None:
             self._require_database(file, key, may_be_new=may_be_new)
         self.engine = _engine(url)
         self._jobs: queue.SimpleQueue[_Job[Any] | None] = queue.SimpleQueue()
         try:
-            if is_beside:
+            if self.is_beside:
                 _require_current(self.engine)
             else:
                 migrate(self.engine)
@@ -112,6 +114,19 @@ class Database:
     def seal_with(self, sealing: Sealing) -> None:
         """Seal and open personal columns with this key; before, they cannot be used."""
         seal_with(self.engine.dialect, sealing)
+
+    def wipe_free_space(self) -> None:
+        """Leave nothing in the file and in its log that was changed or deleted, while no other
+        connection is at work."""
+        if sqlite_file(self.url) is None:
+            return
+        connection = self.engine.raw_connection()
+        try:
+            driver: Any = connection.driver_connection
+            driver.execute("VACUUM")
+            driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        finally:
+            connection.close()
 
     # --- for callers -----------------------------------------------------------------------
 

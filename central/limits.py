@@ -151,7 +151,7 @@ def require_change(
         connection,
         central,
         "too many changes of one package",
-        Budget("changes_by_package", f"{by} {package}", rules.changes_by_package),
+        Budget("changes_by_package", f"{_mark(central, by)} {package}", rules.changes_by_package),
         of_commands(central, location, by),
     )
 
@@ -175,7 +175,12 @@ def require_events(
 def of_commands(central: Central, location: str, by: str) -> Budget:
     """What somebody may have a kiosk write down on its disk."""
     most = central.settings.limits.commands_by_location_and_sender
-    return Budget("commands_by_location_and_sender", f"{by} {location}", most)
+    return Budget("commands_by_location_and_sender", f"{_mark(central, by)} {location}", most)
+
+
+def _mark(central: Central, by: str) -> str:
+    """Somebody, without their name: an operator goes by an e-mail address."""
+    return central.secrets.mark("budget", by)[:32]
 
 
 def require_room(connection: Connection, central: Central, location: str, by: str) -> None:

@@ -6,17 +6,29 @@ and nowhere else.
 
 from __future__ import annotations
 
+import logging
 from contextlib import suppress
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, or_, select, update
+from sqlalchemy import ColumnElement, Connection, delete, select, update
 
-from central import schema
+from central import forgotten, people, schema, staff
 from central.addresses import spellings
 from central.context import Central, audit
 from central.errors import RequestError, not_found
 from central.schema import LIVE
 from kiosk.model.phone import PhoneNumberError, phone_number
+
+LOG = logging.getLogger("central")
+NOBODY = {
+    "name": "",
+    "email": "",
+    "email_index": "",
+    "phone": "",
+    "phone_index": "",
+    "channels": "[]",
+}
+"""What is left of a person who was forgotten."""
 
 
 def _of(connection: Connection, contact: str) -> Any:
@@ -24,14 +36,14 @@ def _of(connection: Connection, contact: str) -> Any:
     table = schema.recipient
     phones = _phones(connection, contact)
     known = connection.execute(
-        select(table.c.phone).where(table.c.phone.in_(phones), table.c.erased_ms.is_(None))
+        select(table.c.phone).where(
+            people.reached_at(connection, (), phones), table.c.erased_ms.is_(None)
+        )
     ).scalars()
     if len(set(known)) > 1:
         problem = f"{contact!r} is a number in several countries: write it with its country code"
         raise RequestError(422, "invalid", problem)
-    return or_(
-        table.c.email.in_(spellings(contact)), table.c.phone.in_(phones)
-    ) & table.c.erased_ms.is_(None)
+    return people.reached_at(connection, spellings(contact), phones) & table.c.erased_ms.is_(None)
 
 
 def _phones(connection: Connection, contact: str) -> set[str]:
@@ -102,6 +114,9 @@ def erase(connection: Connection, central: Central, by: str, contact: str) -> in
             "under_way",
             f"package {live} is under way to them: recall it or wait until it ended",
         )
+    known = connection.execute(select(person.c.email, person.c.phone).where(person.c.id.in_(ids)))
+    contacts = [contact for row in known for contact in row]
+    forgotten.note(connection, central, people=ids, contacts=contacts)
     forget(connection, person.c.id.in_(ids), now_ms)
     # The log must not keep what was to be forgotten.
     audit(connection, now_ms, by, "person.erase", ids[0])
@@ -113,20 +128,52 @@ def forget(connection: Connection, who: ColumnElement[bool], now_ms: int) -> int
     said of their addresses; how many they are."""
     person, package, notification = schema.recipient, schema.package, schema.notification
     ids = connection.execute(
-        update(person)
-        .where(who)
-        .values(name="", email="", phone="", channels="[]", erased_ms=now_ms)
-        .returning(person.c.id)
+        update(person).where(who).values(**NOBODY, erased_ms=now_ms).returning(person.c.id)
     ).scalars()
-    forgotten = list(ids)
+    gone = list(ids)
+    words = schema.recipient_word
+    connection.execute(delete(words).where(words.c.recipient.in_(gone)))
     connection.execute(
-        update(package)
-        .where(package.c.recipient.in_(forgotten), package.c.owner != "")
-        .values(owner="")
+        update(package).where(package.c.recipient.in_(gone), package.c.owner != "").values(owner="")
     )
     connection.execute(
         update(notification)
-        .where(notification.c.recipient.in_(forgotten), notification.c.error != "")
+        .where(notification.c.recipient.in_(gone), notification.c.error != "")
         .values(error="")
     )
-    return len(forgotten)
+    return len(gone)
+
+
+def forget_again(connection: Connection, central: Central) -> int:
+    """Forget whom a database, an older one brought back, does not know as forgotten; how many."""
+    now_ms = central.clock.now_ms()
+    count = 0
+    for each in forgotten.unknown(connection, central):
+        person = schema.recipient
+        is_one = person.c.id.in_(_forgotten_people(connection, central, each))
+        count += forget(connection, is_one & person.c.erased_ms.is_(None), now_ms)
+        for number in each.get("staff", ()):
+            count += staff.forget(connection, str(number), forgotten.BY, now_ms)
+    if count:
+        LOG.warning("%d people of an older database were forgotten again", count)
+    return count
+
+
+def _forgotten_people(connection: Connection, central: Central, each: dict[str, Any]) -> list[str]:
+    """Those of a line of the list: by their ids, and whoever had their contacts then. Who came
+    back later did so of their own will."""
+    person, marks = schema.recipient, set(each.get("marks", ()))
+    ids = {str(id_) for id_ in each.get("people", ())}
+    known = connection.execute(
+        select(person.c.id, person.c.email, person.c.phone).where(
+            person.c.erased_ms.is_(None), person.c.created_ms <= int(each.get("at_ms", 0))
+        )
+    )
+    if marks:
+        ids |= {
+            row.id
+            for row in known
+            if forgotten.has_mark(central, row.email, marks)
+            or forgotten.has_mark(central, row.phone, marks)
+        }
+    return sorted(ids)

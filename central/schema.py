@@ -2,7 +2,8 @@
 
 Times are milliseconds since 1970 UTC, ids are UUIDs as text, JSON is text. What a kiosk owns (slots
 and packages inside it) is written only from its events; what people ask for goes to it as a
-command. Personal fields stand in `recipient` and nowhere else.
+command. Personal fields stand in `recipient` and nowhere else; what is personal anywhere is sealed,
+and found by the index beside it.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.types import TypeDecorator, TypeEngine
+
+from central.sealing import Sealed, SealedByRow
 
 # On SQLite the tables are STRICT: what is no number is in no column of numbers. That knows only
 # some names of types.
@@ -65,6 +68,17 @@ metadata = MetaData(
 
 def _text(name: str, default: str = "") -> Column[str]:
     return Column(name, Text, nullable=False, server_default=default)
+
+
+def _sealed(context: str, default: str = "") -> Column[str]:
+    """A personal text; `context` is the table and the column."""
+    name = context.partition(".")[2]
+    return Column(name, Sealed(context), nullable=False, server_default=default)
+
+
+def _sealed_by_row(context: str, key: str) -> Column[str]:
+    name = context.partition(".")[2]
+    return Column(name, SealedByRow(context, key), nullable=False, server_default="")
 
 
 def _number(name: str, default: int = 0) -> Column[int]:
@@ -240,16 +254,28 @@ recipient = Table(
     "recipient",
     metadata,
     Column("id", Text, primary_key=True),
-    _text("name"),
-    _text("email"),
-    _text("phone"),
+    _sealed("recipient.name"),
+    _sealed("recipient.email"),
+    _text("email_index"),
+    _sealed("recipient.phone"),
+    _text("phone_index"),
     _text("language", "en"),
     _text("channels", "[]"),
     _number("created_ms"),
     _time("erased_ms"),
-    Index("ix_recipient_email", "email"),
-    Index("ix_recipient_phone", "phone"),
+    Index("ix_recipient_email_index", "email_index"),
+    Index("ix_recipient_phone_index", "phone_index"),
 )
+
+recipient_word = Table(
+    "recipient_word",
+    metadata,
+    Column("recipient", Text, ForeignKey("recipient.id"), primary_key=True),
+    Column("word", Text, primary_key=True),
+    Index("ix_recipient_word_word", "word"),
+)
+"""A part of the blind index of how each word of a name begins: many beginnings have the same, so it
+narrows a search, and names nobody."""
 
 LIVE = ("PENDING", "STORED", "EXPIRED")
 """The statuses of a package whose way has not ended."""
@@ -267,7 +293,7 @@ package = Table(
     Column("last_slot", Text),
     Column("recipient", Text, ForeignKey("recipient.id")),
     Column("sender", Text),
-    _text("owner"),
+    _sealed("package.owner"),
     _flag("is_announced"),
     _flag("is_alone"),
     _flag("needs_low"),
@@ -304,11 +330,11 @@ command = Table(
     Column("n", WHOLE, primary_key=True, autoincrement=False),
     Column("id", Text, nullable=False, unique=True),
     _text("type"),
-    _text("body", "{}"),
-    _text("by"),
+    _sealed("command.body", "{}"),
+    _sealed("command.by"),
     _number("created_ms"),
     _text("state", "QUEUED"),
-    _text("answer"),
+    _sealed("command.answer"),
     _time("answered_ms"),
     Column("package", Text),
     _number("times", 1),
@@ -336,14 +362,14 @@ notification = Table(
     _text("language", "en"),
     _text("status", "queued"),
     _text("reason"),
-    _text("facts", "{}"),
+    _sealed("notification.facts", "{}"),
     _number("attempts"),
     _number("due_ms"),
     _time("leased_until_ms"),
     _number("created_ms"),
     _time("sent_ms"),
     _time("delivered_ms"),
-    _text("error"),
+    _sealed("notification.error"),
     _text("message_id"),
     _number("times", 1),
     _text("held"),
@@ -404,9 +430,9 @@ user = Table(
     "user_account",
     metadata,
     Column("id", Text, primary_key=True),
-    Column("email", Text, nullable=False, unique=True),
-    _text("name"),
-    _text("password_hash"),
+    Column("email", Sealed("user_account.email", "email_folded"), nullable=False, unique=True),
+    _sealed("user_account.name"),
+    _sealed("user_account.password_hash"),
     _text("role", "viewer"),
     _number("created_ms"),
     _time("disabled_ms"),
@@ -424,7 +450,8 @@ user = Table(
     ),
     Index("uq_user_account_provider_subject", "provider_subject", unique=True),
 )
-"""Operators. `totp_step` is the number of the last half minute whose code was used."""
+"""Operators. `email_folded` is the blind index of their address, in which case makes no difference;
+`totp_step` is the number of the last half minute whose code was used."""
 
 
 def _account() -> Column[str]:
@@ -438,8 +465,8 @@ operator_session = Table(
     _text("name"),
     _account(),
     _text("way"),
-    _text("address"),
-    _text("device"),
+    _sealed("operator_session.address"),
+    _sealed("operator_session.device"),
     _number("created_ms"),
     _number("seen_ms"),
     _number("proved_ms"),
@@ -503,23 +530,26 @@ audit = Table(
     metadata,
     Column("id", Text, primary_key=True),
     _number("at_ms"),
-    _text("by"),
+    _sealed("audit.by"),
+    _text("by_index"),
     _text("action"),
-    _text("subject"),
-    _text("detail", "{}"),
-    _text("address"),
+    _sealed("audit.subject"),
+    _text("subject_index"),
+    _sealed("audit.detail", "{}"),
+    _sealed("audit.address"),
+    Index("ix_audit_by_index", "by_index"),
+    Index("ix_audit_subject_index", "subject_index"),
     Index("ix_audit_at", "at_ms"),
-    Index("ix_audit_subject", "subject"),
 )
 
 staff = Table(
     "staff",
     metadata,
     Column("number", Text, primary_key=True),
-    _text("name"),
+    _sealed("staff.name"),
     _text("role", "courier"),
-    _text("pin_hash"),
-    _text("badge_hash"),
+    _sealed_by_row("staff.pin_hash", "number"),
+    _sealed_by_row("staff.badge_hash", "number"),
     _time("valid_from_ms"),
     _time("valid_until_ms"),
     _text("locations", '"*"'),

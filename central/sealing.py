@@ -8,20 +8,20 @@ beside what people are looked up by stands a column with its blind index.
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Connection, Dialect, Text
-from sqlalchemy.engine.interfaces import Dialect as _Dialect
+from sqlalchemy import Connection, Dialect, Table, Text
 from sqlalchemy.sql.operators import OperatorType, is_, is_not
 from sqlalchemy.types import TypeDecorator
 
-from kiosk.model.invariants import BrokenInvariantError
-from kiosk.model.sealing import Sealing, UnsealError
+from kiosk.model.invariants import BrokenInvariantError, require
+from kiosk.model.sealing import Sealing, UnsealError, is_sealed
 
 LOG = logging.getLogger("central.sealing")
 
-_SEALINGS: WeakKeyDictionary[_Dialect, Sealing] = WeakKeyDictionary()
+_SEALINGS: WeakKeyDictionary[Dialect, Sealing] = WeakKeyDictionary()
 """Each engine has a dialect of its own, and types are asked by it."""
 
 
@@ -57,6 +57,16 @@ def blind_index(connection: Connection, text: str, context: str) -> str:
     return sealing_of(connection).blind_index(text, context)
 
 
+def indexed(connection: Connection, table: Table, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of a row with the blind indexes that stand beside some of them."""
+    found = dict(values)
+    for name, column in sealed_columns(table).items():
+        index = index_of(table, name)
+        if index and name in values:
+            found[index] = blind_index(connection, values[name], column.context)
+    return found
+
+
 class Sealed(TypeDecorator[str]):
     """A text that lies sealed in the database. The empty text stays empty."""
 
@@ -74,10 +84,11 @@ class Sealed(TypeDecorator[str]):
 
     comparator_factory = Comparator
 
-    def __init__(self, context: str) -> None:
-        """`context` is the table and the column."""
+    def __init__(self, context: str, index: str = "") -> None:
+        """`context` is the table and the column, `index` the column beside it with its blind index,
+        if that is not named after it."""
         super().__init__()
-        self.context = context
+        self.context, self.index = context, index
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
         """Seal what is written."""
@@ -92,3 +103,41 @@ class Sealed(TypeDecorator[str]):
         except UnsealError as error:
             LOG.error("a sealed value does not open: %s", error)
             return ""
+
+
+class SealedByRow(TypeDecorator[str]):
+    """A text that only its own row opens, so that nobody gives it to another: it is sealed and
+    opened by hand, with `context_of` that row."""
+
+    impl = Text
+    cache_ok = True
+
+    def __init__(self, context: str, key: str) -> None:
+        """`key` is the column that names the row."""
+        super().__init__()
+        self.context, self.key = context, key
+
+    def context_of(self, row: str) -> str:
+        """What is bound to the value of a row."""
+        return f"{self.context}/{row}"
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """Let nothing in that is not sealed."""
+        require(not value or is_sealed(value), f"{self.context} must be sealed")
+        return value
+
+
+def sealed_columns(table: Table) -> dict[str, Sealed | SealedByRow]:
+    """Which columns of a table are sealed, and how."""
+    return {
+        column.name: column.type
+        for column in table.columns
+        if isinstance(column.type, Sealed | SealedByRow)
+    }
+
+
+def index_of(table: Table, name: str) -> str:
+    """The column with the blind index of a sealed one; "" where it has none."""
+    column = table.c[name].type
+    index = (column.index if isinstance(column, Sealed) else "") or f"{name}_index"
+    return index if index in table.c else ""

@@ -182,6 +182,10 @@ class Settings(_Part):
     data: Path = Path("data/central")
     database_url: str = ""
     """SQLAlchemy's URL; empty is SQLite in the data folder."""
+    key_file: Path | None = None
+    """Where the server's key is; none is `central.key` in the data folder."""
+    forgotten_file: Path | None = None
+    """Where the list of who was forgotten is; none is `forgotten.jsonl` in the data folder."""
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=0, le=65535)
     public_url: str = ""
@@ -228,6 +232,11 @@ class Settings(_Part):
     def url(self) -> str:
         """The database's URL."""
         return self.database_url or f"sqlite:///{(self.data / 'central.db').absolute()}"
+
+    @property
+    def key_path(self) -> Path:
+        """Where the server's key is."""
+        return self.key_file or self.data / "central.key"
 
     @property
     def base_url(self) -> str:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
-from central import schema
+from central import forgotten, schema
 from central.adapters import RNG
 from central.context import Central, audit, change_known
 from central.errors import RequestError, not_found, require_plain
+from central.sealing import seal
 from central.sync import commands
-from kiosk.model.commands import ListedStaff, ListStaff
+from central.sync.staff_list import EVERYWHERE
+from kiosk.model.commands import ListStaff
 from kiosk.model.person import (
     Role,
     badge_text,
@@ -21,7 +22,6 @@ from kiosk.model.person import (
     secret_digits_wanted,
 )
 
-EVERYWHERE = "*"
 NAME_MAX = 200
 
 
@@ -52,7 +52,7 @@ def add(
     values = {
         "name": name,
         "role": role,
-        "pin_hash": central.secrets.hash_password(pin),
+        "pin_hash": _sealed(connection, "pin_hash", number, central.secrets.hash_password(pin)),
         "pin_digits": len(pin),
         "locations": json.dumps(_places(connection, locations)),
         "removed_ms": None,
@@ -71,11 +71,12 @@ def give_badge(connection: Connection, central: Central, by: str, number: str) -
     """A new badge for somebody who is listed, in place of any before; what its QR code says, which
     is kept nowhere. Raises `RequestError`."""
     table, now_ms, secret = schema.staff, central.clock.now_ms(), new_badge_secret(RNG)
+    secret_hash = central.secrets.hash_password(secret)
     change_known(
         connection,
         update(table)
         .where(table.c.number == number, table.c.removed_ms.is_(None))
-        .values(badge_hash=central.secrets.hash_password(secret)),
+        .values(badge_hash=_sealed(connection, "badge_hash", number, secret_hash)),
         "staff member",
         number,
     )
@@ -85,18 +86,27 @@ def give_badge(connection: Connection, central: Central, by: str, number: str) -
 
 
 def remove(connection: Connection, central: Central, by: str, number: str) -> None:
-    """List somebody no more: their PIN opens nothing as soon as the kiosks have heard of it."""
-    table, now_ms = schema.staff, central.clock.now_ms()
-    change_known(
-        connection,
+    """List somebody no more: their name is forgotten, and their PIN opens nothing as soon as the
+    kiosks have heard of it."""
+    now_ms = central.clock.now_ms()
+    if not forget(connection, number, by, now_ms):
+        raise not_found("staff member", number)
+    forgotten.note(connection, central, staff=[number])
+
+
+def forget(connection: Connection, number: str, by: str, now_ms: int) -> bool:
+    """Take somebody off the list, and let the kiosks know; False when they were not on it."""
+    table = schema.staff
+    gone = connection.execute(
         update(table)
         .where(table.c.number == number, table.c.removed_ms.is_(None))
-        .values(removed_ms=now_ms),
-        "staff member",
-        number,
+        .values(name="", pin_hash="", pin_digits=None, badge_hash="", removed_ms=now_ms)
     )
+    if not gone.rowcount:
+        return False
     _tell(connection, by, now_ms)
     audit(connection, now_ms, by, "staff.remove", number)
+    return True
 
 
 def _places(connection: Connection, locations: str) -> list[str] | str:
@@ -119,18 +129,11 @@ def _tell(connection: Connection, by: str, now_ms: int) -> None:
 
 def tell_one(connection: Connection, location: str, by: str, now_ms: int) -> None:
     """A kiosk gets the list of its people; nothing where nobody was ever listed."""
-    people = connection.execute(select(schema.staff).order_by(schema.staff.c.number)).mappings()
-    listed = [dict(row) for row in people]
-    if not listed:
+    if connection.execute(select(schema.staff.c.number).limit(1)).first() is None:
         return
-    mine = [_person(row) for row in listed if row["removed_ms"] is None and _is_of(row, location)]
-    commands.queue(connection, location, ListStaff(staff=tuple(mine)), by, now_ms)
+    commands.queue(connection, location, ListStaff(staff=()), by, now_ms)
 
 
-def _is_of(row: dict[str, Any], location: str) -> bool:
-    places = json.loads(row["locations"])
-    return bool(places == EVERYWHERE or location in places)
-
-
-def _person(row: dict[str, Any]) -> ListedStaff:
-    return ListedStaff(**{name: row[name] for name in ListedStaff.model_fields})
+def _sealed(connection: Connection, column: str, number: str, secret_hash: str) -> str:
+    """What only this member of staff is checked by: in another's row it does not open."""
+    return seal(connection, secret_hash, f"staff.{column}/{number}")

@@ -41,6 +41,7 @@ class Secrets:
         key, *changed = _apart(keys)
         sealing = changed or [key]
         self.sealing = Sealing(sealing)
+        self._newest = _fernet(sealing[-1])
         self._fernet = MultiFernet([_fernet(each) for each in reversed(sealing)])
         self._signing = Ed25519PrivateKey.from_private_bytes(_derived(key, b"sign"))
         self._session_key = _derived(key, b"session")
@@ -59,6 +60,13 @@ class Secrets:
                 f"{KEY_FILE} is not the key that this database was sealed with;"
                 " bring the right one back from the backup"
             ) from error
+
+    def is_newest(self, sealed: bytes) -> bool:
+        """Whether the newest key sealed it."""
+        try:
+            return bool(self._newest.decrypt(sealed))
+        except InvalidToken:
+            return False
 
     def seal_again(self, sealed: bytes) -> bytes:
         """What was sealed with an older key, sealed with the newest."""
@@ -113,12 +121,16 @@ def _fernet(key: bytes) -> Fernet:
     return Fernet(base64.urlsafe_b64encode(_derived(key, b"seal")))
 
 
-def load(folder: Path, *, may_be_new: bool) -> Secrets:
-    """The secrets of a data folder; a key file is made only where nothing needs an older one.
+def load(path: Path, *, may_be_new: bool) -> Secrets:
+    """The secrets of a key file; one is made only where nothing needs an older one.
 
     Raises `CannotServeError` when it is missing, can be read by others or is no key.
     """
-    path = folder / KEY_FILE
+    return Secrets(read(path, may_be_new=may_be_new))
+
+
+def read(path: Path, *, may_be_new: bool = False) -> bytes:
+    """The keys in a key file. Raises `CannotServeError`."""
     if not path.exists():
         if not may_be_new:
             raise CannotServeError(
@@ -139,16 +151,36 @@ def load(folder: Path, *, may_be_new: bool) -> Secrets:
             f"{path}: a key has {KEY_BYTES} bytes, this has {len(key)}; put the copy of the key"
             " that was kept elsewhere back there"
         )
-    return Secrets(key)
+    return key
+
+
+def begin_change(path: Path) -> None:
+    """Put a new sealing key behind the others; what is sealed with them still opens. A change that
+    was begun goes on with its key."""
+    first, *changed = _apart(read(path))
+    sealing = changed or [first]
+    if len(sealing) == 1:
+        _write(path, first + sealing[0] + secrets.token_bytes(KEY_BYTES))
+
+
+def end_change(path: Path) -> None:
+    """Keep the newest sealing key only: what the others sealed opens no more."""
+    first, *changed = _apart(read(path))
+    if changed:
+        _write(path, first + changed[-1])
 
 
 def _make_key(path: Path) -> None:
-    """The whole key under its name, also after a power cut, or nothing."""
+    _write(path, secrets.token_bytes(KEY_BYTES))
+
+
+def _write(path: Path, keys: bytes) -> None:
+    """All keys under their name, also after a power cut, or those of before."""
     draft = path.with_name(f"{path.name}.part")
     draft.unlink(missing_ok=True)
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as file:
-        file.write(secrets.token_bytes(KEY_BYTES))
+        file.write(keys)
     move_durably(draft, path)
 
 

@@ -349,6 +349,24 @@ class Policy(_Table):
     courier_session_s: int = Field(
         default=120, ge=20, le=3600, description="seconds, a whole number from 20 to 3600"
     )
+    courier_lock_s: int = Field(
+        default=60,
+        ge=30,
+        le=3600,
+        description="seconds without a touch until a courier's session locks, 30 to 3600",
+    )
+    technician_lock_s: int = Field(
+        default=120,
+        ge=30,
+        le=3600,
+        description="seconds without a touch until a technician's session locks, 30 to 3600",
+    )
+    locked_session_s: int = Field(
+        default=600,
+        ge=60,
+        le=86_400,
+        description="seconds that a locked session waits for its owner, 60 to 86400",
+    )
     pin_wait_max_s: int = Field(
         default=900,
         ge=60,

@@ -173,7 +173,7 @@ def queue(connection: Connection, **values: Any) -> str:
         connection.execute(changed.values(times=table.c.times + 1, due_ms=sooner_ms))
         return str(equal.id)
     notification = new_id()
-    connection.execute(_INSERT, {"id": notification, **values})
+    connection.execute(_INSERT, {"id": notification, "facts": "{}", **values})
     return notification
 
 
@@ -192,7 +192,9 @@ def _equal(connection: Connection, values: Mapping[str, Any]) -> Any:
 
 def _said(details: str) -> dict[str, Any]:
     """What a message to operators says, but for which event it was."""
-    return {name: value for name, value in json.loads(details).items() if name != "reference"}
+    return {
+        name: value for name, value in json.loads(details or "{}").items() if name != "reference"
+    }
 
 
 def tell_operators(

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
-from central import limits, schema
+from central import limits, people, schema
 from central.adapters import new_id
 from central.context import Central, audit
 from central.errors import RequestError, not_found
@@ -21,6 +21,7 @@ from central.packages.nearest import COUNT_MAX, nearest, neighbours
 from central.packages.requests import Announcement, Person
 from central.packages.sizes import Asker, Dimensions, room_for, size_for, sizes_of
 from central.schema import LIVE
+from central.sealing import indexed
 from central.sync import commands, order
 from kiosk.model.barcode import barcode_key
 from kiosk.model.clock import Instant, days_later_ms, hold_until_ms
@@ -182,17 +183,19 @@ def _phone(connection: Connection, location: str, text: str, field: str) -> str:
 
 def _recipient(connection: Connection, person: Person, phone: str, now_ms: int) -> str:
     recipient = new_id()
+    values = {
+        "id": recipient,
+        "name": person.name,
+        "email": person.email,
+        "phone": phone,
+        "language": person.language,
+        "channels": json.dumps(list(person.channels)),
+        "created_ms": now_ms,
+    }
     connection.execute(
-        insert(schema.recipient).values(
-            id=recipient,
-            name=person.name,
-            email=person.email,
-            phone=phone,
-            language=person.language,
-            channels=json.dumps(list(person.channels)),
-            created_ms=now_ms,
-        )
+        insert(schema.recipient).values(**indexed(connection, schema.recipient, values))
     )
+    people.index_name(connection, recipient, person.name)
     return recipient
 
 

@@ -23,6 +23,7 @@ from central.pages.rendering import page
 from central.pages.said import saying
 from central.pages.session import HOME, ActingAsAdmin, ActingAsOperator
 from central.sync import quarantine
+from central.sync.staff_list import EVERYWHERE
 from kiosk.model.urls import path
 
 router = APIRouter(prefix=HOME, include_in_schema=False)
@@ -116,7 +117,7 @@ async def staff_add(
     name: Text,
     role: Text,
     pin: Text,
-    locations: Annotated[str, Form(max_length=2000)] = staff.EVERYWHERE,
+    locations: Annotated[str, Form(max_length=2000)] = EVERYWHERE,
 ) -> Response:
     def do(connection: Connection, central: Central) -> None:
         staff.add(connection, central, operator.email, number, name, role, pin, locations)

@@ -9,7 +9,9 @@ from typing import Any
 
 from sqlalchemy import Connection, case, exists, func, or_, select
 
-from central import schema
+from central import people, schema
+from central.addresses import folded
+from central.context import is_about, is_by
 from central.errors import not_found
 from central.sync import commands
 from kiosk.model.actor import actor_of, in_one_form
@@ -146,9 +148,8 @@ def search(connection: Connection, text: str) -> list[Row]:
                 package.c.barcode.startswith(text, autoescape=True),
                 package.c.barcode_key.startswith(kept_key(text), autoescape=True),
                 package.c.id == text,
-                person.c.email == text,
-                person.c.phone == text,
-                person.c.name.icontains(text, autoescape=True),
+                people.reached_at(connection, [text], [text]),
+                person.c.id.in_(people.named(connection, text)),
             )
         )
     return _rows(connection, query.order_by(package.c.announced_ms.desc()).limit(SHOWN))
@@ -280,7 +281,7 @@ def audit_log(connection: Connection, text: str) -> list[Row]:
     table = schema.audit
     query = select(table).order_by(table.c.at_ms.desc()).limit(SHOWN)
     if text:
-        query = query.where(or_(table.c.subject == text, table.c.by == text))
+        query = query.where(or_(is_about(connection, text), is_by(connection, text)))
     return _rows(connection, query)
 
 
@@ -296,7 +297,7 @@ def accounts(connection: Connection) -> list[Row]:
         user.c.provider_subject.is_not(None).label("has_provider"),
         select(func.count()).where(of_user).scalar_subquery().label("sessions"),
     )
-    return _rows(connection, query.order_by(user.c.email))
+    return sorted(_rows(connection, query), key=lambda row: folded(row["email"]))
 
 
 def keys(connection: Connection) -> list[Row]:

@@ -10,7 +10,7 @@ from fastapi.responses import RedirectResponse
 from sqlalchemy import Connection, Table, func, select
 
 from central import schema
-from central.context import Central, central_of
+from central.context import Central, central_of, is_about, is_by
 from central.errors import RequestError
 from central.links import PATH, package_of
 from central.notify.messages import FALLBACK, LINES, RIGHT_TO_LEFT, details_of, languages, texts
@@ -84,8 +84,8 @@ def _reissue(connection: Connection, central: Central, token: str) -> None:
     asked = connection.execute(
         select(func.count()).where(
             table.c.action == "package.reissue",
-            table.c.subject == package,
-            table.c.by == BY,
+            is_about(connection, package),
+            is_by(connection, BY),
             table.c.at_ms > since_ms,
         )
     ).scalar_one()

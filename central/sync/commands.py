@@ -14,6 +14,7 @@ from central import schema
 from central.adapters import new_id
 from central.schema import LIVE
 from central.sync import order
+from central.sync.staff_list import staff_of
 from central.tokens import Secrets
 from kiosk.model.commands import (
     Announce,
@@ -21,6 +22,7 @@ from kiosk.model.commands import (
     CommandRecipient,
     CommandType,
     Contact,
+    ListStaff,
     Open,
     OpeningOutcome,
     UnfitCommandError,
@@ -173,6 +175,8 @@ def _wire(
         case Open(slot=slot):
             command = Open(slot=slot, signed_ms=now_ms)
             signature = signer.sign(opening_text(row["location"], row["id"], slot, now_ms))
+        case ListStaff():
+            command = staff_of(connection, row["location"])
         case _:
             pass
     body = body_of(command)

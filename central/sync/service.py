@@ -9,7 +9,7 @@ from sqlalchemy import Connection, bindparam, select, update
 
 from central import limits, schema
 from central.bulk import update_many, upsert
-from central.context import Central, alarm
+from central.context import Central, alarm, is_about
 from central.sync import commands, enrolment, ingest, signing
 from central.sync.projection import configure, count_free
 from central.sync.quarantine import payload_of
@@ -217,7 +217,7 @@ def _is_alarmed(connection: Connection, what: str, subject: str) -> bool:
     table = schema.audit
     found = connection.execute(
         select(table.c.id)
-        .where(table.c.action == f"alarm:{what}", table.c.subject == subject)
+        .where(table.c.action == f"alarm:{what}", is_about(connection, subject))
         .limit(1)
     )
     return found.first() is not None

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Connection, insert, select, update
 
 from central import schema
-from central.context import Central, alarm, audit
+from central.context import Central, alarm, audit, is_about
 from central.sync import commands
 from central.tokens import Secrets
 from kiosk.model.commands import TrustKey
@@ -77,7 +77,7 @@ def of_location(
 def _alarm_unknown(connection: Connection, location: str, public_key: str, now_ms: int) -> None:
     table, subject = schema.audit, f"{location} {public_key}"
     action = "alarm:signing-key-unknown"
-    alarmed = select(table.c.id).where(table.c.action == action, table.c.subject == subject)
+    alarmed = select(table.c.id).where(table.c.action == action, is_about(connection, subject))
     if connection.execute(alarmed.limit(1)).first() is None:
         alarm(connection, now_ms, action.removeprefix("alarm:"), subject)
 

@@ -48,7 +48,7 @@ def test_a_failing_caller_of_a_group_fails_alone(server: Server) -> None:
     database = server.central.database
     futures = [database.submit(insert, n) if n % 3 else database.submit(fail) for n in range(30)]
     assert [future.exception() is not None for future in futures] == [n % 3 == 0 for n in range(30)]
-    assert len(server.rows(schema.meta)) == 20
+    assert len([row for row in server.rows(schema.meta) if row.key.isdigit()]) == 20
 
 
 def test_the_mark_that_editors_put_in_front_of_settings_is_passed_over(tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ def test_a_receipt_lists_every_package_and_waits_when_it_was_not_seen(tmp_path: 
         one = await store(kiosk, "ONE")
         question = await kiosk.player.until(Ask, patience_s=200)
         assert question.question is Question.NEED_MORE_TIME
-        await kiosk.player.until(First, patience_s=200)
+        await kiosk.player.until(First, lambda view: Choice.COURIER in view.choices, 900)
         await sign_in(kiosk)
         receipt = await kiosk.player.until(Receipt)
         assert [(line.kind, line.barcode, line.slot) for line in receipt.lines] == [

@@ -287,7 +287,7 @@ def test_a_slot_is_out_of_service_until_a_day_that_is_said_and_comes_back_by_han
             assert (until.hour, until.minute) == (0, 0)
             assert until.date() == now.date() + timedelta(days=7)
             kiosk.world.clock.ahead_ms += 30 * 86_400_000
-            await asyncio.sleep(120)
+            await asyncio.sleep(90)
             assert (await kiosk.slot("9")).service is Service.NO_DEPOSITS
             view = await press(kiosk, Choice.BACK_IN_SERVICE, DoorPage)
             assert view.row.until_ms is None

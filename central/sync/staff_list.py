@@ -1,0 +1,38 @@
+"""The list of a kiosk's people, as it is known when it is sent: a command keeps nobody's name."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from central import schema
+from central.sealing import open_sealed
+from kiosk.model.commands import ListedStaff, ListStaff
+
+EVERYWHERE = "*"
+HASHES = ("pin_hash", "badge_hash")
+"""What is sealed for its own row."""
+
+
+def staff_of(connection: Connection, location: str) -> ListStaff:
+    """Whom a location's kiosk is to know."""
+    table = schema.staff
+    rows = connection.execute(
+        select(table).where(table.c.removed_ms.is_(None)).order_by(table.c.number)
+    ).mappings()
+    return ListStaff(staff=tuple(_person(connection, row) for row in rows if _is_of(row, location)))
+
+
+def _is_of(row: Any, location: str) -> bool:
+    places = json.loads(row["locations"])
+    return bool(places == EVERYWHERE or location in places)
+
+
+def _person(connection: Connection, row: Any) -> ListedStaff:
+    values = {name: row[name] for name in ListedStaff.model_fields}
+    for name in HASHES:
+        context = f"staff.{name}/{row['number']}"
+        values[name] = open_sealed(connection, row[name], context)
+    return ListedStaff(**values)
