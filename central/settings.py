@@ -130,8 +130,30 @@ class Limits(_Part):
     """The same where a location has few doors, or its kiosk has not sent them."""
     open_announcements_by_sender: Count = 50_000
     """The same at all locations together."""
+    events_by_location: Count = 100_000
+    """What one kiosk's journal brings; a message above it comes again later."""
+    events_kb_by_location: Count = 50_000
+    """The same in KB."""
+    quarantine_by_location: Count = 1000
+    """How many events of one location lie whole in quarantine and wait for somebody; of the same
+    number more the name and the hash are kept, and what comes then is counted."""
     promised_share: float = Field(default=0.5, gt=0, le=1)
     """How many of a location's doors one sender's announcements take in the eyes of the others."""
+
+
+class Retention(_Part):
+    """For how many days something is kept."""
+
+    events_days: int = Field(default=400, ge=30, le=36_500)
+    """Events of journals: who took what, and what a kiosk that was restored gets back."""
+    audit_days: int = Field(default=730, ge=30, le=36_500)
+    """Who did what at this server, and alarms."""
+    messages_days: int = Field(default=90, ge=7, le=36_500)
+    """Messages that went out or were given up, after their packages have left."""
+    commands_days: int = Field(default=90, ge=7, le=36_500)
+    """Commands that their kiosks have answered."""
+    quarantine_days: int = Field(default=400, ge=30, le=36_500)
+    """Events in quarantine, after somebody has settled them."""
 
 
 class ConnectionLimits(_Part):
@@ -190,6 +212,7 @@ class Settings(_Part):
     notifications: Notifications = Notifications()
     sign_in: SignIn = SignIn()
     limits: Limits = Limits()
+    retention: Retention = Retention()
     connections: ConnectionLimits = ConnectionLimits()
     watched_at: str = ""
     """A `host:port` of its own for `/metrics` and `/readyz`, which are nowhere else then."""

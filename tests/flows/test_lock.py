@@ -21,7 +21,7 @@ from kiosk.model.pickup_code import qr_text
 from kiosk.store import staff
 from tests.support.flow_site import COURIER_PIN, STAFF, TECHNICIAN_PIN, Running
 from tests.support.stories.people import press, sign_in_technician
-from tests.support.visits import play, sign_in, store
+from tests.support.visits import fresh_kiosk, sign_in, store
 
 LOCKED = (Choice.PICK_UP, Choice.RESUME, Choice.HELP)
 PATIENCE_S = 400.0
@@ -57,8 +57,8 @@ async def on_the_page_of(kiosk: Running, slot: str) -> DoorPage:
     return await kiosk.player.until(DoorPage)
 
 
-def test_a_technicians_session_locks_and_goes_on_on_the_same_page(tmp_path: Path) -> None:
-    async def story(kiosk: Running) -> None:
+async def test_a_technicians_session_locks_and_goes_on_on_the_same_page(tmp_path: Path) -> None:
+    async with fresh_kiosk(tmp_path) as kiosk:
         await on_the_page_of(kiosk, "9")
         began_s, policy = now_s(kiosk), kiosk.kiosk.policy
         await locked(kiosk)
@@ -69,13 +69,11 @@ def test_a_technicians_session_locks_and_goes_on_on_the_same_page(tmp_path: Path
         assert (await kiosk.player.until(DoorPage)).row.slot == "9"
         assert kiosk.world.pulses == 0
 
-    play(tmp_path, story)
 
-
-def test_a_technician_resumes_by_badge_only_with_the_pin(tmp_path: Path) -> None:
+async def test_a_technician_resumes_by_badge_only_with_the_pin(tmp_path: Path) -> None:
     person = replace(STAFF["99"], number="98", badge_hash="SAM", source=StaffSource.INIT)
 
-    async def story(kiosk: Running) -> None:
+    async with fresh_kiosk(tmp_path) as kiosk:
         await kiosk.kiosk.store.run(staff.list_staff, [person], StaffSource.INIT)
         kiosk.player.do(Scanned("PKS:98:SAM"))
         await kiosk.player.until(EnterPin)
@@ -89,13 +87,11 @@ def test_a_technician_resumes_by_badge_only_with_the_pin(tmp_path: Path) -> None
         kiosk.player.do(Entered("988080"))
         await kiosk.player.until(Machine)
 
-    play(tmp_path, story)
 
-
-def test_a_couriers_run_locks_and_goes_on_by_badge(tmp_path: Path) -> None:
+async def test_a_couriers_run_locks_and_goes_on_by_badge(tmp_path: Path) -> None:
     person = replace(STAFF["11"], number="12", badge_hash="KIM", source=StaffSource.INIT)
 
-    async def story(kiosk: Running) -> None:
+    async with fresh_kiosk(tmp_path) as kiosk:
         await kiosk.kiosk.store.run(staff.list_staff, [person], StaffSource.INIT)
         kiosk.player.do(Scanned("PKS:12:KIM"))
         await store(kiosk, "ONE")
@@ -105,11 +101,9 @@ def test_a_couriers_run_locks_and_goes_on_by_badge(tmp_path: Path) -> None:
         kiosk.player.do(Scanned("PKS:12:KIM"))
         assert (await kiosk.player.until(ScanPackage)).stored_count == 1
 
-    play(tmp_path, story)
 
-
-def test_who_says_yes_or_stirs_is_not_locked_out(tmp_path: Path) -> None:
-    async def story(kiosk: Running) -> None:
+async def test_who_says_yes_or_stirs_is_not_locked_out(tmp_path: Path) -> None:
+    async with fresh_kiosk(tmp_path) as kiosk:
         await sign_in(kiosk)
         await kiosk.player.until(ScanPackage)
         for _ in range(5):
@@ -125,12 +119,10 @@ def test_who_says_yes_or_stirs_is_not_locked_out(tmp_path: Path) -> None:
         kiosk.player.do(Scanned("SCANNED-AT-THE-WARNING"))
         await kiosk.player.until(ChooseSize)
 
-    play(tmp_path, story)
-
 
 @pytest.mark.parametrize("pin", ["117777", "997777", "12", ""])
-def test_a_wrong_pin_resumes_nothing(tmp_path: Path, pin: str) -> None:
-    async def story(kiosk: Running) -> None:
+async def test_a_wrong_pin_resumes_nothing(tmp_path: Path, pin: str) -> None:
+    async with fresh_kiosk(tmp_path) as kiosk:
         await on_the_page_of(kiosk, "9")
         await locked(kiosk)
         await resume(kiosk, pin)
@@ -139,11 +131,9 @@ def test_a_wrong_pin_resumes_nothing(tmp_path: Path, pin: str) -> None:
         await resume(kiosk, TECHNICIAN_PIN)
         await kiosk.player.until(DoorPage)
 
-    play(tmp_path, story)
 
-
-def test_what_was_asked_is_asked_again(tmp_path: Path) -> None:
-    async def story(kiosk: Running) -> None:
+async def test_what_was_asked_is_asked_again(tmp_path: Path) -> None:
+    async with fresh_kiosk(tmp_path) as kiosk:
         await sign_in(kiosk)
         kiosk.player.do(Scanned("NOBODY-ANNOUNCED"))
         await kiosk.player.until(ChooseSize)
@@ -154,11 +144,9 @@ def test_what_was_asked_is_asked_again(tmp_path: Path) -> None:
         kiosk.player.do(Chosen("S"))
         await kiosk.player.until(ScanPackage, lambda view: view.stored_count == 1)
 
-    play(tmp_path, story)
 
-
-def test_a_session_is_not_locked_while_a_door_is_open(tmp_path: Path) -> None:
-    async def story(kiosk: Running) -> None:
+async def test_a_session_is_not_locked_while_a_door_is_open(tmp_path: Path) -> None:
+    async with fresh_kiosk(tmp_path) as kiosk:
         await kiosk.announce("ONE")
         await sign_in(kiosk)
         kiosk.site.steel.close_after_s = None
@@ -173,12 +161,10 @@ def test_a_session_is_not_locked_while_a_door_is_open(tmp_path: Path) -> None:
         assert (await kiosk.slot(slot)).status is SlotStatus.OCCUPIED
         await locked(kiosk)
 
-    play(tmp_path, story)
-
 
 @pytest.mark.parametrize("is_asked", [False, True])
-def test_a_customer_is_served_at_a_locked_session(tmp_path: Path, is_asked: bool) -> None:
-    async def story(kiosk: Running) -> None:
+async def test_a_customer_is_served_at_a_locked_session(tmp_path: Path, is_asked: bool) -> None:
+    async with fresh_kiosk(tmp_path) as kiosk:
         await sign_in(kiosk)
         slot = await store(kiosk, "ONE")
         if is_asked:
@@ -201,11 +187,9 @@ def test_a_customer_is_served_at_a_locked_session(tmp_path: Path, is_asked: bool
         await resume(kiosk, COURIER_PIN)
         assert (await kiosk.player.until(ScanPackage)).stored_count == 1
 
-    play(tmp_path, story)
 
-
-def test_somebody_else_ends_a_locked_session_by_signing_in(tmp_path: Path) -> None:
-    async def story(kiosk: Running) -> None:
+async def test_somebody_else_ends_a_locked_session_by_signing_in(tmp_path: Path) -> None:
+    async with fresh_kiosk(tmp_path) as kiosk:
         await sign_in(kiosk)
         await store(kiosk, "ONE")
         await locked(kiosk)
@@ -220,11 +204,9 @@ def test_somebody_else_ends_a_locked_session_by_signing_in(tmp_path: Path) -> No
         await sign_in(kiosk)
         assert len((await kiosk.player.until(Receipt)).lines) == 1
 
-    play(tmp_path, story)
 
-
-def test_a_locked_session_ends_when_nobody_comes_back(tmp_path: Path) -> None:
-    async def story(kiosk: Running) -> None:
+async def test_a_locked_session_ends_when_nobody_comes_back(tmp_path: Path) -> None:
+    async with fresh_kiosk(tmp_path) as kiosk:
         await on_the_page_of(kiosk, "9")
         await locked(kiosk)
         began_s, policy = now_s(kiosk), kiosk.kiosk.policy
@@ -232,11 +214,11 @@ def test_a_locked_session_ends_when_nobody_comes_back(tmp_path: Path) -> None:
         assert now_s(kiosk) - began_s <= policy.locked_session_s + 1
         await press(kiosk, Choice.SERVICE, EnterPin)
 
-    play(tmp_path, story)
 
-
-def test_the_access_mode_has_more_time_and_is_there_again_after_the_lock(tmp_path: Path) -> None:
-    async def story(kiosk: Running) -> None:
+async def test_the_access_mode_has_more_time_and_is_there_again_after_the_lock(
+    tmp_path: Path,
+) -> None:
+    async with fresh_kiosk(tmp_path) as kiosk:
         mine = Preference("de", is_access=True)
         await sign_in(kiosk)
         await kiosk.player.until(ScanPackage)
@@ -249,5 +231,3 @@ def test_the_access_mode_has_more_time_and_is_there_again_after_the_lock(tmp_pat
         await resume(kiosk, COURIER_PIN)
         assert (await kiosk.player.until(ScanPackage)).preference == mine
         assert kiosk.kiosk.person.preference == mine
-
-    play(tmp_path, story)
