@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fastapi import Request
-from sqlalchemy import ColumnElement, Connection, Update, insert
+from sqlalchemy import ColumnElement, Connection, Update, insert, select
 
 from central import schema
 from central.adapters import Clock, new_id
@@ -17,6 +17,7 @@ from central.errors import not_found
 from central.sealing import blind_index, indexed
 from central.settings import Settings
 from central.tokens import Secrets
+from kiosk.model.clock import DAY_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,3 +84,17 @@ def change_known(connection: Connection, statement: Update, what: str, name: str
 def alarm(connection: Connection, now_ms: int, what: str, subject: str, **detail: Any) -> None:
     """Something that an operator must look at; shown on the pages, counted by the metrics."""
     audit(connection, now_ms, "server", f"alarm:{what}", subject, "", **detail)
+
+
+def alarm_daily(
+    connection: Connection, now_ms: int, what: str, subject: str, **detail: Any
+) -> None:
+    """The same for what goes on: once in a day."""
+    table = schema.audit
+    lately = select(table.c.id).where(
+        is_about(connection, subject),
+        table.c.action == f"alarm:{what}",
+        table.c.at_ms > now_ms - DAY_MS,
+    )
+    if connection.execute(lately.limit(1)).first() is None:
+        alarm(connection, now_ms, what, subject, **detail)
