@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -97,7 +97,9 @@ def build(
 def _is_empty(connection: Connection) -> bool:
     """Whether nothing was ever made that the server's key is needed for."""
     tables = (schema.location, schema.user, schema.staff, schema.api_key)
-    return all(connection.execute(table.select().limit(1)).first() is None for table in tables)
+    return all(
+        connection.execute(select(*table.primary_key).limit(1)).first() is None for table in tables
+    )
 
 
 def create_app(central: Central) -> FastAPI:

@@ -167,6 +167,45 @@ def unjoined(connection: Connection) -> list[Row]:
     )
 
 
+def disputed(connection: Connection) -> list[Row]:
+    """The barcodes of which an operator has to say whose they are, the oldest question first: what
+    lies there, and who announced it."""
+    package, key = schema.package, schema.api_key
+    waiting = (
+        select(package.c.location, package.c.barcode_key, func.min(package.c.disputed_ms))
+        .where(package.c.disputed_ms.is_not(None), package.c.status.in_(schema.LIVE))
+        .group_by(package.c.location, package.c.barcode_key)
+        .order_by(func.min(package.c.disputed_ms))
+        .limit(SHOWN)
+    )
+    questions = []
+    for place, barcode_key, since_ms in connection.execute(waiting).all():
+        query = (
+            select(package, key.c.name.label("sender_name"))
+            .join(key, key.c.id == package.c.sender, isouter=True)
+            .where(
+                package.c.location == place,
+                package.c.barcode_key == barcode_key,
+                package.c.status.in_(schema.LIVE),
+            )
+        )
+        rows = _rows(connection, query.order_by(package.c.announced_ms))
+        question = {"location": place, "barcode": rows[0]["barcode"], "since_ms": since_ms}
+        announced = [row for row in rows if row["sender"] is not None]
+        lying = next((row for row in rows if row["status"] != "PENDING"), None)
+        questions.append({**question, "lying": lying, "announced": announced})
+    return questions
+
+
+def count_disputed(connection: Connection) -> int:
+    """How many packages wait for an operator to say whose they are."""
+    package = schema.package
+    query = select(func.count()).where(
+        package.c.disputed_ms.is_not(None), package.c.status.in_(schema.LIVE)
+    )
+    return int(connection.execute(query).scalar_one())
+
+
 def package(connection: Connection, name: str, now_ms: int) -> Row:
     """One package with everything that is known of it. Raises `RequestError`."""
     table, person = schema.package, schema.recipient
@@ -255,6 +294,8 @@ def _link(action: str, subject: str) -> str:
     """The page about what an alarm is about."""
     if action == "alarm:unjoined":
         return path("packages", subject)
+    if action == "alarm:disputed":
+        return "/disputed"
     if action == "alarm:quarantine":
         return "/quarantine"
     if action.startswith("alarm:account."):

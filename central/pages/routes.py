@@ -71,6 +71,7 @@ async def overview(
         hidden=max(0, len(shown) - queries.SHOWN),
         q=q,
         quarantined=await _look(request, queries.quarantined),
+        disputed=await _look(request, queries.count_disputed),
         dots=bank_svg.dots(places),
         size=size,
         alarms=alarms,
@@ -117,6 +118,12 @@ async def packages(
 async def unjoined(request: Request, operator: Viewing) -> Response:
     found = await _look(request, queries.unjoined)
     return page(request, "unjoined.html", operator=operator, packages=found)
+
+
+@router.get("/disputed")
+async def disputed(request: Request, operator: Viewing) -> Response:
+    found = await _look(request, queries.disputed)
+    return page(request, "disputed.html", operator=operator, questions=found)
 
 
 @router.get("/packages/{name:path}")
