@@ -349,6 +349,24 @@ class Policy(_Table):
     courier_session_s: int = Field(
         default=120, ge=20, le=3600, description="seconds, a whole number from 20 to 3600"
     )
+    courier_lock_s: int = Field(
+        default=60,
+        ge=30,
+        le=3600,
+        description="seconds without a touch until a courier's session locks, 30 to 3600",
+    )
+    technician_lock_s: int = Field(
+        default=120,
+        ge=30,
+        le=3600,
+        description="seconds without a touch until a technician's session locks, 30 to 3600",
+    )
+    locked_session_s: int = Field(
+        default=600,
+        ge=60,
+        le=86_400,
+        description="seconds that a locked session waits for its owner, 60 to 86400",
+    )
     pin_wait_max_s: int = Field(
         default=900,
         ge=60,
@@ -375,6 +393,30 @@ class Backup(_Table):
     )
     keep_days: int = Field(
         default=30, ge=2, le=3650, description="days they are kept, a whole number from 2 to 3650"
+    )
+
+
+class Server(_Table):
+    """[server]: the line to the central server, where this site has one."""
+
+    allow_plain_http: bool = Field(
+        default=False,
+        description="true when the server may be reached by http, which everybody on the way can"
+        " read, else false",
+    )
+    client_certificate: PlainPath | None = Field(
+        default=None,
+        description="a PEM file with which the kiosk proves itself, absolute or inside the data"
+        " folder",
+    )
+    client_key: PlainPath | None = Field(
+        default=None,
+        description="the PEM file with that certificate's key, absolute or inside the data folder",
+    )
+    ca: PlainPath | None = Field(
+        default=None,
+        description="a PEM file with who issued the server's certificate, absolute or inside the"
+        " data folder",
     )
 
 
@@ -450,6 +492,7 @@ class Site(_Table):
     policy: Policy = Field(default=Policy(), description="a table [policy], or none")
     messages: Messages | None = Field(default=None, description="a table [messages], or none")
     backup: Backup | None = Field(default=None, description="a table [backup], or none")
+    server: Server = Field(default=Server(), description="a table [server], or none")
     look: Look = Field(default=Look(), description="a table [look], or none")
     sound: Sound = Field(default=Sound(), description="a table [sound], or none")
 

@@ -167,6 +167,9 @@ def policy_of(site: Site) -> Policy:
         reopen_s=site.policy.reopen_s,
         trust_without_sensors=site.policy.trust_without_sensors,
         courier_session_s=site.policy.courier_session_s,
+        courier_lock_s=site.policy.courier_lock_s,
+        technician_lock_s=site.policy.technician_lock_s,
+        locked_session_s=site.policy.locked_session_s,
         pin_wait_max_s=site.policy.pin_wait_max_s,
         erase_after_days=site.policy.erase_after_days,
     )

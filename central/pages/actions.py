@@ -22,7 +22,7 @@ from central.pages.forms import Text, carry_out
 from central.pages.rendering import page
 from central.pages.said import saying
 from central.pages.session import HOME, ActingAsAdmin, ActingAsOperator
-from central.sync import ingest
+from central.sync import quarantine
 from central.sync.staff_list import EVERYWHERE
 from kiosk.model.urls import path
 
@@ -112,7 +112,7 @@ async def contact(
 @router.post("/quarantine/{name}/settle")
 async def settle(request: Request, name: str, operator: ActingAsOperator, why: Text) -> Response:
     def do(connection: Connection, central: Central) -> None:
-        ingest.settle(connection, name, operator.email, why, central.clock.now_ms())
+        quarantine.settle(connection, name, operator.email, why, central.clock.now_ms())
 
     return await carry_out(request, "/quarantine", "It is settled.", do)
 

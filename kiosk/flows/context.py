@@ -37,6 +37,12 @@ class Policy:
     """Whether customers may have their hold extended at the machine."""
     reopen_s: int = 120
     courier_session_s: int = 120
+    courier_lock_s: int = 60
+    """A courier's session locks after this long without a touch; a warning comes before."""
+    technician_lock_s: int = 120
+    """The same of a technician's."""
+    locked_session_s: int = 600
+    """How long a locked session waits for its owner before it ends."""
     pin_wait_max_s: int = 900
     """The longest that a person waits after wrong PINs, whoever typed them."""
     idle_s: int = 60

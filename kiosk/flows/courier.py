@@ -6,18 +6,20 @@ from dataclasses import dataclass, field
 
 from kiosk.flows.collection import collection
 from kiosk.flows.context import Kiosk
-from kiosk.flows.courier_pause import let_someone_in
 from kiosk.flows.deposit import Scans, put_in, reissue, stored_note, undo
-from kiosk.flows.doors import ask, pressed
+from kiosk.flows.doors import pressed
 from kiosk.flows.events import Entered, Pressed, Scanned, TimedOut
 from kiosk.flows.move import move_package
 from kiosk.flows.person import Event
-from kiosk.flows.views.choices import Choice, Question, Refusal, Refused
+from kiosk.flows.views.choices import Choice, Refusal, Refused
 from kiosk.flows.views.courier import Receipt, ReceiptLine, ScanPackage, StoredNote
 from kiosk.model.person import Staff, parse_badge
 from kiosk.store import departures, moves, packages
 from kiosk.store import staff as staff_store
 from kiosk.store.staff import Moved, Visit
+
+LONGEST_RUN_S = 86_400
+"""Longer than anybody stands there: what ends a run that nobody goes on with is its lock."""
 
 
 @dataclass
@@ -52,12 +54,11 @@ async def courier_run(kiosk: Kiosk, staff: Staff, visit: Visit) -> bool:
     while True:
         event = await _next_event(kiosk, run)
         if isinstance(event, TimedOut):
-            if not await wants_more_time(kiosk):
-                return False
-        elif event == Pressed(Choice.DONE) or _is_badge(event):
+            return False
+        if event == Pressed(Choice.DONE) or _is_badge(event):
             return await _show_receipt(kiosk, run, visit)
-        elif event == Pressed(Choice.LET_SOMEONE_IN):
-            if not await let_someone_in(kiosk, staff):
+        if event == Pressed(Choice.LET_SOMEONE_IN):
+            if not await kiosk.person.step_aside():
                 return False
         else:
             await _act(kiosk, run, event)
@@ -69,7 +70,7 @@ async def _next_event(kiosk: Kiosk, run: Run) -> Event:
         kept, run.scans.ahead = run.scans.ahead, None
         return kept
     kiosk.person.show(await _scan_view(kiosk, run))
-    return await kiosk.person.next(kiosk.policy.courier_session_s - kiosk.policy.warn_s)
+    return await kiosk.person.next(LONGEST_RUN_S)
 
 
 def _is_badge(event: Event) -> bool:
@@ -123,14 +124,6 @@ async def _undo(kiosk: Kiosk, run: Run, package_id: str) -> None:
     elif undone:
         run.stored, run.undone = None, True
         run.stored_count = max(0, run.stored_count - 1)
-
-
-async def wants_more_time(kiosk: Kiosk) -> bool:
-    """Ask who seems to have gone, before the session ends."""
-    answer = await ask(
-        kiosk, Question.NEED_MORE_TIME, "", (Choice.YES, Choice.NO), kiosk.policy.warn_s
-    )
-    return answer is Choice.YES
 
 
 async def _scan_view(kiosk: Kiosk, run: Run) -> ScanPackage:

@@ -63,7 +63,8 @@ async def put_in(kiosk: Kiosk, actor: str, scans: Scans, read: Scanned | Entered
         scans.doubted = kept_key(barcode)
         return PutIn(refused=Refused(Refusal.MISREAD, barcode))
     if parse_qr(barcode) is not None:
-        await scanned_pickup(kiosk, barcode)
+        with kiosk.person.serving_a_customer():
+            await scanned_pickup(kiosk, barcode)
         return PutIn()
     if not is_barcode(barcode):
         return PutIn(refused=Refused(Refusal.UNREADABLE))

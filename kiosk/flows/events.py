@@ -65,5 +65,10 @@ class Stirred:
 
 
 @dataclass(frozen=True, slots=True)
+class Resumed:
+    """A session that was locked goes on: what is shown may be otherwise by now."""
+
+
+@dataclass(frozen=True, slots=True)
 class TimedOut:
     """Nothing came within the time the flow gave."""

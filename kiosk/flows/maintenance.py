@@ -41,8 +41,8 @@ from kiosk.store.errors import RefusedError
 from kiosk.store.slots import SlotRecord
 from kiosk.store.writer import Writer
 
-SESSION_S = 600
-"""A technician's session ends after this long without a touch; doors need time."""
+SESSION_S = 86_400
+"""Longer than anybody stands there: what ends a session that nobody goes on with is its lock."""
 REASONS = tuple(reason.value for reason in GIVEN_BY_STAFF)
 TAKE_OUT_REASONS = ("damaged", "misrouted", "refused")
 DOORS_CHOICES = (Choice.DONE, Choice.TEST_DOORS, Choice.MACHINE)

@@ -8,6 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from enum import StrEnum
 from typing import Protocol
 
 from drivers.door import BoardChange, DoorChange, DoorState
@@ -17,6 +21,7 @@ from kiosk.flows.events import (
     Preference,
     Pressed,
     RemoteOpen,
+    Resumed,
     Scanned,
     Stirred,
     TimedOut,
@@ -33,6 +38,7 @@ from kiosk.flows.views.customer import (
     Thanks,
 )
 from kiosk.flows.views.shared import Answer, Ask, EnterPin, Trouble, View
+from kiosk.model.invariants import require
 
 Event = (
     Pressed
@@ -44,6 +50,7 @@ Event = (
     | Stirred
     | DoorChange
     | BoardChange
+    | Resumed
     | TimedOut
 )
 ByHand = Pressed | Entered | Chosen
@@ -63,6 +70,41 @@ class Screen(Protocol):
         ...
 
 
+class Held(StrEnum):
+    """How a locked session went on."""
+
+    RESUMED = "RESUMED"
+    SET_ASIDE = "SET_ASIDE"
+    """Still locked: what it asked is given up, for a customer."""
+    OVER = "OVER"
+
+
+class Lock(Protocol):
+    """What locks the session of a member of staff, see `kiosk/flows/lock.py`."""
+
+    is_over: bool
+    is_set_aside: bool
+    preference: Preference
+    """How its owner wants the screens."""
+
+    @property
+    def after_s(self) -> float:
+        """How long without a touch it takes to lock."""
+        ...
+
+    async def may_lock(self) -> bool:
+        """Whether it may be locked now."""
+        ...
+
+    async def hold(self, view: View) -> Held:
+        """Lock what this view shows, until that has an end."""
+        ...
+
+    async def step_aside(self) -> Held:
+        """Lock for a customer whom the owner lets in."""
+        ...
+
+
 class Person:
     """Shows views and hands out what happens, one event at a time."""
 
@@ -76,6 +118,8 @@ class Person:
         self.warn_s = WARN_S
         self._limit: asyncio.Timeout | None = None
         self._limit_s = 0.0
+        self._lock: Lock | None = None
+        self._touched_s = 0.0
 
     def show(self, view: View) -> None:
         """Show a view. What was pressed on another kind of view before is forgotten: nobody
@@ -90,6 +134,8 @@ class Person:
         """Something happened; on the engine's thread. `shown` is the view it was pressed on."""
         if isinstance(event, ByHand) and shown is not None and not asks_the_same(shown, self.view):
             return
+        if self._lock is not None and not isinstance(event, BoardChange):
+            self._touched_s = _loop_s()
         if isinstance(event, Stirred):
             self._stirred()
             return
@@ -116,19 +162,122 @@ class Person:
         """
         view = self.view
         if not _waits_for_a_person(view):
-            return await self._wait(timeout_s)
-        pace = ACCESS_PACE if self.preference.is_access else 1.0
-        event = await self._wait(timeout_s * pace)
-        while isinstance(event, TimedOut) and _is_lost_by_waiting(view):
-            wait_s = round(self.warn_s * pace)
+            return await self._wait_or_lock(timeout_s)
+        event = await self._wait_or_lock(timeout_s * self._pace)
+        while isinstance(event, TimedOut) and _is_lost_by_waiting(view) and not self._is_ended:
+            wait_s = round(self.warn_s * self._pace)
             self.show(_more_time(wait_s))
             event = await self._wait(wait_s)
             if isinstance(event, TimedOut) or event == Pressed(Choice.NO):
                 return TimedOut()
             self.show(view)
             if event == Pressed(Choice.YES):
-                event = await self._wait(timeout_s * pace)
+                event = await self._wait_or_lock(timeout_s * self._pace)
         return event
+
+    @property
+    def _pace(self) -> float:
+        return ACCESS_PACE if self.preference.is_access else 1.0
+
+    # --- locking ---
+
+    def begin_session(self, lock: Lock) -> None:
+        """From now on what is shown is somebody's session, and locks when nobody is there."""
+        self._lock, self._touched_s = lock, _loop_s()
+
+    def end_session(self) -> None:
+        """Nobody is signed in any more."""
+        self._lock = None
+
+    async def step_aside(self) -> bool:
+        """Lock the session for a customer; whether its owner came back."""
+        view = self.view
+        held = await self._held(lambda lock: lock.step_aside())
+        if held is Held.RESUMED:
+            self.show(replace(view, preference=self.preference))
+        return held is Held.RESUMED
+
+    @contextmanager
+    def serving_a_customer(self) -> Iterator[None]:
+        """Who is asked now is a customer within the session: it does not lock over them, and its
+        owner does not answer for them."""
+        lock, self._lock = self._lock, None
+        try:
+            yield
+        finally:
+            self._lock = lock
+
+    @property
+    def _is_ended(self) -> bool:
+        """Whether nobody answers any more: a session that is over is being wound up."""
+        return self._lock is not None and (self._lock.is_over or self._lock.is_set_aside)
+
+    async def _wait_or_lock(self, timeout_s: float) -> Event:
+        """As `_wait`; in a session that nobody touches for long it is locked first."""
+        view, until_s = self.view, _loop_s() + timeout_s
+        while (lock := self._lock) is not None:
+            if lock.is_over:
+                await asyncio.sleep(0)
+                return TimedOut()
+            if lock.is_set_aside:
+                return await self._lock_now(view)
+            warn_at_s = self._touched_s + (lock.after_s - self.warn_s) * self._pace
+            if until_s <= warn_at_s or self._events:
+                break
+            event = await self._wait(max(0.0, warn_at_s - _loop_s()))
+            if not isinstance(event, TimedOut):
+                return event
+            if _loop_s() < self._touched_s + (lock.after_s - self.warn_s) * self._pace:
+                continue  # somebody stirred
+            if not await lock.may_lock():
+                break
+            answer = await self._warned(view)
+            if answer is None:
+                return await self._lock_now(view)
+            if answer != Pressed(Choice.YES):
+                return answer
+            until_s = _loop_s() + timeout_s
+        return await self._wait(max(0.0, until_s - _loop_s()))
+
+    async def _warned(self, view: View) -> Event | None:
+        """What is done after the warning that the session will lock; None for nothing."""
+        wait_s = round(self.warn_s * self._pace)
+        until_s, moved = _loop_s() + wait_s, list[Event]()
+        self.show(_more_time(wait_s))
+        event = await self._wait(wait_s)
+        while isinstance(event, DoorChange | BoardChange):
+            moved.append(event)
+            event = await self._wait(max(0.0, until_s - _loop_s()))
+        self._events.extendleft(reversed(moved))
+        if isinstance(event, TimedOut) or event == Pressed(Choice.NO):
+            return None
+        self.show(view)
+        return event
+
+    async def _lock_now(self, view: View) -> Event:
+        """Lock the session; `Resumed` with the view as it was, or else nobody is there."""
+        held = await self._held(lambda lock: lock.hold(view))
+        if held is not Held.RESUMED:
+            return TimedOut()
+        self.show(replace(view, preference=self.preference))
+        return Resumed()
+
+    async def _held(self, hold: Callable[[Lock], Awaitable[Held]]) -> Held:
+        """Whoever comes while it is locked is nobody of this session, and what they chose is not
+        what its owner wants."""
+        lock = self._lock
+        require(lock is not None, "a session is locked that was never begun")
+        assert lock is not None
+        if not lock.is_set_aside:
+            lock.preference = self.preference
+        self._lock = None
+        try:
+            held = await hold(lock)
+        finally:
+            self._lock, self._touched_s = lock, _loop_s()
+        if held is Held.RESUMED:
+            self.preference = lock.preference
+        return held
 
     async def _wait(self, timeout_s: float) -> Event:
         if not self._events:
@@ -174,6 +323,10 @@ def _waits_for_a_person(view: View) -> bool:
 def _more_time(wait_s: int) -> Ask:
     choices = (Choice.YES, Choice.NO)
     return Ask(question=Question.NEED_MORE_TIME, wait_s=wait_s, choices=choices)
+
+
+def _loop_s() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def asks_the_same(one: View, other: View) -> bool:

@@ -13,6 +13,7 @@ from kiosk.flows.door_events import FAILED, Watch, recover
 from kiosk.flows.doors import pressed, push_until_it_clicks
 from kiosk.flows.events import Entered, Preference, Pressed, RemoteOpen, Scanned, TimedOut
 from kiosk.flows.help import offer_help
+from kiosk.flows.lock import SessionLock
 from kiosk.flows.maintenance import maintenance
 from kiosk.flows.pickup import pickup, scanned_pickup
 from kiosk.flows.remote_open import open_remotely
@@ -148,24 +149,36 @@ def _first_view(kiosk: Kiosk) -> First:
 async def _staff(kiosk: Kiosk, role: Role) -> None:
     person = await sign_in(kiosk, role)
     if person is not None:
-        await _visit(kiosk, person, role)
+        await _visits(kiosk, person, role)
 
 
 async def _badge(kiosk: Kiosk, text: str) -> None:
     """A badge scanned on the first screen signs in for what its owner does here."""
     person = await sign_in_by_badge(kiosk, text)
     if person is not None:
-        await _visit(kiosk, person, person.role)
+        await _visits(kiosk, person, person.role)
 
 
-async def _visit(kiosk: Kiosk, person: Staff, role: Role) -> None:
-    """What a member of staff does from sign-in to sign-out; every use is journaled by person."""
+async def _visits(kiosk: Kiosk, person: Staff, role: Role) -> None:
+    """One member of staff, and each who ends a locked session of the one before by signing in."""
+    following = await _visit(kiosk, person, role)
+    while following is not None:
+        following = await _visit(kiosk, following, following.role)
+
+
+async def _visit(kiosk: Kiosk, person: Staff, role: Role) -> Staff | None:
+    """What a member of staff does from sign-in to sign-out; every use is journaled by person. Who
+    signed in in their place, if somebody did."""
     visit = await kiosk.store.run(staff.begin_visit, kiosk.new_id(), person.number, role)
     is_shown = False
+    lock = SessionLock(kiosk, person, role)
+    kiosk.person.begin_session(lock)
     try:
         if role is Role.TECHNICIAN:
             await maintenance(kiosk, person)
         else:
             is_shown = await courier_run(kiosk, person, visit)
     finally:
+        kiosk.person.end_session()
         await kiosk.store.run(staff.end_visit, visit, is_shown)
+    return lock.successor

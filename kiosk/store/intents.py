@@ -104,6 +104,12 @@ def intend_again(writer: Writer, before: str, intent: str) -> int:
     )
 
 
+def is_in_play(writer: Writer) -> bool:
+    """Whether any door is open, or about to be, for a reason that is not settled yet."""
+    row = writer.one("SELECT 1 FROM intent WHERE state IN ('INTENDED', 'OPENED') LIMIT 1")
+    return row is not None
+
+
 def _require_may_become(writer: Writer, package_id: str, after: PackageStatus) -> None:
     before = package(writer, package_id).status
     if (before, after) not in LEGAL_CHANGES:

@@ -158,9 +158,9 @@ class ScreenManager(Widget, Tools):
                 self._waiting.popleft()
 
     def _show_now(self, view: View) -> None:
-        if isinstance(view, First):
+        if view.preference is not None:
             self._settle(view.preference)
-        else:
+        if not isinstance(view, First):
             self._wake()
         page = self.page
         if page is not None and page.context is self.context and stays(page, view):

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,7 +34,7 @@ from tests.support.flow_site import LOCATION_KEY, Running
 from tests.support.invariants import Witness
 from tests.support.operators import Browser, sync
 from tests.support.stories.people import have_stored
-from tests.support.visits import play
+from tests.support.visits import fresh_kiosk
 
 COURIER = Staff("12", "Kim", Role.COURIER, "471147", "KIMSBADGE", source=StaffSource.INIT)
 OTHER = Staff("13", "Noa", Role.COURIER, "131313", source=StaffSource.INIT)
@@ -215,13 +216,12 @@ def test_many_bad_badges_fill_no_disk_and_alarm_operators(desk: Desk) -> None:
 # --- at the machine ------------------------------------------------------------------------------
 
 
-def at_machine(folder: Path, story: Callable[[Running], Awaitable[None]]) -> None:
-    async def listed(kiosk: Running) -> None:
+@asynccontextmanager
+async def at_machine(folder: Path) -> AsyncIterator[Running]:
+    async with fresh_kiosk(folder) as kiosk:
         people = (COURIER, OTHER, TECHNICIAN)
         await kiosk.kiosk.store.run(staff.list_staff, people, StaffSource.INIT)
-        await story(kiosk)
-
-    play(folder, listed)
+        yield kiosk
 
 
 async def wrong_pins(kiosk: Running, number: str, count: int) -> EnterPin:
@@ -239,18 +239,16 @@ async def away(kiosk: Running) -> None:
     await kiosk.player.until(First)
 
 
-def test_a_good_badge_lets_in_while_the_pin_waits(tmp_path: Path) -> None:
-    async def story(kiosk: Running) -> None:
+async def test_a_good_badge_lets_in_while_the_pin_waits(tmp_path: Path) -> None:
+    async with at_machine(tmp_path) as kiosk:
         view = await wrong_pins(kiosk, "12", 3)
         assert view.wait_s > 0
         kiosk.player.do(BY_BADGE)
         await kiosk.player.until(ScanPackage)
 
-    at_machine(tmp_path, story)
 
-
-def test_a_good_badge_lets_in_after_any_number_of_bad_ones(tmp_path: Path) -> None:
-    async def story(kiosk: Running) -> None:
+async def test_a_good_badge_lets_in_after_any_number_of_bad_ones(tmp_path: Path) -> None:
+    async with at_machine(tmp_path) as kiosk:
         for _ in range(30):
             kiosk.player.do(Scanned("PKS:12:NOTHISBADGE"))
             await kiosk.player.until(Answer)
@@ -262,11 +260,9 @@ def test_a_good_badge_lets_in_after_any_number_of_bad_ones(tmp_path: Path) -> No
         kiosk.player.do(BY_BADGE)
         await kiosk.player.until(ScanPackage)
 
-    at_machine(tmp_path, story)
 
-
-def test_others_sign_in_while_one_persons_pin_waits(tmp_path: Path) -> None:
-    async def story(kiosk: Running) -> None:
+async def test_others_sign_in_while_one_persons_pin_waits(tmp_path: Path) -> None:
+    async with at_machine(tmp_path) as kiosk:
         await wrong_pins(kiosk, "12", 3)
         await away(kiosk)
         kiosk.player.do(Pressed(Choice.COURIER))
@@ -274,12 +270,12 @@ def test_others_sign_in_while_one_persons_pin_waits(tmp_path: Path) -> None:
         kiosk.player.do(Entered("13131313"))
         assert (await kiosk.player.until(ScanPackage)).name == "Noa"
 
-    at_machine(tmp_path, story)
-
 
 @pytest.mark.parametrize("typed", ["", "12", "12471", "124711471", "124711x7", "١٢٤٧١١٤٧"])
-def test_what_cannot_be_a_pin_is_neither_checked_nor_counted(tmp_path: Path, typed: str) -> None:
-    async def story(kiosk: Running) -> None:
+async def test_what_cannot_be_a_pin_is_neither_checked_nor_counted(
+    tmp_path: Path, typed: str
+) -> None:
+    async with at_machine(tmp_path) as kiosk:
         kiosk.player.do(Pressed(Choice.COURIER))
         await kiosk.player.until(EnterPin)
         for _ in range(12):
@@ -289,14 +285,12 @@ def test_what_cannot_be_a_pin_is_neither_checked_nor_counted(tmp_path: Path, typ
         kiosk.player.do(Entered("12471147"))
         await kiosk.player.until(ScanPackage)
 
-    at_machine(tmp_path, story)
-
 
 @pytest.mark.parametrize("asked", [None, Choice.SERVICE, Choice.COURIER])
-def test_a_photographed_badge_of_a_technician_opens_nothing(
+async def test_a_photographed_badge_of_a_technician_opens_nothing(
     tmp_path: Path, asked: Choice | None
 ) -> None:
-    async def story(kiosk: Running) -> None:
+    async with at_machine(tmp_path) as kiosk:
         if asked is not None:
             kiosk.player.do(Pressed(asked))
             await kiosk.player.until(EnterPin)
@@ -309,8 +303,6 @@ def test_a_photographed_badge_of_a_technician_opens_nothing(
         # The technician has the PIN, too.
         kiosk.player.do(SAMS_PIN)
         await kiosk.player.until(ScanPackage if asked is Choice.COURIER else Doors)
-
-    at_machine(tmp_path, story)
 
 
 async def _every_door(kiosk: Running) -> type[View]:
@@ -352,8 +344,10 @@ DANGEROUS = {
 
 
 @pytest.mark.parametrize("name", DANGEROUS)
-def test_what_is_dangerous_asks_for_the_pin_and_no_scan_answers(tmp_path: Path, name: str) -> None:
-    async def story(kiosk: Running) -> None:
+async def test_what_is_dangerous_asks_for_the_pin_and_no_scan_answers(
+    tmp_path: Path, name: str
+) -> None:
+    async with at_machine(tmp_path) as kiosk:
         await have_stored(kiosk, Witness())
         await kiosk.player.until(First)
         kiosk.player.do(BY_SAMS_BADGE)
@@ -372,8 +366,6 @@ def test_what_is_dangerous_asks_for_the_pin_and_no_scan_answers(tmp_path: Path, 
         if then is Ask:
             kiosk.player.do(Pressed(Choice.YES))
             await kiosk.player.until(DoorPage)
-
-    at_machine(tmp_path, story)
 
 
 # --- at the server -------------------------------------------------------------------------------

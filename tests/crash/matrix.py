@@ -1,23 +1,28 @@
 """The crash matrix: 7 points × 5 flows × 4 sensor states × 4 serial answers, each a cell.
 
 The process dies at the point; what the sensor and the line say from the pulse on, and at the start
-after it, is the cell's. There is no sync yet: the three points that belong to it are played with a
-small peer that reads the events after a cursor and acknowledges them (`journal.after`,
-`observer_seq`), which is what sync will do.
+after it, is the cell's. The three points of the upload are those of the real sync: its client talks
+over loopback to a real server.
 """
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
+from random import Random
 from typing import Any
 from unittest import mock
 
+from requests import Response
+from requests.adapters import HTTPAdapter
+
+from central import schema
 from drivers.bank import BankTiming
 from drivers.boards.board import FramedBoard
 from drivers.door import DoorState
@@ -26,20 +31,23 @@ from drivers.simulator.bank import SimulatedDoor
 from drivers.simulator.virtual import VirtualSite
 from kiosk.demo.player import PlayError
 from kiosk.flows.context import Policy
-from kiosk.flows.events import Chosen, Pressed, Scanned
+from kiosk.flows.events import Chosen, Entered, Pressed, Scanned
 from kiosk.flows.views.choices import Choice, Question
 from kiosk.flows.views.courier import Collection
 from kiosk.flows.views.customer import First
 from kiosk.flows.views.service import DoorPage, ScanInside
-from kiosk.flows.views.shared import Ask, Trouble, View
-from kiosk.model.events import GENESIS, Event
-from kiosk.model.location import SuspectReason
+from kiosk.flows.views.shared import Ask, EnterPin, Trouble, View
+from kiosk.model.events import GENESIS
+from kiosk.model.location import SlotStatus, SuspectReason
 from kiosk.store import journal, slots
 from kiosk.store.store import Store
 from kiosk.store.writer import Writer
+from kiosk.sync.client import OBSERVER, Identity, SyncClient
+from kiosk.sync.contract import Status
+from tests.crash.cell_server import CellServer
 from tests.crash.disk import Files
 from tests.crash.recording import PLACE, lay_down, pick_up
-from tests.support.flow_site import LoopClock, Running, World, running
+from tests.support.flow_site import TECHNICIAN_PIN, LoopClock, Running, World, running
 from tests.support.invariants import Pulse, Witness, findings, gather
 from tests.support.stories.people import (
     announce,
@@ -59,7 +67,6 @@ POLICY = Policy(
 TIMING = BankTiming(window_s=1.0, silence_s=0.5)
 HEALED_AFTER_S = 3.0
 SETTLED_AFTER_S = 1.0
-SERVER = "centre"
 AT_THE_DOOR_S = 2.5
 
 
@@ -171,6 +178,9 @@ async def _open_as_technician(kiosk: Running, setting: Setting) -> None:
     kiosk.player.do(Chosen(setting.slot))
     page = await kiosk.player.until(DoorPage)
     kiosk.player.do(Pressed(page.choices[0]))
+    if page.row.status is not SlotStatus.EMPTY:
+        await kiosk.player.until(EnterPin, lambda view: view.again)
+        kiosk.player.do(Entered(TECHNICIAN_PIN))
 
 
 FLOWS = (
@@ -197,31 +207,38 @@ def prepare(flow: Flow, folder: Path) -> Setting:
     return Setting(pick_up(folder), dict(witness.contents), slot, code)
 
 
-# --- the peer -------------------------------------------------------------------------------------
+# --- the sync -------------------------------------------------------------------------------------
 
 
-class Peer:
-    """Stands for the server: keeps what it got by its number, and takes the same event twice."""
+class Network(HTTPAdapter):
+    """The way to the server. The process may die when the server has done what it was asked."""
 
-    def __init__(self) -> None:
-        self.got: dict[tuple[str, int], bytes] = {}
+    def __init__(self, death: Death) -> None:
+        super().__init__()
+        self._death = death
 
-    def take(self, events: list[Event]) -> int:
-        """Keep these; the number up to which everything is here."""
-        for event in events:
-            kept = self.got.setdefault((event.epoch, event.seq), event.hash)
-            assert kept == event.hash, f"event {event.seq} came twice and differs"
-        return max((seq for _, seq in self.got), default=0)
+    def send(self, *arguments: Any, **named: Any) -> Response:
+        answer = super().send(*arguments, **named)
+        self._death.comes(Point.BEFORE_ANSWER)
+        return answer
 
 
-def upload(store: Store, peer: Peer, death: Death | None = None) -> None:
-    """What is new goes up, in order, and is marked when it was acknowledged."""
-    cursor = store.submit(journal.observer_seq, SERVER).result()
-    acknowledged = peer.take(store.submit(journal.after, cursor).result())
+def upload(kiosk: Running, identity: Identity, death: Death | None = None) -> None:
+    """What is new goes up, and what the server wants done comes down, until neither has more."""
+    store, location = kiosk.kiosk.store, kiosk.kiosk.location
+    ticks = itertools.count(1)
+
+    def status() -> Status:
+        return Status(boot_id=f"boot-{kiosk.world.seed}", monotonic_ms=next(ticks))
+
+    client = SyncClient(store, location, identity, status, Random(1))
     if death is not None:
-        death.comes(Point.BEFORE_ANSWER)
-        death.comes(Point.BEFORE_MARK)
-    store.submit(journal.set_observer_seq, SERVER, acknowledged).result()
+        client._session.mount("http://", Network(death))
+    try:
+        while client.sync_once() == 0 or client.state.queue:
+            continue
+    finally:
+        client._session.close()
 
 
 # --- the death ------------------------------------------------------------------------------------
@@ -258,6 +275,8 @@ class Death:
             def submit(self, operation: Any, *arguments: Any, **named: Any) -> Future[Any]:
                 if death.is_dead:
                     raise KilledError
+                if operation is journal.set_observer_seq:
+                    death.comes(Point.BEFORE_MARK)
                 found: list[str] = []
 
                 def watched(writer: Writer, *arguments: Any, **named: Any) -> Any:
@@ -370,14 +389,15 @@ class Cell:
     serial: Serial
     setting: Setting
     folder: Path
+    server: CellServer
     contents: dict[str, str] = field(default_factory=dict)
-    peer: Peer = field(default_factory=Peer)
     slot: str = ""
 
     def play(self) -> list[str]:
         """Die at the point and start again; what is wrong."""
         self.contents = dict(self.setting.contents)
         self.slot = self.setting.slot
+        self.server.begin_again()
         lay_down(self.setting.files, self.folder)
         death = run_virtually(self._until_death())
         if not death.is_dead:
@@ -473,7 +493,7 @@ class Cell:
 
     async def _sync(self, kiosk: Running, death: Death) -> None:
         await death.outcome_is_durable.wait()
-        upload(kiosk.kiosk.store, self.peer, death)
+        upload(kiosk, self.server.identity, death)
 
     # --- after ---------------------------------------------------------------------------------
 
@@ -516,16 +536,21 @@ class Cell:
                 left_s = HEALED_AFTER_S + SETTLED_AFTER_S - loop.time()
                 await asyncio.sleep(max(0.0, left_s))
                 look("with all well")
-                wrong.extend(self._synced(kiosk.kiosk.store))
+                wrong.extend(self._synced(kiosk))
         return wrong + [f"door {label} was pulsed by a start" for label in pulsed]
 
-    def _synced(self, store: Store) -> Iterator[str]:
-        """The peer gets everything, once and unchanged, whatever it had before."""
-        upload(store, self.peer)
+    def _synced(self, kiosk: Running) -> Iterator[str]:
+        """The server gets everything, once and unchanged, whatever it had before."""
+        store = kiosk.kiosk.store
+        upload(kiosk, self.server.identity)
         events = store.submit(journal.after, 0, 10**9).result()
-        if self.peer.got != {(event.epoch, event.seq): event.hash for event in events}:
+        if self.server.rows(schema.event, "epoch", "seq", "hash") != [
+            (event.epoch, event.seq, event.hash.hex()) for event in events
+        ]:
             yield "the server does not have each event once"
-        if store.submit(journal.observer_seq, SERVER).result() != len(events):
+        if doubted := self.server.rows(schema.quarantine, "seq", "reason"):
+            yield f"the server does not believe {doubted}"
+        if store.submit(journal.observer_seq, OBSERVER).result() != len(events):
             yield "what the server acknowledged is not marked"
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, TypeVar
@@ -63,29 +64,24 @@ T = TypeVar("T")
 Deliveries = Sequence[tuple[float, bytes]]
 
 
-def play(
-    story: Callable[[Scene], Coroutine[Any, Any, T]],
+@asynccontextmanager
+async def settled(
     *,
     boards: list[BoardWiring] = BOARDS,
     prepare: Callable[[Scene], None] | None = None,
     **settings: Any,
-) -> T:
-    """Run a story on a settled bank."""
-
-    async def run() -> T:
-        site = virtual_site(boards, DOORS, Random(3), **settings)
-        site.lines["bus"].keeps_record = True
-        scene = Scene(site)
-        site.bank.listen(scene.changes.append)
-        if prepare is not None:
-            prepare(scene)
-        await site.bank.start()
-        await site.bank.settled()
-        result = await story(scene)
-        await site.bank.stop()
-        return result
-
-    return run_virtually(run())
+) -> AsyncIterator[Scene]:
+    """A settled bank, which is stopped afterwards."""
+    site = virtual_site(boards, DOORS, Random(3), **settings)
+    site.lines["bus"].keeps_record = True
+    scene = Scene(site)
+    site.bank.listen(scene.changes.append)
+    if prepare is not None:
+        prepare(scene)
+    await site.bank.start()
+    await site.bank.settled()
+    yield scene
+    await site.bank.stop()
 
 
 SETTINGS: list[dict[str, Any]] = [{}, {"deaf_after_pulse_s": 0.8}, {"in_bursts": False}]
@@ -97,8 +93,8 @@ INVERTED = [
 
 @pytest.mark.parametrize("boards", [BOARDS, INVERTED], ids=["usual", "inverted"])
 @pytest.mark.parametrize("settings", SETTINGS, ids=str)
-def test_opened(boards: list[BoardWiring], settings: dict[str, Any]) -> None:
-    async def story(scene: Scene) -> None:
+async def test_opened(boards: list[BoardWiring], settings: dict[str, Any]) -> None:
+    async with settled(boards=boards, **settings) as scene:
         unlocked = await scene.bank.open_slot("5")
         assert unlocked.outcome is Outcome.OPENED
         assert unlocked.pulsed
@@ -111,54 +107,44 @@ def test_opened(boards: list[BoardWiring], settings: dict[str, Any]) -> None:
         assert all(change.pulsed_before_s is not None for change in scene.door_changes()[24:])
         assert scene.steel.doors["5"].pulses == 1
 
-    play(story, boards=boards, **settings)
 
-
-def test_an_echo_that_looks_like_success_is_no_open_door() -> None:
+async def test_an_echo_that_looks_like_success_is_no_open_door() -> None:
     """With contacts shorted while open, a good answer and an echo of the request are the same."""
 
-    async def story(scene: Scene) -> None:
+    async with settled(boards=INVERTED) as scene:
         scene.line.echoes = True
         scene.steel.jam("5")
         assert await scene.bank.open_slot("5") == Unlocked(Outcome.JAMMED, pulsed=True)
 
-    play(story, boards=INVERTED)
 
-
-def test_already_open() -> None:
-    async def story(scene: Scene) -> None:
+async def test_already_open() -> None:
+    async with settled() as scene:
         scene.steel.open_by_force("7")
         await asyncio.sleep(1)
         assert await scene.bank.open_slot("7") == Unlocked(Outcome.ALREADY_OPEN, pulsed=False)
         assert scene.steel.doors["7"].pulses == 0
 
-    play(story)
 
-
-def test_already_open_is_seen_by_a_fresh_reading() -> None:
+async def test_already_open_is_seen_by_a_fresh_reading() -> None:
     """A door that opened after the last poll is not pulsed for want of a newer reading."""
 
-    async def story(scene: Scene) -> None:
+    async with settled() as scene:
         await asyncio.sleep(1)
         scene.steel.open_by_force("7")
         assert await scene.bank.read("7") is DoorState.OPEN
         assert (await scene.bank.open_slot("7")).outcome is Outcome.ALREADY_OPEN
 
-    play(story)
 
-
-def test_a_door_that_opened_since_the_last_poll_is_not_pulsed() -> None:
-    async def story(scene: Scene) -> None:
+async def test_a_door_that_opened_since_the_last_poll_is_not_pulsed() -> None:
+    async with settled(bus_timing=BusTiming(idle_poll_s=30.0)) as scene:
         await asyncio.sleep(1)
         scene.steel.open_by_force("7")
         assert (await scene.bank.open_slot("7")).outcome is Outcome.ALREADY_OPEN
         assert scene.steel.doors["7"].pulses == 0
 
-    play(story, bus_timing=BusTiming(idle_poll_s=30.0))
 
-
-def test_one_odd_reading_is_no_edge() -> None:
-    async def story(scene: Scene) -> None:
+async def test_one_odd_reading_is_no_edge() -> None:
+    async with settled() as scene:
         odd: list[bytes] = []
 
         def odd_once(frame: bytes) -> Deliveries:
@@ -173,11 +159,9 @@ def test_one_odd_reading_is_no_edge() -> None:
         assert scene.edges() == []
         assert scene.bank.reports()[0].checksum_errors == 0
 
-    play(story)
 
-
-def test_a_board_that_comes_back_with_an_open_door_is_no_wrong_door() -> None:
-    async def story(scene: Scene) -> None:
+async def test_a_board_that_comes_back_with_an_open_door_is_no_wrong_door() -> None:
+    async with settled() as scene:
         scene.site.boards["right"].is_silent = True
         await asyncio.sleep(8)
         scene.steel.open_by_force("20")
@@ -188,20 +172,16 @@ def test_a_board_that_comes_back_with_an_open_door_is_no_wrong_door() -> None:
         assert await scene.bank.read("20") is DoorState.OPEN
         assert await opening == Unlocked(Outcome.JAMMED, pulsed=True)
 
-    play(story)
 
-
-def test_a_stopped_bank_opens_nothing_and_answers() -> None:
-    async def story(scene: Scene) -> None:
+async def test_a_stopped_bank_opens_nothing_and_answers() -> None:
+    async with settled() as scene:
         await scene.bank.stop()
         assert await scene.bank.read("5") is DoorState.UNKNOWN
         assert await scene.bank.open_slot("5") == Unlocked(Outcome.UNREACHABLE, pulsed=False)
 
-    play(story)
 
-
-def test_jammed_and_late() -> None:
-    async def story(scene: Scene) -> None:
+async def test_jammed_and_late() -> None:
+    async with settled() as scene:
         scene.steel.jam("3")
         assert await scene.bank.open_slot("3") == Unlocked(Outcome.JAMMED, pulsed=True)
         assert scene.bank.reachable("3")
@@ -213,31 +193,25 @@ def test_jammed_and_late() -> None:
         assert late.slot == "3"
         assert late.pulsed_before_s is not None
 
-    play(story)
 
-
-def test_a_dead_sensor_reads_as_a_jam_and_hides_nothing_else() -> None:
-    async def story(scene: Scene) -> None:
+async def test_a_dead_sensor_reads_as_a_jam_and_hides_nothing_else() -> None:
+    async with settled() as scene:
         scene.steel.doors["3"].stuck_sensor = False
         assert (await scene.bank.open_slot("3")).outcome is Outcome.JAMMED
         assert (await scene.bank.open_slot("4")).outcome is Outcome.OPENED
 
-    play(story)
-
 
 @pytest.mark.parametrize("other", ["6", "18"], ids=["same board", "other board"])
-def test_wrong_door(other: str) -> None:
-    async def story(scene: Scene) -> None:
+async def test_wrong_door(other: str) -> None:
+    async with settled() as scene:
         scene.steel.swap("5", other)
         unlocked = await scene.bank.open_slot("5")
         assert unlocked == Unlocked(Outcome.WRONG_DOOR, pulsed=True, wrong_slot=other)
         assert asyncio.get_running_loop().time() < 3.0
 
-    play(story)
 
-
-def test_a_door_that_was_forced_just_before_the_pulse_is_no_wrong_door() -> None:
-    async def story(scene: Scene) -> None:
+async def test_a_door_that_was_forced_just_before_the_pulse_is_no_wrong_door() -> None:
+    async with settled() as scene:
         await asyncio.sleep(1)
         scene.steel.open_by_force("9")
         await scene.bank._read_board("left")
@@ -245,11 +219,9 @@ def test_a_door_that_was_forced_just_before_the_pulse_is_no_wrong_door() -> None
         assert (await scene.bank.open_slot("5")).outcome is Outcome.OPENED
         assert ("9", DoorState.OPEN) in scene.edges()
 
-    play(story)
 
-
-def test_a_forced_door_is_reported_without_a_pulse() -> None:
-    async def story(scene: Scene) -> None:
+async def test_a_forced_door_is_reported_without_a_pulse() -> None:
+    async with settled() as scene:
         scene.steel.open_by_force("9")
         await asyncio.sleep(1)
         change = scene.door_changes()[-1]
@@ -257,11 +229,9 @@ def test_a_forced_door_is_reported_without_a_pulse() -> None:
         assert change.pulsed_before_s is None
         assert not change.baseline
 
-    play(story)
 
-
-def test_a_pulse_is_forgotten_when_the_door_shuts() -> None:
-    async def story(scene: Scene) -> None:
+async def test_a_pulse_is_forgotten_when_the_door_shuts() -> None:
+    async with settled() as scene:
         await scene.bank.open_slot("9")
         scene.steel.close("9")
         await asyncio.sleep(2)
@@ -269,22 +239,18 @@ def test_a_pulse_is_forgotten_when_the_door_shuts() -> None:
         await asyncio.sleep(1)
         assert scene.door_changes()[-1].pulsed_before_s is None
 
-    play(story)
 
-
-def test_the_first_reading_is_a_baseline() -> None:
-    async def story(scene: Scene) -> None:
+async def test_the_first_reading_is_a_baseline() -> None:
+    async with settled(prepare=lambda scene: scene.steel.open_by_force("4")) as scene:
         assert scene.bank.door("4") is DoorState.OPEN
         changes = scene.door_changes()
         assert len(changes) == 24
         assert all(each.baseline and each.before is DoorState.UNKNOWN for each in changes)
         assert scene.edges() == []
 
-    play(story, prepare=lambda scene: scene.steel.open_by_force("4"))
 
-
-def test_a_door_that_opened_while_the_board_was_away_is_a_baseline() -> None:
-    async def story(scene: Scene) -> None:
+async def test_a_door_that_opened_while_the_board_was_away_is_a_baseline() -> None:
+    async with settled() as scene:
         scene.line.is_plugged = False
         await asyncio.sleep(1)
         assert scene.bank.door("4") is DoorState.UNKNOWN
@@ -300,11 +266,9 @@ def test_a_door_that_opened_while_the_board_was_away_is_a_baseline() -> None:
         assert scene.board_changes() == both + away + both
         assert (await scene.bank.open_slot("5")).outcome is Outcome.OPENED
 
-    play(story)
 
-
-def test_unreachable_before_the_pulse() -> None:
-    async def story(scene: Scene) -> None:
+async def test_unreachable_before_the_pulse() -> None:
+    async with settled() as scene:
         scene.line.is_plugged = False
         await asyncio.sleep(0.5)
         assert await scene.bank.open_slot("5") == Unlocked(Outcome.UNREACHABLE, pulsed=False)
@@ -313,11 +277,9 @@ def test_unreachable_before_the_pulse() -> None:
         await asyncio.sleep(30)
         assert scene.steel.doors["5"].pulses == 0
 
-    play(story)
 
-
-def test_unreachable_after_the_pulse() -> None:
-    async def story(scene: Scene) -> None:
+async def test_unreachable_after_the_pulse() -> None:
+    async with settled() as scene:
         scene.steel.jam("5")
         opening = asyncio.ensure_future(scene.bank.open_slot("5"))
         await asyncio.sleep(0.5)
@@ -327,11 +289,9 @@ def test_unreachable_after_the_pulse() -> None:
         await asyncio.sleep(30)
         assert scene.steel.doors["5"].pulses == 1
 
-    play(story)
 
-
-def test_a_board_that_falls_silent_after_the_pulse_is_no_jam() -> None:
-    async def story(scene: Scene) -> None:
+async def test_a_board_that_falls_silent_after_the_pulse_is_no_jam() -> None:
+    async with settled() as scene:
         scene.steel.jam("5")
         opening = asyncio.ensure_future(scene.bank.open_slot("5"))
         await asyncio.sleep(0.3)
@@ -339,13 +299,11 @@ def test_a_board_that_falls_silent_after_the_pulse_is_no_jam() -> None:
         assert await opening == Unlocked(Outcome.UNREACHABLE, pulsed=True)
         assert (await scene.bank.open_slot("20")).outcome is Outcome.OPENED
 
-    play(story)
 
-
-def test_a_window_that_ends_in_silence_is_no_jam() -> None:
+async def test_a_window_that_ends_in_silence_is_no_jam() -> None:
     """The board fell silent too late to be reported as lost, too early to have seen the door."""
 
-    async def story(scene: Scene) -> None:
+    async with settled() as scene:
         scene.steel.jam("5")
         opening = asyncio.ensure_future(scene.bank.open_slot("5"))
         await asyncio.sleep(8.35)
@@ -353,42 +311,34 @@ def test_a_window_that_ends_in_silence_is_no_jam() -> None:
         assert await opening == Unlocked(Outcome.UNREACHABLE, pulsed=True)
         assert ("left", False) not in scene.board_changes()
 
-    play(story)
 
-
-def test_a_silent_board_is_found_by_whoever_asks_for_a_door() -> None:
-    async def story(scene: Scene) -> None:
+async def test_a_silent_board_is_found_by_whoever_asks_for_a_door() -> None:
+    async with settled() as scene:
         scene.site.boards["right"].is_silent = True
         await asyncio.sleep(120)
         assert (await scene.bank.open_slot("20")).outcome is Outcome.UNREACHABLE
         scene.site.boards["right"].is_silent = False
         assert (await scene.bank.open_slot("20")).outcome is Outcome.OPENED
 
-    play(story)
 
-
-def test_two_who_ask_for_one_door_get_one_pulse() -> None:
-    async def story(scene: Scene) -> None:
+async def test_two_who_ask_for_one_door_get_one_pulse() -> None:
+    async with settled() as scene:
         first, second = await asyncio.gather(scene.bank.open_slot("5"), scene.bank.open_slot("5"))
         assert first == second
         assert scene.steel.doors["5"].pulses == 1
 
-    play(story)
 
-
-def test_doors_opened_together_are_nobodys_wrong_door() -> None:
-    async def story(scene: Scene) -> None:
+async def test_doors_opened_together_are_nobodys_wrong_door() -> None:
+    async with settled() as scene:
         slots = ["1", "2", "13", "24"]
         results = await asyncio.gather(*map(scene.bank.open_slot, slots))
         assert [result.outcome for result in results] == [Outcome.OPENED] * 4
 
-    play(story)
 
-
-def test_an_opening_given_up_before_the_pulse_pulses_nothing() -> None:
+async def test_an_opening_given_up_before_the_pulse_pulses_nothing() -> None:
     """The line is taken by a question to a silent board, so the pulse has to wait its turn."""
 
-    async def story(scene: Scene) -> None:
+    async with settled() as scene:
         scene.site.boards["right"].is_silent = True
         asking = asyncio.ensure_future(scene.bank.read("20"))
         await asyncio.sleep(0.1)
@@ -403,11 +353,9 @@ def test_an_opening_given_up_before_the_pulse_pulses_nothing() -> None:
         assert (await scene.bank.open_slot("5")).outcome is Outcome.OPENED
         assert scene.steel.doors["5"].pulses == 1
 
-    play(story)
 
-
-def test_sensors_that_flap_do_not_fill_the_line() -> None:
-    async def story(scene: Scene) -> None:
+async def test_sensors_that_flap_do_not_fill_the_line() -> None:
+    async with settled() as scene:
         one, other = scene.steel.doors["2"], scene.steel.doors["4"]
         one.stuck_sensor, other.stuck_sensor = True, False
         frames_before = len(scene.line.heard)
@@ -423,11 +371,9 @@ def test_sensors_that_flap_do_not_fill_the_line() -> None:
         assert len(scene.line.heard) - frames_before < 160
         assert (await scene.bank.open_slot("3")).outcome is Outcome.OPENED
 
-    play(story)
 
-
-def test_one_failing_listener_disturbs_nobody(caplog: pytest.LogCaptureFixture) -> None:
-    async def story(scene: Scene) -> None:
+async def test_one_failing_listener_disturbs_nobody(caplog: pytest.LogCaptureFixture) -> None:
+    async with settled() as scene:
         reported: list[DoorChange | BoardChange] = []
 
         def fail(change: object) -> None:
@@ -443,11 +389,9 @@ def test_one_failing_listener_disturbs_nobody(caplog: pytest.LogCaptureFixture) 
         await asyncio.sleep(1)
         assert len(reported) == 1
 
-    play(story)
 
-
-def test_reports_tell_how_each_board_is_doing() -> None:
-    async def story(scene: Scene) -> None:
+async def test_reports_tell_how_each_board_is_doing() -> None:
+    async with settled() as scene:
         left, right = scene.bank.reports()
         assert (left.board, left.family, left.port, left.address) == (
             "left",
@@ -458,18 +402,18 @@ def test_reports_tell_how_each_board_is_doing() -> None:
         assert left.reachable
         assert right.frames_sent == right.frames_received > 0
 
-    play(story)
 
-
-def test_the_same_seed_gives_the_same_trace() -> None:
-    async def story(scene: Scene) -> list[DoorChange | BoardChange]:
+async def three_openings() -> list[DoorChange | BoardChange]:
+    async with settled() as scene:
         for slot in ("1", "15", "7"):
             await scene.bank.open_slot(slot)
             scene.steel.close(slot)
             await asyncio.sleep(2)
-        return scene.changes
+    return scene.changes
 
-    assert play(story) == play(story)
+
+def test_the_same_seed_gives_the_same_trace() -> None:
+    assert run_virtually(three_openings()) == run_virtually(three_openings())
 
 
 @pytest.mark.parametrize(
@@ -486,9 +430,7 @@ def test_wrong_wiring_is_refused(doors: list[DoorWiring], message: str) -> None:
         check_wiring(BOARDS, doors)
 
 
-def test_a_slot_that_is_not_wired_is_named() -> None:
-    async def story(scene: Scene) -> None:
+async def test_a_slot_that_is_not_wired_is_named() -> None:
+    async with settled() as scene:
         with pytest.raises(DriverError, match="no slot '99' is wired"):
             await scene.bank.open_slot("99")
-
-    play(story)

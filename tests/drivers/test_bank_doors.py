@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -16,7 +17,6 @@ from drivers.door import BoardChange, DoorChange, DoorState, OpeningCause, Outco
 from drivers.port import device_of
 from drivers.simulator.virtual import VirtualSite, virtual_site
 from drivers.wiring import BoardWiring, DoorWiring
-from tests.support.virtual_loop import run_virtually
 
 BOARD = BoardWiring("left", "lockboard-8a", "bus", 1, 12)
 BLIND = replace(BOARD, has_door_sensors=False)
@@ -26,24 +26,18 @@ Reported = list[DoorChange | BoardChange]
 DOORS = [DoorWiring(str(number), "left", number) for number in range(1, 13)]
 
 
-def play(
-    story: Callable[[VirtualSite, Reported], Coroutine[Any, Any, T]],
-    board: BoardWiring = BOARD,
-    **settings: Any,
-) -> T:
-    """Run a story on a settled bank; it gets the site and what was reported."""
-
-    async def run() -> T:
-        site = virtual_site([board], DOORS, Random(3), **settings)
-        reported: Reported = []
-        site.bank.listen(reported.append)
-        await site.bank.start()
-        await site.bank.settled()
-        result = await story(site, reported)
-        await site.bank.stop()
-        return result
-
-    return run_virtually(run())
+@asynccontextmanager
+async def settled(
+    board: BoardWiring = BOARD, **settings: Any
+) -> AsyncIterator[tuple[VirtualSite, Reported]]:
+    """A settled bank, which is stopped afterwards: the site and what was reported."""
+    site = virtual_site([board], DOORS, Random(3), **settings)
+    reported: Reported = []
+    site.bank.listen(reported.append)
+    await site.bank.start()
+    await site.bank.settled()
+    yield site, reported
+    await site.bank.stop()
 
 
 def openings(reported: Reported) -> list[tuple[str, OpeningCause | None]]:
@@ -54,8 +48,8 @@ def openings(reported: Reported) -> list[tuple[str, OpeningCause | None]]:
     ]
 
 
-def test_a_board_without_sensors_can_only_say_that_the_pulse_was_sent() -> None:
-    async def story(site: VirtualSite, reported: Reported) -> None:
+async def test_a_board_without_sensors_can_only_say_that_the_pulse_was_sent() -> None:
+    async with settled(BLIND) as (site, reported):
         assert not site.bank.has_sensor("5")
         assert await site.bank.open_slot("5") == Unlocked(Outcome.SENT, pulsed=True)
         await asyncio.sleep(1)
@@ -66,22 +60,18 @@ def test_a_board_without_sensors_can_only_say_that_the_pulse_was_sent() -> None:
         # Nothing says that it is open, so it may be pulsed again when somebody asks for it.
         assert (await site.bank.open_slot("5")).outcome is Outcome.SENT
 
-    play(story, BLIND)
 
-
-def test_a_board_without_sensors_that_is_silent_gets_no_pulse() -> None:
-    async def story(site: VirtualSite, reported: Reported) -> None:
+async def test_a_board_without_sensors_that_is_silent_gets_no_pulse() -> None:
+    async with settled(BLIND) as (site, _):
         site.boards["left"].is_silent = True
         assert await site.bank.open_slot("5") == Unlocked(Outcome.UNREACHABLE, pulsed=False)
         site.boards["left"].is_silent = False
         await asyncio.sleep(90)
         assert site.steel.doors["5"].pulses == 0
 
-    play(story, BLIND)
 
-
-def test_a_sensor_stuck_at_open_does_not_keep_a_package_in() -> None:
-    async def story(site: VirtualSite, reported: Reported) -> None:
+async def test_a_sensor_stuck_at_open_does_not_keep_a_package_in() -> None:
+    async with settled() as (site, _):
         site.steel.doors["5"].stuck_sensor = True
         await asyncio.sleep(1)
         assert (await site.bank.open_slot("5")).outcome is Outcome.ALREADY_OPEN
@@ -91,30 +81,24 @@ def test_a_sensor_stuck_at_open_does_not_keep_a_package_in() -> None:
         await asyncio.sleep(1)
         assert site.steel.doors["5"].is_open
 
-    play(story)
 
-
-def test_force_on_a_door_that_reads_shut_is_an_ordinary_opening() -> None:
-    async def story(site: VirtualSite, reported: Reported) -> None:
+async def test_force_on_a_door_that_reads_shut_is_an_ordinary_opening() -> None:
+    async with settled() as (site, _):
         assert (await site.bank.open_slot("5", force=True)).outcome is Outcome.OPENED
         site.steel.jam("6")
         assert (await site.bank.open_slot("6", force=True)).outcome is Outcome.JAMMED
 
-    play(story)
 
-
-def test_force_does_not_reach_a_board_that_is_away() -> None:
-    async def story(site: VirtualSite, reported: Reported) -> None:
+async def test_force_does_not_reach_a_board_that_is_away() -> None:
+    async with settled() as (site, _):
         site.lines["bus"].is_plugged = False
         assert await site.bank.open_slot("5", force=True) == Unlocked(
             Outcome.UNREACHABLE, pulsed=False
         )
 
-    play(story)
 
-
-def test_why_a_door_opened_is_reported() -> None:
-    async def story(site: VirtualSite, reported: Reported) -> None:
+async def test_why_a_door_opened_is_reported() -> None:
+    async with settled() as (site, reported):
         await site.bank.open_slot("1")
         site.steel.jam("2")
         await site.bank.open_slot("2")
@@ -133,13 +117,11 @@ def test_why_a_door_opened_is_reported() -> None:
             ("4", OpeningCause.UNASKED),
         ]
 
-    play(story)
 
-
-def test_a_late_opening_is_late_only_once() -> None:
+async def test_a_late_opening_is_late_only_once() -> None:
     """Shut after its late opening, the door has no pulse left that could explain the next."""
 
-    async def story(site: VirtualSite, reported: Reported) -> None:
+    async with settled() as (site, reported):
         site.steel.jam("2")
         await site.bank.open_slot("2")
         for _ in range(2):
@@ -149,25 +131,21 @@ def test_a_late_opening_is_late_only_once() -> None:
             await asyncio.sleep(20)
         assert openings(reported) == [("2", OpeningCause.LATE), ("2", OpeningCause.UNASKED)]
 
-    play(story)
-
 
 @pytest.mark.parametrize("window_s", [2.0, 10.0])
-def test_the_window_is_as_long_as_the_site_wants(window_s: float) -> None:
-    async def story(site: VirtualSite, reported: Reported) -> float:
+async def test_the_window_is_as_long_as_the_site_wants(window_s: float) -> None:
+    async with settled(timing=BankTiming(window_s=window_s)) as (site, _):
         site.steel.jam("5")
         before_s = asyncio.get_running_loop().time()
         assert (await site.bank.open_slot("5")).outcome is Outcome.JAMMED
-        return asyncio.get_running_loop().time() - before_s
+        took_s = asyncio.get_running_loop().time() - before_s
+        assert took_s == pytest.approx(window_s, abs=0.5)
 
-    assert play(story, timing=BankTiming(window_s=window_s)) == pytest.approx(window_s, abs=0.5)
 
-
-def test_a_board_that_comes_back_at_another_place_is_reported() -> None:
+async def test_a_board_that_comes_back_at_another_place_is_reported() -> None:
     """Within a moment, so that it was never reported to be away."""
     place = ["usb 1-1"]
-
-    async def story(site: VirtualSite, reported: Reported) -> list[tuple[bool, str]]:
+    async with settled(find_device=lambda port: place[0]) as (site, reported):
         for plugged_into in ("usb 1-1", "usb 1-2"):
             site.lines["bus"].is_plugged = False
             await asyncio.sleep(0.3)
@@ -175,10 +153,8 @@ def test_a_board_that_comes_back_at_another_place_is_reported() -> None:
             site.lines["bus"].is_plugged = True
             await asyncio.sleep(3)
         boards = [each for each in reported if isinstance(each, BoardChange)]
-        return [(each.reachable, each.device) for each in boards]
-
-    reported = play(story, find_device=lambda port: place[0])
-    assert [each for each in reported if each[0]] == [(True, "usb 1-1"), (True, "usb 1-2")]
+        back = [(each.reachable, each.device) for each in boards if each.reachable]
+        assert back == [(True, "usb 1-1"), (True, "usb 1-2")]
 
 
 def test_an_adapter_is_known_by_where_it_is_plugged_in(tmp_path: Path) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from random import Random
-from typing import Any
 
 import pytest
 
@@ -26,7 +26,6 @@ from drivers.simulator.faults import CALLS_FOR, Fault
 from drivers.simulator.virtual import VirtualSite, virtual_site
 from drivers.wiring import BoardWiring, DoorWiring
 from tests.support.simulator_process import SimulatorProcess
-from tests.support.virtual_loop import run_virtually
 
 Reported = list[DoorChange | BoardChange]
 
@@ -42,30 +41,29 @@ FAMILIES = {
 DOORS = [DoorWiring(str(number), "board", number) for number in range(1, 13)]
 
 
-def play(family: str, story: Callable[[VirtualSite, Reported], Coroutine[Any, Any, None]]) -> None:
-    async def run() -> None:
-        address, channels = FAMILIES[family]
-        site = virtual_site(
-            [BoardWiring("board", family, "bus", address, channels)], DOORS, Random(5)
-        )
-        site.lines["bus"].keeps_record = True
-        reported: Reported = []
-        site.bank.listen(reported.append)
-        await site.bank.start()
-        await site.bank.settled()
-        assert site.bank.reachable("1")
-        await story(site, reported)
-        await site.bank.stop()
-
-    run_virtually(run())
+@asynccontextmanager
+async def settled(family: str) -> AsyncIterator[tuple[VirtualSite, Reported]]:
+    """A settled bank of a family, which is stopped afterwards: the site and what was reported."""
+    address, channels = FAMILIES[family]
+    site = virtual_site([BoardWiring("board", family, "bus", address, channels)], DOORS, Random(5))
+    site.lines["bus"].keeps_record = True
+    reported: Reported = []
+    site.bank.listen(reported.append)
+    await site.bank.start()
+    await site.bank.settled()
+    assert site.bank.reachable("1")
+    yield site, reported
+    await site.bank.stop()
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize(
     "fault", [Fault.SILENT, Fault.SLOW, Fault.GARBLED, Fault.CUT, Fault.OTHER_ADDRESS]
 )
-def test_a_board_that_never_answers_right_is_away_until_it_does(family: str, fault: Fault) -> None:
-    async def story(site: VirtualSite, reported: Reported) -> None:
+async def test_a_board_that_never_answers_right_is_away_until_it_does(
+    family: str, fault: Fault
+) -> None:
+    async with settled(family) as (site, _):
         board = site.boards["board"]
         board.faults.set(fault, 1.0)
         await asyncio.sleep(0.5)
@@ -82,13 +80,11 @@ def test_a_board_that_never_answers_right_is_away_until_it_does(family: str, fau
         assert (await site.bank.open_slot("6")).outcome is Outcome.OPENED
         assert site.steel.doors["6"].pulses == 1
 
-    play(family, story)
-
 
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("fault", list(Fault))
-def test_a_fault_now_and_then_is_hardly_felt(family: str, fault: Fault) -> None:
-    async def story(site: VirtualSite, reported: Reported) -> None:
+async def test_a_fault_now_and_then_is_hardly_felt(family: str, fault: Fault) -> None:
+    async with settled(family) as (site, reported):
         site.boards["board"].faults.set(fault, 0.05)
         for number in range(1, 9):
             opening = await site.bank.open_slot(str(number))
@@ -101,11 +97,9 @@ def test_a_fault_now_and_then_is_hardly_felt(family: str, fault: Fault) -> None:
         opened = [each.slot for each in reported if isinstance(each, DoorChange)]
         assert len(opened) >= 12 + 2 * 7
 
-    play(family, story)
 
-
-def test_a_bouncing_sensor_is_one_edge() -> None:
-    async def story(site: VirtualSite, reported: Reported) -> None:
+async def test_a_bouncing_sensor_is_one_edge() -> None:
+    async with settled("lockboard-8a") as (site, reported):
         for _ in range(20):
             site.steel.doors["3"].has_bouncing_sensor = True
             reported.clear()
@@ -118,11 +112,9 @@ def test_a_bouncing_sensor_is_one_edge() -> None:
         # All of its moves are known to be at rest.
         assert site.bank.door("3") is DoorState.CLOSED
 
-    play("lockboard-8a", story)
 
-
-def test_without_power_no_board_hears_and_afterwards_all_is_as_before() -> None:
-    async def story(site: VirtualSite, reported: Reported) -> None:
+async def test_without_power_no_board_hears_and_afterwards_all_is_as_before() -> None:
+    async with settled("lockboard-8a") as (site, _):
         site.steel.cut_power(20.0)
         await asyncio.sleep(0.5)
         assert await site.bank.open_slot("5") == Unlocked(Outcome.UNREACHABLE, pulsed=False)
@@ -130,11 +122,9 @@ def test_without_power_no_board_hears_and_afterwards_all_is_as_before() -> None:
         assert (await site.bank.open_slot("5")).outcome is Outcome.OPENED
         assert site.steel.doors["5"].pulses == 1
 
-    play("lockboard-8a", story)
 
-
-def test_a_second_power_cut_is_not_ended_by_the_end_of_the_first() -> None:
-    async def story(site: VirtualSite, reported: Reported) -> None:
+async def test_a_second_power_cut_is_not_ended_by_the_end_of_the_first() -> None:
+    async with settled("lockboard-8a") as (site, _):
         site.steel.cut_power(10.0)
         await asyncio.sleep(5)
         site.steel.cut_power()
@@ -143,8 +133,6 @@ def test_a_second_power_cut_is_not_ended_by_the_end_of_the_first() -> None:
         site.steel.restore_power()
         await asyncio.sleep(70)
         assert (await site.bank.open_slot("5")).outcome is Outcome.OPENED
-
-    play("lockboard-8a", story)
 
 
 @pytest.mark.parametrize(

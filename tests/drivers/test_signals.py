@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from random import Random
-from typing import Any
 
 import pytest
 
@@ -17,7 +17,6 @@ from drivers.simulator.boards.modbus_waveshare import SimulatedWaveshare
 from drivers.simulator.faults import Fault
 from drivers.simulator.virtual import VirtualSite, virtual_site
 from drivers.wiring import BoardWiring, DoorWiring, SignalWiring
-from tests.support.virtual_loop import run_virtually
 
 BOARDS = [
     BoardWiring("relays", "modbus-waveshare", "bus", 1, 8),
@@ -31,29 +30,24 @@ LEFT = SignalWiring("relays", 7, frozenset({"a1", "a2", "a3"}))
 RIGHT = SignalWiring("relays", 8, frozenset({"b1", "b2", "b3"}))
 
 
-def play(
-    story: Callable[[VirtualSite, SimulatedWaveshare, Signals], Coroutine[Any, Any, None]],
-) -> None:
-    """Run a story with two signals at work."""
-
-    async def run() -> None:
-        site = virtual_site(BOARDS, DOORS, Random(2))
-        relays = site.boards["relays"]
-        assert isinstance(relays, SimulatedWaveshare)
-        signals = Signals(site.bank, [LEFT, RIGHT])
-        signals.start()
-        await site.bank.start()
-        await site.bank.settled()
-        await story(site, relays, signals)
-        await signals.stop()
-        await site.bank.stop()
-        assert relays.held == frozenset()
-
-    run_virtually(run())
+@asynccontextmanager
+async def with_signals() -> AsyncIterator[tuple[VirtualSite, SimulatedWaveshare, Signals]]:
+    """A settled bank with two signals at work; nothing is held when they have stopped."""
+    site = virtual_site(BOARDS, DOORS, Random(2))
+    relays = site.boards["relays"]
+    assert isinstance(relays, SimulatedWaveshare)
+    signals = Signals(site.bank, [LEFT, RIGHT])
+    signals.start()
+    await site.bank.start()
+    await site.bank.settled()
+    yield site, relays, signals
+    await signals.stop()
+    await site.bank.stop()
+    assert relays.held == frozenset()
 
 
-def test_a_light_is_on_from_the_opening_until_the_door_is_shut() -> None:
-    async def story(site: VirtualSite, relays: SimulatedWaveshare, signals: Signals) -> None:
+async def test_a_light_is_on_from_the_opening_until_the_door_is_shut() -> None:
+    async with with_signals() as (site, relays, _):
         assert (await site.bank.open_slot("a2")).outcome is Outcome.OPENED
         await asyncio.sleep(0.5)
         assert relays.held == {7}
@@ -67,11 +61,9 @@ def test_a_light_is_on_from_the_opening_until_the_door_is_shut() -> None:
         await asyncio.sleep(2)
         assert relays.held == {8}
 
-    play(story)
 
-
-def test_two_open_doors_keep_it_on_until_both_are_shut() -> None:
-    async def story(site: VirtualSite, relays: SimulatedWaveshare, signals: Signals) -> None:
+async def test_two_open_doors_keep_it_on_until_both_are_shut() -> None:
+    async with with_signals() as (site, relays, _):
         for slot in ("a1", "a3"):
             await site.bank.open_slot(slot)
         site.steel.close("a1")
@@ -81,38 +73,31 @@ def test_two_open_doors_keep_it_on_until_both_are_shut() -> None:
         await asyncio.sleep(2)
         assert relays.held == frozenset()
 
-    play(story)
+
+async def test_what_was_left_on_is_off_after_the_start() -> None:
+    site = virtual_site(BOARDS, DOORS, Random(2))
+    relays = site.boards["relays"]
+    assert isinstance(relays, SimulatedWaveshare)
+    relays._held.update({7, 8})
+    signals = Signals(site.bank, [LEFT, RIGHT])
+    signals.start()
+    await site.bank.start()
+    await site.bank.settled()
+    await asyncio.sleep(1)
+    assert relays.held == frozenset()
+    await signals.stop()
+    await site.bank.stop()
 
 
-def test_what_was_left_on_is_off_after_the_start() -> None:
-    async def run() -> None:
-        site = virtual_site(BOARDS, DOORS, Random(2))
-        relays = site.boards["relays"]
-        assert isinstance(relays, SimulatedWaveshare)
-        relays._held.update({7, 8})
-        signals = Signals(site.bank, [LEFT, RIGHT])
-        signals.start()
-        await site.bank.start()
-        await site.bank.settled()
-        await asyncio.sleep(1)
-        assert relays.held == frozenset()
-        await signals.stop()
-        await site.bank.stop()
-
-    run_virtually(run())
-
-
-def test_it_is_off_at_the_end_although_a_door_is_open() -> None:
-    async def story(site: VirtualSite, relays: SimulatedWaveshare, signals: Signals) -> None:
+async def test_it_is_off_at_the_end_although_a_door_is_open() -> None:
+    async with with_signals() as (site, relays, _):
         await site.bank.open_slot("a2")
         await asyncio.sleep(1)
         assert relays.held == {7}
 
-    play(story)
 
-
-def test_an_order_that_got_lost_is_given_again() -> None:
-    async def story(site: VirtualSite, relays: SimulatedWaveshare, signals: Signals) -> None:
+async def test_an_order_that_got_lost_is_given_again() -> None:
+    async with with_signals() as (site, relays, _):
         site.boards["relays"].faults.set(Fault.SILENT, 0.6)
         site.steel.open_by_force("b1")
         await asyncio.sleep(60)
@@ -120,11 +105,9 @@ def test_an_order_that_got_lost_is_given_again() -> None:
         await asyncio.sleep(130)
         assert relays.held == {8}
 
-    play(story)
 
-
-def test_after_a_power_cut_it_is_as_the_doors_are() -> None:
-    async def story(site: VirtualSite, relays: SimulatedWaveshare, signals: Signals) -> None:
+async def test_after_a_power_cut_it_is_as_the_doors_are() -> None:
+    async with with_signals() as (site, relays, _):
         await site.bank.open_slot("b2")
         site.steel.cut_power(20.0)
         await asyncio.sleep(10)
@@ -132,11 +115,9 @@ def test_after_a_power_cut_it_is_as_the_doors_are() -> None:
         await asyncio.sleep(120)
         assert relays.held == {8}
 
-    play(story)
 
-
-def test_signals_end_without_their_board() -> None:
-    async def story(site: VirtualSite, relays: SimulatedWaveshare, signals: Signals) -> None:
+async def test_signals_end_without_their_board() -> None:
+    async with with_signals() as (site, relays, signals):
         await site.bank.open_slot("a2")
         await asyncio.sleep(1)
         site.lines["bus"].is_plugged = False
@@ -145,11 +126,9 @@ def test_signals_end_without_their_board() -> None:
         assert asyncio.get_running_loop().time() - before_s < 10
         relays._held.clear()
 
-    play(story)
 
-
-def test_a_lock_is_never_held() -> None:
-    async def story(site: VirtualSite, relays: SimulatedWaveshare, signals: Signals) -> None:
+async def test_a_lock_is_never_held() -> None:
+    async with with_signals() as (site, _, _):
         with pytest.raises(DriverError, match="output 3 of board relays is the lock of slot a3"):
             await site.bank.set_output("relays", 3, True)
         with pytest.raises(FrameError, match="outputs of a lockboard-8a cannot be held on"):
@@ -159,8 +138,6 @@ def test_a_lock_is_never_held() -> None:
         with pytest.raises(DriverError, match="there is no board 'lights'"):
             await site.bank.set_output("lights", 1, True)
         assert sum(door.pulses for door in site.steel.doors.values()) == 0
-
-    play(story)
 
 
 @pytest.mark.parametrize("name", FAMILIES)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +22,7 @@ from kiosk.model.location import Service, SlotStatus, SuspectReason
 from kiosk.model.person import Role, Staff, StaffSource
 from kiosk.store import holds, packages, slots, staff
 from tests.support.flow_site import COURIER_PIN, STAFF, TECHNICIAN_PIN, Running
-from tests.support.visits import Story, play, sign_in, store
+from tests.support.visits import fresh_kiosk, sign_in, store
 
 
 async def expire_everything(kiosk: Running) -> None:
@@ -28,8 +30,8 @@ async def expire_everything(kiosk: Running) -> None:
     await kiosk.kiosk.store.run(holds.expire_due)
 
 
-def test_what_nobody_fetched_is_taken_back_one_by_one(tmp_path: Path) -> None:
-    async def story(kiosk: Running) -> None:
+async def test_what_nobody_fetched_is_taken_back_one_by_one(tmp_path: Path) -> None:
+    async with fresh_kiosk(tmp_path) as kiosk:
         await sign_in(kiosk)
         slots_used = [await store(kiosk, name) for name in ("ONE", "TWO", "THREE")]
         await expire_everything(kiosk)
@@ -62,16 +64,14 @@ def test_what_nobody_fetched_is_taken_back_one_by_one(tmp_path: Path) -> None:
         assert status[second.barcode] == "EXPIRED"
         assert status[third.barcode] == "MISSING"
 
-    play(tmp_path, story)
 
-
-def test_a_receipt_lists_every_package_and_waits_when_it_was_not_seen(tmp_path: Path) -> None:
-    async def story(kiosk: Running) -> None:
+async def test_a_receipt_lists_every_package_and_waits_when_it_was_not_seen(tmp_path: Path) -> None:
+    async with fresh_kiosk(tmp_path) as kiosk:
         await sign_in(kiosk)
         one = await store(kiosk, "ONE")
         question = await kiosk.player.until(Ask, patience_s=200)
         assert question.question is Question.NEED_MORE_TIME
-        await kiosk.player.until(First, patience_s=200)
+        await kiosk.player.until(First, lambda view: Choice.COURIER in view.choices, 900)
         await sign_in(kiosk)
         receipt = await kiosk.player.until(Receipt)
         assert [(line.kind, line.barcode, line.slot) for line in receipt.lines] == [
@@ -88,18 +88,14 @@ def test_a_receipt_lists_every_package_and_waits_when_it_was_not_seen(tmp_path: 
         await sign_in(kiosk)
         await kiosk.player.until(ScanPackage)
 
-    play(tmp_path, story)
 
-
-def test_a_receipt_shows_no_time_while_the_clock_is_not_trusted(tmp_path: Path) -> None:
-    async def story(kiosk: Running) -> None:
+async def test_a_receipt_shows_no_time_while_the_clock_is_not_trusted(tmp_path: Path) -> None:
+    async with fresh_kiosk(tmp_path) as kiosk:
         await sign_in(kiosk)
         kiosk.world.clock.is_trusted = False
         await store(kiosk, "ONE")
         kiosk.player.do(Pressed(Choice.DONE))
         assert (await kiosk.player.until(Receipt)).lines[0].at_ms is None
-
-    play(tmp_path, story)
 
 
 @pytest.mark.parametrize(
@@ -110,10 +106,10 @@ def test_a_receipt_shows_no_time_while_the_clock_is_not_trusted(tmp_path: Path) 
         (None, SlotStatus.SUSPECT, "STORED"),
     ],
 )
-def test_the_last_deposit_can_be_undone(
+async def test_the_last_deposit_can_be_undone(
     tmp_path: Path, answer: Choice | None, status: SlotStatus, package: str
 ) -> None:
-    async def story(kiosk: Running) -> None:
+    async with fresh_kiosk(tmp_path) as kiosk:
         await sign_in(kiosk)
         slot = await store(kiosk, "ONE")
         kiosk.player.do(Pressed(Choice.UNDO_LAST))
@@ -129,13 +125,11 @@ def test_the_last_deposit_can_be_undone(
         assert found is not None
         assert found.status == package
 
-    play(tmp_path, story)
 
-
-def test_an_undone_package_that_nobody_announced_is_forgotten_and_may_come_again(
+async def test_an_undone_package_that_nobody_announced_is_forgotten_and_may_come_again(
     tmp_path: Path,
 ) -> None:
-    async def story(kiosk: Running) -> None:
+    async with fresh_kiosk(tmp_path) as kiosk:
         await sign_in(kiosk)
         kiosk.site.steel.close_after_s = 3.0
         for _ in range(2):
@@ -149,8 +143,6 @@ def test_an_undone_package_that_nobody_announced_is_forgotten_and_may_come_again
             await kiosk.player.until(ScanPackage, lambda view: view.undone)
         assert await kiosk.kiosk.store.run(packages.live_by_barcode, "UNKNOWN") is None
 
-    play(tmp_path, story)
-
 
 async def fill(kiosk: Running, size: str) -> list[str]:
     """Take every slot out of the allocator's hands; the higher ones of a size."""
@@ -163,8 +155,8 @@ async def fill(kiosk: Running, size: str) -> list[str]:
     return [slot.label for slot in location.slots if slot.size == size and not slot.is_low]
 
 
-def test_when_full_a_slot_in_doubt_is_looked_into_and_used(tmp_path: Path) -> None:
-    async def story(kiosk: Running) -> None:
+async def test_when_full_a_slot_in_doubt_is_looked_into_and_used(tmp_path: Path) -> None:
+    async with fresh_kiosk(tmp_path) as kiosk:
         usable, *_ = await fill(kiosk, "L")
         await kiosk.kiosk.store.run(slots.set_service, usable, Service.IN_SERVICE, "", "staff:99")
         await kiosk.kiosk.store.run(slots.mark_suspect, usable, SuspectReason.MAY_BE_EMPTY, "test")
@@ -184,11 +176,9 @@ def test_when_full_a_slot_in_doubt_is_looked_into_and_used(tmp_path: Path) -> No
         kiosk.site.steel.close(usable)
         await kiosk.player.until(ScanPackage, lambda view: view.stored is not None)
 
-    play(tmp_path, story)
 
-
-def test_when_full_the_expired_ones_are_taken_first(tmp_path: Path) -> None:
-    async def story(kiosk: Running) -> None:
+async def test_when_full_the_expired_ones_are_taken_first(tmp_path: Path) -> None:
+    async with fresh_kiosk(tmp_path) as kiosk:
         await sign_in(kiosk)
         old = await store(kiosk, "OLD", "L")
         for label in (slot.label for slot in kiosk.kiosk.location.slots):
@@ -207,11 +197,9 @@ def test_when_full_the_expired_ones_are_taken_first(tmp_path: Path) -> None:
         view = await kiosk.player.until(DoorOpen, lambda view: view.barcode == "NEW")
         assert view.slot == old
 
-    play(tmp_path, story)
 
-
-def test_a_package_of_the_machine_gets_a_new_code_from_staff(tmp_path: Path) -> None:
-    async def story(kiosk: Running) -> None:
+async def test_a_package_of_the_machine_gets_a_new_code_from_staff(tmp_path: Path) -> None:
+    async with fresh_kiosk(tmp_path, Policy(show_code_to_courier=True)) as kiosk:
         await sign_in(kiosk)
         await store(kiosk, "ONE")
         old = await kiosk.code_of("ONE")
@@ -224,13 +212,11 @@ def test_a_package_of_the_machine_gets_a_new_code_from_staff(tmp_path: Path) -> 
         assert new[:3] == old[:3]
         assert new != old
 
-    play(tmp_path, story, Policy(show_code_to_courier=True))
 
-
-def test_a_slot_that_is_not_empty_is_kept_from_everybody_and_another_is_given(
+async def test_a_slot_that_is_not_empty_is_kept_from_everybody_and_another_is_given(
     tmp_path: Path,
 ) -> None:
-    async def story(kiosk: Running) -> None:
+    async with fresh_kiosk(tmp_path) as kiosk:
         await kiosk.announce("ONE", "S")
         await sign_in(kiosk)
         await kiosk.player.until(ScanPackage)
@@ -246,11 +232,9 @@ def test_a_slot_that_is_not_empty_is_kept_from_everybody_and_another_is_given(
         assert record.suspect is SuspectReason.MAY_HOLD_ANOTHERS
         assert (await kiosk.slot(second.slot)).barcode == "ONE"
 
-    play(tmp_path, story)
 
-
-def test_a_door_with_a_fault_goes_out_of_service_and_another_is_given(tmp_path: Path) -> None:
-    async def story(kiosk: Running) -> None:
+async def test_a_door_with_a_fault_goes_out_of_service_and_another_is_given(tmp_path: Path) -> None:
+    async with fresh_kiosk(tmp_path) as kiosk:
         await kiosk.announce("ONE", "S")
         await sign_in(kiosk)
         await kiosk.player.until(ScanPackage)
@@ -266,29 +250,24 @@ def test_a_door_with_a_fault_goes_out_of_service_and_another_is_given(tmp_path: 
         record = await kiosk.slot(first.slot)
         assert (record.status, record.service) == (SlotStatus.EMPTY, Service.NO_DEPOSITS)
 
-    play(tmp_path, story)
-
 
 # --- staff ---------------------------------------------------------------------------------------
 
 
-def with_staff(folder: Path, person: Staff, story: Story) -> None:
-    async def listed(kiosk: Running) -> None:
+@asynccontextmanager
+async def with_staff(folder: Path, person: Staff) -> AsyncIterator[Running]:
+    async with fresh_kiosk(folder) as kiosk:
         await kiosk.kiosk.store.run(staff.list_staff, [person], person.source)
-        await story(kiosk)
-
-    play(folder, listed)
+        yield kiosk
 
 
 BADGED = replace(STAFF["11"], number="12", badge_hash="s3cret", source=StaffSource.SERVER)
 
 
-def test_a_badge_on_the_first_screen_signs_in(tmp_path: Path) -> None:
-    async def story(kiosk: Running) -> None:
+async def test_a_badge_on_the_first_screen_signs_in(tmp_path: Path) -> None:
+    async with with_staff(tmp_path, replace(BADGED, listed_ms=kiosk_now_ms())) as kiosk:
         kiosk.player.do(Scanned("PKS:12:s3cret"))
         assert (await kiosk.player.until(ScanPackage)).name == "Kim"
-
-    with_staff(tmp_path, replace(BADGED, listed_ms=kiosk_now_ms()), story)
 
 
 def kiosk_now_ms() -> int:
@@ -298,8 +277,8 @@ def kiosk_now_ms() -> int:
 
 
 @pytest.mark.parametrize("badge", ["PKS:12:wrong", "PKS:11:anything", "PKS:77:s3cret"])
-def test_a_wrong_badge_is_refused_and_counted(tmp_path: Path, badge: str) -> None:
-    async def story(kiosk: Running) -> None:
+async def test_a_wrong_badge_is_refused_and_counted(tmp_path: Path, badge: str) -> None:
+    async with with_staff(tmp_path, replace(BADGED, listed_ms=kiosk_now_ms())) as kiosk:
         kiosk.player.do(Scanned(badge))
         answer = await kiosk.player.until(Answer)
         assert answer.refused is not None
@@ -308,8 +287,6 @@ def test_a_wrong_badge_is_refused_and_counted(tmp_path: Path, badge: str) -> Non
             lambda writer: writer.all("SELECT 1 FROM journal WHERE kind = 'STAFF_REFUSED'")
         )
         assert len(events) == 1
-
-    with_staff(tmp_path, replace(BADGED, listed_ms=kiosk_now_ms()), story)
 
 
 @pytest.mark.parametrize(
@@ -320,12 +297,12 @@ def test_a_wrong_badge_is_refused_and_counted(tmp_path: Path, badge: str) -> Non
         (Role.TECHNICIAN, 9_000, True),
     ],
 )
-def test_the_servers_list_ages_for_couriers_only(
+async def test_the_servers_list_ages_for_couriers_only(
     tmp_path: Path, role: Role, age_hours: int, is_let_in: bool
 ) -> None:
     person = replace(BADGED, role=role, listed_ms=kiosk_now_ms() - age_hours * 3_600_000)
 
-    async def story(kiosk: Running) -> None:
+    async with with_staff(tmp_path, person) as kiosk:
         kiosk.player.do(Scanned("PKS:12:s3cret"))
         if not is_let_in:
             await kiosk.player.until(Answer)
@@ -336,21 +313,17 @@ def test_the_servers_list_ages_for_couriers_only(
         else:
             await kiosk.player.until(ScanPackage)
 
-    with_staff(tmp_path, person, story)
 
-
-def test_validity_dates_are_kept(tmp_path: Path) -> None:
+async def test_validity_dates_are_kept(tmp_path: Path) -> None:
     person = replace(BADGED, valid_until_ms=kiosk_now_ms() - 1, source=StaffSource.CONFIG)
 
-    async def story(kiosk: Running) -> None:
+    async with with_staff(tmp_path, person) as kiosk:
         kiosk.player.do(Scanned("PKS:12:s3cret"))
         await kiosk.player.until(Answer)
 
-    with_staff(tmp_path, person, story)
 
-
-def test_every_visit_is_in_the_journal_by_person(tmp_path: Path) -> None:
-    async def story(kiosk: Running) -> None:
+async def test_every_visit_is_in_the_journal_by_person(tmp_path: Path) -> None:
+    async with fresh_kiosk(tmp_path) as kiosk:
         await sign_in(kiosk)
         await store(kiosk, "ONE")
         rows = await kiosk.kiosk.store.run(
@@ -360,14 +333,12 @@ def test_every_visit_is_in_the_journal_by_person(tmp_path: Path) -> None:
         assert {"SLOT_RESERVED", "PACKAGE_STORED"} <= kinds
         assert any(row["kind"] == "STAFF_SIGNED_IN" for row in rows)
 
-    play(tmp_path, story)
-
 
 # --- somebody else in between -----------------------------------------------------------------
 
 
-def test_a_customer_is_let_in_and_the_run_goes_on_where_it_was(tmp_path: Path) -> None:
-    async def story(kiosk: Running) -> None:
+async def test_a_customer_is_let_in_and_the_run_goes_on_where_it_was(tmp_path: Path) -> None:
+    async with fresh_kiosk(tmp_path) as kiosk:
         await sign_in(kiosk)
         slot = await store(kiosk, "ONE")
         code = await kiosk.code_of("ONE")
@@ -392,11 +363,9 @@ def test_a_customer_is_let_in_and_the_run_goes_on_where_it_was(tmp_path: Path) -
         view = await kiosk.player.until(ScanPackage)
         assert view.stored_count == 1
 
-    play(tmp_path, story)
 
-
-def test_a_locked_run_is_taken_over_by_nobody_and_ends_by_itself(tmp_path: Path) -> None:
-    async def story(kiosk: Running) -> None:
+async def test_a_locked_run_is_taken_over_by_nobody_and_ends_by_itself(tmp_path: Path) -> None:
+    async with fresh_kiosk(tmp_path) as kiosk:
         await sign_in(kiosk)
         await store(kiosk, "ONE")
         kiosk.player.do(Pressed(Choice.LET_SOMEONE_IN))
@@ -412,22 +381,18 @@ def test_a_locked_run_is_taken_over_by_nobody_and_ends_by_itself(tmp_path: Path)
         await sign_in(kiosk)
         assert len((await kiosk.player.until(Receipt)).lines) == 1
 
-    play(tmp_path, story)
 
-
-def test_a_badge_scanned_during_a_run_ends_it(tmp_path: Path) -> None:
-    async def story(kiosk: Running) -> None:
+async def test_a_badge_scanned_during_a_run_ends_it(tmp_path: Path) -> None:
+    async with fresh_kiosk(tmp_path) as kiosk:
         await sign_in(kiosk)
         await store(kiosk, "ONE")
         kiosk.player.do(Scanned("PKS:11:WHATEVER"))
         assert len((await kiosk.player.until(Receipt)).lines) == 1
         assert await kiosk.kiosk.store.run(packages.live_by_barcode, "PKS:11:WHATEVER") is None
 
-    play(tmp_path, story)
 
-
-def test_a_badge_scanned_while_a_door_is_open_ends_the_run_after_it(tmp_path: Path) -> None:
-    async def story(kiosk: Running) -> None:
+async def test_a_badge_scanned_while_a_door_is_open_ends_the_run_after_it(tmp_path: Path) -> None:
+    async with fresh_kiosk(tmp_path) as kiosk:
         await sign_in(kiosk)
         kiosk.site.steel.close_after_s = None
         await kiosk.announce("ONE")
@@ -438,14 +403,12 @@ def test_a_badge_scanned_while_a_door_is_open_ends_the_run_after_it(tmp_path: Pa
         kiosk.site.steel.close(slot)
         assert [line.barcode for line in (await kiosk.player.until(Receipt)).lines] == ["ONE"]
 
-    play(tmp_path, story)
-
 
 # --- a label that reads badly -------------------------------------------------------------------
 
 
-def test_a_wrong_check_digit_is_said_and_the_same_read_again_is_taken(tmp_path: Path) -> None:
-    async def story(kiosk: Running) -> None:
+async def test_a_wrong_check_digit_is_said_and_the_same_read_again_is_taken(tmp_path: Path) -> None:
+    async with fresh_kiosk(tmp_path) as kiosk:
         await sign_in(kiosk)
         await kiosk.announce("RR473129084DE")
         kiosk.player.do(Scanned("RR473129084DE", seems_misread=True))
@@ -454,11 +417,9 @@ def test_a_wrong_check_digit_is_said_and_the_same_read_again_is_taken(tmp_path: 
         kiosk.player.do(Scanned("RR473129084DE", seems_misread=True))
         await kiosk.player.until(DoorOpen)
 
-    play(tmp_path, story)
 
-
-def test_after_another_scan_a_wrong_check_digit_is_said_again(tmp_path: Path) -> None:
-    async def story(kiosk: Running) -> None:
+async def test_after_another_scan_a_wrong_check_digit_is_said_again(tmp_path: Path) -> None:
+    async with fresh_kiosk(tmp_path) as kiosk:
         await sign_in(kiosk)
         bad = Scanned("RR473129084DE", seems_misread=True)
         kiosk.player.do(bad)
@@ -468,11 +429,9 @@ def test_after_another_scan_a_wrong_check_digit_is_said_again(tmp_path: Path) ->
         view = await kiosk.player.until(ScanPackage, lambda view: view.refused is not None)
         assert view.refused == Refused(Refusal.MISREAD, bad.text)
 
-    play(tmp_path, story)
 
-
-def test_a_misread_while_a_door_is_open_is_said_when_its_turn_comes(tmp_path: Path) -> None:
-    async def story(kiosk: Running) -> None:
+async def test_a_misread_while_a_door_is_open_is_said_when_its_turn_comes(tmp_path: Path) -> None:
+    async with fresh_kiosk(tmp_path) as kiosk:
         await sign_in(kiosk)
         kiosk.site.steel.close_after_s = None
         await kiosk.announce("ONE")
@@ -484,5 +443,3 @@ def test_a_misread_while_a_door_is_open_is_said_when_its_turn_comes(tmp_path: Pa
         view = await kiosk.player.until(ScanPackage, lambda view: view.refused is not None)
         assert view.refused == Refused(Refusal.MISREAD, "RR473129084DE")
         assert view.stored_count == 1
-
-    play(tmp_path, story)

@@ -31,7 +31,7 @@ from kiosk.store import codes, departures, holds, journal, openings, packages, s
 from kiosk.store.writer import Writer
 from tests.support.flow_site import Running, World, require_sound, running
 from tests.support.virtual_loop import run_virtually
-from tests.support.visits import play, sign_in, store
+from tests.support.visits import fresh_kiosk, sign_in, store
 
 ASKED = OpeningOutcome.ASKED
 
@@ -51,8 +51,10 @@ async def show_code(kiosk: Running, barcode: str) -> None:
     kiosk.player.do(Scanned(f"PK1:demo:{await kiosk.code_of(barcode)}"))
 
 
-def test_one_code_opens_all_packages_of_one_person_each_by_its_own_intent(tmp_path: Path) -> None:
-    async def story(kiosk: Running) -> None:
+async def test_one_code_opens_all_packages_of_one_person_each_by_its_own_intent(
+    tmp_path: Path,
+) -> None:
+    async with fresh_kiosk(tmp_path) as kiosk:
         mine = await stored(kiosk, "ONE", "TWO", owner="user-7")
         [others] = await stored(kiosk, "THREE", owner="user-8")
         await show_code(kiosk, "TWO")
@@ -70,14 +72,12 @@ def test_one_code_opens_all_packages_of_one_person_each_by_its_own_intent(tmp_pa
         )
         assert {row["slot"] for row in intents} == set(mine)
 
-    play(tmp_path, story)
-
 
 @pytest.mark.parametrize("reason", ["site", "alone", "nobody"])
-def test_other_packages_stay_shut_where_one_code_is_not_for_all(
+async def test_other_packages_stay_shut_where_one_code_is_not_for_all(
     tmp_path: Path, reason: str
 ) -> None:
-    async def story(kiosk: Running) -> None:
+    async with fresh_kiosk(tmp_path, Policy(one_code_for_all=reason != "site")) as kiosk:
         owner = None if reason == "nobody" else "user-7"
         if reason == "alone":
             announcement = packages.Announcement(
@@ -89,11 +89,11 @@ def test_other_packages_stay_shut_where_one_code_is_not_for_all(
         await kiosk.player.until(DoorOpen)
         await kiosk.player.until(Thanks)
 
-    play(tmp_path, story, Policy(one_code_for_all=reason != "site"))
 
-
-def test_nothing_inside_makes_the_package_missing_and_the_slot_doubtful(tmp_path: Path) -> None:
-    async def story(kiosk: Running) -> None:
+async def test_nothing_inside_makes_the_package_missing_and_the_slot_doubtful(
+    tmp_path: Path,
+) -> None:
+    async with fresh_kiosk(tmp_path) as kiosk:
         [slot] = await stored(kiosk, "ONE")
         kiosk.site.steel.close_after_s = None
         await show_code(kiosk, "ONE")
@@ -106,11 +106,9 @@ def test_nothing_inside_makes_the_package_missing_and_the_slot_doubtful(tmp_path
         record = await kiosk.slot(slot)
         assert (record.status, record.package) == (SlotStatus.SUSPECT, None)
 
-    play(tmp_path, story)
 
-
-def test_a_package_left_here_is_a_new_one_for_the_courier(tmp_path: Path) -> None:
-    async def story(kiosk: Running) -> None:
+async def test_a_package_left_here_is_a_new_one_for_the_courier(tmp_path: Path) -> None:
+    async with fresh_kiosk(tmp_path) as kiosk:
         [slot] = await stored(kiosk, "ONE")
         await show_code(kiosk, "ONE")
         await kiosk.player.until(Thanks)
@@ -130,11 +128,11 @@ def test_a_package_left_here_is_a_new_one_for_the_courier(tmp_path: Path) -> Non
         old = await kiosk.package_status(rows[0]["replaces"])
         assert (due.slot, old) == (slot, "RETRIEVED")
 
-    play(tmp_path, story)
 
-
-def test_a_package_left_here_whose_barcode_is_expected_again_lies_beside_it(tmp_path: Path) -> None:
-    async def story(kiosk: Running) -> None:
+async def test_a_package_left_here_whose_barcode_is_expected_again_lies_beside_it(
+    tmp_path: Path,
+) -> None:
+    async with fresh_kiosk(tmp_path) as kiosk:
         [slot] = await stored(kiosk, "ONE")
         await show_code(kiosk, "ONE")
         await kiosk.player.until(Thanks)
@@ -152,17 +150,15 @@ def test_a_package_left_here_whose_barcode_is_expected_again_lies_beside_it(tmp_
         assert expected is not None
         assert (expected.status, expected.slot) == ("PENDING", None)
 
-    play(tmp_path, story)
 
-
-def test_a_write_refused_with_the_door_opened_leaves_the_slot_in_doubt_at_once(
+async def test_a_write_refused_with_the_door_opened_leaves_the_slot_in_doubt_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(writer: Writer, *_: object) -> int:
         writer.db.execute("INSERT INTO slot SELECT * FROM slot")
         return 0
 
-    async def story(kiosk: Running) -> None:
+    async with fresh_kiosk(tmp_path) as kiosk:
         [slot] = await stored(kiosk, "ONE")
         monkeypatch.setattr(departures, "retrieve", refuse)
         await show_code(kiosk, "ONE")
@@ -171,11 +167,9 @@ def test_a_write_refused_with_the_door_opened_leaves_the_slot_in_doubt_at_once(
         [newest] = await kiosk.kiosk.store.run(journal.before, 10**9, 1)
         assert newest.kind == "SLOT_SUSPECT"
 
-    play(tmp_path, story)
 
-
-def test_who_made_a_new_code_is_in_the_machines_history(tmp_path: Path) -> None:
-    async def story(kiosk: Running) -> None:
+async def test_who_made_a_new_code_is_in_the_machines_history(tmp_path: Path) -> None:
+    async with fresh_kiosk(tmp_path) as kiosk:
         await stored(kiosk, "ONE")
         package = await kiosk.kiosk.store.run(packages.live_by_barcode, "ONE")
         assert package is not None
@@ -183,11 +177,9 @@ def test_who_made_a_new_code_is_in_the_machines_history(tmp_path: Path) -> None:
         [event] = await kiosk.kiosk.store.run(journal.before, 10**9, 1)
         assert (event.kind, _line(event).actor) == ("CODE_REISSUED", "staff:07")
 
-    play(tmp_path, story)
 
-
-def test_a_complaint_gets_a_reference(tmp_path: Path) -> None:
-    async def story(kiosk: Running) -> None:
+async def test_a_complaint_gets_a_reference(tmp_path: Path) -> None:
+    async with fresh_kiosk(tmp_path) as kiosk:
         await stored(kiosk, "ONE")
         await show_code(kiosk, "ONE")
         await kiosk.player.until(Thanks)
@@ -200,11 +192,9 @@ def test_a_complaint_gets_a_reference(tmp_path: Path) -> None:
         )
         assert row["kind"] == "COMPLAINT"
 
-    play(tmp_path, story)
 
-
-def test_open_again_ends_when_the_slot_is_given_to_anyone(tmp_path: Path) -> None:
-    async def story(kiosk: Running) -> None:
+async def test_open_again_ends_when_the_slot_is_given_to_anyone(tmp_path: Path) -> None:
+    async with fresh_kiosk(tmp_path) as kiosk:
         [slot] = await stored(kiosk, "ONE")
         code = await kiosk.code_of("ONE")
         kiosk.player.do(Scanned(f"PK1:demo:{code}"))
@@ -222,14 +212,12 @@ def test_open_again_ends_when_the_slot_is_given_to_anyone(tmp_path: Path) -> Non
         await kiosk.player.until(Answer)
         assert kiosk.world.pulses == pulses
 
-    play(tmp_path, story)
-
 
 @pytest.mark.parametrize("reason", [SuspectReason.WIRING, SuspectReason.MAY_HOLD_ANOTHERS])
-def test_a_slot_that_may_hold_anothers_never_opens_for_a_customer(
+async def test_a_slot_that_may_hold_anothers_never_opens_for_a_customer(
     tmp_path: Path, reason: SuspectReason
 ) -> None:
-    async def story(kiosk: Running) -> None:
+    async with fresh_kiosk(tmp_path) as kiosk:
         [slot] = await stored(kiosk, "ONE")
         await kiosk.kiosk.store.run(slots.mark_suspect, slot, reason, "test")
         pulses = kiosk.world.pulses
@@ -237,13 +225,11 @@ def test_a_slot_that_may_hold_anothers_never_opens_for_a_customer(
         await kiosk.player.until(Trouble)
         assert kiosk.world.pulses == pulses
 
-    play(tmp_path, story)
 
-
-def test_a_code_that_the_server_reissued_meanwhile_is_taken_and_retires_the_old(
+async def test_a_code_that_the_server_reissued_meanwhile_is_taken_and_retires_the_old(
     tmp_path: Path,
 ) -> None:
-    async def story(kiosk: Running) -> None:
+    async with fresh_kiosk(tmp_path) as kiosk:
         await stored(kiosk, "ONE")
         package = await kiosk.kiosk.store.run(packages.live_by_barcode, "ONE")
         assert package is not None
@@ -261,12 +247,12 @@ def test_a_code_that_the_server_reissued_meanwhile_is_taken_and_retires_the_old(
         assert isinstance(await check(codes.check_code, offline, first), codes.NotKnown)
         assert isinstance(await check(codes.check_code, online, second), codes.Granted)
 
-    play(tmp_path, story)
-
 
 @pytest.mark.parametrize("days_already", [5, 7])
-def test_a_customer_extends_the_hold_up_to_seven_days(tmp_path: Path, days_already: int) -> None:
-    async def story(kiosk: Running) -> None:
+async def test_a_customer_extends_the_hold_up_to_seven_days(
+    tmp_path: Path, days_already: int
+) -> None:
+    async with fresh_kiosk(tmp_path, Policy(may_extend=True, hold_days=days_already)) as kiosk:
         [slot] = await stored(kiosk, "ONE")
         code = await kiosk.code_of("ONE")
         pulses = kiosk.world.pulses
@@ -284,11 +270,9 @@ def test_a_customer_extends_the_hold_up_to_seven_days(tmp_path: Path, days_alrea
         assert kiosk.world.pulses == pulses
         assert (await kiosk.slot(slot)).status is SlotStatus.OCCUPIED
 
-    play(tmp_path, story, Policy(may_extend=True, hold_days=days_already))
 
-
-def test_a_wrong_code_of_who_wants_it_kept_longer_keeps_its_digits(tmp_path: Path) -> None:
-    async def story(kiosk: Running) -> None:
+async def test_a_wrong_code_of_who_wants_it_kept_longer_keeps_its_digits(tmp_path: Path) -> None:
+    async with fresh_kiosk(tmp_path, Policy(may_extend=True)) as kiosk:
         await kiosk.player.until(First)
         kiosk.player.do(Pressed(Choice.HELP))
         await kiosk.player.until(Answer)
@@ -298,8 +282,6 @@ def test_a_wrong_code_of_who_wants_it_kept_longer_keeps_its_digits(tmp_path: Pat
         view = await kiosk.player.until(EnterCode, lambda view: view.refused is not None)
         assert view.refused == Refused(Refusal.NOT_KNOWN)
         assert view.digits == "123456789"
-
-    play(tmp_path, story, Policy(may_extend=True))
 
 
 def test_the_same_day_after_a_restart_the_code_still_tells_its_story(tmp_path: Path) -> None:
@@ -346,8 +328,10 @@ async def come_with_code(kiosk: Running, barcode: str, *, is_access: bool) -> No
     kiosk.player.do(Entered(code))
 
 
-def test_a_high_door_is_announced_in_the_access_mode_and_opens_on_request(tmp_path: Path) -> None:
-    async def story(kiosk: Running) -> None:
+async def test_a_high_door_is_announced_in_the_access_mode_and_opens_on_request(
+    tmp_path: Path,
+) -> None:
+    async with fresh_kiosk(tmp_path) as kiosk:
         slot = await stored_high(kiosk)
         pulses = kiosk.world.pulses
         await come_with_code(kiosk, "HIGH", is_access=True)
@@ -357,20 +341,16 @@ def test_a_high_door_is_announced_in_the_access_mode_and_opens_on_request(tmp_pa
         kiosk.player.do(Pressed(Choice.OPEN_DOOR))
         assert (await kiosk.player.until(DoorOpen)).slot == slot
 
-    play(tmp_path, story)
 
-
-def test_nobody_else_is_asked_about_a_high_door(tmp_path: Path) -> None:
-    async def story(kiosk: Running) -> None:
+async def test_nobody_else_is_asked_about_a_high_door(tmp_path: Path) -> None:
+    async with fresh_kiosk(tmp_path) as kiosk:
         slot = await stored_high(kiosk)
         await come_with_code(kiosk, "HIGH", is_access=False)
         assert (await kiosk.player.until(DoorOpen)).slot == slot
 
-    play(tmp_path, story)
 
-
-def test_a_courier_reads_that_a_package_was_not_moved(tmp_path: Path) -> None:
-    async def story(kiosk: Running) -> None:
+async def test_a_courier_reads_that_a_package_was_not_moved(tmp_path: Path) -> None:
+    async with fresh_kiosk(tmp_path) as kiosk:
         high = await stored_high(kiosk)
         await come_with_code(kiosk, "HIGH", is_access=True)
         await kiosk.player.until(Ask)
@@ -387,11 +367,9 @@ def test_a_courier_reads_that_a_package_was_not_moved(tmp_path: Path) -> None:
         assert view.refused == Refused(Refusal.NOT_MOVED, high)
         assert view.stored is None
 
-    play(tmp_path, story)
 
-
-def test_a_package_that_lies_too_high_is_moved_by_the_next_courier(tmp_path: Path) -> None:
-    async def story(kiosk: Running) -> None:
+async def test_a_package_that_lies_too_high_is_moved_by_the_next_courier(tmp_path: Path) -> None:
+    async with fresh_kiosk(tmp_path) as kiosk:
         high = await stored_high(kiosk)
         held = await kiosk.kiosk.store.run(packages.live_by_barcode, "HIGH")
         assert held is not None and held.hold_until_ms is not None
@@ -426,14 +404,12 @@ def test_a_package_that_lies_too_high_is_moved_by_the_next_courier(tmp_path: Pat
         await come_with_code(kiosk, "HIGH", is_access=True)
         assert (await kiosk.player.until(DoorOpen)).slot == low
 
-    play(tmp_path, story)
-
 
 # --- a door opened remotely ---------------------------------------------------------------------
 
 
-def test_a_door_opened_remotely_is_shut_and_then_looked_into(tmp_path: Path) -> None:
-    async def story(kiosk: Running) -> None:
+async def test_a_door_opened_remotely_is_shut_and_then_looked_into(tmp_path: Path) -> None:
+    async with fresh_kiosk(tmp_path) as kiosk:
         [slot] = await stored(kiosk, "ONE")
         kiosk.site.steel.close_after_s = None
         kiosk.player.do(RemoteOpen(slot, "command-1"))
@@ -443,11 +419,9 @@ def test_a_door_opened_remotely_is_shut_and_then_looked_into(tmp_path: Path) -> 
         record = await kiosk.slot(slot)
         assert (record.status, record.barcode) == (SlotStatus.SUSPECT, "ONE")
 
-    play(tmp_path, story)
 
-
-def test_nothing_opens_remotely_while_somebody_is_at_the_machine(tmp_path: Path) -> None:
-    async def story(kiosk: Running) -> None:
+async def test_nothing_opens_remotely_while_somebody_is_at_the_machine(tmp_path: Path) -> None:
+    async with fresh_kiosk(tmp_path) as kiosk:
         [slot] = await stored(kiosk, "ONE")
         pulses = kiosk.world.pulses
         kiosk.player.do(Pressed(Choice.PICK_UP))
@@ -459,13 +433,11 @@ def test_nothing_opens_remotely_while_somebody_is_at_the_machine(tmp_path: Path)
         assert kiosk.world.pulses == pulses
         assert (await kiosk.slot(slot)).status is SlotStatus.OCCUPIED
 
-    play(tmp_path, story)
 
-
-def test_who_steps_up_before_a_remote_opening_is_not_startled_and_the_server_hears_of_it(
+async def test_who_steps_up_before_a_remote_opening_is_not_startled_and_the_server_hears_of_it(
     tmp_path: Path,
 ) -> None:
-    async def story(kiosk: Running) -> None:
+    async with fresh_kiosk(tmp_path) as kiosk:
         [slot] = await stored(kiosk, "ONE")
         pulses, loop = kiosk.world.pulses, asyncio.get_running_loop()
         doors = RemoteDoors(kiosk.kiosk, loop)
@@ -488,14 +460,12 @@ def test_who_steps_up_before_a_remote_opening_is_not_startled_and_the_server_hea
         doors.begin(slot, "command-3")
         assert (await kiosk.player.until(DoorOpen)).slot == slot
 
-    play(tmp_path, story)
-
 
 @pytest.mark.parametrize("is_recalled", [False, True])
-def test_what_is_not_held_any_more_is_not_promised_to_be_moved(
+async def test_what_is_not_held_any_more_is_not_promised_to_be_moved(
     tmp_path: Path, is_recalled: bool
 ) -> None:
-    async def story(kiosk: Running) -> None:
+    async with fresh_kiosk(tmp_path) as kiosk:
         await stored_high(kiosk)
         await come_with_code(kiosk, "HIGH", is_access=True)
         await kiosk.player.until(Ask)
@@ -513,5 +483,3 @@ def test_what_is_not_held_any_more_is_not_promised_to_be_moved(
             lambda writer: writer.all("SELECT needs_low FROM package WHERE barcode = 'HIGH'")
         )
         assert [row["needs_low"] for row in rows] == [0]
-
-    play(tmp_path, story)

@@ -13,7 +13,7 @@ from kiosk.flows.views.customer import EnterCode, First, Thanks
 from kiosk.flows.views.shared import Ask, DoorOpen
 from kiosk.model.pickup_code import qr_text
 from tests.support.flow_site import Running
-from tests.support.visits import play, sign_in, store
+from tests.support.visits import fresh_kiosk, sign_in, store
 
 SILENCE_S = 400.0
 EXTENSIONS = 12
@@ -40,8 +40,8 @@ async def asked(kiosk: Running) -> Ask:
     return view
 
 
-def test_the_store_knows_while_somebody_is_at_the_machine(tmp_path: Path) -> None:
-    async def story(kiosk: Running) -> None:
+async def test_the_store_knows_while_somebody_is_at_the_machine(tmp_path: Path) -> None:
+    async with fresh_kiosk(tmp_path) as kiosk:
         assert not kiosk.kiosk.store.is_visited
         kiosk.player.do(Pressed(Choice.PICK_UP))
         await kiosk.player.until(EnterCode)
@@ -49,11 +49,9 @@ def test_the_store_knows_while_somebody_is_at_the_machine(tmp_path: Path) -> Non
         await kiosk.player.until(First, patience_s=SILENCE_S)
         assert not kiosk.kiosk.store.is_visited
 
-    play(tmp_path, story)
 
-
-def test_at_least_ten_times_more_time_is_given_and_silence_ends_it(tmp_path: Path) -> None:
-    async def story(kiosk: Running) -> None:
+async def test_at_least_ten_times_more_time_is_given_and_silence_ends_it(tmp_path: Path) -> None:
+    async with fresh_kiosk(tmp_path) as kiosk:
         kiosk.player.do(Pressed(Choice.PICK_UP))
         before = await kiosk.player.until(EnterCode)
         for _ in range(EXTENSIONS):
@@ -65,11 +63,9 @@ def test_at_least_ten_times_more_time_is_given_and_silence_ends_it(tmp_path: Pat
         await kiosk.player.until(First, patience_s=SILENCE_S)
         assert now_s(kiosk) - began_s >= WARN_S
 
-    play(tmp_path, story)
 
-
-def test_who_says_no_is_let_go_at_once(tmp_path: Path) -> None:
-    async def story(kiosk: Running) -> None:
+async def test_who_says_no_is_let_go_at_once(tmp_path: Path) -> None:
+    async with fresh_kiosk(tmp_path) as kiosk:
         kiosk.player.do(Pressed(Choice.COURIER))
         await asked(kiosk)
         began_s = now_s(kiosk)
@@ -77,22 +73,18 @@ def test_who_says_no_is_let_go_at_once(tmp_path: Path) -> None:
         await kiosk.player.until(First)
         assert now_s(kiosk) - began_s < 1
 
-    play(tmp_path, story)
 
-
-def test_a_code_scanned_at_the_question_is_taken(tmp_path: Path) -> None:
-    async def story(kiosk: Running) -> None:
+async def test_a_code_scanned_at_the_question_is_taken(tmp_path: Path) -> None:
+    async with fresh_kiosk(tmp_path) as kiosk:
         await stored(kiosk)
         kiosk.player.do(Pressed(Choice.PICK_UP))
         await asked(kiosk)
         kiosk.player.do(Scanned(qr_text("demo", await kiosk.code_of("P"))))
         await kiosk.player.until(DoorOpen)
 
-    play(tmp_path, story)
 
-
-def test_who_types_slowly_is_not_asked(tmp_path: Path) -> None:
-    async def story(kiosk: Running) -> None:
+async def test_who_types_slowly_is_not_asked(tmp_path: Path) -> None:
+    async with fresh_kiosk(tmp_path) as kiosk:
         kiosk.player.do(Pressed(Choice.PICK_UP))
         await kiosk.player.until(EnterCode)
         began_s = now_s(kiosk)
@@ -103,11 +95,9 @@ def test_who_types_slowly_is_not_asked(tmp_path: Path) -> None:
         await asked(kiosk)
         assert now_s(kiosk) - began_s >= 4 * step_s + kiosk.kiosk.policy.idle_s - 1
 
-    play(tmp_path, story)
 
-
-def test_nobody_is_asked_while_a_door_is_open_or_after_thanks(tmp_path: Path) -> None:
-    async def story(kiosk: Running) -> None:
+async def test_nobody_is_asked_while_a_door_is_open_or_after_thanks(tmp_path: Path) -> None:
+    async with fresh_kiosk(tmp_path) as kiosk:
         slot = await stored(kiosk)
         kiosk.site.steel.close_after_s = None
         kiosk.player.do(Scanned(qr_text("demo", await kiosk.code_of("P"))))
@@ -120,11 +110,9 @@ def test_nobody_is_asked_while_a_door_is_open_or_after_thanks(tmp_path: Path) ->
         await kiosk.player.until(First)
         assert now_s(kiosk) - began_s < kiosk.kiosk.policy.thanks_s + 1
 
-    play(tmp_path, story)
 
-
-def test_the_access_mode_waits_longer_and_ends_with_the_person(tmp_path: Path) -> None:
-    async def story(kiosk: Running) -> None:
+async def test_the_access_mode_waits_longer_and_ends_with_the_person(tmp_path: Path) -> None:
+    async with fresh_kiosk(tmp_path) as kiosk:
         kiosk.player.do(Preference(is_access=True))
         await kiosk.player.until(First, lambda view: view.preference.is_access)
         kiosk.player.do(Pressed(Choice.PICK_UP))
@@ -134,5 +122,3 @@ def test_the_access_mode_waits_longer_and_ends_with_the_person(tmp_path: Path) -
         assert now_s(kiosk) - began_s >= ACCESS_PACE * kiosk.kiosk.policy.idle_s - 1
         view = await kiosk.player.until(First, patience_s=SILENCE_S)
         assert view.preference == Preference()
-
-    play(tmp_path, story)

@@ -14,7 +14,7 @@ from kiosk.model.location import Service, SlotStatus, SuspectReason
 from kiosk.store import packages, slots
 from tests.support.flow_site import Running
 from tests.support.stories.people import prove
-from tests.support.visits import play, sign_in, store
+from tests.support.visits import fresh_kiosk, sign_in, store
 
 
 async def in_doubt(kiosk: Running, slot: str, reason: SuspectReason) -> None:
@@ -39,8 +39,10 @@ async def look(kiosk: Running, slot: str, answer: Choice) -> None:
     kiosk.site.steel.close(slot)
 
 
-def test_an_expected_package_found_in_a_slot_in_doubt_completes_its_deposit(tmp_path: Path) -> None:
-    async def story(kiosk: Running) -> None:
+async def test_an_expected_package_found_in_a_slot_in_doubt_completes_its_deposit(
+    tmp_path: Path,
+) -> None:
+    async with fresh_kiosk(tmp_path) as kiosk:
         await kiosk.announce("LOST", "S")
         await in_doubt(kiosk, "5", SuspectReason.MAY_HOLD_SOMETHING)
         await technician_at(kiosk)
@@ -56,11 +58,9 @@ def test_an_expected_package_found_in_a_slot_in_doubt_completes_its_deposit(tmp_
         assert (record.status, record.barcode) == (SlotStatus.OCCUPIED, "LOST")
         assert await kiosk.code_of("LOST")
 
-    play(tmp_path, story)
 
-
-def test_a_package_of_another_slot_ends_no_doubt(tmp_path: Path) -> None:
-    async def story(kiosk: Running) -> None:
+async def test_a_package_of_another_slot_ends_no_doubt(tmp_path: Path) -> None:
+    async with fresh_kiosk(tmp_path) as kiosk:
         await sign_in(kiosk)
         there = await store(kiosk, "ELSEWHERE")
         kiosk.player.do(Pressed(Choice.DONE))
@@ -79,11 +79,9 @@ def test_a_package_of_another_slot_ends_no_doubt(tmp_path: Path) -> None:
         await kiosk.player.until(DoorPage)
         assert (await kiosk.slot("5")).status is SlotStatus.SUSPECT
 
-    play(tmp_path, story)
 
-
-def test_what_is_set_aside_leaves_the_slot_free(tmp_path: Path) -> None:
-    async def story(kiosk: Running) -> None:
+async def test_what_is_set_aside_leaves_the_slot_free(tmp_path: Path) -> None:
+    async with fresh_kiosk(tmp_path) as kiosk:
         await in_doubt(kiosk, "5", SuspectReason.MAY_HOLD_ANOTHERS)
         await technician_at(kiosk)
         await look(kiosk, "5", Choice.SOMETHING_INSIDE)
@@ -92,11 +90,9 @@ def test_what_is_set_aside_leaves_the_slot_free(tmp_path: Path) -> None:
         await kiosk.player.until(DoorPage)
         assert (await kiosk.slot("5")).status is SlotStatus.EMPTY
 
-    play(tmp_path, story)
 
-
-def test_a_slot_in_doubt_that_is_empty_makes_its_package_missing(tmp_path: Path) -> None:
-    async def story(kiosk: Running) -> None:
+async def test_a_slot_in_doubt_that_is_empty_makes_its_package_missing(tmp_path: Path) -> None:
+    async with fresh_kiosk(tmp_path) as kiosk:
         await sign_in(kiosk)
         slot = await store(kiosk, "GONE")
         package = await kiosk.kiosk.store.run(packages.live_by_barcode, "GONE")
@@ -112,11 +108,9 @@ def test_a_slot_in_doubt_that_is_empty_makes_its_package_missing(tmp_path: Path)
         assert (await kiosk.slot(slot)).status is SlotStatus.EMPTY
         assert await kiosk.package_status(package.id) == "MISSING"
 
-    play(tmp_path, story)
 
-
-def test_a_round_goes_over_every_slot_in_doubt(tmp_path: Path) -> None:
-    async def story(kiosk: Running) -> None:
+async def test_a_round_goes_over_every_slot_in_doubt(tmp_path: Path) -> None:
+    async with fresh_kiosk(tmp_path) as kiosk:
         for slot in ("3", "7", "12"):
             await in_doubt(kiosk, slot, SuspectReason.MAY_HOLD_SOMETHING)
         doors = await technician_at(kiosk)
@@ -137,11 +131,9 @@ def test_a_round_goes_over_every_slot_in_doubt(tmp_path: Path) -> None:
         assert status["7"] is SlotStatus.EMPTY
         assert status["3"] is status["12"] is SlotStatus.SUSPECT
 
-    play(tmp_path, story)
 
-
-def test_a_technician_moves_a_package_to_another_slot(tmp_path: Path) -> None:
-    async def story(kiosk: Running) -> None:
+async def test_a_technician_moves_a_package_to_another_slot(tmp_path: Path) -> None:
+    async with fresh_kiosk(tmp_path) as kiosk:
         await sign_in(kiosk)
         old = await store(kiosk, "ONE", "M")
         code = await kiosk.code_of("ONE")
@@ -161,11 +153,9 @@ def test_a_technician_moves_a_package_to_another_slot(tmp_path: Path) -> None:
         assert (await kiosk.slot(new)).barcode == "ONE"
         assert await kiosk.code_of("ONE") == code
 
-    play(tmp_path, story)
 
-
-def test_a_damaged_package_is_taken_out_with_its_reason(tmp_path: Path) -> None:
-    async def story(kiosk: Running) -> None:
+async def test_a_damaged_package_is_taken_out_with_its_reason(tmp_path: Path) -> None:
+    async with fresh_kiosk(tmp_path) as kiosk:
         await sign_in(kiosk)
         slot = await store(kiosk, "ONE")
         package = await kiosk.kiosk.store.run(packages.live_by_barcode, "ONE")
@@ -182,11 +172,9 @@ def test_a_damaged_package_is_taken_out_with_its_reason(tmp_path: Path) -> None:
         await kiosk.player.until(DoorPage)
         assert await kiosk.package_status(package.id) == "COLLECTED"
 
-    play(tmp_path, story)
 
-
-def test_a_slot_that_must_not_be_opened_opens_for_no_customer(tmp_path: Path) -> None:
-    async def story(kiosk: Running) -> None:
+async def test_a_slot_that_must_not_be_opened_opens_for_no_customer(tmp_path: Path) -> None:
+    async with fresh_kiosk(tmp_path) as kiosk:
         await sign_in(kiosk)
         slot = await store(kiosk, "ONE")
         await kiosk.kiosk.store.run(
@@ -196,5 +184,3 @@ def test_a_slot_that_must_not_be_opened_opens_for_no_customer(tmp_path: Path) ->
         kiosk.player.do(Scanned(f"PK1:demo:{await kiosk.code_of('ONE')}"))
         assert (await kiosk.player.until(Trouble)).problem is Problem.DO_NOT_OPEN
         assert kiosk.world.pulses == pulses
-
-    play(tmp_path, story)

@@ -23,7 +23,6 @@ from kiosk.sync.receiving import receive
 from tests.support.flow_site import SITE, Running, World, require_sound, running
 from tests.support.stories import POLICY
 from tests.support.stories.people import press, shut, sign_in_courier
-from tests.support.virtual_loop import run_virtually
 
 SPELLINGS: list[dict[str, str]] = json.loads(
     (Path(__file__).parents[1] / "vectors" / "labels" / "spellings.json").read_text("utf-8")
@@ -105,34 +104,28 @@ async def require_stored(kiosk: Running, package: str, name: str) -> None:
 
 
 @rows
-def test_announced_by_the_server_and_scanned(tmp_path: Path, row: dict[str, str]) -> None:
-    async def play() -> None:
-        async with running(World(tmp_path, policy=POLICY)) as kiosk:
-            package = await command(kiosk, row["announced"])
-            assert await command(kiosk, row["read"]) == package
-            await put_in(kiosk, scanned(row["read"]))
-            await require_stored(kiosk, package, "Ada")
-            assert await command(kiosk, row["read"]) == package
-            assert await asked_for(kiosk, Entered(row["announced"])) == package
-            assert await asked_for(kiosk, scanned(row["read"])) == package
-
-    run_virtually(play())
+async def test_announced_by_the_server_and_scanned(tmp_path: Path, row: dict[str, str]) -> None:
+    async with running(World(tmp_path, policy=POLICY)) as kiosk:
+        package = await command(kiosk, row["announced"])
+        assert await command(kiosk, row["read"]) == package
+        await put_in(kiosk, scanned(row["read"]))
+        await require_stored(kiosk, package, "Ada")
+        assert await command(kiosk, row["read"]) == package
+        assert await asked_for(kiosk, Entered(row["announced"])) == package
+        assert await asked_for(kiosk, scanned(row["read"])) == package
 
 
 @rows
-def test_announced_by_a_file_and_typed(tmp_path: Path, row: dict[str, str]) -> None:
-    async def play() -> None:
-        async with running(World(tmp_path, policy=POLICY)) as kiosk:
-            store = kiosk.kiosk.store
-            [announced] = in_file(tmp_path, row["announced"], row["read"])
-            assert await store.run(packages.announce, announced)
-            [again] = in_file(tmp_path, row["read"])
-            assert not await store.run(packages.announce, again)
-            await put_in(kiosk, Entered(_as_typed(row["read"])))
-            await require_stored(kiosk, announced.id, "Bo")
-            assert await asked_for(kiosk, Entered(row["announced"].lower())) == announced.id
-
-    run_virtually(play())
+async def test_announced_by_a_file_and_typed(tmp_path: Path, row: dict[str, str]) -> None:
+    async with running(World(tmp_path, policy=POLICY)) as kiosk:
+        store = kiosk.kiosk.store
+        [announced] = in_file(tmp_path, row["announced"], row["read"])
+        assert await store.run(packages.announce, announced)
+        [again] = in_file(tmp_path, row["read"])
+        assert not await store.run(packages.announce, again)
+        await put_in(kiosk, Entered(_as_typed(row["read"])))
+        await require_stored(kiosk, announced.id, "Bo")
+        assert await asked_for(kiosk, Entered(row["announced"].lower())) == announced.id
 
 
 def _as_typed(text: str) -> str:

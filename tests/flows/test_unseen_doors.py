@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,18 +35,16 @@ from tests.support.virtual_loop import run_virtually
 
 BLIND = Place(boards=tuple(replace(board, has_door_sensors=False) for board in BOARDS))
 
-Story = Callable[[Running], Awaitable[None]]
 
-
-def play(folder: Path, story: Story, place: Place = BLIND, policy: Policy | None = None) -> None:
-    async def whole() -> None:
-        world = World(folder, place=place, policy=policy or Policy())
-        async with running(world) as kiosk:
-            await kiosk.player.until(First)
-            await story(kiosk)
-            require_sound(kiosk.kiosk.store)
-
-    run_virtually(whole())
+@asynccontextmanager
+async def fresh_kiosk(
+    folder: Path, place: Place = BLIND, policy: Policy | None = None
+) -> AsyncIterator[Running]:
+    """A fresh kiosk at its first screen, mostly without sensors; everything agrees afterwards."""
+    async with running(World(folder, place=place, policy=policy or Policy())) as kiosk:
+        await kiosk.player.until(First)
+        yield kiosk
+        require_sound(kiosk.kiosk.store)
 
 
 async def sign_in(kiosk: Running) -> None:
@@ -109,17 +108,15 @@ async def maintain(kiosk: Running, slot: str) -> None:
 # --- boards without sensors ----------------------------------------------------------------------
 
 
-def test_a_deposit_behind_a_door_that_nobody_sees(tmp_path: Path) -> None:
-    async def story(kiosk: Running) -> None:
+async def test_a_deposit_behind_a_door_that_nobody_sees(tmp_path: Path) -> None:
+    async with fresh_kiosk(tmp_path) as kiosk:
         slot = await stored(kiosk)
         assert (await kiosk.slot(slot)).status is SlotStatus.OCCUPIED
         assert kiosk.world.pulses == 1
 
-    play(tmp_path, story)
 
-
-def test_a_door_that_is_said_to_be_shut_is_a_jam_for_a_deposit(tmp_path: Path) -> None:
-    async def story(kiosk: Running) -> None:
+async def test_a_door_that_is_said_to_be_shut_is_a_jam_for_a_deposit(tmp_path: Path) -> None:
+    async with fresh_kiosk(tmp_path) as kiosk:
         await sign_in(kiosk)
         await kiosk.announce("P", "S")
         kiosk.player.do(Scanned("P"))
@@ -132,11 +129,9 @@ def test_a_door_that_is_said_to_be_shut_is_a_jam_for_a_deposit(tmp_path: Path) -
         record = await kiosk.slot(slot)
         assert (record.status, record.service) == (SlotStatus.EMPTY, Service.NO_DEPOSITS)
 
-    play(tmp_path, story)
 
-
-def test_a_cancelled_deposit_ends_by_word_too(tmp_path: Path) -> None:
-    async def story(kiosk: Running) -> None:
+async def test_a_cancelled_deposit_ends_by_word_too(tmp_path: Path) -> None:
+    async with fresh_kiosk(tmp_path) as kiosk:
         await sign_in(kiosk)
         await kiosk.announce("P", "S")
         kiosk.player.do(Scanned("P"))
@@ -151,14 +146,12 @@ def test_a_cancelled_deposit_ends_by_word_too(tmp_path: Path) -> None:
         await kiosk.player.until(ScanPackage)
         assert (await kiosk.slot(slot)).status is SlotStatus.EMPTY
 
-    play(tmp_path, story)
-
 
 @pytest.mark.parametrize("is_trusted", [False, True])
-def test_after_a_pickup_by_word_the_slot_is_free_only_where_the_site_trusts_it(
+async def test_after_a_pickup_by_word_the_slot_is_free_only_where_the_site_trusts_it(
     tmp_path: Path, is_trusted: bool
 ) -> None:
-    async def story(kiosk: Running) -> None:
+    async with fresh_kiosk(tmp_path, policy=Policy(trust_without_sensors=is_trusted)) as kiosk:
         slot = await stored(kiosk)
         package = (await kiosk.slot(slot)).package
         assert package is not None
@@ -174,11 +167,9 @@ def test_after_a_pickup_by_word_the_slot_is_free_only_where_the_site_trusts_it(
         else:
             assert record.suspect is SuspectReason.MAY_HOLD_SOMETHING
 
-    play(tmp_path, story, policy=Policy(trust_without_sensors=is_trusted))
 
-
-def test_a_pickup_door_that_is_said_to_be_shut_may_be_tried_again(tmp_path: Path) -> None:
-    async def story(kiosk: Running) -> None:
+async def test_a_pickup_door_that_is_said_to_be_shut_may_be_tried_again(tmp_path: Path) -> None:
+    async with fresh_kiosk(tmp_path) as kiosk:
         slot = await stored(kiosk)
         pulses = kiosk.world.pulses
         kiosk.site.steel.jam(slot)
@@ -192,22 +183,18 @@ def test_a_pickup_door_that_is_said_to_be_shut_may_be_tried_again(tmp_path: Path
         assert kiosk.world.pulses == pulses + 2
         assert (await kiosk.slot(slot)).status is SlotStatus.OCCUPIED
 
-    play(tmp_path, story)
 
-
-def test_who_says_nothing_about_a_door_leaves_its_slot_in_doubt(tmp_path: Path) -> None:
-    async def story(kiosk: Running) -> None:
+async def test_who_says_nothing_about_a_door_leaves_its_slot_in_doubt(tmp_path: Path) -> None:
+    async with fresh_kiosk(tmp_path) as kiosk:
         slot = await stored(kiosk)
         await type_code(kiosk)
         await kiosk.player.until(Ask)
         await kiosk.player.until(Thanks, patience_s=600)
         assert (await kiosk.slot(slot)).status is SlotStatus.SUSPECT
 
-    play(tmp_path, story)
 
-
-def test_a_collection_behind_a_door_that_nobody_sees(tmp_path: Path) -> None:
-    async def story(kiosk: Running) -> None:
+async def test_a_collection_behind_a_door_that_nobody_sees(tmp_path: Path) -> None:
+    async with fresh_kiosk(tmp_path) as kiosk:
         slot = await stored(kiosk)
         package = (await kiosk.slot(slot)).package
         assert package is not None
@@ -224,11 +211,9 @@ def test_a_collection_behind_a_door_that_nobody_sees(tmp_path: Path) -> None:
         assert await kiosk.package_status(package) == "COLLECTED"
         assert (await kiosk.slot(slot)).status is SlotStatus.EMPTY
 
-    play(tmp_path, story)
 
-
-def test_maintenance_of_a_door_that_nobody_sees(tmp_path: Path) -> None:
-    async def story(kiosk: Running) -> None:
+async def test_maintenance_of_a_door_that_nobody_sees(tmp_path: Path) -> None:
+    async with fresh_kiosk(tmp_path) as kiosk:
         await maintain(kiosk, "7")
         kiosk.player.do(Pressed(Choice.OPEN_DOOR))
         assert await say_it_opened(kiosk) == "7"
@@ -243,8 +228,6 @@ def test_maintenance_of_a_door_that_nobody_sees(tmp_path: Path) -> None:
         await say_it_opened(kiosk, Choice.NO)
         page = await kiosk.player.until(DoorPage)
         assert page.last_outcome == "JAMMED"
-
-    play(tmp_path, story)
 
 
 # --- a sensor that says "open" for ever ----------------------------------------------------------
@@ -275,8 +258,8 @@ async def fetch_in_doubt(kiosk: Running) -> None:
     kiosk.player.do(Pressed(Choice.OPEN_DOOR))
 
 
-def test_a_package_behind_a_sensor_stuck_at_open_is_fetched(tmp_path: Path) -> None:
-    async def story(kiosk: Running) -> None:
+async def test_a_package_behind_a_sensor_stuck_at_open_is_fetched(tmp_path: Path) -> None:
+    async with fresh_kiosk(tmp_path, Place(), Policy(trust_without_sensors=True)) as kiosk:
         slot = await stored_by_sensor(kiosk)
         package = (await kiosk.slot(slot)).package
         assert package is not None
@@ -301,11 +284,9 @@ def test_a_package_behind_a_sensor_stuck_at_open_is_fetched(tmp_path: Path) -> N
         # A broken sensor is not a bank without sensors: somebody has to look.
         assert (await kiosk.slot(slot)).status is SlotStatus.SUSPECT
 
-    play(tmp_path, story, Place(), Policy(trust_without_sensors=True))
 
-
-def test_a_door_that_really_stands_open_is_not_pulsed(tmp_path: Path) -> None:
-    async def story(kiosk: Running) -> None:
+async def test_a_door_that_really_stands_open_is_not_pulsed(tmp_path: Path) -> None:
+    async with fresh_kiosk(tmp_path, Place()) as kiosk:
         slot = await stored_by_sensor(kiosk)
         kiosk.site.steel.open_by_force(slot)
         await kiosk.player.until(First, lambda view: slot in view.open_doors)
@@ -318,11 +299,9 @@ def test_a_door_that_really_stands_open_is_not_pulsed(tmp_path: Path) -> None:
         await kiosk.player.until(Thanks)
         assert kiosk.world.pulses == pulses
 
-    play(tmp_path, story, Place())
 
-
-def test_a_jam_behind_a_stuck_sensor_keeps_the_package(tmp_path: Path) -> None:
-    async def story(kiosk: Running) -> None:
+async def test_a_jam_behind_a_stuck_sensor_keeps_the_package(tmp_path: Path) -> None:
+    async with fresh_kiosk(tmp_path, Place()) as kiosk:
         slot = await stored_by_sensor(kiosk)
         await with_stuck_sensor(kiosk, slot)
         kiosk.site.steel.jam(slot)
@@ -335,8 +314,6 @@ def test_a_jam_behind_a_stuck_sensor_keeps_the_package(tmp_path: Path) -> None:
         kiosk.player.do(Pressed(Choice.DONE))
         await kiosk.player.until(First)
         assert (await kiosk.slot(slot)).package is not None
-
-    play(tmp_path, story, Place())
 
 
 def test_a_restart_between_the_two_pulses_pulses_nothing(tmp_path: Path) -> None:
@@ -365,8 +342,8 @@ def test_a_restart_between_the_two_pulses_pulses_nothing(tmp_path: Path) -> None
 # --- late openings -------------------------------------------------------------------------------
 
 
-def test_a_door_that_opens_late_goes_on_with_the_pickup(tmp_path: Path) -> None:
-    async def story(kiosk: Running) -> None:
+async def test_a_door_that_opens_late_goes_on_with_the_pickup(tmp_path: Path) -> None:
+    async with fresh_kiosk(tmp_path, Place()) as kiosk:
         slot = await stored_by_sensor(kiosk)
         kiosk.site.steel.jam(slot)
         pulses = kiosk.world.pulses
@@ -380,11 +357,11 @@ def test_a_door_that_opens_late_goes_on_with_the_pickup(tmp_path: Path) -> None:
         assert kiosk.world.pulses == pulses + 1
         assert (await kiosk.slot(slot)).status is SlotStatus.EMPTY
 
-    play(tmp_path, story, Place())
 
-
-def test_a_door_that_opens_late_before_nobody_is_no_tamper_but_in_doubt(tmp_path: Path) -> None:
-    async def story(kiosk: Running) -> None:
+async def test_a_door_that_opens_late_before_nobody_is_no_tamper_but_in_doubt(
+    tmp_path: Path,
+) -> None:
+    async with fresh_kiosk(tmp_path, Place()) as kiosk:
         slot = await stored_by_sensor(kiosk)
         kiosk.site.steel.jam(slot)
         await type_code(kiosk)
@@ -398,5 +375,3 @@ def test_a_door_that_opens_late_before_nobody_is_no_tamper_but_in_doubt(tmp_path
             lambda writer: writer.all("SELECT 1 FROM journal WHERE kind = 'DOOR_MOVED_UNASKED'", ())
         )
         assert rows == []
-
-    play(tmp_path, story, Place())

@@ -102,6 +102,13 @@ def _customer_views() -> list[tuple[str, View]]:
             "pin-refused",
             EnterPin(choices=back, refused=Refused(Refusal.WRONG_PIN), for_service=True),
         ),
+        ("pin-anyone", EnterPin(choices=back, for_anyone=True)),
+        ("pin-after-badge", EnterPin(choices=back, for_service=True, after_badge=True)),
+        ("pin-again", EnterPin(choices=back, for_service=True, again=True)),
+        (
+            "pin-long-wait",
+            EnterPin(choices=back, refused=Refused(Refusal.WRONG_PIN), wait_s=840),
+        ),
         ("checking", Checking()),
         ("opening", Opening(slot="7", purpose=Purpose.TAKE)),
         ("door-open", DoorOpen(slot="7", purpose=Purpose.TAKE, choices=(Choice.HELP,))),

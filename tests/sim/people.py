@@ -161,6 +161,10 @@ class People:
 
     def _begin(self, view: First) -> str:
         self.new_visitor()
+        if Choice.RESUME in view.choices and self.rng.random() < 0.4:
+            return self._do(
+                Scanned(BADGES[0]) if self.rng.random() < 0.2 else Pressed(view.choices[1])
+            )
         match self.role:
             case "courier" if self.rng.random() < 0.2:
                 return self._do(Scanned(BADGES[0]))
@@ -204,7 +208,8 @@ class People:
     def _enter_pin(self, view: EnterPin) -> str:
         if self.rng.random() < 0.1:
             return self._do(Entered(self.rng.choice(("110000", "990000", "55", ""))))
-        return self._do(Entered(TECHNICIAN_PIN if view.for_service else COURIER_PIN))
+        is_technicians = view.for_service or (view.for_anyone and self.rng.random() < 0.5)
+        return self._do(Entered(TECHNICIAN_PIN if is_technicians else COURIER_PIN))
 
     def _scan_package(self, view: ScanPackage) -> str:
         if self.rng.random() < 0.15:

@@ -1,8 +1,9 @@
-"""What tests of the flows do again and again: play a story, sign in, put a package in."""
+"""What tests of the flows do again and again: start a fresh kiosk, sign in, put a package in."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from kiosk.flows.context import Policy
@@ -19,14 +20,21 @@ from tests.support.virtual_loop import run_virtually
 Story = Callable[[Running], Awaitable[None]]
 
 
+@asynccontextmanager
+async def fresh_kiosk(folder: Path, policy: Policy | None = None) -> AsyncIterator[Running]:
+    """A fresh kiosk at its first screen; looks afterwards whether everything agrees."""
+    async with running(World(folder, policy=policy or Policy())) as kiosk:
+        await kiosk.player.until(First)
+        yield kiosk
+        require_sound(kiosk.kiosk.store)
+
+
 def play(folder: Path, story: Story, policy: Policy | None = None) -> None:
-    """Run one story at a fresh kiosk, and look afterwards whether everything agrees."""
+    """Run one story at a fresh kiosk."""
 
     async def whole() -> None:
-        async with running(World(folder, policy=policy or Policy())) as kiosk:
-            await kiosk.player.until(First)
+        async with fresh_kiosk(folder, policy) as kiosk:
             await story(kiosk)
-            require_sound(kiosk.kiosk.store)
 
     run_virtually(whole())
 

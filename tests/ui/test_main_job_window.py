@@ -128,6 +128,7 @@ def test_a_technician_restarts_the_program_and_it_is_the_same_process(
         machine.press("doors", "MACHINE")
         machine.press("machine", "RESTART")
         machine.press("restart", "YES")
+        machine.type("998080\n")
         machine.notified.settimeout(PATIENCE_S)
         assert [machine.notified.recv(100) for _ in range(2)] == [b"READY=1", b"READY=1"]
         assert machine.kiosk.poll() is None
@@ -173,6 +174,7 @@ def round_of_what_is_in_doubt(machine: WindowBench, slot: str) -> None:
     machine.type("998080\n")
     machine.picture("in-doubt")
     machine.press("doubt", "ROUND")
+    machine.type("998080\n")
     machine.picture("round")
     machine.screen.touch(machine.where["round"]["LOOK_INSIDE"])
     assert machine.bank.wait_for("opened")["slot"] == slot

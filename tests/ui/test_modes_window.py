@@ -125,6 +125,22 @@ def test_the_button_switches_the_access_mode_and_keeps_what_is_typed(fake_user: 
     assert fake_user.events[-1] == Preference() and not fake_user.page.theme.is_access
 
 
+def test_a_session_that_was_locked_looks_as_its_owner_chose_and_the_lock_as_usual(
+    fake_user: FakeUser,
+) -> None:
+    pin = EnterPin(again=True)
+    fake_user.show(pin)
+    fake_user.screen_manager.speak("de")
+    fake_user.screen_manager.switch_access()
+    mine = Preference(language="de", is_access=True)
+    assert fake_user.events[-1] == mine
+    locked = fake_user.show(First(choices=(Choice.PICK_UP, Choice.RESUME)))
+    assert not locked.theme.is_access and locked.context.speech.code == "en"
+    again = fake_user.show(replace(pin, preference=mine))
+    assert again.theme.is_access and again.context.speech.code == "de"
+    assert fake_user.show(Checking()).theme.is_access
+
+
 def test_another_language_is_chosen_on_any_screen_and_keeps_what_is_typed(
     fake_user: FakeUser,
 ) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from kiosk.flows.events import Preference
 from kiosk.flows.views.choices import Choice, Problem, Purpose, Question, Refused
 
 
@@ -16,6 +17,8 @@ class View:
     """Something to show; what can be pressed on it, the main choice first."""
 
     choices: tuple[Choice, ...] = ()
+    preference: Preference | None = None
+    """How the screens are to be from this one on, where that changes without a press."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
