@@ -101,6 +101,7 @@ def test_metrics_and_health_are_reported(server: Server) -> None:
 ASKS_FOR = {
     "/v1/locations/{location}/sync": "kiosk",
     "/v1/locations/{location}/events": "kiosk",
+    "/v1/locations/{location}/retire": "kiosk",
     "/v1/enrol": "token in the message",
     "/v1/packages": "packages:announce",
     "/v1/packages/{package}": "packages:read",
