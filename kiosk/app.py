@@ -37,7 +37,7 @@ from kiosk.model.person import Staff, StaffSource
 from kiosk.model.scanner_test import scanner_findings
 from kiosk.server_link import send_all, syncing, transport_of
 from kiosk.site_model import backup_of, bank_of, location_of, policy_of, staff_of, strategy_of
-from kiosk.store import evidence, holds, slots, staff
+from kiosk.store import evidence, holds, packages, slots, staff
 from kiosk.store import restore as backup_restore
 from kiosk.store.observers import observing
 from kiosk.store.remains import DATABASE, remains, require_database, require_nothing
@@ -228,7 +228,7 @@ def _begin_retiring(
     store = open_store(data, known_of(site, data), clock, rng, threaded=False)
     try:
         key = store.submit(use_location_key, key_path(data)).result()
-        lying = store.submit(retirement.inside).result()
+        lying = store.submit(packages.inside).result()
         progress = retirement.begin(key, lying, is_forced=is_forced)
         if identity is not None:
             send_all(store, location_of(site), identity, transport, clock)

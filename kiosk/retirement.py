@@ -9,18 +9,16 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import requests
 
-from kiosk.adapters import key_check
+from kiosk.adapters import KEY_FILE, key_check
 from kiosk.model.urls import path as url_path
-from kiosk.store.backup import KEY_CHECK, open_still
+from kiosk.store.backup import key_check_of
 from kiosk.store.remains import DATABASE, backups
-from kiosk.store.writer import Writer
 from kiosk.sync.client import TIMEOUT_S, Identity
 from kiosk.sync.contract import RetireRequest
 from kiosk.sync.enrol import IDENTITY_FILE
@@ -29,7 +27,7 @@ from kiosk.sync.transport import PlainLineError, Transport
 from kiosk.wiping import COPIES_ON_WRITE, file_systems, wipe
 
 MARK = "retiring.json"
-OWN_FILES = ("location.key", "centre.part", IDENTITY_FILE, "kiosk.sock")
+OWN_FILES = (KEY_FILE, f"{Path(IDENTITY_FILE).stem}.part", IDENTITY_FILE, "kiosk.sock")
 """Of a kiosk's data folder, beside its database and what is named as that is."""
 
 
@@ -97,12 +95,6 @@ def keep_progress(data: Path, progress: Progress) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
-
-
-def inside(writer: Writer) -> dict[str, str]:
-    """The packages that lie inside: the slot's label → the package's id."""
-    rows = writer.all("SELECT slot, id FROM package WHERE slot IS NOT NULL ORDER BY slot")
-    return {str(row["slot"]): str(row["id"]) for row in rows}
 
 
 def begin(location_key: bytes, lying: dict[str, str], *, is_forced: bool) -> Progress:
@@ -196,7 +188,11 @@ def _files(
         if (data / name).exists() or (data / name).is_symlink():
             yield data / name
     yield from (each for each in secrets if each.exists())
-    own = [each for each in backups(database, tuple(folders)) if _is_own(each, progress)]
+    own = [
+        each
+        for each in backups(database, tuple(folders))
+        if key_check_of(each) == progress.key_check
+    ]
     yield from sorted(data.glob(f"{DATABASE}*"))
     yield from own
     for folder in (data, *folders):
@@ -204,18 +200,6 @@ def _files(
     for folder in folders:
         for package in progress.packages:
             yield from sorted(folder.glob(f"{package}-[0-9]*"))
-
-
-def _is_own(backup: Path, progress: Progress) -> bool:
-    """Whether a backup is this kiosk's, in a folder where those of others may lie."""
-    try:
-        with contextlib.closing(open_still(backup)) as connection:
-            row = connection.execute(
-                "SELECT value FROM meta WHERE key = ?", (KEY_CHECK,)
-            ).fetchone()
-    except sqlite3.Error:
-        return False
-    return row is not None and row[0] == progress.key_check
 
 
 def _beyond(data: Path, folders: Sequence[Path]) -> Iterator[str]:
