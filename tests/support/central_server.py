@@ -154,7 +154,8 @@ class Server:
             sign_in=self.sign_in,
         )
         self.central = build(settings, self.clock)
-        config = uvicorn.Config(create_app(self.central), log_level="warning", lifespan="on")
+        self.app = create_app(self.central)
+        config = uvicorn.Config(self.app, log_level="warning", lifespan="on")
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(
             target=self._server.run, kwargs={"sockets": [listener]}, daemon=True
