@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from central import addresses
 from central.errors import CannotServeError
@@ -63,6 +63,40 @@ class Notifications(_Part):
     person_url: str = ""
     """An Apprise URL with `{phone}` or `{email}` for people on the channel `apprise`."""
     silent_after_s: int = Field(default=300, ge=30)
+
+
+class SingleSignOn(_Part):
+    """A provider of OpenID Connect at which operators may sign in."""
+
+    name: str = "single sign-on"
+    """What stands on the button."""
+    issuer: str
+    client_id: str
+    client_secret: str = ""
+    scope: str = "openid email profile"
+    has_second_factor: bool = False
+    """The provider asks for a second factor itself, so that none is asked for here."""
+    role_claim: str = ""
+    """The claim that says what somebody may do; empty: only who has an account here signs in."""
+    roles: dict[str, Literal["viewer", "operator", "admin"]] = {}
+    """What each value of the claim lets its owners do."""
+
+    @field_validator("issuer")
+    @classmethod
+    def _is_safe(cls, issuer: str) -> str:
+        url = urlsplit(issuer)
+        is_here = url.hostname in ("localhost", "127.0.0.1", "::1")
+        if url.scheme != "https" and not (url.scheme == "http" and is_here):
+            raise ValueError("a provider is asked over https, like https://id.example.org")
+        return issuer
+
+    @model_validator(mode="after")
+    def _has_roles(self) -> SingleSignOn:
+        if bool(self.role_claim) != bool(self.roles):
+            raise ValueError("role_claim and roles belong together: name both, or neither")
+        if "openid" not in self.scope.split():
+            raise ValueError("scope must have openid in it")
+        return self
 
 
 class SignIn(_Part):
@@ -190,6 +224,17 @@ class Settings(_Part):
     port: int = Field(default=8080, ge=0, le=65535)
     public_url: str = ""
     """How people and kiosks reach the server; empty is `http://host:port`."""
+    allow_plain_http: bool = False
+    """Whether this server may be reached by http from other machines, which everybody on the way
+    can read, and may send its own tokens so."""
+    allow_older_kiosks: bool = True
+    """Whether kiosks of 0.2 may enrol, which send their location's key as it is."""
+    tls_certificate: Path | None = None
+    """With which the server ends TLS itself (PEM); None: a proxy in front of it does."""
+    tls_key: Path | None = None
+    """Of that certificate; None where both are in one file."""
+    tls_client_ca: Path | None = None
+    """Who issued the certificates that every client must show; None: none must."""
     trusted_proxies: tuple[str, ...] = ("127.0.0.1", "::1")
     """Addresses or networks whose X-Forwarded-For and -Proto are believed; nobody else's are."""
     sync_s: int = Field(default=10, ge=1, le=3600)
@@ -200,6 +245,7 @@ class Settings(_Part):
     sms: Sms | None = None
     notifications: Notifications = Notifications()
     sign_in: SignIn = SignIn()
+    single_sign_on: SingleSignOn | None = None
     limits: Limits = Limits()
     retention: Retention = Retention()
     connections: ConnectionLimits = ConnectionLimits()
@@ -241,7 +287,8 @@ class Settings(_Part):
     @property
     def base_url(self) -> str:
         """How the server is reached from outside, without a slash at the end."""
-        return (self.public_url or f"http://{host(self.host)}:{self.port}").rstrip("/")
+        scheme = "http" if self.tls_certificate is None else "https"
+        return (self.public_url or f"{scheme}://{host(self.host)}:{self.port}").rstrip("/")
 
 
 def load(path: Path | None, **changes: object) -> Settings:

@@ -19,6 +19,7 @@ from kiosk.sync.contract import (
     EnrolRequest,
     EventsAnswer,
     M,
+    ServerKeys,
     SyncAnswer,
     SyncRequest,
     read_message,
@@ -96,6 +97,18 @@ async def sync(location: str, request: Request) -> Response:
                 lambda c: alarm_daily(c, now_ms, "events-flood", location, limit=limit)
             )
         raise
+    return _answer(request, answer)
+
+
+@router.get(
+    "/enrol",
+    response_model=ServerKeys,
+    summary="A kiosk that is about to enrol learns the server's keys",
+    responses={401: {}},
+)
+async def server_keys(request: Request) -> Response:
+    central = central_of(request)
+    answer = await central.database.look(enrolment.server_keys, central, bearer(request))
     return _answer(request, answer)
 
 
