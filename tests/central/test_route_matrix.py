@@ -25,7 +25,9 @@ from tests.support.central_server import EVA, LOCATION, Journal, Server, announc
 from tests.support.operators import Browser, obey, sync
 
 KIOSK, NOBODY, IN_ADDRESS, IN_MESSAGE = "kiosk", "nobody", "token in the address", "in the message"
+ENROLLING = "who is about to enrol"
 RULES: dict[str, str] = {
+    "GET /v1/enrol": ENROLLING,
     "POST /v1/locations/{location}/sync": KIOSK,
     "GET /v1/locations/{location}/events": KIOSK,
     "POST /v1/enrol": IN_MESSAGE,
@@ -129,6 +131,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             "kiosk": {"authorization": f"Bearer {kiosk.token}"},
             "another location's kiosk": {"authorization": f"Bearer {other.token}"},
             "operator": {"cookie": f"{COOKIE}={Browser(server, Role.ADMIN).http.cookies[COOKIE]}"},
+            ENROLLING: {"authorization": f"Bearer {server.add_location('third')}"},
             "stranger": {"authorization": "Bearer key_made_up"},
             "nobody": {},
         }
