@@ -7,13 +7,24 @@ import logging
 import shlex
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 import segno
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from central import accounts, advisories, backup, plain_http, privacy, rotation, schema, staff
+from central import (
+    accounts,
+    advisories,
+    backup,
+    plain_http,
+    privacy,
+    rotation,
+    schema,
+    staff,
+    viewed,
+)
 from central.adapters import SystemClock
 from central.advisories import AdvisoriesError
 from central.app import build, create_app
@@ -275,7 +286,13 @@ def person() -> None:
 @click.pass_obj
 def person_export(settings: Settings, contact: str) -> None:
     """Print everything that is kept of a person, as JSON."""
-    kept = _write(settings, lambda connection, _central: privacy.export(connection, contact))
+
+    def export(connection: Connection, central: Central) -> dict[str, Any]:
+        kept = privacy.export(connection, contact)
+        viewed.exported(connection, central, BY, kept)
+        return kept
+
+    kept = _write(settings, export)
     click.echo(json.dumps(kept, indent=2, ensure_ascii=False))
 
 

@@ -27,12 +27,14 @@ from central.intake import Intake
 from central.links import PATH
 from central.notify import receipts
 from central.notify.worker import Worker
+from central.operators.single_sign_on import Provider
 from central.packages import routes as package_routes
 from central.pages import (
     account_actions,
     location_actions,
     own_account,
     passkey_pages,
+    provider_sign_in,
     recipient_page,
     sign_in,
 )
@@ -51,6 +53,7 @@ ROUTERS = (
     receipts.router,
     metrics.router,
     sign_in.router,
+    provider_sign_in.router,
     own_account.router,
     passkey_pages.router,
     account_actions.router,
@@ -128,6 +131,8 @@ def create_app(central: Central) -> FastAPI:
     app.base_url, app.watched_port = central.settings.base_url, central.settings.watched_port
     app.state.central = central
     app.state.rate_limit = RateLimit()
+    rules = central.settings.single_sign_on
+    app.state.provider = None if rules is None else Provider(rules)
     app.state.worker = worker
     app.state.wake = worker.wake
     for router in ROUTERS:

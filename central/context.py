@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,6 +62,12 @@ def is_about(connection: Connection, subject: str) -> ColumnElement[bool]:
     """The lines of the audit log about a thing."""
     index = blind_index(connection, subject, "audit.subject")
     return schema.audit.c.subject_index == index
+
+
+def is_about_one_of(connection: Connection, subjects: Iterable[str]) -> ColumnElement[bool]:
+    """The lines of the audit log about some things."""
+    indexes = [blind_index(connection, each, "audit.subject") for each in subjects]
+    return schema.audit.c.subject_index.in_(indexes)
 
 
 def is_by(connection: Connection, who: str) -> ColumnElement[bool]:

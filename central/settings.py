@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from central import addresses
 from central.errors import CannotServeError
@@ -63,6 +63,40 @@ class Notifications(_Part):
     person_url: str = ""
     """An Apprise URL with `{phone}` or `{email}` for people on the channel `apprise`."""
     silent_after_s: int = Field(default=300, ge=30)
+
+
+class SingleSignOn(_Part):
+    """A provider of OpenID Connect at which operators may sign in."""
+
+    name: str = "single sign-on"
+    """What stands on the button."""
+    issuer: str
+    client_id: str
+    client_secret: str = ""
+    scope: str = "openid email profile"
+    has_second_factor: bool = False
+    """The provider asks for a second factor itself, so that none is asked for here."""
+    role_claim: str = ""
+    """The claim that says what somebody may do; empty: only who has an account here signs in."""
+    roles: dict[str, Literal["viewer", "operator", "admin"]] = {}
+    """What each value of the claim lets its owners do."""
+
+    @field_validator("issuer")
+    @classmethod
+    def _is_safe(cls, issuer: str) -> str:
+        url = urlsplit(issuer)
+        is_here = url.hostname in ("localhost", "127.0.0.1", "::1")
+        if url.scheme != "https" and not (url.scheme == "http" and is_here):
+            raise ValueError("a provider is asked over https, like https://id.example.org")
+        return issuer
+
+    @model_validator(mode="after")
+    def _has_roles(self) -> SingleSignOn:
+        if bool(self.role_claim) != bool(self.roles):
+            raise ValueError("role_claim and roles belong together: name both, or neither")
+        if "openid" not in self.scope.split():
+            raise ValueError("scope must have openid in it")
+        return self
 
 
 class SignIn(_Part):
@@ -211,6 +245,7 @@ class Settings(_Part):
     sms: Sms | None = None
     notifications: Notifications = Notifications()
     sign_in: SignIn = SignIn()
+    single_sign_on: SingleSignOn | None = None
     limits: Limits = Limits()
     retention: Retention = Retention()
     connections: ConnectionLimits = ConnectionLimits()
