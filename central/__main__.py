@@ -7,13 +7,24 @@ import logging
 import shlex
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 import segno
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from central import accounts, advisories, backup, privacy, rotation, schema, staff
+from central import (
+    accounts,
+    advisories,
+    backup,
+    plain_http,
+    privacy,
+    rotation,
+    schema,
+    staff,
+    viewed,
+)
 from central.adapters import SystemClock
 from central.advisories import AdvisoriesError
 from central.app import build, create_app
@@ -58,6 +69,7 @@ def serve(context: click.Context, host: str | None, port: int | None) -> None:
     changes = {"host": host, "port": port}
     settings = settings.model_copy(update={k: v for k, v in changes.items() if v is not None})
     sockets, settings = listen(settings)
+    plain_http.require_none(settings, sockets)
     app = create_app(build(settings))
     _tell_where(settings, app.state.central, context.find_root().params["config"])
     run(app, settings, sockets)
@@ -107,7 +119,8 @@ def location_add(
         places = {"address": address, "latitude": latitude, "longitude": longitude}
         places["country"] = country
         now_ms = central.clock.now_ms()
-        return enrolment.add_location(connection, name_id, name, BY, now_ms, **places)
+        token = enrolment.add_location(connection, name_id, name, BY, now_ms, **places)
+        return enrolment.printed(connection, central, token)
 
     _tell_token(settings, name_id, _write(settings, add))
 
@@ -119,7 +132,8 @@ def location_roll(settings: Settings, name_id: str) -> None:
     """Print a new enrolment token for a location."""
 
     def roll(connection: Connection, central: Central) -> str:
-        return enrolment.roll(connection, name_id, BY, central.clock.now_ms())
+        token = enrolment.roll(connection, name_id, BY, central.clock.now_ms())
+        return enrolment.printed(connection, central, token)
 
     _tell_token(settings, name_id, _write(settings, roll))
 
@@ -272,7 +286,13 @@ def person() -> None:
 @click.pass_obj
 def person_export(settings: Settings, contact: str) -> None:
     """Print everything that is kept of a person, as JSON."""
-    kept = _write(settings, lambda connection, _central: privacy.export(connection, contact))
+
+    def export(connection: Connection, central: Central) -> dict[str, Any]:
+        kept = privacy.export(connection, contact)
+        viewed.exported(connection, central, BY, kept)
+        return kept
+
+    kept = _write(settings, export)
     click.echo(json.dumps(kept, indent=2, ensure_ascii=False))
 
 

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -27,12 +27,14 @@ from central.intake import Intake
 from central.links import PATH
 from central.notify import receipts
 from central.notify.worker import Worker
+from central.operators.single_sign_on import Provider
 from central.packages import routes as package_routes
 from central.pages import (
     account_actions,
     location_actions,
     own_account,
     passkey_pages,
+    provider_sign_in,
     recipient_page,
     sign_in,
 )
@@ -51,6 +53,7 @@ ROUTERS = (
     receipts.router,
     metrics.router,
     sign_in.router,
+    provider_sign_in.router,
     own_account.router,
     passkey_pages.router,
     account_actions.router,
@@ -97,7 +100,9 @@ def build(
 def _is_empty(connection: Connection) -> bool:
     """Whether nothing was ever made that the server's key is needed for."""
     tables = (schema.location, schema.user, schema.staff, schema.api_key)
-    return all(connection.execute(table.select().limit(1)).first() is None for table in tables)
+    return all(
+        connection.execute(select(*table.primary_key).limit(1)).first() is None for table in tables
+    )
 
 
 def create_app(central: Central) -> FastAPI:
@@ -126,6 +131,8 @@ def create_app(central: Central) -> FastAPI:
     app.base_url, app.watched_port = central.settings.base_url, central.settings.watched_port
     app.state.central = central
     app.state.rate_limit = RateLimit()
+    rules = central.settings.single_sign_on
+    app.state.provider = None if rules is None else Provider(rules)
     app.state.worker = worker
     app.state.wake = worker.wake
     for router in ROUTERS:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from fastapi import Request
-from sqlalchemy import ColumnElement, Connection, Update, insert
+from sqlalchemy import ColumnElement, Connection, Update, insert, select
 
 from central import schema
 from central.adapters import Clock, new_id
@@ -16,6 +17,7 @@ from central.errors import not_found
 from central.sealing import blind_index, indexed
 from central.settings import Settings
 from central.tokens import Secrets
+from kiosk.model.clock import DAY_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,12 @@ def is_about(connection: Connection, subject: str) -> ColumnElement[bool]:
     return schema.audit.c.subject_index == index
 
 
+def is_about_one_of(connection: Connection, subjects: Iterable[str]) -> ColumnElement[bool]:
+    """The lines of the audit log about some things."""
+    indexes = [blind_index(connection, each, "audit.subject") for each in subjects]
+    return schema.audit.c.subject_index.in_(indexes)
+
+
 def is_by(connection: Connection, who: str) -> ColumnElement[bool]:
     """The lines of the audit log of somebody."""
     return schema.audit.c.by_index == blind_index(connection, who, "audit.by")
@@ -76,3 +84,17 @@ def change_known(connection: Connection, statement: Update, what: str, name: str
 def alarm(connection: Connection, now_ms: int, what: str, subject: str, **detail: Any) -> None:
     """Something that an operator must look at; shown on the pages, counted by the metrics."""
     audit(connection, now_ms, "server", f"alarm:{what}", subject, "", **detail)
+
+
+def alarm_daily(
+    connection: Connection, now_ms: int, what: str, subject: str, **detail: Any
+) -> None:
+    """The same for what goes on: once in a day."""
+    table = schema.audit
+    lately = select(table.c.id).where(
+        is_about(connection, subject),
+        table.c.action == f"alarm:{what}",
+        table.c.at_ms > now_ms - DAY_MS,
+    )
+    if connection.execute(lately.limit(1)).first() is None:
+        alarm(connection, now_ms, what, subject, **detail)

@@ -11,13 +11,13 @@ from central import privacy, schema
 from central.context import Central, alarm
 from central.notify.outbox import Kind, tell_operators
 from central.operators import passwords, sessions, throttle
+from central.retention import prune
 from central.schema import LIVE
 from central.settings import Notifications, Settings
 from kiosk.model.clock import DAY_MS, HOUR_MS
 
 LOG = logging.getLogger("central")
 EVERY_S = 60.0
-IDEMPOTENCY_DAYS = 7
 MINUTES_DAYS = 7
 HOURS_DAYS = 366
 
@@ -32,6 +32,7 @@ async def keep(central: Central) -> None:
             await central.database.write(
                 tell_of_silence, central.settings.notifications, began_ms, now_ms
             )
+            await prune(central)
         except Exception:
             LOG.exception("the tables could not be looked after; again in %.0f s", EVERY_S)
         await asyncio.sleep(EVERY_S)
@@ -41,8 +42,6 @@ def tidy(connection: Connection, settings: Settings, now_ms: int) -> None:
     """One round."""
     _tell_unjoined(connection, settings, now_ms)
     erase(connection, now_ms - settings.erase_after_days * DAY_MS, now_ms)
-    table = schema.idempotency
-    connection.execute(delete(table).where(table.c.created_ms < now_ms - IDEMPOTENCY_DAYS * DAY_MS))
     sessions.forget(connection, settings.sign_in, now_ms)
     passwords.forget_links(connection, now_ms)
     throttle.forget(connection, now_ms)

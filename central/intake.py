@@ -28,6 +28,7 @@ from central.context import Central
 from central.errors import RequestError
 from central.sync import enrolment
 from central.tokens import token_hash
+from kiosk.model.wrapping import bare
 from kiosk.sync.bodies import BODY_MAX_BYTES
 
 FORM_MAX_BYTES: Final = 64 * 1024
@@ -84,7 +85,8 @@ def _is_kiosk(location: str) -> Check:
 
 def _may_enrol(connection: Connection, token: str) -> bool:
     column = schema.location.c.enrol_token_hash
-    return connection.execute(select(column).where(column == token_hash(token))).first() is not None
+    known = select(column).where(column == token_hash(bare(token)))
+    return connection.execute(known).first() is not None
 
 
 def _is_program(connection: Connection, token: str) -> bool:

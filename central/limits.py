@@ -39,6 +39,8 @@ class Budget:
     name: str
     of: str
     an_hour: int
+    count: int = 1
+    """How many are taken at once."""
 
     @property
     def subject(self) -> str:
@@ -81,9 +83,9 @@ def take(
     after: dict[str, int] = {}
     full: list[Reached] = []
     for each in budgets:
-        step_ms = HOUR_MS / each.an_hour
+        step_ms = HOUR_MS / each.an_hour * each.count
         ends_ms = max(used_until.get(each.subject, 0), now_ms) + step_ms
-        # One always fits into a budget that nobody used.
+        # What is taken at once always fits into a budget that nobody used.
         room_ms = max(HOUR_MS * share, step_ms)
         if ends_ms > now_ms + room_ms + 0.5:
             full.append(Reached(each.name, each.an_hour, int(ends_ms - room_ms) + 1))
@@ -151,6 +153,22 @@ def require_change(
         "too many changes of one package",
         Budget("changes_by_package", f"{_mark(central, by)} {package}", rules.changes_by_package),
         of_commands(central, location, by),
+    )
+
+
+def require_events(
+    connection: Connection, central: Central, location: str, count: int, size: int
+) -> None:
+    """So many more events of a kiosk, with so many characters. Raises `RequestError`: the kiosk
+    keeps them and sends them later."""
+    rules = central.settings.limits
+    by_size = rules.events_kb_by_location
+    require(
+        connection,
+        central,
+        "too many events of one location",
+        Budget("events_by_location", location, rules.events_by_location, count),
+        Budget("events_kb_by_location", location, by_size, 1 + size // 1000),
     )
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import socket
+import ssl
+from typing import Any
 from urllib.parse import urlsplit
 
 import uvicorn
@@ -51,8 +53,21 @@ def run(app: FastAPI, settings: Settings, sockets: list[socket.socket]) -> None:
         timeout_keep_alive=rules.idle_s,
         proxy_headers=True,
         forwarded_allow_ips=list(settings.trusted_proxies),
+        **_tls(settings),
     )
     uvicorn.Server(served).run(sockets)
+
+
+def _tls(settings: Settings) -> dict[str, Any]:
+    """What uvicorn is given of TLS, where the server ends it itself."""
+    if settings.tls_certificate is None:
+        return {}
+    options: dict[str, Any] = {"ssl_certfile": settings.tls_certificate}
+    options["ssl_keyfile"] = settings.tls_key
+    if settings.tls_client_ca is not None:
+        options["ssl_ca_certs"] = str(settings.tls_client_ca)
+        options["ssl_cert_reqs"] = ssl.CERT_REQUIRED
+    return options
 
 
 def bound(host: str, port: int) -> list[socket.socket]:

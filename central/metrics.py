@@ -69,6 +69,11 @@ def figures(
             select(func.count()).where(slot.c.service != "IN_SERVICE")
         ).scalar_one(),
         "packages": _by(connection, package.c.status),
+        "packages_disputed": connection.execute(
+            select(func.count()).where(
+                package.c.disputed_ms.is_not(None), package.c.status.in_(schema.LIVE)
+            )
+        ).scalar_one(),
         "allocation_seconds_avg": _seconds_between(
             connection, package.c.announced_ms, package.c.stored_ms, since_ms
         ),
@@ -130,6 +135,7 @@ HELP = {
     "slots": "Doors by what is inside.",
     "slots_out_of_service": "Doors that are out of service.",
     "packages": "Packages by status.",
+    "packages_disputed": "Packages of which an operator has to say whose they are.",
     "allocation_seconds_avg": "From announcement to deposit, mean of a day.",
     "pickup_seconds_avg": "From deposit to pickup, mean of a day.",
     "outbox": "Messages by status, those of later among them.",

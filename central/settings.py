@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from central import addresses
 from central.errors import CannotServeError
@@ -63,6 +63,40 @@ class Notifications(_Part):
     person_url: str = ""
     """An Apprise URL with `{phone}` or `{email}` for people on the channel `apprise`."""
     silent_after_s: int = Field(default=300, ge=30)
+
+
+class SingleSignOn(_Part):
+    """A provider of OpenID Connect at which operators may sign in."""
+
+    name: str = "single sign-on"
+    """What stands on the button."""
+    issuer: str
+    client_id: str
+    client_secret: str = ""
+    scope: str = "openid email profile"
+    has_second_factor: bool = False
+    """The provider asks for a second factor itself, so that none is asked for here."""
+    role_claim: str = ""
+    """The claim that says what somebody may do; empty: only who has an account here signs in."""
+    roles: dict[str, Literal["viewer", "operator", "admin"]] = {}
+    """What each value of the claim lets its owners do."""
+
+    @field_validator("issuer")
+    @classmethod
+    def _is_safe(cls, issuer: str) -> str:
+        url = urlsplit(issuer)
+        is_here = url.hostname in ("localhost", "127.0.0.1", "::1")
+        if url.scheme != "https" and not (url.scheme == "http" and is_here):
+            raise ValueError("a provider is asked over https, like https://id.example.org")
+        return issuer
+
+    @model_validator(mode="after")
+    def _has_roles(self) -> SingleSignOn:
+        if bool(self.role_claim) != bool(self.roles):
+            raise ValueError("role_claim and roles belong together: name both, or neither")
+        if "openid" not in self.scope.split():
+            raise ValueError("scope must have openid in it")
+        return self
 
 
 class SignIn(_Part):
@@ -130,8 +164,30 @@ class Limits(_Part):
     """The same where a location has few doors, or its kiosk has not sent them."""
     open_announcements_by_sender: Count = 50_000
     """The same at all locations together."""
+    events_by_location: Count = 100_000
+    """What one kiosk's journal brings; a message above it comes again later."""
+    events_kb_by_location: Count = 50_000
+    """The same in KB."""
+    quarantine_by_location: Count = 1000
+    """How many events of one location lie whole in quarantine and wait for somebody; of the same
+    number more the name and the hash are kept, and what comes then is counted."""
     promised_share: float = Field(default=0.5, gt=0, le=1)
     """How many of a location's doors one sender's announcements take in the eyes of the others."""
+
+
+class Retention(_Part):
+    """For how many days something is kept."""
+
+    events_days: int = Field(default=400, ge=30, le=36_500)
+    """Events of journals: who took what, and what a kiosk that was restored gets back."""
+    audit_days: int = Field(default=730, ge=30, le=36_500)
+    """Who did what at this server, and alarms."""
+    messages_days: int = Field(default=90, ge=7, le=36_500)
+    """Messages that went out or were given up, after their packages have left."""
+    commands_days: int = Field(default=90, ge=7, le=36_500)
+    """Commands that their kiosks have answered."""
+    quarantine_days: int = Field(default=400, ge=30, le=36_500)
+    """Events in quarantine, after somebody has settled them."""
 
 
 class ConnectionLimits(_Part):
@@ -168,6 +224,17 @@ class Settings(_Part):
     port: int = Field(default=8080, ge=0, le=65535)
     public_url: str = ""
     """How people and kiosks reach the server; empty is `http://host:port`."""
+    allow_plain_http: bool = False
+    """Whether this server may be reached by http from other machines, which everybody on the way
+    can read, and may send its own tokens so."""
+    allow_older_kiosks: bool = True
+    """Whether kiosks of 0.2 may enrol, which send their location's key as it is."""
+    tls_certificate: Path | None = None
+    """With which the server ends TLS itself (PEM); None: a proxy in front of it does."""
+    tls_key: Path | None = None
+    """Of that certificate; None where both are in one file."""
+    tls_client_ca: Path | None = None
+    """Who issued the certificates that every client must show; None: none must."""
     trusted_proxies: tuple[str, ...] = ("127.0.0.1", "::1")
     """Addresses or networks whose X-Forwarded-For and -Proto are believed; nobody else's are."""
     sync_s: int = Field(default=10, ge=1, le=3600)
@@ -178,7 +245,9 @@ class Settings(_Part):
     sms: Sms | None = None
     notifications: Notifications = Notifications()
     sign_in: SignIn = SignIn()
+    single_sign_on: SingleSignOn | None = None
     limits: Limits = Limits()
+    retention: Retention = Retention()
     connections: ConnectionLimits = ConnectionLimits()
     watched_at: str = ""
     """A `host:port` of its own for `/metrics` and `/readyz`, which are nowhere else then."""
@@ -218,7 +287,8 @@ class Settings(_Part):
     @property
     def base_url(self) -> str:
         """How the server is reached from outside, without a slash at the end."""
-        return (self.public_url or f"http://{host(self.host)}:{self.port}").rstrip("/")
+        scheme = "http" if self.tls_certificate is None else "https"
+        return (self.public_url or f"{scheme}://{host(self.host)}:{self.port}").rstrip("/")
 
 
 def load(path: Path | None, **changes: object) -> Settings:

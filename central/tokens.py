@@ -20,6 +20,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from itsdangerous import URLSafeTimedSerializer
@@ -27,6 +28,7 @@ from itsdangerous import URLSafeTimedSerializer
 from central.durable import move_durably
 from central.errors import CannotServeError
 from kiosk.model.sealing import Sealing
+from kiosk.model.wrapping import unwrap
 
 KEY_FILE = "central.key"
 KEY_BYTES = 32
@@ -44,6 +46,7 @@ class Secrets:
         self._newest = _fernet(sealing[-1])
         self._fernet = MultiFernet([_fernet(each) for each in reversed(sealing)])
         self._signing = Ed25519PrivateKey.from_private_bytes(_derived(key, b"sign"))
+        self._wrapping = X25519PrivateKey.from_private_bytes(_derived(key, b"wrap"))
         self._session_key = _derived(key, b"session")
         self._hasher = PasswordHasher(time_cost=3, memory_cost=32768, parallelism=1)
 
@@ -71,6 +74,15 @@ class Secrets:
     def seal_again(self, sealed: bytes) -> bytes:
         """What was sealed with an older key, sealed with the newest."""
         return self.seal(self.open(sealed))
+
+    @property
+    def wrapping_key(self) -> str:
+        """The public key that kiosks wrap their location's key to, in hexadecimal."""
+        return self._wrapping.public_key().public_bytes_raw().hex()
+
+    def unwrap(self, wrapped: str, location: str, token: str) -> bytes:
+        """A location's key that a kiosk wrapped. Raises `NotWrappedError`."""
+        return unwrap(wrapped, self._wrapping, location, token)
 
     @property
     def signing(self) -> Ed25519PrivateKey:

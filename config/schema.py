@@ -396,6 +396,30 @@ class Backup(_Table):
     )
 
 
+class Server(_Table):
+    """[server]: the line to the central server, where this site has one."""
+
+    allow_plain_http: bool = Field(
+        default=False,
+        description="true when the server may be reached by http, which everybody on the way can"
+        " read, else false",
+    )
+    client_certificate: PlainPath | None = Field(
+        default=None,
+        description="a PEM file with which the kiosk proves itself, absolute or inside the data"
+        " folder",
+    )
+    client_key: PlainPath | None = Field(
+        default=None,
+        description="the PEM file with that certificate's key, absolute or inside the data folder",
+    )
+    ca: PlainPath | None = Field(
+        default=None,
+        description="a PEM file with who issued the server's certificate, absolute or inside the"
+        " data folder",
+    )
+
+
 class Look(_Table):
     """[look]: what of the screens is the site's own."""
 
@@ -468,6 +492,7 @@ class Site(_Table):
     policy: Policy = Field(default=Policy(), description="a table [policy], or none")
     messages: Messages | None = Field(default=None, description="a table [messages], or none")
     backup: Backup | None = Field(default=None, description="a table [backup], or none")
+    server: Server = Field(default=Server(), description="a table [server], or none")
     look: Look = Field(default=Look(), description="a table [look], or none")
     sound: Sound = Field(default=Sound(), description="a table [sound], or none")
 

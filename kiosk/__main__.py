@@ -33,7 +33,7 @@ from kiosk.model.person import (
     new_badge_secret,
     secret_digits_wanted,
 )
-from kiosk.server_link import enrol_kiosk
+from kiosk.server_link import enrol_kiosk, transport_of
 from kiosk.site_model import remarks, risks_of_guessing
 from kiosk.store.errors import StoreError
 from kiosk.store.exports import TABLES
@@ -220,13 +220,15 @@ def backup_command(config: Path, data: Path) -> None:
 @data_option
 @click.argument("url")
 @click.argument("token")
-def enrol(config: Path, data: Path, url: str, token: str) -> None:
+@click.option("--at-older-server", is_flag=True, help="It is of 0.2: send it the key as it is.")
+def enrol(config: Path, data: Path, url: str, token: str, at_older_server: bool) -> None:
     """Make this kiosk known to the central server at URL, with its one-time TOKEN."""
-    enrol_kiosk(load_site(config), data, url, token)
+    enrol_kiosk(load_site(config), data, url, token, at_older_server=at_older_server)
     click.echo(f"enrolled at {url}; the kiosk syncs from its next start on")
 
 
 @main.command()
+@config_option
 @data_option
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--without-server", is_flag=True, help="Ask no server: every slot is in doubt then.")
@@ -236,13 +238,16 @@ def enrol(config: Path, data: Path, url: str, token: str) -> None:
     is_flag=True,
     help="It ran on after the server last heard of it: every slot is in doubt then.",
 )
-def restore(data: Path, file: Path, without_server: bool, ran_offline: bool) -> None:
+def restore(config: Path, data: Path, file: Path, without_server: bool, ran_offline: bool) -> None:
     """Put the backup FILE in the database's place; the kiosk must not run.
 
     An enrolled kiosk takes back from its server what happened since the backup.
     """
     doubt = "the kiosk ran on where the server did not hear it" if ran_offline else ""
-    restored = app.restore(data, file, with_server=not without_server, doubt=doubt)
+    transport = transport_of(load_site(config), data)
+    restored = app.restore(
+        data, file, with_server=not without_server, doubt=doubt, transport=transport
+    )
     if restored.aside is not None:
         click.echo(f"the database from before is {restored.aside}")
     if restored.heard_ms is not None:

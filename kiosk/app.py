@@ -34,7 +34,7 @@ from kiosk.messages import MessageSpool
 from kiosk.model.location import Location
 from kiosk.model.person import Staff, StaffSource
 from kiosk.model.scanner_test import scanner_findings
-from kiosk.server_link import syncing
+from kiosk.server_link import syncing, transport_of
 from kiosk.site_model import backup_of, bank_of, location_of, policy_of, staff_of, strategy_of
 from kiosk.store import evidence, holds, slots, staff
 from kiosk.store import restore as backup_restore
@@ -43,9 +43,11 @@ from kiosk.store.remains import DATABASE, remains, require_database, require_not
 from kiosk.store.restore import Restored
 from kiosk.store.store import Store
 from kiosk.store.writer import Writer
+from kiosk.sync.client import Identity
 from kiosk.sync.deadline import BoundedSession
 from kiosk.sync.enrol import IDENTITY_FILE, identity_in
-from kiosk.sync.journal_import import recall
+from kiosk.sync.journal_import import RecallError, recall
+from kiosk.sync.transport import BY_TLS, PlainLineError, Transport
 
 LOG = logging.getLogger("kiosk")
 
@@ -88,7 +90,7 @@ async def open_kiosk(site: Site, data: Path, screen: Screen) -> AsyncIterator[Ki
                 with (
                     evidence.kept(store, head, key),
                     _scanner(site, data, kiosk),
-                    syncing(data, kiosk),
+                    syncing(data, kiosk, transport_of(site, data)),
                 ):
                     yield kiosk
         finally:
@@ -169,16 +171,32 @@ def _init(writer: Writer, key: Path, location: Location, technicians: Sequence[S
     staff.list_staff(writer, technicians, StaffSource.INIT)
 
 
-def restore(data: Path, file: Path, *, with_server: bool = True, doubt: str = "") -> Restored:
+def restore(
+    data: Path,
+    file: Path,
+    *,
+    with_server: bool = True,
+    doubt: str = "",
+    transport: Transport = BY_TLS,
+) -> Restored:
     """Put a backup in the database's place, with no kiosk running, and take back from the server
     what is newer, where this kiosk is enrolled. Raises `RecallError` when that is not reached."""
     key = location_key(key_path(data), may_make=False)
     clock, rng = SystemClock(), secrets.SystemRandom()
     identity = identity_in(data) if with_server else None
     path, check = data / DATABASE, key_check(key)
-    with BoundedSession() as session:
+    with _session_of(identity, transport) as session:
         recaller = None if identity is None else partial(recall, session, identity)
         return backup_restore.restore(file, path, check, clock, rng, recaller, doubt, key)
+
+
+def _session_of(identity: Identity | None, transport: Transport) -> BoundedSession:
+    if identity is None:
+        return BoundedSession()
+    try:
+        return transport.session(identity.url)
+    except PlainLineError as error:
+        raise RecallError(str(error)) from error
 
 
 @contextlib.contextmanager

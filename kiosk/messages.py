@@ -99,4 +99,6 @@ def _package_of(writer: Writer, event: Event) -> tuple[Package, Recipient] | Non
     recipient = packages.recipient_of(writer, package_id)
     if recipient is None or not package.may_be_picked_up:
         return None
+    if packages.is_contested(writer, package_id):
+        return None
     return package, recipient

@@ -27,6 +27,7 @@ from kiosk.store.writer import Writer
 from kiosk.sync.client import SyncClient
 from kiosk.sync.contract import BoardStatus, Status
 from kiosk.sync.enrol import IDENTITY_FILE, EnrolError, enrol, identity_in, keep
+from kiosk.sync.transport import BY_TLS, PlainLineError, Transport
 from kiosk.vitals import vitals
 
 LOOK_AHEAD_AFTER_MS = 300_000
@@ -34,7 +35,7 @@ LOOK_AHEAD_AFTER_MS = 300_000
 
 
 @contextlib.contextmanager
-def syncing(data: Path, kiosk: Kiosk) -> Iterator[None]:
+def syncing(data: Path, kiosk: Kiosk, transport: Transport = BY_TLS) -> Iterator[None]:
     """The sync with the central server, where this kiosk is enrolled.
 
     Raises `EnrolError` when what it kept of its enrolment is damaged or lost: without its server
@@ -46,6 +47,10 @@ def syncing(data: Path, kiosk: Kiosk) -> Iterator[None]:
     if identity is None:
         yield
         return
+    try:
+        session = transport.session(identity.url)
+    except PlainLineError as error:
+        raise EnrolError(str(error)) from error
     client = SyncClient(
         kiosk.store,
         kiosk.location,
@@ -54,6 +59,7 @@ def syncing(data: Path, kiosk: Kiosk) -> Iterator[None]:
         kiosk.rng,
         RemoteDoors(kiosk, asyncio.get_running_loop()),
         partial(keep, data),
+        session,
     )
 
     def look_ahead() -> int:
@@ -124,7 +130,24 @@ def machine_status(kiosk: Kiosk, data: Path) -> Status:
     )
 
 
-def enrol_kiosk(site: Site, data: Path, url: str, token: str) -> None:
+def transport_of(site: Site, data: Path) -> Transport:
+    """The line to the server, as the site file has it."""
+    line = site.server
+
+    def placed(path: Path | None) -> Path | None:
+        return None if path is None else data / path
+
+    return Transport(
+        line.allow_plain_http,
+        placed(line.client_certificate),
+        placed(line.client_key),
+        placed(line.ca),
+    )
+
+
+def enrol_kiosk(
+    site: Site, data: Path, url: str, token: str, *, at_older_server: bool = False
+) -> None:
     """Make this kiosk known to a server.
 
     Also one that lost its disk, before it is restored: what is newer than its backup comes from the
@@ -139,4 +162,5 @@ def enrol_kiosk(site: Site, data: Path, url: str, token: str) -> None:
         clock, rng = SystemClock(), secrets.SystemRandom()
         open_store(data, (key_path(data),), clock, rng, threaded=False).close()
     key = location_key(key_path(data), may_make=False)
-    enrol(data, location_of(site), key, url, token)
+    transport = transport_of(site, data)
+    enrol(data, location_of(site), key, url, token, transport, at_older_server=at_older_server)

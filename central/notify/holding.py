@@ -16,8 +16,8 @@ from sqlalchemy import Connection, select
 from central import limits, schema
 from central.context import Central
 from central.limits import Budget, Reached
-from central.notify.messages import WITH_CODE, Message
-from central.notify.outbox import OPERATORS
+from central.notify.messages import Message
+from central.notify.outbox import OPERATORS, WITH_CODE
 from kiosk.model.clock import HOUR_MS
 
 

@@ -27,14 +27,13 @@ from sqlalchemy import Connection, Table, bindparam, select
 from central import addresses, links, schema
 from central.context import Central
 from central.notify import receipts
-from central.notify.outbox import OPERATORS, Kind
+from central.notify.outbox import OPERATORS, WITH_CODE, Kind
 from central.plain_texts import all_plain, plain
 from kiosk.model import bidi
 from kiosk.model.package import PackageStatus
 from kiosk.model.pickup_code import make_code, qr_text
 
 FALLBACK = "en"
-WITH_CODE = (Kind.STORED, Kind.CODE, Kind.REISSUED, Kind.REMINDER, Kind.ABOUT_TO_EXPIRE)
 RIGHT_TO_LEFT = ("ar", "fa", "he", "ur")
 _STYLES = {"en": "en_GB"}
 
@@ -115,6 +114,8 @@ def compose(connection: Connection, central: Central, row: Any) -> Message | Dro
         return Dropped("the person's data were erased")
     if package.recipient != row.recipient:
         return Dropped("the package is for another contact now")
+    if package.disputed_ms is not None:
+        return Dropped("an operator has yet to say whose the package is")
     gone = reason_is_gone(kind, package)
     if gone:
         return Dropped(gone)

@@ -39,11 +39,15 @@ class Kind(StrEnum):
     CANCELLED = "cancelled"
     DOOR_FAULT = "door_fault"
     MISSING = "missing"
+    DISPUTED = "disputed"
     SILENT = "silent"
     HEARD_AGAIN = "heard_again"
     CHANNEL_DOWN = "channel_down"
     CHANNEL_BACK = "channel_back"
 
+
+WITH_CODE = (Kind.STORED, Kind.CODE, Kind.REISSUED, Kind.REMINDER, Kind.ABOUT_TO_EXPIRE)
+"""The messages that tell a pickup code."""
 
 OF_PACKAGES = frozenset(
     {

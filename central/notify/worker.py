@@ -25,8 +25,8 @@ from central.context import Central
 from central.notify import outbox
 from central.notify.health import Health, pause_ms
 from central.notify.holding import hold, is_counted
-from central.notify.messages import WITH_CODE, Dropped, Message, Unreachable, compose
-from central.notify.outbox import OPERATORS, Kind
+from central.notify.messages import Dropped, Message, Unreachable, compose
+from central.notify.outbox import OPERATORS, WITH_CODE, Kind
 from central.notify.senders import (
     ChannelError,
     Notifier,

@@ -17,6 +17,7 @@ from central.context import Central, audit
 from central.errors import RequestError, not_found
 from central.notify import outbox
 from central.notify.outbox import Kind
+from central.packages import claims
 from central.packages.nearest import COUNT_MAX, nearest, neighbours
 from central.packages.requests import Announcement, Person
 from central.packages.sizes import Asker, Dimensions, room_for, size_for, sizes_of
@@ -31,7 +32,6 @@ from kiosk.model.commands import (
     CommandRecipient,
     Contact,
     Extend,
-    Reissue,
 )
 from kiosk.model.package import PackageStatus
 from kiosk.model.phone import PhoneNumberError, phone_number
@@ -42,8 +42,11 @@ def announce(
 ) -> dict[str, Any]:
     """Expect a package at a location, or at the nearest that has room.
 
-    One that lies there already, stored by its barcode alone, is joined: its recipient hears. A
-    full location is no refusal, for doors empty until the courier comes: the answer says how many
+    One that lies there already, stored by its barcode alone, is joined where nobody else could have
+    sent it: its recipient hears. Else an operator is asked whose it is, as where another sender
+    has announced this barcode; the answer says nothing of that.
+
+    A full location is no refusal, for doors empty until the courier comes: the answer says how many
     doors are left (null: its kiosk has not said yet), and offers the neighbours where none is.
     Raises `RequestError`.
     """
@@ -60,20 +63,41 @@ def announce(
     limits.require_room(connection, central, location, by)
     sizes = sizes_of(connection, location, asker)
     left = room_for(sizes, size) if sizes else None
-    table = schema.package
-    known = connection.execute(
-        select(table).where(
-            table.c.barcode_key == barcode_key(announcement.barcode),
-            table.c.location == location,
-            table.c.status.in_(LIVE),
-        )
-    ).first()
-    if known is not None and known.recipient is not None:
+    key = barcode_key(announcement.barcode)
+    live = claims.group(connection, location, key)
+    own = next((row for row in live if row.sender == by), None)
+    if own is not None:
         raise RequestError(
-            409, "exists", f"barcode {announcement.barcode!r} is announced already", id=known.id
+            409, "exists", f"barcode {announcement.barcode!r} is announced already", id=own.id
         )
+    may_join = claims.may_join(connection, by, live)
+    known = live[0] if live and may_join else None
     phone = _phone(connection, location, announcement.recipient.phone, "recipient.phone")
     recipient = _recipient(connection, announcement.recipient, phone, now_ms)
+    package = new_id() if known is None else known.id
+    _keep(connection, package, location, recipient, announcement, size, by, now_ms)
+    command = _announced(package, recipient, announcement, size, may_join=may_join)
+    if not claims.is_anothers(connection, by, live):
+        commands.queue(connection, location, command, by, now_ms, package)
+    claims.look(connection, central.settings.notifications, location, [key], now_ms)
+    if known is not None and known.status == PackageStatus.STORED:
+        outbox.stored(connection, central.settings.notifications, package, now_ms)
+    audit(connection, now_ms, by, "package.announce", package, location=location)
+    offered = neighbours(connection, location, asker) if left == 0 else []
+    return describe(connection, package) | {"doors_left": left, "neighbours": offered}
+
+
+def _keep(
+    connection: Connection,
+    package: str,
+    location: str,
+    recipient: str,
+    announcement: Announcement,
+    size: str | None,
+    by: str,
+    now_ms: int,
+) -> None:
+    """Write an announcement down; what lies there already keeps what its kiosk says of it."""
     values = {
         "recipient": recipient,
         "sender": by,
@@ -82,50 +106,35 @@ def announce(
         "is_alone": announcement.alone,
         "needs_low": announcement.low_door,
     }
-    if known is None:
-        package = new_id()
-        connection.execute(
-            insert(table).values(
-                id=package,
-                location=location,
-                barcode=announcement.barcode,
-                barcode_key=barcode_key(announcement.barcode),
-                size=size,
-                weight_kg=announcement.weight_kg,
-                announced_ms=now_ms,
-                **values,
-            )
+    table = schema.package
+    if connection.execute(update(table).where(table.c.id == package).values(**values)).rowcount:
+        return
+    connection.execute(
+        insert(table).values(
+            id=package,
+            location=location,
+            barcode=announcement.barcode,
+            barcode_key=barcode_key(announcement.barcode),
+            size=size,
+            weight_kg=announcement.weight_kg,
+            announced_ms=now_ms,
+            **values,
         )
-    else:
-        package = known.id
-        connection.execute(update(table).where(table.c.id == package).values(**values))
-    _send_announcement(connection, location, package, recipient, announcement, size, by, now_ms)
-    if known is not None and known.status == PackageStatus.STORED:
-        outbox.stored(connection, central.settings.notifications, package, now_ms)
-    audit(connection, now_ms, by, "package.announce", package, location=location)
-    offered = neighbours(connection, location, asker) if left == 0 else []
-    return describe(connection, package) | {"doors_left": left, "neighbours": offered}
+    )
 
 
-def _send_announcement(
-    connection: Connection,
-    location: str,
-    package: str,
-    recipient: str,
-    announcement: Announcement,
-    size: str | None,
-    by: str,
-    now_ms: int,
-) -> None:
-    command = Announce(
+def _announced(
+    package: str, recipient: str, announcement: Announcement, size: str | None, *, may_join: bool
+) -> Announce:
+    return Announce(
         package=package,
         barcode=announcement.barcode,
         size=size,
         recipient=CommandRecipient(id=recipient),
+        may_join=may_join,
         is_alone=announcement.alone,
         needs_low=announcement.low_door,
     )
-    commands.queue(connection, location, command, by, now_ms, package)
 
 
 def _place(
@@ -203,13 +212,17 @@ def find(connection: Connection, package: str, sender: str | None = None) -> Any
     """A package's row; of this sender, if one is named. Raises `RequestError`.
 
     An announced package that lay in the locker already, under another id, is the one that lies
-    there: both ids name it.
+    there: both ids name it. One that turned out to be another sender's is still known to the one
+    that announced it, as recalled.
     """
     table = schema.package
     row = connection.execute(select(table).where(table.c.id == package)).first()
     if row is not None and row.joined is not None:
         row = connection.execute(select(table).where(table.c.id == row.joined)).first()
-    if row is None or (sender is not None and row.sender != sender):
+    if sender is not None and (row is None or row.sender != sender):
+        own = select(table).where(table.c.known_as == package, table.c.sender == sender)
+        row = connection.execute(own).first()
+    if row is None:
         raise not_found("package", package)
     return row
 
@@ -316,19 +329,10 @@ def reissue(
         raise RequestError(409, "not_held", f"the package is {row.status}: it has no code")
     limits.require_change(connection, central, row.location, row.id, by)
     now_ms = central.clock.now_ms()
-    _new_code(connection, row, by, now_ms)
+    commands.new_code(connection, row, by, now_ms)
     outbox.tell(connection, central.settings.notifications, Kind.REISSUED, row.id, now_ms)
     audit(connection, now_ms, by, "package.reissue", row.id)
     return describe(connection, package)
-
-
-def _new_code(connection: Connection, row: Any, by: str, now_ms: int) -> None:
-    counter = row.code_counter + 1
-    connection.execute(
-        update(schema.package).where(schema.package.c.id == row.id).values(code_counter=counter)
-    )
-    command = Reissue(package=row.id, counter=counter)
-    commands.queue(connection, row.location, command, by, now_ms, row.id)
 
 
 def change_contact(
@@ -359,7 +363,7 @@ def change_contact(
     command = Contact(package=row.id, recipient=CommandRecipient(id=recipient))
     commands.queue(connection, row.location, command, by, now_ms, row.id)
     if row.recipient is not None and row.status in (PackageStatus.STORED, PackageStatus.EXPIRED):
-        _new_code(connection, row, by, now_ms)
+        commands.new_code(connection, row, by, now_ms)
     if row.status == PackageStatus.STORED:
         outbox.stored(connection, central.settings.notifications, row.id, now_ms)
     audit(connection, now_ms, by, "package.contact", row.id)

@@ -15,14 +15,14 @@ from central.auth import Scope
 from central.context import Central, audit, central_of
 from central.errors import RequestError
 from central.notify.worker import resend
-from central.packages import service
+from central.packages import claims, service
 from central.packages.requests import Person
 from central.pages import queries
 from central.pages.forms import Text, carry_out
 from central.pages.rendering import page
 from central.pages.said import saying
 from central.pages.session import HOME, ActingAsAdmin, ActingAsOperator
-from central.sync import ingest
+from central.sync import quarantine
 from central.sync.staff_list import EVERYWHERE
 from kiosk.model.urls import path
 
@@ -57,6 +57,17 @@ async def reissue(request: Request, name: str, operator: ActingAsOperator) -> Re
 
     done = "A new code is on its way to the recipient."
     return await carry_out(request, path("packages", name), done, do)
+
+
+@router.post("/packages/{name:path}/decide")
+async def decide(request: Request, name: str, operator: ActingAsOperator, why: Text) -> Response:
+    """It is theirs: of several announcements of a barcode, or of what lies there unannounced."""
+
+    def do(connection: Connection, central: Central) -> None:
+        rules, now_ms = central.settings.notifications, central.clock.now_ms()
+        claims.decide(connection, rules, operator.email, name, why, now_ms)
+
+    return await carry_out(request, "/disputed", "It is theirs; the kiosk is informed.", do)
 
 
 @router.post("/notifications/{name}/resend")
@@ -101,7 +112,7 @@ async def contact(
 @router.post("/quarantine/{name}/settle")
 async def settle(request: Request, name: str, operator: ActingAsOperator, why: Text) -> Response:
     def do(connection: Connection, central: Central) -> None:
-        ingest.settle(connection, name, operator.email, why, central.clock.now_ms())
+        quarantine.settle(connection, name, operator.email, why, central.clock.now_ms())
 
     return await carry_out(request, "/quarantine", "It is settled.", do)
 

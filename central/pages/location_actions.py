@@ -62,6 +62,12 @@ async def location_roll(request: Request, name: str, operator: ActingAsAdmin) ->
     return await _with_token(request, operator, name, path("locations", name), do)
 
 
+def _printed(
+    connection: Connection, central: Central, operation: Callable[[Connection, Central], str]
+) -> str:
+    return enrolment.printed(connection, central, operation(connection, central))
+
+
 async def _with_token(
     request: Request,
     operator: Operator,
@@ -71,7 +77,7 @@ async def _with_token(
 ) -> Response:
     central = central_of(request)
     try:
-        token = await central.database.write(operation, central)
+        token = await central.database.write(_printed, central, operation)
     except RequestError as error:
         return saying(request, f"{HOME}{back}", problem=error.message)
     command = f"kiosk enrol {central.settings.base_url} {token}"

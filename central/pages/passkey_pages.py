@@ -42,7 +42,7 @@ Name = Annotated[str, Form(max_length=64)]
 
 
 @router.get("/account/passkey")
-async def passkey_page(request: Request, who: Beginner, problem: str = "") -> Response:
+async def passkey_page(request: Request, who: Beginner) -> Response:
     """Offer to make a passkey, where browsers give any to this server."""
     require_may_set_up(request, who)
     central, session = central_of(request), who.session
@@ -55,7 +55,6 @@ async def passkey_page(request: Request, who: Beginner, problem: str = "") -> Re
         "passkey.html",
         operator=who if is_done else None,
         who=who,
-        problem=problem,
         options=options,
         must_have=not is_done,
     )

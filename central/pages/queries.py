@@ -14,6 +14,7 @@ from central.addresses import folded
 from central.context import is_about, is_by
 from central.errors import not_found
 from central.sync import commands
+from central.viewed import VIEWED
 from kiosk.model.actor import actor_of, in_one_form
 from kiosk.model.barcode import kept_key
 from kiosk.model.clock import DAY_MS, HOUR_MS
@@ -167,6 +168,45 @@ def unjoined(connection: Connection) -> list[Row]:
     )
 
 
+def disputed(connection: Connection) -> list[Row]:
+    """The barcodes of which an operator has to say whose they are, the oldest question first: what
+    lies there, and who announced it."""
+    package, key = schema.package, schema.api_key
+    waiting = (
+        select(package.c.location, package.c.barcode_key, func.min(package.c.disputed_ms))
+        .where(package.c.disputed_ms.is_not(None), package.c.status.in_(schema.LIVE))
+        .group_by(package.c.location, package.c.barcode_key)
+        .order_by(func.min(package.c.disputed_ms))
+        .limit(SHOWN)
+    )
+    questions = []
+    for place, barcode_key, since_ms in connection.execute(waiting).all():
+        query = (
+            select(package, key.c.name.label("sender_name"))
+            .join(key, key.c.id == package.c.sender, isouter=True)
+            .where(
+                package.c.location == place,
+                package.c.barcode_key == barcode_key,
+                package.c.status.in_(schema.LIVE),
+            )
+        )
+        rows = _rows(connection, query.order_by(package.c.announced_ms))
+        question = {"location": place, "barcode": rows[0]["barcode"], "since_ms": since_ms}
+        announced = [row for row in rows if row["sender"] is not None]
+        lying = next((row for row in rows if row["status"] != "PENDING"), None)
+        questions.append({**question, "lying": lying, "announced": announced})
+    return questions
+
+
+def count_disputed(connection: Connection) -> int:
+    """How many packages wait for an operator to say whose they are."""
+    package = schema.package
+    query = select(func.count()).where(
+        package.c.disputed_ms.is_not(None), package.c.status.in_(schema.LIVE)
+    )
+    return int(connection.execute(query).scalar_one())
+
+
 def package(connection: Connection, name: str, now_ms: int) -> Row:
     """One package with everything that is known of it. Raises `RequestError`."""
     table, person = schema.package, schema.recipient
@@ -255,6 +295,8 @@ def _link(action: str, subject: str) -> str:
     """The page about what an alarm is about."""
     if action == "alarm:unjoined":
         return path("packages", subject)
+    if action == "alarm:disputed":
+        return "/disputed"
     if action == "alarm:quarantine":
         return "/quarantine"
     if action.startswith("alarm:account."):
@@ -277,9 +319,12 @@ def quarantine(connection: Connection) -> list[Row]:
 
 
 def audit_log(connection: Connection, text: str) -> list[Row]:
-    """Who did what, the newest first; of one subject or person, if a text is given."""
+    """Who did what, the newest first; of one subject or person, if a text is given. Who looked at
+    people's data stands at a page of its own, for administrators."""
     table = schema.audit
-    query = select(table).order_by(table.c.at_ms.desc()).limit(SHOWN)
+    query = (
+        select(table).where(table.c.action != VIEWED).order_by(table.c.at_ms.desc()).limit(SHOWN)
+    )
     if text:
         query = query.where(or_(is_about(connection, text), is_by(connection, text)))
     return _rows(connection, query)

@@ -12,12 +12,13 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse
 from sqlalchemy import Connection, update
 
-from central import schema
+from central import schema, viewed
 from central.context import central_of
 from central.errors import not_found
 from central.pages import bank_svg, queries
+from central.pages.proving import address_of
 from central.pages.rendering import HEADERS, page
-from central.pages.session import HOME, Administering, Viewing
+from central.pages.session import HOME, Administering, Operator, Viewing
 from kiosk.model.cells import safe_cell
 from kiosk.model.clock import DAY_MS
 
@@ -71,6 +72,7 @@ async def overview(
         hidden=max(0, len(shown) - queries.SHOWN),
         q=q,
         quarantined=await _look(request, queries.quarantined),
+        disputed=await _look(request, queries.count_disputed),
         dots=bank_svg.dots(places),
         size=size,
         alarms=alarms,
@@ -110,7 +112,19 @@ async def packages(
     request: Request, operator: Viewing, q: Annotated[str, Query(max_length=200)] = ""
 ) -> Response:
     found = await _look(request, queries.search, q.strip())
+    await _write_down(request, operator, "list of packages", found)
     return page(request, "packages.html", operator=operator, packages=found, q=q)
+
+
+async def _write_down(
+    request: Request, operator: Operator, where: str, packages: list[dict[str, Any]]
+) -> None:
+    """Write down whose data is about to be shown to whom."""
+    central, address = central_of(request), address_of(request)
+    if any(each["recipient"] is not None for each in packages):
+        await central.database.write(
+            viewed.write_down, central, operator.email, address, where, packages
+        )
 
 
 @router.get("/unjoined")
@@ -119,9 +133,16 @@ async def unjoined(request: Request, operator: Viewing) -> Response:
     return page(request, "unjoined.html", operator=operator, packages=found)
 
 
+@router.get("/disputed")
+async def disputed(request: Request, operator: Viewing) -> Response:
+    found = await _look(request, queries.disputed)
+    return page(request, "disputed.html", operator=operator, questions=found)
+
+
 @router.get("/packages/{name:path}")
 async def package(request: Request, name: str, operator: Viewing) -> Response:
     found = await _look(request, queries.package, name, central_of(request).clock.now_ms())
+    await _write_down(request, operator, "package", [found])
     return page(request, "package.html", operator=operator, package=found)
 
 
@@ -152,6 +173,16 @@ async def keys(request: Request, operator: Administering) -> Response:
 async def audit(request: Request, operator: Viewing, q: str = "") -> Response:
     rows = await _look(request, queries.audit_log, q.strip())
     return page(request, "audit.html", operator=operator, rows=rows, q=q)
+
+
+@router.get("/views")
+async def views(
+    request: Request, operator: Administering, q: Annotated[str, Query(max_length=254)] = ""
+) -> Response:
+    """Who looked at whose personal data."""
+    rows = await _look(request, viewed.views, q.strip())
+    once_min = central_of(request).settings.sign_in.views_once_s // 60
+    return page(request, "views.html", operator=operator, rows=rows, q=q, once_min=once_min)
 
 
 @router.get("/reports")

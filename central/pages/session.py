@@ -20,6 +20,7 @@ from kiosk.model.urls import asking
 
 COOKIE = "operator"
 DEVICE_COOKIE = "operator_device"
+PROVIDER_COOKIE = "operator_provider"
 DEVICE_S = 400 * 86_400
 """As long as browsers keep a cookie at most."""
 RANK = {Role.VIEWER: 0, Role.OPERATOR: 1, Role.ADMIN: 2}
@@ -118,6 +119,30 @@ def known_device(request: Request, account: str) -> str | None:
     except (BadSignature, ValueError, TypeError):
         return None
     return str(device) if of == account else None
+
+
+def set_provider_state(request: Request, answer: Response, sealed: str, age_s: int) -> None:
+    """Keep in the browser what has to come back from the provider. Its cookie comes along from
+    another site, as the session's never does."""
+    answer.set_cookie(
+        _cookie(request, PROVIDER_COOKIE),
+        sealed,
+        max_age=age_s,
+        httponly=True,
+        samesite="lax",
+        secure=_is_secure(request),
+    )
+
+
+def provider_state(request: Request) -> str:
+    """What the browser kept of it."""
+    return request.cookies.get(_cookie(request, PROVIDER_COOKIE), "")
+
+
+def end_provider_state(request: Request, answer: Response) -> None:
+    """Take it away from the browser."""
+    name, secure = _cookie(request, PROVIDER_COOKIE), _is_secure(request)
+    answer.delete_cookie(name, secure=secure, httponly=True, samesite="lax")
 
 
 # --- who asks ----------------------------------------------------------------------------------

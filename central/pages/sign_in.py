@@ -54,6 +54,12 @@ PROBLEMS = {
     "passkey": "This passkey was not accepted.",
     "password": "This password is not right.",
     "again": "Please sign in again to do this.",
+    "provider": "The provider did not say who you are. Sign in by password, or try once more.",
+    "unverified": "The provider has not verified your e-mail address.",
+    "no-account": "You have no account here: an administrator makes one with your address.",
+    "no-role": "The provider does not say that you may do anything here.",
+    "disabled": "Your account is disabled.",
+    "other-identity": "The account with your address is somebody else's at the provider.",
 }
 DONE = {"password": "The password is set. Please sign in with it."}
 Secret = Annotated[str, Form(max_length=passwords.MOST)]
@@ -82,6 +88,7 @@ async def sign_in_page(
         problem=problem_text(problem, wait_s),
         done=DONE.get(done, ""),
         operator=None,
+        provider=central_of(request).settings.single_sign_on,
     )
 
 

@@ -25,6 +25,7 @@ from kiosk.model.commands import (
     ListStaff,
     Open,
     OpeningOutcome,
+    Reissue,
     UnfitCommandError,
     WireCommand,
     body_of,
@@ -94,6 +95,14 @@ def queue(
         )
     )
     return command_id
+
+
+def new_code(connection: Connection, row: Any, by: str, now_ms: int) -> None:
+    """Give a package a newer code; the kiosk takes it even before it hears of it."""
+    counter = row.code_counter + 1
+    package = schema.package
+    connection.execute(update(package).where(package.c.id == row.id).values(code_counter=counter))
+    queue(connection, row.location, Reissue(package=row.id, counter=counter), by, now_ms, row.id)
 
 
 class Signer(Protocol):
@@ -220,7 +229,10 @@ def _with_people(
     if row is None or known is None:
         raise UnfitCommandError("its package or its recipient is not known here any more")
     who = CommandRecipient(id=known.id, name=known.name, phone=known.phone)
-    return command.model_copy(update={"recipient": who, "owner": _owner(secrets, row, known)})
+    values: dict[str, Any] = {"recipient": who, "owner": _owner(secrets, row, known)}
+    if isinstance(command, Announce) and row.sender is not None:
+        values["sender"] = secrets.mark("sender", row.sender)[:32]
+    return command.model_copy(update=values)
 
 
 def _owner(secrets: Secrets, package: Any, person: Any) -> str | None:

@@ -18,8 +18,9 @@ from central.context import Central, audit, change_known
 from central.errors import RequestError, require_plain
 from central.sync import signing
 from central.sync.projection import configure
-from central.tokens import new_token, same, token_hash
-from kiosk.sync.contract import EnrolAnswer, EnrolRequest
+from central.tokens import KEY_BYTES, new_token, same, token_hash
+from kiosk.model.wrapping import NotWrappedError, bare, pin
+from kiosk.sync.contract import EnrolAnswer, EnrolRequest, ServerKeys
 
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 ENROL_VALID_MS = 7 * 24 * 3_600_000
@@ -147,21 +148,64 @@ def revoke(connection: Connection, location: str, by: str, now_ms: int) -> None:
     audit(connection, now_ms, by, "location.revoke", location)
 
 
+def printed(connection: Connection, central: Central, token: str) -> str:
+    """An enrolment token as people are given it: its text pins the server's keys."""
+    keys = _keys(connection, central)
+    return f"{token}.{pin(keys.public_key, keys.wrapping_key)}"
+
+
+def server_keys(connection: Connection, central: Central, token: str) -> ServerKeys:
+    """The server's public keys, for who has an enrolment token. Raises `RequestError`."""
+    _enrolling(connection, token, central.clock.now_ms())
+    return _keys(connection, central)
+
+
+def _keys(connection: Connection, central: Central) -> ServerKeys:
+    public_key = signing.current(connection, central.secrets).public_key
+    return ServerKeys(public_key=public_key, wrapping_key=central.secrets.wrapping_key)
+
+
+def _enrolling(connection: Connection, token: str, now_ms: int) -> Any:
+    """The location of a one-time token. Raises `RequestError` when it is not good."""
+    table = schema.location
+    row = connection.execute(
+        select(table).where(table.c.enrol_token_hash == token_hash(bare(token)))
+    ).first()
+    if row is None or (row.enrol_until_ms or 0) < now_ms:
+        raise RequestError(401, "unauthorised", UNKNOWN_TOKEN)
+    return row
+
+
+def _location_key(central: Central, request: EnrolRequest) -> bytes:
+    """The location's key, as it came. Raises `RequestError`."""
+    if request.wrapped_key:
+        try:
+            key = central.secrets.unwrap(request.wrapped_key, request.location, request.token)
+        except NotWrappedError as error:
+            raise RequestError(422, "invalid", f"wrapped_key: {error}") from error
+        if len(key) == KEY_BYTES:
+            return key
+    elif request.key and central.settings.allow_older_kiosks:
+        return bytes.fromhex(request.key)
+    elif request.key:
+        raise RequestError(
+            422, "older_kiosk", "this kiosk sends its key as it is: bring it to version 0.3 first"
+        )
+    raise RequestError(422, "invalid", f"wrapped_key: a location key has {KEY_BYTES} bytes")
+
+
 def enrol(connection: Connection, central: Central, request: EnrolRequest) -> EnrolAnswer:
     """Exchange a one-time token for a kiosk's own. Raises `RequestError` when it is not good."""
     now_ms = central.clock.now_ms()
     table = schema.location
-    row = connection.execute(
-        select(table).where(table.c.enrol_token_hash == token_hash(request.token))
-    ).first()
-    if row is None or (row.enrol_until_ms or 0) < now_ms:
-        raise RequestError(401, "unauthorised", UNKNOWN_TOKEN)
+    row = _enrolling(connection, request.token, now_ms)
     if row.id != request.location:
         raise RequestError(
             409,
             "other_location",
             f"this token is for location {row.id!r}, and this kiosk is {request.location!r}",
         )
+    key = _location_key(central, request)
     token = new_token("kiosk")
     public_key = signing.current(connection, central.secrets).public_key
     connection.execute(
@@ -169,7 +213,7 @@ def enrol(connection: Connection, central: Central, request: EnrolRequest) -> En
         .where(table.c.id == row.id)
         .values(
             token_hash=token_hash(token),
-            key_sealed=central.secrets.seal(bytes.fromhex(request.key)),
+            key_sealed=central.secrets.seal(key),
             enrol_token_hash="",
             enrol_until_ms=None,
             revoked_ms=None,
@@ -186,7 +230,8 @@ def enrol(connection: Connection, central: Central, request: EnrolRequest) -> En
     if request.layout is not None:
         configure(connection, row.id, request.layout, "")
     staff.tell_one(connection, row.id, f"kiosk {row.id}", now_ms)
-    audit(connection, now_ms, f"kiosk {row.id}", "location.enrol", row.id)
+    how = "wrapped" if request.wrapped_key else "as it is"
+    audit(connection, now_ms, f"kiosk {row.id}", "location.enrol", row.id, key_came=how)
     return EnrolAnswer(
         location=row.id,
         token=token,

@@ -10,30 +10,24 @@ Kinds and fields of a newer version are kept as they are.
 from __future__ import annotations
 
 import hmac
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, select
 
 from central import schema
-from central.adapters import new_id
 from central.bulk import insert_many, upsert_many
-from central.context import alarm, audit, change_known
+from central.context import alarm
 from central.settings import Notifications
 from central.sync import own
 from central.sync.projection import Projection
+from central.sync.quarantine import AnyEvent, Quarantine
 from kiosk.model.event_bodies import read_body, require_fit, restored_from
 from kiosk.model.events import GENESIS, EventKind, chain_hash, chain_mac
 from kiosk.model.fields import is_in_time, is_sound
 from kiosk.model.sound_json import UnfitBodyError
 from kiosk.sync.contract import Parked, Place, UnreadableEvent, WireEvent
-
-AnyEvent = WireEvent | UnreadableEvent
-PAYLOAD_MAX = 300_000
-"""How much of an event in quarantine is kept, in characters; the longest that a kiosk writes is
-shorter."""
 
 DOUBTED = "a journal that does not go on from the one known here: enrol its kiosk again"
 
@@ -83,7 +77,7 @@ class _Intake:
     """One batch of one location, inside the transaction."""
 
     def __init__(
-        self, connection: Connection, sender: Sender, rules: Notifications, now_ms: int
+        self, connection: Connection, sender: Sender, rules: Notifications, now_ms: int, most: int
     ) -> None:
         self.connection, self.location, self.now_ms = connection, sender.location, now_ms
         self.rules, self.sender = rules, sender
@@ -98,6 +92,7 @@ class _Intake:
             )
             for row in rows
         }
+        self.quarantine = Quarantine(connection, self.location, most, now_ms)
         self.parked: list[Parked] = []
         self.count = 0
         self.changed_slots = False
@@ -121,7 +116,7 @@ class _Intake:
                     fit = _fit(event, before)
                     self._require_signed(fit.event, head)
                 except UnfitBodyError as error:
-                    self._quarantine(event, str(error), is_loud=not head.doubt)
+                    self._park(event, str(error), is_loud=not head.doubt)
                 else:
                     new.append(fit)
                     self._note_lost(fit.event)
@@ -268,9 +263,11 @@ class _Intake:
 
     def _again(self, event: AnyEvent, hash_: str | None) -> None:
         """An event that came before: the same is success, another is a second journal."""
-        if hash_ == event.hash or (hash_ is None and self._is_quarantined(event)):
+        if hash_ == event.hash or (hash_ is None and self.quarantine.holds(event)):
             return
-        self._quarantine(event, "another event has this number")
+        if hash_ is None and event.seq <= self.epochs[event.epoch].pruned_seq:
+            return  # it was known, and is no longer kept
+        self._park(event, "another event has this number")
 
     def _own(self, events: Sequence[_Fit]) -> list[_Fit]:
         """Those that speak of this location alone; what speaks of another's lies in quarantine."""
@@ -278,7 +275,7 @@ class _Intake:
         are_others = own.speak_of_others(self.connection, self.location, bodies)
         for fit, is_others in zip(events, are_others, strict=True):
             if is_others:
-                self._quarantine(fit.event, own.NOT_OWN)
+                self._park(fit.event, own.NOT_OWN)
         return [fit for fit, is_others in zip(events, are_others, strict=True) if not is_others]
 
     def _project(self, events: Sequence[_Fit]) -> None:
@@ -292,7 +289,7 @@ class _Intake:
         except Exception as error:  # noqa: BLE001 - one bad event must not stop the others
             savepoint.rollback()
             if len(events) == 1:
-                self._quarantine(events[0].event, f"{type(error).__name__}: {error}"[:500])
+                self._park(events[0].event, f"{type(error).__name__}: {error}"[:500])
                 return
             middle = len(events) // 2
             self._project(events[:middle])
@@ -328,48 +325,9 @@ class _Intake:
         self.count += len(events)
         self.changed_slots |= projection.changes_slots
 
-    def _is_quarantined(self, event: AnyEvent) -> bool:
-        table = schema.quarantine
-        found = self.connection.execute(
-            select(table.c.id).where(
-                table.c.location == self.location,
-                table.c.epoch == event.epoch,
-                table.c.seq == event.seq,
-                table.c.payload == _payload(event),
-            )
-        )
-        return found.first() is not None
-
-    def _quarantine(self, event: AnyEvent, reason: str, *, is_loud: bool = True) -> None:
+    def _park(self, event: AnyEvent, reason: str, *, is_loud: bool = True) -> None:
         self.parked.append(Parked(epoch=event.epoch, seq=event.seq, reason=reason))
-        table = schema.quarantine
-        payload = _payload(event)
-        again = self.connection.execute(
-            update(table)
-            .where(
-                table.c.location == self.location,
-                table.c.epoch == event.epoch,
-                table.c.seq == event.seq,
-                table.c.payload == payload,
-            )
-            .values(times=table.c.times + 1)
-        )
-        if again.rowcount:
-            return
-        self.connection.execute(
-            insert(table).values(
-                id=new_id(),
-                location=self.location,
-                epoch=event.epoch,
-                seq=event.seq,
-                payload=payload,
-                reason=reason,
-                received_ms=self.now_ms,
-            )
-        )
-        if is_loud:
-            subject = f"{self.location} {event.epoch} {event.seq}"
-            alarm(self.connection, self.now_ms, "quarantine", subject, reason=reason)
+        self.quarantine.put(event, reason, is_loud=is_loud)
 
     def _write_epochs(self) -> None:
         rows: list[dict[str, Any]] = []
@@ -418,17 +376,6 @@ def _origin(event: AnyEvent) -> Place | None:
     return Place(epoch=origin.from_epoch, seq=origin.from_seq, hash=origin.from_hash)
 
 
-def _payload(event: AnyEvent) -> str:
-    """An event as quarantine keeps it: all of it, in characters that every database takes."""
-    if isinstance(event, WireEvent):
-        return event.model_dump_json()
-    try:
-        text = json.dumps(dict(event), ensure_ascii=True, default=repr)
-    except (ValueError, RecursionError) as error:
-        text = json.dumps({"epoch": event.epoch, "seq": event.seq, "not kept": repr(error)})
-    return text[:PAYLOAD_MAX]
-
-
 def take(
     connection: Connection,
     sender: Sender,
@@ -436,23 +383,8 @@ def take(
     last: Place,
     rules: Notifications,
     now_ms: int,
+    most: int,
 ) -> Taken:
-    """Take in a batch of a location's events; `last` is how far it had come."""
-    return _Intake(connection, sender, rules, now_ms).take(events, last)
-
-
-def settle(connection: Connection, event: str, by: str, why: str, now_ms: int) -> None:
-    """Somebody has looked at an event in quarantine and knows what it was; it stays where it is.
-
-    Raises `RequestError`.
-    """
-    table = schema.quarantine
-    change_known(
-        connection,
-        update(table)
-        .where(table.c.id == event, table.c.settled_ms.is_(None))
-        .values(settled_ms=now_ms),
-        "open event in quarantine",
-        event,
-    )
-    audit(connection, now_ms, by, "quarantine.settle", event, why=why)
+    """Take in a batch of a location's events; `last` is how far it had come, `most` how many of
+    them lie whole in quarantine."""
+    return _Intake(connection, sender, rules, now_ms, most).take(events, last)

@@ -19,6 +19,7 @@ from central import schema
 from central.bulk import update_many, upsert, upsert_many
 from central.context import alarm
 from central.notify import outbox
+from central.packages import claims
 from central.plain_texts import all_plain
 from central.settings import Notifications
 from central.sync import commands, own
@@ -167,12 +168,15 @@ class Projection:
     ) -> None:
         """What else follows from the events, in their order: answers to commands, messages."""
         connection = self._connection
+        keys = self._keys_stored(events, remarks)
+        if keys:
+            claims.look(connection, self._rules, self._location, keys, self._now_ms)
         addressed = {
             package_id for package_id, row in self._known.items() if row["recipient"] is not None
         }
         for event, body, remark in zip(events, bodies, remarks, strict=True):
             if event.kind == EventKind.COMMAND_APPLIED:
-                joined = _command_applied(connection, self._location, body, self._now_ms)
+                joined = self._command_applied(body)
                 if joined:
                     addressed.add(joined)
                     outbox.stored(connection, self._rules, joined, self._now_ms)
@@ -196,6 +200,42 @@ class Projection:
                     remark.package,
                     self._now_ms,
                 )
+
+    def _command_applied(self, body: Mapping[str, Any]) -> str:
+        """A kiosk answers a command; the package that lies there and is somebody's since, or ""."""
+        if body.get("n") == 0 and body["outcome"] == "REFUSED":
+            # It came from somebody else, or this server's key is not the one its kiosk trusts.
+            subject, why = f"{self._location} {body['id']}", str(body.get("detail", ""))
+            alarm(self._connection, self._now_ms, "command-not-proven", subject, why=why)
+        commands.answered(
+            self._connection,
+            self._location,
+            str(body["id"]),
+            str(body["outcome"]),
+            str(body.get("detail", "")),
+            self._now_ms,
+        )
+        announced, lying = str(body.get("joined") or ""), str(body.get("package") or "")
+        if not announced or not lying or announced == lying:
+            return ""
+        joined = claims.join(
+            self._connection, self._rules, self._location, announced, lying, self._now_ms
+        )
+        return lying if joined and self._is_stored(lying) else ""
+
+    def _is_stored(self, package: str) -> bool:
+        found = _packages(self._connection, {package}).get(package)
+        return found is not None and found["status"] == PackageStatus.STORED
+
+    def _keys_stored(self, events: Sequence[WireEvent], remarks: Sequence[Remark]) -> set[str]:
+        """The barcodes, by their keys, of what was put in."""
+        stored = [
+            remark.package
+            for event, remark in zip(events, remarks, strict=True)
+            if event.kind == EventKind.PACKAGE_STORED
+        ]
+        rows = [{**self._known.get(name, {}), **self._packages.get(name, {})} for name in stored]
+        return {str(row.get("barcode_key", "")) for row in rows}
 
 
 _PACKAGES = select(schema.package).where(schema.package.c.id.in_(bindparam("ids", expanding=True)))
@@ -226,48 +266,6 @@ def _judge(remark: Remark, before: str, after: str | None) -> None:
         return
     if change not in LEGAL_CHANGES:
         remark.disagree(f"the package was {before} here")
-
-
-def _command_applied(
-    connection: Connection, location: str, body: Mapping[str, Any], now_ms: int
-) -> str:
-    """A kiosk answers a command; the package that lies there and has a recipient since, or ""."""
-    joined = ""
-    if body.get("n") == 0 and body["outcome"] == "REFUSED":
-        # It came from somebody else, or this server's key is not the one that its kiosk trusts.
-        detail = str(body.get("detail", ""))
-        alarm(connection, now_ms, "command-not-proven", f"{location} {body['id']}", why=detail)
-    if body.get("joined") and body.get("package") and body["joined"] != body["package"]:
-        joined = _join(connection, str(body["joined"]), str(body["package"]), now_ms)
-    commands.answered(
-        connection,
-        location,
-        str(body["id"]),
-        str(body["outcome"]),
-        str(body.get("detail", "")),
-        now_ms,
-    )
-    return joined
-
-
-def _join(connection: Connection, announced: str, lying: str, now_ms: int) -> str:
-    """An announced package lay in the locker already, under another id: they are one."""
-    table = schema.package
-    wanted = connection.execute(select(table).where(table.c.id == announced)).first()
-    if wanted is None or wanted.status != PackageStatus.PENDING:
-        return ""
-    connection.execute(
-        update(table)
-        .where(table.c.id == announced)
-        .values(status=PackageStatus.CANCELLED.value, finished_ms=now_ms, joined=lying)
-    )
-    changed = connection.execute(
-        update(table)
-        .where(table.c.id == lying)
-        .values(recipient=wanted.recipient, sender=wanted.sender, owner=wanted.owner)
-        .returning(table.c.status)
-    ).first()
-    return lying if changed is not None and changed.status == PackageStatus.STORED else ""
 
 
 # --- what is reckoned from the tables -----------------------------------------------------------

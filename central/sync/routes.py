@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ValidationError
 
 from central.auth import bearer
-from central.context import central_of
+from central.context import alarm_daily, central_of
 from central.errors import RequestError
 from central.sync import enrolment, journal_export, service
 from kiosk.sync.bodies import BodyError, BodyTooLargeError, text_of
@@ -19,6 +19,7 @@ from kiosk.sync.contract import (
     EnrolRequest,
     EventsAnswer,
     M,
+    ServerKeys,
     SyncAnswer,
     SyncRequest,
     read_message,
@@ -81,13 +82,33 @@ def _described(model: type[BaseModel]) -> dict[str, Any]:
             "content": {"application/json": {"schema": _described(SyncRequest)}},
         }
     },
-    responses={400: {}, 401: {}, 413: {}, 422: {}},
+    responses={400: {}, 401: {}, 413: {}, 422: {}, 429: {}},
 )
 async def sync(location: str, request: Request) -> Response:
     central = central_of(request)
     token = bearer(request)
     message = await _body(request, SyncRequest)
-    answer = await central.database.write(service.sync, central, location, token, message)
+    try:
+        answer = await central.database.write(service.sync, central, location, token, message)
+    except RequestError as error:
+        if error.status == 429:
+            now_ms, limit = central.clock.now_ms(), str(error.detail["limit"])
+            await central.database.write(
+                lambda c: alarm_daily(c, now_ms, "events-flood", location, limit=limit)
+            )
+        raise
+    return _answer(request, answer)
+
+
+@router.get(
+    "/enrol",
+    response_model=ServerKeys,
+    summary="A kiosk that is about to enrol learns the server's keys",
+    responses={401: {}},
+)
+async def server_keys(request: Request) -> Response:
+    central = central_of(request)
+    answer = await central.database.look(enrolment.server_keys, central, bearer(request))
     return _answer(request, answer)
 
 

@@ -7,14 +7,15 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, select, update
 
-from central import schema
+from central import limits, schema
 from central.bulk import update_many, upsert
 from central.context import Central, alarm, is_about
 from central.sync import commands, enrolment, ingest, signing
 from central.sync.projection import configure, count_free
+from central.sync.quarantine import payload_of
 from kiosk.model.clock import MINUTE_MS
 from kiosk.model.events import journal_key
-from kiosk.sync.contract import Place, Status, SyncAnswer, SyncRequest
+from kiosk.sync.contract import Place, Status, SyncAnswer, SyncRequest, WireEvent
 
 WATCHED_SYNC_S = 2.0
 """How often a kiosk comes while an operator looks at it, or while a command waits."""
@@ -52,7 +53,14 @@ def sync(
     last = Place(epoch=row.epoch, seq=row.seq, hash=row.head_hash)
     rules = central.settings.notifications
     sender = ingest.Sender(location, _journal_key(central, row), row.may_begin)
-    taken = ingest.take(connection, sender, request.events, last, rules, now_ms)
+    if request.events:
+        size = sum(
+            len(each.body) if isinstance(each, WireEvent) else len(payload_of(each))
+            for each in request.events
+        )
+        limits.require_events(connection, central, location, len(request.events), size)
+    most = central.settings.limits.quarantine_by_location
+    taken = ingest.take(connection, sender, request.events, last, rules, now_ms, most)
     is_late = _is_late(row, request.status)
     if request.is_idle and taken.want_after is None and not is_late:
         taken.want_after = _witness(connection, location, request, taken.acked, now_ms)

@@ -103,7 +103,7 @@ async def _put_in(kiosk: Kiosk, run: Run, read: Scanned | Entered) -> None:
     put = await put_in(kiosk, run.actor, run.scans, read)
     run.refused, run.refused_package = put.refused, put.here
     if put.stored is not None:
-        run.stored, run.last_package = stored_note(kiosk, put.stored), put.stored.id
+        run.stored, run.last_package = (await stored_note(kiosk, put.stored)), put.stored.id
         run.stored_count += 1
 
 
@@ -113,7 +113,7 @@ async def _reissue(kiosk: Kiosk, run: Run, package_id: str) -> None:
     if package is None:
         run.refused = Refused(Refusal.RECALLED)
     else:
-        run.stored = stored_note(kiosk, package)
+        run.stored = await stored_note(kiosk, package)
 
 
 async def _undo(kiosk: Kiosk, run: Run, package_id: str) -> None:

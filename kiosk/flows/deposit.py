@@ -31,7 +31,7 @@ from kiosk.model.package import Package, PackageStatus
 from kiosk.model.pickup_code import make_code, parse_qr
 from kiosk.store import codes, departures, deposits, intents, packages, slots
 from kiosk.store.deposits import Deposit, DepositRequest
-from kiosk.store.errors import RefusedError
+from kiosk.store.errors import ContestedError, RefusedError
 from kiosk.store.intents import IntentPurpose, IntentState
 
 
@@ -113,6 +113,10 @@ async def _deposit(
             deposit = await kiosk.store.run(
                 deposits.begin_deposit, request, kiosk.location, kiosk.strategy
             )
+        except ContestedError:
+            # Another sender announced it since it was scanned: it is for neither by itself.
+            package = kiosk.new_id()
+            continue
         except RefusedError:
             # It was recalled since it was scanned.
             return PutIn(refused=Refused(Refusal.RECALLED))
@@ -298,10 +302,12 @@ async def _put_nothing_in(kiosk: Kiosk, deposit: Deposit, view: DoorOpen, opened
         )
 
 
-def stored_note(kiosk: Kiosk, package: Package) -> StoredNote:
-    """What the courier's next screen says of a package that lies here."""
-    code = ""
-    if kiosk.policy.show_code_to_courier and package.locator is not None:
+async def stored_note(kiosk: Kiosk, package: Package) -> StoredNote:
+    """What the courier's next screen says of a package that lies here; no code of one that several
+    senders say is theirs."""
+    code, is_shown = "", kiosk.policy.show_code_to_courier and package.locator is not None
+    if is_shown and not await kiosk.store.run(packages.is_contested, package.id):
+        assert package.locator is not None
         code = make_code(kiosk.location_key, package.id, package.locator, package.code_counter)
     return StoredNote(package.slot or "", package.barcode, code)
 

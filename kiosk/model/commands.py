@@ -122,6 +122,10 @@ class Announce(Part):
     recipient: CommandRecipient | None = None
     owner: Name | None = None
     """Packages with the same owner open with one code."""
+    sender: Name | None = None
+    """A mark of who announces it: a barcode is one sender's, and another's may be the same."""
+    may_join: Flag = True
+    """Whether it may be a package that lies here unannounced: its barcode alone proves nothing."""
     is_alone: Flag = False
     """It opens with its own code only."""
     needs_low: Flag = False

@@ -82,6 +82,8 @@ class PackageImage(Image):
     last_slot: SlotLabel | None = None
     recipient: Id | None = None
     owner: Name | None = None
+    sender: Name | None = None
+    """Which sender announced it, by a mark that differs from server to server."""
     is_alone: Switch = LEFT_OUT
     needs_low: Switch = LEFT_OUT
     is_announced: Switch = LEFT_OUT

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from urllib.parse import quote, urlencode
+from ipaddress import ip_address
+from urllib.parse import quote, urlencode, urlsplit
 
 
 def part(value: object) -> str:
@@ -23,3 +24,17 @@ def asking(address: str, **values: object) -> str:
 def host(name: str) -> str:
     """A host as it stands in a URL: an IPv6 address in brackets."""
     return f"[{name}]" if ":" in name else name
+
+
+def is_loopback(name: str) -> bool:
+    """Whether a host is this machine by its own name: what is sent to it is on no wire."""
+    try:
+        return ip_address(name).is_loopback
+    except ValueError:
+        return name.rstrip(".").lower() == "localhost"
+
+
+def is_open_to_readers(url: str) -> bool:
+    """Whether what is sent to this address can be read on its way: no TLS, and not this machine."""
+    parts = urlsplit(url)
+    return parts.scheme.lower() not in ("https", "wss") and not is_loopback(parts.hostname or "")

@@ -255,14 +255,16 @@ def _stays_shut(row: Row) -> bool:
 
 
 def _others(writer: Writer, row: Row, policy: CodePolicy) -> tuple[Granted, ...]:
-    """The same person's other packages that may be had now; not those that are to be alone."""
+    """The same person's other packages that may be had now; not those that are to be alone, nor
+    those that another sender says are theirs."""
     if row["owner"] is None or row["is_alone"]:
         return ()
     statuses = ("STORED", "EXPIRED") if policy.late_pickup else ("STORED", "STORED")
     rows = writer.all(
         "SELECT package.id, package.slot, slot.status AS slot_status, slot.suspect, slot.service"
         " FROM package JOIN slot ON slot.label = package.slot WHERE owner = ? AND is_alone = 0"
-        " AND package.id <> ? AND package.status IN (?, ?) ORDER BY slot.position",
+        f" AND package.id <> ? AND package.status IN (?, ?) AND NOT {packages.CONTESTED}"
+        " ORDER BY slot.position",
         (row["owner"], row["id"], *statuses),
     )
     return tuple(

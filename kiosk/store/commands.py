@@ -214,8 +214,7 @@ def _announce(writer: Writer, command: Announce) -> dict[str, Any]:
     known = writer.one("SELECT * FROM package WHERE id = ?", (package_id,))
     if known is not None and known["status"] == PackageStatus.CANCELLED and not known["slot"]:
         raise RefusedError(f"package {package_id} was recalled before it was announced")
-    lying = packages.live_by_barcode(writer, command.barcode)
-    joined = known["id"] if known is not None else (lying.id if lying is not None else None)
+    joined = known["id"] if known is not None else _joins(writer, command)
     if joined is None:
         announcement = packages.Announcement(
             package_id,
@@ -225,12 +224,38 @@ def _announce(writer: Writer, command: Announce) -> dict[str, Any]:
             command.owner,
             command.is_alone,
             command.needs_low,
+            command.sender,
         )
-        packages.announce(writer, announcement)
+        if not packages.announce(writer, announcement):
+            raise RefusedError(f"several senders announced the barcode of package {package_id}")
         return {"package": package_id}
     if recipient is not None:
-        _tie(writer, joined, recipient, owner=command.owner, is_announced=1)
+        _end_announcement(writer, command, joined)
+        sender = {} if command.sender is None else {"sender": command.sender}
+        _tie(writer, joined, recipient, owner=command.owner, is_announced=1, **sender)
     return {"package": joined, "joined": package_id}
+
+
+def _joins(writer: Writer, command: Announce) -> str | None:
+    """The package here, under another id, that is the announced one; None: it is yet to come, or
+    it is not for this kiosk to say."""
+    if command.sender is None:
+        # Of a server of an earlier version, which has one announcement for a barcode.
+        row = packages.meant_by(writer, command.barcode)
+        return None if row is None else str(row["id"])
+    live = packages.live_rows(writer, command.barcode)
+    own = [row for row in live if row["sender"] == command.sender]
+    if not own and command.may_join and len(live) == 1:
+        own = [row for row in live if row["sender"] is None]
+    return str(own[0]["id"]) if own else None
+
+
+def _end_announcement(writer: Writer, command: Announce, package_id: str) -> None:
+    """What this sender expected under another id is the package that lies here."""
+    for row in packages.live_rows(writer, command.barcode):
+        is_its_own = row["sender"] == command.sender and row["is_announced"]
+        if is_its_own and row["id"] != package_id and row["slot"] is None:
+            departures.cancel(writer, row["id"], f"it is package {package_id}")
 
 
 def _recipient(recipient: CommandRecipient) -> Recipient:

@@ -7,7 +7,7 @@ from random import Random
 
 from kiosk.model.actor import KIOSK
 from kiosk.model.allocation import AllocationStrategy
-from kiosk.model.barcode import kept_key, require_barcode
+from kiosk.model.barcode import require_barcode
 from kiosk.model.clock import hold_until_ms
 from kiosk.model.event_bodies import DepositUndone, PackageStored, ReservationReleased, SlotReserved
 from kiosk.model.location import Location, SlotStatus, SuspectReason
@@ -15,9 +15,9 @@ from kiosk.model.package import Package, PackageStatus, require_legal
 from kiosk.store import holds
 from kiosk.store.codes import draw_locator
 from kiosk.store.departures import cancel
-from kiosk.store.errors import RefusedError
+from kiosk.store.errors import ContestedError, RefusedError
 from kiosk.store.intents import IntentPurpose, IntentState, done, intended
-from kiosk.store.packages import LIVE, package
+from kiosk.store.packages import live_rows, meant_by, package
 from kiosk.store.slots import FreeSlotQuery, record_of
 from kiosk.store.writer import RowChange, Writer, insert, update
 
@@ -50,15 +50,20 @@ def begin_deposit(
     """Hold a slot for a package and write the intent to open it, in one; None when none is free.
 
     An announcement of the same barcode that came meanwhile is joined: the deposit is of that one.
-    Raises `NotABarcodeError` for a package that nobody announced.
+    Where several senders announced it, it is none of theirs: it lies there unannounced until an
+    operator has said whose it is. Raises `NotABarcodeError` for a package that nobody announced,
+    and `ContestedError` where that became so: then `request` is to name a new package.
     """
+    claims = live_rows(writer, request.barcode)
     known = writer.one("SELECT * FROM package WHERE id = ?", (request.package,))
-    known = known or writer.one(
-        f"SELECT * FROM package WHERE barcode_key = ? AND {LIVE}", (kept_key(request.barcode),)
-    )
+    if known is None:
+        known = meant_by(writer, request.barcode)
+    elif known["status"] == PackageStatus.PENDING and len(claims) > 1:
+        raise ContestedError(f"package {known['id']} is announced by another sender, too")
     if known is None:
         require_barcode(request.barcode)
-    needs_low = request.needs_low or bool(known and known["needs_low"])
+    expected = claims if known is None else [known]
+    needs_low = request.needs_low or any(row["needs_low"] for row in expected)
     slot = strategy.choose(location.sizes, request.size, needs_low, FreeSlotQuery(writer))
     if slot is None:
         return None

@@ -39,5 +39,9 @@ class RefusedError(StoreError):
     """The operation was refused by a rule; nothing was changed."""
 
 
+class ContestedError(RefusedError):
+    """Several senders say that it is theirs."""
+
+
 class InPlayError(RefusedError):
     """A door is in somebody's hands now; the same may be done in a moment."""

@@ -197,6 +197,7 @@ PACKAGE_DEFAULTS = {
     "last_slot": None,
     "recipient": None,
     "owner": None,
+    "sender": None,
     "is_alone": 0,
     "needs_low": 0,
     "is_announced": 0,

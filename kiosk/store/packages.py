@@ -13,6 +13,12 @@ from kiosk.store.errors import RefusedError
 from kiosk.store.writer import Row, Writer, insert, update
 
 LIVE = "(status IN ('PENDING', 'STORED', 'EXPIRED') OR slot IS NOT NULL)"
+CONTESTED = (
+    "EXISTS (SELECT 1 FROM package AS other WHERE other.barcode_key = package.barcode_key"
+    " AND other.id <> package.id AND (other.status IN ('PENDING', 'STORED', 'EXPIRED')"
+    " OR other.slot IS NOT NULL))"
+)
+"""Of a row of `package`: another live one has the same barcode."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +30,12 @@ class Announcement:
     size: str | None
     recipient: Recipient | None
     owner: str | None = None
-    """The server's id of the person; packages of one owner open with one code."""
+    """The server's mark of the person; packages of one owner open with one code."""
     is_alone: bool = False
     """Never opened by the code of another package."""
     needs_low: bool = False
+    sender: str | None = None
+    """The server's mark of who announces it."""
 
 
 def package_of(row: Row) -> Package:
@@ -54,12 +62,36 @@ def package(writer: Writer, package_id: str) -> Package:
     return package_of(row)
 
 
-def live_by_barcode(writer: Writer, barcode: str) -> Package | None:
-    """The live package with this barcode, in whichever spelling; there is at most one."""
-    row = writer.one(
-        f"SELECT * FROM package WHERE barcode_key = ? AND {LIVE}", (kept_key(barcode),)
+def live_rows(writer: Writer, barcode: str) -> list[Row]:
+    """The live packages with this barcode, in whichever spelling, those that lie here first. There
+    is at most one, but where more than one sender says that it is theirs."""
+    return writer.all(
+        f"SELECT * FROM package WHERE barcode_key = ? AND {LIVE}"
+        " ORDER BY slot IS NULL, announced_ms",
+        (kept_key(barcode),),
     )
+
+
+def meant_by(writer: Writer, barcode: str) -> Row | None:
+    """The live package that a label means here: the one that lies here, else the one expected.
+
+    None also where several senders expect one: whose it is the label does not tell.
+    """
+    rows = live_rows(writer, barcode)
+    return rows[0] if len(rows) == 1 or (rows and rows[0]["slot"] is not None) else None
+
+
+def live_by_barcode(writer: Writer, barcode: str) -> Package | None:
+    """The live package that a label means here, in whichever spelling."""
+    row = meant_by(writer, barcode)
     return None if row is None else package_of(row)
+
+
+def is_contested(writer: Writer, package_id: str) -> bool:
+    """Whether another live package here has the same barcode: then nobody gets the code before an
+    operator has said whose it is."""
+    row = writer.one(f"SELECT 1 FROM package WHERE {CONTESTED} AND package.id = ?", (package_id,))
+    return row is not None
 
 
 def last_to_fetch(writer: Writer) -> Package | None:
@@ -85,12 +117,16 @@ def recipient_of(writer: Writer, package_id: str) -> Recipient | None:
 
 
 def announce(writer: Writer, announcement: Announcement, actor: str = SERVER) -> bool:
-    """Expect a package; False when a live package has this barcode already.
+    """Expect a package; False when a live package of this sender, or of whichever where it names
+    none, has this barcode already.
 
     Raises `NotABarcodeError`.
     """
     require_barcode(announcement.barcode)
-    if live_by_barcode(writer, announcement.barcode) is not None:
+    live = live_rows(writer, announcement.barcode)
+    if announcement.sender is not None:
+        live = [row for row in live if row["sender"] == announcement.sender and row["is_announced"]]
+    if live:
         return False
     recipient = announcement.recipient
     if recipient is not None:
@@ -105,6 +141,7 @@ def announce(writer: Writer, announcement: Announcement, actor: str = SERVER) ->
             size=announcement.size,
             recipient=None if recipient is None else recipient.id,
             owner=announcement.owner,
+            sender=announcement.sender,
             is_alone=int(announcement.is_alone),
             needs_low=int(announcement.needs_low),
             is_announced=1,
@@ -122,7 +159,7 @@ def correct(writer: Writer, announcement: Announcement) -> list[str]:
     """
     known = live_by_barcode(writer, announcement.barcode)
     if known is None:
-        raise RefusedError(f"there is no live package {announcement.barcode}")
+        raise RefusedError("several senders announced it: change name and number there")
     values: dict[str, str] = {}
     changed: list[str] = []
     is_waited_for = known.status is PackageStatus.PENDING and known.slot is None

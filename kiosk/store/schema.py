@@ -335,7 +335,25 @@ def m005_sign_in_tries(db: Database) -> None:
 
 
 @migrations()
-def m006_begins_in_its_slot(db: Database) -> None:
+def m006_senders(db: Database) -> None:
+    """A barcode belongs to its sender: two may have announced the same. Whose packages open with
+    one code is asked of the server once more, for that follows other rules now."""
+    live = "status IN ('PENDING', 'STORED', 'EXPIRED') OR slot IS NOT NULL"
+    db.conn.execute("ALTER TABLE package ADD COLUMN sender TEXT")
+    for name, column in (("barcode", "barcode"), ("key", "barcode_key")):
+        db.conn.execute(f"DROP INDEX package_live_{name}")
+        db.conn.execute(
+            f"CREATE UNIQUE INDEX package_live_{name}_of_sender ON package"
+            f" ({column}, coalesce(sender, ''), is_announced) WHERE {live}"
+        )
+    db.conn.execute(
+        "INSERT OR REPLACE INTO meta (key, value) SELECT 'people_wanted', '1'"
+        f" WHERE EXISTS (SELECT 1 FROM package WHERE owner IS NOT NULL AND ({live}))"
+    )
+
+
+@migrations()
+def m007_begins_in_its_slot(db: Database) -> None:
     """A package that nobody announced begins in the slot that is held for it: one change of one
     row, where it was two, and it is never among those that are expected without a slot."""
     db.conn.execute("DROP TRIGGER package_begins_without_slot")

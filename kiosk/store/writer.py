@@ -179,9 +179,11 @@ class Writer:
         key: str | None = kept_key(str(change.values["barcode"]))
         taken = (
             "SELECT 1 FROM package WHERE barcode_key = ?"
+            " AND coalesce(sender, '') = ? AND is_announced = ?"
             " AND (status IN ('PENDING', 'STORED', 'EXPIRED') OR slot IS NOT NULL)"
         )
-        if is_again and self.one(taken, (key,)) is not None:
+        of = (change.values.get("sender") or "", change.values.get("is_announced", 0))
+        if is_again and self.one(taken, (key, *of)) is not None:
             key = None
         return RowChange(change.table, {**change.values, BARCODE_KEY: key}, is_new=True)
 

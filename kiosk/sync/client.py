@@ -48,6 +48,7 @@ from kiosk.sync.opening import require_signed
 from kiosk.sync.reaching import answer_text
 from kiosk.sync.receiving import receive
 from kiosk.sync.signing import proven_by, too_old, unproven
+from kiosk.sync.transport import BY_TLS
 
 LOG = logging.getLogger("kiosk.sync")
 OBSERVER = "centre"
@@ -161,16 +162,18 @@ class SyncClient:
         rng: random.Random,
         doors: Doors | None = None,
         keep: Callable[[Identity], None] = _keep_nothing,
+        session: BoundedSession | None = None,
     ) -> None:
         """`status` tells how the machine is; it is called on the sync's thread, and so is
         `doors`, which opens remotely; None: this kiosk opens nothing so. `keep` writes down,
-        durably, what changes of the identity."""
+        durably, what changes of the identity; `session` is the line to the server."""
         self._store, self._location, self._identity = store, location, identity
         self._machine, self._rng, self._doors, self._keep = status, rng, doors, keep
         self._layout = layout_of(location)
         self._layout_hash = sha256(self._layout.model_dump_json().encode()).hexdigest()
         self._is_layout_wanted = True
-        self._session = BoundedSession()
+        self._session = BoundedSession() if session is None else session
+        self._is_line_safe = session is not None
         self._woken, self._is_ending = threading.Event(), False
         self._thread = threading.Thread(target=self._run, name="sync", daemon=True)
         self.state = SyncStatus()
@@ -267,6 +270,8 @@ class SyncClient:
             body = gzip.compress(body, 5)
             headers["content-encoding"] = "gzip"
         url = f"{self._identity.url}{path('v1', 'locations', self._identity.location, 'sync')}"
+        if not self._is_line_safe:
+            BY_TLS.require_safe(self._identity.url)
         with (
             self._session.exchange(),
             self._session.post(

@@ -242,8 +242,20 @@ class EnrolRequest(Message):
 
     token: str = Field(max_length=128)
     location: str = Field(max_length=64)
-    key: str = Field(pattern=r"^[0-9a-f]{64}$")
+    wrapped_key: str = Field(default="", max_length=256, pattern=r"^[0-9a-f]*$")
+    """The location's key, wrapped to the server's: see `ServerKeys`."""
+    key: str = Field(default="", pattern=r"^([0-9a-f]{64})?$")
+    """The same as it is, as kiosks of 0.2 send it, and newer ones never."""
     layout: Layout | None = None
+
+
+class ServerKeys(Message):
+    """What a kiosk that is about to enrol is given: the server's public keys, in hexadecimal."""
+
+    public_key: str = Field(pattern=r"^[0-9a-f]{64}$")
+    """Of Ed25519: commands are signed with it."""
+    wrapping_key: str = Field(pattern=r"^[0-9a-f]{64}$")
+    """Of X25519: the location's key is wrapped to it."""
 
 
 class EnrolAnswer(Message):

@@ -5,17 +5,21 @@ from __future__ import annotations
 import json
 import os
 import re
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from http.client import responses
 from pathlib import Path
 
 import requests
 from pydantic import ValidationError
 
 from kiosk.model.location import Location
+from kiosk.model.urls import is_open_to_readers
+from kiosk.model.wrapping import is_pinned, pin_of, wrap
 from kiosk.sync.client import TIMEOUT_S, Identity, layout_of
-from kiosk.sync.contract import EnrolAnswer, EnrolRequest
+from kiosk.sync.contract import EnrolAnswer, EnrolRequest, M, ServerKeys
 from kiosk.sync.deadline import BoundedSession
 from kiosk.sync.reaching import answer_text, server_url, why_not_reached
+from kiosk.sync.transport import BY_TLS, PlainLineError, Transport
 
 IDENTITY_FILE = "centre.json"
 """In the data folder, for its owner only."""
@@ -33,34 +37,32 @@ class EnrolError(Exception):
     """The kiosk is not enrolled; the message says what to do."""
 
 
-def enrol(data: Path, location: Location, location_key: bytes, url: str, token: str) -> Identity:
-    """Become known to the server at `url`; raises `EnrolError`."""
+def enrol(
+    data: Path,
+    location: Location,
+    location_key: bytes,
+    url: str,
+    token: str,
+    transport: Transport = BY_TLS,
+    *,
+    at_older_server: bool = False,
+) -> Identity:
+    """Become known to the server at `url`; raises `EnrolError`.
+
+    `at_older_server`: it is of 0.2, and takes no wrapped key; it is sent as it is, by TLS alone.
+    """
     url = _address(url)
-    message = _request(token, location, location_key)
+    _require_token(token)
     try:
-        with BoundedSession() as session, session.exchange():
-            answer = session.post(
-                f"{url}/v1/enrol",
-                data=message.model_dump_json(exclude_none=True),
-                headers={"content-type": "application/json", "authorization": f"Bearer {token}"},
-                timeout=TIMEOUT_S,
-                allow_redirects=False,
-                stream=True,
-            )
-            text = answer_text(answer)
-    except requests.RequestException as error:
-        raise EnrolError(
-            f"{url}: the server is not reached: {why_not_reached(error, url)}"
-        ) from error
-    if answer.is_redirect:
-        place = answer.headers["location"][:200]
-        raise EnrolError(f"{url}: the server is elsewhere, it points to {place!r}: name that")
-    if answer.status_code != 200:
-        raise EnrolError(f"{url}: the server refuses: {_reason(answer, text)}")
-    try:
-        known = EnrolAnswer.model_validate_json(text)
-    except ValidationError as error:
-        raise EnrolError(f"{url}: what is there does not answer as a server does") from error
+        with transport.session(url) as session:
+            server = _Server(session, url, token)
+            keys = None if at_older_server else _keys(server, token)
+            message = _request(token, location, location_key, keys, url)
+            known = server.ask("POST", EnrolAnswer, message.model_dump_json(exclude_defaults=True))
+    except PlainLineError as error:
+        raise EnrolError(str(error)) from error
+    if keys is not None and known.public_key != keys.public_key:
+        raise EnrolError(f"{url}: the server answers with another key than it showed before")
     identity = Identity(
         url,
         known.location,
@@ -72,6 +74,77 @@ def enrol(data: Path, location: Location, location_key: bytes, url: str, token: 
     return identity
 
 
+@dataclass(frozen=True, slots=True)
+class _Server:
+    """Where to enrol."""
+
+    session: BoundedSession
+    url: str
+    token: str
+
+    def ask(self, method: str, answer_of: type[M], text: str = "") -> M:
+        """Its answer. Raises `EnrolError`."""
+        status, answer = self.exchange(method, text)
+        if status != 200:
+            raise EnrolError(f"{self.url}: the server refuses: {_reason(status, answer)}")
+        try:
+            return answer_of.model_validate_json(answer)
+        except ValidationError as error:
+            raise EnrolError(
+                f"{self.url}: what is there does not answer as a server does"
+            ) from error
+
+    def exchange(self, method: str, text: str = "") -> tuple[int, bytes]:
+        headers = {"content-type": "application/json", "authorization": f"Bearer {self.token}"}
+        try:
+            with (
+                self.session.exchange(),
+                self.session.request(
+                    method,
+                    f"{self.url}/v1/enrol",
+                    data=text or None,
+                    headers=headers,
+                    timeout=TIMEOUT_S,
+                    allow_redirects=False,
+                    stream=True,
+                ) as answer,
+            ):
+                body = answer_text(answer)
+        except (requests.RequestException, OSError) as error:
+            raise EnrolError(
+                f"{self.url}: the server is not reached: {_why(error, self.url)}"
+            ) from error
+        if answer.is_redirect:
+            place = answer.headers["location"][:200]
+            raise EnrolError(
+                f"{self.url}: the server is elsewhere, it points to {place!r}: name that"
+            )
+        return answer.status_code, body
+
+
+def _why(error: Exception, url: str) -> str:
+    if isinstance(error, requests.RequestException):
+        return why_not_reached(error, url)
+    return str(error)  # a certificate of the site file that is not there
+
+
+def _keys(server: _Server, token: str) -> ServerKeys:
+    """The server's public keys, which must be those that the token pins. Raises `EnrolError`."""
+    status, _ = server.exchange("GET") if not pin_of(token) else (200, b"")
+    if status == 405:
+        raise EnrolError(
+            f"{server.url}: this server is older than 0.3 and takes the location's key only as it"
+            " is: update the server first, or enrol with --at-older-server, by https alone"
+        )
+    keys = server.ask("GET", ServerKeys)
+    if not is_pinned(token, keys.public_key, keys.wrapping_key):
+        raise EnrolError(
+            f"{server.url}: who answers there has not the keys that the token names: it is another"
+            " server, or somebody in between; central location roll prints a token of today"
+        )
+    return keys
+
+
 def _address(url: str) -> str:
     try:
         return server_url(url)
@@ -79,22 +152,31 @@ def _address(url: str) -> str:
         raise EnrolError(str(error)) from error
 
 
-def _request(token: str, location: Location, location_key: bytes) -> EnrolRequest:
+def _require_token(token: str) -> None:
     if not re.fullmatch(r"[!-~]{1,128}", token):
         raise EnrolError(
             f"{token[:200]!r} is no token: copy it whole from what the central server printed"
             " (central location roll makes a new one)"
         )
-    return EnrolRequest(
-        token=token, location=location.id, key=location_key.hex(), layout=layout_of(location)
-    )
 
 
-def _reason(answer: requests.Response, text: bytes) -> str:
+def _request(
+    token: str, location: Location, location_key: bytes, keys: ServerKeys | None, url: str
+) -> EnrolRequest:
+    layout = layout_of(location)
+    if keys is not None:
+        wrapped = wrap(location_key, keys.wrapping_key, location.id, token)
+        return EnrolRequest(token=token, location=location.id, wrapped_key=wrapped, layout=layout)
+    if is_open_to_readers(url):
+        raise EnrolError(f"{url}: the location's key goes to an older server by https alone")
+    return EnrolRequest(token=token, location=location.id, key=location_key.hex(), layout=layout)
+
+
+def _reason(status: int, text: bytes) -> str:
     try:
         return " ".join(str(json.loads(text)["message"]).split())[:500]
     except (ValueError, KeyError, TypeError, RecursionError):
-        return f"{answer.status_code} {answer.reason}"
+        return f"{status} {responses.get(status, '')}".strip()
 
 
 def keep(data: Path, identity: Identity) -> None:

@@ -5,18 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 
-from central import limits, schema
+from central import limits, retention, schema
 from central.auth import Role
 from central.notify import outbox
-from central.settings import Limits, Notifications, Sms
+from central.settings import Limits, Notifications, Retention, Sms
 from kiosk.model.actor import CUSTOMER
-from kiosk.model.clock import HOUR_MS
+from kiosk.model.clock import DAY_MS, HOUR_MS
 from kiosk.model.event_bodies import CodeAsked
 from kiosk.sync.contract import SyncAnswer
 from tests.support.central_server import Journal, Mailbox, Server, announce, mail_server, wait_until
@@ -303,3 +304,93 @@ def test_a_link_and_a_key_queue_one_command_of_a_kind(
     obey(kiosk)
     days = {row.type: row for row in server.rows(schema.command)}["extend"]
     assert days.state == "APPLIED"
+
+
+# --- what a kiosk sends -------------------------------------------------------------------------
+
+
+def ask(kiosk: Journal, count: int) -> int:
+    """So many events; the number of the last one before."""
+    known = int(kiosk.head().seq)
+    for _ in range(count):
+        kiosk.do(lambda writer: writer.record(CodeAsked(actor=CUSTOMER, package=None)))
+    return known
+
+
+@pytest.mark.parametrize("rules", [Limits(events_by_location=60)])
+def test_a_kiosk_that_floods_sends_later_and_loses_nothing(
+    server: Server, kiosk: Journal, tmp_path: Path
+) -> None:
+    other = Journal(tmp_path / "other.db", replace(kiosk.location, id="other"))
+    assert other.enrol(server, server.add_location("other")).ok
+    assert kiosk.send(kiosk.events()).ok
+    known = ask(kiosk, 50)
+    refused = kiosk.send(kiosk.events(known))
+    require_machine_readable(refused)
+    assert server.alarms().count("alarm:events-flood") == 1
+    assert other.send(other.events()).ok
+    assert kiosk.send([]).ok, "without events its commands still come"
+    server.clock.wall_ms += int(1000 * float(refused.json()["retry_after_s"])) + 1
+    assert kiosk.send(kiosk.events(known)).ok
+    assert len([row for row in server.rows(schema.event) if row.location != "other"]) == known + 50
+    other.store.close()
+
+
+@pytest.mark.parametrize("rules", [Limits(quarantine_by_location=20)])
+def test_a_quarantine_has_an_end_and_the_journal_goes_on(server: Server, kiosk: Journal) -> None:
+    known = ask(kiosk, 100)
+    good = kiosk.events()
+    for turn in range(3):
+        bad = [
+            event.model_copy(update={"hash": f"{turn}{event.hash[1:]}"})
+            for event in kiosk.events(known)
+        ]
+        for _ in range(2):
+            assert kiosk.send(good if turn == 0 else good[:known]).ok
+            assert kiosk.send(bad).ok
+    rows = server.rows(schema.quarantine)
+    assert len(rows) <= 2 * 20 + 1
+    assert sum("not kept" not in row.payload for row in rows) <= 20
+    assert sum(row.times for row in rows) >= 500
+    assert server.alarms().count("alarm:quarantine-full") == 1
+    assert kiosk.send(good).ok
+    assert len(server.rows(schema.event)) == len(good)
+
+
+def test_what_is_old_is_deleted_in_small_parts_and_evidence_stays(
+    server: Server, kiosk: Journal, mailbox: tuple[int, Mailbox]
+) -> None:
+    key = server.add_key()
+    gone = lying(server, kiosk, key, "G", email="eva@example.org")
+    stays = lying(server, kiosk, key, "S", email="kim@example.org")
+    kiosk.take_out(gone)
+    ask(kiosk, 1)
+    sync(kiosk)
+    mailbox[1].wait_for(3)
+    wait_until(lambda: nothing_is_due(server))
+    before = len(server.rows(schema.event))
+    days = Retention().events_days
+
+    def prune() -> dict[str, int]:
+        now_ms = server.clock.wall_ms
+        return {
+            table: server.write(some, Retention(), now_ms)
+            for table, some in retention.PRUNED.items()
+        }
+
+    assert not any(count for table, count in prune().items() if table != "budget")
+    server.clock.wall_ms += (days + 1) * DAY_MS
+    assert prune()["event"] > 0
+    kept = server.rows(schema.event)
+    assert {row.package for row in kept} >= {stays}
+    assert gone not in {row.package for row in kept}
+    assert max(row.seq for row in kept) == before, "the last one stays"
+    assert {row.package for row in in_state(server, "sent")} == {stays}
+    assert {row.package for row in server.rows(schema.command)} >= {stays}
+    assert any(row.action == "package.announce" for row in server.rows(schema.audit))
+    # A kiosk that sends its old events again is no second journal, and goes on.
+    assert kiosk.send(kiosk.events()).ok
+    ask(kiosk, 1)
+    assert kiosk.send(kiosk.events()).ok
+    assert server.rows(schema.quarantine) == []
+    assert max(row.seq for row in server.rows(schema.event)) == before + 1

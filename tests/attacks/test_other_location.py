@@ -30,6 +30,7 @@ from tests.support.operators import obey, sync
 
 THEIRS = replace(LOCATION, id="berlin-theirs")
 TABLES = (
+    schema.package,
     schema.slot,
     schema.event,
     schema.command,
@@ -66,9 +67,6 @@ class Victim:
             )
             for table in TABLES
         }
-        rows["package"] = sorted(
-            repr(row) for row in self.server.rows(schema.package) if row.id in self.ids
-        )
         place = [row for row in self.server.rows(schema.location) if row.id == THEIRS.id]
         rows["location"] = repr(place)
         rows["recipient"] = sorted(repr(row) for row in self.server.rows(schema.recipient))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import re
 import sqlite3
 from collections.abc import Iterator
@@ -21,7 +22,7 @@ from central.auth import Role
 from central.database import alembic_config
 from central.pages.session import HOME
 from central.settings import Settings, SignIn
-from tests.support.central_server import LOCATION, Journal, Server
+from tests.support.central_server import EVA, LOCATION, Journal, Server, announce
 from tests.support.operators import PASSWORD, Browser, Visitor, account, sync
 
 OTHER_PASSWORD = "staple battery horse"
@@ -178,6 +179,45 @@ def test_the_console_helps_the_last_administrator(tmp_path: Path) -> None:
         assert f"{admin.email}\tadmin\tpassword" in run("list").output
     finally:
         server.stop()
+
+
+def test_who_looked_at_a_persons_data_is_written_down_once_in_a_while(
+    server: Server, kiosk: Journal
+) -> None:
+    key = server.add_key()
+    package = str(announce(server, key, "A").json()["id"])
+    other = str(
+        announce(server, key, "B", recipient={**EVA, "email": "o@example.org"}).json()["id"]
+    )
+    viewer, admin = account(server, "looking", Role.VIEWER), account(server, "asking", Role.ADMIN)
+    for each in (viewer, admin):
+        each.sign_in()
+    people = {row.id: row.recipient for row in server.rows(schema.package)}
+
+    def views() -> list[tuple[str, str, str]]:
+        rows = [row for row in server.rows(schema.audit) if row.action == "person.viewed"]
+        assert "Eva" not in str(rows) and "@example.org" not in str([row.detail for row in rows])
+        return [(row.by, row.subject, json.loads(row.detail)["where"]) for row in rows]
+
+    for _ in range(3):
+        viewer.get(f"/packages/{package}")
+    assert views() == [(viewer.email, people[package], "package")]
+    viewer.get("/packages?q=Eva")
+    listed = (viewer.email, people[other], "list of packages")
+    assert views()[1:] == [listed], "who was looked at already is not written down again"
+    server.clock.wall_ms += 3_600_001
+    viewer.get(f"/packages/{package}")
+    assert len(views()) == 3
+    assert viewer.get("/views").status_code == 403
+    assert "Person viewed" not in viewer.get("/audit").text
+    shown = admin.get(f"/views?q={package}").text
+    assert shown.count(viewer.email) == 2
+    assert people[other] not in shown
+    assert viewer.email in admin.get(f"/views?q={viewer.email}").text
+    assert f"/views?q={people[package]}" in admin.get(f"/packages/{package}").text
+    arguments = ["--data", str(server.folder), "person", "export", "o@example.org"]
+    assert "Eva" in CliRunner().invoke(cli, arguments).output
+    assert "export" in admin.get(f"/views?q={other}").text
 
 
 def earlier_accounts(file: Path) -> None:

@@ -25,7 +25,7 @@ PICTURES = Path(__file__).parents[2] / "build" / "pages"
 PAGES = (
     *("", "/packages", "/unjoined", "/notifications", "/reports", "/staff", "/keys"),
     *("/accounts", "/audit", "/quarantine", f"/locations/{LOCATION.id}"),
-    *("/account", "/account/app", "/confirm"),
+    *("/account", "/account/app", "/confirm", "/views"),
 )
 
 

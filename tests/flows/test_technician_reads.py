@@ -32,7 +32,6 @@ from tests.support.flow_site import COURIER_PIN, TECHNICIAN_PIN, Running, World,
 from tests.support.invariants import Witness
 from tests.support.stories import POLICY, STORIES
 from tests.support.stories.people import have_stored, press, prove, shut, sign_in_technician
-from tests.support.virtual_loop import run_virtually
 
 
 async def test_a_doors_history_tells_its_events_and_how_long_its_lock_takes(tmp_path: Path) -> None:
@@ -106,20 +105,16 @@ async def test_a_test_of_a_lock_opens_it_five_times_and_leaves_the_slot_as_it_wa
         assert sum(count for _, count in view.openings) == 5
 
 
-def test_a_test_of_all_doors_tells_which_did_not_open(tmp_path: Path) -> None:
+async def test_a_test_of_all_doors_tells_which_did_not_open(tmp_path: Path) -> None:
     shown: list[DoorsTested] = []
-
-    async def play() -> None:
-        world = World(tmp_path, policy=POLICY)
-        async with running(
-            world, tell=lambda view: shown.append(view) if isinstance(view, DoorsTested) else None
-        ) as kiosk:
-            name = "technician_tests_the_doors_until_one_jams_and_stops"
-            await STORIES[name](kiosk, Witness())
-            records = await kiosk.kiosk.store.run(slots.records)
-            assert {record.status for record in records} == {SlotStatus.EMPTY}
-
-    run_virtually(play())
+    world = World(tmp_path, policy=POLICY)
+    async with running(
+        world, tell=lambda view: shown.append(view) if isinstance(view, DoorsTested) else None
+    ) as kiosk:
+        name = "technician_tests_the_doors_until_one_jams_and_stops"
+        await STORIES[name](kiosk, Witness())
+        records = await kiosk.kiosk.store.run(slots.records)
+        assert {record.status for record in records} == {SlotStatus.EMPTY}
     (tested,) = shown
     assert (tested.opened, len(tested.failed), tested.left) == (2, 1, 21)
 

@@ -24,7 +24,7 @@ from central import schema
 from central.accounts import add_key
 from central.app import build, create_app
 from central.auth import Scope
-from central.settings import Limits, Notifications, Settings, SignIn, Sms, Smtp
+from central.settings import Limits, Notifications, Settings, SignIn, SingleSignOn, Sms, Smtp
 from central.sync import enrolment
 from kiosk.model.allocation import FirstAvailable
 from kiosk.model.clock import Instant
@@ -128,6 +128,7 @@ class Server:
     """What its address says; passkeys need a name."""
     sign_in: SignIn = field(default_factory=lambda: SignIn(second_factor="nobody"))
     """Most tests are about something else than second factors."""
+    single_sign_on: SingleSignOn | None = None
 
     def start(self) -> None:
         listener = socket.socket()
@@ -152,6 +153,7 @@ class Server:
             limits=self.limits,
             public_url=self.url if self.is_public else "",
             sign_in=self.sign_in,
+            single_sign_on=self.single_sign_on,
         )
         self.central = build(settings, self.clock)
         config = uvicorn.Config(create_app(self.central), log_level="warning", lifespan="on")

@@ -1,4 +1,4 @@
-"""What tests of the flows do again and again: play a story, sign in, put a package in."""
+"""What tests of the flows do again and again: start a fresh kiosk, sign in, put a package in."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ import pytest
 from pydantic import BaseModel
 
 from central.__main__ import cli as central_commands
-from central.settings import ConnectionLimits, Limits
+from central.settings import ConnectionLimits, Limits, Retention
 from config import loader
 from config.schema import Policy, Site
 from kiosk.__main__ import main as kiosk_commands
@@ -196,6 +196,8 @@ def test_a_code_of_the_api_stands_in_integrate(code: str) -> None:
     assert f"`{code}`" in document("integrate.md")
 
 
-@pytest.mark.parametrize("name", sorted({*Limits.model_fields, *ConnectionLimits.model_fields}))
+@pytest.mark.parametrize(
+    "name", sorted({*Limits.model_fields, *ConnectionLimits.model_fields, *Retention.model_fields})
+)
 def test_a_ceiling_stands_in_the_documents(name: str) -> None:
     assert f"`{name}`" in document("run-a-server.md")

@@ -73,6 +73,7 @@ KEPT = (
 COLUMN = (
     "central/notify/messages.py",
     "central/notify/outbox.py",
+    "tests/attacks/test_bad_rows.py",
     "tests/central/test_refusals.py",
 )
 """Where a column of the server's database is read or written by its name, `facts`."""

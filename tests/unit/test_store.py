@@ -221,7 +221,8 @@ def test_one_callers_mistake_does_not_touch_the_others_of_its_group(tmp_path: Pa
     good = store.submit(packages.announce, Announcement("a", "A", "S", None))
     twice = store.submit(
         lambda writer: writer.db.execute(
-            "INSERT INTO package (id, barcode, status, announced_ms) VALUES ('b','A','PENDING',1)"
+            "INSERT INTO package (id, barcode, status, is_announced, announced_ms)"
+            " VALUES ('b','A','PENDING',1,1)"
         )
     )
     also_good = store.submit(packages.announce, Announcement("c", "C", "S", None))

@@ -1,0 +1,308 @@
+"""Whose a package is: a barcode is its sender's, and is no proof.
+
+Two senders may announce the same barcode at one location, and neither is shown anything of the
+other. What lies there unannounced is an announced package only where nobody else could have sent
+it, or when an operator says so. Until then it is *disputed*: nobody gets a code for it, operators
+are alarmed, and it waits for their yes. What its recipient was sent before stays as it is.
+
+A sender is an API key here; where carriers stand above senders, `_senders_beside` is what changes.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, exists, insert, select, update
+
+from central import schema
+from central.adapters import new_id
+from central.auth import Scope
+from central.context import alarm, audit
+from central.errors import RequestError, not_found
+from central.notify import outbox
+from central.notify.outbox import Kind
+from central.schema import LIVE
+from central.settings import Notifications
+from central.sync import commands
+from kiosk.model.commands import Announce, Cancel, CommandRecipient, CommandType
+from kiosk.model.events import EventKind
+from kiosk.model.package import PackageStatus
+
+LYING = (PackageStatus.STORED.value, PackageStatus.EXPIRED.value)
+NOT_THEIRS = "an operator has said that it is another's"
+
+_PACKAGE = schema.package
+
+
+def group(connection: Connection, location: str, key: str) -> list[Any]:
+    """The live packages with one barcode at a location."""
+    rows = connection.execute(
+        select(_PACKAGE)
+        .where(
+            _PACKAGE.c.location == location,
+            _PACKAGE.c.barcode_key == key,
+            _PACKAGE.c.status.in_(LIVE),
+        )
+        .order_by(_PACKAGE.c.announced_ms)
+    )
+    return list(rows)
+
+
+def _senders_beside(connection: Connection, sender: str) -> bool:
+    """Whether anybody else could have sent a package: another key that may announce."""
+    key = schema.api_key
+    found = connection.execute(
+        select(key.c.id).where(
+            key.c.id != sender,
+            key.c.revoked_ms.is_(None),
+            key.c.scopes.contains(f'"{Scope.ANNOUNCE.value}"', autoescape=True),
+        )
+    )
+    return found.first() is not None
+
+
+def may_join(connection: Connection, sender: str, rows: Sequence[Any]) -> bool:
+    """Whether what a sender announces may be what lies there unannounced, by its barcode alone:
+    `rows` are the live ones that have it. Only where nobody else could have sent it, or an operator
+    has said that the barcode is this sender's."""
+    if any(row.sender not in (None, sender) for row in rows):
+        return False
+    is_decided = any(row.sender == sender and row.decided_ms is not None for row in rows)
+    return is_decided or not _senders_beside(connection, sender)
+
+
+def look(
+    connection: Connection,
+    rules: Notifications,
+    location: str,
+    keys: Iterable[str],
+    now_ms: int,
+) -> None:
+    """See whether these barcodes are disputed at a location now: those of whom nobody was sent a
+    code yet wait for an operator, who is alarmed once."""
+    rows = connection.execute(
+        select(_PACKAGE).where(
+            _PACKAGE.c.location == location,
+            _PACKAGE.c.barcode_key.in_(sorted(set(keys) - {""})),
+            _PACKAGE.c.status.in_(LIVE),
+        )
+    )
+    by_key: dict[str, list[Any]] = defaultdict(list)
+    for row in rows:
+        by_key[row.barcode_key].append(row)
+    for some in by_key.values():
+        if len(some) > 1 and _is_clash(connection, some):
+            _dispute(connection, rules, location, some, now_ms)
+        elif len(some) > 1:
+            _give_as_decided(connection, rules, some, now_ms)
+
+
+def _is_clash(connection: Connection, rows: Sequence[Any]) -> bool:
+    announced = [row for row in rows if row.sender is not None]
+    if len({row.sender for row in announced}) > 1:
+        return True
+    is_unclaimed = len(announced) < len(rows)
+    return bool(announced) and is_unclaimed and not may_join(connection, announced[0].sender, rows)
+
+
+def _give_as_decided(
+    connection: Connection, rules: Notifications, rows: Sequence[Any], now_ms: int
+) -> None:
+    """What came unannounced is that of the sender whose an operator has said the barcode is."""
+    winner = next((row for row in rows if row.decided_ms and row.status not in LYING), None)
+    lying = next((row for row in rows if row.sender is None and row.status in LYING), None)
+    if winner is not None and lying is not None:
+        _give(connection, winner, lying, "server", now_ms)
+        outbox.stored(connection, rules, lying.id, now_ms)
+
+
+def _dispute(
+    connection: Connection,
+    rules: Notifications,
+    location: str,
+    rows: Sequence[Any],
+    now_ms: int,
+) -> None:
+    news = [row.id for row in rows if row.disputed_ms is None and not _is_settled(connection, row)]
+    if not news:
+        return
+    connection.execute(update(_PACKAGE).where(_PACKAGE.c.id.in_(news)).values(disputed_ms=now_ms))
+    barcode = rows[0].barcode
+    alarm(connection, now_ms, "disputed", news[0], location=location, barcode=barcode)
+    details = {"what": f"whose is the package with the barcode {barcode}? Nobody gets its code"}
+    outbox.tell_operators(connection, rules, Kind.DISPUTED, location, details, now_ms)
+
+
+def is_anothers(connection: Connection, sender: str, rows: Sequence[Any]) -> bool:
+    """Whether one of the packages with a barcode goes on as another sender's, whatever this one
+    announces: its kiosk need not hear of that before an operator has decided."""
+    return any(row.sender not in (None, sender) and _is_settled(connection, row) for row in rows)
+
+
+def _is_settled(connection: Connection, row: Any) -> bool:
+    """Whether an operator has said whose a package is, or its person has the code already."""
+    if row.decided_ms is not None:
+        return True
+    if row.sender is None or row.status not in LYING:
+        return False
+    table = schema.notification
+    found = connection.execute(
+        select(table.c.id)
+        .where(
+            table.c.package == row.id,
+            table.c.recipient == row.recipient,
+            table.c.status == "sent",
+            table.c.kind.in_(outbox.WITH_CODE),
+        )
+        .limit(1)
+    )
+    return found.first() is not None
+
+
+def join(
+    connection: Connection,
+    rules: Notifications,
+    location: str,
+    announced: str,
+    lying: str,
+    now_ms: int,
+) -> bool:
+    """A kiosk says that an announced package lay there already, under another id; whether it is
+    so. Where it is not for the kiosk to say, an operator is asked."""
+    wanted, found = _one(connection, announced), _one(connection, lying)
+    if wanted is None or found is None or wanted.status != PackageStatus.PENDING:
+        return False
+    rows = group(connection, location, wanted.barcode_key)
+    is_free = found.sender in (None, wanted.sender)
+    if not is_free or not may_join(connection, wanted.sender, rows):
+        _dispute(connection, rules, location, [wanted, found], now_ms)
+        return False
+    _make_one(connection, wanted, lying, now_ms)
+    return True
+
+
+def _one(connection: Connection, package: str) -> Any:
+    return connection.execute(select(_PACKAGE).where(_PACKAGE.c.id == package)).first()
+
+
+def _make_one(connection: Connection, announced: Any, lying: str, now_ms: int) -> None:
+    """What lies there is the announced package, for whom that is."""
+    connection.execute(
+        update(_PACKAGE)
+        .where(_PACKAGE.c.id == announced.id)
+        .values(status=PackageStatus.CANCELLED.value, finished_ms=now_ms, joined=lying)
+    )
+    connection.execute(
+        update(_PACKAGE)
+        .where(_PACKAGE.c.id == lying)
+        .values(
+            recipient=announced.recipient,
+            sender=announced.sender,
+            owner=announced.owner,
+            is_announced=True,
+            is_alone=announced.is_alone,
+            needs_low=announced.needs_low,
+            decided_ms=announced.decided_ms,
+            disputed_ms=None,
+        )
+    )
+
+
+# --- an operator's yes ---------------------------------------------------------------------------
+
+
+def decide(
+    connection: Connection,
+    rules: Notifications,
+    by: str,
+    package: str,
+    why: str,
+    now_ms: int,
+) -> None:
+    """An operator says that a barcode at a location is this announcement's.
+
+    What lies there is its package, and its recipient is sent the code; what others announced under
+    that barcode is recalled. Raises `RequestError`.
+    """
+    winner = _one(connection, package)
+    if winner is None:
+        raise not_found("package", package)
+    if winner.status not in LIVE or winner.sender is None:
+        raise RequestError(409, "too_late", "there is no announcement of it any more")
+    rows = group(connection, winner.location, winner.barcode_key)
+    if all(row.disputed_ms is None for row in rows):
+        raise RequestError(409, "not_disputed", "nobody disputes whose this package is")
+    connection.execute(
+        update(_PACKAGE)
+        .where(_PACKAGE.c.id == winner.id)
+        .values(disputed_ms=None, decided_ms=now_ms)
+    )
+    lying = next((row for row in rows if row.status in LYING), None)
+    for row in rows:
+        if row.sender not in (None, winner.sender):
+            _recall(connection, row, by, now_ms, is_lying=row is lying)
+    if lying is not None and lying.id != winner.id:
+        _give(connection, _one(connection, winner.id), lying, by, now_ms)
+    else:
+        _name(connection, winner, winner.id, by, now_ms)
+    if lying is not None and lying.status == PackageStatus.STORED:
+        outbox.stored(connection, rules, lying.id, now_ms)
+    elif lying is not None:
+        outbox.tell(connection, rules, Kind.CODE, lying.id, now_ms)
+    others = [row.id for row in rows if row.id != winner.id]
+    audit(connection, now_ms, by, "package.decide", winner.id, why=why, others=others)
+
+
+def _recall(connection: Connection, row: Any, by: str, now_ms: int, *, is_lying: bool) -> None:
+    """This announcement is not of the package that has its barcode here."""
+    ended = {"status": PackageStatus.CANCELLED.value, "finished_ms": now_ms}
+    if is_lying:
+        # The package goes on under its id as another's; the sender keeps a story of its own.
+        kept = {**row._mapping, **ended, "id": new_id(), "known_as": row.known_as or row.id}
+        kept |= {"slot": None, "locator": None, "disputed_ms": None}
+        connection.execute(insert(_PACKAGE).values(**kept))
+        return
+    connection.execute(update(_PACKAGE).where(_PACKAGE.c.id == row.id).values(**ended))
+    if _is_known_at_kiosk(connection, row):
+        command = Cancel(package=row.id, barcode=row.barcode, why=NOT_THEIRS)
+        commands.queue(connection, row.location, command, by, now_ms, row.id)
+
+
+def _is_known_at_kiosk(connection: Connection, row: Any) -> bool:
+    """Whether the kiosk has, or is to have, this announcement under its own id. One that it took
+    for another package must not be recalled: that would be the other."""
+    event, command = schema.event, schema.command
+    is_there = exists().where(
+        event.c.location == row.location,
+        event.c.package == row.id,
+        event.c.kind == EventKind.PACKAGE_ANNOUNCED.value,
+    )
+    is_to_come = exists().where(
+        command.c.package == row.id,
+        command.c.type == CommandType.ANNOUNCE.value,
+        command.c.state == "QUEUED",
+    )
+    return bool(connection.execute(select(is_there | is_to_come)).scalar())
+
+
+def _give(connection: Connection, winner: Any, lying: Any, by: str, now_ms: int) -> None:
+    """What lies there under another id is the winner's: its earlier code opens it no more."""
+    _make_one(connection, winner, lying.id, now_ms)
+    _name(connection, winner, lying.id, by, now_ms)
+    if lying.sender is not None:
+        commands.new_code(connection, lying, by, now_ms)
+
+
+def _name(connection: Connection, winner: Any, package: str, by: str, now_ms: int) -> None:
+    """Tell the kiosk whose a package is, whatever it has taken it for."""
+    command = Announce(
+        package=package,
+        barcode=winner.barcode,
+        size=winner.size,
+        recipient=CommandRecipient(id=winner.recipient),
+        is_alone=winner.is_alone,
+        needs_low=winner.needs_low,
+    )
+    commands.queue(connection, winner.location, command, by, now_ms, package)

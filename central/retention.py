@@ -1,0 +1,184 @@
+"""What is deleted when it is old: in small batches, so that nobody waits for it.
+
+Kept for evidence: the events of a journal and the audit log, for as long as somebody may ask who
+took a package or who opened a door; of packages that are still under way everything, and of each
+journal its last event, to which the next is chained. What nobody has settled in quarantine stays.
+How far a journal was pruned is noted, so that a kiosk which sends such an event again is not
+taken for a second one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from prometheus_client import Counter
+from sqlalchemy import ColumnElement, Connection, Table, and_, delete, func, or_, select, update
+
+from central import limits, schema
+from central.context import Central
+from central.schema import LIVE
+from central.settings import Retention
+from kiosk.model.clock import DAY_MS
+from kiosk.model.commands import CommandType
+from kiosk.model.events import EventKind
+
+BATCH: Final = 500
+"""Rows that are deleted in one transaction."""
+BATCHES_A_ROUND: Final = 20
+"""Of each table; what is left waits for the next round."""
+IDEMPOTENCY_DAYS: Final = 7
+_PRUNED: Final = Counter(
+    "locker_rows_pruned",
+    "Rows that were deleted for their age.",
+    ["table"],
+    registry=limits.REGISTRY,
+)
+Prune = Callable[[Connection, Retention, int], int]
+
+
+async def prune(central: Central) -> None:
+    """One round over all tables."""
+    rules, now_ms = central.settings.retention, central.clock.now_ms()
+    for table, some in PRUNED.items():
+        for _ in range(BATCHES_A_ROUND):
+            count = await central.database.write(some, rules, now_ms)
+            _PRUNED.labels(table=table).inc(count)
+            if count < BATCH:
+                break
+
+
+def _delete(connection: Connection, table: Table, where: ColumnElement[bool]) -> int:
+    keys = list(table.primary_key.columns)
+    rows = connection.execute(select(*keys).where(where).limit(BATCH)).all()
+    for row in rows:
+        same = and_(*(key == value for key, value in zip(keys, row, strict=True)))
+        connection.execute(delete(table).where(same))
+    return len(rows)
+
+
+def _is_over(package: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Whether nothing is under way with this package."""
+    table = schema.package
+    under_way = table.c.status.in_(LIVE)
+    return ~select(table.c.id).where(table.c.id == package, under_way).exists()
+
+
+def _note_pruned(connection: Connection, rows: list[Any]) -> None:
+    """Note how far these events' journals were pruned."""
+    table, last = schema.location_epoch, dict[tuple[str, str], int]()
+    for row in rows:
+        key = (row.location, row.epoch)
+        last[key] = max(last.get(key, 0), row.seq)
+    for (location, epoch), seq in last.items():
+        connection.execute(
+            update(table)
+            .where(
+                table.c.location == location,
+                table.c.epoch == epoch,
+                table.c.pruned_seq < seq,
+                table.c.seq >= seq,
+            )
+            .values(pruned_seq=seq)
+        )
+
+
+def events(connection: Connection, rules: Retention, now_ms: int) -> int:
+    """The events of journals."""
+    table, epoch = schema.event, schema.location_epoch
+    is_last = (
+        select(epoch.c.seq)
+        .where(
+            epoch.c.location == table.c.location,
+            epoch.c.epoch == table.c.epoch,
+            epoch.c.seq == table.c.seq,
+        )
+        .exists()
+    )
+    is_old = table.c.received_ms < now_ms - rules.events_days * DAY_MS
+    is_free = or_(table.c.package == "", _is_over(table.c.package))
+    # Which life of a journal comes from which is known for ever.
+    is_no_turn = table.c.kind != EventKind.DATABASE_RESTORED.value
+    place = (table.c.location, table.c.epoch, table.c.seq)
+    rows = connection.execute(
+        select(*place)
+        .where(is_old, ~is_last, is_free, is_no_turn)
+        .order_by(table.c.received_ms)
+        .limit(BATCH)
+    ).all()
+    for row in rows:
+        connection.execute(delete(table).where(*(c == v for c, v in zip(place, row, strict=True))))
+    _note_pruned(connection, list(rows))
+    return len(rows)
+
+
+def quarantine(connection: Connection, rules: Retention, now_ms: int) -> int:
+    """The events in quarantine that somebody has settled."""
+    table = schema.quarantine
+    rows = connection.execute(
+        select(table.c.id, table.c.location, table.c.epoch, table.c.seq)
+        .where(table.c.settled_ms < now_ms - rules.quarantine_days * DAY_MS)
+        .limit(BATCH)
+    ).all()
+    connection.execute(delete(table).where(table.c.id.in_([row.id for row in rows])))
+    _note_pruned(connection, list(rows))
+    return len(rows)
+
+
+def audit(connection: Connection, rules: Retention, now_ms: int) -> int:
+    """Who did what."""
+    table = schema.audit
+    return _delete(connection, table, table.c.at_ms < now_ms - rules.audit_days * DAY_MS)
+
+
+def messages(connection: Connection, rules: Retention, now_ms: int) -> int:
+    """The messages that went out or were given up, of packages that have left."""
+    table = schema.notification
+    is_over = table.c.status.in_(("sent", "dropped", "dead")) & _is_over(table.c.package)
+    return _delete(
+        connection, table, is_over & (table.c.created_ms < now_ms - rules.messages_days * DAY_MS)
+    )
+
+
+def commands(connection: Connection, rules: Retention, now_ms: int) -> int:
+    """The commands that were answered; but those that a kiosk which was restored gets again,
+    and the last one, behind which the next is numbered."""
+    table, package = schema.command, schema.package
+    other = table.alias()
+    is_needed = select(package.c.id).where(
+        package.c.id == table.c.package, package.c.status.in_(LIVE) | package.c.joined.is_not(None)
+    )
+    last = select(func.max(other.c.n)).where(other.c.location == table.c.location)
+    last_list = last.where(other.c.type == CommandType.STAFF.value, other.c.state == "APPLIED")
+    return _delete(
+        connection,
+        table,
+        (table.c.answered_ms < now_ms - rules.commands_days * DAY_MS)
+        & (table.c.state != "QUEUED")
+        & ~is_needed.exists()
+        & (table.c.n < last.scalar_subquery())
+        & (table.c.n != func.coalesce(last_list.scalar_subquery(), 0)),
+    )
+
+
+def idempotency(connection: Connection, _rules: Retention, now_ms: int) -> int:
+    """The answers that were kept for requests that come again."""
+    table = schema.idempotency
+    return _delete(connection, table, table.c.created_ms < now_ms - IDEMPOTENCY_DAYS * DAY_MS)
+
+
+def budgets(connection: Connection, _rules: Retention, now_ms: int) -> int:
+    """The budgets that are full again."""
+    return limits.forget_unused(connection, now_ms, BATCH)
+
+
+PRUNED: Final[dict[str, Prune]] = {
+    "event": events,
+    "quarantine": quarantine,
+    "audit": audit,
+    "notification": messages,
+    "command": commands,
+    "idempotency": idempotency,
+    "budget": budgets,
+}
+"""What is pruned, by its table."""
