@@ -8,94 +8,31 @@ and found by the index beside it.
 
 from __future__ import annotations
 
-from typing import Any
-
 from sqlalchemy import (
-    BigInteger,
-    Boolean,
     CheckConstraint,
     Column,
-    Dialect,
-    Float,
     ForeignKey,
     Index,
     LargeBinary,
-    MetaData,
     Table,
     Text,
     UniqueConstraint,
-    false,
     text,
     true,
 )
-from sqlalchemy.dialects import sqlite
-from sqlalchemy.types import TypeDecorator, TypeEngine
 
-from central.sealing import Sealed, SealedByRow
-
-# On SQLite the tables are STRICT: what is no number is in no column of numbers. That knows only
-# some names of types.
-WHOLE = BigInteger().with_variant(sqlite.INTEGER(), "sqlite")
-REAL = Float().with_variant(sqlite.REAL(), "sqlite")
-
-
-class Flag(TypeDecorator[bool]):
-    """True or false; 1 or 0 where the database has no such type."""
-
-    impl = Boolean
-    cache_ok = True
-
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        return sqlite.INTEGER() if dialect.name == "sqlite" else Boolean()
-
-    def process_bind_param(self, value: bool | None, dialect: Dialect) -> Any:
-        return value
-
-    def process_result_value(self, value: Any, dialect: Dialect) -> bool | None:
-        return None if value is None else bool(value)
-
-
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
-
-
-def _text(name: str, default: str = "") -> Column[str]:
-    return Column(name, Text, nullable=False, server_default=default)
-
-
-def _sealed(context: str, default: str = "") -> Column[str]:
-    """A personal text; `context` is the table and the column."""
-    name = context.partition(".")[2]
-    return Column(name, Sealed(context), nullable=False, server_default=default)
-
-
-def _sealed_by_row(context: str, key: str) -> Column[str]:
-    name = context.partition(".")[2]
-    return Column(name, SealedByRow(context, key), nullable=False, server_default="")
-
-
-def _number(name: str, default: int = 0) -> Column[int]:
-    return Column(name, WHOLE, nullable=False, server_default=str(default))
-
-
-def _flag(name: str, default: bool = False) -> Column[bool]:
-    return Column(name, Flag, nullable=False, server_default=true() if default else false())
-
-
-def _time(name: str) -> Column[int]:
-    """A moment that may not have come yet."""
-    return Column(name, WHOLE)
-
-
-def _real(name: str) -> Column[float]:
-    return Column(name, REAL)
+from central.columns import REAL
+from central.columns import WHOLE as WHOLE
+from central.columns import Flag as Flag
+from central.columns import flag_column as _flag
+from central.columns import metadata as metadata
+from central.columns import number_column as _number
+from central.columns import real_column as _real
+from central.columns import sealed_by_row_column as _sealed_by_row
+from central.columns import sealed_column as _sealed
+from central.columns import text_column as _text
+from central.columns import time_column as _time
+from central.sealing import Sealed
 
 
 def _location(*, primary_key: bool = False) -> Column[str]:
