@@ -36,7 +36,7 @@ from central.sealing import Sealed
 
 
 def _partial(name: str, *columns: str, where: str) -> Index:
-    """An index of those rows alone of which this holds."""
+    """An index of some rows only."""
     return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import Connection, case, exists, func, or_, select
 
-from central import people, schema
+from central import kept, people, schema
 from central.addresses import folded
 from central.context import is_about, is_by
 from central.errors import not_found
@@ -76,7 +75,7 @@ def _slots_by_location(connection: Connection) -> dict[str, Row]:
 
 
 def _location(row: Mapping[str, Any], now_ms: int, silent_after_s: int) -> Row:
-    status = json.loads(row["status"] or "{}")
+    status = kept.status_of(row["status"])
     boards = status.get("boards", [])
     return {
         **row,
@@ -115,8 +114,8 @@ def location(connection: Connection, name: str, now_ms: int, silent_after_s: int
     place["inside"] = connection.execute(
         select(func.count()).where(package.c.location == name, live, package.c.slot.is_not(None))
     ).scalar_one()
-    place["layout"] = json.loads(row["layout"] or "{}")
-    place["title"], place["ways"] = row["name"], ",".join(json.loads(row["channels"]))
+    place["layout"] = kept.layout_of(row["layout"])
+    place["title"], place["ways"] = row["name"], ",".join(kept.names_of(row["channels"]))
     place["slots"] = _rows(
         connection, select(slot).where(slot.c.location == name).order_by(slot.c.position)
     )
@@ -289,7 +288,7 @@ def alarms(connection: Connection, since_ms: int) -> list[Row]:
         {
             **row,
             "action": row["action"].removeprefix("alarm:"),
-            "detail": json.loads(row["detail"]),
+            "detail": kept.object_of(row["detail"]),
             "link": _link(row["action"], row["subject"]),
         }
         for row in rows
@@ -353,7 +352,7 @@ def accounts(connection: Connection) -> list[Row]:
 def keys(connection: Connection) -> list[Row]:
     """The API keys, of which only a hash is kept."""
     rows = _rows(connection, select(schema.api_key).order_by(schema.api_key.c.created_ms))
-    return [{**row, "scopes": json.loads(row["scopes"])} for row in rows]
+    return [{**row, "scopes": kept.names_of(row["scopes"])} for row in rows]
 
 
 def staff(connection: Connection) -> list[Row]:
@@ -365,7 +364,7 @@ def staff(connection: Connection) -> list[Row]:
     return [
         {
             **row,
-            "locations": json.loads(row["locations"]),
+            "locations": kept.value_of(row["locations"]) or [],
             "has_short_pin": row["role"] == Role.TECHNICIAN
             and row["pin_digits"] != SECRET_DIGITS_MAX,
         }
