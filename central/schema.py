@@ -8,83 +8,36 @@ and found by the index beside it.
 
 from __future__ import annotations
 
-from typing import Any
-
 from sqlalchemy import (
-    BigInteger,
-    Boolean,
     CheckConstraint,
     Column,
-    Dialect,
-    Float,
     ForeignKey,
     Index,
     LargeBinary,
-    MetaData,
     Table,
     Text,
     UniqueConstraint,
-    false,
     text,
     true,
 )
-from sqlalchemy.dialects import sqlite
-from sqlalchemy.types import TypeDecorator, TypeEngine
 
-from central.sealing import Sealed, sealed_by_row_column, sealed_column
-
-# On SQLite the tables are STRICT: what is no number is in no column of numbers. That knows only
-# some names of types.
-WHOLE = BigInteger().with_variant(sqlite.INTEGER(), "sqlite")
-REAL = Float().with_variant(sqlite.REAL(), "sqlite")
-
-
-class Flag(TypeDecorator[bool]):
-    """True or false; 1 or 0 where the database has no such type."""
-
-    impl = Boolean
-    cache_ok = True
-
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        return sqlite.INTEGER() if dialect.name == "sqlite" else Boolean()
-
-    def process_bind_param(self, value: bool | None, dialect: Dialect) -> Any:
-        return value
-
-    def process_result_value(self, value: Any, dialect: Dialect) -> bool | None:
-        return None if value is None else bool(value)
+from central.columns import REAL
+from central.columns import WHOLE as WHOLE
+from central.columns import Flag as Flag
+from central.columns import flag_column as _flag
+from central.columns import metadata as metadata
+from central.columns import number_column as _number
+from central.columns import real_column as _real
+from central.columns import sealed_by_row_column as _sealed_by_row
+from central.columns import sealed_column as _sealed
+from central.columns import text_column as _text
+from central.columns import time_column as _time
+from central.sealing import Sealed
 
 
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
-
-
-def _text(name: str, default: str = "") -> Column[str]:
-    return Column(name, Text, nullable=False, server_default=default)
-
-
-def _number(name: str, default: int = 0) -> Column[int]:
-    return Column(name, WHOLE, nullable=False, server_default=str(default))
-
-
-def _flag(name: str, default: bool = False) -> Column[bool]:
-    return Column(name, Flag, nullable=False, server_default=true() if default else false())
-
-
-def _time(name: str) -> Column[int]:
-    """A moment that may not have come yet."""
-    return Column(name, WHOLE)
-
-
-def _real(name: str) -> Column[float]:
-    return Column(name, REAL)
+def _partial(name: str, *columns: str, where: str) -> Index:
+    """An index of some rows only."""
+    return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
 
 
 def _location(*, primary_key: bool = False) -> Column[str]:
@@ -114,6 +67,7 @@ location = Table(
     _text("enrol_token_hash"),
     _time("enrol_until_ms"),
     _time("revoked_ms"),
+    _time("retired_ms"),
     _text("epoch"),
     _number("seq"),
     _text("head_hash"),
@@ -131,13 +85,7 @@ location = Table(
     CheckConstraint("latitude IS NULL OR latitude BETWEEN -90 AND 90", name="latitude"),
     CheckConstraint("longitude IS NULL OR longitude BETWEEN -180 AND 180", name="longitude"),
     Index("ix_location_token", "token_hash"),
-    Index(
-        "ix_location_free",
-        "latitude",
-        "longitude",
-        sqlite_where=text("free > 0"),
-        postgresql_where=text("free > 0"),
-    ),
+    _partial("ix_location_free", "latitude", "longitude", where="free > 0"),
 )
 
 signing_key = Table(
@@ -196,12 +144,7 @@ event = Table(
     _flag("is_forced"),
     _text("remark"),
     _text("package"),
-    Index(
-        "ix_event_package",
-        "package",
-        sqlite_where=text("package <> ''"),
-        postgresql_where=text("package <> ''"),
-    ),
+    _partial("ix_event_package", "package", where="package <> ''"),
     Index("ix_event_received", "received_ms"),
 )
 
@@ -243,10 +186,10 @@ recipient = Table(
     "recipient",
     metadata,
     Column("id", Text, primary_key=True),
-    sealed_column("recipient.name"),
-    sealed_column("recipient.email"),
+    _sealed("recipient.name"),
+    _sealed("recipient.email"),
     _text("email_index"),
-    sealed_column("recipient.phone"),
+    _sealed("recipient.phone"),
     _text("phone_index"),
     _text("language", "en"),
     _text("channels", "[]"),
@@ -282,7 +225,7 @@ package = Table(
     Column("last_slot", Text),
     Column("recipient", Text, ForeignKey("recipient.id")),
     Column("sender", Text),
-    sealed_column("package.owner"),
+    _sealed("package.owner"),
     _flag("is_announced"),
     _flag("is_alone"),
     _flag("needs_low"),
@@ -306,25 +249,9 @@ package = Table(
     Index("ix_package_recipient", "recipient"),
     Index("ix_package_sender", "sender"),
     Index("ix_package_finished", "finished_ms"),
-    Index(
-        "ix_package_known_as",
-        "known_as",
-        sqlite_where=text("known_as IS NOT NULL"),
-        postgresql_where=text("known_as IS NOT NULL"),
-    ),
-    Index(
-        "ix_package_disputed",
-        "disputed_ms",
-        sqlite_where=text("disputed_ms IS NOT NULL"),
-        postgresql_where=text("disputed_ms IS NOT NULL"),
-    ),
-    Index(
-        "ix_package_open",
-        "sender",
-        "location",
-        sqlite_where=text("status = 'PENDING'"),
-        postgresql_where=text("status = 'PENDING'"),
-    ),
+    _partial("ix_package_known_as", "known_as", where="known_as IS NOT NULL"),
+    _partial("ix_package_disputed", "disputed_ms", where="disputed_ms IS NOT NULL"),
+    _partial("ix_package_open", "sender", "location", where="status = 'PENDING'"),
 )
 
 command = Table(
@@ -334,24 +261,18 @@ command = Table(
     Column("n", WHOLE, primary_key=True, autoincrement=False),
     Column("id", Text, nullable=False, unique=True),
     _text("type"),
-    sealed_column("command.body", "{}"),
-    sealed_column("command.by"),
+    _sealed("command.body", "{}"),
+    _sealed("command.by"),
     _number("created_ms"),
     _text("state", "QUEUED"),
-    sealed_column("command.answer"),
+    _sealed("command.answer"),
     _time("answered_ms"),
     Column("package", Text),
     _number("times", 1),
     _time("sent_ms"),
     Index("ix_command_package", "package"),
     Index("ix_command_answered", "answered_ms"),
-    Index(
-        "ix_command_waiting",
-        "location",
-        "n",
-        sqlite_where=text("state = 'QUEUED'"),
-        postgresql_where=text("state = 'QUEUED'"),
-    ),
+    _partial("ix_command_waiting", "location", "n", where="state = 'QUEUED'"),
 )
 
 notification = Table(
@@ -366,31 +287,19 @@ notification = Table(
     _text("language", "en"),
     _text("status", "queued"),
     _text("reason"),
-    sealed_column("notification.facts", "{}"),
+    _sealed("notification.facts", "{}"),
     _number("attempts"),
     _number("due_ms"),
     _time("leased_until_ms"),
     _number("created_ms"),
     _time("sent_ms"),
     _time("delivered_ms"),
-    sealed_column("notification.error"),
+    _sealed("notification.error"),
     _text("message_id"),
     _number("times", 1),
     _text("held"),
-    Index(
-        "ix_notification_waiting",
-        "location",
-        "kind",
-        "package",
-        sqlite_where=text("status = 'queued'"),
-        postgresql_where=text("status = 'queued'"),
-    ),
-    Index(
-        "ix_notification_due",
-        "due_ms",
-        sqlite_where=text("status IN ('queued', 'leased')"),
-        postgresql_where=text("status IN ('queued', 'leased')"),
-    ),
+    _partial("ix_notification_waiting", "location", "kind", "package", where="status = 'queued'"),
+    _partial("ix_notification_due", "due_ms", where="status IN ('queued', 'leased')"),
     Index("ix_notification_package", "package"),
     Index("ix_notification_status", "status", "created_ms"),
     CheckConstraint("status IN ('queued', 'leased', 'sent', 'dropped', 'dead')", name="status"),
@@ -435,8 +344,8 @@ user = Table(
     metadata,
     Column("id", Text, primary_key=True),
     Column("email", Sealed("user_account.email", "email_folded"), nullable=False, unique=True),
-    sealed_column("user_account.name"),
-    sealed_column("user_account.password_hash"),
+    _sealed("user_account.name"),
+    _sealed("user_account.password_hash"),
     _text("role", "viewer"),
     _number("created_ms"),
     _time("disabled_ms"),
@@ -469,8 +378,8 @@ operator_session = Table(
     _text("name"),
     _account(),
     _text("way"),
-    sealed_column("operator_session.address"),
-    sealed_column("operator_session.device"),
+    _sealed("operator_session.address"),
+    _sealed("operator_session.device"),
     _number("created_ms"),
     _number("seen_ms"),
     _number("proved_ms"),
@@ -534,13 +443,13 @@ audit = Table(
     metadata,
     Column("id", Text, primary_key=True),
     _number("at_ms"),
-    sealed_column("audit.by"),
+    _sealed("audit.by"),
     _text("by_index"),
     _text("action"),
-    sealed_column("audit.subject"),
+    _sealed("audit.subject"),
     _text("subject_index"),
-    sealed_column("audit.detail", "{}"),
-    sealed_column("audit.address"),
+    _sealed("audit.detail", "{}"),
+    _sealed("audit.address"),
     Index("ix_audit_by_index", "by_index"),
     Index("ix_audit_subject_index", "subject_index"),
     Index("ix_audit_at", "at_ms"),
@@ -550,10 +459,10 @@ staff = Table(
     "staff",
     metadata,
     Column("number", Text, primary_key=True),
-    sealed_column("staff.name"),
+    _sealed("staff.name"),
     _text("role", "courier"),
-    sealed_by_row_column("staff.pin_hash", "number"),
-    sealed_by_row_column("staff.badge_hash", "number"),
+    _sealed_by_row("staff.pin_hash", "number"),
+    _sealed_by_row("staff.badge_hash", "number"),
     _time("valid_from_ms"),
     _time("valid_until_ms"),
     _text("locations", '"*"'),

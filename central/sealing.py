@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Column, Connection, Dialect, Table, Text
+from sqlalchemy import Connection, Dialect, Table, Text
 from sqlalchemy.sql.operators import OperatorType, is_, is_not
 from sqlalchemy.types import TypeDecorator
 
@@ -125,18 +125,6 @@ class SealedByRow(TypeDecorator[str]):
         """Let nothing in that is not sealed."""
         require(not value or is_sealed(value), f"{self.context} must be sealed")
         return value
-
-
-def sealed_column(context: str, default: str = "") -> Column[str]:
-    """The column of a personal text; `context` is the table and the column."""
-    name = context.partition(".")[2]
-    return Column(name, Sealed(context), nullable=False, server_default=default)
-
-
-def sealed_by_row_column(context: str, key: str) -> Column[str]:
-    """The same for a text that only its own row opens; `key` names the row."""
-    name = context.partition(".")[2]
-    return Column(name, SealedByRow(context, key), nullable=False, server_default="")
 
 
 def sealed_columns(table: Table) -> dict[str, Sealed | SealedByRow]:
