@@ -5,14 +5,29 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import requests
 
+from central.settings import Limits
 from tests.support.central_server import LOCATION, Journal, Server, announce
 
 EXAMPLES = 2000 if os.environ.get("TEST_BUDGET") == "nightly" else 15
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    """One whose budgets are not used up, so that all of what is sent is looked at."""
+    often = 1_000_000
+    made = Server(
+        tmp_path / "central",
+        limits=Limits(changes_by_package=often, commands_by_location_and_sender=often),
+    )
+    made.start()
+    yield made
+    made.stop()
 
 
 @pytest.mark.timeout(0)
@@ -36,7 +51,7 @@ def test_no_input_makes_the_server_fail(
             *token,
             *("--checks", "not_a_server_error", "--phases", "fuzzing"),
             *("--max-examples", str(EXAMPLES), "--seed", "1", "--workers", "1"),
-            *("--generation-database", "none"),
+            *("--generation-database", "none", "--request-timeout", "10"),
         ],
         cwd=tmp_path,
         capture_output=True,

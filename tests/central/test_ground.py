@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,11 +19,9 @@ from central.adapters import SystemClock
 from central.app import build
 from central.auth import Role
 from central.errors import CannotServeError, RequestError
-from central.pages.session import COOKIE
 from central.settings import Settings, load
 from central.sync import enrolment
 from tests.support.central_server import LOCATION, Journal, Server
-from tests.support.operators import Browser
 
 
 def test_the_migrations_make_the_schema(server: Server) -> None:
@@ -96,70 +93,6 @@ def test_metrics_and_health_are_reported(server: Server) -> None:
     assert len(helps) > 10
     assert all(help_text.endswith(".") for help_text in helps)
     assert requests.get(f"{server.url}/readyz", timeout=20).json() == {"status": "ready"}
-
-
-ASKS_FOR = {
-    "/v1/locations/{location}/sync": "kiosk",
-    "/v1/locations/{location}/events": "kiosk",
-    "/v1/enrol": "token in the message",
-    "/v1/packages": "packages:announce",
-    "/v1/packages/{package}": "packages:read",
-    "/v1/packages/{package}/history": "packages:read",
-    "/v1/packages/{package}/cancel": "packages:change",
-    "/v1/packages/{package}/extend": "packages:change",
-    "/v1/packages/{package}/code": "packages:change",
-    "/v1/packages/{package}/recipient": "packages:change",
-    "/v1/locations/nearest": "locations:read",
-    "/v1/locations/{location}": "locations:read",
-    "/v1/receipts/{token}": "token in the address",
-    "/healthz": "nobody",
-    "/readyz": "nobody",
-}
-BODIES = {
-    "/v1/packages": {"barcode": "A", "location": "sample", "recipient": {}},
-    "/v1/packages/{package}/cancel": {},
-    "/v1/packages/{package}/extend": {"days": 1},
-    "/v1/packages/{package}/code": {"user_id": "u"},
-    "/v1/packages/{package}/recipient": {},
-    "/v1/locations/{location}/sync": {"epoch": "e"},
-    "/v1/enrol": {"token": "t", "location": "l", "key": "00" * 32},
-}
-FORMS = {"/v1/receipts/{token}": {"MessageStatus": "delivered"}}
-
-
-def test_each_route_answers_its_own_kind_of_client_and_no_other(
-    tmp_path: Path, server: Server, kiosk: Journal
-) -> None:
-    paths = requests.get(f"{server.url}/openapi.json", timeout=20).json()["paths"]
-    assert set(paths) == set(ASKS_FOR), "a route has no line in the table of who may use it"
-    clients: dict[str, dict[str, str]] = {"nobody": {}}
-    scopes = {"packages:announce", "packages:read", "packages:change", "locations:read"}
-    for scope in sorted(scopes):
-        clients[scope] = server.add_key(scope)
-    other = Journal(tmp_path / "other.db", replace(LOCATION, id="other"))
-    assert other.enrol(server, server.add_location("other")).ok
-    clients["kiosk"] = {"authorization": f"Bearer {kiosk.token}"}
-    clients["another kiosk"] = {"authorization": f"Bearer {other.token}"}
-    clients["operator"] = {"cookie": f"{COOKIE}={Browser(server, Role.ADMIN).http.cookies[COOKIE]}"}
-    clients["stranger"] = {"authorization": "Bearer key_made_up"}
-    for path, methods in paths.items():
-        for name, headers in clients.items():
-            url = server.url + path.format(location="sample", package="unknown", token="none")
-            query: dict[str, str | int] = {"lat": 0, "lon": 0, "epoch": "e"}
-            answer = requests.request(
-                next(iter(methods)),
-                url,
-                params=query,
-                json=BODIES.get(path),
-                data=FORMS.get(path),
-                headers=headers,
-                timeout=20,
-            )
-            wanted = ASKS_FOR[path]
-            refusals = (404,) if "{token}" in path else (401, 403)
-            is_let_in = answer.status_code not in refusals
-            assert is_let_in is (wanted in ("nobody", name)), (path, name, answer.status_code)
-    other.store.close()
 
 
 # --- commands beside a server --------------------------------------------------------------------

@@ -156,7 +156,8 @@ class Server:
             single_sign_on=self.single_sign_on,
         )
         self.central = build(settings, self.clock)
-        config = uvicorn.Config(create_app(self.central), log_level="warning", lifespan="on")
+        self.app = create_app(self.central)
+        config = uvicorn.Config(self.app, log_level="warning", lifespan="on")
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(
             target=self._server.run, kwargs={"sockets": [listener]}, daemon=True

@@ -1,0 +1,237 @@
+"""Every route of the application with every kind of client: who gets in, and what is not theirs.
+
+The routes are the application's own, so one without a rule fails here. Things that are somebody's
+are there for real: what another sender, or another location's kiosk, asks for by its right id is
+answered as if it were not there, and nothing of it is changed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from fastapi import FastAPI
+
+from central import links, schema
+from central.auth import Role, Scope
+from central.pages.session import COOKIE, HOME
+from tests.central.test_pages import ASKS_FOR as PAGES
+from tests.support.central_server import EVA, LOCATION, Journal, Server, announce, mail_server
+from tests.support.operators import Browser, obey, sync
+
+KIOSK, NOBODY, IN_ADDRESS, IN_MESSAGE = "kiosk", "nobody", "token in the address", "in the message"
+ENROLLING = "who is about to enrol"
+RULES: dict[str, str] = {
+    "GET /v1/enrol": ENROLLING,
+    "POST /v1/locations/{location}/sync": KIOSK,
+    "GET /v1/locations/{location}/events": KIOSK,
+    "POST /v1/locations/{location}/retire": KIOSK,
+    "POST /v1/enrol": IN_MESSAGE,
+    "POST /v1/packages": Scope.ANNOUNCE,
+    "GET /v1/packages/{package}": Scope.READ,
+    "GET /v1/packages/{package}/history": Scope.READ,
+    "POST /v1/packages/{package}/cancel": Scope.CHANGE,
+    "POST /v1/packages/{package}/extend": Scope.CHANGE,
+    "POST /v1/packages/{package}/code": Scope.CHANGE,
+    "PUT /v1/packages/{package}/recipient": Scope.CHANGE,
+    "GET /v1/locations/nearest": Scope.LOCATIONS,
+    "GET /v1/locations/{location}": Scope.LOCATIONS,
+    "POST /v1/receipts/{token}": IN_ADDRESS,
+    "GET /mine/{token}": IN_ADDRESS,
+    "POST /mine/{token}/extend": IN_ADDRESS,
+    "POST /mine/{token}/code": IN_ADDRESS,
+    "GET /healthz": NOBODY,
+    "GET /readyz": NOBODY,
+    "GET /metrics": NOBODY,
+    "GET /openapi.json": NOBODY,
+    "GET /": NOBODY,
+}
+"""What each route asks for; the operators' pages have their own table."""
+BODIES: dict[str, Any] = {
+    "POST /v1/packages": {"barcode": "B", "location": LOCATION.id, "recipient": {}},
+    "POST /v1/packages/{package}/cancel": {},
+    "POST /v1/packages/{package}/extend": {"days": 1},
+    "POST /v1/packages/{package}/code": {"user_id": "eva"},
+    "PUT /v1/packages/{package}/recipient": {"email": "thief@example.org"},
+    "POST /v1/locations/{location}/sync": {"epoch": "e"},
+    "POST /v1/enrol": {"token": "t", "location": LOCATION.id, "key": "00" * 32},
+}
+FORMS: dict[str, Any] = {"POST /v1/receipts/{token}": {"MessageStatus": "delivered"}}
+QUERY: dict[str, str] = {"lat": "0", "lon": "0", "epoch": "e"}
+
+
+def routes_of(app: FastAPI) -> set[str]:
+    """Every method and path that the application answers."""
+    routes: list[Any] = []
+    for each in app.routes:
+        included = getattr(each, "original_router", None)
+        routes += [each] if included is None else included.routes
+    return {
+        f"{method} {each.path.replace(':path', '')}"
+        for each in routes
+        for method in (each.methods or set()) - ({"HEAD"} if "GET" in each.methods else set())
+    }
+
+
+@dataclass
+class Site:
+    """A server with a sender's package in a locker, and whoever might ask for it."""
+
+    server: Server
+    kiosk: Journal
+    package: str
+    clients: dict[str, dict[str, str]]
+
+    def ask(self, route: str, client: str) -> requests.Response:
+        method, _, path = route.partition(" ")
+        path = path.format(location=LOCATION.id, package=self.package, token="none")
+        return requests.request(
+            method,
+            self.server.url + path,
+            params=QUERY,
+            json=BODIES.get(route),
+            data=FORMS.get(route),
+            headers=self.clients[client],
+            timeout=20,
+            allow_redirects=False,
+        )
+
+    def state(self) -> list[list[Any]]:
+        """What somebody else may not change."""
+        tables = (schema.package, schema.command, schema.event)
+        notified = [(row.id, row.kind) for row in self.server.rows(schema.notification)]
+        return [[tuple(row) for row in self.server.rows(table)] for table in tables] + [notified]
+
+    def may_only(self, scope: str) -> None:
+        """Leave the sender's key one scope."""
+        table = schema.api_key
+        changed = table.update().where(table.c.name == "sender").values(scopes=json.dumps([scope]))
+        self.server.write(lambda c: c.execute(changed))
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    folder = tmp_path_factory.mktemp("matrix")
+    with mail_server() as (port, _box):
+        server = Server(folder / "central", smtp_port=port)
+        server.start()
+        kiosk = Journal(folder / "kiosk.db")
+        assert kiosk.enrol(server, server.add_location()).ok
+        other = Journal(folder / "other.db", replace(LOCATION, id="other"))
+        assert other.enrol(server, server.add_location("other")).ok
+        sender = server.add_key()
+        server.write(lambda c: c.execute(schema.api_key.update().values(name="sender")))
+        clients = {
+            "sender": sender,
+            "another sender": server.add_key(),
+            "kiosk": {"authorization": f"Bearer {kiosk.token}"},
+            "another location's kiosk": {"authorization": f"Bearer {other.token}"},
+            "operator": {"cookie": f"{COOKIE}={Browser(server, Role.ADMIN).http.cookies[COOKIE]}"},
+            ENROLLING: {"authorization": f"Bearer {server.add_location('third')}"},
+            "stranger": {"authorization": "Bearer key_made_up"},
+            "nobody": {},
+        }
+        package = str(announce(server, clients["sender"], "A").json()["id"])
+        obey(kiosk)
+        kiosk.put_in("A")
+        sync(kiosk)
+        yield Site(server, kiosk, package, clients)
+        kiosk.store.close()
+        other.store.close()
+        server.stop()
+
+
+def test_every_route_has_a_rule(site: Site) -> None:
+    pages = {f"{each.partition(' ')[0]} {HOME}{each.partition(' ')[2]}" for each in PAGES}
+    assert routes_of(site.server.app) == set(RULES) | pages
+
+
+def is_let_in(answer: requests.Response, rule: str) -> bool:
+    assert answer.status_code < 500
+    refusals = (404,) if rule == IN_ADDRESS else (401, 403)
+    return answer.status_code not in refusals
+
+
+@pytest.mark.parametrize("route", [each for each in RULES if each != "POST /v1/packages"])
+def test_a_route_lets_in_whom_it_is_for_and_nobody_else(site: Site, route: str) -> None:
+    rule = RULES[route]
+    before = site.state()
+    for client in site.clients:
+        if client in ("sender", "another sender") and isinstance(rule, Scope):
+            continue
+        answer = site.ask(route, client)
+        is_wanted = rule == NOBODY or client == rule
+        assert is_let_in(answer, rule) is is_wanted, (client, answer.status_code)
+    if rule != KIOSK:
+        assert site.state() == before
+
+
+def test_no_page_is_for_who_has_only_a_token(site: Site) -> None:
+    for page, role in PAGES.items():
+        if role is None:
+            continue
+        method, _, path = page.partition(" ")
+        url = site.server.url + HOME + path.format(name=site.package, number="11")
+        for client in ("sender", "kiosk", "stranger"):
+            answer = requests.request(
+                method, url, headers=site.clients[client], timeout=20, allow_redirects=False
+            )
+            where = answer.headers.get("location", "")
+            assert answer.status_code == 403 or where.endswith("/sign-in"), (page, client)
+
+
+SCOPED = [each for each, rule in RULES.items() if isinstance(rule, Scope)]
+
+
+@pytest.mark.parametrize("route", SCOPED)
+def test_a_key_gets_in_by_its_scope_alone(site: Site, route: str) -> None:
+    for scope in Scope:
+        site.may_only(scope)
+        if scope != RULES[route]:
+            assert site.ask(route, "sender").status_code == 403
+
+
+@pytest.mark.parametrize("route", [each for each in SCOPED if "{package}" in each])
+def test_what_is_anothers_is_not_there(site: Site, route: str) -> None:
+    """Also by its right id: neither changed, nor answered otherwise than one that nobody has."""
+    before = site.state()
+    answer = site.ask(route, "another sender")
+    assert answer.status_code == 404
+    nothing = replace(site, package="none-of-anybody").ask(route, "another sender")
+    assert answer.text.replace(site.package, "none-of-anybody") == nothing.text
+    assert site.state() == before
+    site.may_only(RULES[route])
+    own = site.ask(route, "sender")
+    assert own.status_code == 200, own.text
+
+
+@pytest.mark.parametrize("route", ["POST /v1/packages", "GET /v1/locations/nearest"])
+def test_what_is_for_every_sender_says_nothing_of_another(site: Site, route: str) -> None:
+    site.may_only(RULES[route])
+    for client in ("sender", "another sender"):
+        answer = site.ask(route, client)
+        assert answer.status_code in (200, 201, 409), answer.text
+        assert site.package not in answer.text
+        assert str(EVA["email"]) not in answer.text
+
+
+@pytest.mark.parametrize("path", ["", "/extend", "/code"])
+def test_a_link_is_for_its_package_alone(site: Site, path: str, tmp_path: Path) -> None:
+    """One that was made up, that is another's, or of another use."""
+    before = site.state()
+    secrets = site.server.central.secrets
+    for token in (
+        "made-up",
+        site.package,
+        secrets.serializer("session").dumps(site.package),
+        secrets.serializer(links.PURPOSE).dumps("another package"),
+    ):
+        url = f"{site.server.url}/mine/{token}{path}"
+        answer = requests.request("POST" if path else "GET", url, timeout=20)
+        assert answer.status_code == 404
+    assert site.state() == before
