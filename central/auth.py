@@ -6,7 +6,6 @@ that the table of all routes and kinds of client can be checked.
 
 from __future__ import annotations
 
-import json
 import threading
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -15,7 +14,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 from sqlalchemy import Connection, select
 
-from central import schema
+from central import kept, schema
 from central.adapters import monotonic_s
 from central.context import central_of
 from central.errors import RequestError
@@ -96,7 +95,7 @@ class _Programs:
                 f"this key may send {row.rate_per_min} requests a minute",
                 retry_after_s=round(wait_s, 1),
             )
-        program = Program(row.id, row.name, frozenset(json.loads(row.scopes)))
+        program = Program(row.id, row.name, frozenset(kept.names_of(row.scopes)))
         if self.scope not in program.scopes:
             raise RequestError(403, "forbidden", f"this key lacks the scope {self.scope}")
         return program

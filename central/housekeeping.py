@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 
 from sqlalchemy import Connection, delete, exists, func, insert, select, update
 
@@ -26,26 +27,46 @@ async def keep(central: Central) -> None:
     """Look after the tables for ever."""
     began_ms = central.clock.now_ms()
     while True:
-        try:
-            now_ms = central.clock.now_ms()
-            await central.database.write(tidy, central.settings, now_ms)
-            await central.database.write(
-                tell_of_silence, central.settings.notifications, began_ms, now_ms
-            )
-            await prune(central)
-        except Exception:
-            LOG.exception("the tables could not be looked after; again in %.0f s", EVERY_S)
+        for work in (_tidy, partial(_tell_of_silence, began_ms=began_ms), prune):
+            try:
+                await work(central)
+            except Exception:
+                LOG.exception("the tables could not be looked after; again in %.0f s", EVERY_S)
         await asyncio.sleep(EVERY_S)
 
 
+async def _tidy(central: Central) -> None:
+    await central.database.write(tidy, central.settings, central.clock.now_ms())
+
+
+async def _tell_of_silence(central: Central, began_ms: int) -> None:
+    rules, now_ms = central.settings.notifications, central.clock.now_ms()
+    await central.database.write(tell_of_silence, rules, began_ms, now_ms)
+
+
 def tidy(connection: Connection, settings: Settings, now_ms: int) -> None:
-    """One round."""
-    _tell_unjoined(connection, settings, now_ms)
-    erase(connection, now_ms - settings.erase_after_days * DAY_MS, now_ms)
-    sessions.forget(connection, settings.sign_in, now_ms)
-    passwords.forget_links(connection, now_ms)
-    throttle.forget(connection, now_ms)
-    roll_up(connection, now_ms)
+    """One round; what fails holds up nothing else."""
+    erase_before_ms = now_ms - settings.erase_after_days * DAY_MS
+    for step in (
+        partial(_tell_unjoined, settings=settings, now_ms=now_ms),
+        partial(erase, before_ms=erase_before_ms, now_ms=now_ms),
+        partial(sessions.forget, rules=settings.sign_in, now_ms=now_ms),
+        partial(passwords.forget_links, now_ms=now_ms),
+        partial(throttle.forget, now_ms=now_ms),
+        partial(roll_up, now_ms=now_ms),
+        partial(_forget_what_is_old, now_ms=now_ms),
+    ):
+        savepoint = connection.begin_nested()
+        try:
+            step(connection)
+        except Exception:
+            savepoint.rollback()
+            LOG.exception("a part of the tables could not be looked after")
+        else:
+            savepoint.commit()
+
+
+def _forget_what_is_old(connection: Connection, now_ms: int) -> None:
     minutes, hours = schema.minute_status, schema.hour_status
     connection.execute(delete(minutes).where(minutes.c.minute_ms < now_ms - MINUTES_DAYS * DAY_MS))
     connection.execute(delete(hours).where(hours.c.hour_ms < now_ms - HOURS_DAYS * DAY_MS))

@@ -35,6 +35,11 @@ from central.columns import time_column as _time
 from central.sealing import Sealed
 
 
+def _partial(name: str, *columns: str, where: str) -> Index:
+    """An index of some rows only."""
+    return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
+
+
 def _location(*, primary_key: bool = False) -> Column[str]:
     return Column(
         "location", Text, ForeignKey("location.id"), nullable=False, primary_key=primary_key
@@ -62,6 +67,7 @@ location = Table(
     _text("enrol_token_hash"),
     _time("enrol_until_ms"),
     _time("revoked_ms"),
+    _time("retired_ms"),
     _text("epoch"),
     _number("seq"),
     _text("head_hash"),
@@ -79,13 +85,7 @@ location = Table(
     CheckConstraint("latitude IS NULL OR latitude BETWEEN -90 AND 90", name="latitude"),
     CheckConstraint("longitude IS NULL OR longitude BETWEEN -180 AND 180", name="longitude"),
     Index("ix_location_token", "token_hash"),
-    Index(
-        "ix_location_free",
-        "latitude",
-        "longitude",
-        sqlite_where=text("free > 0"),
-        postgresql_where=text("free > 0"),
-    ),
+    _partial("ix_location_free", "latitude", "longitude", where="free > 0"),
 )
 
 signing_key = Table(
@@ -144,12 +144,7 @@ event = Table(
     _flag("is_forced"),
     _text("remark"),
     _text("package"),
-    Index(
-        "ix_event_package",
-        "package",
-        sqlite_where=text("package <> ''"),
-        postgresql_where=text("package <> ''"),
-    ),
+    _partial("ix_event_package", "package", where="package <> ''"),
     Index("ix_event_received", "received_ms"),
 )
 
@@ -254,25 +249,9 @@ package = Table(
     Index("ix_package_recipient", "recipient"),
     Index("ix_package_sender", "sender"),
     Index("ix_package_finished", "finished_ms"),
-    Index(
-        "ix_package_known_as",
-        "known_as",
-        sqlite_where=text("known_as IS NOT NULL"),
-        postgresql_where=text("known_as IS NOT NULL"),
-    ),
-    Index(
-        "ix_package_disputed",
-        "disputed_ms",
-        sqlite_where=text("disputed_ms IS NOT NULL"),
-        postgresql_where=text("disputed_ms IS NOT NULL"),
-    ),
-    Index(
-        "ix_package_open",
-        "sender",
-        "location",
-        sqlite_where=text("status = 'PENDING'"),
-        postgresql_where=text("status = 'PENDING'"),
-    ),
+    _partial("ix_package_known_as", "known_as", where="known_as IS NOT NULL"),
+    _partial("ix_package_disputed", "disputed_ms", where="disputed_ms IS NOT NULL"),
+    _partial("ix_package_open", "sender", "location", where="status = 'PENDING'"),
 )
 
 command = Table(
@@ -293,13 +272,7 @@ command = Table(
     _time("sent_ms"),
     Index("ix_command_package", "package"),
     Index("ix_command_answered", "answered_ms"),
-    Index(
-        "ix_command_waiting",
-        "location",
-        "n",
-        sqlite_where=text("state = 'QUEUED'"),
-        postgresql_where=text("state = 'QUEUED'"),
-    ),
+    _partial("ix_command_waiting", "location", "n", where="state = 'QUEUED'"),
 )
 
 notification = Table(
@@ -325,20 +298,8 @@ notification = Table(
     _text("message_id"),
     _number("times", 1),
     _text("held"),
-    Index(
-        "ix_notification_waiting",
-        "location",
-        "kind",
-        "package",
-        sqlite_where=text("status = 'queued'"),
-        postgresql_where=text("status = 'queued'"),
-    ),
-    Index(
-        "ix_notification_due",
-        "due_ms",
-        sqlite_where=text("status IN ('queued', 'leased')"),
-        postgresql_where=text("status IN ('queued', 'leased')"),
-    ),
+    _partial("ix_notification_waiting", "location", "kind", "package", where="status = 'queued'"),
+    _partial("ix_notification_due", "due_ms", where="status IN ('queued', 'leased')"),
     Index("ix_notification_package", "package"),
     Index("ix_notification_status", "status", "created_ms"),
     CheckConstraint("status IN ('queued', 'leased', 'sent', 'dropped', 'dead')", name="status"),

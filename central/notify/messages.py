@@ -8,15 +8,12 @@ location's key; nothing of them is kept.
 from __future__ import annotations
 
 import io
-import json
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from functools import cache
 from importlib import resources
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import zxingcpp
 from babel.dates import format_date, format_time
@@ -24,7 +21,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from PIL import Image
 from sqlalchemy import Connection, Table, bindparam, select
 
-from central import addresses, links, schema
+from central import addresses, kept, links, schema
 from central.context import Central
 from central.notify import receipts
 from central.notify.outbox import OPERATORS, WITH_CODE, Kind
@@ -240,14 +237,18 @@ def _day(at_ms: int | None, zone: str, language: str, shift_ms: int = 0) -> str:
     """A day in words. A hold ends with the midnight after its last day."""
     if at_ms is None:
         return ""
-    local = datetime.fromtimestamp((at_ms + shift_ms) / 1000, UTC).astimezone(ZoneInfo(zone))
+    local = kept.moment_of(at_ms + shift_ms, zone)
+    if local is None:
+        return "–"
     return format_date(local, "EEEE d MMMM", locale=_STYLES.get(language, language))
 
 
 def _moment(at_ms: int | None, zone: str, language: str) -> str:
     if at_ms is None:
         return ""
-    local = datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(ZoneInfo(zone))
+    local = kept.moment_of(at_ms, zone)
+    if local is None:
+        return "–"
     hour = format_time(local, "short", locale=_STYLES.get(language, language))
     return f"{_day(at_ms, zone, language)}, {hour}"
 
@@ -267,7 +268,7 @@ def qr_picture(location: str, code: str) -> bytes:
 
 
 def _for_operators(row: Any, kind: Kind, location: Any) -> Message:
-    details = all_plain(json.loads(row.facts))
+    details = all_plain(kept.object_of(row.facts))
     where = plain(location.name) if location is not None else row.location or "Server"
     door = f"door {details['slot']}: " if "slot" in details else ""
     subject = f"{where}: {door}{details.get('what', kind)}"

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
-from central import addresses, schema
+from central import addresses, kept, schema
 from central.adapters import new_id
 from central.bulk import insert_once
 from central.settings import Notifications
@@ -196,9 +196,7 @@ def _equal(connection: Connection, values: Mapping[str, Any]) -> Any:
 
 def _said(details: str) -> dict[str, Any]:
     """What a message to operators says, but for which event it was."""
-    return {
-        name: value for name, value in json.loads(details or "{}").items() if name != "reference"
-    }
+    return {name: value for name, value in kept.object_of(details).items() if name != "reference"}
 
 
 def tell_operators(
@@ -231,7 +229,8 @@ def person_and_ways(
     """A person, and the ways to them, the preferred one first: as they ask, else as their location
     does it, else as the server does; only those for which there is an address."""
     person = connection.execute(_PERSON, {"id": recipient, "location": location}).one()
-    wanted = json.loads(person.channels) or json.loads(person.of_location) or rules.channels
+    of_person, of_location = kept.names_of(person.channels), kept.names_of(person.of_location)
+    wanted = of_person or of_location or rules.channels
     address = {
         "email": person.email,
         "sms": person.phone,

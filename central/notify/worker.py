@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, or_, select, update
 
-from central import schema
+from central import kept, schema
 from central.context import Central
 from central.notify import outbox
 from central.notify.health import Health, pause_ms
@@ -134,9 +134,9 @@ class Worker:
     async def _send_some(self, some: Sequence[Any]) -> None:
         central = self._central
         composed = await central.database.look(_composed, central, some)
-        kept = await self._kept_back(some, composed)
+        back = await self._kept_back(some, composed)
         outcomes = await asyncio.gather(
-            *(self._deal_with(*each) for each in zip(some, composed, kept, strict=True))
+            *(self._deal_with(*each) for each in zip(some, composed, back, strict=True))
         )
         await central.database.write(_settle, central.settings.notifications, outcomes)
 
@@ -145,25 +145,43 @@ class Worker:
     ) -> list[_Outcome | None]:
         """What becomes of the messages that do not go now: in the quiet hours, while their channel
         is down, when too many went."""
-        central, kept = self._central, list[_Outcome | None]()
+        outcomes = list[_Outcome | None]()
         may_go: list[tuple[Any, Message]] = []
         for row, message in zip(rows, composed, strict=True):
-            kept.append(await self._not_now(row) if isinstance(message, Message) else None)
-            if isinstance(message, Message) and kept[-1] is None and not is_counted(row):
+            outcomes.append(await self._not_now(row) if isinstance(message, Message) else None)
+            if isinstance(message, Message) and outcomes[-1] is None and not is_counted(row):
                 may_go.append((row, message))
         if not may_go:
-            return kept
-        held = await central.database.write(hold, central, may_go)
+            return outcomes
+        held = await self._held(may_go)
         return [
             _Outcome(row.id, held[row.id]) if row.id in held else outcome
-            for row, outcome in zip(rows, kept, strict=True)
+            for row, outcome in zip(rows, outcomes, strict=True)
         ]
 
+    async def _held(self, may_go: Sequence[tuple[Any, Message]]) -> dict[str, dict[str, Any]]:
+        """Those that wait because too many went; where one cannot be counted, it alone fails."""
+        central = self._central
+        try:
+            return await central.database.write(hold, central, may_go)
+        except Exception as error:
+            if len(may_go) == 1:
+                LOG.exception("notification %s cannot be counted", may_go[0][0].id)
+                return {may_go[0][0].id: self._failed(may_go[0][0], _in_words(error)).values}
+        held: dict[str, dict[str, Any]] = {}
+        for each in may_go:
+            held |= await self._held([each])
+        return held
+
     async def _not_now(self, row: Any) -> _Outcome | None:
-        quiet_ms = await self._quiet_until(row)
-        if quiet_ms is not None:
-            return _Outcome(row.id, {"status": "queued", "due_ms": quiet_ms})
-        return await self._shut(row)
+        try:
+            quiet_ms = await self._quiet_until(row)
+            if quiet_ms is not None:
+                return _Outcome(row.id, {"status": "queued", "due_ms": quiet_ms})
+            return await self._shut(row)
+        except Exception as error:
+            LOG.exception("of notification %s it is not known whether it may go", row.id)
+            return self._failed(row, _in_words(error))
 
     async def _shut(self, row: Any) -> _Outcome | None:
         """The channel is known to be down: nothing is tried."""
@@ -172,14 +190,22 @@ class Worker:
             return None
         return _Outcome(row.id, {"status": "queued", "due_ms": health.shut_until_ms})
 
-    async def _deal_with(self, row: Any, message: _Composed, kept: _Outcome | None) -> _Outcome:
+    async def _deal_with(self, row: Any, message: _Composed, back: _Outcome | None) -> _Outcome:
+        """What comes of one message, whatever is wrong with it; the others go on."""
+        try:
+            return await self._outcome_of(row, message, back)
+        except Exception as error:
+            LOG.exception("notification %s failed in a way it should not", row.id)
+            return self._failed(row, _in_words(error))
+
+    async def _outcome_of(self, row: Any, message: _Composed, back: _Outcome | None) -> _Outcome:
         if isinstance(message, Exception):
-            return self._failed(row, f"{type(message).__name__}: {message}")
+            return self._failed(row, _in_words(message))
         if isinstance(message, Dropped):
             return _Outcome(row.id, {"status": "dropped", "reason": message.reason})
         if isinstance(message, Unreachable):
             return _Outcome(row.id, {"status": "dead", "error": message.reason})
-        return kept or await self._send(row, message)
+        return back or await self._send(row, message)
 
     async def _send(self, row: Any, message: Message) -> _Outcome:
         now_ms = self._central.clock.now_ms
@@ -263,6 +289,10 @@ class Worker:
         )
 
 
+def _in_words(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"[:500]
+
+
 def quiet_until_ms(rules: Notifications, zone: str, now_ms: int) -> int | None:
     """When the quiet hours end that hold now at a place; None outside them.
 
@@ -301,7 +331,7 @@ def _composed(connection: Connection, central: Central, rows: Sequence[Any]) -> 
 def _time_zone(connection: Connection, location: str) -> str:
     table = schema.location
     found = connection.execute(select(table.c.time_zone).where(table.c.id == location)).scalar()
-    return found or "UTC"
+    return kept.zone_of(found or "UTC")
 
 
 def _due(now_ms: int) -> Any:
@@ -360,7 +390,18 @@ def _settle(connection: Connection, rules: Notifications, outcomes: Sequence[_Ou
             .returning(table)
         ).first()
         if row is not None and row.status == "dead":
-            outbox.try_another_way(connection, rules, row)
+            _try_another_way(connection, rules, row)
+
+
+def _try_another_way(connection: Connection, rules: Notifications, row: Any) -> None:
+    savepoint = connection.begin_nested()
+    try:
+        outbox.try_another_way(connection, rules, row)
+    except Exception:
+        savepoint.rollback()
+        LOG.exception("notification %s goes no other way", row.id)
+    else:
+        savepoint.commit()
 
 
 def resend(connection: Connection, notification: str, now_ms: int) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
-from central import limits, people, schema
+from central import kept, limits, people, schema
 from central.adapters import new_id
 from central.context import Central, audit
 from central.errors import RequestError, not_found
@@ -33,6 +33,7 @@ from kiosk.model.commands import (
     Contact,
     Extend,
 )
+from kiosk.model.fields import is_in_time
 from kiosk.model.package import PackageStatus
 from kiosk.model.phone import PhoneNumberError, phone_number
 
@@ -291,6 +292,9 @@ def extend(
     zone = connection.execute(
         select(schema.location.c.time_zone).where(schema.location.c.id == row.location)
     ).scalar_one()
+    zone, times = kept.zone_of(zone), (row.stored_ms, row.hold_until_ms)
+    if not all(at_ms and is_in_time(at_ms, is_trusted=False) for at_ms in times):
+        raise RequestError(409, "not_held", "its kiosk has not said until when it is held")
     begun = Instant(row.stored_ms, 0, "", True)
     last_ms = hold_until_ms(begun, central.settings.hold_days_max, zone)
     asked = order.days_asked_for(connection, row.location, row.id)

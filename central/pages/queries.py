@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import Connection, case, exists, func, or_, select
 
-from central import people, schema
+from central import kept, people, schema
 from central.addresses import folded
 from central.context import is_about, is_by
 from central.errors import not_found
@@ -26,7 +25,7 @@ LATE_S = 60
 """A kiosk that was not heard of for so long is late."""
 SHOWN = 100
 """How many rows a list has at most."""
-HEALTH = ("silent", "trouble", "late", "never", "well")
+HEALTH = ("silent", "trouble", "late", "never", "well", "retired")
 """From what needs somebody most to what needs nobody."""
 
 Row = dict[str, Any]
@@ -76,7 +75,7 @@ def _slots_by_location(connection: Connection) -> dict[str, Row]:
 
 
 def _location(row: Mapping[str, Any], now_ms: int, silent_after_s: int) -> Row:
-    status = json.loads(row["status"] or "{}")
+    status = kept.status_of(row["status"])
     boards = status.get("boards", [])
     return {
         **row,
@@ -89,6 +88,8 @@ def _location(row: Mapping[str, Any], now_ms: int, silent_after_s: int) -> Row:
 
 
 def _health(row: Mapping[str, Any], now_ms: int, silent_after_s: int) -> str:
+    if row["retired_ms"] is not None:
+        return "retired"
     if not row["token_hash"] or row["last_sync_ms"] is None:
         return "never"
     silent_s = (now_ms - row["last_sync_ms"]) / 1000
@@ -110,8 +111,11 @@ def location(connection: Connection, name: str, now_ms: int, silent_after_s: int
     )
     live = package.c.status.in_(schema.LIVE)
     of_here = select(event).where(event.c.location == name)
-    place["layout"] = json.loads(row["layout"] or "{}")
-    place["title"], place["ways"] = row["name"], ",".join(json.loads(row["channels"]))
+    place["inside"] = connection.execute(
+        select(func.count()).where(package.c.location == name, live, package.c.slot.is_not(None))
+    ).scalar_one()
+    place["layout"] = kept.layout_of(row["layout"])
+    place["title"], place["ways"] = row["name"], ",".join(kept.names_of(row["channels"]))
     place["slots"] = _rows(
         connection, select(slot).where(slot.c.location == name).order_by(slot.c.position)
     )
@@ -284,7 +288,7 @@ def alarms(connection: Connection, since_ms: int) -> list[Row]:
         {
             **row,
             "action": row["action"].removeprefix("alarm:"),
-            "detail": json.loads(row["detail"]),
+            "detail": kept.object_of(row["detail"]),
             "link": _link(row["action"], row["subject"]),
         }
         for row in rows
@@ -348,7 +352,7 @@ def accounts(connection: Connection) -> list[Row]:
 def keys(connection: Connection) -> list[Row]:
     """The API keys, of which only a hash is kept."""
     rows = _rows(connection, select(schema.api_key).order_by(schema.api_key.c.created_ms))
-    return [{**row, "scopes": json.loads(row["scopes"])} for row in rows]
+    return [{**row, "scopes": kept.names_of(row["scopes"])} for row in rows]
 
 
 def staff(connection: Connection) -> list[Row]:
@@ -360,7 +364,7 @@ def staff(connection: Connection) -> list[Row]:
     return [
         {
             **row,
-            "locations": json.loads(row["locations"]),
+            "locations": kept.value_of(row["locations"]) or [],
             "has_short_pin": row["role"] == Role.TECHNICIAN
             and row["pin_digits"] != SECRET_DIGITS_MAX,
         }

@@ -298,7 +298,7 @@ class _Intake:
         except Exception as error:  # noqa: BLE001 - one bad event must not stop the others
             savepoint.rollback()
             if len(events) == 1:
-                self._park(events[0].event, f"{type(error).__name__}: {error}"[:500])
+                self._without_messages(events[0], f"{type(error).__name__}: {error}"[:500])
                 return
             middle = len(events) // 2
             self._project(events[:middle])
@@ -306,8 +306,24 @@ class _Intake:
             return
         savepoint.commit()
 
-    def _all(self, fitting: Sequence[_Fit]) -> None:
-        projection = Projection(self.connection, self.location, self.rules, self.now_ms)
+    def _without_messages(self, fit: _Fit, why: str) -> None:
+        """Take the one that failed in with nobody notified of it, for what stands in the way of a
+        message is no doubt of the fact; where it fails so, too, it lies in quarantine."""
+        savepoint = self.connection.begin_nested()
+        try:
+            self._all([fit], notifies=False)
+        except Exception as error:  # noqa: BLE001 - one bad event must not stop the others
+            savepoint.rollback()
+            self._park(fit.event, f"{type(error).__name__}: {error}"[:500])
+            return
+        savepoint.commit()
+        subject = f"{self.location} {fit.event.epoch} {fit.event.seq}"
+        alarm(self.connection, self.now_ms, "not-notified", subject, why=why)
+
+    def _all(self, fitting: Sequence[_Fit], *, notifies: bool = True) -> None:
+        projection = Projection(
+            self.connection, self.location, self.rules, self.now_ms, notifies=notifies
+        )
         events = [fit.event for fit in fitting]
         remarks = projection.project(events, [fit.body for fit in fitting])
         rows = [

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, false, or_, select
 
-from central import schema
+from central import kept, schema
 from central.sync.enrolment import kiosk_of
 from central.sync.service import HEAD
 from kiosk.model.event_bodies import restored_from
@@ -38,7 +37,7 @@ def events_of(
         .limit(limit + 1)
     ).all()
     count = how_many_fit(each.body for each in rows[:limit])
-    status: dict[str, Any] = json.loads(row.status or "{}")
+    status: dict[str, Any] = kept.status_of(row.status)
     return EventsAnswer(
         events=tuple(_wire(each) for each in rows[:count]) if is_on_line else (),
         has_more=is_on_line and len(rows) > count,

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, func, select, update
 
-from central import schema
+from central import kept, schema
 from kiosk.model.commands import (
     HOLD_DAYS_MAX,
     Command,
@@ -50,11 +50,11 @@ def merge(
         _TABLE.c.package.is_not_distinct_from(package),
     )
     for row in connection.execute(same.order_by(_TABLE.c.n.desc())):
-        before = json.loads(row.body)
+        before = kept.object_of(row.body)
         if isinstance(command, SlotService) and before.get("slot") != command.slot:
             continue
         if isinstance(command, Extend):
-            days = min(before.get("days", 0) + command.days, HOLD_DAYS_MAX)
+            days = min(_days(before) + command.days, HOLD_DAYS_MAX)
             command = command.model_copy(update={"days": days})
         values: dict[str, Any] = {"body": json.dumps(body_of(command), sort_keys=True), "by": by}
         values |= {"created_ms": now_ms, "times": row.times + 1}
@@ -101,4 +101,9 @@ def days_asked_for(connection: Connection, location: str, package: str) -> int:
             _TABLE.c.state == "QUEUED",
         )
     ).scalars()
-    return sum(int(json.loads(body).get("days", 0)) for body in bodies)
+    return sum(_days(kept.object_of(body)) for body in bodies)
+
+
+def _days(body: dict[str, Any]) -> int:
+    days = body.get("days")
+    return days if isinstance(days, int) else 0

@@ -11,11 +11,10 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, bindparam, delete, func, select, update
 
-from central import schema
+from central import kept, schema
 from central.bulk import update_many, upsert, upsert_many
 from central.context import alarm
 from central.notify import outbox
@@ -86,9 +85,15 @@ class Projection:
     """What the events of one batch change, gathered row by row and written at once."""
 
     def __init__(
-        self, connection: Connection, location: str, rules: Notifications, now_ms: int
+        self,
+        connection: Connection,
+        location: str,
+        rules: Notifications,
+        now_ms: int,
+        *,
+        notifies: bool = True,
     ) -> None:
-        self._connection, self._location = connection, location
+        self._connection, self._location, self._notifies = connection, location, notifies
         self._rules, self._now_ms = rules, now_ms
         self._slots: dict[str, dict[str, Any]] = {}
         self._known: dict[str, Mapping[str, Any]] = {}
@@ -137,6 +142,8 @@ class Projection:
         changes = _typed(values, PACKAGE_COLUMNS)
         if "barcode" in values:
             changes["barcode_key"] = kept_key(str(values["barcode"]))
+            is_same = before.get("barcode_key") in (None, "", changes["barcode_key"])
+            require(is_same, "a package keeps its barcode")
         if "code_counter" in values:
             changes["code_counter"] = max(before.get("code_counter", 0), values["code_counter"])
         if values.get("status") == PackageStatus.STORED and event.kind == EventKind.PACKAGE_STORED:
@@ -177,7 +184,7 @@ class Projection:
         for event, body, remark in zip(events, bodies, remarks, strict=True):
             if event.kind == EventKind.COMMAND_APPLIED:
                 joined = self._command_applied(body)
-                if joined:
+                if joined and self._notifies:
                     addressed.add(joined)
                     outbox.stored(connection, self._rules, joined, self._now_ms)
             elif event.kind in (EventKind.OPENING_ENDED, EventKind.OPENING_MISSED):
@@ -189,6 +196,8 @@ class Projection:
                 said = {name: body[name] for name in ("times", "tried") if name in body}
                 whose = f" {body['number']}" if body.get("number") else ""
                 alarm(connection, self._now_ms, "guessing", self._location + whose, **said)
+            if not self._notifies:
+                continue
             # Most packages are of nobody who could be notified: for those nothing is asked.
             if event.kind not in outbox.OF_PACKAGES or remark.package in addressed:
                 outbox.on_event(
@@ -296,22 +305,13 @@ def count_free(connection: Connection, location: str) -> None:
     update_many(connection, schema.location, "id", [{"id": location, "free": free}])
 
 
-def _known_zone(name: str) -> str:
-    """A time zone that this server can reckon with; another must not keep messages back."""
-    try:
-        return ZoneInfo(name).key
-    except (ValueError, KeyError, OSError):
-        LOG.warning("the time zone %r is not known: UTC is taken", name)
-        return "UTC"
-
-
 def configure(connection: Connection, location: str, layout: Layout, layout_hash: str) -> None:
     """A kiosk tells what its location is made of; no control character of it gets further."""
     layout = Layout.model_validate(all_plain(layout.model_dump()))
     values: dict[str, Any] = {
         "layout": layout.model_dump_json(),
         "layout_hash": layout_hash,
-        "time_zone": _known_zone(layout.time_zone),
+        "time_zone": kept.zone_of(layout.time_zone),
         "languages": json.dumps(list(layout.languages)),
         "help_phone": layout.help_phone,
     }

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, select, update
 
-from central import limits, schema
+from central import kept, limits, schema
 from central.bulk import update_many, upsert
 from central.context import Central, alarm, is_about
 from central.sync import commands, enrolment, ingest, signing
@@ -100,18 +100,23 @@ def _is_late(row: Any, status: Status) -> bool:
     what it tells of the moment is over."""
     if not status.boot_id:
         return False
-    known = json.loads(row.status or "{}")
+    known = kept.status_of(row.status)
     if known.get("boot_id") == status.boot_id:
-        return bool(known["monotonic_ms"] > status.monotonic_ms)
-    return status.boot_id in known.get(FORMER_BOOTS, ())
+        return bool(known.get("monotonic_ms", 0) > status.monotonic_ms)
+    return status.boot_id in _former_boots(known)
+
+
+def _former_boots(known: dict[str, Any]) -> list[str]:
+    former = known.get(FORMER_BOOTS)
+    return list(former) if isinstance(former, list) else []
 
 
 def _kept(row: Any, request: SyncRequest) -> str:
     """What is kept of a status: it, where the journal ended, and the boots before, from which only
     late messages come."""
     status = request.status
-    known = json.loads(row.status or "{}")
-    former = list(known.get(FORMER_BOOTS, ()))
+    known = kept.status_of(row.status)
+    former = _former_boots(known)
     if known.get("boot_id") and known["boot_id"] != status.boot_id:
         former = [*former, known["boot_id"]][-BOOTS_KEPT:]
     more = {FORMER_BOOTS: former, HEAD: [request.head.epoch, request.head.seq]}

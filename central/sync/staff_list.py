@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from sqlalchemy import Connection, select
 
-from central import schema
+from central import kept, schema
 from central.sealing import open_sealed
 from kiosk.model.commands import ListedStaff, ListStaff
 
@@ -26,8 +25,8 @@ def staff_of(connection: Connection, location: str) -> ListStaff:
 
 
 def _is_of(row: Any, location: str) -> bool:
-    places = json.loads(row["locations"])
-    return bool(places == EVERYWHERE or location in places)
+    places = kept.value_of(row["locations"])
+    return places == EVERYWHERE or (isinstance(places, list) and location in places)
 
 
 def _person(connection: Connection, row: Any) -> ListedStaff:

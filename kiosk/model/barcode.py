@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 from typing import Final
 
 from drivers.barcodes import (
@@ -41,6 +42,8 @@ __all__ = [
 
 GROUP_SEPARATOR: Final = "\x1d"
 """As which FNC1, the mark between two fields of GS1, arrives."""
+KEYS_REMEMBERED: Final = 128
+"""A package is asked for by the same barcode several times in a row."""
 
 
 class NotABarcodeError(ValueError):
@@ -49,6 +52,8 @@ class NotABarcodeError(ValueError):
 
 _AIM_IDENTIFIER = re.compile(r"\][A-Z][0-9A-Z]")
 _SOME_SIGN = re.compile(r"[0-9A-Z]")
+_PRINTED = re.compile(r"[ -~\x1d]*")
+"""Only signs that a barcode may have: nearly every one that is read."""
 _LINK = re.compile(r"HTTPS?://|(?=ID\.GS1\.ORG/)")
 _IDENTIFIER = r"\(([0-9]{2,4}|[0-9]{0,3}[A-Z])\)"
 """Of GS1, or of ASC MH10 such as `J` and `2L`, as they are printed."""
@@ -87,8 +92,9 @@ def barcode_text(text: str) -> str:
     """
     if len(text) > BARCODE_LENGTH_MAX:
         raise NotABarcodeError(f"a barcode has at most {BARCODE_LENGTH_MAX} characters")
-    plain = "".join(_plain(sign) for sign in text).strip(" ")
-    if not all(" " <= sign <= "~" or sign == GROUP_SEPARATOR for sign in plain):
+    plain = text if _PRINTED.fullmatch(text) else "".join(_plain(sign) for sign in text)
+    plain = plain.strip(" ")
+    if not _PRINTED.fullmatch(plain):
         raise NotABarcodeError("a barcode has digits, letters A to Z and ASCII punctuation")
     if not _SOME_SIGN.search(_without_frame(plain)):
         raise NotABarcodeError("a barcode has at least one digit or letter")
@@ -109,6 +115,7 @@ def is_barcode(text: str) -> bool:
     return True
 
 
+@lru_cache(maxsize=KEYS_REMEMBERED)
 def barcode_key(text: str) -> str:
     """The one key of a barcode, the same for every spelling of it.
 

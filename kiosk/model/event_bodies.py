@@ -11,7 +11,7 @@ and kinds of a newer version are carried along and passed over.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, ClassVar, Literal
 
@@ -52,8 +52,7 @@ class Body:
 
     def details(self) -> dict[str, Any]:
         """The body as it is written, without its rows."""
-        named = ((field.name, getattr(self, field.name)) for field in fields(self))
-        body = {name: value for name, value in named if value is not None}
+        body = {name: value for name, value in vars(self).items() if value is not None}
         body["actor"] = in_one_form(self.actor)
         return body
 

@@ -101,9 +101,12 @@ _KNOWN = frozenset(kind.value for kind in EventKind)
 
 def canonical_json(body: Mapping[str, Any]) -> str:
     """JSON in the one form that is hashed: keys sorted, no spaces, no NaN."""
-    return json.dumps(
-        body, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-    )
+    return _CANONICAL.encode(body)
+
+
+_CANONICAL = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+)
 
 
 def chain_hash(previous: bytes, epoch: str, seq: int, kind: str, body: str, at: Instant) -> bytes:

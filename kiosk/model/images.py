@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, cast
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict
 
 from kiosk.model.barcode import BARCODE_LENGTH_MAX
+from kiosk.model.commands import CODE_COUNTER_MAX
 from kiosk.model.fields import Count, Id, Name, SlotLabel, Switch, TimeMs, Words, is_sound
 from kiosk.model.location import Service, SlotStatus, SuspectReason
 from kiosk.model.package import PackageStatus
@@ -38,6 +39,8 @@ Purpose = Literal[
     "MAINTENANCE",
     "LOOK",
 ]
+CodeCounter = Annotated[Count, Field(le=CODE_COUNTER_MAX // 2)]
+"""How often a code was issued; so that the server can still issue others."""
 OpeningState = Literal["INTENDED", "OPENED", "DONE", "FAILED", "UNKNOWN"]
 
 
@@ -89,7 +92,7 @@ class PackageImage(Image):
     is_announced: Switch = LEFT_OUT
     replaces: Id | None = None
     locator: Annotated[str, Strict(), Field(pattern=r"^[0-9]{1,12}$")] | None = None
-    code_counter: Count = LEFT_OUT
+    code_counter: CodeCounter = LEFT_OUT
     announced_ms: TimeMs = LEFT_OUT
     stored_ms: TimeMs | None = None
     hold_until_ms: TimeMs | None = None

@@ -77,12 +77,14 @@ def begin_deposit(
                 barcode=request.barcode,
                 status=PackageStatus.PENDING,
                 size=request.size,
+                slot=slot,
                 announced_ms=writer.now.wall_ms,
             )
         )
     elif known["status"] != PackageStatus.PENDING or known["slot"] is not None:
         raise RefusedError(f"package {package_id} is {known['status']}, not expected")
-    changes.append(update("package", id=package_id, slot=slot))
+    else:
+        changes.append(update("package", id=package_id, slot=slot))
     changes.append(intended(request.intent, slot, package_id, IntentPurpose.DEPOSIT, request.actor))
     writer.record(SlotReserved(actor=request.actor), *changes)
     return Deposit(package_id, slot, request.intent)
@@ -94,7 +96,7 @@ def store_package(
     """The package is in and the door is shut: `STORED`, and its pickup code exists."""
     before = package(writer, deposit.package)
     require_legal(before.status, PackageStatus.STORED)
-    if not is_held_for(writer, deposit):
+    if not _is_of(before, deposit):
         raise RefusedError(f"slot {deposit.slot} is not held for package {deposit.package}")
     row = writer.one("SELECT actor FROM intent WHERE id = ?", (deposit.intent,))
     actor = row["actor"] if row else ""
@@ -135,7 +137,10 @@ def _into_slot(
 
 def is_held_for(writer: Writer, deposit: Deposit) -> bool:
     """Whether this deposit is still going on: its package is expected, its slot held for it."""
-    found = package(writer, deposit.package)
+    return _is_of(package(writer, deposit.package), deposit)
+
+
+def _is_of(found: Package, deposit: Deposit) -> bool:
     return found.status is PackageStatus.PENDING and found.slot == deposit.slot
 
 

@@ -121,7 +121,12 @@ def _give_back(writer: Writer, gap_ms: int, time_zone: str) -> int:
     held = writer.all(
         "SELECT id, hold_until_ms, paused_ms FROM package WHERE status = 'STORED' ORDER BY id"
     )
-    expected = writer.all("SELECT id, announced_ms FROM package WHERE status = 'PENDING'")
+    # Two searches by index, of those that wait for a courier and of those in a courier's hands.
+    expected = writer.all(
+        "SELECT id, announced_ms FROM package WHERE status = 'PENDING' AND slot IS NULL"
+        " UNION ALL SELECT id, announced_ms FROM package"
+        " WHERE status = 'PENDING' AND slot IS NOT NULL"
+    )
     faulty = writer.all("SELECT label, faulty_since_ms FROM slot WHERE faulty_since_ms IS NOT NULL")
     changes = [
         *(_lengthened(row, gap_ms, time_zone) for row in held),

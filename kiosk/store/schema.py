@@ -352,6 +352,25 @@ def m006_senders(db: Database) -> None:
     )
 
 
+@migrations()
+def m007_begins_in_its_slot(db: Database) -> None:
+    """A package that nobody announced begins in the slot that is held for it: one change of one
+    row, where it was two, and it is never among those that are expected without a slot."""
+    db.conn.execute("DROP TRIGGER package_begins_without_slot")
+    db.conn.execute(
+        """CREATE TRIGGER package_begins_in_its_slot
+        BEFORE INSERT ON package WHEN NEW.slot IS NOT NULL AND NOT (
+            NEW.status = 'PENDING' AND EXISTS (
+                SELECT 1 FROM slot WHERE label = NEW.slot AND status = 'RESERVED'))
+        BEGIN SELECT RAISE(ABORT, 'a package begins without a slot, or in one held for it'); END"""
+    )
+    db.conn.execute("DROP INDEX package_announced")
+    db.conn.execute(
+        "CREATE INDEX package_announced ON package (announced_ms)"
+        " WHERE status = 'PENDING' AND slot IS NULL"
+    )
+
+
 def fingerprint(db: Database) -> str:
     """A hash of every table, index and trigger, to compare two schemas."""
     rows = db.conn.execute(

@@ -68,9 +68,11 @@ PRAGMAS = {
     "trusted_schema": 0,
     "cell_size_check": 1,
     "secure_delete": 1,
+    "temp_store": 2,
 }
 """Set at every opening and read back; 2 is FULL, which no simulated power cut has beaten.
 
+`temp_store`: what a savepoint would put back is kept in memory (2), not in a file.
 `secure_delete`: what is erased is gone from the file, not only from sight."""
 
 

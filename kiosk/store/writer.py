@@ -78,6 +78,7 @@ class Writer:
 
     def __init__(self, db: Database, clock: Clock, head: ChainHead, count: Count) -> None:
         self.db = db
+        self._execute = db.conn.execute
         self.head = head
         self._count = count
         self.sealer = Sealer()
@@ -112,15 +113,15 @@ class Writer:
 
     def one(self, sql: str, parameters: Sequence[Any] = ()) -> Row | None:
         """The first row of a query as a mapping, or None."""
-        cursor = self.db.execute(sql, parameters)
+        cursor = self._execute(sql, parameters)
         row = cursor.fetchone()
         if row is None:
             return None
-        return dict(zip((column[0] for column in cursor.description), row, strict=True))
+        return dict(zip([column[0] for column in cursor.description], row, strict=True))
 
     def all(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
         """Every row of a query."""
-        cursor = self.db.execute(sql, parameters)
+        cursor = self._execute(sql, parameters)
         names = [column[0] for column in cursor.description]
         return [dict(zip(names, row, strict=True)) for row in cursor]
 
@@ -165,7 +166,7 @@ class Writer:
             key = KEY_OF_TABLE[change.table]
             settings = tuple(value for name, value in change.values.items() if name != key)
             parameters = (*settings, change.values[key])
-        cursor = self.db.execute(statement, parameters)
+        cursor = self._execute(statement, parameters)
         if cursor.rowcount != 1:
             # Not by `require`: its message would be put together at every write.
             raise BrokenInvariantError(f"no row of {change.table} for {dict(change.values)}")
@@ -195,7 +196,7 @@ class Writer:
     def _append_line(self, kind: str, body: str, at: Instant, digest: bytes) -> int:
         head = self.head
         seq = head.seq + 1
-        self.db.execute(
+        self._execute(
             "INSERT INTO journal (seq, epoch, kind, body, wall_ms, monotonic_ms, boot_id,"
             " is_trusted, hash, mac) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (

@@ -159,9 +159,10 @@ async def serves_again(kiosk: Running) -> list[str]:
 
 
 async def _to_the_first_screen(kiosk: Running) -> None:
-    """Leave whatever is shown; nobody answers a question that is left over."""
+    """Leave whatever is shown; nobody answers a question that is left over, or comes back to a
+    session that is locked."""
     shown: View = kiosk.kiosk.person.view
-    while not isinstance(shown, First):
+    while not (isinstance(shown, First) and Choice.SERVICE in shown.choices):
         for choice in (Choice.DONE, Choice.BACK):
             if choice in shown.choices:
                 kiosk.player.do(Pressed(choice))

@@ -423,6 +423,20 @@ def test_each_constraint_refuses_what_nothing_else_does(name: str) -> None:
     assert apply(make_database(CONSTRAINTS[name], without_triggers=probe.beside), probe)
 
 
+def test_a_package_begins_in_a_slot_only_where_that_is_held_for_it() -> None:
+    """By the schema as the later migrations leave it."""
+    for status in SlotStatus:
+        for begun in PackageStatus:
+            connection = sqlite3.connect(":memory:", isolation_level=None)
+            database = Database(connection)
+            schema.migrations.apply(database)
+            add_slot(database, "s", status.value)
+            change = f"{PACKAGE}, slot) VALUES ('p', 'b', 1, '{begun.value}', 's')"
+            is_held = (status, begun) == (SlotStatus.RESERVED, PackageStatus.PENDING)
+            assert passes(database.execute, change) == is_held
+            connection.close()
+
+
 def test_the_fingerprint_knows_every_part_of_the_schema() -> None:
     """A database that lost any part is refused at the start."""
     expected = schema.fingerprint(make_database())

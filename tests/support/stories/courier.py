@@ -22,6 +22,7 @@ from tests.support.stories.people import (
     leave,
     plug,
     press,
+    prove,
     put_in,
     recall,
     shut,
@@ -275,7 +276,7 @@ async def deposit_of_what_was_found_inside(kiosk: Running, witness: Witness) -> 
     await kiosk.kiosk.store.run(slots.mark_suspect, "9", SuspectReason.MAY_HOLD_SOMETHING, "a test")
     witness.prepared()
     await sign_in_technician(kiosk)
-    await press(kiosk, Choice.ROUND, Round)
+    await prove(kiosk, Choice.ROUND, Round)
     await press(kiosk, Choice.LOOK_INSIDE, DoorOpen)
     await shut(kiosk, "9")
     await kiosk.player.until(Ask)
@@ -293,7 +294,7 @@ async def deposit_and_no_receipt_seen_until_the_next_visit(
     witness.prepared()
     await sign_in_courier(kiosk)
     await put_in(kiosk, witness, "P")
-    await kiosk.player.until(First, patience_s=400)
+    await kiosk.player.until(First, lambda view: Choice.COURIER in view.choices, 900)
     await press(kiosk, Choice.COURIER, EnterPin)
     kiosk.player.do(Entered(COURIER_PIN))
     await kiosk.player.until(Receipt)
