@@ -35,7 +35,10 @@ FORM_MAX_BYTES: Final = 64 * 1024
 """Of a body of anybody but a known kiosk: of a program's request, of a form."""
 ENROL_MAX_BYTES: Final = 512 * 1024
 """Of an enrolment whose token is known: the layout of 2,000 doors is in it."""
+RETIRE_MAX_BYTES: Final = 256 * 1024
+"""Of a kiosk that goes: the ids of the packages in 2,000 slots are in it."""
 _SYNC = re.compile(r"/v1/locations/([^/]+)/sync")
+_RETIRE = re.compile(r"/v1/locations/([^/]+)/retire")
 _ENROL = "/v1/enrol"
 _RECEIPTS = "/v1/receipts/"
 _API = "/v1/"
@@ -60,6 +63,8 @@ def rule_of(path: str, has_token: bool) -> Rule:
     """The rule for a body that is sent to an address."""
     if found := _SYNC.fullmatch(path):
         return Rule(BODY_MAX_BYTES, _is_kiosk(found[1]))
+    if found := _RETIRE.fullmatch(path):
+        return Rule(RETIRE_MAX_BYTES, _is_kiosk(found[1]))
     if path == _ENROL:
         # Kiosks of version 0.1 send their token in the body alone.
         return (

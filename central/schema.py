@@ -67,6 +67,7 @@ location = Table(
     _text("enrol_token_hash"),
     _time("enrol_until_ms"),
     _time("revoked_ms"),
+    _time("retired_ms"),
     _text("epoch"),
     _number("seq"),
     _text("head_hash"),

@@ -33,6 +33,7 @@ from kiosk.model.person import (
     new_badge_secret,
     secret_digits_wanted,
 )
+from kiosk.retirement import RetireError
 from kiosk.server_link import enrol_kiosk, transport_of
 from kiosk.site_model import remarks, risks_of_guessing
 from kiosk.store.errors import StoreError
@@ -269,6 +270,28 @@ def restore(config: Path, data: Path, file: Path, without_server: bool, ran_offl
 @main.command()
 @config_option
 @data_option
+@click.option("--force", is_flag=True, help="Also with packages inside: nobody knows whose then.")
+@click.option("--without-server", is_flag=True, help="Without its server, which is not reached.")
+@click.confirmation_option(prompt="Wipe all that this machine knows, for good?")
+def retire(config: Path, data: Path, force: bool, without_server: bool) -> None:
+    """Take this machine out of service for good: notify its server, and wipe database, keys and
+    backups. The kiosk must not run. Stopped in the middle, the same command goes on."""
+    done = app.retire(load_site(config), data, is_forced=force, with_server=not without_server)
+    click.echo(f"retired; {done.wiped} files were overwritten and removed")
+    if without_server:
+        click.echo("The server knows nothing of it: there, central location revoke.")
+    click.echo("What nobody can wipe from here:")
+    for each in done.beyond:
+        click.echo(f"- {each}")
+    for each in done.left:
+        click.echo(f"not wiped: {each}", err=True)
+    if done.left:
+        sys.exit(EXIT_FOUND)
+
+
+@main.command()
+@config_option
+@data_option
 @click.option(
     "--technician",
     type=(str, str),
@@ -406,6 +429,7 @@ def entry() -> None:
         LocationKeyError,
         ConsoleError,
         EnrolError,
+        RetireError,
         RecallError,
         report.SnapshotError,
     ) as error:

@@ -17,6 +17,7 @@ from drivers.scanner import Scanner, ScannerRead
 from drivers.serial_port import SerialPortOpener
 from drivers.signals import Signals
 from drivers.wiring import wired_signals
+from kiosk import retirement
 from kiosk.adapters import (
     KEY_FILE,
     SystemClock,
@@ -34,9 +35,9 @@ from kiosk.messages import MessageSpool
 from kiosk.model.location import Location
 from kiosk.model.person import Staff, StaffSource
 from kiosk.model.scanner_test import scanner_findings
-from kiosk.server_link import syncing, transport_of
+from kiosk.server_link import send_all, syncing, transport_of
 from kiosk.site_model import backup_of, bank_of, location_of, policy_of, staff_of, strategy_of
-from kiosk.store import evidence, holds, slots, staff
+from kiosk.store import evidence, holds, packages, slots, staff
 from kiosk.store import restore as backup_restore
 from kiosk.store.observers import observing
 from kiosk.store.remains import DATABASE, remains, require_database, require_nothing
@@ -147,6 +148,7 @@ def init(site: Site, data: Path, technician: Staff) -> Path:
 def make_kiosk(site: Site, data: Path, technicians: Sequence[Staff] = ()) -> Path:
     """Make a data folder where none was; returns where the key is. Raises `CannotOpenError`."""
     path, key = data / DATABASE, key_path(data)
+    retirement.require_not_retiring(data)
     # A key among the service's credentials tells of no kiosk: it may be handed to a new one.
     require_nothing(path, tuple(each for each in known_of(site, data) if each != key))
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -197,6 +199,42 @@ def _session_of(identity: Identity | None, transport: Transport) -> BoundedSessi
         return transport.session(identity.url)
     except PlainLineError as error:
         raise RecallError(str(error)) from error
+
+
+def retire(site: Site, data: Path, *, is_forced: bool, with_server: bool) -> retirement.Retired:
+    """Wipe this machine for good, with no kiosk running, after its server was notified; goes on
+    where an earlier call was stopped. Raises `RetireError`, `StoreError` or `LocationKeyError`."""
+    transport, identity = transport_of(site, data), None
+    progress = retirement.progress_in(data)
+    if progress is None or not progress.is_server_notified:
+        identity = identity_in(data) if with_server else None
+    if progress is None:
+        progress = _begin_retiring(site, data, identity, transport, is_forced=is_forced)
+    progress = retirement.notify(data, identity, transport, progress)
+    retirement.keep_progress(data, progress)
+    plan, messages = backup_of(site, data), site.messages
+    folders = [] if plan is None else [plan.folder]
+    folders += [] if messages is None else [data / messages.folder]
+    files = (transport.client_key, transport.client_certificate)
+    secret_files = [each for each in files if each is not None]
+    return retirement.wipe_all(data, progress, folders, secret_files)
+
+
+def _begin_retiring(
+    site: Site, data: Path, identity: Identity | None, transport: Transport, *, is_forced: bool
+) -> retirement.Progress:
+    """Nothing is changed yet; the server gets what it has not heard, as far as it is reached."""
+    clock, rng = SystemClock(), secrets.SystemRandom()
+    store = open_store(data, known_of(site, data), clock, rng, threaded=False)
+    try:
+        key = store.submit(use_location_key, key_path(data)).result()
+        lying = store.submit(packages.inside).result()
+        progress = retirement.begin(key, lying, is_forced=is_forced)
+        if identity is not None:
+            send_all(store, location_of(site), identity, transport, clock)
+        return progress
+    finally:
+        store.close()
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ from random import Random
 
 from kiosk.adapters import LocationKeyError, key_check, key_path, location_key
 from kiosk.model.clock import Clock
+from kiosk.retirement import require_not_retiring
 from kiosk.store import evidence, meta
 from kiosk.store.backup import KEY_CHECK
 from kiosk.store.remains import DATABASE
@@ -19,7 +20,9 @@ def open_store(
     data: Path, known: tuple[Path, ...], clock: Clock, rng: Random, *, threaded: bool = True
 ) -> Store:
     """The database of a kiosk, which must be there, with its key; its journal is held against its
-    signed end. `known`: see `kiosk.store.remains`. Raises `StoreError` or `LocationKeyError`."""
+    signed end. `known`: see `kiosk.store.remains`. Raises `StoreError`, `LocationKeyError` or
+    `RetireError`."""
+    require_not_retiring(data)
     path = data / DATABASE
     unlock = partial(use_location_key, path=key_path(data))
     store = Store(path, clock, rng, threaded=threaded, must_exist=True, known=known, unlock=unlock)

@@ -23,6 +23,7 @@ from kiosk.flows.context import Kiosk
 from kiosk.flows.person import Event, Screen
 from kiosk.flows.views.service import CannotStart
 from kiosk.flows.views.shared import View
+from kiosk.retirement import RetireError
 from kiosk.site_model import location_of, site_look_of
 from kiosk.store.errors import StoreError
 from kiosk.sync.enrol import EnrolError
@@ -110,7 +111,7 @@ def cannot_start(error: Exception) -> CannotStart:
     if isinstance(error, OSError):
         what = f"{error.strerror or error}: {error.filename or 'the data folder'}"
         message = f"{what}. Look at the folder's owner and rights, and whether its disk is full."
-    elif isinstance(error, (StoreError, LocationKeyError, EnrolError, DriverError)):
+    elif isinstance(error, (StoreError, LocationKeyError, EnrolError, RetireError, DriverError)):
         message = str(error)
     else:
         text = "".join(traceback.format_exception(error))

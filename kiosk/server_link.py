@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import secrets
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+
+import requests
+from pydantic import ValidationError
 
 from config import Site
 from kiosk.adapters import SystemClock, key_path, location_key
@@ -18,18 +22,22 @@ from kiosk.flows.context import Kiosk
 from kiosk.flows.events import RemoteOpen
 from kiosk.flows.views.choices import Choice
 from kiosk.flows.views.customer import First
+from kiosk.model.clock import Clock
 from kiosk.model.commands import OpeningOutcome
+from kiosk.model.location import Location
 from kiosk.model.throttle import LOOK_AHEAD
 from kiosk.site_model import location_of
 from kiosk.store import commands, meta, openings
 from kiosk.store.remains import DATABASE, fault_of
+from kiosk.store.store import Store
 from kiosk.store.writer import Writer
-from kiosk.sync.client import SyncClient
+from kiosk.sync.client import Identity, SyncClient
 from kiosk.sync.contract import BoardStatus, Status
 from kiosk.sync.enrol import IDENTITY_FILE, EnrolError, enrol, identity_in, keep
 from kiosk.sync.transport import BY_TLS, PlainLineError, Transport
 from kiosk.vitals import vitals
 
+LOG = logging.getLogger("kiosk")
 LOOK_AHEAD_AFTER_MS = 300_000
 """A code that the server may have issued again is accepted once the last sync is so long ago."""
 
@@ -128,6 +136,21 @@ def machine_status(kiosk: Kiosk, data: Path) -> Status:
         disk_free_bytes=shutil.disk_usage(data).free,
         journal_problem=kiosk.journal_problem,
     )
+
+
+def send_all(
+    store: Store, location: Location, identity: Identity, transport: Transport, clock: Clock
+) -> None:
+    """Send the server what it has not heard of, once, as far as it is reached."""
+    status = Status(clock_ms=clock.now().wall_ms, is_clock_trusted=clock.now().is_trusted)
+    rng = secrets.SystemRandom()
+    try:
+        with transport.session(identity.url) as session:
+            client = SyncClient(store, location, identity, lambda: status, rng, session=session)
+            while client.sync_once() == 0 and client.state.queue:
+                continue
+    except (requests.RequestException, ValidationError) as error:
+        LOG.warning("the server did not get everything: %s", error)
 
 
 def transport_of(site: Site, data: Path) -> Transport:

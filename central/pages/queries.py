@@ -25,7 +25,7 @@ LATE_S = 60
 """A kiosk that was not heard of for so long is late."""
 SHOWN = 100
 """How many rows a list has at most."""
-HEALTH = ("silent", "trouble", "late", "never", "well")
+HEALTH = ("silent", "trouble", "late", "never", "well", "retired")
 """From what needs somebody most to what needs nobody."""
 
 Row = dict[str, Any]
@@ -88,6 +88,8 @@ def _location(row: Mapping[str, Any], now_ms: int, silent_after_s: int) -> Row:
 
 
 def _health(row: Mapping[str, Any], now_ms: int, silent_after_s: int) -> str:
+    if row["retired_ms"] is not None:
+        return "retired"
     if not row["token_hash"] or row["last_sync_ms"] is None:
         return "never"
     silent_s = (now_ms - row["last_sync_ms"]) / 1000
@@ -109,6 +111,9 @@ def location(connection: Connection, name: str, now_ms: int, silent_after_s: int
     )
     live = package.c.status.in_(schema.LIVE)
     of_here = select(event).where(event.c.location == name)
+    place["inside"] = connection.execute(
+        select(func.count()).where(package.c.location == name, live, package.c.slot.is_not(None))
+    ).scalar_one()
     place["layout"] = kept.layout_of(row["layout"])
     place["title"], place["ways"] = row["name"], ",".join(kept.names_of(row["channels"]))
     place["slots"] = _rows(

@@ -217,6 +217,7 @@ def enrol(connection: Connection, central: Central, request: EnrolRequest) -> En
             enrol_token_hash="",
             enrol_until_ms=None,
             revoked_ms=None,
+            retired_ms=None,
             may_begin=True,
             signing_key=public_key,
         )

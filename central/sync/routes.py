@@ -12,13 +12,15 @@ from pydantic import BaseModel, ValidationError
 from central.auth import bearer
 from central.context import alarm_daily, central_of
 from central.errors import RequestError
-from central.sync import enrolment, journal_export, service
+from central.sync import enrolment, journal_export, retirement, service
 from kiosk.sync.bodies import BodyError, BodyTooLargeError, text_of
 from kiosk.sync.contract import (
     EnrolAnswer,
     EnrolRequest,
     EventsAnswer,
     M,
+    RetireAnswer,
+    RetireRequest,
     ServerKeys,
     SyncAnswer,
     SyncRequest,
@@ -128,6 +130,27 @@ async def enrol(request: Request) -> Response:
     central = central_of(request)
     message = await _body(request, EnrolRequest)
     return _answer(request, await central.database.write(enrolment.enrol, central, message))
+
+
+@router.post(
+    "/locations/{location}/retire",
+    response_model=RetireAnswer,
+    summary="A kiosk goes out of service for good",
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": _described(RetireRequest)}},
+        }
+    },
+    responses={400: {}, 401: {}, 413: {}, 422: {}},
+)
+async def retire(location: str, request: Request) -> Response:
+    central = central_of(request)
+    token = bearer(request)
+    await central.database.look(enrolment.kiosk_of, location, token)
+    message = await _body(request, RetireRequest)
+    answer = await central.database.write(retirement.retire, central, location, token, message)
+    return _answer(request, answer)
 
 
 @router.get(

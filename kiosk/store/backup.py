@@ -144,6 +144,18 @@ def _chain_check(
     return journal.ChainCheck(key=journal_key, keyed_from=head.keyed_from, known=known)
 
 
+def key_check_of(path: Path) -> str | None:
+    """What the location's key of a database file is known by; None where that cannot be read."""
+    try:
+        with contextlib.closing(open_still(path)) as connection:
+            row = connection.execute(
+                "SELECT value FROM meta WHERE key = ?", (KEY_CHECK,)
+            ).fetchone()
+    except sqlite3.Error:
+        return None
+    return None if row is None else str(row[0])
+
+
 def open_still(path: Path) -> sqlite3.Connection:
     """A file that nothing changes; nothing is written beside it either."""
     name = f"{path.resolve().as_uri()}?mode=ro&immutable=1"

@@ -206,3 +206,9 @@ def _keep(writer: Writer, person: Recipient) -> None:
         " SET name = excluded.name, phone = excluded.phone",
         (person.id, writer.sealer.seal(person.name), writer.sealer.seal(person.phone)),
     )
+
+
+def inside(writer: Writer) -> dict[str, str]:
+    """The packages that lie inside: the slot's label → the package's id."""
+    rows = writer.all("SELECT slot, id FROM package WHERE slot IS NOT NULL ORDER BY slot")
+    return {str(row["slot"]): str(row["id"]) for row in rows}

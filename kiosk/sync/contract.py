@@ -269,6 +269,19 @@ class EnrolAnswer(Message):
     """Whether each command is signed; a server before 0.3 signs openings alone."""
 
 
+class RetireRequest(Message):
+    """A kiosk goes out of service for good."""
+
+    packages: tuple[Annotated[str, Field(max_length=64)], ...] = Field(default=(), max_length=2000)
+    """The ids of those that lie inside."""
+
+
+class RetireAnswer(Message):
+    """Its token is revoked."""
+
+    location: str
+
+
 class EventsAnswer(Message):
     """Events of a kiosk's own journal, given back."""
 

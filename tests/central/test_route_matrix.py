@@ -30,6 +30,7 @@ RULES: dict[str, str] = {
     "GET /v1/enrol": ENROLLING,
     "POST /v1/locations/{location}/sync": KIOSK,
     "GET /v1/locations/{location}/events": KIOSK,
+    "POST /v1/locations/{location}/retire": KIOSK,
     "POST /v1/enrol": IN_MESSAGE,
     "POST /v1/packages": Scope.ANNOUNCE,
     "GET /v1/packages/{package}": Scope.READ,
