@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from pathlib import Path
 
 from kiosk.flows.context import Kiosk
@@ -23,6 +22,7 @@ from kiosk.model.phone import PhoneNumberError, phone_number
 from kiosk.model.pickup_code import make_code
 from kiosk.store import packages, staff
 from kiosk.store.observers import Later
+from kiosk.store.private_files import private_folder, write_private
 from kiosk.store.writer import Writer
 
 LOG = logging.getLogger(__name__)
@@ -73,8 +73,11 @@ class MessageSpool:
         )
         shown = f"{code[:-6]} {code[-6:-3]} {code[-3:]}"
         text = text_of(self._kiosk.location, shown)
-        name = f"{package.id}-{package.code_counter}"
-        _put(self._folder, name, f"To: {number}\nAlphabet: UTF-8\n\n{text}\n")
+        private_folder(self._folder)
+        path = self._folder / f"{package.id}-{package.code_counter}"
+        draft = path.with_suffix(".part")
+        write_private(draft, f"To: {number}\nAlphabet: UTF-8\n\n{text}\n")
+        draft.rename(path)
 
     def _forget(self, packages_of_person: list[str]) -> None:
         """What no daemon has taken goes with its person."""
@@ -92,19 +95,6 @@ class MessageSpool:
             # The number stays out of the log.
             LOG.warning("package %s: no message: its number is none, or has no country", package.id)
             return ""
-
-
-def _put(folder: Path, name: str, text: str) -> None:
-    """Give the daemon a message, whole or not at all; nobody else reads it."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    # Where the operator gave the folder to the daemon's group, that group reads the files.
-    mode = 0o640 if folder.stat().st_mode & 0o020 else 0o600
-    draft = folder / f"{name}.part"
-    draft.unlink(missing_ok=True)
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-    draft.rename(folder / name)
 
 
 def text_of(location: Location, code: str) -> str:

@@ -31,7 +31,8 @@ from aiosmtplib import (
 )
 
 from central import addresses
-from central.notify import refusals, spool
+from central.durable import private_folder, write_private
+from central.notify import refusals
 from central.notify.messages import Message
 from central.notify.outbox import OPERATORS
 from central.notify.refusals import Whose
@@ -245,8 +246,12 @@ class SpoolNotifier:
             raise ChannelError(str(error)) from error
 
     def _write(self, number: str, message: Message) -> None:
+        private_folder(self._folder)
+        path = self._folder / message.id
+        draft = path.with_suffix(".part")
         text = f"To: {number}\nAlphabet: UTF-8\n\n{message.short}\n"
-        spool.put(self._folder, message.id, text)
+        write_private(draft, text)
+        draft.rename(path)
 
     async def close(self) -> None:
         return

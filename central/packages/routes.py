@@ -22,7 +22,9 @@ from central.packages.requests import Announcement, Longer, Owner, Person, Recal
 from central.packages.sizes import Asker, room_for, sizes_of
 
 router = APIRouter(prefix="/v1", tags=["packages"])
-PackageId = Path(max_length=64)
+PackageId = Path(
+    max_length=64, description="As the announcement's answer names it; of one's own packages only."
+)
 REFUSALS: dict[int | str, dict[str, Any]] = {code: {} for code in (401, 403, 404, 409, 422, 429)}
 
 
@@ -74,7 +76,12 @@ async def _once(
     return Response(answer, code, media_type="application/json")
 
 
-IdempotencyKey = Header(default=None, max_length=120, alias="Idempotency-Key")
+IdempotencyKey = Header(
+    default=None,
+    max_length=120,
+    alias="Idempotency-Key",
+    description="The same key with the same body gets the same answer for 7 days.",
+)
 
 
 @router.post("/packages", status_code=201, responses=REFUSALS, summary="Announce a package")
@@ -190,10 +197,10 @@ async def change_contact(
 async def find_nearest(
     request: Request,
     program: Finding,
-    lat: float = Query(ge=-90, le=90),
-    lon: float = Query(ge=-180, le=180),
-    size: str | None = Query(default=None, max_length=16),
-    count: int = Query(default=5, ge=1, le=COUNT_MAX),
+    lat: float = Query(ge=-90, le=90, description="Where the person is, in degrees."),
+    lon: float = Query(ge=-180, le=180, description="Where the person is, in degrees."),
+    size: str | None = Query(default=None, max_length=16, description="Of a door that is free."),
+    count: int = Query(default=5, ge=1, le=COUNT_MAX, description="How many are listed at most."),
 ) -> list[dict[str, Any]]:
     central = central_of(request)
     return await central.database.look(nearest, lat, lon, size, count, _asker(central, program))
@@ -201,7 +208,7 @@ async def find_nearest(
 
 @router.get("/locations/{location}", responses=REFUSALS, summary="How much room a location has")
 async def location(
-    request: Request, program: Finding, location: str = Path(max_length=64)
+    request: Request, program: Finding, location: str = Path(max_length=64, description="Its id.")
 ) -> Response:
     central = central_of(request)
     found = await central.database.look(_room, location, _asker(central, program))

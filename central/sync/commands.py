@@ -135,9 +135,10 @@ def waiting(
             continue
         try:
             current.append(_wire(connection, secrets, signer, dict(row), now_ms))
-        except (UnfitCommandError, ValidationError) as error:
-            why = f"not sent: {error}"[:500]
-            LOG.error("command %s to %s is %s", row["id"], location, why)
+        except Exception as error:
+            is_unfit = isinstance(error, UnfitCommandError | ValidationError)
+            why = f"not sent: {error if is_unfit else type(error).__name__}"[:500]
+            LOG.error("command %s to %s is %s", row["id"], location, why, exc_info=not is_unfit)
             answered(connection, location, row["id"], "REFUSED", why, now_ms)
     # No more than a kiosk reads of an answer; those behind come with the next one.
     current = current[: how_many_fit(each.model_dump_json() for each in current)]

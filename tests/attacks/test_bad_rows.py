@@ -10,10 +10,12 @@ import requests
 from sqlalchemy import Connection, Table, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 
-from central import housekeeping, schema
+from central import housekeeping, schema, staff
 from central.auth import Role
 from kiosk.model.clock import DAY_MS
+from kiosk.model.commands import ListStaff
 from kiosk.store import packages
+from kiosk.sync.receiving import receive
 from tests.support.central_server import (
     EVA,
     LOCATION,
@@ -220,3 +222,29 @@ def test_each_part_of_the_housekeeping_goes_on_without_the_others(
     server.write(lambda c: c.execute(text("DROP TRIGGER no_alarm")))
     server.write(housekeeping.tidy, server.central.settings, later_ms)
     assert server.alarms() == ["alarm:unjoined"]
+
+
+def test_a_command_and_a_member_of_staff_that_are_damaged_hold_up_no_other(
+    server: Server, kiosk: Journal
+) -> None:
+    for number in ("17", "18"):
+        server.write(staff.add, server.central, "test", number, "Kim", "courier", "471166", "*")
+    announce(server, server.add_key(), "A")
+    deep = "[" * 100_000
+
+    def poison(connection: Connection) -> None:
+        for sql in (
+            "UPDATE staff SET pin_hash = 'nothing that opens' WHERE number = '17'",
+            "INSERT INTO command (location, n, id, type, body) VALUES"
+            " ('sample', 1000, 'deep', 'cancel', :deep), ('sample', 1001, 'x', 'extend', '{}')",
+        ):
+            connection.execute(text(sql), {"deep": deep} if ":deep" in sql else {})
+
+    server.write(poison)
+    announce(server, server.add_key(), "B")
+    sent = [receive(each) for each in sync(kiosk).commands]
+    assert [each.type for each in sent].count("announce") == 2
+    [listed] = [each.command for each in sent if isinstance(each.command, ListStaff)]
+    assert [each.number for each in listed.staff] == ["18"]
+    states = {row.id: row.state for row in server.rows(schema.command)}
+    assert (states["deep"], states["x"]) == ("REFUSED", "REFUSED")

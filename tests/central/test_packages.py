@@ -310,3 +310,19 @@ def test_what_is_no_number_is_refused_with_its_field(
     refused = announce(server, server.add_key(), "A", recipient={"phone": phone})
     assert refused.status_code == 422
     assert [each["field"] for each in refused.json()["problems"]] == ["recipient.phone"]
+
+
+def test_the_api_says_what_each_field_means(server: Server) -> None:
+    described = requests.get(f"{server.url}/openapi.json", timeout=20).json()
+    forms = described["components"]["schemas"]
+    said = {
+        f"{name}.{field}": "description" in value or "$ref" in value
+        for name in ("Announcement", "Person", "Measured", "Recall", "Longer", "Owner")
+        for field, value in forms[name]["properties"].items()
+    }
+    for path, methods in described["paths"].items():
+        for method, route in methods.items():
+            if "packages" in route.get("tags", ()):
+                for parameter in route.get("parameters", ()):
+                    said[f"{method} {path} {parameter['name']}"] = "description" in parameter
+    assert [name for name, is_said in said.items() if not is_said] == []
