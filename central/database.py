@@ -28,6 +28,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
+from central.durable import make_private
 from central.errors import CannotServeError
 from central.remains import require_database, require_server
 from central.sealing import seal_with
@@ -87,6 +88,10 @@ class Database:
             self._lock_file, self.is_beside = None, True
         if file is not None:
             self._require_database(file, key, may_be_new=may_be_new)
+            if not file.exists():
+                # It will hold names and addresses. Where it cannot be made, SQLite says why.
+                with contextlib.suppress(OSError):
+                    make_private(file)
         self.engine = _engine(url)
         self._jobs: queue.SimpleQueue[_Job[Any] | None] = queue.SimpleQueue()
         try:

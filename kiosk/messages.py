@@ -22,6 +22,7 @@ from kiosk.model.phone import PhoneNumberError, phone_number
 from kiosk.model.pickup_code import make_code
 from kiosk.store import packages, staff
 from kiosk.store.observers import Later
+from kiosk.store.private_files import private_folder, write_private
 from kiosk.store.writer import Writer
 
 LOG = logging.getLogger(__name__)
@@ -62,10 +63,10 @@ class MessageSpool:
         )
         shown = f"{code[:-6]} {code[-6:-3]} {code[-3:]}"
         text = text_of(self._kiosk.location, shown)
-        self._folder.mkdir(parents=True, exist_ok=True)
+        private_folder(self._folder)
         path = self._folder / f"{package.id}-{package.code_counter}"
         draft = path.with_suffix(".part")
-        draft.write_text(f"To: {number}\nAlphabet: UTF-8\n\n{text}\n", encoding="utf-8")
+        write_private(draft, f"To: {number}\nAlphabet: UTF-8\n\n{text}\n")
         draft.rename(path)
 
     def _number_of(self, package: Package, recipient: Recipient) -> str:
