@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import requests
 
-from central import limits, retention, schema
+from central import auth, limits, retention, schema
 from central.auth import Role
 from central.notify import outbox
 from central.notify.holding import mailbox_of
@@ -487,3 +487,16 @@ def test_operators_hear_once_of_what_comes_many_times(server: Server, kiosk: Jou
     wait_until(lambda: nothing_is_due(server))
     [other] = [row for row in server.rows(schema.notification) if row.kind == "silent"]
     assert not other.held
+
+
+def test_buckets_of_those_who_are_gone_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    now_s = [0.0]
+    monkeypatch.setattr(auth, "monotonic_s", lambda: now_s[0])
+    limit = auth.RateLimit()
+    for number in range(5 * auth.KEPT_BUCKETS):
+        now_s[0] += 0.01
+        limit.take(f"somebody {number}", 60)
+    assert len(limit) <= auth.KEPT_BUCKETS
+    waits = [limit.take("the same", 6) for _ in range(7)]
+    assert waits[5] == 0
+    assert waits[6] > 0
