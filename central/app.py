@@ -20,6 +20,7 @@ from central.adapters import Clock, SystemClock
 from central.auth import RateLimit
 from central.context import Central
 from central.database import Database
+from central.durable import private_folder
 from central.errors import CannotServeError, RequestError
 from central.front import Application
 from central.housekeeping import keep
@@ -83,7 +84,7 @@ def build(
         settings.url, settings.key_path, may_be_beside=may_be_beside, may_be_new=may_be_new
     )
     try:
-        settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        private_folder(settings.data)
         known = tokens.load(settings.key_path, may_be_new=database.read(_is_empty))
         database.seal_with(known.sealing)
         central = Central(settings, database, known, clock or SystemClock())

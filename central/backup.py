@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from central.database import alone, sqlite_file
-from central.durable import move_durably
+from central.durable import make_private, move_durably
 from central.errors import CannotServeError
 from central.remains import SIDE_FILES
 from central.settings import Settings
@@ -51,13 +51,13 @@ def backup(settings: Settings, path: Path) -> int:
         raise CannotServeError(f"{source}: there is no database")
     draft = path.with_name(path.name + ".part")
     draft.unlink(missing_ok=True)
+    make_private(draft)
     with (
         contextlib.closing(sqlite3.connect(f"file:{source}?mode=ro", uri=True)) as live,
         contextlib.closing(sqlite3.connect(draft)) as copy,
     ):
         live.backup(copy)
         copy.execute("PRAGMA journal_mode = DELETE")
-    draft.chmod(0o600)
     _check(draft)
     move_durably(draft, path)
     return path.stat().st_size
@@ -93,6 +93,7 @@ def _copy(path: Path, target: Path) -> Path:
     draft = target.with_name(target.name + ".part")
     for end in ("", *SIDE_FILES):
         Path(f"{draft}{end}").unlink(missing_ok=True)
+    make_private(draft)
     with (
         contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as source,
         contextlib.closing(sqlite3.connect(draft)) as copy,
@@ -104,5 +105,4 @@ def _copy(path: Path, target: Path) -> Path:
         copy.commit()
         # The copy is renamed: nothing of it may lie in a file with another name.
         copy.execute("PRAGMA journal_mode = DELETE")
-    draft.chmod(0o600)
     return draft

@@ -155,6 +155,7 @@ class Connection(HttpToolsProtocol):
         self._head_bytes = 0
         self._head_timer: asyncio.TimerHandle | None = None
         self._answer_timer: asyncio.TimerHandle | None = None
+        self._answered_s = 0.0
 
     @property
     def asks_for_nothing(self) -> bool:
@@ -220,15 +221,23 @@ class Connection(HttpToolsProtocol):
 
     def _await_reading(self) -> None:
         """What is answered has to be read, too: it stands in memory until then."""
+        self._answered_s = self.loop.time()
         if self._answer_timer is None:
-            within_s = self.all.rules.answer_within_s
-            self._answer_timer = self.loop.call_later(within_s, self._is_read)
+            self._answer_timer = self.loop.call_at(self._late_s, self._is_read)
+
+    @property
+    def _late_s(self) -> float:
+        return self._answered_s + self.all.rules.answer_within_s
 
     def _is_read(self) -> None:
         self._answer_timer = None
-        if self.transport.get_write_buffer_size() > 0:
-            self.all.note("answer_within_s", self)
-            self.transport.abort()
+        if self.transport.get_write_buffer_size() == 0:
+            return
+        if self.loop.time() < self._late_s:  # of another answer than the one it was set for
+            self._answer_timer = self.loop.call_at(self._late_s, self._is_read)
+            return
+        self.all.note("answer_within_s", self)
+        self.transport.abort()
 
     def send_400_response(self, msg: str) -> None:
         """Also what cannot be read is answered with the headers of every answer."""

@@ -28,6 +28,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
+from central.durable import make_private
 from central.errors import CannotServeError
 from central.remains import require_database, require_server
 from central.sealing import seal_with
@@ -87,6 +88,10 @@ class Database:
             self._lock_file, self.is_beside = None, True
         if file is not None:
             self._require_database(file, key, may_be_new=may_be_new)
+            if not file.exists():
+                # It will hold names and addresses. Where it cannot be made, SQLite says why.
+                with contextlib.suppress(OSError):
+                    make_private(file)
         self.engine = _engine(url)
         self._jobs: queue.SimpleQueue[_Job[Any] | None] = queue.SimpleQueue()
         try:
@@ -125,6 +130,18 @@ class Database:
             driver: Any = connection.driver_connection
             driver.execute("VACUUM")
             driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        finally:
+            connection.close()
+
+    def empty_log(self) -> None:
+        """Leave nothing of what was changed or deleted in SQLite's log; where somebody reads just
+        now, as much as can be."""
+        if sqlite_file(self.url) is None:
+            return
+        connection = self.engine.raw_connection()
+        try:
+            driver: Any = connection.driver_connection
+            driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         finally:
             connection.close()
 
@@ -280,8 +297,9 @@ def alone(url: str) -> Iterator[None]:
 
 def _engine(url: str) -> Engine:
     if sqlite_file(url) is None:
-        return create_engine(url, pool_pre_ping=True, pool_size=READERS)
-    engine = create_engine(url, pool_size=READERS, max_overflow=READERS)
+        return create_engine(url, pool_pre_ping=True, pool_size=READERS, hide_parameters=True)
+    # What an error quotes may be somebody's.
+    engine = create_engine(url, pool_size=READERS, max_overflow=READERS, hide_parameters=True)
 
     @event.listens_for(engine, "connect")
     def _set_up(connection: Any, _record: object) -> None:

@@ -58,15 +58,24 @@ def _set(table: Any, key: str, value: object) -> None:
 def _replace(path: Path, text: str) -> Path:
     new, backup = path.with_name(path.name + ".new"), path.with_name(path.name + BACKUP_SUFFIX)
     try:
-        with new.open("w", encoding="utf-8") as file:
+        with os.fdopen(_made_like(path, new), "w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
         if mistakes := check_site(new):
             raise ConfigError(mistakes)
-        shutil.copymode(path, new)
+        os.close(_made_like(path, backup))
         shutil.copy2(path, backup)
         new.replace(path)
     finally:
         new.unlink(missing_ok=True)
     return backup
+
+
+def _made_like(path: Path, other: Path) -> int:
+    """An empty file that nobody may read who may not read this one: there are PIN hashes in it."""
+    other.unlink(missing_ok=True)
+    mode = path.stat().st_mode & 0o777
+    descriptor = os.open(other, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode & 0o700)
+    os.fchmod(descriptor, mode)  # what the umask took away; it is empty yet
+    return descriptor

@@ -17,7 +17,7 @@ import segno
 
 from config import DEMO_SITE, ConfigError, check_site, load_site
 from kiosk import app
-from kiosk.adapters import LocationKeyError, hash_pin
+from kiosk.adapters import LocationKeyError, hash_pin, key_path
 from kiosk.console import announcements, report
 from kiosk.console.command_socket import ConsoleClient, ConsoleError
 from kiosk.demo import demo
@@ -25,6 +25,7 @@ from kiosk.demo import text as text_demo
 from kiosk.demo.processes import DemoError
 from kiosk.engine import run_window
 from kiosk.model.cells import safe_cell
+from kiosk.model.masking import log_to_stderr
 from kiosk.model.person import (
     Role,
     Staff,
@@ -38,6 +39,7 @@ from kiosk.server_link import enrol_kiosk, transport_of
 from kiosk.site_model import remarks, risks_of_guessing
 from kiosk.store.errors import StoreError
 from kiosk.store.exports import TABLES
+from kiosk.store.private_files import is_open_to_others
 from kiosk.sync.enrol import EnrolError
 from kiosk.sync.journal_import import RecallError
 from kiosk.ui.environment import NoDisplayError
@@ -84,7 +86,7 @@ data_option = click.option(
 @click.version_option(version())
 def main() -> None:
     """The parcel kiosk: the software a parcel locker runs on."""
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    log_to_stderr("%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger().setLevel(logging.INFO)
     logging.getLogger("kivy").setLevel(logging.WARNING)
 
@@ -107,9 +109,11 @@ def run(config: Path, data: Path, geometry: tuple[int, int, int, int] | None) ->
 
 
 @main.command()
+@data_option
 @click.argument("file", type=click.Path(path_type=Path))
-def check(file: Path) -> None:
-    """Check a site FILE: every mistake at once, with what would be right."""
+def check(data: Path, file: Path) -> None:
+    """Check a site FILE: every mistake at once, with what would be right. And who may read it, and
+    the key in the data folder."""
     mistakes = check_site(file)
     for mistake in mistakes:
         click.echo(str(mistake), err=True)
@@ -117,10 +121,19 @@ def check(file: Path) -> None:
         sys.exit(EXIT_MISTAKE)
     click.echo(f"{file}: no mistakes")
     site = load_site(file)
-    for sentence in risks_of_guessing(site):
+    for sentence in (*risks_of_guessing(site), *remarks(site), *_remarks_on_rights(file, data)):
         click.echo(sentence)
-    for remark in remarks(site):
-        click.echo(remark)
+
+
+def _remarks_on_rights(file: Path, data: Path) -> Iterator[str]:
+    """What somebody else than its owner may read and should not."""
+    if is_open_to_others(file):
+        yield f"{file}: others may read it, and PIN hashes are in it; run: chmod 600 {file}"
+    if is_open_to_others(data):
+        yield f"{data}: others may enter the data folder; run: chmod 700 {data}"
+    key = key_path(data)
+    if is_open_to_others(key):
+        yield f"{key}: others may read the key, and no kiosk starts so; run: chmod 600 {key}"
 
 
 @main.command()

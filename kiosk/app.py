@@ -40,6 +40,7 @@ from kiosk.site_model import backup_of, bank_of, location_of, policy_of, staff_o
 from kiosk.store import evidence, holds, packages, slots, staff
 from kiosk.store import restore as backup_restore
 from kiosk.store.observers import observing
+from kiosk.store.private_files import private_folder
 from kiosk.store.remains import DATABASE, remains, require_database, require_nothing
 from kiosk.store.restore import Restored
 from kiosk.store.store import Store
@@ -64,6 +65,8 @@ async def open_kiosk(site: Site, data: Path, screen: Screen) -> AsyncIterator[Ki
     Raises `StoreError`, `LocationKeyError` or `EnrolError` when the data folder cannot be used.
     """
     clock, rng = SystemClock(), secrets.SystemRandom()
+    if data.is_dir():
+        private_folder(data)
     store = open_store(data, known_of(site, data), clock, rng)
     try:
         clock.believe(await store.run(holds.last_believed))
@@ -151,7 +154,7 @@ def make_kiosk(site: Site, data: Path, technicians: Sequence[Staff] = ()) -> Pat
     retirement.require_not_retiring(data)
     # A key among the service's credentials tells of no kiosk: it may be handed to a new one.
     require_nothing(path, tuple(each for each in known_of(site, data) if each != key))
-    data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    private_folder(data)
     store = Store(path, SystemClock(), secrets.SystemRandom(), threaded=False)
     try:
         store.submit(_init, key, location_of(site), technicians).result()

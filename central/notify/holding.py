@@ -61,12 +61,19 @@ def _senders(connection: Connection, packages: set[str]) -> Mapping[str, str | N
     return {row.id: row.sender for row in rows}
 
 
+def mailbox_of(address: str) -> str:
+    """Whom an address reaches: in any case of letters, with any tag behind a plus sign."""
+    name, _, domain = address.casefold().rpartition("@")
+    box = name.partition("+")[0]
+    return f"{box}@{domain}" if box else address.casefold()
+
+
 def budgets_of(central: Central, row: Any, to: str, sender: str) -> list[Budget]:
     """What one message takes from. No address stands in a budget, only a mark of it."""
     rules, location = central.settings.limits, row.location or ""
     if row.channel == OPERATORS:
         return [Budget("operator_messages", f"{location} {row.kind}", rules.operator_messages)]
-    mark = central.secrets.mark("address", to.casefold())[:32]
+    mark = central.secrets.mark("address", mailbox_of(to))[:32]
     if row.channel == "email":
         word, to_address = "emails", rules.emails_by_address
         of_sender, of_both = rules.emails_by_sender, rules.emails_by_address_and_sender

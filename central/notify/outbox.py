@@ -44,6 +44,7 @@ class Kind(StrEnum):
     HEARD_AGAIN = "heard_again"
     CHANNEL_DOWN = "channel_down"
     CHANNEL_BACK = "channel_back"
+    GUESSING = "guessing"
 
 
 WITH_CODE = (Kind.STORED, Kind.CODE, Kind.REISSUED, Kind.REMINDER, Kind.ABOUT_TO_EXPIRE)
@@ -117,10 +118,36 @@ def on_event(
         case EventKind.PACKAGE_MISSING:
             details = {"slot": _slot_of(body), "what": "missing"}
             tell_operators(connection, rules, Kind.MISSING, location, details, now_ms, package)
+        case EventKind.GUESSING_NOTICED:
+            _guessing(connection, rules, location, body, now_ms)
         case EventKind.DOOR_OUTCOME | EventKind.DOOR_MOVED_UNASKED | EventKind.SLOT_SERVICE_CHANGED:
             _fault(connection, rules, location, event, body, now_ms)
         case _:
             pass
+
+
+_GUESSED = {
+    "pin": "PINs",
+    "badge": "badges",
+    "typed": "codes at the keypad",
+    "scanned": "codes at the scanner",
+}
+
+
+def _guessing(
+    connection: Connection,
+    rules: Notifications,
+    location: str,
+    body: Mapping[str, Any],
+    now_ms: int,
+) -> None:
+    """Somebody tries codes, PINs or badges out: operators hear of it."""
+    times, tried = body.get("times", 0), str(body.get("tried", ""))
+    number = str(body.get("number") or "")
+    what = f"somebody guesses {_GUESSED.get(tried, tried)}"
+    of_whom = f" of number {number}" if number else ""
+    details = {"what": f"{what}{of_whom}, {times} wrong within a day"}
+    tell_operators(connection, rules, Kind.GUESSING, location, details, now_ms)
 
 
 def stored(connection: Connection, rules: Notifications, package: str, now_ms: int) -> None:

@@ -31,6 +31,7 @@ from aiosmtplib import (
 )
 
 from central import addresses
+from central.durable import private_folder, write_private
 from central.notify import refusals
 from central.notify.messages import Message
 from central.notify.outbox import OPERATORS
@@ -245,11 +246,11 @@ class SpoolNotifier:
             raise ChannelError(str(error)) from error
 
     def _write(self, number: str, message: Message) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True)
+        private_folder(self._folder)
         path = self._folder / message.id
         draft = path.with_suffix(".part")
         text = f"To: {number}\nAlphabet: UTF-8\n\n{message.short}\n"
-        draft.write_text(text, encoding="utf-8")
+        write_private(draft, text)
         draft.rename(path)
 
     async def close(self) -> None:

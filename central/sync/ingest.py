@@ -18,7 +18,7 @@ from sqlalchemy import Connection, bindparam, select
 
 from central import schema
 from central.bulk import insert_many, upsert_many
-from central.context import alarm
+from central.context import alarm, alarm_daily
 from central.settings import Notifications
 from central.sync import own
 from central.sync.projection import Projection
@@ -30,6 +30,9 @@ from kiosk.model.sound_json import UnfitBodyError
 from kiosk.sync.contract import Parked, Place, UnreadableEvent, WireEvent
 
 DOUBTED = "a journal that does not go on from the one known here: enrol its kiosk again"
+
+DOUBTED_MAX = 50
+"""So many lives of one location's journal are begun that are not believed; each is an alarm."""
 
 _EPOCHS = select(schema.location_epoch).where(
     schema.location_epoch.c.location == bindparam("location")
@@ -107,7 +110,9 @@ class _Intake:
                 want = self._wanted(event)
                 break
             head = self.epochs.get(event.epoch) or self._begin(event, before)
-            if event.seq <= head.seq:
+            if head is None:
+                self._park(event, DOUBTED, is_loud=False)
+            elif event.seq <= head.seq:
                 self._again(event, known.get((event.epoch, event.seq)))
             else:
                 try:
@@ -165,11 +170,15 @@ class _Intake:
         head = self.epochs.get(origin.epoch)
         return origin.hash if head is not None and origin.seq <= head.seq else None
 
-    def _begin(self, event: AnyEvent, before: str) -> _Epoch:
+    def _begin(self, event: AnyEvent, before: str) -> _Epoch | None:
         """A life of the journal that is not known yet. It is believed when it is the first one
-        since the kiosk was enrolled, or says which known event it comes from."""
+        since the kiosk was enrolled, or says which known event it comes from. None for one more
+        of those that are not believed, of which so many are known that nobody has that many."""
         is_keyed = any(epoch.keyed_from for epoch in self.epochs.values())
         doubt = self._doubt_of(event)
+        if doubt and sum(bool(each.doubt) for each in self.epochs.values()) >= DOUBTED_MAX:
+            alarm_daily(self.connection, self.now_ms, "journals-unknown", self.location)
+            return None
         begun = _Epoch(event.seq - 1, before, doubt=doubt, is_new=True)
         begun.keyed_from = event.seq if is_keyed else 0
         self.epochs[event.epoch] = begun

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from kiosk.demo.processes import DemoError
+from kiosk.store.private_files import private_folder
 
 _MARKER = ".parcel-kiosk-demo"
 """Says that a demo made the folder, and is locked while one runs; so it is never removed."""
@@ -35,7 +36,7 @@ def demo_folder(data: Path, *, fresh: bool) -> Iterator[None]:
         raise DemoError(
             f"{data} holds files that are not the demo's; name an empty or new folder with --data"
         )
-    data.mkdir(parents=True, exist_ok=True)
+    private_folder(data)
     # The programs that the demo starts do not inherit it: the lock ends with this process.
     lock = os.open(marker, os.O_RDWR | os.O_CREAT, 0o644)
     try:

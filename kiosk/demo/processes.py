@@ -30,7 +30,7 @@ class Processes:
     def __init__(self, data: Path, scratch: Path) -> None:
         self.environment = dict(os.environ)
         self._logs = data / "logs"
-        self._logs.mkdir(exist_ok=True)
+        self._logs.mkdir(exist_ok=True, mode=0o700)
         self._running: list[subprocess.Popen[bytes]] = []
         self._names: dict[int, str] = {}
         self.scratch = scratch

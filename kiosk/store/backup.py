@@ -22,6 +22,7 @@ from kiosk.model.clock import Clock
 from kiosk.model.event_bodies import BackupChecked
 from kiosk.store import evidence, journal, meta
 from kiosk.store.errors import StoreError
+from kiosk.store.private_files import make_private
 from kiosk.store.store import Store
 from kiosk.store.writer import Writer
 
@@ -77,7 +78,7 @@ async def _copy(store: Store, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     draft = path.with_suffix(".part")
     draft.unlink(missing_ok=True)
-    draft.touch(mode=0o600)
+    make_private(draft)
     try:
         await store.back_up(draft)
         await asyncio.to_thread(make_durable, draft, path)

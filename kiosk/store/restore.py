@@ -32,6 +32,7 @@ from kiosk.store.errors import (
     NotDoneError,
     RefusedError,
 )
+from kiosk.store.private_files import make_private
 from kiosk.store.remains import MARK_SUFFIX, SIDE_FILES, fault_of
 from kiosk.store.store import Store
 from kiosk.store.writer import KEY_OF_TABLE, ChainHead, RowChange, Writer
@@ -96,8 +97,8 @@ def restore(
     _empty_log_of(database)
     draft = database.with_name(f"{database.name}.restoring")
     _remove(draft)
+    make_private(draft)
     shutil.copyfile(source, draft)
-    draft.chmod(0o600)
     store = Store(draft, clock, rng, threaded=False)
     try:
         if location_key is not None:

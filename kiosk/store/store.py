@@ -36,6 +36,7 @@ from kiosk.store.errors import (
     OutcomeUnknownError,
     StoreError,
 )
+from kiosk.store.private_files import make_private
 from kiosk.store.remains import require_database, require_nothing, way_back
 from kiosk.store.schema import expected_fingerprint, fingerprint, migrations
 from kiosk.store.writer import ChainHead, Writer
@@ -253,11 +254,12 @@ class Store:
         else:
             require_database(self.path, self._known)
             _look_before_opening(self.path, self._known, must_have_tables=self._must_exist)
+        if is_new:
+            # It will hold names and telephone numbers. Where it cannot be made, SQLite says why.
+            with contextlib.suppress(OSError):
+                make_private(self.path)
         connection = _connect(str(self.path))
         try:
-            if is_new and self.path.exists():
-                # It will hold names and telephone numbers. SQLite's other files follow this one.
-                self.path.chmod(0o600)
             self._set_up(connection)
             if self._unlock is not None:
                 self._do(self._unlock)

@@ -15,7 +15,9 @@ import requests
 from central import limits, retention, schema
 from central.auth import Role
 from central.notify import outbox
+from central.notify.holding import mailbox_of
 from central.settings import Limits, Notifications, Retention, Sms
+from central.sync.ingest import DOUBTED_MAX
 from kiosk.model.actor import CUSTOMER
 from kiosk.model.clock import DAY_MS, HOUR_MS
 from kiosk.model.event_bodies import CodeAsked
@@ -355,6 +357,38 @@ def test_a_quarantine_has_an_end_and_the_journal_goes_on(server: Server, kiosk: 
     assert server.alarms().count("alarm:quarantine-full") == 1
     assert kiosk.send(good).ok
     assert len(server.rows(schema.event)) == len(good)
+
+
+def test_journals_that_nobody_knows_begin_without_end_and_hurt_nobody(
+    server: Server, kiosk: Journal
+) -> None:
+    assert kiosk.send(kiosk.events()).ok
+    first = kiosk.events()[0]
+    for turn in range(4):
+        made_up = [
+            first.model_copy(update={"epoch": f"{turn:04x}{number:012x}"}) for number in range(100)
+        ]
+        assert kiosk.send(made_up).ok
+    assert len(server.rows(schema.location_epoch)) <= 1 + DOUBTED_MAX
+    assert len(server.alarms()) <= DOUBTED_MAX + 5
+    assert len(server.rows(schema.quarantine)) == 400
+    ask(kiosk, 1)
+    assert kiosk.send(kiosk.events()).ok
+    assert len(server.rows(schema.event)) == len(kiosk.events())
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "are_same"),
+    [
+        ("Eva@example.org", "eva+spam@EXAMPLE.org", True),
+        ("eva@example.org", "eve@example.org", False),
+        ("eva@example.org", "eva@example.com", False),
+        ("+491710000001", "+491710000002", False),
+        ("+x@example.org", "+y@example.org", False),
+    ],
+)
+def test_a_mailbox_is_known_by_any_spelling(one: str, other: str, are_same: bool) -> None:
+    assert (mailbox_of(one) == mailbox_of(other)) is are_same
 
 
 def test_what_is_old_is_deleted_in_small_parts_and_evidence_stays(

@@ -31,7 +31,7 @@ from tests.support.stories import Story
 from tests.support.stories.people import plug
 from tests.support.virtual_loop import run_virtually
 
-PATIENCE_S = 600.0
+PATIENCE_S = 1200.0
 
 
 @dataclass

@@ -26,6 +26,7 @@ from tests.support.flow_site import (
     require_sound,
     running,
 )
+from tests.support.stories.people import prove
 
 
 async def sign_in_courier(kiosk: Running) -> None:
@@ -86,11 +87,9 @@ async def test_a_recalled_package_gets_no_new_code_and_the_technician_goes_on(
         page = await door_page(kiosk, slot)
         assert Choice.REISSUE_CODE in page.choices
         await kiosk.kiosk.store.run(departures.cancel, package, "recalled")
-        kiosk.player.do(Pressed(Choice.REISSUE_CODE))
-        page = await kiosk.player.until(DoorPage)
+        page = await prove(kiosk, Choice.REISSUE_CODE, DoorPage)
         assert page.last_outcome == "NOT_TO_BE_FETCHED"
-        kiosk.player.do(Pressed(Choice.OPEN_DOOR))
-        await kiosk.player.until(DoorOpen)
+        await prove(kiosk, Choice.OPEN_DOOR, DoorOpen)
 
 
 async def test_a_package_in_hands_is_not_recalled_from_behind_an_open_door(tmp_path: Path) -> None:
@@ -139,8 +138,7 @@ async def test_a_move_that_opened_no_door_leaves_nothing_unknown(tmp_path: Path)
         await door_page(kiosk, slot)
         for line in kiosk.site.lines.values():
             line.is_plugged = False
-        kiosk.player.do(Pressed(Choice.MOVE_PACKAGE))
-        await kiosk.player.until(DoorPage)
+        await prove(kiosk, Choice.MOVE_PACKAGE, DoorPage)
         states = await kiosk.kiosk.store.run(
             lambda writer: writer.all("SELECT state FROM intent WHERE purpose = 'MOVE'")
         )
