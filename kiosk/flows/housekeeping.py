@@ -84,6 +84,7 @@ async def _nights(kiosk: Kiosk) -> None:
             last = await kiosk.store.run(backup.last)
             if is_backup_due(kiosk.clock.now(), last, tried_ms, kiosk.location.time_zone):
                 tried_ms = kiosk.clock.now().monotonic_ms
+                await erase(kiosk)  # a backup keeps nobody who is to be forgotten by now
                 made = await backup.make(kiosk.store, kiosk.backup, kiosk.clock)
                 level = logging.ERROR if made.problem else logging.INFO
                 LOG.log(level, "backup %s: %s", made.file, made.problem or "sound")

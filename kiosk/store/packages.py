@@ -116,6 +116,12 @@ def recipient_of(writer: Writer, package_id: str) -> Recipient | None:
     return Recipient(row["id"], writer.sealer.open(row["name"]), writer.sealer.open(row["phone"]))
 
 
+def of_recipient(writer: Writer, recipient: str) -> list[str]:
+    """The packages that a person has, or had."""
+    rows = writer.all("SELECT id FROM package WHERE recipient = ? ORDER BY id", (recipient,))
+    return [row["id"] for row in rows]
+
+
 def announce(writer: Writer, announcement: Announcement, actor: str = SERVER) -> bool:
     """Expect a package; False when a live package of this sender, or of whichever where it names
     none, has this barcode already.
