@@ -17,6 +17,7 @@ from central import limits, schema
 from central.adapters import monotonic_s
 from central.bulk import upsert
 from central.context import Central, central_of
+from central.operators import throttle
 from central.sync import commands
 from kiosk.model.clock import DAY_MS
 
@@ -98,6 +99,16 @@ def figures(
         "error_ratio": _error_ratio(connection, since_ms),
         "disk_free_bytes": float(disk_free),
         "commands_waiting": commands.count_waiting(connection, now_ms),
+        "operators_signed_in": connection.execute(
+            select(func.count(schema.operator_session.c.account.distinct()))
+        ).scalar_one(),
+        "sign_ins_refused": connection.execute(
+            select(func.count()).where(
+                schema.audit.c.action.in_(("sign-in.refused", "factor.refused")),
+                schema.audit.c.at_ms >= since_ms,
+            )
+        ).scalar_one(),
+        "sign_ins_waiting": throttle.waiting(connection, now_ms),
     }
 
 
@@ -147,6 +158,9 @@ HELP = {
     "events_quarantined": "Events that were not believed and that nobody has settled.",
     "error_ratio": "Share of a day's openings that did not end as they should.",
     "disk_free_bytes": "Room on the disk of the data folder.",
+    "operators_signed_in": "Operators with a session.",
+    "sign_ins_refused": "A day's wrong passwords, codes, passkeys and answers of a provider.",
+    "sign_ins_waiting": "Accounts by address and devices that wait after wrong tries.",
     "commands_waiting": "Commands that wait for their kiosks, but for openings that came too late.",
 }
 

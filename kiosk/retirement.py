@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -17,6 +18,7 @@ import requests
 
 from kiosk.adapters import KEY_FILE, key_check
 from kiosk.model.urls import path as url_path
+from kiosk.scratch import remove_left_behind
 from kiosk.store.backup import key_check_of
 from kiosk.store.remains import DATABASE, backups
 from kiosk.sync.client import TIMEOUT_S, Identity
@@ -29,6 +31,10 @@ from kiosk.wiping import COPIES_ON_WRITE, file_systems, wipe
 MARK = "retiring.json"
 OWN_FILES = (KEY_FILE, f"{Path(IDENTITY_FILE).stem}.part", IDENTITY_FILE, "kiosk.sock")
 """Of a kiosk's data folder, beside its database and what is named as that is."""
+
+
+MESSAGE = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(-\d+)?(\.part)?")
+"""How a message's file is named: see `kiosk.messages`."""
 
 
 class RetireError(Exception):
@@ -168,6 +174,7 @@ def wipe_all(
         wiped += not problem
         if problem:
             left.append(problem)
+    remove_left_behind()
     others = sorted(each.name for each in data.glob("*") if each.name != MARK)
     if others:
         left.append(f"{data}: not this program's, and left: {', '.join(others[:20])}")
@@ -198,8 +205,7 @@ def _files(
     for folder in (data, *folders):
         yield from sorted(folder.glob("kiosk-*Z.part"))
     for folder in folders:
-        for package in progress.packages:
-            yield from sorted(folder.glob(f"{package}-[0-9]*"))
+        yield from sorted(each for each in folder.glob("*-*") if MESSAGE.fullmatch(each.name))
 
 
 def _beyond(data: Path, folders: Sequence[Path]) -> Iterator[str]:

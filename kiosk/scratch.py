@@ -20,7 +20,7 @@ PREFIX = "parcel-kiosk-"
 @contextmanager
 def scratch_folder() -> Iterator[Path]:
     """A folder among the temporary ones, for nobody else; those of killed demos are removed."""
-    _remove_left_behind()
+    remove_left_behind()
     folder, lock = _made()
     try:
         yield folder
@@ -41,7 +41,8 @@ def _made() -> tuple[Path, int]:
             os.close(lock)
 
 
-def _remove_left_behind() -> None:
+def remove_left_behind() -> None:
+    """Remove the folders of this user's demos that were killed."""
     for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
         # It is gone, no folder, another user's, or in use.
         with suppress(OSError):

@@ -11,7 +11,7 @@ import logging
 from dataclasses import dataclass
 from typing import Any
 
-import httpx
+import httpx2
 from authlib.common.errors import AuthlibBaseError
 from authlib.integrations.starlette_client import OAuth
 from joserfc.errors import JoseError
@@ -30,7 +30,7 @@ TIMEOUT_S = 10
 SIGNED_BY = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA")
 """Algorithms with a public key: nobody who knows the client's secret makes a token."""
 RANK = {Role.VIEWER: 0, Role.OPERATOR: 1, Role.ADMIN: 2}
-_FAILED = (AuthlibBaseError, JoseError, httpx.HTTPError, ValueError, TypeError, LookupError)
+_FAILED = (AuthlibBaseError, JoseError, httpx2.HTTPError, ValueError, TypeError, LookupError)
 """What a provider that answers wrongly, or not at all, ends with."""
 
 

@@ -9,10 +9,12 @@ counting.
 from __future__ import annotations
 
 from ipaddress import IPv6Address, ip_address
+from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, func, select
 
 from central import schema
+from central.bulk import upsert
 from central.context import Central
 from central.settings import SignIn
 from kiosk.model.clock import DAY_MS
@@ -54,18 +56,26 @@ def _take(connection: Connection, central: Central, bucket: str) -> float:
     # A clock that was set back leaves no wait behind that lasts until it is there again.
     if row is not None and row.last_ms <= now_ms < row.free_ms:
         return float(row.free_ms - now_ms) / 1000
-    is_kept = row is not None and now_ms - row.last_ms < FORGOTTEN_AFTER_MS
-    tries = (row.tries if row is not None and is_kept else 0) + 1
-    values = {
-        "tries": tries,
-        "last_ms": now_ms,
-        "free_ms": now_ms + 1000 * wait_after_s(central.settings.sign_in, tries),
-    }
-    if row is None:
-        connection.execute(insert(table).values(bucket=key, **values))
-    else:
-        connection.execute(update(table).where(table.c.bucket == key).values(**values))
+    tries = _next(row, now_ms)
+    free_ms = now_ms + 1000 * wait_after_s(central.settings.sign_in, tries)
+    values = {"tries": tries, "last_ms": now_ms, "free_ms": free_ms}
+    upsert(connection, table, {"bucket": key}, values)
     return 0
+
+
+def count(connection: Connection, central: Central, bucket: str) -> int:
+    """Count a try where nobody has to wait; how many the bucket holds."""
+    table, now_ms, key = schema.sign_in_try, central.clock.now_ms(), _key(central, bucket)
+    tries = _next(connection.execute(select(table).where(table.c.bucket == key)).first(), now_ms)
+    values = {"tries": tries, "last_ms": now_ms, "free_ms": 0}
+    upsert(connection, table, {"bucket": key}, values)
+    return tries
+
+
+def _next(row: Any, now_ms: int) -> int:
+    """The number of the next try of a bucket, which forgets after a while."""
+    is_kept = row is not None and now_ms - row.last_ms < FORGOTTEN_AFTER_MS
+    return (int(row.tries) if is_kept else 0) + 1
 
 
 def wait_after_s(rules: SignIn, tries: int) -> int:
@@ -88,6 +98,13 @@ def forgive(connection: Connection, central: Central, *buckets: str) -> None:
     table = schema.sign_in_try
     keys = [_key(central, bucket) for bucket in buckets]
     connection.execute(delete(table).where(table.c.bucket.in_(keys)))
+
+
+def waiting(connection: Connection, now_ms: int) -> int:
+    """How many buckets have to wait now."""
+    table = schema.sign_in_try
+    query = select(func.count()).where(table.c.free_ms > now_ms)
+    return connection.execute(query).scalar_one()
 
 
 def forget(connection: Connection, now_ms: int) -> None:

@@ -54,9 +54,9 @@ def address_wait_s(request: Request) -> float:
     return wait_s
 
 
-def password_buckets(request: Request, email: str, device: str | None) -> list[str]:
+def password_buckets(request: Request, account: str, device: str | None) -> list[str]:
     """Where a try of a password counts: a known device has a bucket of its own."""
-    elsewhere = f"account {email} from {throttle.network(address_of(request))}"
+    elsewhere = f"account {account} from {throttle.network(address_of(request))}"
     return [elsewhere] if device is None else [f"device {device}", elsewhere]
 
 

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from central import accounts
 from central.addresses import folded
-from central.context import Central, audit, central_of
+from central.context import Central, alarm, audit, central_of
 from central.errors import RequestError
 from central.operators import factors, passkeys, passwords, sessions, throttle
 from central.operators.sessions import Proof, Session, Standing, Way
@@ -62,6 +62,8 @@ PROBLEMS = {
     "other-identity": "The account with your address is somebody else's at the provider.",
 }
 DONE = {"password": "The password is set. Please sign in with it."}
+GUESSES = 50
+"""So many wrong passwords for one account within a day are an alarm."""
 Secret = Annotated[str, Form(max_length=passwords.MOST)]
 Name = Annotated[str, Form(max_length=64)]
 Code = Annotated[str, Form(max_length=40)]
@@ -100,18 +102,28 @@ async def sign_in(
     central = central_of(request)
     row = await central.database.look(accounts.find, email)
     device = None if row is None else known_device(request, row.id)
-    buckets = password_buckets(request, folded(email), device)
+    # By the account, so that no other spelling of its address has tries of its own.
+    buckets = password_buckets(request, folded(email) if row is None else row.id, device)
     if (wait_s := await slowed(request, buckets, device)) > 0:
         return slow(SIGN_IN, wait_s)
     password_hash = "" if row is None else row.password_hash
     is_known = device is not None
     is_right = await passwords.is_right(central, password_hash, password, is_known=is_known)
     if row is None or not is_right:
-        # What nobody is called by may be a password in the wrong field: it is not written down.
-        who = "somebody" if row is None else row.email
-        await central.database.write(refused, central, who, "sign-in.refused", address_of(request))
+        await central.database.write(_wrong, central, row, address_of(request))
         return RedirectResponse(f"{SIGN_IN}?problem=wrong", 303)
     return await begun(request, row, Way.PASSWORD, buckets[:1])
+
+
+def _wrong(connection: Connection, central: Central, row: Any, address: str) -> None:
+    """Write down a wrong password, and tell operators when there were many for one account."""
+    # What nobody is called by may be a password in the wrong field: it is not written down.
+    refused(
+        connection, central, "somebody" if row is None else row.email, "sign-in.refused", address
+    )
+    if row is not None and throttle.count(connection, central, f"guesses {row.id}") == GUESSES:
+        why = f"{GUESSES} wrong passwords within a day, perhaps from many addresses"
+        alarm(connection, central.clock.now_ms(), "account.guessed", row.email, why=why)
 
 
 async def begun(request: Request, row: Any, way: Way, buckets: list[str]) -> Response:
@@ -277,7 +289,7 @@ async def own_password(request: Request, operator: Operator, password: str) -> t
     """How long to wait before another try, and whether the password is the operator's own."""
     central = central_of(request)
     device = known_device(request, operator.id)
-    buckets = password_buckets(request, folded(operator.email), device)
+    buckets = password_buckets(request, operator.id, device)
     if (wait_s := await slowed(request, buckets, device)) > 0:
         return wait_s, False
     row = await central.database.look(accounts.find, operator.email)

@@ -19,6 +19,7 @@ from central.auth import Role
 from central.errors import RequestError
 from central.operators import factors, passwords, throttle
 from central.pages.session import COOKIE, DEVICE_COOKIE, HOME
+from central.pages.sign_in import GUESSES
 from central.settings import SignIn
 from tests.support.central_server import Server
 from tests.support.operators import PASSWORD, Visitor, account
@@ -321,6 +322,20 @@ def test_waits_grow_and_end_and_never_keep_the_owner_out(server: Server) -> None
     assert owner.elsewhere("198.51.100.3").sign_in().url == f"{server.url}{HOME}", "another address"
     server.clock.wall_ms += 60_000
     assert guesser.sign_in().url == f"{server.url}{HOME}", "the right one, when the wait is over"
+
+
+def test_guesses_from_many_addresses_are_an_alarm(server: Server) -> None:
+    owner = account(server, "sprayed")
+    for _ in range(GUESSES - 1):
+        server.write(throttle.count, server.central, f"guesses {account_id(owner)}")
+    for address in ("203.0.113.1", "203.0.113.2"):
+        owner.elsewhere(address).sign_in("wrong password")
+    rows = [row for row in server.rows(schema.audit) if row.subject == owner.email]
+    assert [row.action for row in rows].count("alarm:account.guessed") == 1
+    assert owner.sign_in().url == f"{server.url}{HOME}"
+    figures = requests.get(f"{server.url}/metrics", timeout=20).text
+    assert re.search(r"^locker_sign_ins_refused [1-9]", figures, re.MULTILINE)
+    assert re.search(r"^locker_operators_signed_in [1-9]", figures, re.MULTILINE)
 
 
 def test_a_stolen_device_cookie_gives_no_more_tries_and_does_not_keep_its_owner_out(

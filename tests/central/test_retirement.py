@@ -30,6 +30,9 @@ from kiosk.sync.enrol import identity_in
 from tests.support.central_server import Server
 from tests.support.operators import Browser
 
+OTHERS = ["another-program-1", "kiosk-20260102T000000Z.db"]
+"""Another program's message, and another kiosk's backup."""
+
 
 @dataclass
 class Machine:
@@ -79,6 +82,9 @@ def machine(tmp_path: Path, server: Server) -> Iterator[Machine]:
     (tmp_path / "backups" / "kiosk-20260101T000000Z.db").write_bytes(
         (data / "kiosk.db").read_bytes()
     )
+    (tmp_path / "spool").mkdir()
+    for name in (f"{UUID(int=7)}-2", f"{UUID(int=7)}.part", "another-program-1"):
+        (tmp_path / "spool" / name).write_text("To: 49171\n\nCode 123 456 789")
     other = tmp_path / "other"
     app.make_kiosk(site.model_copy(update={"backup": None}), other)
     (tmp_path / "backups" / "kiosk-20260102T000000Z.db").write_bytes(
@@ -95,7 +101,7 @@ def test_with_packages_inside_nothing_is_wiped_unless_it_is_forced(machine: Mach
     assert machine.server.rows(schema.location)[0].retired_ms is None
     done = machine.retire(is_forced=True)
     assert done.left == ()
-    assert machine.left() == ["kiosk-20260102T000000Z.db"], "another kiosk's backup stays"
+    assert machine.left() == OTHERS
     assert any("flash" in each for each in done.beyond)
 
 
@@ -169,7 +175,7 @@ def test_stopped_anywhere_it_goes_on_and_until_then_no_kiosk_starts(
     monkeypatch.setattr(retirement, "wipe", real)
     if machine.data.exists():
         machine.retire(is_forced=True)
-    assert machine.left() == ["kiosk-20260102T000000Z.db"]
+    assert machine.left() == OTHERS
 
 
 def test_an_answer_of_the_server_that_was_lost_is_no_hindrance(
@@ -186,7 +192,7 @@ def test_an_answer_of_the_server_that_was_lost_is_no_hindrance(
         machine.retire(is_forced=True)
     monkeypatch.setattr(retirement, "_ask", real)
     machine.retire(is_forced=True)
-    assert machine.left() == ["kiosk-20260102T000000Z.db"]
+    assert machine.left() == OTHERS
 
 
 def test_without_its_server_it_is_retired_only_where_somebody_says_so(machine: Machine) -> None:
@@ -195,7 +201,7 @@ def test_without_its_server_it_is_retired_only_where_somebody_says_so(machine: M
         machine.retire(is_forced=True)
     assert "kiosk.db" in machine.left()
     machine.retire(is_forced=True, with_server=False)
-    assert machine.left() == ["kiosk-20260102T000000Z.db"]
+    assert machine.left() == OTHERS
 
 
 def test_a_running_kiosk_is_not_retired(machine: Machine) -> None:
