@@ -39,6 +39,7 @@ from central.settings import Settings, load
 from central.sync import enrolment, signing
 from central.sync.staff_list import EVERYWHERE
 from central.user_commands import user
+from kiosk.model.masking import log_to_stderr
 
 
 @click.group()
@@ -65,7 +66,7 @@ def init_command(settings: Settings) -> None:
 def serve(context: click.Context, host: str | None, port: int | None) -> None:
     """Run the server: API, messages, metrics."""
     settings: Settings = context.obj
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    log_to_stderr("%(asctime)s %(name)s %(message)s", logging.INFO)
     changes = {"host": host, "port": port}
     settings = settings.model_copy(update={k: v for k, v in changes.items() if v is not None})
     sockets, settings = listen(settings)

@@ -58,11 +58,16 @@ class Program:
     scopes: frozenset[str]
 
 
+KEPT_BUCKETS = 10_000
+"""From so many on, those that are full again are forgotten."""
+
+
 @dataclass
 class RateLimit:
     """A bucket per API key: refilled evenly, as full as one minute's share."""
 
     _levels: dict[str, tuple[float, float]] = field(default_factory=dict)
+    _sweep_at: int = KEPT_BUCKETS
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def take(self, key: str, per_minute: int) -> float:
@@ -73,7 +78,18 @@ class RateLimit:
             level = min(float(per_minute), level + (now_s - at_s) * rate)
             wait_s = 0.0 if level >= 1 else (1 - level) / rate
             self._levels[key] = (level - 1 if level >= 1 else level, now_s)
+            if len(self._levels) >= self._sweep_at:
+                self._forget_full(now_s)
             return wait_s
+
+    def __len__(self) -> int:
+        """How many buckets are kept."""
+        return len(self._levels)
+
+    def _forget_full(self, now_s: float) -> None:
+        """A bucket is full again after a minute: then it says nothing."""
+        kept = {key: each for key, each in self._levels.items() if now_s - each[1] < 60}
+        self._levels, self._sweep_at = kept, max(KEPT_BUCKETS, 2 * len(kept))
 
 
 class _Programs:

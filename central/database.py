@@ -133,6 +133,18 @@ class Database:
         finally:
             connection.close()
 
+    def empty_log(self) -> None:
+        """Leave nothing of what was changed or deleted in SQLite's log; where somebody reads just
+        now, as much as can be."""
+        if sqlite_file(self.url) is None:
+            return
+        connection = self.engine.raw_connection()
+        try:
+            driver: Any = connection.driver_connection
+            driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        finally:
+            connection.close()
+
     # --- for callers -----------------------------------------------------------------------
 
     def submit(
@@ -285,8 +297,9 @@ def alone(url: str) -> Iterator[None]:
 
 def _engine(url: str) -> Engine:
     if sqlite_file(url) is None:
-        return create_engine(url, pool_pre_ping=True, pool_size=READERS)
-    engine = create_engine(url, pool_size=READERS, max_overflow=READERS)
+        return create_engine(url, pool_pre_ping=True, pool_size=READERS, hide_parameters=True)
+    # What an error quotes may be somebody's.
+    engine = create_engine(url, pool_size=READERS, max_overflow=READERS, hide_parameters=True)
 
     @event.listens_for(engine, "connect")
     def _set_up(connection: Any, _record: object) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, delete, exists, func, insert, select, update
 
 from central import privacy, schema
 from central.context import Central, alarm
+from central.notify import spool
 from central.notify.outbox import Kind, tell_operators
 from central.operators import passwords, sessions, throttle
 from central.retention import prune
@@ -27,7 +28,7 @@ async def keep(central: Central) -> None:
     """Look after the tables for ever."""
     began_ms = central.clock.now_ms()
     while True:
-        for work in (_tidy, partial(_tell_of_silence, began_ms=began_ms), prune):
+        for work in (_tidy, partial(_tell_of_silence, began_ms=began_ms), prune, _empty_log):
             try:
                 await work(central)
             except Exception:
@@ -37,6 +38,11 @@ async def keep(central: Central) -> None:
 
 async def _tidy(central: Central) -> None:
     await central.database.write(tidy, central.settings, central.clock.now_ms())
+
+
+async def _empty_log(central: Central) -> None:
+    """What was forgotten is gone from SQLite's log, too."""
+    await asyncio.to_thread(central.database.empty_log)
 
 
 async def _tell_of_silence(central: Central, began_ms: int) -> None:
@@ -50,6 +56,7 @@ def tidy(connection: Connection, settings: Settings, now_ms: int) -> None:
     for step in (
         partial(_tell_unjoined, settings=settings, now_ms=now_ms),
         partial(erase, before_ms=erase_before_ms, now_ms=now_ms),
+        partial(spool.forget, folder=settings.sms.folder if settings.sms else None),
         partial(sessions.forget, rules=settings.sign_in, now_ms=now_ms),
         partial(passwords.forget_links, now_ms=now_ms),
         partial(throttle.forget, now_ms=now_ms),

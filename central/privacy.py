@@ -16,6 +16,7 @@ from central import forgotten, people, schema, staff
 from central.addresses import spellings
 from central.context import Central, audit
 from central.errors import RequestError, not_found
+from central.notify import spool
 from central.schema import LIVE
 from kiosk.model.phone import PhoneNumberError, phone_number
 
@@ -118,6 +119,7 @@ def erase(connection: Connection, central: Central, by: str, contact: str) -> in
     contacts = [contact for row in known for contact in row]
     forgotten.note(connection, central, people=ids, contacts=contacts)
     forget(connection, person.c.id.in_(ids), now_ms)
+    spool.forget(connection, central.settings.sms.folder if central.settings.sms else None)
     # The log must not keep what was to be forgotten.
     audit(connection, now_ms, by, "person.erase", ids[0])
     return len(ids)

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
+from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, Table, bindparam, select, tuple_
 
 from central import people, schema
@@ -49,7 +50,7 @@ def bring_up(database: Database, secrets: Secrets) -> int:
     Raises `CannotServeError` when the database was sealed with a key that is not at hand.
     """
     _require_key(database, secrets.sealing)
-    state = _state(secrets.sealing)
+    state = database.read(_state, secrets.sealing)
     if database.read(_value, DONE) == state:
         return 0
     count = 0
@@ -78,14 +79,16 @@ def _require_key(database: Database, sealing: Sealing) -> None:
         ) from error
 
 
-def _state(sealing: Sealing) -> str:
-    """What was done when all was sealed: a column that is sealed later makes it another."""
+def _state(connection: Connection, sealing: Sealing) -> str:
+    """What was done when all was sealed: a column that is sealed later makes it another, and so
+    does a migration, which may write what is not sealed."""
+    revision = MigrationContext.configure(connection).get_current_revision()
     columns = [
         f"{table.name}.{name}"
         for table in schema.metadata.sorted_tables
         for name in sealed_columns(table)
     ]
-    return f"{sealing.name} {' '.join(columns)}"
+    return f"{sealing.name} {revision} {' '.join(columns)}"
 
 
 def _value(connection: Connection, key: str) -> str:

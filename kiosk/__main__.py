@@ -25,6 +25,7 @@ from kiosk.demo import text as text_demo
 from kiosk.demo.processes import DemoError
 from kiosk.engine import run_window
 from kiosk.model.cells import safe_cell
+from kiosk.model.masking import log_to_stderr
 from kiosk.model.person import (
     Role,
     Staff,
@@ -85,7 +86,7 @@ data_option = click.option(
 @click.version_option(version())
 def main() -> None:
     """The parcel kiosk: the software a parcel locker runs on."""
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    log_to_stderr("%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger().setLevel(logging.INFO)
     logging.getLogger("kivy").setLevel(logging.WARNING)
 

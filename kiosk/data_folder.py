@@ -9,7 +9,7 @@ from random import Random
 from kiosk.adapters import LocationKeyError, key_check, key_path, location_key
 from kiosk.model.clock import Clock
 from kiosk.retirement import require_not_retiring
-from kiosk.store import evidence, meta
+from kiosk.store import evidence, meta, staff
 from kiosk.store.backup import KEY_CHECK
 from kiosk.store.remains import DATABASE
 from kiosk.store.store import Store
@@ -49,4 +49,5 @@ def use_location_key(writer: Writer, path: Path, *, may_make: bool = False) -> b
             " bring the right one back from where it is kept"
         )
     writer.use_key(key)
+    staff.seal_names(writer)
     return key

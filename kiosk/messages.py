@@ -35,7 +35,12 @@ class MessageSpool:
     """An observer of the journal that writes a message for each code that was issued."""
 
     name = "message-spool"
-    kinds = (EventKind.PACKAGE_STORED, EventKind.CODE_REISSUED, EventKind.CODE_ASKED)
+    kinds = (
+        EventKind.PACKAGE_STORED,
+        EventKind.CODE_REISSUED,
+        EventKind.CODE_ASKED,
+        EventKind.RECIPIENT_ERASED,
+    )
 
     def __init__(self, kiosk: Kiosk, folder: Path) -> None:
         self._kiosk = kiosk
@@ -44,7 +49,12 @@ class MessageSpool:
         """The kiosk ends, and the courier's visit with it: no message waits any more."""
 
     async def take(self, event: Event) -> None:
-        """Write the message of a package, as soon as its courier cannot undo the deposit."""
+        """Write the message of a package, as soon as its courier cannot undo the deposit; delete
+        those of somebody who was erased."""
+        if event.kind == EventKind.RECIPIENT_ERASED:
+            recipient = str(json.loads(event.body)["recipient"])
+            self._forget(await self._kiosk.store.run(packages.of_recipient, recipient))
+            return
         if not self.is_ending and await self._kiosk.store.run(staff.is_in_visit, event.seq):
             now = self._kiosk.clock.now()
             age_ms = now.monotonic_ms - event.at.monotonic_ms
@@ -69,14 +79,21 @@ class MessageSpool:
         write_private(draft, f"To: {number}\nAlphabet: UTF-8\n\n{text}\n")
         draft.rename(path)
 
+    def _forget(self, packages_of_person: list[str]) -> None:
+        """What no daemon has taken goes with its person."""
+        for package in packages_of_person:
+            for path in self._folder.glob(f"{package}-*"):
+                path.unlink(missing_ok=True)
+
     def _number_of(self, package: Package, recipient: Recipient) -> str:
         """In international form without the plus, as gateways such as smstools want it."""
         if not recipient.phone:
             return ""
         try:
             return phone_number(recipient.phone, self._kiosk.location.country or None)[1:]
-        except PhoneNumberError as error:
-            LOG.warning("package %s: no message: %s", package.id, error)
+        except PhoneNumberError:
+            # The number stays out of the log.
+            LOG.warning("package %s: no message: its number is none, or has no country", package.id)
             return ""
 
 

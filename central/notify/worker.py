@@ -37,6 +37,7 @@ from central.notify.senders import (
 )
 from central.settings import Notifications
 from kiosk.model.clock import HOUR_MS
+from kiosk.model.masking import without_contacts
 
 LOG = logging.getLogger("central.notify")
 BATCH = 64
@@ -244,8 +245,9 @@ class Worker:
         """The row waits and keeps its tries; the channel rests when this was not the first."""
         now_ms = self._central.clock.now_ms()
         if health.failed(now_ms):
-            LOG.warning("channel %s does not work: %s", row.channel, error)
-            await self._tell(row.channel, Kind.CHANNEL_DOWN, f"does not go out: {error}")
+            said = without_contacts(error)
+            LOG.warning("channel %s does not work: %s", row.channel, said)
+            await self._tell(row.channel, Kind.CHANNEL_DOWN, f"does not go out: {said}")
         return self._waits(row, error, health.shut_until_ms)
 
     async def _unclear(self, row: Any, error: str) -> _Outcome:

@@ -11,7 +11,7 @@ from kiosk.flows.context import Kiosk
 from kiosk.model.actor import KIOSK
 from kiosk.model.clock import DAY_MS, JUMP_MS, Instant
 from kiosk.model.event_bodies import ClockChanged
-from kiosk.store import backup, counters, erasure, holds
+from kiosk.store import backup, counters, erasure, holds, tries
 from kiosk.store.writer import Writer
 
 LOG = logging.getLogger("kiosk.housekeeping")
@@ -59,6 +59,7 @@ async def minute(kiosk: Kiosk) -> None:
 
 def _holds(writer: Writer, time_zone: str) -> int:
     holds.tick(writer, time_zone)
+    tries.keep_clock(writer)
     return max(holds.expire_due(writer, AT_ONCE), holds.lapse_announcements(writer, AT_ONCE))
 
 
@@ -84,6 +85,7 @@ async def _nights(kiosk: Kiosk) -> None:
             last = await kiosk.store.run(backup.last)
             if is_backup_due(kiosk.clock.now(), last, tried_ms, kiosk.location.time_zone):
                 tried_ms = kiosk.clock.now().monotonic_ms
+                await erase(kiosk)  # a backup keeps nobody who is to be forgotten by now
                 made = await backup.make(kiosk.store, kiosk.backup, kiosk.clock)
                 level = logging.ERROR if made.problem else logging.INFO
                 LOG.log(level, "backup %s: %s", made.file, made.problem or "sound")

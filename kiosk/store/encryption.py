@@ -39,6 +39,13 @@ class Sealer:
                 "a sealed field does not open with this location key; bring the right key back"
             ) from error
 
+    def is_sealed(self, text: str) -> bool:
+        """Whether a text was sealed with this key."""
+        try:
+            return bool(self._tool().decrypt(text.encode()))
+        except InvalidToken:
+            return False
+
     def _tool(self) -> Fernet:
         if self._fernet is None:
             raise StoreError("the store was given no location key to seal personal fields with")

@@ -10,14 +10,14 @@ from kiosk.store.writer import Writer
 
 def erase_due(writer: Writer, after_days: int, limit: int = 50) -> int:
     """Erase the names and numbers of people none of whose packages is live, or was until
-    `after_days` ago; return how many. Nobody is erased while the clock is not trusted."""
+    `after_days` ago; return how many. Whose package is for another contact now has none. Nobody is
+    erased while the clock is not trusted."""
     if not writer.now.is_trusted:
         return 0
     before_ms = writer.now.wall_ms - after_days * DAY_MS
     due = writer.all(
         "SELECT id FROM recipient INDEXED BY recipient_known"
         " WHERE (name <> '' OR phone <> '')"
-        " AND EXISTS (SELECT 1 FROM package WHERE recipient = recipient.id)"
         " AND NOT EXISTS (SELECT 1 FROM package WHERE recipient = recipient.id"
         " AND (finished_ms IS NULL OR finished_ms > ? OR slot IS NOT NULL)) LIMIT ?",
         (before_ms, limit),

@@ -62,7 +62,7 @@ def _put(writer: Writer, person: Staff, source: StaffSource) -> None:
         " valid_until_ms, source, listed_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             person.number,
-            person.name,
+            writer.sealer.seal(person.name),
             person.role,
             writer.sealer.seal(person.pin_hash),
             writer.sealer.seal(person.badge_hash),
@@ -93,13 +93,22 @@ def members(writer: Writer) -> list[Staff]:
 
 def names(writer: Writer) -> dict[str, str]:
     """The names by number."""
-    return {row["number"]: row["name"] for row in writer.all("SELECT number, name FROM staff")}
+    rows = writer.all("SELECT number, name FROM staff")
+    return {row["number"]: writer.sealer.open(row["name"]) for row in rows}
+
+
+def seal_names(writer: Writer) -> None:
+    """Seal the names that a version before 0.3 wrote."""
+    for row in writer.all("SELECT number, name FROM staff"):
+        if row["name"] and not writer.sealer.is_sealed(row["name"]):
+            sealed = writer.sealer.seal(row["name"])
+            writer.db.execute("UPDATE staff SET name = ? WHERE number = ?", (sealed, row["number"]))
 
 
 def _staff(writer: Writer, row: Row) -> Staff:
     return Staff(
         number=row["number"],
-        name=row["name"],
+        name=writer.sealer.open(row["name"]),
         role=Role(row["role"]),
         pin_hash=writer.sealer.open(row["pin_hash"]),
         badge_hash=writer.sealer.open(row["badge_hash"]),

@@ -42,20 +42,33 @@ class Proof(StrEnum):
 
 
 def now_ms(writer: Writer) -> int:
-    """The time by which tries are counted; it never goes back."""
+    """The time by which tries are counted; it never goes back.
+
+    To read it writes nothing: a right code waits for no commit of its own. It is kept whenever
+    something is counted, and every minute.
+    """
     now, kept = writer.now, meta.value(writer, CLOCK)
     if kept is None:
         # What was counted by the wall clock before this version goes on from there.
         at_ms = now.wall_ms
         for table in ("bucket", "wrong_try"):
             writer.db.execute(f"UPDATE {table} SET at_ms = ? WHERE at_ms > ?", (at_ms, at_ms))
-    else:
-        at_ms, wall_ms, monotonic_ms, boot_id, was_trusted = json.loads(kept)
-        last = Instant(wall_ms, monotonic_ms, boot_id, was_trusted)
-        at_ms += _elapsed_ms(last, now)
+        _keep(writer, at_ms)
+        return at_ms
+    at_ms, wall_ms, monotonic_ms, boot_id, was_trusted = json.loads(kept)
+    last = Instant(wall_ms, monotonic_ms, boot_id, was_trusted)
+    return int(at_ms) + _elapsed_ms(last, now)
+
+
+def keep_clock(writer: Writer) -> None:
+    """Write down what time it is, so that little of it is lost in a restart without a clock."""
+    _keep(writer, now_ms(writer))
+
+
+def _keep(writer: Writer, at_ms: int) -> None:
+    now = writer.now
     reading = [at_ms, now.wall_ms, now.monotonic_ms, now.boot_id, now.is_trusted]
     meta.set_value(writer, CLOCK, json.dumps(reading))
-    return int(at_ms)
 
 
 def _elapsed_ms(last: Instant, now: Instant) -> int:
@@ -77,6 +90,7 @@ def bucket(writer: Writer, name: str) -> Bucket:
 
 def set_bucket(writer: Writer, name: str, level: Bucket) -> None:
     """Keep a bucket in the place of the one before."""
+    keep_clock(writer)
     writer.db.execute(
         "INSERT INTO bucket (name, level_thousandths, at_ms) VALUES (?, ?, ?) ON CONFLICT (name)"
         " DO UPDATE SET level_thousandths = excluded.level_thousandths, at_ms = excluded.at_ms",
@@ -189,6 +203,7 @@ def _wrong_pins(writer: Writer, at_ms: int) -> int:
 
 
 def _count(writer: Writer, number: str, proof: Proof, at_ms: int) -> None:
+    keep_clock(writer)
     writer.db.execute("DELETE FROM sign_in_try WHERE at_ms <= ?", (at_ms - DAY_MS,))
     writer.db.execute(
         "INSERT INTO sign_in_try (at_ms, proof, number) VALUES (?, ?, ?)", (at_ms, proof, number)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import pytest
 import requests
 from sqlalchemy import Connection, Table, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 
-from central import housekeeping, schema, staff
+from central import housekeeping, links, schema, staff
 from central.auth import Role
 from kiosk.model.clock import DAY_MS
 from kiosk.model.commands import ListStaff
@@ -135,6 +135,10 @@ def test_what_is_no_time_is_shown_as_a_dash(server: Server, key: dict[str, str])
     assert "<dt>Held until</dt><dd>–</dd>" in shown
     assert "<dt>Announced</dt><dd>–</dd>" in shown
     assert admin.get(f"/packages/{good}").text == before
+    person = next(row.recipient for row in server.rows(table) if row.id == bad)
+    link = links.link_to(server.central, bad, person)
+    seen = requests.get(f"{server.url}{urlsplit(link).path}", timeout=20)
+    assert (seen.status_code, "until –" in seen.text) == (200, True)
 
 
 # --- workers -------------------------------------------------------------------------------------

@@ -6,13 +6,15 @@ import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
 import requests
 
-from central import limits, retention, schema
+from central import auth, limits, retention, schema
 from central.auth import Role
 from central.notify import outbox
 from central.notify.holding import mailbox_of
@@ -41,11 +43,35 @@ def rules() -> Limits:
 
 
 @pytest.fixture
-def server(tmp_path: Path, mailbox: tuple[int, Mailbox], rules: Limits) -> Iterator[Server]:
+def pager() -> Iterator[ThreadingHTTPServer]:
+    """What operators are reached by: it takes everything."""
+
+    class Taking(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["content-length"]))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_args: object) -> None:
+            return
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Taking) as http:
+        Thread(target=http.serve_forever, daemon=True).start()
+        yield http
+        http.shutdown()
+
+
+@pytest.fixture
+def server(
+    tmp_path: Path, mailbox: tuple[int, Mailbox], rules: Limits, pager: ThreadingHTTPServer
+) -> Iterator[Server]:
     spool = tmp_path / "sms"
     spool.mkdir()
     notifications = Notifications(
-        undo_wait_s=0, quiet_from_h=0, quiet_until_h=0, operator_urls=("json://127.0.0.1:9/",)
+        undo_wait_s=0,
+        quiet_from_h=0,
+        quiet_until_h=0,
+        operator_urls=(f"json://127.0.0.1:{pager.server_port}/",),
     )
     made = Server(
         tmp_path / "central",
@@ -428,3 +454,49 @@ def test_what_is_old_is_deleted_in_small_parts_and_evidence_stays(
     assert kiosk.send(kiosk.events()).ok
     assert server.rows(schema.quarantine) == []
     assert max(row.seq for row in server.rows(schema.event)) == before + 1
+
+
+def test_operators_hear_once_of_what_comes_many_times(server: Server, kiosk: Journal) -> None:
+    def fault(connection: Any, number: int, slot: str) -> None:
+        details = {"slot": slot, "what": "JAMMED", "reference": number}
+        now_ms = server.clock.wall_ms
+        place = kiosk.location.id
+        kind = outbox.Kind.DOOR_FAULT
+        outbox.tell_operators(connection, server.rules, kind, place, details, now_ms)
+
+    def many(connection: Any) -> None:
+        for number in range(500):
+            fault(connection, number, "1")
+
+    server.write(many)
+    [row] = server.rows(schema.notification)
+    assert row.times == 500
+    wait_until(lambda: nothing_is_due(server))
+    for number in range(2 * RULES.operator_messages):
+        server.write(fault, number, f"door {number}")
+    wait_until(lambda: nothing_is_due(server))
+    rows = server.rows(schema.notification)
+    assert 0 < sum(row.status == "sent" for row in rows) <= RULES.operator_messages
+    assert any("operator_messages" in row.held for row in rows)
+    # Something else is heard of all the same.
+    server.write(
+        lambda c: outbox.tell_operators(
+            c, server.rules, outbox.Kind.SILENT, kiosk.location.id, {}, server.clock.wall_ms
+        )
+    )
+    wait_until(lambda: nothing_is_due(server))
+    [other] = [row for row in server.rows(schema.notification) if row.kind == "silent"]
+    assert not other.held
+
+
+def test_buckets_of_those_who_are_gone_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    now_s = [0.0]
+    monkeypatch.setattr(auth, "monotonic_s", lambda: now_s[0])
+    limit = auth.RateLimit()
+    for number in range(5 * auth.KEPT_BUCKETS):
+        now_s[0] += 0.01
+        limit.take(f"somebody {number}", 60)
+    assert len(limit) <= auth.KEPT_BUCKETS
+    waits = [limit.take("the same", 6) for _ in range(7)]
+    assert waits[5] == 0
+    assert waits[6] > 0

@@ -123,7 +123,8 @@ def ask_through(peer: str, server: ServerProcess) -> tuple[str, str]:
         form = {"email": "kim@example.org", "password": "wrong"}
         http.post(f"{server.url}/operators/sign-in", data=form, timeout=20, allow_redirects=False)
     [(address,)] = server.rows("SELECT address FROM audit WHERE action = 'sign-in.refused'")
-    return urlsplit(redirect.headers["location"]).scheme, address
+    asker = server.opened(address, "audit.address")
+    return urlsplit(redirect.headers["location"]).scheme, asker
 
 
 class From(HTTPAdapter):

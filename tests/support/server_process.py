@@ -11,6 +11,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from central import tokens
+
 PATIENCE_S = 20.0
 ROOT = Path(__file__).parents[2]
 
@@ -77,6 +79,12 @@ class ServerProcess:
     def _command(self) -> list[str]:
         config = [] if self.config is None else ["--config", str(self.config)]
         return [sys.executable, "-m", "central", *config, "--data", str(self.folder)]
+
+    def opened(self, sealed: str, context: str) -> str:
+        """What lies sealed in a column of its database."""
+        return tokens.load(self.folder / tokens.KEY_FILE, may_be_new=False).sealing.open(
+            sealed, context
+        )
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """What its database says, read beside it."""

@@ -18,7 +18,7 @@ from kiosk.model.location import SlotStatus, SuspectReason
 from kiosk.model.package import Package
 from kiosk.model.person import Recipient
 from kiosk.model.pickup_code import make_code
-from kiosk.store import codes, departures, deposits, intents, journal, packages, slots
+from kiosk.store import codes, departures, deposits, intents, journal, packages, slots, tries
 from kiosk.store.deposits import DepositRequest
 from kiosk.store.errors import (
     CannotOpenError,
@@ -90,6 +90,21 @@ def test_a_hundred_at_once_get_no_slot_twice_and_lose_none(tmp_path: Path) -> No
     assert {row["status"] for row in states} == {"RETRIEVED"}
     assert len(stored) >= 24
     require_sound(store)
+    store.close()
+
+
+def test_to_check_a_right_code_writes_nothing(tmp_path: Path) -> None:
+    """Else its owner waits for one more commit before the door opens."""
+    store = open_store(tmp_path / "kiosk.db")
+    store.submit(tries.keep_clock).result()
+    package = store_a_package(store, "P")
+    assert package is not None and package.locator is not None
+    code = make_code(LOCATION_KEY, package.id, package.locator, package.code_counter)
+    policy = codes.CodePolicy(LOCATION_KEY, len(LOCATION.slots))
+    before = store.submit(lambda writer: writer.db.conn.total_changes).result()
+    answer = store.submit(codes.check_code, policy, code).result()
+    assert answer == codes.Granted(package.id, package.slot or "")
+    assert store.submit(lambda writer: writer.db.conn.total_changes).result() == before
     store.close()
 
 
