@@ -6,7 +6,6 @@ import re
 from ipaddress import ip_address
 from urllib.parse import quote, urlencode, urlsplit
 
-
 READ_TWO_WAYS = re.compile(r"[\\\s\x00-\x1f\x7f]")
 """Signs that are in no address. Programs differ in what host they find around them: with
 `http://a\\@b` one asks a, another b."""
