@@ -6,6 +6,7 @@ asked at the machine, by the flows.
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -18,7 +19,7 @@ import pytest
 from central.auth import Role as OperatorRole
 from kiosk.flows.context import Policy
 from kiosk.flows.events import Chosen, Entered, Pressed, Scanned
-from kiosk.flows.views.choices import Choice
+from kiosk.flows.views.choices import Choice, Refusal
 from kiosk.flows.views.courier import ScanPackage
 from kiosk.flows.views.customer import First
 from kiosk.flows.views.service import ChooseReason, DoorPage, Doors, DoorsTested, Machine
@@ -366,6 +367,22 @@ async def test_what_is_dangerous_asks_for_the_pin_and_no_scan_answers(
         if then is Ask:
             kiosk.player.do(Pressed(Choice.YES))
             await kiosk.player.until(DoorPage)
+
+
+async def test_a_good_qr_code_is_not_called_wrong_while_others_wait(tmp_path: Path) -> None:
+    async with at_machine(tmp_path) as kiosk:
+        slot = await have_stored(kiosk, Witness())
+        await kiosk.player.until(First)
+        for number in range(throttle.BUCKET_TRIES + 1):
+            kiosk.player.do(Scanned(f"PK1:demo:{number:09}"))
+            answer = await kiosk.player.until(Answer)
+            kiosk.player.do(Pressed(Choice.DONE))
+            await kiosk.player.until(First)
+        assert answer.refused is not None
+        assert answer.refused.reason is Refusal.WAIT
+        await asyncio.sleep(int(answer.refused.detail))
+        kiosk.player.do(Scanned(f"PK1:demo:{await kiosk.code_of('P')}"))
+        assert (await kiosk.player.until(DoorOpen)).slot == slot
 
 
 # --- at the server -------------------------------------------------------------------------------
