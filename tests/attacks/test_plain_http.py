@@ -53,6 +53,10 @@ PLAIN = [
     "http://[2001:db8::7]:8080",
     "http://[::ffff:192.0.2.7]",
     "http://example.org/127.0.0.1",
+    "http://lockers.example.org\\@127.0.0.1/",
+    "http://lockers.example.org\\@localhost:8080",
+    "http://127.0.0.1\t.example.org",
+    " http://lockers.example.org",
 ]
 
 
@@ -65,7 +69,7 @@ def test_no_token_and_no_key_goes_to_another_machine_in_plain_text(
 
     monkeypatch.setattr("requests.sessions.Session.send", sent)
     assert is_open_to_readers(url)
-    with pytest.raises(EnrolError, match="allow_plain_http"):
+    with pytest.raises(EnrolError, match=r"allow_plain_http|is no address"):
         enrol(tmp_path, LOCATION, LOCATION_KEY, url, "enrol_x")
     journal = Journal(tmp_path / "kiosk.db")
     identity = Identity(url, LOCATION.id, "token", "00" * 32)
