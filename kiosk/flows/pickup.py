@@ -134,6 +134,9 @@ async def scanned_pickup(kiosk: Kiosk, text: str) -> None:
         )
         if isinstance(answer, NeedsPhone):
             answer = await ask_for_phone(kiosk, code.code, scanned=True)
+        if isinstance(answer, Wait):
+            await show_answer(kiosk, Refused(Refusal.WAIT, str(seconds(answer))))
+            return
         refused = None if answer is None else await _act(kiosk, answer)
         if refused is not None:
             await show_answer(kiosk, refused.refused or Refused(Refusal.NOT_KNOWN))

@@ -17,7 +17,7 @@ from kiosk.store.codes import draw_locator
 from kiosk.store.departures import cancel
 from kiosk.store.errors import ContestedError, RefusedError
 from kiosk.store.intents import IntentPurpose, IntentState, done, intended
-from kiosk.store.packages import live_rows, meant_by, package
+from kiosk.store.packages import live_rows, meant_among, package
 from kiosk.store.slots import FreeSlotQuery, record_of
 from kiosk.store.writer import RowChange, Writer, insert, update
 
@@ -57,7 +57,7 @@ def begin_deposit(
     claims = live_rows(writer, request.barcode)
     known = writer.one("SELECT * FROM package WHERE id = ?", (request.package,))
     if known is None:
-        known = meant_by(writer, request.barcode)
+        known = meant_among(claims)
     elif known["status"] == PackageStatus.PENDING and len(claims) > 1:
         raise ContestedError(f"package {known['id']} is announced by another sender, too")
     if known is None:

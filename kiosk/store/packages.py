@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kiosk.model.actor import CONSOLE, SERVER
@@ -77,7 +78,11 @@ def meant_by(writer: Writer, barcode: str) -> Row | None:
 
     None also where several senders expect one: whose it is the label does not tell.
     """
-    rows = live_rows(writer, barcode)
+    return meant_among(live_rows(writer, barcode))
+
+
+def meant_among(rows: Sequence[Row]) -> Row | None:
+    """`meant_by`, of the live packages with one barcode."""
     return rows[0] if len(rows) == 1 or (rows and rows[0]["slot"] is not None) else None
 
 

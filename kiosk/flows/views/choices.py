@@ -95,6 +95,9 @@ class Refusal(StrEnum):
     RECALLED = "RECALLED"
     HOLD_OVER = "HOLD_OVER"
     COLLECTED = "COLLECTED"
+    WAIT = "WAIT"
+    """Nothing was looked at: too much was wrong before, perhaps of others; `detail` is for how many
+    seconds."""
     WRONG_PHONE_DIGITS = "WRONG_PHONE_DIGITS"
     OTHER_LOCATION = "OTHER_LOCATION"
     WRONG_PIN = "WRONG_PIN"

@@ -99,6 +99,7 @@ _REFUSALS: Mapping[Refusal, str] = {
     Refusal.RECALLED: N_("This package was recalled by its sender."),
     Refusal.HOLD_OVER: N_("The time to pick up this package is over."),
     Refusal.COLLECTED: N_("This package went back with the courier."),
+    Refusal.WAIT: N_("Too many tries. Please wait."),
     Refusal.WRONG_PHONE_DIGITS: N_("These digits do not match."),
     Refusal.OTHER_LOCATION: N_("This belongs to another locker."),
     Refusal.WRONG_PIN: N_("This PIN is not known."),
@@ -133,6 +134,8 @@ def refusal(refused: Refused, location: Location, speech: Speech) -> str:
     if refused.at_ms is not None and reason in _REFUSALS_WITH_TIME:
         when = speech.day_and_time(refused.at_ms, location.time_zone)
         return speech.say(_REFUSALS_WITH_TIME[reason], when=when)
+    if reason is Refusal.WAIT and refused.detail:
+        return speech.say("Too many tries. Please wait {seconds}\u00a0s.", seconds=refused.detail)
     if refused.detail and reason in _REFUSALS_WITH_DETAIL:
         detail = short_barcode(refused.detail)
         return speech.say(_REFUSALS_WITH_DETAIL[reason], detail=detail)

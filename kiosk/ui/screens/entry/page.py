@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from kiosk.flows.events import Entered
 from kiosk.flows.views.customer import EnterCode, EnterPhoneDigits
 from kiosk.flows.views.shared import EnterPin
-from kiosk.model.person import SECRET_DIGITS_MAX, SECRET_DIGITS_MIN, STAFF_NUMBER_DIGITS
+from kiosk.model.person import SECRET_DIGITS_MAX, STAFF_NUMBER_DIGITS
 from kiosk.ui import texts
 from kiosk.ui.screens.page import Area, Page
 from kiosk.ui.theme import Tone
@@ -17,7 +17,7 @@ from kiosk.ui.widgets.keypad import CLEAR, ENTER, ERASE, KeyBoard, digit_keypad,
 
 PHONE_DIGITS = 4
 PIN_DIGITS_MAX = STAFF_NUMBER_DIGITS + SECRET_DIGITS_MAX
-PIN_DIGITS_MIN = STAFF_NUMBER_DIGITS + SECRET_DIGITS_MIN
+PIN_DIGITS_MIN = 4
 
 
 class EntryPage(Page[EnterCode | EnterPhoneDigits | EnterPin]):
