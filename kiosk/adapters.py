@@ -14,13 +14,16 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from argon2 import PasswordHasher
+from argon2 import PasswordHasher, extract_parameters
 from argon2.exceptions import Argon2Error, InvalidHashError
 
 from kiosk.model.clock import ClockTrust, Doubt, Instant, Reading
 
 LOG = logging.getLogger("kiosk")
 KEY_BYTES = 32
+HASH_MEMORY_MAX_KIB = 262_144
+HASH_TIME_MAX = 32
+"""What is spent on one PIN at most: its hash says how much, and comes from a file or the server."""
 
 
 class SystemClock:
@@ -146,6 +149,13 @@ async def verify_pin(pin_hash: str, secret: str) -> bool:
 
 def _verify(pin_hash: str, secret: str) -> bool:
     try:
+        costs = extract_parameters(pin_hash)
+        if costs.memory_cost > HASH_MEMORY_MAX_KIB or costs.time_cost > HASH_TIME_MAX:
+            LOG.error(
+                "a PIN's hash asks for %d KiB and %d rounds: more than %d and %d are not spent",
+                *(costs.memory_cost, costs.time_cost, HASH_MEMORY_MAX_KIB, HASH_TIME_MAX),
+            )
+            return False
         return PasswordHasher().verify(pin_hash, secret)
     except (Argon2Error, InvalidHashError):
         return False

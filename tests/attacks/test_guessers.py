@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from central.auth import Role as OperatorRole
+from kiosk.adapters import hash_pin, verify_pin
 from kiosk.flows.context import Policy
 from kiosk.flows.events import Chosen, Entered, Pressed, Scanned
 from kiosk.flows.views.choices import Choice, Refusal
@@ -452,3 +453,13 @@ def test_operators_are_alarmed_by_who_guesses_and_by_nobody_else(
     page = Browser(server, OperatorRole.VIEWER).get("").text
     assert "guessing" in page.lower()
     assert f"{LOCATION.id} 12" in page
+
+
+@pytest.mark.parametrize("costs", ["m=4194304,t=1,p=1", "m=32768,t=4000000000,p=1"])
+def test_a_hash_that_costs_all_memory_or_time_is_not_reckoned(costs: str) -> None:
+    """It would come from a server's list or a site file; the honest one beside it goes on."""
+    honest = hash_pin("4711")
+    costly = honest.replace("m=32768,t=3,p=1", costs)
+    assert costly != honest
+    assert not asyncio.run(verify_pin(costly, "4711"))
+    assert asyncio.run(verify_pin(honest, "4711"))
