@@ -10,7 +10,7 @@ import requests
 from sqlalchemy import Connection, Table, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 
-from central import housekeeping, links, schema, staff
+from central import links, schema, staff
 from central.auth import Role
 from kiosk.model.clock import DAY_MS
 from kiosk.model.commands import ListStaff
@@ -220,11 +220,11 @@ def test_each_part_of_the_housekeeping_goes_on_without_the_others(
     minute = schema.minute_status
     server.write(lambda c: c.execute(text(trigger)))
     later_ms = NOW_MS + 400 * DAY_MS
-    server.write(housekeeping.tidy, server.central.settings, later_ms)
+    server.tidy(later_ms)
     assert server.rows(minute) == []
     assert server.alarms() == []
     server.write(lambda c: c.execute(text("DROP TRIGGER no_alarm")))
-    server.write(housekeeping.tidy, server.central.settings, later_ms)
+    server.tidy(later_ms)
     assert server.alarms() == ["alarm:unjoined"]
 
 
