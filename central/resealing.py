@@ -75,7 +75,7 @@ def _require_key(database: Database, sealing: Sealing) -> None:
     except UnsealError as error:
         raise CannotServeError(
             f"{KEY_FILE} is not the key that this database was sealed with;"
-            " bring the right one back from the backup"
+            " put the copy of the key that was kept elsewhere back there"
         ) from error
 
 

@@ -61,7 +61,7 @@ class Secrets:
         except InvalidToken as error:
             raise CannotServeError(
                 f"{KEY_FILE} is not the key that this database was sealed with;"
-                " bring the right one back from the backup"
+                " put the copy of the key that was kept elsewhere back there"
             ) from error
 
     def is_newest(self, sealed: bytes) -> bool:

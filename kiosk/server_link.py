@@ -22,7 +22,7 @@ from kiosk.flows.context import Kiosk
 from kiosk.flows.events import RemoteOpen
 from kiosk.flows.views.choices import Choice
 from kiosk.flows.views.customer import First
-from kiosk.model.clock import Clock
+from kiosk.model.clock import Clock, Instant
 from kiosk.model.commands import OpeningOutcome
 from kiosk.model.location import Location
 from kiosk.model.throttle import LOOK_AHEAD
@@ -31,7 +31,7 @@ from kiosk.store import commands, meta, openings
 from kiosk.store.remains import DATABASE, fault_of
 from kiosk.store.store import Store
 from kiosk.store.writer import Writer
-from kiosk.sync.client import Identity, SyncClient
+from kiosk.sync.client import Identity, SyncClient, SyncStatus
 from kiosk.sync.contract import BoardStatus, Status
 from kiosk.sync.enrol import IDENTITY_FILE, EnrolError, enrol, identity_in, keep
 from kiosk.sync.transport import BY_TLS, PlainLineError, Transport
@@ -71,16 +71,20 @@ def syncing(data: Path, kiosk: Kiosk, transport: Transport = BY_TLS) -> Iterator
     )
 
     def look_ahead() -> int:
-        last_ms = client.state.last_ms
-        is_fresh = last_ms is not None and (
-            kiosk.clock.now().wall_ms - last_ms < LOOK_AHEAD_AFTER_MS
-        )
-        return 0 if is_fresh else LOOK_AHEAD
+        return accepted_ahead(client.state, kiosk.clock.now())
 
     kiosk.look_ahead = look_ahead
     kiosk.vitals = lambda: vitals(data, client.state)
     with client:
         yield
+
+
+def accepted_ahead(sync: SyncStatus, now: Instant) -> int:
+    """How many re-issues of a code that this kiosk has not heard of are accepted. By the clock that
+    nobody sets: one that was set back would keep out who has a new code."""
+    last_ms = sync.last_monotonic_ms
+    is_fresh = last_ms is not None and now.monotonic_ms - last_ms < LOOK_AHEAD_AFTER_MS
+    return 0 if is_fresh else LOOK_AHEAD
 
 
 def _know_server(writer: Writer, data: Path, url: str | None) -> None:

@@ -19,9 +19,15 @@ MOUNTS = Path("/proc/self/mounts")
 
 
 def wipe(path: Path) -> str:
-    """Destroy a file; why it could not be, or "". One that is not there is destroyed."""
+    """Destroy a file; why it could not be, or "". One that is not there is destroyed.
+
+    Of a link only the link goes: what it points to may be another's. That it is left is said.
+    """
+    target = ""
     try:
         found = path.lstat()
+        if stat.S_ISLNK(found.st_mode):
+            target = str(path.resolve()) if path.exists() else ""
         if stat.S_ISREG(found.st_mode):
             _overwrite(path)
         gone = path.with_name(f".{secrets.token_hex(8)}")
@@ -32,7 +38,7 @@ def wipe(path: Path) -> str:
         return ""
     except OSError as error:
         return f"{path}: {error.strerror or error}"
-    return ""
+    return f"{target}, to which {path} was a link: destroy it yourself" if target else ""
 
 
 def _overwrite(path: Path) -> None:

@@ -71,6 +71,10 @@ class SessionLock:
         is_courier = self.role is Role.COURIER
         return policy.courier_lock_s if is_courier else policy.technician_lock_s
 
+    def is_at_rest(self, view: View) -> bool:
+        """Whether this view is made again of what is true then."""
+        return isinstance(view, AT_REST)
+
     async def may_lock(self) -> bool:
         """Not while a door is in play: what is asked about it ends by itself, and soon."""
         return not await self.kiosk.store.run(intents.is_in_play)
@@ -79,7 +83,7 @@ class SessionLock:
         """Lock until the owner is back, or somebody else, or nobody for too long."""
         policy = self.kiosk.policy
         held = await self._until_back(
-            policy.locked_session_s, is_at_rest=isinstance(view, AT_REST), may_be_ended=True
+            policy.locked_session_s, is_at_rest=self.is_at_rest(view), may_be_ended=True
         )
         self.is_over = held is Held.OVER
         self.is_set_aside = held is Held.SET_ASIDE

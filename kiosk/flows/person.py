@@ -92,6 +92,10 @@ class Lock(Protocol):
         """How long without a touch it takes to lock."""
         ...
 
+    def is_at_rest(self, view: View) -> bool:
+        """Whether no door and no answer is waited for at this view."""
+        ...
+
     async def may_lock(self) -> bool:
         """Whether it may be locked now."""
         ...
@@ -134,7 +138,7 @@ class Person:
         """Something happened; on the engine's thread. `shown` is the view it was pressed on."""
         if isinstance(event, ByHand) and shown is not None and not asks_the_same(shown, self.view):
             return
-        if self._lock is not None and not isinstance(event, BoardChange):
+        if self._lock is not None and self._is_somebodys(event, self._lock):
             self._touched_s = _loop_s()
         if isinstance(event, Stirred):
             self._stirred()
@@ -143,6 +147,13 @@ class Person:
             self.preference = event
         self._events.append(event)
         self._arrived.set()
+
+    def _is_somebodys(self, event: Event, lock: Lock) -> bool:
+        """Whether somebody is there who did this. A door that moves while none is asked for may be
+        a loose sensor."""
+        if isinstance(event, DoorChange):
+            return not lock.is_at_rest(self.view)
+        return not isinstance(event, BoardChange)
 
     @property
     def has_news(self) -> bool:

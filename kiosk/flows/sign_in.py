@@ -82,7 +82,7 @@ async def scanned_badge(kiosk: Kiosk, text: str) -> Staff | None:
 async def prove(kiosk: Kiosk, person: Staff) -> bool:
     """Whether somebody who is signed in types their PIN, before something dangerous is done; no
     badge is looked at, and nobody else's PIN."""
-    refused, wait_ms = None, 0
+    refused, wait_ms = None, await _first_wait_ms(kiosk, person)
     while True:
         view = EnterPin(
             for_service=person.role is Role.TECHNICIAN,
@@ -96,17 +96,18 @@ async def prove(kiosk: Kiosk, person: Staff) -> bool:
             return False
         pin, refused = parse_pin(entry.text), WRONG
         if pin is not None and pin.number == person.number:
-            found, wait_ms = await _checked(kiosk, pin, person.role, Proof.PIN)
+            # Who guessed at the keypad before makes nobody wait who is let in already.
+            found, wait_ms = await _checked(kiosk, pin, person.role, Proof.KNOWN)
             if found is not None:
                 return True
 
 
-async def _first_wait_ms(kiosk: Kiosk, badge: Staff | None) -> int:
-    """How long nobody may type, whoever they are; or whose badge was read."""
-    if badge is None:
+async def _first_wait_ms(kiosk: Kiosk, known: Staff | None) -> int:
+    """How long nobody may type, whoever they are; or whose badge was read, or who is signed in."""
+    if known is None:
         return await kiosk.store.run(tries.kiosk_wait_ms)
     longest_ms = kiosk.policy.pin_wait_max_s * 1000
-    return await kiosk.store.run(tries.sign_in_wait_ms, badge.number, Proof.AFTER_BADGE, longest_ms)
+    return await kiosk.store.run(tries.sign_in_wait_ms, known.number, Proof.KNOWN, longest_ms)
 
 
 async def _typed(
@@ -117,7 +118,7 @@ async def _typed(
     if pin is None:
         return None, 0  # it cannot be one: nothing is checked, and nothing counted
     is_badges = badge is not None and badge.number == pin.number
-    return await _checked(kiosk, pin, role, Proof.AFTER_BADGE if is_badges else Proof.PIN)
+    return await _checked(kiosk, pin, role, Proof.KNOWN if is_badges else Proof.PIN)
 
 
 async def _checked(
@@ -131,7 +132,7 @@ async def _checked(
     kiosk.person.show(Checking())
     person = await _owner(kiosk, pin)
     if person is not None and _may_act(person, role):
-        await kiosk.store.run(tries.forgive, pin.number, proof)
+        await kiosk.store.run(tries.forgive, pin.number)
         return person, 0
     await kiosk.store.run(tries.refuse_pin, pin.number, proof, role)
     return None, await kiosk.store.run(tries.sign_in_wait_ms, pin.number, proof, longest_ms)

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from ipaddress import ip_address
 from urllib.parse import quote, urlencode, urlsplit
+
+READ_TWO_WAYS = re.compile(r"[\\\s\x00-\x1f\x7f]")
+"""Signs that are in no address. Programs differ in what host they find around them: with
+`http://a\\@b` one asks a, another b."""
 
 
 def part(value: object) -> str:
@@ -35,6 +40,9 @@ def is_loopback(name: str) -> bool:
 
 
 def is_open_to_readers(url: str) -> bool:
-    """Whether what is sent to this address can be read on its way: no TLS, and not this machine."""
+    """Whether what is sent to this address can be read on its way: no TLS, and not this machine.
+    One of which programs may think differently can be."""
+    if READ_TWO_WAYS.search(url.strip()):
+        return True
     parts = urlsplit(url)
     return parts.scheme.lower() not in ("https", "wss") and not is_loopback(parts.hostname or "")

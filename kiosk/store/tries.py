@@ -34,10 +34,11 @@ NOBODY = "--"
 
 class Proof(StrEnum):
     """What a PIN was typed as. Each has tries of its own, so that who guesses at the keypad does
-    not slow down somebody who has a badge."""
+    not slow down somebody who has a badge, or is signed in."""
 
     PIN = "pin"
-    AFTER_BADGE = "after badge"
+    KNOWN = "after badge"
+    """After this person's badge was read, or within their session."""
     BADGE = "badge"
 
 
@@ -174,12 +175,14 @@ def refuse_badge(writer: Writer, number: str) -> None:
     _alarm_of_person(writer, number, Proof.BADGE, at_ms)
 
 
-def forgive(writer: Writer, number: str, proof: Proof) -> None:
-    """A right PIN: this person's wrong ones before it make them wait no more. What the kiosk counts
-    in all stays."""
+def forgive(writer: Writer, number: str) -> None:
+    """A right PIN: this person's wrong ones before it make them wait no more, whatever they were
+    typed as: who is let in is not made to wait within the session. What the kiosk counts in all
+    stays."""
     writer.db.execute(
-        "UPDATE sign_in_try SET is_forgiven = 1 WHERE number = ? AND proof = ? AND is_forgiven = 0",
-        (number, proof),
+        "UPDATE sign_in_try SET is_forgiven = 1 WHERE number = ? AND is_forgiven = 0"
+        " AND proof <> 'badge'",
+        (number,),
     )
 
 

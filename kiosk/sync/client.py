@@ -60,6 +60,8 @@ COMMANDS_MAX = 200
 BACK_OFF_S = 1.0
 BACK_OFF_MAX_S = 120.0
 JITTER = (0.8, 1.2)
+NEXT_SYNC_S = (1.0, 3600.0)
+"""How soon and how late a server may want the next exchange; what it says beyond is not heeded."""
 
 
 class Doors(Protocol):
@@ -94,6 +96,8 @@ class SyncStatus:
     """Whether the server answered the last time."""
     last_ms: int | None = None
     """When it last answered, by this kiosk's clock, in milliseconds since 1970 UTC."""
+    last_monotonic_ms: int | None = None
+    """The same by the clock that nobody sets."""
     queue: int = 0
     """How many events the server does not hold yet."""
     parked: int = 0
@@ -238,7 +242,7 @@ class SyncClient:
         for command in answer.commands[:COMMANDS_MAX]:
             if not self._apply(command):
                 break
-        return 0.0 if more else answer.next_sync_s
+        return 0.0 if more else _next_sync_s(answer)
 
     def _exchange(self, waiting: _Waiting) -> SyncAnswer:
         sent = waiting.events[-1].seq if waiting.events else waiting.head.seq
@@ -291,7 +295,8 @@ class SyncClient:
 
     def _note(self, waiting: _Waiting, answer: SyncAnswer) -> bool:
         """Write down how far the server is; whether more is to be sent at once."""
-        clock_ms = self._machine().clock_ms
+        machine = self._machine()
+        clock_ms = machine.clock_ms
         self._is_layout_wanted = answer.want_layout
         parked = self.state.parked + len(answer.parked)
         for each in answer.parked:
@@ -315,6 +320,7 @@ class SyncClient:
         self.state = SyncStatus(
             is_reached=True,
             last_ms=clock_ms,
+            last_monotonic_ms=machine.monotonic_ms,
             queue=left,
             parked=parked,
             clock_offset_ms=clock_ms - answer.now_ms,
@@ -403,6 +409,13 @@ class SyncClient:
             raise RefusedError("this kiosk opens nothing remotely")
         if not self._doors.is_free():
             raise RefusedError("somebody is busy at the machine; try again")
+
+
+def _next_sync_s(answer: SyncAnswer) -> float:
+    """When the server wants the next exchange, within reason. What is no number is the soonest."""
+    soonest_s, latest_s = NEXT_SYNC_S
+    wanted_s = answer.next_sync_s
+    return min(latest_s, wanted_s) if wanted_s > soonest_s else soonest_s
 
 
 def _why_not_proven(received: commands.Received) -> str:

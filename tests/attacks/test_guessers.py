@@ -90,7 +90,7 @@ class Desk:
     def right(self, number: str, proof: Proof = Proof.PIN) -> bool:
         if self.wait_ms(number, proof):
             return False
-        self.store.submit(tries.forgive, number, proof).result()
+        self.store.submit(tries.forgive, number).result()
         return True
 
     def guess(self, numbers: list[str], hours: float, every_ms: int = 1_000) -> dict[str, int]:
@@ -138,7 +138,7 @@ def test_who_is_guessed_at_waits_minutes_and_nobody_else_longer_than_two(desk: D
     assert desk.wait_ms("13") <= KIOSK_LONGEST_MS
     desk.clock.now_ms += KIOSK_LONGEST_MS
     assert desk.right("13")
-    assert desk.right("12", Proof.AFTER_BADGE), "whoever has a badge does not wait at all"
+    assert desk.right("12", Proof.KNOWN), "whoever has a badge does not wait at all"
     desk.clock.now_ms += LONGEST_MS
     assert desk.right("12")
     assert desk.wait_ms("12") == 0
@@ -211,7 +211,7 @@ def test_many_bad_badges_fill_no_disk_and_alarm_operators(desk: Desk) -> None:
         desk.clock.now_ms += 1_000
     assert len(desk.events("STAFF_REFUSED")) <= throttle.BUCKET_TRIES + 900 // 30
     assert any('"tried":"badge"' in each for each in desk.events("GUESSING_NOTICED"))
-    assert desk.wait_ms("12") == desk.wait_ms("12", Proof.AFTER_BADGE) == 0
+    assert desk.wait_ms("12") == desk.wait_ms("12", Proof.KNOWN) == 0
 
 
 # --- at the machine ------------------------------------------------------------------------------
@@ -367,6 +367,57 @@ async def test_what_is_dangerous_asks_for_the_pin_and_no_scan_answers(
         if then is Ask:
             kiosk.player.do(Pressed(Choice.YES))
             await kiosk.player.until(DoorPage)
+
+
+@pytest.mark.parametrize("guessed", ["98", "77"])
+async def test_a_guesser_at_the_keypad_keeps_no_technician_from_their_work(
+    tmp_path: Path, guessed: str
+) -> None:
+    async with at_machine(tmp_path) as kiosk:
+        await have_stored(kiosk, Witness())
+        await kiosk.player.until(First)
+        for _ in range(12):
+            await kiosk.kiosk.store.run(tries.refuse_pin, guessed, Proof.PIN, None)
+        kiosk.player.do(BY_SAMS_BADGE)
+        await kiosk.player.until(EnterPin)
+        kiosk.player.do(SAMS_PIN)
+        await kiosk.player.until(Doors)
+        await DANGEROUS["a door with a package"](kiosk)
+        assert (await kiosk.player.until(EnterPin, lambda view: view.again)).wait_s == 0
+        kiosk.player.do(SAMS_PIN)
+        await kiosk.player.until(DoorOpen)
+
+
+async def test_who_guesses_within_a_session_waits_and_its_owner_does_not(tmp_path: Path) -> None:
+    async with at_machine(tmp_path) as kiosk:
+        await have_stored(kiosk, Witness())
+        await kiosk.player.until(First)
+        kiosk.player.do(Pressed(Choice.SERVICE))
+        await kiosk.player.until(EnterPin)
+        kiosk.player.do(SAMS_PIN)
+        await kiosk.player.until(Doors)
+        await DANGEROUS["a door with a package"](kiosk)
+        for _ in range(3):
+            await kiosk.player.until(EnterPin, lambda view: view.again)
+            kiosk.player.do(Entered("98000000"))
+        assert (await kiosk.player.until(EnterPin, lambda view: view.wait_s > 0)).again
+        kiosk.player.do(Pressed(Choice.BACK))
+        await kiosk.player.until(DoorPage)
+        kiosk.player.do(Pressed(Choice.OPEN_DOOR))
+        view = await kiosk.player.until(EnterPin, lambda view: view.again)
+        assert view.wait_s > 0, "going back and forth gives no try"
+        kiosk.player.do(Pressed(Choice.BACK))
+        await kiosk.player.until(DoorPage)
+        kiosk.player.do(Pressed(Choice.BACK))
+        await kiosk.player.until(Doors)
+        kiosk.player.do(Pressed(Choice.DONE))
+        await kiosk.player.until(First)
+        kiosk.player.do(Pressed(Choice.SERVICE))
+        assert (await kiosk.player.until(EnterPin)).wait_s == 0
+        kiosk.player.do(SAMS_PIN)
+        await kiosk.player.until(Doors)
+        await DANGEROUS["a door with a package"](kiosk)
+        assert (await kiosk.player.until(EnterPin, lambda view: view.again)).wait_s == 0
 
 
 async def test_a_good_qr_code_is_not_called_wrong_while_others_wait(tmp_path: Path) -> None:

@@ -77,6 +77,28 @@ def test_no_token_and_no_key_goes_to_another_machine_in_plain_text(
 
 @pytest.mark.parametrize(
     "url",
+    [
+        "http://lockers.example.org\\@localhost",
+        "http://lockers.example.org\\@127.0.0.1/",
+        "http://lockers.example.org\\.localhost",
+        "http://localhost@lockers.example.org",
+        "http://lockers.example.org#@localhost",
+        "http://lockers.example.org?@localhost",
+        "http://lockers.example.org\t@localhost",
+    ],
+)
+def test_no_address_that_programs_read_in_two_ways_is_taken_for_this_machine(
+    tmp_path: Path, url: str
+) -> None:
+    assert is_open_to_readers(url)
+    with pytest.raises(PlainLineError, match="allow_plain_http"):
+        BY_TLS.session(url)
+    with pytest.raises(EnrolError):
+        enrol(tmp_path, LOCATION, LOCATION_KEY, url, "enrol_x")
+
+
+@pytest.mark.parametrize(
+    "url",
     ["https://lockers.example.org", "http://127.0.0.1:1", "http://[::1]:1", "http://LOCALHOST"],
 )
 def test_what_is_on_no_wire_or_by_tls_is_let_through(url: str) -> None:

@@ -22,6 +22,7 @@ from config import DEMO_SITE, Site, load_site
 from drivers.building import make_board
 from drivers.wiring import BoardWiring
 from kiosk.adapters import location_key
+from kiosk.app import make_kiosk
 from kiosk.model.pickup_code import qr_text
 from kiosk.site_model import location_of
 from tests.bench.desk import (
@@ -360,7 +361,9 @@ def unlock_frame(site: Site, label: str) -> bytes:
 
 def fill(desk: Desk) -> list[Inside]:
     """Put a package into every free slot, with the kiosk not running; all that lie inside then."""
-    key = location_key(desk.data / "location.key", may_make=True)
+    if not (desk.data / "kiosk.db").exists():
+        make_kiosk(desk.site, desk.data)
+    key = location_key(desk.data / "location.key", may_make=False)
     bank = FullBank(desk.data / "kiosk.db", location_of(desk.site), desk.rng, key)
     try:
         bank.inside = bank.store.submit(bank.stored).result()

@@ -237,3 +237,19 @@ def test_the_mark_names_no_secret(machine: Machine, monkeypatch: pytest.MonkeyPa
     mark = (machine.data / retirement.MARK).read_text()
     assert machine.key.hex() not in mark
     assert key_check(machine.key) in mark
+
+
+@pytest.mark.parametrize("name", ["location.key", "kiosk.db", "centre.json"])
+def test_what_lies_elsewhere_behind_a_link_is_not_said_to_be_wiped(
+    machine: Machine, tmp_path: Path, name: str
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (machine.data / name).rename(elsewhere / name)
+    (machine.data / name).symlink_to(elsewhere / name)
+    before = (elsewhere / name).read_bytes()
+    done = machine.retire(is_forced=True)
+    assert any(str(elsewhere / name) in each for each in done.left)
+    assert not (machine.data / name).is_symlink()
+    if name != "kiosk.db":
+        assert (elsewhere / name).read_bytes() == before, "it may be another's"

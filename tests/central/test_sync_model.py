@@ -32,7 +32,7 @@ from central.settings import Settings
 from central.sync import enrolment, journal_export, service
 from kiosk.store import slots
 from kiosk.sync.client import Identity, SyncClient
-from kiosk.sync.contract import EnrolRequest, Place, Status, SyncRequest
+from kiosk.sync.contract import EnrolAnswer, EnrolRequest, Place, Status, SyncRequest
 from kiosk.sync.deadline import BoundedSession
 from kiosk.sync.journal_import import recall
 from tests.support.central_server import LOCATION, LOCATION_KEY, Journal, TurnedClock
@@ -146,7 +146,9 @@ class Pair:
         (folder / "server").mkdir(parents=True)
         self.server = ModelServer(folder / "server")
         self.journal = Journal(folder / "kiosk.db", LOCATION, seed)
-        self.identity = Identity("http://server", LOCATION.id, self.enrol(), "")
+        enrolled = self.enrol()
+        url, token = "https://server", enrolled.token
+        self.identity = Identity(url, LOCATION.id, token, enrolled.public_key)
         self.ticks = 0
         self.network = NoNetwork(self.server, self.identity.token, self.rng)
         self.client = self.new_client()
@@ -156,18 +158,19 @@ class Pair:
         self.happened: Counter[str] = Counter()
         self.copies = {"kiosk": self.journal.back_up("0"), "server": self.server.back_up()}
 
-    def enrol(self) -> str:
+    def enrol(self) -> EnrolAnswer:
         server, now_ms = self.server, self.server.clock.now_ms()
         token = server.do(
             lambda connection: enrolment.add_location(connection, LOCATION.id, "", "test", now_ms)
         )
         asked = EnrolRequest(token=token, location=LOCATION.id, key=LOCATION_KEY.hex())
-        return str(server.do(enrolment.enrol, server.central, asked).token)
+        answer: EnrolAnswer = server.do(enrolment.enrol, server.central, asked)
+        return answer
 
     def new_client(self) -> SyncClient:
         journal = self.journal
         client = SyncClient(journal.store, LOCATION, self.identity, self.status, self.rng)
-        client._session.mount("http://", self.network)
+        client._session.mount("https://", self.network)
         return client
 
     def status(self) -> Status:
@@ -216,7 +219,7 @@ class Pair:
         doubt = "" if is_known else "it ran on"
         asks = self.rng.random() < 0.8
         with BoundedSession() as session:
-            session.mount("http://", self.network)
+            session.mount("https://", self.network)
             recaller = partial(recall, session, self.identity) if asks else None
             restored = self.journal.restore(self.copies["kiosk"], recaller, doubt)
         self.happened[DISASTERS[0] if asks else DISASTERS[2]] += 1

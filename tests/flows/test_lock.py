@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from drivers.door import DoorChange, DoorState
 from kiosk.flows.events import Chosen, Entered, Preference, Pressed, Scanned, Stirred
 from kiosk.flows.person import ACCESS_PACE
 from kiosk.flows.views.choices import Choice, Question
@@ -160,6 +161,25 @@ async def test_a_session_is_not_locked_while_a_door_is_open(tmp_path: Path) -> N
         assert view.stored.slot == slot
         assert (await kiosk.slot(slot)).status is SlotStatus.OCCUPIED
         await locked(kiosk)
+
+
+async def test_a_loose_sensor_keeps_no_session_unlocked(tmp_path: Path) -> None:
+    async with fresh_kiosk(tmp_path) as kiosk:
+        await sign_in_technician(kiosk)
+        before, after = DoorState.CLOSED, DoorState.OPEN
+        for _ in range(6):
+            await asyncio.sleep(50)
+            kiosk.kiosk.person.happened(DoorChange("5", before, after, now_s(kiosk)))
+            before, after = after, before
+        assert isinstance(kiosk.kiosk.person.view, First)
+
+
+async def test_a_door_that_was_left_open_locks_in_the_end(tmp_path: Path) -> None:
+    async with fresh_kiosk(tmp_path) as kiosk:
+        await on_the_page_of(kiosk, "9")
+        kiosk.player.do(Pressed(Choice.OPEN_DOOR))
+        await kiosk.player.until(DoorOpen)
+        await kiosk.player.until(First, patience_s=900)
 
 
 @pytest.mark.parametrize("is_asked", [False, True])
