@@ -159,7 +159,7 @@ def _around() -> Iterator[Rows]:
     every = range(PACKAGES)
     yield (
         "notification",
-        "id kind package location recipient channel status due_ms created_ms facts",
+        "id kind package location recipient channel status due_ms created_ms",
         [
             (
                 an_id(n, 16 + k),
@@ -171,7 +171,6 @@ def _around() -> Iterator[Rows]:
                 "sent" if k or _is_over(n) else "queued",
                 _at_ms(n) + (0 if k or _is_over(n) else 9 * DAY_MS),
                 _at_ms(n),
-                "",
             )
             for n in every
             for k in range(2)
