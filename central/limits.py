@@ -11,16 +11,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 from prometheus_client import CollectorRegistry, Counter
 from sqlalchemy import Connection, delete, func, select
 
 from central import schema
 from central.bulk import upsert_many
-from central.context import Central
+from central.context import Central, alarm, alarm_daily
 from central.errors import RequestError
 from central.schema import LIVE
+from central.settings import Limits
 from kiosk.model.clock import HOUR_MS
 
 REGISTRY: Final = CollectorRegistry()
@@ -170,6 +171,26 @@ def require_events(
         Budget("events_by_location", location, rules.events_by_location, count),
         Budget("events_kb_by_location", location, by_size, 1 + size // 1000),
     )
+
+
+def alarm_of_kiosk(
+    connection: Connection,
+    rules: Limits,
+    now_ms: int,
+    what: str,
+    location: str,
+    subject: str,
+    **detail: Any,
+) -> None:
+    """An alarm about what a kiosk says, so that one that says much hides no other's alarms. Above
+    the ceiling one a day says that there are more, and when the next one is written down."""
+    budget = Budget("alarms_by_location", location, rules.alarms_by_location)
+    full = take(connection, [budget], now_ms)
+    if full is None:
+        alarm(connection, now_ms, what, subject, **detail)
+    else:
+        why = full.text("too many alarms of one kiosk")
+        alarm_daily(connection, now_ms, "alarms-flood", location, limit=full.name, why=why)
 
 
 def of_commands(central: Central, location: str, by: str) -> Budget:

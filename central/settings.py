@@ -171,6 +171,9 @@ class Limits(_Part):
     quarantine_by_location: Count = 1000
     """How many events of one location lie whole in quarantine and wait for somebody; of the same
     number more the name and the hash are kept, and what comes then is counted."""
+    alarms_by_location: Count = 60
+    """What one kiosk says of itself that operators must look at; of more there is one alarm a day.
+    """
     promised_share: float = Field(default=0.5, gt=0, le=1)
     """How many of a location's doors one sender's announcements take in the eyes of the others."""
 

@@ -242,7 +242,7 @@ def decide(
     lying = next((row for row in rows if row.status in LYING), None)
     for row in rows:
         if row.sender not in (None, winner.sender):
-            _recall(connection, row, by, now_ms, is_lying=row is lying)
+            _recall(connection, row, by, NOT_THEIRS, now_ms, is_lying=row is lying)
     if lying is not None and lying.id != winner.id:
         _give(connection, _one(connection, winner.id), lying, by, now_ms)
     else:
@@ -255,7 +255,23 @@ def decide(
     audit(connection, now_ms, by, "package.decide", winner.id, why=why, others=others)
 
 
-def _recall(connection: Connection, row: Any, by: str, now_ms: int, *, is_lying: bool) -> None:
+def withdraw(connection: Connection, row: Any, by: str, why: str, now_ms: int) -> None:
+    """A sender recalls what is disputed: its announcement ends. What lies there stays, for it may
+    be the other's, and is now nobody's who said that it is theirs."""
+    is_lying = row.status in LYING
+    _recall(connection, row, by, why, now_ms, is_lying=is_lying)
+    if is_lying:
+        nobodys = {"recipient": None, "sender": None, "owner": "", "is_announced": False}
+        connection.execute(update(_PACKAGE).where(_PACKAGE.c.id == row.id).values(**nobodys))
+    left = group(connection, row.location, row.barcode_key)
+    if all(each.sender is None for each in left):
+        ids = [each.id for each in left]
+        connection.execute(update(_PACKAGE).where(_PACKAGE.c.id.in_(ids)).values(disputed_ms=None))
+
+
+def _recall(
+    connection: Connection, row: Any, by: str, why: str, now_ms: int, *, is_lying: bool
+) -> None:
     """This announcement is not of the package that has its barcode here."""
     ended = {"status": PackageStatus.CANCELLED.value, "finished_ms": now_ms}
     if is_lying:
@@ -266,7 +282,7 @@ def _recall(connection: Connection, row: Any, by: str, now_ms: int, *, is_lying:
         return
     connection.execute(update(_PACKAGE).where(_PACKAGE.c.id == row.id).values(**ended))
     if _is_known_at_kiosk(connection, row):
-        command = Cancel(package=row.id, barcode=row.barcode, why=NOT_THEIRS)
+        command = Cancel(package=row.id, barcode=row.barcode, why=why)
         commands.queue(connection, row.location, command, by, now_ms, row.id)
 
 

@@ -274,16 +274,22 @@ def history(
 def cancel(
     connection: Connection, central: Central, by: str, package: str, why: str, sender: str | None
 ) -> dict[str, Any]:
-    """Recall a package: the kiosk is asked, and says when it is so."""
+    """Recall a package: the kiosk is asked, and says when it is so. Of one that is disputed, its
+    sender recalls the announcement alone."""
     row = find(connection, package, sender)
     if row.status not in LIVE:
         raise RequestError(409, "too_late", f"the package is {row.status}: it cannot be recalled")
     limits.require_change(connection, central, row.location, row.id, by)
     now_ms = central.clock.now_ms()
-    command = Cancel(package=row.id, barcode=row.barcode, why=why)
-    commands.queue(connection, row.location, command, by, now_ms, row.id)
+    # As it is now, whatever becomes of it: the answer says nothing of a dispute.
+    answer = describe(connection, package, sender)
+    if sender is not None and row.disputed_ms is not None:
+        claims.withdraw(connection, row, by, why, now_ms)
+    else:
+        command = Cancel(package=row.id, barcode=row.barcode, why=why)
+        commands.queue(connection, row.location, command, by, now_ms, row.id)
     audit(connection, now_ms, by, "package.cancel", row.id, why=why)
-    return describe(connection, package)
+    return answer
 
 
 def extend(

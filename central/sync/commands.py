@@ -316,6 +316,13 @@ def _to_the_end(connection: Connection, location: str, numbers: Sequence[int], c
         )
 
 
+def last_number(connection: Connection, location: str) -> int:
+    """The highest number that a command to a location has here; 0 before the first."""
+    table = schema.command
+    last = select(func.max(table.c.n)).where(table.c.location == location)
+    return int(connection.execute(last).scalar() or 0)
+
+
 def pending(connection: Connection, location: str) -> Sequence[dict[str, Any]]:
     """The commands to a location that are not answered yet, oldest first."""
     table = schema.command

@@ -19,7 +19,7 @@ from sqlalchemy import Connection, bindparam, select
 from central import schema
 from central.bulk import insert_many, upsert_many
 from central.context import alarm, alarm_daily
-from central.settings import Notifications
+from central.settings import Limits, Notifications
 from central.sync import own
 from central.sync.projection import Projection
 from central.sync.quarantine import AnyEvent, Quarantine
@@ -80,10 +80,15 @@ class _Intake:
     """One batch of one location, inside the transaction."""
 
     def __init__(
-        self, connection: Connection, sender: Sender, rules: Notifications, now_ms: int, most: int
+        self,
+        connection: Connection,
+        sender: Sender,
+        rules: Notifications,
+        now_ms: int,
+        ceilings: Limits,
     ) -> None:
         self.connection, self.location, self.now_ms = connection, sender.location, now_ms
-        self.rules, self.sender = rules, sender
+        self.rules, self.sender, self.ceilings = rules, sender, ceilings
         rows = connection.execute(_EPOCHS, {"location": self.location})
         self.epochs = {
             row.epoch: _Epoch(
@@ -95,7 +100,9 @@ class _Intake:
             )
             for row in rows
         }
-        self.quarantine = Quarantine(connection, self.location, most, now_ms)
+        self.quarantine = Quarantine(
+            connection, self.location, ceilings.quarantine_by_location, now_ms
+        )
         self.parked: list[Parked] = []
         self.count = 0
         self.changed_slots = False
@@ -322,7 +329,12 @@ class _Intake:
 
     def _all(self, fitting: Sequence[_Fit], *, notifies: bool = True) -> None:
         projection = Projection(
-            self.connection, self.location, self.rules, self.now_ms, notifies=notifies
+            self.connection,
+            self.location,
+            self.rules,
+            self.ceilings,
+            self.now_ms,
+            notifies=notifies,
         )
         events = [fit.event for fit in fitting]
         remarks = projection.project(events, [fit.body for fit in fitting])
@@ -408,8 +420,7 @@ def take(
     last: Place,
     rules: Notifications,
     now_ms: int,
-    most: int,
+    ceilings: Limits,
 ) -> Taken:
-    """Take in a batch of a location's events; `last` is how far it had come, `most` how many of
-    them lie whole in quarantine."""
-    return _Intake(connection, sender, rules, now_ms, most).take(events, last)
+    """Take in a batch of a location's events; `last` is how far it had come."""
+    return _Intake(connection, sender, rules, now_ms, ceilings).take(events, last)

@@ -14,13 +14,12 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, func, select, update
 
-from central import kept, schema
+from central import kept, limits, schema
 from central.bulk import update_many, upsert, upsert_many
-from central.context import alarm
 from central.notify import outbox
 from central.packages import claims
 from central.plain_texts import all_plain
-from central.settings import Notifications
+from central.settings import Limits, Notifications
 from central.sync import commands, own
 from kiosk.model.barcode import kept_key
 from kiosk.model.commands import OpeningOutcome
@@ -89,12 +88,13 @@ class Projection:
         connection: Connection,
         location: str,
         rules: Notifications,
+        ceilings: Limits,
         now_ms: int,
         *,
         notifies: bool = True,
     ) -> None:
         self._connection, self._location, self._notifies = connection, location, notifies
-        self._rules, self._now_ms = rules, now_ms
+        self._rules, self._ceilings, self._now_ms = rules, ceilings, now_ms
         self._slots: dict[str, dict[str, Any]] = {}
         self._known: dict[str, Mapping[str, Any]] = {}
         self._packages: dict[str, dict[str, Any]] = {}
@@ -195,7 +195,7 @@ class Projection:
             elif event.kind == EventKind.GUESSING_NOTICED:
                 said = {name: body[name] for name in ("times", "tried") if name in body}
                 whose = f" {body['number']}" if body.get("number") else ""
-                alarm(connection, self._now_ms, "guessing", self._location + whose, **said)
+                self._alarm("guessing", self._location + whose, **said)
             if not self._notifies:
                 continue
             # Most packages are of nobody who could be notified: for those nothing is asked.
@@ -215,7 +215,7 @@ class Projection:
         if body.get("n") == 0 and body["outcome"] == "REFUSED":
             # It came from somebody else, or this server's key is not the one its kiosk trusts.
             subject, why = f"{self._location} {body['id']}", str(body.get("detail", ""))
-            alarm(self._connection, self._now_ms, "command-not-proven", subject, why=why)
+            self._alarm("command-not-proven", subject, why=why)
         commands.answered(
             self._connection,
             self._location,
@@ -231,6 +231,17 @@ class Projection:
             self._connection, self._rules, self._location, announced, lying, self._now_ms
         )
         return lying if joined and self._is_stored(lying) else ""
+
+    def _alarm(self, what: str, subject: str, **detail: Any) -> None:
+        limits.alarm_of_kiosk(
+            self._connection,
+            self._ceilings,
+            self._now_ms,
+            what,
+            self._location,
+            subject,
+            **detail,
+        )
 
     def _is_stored(self, package: str) -> bool:
         found = _packages(self._connection, {package}).get(package)

@@ -9,7 +9,8 @@ from sqlalchemy import Connection, bindparam, select, update
 
 from central import kept, limits, schema
 from central.bulk import update_many, upsert
-from central.context import Central, alarm, is_about
+from central.context import Central, alarm_daily, is_about
+from central.settings import Limits
 from central.sync import commands, enrolment, ingest, signing
 from central.sync.projection import configure, count_free
 from central.sync.quarantine import payload_of
@@ -21,6 +22,8 @@ WATCHED_SYNC_S = 2.0
 """How often a kiosk comes while an operator looks at it, or while a command waits."""
 FORMER_BOOTS = "former_boots"
 BOOTS_KEPT = 5
+CURSOR_AHEAD_MAX = 1_000_000
+"""So many commands a server that was restored may have forgotten; who names more was not there."""
 HEAD = "head"
 """Where the kiosk's journal ended when it wrote its last message: its epoch and number."""
 
@@ -59,19 +62,20 @@ def sync(
             for each in request.events
         )
         limits.require_events(connection, central, location, len(request.events), size)
-    most = central.settings.limits.quarantine_by_location
-    taken = ingest.take(connection, sender, request.events, last, rules, now_ms, most)
+    ceilings = central.settings.limits
+    taken = ingest.take(connection, sender, request.events, last, rules, now_ms, ceilings)
     is_late = _is_late(row, request.status)
     if request.is_idle and taken.want_after is None and not is_late:
-        taken.want_after = _witness(connection, location, request, taken.acked, now_ms)
+        taken.want_after = _witness(connection, ceilings, location, request, taken.acked, now_ms)
     if request.layout is not None:
         configure(connection, location, request.layout, request.status.layout_hash)
     if taken.changed_slots or request.layout is not None:
         count_free(connection, location)
     acked, head = taken.acked, request.head
     has_come_to_head = not is_late and acked.epoch == head.epoch and acked.seq >= head.seq
-    cursor = _cursor(connection, row, request, has_come_to_head=has_come_to_head)
+    cursor = _cursor(connection, row, request, now_ms, has_come_to_head=has_come_to_head)
     _note(connection, row, request, taken, cursor, now_ms, is_late=is_late)
+    _alarm_of_problem(connection, ceilings, row.id, request.status, now_ms)
     signer = signing.of_location(
         connection, central.secrets, location, request.status.server_key, row.signing_key, now_ms
     )
@@ -124,7 +128,12 @@ def _kept(row: Any, request: SyncRequest) -> str:
 
 
 def _cursor(
-    connection: Connection, row: Any, request: SyncRequest, *, has_come_to_head: bool
+    connection: Connection,
+    row: Any,
+    request: SyncRequest,
+    now_ms: int,
+    *,
+    has_come_to_head: bool,
 ) -> int:
     """How far a kiosk has come with the commands; one that was restored comes with less.
 
@@ -132,6 +141,13 @@ def _cursor(
     then behind its cursor and not answered was never seen there: this server was restored, and had
     given out those numbers before.
     """
+    if request.cursor > row.command_cursor + CURSOR_AHEAD_MAX:
+        last = commands.last_number(connection, row.id)
+        if request.cursor > last + CURSOR_AHEAD_MAX:
+            # Behind it no number would be left that a kiosk takes.
+            said = {"cursor": request.cursor, "known": last}
+            alarm_daily(connection, now_ms, "cursor-too-far", row.id, **said)
+            return int(row.command_cursor)
     if request.cursor < row.command_cursor and request.epoch == row.epoch:
         # Only an older answer on its way, or a second kiosk with the same token.
         return int(row.command_cursor)
@@ -171,10 +187,16 @@ def _note(
         "may_begin": row.may_begin and not taken.count,
     }
     update_many(connection, schema.location, "id", [values])
-    problem = status.journal_problem
-    if problem and not _is_alarmed(connection, "journal-problem", f"{row.id} {problem}"):
-        alarm(connection, now_ms, "journal-problem", f"{row.id} {problem}")
     _note_minute(connection, row.id, status, taken.count, now_ms)
+
+
+def _alarm_of_problem(
+    connection: Connection, rules: Limits, location: str, status: Status, now_ms: int
+) -> None:
+    """A kiosk says what is wrong with its journal: an alarm for each problem, once."""
+    subject = f"{location} {status.journal_problem}"
+    if status.journal_problem and not _is_alarmed(connection, "journal-problem", subject):
+        limits.alarm_of_kiosk(connection, rules, now_ms, "journal-problem", location, subject)
 
 
 def _note_minute(
@@ -193,7 +215,12 @@ def _note_minute(
 
 
 def _witness(
-    connection: Connection, location: str, request: SyncRequest, acked: Place, now_ms: int
+    connection: Connection,
+    rules: Limits,
+    location: str,
+    request: SyncRequest,
+    acked: Place,
+    now_ms: int,
 ) -> Place | None:
     """Hold the head that a kiosk tells against what is known here of its journal.
 
@@ -214,7 +241,8 @@ def _witness(
         what = "journal-cut" if is_cut else "journal-rewritten"
         subject = f"{location} {head.epoch} {head.seq}"
         if not _is_alarmed(connection, what, subject):
-            alarm(connection, now_ms, what, subject, known_seq=known.seq, hash=head.hash)
+            detail = {"known_seq": known.seq, "hash": head.hash}
+            limits.alarm_of_kiosk(connection, rules, now_ms, what, location, subject, **detail)
     return None
 
 

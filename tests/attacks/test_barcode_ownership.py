@@ -235,6 +235,48 @@ def test_no_answer_tells_anything_of_the_other(shops: Shops) -> None:
         assert answer.status_code == 404, answer.text
 
 
+def recall(shops: Shops, key: dict[str, str], package: str) -> str:
+    url = f"{shops.server.url}/v1/packages/{package}/cancel"
+    answer = requests.post(url, json={}, headers=key, timeout=20)
+    assert answer.status_code == 200, answer.text
+    obey(shops.kiosk)
+    obey(shops.kiosk)
+    return str(answer.json()["status"])
+
+
+def test_a_liars_recall_takes_nothing_that_lies_there_from_the_honest_shop(shops: Shops) -> None:
+    liars = shops.announce(shops.liar)
+    obey(shops.kiosk)
+    theirs = shops.announce(shops.honest)  # its kiosk is offline, and takes it for the liar's
+    lying = shops.kiosk.put_in("X")
+    sync(shops.kiosk)
+    assert lying == liars
+    assert recall(shops, shops.liar, liars) == "STORED", "the answer tells of the dispute"
+    assert shops.status(shops.liar, liars) == "CANCELLED"
+    assert shops.kiosk.do(packages.package, lying).status == "STORED", "a courier takes it back"
+    shops.decide(theirs)
+    shops.box.wait_for(1)
+    shops.settled([ADA["email"]])
+    assert shops.opens(shops.codes_sent_to(ADA)[0])
+    assert shops.status(shops.honest, theirs) == "STORED"
+    answer = requests.post(
+        f"{shops.server.url}/v1/packages/{liars}/cancel", json={}, headers=shops.liar, timeout=20
+    )
+    assert answer.status_code == 409, answer.text
+
+
+def test_what_both_recall_lies_there_for_nobody_and_is_no_question_any_more(shops: Shops) -> None:
+    theirs, liars = shops.announce(shops.honest), shops.announce(shops.liar)
+    lying = shops.put_in()
+    assert recall(shops, shops.liar, liars) == "PENDING"
+    assert "Whose is it?" in shops.operator.get("/disputed").text
+    assert recall(shops, shops.honest, theirs) == "PENDING"
+    assert "Nothing." in shops.operator.get("/disputed").text
+    assert shops.status(shops.honest, theirs) == shops.status(shops.liar, liars) == "CANCELLED"
+    assert shops.kiosk.do(packages.package, lying).status == "STORED"
+    shops.settled()
+
+
 def test_an_operators_yes_holds_whatever_is_announced_after_it(shops: Shops) -> None:
     """Decided before the package came; then the liar announces once more, and it comes."""
     theirs = shops.announce(shops.honest)

@@ -35,7 +35,8 @@ class Pair:
         self.client = self.client_of(kiosk)
 
     def client_of(self, kiosk: Journal) -> SyncClient:
-        identity = Identity(self.wire.url, LOCATION.id, self.kiosk.token, "")
+        key = self.server.central.secrets.public_key
+        identity = Identity(self.wire.url, LOCATION.id, self.kiosk.token, key)
         return SyncClient(kiosk.store, LOCATION, identity, Status, random.Random(1))
 
     def sync(self) -> None:
