@@ -15,14 +15,12 @@ from sqlalchemy import Connection, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from central import (
-    accounts,
     advisories,
     backup,
     plain_http,
     privacy,
     rotation,
     schema,
-    staff,
     viewed,
 )
 from central.adapters import SystemClock
@@ -34,9 +32,10 @@ from central.console import write as _write
 from central.context import Central
 from central.errors import CannotServeError, RequestError
 from central.listening import listen, run
+from central.operators import accounts
 from central.pages.session import HOME
 from central.settings import Settings, load
-from central.sync import enrolment, signing
+from central.sync import enrolment, signing, staff
 from central.sync.staff_list import EVERYWHERE
 from central.user_commands import user
 from kiosk.model.masking import log_to_stderr

@@ -1,76 +1,19 @@
 """The link in a message with which a person looks after their own package, without an account.
 
 Who has the link was sent it: it is signed, and names one package and the one person whom it was
-sent to. It ends with the package, and when the package is for somebody else.
+sent to. Where it leads, and when it has ended, says `central.packages.linked`.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
-from itsdangerous import BadData
-from sqlalchemy import Connection, select
-
-from central import schema
 from central.context import Central
-from central.errors import RequestError, not_found
-from central.packages.service import find
-from central.schema import LIVE
-from kiosk.model.commands import CommandType
 from kiosk.model.urls import path
 
 PATH = "/mine"
 PURPOSE = "package"
-VALID_S = 60 * 24 * 3600
 
 
 def link_to(central: Central, package: str, recipient: str) -> str:
     """The link of a package for this recipient."""
     token = central.secrets.serializer(PURPOSE).dumps([package, recipient])
     return f"{central.settings.base_url}{PATH}{path(token)}"
-
-
-def package_of(connection: Connection, central: Central, token: str) -> Any:
-    """The row of the package of a link.
-
-    Raises `RequestError` when the link is none of ours or too old, when its package is not under
-    way any more or is being recalled, and when it is not for the person whom the link was sent to.
-    """
-    ended = not_found("link", token[:12])
-    try:
-        named, made = central.secrets.serializer(PURPOSE).loads(
-            token, max_age=VALID_S, return_timestamp=True
-        )
-    except BadData as error:
-        raise ended from error
-    # Those of earlier versions name a package alone: they are for whom it was for at that time.
-    package, sent_to = (named, None) if isinstance(named, str) else named
-    try:
-        row = find(connection, package)
-    except RequestError as error:
-        raise ended from error
-    person = schema.recipient
-    known = connection.execute(select(person).where(person.c.id == row.recipient)).first()
-    if known is None or known.erased_ms is not None:
-        raise ended
-    is_theirs = (
-        row.recipient == sent_to
-        if sent_to is not None
-        else known.created_ms <= made.timestamp() * 1000 + 999
-    )
-    if not is_theirs or row.status not in LIVE or _is_recalled(connection, row.id):
-        raise ended
-    return row
-
-
-def _is_recalled(connection: Connection, package: str) -> bool:
-    """Whether the kiosk was asked to recall a package, and has not said that it could not."""
-    table = schema.command
-    found = connection.execute(
-        select(table.c.id).where(
-            table.c.package == package,
-            table.c.type == CommandType.CANCEL.value,
-            table.c.state.in_(("QUEUED", "APPLIED")),
-        )
-    )
-    return found.first() is not None

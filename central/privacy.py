@@ -12,12 +12,13 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, delete, select, update
 
-from central import forgotten, people, schema, staff
+from central import forgotten, people, schema
 from central.addresses import spellings
 from central.context import Central, audit
 from central.errors import RequestError, not_found
 from central.notify import spool
 from central.schema import LIVE
+from central.sync import staff
 from kiosk.model.phone import PhoneNumberError, phone_number
 
 LOG = logging.getLogger("central")

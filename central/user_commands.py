@@ -6,11 +6,10 @@ from __future__ import annotations
 import click
 from sqlalchemy import Connection
 
-from central import accounts
 from central.auth import Role
 from central.console import BY, write
 from central.context import Central
-from central.operators import factors, passwords
+from central.operators import accounts, factors, passwords
 from central.pages import queries
 from central.pages.session import HOME
 from central.settings import Settings

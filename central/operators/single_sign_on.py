@@ -18,10 +18,11 @@ from joserfc.errors import JoseError
 from sqlalchemy import Connection, select, update
 from starlette.requests import Request
 
-from central import accounts, schema
+from central import schema
 from central.auth import Role
 from central.context import Central, alarm, audit
 from central.errors import RequestError
+from central.operators import accounts
 from central.settings import SingleSignOn
 from central.tokens import token_hash
 

@@ -17,13 +17,12 @@ from central.context import Central, audit
 from central.errors import RequestError, not_found
 from central.notify import outbox
 from central.notify.outbox import Kind
-from central.packages import claims
 from central.packages.nearest import COUNT_MAX, nearest, neighbours
 from central.packages.requests import Announcement, Person
 from central.packages.sizes import Asker, Dimensions, room_for, size_for, sizes_of
 from central.schema import LIVE
 from central.sealing import indexed
-from central.sync import commands, order
+from central.sync import claims, commands, order
 from kiosk.model.barcode import barcode_key
 from kiosk.model.clock import Instant, days_later_ms, hold_until_ms
 from kiosk.model.commands import (

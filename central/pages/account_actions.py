@@ -8,11 +8,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Form, Request, Response
 from sqlalchemy import Connection
 
-from central import accounts
 from central.auth import Role
 from central.context import Central, central_of
 from central.errors import RequestError
-from central.operators import factors, passwords
+from central.operators import accounts, factors, passwords
 from central.pages import queries
 from central.pages.forms import Text, carry_out
 from central.pages.rendering import page

@@ -10,19 +10,19 @@ from fastapi import APIRouter, Form, Request, Response
 from pydantic import ValidationError
 from sqlalchemy import Connection
 
-from central import accounts, staff
 from central.auth import Scope
 from central.context import Central, audit, central_of
 from central.errors import RequestError
 from central.notify.worker import resend
-from central.packages import claims, service
+from central.operators import accounts
+from central.packages import service
 from central.packages.requests import Person
 from central.pages import queries
 from central.pages.forms import Text, carry_out
 from central.pages.rendering import page
 from central.pages.said import saying
 from central.pages.session import HOME, ActingAsAdmin, ActingAsOperator
-from central.sync import quarantine
+from central.sync import claims, quarantine, staff
 from central.sync.staff_list import EVERYWHERE
 from kiosk.model.urls import path
 

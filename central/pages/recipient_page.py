@@ -12,9 +12,10 @@ from sqlalchemy import Connection, Table, func, select
 from central import schema
 from central.context import Central, central_of, is_about, is_by
 from central.errors import RequestError
-from central.links import PATH, package_of
+from central.links import PATH
 from central.notify.messages import FALLBACK, LINES, RIGHT_TO_LEFT, details_of, languages, texts
 from central.packages import service
+from central.packages.linked import package_of
 from central.pages.rendering import page
 from kiosk.model.clock import DAY_MS
 from kiosk.model.urls import asking, path

@@ -9,11 +9,10 @@ from fastapi.responses import RedirectResponse
 from sqlalchemy import Connection
 from starlette.responses import Response
 
-from central import accounts
 from central.addresses import folded
 from central.context import Central, alarm, audit, central_of
 from central.errors import RequestError
-from central.operators import factors, passkeys, passwords, sessions, throttle
+from central.operators import accounts, factors, passkeys, passwords, sessions, throttle
 from central.operators.sessions import Proof, Session, Standing, Way
 from central.pages.proving import (
     address_of,

@@ -13,10 +13,10 @@ from typing import Any
 import phonenumbers
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
-from central import schema, staff
+from central import schema
 from central.context import Central, audit, change_known
 from central.errors import RequestError, require_plain
-from central.sync import signing
+from central.sync import signing, staff
 from central.sync.projection import configure
 from central.tokens import KEY_BYTES, new_token, same, token_hash
 from kiosk.model.wrapping import NotWrappedError, bare, pin

@@ -17,10 +17,9 @@ from sqlalchemy import Connection, bindparam, delete, func, select, update
 from central import kept, limits, schema
 from central.bulk import update_many, upsert, upsert_many
 from central.notify import outbox
-from central.packages import claims
 from central.plain_texts import all_plain
 from central.settings import Limits, Notifications
-from central.sync import commands, own
+from central.sync import claims, commands, own
 from kiosk.model.barcode import kept_key
 from kiosk.model.commands import OpeningOutcome
 from kiosk.model.events import EventKind

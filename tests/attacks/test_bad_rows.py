@@ -10,8 +10,9 @@ import requests
 from sqlalchemy import Connection, Table, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 
-from central import links, schema, staff
+from central import links, schema
 from central.auth import Role
+from central.sync import staff
 from kiosk.model.clock import DAY_MS
 from kiosk.model.commands import ListStaff
 from kiosk.store import packages

@@ -13,11 +13,11 @@ import pytest
 import requests
 from fastapi.routing import APIRoute
 
-from central import accounts, schema
+from central import schema
 from central.app import ROUTERS
 from central.auth import Role
 from central.errors import RequestError
-from central.operators import factors, passwords, throttle
+from central.operators import accounts, factors, passwords, throttle
 from central.pages.session import COOKIE, DEVICE_COOKIE, HOME
 from central.pages.sign_in import GUESSES
 from central.settings import SignIn

@@ -11,8 +11,9 @@ import pytest
 import requests
 from pydantic import ValidationError
 
-from central import accounts, schema
+from central import schema
 from central.auth import Role
+from central.operators import accounts
 from central.pages.session import COOKIE, HOME
 from central.settings import SignIn, SingleSignOn
 from tests.support.central_server import Server

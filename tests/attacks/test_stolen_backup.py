@@ -13,14 +13,16 @@ from alembic import command as alembic
 from click.testing import CliRunner, Result
 from sqlalchemy import create_engine, event, select, update
 
-from central import accounts, resealing, schema, staff, tokens
+from central import resealing, schema, tokens
 from central.__main__ import cli
 from central.app import build
 from central.auth import Role
 from central.database import alembic_config
 from central.errors import CannotServeError
+from central.operators import accounts
 from central.pages import queries
 from central.settings import Settings
+from central.sync import staff
 from central.sync.staff_list import staff_of
 from kiosk.store import staff as kiosk_staff
 from tests.support.central_server import LOCATION_KEY, Journal, Mailbox, Server, announce

@@ -14,12 +14,13 @@ from alembic import command as alembic
 from click.testing import CliRunner, Result
 from sqlalchemy import create_engine, event
 
-from central import accounts, schema
+from central import schema
 from central.__main__ import cli
 from central.adapters import SystemClock
 from central.app import build
 from central.auth import Role
 from central.database import alembic_config
+from central.operators import accounts
 from central.pages.session import HOME
 from central.settings import Settings, SignIn
 from tests.support.central_server import EVA, LOCATION, Journal, Server, announce

@@ -10,8 +10,8 @@ import pytest
 import requests
 from sqlalchemy import Connection, insert
 
-from central import schema, staff
-from central.sync import commands
+from central import schema
+from central.sync import commands, staff
 from kiosk.model.command_schema import FILE, command_schema, text
 from kiosk.model.commands import (
     CommandType,

@@ -20,9 +20,9 @@ from fastapi.routing import APIRoute
 from pydantic import ValidationError
 from requests.adapters import HTTPAdapter
 
-from central.accounts import add_user
 from central.app import ROUTERS
 from central.auth import Role
+from central.operators.accounts import add_user
 from central.settings import Settings
 from tests.support.central_server import Server
 from tests.support.operators import PASSWORD, Browser

@@ -14,13 +14,14 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection
 
-from central import accounts, schema, staff
+from central import schema
 from central.adapters import SystemClock
 from central.app import build
 from central.auth import Role
 from central.errors import CannotServeError, RequestError
+from central.operators import accounts
 from central.settings import Settings, load
-from central.sync import enrolment
+from central.sync import enrolment, staff
 from tests.support.central_server import LOCATION, Journal, Server
 
 

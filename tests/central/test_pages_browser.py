@@ -12,8 +12,8 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.virtual_authenticator import VirtualAuthenticatorOptions
 from selenium.webdriver.support.ui import WebDriverWait
 
-from central import accounts
 from central.auth import Role
+from central.operators import accounts
 from central.pages.session import COOKIE, HOME
 from central.settings import SignIn
 from tests.support.central_server import LOCATION, Journal, Server, announce

@@ -21,9 +21,9 @@ import uvicorn
 from aiosmtpd.controller import Controller
 
 from central import housekeeping, schema
-from central.accounts import add_key
 from central.app import build, create_app
 from central.auth import Scope
+from central.operators.accounts import add_key
 from central.retention import PRUNED
 from central.settings import Limits, Notifications, Settings, SignIn, SingleSignOn, Sms, Smtp
 from central.sync import enrolment

@@ -11,8 +11,8 @@ from typing import Any
 import pyotp
 import requests
 
-from central import accounts
 from central.auth import Role
+from central.operators import accounts
 from central.pages.session import HOME
 from kiosk.store import commands as kiosk_commands
 from kiosk.sync.contract import SyncAnswer

@@ -61,5 +61,29 @@ def test_no_room_imports_one_that_imports_it() -> None:
     assert circle_in(between_rooms(imports(), roots)) == []
 
 
+def packages_of_the_server(graph: Graph) -> Graph:
+    """The server's packages with those that they import; a file beside them is one of its own."""
+    packages = {path.parent.name for path in (ROOT / "central").glob("*/__init__.py")}
+
+    def package_of(module: str) -> str:
+        first, name, *_ = *module.split("."), ""
+        return f"{first}.{name}" if name in packages else module
+
+    found: Graph = {}
+    for module, imported in graph.items():
+        if is_in(module, "central"):
+            package = package_of(module)
+            found.setdefault(package, set()).update(
+                {package_of(each) for each in imported if is_in(each, "central")} - {package}
+            )
+    return found
+
+
+def test_no_package_of_the_server_imports_one_that_imports_it() -> None:
+    packages = packages_of_the_server(imports())
+    assert {"central.notify", "central.operators", "central.sync"} <= packages.keys()
+    assert circle_in(packages) == []
+
+
 def test_a_circle_is_found() -> None:
     assert circle_in({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": set()}) != []
