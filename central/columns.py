@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    BindParameter,
     Boolean,
     Column,
     Dialect,
@@ -13,6 +14,7 @@ from sqlalchemy import (
     MetaData,
     Text,
     false,
+    literal,
     true,
 )
 from sqlalchemy.dialects import sqlite
@@ -51,6 +53,12 @@ metadata = MetaData(
         "pk": "pk_%(table_name)s",
     }
 )
+
+
+def fixed(value: str) -> BindParameter[str]:
+    """A value that stands in the statement itself: SQLite uses an index of some rows only where it
+    sees that these are meant, and does not look at what is bound."""
+    return literal(value, literal_execute=True)
 
 
 def text_column(name: str, default: str = "") -> Column[str]:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from functools import partial
 
-from sqlalchemy import Connection, delete, exists, func, insert, select, update
+from sqlalchemy import Connection, exists, func, insert, select, update
 
 from central import privacy, schema
 from central.context import Central, alarm
@@ -20,15 +20,17 @@ from kiosk.model.clock import DAY_MS, HOUR_MS
 
 LOG = logging.getLogger("central")
 EVERY_S = 60.0
-MINUTES_DAYS = 7
-HOURS_DAYS = 366
+BITES_A_ROUND = 200
+"""Of each part; what is left waits for the next round."""
+PEOPLE_A_BITE = 100
 
 
 async def keep(central: Central) -> None:
     """Look after the tables for ever."""
-    began_ms = central.clock.now_ms()
+    silence = partial(_tell_of_silence, began_ms=central.clock.now_ms())
+    others = (silence, prune, _empty_log)
     while True:
-        for work in (_tidy, partial(_tell_of_silence, began_ms=began_ms), prune, _empty_log):
+        for work in (_tidy, *others):
             try:
                 await work(central)
             except Exception:
@@ -37,7 +39,7 @@ async def keep(central: Central) -> None:
 
 
 async def _tidy(central: Central) -> None:
-    await central.database.write(tidy, central.settings, central.clock.now_ms())
+    await tidy(central, central.clock.now_ms())
 
 
 async def _empty_log(central: Central) -> None:
@@ -50,8 +52,10 @@ async def _tell_of_silence(central: Central, began_ms: int) -> None:
     await central.database.write(tell_of_silence, rules, began_ms, now_ms)
 
 
-def tidy(connection: Connection, settings: Settings, now_ms: int) -> None:
-    """One round; what fails holds up nothing else."""
+async def tidy(central: Central, now_ms: int) -> None:
+    """One round in small bites, each a write of its own, so that no kiosk waits for all of it; what
+    fails holds up nothing else."""
+    settings = central.settings
     erase_before_ms = now_ms - settings.erase_after_days * DAY_MS
     for step in (
         partial(_tell_unjoined, settings=settings, now_ms=now_ms),
@@ -61,31 +65,28 @@ def tidy(connection: Connection, settings: Settings, now_ms: int) -> None:
         partial(passwords.forget_links, now_ms=now_ms),
         partial(throttle.forget, now_ms=now_ms),
         partial(roll_up, now_ms=now_ms),
-        partial(_forget_what_is_old, now_ms=now_ms),
     ):
-        savepoint = connection.begin_nested()
         try:
-            step(connection)
+            for _ in range(BITES_A_ROUND):
+                is_more = await central.database.write(step)
+                if is_more is not True:
+                    break
         except Exception:
-            savepoint.rollback()
             LOG.exception("a part of the tables could not be looked after")
-        else:
-            savepoint.commit()
 
 
-def _forget_what_is_old(connection: Connection, now_ms: int) -> None:
-    minutes, hours = schema.minute_status, schema.hour_status
-    connection.execute(delete(minutes).where(minutes.c.minute_ms < now_ms - MINUTES_DAYS * DAY_MS))
-    connection.execute(delete(hours).where(hours.c.hour_ms < now_ms - HOURS_DAYS * DAY_MS))
-
-
-def roll_up(connection: Connection, now_ms: int) -> None:
-    """Add the minutes of every hour that is over up, once."""
+def roll_up(connection: Connection, now_ms: int) -> bool:
+    """Add up the minutes of the first hour that is over and not added up; whether there are more
+    such hours."""
     minute, hour, slot = schema.minute_status, schema.hour_status, schema.slot
     last_ms = connection.execute(select(func.max(hour.c.hour_ms))).scalar()
-    from_ms, until_ms = (last_ms or -HOUR_MS) + HOUR_MS, now_ms - now_ms % HOUR_MS
-    if from_ms >= until_ms:
-        return
+    behind_ms = (last_ms or -HOUR_MS) + HOUR_MS
+    first = select(func.min(minute.c.minute_ms)).where(minute.c.minute_ms >= behind_ms)
+    first_ms, now_hour_ms = connection.execute(first).scalar(), now_ms - now_ms % HOUR_MS
+    if first_ms is None or first_ms >= now_hour_ms:
+        return False
+    from_ms = first_ms - first_ms % HOUR_MS
+    until_ms = from_ms + HOUR_MS
     of_here = slot.c.location == minute.c.location
     all_slots = select(func.count()).where(of_here)
     hour_ms = minute.c.minute_ms - minute.c.minute_ms % HOUR_MS
@@ -106,6 +107,7 @@ def roll_up(connection: Connection, now_ms: int) -> None:
         .group_by(minute.c.location, hour_ms)
     )
     connection.execute(insert(hour).from_select(list(hour.c), sums))
+    return bool(until_ms < now_hour_ms)
 
 
 def tell_of_silence(
@@ -159,8 +161,9 @@ def _tell_unjoined(connection: Connection, settings: Settings, now_ms: int) -> N
         alarm(connection, now_ms, "unjoined", row.id, location=row.location, barcode=row.barcode)
 
 
-def erase(connection: Connection, before_ms: int, now_ms: int) -> int:
-    """Erase the personal fields of people all of whose packages ended before a time."""
+def erase(connection: Connection, before_ms: int, now_ms: int) -> bool:
+    """Erase the personal fields of some people all of whose packages ended before a time; whether
+    there are more of them."""
     person, package = schema.recipient, schema.package
     of_person = package.c.recipient == person.c.id
     is_needed = exists(
@@ -172,4 +175,6 @@ def erase(connection: Connection, before_ms: int, now_ms: int) -> int:
         )
     )
     is_due = person.c.erased_ms.is_(None) & (person.c.created_ms < before_ms) & ~is_needed
-    return privacy.forget(connection, is_due, now_ms)
+    due = connection.execute(select(person.c.id).where(is_due).limit(PEOPLE_A_BITE)).scalars().all()
+    privacy.forget(connection, person.c.id.in_(due), now_ms)
+    return len(due) == PEOPLE_A_BITE

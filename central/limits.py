@@ -211,7 +211,7 @@ def require_room(connection: Connection, central: Central, location: str, by: st
         select(func.coalesce(func.sum(size.c.total), 0)).where(size.c.location == location)
     ).scalar_one()
     most_here = max(rules.open_announcements_min, int(doors * rules.open_announcements_per_door))
-    is_open = (package.c.sender == by) & (package.c.status == LIVE[0])
+    is_open = (package.c.sender == by) & (package.c.status == schema.fixed(LIVE[0]))
     for name, most, where in (
         ("open_announcements_per_door", most_here, is_open & (package.c.location == location)),
         ("open_announcements_by_sender", rules.open_announcements_by_sender, is_open),

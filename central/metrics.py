@@ -17,6 +17,7 @@ from central import limits, schema
 from central.adapters import monotonic_s
 from central.bulk import upsert
 from central.context import Central, central_of
+from central.notify import outbox
 from central.operators import throttle
 from central.sync import commands
 from kiosk.model.clock import DAY_MS
@@ -69,11 +70,9 @@ def figures(
         "slots_out_of_service": connection.execute(
             select(func.count()).where(slot.c.service != "IN_SERVICE")
         ).scalar_one(),
-        "packages": _by(connection, package.c.status),
+        "packages": _packages(connection, since_ms),
         "packages_disputed": connection.execute(
-            select(func.count()).where(
-                package.c.disputed_ms.is_not(None), package.c.status.in_(schema.LIVE)
-            )
+            select(func.count()).where(package.c.disputed_ms > 0, package.c.status.in_(schema.LIVE))
         ).scalar_one(),
         "allocation_seconds_avg": _seconds_between(
             connection, package.c.announced_ms, package.c.stored_ms, since_ms
@@ -81,14 +80,17 @@ def figures(
         "pickup_seconds_avg": _seconds_between(
             connection, package.c.stored_ms, package.c.finished_ms, since_ms
         ),
-        "outbox": _by(connection, notification.c.status),
+        "outbox": _floats(outbox.count_by_status(connection, now_ms)),
         "outbox_due": connection.execute(
             select(func.count()).where(
-                notification.c.status.in_(("queued", "leased")), notification.c.due_ms <= now_ms
+                notification.c.status.in_([schema.fixed("queued"), schema.fixed("leased")]),
+                notification.c.due_ms <= now_ms,
             )
         ).scalar_one(),
         "messages_held": connection.execute(
-            select(func.count()).where(notification.c.status == "queued", notification.c.held != "")
+            select(func.count()).where(
+                notification.c.status == "queued", notification.c.held != schema.fixed("")
+            )
         ).scalar_one(),
         "notifications_confirmed_ratio": delivered.confirmed / ended if ended else 0.0,
         "notifications_delivered_ratio": delivered.sent / ended if ended else 1.0,
@@ -112,9 +114,27 @@ def figures(
     }
 
 
-def _by(connection: Connection, column: ColumnElement[str]) -> dict[str, float]:
-    rows = connection.execute(select(column, func.count()).group_by(column))
+def _by(
+    connection: Connection, column: ColumnElement[str], *where: ColumnElement[bool]
+) -> dict[str, float]:
+    rows = connection.execute(select(column, func.count()).where(*where).group_by(column))
     return {str(name): float(count) for name, count in rows}
+
+
+def _packages(connection: Connection, since_ms: int) -> dict[str, float]:
+    """Those that are under way, and those that ended since then."""
+    table = schema.package
+    ended = _by(
+        connection,
+        table.c.status,
+        table.c.finished_ms >= since_ms,
+        table.c.status.not_in(schema.LIVE),
+    )
+    return ended | _by(connection, table.c.status, schema.is_live())
+
+
+def _floats(counts: dict[str, int]) -> dict[str, float]:
+    return {name: float(count) for name, count in counts.items()}
 
 
 def _seconds_between(
@@ -133,7 +153,7 @@ def _error_ratio(connection: Connection, since_ms: int) -> float:
         select(
             func.count().label("all"),
             func.count().filter(event.c.body.like('%"FAILED"%')).label("failed"),
-        ).where(event.c.kind == "DOOR_OUTCOME", event.c.received_ms >= since_ms)
+        ).where(event.c.kind == schema.fixed("DOOR_OUTCOME"), event.c.received_ms >= since_ms)
     ).one()
     return outcomes.failed / outcomes.all if outcomes.all else 0.0
 
@@ -145,11 +165,11 @@ HELP = {
     "sync_lag_seconds_max": "How long ago the kiosk was heard of that was silent longest.",
     "slots": "Doors by what is inside.",
     "slots_out_of_service": "Doors that are out of service.",
-    "packages": "Packages by status.",
+    "packages": "Packages under way by status, and those that ended within a day.",
     "packages_disputed": "Packages of which an operator has to say whose they are.",
     "allocation_seconds_avg": "From announcement to deposit, mean of a day.",
     "pickup_seconds_avg": "From deposit to pickup, mean of a day.",
-    "outbox": "Messages by status, those of later among them.",
+    "outbox": "Messages by status, those of later among them; sent and dropped: a day's.",
     "outbox_due": "Messages that should have gone out by now.",
     "messages_held": "Messages that wait because too many went out.",
     "notifications_confirmed_ratio": "Share of a day's messages that a gateway confirmed.",

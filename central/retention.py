@@ -28,6 +28,8 @@ BATCH: Final = 500
 BATCHES_A_ROUND: Final = 20
 """Of each table; what is left waits for the next round."""
 IDEMPOTENCY_DAYS: Final = 7
+MINUTES_DAYS: Final = 7
+HOURS_DAYS: Final = 366
 _PRUNED: Final = Counter(
     "locker_rows_pruned",
     "Rows that were deleted for their age.",
@@ -167,6 +169,18 @@ def idempotency(connection: Connection, _rules: Retention, now_ms: int) -> int:
     return _delete(connection, table, table.c.created_ms < now_ms - IDEMPOTENCY_DAYS * DAY_MS)
 
 
+def minutes(connection: Connection, _rules: Retention, now_ms: int) -> int:
+    """How each location was in each minute."""
+    table = schema.minute_status
+    return _delete(connection, table, table.c.minute_ms < now_ms - MINUTES_DAYS * DAY_MS)
+
+
+def hours(connection: Connection, _rules: Retention, now_ms: int) -> int:
+    """How each location was in each hour."""
+    table = schema.hour_status
+    return _delete(connection, table, table.c.hour_ms < now_ms - HOURS_DAYS * DAY_MS)
+
+
 def budgets(connection: Connection, _rules: Retention, now_ms: int) -> int:
     """The budgets that are full again."""
     return limits.forget_unused(connection, now_ms, BATCH)
@@ -180,5 +194,7 @@ PRUNED: Final[dict[str, Prune]] = {
     "command": commands,
     "idempotency": idempotency,
     "budget": budgets,
+    "minute_status": minutes,
+    "hour_status": hours,
 }
 """What is pruned, by its table."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 from sqlalchemy import (
     CheckConstraint,
     Column,
+    ColumnElement,
     ForeignKey,
     Index,
     LargeBinary,
@@ -24,6 +25,7 @@ from sqlalchemy import (
 from central.columns import REAL
 from central.columns import WHOLE as WHOLE
 from central.columns import Flag as Flag
+from central.columns import fixed as fixed
 from central.columns import flag_column as _flag
 from central.columns import metadata as metadata
 from central.columns import number_column as _number
@@ -146,6 +148,7 @@ event = Table(
     _text("package"),
     _partial("ix_event_package", "package", where="package <> ''"),
     Index("ix_event_received", "received_ms"),
+    _partial("ix_event_outcome", "received_ms", where="kind = 'DOOR_OUTCOME'"),
 )
 
 quarantine = Table(
@@ -197,6 +200,7 @@ recipient = Table(
     _time("erased_ms"),
     Index("ix_recipient_email_index", "email_index"),
     Index("ix_recipient_phone_index", "phone_index"),
+    _partial("ix_recipient_kept", "created_ms", where="erased_ms IS NULL"),
 )
 
 recipient_word = Table(
@@ -249,10 +253,24 @@ package = Table(
     Index("ix_package_recipient", "recipient"),
     Index("ix_package_sender", "sender"),
     Index("ix_package_finished", "finished_ms"),
+    Index("ix_package_announced", "announced_ms"),
+    Index("ix_package_stored", "stored_ms"),
+    _partial(
+        "ix_package_live",
+        "status",
+        "location",
+        where="status IN ('PENDING', 'STORED', 'EXPIRED')",
+    ),
     _partial("ix_package_known_as", "known_as", where="known_as IS NOT NULL"),
     _partial("ix_package_disputed", "disputed_ms", where="disputed_ms IS NOT NULL"),
     _partial("ix_package_open", "sender", "location", where="status = 'PENDING'"),
 )
+
+
+def is_live() -> ColumnElement[bool]:
+    """Whether a package's way has not ended, by the index of those."""
+    return package.c.status.in_([fixed(status) for status in LIVE])
+
 
 command = Table(
     "command",
@@ -302,6 +320,9 @@ notification = Table(
     _partial("ix_notification_due", "due_ms", where="status IN ('queued', 'leased')"),
     Index("ix_notification_package", "package"),
     Index("ix_notification_status", "status", "created_ms"),
+    Index("ix_notification_created", "created_ms"),
+    Index("ix_notification_recipient", "recipient"),
+    _partial("ix_notification_held", "status", where="held <> ''"),
     CheckConstraint("status IN ('queued', 'leased', 'sent', 'dropped', 'dead')", name="status"),
 )
 
@@ -438,6 +459,9 @@ sign_in_try = Table(
     sqlite_strict=True,
 )
 
+IS_ALARM = "substr(action, 1, 6) = 'alarm:'"
+"""Which lines of the audit log the server wrote for somebody to look at."""
+
 audit = Table(
     "audit",
     metadata,
@@ -453,6 +477,8 @@ audit = Table(
     Index("ix_audit_by_index", "by_index"),
     Index("ix_audit_subject_index", "subject_index"),
     Index("ix_audit_at", "at_ms"),
+    Index("ix_audit_action", "action", "at_ms"),
+    _partial("ix_audit_alarm", "at_ms", where=IS_ALARM),
 )
 
 staff = Table(
@@ -482,6 +508,7 @@ minute_status = Table(
     _number("queue"),
     _number("doors_open"),
     _number("boards_away"),
+    Index("ix_minute_status_minute", "minute_ms"),
 )
 
 hour_status = Table(
@@ -497,6 +524,7 @@ hour_status = Table(
     _number("boards_away"),
     _number("taken"),
     _number("slots"),
+    Index("ix_hour_status_hour", "hour_ms"),
 )
 """An hour of a location: in how many minutes it was heard of, sums of syncs and events, the most of
 the rest, and how many of its slots were taken when the hour ended."""

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from central import addresses, kept, schema
 from central.adapters import new_id
@@ -74,7 +74,7 @@ _EQUALS_LOOKED_AT = 200
 _WAITING = (
     select(schema.notification)
     .where(
-        schema.notification.c.status == "queued",
+        schema.notification.c.status == schema.fixed("queued"),
         *(
             schema.notification.c[name].is_not_distinct_from(bindparam(name))
             for name in ("location", "kind", "package", "recipient")
@@ -85,6 +85,18 @@ _WAITING = (
 )
 _DOWN = "channel_down:"
 """What stands before a channel's name in `meta` while operators know that it is down."""
+
+
+def count_by_status(connection: Connection, now_ms: int) -> dict[str, int]:
+    """How many messages wait, or were given up; and how many of a day went out or were dropped."""
+    table = schema.notification
+    counts = dict.fromkeys(("queued", "leased", "sent", "dropped", "dead"), 0)
+    is_open = table.c.status.in_([schema.fixed("queued"), schema.fixed("leased")])
+    is_done = table.c.status.in_(("sent", "dropped")) & (table.c.created_ms >= now_ms - DAY_MS)
+    for some in (is_open, is_done, table.c.status == "dead"):
+        query = select(table.c.status, func.count()).where(some).group_by(table.c.status)
+        counts |= {str(status): count for status, count in connection.execute(query)}
+    return {status: count for status, count in counts.items() if count}
 
 
 def on_event(

@@ -338,9 +338,14 @@ def _time_zone(connection: Connection, location: str) -> str:
 
 def _due(now_ms: int) -> Any:
     table = schema.notification
-    return (table.c.due_ms <= now_ms) & or_(
-        table.c.status == "queued",
-        (table.c.status == "leased") & (table.c.leased_until_ms < now_ms),
+    is_open = table.c.status.in_([schema.fixed("queued"), schema.fixed("leased")])
+    return (
+        is_open
+        & (table.c.due_ms <= now_ms)
+        & or_(
+            table.c.status == "queued",
+            (table.c.status == "leased") & (table.c.leased_until_ms < now_ms),
+        )
     )
 
 

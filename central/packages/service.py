@@ -252,7 +252,11 @@ def history(
     found, table = find(connection, package, sender), schema.event
     rows = connection.execute(
         select(table.c.kind, table.c.wall_ms, table.c.is_trusted, table.c.epoch, table.c.seq)
-        .where(table.c.package == found.id, table.c.location == found.location)
+        .where(
+            table.c.package == found.id,
+            table.c.package != schema.fixed(""),
+            table.c.location == found.location,
+        )
         .order_by(table.c.received_ms, table.c.seq)
     )
     return [

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, case, exists, func, or_, select
+from sqlalchemy import Connection, case, exists, func, or_, select, union
+from sqlalchemy import text as written
 
 from central import kept, people, schema
 from central.addresses import folded
 from central.context import is_about, is_by
 from central.errors import not_found
+from central.notify import outbox
 from central.sync import commands
 from central.viewed import VIEWED
 from kiosk.model.actor import actor_of, in_one_form
@@ -25,6 +28,8 @@ LATE_S = 60
 """A kiosk that was not heard of for so long is late."""
 SHOWN = 100
 """How many rows a list has at most."""
+EVENTS_SHOWN = 30
+"""Of one location."""
 HEALTH = ("silent", "trouble", "late", "never", "well", "retired")
 """From what needs somebody most to what needs nobody."""
 
@@ -46,7 +51,12 @@ def _counts(connection: Connection, column: Any, *conditions: Any) -> dict[str, 
 def locations(connection: Connection, now_ms: int, silent_after_s: int) -> list[Row]:
     """Every location with how full and how well it is, those that need somebody first."""
     counted = _slots_by_location(connection)
-    expired = _counts(connection, schema.package.c.location, schema.package.c.status == "EXPIRED")
+    expired = _counts(
+        connection,
+        schema.package.c.location,
+        schema.package.c.status == "EXPIRED",
+        schema.is_live(),
+    )
     found = []
     for row in _rows(connection, select(schema.location).order_by(schema.location.c.id)):
         place = _location(row, now_ms, silent_after_s)
@@ -103,14 +113,8 @@ def location(connection: Connection, name: str, now_ms: int, silent_after_s: int
     if row is None:
         raise not_found("location", name)
     place = _location(dict(row), now_ms, silent_after_s)
-    slot, package, event, command = (
-        schema.slot,
-        schema.package,
-        schema.event,
-        schema.command,
-    )
+    slot, package, command = schema.slot, schema.package, schema.command
     live = package.c.status.in_(schema.LIVE)
-    of_here = select(event).where(event.c.location == name)
     place["inside"] = connection.execute(
         select(func.count()).where(package.c.location == name, live, package.c.slot.is_not(None))
     ).scalar_one()
@@ -126,16 +130,23 @@ def location(connection: Connection, name: str, now_ms: int, silent_after_s: int
         .order_by(package.c.slot.is_(None), package.c.slot)
         .limit(SHOWN),
     )
-    place["events"] = [
-        _event(each)
-        for each in _rows(
-            connection, of_here.order_by(event.c.received_ms.desc(), event.c.seq.desc()).limit(30)
-        )
-    ]
+    place["events"] = _newest_events(connection, name)
     newest = select(command).where(command.c.location == name).order_by(command.c.n.desc())
     found = _rows(connection, newest.limit(20))
     place["commands"] = [commands.as_it_stands(each, now_ms) for each in found]
     return place
+
+
+def _newest_events(connection: Connection, name: str) -> list[Row]:
+    """The newest events of a location: those of each life of its journal, along their numbers."""
+    table, epoch = schema.event, schema.location_epoch
+    lives = connection.execute(select(epoch.c.epoch).where(epoch.c.location == name)).scalars()
+    found: list[Row] = []
+    for life in lives.all():
+        of_life = select(table).where(table.c.location == name, table.c.epoch == life)
+        found += _rows(connection, of_life.order_by(table.c.seq.desc()).limit(EVENTS_SHOWN))
+    found.sort(key=lambda row: (row["received_ms"], row["seq"]), reverse=True)
+    return [_event(each) for each in found[:EVENTS_SHOWN]]
 
 
 # --- packages ----------------------------------------------------------------------------------
@@ -148,16 +159,27 @@ def search(connection: Connection, text: str) -> list[Row]:
         person, person.c.id == package.c.recipient, isouter=True
     )
     if text:
+        reached = select(person.c.id).where(people.reached_at(connection, [text], [text]))
+        found = (
+            _begins(connection, package.c.barcode, text),
+            _begins(connection, package.c.barcode_key, kept_key(text)),
+            package.c.id == text,
+            package.c.recipient.in_(reached),
+            package.c.recipient.in_(people.named(connection, text)),
+        )
+        # Each by its own index: one OR over two tables would have every package read.
         query = query.where(
-            or_(
-                package.c.barcode.startswith(text, autoescape=True),
-                package.c.barcode_key.startswith(kept_key(text), autoescape=True),
-                package.c.id == text,
-                people.reached_at(connection, [text], [text]),
-                person.c.id.in_(people.named(connection, text)),
-            )
+            package.c.id.in_(union(*(select(package.c.id).where(w) for w in found)))
         )
     return _rows(connection, query.order_by(package.c.announced_ms.desc()).limit(SHOWN))
+
+
+def _begins(connection: Connection, column: Any, text: str) -> Any:
+    """Whether a text begins so, upper and lower case being two; on SQLite by the column's index,
+    which LIKE cannot use."""
+    if connection.dialect.name == "sqlite":
+        return column.between(text, text + chr(sys.maxunicode))
+    return column.startswith(text, autoescape=True)
 
 
 def unjoined(connection: Connection) -> list[Row]:
@@ -166,7 +188,7 @@ def unjoined(connection: Connection) -> list[Row]:
     return _rows(
         connection,
         select(package)
-        .where(package.c.status.in_(("STORED", "EXPIRED")), package.c.recipient.is_(None))
+        .where(schema.is_live(), package.c.status != "PENDING", package.c.recipient.is_(None))
         .order_by(package.c.stored_ms)
         .limit(SHOWN),
     )
@@ -178,7 +200,7 @@ def disputed(connection: Connection) -> list[Row]:
     package, key = schema.package, schema.api_key
     waiting = (
         select(package.c.location, package.c.barcode_key, func.min(package.c.disputed_ms))
-        .where(package.c.disputed_ms.is_not(None), package.c.status.in_(schema.LIVE))
+        .where(package.c.disputed_ms > 0, package.c.status.in_(schema.LIVE))
         .group_by(package.c.location, package.c.barcode_key)
         .order_by(func.min(package.c.disputed_ms))
         .limit(SHOWN)
@@ -228,7 +250,11 @@ def package(connection: Connection, name: str, now_ms: int) -> Row:
             for each in _rows(
                 connection,
                 select(event)
-                .where(event.c.package == name, event.c.location == row["location"])
+                .where(
+                    event.c.package == name,
+                    event.c.package != schema.fixed(""),
+                    event.c.location == row["location"],
+                )
                 .order_by(event.c.received_ms, event.c.seq),
             )
         ],
@@ -266,10 +292,19 @@ def _event(row: Row) -> Row:
 # --- everything else ---------------------------------------------------------------------------
 
 
-def notifications(connection: Connection, status: str) -> tuple[dict[str, int], list[Row]]:
-    """How many messages are in which state, and the newest of one state or of all."""
+def dead(connection: Connection) -> int:
+    """How many messages were given up."""
+    of_status = schema.notification.c.status == "dead"
+    return connection.execute(select(func.count()).where(of_status)).scalar_one()
+
+
+def notifications(
+    connection: Connection, status: str, now_ms: int
+) -> tuple[dict[str, int], list[Row]]:
+    """How many messages are in which state, those that are done with of a day; and the newest of
+    one state or of all."""
     table = schema.notification
-    counts = _counts(connection, table.c.status)
+    counts = outbox.count_by_status(connection, now_ms)
     query = select(table).order_by(table.c.created_ms.desc()).limit(SHOWN)
     return counts, _rows(connection, query.where(table.c.status == status) if status else query)
 
@@ -280,7 +315,7 @@ def alarms(connection: Connection, since_ms: int) -> list[Row]:
     rows = _rows(
         connection,
         select(table)
-        .where(table.c.action.startswith("alarm:"), table.c.at_ms >= since_ms)
+        .where(written(schema.IS_ALARM), table.c.at_ms >= since_ms)
         .order_by(table.c.at_ms.desc())
         .limit(20),
     )
@@ -390,7 +425,9 @@ SHARES = ("reached", "taken")
 def _shares(connection: Connection, since_ms: int) -> dict[tuple[int, str], Row]:
     """Each day's shares, in percent: from a location's first hour to the last hour that is over."""
     table = schema.hour_status
-    hours = select(table.c.location, func.min(table.c.hour_ms)).group_by(table.c.location)
+    place = schema.location.c.id
+    first = select(func.min(table.c.hour_ms)).where(table.c.location == place)
+    hours = select(place, first.correlate(schema.location).scalar_subquery())
     first_ms = {row[0]: row[1] for row in connection.execute(hours)}
     last_ms = connection.execute(select(func.max(table.c.hour_ms))).scalar() or 0
     day = func.floor(table.c.hour_ms / DAY_MS)

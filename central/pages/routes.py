@@ -61,7 +61,6 @@ async def overview(
     wanted = q.strip().casefold()
     shown = [each for each in places if wanted in f"{each['id']} {each['name']}".casefold()]
     alarms = await _look(request, queries.alarms, now_ms - 7 * DAY_MS)
-    counts, _ = await _look(request, queries.notifications, "")
     size = {"width": bank_svg.MAP_WIDTH, "height": bank_svg.MAP_HEIGHT}
     return page(
         request,
@@ -76,7 +75,7 @@ async def overview(
         dots=bank_svg.dots(places),
         size=size,
         alarms=alarms,
-        dead=counts.get("dead", 0),
+        dead=await _look(request, queries.dead),
         unjoined=len(await _look(request, queries.unjoined)),
     )
 
@@ -148,7 +147,9 @@ async def package(request: Request, name: str, operator: Viewing) -> Response:
 
 @router.get("/notifications")
 async def notifications(request: Request, operator: Viewing, status: str = "") -> Response:
-    counts, rows = await _look(request, queries.notifications, status)
+    counts, rows = await _look(
+        request, queries.notifications, status, central_of(request).clock.now_ms()
+    )
     shown = {"counts": counts, "rows": rows, "status": status}
     return page(request, "notifications.html", operator=operator, **shown)
 

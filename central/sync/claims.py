@@ -293,6 +293,7 @@ def _is_known_at_kiosk(connection: Connection, row: Any) -> bool:
     is_there = exists().where(
         event.c.location == row.location,
         event.c.package == row.id,
+        event.c.package != schema.fixed(""),
         event.c.kind == EventKind.PACKAGE_ANNOUNCED.value,
     )
     is_to_come = exists().where(

@@ -157,7 +157,7 @@ def count_waiting(connection: Connection, now_ms: int) -> int:
     table = schema.command
     is_late = (table.c.type == CommandType.OPEN) & (table.c.created_ms < now_ms - OPENING_VALID_MS)
     return connection.execute(
-        select(func.count()).where(table.c.state == "QUEUED", ~is_late)
+        select(func.count()).where(table.c.state == schema.fixed("QUEUED"), ~is_late)
     ).scalar_one()
 
 

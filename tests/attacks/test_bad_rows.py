@@ -10,7 +10,7 @@ import requests
 from sqlalchemy import Connection, Table, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 
-from central import housekeeping, links, schema
+from central import links, schema
 from central.auth import Role
 from central.sync import staff
 from kiosk.model.clock import DAY_MS
@@ -221,11 +221,11 @@ def test_each_part_of_the_housekeeping_goes_on_without_the_others(
     minute = schema.minute_status
     server.write(lambda c: c.execute(text(trigger)))
     later_ms = NOW_MS + 400 * DAY_MS
-    server.write(housekeeping.tidy, server.central.settings, later_ms)
+    server.tidy(later_ms)
     assert server.rows(minute) == []
     assert server.alarms() == []
     server.write(lambda c: c.execute(text("DROP TRIGGER no_alarm")))
-    server.write(housekeeping.tidy, server.central.settings, later_ms)
+    server.tidy(later_ms)
     assert server.alarms() == ["alarm:unjoined"]
 
 

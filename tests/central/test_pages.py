@@ -446,7 +446,7 @@ def test_hours_are_added_up_once_and_kept_for_a_year(server: Server, kiosk: Jour
         kiosk.put_in(f"P{minute}")
         sync(kiosk)
     for _ in range(2):
-        server.write(housekeeping.tidy, server.central.settings, server.clock.wall_ms)
+        server.tidy(server.clock.wall_ms)
     hours = sorted(server.rows(schema.hour_status), key=lambda row: row.hour_ms)
     assert [(row.hour_ms - begin_ms, row.minutes, row.syncs) for row in hours] == [
         (0, 3, 3),
@@ -455,7 +455,7 @@ def test_hours_are_added_up_once_and_kept_for_a_year(server: Server, kiosk: Jour
     server.write(housekeeping.roll_up, begin_ms + 3 * HOUR_MS)
     assert len(server.rows(schema.hour_status)) == 3
     year_ms = 367 * 24 * HOUR_MS
-    server.write(housekeeping.tidy, server.central.settings, begin_ms + year_ms)
+    server.tidy(begin_ms + year_ms)
     assert server.rows(schema.hour_status) == []
 
 

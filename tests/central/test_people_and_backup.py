@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from central import housekeeping, schema
+from central import schema
 from central.__main__ import cli
 from central.errors import CannotServeError, RequestError
 from tests.support.central_server import Journal, Mailbox, Server, announce
@@ -77,7 +77,7 @@ def test_people_are_forgotten_by_themselves_some_days_after_their_last_package(
     days = server.central.settings.erase_after_days
     for ahead, name in ((days - 1, "Eva"), (2, "")):
         server.clock.wall_ms += ahead * 86_400_000
-        server.write(housekeeping.tidy, server.central.settings, server.clock.wall_ms)
+        server.tidy(server.clock.wall_ms)
         [person], [row] = server.rows(schema.recipient), server.rows(schema.package)
         assert person.name == name
         assert bool(row.owner) is bool(name)

@@ -20,10 +20,11 @@ import requests
 import uvicorn
 from aiosmtpd.controller import Controller
 
-from central import schema
+from central import housekeeping, schema
 from central.app import build, create_app
 from central.auth import Scope
 from central.operators.accounts import add_key
+from central.retention import PRUNED
 from central.settings import Limits, Notifications, Settings, SignIn, SingleSignOn, Sms, Smtp
 from central.sync import enrolment
 from kiosk.model.allocation import FirstAvailable
@@ -170,6 +171,12 @@ class Server:
 
     def write(self, operation: Callable[..., Any], *args: Any) -> Any:
         return self.central.database.submit(operation, *args).result()
+
+    def tidy(self, now_ms: int) -> None:
+        """One round of the housekeeping, and of what is deleted for its age."""
+        asyncio.run(housekeeping.tidy(self.central, now_ms))
+        for some in PRUNED.values():
+            self.write(some, self.central.settings.retention, now_ms)
 
     def rows(self, table: Any) -> list[Any]:
         return self.central.database.read(lambda c: list(c.execute(table.select())))
