@@ -185,7 +185,9 @@ class RecordingVfs:
         path = self._ours(ctypes.cast(name, ctypes.c_char_p).value if name else None)
         if path is None:
             return int(self._open(vfs, name, file, flags, out))
-        is_new = not path.exists()
+        # The kiosk makes an empty file first, with its rights: to SQLite it is there, and is new.
+        is_made_for_it = path.suffix == ".db" and path.name not in self._names.values()
+        is_new = not path.exists() or (is_made_for_it and path.stat().st_size == 0)
         code = self._asked("open", path.name)
         if code:
             # A file that did not open has no methods; SQLite looks.
