@@ -291,6 +291,8 @@ def test_the_monitor_tells_every_change_and_the_bytes_until_ctrl_c(demo: Demo) -
         stderr=subprocess.PIPE,
         text=True,
         cwd=ROOT,
+        # A shell's job in the background ignores Ctrl+C, and so would all that it starts.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     guard = threading.Timer(PATIENCE_S, monitor.kill)
     guard.start()
