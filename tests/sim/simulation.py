@@ -308,7 +308,7 @@ class SiteLife:
     def _is_quiet_at(self, slot: str) -> bool:
         """Whether nothing explains an opening of this door, and all is well between it and us."""
         door, wiring = self.site.steel.door(slot), LOCATION.slot(slot)
-        line = self.site.lines[f"sim-{wiring.board}"]
+        line, board = self.site.lines[f"sim-{wiring.board}"], self.site.boards[wiring.board]
         touched_s = self.audit.touched_s.get(slot, -LATE_OPENING_S)
         return (
             isinstance(self.view, First)
@@ -316,6 +316,9 @@ class SiteLife:
             and not door.is_open
             and door.stuck_sensor is None
             and line.distort is undistorted
+            # The bank may still believe a board that went away a moment ago.
+            and line.is_plugged
+            and not board.is_silent
             and self.site.store.dies_in is None
             and self.site.clock.loop_s() - touched_s > LATE_OPENING_S
         )

@@ -73,6 +73,14 @@ def test_nothing_that_must_hold_is_broken(scratch: Path, seed: int) -> None:
         assert counts[happened] > 5, f"too few {happened} to prove anything: {counts}"
 
 
+@pytest.mark.parametrize(("seed", "steps"), [(1682150644, 3_700), (2045198393, 9_500)])
+def test_a_board_that_went_away_just_now_is_not_asked_about_its_doors(
+    scratch: Path, seed: int, steps: int
+) -> None:
+    """Seeds that failed: a door was forced before the bank knew that its board was away."""
+    assert play(seed, steps, scratch).counts()["steps"] == steps
+
+
 def run_as_process(hash_seed: str) -> bytes:
     done = subprocess.run(
         [sys.executable, "-m", "tests.sim", "--steps", "1200", "--seed", "5", "--json"],
