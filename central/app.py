@@ -20,7 +20,6 @@ from central.adapters import Clock, SystemClock
 from central.auth import RateLimit
 from central.context import Central
 from central.database import Database
-from central.durable import private_folder
 from central.errors import CannotServeError, RequestError
 from central.front import Application
 from central.housekeeping import keep
@@ -46,6 +45,7 @@ from central.pages.rendering import refused_page
 from central.pages.session import HOME, SIGN_IN, NotSignedInError, StepNeededError
 from central.settings import Settings
 from central.sync import routes as sync_routes
+from kiosk.private_files import private_folder
 
 LOG = logging.getLogger("central")
 ROUTERS = (

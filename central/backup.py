@@ -12,10 +12,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from central.database import alone, sqlite_file
-from central.durable import make_private, move_durably
+from central.durable import move_durably
 from central.errors import CannotServeError
 from central.remains import SIDE_FILES
 from central.settings import Settings
+from kiosk.private_files import make_private
 
 
 def _file_of(settings: Settings) -> Path:

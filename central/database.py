@@ -28,11 +28,11 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
-from central.durable import make_private
 from central.errors import CannotServeError
 from central.remains import require_database, require_server
 from central.sealing import seal_with
 from kiosk.model.sealing import Sealing
+from kiosk.private_files import make_private
 
 LOG = logging.getLogger("central.database")
 P = ParamSpec("P")

@@ -34,12 +34,12 @@ from kiosk.model.person import (
     new_badge_secret,
     secret_digits_wanted,
 )
+from kiosk.private_files import is_open_to_others
 from kiosk.retirement import RetireError
 from kiosk.server_link import enrol_kiosk, transport_of
 from kiosk.site_model import remarks, risks_of_guessing
 from kiosk.store.errors import StoreError
 from kiosk.store.exports import TABLES
-from kiosk.store.private_files import is_open_to_others
 from kiosk.sync.enrol import EnrolError
 from kiosk.sync.journal_import import RecallError
 from kiosk.ui.environment import NoDisplayError

@@ -35,12 +35,12 @@ from kiosk.messages import MessageSpool
 from kiosk.model.location import Location
 from kiosk.model.person import Staff, StaffSource
 from kiosk.model.scanner_test import scanner_findings
+from kiosk.private_files import private_folder
 from kiosk.server_link import send_all, syncing, transport_of
 from kiosk.site_model import backup_of, bank_of, location_of, policy_of, staff_of, strategy_of
 from kiosk.store import evidence, holds, packages, slots, staff
 from kiosk.store import restore as backup_restore
 from kiosk.store.observers import observing
-from kiosk.store.private_files import private_folder
 from kiosk.store.remains import DATABASE, remains, require_database, require_nothing
 from kiosk.store.restore import Restored
 from kiosk.store.store import Store

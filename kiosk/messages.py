@@ -20,9 +20,9 @@ from kiosk.model.package import Package
 from kiosk.model.person import Recipient
 from kiosk.model.phone import PhoneNumberError, phone_number
 from kiosk.model.pickup_code import make_code
+from kiosk.private_files import private_folder, write_private
 from kiosk.store import packages, staff
 from kiosk.store.observers import Later
-from kiosk.store.private_files import private_folder, write_private
 from kiosk.store.writer import Writer
 
 LOG = logging.getLogger(__name__)

@@ -31,13 +31,13 @@ from aiosmtplib import (
 )
 
 from central import addresses
-from central.durable import private_folder, write_private
 from central.notify import refusals
 from central.notify.messages import Message
 from central.notify.outbox import OPERATORS
 from central.notify.refusals import Whose
 from central.settings import Settings, Sms, Smtp
 from kiosk.model.urls import path
+from kiosk.private_files import private_folder, write_private
 
 TIMEOUT_S = 20.0
 UTF8 = Charset("utf-8")

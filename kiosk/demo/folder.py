@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from kiosk.demo.processes import DemoError
-from kiosk.store.private_files import private_folder
+from kiosk.private_files import private_folder
 
 _MARKER = ".parcel-kiosk-demo"
 """Says that a demo made the folder, and is locked while one runs; so it is never removed."""

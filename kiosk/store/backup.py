@@ -20,9 +20,9 @@ from sqlite_utils import Database
 from kiosk.model.actor import KIOSK
 from kiosk.model.clock import Clock
 from kiosk.model.event_bodies import BackupChecked
+from kiosk.private_files import make_private
 from kiosk.store import evidence, journal, meta
 from kiosk.store.errors import StoreError
-from kiosk.store.private_files import make_private
 from kiosk.store.store import Store
 from kiosk.store.writer import Writer
 

@@ -23,6 +23,7 @@ from typing import Any
 from kiosk.model.clock import Clock
 from kiosk.model.events import Event, EventKind, chain_hash, chain_mac, journal_key
 from kiosk.model.images import known_images
+from kiosk.private_files import make_private
 from kiosk.store import commands, epochs, evidence, meta, openings, running
 from kiosk.store.backup import KEY_CHECK, check, make_durable, open_still
 from kiosk.store.errors import (
@@ -32,7 +33,6 @@ from kiosk.store.errors import (
     NotDoneError,
     RefusedError,
 )
-from kiosk.store.private_files import make_private
 from kiosk.store.remains import MARK_SUFFIX, SIDE_FILES, fault_of
 from kiosk.store.store import Store
 from kiosk.store.writer import KEY_OF_TABLE, ChainHead, RowChange, Writer

@@ -24,6 +24,7 @@ from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 from sqlite_utils import Database
 
 from kiosk.model.clock import MINUTE_MS, Clock
+from kiosk.private_files import make_private
 from kiosk.store import counters, running
 from kiosk.store.epochs import begin_in_doubt
 from kiosk.store.errors import (
@@ -36,7 +37,6 @@ from kiosk.store.errors import (
     OutcomeUnknownError,
     StoreError,
 )
-from kiosk.store.private_files import make_private
 from kiosk.store.remains import require_database, require_nothing, way_back
 from kiosk.store.schema import expected_fingerprint, fingerprint, migrations
 from kiosk.store.writer import ChainHead, Writer

@@ -14,8 +14,9 @@ ROOT = Path(__file__).parents[2]
 OURS = ("kiosk", "drivers", "config", "assets", "central")
 
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
+    "kiosk.private_files": ("kiosk.private_files",),
     "kiosk.model": ("kiosk.model", "drivers.barcodes"),
-    "kiosk.store": ("kiosk.store", "kiosk.model"),
+    "kiosk.store": ("kiosk.store", "kiosk.model", "kiosk.private_files"),
     "kiosk.flows": ("kiosk.flows", "kiosk.store", "kiosk.model", "drivers"),
     "kiosk.sync": ("kiosk.sync", "kiosk.store", "kiosk.model"),
     "kiosk.ui": ("kiosk.ui", "kiosk.flows", "kiosk.store", "kiosk.model", "drivers", "assets"),
@@ -23,7 +24,13 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "drivers": ("drivers", "assets"),
     "config": ("config", "drivers.boards", "drivers.door", "drivers.port_names"),
     "assets": (),
-    "central": ("central", "kiosk.model", "kiosk.sync.contract", "kiosk.sync.bodies"),
+    "central": (
+        "central",
+        "kiosk.model",
+        "kiosk.private_files",
+        "kiosk.sync.contract",
+        "kiosk.sync.bodies",
+    ),
 }
 """For each room, the rooms of ours that it may import from."""
 

@@ -6,7 +6,7 @@ import logging
 import os
 from pathlib import Path
 
-LOG = logging.getLogger("kiosk")
+LOG = logging.getLogger("private_files")
 OTHERS = 0o077
 """The rights of everybody but the owner."""
 
