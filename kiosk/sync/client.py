@@ -176,6 +176,7 @@ class SyncClient:
         self._layout = layout_of(location)
         self._layout_hash = sha256(self._layout.model_dump_json().encode()).hexdigest()
         self._is_layout_wanted = True
+        self._is_going_back = False
         self._session = BoundedSession() if session is None else session
         self._is_line_safe = session is not None
         self._woken, self._is_ending = threading.Event(), False
@@ -297,14 +298,19 @@ class SyncClient:
         """Write down how far the server is; whether more is to be sent at once."""
         machine = self._machine()
         clock_ms = machine.clock_ms
+        # What was sent just now and is wanted again comes with the next exchange, not at once: a
+        # server that never has enough is not asked without a pause.
+        is_layout_new = answer.want_layout and not self._is_layout_wanted
+        is_going_back_new = not self._is_going_back
         self._is_layout_wanted = answer.want_layout
+        self._is_going_back = answer.want_after is not None
         parked = self.state.parked + len(answer.parked)
         for each in answer.parked:
             LOG.error("the server keeps event %s in quarantine: %s", each.seq, each.reason)
         if answer.want_after is not None:
             behind = self._store.submit(_go_back, answer.want_after).result()
             self.state = replace(self.state, queue=waiting.head.seq - behind)
-            return behind < waiting.head.seq
+            return is_going_back_new and behind < waiting.head.seq
         sent = waiting.events[-1] if waiting.events else None
         if sent is not None:
             if (answer.acked.epoch, answer.acked.seq) != (sent.epoch, sent.seq):
@@ -325,7 +331,7 @@ class SyncClient:
             parked=parked,
             clock_offset_ms=clock_ms - answer.now_ms,
         )
-        return left > 0 or answer.want_layout
+        return left > 0 or is_layout_new
 
     def _apply(self, sent: JsonValue) -> bool:
         """Carry out a command; False when it is to be tried again later, and those behind it.

@@ -57,6 +57,22 @@ def test_no_next_time_ends_the_sync_or_makes_it_ask_without_end(
     journal.store.close()
 
 
+@pytest.mark.parametrize(
+    "wanted", ['"want_layout": true', '"want_after": {"epoch": "another", "seq": 0, "hash": ""}']
+)
+def test_who_always_wants_the_same_again_is_not_answered_without_a_pause(
+    tmp_path: Path, wanted: str
+) -> None:
+    journal = Journal(tmp_path / "kiosk.db", threaded=True)
+    client = Answered(journal, '"next_sync_s": 5')
+    assert client.sync_once() == 5, "the layout goes with the first exchange"
+    client.raw = f'"next_sync_s": 5, {wanted}'
+    assert client.sync_once() == 0.0, "asked for once, it comes at once"
+    assert client.sync_once() == 5
+    assert client.sync_once() == 5
+    journal.store.close()
+
+
 @pytest.mark.parametrize("ahead_ms", [-400 * DAY_MS, 0, 400 * DAY_MS])
 def test_no_wall_clock_decides_how_many_issues_of_a_code_count(ahead_ms: int) -> None:
     sync = SyncStatus(is_reached=True, last_ms=10 * DAY_MS, last_monotonic_ms=1_000)
