@@ -17,8 +17,8 @@ from prometheus_client import CollectorRegistry, Counter
 from sqlalchemy import Connection, delete, func, select
 
 from central import schema
-from central.bulk import upsert_many
 from central.context import Central, alarm, alarm_daily
+from central.database.bulk import upsert_many
 from central.errors import RequestError
 from central.schema import LIVE
 from central.settings import Limits
