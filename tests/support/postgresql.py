@@ -24,7 +24,7 @@ from typing import BinaryIO
 import psycopg
 from sqlalchemy import create_engine
 
-from central.database import migrate
+from central.database.migrating import migrate
 from central.settings import Settings
 
 IS_WANTED = os.environ.get("TEST_DATABASE", "sqlite") == "postgresql"
