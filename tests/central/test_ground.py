@@ -94,7 +94,8 @@ def test_metrics_and_health_are_reported(server: Server) -> None:
     helps = [line.split(maxsplit=3)[3] for line in text.splitlines() if line.startswith("# HELP")]
     assert len(helps) > 10
     assert all(help_text.endswith(".") for help_text in helps)
-    assert requests.get(f"{server.url}/readyz", timeout=20).json() == {"status": "ready"}
+    ready = {"status": "ready", "roles": {"worker": "works", "keeper": "works"}}
+    assert requests.get(f"{server.url}/readyz", timeout=20).json() == ready
 
 
 # --- commands beside a server --------------------------------------------------------------------
