@@ -21,6 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from central.database import migrating, postgresql, sqlite
 from central.database.group_writer import GroupWriter
 from central.database.jobs import Job
+from central.database.texts import take_any_text
 from central.errors import CannotServeError
 from central.remains import require_database, require_server
 from central.sealing import seal_with
@@ -152,6 +153,7 @@ class Database:
 
 
 def _engine(url: str) -> Engine:
-    if sqlite.sqlite_file(url) is None:
-        return postgresql.engine_of(url)
-    return sqlite.engine_of(url)
+    is_sqlite = sqlite.sqlite_file(url) is not None
+    engine = sqlite.engine_of(url) if is_sqlite else postgresql.engine_of(url)
+    take_any_text(engine)
+    return engine
