@@ -14,11 +14,12 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from prometheus_client import CollectorRegistry, Counter
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import ColumnElement, Connection, delete, func, select
 
 from central import schema
 from central.context import Central, alarm, alarm_daily
 from central.database.bulk import upsert_many
+from central.database.locks import lock_name, locked_rows
 from central.errors import RequestError
 from central.schema import LIVE
 from central.settings import Limits
@@ -31,6 +32,8 @@ _REACHED: Final = Counter(
 )
 ASK_AGAIN_S: Final = 3600
 """When to ask again where what is full empties by what people do, and nobody knows when."""
+NEARLY: Final = 500
+"""More announcements than all servers together take at the same moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +79,8 @@ def take(
     `share` is how much of each may be used: what matters less leaves some to what matters more.
     """
     table = schema.budget
-    names = [each.subject for each in budgets]
-    rows = connection.execute(
-        select(table.c.subject, table.c.used_until_ms).where(table.c.subject.in_(names))
-    )
-    used_until = {row.subject: row.used_until_ms for row in rows}
+    rows = locked_rows(connection, table, [each.subject for each in budgets])
+    used_until = {subject: row["used_until_ms"] for subject, row in rows.items()}
     after: dict[str, int] = {}
     full: list[Reached] = []
     for each in budgets:
@@ -105,8 +105,9 @@ def promise(connection: Connection, full: Reached, subject: str, step_ms: int, n
     what waits does not come all at once, again and again."""
     table = schema.budget
     key = f"promised {full.name} {subject}"
-    last = connection.execute(select(table.c.promised_ms).where(table.c.subject == key)).scalar()
-    at_ms = max(full.free_ms, (last or 0) + step_ms)
+    known = locked_rows(connection, table, [key]).get(key)
+    last_ms = 0 if known is None else known["promised_ms"]
+    at_ms = max(full.free_ms, last_ms + step_ms)
     at_ms = min(at_ms, now_ms + 24 * HOUR_MS)
     row = {"subject": key, "used_until_ms": at_ms, "promised_ms": at_ms}
     upsert_many(connection, table, ("subject",), [row])
@@ -116,8 +117,9 @@ def promise(connection: Connection, full: Reached, subject: str, step_ms: int, n
 def forget_unused(connection: Connection, now_ms: int, most: int) -> int:
     """Delete budgets that are full again; how many."""
     table = schema.budget
-    some = select(table.c.subject).where(table.c.used_until_ms < now_ms).limit(most)
-    return connection.execute(delete(table).where(table.c.subject.in_(some))).rowcount
+    is_full = table.c.used_until_ms < now_ms
+    some = select(table.c.subject).where(is_full).limit(most)
+    return connection.execute(delete(table).where(is_full, table.c.subject.in_(some))).rowcount
 
 
 def require(connection: Connection, central: Central, what: str, *budgets: Budget) -> None:
@@ -210,22 +212,39 @@ def require_room(connection: Connection, central: Central, location: str, by: st
     doors = connection.execute(
         select(func.coalesce(func.sum(size.c.total), 0)).where(size.c.location == location)
     ).scalar_one()
-    most_here = max(rules.open_announcements_min, int(doors * rules.open_announcements_per_door))
+    most_here = max(
+        rules.open_announcements_min, int(int(doors) * rules.open_announcements_per_door)
+    )
     is_open = (package.c.sender == by) & (package.c.status == schema.fixed(LIVE[0]))
-    for name, most, where in (
-        ("open_announcements_per_door", most_here, is_open & (package.c.location == location)),
-        ("open_announcements_by_sender", rules.open_announcements_by_sender, is_open),
-    ):
-        open_ones = select(package.c.id).where(where).limit(most).subquery()
-        found = connection.execute(select(func.count()).select_from(open_ones)).scalar_one()
-        if found >= most:
-            reached(name)
-            raise RequestError(
-                429,
-                "limit_reached",
-                f"{most} packages of this key are announced and have not come ({name}): another"
-                " can be announced when one of them comes or is recalled",
-                limit=name,
-                most=most,
-                retry_after_s=ASK_AGAIN_S,
-            )
+    _require_fewer(connection, "open_announcements_per_door", most_here, is_open & _is_at(location))
+    name, most = "open_announcements_by_sender", rules.open_announcements_by_sender
+    # Those to other locations, too: where they are nearly too many, each waits for the other.
+    if _count(connection, is_open, most) >= most - NEARLY:
+        lock_name(connection, f"{name} {by}")
+        _require_fewer(connection, name, most, is_open)
+
+
+def _is_at(location: str) -> ColumnElement[bool]:
+    return schema.package.c.location == location
+
+
+def _count(connection: Connection, where: ColumnElement[bool], most: int) -> int:
+    some = select(schema.package.c.id).where(where).limit(most).subquery()
+    return connection.execute(select(func.count()).select_from(some)).scalar_one()
+
+
+def _require_fewer(
+    connection: Connection, name: str, most: int, where: ColumnElement[bool]
+) -> None:
+    if _count(connection, where, most) < most:
+        return
+    reached(name)
+    raise RequestError(
+        429,
+        "limit_reached",
+        f"{most} packages of this key are announced and have not come ({name}): another"
+        " can be announced when one of them comes or is recalled",
+        limit=name,
+        most=most,
+        retry_after_s=ASK_AGAIN_S,
+    )

@@ -15,6 +15,7 @@ from central import kept, limits, people, schema
 from central.adapters import new_id
 from central.context import Central, audit
 from central.errors import RequestError, not_found
+from central.locking import lock_location
 from central.notify import outbox
 from central.notify.outbox import Kind
 from central.packages.nearest import COUNT_MAX, nearest, neighbours
@@ -35,6 +36,9 @@ from kiosk.model.commands import (
 from kiosk.model.fields import is_in_time
 from kiosk.model.package import PackageStatus
 from kiosk.model.phone import PhoneNumberError, phone_number
+
+NEAREST = "nearest"
+"""In the place of a location."""
 
 
 def announce(
@@ -57,6 +61,7 @@ def announce(
         raise RequestError(422, "invalid", "size and dimensions: one of the two")
     asker = Asker(by, central.settings.limits.promised_share)
     location, size = _place(connection, announcement, measured, asker)
+    lock_location(connection, location)
     limits.require(
         connection, central, "too many for one kiosk", limits.of_commands(central, location, by)
     )
@@ -145,7 +150,7 @@ def _place(
 ) -> tuple[str, str | None]:
     """The location that a package is announced to, and the size of door it is to get there."""
     table = schema.location
-    if announcement.location != "nearest":
+    if announcement.location != NEAREST:
         found = connection.execute(
             select(table.c.id).where(table.c.id == announcement.location)
         ).scalar()
@@ -167,7 +172,9 @@ def _place(
         COUNT_MAX,
         asker,
     ):
-        name, sizes = str(place["id"]), sizes_of(connection, place["id"], asker)
+        name = str(place["id"])
+        lock_location(connection, name)
+        sizes = sizes_of(connection, name, asker)
         try:
             size = size_for(name, sizes, announcement.size, measured, announcement.weight_kg)
         except RequestError:
@@ -206,6 +213,14 @@ def _recipient(connection: Connection, person: Person, phone: str, now_ms: int) 
     )
     people.index_name(connection, recipient, person.name)
     return recipient
+
+
+def find_locked(connection: Connection, package: str, sender: str | None = None) -> Any:
+    """The same as `find`, to change something of it: its location is locked, and the row is as it
+    is behind everybody who had that before."""
+    row = find(connection, package, sender)
+    is_old = lock_location(connection, row.location)
+    return find(connection, package, sender) if is_old else row
 
 
 def find(connection: Connection, package: str, sender: str | None = None) -> Any:
@@ -275,7 +290,7 @@ def cancel(
 ) -> dict[str, Any]:
     """Recall a package: the kiosk is asked, and says when it is so. Of one that is disputed, its
     sender recalls the announcement alone."""
-    row = find(connection, package, sender)
+    row = find_locked(connection, package, sender)
     if row.status not in LIVE:
         raise RequestError(409, "too_late", f"the package is {row.status}: it cannot be recalled")
     limits.require_change(connection, central, row.location, row.id, by)
@@ -295,7 +310,7 @@ def extend(
     connection: Connection, central: Central, by: str, package: str, days: int, sender: str | None
 ) -> dict[str, Any]:
     """Hold a package some days longer, within the most that is allowed in all."""
-    row = find(connection, package, sender)
+    row = find_locked(connection, package, sender)
     if row.status not in (PackageStatus.STORED, PackageStatus.EXPIRED):
         raise RequestError(409, "not_held", f"the package is {row.status}: nothing holds it")
     zone = connection.execute(
@@ -335,7 +350,7 @@ def reissue(
     `owner` is the person's id at the sender, who must be the package's; None where the asker has
     proved it otherwise. The kiosk takes the new code even before it hears of it.
     """
-    row = find(connection, package, sender)
+    row = find_locked(connection, package, sender)
     if owner is not None and (not row.owner or row.owner != owner):
         raise not_found("package", package)
     if row.status not in (PackageStatus.STORED, PackageStatus.EXPIRED):
@@ -361,7 +376,7 @@ def change_contact(
     Whoever got its code before may be a stranger: that code is no longer valid, and the
     messages that were still to go there are not sent.
     """
-    row = find(connection, package, sender)
+    row = find_locked(connection, package, sender)
     if row.status not in LIVE:
         raise RequestError(409, "too_late", f"the package is {row.status}")
     limits.require_change(connection, central, row.location, row.id, by)

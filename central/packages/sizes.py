@@ -73,7 +73,7 @@ def announced_to(connection: Connection, location: str) -> dict[str | None, dict
         .where(
             package.c.location == location,
             package.c.status == "PENDING",
-            package.c.is_announced.is_(True),
+            package.c.is_announced,
         )
         .group_by(package.c.size, package.c.sender)
     )
