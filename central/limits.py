@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from prometheus_client import CollectorRegistry, Counter
-from sqlalchemy import ColumnElement, Connection, delete, func, select
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, select
 
 from central import schema
 from central.context import Central, alarm, alarm_daily
@@ -96,7 +96,7 @@ def take(
         reached(last.name)
         return last
     changed = [{"subject": name, "used_until_ms": ms} for name, ms in after.items()]
-    upsert_many(connection, table, ("subject",), changed)
+    upsert_many(connection, schema.budget, ("subject",), changed)
     return None
 
 
@@ -206,45 +206,47 @@ def _mark(central: Central, by: str) -> str:
     return central.secrets.mark("budget", by)[:32]
 
 
-def require_room(connection: Connection, central: Central, location: str, by: str) -> None:
-    """One more announcement by a sender, at a location and in all. Raises `RequestError`."""
-    rules, package, size = central.settings.limits, schema.package, schema.location_size
-    doors = connection.execute(
-        select(func.coalesce(func.sum(size.c.total), 0)).where(size.c.location == location)
-    ).scalar_one()
-    most_here = max(
-        rules.open_announcements_min, int(int(doors) * rules.open_announcements_per_door)
-    )
-    is_open = (package.c.sender == by) & (package.c.status == schema.fixed(LIVE[0]))
-    _require_fewer(connection, "open_announcements_per_door", most_here, is_open & _is_at(location))
-    name, most = "open_announcements_by_sender", rules.open_announcements_by_sender
-    # Those to other locations, too: where they are nearly too many, each waits for the other.
-    if _count(connection, is_open, most) >= most - NEARLY:
-        lock_name(connection, f"{name} {by}")
-        _require_fewer(connection, name, most, is_open)
+def _open_ones(*where: ColumnElement[bool], most: str) -> Any:
+    """How many packages of a sender are announced and have not come, counted no further."""
+    package = schema.package
+    is_open = package.c.status == schema.fixed(LIVE[0])
+    mine = select(package.c.id).where(package.c.sender == bindparam("by"), is_open, *where)
+    counted = mine.limit(bindparam(most)).subquery()
+    return select(func.count()).select_from(counted).scalar_subquery()
 
 
-def _is_at(location: str) -> ColumnElement[bool]:
-    return schema.package.c.location == location
+_OPEN: Final = select(
+    _open_ones(schema.package.c.location == bindparam("location"), most="most_here"),
+    _open_ones(most="most_in_all"),
+)
 
 
-def _count(connection: Connection, where: ColumnElement[bool], most: int) -> int:
-    some = select(schema.package.c.id).where(where).limit(most).subquery()
-    return connection.execute(select(func.count()).select_from(some)).scalar_one()
-
-
-def _require_fewer(
-    connection: Connection, name: str, most: int, where: ColumnElement[bool]
+def require_room(
+    connection: Connection, central: Central, location: str, by: str, doors: int
 ) -> None:
-    if _count(connection, where, most) < most:
-        return
-    reached(name)
-    raise RequestError(
-        429,
-        "limit_reached",
-        f"{most} packages of this key are announced and have not come ({name}): another"
-        " can be announced when one of them comes or is recalled",
-        limit=name,
-        most=most,
-        retry_after_s=ASK_AGAIN_S,
-    )
+    """One more announcement by a sender, at a location with so many doors and in all. Raises
+    `RequestError`."""
+    rules = central.settings.limits
+    most_here = max(rules.open_announcements_min, int(doors * rules.open_announcements_per_door))
+    most_in_all = rules.open_announcements_by_sender
+    values = {"by": by, "location": location, "most_here": most_here, "most_in_all": most_in_all}
+    here, in_all = connection.execute(_OPEN, values).one()
+    if in_all >= most_in_all - NEARLY:
+        # At other locations, too, others may be announced just now: each waits for the one before.
+        lock_name(connection, f"open announcements by {by}")
+        here, in_all = connection.execute(_OPEN, values).one()
+    for name, most, found in (
+        ("open_announcements_per_door", most_here, here),
+        ("open_announcements_by_sender", most_in_all, in_all),
+    ):
+        if found >= most:
+            reached(name)
+            raise RequestError(
+                429,
+                "limit_reached",
+                f"{most} packages of this key are announced and have not come ({name}): another"
+                " can be announced when one of them comes or is recalled",
+                limit=name,
+                most=most,
+                retry_after_s=ASK_AGAIN_S,
+            )

@@ -11,9 +11,10 @@ insert rows that refer to it, such as a message about a location.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Select, Table, func, select
+from sqlalchemy import Column, ColumnElement, Connection, Select, Table, bindparam, func, select
 
 from central.database.bulk import insert_missing
 
@@ -40,12 +41,10 @@ def lock_rows(connection: Connection, table: Table, keys: Iterable[str]) -> bool
     if connection.dialect.name == "sqlite":
         return False
     held = _held(connection)
-    [column] = table.primary_key
     wanted = sorted(key for key in set(keys) if (table.name, key) not in held)
     if not wanted:
         return False
-    query = locked(select(column).where(column.in_(wanted)).order_by(column))
-    found = connection.execute(query).scalars().all()
+    found = connection.execute(_keys(table), {"keys": wanted}).scalars().all()
     held |= {(table.name, key) for key in found}
     return True
 
@@ -67,10 +66,9 @@ def locked_rows(connection: Connection, table: Table, keys: Sequence[str]) -> di
     """These rows, locked, by their keys. Where several write, one that is not there is made with
     its defaults first, so that there is something to lock."""
     [column] = table.primary_key
-    query = locked(select(table).where(column.in_(keys)).order_by(column))
 
     def found() -> dict[str, Any]:
-        rows = connection.execute(query).mappings()
+        rows = connection.execute(_rows(table), {"keys": keys}).mappings()
         return {row[column.name]: row for row in rows}
 
     rows = found()
@@ -85,3 +83,19 @@ def locked_rows(connection: Connection, table: Table, keys: Sequence[str]) -> di
 def _held(connection: Connection) -> set[tuple[str, str]]:
     held: set[tuple[str, str]] = connection.get_execution_options().get(_HELD, set())
     return held
+
+
+@cache
+def _keys(table: Table) -> Select[Any]:
+    [column] = table.primary_key
+    return locked(select(column).where(_is_one_of(column)).order_by(column))
+
+
+@cache
+def _rows(table: Table) -> Select[Any]:
+    [column] = table.primary_key
+    return locked(select(table).where(_is_one_of(column)).order_by(column))
+
+
+def _is_one_of(column: Column[Any]) -> ColumnElement[bool]:
+    return column.in_(bindparam("keys", expanding=True))
