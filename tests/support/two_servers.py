@@ -208,7 +208,7 @@ async def same_key_twice(callers: Callers, location: str, rounds: int) -> int:
 
 
 async def same_barcode_twice(callers: Callers, location: str, rounds: int) -> int:
-    """One barcode is announced at both, as two wishes: pairs of which not one alone was taken."""
+    """One barcode is announced at both, as two requests: pairs of which not one alone was taken."""
     faults = 0
     for n in range(rounds):
         answers = await both(*(callers.announce(at, f"{location}-{n}", location) for at in (0, 1)))
