@@ -74,6 +74,7 @@ location = Table(
     _text("head_hash"),
     _flag("may_begin"),
     _number("command_cursor"),
+    _number("command_n"),
     _time("last_sync_ms"),
     _number("clock_offset_ms"),
     _text("status", "{}"),
@@ -88,6 +89,8 @@ location = Table(
     Index("ix_location_token", "token_hash"),
     _partial("ix_location_free", "latitude", "longitude", where="free > 0"),
 )
+"""`command_n` is the highest number that a command to its kiosk has or had;
+`command_cursor` is how far the kiosk has come."""
 
 signing_key = Table(
     "signing_key",
@@ -320,6 +323,7 @@ notification = Table(
     _number("attempts"),
     _number("due_ms"),
     _time("leased_until_ms"),
+    _text("leased_by"),
     _number("created_ms"),
     _time("sent_ms"),
     _time("delivered_ms"),

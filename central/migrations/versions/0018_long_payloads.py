@@ -1,4 +1,4 @@
-"""An event in quarantine is told from others by the hash of what it says; times have 64 bits.
+"""An event in quarantine is known from others by the hash of what it says; times have 64 bits.
 
 PostgreSQL puts no text of more than some 2,700 bytes into an index, so an event with a long body
 could not be taken in there at all. It holds a time in milliseconds in no INTEGER either.
@@ -11,8 +11,8 @@ from hashlib import sha256
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0016"
-down_revision = "0015"
+revision = "0018"
+down_revision = "0017"
 branch_labels = None
 depends_on = None
 
