@@ -26,6 +26,7 @@ from central.notify.outbox import Kind
 from central.schema import LIVE
 from central.settings import Notifications
 from central.sync import commands
+from central.sync.room import note_room
 from kiosk.model.commands import Announce, Cancel, CommandRecipient, CommandType
 from kiosk.model.events import EventKind
 from kiosk.model.package import PackageStatus
@@ -209,6 +210,7 @@ def _make_one(connection: Connection, announced: Any, lying: str, now_ms: int) -
             disputed_ms=None,
         )
     )
+    note_room(connection, announced.location)
 
 
 # --- an operator's yes ---------------------------------------------------------------------------
@@ -282,6 +284,7 @@ def _recall(
         connection.execute(insert(_PACKAGE).values(**kept))
         return
     connection.execute(update(_PACKAGE).where(_PACKAGE.c.id == row.id).values(**ended))
+    note_room(connection, row.location)
     if _is_known_at_kiosk(connection, row):
         command = Cancel(package=row.id, barcode=row.barcode, why=why)
         commands.queue(connection, row.location, command, by, now_ms, row.id)

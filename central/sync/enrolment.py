@@ -18,6 +18,7 @@ from central.context import Central, audit, change_known
 from central.errors import RequestError, require_plain
 from central.sync import signing, staff
 from central.sync.projection import configure
+from central.sync.room import note_room
 from central.tokens import KEY_BYTES, new_token, same, token_hash
 from kiosk.model.wrapping import NotWrappedError, bare, pin
 from kiosk.sync.contract import EnrolAnswer, EnrolRequest, ServerKeys
@@ -109,6 +110,7 @@ def change(
         "location",
         location,
     )
+    note_room(connection, location)
     audit(connection, now_ms, by, "location.change", location, channels=channels, **values)
 
 
