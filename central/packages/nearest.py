@@ -238,7 +238,7 @@ def _senders(is_of_one_size: bool) -> Select[Any]:
         .where(
             _PACKAGE.c.location.in_(bindparam("locations", expanding=True)),
             _PACKAGE.c.status == schema.fixed("PENDING"),
-            _PACKAGE.c.is_announced.is_(True),
+            _PACKAGE.c.is_announced,
         )
         .group_by(_PACKAGE.c.location, _PACKAGE.c.sender)
     )

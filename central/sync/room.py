@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     ColumnElement,
     Connection,
@@ -17,15 +19,13 @@ from central import schema
 from central.database.bulk import update_many, upsert_many
 
 _SLOT = schema.slot
-_IS_FREE = (
-    (_SLOT.c.status == "EMPTY") & (_SLOT.c.service == "IN_SERVICE") & _SLOT.c.is_reachable.is_(True)
-)
+_IS_FREE = (_SLOT.c.status == "EMPTY") & (_SLOT.c.service == "IN_SERVICE") & _SLOT.c.is_reachable
 _FREE = (
     select(
         _SLOT.c.size,
         func.count().label("total"),
         func.count().filter(_IS_FREE).label("free"),
-        func.count().filter(_IS_FREE & _SLOT.c.is_low.is_(True)).label("free_low"),
+        func.count().filter(_IS_FREE & _SLOT.c.is_low).label("free_low"),
     )
     .where(_SLOT.c.location == bindparam("location"))
     .group_by(_SLOT.c.size)
@@ -41,7 +41,7 @@ def count_free(connection: Connection, location: str) -> None:
     update_many(connection, schema.location, "id", [{"id": location, "free": free}])
 
 
-def _expected(*where: ColumnElement[bool]) -> Select[tuple[int]]:
+def _expected(*where: ColumnElement[bool]) -> Select[Any]:
     package = schema.package
     return (
         select(func.count())
@@ -49,7 +49,7 @@ def _expected(*where: ColumnElement[bool]) -> Select[tuple[int]]:
         .where(
             package.c.location == bindparam("of_location"),
             package.c.status == schema.fixed("PENDING"),
-            package.c.is_announced.is_(True),
+            package.c.is_announced,
             *where,
         )
     )

@@ -194,8 +194,14 @@ def _fill(
     table = schema.location
     connection.execute(table.update().where(table.c.id == name).values(free=free))
     for number, (size, sender) in enumerate(sent):
-        values = {"id": f"{name}-{number}", "barcode": f"{name}-{number}", "sender": sender}
-        values |= {"location": name, "size": size, "status": "PENDING", "is_announced": True}
+        values: dict[str, object] = {"id": f"{name}-{number}", "barcode": f"{name}-{number}"}
+        values |= {
+            "sender": sender,
+            "location": name,
+            "size": size,
+            "status": "PENDING",
+            "is_announced": True,
+        }
         connection.execute(schema.package.insert().values(**values))
     note_room(connection, name)
 
@@ -212,7 +218,7 @@ def _free(
     senders = Counter(sender for each, sender in sent if size is None or each in (size, None))
     if free - senders.total() > 0 or asker is None or free == 0:
         return free - senders.total()
-    return free - asker.taken(dict(senders), total)
+    return free - asker.taken(dict[str | None, int](senders), total)
 
 
 def test_who_has_no_code_at_the_kiosk_gets_it_sent_again(

@@ -15,11 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import click
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection, create_engine, insert
 
 from central import schema
 from central.app import build
 from central.auth import Scope
+from central.database.migrating import migrate
 from central.operators.accounts import add_key
 from central.settings import Settings
 from central.sync.room import note_room
@@ -79,7 +80,9 @@ def running(locations: int, database: str, servers: int, delay_ms: float) -> Ite
         if database == "postgresql":
             cluster = Cluster(fsync="on", synchronous_commit="on", full_page_writes="on")
             stack.callback(cluster.stop)
-            database_url, postmaster = cluster.new_database(), cluster.pid
+            database_url = cluster.new_database(is_empty=True)
+            _migrate(database_url)
+            postmaster = int((cluster.data / "postmaster.pid").read_text().split()[0])
             if delay_ms:
                 database_url = stack.enter_context(_delayed(database_url, delay_ms))
         config = folder / "central.toml"
@@ -120,6 +123,12 @@ def prepare(settings: Settings, locations: int) -> str:
         return central.database.submit(add).result()
     finally:
         central.database.close()
+
+
+def _migrate(database_url: str) -> None:
+    engine = create_engine(database_url)
+    migrate(engine)
+    engine.dispose()
 
 
 def free_port() -> int:
