@@ -75,6 +75,7 @@ location = Table(
     _text("head_hash"),
     _flag("may_begin"),
     _number("command_cursor"),
+    _number("command_n"),
     _time("last_sync_ms"),
     _number("clock_offset_ms"),
     _text("status", "{}"),
@@ -92,6 +93,8 @@ location = Table(
     _partial("ix_location_free", "latitude", "longitude", where="free > 0"),
     _partial("ix_location_open", "latitude", "longitude", where="free > promised"),
 )
+"""`command_n` is the highest number that a command to its kiosk has or had;
+`command_cursor` is how far the kiosk has come."""
 
 signing_key = Table(
     "signing_key",
@@ -321,6 +324,7 @@ notification = Table(
     _number("attempts"),
     _number("due_ms"),
     _time("leased_until_ms"),
+    _text("leased_by"),
     _number("created_ms"),
     _time("sent_ms"),
     _time("delivered_ms"),

@@ -215,10 +215,12 @@ def _free(
     """How many doors are free there for who asks."""
     free = sum(each for name, (each, _) in sizes.items() if size in (None, name))
     total = sum(each for name, (_, each) in sizes.items() if size in (None, name))
-    senders = Counter(sender for each, sender in sent if size is None or each in (size, None))
+    senders: Counter[str | None] = Counter(
+        sender for each, sender in sent if size is None or each in (size, None)
+    )
     if free - senders.total() > 0 or asker is None or free == 0:
         return free - senders.total()
-    return free - asker.taken(dict[str | None, int](senders), total)
+    return free - asker.taken(senders, total)
 
 
 def test_who_has_no_code_at_the_kiosk_gets_it_sent_again(

@@ -19,28 +19,24 @@ ZIP_LEVEL = 5
 class Kiosk:
     """One location's journal, as it grows."""
 
-    number: int
+    name: str
+    """The location's id."""
+    token: str = ""
+    """With which it signs in."""
     seq: int = 0
     head: bytes = GENESIS
 
-    @property
-    def name(self) -> str:
-        """The location's id."""
-        return f"L{self.number}"
-
-    @property
-    def token(self) -> str:
-        """With which it signs in."""
-        return f"kiosk_{self.number}"
+    def call(self, count: int) -> bytes:
+        """The next sync as HTTP, with so many new events."""
+        return post(f"/v1/locations/{self.name}/sync", self.token, self.request(count), "gzip")
 
     def request(self, count: int) -> bytes:
-        """The next sync as HTTP, with so many new events; 0: only that it is there."""
+        """The next sync's body, zipped, with so many new events; 0: only that it is there."""
         events = [self._event() for _ in range(count)]
         head = self.head.hex() if self.seq else ""
         place = Place(epoch=EPOCH, seq=self.seq, hash=head)
         message = SyncRequest(epoch=EPOCH, events=tuple(events), head=place)
-        body = gzip.compress(message.model_dump_json(exclude_none=True).encode(), ZIP_LEVEL)
-        return post(f"/v1/locations/{self.name}/sync", self.token, body, "gzip")
+        return gzip.compress(message.model_dump_json(exclude_none=True).encode(), ZIP_LEVEL)
 
     def _event(self) -> WireEvent:
         """A package comes and goes, in turns: what a busy kiosk's journal is made of."""
@@ -74,6 +70,11 @@ class Kiosk:
             is_trusted=True,
             hash=self.head.hex(),
         )
+
+
+def kiosk_of(number: int) -> Kiosk:
+    """One of the locations that the load makes known."""
+    return Kiosk(f"L{number}", f"kiosk_{number}")
 
 
 def post(path: str, token: str, body: bytes, encoding: str = "") -> bytes:

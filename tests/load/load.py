@@ -28,7 +28,7 @@ import click
 from central.settings import Settings
 from kiosk.sync.contract import SyncAnswer
 from tests.load.client import Call, Tally, run
-from tests.load.journals import Kiosk, post
+from tests.load.journals import kiosk_of, post
 from tests.load.servers import Servers, prepare, running
 
 Figures = dict[str, float | str | None]
@@ -48,14 +48,15 @@ SETUPS = {
 
 def sync_lines(locations: int, calls: int, events: int) -> list[list[Call]]:
     """So many syncs, made beforehand, each location always over the same connection."""
-    kiosks = [Kiosk(number) for number in range(locations)]
+    kiosks = [kiosk_of(number) for number in range(locations)]
     lines: list[list[Call]] = [[] for _ in range(min(LINES, locations))]
     for turn in range(calls):
-        kiosk = kiosks[turn % locations]
-        request = kiosk.request(events)
+        number = turn % locations
+        kiosk = kiosks[number]
+        request = kiosk.call(events)
         is_right = partial(_is_acknowledged, kiosk.seq) if events else _is_answered
         call = Call(request, is_right, events)
-        lines[kiosk.number % len(lines)].append(call)
+        lines[number % len(lines)].append(call)
     return lines
 
 
@@ -78,7 +79,7 @@ def announce_lines(locations: int, calls: int, api_key: str) -> list[list[Call]]
     for turn in range(calls):
         body = {
             "barcode": f"LOAD{turn:09}",
-            "location": Kiosk(turn % locations).name,
+            "location": kiosk_of(turn % locations).name,
             "size": "S",
             "recipient": {"name": "Eva", "email": f"eva{turn}@example.org"},
         }

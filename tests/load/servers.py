@@ -25,7 +25,7 @@ from central.operators.accounts import add_key
 from central.settings import Settings
 from central.sync.room import note_room
 from central.tokens import token_hash
-from tests.load.journals import Kiosk
+from tests.load.journals import kiosk_of
 from tests.support.postgresql import Cluster
 
 ROOT = Path(__file__).parents[2]
@@ -105,11 +105,11 @@ def prepare(settings: Settings, locations: int) -> str:
                 "id": kiosk.name,
                 "token_hash": token_hash(kiosk.token),
                 "layout_hash": "",
-                "latitude": 40 + kiosk.number % 100 / 10,
-                "longitude": kiosk.number // 100 / 10,
+                "latitude": 40 + number % 100 / 10,
+                "longitude": number // 100 / 10,
                 "free": 1000,
             }
-            for kiosk in map(Kiosk, range(locations))
+            for number, kiosk in enumerate(map(kiosk_of, range(locations)))
         ]
         connection.execute(insert(schema.location), rows)
         sizes = [{"location": row["id"], "size": "S", "free": 1000, "total": 1000} for row in rows]
