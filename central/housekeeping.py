@@ -10,6 +10,7 @@ from sqlalchemy import Connection, exists, func, insert, select, update
 
 from central import privacy, schema
 from central.context import Central, alarm
+from central.feed import bounds
 from central.notify import spool
 from central.notify.outbox import Kind, tell_operators
 from central.operators import passwords, sessions, throttle
@@ -64,6 +65,7 @@ async def tidy(central: Central, now_ms: int) -> None:
         partial(sessions.forget, rules=settings.sign_in, now_ms=now_ms),
         partial(passwords.forget_links, now_ms=now_ms),
         partial(throttle.forget, now_ms=now_ms),
+        partial(bounds.keep, rules=settings.feed, now_ms=now_ms),
         partial(roll_up, now_ms=now_ms),
     ):
         try:

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select, upda
 from central import schema
 from central.context import Central, audit, change_known
 from central.errors import RequestError, require_plain
+from central.feed import writing as feeding
 from central.sync import signing, staff
 from central.sync.projection import configure
 from central.tokens import KEY_BYTES, new_token, same, token_hash
@@ -68,9 +69,11 @@ def add_location(
             enrol_token_hash=token_hash(token),
             enrol_until_ms=now_ms + ENROL_VALID_MS,
             created_ms=now_ms,
+            feeds=feeding.readers(connection),
             **values,
         )
     )
+    feeding.location(connection, location, now_ms)
     audit(connection, now_ms, by, "location.add", location, name=name)
     return token
 
@@ -109,6 +112,7 @@ def change(
         "location",
         location,
     )
+    feeding.location(connection, location, now_ms)
     audit(connection, now_ms, by, "location.change", location, channels=channels, **values)
 
 
@@ -145,6 +149,7 @@ def revoke(connection: Connection, location: str, by: str, now_ms: int) -> None:
         "location",
         location,
     )
+    feeding.location(connection, location, now_ms)
     audit(connection, now_ms, by, "location.revoke", location)
 
 
@@ -230,6 +235,7 @@ def enrol(connection: Connection, central: Central, request: EnrolRequest) -> En
         connection.execute(update(table).where(table.c.id == row.id).values(**place))
     if request.layout is not None:
         configure(connection, row.id, request.layout, "")
+    feeding.location(connection, row.id, now_ms)
     staff.tell_one(connection, row.id, f"kiosk {row.id}", now_ms)
     how = "wrapped" if request.wrapped_key else "as it is"
     audit(connection, now_ms, f"kiosk {row.id}", "location.enrol", row.id, key_came=how)
