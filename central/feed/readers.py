@@ -192,7 +192,10 @@ def _replay(connection: Connection, name: str, location: str, from_ms: int, now_
         .order_by(event.c.received_ms, epoch.c.began_ms, event.c.epoch, event.c.seq)
     )
     columns = ["reader", "location", "epoch", "seq", "written_ms"]
-    return connection.execute(insert(feed).from_select(columns, rows)).rowcount
+    connection.execute(insert(feed).from_select(columns, rows))
+    of_reader = (feed.c.reader == name) & (feed.c.location == location)
+    counted = select(func.count()).select_from(feed).where(of_reader)
+    return int(connection.execute(counted).scalar_one())
 
 
 def remove(connection: Connection, name: str, by: str, now_ms: int) -> None:

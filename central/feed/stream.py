@@ -46,8 +46,10 @@ class Stream:
         database = self._central.database
         while not self._ending.is_set():
             try:
-                with held_alone(database.engine, database.url, f"feed-{self._reader}") as held:
+                with held_alone(database.url, f"feed-{self._reader}") as held:
                     if held is None:
+                        # A database that does not answer says so here.
+                        database.read(readers.require_reading, self._reader)
                         raise CannotServeError(
                             f"another central stream reads for {self._reader!r} already;"
                             " one at a time"
@@ -64,11 +66,7 @@ class Stream:
 
     def _while_held(self, held: Held) -> None:
         database, region = self._central.database, self._central.settings.region
-        while not self._ending.is_set():
-            if not held():
-                raise CannotServeError(
-                    "the database is another than before; start central stream again"
-                )
+        while not self._ending.is_set() and held():
             database.read(readers.require_reading, self._reader)
             batch = database.read(readers.batch, self._reader, region, BATCH)
             if not batch.ids:
