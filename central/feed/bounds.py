@@ -15,6 +15,7 @@ from central import schema
 from central.context import alarm, alarm_daily
 from central.feed import readers
 from central.feed.tables import feed, feed_reader
+from central.locking import lock_location
 from central.settings import Feed
 from kiosk.model.clock import DAY_MS, HOUR_MS
 
@@ -73,6 +74,7 @@ def _clear(connection: Connection, row: Any) -> bool:
         .order_by(table.c.id)
         .limit(BITE)
     )
+    lock_location(connection, *(each.id for each in connection.execute(named)))
     silenced = connection.execute(named).all()
     for each in silenced:
         left = " ".join(name for name in each.feeds.split() if name != row.name)

@@ -20,6 +20,7 @@ from central.errors import RequestError, not_found
 from central.feed import writing
 from central.feed.document import Document, name_of, shown_body
 from central.feed.tables import feed, feed_reader
+from central.locking import lock_location
 from central.schema import LIVE
 
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
@@ -164,8 +165,8 @@ def begin_at(connection: Connection, name: str, location: str, now_ms: int) -> i
     if reader is None or reader.stopped_ms is not None:
         return 0
     table, from_ms = schema.location, reader.from_ms
-    held = update(table).where(table.c.id == location).values(feed_n=table.c.feed_n)
-    found = connection.execute(held.returning(table.c.feeds)).scalar()
+    lock_location(connection, location)
+    found = connection.execute(select(table.c.feeds).where(table.c.id == location)).scalar()
     if found is None or name in found.split():
         return 0
     feeds = " ".join(sorted({*found.split(), name}))
