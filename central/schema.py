@@ -17,7 +17,6 @@ from sqlalchemy import (
     LargeBinary,
     Table,
     Text,
-    UniqueConstraint,
     text,
     true,
 )
@@ -87,6 +86,8 @@ location = Table(
     _number("promised"),
     _number("promised_to_one"),
     _number("created_ms"),
+    _text("feeds"),
+    _number("feed_n"),
     CheckConstraint("latitude IS NULL OR latitude BETWEEN -90 AND 90", name="latitude"),
     CheckConstraint("longitude IS NULL OR longitude BETWEEN -180 AND 180", name="longitude"),
     Index("ix_location_token", "token_hash"),
@@ -178,8 +179,20 @@ quarantine = Table(
     _number("received_ms"),
     _number("times", 1),
     _time("settled_ms"),
-    UniqueConstraint("location", "epoch", "seq", "payload", name="uq_quarantine_payload"),
+    _text("payload_hash"),
+    Index("ix_quarantine_place", "location", "epoch", "seq"),
+    Index(
+        "uq_quarantine_payload_hash",
+        "location",
+        "epoch",
+        "seq",
+        "payload_hash",
+        unique=True,
+        sqlite_where=text("payload_hash <> ''"),
+        postgresql_where=text("payload_hash <> ''"),
+    ),
 )
+"""`payload` is as long as a kiosk makes it, which no index takes: its hash (SHA-256) is there."""
 
 slot = Table(
     "slot",

@@ -27,6 +27,7 @@ from central.database.faults import ClosedError
 from central.database.group_writer import GroupWriter
 from central.database.jobs import Job, Writer
 from central.database.lanes import Lanes
+from central.database.texts import take_any_text
 from central.errors import CannotServeError
 from central.remains import require_database, require_server
 from central.sealing import seal_with
@@ -131,6 +132,11 @@ class Database:
             self._release_lock()
             raise
 
+    def step_aside(self) -> None:
+        """Be no server's process any more: one may start beside this."""
+        self._release_lock()
+        self.is_beside = True
+
     def seal_with(self, sealing: Sealing) -> None:
         """Seal and open personal columns with this key; before, they cannot be used."""
         seal_with(self.engine.dialect, sealing)
@@ -229,6 +235,7 @@ class Database:
 
 
 def _engine(url: str, writers: int) -> Engine:
-    if postgresql.is_postgresql(url):
-        return postgresql.engine_of(url, writers)
-    return sqlite.engine_of(url)
+    is_server = postgresql.is_postgresql(url)
+    engine = postgresql.engine_of(url, writers) if is_server else sqlite.engine_of(url)
+    take_any_text(engine)
+    return engine
