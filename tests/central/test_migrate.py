@@ -1,5 +1,5 @@
-"""Tables are migrated on PostgreSQL by a command only, two versions of servers share a database, and
-no server comes up on one that is not its own."""
+"""Tables are migrated on PostgreSQL by a command only, two versions of servers share a database,
+and no server comes up on one that is not its own."""
 
 from __future__ import annotations
 
