@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator
+from functools import partial
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -44,7 +45,9 @@ from central.pages.own_forms import OwnForms
 from central.pages.rendering import refused_page
 from central.pages.session import HOME, SIGN_IN, NotSignedInError, StepNeededError
 from central.settings import Settings
+from central.sync import commands
 from central.sync import routes as sync_routes
+from central.sync.bells import Bells
 from kiosk.private_files import private_folder
 
 LOG = logging.getLogger("central")
@@ -109,9 +112,12 @@ def _is_empty(connection: Connection) -> bool:
 def create_app(central: Central) -> FastAPI:
     """The web application on these parts; it closes the database at its end."""
     worker = Worker(central)
+    bells = Bells(partial(_waited_for, central))
+    central.database.on_wake(bells.ring)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        bells.start()
         worker.start()
         keeping = asyncio.create_task(keep(central))
         try:
@@ -135,6 +141,7 @@ def create_app(central: Central) -> FastAPI:
     rules = central.settings.single_sign_on
     app.state.provider = None if rules is None else Provider(rules)
     app.state.worker = worker
+    app.state.bells = bells
     app.state.wake = worker.wake
     for router in ROUTERS:
         app.include_router(router)
@@ -144,6 +151,11 @@ def create_app(central: Central) -> FastAPI:
     app.add_api_route("/", _front_door, include_in_schema=False)
     _say_errors(app)
     return app
+
+
+async def _waited_for(central: Central) -> list[str]:
+    """The locations for whose kiosks something is there."""
+    return await central.database.look(commands.locations_waited_for, central.clock.now_ms())
 
 
 async def _front_door() -> Response:
@@ -205,7 +217,7 @@ def _say_errors(app: FastAPI) -> None:
         headers = {}
         if error.status == 401:
             headers["www-authenticate"] = "Bearer"
-        if error.status == 429:
+        if "retry_after_s" in error.detail:
             headers["retry-after"] = str(int(float(str(error.detail["retry_after_s"]))) + 1)
         return JSONResponse(error.body(), error.status, headers)
 

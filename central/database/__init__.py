@@ -3,5 +3,6 @@
 from central.database.database import Database
 from central.database.migrating import alembic_config
 from central.database.sqlite import alone, sqlite_file
+from central.database.wakes import wake
 
-__all__ = ["Database", "alembic_config", "alone", "sqlite_file"]
+__all__ = ["Database", "alembic_config", "alone", "sqlite_file", "wake"]

@@ -21,6 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from central.database import migrating, postgresql, sqlite
 from central.database.group_writer import GroupWriter
 from central.database.jobs import Job
+from central.database.wakes import collecting
 from central.errors import CannotServeError
 from central.remains import require_database, require_server
 from central.sealing import seal_with
@@ -45,6 +46,7 @@ class Database:
         used.
         """
         self.url = url
+        self._on_wake: Callable[[set[str]], None] | None = None
         self.is_beside = False
         """Whether another process is the server, and this one only works beside it."""
         file = sqlite.sqlite_file(url)
@@ -107,8 +109,24 @@ class Database:
     ) -> Future[T]:
         """Hand in a writing operation; the future is done when it is durable, or failed."""
         future: Future[T] = Future()
-        self._writer.put(Job(lambda connection: operation(connection, *args, **kwargs), future))
+        woken: set[str] = set()
+
+        def work(connection: Connection) -> T:
+            with collecting(connection, woken):
+                return operation(connection, *args, **kwargs)
+
+        future.add_done_callback(lambda _: self._wake(woken))
+        self._writer.put(Job(work, future))
         return future
+
+    def on_wake(self, heard: Callable[[set[str]], None]) -> None:
+        """Have `heard` called, on any thread, with the locations that an operation woke, when it is
+        durable. One that failed may be among them: of some nobody knows whether they did."""
+        self._on_wake = heard
+
+    def _wake(self, woken: set[str]) -> None:
+        if woken and self._on_wake is not None:
+            self._on_wake(woken)
 
     async def write(
         self, operation: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs

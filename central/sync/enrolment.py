@@ -15,6 +15,7 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select, upda
 
 from central import schema
 from central.context import Central, audit, change_known
+from central.database import wake
 from central.errors import RequestError, require_plain
 from central.sync import signing, staff
 from central.sync.projection import configure
@@ -137,6 +138,7 @@ def roll(connection: Connection, location: str, by: str, now_ms: int) -> str:
 
 def revoke(connection: Connection, location: str, by: str, now_ms: int) -> None:
     """A location's kiosk is not listened to any more, until it enrols again."""
+    wake(connection, location)
     change_known(
         connection,
         update(schema.location)
