@@ -199,7 +199,7 @@ class Connection(HttpToolsProtocol):
         self._answer_timer: asyncio.TimerHandle | None = None
         self._answered_s = 0.0
         self.when_gone: Callable[[], None] | None = None
-        """Who is told when it is over while its request waits."""
+        """Called when it is over while its request waits."""
 
     @property
     def asks_for_nothing(self) -> bool:

@@ -48,7 +48,7 @@ class Bells:
         self._due = due
         self._hung: dict[str, list[Bell]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._rounds: set[asyncio.Task[None]] = set()
+        self._rounds: dict[asyncio.Task[None], None] = {}
         self._is_stopping = False
 
     def start(self) -> None:
@@ -109,10 +109,10 @@ class Bells:
     def _ring(self, locations: set[str]) -> None:
         if EVERYBODY in locations:
             task = asyncio.get_running_loop().create_task(self._ring_for_all())
-            self._rounds.add(task)
-            task.add_done_callback(self._rounds.discard)
+            self._rounds[task] = None
+            task.add_done_callback(self._rounds.pop)
             return
-        for location in locations:
+        for location in sorted(locations):
             for bell in self._hung.get(location, ()):
                 end(bell, Heard.DUE)
 

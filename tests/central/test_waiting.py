@@ -458,7 +458,7 @@ def test_an_older_server_is_asked_as_often_as_it_wants(site: Site, server: Serve
         wait_until(lambda: hatch.opened == ["7"])
 
 
-def test_an_older_kiosk_is_told_to_come_as_often_as_ever(server: Server, kiosk: Journal) -> None:
+def test_an_older_kiosk_is_asked_to_come_as_often_as_ever(server: Server, kiosk: Journal) -> None:
     server.others = {}
     server.stop()
     server.start()

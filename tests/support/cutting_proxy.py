@@ -1,4 +1,4 @@
-"""A proxy between a kiosk and its server: it passes every byte, and cuts its lines when told to."""
+"""A proxy between a kiosk and its server: it passes every byte, and cuts its lines on demand."""
 
 from __future__ import annotations
 
