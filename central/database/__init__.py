@@ -2,7 +2,7 @@
 
 from central.database.database import Database
 from central.database.leadership import Leadership, leadership
-from central.database.migrating import alembic_config
+from central.database.migrating import alembic_config, migrate
 from central.database.sqlite import alone, sqlite_file
 from central.database.wakes import wake
 
@@ -12,6 +12,7 @@ __all__ = [
     "alembic_config",
     "alone",
     "leadership",
+    "migrate",
     "sqlite_file",
     "wake",
 ]

@@ -30,8 +30,9 @@ def wake(connection: Connection, location: str) -> None:
 @contextlib.contextmanager
 def collecting(connection: Connection, woken: set[str]) -> Iterator[None]:
     """While an operation runs on a connection: write down whom it wakes."""
-    connection.info[_COLLECTED] = woken
+    info = connection.info  # which is not to be had any more from one that was lost
+    info[_COLLECTED] = woken
     try:
         yield
     finally:
-        del connection.info[_COLLECTED]
+        del info[_COLLECTED]
