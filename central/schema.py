@@ -84,6 +84,8 @@ location = Table(
     _time("silent_told_ms"),
     _number("free"),
     _number("created_ms"),
+    _text("feeds"),
+    _number("feed_n"),
     CheckConstraint("latitude IS NULL OR latitude BETWEEN -90 AND 90", name="latitude"),
     CheckConstraint("longitude IS NULL OR longitude BETWEEN -180 AND 180", name="longitude"),
     Index("ix_location_token", "token_hash"),

@@ -15,6 +15,7 @@ from central import kept, limits, people, schema
 from central.adapters import new_id
 from central.context import Central, audit
 from central.errors import RequestError, not_found
+from central.feed import writing as feeding
 from central.locking import lock_location
 from central.notify import outbox
 from central.notify.outbox import Kind
@@ -99,6 +100,7 @@ def announce(
         claims.look(connection, central.settings.notifications, location, [key], now_ms)
     if known is not None and known.status == PackageStatus.STORED:
         outbox.stored(connection, central.settings.notifications, package, now_ms)
+    feeding.packages(connection, location, [package], now_ms)
     audit(connection, now_ms, by, "package.announce", package, location=location)
     offered = neighbours(connection, location, asker) if left == 0 else []
     return describe(connection, package) | {"doors_left": left, "neighbours": offered}

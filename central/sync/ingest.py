@@ -20,6 +20,7 @@ from central import schema
 from central.context import alarm, alarm_daily
 from central.database.bulk import insert_many, upsert_many
 from central.database.faults import require_own
+from central.feed import writing as feeding
 from central.settings import Limits, Notifications
 from central.sync import own
 from central.sync.projection import Projection
@@ -49,6 +50,8 @@ class Sender:
     """What its events are signed with; None where its key is not known."""
     may_begin: bool
     """Whether it was enrolled since its last event: its journal may begin again."""
+    feeds: str = ""
+    """Who reads what happens there: see `central.feed.writing`."""
 
 
 @dataclass(slots=True)
@@ -363,6 +366,7 @@ class _Intake:
             for event, remark in zip(events, remarks, strict=True)
         ]
         insert_many(self.connection, schema.event, rows)
+        feeding.events(self.connection, self.sender.feeds, rows, self.now_ms)
         self.count += len(events)
         self.changed_slots |= projection.changes_slots
 
