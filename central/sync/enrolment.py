@@ -22,6 +22,7 @@ from central.errors import RequestError, require_plain
 from central.feed import writing as feeding
 from central.sync import signing, staff
 from central.sync.projection import configure
+from central.sync.room import note_room
 from central.tokens import KEY_BYTES, new_token, same, token_hash
 from kiosk.model.wrapping import NotWrappedError, bare, pin
 from kiosk.sync.contract import EnrolAnswer, EnrolRequest, ServerKeys
@@ -114,6 +115,7 @@ def change(
         "location",
         location,
     )
+    note_room(connection, location)
     feeding.location(connection, location, now_ms)
     audit(connection, now_ms, by, "location.change", location, channels=channels, **values)
 

@@ -13,8 +13,9 @@ from central.database.bulk import update_many, upsert
 from central.feed import writing as feeding
 from central.settings import Limits
 from central.sync import commands, enrolment, ingest, signing
-from central.sync.projection import configure, count_free
+from central.sync.projection import configure
 from central.sync.quarantine import payload_of
+from central.sync.room import count_free, note_room
 from kiosk.model.clock import MINUTE_MS
 from kiosk.model.events import journal_key
 from kiosk.sync.contract import Place, Status, SyncAnswer, SyncRequest, WireEvent
@@ -72,6 +73,8 @@ def sync(
         configure(connection, location, request.layout, request.status.layout_hash)
     if taken.changed_slots or request.layout is not None:
         count_free(connection, location)
+    if taken.changed_promises:
+        note_room(connection, location)
     if request.layout is not None:
         feeding.location(connection, location, now_ms)
     acked, head = taken.acked, request.head
