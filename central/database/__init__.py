@@ -5,6 +5,7 @@ from central.database.leadership import Leadership, leadership
 from central.database.migrating import alembic_config, migrate
 from central.database.postgresql import is_postgresql
 from central.database.sqlite import alone, sqlite_file
+from central.database.wakes import wake
 
 __all__ = [
     "Database",
@@ -16,4 +17,5 @@ __all__ = [
     "migrate",
     "migrate_shared",
     "sqlite_file",
+    "wake",
 ]
