@@ -254,6 +254,17 @@ class Database:
             self._lock_file = None
 
 
+@contextlib.contextmanager
+def alone(url: str) -> Iterator[None]:
+    """Work on a database that no server uses. Raises `CannotServeError`."""
+    if postgresql.is_postgresql(url):
+        postgresql.alone_engine(url).dispose()
+        yield
+    else:
+        with sqlite.alone(url):
+            yield
+
+
 def migrate_shared(url: str) -> str:
     """Bring the schema of a PostgreSQL database up to this version's; at which it is then. Raises
     `CannotServeError`."""

@@ -119,6 +119,12 @@ class Cluster:
         ) as connection:
             connection.execute(sql.encode())
 
+    def is_recovering(self) -> bool:
+        """Whether it still plays its log, and takes no writes."""
+        with psycopg.connect(host=str(self.folder), user=USER, dbname=USER) as connection:
+            found = connection.execute(b"SELECT pg_is_in_recovery()").fetchone()
+        return found is not None and bool(found[0])
+
     def new_database(self, *, is_empty: bool = False) -> str:
         """The URL of another database, with this version's tables unless it is to be empty."""
         name = f"test_{next(_numbers)}"
@@ -200,7 +206,10 @@ def url_of(folder: Path) -> str:
 
 def settings_of(folder: Path) -> Settings:
     """The settings of a server with this data folder, as a command finds them."""
-    return Settings(data=folder, database_url=url_of(folder))
+    url = url_of(folder)
+    return Settings(
+        data=folder, database_url=url, postgresql_programs=cluster().programs if url else None
+    )
 
 
 def words_of(folder: Path, config: Path | None = None) -> list[str]:
@@ -209,7 +218,12 @@ def words_of(folder: Path, config: Path | None = None) -> list[str]:
         more = "" if config is None else config.read_text(encoding="utf-8")
         config = folder.with_name(f"{folder.name}.database.toml")
         config.parent.mkdir(parents=True, exist_ok=True)
-        config.write_text(f"database_url = '{url_of(folder)}'\n{more}", encoding="utf-8")
+        lines = (
+            f"database_url = '{url_of(folder)}'",
+            f"postgresql_programs = '{cluster().programs}'",
+            more,
+        )
+        config.write_text("\n".join(lines), encoding="utf-8")
     named = [] if config is None else ["--config", str(config)]
     return [*named, "--data", str(folder)]
 
