@@ -64,6 +64,8 @@ class Taken:
     count: int = 0
     """How many events were new."""
     changed_slots: bool = False
+    changed_promises: bool = False
+    """Whether what is announced to the location and has not come is another number."""
 
 
 @dataclass(slots=True)
@@ -110,6 +112,7 @@ class _Intake:
         self.parked: list[Parked] = []
         self.count = 0
         self.changed_slots = False
+        self.changed_promises = False
 
     def take(self, events: Sequence[AnyEvent], last: Place) -> Taken:
         known = self._known(events)
@@ -140,7 +143,14 @@ class _Intake:
             acked = Place(epoch=event.epoch, seq=event.seq, hash=event.hash)
         self._project(self._own(new))
         self._write_epochs()
-        return Taken(acked, want, tuple(self.parked), self.count, self.changed_slots)
+        return Taken(
+            acked,
+            want,
+            tuple(self.parked),
+            self.count,
+            self.changed_slots,
+            self.changed_promises,
+        )
 
     def _known(self, events: Sequence[AnyEvent]) -> dict[tuple[str, int], str]:
         """The hashes of those that are there already."""
@@ -369,6 +379,7 @@ class _Intake:
         feeding.events(self.connection, self.sender.feeds, rows, self.now_ms)
         self.count += len(events)
         self.changed_slots |= projection.changes_slots
+        self.changed_promises |= projection.changes_promises
 
     def _park(self, event: AnyEvent, reason: str, *, is_loud: bool = True) -> None:
         self.parked.append(Parked(epoch=event.epoch, seq=event.seq, reason=reason))
