@@ -13,6 +13,7 @@ from kiosk.model.person import Recipient
 from kiosk.store.errors import RefusedError
 from kiosk.store.writer import Row, Writer, insert, live, update
 
+LIVE = live()
 CONTESTED = (
     "EXISTS (SELECT 1 FROM package AS other WHERE other.barcode_key = package.barcode_key"
     f" AND other.id <> package.id AND {live('other.')})"
@@ -20,7 +21,7 @@ CONTESTED = (
 """Of a row of `package`: another live one has the same barcode."""
 
 LIVE_BY_KEY = (
-    f"SELECT * FROM package WHERE barcode_key = ? AND {live()} ORDER BY slot IS NULL, announced_ms"
+    f"SELECT * FROM package WHERE barcode_key = ? AND {LIVE} ORDER BY slot IS NULL, announced_ms"
 )
 
 

@@ -420,7 +420,7 @@ def m008_intent_by_id(db: Database) -> None:
 
 @migrations()
 def m009_legal_changes(db: Database) -> None:
-    """The same changes are legal, told apart in less time."""
+    """The same changes are legal, checked in less time."""
     packages = [(str(before), str(after)) for before, after in sorted(LEGAL_CHANGES)]
     for table, pairs in (("package", packages), ("slot", sorted(LEGAL_SLOT_CHANGES))):
         db.conn.execute(f"DROP TRIGGER {table}_changes_legally")

@@ -10,25 +10,18 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.model.clock import Instant
 from kiosk.store import meta
 from kiosk.store.answers import Answer
 from kiosk.store.errors import NotDoneError, RefusedError
 from kiosk.store.store import Store
 from kiosk.store.writer import Writer
 from tests.support.central_server import wait_until
-
-
-class StillClock:
-    """A clock that stands."""
-
-    def now(self) -> Instant:
-        return Instant(0, 0, "boot", True)
+from tests.support.flow_site import LoopClock
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
-    return Store(tmp_path / "kiosk.db", StillClock(), random.Random(1))
+    return Store(tmp_path / "kiosk.db", LoopClock(), random.Random(1))
 
 
 def write_and_fail(writer: Writer) -> None:
