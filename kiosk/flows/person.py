@@ -32,6 +32,7 @@ from kiosk.flows.views.customer import (
     EnterCode,
     EnterPhoneDigits,
     EnterTracking,
+    First,
     HoldExtended,
     LowerAsked,
     MorePackages,
@@ -119,6 +120,7 @@ class Person:
         self._events: deque[Event] = deque()
         self._arrived = asyncio.Event()
         self.view: View = View()
+        self._drawn = self.view
         self.preference = Preference()
         """How the person at the machine wants the screens."""
         self.warn_s = WARN_S
@@ -131,20 +133,28 @@ class Person:
         """Show a view. What was pressed on another kind of view before is forgotten: nobody
         answers a question that they have not seen."""
         self._turn_to(view)
-        self._screen.show(view)
+        self._draw(view)
 
     def show_if_it_lasts(self, view: View) -> None:
         """Show a view that only says what is going on, unless another follows in a moment.
 
         The processor draws a screen for longer than most of these last, and whoever waits for the
-        door waited for that. What is pressed meanwhile is forgotten, as if the view was seen.
+        door waited for that. What is pressed meanwhile is forgotten, as if the view was seen. The
+        first screen invites the next person: it gives way at once.
         """
         self._turn_to(view)
-        asyncio.get_running_loop().call_later(MOMENT_S, self._show_if_still, view)
+        if isinstance(self._drawn, First):
+            self._draw(view)
+        else:
+            asyncio.get_running_loop().call_later(MOMENT_S, self._draw_if_still, view)
 
-    def _show_if_still(self, view: View) -> None:
+    def _draw_if_still(self, view: View) -> None:
         if self.view is view:
-            self._screen.show(view)
+            self._draw(view)
+
+    def _draw(self, view: View) -> None:
+        self._drawn = view
+        self._screen.show(view)
 
     def _turn_to(self, view: View) -> None:
         if not asks_the_same(view, self.view):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from kiosk.flows.events import Entered, Pressed, TimedOut
 from kiosk.flows.person import MOMENT_S, Person
 from kiosk.flows.views.choices import Choice, Purpose
-from kiosk.flows.views.customer import EnterCode
+from kiosk.flows.views.customer import EnterCode, First
 from kiosk.flows.views.shared import Checking, DoorOpen, Opening, View
 
 
@@ -50,6 +50,15 @@ async def test_what_lasts_is_drawn_once() -> None:
     person.show_if_it_lasts(OPENING)
     await asyncio.sleep(MOMENT_S * 3)
     assert panel.drawn == [CODE, Checking(), OPENING]
+
+
+async def test_the_first_screen_gives_way_at_once() -> None:
+    panel = Panel()
+    person = Person(panel)
+    first = First()
+    person.show(first)
+    person.show_if_it_lasts(OPENING)
+    assert panel.drawn == [first, OPENING]
 
 
 async def test_what_is_pressed_while_nothing_new_is_drawn_yet_counts_for_nothing() -> None:
