@@ -132,6 +132,11 @@ class Database:
             self._release_lock()
             raise
 
+    def step_aside(self) -> None:
+        """Be no server's process any more: one may start beside this."""
+        self._release_lock()
+        self.is_beside = True
+
     def seal_with(self, sealing: Sealing) -> None:
         """Seal and open personal columns with this key; before, they cannot be used."""
         seal_with(self.engine.dialect, sealing)

@@ -10,10 +10,12 @@ from sqlalchemy import Connection, bindparam, select, update
 from central import kept, limits, schema
 from central.context import Central, alarm_daily, is_about
 from central.database.bulk import update_many, upsert
+from central.feed import writing as feeding
 from central.settings import Limits
 from central.sync import commands, enrolment, ingest, signing
-from central.sync.projection import configure, count_free
+from central.sync.projection import configure
 from central.sync.quarantine import payload_of
+from central.sync.room import count_free, note_room
 from kiosk.model.clock import MINUTE_MS
 from kiosk.model.events import journal_key
 from kiosk.sync.contract import Place, Status, SyncAnswer, SyncRequest, WireEvent
@@ -55,7 +57,7 @@ def sync(
     row = enrolment.kiosk_of(connection, location, token, locks=True)
     last = Place(epoch=row.epoch, seq=row.seq, hash=row.head_hash)
     rules = central.settings.notifications
-    sender = ingest.Sender(location, _journal_key(central, row), row.may_begin)
+    sender = ingest.Sender(location, _journal_key(central, row), row.may_begin, row.feeds)
     if request.events:
         size = sum(
             len(each.body) if isinstance(each, WireEvent) else len(payload_of(each))
@@ -71,6 +73,10 @@ def sync(
         configure(connection, location, request.layout, request.status.layout_hash)
     if taken.changed_slots or request.layout is not None:
         count_free(connection, location)
+    if taken.changed_promises:
+        note_room(connection, location)
+    if request.layout is not None:
+        feeding.location(connection, location, now_ms)
     acked, head = taken.acked, request.head
     has_come_to_head = not is_late and acked.epoch == head.epoch and acked.seq >= head.seq
     cursor = _cursor(connection, row, request, now_ms, has_come_to_head=has_come_to_head)
