@@ -110,7 +110,7 @@ def build(
 def _is_empty(connection: Connection) -> bool:
     """Whether nothing was ever made that the server's key is needed for."""
     tables = (schema.location, schema.user, schema.staff, schema.api_key)
-    return all(
+    return not resealing.is_claimed(connection) and all(
         connection.execute(select(*table.primary_key).limit(1)).first() is None for table in tables
     )
 
