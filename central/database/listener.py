@@ -13,8 +13,6 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import psycopg
-from sqlalchemy import make_url
-from sqlalchemy.dialects.postgresql import psycopg as dialects
 
 from central.adapters import RNG
 from central.database.postgresql import SESSION, is_postgresql, url_of
@@ -46,7 +44,8 @@ async def listen(url: str, heard: Callable[[set[str]], None]) -> None:
 
 
 async def _connected(url: str) -> psycopg.AsyncConnection[Any]:
-    _, said = dialects.dialect().create_connect_args(make_url(url_of(url)))
+    dialect: Any = url_of(url).get_dialect()()
+    _, said = dialect.create_connect_args(url_of(url))
     where: dict[str, Any] = {**SESSION, **said, "application_name": "parcel-central listener"}
     async with asyncio.timeout(2 * ANSWER_WITHIN_S):
         return await psycopg.AsyncConnection.connect(**where, autocommit=True)
