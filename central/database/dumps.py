@@ -54,7 +54,7 @@ def require_sound(path: Path, programs: Path | None) -> None:
     except _FailedError as error:
         raise CannotServeError(f"{path} is no backup of a central server: {error.said}") from error
     if " TABLE DATA public alembic_version " not in listed:
-        raise CannotServeError(f"{path} is no backup of a central server: its tables are others")
+        raise CannotServeError(f"{path} is no backup of a central server: it has other tables")
 
 
 def load(url: str, path: Path, moment: str, programs: Path | None) -> str | None:
