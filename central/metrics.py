@@ -211,7 +211,7 @@ async def metrics(request: Request) -> Response:
     values = await central.database.look(
         figures,
         central.clock.now_ms(),
-        settings.notifications.silent_after_s,
+        settings.silent_after_s,
         shutil.disk_usage(settings.data).free,
     )
     registry = CollectorRegistry()

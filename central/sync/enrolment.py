@@ -15,6 +15,7 @@ from sqlalchemy import Connection, bindparam, delete, select, update
 
 from central import schema
 from central.context import Central, audit, change_known
+from central.database import wake
 from central.database.bulk import insert_once
 from central.database.locks import lock_name, locked, note_locked
 from central.errors import RequestError, require_plain
@@ -144,6 +145,7 @@ def roll(connection: Connection, location: str, by: str, now_ms: int) -> str:
 
 def revoke(connection: Connection, location: str, by: str, now_ms: int) -> None:
     """A location's kiosk is not listened to any more, until it enrols again."""
+    wake(connection, location)
     change_known(
         connection,
         update(schema.location)
