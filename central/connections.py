@@ -15,11 +15,11 @@ from collections.abc import Iterable
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any, ClassVar, Final
 
-from prometheus_client import Gauge
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from central import limits
 from central.adapters import monotonic_s
+from central.monitoring.counters import CONNECTIONS
 from central.settings import ConnectionLimits
 
 LOG = logging.getLogger("central.connections")
@@ -30,9 +30,6 @@ FILES_KEPT: Final = 256
 LOG_EVERY_S: Final = 60.0
 SITE_BITS: Final = 64
 """An IPv6 network of one customer is one address here (RFC 6177)."""
-_OPEN: Final = Gauge(
-    "locker_connections", "Connections that are open now.", registry=limits.REGISTRY
-)
 HEADERS: Final = {
     "content-security-policy": "default-src 'self'; img-src 'self' data:; base-uri 'none';"
     " object-src 'none'; frame-ancestors 'none'; form-action 'self'",
@@ -100,7 +97,7 @@ class Connections:
             return "most"
         self._open[connection] = who
         self._by_address.setdefault(who, {})[connection] = None
-        _OPEN.set(len(self._open))
+        CONNECTIONS.set(len(self._open))
         return ""
 
     def leave(self, connection: Connection) -> None:
@@ -111,7 +108,7 @@ class Connections:
             here.pop(connection, None)
             if not here:
                 del self._by_address[who]
-        _OPEN.set(len(self._open))
+        CONNECTIONS.set(len(self._open))
 
     def is_trusted(self, address: str) -> bool:
         """Whether a proxy that is trusted has this address."""

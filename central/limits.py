@@ -13,22 +13,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from prometheus_client import CollectorRegistry, Counter
 from sqlalchemy import Connection, delete, func, select
 
 from central import schema
 from central.bulk import upsert_many
 from central.context import Central, alarm, alarm_daily
 from central.errors import RequestError
+from central.monitoring.counters import LIMIT_REACHED
 from central.schema import LIVE
 from central.settings import Limits
 from kiosk.model.clock import HOUR_MS
 
-REGISTRY: Final = CollectorRegistry()
-"""What this process counts itself; the rest is read from the database when it is asked for."""
-_REACHED: Final = Counter(
-    "locker_limit_reached", "How often a ceiling was run into.", ["limit"], registry=REGISTRY
-)
 ASK_AGAIN_S: Final = 3600
 """When to ask again where what is full empties by what people do, and nobody knows when."""
 
@@ -65,7 +60,7 @@ class Reached:
 
 def reached(name: str) -> None:
     """Count that a ceiling was run into."""
-    _REACHED.labels(limit=name).inc()
+    LIMIT_REACHED.labels(limit=name).inc()
 
 
 def take(

@@ -13,10 +13,11 @@ from prometheus_client.registry import Collector
 from sqlalchemy import ColumnElement, Connection, case, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from central import limits, schema
+from central import schema
 from central.adapters import monotonic_s
 from central.bulk import upsert
 from central.context import Central, central_of
+from central.monitoring.counters import REGISTRY
 from central.notify import outbox
 from central.operators import throttle
 from central.sync import commands
@@ -214,7 +215,7 @@ async def metrics(request: Request) -> Response:
     )
     registry = CollectorRegistry()
     registry.register(_Figures(values))
-    said = generate_latest(registry) + generate_latest(limits.REGISTRY)
+    said = generate_latest(registry) + generate_latest(REGISTRY)
     return Response(said, media_type=CONTENT_TYPE_LATEST)
 
 

@@ -34,6 +34,10 @@ from central.columns import sealed_by_row_column as _sealed_by_row
 from central.columns import sealed_column as _sealed
 from central.columns import text_column as _text
 from central.columns import time_column as _time
+from central.counted_tables import day_status as day_status
+from central.counted_tables import hour_status as hour_status
+from central.counted_tables import kept_figures as kept_figures
+from central.counted_tables import minute_status as minute_status
 from central.sealing import Sealed
 
 
@@ -84,11 +88,22 @@ location = Table(
     _time("silent_told_ms"),
     _number("free"),
     _number("created_ms"),
+    _number("queue"),
+    _number("doors_open"),
+    _number("boards_away"),
+    _real("temperature_c"),
+    _number("events"),
+    _number("quarantined"),
+    _number("openings"),
+    _number("openings_failed"),
+    _number("refusals"),
     CheckConstraint("latitude IS NULL OR latitude BETWEEN -90 AND 90", name="latitude"),
     CheckConstraint("longitude IS NULL OR longitude BETWEEN -180 AND 180", name="longitude"),
     Index("ix_location_token", "token_hash"),
     _partial("ix_location_free", "latitude", "longitude", where="free > 0"),
 )
+"""`queue` to `temperature_c` are of the status that came last, beside it so that nobody has to read
+it; `events` to `refusals` were counted since the location is known, and never go back."""
 
 signing_key = Table(
     "signing_key",
@@ -122,6 +137,8 @@ location_size = Table(
     _number("free"),
     _number("free_low"),
     _number("total"),
+    _number("taken"),
+    _number("suspect"),
     _number("width_mm"),
     _number("height_mm"),
     _number("depth_mm"),
@@ -164,6 +181,7 @@ quarantine = Table(
     _number("times", 1),
     _time("settled_ms"),
     UniqueConstraint("location", "epoch", "seq", "payload", name="uq_quarantine_payload"),
+    _partial("ix_quarantine_open", "received_ms", where="settled_ms IS NULL"),
 )
 
 slot = Table(
@@ -263,6 +281,7 @@ package = Table(
     ),
     _partial("ix_package_known_as", "known_as", where="known_as IS NOT NULL"),
     _partial("ix_package_disputed", "disputed_ms", where="disputed_ms IS NOT NULL"),
+    _partial("ix_package_unjoined", "status", "stored_ms", where="recipient IS NULL"),
     _partial("ix_package_open", "sender", "location", where="status = 'PENDING'"),
 )
 
@@ -309,6 +328,7 @@ notification = Table(
     _number("attempts"),
     _number("due_ms"),
     _time("leased_until_ms"),
+    _time("late_since_ms"),
     _number("created_ms"),
     _time("sent_ms"),
     _time("delivered_ms"),
@@ -497,34 +517,3 @@ staff = Table(
     CheckConstraint("role IN ('courier', 'technician')", name="role"),
     CheckConstraint("length(number) = 2", name="number"),
 )
-
-minute_status = Table(
-    "minute_status",
-    metadata,
-    _location(primary_key=True),
-    Column("minute_ms", WHOLE, primary_key=True, autoincrement=False),
-    _number("syncs"),
-    _number("events"),
-    _number("queue"),
-    _number("doors_open"),
-    _number("boards_away"),
-    Index("ix_minute_status_minute", "minute_ms"),
-)
-
-hour_status = Table(
-    "hour_status",
-    metadata,
-    _location(primary_key=True),
-    Column("hour_ms", WHOLE, primary_key=True, autoincrement=False),
-    _number("minutes"),
-    _number("syncs"),
-    _number("events"),
-    _number("queue"),
-    _number("doors_open"),
-    _number("boards_away"),
-    _number("taken"),
-    _number("slots"),
-    Index("ix_hour_status_hour", "hour_ms"),
-)
-"""An hour of a location: in how many minutes it was heard of, sums of syncs and events, the most of
-the rest, and how many of its slots were taken when the hour ended."""

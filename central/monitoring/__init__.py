@@ -1,0 +1,1 @@
+"""What can be watched: counters of this process, figures of the whole network, rules, dashboards."""
