@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from sqlalchemy import Column, ForeignKey, Index, LargeBinary, Table, Text
 
-from central.columns import WHOLE, metadata
-from central.columns import number_column as _number
+from central.database.columns import WHOLE, metadata
+from central.database.columns import number_column as _number
 
 
 def _location() -> Column[str]:

@@ -17,8 +17,8 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from central import schema
-from central.bulk import upsert
 from central.context import Central
+from central.database.bulk import upsert
 from central.errors import CannotServeError
 
 LOG = logging.getLogger("central")

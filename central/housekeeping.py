@@ -9,8 +9,8 @@ from functools import partial
 from sqlalchemy import Connection, exists, func, insert, select, update
 
 from central import privacy, schema
-from central.bulk import add_many
 from central.context import Central, alarm
+from central.database.bulk import add_many
 from central.notify import spool
 from central.notify.outbox import Kind, tell_operators
 from central.operators import passwords, sessions, throttle

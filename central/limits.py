@@ -16,8 +16,8 @@ from typing import Any, Final
 from sqlalchemy import Connection, delete, func, select
 
 from central import schema
-from central.bulk import upsert_many
 from central.context import Central, alarm, alarm_daily
+from central.database.bulk import upsert_many
 from central.errors import RequestError
 from central.monitoring.counters import LIMIT_REACHED
 from central.schema import LIVE

@@ -15,8 +15,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from central import schema
 from central.adapters import monotonic_s
-from central.bulk import upsert
 from central.context import Central, central_of
+from central.database.bulk import upsert
 from central.monitoring.counters import REGISTRY
 from central.notify import outbox
 from central.operators import throttle

@@ -16,8 +16,8 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, Table, bindparam, select, tuple_
 
 from central import people, schema
-from central.bulk import upsert
 from central.database import Database
+from central.database.bulk import upsert
 from central.errors import CannotServeError
 from central.sealing import SealedByRow, index_of, sealed_columns
 from central.tokens import KEY_FILE, Secrets

@@ -22,22 +22,22 @@ from sqlalchemy import (
     true,
 )
 
-from central.columns import REAL
-from central.columns import WHOLE as WHOLE
-from central.columns import Flag as Flag
-from central.columns import fixed as fixed
-from central.columns import flag_column as _flag
-from central.columns import metadata as metadata
-from central.columns import number_column as _number
-from central.columns import real_column as _real
-from central.columns import sealed_by_row_column as _sealed_by_row
-from central.columns import sealed_column as _sealed
-from central.columns import text_column as _text
-from central.columns import time_column as _time
 from central.counted_tables import day_status as day_status
 from central.counted_tables import hour_status as hour_status
 from central.counted_tables import kept_figures as kept_figures
 from central.counted_tables import minute_status as minute_status
+from central.database.columns import REAL
+from central.database.columns import WHOLE as WHOLE
+from central.database.columns import Flag as Flag
+from central.database.columns import fixed as fixed
+from central.database.columns import flag_column as _flag
+from central.database.columns import metadata as metadata
+from central.database.columns import number_column as _number
+from central.database.columns import real_column as _real
+from central.database.columns import sealed_by_row_column as _sealed_by_row
+from central.database.columns import sealed_column as _sealed
+from central.database.columns import text_column as _text
+from central.database.columns import time_column as _time
 from central.sealing import Sealed
 
 

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select, upda
 
 from central import addresses, kept, schema
 from central.adapters import new_id
-from central.bulk import insert_once
+from central.database.bulk import insert_once
 from central.settings import Notifications
 from kiosk.model.actor import SERVER, actor_of
 from kiosk.model.clock import DAY_MS, HOUR_MS

@@ -14,8 +14,8 @@ from typing import Any
 from sqlalchemy import Connection, delete, func, select
 
 from central import schema
-from central.bulk import upsert
 from central.context import Central
+from central.database.bulk import upsert
 from central.settings import SignIn
 from kiosk.model.clock import DAY_MS
 

@@ -17,8 +17,8 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, select
 
 from central import schema
-from central.bulk import insert_many, upsert_many
 from central.context import alarm, alarm_daily
+from central.database.bulk import insert_many, upsert_many
 from central.settings import Limits, Notifications
 from central.sync import own
 from central.sync.projection import Projection

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, func, select, update
 
 from central import kept, limits, schema
-from central.bulk import update_many, upsert, upsert_many
+from central.database.bulk import update_many, upsert, upsert_many
 from central.notify import outbox
 from central.plain_texts import all_plain
 from central.settings import Limits, Notifications

@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, select, update
 
 from central import kept, limits, schema
-from central.bulk import update_many, upsert
 from central.context import Central, alarm_daily, is_about
+from central.database.bulk import update_many, upsert
 from central.settings import Limits
 from central.sync import commands, enrolment, ingest, signing
 from central.sync.projection import configure, count_free

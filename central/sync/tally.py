@@ -12,7 +12,7 @@ from typing import Any, Final
 from sqlalchemy import Connection
 
 from central import schema
-from central.bulk import add_many
+from central.database.bulk import add_many
 from kiosk.model.clock import DAY_MS
 from kiosk.model.events import EventKind
 from kiosk.model.images import known_images
