@@ -19,7 +19,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from central import limits
 from central.adapters import monotonic_s
-from central.monitoring.counters import CONNECTIONS
+from central.counters import CONNECTIONS
 from central.settings import ConnectionLimits
 
 LOG = logging.getLogger("central.connections")

@@ -17,9 +17,9 @@ from sqlalchemy import Connection, delete, func, select
 
 from central import schema
 from central.context import Central, alarm, alarm_daily
+from central.counters import LIMIT_REACHED
 from central.database.bulk import upsert_many
 from central.errors import RequestError
-from central.monitoring.counters import LIMIT_REACHED
 from central.schema import LIVE
 from central.settings import Limits
 from kiosk.model.clock import HOUR_MS

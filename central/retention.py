@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, Connection, Table, and_, delete, func, or_
 
 from central import limits, schema
 from central.context import Central
-from central.monitoring.counters import ROWS_PRUNED
+from central.counters import ROWS_PRUNED
 from central.schema import LIVE
 from central.settings import Retention
 from kiosk.model.clock import DAY_MS

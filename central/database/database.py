@@ -13,11 +13,13 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from central.adapters import monotonic_s
+from central.counters import WRITE_SECONDS, WRITES_WAITING
 from central.database import migrating, postgresql, sqlite
 from central.database.group_writer import GroupWriter
 from central.database.jobs import Job
@@ -107,8 +109,20 @@ class Database:
     ) -> Future[T]:
         """Hand in a writing operation; the future is done when it is durable, or failed."""
         future: Future[T] = Future()
+        self._watch(future)
         self._writer.put(Job(lambda connection: operation(connection, *args, **kwargs), future))
         return future
+
+    def _watch(self, future: Future[Any]) -> None:
+        """Count a write that waits, and how long until it is done."""
+        began_s = monotonic_s()
+        WRITES_WAITING.inc()
+
+        def done(_future: Future[Any]) -> None:
+            WRITES_WAITING.dec()
+            WRITE_SECONDS.observe(monotonic_s() - began_s)
+
+        future.add_done_callback(done)
 
     async def write(
         self, operation: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs

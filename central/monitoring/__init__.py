@@ -1,1 +1,1 @@
-"""What can be watched: counters of this process, figures of the whole network, rules, dashboards."""
+"""What can be watched: counters of a process, figures of the network, rules, dashboards."""

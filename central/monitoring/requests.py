@@ -9,7 +9,7 @@ from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from central.adapters import monotonic_s
-from central.monitoring.counters import HTTP_REQUESTS, HTTP_SECONDS
+from central.counters import HTTP_REQUESTS, HTTP_SECONDS
 
 METHODS: Final = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 NO_ROUTE: Final = "none"

@@ -40,14 +40,20 @@ TRANSACTION_SECONDS: Final = Histogram(
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0),
     registry=REGISTRY,
 )
+WRITE_SECONDS: Final = Histogram(
+    "locker_write_seconds",
+    "From when a write was handed in to when it was durable, or had failed.",
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 15.0),
+    registry=REGISTRY,
+)
 TRANSACTION_RETRIES: Final = Counter(
     "locker_transaction_retries",
     "Writing transactions that were tried again, because the database asked for it or was away.",
     registry=REGISTRY,
 )
-TRANSACTIONS_WAITING: Final = Gauge(
-    "locker_transactions_waiting",
-    "Writes that were handed in and not begun, when this was asked for.",
+WRITES_WAITING: Final = Gauge(
+    "locker_writes_waiting",
+    "Writes that were handed in and are not durable yet.",
     registry=REGISTRY,
 )
 MESSAGES: Final = Counter(
