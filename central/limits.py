@@ -58,6 +58,10 @@ class Reached:
         return f"{what}: {self.most} an hour ({self.name}); free again {at}"
 
 
+for _name in Limits.model_fields:
+    LIMIT_REACHED.labels(limit=_name)  # 0 from the start, so that the first is seen as one more
+
+
 def reached(name: str) -> None:
     """Count that a ceiling was run into."""
     LIMIT_REACHED.labels(limit=name).inc()

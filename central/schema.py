@@ -342,6 +342,11 @@ notification = Table(
     Index("ix_notification_status", "status", "created_ms"),
     Index("ix_notification_created", "created_ms"),
     Index("ix_notification_recipient", "recipient"),
+    _partial(
+        "ix_notification_late",
+        "late_since_ms",
+        where="status IN ('queued', 'leased') AND late_since_ms IS NOT NULL",
+    ),
     _partial("ix_notification_held", "status", where="held <> ''"),
     CheckConstraint("status IN ('queued', 'leased', 'sent', 'dropped', 'dead')", name="status"),
 )

@@ -33,6 +33,7 @@ LOG = logging.getLogger("central")
 EVERY_S: Final = 15.0
 SHARE: Final = 0.05
 """Of the time, how much counting may take."""
+LATE_MS: Final = 60_000
 METRICS: Final = "metrics"
 """The kept text, compressed as it goes out."""
 BACKED_UP: Final = "backed_up_ms"
@@ -146,6 +147,7 @@ HELP: Final = {
     "pickup_seconds_avg": "From deposit to pickup, mean of a day.",
     "outbox": "Messages by status, those of later among them; sent and dropped: a day's.",
     "outbox_due": "Messages that should have gone out by now.",
+    "outbox_late": "Messages that wait and were first due more than a minute ago.",
     "messages_held": "Messages that wait because too many went out.",
     "notifications_confirmed_ratio": "Share of a day's messages that a gateway confirmed.",
     "notifications_delivered_ratio": "Share of a day's messages that were not refused.",
@@ -248,11 +250,22 @@ def _of_messages(connection: Connection, now_ms: int, since_ms: int) -> dict[str
     return {
         "outbox": {name: float(count) for name, count in by_status.items()},
         "outbox_due": _count(connection, is_open, table.c.due_ms <= now_ms),
+        "outbox_late": _late(connection, now_ms - LATE_MS),
         "messages_held": _count(connection, is_held),
         "notifications_confirmed_ratio": delivered.confirmed / ended if ended else 0.0,
         "notifications_delivered_ratio": delivered.sent / ended if ended else 1.0,
         "notification_latency_seconds_avg": float(delivered.latency_ms or 0) / 1000,
     }
+
+
+def _late(connection: Connection, before_ms: int) -> int:
+    """How many wait that were due before then: as they are due now, and as they were due before
+    they were put off because something was wrong."""
+    table = schema.notification
+    is_open = table.c.status.in_([schema.fixed("queued"), schema.fixed("leased")])
+    is_put_off = table.c.late_since_ms.is_not(None)
+    late = _count(connection, is_open, table.c.due_ms <= before_ms, ~is_put_off)
+    return late + _count(connection, is_open, is_put_off, table.c.late_since_ms <= before_ms)
 
 
 def _of_operators(connection: Connection, now_ms: int, since_ms: int) -> dict[str, Numbers]:
@@ -269,8 +282,8 @@ def _of_operators(connection: Connection, now_ms: int, since_ms: int) -> dict[st
 def _error_ratio(connection: Connection, since_ms: int) -> float:
     """Openings, of the days that begin with that one, that did not end as they should."""
     table = schema.day_status
-    sums = select(func.sum(table.c.openings), func.sum(table.c.openings_failed))
-    since = sums.where(table.c.day_ms >= since_ms - since_ms % DAY_MS)
+    means = select(func.avg(table.c.openings), func.avg(table.c.openings_failed))
+    since = means.where(table.c.day_ms >= since_ms - since_ms % DAY_MS)
     openings, failed = connection.execute(since).one()
     return float(failed) / float(openings) if openings else 0.0
 

@@ -77,14 +77,14 @@ def locations(connection: Connection, now_ms: int, silent_after_s: int) -> list[
 
 def _slots_by_location(connection: Connection) -> dict[str, Row]:
     """How many slots each location has, by the numbers that are kept of each size."""
-    table = schema.location_size
-    query = select(
-        table.c.location,
-        func.sum(table.c.total).label("slots"),
-        func.sum(table.c.taken).label("taken"),
-        func.sum(table.c.suspect).label("doubt"),
-    ).group_by(table.c.location)
-    return {row.pop("location"): row for row in _rows(connection, query)}
+    table, found = schema.location_size, dict[str, Row]()
+    query = select(table.c.location, table.c.total, table.c.taken, table.c.suspect)
+    for location_id, total, taken, suspect in connection.execute(query):
+        place = found.setdefault(location_id, {"slots": 0, "taken": 0, "doubt": 0})
+        place["slots"] += total
+        place["taken"] += taken
+        place["doubt"] += suspect
+    return found
 
 
 def _location(row: Mapping[str, Any], now_ms: int, silent_after_s: int) -> Row:

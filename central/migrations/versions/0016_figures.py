@@ -43,6 +43,8 @@ def upgrade() -> None:
     for name in ("taken", "suspect"):
         op.add_column("location_size", _number(name))
     op.add_column("notification", sa.Column("late_since_ms", WHOLE, nullable=True))
+    is_late = "status IN ('queued', 'leased') AND late_since_ms IS NOT NULL"
+    _index("ix_notification_late", "notification", ["late_since_ms"], is_late)
     _index("ix_quarantine_open", "quarantine", ["received_ms"], "settled_ms IS NULL")
     _index("ix_package_unjoined", "package", ["status", "stored_ms"], "recipient IS NULL")
     op.create_table(
