@@ -11,7 +11,6 @@ from sqlalchemy import Connection, exists, func, insert, select, update
 from central import privacy, schema
 from central.context import Central, alarm
 from central.database.bulk import add_many
-from central.monitoring.figures import keep_figures
 from central.notify import spool
 from central.notify.outbox import Kind, tell_operators
 from central.operators import passwords, sessions, throttle
@@ -28,11 +27,6 @@ PEOPLE_A_BITE = 100
 
 
 async def keep(central: Central) -> None:
-    """Look after the tables, and count what is in them, for ever."""
-    await asyncio.gather(_look_after(central), keep_figures(central))
-
-
-async def _look_after(central: Central) -> None:
     silence = partial(_tell_of_silence, began_ms=central.clock.now_ms())
     others = (silence, prune, _empty_log)
     while True:
