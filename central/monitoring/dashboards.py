@@ -1,7 +1,7 @@
 """The two Grafana dashboards, each panel a line: `python -m central.monitoring.dashboards` writes
 them beside this file as JSON, which Grafana imports.
 
-Figures of the network are told by every process alike: the highest counts. A process's own counters
+Figures of the network are the same at every process: the highest counts. A process's own counters
 are added up.
 """
 
@@ -180,7 +180,7 @@ SERVER: Final = dashboard(
     "Lockers: the server",
     [],
     [
-        stat("Processes up", 'sum(up{job="lockers"})'),
+        stat("Processes up", 'sum(up{job="central"})'),
         stat("Requests that fail, 5 min", "locker:http_errors:ratio5m", "percentunit"),
         stat("p99 of requests, 5 min", "locker:http_seconds:p99_5m", "s"),
         stat("Messages within 30 s, 1 h", "locker:messages_within_30s:ratio1h", "percentunit"),
@@ -251,17 +251,17 @@ SERVER: Final = dashboard(
         ),
         graph(
             "Processor",
-            ('rate(process_cpu_seconds_total{job="lockers"}[5m])', "{{instance}} cores"),
+            ('rate(process_cpu_seconds_total{job="central"}[5m])', "{{instance}} cores"),
         ),
         graph(
             "Memory",
-            ('process_resident_memory_bytes{job="lockers"}', "{{instance}}"),
+            ('process_resident_memory_bytes{job="central"}', "{{instance}}"),
             unit="bytes",
         ),
         graph(
             "Connections and files",
             ("locker_connections", "{{instance}} connections"),
-            ('process_open_fds{job="lockers"}', "{{instance}} files"),
+            ('process_open_fds{job="central"}', "{{instance}} files"),
         ),
         graph("Room on the disk", ("locker_disk_free_bytes", "{{instance}}"), unit="bytes"),
         graph(

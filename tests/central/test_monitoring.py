@@ -31,7 +31,7 @@ from tests.support.central_server import Journal, Server, announce, mail_server,
 
 MONITORING = Path(dashboards.__file__).parent
 ROOT = Path(__file__).parents[2]
-ALERTS = re.findall(r"- alert: (\w+)", (MONITORING / "alerts.yml").read_text(encoding="utf-8"))
+ALERTS = re.findall(r"- alert: (\w+)", (MONITORING / "rules.yml").read_text(encoding="utf-8"))
 needs_prometheus = pytest.mark.skipif(
     shutil.which("prometheus") is None or shutil.which("promtool") is None,
     reason="Prometheus is not installed: .ci/install test",
@@ -46,8 +46,8 @@ needs_prometheus = pytest.mark.skipif(
     "words",
     [
         ("check", "config", "prometheus.yml"),
-        ("check", "rules", "alerts.yml"),
-        ("test", "rules", "alerts_test.yml"),
+        ("check", "rules", "rules.yml"),
+        ("test", "rules", "rules_test.yml"),
     ],
 )
 def test_promtool_finds_nothing_wrong(words: tuple[str, ...]) -> None:
@@ -58,7 +58,7 @@ def test_promtool_finds_nothing_wrong(words: tuple[str, ...]) -> None:
 
 
 def test_each_alert_is_tested_and_says_what_to_do() -> None:
-    tests = (MONITORING / "alerts_test.yml").read_text(encoding="utf-8")
+    tests = (MONITORING / "rules_test.yml").read_text(encoding="utf-8")
     guide = (ROOT / "docs" / "watch-a-server.md").read_text(encoding="utf-8")
     assert len(ALERTS) == len(set(ALERTS)) > 20
     for alert in ALERTS:
@@ -133,10 +133,10 @@ class Prometheus:
 @contextmanager
 def prometheus(folder: Path, target: str) -> Iterator[Prometheus]:
     """A Prometheus with our rules that scrapes one server, in seconds what is minutes else."""
-    rules = (MONITORING / "alerts.yml").read_text(encoding="utf-8")
+    rules = (MONITORING / "rules.yml").read_text(encoding="utf-8")
     rules = re.sub(r"for: \d+[smh]", "for: 1s", rules)
     rules = re.sub(r"\[(\d+)[mh]\]", "[10s]", rules)
-    (folder / "alerts.yml").write_text(rules, encoding="utf-8")
+    (folder / "rules.yml").write_text(rules, encoding="utf-8")
     config = (MONITORING / "prometheus.yml").read_text(encoding="utf-8")
     config = re.sub(r"(scrape|evaluation)_interval: \d+s", r"\1_interval: 1s", config)
     config = config.replace('"127.0.0.1:8080"', f'"{target}"')
@@ -163,7 +163,7 @@ def is_ready(url: str) -> bool:
         return False
 
 
-WRONG = {
+WRONG: dict[str, dict[str, float]] = {
     "LocationFull": {"taken": 10},
     "KioskSilent": {},
     "ManyKiosksSilent": {},
@@ -181,8 +181,9 @@ NOT_RAISED = set(ALERTS) - RAISED - {"ServerDown", "DiskFull"}
 def add_what_is_wrong(connection: Any, now_ms: int) -> None:
     """A silent location for each thing that may be wrong with one."""
     for name, values in WRONG.items():
-        size = {"location": name, "size": "S", "total": 10, "taken": values.pop("taken", 0)}
-        row = {"id": name, "token_hash": name, "last_sync_ms": now_ms - 1_000_000, **values}
+        size = {"location": name, "size": "S", "total": 10, "taken": values.get("taken", 0)}
+        row = {"id": name, "token_hash": name, "last_sync_ms": now_ms - 1_000_000}
+        row |= {column: value for column, value in values.items() if column != "taken"}
         connection.execute(schema.location.insert().values(**row))
         connection.execute(schema.location_size.insert().values(**size))
 
