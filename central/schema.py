@@ -17,7 +17,6 @@ from sqlalchemy import (
     LargeBinary,
     Table,
     Text,
-    UniqueConstraint,
     text,
     true,
 )
@@ -79,6 +78,7 @@ location = Table(
     _text("head_hash"),
     _flag("may_begin"),
     _number("command_cursor"),
+    _number("command_n"),
     _time("last_sync_ms"),
     _number("clock_offset_ms"),
     _text("status", "{}"),
@@ -97,13 +97,17 @@ location = Table(
     _number("openings"),
     _number("openings_failed"),
     _number("refusals"),
+    _text("feeds"),
+    _number("feed_n"),
     CheckConstraint("latitude IS NULL OR latitude BETWEEN -90 AND 90", name="latitude"),
     CheckConstraint("longitude IS NULL OR longitude BETWEEN -180 AND 180", name="longitude"),
     Index("ix_location_token", "token_hash"),
     _partial("ix_location_free", "latitude", "longitude", where="free > 0"),
 )
-"""`queue` to `temperature_c` are of the status that came last, beside it so that nobody has to read
-it; `events` to `refusals` were counted since the location is known, and never go back."""
+"""`command_n` is the highest number that a command to its kiosk has or had;
+`command_cursor` is how far the kiosk has come. `queue` to `temperature_c` are of the status that
+came last, beside it so that nobody has to read it; `events` to `refusals` were counted since the
+location is known, and never go back."""
 
 signing_key = Table(
     "signing_key",
@@ -180,9 +184,21 @@ quarantine = Table(
     _number("received_ms"),
     _number("times", 1),
     _time("settled_ms"),
-    UniqueConstraint("location", "epoch", "seq", "payload", name="uq_quarantine_payload"),
+    _text("payload_hash"),
+    Index("ix_quarantine_place", "location", "epoch", "seq"),
+    Index(
+        "uq_quarantine_payload_hash",
+        "location",
+        "epoch",
+        "seq",
+        "payload_hash",
+        unique=True,
+        sqlite_where=text("payload_hash <> ''"),
+        postgresql_where=text("payload_hash <> ''"),
+    ),
     _partial("ix_quarantine_open", "received_ms", where="settled_ms IS NULL"),
 )
+"""`payload` is as long as a kiosk makes it, which no index takes: its hash (SHA-256) is there."""
 
 slot = Table(
     "slot",
@@ -329,6 +345,7 @@ notification = Table(
     _number("due_ms"),
     _time("leased_until_ms"),
     _time("late_since_ms"),
+    _text("leased_by"),
     _number("created_ms"),
     _time("sent_ms"),
     _time("delivered_ms"),

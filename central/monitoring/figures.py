@@ -14,6 +14,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any, Final
 
+from prometheus_client import CollectorRegistry, generate_latest
 from sqlalchemy import ColumnElement, Connection, and_, case, func, select
 from sqlalchemy import text as written
 
@@ -22,6 +23,8 @@ from central.adapters import monotonic_s
 from central.context import Central
 from central.counters import FIGURES_SECONDS
 from central.database.bulk import upsert
+from central.feed import readers
+from central.feed.figures import FeedFigures
 from central.monitoring.exposition import Numbers, text_of
 from central.notify import outbox
 from central.operators import throttle
@@ -63,7 +66,9 @@ async def make(central: Central) -> None:
 def _made(connection: Connection, settings: Settings, now_ms: int) -> bytes:
     network = of_network(connection, settings, now_ms)
     text = text_of(network, _places(connection), _sizes(connection))
-    return gzip.compress(text.encode(), 1)
+    registry = CollectorRegistry()
+    registry.register(FeedFigures(readers.states(connection), now_ms))
+    return gzip.compress(text.encode() + generate_latest(registry), 1)
 
 
 def _keep(connection: Connection, name: str, now_ms: int, content: bytes) -> None:
