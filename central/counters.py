@@ -72,6 +72,9 @@ MESSAGE_DELAY_SECONDS: Final = Histogram(
 CONNECTIONS: Final = Gauge(
     "locker_connections", "Connections that are open now.", registry=REGISTRY
 )
+KIOSKS_WAITING: Final = Gauge(
+    "locker_kiosks_waiting", "Requests of kiosks that wait for news.", registry=REGISTRY
+)
 LIMIT_REACHED: Final = Counter(
     "locker_limit_reached", "How often a ceiling was run into.", ["limit"], registry=REGISTRY
 )

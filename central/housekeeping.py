@@ -51,7 +51,9 @@ async def _empty_log(central: Central) -> None:
 
 
 async def _tell_of_silence(central: Central, began_ms: int) -> None:
-    rules, now_ms = central.settings.notifications, central.clock.now_ms()
+    settings, now_ms = central.settings, central.clock.now_ms()
+    silent = {"silent_after_s": settings.silent_after_s}
+    rules = settings.notifications.model_copy(update=silent)
     await central.database.write(tell_of_silence, rules, began_ms, now_ms)
 
 

@@ -126,7 +126,7 @@ def of_network(
     """The figures of the network, by name: the help, the name of the label, what was counted."""
     since_ms = now_ms - DAY_MS
     found: dict[str, Numbers] = {
-        **_of_locations(connection, settings.notifications.silent_after_s, now_ms),
+        **_of_locations(connection, settings.silent_after_s, now_ms),
         **_of_packages(connection, since_ms),
         **_of_messages(connection, now_ms, since_ms),
         **_of_operators(connection, now_ms, since_ms),

@@ -65,6 +65,8 @@ class Taken:
     count: int = 0
     """How many events were new."""
     changed_slots: bool = False
+    changed_promises: bool = False
+    """Whether what is announced to the location and has not come is another number."""
     sums: Mapping[str, int] = field(default_factory=dict)
     """What it adds to the counted columns of the location."""
 
@@ -114,6 +116,7 @@ class _Intake:
         self.tally = Tally()
         self.count = 0
         self.changed_slots = False
+        self.changed_promises = False
 
     def take(self, events: Sequence[AnyEvent], last: Place) -> Taken:
         known = self._known(events)
@@ -146,7 +149,13 @@ class _Intake:
         self._write_epochs()
         self.tally.write_days(self.connection, self.location)
         return Taken(
-            acked, want, tuple(self.parked), self.count, self.changed_slots, self.tally.sums
+            acked,
+            want,
+            tuple(self.parked),
+            self.count,
+            self.changed_slots,
+            self.changed_promises,
+            self.tally.sums,
         )
 
     def _known(self, events: Sequence[AnyEvent]) -> dict[tuple[str, int], str]:
@@ -378,6 +387,7 @@ class _Intake:
             self.tally.add(fit.event.kind, fit.event.wall_ms, fit.body)
         self.count += len(events)
         self.changed_slots |= projection.changes_slots
+        self.changed_promises |= projection.changes_promises
 
     def _park(self, event: AnyEvent, reason: str, *, is_loud: bool = True) -> None:
         self.parked.append(Parked(epoch=event.epoch, seq=event.seq, reason=reason))

@@ -13,8 +13,9 @@ from central.database.bulk import update_many, upsert
 from central.feed import writing as feeding
 from central.settings import Limits
 from central.sync import commands, enrolment, ingest, signing
-from central.sync.projection import configure, count_free
+from central.sync.projection import configure
 from central.sync.quarantine import payload_of
+from central.sync.room import count_free, note_room
 from kiosk.model.clock import MINUTE_MS
 from kiosk.model.events import journal_key
 from kiosk.sync.contract import Place, Status, SyncAnswer, SyncRequest, WireEvent
@@ -72,6 +73,8 @@ def sync(
         configure(connection, location, request.layout, request.status.layout_hash)
     if taken.changed_slots or request.layout is not None:
         count_free(connection, location)
+    if taken.changed_promises:
+        note_room(connection, location)
     if request.layout is not None:
         feeding.location(connection, location, now_ms)
     acked, head = taken.acked, request.head
@@ -92,10 +95,29 @@ def sync(
         parked=taken.parked,
         commands=tuple(each.model_dump(mode="json") for each in waiting),
         now_ms=now_ms,
-        next_sync_s=WATCHED_SYNC_S if is_watched else float(central.settings.sync_s),
+        next_sync_s=WATCHED_SYNC_S
+        if is_watched
+        else central.settings.next_sync_s(waits=request.waits),
         want_layout=request.layout is None
         and request.status.layout_hash not in ("", row.layout_hash),
     )
+
+
+def is_due(
+    connection: Connection,
+    central: Central,
+    location: str,
+    token: str,
+    cursor: int,
+    within_s: float,
+) -> bool:
+    """Whether a kiosk that has seen the commands up to `cursor`, and comes by itself within so
+    long, had better come now. Raises `RequestError` for a wrong token."""
+    row = enrolment.kiosk_of(connection, location, token)
+    is_watched = (row.watched_until_ms or 0) > central.clock.now_ms()
+    if is_watched and within_s > WATCHED_SYNC_S:
+        return True
+    return commands.is_waiting(connection, location, cursor)
 
 
 def _journal_key(central: Central, row: Any) -> bytes | None:

@@ -145,7 +145,7 @@ def test_what_was_kept_before_is_added_up_once(tmp_path: Path) -> None:
     file.unlink()
     engine = create_engine(f"sqlite:///{file}")
     with engine.begin() as connection:
-        alembic.upgrade(alembic_config(connection), "0019")
+        alembic.upgrade(alembic_config(connection), "0020")
     engine.dispose()
     day_ms = NOW_MS - NOW_MS % DAY_MS
     failed = '{"rows":[["intent",{"state":"FAILED"}]]}'
