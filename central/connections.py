@@ -23,7 +23,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from central import limits
 from central.adapters import monotonic_s
-from central.counters import CONNECTIONS, KIOSKS_WAITING
+from central.counters import CONNECTIONS
 from central.errors import RequestError
 from central.settings import ConnectionLimits
 
@@ -117,7 +117,6 @@ class Connections:
             return False
         self.leave(connection)
         self._aside.add(connection)
-        KIOSKS_WAITING.set(len(self._aside))
         return True
 
     def come_back(self, connection: Connection) -> None:
@@ -125,7 +124,6 @@ class Connections:
         if connection not in self._aside:  # it is over
             return
         self._aside.remove(connection)
-        KIOSKS_WAITING.set(len(self._aside))
         who = self._whose(connection)
         here = self._by_address.get(who, {})
         if who and len(here) >= self.rules.by_address:
@@ -146,7 +144,6 @@ class Connections:
     def leave(self, connection: Connection) -> None:
         """A connection is over."""
         self._aside.discard(connection)
-        KIOSKS_WAITING.set(len(self._aside))
         who = self._open.pop(connection, None)
         if who is not None:
             here = self._by_address[who]

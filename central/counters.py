@@ -73,7 +73,7 @@ CONNECTIONS: Final = Gauge(
     "locker_connections", "Connections that are open now.", registry=REGISTRY
 )
 KIOSKS_WAITING: Final = Gauge(
-    "locker_kiosks_waiting", "Requests of kiosks that wait for news.", registry=REGISTRY
+    "locker_kiosks_waiting", "Kiosks that wait for commands now.", registry=REGISTRY
 )
 LIMIT_REACHED: Final = Counter(
     "locker_limit_reached", "How often a ceiling was run into.", ["limit"], registry=REGISTRY

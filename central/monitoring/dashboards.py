@@ -261,7 +261,7 @@ SERVER: Final = dashboard(
         graph(
             "Connections and files",
             ("locker_connections", "{{instance}} connections"),
-            ("locker_kiosks_waiting", "{{instance}} kiosks that wait for news"),
+            ("locker_kiosks_waiting", "{{instance}} kiosks that wait"),
             ('process_open_fds{job="central"}', "{{instance}} files"),
         ),
         graph("Room on the disk", ("locker_disk_free_bytes", "{{instance}}"), unit="bytes"),
