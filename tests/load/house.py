@@ -25,7 +25,7 @@ HOUSE: Final = "LOAD_HOUSE"
 HELD: Final = "held:"
 
 
-def _rest(_keeper: Keeper) -> None:
+def _rest(self: Keeper) -> None:
     """Nobody keeps house."""
 
 

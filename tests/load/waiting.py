@@ -45,9 +45,9 @@ class Woken:
     """What came of it."""
 
     took_ms: dict[int, float] = field(default_factory=dict)
-    """Of each kiosk that was told to come, by its number: from when its package was sent."""
+    """Of each kiosk that was notified, by its number: from when its package was sent."""
     for_nothing: int = 0
-    """How many were answered, and not told to come."""
+    """How many were answered, and not notified."""
     resident_mb: float = 0.0
     idle_cores: float = 0.0
     """What the server uses while all wait and nothing comes."""
@@ -84,7 +84,7 @@ async def wake(servers: Servers, kiosks: int, some: Sequence[int], quiet_s: floa
     [address] = servers.addresses
     woken, began_s = Woken(), dict.fromkeys(some, 0.0)
     sending = asyncio.Semaphore(AT_ONCE)
-    all_told = asyncio.Event()
+    all_woken = asyncio.Event()
 
     async def wait(number: int) -> None:
         kiosk = kiosk_of(number)
@@ -101,7 +101,7 @@ async def wake(servers: Servers, kiosks: int, some: Sequence[int], quiet_s: floa
         else:
             woken.for_nothing += 1
         if len(woken.took_ms) == len(some):
-            all_told.set()
+            all_woken.set()
 
     tasks = [asyncio.create_task(wait(number)) for number in range(kiosks)]
     try:
@@ -116,7 +116,7 @@ async def wake(servers: Servers, kiosks: int, some: Sequence[int], quiet_s: floa
             tally = await run(servers.addresses, [[call]])
             assert tally.errors == 0, tally.first_error
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(all_told.wait(), PATIENCE_S)
+            await asyncio.wait_for(all_woken.wait(), PATIENCE_S)
     finally:
         for task in tasks:
             task.cancel()
