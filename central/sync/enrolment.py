@@ -16,7 +16,7 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select, upda
 from central import schema
 from central.context import Central, audit, change_known
 from central.errors import RequestError, require_plain
-from central.sync import signing, staff
+from central.sync import signing
 from central.sync.projection import configure
 from central.tokens import KEY_BYTES, new_token, same, token_hash
 from kiosk.model.wrapping import NotWrappedError, bare, pin
@@ -26,13 +26,16 @@ ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 ENROL_VALID_MS = 7 * 24 * 3_600_000
 DENIED = RequestError(401, "unauthorised", "this token is not known, or it was revoked")
 
-_LOCATION = select(schema.location).where(schema.location.c.id == bindparam("id"))
+_LOCATION = select(
+    schema.location, select(schema.staff_list.c.version).scalar_subquery().label("staff_counts")
+).where(schema.location.c.id == bindparam("id"))
 
 UNKNOWN_TOKEN = "this enrolment token is not known, was used, or is too old"
 
 
 def kiosk_of(connection: Connection, location: str, token: str) -> Any:
-    """The location whose kiosk this is; raises when the token is not its own."""
+    """The location whose kiosk this is, and which version of the list of staff counts; raises when
+    the token is not its own."""
     row = connection.execute(_LOCATION, {"id": location}).first()
     if row is None or row.revoked_ms is not None or not row.token_hash:
         raise DENIED
@@ -220,6 +223,7 @@ def enrol(connection: Connection, central: Central, request: EnrolRequest) -> En
             retired_ms=None,
             may_begin=True,
             signing_key=public_key,
+            staff_version=0,
         )
     )
     # What was not believed before may be what this kiosk goes on with: it is sent once more.
@@ -230,7 +234,6 @@ def enrol(connection: Connection, central: Central, request: EnrolRequest) -> En
         connection.execute(update(table).where(table.c.id == row.id).values(**place))
     if request.layout is not None:
         configure(connection, row.id, request.layout, "")
-    staff.tell_one(connection, row.id, f"kiosk {row.id}", now_ms)
     how = "wrapped" if request.wrapped_key else "as it is"
     audit(connection, now_ms, f"kiosk {row.id}", "location.enrol", row.id, key_came=how)
     return EnrolAnswer(

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from central.auth import bearer
 from central.context import alarm_daily, central_of
 from central.errors import RequestError
-from central.sync import enrolment, journal_export, retirement, service
+from central.sync import enrolment, journal_export, retirement, service, staff_answer
 from kiosk.sync.bodies import BodyError, BodyTooLargeError, text_of
 from kiosk.sync.contract import (
     EnrolAnswer,
@@ -22,6 +22,7 @@ from kiosk.sync.contract import (
     RetireAnswer,
     RetireRequest,
     ServerKeys,
+    StaffAnswer,
     SyncAnswer,
     SyncRequest,
     read_message,
@@ -169,5 +170,24 @@ async def events(
     central = central_of(request)
     answer = await central.database.look(
         journal_export.events_of, location, bearer(request), epoch, after, limit
+    )
+    return _answer(request, answer)
+
+
+@router.get(
+    "/locations/{location}/staff",
+    response_model=StaffAnswer,
+    summary="A kiosk fetches what changed in its list of staff",
+    responses={401: {}, 422: {}},
+)
+async def staff(
+    location: str,
+    request: Request,
+    question: str = Query(pattern=r"^[0-9a-f]{32,64}$"),
+    since: int = Query(default=0, ge=0, le=2**53),
+) -> Response:
+    central = central_of(request)
+    answer = await central.database.look(
+        staff_answer.answer, central, location, bearer(request), since, question
     )
     return _answer(request, answer)

@@ -11,7 +11,7 @@ from central import kept, limits, schema
 from central.context import Central, alarm_daily, is_about
 from central.database.bulk import update_many, upsert
 from central.settings import Limits
-from central.sync import commands, enrolment, ingest, signing
+from central.sync import commands, enrolment, ingest, signing, staff
 from central.sync.projection import configure, count_free
 from central.sync.quarantine import payload_of
 from kiosk.model.clock import MINUTE_MS
@@ -79,6 +79,8 @@ def sync(
     signer = signing.of_location(
         connection, central.secrets, location, request.status.server_key, row.signing_key, now_ms
     )
+    if request.status.staff_version is None:
+        staff.tell_older(connection, row, now_ms)
     waiting = commands.waiting(
         connection, central.secrets, signer, location, request.cursor, now_ms
     )
@@ -92,6 +94,7 @@ def sync(
         next_sync_s=WATCHED_SYNC_S if is_watched else float(central.settings.sync_s),
         want_layout=request.layout is None
         and request.status.layout_hash not in ("", row.layout_hash),
+        staff_version=row.staff_counts,
     )
 
 

@@ -12,11 +12,11 @@ import gzip
 import logging
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
-from types import TracebackType
-from typing import Protocol
+from types import MappingProxyType, TracebackType
+from typing import Final, Protocol
 
 import requests
 from pydantic import JsonValue, ValidationError
@@ -26,7 +26,7 @@ from kiosk.model.commands import Open, TrustKey
 from kiosk.model.events import Event
 from kiosk.model.location import Location
 from kiosk.model.urls import path
-from kiosk.store import commands, journal
+from kiosk.store import commands, journal, staff
 from kiosk.store.errors import ForbiddenError, InPlayError, RefusedError, StoreError
 from kiosk.store.store import Store
 from kiosk.store.writer import Writer
@@ -48,6 +48,7 @@ from kiosk.sync.opening import require_signed
 from kiosk.sync.reaching import answer_text
 from kiosk.sync.receiving import receive
 from kiosk.sync.signing import proven_by, too_old, unproven
+from kiosk.sync.staff_list import StaffListError, StaffPause, fetch, is_wanted
 from kiosk.sync.transport import BY_TLS
 
 LOG = logging.getLogger("kiosk.sync")
@@ -60,6 +61,7 @@ COMMANDS_MAX = 200
 BACK_OFF_S = 1.0
 BACK_OFF_MAX_S = 120.0
 JITTER = (0.8, 1.2)
+NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 NEXT_SYNC_S = (1.0, 3600.0)
 """How soon and how late a server may want the next exchange; what it says beyond is not heeded."""
 
@@ -113,6 +115,7 @@ class _Waiting:
     head: Place
     cursor: int
     wants_people: bool
+    staff: staff.ServerList
 
 
 def layout_of(location: Location) -> Layout:
@@ -179,6 +182,7 @@ class SyncClient:
         self._is_going_back = False
         self._session = BoundedSession() if session is None else session
         self._is_line_safe = session is not None
+        self._staff_pause = StaffPause()
         self._woken, self._is_ending = threading.Event(), False
         self._thread = threading.Thread(target=self._run, name="sync", daemon=True)
         self.state = SyncStatus()
@@ -243,6 +247,7 @@ class SyncClient:
         for command in answer.commands[:COMMANDS_MAX]:
             if not self._apply(command):
                 break
+        self._take_staff(answer.staff_version)
         return 0.0 if more else _next_sync_s(answer)
 
     def _exchange(self, waiting: _Waiting) -> SyncAnswer:
@@ -253,6 +258,7 @@ class SyncClient:
                 "parked": self.state.parked,
                 "layout_hash": self._layout_hash,
                 "server_key": self._identity.public_key,
+                "staff_version": waiting.staff.version,
             }
         )
         self.state = replace(self.state, queue=waiting.head.seq - sent + len(waiting.events))
@@ -266,23 +272,35 @@ class SyncClient:
             layout=self._layout if self._is_layout_wanted else None,
             is_idle=sent == waiting.head.seq,
         )
-        headers = {
-            "authorization": f"Bearer {self._identity.token}",
-            "content-type": "application/json",
-        }
+        headers = {"content-type": "application/json"}
         body = message.model_dump_json(exclude_none=True).encode()
         if len(body) >= GZIP_FROM:
             body = gzip.compress(body, 5)
             headers["content-encoding"] = "gzip"
-        url = f"{self._identity.url}{path('v1', 'locations', self._identity.location, 'sync')}"
+        return read_message(SyncAnswer, self._ask("POST", "sync", data=body, headers=headers))
+
+    def _ask(
+        self,
+        method: str,
+        what: str,
+        *,
+        data: bytes | None = None,
+        headers: Mapping[str, str] = NO_HEADERS,
+        params: Mapping[str, str] | None = None,
+    ) -> bytes:
+        """Ask the server for something of this location; the text of its answer. Raises
+        `requests.RequestException`."""
+        here = self._identity
         if not self._is_line_safe:
-            BY_TLS.require_safe(self._identity.url)
+            BY_TLS.require_safe(here.url)
         with (
             self._session.exchange(),
-            self._session.post(
-                url,
-                data=body,
-                headers=headers,
+            self._session.request(
+                method,
+                f"{here.url}{path('v1', 'locations', here.location, what)}",
+                params=params,
+                data=data,
+                headers={"authorization": f"Bearer {here.token}", **headers},
                 timeout=TIMEOUT_S,
                 allow_redirects=False,
                 stream=True,
@@ -292,7 +310,7 @@ class SyncClient:
         if answer.status_code != 200:
             said = text[:200].decode(errors="replace")
             raise requests.HTTPError(f"it answered {answer.status_code}: {said}")
-        return read_message(SyncAnswer, text)
+        return text
 
     def _note(self, waiting: _Waiting, answer: SyncAnswer) -> bool:
         """Write down how far the server is; whether more is to be sent at once."""
@@ -351,6 +369,31 @@ class SyncClient:
             LOG.exception("a command failed in a way it should not")
             self._refuse(received, f"the kiosk failed at it: {type(error).__name__}")
         return True
+
+    def _take_staff(self, counts: int | None) -> None:
+        """Fetch the list of staff where another version counts. What goes wrong with it holds up
+        nothing else; it is tried again with a later exchange."""
+        here, now = self._store.submit(_staff_and_now).result()
+        if not is_wanted(here, counts, now) or self._staff_pause.holds(counts, now):
+            return
+        keys = [key for key in (self._identity.public_key, self._identity.former_key) if key]
+        try:
+            fetched = fetch(self._ask_staff, here, self._identity.location, keys, self._rng, now)
+            _, is_strict = self._store.submit(_now_and_only_signed).result()
+            self._note_signed(fetched.key, is_strict=is_strict)
+            count = self._store.submit(staff.take_server_list, fetched.change).result()
+        except requests.RequestException as error:
+            LOG.warning("the list of staff is not fetched: %s", error)
+        except (StaffListError, ForbiddenError) as error:
+            if self._store.submit(commands.refuse_staff_list, str(error)).result():
+                LOG.error("the list of staff is not taken: %s", error)
+        else:
+            LOG.info("the list of staff is version %s, %s changed", fetched.change.version, count)
+            return
+        self._staff_pause = StaffPause(counts, now.monotonic_ms)
+
+    def _ask_staff(self, since: int, question: str) -> bytes:
+        return self._ask("GET", "staff", params={"since": str(since), "question": question})
 
     def _refuse(self, received: commands.Received, why: str) -> None:
         is_new = self._store.submit(commands.refuse, received, why).result()
@@ -437,6 +480,10 @@ def _now(writer: Writer) -> Instant:
     return writer.now
 
 
+def _staff_and_now(writer: Writer) -> tuple[staff.ServerList, Instant]:
+    return staff.server_list(writer), writer.now
+
+
 def _now_and_only_signed(writer: Writer) -> tuple[Instant, bool]:
     return writer.now, commands.only_signed(writer)
 
@@ -450,6 +497,7 @@ def _waiting(writer: Writer, limit: int) -> _Waiting:
         Place(epoch=head.epoch, seq=head.seq, hash=head.hash.hex() if head.seq else ""),
         commands.cursor(writer),
         commands.are_people_wanted(writer),
+        staff.server_list(writer),
     )
 
 
