@@ -2,6 +2,7 @@
 # make test [PART=unit]  all tests, or those of one folder under tests/
 # make test-nightly     the same tests with more of everything; takes hours
 # make central           the central server, on loopback with its data in data/central
+# make cluster [FRESH=1]  two servers on PostgreSQL with two standbys, here; kill some of it and watch
 # make bench             the measurements, as a table and as build/bench.json
 # make tour             a picture of every screen of every flow, in build/tour
 # make goldens          keep how the main screens look now; look at what changed
@@ -10,7 +11,7 @@
 # make audit DUMP=F      the lock files against F, a dump of known vulnerabilities; no network
 # make clean             what was built and cached; keeps .venv and the demo's data
 
-.PHONY: help run central test test-nightly bench tour goldens check bom audit clean
+.PHONY: help run central cluster test test-nightly bench tour goldens check bom audit clean
 
 help:
 	@sed -n 's/^# \(make\)/\1/p' Makefile
@@ -22,6 +23,10 @@ run:
 central:
 	@.ci/install run
 	@exec .venv/bin/python -m central serve
+
+cluster:
+	@.ci/install cluster
+	@exec .venv/bin/python -m central.cluster up $(if $(FRESH),--fresh)
 
 test:
 	@.ci/install test

@@ -34,12 +34,13 @@ from central.errors import CannotServeError, RequestError
 from central.listening import listen, run
 from central.operators import accounts
 from central.pages.session import HOME
-from central.settings import Settings, load
+from central.settings import Settings, load, require_all_on_sqlite, roles_of
 from central.sync import enrolment, signing, staff
 from central.sync.staff_list import EVERYWHERE
 from central.user_commands import user
 from kiosk.model.masking import log_to_stderr
 from kiosk.model.person import NUMBER_DIGITS_MIN
+from kiosk.model.urls import host as host_in_url
 
 
 @click.group()
@@ -62,13 +63,15 @@ def init_command(settings: Settings) -> None:
 @cli.command()
 @click.option("--host", help="The address to listen on; loopback unless given.")
 @click.option("--port", type=click.IntRange(0, 65535), help="0 is a free one.")
+@click.option("--role", help="What of api,worker,keeper this process does; all unless given.")
 @click.pass_context
-def serve(context: click.Context, host: str | None, port: int | None) -> None:
+def serve(context: click.Context, host: str | None, port: int | None, role: str | None) -> None:
     """Run the server: API, messages, metrics."""
     settings: Settings = context.obj
     log_to_stderr("%(asctime)s %(name)s %(message)s", logging.INFO)
-    changes = {"host": host, "port": port}
+    changes = {"host": host, "port": port, "roles": None if role is None else roles_of(role)}
     settings = settings.model_copy(update={k: v for k, v in changes.items() if v is not None})
+    require_all_on_sqlite(settings)
     sockets, settings = listen(settings)
     plain_http.require_none(settings, sockets)
     app = create_app(build(settings))
@@ -78,6 +81,10 @@ def serve(context: click.Context, host: str | None, port: int | None) -> None:
 
 def _tell_where(settings: Settings, central: Central, config: Path | None) -> None:
     """Where the server is, and how somebody comes to sign in, wherever the line is typed."""
+    if "api" not in settings.roles:
+        where = f"http://{host_in_url(settings.host)}:{settings.port}"
+        click.echo(f"This process is {' and '.join(settings.roles)}; /readyz is at {where}")
+        return
     click.echo(f"The server is at {settings.base_url}")
     click.echo(f"Operators sign in at {settings.base_url}{HOME}")
     if settings.watched_at:

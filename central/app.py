@@ -19,11 +19,11 @@ from central import metrics, privacy, resealing, schema, tokens
 from central.adapters import Clock, SystemClock
 from central.auth import RateLimit
 from central.context import Central
-from central.database import Database
+from central.database import Database, leadership
 from central.errors import CannotServeError, RequestError
 from central.front import Application
-from central.housekeeping import keep
 from central.intake import Intake
+from central.keeper import Keeper
 from central.links import PATH
 from central.notify import receipts
 from central.notify.worker import Worker
@@ -48,11 +48,12 @@ from central.sync import routes as sync_routes
 from kiosk.private_files import private_folder
 
 LOG = logging.getLogger("central")
+WATCHED = (metrics.router,)
+"""What every process answers, whatever its roles."""
 ROUTERS = (
     sync_routes.router,
     package_routes.router,
     receipts.router,
-    metrics.router,
     sign_in.router,
     provider_sign_in.router,
     own_account.router,
@@ -108,16 +109,19 @@ def _is_empty(connection: Connection) -> bool:
 
 def create_app(central: Central) -> FastAPI:
     """The web application on these parts; it closes the database at its end."""
-    worker = Worker(central)
+    worker, roles = Worker(central), central.settings.roles
+    keeper = Keeper(central, leadership(central.settings.url))
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        worker.start()
-        keeping = asyncio.create_task(keep(central))
+        if "worker" in roles:
+            worker.start()
+        if "keeper" in roles:
+            keeper.start()
         try:
             yield
         finally:
-            keeping.cancel()
+            await keeper.stop()
             await worker.stop()
             await asyncio.to_thread(central.database.close)
 
@@ -136,12 +140,15 @@ def create_app(central: Central) -> FastAPI:
     app.state.provider = None if rules is None else Provider(rules)
     app.state.worker = worker
     app.state.wake = worker.wake
-    for router in ROUTERS:
+    parts = {"worker": lambda: worker.state, "keeper": lambda: keeper.state}
+    app.state.roles = lambda: {role: parts[role]() for role in roles if role in parts}
+    for router in (*WATCHED, *(ROUTERS if "api" in roles else ())):
         app.include_router(router)
     app.add_middleware(OwnForms, central=central)
     app.add_middleware(Intake, central=central)
     app.add_middleware(HeadAsGet)
-    app.add_api_route("/", _front_door, include_in_schema=False)
+    if "api" in roles:
+        app.add_api_route("/", _front_door, include_in_schema=False)
     _say_errors(app)
     return app
 

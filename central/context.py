@@ -19,6 +19,8 @@ from central.settings import Settings
 from central.tokens import Secrets
 from kiosk.model.clock import DAY_MS
 
+_AUDIT = insert(schema.audit)
+
 
 @dataclass(frozen=True, slots=True)
 class Central:
@@ -55,7 +57,7 @@ def audit(
         "detail": json.dumps(detail, sort_keys=True, default=str),
         "address": address,
     }
-    connection.execute(insert(schema.audit).values(**indexed(connection, schema.audit, values)))
+    connection.execute(_AUDIT, indexed(connection, schema.audit, values))
 
 
 def is_about(connection: Connection, subject: str) -> ColumnElement[bool]:

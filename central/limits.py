@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from prometheus_client import CollectorRegistry, Counter
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, select
 
 from central import schema
 from central.context import Central, alarm, alarm_daily
@@ -28,6 +28,9 @@ REGISTRY: Final = CollectorRegistry()
 """What this process counts itself; the rest is read from the database when it is asked for."""
 _REACHED: Final = Counter(
     "locker_limit_reached", "How often a ceiling was run into.", ["limit"], registry=REGISTRY
+)
+_USED_UNTIL: Final = select(schema.budget.c.subject, schema.budget.c.used_until_ms).where(
+    schema.budget.c.subject.in_(bindparam("subjects", expanding=True))
 )
 ASK_AGAIN_S: Final = 3600
 """When to ask again where what is full empties by what people do, and nobody knows when."""
@@ -75,11 +78,7 @@ def take(
 
     `share` is how much of each may be used: what matters less leaves some to what matters more.
     """
-    table = schema.budget
-    names = [each.subject for each in budgets]
-    rows = connection.execute(
-        select(table.c.subject, table.c.used_until_ms).where(table.c.subject.in_(names))
-    )
+    rows = connection.execute(_USED_UNTIL, {"subjects": [each.subject for each in budgets]})
     used_until = {row.subject: row.used_until_ms for row in rows}
     after: dict[str, int] = {}
     full: list[Reached] = []
@@ -96,7 +95,7 @@ def take(
         reached(last.name)
         return last
     changed = [{"subject": name, "used_until_ms": ms} for name, ms in after.items()]
-    upsert_many(connection, table, ("subject",), changed)
+    upsert_many(connection, schema.budget, ("subject",), changed)
     return None
 
 
@@ -204,20 +203,35 @@ def _mark(central: Central, by: str) -> str:
     return central.secrets.mark("budget", by)[:32]
 
 
-def require_room(connection: Connection, central: Central, location: str, by: str) -> None:
-    """One more announcement by a sender, at a location and in all. Raises `RequestError`."""
-    rules, package, size = central.settings.limits, schema.package, schema.location_size
-    doors = connection.execute(
-        select(func.coalesce(func.sum(size.c.total), 0)).where(size.c.location == location)
-    ).scalar_one()
+def _open_ones(*where: ColumnElement[bool], most: str) -> Any:
+    """How many packages of a sender are announced and have not come, counted no further."""
+    package = schema.package
+    is_open = package.c.status == schema.fixed(LIVE[0])
+    mine = select(package.c.id).where(package.c.sender == bindparam("by"), is_open, *where)
+    counted = mine.limit(bindparam(most)).subquery()
+    return select(func.count()).select_from(counted).scalar_subquery()
+
+
+_OPEN: Final = select(
+    _open_ones(schema.package.c.location == bindparam("location"), most="most_here"),
+    _open_ones(most="most_in_all"),
+)
+
+
+def require_room(
+    connection: Connection, central: Central, location: str, by: str, doors: int
+) -> None:
+    """One more announcement by a sender, at a location with so many doors and in all. Raises
+    `RequestError`."""
+    rules = central.settings.limits
     most_here = max(rules.open_announcements_min, int(doors * rules.open_announcements_per_door))
-    is_open = (package.c.sender == by) & (package.c.status == schema.fixed(LIVE[0]))
-    for name, most, where in (
-        ("open_announcements_per_door", most_here, is_open & (package.c.location == location)),
-        ("open_announcements_by_sender", rules.open_announcements_by_sender, is_open),
+    most_in_all = rules.open_announcements_by_sender
+    values = {"by": by, "location": location, "most_here": most_here, "most_in_all": most_in_all}
+    here, in_all = connection.execute(_OPEN, values).one()
+    for name, most, found in (
+        ("open_announcements_per_door", most_here, here),
+        ("open_announcements_by_sender", most_in_all, in_all),
     ):
-        open_ones = select(package.c.id).where(where).limit(most).subquery()
-        found = connection.execute(select(func.count()).select_from(open_ones)).scalar_one()
         if found >= most:
             reached(name)
             raise RequestError(

@@ -235,9 +235,12 @@ async def ready(request: Request) -> Response:
     if monotonic_s() - at_s >= READY_FOR_S:
         problem = await _why_not_ready(central)
         state.readiness = (monotonic_s(), problem)
+    roles: dict[str, str] = state.roles()
+    ended = [role for role, how in roles.items() if how == "ended"]
+    problem = problem or (f"the {ended[0]} has ended; start this process again" if ended else "")
     if problem:
         return JSONResponse({"status": "unavailable", "message": problem}, 503)
-    return JSONResponse({"status": "ready"})
+    return JSONResponse({"status": "ready", "roles": roles})
 
 
 async def _why_not_ready(central: Central) -> str:

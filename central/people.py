@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from sqlalchemy import ColumnElement, Connection, delete, insert, or_, select
+from sqlalchemy import ColumnElement, Connection, delete, or_, select
 
 from central import schema
+from central.database.bulk import insert_many
 from central.sealing import blind_index
 
 BEGINNING = 3
@@ -41,9 +42,14 @@ def index_name(connection: Connection, recipient: str, name: str) -> None:
     """Let a person be found by the words of their name, and by no other name."""
     table = schema.recipient_word
     connection.execute(delete(table).where(table.c.recipient == recipient))
+    index_new_name(connection, recipient, name)
+
+
+def index_new_name(connection: Connection, recipient: str, name: str) -> None:
+    """The same of somebody who was not there before."""
     rows = [{"recipient": recipient, "word": word} for word in _words(connection, name)]
     if rows:
-        connection.execute(insert(table), rows)
+        insert_many(connection, schema.recipient_word, rows)
 
 
 def _words(connection: Connection, text: str) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -213,6 +213,9 @@ class ConnectionLimits(_Part):
     """How long a connection stays open for the next request."""
 
 
+Role = Literal["api", "worker", "keeper"]
+
+
 class Settings(_Part):
     """A server's settings."""
 
@@ -223,6 +226,9 @@ class Settings(_Part):
     """Where the server's key is; none is `central.key` in the data folder."""
     forgotten_file: Path | None = None
     """Where the list of who was forgotten is; none is `forgotten.jsonl` in the data folder."""
+    roles: tuple[Role, ...] = Field(default=get_args(Role), min_length=1)
+    """What this process does: answer requests, send messages, keep house (one process at a time,
+    of all that may). On SQLite there is one process, which does all of it."""
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=0, le=65535)
     public_url: str = ""
@@ -314,3 +320,26 @@ def load(path: Path | None, **changes: object) -> Settings:
             for each in error.errors()
         ]
         raise CannotServeError(f"{path or 'settings'}: " + "; ".join(lines)) from error
+
+
+def roles_of(text: str) -> tuple[Role, ...]:
+    """Roles as they stand on a command line. Raises `CannotServeError`."""
+    names = dict.fromkeys(name.strip() for name in text.split(","))
+    known = get_args(Role)
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise CannotServeError(
+            f"--role {text!r}: {unknown[0]!r} is no role; right is one of {', '.join(known)}, or"
+            " several with commas"
+        )
+    return tuple(role for role in known if role in names)
+
+
+def require_all_on_sqlite(settings: Settings) -> None:
+    """Refuse to leave undone what nobody else does. Raises `CannotServeError`."""
+    missing = [role for role in get_args(Role) if role not in settings.roles]
+    if missing and settings.url.startswith("sqlite"):
+        raise CannotServeError(
+            f"roles = {list(settings.roles)}: on SQLite there is one process, and nobody else would"
+            f" be {' and '.join(missing)}; leave roles out, or set a PostgreSQL URL to run several"
+        )

@@ -93,6 +93,11 @@ class Worker:
         for way in self._ways.values():
             await way.close()
 
+    @property
+    def state(self) -> str:
+        """How it is, in a word."""
+        return "ended" if self._task is None or self._task.done() else "works"
+
     def wake(self) -> None:
         """Something may be due."""
         self._woken.set()

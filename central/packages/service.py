@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from central import kept, limits, people, schema
 from central.adapters import new_id
@@ -19,7 +19,14 @@ from central.notify import outbox
 from central.notify.outbox import Kind
 from central.packages.nearest import COUNT_MAX, nearest, neighbours
 from central.packages.requests import Announcement, Person
-from central.packages.sizes import Asker, Dimensions, room_for, size_for, sizes_of
+from central.packages.sizes import (
+    Asker,
+    Dimensions,
+    SizeOfDoor,
+    room_for,
+    size_for,
+    sizes_of,
+)
 from central.schema import LIVE
 from central.sealing import indexed
 from central.sync import claims, commands, order
@@ -35,6 +42,11 @@ from kiosk.model.commands import (
 from kiosk.model.fields import is_in_time
 from kiosk.model.package import PackageStatus
 from kiosk.model.phone import PhoneNumberError, phone_number
+
+_LOCATION = select(schema.location.c.id).where(schema.location.c.id == bindparam("id"))
+_PACKAGE = select(schema.package).where(schema.package.c.id == bindparam("package"))
+_INSERT_PACKAGE = insert(schema.package)
+_INSERT_RECIPIENT = insert(schema.recipient)
 
 
 def announce(
@@ -56,12 +68,12 @@ def announce(
     if measured is not None and announcement.size is not None:
         raise RequestError(422, "invalid", "size and dimensions: one of the two")
     asker = Asker(by, central.settings.limits.promised_share)
-    location, size = _place(connection, announcement, measured, asker)
+    location, size, sizes = _place(connection, announcement, measured, asker)
     limits.require(
         connection, central, "too many for one kiosk", limits.of_commands(central, location, by)
     )
-    limits.require_room(connection, central, location, by)
-    sizes = sizes_of(connection, location, asker)
+    doors = sum(each.total for each in sizes)
+    limits.require_room(connection, central, location, by, doors)
     left = room_for(sizes, size) if sizes else None
     key = barcode_key(announcement.barcode)
     live = claims.group(connection, location, key)
@@ -75,11 +87,13 @@ def announce(
     phone = _phone(connection, location, announcement.recipient.phone, "recipient.phone")
     recipient = _recipient(connection, announcement.recipient, phone, now_ms)
     package = new_id() if known is None else known.id
-    _keep(connection, package, location, recipient, announcement, size, by, now_ms)
+    is_new = known is None
+    _keep(connection, package, location, recipient, announcement, size, by, now_ms, is_new=is_new)
     command = _announced(package, recipient, announcement, size, may_join=may_join)
     if not claims.is_anothers(connection, by, live):
         commands.queue(connection, location, command, by, now_ms, package)
-    claims.look(connection, central.settings.notifications, location, [key], now_ms)
+    if live:
+        claims.look(connection, central.settings.notifications, location, [key], now_ms)
     if known is not None and known.status == PackageStatus.STORED:
         outbox.stored(connection, central.settings.notifications, package, now_ms)
     audit(connection, now_ms, by, "package.announce", package, location=location)
@@ -96,6 +110,8 @@ def _keep(
     size: str | None,
     by: str,
     now_ms: int,
+    *,
+    is_new: bool,
 ) -> None:
     """Write an announcement down; what lies there already keeps what its kiosk says of it."""
     values = {
@@ -107,20 +123,19 @@ def _keep(
         "needs_low": announcement.low_door,
     }
     table = schema.package
-    if connection.execute(update(table).where(table.c.id == package).values(**values)).rowcount:
+    if not is_new:
+        connection.execute(update(table).where(table.c.id == package).values(**values))
         return
-    connection.execute(
-        insert(table).values(
-            id=package,
-            location=location,
-            barcode=announcement.barcode,
-            barcode_key=barcode_key(announcement.barcode),
-            size=size,
-            weight_kg=announcement.weight_kg,
-            announced_ms=now_ms,
-            **values,
-        )
-    )
+    values |= {
+        "id": package,
+        "location": location,
+        "barcode": announcement.barcode,
+        "barcode_key": barcode_key(announcement.barcode),
+        "size": size,
+        "weight_kg": announcement.weight_kg,
+        "announced_ms": now_ms,
+    }
+    connection.execute(_INSERT_PACKAGE, values)
 
 
 def _announced(
@@ -142,19 +157,16 @@ def _place(
     announcement: Announcement,
     measured: Dimensions | None,
     asker: Asker,
-) -> tuple[str, str | None]:
-    """The location that a package is announced to, and the size of door it is to get there."""
-    table = schema.location
+) -> tuple[str, str | None, list[SizeOfDoor]]:
+    """The location that a package is announced to, the size of door it is to get there, and that
+    location's sizes in the sender's eyes."""
     if announcement.location != "nearest":
-        found = connection.execute(
-            select(table.c.id).where(table.c.id == announcement.location)
-        ).scalar()
+        found = connection.execute(_LOCATION, {"id": announcement.location}).scalar()
         if found is None:
             raise not_found("location", announcement.location)
         sizes = sizes_of(connection, found, asker)
-        return str(found), size_for(
-            found, sizes, announcement.size, measured, announcement.weight_kg
-        )
+        size = size_for(found, sizes, announcement.size, measured, announcement.weight_kg)
+        return str(found), size, sizes
     if announcement.latitude is None or announcement.longitude is None:
         raise RequestError(
             422, "invalid", "location 'nearest' needs the fields latitude and longitude"
@@ -173,7 +185,7 @@ def _place(
         except RequestError:
             continue
         if room_for(sizes, size) > 0:
-            return name, size
+            return name, size, sizes
     raise RequestError(409, "full", "no location near by has a door free that takes this package")
 
 
@@ -201,10 +213,8 @@ def _recipient(connection: Connection, person: Person, phone: str, now_ms: int) 
         "channels": json.dumps(list(person.channels)),
         "created_ms": now_ms,
     }
-    connection.execute(
-        insert(schema.recipient).values(**indexed(connection, schema.recipient, values))
-    )
-    people.index_name(connection, recipient, person.name)
+    connection.execute(_INSERT_RECIPIENT, indexed(connection, schema.recipient, values))
+    people.index_new_name(connection, recipient, person.name)
     return recipient
 
 
@@ -216,9 +226,9 @@ def find(connection: Connection, package: str, sender: str | None = None) -> Any
     that announced it, as recalled.
     """
     table = schema.package
-    row = connection.execute(select(table).where(table.c.id == package)).first()
+    row = connection.execute(_PACKAGE, {"package": package}).first()
     if row is not None and row.joined is not None:
-        row = connection.execute(select(table).where(table.c.id == row.joined)).first()
+        row = connection.execute(_PACKAGE, {"package": row.joined}).first()
     if sender is not None and (row is None or row.sender != sender):
         own = select(table).where(table.c.known_as == package, table.c.sender == sender)
         row = connection.execute(own).first()

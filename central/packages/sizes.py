@@ -9,10 +9,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, bindparam, func, select
 
 from central import schema
 from central.errors import RequestError
+
+_ANNOUNCED = (
+    select(schema.package.c.size, schema.package.c.sender, func.count().label("number"))
+    .where(
+        schema.package.c.location == bindparam("location"),
+        schema.package.c.status == schema.fixed("PENDING"),
+        schema.package.c.is_announced.is_(True),
+    )
+    .group_by(schema.package.c.size, schema.package.c.sender)
+)
+_SIZES = (
+    select(schema.location_size)
+    .where(schema.location_size.c.location == bindparam("location"))
+    .order_by(schema.location_size.c.rank)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,18 +82,8 @@ class SizeOfDoor:
 
 def announced_to(connection: Connection, location: str) -> dict[str | None, dict[str | None, int]]:
     """How many packages are announced to a location and have not come, by size and by sender."""
-    package = schema.package
-    rows = connection.execute(
-        select(package.c.size, package.c.sender, func.count().label("number"))
-        .where(
-            package.c.location == location,
-            package.c.status == "PENDING",
-            package.c.is_announced.is_(True),
-        )
-        .group_by(package.c.size, package.c.sender)
-    )
     found: dict[str | None, dict[str | None, int]] = {}
-    for row in rows:
+    for row in connection.execute(_ANNOUNCED, {"location": location}):
         found.setdefault(row.size, {})[row.sender] = row.number
     return found
 
@@ -86,15 +91,12 @@ def announced_to(connection: Connection, location: str) -> dict[str | None, dict
 def sizes_of(connection: Connection, location: str, asker: Asker | None = None) -> list[SizeOfDoor]:
     """A location's sizes, the smallest first, with their room in the eyes of a sender or of an
     operator; none before its kiosk has sent them."""
-    table, announced = schema.location_size, announced_to(connection, location)
+    announced = announced_to(connection, location)
 
     def expected(size: str, total: int) -> int:
         senders = announced.get(size, {})
         return sum(senders.values()) if asker is None else asker.taken(senders, total)
 
-    rows = connection.execute(
-        select(table).where(table.c.location == location).order_by(table.c.rank)
-    )
     return [
         SizeOfDoor(
             row.size,
@@ -103,7 +105,7 @@ def sizes_of(connection: Connection, location: str, asker: Asker | None = None) 
             row.total,
             max(0, row.free - expected(row.size, row.total)),
         )
-        for row in rows
+        for row in connection.execute(_SIZES, {"location": location})
     ]
 
 

@@ -14,7 +14,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, exists, insert, select, update
+from sqlalchemy import Connection, bindparam, exists, insert, select, update
 
 from central import schema
 from central.adapters import new_id
@@ -34,33 +34,34 @@ LYING = (PackageStatus.STORED.value, PackageStatus.EXPIRED.value)
 NOT_THEIRS = "an operator has said that it is another's"
 
 _PACKAGE = schema.package
+_GROUP = (
+    select(_PACKAGE)
+    .where(
+        _PACKAGE.c.location == bindparam("location"),
+        _PACKAGE.c.barcode_key == bindparam("key"),
+        _PACKAGE.c.status.in_(LIVE),
+    )
+    .order_by(_PACKAGE.c.announced_ms)
+)
+_SENDERS_BESIDE = (
+    select(schema.api_key.c.id)
+    .where(
+        schema.api_key.c.id != bindparam("sender"),
+        schema.api_key.c.revoked_ms.is_(None),
+        schema.api_key.c.scopes.contains(f'"{Scope.ANNOUNCE.value}"', autoescape=True),
+    )
+    .limit(1)
+)
 
 
 def group(connection: Connection, location: str, key: str) -> list[Any]:
     """The live packages with one barcode at a location."""
-    rows = connection.execute(
-        select(_PACKAGE)
-        .where(
-            _PACKAGE.c.location == location,
-            _PACKAGE.c.barcode_key == key,
-            _PACKAGE.c.status.in_(LIVE),
-        )
-        .order_by(_PACKAGE.c.announced_ms)
-    )
-    return list(rows)
+    return list(connection.execute(_GROUP, {"location": location, "key": key}))
 
 
 def _senders_beside(connection: Connection, sender: str) -> bool:
     """Whether anybody else could have sent a package: another key that may announce."""
-    key = schema.api_key
-    found = connection.execute(
-        select(key.c.id).where(
-            key.c.id != sender,
-            key.c.revoked_ms.is_(None),
-            key.c.scopes.contains(f'"{Scope.ANNOUNCE.value}"', autoescape=True),
-        )
-    )
-    return found.first() is not None
+    return connection.execute(_SENDERS_BESIDE, {"sender": sender}).first() is not None
 
 
 def may_join(connection: Connection, sender: str, rows: Sequence[Any]) -> bool:

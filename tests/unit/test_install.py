@@ -14,7 +14,12 @@ from pathlib import Path
 import pytest
 
 CHECKOUT = Path(__file__).parents[2]
-LOCKS = ("requirements.lock", "requirements-kiosk.lock", "requirements-server.lock")
+LOCKS = (
+    "requirements.lock",
+    "requirements-kiosk.lock",
+    "requirements-server.lock",
+    "requirements-cluster.lock",
+)
 TOOLS = ("sh", "env", "dirname", "cat", "tr", "sed", "cksum", "grep", "mkdir", "tail")
 
 
@@ -148,7 +153,7 @@ def test_another_lock_file_installs_again(machine: Machine) -> None:
     assert "Python packages into .venv" in machine.install().stdout
 
 
-@pytest.mark.parametrize("use", ["kiosk", "server"])
+@pytest.mark.parametrize("use", ["kiosk", "server", "cluster"])
 def test_in_the_field_one_use_brings_its_own_packages_alone(machine: Machine, use: str) -> None:
     machine.has_apt()
     machine.has_python_environment()
