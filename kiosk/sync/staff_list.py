@@ -88,8 +88,9 @@ class StaffPause:
 
 def is_wanted(here: ServerList, counts: int | None, now: Instant) -> bool:
     """Whether the list is to be fetched. `counts`: which version the server says counts; None where
-    it is of a version that sends lists as commands."""
-    if counts is None:
+    it is of a version that sends lists as commands. One that never listed anybody takes nobody off.
+    """
+    if counts is None or counts == here.version == 0:
         return False
     return counts != here.version or abs(now.wall_ms - here.taken_ms) > CONFIRM_MS
 

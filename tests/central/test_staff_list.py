@@ -198,7 +198,7 @@ def run(server: Server, *arguments: str) -> int:
     return CliRunner().invoke(cli, ["--data", str(server.folder), *arguments]).exit_code
 
 
-def test_at_another_server_nobody_of_the_former_one_is_let_in(
+def test_a_server_that_forgot_everybody_counts_and_one_that_never_listed_anybody_does_not(
     site: ListedAt, server: Server
 ) -> None:
     add(server, "17")
@@ -206,7 +206,12 @@ def test_at_another_server_nobody_of_the_former_one_is_let_in(
     server.write(lambda c: c.execute(schema.staff.delete()))
     server.write(lambda c: c.execute(schema.staff_list_version.delete()))
     server.write(lambda c: c.execute(schema.staff_list.update().values(version=0)))
+    kept = site.journal.do(kiosk_staff.members)
     site.journal.do(kiosk_staff.forget_server_list)
+    site.sync()
+    assert site.numbers() == {"17"}, "enrolled at another server, which has no list"
+    whole = kiosk_staff.ListChange(5, 2, True, kept)
+    site.journal.do(kiosk_staff.take_server_list, whole)
     site.sync()
     assert site.numbers() == set()
 
