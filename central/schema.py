@@ -17,7 +17,6 @@ from sqlalchemy import (
     LargeBinary,
     Table,
     Text,
-    UniqueConstraint,
     text,
     true,
 )
@@ -76,6 +75,7 @@ location = Table(
     _flag("may_begin"),
     _number("command_cursor"),
     _number("staff_version"),
+    _number("command_n"),
     _time("last_sync_ms"),
     _number("clock_offset_ms"),
     _text("status", "{}"),
@@ -90,6 +90,8 @@ location = Table(
     Index("ix_location_token", "token_hash"),
     _partial("ix_location_free", "latitude", "longitude", where="free > 0"),
 )
+"""`command_n` is the highest number that a command to its kiosk has or had;
+`command_cursor` is how far the kiosk has come."""
 
 signing_key = Table(
     "signing_key",
@@ -164,8 +166,20 @@ quarantine = Table(
     _number("received_ms"),
     _number("times", 1),
     _time("settled_ms"),
-    UniqueConstraint("location", "epoch", "seq", "payload", name="uq_quarantine_payload"),
+    _text("payload_hash"),
+    Index("ix_quarantine_place", "location", "epoch", "seq"),
+    Index(
+        "uq_quarantine_payload_hash",
+        "location",
+        "epoch",
+        "seq",
+        "payload_hash",
+        unique=True,
+        sqlite_where=text("payload_hash <> ''"),
+        postgresql_where=text("payload_hash <> ''"),
+    ),
 )
+"""`payload` is as long as a kiosk makes it, which no index takes: its hash (SHA-256) is there."""
 
 slot = Table(
     "slot",
@@ -310,6 +324,7 @@ notification = Table(
     _number("attempts"),
     _number("due_ms"),
     _time("leased_until_ms"),
+    _text("leased_by"),
     _number("created_ms"),
     _time("sent_ms"),
     _time("delivered_ms"),

@@ -221,7 +221,9 @@ class Settings(_Part):
 
     data: Path = Path("data/central")
     database_url: str = ""
-    """SQLAlchemy's URL; empty is SQLite in the data folder."""
+    """SQLAlchemy's URL, or PostgreSQL's own; empty is SQLite in the data folder."""
+    lanes: int = Field(default=8, ge=1, le=200)
+    """How many transactions this process writes side by side on PostgreSQL."""
     key_file: Path | None = None
     """Where the server's key is; none is `central.key` in the data folder."""
     forgotten_file: Path | None = None

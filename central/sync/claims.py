@@ -21,6 +21,7 @@ from central.adapters import new_id
 from central.auth import Scope
 from central.context import alarm, audit
 from central.errors import RequestError, not_found
+from central.locking import lock_location
 from central.notify import outbox
 from central.notify.outbox import Kind
 from central.schema import LIVE
@@ -230,6 +231,8 @@ def decide(
     winner = _one(connection, package)
     if winner is None:
         raise not_found("package", package)
+    lock_location(connection, winner.location)
+    winner = _one(connection, package)
     if winner.status not in LIVE or winner.sender is None:
         raise RequestError(409, "too_late", "there is no announcement of it any more")
     rows = group(connection, winner.location, winner.barcode_key)

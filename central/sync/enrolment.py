@@ -11,10 +11,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import phonenumbers
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, select, update
 
 from central import schema
 from central.context import Central, audit, change_known
+from central.database.bulk import insert_once
+from central.database.locks import lock_name, locked, note_locked
 from central.errors import RequestError, require_plain
 from central.sync import signing
 from central.sync.projection import configure
@@ -29,14 +31,17 @@ DENIED = RequestError(401, "unauthorised", "this token is not known, or it was r
 _LOCATION = select(
     schema.location, select(schema.staff_list.c.version).scalar_subquery().label("staff_counts")
 ).where(schema.location.c.id == bindparam("id"))
+_LOCKED = locked(_LOCATION, schema.location)
 
 UNKNOWN_TOKEN = "this enrolment token is not known, was used, or is too old"
 
 
-def kiosk_of(connection: Connection, location: str, token: str) -> Any:
-    """The location whose kiosk this is, and which version of the list of staff counts; raises when
-    the token is not its own."""
-    row = connection.execute(_LOCATION, {"id": location}).first()
+def kiosk_of(connection: Connection, location: str, token: str, *, locks: bool = False) -> Any:
+    """The location whose kiosk this is, locked where something of it is changed, and which version
+    of the list of staff counts; raises when the token is not its own."""
+    row = connection.execute(_LOCKED if locks else _LOCATION, {"id": location}).first()
+    if locks:
+        note_locked(connection, schema.location, location)
     if row is None or row.revoked_ms is not None or not row.token_hash:
         raise DENIED
     if not same(row.token_hash, token_hash(token)):
@@ -59,21 +64,16 @@ def add_location(
         )
     require_plain(name=name, address=str(values.get("address", "")))
     token = new_token("enrol")
-    is_there = connection.execute(
-        select(func.count()).where(schema.location.c.id == location)
-    ).scalar_one()
-    if is_there:
+    row = {
+        "id": location,
+        "name": name,
+        "enrol_token_hash": token_hash(token),
+        "enrol_until_ms": now_ms + ENROL_VALID_MS,
+        "created_ms": now_ms,
+        **values,
+    }
+    if not insert_once(connection, schema.location, row):
         raise RequestError(409, "exists", f"there is a location {location!r} already")
-    connection.execute(
-        insert(schema.location).values(
-            id=location,
-            name=name,
-            enrol_token_hash=token_hash(token),
-            enrol_until_ms=now_ms + ENROL_VALID_MS,
-            created_ms=now_ms,
-            **values,
-        )
-    )
     audit(connection, now_ms, by, "location.add", location, name=name)
     return token
 
@@ -168,12 +168,12 @@ def _keys(connection: Connection, central: Central) -> ServerKeys:
     return ServerKeys(public_key=public_key, wrapping_key=central.secrets.wrapping_key)
 
 
-def _enrolling(connection: Connection, token: str, now_ms: int) -> Any:
-    """The location of a one-time token. Raises `RequestError` when it is not good."""
+def _enrolling(connection: Connection, token: str, now_ms: int, *, locks: bool = False) -> Any:
+    """The location of a one-time token, locked where that is used. Raises `RequestError` when it is
+    not good."""
     table = schema.location
-    row = connection.execute(
-        select(table).where(table.c.enrol_token_hash == token_hash(bare(token)))
-    ).first()
+    query = select(table).where(table.c.enrol_token_hash == token_hash(bare(token)))
+    row = connection.execute(locked(query) if locks else query).first()
     if row is None or (row.enrol_until_ms or 0) < now_ms:
         raise RequestError(401, "unauthorised", UNKNOWN_TOKEN)
     return row
@@ -201,7 +201,10 @@ def enrol(connection: Connection, central: Central, request: EnrolRequest) -> En
     """Exchange a one-time token for a kiosk's own. Raises `RequestError` when it is not good."""
     now_ms = central.clock.now_ms()
     table = schema.location
-    row = _enrolling(connection, request.token, now_ms)
+    # Whoever makes another key just now tells all that are enrolled: this one is, or comes later.
+    lock_name(connection, signing.KEYS, shared=True)
+    row = _enrolling(connection, request.token, now_ms, locks=True)
+    note_locked(connection, table, row.id)
     if row.id != request.location:
         raise RequestError(
             409,

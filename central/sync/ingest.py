@@ -19,6 +19,7 @@ from sqlalchemy import Connection, bindparam, select
 from central import schema
 from central.context import alarm, alarm_daily
 from central.database.bulk import insert_many, upsert_many
+from central.database.faults import require_own
 from central.settings import Limits, Notifications
 from central.sync import own
 from central.sync.projection import Projection
@@ -296,13 +297,15 @@ class _Intake:
 
     def _project(self, events: Sequence[_Fit]) -> None:
         """Take new events in, all at once; where that fails, the one that is to blame is found by
-        halves and lies in quarantine."""
+        halves and lies in quarantine. What is the database's own trouble goes up, and the kiosk
+        sends them again."""
         if not events:
             return
         savepoint = self.connection.begin_nested()
         try:
             self._all(events)
         except Exception as error:  # noqa: BLE001 - one bad event must not stop the others
+            require_own(error)
             savepoint.rollback()
             if len(events) == 1:
                 self._without_messages(events[0], f"{type(error).__name__}: {error}"[:500])
@@ -320,6 +323,7 @@ class _Intake:
         try:
             self._all([fit], notifies=False)
         except Exception as error:  # noqa: BLE001 - one bad event must not stop the others
+            require_own(error)
             savepoint.rollback()
             self._park(fit.event, f"{type(error).__name__}: {error}"[:500])
             return

@@ -21,7 +21,7 @@ def retire(
     operators, and stands on the location's page.
     """
     now_ms = central.clock.now_ms()
-    row = kiosk_of(connection, location, token)
+    row = kiosk_of(connection, location, token, locks=True)
     table = schema.location
     connection.execute(
         update(table)

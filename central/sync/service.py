@@ -52,7 +52,7 @@ def sync(
 ) -> SyncAnswer:
     """Take in what a kiosk sends and answer. Raises `RequestError` for a wrong token."""
     now_ms = central.clock.now_ms()
-    row = enrolment.kiosk_of(connection, location, token)
+    row = enrolment.kiosk_of(connection, location, token, locks=True)
     last = Place(epoch=row.epoch, seq=row.seq, hash=row.head_hash)
     rules = central.settings.notifications
     sender = ingest.Sender(location, _journal_key(central, row), row.may_begin)
@@ -145,7 +145,7 @@ def _cursor(
     given out those numbers before.
     """
     if request.cursor > row.command_cursor + CURSOR_AHEAD_MAX:
-        last = commands.last_number(connection, row.id)
+        last = row.command_n
         if request.cursor > last + CURSOR_AHEAD_MAX:
             # Behind it no number would be left that a kiosk takes.
             said = {"cursor": request.cursor, "known": last}

@@ -158,7 +158,8 @@ class Cluster:
     def _readable(self, folder: Path) -> Path:
         """PostgreSQL's programs where its user reads them: not in somebody's private folder."""
         try:
-            subprocess.run([folder / "postgres", "--version"], check=True, user=self.user)
+            command = [str(folder / "postgres"), "--version"]
+            subprocess.run(command, check=True, capture_output=True, user=self.user)
         except PermissionError:
             copy = self.folder / "postgresql"
             shutil.copytree(folder.parent, copy, symlinks=True)
