@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator
+from functools import partial
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -44,7 +45,9 @@ from central.pages.own_forms import OwnForms
 from central.pages.rendering import refused_page
 from central.pages.session import HOME, SIGN_IN, NotSignedInError, StepNeededError
 from central.settings import Settings
+from central.sync import commands
 from central.sync import routes as sync_routes
+from central.sync.bells import Bells
 from kiosk.private_files import private_folder
 
 LOG = logging.getLogger("central")
@@ -115,6 +118,8 @@ def create_app(central: Central) -> FastAPI:
     """The web application on these parts; it closes the database at its end."""
     worker, roles = Worker(central), central.settings.roles
     keeper = Keeper(central, leadership(central.settings.url))
+    bells = Bells(partial(_waited_for, central))
+    central.database.on_wake(bells.ring)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -122,6 +127,7 @@ def create_app(central: Central) -> FastAPI:
             worker.start()
         if "keeper" in roles:
             keeper.start()
+        bells.start()
         try:
             yield
         finally:
@@ -143,6 +149,7 @@ def create_app(central: Central) -> FastAPI:
     rules = central.settings.single_sign_on
     app.state.provider = None if rules is None else Provider(rules)
     app.state.worker = worker
+    app.state.bells = bells
     app.state.wake = worker.wake
     parts = {"worker": lambda: worker.state, "keeper": lambda: keeper.state}
     app.state.roles = lambda: {role: parts[role]() for role in roles if role in parts}
@@ -155,6 +162,11 @@ def create_app(central: Central) -> FastAPI:
         app.add_api_route("/", _front_door, include_in_schema=False)
     _say_errors(app)
     return app
+
+
+async def _waited_for(central: Central) -> list[str]:
+    """The locations for whose kiosks something is there."""
+    return await central.database.look(commands.locations_waited_for, central.clock.now_ms())
 
 
 async def _front_door() -> Response:
@@ -216,7 +228,7 @@ def _say_errors(app: FastAPI) -> None:
         headers = {}
         if error.status == 401:
             headers["www-authenticate"] = "Bearer"
-        if error.status == 429:
+        if "retry_after_s" in error.detail:
             headers["retry-after"] = str(int(float(str(error.detail["retry_after_s"]))) + 1)
         return JSONResponse(error.body(), error.status, headers)
 

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, exists, func, insert, select, update
 from central import privacy, schema
 from central.context import Central, alarm
 from central.database.locks import lock_name
+from central.feed import bounds
 from central.locking import lock_location, lock_locations_of
 from central.notify import spool
 from central.notify.outbox import Kind, tell_operators
@@ -50,7 +51,9 @@ async def _empty_log(central: Central) -> None:
 
 
 async def _tell_of_silence(central: Central, began_ms: int) -> None:
-    rules, now_ms = central.settings.notifications, central.clock.now_ms()
+    settings, now_ms = central.settings, central.clock.now_ms()
+    silent = {"silent_after_s": settings.silent_after_s}
+    rules = settings.notifications.model_copy(update=silent)
     await central.database.write(tell_of_silence, rules, began_ms, now_ms)
 
 
@@ -66,6 +69,7 @@ async def tidy(central: Central, now_ms: int) -> None:
         partial(sessions.forget, rules=settings.sign_in, now_ms=now_ms),
         partial(passwords.forget_links, now_ms=now_ms),
         partial(throttle.forget, now_ms=now_ms),
+        partial(bounds.keep, rules=settings.feed, now_ms=now_ms),
         partial(roll_up, now_ms=now_ms),
     ):
         try:

@@ -84,11 +84,16 @@ location = Table(
     _time("watched_until_ms"),
     _time("silent_told_ms"),
     _number("free"),
+    _number("promised"),
+    _number("promised_to_one"),
     _number("created_ms"),
+    _text("feeds"),
+    _number("feed_n"),
     CheckConstraint("latitude IS NULL OR latitude BETWEEN -90 AND 90", name="latitude"),
     CheckConstraint("longitude IS NULL OR longitude BETWEEN -180 AND 180", name="longitude"),
     Index("ix_location_token", "token_hash"),
     _partial("ix_location_free", "latitude", "longitude", where="free > 0"),
+    _partial("ix_location_open", "latitude", "longitude", where="free > promised"),
 )
 """`command_n` is the highest number that a command to its kiosk has or had;
 `command_cursor` is how far the kiosk has come."""
@@ -123,13 +128,22 @@ location_size = Table(
     Column("size", Text, primary_key=True),
     _number("rank"),
     _number("free"),
+    _number("promised"),
+    _number("promised_to_one"),
     _number("free_low"),
     _number("total"),
     _number("width_mm"),
     _number("height_mm"),
     _number("depth_mm"),
     Column("max_weight_kg", REAL, nullable=False, server_default="0"),
+    _real("latitude"),
+    _real("longitude"),
+    _partial("ix_location_size_free", "size", "latitude", "longitude", where="free > 0"),
+    _partial("ix_location_size_open", "size", "latitude", "longitude", where="free > promised"),
 )
+"""The doors of one size at a location, and where that is. Of the free ones some are `promised` to
+packages that are announced and have not come, of this size or of whichever; `promised_to_one` to
+the sender who has most of them."""
 
 event = Table(
     "event",

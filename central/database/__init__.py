@@ -4,6 +4,7 @@ from central.database.database import Database
 from central.database.leadership import Leadership, leadership
 from central.database.migrating import alembic_config, migrate
 from central.database.sqlite import alone, sqlite_file
+from central.database.wakes import wake, wake_all
 
 __all__ = [
     "Database",
@@ -13,4 +14,6 @@ __all__ = [
     "leadership",
     "migrate",
     "sqlite_file",
+    "wake",
+    "wake_all",
 ]

@@ -28,6 +28,7 @@ from central.database.group_writer import GroupWriter
 from central.database.jobs import Job, Writer
 from central.database.lanes import Lanes
 from central.database.texts import take_any_text
+from central.database.wakes import collecting
 from central.errors import CannotServeError
 from central.remains import require_database, require_server
 from central.sealing import seal_with
@@ -86,6 +87,7 @@ class Database:
         Raises `CannotServeError` when it cannot be used.
         """
         self.url = url
+        self._on_wake: Callable[[set[str]], None] | None = None
         self.is_beside = False
         """Whether another process is the server, and this one only works beside it."""
         file = sqlite.sqlite_file(url)
@@ -132,6 +134,11 @@ class Database:
             self._release_lock()
             raise
 
+    def step_aside(self) -> None:
+        """Be no server's process any more: one may start beside this."""
+        self._release_lock()
+        self.is_beside = True
+
     def seal_with(self, sealing: Sealing) -> None:
         """Seal and open personal columns with this key; before, they cannot be used."""
         seal_with(self.engine.dialect, sealing)
@@ -161,6 +168,15 @@ class Database:
         """Hand in a writing operation; the future is done when it is durable, or failed."""
         return self.at().submit(operation, *args, **kwargs)
 
+    def on_wake(self, heard: Callable[[set[str]], None]) -> None:
+        """Have `heard` called, on any thread, with the locations that an operation woke, when it is
+        durable. One that failed may be among them: of some nobody knows whether they did."""
+        self._on_wake = heard
+
+    def _wake(self, woken: set[str]) -> None:
+        if woken and self._on_wake is not None:
+            self._on_wake(woken)
+
     async def write(
         self, operation: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
@@ -171,12 +187,19 @@ class Database:
         self, work: Callable[[Connection], T], location: str, *, may_repeat: bool
     ) -> Future[T]:
         future: Future[T] = Future()
+        woken: set[str] = set()
+
+        def waking(connection: Connection) -> T:
+            with collecting(connection, woken):
+                return work(connection)
+
+        future.add_done_callback(lambda _: self._wake(woken))
         # From here on nobody cancels it: a caller that goes away leaves the work to its end.
         future.set_running_or_notify_cancel()
         if self._is_closed.is_set():
             future.set_exception(ClosedError(CLOSED))
         else:
-            self._writer.put(Job(work, future, location, may_repeat))
+            self._writer.put(Job(waking, future, location, may_repeat))
         return future
 
     @contextlib.contextmanager

@@ -15,6 +15,7 @@ from central import kept, limits, people, schema
 from central.adapters import new_id
 from central.context import Central, audit
 from central.errors import RequestError, not_found
+from central.feed import writing as feeding
 from central.locking import lock_location
 from central.notify import outbox
 from central.notify.outbox import Kind
@@ -31,6 +32,7 @@ from central.packages.sizes import (
 from central.schema import LIVE
 from central.sealing import indexed
 from central.sync import claims, commands, order
+from central.sync.room import note_room
 from kiosk.model.barcode import barcode_key
 from kiosk.model.clock import Instant, days_later_ms, hold_until_ms
 from kiosk.model.commands import (
@@ -92,6 +94,7 @@ def announce(
     package = new_id() if known is None else known.id
     is_new = known is None
     _keep(connection, package, location, recipient, announcement, size, by, now_ms, is_new=is_new)
+    note_room(connection, location)
     command = _announced(package, recipient, announcement, size, may_join=may_join)
     if not claims.is_anothers(connection, by, live):
         commands.queue(connection, location, command, by, now_ms, package)
@@ -99,6 +102,7 @@ def announce(
         claims.look(connection, central.settings.notifications, location, [key], now_ms)
     if known is not None and known.status == PackageStatus.STORED:
         outbox.stored(connection, central.settings.notifications, package, now_ms)
+    feeding.packages(connection, location, [package], now_ms)
     audit(connection, now_ms, by, "package.announce", package, location=location)
     offered = neighbours(connection, location, asker) if left == 0 else []
     return describe(connection, package) | {"doors_left": left, "neighbours": offered}

@@ -15,6 +15,7 @@ from central.addresses import folded
 from central.context import is_about, is_by
 from central.errors import not_found
 from central.notify import outbox
+from central.settings import Settings
 from central.sync import commands
 from central.sync.staff_list import digits_of
 from central.viewed import VIEWED
@@ -25,8 +26,6 @@ from kiosk.model.event_bodies import read_or_nothing
 from kiosk.model.person import SECRET_DIGITS_MAX, Role, kept_number, typed_number
 from kiosk.model.urls import path
 
-LATE_S = 60
-"""A kiosk that was not heard of for so long is late."""
 SHOWN = 100
 """How many rows a list has at most."""
 EVENTS_SHOWN = 30
@@ -49,7 +48,7 @@ def _counts(connection: Connection, column: Any, *conditions: Any) -> dict[str, 
 # --- locations ---------------------------------------------------------------------------------
 
 
-def locations(connection: Connection, now_ms: int, silent_after_s: int) -> list[Row]:
+def locations(connection: Connection, now_ms: int, settings: Settings) -> list[Row]:
     """Every location with how full and how well it is, those that need somebody first."""
     counted = _slots_by_location(connection)
     expired = _counts(
@@ -60,7 +59,7 @@ def locations(connection: Connection, now_ms: int, silent_after_s: int) -> list[
     )
     found = []
     for row in _rows(connection, select(schema.location).order_by(schema.location.c.id)):
-        place = _location(row, now_ms, silent_after_s)
+        place = _location(row, now_ms, settings)
         place |= counted.get(row["id"], {"slots": 0, "taken": 0, "out": 0, "doubt": 0})
         place["expired"] = expired.get(row["id"], 0)
         if place["health"] == "well" and (place["doubt"] or place["boards_away"]):
@@ -85,7 +84,7 @@ def _slots_by_location(connection: Connection) -> dict[str, Row]:
     return {row.pop("location"): row for row in _rows(connection, query)}
 
 
-def _location(row: Mapping[str, Any], now_ms: int, silent_after_s: int) -> Row:
+def _location(row: Mapping[str, Any], now_ms: int, settings: Settings) -> Row:
     status = kept.status_of(row["status"])
     boards = status.get("boards", [])
     return {
@@ -94,26 +93,28 @@ def _location(row: Mapping[str, Any], now_ms: int, silent_after_s: int) -> Row:
         "name": row["name"] or row["id"],
         "boards_away": sum(not board["is_reachable"] for board in boards),
         "queue": status.get("queue", 0),
-        "health": _health(row, now_ms, silent_after_s),
+        "health": _health(row, now_ms, settings),
     }
 
 
-def _health(row: Mapping[str, Any], now_ms: int, silent_after_s: int) -> str:
+def _health(row: Mapping[str, Any], now_ms: int, settings: Settings) -> str:
     if row["retired_ms"] is not None:
         return "retired"
     if not row["token_hash"] or row["last_sync_ms"] is None:
         return "never"
     silent_s = (now_ms - row["last_sync_ms"]) / 1000
-    return "silent" if silent_s > silent_after_s else "late" if silent_s > LATE_S else "well"
+    if silent_s > settings.silent_after_s:
+        return "silent"
+    return "late" if silent_s > settings.late_after_s else "well"
 
 
-def location(connection: Connection, name: str, now_ms: int, silent_after_s: int) -> Row:
+def location(connection: Connection, name: str, now_ms: int, settings: Settings) -> Row:
     """One location with its slots, packages, events and commands. Raises `RequestError`."""
     table = schema.location
     row = connection.execute(select(table).where(table.c.id == name)).mappings().first()
     if row is None:
         raise not_found("location", name)
-    place = _location(dict(row), now_ms, silent_after_s)
+    place = _location(dict(row), now_ms, settings)
     slot, package, command = schema.slot, schema.package, schema.command
     live = package.c.status.in_(schema.LIVE)
     place["inside"] = connection.execute(

@@ -10,10 +10,11 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, select, update
 
 from central import schema, viewed
 from central.context import central_of
+from central.database import wake
 from central.errors import not_found
 from central.pages import bank_svg, queries
 from central.pages.proving import address_of
@@ -56,8 +57,8 @@ async def overview(
     request: Request, operator: Viewing, q: Annotated[str, Query(max_length=200)] = ""
 ) -> Response:
     central = central_of(request)
-    now_ms, rules = central.clock.now_ms(), central.settings.notifications
-    places = await _look(request, queries.locations, now_ms, rules.silent_after_s)
+    now_ms = central.clock.now_ms()
+    places = await _look(request, queries.locations, now_ms, central.settings)
     wanted = q.strip().casefold()
     shown = [each for each in places if wanted in f"{each['id']} {each['name']}".casefold()]
     alarms = await _look(request, queries.alarms, now_ms - 7 * DAY_MS)
@@ -84,7 +85,7 @@ async def overview(
 async def location_live(request: Request, name: str, operator: Viewing) -> Response:
     """The part of the page that is asked for again and again; the kiosk comes more often then."""
     shown = await _place(request, name)
-    await central_of(request).database.write(_watch, name, shown["place"]["now_ms"] + WATCHED_MS)
+    await central_of(request).database.write(_watch, name, shown["place"]["now_ms"])
     return page(request, "location_live.html", operator=operator, **shown)
 
 
@@ -95,15 +96,22 @@ async def location(request: Request, name: str, operator: Viewing) -> Response:
 
 async def _place(request: Request, name: str) -> dict[str, Any]:
     central = central_of(request)
-    now_ms, rules = central.clock.now_ms(), central.settings.notifications
-    place = await _look(request, queries.location, name, now_ms, rules.silent_after_s)
+    now_ms = central.clock.now_ms()
+    place = await _look(request, queries.location, name, now_ms, central.settings)
     place["now_ms"] = now_ms
     return {"place": place, "bank": bank_svg.bank(place["layout"], place["slots"])}
 
 
-def _watch(connection: Connection, name: str, until_ms: int) -> None:
+def _watch(connection: Connection, name: str, now_ms: int) -> None:
+    """Somebody looks at a location: its kiosk comes now, where nobody looked before, and then more
+    often."""
     table = schema.location
-    connection.execute(update(table).where(table.c.id == name).values(watched_until_ms=until_ms))
+    of_here = table.c.id == name
+    before_ms = connection.execute(select(table.c.watched_until_ms).where(of_here)).scalar()
+    until_ms = now_ms + WATCHED_MS
+    connection.execute(update(table).where(of_here).values(watched_until_ms=until_ms))
+    if (before_ms or 0) <= now_ms:
+        wake(connection, name)
 
 
 @router.get("/packages")

@@ -15,11 +15,14 @@ from sqlalchemy import Connection, bindparam, delete, select, update
 
 from central import schema
 from central.context import Central, audit, change_known
+from central.database import wake
 from central.database.bulk import insert_once
 from central.database.locks import lock_name, locked, note_locked
 from central.errors import RequestError, require_plain
+from central.feed import writing as feeding
 from central.sync import signing
 from central.sync.projection import configure
+from central.sync.room import note_room
 from central.tokens import KEY_BYTES, new_token, same, token_hash
 from kiosk.model.wrapping import NotWrappedError, bare, pin
 from kiosk.sync.contract import EnrolAnswer, EnrolRequest, ServerKeys
@@ -70,10 +73,12 @@ def add_location(
         "enrol_token_hash": token_hash(token),
         "enrol_until_ms": now_ms + ENROL_VALID_MS,
         "created_ms": now_ms,
+        "feeds": feeding.readers(connection),
         **values,
     }
     if not insert_once(connection, schema.location, row):
         raise RequestError(409, "exists", f"there is a location {location!r} already")
+    feeding.location(connection, location, now_ms)
     audit(connection, now_ms, by, "location.add", location, name=name)
     return token
 
@@ -112,6 +117,8 @@ def change(
         "location",
         location,
     )
+    note_room(connection, location)
+    feeding.location(connection, location, now_ms)
     audit(connection, now_ms, by, "location.change", location, channels=channels, **values)
 
 
@@ -140,6 +147,7 @@ def roll(connection: Connection, location: str, by: str, now_ms: int) -> str:
 
 def revoke(connection: Connection, location: str, by: str, now_ms: int) -> None:
     """A location's kiosk is not listened to any more, until it enrols again."""
+    wake(connection, location)
     change_known(
         connection,
         update(schema.location)
@@ -148,6 +156,7 @@ def revoke(connection: Connection, location: str, by: str, now_ms: int) -> None:
         "location",
         location,
     )
+    feeding.location(connection, location, now_ms)
     audit(connection, now_ms, by, "location.revoke", location)
 
 
@@ -237,6 +246,7 @@ def enrol(connection: Connection, central: Central, request: EnrolRequest) -> En
         connection.execute(update(table).where(table.c.id == row.id).values(**place))
     if request.layout is not None:
         configure(connection, row.id, request.layout, "")
+    feeding.location(connection, row.id, now_ms)
     how = "wrapped" if request.wrapped_key else "as it is"
     audit(connection, now_ms, f"kiosk {row.id}", "location.enrol", row.id, key_came=how)
     return EnrolAnswer(

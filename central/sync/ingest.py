@@ -20,6 +20,7 @@ from central import schema
 from central.context import alarm, alarm_daily
 from central.database.bulk import insert_many, upsert_many
 from central.database.faults import require_own
+from central.feed import writing as feeding
 from central.settings import Limits, Notifications
 from central.sync import own
 from central.sync.projection import Projection
@@ -49,6 +50,8 @@ class Sender:
     """What its events are signed with; None where its key is not known."""
     may_begin: bool
     """Whether it was enrolled since its last event: its journal may begin again."""
+    feeds: str = ""
+    """Who reads what happens there: see `central.feed.writing`."""
 
 
 @dataclass(slots=True)
@@ -61,6 +64,8 @@ class Taken:
     count: int = 0
     """How many events were new."""
     changed_slots: bool = False
+    changed_promises: bool = False
+    """Whether what is announced to the location and has not come is another number."""
 
 
 @dataclass(slots=True)
@@ -107,6 +112,7 @@ class _Intake:
         self.parked: list[Parked] = []
         self.count = 0
         self.changed_slots = False
+        self.changed_promises = False
 
     def take(self, events: Sequence[AnyEvent], last: Place) -> Taken:
         known = self._known(events)
@@ -137,7 +143,14 @@ class _Intake:
             acked = Place(epoch=event.epoch, seq=event.seq, hash=event.hash)
         self._project(self._own(new))
         self._write_epochs()
-        return Taken(acked, want, tuple(self.parked), self.count, self.changed_slots)
+        return Taken(
+            acked,
+            want,
+            tuple(self.parked),
+            self.count,
+            self.changed_slots,
+            self.changed_promises,
+        )
 
     def _known(self, events: Sequence[AnyEvent]) -> dict[tuple[str, int], str]:
         """The hashes of those that are there already."""
@@ -363,8 +376,10 @@ class _Intake:
             for event, remark in zip(events, remarks, strict=True)
         ]
         insert_many(self.connection, schema.event, rows)
+        feeding.events(self.connection, self.sender.feeds, rows, self.now_ms)
         self.count += len(events)
         self.changed_slots |= projection.changes_slots
+        self.changed_promises |= projection.changes_promises
 
     def _park(self, event: AnyEvent, reason: str, *, is_loud: bool = True) -> None:
         self.parked.append(Parked(epoch=event.epoch, seq=event.seq, reason=reason))

@@ -10,10 +10,12 @@ from sqlalchemy import Connection, bindparam, select, update
 from central import kept, limits, schema
 from central.context import Central, alarm_daily, is_about
 from central.database.bulk import update_many, upsert
+from central.feed import writing as feeding
 from central.settings import Limits
 from central.sync import commands, enrolment, ingest, signing, staff
-from central.sync.projection import configure, count_free
+from central.sync.projection import configure
 from central.sync.quarantine import payload_of
+from central.sync.room import count_free, note_room
 from kiosk.model.clock import MINUTE_MS
 from kiosk.model.events import journal_key
 from kiosk.sync.contract import Place, Status, SyncAnswer, SyncRequest, WireEvent
@@ -55,7 +57,7 @@ def sync(
     row = enrolment.kiosk_of(connection, location, token, locks=True)
     last = Place(epoch=row.epoch, seq=row.seq, hash=row.head_hash)
     rules = central.settings.notifications
-    sender = ingest.Sender(location, _journal_key(central, row), row.may_begin)
+    sender = ingest.Sender(location, _journal_key(central, row), row.may_begin, row.feeds)
     if request.events:
         size = sum(
             len(each.body) if isinstance(each, WireEvent) else len(payload_of(each))
@@ -71,6 +73,10 @@ def sync(
         configure(connection, location, request.layout, request.status.layout_hash)
     if taken.changed_slots or request.layout is not None:
         count_free(connection, location)
+    if taken.changed_promises:
+        note_room(connection, location)
+    if request.layout is not None:
+        feeding.location(connection, location, now_ms)
     acked, head = taken.acked, request.head
     has_come_to_head = not is_late and acked.epoch == head.epoch and acked.seq >= head.seq
     cursor = _cursor(connection, row, request, now_ms, has_come_to_head=has_come_to_head)
@@ -91,11 +97,34 @@ def sync(
         parked=taken.parked,
         commands=tuple(each.model_dump(mode="json") for each in waiting),
         now_ms=now_ms,
-        next_sync_s=WATCHED_SYNC_S if is_watched else float(central.settings.sync_s),
+        next_sync_s=WATCHED_SYNC_S
+        if is_watched
+        else central.settings.next_sync_s(waits=request.waits),
         want_layout=request.layout is None
         and request.status.layout_hash not in ("", row.layout_hash),
         staff_version=row.staff_counts,
     )
+
+
+def is_due(
+    connection: Connection,
+    central: Central,
+    location: str,
+    token: str,
+    cursor: int,
+    staff_version: int | None,
+    within_s: float,
+) -> bool:
+    """Whether a kiosk that has seen the commands up to `cursor`, and this version of the list of
+    staff named, and comes by itself within so long, had better come now. Raises `RequestError` for
+    a wrong token."""
+    row = enrolment.kiosk_of(connection, location, token)
+    if staff_version is not None and staff_version != row.staff_counts:
+        return True
+    is_watched = (row.watched_until_ms or 0) > central.clock.now_ms()
+    if is_watched and within_s > WATCHED_SYNC_S:
+        return True
+    return commands.is_waiting(connection, location, cursor)
 
 
 def _journal_key(central: Central, row: Any) -> bytes | None:

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, func, insert, select, update
 
 from central import kept, schema
 from central.adapters import RNG
+from central.database import wake_all
 from central.sealing import open_sealed
 from kiosk.model.commands import STAFF_MAX, ListedStaff, ListStaff
 from kiosk.model.person import NUMBER_DIGITS_MIN
@@ -41,6 +42,7 @@ def count_change(connection: Connection, now_ms: int) -> int:
     version: int = connection.execute(counted).scalar_one()
     made = insert(schema.staff_list_version).values(version=version, made_ms=now_ms)
     connection.execute(made)
+    wake_all(connection)
     return version
 
 

@@ -221,6 +221,8 @@ class SyncRequest(Message):
     """Tell once more who is listed here, and who packages are for: this kiosk was restored."""
     is_idle: bool = True
     """No more events wait behind these."""
+    waits: bool = False
+    """Between its syncs this kiosk waits for what is new, and hears of it at once."""
 
 
 class Parked(Message):
@@ -278,6 +280,13 @@ class StaffAnswer(Message):
     """A `StaffPage`."""
     signature: str = Field(max_length=256)
     """The server's Ed25519 signature of `staff_text`, in hexadecimal."""
+
+
+class WaitAnswer(Message):
+    """What a kiosk hears that waited."""
+
+    is_due: bool
+    """Something waits for it: a sync is worthwhile now."""
 
 
 class EnrolRequest(Message):
