@@ -21,6 +21,7 @@ from central.adapters import Clock, SystemClock
 from central.auth import RateLimit
 from central.context import Central
 from central.database import Database, faults, leadership
+from central.database.listener import listen
 from central.errors import CannotServeError, RequestError
 from central.front import Application
 from central.intake import Intake
@@ -109,7 +110,7 @@ def build(
 def _is_empty(connection: Connection) -> bool:
     """Whether nothing was ever made that the server's key is needed for."""
     tables = (schema.location, schema.user, schema.staff, schema.api_key)
-    return all(
+    return not resealing.is_claimed(connection) and all(
         connection.execute(select(*table.primary_key).limit(1)).first() is None for table in tables
     )
 
@@ -128,9 +129,11 @@ def create_app(central: Central) -> FastAPI:
         if "keeper" in roles:
             keeper.start()
         bells.start()
+        hearing = asyncio.create_task(listen(central.settings.url, bells.ring))
         try:
             yield
         finally:
+            hearing.cancel()
             await keeper.stop()
             await worker.stop()
             await asyncio.to_thread(central.database.close)

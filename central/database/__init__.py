@@ -1,8 +1,9 @@
 """The database: what writes and what reads, and what differs between SQLite and PostgreSQL."""
 
-from central.database.database import Database
+from central.database.database import Database, migrate_shared
 from central.database.leadership import Leadership, leadership
 from central.database.migrating import alembic_config, migrate
+from central.database.postgresql import is_postgresql
 from central.database.sqlite import alone, sqlite_file
 from central.database.wakes import wake, wake_all
 
@@ -11,8 +12,10 @@ __all__ = [
     "Leadership",
     "alembic_config",
     "alone",
+    "is_postgresql",
     "leadership",
     "migrate",
+    "migrate_shared",
     "sqlite_file",
     "wake",
     "wake_all",

@@ -79,7 +79,7 @@ class Database:
         may_be_new: bool = True,
         writers: int = LANES,
     ) -> None:
-        """Open the database, bring its schema up to date, start the writer.
+        """Open the database, start the writer; on SQLite bring its schema up to date first.
 
         `url` is SQLAlchemy's. `may_be_beside`: for a command, which may also work while a server
         of the same version runs. `may_be_new`: a missing one is made, if nothing tells of a server
@@ -107,7 +107,9 @@ class Database:
                     make_private(file)
         self.engine = _engine(url, writers)
         try:
-            if self.is_beside:
+            if file is None:
+                migrating.require_migrated(self.engine)
+            elif self.is_beside:
                 migrating.require_current(self.engine)
             else:
                 migrating.migrate(self.engine)
@@ -250,6 +252,18 @@ class Database:
         if self._lock_file is not None:
             os.close(self._lock_file)
             self._lock_file = None
+
+
+def migrate_shared(url: str) -> str:
+    """Bring the schema of a PostgreSQL database up to this version's; at which it is then. Raises
+    `CannotServeError`."""
+    engine = _engine(url, 1)
+    try:
+        return migrating.migrate(engine)
+    except SQLAlchemyError as error:
+        raise CannotServeError(f"the database could not be migrated: {error}") from error
+    finally:
+        engine.dispose()
 
 
 def _engine(url: str, writers: int) -> Engine:
