@@ -267,7 +267,7 @@ def test_who_was_listed_before_the_update_stays_listed(tmp_path: Path) -> None:
         connection.isolation_level = None
 
     with engine.connect() as connection, connection.begin():
-        alembic.upgrade(alembic_config(connection), "0020")
+        alembic.upgrade(alembic_config(connection), "0021")
     with engine.connect() as connection, connection.begin():
         connection.exec_driver_sql(
             "INSERT INTO staff (number, name, removed_ms) VALUES ('17', '', NULL), ('18', '', 5)"
