@@ -29,18 +29,21 @@ def wake(connection: Connection, location: str) -> None:
     woken: set[str] | None = connection.info.get(_COLLECTED)
     if woken is None or location in woken or EVERYBODY in woken:
         return
-    named = location if len(woken) < MANY else EVERYBODY
-    woken.add(named)
-    if connection.dialect.name == "postgresql":
-        # One that is said twice in a transaction is sent once.
-        connection.execute(select(func.pg_notify(CHANNEL, named)))
+    _wake(connection, woken, location if len(woken) < MANY else EVERYBODY)
 
 
 def wake_all(connection: Connection) -> None:
     """Have every kiosk come as soon as this transaction is durable."""
     woken: set[str] | None = connection.info.get(_COLLECTED)
     if woken is not None:
-        woken.add(EVERY_KIOSK)
+        _wake(connection, woken, EVERY_KIOSK)
+
+
+def _wake(connection: Connection, woken: set[str], named: str) -> None:
+    woken.add(named)
+    if connection.dialect.name == "postgresql":
+        # One that is said twice in a transaction is sent once.
+        connection.execute(select(func.pg_notify(CHANNEL, named)))
 
 
 @contextlib.contextmanager
