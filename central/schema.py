@@ -392,6 +392,16 @@ budget = Table(
 """Until when the evenly refilled budget of somebody is used, and the last moment at which something
 that waits for it was promised to go."""
 
+rate = Table(
+    "rate",
+    metadata,
+    Column("subject", Text, primary_key=True),
+    _number("used_until_us"),
+    Index("ix_rate_used_until_us", "used_until_us"),
+    sqlite_strict=True,
+)
+"""Until when a bucket of requests is used, in microseconds; only where several servers count."""
+
 api_key = Table(
     "api_key",
     metadata,

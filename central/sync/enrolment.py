@@ -35,6 +35,20 @@ _LOCATION = select(
     schema.location, select(schema.staff_list.c.version).scalar_subquery().label("staff_counts")
 ).where(schema.location.c.id == bindparam("id"))
 _LOCKED = locked(_LOCATION, schema.location)
+_ARRIVING = locked(
+    select(
+        schema.location,
+        schema.location_epoch.c.seq.label("known_seq"),
+        schema.location_epoch.c.head_hash.label("known_hash"),
+    )
+    .outerjoin(
+        schema.location_epoch,
+        (schema.location_epoch.c.location == schema.location.c.id)
+        & (schema.location_epoch.c.epoch == bindparam("epoch")),
+    )
+    .where(schema.location.c.id == bindparam("id")),
+    schema.location,
+)
 
 UNKNOWN_TOKEN = "this enrolment token is not known, was used, or is too old"
 
@@ -45,6 +59,22 @@ def kiosk_of(connection: Connection, location: str, token: str, *, locks: bool =
     row = connection.execute(_LOCKED if locks else _LOCATION, {"id": location}).first()
     if locks:
         note_locked(connection, schema.location, location)
+    return _require_kiosk(row, token)
+
+
+def arriving(connection: Connection, location: str, token: str, epoch: str) -> Any:
+    """The location whose kiosk this is, locked, and how far its journal of this epoch is known
+    (`known_seq`, `known_hash`; None where it is not). Raises when the token is not its own.
+
+    Where this had to wait for another sync of the same kiosk, what is known may be as it was before
+    that one: then it says less, and the next sync says the rest.
+    """
+    row = connection.execute(_ARRIVING, {"id": location, "epoch": epoch}).first()
+    note_locked(connection, schema.location, location)
+    return _require_kiosk(row, token)
+
+
+def _require_kiosk(row: Any, token: str) -> Any:
     if row is None or row.revoked_ms is not None or not row.token_hash:
         raise DENIED
     if not same(row.token_hash, token_hash(token)):
