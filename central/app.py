@@ -18,14 +18,15 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from central import metrics, privacy, resealing, schema, tokens
 from central.adapters import Clock, SystemClock
-from central.auth import RateLimit
 from central.context import Central
 from central.database import Database, faults, leadership
+from central.database.listener import listen
 from central.errors import CannotServeError, RequestError
 from central.front import Application
 from central.intake import Intake
 from central.keeper import Keeper
 from central.links import PATH
+from central.monitoring.requests import CountedRequests
 from central.notify import receipts
 from central.notify.worker import Worker
 from central.operators.single_sign_on import Provider
@@ -44,6 +45,7 @@ from central.pages import routes as page_routes
 from central.pages.own_forms import OwnForms
 from central.pages.rendering import refused_page
 from central.pages.session import HOME, SIGN_IN, NotSignedInError, StepNeededError
+from central.rates import Rates
 from central.regions import routes as region_routes
 from central.settings import Settings
 from central.sync import commands
@@ -130,9 +132,11 @@ def create_app(central: Central) -> FastAPI:
         if "keeper" in roles:
             keeper.start()
         bells.start()
+        hearing = asyncio.create_task(listen(central.settings.url, bells.ring))
         try:
             yield
         finally:
+            hearing.cancel()
             await keeper.stop()
             await worker.stop()
             await asyncio.to_thread(central.database.close)
@@ -147,7 +151,7 @@ def create_app(central: Central) -> FastAPI:
     )
     app.base_url, app.watched_port = central.settings.base_url, central.settings.watched_port
     app.state.central = central
-    app.state.rate_limit = RateLimit()
+    app.state.rates = Rates(central)
     rules = central.settings.single_sign_on
     app.state.provider = None if rules is None else Provider(rules)
     app.state.worker = worker
@@ -159,6 +163,8 @@ def create_app(central: Central) -> FastAPI:
         app.include_router(router)
     app.add_middleware(OwnForms, central=central)
     app.add_middleware(Intake, central=central)
+    routes = [route for router in (*WATCHED, *ROUTERS) for route in router.routes]
+    app.add_middleware(CountedRequests, routes=routes)
     app.add_middleware(HeadAsGet)
     if "api" in roles:
         app.add_api_route("/", _front_door, include_in_schema=False)

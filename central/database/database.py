@@ -16,12 +16,13 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from central.adapters import monotonic_s
+from central.counters import WRITE_SECONDS, WRITES_WAITING
 from central.database import lanes, migrating, postgresql, sqlite
 from central.database.faults import ClosedError
 from central.database.group_writer import GroupWriter
@@ -127,6 +128,7 @@ class Database:
         else:
             self._writer = Lanes(self.engine, writers)
             self._reading = self.engine.execution_options(**postgresql.ONE_MOMENT)
+            self._at_once = self.engine.execution_options(isolation_level="AUTOCOMMIT")
 
     def _require_database(self, file: Path, key: Path, *, may_be_new: bool) -> None:
         """Under the lock, so that no server that starts just now is taken for a damaged one."""
@@ -198,6 +200,7 @@ class Database:
         future.add_done_callback(lambda _: self._wake(woken))
         # From here on nobody cancels it: a caller that goes away leaves the work to its end.
         future.set_running_or_notify_cancel()
+        _watch(future)
         if self._is_closed.is_set():
             future.set_exception(ClosedError(CLOSED))
         else:
@@ -232,10 +235,32 @@ class Database:
         self, operation: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """`read` for a coroutine, on another thread."""
+        return await self._on_reader(lambda: self.read(operation, *args, **kwargs))
+
+    async def _on_reader(self, work: Callable[[], T]) -> T:
         if self._is_closed.is_set():
             raise ClosedError(CLOSED)
-        reading = self._readers.submit(lambda: self.read(operation, *args, **kwargs))
-        return await asyncio.wrap_future(reading)
+        return await asyncio.wrap_future(self._readers.submit(work))
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether several servers may work on it."""
+        return postgresql.is_postgresql(self.url)
+
+    async def at_once(
+        self, operation: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """The answer of an operation whose statements need not belong together: on PostgreSQL each
+        is a transaction of its own, and costs no more than its own way there and back."""
+        if not self.is_shared:
+            return await self.look(operation, *args, **kwargs)
+
+        def work(connection: Connection) -> T:
+            return operation(connection, *args, **kwargs)
+
+        return await self._on_reader(
+            lambda: lanes.carry_out(self._at_once, work, monotonic_s(), may_repeat=True)
+        )
 
     def close(self) -> None:
         """Finish what was handed in and close."""
@@ -252,6 +277,17 @@ class Database:
         if self._lock_file is not None:
             os.close(self._lock_file)
             self._lock_file = None
+
+
+@contextlib.contextmanager
+def alone(url: str) -> Iterator[None]:
+    """Work on a database that no server uses. Raises `CannotServeError`."""
+    if postgresql.is_postgresql(url):
+        postgresql.alone_engine(url).dispose()
+        yield
+    else:
+        with sqlite.alone(url):
+            yield
 
 
 def migrate_shared(url: str) -> str:
@@ -271,3 +307,15 @@ def _engine(url: str, writers: int) -> Engine:
     engine = postgresql.engine_of(url, writers) if is_server else sqlite.engine_of(url)
     take_any_text(engine)
     return engine
+
+
+def _watch(future: Future[Any]) -> None:
+    """Count a write that waits, and how long until it is done."""
+    began_s = monotonic_s()
+    WRITES_WAITING.inc()
+
+    def done(_future: Future[Any]) -> None:
+        WRITES_WAITING.dec()
+        WRITE_SECONDS.observe(monotonic_s() - began_s)
+
+    future.add_done_callback(done)

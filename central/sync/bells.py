@@ -13,18 +13,13 @@ from collections.abc import Awaitable, Callable, Collection, Iterator
 from enum import StrEnum
 from typing import Final
 
-from prometheus_client import Gauge
-
-from central import limits
-from central.database.wakes import EVERYBODY
+from central.counters import KIOSKS_WAITING
+from central.database.wakes import EVERY_KIOSK, EVERYBODY
 
 LOG = logging.getLogger("central.sync")
 AT_ONCE: Final = 50
 EVERY_S: Final = 0.25
 """Where many are rung for, so many hear of it at a time, and then as many again: they all come."""
-_WAITING: Final = Gauge(
-    "locker_kiosks_waiting", "Kiosks that wait for commands now.", registry=limits.REGISTRY
-)
 
 
 class Heard(StrEnum):
@@ -72,7 +67,7 @@ class Bells:
         self._hung.setdefault(location, []).append(bell)
         if self._is_stopping:
             end(bell, Heard.STOPPING)
-        _WAITING.set(len(self._hung))
+        KIOSKS_WAITING.set(len(self._hung))
         try:
             yield bell
         finally:
@@ -80,7 +75,7 @@ class Bells:
             here.remove(bell)
             if not here:
                 del self._hung[location]
-            _WAITING.set(len(self._hung))
+            KIOSKS_WAITING.set(len(self._hung))
 
     def leave_alone(self, location: str, bell: Bell) -> None:
         """This one is of the location's kiosk for sure: what it held before is over."""
@@ -107,8 +102,9 @@ class Bells:
                 end(bell, Heard.STOPPING)
 
     def _ring(self, locations: set[str]) -> None:
-        if EVERYBODY in locations:
-            task = asyncio.get_running_loop().create_task(self._ring_for_all())
+        if EVERYBODY in locations or EVERY_KIOSK in locations:
+            some = self._all() if EVERY_KIOSK in locations else self._due()
+            task = asyncio.get_running_loop().create_task(self._ring_for_many(some))
             self._rounds[task] = None
             task.add_done_callback(self._rounds.pop)
             return
@@ -116,9 +112,12 @@ class Bells:
             for bell in self._hung.get(location, ()):
                 end(bell, Heard.DUE)
 
-    async def _ring_for_all(self) -> None:
+    async def _all(self) -> Collection[str]:
+        return list(self._hung)
+
+    async def _ring_for_many(self, some: Awaitable[Collection[str]]) -> None:
         try:
-            due = list(await self._due())
+            due = list(await some)
         except Exception:
             LOG.exception("it could not be read who has something waiting; they come by themselves")
             return
