@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Table, select, text
-from sqlalchemy.dialects import postgresql
 
 from central.durable import move_durably
 from kiosk.private_files import make_private
@@ -147,7 +146,7 @@ def drop(connection: Connection, table: Table, month: Month, kept: ColumnElement
     query = (
         select(table)
         .where(of_month(table, month), kept)
-        .compile(dialect=postgresql.dialect(), compile_kwargs={"literal_binds": True})
+        .compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True})
     )
     old, rest = f"{table.name}_old", f"{table.name}_rest"
     run = connection.exec_driver_sql

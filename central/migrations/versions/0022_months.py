@@ -8,7 +8,6 @@ locked. On SQLite nothing changes: old rows are deleted there in small batches.
 from __future__ import annotations
 
 import re
-import time
 from datetime import UTC, datetime
 
 import sqlalchemy as sa
@@ -48,8 +47,9 @@ def _partition(connection: sa.Connection, table: str, column: str, key: str) -> 
         " WHERE conrelid = to_regclass(:it) AND contype = 'f'",
         table,
     )
-    newest_ms = run(f"SELECT max({column}) FROM {table}").scalar() or 0
-    until_ms = _next_month_ms(max(int(newest_ms), int(time.time() * 1000)))
+    now_ms = "(extract(epoch FROM now()) * 1000)::bigint"
+    newest_ms = run(f"SELECT greatest(max({column}), {now_ms}) FROM {table}").scalar_one()
+    until_ms = _next_month_ms(int(newest_ms))
     run(f"ALTER TABLE {table} RENAME TO {old}")
     for name, _ in indexes:
         run(f"ALTER INDEX {name} RENAME TO {name}_old")
