@@ -27,6 +27,7 @@ from central.front import Application
 from central.intake import Intake
 from central.keeper import Keeper
 from central.links import PATH
+from central.monitoring.requests import CountedRequests
 from central.notify import receipts
 from central.notify.worker import Worker
 from central.operators.single_sign_on import Provider
@@ -160,6 +161,8 @@ def create_app(central: Central) -> FastAPI:
         app.include_router(router)
     app.add_middleware(OwnForms, central=central)
     app.add_middleware(Intake, central=central)
+    routes = [route for router in (*WATCHED, *ROUTERS) for route in router.routes]
+    app.add_middleware(CountedRequests, routes=routes)
     app.add_middleware(HeadAsGet)
     if "api" in roles:
         app.add_api_route("/", _front_door, include_in_schema=False)

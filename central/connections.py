@@ -18,12 +18,12 @@ from collections.abc import Callable, Iterable, Iterator
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any, ClassVar, Final
 
-from prometheus_client import Gauge
 from starlette.types import Scope
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from central import limits
 from central.adapters import monotonic_s
+from central.counters import CONNECTIONS
 from central.errors import RequestError
 from central.settings import ConnectionLimits
 
@@ -35,9 +35,6 @@ FILES_KEPT: Final = 256
 LOG_EVERY_S: Final = 60.0
 SITE_BITS: Final = 64
 """An IPv6 network of one customer is one address here (RFC 6177)."""
-_OPEN: Final = Gauge(
-    "locker_connections", "Connections that are open now.", registry=limits.REGISTRY
-)
 EXTENSION: Final = "connection"
 """Under this name a request finds its connection in its scope."""
 TOO_MANY_WAIT: Final = "too many kiosks wait here (connections.waiting): come every few seconds"
@@ -142,7 +139,7 @@ class Connections:
     def _count(self, connection: Connection, who: str) -> None:
         self._open[connection] = who
         self._by_address.setdefault(who, {})[connection] = None
-        _OPEN.set(len(self._open))
+        CONNECTIONS.set(len(self._open))
 
     def leave(self, connection: Connection) -> None:
         """A connection is over."""
@@ -153,7 +150,7 @@ class Connections:
             here.pop(connection, None)
             if not here:
                 del self._by_address[who]
-        _OPEN.set(len(self._open))
+        CONNECTIONS.set(len(self._open))
 
     def is_trusted(self, address: str) -> bool:
         """Whether a proxy that is trusted has this address."""

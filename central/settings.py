@@ -244,6 +244,8 @@ class Settings(_Part):
     """SQLAlchemy's URL, or PostgreSQL's own; empty is SQLite in the data folder."""
     lanes: int = Field(default=8, ge=1, le=200)
     """How many transactions this process writes side by side on PostgreSQL."""
+    postgresql_programs: Path | None = None
+    """The folder of `pg_dump` and `pg_restore`; none: they are in PATH."""
     key_file: Path | None = None
     """Where the server's key is; none is `central.key` in the data folder."""
     forgotten_file: Path | None = None

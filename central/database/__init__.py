@@ -1,10 +1,10 @@
 """The database: what writes and what reads, and what differs between SQLite and PostgreSQL."""
 
-from central.database.database import Database, migrate_shared
+from central.database.database import Database, alone, migrate_shared
 from central.database.leadership import Leadership, leadership
 from central.database.migrating import alembic_config, migrate
 from central.database.postgresql import is_postgresql
-from central.database.sqlite import alone, sqlite_file
+from central.database.sqlite import sqlite_file
 from central.database.wakes import wake
 
 __all__ = [

@@ -16,12 +16,13 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from central.adapters import monotonic_s
+from central.counters import WRITE_SECONDS, WRITES_WAITING
 from central.database import lanes, migrating, postgresql, sqlite
 from central.database.faults import ClosedError
 from central.database.group_writer import GroupWriter
@@ -198,6 +199,7 @@ class Database:
         future.add_done_callback(lambda _: self._wake(woken))
         # From here on nobody cancels it: a caller that goes away leaves the work to its end.
         future.set_running_or_notify_cancel()
+        _watch(future)
         if self._is_closed.is_set():
             future.set_exception(ClosedError(CLOSED))
         else:
@@ -254,6 +256,17 @@ class Database:
             self._lock_file = None
 
 
+@contextlib.contextmanager
+def alone(url: str) -> Iterator[None]:
+    """Work on a database that no server uses. Raises `CannotServeError`."""
+    if postgresql.is_postgresql(url):
+        postgresql.alone_engine(url).dispose()
+        yield
+    else:
+        with sqlite.alone(url):
+            yield
+
+
 def migrate_shared(url: str) -> str:
     """Bring the schema of a PostgreSQL database up to this version's; at which it is then. Raises
     `CannotServeError`."""
@@ -271,3 +284,15 @@ def _engine(url: str, writers: int) -> Engine:
     engine = postgresql.engine_of(url, writers) if is_server else sqlite.engine_of(url)
     take_any_text(engine)
     return engine
+
+
+def _watch(future: Future[Any]) -> None:
+    """Count a write that waits, and how long until it is done."""
+    began_s = monotonic_s()
+    WRITES_WAITING.inc()
+
+    def done(_future: Future[Any]) -> None:
+        WRITES_WAITING.dec()
+        WRITE_SECONDS.observe(monotonic_s() - began_s)
+
+    future.add_done_callback(done)

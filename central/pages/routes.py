@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
-from fastapi.responses import FileResponse
+from fastapi.responses import FileResponse, StreamingResponse
 from sqlalchemy import Connection, select, update
 
 from central import schema, viewed
-from central.context import central_of
+from central.context import Central, central_of
 from central.database import wake
 from central.errors import not_found
-from central.pages import bank_svg, queries
+from central.pages import bank_svg, queries, reports
 from central.pages.proving import address_of
 from central.pages.rendering import HEADERS, page
 from central.pages.session import HOME, Administering, Operator, Viewing
@@ -77,7 +78,7 @@ async def overview(
         size=size,
         alarms=alarms,
         dead=await _look(request, queries.dead),
-        unjoined=len(await _look(request, queries.unjoined)),
+        unjoined=await _look(request, queries.count_unjoined),
     )
 
 
@@ -195,28 +196,47 @@ async def views(
 
 
 @router.get("/reports")
-async def reports(
-    request: Request, operator: Viewing, days: Annotated[int, Query(ge=1, le=366)] = 7
+async def reports_page(
+    request: Request,
+    operator: Viewing,
+    days: Annotated[int, Query(ge=1, le=366)] = 7,
+    q: Annotated[str, Query(max_length=200)] = "",
 ) -> Response:
-    rows = await _look(request, queries.report, central_of(request).clock.now_ms() - days * DAY_MS)
-    columns = list(queries.REPORTED.values())
-    shown = {"rows": rows, "days": days, "columns": columns, "shares": queries.SHARES}
+    since_ms = reports.first_day_ms(central_of(request).clock.now_ms(), days)
+    rows = await _look(request, reports.newest, since_ms, q.strip(), queries.SHOWN + 1)
+    shown = {"rows": rows[: queries.SHOWN], "is_more": len(rows) > queries.SHOWN}
+    shown |= {"days": days, "q": q, "columns": reports.COLUMNS, "shares": reports.SHARES}
     return page(request, "reports.html", operator=operator, **shown)
 
 
 @router.get("/reports.csv")
 async def reports_csv(
-    request: Request, operator: Viewing, days: Annotated[int, Query(ge=1, le=366)] = 7
+    request: Request, _operator: Viewing, days: Annotated[int, Query(ge=1, le=366)] = 7
 ) -> Response:
-    rows = await _look(request, queries.report, central_of(request).clock.now_ms() - days * DAY_MS)
-    text = io.StringIO()
-    writer = csv.writer(text)
-    shares = [f"{name}_percent" for name in queries.SHARES]
-    writer.writerow(["day", "location", *queries.REPORTED.values(), *shares])
-    for row in rows:
-        day = datetime.fromtimestamp(row["day_ms"] / 1000, UTC).date().isoformat()
-        names = (*queries.REPORTED.values(), *queries.SHARES)
-        cells = (row["location"], *(row[name] for name in names))
-        writer.writerow([day, *map(safe_cell, cells)])
+    central = central_of(request)
+    since_ms = reports.first_day_ms(central.clock.now_ms(), days)
     headers = {**HEADERS, "content-disposition": "attachment; filename=report.csv"}
-    return Response(text.getvalue(), media_type="text/csv", headers=headers)
+    lines = _csv_lines(central, since_ms)
+    return StreamingResponse(lines, media_type="text/csv", headers=headers)
+
+
+def _csv_lines(central: Central, since_ms: int) -> Iterator[str]:
+    """The report as CSV, day by day: of a year it is long."""
+    shares = [f"{name}_percent" for name in reports.SHARES]
+    yield _csv([["day", "location", *reports.COLUMNS, *shares]])
+    names = (*reports.COLUMNS, *reports.SHARES)
+    with central.database.reading() as connection:
+        for rows in reports.days(connection, since_ms):
+            yield _csv(
+                [_date(row), row["location"], *(row[name] for name in names)] for row in rows
+            )
+
+
+def _date(row: dict[str, Any]) -> str:
+    return datetime.fromtimestamp(row["day_ms"] / 1000, UTC).date().isoformat()
+
+
+def _csv(rows: Iterable[Sequence[Any]]) -> str:
+    text = io.StringIO()
+    csv.writer(text).writerows([safe_cell(cell) for cell in row] for row in rows)
+    return text.getvalue()

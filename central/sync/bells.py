@@ -13,18 +13,13 @@ from collections.abc import Awaitable, Callable, Collection, Iterator
 from enum import StrEnum
 from typing import Final
 
-from prometheus_client import Gauge
-
-from central import limits
+from central.counters import KIOSKS_WAITING
 from central.database.wakes import EVERYBODY
 
 LOG = logging.getLogger("central.sync")
 AT_ONCE: Final = 50
 EVERY_S: Final = 0.25
 """Where many are rung for, so many hear of it at a time, and then as many again: they all come."""
-_WAITING: Final = Gauge(
-    "locker_kiosks_waiting", "Kiosks that wait for commands now.", registry=limits.REGISTRY
-)
 
 
 class Heard(StrEnum):
@@ -72,7 +67,7 @@ class Bells:
         self._hung.setdefault(location, []).append(bell)
         if self._is_stopping:
             end(bell, Heard.STOPPING)
-        _WAITING.set(len(self._hung))
+        KIOSKS_WAITING.set(len(self._hung))
         try:
             yield bell
         finally:
@@ -80,7 +75,7 @@ class Bells:
             here.remove(bell)
             if not here:
                 del self._hung[location]
-            _WAITING.set(len(self._hung))
+            KIOSKS_WAITING.set(len(self._hung))
 
     def leave_alone(self, location: str, bell: Bell) -> None:
         """This one is of the location's kiosk for sure: what it held before is over."""

@@ -26,6 +26,8 @@ _FREE = (
         func.count().label("total"),
         func.count().filter(_IS_FREE).label("free"),
         func.count().filter(_IS_FREE & _SLOT.c.is_low).label("free_low"),
+        func.count().filter(_SLOT.c.status != "EMPTY").label("taken"),
+        func.count().filter(_SLOT.c.status == "SUSPECT").label("suspect"),
     )
     .where(_SLOT.c.location == bindparam("location"))
     .group_by(_SLOT.c.size)

@@ -210,9 +210,21 @@ def _note(
         "clock_offset_ms": status.clock_ms - now_ms if status.clock_ms else 0,
         "status": row.status if is_late else _kept(row, request),
         "may_begin": row.may_begin and not taken.count,
+        **{name: getattr(row, name) + count for name, count in taken.sums.items()},
     }
+    if not is_late:
+        values |= _counted(status) | {"temperature_c": status.temperature_c}
     update_many(connection, schema.location, "id", [values])
     _note_minute(connection, row.id, status, taken.count, now_ms)
+
+
+def _counted(status: Status) -> dict[str, int]:
+    """What is counted of how a machine is."""
+    return {
+        "queue": status.queue,
+        "doors_open": sum(1 for state in status.doors.values() if state == "OPEN"),
+        "boards_away": sum(1 for board in status.boards if not board.is_reachable),
+    }
 
 
 def _alarm_of_problem(
@@ -228,11 +240,7 @@ def _note_minute(
     connection: Connection, location: str, status: Status, count: int, now_ms: int
 ) -> None:
     minute_ms = now_ms - now_ms % MINUTE_MS
-    details = {
-        "queue": status.queue,
-        "doors_open": sum(1 for state in status.doors.values() if state == "OPEN"),
-        "boards_away": sum(1 for board in status.boards if not board.is_reachable),
-    }
+    details = _counted(status)
     named = {"of_location": location, "of_minute_ms": minute_ms, "new_events": count}
     if not connection.execute(_MINUTE, named | details).rowcount:
         key = {"location": location, "minute_ms": minute_ms}

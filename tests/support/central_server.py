@@ -23,6 +23,7 @@ from central import housekeeping, schema
 from central.app import build, create_app
 from central.auth import Scope
 from central.listening import web_server
+from central.monitoring import figures
 from central.operators.accounts import add_key
 from central.retention import PRUNED
 from central.settings import Limits, Notifications, Settings, SignIn, SingleSignOn, Sms, Smtp
@@ -184,6 +185,11 @@ class Server:
         asyncio.run(housekeeping.tidy(self.central, now_ms))
         for some in PRUNED.values():
             self.write(some, self.central.settings.retention, now_ms)
+
+    def metrics(self) -> str:
+        """What Prometheus reads, with the figures counted just now."""
+        asyncio.run(figures.make(self.central))
+        return requests.get(f"{self.url}/metrics", timeout=20).text
 
     def rows(self, table: Any) -> list[Any]:
         return self.central.database.read(lambda c: list(c.execute(table.select())))
