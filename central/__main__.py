@@ -31,6 +31,8 @@ from central.console import BY
 from central.console import write as _write
 from central.context import Central
 from central.errors import CannotServeError, RequestError
+from central.feed import writing
+from central.feed_commands import feed_group, stream_command
 from central.listening import listen, run
 from central.operators import accounts
 from central.pages.session import HOME
@@ -213,6 +215,8 @@ def signing_key_rotate(settings: Settings) -> None:
 
 
 cli.add_command(user)
+cli.add_command(feed_group)
+cli.add_command(stream_command)
 
 
 @cli.group()
@@ -338,7 +342,9 @@ def restore_command(settings: Settings, file: Path) -> None:
     """Put a backup in the database's place, while no server runs."""
     aside = backup.restore(settings, file, SystemClock().now_ms())
     # What a start does: whoever was forgotten since is forgotten again, before anybody looks.
-    build(settings, may_be_new=False).database.close()
+    central = build(settings, may_be_new=False)
+    central.database.submit(writing.begin_life_again).result()
+    central.database.close()
     click.echo("Restored. The kiosks send what is missing when they come next.")
     if aside is not None:
         click.echo(f"The database that was there is {aside}.")

@@ -11,7 +11,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse
 from sqlalchemy import Connection, select
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -19,7 +19,7 @@ from central import metrics, privacy, resealing, schema, tokens
 from central.adapters import Clock, SystemClock
 from central.auth import RateLimit
 from central.context import Central
-from central.database import Database, leadership
+from central.database import Database, faults, leadership
 from central.errors import CannotServeError, RequestError
 from central.front import Application
 from central.intake import Intake
@@ -82,7 +82,11 @@ def build(
         if folder.exists() and not folder.is_dir():
             raise CannotServeError(f"{folder} is no folder; name the right one with --data")
     database = Database(
-        settings.url, settings.key_path, may_be_beside=may_be_beside, may_be_new=may_be_new
+        settings.url,
+        settings.key_path,
+        may_be_beside=may_be_beside,
+        may_be_new=may_be_new,
+        writers=settings.lanes,
     )
     try:
         private_folder(settings.data)
@@ -228,8 +232,10 @@ def _say_errors(app: FastAPI) -> None:
         body = {"error": "invalid", "message": "the request is not valid", "problems": problems}
         return JSONResponse(body, 422)
 
-    @app.exception_handler(OperationalError)
-    async def _busy(_request: Request, error: OperationalError) -> Response:
-        LOG.error("the database did not answer: %s", error)
-        body = {"error": "unavailable", "message": "the database does not answer; try again"}
-        return JSONResponse(body, 503, {"retry-after": "5"})
+    @app.exception_handler(SQLAlchemyError)
+    async def _database(request: Request, error: SQLAlchemyError) -> Response:
+        LOG.error("the database did not carry a request out: %s", error)
+        refused = faults.refusal(error)
+        if request.url.path.startswith((HOME, PATH)):
+            return refused_page(request, refused)
+        return JSONResponse(refused.body(), refused.status, {"retry-after": "5"})

@@ -10,6 +10,9 @@ from sqlalchemy import Connection, exists, func, insert, select, update
 
 from central import privacy, schema
 from central.context import Central, alarm
+from central.database.locks import lock_name
+from central.feed import bounds
+from central.locking import lock_location, lock_locations_of
 from central.notify import spool
 from central.notify.outbox import Kind, tell_operators
 from central.operators import passwords, sessions, throttle
@@ -64,6 +67,7 @@ async def tidy(central: Central, now_ms: int) -> None:
         partial(sessions.forget, rules=settings.sign_in, now_ms=now_ms),
         partial(passwords.forget_links, now_ms=now_ms),
         partial(throttle.forget, now_ms=now_ms),
+        partial(bounds.keep, rules=settings.feed, now_ms=now_ms),
         partial(roll_up, now_ms=now_ms),
     ):
         try:
@@ -79,6 +83,7 @@ def roll_up(connection: Connection, now_ms: int) -> bool:
     """Add up the minutes of the first hour that is over and not added up; whether there are more
     such hours."""
     minute, hour, slot = schema.minute_status, schema.hour_status, schema.slot
+    lock_name(connection, "roll-up")
     last_ms = connection.execute(select(func.max(hour.c.hour_ms))).scalar()
     behind_ms = (last_ms or -HOUR_MS) + HOUR_MS
     first = select(func.min(minute.c.minute_ms)).where(minute.c.minute_ms >= behind_ms)
@@ -121,9 +126,14 @@ def tell_of_silence(
     if now_ms - began_ms < silent_ms:
         return
     is_silent = table.c.last_sync_ms < now_ms - silent_ms
+    is_gone = (table.c.token_hash != "") & table.c.silent_told_ms.is_(None) & is_silent
+    is_back = table.c.silent_told_ms.is_not(None) & ~is_silent
+    lock_location(
+        connection, *connection.execute(select(table.c.id).where(is_gone | is_back)).scalars()
+    )
     gone = connection.execute(
         update(table)
-        .where(table.c.token_hash != "", table.c.silent_told_ms.is_(None), is_silent)
+        .where(is_gone)
         .values(silent_told_ms=now_ms)
         .returning(table.c.id, table.c.last_sync_ms)
     ).all()
@@ -133,10 +143,7 @@ def tell_of_silence(
         details = {"what": f"its kiosk was not heard of for {minutes} minutes"}
         tell_operators(connection, rules, Kind.SILENT, row.id, details, now_ms)
     back = connection.execute(
-        update(table)
-        .where(table.c.silent_told_ms.is_not(None), ~is_silent)
-        .values(silent_told_ms=None)
-        .returning(table.c.id)
+        update(table).where(is_back).values(silent_told_ms=None).returning(table.c.id)
     ).scalars()
     for name in back.all():
         details = {"what": "its kiosk is heard of again"}
@@ -175,6 +182,11 @@ def erase(connection: Connection, before_ms: int, now_ms: int) -> bool:
         )
     )
     is_due = person.c.erased_ms.is_(None) & (person.c.created_ms < before_ms) & ~is_needed
-    due = connection.execute(select(person.c.id).where(is_due).limit(PEOPLE_A_BITE)).scalars().all()
+    some = select(person.c.id).where(is_due)
+    due = connection.execute(some.limit(PEOPLE_A_BITE)).scalars().all()
+    is_full = len(due) == PEOPLE_A_BITE
+    lock_locations_of(connection, due)
+    # Once more: what a kiosk said meanwhile may have begun a package of theirs again.
+    due = connection.execute(some.where(person.c.id.in_(due))).scalars().all()
     privacy.forget(connection, person.c.id.in_(due), now_ms)
-    return len(due) == PEOPLE_A_BITE
+    return is_full

@@ -19,6 +19,7 @@ from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, selec
 from central import schema
 from central.context import Central, alarm, alarm_daily
 from central.database.bulk import upsert_many
+from central.database.locks import lock_name, locked_rows
 from central.errors import RequestError
 from central.schema import LIVE
 from central.settings import Limits
@@ -29,11 +30,10 @@ REGISTRY: Final = CollectorRegistry()
 _REACHED: Final = Counter(
     "locker_limit_reached", "How often a ceiling was run into.", ["limit"], registry=REGISTRY
 )
-_USED_UNTIL: Final = select(schema.budget.c.subject, schema.budget.c.used_until_ms).where(
-    schema.budget.c.subject.in_(bindparam("subjects", expanding=True))
-)
 ASK_AGAIN_S: Final = 3600
 """When to ask again where what is full empties by what people do, and nobody knows when."""
+NEARLY: Final = 500
+"""More announcements than all servers together take at the same moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +78,9 @@ def take(
 
     `share` is how much of each may be used: what matters less leaves some to what matters more.
     """
-    rows = connection.execute(_USED_UNTIL, {"subjects": [each.subject for each in budgets]})
-    used_until = {row.subject: row.used_until_ms for row in rows}
+    table = schema.budget
+    rows = locked_rows(connection, table, [each.subject for each in budgets])
+    used_until = {subject: row["used_until_ms"] for subject, row in rows.items()}
     after: dict[str, int] = {}
     full: list[Reached] = []
     for each in budgets:
@@ -104,8 +105,9 @@ def promise(connection: Connection, full: Reached, subject: str, step_ms: int, n
     what waits does not come all at once, again and again."""
     table = schema.budget
     key = f"promised {full.name} {subject}"
-    last = connection.execute(select(table.c.promised_ms).where(table.c.subject == key)).scalar()
-    at_ms = max(full.free_ms, (last or 0) + step_ms)
+    known = locked_rows(connection, table, [key]).get(key)
+    last_ms = 0 if known is None else known["promised_ms"]
+    at_ms = max(full.free_ms, last_ms + step_ms)
     at_ms = min(at_ms, now_ms + 24 * HOUR_MS)
     row = {"subject": key, "used_until_ms": at_ms, "promised_ms": at_ms}
     upsert_many(connection, table, ("subject",), [row])
@@ -115,8 +117,9 @@ def promise(connection: Connection, full: Reached, subject: str, step_ms: int, n
 def forget_unused(connection: Connection, now_ms: int, most: int) -> int:
     """Delete budgets that are full again; how many."""
     table = schema.budget
-    some = select(table.c.subject).where(table.c.used_until_ms < now_ms).limit(most)
-    return connection.execute(delete(table).where(table.c.subject.in_(some))).rowcount
+    is_full = table.c.used_until_ms < now_ms
+    some = select(table.c.subject).where(is_full).limit(most)
+    return connection.execute(delete(table).where(is_full, table.c.subject.in_(some))).rowcount
 
 
 def require(connection: Connection, central: Central, what: str, *budgets: Budget) -> None:
@@ -228,6 +231,10 @@ def require_room(
     most_in_all = rules.open_announcements_by_sender
     values = {"by": by, "location": location, "most_here": most_here, "most_in_all": most_in_all}
     here, in_all = connection.execute(_OPEN, values).one()
+    if in_all >= most_in_all - NEARLY:
+        # At other locations, too, others may be announced just now: each waits for the one before.
+        lock_name(connection, f"open announcements by {by}")
+        here, in_all = connection.execute(_OPEN, values).one()
     for name, most, found in (
         ("open_announcements_per_door", most_here, here),
         ("open_announcements_by_sender", most_in_all, in_all),

@@ -17,6 +17,8 @@ from central import limits, schema
 from central.adapters import monotonic_s
 from central.context import Central, central_of
 from central.database.bulk import upsert
+from central.feed import readers
+from central.feed.figures import FeedFigures
 from central.notify import outbox
 from central.operators import throttle
 from central.sync import commands
@@ -214,6 +216,8 @@ async def metrics(request: Request) -> Response:
     )
     registry = CollectorRegistry()
     registry.register(_Figures(values))
+    states = await central.database.look(readers.states)
+    registry.register(FeedFigures(states, central.clock.now_ms()))
     said = generate_latest(registry) + generate_latest(limits.REGISTRY)
     return Response(said, media_type=CONTENT_TYPE_LATEST)
 

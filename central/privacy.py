@@ -16,6 +16,7 @@ from central import forgotten, people, schema
 from central.addresses import spellings
 from central.context import Central, audit
 from central.errors import RequestError, not_found
+from central.locking import lock_locations_of
 from central.notify import spool
 from central.schema import LIVE
 from central.sync import staff
@@ -106,6 +107,7 @@ def erase(connection: Connection, central: Central, by: str, contact: str) -> in
     ids = list(connection.execute(select(person.c.id).where(_of(connection, contact))).scalars())
     if not ids:
         raise not_found("person", contact)
+    lock_locations_of(connection, ids)
     mine = package.c.recipient.in_(ids)
     live = connection.execute(
         select(package.c.barcode).where(mine, package.c.status.in_(LIVE)).limit(1)

@@ -9,14 +9,26 @@ taken for a second one.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from prometheus_client import Counter
-from sqlalchemy import ColumnElement, Connection, Table, and_, delete, func, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Table,
+    and_,
+    bindparam,
+    delete,
+    func,
+    or_,
+    select,
+    update,
+)
 
 from central import limits, schema
 from central.context import Central
+from central.locking import lock_location
 from central.schema import LIVE
 from central.settings import Retention
 from kiosk.model.clock import DAY_MS
@@ -52,11 +64,21 @@ async def prune(central: Central) -> None:
 
 def _delete(connection: Connection, table: Table, where: ColumnElement[bool]) -> int:
     keys = list(table.primary_key.columns)
-    rows = connection.execute(select(*keys).where(where).limit(BATCH)).all()
-    for row in rows:
-        same = and_(*(key == value for key, value in zip(keys, row, strict=True)))
-        connection.execute(delete(table).where(same))
+    # Locked, so that nothing is deleted that somebody has just begun again.
+    some = select(*keys).where(where).limit(BATCH).with_for_update(skip_locked=True, of=table)
+    rows = connection.execute(some).all()
+    _delete_rows(connection, table, keys, rows)
     return len(rows)
+
+
+def _delete_rows(
+    connection: Connection, table: Table, keys: Sequence[Any], rows: Sequence[Any]
+) -> None:
+    """Delete the rows with these keys, all in one call of the driver."""
+    same = and_(*(key == bindparam(f"of_{key.name}") for key in keys))
+    named = [{f"of_{k.name}": v for k, v in zip(keys, row, strict=True)} for row in rows]
+    if named:
+        connection.execute(delete(table).where(same), named)
 
 
 def _is_over(package: ColumnElement[Any]) -> ColumnElement[bool]:
@@ -108,8 +130,9 @@ def events(connection: Connection, rules: Retention, now_ms: int) -> int:
         .order_by(table.c.received_ms)
         .limit(BATCH)
     ).all()
-    for row in rows:
-        connection.execute(delete(table).where(*(c == v for c, v in zip(place, row, strict=True))))
+    # Who sends one of them again finds it, or how far its journal was pruned.
+    lock_location(connection, *(row.location for row in rows))
+    _delete_rows(connection, table, place, rows)
     _note_pruned(connection, list(rows))
     return len(rows)
 
@@ -122,6 +145,7 @@ def quarantine(connection: Connection, rules: Retention, now_ms: int) -> int:
         .where(table.c.settled_ms < now_ms - rules.quarantine_days * DAY_MS)
         .limit(BATCH)
     ).all()
+    lock_location(connection, *(row.location for row in rows))
     connection.execute(delete(table).where(table.c.id.in_([row.id for row in rows])))
     _note_pruned(connection, list(rows))
     return len(rows)

@@ -17,7 +17,6 @@ from sqlalchemy import (
     LargeBinary,
     Table,
     Text,
-    UniqueConstraint,
     text,
     true,
 )
@@ -75,6 +74,7 @@ location = Table(
     _text("head_hash"),
     _flag("may_begin"),
     _number("command_cursor"),
+    _number("command_n"),
     _time("last_sync_ms"),
     _number("clock_offset_ms"),
     _text("status", "{}"),
@@ -84,11 +84,15 @@ location = Table(
     _time("silent_told_ms"),
     _number("free"),
     _number("created_ms"),
+    _text("feeds"),
+    _number("feed_n"),
     CheckConstraint("latitude IS NULL OR latitude BETWEEN -90 AND 90", name="latitude"),
     CheckConstraint("longitude IS NULL OR longitude BETWEEN -180 AND 180", name="longitude"),
     Index("ix_location_token", "token_hash"),
     _partial("ix_location_free", "latitude", "longitude", where="free > 0"),
 )
+"""`command_n` is the highest number that a command to its kiosk has or had;
+`command_cursor` is how far the kiosk has come."""
 
 signing_key = Table(
     "signing_key",
@@ -163,8 +167,20 @@ quarantine = Table(
     _number("received_ms"),
     _number("times", 1),
     _time("settled_ms"),
-    UniqueConstraint("location", "epoch", "seq", "payload", name="uq_quarantine_payload"),
+    _text("payload_hash"),
+    Index("ix_quarantine_place", "location", "epoch", "seq"),
+    Index(
+        "uq_quarantine_payload_hash",
+        "location",
+        "epoch",
+        "seq",
+        "payload_hash",
+        unique=True,
+        sqlite_where=text("payload_hash <> ''"),
+        postgresql_where=text("payload_hash <> ''"),
+    ),
 )
+"""`payload` is as long as a kiosk makes it, which no index takes: its hash (SHA-256) is there."""
 
 slot = Table(
     "slot",
@@ -309,6 +325,7 @@ notification = Table(
     _number("attempts"),
     _number("due_ms"),
     _time("leased_until_ms"),
+    _text("leased_by"),
     _number("created_ms"),
     _time("sent_ms"),
     _time("delivered_ms"),

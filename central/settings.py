@@ -193,6 +193,24 @@ class Retention(_Part):
     """Events in quarantine, after somebody has settled them."""
 
 
+class Feed(_Part):
+    """Where `central stream` gives on what happened, and how long that waits."""
+
+    target: str = ""
+    """`kafka://HOST:PORT/TOPIC`, `nats://HOST:PORT/SUBJECT` or `file:///PATH`; with TLS kafka+tls
+    and nats+tls. A user and password may stand in it."""
+    user: str = ""
+    password: str = ""
+    credentials_file: Path | None = None
+    """A NATS credentials file, or lines `name=value` of librdkafka's settings."""
+    tls_ca: Path | None = None
+    """Who issued the broker's certificate; None: one that the system trusts."""
+    keep_days: int = Field(default=7, ge=1, le=29)
+    """A reader for whom something waits longer is stopped, and operators are alarmed."""
+    rows_max: int = Field(default=5_000_000, ge=1000, le=1_000_000_000)
+    """The same for a reader for whom so many rows wait."""
+
+
 class ConnectionLimits(_Part):
     """How many connections there may be, and how long one may take."""
 
@@ -221,7 +239,9 @@ class Settings(_Part):
 
     data: Path = Path("data/central")
     database_url: str = ""
-    """SQLAlchemy's URL; empty is SQLite in the data folder."""
+    """SQLAlchemy's URL, or PostgreSQL's own; empty is SQLite in the data folder."""
+    lanes: int = Field(default=8, ge=1, le=200)
+    """How many transactions this process writes side by side on PostgreSQL."""
     key_file: Path | None = None
     """Where the server's key is; none is `central.key` in the data folder."""
     forgotten_file: Path | None = None
@@ -257,6 +277,9 @@ class Settings(_Part):
     single_sign_on: SingleSignOn | None = None
     limits: Limits = Limits()
     retention: Retention = Retention()
+    region: str = Field(default="", pattern=r"^([a-z0-9][a-z0-9-]{0,31})?$")
+    """What this server is called among others: small letters, digits and -."""
+    feed: Feed = Feed()
     connections: ConnectionLimits = ConnectionLimits()
     watched_at: str = ""
     """A `host:port` of its own for `/metrics` and `/readyz`, which are nowhere else then."""

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, insert, or_, select
 from central import schema
 from central.adapters import new_id
 from central.context import Central, audit, is_about_one_of, is_by
+from central.database.locks import lock_name
 from central.sealing import indexed
 
 VIEWED = "person.viewed"
@@ -32,6 +33,7 @@ def write_down(
 ) -> None:
     """Write down that somebody looks at the recipients of these packages."""
     table, now_ms = schema.audit, central.clock.now_ms()
+    lock_name(connection, f"{VIEWED} {by}")
     seen = {row["recipient"]: row["id"] for row in packages if row["recipient"] is not None}
     since_ms = now_ms - central.settings.sign_in.views_once_s * 1000
     known = connection.execute(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
 
 from kiosk.store.writer import Writer
+from tests.support import postgresql
 from tests.support.virtual_loop import run_virtually
 
 Writer.refuses_undeclared = True
@@ -24,3 +26,16 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     names = inspect.signature(pyfuncitem.obj).parameters
     run_virtually(pyfuncitem.obj(**{name: pyfuncitem.funcargs[name] for name in names}))
     return True
+
+
+@pytest.fixture(autouse=True)
+def _databases_dropped() -> Iterator[None]:
+    with postgresql.databases_dropped():
+        yield
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave out on PostgreSQL what is about SQLite alone."""
+    for item in items if postgresql.IS_WANTED else ():
+        for marker in item.iter_markers("sqlite_only"):
+            item.add_marker(pytest.mark.skip(reason=marker.args[0]))

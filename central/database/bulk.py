@@ -48,11 +48,22 @@ def insert_many(connection: Connection, table: Table, rows: Sequence[Row]) -> No
     _run(connection, _insert(connection.dialect, table, tuple(rows[0])), rows)
 
 
-def insert_once(connection: Connection, table: Table, values: dict[str, Any]) -> bool:
-    """Insert the row unless its key is taken; whether it was inserted."""
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(table).values(**values).on_conflict_do_nothing()
-    return connection.execute(statement).rowcount == 1
+def insert_once(connection: Connection, table: Table, values: Row) -> bool:
+    """Insert the row unless its key is taken; whether it was inserted. Where another transaction
+    is about to take it, this one waits for what becomes of that."""
+    statement = _own(connection.dialect).insert(table).values(**values).on_conflict_do_nothing()
+    [key, *_] = table.primary_key
+    return connection.execute(statement.returning(key)).first() is not None
+
+
+def insert_missing(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
+    """Insert those rows whose keys are not taken."""
+    statement = _own(connection.dialect).insert(table).values(list(rows))
+    connection.execute(statement.on_conflict_do_nothing())
+
+
+def _own(dialect: Dialect) -> Any:
+    return postgresql if dialect.name == "postgresql" else sqlite
 
 
 def _alike(rows: Sequence[Row]) -> Iterable[tuple[tuple[str, ...], list[Row]]]:
@@ -78,8 +89,7 @@ def _insert(dialect: Dialect, table: Table, columns: tuple[str, ...]) -> Any:
 @cache
 def _upsert(dialect: Dialect, table: Table, key: tuple[str, ...], columns: tuple[str, ...]) -> Any:
     _require_plain(table, columns)
-    own: Any = postgresql if dialect.name == "postgresql" else sqlite
-    statement = own.insert(table)
+    statement = _own(dialect).insert(table)
     changed = [name for name in columns if name not in key]
     if changed:
         statement = statement.on_conflict_do_update(

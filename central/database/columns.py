@@ -33,6 +33,8 @@ class Flag(TypeDecorator[bool]):
 
     impl = Boolean
     cache_ok = True
+    coerce_to_is_types = (type(None), bool)
+    """`IS true` stands in the statement itself: PostgreSQL takes no bound value behind IS."""
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         return sqlite.INTEGER() if dialect.name == "sqlite" else Boolean()

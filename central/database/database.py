@@ -1,8 +1,9 @@
-"""The database: one writer thread that commits in groups, and readers beside it.
+"""The database: what writes is handed to a writer, what reads has a connection of its own.
 
-Everything that writes is a function of a connection, handed to `write`; what waits is run by one
-thread, each in a savepoint of one transaction, which is committed once. The future is done when
-that commit is durable. On SQLite there is one process only, held by a lock file.
+Everything that writes is a function of a connection, handed to `write`; the future is done when its
+commit is durable. On SQLite one thread commits in groups, and there is one process only, held by a
+lock file. On PostgreSQL several threads write side by side, in as many processes as there are, each
+job in a transaction of its own that is done again where that may help.
 """
 
 from __future__ import annotations
@@ -10,17 +11,23 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from central.database import migrating, postgresql, sqlite
+from central.adapters import monotonic_s
+from central.database import lanes, migrating, postgresql, sqlite
+from central.database.faults import ClosedError
 from central.database.group_writer import GroupWriter
-from central.database.jobs import Job
+from central.database.jobs import Job, Writer
+from central.database.lanes import Lanes
+from central.database.texts import take_any_text
 from central.errors import CannotServeError
 from central.remains import require_database, require_server
 from central.sealing import seal_with
@@ -29,20 +36,54 @@ from kiosk.private_files import make_private
 
 P = ParamSpec("P")
 T = TypeVar("T")
+LANES = 8
+READERS = 8
+CLOSED = "the database is closed: the server is ending"
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """Where and how an operation is written."""
+
+    database: Database
+    location: str
+    may_repeat: bool
+
+    def submit(
+        self, operation: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> Future[T]:
+        """Hand in a writing operation; the future is done when it is durable, or failed."""
+        return self.database._put(
+            lambda connection: operation(connection, *args, **kwargs),
+            self.location,
+            may_repeat=self.may_repeat,
+        )
+
+    async def write(
+        self, operation: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """`submit` for a coroutine. What was handed in is finished even if the caller gives up."""
+        return await asyncio.shield(asyncio.wrap_future(self.submit(operation, *args, **kwargs)))
 
 
 class Database:
     """One engine, its writer and its readers."""
 
     def __init__(
-        self, url: str, key: Path, *, may_be_beside: bool = False, may_be_new: bool = True
+        self,
+        url: str,
+        key: Path,
+        *,
+        may_be_beside: bool = False,
+        may_be_new: bool = True,
+        writers: int = LANES,
     ) -> None:
         """Open the database, bring its schema up to date, start the writer.
 
         `url` is SQLAlchemy's. `may_be_beside`: for a command, which may also work while a server
         of the same version runs. `may_be_new`: a missing one is made, if nothing tells of a server
-        that was here, such as `key`, its key file. Raises `CannotServeError` when it cannot be
-        used.
+        that was here, such as `key`, its key file. `writers`: so many threads write on PostgreSQL.
+        Raises `CannotServeError` when it cannot be used.
         """
         self.url = url
         self.is_beside = False
@@ -62,7 +103,7 @@ class Database:
                 # It will hold names and addresses. Where it cannot be made, SQLite says why.
                 with contextlib.suppress(OSError):
                     make_private(file)
-        self.engine = _engine(url)
+        self.engine = _engine(url, writers)
         try:
             if self.is_beside:
                 migrating.require_current(self.engine)
@@ -74,7 +115,14 @@ class Database:
         except CannotServeError:
             self._let_go()
             raise
-        self._writer = GroupWriter(self.engine)
+        self._is_closed = threading.Event()
+        self._readers = ThreadPoolExecutor(READERS, "reader")
+        self._writer: Writer
+        if file is not None:
+            self._writer, self._reading = GroupWriter(self.engine), self.engine
+        else:
+            self._writer = Lanes(self.engine, writers)
+            self._reading = self.engine.execution_options(**postgresql.ONE_MOMENT)
 
     def _require_database(self, file: Path, key: Path, *, may_be_new: bool) -> None:
         """Under the lock, so that no server that starts just now is taken for a damaged one."""
@@ -83,6 +131,11 @@ class Database:
         except CannotServeError:
             self._release_lock()
             raise
+
+    def step_aside(self) -> None:
+        """Be no server's process any more: one may start beside this."""
+        self._release_lock()
+        self.is_beside = True
 
     def seal_with(self, sealing: Sealing) -> None:
         """Seal and open personal columns with this key; before, they cannot be used."""
@@ -102,24 +155,39 @@ class Database:
 
     # --- for callers -----------------------------------------------------------------------
 
+    def at(self, location: str = "", *, may_repeat: bool = False) -> Writing:
+        """How an operation is written: one that locks this location, one that may be done once more
+        when nobody knows whether it was done."""
+        return Writing(self, location, may_repeat)
+
     def submit(
         self, operation: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> Future[T]:
         """Hand in a writing operation; the future is done when it is durable, or failed."""
-        future: Future[T] = Future()
-        self._writer.put(Job(lambda connection: operation(connection, *args, **kwargs), future))
-        return future
+        return self.at().submit(operation, *args, **kwargs)
 
     async def write(
         self, operation: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """`submit` for a coroutine. What was handed in is finished even if the caller gives up."""
-        return await asyncio.shield(asyncio.wrap_future(self.submit(operation, *args, **kwargs)))
+        return await self.at().write(operation, *args, **kwargs)
+
+    def _put(
+        self, work: Callable[[Connection], T], location: str, *, may_repeat: bool
+    ) -> Future[T]:
+        future: Future[T] = Future()
+        # From here on nobody cancels it: a caller that goes away leaves the work to its end.
+        future.set_running_or_notify_cancel()
+        if self._is_closed.is_set():
+            future.set_exception(ClosedError(CLOSED))
+        else:
+            self._writer.put(Job(work, future, location, may_repeat))
+        return future
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[Connection]:
         """A connection that sees one moment; nothing that is written on it stays."""
-        with self.engine.connect() as connection:
+        with self._reading.connect() as connection:
             yield connection
             connection.rollback()
 
@@ -127,17 +195,32 @@ class Database:
         self, operation: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """The answer of a reading operation."""
-        with self.reading() as connection:
-            return operation(connection, *args, **kwargs)
+
+        def work(connection: Connection) -> T:
+            try:
+                return operation(connection, *args, **kwargs)
+            finally:
+                connection.rollback()
+
+        if sqlite.sqlite_file(self.url) is not None:
+            with self._reading.connect() as connection:
+                return work(connection)
+        answer: T = lanes.carry_out(self._reading, work, monotonic_s(), may_repeat=True)
+        return answer
 
     async def look(
         self, operation: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """`read` for a coroutine, on another thread."""
-        return await asyncio.to_thread(lambda: self.read(operation, *args, **kwargs))
+        if self._is_closed.is_set():
+            raise ClosedError(CLOSED)
+        reading = self._readers.submit(lambda: self.read(operation, *args, **kwargs))
+        return await asyncio.wrap_future(reading)
 
     def close(self) -> None:
         """Finish what was handed in and close."""
+        self._is_closed.set()
+        self._readers.shutdown()
         self._writer.close()
         self._let_go()
 
@@ -151,7 +234,8 @@ class Database:
             self._lock_file = None
 
 
-def _engine(url: str) -> Engine:
-    if sqlite.sqlite_file(url) is None:
-        return postgresql.engine_of(url)
-    return sqlite.engine_of(url)
+def _engine(url: str, writers: int) -> Engine:
+    is_server = postgresql.is_postgresql(url)
+    engine = postgresql.engine_of(url, writers) if is_server else sqlite.engine_of(url)
+    take_any_text(engine)
+    return engine

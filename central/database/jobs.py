@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from sqlalchemy import Connection
 
@@ -18,3 +18,17 @@ class Job(Generic[T]):
 
     operation: Callable[[Connection], T]
     future: Future[T]
+    location: str = ""
+    """Whose row it locks, where that is known before."""
+    may_repeat: bool = False
+    """Whether doing it once more, after it was done, is as doing it once."""
+
+
+class Writer(Protocol):
+    """What carries jobs out."""
+
+    def put(self, job: Job[Any]) -> None:
+        """Take a job behind the others."""
+
+    def close(self) -> None:
+        """Finish what was handed in."""

@@ -13,6 +13,7 @@ from typing import Protocol
 from sqlalchemy import Connection, Engine, NullPool, create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from central.database.postgresql import url_of
 from central.database.sqlite import sqlite_file
 
 KEEPER = 0x6B656570
@@ -95,7 +96,7 @@ class AdvisoryLock:
 def _engine(url: str) -> Engine:
     lost = {"tcp_user_timeout": UNANSWERED_MS}
     return create_engine(
-        url,
+        url_of(url),
         isolation_level="AUTOCOMMIT",
         poolclass=NullPool,
         hide_parameters=True,

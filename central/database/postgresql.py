@@ -2,12 +2,71 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Engine, create_engine
+from typing import Any
+
+from psycopg import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict
+from sqlalchemy import URL, Engine, create_engine
+from sqlalchemy.engine import make_url
+
+from central.errors import CannotServeError
 
 READERS = 8
+DRIVER = "postgresql+psycopg"
+SESSION = {
+    "connect_timeout": "3",
+    "keepalives_idle": "5",
+    "keepalives_interval": "2",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "10000",
+    "options": "-c lock_timeout=10s -c idle_in_transaction_session_timeout=60s",
+}
+"""What the URL does not say itself: a server that is gone is noticed, and nobody waits for ever."""
 
 
-def engine_of(url: str) -> Engine:
-    """The connections."""
+def is_postgresql(url: str) -> bool:
+    """Whether this is the URL of a PostgreSQL database."""
+    return url.partition("://")[0] in ("postgresql", "postgres", DRIVER)
+
+
+def url_of(url: str) -> URL:
+    """A URL in SQLAlchemy's form. PostgreSQL's own, with several hosts, is taken, too:
+    `postgresql://one:5432,two:5432/name?target_session_attrs=read-write`.
+
+    Raises `CannotServeError`.
+    """
+    scheme, _, rest = url.partition("://")
+    place = rest.partition("/")[0].rpartition("@")[2]
+    if "," not in place:
+        return make_url(url).set(drivername=DRIVER)
+    try:
+        said = conninfo_to_dict(f"postgresql://{rest}")
+    except ProgrammingError as error:
+        raise CannotServeError(f"database_url: {scheme}://…: {error}".strip()) from error
+    user, password, name = (said.pop(each, None) for each in ("user", "password", "dbname"))
+    return URL.create(
+        DRIVER,
+        username=None if user is None else str(user),
+        password=None if password is None else str(password),
+        database=None if name is None else str(name),
+        query={word: str(value) for word, value in said.items()},
+    )
+
+
+def engine_of(url: str, writers: int) -> Engine:
+    """The connections, enough for those who write and those who read at once."""
+    made = url_of(url)
+    session: dict[str, Any] = {k: v for k, v in SESSION.items() if k not in made.query}
     # What an error quotes may be somebody's.
-    return create_engine(url, pool_pre_ping=True, pool_size=READERS, hide_parameters=True)
+    return create_engine(
+        made,
+        connect_args=session,
+        isolation_level="READ COMMITTED",
+        pool_size=writers + READERS,
+        max_overflow=READERS,
+        hide_parameters=True,
+    )
+
+
+ONE_MOMENT = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+"""How a connection reads that sees one moment."""

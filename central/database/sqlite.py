@@ -30,6 +30,8 @@ PRAGMAS = {
 
 def sqlite_file(url: str) -> Path | None:
     """The file of an SQLite database; None for another database."""
+    if not url.startswith("sqlite"):
+        return None
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite" or not parsed.database:
         return None

@@ -212,9 +212,11 @@ def queue(connection: Connection, **values: Any) -> str:
     if equal is not None:
         table = schema.notification
         sooner_ms = equal.due_ms if equal.held else min(equal.due_ms, values["due_ms"])
-        changed = update(table).where(table.c.id == equal.id)
-        connection.execute(changed.values(times=table.c.times + 1, due_ms=sooner_ms))
-        return str(equal.id)
+        # If a worker has taken it meanwhile it goes out as it was, and this one for itself.
+        waits = update(table).where(table.c.id == equal.id, table.c.status == "queued")
+        changed = waits.values(times=table.c.times + 1, due_ms=sooner_ms)
+        if connection.execute(changed).rowcount:
+            return str(equal.id)
     notification = new_id()
     connection.execute(_INSERT, {"id": notification, "facts": "{}", **values})
     return notification

@@ -15,7 +15,9 @@ from sqlalchemy import Connection, select, update
 
 from central import schema
 from central.context import Central, central_of
+from central.database.locks import locked
 from central.errors import not_found
+from central.locking import lock_location
 from central.notify import outbox
 from central.settings import Notifications
 from kiosk.model.urls import path
@@ -68,7 +70,11 @@ def take(
     """Write down what became of a message. What was not delivered is a dead letter, and its person
     is notified another way; a message that went out again meanwhile is left alone."""
     table = schema.notification
-    row = connection.execute(select(table).where(table.c.id == notification)).first()
+    query = select(table).where(table.c.id == notification)
+    row = connection.execute(query).first()
+    if row is not None:
+        lock_location(connection, row.location)
+        row = connection.execute(locked(query)).first()
     if row is None or row.status not in ("leased", "sent") or row.delivered_ms is not None:
         return
     of_it = update(table).where(table.c.id == notification)

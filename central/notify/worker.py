@@ -1,7 +1,9 @@
 """The worker: takes what is due from the outbox, sends it, and writes down what came of it.
 
-A row is leased before it is sent, so several workers can share the table, and a worker that died
-gives its rows back when the lease ends: a message may then go out twice, under one Message-ID.
+A row is leased before it is sent, so several workers can share the table. The lease is renewed for
+as long as its owner works on it, by the clock that all servers have in common, and nobody else
+settles it. A worker that died gives its rows back when the lease ends: a message may then go out
+twice, under one Message-ID.
 What fails is tried again later and later. What is the channel's trouble costs no row a try: it is
 given up only when nobody wants it any more.
 """
@@ -19,9 +21,14 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, or_, select, update
+from sqlalchemy.exc import SQLAlchemyError
 
 from central import kept, schema
+from central.adapters import new_id
 from central.context import Central
+from central.database import faults
+from central.database.common_clock import common_ms
+from central.locking import lock_location
 from central.notify import outbox
 from central.notify.health import Health, pause_ms
 from central.notify.holding import hold, is_counted
@@ -44,6 +51,9 @@ BATCH = 64
 SETTLE = 16
 """So many messages are sent and settled together: after a crash at most two lots go out again."""
 LEASE_MS = 120_000
+RENEW_S = 30.0
+"""How often the leases of what is being sent are renewed."""
+SETTLE_AGAIN_S = 1.0
 LOOK_S = 0.5
 BASE_S = 5
 BACK_OFF_MAX_S = 600
@@ -74,6 +84,8 @@ class Worker:
         self._woken, self._is_ending = asyncio.Event(), False
         self._task: asyncio.Task[None] | None = None
         self._rng = random.Random()
+        self._owner = new_id()
+        """Whose leases are this worker's."""
 
     def start(self) -> None:
         """Begin, on the running loop."""
@@ -121,7 +133,7 @@ class Worker:
         if not await central.database.look(_is_anything_due, central.clock.now_ms()):
             return 0
         leased = await central.database.write(
-            _lease, central.clock.now_ms(), BATCH, frozenset(self._ways)
+            _lease, central, self._owner, BATCH, frozenset(self._ways)
         )
         # Two parts at a time: while one waits for the other side, the next is written.
         side_by_side = asyncio.Semaphore(2)
@@ -129,22 +141,60 @@ class Worker:
         async def deal_with(some: Sequence[Any]) -> None:
             async with side_by_side:
                 if self._is_ending:
-                    await central.database.write(_give_back, [row.id for row in some])
+                    await self._give_back(some)
                 else:
                     await self._send_some(some)
 
         parts = [leased[start : start + SETTLE] for start in range(0, len(leased), SETTLE)]
-        await asyncio.gather(*(deal_with(some) for some in parts))
+        renewing = asyncio.create_task(self._renew([row.id for row in leased]))
+        try:
+            await asyncio.gather(*(deal_with(some) for some in parts))
+        finally:
+            renewing.cancel()
         return len(leased)
+
+    async def _renew(self, notifications: Sequence[str]) -> None:
+        """Keep these leased; those that are settled are not touched."""
+        while True:
+            await asyncio.sleep(RENEW_S)
+            try:
+                await self._central.database.write(
+                    _renew, self._central, self._owner, notifications
+                )
+            except SQLAlchemyError:
+                LOG.exception("what is being sent could not be kept; again in %.0f s", RENEW_S)
+
+    async def _give_back(self, rows: Sequence[Any]) -> None:
+        writing = self._central.database.at(may_repeat=True)
+        await writing.write(_give_back, self._owner, [row.id for row in rows])
 
     async def _send_some(self, some: Sequence[Any]) -> None:
         central = self._central
-        composed = await central.database.look(_composed, central, some)
-        back = await self._kept_back(some, composed)
+        try:
+            composed = await central.database.look(_composed, central, some)
+            back = await self._kept_back(some, composed)
+        except SQLAlchemyError:
+            # Nothing was sent of it: it goes as soon as the database answers.
+            await self._give_back(some)
+            raise
         outcomes = await asyncio.gather(
             *(self._deal_with(*each) for each in zip(some, composed, back, strict=True))
         )
-        await central.database.write(_settle, central.settings.notifications, outcomes)
+        await self._settle(outcomes)
+
+    async def _settle(self, outcomes: Sequence[_Outcome]) -> None:
+        """Write down what came of messages, however long that takes: they are sent."""
+        rules, writing = self._central.settings.notifications, self._central.database
+        while True:
+            try:
+                return await writing.at(may_repeat=True).write(
+                    _settle, rules, self._owner, outcomes
+                )
+            except SQLAlchemyError as error:
+                if self._is_ending or faults.is_own(error):
+                    raise
+                LOG.error("what was sent could not be written down; again: %s", error)
+                await asyncio.sleep(SETTLE_AGAIN_S)
 
     async def _kept_back(
         self, rows: Sequence[Any], composed: Sequence[_Composed]
@@ -171,6 +221,7 @@ class Worker:
         try:
             return await central.database.write(hold, central, may_go)
         except Exception as error:
+            faults.require_own(error)
             if len(may_go) == 1:
                 LOG.exception("notification %s cannot be counted", may_go[0][0].id)
                 return {may_go[0][0].id: self._failed(may_go[0][0], _in_words(error)).values}
@@ -186,6 +237,7 @@ class Worker:
                 return _Outcome(row.id, {"status": "queued", "due_ms": quiet_ms})
             return await self._shut(row)
         except Exception as error:
+            faults.require_own(error)
             LOG.exception("of notification %s it is not known whether it may go", row.id)
             return self._failed(row, _in_words(error))
 
@@ -258,9 +310,14 @@ class Worker:
     async def _unclear(self, row: Any, error: str) -> _Outcome:
         """Tries are counted while there is another way to the person; the last way is kept to."""
         rules = self._central.settings.notifications
-        if await self._central.database.look(outbox.another_way, rules, row) is None:
-            return self._waits(row, error)
-        return self._failed(row, error)
+        try:
+            way = await self._central.database.look(outbox.another_way, rules, row)
+        except SQLAlchemyError:
+            LOG.exception(
+                "of notification %s it is not known whether it may go another way", row.id
+            )
+            way = None
+        return self._waits(row, error) if way is None else self._failed(row, error)
 
     def _waits(self, row: Any, error: str, not_before_ms: int = 0) -> _Outcome:
         """The row keeps its tries, and is given up only when nobody wants it any more."""
@@ -274,7 +331,11 @@ class Worker:
     async def _tell(self, channel: str, kind: Kind, what: str) -> None:
         central = self._central
         rules, now_ms = central.settings.notifications, central.clock.now_ms()
-        await central.database.write(outbox.tell_of_channel, rules, kind, channel, what, now_ms)
+        try:
+            await central.database.write(outbox.tell_of_channel, rules, kind, channel, what, now_ms)
+        except SQLAlchemyError:
+            # What became of the message itself is not to be lost with it.
+            LOG.exception("operators do not hear that channel %s %s", channel, what)
 
     def _failed(self, row: Any, error: str) -> _Outcome:
         attempts = row.attempts + 1
@@ -330,6 +391,7 @@ def _composed(connection: Connection, central: Central, rows: Sequence[Any]) -> 
         try:
             composed.append(compose(connection, central, row))
         except Exception as error:
+            faults.require_own(error)
             LOG.exception("notification %s cannot be written", row.id)
             composed.append(error)
     return composed
@@ -359,15 +421,17 @@ def _is_anything_due(connection: Connection, now_ms: int) -> bool:
     return connection.execute(select(table.c.id).where(_due(now_ms)).limit(1)).first() is not None
 
 
-def _lease(connection: Connection, now_ms: int, limit: int, ways: frozenset[str]) -> Sequence[Any]:
+def _lease(
+    connection: Connection, central: Central, owner: str, limit: int, ways: frozenset[str]
+) -> Sequence[Any]:
     """Take rows that are due, so that no other worker sends them meanwhile."""
-    table = schema.notification
+    table, now_ms = schema.notification, common_ms(connection, central.clock)
     wanted = select(table.c.id).where(_due(now_ms)).order_by(table.c.due_ms).limit(limit)
     chosen = connection.execute(wanted.with_for_update(skip_locked=True)).scalars().all()
     rows = connection.execute(
         update(table)
         .where(table.c.id.in_(chosen))
-        .values(status="leased", leased_until_ms=now_ms + LEASE_MS)
+        .values(status="leased", leased_by=owner, leased_until_ms=now_ms + LEASE_MS)
         .returning(table)
     ).all()
     unreachable = [row.id for row in rows if row.channel not in ways]
@@ -380,24 +444,48 @@ def _lease(connection: Connection, now_ms: int, limit: int, ways: frozenset[str]
     return [row for row in rows if row.channel in ways]
 
 
-def _give_back(connection: Connection, notifications: Sequence[str]) -> None:
+def _is_leased_by(owner: str) -> Any:
+    table = schema.notification
+    return (table.c.status == "leased") & (table.c.leased_by == owner)
+
+
+def _renew(
+    connection: Connection, central: Central, owner: str, notifications: Sequence[str]
+) -> None:
+    table, now_ms = schema.notification, common_ms(connection, central.clock)
+    connection.execute(
+        update(table)
+        .where(table.c.id.in_(notifications), _is_leased_by(owner))
+        .values(leased_until_ms=now_ms + LEASE_MS)
+    )
+
+
+def _give_back(connection: Connection, owner: str, notifications: Sequence[str]) -> None:
     """These were taken and not begun: whoever comes next may have them at once."""
     table = schema.notification
     connection.execute(
         update(table)
-        .where(table.c.id.in_(notifications), table.c.status == "leased")
+        .where(table.c.id.in_(notifications), _is_leased_by(owner))
         .values(status="queued", leased_until_ms=None)
     )
 
 
-def _settle(connection: Connection, rules: Notifications, outcomes: Sequence[_Outcome]) -> None:
+def _settle(
+    connection: Connection, rules: Notifications, owner: str, outcomes: Sequence[_Outcome]
+) -> None:
     """Write down what came of each; who could not be reached one way is notified another way."""
     table = schema.notification
-    for outcome in outcomes:
+    given_up = [each.id for each in outcomes if each.values.get("status") == "dead"]
+    if given_up:
+        places = select(table.c.location).where(table.c.id.in_(given_up))
+        lock_location(connection, *connection.execute(places).scalars())
+    # In order, as whoever locks several of them does.
+    for outcome in sorted(outcomes, key=lambda each: each.id):
         row = connection.execute(
             update(table)
-            # The gateway may have said already what became of it: that stands.
-            .where(table.c.id == outcome.id, table.c.status == "leased")
+            # The gateway may have said already what became of it: that stands. So does what another
+            # worker does, to whom it went when this one was not heard of for too long.
+            .where(table.c.id == outcome.id, _is_leased_by(owner))
             .values(leased_until_ms=None, **outcome.values)
             .returning(table)
         ).first()
@@ -409,7 +497,8 @@ def _try_another_way(connection: Connection, rules: Notifications, row: Any) -> 
     savepoint = connection.begin_nested()
     try:
         outbox.try_another_way(connection, rules, row)
-    except Exception:
+    except Exception as error:
+        faults.require_own(error)
         savepoint.rollback()
         LOG.exception("notification %s goes no other way", row.id)
     else:

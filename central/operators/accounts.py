@@ -13,6 +13,7 @@ from central.adapters import new_id
 from central.addresses import address, folded
 from central.auth import Role, Scope
 from central.context import Central, audit, change_known
+from central.database.locks import lock_name, lock_rows
 from central.errors import RequestError, not_found, require_plain
 from central.operators import passwords, sessions
 from central.sealing import blind_index
@@ -54,6 +55,7 @@ def add(
         email = address(email, is_inside=True)
     except ValueError as error:
         raise RequestError(422, "invalid", f"email: {error}") from error
+    lock_accounts(connection)
     same = select(table.c.email, table.c.disabled_ms).where(_has_address(connection, email))
     if known := connection.execute(same).first():
         state = " It is disabled: enable it instead." if known.disabled_ms is not None else ""
@@ -72,6 +74,17 @@ def add(
     )
     audit(connection, now_ms, by, "user.add", email, role=role.value)
     return account
+
+
+def lock_accounts(connection: Connection) -> None:
+    """Which accounts there are, and who may do what, is changed by one at a time: no address twice,
+    and never the last administrator gone."""
+    lock_name(connection, "accounts")
+
+
+def lock(connection: Connection, account: str) -> None:
+    """Lock an account, to change by what its owner proves who they are, or what they have open."""
+    lock_rows(connection, schema.user, [account])
 
 
 def _index(connection: Connection, email: str) -> str:
@@ -103,6 +116,7 @@ def known(connection: Connection, email: str) -> str:
 
 def disable_user(connection: Connection, central: Central, by: str, user: str) -> None:
     """End an account and its sessions. Raises `RequestError`."""
+    lock_accounts(connection)
     row, now_ms = _row(connection, user), central.clock.now_ms()
     if row.disabled_ms is not None:
         raise RequestError(409, "disabled", f"the account {row.email!r} is disabled already")
@@ -115,6 +129,7 @@ def disable_user(connection: Connection, central: Central, by: str, user: str) -
 
 def enable_user(connection: Connection, central: Central, by: str, user: str) -> None:
     """Let a disabled account sign in again. Raises `RequestError`."""
+    lock_accounts(connection)
     row, table = _row(connection, user), schema.user
     if row.disabled_ms is None:
         raise RequestError(409, "enabled", f"the account {row.email!r} is not disabled")
@@ -128,6 +143,7 @@ def enable_user(connection: Connection, central: Central, by: str, user: str) ->
 
 def set_role(connection: Connection, central: Central, by: str, user: str, role: Role) -> None:
     """Let an account do more or less; its sessions end. Raises `RequestError`."""
+    lock_accounts(connection)
     row, table = _row(connection, user), schema.user
     if row.role == role:
         return
@@ -140,6 +156,7 @@ def set_role(connection: Connection, central: Central, by: str, user: str, role:
 
 def sign_out_everywhere(connection: Connection, central: Central, by: str, user: str) -> int:
     """End all sessions of an account; how many they were. Raises `RequestError`."""
+    lock(connection, user)
     row = _row(connection, user)
     ended = sessions.end_all(connection, user)
     now_ms = central.clock.now_ms()

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, delete, func, insert, or_, select, update
 from central import schema
 from central.adapters import RNG
 from central.context import Central, alarm, audit
+from central.database.locks import lock_rows
 from central.errors import RequestError, not_found
 from central.operators import sessions, throttle
 from central.operators.sessions import Session
@@ -83,6 +84,13 @@ def set_app(
     audit(connection, now_ms, session.email, "factor.app", session.email, sessions_ended=ended)
 
 
+def has_app(connection: Connection, account: str) -> bool:
+    """Whether an account has an app."""
+    table = schema.user
+    sealed = connection.execute(select(table.c.totp_sealed).where(table.c.id == account)).scalar()
+    return sealed is not None
+
+
 def use_app_code(connection: Connection, central: Central, account: str, code: str) -> bool:
     """Whether a code is the app's and was not used before; it is used now."""
     table = schema.user
@@ -110,6 +118,7 @@ def new_recovery_codes(connection: Connection, central: Central, session: Sessio
         "".join(RNG.choice(RECOVERY_LETTERS) for _ in range(RECOVERY_LENGTH))
         for _ in range(RECOVERY_CODES)
     ]
+    lock_rows(connection, schema.user, [session.account])
     connection.execute(delete(table).where(table.c.account == session.account))
     connection.execute(
         insert(table),

@@ -16,13 +16,15 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import webauthn
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, select, update
 from webauthn.helpers import base64url_to_bytes, bytes_to_base64url
 from webauthn.helpers.exceptions import WebAuthnException
 from webauthn.helpers.structs import AuthenticatorTransport, PublicKeyCredentialDescriptor
 
 from central import schema
 from central.context import Central, audit
+from central.database.bulk import insert_once
+from central.database.locks import lock_rows
 from central.errors import RequestError, not_found, require_plain
 from central.operators import sessions
 from central.operators.sessions import Session
@@ -105,6 +107,7 @@ def add(connection: Connection, central: Central, session: Session, answer: str,
     """Take a passkey as the account's; its other sessions end. Raises `RequestError`."""
     require_plain(name=name)
     table, now_ms = schema.passkey, central.clock.now_ms()
+    lock_rows(connection, schema.user, [session.account])
     if len(of_account(connection, session.account)) >= MOST:
         raise RequestError(
             409, "too_many", f"an account has {MOST} passkeys at most: remove one first"
@@ -121,19 +124,17 @@ def add(connection: Connection, central: Central, session: Session, answer: str,
         transports = json.loads(answer)["response"].get("transports", [])
         texts = [each for each in transports if isinstance(each, str)][:8]
     key = bytes_to_base64url(found.credential_id)
-    if connection.execute(select(table.c.id).where(table.c.id == key)).first() is not None:
+    row = {
+        "id": key,
+        "account": session.account,
+        "name": name.strip()[:NAME_MAX] or "Passkey",
+        "public_key": found.credential_public_key,
+        "sign_count": found.sign_count,
+        "transports": json.dumps(texts),
+        "created_ms": now_ms,
+    }
+    if not insert_once(connection, table, row):
         raise RequestError(409, "exists", "this passkey is one of an account already")
-    connection.execute(
-        insert(table).values(
-            id=key,
-            account=session.account,
-            name=name.strip()[:NAME_MAX] or "Passkey",
-            public_key=found.credential_public_key,
-            sign_count=found.sign_count,
-            transports=json.dumps(texts),
-            created_ms=now_ms,
-        )
-    )
     ended = sessions.end_all(connection, session.account, but=session)
     audit(connection, now_ms, session.email, "factor.passkey", session.email, sessions_ended=ended)
 

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from central import schema
 from central.context import Central, audit
+from central.database.locks import lock_rows
 from central.errors import RequestError, not_found
 from central.operators import sessions
 from central.tokens import new_token, token_hash
@@ -91,6 +92,7 @@ def make_link(connection: Connection, central: Central, by: str, account: str) -
     """A link's token for an account, in place of any before; the password stays good until it is
     used. Raises `RequestError`."""
     table, now_ms, token = schema.account_link, central.clock.now_ms(), new_token("link")
+    lock_rows(connection, schema.user, [account])
     email = _email(connection, account)
     connection.execute(delete(table).where(table.c.account == account))
     until_ms = now_ms + central.settings.sign_in.link_h * 3_600_000
@@ -117,6 +119,8 @@ def link_of(connection: Connection, central: Central, token: str) -> Link:
 
 def use_link(connection: Connection, central: Central, token: str, password_hash: str) -> Link:
     """Set the password of a link's account; the link is good no more. Raises `RequestError`."""
+    # It is good once: whoever comes with it at the same time waits here, and finds it used.
+    lock_rows(connection, schema.account_link, [token_hash(token)])
     link = link_of(connection, central, token)
     change(connection, central, link.email, link.account, password_hash)
     return link

@@ -18,6 +18,7 @@ from central import schema
 from central.adapters import new_id
 from central.auth import Role
 from central.context import Central
+from central.database.locks import lock_rows
 from central.settings import SignIn
 from central.tokens import new_token, token_hash
 
@@ -183,7 +184,9 @@ def end(connection: Connection, session: Session) -> None:
 
 
 def end_all(connection: Connection, account: str, *, but: Session | None = None) -> int:
-    """End the sessions of an account, but for one; how many they were."""
+    """End the sessions of an account, but for one; how many they were. One that is begun just now
+    comes before, or finds what was changed."""
+    lock_rows(connection, schema.user, [account])
     table = schema.operator_session
     where = table.c.account == account
     if but is not None:
@@ -214,6 +217,7 @@ def forget(connection: Connection, rules: SignIn, now_ms: int) -> None:
 
 def offer(connection: Connection, central: Central, session: Session, kind: str, text: str) -> None:
     """Keep something for the next request of a session: a secret to confirm, a challenge."""
+    lock_rows(connection, schema.operator_session, [session.id])
     kept = _offers(connection, central, session) | {kind: text}
     _keep(connection, central, session, kept)
 
@@ -225,6 +229,7 @@ def offered(connection: Connection, central: Central, session: Session, kind: st
 
 def take_offer(connection: Connection, central: Central, session: Session, kind: str) -> str | None:
     """What a session was offered, which can be taken once."""
+    lock_rows(connection, schema.operator_session, [session.id])
     kept = _offers(connection, central, session)
     found = kept.pop(kind, None)
     _keep(connection, central, session, kept)

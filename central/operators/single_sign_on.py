@@ -168,6 +168,7 @@ def account_of(
     """The row of the account that somebody signs in to; one that the settings' roles let in gets
     one made. Raises `RefusedError`."""
     role = _role(rules, person)
+    accounts.lock_accounts(connection)
     table = schema.user
     of_subject = select(table).where(table.c.provider_subject == person.subject)
     row = connection.execute(of_subject).first()

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, delete, func, select
 from central import schema
 from central.context import Central
 from central.database.bulk import upsert
+from central.database.locks import locked_rows
 from central.settings import SignIn
 from kiosk.model.clock import DAY_MS
 
@@ -52,10 +53,10 @@ def take(connection: Connection, central: Central, *buckets: str) -> float:
 
 def _take(connection: Connection, central: Central, bucket: str) -> float:
     table, now_ms, key = schema.sign_in_try, central.clock.now_ms(), _key(central, bucket)
-    row = connection.execute(select(table).where(table.c.bucket == key)).first()
+    row = locked_rows(connection, table, [key]).get(key)
     # A clock that was set back leaves no wait behind that lasts until it is there again.
-    if row is not None and row.last_ms <= now_ms < row.free_ms:
-        return float(row.free_ms - now_ms) / 1000
+    if row is not None and row["last_ms"] <= now_ms < row["free_ms"]:
+        return float(row["free_ms"] - now_ms) / 1000
     tries = _next(row, now_ms)
     free_ms = now_ms + 1000 * wait_after_s(central.settings.sign_in, tries)
     values = {"tries": tries, "last_ms": now_ms, "free_ms": free_ms}
@@ -66,7 +67,7 @@ def _take(connection: Connection, central: Central, bucket: str) -> float:
 def count(connection: Connection, central: Central, bucket: str) -> int:
     """Count a try where nobody has to wait; how many the bucket holds."""
     table, now_ms, key = schema.sign_in_try, central.clock.now_ms(), _key(central, bucket)
-    tries = _next(connection.execute(select(table).where(table.c.bucket == key)).first(), now_ms)
+    tries = _next(locked_rows(connection, table, [key]).get(key), now_ms)
     values = {"tries": tries, "last_ms": now_ms, "free_ms": 0}
     upsert(connection, table, {"bucket": key}, values)
     return tries
@@ -74,8 +75,8 @@ def count(connection: Connection, central: Central, bucket: str) -> int:
 
 def _next(row: Any, now_ms: int) -> int:
     """The number of the next try of a bucket, which forgets after a while."""
-    is_kept = row is not None and now_ms - row.last_ms < FORGOTTEN_AFTER_MS
-    return (int(row.tries) if is_kept else 0) + 1
+    is_kept = row is not None and now_ms - row["last_ms"] < FORGOTTEN_AFTER_MS
+    return (int(row["tries"]) if is_kept else 0) + 1
 
 
 def wait_after_s(rules: SignIn, tries: int) -> int:

@@ -120,7 +120,7 @@ def _candidates(shape: _Shape, is_of_one_size: bool) -> Any:
     expected = (
         select(func.count())
         .where(package.c.location == location.c.id)
-        .where(package.c.status == "PENDING", package.c.is_announced.is_(True))
+        .where(package.c.status == "PENDING", package.c.is_announced)
         .correlate(location)
     )
     free = select(func.sum(sizes.c.free)).where(sizes.c.location == location.c.id)

@@ -10,11 +10,12 @@ from typing import Any
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, select, update
 
 from central import schema
 from central.auth import Announcing, Changing, Finding, Program, Reading
 from central.context import Central, central_of
+from central.database.bulk import insert_once
 from central.errors import RequestError, not_found
 from central.packages import service
 from central.packages.nearest import COUNT_MAX, nearest, neighbours
@@ -35,6 +36,7 @@ async def _once(
     message: BaseModel,
     status: int,
     work: Callable[[Connection, Central], dict[str, Any]],
+    location: str = "",
 ) -> Response:
     """Do a thing once per idempotency key: the same request again gets the same answer."""
     central = central_of(request)
@@ -44,36 +46,43 @@ async def _once(
     known_key, known_digest = mark("idempotency", key or ""), mark("idempotency", digest)
 
     def run(connection: Connection) -> tuple[int, str]:
-        table = schema.idempotency
-        if key is not None:
-            before = connection.execute(
-                select(table).where(
-                    table.c.api_key == program.id, table.c.key.in_((known_key, key))
-                )
-            ).first()
-            if before is not None and before.request_hash not in (known_digest, digest):
-                raise RequestError(
-                    409, "key_reused", f"the key {key!r} was used for another request"
-                )
-            if before is not None:
-                return before.status, before.response
-        answer = json.dumps(work(connection, central))
-        if key is not None:
-            connection.execute(
-                insert(table).values(
-                    api_key=program.id,
-                    key=known_key,
-                    request_hash=known_digest,
-                    status=status,
-                    response=answer,
-                    created_ms=central.clock.now_ms(),
-                )
-            )
-        return status, answer
+        if key is None:
+            return status, json.dumps(work(connection, central))
+        claimed: dict[str, Any] = {"api_key": program.id, "key": known_key, "status": status}
+        claimed |= {"request_hash": known_digest, "created_ms": central.clock.now_ms()}
+        # First of all: whoever comes with the same key meanwhile waits here for the answer.
+        is_first = insert_once(connection, schema.idempotency, claimed)
+        before = _before(connection, program.id, key if is_first else known_key)
+        if before is None:
+            answer = json.dumps(work(connection, central))
+            _keep(connection, program.id, known_key, answer)
+            return status, answer
+        if before.request_hash not in (known_digest, digest):
+            raise RequestError(409, "key_reused", f"the key {key!r} was used for another request")
+        if is_first:
+            _keep(connection, program.id, known_key, before.response)
+        return before.status, before.response
 
-    code, answer = await central.database.write(run)
+    # With a key it is done once, however often it is asked for.
+    writing = central.database.at(location, may_repeat=key is not None)
+    code, answer = await writing.write(run)
     request.app.state.wake()
     return Response(answer, code, media_type="application/json")
+
+
+def _before(connection: Connection, api_key: str, key: str) -> Any:
+    """What was answered under a key. Earlier versions kept the key as it is."""
+    table = schema.idempotency
+    return connection.execute(
+        select(table).where(table.c.api_key == api_key, table.c.key == key)
+    ).first()
+
+
+def _keep(connection: Connection, api_key: str, key: str, answer: str) -> None:
+    table = schema.idempotency
+    connection.execute(
+        update(table).where(table.c.api_key == api_key, table.c.key == key).values(response=answer)
+    )
 
 
 IdempotencyKey = Header(
@@ -98,6 +107,7 @@ async def announce(
         announcement,
         201,
         lambda connection, central: service.announce(connection, central, program.id, announcement),
+        "" if announcement.location == service.NEAREST else announcement.location,
     )
 
 

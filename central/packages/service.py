@@ -15,6 +15,8 @@ from central import kept, limits, people, schema
 from central.adapters import new_id
 from central.context import Central, audit
 from central.errors import RequestError, not_found
+from central.feed import writing as feeding
+from central.locking import lock_location
 from central.notify import outbox
 from central.notify.outbox import Kind
 from central.packages.nearest import COUNT_MAX, nearest, neighbours
@@ -43,6 +45,8 @@ from kiosk.model.fields import is_in_time
 from kiosk.model.package import PackageStatus
 from kiosk.model.phone import PhoneNumberError, phone_number
 
+NEAREST = "nearest"
+"""In the place of a location."""
 _LOCATION = select(schema.location.c.id).where(schema.location.c.id == bindparam("id"))
 _PACKAGE = select(schema.package).where(schema.package.c.id == bindparam("package"))
 _INSERT_PACKAGE = insert(schema.package)
@@ -96,6 +100,7 @@ def announce(
         claims.look(connection, central.settings.notifications, location, [key], now_ms)
     if known is not None and known.status == PackageStatus.STORED:
         outbox.stored(connection, central.settings.notifications, package, now_ms)
+    feeding.packages(connection, location, [package], now_ms)
     audit(connection, now_ms, by, "package.announce", package, location=location)
     offered = neighbours(connection, location, asker) if left == 0 else []
     return describe(connection, package) | {"doors_left": left, "neighbours": offered}
@@ -158,9 +163,10 @@ def _place(
     measured: Dimensions | None,
     asker: Asker,
 ) -> tuple[str, str | None, list[SizeOfDoor]]:
-    """The location that a package is announced to, the size of door it is to get there, and that
-    location's sizes in the sender's eyes."""
-    if announcement.location != "nearest":
+    """The location that a package is announced to, locked; the size of door it is to get there, and
+    that location's sizes in the sender's eyes."""
+    if announcement.location != NEAREST:
+        lock_location(connection, announcement.location)
         found = connection.execute(_LOCATION, {"id": announcement.location}).scalar()
         if found is None:
             raise not_found("location", announcement.location)
@@ -179,14 +185,30 @@ def _place(
         COUNT_MAX,
         asker,
     ):
-        name, sizes = str(place["id"]), sizes_of(connection, place["id"], asker)
-        try:
-            size = size_for(name, sizes, announcement.size, measured, announcement.weight_kg)
-        except RequestError:
-            continue
-        if room_for(sizes, size) > 0:
-            return name, size, sizes
+        name = str(place["id"])
+        found = _room_at(connection, name, announcement, measured, asker)
+        if found is not None and lock_location(connection, name):
+            # Others may have announced there until it was locked.
+            found = _room_at(connection, name, announcement, measured, asker)
+        if found is not None:
+            return name, *found
     raise RequestError(409, "full", "no location near by has a door free that takes this package")
+
+
+def _room_at(
+    connection: Connection,
+    location: str,
+    announcement: Announcement,
+    measured: Dimensions | None,
+    asker: Asker,
+) -> tuple[str | None, list[SizeOfDoor]] | None:
+    """The size of door that a package gets here, and the sizes there are; None without room."""
+    sizes = sizes_of(connection, location, asker)
+    try:
+        size = size_for(location, sizes, announcement.size, measured, announcement.weight_kg)
+    except RequestError:
+        return None
+    return (size, sizes) if room_for(sizes, size) > 0 else None
 
 
 def _phone(connection: Connection, location: str, text: str, field: str) -> str:
@@ -216,6 +238,14 @@ def _recipient(connection: Connection, person: Person, phone: str, now_ms: int) 
     connection.execute(_INSERT_RECIPIENT, indexed(connection, schema.recipient, values))
     people.index_new_name(connection, recipient, person.name)
     return recipient
+
+
+def find_locked(connection: Connection, package: str, sender: str | None = None) -> Any:
+    """The same as `find`, to change something of it: its location is locked, and the row is as it
+    is behind everybody who had that before."""
+    row = find(connection, package, sender)
+    is_old = lock_location(connection, row.location)
+    return find(connection, package, sender) if is_old else row
 
 
 def find(connection: Connection, package: str, sender: str | None = None) -> Any:
@@ -285,7 +315,7 @@ def cancel(
 ) -> dict[str, Any]:
     """Recall a package: the kiosk is asked, and says when it is so. Of one that is disputed, its
     sender recalls the announcement alone."""
-    row = find(connection, package, sender)
+    row = find_locked(connection, package, sender)
     if row.status not in LIVE:
         raise RequestError(409, "too_late", f"the package is {row.status}: it cannot be recalled")
     limits.require_change(connection, central, row.location, row.id, by)
@@ -305,7 +335,7 @@ def extend(
     connection: Connection, central: Central, by: str, package: str, days: int, sender: str | None
 ) -> dict[str, Any]:
     """Hold a package some days longer, within the most that is allowed in all."""
-    row = find(connection, package, sender)
+    row = find_locked(connection, package, sender)
     if row.status not in (PackageStatus.STORED, PackageStatus.EXPIRED):
         raise RequestError(409, "not_held", f"the package is {row.status}: nothing holds it")
     zone = connection.execute(
@@ -345,7 +375,7 @@ def reissue(
     `owner` is the person's id at the sender, who must be the package's; None where the asker has
     proved it otherwise. The kiosk takes the new code even before it hears of it.
     """
-    row = find(connection, package, sender)
+    row = find_locked(connection, package, sender)
     if owner is not None and (not row.owner or row.owner != owner):
         raise not_found("package", package)
     if row.status not in (PackageStatus.STORED, PackageStatus.EXPIRED):
@@ -371,7 +401,7 @@ def change_contact(
     Whoever got its code before may be a stranger: that code is no longer valid, and the
     messages that were still to go there are not sent.
     """
-    row = find(connection, package, sender)
+    row = find_locked(connection, package, sender)
     if row.status not in LIVE:
         raise RequestError(409, "too_late", f"the package is {row.status}")
     limits.require_change(connection, central, row.location, row.id, by)

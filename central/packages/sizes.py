@@ -19,7 +19,7 @@ _ANNOUNCED = (
     .where(
         schema.package.c.location == bindparam("location"),
         schema.package.c.status == schema.fixed("PENDING"),
-        schema.package.c.is_announced.is_(True),
+        schema.package.c.is_announced,
     )
     .group_by(schema.package.c.size, schema.package.c.sender)
 )

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from central.context import Central, audit, central_of
 from central.errors import RequestError
-from central.operators import factors, passkeys, passwords, sessions
+from central.operators import accounts, factors, passkeys, passwords, sessions
 from central.operators.sessions import Proof, Session, Standing
 from central.pages.forms import carry_out
 from central.pages.proving import address_of
@@ -187,6 +187,7 @@ async def added(request: Request, who: Operator, here: str, add: Any) -> Respons
     central = central_of(request)
 
     def do(connection: Connection, central: Central) -> tuple[str | None, list[str]]:
+        accounts.lock(connection, who.id)
         add(connection, central)
         codes = []
         if not factors.recovery_codes_left(connection, who.id):
@@ -220,7 +221,9 @@ async def app_remove(request: Request, operator: ActingAsViewer) -> Response:
     require_fresh(request, operator)
 
     def do(connection: Connection, central: Central) -> None:
-        require_another(central, operator, is_other=operator.session.has_passkey)
+        accounts.lock(connection, operator.id)
+        is_other = bool(passkeys.of_account(connection, operator.id))
+        require_another(central, operator, is_other=is_other)
         factors.remove_app(connection, central, operator.session)
 
     return await carry_out(request, "/account", "The app's codes are taken no more.", do)

@@ -9,7 +9,7 @@ from fastapi.responses import RedirectResponse
 from sqlalchemy import Connection
 
 from central.context import Central, central_of
-from central.operators import passkeys
+from central.operators import accounts, factors, passkeys
 from central.operators.sessions import Proof, Standing
 from central.pages.forms import carry_out
 from central.pages.own_account import added, require_another, require_may_set_up
@@ -77,10 +77,11 @@ async def passkey_remove(request: Request, name: str, operator: ActingAsViewer) 
     require_fresh(request, operator)
 
     def do(connection: Connection, central: Central) -> None:
+        accounts.lock(connection, operator.id)
         others = [
             each for each in passkeys.of_account(connection, operator.id) if each["id"] != name
         ]
-        is_other = bool(others) or operator.session.has_app
+        is_other = bool(others) or factors.has_app(connection, operator.id)
         require_another(central, operator, is_other=is_other)
         passkeys.remove(connection, central, operator.session, name)
 

@@ -13,6 +13,7 @@ from central import schema
 from central.context import Central, central_of, is_about, is_by
 from central.errors import RequestError
 from central.links import PATH
+from central.locking import lock_location
 from central.notify.messages import FALLBACK, LINES, RIGHT_TO_LEFT, details_of, languages, texts
 from central.packages import service
 from central.packages.linked import package_of
@@ -73,13 +74,19 @@ async def code(request: Request, token: str) -> Response:
     return await _do(request, token, "sent", "gone", _reissue)
 
 
+def _locked_package(connection: Connection, central: Central, token: str) -> str:
+    """The id of the package of a link, its location locked."""
+    lock_location(connection, package_of(connection, central, token).location)
+    return str(package_of(connection, central, token).id)
+
+
 def _extend(connection: Connection, central: Central, token: str) -> None:
-    package = package_of(connection, central, token).id
+    package = _locked_package(connection, central, token)
     service.extend(connection, central, BY, package, 1, None)
 
 
 def _reissue(connection: Connection, central: Central, token: str) -> None:
-    package = package_of(connection, central, token).id
+    package = _locked_package(connection, central, token)
     table = schema.audit
     since_ms = central.clock.now_ms() - DAY_MS
     asked = connection.execute(

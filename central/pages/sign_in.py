@@ -130,6 +130,7 @@ async def begun(request: Request, row: Any, way: Way, buckets: list[str]) -> Res
     central = central_of(request)
 
     def do(connection: Connection, central: Central) -> tuple[str, Session] | None:
+        accounts.lock(connection, row.id)
         now = accounts.find(connection, row.email)
         if now is None or (now.id, now.password_hash) != (row.id, row.password_hash):
             return None  # disabled, or another password, since it was looked at

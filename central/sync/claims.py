@@ -21,6 +21,8 @@ from central.adapters import new_id
 from central.auth import Scope
 from central.context import alarm, audit
 from central.errors import RequestError, not_found
+from central.feed import writing as feeding
+from central.locking import lock_location
 from central.notify import outbox
 from central.notify.outbox import Kind
 from central.schema import LIVE
@@ -130,6 +132,7 @@ def _dispute(
     if not news:
         return
     connection.execute(update(_PACKAGE).where(_PACKAGE.c.id.in_(news)).values(disputed_ms=now_ms))
+    feeding.packages(connection, location, news, now_ms)
     barcode = rows[0].barcode
     alarm(connection, now_ms, "disputed", news[0], location=location, barcode=barcode)
     details = {"what": f"whose is the package with the barcode {barcode}? Nobody gets its code"}
@@ -209,6 +212,7 @@ def _make_one(connection: Connection, announced: Any, lying: str, now_ms: int) -
             disputed_ms=None,
         )
     )
+    feeding.packages(connection, announced.location, [announced.id, lying], now_ms)
 
 
 # --- an operator's yes ---------------------------------------------------------------------------
@@ -230,6 +234,8 @@ def decide(
     winner = _one(connection, package)
     if winner is None:
         raise not_found("package", package)
+    lock_location(connection, winner.location)
+    winner = _one(connection, package)
     if winner.status not in LIVE or winner.sender is None:
         raise RequestError(409, "too_late", "there is no announcement of it any more")
     rows = group(connection, winner.location, winner.barcode_key)
@@ -253,6 +259,7 @@ def decide(
     elif lying is not None:
         outbox.tell(connection, rules, Kind.CODE, lying.id, now_ms)
     others = [row.id for row in rows if row.id != winner.id]
+    feeding.packages(connection, winner.location, [winner.id], now_ms)
     audit(connection, now_ms, by, "package.decide", winner.id, why=why, others=others)
 
 
@@ -268,6 +275,8 @@ def withdraw(connection: Connection, row: Any, by: str, why: str, now_ms: int) -
     if all(each.sender is None for each in left):
         ids = [each.id for each in left]
         connection.execute(update(_PACKAGE).where(_PACKAGE.c.id.in_(ids)).values(disputed_ms=None))
+    changed = {row.id, *(each.id for each in left)}
+    feeding.packages(connection, row.location, changed, now_ms)
 
 
 def _recall(
@@ -280,8 +289,10 @@ def _recall(
         kept = {**row._mapping, **ended, "id": new_id(), "known_as": row.known_as or row.id}
         kept |= {"slot": None, "locator": None, "disputed_ms": None}
         connection.execute(insert(_PACKAGE).values(**kept))
+        feeding.packages(connection, row.location, [kept["id"]], now_ms)
         return
     connection.execute(update(_PACKAGE).where(_PACKAGE.c.id == row.id).values(**ended))
+    feeding.packages(connection, row.location, [row.id], now_ms)
     if _is_known_at_kiosk(connection, row):
         command = Cancel(package=row.id, barcode=row.barcode, why=why)
         commands.queue(connection, row.location, command, by, now_ms, row.id)

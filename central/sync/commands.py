@@ -12,6 +12,8 @@ from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from central import schema
 from central.adapters import new_id
+from central.database.faults import require_own
+from central.locking import lock_location
 from central.schema import LIVE
 from central.sync import order
 from central.sync.staff_list import staff_of
@@ -75,17 +77,15 @@ def queue(
     """Put a command behind the others of a location, an opening before them, and one of a kind that
     waits already in its place; return its id."""
     table = schema.command
+    lock_location(connection, location)
     merged = order.merge(connection, location, command, by, now_ms, package)
     if merged is not None:
         return merged
-    known = connection.execute(
-        select(schema.location.c.command_cursor).where(schema.location.c.id == location)
-    ).scalar_one()
     command_id = new_id()
     connection.execute(
         insert(table).values(
             location=location,
-            n=order.place_of(connection, location, command, known),
+            n=order.place_of(connection, location, command),
             id=command_id,
             type=command.type.value,
             body=json.dumps(body_of(command), sort_keys=True),
@@ -136,6 +136,7 @@ def waiting(
         try:
             current.append(_wire(connection, secrets, signer, dict(row), now_ms))
         except Exception as error:
+            require_own(error)
             is_unfit = isinstance(error, UnfitCommandError | ValidationError)
             why = f"not sent: {error if is_unfit else type(error).__name__}"[:500]
             LOG.error("command %s to %s is %s", row["id"], location, why, exc_info=not is_unfit)
@@ -304,23 +305,16 @@ def number_again(connection: Connection, location: str, cursor: int) -> None:
 
 
 def _to_the_end(connection: Connection, location: str, numbers: Sequence[int], cursor: int) -> None:
+    if not numbers:
+        return
     table = schema.command
-    last = connection.execute(
-        select(func.max(table.c.n)).where(table.c.location == location)
-    ).scalar()
-    for place, n in enumerate(numbers, max(last or 0, cursor) + 1):
+    first = order.count_on(connection, location, len(numbers), cursor)
+    for place, n in enumerate(numbers, first):
         connection.execute(
             update(table)
             .where(table.c.location == location, table.c.n == n)
             .values(n=place, state="QUEUED", sent_ms=None)
         )
-
-
-def last_number(connection: Connection, location: str) -> int:
-    """The highest number that a command to a location has here; 0 before the first."""
-    table = schema.command
-    last = select(func.max(table.c.n)).where(table.c.location == location)
-    return int(connection.execute(last).scalar() or 0)
 
 
 def pending(connection: Connection, location: str) -> Sequence[dict[str, Any]]:

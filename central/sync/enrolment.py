@@ -11,11 +11,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import phonenumbers
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, select, update
 
 from central import schema
 from central.context import Central, audit, change_known
+from central.database.bulk import insert_once
+from central.database.locks import lock_name, locked, note_locked
 from central.errors import RequestError, require_plain
+from central.feed import writing as feeding
 from central.sync import signing, staff
 from central.sync.projection import configure
 from central.tokens import KEY_BYTES, new_token, same, token_hash
@@ -27,13 +30,17 @@ ENROL_VALID_MS = 7 * 24 * 3_600_000
 DENIED = RequestError(401, "unauthorised", "this token is not known, or it was revoked")
 
 _LOCATION = select(schema.location).where(schema.location.c.id == bindparam("id"))
+_LOCKED = locked(_LOCATION, schema.location)
 
 UNKNOWN_TOKEN = "this enrolment token is not known, was used, or is too old"
 
 
-def kiosk_of(connection: Connection, location: str, token: str) -> Any:
-    """The location whose kiosk this is; raises when the token is not its own."""
-    row = connection.execute(_LOCATION, {"id": location}).first()
+def kiosk_of(connection: Connection, location: str, token: str, *, locks: bool = False) -> Any:
+    """The location whose kiosk this is, locked where something of it is changed; raises when the
+    token is not its own."""
+    row = connection.execute(_LOCKED if locks else _LOCATION, {"id": location}).first()
+    if locks:
+        note_locked(connection, schema.location, location)
     if row is None or row.revoked_ms is not None or not row.token_hash:
         raise DENIED
     if not same(row.token_hash, token_hash(token)):
@@ -56,21 +63,18 @@ def add_location(
         )
     require_plain(name=name, address=str(values.get("address", "")))
     token = new_token("enrol")
-    is_there = connection.execute(
-        select(func.count()).where(schema.location.c.id == location)
-    ).scalar_one()
-    if is_there:
+    row = {
+        "id": location,
+        "name": name,
+        "enrol_token_hash": token_hash(token),
+        "enrol_until_ms": now_ms + ENROL_VALID_MS,
+        "created_ms": now_ms,
+        "feeds": feeding.readers(connection),
+        **values,
+    }
+    if not insert_once(connection, schema.location, row):
         raise RequestError(409, "exists", f"there is a location {location!r} already")
-    connection.execute(
-        insert(schema.location).values(
-            id=location,
-            name=name,
-            enrol_token_hash=token_hash(token),
-            enrol_until_ms=now_ms + ENROL_VALID_MS,
-            created_ms=now_ms,
-            **values,
-        )
-    )
+    feeding.location(connection, location, now_ms)
     audit(connection, now_ms, by, "location.add", location, name=name)
     return token
 
@@ -109,6 +113,7 @@ def change(
         "location",
         location,
     )
+    feeding.location(connection, location, now_ms)
     audit(connection, now_ms, by, "location.change", location, channels=channels, **values)
 
 
@@ -145,6 +150,7 @@ def revoke(connection: Connection, location: str, by: str, now_ms: int) -> None:
         "location",
         location,
     )
+    feeding.location(connection, location, now_ms)
     audit(connection, now_ms, by, "location.revoke", location)
 
 
@@ -165,12 +171,12 @@ def _keys(connection: Connection, central: Central) -> ServerKeys:
     return ServerKeys(public_key=public_key, wrapping_key=central.secrets.wrapping_key)
 
 
-def _enrolling(connection: Connection, token: str, now_ms: int) -> Any:
-    """The location of a one-time token. Raises `RequestError` when it is not good."""
+def _enrolling(connection: Connection, token: str, now_ms: int, *, locks: bool = False) -> Any:
+    """The location of a one-time token, locked where that is used. Raises `RequestError` when it is
+    not good."""
     table = schema.location
-    row = connection.execute(
-        select(table).where(table.c.enrol_token_hash == token_hash(bare(token)))
-    ).first()
+    query = select(table).where(table.c.enrol_token_hash == token_hash(bare(token)))
+    row = connection.execute(locked(query) if locks else query).first()
     if row is None or (row.enrol_until_ms or 0) < now_ms:
         raise RequestError(401, "unauthorised", UNKNOWN_TOKEN)
     return row
@@ -198,7 +204,10 @@ def enrol(connection: Connection, central: Central, request: EnrolRequest) -> En
     """Exchange a one-time token for a kiosk's own. Raises `RequestError` when it is not good."""
     now_ms = central.clock.now_ms()
     table = schema.location
-    row = _enrolling(connection, request.token, now_ms)
+    # Whoever makes another key just now tells all that are enrolled: this one is, or comes later.
+    lock_name(connection, signing.KEYS, shared=True)
+    row = _enrolling(connection, request.token, now_ms, locks=True)
+    note_locked(connection, table, row.id)
     if row.id != request.location:
         raise RequestError(
             409,
@@ -230,6 +239,7 @@ def enrol(connection: Connection, central: Central, request: EnrolRequest) -> En
         connection.execute(update(table).where(table.c.id == row.id).values(**place))
     if request.layout is not None:
         configure(connection, row.id, request.layout, "")
+    feeding.location(connection, row.id, now_ms)
     staff.tell_one(connection, row.id, f"kiosk {row.id}", now_ms)
     how = "wrapped" if request.wrapped_key else "as it is"
     audit(connection, now_ms, f"kiosk {row.id}", "location.enrol", row.id, key_came=how)

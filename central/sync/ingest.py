@@ -19,6 +19,8 @@ from sqlalchemy import Connection, bindparam, select
 from central import schema
 from central.context import alarm, alarm_daily
 from central.database.bulk import insert_many, upsert_many
+from central.database.faults import require_own
+from central.feed import writing as feeding
 from central.settings import Limits, Notifications
 from central.sync import own
 from central.sync.projection import Projection
@@ -48,6 +50,8 @@ class Sender:
     """What its events are signed with; None where its key is not known."""
     may_begin: bool
     """Whether it was enrolled since its last event: its journal may begin again."""
+    feeds: str = ""
+    """Who reads what happens there: see `central.feed.writing`."""
 
 
 @dataclass(slots=True)
@@ -296,13 +300,15 @@ class _Intake:
 
     def _project(self, events: Sequence[_Fit]) -> None:
         """Take new events in, all at once; where that fails, the one that is to blame is found by
-        halves and lies in quarantine."""
+        halves and lies in quarantine. What is the database's own trouble goes up, and the kiosk
+        sends them again."""
         if not events:
             return
         savepoint = self.connection.begin_nested()
         try:
             self._all(events)
         except Exception as error:  # noqa: BLE001 - one bad event must not stop the others
+            require_own(error)
             savepoint.rollback()
             if len(events) == 1:
                 self._without_messages(events[0], f"{type(error).__name__}: {error}"[:500])
@@ -320,6 +326,7 @@ class _Intake:
         try:
             self._all([fit], notifies=False)
         except Exception as error:  # noqa: BLE001 - one bad event must not stop the others
+            require_own(error)
             savepoint.rollback()
             self._park(fit.event, f"{type(error).__name__}: {error}"[:500])
             return
@@ -359,6 +366,7 @@ class _Intake:
             for event, remark in zip(events, remarks, strict=True)
         ]
         insert_many(self.connection, schema.event, rows)
+        feeding.events(self.connection, self.sender.feeds, rows, self.now_ms)
         self.count += len(events)
         self.changed_slots |= projection.changes_slots
 

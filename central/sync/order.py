@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, func, select, update
+from sqlalchemy import ColumnElement, Connection, case, func, select, update
 
 from central import kept, schema
 from kiosk.model.commands import (
@@ -64,22 +64,39 @@ def merge(
     return None
 
 
-def place_of(connection: Connection, location: str, command: Command, cursor: int) -> int:
+def place_of(connection: Connection, location: str, command: Command) -> int:
     """The number of a new command: an opening's is before all that no kiosk has seen, any other's
-    is the last. `cursor` is how far the kiosk has come; this database may be an older one restored,
-    so that it knows of numbers that are not here."""
-    last = select(func.max(_TABLE.c.n)).where(_TABLE.c.location == location)
+    is the last."""
+    number = count_on(connection, location)
     if not isinstance(command, Open):
-        return max(connection.execute(last).scalar() or 0, cursor) + 1
+        return number
+    cursor = select(schema.location.c.command_cursor).where(schema.location.c.id == location)
     is_before = ~_unsent(location) | (_TABLE.c.type == CommandType.OPEN.value)
-    place = max(connection.execute(last.where(is_before)).scalar() or 0, cursor) + 1
+    last = select(func.max(_TABLE.c.n)).where(_TABLE.c.location == location, is_before)
+    known = connection.execute(select(cursor.scalar_subquery(), last.scalar_subquery())).one()
+    place = max(*(each or 0 for each in known)) + 1
     behind = _unsent(location) & (_TABLE.c.n >= place)
-    if connection.execute(select(_TABLE.c.n).where(behind).limit(1)).first() is not None:
-        # By way of numbers that nobody has, for each is there once.
-        connection.execute(update(_TABLE).where(behind).values(n=-(_TABLE.c.n + 1)))
-        moved = (_TABLE.c.location == location) & (_TABLE.c.n < 0)
-        connection.execute(update(_TABLE).where(moved).values(n=-_TABLE.c.n))
+    if connection.execute(select(_TABLE.c.n).where(behind).limit(1)).first() is None:
+        return number
+    # By way of numbers that nobody has, for each is there once.
+    connection.execute(update(_TABLE).where(behind).values(n=-(_TABLE.c.n + 1)))
+    moved = (_TABLE.c.location == location) & (_TABLE.c.n < 0)
+    connection.execute(update(_TABLE).where(moved).values(n=-_TABLE.c.n))
     return place
+
+
+def count_on(connection: Connection, location: str, count: int = 1, behind: int = 0) -> int:
+    """The next number of a command to a location, of `count` that are taken now; behind all that
+    were given out, behind what its kiosk has seen, for this database may be an older one restored,
+    and `behind` this one."""
+    place = schema.location
+    last = case(
+        (place.c.command_n > place.c.command_cursor, place.c.command_n),
+        else_=place.c.command_cursor,
+    )
+    last = case((last > behind, last), else_=behind)
+    taken = update(place).where(place.c.id == location).values(command_n=last + count)
+    return int(connection.execute(taken.returning(place.c.command_n)).scalar_one()) - count + 1
 
 
 def note_sent(connection: Connection, location: str, numbers: list[int], now_ms: int) -> None:

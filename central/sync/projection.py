@@ -291,15 +291,13 @@ def _judge(remark: Remark, before: str, after: str | None) -> None:
 
 
 _SLOT = schema.slot
-_IS_FREE = (
-    (_SLOT.c.status == "EMPTY") & (_SLOT.c.service == "IN_SERVICE") & _SLOT.c.is_reachable.is_(True)
-)
+_IS_FREE = (_SLOT.c.status == "EMPTY") & (_SLOT.c.service == "IN_SERVICE") & _SLOT.c.is_reachable
 _FREE = (
     select(
         _SLOT.c.size,
         func.count().label("total"),
         func.count().filter(_IS_FREE).label("free"),
-        func.count().filter(_IS_FREE & _SLOT.c.is_low.is_(True)).label("free_low"),
+        func.count().filter(_IS_FREE & _SLOT.c.is_low).label("free_low"),
     )
     .where(_SLOT.c.location == bindparam("location"))
     .group_by(_SLOT.c.size)

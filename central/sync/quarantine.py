@@ -8,6 +8,7 @@ an alarm says that its quarantine is full.
 from __future__ import annotations
 
 import json
+from hashlib import sha256
 from typing import Any
 
 from sqlalchemy import Connection, func, insert, select, update
@@ -100,6 +101,7 @@ class Quarantine:
                 epoch=epoch,
                 seq=seq,
                 payload=payload,
+                payload_hash=sha256(payload.encode()).hexdigest(),
                 reason=reason,
                 received_ms=self._now_ms,
             )

@@ -6,6 +6,7 @@ from sqlalchemy import Connection, select, update
 
 from central import schema
 from central.context import Central, alarm, audit
+from central.feed import writing as feeding
 from central.sync.enrolment import kiosk_of
 from kiosk.sync.contract import RetireAnswer, RetireRequest
 
@@ -21,7 +22,7 @@ def retire(
     operators, and stands on the location's page.
     """
     now_ms = central.clock.now_ms()
-    row = kiosk_of(connection, location, token)
+    row = kiosk_of(connection, location, token, locks=True)
     table = schema.location
     connection.execute(
         update(table)
@@ -40,6 +41,7 @@ def retire(
         .where(command.c.location == row.id, command.c.state == "QUEUED")
         .values(state="EXPIRED", answer=RETIRED, answered_ms=now_ms)
     )
+    feeding.location(connection, row.id, now_ms)
     lying = _lying(connection, row.id)
     audit(
         connection,

@@ -8,10 +8,12 @@ from typing import Any
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ValidationError
+from sqlalchemy import Connection
 
 from central.auth import bearer
 from central.context import alarm_daily, central_of
 from central.errors import RequestError
+from central.locking import lock_location
 from central.sync import enrolment, journal_export, retirement, service
 from kiosk.sync.bodies import BodyError, BodyTooLargeError, text_of
 from kiosk.sync.contract import (
@@ -91,15 +93,19 @@ async def sync(location: str, request: Request) -> Response:
     token = bearer(request)
     message = await _body(request, SyncRequest)
     try:
-        answer = await central.database.write(service.sync, central, location, token, message)
+        writing = central.database.at(location, may_repeat=True)
+        answer = await writing.write(service.sync, central, location, token, message)
     except RequestError as error:
         if error.status == 429:
             now_ms, limit = central.clock.now_ms(), str(error.detail["limit"])
-            await central.database.write(
-                lambda c: alarm_daily(c, now_ms, "events-flood", location, limit=limit)
-            )
+            await central.database.write(_alarm_of_flood, location, limit, now_ms)
         raise
     return _answer(request, answer)
+
+
+def _alarm_of_flood(connection: Connection, location: str, limit: str, now_ms: int) -> None:
+    lock_location(connection, location)
+    alarm_daily(connection, now_ms, "events-flood", location, limit=limit)
 
 
 @router.get(

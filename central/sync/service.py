@@ -10,6 +10,7 @@ from sqlalchemy import Connection, bindparam, select, update
 from central import kept, limits, schema
 from central.context import Central, alarm_daily, is_about
 from central.database.bulk import update_many, upsert
+from central.feed import writing as feeding
 from central.settings import Limits
 from central.sync import commands, enrolment, ingest, signing
 from central.sync.projection import configure, count_free
@@ -52,10 +53,10 @@ def sync(
 ) -> SyncAnswer:
     """Take in what a kiosk sends and answer. Raises `RequestError` for a wrong token."""
     now_ms = central.clock.now_ms()
-    row = enrolment.kiosk_of(connection, location, token)
+    row = enrolment.kiosk_of(connection, location, token, locks=True)
     last = Place(epoch=row.epoch, seq=row.seq, hash=row.head_hash)
     rules = central.settings.notifications
-    sender = ingest.Sender(location, _journal_key(central, row), row.may_begin)
+    sender = ingest.Sender(location, _journal_key(central, row), row.may_begin, row.feeds)
     if request.events:
         size = sum(
             len(each.body) if isinstance(each, WireEvent) else len(payload_of(each))
@@ -71,6 +72,8 @@ def sync(
         configure(connection, location, request.layout, request.status.layout_hash)
     if taken.changed_slots or request.layout is not None:
         count_free(connection, location)
+    if request.layout is not None:
+        feeding.location(connection, location, now_ms)
     acked, head = taken.acked, request.head
     has_come_to_head = not is_late and acked.epoch == head.epoch and acked.seq >= head.seq
     cursor = _cursor(connection, row, request, now_ms, has_come_to_head=has_come_to_head)
@@ -142,7 +145,7 @@ def _cursor(
     given out those numbers before.
     """
     if request.cursor > row.command_cursor + CURSOR_AHEAD_MAX:
-        last = commands.last_number(connection, row.id)
+        last = row.command_n
         if request.cursor > last + CURSOR_AHEAD_MAX:
             # Behind it no number would be left that a kiosk takes.
             said = {"cursor": request.cursor, "known": last}

@@ -13,9 +13,14 @@ from sqlalchemy import Connection, insert, select, update
 
 from central import schema
 from central.context import Central, alarm, audit, is_about
+from central.database.locks import lock_name
+from central.locking import lock_location
 from central.sync import commands
 from central.tokens import Secrets
 from kiosk.model.commands import TrustKey
+
+KEYS = "signing keys"
+"""What is locked while a kiosk is given the newest key, or another one is made."""
 
 
 class Signer:
@@ -85,6 +90,7 @@ def _alarm_unknown(connection: Connection, location: str, public_key: str, now_m
 def rotate(connection: Connection, central: Central, by: str) -> tuple[str, int]:
     """Make a new key and announce it to every enrolled kiosk; it, and how many they are."""
     now_ms, secrets = central.clock.now_ms(), central.secrets
+    lock_name(connection, KEYS)
     key = Ed25519PrivateKey.generate()
     signer = Signer(key)
     connection.execute(
@@ -98,6 +104,7 @@ def rotate(connection: Connection, central: Central, by: str) -> tuple[str, int]
         select(schema.location.c.id).where(schema.location.c.token_hash != "")
     ).scalars()
     locations = list(enrolled)
+    lock_location(connection, *locations)
     for location in locations:
         command = TrustKey(public_key=signer.public_key)
         commands.queue(connection, location, command, by, now_ms)

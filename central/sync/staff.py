@@ -10,6 +10,7 @@ from central import forgotten, schema
 from central.adapters import RNG
 from central.context import Central, audit, change_known
 from central.errors import RequestError, not_found, require_plain
+from central.locking import lock_location
 from central.sealing import seal
 from central.sync import commands
 from central.sync.staff_list import EVERYWHERE
@@ -123,7 +124,9 @@ def _places(connection: Connection, locations: str) -> list[str] | str:
 def _tell(connection: Connection, by: str, now_ms: int) -> None:
     """Every kiosk gets the whole list of its people; the last one it gets is the one that holds."""
     enrolled = select(schema.location.c.id).where(schema.location.c.token_hash != "")
-    for place in connection.execute(enrolled).scalars().all():
+    places = connection.execute(enrolled).scalars().all()
+    lock_location(connection, *places)
+    for place in places:
         tell_one(connection, place, by, now_ms)
 
 

@@ -25,6 +25,7 @@ from central.pages.session import HOME
 from central.settings import Settings, SignIn
 from tests.support.central_server import EVA, LOCATION, Journal, Server, announce
 from tests.support.operators import PASSWORD, Browser, Visitor, account, sync
+from tests.support.postgresql import words_of
 
 OTHER_PASSWORD = "staple battery horse"
 
@@ -160,7 +161,7 @@ def test_the_console_helps_the_last_administrator(tmp_path: Path) -> None:
     server.start()
 
     def run(*words: str, enter: str = "") -> Result:
-        arguments = ["--data", str(server.folder), "user", *words]
+        arguments = [*words_of(server.folder), "user", *words]
         return CliRunner().invoke(cli, arguments, input=enter)
 
     try:
@@ -216,7 +217,7 @@ def test_who_looked_at_a_persons_data_is_written_down_once_in_a_while(
     assert people[other] not in shown
     assert viewer.email in admin.get(f"/views?q={viewer.email}").text
     assert f"/views?q={people[package]}" in admin.get(f"/packages/{package}").text
-    arguments = ["--data", str(server.folder), "person", "export", "o@example.org"]
+    arguments = [*words_of(server.folder), "person", "export", "o@example.org"]
     assert "Eva" in CliRunner().invoke(cli, arguments).output
     assert "export" in admin.get(f"/views?q={other}").text
 

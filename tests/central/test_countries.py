@@ -14,6 +14,7 @@ from central.__main__ import cli
 from central.sync.projection import configure
 from kiosk.sync.client import layout_of
 from tests.support.central_server import Journal, Server, announce
+from tests.support.postgresql import words_of
 
 NUMBER = "+491710000001"
 
@@ -25,7 +26,7 @@ def say_country(server: Server, country: str, location: str = "") -> None:
 
 
 def command(server: Server, *arguments: str) -> Result:
-    return CliRunner().invoke(cli, ["--data", str(server.folder), *arguments])
+    return CliRunner().invoke(cli, [*words_of(server.folder), *arguments])
 
 
 @pytest.mark.parametrize(

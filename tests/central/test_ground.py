@@ -20,9 +20,10 @@ from central.app import build
 from central.auth import Role
 from central.errors import CannotServeError, RequestError
 from central.operators import accounts
-from central.settings import Settings, load
+from central.settings import load
 from central.sync import enrolment, staff
 from tests.support.central_server import LOCATION, Journal, Server
+from tests.support.postgresql import settings_of, words_of
 
 
 def test_the_migrations_make_the_schema(server: Server) -> None:
@@ -33,7 +34,7 @@ def test_the_migrations_make_the_schema(server: Server) -> None:
 
 def test_a_second_process_on_the_same_file_is_refused(server: Server) -> None:
     with pytest.raises(CannotServeError, match="another central server"):
-        build(Settings(data=server.folder))
+        build(settings_of(server.folder))
 
 
 def test_a_failing_caller_of_a_group_fails_alone(server: Server) -> None:
@@ -79,12 +80,12 @@ def test_a_wrong_setting_is_named_with_its_value(tmp_path: Path) -> None:
 
 
 def test_the_key_file_is_for_its_owner_only(tmp_path: Path) -> None:
-    build(Settings(data=tmp_path)).database.close()
+    build(settings_of(tmp_path)).database.close()
     path = tmp_path / "central.key"
     assert path.stat().st_mode & 0o777 == 0o600
     path.chmod(0o644)
     with pytest.raises(CannotServeError, match="chmod 600"):
-        build(Settings(data=tmp_path))
+        build(settings_of(tmp_path))
 
 
 def test_metrics_and_health_are_reported(server: Server) -> None:
@@ -101,7 +102,7 @@ def test_metrics_and_health_are_reported(server: Server) -> None:
 
 
 def command(server: Server, *words: str) -> subprocess.CompletedProcess[str]:
-    run = [sys.executable, "-m", "central", "--data", str(server.folder), *words]
+    run = [sys.executable, "-m", "central", *words_of(server.folder), *words]
     return subprocess.run(run, capture_output=True, text=True, check=False)
 
 
@@ -132,7 +133,7 @@ def test_a_command_of_another_version_leaves_a_running_server_alone(server: Serv
 
 
 def list_as(folder: Path, role: str, pin: str) -> None:
-    central = build(Settings(data=folder))
+    central = build(settings_of(folder))
     try:
         central.database.submit(
             lambda c: staff.add(c, central, "test", "17", "Kim", role, pin)

@@ -14,11 +14,12 @@ from central.__main__ import cli
 from central.errors import CannotServeError, RequestError
 from tests.support.central_server import Journal, Mailbox, Server, announce
 from tests.support.operators import obey, sync
+from tests.support.postgresql import words_of
 
 
 def command(server: Server, *arguments: str) -> Result:
     """The command line on this server's data."""
-    return CliRunner().invoke(cli, ["--data", str(server.folder), *arguments])
+    return CliRunner().invoke(cli, [*words_of(server.folder), *arguments])
 
 
 def test_a_person_gets_all_that_is_kept_and_is_forgotten_everywhere(

@@ -28,7 +28,6 @@ from central import backup, schema
 from central.app import build
 from central.errors import RequestError
 from central.packages import service as packages_service
-from central.settings import Settings
 from central.sync import enrolment, journal_export, service
 from kiosk.store import slots
 from kiosk.sync.client import Identity, SyncClient
@@ -36,6 +35,7 @@ from kiosk.sync.contract import EnrolAnswer, EnrolRequest, Place, Status, SyncRe
 from kiosk.sync.deadline import BoundedSession
 from kiosk.sync.journal_import import recall
 from tests.support.central_server import LOCATION, LOCATION_KEY, Journal, TurnedClock
+from tests.support.postgresql import settings_of
 
 SEEDS = 3000 if os.environ.get("TEST_BUDGET") == "nightly" else 25
 STEPS = 60
@@ -47,7 +47,7 @@ class ModelServer:
     """A server's database and its functions, with no socket before them."""
 
     def __init__(self, folder: Path) -> None:
-        self.settings, self.clock = Settings(data=folder), TurnedClock()
+        self.settings, self.clock = settings_of(folder), TurnedClock()
         self.central = build(self.settings, self.clock)
 
     def do(self, operation: Any, *args: Any) -> Any:

@@ -40,6 +40,7 @@ from kiosk.store.restore import Recaller, Restored
 from kiosk.store.store import Store
 from kiosk.sync.contract import Place, SyncRequest, WireEvent, wire_event
 from tests.gallery.locker import sample_location
+from tests.support import postgresql
 
 LOCATION = sample_location()
 LOCATION_KEY = bytes(range(32))
@@ -130,6 +131,8 @@ class Server:
     sign_in: SignIn = field(default_factory=lambda: SignIn(second_factor="nobody"))
     """Most tests are about something else than second factors."""
     single_sign_on: SingleSignOn | None = None
+    database_url: str = ""
+    """Empty: the one that the tests run on."""
 
     def start(self) -> None:
         listener = socket.socket()
@@ -146,12 +149,14 @@ class Server:
                 sender=self.sender,
                 security="none",
             )
+        self.database_url = self.database_url or postgresql.url_of(self.folder)
         settings = Settings(
             data=self.folder,
             smtp=smtp,
             sms=self.sms,
             notifications=self.rules,
             limits=self.limits,
+            database_url=self.database_url,
             public_url=self.url if self.is_public else "",
             sign_in=self.sign_in,
             single_sign_on=self.single_sign_on,

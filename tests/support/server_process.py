@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 import socket
-import sqlite3
 import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import create_engine
+
 from central import tokens
+from tests.support import postgresql
 
 PATIENCE_S = 20.0
 ROOT = Path(__file__).parents[2]
@@ -22,6 +24,7 @@ class ServerProcess:
 
     def __init__(self, folder: Path, config: Path | None = None) -> None:
         self.folder, self.config = folder, config
+        self.database_url = postgresql.url_of(folder)
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
@@ -77,8 +80,7 @@ class ServerProcess:
         return str(token)
 
     def _command(self) -> list[str]:
-        config = [] if self.config is None else ["--config", str(self.config)]
-        return [sys.executable, "-m", "central", *config, "--data", str(self.folder)]
+        return [sys.executable, "-m", "central", *postgresql.words_of(self.folder, self.config)]
 
     def opened(self, sealed: str, context: str) -> str:
         """What lies sealed in a column of its database."""
@@ -88,5 +90,10 @@ class ServerProcess:
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """What its database says, read beside it."""
-        with sqlite3.connect(f"file:{self.folder / 'central.db'}?mode=ro", uri=True) as database:
-            return database.execute(sql).fetchall()
+        url = self.database_url or f"sqlite:///{self.folder / 'central.db'}"
+        engine = create_engine(url)
+        try:
+            with engine.connect() as connection:
+                return [tuple(row) for row in connection.exec_driver_sql(sql)]
+        finally:
+            engine.dispose()

@@ -1,0 +1,63 @@
+"""Texts as every database takes them, whoever sent them and by whichever route.
+
+PostgreSQL takes no NUL, and neither database takes half of a surrogate pair. Where a field has
+rules of its own such a text is refused before it comes here; anywhere else, as in an address, it
+names nothing that there is. So each such character becomes U+FFFD on its way to the database, which
+is what a text in the wrong encoding becomes, too: nobody makes the server fail with it.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from sqlalchemy import Connection, Engine, event
+
+REPLACED: Final = "\ufffd"
+
+
+def take_any_text(engine: Engine) -> None:
+    """Have every text that is bound to a statement of this engine made such as it takes."""
+
+    @event.listens_for(engine, "before_cursor_execute", retval=True)
+    def _bound(
+        _connection: Connection,
+        _cursor: Any,
+        statement: str,
+        bound: Any,
+        _context: Any,
+        _many: bool,
+    ) -> tuple[str, Any]:
+        return statement, bound if is_takeable(bound) else takeable(bound)
+
+
+def is_takeable(bound: Any) -> bool:
+    """Whether a database takes what is bound: a text, or many in rows."""
+    if isinstance(bound, str):
+        # Nearly every text is in ASCII, and says so at once.
+        return "\0" not in bound and (bound.isascii() or _is_whole(bound))
+    if isinstance(bound, dict):
+        return all(map(is_takeable, bound.values()))
+    if isinstance(bound, (list, tuple)):
+        return all(map(is_takeable, bound))
+    return True
+
+
+def _is_whole(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def takeable(bound: Any) -> Any:
+    """The same with each character replaced that a database does not take."""
+    if isinstance(bound, str):
+        return "".join(
+            REPLACED if sign == "\0" or "\ud800" <= sign <= "\udfff" else sign for sign in bound
+        )
+    if isinstance(bound, dict):
+        return {name: takeable(value) for name, value in bound.items()}
+    if isinstance(bound, (list, tuple)):
+        return type(bound)(map(takeable, bound))
+    return bound
