@@ -25,6 +25,8 @@ from kiosk.sync.client import BACK_OFF_MAX_S, BACK_OFF_S, JITTER, TIMEOUT_S
 from kiosk.sync.contract import SyncAnswer
 from tests.load.load import EPOCH, Kiosk
 
+GIVEN_UP = 8
+"""So many failures one after the other end a kiosk that is to end."""
 Connection = psycopg.Connection[tuple[object, ...]]
 
 
@@ -42,7 +44,7 @@ class Sync:
 class SimulatedKiosk:
     """One location."""
 
-    number: int
+    name: str
     urls: tuple[str, ...]
     journal: Kiosk = field(init=False)
     acknowledged: int = 0
@@ -51,7 +53,7 @@ class SimulatedKiosk:
     """What it sends until somebody has it."""
 
     def __post_init__(self) -> None:
-        self.journal = Kiosk(f"L{self.number}")
+        self.journal = Kiosk(self.name)
 
     async def sync(self) -> str:
         """One sync, at the next address where one does not answer; the problem, or nothing."""
@@ -69,8 +71,8 @@ class SimulatedKiosk:
     async def _ask(self, url: str, body: bytes) -> str:
         parts = urlsplit(url)
         head = (
-            f"POST /v1/locations/{self.journal.name}/sync HTTP/1.1\r\nhost: {parts.netloc}\r\n"
-            f"authorization: Bearer kiosk_{self.number}\r\ncontent-encoding: gzip\r\n"
+            f"POST /v1/locations/{self.name}/sync HTTP/1.1\r\nhost: {parts.netloc}\r\n"
+            f"authorization: Bearer kiosk_{self.name}\r\ncontent-encoding: gzip\r\n"
             f"connection: close\r\ncontent-length: {len(body)}\r\n\r\n"
         )
         try:
@@ -102,9 +104,9 @@ class SimulatedKiosk:
 class Kiosks:
     """All of them, in a thread of their own while the `with` block lasts."""
 
-    def __init__(self, urls: Sequence[tuple[str, ...]], every_s: float) -> None:
-        """One for each list of addresses."""
-        self.all = [SimulatedKiosk(number, each) for number, each in enumerate(urls)]
+    def __init__(self, town: str, urls: Sequence[tuple[str, ...]], every_s: float) -> None:
+        """One for each list of addresses; `town` is how their names begin."""
+        self.all = [SimulatedKiosk(f"{town}-{n}", each) for n, each in enumerate(urls)]
         self.syncs: list[Sync] = []
         self._every_s, self._rng = every_s, random.Random(1)
         self._is_ending = threading.Event()
@@ -112,7 +114,7 @@ class Kiosks:
 
     def make_known(self, connection: Connection) -> None:
         """Have the servers know each of them, as if it had enrolled."""
-        rows = [(each.journal.name, token_hash(f"kiosk_{each.number}")) for each in self.all]
+        rows = [(each.name, token_hash(f"kiosk_{each.name}")) for each in self.all]
         with connection.cursor() as cursor:
             cursor.executemany(
                 "INSERT INTO location (id, token_hash, layout_hash) VALUES (%s, %s, '')", rows
@@ -149,7 +151,7 @@ class Kiosks:
         """As the kiosk's own thread does, until the end; what waits is sent to its end."""
         failures = 0
         await self._pause(self._rng.uniform(0, self._every_s))
-        while not self._is_ending.is_set() or kiosk.waiting is not None:
+        while not self._is_ending.is_set() or (kiosk.waiting is not None and failures < GIVEN_UP):
             began_s = time.monotonic()
             problem = await kiosk.sync()
             self.syncs.append(Sync(began_s, time.monotonic(), problem))

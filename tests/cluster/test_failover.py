@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import time
 from collections.abc import Iterator
 
@@ -14,6 +15,7 @@ from tests.support.cluster_process import ClusterProcess
 
 KIOSKS, EVERY_S = 200, 5.0
 PATIENCE_S = 120.0
+TOWNS = itertools.count(1)
 
 
 @pytest.fixture(scope="module")
@@ -37,19 +39,15 @@ def kiosks(cluster: ClusterProcess) -> Iterator[Kiosks]:
     ways = [servers, servers[::-1], *([balancer] * 2 if is_balanced else [])]
     lists = [ways[number % len(ways)] for number in range(KIOSKS)]
     with connected(cluster) as connection:
-        connection.execute("DELETE FROM event")
-        connection.execute("DELETE FROM location_epoch")
-        connection.execute("DELETE FROM location")
-        made = Kiosks(lists, EVERY_S)
+        made = Kiosks(f"town{next(TOWNS)}", lists, EVERY_S)
         made.make_known(connection)
     with made:
         wait_until(lambda: made.all_came_since(0.0), PATIENCE_S, "the first syncs")
         yield made
         wait_until(lambda: states.is_whole(cluster.plan), PATIENCE_S, "the cluster whole again")
     with connected(cluster) as connection:
-        promised = {each.journal.name: each.acknowledged for each in made.all}
+        promised = {each.name: each.acknowledged for each in made.all}
         assert sum(promised.values()) > 2 * KIOSKS
-        print(f"{len(made.syncs)} syncs, longest gap {made.longest_gap_s:.2f} s")
         assert lost(connection, promised) == {}
         assert made.failed == {}
         assert connection.execute("SELECT count(*) FROM quarantine").fetchone() == (0,)
@@ -67,3 +65,38 @@ def test_a_killed_primary_costs_no_sync_and_no_event(
 
     wait_until(is_another, PATIENCE_S, "another primary")
     wait_until(lambda: kiosks.all_came_since(killed_s), PATIENCE_S, "syncs after it")
+
+
+def test_a_killed_server_costs_no_sync_and_no_event(
+    cluster: ClusterProcess, kiosks: Kiosks
+) -> None:
+    killed = harm.kill_server(cluster.folder)
+    killed_s = time.monotonic()
+    wait_until(lambda: kiosks.all_came_since(killed_s), PATIENCE_S, "syncs after it")
+    [node] = [each for each in cluster.plan.servers if each.name == killed]
+    wait_until(lambda: states.is_ready(node), PATIENCE_S, "the server back")
+
+
+def test_servers_that_start_again_in_turn_cost_no_sync_and_no_event(
+    cluster: ClusterProcess, kiosks: Kiosks
+) -> None:
+    began_s, said = time.monotonic(), list[str]()
+    harm.upgrade(cluster.folder, said.append)
+    assert [line.split(" ")[0] for line in said[1:]] == [n.name for n in cluster.plan.servers]
+    wait_until(lambda: kiosks.all_came_since(began_s), PATIENCE_S, "syncs after it")
+
+
+def test_a_sync_that_fails_and_an_event_that_is_lost_are_found(cluster: ClusterProcess) -> None:
+    """The control: kiosks that know one server only, which dies; an event that somebody deletes."""
+    [name, *_] = [each.name for each in cluster.plan.servers]
+    with connected(cluster) as connection:
+        made = Kiosks("control", [cluster.plan.server_urls[:1]] * 10, every_s=0.5)
+        made.make_known(connection)
+        with made:
+            wait_until(lambda: made.all_came_since(0.0), PATIENCE_S, "the first syncs")
+            harm.kill_server(cluster.folder, name)
+            wait_until(lambda: bool(made.failed), PATIENCE_S, "a sync that failed")
+        promised = {each.name: each.acknowledged for each in made.all}
+        assert lost(connection, promised) == {}
+        connection.execute("DELETE FROM event WHERE location = 'control-3' AND seq = 1")
+        assert lost(connection, promised) == {"control-3": 1}
