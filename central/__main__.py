@@ -30,6 +30,7 @@ from central.auth import Scope
 from central.console import BY
 from central.console import write as _write
 from central.context import Central
+from central.database import is_postgresql, migrate_shared
 from central.errors import CannotServeError, RequestError
 from central.feed import writing
 from central.feed_commands import feed_group, stream_command
@@ -57,8 +58,23 @@ def cli(context: click.Context, config: Path | None, data: Path | None) -> None:
 @click.pass_obj
 def init_command(settings: Settings) -> None:
     """Make a new server's database and key, if nothing of a server is there."""
+    if is_postgresql(settings.url):
+        migrate_shared(settings.url)
     build(settings, may_be_beside=True).database.close()
     click.echo(f"{settings.data}: ready. Keep a copy of {settings.key_path} elsewhere.")
+
+
+@cli.command("migrate")
+@click.pass_obj
+def migrate_command(settings: Settings) -> None:
+    """Bring the tables up to this version's, on PostgreSQL also while servers of the version before
+    run."""
+    if is_postgresql(settings.url):
+        click.echo(f"The tables are at {migrate_shared(settings.url)}.")
+        return
+    # On SQLite each start does it.
+    build(settings, may_be_new=False).database.close()
+    click.echo("The tables are those of this version.")
 
 
 @cli.command()

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator
+from functools import partial
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -20,11 +21,13 @@ from central.adapters import Clock, SystemClock
 from central.auth import RateLimit
 from central.context import Central
 from central.database import Database, faults, leadership
+from central.database.listener import listen
 from central.errors import CannotServeError, RequestError
 from central.front import Application
 from central.intake import Intake
 from central.keeper import Keeper
 from central.links import PATH
+from central.monitoring.requests import CountedRequests
 from central.notify import receipts
 from central.notify.worker import Worker
 from central.operators.single_sign_on import Provider
@@ -44,7 +47,9 @@ from central.pages.own_forms import OwnForms
 from central.pages.rendering import refused_page
 from central.pages.session import HOME, SIGN_IN, NotSignedInError, StepNeededError
 from central.settings import Settings
+from central.sync import commands
 from central.sync import routes as sync_routes
+from central.sync.bells import Bells
 from kiosk.private_files import private_folder
 
 LOG = logging.getLogger("central")
@@ -106,7 +111,7 @@ def build(
 def _is_empty(connection: Connection) -> bool:
     """Whether nothing was ever made that the server's key is needed for."""
     tables = (schema.location, schema.user, schema.staff, schema.api_key)
-    return all(
+    return not resealing.is_claimed(connection) and all(
         connection.execute(select(*table.primary_key).limit(1)).first() is None for table in tables
     )
 
@@ -115,6 +120,8 @@ def create_app(central: Central) -> FastAPI:
     """The web application on these parts; it closes the database at its end."""
     worker, roles = Worker(central), central.settings.roles
     keeper = Keeper(central, leadership(central.settings.url))
+    bells = Bells(partial(_waited_for, central))
+    central.database.on_wake(bells.ring)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -122,9 +129,12 @@ def create_app(central: Central) -> FastAPI:
             worker.start()
         if "keeper" in roles:
             keeper.start()
+        bells.start()
+        hearing = asyncio.create_task(listen(central.settings.url, bells.ring))
         try:
             yield
         finally:
+            hearing.cancel()
             await keeper.stop()
             await worker.stop()
             await asyncio.to_thread(central.database.close)
@@ -143,6 +153,7 @@ def create_app(central: Central) -> FastAPI:
     rules = central.settings.single_sign_on
     app.state.provider = None if rules is None else Provider(rules)
     app.state.worker = worker
+    app.state.bells = bells
     app.state.wake = worker.wake
     parts = {"worker": lambda: worker.state, "keeper": lambda: keeper.state}
     app.state.roles = lambda: {role: parts[role]() for role in roles if role in parts}
@@ -150,11 +161,18 @@ def create_app(central: Central) -> FastAPI:
         app.include_router(router)
     app.add_middleware(OwnForms, central=central)
     app.add_middleware(Intake, central=central)
+    routes = [route for router in (*WATCHED, *ROUTERS) for route in router.routes]
+    app.add_middleware(CountedRequests, routes=routes)
     app.add_middleware(HeadAsGet)
     if "api" in roles:
         app.add_api_route("/", _front_door, include_in_schema=False)
     _say_errors(app)
     return app
+
+
+async def _waited_for(central: Central) -> list[str]:
+    """The locations for whose kiosks something is there."""
+    return await central.database.look(commands.locations_waited_for, central.clock.now_ms())
 
 
 async def _front_door() -> Response:
@@ -216,7 +234,7 @@ def _say_errors(app: FastAPI) -> None:
         headers = {}
         if error.status == 401:
             headers["www-authenticate"] = "Bearer"
-        if error.status == 429:
+        if "retry_after_s" in error.detail:
             headers["retry-after"] = str(int(float(str(error.detail["retry_after_s"]))) + 1)
         return JSONResponse(error.body(), error.status, headers)
 

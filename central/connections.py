@@ -2,24 +2,29 @@
 
 Who only holds connections open is the first to lose them: where there are too many, the oldest that
 asks for nothing makes room for the new one, so that who does ask is always let in. A proxy that is
-trusted speaks for many, and is counted only in the whole. Each connection that is ended so is
-counted by the setting that ended it, and the log says it once a minute.
+trusted speaks for many, and is counted only in the whole. Kiosks that are known and wait stand
+aside, with a ceiling of their own: they take nobody's place, and nobody takes theirs. Each
+connection that is ended so is counted by the setting that ended it, and the log says it once a
+minute.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import resource
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any, ClassVar, Final
 
-from prometheus_client import Gauge
+from starlette.types import Scope
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from central import limits
 from central.adapters import monotonic_s
+from central.counters import CONNECTIONS
+from central.errors import RequestError
 from central.settings import ConnectionLimits
 
 LOG = logging.getLogger("central.connections")
@@ -30,9 +35,10 @@ FILES_KEPT: Final = 256
 LOG_EVERY_S: Final = 60.0
 SITE_BITS: Final = 64
 """An IPv6 network of one customer is one address here (RFC 6177)."""
-_OPEN: Final = Gauge(
-    "locker_connections", "Connections that are open now.", registry=limits.REGISTRY
-)
+EXTENSION: Final = "connection"
+"""Under this name a request finds its connection in its scope."""
+TOO_MANY_WAIT: Final = "too many kiosks wait here (connections.waiting): come every few seconds"
+WAIT_AGAIN_S: Final = 60
 HEADERS: Final = {
     "content-security-policy": "default-src 'self'; img-src 'self' data:; base-uri 'none';"
     " object-src 'none'; frame-ancestors 'none'; form-action 'self'",
@@ -59,21 +65,23 @@ def whose(address: str) -> str:
     return address
 
 
-def most_possible(wanted: int) -> int:
-    """How many connections this process can hold of those wanted; it asks for as many files."""
+def most_possible(most: int, waiting: int) -> tuple[int, int]:
+    """How many connections this process can hold of those wanted, and how many kiosks that wait
+    beside them; it asks for as many files."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    needed = wanted + FILES_KEPT
-    if soft != resource.RLIM_INFINITY and soft < needed:
-        may_be = needed if hard == resource.RLIM_INFINITY else min(hard, needed)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (may_be, hard))
-        if may_be < needed:
-            LOG.warning(
-                "this system lets the server open %d files: it takes %d connections at a time,"
-                " not the %d of the setting connections.most",
-                *(may_be, max(1, may_be - FILES_KEPT), wanted),
-            )
-            return max(1, may_be - FILES_KEPT)
-    return wanted
+    needed = most + waiting + FILES_KEPT
+    if soft == resource.RLIM_INFINITY or soft >= needed:
+        return most, waiting
+    may_be = needed if hard == resource.RLIM_INFINITY else min(hard, needed)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (may_be, hard))
+    room = max(1, may_be - FILES_KEPT)
+    if room < most:
+        LOG.warning(
+            "this system lets the server open %d files: it takes %d connections at a time,"
+            " not the %d of the setting connections.most",
+            *(may_be, room, most),
+        )
+    return min(most, room), min(waiting, max(0, room - most))
 
 
 class Connections:
@@ -81,37 +89,68 @@ class Connections:
 
     def __init__(self, rules: ConnectionLimits, trusted: Iterable[str], base_url: str) -> None:
         self.rules = rules
-        self.most = most_possible(rules.most)
+        self.most, self.most_waiting = most_possible(rules.most, rules.waiting)
         self.headers = headers_for(base_url)
         self._trusted: list[IPv4Network | IPv6Network] = [ip_network(each) for each in trusted]
         self._open: dict[Connection, str] = {}  # the oldest first
         self._by_address: dict[str, dict[Connection, None]] = {}
+        self._aside: set[Connection] = set()
         self._said_s: dict[str, float] = {}
 
     def enter(self, connection: Connection) -> str:
         """Let a connection in; the name of the setting that keeps it out, or "" where there is
         room, which the oldest that asks for nothing may have to make."""
-        address = connection.client[0] if connection.client else ""
-        who = "" if self.is_trusted(address) else whose(address)
+        who = self._whose(connection)
         here = self._by_address.get(who, {})
         if who and len(here) >= self.rules.by_address and not self._make_room(here, "by_address"):
             return "by_address"
         if len(self._open) >= self.most and not self._make_room(self._open, "most"):
             return "most"
+        self._count(connection, who)
+        return ""
+
+    def stand_aside(self, connection: Connection) -> bool:
+        """This one is a kiosk's that is known and waits: from here on it is not counted with the
+        others. False where too many do."""
+        if len(self._aside) >= self.most_waiting:
+            self.note("waiting", connection)
+            return False
+        self.leave(connection)
+        self._aside.add(connection)
+        return True
+
+    def come_back(self, connection: Connection) -> None:
+        """It waits no more, and is counted as any other; who asks for nothing makes room."""
+        if connection not in self._aside:  # it is over
+            return
+        self._aside.remove(connection)
+        who = self._whose(connection)
+        here = self._by_address.get(who, {})
+        if who and len(here) >= self.rules.by_address:
+            self._make_room(here, "by_address")
+        if len(self._open) >= self.most:
+            self._make_room(self._open, "most")
+        self._count(connection, who)
+
+    def _whose(self, connection: Connection) -> str:
+        address = connection.client[0] if connection.client else ""
+        return "" if self.is_trusted(address) else whose(address)
+
+    def _count(self, connection: Connection, who: str) -> None:
         self._open[connection] = who
         self._by_address.setdefault(who, {})[connection] = None
-        _OPEN.set(len(self._open))
-        return ""
+        CONNECTIONS.set(len(self._open))
 
     def leave(self, connection: Connection) -> None:
         """A connection is over."""
+        self._aside.discard(connection)
         who = self._open.pop(connection, None)
         if who is not None:
             here = self._by_address[who]
             here.pop(connection, None)
             if not here:
                 del self._by_address[who]
-        _OPEN.set(len(self._open))
+        CONNECTIONS.set(len(self._open))
 
     def is_trusted(self, address: str) -> bool:
         """Whether a proxy that is trusted has this address."""
@@ -156,6 +195,8 @@ class Connection(HttpToolsProtocol):
         self._head_timer: asyncio.TimerHandle | None = None
         self._answer_timer: asyncio.TimerHandle | None = None
         self._answered_s = 0.0
+        self.when_gone: Callable[[], None] | None = None
+        """Called when it is over while its request waits."""
 
     @property
     def asks_for_nothing(self) -> bool:
@@ -173,6 +214,8 @@ class Connection(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.all.leave(self)
+        if self.when_gone is not None:
+            self.when_gone()
         for timer in (self._head_timer, self._answer_timer):
             if timer is not None:
                 timer.cancel()
@@ -189,6 +232,10 @@ class Connection(HttpToolsProtocol):
         if self.asks_for_nothing and self._head_bytes > HEAD_MAX_BYTES:
             self.all.note("head", self)
             self._refuse(431, f"A request's head has at most {HEAD_MAX_BYTES} bytes.")
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self.scope["extensions"] = {EXTENSION: self}  # type: ignore[dict-item]
 
     def on_headers_complete(self) -> None:
         self._head_bytes = 0
@@ -254,6 +301,24 @@ class Connection(HttpToolsProtocol):
         self.transport.write(STATUS_LINE[status] + f"{lines}\r\n{text}".encode("ascii"))
         self.transport.close()
         self._await_reading()
+
+
+@contextlib.contextmanager
+def standing_aside(scope: Scope, when_gone: Callable[[], None]) -> Iterator[None]:
+    """While a kiosk that is known waits: its connection takes nobody's place. `when_gone` is called
+    when it hangs up. Raises `RequestError` where too many wait."""
+    connection: Connection | None = (scope.get("extensions") or {}).get(EXTENSION)
+    if connection is None:  # another web server's
+        yield
+        return
+    if not connection.all.stand_aside(connection):
+        raise RequestError(503, "too_many_wait", TOO_MANY_WAIT, retry_after_s=WAIT_AGAIN_S)
+    connection.when_gone = when_gone
+    try:
+        yield
+    finally:
+        connection.when_gone = None
+        connection.all.come_back(connection)
 
 
 def guarded(connections: Connections) -> type[Connection]:

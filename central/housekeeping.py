@@ -10,6 +10,7 @@ from sqlalchemy import Connection, exists, func, insert, select, update
 
 from central import privacy, schema
 from central.context import Central, alarm
+from central.database.bulk import add_many
 from central.database.locks import lock_name
 from central.feed import bounds
 from central.locking import lock_location, lock_locations_of
@@ -29,7 +30,6 @@ PEOPLE_A_BITE = 100
 
 
 async def keep(central: Central) -> None:
-    """Look after the tables for ever."""
     silence = partial(_tell_of_silence, began_ms=central.clock.now_ms())
     others = (silence, prune, _empty_log)
     while True:
@@ -51,7 +51,9 @@ async def _empty_log(central: Central) -> None:
 
 
 async def _tell_of_silence(central: Central, began_ms: int) -> None:
-    rules, now_ms = central.settings.notifications, central.clock.now_ms()
+    settings, now_ms = central.settings, central.clock.now_ms()
+    silent = {"silent_after_s": settings.silent_after_s}
+    rules = settings.notifications.model_copy(update=silent)
     await central.database.write(tell_of_silence, rules, began_ms, now_ms)
 
 
@@ -112,7 +114,20 @@ def roll_up(connection: Connection, now_ms: int) -> bool:
         .group_by(minute.c.location, hour_ms)
     )
     connection.execute(insert(hour).from_select(list(hour.c), sums))
+    _add_to_days(connection, from_ms)
     return bool(until_ms < now_hour_ms)
+
+
+def _add_to_days(connection: Connection, hour_ms: int) -> None:
+    """Add an hour that was added up to its day, of which reports are made."""
+    hour, day = schema.hour_status, schema.day_status
+    names = ("location", "minutes", "taken", "slots")
+    of_hour = select(*(hour.c[name] for name in names)).where(hour.c.hour_ms == hour_ms)
+    rows = [
+        {**row, "day_ms": hour_ms - hour_ms % DAY_MS}
+        for row in connection.execute(of_hour.order_by(hour.c.location)).mappings()
+    ]
+    add_many(connection, day, ("location", "day_ms"), rows)
 
 
 def tell_of_silence(

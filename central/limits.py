@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from prometheus_client import CollectorRegistry, Counter
 from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, select
 
 from central import schema
 from central.context import Central, alarm, alarm_daily
+from central.counters import LIMIT_REACHED
 from central.database.bulk import upsert_many
 from central.database.locks import lock_name, locked_rows
 from central.errors import RequestError
@@ -25,10 +25,8 @@ from central.schema import LIVE
 from central.settings import Limits
 from kiosk.model.clock import HOUR_MS
 
-REGISTRY: Final = CollectorRegistry()
-"""What this process counts itself; the rest is read from the database when it is asked for."""
-_REACHED: Final = Counter(
-    "locker_limit_reached", "How often a ceiling was run into.", ["limit"], registry=REGISTRY
+_USED_UNTIL: Final = select(schema.budget.c.subject, schema.budget.c.used_until_ms).where(
+    schema.budget.c.subject.in_(bindparam("subjects", expanding=True))
 )
 ASK_AGAIN_S: Final = 3600
 """When to ask again where what is full empties by what people do, and nobody knows when."""
@@ -66,9 +64,13 @@ class Reached:
         return f"{what}: {self.most} an hour ({self.name}); free again {at}"
 
 
+for _name in Limits.model_fields:
+    LIMIT_REACHED.labels(limit=_name)  # 0 from the start, so that the first is seen as one more
+
+
 def reached(name: str) -> None:
     """Count that a ceiling was run into."""
-    _REACHED.labels(limit=name).inc()
+    LIMIT_REACHED.labels(limit=name).inc()
 
 
 def take(

@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from central.connections import Connections, guarded
 from central.errors import CannotServeError
 from central.settings import Settings
+from central.sync.bells import Bells
 from kiosk.model.urls import host as host_in_url
 
 
@@ -39,8 +40,25 @@ def listen(settings: Settings) -> tuple[list[socket.socket], Settings]:
     return sockets, settings.model_copy(update=changes)
 
 
+class _Server(uvicorn.Server):
+    """Lets those go who wait before it stops: it ends when every request is answered."""
+
+    def __init__(self, config: uvicorn.Config, bells: Bells) -> None:
+        super().__init__(config)
+        self._bells = bells
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._bells.stop()
+        await super().shutdown(sockets)
+
+
 def run(app: FastAPI, settings: Settings, sockets: list[socket.socket]) -> None:
     """Serve until a signal ends it."""
+    web_server(app, settings).run(sockets)
+
+
+def web_server(app: FastAPI, settings: Settings) -> uvicorn.Server:
+    """What serves the application, with its ceilings."""
     rules = settings.connections
     connections = Connections(rules, settings.trusted_proxies, settings.base_url)
     served = uvicorn.Config(
@@ -55,7 +73,7 @@ def run(app: FastAPI, settings: Settings, sockets: list[socket.socket]) -> None:
         forwarded_allow_ips=list(settings.trusted_proxies),
         **_tls(settings),
     )
-    uvicorn.Server(served).run(sockets)
+    return _Server(served, app.state.bells)
 
 
 def _tls(settings: Settings) -> dict[str, Any]:

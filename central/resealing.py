@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Table, bindparam, select, tuple_
 
 from central import people, schema
 from central.database import Database
-from central.database.bulk import upsert
+from central.database.bulk import insert_once, upsert
 from central.errors import CannotServeError
 from central.sealing import SealedByRow, index_of, sealed_columns
 from central.tokens import KEY_FILE, Secrets
@@ -62,20 +62,39 @@ def bring_up(database: Database, secrets: Secrets) -> int:
     if count:
         LOG.warning("%d rows were sealed with key %s", count, secrets.sealing.name)
         database.wipe_free_space()
+    database.submit(_claim, secrets.sealing).result()
     # Only now: a start that is stopped before does it all again.
     database.submit(_note, DONE, state).result()
-    database.submit(_note, PROBE, secrets.sealing.seal(PROBE_TEXT, PROBE)).result()
     return count
 
 
+def is_claimed(connection: Connection) -> bool:
+    """Whether a server's key belongs to this database already."""
+    return _value(connection, PROBE) != ""
+
+
+def _claim(connection: Connection, sealing: Sealing) -> None:
+    """Have the database belong to this key, unless it belongs to another. Raises
+    `CannotServeError`."""
+    probe = sealing.seal(PROBE_TEXT, PROBE)
+    # Of two new servers that start at once the second one waits here for what the first one wrote.
+    insert_once(connection, schema.meta, {"key": PROBE, "value": probe})
+    _require_opens(sealing, _value(connection, PROBE))
+    _note(connection, PROBE, probe)
+
+
 def _require_key(database: Database, sealing: Sealing) -> None:
-    probe = database.read(_value, PROBE)
+    _require_opens(sealing, database.read(_value, PROBE))
+
+
+def _require_opens(sealing: Sealing, probe: str) -> None:
     try:
         sealing.open(probe, PROBE)
     except UnsealError as error:
         raise CannotServeError(
             f"{KEY_FILE} is not the key that this database was sealed with;"
-            " put the copy of the key that was kept elsewhere back there"
+            " put the copy of the key that was kept elsewhere back there, or that of the other"
+            " servers on this database: all of them have the same"
         ) from error
 
 

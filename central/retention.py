@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from prometheus_client import Counter
 from sqlalchemy import (
     ColumnElement,
     Connection,
@@ -28,6 +27,7 @@ from sqlalchemy import (
 
 from central import limits, schema
 from central.context import Central
+from central.counters import ROWS_PRUNED
 from central.locking import lock_location
 from central.schema import LIVE
 from central.settings import Retention
@@ -42,12 +42,7 @@ BATCHES_A_ROUND: Final = 20
 IDEMPOTENCY_DAYS: Final = 7
 MINUTES_DAYS: Final = 7
 HOURS_DAYS: Final = 366
-_PRUNED: Final = Counter(
-    "locker_rows_pruned",
-    "Rows that were deleted for their age.",
-    ["table"],
-    registry=limits.REGISTRY,
-)
+DAYS_DAYS: Final = 3 * 366
 Prune = Callable[[Connection, Retention, int], int]
 
 
@@ -57,7 +52,7 @@ async def prune(central: Central) -> None:
     for table, some in PRUNED.items():
         for _ in range(BATCHES_A_ROUND):
             count = await central.database.write(some, rules, now_ms)
-            _PRUNED.labels(table=table).inc(count)
+            ROWS_PRUNED.labels(table=table).inc(count)
             if count < BATCH:
                 break
 
@@ -205,6 +200,12 @@ def hours(connection: Connection, _rules: Retention, now_ms: int) -> int:
     return _delete(connection, table, table.c.hour_ms < now_ms - HOURS_DAYS * DAY_MS)
 
 
+def days(connection: Connection, _rules: Retention, now_ms: int) -> int:
+    """What happened at each location on each day."""
+    table = schema.day_status
+    return _delete(connection, table, table.c.day_ms < now_ms - DAYS_DAYS * DAY_MS)
+
+
 def budgets(connection: Connection, _rules: Retention, now_ms: int) -> int:
     """The budgets that are full again."""
     return limits.forget_unused(connection, now_ms, BATCH)
@@ -220,5 +221,6 @@ PRUNED: Final[dict[str, Prune]] = {
     "budget": budgets,
     "minute_status": minutes,
     "hour_status": hours,
+    "day_status": days,
 }
 """What is pruned, by its table."""

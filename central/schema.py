@@ -21,6 +21,10 @@ from sqlalchemy import (
     true,
 )
 
+from central.counted_tables import day_status as day_status
+from central.counted_tables import hour_status as hour_status
+from central.counted_tables import kept_figures as kept_figures
+from central.counted_tables import minute_status as minute_status
 from central.database.columns import REAL
 from central.database.columns import WHOLE as WHOLE
 from central.database.columns import Flag as Flag
@@ -83,16 +87,30 @@ location = Table(
     _time("watched_until_ms"),
     _time("silent_told_ms"),
     _number("free"),
+    _number("promised"),
+    _number("promised_to_one"),
     _number("created_ms"),
+    _number("queue"),
+    _number("doors_open"),
+    _number("boards_away"),
+    _real("temperature_c"),
+    _number("events"),
+    _number("quarantined"),
+    _number("openings"),
+    _number("openings_failed"),
+    _number("refusals"),
     _text("feeds"),
     _number("feed_n"),
     CheckConstraint("latitude IS NULL OR latitude BETWEEN -90 AND 90", name="latitude"),
     CheckConstraint("longitude IS NULL OR longitude BETWEEN -180 AND 180", name="longitude"),
     Index("ix_location_token", "token_hash"),
     _partial("ix_location_free", "latitude", "longitude", where="free > 0"),
+    _partial("ix_location_open", "latitude", "longitude", where="free > promised"),
 )
 """`command_n` is the highest number that a command to its kiosk has or had;
-`command_cursor` is how far the kiosk has come."""
+`command_cursor` is how far the kiosk has come. `queue` to `temperature_c` are of the status that
+came last, beside it so that nobody has to read it; `events` to `refusals` were counted since the
+location is known, and never go back."""
 
 signing_key = Table(
     "signing_key",
@@ -124,13 +142,24 @@ location_size = Table(
     Column("size", Text, primary_key=True),
     _number("rank"),
     _number("free"),
+    _number("promised"),
+    _number("promised_to_one"),
     _number("free_low"),
     _number("total"),
+    _number("taken"),
+    _number("suspect"),
     _number("width_mm"),
     _number("height_mm"),
     _number("depth_mm"),
     Column("max_weight_kg", REAL, nullable=False, server_default="0"),
+    _real("latitude"),
+    _real("longitude"),
+    _partial("ix_location_size_free", "size", "latitude", "longitude", where="free > 0"),
+    _partial("ix_location_size_open", "size", "latitude", "longitude", where="free > promised"),
 )
+"""The doors of one size at a location, and where that is. Of the free ones some are `promised` to
+packages that are announced and have not come, of this size or of whichever; `promised_to_one` to
+the sender who has most of them."""
 
 event = Table(
     "event",
@@ -179,6 +208,7 @@ quarantine = Table(
         sqlite_where=text("payload_hash <> ''"),
         postgresql_where=text("payload_hash <> ''"),
     ),
+    _partial("ix_quarantine_open", "received_ms", where="settled_ms IS NULL"),
 )
 """`payload` is as long as a kiosk makes it, which no index takes: its hash (SHA-256) is there."""
 
@@ -279,6 +309,7 @@ package = Table(
     ),
     _partial("ix_package_known_as", "known_as", where="known_as IS NOT NULL"),
     _partial("ix_package_disputed", "disputed_ms", where="disputed_ms IS NOT NULL"),
+    _partial("ix_package_unjoined", "status", "stored_ms", where="recipient IS NULL"),
     _partial("ix_package_open", "sender", "location", where="status = 'PENDING'"),
 )
 
@@ -325,6 +356,7 @@ notification = Table(
     _number("attempts"),
     _number("due_ms"),
     _time("leased_until_ms"),
+    _time("late_since_ms"),
     _text("leased_by"),
     _number("created_ms"),
     _time("sent_ms"),
@@ -339,6 +371,11 @@ notification = Table(
     Index("ix_notification_status", "status", "created_ms"),
     Index("ix_notification_created", "created_ms"),
     Index("ix_notification_recipient", "recipient"),
+    _partial(
+        "ix_notification_late",
+        "late_since_ms",
+        where="status IN ('queued', 'leased') AND late_since_ms IS NOT NULL",
+    ),
     _partial("ix_notification_held", "status", where="held <> ''"),
     CheckConstraint("status IN ('queued', 'leased', 'sent', 'dropped', 'dead')", name="status"),
 )
@@ -514,34 +551,3 @@ staff = Table(
     CheckConstraint("role IN ('courier', 'technician')", name="role"),
     CheckConstraint("length(number) = 2", name="number"),
 )
-
-minute_status = Table(
-    "minute_status",
-    metadata,
-    _location(primary_key=True),
-    Column("minute_ms", WHOLE, primary_key=True, autoincrement=False),
-    _number("syncs"),
-    _number("events"),
-    _number("queue"),
-    _number("doors_open"),
-    _number("boards_away"),
-    Index("ix_minute_status_minute", "minute_ms"),
-)
-
-hour_status = Table(
-    "hour_status",
-    metadata,
-    _location(primary_key=True),
-    Column("hour_ms", WHOLE, primary_key=True, autoincrement=False),
-    _number("minutes"),
-    _number("syncs"),
-    _number("events"),
-    _number("queue"),
-    _number("doors_open"),
-    _number("boards_away"),
-    _number("taken"),
-    _number("slots"),
-    Index("ix_hour_status_hour", "hour_ms"),
-)
-"""An hour of a location: in how many minutes it was heard of, sums of syncs and events, the most of
-the rest, and how many of its slots were taken when the hour ended."""

@@ -227,8 +227,10 @@ class ConnectionLimits(_Part):
     """How many bodies of one token, or of one address without one, are waited for at a time."""
     answer_within_s: float = Field(default=60, gt=0, le=3600)
     """In which an answer has to be read."""
-    idle_s: int = Field(default=5, ge=1, le=600)
-    """How long a connection stays open for the next request."""
+    idle_s: int = Field(default=75, ge=1, le=3600)
+    """How long a connection stays open for the next request: longer than kiosks stay away."""
+    waiting: int = Field(default=10_000, ge=1, le=1_000_000)
+    """How many kiosks may wait for commands at a time, beside all other connections."""
 
 
 Role = Literal["api", "worker", "keeper"]
@@ -242,6 +244,8 @@ class Settings(_Part):
     """SQLAlchemy's URL, or PostgreSQL's own; empty is SQLite in the data folder."""
     lanes: int = Field(default=8, ge=1, le=200)
     """How many transactions this process writes side by side on PostgreSQL."""
+    postgresql_programs: Path | None = None
+    """The folder of `pg_dump` and `pg_restore`; none: they are in PATH."""
     key_file: Path | None = None
     """Where the server's key is; none is `central.key` in the data folder."""
     forgotten_file: Path | None = None
@@ -266,7 +270,13 @@ class Settings(_Part):
     """Who issued the certificates that every client must show; None: none must."""
     trusted_proxies: tuple[str, ...] = ("127.0.0.1", "::1")
     """Addresses or networks whose X-Forwarded-For and -Proto are believed; nobody else's are."""
-    sync_s: int = Field(default=10, ge=1, le=3600)
+    sync_s: int = Field(default=60, ge=1, le=3600)
+    """How often a kiosk comes that waits for its commands in between."""
+    poll_s: int = Field(default=10, ge=1, le=3600)
+    """How often one comes that does not: of an earlier version, or behind a proxy that does not let
+    it; never more seldom than the others."""
+    wait_s: int = Field(default=55, ge=1, le=300)
+    """How long a kiosk's waiting request is held before it is answered with nothing."""
     hold_days_max: int = Field(default=7, ge=1, le=30)
     erase_after_days: int = Field(default=30, ge=1, le=3650)
     unjoined_after_s: int = Field(default=3600, ge=60)
@@ -305,6 +315,20 @@ class Settings(_Part):
         for each in proxies:
             ip_network(each)
         return proxies
+
+    def next_sync_s(self, *, waits: bool) -> float:
+        """When a kiosk is to come again that waits for its commands in between, or does not."""
+        return float(self.sync_s if waits else min(self.poll_s, self.sync_s))
+
+    @property
+    def late_after_s(self) -> float:
+        """A kiosk that was not heard of for so long is late: it has missed two syncs."""
+        return max(60.0, 2.5 * self.sync_s)
+
+    @property
+    def silent_after_s(self) -> int:
+        """A kiosk that was not heard of for so long is silent, however seldom it comes."""
+        return max(self.notifications.silent_after_s, 3 * self.sync_s)
 
     @property
     def url(self) -> str:

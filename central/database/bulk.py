@@ -34,6 +34,14 @@ def upsert_many(
         _run(connection, _upsert(connection.dialect, table, key, columns), some)
 
 
+def add_many(
+    connection: Connection, table: Table, key: tuple[str, ...], rows: Sequence[Row]
+) -> None:
+    """Insert the rows, or add their numbers to what stands where their keys are there."""
+    for columns, some in _alike(rows):
+        _run(connection, _add(connection.dialect, table, key, columns), some)
+
+
 def update_many(connection: Connection, table: Table, key: str, rows: Sequence[Row]) -> None:
     """Change the rows that these keys name; each row names its key and the columns that change."""
     for columns, some in _alike(rows):
@@ -97,6 +105,16 @@ def _upsert(dialect: Dialect, table: Table, key: tuple[str, ...], columns: tuple
         )
     else:
         statement = statement.on_conflict_do_nothing(index_elements=list(key))
+    return statement.compile(dialect=dialect, column_keys=list(columns))
+
+
+@cache
+def _add(dialect: Dialect, table: Table, key: tuple[str, ...], columns: tuple[str, ...]) -> Any:
+    _require_plain(table, columns)
+    own: Any = postgresql if dialect.name == "postgresql" else sqlite
+    statement = own.insert(table)
+    sums = {name: table.c[name] + statement.excluded[name] for name in columns if name not in key}
+    statement = statement.on_conflict_do_update(index_elements=list(key), set_=sums)
     return statement.compile(dialect=dialect, column_keys=list(columns))
 
 

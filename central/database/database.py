@@ -16,18 +16,20 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from central.adapters import monotonic_s
+from central.counters import WRITE_SECONDS, WRITES_WAITING
 from central.database import lanes, migrating, postgresql, sqlite
 from central.database.faults import ClosedError
 from central.database.group_writer import GroupWriter
 from central.database.jobs import Job, Writer
 from central.database.lanes import Lanes
 from central.database.texts import take_any_text
+from central.database.wakes import collecting
 from central.errors import CannotServeError
 from central.remains import require_database, require_server
 from central.sealing import seal_with
@@ -78,7 +80,7 @@ class Database:
         may_be_new: bool = True,
         writers: int = LANES,
     ) -> None:
-        """Open the database, bring its schema up to date, start the writer.
+        """Open the database, start the writer; on SQLite bring its schema up to date first.
 
         `url` is SQLAlchemy's. `may_be_beside`: for a command, which may also work while a server
         of the same version runs. `may_be_new`: a missing one is made, if nothing tells of a server
@@ -86,6 +88,7 @@ class Database:
         Raises `CannotServeError` when it cannot be used.
         """
         self.url = url
+        self._on_wake: Callable[[set[str]], None] | None = None
         self.is_beside = False
         """Whether another process is the server, and this one only works beside it."""
         file = sqlite.sqlite_file(url)
@@ -105,7 +108,9 @@ class Database:
                     make_private(file)
         self.engine = _engine(url, writers)
         try:
-            if self.is_beside:
+            if file is None:
+                migrating.require_migrated(self.engine)
+            elif self.is_beside:
                 migrating.require_current(self.engine)
             else:
                 migrating.migrate(self.engine)
@@ -166,6 +171,15 @@ class Database:
         """Hand in a writing operation; the future is done when it is durable, or failed."""
         return self.at().submit(operation, *args, **kwargs)
 
+    def on_wake(self, heard: Callable[[set[str]], None]) -> None:
+        """Have `heard` called, on any thread, with the locations that an operation woke, when it is
+        durable. One that failed may be among them: of some nobody knows whether they did."""
+        self._on_wake = heard
+
+    def _wake(self, woken: set[str]) -> None:
+        if woken and self._on_wake is not None:
+            self._on_wake(woken)
+
     async def write(
         self, operation: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
@@ -176,12 +190,20 @@ class Database:
         self, work: Callable[[Connection], T], location: str, *, may_repeat: bool
     ) -> Future[T]:
         future: Future[T] = Future()
+        woken: set[str] = set()
+
+        def waking(connection: Connection) -> T:
+            with collecting(connection, woken):
+                return work(connection)
+
+        future.add_done_callback(lambda _: self._wake(woken))
         # From here on nobody cancels it: a caller that goes away leaves the work to its end.
         future.set_running_or_notify_cancel()
+        _watch(future)
         if self._is_closed.is_set():
             future.set_exception(ClosedError(CLOSED))
         else:
-            self._writer.put(Job(work, future, location, may_repeat))
+            self._writer.put(Job(waking, future, location, may_repeat))
         return future
 
     @contextlib.contextmanager
@@ -234,8 +256,43 @@ class Database:
             self._lock_file = None
 
 
+@contextlib.contextmanager
+def alone(url: str) -> Iterator[None]:
+    """Work on a database that no server uses. Raises `CannotServeError`."""
+    if postgresql.is_postgresql(url):
+        postgresql.alone_engine(url).dispose()
+        yield
+    else:
+        with sqlite.alone(url):
+            yield
+
+
+def migrate_shared(url: str) -> str:
+    """Bring the schema of a PostgreSQL database up to this version's; at which it is then. Raises
+    `CannotServeError`."""
+    engine = _engine(url, 1)
+    try:
+        return migrating.migrate(engine)
+    except SQLAlchemyError as error:
+        raise CannotServeError(f"the database could not be migrated: {error}") from error
+    finally:
+        engine.dispose()
+
+
 def _engine(url: str, writers: int) -> Engine:
     is_server = postgresql.is_postgresql(url)
     engine = postgresql.engine_of(url, writers) if is_server else sqlite.engine_of(url)
     take_any_text(engine)
     return engine
+
+
+def _watch(future: Future[Any]) -> None:
+    """Count a write that waits, and how long until it is done."""
+    began_s = monotonic_s()
+    WRITES_WAITING.inc()
+
+    def done(_future: Future[Any]) -> None:
+        WRITES_WAITING.dec()
+        WRITE_SECONDS.observe(monotonic_s() - began_s)
+
+    future.add_done_callback(done)

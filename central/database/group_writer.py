@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from central.counters import TRANSACTION_SECONDS
 from central.database.jobs import Job
 
 LOG = logging.getLogger("central.database")
@@ -60,7 +61,7 @@ class GroupWriter:
         answers: list[tuple[Future[Any], Any, BaseException | None]] = []
         try:
             writing = self.engine.connect().execution_options(is_writer=True)
-            with writing as connection, connection.begin():
+            with TRANSACTION_SECONDS.time(), writing as connection, connection.begin():
                 answers.extend(_answer(connection, job) for job in group)
         except SQLAlchemyError as error:
             LOG.exception("a group of %d could not be committed", len(group))

@@ -1,10 +1,10 @@
 """Several threads that write side by side, each with a connection: one transaction for each job.
 
 The rows that a job locks keep it right beside others, in this process and in any other. A whole
-transaction is done again for a while when its connection was lost, when another one was in its way,
-or when the server that it asked only reads now. What is reported of it is one of three things: it is
-done, it is not done, or nobody knows (`UnknownOutcomeError`): the connection was lost while it was
-made durable. A job that may be repeated is done once more then.
+transaction is done again for a while when its connection was lost, when another one was in its
+way, or when the server that it asked only reads now. What is reported of it is one of three things:
+it is done, it is not done, or nobody knows (`UnknownOutcomeError`): the connection was lost while
+it was made durable. A job that may be repeated is done once more then.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, IntegrityError, PendingRollbackError, SQLAlchemyError
 
 from central.adapters import RNG, monotonic_s
+from central.counters import TRANSACTION_RETRIES, TRANSACTION_SECONDS
 from central.database import faults, locks
 from central.database.faults import UnknownOutcomeError
 from central.database.jobs import Job
@@ -109,7 +110,8 @@ def carry_out(
     last: SQLAlchemyError
     while True:
         try:
-            return _transaction(engine, operation)
+            with TRANSACTION_SECONDS.time():
+                return _transaction(engine, operation)
         except UnknownOutcomeError as error:
             unknown, last = error, error
             if not may_repeat:
@@ -123,6 +125,7 @@ def carry_out(
         if monotonic_s() >= until_s:
             LOG.error("a transaction was given up: %s", last)
             raise unknown or last
+        TRANSACTION_RETRIES.inc()
         LOG.info("a transaction is done again: %s", last)
         threading.Event().wait(pause_s * RNG.uniform(0.5, 1.0))
         pause_s = min(2 * pause_s, PAUSE_MAX_S)

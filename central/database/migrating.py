@@ -1,12 +1,19 @@
-"""The schema: brought up to this version's, or found to be another's."""
+"""The schema: brought up to this version's, or found to be another's.
+
+A migration only adds; what an older server needs is taken away a version later. So servers of two
+versions run side by side on one PostgreSQL: its tables are migrated by a command of its own while
+the older ones run, and `meta` says from which version on a server may use them. On SQLite, where
+there is one process, a start migrates.
+"""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+import sqlalchemy as sa
 from alembic import command as alembic
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
@@ -16,6 +23,14 @@ from sqlalchemy import Connection, Engine
 from central.errors import CannotServeError
 
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
+OLDEST_SERVER: Final = "0018"
+"""The migration that a server must know at least to run on the tables of the newest one. Whoever
+takes something away that older servers use sets it to the first version that does without."""
+OLDEST: Final = "oldest_server"
+"""Under which key that stands in `meta`."""
+LOCK: Final = 0x706172_6D6967
+"""The advisory lock of who migrates."""
+_META = sa.table("meta", sa.column("key"), sa.column("value"))
 
 
 def alembic_config(connection: Connection | None = None) -> Config:
@@ -26,11 +41,99 @@ def alembic_config(connection: Connection | None = None) -> Config:
     return config
 
 
-def migrate(engine: Engine) -> None:
-    """Bring the schema up to this version's."""
+def migrate(engine: Engine) -> str:
+    """Bring the schema up to this version's, after whoever does so just now; at which it is then.
+
+    That of a newer version stays as it is. Raises `CannotServeError` when this one cannot use it.
+    """
     writing = engine.connect().execution_options(is_writer=True)
     with writing as connection, _no_references(connection), connection.begin():
+        _wait_for_others(connection)
+        found = _found(connection)
+        if found is not None and found not in _known():
+            _require_served(connection, found)
+            return found
         alembic.upgrade(alembic_config(connection), "head")
+        _note_oldest(connection)
+        return _newest()
+
+
+def require_migrated(engine: Engine) -> None:
+    """Refuse tables that are not there, or that this version cannot use; nothing is migrated.
+
+    Raises `CannotServeError`, which says what to run.
+    """
+    with engine.connect() as connection:
+        found = _found(connection)
+        if found is None:
+            raise CannotServeError(
+                "the database has no tables yet; make them: central init for a new server,"
+                " central migrate for one more server of those that share a database"
+            )
+        if found in _known() and found != _newest():
+            raise CannotServeError(
+                f"the database's tables are at {found}, and this version needs {_newest()};"
+                " bring them up, which servers of the version before do not mind: central migrate"
+            )
+        _require_served(connection, found)
+
+
+def require_current(engine: Engine) -> None:
+    """Refuse a database whose server is of an older version, or of one that is too new. Raises
+    `CannotServeError`."""
+    with engine.connect() as connection:
+        found = _found(connection)
+        if found is None or (found in _known() and found != _newest()):
+            raise CannotServeError(
+                f"a server of another version runs on this database (its tables are at {found},"
+                f" here they are at {_newest()}); use that version's command, or stop the server"
+                " first"
+            )
+        _require_served(connection, found)
+
+
+def _newest() -> str:
+    newest = ScriptDirectory.from_config(alembic_config()).get_current_head()
+    return str(newest)
+
+
+def _known() -> set[str]:
+    scripts = ScriptDirectory.from_config(alembic_config())
+    return {each.revision for each in scripts.walk_revisions()}
+
+
+def _found(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def _require_served(connection: Connection, found: str) -> None:
+    """Refuse tables of a version in which something is missing that this one uses."""
+    if found == _newest():
+        return
+    query = sa.select(_META.c.value).where(_META.c.key == OLDEST)
+    oldest = connection.execute(query).scalar() or found
+    if oldest > _newest():
+        raise CannotServeError(
+            f"the database's tables are at {found}, which servers from {oldest} on may use, and"
+            f" this version is at {_newest()}: run the newer version; nothing was changed"
+        )
+
+
+def _note_oldest(connection: Connection) -> None:
+    is_it = _META.c.key == OLDEST
+    known = connection.execute(sa.select(_META.c.value).where(is_it)).scalar()
+    if known is None:
+        connection.execute(_META.insert().values(key=OLDEST, value=OLDEST_SERVER))
+    elif known != OLDEST_SERVER:
+        connection.execute(_META.update().where(is_it).values(value=OLDEST_SERVER))
+
+
+def _wait_for_others(connection: Connection) -> None:
+    if connection.dialect.name != "postgresql":
+        return  # BEGIN IMMEDIATE has waited
+    connection.exec_driver_sql("SET LOCAL lock_timeout = 0")
+    connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
+    connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK})")
 
 
 @contextlib.contextmanager
@@ -46,15 +149,3 @@ def _no_references(connection: Connection) -> Iterator[None]:
         yield
     finally:
         driver.execute("PRAGMA foreign_keys = ON")
-
-
-def require_current(engine: Engine) -> None:
-    """Refuse a database whose server is of another version. Raises `CannotServeError`."""
-    newest = ScriptDirectory.from_config(alembic_config()).get_current_head()
-    with engine.connect() as connection:
-        found = MigrationContext.configure(connection).get_current_revision()
-    if found != newest:
-        raise CannotServeError(
-            f"a server of another version runs on this database (its tables are at {found}, here"
-            f" they are at {newest}); use that version's command, or stop the server first"
-        )

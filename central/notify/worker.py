@@ -30,6 +30,7 @@ from central.database import faults
 from central.database.common_clock import common_ms
 from central.locking import lock_location
 from central.notify import outbox
+from central.notify.counting import count, late_since_ms
 from central.notify.health import Health, pause_ms
 from central.notify.holding import hold, is_counted
 from central.notify.messages import Dropped, Message, Unreachable, compose
@@ -181,6 +182,8 @@ class Worker:
             *(self._deal_with(*each) for each in zip(some, composed, back, strict=True))
         )
         await self._settle(outcomes)
+        for row, outcome in zip(some, outcomes, strict=True):
+            count(row, outcome.values)
 
     async def _settle(self, outcomes: Sequence[_Outcome]) -> None:
         """Write down what came of messages, however long that takes: they are sent."""
@@ -234,7 +237,8 @@ class Worker:
         try:
             quiet_ms = await self._quiet_until(row)
             if quiet_ms is not None:
-                return _Outcome(row.id, {"status": "queued", "due_ms": quiet_ms})
+                values = {"status": "queued", "due_ms": quiet_ms, "late_since_ms": None}
+                return _Outcome(row.id, values)
             return await self._shut(row)
         except Exception as error:
             faults.require_own(error)
@@ -246,7 +250,8 @@ class Worker:
         health = await self._health_of(row.channel)
         if not health.is_shut(self._central.clock.now_ms()):
             return None
-        return _Outcome(row.id, {"status": "queued", "due_ms": health.shut_until_ms})
+        late = {"late_since_ms": late_since_ms(row), "due_ms": health.shut_until_ms}
+        return _Outcome(row.id, {"status": "queued", **late})
 
     async def _deal_with(self, row: Any, message: _Composed, back: _Outcome | None) -> _Outcome:
         """What comes of one message, whatever is wrong with it; the others go on."""
@@ -326,7 +331,8 @@ class Worker:
             return _Outcome(row.id, {"status": "dead", "error": error})
         pause = int(pause_ms(now_ms - row.created_ms) * self._rng.uniform(0.8, 1.0))
         due_ms = max(now_ms + pause, not_before_ms)
-        return _Outcome(row.id, {"status": "queued", "error": error, "due_ms": due_ms})
+        values = {"status": "queued", "error": error, "late_since_ms": late_since_ms(row)}
+        return _Outcome(row.id, {**values, "due_ms": due_ms})
 
     async def _tell(self, channel: str, kind: Kind, what: str) -> None:
         central = self._central
@@ -343,9 +349,8 @@ class Worker:
             return _Outcome(row.id, {"status": "dead", "attempts": attempts, "error": error})
         pause_s = min(BACK_OFF_MAX_S, BASE_S * 2**attempts) * self._rng.uniform(0.5, 1.0)
         due_ms = self._central.clock.now_ms() + int(pause_s * 1000)
-        return _Outcome(
-            row.id, {"status": "queued", "attempts": attempts, "error": error, "due_ms": due_ms}
-        )
+        values = {"status": "queued", "attempts": attempts, "error": error, "due_ms": due_ms}
+        return _Outcome(row.id, {**values, "late_since_ms": late_since_ms(row)})
 
     async def _quiet_until(self, row: Any) -> int | None:
         """When a telephone may ring again; None when it may now."""
@@ -511,6 +516,13 @@ def resend(connection: Connection, notification: str, now_ms: int) -> bool:
     changed = connection.execute(
         update(table)
         .where(table.c.id == notification, table.c.status == "dead")
-        .values(status="queued", attempts=0, due_ms=now_ms, error="", delivered_ms=None)
+        .values(
+            status="queued",
+            attempts=0,
+            due_ms=now_ms,
+            late_since_ms=None,
+            error="",
+            delivered_ms=None,
+        )
     )
     return bool(changed.rowcount)

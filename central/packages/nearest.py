@@ -2,7 +2,7 @@
 
 A box around the place grows until it holds enough, on the index of locations with something free;
 then the great circle decides (haversine, earth's mean radius 6,371 km). What is announced to a
-location and not there yet takes a slot in the count.
+location and not there yet takes a slot in the count, which is kept with it (`note_room`).
 """
 
 from __future__ import annotations
@@ -12,16 +12,31 @@ from enum import StrEnum
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, literal_column, or_, select, true
+from sqlalchemy import (
+    Connection,
+    Select,
+    Table,
+    bindparam,
+    func,
+    literal_column,
+    or_,
+    select,
+    true,
+)
 
 from central import schema
-from central.packages.sizes import Asker, announced_to, sizes_of
+from central.packages.sizes import Asker
 
 EARTH_KM = 6371.0088
 FIRST_BOX_KM = 5.0
 KM_PER_DEGREE = 111.195
 HALF_ROUND_KM = math.pi * EARTH_KM
 COUNT_MAX = 50
+HALVINGS = 8
+GROWTH = 1.2
+"""A box that was too small is little larger the next time: all in it is read."""
+TOGETHER = 500
+"""Of so many locations at a time it is asked who promised their doors."""
 
 
 def distance_km(latitude: float, longitude: float, other_latitude: float, other: float) -> float:
@@ -45,15 +60,16 @@ def nearest(
     """The nearest `count` locations that have a slot of this size (or any) free, nearest first, in
     the eyes of a sender or of an operator."""
     count = max(1, min(count, COUNT_MAX))
-    radius_km = FIRST_BOX_KM
+    radius_km = _first_radius_km(connection, latitude, longitude, size, count)
+    shared = _Shared(connection, size, asker)
     while True:
         shape, box = _box(latitude, longitude, radius_km)
-        rows = connection.execute(_candidates(shape, size is not None), {**box, "wanted": size})
+        values = {**box, "wanted": size}
+        rows = connection.execute(_open_in(shape, size is not None), values).mappings()
         found = sorted(
             (
-                {**row, "free": free, "distance_km": _away(latitude, longitude, row)}
-                for row in rows.mappings()
-                if (free := _free(connection, row, size, asker)) > 0
+                {**row, "distance_km": _away(latitude, longitude, row)}
+                for row in (*rows, *shared.within(shape, values))
             ),
             key=lambda place: (place["distance_km"], place["id"]),
         )
@@ -62,21 +78,66 @@ def nearest(
         if len(sure) >= count or radius_km >= HALF_ROUND_KM:
             places = sure if len(sure) >= count else found
             return [_answer_of(place) for place in places[:count]]
-        radius_km *= 4
+        radius_km *= GROWTH
 
 
-def _free(connection: Connection, row: Any, size: str | None, asker: Asker | None) -> int:
-    """How many slots are free; where all are promised it counts who promised them."""
-    if row["free"] > 0 or asker is None:
-        return int(row["free"])
-    sizes = [each for each in sizes_of(connection, row["id"]) if size in (None, each.name)]
-    senders: dict[str | None, int] = {}
-    for of_size, some in announced_to(connection, row["id"]).items():
-        if size is None or of_size in (size, None):
-            for sender, number in some.items():
-                senders[sender] = senders.get(sender, 0) + number
-    promised = sum(senders.values())
-    return int(row["free"]) + promised - asker.taken(senders, sum(each.total for each in sizes))
+def _first_radius_km(
+    connection: Connection, latitude: float, longitude: float, size: str | None, count: int
+) -> float:
+    """Where to begin: how far it is, roughly, until there are enough open locations, and not many
+    more, each of which would have to be read."""
+    few, many = 2 * count, 8 * count
+
+    def number(radius_km: float) -> int:
+        shape, box = _box(latitude, longitude, radius_km)
+        values = {**box, "wanted": size, "most": many + 1}
+        return int(connection.execute(_how_many_in(shape, size is not None), values).scalar_one())
+
+    near_km, far_km = 0.0, FIRST_BOX_KM
+    while (found := number(far_km)) < few:
+        if far_km >= HALF_ROUND_KM:
+            return far_km
+        near_km, far_km = far_km, far_km * 4
+    for _ in range(HALVINGS):
+        if found <= many:
+            break
+        middle_km = (near_km + far_km) / 2
+        if (found_here := number(middle_km)) < few:
+            near_km = middle_km
+        else:
+            far_km, found = middle_km, found_here
+    return far_km
+
+
+class _Shared:
+    """Locations whose free doors are all promised: who promised them counts for a sender, to whom
+    the others' announcements leave a share. Those where somebody has more than that are looked at,
+    each once."""
+
+    def __init__(self, connection: Connection, size: str | None, asker: Asker | None) -> None:
+        self._connection, self._size, self._asker = connection, size, asker
+        self._free: dict[str, int] = {}
+
+    def within(self, shape: _Shape, values: dict[str, Any]) -> list[dict[str, Any]]:
+        """Those in a box that have room in the sender's eyes."""
+        if self._asker is None:
+            return []
+        promised = _promised_in(shape, self._size is not None)
+        values = {**values, "share": self._asker.share}
+        rows = [dict(row) for row in self._connection.execute(promised, values).mappings()]
+        new = [row for row in rows if row["id"] not in self._free]
+        for start in range(0, len(new), TOGETHER):
+            self._look(new[start : start + TOGETHER], self._asker)
+        return [{**row, "free": free} for row in rows if (free := self._free[row["id"]]) > 0]
+
+    def _look(self, rows: list[dict[str, Any]], asker: Asker) -> None:
+        values = {"locations": [row["id"] for row in rows], "wanted": self._size}
+        senders: dict[str, dict[str | None, int]] = {row["id"]: {} for row in rows}
+        for each in self._connection.execute(_senders(self._size is not None), values):
+            senders[each.location][each.sender] = each.number
+        for row in rows:
+            taken = asker.taken(senders[row["id"]], int(row["total"]))
+            self._free[row["id"]] = int(row["free"]) - taken
 
 
 def _away(latitude: float, longitude: float, row: Any) -> float:
@@ -113,40 +174,82 @@ def _box(latitude: float, longitude: float, radius_km: float) -> tuple[_Shape, d
     return _Shape.PLAIN, rows | {"west": west, "east": east}
 
 
-@cache
-def _candidates(shape: _Shape, is_of_one_size: bool) -> Any:
-    """The locations in a box with something free, less what is announced to them."""
-    location, sizes, package = schema.location, schema.location_size, schema.package
-    expected = (
-        select(func.count())
-        .where(package.c.location == location.c.id)
-        .where(package.c.status == "PENDING", package.c.is_announced)
-        .correlate(location)
+_LOCATION, _SIZE, _PACKAGE = schema.location, schema.location_size, schema.package
+_PLACE = (
+    _LOCATION.c.id,
+    _LOCATION.c.name,
+    _LOCATION.c.address,
+    _LOCATION.c.latitude,
+    _LOCATION.c.longitude,
+)
+
+
+def _in_box(shape: _Shape, is_of_one_size: bool, *columns: Any) -> Select[Any]:
+    """Locations in a box, with more columns; found by the place of the size, if one is wanted."""
+    table = _SIZE if is_of_one_size else _LOCATION
+    found = select(*_PLACE, *columns).where(
+        _LOCATION.c.revoked_ms.is_(None),
+        table.c.latitude.between(bindparam("south"), bindparam("north")),
+        _columns(shape, table),
     )
-    free = select(func.sum(sizes.c.free)).where(sizes.c.location == location.c.id)
     if is_of_one_size:
-        wanted: Any = bindparam("wanted")
-        expected = expected.where(or_(package.c.size == wanted, package.c.size.is_(None)))
-        free = free.where(sizes.c.size == wanted)
-    left = func.coalesce(free.correlate(location).scalar_subquery(), 0)
-    return select(
-        location.c.id,
-        location.c.name,
-        location.c.address,
-        location.c.latitude,
-        location.c.longitude,
-        (left - expected.scalar_subquery()).label("free"),
-    ).where(
+        found = found.where(_SIZE.c.size == bindparam("wanted"), _SIZE.c.location == _LOCATION.c.id)
+    return found
+
+
+@cache
+def _open_in(shape: _Shape, is_of_one_size: bool) -> Select[Any]:
+    """The locations in a box with more free than is promised."""
+    table = _SIZE if is_of_one_size else _LOCATION
+    free = (table.c.free - table.c.promised).label("free")
+    return _in_box(shape, is_of_one_size, free).where(table.c.free > table.c.promised)
+
+
+@cache
+def _how_many_in(shape: _Shape, is_of_one_size: bool) -> Select[Any]:
+    """How many of them there are, counted no further than `most`."""
+    found = _open_in(shape, is_of_one_size).with_only_columns(_LOCATION.c.id)
+    return select(func.count()).select_from(found.limit(bindparam("most")).subquery())
+
+
+@cache
+def _promised_in(shape: _Shape, is_of_one_size: bool) -> Select[Any]:
+    """The locations in a box with something free that is all promised, where one sender has more
+    than the share that counts for the others."""
+    table = _SIZE if is_of_one_size else _LOCATION
+    total: Any = _SIZE.c.total
+    if not is_of_one_size:
+        total = select(func.sum(_SIZE.c.total)).where(_SIZE.c.location == _LOCATION.c.id)
+        total = func.coalesce(total.correlate(_LOCATION).scalar_subquery(), 0)
+    return _in_box(shape, is_of_one_size, table.c.free, total.label("total")).where(
         # Said with the very number that the partial index has: a bound one would not use it.
-        location.c.free > literal_column("0"),
-        location.c.revoked_ms.is_(None),
-        location.c.latitude.between(bindparam("south"), bindparam("north")),
-        _columns(shape),
+        table.c.free > literal_column("0"),
+        table.c.free <= table.c.promised,
+        table.c.promised_to_one > 1,
+        table.c.promised_to_one > total * bindparam("share"),
     )
 
 
-def _columns(shape: _Shape) -> Any:
-    column = schema.location.c.longitude
+@cache
+def _senders(is_of_one_size: bool) -> Select[Any]:
+    """Who announced how many packages of a size, or of any, to some locations."""
+    found = (
+        select(_PACKAGE.c.location, _PACKAGE.c.sender, func.count().label("number"))
+        .where(
+            _PACKAGE.c.location.in_(bindparam("locations", expanding=True)),
+            _PACKAGE.c.status == schema.fixed("PENDING"),
+            _PACKAGE.c.is_announced,
+        )
+        .group_by(_PACKAGE.c.location, _PACKAGE.c.sender)
+    )
+    if is_of_one_size:
+        of_size = _PACKAGE.c.size == bindparam("wanted")
+        found = found.where(or_(of_size, _PACKAGE.c.size.is_(None)))
+    return found
+
+
+def _columns(shape: _Shape, table: Table) -> Any:
+    column = table.c.longitude
     west: Any = bindparam("west")
     east: Any = bindparam("east")
     if shape is _Shape.CAP:

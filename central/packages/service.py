@@ -32,6 +32,7 @@ from central.packages.sizes import (
 from central.schema import LIVE
 from central.sealing import indexed
 from central.sync import claims, commands, order
+from central.sync.room import note_room
 from kiosk.model.barcode import barcode_key
 from kiosk.model.clock import Instant, days_later_ms, hold_until_ms
 from kiosk.model.commands import (
@@ -93,6 +94,7 @@ def announce(
     package = new_id() if known is None else known.id
     is_new = known is None
     _keep(connection, package, location, recipient, announcement, size, by, now_ms, is_new=is_new)
+    note_room(connection, location)
     command = _announced(package, recipient, announcement, size, may_join=may_join)
     if not claims.is_anothers(connection, by, live):
         commands.queue(connection, location, command, by, now_ms, package)

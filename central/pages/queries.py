@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, case, exists, func, or_, select, union
+from sqlalchemy import Connection, exists, func, or_, select, union
 from sqlalchemy import text as written
 
 from central import kept, people, schema
@@ -15,17 +14,15 @@ from central.addresses import folded
 from central.context import is_about, is_by
 from central.errors import not_found
 from central.notify import outbox
+from central.settings import Settings
 from central.sync import commands
 from central.viewed import VIEWED
 from kiosk.model.actor import actor_of, in_one_form
 from kiosk.model.barcode import kept_key
-from kiosk.model.clock import DAY_MS, HOUR_MS
 from kiosk.model.event_bodies import read_or_nothing
 from kiosk.model.person import SECRET_DIGITS_MAX, Role
 from kiosk.model.urls import path
 
-LATE_S = 60
-"""A kiosk that was not heard of for so long is late."""
 SHOWN = 100
 """How many rows a list has at most."""
 EVENTS_SHOWN = 30
@@ -48,20 +45,29 @@ def _counts(connection: Connection, column: Any, *conditions: Any) -> dict[str, 
 # --- locations ---------------------------------------------------------------------------------
 
 
-def locations(connection: Connection, now_ms: int, silent_after_s: int) -> list[Row]:
+_OVERVIEW = (
+    *("id", "name", "latitude", "longitude", "token_hash", "retired_ms", "last_sync_ms"),
+    *("queue", "boards_away"),
+)
+"""What the overview shows of a location: not its layout, which is many times as long."""
+
+
+def locations(connection: Connection, now_ms: int, settings: Settings) -> list[Row]:
     """Every location with how full and how well it is, those that need somebody first."""
     counted = _slots_by_location(connection)
     expired = _counts(
         connection,
         schema.package.c.location,
-        schema.package.c.status == "EXPIRED",
+        schema.package.c.status == schema.fixed("EXPIRED"),
         schema.is_live(),
     )
     found = []
-    for row in _rows(connection, select(schema.location).order_by(schema.location.c.id)):
-        place = _location(row, now_ms, silent_after_s)
-        place |= counted.get(row["id"], {"slots": 0, "taken": 0, "out": 0, "doubt": 0})
-        place["expired"] = expired.get(row["id"], 0)
+    table = schema.location
+    query = select(*(table.c[name] for name in _OVERVIEW)).order_by(table.c.id)
+    for place in _rows(connection, query):
+        place |= {"name": place["name"] or place["id"], "expired": expired.get(place["id"], 0)}
+        place |= counted.get(place["id"], {"slots": 0, "taken": 0, "doubt": 0})
+        place["health"] = _health(place, now_ms, settings)
         if place["health"] == "well" and (place["doubt"] or place["boards_away"]):
             place["health"] = "trouble"
         found.append(place)
@@ -69,50 +75,45 @@ def locations(connection: Connection, now_ms: int, silent_after_s: int) -> list[
 
 
 def _slots_by_location(connection: Connection) -> dict[str, Row]:
-    table = schema.slot
-
-    def count(condition: Any) -> Any:
-        return func.sum(case((condition, 1), else_=0))
-
-    query = select(
-        table.c.location,
-        func.count().label("slots"),
-        count(table.c.status != "EMPTY").label("taken"),
-        count(table.c.service != "IN_SERVICE").label("out"),
-        count(table.c.status == "SUSPECT").label("doubt"),
-    ).group_by(table.c.location)
-    return {row.pop("location"): row for row in _rows(connection, query)}
+    """How many slots each location has, by the numbers that are kept of each size."""
+    table, found = schema.location_size, dict[str, Row]()
+    query = select(table.c.location, table.c.total, table.c.taken, table.c.suspect)
+    for location_id, total, taken, suspect in connection.execute(query):
+        place = found.setdefault(location_id, {"slots": 0, "taken": 0, "doubt": 0})
+        place["slots"] += total
+        place["taken"] += taken
+        place["doubt"] += suspect
+    return found
 
 
-def _location(row: Mapping[str, Any], now_ms: int, silent_after_s: int) -> Row:
+def _location(row: Mapping[str, Any], now_ms: int, settings: Settings) -> Row:
     status = kept.status_of(row["status"])
-    boards = status.get("boards", [])
     return {
         **row,
         "status": status,
         "name": row["name"] or row["id"],
-        "boards_away": sum(not board["is_reachable"] for board in boards),
-        "queue": status.get("queue", 0),
-        "health": _health(row, now_ms, silent_after_s),
+        "health": _health(row, now_ms, settings),
     }
 
 
-def _health(row: Mapping[str, Any], now_ms: int, silent_after_s: int) -> str:
+def _health(row: Mapping[str, Any], now_ms: int, settings: Settings) -> str:
     if row["retired_ms"] is not None:
         return "retired"
     if not row["token_hash"] or row["last_sync_ms"] is None:
         return "never"
     silent_s = (now_ms - row["last_sync_ms"]) / 1000
-    return "silent" if silent_s > silent_after_s else "late" if silent_s > LATE_S else "well"
+    if silent_s > settings.silent_after_s:
+        return "silent"
+    return "late" if silent_s > settings.late_after_s else "well"
 
 
-def location(connection: Connection, name: str, now_ms: int, silent_after_s: int) -> Row:
+def location(connection: Connection, name: str, now_ms: int, settings: Settings) -> Row:
     """One location with its slots, packages, events and commands. Raises `RequestError`."""
     table = schema.location
     row = connection.execute(select(table).where(table.c.id == name)).mappings().first()
     if row is None:
         raise not_found("location", name)
-    place = _location(dict(row), now_ms, silent_after_s)
+    place = _location(dict(row), now_ms, settings)
     slot, package, command = schema.slot, schema.package, schema.command
     live = package.c.status.in_(schema.LIVE)
     place["inside"] = connection.execute(
@@ -185,13 +186,20 @@ def _begins(connection: Connection, column: Any, text: str) -> Any:
 def unjoined(connection: Connection) -> list[Row]:
     """Packages that lie in a locker and that nobody has announced."""
     package = schema.package
-    return _rows(
-        connection,
-        select(package)
-        .where(schema.is_live(), package.c.status != "PENDING", package.c.recipient.is_(None))
-        .order_by(package.c.stored_ms)
-        .limit(SHOWN),
-    )
+    query = select(package).where(*_is_unjoined())
+    return _rows(connection, query.order_by(package.c.stored_ms).limit(SHOWN))
+
+
+def count_unjoined(connection: Connection) -> int:
+    """How many of them there are."""
+    query = select(func.count()).where(*_is_unjoined())
+    return int(connection.execute(query).scalar_one())
+
+
+def _is_unjoined() -> tuple[Any, Any]:
+    package = schema.package
+    lying = [schema.fixed(status) for status in schema.LIVE if status != "PENDING"]
+    return package.c.status.in_(lying), package.c.recipient.is_(None)
 
 
 def disputed(connection: Connection) -> list[Row]:
@@ -404,74 +412,4 @@ def staff(connection: Connection) -> list[Row]:
             and row["pin_digits"] != SECRET_DIGITS_MAX,
         }
         for row in rows
-    ]
-
-
-REPORTED = {
-    "PACKAGE_STORED": "stored",
-    "PACKAGE_RETRIEVED": "picked_up",
-    "PACKAGE_EXPIRED": "expired",
-    "PACKAGE_COLLECTED": "taken_back",
-    "PACKAGE_MISSING": "missing",
-    "CODE_REFUSED": "wrong_codes",
-}
-"""The columns of the report, by the event that counts."""
-
-
-SHARES = ("reached", "taken")
-"""Of a day: in how much of it a location was heard of, and how much of its slots was taken."""
-
-
-def _shares(connection: Connection, since_ms: int) -> dict[tuple[int, str], Row]:
-    """Each day's shares, in percent: from a location's first hour to the last hour that is over."""
-    table = schema.hour_status
-    place = schema.location.c.id
-    first = select(func.min(table.c.hour_ms)).where(table.c.location == place)
-    hours = select(place, first.correlate(schema.location).scalar_subquery())
-    first_ms = {row[0]: row[1] for row in connection.execute(hours)}
-    last_ms = connection.execute(select(func.max(table.c.hour_ms))).scalar() or 0
-    day = func.floor(table.c.hour_ms / DAY_MS)
-    query = (
-        select(
-            day,
-            table.c.location,
-            func.sum(table.c.minutes),
-            func.sum(table.c.taken) * 1.0 / func.nullif(func.sum(table.c.slots), 0),
-        )
-        .where(table.c.hour_ms >= since_ms)
-        .group_by(day, table.c.location)
-    )
-    shares = {}
-    for number, place, minutes, taken in connection.execute(query):
-        begin_ms = max(int(number) * DAY_MS, first_ms[place])
-        end_ms = min((int(number) + 1) * DAY_MS, last_ms + HOUR_MS)
-        reached = minutes * 60_000 / (end_ms - begin_ms)
-        shares[int(number), place] = {
-            "reached": round(100 * reached),
-            "taken": round(100 * (taken or 0)),
-        }
-    return shares
-
-
-def report(connection: Connection, since_ms: int) -> list[Row]:
-    """What happened at each location on each day (UTC) since then, the newest day first."""
-    table = schema.event
-    day = (table.c.wall_ms / DAY_MS).label("day")
-    found: dict[tuple[int, str], Row] = defaultdict(
-        lambda: dict.fromkeys(REPORTED.values(), 0) | dict.fromkeys(SHARES, "")
-    )
-    query = (
-        select(func.floor(day), table.c.location, table.c.kind, func.count())
-        .where(table.c.received_ms >= since_ms, table.c.kind.in_(REPORTED))
-        .group_by(func.floor(day), table.c.location, table.c.kind)
-    )
-    for day_number, place, kind, count in connection.execute(query):
-        found[int(day_number), place][REPORTED[kind]] = count
-    for (day_number, place), shares in _shares(connection, since_ms).items():
-        found[day_number, place] |= shares
-    return [
-        {"day_ms": number * DAY_MS, "location": place, **counts}
-        for (number, place), counts in sorted(
-            found.items(), key=lambda each: (-each[0][0], each[0][1])
-        )
     ]

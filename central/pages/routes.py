@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
-from fastapi.responses import FileResponse
-from sqlalchemy import Connection, update
+from fastapi.responses import FileResponse, StreamingResponse
+from sqlalchemy import Connection, select, update
 
 from central import schema, viewed
-from central.context import central_of
+from central.context import Central, central_of
+from central.database import wake
 from central.errors import not_found
-from central.pages import bank_svg, queries
+from central.pages import bank_svg, queries, reports
 from central.pages.proving import address_of
 from central.pages.rendering import HEADERS, page
 from central.pages.session import HOME, Administering, Operator, Viewing
@@ -56,8 +58,8 @@ async def overview(
     request: Request, operator: Viewing, q: Annotated[str, Query(max_length=200)] = ""
 ) -> Response:
     central = central_of(request)
-    now_ms, rules = central.clock.now_ms(), central.settings.notifications
-    places = await _look(request, queries.locations, now_ms, rules.silent_after_s)
+    now_ms = central.clock.now_ms()
+    places = await _look(request, queries.locations, now_ms, central.settings)
     wanted = q.strip().casefold()
     shown = [each for each in places if wanted in f"{each['id']} {each['name']}".casefold()]
     alarms = await _look(request, queries.alarms, now_ms - 7 * DAY_MS)
@@ -76,7 +78,7 @@ async def overview(
         size=size,
         alarms=alarms,
         dead=await _look(request, queries.dead),
-        unjoined=len(await _look(request, queries.unjoined)),
+        unjoined=await _look(request, queries.count_unjoined),
     )
 
 
@@ -84,7 +86,7 @@ async def overview(
 async def location_live(request: Request, name: str, operator: Viewing) -> Response:
     """The part of the page that is asked for again and again; the kiosk comes more often then."""
     shown = await _place(request, name)
-    await central_of(request).database.write(_watch, name, shown["place"]["now_ms"] + WATCHED_MS)
+    await central_of(request).database.write(_watch, name, shown["place"]["now_ms"])
     return page(request, "location_live.html", operator=operator, **shown)
 
 
@@ -95,15 +97,22 @@ async def location(request: Request, name: str, operator: Viewing) -> Response:
 
 async def _place(request: Request, name: str) -> dict[str, Any]:
     central = central_of(request)
-    now_ms, rules = central.clock.now_ms(), central.settings.notifications
-    place = await _look(request, queries.location, name, now_ms, rules.silent_after_s)
+    now_ms = central.clock.now_ms()
+    place = await _look(request, queries.location, name, now_ms, central.settings)
     place["now_ms"] = now_ms
     return {"place": place, "bank": bank_svg.bank(place["layout"], place["slots"])}
 
 
-def _watch(connection: Connection, name: str, until_ms: int) -> None:
+def _watch(connection: Connection, name: str, now_ms: int) -> None:
+    """Somebody looks at a location: its kiosk comes now, where nobody looked before, and then more
+    often."""
     table = schema.location
-    connection.execute(update(table).where(table.c.id == name).values(watched_until_ms=until_ms))
+    of_here = table.c.id == name
+    before_ms = connection.execute(select(table.c.watched_until_ms).where(of_here)).scalar()
+    until_ms = now_ms + WATCHED_MS
+    connection.execute(update(table).where(of_here).values(watched_until_ms=until_ms))
+    if (before_ms or 0) <= now_ms:
+        wake(connection, name)
 
 
 @router.get("/packages")
@@ -187,28 +196,47 @@ async def views(
 
 
 @router.get("/reports")
-async def reports(
-    request: Request, operator: Viewing, days: Annotated[int, Query(ge=1, le=366)] = 7
+async def reports_page(
+    request: Request,
+    operator: Viewing,
+    days: Annotated[int, Query(ge=1, le=366)] = 7,
+    q: Annotated[str, Query(max_length=200)] = "",
 ) -> Response:
-    rows = await _look(request, queries.report, central_of(request).clock.now_ms() - days * DAY_MS)
-    columns = list(queries.REPORTED.values())
-    shown = {"rows": rows, "days": days, "columns": columns, "shares": queries.SHARES}
+    since_ms = reports.first_day_ms(central_of(request).clock.now_ms(), days)
+    rows = await _look(request, reports.newest, since_ms, q.strip(), queries.SHOWN + 1)
+    shown = {"rows": rows[: queries.SHOWN], "is_more": len(rows) > queries.SHOWN}
+    shown |= {"days": days, "q": q, "columns": reports.COLUMNS, "shares": reports.SHARES}
     return page(request, "reports.html", operator=operator, **shown)
 
 
 @router.get("/reports.csv")
 async def reports_csv(
-    request: Request, operator: Viewing, days: Annotated[int, Query(ge=1, le=366)] = 7
+    request: Request, _operator: Viewing, days: Annotated[int, Query(ge=1, le=366)] = 7
 ) -> Response:
-    rows = await _look(request, queries.report, central_of(request).clock.now_ms() - days * DAY_MS)
-    text = io.StringIO()
-    writer = csv.writer(text)
-    shares = [f"{name}_percent" for name in queries.SHARES]
-    writer.writerow(["day", "location", *queries.REPORTED.values(), *shares])
-    for row in rows:
-        day = datetime.fromtimestamp(row["day_ms"] / 1000, UTC).date().isoformat()
-        names = (*queries.REPORTED.values(), *queries.SHARES)
-        cells = (row["location"], *(row[name] for name in names))
-        writer.writerow([day, *map(safe_cell, cells)])
+    central = central_of(request)
+    since_ms = reports.first_day_ms(central.clock.now_ms(), days)
     headers = {**HEADERS, "content-disposition": "attachment; filename=report.csv"}
-    return Response(text.getvalue(), media_type="text/csv", headers=headers)
+    lines = _csv_lines(central, since_ms)
+    return StreamingResponse(lines, media_type="text/csv", headers=headers)
+
+
+def _csv_lines(central: Central, since_ms: int) -> Iterator[str]:
+    """The report as CSV, day by day: of a year it is long."""
+    shares = [f"{name}_percent" for name in reports.SHARES]
+    yield _csv([["day", "location", *reports.COLUMNS, *shares]])
+    names = (*reports.COLUMNS, *reports.SHARES)
+    with central.database.reading() as connection:
+        for rows in reports.days(connection, since_ms):
+            yield _csv(
+                [_date(row), row["location"], *(row[name] for name in names)] for row in rows
+            )
+
+
+def _date(row: dict[str, Any]) -> str:
+    return datetime.fromtimestamp(row["day_ms"] / 1000, UTC).date().isoformat()
+
+
+def _csv(rows: Iterable[Sequence[Any]]) -> str:
+    text = io.StringIO()
+    csv.writer(text).writerows([safe_cell(cell) for cell in row] for row in rows)
+    return text.getvalue()

@@ -28,6 +28,7 @@ from central.notify.outbox import Kind
 from central.schema import LIVE
 from central.settings import Notifications
 from central.sync import commands
+from central.sync.room import note_room
 from kiosk.model.commands import Announce, Cancel, CommandRecipient, CommandType
 from kiosk.model.events import EventKind
 from kiosk.model.package import PackageStatus
@@ -212,6 +213,7 @@ def _make_one(connection: Connection, announced: Any, lying: str, now_ms: int) -
             disputed_ms=None,
         )
     )
+    note_room(connection, announced.location)
     feeding.packages(connection, announced.location, [announced.id, lying], now_ms)
 
 
@@ -292,6 +294,7 @@ def _recall(
         feeding.packages(connection, row.location, [kept["id"]], now_ms)
         return
     connection.execute(update(_PACKAGE).where(_PACKAGE.c.id == row.id).values(**ended))
+    note_room(connection, row.location)
     feeding.packages(connection, row.location, [row.id], now_ms)
     if _is_known_at_kiosk(connection, row):
         command = Cancel(package=row.id, barcode=row.barcode, why=why)

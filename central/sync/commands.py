@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from pydantic import ValidationError
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, union, update
 
 from central import schema
 from central.adapters import new_id
+from central.database import wake
 from central.database.faults import require_own
 from central.locking import lock_location
 from central.schema import LIVE
@@ -54,6 +55,7 @@ OPENING_ANSWERS = {
 }
 """What an operator reads of an opening that did not simply go well."""
 
+_INSERT = insert(schema.command)
 _WAITING = (
     select(schema.command)
     .where(
@@ -76,25 +78,38 @@ def queue(
 ) -> str:
     """Put a command behind the others of a location, an opening before them, and one of a kind that
     waits already in its place; return its id."""
-    table = schema.command
+    wake(connection, location)
     lock_location(connection, location)
     merged = order.merge(connection, location, command, by, now_ms, package)
     if merged is not None:
         return merged
     command_id = new_id()
-    connection.execute(
-        insert(table).values(
-            location=location,
-            n=order.place_of(connection, location, command),
-            id=command_id,
-            type=command.type.value,
-            body=json.dumps(body_of(command), sort_keys=True),
-            by=by,
-            created_ms=now_ms,
-            package=package,
-        )
-    )
+    row = {
+        "location": location,
+        "n": order.place_of(connection, location, command),
+        "id": command_id,
+        "type": command.type.value,
+        "body": json.dumps(body_of(command), sort_keys=True),
+        "by": by,
+        "created_ms": now_ms,
+        "package": package,
+    }
+    connection.execute(_INSERT, row)
     return command_id
+
+
+def is_waiting(connection: Connection, location: str, cursor: int) -> bool:
+    """Whether a command waits for a kiosk that has seen those up to `cursor`."""
+    first = {"location": location, "cursor": cursor, "most": 1}
+    return connection.execute(_WAITING, first).first() is not None
+
+
+def locations_waited_for(connection: Connection, now_ms: int) -> list[str]:
+    """The locations for whose kiosks something is there: a command, or somebody who looks."""
+    table, place = schema.command, schema.location
+    queued = select(table.c.location).where(table.c.state == schema.fixed("QUEUED")).distinct()
+    watched = select(place.c.id).where(place.c.watched_until_ms > now_ms)
+    return list(connection.execute(union(queued, watched)).scalars())
 
 
 def new_code(connection: Connection, row: Any, by: str, now_ms: int) -> None:

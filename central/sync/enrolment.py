@@ -15,12 +15,14 @@ from sqlalchemy import Connection, bindparam, delete, select, update
 
 from central import schema
 from central.context import Central, audit, change_known
+from central.database import wake
 from central.database.bulk import insert_once
 from central.database.locks import lock_name, locked, note_locked
 from central.errors import RequestError, require_plain
 from central.feed import writing as feeding
 from central.sync import signing, staff
 from central.sync.projection import configure
+from central.sync.room import note_room
 from central.tokens import KEY_BYTES, new_token, same, token_hash
 from kiosk.model.wrapping import NotWrappedError, bare, pin
 from kiosk.sync.contract import EnrolAnswer, EnrolRequest, ServerKeys
@@ -113,6 +115,7 @@ def change(
         "location",
         location,
     )
+    note_room(connection, location)
     feeding.location(connection, location, now_ms)
     audit(connection, now_ms, by, "location.change", location, channels=channels, **values)
 
@@ -142,6 +145,7 @@ def roll(connection: Connection, location: str, by: str, now_ms: int) -> str:
 
 def revoke(connection: Connection, location: str, by: str, now_ms: int) -> None:
     """A location's kiosk is not listened to any more, until it enrols again."""
+    wake(connection, location)
     change_known(
         connection,
         update(schema.location)

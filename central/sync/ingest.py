@@ -10,8 +10,8 @@ Kinds and fields of a newer version are kept as they are.
 from __future__ import annotations
 
 import hmac
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, select
@@ -25,6 +25,7 @@ from central.settings import Limits, Notifications
 from central.sync import own
 from central.sync.projection import Projection
 from central.sync.quarantine import AnyEvent, Quarantine
+from central.sync.tally import Tally
 from kiosk.model.event_bodies import read_body, require_fit, restored_from
 from kiosk.model.events import GENESIS, EventKind, chain_hash, chain_mac
 from kiosk.model.fields import is_in_time, is_sound
@@ -64,6 +65,10 @@ class Taken:
     count: int = 0
     """How many events were new."""
     changed_slots: bool = False
+    changed_promises: bool = False
+    """Whether what is announced to the location and has not come is another number."""
+    sums: Mapping[str, int] = field(default_factory=dict)
+    """What it adds to the counted columns of the location."""
 
 
 @dataclass(slots=True)
@@ -108,8 +113,10 @@ class _Intake:
             connection, self.location, ceilings.quarantine_by_location, now_ms
         )
         self.parked: list[Parked] = []
+        self.tally = Tally()
         self.count = 0
         self.changed_slots = False
+        self.changed_promises = False
 
     def take(self, events: Sequence[AnyEvent], last: Place) -> Taken:
         known = self._known(events)
@@ -140,7 +147,16 @@ class _Intake:
             acked = Place(epoch=event.epoch, seq=event.seq, hash=event.hash)
         self._project(self._own(new))
         self._write_epochs()
-        return Taken(acked, want, tuple(self.parked), self.count, self.changed_slots)
+        self.tally.write_days(self.connection, self.location)
+        return Taken(
+            acked,
+            want,
+            tuple(self.parked),
+            self.count,
+            self.changed_slots,
+            self.changed_promises,
+            self.tally.sums,
+        )
 
     def _known(self, events: Sequence[AnyEvent]) -> dict[tuple[str, int], str]:
         """The hashes of those that are there already."""
@@ -367,11 +383,15 @@ class _Intake:
         ]
         insert_many(self.connection, schema.event, rows)
         feeding.events(self.connection, self.sender.feeds, rows, self.now_ms)
+        for fit in fitting:
+            self.tally.add(fit.event.kind, fit.event.wall_ms, fit.body)
         self.count += len(events)
         self.changed_slots |= projection.changes_slots
+        self.changed_promises |= projection.changes_promises
 
     def _park(self, event: AnyEvent, reason: str, *, is_loud: bool = True) -> None:
         self.parked.append(Parked(epoch=event.epoch, seq=event.seq, reason=reason))
+        self.tally.quarantine()
         self.quarantine.put(event, reason, is_loud=is_loud)
 
     def _write_epochs(self) -> None:

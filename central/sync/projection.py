@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, select, update
+from sqlalchemy import Connection, bindparam, delete, select, update
 
 from central import kept, limits, schema
 from central.database.bulk import update_many, upsert, upsert_many
@@ -20,6 +20,7 @@ from central.notify import outbox
 from central.plain_texts import all_plain
 from central.settings import Limits, Notifications
 from central.sync import claims, commands, own
+from central.sync.room import note_room
 from kiosk.model.barcode import kept_key
 from kiosk.model.commands import OpeningOutcome
 from kiosk.model.events import EventKind
@@ -97,6 +98,8 @@ class Projection:
         self._slots: dict[str, dict[str, Any]] = {}
         self._known: dict[str, Mapping[str, Any]] = {}
         self._packages: dict[str, dict[str, Any]] = {}
+        self.changes_promises = False
+        """Whether a package that was announced has come or gone, or one is announced."""
 
     @property
     def changes_slots(self) -> bool:
@@ -150,6 +153,8 @@ class Projection:
         if not before:
             changes["location"] = self._location
         require(before.get("location", self._location) == self._location, own.NOT_OWN)
+        if PackageStatus.PENDING in (before.get("status"), values.get("status")):
+            self.changes_promises = True
         if before:
             _judge(remark, before.get("status", "PENDING"), values.get("status"))
         self._packages.setdefault(package_id, {}).update(changes)
@@ -287,32 +292,6 @@ def _judge(remark: Remark, before: str, after: str | None) -> None:
         remark.disagree(f"the package was {before} here")
 
 
-# --- what is reckoned from the tables -----------------------------------------------------------
-
-
-_SLOT = schema.slot
-_IS_FREE = (_SLOT.c.status == "EMPTY") & (_SLOT.c.service == "IN_SERVICE") & _SLOT.c.is_reachable
-_FREE = (
-    select(
-        _SLOT.c.size,
-        func.count().label("total"),
-        func.count().filter(_IS_FREE).label("free"),
-        func.count().filter(_IS_FREE & _SLOT.c.is_low).label("free_low"),
-    )
-    .where(_SLOT.c.location == bindparam("location"))
-    .group_by(_SLOT.c.size)
-)
-
-
-def count_free(connection: Connection, location: str) -> None:
-    """Bring the numbers of free slots of a location up to date."""
-    rows = connection.execute(_FREE, {"location": location}).mappings().all()
-    sizes = [{"location": location, **row} for row in rows]
-    upsert_many(connection, schema.location_size, ("location", "size"), sizes)
-    free = sum(row["free"] for row in rows)
-    update_many(connection, schema.location, "id", [{"id": location, "free": free}])
-
-
 def configure(connection: Connection, location: str, layout: Layout, layout_hash: str) -> None:
     """A kiosk tells what its location is made of; no control character of it gets further."""
     layout = Layout.model_validate(all_plain(layout.model_dump()))
@@ -347,3 +326,4 @@ def configure(connection: Connection, location: str, layout: Layout, layout_hash
             {"location": location, "size": size.name},
             {"rank": rank, **size.model_dump(exclude={"name"})},
         )
+    note_room(connection, location)

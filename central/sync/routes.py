@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-from typing import Any
+from functools import partial
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ValidationError
 from sqlalchemy import Connection
 
 from central.auth import bearer
+from central.connections import standing_aside
 from central.context import alarm_daily, central_of
 from central.errors import RequestError
 from central.locking import lock_location
 from central.sync import enrolment, journal_export, retirement, service
+from central.sync.bells import Bell, Bells, Heard, end
 from kiosk.sync.bodies import BodyError, BodyTooLargeError, text_of
 from kiosk.sync.contract import (
     EnrolAnswer,
@@ -26,11 +29,20 @@ from kiosk.sync.contract import (
     ServerKeys,
     SyncAnswer,
     SyncRequest,
+    WaitAnswer,
     read_message,
 )
 
 router = APIRouter(prefix="/v1", tags=["kiosks"])
 GZIP_FROM = 1024
+AGAIN_A_SECOND = 200
+"""When this server stops, so many of those who wait should come back in each second."""
+
+
+def bells_of(request: Request) -> Bells:
+    """Who waits at this server."""
+    bells: Bells = request.app.state.bells
+    return bells
 
 
 async def _body(request: Request, model: type[M]) -> M:
@@ -53,7 +65,7 @@ async def _body(request: Request, model: type[M]) -> M:
 
 def _answer(request: Request, message: BaseModel) -> Response:
     text = message.model_dump_json().encode()
-    headers = {}
+    headers = {"cache-control": "no-store"}
     if len(text) >= GZIP_FROM and "gzip" in request.headers.get("accept-encoding", ""):
         text = gzip.compress(text, 5)
         headers["content-encoding"] = "gzip"
@@ -106,6 +118,45 @@ async def sync(location: str, request: Request) -> Response:
 def _alarm_of_flood(connection: Connection, location: str, limit: str, now_ms: int) -> None:
     lock_location(connection, location)
     alarm_daily(connection, now_ms, "events-flood", location, limit=limit)
+
+
+@router.get(
+    "/locations/{location}/wait",
+    response_model=WaitAnswer,
+    summary="A kiosk waits until something is there for it",
+    responses={401: {}, 409: {}, 422: {}, 503: {}},
+)
+async def wait(
+    location: str,
+    request: Request,
+    cursor: Annotated[int, Query(ge=0, le=2**53)] = 0,
+    within_s: Annotated[float, Query(ge=0, le=3600, allow_inf_nan=False)] = 3600,
+) -> Response:
+    """Answered at once when a command above `cursor` is there, or an operator looks, and else when
+    that comes; with nothing after `within_s`, or sooner, as the server likes."""
+    central, token, bells = central_of(request), bearer(request), bells_of(request)
+    with bells.hung(location) as bell:
+        is_due = await central.database.look(
+            service.is_due, central, location, token, cursor, within_s
+        )
+        if not is_due:
+            bells.leave_alone(location, bell)
+            with standing_aside(request.scope, partial(end, bell, Heard.GONE)):
+                is_due = await _rings(bells, bell, min(within_s, central.settings.wait_s))
+    return _answer(request, WaitAnswer(is_due=is_due))
+
+
+async def _rings(bells: Bells, bell: Bell, within_s: float) -> bool:
+    """Whether something came. Raises `RequestError` where nobody may wait any longer."""
+    heard = await bells.heard(bell, within_s)
+    if heard is Heard.AGAIN:
+        problem = "another request of this location waits: only the newest one does"
+        raise RequestError(409, "waits_already", problem)
+    if heard is Heard.STOPPING:
+        again_s = bells.count / AGAIN_A_SECOND + 1
+        problem = "this server stops: wait at another, or try again"
+        raise RequestError(503, "stopping", problem, retry_after_s=round(again_s, 1))
+    return heard is Heard.DUE
 
 
 @router.get(

@@ -13,8 +13,9 @@ from central.database.bulk import update_many, upsert
 from central.feed import writing as feeding
 from central.settings import Limits
 from central.sync import commands, enrolment, ingest, signing
-from central.sync.projection import configure, count_free
+from central.sync.projection import configure
 from central.sync.quarantine import payload_of
+from central.sync.room import count_free, note_room
 from kiosk.model.clock import MINUTE_MS
 from kiosk.model.events import journal_key
 from kiosk.sync.contract import Place, Status, SyncAnswer, SyncRequest, WireEvent
@@ -72,6 +73,8 @@ def sync(
         configure(connection, location, request.layout, request.status.layout_hash)
     if taken.changed_slots or request.layout is not None:
         count_free(connection, location)
+    if taken.changed_promises:
+        note_room(connection, location)
     if request.layout is not None:
         feeding.location(connection, location, now_ms)
     acked, head = taken.acked, request.head
@@ -92,10 +95,29 @@ def sync(
         parked=taken.parked,
         commands=tuple(each.model_dump(mode="json") for each in waiting),
         now_ms=now_ms,
-        next_sync_s=WATCHED_SYNC_S if is_watched else float(central.settings.sync_s),
+        next_sync_s=WATCHED_SYNC_S
+        if is_watched
+        else central.settings.next_sync_s(waits=request.waits),
         want_layout=request.layout is None
         and request.status.layout_hash not in ("", row.layout_hash),
     )
+
+
+def is_due(
+    connection: Connection,
+    central: Central,
+    location: str,
+    token: str,
+    cursor: int,
+    within_s: float,
+) -> bool:
+    """Whether a kiosk that has seen the commands up to `cursor`, and comes by itself within so
+    long, had better come now. Raises `RequestError` for a wrong token."""
+    row = enrolment.kiosk_of(connection, location, token)
+    is_watched = (row.watched_until_ms or 0) > central.clock.now_ms()
+    if is_watched and within_s > WATCHED_SYNC_S:
+        return True
+    return commands.is_waiting(connection, location, cursor)
 
 
 def _journal_key(central: Central, row: Any) -> bytes | None:
@@ -188,9 +210,21 @@ def _note(
         "clock_offset_ms": status.clock_ms - now_ms if status.clock_ms else 0,
         "status": row.status if is_late else _kept(row, request),
         "may_begin": row.may_begin and not taken.count,
+        **{name: getattr(row, name) + count for name, count in taken.sums.items()},
     }
+    if not is_late:
+        values |= _counted(status) | {"temperature_c": status.temperature_c}
     update_many(connection, schema.location, "id", [values])
     _note_minute(connection, row.id, status, taken.count, now_ms)
+
+
+def _counted(status: Status) -> dict[str, int]:
+    """What is counted of how a machine is."""
+    return {
+        "queue": status.queue,
+        "doors_open": sum(1 for state in status.doors.values() if state == "OPEN"),
+        "boards_away": sum(1 for board in status.boards if not board.is_reachable),
+    }
 
 
 def _alarm_of_problem(
@@ -206,11 +240,7 @@ def _note_minute(
     connection: Connection, location: str, status: Status, count: int, now_ms: int
 ) -> None:
     minute_ms = now_ms - now_ms % MINUTE_MS
-    details = {
-        "queue": status.queue,
-        "doors_open": sum(1 for state in status.doors.values() if state == "OPEN"),
-        "boards_away": sum(1 for board in status.boards if not board.is_reachable),
-    }
+    details = _counted(status)
     named = {"of_location": location, "of_minute_ms": minute_ms, "new_events": count}
     if not connection.execute(_MINUTE, named | details).rowcount:
         key = {"location": location, "minute_ms": minute_ms}

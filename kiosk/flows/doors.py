@@ -73,7 +73,7 @@ async def open_door(
 
     Where no sensor sees it, the person is asked first. `force` pulses a door that reads open.
     """
-    kiosk.person.show(Opening(slot=slot, purpose=purpose))
+    kiosk.person.show_if_it_lasts(Opening(slot=slot, purpose=purpose))
     unlocked = await kiosk.bank.open_slot(slot, force=force)
     stands_open = unlocked.outcome in (Outcome.OPENED, Outcome.ALREADY_OPEN)
     if unlocked.outcome is Outcome.SENT:

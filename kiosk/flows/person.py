@@ -32,6 +32,7 @@ from kiosk.flows.views.customer import (
     EnterCode,
     EnterPhoneDigits,
     EnterTracking,
+    First,
     HoldExtended,
     LowerAsked,
     MorePackages,
@@ -56,6 +57,8 @@ Event = (
 ByHand = Pressed | Entered | Chosen
 
 
+MOMENT_S = 0.1
+"""What is over sooner is not shown."""
 WARN_S = 20.0
 """How long a person has to say that they need more time (WCAG 2.2.1)."""
 ACCESS_PACE = 2.0
@@ -117,6 +120,7 @@ class Person:
         self._events: deque[Event] = deque()
         self._arrived = asyncio.Event()
         self.view: View = View()
+        self._drawn = self.view
         self.preference = Preference()
         """How the person at the machine wants the screens."""
         self.warn_s = WARN_S
@@ -128,11 +132,35 @@ class Person:
     def show(self, view: View) -> None:
         """Show a view. What was pressed on another kind of view before is forgotten: nobody
         answers a question that they have not seen."""
+        self._turn_to(view)
+        self._draw(view)
+
+    def show_if_it_lasts(self, view: View) -> None:
+        """Show a view that only says what is going on, unless another follows in a moment.
+
+        The processor draws a screen for longer than most of these last, and whoever waits for the
+        door waited for that. What is pressed meanwhile is forgotten, as if the view was seen. The
+        first screen invites the next person: it gives way at once.
+        """
+        self._turn_to(view)
+        if isinstance(self._drawn, First):
+            self._draw(view)
+        else:
+            asyncio.get_running_loop().call_later(MOMENT_S, self._draw_if_still, view)
+
+    def _draw_if_still(self, view: View) -> None:
+        if self.view is view:
+            self._draw(view)
+
+    def _draw(self, view: View) -> None:
+        self._drawn = view
+        self._screen.show(view)
+
+    def _turn_to(self, view: View) -> None:
         if not asks_the_same(view, self.view):
             kept = [event for event in self._events if not isinstance(event, ByHand)]
             self._events = deque(kept)
         self.view = view
-        self._screen.show(view)
 
     def happened(self, event: Event, shown: View | None = None) -> None:
         """Something happened; on the engine's thread. `shown` is the view it was pressed on."""

@@ -128,7 +128,7 @@ async def scanned_pickup(kiosk: Kiosk, text: str) -> None:
     elif code.location != kiosk.location.id:
         await show_answer(kiosk, Refused(Refusal.OTHER_LOCATION))
     else:
-        kiosk.person.show(Checking())
+        kiosk.person.show_if_it_lasts(Checking())
         answer: CodeAnswer | None = await kiosk.store.run(
             codes.check_code, kiosk.code_policy, code.code, scanned=True
         )
@@ -144,7 +144,7 @@ async def scanned_pickup(kiosk: Kiosk, text: str) -> None:
 
 async def try_code(kiosk: Kiosk, digits: str) -> EnterCode | None:
     """Check a typed code and do what it allows; the view to show again when it is refused."""
-    kiosk.person.show(Checking())
+    kiosk.person.show_if_it_lasts(Checking())
     answer = await kiosk.store.run(codes.check_code, kiosk.code_policy, digits)
     if isinstance(answer, NeedsPhone):
         asked = await ask_for_phone(kiosk, digits)

@@ -68,7 +68,9 @@ _UNSEEN = re.compile(r"[\u034f\u115f\u1160\u3164\uffa0\ufe00-\ufe0f]")
 """What is not visible though Unicode counts it among letters and marks."""
 _SSCC = re.compile(r"(?=00([0-9]{18}))")
 """Wherever it stands, one over another as well."""
+_UPS_OR_S10 = re.compile(r"1Z|[A-Z]{2}[0-9]{9}[A-Z]{2}")
 _IMPB = re.compile(r"9[1-5](?:[0-9]{20}|[0-9]{24})")
+_GROUPING = str.maketrans("", "", "-./_")
 _ZIP = re.compile(r"420(?:[0-9]{5}|[0-9]{9})")
 
 _FIXED_LENGTHS: Final = {
@@ -90,20 +92,26 @@ def barcode_text(text: str) -> str:
 
     Raises `NotABarcodeError` for what is no barcode, saying why.
     """
+    return _read(text)[0]
+
+
+def _read(text: str) -> tuple[str, str]:
+    """`barcode_text`, and the same without its frame."""
     if len(text) > BARCODE_LENGTH_MAX:
         raise NotABarcodeError(f"a barcode has at most {BARCODE_LENGTH_MAX} characters")
     plain = text if _PRINTED.fullmatch(text) else "".join(_plain(sign) for sign in text)
     plain = plain.strip(" ")
     if not _PRINTED.fullmatch(plain):
         raise NotABarcodeError("a barcode has digits, letters A to Z and ASCII punctuation")
-    if not _SOME_SIGN.search(_without_frame(plain)):
+    unframed = _without_frame(plain)
+    if not _SOME_SIGN.search(unframed):
         raise NotABarcodeError("a barcode has at least one digit or letter")
-    return plain
+    return plain, unframed
 
 
 def require_barcode(text: str) -> None:
     """Raises `NotABarcodeError` for what is no barcode, saying why."""
-    barcode_text(text)
+    barcode_key(text)
 
 
 def is_barcode(text: str) -> bool:
@@ -121,7 +129,7 @@ def barcode_key(text: str) -> str:
 
     Raises `NotABarcodeError` for what is no barcode, saying why.
     """
-    plain = _without_frame(barcode_text(text))
+    _, plain = _read(text)
     if _LINK.match(plain):
         plain = _elements_of_link(plain).upper()
     if _ELEMENTS.fullmatch(plain):
@@ -198,6 +206,8 @@ def _joined(elements: list[tuple[str, str]]) -> str:
 
 def _without_needless_separators(plain: str) -> str:
     """Without those behind fields of a fixed length, which some printers put there too."""
+    if GROUP_SEPARATOR not in plain:
+        return plain
     *parts, last = re.split(f"{GROUP_SEPARATOR}+", plain)
     kept = [part if _is_fixed(part) else part + GROUP_SEPARATOR for part in parts]
     return "".join((*kept, last))
@@ -219,12 +229,13 @@ def _sure_form(plain: str) -> str | None:
         return plain if mod_10_is_right(plain) else None
     if found := _LICENCE_PLATE.fullmatch(plain):
         return found[1]
-    known = recognise(plain)
-    if known.kind in (Kind.UPS, Kind.S10) and known.check is Check.OK:
-        return plain
+    if _UPS_OR_S10.match(plain):
+        known = recognise(plain)
+        if known.kind in (Kind.UPS, Kind.S10) and known.check is Check.OK:
+            return plain
     if number := _behind_zip(plain):
         return number
-    if any(mod_10_is_right(found[1]) for found in _SSCC.finditer(plain)):
+    if "00" in plain and any(mod_10_is_right(found[1]) for found in _SSCC.finditer(plain)):
         return _sscc_among_fields(plain)
     return None
 
@@ -236,7 +247,7 @@ def _sure_ungrouped(plain: str) -> str | None:
         return digits
     if _IDENTCODE.fullmatch(plain) and _identcode_is_right(digits):
         return digits
-    bare = re.sub(r"[-./_]", "", plain)
+    bare = plain.translate(_GROUPING)
     if bare == plain or not bare:
         return None
     if bare.isdigit() and len(bare) == SSCC_LENGTH and mod_10_is_right(bare):
@@ -268,6 +279,8 @@ def _sscc_among_fields(plain: str) -> str | None:
 
 def _behind_zip(plain: str) -> str | None:
     """The number of USPS behind the ZIP code of its receiver, where there can be but one."""
+    if not plain.startswith("420"):
+        return None
     head, separator, number = plain.partition(GROUP_SEPARATOR)
     if separator:
         return number if _ZIP.fullmatch(head) and _IMPB.fullmatch(number) else None

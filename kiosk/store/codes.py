@@ -42,7 +42,7 @@ def draw_locator(writer: Writer, slot_count: int, rng: Random) -> str:
     """
     digits = locator_digits(slot_count)
     count = 10**digits
-    candidates = [f"{number:0{digits}d}" for number in rng.sample(range(count), CANDIDATES)]
+    candidates = [str(number).zfill(digits) for number in rng.sample(range(count), CANDIDATES)]
     last_used_ms = _free_locators(writer, candidates)
     if last_used_ms:
         return min(last_used_ms, key=last_used_ms.__getitem__)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 from kiosk.model.actor import KIOSK
@@ -115,24 +115,33 @@ def _into_slot(
     found: bool = False,
 ) -> Package:
     now = holds.moment(writer)
+    stored = replace(
+        before,
+        status=PackageStatus.STORED,
+        slot=slot,
+        locator=draw_locator(writer, len(location.slots), rng),
+        code_counter=before.code_counter + 1,
+        stored_ms=now.wall_ms,
+        hold_until_ms=hold_until_ms(now, hold_days, location.time_zone),
+    )
     writer.record(
         PackageStored(actor=actor, found=found),
         update("slot", label=slot, status=SlotStatus.OCCUPIED, suspect=None),
         update(
             "package",
-            id=before.id,
-            status=PackageStatus.STORED,
+            id=stored.id,
+            status=stored.status,
             slot=slot,
             last_slot=slot,
-            locator=draw_locator(writer, len(location.slots), rng),
-            code_counter=before.code_counter + 1,
-            stored_ms=now.wall_ms,
-            hold_until_ms=hold_until_ms(now, hold_days, location.time_zone),
+            locator=stored.locator,
+            code_counter=stored.code_counter,
+            stored_ms=stored.stored_ms,
+            hold_until_ms=stored.hold_until_ms,
             paused_ms=0,
         ),
         done(intent),
     )
-    return package(writer, before.id)
+    return stored
 
 
 def is_held_for(writer: Writer, deposit: Deposit) -> bool:

@@ -11,15 +11,18 @@ from kiosk.model.event_bodies import ContactChanged, PackageAnnounced
 from kiosk.model.package import Package, PackageStatus
 from kiosk.model.person import Recipient
 from kiosk.store.errors import RefusedError
-from kiosk.store.writer import Row, Writer, insert, update
+from kiosk.store.writer import Row, Writer, insert, live, update
 
-LIVE = "(status IN ('PENDING', 'STORED', 'EXPIRED') OR slot IS NOT NULL)"
+LIVE = live()
 CONTESTED = (
     "EXISTS (SELECT 1 FROM package AS other WHERE other.barcode_key = package.barcode_key"
-    " AND other.id <> package.id AND (other.status IN ('PENDING', 'STORED', 'EXPIRED')"
-    " OR other.slot IS NOT NULL))"
+    f" AND other.id <> package.id AND {live('other.')})"
 )
 """Of a row of `package`: another live one has the same barcode."""
+
+LIVE_BY_KEY = (
+    f"SELECT * FROM package WHERE barcode_key = ? AND {LIVE} ORDER BY slot IS NULL, announced_ms"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +69,7 @@ def package(writer: Writer, package_id: str) -> Package:
 def live_rows(writer: Writer, barcode: str) -> list[Row]:
     """The live packages with this barcode, in whichever spelling, those that lie here first. There
     is at most one, but where more than one sender says that it is theirs."""
-    return writer.all(
-        f"SELECT * FROM package WHERE barcode_key = ? AND {LIVE}"
-        " ORDER BY slot IS NULL, announced_ms",
-        (kept_key(barcode),),
-    )
+    return writer.all(LIVE_BY_KEY, (kept_key(barcode),))
 
 
 def meant_by(writer: Writer, barcode: str) -> Row | None:

@@ -16,7 +16,7 @@ import random
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -151,7 +151,7 @@ def _take_back(store: Store, recaller: Recaller | None, doubt: str) -> _TakenBac
 
 
 def _head(writer: Writer) -> ChainHead:
-    return replace(writer.head)
+    return writer.head
 
 
 def _require_key(source: Path, key_check: str) -> None:

@@ -8,6 +8,7 @@ by a slip, or a trigger that was lost, stops the start and not a customer.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 from enum import StrEnum
 from functools import cache
 from hashlib import sha256
@@ -369,6 +370,97 @@ def m007_begins_in_its_slot(db: Database) -> None:
         "CREATE INDEX package_announced ON package (announced_ms)"
         " WHERE status = 'PENDING' AND slot IS NULL"
     )
+
+
+def _either(column: str, *values: str) -> str:
+    """A column has one of these values. SQLite makes a table of its own for each `IN` of three or
+    more, at every statement."""
+    return f"({' OR '.join(f'{column} = {value!r}' for value in values)})"
+
+
+def _changes_legally(column: str, pairs: Iterable[tuple[str, str]]) -> str:
+    """OLD and NEW are one of these pairs."""
+    found = (f"OLD.{column} = '{before}' AND NEW.{column} = '{after}'" for before, after in pairs)
+    return f"({' OR '.join(f'({pair})' for pair in found)})"
+
+
+@migrations()
+def m008_intent_by_id(db: Database) -> None:
+    """An intent lies where its id is found: each opening writes one page less."""
+    db.conn.execute("ALTER TABLE intent RENAME TO intent_with_rowid")
+    purposes = ("DEPOSIT", "PICKUP", "REOPEN", "RETURN", "COLLECTION", "UNDO", "MOVE")
+    states = ("INTENDED", "OPENED", "DONE", "FAILED", "UNKNOWN")
+    db.conn.execute(
+        f"""CREATE TABLE intent (
+            id TEXT PRIMARY KEY,
+            slot TEXT NOT NULL REFERENCES slot (label),
+            package TEXT REFERENCES package (id),
+            purpose TEXT NOT NULL CHECK ({_either("purpose", *purposes, "MAINTENANCE", "LOOK")}),
+            actor TEXT NOT NULL,
+            state TEXT NOT NULL CHECK ({_either("state", *states)}),
+            outcome TEXT NOT NULL DEFAULT ''
+        ) STRICT, WITHOUT ROWID"""
+    )
+    db.conn.execute("INSERT INTO intent SELECT * FROM intent_with_rowid ORDER BY id")
+    db.conn.execute("DROP TABLE intent_with_rowid")
+    db.conn.execute(
+        "CREATE UNIQUE INDEX intent_in_play ON intent (slot) WHERE state IN ('INTENDED', 'OPENED')"
+    )
+    db.conn.execute(f"CREATE TRIGGER intent_is_kept {TRIGGERS['intent_is_kept']}")
+    ends = [("INTENDED", state) for state in states[1:]] + [
+        ("OPENED", "DONE"),
+        ("OPENED", "UNKNOWN"),
+    ]
+    db.conn.execute(
+        f"""CREATE TRIGGER intent_ends_once BEFORE UPDATE OF state ON intent
+        WHEN NOT {_changes_legally("state", ends)}
+        BEGIN SELECT RAISE(ABORT, 'an intent ends once'); END"""
+    )
+
+
+@migrations()
+def m009_legal_changes(db: Database) -> None:
+    """The same changes are legal, checked in less time."""
+    packages = [(str(before), str(after)) for before, after in sorted(LEGAL_CHANGES)]
+    for table, pairs in (("package", packages), ("slot", sorted(LEGAL_SLOT_CHANGES))):
+        db.conn.execute(f"DROP TRIGGER {table}_changes_legally")
+        db.conn.execute(
+            f"""CREATE TRIGGER {table}_changes_legally BEFORE UPDATE OF status ON {table}
+            WHEN OLD.status <> NEW.status AND NOT {_changes_legally("status", pairs)}
+            BEGIN SELECT RAISE(ABORT, 'a {table} cannot change so'); END"""
+        )
+
+
+@migrations()
+def m010_one_live_key(db: Database) -> None:
+    """One index, not two, holds live packages apart: equal barcodes have equal keys.
+
+    A package without a key is one of two spellings in a journal from before there were keys. It is
+    held apart by triggers.
+    """
+    live = _either("status", "PENDING", "STORED", "EXPIRED") + " OR slot IS NOT NULL"
+    db.conn.execute("DROP INDEX package_live_barcode_of_sender")
+    db.conn.execute("DROP INDEX package_live_key_of_sender")
+    for name, column, which in (
+        ("key_of_sender", "barcode_key", live),
+        ("barcode_without_key", "barcode", f"barcode_key IS NULL AND ({live})"),
+    ):
+        db.conn.execute(
+            f"CREATE UNIQUE INDEX package_live_{name} ON package"
+            f" ({column}, coalesce(sender, ''), is_announced) WHERE {which}"
+        )
+    new = _either("NEW.status", "PENDING", "STORED", "EXPIRED") + " OR NEW.slot IS NOT NULL"
+    taken = f"""SELECT 1 FROM package WHERE barcode = NEW.barcode AND id <> NEW.id
+        AND coalesce(sender, '') = coalesce(NEW.sender, '') AND is_announced = NEW.is_announced
+        AND ({live})"""
+    changes = "UPDATE OF barcode_key, status, slot, sender, is_announced"
+    for name, event in (("begins", "INSERT"), ("stays", changes)):
+        db.conn.execute(
+            f"""CREATE TRIGGER package_{name}_apart BEFORE {event} ON package
+            WHEN (EXISTS ({taken} AND barcode_key IS NULL)
+                OR NEW.barcode_key IS NULL AND EXISTS ({taken})) AND ({new})
+            BEGIN SELECT RAISE(ABORT, 'a live package has this barcode'); END"""
+        )
 
 
 def fingerprint(db: Database) -> str:

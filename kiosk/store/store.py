@@ -7,7 +7,6 @@ one sync of the disk, and an answer is a durable answer.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import logging
 import queue
@@ -16,7 +15,6 @@ import sqlite3
 import threading
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
@@ -26,17 +24,17 @@ from sqlite_utils import Database
 from kiosk.model.clock import MINUTE_MS, Clock
 from kiosk.private_files import make_private
 from kiosk.store import counters, running
+from kiosk.store.answers import Answer, wake
 from kiosk.store.epochs import begin_in_doubt
 from kiosk.store.errors import (
     CannotOpenError,
     DamagedError,
-    ForbiddenError,
     InUseError,
     NewerVersionError,
     NotDoneError,
-    OutcomeUnknownError,
     StoreError,
 )
+from kiosk.store.groups import Job, run_group
 from kiosk.store.remains import require_database, require_nothing, way_back
 from kiosk.store.schema import expected_fingerprint, fingerprint, migrations
 from kiosk.store.writer import ChainHead, Writer
@@ -78,28 +76,11 @@ PRAGMAS = {
 
 
 @dataclass(slots=True)
-class _Job(Generic[T]):
-    operation: Callable[[Writer], T]
-    future: Future[T]
-
-
-@dataclass(slots=True)
 class _BetweenGroups(Generic[T]):
     """Work on the connection that must not lie in a transaction."""
 
     work: Callable[[sqlite3.Connection], T]
-    future: Future[T]
-
-
-@dataclass(slots=True)
-class _Answer:
-    """What a job will hear once the group's fate is known."""
-
-    future: Future[Any]
-    result: Any = None
-    error: BaseException | None = None
-    last_seq: int | None = None
-    """The last journal line it wrote; None when it wrote none."""
+    answer: Answer[T]
 
 
 class Store:
@@ -132,7 +113,7 @@ class Store:
         self._unlock = unlock
         self._clock = clock
         self._rng = rng
-        self._jobs: queue.SimpleQueue[_Job[Any] | _BetweenGroups[Any] | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[Job | _BetweenGroups[Any] | None] = queue.SimpleQueue()
         self._between: deque[_BetweenGroups[Any]] = deque()
         self._listeners: list[Callable[[], None]] = []
         self._closed = False
@@ -148,7 +129,7 @@ class Store:
         if not threaded:
             self._open()
             return
-        opened: Future[None] = Future()
+        opened: Answer[None] = Answer()
         self._thread = threading.Thread(target=self._serve, args=(opened,), name="store")
         self._thread.daemon = True
         self._thread.start()
@@ -158,29 +139,26 @@ class Store:
 
     def submit(
         self, operation: Callable[Concatenate[Writer, P], T], *args: P.args, **kwargs: P.kwargs
-    ) -> Future[T]:
-        """Hand in an operation; the future is done when its transaction is durable, or failed.
+    ) -> Answer[T]:
+        """Hand in an operation; the answer is there when its transaction is durable, or failed.
 
         It fails with what the operation raised, or with `NotDoneError` or `OutcomeUnknownError`.
         """
-        future: Future[T] = Future()
-        job = _Job(lambda writer: operation(writer, *args, **kwargs), future)
+        answer: Answer[T] = Answer()
+        job = Job(operation, args, kwargs, answer)
         if self._closed:
-            future.set_exception(NotDoneError("the store is closed"))
+            answer.fail(NotDoneError("the store is closed"))
         elif self._thread is None:
             self._run_group([job])
         else:
             self._jobs.put(job)
-        return future
+        return answer
 
     async def run(
         self, operation: Callable[Concatenate[Writer, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """`submit` for a flow. What was handed in is finished even if the flow gives up."""
-        future = self.submit(operation, *args, **kwargs)
-        if self._thread is None:
-            return future.result()
-        return await asyncio.shield(asyncio.wrap_future(future))
+        return await self.submit(operation, *args, **kwargs).awaited()
 
     def listen(self, listener: Callable[[], None]) -> Callable[[], None]:
         """Have `listener` called, on the store's thread, after each commit that journaled
@@ -199,7 +177,7 @@ class Store:
             return
         self._visit_since_ms = self._clock.now().monotonic_ms if is_visited else None
         if not is_visited and self._thread is not None:
-            self._jobs.put(_BetweenGroups(lambda _: None, Future()))  # wakes what waited for that
+            self._jobs.put(_BetweenGroups(lambda _: None, Answer()))  # wakes what waited for that
 
     async def back_up(self, target: Path) -> None:
         """Copy the database to a new file, as it is between two transactions; to make the file
@@ -214,15 +192,14 @@ class Store:
         await self._between_groups(self._empty_the_log)
 
     async def _between_groups(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        job = _BetweenGroups(work, Future())
+        job = _BetweenGroups(work, Answer())
         if self._closed:
-            job.future.set_exception(NotDoneError("the store is closed"))
+            job.answer.fail(NotDoneError("the store is closed"))
         elif self._thread is None:
             self._run_between(job)
         else:
             self._jobs.put(job)
-            return await asyncio.shield(asyncio.wrap_future(job.future))
-        return job.future.result()
+        return await job.answer.awaited()
 
     def use_key(self, location_key: bytes) -> None:
         """Seal and open personal fields, and sign events, with this key from now on."""
@@ -285,9 +262,9 @@ class Store:
 
     def _do(self, operation: Callable[[Writer], object]) -> None:
         """Carry out one operation while the database is being opened."""
-        job = _Job(operation, Future())
-        self._run_group([job])
-        job.future.result()
+        answer: Answer[object] = Answer()
+        self._run_group([Job(operation, (), {}, answer)])
+        answer.result()
 
     def _mark_as_running(self) -> None:
         """See `kiosk.store.running`. Where the disk does not take the mark, all goes on without."""
@@ -340,13 +317,13 @@ class Store:
 
     # --- the thread ------------------------------------------------------------------------
 
-    def _serve(self, opened: Future[None]) -> None:
+    def _serve(self, opened: Answer[None]) -> None:
         try:
             self._open()
         except BaseException as error:  # noqa: BLE001 - handed to whoever asked for the store
-            opened.set_exception(error)
+            opened.fail(error)
             return
-        opened.set_result(None)
+        opened.succeed(None)
         while not self._is_ending:
             self._run_waiting(is_patient=True)
             while self._between and (self._is_ending or not self._must_wait()):
@@ -355,7 +332,7 @@ class Store:
 
     def _run_waiting(self, *, is_patient: bool) -> None:
         """Run the group that waits; be patient and wait for its first caller, or not."""
-        group: list[_Job[Any]] = []
+        group: list[Job] = []
         with contextlib.suppress(queue.Empty):
             while len(group) < GROUP_MAX:
                 job = self._next_job(is_patient=is_patient and not group)
@@ -369,7 +346,7 @@ class Store:
         if group:
             self._run_group(group)
 
-    def _next_job(self, *, is_patient: bool) -> _Job[Any] | _BetweenGroups[Any] | None:
+    def _next_job(self, *, is_patient: bool) -> Job | _BetweenGroups[Any] | None:
         """The next of the queue. While nobody comes, the log is merged into the database: else
         that would fall on somebody who waits for a door."""
         if is_patient and self._has_log:
@@ -405,9 +382,10 @@ class Store:
         try:
             result = job.work(self._database.conn)
         except Exception as error:  # noqa: BLE001 - handed to whoever asked
-            job.future.set_exception(error)
+            job.answer.fail(error)
         else:
-            job.future.set_result(result)
+            job.answer.succeed(result)
+        wake([job.answer])
 
     def _copy(self, connection: sqlite3.Connection, target: Path) -> None:
         def serve_meanwhile(*_: int) -> None:
@@ -426,76 +404,13 @@ class Store:
         except sqlite3.Error as error:
             raise NotDoneError(f"{target}: the backup failed: {error}") from error
 
-    def _run_group(self, group: list[_Job[Any]]) -> None:
-        connection = self._database.conn
-        head = self._writer.head
-        before = ChainHead(head.epoch, head.seq, head.hash)
-        answers: list[_Answer] = []
-        try:
-            connection.execute("BEGIN IMMEDIATE")
-            for job in group:
-                answers.append(self._run_one(job, connection))
-            connection.execute("COMMIT")
-        except sqlite3.Error as error:
-            self._settle(group, answers, before, error)
-            return
-        for answer in answers:
-            if answer.error is not None:
-                answer.future.set_exception(answer.error)
-            else:
-                answer.future.set_result(answer.result)
-        if self._writer.head.seq > before.seq:
+    def _run_group(self, group: list[Job]) -> None:
+        before = self._writer.head.seq
+        run_group(self._writer, group, lambda: self._read_head(self._database))
+        if self._writer.head.seq > before:
             self._has_log = True
             for listener in self._listeners:
                 listener()
-
-    def _run_one(self, job: _Job[Any], connection: sqlite3.Connection) -> _Answer:
-        writer = self._writer
-        head = writer.head
-        before = ChainHead(head.epoch, head.seq, head.hash)
-        connection.execute("SAVEPOINT caller")
-        writer.begin()
-        try:
-            result = job.operation(writer)
-        except BaseException as error:
-            # The caller's own error goes to the caller.
-            writer.head = before
-            if not connection.in_transaction:
-                # SQLite gave up the whole group by itself (disk full, I/O error).
-                raise sqlite3.OperationalError(str(error)) from error
-            connection.execute("ROLLBACK TO caller")
-            connection.execute("RELEASE caller")
-            return _Answer(job.future, error=_readable(error))
-        connection.execute("RELEASE caller")
-        wrote = writer.head.seq if writer.head.seq > before.seq else None
-        return _Answer(job.future, result=result, last_seq=wrote)
-
-    def _settle(
-        self,
-        group: list[_Job[Any]],
-        answers: list[_Answer],
-        before: ChainHead,
-        error: sqlite3.Error,
-    ) -> None:
-        """The group's commit failed: read back what is there and tell each caller the truth."""
-        self._writer.head = before
-        durable_seq: int | None = None
-        with contextlib.suppress(sqlite3.Error):
-            if self._database.conn.in_transaction:
-                self._database.conn.execute("ROLLBACK")
-            self._writer.head = self._read_head(self._database)
-            durable_seq = self._writer.head.seq
-        for answer in answers:
-            if answer.error is not None:
-                answer.future.set_exception(answer.error)
-            elif durable_seq is None:
-                answer.future.set_exception(OutcomeUnknownError(f"the disk failed: {error}"))
-            elif answer.last_seq is None or answer.last_seq > durable_seq:
-                answer.future.set_exception(NotDoneError(f"not written: {error}"))
-            else:
-                answer.future.set_result(answer.result)
-        for job in group[len(answers) :]:
-            job.future.set_exception(NotDoneError(f"not written: {error}"))
 
 
 _SCHEMA_CHANGES = frozenset(
@@ -583,15 +498,3 @@ def _opening_error(path: Path, known: tuple[Path, ...], error: sqlite3.Error) ->
         f"{path}: cannot open the database ({text}):"
         " is the disk there, and may this user write to it?"
     )
-
-
-def _readable(error: BaseException) -> BaseException:
-    if isinstance(error, sqlite3.IntegrityError):
-        refused = ForbiddenError(f"the database refuses this: {error}")
-        refused.__cause__ = error
-        return refused
-    if isinstance(error, sqlite3.Error):
-        failed = NotDoneError(f"the database failed: {error}")
-        failed.__cause__ = error
-        return failed
-    return error

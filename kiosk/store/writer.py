@@ -6,9 +6,9 @@ together, so that the tables always are the replay of the journal.
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from sqlite_utils import Database
 
@@ -36,12 +36,19 @@ BARCODE_KEY = "barcode_key"
 Row = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class RowChange:
+def live(table: str = "") -> str:
+    """Of a package: it is expected, or lies here. In the words of the index of live packages, which
+    serves no other; `table` is a prefix such as `other.`."""
+    statuses = ("PENDING", "STORED", "EXPIRED")
+    either = " OR ".join(f"{table}status = '{status}'" for status in statuses)
+    return f"(({either}) OR {table}slot IS NOT NULL)"
+
+
+class RowChange(NamedTuple):
     """The after-image of the columns that an event sets in one row."""
 
     table: str
-    values: Mapping[str, Any]
+    values: dict[str, Any]
     is_new: bool = False
 
 
@@ -59,8 +66,7 @@ Count = Callable[["Writer", str, Iterable[RowChange], Mapping[str, Any]], None]
 """Counts an event that was just written, in its transaction."""
 
 
-@dataclass(slots=True)
-class ChainHead:
+class ChainHead(NamedTuple):
     """Where the journal ends."""
 
     epoch: str
@@ -78,7 +84,9 @@ class Writer:
 
     def __init__(self, db: Database, clock: Clock, head: ChainHead, count: Count) -> None:
         self.db = db
-        self._execute = db.conn.execute
+        self.execute = db.conn.cursor().execute
+        """Runs a statement of which nothing is read."""
+        self._query = db.conn.execute
         self.head = head
         self._count = count
         self.sealer = Sealer()
@@ -86,7 +94,10 @@ class Writer:
         """What signs events; None before the location's key is known."""
         self._clock = clock
         self._now: Instant | None = None
-        self._statements: dict[tuple[str, bool, tuple[str, ...]], str] = {}
+        self._statements: dict[tuple[object, ...], str] = {}
+        """How a change of these columns is written, by table, whether the row is new, and names."""
+        self._columns: dict[str, tuple[str, ...]] = {}
+        """The columns that a query gives: the schema stands once there is a writer."""
 
     def use_key(self, location_key: bytes) -> None:
         """Seal and open personal fields, and sign events, with this key from now on."""
@@ -102,7 +113,7 @@ class Writer:
 
         Numbers and chain go on, so that the new life says what it comes from.
         """
-        self.head.epoch = epoch
+        self.head = self.head._replace(epoch=epoch)
         self.db.execute("UPDATE meta SET value = ? WHERE key = 'epoch'", (epoch,))
 
     @property
@@ -113,29 +124,36 @@ class Writer:
 
     def one(self, sql: str, parameters: Sequence[Any] = ()) -> Row | None:
         """The first row of a query as a mapping, or None."""
-        cursor = self._execute(sql, parameters)
+        cursor = self._query(sql, parameters)
         row = cursor.fetchone()
         if row is None:
             return None
-        return dict(zip([column[0] for column in cursor.description], row, strict=True))
+        return dict(zip(self._names(sql, cursor), row, strict=True))
 
     def all(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
         """Every row of a query."""
-        cursor = self._execute(sql, parameters)
-        names = [column[0] for column in cursor.description]
-        return [dict(zip(names, row, strict=True)) for row in cursor]
+        cursor = self._query(sql, parameters)
+        names = self._names(sql, cursor)
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+    def _names(self, sql: str, cursor: sqlite3.Cursor) -> tuple[str, ...]:
+        names = self._columns.get(sql)
+        if names is None:
+            names = tuple(column[0] for column in cursor.description)
+            self._columns[sql] = names
+        return names
 
     def record(self, said: Body, *changes: RowChange) -> int:
         """Change rows and journal it; return the event's sequence number.
 
         Neither what is said nor a row may hold a personal field.
         """
-        for change in changes:
-            self._apply(change)
         details = said.details()
-        body = dict(details)
+        body = details
         if changes:
-            body["rows"] = [[change.table, dict(change.values)] for change in changes]
+            for change in changes:
+                self._apply(change)
+            body = {**details, "rows": [(change.table, change.values) for change in changes]}
         if self.refuses_undeclared:
             require_declared(said.kind, body)
         seq = self._append(said.kind, canonical_json(body))
@@ -155,38 +173,31 @@ class Writer:
         self._count(self, event.kind, changes, details)
 
     def _apply(self, change: RowChange, *, is_again: bool = False) -> None:
-        change = self._with_key(change, is_again=is_again)
-        columns = tuple(change.values)
-        statement = self._statements.get((change.table, change.is_new, columns))
+        table, values, is_new = change
+        shape = (table, is_new, *values)
+        statement = self._statements.get(shape)
         if statement is None:
-            statement = _statement(change)
-            self._statements[change.table, change.is_new, columns] = statement
-        parameters = tuple(change.values.values())
-        if not change.is_new:
-            key = KEY_OF_TABLE[change.table]
-            settings = tuple(value for name, value in change.values.items() if name != key)
-            parameters = (*settings, change.values[key])
-        cursor = self._execute(statement, parameters)
-        if cursor.rowcount != 1:
+            statement = self._statements[shape] = _statement(change)
+        parameters = [*values.values()]
+        if is_new and table == "package":
+            parameters.append(self._key_of(values, is_again=is_again))
+        if self.execute(statement, parameters).rowcount != 1:
             # Not by `require`: its message would be put together at every write.
-            raise BrokenInvariantError(f"no row of {change.table} for {dict(change.values)}")
+            raise BrokenInvariantError(f"no row of {table} for {values}")
 
-    def _with_key(self, change: RowChange, *, is_again: bool) -> RowChange:
+    def _key_of(self, package: Row, *, is_again: bool) -> str | None:
         """A new package gets the key of its barcode here, and the journal tells only the barcode:
         so journals from before there were keys are written again as they were. In those, two
         spellings may have been two packages: the second is found by its id alone."""
-        if change.table != "package" or not change.is_new:
-            return change
-        key: str | None = kept_key(str(change.values["barcode"]))
+        key = kept_key(str(package["barcode"]))
         taken = (
             "SELECT 1 FROM package WHERE barcode_key = ?"
-            " AND coalesce(sender, '') = ? AND is_announced = ?"
-            " AND (status IN ('PENDING', 'STORED', 'EXPIRED') OR slot IS NOT NULL)"
+            f" AND coalesce(sender, '') = ? AND is_announced = ? AND {live()}"
         )
-        of = (change.values.get("sender") or "", change.values.get("is_announced", 0))
-        if is_again and self.one(taken, (key, *of)) is not None:
-            key = None
-        return RowChange(change.table, {**change.values, BARCODE_KEY: key}, is_new=True)
+        if not is_again:
+            return key
+        of = (package.get("sender") or "", package.get("is_announced", 0))
+        return None if self.one(taken, (key, *of)) is not None else key
 
     def _append(self, kind: EventKind, body: str) -> int:
         now, head = self.now, self.head
@@ -196,7 +207,7 @@ class Writer:
     def _append_line(self, kind: str, body: str, at: Instant, digest: bytes) -> int:
         head = self.head
         seq = head.seq + 1
-        self._execute(
+        self.execute(
             "INSERT INTO journal (seq, epoch, kind, body, wall_ms, monotonic_ms, boot_id,"
             " is_trusted, hash, mac) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
@@ -212,18 +223,21 @@ class Writer:
                 None if self.journal_key is None else chain_mac(self.journal_key, digest),
             ),
         )
-        head.seq, head.hash = seq, digest
+        self.head = ChainHead(head.epoch, seq, digest)
         return seq
 
 
 def _statement(change: RowChange) -> str:
-    require(change.table in KEY_OF_TABLE, f"{change.table!r} is no table of the journal")
-    columns: Iterable[str] = change.values
-    require(all(name.isidentifier() for name in columns), f"bad column in {change.values}")
-    if change.is_new:
-        names = ", ".join(columns)
-        return f"INSERT INTO {change.table} ({names}) VALUES ({', '.join('?' for _ in columns)})"
+    """How a change is written; its parameters are its values, in their order."""
+    table, values, is_new = change
+    require(table in KEY_OF_TABLE, f"{table!r} is no table of the journal")
+    require(all(name.isidentifier() for name in values), f"bad column in {values}")
+    if is_new:
+        columns = [*values, BARCODE_KEY] if table == "package" else [*values]
+        marks = ", ".join("?" for _ in columns)
+        return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})"
     # The key is not set again: SQLite would search every table that refers to it, row by row.
-    key = KEY_OF_TABLE[change.table]
-    settings = ", ".join(f"{name} = ?" for name in columns if name != key)
-    return f"UPDATE {change.table} SET {settings} WHERE {key} = ?"
+    key = KEY_OF_TABLE[table]
+    numbered = {name: f"{name} = ?{number}" for number, name in enumerate(values, 1)}
+    its_key = numbered.pop(key)
+    return f"UPDATE {table} SET {', '.join(numbered.values())} WHERE {its_key}"

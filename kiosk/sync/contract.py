@@ -212,6 +212,8 @@ class SyncRequest(Message):
     """Tell once more who is listed here, and who packages are for: this kiosk was restored."""
     is_idle: bool = True
     """No more events wait behind these."""
+    waits: bool = False
+    """Between its syncs this kiosk waits for what is new, and hears of it at once."""
 
 
 class Parked(Message):
@@ -235,6 +237,13 @@ class SyncAnswer(Message):
     now_ms: Whole
     next_sync_s: float
     want_layout: bool = False
+
+
+class WaitAnswer(Message):
+    """What a kiosk hears that waited."""
+
+    is_due: bool
+    """Something waits for it: a sync is worthwhile now."""
 
 
 class EnrolRequest(Message):

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any, Final
 from weakref import WeakSet
 
@@ -22,10 +22,45 @@ EXCHANGE_WITHIN_S: Final = 180.0
 """What a long message takes on a line of a few kilobytes a second, and its answer."""
 
 
-class _Adapter(HTTPAdapter):
-    """Knows the lines of the connections that it made; an answer may outlive its connection."""
+class _Lines:
+    """The lines of the connections that a session made; an answer may outlive its connection."""
 
-    def __init__(self, made: WeakSet[socket.socket]) -> None:
+    def __init__(self) -> None:
+        self.count = 0
+        """How many were made so far."""
+        self._made: WeakSet[socket.socket] = WeakSet()
+        self._lock = threading.Lock()
+        self._is_over: Callable[[], bool] = bool
+
+    def add(self, line: socket.socket) -> None:
+        with self._lock:
+            self.count += 1
+            self._made.add(line)
+        if self._is_over():
+            self.cut()
+
+    def cut(self) -> None:
+        """End what is under way on them, from any thread."""
+        with self._lock:
+            for line in list(self._made):
+                with suppress(OSError):
+                    # Below TLS, which would wait for the other side's good-bye.
+                    socket.socket.shutdown(line, socket.SHUT_RDWR)
+
+    @contextmanager
+    def until(self, is_over: Callable[[], bool]) -> Iterator[None]:
+        """Cut each line that is made when it is over: `cut` may come before it is there."""
+        self._is_over = is_over
+        try:
+            yield
+        finally:
+            self._is_over = bool
+
+
+class _Adapter(HTTPAdapter):
+    """Notes the lines of the connections that it makes."""
+
+    def __init__(self, made: _Lines) -> None:
         self._made = made
         super().__init__()
 
@@ -65,9 +100,23 @@ class BoundedSession(requests.Session):
 
     def __init__(self) -> None:
         super().__init__()
-        self._made: WeakSet[socket.socket] = WeakSet()
+        self._made = _Lines()
         for scheme in ("http://", "https://"):
             self.mount(scheme, _Adapter(self._made))
+
+    @property
+    def connections(self) -> int:
+        """How many connections it made so far."""
+        return self._made.count
+
+    def cut(self) -> None:
+        """End what is under way, from any thread: it fails as if the other side had hung up."""
+        self._made.cut()
+
+    def interruptible(self, is_over: Callable[[], bool]) -> AbstractContextManager[None]:
+        """Around an exchange that `cut` may end before its connection is there: it is over, then,
+        as soon as it is there."""
+        return self._made.until(is_over)
 
     @contextmanager
     def exchange(self, within_s: float = EXCHANGE_WITHIN_S) -> Iterator[None]:
@@ -77,10 +126,7 @@ class BoundedSession(requests.Session):
 
         def cut() -> None:
             is_late.set()
-            for line in list(self._made):
-                with suppress(OSError):
-                    # Below TLS, which would wait for the other side's good-bye.
-                    socket.socket.shutdown(line, socket.SHUT_RDWR)
+            self._made.cut()
 
         timer = threading.Timer(within_s, cut)
         timer.daemon = True

@@ -8,7 +8,12 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import requests
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    NameResolutionError,
+    NewConnectionError,
+)
 
 from kiosk.sync.bodies import BODY_MAX_BYTES, BodyError, text_of
 
@@ -66,6 +71,12 @@ def why_not_reached(error: requests.RequestException, url: str) -> str:
         if isinstance(each, OSError) and each.errno and each.strerror:
             return f"{each.strerror}: is it https://, is the network up?"
     return "who is there hung up, or speaks no HTTP: is it https://, or another port?"
+
+
+def is_out_of_reach(error: requests.RequestException) -> bool:
+    """Whether nobody was reached at all, so that nothing was asked of anybody."""
+    no_line = (NewConnectionError, ConnectTimeoutError, NameResolutionError)
+    return any(isinstance(each, no_line) for each in _causes(error))
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

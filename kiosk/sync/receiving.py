@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from typing import Annotated, TypeVar
 
@@ -33,6 +33,12 @@ def receive(sent: JsonValue) -> Received:
     except UnfitCommandError as error:
         return _unfit(sent, str(error))
     return Received(wire.n, wire.id, wire.type, command, signature=wire.signature)
+
+
+def last_number(sent: Iterable[JsonValue], cursor: int) -> int:
+    """The highest number among commands as they came; `cursor` where none is higher."""
+    fields = (each.get("n") for each in sent if isinstance(each, Mapping))
+    return max([cursor, *(_read(_NUMBER, each, 0) for each in fields)])
 
 
 def _unfit(sent: JsonValue, problem: str) -> Received:

@@ -101,6 +101,7 @@ def test_no_page_fails_whatever_a_row_says(
     admin = Browser(server, Role.ADMIN)
     ids = [row.id for row in server.rows(schema.package)]
     assert server.write(spoil, turn) > 50
+    assert "locker_location_queue" in server.metrics()
     failed = []
     for page in (*PAGES, "/disputed", *(f"/packages/{quote(id_, safe='')}" for id_ in ids)):
         shown = admin.get(page)

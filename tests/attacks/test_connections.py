@@ -9,15 +9,21 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
 import requests
+from sqlalchemy import Connection, insert
 
+from central import schema
+from central.app import build
+from central.settings import Settings
+from central.tokens import token_hash
 from kiosk.sync.client import Identity, SyncClient
 from kiosk.sync.contract import Status
 from kiosk.sync.deadline import BoundedSession
-from tests.support.central_server import LOCATION, Journal
+from tests.support.central_server import LOCATION, Journal, wait_until
 from tests.support.server_process import ServerProcess
 
 CONFIG = """
@@ -28,7 +34,9 @@ head_within_s = {head}
 form_within_s = 1
 answer_within_s = 1
 bodies_by_sender = 8
+waiting = 75
 """
+KIOSKS = 80
 LOOPBACK = "127.0.0.1"
 STRANGER = "127.0.0.2"
 """No trusted proxy."""
@@ -37,9 +45,20 @@ STRANGER = "127.0.0.2"
 def started(folder: Path, head_within_s: float) -> ServerProcess:
     config = folder / "central.toml"
     config.write_text(CONFIG.format(head=head_within_s), encoding="utf-8")
+    central = build(Settings(data=folder / "central"))
+    central.database.submit(add_kiosks).result()
+    central.database.close()
     made = ServerProcess(folder / "central", config)
     made.start()
     return made
+
+
+def add_kiosks(connection: Connection) -> None:
+    rows = [
+        {"id": f"L{number}", "token_hash": token_hash(f"kiosk_{number}")}
+        for number in range(KIOSKS)
+    ]
+    connection.execute(insert(schema.location), rows)
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +122,67 @@ def test_who_holds_requests_open_keeps_out_nobody_else(patient: ServerProcess) -
         form = {"email": "kim@example.org", "password": "wrong"}
         url = f"{patient.url}/operators/sign-in"
         assert "problem=wrong" in requests.post(url, data=form, timeout=20).url
+
+
+def wait_on(line: socket.socket, number: int, token: str) -> None:
+    """Ask as a kiosk that waits."""
+    head = f"GET /v1/locations/L{number}/wait HTTP/1.1\r\nhost: x\r\n"
+    line.sendall(f"{head}authorization: Bearer {token}\r\n\r\n".encode())
+
+
+def count_of_waiting(server: ServerProcess) -> int:
+    said = requests.get(f"{server.url}/metrics", timeout=20).text
+    return int(float(re.findall(r"(?m)^locker_kiosks_waiting (\S+)$", said)[0]))
+
+
+def is_waited_by(server: ServerProcess, count: int) -> bool:
+    return count_of_waiting(server) == count
+
+
+def test_kiosks_that_wait_take_nobodys_place_and_keep_theirs(patient: ServerProcess) -> None:
+    """More of them than there may be connections, in all and of one address."""
+    with ExitStack() as held:
+        lines = []
+        for number in range(70):
+            address = STRANGER if number < 30 else LOOPBACK
+            lines.append(held.enter_context(line_from(patient, address)))
+            wait_on(lines[-1], number, f"kiosk_{number}")
+            wait_until(partial(is_waited_by, patient, number + 1))
+        for _ in range(100):
+            idle = held.enter_context(line_from(patient, LOOPBACK))
+            with suppress(OSError):
+                idle.sendall(b"GET /")
+        is_answered(patient)
+        assert count_of_waiting(patient) == 70
+        for line in lines:
+            line.close()
+        wait_until(partial(is_waited_by, patient, 0))
+
+
+def test_a_stranger_holds_no_request_and_ends_nobodys(patient: ServerProcess) -> None:
+    with line_from(patient, LOOPBACK) as kiosk:
+        wait_on(kiosk, 1, "kiosk_1")
+        wait_until(partial(is_waited_by, patient, 1))
+        for token in ("kiosk_2", "made_up"):
+            for _ in range(30):
+                with line_from(patient, STRANGER) as line:
+                    wait_on(line, 1, token)
+                    assert line.recv(4096).startswith(b"HTTP/1.1 401 ")
+        assert count_of_waiting(patient) == 1
+
+
+def test_too_many_kiosks_that_wait_are_asked_to_come_instead(patient: ServerProcess) -> None:
+    with ExitStack() as held:
+        answers = []
+        for number in range(KIOSKS):
+            line = held.enter_context(line_from(patient, LOOPBACK))
+            wait_on(line, number, f"kiosk_{number}")
+            if number < 75:
+                wait_until(partial(is_waited_by, patient, number + 1))
+            else:
+                answers.append(line.recv(4096)[:12])
+        assert answers == [b"HTTP/1.1 503"] * 5
+    assert count_of(patient, "waiting") >= 5
 
 
 def answer_on(line: socket.socket) -> bytes:

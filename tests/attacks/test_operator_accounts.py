@@ -333,7 +333,7 @@ def test_guesses_from_many_addresses_are_an_alarm(server: Server) -> None:
     rows = [row for row in server.rows(schema.audit) if row.subject == owner.email]
     assert [row.action for row in rows].count("alarm:account.guessed") == 1
     assert owner.sign_in().url == f"{server.url}{HOME}"
-    figures = requests.get(f"{server.url}/metrics", timeout=20).text
+    figures = server.metrics()
     assert re.search(r"^locker_sign_ins_refused [1-9]", figures, re.MULTILINE)
     assert re.search(r"^locker_operators_signed_in [1-9]", figures, re.MULTILINE)
 

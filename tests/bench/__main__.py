@@ -12,7 +12,14 @@ from pathlib import Path
 
 import click
 
-from tests.bench import central_figures, driver_figures, flow_figures, store_figures, window_figures
+from tests.bench import (
+    central_figures,
+    driver_figures,
+    feed_figures,
+    flow_figures,
+    store_figures,
+    window_figures,
+)
 from tests.bench.desk import DeskError
 from tests.bench.figures import Figures
 
@@ -55,6 +62,7 @@ def main(quick: bool, no_window: bool, output: Path) -> None:
         figures |= central_figures.nearest_free(
             folder, 1000 if quick else 100_000, 20 if quick else 1000
         )
+        figures |= feed_figures.streams(folder, 500 if quick else 20_000)
         if not no_window:
             click.echo("Measuring the window …", err=True)
             desk_effort = window_figures.QUICK if quick else window_figures.THOROUGH

@@ -22,7 +22,7 @@ from central.notify.worker import Worker
 from central.packages.nearest import nearest
 from central.settings import Settings, Smtp
 from tests.bench.figures import Figures, milliseconds, timed
-from tests.load.load import measure
+from tests.load.load import paced
 
 MAIL_SERVER = """
 import sys, threading
@@ -41,7 +41,7 @@ threading.Event().wait()
 def syncs(seconds: float) -> Figures:
     """`central_sync`: a thousand locations that sync every 10 s, two events each time, against a
     server process of its own; client and server share this machine's cores."""
-    return {"central_sync": measure(1000, 10.0, seconds, 2)}
+    return {"central_sync": paced(1000, 10.0, seconds, 2)}
 
 
 def notifications(folder: Path, count: int) -> Figures:
@@ -163,35 +163,43 @@ def _make_due(
         )
 
 
+FULL_ABOUT = (48.0, 8.0)
+FULL_DEGREES = 2.0
+"""Around this place nothing is left for so many degrees."""
+
+
 def nearest_free(folder: Path, locations: int, samples: int) -> Figures:
-    """`central_nearest_ms`: the three nearest locations with a free slot, inside the server."""
+    """`central_nearest_ms`: the three nearest locations with a free slot, inside the server;
+    `central_nearest_full_ms`: from a place around which every free door is promised."""
     central = build(Settings(data=folder / "nearest"))
     rng = random.Random(1)
     central.database.submit(_spread, locations, rng).result()
-    took_s: list[float] = []
+    anywhere_s: list[float] = []
+    full_s: list[float] = []
     with central.database.reading() as connection:
         for _ in range(samples):
-            latitude, longitude = rng.uniform(36, 60), rng.uniform(-9, 25)
-            began_s = time.perf_counter()
-            nearest(connection, latitude, longitude, "S", 3)
-            took_s.append(time.perf_counter() - began_s)
+            place = (rng.uniform(36, 60), rng.uniform(-9, 25))
+            anywhere_s.append(timed(nearest, connection, *place, "S", 3)[1])
+            full_s.append(timed(nearest, connection, *FULL_ABOUT, "S", 3)[1])
     central.database.close()
-    return {"central_nearest_ms": milliseconds(took_s) | {"locations": locations}}
+    return {
+        "central_nearest_ms": milliseconds(anywhere_s) | {"locations": locations},
+        "central_nearest_full_ms": milliseconds(full_s) | {"locations": locations},
+    }
 
 
 def _spread(connection: Connection, locations: int, rng: random.Random) -> None:
-    """As many locations over Europe, one in three of them full."""
-    rows = [
-        {
-            "id": f"L{number}",
-            "latitude": rng.uniform(36, 60),
-            "longitude": rng.uniform(-9, 25),
-            "free": number % 3,
-        }
-        for number in range(locations)
-    ]
+    """As many locations over Europe, one in three of them full, and all around one place."""
+    rows = []
+    sizes = []
+    for number in range(locations):
+        latitude, longitude, free = rng.uniform(36, 60), rng.uniform(-9, 25), number % 3
+        place = {"latitude": latitude, "longitude": longitude}
+        is_near = abs(latitude - FULL_ABOUT[0]) + abs(longitude - FULL_ABOUT[1]) < FULL_DEGREES
+        kept = {"free": free, "promised": free if is_near else 0, **place}
+        rows.append({"id": f"L{number}", **kept})
+        sizes.append({"location": f"L{number}", "size": "S", "total": 20, **kept})
     connection.execute(insert(schema.location), rows)
-    sizes = [{"location": row["id"], "size": "S", "free": row["free"], "total": 20} for row in rows]
     connection.execute(insert(schema.location_size), sizes)
 
 

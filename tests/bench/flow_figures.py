@@ -8,7 +8,6 @@ import resource
 import sqlite3
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from kiosk.flows.views.courier import Receipt, ScanPackage
 from kiosk.flows.views.customer import First, Thanks
 from kiosk.model.clock import Instant
 from kiosk.model.events import GENESIS, EventKind, canonical_json, chain_hash
+from kiosk.store.answers import Answer
 from kiosk.store.store import Store
 from tests.bench.figures import Figures
 from tests.support.flow_site import LOCATION_KEY, LoopClock, Running, World, running
@@ -32,7 +32,7 @@ class CountingStore(Store):
 
     commits: list[str]
 
-    def submit(self, operation: Callable[..., Any], *args: Any, **kwargs: Any) -> Future[Any]:
+    def submit(self, operation: Callable[..., Any], *args: Any, **kwargs: Any) -> Answer[Any]:
         before = self._writer.head.seq
         future = super().submit(operation, *args, **kwargs)
         if self._writer.head.seq != before:

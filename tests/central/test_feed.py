@@ -272,7 +272,7 @@ def test_the_metrics_say_how_each_reader_is_doing(server: Server, kiosk: Journal
     count = len(read(server, count=5))
     waiting = len(server.rows(feed))
     server.clock.wall_ms += 7000
-    said = requests.get(f"{server.url}/metrics", timeout=20).text
+    said = server.metrics()
     for line in (
         f'locker_feed_waiting{{reader="warehouse"}} {float(waiting)}',
         'locker_feed_lag_seconds{reader="warehouse"} 7.0',

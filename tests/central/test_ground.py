@@ -89,7 +89,7 @@ def test_the_key_file_is_for_its_owner_only(tmp_path: Path) -> None:
 
 
 def test_metrics_and_health_are_reported(server: Server) -> None:
-    text = requests.get(f"{server.url}/metrics", timeout=20).text
+    text = server.metrics()
     assert "locker_locations 0.0" in text
     helps = [line.split(maxsplit=3)[3] for line in text.splitlines() if line.startswith("# HELP")]
     assert len(helps) > 10

@@ -500,7 +500,9 @@ def test_the_page_says_of_an_opening_what_came_of_it(
     while client.sync_once() == 0:
         pass
     site.sync()
-    place = server.central.database.read(location, LOCATION.id, server.clock.wall_ms, 300)
+    place = server.central.database.read(
+        location, LOCATION.id, server.clock.wall_ms, server.central.settings
+    )
     [shown] = place["commands"]
     assert (shown["state"], why in shown["answer"]) == (state, True)
     page = Browser(server, Role.OPERATOR).get(f"/locations/{LOCATION.id}").text
@@ -516,7 +518,7 @@ def test_of_an_opening_that_was_begun_and_never_reported_nobody_says_that_it_is_
     ask_for_opening(server, "7")
     exchange(site, Hatch(), as_it_is)
     later_ms = server.clock.wall_ms + commands.OPENING_REPORTED_MS + 1
-    place = server.central.database.read(location, LOCATION.id, later_ms, 300)
+    place = server.central.database.read(location, LOCATION.id, later_ms, server.central.settings)
     assert place["commands"][0]["state"] == "UNKNOWN"
     assert place["commands"][0]["answer"] == "the kiosk has not reported what came of it"
 

@@ -44,6 +44,7 @@ from tests.support.central_server import (
     text_of,
     wait_until,
 )
+from tests.support.exposition import value
 from tests.support.operators import obey, sync
 
 
@@ -403,6 +404,7 @@ def test_while_a_channel_is_down_no_tries_are_lost_and_all_is_sent_when_it_is_ba
     server.start()
     kiosk = Journal(tmp_path / "kiosk.db")
     assert kiosk.enrol(server, server.add_location()).ok
+    late = very_late(server)
     deposits_for(server, kiosk, 20)
     sync(kiosk)
     for _ in range(3):
@@ -414,9 +416,16 @@ def test_while_a_channel_is_down_no_tries_are_lost_and_all_is_sent_when_it_is_ba
     controller.start()
     server.clock.wall_ms += health.PAUSE_MAX_S * 1000
     notified_once(box, 20)
+    wait_until(lambda: very_late(server) == late + 20)
     server.stop()
     controller.stop()
     kiosk.store.close()
+
+
+def very_late(server: Server) -> float:
+    """How many messages went out more than five minutes after they were due first."""
+    text, name = server.metrics(), "locker_message_delay_seconds"
+    return value(text, f"{name}_count") - value(text, f"{name}_bucket", le="300.0")
 
 
 def test_after_eight_tries_at_a_full_mailbox_a_message_is_a_dead_letter(tmp_path: Path) -> None:

@@ -5,13 +5,17 @@ from __future__ import annotations
 import random
 import re
 import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
 import requests
+from sqlalchemy import Connection
 
 from central import schema
 from central.packages.nearest import distance_km, nearest
+from central.packages.sizes import Asker
+from central.sync.room import note_room
 from kiosk.model.commands import WireCommand
 from kiosk.model.pickup_code import make_code
 from kiosk.store import codes, packages
@@ -137,6 +141,7 @@ def test_the_nearest_is_the_nearest(tmp_path: Path, server: Server, seed: int) -
                 schema.location_size.insert().values(location=name, size="S", free=free, total=3)
             )
         )
+        server.write(note_room, name)
         if free:
             places[name] = (latitude, longitude)
     for _ in range(40):
@@ -146,6 +151,76 @@ def test_the_nearest_is_the_nearest(tmp_path: Path, server: Server, seed: int) -
         )[:5]
         found = server.central.database.read(nearest, latitude, longitude, "S", 5)
         assert [place["id"] for place in found] == wanted
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_nearest_has_room_in_the_eyes_of_who_asks(server: Server, seed: int) -> None:
+    """Whoever asks, one place after the other is looked at, and what is announced there counted."""
+    rng = random.Random(seed)
+    places = {}
+    for number in range(40):
+        name, place = f"L{number}", (rng.uniform(-60, 60), rng.uniform(-170, 170))
+        server.add_location(name, latitude=place[0], longitude=place[1])
+        sizes = {size: (free := rng.randrange(4), free + rng.randrange(3)) for size in "SM"}
+        sent = [(rng.choice(("S", "M", None)), rng.choice("abc")) for _ in range(rng.randrange(6))]
+        server.write(_fill, name, sizes, sent)
+        places[name] = (place, sizes, sent)
+    for asker in (None, Asker("a", 0.5), Asker("b", 0.3), Asker("nobody", 1.0)):
+        for size in ("S", "M", None):
+            here = (rng.uniform(-60, 60), rng.uniform(-170, 170))
+            away = {name: distance_km(*here, *place) for name, (place, _, _) in places.items()}
+            right = [
+                (name, free)
+                for name in sorted(places, key=lambda name: (away[name], name))
+                if (free := _free(*places[name][1:], size, asker)) > 0
+            ][:7]
+            found = server.central.database.read(nearest, *here, size, 7, asker)
+            assert [(place["id"], place["free"]) for place in found] == right
+
+
+def _fill(
+    connection: Connection,
+    name: str,
+    sizes: dict[str, tuple[int, int]],
+    sent: list[tuple[str | None, str]],
+) -> None:
+    """A location's doors, free and in all, and what is announced there: of which size, by whom."""
+    rows = [
+        {"location": name, "size": size, "free": free, "total": total}
+        for size, (free, total) in sizes.items()
+    ]
+    connection.execute(schema.location_size.insert(), rows)
+    free = sum(free for free, _ in sizes.values())
+    table = schema.location
+    connection.execute(table.update().where(table.c.id == name).values(free=free))
+    for number, (size, sender) in enumerate(sent):
+        values: dict[str, object] = {"id": f"{name}-{number}", "barcode": f"{name}-{number}"}
+        values |= {
+            "sender": sender,
+            "location": name,
+            "size": size,
+            "status": "PENDING",
+            "is_announced": True,
+        }
+        connection.execute(schema.package.insert().values(**values))
+    note_room(connection, name)
+
+
+def _free(
+    sizes: dict[str, tuple[int, int]],
+    sent: list[tuple[str | None, str]],
+    size: str | None,
+    asker: Asker | None,
+) -> int:
+    """How many doors are free there for who asks."""
+    free = sum(each for name, (each, _) in sizes.items() if size in (None, name))
+    total = sum(each for name, (_, each) in sizes.items() if size in (None, name))
+    senders: Counter[str | None] = Counter(
+        sender for each, sender in sent if size is None or each in (size, None)
+    )
+    if free - senders.total() > 0 or asker is None or free == 0:
+        return free - senders.total()
+    return free - asker.taken(senders, total)
 
 
 def test_who_has_no_code_at_the_kiosk_gets_it_sent_again(
@@ -277,6 +352,7 @@ def test_a_full_location_offers_its_neighbours_and_what_is_announced_takes_room(
             )
         )
     )
+    server.write(note_room, "next-door")
     for left in range(len(room), 0, -1):
         answer = announce(server, headers, f"P{left}", size=large).json()
         assert (answer["doors_left"], answer["neighbours"]) == (left, [])

@@ -266,7 +266,7 @@ def test_what_an_operator_asks_for_is_carried_out_by_the_kiosk_and_stands_in_the
 
 def waiting_in(server: Server) -> int:
     """How many commands wait, as Prometheus reads it."""
-    text = requests.get(f"{server.url}/metrics", timeout=20).text
+    text = server.metrics()
     (line,) = re.findall(r"^\w*commands_waiting ([0-9.]+)$", text, re.MULTILINE)
     return int(float(line))
 
@@ -433,7 +433,7 @@ def test_no_cell_of_the_report_runs_as_a_formula(
     put_in("A")
     place = schema.location.insert().values(id=f"{sign}1+1", name="", created_ms=1)
     server.write(lambda c: c.execute(place))
-    server.write(lambda c: c.execute(schema.event.update().values(location=f"{sign}1+1")))
+    server.write(lambda c: c.execute(schema.day_status.update().values(location=f"{sign}1+1")))
     text = Browser(server, VIEWER).get("/reports.csv?days=30").content.decode()
     [row] = csv.DictReader(io.StringIO(text, newline=""))
     assert row["location"] == "'" + sign.replace("\r", "\n") + "1+1"

@@ -22,6 +22,7 @@ from sqlalchemy import Engine, event, func, select
 
 from central import housekeeping, schema
 from central.auth import Role
+from central.monitoring import figures
 from central.pages.session import HOME
 from central.retention import prune
 from kiosk.model.clock import DAY_MS, HOUR_MS
@@ -44,6 +45,7 @@ LARGE = (
     schema.audit,
     schema.minute_status,
     schema.hour_status,
+    schema.day_status,
     schema.recipient,
 )
 """The tables that grow with every day."""
@@ -227,6 +229,9 @@ def _times() -> Iterator[Rows]:
     yield "minute_status", "location minute_ms", minutes
     hours = [(p, hour_ms - h * HOUR_MS) for h in range(3, 1500) for p in places]
     yield "hour_status", "location hour_ms", hours
+    day_ms = NOW_MS - NOW_MS % DAY_MS
+    days = [(p, day_ms - d * DAY_MS) for d in range(DAYS) for p in places]
+    yield "day_status", "location day_ms", days
 
 
 @dataclass
@@ -313,6 +318,7 @@ def look_after(filled: Filled) -> None:
     now_ms, rules = central.clock.now_ms(), central.settings.notifications
     asyncio.run(housekeeping.tidy(central, now_ms))
     asyncio.run(prune(central))
+    asyncio.run(figures.make(central))
     filled.server.write(housekeeping.tell_of_silence, rules, 0, now_ms)
 
 

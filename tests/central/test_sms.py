@@ -171,7 +171,7 @@ def test_what_the_gateway_says_was_delivered_is_seen(
     wait_until(lambda: state(server) == "sent")
     [row] = [row for row in server.rows(schema.notification) if row.kind == "stored"]
     assert row.delivered_ms == server.clock.wall_ms
-    text = requests.get(f"{server.url}/metrics", timeout=20).text
+    text = server.metrics()
     assert "locker_notifications_confirmed_ratio 1.0" in text
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from central.sync import enrolment
 from kiosk.sync.client import layout_of
 from kiosk.sync.contract import Place, Status, SyncAnswer, SyncRequest
 from tests.support.central_server import LOCATION, LOCATION_KEY, Journal, Server, TurnedClock
+from tests.support.postgresql import copy_server
 
 
 def answer_of(kiosk: Journal, *, after: int = 0) -> SyncAnswer:
@@ -162,7 +162,7 @@ def test_a_server_restored_from_a_backup_gets_what_it_lost(tmp_path: Path) -> No
     assert kiosk.enrol(server, server.add_location()).ok
     answer_of(kiosk)
     server.stop()
-    shutil.copytree(server.folder, tmp_path / "backup")
+    copy_server(server.folder, tmp_path / "backup")
     server = Server(server.folder, clock)
     server.start()
     kiosk.url = server.url

@@ -270,8 +270,21 @@ class Pair:
             assert self.journal.do(slots.suspects) == []
             audit = self.server.rows(schema.audit)
             assert not [row for row in audit if row.action.startswith("alarm:")]
+        self.require_room_kept()
         answered = Counter(e.body for e in mine if e.kind == "COMMAND_APPLIED")
         assert all(times == 1 for times in answered.values())
+
+    def require_room_kept(self) -> None:
+        """What is kept of the room at the location is what its packages say."""
+        waiting = [
+            row
+            for row in self.server.rows(schema.package)
+            if row.status == "PENDING" and row.is_announced
+        ]
+        (location,) = self.server.rows(schema.location)
+        assert location.promised == len(waiting)
+        for row in self.server.rows(schema.location_size):
+            assert row.promised == sum(each.size in (row.size, None) for each in waiting)
 
     def close(self) -> None:
         self.journal.store.close()

@@ -7,7 +7,6 @@ serve again, and a start on its files as well.
 from __future__ import annotations
 
 import asyncio
-from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from kiosk.flows.views.customer import First
 from kiosk.flows.views.service import Doors
 from kiosk.flows.views.shared import EnterPin, View
 from kiosk.model.invariants import BrokenInvariantError
+from kiosk.store.answers import Answer
 from kiosk.store.errors import StoreError
 from kiosk.store.store import Store
 from tests.crash.disk import Files
@@ -69,8 +69,8 @@ class AnsweringStore:
         store = self._recorder.store(*arguments, **named)
         submit = store.submit
 
-        def answering(operation: Any, *arguments: Any, **named: Any) -> Future[Any]:
-            future: Future[Any] = submit(operation, *arguments, **named)
+        def answering(operation: Any, *arguments: Any, **named: Any) -> Answer[Any]:
+            future: Answer[Any] = submit(operation, *arguments, **named)
             name = getattr(operation, "__name__", "?")
             if not future.done():
                 self.wrong.append(f"{name} was answered by silence")

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -40,6 +39,7 @@ from kiosk.flows.views.shared import Ask, EnterPin, Trouble, View
 from kiosk.model.events import GENESIS
 from kiosk.model.location import SlotStatus, SuspectReason
 from kiosk.store import journal, slots
+from kiosk.store.answers import Answer
 from kiosk.store.store import Store
 from kiosk.store.writer import Writer
 from kiosk.sync.client import OBSERVER, Identity, SyncClient
@@ -272,7 +272,7 @@ class Death:
         death = self
 
         class MortalStore(Store):
-            def submit(self, operation: Any, *arguments: Any, **named: Any) -> Future[Any]:
+            def submit(self, operation: Any, *arguments: Any, **named: Any) -> Answer[Any]:
                 if death.is_dead:
                     raise KilledError
                 if operation is journal.set_observer_seq:
@@ -291,7 +291,7 @@ class Death:
                         death.comes(Point.BEFORE_OUTCOME)
                     return result
 
-                future: Future[Any] = super().submit(watched, *arguments, **named)
+                future: Answer[Any] = super().submit(watched, *arguments, **named)
                 if future.exception() is None:
                     death.acknowledged = (self._writer.head.seq, self._writer.head.hash)
                 if "began" in found:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from drivers.simulator.virtual import VirtualSite
 from kiosk.flows.views.customer import First
 from kiosk.model.events import GENESIS
 from kiosk.store import running as running_mark
+from kiosk.store.answers import Answer
 from kiosk.store.store import Store
 from tests.crash.disk import Files
 from tests.crash.recording_vfs import (
@@ -130,7 +130,7 @@ class Recorder:
                 super()._open()
                 recorder._tamper(self)
 
-            def submit(self, *arguments: Any, **named: Any) -> Future[Any]:
+            def submit(self, *arguments: Any, **named: Any) -> Answer[Any]:
                 future = super().submit(*arguments, **named)
                 if future.done() and future.exception() is None:
                     recorder._acknowledged(self._writer.head.seq, self._writer.head.hash)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Callable
-from concurrent.futures import Future
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -20,6 +19,7 @@ from kiosk.flows.views.shared import Opening, Trouble
 from kiosk.model.events import EventKind
 from kiosk.model.invariants import BrokenInvariantError
 from kiosk.store import journal
+from kiosk.store.answers import Answer
 from kiosk.store.store import Store
 from kiosk.store.writer import Writer
 from tests.crash.disk import Files
@@ -78,7 +78,7 @@ class Refusal:
             store = recorder.store(*arguments, **named)
             submit = store.submit
 
-            def refusing(operation: Any, *arguments: Any, **named: Any) -> Future[Any]:
+            def refusing(operation: Any, *arguments: Any, **named: Any) -> Answer[Any]:
                 def refused(writer: Writer, *arguments: Any, **named: Any) -> Any:
                     before = writer.head.seq
                     result = operation(writer, *arguments, **named)

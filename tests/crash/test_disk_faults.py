@@ -3,13 +3,14 @@ kiosk serves again when the disk is well."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from kiosk.store.store import Store
+from kiosk.store.groups import Job
+from kiosk.store.writer import Writer
 from tests.crash.budget import budget
 from tests.crash.disk import Files
 from tests.crash.disk_faults import FaultyDisk, play
@@ -59,15 +60,15 @@ def test_a_store_that_calls_a_failed_commit_done_is_found_bad(
 ) -> None:
     folder, before = place
 
-    def hopeful(store: Store, group: Any, answers: Any, *_: Any) -> None:
-        if store._database.conn.in_transaction:
-            store._database.conn.execute("ROLLBACK")
-        for answer in answers:
-            answer.future.set_result(answer.result)
-        for job in group[len(answers) :]:
-            job.future.set_result(None)
+    def hopeful(writer: Writer, group: Sequence[Job], outcomes: Any, *_: Any) -> None:
+        if writer.db.conn.in_transaction:
+            writer.execute("ROLLBACK")
+        for outcome in outcomes:
+            outcome.answer.succeed(outcome.result)
+        for job in group[len(outcomes) :]:
+            job.answer.succeed(None)
 
-    monkeypatch.setattr(Store, "_settle", hopeful)
+    monkeypatch.setattr("kiosk.store.groups._settle", hopeful)
     calls = play(STORIES["deposit"], folder, before, FaultyDisk()).disk.calls
     assert any(
         play(STORIES["deposit"], folder, before, FaultyDisk(number)).wrong

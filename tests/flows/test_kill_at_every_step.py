@@ -6,7 +6,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
-from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from kiosk.flows.views.service import DoorPage, Doors
 from kiosk.flows.views.shared import Ask, EnterPin
 from kiosk.model.location import SlotStatus
 from kiosk.store import intents
+from kiosk.store.answers import Answer
 from kiosk.store.store import Store
 from tests.support.flow_site import (
     COURIER_PIN,
@@ -52,7 +52,7 @@ class Death:
         class MortalStore(Store):
             def submit(
                 self, operation: Callable[..., Any], *args: Any, **kwargs: Any
-            ) -> Future[Any]:
+            ) -> Answer[Any]:
                 if death.is_dead:
                     raise KilledError
                 death.steps += 1

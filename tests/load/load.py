@@ -1,228 +1,178 @@
-"""How many locations one server serves: many kiosks' bytes against a real server process.
+"""How many locations servers carry: many kiosks' bytes against real server processes.
 
-    python -m tests.load --locations 1000 --every 10 --seconds 60 --json
+    python -m tests.load --locations 1000 --every 10 --seconds 60
+    python -m tests.load --fast --events 0 --on postgresql --servers 2 --delay-ms 1.1
+    python -m tests.load --compare --json
+    python -m tests.load --url http://10.0.0.5:8080 --database-url postgresql+psycopg://…/load
 
-Each location sends its journal as a kiosk does, with hashes that follow. The server is a process of
-its own on loopback, with SQLite in a temporary folder; its processor time is read from the kernel.
+Each location sends its journal as a kiosk does, with hashes that follow. The servers are processes
+of their own on loopback, with SQLite or a PostgreSQL in temporary folders; their processor time is
+read from the kernel. With `--url` they run already: give the URL of their database too, where
+locations for the load are written (use one that is for nothing else).
 """
 
 from __future__ import annotations
 
 import asyncio
-import gzip
+import contextlib
 import json
 import os
-import socket
-import subprocess
-import sys
-import tempfile
-import time
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from urllib.parse import urlsplit
 
 import click
-import httpx
-from sqlalchemy import Connection, insert
 
-from central import schema
-from central.app import build
 from central.settings import Settings
-from central.tokens import token_hash
-from kiosk.model.clock import Instant
-from kiosk.model.events import GENESIS, canonical_json, chain_hash
-from kiosk.sync.contract import Place, SyncAnswer, SyncRequest, WireEvent
+from kiosk.sync.contract import SyncAnswer
+from tests.load.client import Call, Tally, run
+from tests.load.journals import kiosk_of, post
+from tests.load.servers import Servers, prepare, running
 
-ROOT = Path(__file__).parents[2]
-EPOCH = "load"
+Figures = dict[str, float | str | None]
+LINES = 64
+"""So many connections at most."""
+ANNOUNCERS = 8
+CALLS_PER_S_MAX = 3000
+"""More calls than any server answers in a second are not made beforehand."""
+EVENTS_PER_S_MAX = 25_000
+SETUPS = {
+    "sqlite": ("sqlite", 1),
+    "postgresql": ("postgresql", 1),
+    "postgresql_two": ("postgresql", 2),
+}
+"""What `--compare` compares: the database, and how many servers."""
 
 
-@dataclass
-class Kiosk:
-    """One location's journal, as it grows."""
+def sync_lines(locations: int, calls: int, events: int) -> list[list[Call]]:
+    """So many syncs, made beforehand, each location always over the same connection."""
+    kiosks = [kiosk_of(number) for number in range(locations)]
+    lines: list[list[Call]] = [[] for _ in range(min(LINES, locations))]
+    for turn in range(calls):
+        number = turn % locations
+        kiosk = kiosks[number]
+        request = kiosk.call(events)
+        is_right = partial(_is_acknowledged, kiosk.seq) if events else _is_answered
+        call = Call(request, is_right, events)
+        lines[number % len(lines)].append(call)
+    return lines
 
-    name: str
-    seq: int = 0
-    head: bytes = GENESIS
 
-    def request(self, count: int) -> bytes:
-        """The bytes of the next sync, with so many new events."""
-        events = [self._event() for _ in range(count)]
-        place = Place(epoch=EPOCH, seq=self.seq, hash=self.head.hex())
-        message = SyncRequest(epoch=EPOCH, events=tuple(events), head=place)
-        return gzip.compress(message.model_dump_json(exclude_none=True).encode(), 5)
+def _is_acknowledged(seq: int, status: int, body: bytes) -> bool:
+    """Whether a sync was answered with all that it sent acknowledged."""
+    return status == 200 and SyncAnswer.model_validate_json(body).acked.seq == seq
 
-    def _event(self) -> WireEvent:
-        """A package comes and goes, in turns: what a busy kiosk's journal is made of."""
-        self.seq += 1
-        at = Instant(time.time_ns() // 1_000_000, self.seq, "boot", True)
-        turn, is_pickup = divmod(self.seq, 2)
-        package = f"{self.name}-{turn}"
-        row = {
-            "id": package,
-            "barcode": package,
-            "status": "RETRIEVED" if is_pickup else "STORED",
-            "slot": None if is_pickup else "1",
-            "locator": "123",
-            "code_counter": 1,
-            "announced_ms": at.wall_ms,
-            "stored_ms": at.wall_ms,
-            "hold_until_ms": at.wall_ms + 86_400_000,
+
+def _is_answered(status: int, _body: bytes) -> bool:
+    return status == 200
+
+
+def _is_created(status: int, _body: bytes) -> bool:
+    return status == 201
+
+
+def announce_lines(locations: int, calls: int, api_key: str) -> list[list[Call]]:
+    """So many announcements, by callers side by side, over all locations."""
+    lines: list[list[Call]] = [[] for _ in range(ANNOUNCERS)]
+    for turn in range(calls):
+        body = {
+            "barcode": f"LOAD{turn:09}",
+            "location": kiosk_of(turn % locations).name,
+            "size": "S",
+            "recipient": {"name": "Eva", "email": f"eva{turn}@example.org"},
         }
-        slot = {"label": "1", "size": "S", "status": "EMPTY" if is_pickup else "OCCUPIED"}
-        body = canonical_json({"actor": "11", "rows": [["slot", slot], ["package", row]]})
-        kind = "PACKAGE_RETRIEVED" if is_pickup else "PACKAGE_STORED"
-        self.head = chain_hash(self.head, EPOCH, self.seq, kind, body, at)
-        return WireEvent(
-            epoch=EPOCH,
-            seq=self.seq,
-            kind=kind,
-            body=body,
-            wall_ms=at.wall_ms,
-            monotonic_ms=at.monotonic_ms,
-            boot_id=at.boot_id,
-            is_trusted=True,
-            hash=self.head.hex(),
-        )
+        request = post("/v1/packages", api_key, json.dumps(body).encode())
+        lines[turn % ANNOUNCERS].append(Call(request, _is_created))
+    return lines
 
 
-@dataclass
-class Tally:
-    """What came of the syncs."""
-
-    took_ms: list[float] = field(default_factory=list)
-    events: int = 0
-    errors: int = 0
-
-
-def _prepare(folder: Path, locations: int) -> None:
-    """A database that knows all these locations."""
-
-    def add(connection: Connection) -> None:
-        rows = [
-            {"id": f"L{number}", "token_hash": token_hash(f"kiosk_{number}"), "layout_hash": ""}
-            for number in range(locations)
-        ]
-        connection.execute(insert(schema.location), rows)
-
-    central = build(Settings(data=folder))
-    central.database.submit(add).result()
-    central.database.close()
+def measure(
+    servers: Servers, lines: Sequence[Sequence[Call]], *, pace_per_s: float | None, seconds: float
+) -> Figures:
+    """Send all of it; what came of it and what it cost."""
+    server_s, database_s = servers.server_cpu_s(), servers.database_cpu_s()
+    tally = asyncio.run(run(servers.addresses, lines, pace_per_s, seconds))
+    server_s = servers.server_cpu_s() - server_s
+    database_s = servers.database_cpu_s() - database_s
+    figures = _figures(tally)
+    if servers.processes:
+        done = max(1, len(tally.took_ms))
+        figures |= {
+            "server_cpu_ms": round(server_s * 1000 / done, 2),
+            "database_cpu_ms": round(database_s * 1000 / done, 2),
+            "cores": round((server_s + database_s) / tally.elapsed_s, 2),
+        }
+        if tally.events:
+            busy_s = max(server_s + database_s, 0.01)
+            figures["events_per_core_s"] = round(tally.events / busy_s)
+    return figures
 
 
-def _cpu_s(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-@dataclass(frozen=True)
-class Sync:
-    """One sync, ready to be sent."""
-
-    number: int
-    name: str
-    seq: int
-    body: bytes
-
-
-def _syncs(locations: int, every_s: float, seconds: float, count: int) -> list[Sync]:
-    """All that will be sent, made beforehand: the kiosks' own work is not the server's."""
-    kiosks = [Kiosk(f"L{number}") for number in range(locations)]
-    syncs = []
-    for turn in range(int(seconds * locations / every_s)):
-        kiosk = kiosks[turn % locations]
-        body = kiosk.request(count)
-        syncs.append(Sync(turn % locations, kiosk.name, kiosk.seq, body))
-    return syncs
-
-
-async def _one(
-    client: httpx.AsyncClient,
-    sync: Sync,
-    before: asyncio.Task[None] | None,
-    count: int,
-    tally: Tally,
-) -> None:
-    if before is not None:
-        # A kiosk waits for the answer before it sends again.
-        await asyncio.wait([before])
-    headers = {"authorization": f"Bearer kiosk_{sync.number}", "content-encoding": "gzip"}
-    began_s = time.perf_counter()
-    try:
-        answer = await client.post(
-            f"/v1/locations/{sync.name}/sync", content=sync.body, headers=headers
-        )
-        took_ms = (time.perf_counter() - began_s) * 1000
-        acked = SyncAnswer.model_validate_json(answer.content).acked.seq
-        if acked != sync.seq:
-            raise ValueError(f"{acked} was acknowledged, {sync.seq} was sent")
-    except (httpx.HTTPError, ValueError):
-        tally.errors += 1
-        return
-    tally.took_ms.append(took_ms)
-    tally.events += count
-
-
-async def _load(url: str, syncs: list[Sync], pace_per_s: float, count: int) -> tuple[Tally, float]:
-    tally, limits = Tally(), httpx.Limits(max_connections=100, max_keepalive_connections=100)
-    async with httpx.AsyncClient(base_url=url, limits=limits, timeout=30) as client:
-        began_s = time.perf_counter()
-        last: dict[int, asyncio.Task[None]] = {}
-        for place, sync in enumerate(syncs):
-            # Evenly spread: each sync is due at its own moment, however late the last one was.
-            early_s = place / pace_per_s - (time.perf_counter() - began_s)
-            if early_s > 0:
-                await asyncio.sleep(early_s)
-            before = last.get(sync.number)
-            last[sync.number] = asyncio.create_task(_one(client, sync, before, count, tally))
-        if last:
-            await asyncio.wait(last.values())
-        return tally, time.perf_counter() - began_s
-
-
-def _wait_for(port: int) -> None:
-    for _ in range(600):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.05)
-    raise click.ClickException("the server did not start")
-
-
-def measure(locations: int, every_s: float, seconds: float, count: int) -> dict[str, float]:
-    """Run the load; the figures."""
-    with tempfile.TemporaryDirectory() as folder:
-        _prepare(Path(folder), locations)
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        syncs = _syncs(locations, every_s, seconds, count)
-        command = [sys.executable, "-m", "central", "--data", folder, "serve", "--port", str(port)]
-        server = subprocess.Popen(
-            command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        try:
-            _wait_for(port)
-            before_s = _cpu_s(server.pid)
-            tally, took_s = asyncio.run(
-                _load(f"http://127.0.0.1:{port}", syncs, locations / every_s, count)
-            )
-            cpu_s = _cpu_s(server.pid) - before_s
-        finally:
-            server.terminate()
-            server.wait()
+def _figures(tally: Tally) -> Figures:
     times_ms = sorted(tally.took_ms) or [0.0]
-    done = max(1, len(tally.took_ms))
-    return {
-        "locations": locations,
-        "every_s": every_s,
-        "syncs_per_s": round(len(tally.took_ms) / took_s, 1),
-        "events_per_s": round(tally.events / took_s, 1),
+    figures: Figures = {
+        "per_s": round(len(tally.took_ms) / tally.elapsed_s, 1),
+        "events_per_s": round(tally.events / tally.elapsed_s, 1),
         "p50_ms": round(times_ms[len(times_ms) // 2], 1),
         "p99_ms": round(times_ms[int(len(times_ms) * 0.99)], 1),
         "errors": tally.errors,
-        "server_cpu_ms_per_sync": round(cpu_s * 1000 / done, 2),
-        "server_cores": round(cpu_s / took_s, 2),
     }
+    if tally.errors:
+        figures["first_error"] = tally.first_error
+    return figures
+
+
+def paced(locations: int, every_s: float, seconds: float, events: int) -> Figures:
+    """One server on SQLite, and locations that sync at their pace."""
+    with running(locations, "sqlite", 1, 0.0) as servers:
+        lines = sync_lines(locations, int(seconds * locations / every_s), events)
+        return measure(servers, lines, pace_per_s=locations / every_s, seconds=seconds)
+
+
+def fast(servers: Servers, locations: int, seconds: float, events: int) -> Figures:
+    """Syncs as fast as they are answered."""
+    calls = int(seconds * min(CALLS_PER_S_MAX, EVENTS_PER_S_MAX / max(events, 1)))
+    lines = sync_lines(locations, calls, events)
+    return measure(servers, lines, pace_per_s=None, seconds=seconds)
+
+
+def announcements(servers: Servers, locations: int, seconds: float) -> Figures:
+    """Announcements by eight callers, as fast as they are answered."""
+    lines = announce_lines(locations, int(seconds * CALLS_PER_S_MAX / 2), servers.api_key)
+    return measure(servers, lines, pace_per_s=None, seconds=seconds)
+
+
+def compare(locations: int, seconds: float, delay_ms: float) -> dict[str, dict[str, Figures]]:
+    """Each database, one server and two: idle syncs, with two events, in batches, announcing."""
+    answer = {}
+    for name, (database, count) in SETUPS.items():
+        figures = {}
+        # Each on a database of its own: what one leaves behind is not the next one's.
+        for what, events in (("idle", 0), ("two_events", 2), ("hundred_events", 100)):
+            with running(locations, database, count, delay_ms) as servers:
+                figures[what] = fast(servers, locations, seconds, events)
+        with running(locations, database, count, delay_ms) as servers:
+            figures["announcements"] = announcements(servers, locations, seconds)
+        answer[name] = figures
+    return answer
+
+
+@contextlib.contextmanager
+def _elsewhere(urls: Sequence[str], database_url: str, locations: int) -> Iterator[Servers]:
+    """Servers that somebody else started."""
+    if not database_url:
+        raise click.UsageError("--url needs --database-url, where the locations are made known")
+    addresses = []
+    for url in urls:
+        parts = urlsplit(url)
+        if parts.scheme != "http" or not parts.hostname:
+            raise click.UsageError(f"--url {url}: http://host:port is right")
+        addresses.append((parts.hostname, parts.port or 80))
+    with TemporaryDirectory() as folder:
+        data = Settings(data=Path(folder), database_url=database_url)
+        yield Servers(addresses, prepare(data, locations), [])
 
 
 @click.command()
@@ -230,10 +180,51 @@ def measure(locations: int, every_s: float, seconds: float, count: int) -> dict[
 @click.option("--every", default=10.0, show_default=True, help="Seconds between a kiosk's syncs.")
 @click.option("--seconds", default=30.0, show_default=True)
 @click.option("--events", default=2, show_default=True, help="New events in each sync.")
+@click.option("--fast", "is_fast", is_flag=True, help="As fast as it goes, in place of --every.")
+@click.option("--announce", is_flag=True, help="Announcements in place of syncs; implies --fast.")
+@click.option("--on", "database", type=click.Choice(["sqlite", "postgresql"]), default="sqlite")
+@click.option("--servers", "count", default=1, show_default=True, help="On PostgreSQL.")
+@click.option("--delay-ms", default=0.0, help="Of a round trip to PostgreSQL.")
+@click.option("--url", "urls", multiple=True, help="A server that runs already; more than one may.")
+@click.option("--database-url", default="", help="Theirs.")
+@click.option("--compare", "is_all", is_flag=True, help="SQLite, PostgreSQL, two servers.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
-def main(locations: int, every: float, seconds: float, events: int, as_json: bool) -> None:
-    """Measure one server under the load of many locations."""
-    figures = measure(locations, every, seconds, events)
+def main(
+    locations: int,
+    every: float,
+    seconds: float,
+    events: int,
+    is_fast: bool,
+    announce: bool,
+    database: str,
+    count: int,
+    delay_ms: float,
+    urls: tuple[str, ...],
+    database_url: str,
+    is_all: bool,
+    as_json: bool,
+) -> None:
+    """Measure servers under the load of many locations."""
+    if is_all:
+        _say({"machine_load": os.getloadavg()[0], **compare(locations, seconds, delay_ms)}, as_json)
+        return
+    with contextlib.ExitStack() as stack:
+        if urls:
+            servers = stack.enter_context(_elsewhere(urls, database_url, locations))
+        else:
+            servers = stack.enter_context(running(locations, database, count, delay_ms))
+        if announce:
+            figures = announcements(servers, locations, seconds)
+        elif is_fast:
+            figures = fast(servers, locations, seconds, events)
+        else:
+            calls = int(seconds * locations / every)
+            lines = sync_lines(locations, calls, events)
+            figures = measure(servers, lines, pace_per_s=locations / every, seconds=seconds)
+    _say({"locations": locations, "machine_load": os.getloadavg()[0], **figures}, as_json)
+
+
+def _say(figures: dict[str, object], as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(figures))
         return

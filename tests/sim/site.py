@@ -11,7 +11,6 @@ import asyncio
 import random
 import shutil
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +30,7 @@ from kiosk.model.allocation import BestFit
 from kiosk.model.clock import Instant
 from kiosk.model.location import Location, Locker, Rectangle, Size, Slot
 from kiosk.model.person import Role, Staff
+from kiosk.store.answers import Answer
 from kiosk.store.store import Store
 
 START_MS = 1_794_000_000_000
@@ -148,7 +148,7 @@ class MortalStore(Store):
     """After so many more transactions the process dies; an odd end dies just after the commit."""
     dies_after_commit = False
 
-    def submit(self, operation: Callable[..., Any], *args: Any, **kwargs: Any) -> Future[Any]:
+    def submit(self, operation: Callable[..., Any], *args: Any, **kwargs: Any) -> Answer[Any]:
         if self.is_dead:
             raise KilledError
         if self.dies_in is None:

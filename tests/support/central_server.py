@@ -14,15 +14,16 @@ from dataclasses import dataclass, field
 from email import message_from_bytes
 from email.message import Message
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import requests
-import uvicorn
 from aiosmtpd.controller import Controller
 
 from central import housekeeping, schema
 from central.app import build, create_app
 from central.auth import Scope
+from central.listening import web_server
+from central.monitoring import figures
 from central.operators.accounts import add_key
 from central.retention import PRUNED
 from central.settings import Limits, Notifications, Settings, SignIn, SingleSignOn, Sms, Smtp
@@ -131,6 +132,8 @@ class Server:
     sign_in: SignIn = field(default_factory=lambda: SignIn(second_factor="nobody"))
     """Most tests are about something else than second factors."""
     single_sign_on: SingleSignOn | None = None
+    others: dict[str, Any] = field(default_factory=dict)
+    """Further settings."""
     database_url: str = ""
     """Empty: the one that the tests run on."""
 
@@ -160,11 +163,11 @@ class Server:
             public_url=self.url if self.is_public else "",
             sign_in=self.sign_in,
             single_sign_on=self.single_sign_on,
+            **self.others,
         )
         self.central = build(settings, self.clock)
         self.app = create_app(self.central)
-        config = uvicorn.Config(self.app, log_level="warning", lifespan="on")
-        self._server = uvicorn.Server(config)
+        self._server = web_server(self.app, settings)
         self._thread = threading.Thread(
             target=self._server.run, kwargs={"sockets": [listener]}, daemon=True
         )
@@ -182,6 +185,11 @@ class Server:
         asyncio.run(housekeeping.tidy(self.central, now_ms))
         for some in PRUNED.values():
             self.write(some, self.central.settings.retention, now_ms)
+
+    def metrics(self) -> str:
+        """What Prometheus reads, with the figures counted just now."""
+        asyncio.run(figures.make(self.central))
+        return requests.get(f"{self.url}/metrics", timeout=20).text
 
     def rows(self, table: Any) -> list[Any]:
         return self.central.database.read(lambda c: list(c.execute(table.select())))
@@ -336,8 +344,14 @@ class Journal:
 EVA = {"name": "Eva", "email": "eva@example.org", "phone": "+49 171 0000001", "user_id": "eva"}
 
 
+class HasUrl(Protocol):
+    """A server, wherever it runs."""
+
+    url: str
+
+
 def announce(
-    server: Server, headers: dict[str, str], barcode: str, **more: Any
+    server: HasUrl, headers: dict[str, str], barcode: str, **more: Any
 ) -> requests.Response:
     """Announce a package for Eva through the API."""
     announcement = {

@@ -23,7 +23,7 @@ from central.auth import Scope
 from central.operators.accounts import add_key
 from central.settings import load
 from central.tokens import token_hash
-from tests.load.load import Kiosk
+from tests.load.journals import Kiosk
 from tests.support import postgresql
 
 ROOT = Path(__file__).parents[2]

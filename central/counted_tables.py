@@ -1,0 +1,77 @@
+"""The tables of what was counted: how each location was in a minute, an hour and a day, and figures
+of everything."""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, ForeignKey, Index, LargeBinary, Table, Text
+
+from central.database.columns import WHOLE, metadata
+from central.database.columns import number_column as _number
+
+
+def _location() -> Column[str]:
+    return Column("location", Text, ForeignKey("location.id"), nullable=False, primary_key=True)
+
+
+minute_status = Table(
+    "minute_status",
+    metadata,
+    _location(),
+    Column("minute_ms", WHOLE, primary_key=True, autoincrement=False),
+    _number("syncs"),
+    _number("events"),
+    _number("queue"),
+    _number("doors_open"),
+    _number("boards_away"),
+    Index("ix_minute_status_minute", "minute_ms"),
+)
+
+hour_status = Table(
+    "hour_status",
+    metadata,
+    _location(),
+    Column("hour_ms", WHOLE, primary_key=True, autoincrement=False),
+    _number("minutes"),
+    _number("syncs"),
+    _number("events"),
+    _number("queue"),
+    _number("doors_open"),
+    _number("boards_away"),
+    _number("taken"),
+    _number("slots"),
+    Index("ix_hour_status_hour", "hour_ms"),
+)
+"""An hour of a location: in how many minutes it was heard of, sums of syncs and events, the most of
+the rest, and how many of its slots were taken when the hour ended."""
+
+day_status = Table(
+    "day_status",
+    metadata,
+    _location(),
+    Column("day_ms", WHOLE, primary_key=True, autoincrement=False),
+    _number("stored"),
+    _number("picked_up"),
+    _number("expired"),
+    _number("taken_back"),
+    _number("missing"),
+    _number("wrong_codes"),
+    _number("openings"),
+    _number("openings_failed"),
+    _number("minutes"),
+    _number("taken"),
+    _number("slots"),
+    Index("ix_day_status_day", "day_ms", "location"),
+    sqlite_strict=True,
+)
+"""A day (UTC) of a location: what happened, counted as its events come; in how many minutes it was
+heard of, and sums of its slots, taken and all, over the hours that are over."""
+
+kept_figures = Table(
+    "kept_figures",
+    metadata,
+    Column("name", Text, primary_key=True),
+    _number("made_ms"),
+    Column("content", LargeBinary, nullable=False),
+    sqlite_strict=True,
+)
+"""What was counted over whole tables for many to read, and when."""

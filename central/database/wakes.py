@@ -1,0 +1,48 @@
+"""Whose kiosks are to come once a transaction is durable, because something waits for them.
+
+A writing operation says so with `wake`; who listens to the database (`Database.on_wake`) hears of
+it when the commit is durable, never before. Other processes on PostgreSQL hear of it by a
+notification (`listener`). Hearing of it once too often does no harm.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Final
+
+from sqlalchemy import Connection, func, select
+
+CHANNEL: Final = "woken"
+"""Where PostgreSQL's notifications go."""
+EVERYBODY: Final = ""
+"""In the place of a location: there were so many that who listens looks itself."""
+MANY: Final = 50
+"""From so many on in one transaction, they are not named any more."""
+_COLLECTED: Final = "woken"
+
+
+def wake(connection: Connection, location: str) -> None:
+    """Have a location's kiosk come as soon as this transaction is durable."""
+    woken: set[str] | None = connection.info.get(_COLLECTED)
+    if woken is None or location in woken or EVERYBODY in woken:
+        return
+    named = location if len(woken) < MANY else EVERYBODY
+    woken.add(named)
+    if connection.dialect.name == "postgresql":
+        # One that is said twice in a transaction is sent once.
+        connection.execute(select(func.pg_notify(CHANNEL, named)))
+
+
+@contextlib.contextmanager
+def collecting(connection: Connection, woken: set[str]) -> Iterator[None]:
+    """While an operation runs on a connection: write down whom it wakes. One that is done again
+    wakes them again."""
+    info = connection.info  # which is not to be had any more from one that was lost
+    now: set[str] = set()
+    info[_COLLECTED] = now
+    try:
+        yield
+    finally:
+        del info[_COLLECTED]
+        woken |= now

@@ -1,0 +1,1 @@
+"""What can be watched: counters of a process, figures of the network, rules, dashboards."""

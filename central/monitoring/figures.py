@@ -1,0 +1,307 @@
+"""Figures of the whole network: counted by the keeper alone, kept for all that are asked.
+
+What is counted over tables is counted here, beside the writer and not for each who asks: every 15
+seconds, and less often where that takes so long that it would cost more than a twentieth of a core.
+Every process of a server gives out the same text and says how old it is, so nothing counts twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import logging
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any, Final
+
+from prometheus_client import CollectorRegistry, generate_latest
+from sqlalchemy import ColumnElement, Connection, and_, case, func, select
+from sqlalchemy import text as written
+
+from central import schema
+from central.adapters import monotonic_s
+from central.context import Central
+from central.counters import FIGURES_SECONDS
+from central.database.bulk import upsert
+from central.feed import readers
+from central.feed.figures import FeedFigures
+from central.monitoring.exposition import Numbers, text_of
+from central.notify import outbox
+from central.operators import throttle
+from central.settings import Settings
+from central.sync import commands
+from kiosk.model.clock import DAY_MS
+
+LOG = logging.getLogger("central")
+EVERY_S: Final = 15.0
+SHARE: Final = 0.05
+"""Of the time, how much counting may take."""
+LATE_MS: Final = 60_000
+METRICS: Final = "metrics"
+"""The kept text, compressed as it goes out."""
+BACKED_UP: Final = "backed_up_ms"
+"""Under which `meta` says when the last backup was made."""
+
+
+async def keep_figures(central: Central) -> None:
+    """Count for ever."""
+    while True:
+        began_s = monotonic_s()
+        try:
+            await make(central)
+        except Exception:
+            LOG.exception("the figures could not be counted; again in %.0f s", EVERY_S)
+        took_s = monotonic_s() - began_s
+        FIGURES_SECONDS.set(took_s)
+        await asyncio.sleep(max(EVERY_S - took_s, took_s / SHARE))
+
+
+async def make(central: Central) -> None:
+    """Count once, and keep it."""
+    now_ms = central.clock.now_ms()
+    content = await central.database.look(_made, central.settings, now_ms)
+    await central.database.write(_keep, METRICS, now_ms, content)
+
+
+def _made(connection: Connection, settings: Settings, now_ms: int) -> bytes:
+    network = of_network(connection, settings, now_ms)
+    text = text_of(network, _places(connection), _sizes(connection))
+    registry = CollectorRegistry()
+    registry.register(FeedFigures(readers.states(connection), now_ms))
+    return gzip.compress(text.encode() + generate_latest(registry), 1)
+
+
+def _keep(connection: Connection, name: str, now_ms: int, content: bytes) -> None:
+    upsert(connection, schema.kept_figures, {"name": name}, {"made_ms": now_ms, "content": content})
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What was counted last."""
+
+    made_ms: int
+    content: bytes
+
+
+def kept(connection: Connection) -> Kept | None:
+    """What was counted last; None before the first time."""
+    table = schema.kept_figures
+    row = connection.execute(select(table).where(table.c.name == METRICS)).first()
+    return None if row is None else Kept(row.made_ms, row.content)
+
+
+# --- each location -----------------------------------------------------------------------------
+
+_PLACE = (
+    *("id", "last_sync_ms", "queue", "doors_open", "boards_away", "temperature_c"),
+    *("events", "quarantined", "openings", "openings_failed", "refusals"),
+)
+
+
+def _places(connection: Connection) -> list[dict[str, Any]]:
+    """The locations whose kiosks have enrolled and are in service."""
+    table = schema.location
+    query = select(*(table.c[name] for name in _PLACE)).where(_is_enrolled())
+    return [dict(row) for row in connection.execute(query.order_by(table.c.id)).mappings()]
+
+
+def _is_enrolled() -> ColumnElement[bool]:
+    table = schema.location
+    return and_(table.c.token_hash != "", table.c.retired_ms.is_(None))
+
+
+def _sizes(connection: Connection) -> list[dict[str, Any]]:
+    table = schema.location_size
+    columns = (table.c.location, table.c.size, table.c.free, table.c.taken, table.c.total)
+    query = select(*columns).order_by(table.c.location, table.c.size)
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
+# --- the network -------------------------------------------------------------------------------
+
+
+def of_network(
+    connection: Connection, settings: Settings, now_ms: int
+) -> dict[str, tuple[str, str, Numbers]]:
+    """The figures of the network, by name: the help, the name of the label, what was counted."""
+    since_ms = now_ms - DAY_MS
+    found: dict[str, Numbers] = {
+        **_of_locations(connection, settings.silent_after_s, now_ms),
+        **_of_packages(connection, since_ms),
+        **_of_messages(connection, now_ms, since_ms),
+        **_of_operators(connection, now_ms, since_ms),
+        "events_quarantined": _count(connection, schema.quarantine.c.settled_ms.is_(None)),
+        "error_ratio": _error_ratio(connection, since_ms),
+        "commands_waiting": commands.count_waiting(connection, now_ms),
+        "alarms": _alarms(connection, since_ms),
+        "backup_timestamp_seconds": _backed_up_s(connection),
+    }
+    return {name: (HELP[name], LABELS.get(name, ""), value) for name, value in found.items()}
+
+
+HELP: Final = {
+    "locations": "Locations that are known.",
+    "locations_enrolled": "Locations whose kiosk has enrolled.",
+    "locations_silent": "Enrolled locations that were not heard of for too long.",
+    "sync_lag_seconds_max": "How long ago the kiosk was heard of that was silent longest.",
+    "slots": "Doors by what is inside.",
+    "slots_out_of_service": "Doors that are out of service.",
+    "packages": "Packages under way by status, and those that ended within a day.",
+    "packages_disputed": "Packages of which an operator has to say whose they are.",
+    "allocation_seconds_avg": "From announcement to deposit, mean of a day.",
+    "pickup_seconds_avg": "From deposit to pickup, mean of a day.",
+    "outbox": "Messages by status, those of later among them; sent and dropped: a day's.",
+    "outbox_due": "Messages that should have gone out by now.",
+    "outbox_late": "Messages that wait and were first due more than a minute ago.",
+    "messages_held": "Messages that wait because too many went out.",
+    "notifications_confirmed_ratio": "Share of a day's messages that a gateway confirmed.",
+    "notifications_delivered_ratio": "Share of a day's messages that were not refused.",
+    "notification_latency_seconds_avg": "From due to sent, mean of a day.",
+    "events_quarantined": "Events that were not believed and that nobody has settled.",
+    "error_ratio": "Share of openings, of today and yesterday (UTC), that did not go well.",
+    "operators_signed_in": "Operators with a session.",
+    "sign_ins_refused": "A day's wrong passwords, codes, passkeys and answers of a provider.",
+    "sign_ins_waiting": "Accounts by address and devices that wait after wrong tries.",
+    "commands_waiting": "Commands that wait for their kiosks, but for openings that came too late.",
+    "alarms": "A day's alarms, by what they are about.",
+    "backup_timestamp_seconds": "When the last backup was made; 0 where none was.",
+}
+LABELS: Final = {"slots": "status", "packages": "status", "outbox": "status", "alarms": "about"}
+
+
+def _count(connection: Connection, *where: ColumnElement[bool]) -> int:
+    return int(connection.execute(select(func.count()).where(*where)).scalar_one())
+
+
+def _by(
+    connection: Connection, column: ColumnElement[str], *where: ColumnElement[bool]
+) -> dict[str, float]:
+    rows = connection.execute(select(column, func.count()).where(*where).group_by(column))
+    return {str(name): float(count) for name, count in rows}
+
+
+def _of_locations(connection: Connection, silent_after_s: int, now_ms: int) -> dict[str, Numbers]:
+    location, slot = schema.location, schema.slot
+    lag_ms = func.coalesce(func.max(now_ms - location.c.last_sync_ms), 0)
+    is_silent = (location.c.last_sync_ms.is_(None)) | (
+        location.c.last_sync_ms < now_ms - silent_after_s * 1000
+    )
+    enrolled = location.c.token_hash != ""
+    places = connection.execute(
+        select(
+            func.count().label("all"),
+            func.count().filter(enrolled).label("enrolled"),
+            func.count().filter(enrolled & is_silent).label("silent"),
+            lag_ms.label("lag_ms"),
+        )
+    ).one()
+    return {
+        "locations": places.all,
+        "locations_enrolled": places.enrolled,
+        "locations_silent": places.silent,
+        "sync_lag_seconds_max": float(places.lag_ms) / 1000,
+        "slots": _by(connection, slot.c.status),
+        "slots_out_of_service": _count(connection, slot.c.service != "IN_SERVICE"),
+    }
+
+
+def _of_packages(connection: Connection, since_ms: int) -> dict[str, Numbers]:
+    """Those that are under way, and those that ended since then."""
+    table = schema.package
+    ended = _by(
+        connection,
+        table.c.status,
+        table.c.finished_ms >= since_ms,
+        table.c.status.not_in(schema.LIVE),
+    )
+    is_disputed = and_(table.c.disputed_ms > 0, table.c.status.in_(schema.LIVE))
+    return {
+        "packages": ended | _by(connection, table.c.status, schema.is_live()),
+        "packages_disputed": _count(connection, is_disputed),
+        "allocation_seconds_avg": _seconds_between(
+            connection, table.c.announced_ms, table.c.stored_ms, since_ms
+        ),
+        "pickup_seconds_avg": _seconds_between(
+            connection, table.c.stored_ms, table.c.finished_ms, since_ms
+        ),
+    }
+
+
+def _seconds_between(
+    connection: Connection, begin: ColumnElement[int], end: ColumnElement[int], since_ms: int
+) -> float:
+    mean = connection.execute(
+        select(func.avg(end - begin)).where(end >= since_ms, begin.is_not(None))
+    ).scalar()
+    return float(mean or 0) / 1000
+
+
+def _of_messages(connection: Connection, now_ms: int, since_ms: int) -> dict[str, Numbers]:
+    table = schema.notification
+    is_sent = table.c.status == "sent"
+    waited_ms = table.c.sent_ms - func.coalesce(table.c.late_since_ms, table.c.due_ms)
+    delivered = connection.execute(
+        select(
+            func.count().filter(is_sent).label("sent"),
+            func.count().filter(table.c.status == "dead").label("dead"),
+            func.count().filter(table.c.delivered_ms.is_not(None)).label("confirmed"),
+            func.avg(case((is_sent, waited_ms))).label("latency_ms"),
+        ).where(table.c.created_ms >= since_ms)
+    ).one()
+    ended = delivered.sent + delivered.dead
+    is_open = table.c.status.in_([schema.fixed("queued"), schema.fixed("leased")])
+    is_held = (table.c.status == "queued") & (table.c.held != schema.fixed(""))
+    by_status = outbox.count_by_status(connection, now_ms)
+    return {
+        "outbox": {name: float(count) for name, count in by_status.items()},
+        "outbox_due": _count(connection, is_open, table.c.due_ms <= now_ms),
+        "outbox_late": _late(connection, now_ms - LATE_MS),
+        "messages_held": _count(connection, is_held),
+        "notifications_confirmed_ratio": delivered.confirmed / ended if ended else 0.0,
+        "notifications_delivered_ratio": delivered.sent / ended if ended else 1.0,
+        "notification_latency_seconds_avg": float(delivered.latency_ms or 0) / 1000,
+    }
+
+
+def _late(connection: Connection, before_ms: int) -> int:
+    """How many wait that were due before then: as they are due now, and as they were due before
+    they were put off because something was wrong."""
+    table = schema.notification
+    is_open = table.c.status.in_([schema.fixed("queued"), schema.fixed("leased")])
+    is_put_off = table.c.late_since_ms.is_not(None)
+    late = _count(connection, is_open, table.c.due_ms <= before_ms, ~is_put_off)
+    return late + _count(connection, is_open, is_put_off, table.c.late_since_ms <= before_ms)
+
+
+def _of_operators(connection: Connection, now_ms: int, since_ms: int) -> dict[str, Numbers]:
+    session, audit = schema.operator_session, schema.audit
+    signed_in = select(func.count(session.c.account.distinct()))
+    is_refusal = audit.c.action.in_(("sign-in.refused", "factor.refused"))
+    return {
+        "operators_signed_in": int(connection.execute(signed_in).scalar_one()),
+        "sign_ins_refused": _count(connection, is_refusal, audit.c.at_ms >= since_ms),
+        "sign_ins_waiting": throttle.waiting(connection, now_ms),
+    }
+
+
+def _error_ratio(connection: Connection, since_ms: int) -> float:
+    """Openings, of the days that begin with that one, that did not end as they should."""
+    table = schema.day_status
+    means = select(func.avg(table.c.openings), func.avg(table.c.openings_failed))
+    since = means.where(table.c.day_ms >= since_ms - since_ms % DAY_MS)
+    openings, failed = connection.execute(since).one()
+    return float(failed) / float(openings) if openings else 0.0
+
+
+def _alarms(connection: Connection, since_ms: int) -> dict[str, float]:
+    """Counted here: SQLite would group them along an index of the whole log."""
+    table = schema.audit
+    of_day = select(table.c.action).where(written(schema.IS_ALARM), table.c.at_ms >= since_ms)
+    found = Counter(connection.execute(of_day).scalars())
+    return {name.removeprefix("alarm:"): float(count) for name, count in sorted(found.items())}
+
+
+def _backed_up_s(connection: Connection) -> float:
+    table = schema.meta
+    value = connection.execute(select(table.c.value).where(table.c.key == BACKED_UP)).scalar()
+    return int(value) / 1000 if value else 0.0

@@ -1,0 +1,93 @@
+"""How much room a location has: kept with it, in the transaction of whatever changes it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    ScalarSelect,
+    Select,
+    bindparam,
+    func,
+    select,
+    update,
+)
+
+from central import schema
+from central.database.bulk import update_many, upsert_many
+
+_SLOT = schema.slot
+_IS_FREE = (_SLOT.c.status == "EMPTY") & (_SLOT.c.service == "IN_SERVICE") & _SLOT.c.is_reachable
+_FREE = (
+    select(
+        _SLOT.c.size,
+        func.count().label("total"),
+        func.count().filter(_IS_FREE).label("free"),
+        func.count().filter(_IS_FREE & _SLOT.c.is_low).label("free_low"),
+        func.count().filter(_SLOT.c.status != "EMPTY").label("taken"),
+        func.count().filter(_SLOT.c.status == "SUSPECT").label("suspect"),
+    )
+    .where(_SLOT.c.location == bindparam("location"))
+    .group_by(_SLOT.c.size)
+)
+
+
+def count_free(connection: Connection, location: str) -> None:
+    """Bring the numbers of free slots of a location up to date."""
+    rows = connection.execute(_FREE, {"location": location}).mappings().all()
+    sizes = [{"location": location, **row} for row in rows]
+    upsert_many(connection, schema.location_size, ("location", "size"), sizes)
+    free = sum(row["free"] for row in rows)
+    update_many(connection, schema.location, "id", [{"id": location, "free": free}])
+
+
+def _expected(*where: ColumnElement[bool]) -> Select[Any]:
+    package = schema.package
+    return (
+        select(func.count())
+        .select_from(package)
+        .where(
+            package.c.location == bindparam("of_location"),
+            package.c.status == schema.fixed("PENDING"),
+            package.c.is_announced,
+            *where,
+        )
+    )
+
+
+def _promised(*where: ColumnElement[bool]) -> dict[str, ColumnElement[int]]:
+    """How many are announced in all, and by the sender who announced most."""
+    expected = _expected(*where)
+    of_one = expected.group_by(schema.package.c.sender).order_by(func.count().desc()).limit(1)
+    return {
+        "promised": expected.scalar_subquery(),
+        "promised_to_one": func.coalesce(of_one.scalar_subquery(), 0),
+    }
+
+
+def _of_place(name: str) -> ScalarSelect[float]:
+    column = schema.location.c[name]
+    return select(column).where(schema.location.c.id == bindparam("of_location")).scalar_subquery()
+
+
+_OF_SIZE = (schema.package.c.size == schema.location_size.c.size) | schema.package.c.size.is_(None)
+_NOTE_SIZES = (
+    update(schema.location_size)
+    .where(schema.location_size.c.location == bindparam("of_location"))
+    .values(latitude=_of_place("latitude"), longitude=_of_place("longitude"), **_promised(_OF_SIZE))
+)
+_NOTE_ALL = (
+    update(schema.location)
+    .where(schema.location.c.id == bindparam("of_location"))
+    .values(**_promised())
+)
+
+
+def note_room(connection: Connection, location: str) -> None:
+    """Keep what the nearest free location is found by: how many doors of each size are promised,
+    and where they are. For whatever announces, recalls or takes in a package, in its transaction;
+    for whatever changes a location's sizes or its place, too."""
+    connection.execute(_NOTE_SIZES, {"of_location": location})
+    connection.execute(_NOTE_ALL, {"of_location": location})

@@ -1,0 +1,82 @@
+"""How long each page and `/metrics` take at a server with a past (`tests.load.fill`).
+
+    python -m tests.load.pages data/folder
+
+Prints one JSON object: the middle of some looks at each, in milliseconds, the slowest first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import statistics
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+import requests
+from sqlalchemy import Connection, select
+
+from central import schema
+from central.adapters import SystemClock
+from central.auth import Role
+from central.monitoring import figures
+from central.pages.session import HOME
+from tests.bench.figures import timed
+from tests.support.central_server import Server, TurnedClock
+from tests.support.operators import Browser
+
+PAGES = (
+    *("", "/unjoined", "/disputed", "/notifications", "/quarantine", "/staff", "/keys"),
+    *("/audit", "/views", "/reports", "/reports?days=366", "/reports?days=366&q=L7"),
+    *("/packages", "/packages?q=Eva", "/notifications?status=dead"),
+    *("/locations/L7", "/locations/L7/live"),
+)
+LOOKS = 5
+
+
+def measure(folder: Path) -> dict[str, float]:
+    """The milliseconds of each."""
+    server = Server(folder, TurnedClock(SystemClock().now_ms()))
+    server.start()
+    try:
+        package = server.central.database.read(_a_package)
+        browser = Browser(server, Role.ADMIN)
+        found = {}
+        for page in (*PAGES, f"/packages/{package.id}", f"/packages?q={package.barcode}"):
+            url = f"{server.url}{HOME}{page}"
+            found[page or "overview"] = _middle_ms(browser.http, url)
+        found["/metrics"] = _middle_ms(requests.Session(), f"{server.url}/metrics")
+        _, took_s = timed(lambda: asyncio.run(figures.make(server.central)))
+        found["the figures, beside the writer"] = round(took_s * 1000, 1)
+    finally:
+        server.stop()
+    return dict(sorted(found.items(), key=lambda each: -each[1]))
+
+
+def _a_package(connection: Connection) -> Any:
+    table = schema.package
+    old = select(table).order_by(table.c.announced_ms.desc()).offset(500).limit(1)
+    return connection.execute(old).one()
+
+
+def _middle_ms(session: requests.Session, url: str) -> float:
+    took = []
+    for _ in range(LOOKS):
+        began_s = time.perf_counter()
+        answer = session.get(url, timeout=120)
+        took.append((time.perf_counter() - began_s) * 1000)
+        assert answer.ok, (url, answer.status_code)
+    return round(statistics.median(took), 1)
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path, exists=True))
+def main(folder: Path) -> None:
+    """Measure at the data FOLDER."""
+    click.echo(json.dumps(measure(folder), indent=1))
+
+
+if __name__ == "__main__":
+    main()
