@@ -23,7 +23,7 @@ from pydantic import ValidationError
 from central.tokens import token_hash
 from kiosk.sync.client import BACK_OFF_MAX_S, BACK_OFF_S, JITTER, TIMEOUT_S
 from kiosk.sync.contract import SyncAnswer
-from tests.load.load import EPOCH, Kiosk
+from tests.load.journals import EPOCH, Kiosk
 
 GIVEN_UP = 8
 """So many failures one after the other end a kiosk that is to end."""
