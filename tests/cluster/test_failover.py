@@ -15,6 +15,7 @@ from tests.support.cluster_process import ClusterProcess
 
 KIOSKS, EVERY_S = 200, 5.0
 PATIENCE_S = 120.0
+pytestmark = pytest.mark.timeout(600)
 TOWNS = itertools.count(1)
 
 

@@ -28,6 +28,7 @@ def of_folder(folder: Folder) -> list[psutil.Process]:
     return found
 
 
+@pytest.mark.timeout(600)
 def test_a_cluster_that_was_killed_leaves_nothing_and_goes_on_with_its_data(tmp_path: Path) -> None:
     with ClusterProcess(tmp_path / "all") as cluster:
         assert cluster.plan.secrets.account in cluster.said.read_text()
