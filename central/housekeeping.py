@@ -8,7 +8,7 @@ from functools import partial
 
 from sqlalchemy import Connection, exists, func, insert, select, update
 
-from central import privacy, schema
+from central import privacy, rates, schema
 from central.context import Central, alarm
 from central.database.bulk import add_many
 from central.database.locks import lock_name
@@ -69,6 +69,7 @@ async def tidy(central: Central, now_ms: int) -> None:
         partial(sessions.forget, rules=settings.sign_in, now_ms=now_ms),
         partial(passwords.forget_links, now_ms=now_ms),
         partial(throttle.forget, now_ms=now_ms),
+        rates.forget,
         partial(bounds.keep, rules=settings.feed, now_ms=now_ms),
         partial(roll_up, now_ms=now_ms),
     ):

@@ -27,7 +27,7 @@ from kiosk.model.commands import OpeningOutcome
 from kiosk.model.location import Location
 from kiosk.model.throttle import LOOK_AHEAD
 from kiosk.site_model import location_of
-from kiosk.store import commands, meta, openings
+from kiosk.store import commands, meta, openings, staff
 from kiosk.store.remains import DATABASE, fault_of
 from kiosk.store.store import Store
 from kiosk.store.writer import Writer
@@ -98,6 +98,7 @@ def _know_server(writer: Writer, data: Path, url: str | None) -> None:
     if url is not None and (known is None or known != url):
         meta.set_value(writer, meta.SERVER, url)
         meta.forget(writer, commands.ONLY_SIGNED)
+        staff.forget_server_list(writer)
 
 
 @dataclass(frozen=True, slots=True)
