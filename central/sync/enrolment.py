@@ -31,13 +31,13 @@ ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 ENROL_VALID_MS = 7 * 24 * 3_600_000
 DENIED = RequestError(401, "unauthorised", "this token is not known, or it was revoked")
 
-_LOCATION = select(
-    schema.location, select(schema.staff_list.c.version).scalar_subquery().label("staff_counts")
-).where(schema.location.c.id == bindparam("id"))
+_STAFF_COUNTS = select(schema.staff_list.c.version).scalar_subquery().label("staff_counts")
+_LOCATION = select(schema.location, _STAFF_COUNTS).where(schema.location.c.id == bindparam("id"))
 _LOCKED = locked(_LOCATION, schema.location)
 _ARRIVING = locked(
     select(
         schema.location,
+        _STAFF_COUNTS,
         schema.location_epoch.c.seq.label("known_seq"),
         schema.location_epoch.c.head_hash.label("known_hash"),
     )

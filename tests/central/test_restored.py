@@ -26,9 +26,9 @@ from kiosk.store.restore import Recall, Restored
 from kiosk.store.writer import ChainHead
 from kiosk.sync.client import SyncClient
 from kiosk.sync.contract import Status
-from kiosk.sync.deadline import BoundedSession
 from kiosk.sync.enrol import enrol
 from kiosk.sync.journal_import import recall
+from kiosk.sync.servers import Servers
 from tests.support.central_server import (
     LOCATION,
     LOCATION_KEY,
@@ -71,7 +71,7 @@ class Machine:
         return self.journal.back_up(f"of-life-{self.journal.lives}")
 
     def recall(self, head: ChainHead) -> Recall:
-        return recall(BoundedSession(), self.identity, head)
+        return recall(Servers((self.identity.url,)), self.identity, head)
 
     def restore(self, file: Path, *, asks: bool = True, doubt: str = "") -> Restored:
         return self.journal.restore(file, self.recall if asks else None, doubt)
