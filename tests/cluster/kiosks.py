@@ -21,8 +21,9 @@ import psycopg
 from pydantic import ValidationError
 
 from central.tokens import token_hash
-from kiosk.sync.client import BACK_OFF_MAX_S, BACK_OFF_S, JITTER, TIMEOUT_S
+from kiosk.sync.client import BACK_OFF_MAX_S, BACK_OFF_S, JITTER
 from kiosk.sync.contract import SyncAnswer
+from kiosk.sync.servers import TIMEOUT_S
 from tests.load.journals import EPOCH, Kiosk
 
 GIVEN_UP = 8
