@@ -5,7 +5,7 @@ from central.database.leadership import Leadership, leadership
 from central.database.migrating import alembic_config, migrate
 from central.database.postgresql import is_postgresql
 from central.database.sqlite import sqlite_file
-from central.database.wakes import wake
+from central.database.wakes import wake, wake_all
 
 __all__ = [
     "Database",
@@ -18,4 +18,5 @@ __all__ = [
     "migrate_shared",
     "sqlite_file",
     "wake",
+    "wake_all",
 ]

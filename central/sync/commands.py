@@ -17,7 +17,7 @@ from central.database.faults import require_own
 from central.locking import lock_location
 from central.schema import LIVE
 from central.sync import order
-from central.sync.staff_list import staff_of
+from central.sync.staff_list import for_older
 from central.tokens import Secrets
 from kiosk.model.commands import (
     Announce,
@@ -202,7 +202,7 @@ def _wire(
             command = Open(slot=slot, signed_ms=now_ms)
             signature = signer.sign(opening_text(row["location"], row["id"], slot, now_ms))
         case ListStaff():
-            command = staff_of(connection, row["location"])
+            command = for_older(connection, row["location"])
         case _:
             pass
     body = body_of(command)

@@ -12,7 +12,7 @@ from central.context import Central, alarm_daily, is_about
 from central.database.bulk import update_one, upsert
 from central.feed import writing as feeding
 from central.settings import Limits
-from central.sync import commands, enrolment, ingest, signing
+from central.sync import commands, enrolment, ingest, signing, staff
 from central.sync.projection import configure
 from central.sync.quarantine import payload_of
 from central.sync.room import count_free, note_room
@@ -87,6 +87,8 @@ def sync(
     signer = signing.of_location(
         connection, central.secrets, location, request.status.server_key, row.signing_key, now_ms
     )
+    if request.status.staff_version is None:
+        staff.tell_older(connection, row, now_ms)
     # Behind everything that gives commands numbers: most kiosks have come to the last one.
     last_n = _note(connection, row, request, taken, cursor, now_ms, is_late=is_late)
     waiting: tuple[WireCommand, ...] = ()
@@ -106,6 +108,7 @@ def sync(
         else central.settings.next_sync_s(waits=request.waits),
         want_layout=request.layout is None
         and request.status.layout_hash not in ("", row.layout_hash),
+        staff_version=row.staff_counts,
     )
 
 
@@ -115,11 +118,15 @@ def is_due(
     location: str,
     token: str,
     cursor: int,
+    staff_version: int | None,
     within_s: float,
 ) -> bool:
-    """Whether a kiosk that has seen the commands up to `cursor`, and comes by itself within so
-    long, had better come now. Raises `RequestError` for a wrong token."""
+    """Whether a kiosk that has seen the commands up to `cursor`, and this version of the list of
+    staff named, and comes by itself within so long, had better come now. Raises `RequestError` for
+    a wrong token."""
     row = enrolment.kiosk_of(connection, location, token)
+    if staff_version is not None and staff_version != row.staff_counts:
+        return True
     is_watched = (row.watched_until_ms or 0) > central.clock.now_ms()
     if is_watched and within_s > WATCHED_SYNC_S:
         return True
