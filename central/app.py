@@ -254,7 +254,8 @@ def _say_errors(app: FastAPI) -> None:
 
     @app.exception_handler(SQLAlchemyError)
     async def _database(request: Request, error: SQLAlchemyError) -> Response:
-        LOG.error("the database did not carry a request out: %s", error)
+        is_ours = not faults.is_passing(error)
+        LOG.error("the database did not carry a request out: %s", error, exc_info=is_ours)
         refused = faults.refusal(error)
         if request.url.path.startswith((HOME, PATH)):
             return refused_page(request, refused)
