@@ -397,9 +397,23 @@ class Backup(_Table):
     )
 
 
+def _one_or_several(value: object) -> object:
+    return (value,) if isinstance(value, str) else value
+
+
+ServerAddress = Annotated[str, Field(pattern=r"^https?://[^\s/?#@\\]+(/[^\s?#@\\]*)?$")]
+
+
 class Server(_Table):
     """[server]: the line to the central server, where this site has one."""
 
+    url: Annotated[tuple[ServerAddress, ...], Strict(False), BeforeValidator(_one_or_several)] = (
+        Field(
+            default=(),
+            description='the server\'s address, like "https://lockers.example.org", or a list of'
+            " several, the one to ask first; none: where the kiosk enrolled",
+        )
+    )
     allow_plain_http: bool = Field(
         default=False,
         description="true when the server may be reached by http, which everybody on the way can"

@@ -121,8 +121,11 @@ def check(data: Path, file: Path) -> None:
         click.echo(str(mistake), err=True)
     if mistakes:
         sys.exit(EXIT_MISTAKE)
-    click.echo(f"{file}: no mistakes")
     site = load_site(file)
+    transport = transport_of(site, data)
+    for url in transport.urls:
+        transport.require_safe(url)
+    click.echo(f"{file}: no mistakes")
     for sentence in (*risks_of_guessing(site), *remarks(site), *_remarks_on_rights(file, data)):
         click.echo(sentence)
 

@@ -54,9 +54,9 @@ from kiosk.store.restore import Restored
 from kiosk.store.store import Store
 from kiosk.store.writer import Writer
 from kiosk.sync.client import Identity
-from kiosk.sync.deadline import BoundedSession
 from kiosk.sync.enrol import IDENTITY_FILE, identity_in
 from kiosk.sync.journal_import import RecallError, recall
+from kiosk.sync.servers import Servers, servers_of
 from kiosk.sync.transport import BY_TLS, PlainLineError, Transport
 
 LOG = logging.getLogger("kiosk")
@@ -207,18 +207,19 @@ def restore(
     clock, rng = SystemClock(), secrets.SystemRandom()
     identity = identity_in(data) if with_server else None
     path, check = data / DATABASE, key_check(key)
-    with _session_of(identity, transport) as session:
-        recaller = None if identity is None else partial(recall, session, identity)
+    with _servers(identity, transport) as servers:
+        recaller = None if identity is None else partial(recall, servers, identity)
         return backup_restore.restore(file, path, check, clock, rng, recaller, doubt, key)
 
 
-def _session_of(identity: Identity | None, transport: Transport) -> BoundedSession:
-    if identity is None:
-        return BoundedSession()
+def _servers(identity: Identity | None, transport: Transport) -> Servers:
+    """Raises `RecallError`."""
+    servers = Servers(()) if identity is None else servers_of(transport, identity.url)
     try:
-        return transport.session(identity.url)
+        servers.require_safe()
     except PlainLineError as error:
         raise RecallError(str(error)) from error
+    return servers
 
 
 def retire(site: Site, data: Path, *, is_forced: bool, with_server: bool) -> retirement.Retired:

@@ -47,15 +47,13 @@ from kiosk.sync.deadline import BoundedSession
 from kiosk.sync.opening import require_signed
 from kiosk.sync.reaching import answer_text, is_out_of_reach
 from kiosk.sync.receiving import last_number, receive
+from kiosk.sync.servers import TIMEOUT_S, Servers
 from kiosk.sync.signing import proven_by, too_old, unproven
 from kiosk.sync.staff_list import StaffListError, StaffPause, fetch, is_wanted
-from kiosk.sync.transport import BY_TLS
 from kiosk.sync.waiting import Waiting
 
 LOG = logging.getLogger("kiosk.sync")
 OBSERVER = "centre"
-TIMEOUT_S = (5.0, 30.0)
-"""How long to wait for the connection, and for each answer."""
 GZIP_FROM = 1024
 COMMANDS_MAX = 200
 """How many commands of one answer are looked at; a server sends at most 50."""
@@ -109,6 +107,8 @@ class SyncStatus:
     clock_offset_ms: int = 0
     message: str = ""
     """Why the server did not answer as it should."""
+    url: str = ""
+    """Which of the server's addresses answered last, where there are several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,19 +171,19 @@ class SyncClient:
         rng: random.Random,
         doors: Doors | None = None,
         keep: Callable[[Identity], None] = _keep_nothing,
-        session: BoundedSession | None = None,
+        servers: Servers | None = None,
     ) -> None:
         """`status` tells how the machine is; it is called on the sync's thread, and so is
         `doors`, which opens remotely; None: this kiosk opens nothing so. `keep` writes down,
-        durably, what changes of the identity; `session` is the line to the server."""
+        durably, what changes of the identity; `servers` are where the server is, the address of
+        the identity where nothing is said."""
         self._store, self._location, self._identity = store, location, identity
         self._machine, self._rng, self._doors, self._keep = status, rng, doors, keep
         self._layout = layout_of(location)
         self._layout_hash = sha256(self._layout.model_dump_json().encode()).hexdigest()
         self._is_layout_wanted = True
         self._is_going_back = False
-        self._session = BoundedSession() if session is None else session
-        self._is_line_safe = session is not None
+        self._servers = Servers((identity.url,)) if servers is None else servers
         self._staff_pause = StaffPause()
         self._woken, self._is_ending = threading.Event(), False
         self._waiting = Waiting(self._wait_line, identity.token, rng, self._woken)
@@ -205,7 +205,7 @@ class SyncClient:
         self._is_ending = True
         self._waiting.wake()
         self._thread.join(TIMEOUT_S[0])
-        self._session.close()
+        self._servers.close()
 
     def _run(self) -> None:
         failures = 0
@@ -217,12 +217,15 @@ class SyncClient:
             except (requests.RequestException, ValidationError, StoreError) as error:
                 failures += 1
                 self._tell(str(error))
-                wait_s = min(BACK_OFF_MAX_S, BACK_OFF_S * 2.0 ** (failures - 1))
+                rounds = (failures - 1) // len(self._servers.urls)
+                wait_s = min(BACK_OFF_MAX_S, BACK_OFF_S * 2.0**rounds)
             except Exception as error:
                 failures += 1
                 LOG.exception("the sync failed in a way it should not")
                 self._tell(f"{type(error).__name__}: {error}")
                 wait_s = BACK_OFF_MAX_S
+            if self._is_ending:
+                break
             wait_s *= self._rng.uniform(*JITTER)
             if failures:
                 self._back_off(wait_s)
@@ -292,7 +295,17 @@ class SyncClient:
         if len(body) >= GZIP_FROM:
             body = gzip.compress(body, 5)
             headers["content-encoding"] = "gzip"
-        return read_message(SyncAnswer, self._ask("POST", "sync", data=body, headers=headers))
+        self._servers.begin()
+        while True:
+            try:
+                text = self._ask("POST", "sync", data=body, headers=headers)
+                answer = read_message(SyncAnswer, text)
+            except (requests.RequestException, ValidationError):
+                if not self._servers.failed():
+                    raise
+            else:
+                self._servers.answered()
+                return answer
 
     def _ask(
         self,
@@ -305,23 +318,23 @@ class SyncClient:
     ) -> bytes:
         """Ask the server for something of this location; the text of its answer. Raises
         `requests.RequestException`."""
-        if not self._is_line_safe:
-            BY_TLS.require_safe(self._identity.url)
+        session = self._servers.session
         asked = requests.Request(method, self._url(what), dict(headers), data=data, params=params)
-        made = self._session.connections
+        made = session.connections
         try:
             return self._send(asked)
         except requests.ConnectionError as error:
-            if is_out_of_reach(error) or self._session.connections > made:
+            if is_out_of_reach(error) or session.connections > made:
                 raise
             # The line of the last exchange was over before this one, as kept lines are sometimes.
             # Events and commands go by their numbers: it does no harm to send them once more.
             return self._send(asked)
 
     def _send(self, asked: requests.Request) -> bytes:
+        session = self._servers.session
         with (
-            self._session.exchange(),
-            self._session.request(
+            session.exchange(),
+            session.request(
                 str(asked.method),
                 str(asked.url),
                 params=asked.params,
@@ -339,10 +352,10 @@ class SyncClient:
         return text
 
     def _url(self, last: str) -> str:
-        return f"{self._identity.url}{path('v1', 'locations', self._identity.location, last)}"
+        return f"{self._servers.url}{path('v1', 'locations', self._identity.location, last)}"
 
     def _wait_line(self) -> tuple[BoundedSession, str]:
-        return self._session, self._url("wait")
+        return self._servers.session, self._url("wait")
 
     def _note(self, waiting: _Waiting, answer: SyncAnswer) -> bool:
         """Write down how far the server is; whether more is to be sent at once."""
@@ -380,6 +393,7 @@ class SyncClient:
             queue=left,
             parked=parked,
             clock_offset_ms=clock_ms - answer.now_ms,
+            url=self._servers.url if len(self._servers.urls) > 1 else "",
         )
         return left > 0 or is_layout_new
 
