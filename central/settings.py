@@ -191,6 +191,9 @@ class Retention(_Part):
     """Commands that their kiosks have answered."""
     quarantine_days: int = Field(default=400, ge=30, le=36_500)
     """Events in quarantine, after somebody has settled them."""
+    archive: Path | None = None
+    """On PostgreSQL: the folder into which whole months of events, messages and the audit log are
+    written before they are dropped; none: they are dropped."""
 
 
 class Feed(_Part):
