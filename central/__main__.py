@@ -42,6 +42,7 @@ from central.sync import enrolment, signing, staff
 from central.sync.staff_list import EVERYWHERE
 from central.user_commands import user
 from kiosk.model.masking import log_to_stderr
+from kiosk.model.person import NUMBER_DIGITS_MIN
 from kiosk.model.urls import host as host_in_url
 
 
@@ -270,7 +271,8 @@ def staff_group() -> None:
 def staff_add(
     settings: Settings, number: str, name: str, role: str, locations: str, pin: str
 ) -> None:
-    """List somebody under a NUMBER of two digits, which is typed before the PIN."""
+    """List somebody under a NUMBER, which is typed before the PIN: two digits, or as many as
+    `central staff digits` says."""
     _write(
         settings,
         lambda connection, central: staff.add(
@@ -278,6 +280,23 @@ def staff_add(
         ),
     )
     click.echo(f"{number}: {role}")
+
+
+@staff_group.command("digits")
+@click.argument("digits", type=int)
+@click.pass_obj
+def staff_digits(settings: Settings, digits: int) -> None:
+    """Have numbers of so many DIGITS, 2 to 6, at every kiosk; shorter ones begin with zeros."""
+    older = _write(
+        settings, lambda connection, central: staff.set_digits(connection, central, BY, digits)
+    )
+    click.echo(f"{digits} digits")
+    if older and digits > NUMBER_DIGITS_MIN:
+        click.echo(
+            f"{older} kiosks have not said that they take more than 2: until they are updated,"
+            " people with longer numbers are not let in there",
+            err=True,
+        )
 
 
 @staff_group.command("badge")

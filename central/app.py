@@ -18,7 +18,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from central import metrics, privacy, resealing, schema, tokens
 from central.adapters import Clock, SystemClock
-from central.auth import RateLimit
 from central.context import Central
 from central.database import Database, faults, leadership
 from central.database.listener import listen
@@ -46,6 +45,7 @@ from central.pages import routes as page_routes
 from central.pages.own_forms import OwnForms
 from central.pages.rendering import refused_page
 from central.pages.session import HOME, SIGN_IN, NotSignedInError, StepNeededError
+from central.rates import Rates
 from central.settings import Settings
 from central.sync import commands
 from central.sync import routes as sync_routes
@@ -149,7 +149,7 @@ def create_app(central: Central) -> FastAPI:
     )
     app.base_url, app.watched_port = central.settings.base_url, central.settings.watched_port
     app.state.central = central
-    app.state.rate_limit = RateLimit()
+    app.state.rates = Rates(central)
     rules = central.settings.single_sign_on
     app.state.provider = None if rules is None else Provider(rules)
     app.state.worker = worker
@@ -252,7 +252,8 @@ def _say_errors(app: FastAPI) -> None:
 
     @app.exception_handler(SQLAlchemyError)
     async def _database(request: Request, error: SQLAlchemyError) -> Response:
-        LOG.error("the database did not carry a request out: %s", error)
+        is_ours = not faults.is_passing(error)
+        LOG.error("the database did not carry a request out: %s", error, exc_info=is_ours)
         refused = faults.refusal(error)
         if request.url.path.startswith((HOME, PATH)):
             return refused_page(request, refused)

@@ -100,10 +100,10 @@ class _Programs:
 
     async def __call__(self, request: Request) -> Program:
         central = central_of(request)
-        row = await central.database.look(api_key_of, bearer(request))
+        row = await central.database.at_once(api_key_of, bearer(request))
         if row is None:
             raise RequestError(401, "unauthorised", "this API key is not known, or was revoked")
-        wait_s = request.app.state.rate_limit.take(row.id, row.rate_per_min)
+        wait_s = await request.app.state.rates.wait_s(row.id, row.rate_per_min)
         if wait_s > 0:
             raise RequestError(
                 429,

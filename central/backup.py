@@ -1,4 +1,4 @@
-"""Backup and restore of a server on SQLite, by command; the key file is kept apart from both.
+"""Backup and restore of a server, by command; the key file is kept apart from both.
 
 After a restore the kiosks send again what the server has forgotten: each tells how long its journal
 is, and the server asks for the rest.
@@ -11,21 +11,12 @@ import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
 
-from central.database import alone, sqlite_file
+from central.database import alone, dumps, migrate_shared, sqlite_file
 from central.durable import move_durably
 from central.errors import CannotServeError
 from central.remains import SIDE_FILES
 from central.settings import Settings
 from kiosk.private_files import make_private
-
-
-def _file_of(settings: Settings) -> Path:
-    path = sqlite_file(settings.url)
-    if path is None:
-        raise CannotServeError(
-            "this server's database is not SQLite: back it up with the database's own tools"
-        )
-    return path
 
 
 def _check(path: Path) -> None:
@@ -45,13 +36,25 @@ def backup(settings: Settings, path: Path) -> int:
 
     Returns its size in bytes. A file that is there already is never overwritten.
     """
-    source = _file_of(settings)
     if path.exists():
         raise CannotServeError(f"{path} is there already; give another name")
-    if not source.exists():
-        raise CannotServeError(f"{source}: there is no database")
     draft = path.with_name(path.name + ".part")
     draft.unlink(missing_ok=True)
+    source = sqlite_file(settings.url)
+    if source is None:
+        make_private(draft)
+        dumps.dump(settings.url, draft, settings.postgresql_programs)
+        dumps.require_sound(draft, settings.postgresql_programs)
+    else:
+        _copy_live(source, draft)
+        _check(draft)
+    move_durably(draft, path)
+    return path.stat().st_size
+
+
+def _copy_live(source: Path, draft: Path) -> None:
+    if not source.exists():
+        raise CannotServeError(f"{source}: there is no database")
     make_private(draft)
     with (
         contextlib.closing(sqlite3.connect(f"file:{source}?mode=ro", uri=True)) as live,
@@ -59,23 +62,30 @@ def backup(settings: Settings, path: Path) -> int:
     ):
         live.backup(copy)
         copy.execute("PRAGMA journal_mode = DELETE")
-    _check(draft)
-    move_durably(draft, path)
-    return path.stat().st_size
 
 
-def restore(settings: Settings, path: Path, now_ms: int) -> Path | None:
-    """Put a backup in the database's place, with no server running; where the old one went.
+def restore(settings: Settings, path: Path, now_ms: int) -> Path | str | None:
+    """Put a backup in the database's place, with no server running; where the old one went: a
+    file, or a schema of a PostgreSQL database.
 
     The backup is read through before anything is moved.
     """
-    target = _file_of(settings)
+    target = sqlite_file(settings.url)
+    if target is None:
+        dumps.require_sound(path, settings.postgresql_programs)
+        aside = dumps.load(settings.url, path, _moment(now_ms), settings.postgresql_programs)
+        migrate_shared(settings.url)
+        return None if aside is None else f"the schema {aside} in the same database"
     _check(path)
     with alone(settings.url):
         draft = _copy(path, target)
-        aside = _set_aside(target, now_ms)
+        file = _set_aside(target, now_ms)
         move_durably(draft, target)
-    return aside
+    return file
+
+
+def _moment(now_ms: int) -> str:
+    return datetime.fromtimestamp(now_ms / 1000, UTC).strftime("%Y%m%dT%H%M%SZ")
 
 
 def _set_aside(target: Path, now_ms: int) -> Path | None:
@@ -83,8 +93,7 @@ def _set_aside(target: Path, now_ms: int) -> Path | None:
     beside = [end for end in ("", *SIDE_FILES) if Path(f"{target}{end}").exists()]
     if not beside:
         return None
-    moment = datetime.fromtimestamp(now_ms / 1000, UTC).strftime("%Y%m%dT%H%M%SZ")
-    aside = target.with_name(f"{target.name}.{moment}")
+    aside = target.with_name(f"{target.name}.{_moment(now_ms)}")
     for end in beside:
         Path(f"{target}{end}").rename(f"{aside}{end}")
     return aside

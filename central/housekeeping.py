@@ -8,7 +8,7 @@ from functools import partial
 
 from sqlalchemy import Connection, exists, func, insert, select, update
 
-from central import privacy, schema
+from central import privacy, rates, schema
 from central.context import Central, alarm
 from central.database.bulk import add_many
 from central.database.locks import lock_name
@@ -17,7 +17,7 @@ from central.locking import lock_location, lock_locations_of
 from central.notify import spool
 from central.notify.outbox import Kind, tell_operators
 from central.operators import passwords, sessions, throttle
-from central.retention import prune
+from central.retention import drop_old_months, prune
 from central.schema import LIVE
 from central.settings import Notifications, Settings
 from kiosk.model.clock import DAY_MS, HOUR_MS
@@ -31,7 +31,7 @@ PEOPLE_A_BITE = 100
 
 async def keep(central: Central) -> None:
     silence = partial(_tell_of_silence, began_ms=central.clock.now_ms())
-    others = (silence, prune, _empty_log)
+    others = (silence, drop_old_months, prune, _empty_log)
     while True:
         for work in (_tidy, *others):
             try:
@@ -69,6 +69,7 @@ async def tidy(central: Central, now_ms: int) -> None:
         partial(sessions.forget, rules=settings.sign_in, now_ms=now_ms),
         partial(passwords.forget_links, now_ms=now_ms),
         partial(throttle.forget, now_ms=now_ms),
+        rates.forget,
         partial(bounds.keep, rules=settings.feed, now_ms=now_ms),
         partial(roll_up, now_ms=now_ms),
     ):

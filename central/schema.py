@@ -78,6 +78,7 @@ location = Table(
     _text("head_hash"),
     _flag("may_begin"),
     _number("command_cursor"),
+    _number("staff_version"),
     _number("command_n"),
     _time("last_sync_ms"),
     _number("clock_offset_ms"),
@@ -391,6 +392,16 @@ budget = Table(
 """Until when the evenly refilled budget of somebody is used, and the last moment at which something
 that waits for it was promised to go."""
 
+rate = Table(
+    "rate",
+    metadata,
+    Column("subject", Text, primary_key=True),
+    _number("used_until_us"),
+    Index("ix_rate_used_until_us", "used_until_us"),
+    sqlite_strict=True,
+)
+"""Until when a bucket of requests is used, in microseconds; only where several servers count."""
+
 api_key = Table(
     "api_key",
     metadata,
@@ -548,6 +559,32 @@ staff = Table(
     _text("locations", '"*"'),
     _time("removed_ms"),
     Column("pin_digits", WHOLE),
+    _number("version"),
     CheckConstraint("role IN ('courier', 'technician')", name="role"),
-    CheckConstraint("length(number) = 2", name="number"),
+    CheckConstraint("length(number) BETWEEN 2 AND 6", name="number"),
+    Index("ix_staff_version", "version"),
 )
+"""`version` is that of the list at which somebody was last changed."""
+
+staff_list = Table(
+    "staff_list",
+    metadata,
+    Column("id", WHOLE, primary_key=True, autoincrement=False),
+    _number("version"),
+    _number("digits", 2),
+    CheckConstraint("id = 1", name="id"),
+    CheckConstraint("digits BETWEEN 2 AND 6", name="digits"),
+    sqlite_strict=True,
+)
+"""One row: which version of the list of staff counts, and how many digits of a number are typed."""
+
+staff_list_version = Table(
+    "staff_list_version",
+    metadata,
+    Column("version", WHOLE, primary_key=True, autoincrement=False),
+    _number("made_ms"),
+    Index("ix_staff_list_version_made", "made_ms"),
+    sqlite_strict=True,
+)
+"""The versions that there were: to a kiosk that names another one this list has never been, so it
+gets the whole."""

@@ -191,6 +191,9 @@ class Retention(_Part):
     """Commands that their kiosks have answered."""
     quarantine_days: int = Field(default=400, ge=30, le=36_500)
     """Events in quarantine, after somebody has settled them."""
+    archive: Path | None = None
+    """On PostgreSQL: the folder into which whole months of events, messages and the audit log are
+    written before they are dropped; none: they are dropped."""
 
 
 class Feed(_Part):
@@ -244,6 +247,8 @@ class Settings(_Part):
     """SQLAlchemy's URL, or PostgreSQL's own; empty is SQLite in the data folder."""
     lanes: int = Field(default=8, ge=1, le=200)
     """How many transactions this process writes side by side on PostgreSQL."""
+    postgresql_programs: Path | None = None
+    """The folder of `pg_dump` and `pg_restore`; none: they are in PATH."""
     key_file: Path | None = None
     """Where the server's key is; none is `central.key` in the data folder."""
     forgotten_file: Path | None = None

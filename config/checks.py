@@ -137,7 +137,7 @@ def _labels(parts: Parts) -> Iterator[Finding]:
         ),
         (
             "number",
-            "two digits that nobody else has",
+            "a number that nobody else has, with as many digits as the others",
             {key: person.number for key, person in parts.staff.items()},
         ),
     )
@@ -146,6 +146,16 @@ def _labels(parts: Parts) -> Iterator[Finding]:
         for key, first in _duplicates(alike if field != "number" else named):
             but = "" if named[key] == named[first] else ", but for capitals or a 0 in front"
             yield Finding((*key, field), f"stands at {key_path(first)} already{but}", right)
+    yield from _digits_of_staff(parts)
+
+
+def _digits_of_staff(parts: Parts) -> Iterator[Finding]:
+    digits = {key: len(person.number) for key, person in parts.staff.items()}
+    for key, count in digits.items():
+        first = next(iter(digits))
+        if count != digits[first]:
+            problem = f"has {count} digits, and {key_path(first)} has {digits[first]}"
+            yield Finding((*key, "number"), problem, "as many digits for everybody, like 0011")
 
 
 def _boards(parts: Parts) -> Iterator[Finding]:

@@ -291,7 +291,8 @@ class Staff(_Table):
     """[[staff]]: a person who signs in with a PIN: the number, then the secret digits."""
 
     number: str = Field(
-        pattern=r"^[0-9]{2}$", description='two digits in quotes, the first two of the PIN: "11"'
+        pattern=r"^[0-9]{2,6}$",
+        description='two to six digits in quotes, which are typed before the PIN: "11"',
     )
     name: Text = Field(description="the person's name, 1 to 200 characters")
     role: Literal["courier", "technician"] = Field(description='"courier" or "technician"')
@@ -396,9 +397,23 @@ class Backup(_Table):
     )
 
 
+def _one_or_several(value: object) -> object:
+    return (value,) if isinstance(value, str) else value
+
+
+ServerAddress = Annotated[str, Field(pattern=r"^https?://[^\s/?#@\\]+(/[^\s?#@\\]*)?$")]
+
+
 class Server(_Table):
     """[server]: the line to the central server, where this site has one."""
 
+    url: Annotated[tuple[ServerAddress, ...], Strict(False), BeforeValidator(_one_or_several)] = (
+        Field(
+            default=(),
+            description='the server\'s address, like "https://lockers.example.org", or a list of'
+            " several, the one to ask first; none: where the kiosk enrolled",
+        )
+    )
     allow_plain_http: bool = Field(
         default=False,
         description="true when the server may be reached by http, which everybody on the way can"

@@ -31,6 +31,8 @@ from kiosk.model.person import (
     Staff,
     badge_text,
     is_new_pin_secret,
+    is_staff_number,
+    kept_number,
     new_badge_secret,
     secret_digits_wanted,
 )
@@ -119,8 +121,11 @@ def check(data: Path, file: Path) -> None:
         click.echo(str(mistake), err=True)
     if mistakes:
         sys.exit(EXIT_MISTAKE)
-    click.echo(f"{file}: no mistakes")
     site = load_site(file)
+    transport = transport_of(site, data)
+    for url in transport.urls:
+        transport.require_safe(url)
+    click.echo(f"{file}: no mistakes")
     for sentence in (*risks_of_guessing(site), *remarks(site), *_remarks_on_rights(file, data)):
         click.echo(sentence)
 
@@ -310,7 +315,7 @@ def retire(config: Path, data: Path, force: bool, without_server: bool) -> None:
     type=(str, str),
     metavar="NUMBER NAME",
     required=True,
-    help="The first technician: two digits, and a name.",
+    help="The first technician: a number of two to six digits, and a name.",
 )
 @click.option("--pin-stdin", is_flag=True, help="Read the PIN's secret digits from a line.")
 def init(config: Path, data: Path, technician: tuple[str, str], pin_stdin: bool) -> None:
@@ -324,14 +329,14 @@ def init(config: Path, data: Path, technician: tuple[str, str], pin_stdin: bool)
         asked = f"Secret digits of {name}'s PIN, which follow {number}"
         secret = click.prompt(asked, hide_input=True, confirmation_prompt=True)
     secret_hash = hash_pin(require_secret(secret, Role.TECHNICIAN))
-    person = Staff(number, name, Role.TECHNICIAN, secret_hash)
-    key = app.init(site, data, person)
+    person = Staff(kept_number(number), name, Role.TECHNICIAN, secret_hash)
+    key = app.init(site, data, person, digits=len(number))
     click.echo(f"{data} is ready. Keep a copy of {key} in a safe place: without it no code opens.")
 
 
 def require_number(number: str) -> None:
-    if not (number.isascii() and number.isdigit() and len(number) == 2):
-        raise click.UsageError(f"{number!r} is no staff number; right are two digits, like 99")
+    if not is_staff_number(number):
+        raise click.UsageError(f"{number!r} is no staff number; right are 2 to 6 digits, like 99")
 
 
 def require_secret(secret: str, role: Role) -> str:
@@ -397,7 +402,7 @@ def badge(number: str, png: Path | None) -> None:
     only now, and the hash for [[staff]] in the site file."""
     require_number(number)
     secret = new_badge_secret(secrets.SystemRandom())
-    text = badge_text(number, secret)
+    text = badge_text(kept_number(number), secret)
     code = segno.make(text, micro=False)
     # First, as a badge whose hash is not shown below is of no use.
     if png is not None:

@@ -33,11 +33,19 @@ from kiosk.flows.events import Scanned
 from kiosk.flows.person import Person, Screen
 from kiosk.messages import MessageSpool
 from kiosk.model.location import Location
-from kiosk.model.person import Staff, StaffSource
+from kiosk.model.person import NUMBER_DIGITS_MIN, Staff, StaffSource, kept_number
 from kiosk.model.scanner_test import scanner_findings
 from kiosk.private_files import private_folder
 from kiosk.server_link import send_all, syncing, transport_of
-from kiosk.site_model import backup_of, bank_of, location_of, policy_of, staff_of, strategy_of
+from kiosk.site_model import (
+    backup_of,
+    bank_of,
+    digits_of_staff,
+    location_of,
+    policy_of,
+    staff_of,
+    strategy_of,
+)
 from kiosk.store import evidence, holds, packages, slots, staff
 from kiosk.store import restore as backup_restore
 from kiosk.store.observers import observing
@@ -46,9 +54,9 @@ from kiosk.store.restore import Restored
 from kiosk.store.store import Store
 from kiosk.store.writer import Writer
 from kiosk.sync.client import Identity
-from kiosk.sync.deadline import BoundedSession
 from kiosk.sync.enrol import IDENTITY_FILE, identity_in
 from kiosk.sync.journal_import import RecallError, recall
+from kiosk.sync.servers import Servers, servers_of
 from kiosk.sync.transport import BY_TLS, PlainLineError, Transport
 
 LOG = logging.getLogger("kiosk")
@@ -83,6 +91,7 @@ async def open_kiosk(site: Site, data: Path, screen: Screen) -> AsyncIterator[Ki
             strategy=strategy_of(site),
             verify_pin=verify_pin,
             staff=staff_of(site),
+            staff_digits=digits_of_staff(site),
             policy=policy_of(site),
             backup=backup_of(site, data),
             journal_problem=head.problem,
@@ -137,18 +146,24 @@ def own_console_server(site: Site, data: Path) -> Iterator[ConsoleServer]:
         store.close()
 
 
-def init(site: Site, data: Path, technician: Staff) -> Path:
-    """Make a new kiosk's data folder: the location's key, the database, the first technician.
+def init(site: Site, data: Path, technician: Staff, *, digits: int = NUMBER_DIGITS_MIN) -> Path:
+    """Make a new kiosk's data folder: the location's key, the database, the first technician, whose
+    number is typed with so many digits.
 
     Returns where the key is. Raises `CannotOpenError` when a kiosk is or was there, and
     `CannotRunError` when somebody has the technician's number.
     """
-    if technician.number in {person.number for person in site.staff}:
+    if technician.number in {kept_number(person.number) for person in site.staff}:
         raise CannotRunError(f"number {technician.number} belongs to somebody in the site file")
-    return make_kiosk(site, data, [technician])
+    return make_kiosk(site, data, [technician], digits)
 
 
-def make_kiosk(site: Site, data: Path, technicians: Sequence[Staff] = ()) -> Path:
+def make_kiosk(
+    site: Site,
+    data: Path,
+    technicians: Sequence[Staff] = (),
+    digits: int = NUMBER_DIGITS_MIN,
+) -> Path:
     """Make a data folder where none was; returns where the key is. Raises `CannotOpenError`."""
     path, key = data / DATABASE, key_path(data)
     retirement.require_not_retiring(data)
@@ -157,7 +172,7 @@ def make_kiosk(site: Site, data: Path, technicians: Sequence[Staff] = ()) -> Pat
     private_folder(data)
     store = Store(path, SystemClock(), secrets.SystemRandom(), threaded=False)
     try:
-        store.submit(_init, key, location_of(site), technicians).result()
+        store.submit(_init, key, location_of(site), technicians, digits).result()
         store.submit(evidence.begin, path, "").result()
     except BaseException:
         store.close()
@@ -170,10 +185,12 @@ def make_kiosk(site: Site, data: Path, technicians: Sequence[Staff] = ()) -> Pat
     return key
 
 
-def _init(writer: Writer, key: Path, location: Location, technicians: Sequence[Staff]) -> None:
+def _init(
+    writer: Writer, key: Path, location: Location, technicians: Sequence[Staff], digits: int
+) -> None:
     use_location_key(writer, key, may_make=True)
     slots.configure(writer, location)
-    staff.list_staff(writer, technicians, StaffSource.INIT)
+    staff.list_staff(writer, technicians, StaffSource.INIT, digits)
 
 
 def restore(
@@ -190,18 +207,19 @@ def restore(
     clock, rng = SystemClock(), secrets.SystemRandom()
     identity = identity_in(data) if with_server else None
     path, check = data / DATABASE, key_check(key)
-    with _session_of(identity, transport) as session:
-        recaller = None if identity is None else partial(recall, session, identity)
+    with _servers(identity, transport) as servers:
+        recaller = None if identity is None else partial(recall, servers, identity)
         return backup_restore.restore(file, path, check, clock, rng, recaller, doubt, key)
 
 
-def _session_of(identity: Identity | None, transport: Transport) -> BoundedSession:
-    if identity is None:
-        return BoundedSession()
+def _servers(identity: Identity | None, transport: Transport) -> Servers:
+    """Raises `RecallError`."""
+    servers = Servers(()) if identity is None else servers_of(transport, identity.url)
     try:
-        return transport.session(identity.url)
+        servers.require_safe()
     except PlainLineError as error:
         raise RecallError(str(error)) from error
+    return servers
 
 
 def retire(site: Site, data: Path, *, is_forced: bool, with_server: bool) -> retirement.Retired:

@@ -14,17 +14,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-import requests
-
 from kiosk.adapters import KEY_FILE, key_check
 from kiosk.model.urls import path as url_path
 from kiosk.scratch import remove_left_behind
 from kiosk.store.backup import key_check_of
 from kiosk.store.remains import DATABASE, backups
-from kiosk.sync.client import TIMEOUT_S, Identity
+from kiosk.sync.client import Identity
 from kiosk.sync.contract import RetireRequest
 from kiosk.sync.enrol import IDENTITY_FILE
-from kiosk.sync.reaching import answer_text, why_not_reached
+from kiosk.sync.reaching import is_out_of_reach
+from kiosk.sync.servers import Answered, NotReachedError, servers_of
 from kiosk.sync.transport import PlainLineError, Transport
 from kiosk.wiping import COPIES_ON_WRITE, file_systems, wipe
 
@@ -122,43 +121,34 @@ def notify(
     was_asking = progress.is_asking
     progress = replace(progress, is_asking=True)
     keep_progress(data, progress)
-    status, text = _ask(identity, transport, progress)
-    if status != 200 and not (status == 401 and was_asking):
-        said = text[:200].decode(errors="replace")
+    answer = _ask(identity, transport, progress)
+    # An address that did not answer may have been asked all the same.
+    was_asking |= not all(is_out_of_reach(each) for each in answer.before)
+    if answer.status != 200 and not (answer.status == 401 and was_asking):
+        said = answer.text[:200].decode(errors="replace")
         raise RetireError(
-            f"{identity.url}: the server refuses: {status} {said}; retire with --without-server,"
-            " and revoke the location there: central location revoke"
+            f"{answer.url}: the server refuses: {answer.status} {said}; retire with"
+            " --without-server, and revoke the location there: central location revoke"
         )
     progress = replace(progress, is_server_notified=True)
     keep_progress(data, progress)
     return progress
 
 
-def _ask(identity: Identity, transport: Transport, progress: Progress) -> tuple[int, bytes]:
-    message = RetireRequest(packages=progress.packages)
-    url = f"{identity.url}{url_path('v1', 'locations', identity.location, 'retire')}"
-    headers = {"authorization": f"Bearer {identity.token}", "content-type": "application/json"}
-    try:
-        with (
-            transport.session(identity.url) as session,
-            session.exchange(),
-            session.post(
-                url,
-                data=message.model_dump_json(),
-                headers=headers,
-                timeout=TIMEOUT_S,
-                allow_redirects=False,
-                stream=True,
-            ) as answer,
-        ):
-            return answer.status_code, answer_text(answer)
-    except PlainLineError as error:
-        raise RetireError(str(error)) from error
-    except requests.RequestException as error:
-        raise RetireError(
-            f"{identity.url}: the server is not reached: {why_not_reached(error, identity.url)}\n"
-            "Try again when it is, or retire with --without-server, and revoke the location there"
-        ) from error
+def _ask(identity: Identity, transport: Transport, progress: Progress) -> Answered:
+    message = RetireRequest(packages=progress.packages).model_dump_json()
+    where = url_path("v1", "locations", identity.location, "retire")
+    with servers_of(transport, identity.url) as servers:
+        try:
+            return servers.ask("POST", where, identity.token, data=message)
+        except PlainLineError as error:
+            raise RetireError(str(error)) from error
+        except NotReachedError as error:
+            raise RetireError(
+                f"{servers.urls[0]}: the server is not reached: {error}\n"
+                "Try again when it is, or retire with --without-server, and revoke the location"
+                " there"
+            ) from error
 
 
 def wipe_all(

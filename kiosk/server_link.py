@@ -7,7 +7,7 @@ import contextlib
 import logging
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -27,13 +27,15 @@ from kiosk.model.commands import OpeningOutcome
 from kiosk.model.location import Location
 from kiosk.model.throttle import LOOK_AHEAD
 from kiosk.site_model import location_of
-from kiosk.store import commands, meta, openings
+from kiosk.store import commands, meta, openings, staff
 from kiosk.store.remains import DATABASE, fault_of
 from kiosk.store.store import Store
 from kiosk.store.writer import Writer
 from kiosk.sync.client import Identity, SyncClient, SyncStatus
 from kiosk.sync.contract import BoardStatus, Status
 from kiosk.sync.enrol import IDENTITY_FILE, EnrolError, enrol, identity_in, keep
+from kiosk.sync.reaching import server_url
+from kiosk.sync.servers import servers_of
 from kiosk.sync.transport import BY_TLS, PlainLineError, Transport
 from kiosk.vitals import vitals
 
@@ -55,8 +57,9 @@ def syncing(data: Path, kiosk: Kiosk, transport: Transport = BY_TLS) -> Iterator
     if identity is None:
         yield
         return
+    servers = servers_of(transport, identity.url)
     try:
-        session = transport.session(identity.url)
+        servers.require_safe()
     except PlainLineError as error:
         raise EnrolError(str(error)) from error
     client = SyncClient(
@@ -67,7 +70,7 @@ def syncing(data: Path, kiosk: Kiosk, transport: Transport = BY_TLS) -> Iterator
         kiosk.rng,
         RemoteDoors(kiosk, asyncio.get_running_loop()),
         partial(keep, data),
-        session,
+        servers,
     )
 
     def look_ahead() -> int:
@@ -98,6 +101,7 @@ def _know_server(writer: Writer, data: Path, url: str | None) -> None:
     if url is not None and (known is None or known != url):
         meta.set_value(writer, meta.SERVER, url)
         meta.forget(writer, commands.ONLY_SIGNED)
+        staff.forget_server_list(writer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,17 +152,21 @@ def send_all(
     """Send the server what it has not heard of, once, as far as it is reached."""
     status = Status(clock_ms=clock.now().wall_ms, is_clock_trusted=clock.now().is_trusted)
     rng = secrets.SystemRandom()
-    try:
-        with transport.session(identity.url) as session:
-            client = SyncClient(store, location, identity, lambda: status, rng, session=session)
-            while client.sync_once() == 0 and client.state.queue:
-                continue
-    except (requests.RequestException, ValidationError) as error:
-        LOG.warning("the server did not get everything: %s", error)
+    with servers_of(transport, identity.url) as servers:
+        client = SyncClient(store, location, identity, lambda: status, rng, servers=servers)
+        for _ in servers.urls:
+            try:
+                while client.sync_once() == 0 and client.state.queue:
+                    continue
+            except (requests.RequestException, ValidationError) as error:
+                LOG.warning("the server did not get everything: %s", error)
+            else:
+                return
 
 
 def transport_of(site: Site, data: Path) -> Transport:
-    """The line to the server, as the site file has it."""
+    """The line to the server, as the site file has it. Raises `EnrolError` for an address that is
+    none."""
     line = site.server
 
     def placed(path: Path | None) -> Path | None:
@@ -169,7 +177,15 @@ def transport_of(site: Site, data: Path) -> Transport:
         placed(line.client_certificate),
         placed(line.client_key),
         placed(line.ca),
+        _addresses(line.url),
     )
+
+
+def _addresses(urls: Iterable[str]) -> tuple[str, ...]:
+    try:
+        return tuple(server_url(each) for each in urls)
+    except ValueError as error:
+        raise EnrolError(f"[server] url of the site file: {error}") from error
 
 
 def enrol_kiosk(

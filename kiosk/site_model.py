@@ -14,7 +14,14 @@ from kiosk.adapters import SystemClock
 from kiosk.flows.context import Policy
 from kiosk.model.allocation import AllocationStrategy, BestFit, FirstAvailable
 from kiosk.model.location import Location, Locker, Rectangle, Size, Slot
-from kiosk.model.person import SECRET_DIGITS_MAX, SECRET_DIGITS_MIN, Role, Staff
+from kiosk.model.person import (
+    NUMBER_DIGITS_MIN,
+    SECRET_DIGITS_MAX,
+    SECRET_DIGITS_MIN,
+    Role,
+    Staff,
+    kept_number,
+)
 from kiosk.model.pickup_code import locator_digits
 from kiosk.model.throttle import badge_guessed, opened_by_guessing, pin_guessed
 from kiosk.store.backup import BackupPlan
@@ -201,7 +208,7 @@ def staff_of(site: Site) -> list[Staff]:
     """The staff that the site's config lists."""
     return [
         Staff(
-            person.number,
+            kept_number(person.number),
             person.name,
             Role(person.role),
             person.pin_hash,
@@ -209,6 +216,11 @@ def staff_of(site: Site) -> list[Staff]:
         )
         for person in site.staff
     ]
+
+
+def digits_of_staff(site: Site) -> int:
+    """With how many digits the site's config writes the numbers of its staff."""
+    return max((len(person.number) for person in site.staff), default=NUMBER_DIGITS_MIN)
 
 
 def bank_of(site: Site, data: Path) -> Bank:

@@ -33,7 +33,7 @@ def vitals(data: Path, sync: SyncStatus | None) -> Vitals:
         temperature_c=_temperature_c(),
         server=None
         if sync is None
-        else ServerReport(sync.is_reached, sync.last_ms, sync.queue, sync.message),
+        else ServerReport(sync.is_reached, sync.last_ms, sync.queue, sync.message, sync.url),
     )
 
 

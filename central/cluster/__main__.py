@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 import psycopg
 
+from central.adapters import monotonic_s
 from central.cluster import harm
 from central.cluster.folder import Folder
 from central.cluster.plan import ACCOUNT, FIRST_PORT
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 PROGRAM = "python -m central.cluster"
 END_WITHIN_S = 60.0
+LOOK_S = 0.1
 
 
 class _StoppedError(BaseException):
@@ -116,7 +118,9 @@ def down(folder: Folder) -> None:
     whole = running(folder.running).get("")
     if folder.is_in_use() and whole is not None:
         whole.terminate()
-        whole.wait(END_WITHIN_S)
+        until_s = monotonic_s() + END_WITHIN_S
+        while folder.is_in_use() and monotonic_s() < until_s:
+            pause(LOOK_S)
     with folder.alone():
         folder.end_left_behind()
     click.echo("The cluster has ended; its data stays.")

@@ -19,7 +19,7 @@ def central_command(settings: Path, *words: str) -> tuple[str, ...]:
 
 def migrate(settings: Path) -> None:
     """Bring the tables up to this version's. Raises `CannotServeError`."""
-    command = central_command(settings, "init")
+    command = central_command(settings, "migrate")
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     if done.returncode != 0:
         raise CannotServeError(f"the tables were not migrated: {done.stderr.strip()}")

@@ -15,6 +15,8 @@ from central.errors import CannotServeError
 
 BACK_WITHIN_S = 120.0
 LOOK_S = 0.1
+SEEN_AGAIN_S = 3.0
+"""After so long HAProxy, which looks every second, sends a server that is back its share again."""
 
 
 def kill_primary(folder: Folder) -> str:
@@ -55,6 +57,7 @@ def upgrade(folder: Folder, say: Callable[[str], None]) -> None:
             raise CannotServeError(f"{node.name} does not run; python -m central.cluster status")
         before.terminate()
         _wait(folder, node, before.pid)
+        pause(SEEN_AGAIN_S)
         say(f"{node.name} runs again, process {running(folder.running)[node.name].pid}")
 
 

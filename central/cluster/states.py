@@ -13,6 +13,8 @@ from kiosk.model.urls import host as in_url
 TIMEOUT_S = 2.0
 WORKING = ("running", "streaming")
 """What Patroni calls a PostgreSQL that does its part."""
+CONFIRMING = ("sync_standby", "quorum_standby")
+"""And one without whose word nothing is acknowledged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +66,16 @@ def primary(plan: Plan) -> DatabaseNode | None:
 
 
 def is_whole(plan: Plan) -> bool:
-    """Whether there is a primary, the others follow it, and one of them confirms what it writes."""
+    """Whether there is a primary, the others follow it, and one of them confirms what it writes.
+
+    Each is asked itself: of one that was killed the others believe for a while that it works.
+    """
+    work = all(answers(f"{_patroni(node)}/health") for node in plan.databases)
+    if not work or primary(plan) is None:
+        return False
     found = members(plan)
-    are_all = len(found) == len(plan.databases)
-    has_primary = any(each.role in ("leader", "master", "primary") for each in found)
-    is_confirmed = any(each.role in ("sync_standby", "quorum_standby") for each in found)
-    works = all(each.state in WORKING for each in found)
-    return are_all and has_primary and works and (is_confirmed or len(found) == 1)
+    is_confirmed = any(each.role in CONFIRMING for each in found) or len(found) == 1
+    return is_confirmed and all(each.state in WORKING for each in found)
 
 
 def is_ready(server: ServerNode) -> bool:

@@ -51,6 +51,13 @@ def update_many(connection: Connection, table: Table, key: str, rows: Sequence[R
             _run(connection, _update(connection.dialect, table, key, changed), bound)
 
 
+def update_one(connection: Connection, table: Table, key: str, row: Row, wanted: str) -> Any:
+    """Change the row that a key names; what stands in a column of it then."""
+    columns = tuple(sorted(row.keys() - {key}))
+    statement = _update(connection.dialect, table, key, columns, wanted)
+    return _run(connection, statement, [{f"new_{n}": v for n, v in row.items()}]).scalar_one()
+
+
 def insert_many(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
     """Insert the rows, which all name the same columns."""
     _run(connection, _insert(connection.dialect, table, tuple(rows[0])), rows)
@@ -82,10 +89,10 @@ def _alike(rows: Sequence[Row]) -> Iterable[tuple[tuple[str, ...], list[Row]]]:
     return groups.items()
 
 
-def _run(connection: Connection, statement: SQLCompiler, rows: Sequence[Row]) -> None:
+def _run(connection: Connection, statement: SQLCompiler, rows: Sequence[Row]) -> Any:
     text, names = str(statement), statement.positiontup
     values: Any = rows if names is None else [tuple(row[name] for name in names) for row in rows]
-    connection.exec_driver_sql(text, values)
+    return connection.exec_driver_sql(text, values if len(values) > 1 else values[0])
 
 
 @cache
@@ -111,21 +118,24 @@ def _upsert(dialect: Dialect, table: Table, key: tuple[str, ...], columns: tuple
 @cache
 def _add(dialect: Dialect, table: Table, key: tuple[str, ...], columns: tuple[str, ...]) -> Any:
     _require_plain(table, columns)
-    own: Any = postgresql if dialect.name == "postgresql" else sqlite
-    statement = own.insert(table)
+    statement = _own(dialect).insert(table)
     sums = {name: table.c[name] + statement.excluded[name] for name in columns if name not in key}
     statement = statement.on_conflict_do_update(index_elements=list(key), set_=sums)
     return statement.compile(dialect=dialect, column_keys=list(columns))
 
 
 @cache
-def _update(dialect: Dialect, table: Table, key: str, columns: tuple[str, ...]) -> Any:
+def _update(
+    dialect: Dialect, table: Table, key: str, columns: tuple[str, ...], wanted: str = ""
+) -> Any:
     _require_plain(table, columns)
     statement = (
         update(table)
         .where(table.c[key] == bindparam(f"new_{key}"))
         .values({name: bindparam(f"new_{name}") for name in columns})
     )
+    if wanted:
+        return statement.returning(table.c[wanted]).compile(dialect=dialect)
     return statement.compile(dialect=dialect)
 
 

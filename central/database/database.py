@@ -128,6 +128,7 @@ class Database:
         else:
             self._writer = Lanes(self.engine, writers)
             self._reading = self.engine.execution_options(**postgresql.ONE_MOMENT)
+            self._at_once = self.engine.execution_options(isolation_level="AUTOCOMMIT")
 
     def _require_database(self, file: Path, key: Path, *, may_be_new: bool) -> None:
         """Under the lock, so that no server that starts just now is taken for a damaged one."""
@@ -234,10 +235,32 @@ class Database:
         self, operation: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """`read` for a coroutine, on another thread."""
+        return await self._on_reader(lambda: self.read(operation, *args, **kwargs))
+
+    async def _on_reader(self, work: Callable[[], T]) -> T:
         if self._is_closed.is_set():
             raise ClosedError(CLOSED)
-        reading = self._readers.submit(lambda: self.read(operation, *args, **kwargs))
-        return await asyncio.wrap_future(reading)
+        return await asyncio.wrap_future(self._readers.submit(work))
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether several servers may work on it."""
+        return postgresql.is_postgresql(self.url)
+
+    async def at_once(
+        self, operation: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """The answer of an operation whose statements need not belong together: on PostgreSQL each
+        is a transaction of its own, and costs no more than its own way there and back."""
+        if not self.is_shared:
+            return await self.look(operation, *args, **kwargs)
+
+        def work(connection: Connection) -> T:
+            return operation(connection, *args, **kwargs)
+
+        return await self._on_reader(
+            lambda: lanes.carry_out(self._at_once, work, monotonic_s(), may_repeat=True)
+        )
 
     def close(self) -> None:
         """Finish what was handed in and close."""
@@ -254,6 +277,17 @@ class Database:
         if self._lock_file is not None:
             os.close(self._lock_file)
             self._lock_file = None
+
+
+@contextlib.contextmanager
+def alone(url: str) -> Iterator[None]:
+    """Work on a database that no server uses. Raises `CannotServeError`."""
+    if postgresql.is_postgresql(url):
+        postgresql.alone_engine(url).dispose()
+        yield
+    else:
+        with sqlite.alone(url):
+            yield
 
 
 def migrate_shared(url: str) -> str:

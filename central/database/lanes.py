@@ -1,10 +1,10 @@
 """Several threads that write side by side, each with a connection: one transaction for each job.
 
 The rows that a job locks keep it right beside others, in this process and in any other. A whole
-transaction is done again for a while when its connection was lost, when another one was in its
-way, or when the server that it asked only reads now. What is reported of it is one of three things:
-it is done, it is not done, or nobody knows (`UnknownOutcomeError`): the connection was lost while
-it was made durable. A job that may be repeated is done once more then.
+transaction is done again for a while when its connection was lost, when another one was in its way,
+or when the server that it asked only reads now. What comes of it is one of three things: it is
+done, it is not done, or nobody knows (`UnknownOutcomeError`), for the connection was lost while it
+was made durable. A job that may be repeated is done once more then.
 """
 
 from __future__ import annotations

@@ -6,8 +6,9 @@ from typing import Any
 
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
-from sqlalchemy import URL, Engine, create_engine
+from sqlalchemy import URL, Engine, create_engine, text
 from sqlalchemy.engine import make_url
+from sqlalchemy.pool import NullPool
 
 from central.errors import CannotServeError
 
@@ -70,3 +71,26 @@ def engine_of(url: str, writers: int) -> Engine:
 
 ONE_MOMENT = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
 """How a connection reads that sees one moment."""
+
+
+ASIDE = "before_"
+"""How the schema's name begins in which a restore leaves what was there before."""
+
+
+def alone_engine(url: str) -> Engine:
+    """Connections to a database to which nobody else of its user is connected, as each server is.
+    Raises `CannotServeError`."""
+    engine = create_engine(url_of(url), hide_parameters=True, poolclass=NullPool)
+    others = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+        " AND usename = current_user AND backend_type = 'client backend'"
+        " AND pid <> pg_backend_pid()"
+    )
+    with engine.connect() as connection:
+        count = connection.execute(others).scalar_one()
+    if count:
+        raise CannotServeError(
+            "another central server uses this database, or a command does"
+            f" ({count} connections of its user); stop all of them first"
+        )
+    return engine

@@ -17,6 +17,8 @@ CHANNEL: Final = "woken"
 """Where PostgreSQL's notifications go."""
 EVERYBODY: Final = ""
 """In the place of a location: there were so many that who listens looks itself."""
+EVERY_KIOSK: Final = "*"
+"""In the place of a location: something is there for all."""
 MANY: Final = 50
 """From so many on in one transaction, they are not named any more."""
 _COLLECTED: Final = "woken"
@@ -27,7 +29,17 @@ def wake(connection: Connection, location: str) -> None:
     woken: set[str] | None = connection.info.get(_COLLECTED)
     if woken is None or location in woken or EVERYBODY in woken:
         return
-    named = location if len(woken) < MANY else EVERYBODY
+    _wake(connection, woken, location if len(woken) < MANY else EVERYBODY)
+
+
+def wake_all(connection: Connection) -> None:
+    """Have every kiosk come as soon as this transaction is durable."""
+    woken: set[str] | None = connection.info.get(_COLLECTED)
+    if woken is not None:
+        _wake(connection, woken, EVERY_KIOSK)
+
+
+def _wake(connection: Connection, woken: set[str], named: str) -> None:
     woken.add(named)
     if connection.dialect.name == "postgresql":
         # One that is said twice in a transaction is sent once.

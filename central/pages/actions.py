@@ -24,6 +24,7 @@ from central.pages.said import saying
 from central.pages.session import HOME, ActingAsAdmin, ActingAsOperator
 from central.sync import claims, quarantine, staff
 from central.sync.staff_list import EVERYWHERE
+from kiosk.model.person import typed_number
 from kiosk.model.urls import path
 
 router = APIRouter(prefix=HOME, include_in_schema=False)
@@ -146,9 +147,9 @@ async def staff_badge(request: Request, number: str, operator: ActingAsAdmin) ->
         return saying(request, f"{HOME}/staff", problem=error.message)
     request.app.state.wake()
     drawing = segno.make(text, micro=False).svg_data_uri(scale=4, border=4)
-    rows = await central.database.look(queries.staff)
-    badge = {"number": number, "text": text, "drawing": drawing}
-    return page(request, "staff.html", operator=operator, rows=rows, badge=badge)
+    shown = await central.database.look(queries.staff)
+    badge = {"number": typed_number(number, shown["digits"]), "text": text, "drawing": drawing}
+    return page(request, "staff.html", operator=operator, badge=badge, **shown)
 
 
 @router.post("/staff/{number}/remove")

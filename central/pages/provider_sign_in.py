@@ -45,7 +45,7 @@ def _provider(request: Request) -> Provider:
 async def to_provider(request: Request) -> Response:
     """Send the browser to the provider; what has to come back with it goes along, sealed."""
     provider, central = _provider(request), central_of(request)
-    if (wait_s := address_wait_s(request)) > 0:
+    if (wait_s := await address_wait_s(request)) > 0:
         return slow(SIGN_IN, wait_s)
     request.scope["session"] = {}
     try:
@@ -75,7 +75,7 @@ def _known_state(request: Request) -> dict[str, Any]:
 async def from_provider(request: Request) -> Response:
     """Whoever comes back from the provider signs in to their account."""
     provider, central = _provider(request), central_of(request)
-    if (wait_s := address_wait_s(request)) > 0:
+    if (wait_s := await address_wait_s(request)) > 0:
         return slow(SIGN_IN, wait_s)
     request.scope["session"] = _known_state(request)
     try:

@@ -24,6 +24,7 @@ from central.pages.session import (
     set_known_device,
     set_session,
 )
+from central.rates import Rates
 from kiosk.model.urls import asking, path
 
 TRIES_PER_ADDRESS = 60
@@ -47,11 +48,11 @@ def slow(page: str, wait_s: float) -> Response:
     return RedirectResponse(asking(page, problem="slow", wait_s=math.ceil(wait_s)), 303)
 
 
-def address_wait_s(request: Request) -> float:
+async def address_wait_s(request: Request) -> float:
     """In how many seconds this address may try again; 0 for now."""
     network = throttle.network(address_of(request))
-    wait_s: float = request.app.state.rate_limit.take(f"address {network}", TRIES_PER_ADDRESS)
-    return wait_s
+    rates: Rates = request.app.state.rates
+    return await rates.wait_s(f"address {network}", TRIES_PER_ADDRESS)
 
 
 def password_buckets(request: Request, account: str, device: str | None) -> list[str]:
@@ -62,7 +63,7 @@ def password_buckets(request: Request, account: str, device: str | None) -> list
 
 async def slowed(request: Request, buckets: list[str], device: str | None) -> float:
     """Count a try of a password; in how many seconds the next one may come, 0 for this one."""
-    if device is None and (wait_s := address_wait_s(request)) > 0:
+    if device is None and (wait_s := await address_wait_s(request)) > 0:
         return wait_s
     central = central_of(request)
     return await central.database.write(throttle.take, central, *buckets)

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, exists, func, or_, select, union
+from sqlalchemy import Connection, exists, func, literal, or_, select, tuple_, union
 from sqlalchemy import text as written
 
 from central import kept, people, schema
@@ -16,11 +16,12 @@ from central.errors import not_found
 from central.notify import outbox
 from central.settings import Settings
 from central.sync import commands
+from central.sync.staff_list import digits_of
 from central.viewed import VIEWED
 from kiosk.model.actor import actor_of, in_one_form
 from kiosk.model.barcode import kept_key
 from kiosk.model.event_bodies import read_or_nothing
-from kiosk.model.person import SECRET_DIGITS_MAX, Role
+from kiosk.model.person import SECRET_DIGITS_MAX, Role, kept_number, typed_number
 from kiosk.model.urls import path
 
 SHOWN = 100
@@ -398,18 +399,28 @@ def keys(connection: Connection) -> list[Row]:
     return [{**row, "scopes": kept.names_of(row["scopes"])} for row in rows]
 
 
-def staff(connection: Connection) -> list[Row]:
-    """Couriers and technicians that the server lists."""
-    table = schema.staff
-    rows = _rows(
-        connection, select(table).where(table.c.removed_ms.is_(None)).order_by(table.c.number)
-    )
-    return [
+STAFF_A_PAGE = 200
+
+
+def staff(connection: Connection, after: str = "") -> dict[str, Any]:
+    """Couriers and technicians that the server lists: those behind a number, and of how many digits
+    numbers are."""
+    table, digits = schema.staff, digits_of(connection)
+    by_number = func.length(table.c.number), table.c.number
+    query = select(table).where(table.c.removed_ms.is_(None))
+    if after:
+        known = kept_number(after)
+        query = query.where(tuple_(*by_number) > tuple_(literal(len(known)), literal(known)))
+    found = _rows(connection, query.order_by(*by_number).limit(STAFF_A_PAGE + 1))
+    rows = [
         {
             **row,
+            "typed": typed_number(row["number"], digits),
             "locations": kept.value_of(row["locations"]) or [],
             "has_short_pin": row["role"] == Role.TECHNICIAN
             and row["pin_digits"] != SECRET_DIGITS_MAX,
         }
-        for row in rows
+        for row in found[:STAFF_A_PAGE]
     ]
+    has_more = len(found) > STAFF_A_PAGE
+    return {"rows": rows, "digits": digits, "next": rows[-1]["number"] if has_more else ""}

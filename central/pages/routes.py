@@ -170,8 +170,11 @@ async def quarantine(request: Request, operator: Viewing) -> Response:
 
 
 @router.get("/staff")
-async def staff(request: Request, operator: Viewing) -> Response:
-    return page(request, "staff.html", operator=operator, rows=await _look(request, queries.staff))
+async def staff(
+    request: Request, operator: Viewing, after: Annotated[str, Query(max_length=6)] = ""
+) -> Response:
+    shown = await _look(request, queries.staff, after)
+    return page(request, "staff.html", operator=operator, **shown)
 
 
 @router.get("/keys")

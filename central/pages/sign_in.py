@@ -253,7 +253,7 @@ async def recovery(
     keeps the owner from using one."""
     central, session = central_of(request), operator.session
     asked, was_full = page_that_asks(request, operator, back, door), is_full(request, operator)
-    if (wait_s := address_wait_s(request)) > 0:
+    if (wait_s := await address_wait_s(request)) > 0:
         return slow_on(asked, wait_s)
 
     def do(connection: Connection, central: Central) -> bool:

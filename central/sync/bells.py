@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Final
 
 from central.counters import KIOSKS_WAITING
-from central.database.wakes import EVERYBODY
+from central.database.wakes import EVERY_KIOSK, EVERYBODY
 
 LOG = logging.getLogger("central.sync")
 AT_ONCE: Final = 50
@@ -102,8 +102,9 @@ class Bells:
                 end(bell, Heard.STOPPING)
 
     def _ring(self, locations: set[str]) -> None:
-        if EVERYBODY in locations:
-            task = asyncio.get_running_loop().create_task(self._ring_for_all())
+        if EVERYBODY in locations or EVERY_KIOSK in locations:
+            some = self._all() if EVERY_KIOSK in locations else self._due()
+            task = asyncio.get_running_loop().create_task(self._ring_for_many(some))
             self._rounds[task] = None
             task.add_done_callback(self._rounds.pop)
             return
@@ -111,9 +112,12 @@ class Bells:
             for bell in self._hung.get(location, ()):
                 end(bell, Heard.DUE)
 
-    async def _ring_for_all(self) -> None:
+    async def _all(self) -> Collection[str]:
+        return list(self._hung)
+
+    async def _ring_for_many(self, some: Awaitable[Collection[str]]) -> None:
         try:
-            due = list(await self._due())
+            due = list(await some)
         except Exception:
             LOG.exception("it could not be read who has something waiting; they come by themselves")
             return

@@ -17,7 +17,7 @@ from central.database.faults import require_own
 from central.locking import lock_location
 from central.schema import LIVE
 from central.sync import order
-from central.sync.staff_list import staff_of
+from central.sync.staff_list import for_older
 from central.tokens import Secrets
 from kiosk.model.commands import (
     Announce,
@@ -55,6 +55,7 @@ OPENING_ANSWERS = {
 }
 """What an operator reads of an opening that did not simply go well."""
 
+_INSERT = insert(schema.command)
 _WAITING = (
     select(schema.command)
     .where(
@@ -77,25 +78,23 @@ def queue(
 ) -> str:
     """Put a command behind the others of a location, an opening before them, and one of a kind that
     waits already in its place; return its id."""
-    table = schema.command
     wake(connection, location)
     lock_location(connection, location)
     merged = order.merge(connection, location, command, by, now_ms, package)
     if merged is not None:
         return merged
     command_id = new_id()
-    connection.execute(
-        insert(table).values(
-            location=location,
-            n=order.place_of(connection, location, command),
-            id=command_id,
-            type=command.type.value,
-            body=json.dumps(body_of(command), sort_keys=True),
-            by=by,
-            created_ms=now_ms,
-            package=package,
-        )
-    )
+    row = {
+        "location": location,
+        "n": order.place_of(connection, location, command),
+        "id": command_id,
+        "type": command.type.value,
+        "body": json.dumps(body_of(command), sort_keys=True),
+        "by": by,
+        "created_ms": now_ms,
+        "package": package,
+    }
+    connection.execute(_INSERT, row)
     return command_id
 
 
@@ -203,7 +202,7 @@ def _wire(
             command = Open(slot=slot, signed_ms=now_ms)
             signature = signer.sign(opening_text(row["location"], row["id"], slot, now_ms))
         case ListStaff():
-            command = staff_of(connection, row["location"])
+            command = for_older(connection, row["location"])
         case _:
             pass
     body = body_of(command)

@@ -20,7 +20,7 @@ from central.database.bulk import insert_once
 from central.database.locks import lock_name, locked, note_locked
 from central.errors import RequestError, require_plain
 from central.feed import writing as feeding
-from central.sync import signing, staff
+from central.sync import signing
 from central.sync.projection import configure
 from central.sync.room import note_room
 from central.tokens import KEY_BYTES, new_token, same, token_hash
@@ -31,18 +31,50 @@ ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 ENROL_VALID_MS = 7 * 24 * 3_600_000
 DENIED = RequestError(401, "unauthorised", "this token is not known, or it was revoked")
 
-_LOCATION = select(schema.location).where(schema.location.c.id == bindparam("id"))
+_STAFF_COUNTS = select(schema.staff_list.c.version).scalar_subquery().label("staff_counts")
+_LOCATION = select(schema.location, _STAFF_COUNTS).where(schema.location.c.id == bindparam("id"))
 _LOCKED = locked(_LOCATION, schema.location)
+_ARRIVING = locked(
+    select(
+        schema.location,
+        _STAFF_COUNTS,
+        schema.location_epoch.c.seq.label("known_seq"),
+        schema.location_epoch.c.head_hash.label("known_hash"),
+    )
+    .outerjoin(
+        schema.location_epoch,
+        (schema.location_epoch.c.location == schema.location.c.id)
+        & (schema.location_epoch.c.epoch == bindparam("epoch")),
+    )
+    .where(schema.location.c.id == bindparam("id")),
+    schema.location,
+)
 
 UNKNOWN_TOKEN = "this enrolment token is not known, was used, or is too old"
 
 
 def kiosk_of(connection: Connection, location: str, token: str, *, locks: bool = False) -> Any:
-    """The location whose kiosk this is, locked where something of it is changed; raises when the
-    token is not its own."""
+    """The location whose kiosk this is, locked where something of it is changed, and which version
+    of the list of staff counts; raises when the token is not its own."""
     row = connection.execute(_LOCKED if locks else _LOCATION, {"id": location}).first()
     if locks:
         note_locked(connection, schema.location, location)
+    return _require_kiosk(row, token)
+
+
+def arriving(connection: Connection, location: str, token: str, epoch: str) -> Any:
+    """The location whose kiosk this is, locked, and how far its journal of this epoch is known
+    (`known_seq`, `known_hash`; None where it is not). Raises when the token is not its own.
+
+    Where this had to wait for another sync of the same kiosk, what is known may be as it was before
+    that one: then it says less, and the next sync says the rest.
+    """
+    row = connection.execute(_ARRIVING, {"id": location, "epoch": epoch}).first()
+    note_locked(connection, schema.location, location)
+    return _require_kiosk(row, token)
+
+
+def _require_kiosk(row: Any, token: str) -> Any:
     if row is None or row.revoked_ms is not None or not row.token_hash:
         raise DENIED
     if not same(row.token_hash, token_hash(token)):
@@ -233,6 +265,7 @@ def enrol(connection: Connection, central: Central, request: EnrolRequest) -> En
             retired_ms=None,
             may_begin=True,
             signing_key=public_key,
+            staff_version=0,
         )
     )
     # What was not believed before may be what this kiosk goes on with: it is sent once more.
@@ -244,7 +277,6 @@ def enrol(connection: Connection, central: Central, request: EnrolRequest) -> En
     if request.layout is not None:
         configure(connection, row.id, request.layout, "")
     feeding.location(connection, row.id, now_ms)
-    staff.tell_one(connection, row.id, f"kiosk {row.id}", now_ms)
     how = "wrapped" if request.wrapped_key else "as it is"
     audit(connection, now_ms, f"kiosk {row.id}", "location.enrol", row.id, key_came=how)
     return EnrolAnswer(

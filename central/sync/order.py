@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, case, func, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, case, func, select, update
 
 from central import kept, schema
 from kiosk.model.commands import (
@@ -32,6 +32,34 @@ def _unsent(location: str) -> ColumnElement[bool]:
     )
 
 
+_PLACE = schema.location
+_SEEN = case(
+    (_PLACE.c.command_n > _PLACE.c.command_cursor, _PLACE.c.command_n),
+    else_=_PLACE.c.command_cursor,
+)
+_BEHIND: Any = bindparam("behind", type_=_PLACE.c.command_n.type)
+_COUNT_ON = (
+    update(_PLACE)
+    .where(_PLACE.c.id == bindparam("of_location"))
+    .values(
+        command_n=case((_SEEN > _BEHIND, _SEEN), else_=_BEHIND)
+        + bindparam("count", type_=_PLACE.c.command_n.type)
+    )
+    .returning(_PLACE.c.command_n)
+)
+_SAME = (
+    select(_TABLE)
+    .where(
+        _TABLE.c.location == bindparam("location"),
+        _TABLE.c.state == "QUEUED",
+        _TABLE.c.sent_ms.is_(None),
+        _TABLE.c.type == bindparam("type"),
+        _TABLE.c.package.is_not_distinct_from(bindparam("package")),
+    )
+    .order_by(_TABLE.c.n.desc())
+)
+
+
 def merge(
     connection: Connection,
     location: str,
@@ -44,12 +72,8 @@ def merge(
     none waits. What is asked for of two doors, or of two packages, is never one."""
     if isinstance(command, Open):
         return None  # each opening has its own answer
-    same = select(_TABLE).where(
-        _unsent(location),
-        _TABLE.c.type == command.type.value,
-        _TABLE.c.package.is_not_distinct_from(package),
-    )
-    for row in connection.execute(same.order_by(_TABLE.c.n.desc())):
+    same = {"location": location, "type": command.type.value, "package": package}
+    for row in connection.execute(_SAME, same):
         before = kept.object_of(row.body)
         if isinstance(command, SlotService) and before.get("slot") != command.slot:
             continue
@@ -89,14 +113,8 @@ def count_on(connection: Connection, location: str, count: int = 1, behind: int 
     """The next number of a command to a location, of `count` that are taken now; behind all that
     were given out, behind what its kiosk has seen, for this database may be an older one restored,
     and `behind` this one."""
-    place = schema.location
-    last = case(
-        (place.c.command_n > place.c.command_cursor, place.c.command_n),
-        else_=place.c.command_cursor,
-    )
-    last = case((last > behind, last), else_=behind)
-    taken = update(place).where(place.c.id == location).values(command_n=last + count)
-    return int(connection.execute(taken.returning(place.c.command_n)).scalar_one()) - count + 1
+    values = {"of_location": location, "count": count, "behind": behind}
+    return int(connection.execute(_COUNT_ON, values).scalar_one()) - count + 1
 
 
 def note_sent(connection: Connection, location: str, numbers: list[int], now_ms: int) -> None:

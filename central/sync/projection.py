@@ -22,7 +22,7 @@ from central.settings import Limits, Notifications
 from central.sync import claims, commands, own
 from central.sync.room import note_room
 from kiosk.model.barcode import kept_key
-from kiosk.model.commands import OpeningOutcome
+from kiosk.model.commands import STAFF_LIST, OpeningOutcome
 from kiosk.model.events import EventKind
 from kiosk.model.images import known_images
 from kiosk.model.invariants import require
@@ -218,8 +218,9 @@ class Projection:
         """A kiosk answers a command; the package that lies there and is somebody's since, or ""."""
         if body.get("n") == 0 and body["outcome"] == "REFUSED":
             # It came from somebody else, or this server's key is not the one its kiosk trusts.
-            subject, why = f"{self._location} {body['id']}", str(body.get("detail", ""))
-            self._alarm("command-not-proven", subject, why=why)
+            subject, why = f"{self._location} {body['id']}".strip(), str(body.get("detail", ""))
+            is_list = body.get("type") == STAFF_LIST
+            self._alarm("staff-list-refused" if is_list else "command-not-proven", subject, why=why)
         commands.answered(
             self._connection,
             self._location,

@@ -16,7 +16,7 @@ from central.connections import standing_aside
 from central.context import alarm_daily, central_of
 from central.errors import RequestError
 from central.locking import lock_location
-from central.sync import enrolment, journal_export, retirement, service
+from central.sync import enrolment, journal_export, retirement, service, staff_answer
 from central.sync.bells import Bell, Bells, Heard, end
 from kiosk.sync.bodies import BodyError, BodyTooLargeError, text_of
 from kiosk.sync.contract import (
@@ -27,6 +27,7 @@ from kiosk.sync.contract import (
     RetireAnswer,
     RetireRequest,
     ServerKeys,
+    StaffAnswer,
     SyncAnswer,
     SyncRequest,
     WaitAnswer,
@@ -130,14 +131,16 @@ async def wait(
     location: str,
     request: Request,
     cursor: Annotated[int, Query(ge=0, le=2**53)] = 0,
+    staff_version: Annotated[int | None, Query(ge=0, le=2**53)] = None,
     within_s: Annotated[float, Query(ge=0, le=3600, allow_inf_nan=False)] = 3600,
 ) -> Response:
-    """Answered at once when a command above `cursor` is there, or an operator looks, and else when
-    that comes; with nothing after `within_s`, or sooner, as the server likes."""
+    """Answered at once when a command above `cursor` is there, or another version of the list of
+    staff, or an operator looks, and else when that comes; with nothing after `within_s`, or sooner,
+    as the server likes."""
     central, token, bells = central_of(request), bearer(request), bells_of(request)
     with bells.hung(location) as bell:
         is_due = await central.database.look(
-            service.is_due, central, location, token, cursor, within_s
+            service.is_due, central, location, token, cursor, staff_version, within_s
         )
         if not is_due:
             bells.leave_alone(location, bell)
@@ -226,5 +229,24 @@ async def events(
     central = central_of(request)
     answer = await central.database.look(
         journal_export.events_of, location, bearer(request), epoch, after, limit
+    )
+    return _answer(request, answer)
+
+
+@router.get(
+    "/locations/{location}/staff",
+    response_model=StaffAnswer,
+    summary="A kiosk fetches what changed in its list of staff",
+    responses={401: {}, 422: {}},
+)
+async def staff(
+    location: str,
+    request: Request,
+    question: str = Query(pattern=r"^[0-9a-f]{32,64}$"),
+    since: int = Query(default=0, ge=0, le=2**53),
+) -> Response:
+    central = central_of(request)
+    answer = await central.database.look(
+        staff_answer.answer, central, location, bearer(request), since, question
     )
     return _answer(request, answer)

@@ -9,14 +9,15 @@ from sqlalchemy import Connection, bindparam, select, update
 
 from central import kept, limits, schema
 from central.context import Central, alarm_daily, is_about
-from central.database.bulk import update_many, upsert
+from central.database.bulk import update_one, upsert
 from central.feed import writing as feeding
 from central.settings import Limits
-from central.sync import commands, enrolment, ingest, signing
+from central.sync import commands, enrolment, ingest, signing, staff
 from central.sync.projection import configure
 from central.sync.quarantine import payload_of
 from central.sync.room import count_free, note_room
 from kiosk.model.clock import MINUTE_MS
+from kiosk.model.commands import WireCommand
 from kiosk.model.events import journal_key
 from kiosk.sync.contract import Place, Status, SyncAnswer, SyncRequest, WireEvent
 
@@ -29,7 +30,7 @@ CURSOR_AHEAD_MAX = 1_000_000
 HEAD = "head"
 """Where the kiosk's journal ended when it wrote its last message: its epoch and number."""
 
-_EPOCH = select(schema.location_epoch).where(
+_EPOCH = select(schema.location_epoch.c.seq, schema.location_epoch.c.head_hash).where(
     schema.location_epoch.c.location == bindparam("location"),
     schema.location_epoch.c.epoch == bindparam("epoch"),
 )
@@ -54,7 +55,7 @@ def sync(
 ) -> SyncAnswer:
     """Take in what a kiosk sends and answer. Raises `RequestError` for a wrong token."""
     now_ms = central.clock.now_ms()
-    row = enrolment.kiosk_of(connection, location, token, locks=True)
+    row = enrolment.arriving(connection, location, token, request.head.epoch)
     last = Place(epoch=row.epoch, seq=row.seq, hash=row.head_hash)
     rules = central.settings.notifications
     sender = ingest.Sender(location, _journal_key(central, row), row.may_begin, row.feeds)
@@ -65,10 +66,12 @@ def sync(
         )
         limits.require_events(connection, central, location, len(request.events), size)
     ceilings = central.settings.limits
-    taken = ingest.take(connection, sender, request.events, last, rules, now_ms, ceilings)
+    taken = ingest.Taken(last)
+    if request.events:
+        taken = ingest.take(connection, sender, request.events, last, rules, now_ms, ceilings)
     is_late = _is_late(row, request.status)
     if request.is_idle and taken.want_after is None and not is_late:
-        taken.want_after = _witness(connection, ceilings, location, request, taken.acked, now_ms)
+        taken.want_after = _witness(connection, ceilings, row, request, taken.acked, now_ms)
     if request.layout is not None:
         configure(connection, location, request.layout, request.status.layout_hash)
     if taken.changed_slots or request.layout is not None:
@@ -80,14 +83,19 @@ def sync(
     acked, head = taken.acked, request.head
     has_come_to_head = not is_late and acked.epoch == head.epoch and acked.seq >= head.seq
     cursor = _cursor(connection, row, request, now_ms, has_come_to_head=has_come_to_head)
-    _note(connection, row, request, taken, cursor, now_ms, is_late=is_late)
     _alarm_of_problem(connection, ceilings, row.id, request.status, now_ms)
     signer = signing.of_location(
         connection, central.secrets, location, request.status.server_key, row.signing_key, now_ms
     )
-    waiting = commands.waiting(
-        connection, central.secrets, signer, location, request.cursor, now_ms
-    )
+    if request.status.staff_version is None:
+        staff.tell_older(connection, row, now_ms)
+    # Behind everything that gives commands numbers: most kiosks have come to the last one.
+    last_n = _note(connection, row, request, taken, cursor, now_ms, is_late=is_late)
+    waiting: tuple[WireCommand, ...] = ()
+    if last_n > request.cursor:
+        waiting = commands.waiting(
+            connection, central.secrets, signer, location, request.cursor, now_ms
+        )
     is_watched = waiting or (row.watched_until_ms or 0) > now_ms
     return SyncAnswer(
         acked=taken.acked,
@@ -100,6 +108,7 @@ def sync(
         else central.settings.next_sync_s(waits=request.waits),
         want_layout=request.layout is None
         and request.status.layout_hash not in ("", row.layout_hash),
+        staff_version=row.staff_counts,
     )
 
 
@@ -109,11 +118,15 @@ def is_due(
     location: str,
     token: str,
     cursor: int,
+    staff_version: int | None,
     within_s: float,
 ) -> bool:
-    """Whether a kiosk that has seen the commands up to `cursor`, and comes by itself within so
-    long, had better come now. Raises `RequestError` for a wrong token."""
+    """Whether a kiosk that has seen the commands up to `cursor`, and this version of the list of
+    staff named, and comes by itself within so long, had better come now. Raises `RequestError` for
+    a wrong token."""
     row = enrolment.kiosk_of(connection, location, token)
+    if staff_version is not None and staff_version != row.staff_counts:
+        return True
     is_watched = (row.watched_until_ms or 0) > central.clock.now_ms()
     if is_watched and within_s > WATCHED_SYNC_S:
         return True
@@ -194,8 +207,9 @@ def _note(
     now_ms: int,
     *,
     is_late: bool,
-) -> None:
-    """What is known of the location now, and in this minute."""
+) -> int:
+    """Write down what is known of the location now, and in this minute; the number of the last
+    command to it."""
     status = request.status
     acked = taken.acked
     if is_late and acked.epoch == row.epoch and acked.seq < row.seq:
@@ -214,8 +228,9 @@ def _note(
     }
     if not is_late:
         values |= _counted(status) | {"temperature_c": status.temperature_c}
-    update_many(connection, schema.location, "id", [values])
+    last_n: int = update_one(connection, schema.location, "id", values, "command_n")
     _note_minute(connection, row.id, status, taken.count, now_ms)
+    return last_n
 
 
 def _counted(status: Status) -> dict[str, int]:
@@ -250,7 +265,7 @@ def _note_minute(
 def _witness(
     connection: Connection,
     rules: Limits,
-    location: str,
+    row: Any,
     request: SyncRequest,
     acked: Place,
     now_ms: int,
@@ -261,20 +276,23 @@ def _witness(
     journal was cut or rewritten: an alarm. One that is longer, with nothing sent, says that this
     server lost events: from where it wants them.
     """
-    head = request.head
-    known = connection.execute(_EPOCH, {"location": location, "epoch": head.epoch}).first()
+    head, location = request.head, row.id
     if not head.epoch or head.seq == 0:
         return None
-    if known is None:
+    known_seq, known_hash = row.known_seq, row.known_hash
+    if request.events:
+        named = {"location": location, "epoch": head.epoch}
+        known_seq, known_hash = connection.execute(_EPOCH, named).first() or (None, None)
+    if known_seq is None:
         return acked if acked.epoch else Place()
-    if head.seq > known.seq:
-        return Place(epoch=known.epoch, seq=known.seq, hash=known.head_hash)
-    is_cut = head.seq < known.seq
-    if is_cut or (head.hash and head.hash != known.head_hash):
+    if head.seq > known_seq:
+        return Place(epoch=head.epoch, seq=known_seq, hash=known_hash)
+    is_cut = head.seq < known_seq
+    if is_cut or (head.hash and head.hash != known_hash):
         what = "journal-cut" if is_cut else "journal-rewritten"
         subject = f"{location} {head.epoch} {head.seq}"
         if not _is_alarmed(connection, what, subject):
-            detail = {"known_seq": known.seq, "hash": head.hash}
+            detail = {"known_seq": known_seq, "hash": head.hash}
             limits.alarm_of_kiosk(connection, rules, now_ms, what, location, subject, **detail)
     return None
 

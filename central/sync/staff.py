@@ -1,27 +1,33 @@
-"""Couriers and technicians that the server lists for its kiosks: each gets the whole list again."""
+"""Couriers and technicians that the server lists for its kiosks, which fetch what changed."""
 
 from __future__ import annotations
 
 import json
+from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
-from central import forgotten, schema
+from central import forgotten, kept, schema
 from central.adapters import RNG
 from central.context import Central, audit, change_known
 from central.errors import RequestError, not_found, require_plain
-from central.locking import lock_location
 from central.sealing import seal
 from central.sync import commands
-from central.sync.staff_list import EVERYWHERE
+from central.sync.staff_list import EVERYWHERE, count_change, digits_of
 from kiosk.model.commands import ListStaff
 from kiosk.model.person import (
+    NUMBER_DIGITS_MAX,
+    NUMBER_DIGITS_MIN,
     Role,
     badge_text,
     is_new_pin_secret,
+    is_staff_number,
+    kept_number,
     new_badge_secret,
     secret_digits_wanted,
+    typed_number,
 )
+from kiosk.sync.contract import STAFF_LIST_MAX
 
 NAME_MAX = 200
 
@@ -36,12 +42,11 @@ def add(
     pin: str,
     locations: str = EVERYWHERE,
 ) -> None:
-    """List somebody, or list them again with another PIN, and tell the kiosks.
+    """List somebody, or list them again with another PIN; the kiosks hear of it.
 
     `locations` is `*` or the ids of some, with commas. Raises `RequestError`.
     """
-    if not (len(number) == 2 and number.isascii() and number.isdigit()):
-        raise RequestError(422, "invalid", f"number {number!r}: it is two digits, as 17")
+    number = _number(connection, number)
     require_plain(name=name)
     if len(name) > NAME_MAX:
         raise RequestError(422, "invalid", f"name: it has {NAME_MAX} characters at most")
@@ -57,14 +62,15 @@ def add(
         "pin_digits": len(pin),
         "locations": json.dumps(_places(connection, locations)),
         "removed_ms": None,
+        "version": count_change(connection, central.clock.now_ms()),
     }
     table = schema.staff
     known = connection.execute(select(table.c.number).where(table.c.number == number)).first()
+    _require_room(connection, number)
     if known is None:
         connection.execute(insert(table).values(number=number, **values))
     else:
         connection.execute(update(table).where(table.c.number == number).values(**values))
-    _tell(connection, by, central.clock.now_ms())
     audit(connection, central.clock.now_ms(), by, "staff.add", number, role=role, name=name)
 
 
@@ -73,15 +79,18 @@ def give_badge(connection: Connection, central: Central, by: str, number: str) -
     is kept nowhere. Raises `RequestError`."""
     table, now_ms, secret = schema.staff, central.clock.now_ms(), new_badge_secret(RNG)
     secret_hash = central.secrets.hash_password(secret)
+    number = kept_number(number)
     change_known(
         connection,
         update(table)
         .where(table.c.number == number, table.c.removed_ms.is_(None))
-        .values(badge_hash=_sealed(connection, "badge_hash", number, secret_hash)),
+        .values(
+            badge_hash=_sealed(connection, "badge_hash", number, secret_hash),
+            version=count_change(connection, now_ms),
+        ),
         "staff member",
         number,
     )
-    _tell(connection, by, now_ms)
     audit(connection, now_ms, by, "staff.badge", number)
     return badge_text(number, secret)
 
@@ -89,7 +98,7 @@ def give_badge(connection: Connection, central: Central, by: str, number: str) -
 def remove(connection: Connection, central: Central, by: str, number: str) -> None:
     """List somebody no more: their name is forgotten, and their PIN opens nothing as soon as the
     kiosks have heard of it."""
-    now_ms = central.clock.now_ms()
+    now_ms, number = central.clock.now_ms(), kept_number(number)
     if not forget(connection, number, by, now_ms):
         raise not_found("staff member", number)
     forgotten.note(connection, central, staff=[number])
@@ -98,16 +107,69 @@ def remove(connection: Connection, central: Central, by: str, number: str) -> No
 def forget(connection: Connection, number: str, by: str, now_ms: int) -> bool:
     """Take somebody off the list, and let the kiosks know; False when they were not on it."""
     table = schema.staff
-    gone = connection.execute(
-        update(table)
-        .where(table.c.number == number, table.c.removed_ms.is_(None))
-        .values(name="", pin_hash="", pin_digits=None, badge_hash="", removed_ms=now_ms)
-    )
-    if not gone.rowcount:
+    is_listed = (table.c.number == number) & table.c.removed_ms.is_(None)
+    if connection.execute(select(table.c.number).where(is_listed)).first() is None:
         return False
-    _tell(connection, by, now_ms)
+    connection.execute(
+        update(table)
+        .where(is_listed)
+        .values(
+            name="",
+            pin_hash="",
+            pin_digits=None,
+            badge_hash="",
+            removed_ms=now_ms,
+            version=count_change(connection, now_ms),
+        )
+    )
     audit(connection, now_ms, by, "staff.remove", number)
     return True
+
+
+def _number(connection: Connection, number: str) -> str:
+    """A number as it is kept. Raises `RequestError` for one that nobody could type."""
+    digits = digits_of(connection)
+    if is_staff_number(number, digits):
+        return kept_number(number)
+    wanted = (
+        f"{NUMBER_DIGITS_MIN} to {digits} digits" if digits > NUMBER_DIGITS_MIN else "two digits"
+    )
+    raise RequestError(
+        422, "invalid", f"number {number!r}: it is {wanted}, as {typed_number('17', digits)}"
+    )
+
+
+def _require_room(connection: Connection, number: str) -> None:
+    """Raises `RequestError` when the list is as long as kiosks take it."""
+    table = schema.staff
+    others = table.c.removed_ms.is_(None) & (table.c.number != number)
+    count = connection.execute(select(func.count()).where(others)).scalar_one()
+    if count >= STAFF_LIST_MAX:
+        raise RequestError(
+            409, "full", f"{count} people are listed already: remove those who have left"
+        )
+
+
+def set_digits(connection: Connection, central: Central, by: str, digits: int) -> int:
+    """How many digits of a number are typed from now on, at every kiosk: shorter numbers begin with
+    zeros. Of how many kiosks it is not known that they take more than two. Raises `RequestError`.
+    """
+    if not NUMBER_DIGITS_MIN <= digits <= NUMBER_DIGITS_MAX:
+        right = f"{NUMBER_DIGITS_MIN} to {NUMBER_DIGITS_MAX} are right"
+        raise RequestError(422, "invalid", f"digits {digits}: {right}")
+    table, now_ms = schema.staff, central.clock.now_ms()
+    is_longer = (func.length(table.c.number) > digits) & table.c.removed_ms.is_(None)
+    longest = connection.execute(select(table.c.number).where(is_longer).limit(1)).scalar()
+    if longest is not None:
+        raise RequestError(
+            409, "too_short", f"digits {digits}: number {longest} is longer; remove it first"
+        )
+    connection.execute(update(schema.staff_list).values(digits=digits))
+    count_change(connection, now_ms)
+    audit(connection, now_ms, by, "staff.digits", str(digits))
+    place = schema.location
+    rows = connection.execute(select(place.c.status).where(place.c.token_hash != "")).scalars()
+    return sum(kept.status_of(status).get("staff_version") is None for status in rows)
 
 
 def _places(connection: Connection, locations: str) -> list[str] | str:
@@ -121,20 +183,16 @@ def _places(connection: Connection, locations: str) -> list[str] | str:
     return wanted
 
 
-def _tell(connection: Connection, by: str, now_ms: int) -> None:
-    """Every kiosk gets the whole list of its people; the last one it gets is the one that holds."""
-    enrolled = select(schema.location.c.id).where(schema.location.c.token_hash != "")
-    places = connection.execute(enrolled).scalars().all()
-    lock_location(connection, *places)
-    for place in places:
-        tell_one(connection, place, by, now_ms)
-
-
-def tell_one(connection: Connection, location: str, by: str, now_ms: int) -> None:
-    """A kiosk gets the list of its people; nothing where nobody was ever listed."""
-    if connection.execute(select(schema.staff.c.number).limit(1)).first() is None:
+def tell_older(connection: Connection, row: Any, now_ms: int) -> None:
+    """A kiosk of a version before 0.3 comes: its list goes to it as a command, once for each
+    version. `row` is its location's."""
+    if row.staff_version == row.staff_counts:
         return
-    commands.queue(connection, location, ListStaff(staff=()), by, now_ms)
+    table = schema.location
+    connection.execute(
+        update(table).where(table.c.id == row.id).values(staff_version=row.staff_counts)
+    )
+    commands.queue(connection, row.id, ListStaff(staff=()), "server", now_ms)
 
 
 def _sealed(connection: Connection, column: str, number: str, secret_hash: str) -> str:

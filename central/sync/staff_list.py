@@ -1,4 +1,10 @@
-"""The list of a kiosk's people, as it is known when it is sent: a command keeps nobody's name."""
+"""The list of staff by its versions: what a kiosk fetches of it when it hears of a newer one.
+
+A change is counted in its own transaction, and writes nothing for any location: each sync says
+which version counts. Somebody who changed stands in the list at the version of that, so what
+changed since a version are those behind it. Numbers of versions leap by random steps: two servers
+that were restored from one backup never count alike.
+"""
 
 from __future__ import annotations
 
@@ -6,37 +12,96 @@ import logging
 from typing import Any
 
 from pydantic import ValidationError
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, insert, select, update
 
 from central import kept, schema
+from central.adapters import RNG
+from central.database import wake_all
 from central.sealing import open_sealed
-from kiosk.model.commands import ListedStaff, ListStaff
+from kiosk.model.commands import STAFF_MAX, ListedStaff, ListStaff
+from kiosk.model.person import NUMBER_DIGITS_MIN
 from kiosk.model.sealing import UnsealError
+from kiosk.sync.contract import STAFF_PAGE_MAX, StaffPage
 
 LOG = logging.getLogger("central.sync")
 
 EVERYWHERE = "*"
 HASHES = ("pin_hash", "badge_hash")
 """What is sealed for its own row."""
+STEP_MAX = 1_000_000
+"""By how much the number of a version is above the one before, at most."""
+
+_LIST = schema.staff_list
 
 
-def staff_of(connection: Connection, location: str) -> ListStaff:
-    """Whom a location's kiosk is to know."""
+def count_change(connection: Connection, now_ms: int) -> int:
+    """The list is another now: the number of its new version. Who changes it in another transaction
+    waits for the end of this one."""
+    step = 1 + RNG.randrange(STEP_MAX)
+    counted = update(_LIST).values(version=_LIST.c.version + step).returning(_LIST.c.version)
+    version: int = connection.execute(counted).scalar_one()
+    made = insert(schema.staff_list_version).values(version=version, made_ms=now_ms)
+    connection.execute(made)
+    wake_all(connection)
+    return version
+
+
+def digits_of(connection: Connection) -> int:
+    """How many digits of a number are typed."""
+    return int(connection.execute(select(_LIST.c.digits)).scalar_one())
+
+
+def page_of(connection: Connection, location: str, since: int) -> StaffPage:
+    """What a location's kiosk that has the version `since` does not know, or the first of it."""
+    # Read first: who changes after it is of a newer version, and stands behind.
+    now = connection.execute(select(_LIST)).one()
+    is_whole = not _was(connection, since, now.version)
+    table = schema.staff
+    changed = select(table).where(table.c.version > (0 if is_whole else since))
+    some = changed.order_by(table.c.version).limit(STAFF_PAGE_MAX + 1)
+    found = connection.execute(some).mappings().all()
+    rows, has_more = found[:STAFF_PAGE_MAX], len(found) > STAFF_PAGE_MAX
+    listed = [(row["number"], _listed(connection, row, location)) for row in rows]
+    last: int = rows[-1]["version"] if rows else 0
+    return StaffPage(
+        since=since,
+        version=last if has_more else max(now.version, last),
+        is_whole=is_whole,
+        has_more=has_more,
+        digits=now.digits,
+        listed=tuple(person for _, person in listed if person is not None),
+        gone=() if is_whole else tuple(number for number, person in listed if person is None),
+    )
+
+
+def _was(connection: Connection, version: int, current: int) -> bool:
+    """Whether this list has had a version."""
+    table = schema.staff_list_version
+    if version == current:
+        return version > 0  # at 0 a kiosk may know people of another server
+    known = select(table.c.version).where(table.c.version == version)
+    return 0 < version < current and connection.execute(known).first() is not None
+
+
+def for_older(connection: Connection, location: str) -> ListStaff:
+    """Whom a kiosk of a version before 0.3 is to know, which is sent its list as a command and
+    knows numbers of two digits."""
     table = schema.staff
     rows = connection.execute(
-        select(table).where(table.c.removed_ms.is_(None)).order_by(table.c.number)
+        select(table)
+        .where(table.c.removed_ms.is_(None), func.length(table.c.number) == NUMBER_DIGITS_MIN)
+        .order_by(table.c.number)
+        .limit(STAFF_MAX)
     ).mappings()
-    known = [_person(connection, row) for row in rows if _is_of(row, location)]
+    known = [_listed(connection, row, location) for row in rows]
     return ListStaff(staff=tuple(person for person in known if person is not None))
 
 
-def _is_of(row: Any, location: str) -> bool:
-    places = kept.value_of(row["locations"])
-    return places == EVERYWHERE or (isinstance(places, list) and location in places)
-
-
-def _person(connection: Connection, row: Any) -> ListedStaff | None:
-    """One of them; None where the row is damaged: the others are sent all the same."""
+def _listed(connection: Connection, row: Any, location: str) -> ListedStaff | None:
+    """Somebody as a location's kiosk is to know them; None where it is not, or where the row is
+    damaged: the others are sent all the same."""
+    if row["removed_ms"] is not None or not _is_of(row, location):
+        return None
     values = {name: row[name] for name in ListedStaff.model_fields}
     try:
         for name in HASHES:
@@ -46,3 +111,8 @@ def _person(connection: Connection, row: Any) -> ListedStaff | None:
     except (UnsealError, ValidationError) as error:
         LOG.error("staff %s is on no kiosk's list: %s", row["number"], type(error).__name__)
         return None
+
+
+def _is_of(row: Any, location: str) -> bool:
+    places = kept.value_of(row["locations"])
+    return places == EVERYWHERE or (isinstance(places, list) and location in places)

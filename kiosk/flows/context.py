@@ -15,7 +15,7 @@ from kiosk.flows.views.service import Vitals
 from kiosk.model.allocation import AllocationStrategy
 from kiosk.model.clock import Clock
 from kiosk.model.location import Location
-from kiosk.model.person import Staff
+from kiosk.model.person import NUMBER_DIGITS_MIN, Staff
 from kiosk.store import slots
 from kiosk.store.backup import BackupPlan
 from kiosk.store.codes import CodePolicy
@@ -85,6 +85,8 @@ class Kiosk:
     verify_pin: VerifyPin
     staff: Sequence[Staff] = ()
     """The staff of the site's config; the store lists them, with those of other sources."""
+    staff_digits: int = NUMBER_DIGITS_MIN
+    """With how many digits the config writes their numbers."""
     policy: Policy = Policy()
     backup: BackupPlan | None = None
     """Where the nightly backup goes; None where there is none."""

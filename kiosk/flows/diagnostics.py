@@ -24,7 +24,7 @@ from kiosk.flows.views.service import (
 )
 from kiosk.model.actor import actor_of
 from kiosk.model.events import Event
-from kiosk.model.person import Staff
+from kiosk.model.person import Staff, typed_number
 from kiosk.store import backup, counters, journal
 from kiosk.store import staff as staff_store
 from kiosk.store.writer import Writer
@@ -98,9 +98,15 @@ async def _do(kiosk: Kiosk, staff: Staff, choice: Choice) -> None:
 async def _staff(kiosk: Kiosk) -> None:
     """Who is listed here, page by page, until the technician goes back."""
     members, first = await kiosk.store.run(staff_store.members), 0
-    now = kiosk.clock.now()
+    digits, now = await kiosk.store.run(staff_store.number_digits), kiosk.clock.now()
     rows = [
-        StaffRow(each.number, each.name, each.role, each.may_work(now), each.valid_until_ms)
+        StaffRow(
+            typed_number(each.number, digits),
+            each.name,
+            each.role,
+            each.may_work(now),
+            each.valid_until_ms,
+        )
         for each in members
     ]
     while True:

@@ -26,10 +26,12 @@ async def sign_in(kiosk: Kiosk, role: Role | None, badge: Staff | None = None) -
     """
     refused, wait_ms = None, await _first_wait_ms(kiosk, badge)
     while True:
+        digits = await kiosk.store.run(staff.number_digits)
         view = EnterPin(
             for_service=role is Role.TECHNICIAN,
             for_anyone=role is None,
             after_badge=badge is not None,
+            number_digits=digits,
             refused=refused,
             wait_s=-(-wait_ms // 1000),
             choices=(Choice.BACK,),
@@ -45,7 +47,8 @@ async def sign_in(kiosk: Kiosk, role: Role | None, badge: Staff | None = None) -
                 refused = WRONG
             wait_ms = await _first_wait_ms(kiosk, badge)
         elif isinstance(entry, Entered):
-            person, wait_ms = await _typed(kiosk, entry.text, role, badge)
+            pin = parse_pin(entry.text, digits)
+            person, wait_ms = await _typed(kiosk, pin, role, badge)
             if person is not None:
                 return person
             refused = WRONG
@@ -84,9 +87,11 @@ async def prove(kiosk: Kiosk, person: Staff) -> bool:
     badge is looked at, and nobody else's PIN."""
     refused, wait_ms = None, await _first_wait_ms(kiosk, person)
     while True:
+        digits = await kiosk.store.run(staff.number_digits)
         view = EnterPin(
             for_service=person.role is Role.TECHNICIAN,
             again=True,
+            number_digits=digits,
             refused=refused,
             wait_s=-(-wait_ms // 1000),
             choices=(Choice.BACK,),
@@ -94,7 +99,7 @@ async def prove(kiosk: Kiosk, person: Staff) -> bool:
         entry = await ask_digits(kiosk, view, (Entered,))
         if not isinstance(entry, Entered):
             return False
-        pin, refused = parse_pin(entry.text), WRONG
+        pin, refused = parse_pin(entry.text, digits), WRONG
         if pin is not None and pin.number == person.number:
             # Who guessed at the keypad before makes nobody wait who is let in already.
             found, wait_ms = await _checked(kiosk, pin, person.role, Proof.KNOWN)
@@ -111,10 +116,9 @@ async def _first_wait_ms(kiosk: Kiosk, known: Staff | None) -> int:
 
 
 async def _typed(
-    kiosk: Kiosk, text: str, role: Role | None, badge: Staff | None
+    kiosk: Kiosk, pin: Pin | None, role: Role | None, badge: Staff | None
 ) -> tuple[Staff | None, int]:
     """Who has this PIN and may act in this role, or else how long until the next is tried."""
-    pin = parse_pin(text)
     if pin is None:
         return None, 0  # it cannot be one: nothing is checked, and nothing counted
     is_badges = badge is not None and badge.number == pin.number

@@ -28,7 +28,7 @@ from pydantic_core import ErrorDetails
 from kiosk.model.barcode import barcode_text
 from kiosk.model.fields import NUMBER_MAX, YEAR_2000_MS, YEAR_2100_MS, Flag, Id, Name, SlotLabel
 from kiosk.model.location import Service
-from kiosk.model.person import Role
+from kiosk.model.person import KEPT_NUMBER, Role
 
 VERSION: Final = 1
 """The version of what is declared here. A field may be added under the same one; a field that
@@ -37,7 +37,9 @@ HOLD_DAYS_MAX: Final = 30
 """By how many days one command may lengthen a hold; the kiosk's own rule is narrower."""
 CODE_COUNTER_MAX: Final = 1_000_000
 STAFF_MAX: Final = 100
-"""A list of staff has at most so many: their numbers have two digits."""
+"""A list of staff that comes as a command has at most so many; longer ones are fetched."""
+STAFF_LIST: Final = "staff_list"
+"""In an answer, in the place of a command's type: the list of staff, which is fetched."""
 VALUE_SHOWN_MAX: Final = 60
 NEVER_QUOTED: Final = frozenset({"recipient", "owner", "staff", "body"})
 """What stands in these fields is about people, and an answer goes into the journal for ever."""
@@ -189,7 +191,7 @@ class Open(Part):
 class ListedStaff(Part):
     """A courier or technician whom the server lists."""
 
-    number: str = Field(pattern=r"^[0-9]{2}$")
+    number: str = Field(pattern=KEPT_NUMBER)
     name: Name
     role: Role
     pin_hash: str = Field(min_length=1, max_length=400)
@@ -198,11 +200,22 @@ class ListedStaff(Part):
     valid_until_ms: TimeMs | None = None
 
 
+def _listed_once(staff: tuple[ListedStaff, ...]) -> tuple[ListedStaff, ...]:
+    numbers = [person.number for person in staff]
+    twice = sorted({number for number in numbers if numbers.count(number) > 1})
+    if twice:
+        raise ValueError(f"number {', '.join(twice)} is listed twice: each number is one person's")
+    return staff
+
+
 class ListStaff(Part):
-    """The server's whole list of staff for this kiosk, in place of the last one."""
+    """The server's whole list of staff for this kiosk, in place of the last one: as servers and
+    kiosks before 0.3 have it. Newer ones fetch it (`kiosk.sync.staff_list`)."""
 
     type: Literal[CommandType.STAFF] = CommandType.STAFF
-    staff: tuple[ListedStaff, ...] = Field(max_length=STAFF_MAX)
+    staff: Annotated[tuple[ListedStaff, ...], AfterValidator(_listed_once)] = Field(
+        max_length=STAFF_MAX
+    )
 
 
 class TrustKey(Part):

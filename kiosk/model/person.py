@@ -33,11 +33,12 @@ SERVER_LIST_MS = 168 * 3_600_000
 class Staff:
     """A courier or technician who signs in with a PIN or a badge.
 
-    The PIN's first two digits are the person's number, so that a sign-in is checked against one
-    hash and not against everybody's; the rest is the secret. A badge says both, too.
+    The PIN's first digits are the person's number, so that a sign-in is checked against one hash
+    and not against everybody's; the rest is the secret. A badge says both, too.
     """
 
     number: str
+    """As it is kept, see `kept_number`."""
     name: str
     role: Role
     pin_hash: str
@@ -92,11 +93,32 @@ def parse_badge(text: str) -> Badge | None:
     parts = text.strip().split(":")
     if len(parts) != 3 or parts[0] != BADGE_PREFIX or not parts[2]:
         return None
-    return Badge(parts[1], parts[2])
+    number = kept_number(parts[1]) if is_staff_number(parts[1]) else parts[1]
+    return Badge(number, parts[2])
 
 
-STAFF_NUMBER_DIGITS = 2
-"""How many digits of a PIN are the person's number."""
+NUMBER_DIGITS_MIN, NUMBER_DIGITS_MAX = 2, 6
+"""How many digits of a PIN are the person's number: as many for everybody at a kiosk."""
+KEPT_NUMBER = r"^([0-9]{2}|[1-9][0-9]{2,5})$"
+"""What a staff number looks like as it is kept."""
+
+
+def is_staff_number(text: str, digits: int = NUMBER_DIGITS_MAX) -> bool:
+    """Whether this is a staff number of so many digits at most."""
+    return text.isascii() and text.isdigit() and NUMBER_DIGITS_MIN <= len(text) <= digits
+
+
+def kept_number(text: str) -> str:
+    """A staff number as it is kept: a number, without zeros in front, of two digits at least. Who
+    is 17 where numbers have two digits is 0017 where they have four, and the same person."""
+    return text.lstrip("0").zfill(NUMBER_DIGITS_MIN)
+
+
+def typed_number(number: str, digits: int) -> str:
+    """A staff number as it is typed and shown where numbers have so many digits."""
+    return number.zfill(digits)
+
+
 SECRET_DIGITS_MIN, SECRET_DIGITS_MAX = 4, 6
 """Of the digits behind the number: what is more cannot be typed on the screen."""
 SECRET_DIGITS_RIGHT = f"{SECRET_DIGITS_MIN} to {SECRET_DIGITS_MAX} digits"
@@ -128,11 +150,12 @@ class Pin:
     secret: str
 
 
-def parse_pin(text: str) -> Pin | None:
-    """Read what was typed; None when it cannot be a PIN."""
-    number, secret = text[:STAFF_NUMBER_DIGITS], text[STAFF_NUMBER_DIGITS:]
-    is_number = number.isascii() and number.isdigit() and len(number) == STAFF_NUMBER_DIGITS
-    return Pin(number, secret) if is_number and is_pin_secret(secret) else None
+def parse_pin(text: str, digits: int) -> Pin | None:
+    """Read what was typed where numbers have so many digits; None when it cannot be a PIN."""
+    number, secret = text[:digits], text[digits:]
+    if not (is_staff_number(number, digits) and is_pin_secret(secret)):
+        return None
+    return Pin(kept_number(number), secret)
 
 
 @dataclass(frozen=True, slots=True)

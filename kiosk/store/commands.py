@@ -13,6 +13,7 @@ from typing import Any, assert_never
 
 from kiosk.model.barcode import NotABarcodeError, require_barcode
 from kiosk.model.commands import (
+    STAFF_LIST,
     Announce,
     Cancel,
     Command,
@@ -20,7 +21,6 @@ from kiosk.model.commands import (
     CommandType,
     Contact,
     Extend,
-    ListedStaff,
     ListStaff,
     Open,
     OpeningOutcome,
@@ -38,7 +38,7 @@ from kiosk.model.event_bodies import (
 from kiosk.model.events import canonical_json
 from kiosk.model.location import Service
 from kiosk.model.package import LEGAL_CHANGES, PackageStatus
-from kiosk.model.person import Recipient, Staff, StaffSource
+from kiosk.model.person import Recipient, StaffSource
 from kiosk.store import departures, holds, meta, openings, packages, slots, staff
 from kiosk.store.errors import RefusedError
 from kiosk.store.writer import Row, Writer, insert, update
@@ -143,6 +143,13 @@ def refuse(writer: Writer, received: Received, why: str) -> bool:
     return is_new
 
 
+def refuse_staff_list(writer: Writer, why: str) -> bool:
+    """Answer that what the server has for a list of staff is not taken, once for each reason; False
+    when that is known there."""
+    received = Received(0, "", STAFF_LIST, problem=why, digest=f"{STAFF_LIST} {why}")
+    return refuse(writer, received, why)
+
+
 def _is_new_without_number(writer: Writer, digest: str) -> bool:
     """Whether this is the first time that such a command came; from now on it is not."""
     digests: list[str] = json.loads(meta.value(writer, UNNUMBERED) or "[]")
@@ -190,7 +197,7 @@ def _carry_out(
             openings.note(writer, received.id, label, OpeningOutcome.ASKED, writer.now.wall_ms)
             return {"slot": label}
         case ListStaff(staff=people):
-            listed = [_person(each, writer.now.wall_ms) for each in people]
+            listed = [staff.person_of(each, writer.now.wall_ms) for each in people]
             staff.list_staff(writer, listed, StaffSource.SERVER)
         case TrustKey():
             if not received.is_proven:
@@ -328,17 +335,3 @@ def _reissue(writer: Writer, package_id: str, counter: int) -> None:
     if counter > row["code_counter"]:
         change = update("package", id=package_id, code_counter=counter)
         writer.record(CodeReissued(actor=ACTOR), change)
-
-
-def _person(listed: ListedStaff, listed_ms: int) -> Staff:
-    return Staff(
-        listed.number,
-        listed.name,
-        listed.role,
-        listed.pin_hash,
-        listed.badge_hash,
-        listed.valid_from_ms,
-        listed.valid_until_ms,
-        StaffSource.SERVER,
-        listed_ms,
-    )

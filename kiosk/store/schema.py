@@ -463,6 +463,16 @@ def m010_one_live_key(db: Database) -> None:
         )
 
 
+@migrations()
+def m011_longer_staff_numbers(db: Database) -> None:
+    """A staff number has two to six digits."""
+    (made,) = db.conn.execute("SELECT sql FROM sqlite_master WHERE name = 'staff'").fetchone()
+    db.conn.execute("ALTER TABLE staff RENAME TO former_staff")
+    db.conn.execute(made.replace("(length(number) = 2)", "(length(number) BETWEEN 2 AND 6)"))
+    db.conn.execute("INSERT INTO staff SELECT * FROM former_staff")
+    db.conn.execute("DROP TABLE former_staff")
+
+
 def fingerprint(db: Database) -> str:
     """A hash of every table, index and trigger, to compare two schemas."""
     rows = db.conn.execute(

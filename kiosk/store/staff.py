@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from kiosk.model.actor import CONSOLE, KIOSK, SERVER
 from kiosk.model.actor import staff as staff_actor
+from kiosk.model.commands import ListedStaff
 from kiosk.model.event_bodies import StaffListed, StaffSignedIn, VisitEnded
 from kiosk.model.events import Event, EventKind
-from kiosk.model.person import Role, Staff, StaffSource
-from kiosk.store import journal
+from kiosk.model.person import NUMBER_DIGITS_MIN, Role, Staff, StaffSource
+from kiosk.store import journal, meta
 from kiosk.store.writer import Row, Writer, insert, update
 
 HANDED_OVER = (
@@ -21,7 +22,8 @@ HANDED_OVER = (
     EventKind.PACKAGE_MISSING,
 )
 """What stands on a hand-over receipt."""
-
+LISTED_MAX = 1000
+"""How many numbers one event of a changed list names; more are in the next one."""
 
 _WHO_LISTS = {
     StaffSource.CONFIG: KIOSK,
@@ -30,29 +32,125 @@ _WHO_LISTS = {
 }
 
 
-def list_staff(writer: Writer, staff: Sequence[Staff], source: StaffSource) -> int:
+SERVER_LIST = "staff_list"
+"""The key of which version of the server's list is here, and when it was last found to count."""
+DIGITS = "staff_digits"
+"""The keys, one for each source, of how many digits its numbers are typed with."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerList:
+    """Which list of the server's is here."""
+
+    version: int = 0
+    """0 where none was fetched."""
+    taken_ms: int = 0
+    """When it last was found to be the one that counts, in milliseconds since 1970 UTC."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListChange:
+    """What changed in the server's list, or the whole list."""
+
+    version: int
+    digits: int
+    is_whole: bool
+    listed: Sequence[Staff]
+    gone: Sequence[str] = ()
+    """The numbers of those who are not on it any more."""
+
+
+def person_of(listed: ListedStaff, listed_ms: int) -> Staff:
+    """A member of staff as the server lists them."""
+    return Staff(
+        listed.number,
+        listed.name,
+        listed.role,
+        listed.pin_hash,
+        listed.badge_hash,
+        listed.valid_from_ms,
+        listed.valid_until_ms,
+        StaffSource.SERVER,
+        listed_ms,
+    )
+
+
+def list_staff(
+    writer: Writer, staff: Sequence[Staff], source: StaffSource, digits: int = NUMBER_DIGITS_MIN
+) -> int:
     """Take a whole list of staff from one source in place of its last one; how many changed.
 
     A number that another source has is left to that one: the config's people come before the
     server's.
     """
-    known = {row["number"]: row for row in writer.all("SELECT * FROM staff")}
-    wanted = {person.number: person for person in staff}
+    known = writer.all("SELECT number FROM staff WHERE source = ?", (source,))
+    wanted = {person.number for person in staff}
+    gone = [row["number"] for row in known if row["number"] not in wanted]
+    # Whom the server lists under a number that was another's until now, and which list is here when
+    # it came in another way, is not known: it is fetched whole.
+    if gone or source is StaffSource.SERVER:
+        meta.forget(writer, SERVER_LIST)
+    return _change(writer, source, staff, gone, digits)
+
+
+def take_server_list(writer: Writer, change: ListChange) -> int:
+    """Take a newer version of the server's list; how many changed."""
+    source = StaffSource.SERVER
+    if change.is_whole:
+        count = list_staff(writer, change.listed, source, change.digits)
+    else:
+        count = _change(writer, source, change.listed, change.gone, change.digits)
+    now_ms = writer.now.wall_ms
+    writer.db.execute("UPDATE staff SET listed_ms = ? WHERE source = ?", (now_ms, source))
+    meta.set_value(writer, SERVER_LIST, json.dumps([change.version, now_ms]))
+    return count
+
+
+def server_list(writer: Writer) -> ServerList:
+    """Which list of the server's is here."""
+    kept = meta.value(writer, SERVER_LIST)
+    return ServerList() if kept is None else ServerList(*json.loads(kept))
+
+
+def forget_server_list(writer: Writer) -> None:
+    """What is here is of another server: its list is fetched whole."""
+    meta.forget(writer, SERVER_LIST)
+
+
+def number_digits(writer: Writer) -> int:
+    """How many digits of a number are typed: as many as the source with the longest numbers has."""
+    kept = [meta.value(writer, f"{DIGITS} {source}") for source in StaffSource]
+    return max([NUMBER_DIGITS_MIN, *(int(digits) for digits in kept if digits is not None)])
+
+
+def _change(
+    writer: Writer,
+    source: StaffSource,
+    listed: Sequence[Staff],
+    gone: Iterable[str],
+    digits: int,
+) -> int:
     changed = []
-    for number, row in known.items():
-        if row["source"] == source and number not in wanted:
-            writer.db.execute("DELETE FROM staff WHERE number = ?", (number,))
+    for number in gone:
+        deleted = writer.db.execute(
+            "DELETE FROM staff WHERE number = ? AND source = ?", (number, source)
+        )
+        if deleted.rowcount:
             changed.append(number)
-    for number, person in wanted.items():
-        before = known.get(number)
-        if before is not None and before["source"] != source:
+    for person in listed:
+        row = writer.one("SELECT * FROM staff WHERE number = ?", (person.number,))
+        before = None if row is None else _staff(writer, row)
+        if before is not None and before.source is not source:
             continue
-        if before is not None and _staff(writer, before) == person:
-            continue
-        _put(writer, person, source)
-        changed.append(number)
-    if changed:
-        writer.record(StaffListed(actor=_WHO_LISTS[source], source=source, numbers=sorted(changed)))
+        if before is None or replace(before, listed_ms=person.listed_ms) != person:
+            changed.append(person.number)
+        if before != person:
+            _put(writer, person, source)
+    meta.set_value(writer, f"{DIGITS} {source}", str(digits))
+    changed.sort()
+    for first in range(0, len(changed), LISTED_MAX):
+        some = changed[first : first + LISTED_MAX]
+        writer.record(StaffListed(actor=_WHO_LISTS[source], source=source, numbers=some))
     return len(changed)
 
 

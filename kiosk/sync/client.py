@@ -12,11 +12,11 @@ import gzip
 import logging
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
-from types import TracebackType
-from typing import Protocol
+from types import MappingProxyType, TracebackType
+from typing import Final, Protocol
 
 import requests
 from pydantic import JsonValue, ValidationError
@@ -26,7 +26,7 @@ from kiosk.model.commands import Open, TrustKey
 from kiosk.model.events import Event
 from kiosk.model.location import Location
 from kiosk.model.urls import path
-from kiosk.store import commands, journal
+from kiosk.store import commands, journal, staff
 from kiosk.store.errors import ForbiddenError, InPlayError, RefusedError, StoreError
 from kiosk.store.store import Store
 from kiosk.store.writer import Writer
@@ -47,14 +47,13 @@ from kiosk.sync.deadline import BoundedSession
 from kiosk.sync.opening import require_signed
 from kiosk.sync.reaching import answer_text, is_out_of_reach
 from kiosk.sync.receiving import last_number, receive
+from kiosk.sync.servers import TIMEOUT_S, Servers
 from kiosk.sync.signing import proven_by, too_old, unproven
-from kiosk.sync.transport import BY_TLS
+from kiosk.sync.staff_list import StaffListError, StaffPause, fetch, is_wanted
 from kiosk.sync.waiting import Waiting
 
 LOG = logging.getLogger("kiosk.sync")
 OBSERVER = "centre"
-TIMEOUT_S = (5.0, 30.0)
-"""How long to wait for the connection, and for each answer."""
 GZIP_FROM = 1024
 COMMANDS_MAX = 200
 """How many commands of one answer are looked at; a server sends at most 50."""
@@ -62,6 +61,7 @@ BACK_OFF_S = 1.0
 BACK_OFF_MAX_S = 120.0
 JITTER = (0.7, 0.95)
 """A kiosk comes a little sooner than the server wants it, never later, and not with all others."""
+NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 NEXT_SYNC_S = (1.0, 3600.0)
 """How soon and how late a server may want the next exchange; what it says beyond is not heeded."""
 
@@ -107,6 +107,8 @@ class SyncStatus:
     clock_offset_ms: int = 0
     message: str = ""
     """Why the server did not answer as it should."""
+    url: str = ""
+    """Which of the server's addresses answered last, where there are several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,7 @@ class _Waiting:
     head: Place
     cursor: int
     wants_people: bool
+    staff: staff.ServerList
 
 
 def layout_of(location: Location) -> Layout:
@@ -168,19 +171,20 @@ class SyncClient:
         rng: random.Random,
         doors: Doors | None = None,
         keep: Callable[[Identity], None] = _keep_nothing,
-        session: BoundedSession | None = None,
+        servers: Servers | None = None,
     ) -> None:
         """`status` tells how the machine is; it is called on the sync's thread, and so is
         `doors`, which opens remotely; None: this kiosk opens nothing so. `keep` writes down,
-        durably, what changes of the identity; `session` is the line to the server."""
+        durably, what changes of the identity; `servers` are where the server is, the address of
+        the identity where nothing is said."""
         self._store, self._location, self._identity = store, location, identity
         self._machine, self._rng, self._doors, self._keep = status, rng, doors, keep
         self._layout = layout_of(location)
         self._layout_hash = sha256(self._layout.model_dump_json().encode()).hexdigest()
         self._is_layout_wanted = True
         self._is_going_back = False
-        self._session = BoundedSession() if session is None else session
-        self._is_line_safe = session is not None
+        self._servers = Servers((identity.url,)) if servers is None else servers
+        self._staff_pause = StaffPause()
         self._woken, self._is_ending = threading.Event(), False
         self._waiting = Waiting(self._wait_line, identity.token, rng, self._woken)
         self._thread = threading.Thread(target=self._run, name="sync", daemon=True)
@@ -201,7 +205,7 @@ class SyncClient:
         self._is_ending = True
         self._waiting.wake()
         self._thread.join(TIMEOUT_S[0])
-        self._session.close()
+        self._servers.close()
 
     def _run(self) -> None:
         failures = 0
@@ -213,12 +217,15 @@ class SyncClient:
             except (requests.RequestException, ValidationError, StoreError) as error:
                 failures += 1
                 self._tell(str(error))
-                wait_s = min(BACK_OFF_MAX_S, BACK_OFF_S * 2.0 ** (failures - 1))
+                rounds = (failures - 1) // len(self._servers.urls)
+                wait_s = min(BACK_OFF_MAX_S, BACK_OFF_S * 2.0**rounds)
             except Exception as error:
                 failures += 1
                 LOG.exception("the sync failed in a way it should not")
                 self._tell(f"{type(error).__name__}: {error}")
                 wait_s = BACK_OFF_MAX_S
+            if self._is_ending:
+                break
             wait_s *= self._rng.uniform(*JITTER)
             if failures:
                 self._back_off(wait_s)
@@ -248,10 +255,16 @@ class SyncClient:
         more = self._note(waiting, answer)
         wait_s = _next_sync_s(answer)
         seen = last_number(answer.commands, waiting.cursor)
-        self._waiting.synced(seen, wait_s, has_brought=bool(answer.commands))
+        self._waiting.synced(
+            seen,
+            wait_s,
+            has_brought=bool(answer.commands),
+            staff_version=answer.staff_version,
+        )
         for command in answer.commands[:COMMANDS_MAX]:
             if not self._apply(command):
                 break
+        self._take_staff(answer.staff_version)
         return 0.0 if more else wait_s
 
     def _exchange(self, waiting: _Waiting) -> SyncAnswer:
@@ -262,6 +275,7 @@ class SyncClient:
                 "parked": self.state.parked,
                 "layout_hash": self._layout_hash,
                 "server_key": self._identity.public_key,
+                "staff_version": waiting.staff.version,
             }
         )
         self.state = replace(self.state, queue=waiting.head.seq - sent + len(waiting.events))
@@ -276,33 +290,56 @@ class SyncClient:
             is_idle=sent == waiting.head.seq,
             waits=self._waiting.works,
         )
-        headers = {
-            "authorization": f"Bearer {self._identity.token}",
-            "content-type": "application/json",
-        }
+        headers = {"content-type": "application/json"}
         body = message.model_dump_json(exclude_none=True).encode()
         if len(body) >= GZIP_FROM:
             body = gzip.compress(body, 5)
             headers["content-encoding"] = "gzip"
-        if not self._is_line_safe:
-            BY_TLS.require_safe(self._identity.url)
-        made = self._session.connections
+        self._servers.begin()
+        while True:
+            try:
+                text = self._ask("POST", "sync", data=body, headers=headers)
+                answer = read_message(SyncAnswer, text)
+            except (requests.RequestException, ValidationError):
+                if not self._servers.failed():
+                    raise
+            else:
+                self._servers.answered()
+                return answer
+
+    def _ask(
+        self,
+        method: str,
+        what: str,
+        *,
+        data: bytes | None = None,
+        headers: Mapping[str, str] = NO_HEADERS,
+        params: Mapping[str, str] | None = None,
+    ) -> bytes:
+        """Ask the server for something of this location; the text of its answer. Raises
+        `requests.RequestException`."""
+        session = self._servers.session
+        asked = requests.Request(method, self._url(what), dict(headers), data=data, params=params)
+        made = session.connections
         try:
-            return self._send(body, headers)
+            return self._send(asked)
         except requests.ConnectionError as error:
-            if is_out_of_reach(error) or self._session.connections > made:
+            if is_out_of_reach(error) or session.connections > made:
                 raise
             # The line of the last exchange was over before this one, as kept lines are sometimes.
             # Events and commands go by their numbers: it does no harm to send them once more.
-            return self._send(body, headers)
+            return self._send(asked)
 
-    def _send(self, body: bytes, headers: dict[str, str]) -> SyncAnswer:
+    def _send(self, asked: requests.Request) -> bytes:
+        session = self._servers.session
         with (
-            self._session.exchange(),
-            self._session.post(
-                self._url("sync"),
-                data=body,
-                headers=headers,
+            session.exchange(),
+            session.request(
+                str(asked.method),
+                str(asked.url),
+                params=asked.params,
+                data=asked.data,
+                headers={"authorization": f"Bearer {self._identity.token}", **asked.headers},
                 timeout=TIMEOUT_S,
                 allow_redirects=False,
                 stream=True,
@@ -312,13 +349,13 @@ class SyncClient:
         if answer.status_code != 200:
             said = text[:200].decode(errors="replace")
             raise requests.HTTPError(f"it answered {answer.status_code}: {said}")
-        return read_message(SyncAnswer, text)
+        return text
 
     def _url(self, last: str) -> str:
-        return f"{self._identity.url}{path('v1', 'locations', self._identity.location, last)}"
+        return f"{self._servers.url}{path('v1', 'locations', self._identity.location, last)}"
 
     def _wait_line(self) -> tuple[BoundedSession, str]:
-        return self._session, self._url("wait")
+        return self._servers.session, self._url("wait")
 
     def _note(self, waiting: _Waiting, answer: SyncAnswer) -> bool:
         """Write down how far the server is; whether more is to be sent at once."""
@@ -356,6 +393,7 @@ class SyncClient:
             queue=left,
             parked=parked,
             clock_offset_ms=clock_ms - answer.now_ms,
+            url=self._servers.url if len(self._servers.urls) > 1 else "",
         )
         return left > 0 or is_layout_new
 
@@ -377,6 +415,31 @@ class SyncClient:
             LOG.exception("a command failed in a way it should not")
             self._refuse(received, f"the kiosk failed at it: {type(error).__name__}")
         return True
+
+    def _take_staff(self, counts: int | None) -> None:
+        """Fetch the list of staff where another version counts. What goes wrong with it holds up
+        nothing else; it is tried again with a later exchange."""
+        here, now = self._store.submit(_staff_and_now).result()
+        if not is_wanted(here, counts, now) or self._staff_pause.holds(counts, now):
+            return
+        keys = [key for key in (self._identity.public_key, self._identity.former_key) if key]
+        try:
+            fetched = fetch(self._ask_staff, here, self._identity.location, keys, self._rng, now)
+            _, is_strict = self._store.submit(_now_and_only_signed).result()
+            self._note_signed(fetched.key, is_strict=is_strict)
+            count = self._store.submit(staff.take_server_list, fetched.change).result()
+        except requests.RequestException as error:
+            LOG.warning("the list of staff is not fetched: %s", error)
+        except (StaffListError, ForbiddenError) as error:
+            if self._store.submit(commands.refuse_staff_list, str(error)).result():
+                LOG.error("the list of staff is not taken: %s", error)
+        else:
+            LOG.info("the list of staff is version %s, %s changed", fetched.change.version, count)
+            return
+        self._staff_pause = StaffPause(counts, now.monotonic_ms)
+
+    def _ask_staff(self, since: int, question: str) -> bytes:
+        return self._ask("GET", "staff", params={"since": str(since), "question": question})
 
     def _refuse(self, received: commands.Received, why: str) -> None:
         is_new = self._store.submit(commands.refuse, received, why).result()
@@ -463,6 +526,10 @@ def _now(writer: Writer) -> Instant:
     return writer.now
 
 
+def _staff_and_now(writer: Writer) -> tuple[staff.ServerList, Instant]:
+    return staff.server_list(writer), writer.now
+
+
 def _now_and_only_signed(writer: Writer) -> tuple[Instant, bool]:
     return writer.now, commands.only_signed(writer)
 
@@ -476,6 +543,7 @@ def _waiting(writer: Writer, limit: int) -> _Waiting:
         Place(epoch=head.epoch, seq=head.seq, hash=head.hash.hex() if head.seq else ""),
         commands.cursor(writer),
         commands.are_people_wanted(writer),
+        staff.server_list(writer),
     )
 
 

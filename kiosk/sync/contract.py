@@ -12,12 +12,18 @@ from typing import Annotated, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from kiosk.model.clock import Instant
+from kiosk.model.commands import ListedStaff
 from kiosk.model.events import Event, kind_of
+from kiosk.model.person import KEPT_NUMBER, NUMBER_DIGITS_MAX, NUMBER_DIGITS_MIN
 
 EVENTS_MAX = 500
 """How many events one request carries at most."""
 OPENING_VALID_MS = 60_000
 """How long a signed opening may be used."""
+STAFF_PAGE_MAX = 500
+"""How many people one answer about the list of staff names at most."""
+STAFF_LIST_MAX = 20_000
+"""How many people the list of a network has at most."""
 
 
 Whole = Annotated[int, Field(ge=-(2**53), le=2**53)]
@@ -155,6 +161,9 @@ class Status(Message):
     """The server's public key that this kiosk trusts, in hexadecimal."""
     journal_problem: str = Field(default="", max_length=300)
     """What is wrong with this kiosk's journal: it was cut, or rewritten."""
+    staff_version: Whole | None = None
+    """Which version of the server's list of staff this kiosk has, 0 before the first; None: it is
+    of a version before 0.3, which is sent the list as a command."""
 
 
 class LayoutSlot(Message):
@@ -237,6 +246,40 @@ class SyncAnswer(Message):
     now_ms: Whole
     next_sync_s: float
     want_layout: bool = False
+    staff_version: Whole | None = None
+    """Which version of the list of staff counts: a kiosk that has another fetches what changed.
+    None: the server is of a version before 0.3, which sends the list as a command."""
+
+
+class StaffPage(Message):
+    """What changed in the list of a location's staff since a version, or the whole list. A part of
+    it where that is long: what comes behind it begins at its `version`."""
+
+    since: Whole = Field(ge=0)
+    """Of which version it was asked what changed since; 0: of none."""
+    version: Whole = Field(ge=0)
+    """Up to which version it goes."""
+    is_whole: bool
+    """It begins a whole list, in the place of the one before."""
+    has_more: bool
+    digits: int = Field(ge=NUMBER_DIGITS_MIN, le=NUMBER_DIGITS_MAX)
+    """How many digits of a number are typed."""
+    listed: tuple[ListedStaff, ...] = Field(default=(), max_length=STAFF_PAGE_MAX)
+    """Who is listed, or listed otherwise."""
+    gone: tuple[Annotated[str, Field(pattern=KEPT_NUMBER)], ...] = Field(
+        default=(), max_length=STAFF_PAGE_MAX
+    )
+    """The numbers of those who are not on this location's list any more, or never were."""
+
+
+class StaffAnswer(Message):
+    """A page of the list of staff as it is sent: signed, for one location, as the answer to one
+    question, so that none that was kept by somebody comes again."""
+
+    page: JsonValue
+    """A `StaffPage`."""
+    signature: str = Field(max_length=256)
+    """The server's Ed25519 signature of `staff_text`, in hexadecimal."""
 
 
 class WaitAnswer(Message):
@@ -305,6 +348,13 @@ class EventsAnswer(Message):
 def opening_text(location: str, command_id: str, slot: str, signed_ms: int) -> bytes:
     """What the server signs when it opens a door remotely."""
     return f"open\n{location}\n{command_id}\n{slot}\n{signed_ms}".encode()
+
+
+def staff_text(location: str, question: str, page: JsonValue) -> bytes:
+    """What the server signs of a page of the list of staff: for which location, in answer to which
+    question, and all that it says. Raises `ValueError` or `TypeError` for what is no JSON."""
+    said = ["parcel-kiosk staff list", location, question, page]
+    return json.dumps(said, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
 
 
 def command_text(

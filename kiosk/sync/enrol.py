@@ -15,10 +15,11 @@ from pydantic import ValidationError
 from kiosk.model.location import Location
 from kiosk.model.urls import is_open_to_readers
 from kiosk.model.wrapping import is_pinned, pin_of, wrap
-from kiosk.sync.client import TIMEOUT_S, Identity, layout_of
+from kiosk.sync.client import Identity, layout_of
 from kiosk.sync.contract import EnrolAnswer, EnrolRequest, M, ServerKeys
 from kiosk.sync.deadline import BoundedSession
-from kiosk.sync.reaching import answer_text, server_url, why_not_reached
+from kiosk.sync.reaching import answer_text, is_out_of_reach, server_url, why_not_reached
+from kiosk.sync.servers import TIMEOUT_S
 from kiosk.sync.transport import BY_TLS, PlainLineError, Transport
 
 IDENTITY_FILE = "centre.json"
@@ -37,6 +38,11 @@ class EnrolError(Exception):
     """The kiosk is not enrolled; the message says what to do."""
 
 
+class _NotReachedError(EnrolError):
+    """Nobody was reached, or nothing was asked yet that is done once: another address may be
+    tried."""
+
+
 def enrol(
     data: Path,
     location: Location,
@@ -47,12 +53,37 @@ def enrol(
     *,
     at_older_server: bool = False,
 ) -> Identity:
-    """Become known to the server at `url`; raises `EnrolError`.
+    """Become known to the server at `url`, or where that is not reached at another address of it
+    that the site file names; raises `EnrolError`.
 
-    `at_older_server`: it is of 0.2, and takes no wrapped key; it is sent as it is, by TLS alone.
+    The token is good once: when it may have arrived, no other address is tried. `at_older_server`:
+    it is of 0.2, and takes no wrapped key; it is sent as it is, by TLS alone.
     """
     url = _address(url)
     _require_token(token)
+    failures: list[str] = []
+    for each in dict.fromkeys((url, *transport.urls)):
+        try:
+            identity = _enrolled_at(
+                location, location_key, each, token, transport, at_older_server=at_older_server
+            )
+        except _NotReachedError as error:
+            failures.append(str(error))
+        else:
+            keep(data, identity)
+            return identity
+    raise EnrolError("\n".join(failures))
+
+
+def _enrolled_at(
+    location: Location,
+    location_key: bytes,
+    url: str,
+    token: str,
+    transport: Transport,
+    *,
+    at_older_server: bool,
+) -> Identity:
     try:
         with transport.session(url) as session:
             server = _Server(session, url, token)
@@ -63,15 +94,13 @@ def enrol(
         raise EnrolError(str(error)) from error
     if keys is not None and known.public_key != keys.public_key:
         raise EnrolError(f"{url}: the server answers with another key than it showed before")
-    identity = Identity(
+    return Identity(
         url,
         known.location,
         known.token,
         known.public_key,
         signs_commands=known.signs_commands,
     )
-    keep(data, identity)
-    return identity
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +140,10 @@ class _Server:
             ):
                 body = answer_text(answer)
         except (requests.RequestException, OSError) as error:
-            raise EnrolError(
-                f"{self.url}: the server is not reached: {_why(error, self.url)}"
-            ) from error
+            problem = f"{self.url}: the server is not reached: {_why(error, self.url)}"
+            if method == "GET" or _is_out_of_reach(error):
+                raise _NotReachedError(problem) from error
+            raise EnrolError(problem) from error
         if answer.is_redirect:
             place = answer.headers["location"][:200]
             raise EnrolError(
@@ -126,6 +156,10 @@ def _why(error: Exception, url: str) -> str:
     if isinstance(error, requests.RequestException):
         return why_not_reached(error, url)
     return str(error)  # a certificate of the site file that is not there
+
+
+def _is_out_of_reach(error: Exception) -> bool:
+    return isinstance(error, requests.RequestException) and is_out_of_reach(error)
 
 
 def _keys(server: _Server, token: str) -> ServerKeys:

@@ -4,31 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-import requests
 from pydantic import ValidationError
 
 from kiosk.model.events import Event
 from kiosk.model.urls import path
 from kiosk.store.restore import Recall
 from kiosk.store.writer import ChainHead
-from kiosk.sync.client import TIMEOUT_S, Identity
+from kiosk.sync.client import Identity
 from kiosk.sync.contract import EVENTS_MAX, EventsAnswer, event_of
-from kiosk.sync.deadline import BoundedSession
-from kiosk.sync.reaching import answer_text, why_not_reached
+from kiosk.sync.servers import NotReachedError, Servers
+from kiosk.sync.transport import PlainLineError
 
 
 class RecallError(Exception):
     """The server gives nothing back; the message says why."""
 
 
-def recall(session: BoundedSession, identity: Identity, head: ChainHead) -> Recall:
+def recall(servers: Servers, identity: Identity, head: ChainHead) -> Recall:
     """What the server holds behind the end of a backup's journal. Raises `RecallError`."""
-    first = _fetch(session, identity, head)
-    return Recall(_batches(session, identity, head, first), first.is_complete, first.heard_ms)
+    first = _fetch(servers, identity, head)
+    return Recall(_batches(servers, identity, head, first), first.is_complete, first.heard_ms)
 
 
 def _batches(
-    session: BoundedSession, identity: Identity, head: ChainHead, answer: EventsAnswer
+    servers: Servers, identity: Identity, head: ChainHead, answer: EventsAnswer
 ) -> Iterator[Sequence[Event]]:
     end = ChainHead(head.epoch, head.seq, head.hash)
     while answer.events:
@@ -40,30 +39,26 @@ def _batches(
         yield events
         if not answer.has_more:
             return
-        answer = _fetch(session, identity, end)
+        answer = _fetch(servers, identity, end)
 
 
-def _fetch(session: BoundedSession, identity: Identity, head: ChainHead) -> EventsAnswer:
+def _fetch(servers: Servers, identity: Identity, head: ChainHead) -> EventsAnswer:
+    place = {"epoch": head.epoch, "after": str(head.seq), "limit": str(EVENTS_MAX)}
+    where = path("v1", "locations", identity.location, "events")
     try:
-        with session.exchange():
-            answer = session.get(
-                f"{identity.url}{path('v1', 'locations', identity.location, 'events')}",
-                params={"epoch": head.epoch, "after": str(head.seq), "limit": str(EVENTS_MAX)},
-                headers={"authorization": f"Bearer {identity.token}"},
-                timeout=TIMEOUT_S,
-                allow_redirects=False,
-                stream=True,
-            )
-            text = answer_text(answer)
-        if answer.status_code != 200:
-            said = text[:200].decode(errors="replace")
-            raise RecallError(f"{identity.url}: the server refuses: {answer.status_code} {said}")
-        return EventsAnswer.model_validate_json(text)
-    except requests.RequestException as error:
+        answer = servers.ask("GET", where, identity.token, params=place)
+    except PlainLineError as error:
+        raise RecallError(str(error)) from error
+    except NotReachedError as error:
         raise RecallError(
-            f"{identity.url}: the server, which knows what happened since the backup, is not"
-            f" reached: {why_not_reached(error, identity.url)}\nTry again when it is, or"
+            f"{servers.urls[0]}: the server, which knows what happened since the backup, is not"
+            f" reached: {error}\nTry again when it is, or"
             " restore with --without-server: then somebody has to look into every slot"
         ) from error
+    if answer.status != 200:
+        said = answer.text[:200].decode(errors="replace")
+        raise RecallError(f"{answer.url}: the server refuses: {answer.status} {said}")
+    try:
+        return EventsAnswer.model_validate_json(answer.text)
     except ValidationError as error:
-        raise RecallError(f"{identity.url}: this is no server's answer") from error
+        raise RecallError(f"{answer.url}: this is no server's answer") from error

@@ -54,6 +54,8 @@ def why_not_reached(error: requests.RequestException, url: str) -> str:
     def is_from(*kinds: type[BaseException]) -> bool:
         return any(isinstance(each, kinds) for each in causes)
 
+    if isinstance(error, requests.HTTPError):
+        return str(error)
     if isinstance(error, requests.exceptions.ProxyError):
         return "the proxy that this machine's environment names does not let it through"
     if is_from(socket.gaierror):

@@ -33,16 +33,21 @@ def proven_by(sent: JsonValue, location: str, keys: Sequence[str]) -> str | None
     try:
         named = (location, fields["n"], fields["id"], fields["type"], fields.get("body", {}))
         text = command_text(*named, signed_ms)
-        raw = bytes.fromhex(str(signature))
     except (KeyError, ValueError, TypeError, RecursionError):
         return ""
+    return signed_by(text, str(signature), keys) or ""
+
+
+def signed_by(text: bytes, signature: str, keys: Sequence[str]) -> str | None:
+    """The key, in hexadecimal, that signed a text; None where it is none of these."""
     for key in keys:
         try:
+            raw = bytes.fromhex(signature)
             Ed25519PublicKey.from_public_bytes(bytes.fromhex(key)).verify(raw, text)
         except (InvalidSignature, ValueError):
             continue
         return key
-    return ""
+    return None
 
 
 def too_old(sent: JsonValue, now: Instant) -> str:

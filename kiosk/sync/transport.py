@@ -32,6 +32,8 @@ class Transport:
     """Of that certificate; None where both are in one file."""
     ca: Path | None = None
     """Who the server's certificate is issued by, in the place of those that the machine trusts."""
+    urls: tuple[str, ...] = ()
+    """The server's addresses, the one to ask first; none: where this kiosk enrolled."""
 
     def require_safe(self, url: str) -> None:
         """Refuse an address at which a token could be read on its way. Raises `PlainLineError`."""

@@ -80,6 +80,7 @@ class Waiting:
         self._lock = threading.Lock()
         self._held: BoundedSession | None = None
         self._cursor = 0
+        self._staff_version: int | None = None
         self._longest_s = LONGEST_S
         self._uncut = self._dues = self._vain = self._refusals = self._skips = 0
         self._was_due_in_s = 0.0
@@ -91,10 +92,18 @@ class Waiting:
             if self._held is not None:
                 self._held.cut()
 
-    def synced(self, cursor: int, next_s: float, *, has_brought: bool) -> None:
-        """A sync is done: the last command that it showed, whether there was any, when the next is
-        wanted."""
-        self._cursor = cursor
+    def synced(
+        self,
+        cursor: int,
+        next_s: float,
+        *,
+        has_brought: bool,
+        staff_version: int | None = None,
+    ) -> None:
+        """A sync is done: the last command that it showed, whether there was anything, which
+        version of the list of staff it named, when the next is wanted."""
+        has_brought |= staff_version != self._staff_version
+        self._cursor, self._staff_version = cursor, staff_version
         if self._was_due_in_s:
             if has_brought or next_s < self._was_due_in_s:
                 self._vain = self._refusals = 0
@@ -157,7 +166,7 @@ class Waiting:
             session.exchange(CONNECT_S + late_s),
             session.get(
                 url,
-                params={"cursor": str(self._cursor), "within_s": f"{asked_s:.1f}"},
+                params=self._seen() | {"within_s": f"{asked_s:.1f}"},
                 headers={"authorization": f"Bearer {self._token}"},
                 timeout=(CONNECT_S, late_s),
                 allow_redirects=False,
@@ -177,6 +186,13 @@ class Waiting:
             raise _NoWaitError("it holds nothing")
         self._went_well(is_due=is_due)
         return None if is_due else max(held_s, SHORT_S / 2)
+
+    def _seen(self) -> dict[str, str]:
+        """What is known here already, and is nothing to call for."""
+        seen = {"cursor": str(self._cursor)}
+        if self._staff_version is not None:
+            seen["staff_version"] = str(self._staff_version)
+        return seen
 
     def _went_well(self, *, is_due: bool) -> None:
         if not self.works:

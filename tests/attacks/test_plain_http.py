@@ -37,6 +37,7 @@ from kiosk.sync.client import Identity, SyncClient
 from kiosk.sync.contract import Status
 from kiosk.sync.enrol import IDENTITY_FILE, EnrolError, enrol, identity_in, keep
 from kiosk.sync.journal_import import RecallError
+from kiosk.sync.servers import Servers
 from kiosk.sync.transport import BY_TLS, PlainLineError, Transport
 from tests.support.central_server import LOCATION, LOCATION_KEY, Journal, Server
 from tests.support.server_process import ServerProcess
@@ -420,9 +421,9 @@ def test_a_kiosk_proves_itself_by_a_certificate_to_a_server_that_asks_for_one(
                 enrol(tmp_path, LOCATION, LOCATION_KEY, url, token, line)
         identity = enrol(tmp_path, LOCATION, LOCATION_KEY, url, token, right)
         journal = Journal(tmp_path / "journal" / "kiosk.db")
-        session = right.session(url)
+        servers = Servers((url,), right)
         client = SyncClient(
-            journal.store, LOCATION, identity, Status, random.Random(1), session=session
+            journal.store, LOCATION, identity, Status, random.Random(1), servers=servers
         )
         while client.sync_once() == 0:
             pass

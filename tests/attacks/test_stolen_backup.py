@@ -23,7 +23,7 @@ from central.operators import accounts
 from central.pages import queries
 from central.settings import Settings
 from central.sync import staff
-from central.sync.staff_list import staff_of
+from central.sync.staff_list import page_of
 from kiosk.store import staff as kiosk_staff
 from tests.support.central_server import LOCATION_KEY, Journal, Mailbox, Server, announce
 from tests.support.operators import PASSWORD, Browser, obey, sync
@@ -173,7 +173,7 @@ def test_what_an_earlier_version_kept_is_sealed_by_the_next_start(plain: Server)
     assert found["person"] == PERSON["name"]
     known = plain.central.database.read(accounts.find, OPERATOR.upper())
     assert (known.email, known.password_hash) == (OPERATOR, PIN_HASH)
-    listed = plain.central.database.read(staff_of, "sample").staff
+    listed = plain.central.database.read(page_of, "sample", 0).listed
     assert [(each.name, each.pin_hash) for each in listed] == [(COURIER, PIN_HASH)]
     plain.stop()
     assert found_in(plain.folder) == []
@@ -220,7 +220,7 @@ def test_nobodys_pin_hash_serves_another(lived: Server) -> None:
     lived.write(
         lambda c: c.execute(update(schema.staff).where(number == "12").values(pin_hash=own))
     )
-    listed = lived.central.database.read(staff_of, "sample").staff
+    listed = lived.central.database.read(page_of, "sample", 0).listed
     assert [each.number for each in listed] == ["11"], "12 signs in with the PIN of 11"
 
 
@@ -245,7 +245,7 @@ def test_a_rotated_key_reads_what_the_stolen_one_does_not(lived: Server, tmp_pat
     assert [row.name for row in lived.rows(schema.recipient)] == [PERSON["name"]]
     [found] = lived.central.database.read(queries.search, "quendolin")
     assert found["person"] == PERSON["name"]
-    assert lived.central.database.read(staff_of, "sample").staff[0].name == COURIER
+    assert lived.central.database.read(page_of, "sample", 0).listed[0].name == COURIER
     [location] = lived.rows(schema.location)
     assert lived.central.secrets.open(location.key_sealed) == LOCATION_KEY
 
@@ -278,7 +278,7 @@ def test_a_backup_brings_nobody_back_who_asked_to_be_forgotten(
     [person] = lived.rows(schema.recipient)
     assert (person.name, person.email, person.phone) == ("", "", "")
     assert lived.rows(schema.recipient_word) == []
-    assert lived.central.database.read(staff_of, "sample").staff == ()
+    assert lived.central.database.read(page_of, "sample", 0).listed == ()
     # Whoever comes back later does so of their own will, and stays.
     assert announce(lived, lived.add_key(), "C", recipient=PERSON).ok
     lived.stop()

@@ -20,8 +20,8 @@ from central.pages.session import HOME
 from kiosk.store.writer import ChainHead
 from kiosk.sync.client import Identity, SyncClient
 from kiosk.sync.contract import Status
-from kiosk.sync.deadline import BoundedSession
 from kiosk.sync.journal_import import RecallError, recall
+from kiosk.sync.servers import Servers
 from tests.support.central_server import LOCATION, NOW_MS, Journal, Server
 from tests.support.operators import Browser, sync
 
@@ -120,7 +120,7 @@ def test_a_kiosk_asks_the_server_about_its_own_location(tmp_path: Path, odd: str
         with pytest.raises(requests.HTTPError):
             SyncClient(journal.store, LOCATION, identity, Status, Random(1)).sync_once()
         with pytest.raises(RecallError):
-            recall(BoundedSession(), identity, ChainHead("epoch", 1))
+            recall(Servers((identity.url,)), identity, ChainHead("epoch", 1))
         http.shutdown()
     journal.store.close()
     assert [unquote(urlsplit(each).path.split("/")[3]) for each in asked] == [odd, odd]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -27,9 +26,9 @@ from kiosk.store.restore import Recall, Restored
 from kiosk.store.writer import ChainHead
 from kiosk.sync.client import SyncClient
 from kiosk.sync.contract import Status
-from kiosk.sync.deadline import BoundedSession
 from kiosk.sync.enrol import enrol
 from kiosk.sync.journal_import import recall
+from kiosk.sync.servers import Servers
 from tests.support.central_server import (
     LOCATION,
     LOCATION_KEY,
@@ -38,6 +37,7 @@ from tests.support.central_server import (
     TurnedClock,
     announce,
 )
+from tests.support.postgresql import copy_server
 
 
 class Machine:
@@ -71,7 +71,7 @@ class Machine:
         return self.journal.back_up(f"of-life-{self.journal.lives}")
 
     def recall(self, head: ChainHead) -> Recall:
-        return recall(BoundedSession(), self.identity, head)
+        return recall(Servers((self.identity.url,)), self.identity, head)
 
     def restore(self, file: Path, *, asks: bool = True, doubt: str = "") -> Restored:
         return self.journal.restore(file, self.recall if asks else None, doubt)
@@ -301,7 +301,7 @@ def test_a_restored_server_numbers_its_commands_behind_what_the_kiosk_has_seen(
     machine = Machine(tmp_path / "machine", server)
     machine.sync()
     server.stop()
-    shutil.copytree(server.folder, tmp_path / "older")
+    copy_server(server.folder, tmp_path / "older")
     server = Server(server.folder, server.clock, port=server.port)
     server.start()
     headers = server.add_key()

@@ -30,6 +30,7 @@ RULES: dict[str, str] = {
     "GET /v1/enrol": ENROLLING,
     "POST /v1/locations/{location}/sync": KIOSK,
     "GET /v1/locations/{location}/events": KIOSK,
+    "GET /v1/locations/{location}/staff": KIOSK,
     "GET /v1/locations/{location}/wait": KIOSK,
     "POST /v1/locations/{location}/retire": KIOSK,
     "POST /v1/enrol": IN_MESSAGE,
@@ -63,7 +64,13 @@ BODIES: dict[str, Any] = {
     "POST /v1/enrol": {"token": "t", "location": LOCATION.id, "key": "00" * 32},
 }
 FORMS: dict[str, Any] = {"POST /v1/receipts/{token}": {"MessageStatus": "delivered"}}
-QUERY: dict[str, str] = {"lat": "0", "lon": "0", "epoch": "e", "within_s": "0"}
+QUERY: dict[str, str] = {
+    "lat": "0",
+    "lon": "0",
+    "epoch": "e",
+    "within_s": "0",
+    "question": "0" * 32,
+}
 
 
 def routes_of(app: FastAPI) -> set[str]:

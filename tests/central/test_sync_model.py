@@ -32,8 +32,8 @@ from central.sync import enrolment, journal_export, service
 from kiosk.store import slots
 from kiosk.sync.client import Identity, SyncClient
 from kiosk.sync.contract import EnrolAnswer, EnrolRequest, Place, Status, SyncRequest
-from kiosk.sync.deadline import BoundedSession
 from kiosk.sync.journal_import import recall
+from kiosk.sync.servers import Servers
 from tests.support.central_server import LOCATION, LOCATION_KEY, Journal, TurnedClock
 from tests.support.postgresql import settings_of
 
@@ -170,7 +170,7 @@ class Pair:
     def new_client(self) -> SyncClient:
         journal = self.journal
         client = SyncClient(journal.store, LOCATION, self.identity, self.status, self.rng)
-        client._session.mount("https://", self.network)
+        client._servers.session.mount("https://", self.network)
         return client
 
     def status(self) -> Status:
@@ -218,9 +218,9 @@ class Pair:
         is_known = head.epoch == known.epoch and head.seq <= known.seq
         doubt = "" if is_known else "it ran on"
         asks = self.rng.random() < 0.8
-        with BoundedSession() as session:
-            session.mount("https://", self.network)
-            recaller = partial(recall, session, self.identity) if asks else None
+        with Servers((self.identity.url,)) as servers:
+            servers.session.mount("https://", self.network)
+            recaller = partial(recall, servers, self.identity) if asks else None
             restored = self.journal.restore(self.copies["kiosk"], recaller, doubt)
         self.happened[DISASTERS[0] if asks else DISASTERS[2]] += 1
         assert knows_all or restored.doubt, "what the server cannot know was taken for certain"

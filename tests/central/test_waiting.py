@@ -28,6 +28,7 @@ from central.sync import commands, enrolment
 from kiosk.adapters import SystemClock
 from kiosk.model.commands import Open
 from kiosk.store import packages, slots
+from kiosk.store import staff as staff_store
 from kiosk.store.store import Store
 from kiosk.sync.client import SyncClient
 from kiosk.sync.contract import Status
@@ -48,6 +49,7 @@ from tests.support.central_server import (
 from tests.support.cutting_proxy import LOOPBACK, cutting_proxy
 from tests.support.operators import Browser
 from tests.support.server_process import ServerProcess
+from tests.support.staff_lists import add, remove
 
 HOURLY = {"sync_s": 3600, "poll_s": 3600}
 
@@ -97,6 +99,17 @@ def test_an_announcement_reaches_an_idle_kiosk(site: Site, server: Server) -> No
         package = announce(server, server.add_key(), "A").json()["id"]
         wait_until(lambda: site.answers() == [("announce", "APPLIED")])
         assert site.journal.do(packages.recipient_of, package) is not None
+
+
+def test_a_change_of_the_list_of_staff_reaches_an_idle_kiosk(site: Site, server: Server) -> None:
+    def numbers() -> set[str]:
+        return {each.number for each in site.journal.do(staff_store.members)}
+
+    with site.client():
+        for change, listed in ((add, {"17"}), (remove, set[str]())):
+            wait_until(lambda: is_waited_at(server))
+            change(server, "17")
+            wait_until(lambda listed=listed: numbers() == listed)  # type: ignore[misc]
 
 
 def test_a_kiosk_comes_when_an_operator_looks_and_oftener_then(site: Site, server: Server) -> None:

@@ -233,12 +233,12 @@ def upload(kiosk: Running, identity: Identity, death: Death | None = None) -> No
 
     client = SyncClient(store, location, identity, status, Random(1))
     if death is not None:
-        client._session.mount("http://", Network(death))
+        client._servers.session.mount("http://", Network(death))
     try:
         while client.sync_once() == 0 or client.state.queue:
             continue
     finally:
-        client._session.close()
+        client._servers.session.close()
 
 
 # --- the death ------------------------------------------------------------------------------------

@@ -31,7 +31,11 @@ class Tally:
     """From when each was due (or sent, as fast as it goes) to its answer."""
     events: int = 0
     errors: int = 0
+    """Calls that were not answered as is right; `unanswered` are those that were not at all."""
+    unanswered: int = 0
     first_error: str = ""
+    answered_by_line: list[int] = field(default_factory=list)
+    """How many calls of each connection were answered as is right."""
     elapsed_s: float = 0.0
 
     def fail(self, why: str) -> None:
@@ -49,7 +53,7 @@ async def run(
     """Send all calls: each line over one connection, in its order, the lines side by side and over
     the servers in turn. With a pace each call is due at its own moment, however late the last was;
     without one a line goes on at once, until `seconds` are over."""
-    tally = Tally()
+    tally = Tally(answered_by_line=[0] * len(lines))
     began_s = time.perf_counter()
     end_s = None if seconds is None else began_s + seconds
     each_s = None if pace_per_s is None else len(lines) / pace_per_s
@@ -64,7 +68,7 @@ async def run(
                 await asyncio.sleep(max(0.0, due_s - time.perf_counter()))
             elif end_s is not None and due_s > end_s:
                 break
-            await line.send(call, due_s, tally)
+            tally.answered_by_line[number] += await line.send(call, due_s, tally)
         line.close()
 
     await asyncio.gather(*(go(number, calls) for number, calls in enumerate(lines)))
@@ -79,34 +83,42 @@ class _Line:
         self._address = (host, port)
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
-    async def send(self, call: Call, due_s: float, tally: Tally) -> None:
-        """Send one and count what comes of it."""
+    async def send(self, call: Call, due_s: float, tally: Tally) -> bool:
+        """Send one and count what comes of it; whether it was answered as is right."""
         try:
             status, body = await asyncio.wait_for(self._answer(call.request), TIMEOUT_S)
         except (OSError, EOFError, TimeoutError, ValueError) as error:
             self.close()
+            tally.unanswered += 1
             tally.fail(repr(error))
-            return
+            return False
         if not call.is_right(status, body):
             tally.fail(f"{status} {body[:300].decode(errors='replace')}")
-            return
+            return False
         tally.took_ms.append((time.perf_counter() - due_s) * 1000)
         tally.events += call.events
+        return True
 
     async def _answer(self, request: bytes) -> tuple[int, bytes]:
         if self._streams is None:
             self._streams = await asyncio.open_connection(*self._address)
         reader, writer = self._streams
         writer.write(request)
-        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
-        length = int(head.partition("content-length:")[2].partition("\r\n")[0] or 0)
-        body = await reader.readexactly(length)
-        if "connection: close" in head:
+        status, body, is_last = await answer_of(reader)
+        if is_last:
             self.close()
-        return int(head.split(maxsplit=2)[1]), body
+        return status, body
 
     def close(self) -> None:
         """Let the connection go."""
         if self._streams is not None:
             self._streams[1].close()
             self._streams = None
+
+
+async def answer_of(reader: asyncio.StreamReader) -> tuple[int, bytes, bool]:
+    """An answer's status, its body, and whether the server closes the connection behind it."""
+    head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
+    length = int(head.partition("content-length:")[2].partition("\r\n")[0] or 0)
+    body = await reader.readexactly(length)
+    return int(head.split(maxsplit=2)[1]), body, "connection: close" in head

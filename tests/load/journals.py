@@ -86,3 +86,9 @@ def post(path: str, token: str, body: bytes, encoding: str = "") -> bytes:
     if encoding:
         head += f"content-encoding: {encoding}\r\n"
     return head.encode() + b"\r\n" + body
+
+
+def get(path: str, token: str) -> bytes:
+    """The same without a body."""
+    head = f"GET {path} HTTP/1.1\r\nhost: load\r\nauthorization: Bearer {token}\r\n"
+    return head.encode() + b"\r\n"

@@ -28,7 +28,7 @@ import click
 from central.settings import Settings
 from kiosk.sync.contract import SyncAnswer
 from tests.load.client import Call, Tally, run
-from tests.load.journals import kiosk_of, post
+from tests.load.journals import Kiosk, kiosk_of, post
 from tests.load.servers import Servers, prepare, running
 
 Figures = dict[str, float | str | None]
@@ -48,10 +48,14 @@ SETUPS = {
 
 def sync_lines(locations: int, calls: int, events: int) -> list[list[Call]]:
     """So many syncs, made beforehand, each location always over the same connection."""
-    kiosks = [kiosk_of(number) for number in range(locations)]
-    lines: list[list[Call]] = [[] for _ in range(min(LINES, locations))]
+    return syncs_of([kiosk_of(number) for number in range(locations)], calls, events)
+
+
+def syncs_of(kiosks: Sequence[Kiosk], calls: int, events: int) -> list[list[Call]]:
+    """The next syncs of these kiosks."""
+    lines: list[list[Call]] = [[] for _ in range(min(LINES, len(kiosks)))]
     for turn in range(calls):
-        number = turn % locations
+        number = turn % len(kiosks)
         kiosk = kiosks[number]
         request = kiosk.call(events)
         is_right = partial(_is_acknowledged, kiosk.seq) if events else _is_answered
@@ -73,18 +77,23 @@ def _is_created(status: int, _body: bytes) -> bool:
     return status == 201
 
 
+def announcement(turn: int, locations: int, api_key: str) -> Call:
+    """One of many announcements, over all locations."""
+    body = {
+        "barcode": f"LOAD{turn:09}",
+        "location": kiosk_of(turn % locations).name,
+        "size": "S",
+        "recipient": {"name": "Eva", "email": f"eva{turn}@example.org"},
+    }
+    request = post("/v1/packages", api_key, json.dumps(body).encode())
+    return Call(request, _is_created)
+
+
 def announce_lines(locations: int, calls: int, api_key: str) -> list[list[Call]]:
     """So many announcements, by callers side by side, over all locations."""
     lines: list[list[Call]] = [[] for _ in range(ANNOUNCERS)]
     for turn in range(calls):
-        body = {
-            "barcode": f"LOAD{turn:09}",
-            "location": kiosk_of(turn % locations).name,
-            "size": "S",
-            "recipient": {"name": "Eva", "email": f"eva{turn}@example.org"},
-        }
-        request = post("/v1/packages", api_key, json.dumps(body).encode())
-        lines[turn % ANNOUNCERS].append(Call(request, _is_created))
+        lines[turn % ANNOUNCERS].append(announcement(turn, locations, api_key))
     return lines
 
 
@@ -96,7 +105,7 @@ def measure(
     tally = asyncio.run(run(servers.addresses, lines, pace_per_s, seconds))
     server_s = servers.server_cpu_s() - server_s
     database_s = servers.database_cpu_s() - database_s
-    figures = _figures(tally)
+    figures = figures_of(tally)
     if servers.processes:
         done = max(1, len(tally.took_ms))
         figures |= {
@@ -110,14 +119,18 @@ def measure(
     return figures
 
 
-def _figures(tally: Tally) -> Figures:
+def figures_of(tally: Tally) -> Figures:
+    """What came of the calls, as figures."""
     times_ms = sorted(tally.took_ms) or [0.0]
     figures: Figures = {
+        "answered": len(tally.took_ms),
         "per_s": round(len(tally.took_ms) / tally.elapsed_s, 1),
         "events_per_s": round(tally.events / tally.elapsed_s, 1),
         "p50_ms": round(times_ms[len(times_ms) // 2], 1),
         "p99_ms": round(times_ms[int(len(times_ms) * 0.99)], 1),
         "errors": tally.errors,
+        "unanswered": tally.unanswered,
+        "answered_least": min(tally.answered_by_line, default=0),
     }
     if tally.errors:
         figures["first_error"] = tally.first_error

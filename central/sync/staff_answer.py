@@ -1,0 +1,21 @@
+"""What a kiosk that fetches the list of staff is answered: signed for it, and for its question."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection
+
+from central.context import Central
+from central.sync import enrolment, signing, staff_list
+from kiosk.sync.contract import StaffAnswer, staff_text
+
+
+def answer(
+    connection: Connection, central: Central, location: str, token: str, since: int, question: str
+) -> StaffAnswer:
+    """What a kiosk that has the version `since` of the list does not know. Raises `RequestError`
+    for a wrong token."""
+    row = enrolment.kiosk_of(connection, location, token)
+    known = signing.trusted(connection, central.secrets, row.signing_key)
+    signer = known or signing.current(connection, central.secrets)
+    page = staff_list.page_of(connection, location, since).model_dump(mode="json")
+    return StaffAnswer(page=page, signature=signer.sign(staff_text(location, question, page)))
