@@ -17,7 +17,7 @@ from central.locking import lock_location, lock_locations_of
 from central.notify import spool
 from central.notify.outbox import Kind, tell_operators
 from central.operators import passwords, sessions, throttle
-from central.retention import prune
+from central.retention import drop_old_months, prune
 from central.schema import LIVE
 from central.settings import Notifications, Settings
 from kiosk.model.clock import DAY_MS, HOUR_MS
@@ -31,7 +31,7 @@ PEOPLE_A_BITE = 100
 
 async def keep(central: Central) -> None:
     silence = partial(_tell_of_silence, began_ms=central.clock.now_ms())
-    others = (silence, prune, _empty_log)
+    others = (silence, drop_old_months, prune, _empty_log)
     while True:
         for work in (_tidy, *others):
             try:

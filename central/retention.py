@@ -20,20 +20,25 @@ from sqlalchemy import (
     bindparam,
     delete,
     func,
+    not_,
     or_,
     select,
+    true,
     update,
 )
 
 from central import limits, schema
 from central.context import Central
 from central.counters import ROWS_PRUNED
+from central.database import partitions
+from central.database.partitions import Month
 from central.locking import lock_location
 from central.schema import LIVE
 from central.settings import Retention
 from kiosk.model.clock import DAY_MS
 from kiosk.model.commands import CommandType
 from kiosk.model.events import EventKind
+from kiosk.private_files import private_folder
 
 BATCH: Final = 500
 """Rows that are deleted in one transaction."""
@@ -55,6 +60,37 @@ async def prune(central: Central) -> None:
             ROWS_PRUNED.labels(table=table).inc(count)
             if count < BATCH:
                 break
+
+
+async def drop_old_months(central: Central) -> None:
+    """On PostgreSQL, where events, messages and the audit log are by months: make those that come,
+    and drop those that are old, but for what is still needed of them."""
+    database, rules = central.database, central.settings.retention
+    now_ms = central.clock.now_ms()
+    await database.write(partitions.make_ahead, now_ms)
+    for table, days, free in (
+        (schema.event, rules.events_days, _is_free()),
+        (schema.notification, rules.messages_days, _is_gone()),
+        (schema.audit, rules.audit_days, true()),
+    ):
+        before_ms = now_ms - days * DAY_MS
+        for month in await database.look(partitions.old_months, table.name, before_ms):
+            if rules.archive is not None:
+                private_folder(rules.archive)
+                await database.look(partitions.write_out, table.name, month, rules.archive)
+            await database.write(_drop_month, table, month, free)
+
+
+def _drop_month(
+    connection: Connection, table: Table, month: Month, free: ColumnElement[bool]
+) -> None:
+    if table is schema.event:
+        place = (table.c.location, table.c.epoch)
+        gone = select(*place, func.max(table.c.seq).label("seq")).where(
+            partitions.of_month(table, month), free
+        )
+        _note_pruned(connection, list(connection.execute(gone.group_by(*place))))
+    partitions.drop(connection, table, month, not_(free))
 
 
 def _delete(connection: Connection, table: Table, where: ColumnElement[bool]) -> int:
@@ -102,8 +138,8 @@ def _note_pruned(connection: Connection, rows: list[Any]) -> None:
         )
 
 
-def events(connection: Connection, rules: Retention, now_ms: int) -> int:
-    """The events of journals."""
+def _is_free() -> ColumnElement[bool]:
+    """The events that nothing needs any more."""
     table, epoch = schema.event, schema.location_epoch
     is_last = (
         select(epoch.c.seq)
@@ -114,20 +150,27 @@ def events(connection: Connection, rules: Retention, now_ms: int) -> int:
         )
         .exists()
     )
-    is_old = table.c.received_ms < now_ms - rules.events_days * DAY_MS
-    is_free = or_(table.c.package == "", _is_over(table.c.package))
     # Which life of a journal comes from which is known for ever.
     is_no_turn = table.c.kind != EventKind.DATABASE_RESTORED.value
+    return ~is_last & or_(table.c.package == "", _is_over(table.c.package)) & is_no_turn
+
+
+def _is_gone() -> ColumnElement[bool]:
+    """The messages that went out or were given up, of packages that have left."""
+    table = schema.notification
+    return table.c.status.in_(("sent", "dropped", "dead")) & _is_over(table.c.package)
+
+
+def events(connection: Connection, rules: Retention, now_ms: int) -> int:
+    """The events of journals."""
+    table = schema.event
+    is_old = table.c.received_ms < now_ms - rules.events_days * DAY_MS
     place = (table.c.location, table.c.epoch, table.c.seq)
     rows = connection.execute(
-        select(*place)
-        .where(is_old, ~is_last, is_free, is_no_turn)
-        .order_by(table.c.received_ms)
-        .limit(BATCH)
+        select(*place).where(is_old, _is_free()).order_by(table.c.received_ms).limit(BATCH)
     ).all()
-    # Who sends one of them again finds it, or how far its journal was pruned.
-    lock_location(connection, *(row.location for row in rows))
-    _delete_rows(connection, table, place, rows)
+    for row in rows:
+        connection.execute(delete(table).where(*(c == v for c, v in zip(place, row, strict=True))))
     _note_pruned(connection, list(rows))
     return len(rows)
 
@@ -155,10 +198,8 @@ def audit(connection: Connection, rules: Retention, now_ms: int) -> int:
 def messages(connection: Connection, rules: Retention, now_ms: int) -> int:
     """The messages that went out or were given up, of packages that have left."""
     table = schema.notification
-    is_over = table.c.status.in_(("sent", "dropped", "dead")) & _is_over(table.c.package)
-    return _delete(
-        connection, table, is_over & (table.c.created_ms < now_ms - rules.messages_days * DAY_MS)
-    )
+    is_old = table.c.created_ms < now_ms - rules.messages_days * DAY_MS
+    return _delete(connection, table, _is_gone() & is_old)
 
 
 def commands(connection: Connection, rules: Retention, now_ms: int) -> int:

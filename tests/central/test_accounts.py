@@ -248,6 +248,7 @@ def earlier_accounts(file: Path) -> None:
         """)
 
 
+@pytest.mark.sqlite_only("an earlier version ran on SQLite alone")
 def test_of_accounts_that_differ_by_case_one_goes_on_and_an_alarm_names_both(
     tmp_path: Path,
 ) -> None:

@@ -7,6 +7,7 @@ import json
 import sqlite3
 from pathlib import Path
 
+import pytest
 from alembic import command as alembic
 from sqlalchemy import create_engine, event
 from sqlite_utils import Database
@@ -15,6 +16,8 @@ from central import schema
 from central.database import alembic_config
 from kiosk.store.schema import migrations
 from tests.support.central_server import Server
+
+pytestmark = pytest.mark.sqlite_only("an earlier version ran on SQLite alone")
 
 
 def earlier_database(file: Path) -> None:

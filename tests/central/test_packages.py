@@ -13,7 +13,8 @@ import requests
 from sqlalchemy import Connection
 
 from central import schema
-from central.packages.nearest import distance_km, nearest
+from central.globe import distance_km
+from central.packages.nearest import nearest
 from central.packages.sizes import Asker
 from central.sync.room import note_room
 from kiosk.model.commands import WireCommand
@@ -23,6 +24,7 @@ from kiosk.sync.client import layout_of
 from kiosk.sync.contract import SyncAnswer, SyncRequest
 from tests.support.central_server import LOCATION_KEY, Journal, Mailbox, Server, announce, text_of
 from tests.support.operators import obey
+from tests.support.postgresql import written_by
 
 
 def sync(kiosk: Journal, after: int = 0) -> SyncAnswer:
@@ -62,8 +64,8 @@ def test_from_the_announcement_to_the_mail_that_says_it_was_fetched(
     assert requests.get(url, headers=headers, timeout=20).json()["status"] == "RETRIEVED"
     history = requests.get(f"{url}/history", headers=headers, timeout=20).json()
     assert [each["kind"] for each in history][-1] == "PACKAGE_RETRIEVED"
-    for path in server.folder.glob("central.db*"):
-        assert code.encode() not in path.read_bytes(), "a code was kept"
+    for written in written_by(server.folder):
+        assert code.encode() not in written, "a code was kept"
 
 
 def test_a_package_that_came_first_is_joined_by_its_announcement(

@@ -59,6 +59,7 @@ PARTIAL = {
 SCAN = re.compile(r"SCAN (?P<table>[a-z_]+?)(_\d+)?(?: USING (?:COVERING )?INDEX (?P<index>\w+))?$")
 DAYS, A_DAY, PLACES = 400, 5, 10
 PACKAGES = DAYS * A_DAY
+pytestmark = pytest.mark.sqlite_only("reads the plans of SQLite")
 Statements = dict[str, Sequence[Any]]
 
 

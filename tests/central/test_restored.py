@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -38,6 +37,7 @@ from tests.support.central_server import (
     TurnedClock,
     announce,
 )
+from tests.support.postgresql import copy_server
 
 
 class Machine:
@@ -301,7 +301,7 @@ def test_a_restored_server_numbers_its_commands_behind_what_the_kiosk_has_seen(
     machine = Machine(tmp_path / "machine", server)
     machine.sync()
     server.stop()
-    shutil.copytree(server.folder, tmp_path / "older")
+    copy_server(server.folder, tmp_path / "older")
     server = Server(server.folder, server.clock, port=server.port)
     server.start()
     headers = server.add_key()

@@ -18,6 +18,7 @@ from central.database import alembic_config
 from tests.support.central_server import Journal, Server
 from tests.support.operators import Browser
 
+pytestmark = pytest.mark.sqlite_only("PostgreSQL is always strict")
 PAGES = ("", "/locations/sample", "/packages", "/packages/p", "/quarantine", "/audit", "/reports")
 
 

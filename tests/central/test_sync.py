@@ -13,7 +13,7 @@ from central.sync import enrolment
 from kiosk.sync.client import layout_of
 from kiosk.sync.contract import Place, Status, SyncAnswer, SyncRequest
 from tests.support.central_server import LOCATION, LOCATION_KEY, Journal, Server, TurnedClock
-from tests.support.postgresql import copy_server
+from tests.support.postgresql import copy_server, written_by
 
 
 def answer_of(kiosk: Journal, *, after: int = 0) -> SyncAnswer:
@@ -56,8 +56,8 @@ def test_the_location_key_is_not_readable_in_the_database(server: Server, kiosk:
     row = server.rows(schema.location)[0]
     assert LOCATION_KEY not in row.key_sealed
     assert server.central.secrets.open(row.key_sealed) == LOCATION_KEY
-    for path in server.folder.glob("central.db*"):
-        assert LOCATION_KEY not in path.read_bytes()
+    for written in written_by(server.folder):
+        assert LOCATION_KEY not in written
 
 
 def test_what_is_sent_twice_is_there_once(server: Server, kiosk: Journal) -> None:

@@ -119,11 +119,16 @@ class Cluster:
         ) as connection:
             connection.execute(sql.encode())
 
+    def ask(self, sql: str) -> str:
+        """One value that the cluster knows."""
+        with psycopg.connect(host=str(self.folder), user=USER, dbname=USER) as connection:
+            found = connection.execute(sql.encode()).fetchone()
+        assert found is not None
+        return str(found[0])
+
     def is_recovering(self) -> bool:
         """Whether it still plays its log, and takes no writes."""
-        with psycopg.connect(host=str(self.folder), user=USER, dbname=USER) as connection:
-            found = connection.execute(b"SELECT pg_is_in_recovery()").fetchone()
-        return found is not None and bool(found[0])
+        return self.ask("SELECT pg_is_in_recovery()") == "True"
 
     def new_database(self, *, is_empty: bool = False, copy_of: str = "") -> str:
         """The URL of another database: empty, a copy, or with this version's tables."""
@@ -213,6 +218,19 @@ def copy_server(folder: Path, copy: Path) -> None:
     shutil.copytree(folder, copy)
     if IS_WANTED:
         _of_folders[copy] = cluster().new_database(copy_of=_of_folders[folder])
+
+
+def written_by(folder: Path) -> Iterator[bytes]:
+    """All that this server's database has written into files."""
+    files = list(folder.glob("central.db*"))
+    if IS_WANTED:
+        cluster().execute("CHECKPOINT")
+        name = _name_of(_of_folders[folder])
+        number = cluster().ask(f"SELECT oid FROM pg_database WHERE datname = '{name}'")
+        files = [path for path in (cluster().data / "base" / number).iterdir() if path.is_file()]
+    assert files
+    for path in files:
+        yield path.read_bytes()
 
 
 def settings_of(folder: Path) -> Settings:
