@@ -46,6 +46,7 @@ from central.pages.own_forms import OwnForms
 from central.pages.rendering import refused_page
 from central.pages.session import HOME, SIGN_IN, NotSignedInError, StepNeededError
 from central.rates import Rates
+from central.regions import routes as region_routes
 from central.settings import Settings
 from central.sync import commands
 from central.sync import routes as sync_routes
@@ -58,6 +59,7 @@ WATCHED = (metrics.router,)
 ROUTERS = (
     sync_routes.router,
     package_routes.router,
+    region_routes.router,
     receipts.router,
     sign_in.router,
     provider_sign_in.router,
