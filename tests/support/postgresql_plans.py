@@ -13,7 +13,8 @@ from sqlalchemy.engine import make_url
 IS_EXPLAINED = re.compile(r"(WITH|SELECT|UPDATE|DELETE|INSERT)\b")
 PART = re.compile(r"_(old|rest|y\d{4}m\d\d)$")
 """How the name of a part of a table by months ends."""
-FEW = 100
+FEW = 1000
+"""Rows of a month that has just begun, which are read faster than found."""
 NEEDS_ALL = ("Sort", "Aggregate", "Hash", "Materialize", "WindowAgg")
 """Steps that read to the end before they give anything on."""
 Rows = tuple[str, str, list[tuple[Any, ...]]]
