@@ -37,6 +37,7 @@ from central.feed_commands import feed_group, stream_command
 from central.listening import listen, run
 from central.operators import accounts
 from central.pages.session import HOME
+from central.region_commands import region_group
 from central.settings import Settings, load, require_all_on_sqlite, roles_of
 from central.sync import enrolment, signing, staff
 from central.sync.staff_list import EVERYWHERE
@@ -234,6 +235,7 @@ def signing_key_rotate(settings: Settings) -> None:
 cli.add_command(user)
 cli.add_command(feed_group)
 cli.add_command(stream_command)
+cli.add_command(region_group)
 
 
 @cli.group()

@@ -46,6 +46,7 @@ from central.pages.own_forms import OwnForms
 from central.pages.rendering import refused_page
 from central.pages.session import HOME, SIGN_IN, NotSignedInError, StepNeededError
 from central.rates import Rates
+from central.regions import routes as region_routes
 from central.settings import Settings
 from central.sync import commands
 from central.sync import routes as sync_routes
@@ -58,6 +59,7 @@ WATCHED = (metrics.router,)
 ROUTERS = (
     sync_routes.router,
     package_routes.router,
+    region_routes.router,
     receipts.router,
     sign_in.router,
     provider_sign_in.router,
@@ -252,7 +254,8 @@ def _say_errors(app: FastAPI) -> None:
 
     @app.exception_handler(SQLAlchemyError)
     async def _database(request: Request, error: SQLAlchemyError) -> Response:
-        LOG.error("the database did not carry a request out: %s", error)
+        is_ours = not faults.is_passing(error)
+        LOG.error("the database did not carry a request out: %s", error, exc_info=is_ours)
         refused = faults.refusal(error)
         if request.url.path.startswith((HOME, PATH)):
             return refused_page(request, refused)

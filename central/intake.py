@@ -26,6 +26,7 @@ from central.auth import api_key_of, bearer
 from central.connections import whose
 from central.context import Central
 from central.errors import RequestError
+from central.regions import directory
 from central.sync import enrolment
 from central.tokens import token_hash
 from kiosk.model.wrapping import bare
@@ -57,12 +58,14 @@ class Rule:
     refusal: str = (
         "this token is not known here, or was revoked: send a header: Authorization: Bearer <token>"
     )
+    location: str = ""
+    """Whose kiosk asks: where that is of another region, it hears of which."""
 
 
 def rule_of(path: str, has_token: bool) -> Rule:
     """The rule for a body that is sent to an address."""
     if found := _SYNC.fullmatch(path):
-        return Rule(BODY_MAX_BYTES, _is_kiosk(found[1]))
+        return Rule(BODY_MAX_BYTES, _is_kiosk(found[1]), location=found[1])
     if found := _RETIRE.fullmatch(path):
         return Rule(RETIRE_MAX_BYTES, _is_kiosk(found[1]))
     if path == _ENROL:
@@ -172,7 +175,10 @@ class Intake:
         within_s, is_known = self._rules.form_within_s, rule.is_known is not None
         if rule.is_known is not None:
             token = bearer(Request(scope))
-            if not await self._central.database.look(rule.is_known, token):
+            database, settings = self._central.database, self._central.settings
+            if not await database.look(rule.is_known, token):
+                if rule.location and settings.regions:
+                    await database.look(directory.require_here, settings, rule.location)
                 raise RequestError(401, "unauthorised", rule.refusal)
             sender, within_s = token_hash(token), self._rules.body_within_s
         try:

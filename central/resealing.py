@@ -141,7 +141,8 @@ def _seal_bite(
     query = select(raw).order_by(*raw_keys).limit(BITE)
     if after is not None:
         query = query.where(tuple_(*raw_keys) > after)
-    rows = connection.execute(query).mappings().all()
+    # Locked: a server that runs already may be about to change one of them.
+    rows = connection.execute(query.with_for_update()).mappings().all()
     changed = [
         dict(row) for row in rows if not all(sealing.is_newest(row[name]) for name in sealed)
     ]
@@ -184,7 +185,8 @@ def _opened(sealing: Sealing, text: str, context: str) -> str:
 def _seal_bytes(connection: Connection, table: Table, name: str, secrets: Secrets) -> int:
     """They are few, so all at once."""
     column, (key,) = table.c[name], table.primary_key
-    known = connection.execute(select(key, column).where(column.is_not(None))).all()
+    query = select(key, column).where(column.is_not(None)).with_for_update()
+    known = connection.execute(query).all()
     older: Sequence[Any] = [row for row in known if not secrets.is_newest(row[1])]
     for row in older:
         again = secrets.seal_again(row[1])

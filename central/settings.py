@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from central import addresses
 from central.errors import CannotServeError
-from kiosk.model.urls import host
+from kiosk.model.urls import host, is_loopback
 
 
 class _Part(BaseModel):
@@ -196,6 +196,24 @@ class Retention(_Part):
     written before they are dropped; none: they are dropped."""
 
 
+class Region(_Part):
+    """Another region: a server or cluster with a database and a key of its own."""
+
+    url: str
+    """Where carriers and kiosks are sent that ask for a location of it."""
+    key: str = Field(min_length=1)
+    """An API key of it, with the scope `locations:read`."""
+
+    @field_validator("url")
+    @classmethod
+    def _is_safe(cls, url: str) -> str:
+        parts = urlsplit(url)
+        is_here = parts.scheme == "http" and is_loopback(parts.hostname or "")
+        if (parts.scheme != "https" and not is_here) or not parts.hostname:
+            raise ValueError("another region is asked over https, like https://south.example.org")
+        return url.rstrip("/")
+
+
 class Feed(_Part):
     """Where `central stream` gives on what happened, and how long that waits."""
 
@@ -292,12 +310,20 @@ class Settings(_Part):
     retention: Retention = Retention()
     region: str = Field(default="", pattern=r"^([a-z0-9][a-z0-9-]{0,31})?$")
     """What this server is called among others: small letters, digits and -."""
+    regions: dict[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")], Region] = {}
+    """The other regions, by their names."""
     feed: Feed = Feed()
     connections: ConnectionLimits = ConnectionLimits()
     watched_at: str = ""
     """A `host:port` of its own for `/metrics` and `/readyz`, which are nowhere else then."""
     disk_free_min_mb: int = Field(default=200, ge=0, le=10_000_000)
     """With less room for the database the server says that it is not ready."""
+
+    @model_validator(mode="after")
+    def _has_a_name(self) -> Settings:
+        if self.regions and (not self.region or self.region in self.regions):
+            raise ValueError("region: where there are others, this one has a name of its own")
+        return self
 
     @field_validator("watched_at")
     @classmethod

@@ -7,8 +7,6 @@ location and not there yet takes a slot in the count, which is kept with it (`no
 
 from __future__ import annotations
 
-import math
-from enum import StrEnum
 from functools import cache
 from typing import Any
 
@@ -25,28 +23,16 @@ from sqlalchemy import (
 )
 
 from central import schema
+from central.globe import HALF_ROUND_KM, Shape, box_around, distance_km
 from central.packages.sizes import Asker
 
-EARTH_KM = 6371.0088
 FIRST_BOX_KM = 5.0
-KM_PER_DEGREE = 111.195
-HALF_ROUND_KM = math.pi * EARTH_KM
 COUNT_MAX = 50
 HALVINGS = 8
 GROWTH = 1.2
 """A box that was too small is little larger the next time: all in it is read."""
 TOGETHER = 500
 """Of so many locations at a time it is asked who promised their doors."""
-
-
-def distance_km(latitude: float, longitude: float, other_latitude: float, other: float) -> float:
-    """The distance of two places on the ground, in kilometres."""
-    one, two = math.radians(latitude), math.radians(other_latitude)
-    across = math.radians(other - longitude)
-    chord = (
-        math.sin((two - one) / 2) ** 2 + math.cos(one) * math.cos(two) * math.sin(across / 2) ** 2
-    )
-    return 2 * EARTH_KM * math.asin(min(1.0, math.sqrt(chord)))
 
 
 def nearest(
@@ -63,7 +49,7 @@ def nearest(
     radius_km = _first_radius_km(connection, latitude, longitude, size, count)
     shared = _Shared(connection, size, asker)
     while True:
-        shape, box = _box(latitude, longitude, radius_km)
+        shape, box = box_around(latitude, longitude, radius_km)
         values = {**box, "wanted": size}
         rows = connection.execute(_open_in(shape, size is not None), values).mappings()
         found = sorted(
@@ -89,7 +75,7 @@ def _first_radius_km(
     few, many = 2 * count, 8 * count
 
     def number(radius_km: float) -> int:
-        shape, box = _box(latitude, longitude, radius_km)
+        shape, box = box_around(latitude, longitude, radius_km)
         values = {**box, "wanted": size, "most": many + 1}
         return int(connection.execute(_how_many_in(shape, size is not None), values).scalar_one())
 
@@ -118,7 +104,7 @@ class _Shared:
         self._connection, self._size, self._asker = connection, size, asker
         self._free: dict[str, int] = {}
 
-    def within(self, shape: _Shape, values: dict[str, Any]) -> list[dict[str, Any]]:
+    def within(self, shape: Shape, values: dict[str, Any]) -> list[dict[str, Any]]:
         """Those in a box that have room in the sender's eyes."""
         if self._asker is None:
             return []
@@ -144,36 +130,6 @@ def _away(latitude: float, longitude: float, row: Any) -> float:
     return distance_km(latitude, longitude, row["latitude"], row["longitude"])
 
 
-class _Shape(StrEnum):
-    """How a box lies on the globe."""
-
-    PLAIN = "PLAIN"
-    OVER_180 = "OVER_180"
-    """Over ±180° it has two parts."""
-    CAP = "CAP"
-    """At a pole it is all the way round."""
-
-
-def _box(latitude: float, longitude: float, radius_km: float) -> tuple[_Shape, dict[str, float]]:
-    """The box that holds the circle, and how it lies."""
-    high = radius_km / KM_PER_DEGREE
-    south, north = latitude - high, latitude + high
-    rows = {"south": south, "north": north}
-    if south <= -90 or north >= 90:
-        return _Shape.CAP, rows
-    # The box must be as wide as the circle where the circle is widest in degrees.
-    ratio = math.sin(radius_km / EARTH_KM) / math.cos(math.radians(latitude))
-    if radius_km >= HALF_ROUND_KM / 2 or ratio >= 1:
-        return _Shape.CAP, rows
-    wide = math.degrees(math.asin(ratio))
-    west, east = longitude - wide, longitude + wide
-    if west < -180:
-        return _Shape.OVER_180, rows | {"west": west + 360, "east": east}
-    if east > 180:
-        return _Shape.OVER_180, rows | {"west": west, "east": east - 360}
-    return _Shape.PLAIN, rows | {"west": west, "east": east}
-
-
 _LOCATION, _SIZE, _PACKAGE = schema.location, schema.location_size, schema.package
 _PLACE = (
     _LOCATION.c.id,
@@ -184,7 +140,7 @@ _PLACE = (
 )
 
 
-def _in_box(shape: _Shape, is_of_one_size: bool, *columns: Any) -> Select[Any]:
+def _inbox_around(shape: Shape, is_of_one_size: bool, *columns: Any) -> Select[Any]:
     """Locations in a box, with more columns; found by the place of the size, if one is wanted."""
     table = _SIZE if is_of_one_size else _LOCATION
     found = select(*_PLACE, *columns).where(
@@ -198,22 +154,22 @@ def _in_box(shape: _Shape, is_of_one_size: bool, *columns: Any) -> Select[Any]:
 
 
 @cache
-def _open_in(shape: _Shape, is_of_one_size: bool) -> Select[Any]:
+def _open_in(shape: Shape, is_of_one_size: bool) -> Select[Any]:
     """The locations in a box with more free than is promised."""
     table = _SIZE if is_of_one_size else _LOCATION
     free = (table.c.free - table.c.promised).label("free")
-    return _in_box(shape, is_of_one_size, free).where(table.c.free > table.c.promised)
+    return _inbox_around(shape, is_of_one_size, free).where(table.c.free > table.c.promised)
 
 
 @cache
-def _how_many_in(shape: _Shape, is_of_one_size: bool) -> Select[Any]:
+def _how_many_in(shape: Shape, is_of_one_size: bool) -> Select[Any]:
     """How many of them there are, counted no further than `most`."""
     found = _open_in(shape, is_of_one_size).with_only_columns(_LOCATION.c.id)
     return select(func.count()).select_from(found.limit(bindparam("most")).subquery())
 
 
 @cache
-def _promised_in(shape: _Shape, is_of_one_size: bool) -> Select[Any]:
+def _promised_in(shape: Shape, is_of_one_size: bool) -> Select[Any]:
     """The locations in a box with something free that is all promised, where one sender has more
     than the share that counts for the others."""
     table = _SIZE if is_of_one_size else _LOCATION
@@ -221,7 +177,7 @@ def _promised_in(shape: _Shape, is_of_one_size: bool) -> Select[Any]:
     if not is_of_one_size:
         total = select(func.sum(_SIZE.c.total)).where(_SIZE.c.location == _LOCATION.c.id)
         total = func.coalesce(total.correlate(_LOCATION).scalar_subquery(), 0)
-    return _in_box(shape, is_of_one_size, table.c.free, total.label("total")).where(
+    return _inbox_around(shape, is_of_one_size, table.c.free, total.label("total")).where(
         # Said with the very number that the partial index has: a bound one would not use it.
         table.c.free > literal_column("0"),
         table.c.free <= table.c.promised,
@@ -248,13 +204,13 @@ def _senders(is_of_one_size: bool) -> Select[Any]:
     return found
 
 
-def _columns(shape: _Shape, table: Table) -> Any:
+def _columns(shape: Shape, table: Table) -> Any:
     column = table.c.longitude
     west: Any = bindparam("west")
     east: Any = bindparam("east")
-    if shape is _Shape.CAP:
+    if shape is Shape.CAP:
         return true()
-    if shape is _Shape.OVER_180:
+    if shape is Shape.OVER_180:
         return or_(column >= west, column <= east)
     return column.between(west, east)
 

@@ -21,12 +21,16 @@ from central.packages import service
 from central.packages.nearest import COUNT_MAX, nearest, neighbours
 from central.packages.requests import Announcement, Longer, Owner, Person, Recall
 from central.packages.sizes import Asker, room_for, sizes_of
+from central.regions import directory
+from central.settings import Settings
 
 router = APIRouter(prefix="/v1", tags=["packages"])
 PackageId = Path(
     max_length=64, description="As the announcement's answer names it; of one's own packages only."
 )
-REFUSALS: dict[int | str, dict[str, Any]] = {code: {} for code in (401, 403, 404, 409, 422, 429)}
+REFUSALS: dict[int | str, dict[str, Any]] = {
+    code: {} for code in (401, 403, 404, 409, 421, 422, 429)
+}
 
 
 async def _once(
@@ -213,7 +217,15 @@ async def find_nearest(
     count: int = Query(default=5, ge=1, le=COUNT_MAX, description="How many are listed at most."),
 ) -> list[dict[str, Any]]:
     central = central_of(request)
-    return await central.database.look(nearest, lat, lon, size, count, _asker(central, program))
+    found = await central.database.look(nearest, lat, lon, size, count, _asker(central, program))
+    if not central.settings.regions:
+        return found
+    elsewhere = await central.database.look(
+        directory.nearest_elsewhere, central.settings, lat, lon, size, count
+    )
+    here = {"region": central.settings.region, "url": central.settings.base_url}
+    both = [*({**place, **here} for place in found), *elsewhere]
+    return sorted(both, key=lambda place: (place["distance_km"], place["id"]))[:count]
 
 
 @router.get("/locations/{location}", responses=REFUSALS, summary="How much room a location has")
@@ -221,7 +233,7 @@ async def location(
     request: Request, program: Finding, location: str = Path(max_length=64, description="Its id.")
 ) -> Response:
     central = central_of(request)
-    found = await central.database.look(_room, location, _asker(central, program))
+    found = await central.database.look(_room, central.settings, location, _asker(central, program))
     return JSONResponse(found)
 
 
@@ -229,7 +241,10 @@ def _asker(central: Central, program: Program) -> Asker:
     return Asker(program.id, central.settings.limits.promised_share)
 
 
-def _room(connection: Connection, location: str, asker: Asker) -> dict[str, Any]:
+def _room(
+    connection: Connection, settings: Settings, location: str, asker: Asker
+) -> dict[str, Any]:
+    directory.require_here(connection, settings, location)
     table = schema.location
     row = connection.execute(select(table).where(table.c.id == location)).first()
     if row is None:

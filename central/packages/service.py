@@ -29,6 +29,7 @@ from central.packages.sizes import (
     size_for,
     sizes_of,
 )
+from central.regions import directory
 from central.schema import LIVE
 from central.sealing import indexed
 from central.sync import claims, commands, order
@@ -73,6 +74,7 @@ def announce(
     if measured is not None and announcement.size is not None:
         raise RequestError(422, "invalid", "size and dimensions: one of the two")
     asker = Asker(by, central.settings.limits.promised_share)
+    directory.require_here(connection, central.settings, announcement.location)
     location, size, sizes = _place(connection, announcement, measured, asker)
     limits.require(
         connection, central, "too many for one kiosk", limits.of_commands(central, location, by)

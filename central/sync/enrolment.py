@@ -20,6 +20,7 @@ from central.database.bulk import insert_once
 from central.database.locks import lock_name, locked, note_locked
 from central.errors import RequestError, require_plain
 from central.feed import writing as feeding
+from central.settings import Settings
 from central.sync import signing
 from central.sync.projection import configure
 from central.sync.room import note_room
@@ -207,7 +208,7 @@ def printed(connection: Connection, central: Central, token: str) -> str:
 
 def server_keys(connection: Connection, central: Central, token: str) -> ServerKeys:
     """The server's public keys, for who has an enrolment token. Raises `RequestError`."""
-    _enrolling(connection, token, central.clock.now_ms())
+    _enrolling(connection, central, token)
     return _keys(connection, central)
 
 
@@ -216,15 +217,21 @@ def _keys(connection: Connection, central: Central) -> ServerKeys:
     return ServerKeys(public_key=public_key, wrapping_key=central.secrets.wrapping_key)
 
 
-def _enrolling(connection: Connection, token: str, now_ms: int, *, locks: bool = False) -> Any:
+def _enrolling(connection: Connection, central: Central, token: str, *, locks: bool = False) -> Any:
     """The location of a one-time token, locked where that is used. Raises `RequestError` when it is
     not good."""
     table = schema.location
     query = select(table).where(table.c.enrol_token_hash == token_hash(bare(token)))
     row = connection.execute(locked(query) if locks else query).first()
-    if row is None or (row.enrol_until_ms or 0) < now_ms:
-        raise RequestError(401, "unauthorised", UNKNOWN_TOKEN)
+    if row is None or (row.enrol_until_ms or 0) < central.clock.now_ms():
+        raise RequestError(401, "unauthorised", UNKNOWN_TOKEN + _elsewhere(central.settings))
     return row
+
+
+def _elsewhere(settings: Settings) -> str:
+    """Where else a token may be good."""
+    named = ", ".join(f"{name} at {region.url}" for name, region in settings.regions.items())
+    return f"; or it is of another region: {named}" if named else ""
 
 
 def _location_key(central: Central, request: EnrolRequest) -> bytes:
@@ -251,7 +258,7 @@ def enrol(connection: Connection, central: Central, request: EnrolRequest) -> En
     table = schema.location
     # Whoever makes another key just now tells all that are enrolled: this one is, or comes later.
     lock_name(connection, signing.KEYS, shared=True)
-    row = _enrolling(connection, request.token, now_ms, locks=True)
+    row = _enrolling(connection, central, request.token, locks=True)
     note_locked(connection, table, row.id)
     if row.id != request.location:
         raise RequestError(

@@ -13,7 +13,8 @@ import requests
 from sqlalchemy import Connection
 
 from central import schema
-from central.packages.nearest import distance_km, nearest
+from central.globe import distance_km
+from central.packages.nearest import nearest
 from central.packages.sizes import Asker
 from central.sync.room import note_room
 from kiosk.model.commands import WireCommand

@@ -43,6 +43,7 @@ RULES: dict[str, str] = {
     "PUT /v1/packages/{package}/recipient": Scope.CHANGE,
     "GET /v1/locations/nearest": Scope.LOCATIONS,
     "GET /v1/locations/{location}": Scope.LOCATIONS,
+    "GET /v1/directory": Scope.LOCATIONS,
     "POST /v1/receipts/{token}": IN_ADDRESS,
     "GET /mine/{token}": IN_ADDRESS,
     "POST /mine/{token}/extend": IN_ADDRESS,

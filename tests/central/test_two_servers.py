@@ -102,6 +102,27 @@ def test_connections_that_are_killed_lose_nothing_and_nobody_notices(pair: Pair)
     assert pair.rows("SELECT * FROM quarantine") == []
 
 
+def test_a_commit_that_is_lost_is_done_again_or_is_said_to_be_unknown(pair: Pair) -> None:
+    key = pair.prepare("lost")
+
+    async def announce(callers: Callers) -> None:
+        with pair.next_commit_lost("package"):
+            unknown = await callers.announce(0, "without a key", "lost")
+        assert unknown.status_code == 503, unknown.text
+        assert unknown.json()["error"] == "outcome_unknown"
+        with pair.next_commit_lost("package"):
+            known = await callers.announce(0, "with a key", "lost", "key")
+        assert known.status_code == 201, known.text
+        with pair.next_commit_lost("event"):
+            synced = await callers.sync(0, "lost", Kiosk("lost").request(3))
+        assert synced.status_code == 200, synced.text
+
+    with_callers(pair, key, announce)
+    known = pair.rows("SELECT barcode FROM package WHERE location = 'lost' AND is_announced")
+    assert known == [("with a key",)]
+    assert pair.number("SELECT count(*) FROM event WHERE location = 'lost'") == 3
+
+
 def test_without_the_locks_it_would_not(tmp_path: Path) -> None:
     """The negative control: what the probes look for is found."""
     missing = list(LOCKED_PROBES)

@@ -36,6 +36,16 @@ LIMITS = {
     "open_announcements_min": 1_000_000,
 }
 T = TypeVar("T")
+LOSE = """
+CREATE SEQUENCE losses;
+CREATE FUNCTION lose() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF nextval('losses') = 1 THEN PERFORM pg_terminate_backend(pg_backend_pid()); END IF;
+    RETURN NULL;
+END $$
+"""
+"""Counts what no rollback takes back, so that it kills once."""
+DEFERRED = " DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION lose()"
 RECIPIENT = {"name": "Eva", "email": "eva@example.org", "user_id": "eva"}
 
 
@@ -118,6 +128,22 @@ class Pair:
             "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
             " WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
+
+    @contextmanager
+    def next_commit_lost(self, table: str) -> Iterator[None]:
+        """Of the next transaction that inserts into a table, its connection is killed while it is
+        committed."""
+        with self.engine.begin() as connection:
+            connection.execute(text(LOSE))
+            name = text(f"CREATE CONSTRAINT TRIGGER lost AFTER INSERT ON {table}{DEFERRED}")
+            connection.execute(name)
+        try:
+            yield
+        finally:
+            with self.engine.begin() as connection:
+                connection.execute(text(f"DROP TRIGGER lost ON {table}"))
+                connection.execute(text("DROP FUNCTION lose"))
+                connection.execute(text("DROP SEQUENCE losses"))
 
     def rows(self, sql: str) -> list[Any]:
         """What the database says."""

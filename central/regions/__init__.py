@@ -1,0 +1,1 @@
+"""Several regions: which location is of which, and what happened in all of them put together."""

@@ -1,0 +1,91 @@
+"""A message is sent by one worker, however many there are, and settled by nobody else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sqlalchemy import Connection, insert
+
+from central import schema
+from central.app import build
+from central.notify import worker
+from tests.support import postgresql
+from tests.support.central_server import (
+    Journal,
+    Mailbox,
+    Server,
+    TurnedClock,
+    announce,
+    wait_until,
+)
+from tests.support.operators import obey, sync
+
+COUNT = 12
+WAYS = frozenset({"email"})
+
+
+def test_a_lease_that_went_to_another_is_not_settled_by_the_first(tmp_path: Path) -> None:
+    """A worker was not heard of for too long, and comes back with what it had sent."""
+    clock = TurnedClock()
+    central = build(postgresql.settings_of(tmp_path / "central"), clock)
+    database, rules = central.database, central.settings.notifications
+    sent = worker._Outcome("one", {"status": "sent"})
+
+    def queue(connection: Connection) -> None:
+        row = {"id": "one", "kind": "stored", "channel": "email", "due_ms": clock.wall_ms}
+        connection.execute(insert(schema.notification).values(**row))
+
+    def leased_by(owner: str) -> list[str]:
+        rows = database.submit(worker._lease, central, owner, 10, WAYS).result()
+        return [row.id for row in rows]
+
+    def settled_by(owner: str) -> tuple[str, str]:
+        database.submit(worker._settle, rules, owner, [sent]).result()
+        row = database.read(lambda c: c.execute(schema.notification.select()).one())
+        return row.status, row.leased_by
+
+    database.submit(queue).result()
+    assert leased_by("first") == ["one"]
+    assert leased_by("second") == []
+    clock.wall_ms += worker.LEASE_MS - 1000
+    database.submit(worker._renew, central, "first", ["one"]).result()
+    clock.wall_ms += worker.LEASE_MS - 1000
+    assert leased_by("second") == []
+    clock.wall_ms += 2000
+    assert leased_by("second") == ["one"]
+    database.submit(worker._renew, central, "first", ["one"]).result()
+    assert settled_by("first") == ("leased", "second")
+    assert settled_by("second") == ("sent", "second")
+    database.close()
+
+
+def test_two_servers_send_each_message_once(tmp_path: Path, mailbox: tuple[int, Mailbox]) -> None:
+    url = postgresql.cluster().new_database()
+    servers = [
+        Server(tmp_path / "central", smtp_port=mailbox[0], database_url=url) for _ in range(2)
+    ]
+    for each in servers:
+        each.start()
+    first = servers[0]
+    kiosk = Journal(tmp_path / "kiosk.db")
+    assert kiosk.enrol(first, first.add_location()).ok
+    key = first.add_key()
+    for number in range(COUNT):
+        assert announce(first, key, f"B{number}").status_code == 201
+    obey(kiosk)
+    for number in range(COUNT):
+        kiosk.put_in(f"B{number}")
+    sync(kiosk)
+    mailbox[1].wait_for(COUNT, 60)
+    now_ms = first.clock.wall_ms
+    wait_until(
+        lambda: all(
+            row.status == "sent" for row in first.rows(schema.notification) if row.due_ms <= now_ms
+        )
+    )
+    assert len({mail["Message-ID"] for mail in mailbox[1].mails}) == COUNT
+    assert len(mailbox[1].mails) == COUNT
+    kiosk.store.close()
+    for each in servers:
+        each.stop()
+    postgresql.cluster().drop(url)
