@@ -281,7 +281,7 @@ def enrol(connection: Connection, central: Central, request: EnrolRequest) -> En
             retired_ms=None,
             may_begin=True,
             signing_key=public_key,
-            told_key=public_key,
+            announced_key=public_key,
             staff_version=0,
         )
     )

@@ -111,13 +111,13 @@ def rotate(connection: Connection, central: Central, by: str) -> tuple[str, int]
 
 
 def announce(connection: Connection, row: Any, now_ms: int) -> None:
-    """A kiosk comes that was not told of the newest key: once, signed with the one that it trusts.
-    `row` is its location's."""
-    if row.newest_key is None or row.newest_key in (row.told_key, row.signing_key):
+    """A kiosk comes to which the newest key was not announced: it is, once, signed with the one
+    that it trusts. `row` is its location's."""
+    if row.newest_key is None or row.newest_key in (row.announced_key, row.signing_key):
         return
     table = schema.location
-    told = update(table).where(table.c.id == row.id).values(told_key=row.newest_key)
-    connection.execute(told)
+    announced = update(table).where(table.c.id == row.id).values(announced_key=row.newest_key)
+    connection.execute(announced)
     commands.queue(connection, row.id, TrustKey(public_key=row.newest_key), "server", now_ms)
 
 
