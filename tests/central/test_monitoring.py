@@ -174,8 +174,12 @@ WRONG: dict[str, dict[str, float]] = {
 }
 """What is wrong at a location of its own, by the alert that it raises."""
 RAISED = {*WRONG, "OpeningsFail", "LocationOpeningsFail", "EventsQuarantined", "BackupOld"}
-NOT_RAISED = set(ALERTS) - RAISED - {"ServerDown", "DiskFull"}
-"""Whether the disk of a machine that tests other things, too, fills up is not known here."""
+OF_THE_MACHINE = {
+    *("ServerDown", "DiskFull", "ServerSlow", "WritesSlow", "MessagesLate", "OutboxLate"),
+    *("NoKeeper", "TransactionsTriedAgain"),
+}
+"""What a busy machine may raise by itself, with nothing wrong at the server."""
+NOT_RAISED = set(ALERTS) - RAISED - OF_THE_MACHINE
 
 
 def add_what_is_wrong(connection: Any, now_ms: int) -> None:
@@ -234,7 +238,7 @@ def test_each_panel_finds_something_and_what_is_wrong_raises_its_alert(tmp_path:
                 return not empty and not missing
 
             try:
-                wait_until(is_all_there, 90)
+                wait_until(is_all_there, 200)
             except AssertionError:
                 pytest.fail(f"nothing is found by {empty}; not raised: {missing}")
             assert watching.firing() & NOT_RAISED == set()

@@ -21,11 +21,12 @@ from sqlalchemy import Connection, select
 from central import schema
 from central.adapters import SystemClock
 from central.auth import Role
+from central.errors import RequestError
 from central.monitoring import figures
 from central.pages.session import HOME
 from tests.bench.figures import timed
 from tests.support.central_server import Server, TurnedClock
-from tests.support.operators import Browser
+from tests.support.operators import PASSWORD, Browser
 
 PAGES = (
     *("", "/unjoined", "/disputed", "/notifications", "/quarantine", "/staff", "/keys"),
@@ -42,7 +43,7 @@ def measure(folder: Path) -> dict[str, float]:
     server.start()
     try:
         package = server.central.database.read(_a_package)
-        browser = Browser(server, Role.ADMIN)
+        browser = _signed_in(server)
         found = {}
         for page in (*PAGES, f"/packages/{package.id}", f"/packages?q={package.barcode}"):
             url = f"{server.url}{HOME}{page}"
@@ -53,6 +54,17 @@ def measure(folder: Path) -> dict[str, float]:
     finally:
         server.stop()
     return dict(sorted(found.items(), key=lambda each: -each[1]))
+
+
+def _signed_in(server: Server) -> Browser:
+    """An administrator, also at a server that was measured before."""
+    try:
+        return Browser(server, Role.ADMIN)
+    except RequestError:
+        known = Browser(server)
+        known.role = Role.ADMIN
+        assert known.sign_in(PASSWORD).ok
+        return known
 
 
 def _a_package(connection: Connection) -> Any:
