@@ -94,6 +94,8 @@ def build(
         may_be_beside=may_be_beside,
         may_be_new=may_be_new,
         writers=settings.lanes,
+        read_url=settings.read_url,
+        read_behind_max_ms=settings.read_behind_max_ms,
     )
     try:
         private_folder(settings.data)

@@ -51,6 +51,12 @@ TRANSACTION_RETRIES: Final = Counter(
     "Writing transactions that were tried again, because the database asked for it or was away.",
     registry=REGISTRY,
 )
+SHOWN: Final = Counter(
+    "locker_shown",
+    "Answers that only show something, by who gave them: standby or primary; with read_url.",
+    ["database"],
+    registry=REGISTRY,
+)
 WRITES_WAITING: Final = Gauge(
     "locker_writes_waiting",
     "Writes that were handed in and are not durable yet.",

@@ -263,6 +263,11 @@ class Settings(_Part):
     data: Path = Path("data/central")
     database_url: str = ""
     """SQLAlchemy's URL, or PostgreSQL's own; empty is SQLite in the data folder."""
+    read_url: str = ""
+    """The URL of PostgreSQL's standbys, from which pages, reports, packages' histories and the
+    nearest locations are read; empty: the primary answers."""
+    read_behind_max_ms: int = Field(default=100, ge=0, le=10_000)
+    """How long such a read waits for a standby that is behind; then the primary answers."""
     lanes: int = Field(default=8, ge=1, le=200)
     """How many transactions this process writes side by side on PostgreSQL."""
     postgresql_programs: Path | None = None

@@ -28,6 +28,7 @@ from central.database.faults import ClosedError
 from central.database.group_writer import GroupWriter
 from central.database.jobs import Job, Writer
 from central.database.lanes import Lanes
+from central.database.standby import Standby, UnfitError
 from central.database.texts import take_any_text
 from central.database.wakes import collecting
 from central.errors import CannotServeError
@@ -79,15 +80,24 @@ class Database:
         may_be_beside: bool = False,
         may_be_new: bool = True,
         writers: int = LANES,
+        read_url: str = "",
+        read_behind_max_ms: int = 0,
     ) -> None:
         """Open the database, start the writer; on SQLite bring its schema up to date first.
 
         `url` is SQLAlchemy's. `may_be_beside`: for a command, which may also work while a server
         of the same version runs. `may_be_new`: a missing one is made, if nothing tells of a server
         that was here, such as `key`, its key file. `writers`: so many threads write on PostgreSQL.
+        `read_url`: of its standbys, from which is read what is only shown, if they are behind by
+        no more than `read_behind_max_ms`.
         Raises `CannotServeError` when it cannot be used.
         """
         self.url = url
+        if read_url and not (self.is_shared and postgresql.is_postgresql(read_url)):
+            raise CannotServeError(
+                "read_url: only PostgreSQL has standbys; leave it out, or name PostgreSQL in"
+                " database_url as well"
+            )
         self._on_wake: Callable[[set[str]], None] | None = None
         self.is_beside = False
         """Whether another process is the server, and this one only works beside it."""
@@ -123,6 +133,7 @@ class Database:
             raise
         self._is_closed = threading.Event()
         self._readers = ThreadPoolExecutor(READERS, "reader")
+        self._standby: Standby | None = None
         self._writer: Writer
         if file is not None:
             self._writer, self._reading = GroupWriter(self.engine), self.engine
@@ -130,6 +141,8 @@ class Database:
             self._writer = Lanes(self.engine, writers)
             self._reading = self.engine.execution_options(**postgresql.ONE_MOMENT)
             self._at_once = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+            if read_url:
+                self._standby = Standby(read_url, self._at_once, read_behind_max_ms)
 
     def _require_database(self, file: Path, key: Path, *, may_be_new: bool) -> None:
         """Under the lock, so that no server that starts just now is taken for a damaged one."""
@@ -147,6 +160,8 @@ class Database:
     def seal_with(self, sealing: Sealing) -> None:
         """Seal and open personal columns with this key; before, they cannot be used."""
         seal_with(self.engine.dialect, sealing)
+        if self._standby is not None:
+            seal_with(self._standby.dialect, sealing)
 
     def wipe_free_space(self) -> None:
         """Leave nothing in SQLite's file and in its log that was changed or deleted, while no other
@@ -238,6 +253,29 @@ class Database:
         """`read` for a coroutine, on another thread."""
         return await self._on_reader(lambda: self.read(operation, *args, **kwargs))
 
+    async def show(
+        self, operation: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """`look` for what is shown and decides nothing: a standby answers, where there is one."""
+
+        def work() -> T:
+            if self._standby is not None:
+                with contextlib.suppress(UnfitError):
+                    return self._standby.ask(lambda c: operation(c, *args, **kwargs))
+            return self.read(operation, *args, **kwargs)
+
+        return await self._on_reader(work)
+
+    @contextlib.contextmanager
+    def showing(self) -> Iterator[Connection]:
+        """`reading` for what is shown and decides nothing."""
+        with contextlib.ExitStack() as stack:
+            connection: Connection | None = None
+            if self._standby is not None:
+                with contextlib.suppress(UnfitError):
+                    connection = self._standby.enter(stack)
+            yield connection or stack.enter_context(self.reading())
+
     async def _on_reader(self, work: Callable[[], T]) -> T:
         if self._is_closed.is_set():
             raise ClosedError(CLOSED)
@@ -271,6 +309,8 @@ class Database:
         self._let_go()
 
     def _let_go(self) -> None:
+        if self._standby is not None:
+            self._standby.close()
         self.engine.dispose()
         self._release_lock()
 

@@ -30,9 +30,9 @@ def is_postgresql(url: str) -> bool:
     return url.partition("://")[0] in ("postgresql", "postgres", DRIVER)
 
 
-def url_of(url: str) -> URL:
+def url_of(url: str, setting: str = "database_url") -> URL:
     """A URL in SQLAlchemy's form. PostgreSQL's own, with several hosts, is taken, too:
-    `postgresql://one:5432,two:5432/name?target_session_attrs=read-write`.
+    `postgresql://one:5432,two:5432/name?target_session_attrs=read-write`. `setting` is its name.
 
     Raises `CannotServeError`.
     """
@@ -43,7 +43,7 @@ def url_of(url: str) -> URL:
     try:
         said = conninfo_to_dict(f"postgresql://{rest}")
     except ProgrammingError as error:
-        raise CannotServeError(f"database_url: {scheme}://…: {error}".strip()) from error
+        raise CannotServeError(f"{setting}: {scheme}://…: {error}".strip()) from error
     user, password, name = (said.pop(each, None) for each in ("user", "password", "dbname"))
     return URL.create(
         DRIVER,
@@ -65,6 +65,21 @@ def engine_of(url: str, writers: int) -> Engine:
         isolation_level="READ COMMITTED",
         pool_size=writers + READERS,
         max_overflow=READERS,
+        hide_parameters=True,
+    )
+
+
+def standby_engine_of(url: str) -> Engine:
+    """The connections to a standby, whatever else the URL would take. Raises `CannotServeError`."""
+    made = url_of(url, "read_url")
+    # The primary is known by its own URL.
+    session: dict[str, Any] = {k: v for k, v in SESSION.items() if k not in made.query}
+    return create_engine(
+        made,
+        connect_args={**session, "target_session_attrs": "standby"},
+        pool_size=READERS,
+        max_overflow=READERS,
+        pool_timeout=1,
         hide_parameters=True,
     )
 

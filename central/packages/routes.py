@@ -117,14 +117,14 @@ async def announce(
 
 @router.get("/packages/{package}", responses=REFUSALS, summary="How a package is doing")
 async def status(request: Request, program: Reading, package: str = PackageId) -> dict[str, Any]:
-    return await central_of(request).database.look(service.describe, package, program.id)
+    return await central_of(request).database.show(service.describe, package, program.id)
 
 
 @router.get("/packages/{package}/history", responses=REFUSALS, summary="What happened to it")
 async def history(
     request: Request, program: Reading, package: str = PackageId
 ) -> list[dict[str, Any]]:
-    return await central_of(request).database.look(service.history, package, program.id)
+    return await central_of(request).database.show(service.history, package, program.id)
 
 
 @router.post("/packages/{package}/cancel", responses=REFUSALS, summary="Recall a package")
@@ -217,10 +217,10 @@ async def find_nearest(
     count: int = Query(default=5, ge=1, le=COUNT_MAX, description="How many are listed at most."),
 ) -> list[dict[str, Any]]:
     central = central_of(request)
-    found = await central.database.look(nearest, lat, lon, size, count, _asker(central, program))
+    found = await central.database.show(nearest, lat, lon, size, count, _asker(central, program))
     if not central.settings.regions:
         return found
-    elsewhere = await central.database.look(
+    elsewhere = await central.database.show(
         directory.nearest_elsewhere, central.settings, lat, lon, size, count
     )
     here = {"region": central.settings.region, "url": central.settings.base_url}
@@ -233,7 +233,7 @@ async def location(
     request: Request, program: Finding, location: str = Path(max_length=64, description="Its id.")
 ) -> Response:
     central = central_of(request)
-    found = await central.database.look(_room, central.settings, location, _asker(central, program))
+    found = await central.database.show(_room, central.settings, location, _asker(central, program))
     return JSONResponse(found)
 
 

@@ -40,7 +40,7 @@ WATCHED_MS = 15_000
 
 
 async def _look(request: Request, look: Any, *arguments: Any) -> Any:
-    return await central_of(request).database.look(look, *arguments)
+    return await central_of(request).database.show(look, *arguments)
 
 
 @router.get("/static/{name}")
@@ -228,7 +228,7 @@ def _csv_lines(central: Central, since_ms: int) -> Iterator[str]:
     shares = [f"{name}_percent" for name in reports.SHARES]
     yield _csv([["day", "location", *reports.COLUMNS, *shares]])
     names = (*reports.COLUMNS, *reports.SHARES)
-    with central.database.reading() as connection:
+    with central.database.showing() as connection:
         for rows in reports.days(connection, since_ms):
             yield _csv(
                 [_date(row), row["location"], *(row[name] for name in names)] for row in rows

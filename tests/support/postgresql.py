@@ -55,8 +55,9 @@ _numbers = itertools.count(1)
 class Cluster:
     """PostgreSQL on a folder of its own, which is removed with it."""
 
-    def __init__(self, **settings: str) -> None:
-        """Make one and start it, with `settings` beside those that all have."""
+    def __init__(self, standby_of: Cluster | None = None, **settings: str) -> None:
+        """Make one and start it, with `settings` beside those that all have: an empty one, or one
+        that follows another."""
         self.settings = {**SETTINGS, **settings}
         self.folder = Path(tempfile.mkdtemp(prefix="parcel-postgresql-"))
         self.user = NOBODY if os.geteuid() == 0 else None
@@ -66,8 +67,14 @@ class Cluster:
         keeper = ["sh", "-c", KEEPER, "keeper", str(self.programs), str(self.folder)]
         self._keeper = self._start(keeper, stdin=subprocess.PIPE)
         self._process: subprocess.Popen[bytes] | None = None
-        options = [f"--username={USER}", "--auth=trust", "--encoding=UTF8", "--locale=C"]
-        self.run("initdb", f"--pgdata={self.data}", "--no-sync", *options)
+        user = f"--username={USER}"
+        if standby_of is None:
+            options = ["--auth=trust", "--encoding=UTF8", "--locale=C"]
+            self.run("initdb", f"--pgdata={self.data}", "--no-sync", user, *options)
+        else:
+            options = ["--checkpoint=fast", "--no-sync", "--write-recovery-conf", user]
+            place = f"--host={standby_of.folder}"
+            self.run("pg_basebackup", f"--pgdata={self.data}", place, *options)
         self.start()
 
     @property
