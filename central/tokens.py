@@ -46,6 +46,8 @@ class Secrets:
         self._newest = _fernet(sealing[-1])
         self._fernet = MultiFernet([_fernet(each) for each in reversed(sealing)])
         self._signing = Ed25519PrivateKey.from_private_bytes(_derived(key, b"sign"))
+        # Each sync asks for it.
+        self._public_key = self._signing.public_key().public_bytes_raw().hex()
         self._wrapping = X25519PrivateKey.from_private_bytes(_derived(key, b"wrap"))
         self._session_key = _derived(key, b"session")
         self._hasher = PasswordHasher(time_cost=3, memory_cost=32768, parallelism=1)
@@ -92,7 +94,7 @@ class Secrets:
     @property
     def public_key(self) -> str:
         """The public part of that, in hexadecimal."""
-        return self._signing.public_key().public_bytes_raw().hex()
+        return self._public_key
 
     def serializer(self, purpose: str) -> URLSafeTimedSerializer:
         """Signs what people carry around: sessions, links. One purpose never serves another."""

@@ -116,7 +116,8 @@ class Database:
                 migrating.migrate(self.engine)
         except SQLAlchemyError as error:
             self._let_go()
-            raise CannotServeError(f"{url}: the database cannot be used: {error}") from error
+            where = self.engine.url.render_as_string()  # without its password
+            raise CannotServeError(f"{where}: the database cannot be used: {error}") from error
         except CannotServeError:
             self._let_go()
             raise

@@ -8,6 +8,7 @@ is what a text in the wrong encoding becomes, too: nobody makes the server fail 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, event
@@ -36,9 +37,20 @@ def is_takeable(bound: Any) -> bool:
         # Nearly every text is in ASCII, and says so at once.
         return "\0" not in bound and (bound.isascii() or _is_whole(bound))
     if isinstance(bound, dict):
-        return all(map(is_takeable, bound.values()))
+        return _are_takeable(bound.values())
     if isinstance(bound, (list, tuple)):
-        return all(map(is_takeable, bound))
+        return _are_takeable(bound)
+    return True
+
+
+def _are_takeable(values: Iterable[Any]) -> bool:
+    for value in values:
+        if type(value) is str:
+            # As above, without a call for each of thousands.
+            if "\0" in value or not (value.isascii() or _is_whole(value)):
+                return False
+        elif value is not None and type(value) is not int and not is_takeable(value):
+            return False
     return True
 
 

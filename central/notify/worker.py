@@ -51,9 +51,12 @@ LOG = logging.getLogger("central.notify")
 BATCH = 64
 SETTLE = 16
 """So many messages are sent and settled together: after a crash at most two lots go out again."""
-LEASE_MS = 120_000
-RENEW_S = 30.0
-"""How often the leases of what is being sent are renewed."""
+LEASE_MS = 25_000
+"""So soon what a worker had that died goes out by another: within the half minute in which nearly
+all messages are to go out."""
+RENEW_S = 5.0
+"""How often the leases of what is being sent are renewed; a database that is away for less than
+the rest of a lease makes nothing go out twice."""
 SETTLE_AGAIN_S = 1.0
 LOOK_S = 0.5
 BASE_S = 5

@@ -135,10 +135,17 @@ IMAGES: Mapping[str, type[Image]] = {
 def known_images(body: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     """The images of an event that this version knows, with the fields that it knows."""
     return [
-        (name, {field: each for field, each in image.items() if field in _FIELDS[name]})
+        (name, _known_fields(_FIELDS[name], image))
         for name, image in cast("list[tuple[str, dict[str, Any]]]", body.get("rows", ()))
         if name in IMAGES
     ]
+
+
+def _known_fields(fields: frozenset[str], image: dict[str, Any]) -> dict[str, Any]:
+    # Nearly every image is of this version: then nothing is left out.
+    if image.keys() <= fields:
+        return dict(image)
+    return {field: each for field, each in image.items() if field in fields}
 
 
 _FIELDS = {name: frozenset(image.model_fields) for name, image in IMAGES.items()}

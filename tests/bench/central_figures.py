@@ -51,8 +51,8 @@ def notifications(folder: Path, count: int) -> Figures:
     a second."""
     with _mail_server() as smtp:
         central = build(Settings(data=folder / "notifications", smtp=smtp))
-        central.database.submit(_people, central, count).result()
-        central.database.submit(_make_due, central, range(count)).result()
+        central.database.submit(people_with_packages, central, count).result()
+        central.database.submit(make_due, central, range(count)).result()
         cpu_s = time.process_time()
         _, took_s = timed(lambda: asyncio.run(_send_all(central)))
         cpu_s = time.process_time() - cpu_s
@@ -105,7 +105,7 @@ async def _send_as_they_come(central: Central, count: int) -> None:
     began_s = time.perf_counter()
     for number in range(count):
         await asyncio.sleep(max(0.0, number / PER_S - (time.perf_counter() - began_s)))
-        await central.database.write(_make_due, central, range(number, number + 1), STEADY)
+        await central.database.write(make_due, central, range(number, number + 1), STEADY)
         worker.wake()
     while central.database.read(_waited_s, sent=False):
         await asyncio.sleep(0.05)
@@ -120,7 +120,7 @@ def _waited_s(connection: Connection, *, sent: bool = True) -> list[float]:
     ]
 
 
-def _people(connection: Connection, central: Central, count: int) -> None:
+def people_with_packages(connection: Connection, central: Central, count: int) -> None:
     """So many people, each with a package at one location."""
     now_ms = central.clock.now_ms()
     key = central.secrets.seal(bytes(32))
@@ -144,7 +144,7 @@ def _people(connection: Connection, central: Central, count: int) -> None:
     connection.execute(insert(schema.package), packages)
 
 
-def _make_due(
+def make_due(
     connection: Connection, central: Central, numbers: range, language: str = "en"
 ) -> None:
     """A message to each of these people, due now."""

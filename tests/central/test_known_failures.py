@@ -44,10 +44,12 @@ class Pair:
             pass
 
     def fails(self, fault: str) -> None:
-        """One exchange that this happens to."""
-        self.wire.next_faults = [fault]
+        """One exchange that this happens to, also when it is sent once more on a new line because
+        the kept one was over."""
+        self.wire.next_faults = [fault, fault]
         with pytest.raises((requests.RequestException, ValidationError)):
             self.client.sync_once()
+        self.wire.next_faults = []
 
     def sent(self) -> int:
         """How far the kiosk believes that the server has come."""

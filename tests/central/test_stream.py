@@ -29,7 +29,8 @@ class StreamProcess:
     def __init__(self, server: Server, *words: str, settings: str = "") -> None:
         self._log = server.folder.parent / "stream.log"
         config = server.folder.parent / "stream.toml"
-        config.write_text(f'region = "north"\n{settings}')
+        url = server.central.settings.database_url
+        config.write_text(f'region = "north"\ndatabase_url = "{url}"\n{settings}')
         self._command = [sys.executable, "-m", "central", "--config", str(config)]
         self._command += ["--data", str(server.folder), "stream", *words]
         self._process: subprocess.Popen[bytes] | None = None

@@ -35,7 +35,7 @@ def are_listening(server: Server, count: int = 2) -> bool:
     found = server.central.database.read(
         lambda c: c.exec_driver_sql(
             f"SELECT count(*) FROM pg_stat_activity WHERE {LISTENERS}"
-            " AND datname = current_database() AND query LIKE 'LISTEN%%'"
+            " AND datname = current_database() AND query IN ('LISTEN woken', 'SELECT 1')"
         ).scalar()
     )
     return bool(found == count)
