@@ -87,6 +87,7 @@ def sync(
     signer = signing.of_location(
         connection, central.secrets, location, request.status.server_key, row.signing_key, now_ms
     )
+    signing.announce(connection, row, now_ms)
     if request.status.staff_version is None:
         staff.tell_older(connection, row, now_ms)
     # Behind everything that gives commands numbers: most kiosks have come to the last one.
