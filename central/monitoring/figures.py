@@ -39,8 +39,6 @@ SHARE: Final = 0.05
 LATE_MS: Final = 60_000
 METRICS: Final = "metrics"
 """The kept text, compressed as it goes out."""
-BACKED_UP: Final = "backed_up_ms"
-"""Under which `meta` says when the last backup was made."""
 
 
 async def keep_figures(central: Central) -> None:
@@ -304,5 +302,7 @@ def _alarms(connection: Connection, since_ms: int) -> dict[str, float]:
 
 def _backed_up_s(connection: Connection) -> float:
     table = schema.meta
-    value = connection.execute(select(table.c.value).where(table.c.key == BACKED_UP)).scalar()
+    value = connection.execute(
+        select(table.c.value).where(table.c.key == schema.BACKED_UP)
+    ).scalar()
     return int(value) / 1000 if value else 0.0

@@ -12,7 +12,7 @@ import requests
 from alembic import command as alembic
 from sqlalchemy import create_engine
 
-from central import schema
+from central import backup, schema
 from central.app import build
 from central.database import alembic_config
 from central.monitoring.exposition import text_of
@@ -21,6 +21,7 @@ from central.settings import Settings
 from kiosk.model.clock import DAY_MS
 from kiosk.store import intents, packages
 from kiosk.store.intents import IntentPurpose, IntentState
+from tests.support import postgresql
 from tests.support.central_server import (
     LOCATION,
     NOW_MS,
@@ -74,6 +75,15 @@ def test_figures_are_counted_once_for_all_and_say_how_old_they_are(
     assert of_place(text, "events_total") == of_place(counted, "events_total") > 1
     assert value(text, "locker_figures_age_seconds") == 40
     assert of_place(server.metrics(), "events_total") == 1
+
+
+def test_it_is_known_when_the_last_backup_was_made(server: Server, tmp_path: Path) -> None:
+    assert value(server.metrics(), "locker_backup_timestamp_seconds") == 0
+    programs = postgresql.cluster().programs if postgresql.IS_WANTED else None
+    settings = server.central.settings.model_copy(update={"postgresql_programs": programs})
+    backup.backup(settings, tmp_path / "copy.db")
+    made_s = value(server.metrics(), "locker_backup_timestamp_seconds")
+    assert made_s > 1_700_000_000
 
 
 def test_without_figures_their_age_has_no_end(server: Server) -> None:
