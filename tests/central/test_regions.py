@@ -24,6 +24,7 @@ from central.regions.directory import Place
 from central.settings import Region, Settings
 from kiosk.sync.client import Identity, SyncClient
 from kiosk.sync.contract import Status
+from tests.support import postgresql
 from tests.support.brokers import Nats, nats_server, needs_nats
 from tests.support.central_server import LOCATION, LOCATION_KEY, Journal, wait_until
 from tests.support.server_process import ROOT, ServerProcess
@@ -72,7 +73,7 @@ class RegionProcess(ServerProcess):
 
     def run(self, *words: str) -> str:
         """One of its commands, in this process."""
-        done = said_by("--config", str(self.config), "--data", str(self.folder), *words)
+        done = said_by(*postgresql.words_of(self.folder, self.config), *words)
         assert done.exit_code == 0, done.output
         return done.stdout
 
