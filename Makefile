@@ -1,4 +1,5 @@
 # make run [FRESH=1]     the kiosk and its simulated locker bank; FRESH=1 starts the demo over
+# make run CLUSTER=1      the same kiosk, enrolled at the cluster that make cluster runs
 # make test [PART=unit]  all tests, or those of one folder under tests/
 # make test-nightly     the same tests with more of everything; takes hours
 # make central           the central server, on loopback with its data in data/central
@@ -18,7 +19,8 @@ help:
 
 run:
 	@.ci/install run
-	@exec .venv/bin/python -m kiosk demo --window $(if $(FRESH),--fresh)
+	@exec .venv/bin/python -m kiosk demo --window $(if $(FRESH),--fresh) \
+		$(if $(CLUSTER),--data data/demo-cluster --cluster build/cluster)
 
 central:
 	@.ci/install run

@@ -69,6 +69,7 @@ location = Table(
     Column("key_sealed", LargeBinary),
     _text("token_hash"),
     _text("signing_key"),
+    _text("announced_key"),
     _text("enrol_token_hash"),
     _time("enrol_until_ms"),
     _time("revoked_ms"),

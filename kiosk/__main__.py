@@ -428,9 +428,14 @@ def badge(number: str, png: Path | None) -> None:
     show_default=True,
     help="The demo's data folder.",
 )
-def demo_command(window: bool, fresh: bool, data: Path) -> None:
+@click.option(
+    "--cluster",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="The folder of a running cluster, at which the kiosk enrols.",
+)
+def demo_command(window: bool, fresh: bool, data: Path, cluster: Path | None) -> None:
     """Play the main job against a simulated locker bank."""
-    sys.exit(demo.run_window_demo(fresh, data) if window else text_demo.run_text_demo())
+    sys.exit(demo.run_window_demo(fresh, data, cluster) if window else text_demo.run_text_demo())
 
 
 def entry() -> None:

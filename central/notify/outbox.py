@@ -68,6 +68,34 @@ _PERSON = (
     .where(schema.recipient.c.id == bindparam("id"))
 )
 _INSERT = insert(schema.notification)
+_FORWARD = (
+    update(schema.notification)
+    .where(
+        schema.notification.c.location == bindparam("of_location"),
+        schema.notification.c.kind == Kind.STORED.value,
+        schema.notification.c.status == schema.fixed("queued"),
+        schema.notification.c.attempts == 0,
+        schema.notification.c.due_ms > bindparam("now_ms"),
+    )
+    .values(due_ms=bindparam("now_ms"))
+)
+_SENT = (
+    select(schema.notification.c.id)
+    .where(
+        schema.notification.c.package == bindparam("of_package"),
+        schema.notification.c.status == "sent",
+    )
+    .limit(1)
+)
+_MOVED = (
+    update(schema.notification)
+    .where(
+        schema.notification.c.package == bindparam("of_package"),
+        schema.notification.c.kind == Kind.ABOUT_TO_EXPIRE.value,
+        schema.notification.c.status == "queued",
+    )
+    .values(due_ms=bindparam("new_due_ms"))
+)
 EQUAL_WITHIN_MS = 10 * 60_000
 """How much later than one that waits a message may be due and still be the same."""
 _EQUALS_LOOKED_AT = 200
@@ -342,26 +370,11 @@ def _package(connection: Connection, package: str) -> Any:
 
 def _bring_forward(connection: Connection, location: str, now_ms: int) -> None:
     """The courier has left: what he put in stays, so its messages need not wait."""
-    table = schema.notification
-    connection.execute(
-        update(table)
-        .where(
-            table.c.location == location,
-            table.c.kind == Kind.STORED.value,
-            table.c.status == "queued",
-            table.c.attempts == 0,
-            table.c.due_ms > now_ms,
-        )
-        .values(due_ms=now_ms)
-    )
+    connection.execute(_FORWARD, {"of_location": location, "now_ms": now_ms})
 
 
 def _was_notified(connection: Connection, package: str) -> bool:
-    table = schema.notification
-    found = connection.execute(
-        select(table.c.id).where(table.c.package == package, table.c.status == "sent").limit(1)
-    )
-    return found.first() is not None
+    return connection.execute(_SENT, {"of_package": package}).first() is not None
 
 
 def _move_warnings(
@@ -373,20 +386,11 @@ def _move_warnings(
 ) -> None:
     """A hold ends later now, and so does the warning before its end; where it was given already,
     one who asked for more time is warned again."""
-    table = schema.notification
     for name, values in body.get("rows", ()):
         if name != "package" or not values.get("hold_until_ms"):
             continue
         due_ms = max(values["hold_until_ms"] - rules.about_to_expire_h * HOUR_MS, now_ms)
-        moved = connection.execute(
-            update(table)
-            .where(
-                table.c.package == values["id"],
-                table.c.kind == Kind.ABOUT_TO_EXPIRE.value,
-                table.c.status == "queued",
-            )
-            .values(due_ms=due_ms)
-        )
+        moved = connection.execute(_MOVED, {"of_package": values["id"], "new_due_ms": due_ms})
         if not moved.rowcount and event.kind == EventKind.HOLD_EXTENDED:
             tell(connection, rules, Kind.ABOUT_TO_EXPIRE, values["id"], now_ms, due_ms)
 

@@ -14,7 +14,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, exists, insert, select, update
+from sqlalchemy import Connection, bindparam, exists, func, insert, select, update
 
 from central import schema
 from central.adapters import new_id
@@ -46,6 +46,18 @@ _GROUP = (
     )
     .order_by(_PACKAGE.c.announced_ms)
 )
+_IS_ONE_OF = (
+    (_PACKAGE.c.location == bindparam("location"))
+    & _PACKAGE.c.barcode_key.in_(bindparam("keys", expanding=True))
+    & _PACKAGE.c.status.in_(LIVE)
+)
+_SHARED = (
+    select(_PACKAGE.c.barcode_key)
+    .where(_IS_ONE_OF)
+    .group_by(_PACKAGE.c.barcode_key)
+    .having(func.count() > 1)
+)
+_WITH_KEYS = select(_PACKAGE).where(_IS_ONE_OF)
 _SENDERS_BESIDE = (
     select(schema.api_key.c.id)
     .where(
@@ -86,20 +98,18 @@ def look(
 ) -> None:
     """See whether these barcodes are disputed at a location now: those of whom nobody was sent a
     code yet wait for an operator, who is alarmed once."""
-    rows = connection.execute(
-        select(_PACKAGE).where(
-            _PACKAGE.c.location == location,
-            _PACKAGE.c.barcode_key.in_(sorted(set(keys) - {""})),
-            _PACKAGE.c.status.in_(LIVE),
-        )
-    )
+    asked = {"location": location, "keys": sorted(set(keys) - {""})}
+    # Nearly every barcode is that of one package: of those no more is read.
+    shared = connection.execute(_SHARED, asked).scalars().all()
+    if not shared:
+        return
     by_key: dict[str, list[Any]] = defaultdict(list)
-    for row in rows:
+    for row in connection.execute(_WITH_KEYS, asked | {"keys": sorted(shared)}):
         by_key[row.barcode_key].append(row)
     for some in by_key.values():
-        if len(some) > 1 and _is_clash(connection, some):
+        if _is_clash(connection, some):
             _dispute(connection, rules, location, some, now_ms)
-        elif len(some) > 1:
+        else:
             _give_as_decided(connection, rules, some, now_ms)
 
 

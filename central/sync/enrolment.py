@@ -33,12 +33,20 @@ ENROL_VALID_MS = 7 * 24 * 3_600_000
 DENIED = RequestError(401, "unauthorised", "this token is not known, or it was revoked")
 
 _STAFF_COUNTS = select(schema.staff_list.c.version).scalar_subquery().label("staff_counts")
+_NEWEST_KEY = (
+    select(schema.signing_key.c.public_key)
+    .order_by(schema.signing_key.c.number.desc())
+    .limit(1)
+    .scalar_subquery()
+    .label("newest_key")
+)
 _LOCATION = select(schema.location, _STAFF_COUNTS).where(schema.location.c.id == bindparam("id"))
 _LOCKED = locked(_LOCATION, schema.location)
 _ARRIVING = locked(
     select(
         schema.location,
         _STAFF_COUNTS,
+        _NEWEST_KEY,
         schema.location_epoch.c.seq.label("known_seq"),
         schema.location_epoch.c.head_hash.label("known_hash"),
     )
@@ -64,8 +72,9 @@ def kiosk_of(connection: Connection, location: str, token: str, *, locks: bool =
 
 
 def arriving(connection: Connection, location: str, token: str, epoch: str) -> Any:
-    """The location whose kiosk this is, locked, and how far its journal of this epoch is known
-    (`known_seq`, `known_hash`; None where it is not). Raises when the token is not its own.
+    """The location whose kiosk this is, locked, how far its journal of this epoch is known
+    (`known_seq`, `known_hash`; None where it is not), and the newest key that commands are signed
+    with. Raises when the token is not its own.
 
     Where this had to wait for another sync of the same kiosk, what is known may be as it was before
     that one: then it says less, and the next sync says the rest.
@@ -272,6 +281,7 @@ def enrol(connection: Connection, central: Central, request: EnrolRequest) -> En
             retired_ms=None,
             may_begin=True,
             signing_key=public_key,
+            announced_key=public_key,
             staff_version=0,
         )
     )

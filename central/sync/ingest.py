@@ -69,6 +69,8 @@ class Taken:
     """Whether what is announced to the location and has not come is another number."""
     sums: Mapping[str, int] = field(default_factory=dict)
     """What it adds to the counted columns of the location."""
+    heads: Mapping[str, tuple[int, str]] = field(default_factory=dict)
+    """The number and the hash of the last event of each epoch, after events were taken in."""
 
 
 @dataclass(slots=True)
@@ -156,6 +158,7 @@ class _Intake:
             self.changed_slots,
             self.changed_promises,
             self.tally.sums,
+            {name: (epoch.seq, epoch.hash) for name, epoch in self.epochs.items()},
         )
 
     def _known(self, events: Sequence[AnyEvent]) -> dict[tuple[str, int], str]:

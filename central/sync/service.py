@@ -30,10 +30,6 @@ CURSOR_AHEAD_MAX = 1_000_000
 HEAD = "head"
 """Where the kiosk's journal ended when it wrote its last message: its epoch and number."""
 
-_EPOCH = select(schema.location_epoch.c.seq, schema.location_epoch.c.head_hash).where(
-    schema.location_epoch.c.location == bindparam("location"),
-    schema.location_epoch.c.epoch == bindparam("epoch"),
-)
 _MINUTE = (
     update(schema.minute_status)
     .where(
@@ -71,7 +67,7 @@ def sync(
         taken = ingest.take(connection, sender, request.events, last, rules, now_ms, ceilings)
     is_late = _is_late(row, request.status)
     if request.is_idle and taken.want_after is None and not is_late:
-        taken.want_after = _witness(connection, ceilings, row, request, taken.acked, now_ms)
+        taken.want_after = _witness(connection, ceilings, row, request, taken, now_ms)
     if request.layout is not None:
         configure(connection, location, request.layout, request.status.layout_hash)
     if taken.changed_slots or request.layout is not None:
@@ -87,6 +83,7 @@ def sync(
     signer = signing.of_location(
         connection, central.secrets, location, request.status.server_key, row.signing_key, now_ms
     )
+    signing.announce(connection, row, now_ms)
     if request.status.staff_version is None:
         staff.tell_older(connection, row, now_ms)
     # Behind everything that gives commands numbers: most kiosks have come to the last one.
@@ -267,7 +264,7 @@ def _witness(
     rules: Limits,
     row: Any,
     request: SyncRequest,
-    acked: Place,
+    taken: ingest.Taken,
     now_ms: int,
 ) -> Place | None:
     """Hold the head that a kiosk tells against what is known here of its journal.
@@ -281,10 +278,9 @@ def _witness(
         return None
     known_seq, known_hash = row.known_seq, row.known_hash
     if request.events:
-        named = {"location": location, "epoch": head.epoch}
-        known_seq, known_hash = connection.execute(_EPOCH, named).first() or (None, None)
+        known_seq, known_hash = taken.heads.get(head.epoch, (None, ""))
     if known_seq is None:
-        return acked if acked.epoch else Place()
+        return taken.acked if taken.acked.epoch else Place()
     if head.seq > known_seq:
         return Place(epoch=head.epoch, seq=known_seq, hash=known_hash)
     is_cut = head.seq < known_seq

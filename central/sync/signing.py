@@ -8,13 +8,15 @@ signed with the key which its kiosk says it trusts.
 
 from __future__ import annotations
 
+from typing import Any
+
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from central import schema
 from central.context import Central, alarm, audit, is_about
+from central.database import wake_all
 from central.database.locks import lock_name
-from central.locking import lock_location
 from central.sync import commands
 from central.tokens import Secrets
 from kiosk.model.commands import TrustKey
@@ -88,7 +90,8 @@ def _alarm_unknown(connection: Connection, location: str, public_key: str, now_m
 
 
 def rotate(connection: Connection, central: Central, by: str) -> tuple[str, int]:
-    """Make a new key and announce it to every enrolled kiosk; it, and how many they are."""
+    """Make a new key, which is announced to every enrolled kiosk when it comes; it, and how many
+    they are."""
     now_ms, secrets = central.clock.now_ms(), central.secrets
     lock_name(connection, KEYS)
     key = Ed25519PrivateKey.generate()
@@ -100,16 +103,22 @@ def rotate(connection: Connection, central: Central, by: str) -> tuple[str, int]
             created_ms=now_ms,
         )
     )
-    enrolled = connection.execute(
-        select(schema.location.c.id).where(schema.location.c.token_hash != "")
-    ).scalars()
-    locations = list(enrolled)
-    lock_location(connection, *locations)
-    for location in locations:
-        command = TrustKey(public_key=signer.public_key)
-        commands.queue(connection, location, command, by, now_ms)
+    wake_all(connection)
     audit(connection, now_ms, by, "signing-key.rotate", signer.public_key)
-    return signer.public_key, len(locations)
+    is_enrolled = schema.location.c.token_hash != ""
+    count = connection.execute(select(func.count()).where(is_enrolled)).scalar_one()
+    return signer.public_key, count
+
+
+def announce(connection: Connection, row: Any, now_ms: int) -> None:
+    """A kiosk comes to which the newest key was not announced: it is, once, signed with the one
+    that it trusts. `row` is its location's."""
+    if row.newest_key is None or row.newest_key in (row.announced_key, row.signing_key):
+        return
+    table = schema.location
+    announced = update(table).where(table.c.id == row.id).values(announced_key=row.newest_key)
+    connection.execute(announced)
+    commands.queue(connection, row.id, TrustKey(public_key=row.newest_key), "server", now_ms)
 
 
 def states(connection: Connection, secrets: Secrets) -> tuple[str, list[tuple[str, str]]]:

@@ -54,12 +54,14 @@ class _Stopped(BaseException):
     """Somebody asked the demo to end (SIGTERM, SIGHUP)."""
 
 
-def run_window_demo(fresh: bool, data: Path) -> int:
+def run_window_demo(fresh: bool, data: Path, cluster: Path | None = None) -> int:
     """Run the demo until a window is closed or somebody stops it.
 
     Args:
         fresh: remove what an earlier demo left in `data` first.
         data: the demo's data folder; made when missing.
+        cluster: the folder of a running cluster at which the kiosk enrols, instead of at a server
+            of the demo's own.
 
     Returns:
         The exit code: 0 after a closed window or a stop, 1 when a part failed or another demo
@@ -77,7 +79,7 @@ def run_window_demo(fresh: bool, data: Path) -> int:
             Processes(data, scratch) as processes,
         ):
             try:
-                return _run(site, data, processes)
+                return _run(site, data, processes, cluster)
             except (_Stopped, KeyboardInterrupt):
                 return 0
     except DemoRunsError as error:
@@ -85,18 +87,19 @@ def run_window_demo(fresh: bool, data: Path) -> int:
         return 1
 
 
-def _run(site: Site, data: Path, processes: Processes) -> int:
+def _run(site: Site, data: Path, processes: Processes, cluster: Path | None) -> int:
     labels = _write_labels(data)
     if not is_seeded(data):
         print("First start: three packages are put into the lockers …", flush=True)
         _seed(site, data, labels, processes)
-    server = _start_server(site, data, processes)
+    server = _start_server(site, data, processes, cluster)
     served = None if _has_display() else _virtual_screen(processes)
     screen = VIRTUAL_SCREEN if served else _screen_size(processes.environment)
     kiosk_place, bank_place = side_by_side(screen, (site.screen.width_px, site.screen.height_px))
     window = ["--window", str(bank_place), "--pins", PINS, "--badge", BADGE, "--switch", "power"]
     network = ["--switch", "network"] if server is not None else []
-    bank = _start_bank(data, labels, processes, *window, *network)
+    phones = ["--phones", str(server.phones)] if server is not None else []
+    bank = _start_bank(data, labels, processes, *window, *network, *phones)
     where = ["--data", str(data), "--geometry", str(kiosk_place)]
     run = [*module("kiosk"), "run", "--config", str(DEMO_SITE), *where]
     code = code_that_opens(data)  # before the kiosk has the database for itself
@@ -142,9 +145,13 @@ class _Switched:
             self._kiosk = None
 
 
-def _start_server(site: Site, data: Path, processes: Processes) -> DemoServer | None:
+def _start_server(
+    site: Site, data: Path, processes: Processes, cluster: Path | None
+) -> DemoServer | None:
     """The central server; without it the kiosk sends its own messages."""
     try:
+        if cluster is not None:
+            return DemoServer.join(site, data, cluster)
         return DemoServer.start(site, data, processes)
     except (DemoError, DemoServerError) as error:
         print(f"The demo goes on without a central server: {error}", flush=True)

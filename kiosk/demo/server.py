@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 import requests
 
+from central.cluster import plan as plans
 from config import DEMO_SITE, Site
 from kiosk.demo.network import Wire
 from kiosk.demo.processes import Processes, free_port, is_free, module
@@ -46,11 +47,14 @@ class DemoServer:
     """Whether this is its first start."""
     network: Wire
     """Between the kiosk and it."""
+    phones: Path
+    """The folder of the messages to phones."""
+    password: str = PASSWORD
 
     @property
     def account(self) -> str:
         """Who may sign in at its pages."""
-        return f"{ACCOUNT} {PASSWORD} (no second factor in the demo)"
+        return f"{ACCOUNT} {self.password} (no second factor in the demo)"
 
     @classmethod
     def start(cls, site: Site, data: Path, processes: Processes) -> DemoServer:
@@ -72,14 +76,43 @@ class DemoServer:
         processes.wait_until(server, lambda: not is_free(port))
         network = Wire(near_port, port)
         network.join()
-        is_new = "token" in known
-        if is_new:
-            enrol = [*module("kiosk"), "enrol", "--config", str(DEMO_SITE), "--data", str(data)]
-            _run([*enrol, known["near_url"], known.pop("token")])
-        descriptor = os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump(known, file)
-        return cls(known["url"], known["key"], site.location.id, is_new, network)
+        is_new = _enrol_once(data, kept, known)
+        phones = data / site.messages.folder
+        return cls(known["url"], known["key"], site.location.id, is_new, network, phones)
+
+    @classmethod
+    def join(cls, site: Site, data: Path, folder: Path) -> DemoServer:
+        """The cluster that runs in a folder; the kiosk is enrolled there if it is not.
+
+        Raises `DemoServerError`.
+        """
+        if not (folder / "cluster.json").exists():
+            raise DemoServerError(_no_cluster(folder))
+        plan = plans.load(folder / "cluster.json")
+        if not plan.is_made or (is_free(plan.servers[0].port) and is_free(plan.servers[1].port)):
+            raise DemoServerError(_no_cluster(folder))
+        port = plan.servers[0].port if is_free(plan.balancer_port) else plan.balancer_port
+        kept = data / "demo-centre.json"
+        if kept.exists():
+            known = json.loads(kept.read_text(encoding="utf-8"))
+        else:
+            central = [*module("central"), "--config", str(_settings_of(folder, plan))]
+            near_url = f"http://127.0.0.1:{free_port(NEAR_PORTS)}"
+            known = {"near_url": near_url, "key": plan.key, "token": _locate(site, central)}
+        if known["key"] != plan.key:
+            raise DemoServerError(
+                f"this demo was at another cluster than {folder} is now;"
+                " make run CLUSTER=1 FRESH=1 starts over"
+            )
+        near_port = urlsplit(known["near_url"]).port or 0
+        if not is_free(near_port):
+            raise DemoServerError(f"port {near_port} is taken by something else")
+        network = Wire(near_port, port)
+        network.join()
+        is_new = _enrol_once(data, kept, known)
+        url, password = f"http://127.0.0.1:{port}", plan.secrets.account
+        place = site.location.id
+        return cls(url, plan.key, place, is_new, network, folder / "messages", password)
 
     def announce(self, packages: Path) -> None:
         """Announce the demo's packages as soon as the kiosk has reported itself; those that lie
@@ -120,6 +153,44 @@ def _has_reported(session: requests.Session, room: str) -> bool:
     return answer.ok and any(each["free"] < each["total"] for each in answer.json()["sizes"])
 
 
+def _no_cluster(folder: Path) -> str:
+    return f"no cluster runs in {folder}; make cluster, in another terminal, brings one up"
+
+
+def _settings_of(folder: Path, plan: plans.Plan) -> Path:
+    return folder.absolute() / "servers" / f"{plan.servers[0].name}.toml"
+
+
+def _enrol_once(data: Path, kept: Path, known: dict[str, str]) -> bool:
+    """Enrol the kiosk with the token among what is known, if there is one, and keep the rest;
+    whether there was one."""
+    is_new = "token" in known
+    if is_new:
+        enrol = [*module("kiosk"), "enrol", "--config", str(DEMO_SITE), "--data", str(data)]
+        _run([*enrol, known["near_url"], known.pop("token")])
+    descriptor = os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        json.dump(known, file)
+    return is_new
+
+
+def _locate(site: Site, central: list[str]) -> str:
+    """Make the demo's location known to a server; the token for its kiosk."""
+    place = site.location
+    where = []
+    if place.latitude is not None and place.longitude is not None:
+        where = ["--latitude", str(place.latitude), "--longitude", str(place.longitude)]
+    named = ["--name", place.name, "--address", place.address]
+    listed = _run([*central, "location", "list"]).splitlines()
+    is_known = any(line.split("\t")[0] == place.id for line in listed)
+    words = ["roll", place.id] if is_known else ["add", place.id, *named, *where]
+    said = _run([*central, "location", *words])
+    token = re.search(r"kiosk enrol \S+ (\S+)", said)
+    if token is None:
+        raise DemoServerError(f"it gave no enrolment token: {said}")
+    return token[1]
+
+
 def _central(data: Path) -> list[str]:
     return [*module("central"), "--config", str(data / "demo-centre.toml")]
 
@@ -145,16 +216,8 @@ quiet_until_h = 0
         encoding="utf-8",
     )
     central = _central(data)
-    place = site.location
-    where = []
-    if place.latitude is not None and place.longitude is not None:
-        where = ["--latitude", str(place.latitude), "--longitude", str(place.longitude)]
-    named = ["--name", place.name, "--address", place.address]
     _run([*central, "init"])
-    said = _run([*central, "location", "add", place.id, *named, *where])
-    token = re.search(r"kiosk enrol \S+ (\S+)", said)
-    if token is None:
-        raise DemoServerError(f"it gave no enrolment token: {said}")
+    token = _locate(site, central)
     key = _run([*central, "key", "add", "The demo"]).split()[-1]
     _run([*central, "user", "add", ACCOUNT, "--role", "admin", "--password", PASSWORD])
     host = "http://127.0.0.1"
@@ -162,7 +225,7 @@ quiet_until_h = 0
         "url": f"{host}:{port}",
         "near_url": f"{host}:{near_port}",
         "key": key,
-        "token": token[1],
+        "token": token,
     }
 
 

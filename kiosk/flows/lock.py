@@ -30,7 +30,8 @@ from kiosk.flows.views.service import (
 )
 from kiosk.flows.views.shared import View
 from kiosk.model.person import Role, Staff, parse_badge
-from kiosk.store import intents
+from kiosk.store import intents, staff
+from kiosk.store.writer import Writer
 
 CHOICES = (Choice.PICK_UP, Choice.RESUME, Choice.HELP)
 AT_REST = (
@@ -78,6 +79,11 @@ class SessionLock:
     async def may_lock(self) -> bool:
         """Not while a door is in play: what is asked about it ends by itself, and soon."""
         return not await self.kiosk.store.run(intents.is_in_play)
+
+    async def must_end(self) -> bool:
+        """Whether the newest list of staff has its owner no more, or with another PIN or role; not
+        while a door is in play: that comes to its end first."""
+        return await self.kiosk.store.run(_must_end, self.owner, self.role)
 
     async def hold(self, view: View) -> Held:
         """Lock until the owner is back, or somebody else, or nobody for too long."""
@@ -153,6 +159,16 @@ class SessionLock:
             return None
         self.successor = person
         return Held.OVER
+
+
+def _must_end(writer: Writer, owner: Staff, role: Role) -> bool:
+    listed = staff.member(writer, owner.number)
+    is_the_same = (
+        listed is not None
+        and listed.pin_hash == owner.pin_hash
+        and listed.role in (role, Role.TECHNICIAN)
+    )
+    return not is_the_same and not intents.is_in_play(writer)
 
 
 def _is_badge(event: Event) -> bool:

@@ -103,6 +103,10 @@ class Lock(Protocol):
         """Whether it may be locked now."""
         ...
 
+    async def must_end(self) -> bool:
+        """Whether its owner may not go on, and this is a moment to end."""
+        ...
+
     async def hold(self, view: View) -> Held:
         """Lock what this view shows, until that has an end."""
         ...
@@ -256,7 +260,15 @@ class Person:
         return self._lock is not None and (self._lock.is_over or self._lock.is_set_aside)
 
     async def _wait_or_lock(self, timeout_s: float) -> Event:
-        """As `_wait`; in a session that nobody touches for long it is locked first."""
+        """As `_wait`; in a session that nobody touches for long it is locked first. One whose owner
+        may not go on is over, and what was done last does not count."""
+        event, lock = await self._touched_or_locked(timeout_s), self._lock
+        if lock is not None and not lock.is_over and await lock.must_end():
+            lock.is_over = True
+            return TimedOut()
+        return event
+
+    async def _touched_or_locked(self, timeout_s: float) -> Event:
         view, until_s = self.view, _loop_s() + timeout_s
         while (lock := self._lock) is not None:
             if lock.is_over:

@@ -131,10 +131,10 @@ def test_a_label_says_what_a_location_is_called_whatever_that_is() -> None:
     )
     place |= {"openings_failed": 0, "refusals": 0, "last_sync_ms": None, "temperature_c": None}
     size = {"location": name, "size": "S", "free": 1, "taken": 2, "total": 4}
-    text = text_of({}, [{"id": name, **place}], [size])
-    known = samples(text)
-    assert known["locker_location_queue", frozenset({("location", name), ("region", "")})] == 1
-    ratio = known["locker_location_taken_ratio", frozenset({("location", name), ("region", "")})]
+    text = text_of({}, [{"id": name, "region": "north", **place}], [size])
+    known, of = samples(text), frozenset({("location", name), ("region", "north")})
+    assert known["locker_location_queue", of] == 1
+    ratio = known["locker_location_taken_ratio", of]
     assert ratio == 0.5
 
 

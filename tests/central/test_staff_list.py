@@ -18,6 +18,7 @@ from central import schema
 from central.__main__ import cli
 from central.auth import Role
 from central.database import alembic_config
+from central.sync import signing
 from kiosk.model.clock import DAY_MS
 from kiosk.model.commands import ListStaff
 from kiosk.model.person import StaffSource
@@ -65,6 +66,22 @@ def test_a_new_courier_writes_as_many_rows_at_many_locations_as_at_one(server: S
         written.append({name: after[name] - before[name] for name in after})
     assert written[0] == written[1]
     assert written[1]["command"] == 0
+
+
+def test_another_signing_key_writes_no_command_before_its_kiosk_comes(
+    site: ListedAt, server: Server
+) -> None:
+    site.sync()
+    key, count = server.write(signing.rotate, server.central, "test")
+    assert (count, server.rows(schema.command)) == (1, [])
+    for _ in range(2):
+        site.sync()
+    [row] = server.rows(schema.command)
+    assert (row.type, row.state) == ("trust_key", "APPLIED")
+    assert site.client._identity.public_key == key
+    add(server, "17")
+    site.sync()
+    assert site.numbers() == {"17"}, "the list is signed with the key that the kiosk trusts"
 
 
 def test_who_is_listed_changed_and_removed_is_so_at_the_kiosk_with_the_next_sync(

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from central.cluster import plan as plans
 from config import DEMO_PACKAGES, DEMO_SITE, load_site
 from kiosk.app import open_kiosk
 from kiosk.demo.player import (
@@ -20,6 +21,7 @@ from kiosk.demo.player import (
     playing,
     seed_demo,
 )
+from kiosk.demo.server import DemoServer, DemoServerError
 from kiosk.flows.events import Entered, Pressed
 from kiosk.flows.views.choices import Choice
 from kiosk.flows.views.courier import Receipt, ScanPackage
@@ -90,3 +92,13 @@ def test_the_printed_code_opens_and_after_a_fetch_another_one_is_printed(
     assert second not in ("", code)
     assert first_start.fetch(second) == other
     assert code_that_opens(data) == "", "nothing lies there any more"
+
+
+def test_a_demo_at_a_cluster_says_how_to_bring_one_up(tmp_path: Path) -> None:
+    with pytest.raises(DemoServerError, match="make cluster, in another terminal"):
+        DemoServer.join(SITE, tmp_path, tmp_path / "cluster")
+    plan = plans.on_this_machine(plans.FIRST_PORT).model_copy(update={"is_made": True})
+    (tmp_path / "cluster").mkdir()
+    plan.save(tmp_path / "cluster" / "cluster.json")
+    with pytest.raises(DemoServerError, match="no cluster runs in"):
+        DemoServer.join(SITE, tmp_path, tmp_path / "cluster")

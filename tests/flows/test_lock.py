@@ -17,7 +17,7 @@ from kiosk.flows.views.customer import EnterCode, First, Thanks
 from kiosk.flows.views.service import DoorPage, Doors, Machine
 from kiosk.flows.views.shared import Answer, Ask, DoorOpen, EnterPin, View
 from kiosk.model.location import SlotStatus
-from kiosk.model.person import StaffSource
+from kiosk.model.person import Role, StaffSource
 from kiosk.model.pickup_code import qr_text
 from kiosk.store import staff
 from tests.support.flow_site import COURIER_PIN, STAFF, TECHNICIAN_PIN, Running
@@ -302,3 +302,89 @@ async def test_the_access_mode_has_more_time_and_is_there_again_after_the_lock(
         await resume(kiosk, COURIER_PIN)
         assert (await kiosk.player.until(ScanPackage)).preference == mine
         assert kiosk.kiosk.person.preference == mine
+
+
+SERVER_LISTS = StaffSource.SERVER
+
+
+async def test_a_courier_who_is_removed_does_nothing_more_and_is_signed_out(tmp_path: Path) -> None:
+    person = replace(STAFF["11"], number="12", source=SERVER_LISTS)
+    async with fresh_kiosk(tmp_path) as kiosk:
+        run = kiosk.kiosk.store.run
+        person = replace(person, listed_ms=kiosk.kiosk.clock.now().wall_ms)
+        await run(staff.take_server_list, staff.ListChange(1, 2, True, [person]))
+        await sign_in(kiosk, f"12{COURIER_PIN[2:]}")
+        await store(kiosk, "ONE")
+        pulses = kiosk.world.pulses
+        await run(staff.take_server_list, staff.ListChange(2, 2, False, [], ["12"]))
+        kiosk.player.do(Scanned("TWO"))
+        view = await kiosk.player.until(First)
+        assert Choice.COURIER in view.choices
+        assert kiosk.world.pulses == pulses
+        assert await run(staff.member, "12") is None
+
+
+async def test_who_is_removed_while_a_door_is_open_ends_what_was_begun(tmp_path: Path) -> None:
+    person = replace(STAFF["11"], number="12", source=SERVER_LISTS)
+    async with fresh_kiosk(tmp_path) as kiosk:
+        run = kiosk.kiosk.store.run
+        person = replace(person, listed_ms=kiosk.kiosk.clock.now().wall_ms)
+        await run(staff.take_server_list, staff.ListChange(1, 2, True, [person]))
+        await sign_in(kiosk, f"12{COURIER_PIN[2:]}")
+        kiosk.player.do(Scanned("ONE"))
+        await kiosk.player.until(ChooseSize)
+        kiosk.player.do(Chosen("S"))
+        door = await kiosk.player.until(DoorOpen)
+        await run(staff.take_server_list, staff.ListChange(2, 2, False, [], ["12"]))
+        kiosk.site.steel.close(door.slot)
+        await kiosk.player.until(ScanPackage)
+        assert (await kiosk.slot(door.slot)).status is SlotStatus.OCCUPIED
+        kiosk.player.do(Scanned("TWO"))
+        view = await kiosk.player.until(First)
+        assert Choice.COURIER in view.choices
+
+
+@pytest.mark.parametrize("change", [{"pin_hash": "another"}, {"role": "courier"}])
+async def test_a_technician_who_is_listed_otherwise_signs_in_again(
+    tmp_path: Path, change: dict[str, str]
+) -> None:
+    person = replace(STAFF["99"], number="98", source=SERVER_LISTS)
+    async with fresh_kiosk(tmp_path) as kiosk:
+        run = kiosk.kiosk.store.run
+        await run(staff.take_server_list, staff.ListChange(1, 2, True, [person]))
+        kiosk.player.do(Pressed(Choice.SERVICE))
+        await kiosk.player.until(EnterPin)
+        kiosk.player.do(Entered(f"98{TECHNICIAN_PIN[2:]}"))
+        await kiosk.player.until(Doors)
+        changed = replace(person, **change)  # type: ignore[arg-type]
+        changed = replace(changed, role=Role(changed.role))
+        await run(staff.take_server_list, staff.ListChange(2, 2, False, [changed]))
+        kiosk.player.do(Chosen("9"))
+        view = await kiosk.player.until(View, lambda view: isinstance(view, First | DoorPage))
+        assert isinstance(view, First)
+
+
+async def test_a_number_of_four_digits_signs_in_and_a_shorter_one_with_zeros_in_front(
+    tmp_path: Path,
+) -> None:
+    long, short = (
+        replace(STAFF["11"], number=each, source=SERVER_LISTS) for each in ("1234", "12")
+    )
+    secret = COURIER_PIN[2:]
+    async with fresh_kiosk(tmp_path) as kiosk:
+        run, now_ms = kiosk.kiosk.store.run, kiosk.kiosk.clock.now().wall_ms
+        people = [replace(each, listed_ms=now_ms) for each in (long, short)]
+        await run(staff.take_server_list, staff.ListChange(1, 4, True, people))
+        for typed in ("1234", "0012", "0011"):
+            kiosk.player.do(Pressed(Choice.COURIER))
+            view = await kiosk.player.until(EnterPin)
+            assert view.number_digits == 4
+            kiosk.player.do(Entered(typed + secret))
+            await kiosk.player.until(ScanPackage)
+            kiosk.player.do(Pressed(Choice.DONE))
+            await kiosk.player.until(First)
+        kiosk.player.do(Pressed(Choice.COURIER))
+        await kiosk.player.until(EnterPin)
+        kiosk.player.do(Entered(f"4321{secret}"))
+        refused = await kiosk.player.until(EnterPin, lambda view: view.refused is not None)
+        assert refused.refused is not None

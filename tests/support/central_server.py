@@ -192,7 +192,12 @@ class Server:
         return requests.get(f"{self.url}/metrics", timeout=20).text
 
     def rows(self, table: Any) -> list[Any]:
-        return self.central.database.read(lambda c: list(c.execute(table.select())))
+        """All of a table. SQLite gives them as they were inserted; PostgreSQL does so of none that
+        was changed, so numbered ones are asked for by their numbers."""
+        query, keys = table.select(), list(table.primary_key)
+        if self.database_url and any(key.type.python_type is int for key in keys):
+            query = query.order_by(*keys)
+        return self.central.database.read(lambda c: list(c.execute(query)))
 
     def dead_message(self) -> Any:
         """The message that is given up, once there is one."""
