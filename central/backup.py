@@ -7,16 +7,28 @@ is, and the server asks for the rest.
 from __future__ import annotations
 
 import contextlib
+import logging
 import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
 
+from sqlalchemy import create_engine
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import NullPool
+
+from central import schema
+from central.adapters import SystemClock
 from central.database import alone, dumps, migrate_shared, sqlite_file
+from central.database.bulk import upsert
+from central.database.postgresql import url_of
 from central.durable import move_durably
 from central.errors import CannotServeError
 from central.remains import SIDE_FILES
+from central.schema import BACKED_UP
 from central.settings import Settings
 from kiosk.private_files import make_private
+
+LOG = logging.getLogger("central")
 
 
 def _check(path: Path) -> None:
@@ -49,7 +61,20 @@ def backup(settings: Settings, path: Path) -> int:
         _copy_live(source, draft)
         _check(draft)
     move_durably(draft, path)
+    _note_made(settings.url)
     return path.stat().st_size
+
+
+def _note_made(url: str) -> None:
+    """Note for those who watch the server that a backup was made; it is as good without that."""
+    made = url if sqlite_file(url) is not None else url_of(url)
+    engine = create_engine(made, poolclass=NullPool, hide_parameters=True)
+    now_ms = str(SystemClock().now_ms())
+    try:
+        with engine.begin() as connection:
+            upsert(connection, schema.meta, {"key": BACKED_UP}, {"value": now_ms})
+    except SQLAlchemyError as error:
+        LOG.warning("that a backup was made could not be noted: %s", error)
 
 
 def _copy_live(source: Path, draft: Path) -> None:

@@ -52,6 +52,8 @@ def _location(*, primary_key: bool = False) -> Column[str]:
 
 
 meta = Table("meta", metadata, Column("key", Text, primary_key=True), _text("value"))
+BACKED_UP = "backed_up_ms"
+"""Under which `meta` says when the last backup was made."""
 
 location = Table(
     "location",

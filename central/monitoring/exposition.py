@@ -96,7 +96,7 @@ def _head(name: str, kind: str, help_text: str) -> tuple[str, str]:
 
 
 def _labels(place: Mapping[str, Any]) -> str:
-    return f'location="{escaped(place["id"])}",region="{escaped(place.get("region") or "")}"'
+    return f'location="{escaped(place["id"])}",region="{escaped(place["region"])}"'
 
 
 def escaped(text: str) -> str:

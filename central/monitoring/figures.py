@@ -39,8 +39,6 @@ SHARE: Final = 0.05
 LATE_MS: Final = 60_000
 METRICS: Final = "metrics"
 """The kept text, compressed as it goes out."""
-BACKED_UP: Final = "backed_up_ms"
-"""Under which `meta` says when the last backup was made."""
 
 
 async def keep_figures(central: Central) -> None:
@@ -65,7 +63,7 @@ async def make(central: Central) -> None:
 
 def _made(connection: Connection, settings: Settings, now_ms: int) -> bytes:
     network = of_network(connection, settings, now_ms)
-    text = text_of(network, _places(connection), _sizes(connection))
+    text = text_of(network, _places(connection, settings.region), _sizes(connection))
     registry = CollectorRegistry()
     registry.register(FeedFigures(readers.states(connection), now_ms))
     return gzip.compress(text.encode() + generate_latest(registry), 1)
@@ -98,11 +96,12 @@ _PLACE = (
 )
 
 
-def _places(connection: Connection) -> list[dict[str, Any]]:
-    """The locations whose kiosks have enrolled and are in service."""
+def _places(connection: Connection, region: str) -> list[dict[str, Any]]:
+    """The locations whose kiosks have enrolled and are in service; all are of this region."""
     table = schema.location
     query = select(*(table.c[name] for name in _PLACE)).where(_is_enrolled())
-    return [dict(row) for row in connection.execute(query.order_by(table.c.id)).mappings()]
+    rows = connection.execute(query.order_by(table.c.id)).mappings()
+    return [{**row, "region": region} for row in rows]
 
 
 def _is_enrolled() -> ColumnElement[bool]:
@@ -303,5 +302,7 @@ def _alarms(connection: Connection, since_ms: int) -> dict[str, float]:
 
 def _backed_up_s(connection: Connection) -> float:
     table = schema.meta
-    value = connection.execute(select(table.c.value).where(table.c.key == BACKED_UP)).scalar()
+    value = connection.execute(
+        select(table.c.value).where(table.c.key == schema.BACKED_UP)
+    ).scalar()
     return int(value) / 1000 if value else 0.0

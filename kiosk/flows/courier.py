@@ -66,9 +66,9 @@ async def courier_run(kiosk: Kiosk, staff: Staff, visit: Visit) -> bool:
 
 async def _next_event(kiosk: Kiosk, run: Run) -> Event:
     """What was scanned while a door was open, or else what comes next."""
-    if run.scans.ahead is not None:
-        kept, run.scans.ahead = run.scans.ahead, None
-        return kept
+    ahead = run.scans.take(kiosk.person)
+    if ahead is not None:
+        return ahead
     kiosk.person.show(await _scan_view(kiosk, run))
     return await kiosk.person.next(LONGEST_RUN_S)
 

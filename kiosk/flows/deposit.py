@@ -19,6 +19,7 @@ from kiosk.flows.doors import (
     until_shut,
 )
 from kiosk.flows.events import Chosen, Entered, Pressed, Scanned, TimedOut
+from kiosk.flows.person import Person
 from kiosk.flows.pickup import scanned_pickup
 from kiosk.flows.reconciliation import look_inside
 from kiosk.flows.views.choices import Choice, Purpose, Question, Refusal, Refused
@@ -39,10 +40,20 @@ from kiosk.store.intents import IntentPurpose, IntentState
 class Scans:
     """What a courier's run remembers of what was scanned."""
 
-    ahead: Scanned | None = None
-    """Scanned while a door was open; it is taken next."""
     doubted: str = ""
     """The key of the last barcode with a wrong check digit."""
+    _ahead: Scanned | None = None
+    _departures: int = 0
+
+    def keep(self, scan: Scanned, person: Person) -> None:
+        """This was scanned while a door was open; it is taken next."""
+        self._ahead, self._departures = scan, person.departures
+
+    def take(self, person: Person) -> Scanned | None:
+        """What is taken next, once; nothing where whoever scanned it may have gone since: a door
+        that opens for it would stand open for anybody."""
+        ahead, self._ahead = self._ahead, None
+        return ahead if self._departures == person.departures else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +233,7 @@ async def _put_behind_door(
     def keep_as_next(scan: Scanned) -> DoorOpen | None:
         if kept_key(scan.text) == kept_key(barcode):
             return None
-        scans.ahead = scan
+        scans.keep(scan, kiosk.person)
         return replace(view, next_barcode=scan.text)
 
     ending = await until_shut(kiosk, view, opened, keep_as_next)

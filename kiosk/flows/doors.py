@@ -181,6 +181,7 @@ async def until_shut(
     while opened.is_by_word or not kiosk.is_shut(view.slot):
         open_s = (kiosk.clock.now().monotonic_ms - opened_ms) / 1000
         if open_s >= kiosk.policy.give_up_after_s:
+            kiosk.person.departures += 1
             return Ending.LEFT_OPEN
         if open_s >= kiosk.policy.remind_after_s and not shown.remind:
             shown = replace(shown, remind=True)

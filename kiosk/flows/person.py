@@ -132,6 +132,9 @@ class Person:
         self._limit_s = 0.0
         self._lock: Lock | None = None
         self._touched_s = 0.0
+        self.departures = 0
+        """How often whoever was there was taken to have gone, or a session was locked: what was
+        begun before is nobody's any more."""
 
     def show(self, view: View) -> None:
         """Show a view. What was pressed on another kind of view before is forgotten: nobody
@@ -212,6 +215,7 @@ class Person:
             self.show(_more_time(wait_s))
             event = await self._wait(wait_s)
             if isinstance(event, TimedOut) or event == Pressed(Choice.NO):
+                self.departures += 1
                 return TimedOut()
             self.show(view)
             if event == Pressed(Choice.YES):
@@ -322,6 +326,7 @@ class Person:
         if not lock.is_set_aside:
             lock.preference = self.preference
         self._lock = None
+        self.departures += 1
         try:
             held = await hold(lock)
         finally:

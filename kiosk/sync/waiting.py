@@ -44,7 +44,7 @@ POLL_S: Final = 10.0
 """How long it takes to ask again when the waiting request has failed."""
 DUE_AT_ONCE: Final = 5
 DUE_PAUSE_S: Final = 2.0
-"""Where more than so many answers follow on each other, each waits for a moment."""
+"""Where more than so many answers follow on each other at once, each waits for a moment."""
 VAIN_MAX: Final = 3
 """So often a sync may find nothing that it was called for: then it is no server that calls."""
 SKIPS_MAX: Final = 60
@@ -184,7 +184,7 @@ class Waiting:
             raise _NoWaitError("what answers is no server") from error
         if not is_due and held_s < min(asked_s, SHORT_S) / 2:
             raise _NoWaitError("it holds nothing")
-        self._went_well(is_due=is_due)
+        self._went_well(held_s, is_due=is_due)
         return None if is_due else max(held_s, SHORT_S / 2)
 
     def _seen(self) -> dict[str, str]:
@@ -194,10 +194,12 @@ class Waiting:
             seen["staff_version"] = str(self._staff_version)
         return seen
 
-    def _went_well(self, *, is_due: bool) -> None:
+    def _went_well(self, held_s: float, *, is_due: bool) -> None:
         if not self.works:
             LOG.info("the server calls when something is there")
         self.works = True
+        if held_s >= SHORT_S:
+            self._dues = 0
         if not is_due:
             self._vain = self._refusals = 0
         self._uncut += 1

@@ -12,7 +12,7 @@ import requests
 from alembic import command as alembic
 from sqlalchemy import create_engine
 
-from central import schema
+from central import backup, schema
 from central.app import build
 from central.database import alembic_config
 from central.monitoring.exposition import text_of
@@ -21,6 +21,7 @@ from central.settings import Settings
 from kiosk.model.clock import DAY_MS
 from kiosk.store import intents, packages
 from kiosk.store.intents import IntentPurpose, IntentState
+from tests.support import postgresql
 from tests.support.central_server import (
     LOCATION,
     NOW_MS,
@@ -74,6 +75,15 @@ def test_figures_are_counted_once_for_all_and_say_how_old_they_are(
     assert of_place(text, "events_total") == of_place(counted, "events_total") > 1
     assert value(text, "locker_figures_age_seconds") == 40
     assert of_place(server.metrics(), "events_total") == 1
+
+
+def test_it_is_known_when_the_last_backup_was_made(server: Server, tmp_path: Path) -> None:
+    assert value(server.metrics(), "locker_backup_timestamp_seconds") == 0
+    programs = postgresql.cluster().programs if postgresql.IS_WANTED else None
+    settings = server.central.settings.model_copy(update={"postgresql_programs": programs})
+    backup.backup(settings, tmp_path / "copy.db")
+    made_s = value(server.metrics(), "locker_backup_timestamp_seconds")
+    assert made_s > 1_700_000_000
 
 
 def test_without_figures_their_age_has_no_end(server: Server) -> None:
@@ -131,10 +141,10 @@ def test_a_label_says_what_a_location_is_called_whatever_that_is() -> None:
     )
     place |= {"openings_failed": 0, "refusals": 0, "last_sync_ms": None, "temperature_c": None}
     size = {"location": name, "size": "S", "free": 1, "taken": 2, "total": 4}
-    text = text_of({}, [{"id": name, **place}], [size])
-    known = samples(text)
-    assert known["locker_location_queue", frozenset({("location", name), ("region", "")})] == 1
-    ratio = known["locker_location_taken_ratio", frozenset({("location", name), ("region", "")})]
+    text = text_of({}, [{"id": name, "region": "north", **place}], [size])
+    known, of = samples(text), frozenset({("location", name), ("region", "north")})
+    assert known["locker_location_queue", of] == 1
+    ratio = known["locker_location_taken_ratio", of]
     assert ratio == 0.5
 
 

@@ -208,6 +208,57 @@ async def test_a_customer_is_served_at_a_locked_session(tmp_path: Path, is_asked
         assert (await kiosk.player.until(ScanPackage)).stored_count == 1
 
 
+@pytest.mark.parametrize("scanned", ["a pickup code", "another package"])
+async def test_what_was_scanned_ahead_opens_no_door_once_its_owner_has_gone(
+    tmp_path: Path, scanned: str
+) -> None:
+    """A door that opened for it would stand open for anybody."""
+    async with fresh_kiosk(tmp_path) as kiosk:
+        await sign_in(kiosk)
+        await store(kiosk, "ONE")
+        for barcode in ("TWO", "THREE"):
+            await kiosk.announce(barcode)
+        code = await kiosk.code_of("ONE")
+        ahead = qr_text("demo", code) if scanned == "a pickup code" else "THREE"
+        kiosk.site.steel.close_after_s = None
+        kiosk.player.do(Scanned("TWO"))
+        slot = (await kiosk.player.until(DoorOpen)).slot
+        kiosk.player.do(Scanned(ahead))
+        await kiosk.player.until(DoorOpen, lambda view: view.next_barcode == ahead)
+        kiosk.player.do(Pressed(Choice.CANCEL))
+        await kiosk.player.until(DoorOpen)
+        kiosk.site.steel.close(slot)
+        await kiosk.player.until(Ask, lambda view: Choice.IT_IS_EMPTY in view.choices)
+        await warned(kiosk)
+        after = await kiosk.player.until(
+            View, lambda view: isinstance(view, DoorOpen | ScanPackage | First), PATIENCE_S
+        )
+        assert not isinstance(after, DoorOpen)
+
+
+async def test_what_was_scanned_ahead_opens_no_door_where_one_was_left_open(
+    tmp_path: Path,
+) -> None:
+    async with fresh_kiosk(tmp_path) as kiosk:
+        await sign_in(kiosk)
+        for barcode in ("ONE", "TWO"):
+            await kiosk.announce(barcode)
+        kiosk.site.steel.close_after_s = None
+        kiosk.player.do(Scanned("ONE"))
+        slot = (await kiosk.player.until(DoorOpen)).slot
+        kiosk.player.do(Scanned("TWO"))
+        await kiosk.player.until(DoorOpen, lambda view: view.next_barcode == "TWO")
+        after = await kiosk.player.until(
+            View,
+            lambda view: (
+                isinstance(view, ScanPackage | First)
+                or (isinstance(view, DoorOpen) and view.slot != slot)
+            ),
+            PATIENCE_S,
+        )
+        assert not isinstance(after, DoorOpen)
+
+
 async def test_somebody_else_ends_a_locked_session_by_signing_in(tmp_path: Path) -> None:
     async with fresh_kiosk(tmp_path) as kiosk:
         await sign_in(kiosk)

@@ -81,6 +81,11 @@ def test_a_board_that_went_away_just_now_is_not_asked_about_its_doors(
     assert play(seed, steps, scratch).counts()["steps"] == steps
 
 
+def test_a_code_that_was_scanned_ahead_opens_nothing_for_others(scratch: Path) -> None:
+    """A seed that failed: whoever had scanned it during a courier's deposit had gone."""
+    assert play(728995866, 15_700, scratch).counts()["steps"] == 15_700
+
+
 def run_as_process(hash_seed: str) -> bytes:
     done = subprocess.run(
         [sys.executable, "-m", "tests.sim", "--steps", "1200", "--seed", "5", "--json"],
