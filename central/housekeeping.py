@@ -9,6 +9,7 @@ from functools import partial
 from sqlalchemy import Connection, exists, func, insert, select, update
 
 from central import privacy, rates, schema
+from central.bites import bite
 from central.context import Central, alarm
 from central.database.bulk import add_many
 from central.database.locks import lock_name
@@ -75,7 +76,7 @@ async def tidy(central: Central, now_ms: int) -> None:
     ):
         try:
             for _ in range(BITES_A_ROUND):
-                is_more = await central.database.write(step)
+                is_more = await bite(central, step)
                 if is_more is not True:
                     break
         except Exception:

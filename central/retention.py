@@ -28,6 +28,7 @@ from sqlalchemy import (
 )
 
 from central import limits, schema
+from central.bites import bite
 from central.context import Central
 from central.counters import ROWS_PRUNED
 from central.database import partitions
@@ -40,9 +41,9 @@ from kiosk.model.commands import CommandType
 from kiosk.model.events import EventKind
 from kiosk.private_files import private_folder
 
-BATCH: Final = 500
+BATCH: Final = 100
 """Rows that are deleted in one transaction."""
-BATCHES_A_ROUND: Final = 20
+BATCHES_A_ROUND: Final = 100
 """Of each table; what is left waits for the next round."""
 IDEMPOTENCY_DAYS: Final = 7
 MINUTES_DAYS: Final = 7
@@ -56,7 +57,7 @@ async def prune(central: Central) -> None:
     rules, now_ms = central.settings.retention, central.clock.now_ms()
     for table, some in PRUNED.items():
         for _ in range(BATCHES_A_ROUND):
-            count = await central.database.write(some, rules, now_ms)
+            count = await bite(central, some, rules, now_ms)
             ROWS_PRUNED.labels(table=table).inc(count)
             if count < BATCH:
                 break

@@ -111,9 +111,21 @@ def wipe_free_space(engine: Engine) -> None:
 def empty_log(engine: Engine) -> None:
     """Leave nothing of what was changed or deleted in the log; where somebody reads just now, as
     much as can be."""
+    # First what can be done beside the writer, who waits only for what is left then.
+    for how in ("PASSIVE", "TRUNCATE"):
+        _checkpoint(engine, how)
+
+
+def shorten_log(engine: Engine) -> None:
+    """Bring what the log holds into the file, beside the writer: it would do that itself in the
+    middle of somebody's commit, once the log is long."""
+    _checkpoint(engine, "PASSIVE")
+
+
+def _checkpoint(engine: Engine, how: str) -> None:
     connection = engine.raw_connection()
     try:
         driver: Any = connection.driver_connection
-        driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        driver.execute(f"PRAGMA wal_checkpoint({how})").fetchall()
     finally:
         connection.close()
