@@ -160,6 +160,7 @@ def _read_again(server: Server, browser: Browser) -> None:
 
 def test_each_write_shows_in_the_next_question(tmp_path: Path, pair: Pair) -> None:
     with pair.server(tmp_path / "central", PATIENT_MS) as server:
+        _read_again(server, Browser(server, Role.VIEWER))
         key, before = server.add_key(), shown_by(server, "standby")
         for number in range(WRITES):
             server.add_location(f"new-{number}")
