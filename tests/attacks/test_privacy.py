@@ -174,13 +174,19 @@ def look_at_pages(site: Site) -> None:
         http.get(f"{home}{page}", timeout=20)
 
 
+HAS_STAFF = (
+    "SELECT 1 FROM location, staff_list"
+    " WHERE json_extract(location.status, '$.staff_version') = staff_list.version"
+)
+
+
 def live(site: Site, kiosk: KioskProcess) -> None:
     """Every flow: announced, put in, notified, issued again, another contact, picked up, recalled,
     exported."""
     zoe, otto = site.announce("PLANTED-1", ZOE), site.announce("PLANTED-2", OTTO)
     boris = site.announce("PLANTED-3", BORIS)
     site.call("POST", f"/{boris}/cancel", why="wrong address")
-    wait_until(lambda: bool(site.server.rows("SELECT 1 FROM command WHERE type = 'staff'")))
+    wait_until(lambda: bool(site.server.rows(HAS_STAFF)))
     queued = "SELECT 1 FROM command WHERE state = 'QUEUED'"
     wait_until(lambda: not site.server.rows(queued))
     kiosk.act("deposit", f"12{COURIER_PIN}", ["PLANTED-1", "PLANTED-2"])

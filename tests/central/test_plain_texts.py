@@ -3,6 +3,8 @@ write them, and left out of all that people read where a kiosk sends them."""
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -102,6 +104,7 @@ def test_what_a_kiosk_is_made_of_gets_onto_no_page_mail_or_file_as_it_is(
     kiosk.store.close()
 
 
+@pytest.mark.sqlite_only("an earlier version ran on SQLite alone")
 @pytest.mark.parametrize("sign", SIGNS)
 def test_what_stands_in_the_tables_already_is_read_without_it(
     server: Server, kiosk: Journal, mailbox: tuple[int, Mailbox], sign: str
@@ -111,8 +114,9 @@ def test_what_stands_in_the_tables_already_is_read_without_it(
     obey(kiosk)
     kiosk.put_in("A1")
     kiosk.do(slots.set_service, "7", "DO_NOT_OPEN", f"door{sign}jams", "kiosk")
-    for table, name in ((schema.location, "name"), (schema.location, "address")):
-        server.write(lambda c, t=table, n=name: c.execute(t.update().values({n: f"Mar{sign}ket"})))
+    with closing(sqlite3.connect(server.folder / "central.db", timeout=30)) as older, older:
+        # As an older server wrote it, which let such signs in.
+        older.execute("UPDATE location SET name = ?1, address = ?1", (f"Mar{sign}ket",))
     sync(kiosk)
     (mail,) = mailbox[1].wait_for(1)
     text = text_of(mail)
