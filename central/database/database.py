@@ -98,6 +98,7 @@ class Database:
                 "read_url: only PostgreSQL has standbys; leave it out, or name PostgreSQL in"
                 " database_url as well"
             )
+        self._standby: Standby | None = None
         self._on_wake: Callable[[set[str]], None] | None = None
         self.is_beside = False
         """Whether another process is the server, and this one only works beside it."""
@@ -133,7 +134,6 @@ class Database:
             raise
         self._is_closed = threading.Event()
         self._readers = ThreadPoolExecutor(READERS, "reader")
-        self._standby: Standby | None = None
         self._writer: Writer
         if file is not None:
             self._writer, self._reading = GroupWriter(self.engine), self.engine

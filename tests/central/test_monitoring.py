@@ -199,7 +199,7 @@ def go_on(server: Server, kiosk: Journal, sender: dict[str, str], barcode: str) 
     package = str(announce(server, sender, barcode).json()["id"])
     kiosk.announce(barcode, package)
     kiosk.put_in(barcode)
-    # Told at once, so that its recipient is notified while it lies there.
+    # Sent at once, so that its recipient is notified while it lies there.
     assert kiosk.send(kiosk.events(before)).ok
     slot, intent = kiosk.do(packages.package, package).slot, kiosk.new_id()
     kiosk.do(intents.intend, intent, slot, IntentPurpose.PICKUP, "customer", package)
