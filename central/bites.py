@@ -21,6 +21,5 @@ async def bite(central: Central, operation: Callable[..., T], *arguments: Any, *
     """Write one bite, and leave the writer to the others for a while."""
     began_s = monotonic_s()
     answer = await central.database.write(operation, *arguments, **named)
-    await asyncio.to_thread(central.database.shorten_log)
     await asyncio.sleep(min(PAUSE_MAX_S, PAUSES * (monotonic_s() - began_s)))
     return answer

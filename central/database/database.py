@@ -175,11 +175,6 @@ class Database:
         if sqlite.sqlite_file(self.url) is not None:
             sqlite.empty_log(self.engine)
 
-    def shorten_log(self) -> None:
-        """Spare the writer what SQLite's log makes it do once that is long."""
-        if sqlite.sqlite_file(self.url) is not None:
-            sqlite.shorten_log(self.engine)
-
     # --- for callers -----------------------------------------------------------------------
 
     def at(self, location: str = "", *, may_repeat: bool = False) -> Writing:

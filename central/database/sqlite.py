@@ -116,12 +116,6 @@ def empty_log(engine: Engine) -> None:
         _checkpoint(engine, how)
 
 
-def shorten_log(engine: Engine) -> None:
-    """Bring what the log holds into the file, beside the writer: it would do that itself in the
-    middle of somebody's commit, once the log is long."""
-    _checkpoint(engine, "PASSIVE")
-
-
 def _checkpoint(engine: Engine, how: str) -> None:
     connection = engine.raw_connection()
     try:
