@@ -26,7 +26,7 @@ _COLLECTED: Final = "woken"
 
 def wake(connection: Connection, location: str) -> None:
     """Have a location's kiosk come as soon as this transaction is durable."""
-    woken: set[str] | None = connection.info.get(_COLLECTED)
+    woken = _collected(connection)
     if woken is None or location in woken or EVERYBODY in woken:
         return
     _wake(connection, woken, location if len(woken) < MANY else EVERYBODY)
@@ -34,9 +34,14 @@ def wake(connection: Connection, location: str) -> None:
 
 def wake_all(connection: Connection) -> None:
     """Have every kiosk come as soon as this transaction is durable."""
-    woken: set[str] | None = connection.info.get(_COLLECTED)
+    woken = _collected(connection)
     if woken is not None:
         _wake(connection, woken, EVERY_KIOSK)
+
+
+def _collected(connection: Connection) -> set[str] | None:
+    woken: set[str] | None = connection.get_execution_options().get(_COLLECTED)
+    return woken
 
 
 def _wake(connection: Connection, woken: set[str], named: str) -> None:
@@ -50,11 +55,11 @@ def _wake(connection: Connection, woken: set[str], named: str) -> None:
 def collecting(connection: Connection, woken: set[str]) -> Iterator[None]:
     """While an operation runs on a connection: write down whom it wakes. One that is done again
     wakes them again."""
-    info = connection.info  # which is not to be had any more from one that was lost
+    # With this connection, not with the driver's: one that was lost is another's already.
     now: set[str] = set()
-    info[_COLLECTED] = now
+    connection.execution_options(**{_COLLECTED: now})
     try:
         yield
     finally:
-        del info[_COLLECTED]
+        connection.execution_options(**{_COLLECTED: None})
         woken |= now
