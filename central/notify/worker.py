@@ -152,9 +152,13 @@ class Worker:
         parts = [leased[start : start + SETTLE] for start in range(0, len(leased), SETTLE)]
         renewing = asyncio.create_task(self._renew([row.id for row in leased]))
         try:
-            await asyncio.gather(*(deal_with(some) for some in parts))
+            # To the end of all, whichever fails: what is being sent is kept leased until then.
+            ends = await asyncio.gather(*map(deal_with, parts), return_exceptions=True)
         finally:
             renewing.cancel()
+        for error in ends:
+            if error is not None:
+                raise error
         return len(leased)
 
     async def _renew(self, notifications: Sequence[str]) -> None:

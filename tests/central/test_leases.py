@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import itertools
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import pytest
 from sqlalchemy import Connection, insert
+from sqlalchemy.exc import OperationalError
 
 from central import schema
 from central.app import build
+from central.context import Central
 from central.notify import worker
 from tests.support import postgresql
 from tests.support.central_server import (
@@ -57,6 +64,50 @@ def test_a_lease_that_went_to_another_is_not_settled_by_the_first(tmp_path: Path
     assert settled_by("first") == ("leased", "second")
     assert settled_by("second") == ("sent", "second")
     database.close()
+
+
+class FailsAtOnePart(worker.Worker):
+    """Its first part fails at once; the others take until they are let go."""
+
+    def __init__(self, central: Central) -> None:
+        super().__init__(central)
+        self.is_begun, self.may_end = asyncio.Event(), asyncio.Event()
+        self.ended = 0
+        self._parts = itertools.count()
+
+    async def _send_some(self, some: Sequence[Any]) -> None:
+        if next(self._parts) == 0:
+            raise OperationalError("", None, Exception("the database is away"))
+        self.is_begun.set()
+        await self.may_end.wait()
+        self.ended += len(some)
+
+
+def test_what_is_being_sent_stays_leased_when_another_part_fails(tmp_path: Path) -> None:
+    """Else another worker sends it, too, while this one still does."""
+    central = build(postgresql.settings_of(tmp_path / "central"))
+    now_ms = central.clock.now_ms()
+
+    def queue(connection: Connection) -> None:
+        row = {"kind": "stored", "channel": "email", "due_ms": now_ms - 1}
+        rows = [{"id": f"n{number}", **row} for number in range(worker.SETTLE + 1)]
+        connection.execute(insert(schema.notification), rows)
+
+    async def send() -> None:
+        some = FailsAtOnePart(central)
+        some._ways = dict.fromkeys(WAYS)  # type: ignore[assignment]
+        sending = asyncio.create_task(some.send_due())
+        await some.is_begun.wait()
+        await asyncio.sleep(0)
+        assert not sending.done()
+        some.may_end.set()
+        with pytest.raises(OperationalError):
+            await sending
+        assert some.ended == 1
+
+    central.database.submit(queue).result()
+    asyncio.run(asyncio.wait_for(send(), 60))
+    central.database.close()
 
 
 def test_two_servers_send_each_message_once(tmp_path: Path, mailbox: tuple[int, Mailbox]) -> None:
