@@ -97,4 +97,10 @@ class Keeper:
 
 
 async def _for_ever(duty: Duty, central: Central) -> None:
-    await duty(central)
+    """A duty that fails in a way it should not begins again: nobody else does it."""
+    while True:
+        try:
+            return await duty(central)
+        except Exception:
+            LOG.exception("a duty of who keeps house failed; again in %s s", CLAIM_S)
+            await asyncio.sleep(CLAIM_S)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import signal
 import socket
@@ -16,7 +17,10 @@ import requests
 from sqlalchemy import create_engine, text
 
 from central.app import build
+from central.context import Central
+from central.database import leadership
 from central.errors import CannotServeError
+from central.keeper import Keeper
 from central.notify.worker import SETTLE
 from central.settings import Settings, load, require_all_on_sqlite, roles_of
 from tests.bench.central_figures import make_due, people_with_packages
@@ -36,6 +40,30 @@ def test_roles_stand_on_a_command_line_in_any_order() -> None:
 def test_what_is_no_role_is_refused_with_those_there_are(text: str) -> None:
     with pytest.raises(CannotServeError, match=r"no role; right is one of api, worker, keeper"):
         roles_of(text)
+
+
+def test_a_duty_that_fails_begins_again(tmp_path: Path) -> None:
+    central = build(Settings(data=tmp_path / "central"))
+    calls = 0
+
+    async def kept() -> None:
+        again = asyncio.Event()
+
+        async def duty(_central: Central) -> None:
+            nonlocal calls
+            calls += 1
+            if calls == 1:
+                raise RuntimeError("in a way it should not")
+            again.set()
+
+        keeper = Keeper(central, leadership(central.settings.url), (duty,))
+        keeper.start()
+        await asyncio.wait_for(again.wait(), PATIENCE_S)
+        await keeper.stop()
+
+    asyncio.run(kept())
+    assert calls == 2
+    central.database.close()
 
 
 def test_on_sqlite_nothing_is_left_undone(tmp_path: Path) -> None:
