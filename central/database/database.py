@@ -93,31 +93,56 @@ class Database:
         Raises `CannotServeError` when it cannot be used.
         """
         self.url = url
+        self._lock_file: int | None = None
+        self._standby: Standby | None
+        self._is_closed, self._closing = False, threading.Lock()
+        _require_known(url)
         if read_url and not (self.is_shared and postgresql.is_postgresql(read_url)):
             raise CannotServeError(
                 "read_url: only PostgreSQL has standbys; leave it out, or name PostgreSQL in"
                 " database_url as well"
             )
-        self._standby: Standby | None = None
         self._on_wake: Callable[[set[str]], None] | None = None
         self.is_beside = False
         """Whether another process is the server, and this one only works beside it."""
         file = sqlite.sqlite_file(url)
         if file is not None:
             require_server(file, key, may_be_new=may_be_new)
-        try:
-            self._lock_file = sqlite.hold_lock(url)
-        except CannotServeError:
-            if not may_be_beside:
-                raise
-            self._lock_file, self.is_beside = None, True
-        if file is not None:
-            self._require_database(file, key, may_be_new=may_be_new)
-            if not file.exists():
-                # It will hold names and addresses. Where it cannot be made, SQLite says why.
-                with contextlib.suppress(OSError):
-                    make_private(file)
-        self.engine = _engine(url, writers)
+        with contextlib.ExitStack() as opened:
+            # What is had already is let go of in the end, and where the rest cannot be had.
+            opened.callback(self._release_lock)
+            try:
+                self._lock_file = sqlite.hold_lock(url)
+            except CannotServeError:
+                if not may_be_beside:
+                    raise
+                self.is_beside = True
+            if file is not None:
+                # Under the lock, so that no server that starts just now is taken for a damaged one.
+                require_database(file, key, may_be_new=may_be_new)
+                if not file.exists():
+                    # It will hold names and addresses. Where it cannot be made, SQLite says why.
+                    with contextlib.suppress(OSError):
+                        make_private(file)
+            self.engine = _engine(url, writers)
+            opened.callback(self.engine.dispose)
+            self._require_tables(file)
+            self._reading, self._standby = self.engine, None
+            if file is None:
+                self._reading = self.engine.execution_options(**postgresql.ONE_MOMENT)
+                self._at_once = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+                if read_url:
+                    self._standby = Standby(read_url, self._at_once, read_behind_max_ms)
+                    opened.callback(self._standby.close)
+            # Threads at the end, when nothing is refused any more.
+            self._readers = ThreadPoolExecutor(READERS, "reader")
+            self._writer: Writer = (
+                Lanes(self.engine, writers) if file is None else GroupWriter(self.engine)
+            )
+            self._opened = opened.pop_all()
+
+    def _require_tables(self, file: Path | None) -> None:
+        """Have the tables of this version. Raises `CannotServeError`."""
         try:
             if file is None:
                 migrating.require_migrated(self.engine)
@@ -126,31 +151,8 @@ class Database:
             else:
                 migrating.migrate(self.engine)
         except SQLAlchemyError as error:
-            self._let_go()
             where = self.engine.url.render_as_string()  # without its password
             raise CannotServeError(f"{where}: the database cannot be used: {error}") from error
-        except CannotServeError:
-            self._let_go()
-            raise
-        self._is_closed = threading.Event()
-        self._readers = ThreadPoolExecutor(READERS, "reader")
-        self._writer: Writer
-        if file is not None:
-            self._writer, self._reading = GroupWriter(self.engine), self.engine
-        else:
-            self._writer = Lanes(self.engine, writers)
-            self._reading = self.engine.execution_options(**postgresql.ONE_MOMENT)
-            self._at_once = self.engine.execution_options(isolation_level="AUTOCOMMIT")
-            if read_url:
-                self._standby = Standby(read_url, self._at_once, read_behind_max_ms)
-
-    def _require_database(self, file: Path, key: Path, *, may_be_new: bool) -> None:
-        """Under the lock, so that no server that starts just now is taken for a damaged one."""
-        try:
-            require_database(file, key, may_be_new=may_be_new)
-        except CannotServeError:
-            self._release_lock()
-            raise
 
     def step_aside(self) -> None:
         """Be no server's process any more: one may start beside this."""
@@ -217,10 +219,12 @@ class Database:
         # From here on nobody cancels it: a caller that goes away leaves the work to its end.
         future.set_running_or_notify_cancel()
         _watch(future)
-        if self._is_closed.is_set():
+        with self._closing:
+            is_late = self._is_closed
+            if not is_late:
+                self._writer.put(Job(waking, future, location, may_repeat))
+        if is_late:
             future.set_exception(ClosedError(CLOSED))
-        else:
-            self._writer.put(Job(waking, future, location, may_repeat))
         return future
 
     @contextlib.contextmanager
@@ -277,9 +281,11 @@ class Database:
             yield connection or stack.enter_context(self.reading())
 
     async def _on_reader(self, work: Callable[[], T]) -> T:
-        if self._is_closed.is_set():
-            raise ClosedError(CLOSED)
-        return await asyncio.wrap_future(self._readers.submit(work))
+        with self._closing:
+            if self._is_closed:
+                raise ClosedError(CLOSED)
+            reading = self._readers.submit(work)
+        return await asyncio.wrap_future(reading)
 
     @property
     def is_shared(self) -> bool:
@@ -303,16 +309,11 @@ class Database:
 
     def close(self) -> None:
         """Finish what was handed in and close."""
-        self._is_closed.set()
+        with self._closing:
+            self._is_closed = True  # from here on nothing is behind what ends the threads
         self._readers.shutdown()
         self._writer.close()
-        self._let_go()
-
-    def _let_go(self) -> None:
-        if self._standby is not None:
-            self._standby.close()
-        self.engine.dispose()
-        self._release_lock()
+        self._opened.close()
 
     def _release_lock(self) -> None:
         if self._lock_file is not None:
@@ -341,6 +342,19 @@ def migrate_shared(url: str) -> str:
         raise CannotServeError(f"the database could not be migrated: {error}") from error
     finally:
         engine.dispose()
+
+
+def _require_known(url: str) -> None:
+    """Refuse what is no database's URL, before anything is made or held for it."""
+    if postgresql.is_postgresql(url):
+        postgresql.url_of(url)
+        return
+    file = sqlite.sqlite_file(url)
+    if file is None or file.name == ":memory:":
+        raise CannotServeError(
+            "database_url: right is sqlite:////PATH/OF/A/FILE or postgresql://HOST/NAME, and this"
+            f" is neither: {url.partition('://')[0] if '://' in url else '…'}://…"
+        )
 
 
 def _engine(url: str, writers: int) -> Engine:

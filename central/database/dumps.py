@@ -14,11 +14,12 @@ from typing import Final
 
 from sqlalchemy import Connection, text
 
-from central.database.postgresql import ASIDE, alone_engine, url_of
+from central.database.postgresql import ASIDE, alone_engine, parameters_of, url_of
 from central.errors import CannotServeError
 
 LIBPQ: Final = {
     "host": "PGHOST",
+    "hostaddr": "PGHOSTADDR",
     "port": "PGPORT",
     "user": "PGUSER",
     "password": "PGPASSWORD",
@@ -28,8 +29,14 @@ LIBPQ: Final = {
     "sslcert": "PGSSLCERT",
     "sslkey": "PGSSLKEY",
     "target_session_attrs": "PGTARGETSESSIONATTRS",
+    "sslcrl": "PGSSLCRL",
     "passfile": "PGPASSFILE",
     "service": "PGSERVICE",
+    "options": "PGOPTIONS",
+    "channel_binding": "PGCHANNELBINDING",
+    "require_auth": "PGREQUIREAUTH",
+    "gssencmode": "PGGSSENCMODE",
+    "connect_timeout": "PGCONNECT_TIMEOUT",
 }
 """How the programs are given what the URL says: on a command line everybody could read it."""
 
@@ -75,7 +82,7 @@ def load(url: str, path: Path, moment: str, programs: Path | None) -> str | None
                 f"--dbname={url_of(url).database}",
                 str(path),
             )
-        except CannotServeError:
+        except BaseException:  # also where somebody interrupts it
             with engine.begin() as connection:
                 _put_back(connection, aside)
             raise
@@ -132,15 +139,5 @@ def _run(program: str, programs: Path | None, url: str | None, *words: str) -> s
 
 
 def _environment(url: str) -> dict[str, str]:
-    made = url_of(url)
-    said = {name: str(value) for name, value in made.query.items() if isinstance(value, str)}
-    for name, value in (
-        ("host", made.host),
-        ("port", made.port),
-        ("user", made.username),
-        ("password", made.password),
-        ("dbname", made.database),
-    ):
-        if value is not None:
-            said.setdefault(name, str(value))
-    return {LIBPQ[name]: value for name, value in said.items() if name in LIBPQ}
+    said = parameters_of(url).items()
+    return {LIBPQ[name]: value for name, value in said if name in LIBPQ}

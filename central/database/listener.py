@@ -15,7 +15,7 @@ from typing import Any, Final
 import psycopg
 
 from central.adapters import RNG
-from central.database.postgresql import SESSION, is_postgresql, url_of
+from central.database.postgresql import SESSION, is_postgresql, parameters_of
 from central.database.wakes import CHANNEL, EVERYBODY
 
 LOG = logging.getLogger("central.database")
@@ -44,9 +44,8 @@ async def listen(url: str, heard: Callable[[set[str]], None]) -> None:
 
 
 async def _connected(url: str) -> psycopg.AsyncConnection[Any]:
-    dialect: Any = url_of(url).get_dialect()()
-    _, said = dialect.create_connect_args(url_of(url))
-    where: dict[str, Any] = {**SESSION, **said, "application_name": "parcel-central listener"}
+    name = {"application_name": "parcel-central listener"}
+    where: dict[str, Any] = {**SESSION, **parameters_of(url), **name}
     async with asyncio.timeout(2 * ANSWER_WITHIN_S):
         return await psycopg.AsyncConnection.connect(**where, autocommit=True)
 

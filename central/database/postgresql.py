@@ -8,6 +8,7 @@ from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import URL, Engine, create_engine, text
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import NullPool
 
 from central.errors import CannotServeError
@@ -39,7 +40,10 @@ def url_of(url: str, setting: str = "database_url") -> URL:
     scheme, _, rest = url.partition("://")
     place = rest.partition("/")[0].rpartition("@")[2]
     if "," not in place:
-        return make_url(url).set(drivername=DRIVER)
+        try:
+            return make_url(url).set(drivername=DRIVER)
+        except (ArgumentError, ValueError) as error:
+            raise CannotServeError(f"{setting}: {scheme}://…: it is no URL: {error}") from error
     try:
         said = conninfo_to_dict(f"postgresql://{rest}")
     except ProgrammingError as error:
@@ -52,6 +56,14 @@ def url_of(url: str, setting: str = "database_url") -> URL:
         database=None if name is None else str(name),
         query={word: str(value) for word, value in said.items()},
     )
+
+
+def parameters_of(url: str) -> dict[str, str]:
+    """What a URL says, by the names that libpq has for it; several hosts and ports with commas.
+    Raises `CannotServeError`."""
+    made = url_of(url)
+    _, said = made.get_dialect()().create_connect_args(made)
+    return {name: str(value) for name, value in said.items()}
 
 
 def engine_of(url: str, writers: int) -> Engine:

@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 
 from central.errors import CannotServeError
 
@@ -32,7 +33,10 @@ def sqlite_file(url: str) -> Path | None:
     """The file of an SQLite database; None for another database."""
     if not url.startswith("sqlite"):
         return None
-    parsed = make_url(url)
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        return None
     if parsed.get_backend_name() != "sqlite" or not parsed.database:
         return None
     return Path(parsed.database)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from click.testing import CliRunner, Result
@@ -12,7 +13,7 @@ from sqlalchemy import create_engine, text
 
 from central import schema
 from central.__main__ import cli
-from central.database import migrate_shared
+from central.database import dumps, migrate_shared
 from central.errors import CannotServeError
 from tests.support import postgresql
 from tests.support.central_server import Journal, Mailbox, Server, announce, wait_until
@@ -108,8 +109,16 @@ def test_a_damaged_backup_is_refused_and_nothing_is_changed(
     assert server.rows(schema.event)
 
 
+@pytest.mark.parametrize(
+    ("end", "said"),
+    [
+        pytest.param("echo 'no room' >&2; exit 1", "no room", id="fails"),
+        # As by Ctrl-C: also to who waits for it.
+        pytest.param("kill -INT $PPID; exec sleep 60", "Aborted", id="interrupted"),
+    ],
+)
 def test_a_restore_that_fails_puts_back_what_was_there(
-    tmp_path: Path, server: Server, kiosk: Journal
+    tmp_path: Path, server: Server, kiosk: Journal, end: str, said: str
 ) -> None:
     kiosk.put_in("A")
     sync(kiosk)
@@ -121,11 +130,11 @@ def test_a_restore_that_fails_puts_back_what_was_there(
     programs.mkdir()
     real = postgresql.cluster().programs / "pg_restore"
     broken = programs / "pg_restore"
-    broken.write_text(
-        f'#!/bin/sh\ncase "$*" in *--single*) echo "no room" >&2; exit 1;; esac\nexec {real} "$@"\n'
-    )
+    broken.write_text(f'#!/bin/sh\ncase "$*" in *--single*) {end};; esac\nexec {real} "$@"\n')
     broken.chmod(0o755)
-    assert "no room" in refusal(command(server, "restore", str(file), programs=programs))
+    result = command(server, "restore", str(file), programs=programs)
+    assert said in f"{result.output} {result.exception}"
+    assert result.exit_code != 0
     assert schemas(server) == []
     server.start()
     assert server.rows(schema.event)
@@ -134,6 +143,22 @@ def test_a_restore_that_fails_puts_back_what_was_there(
 def test_programs_that_are_missing_are_named(tmp_path: Path, server: Server) -> None:
     said = refusal(command(server, "backup", str(tmp_path / "a"), programs=tmp_path))
     assert "pg_dump is not in" in said and "postgresql_programs" in said
+
+
+def test_of_several_hosts_the_one_that_is_there_is_backed_up(tmp_path: Path) -> None:
+    url = postgresql.cluster().new_database()
+    name = url.partition("?")[0].rpartition("/")[2]
+    here = quote(str(postgresql.cluster().folder), safe="")
+    several = f"host=%2Fnowhere:5432&host={here}:5432"
+    file = tmp_path / "copy.dump"
+    file.touch()
+    dumps.dump(
+        f"postgresql+psycopg://{postgresql.USER}@/{name}?{several}",
+        file,
+        postgresql.cluster().programs,
+    )
+    dumps.require_sound(file, postgresql.cluster().programs)
+    postgresql.cluster().drop(url)
 
 
 def test_a_server_is_brought_back_to_a_moment(tmp_path: Path) -> None:
