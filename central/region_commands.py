@@ -21,7 +21,13 @@ from central.settings import Settings
 _INTO = click.option(
     "--into", "url", required=True, help="Headquarters' database, as SQLAlchemy's URL."
 )
-_FILES = click.argument("files", nargs=-1, required=True, type=click.File(encoding="utf-8"))
+_FILES = click.argument(
+    "files",
+    nargs=-1,
+    required=True,
+    # A line in another encoding is one that cannot be read, and no reason to stop.
+    type=click.File(encoding="utf-8", errors="surrogateescape"),
+)
 _UNTIL = click.option(
     "--until",
     type=click.DateTime(["%Y-%m-%d"]),
