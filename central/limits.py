@@ -25,9 +25,6 @@ from central.schema import LIVE
 from central.settings import Limits
 from kiosk.model.clock import HOUR_MS
 
-_USED_UNTIL: Final = select(schema.budget.c.subject, schema.budget.c.used_until_ms).where(
-    schema.budget.c.subject.in_(bindparam("subjects", expanding=True))
-)
 ASK_AGAIN_S: Final = 3600
 """When to ask again where what is full empties by what people do, and nobody knows when."""
 NEARLY: Final = 500

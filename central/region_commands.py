@@ -21,7 +21,13 @@ from central.settings import Settings
 _INTO = click.option(
     "--into", "url", required=True, help="Headquarters' database, as SQLAlchemy's URL."
 )
-_FILES = click.argument("files", nargs=-1, required=True, type=click.File(encoding="utf-8"))
+_FILES = click.argument(
+    "files",
+    nargs=-1,
+    required=True,
+    # A line in another encoding is one that cannot be read, and no reason to stop.
+    type=click.File(encoding="utf-8", errors="surrogateescape"),
+)
 _UNTIL = click.option(
     "--until",
     type=click.DateTime(["%Y-%m-%d"]),
@@ -75,6 +81,7 @@ def region_merge(url: str, files: tuple[TextIO, ...]) -> None:
     """Put the documents of FILES (`-`: what comes in) into headquarters' database, each once."""
     engine = create_engine(url, hide_parameters=True)
     merging.headquarters.create_all(engine)
+    is_all_right = True
     for file in files:
         with engine.begin() as connection:
             outcome = merging.merge(connection, file)
@@ -84,8 +91,9 @@ def region_merge(url: str, files: tuple[TextIO, ...]) -> None:
         )
         for name in outcome.contradicted:
             click.echo(f"{name}: something else was there already, and stays", err=True)
-        if outcome.contradicted or outcome.unreadable:
-            sys.exit(1)
+        is_all_right &= not outcome.contradicted and not outcome.unreadable
+    if not is_all_right:
+        sys.exit(1)
 
 
 @region_group.command("compare")

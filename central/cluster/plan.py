@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import secrets
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
@@ -12,6 +11,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from central.errors import CannotServeError
+from kiosk.child_processes import is_free
 from kiosk.model.urls import host as in_url
 from kiosk.private_files import write_private
 
@@ -169,7 +169,7 @@ def require_free(plan: Plan) -> None:
     ports = [plan.balancer_port, plan.prometheus_port, *(each.port for each in plan.servers)]
     for node in plan.databases:
         ports += [node.port, node.patroni_port, node.etcd_port, node.etcd_peer_port]
-    taken = [str(port) for port in ports if not _is_free(port)]
+    taken = [str(port) for port in ports if not is_free(port)]
     if taken:
         raise CannotServeError(
             f"other programs listen on the cluster's ports ({', '.join(taken)} of 127.0.0.1): end"
@@ -178,14 +178,4 @@ def require_free(plan: Plan) -> None:
 
 
 def _free_ports(first: int) -> Iterator[int]:
-    yield from (port for port in range(first, min(first + PORTS, 65536)) if _is_free(port))
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((LOOPBACK, port))
-        except OSError:
-            return False
-        return True
+    yield from (port for port in range(first, min(first + PORTS, 65536)) if is_free(port))

@@ -7,12 +7,10 @@ a killed cluster left behind is ended, and never another program that got the sa
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import json
 import os
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -22,6 +20,7 @@ import psutil
 
 from central.adapters import monotonic_s
 from central.errors import CannotServeError
+from kiosk.child_processes import ends_with, last_lines
 
 AGAIN_AFTER_S = 2.0
 """As systemd does with RestartSec=2."""
@@ -65,7 +64,7 @@ class Processes:
                 stderr=subprocess.STDOUT,
                 env={**os.environ, **program.environment},
                 start_new_session=True,  # Ctrl-C is for who started the cluster
-                preexec_fn=_ends_with(os.getpid()),
+                preexec_fn=ends_with(os.getpid()),
             )
         self._running[program.name] = process
         self._write_down()
@@ -88,7 +87,7 @@ class Processes:
         """Refuse to wait for one that has ended. Raises `CannotServeError` with its last words."""
         for name in names:
             if self._running[name].poll() is not None:
-                raise CannotServeError(f"{name} did not start.\n{self.last_lines(name)}")
+                raise CannotServeError(f"{name} did not start.\n{last_lines(self.log_of(name))}")
 
     def wait_until(self, is_so: Callable[[], bool], patience_s: float, *names: str) -> None:
         """Wait until something is so, for which these programs must run."""
@@ -96,7 +95,7 @@ class Processes:
         while not is_so():
             self.require_running(names)
             if monotonic_s() > until_s:
-                said = "\n".join(self.last_lines(name) for name in names)
+                said = "\n".join(last_lines(self.log_of(name)) for name in names)
                 raise CannotServeError(
                     f"{', '.join(names)} did not come up within {patience_s:g} s.\n{said}"
                 )
@@ -123,12 +122,6 @@ class Processes:
 
     def log_of(self, name: str) -> Path:
         return self._logs / f"{name}.log"
-
-    def last_lines(self, name: str) -> str:
-        """How its log ends."""
-        log = self.log_of(name)
-        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-8:]
-        return "\n".join([f"The end of {log}:", *(f"  {line}" for line in lines)])
 
     def _write_down(self) -> None:
         running = {name: process.pid for name, process in self._running.items()}
@@ -200,19 +193,3 @@ def _in_words(code: int) -> str:
     if code >= 0:
         return f"exit code {code}"
     return f"signal {signal.Signals(-code).name}"
-
-
-def _ends_with(parent: int) -> Callable[[], None] | None:
-    """What a child does before it becomes its program: have itself ended when `parent` ends,
-    however that ends. Only Linux can."""
-    if sys.platform != "linux":
-        return None
-    prctl = ctypes.CDLL(None).prctl
-    set_parent_death_signal = 1  # PR_SET_PDEATHSIG, <linux/prctl.h>
-
-    def ask() -> None:
-        prctl(set_parent_death_signal, signal.SIGTERM)
-        if os.getppid() != parent:  # it ended before it could be asked
-            os._exit(1)
-
-    return ask

@@ -41,7 +41,7 @@ def _watch(connection: Connection, name: str, rules: Feed, now_ms: int) -> None:
     if oldest_ms is None:
         return
     is_old = oldest_ms < now_ms - rules.keep_days * DAY_MS
-    if is_old or _is_too_many(connection, name, rules.rows_max):
+    if is_old or is_too_many(connection, name, rules.rows_max):
         why = f"nobody read for {rules.keep_days} days" if is_old else "too many rows wait"
         table = feed_reader
         connection.execute(
@@ -54,12 +54,13 @@ def _watch(connection: Connection, name: str, rules: Feed, now_ms: int) -> None:
         alarm_daily(connection, now_ms, "feed-unread", name, unread_since_ms=oldest_ms)
 
 
-def _is_too_many(connection: Connection, name: str, most: int) -> bool:
+def is_too_many(connection: Connection, name: str, most: int) -> bool:
+    """Whether more rows than `most` wait for a reader; a stream may delete them meanwhile."""
     of_reader = feed.c.reader == name
     numbers = select(feed.c.id).where(of_reader).limit(1)
-    first = connection.execute(numbers.order_by(feed.c.id)).scalar_one()
-    last = connection.execute(numbers.order_by(feed.c.id.desc())).scalar_one()
-    if last - first < most:
+    ends = [numbers.order_by(order).scalar_subquery() for order in (feed.c.id, feed.c.id.desc())]
+    first, last = connection.execute(select(*ends)).one()
+    if first is None or last - first < most:
         return False  # so many numbers are not even between them
     some = select(feed.c.id).where(of_reader).limit(most + 1).subquery()
     return int(connection.execute(select(func.count()).select_from(some)).scalar_one()) > most

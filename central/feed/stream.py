@@ -100,9 +100,11 @@ class Stream:
 
 def begin_everywhere(central: Central, reader: str) -> int:
     """Have every location write for a reader, one after the other; how many events of the journal
-    that brought."""
+    that brought. Raises `RequestError` where there is no such reader any more."""
     database, count = central.database, 0
     while waiting := database.read(readers.not_begun, reader):
+        # No location writes for one that is stopped, so this would never end.
+        database.read(readers.require_reading, reader)
         for location in waiting:
             begin = partial(readers.begin_at, name=reader, location=location)
             count += database.submit(begin, now_ms=central.clock.now_ms()).result()

@@ -142,7 +142,7 @@ HELP: Final = {
     "locations": "Locations that are known.",
     "locations_enrolled": "Locations whose kiosk has enrolled.",
     "locations_silent": "Enrolled locations that were not heard of for too long.",
-    "sync_lag_seconds_max": "How long ago the kiosk was heard of that was silent longest.",
+    "sync_lag_seconds_max": "How long ago the enrolled kiosk was heard of that was silent longest.",
     "slots": "Doors by what is inside.",
     "slots_out_of_service": "Doors that are out of service.",
     "packages": "Packages under way by status, and those that ended within a day.",
@@ -181,11 +181,11 @@ def _by(
 
 def _of_locations(connection: Connection, silent_after_s: int, now_ms: int) -> dict[str, Numbers]:
     location, slot = schema.location, schema.slot
-    lag_ms = func.coalesce(func.max(now_ms - location.c.last_sync_ms), 0)
     is_silent = (location.c.last_sync_ms.is_(None)) | (
         location.c.last_sync_ms < now_ms - silent_after_s * 1000
     )
     enrolled = location.c.token_hash != ""
+    lag_ms = func.coalesce(func.max(now_ms - location.c.last_sync_ms).filter(enrolled), 0)
     places = connection.execute(
         select(
             func.count().label("all"),

@@ -13,7 +13,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import httpx
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -35,6 +35,8 @@ PAGE: Final = 1000
 PAGES_MAX: Final = 1000
 PATH: Final = "/v1/directory"
 FIRST_BOX_KM: Final = 50.0
+FREE_MAX: Final = 1_000_000
+"""Doors of one size at a location; a number that no database takes comes from no region."""
 
 
 class Place(BaseModel):
@@ -47,7 +49,9 @@ class Place(BaseModel):
     address: str = Field(default="", max_length=800)
     latitude: float | None = Field(default=None, ge=-90, le=90, allow_inf_nan=False)
     longitude: float | None = Field(default=None, ge=-180, le=180, allow_inf_nan=False)
-    free_by_size: dict[str, int] = Field(default_factory=dict, max_length=64)
+    free_by_size: dict[str, Annotated[int, Field(le=FREE_MAX)]] = Field(
+        default_factory=dict, max_length=64
+    )
 
 
 class Page(BaseModel):

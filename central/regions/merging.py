@@ -14,9 +14,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sqlalchemy import Column, Connection, Index, MetaData, Table, Text, func, insert, select
 
 from central import schema
@@ -45,20 +45,25 @@ merged = Table(
 )
 
 
+_Text = Annotated[str, Field(pattern=r"^[^\x00]*$")]
+_Number = Annotated[int, Field(ge=0, lt=2**63)]
+"""As every database takes them."""
+
+
 class _Read(BaseModel):
     """What of a document counts here; one of a newer version may say more."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
-    name: str
-    region: str
-    location: str
-    epoch: str
-    seq: int
-    source: str
+    name: _Text
+    region: _Text
+    location: _Text
+    epoch: _Text
+    seq: _Number
+    source: _Text
     kind: str
-    recorded_ms: int
-    hash: str
+    recorded_ms: _Number
+    hash: _Text
     body: dict[str, Any]
 
     def content(self) -> str:
@@ -147,7 +152,7 @@ class Count(BaseModel):
     day: str
     """By the region's clock, in UTC; empty for what a server itself tells, which is not kept."""
     epoch: str
-    seqs: str
+    seqs: str = Field(pattern=r"^(\d{1,19}(-\d{1,19})?(,\d{1,19}(-\d{1,19})?)*)?$")
     """Which numbers, as `1-57,59`."""
     digest: str
     """Of their hashes, in order; empty where there are none."""

@@ -25,17 +25,10 @@ from pathlib import Path
 from types import FrameType
 
 from config import DEMO_PACKAGES, DEMO_SITE, Site, load_site
+from kiosk.child_processes import is_free, last_lines
 from kiosk.demo.folder import DemoRunsError, demo_folder, is_seeded, mark_seeded, tell_address
 from kiosk.demo.player import code_that_opens, seed_demo
-from kiosk.demo.processes import (
-    START_PATIENCE_S,
-    DemoError,
-    Processes,
-    free_port,
-    is_free,
-    last_lines,
-    module,
-)
+from kiosk.demo.processes import START_PATIENCE_S, DemoError, Processes, free_port, module
 from kiosk.demo.server import DemoServer, DemoServerError
 from kiosk.scratch import scratch_folder
 

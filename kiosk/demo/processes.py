@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+
+from kiosk.child_processes import ends_with, is_free, last_lines
 
 START_PATIENCE_S = 15.0
 END_PATIENCE_S = 5.0
@@ -57,7 +57,7 @@ class Processes:
                 stderr=subprocess.STDOUT,
                 env=self.environment,
                 start_new_session=True,
-                preexec_fn=_ends_with(os.getpid()),
+                preexec_fn=ends_with(os.getpid()),
                 pass_fds=pass_fds,
             )
         self._running.append(process)
@@ -118,39 +118,8 @@ class Processes:
                 return 1
 
 
-def _ends_with(parent: int) -> Callable[[], None] | None:
-    """What a child does before it becomes its program: have itself ended when `parent` ends,
-    however that ends. Only Linux can; elsewhere a killed demo leaves its windows open."""
-    if sys.platform != "linux":
-        return None
-    prctl = ctypes.CDLL(None).prctl
-    set_parent_death_signal = 1  # PR_SET_PDEATHSIG, <linux/prctl.h>
-
-    def ask() -> None:
-        prctl(set_parent_death_signal, signal.SIGTERM)
-        if os.getppid() != parent:  # it ended before it could be asked
-            os._exit(1)
-
-    return ask
-
-
 def module(name: str) -> list[str]:
     return [sys.executable, "-m", name]
-
-
-def last_lines(log: Path) -> str:
-    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-    return "\n".join([f"The end of {log}:", *(f"  {line}" for line in lines[-12:])])
-
-
-def is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True
 
 
 def free_port(ports: range) -> int:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import re
 import subprocess
 import threading
@@ -19,10 +18,14 @@ from urllib.parse import urlsplit
 import requests
 
 from central.cluster import plan as plans
+from central.cluster import rendering
+from central.errors import CannotServeError
 from config import DEMO_SITE, Site
+from kiosk.child_processes import is_free
 from kiosk.demo.network import Wire
-from kiosk.demo.processes import Processes, free_port, is_free, module
+from kiosk.demo.processes import Processes, free_port, module
 from kiosk.model.urls import path
+from kiosk.private_files import write_private
 
 PORTS = range(8480, 8500)
 NEAR_PORTS = range(8500, 8520)
@@ -88,7 +91,10 @@ class DemoServer:
         """
         if not (folder / "cluster.json").exists():
             raise DemoServerError(_no_cluster(folder))
-        plan = plans.load(folder / "cluster.json")
+        try:
+            plan = plans.load(folder / "cluster.json")
+        except CannotServeError as error:
+            raise DemoServerError(str(error)) from error
         if not plan.is_made or (is_free(plan.servers[0].port) and is_free(plan.servers[1].port)):
             raise DemoServerError(_no_cluster(folder))
         port = plan.servers[0].port if is_free(plan.balancer_port) else plan.balancer_port
@@ -168,9 +174,7 @@ def _enrol_once(data: Path, kept: Path, known: dict[str, str]) -> bool:
     if is_new:
         enrol = [*module("kiosk"), "enrol", "--config", str(DEMO_SITE), "--data", str(data)]
         _run([*enrol, known["near_url"], known.pop("token")])
-    descriptor = os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        json.dump(known, file)
+    write_private(kept, json.dumps(known))
     return is_new
 
 
@@ -200,19 +204,8 @@ def _make(site: Site, data: Path) -> dict[str, str]:
     port, near_port = free_port(PORTS), free_port(NEAR_PORTS)
     assert site.messages is not None
     (data / "demo-centre.toml").write_text(
-        f"""data = {json.dumps(str((data / "centre").absolute()))}
-port = {port}
-sync_s = 2
-[sign_in]
-second_factor = "nobody"
-[sms]
-folder = {json.dumps(str((data / site.messages.folder).absolute()))}
-[notifications]
-channels = ["sms"]
-undo_wait_s = 5
-quiet_from_h = 0
-quiet_until_h = 0
-""",
+        f"data = {json.dumps(str((data / 'centre').absolute()))}\nport = {port}\n"
+        + rendering.demo((data / site.messages.folder).absolute()),
         encoding="utf-8",
     )
     central = _central(data)

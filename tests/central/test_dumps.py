@@ -3,6 +3,7 @@ there kept; also to a moment, from PostgreSQL's own archive."""
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
@@ -16,8 +17,8 @@ from central.__main__ import cli
 from central.database import dumps, migrate_shared
 from central.errors import CannotServeError
 from tests.support import postgresql
-from tests.support.central_server import Journal, Mailbox, Server, announce, wait_until
-from tests.support.operators import obey, sync
+from tests.support.central_server import Journal, Mailbox, Server, wait_until
+from tests.support.operators import come_and_gone, sync
 
 
 @pytest.fixture
@@ -55,19 +56,29 @@ def schemas(server: Server) -> list[str]:
     return names
 
 
+def backed_up(server: Server, folder: Path) -> Path:
+    """A backup of a server that runs."""
+    file = folder / "copy.dump"
+    made = command(server, "backup", str(file))
+    assert made.exit_code == 0, made.output + str(made.exception)
+    return file
+
+
+def unpacked(dump: Path) -> str:
+    """What a dump says: it lies compressed in its file."""
+    program = postgresql.cluster().programs / "pg_restore"
+    words = [str(program), "--file=-", str(dump)]
+    return subprocess.run(words, check=True, capture_output=True, text=True).stdout
+
+
 def test_who_was_forgotten_since_the_backup_stays_forgotten(
     tmp_path: Path, server: Server, kiosk: Journal
 ) -> None:
-    package = announce(server, server.add_key(), "A").json()["id"]
-    obey(kiosk)
-    kiosk.put_in("A")
-    kiosk.take_out(package)
-    sync(kiosk)
-    file = tmp_path / "copy.dump"
-    made = command(server, "backup", str(file))
-    assert made.exit_code == 0, made.output + str(made.exception)
+    package = come_and_gone(server, kiosk)
+    file = backed_up(server, tmp_path)
     assert file.stat().st_mode & 0o077 == 0
-    assert b"eva@example.org" not in file.read_bytes()
+    content = unpacked(file)
+    assert package in content and "eva@example.org" not in content
     assert "is there already" in refusal(command(server, "backup", str(file)))
     assert command(server, "person", "erase", "eva@example.org").exit_code == 0
     kiosk.put_in("B")
@@ -97,8 +108,7 @@ def test_a_damaged_backup_is_refused_and_nothing_is_changed(
 ) -> None:
     kiosk.put_in("A")
     sync(kiosk)
-    file = tmp_path / "copy.dump"
-    assert command(server, "backup", str(file)).exit_code == 0
+    file = backed_up(server, tmp_path)
     server.stop()
     damaged = tmp_path / "damaged.dump"
     damaged.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
@@ -122,8 +132,7 @@ def test_a_restore_that_fails_puts_back_what_was_there(
 ) -> None:
     kiosk.put_in("A")
     sync(kiosk)
-    file = tmp_path / "copy.dump"
-    assert command(server, "backup", str(file)).exit_code == 0
+    file = backed_up(server, tmp_path)
     server.stop()
     # A program that reads it through, and fails when it is to write.
     programs = tmp_path / "programs"

@@ -263,6 +263,9 @@ def test_a_reader_that_nobody_reads_for_is_stopped_and_says_so(
     assert state.dropped == waiting
     with pytest.raises(RequestError, match="central feed add warehouse --from 20"):
         server.central.database.read(readers.require_reading, "warehouse")
+    # Nobody waits for locations to write for it, which no longer do.
+    with pytest.raises(RequestError, match="central feed add warehouse --from 20"):
+        begin_everywhere(server.central, "warehouse")
     assert begin(server, "warehouse", began_ms) == len(kiosk.events())
 
 
@@ -294,6 +297,11 @@ def test_no_more_waits_than_the_settings_say(server: Server, kiosk: Journal) -> 
     while server.write(bounds.keep, rules, server.clock.wall_ms) or server.rows(feed):
         pass
     assert "alarm:feed-stopped" in server.alarms()
+
+
+def test_what_was_read_a_moment_ago_is_not_too_much(server: Server) -> None:
+    """A stream may acknowledge all of it while housekeeping looks after its reader."""
+    assert not server.central.database.read(bounds.is_too_many, "warehouse", 0)
 
 
 def test_a_reader_that_is_removed_leaves_nothing(server: Server, kiosk: Journal) -> None:

@@ -77,6 +77,16 @@ def test_figures_are_counted_once_for_all_and_say_how_old_they_are(
     assert of_place(server.metrics(), "events_total") == 1
 
 
+def test_a_location_that_is_listened_to_no_more_is_not_the_one_silent_longest(
+    server: Server, kiosk: Journal
+) -> None:
+    assert kiosk.send(kiosk.events()).ok
+    gone = {"id": "gone", "token_hash": "", "last_sync_ms": NOW_MS - DAY_MS}
+    server.write(lambda c: c.execute(schema.location.insert().values(**gone)))
+    server.clock.wall_ms += 2000
+    assert value(server.metrics(), "locker_sync_lag_seconds_max") == 2
+
+
 def test_it_is_known_when_the_last_backup_was_made(server: Server, tmp_path: Path) -> None:
     assert value(server.metrics(), "locker_backup_timestamp_seconds") == 0
     programs = postgresql.cluster().programs if postgresql.IS_WANTED else None

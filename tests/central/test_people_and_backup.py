@@ -13,7 +13,7 @@ from central import schema
 from central.__main__ import cli
 from central.errors import CannotServeError, RequestError
 from tests.support.central_server import Journal, Mailbox, Server, announce
-from tests.support.operators import obey, sync
+from tests.support.operators import come_and_gone, obey, sync
 from tests.support.postgresql import words_of
 
 
@@ -70,11 +70,7 @@ def test_a_person_gets_all_that_is_kept_and_is_forgotten_everywhere(
 def test_people_are_forgotten_by_themselves_some_days_after_their_last_package(
     server: Server, kiosk: Journal
 ) -> None:
-    package = announce(server, server.add_key(), "A").json()["id"]
-    obey(kiosk)
-    kiosk.put_in("A")
-    kiosk.take_out(package)
-    sync(kiosk)
+    come_and_gone(server, kiosk)
     days = server.central.settings.erase_after_days
     for ahead, name in ((days - 1, "Eva"), (2, "")):
         server.clock.wall_ms += ahead * 86_400_000

@@ -15,10 +15,11 @@ from typing import Any
 import pytest
 import requests
 from click.testing import CliRunner, Result
+from pydantic import ValidationError
 from sqlalchemy import create_engine, insert
 
 from central.__main__ import cli
-from central.errors import RequestError
+from central.errors import CannotServeError, RequestError
 from central.regions import directory, merging
 from central.regions.directory import Place
 from central.settings import Region, Settings
@@ -234,6 +235,11 @@ def test_what_another_region_says_of_a_location_here_is_not_heeded(tmp_path: Pat
         directory.require_here(connection, settings, "isar")
 
 
+def test_a_region_names_no_number_that_a_database_does_not_take() -> None:
+    with pytest.raises(ValidationError):
+        Place(id="isar", free_by_size={"S": 2**63})
+
+
 @pytest.mark.parametrize("spot", [(0.0, 0.0), (89.0, 0.0), (0.0, 179.9)])
 def test_the_nearest_elsewhere_are_the_nearest(tmp_path: Path, spot: tuple[float, float]) -> None:
     from central.database.columns import metadata
@@ -378,18 +384,57 @@ def _day(said: str, location: str) -> str:
     return line.split()[1]
 
 
+DOCUMENT = {
+    "version": 1, "name": "north/elbe/e/1", "region": "north", "location": "elbe",
+    "epoch": "e", "seq": 1, "source": "kiosk", "kind": "KIOSK_STARTED", "at_ms": 1,
+    "recorded_ms": 1, "hash": "aa", "body": {"actor": "kiosk", "rows": []},
+}  # fmt: skip
+
+
 def test_a_name_under_which_there_is_something_else_is_said(tmp_path: Path) -> None:
-    document = {
-        "version": 1, "name": "north/elbe/e/1", "region": "north", "location": "elbe",
-        "epoch": "e", "seq": 1, "source": "kiosk", "kind": "KIOSK_STARTED", "at_ms": 1,
-        "recorded_ms": 1, "hash": "aa", "body": {"actor": "kiosk", "rows": []},
-    }  # fmt: skip
     headquarters = Headquarters(tmp_path)
-    newer = {**document, "sender": "known by now", "something": "of a newer version"}
-    assert "1 new, 1 known, 0 unreadable, 0 contradicted" in headquarters.merge([document, newer])
-    said = headquarters.merge([{**document, "hash": "bb"}, {**document, "seq": 2}, {"a": 1}])
+    newer = {**DOCUMENT, "sender": "known by now", "something": "of a newer version"}
+    assert "1 new, 1 known, 0 unreadable, 0 contradicted" in headquarters.merge([DOCUMENT, newer])
+    said = headquarters.merge([{**DOCUMENT, "hash": "bb"}, {**DOCUMENT, "seq": 2}, {"a": 1}])
     assert "0 new, 0 known, 2 unreadable, 1 contradicted" in said
     assert "north/elbe/e/1: something else was there already, and stays" in said
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"name": "\xff"}',
+        *(
+            json.dumps({**DOCUMENT, **changed}).encode()
+            for changed in (
+                {"recorded_ms": 2**63},
+                {"seq": 2**63, "name": f"north/elbe/e/{2**63}"},
+                {"hash": "a\0"},
+                {"epoch": "\0", "name": "north/elbe/\0/1"},
+            )
+        ),
+    ],
+)
+def test_what_no_database_takes_is_said_and_the_rest_is_merged(tmp_path: Path, line: bytes) -> None:
+    first, second = tmp_path / "first.jsonl", tmp_path / "second.jsonl"
+    first.write_bytes(line + b"\n")
+    second.write_text(json.dumps(DOCUMENT))
+    into = ["--into", f"sqlite:///{tmp_path}/headquarters.db"]
+    done = said_by("region", "merge", *into, str(first), str(second))
+    assert done.exit_code == 1
+    assert "first.jsonl: 0 new, 0 known, 1 unreadable, 0 contradicted" in done.output
+    assert "second.jsonl: 1 new, 0 known, 0 unreadable, 0 contradicted" in done.output
+
+
+def test_counts_that_are_none_are_refused(tmp_path: Path) -> None:
+    file = tmp_path / "counts.jsonl"
+    count = {"region": "north", "location": "elbe", "day": "", "epoch": "e", "digest": ""}
+    file.write_text(json.dumps({**count, "seqs": "1-two"}))
+    into = ["--into", f"sqlite:///{tmp_path}/headquarters.db"]
+    said_by("region", "merge", *into, str(file))
+    done = said_by("region", "compare", *into, str(file))
+    assert isinstance(done.exception, CannotServeError)
+    assert "this is not what central region counts prints" in str(done.exception)
 
 
 def test_numbers_are_written_in_short_and_read_again() -> None:

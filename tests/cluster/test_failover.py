@@ -46,6 +46,7 @@ def kiosks(cluster: ClusterProcess) -> Iterator[Kiosks]:
         wait_until(lambda: made.all_came_since(0.0), PATIENCE_S, "the first syncs")
         yield made
         wait_until(lambda: states.is_whole(cluster.plan), PATIENCE_S, "the cluster whole again")
+    print(f"The longest time without a success: {made.longest_gap_s:.1f} s")
     with connected(cluster) as connection:
         promised = {each.name: each.acknowledged for each in made.all}
         assert sum(promised.values()) > 2 * KIOSKS

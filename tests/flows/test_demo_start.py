@@ -102,3 +102,6 @@ def test_a_demo_at_a_cluster_says_how_to_bring_one_up(tmp_path: Path) -> None:
     plan.save(tmp_path / "cluster" / "cluster.json")
     with pytest.raises(DemoServerError, match="no cluster runs in"):
         DemoServer.join(SITE, tmp_path, tmp_path / "cluster")
+    (tmp_path / "cluster" / "cluster.json").write_text("{}")
+    with pytest.raises(DemoServerError, match="this is no cluster's file"):
+        DemoServer.join(SITE, tmp_path, tmp_path / "cluster")

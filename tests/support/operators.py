@@ -17,7 +17,7 @@ from central.pages.session import HOME
 from kiosk.store import commands as kiosk_commands
 from kiosk.sync.contract import SyncAnswer
 from kiosk.sync.receiving import receive
-from tests.support.central_server import Journal, Server
+from tests.support.central_server import Journal, Server, announce
 from tests.support.passkeys import SoftKey
 
 PASSWORD = "correct horse battery"
@@ -71,6 +71,16 @@ def obey(kiosk: Journal) -> list[str]:
         kiosk.do(kiosk_commands.apply, each, "UTC")
     sync(kiosk)
     return [each.type for each in commands]
+
+
+def come_and_gone(server: Server, kiosk: Journal) -> str:
+    """A package that was announced, came and was picked up; its id."""
+    package = str(announce(server, server.add_key(), "A").json()["id"])
+    obey(kiosk)
+    kiosk.put_in("A")
+    kiosk.take_out(package)
+    sync(kiosk)
+    return package
 
 
 @dataclass

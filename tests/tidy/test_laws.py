@@ -14,6 +14,7 @@ ROOT = Path(__file__).parents[2]
 OURS = ("kiosk", "drivers", "config", "assets", "central")
 
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
+    "kiosk.child_processes": (),
     "kiosk.private_files": ("kiosk.private_files",),
     "kiosk.model": ("kiosk.model", "drivers.barcodes"),
     "kiosk.store": ("kiosk.store", "kiosk.model", "kiosk.private_files"),
@@ -26,6 +27,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "assets": (),
     "central": (
         "central",
+        "kiosk.child_processes",
         "kiosk.model",
         "kiosk.private_files",
         "kiosk.sync.contract",

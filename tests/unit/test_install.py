@@ -120,6 +120,37 @@ def test_with_sudo_it_says_each_group_and_why_and_installs_them(machine: Machine
     assert "x11vnc" not in install, "there is a display, so no virtual one"
 
 
+def test_what_the_tests_need_starts_no_service(machine: Machine) -> None:
+    machine.has_apt()
+    machine.has_python_environment()
+    machine.tool("id", "echo 0")
+    machine.tool("systemctl", '[ "$1" = mask ]')
+    done = machine.install("test")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "To have it: sudo systemctl unmask nats-server\n" in done.stdout
+    calls = machine.called("")
+    masked = [
+        calls.index(f"systemctl mask {name}.service") for name in ("nats-server", "prometheus")
+    ]
+    (install,) = machine.called("apt-get install")
+    assert max(masked) < calls.index(install)
+
+
+@pytest.mark.parametrize("missing", ["xdotool", "prometheus"])
+def test_a_service_that_was_there_before_is_left_alone(machine: Machine, missing: str) -> None:
+    """Of its package, or a unit of somebody's own."""
+    machine.has_apt()
+    machine.has_python_environment()
+    machine.tool("id", "echo 0")
+    machine.tool("dpkg-query", f'[ "$3" = {missing} ] || echo installed')
+    machine.tool("systemctl", "exit 0")
+    done = machine.install("test")
+    assert done.returncode == 0, done.stdout + done.stderr
+    (install,) = machine.called("apt-get install")
+    assert install.split()[-1] == missing
+    assert machine.called("systemctl mask") == []
+
+
 def test_without_a_display_it_brings_a_virtual_screen(machine: Machine) -> None:
     machine.has_apt()
     machine.has_python_environment()
