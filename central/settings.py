@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from ipaddress import ip_network
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Annotated, Literal, get_args
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
 
 from central import addresses
 from central.errors import CannotServeError
@@ -397,10 +399,26 @@ def load(path: Path | None, **changes: object) -> Settings:
         return Settings.model_validate(values)
     except ValidationError as error:
         lines = [
-            f"{'.'.join(map(str, each['loc']))} = {each['input']!r}: {each['msg']}"
+            f"{'.'.join(map(str, each['loc']))}{_shown(each)}: {each['msg']}"
             for each in error.errors()
         ]
-        raise CannotServeError(f"{path or 'settings'}: " + "; ".join(lines)) from error
+        # Not from the error of the library, which shows every value in a log.
+        raise CannotServeError(f"{path or 'settings'}: " + "; ".join(lines)) from None
+
+
+_MAY_BE_SECRET = re.compile(r"password|secret|token|account|key|url|target|user")
+
+
+def _shown(error: ErrorDetails) -> str:
+    """` = VALUE` of a setting that is wrong; nothing where a password may stand in it: in what is
+    called so, in a whole table, and in a name that nobody knows, which may be a mistyped one."""
+    value = error["input"]
+    is_known = error["type"] not in ("extra_forbidden", "missing")
+    if not is_known or not isinstance(value, str | int | float):
+        return ""
+    if any(_MAY_BE_SECRET.search(str(name)) for name in error["loc"]):
+        return ""
+    return f" = {value!r}"
 
 
 def roles_of(text: str) -> tuple[Role, ...]:

@@ -37,17 +37,17 @@ def url_of(url: str, setting: str = "database_url") -> URL:
 
     Raises `CannotServeError`.
     """
-    scheme, _, rest = url.partition("://")
+    rest = url.partition("://")[2]
     place = rest.partition("/")[0].rpartition("@")[2]
     if "," not in place:
         try:
             return make_url(url).set(drivername=DRIVER)
-        except (ArgumentError, ValueError) as error:
-            raise CannotServeError(f"{setting}: {scheme}://…: it is no URL: {error}") from error
+        except (ArgumentError, ValueError):
+            raise _no_url(setting) from None
     try:
         said = conninfo_to_dict(f"postgresql://{rest}")
-    except ProgrammingError as error:
-        raise CannotServeError(f"{setting}: {scheme}://…: {error}".strip()) from error
+    except ProgrammingError:
+        raise _no_url(setting) from None
     user, password, name = (said.pop(each, None) for each in ("user", "password", "dbname"))
     return URL.create(
         DRIVER,
@@ -55,6 +55,14 @@ def url_of(url: str, setting: str = "database_url") -> URL:
         password=None if password is None else str(password),
         database=None if name is None else str(name),
         query={word: str(value) for word, value in said.items()},
+    )
+
+
+def _no_url(setting: str) -> CannotServeError:
+    """Neither with the URL nor in the libraries' words: both show the password, or a part of it."""
+    return CannotServeError(
+        f"{setting}: this is no URL of a database; right is postgresql://USER:PASSWORD@HOST:PORT/NAME,"
+        " where %20 stands for a blank, and so on for what is no letter, digit or one of - . _ ~"
     )
 
 

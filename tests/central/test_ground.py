@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import traceback
 from pathlib import Path
 
 import pytest
@@ -84,6 +85,31 @@ def test_a_wrong_setting_is_named_with_its_value(tmp_path: Path) -> None:
         load(path)
     assert "port = 99999" in str(refused.value)
     assert "smtp.sender" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'port = 99999\n[smtp]\npassword = "hunter2"\n',
+        '[smtp]\nhost = "localhost"\nsender = "a@b.example"\npasword = "hunter2"\n',
+        '[smtp]\nhost = "localhost"\nsender = "a@b.example"\npassword = ["hunter2"]\n',
+        'read_url = "postgresql://u:hunter2@host/name"\n',
+        '[single_sign_on]\nissuer = "https://a.example"\nclient_secret = "hunter2"\n',
+        '[notifications]\noperator_urls = "mailto://u:hunter2@a.example"\n',
+        'database_url = "postgresql://u:hunter2@host:x/name"\n',
+        'database_url = "postgresql://u:hunter2:hunter2@host:port:99/name"\n',
+        'database_url = "postgresql://u:hunter2 hunter2@one,two/name"\n',
+        'database_url = "postgresql://u:%zzhunter2@one,two/name"\n',
+        'database_url = "mysql://u:hunter2@one/name"\n',
+    ],
+)
+def test_no_refusal_shows_a_password(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "central.toml"
+    path.write_text(text)
+    with pytest.raises(CannotServeError) as refused:
+        build(load(path, data=tmp_path / "data"))
+    shown = "".join(traceback.format_exception(refused.value))
+    assert "hunter2" not in shown.replace(text, "")
 
 
 def test_the_key_file_is_for_its_owner_only(tmp_path: Path) -> None:
