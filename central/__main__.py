@@ -31,6 +31,7 @@ from central.console import BY
 from central.console import write as _write
 from central.context import Central
 from central.database import is_postgresql, migrate_shared
+from central.directory_commands import directory_group
 from central.errors import CannotServeError, RequestError
 from central.feed import writing
 from central.feed_commands import feed_group, stream_command
@@ -236,6 +237,7 @@ cli.add_command(user)
 cli.add_command(feed_group)
 cli.add_command(stream_command)
 cli.add_command(region_group)
+cli.add_command(directory_group)
 
 
 @cli.group()

@@ -33,6 +33,7 @@ from central.operators.single_sign_on import Provider
 from central.packages import routes as package_routes
 from central.pages import (
     account_actions,
+    directory_pages,
     location_actions,
     own_account,
     passkey_pages,
@@ -66,6 +67,7 @@ ROUTERS = (
     own_account.router,
     passkey_pages.router,
     account_actions.router,
+    directory_pages.router,
     page_routes.router,
     page_actions.router,
     location_actions.router,

@@ -38,6 +38,9 @@ from central.database.columns import sealed_column as _sealed
 from central.database.columns import text_column as _text
 from central.database.columns import time_column as _time
 from central.sealing import Sealed
+from central.unannounced.tables import directory_version as directory_version
+from central.unannounced.tables import household as household
+from central.unannounced.tables import resident as resident
 
 
 def _partial(name: str, *columns: str, where: str) -> Index:
@@ -248,6 +251,8 @@ recipient = Table(
     _text("channels", "[]"),
     _number("created_ms"),
     _time("erased_ms"),
+    Column("beside", Text),
+    _partial("ix_recipient_beside", "beside", where="beside IS NOT NULL"),
     Index("ix_recipient_email_index", "email_index"),
     Index("ix_recipient_phone_index", "phone_index"),
     _partial("ix_recipient_kept", "created_ms", where="erased_ms IS NULL"),

@@ -27,7 +27,7 @@ from kiosk.model.commands import OpeningOutcome
 from kiosk.model.location import Location
 from kiosk.model.throttle import LOOK_AHEAD
 from kiosk.site_model import location_of
-from kiosk.store import commands, meta, openings, staff
+from kiosk.store import commands, directory, meta, openings, staff
 from kiosk.store.remains import DATABASE, fault_of
 from kiosk.store.store import Store
 from kiosk.store.writer import Writer
@@ -102,6 +102,7 @@ def _know_server(writer: Writer, data: Path, url: str | None) -> None:
         meta.set_value(writer, meta.SERVER, url)
         meta.forget(writer, commands.ONLY_SIGNED)
         staff.forget_server_list(writer)
+        directory.forget(writer)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
-from central import addresses, kept, schema
+from central import addresses, kept, people, schema
 from central.adapters import new_id
 from central.database.bulk import insert_once
 from central.settings import Notifications
@@ -45,6 +45,8 @@ class Kind(StrEnum):
     CHANNEL_DOWN = "channel_down"
     CHANNEL_BACK = "channel_back"
     GUESSING = "guessing"
+    HANDED_IN = "handed_in"
+    """To the guest who put a package in."""
 
 
 WITH_CODE = (Kind.STORED, Kind.CODE, Kind.REISSUED, Kind.REMINDER, Kind.ABOUT_TO_EXPIRE)
@@ -213,19 +215,39 @@ def tell(
     now_ms: int,
     due_ms: int | None = None,
 ) -> str | None:
-    """Queue a message to a package's recipient; None when nobody is known or can be reached."""
+    """Queue a message to a package's recipient, and to all others of their household; None when
+    nobody is known or can be reached."""
     row = _package(connection, package)
     if row is None or row.recipient is None:
         return None
-    person, ways = person_and_ways(connection, row.recipient, row.location, rules)
+    told = tell_person(connection, rules, kind, row, row.recipient, now_ms, due_ms)
+    # Only whom the house's directory names has others beside them, and no sender announced that.
+    others = [] if row.sender is not None else people.told_beside(connection, row.recipient)
+    for each in others:
+        other = tell_person(connection, rules, kind, row, each, now_ms, due_ms)
+        told = told or other
+    return told
+
+
+def tell_person(
+    connection: Connection,
+    rules: Notifications,
+    kind: Kind,
+    package: Any,
+    recipient: str,
+    now_ms: int,
+    due_ms: int | None = None,
+) -> str | None:
+    """Queue a message about a package to one person; None when they cannot be reached."""
+    person, ways = person_and_ways(connection, recipient, package.location, rules)
     if not ways:
         return None
     return queue(
         connection,
         kind=kind.value,
-        package=package,
-        location=row.location,
-        recipient=row.recipient,
+        package=package.id,
+        location=package.location,
+        recipient=recipient,
         channel=ways[0],
         language=person.language,
         created_ms=now_ms,

@@ -25,6 +25,7 @@ from central.sync import signing
 from central.sync.projection import configure
 from central.sync.room import note_room
 from central.tokens import KEY_BYTES, new_token, same, token_hash
+from central.unannounced.tables import directory_version
 from kiosk.model.wrapping import NotWrappedError, bare, pin
 from kiosk.sync.contract import EnrolAnswer, EnrolRequest, ServerKeys
 
@@ -40,6 +41,12 @@ _NEWEST_KEY = (
     .scalar_subquery()
     .label("newest_key")
 )
+_DIRECTORY_COUNTS = (
+    select(directory_version.c.version)
+    .where(directory_version.c.location == schema.location.c.id)
+    .scalar_subquery()
+    .label("directory_counts")
+)
 _LOCATION = select(schema.location, _STAFF_COUNTS).where(schema.location.c.id == bindparam("id"))
 _LOCKED = locked(_LOCATION, schema.location)
 _ARRIVING = locked(
@@ -47,6 +54,7 @@ _ARRIVING = locked(
         schema.location,
         _STAFF_COUNTS,
         _NEWEST_KEY,
+        _DIRECTORY_COUNTS,
         schema.location_epoch.c.seq.label("known_seq"),
         schema.location_epoch.c.head_hash.label("known_hash"),
     )

@@ -18,8 +18,10 @@ from central.errors import RequestError
 from central.locking import lock_location
 from central.sync import enrolment, journal_export, retirement, service, staff_answer
 from central.sync.bells import Bell, Bells, Heard, end
+from central.unannounced import directory
 from kiosk.sync.bodies import BodyError, BodyTooLargeError, text_of
 from kiosk.sync.contract import (
+    DirectoryAnswer,
     EnrolAnswer,
     EnrolRequest,
     EventsAnswer,
@@ -248,5 +250,24 @@ async def staff(
     central = central_of(request)
     answer = await central.database.look(
         staff_answer.answer, central, location, bearer(request), since, question
+    )
+    return _answer(request, answer)
+
+
+@router.get(
+    "/locations/{location}/directory",
+    response_model=DirectoryAnswer,
+    summary="A kiosk fetches the directory of its house",
+    responses={401: {}, 422: {}},
+)
+async def house_directory(
+    location: str,
+    request: Request,
+    question: str = Query(pattern=r"^[0-9a-f]{32,64}$"),
+    after: str = Query(default="", max_length=64),
+) -> Response:
+    central = central_of(request)
+    answer = await central.database.look(
+        directory.answer, central, location, bearer(request), after, question
     )
     return _answer(request, answer)

@@ -16,6 +16,7 @@ from central.sync import commands, enrolment, ingest, signing, staff
 from central.sync.projection import configure
 from central.sync.quarantine import payload_of
 from central.sync.room import count_free, note_room
+from central.unannounced import addressees
 from kiosk.model.clock import MINUTE_MS
 from kiosk.model.commands import WireCommand
 from kiosk.model.events import journal_key
@@ -79,6 +80,9 @@ def sync(
     acked, head = taken.acked, request.head
     has_come_to_head = not is_late and acked.epoch == head.epoch and acked.seq >= head.seq
     cursor = _cursor(connection, row, request, now_ms, has_come_to_head=has_come_to_head)
+    heard: tuple[str, ...] = ()
+    if request.addressees and taken.want_after is None:
+        heard = addressees.take(connection, central, row, request.addressees, now_ms)
     _alarm_of_problem(connection, ceilings, row.id, request.status, now_ms)
     signer = signing.of_location(
         connection, central.secrets, location, request.status.server_key, row.signing_key, now_ms
@@ -106,6 +110,8 @@ def sync(
         want_layout=request.layout is None
         and request.status.layout_hash not in ("", row.layout_hash),
         staff_version=row.staff_counts,
+        directory_version=row.directory_counts or 0,
+        addressees=heard,
     )
 
 

@@ -12,6 +12,7 @@ from kiosk.flows.courier import courier_run
 from kiosk.flows.door_events import FAILED, Watch, recover
 from kiosk.flows.doors import pressed, push_until_it_clicks
 from kiosk.flows.events import Entered, Preference, Pressed, RemoteOpen, Scanned, TimedOut
+from kiosk.flows.guest import guest_deposit
 from kiosk.flows.help import offer_help
 from kiosk.flows.lock import SessionLock
 from kiosk.flows.maintenance import maintenance
@@ -121,6 +122,8 @@ async def _first_screen(kiosk: Kiosk, watch: Watch) -> None:
                 return await _staff(kiosk, Role.COURIER)
             case Pressed(Choice.SERVICE):
                 return await _staff(kiosk, Role.TECHNICIAN)
+            case Pressed(Choice.GUEST) if kiosk.policy.guest_deposits:
+                return await guest_deposit(kiosk)
             case Pressed(Choice.HELP):
                 return await offer_help(kiosk)
             case _:
@@ -139,11 +142,12 @@ def _first_view(kiosk: Kiosk) -> First:
     )
     # A board that was not asked yet has no reason: nothing is wrong with it so far.
     away = sum(1 for each in kiosk.bank.reports() if not each.reachable and each.reason)
+    guest = (Choice.GUEST,) if kiosk.policy.guest_deposits else ()
     return First(
         preference=kiosk.person.preference,
         open_doors=open_doors,
         unreachable_boards=away,
-        choices=(Choice.PICK_UP, Choice.COURIER, Choice.SERVICE, Choice.HELP),
+        choices=(Choice.PICK_UP, *guest, Choice.COURIER, Choice.SERVICE, Choice.HELP),
     )
 
 

@@ -39,7 +39,7 @@ from kiosk.model.events import canonical_json
 from kiosk.model.location import Service
 from kiosk.model.package import LEGAL_CHANGES, PackageStatus
 from kiosk.model.person import Recipient, StaffSource
-from kiosk.store import departures, holds, meta, openings, packages, slots, staff
+from kiosk.store import addressees, departures, holds, meta, openings, packages, slots, staff
 from kiosk.store.errors import RefusedError
 from kiosk.store.writer import Row, Writer, insert, update
 
@@ -272,6 +272,7 @@ def _recipient(recipient: CommandRecipient) -> Recipient:
 def _tie(writer: Writer, package_id: str, recipient: CommandRecipient, **values: Any) -> None:
     """This package is for this person from now on."""
     person = _recipient(recipient)
+    addressees.forget(writer, package_id)
     writer.db.execute(
         "INSERT INTO recipient (id, name, phone) VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE"
         " SET name = excluded.name, phone = excluded.phone",

@@ -473,6 +473,27 @@ def m011_longer_staff_numbers(db: Database) -> None:
     db.conn.execute("DROP TABLE former_staff")
 
 
+@migrations()
+def m012_unannounced(db: Database) -> None:
+    """Who a package is for that nobody announced, until the server has heard of it; and what
+    guests put in within a day. All of it is sealed."""
+    db.conn.execute(
+        """CREATE TABLE addressee (
+            package TEXT PRIMARY KEY REFERENCES package (id),
+            said TEXT NOT NULL
+        ) STRICT"""
+    )
+    db.conn.execute(
+        """CREATE TABLE guest_deposit (
+            id INTEGER PRIMARY KEY,
+            at_ms INTEGER NOT NULL,
+            sender_mark TEXT NOT NULL,
+            recipient_mark TEXT NOT NULL
+        ) STRICT"""
+    )
+    db.conn.execute("CREATE INDEX guest_deposit_at ON guest_deposit (at_ms)")
+
+
 def fingerprint(db: Database) -> str:
     """A hash of every table, index and trigger, to compare two schemas."""
     rows = db.conn.execute(

@@ -46,6 +46,10 @@ ASKS_FOR = {
     "GET ": VIEWER,
     "GET /locations/{name}": VIEWER,
     "GET /locations/{name}/live": VIEWER,
+    "GET /locations/{name}/directory": VIEWER,
+    "POST /locations/{name}/directory": ADMIN,
+    "POST /locations/{name}/directory/take": ADMIN,
+    "POST /locations/{name}/directory/empty": ADMIN,
     "POST /locations": ADMIN,
     "POST /locations/{name}/roll": ADMIN,
     "POST /locations/{name}/revoke": ADMIN,
@@ -112,6 +116,8 @@ ASKS_FOR = {
 """The least role that each page and form asks for; None: nobody has to sign in."""
 FORMS: dict[str, dict[str, object]] = {
     "/locations": {"location": "no good id"},
+    "/locations/{name}/directory": {"rows": "x"},
+    "/locations/{name}/directory/take": {"rows": "x", "version": 0},
     "/quarantine/{name}/settle": {"why": "x"},
     "/locations/{name}/service": {"slot": "1", "state": "IN_SERVICE"},
     "/locations/{name}/open": {"slot": "1", "why": "x"},

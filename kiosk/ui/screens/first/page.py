@@ -20,7 +20,7 @@ from kiosk.ui.widgets.text import Icon, Words
 
 _LEAST_CARD_MM = 14
 _CARD_MM = 66
-_LARGE = (Choice.PICK_UP, Choice.COURIER, Choice.RESUME)
+_LARGE = (Choice.PICK_UP, Choice.GUEST, Choice.COURIER, Choice.RESUME)
 
 
 class ChoiceCard(Pressable):

@@ -1,0 +1,23 @@
+"""Several people of one household are told of a package."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0027"
+down_revision = "0026"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Add the column."""
+    op.add_column("recipient", sa.Column("beside", sa.Text()))
+    op.create_index(
+        "ix_recipient_beside",
+        "recipient",
+        ["beside"],
+        sqlite_where=sa.text("beside IS NOT NULL"),
+        postgresql_where=sa.text("beside IS NOT NULL"),
+    )
