@@ -21,6 +21,7 @@ from sqlalchemy import (
     true,
 )
 
+from central.carriers.tables import carrier as carrier
 from central.counted_tables import day_status as day_status
 from central.counted_tables import hour_status as hour_status
 from central.counted_tables import kept_figures as kept_figures
@@ -43,6 +44,7 @@ from central.operators.tables import passkey as passkey
 from central.operators.tables import recovery_code as recovery_code
 from central.operators.tables import sign_in_try as sign_in_try
 from central.operators.tables import user as user
+from kiosk.model.carriers import OPERATOR
 
 
 def _partial(name: str, *columns: str, where: str) -> Index:
@@ -284,6 +286,7 @@ package = Table(
     Column("last_slot", Text),
     Column("recipient", Text, ForeignKey("recipient.id")),
     Column("sender", Text),
+    _text("carrier", OPERATOR),
     _sealed("package.owner"),
     _flag("is_announced"),
     _flag("is_alone"),
@@ -416,6 +419,7 @@ api_key = Table(
     Column("id", Text, primary_key=True),
     _text("name"),
     Column("key_hash", Text, nullable=False, unique=True),
+    _text("carrier", OPERATOR),
     _text("scopes", "[]"),
     _number("rate_per_min", 600),
     _number("created_ms"),
@@ -466,6 +470,7 @@ staff = Table(
     _time("valid_from_ms"),
     _time("valid_until_ms"),
     _text("locations", '"*"'),
+    _text("carriers", f'["{OPERATOR}"]'),
     _time("removed_ms"),
     Column("pin_digits", WHOLE),
     _number("version"),
