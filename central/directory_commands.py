@@ -12,10 +12,10 @@ from sqlalchemy import Connection, select
 from central import schema
 from central.console import BY, write
 from central.context import Central
+from central.residents import directory
+from central.residents.directory import Plan
+from central.residents.reading import COLUMNS, Households, read_directory
 from central.settings import Settings
-from central.unannounced import directory
-from central.unannounced.directory import Plan
-from central.unannounced.reading import COLUMNS, Households, read_directory
 from kiosk.model.cells import safe_cell
 
 _FILE = click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))

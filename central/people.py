@@ -58,7 +58,7 @@ def add(
     channels: Sequence[str] = (),
     beside: str | None = None,
 ) -> str:
-    """Somebody whom a package is for; their id. `beside`: whom they are told beside."""
+    """Somebody whom a package is for; their id. `beside`: beside whom they are notified."""
     recipient = new_id()
     values = {
         "id": recipient,
@@ -75,16 +75,16 @@ def add(
     return recipient
 
 
-def told_beside(connection: Connection, recipient: str) -> list[str]:
-    """Who else of the same household is told what this person is."""
+def notified_beside(connection: Connection, recipient: str) -> list[str]:
+    """Who else of the same household is notified with this person."""
     return list(connection.execute(_BESIDE, {"recipient": recipient}).scalars())
 
 
-def is_told(connection: Connection, recipient: str | None, package: Any) -> bool:
-    """Whether somebody is told of a package: it is for them, or for somebody of their household."""
+def is_notified(connection: Connection, recipient: str | None, package: Any) -> bool:
+    """Whether somebody is notified of a package: it is theirs, or their household's."""
     if recipient is None or recipient == package.recipient:
         return recipient is not None
-    return recipient in told_beside(connection, package.recipient or "")
+    return recipient in notified_beside(connection, package.recipient or "")
 
 
 def index_name(connection: Connection, recipient: str, name: str) -> None:

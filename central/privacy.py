@@ -18,10 +18,10 @@ from central.context import Central, audit
 from central.errors import RequestError, not_found
 from central.locking import lock_locations_of
 from central.notify import spool
+from central.residents import directory
+from central.residents.tables import household, resident
 from central.schema import LIVE
 from central.sync import staff
-from central.unannounced import directory
-from central.unannounced.tables import household, resident
 from kiosk.model.phone import PhoneNumberError, phone_number
 
 LOG = logging.getLogger("central")

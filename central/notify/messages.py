@@ -109,7 +109,7 @@ def compose(connection: Connection, central: Central, row: Any) -> Message | Dro
         return Dropped("the package or the person is not known any more")
     if person.erased_ms is not None:
         return Dropped("the person's data were erased")
-    if kind is not Kind.HANDED_IN and not people.is_told(connection, row.recipient, package):
+    if kind is not Kind.HANDED_IN and not people.is_notified(connection, row.recipient, package):
         return Dropped("the package is for another contact now")
     if package.disputed_ms is not None:
         return Dropped("an operator has yet to say whose the package is")

@@ -220,13 +220,13 @@ def tell(
     row = _package(connection, package)
     if row is None or row.recipient is None:
         return None
-    told = tell_person(connection, rules, kind, row, row.recipient, now_ms, due_ms)
+    queued = tell_person(connection, rules, kind, row, row.recipient, now_ms, due_ms)
     # Only whom the house's directory names has others beside them, and no sender announced that.
-    others = [] if row.sender is not None else people.told_beside(connection, row.recipient)
+    others = [] if row.sender is not None else people.notified_beside(connection, row.recipient)
     for each in others:
         other = tell_person(connection, rules, kind, row, each, now_ms, due_ms)
-        told = told or other
-    return told
+        queued = queued or other
+    return queued
 
 
 def tell_person(

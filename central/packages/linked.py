@@ -45,7 +45,7 @@ def package_of(connection: Connection, central: Central, token: str) -> Any:
     if known is None or known.erased_ms is not None:
         raise ended
     is_theirs = (
-        people.is_told(connection, sent_to, row)
+        people.is_notified(connection, sent_to, row)
         if sent_to is not None
         else known.created_ms <= made.timestamp() * 1000 + 999
     )

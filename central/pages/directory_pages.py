@@ -18,9 +18,9 @@ from central.pages.forms import carry_out
 from central.pages.rendering import page
 from central.pages.said import saying
 from central.pages.session import HOME, ActingAsAdmin, Viewing
-from central.unannounced import directory
-from central.unannounced.directory import Plan
-from central.unannounced.reading import COLUMNS, Households, read_directory
+from central.residents import directory
+from central.residents.directory import Plan
+from central.residents.reading import COLUMNS, Households, read_directory
 from kiosk.model.urls import path
 
 router = APIRouter(prefix=HOME, include_in_schema=False)
@@ -67,8 +67,10 @@ async def directory_plan(
         shown, plan = await central_of(request).database.look(look)
     except RequestError as error:
         shown = await central_of(request).database.look(_size, name)
-        problems = [each["problem"] for each in error.detail.get("problems", ())]
-        problems = problems or [error.message]
+        named = error.detail.get("problems")
+        problems = [error.message]
+        if isinstance(named, list):
+            problems = [str(each["problem"]) for each in named]
         return page(
             request,
             "directory.html",

@@ -20,12 +20,12 @@ from central.database.bulk import insert_once
 from central.database.locks import lock_name, locked, note_locked
 from central.errors import RequestError, require_plain
 from central.feed import writing as feeding
+from central.residents.tables import directory_version
 from central.settings import Settings
 from central.sync import signing
 from central.sync.projection import configure
 from central.sync.room import note_room
 from central.tokens import KEY_BYTES, new_token, same, token_hash
-from central.unannounced.tables import directory_version
 from kiosk.model.wrapping import NotWrappedError, bare, pin
 from kiosk.sync.contract import EnrolAnswer, EnrolRequest, ServerKeys
 

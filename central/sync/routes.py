@@ -16,9 +16,15 @@ from central.connections import standing_aside
 from central.context import alarm_daily, central_of
 from central.errors import RequestError
 from central.locking import lock_location
-from central.sync import enrolment, journal_export, retirement, service, staff_answer
+from central.sync import (
+    directory_answer,
+    enrolment,
+    journal_export,
+    retirement,
+    service,
+    staff_answer,
+)
 from central.sync.bells import Bell, Bells, Heard, end
-from central.unannounced import directory
 from kiosk.sync.bodies import BodyError, BodyTooLargeError, text_of
 from kiosk.sync.contract import (
     DirectoryAnswer,
@@ -246,10 +252,19 @@ async def staff(
     request: Request,
     question: str = Query(pattern=r"^[0-9a-f]{32,64}$"),
     since: int = Query(default=0, ge=0, le=2**53),
+    knows_carriers: bool = Query(
+        default=False, description="Whether this kiosk keeps the packages of carriers apart."
+    ),
 ) -> Response:
     central = central_of(request)
     answer = await central.database.look(
-        staff_answer.answer, central, location, bearer(request), since, question
+        staff_answer.answer,
+        central,
+        location,
+        bearer(request),
+        since,
+        question,
+        knows_carriers=knows_carriers,
     )
     return _answer(request, answer)
 
@@ -268,6 +283,6 @@ async def house_directory(
 ) -> Response:
     central = central_of(request)
     answer = await central.database.look(
-        directory.answer, central, location, bearer(request), after, question
+        directory_answer.answer, central, location, bearer(request), after, question
     )
     return _answer(request, answer)

@@ -12,11 +12,10 @@ from central.context import Central, alarm_daily, is_about
 from central.database.bulk import update_one, upsert
 from central.feed import writing as feeding
 from central.settings import Limits
-from central.sync import commands, enrolment, ingest, signing, staff
+from central.sync import addressees, commands, enrolment, ingest, signing, staff
 from central.sync.projection import configure
 from central.sync.quarantine import payload_of
 from central.sync.room import count_free, note_room
-from central.unannounced import addressees
 from kiosk.model.clock import MINUTE_MS
 from kiosk.model.commands import WireCommand
 from kiosk.model.events import journal_key

@@ -29,6 +29,7 @@ from kiosk.flows.views.shared import DoorOpen
 from kiosk.model.addressee import Addressee
 from kiosk.model.allocation import sizes_from
 from kiosk.model.barcode import barcode_text, is_barcode, kept_key
+from kiosk.model.carriers import CarrierScope
 from kiosk.model.location import Service, ServiceReason, SlotStatus, SuspectReason
 from kiosk.model.package import Package, PackageStatus
 from kiosk.model.pickup_code import make_code, parse_qr
@@ -63,6 +64,7 @@ class Bringing:
     """A package that somebody puts in, and what is known of it beside its announcement."""
 
     actor: str
+    scope: CarrierScope
     scans: Scans
     barcode: str
     addressee: Addressee | None = None
@@ -86,7 +88,9 @@ class PutIn:
     """The id of a package that was refused because it lies here; its code may be made again."""
 
 
-async def put_in(kiosk: Kiosk, actor: str, scans: Scans, read: Scanned | Entered) -> PutIn:
+async def put_in(
+    kiosk: Kiosk, actor: str, scope: CarrierScope, scans: Scans, read: Scanned | Entered
+) -> PutIn:
     """One package, scanned or typed, to its slot or to the reason why not."""
     barcode, doubted, scans.doubted = read.text, scans.doubted, ""
     if isinstance(read, Scanned) and read.seems_misread and kept_key(barcode) != doubted:
@@ -99,7 +103,9 @@ async def put_in(kiosk: Kiosk, actor: str, scans: Scans, read: Scanned | Entered
     if not is_barcode(barcode):
         return PutIn(refused=Refused(Refusal.UNREADABLE))
     barcode = barcode_text(barcode)
-    known = await kiosk.store.run(packages.live_by_barcode, barcode)
+    if await kiosk.store.run(packages.is_out_of_scope, barcode, scope):
+        return PutIn(refused=Refused(Refusal.NOT_YOURS))
+    known = await kiosk.store.run(packages.live_by_barcode, barcode, scope)
     if known is not None and (known.status is not PackageStatus.PENDING or known.slot):
         here = known.id if known.status is PackageStatus.STORED else None
         return PutIn(refused=Refused(Refusal.ALREADY_HERE, known.slot or ""), here=here)
@@ -107,7 +113,7 @@ async def put_in(kiosk: Kiosk, actor: str, scans: Scans, read: Scanned | Entered
     size = size or await choose_size(kiosk, barcode, kiosk.policy.courier_session_s)
     if size is None:
         return PutIn()
-    bringing = Bringing(actor, scans, barcode)
+    bringing = Bringing(actor, scope, scans, barcode)
     if not await kiosk.store.run(packages.is_anybodys, barcode) and await may_name(kiosk):
         said = await ask_whom(kiosk, barcode)
         if isinstance(said, Unsaid):
@@ -148,6 +154,7 @@ async def deposit(kiosk: Kiosk, bringing: Bringing, package: str, size: str) -> 
             size,
             kiosk.new_id(),
             bringing.actor,
+            scope=bringing.scope,
             sender=bringing.sender,
         )
         try:
@@ -162,7 +169,9 @@ async def deposit(kiosk: Kiosk, bringing: Bringing, package: str, size: str) -> 
             # It was recalled since it was scanned.
             return PutIn(refused=Refused(Refusal.RECALLED))
         if begun is None:
-            if not bringing.is_guests and await _make_room(kiosk, bringing.actor, size):
+            if not bringing.is_guests and await _make_room(
+                kiosk, bringing.actor, bringing.scope, size
+            ):
                 continue
             return PutIn(refused=Refused(Refusal.NO_SLOT, size))
         package = begun.package
@@ -177,28 +186,28 @@ async def deposit(kiosk: Kiosk, bringing: Bringing, package: str, size: str) -> 
             package = kiosk.new_id()
 
 
-async def _make_room(kiosk: Kiosk, actor: str, size: str) -> bool:
+async def _make_room(kiosk: Kiosk, actor: str, scope: CarrierScope, size: str) -> bool:
     """No free slot takes it: look into one in doubt, or take back what is over; True to try
     again."""
     fitting = sizes_from(kiosk.location.sizes, size)
     choices: list[Choice] = []
     in_doubt = None
     if kiosk.policy.couriers_may_look:
-        in_doubt = await kiosk.store.run(slots.suspect_that_fits, fitting)
+        in_doubt = await kiosk.store.run(slots.suspect_that_fits, fitting, scope)
     if in_doubt is not None:
         choices.append(Choice.LOOK_INSIDE)
-    due = await kiosk.store.run(departures.due)
+    due = await kiosk.store.run(departures.due, scope)
     if any(kiosk.location.slot(each.slot or "").size in fitting for each in due):
         choices.append(Choice.COLLECT)
     if not choices:
         return False
     answer = await ask(kiosk, Question.NO_SLOT, in_doubt or "", (*choices, Choice.CANCEL))
     if answer is Choice.LOOK_INSIDE and in_doubt is not None:
-        await look_inside(kiosk, actor, in_doubt)
+        await look_inside(kiosk, actor, in_doubt, scope)
         return (await kiosk.store.run(slots.record_of, in_doubt)).status is SlotStatus.EMPTY
     if answer is Choice.COLLECT:
-        await collection(kiosk, actor)
-        return len(await kiosk.store.run(departures.due)) < len(due)
+        await collection(kiosk, actor, scope)
+        return len(await kiosk.store.run(departures.due, scope)) < len(due)
     return False
 
 

@@ -12,6 +12,7 @@ from kiosk.flows.views.choices import Choice, Refusal, Refused
 from kiosk.flows.views.unannounced import GuestStored, Whose
 from kiosk.model.actor import CUSTOMER
 from kiosk.model.addressee import Addressee
+from kiosk.model.carriers import OPERATORS
 from kiosk.model.package import Package
 from kiosk.store import guests
 from kiosk.store.guests import GuestLimits
@@ -33,7 +34,7 @@ async def guest_deposit(kiosk: Kiosk) -> None:
     numbers = (addressee.sender_phone, addressee.phone)
     if await kiosk.store.run(guests.begin, limits_of(kiosk), *numbers) is not None:
         return await _refuse(kiosk)
-    bringing = Bringing(CUSTOMER, Scans(), reference, addressee, guests.SENDER)
+    bringing = Bringing(CUSTOMER, OPERATORS, Scans(), reference, addressee, guests.SENDER)
     put = await deposit(kiosk, bringing, kiosk.new_id(), size)
     if put.refused is not None:
         return await show_answer(kiosk, put.refused)

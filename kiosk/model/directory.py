@@ -27,7 +27,7 @@ _WITHOUT_MARKS = str.maketrans(
 
 
 class Household(BaseModel):
-    """Who lives together and is told together. A field of a newer version is passed over."""
+    """Who lives together and is notified together. A field of a newer version is passed over."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 

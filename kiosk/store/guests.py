@@ -44,7 +44,7 @@ def too_much(
         return TooMuch.DOORS
     if _count(writer, "at_ms > ?", at_ms - HOUR_MS) >= limits.an_hour:
         return TooMuch.HOUR
-    for number in {sender_phone, phone} - {""}:
+    for number in filter(None, dict.fromkeys((sender_phone, phone))):
         mark = _mark(writer, number)
         where = "at_ms > ? AND ? IN (sender_mark, recipient_mark)"
         if _count(writer, where, at_ms - DAY_MS, mark) >= limits.a_phone:

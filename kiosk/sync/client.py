@@ -461,7 +461,8 @@ class SyncClient:
         return self._ask("GET", "directory", params={"after": after, "question": question})
 
     def _ask_staff(self, since: int, question: str) -> bytes:
-        return self._ask("GET", "staff", params={"since": str(since), "question": question})
+        asked = {"since": str(since), "question": question, "knows_carriers": "true"}
+        return self._ask("GET", "staff", params=asked)
 
     def _refuse(self, received: commands.Received, why: str) -> None:
         is_new = self._store.submit(commands.refuse, received, why).result()

@@ -1,4 +1,4 @@
-"""Packages that nobody announced: whoever a courier or guest names is told like anybody."""
+"""Packages that nobody announced: whoever a courier or guest names is notified like anybody."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from central import privacy, schema
 from central.errors import RequestError
 from central.packages.requests import Person
 from central.packages.service import change_contact
-from central.unannounced import directory
-from central.unannounced.reading import read_directory
-from central.unannounced.tables import household, resident
+from central.residents import directory
+from central.residents.reading import read_directory
+from central.residents.tables import household, resident
 from kiosk.model import addressee
 from kiosk.model.addressee import Addressee
 from kiosk.model.allocation import FirstAvailable
@@ -78,7 +78,9 @@ def code_here(site: Site, package: str) -> str:
     return make_code(LOCATION_KEY, found.id, found.locator, found.code_counter)
 
 
-def test_the_number_reaches_the_server_sealed_and_is_told(site: Site, server: Server) -> None:
+def test_the_number_reaches_the_server_sealed_and_is_sent_a_code(
+    site: Site, server: Server
+) -> None:
     package = put_in(site, "NEW-1", Addressee(phone=PHONE))
     site.sync()
     assert people_of(server) == [(PHONE, "")]
@@ -170,7 +172,7 @@ def test_what_is_not_said_of_this_package_here_is_refused(
 # --- the directory -------------------------------------------------------------------------------
 
 
-def test_a_household_is_told_on_all_its_contacts(
+def test_a_household_is_notified_on_all_its_contacts(
     site: Site, server: Server, mailbox: tuple[int, Mailbox]
 ) -> None:
     import_csv(server)
@@ -255,7 +257,9 @@ def test_a_file_with_a_wrong_row_is_not_taken_and_each_is_named(server: Server) 
     )
     with pytest.raises(RequestError) as raised:
         import_csv(server, wrong)
-    problems = [each["problem"] for each in raised.value.detail["problems"]]
+    named = raised.value.detail["problems"]
+    assert isinstance(named, list)
+    problems = [str(each["problem"]) for each in named]
     starts = ["line 2: phone '12a'", "line 3: email 'kim@'", "line 4: phone and email"]
     starts += ["line 5: flat and name", "line 6: language 'xx'", "line 8: the row is the same"]
     assert len(problems) == len(starts)

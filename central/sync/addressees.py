@@ -1,4 +1,4 @@
-"""Whom a package is for that nobody announced, as its kiosk says: they are told like anybody.
+"""Whom a package is for that nobody announced, as its kiosk says: they are notified like anybody.
 
 What a courier or a guest said at a machine goes only as far as nobody knows it better: a package
 that somebody announced is for whom its sender says.
@@ -17,10 +17,10 @@ from central.feed import writing as feeding
 from central.notify import outbox
 from central.notify.messages import FALLBACK, languages
 from central.notify.outbox import Kind
+from central.residents import directory
+from central.residents.reading import Entry
 from central.schema import LIVE
 from central.sync import claims
-from central.unannounced import directory
-from central.unannounced.reading import Entry
 from kiosk.model import addressee
 from kiosk.model.addressee import Addressee, UnfitAddresseeError
 from kiosk.model.package import PackageStatus
@@ -104,7 +104,7 @@ def _is_nobodys(connection: Connection, row: Any) -> bool:
     is_free = row.recipient is None and row.sender is None and not row.is_announced
     if not is_free or row.status not in LIVE or row.status == PackageStatus.PENDING:
         return False
-    return len(claims.group(connection, row.location, row.barcode_key)) == 1
+    return len(claims.group(connection, row.location, row.barcode_key, row.carrier)) == 1
 
 
 def _add(

@@ -1,6 +1,6 @@
 """The directory of a house: imported by a plan that is shown before, fetched by its kiosk alone.
 
-Who is told of a package stands here, sealed; the kiosk is given flats and names, and no way to
+Who is notified of a package stands here, sealed; the kiosk is given flats and names, and no way to
 reach anybody. Each change makes another version, whose number leaps by a random step, so that two
 servers that were restored from one backup never count alike.
 """
@@ -20,17 +20,10 @@ from central.database import wake
 from central.database.bulk import upsert
 from central.errors import RequestError, not_found
 from central.locking import lock_location
+from central.residents.reading import Entry, Households
+from central.residents.tables import directory_version, household, resident
 from central.sealing import blind_index, indexed
-from central.sync import enrolment, signing
-from central.unannounced.reading import Entry, Households
-from central.unannounced.tables import directory_version, household, resident
 from kiosk.model.directory import Household
-from kiosk.sync.contract import (
-    DIRECTORY_PAGE_MAX,
-    DirectoryAnswer,
-    DirectoryPage,
-    directory_text,
-)
 
 STEP_MAX = 1_000_000
 _KEY = "household.key"
@@ -101,8 +94,15 @@ def replace(
     for index, entries in by_index.items():
         _put(connection, location, index, known.get(index), entries, now_ms)
     _count(connection, location, now_ms)
-    counts = {name: len(getattr(planned, name)) for name in ("new", "changed", "gone")}
-    audit(connection, now_ms, by, "directory.replace", location, **counts)
+    counts = (len(planned.new), len(planned.changed), len(planned.gone))
+    audit(
+        connection,
+        now_ms,
+        by,
+        "directory.replace",
+        location,
+        households="{} new, {} changed, {} gone".format(*counts),
+    )
     return planned
 
 
@@ -139,7 +139,7 @@ def version_of(connection: Connection, location: str) -> int:
 
 
 def entries_of(connection: Connection, location: str, of_household: str) -> list[Entry]:
-    """Everybody of a household of this location, to be told of a package; none where it is gone."""
+    """Everybody of a household of this location, to be notified; none where it is gone."""
     rows = connection.execute(
         select(resident, household.c.flat)
         .join(household, household.c.id == resident.c.household)
@@ -152,38 +152,18 @@ def entries_of(connection: Connection, location: str, of_household: str) -> list
 # --- what its kiosk is given ---------------------------------------------------------------------
 
 
-def answer(
-    connection: Connection,
-    central: Central,
-    location: str,
-    token: str,
-    after: str,
-    question: str,
-) -> DirectoryAnswer:
-    """A page of the directory for its own kiosk: the households behind one id. Raises
-    `RequestError` for a wrong token."""
-    row = enrolment.kiosk_of(connection, location, token)
-    version = version_of(connection, location)
-    ids = list(
-        connection.execute(
-            select(household.c.id)
-            .where(household.c.location == location, household.c.id > after)
-            .order_by(household.c.id)
-            .limit(DIRECTORY_PAGE_MAX + 1)
-        ).scalars()
+def households_behind(
+    connection: Connection, location: str, after: str, limit: int
+) -> list[Household]:
+    """The households of a location behind one id, in the order of their ids, with nothing by which
+    they are reached."""
+    query = (
+        select(household.c.id)
+        .where(household.c.location == location, household.c.id > after)
+        .order_by(household.c.id)
+        .limit(limit)
     )
-    some, has_more = ids[:DIRECTORY_PAGE_MAX], len(ids) > DIRECTORY_PAGE_MAX
-    page = DirectoryPage(
-        version=version,
-        after=after,
-        has_more=has_more,
-        households=tuple(_given(connection, some)),
-    ).model_dump(mode="json")
-    known = signing.trusted(connection, central.secrets, row.signing_key)
-    signer = known or signing.current(connection, central.secrets)
-    return DirectoryAnswer(
-        page=page, signature=signer.sign(directory_text(location, question, page))
-    )
+    return list(_given(connection, list(connection.execute(query).scalars())))
 
 
 def _given(connection: Connection, ids: Collection[str]) -> Iterable[Household]:

@@ -1,12 +1,12 @@
-"""Several people of one household are told of a package."""
+"""Several people of one household are notified of a package."""
 
 from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0027"
-down_revision = "0026"
+revision = "0028"
+down_revision = "0027"
 branch_labels = None
 depends_on = None
 

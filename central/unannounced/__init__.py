@@ -1,1 +1,0 @@
-"""Packages that nobody announced: whom they are for, and the directories of houses."""
