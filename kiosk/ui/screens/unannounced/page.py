@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from kiosk.flows.views.shared import View
 from kiosk.flows.views.unannounced import EnterPhone, FindResident, PickResident
 from kiosk.ui import texts
@@ -11,8 +13,8 @@ from kiosk.ui.screens.page import Page
 from kiosk.ui.screens.service.page import AnswersPage
 from kiosk.ui.widgets.buttons import Pressable, WordButton
 
-DIGITS_MAX = 17
-"""Fifteen, as E.164 has them, and the zeros before a country code."""
+DIGITS_MAX = 16
+"""E.164 has fifteen at most, with the country code, and hardly a number has all of them."""
 DIGITS_MIN = 5
 PLACES_MIN = 11
 
@@ -71,6 +73,12 @@ class FindResidentPage(TypeBarcodePage):
 
     view: FindResident
     takes_digits = True
+
+    def words(self) -> texts.parts.Words:
+        words = super().words()
+        # The keys need the height.
+        is_low = words.note is not None and not self.theme.is_portrait
+        return replace(words, title="", body="") if is_low else words
 
     def changed(self, before: View) -> None:
         self.typed = ""
