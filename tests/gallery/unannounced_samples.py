@@ -23,9 +23,9 @@ def unannounced_views() -> list[tuple[str, View]]:
     ways = (Choice.BY_PHONE, Choice.BY_NAME, Choice.WITHOUT_NAME, Choice.BACK)
     not_a_phone = Refused(Refusal.NOT_A_PHONE)
     rows = (
-        ResidentRow("1", "12", ("M. Haddad", "L. Haddad")),
-        ResidentRow("2", "103 B", ("A. von Habsburg-Lothringen",)),
-        ResidentRow("3", "", ("C. Habermann",)),
+        ResidentRow("1", "12", ("M. Weber", "L. B. Weber")),
+        ResidentRow("2", "103 B", ("A. B. C. D. E. F. G. Weber",)),
+        ResidentRow("3", "", ("C. Weber",)),
         ResidentRow("4", "7/2", ()),
         ResidentRow("5", "19", ("ن. حداد",)),
     )
@@ -63,11 +63,11 @@ def unannounced_views() -> list[tuple[str, View]]:
         ),
         (
             "guest-stored",
-            GuestStored(slot="7", reference="G048210773", is_reached=True, choices=(Choice.DONE,)),
+            GuestStored(slot="7", reference="G017364459", is_reached=True, choices=(Choice.DONE,)),
         ),
         (
             "guest-stored-offline",
-            GuestStored(slot="7", reference="G048210773", is_reached=False, choices=(Choice.DONE,)),
+            GuestStored(slot="7", reference="G017364459", is_reached=False, choices=(Choice.DONE,)),
         ),
         (
             "guests-refused",

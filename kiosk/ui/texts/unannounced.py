@@ -19,8 +19,11 @@ from kiosk.flows.views.unannounced import (
 from kiosk.model.location import Location
 from kiosk.model.phone import spelled_phone
 from kiosk.ui.language import Speech
-from kiosk.ui.texts.parts import N_, Words, failed, reference_note, short_barcode
+from kiosk.ui.texts.parts import N_, Words, failed, reference_note, refusal, short_barcode
 from kiosk.ui.theme import Tone
+
+RESIDENT_LENGTH_MAX = 14
+"""How many characters of flat and names a button has room for."""
 
 _WHOSE: Mapping[Whose, str] = {
     Whose.RECIPIENT: N_("The recipient's phone number"),
@@ -53,11 +56,10 @@ def _confirm_phone(view: ConfirmPhone, location: Location, speech: Speech) -> Wo
 
 
 def _find_resident(view: FindResident, location: Location, speech: Speech) -> Words:
-    return Words(
-        speech.say("Flat or name"),
-        speech.say("Type the flat, or how a name begins."),
-        failed(view.refused, location, speech),
-    )
+    if view.refused is not None:
+        # The keys need the height: what was wrong stands in the place of what to do.
+        return Words(refusal(view.refused, location, speech), "", None, Tone.FAILED)
+    return Words(speech.say("Flat or name"), speech.say("Type the flat, or how a name begins."))
 
 
 def _pick_resident(view: PickResident, location: Location, speech: Speech) -> Words:
@@ -68,8 +70,10 @@ def _pick_resident(view: PickResident, location: Location, speech: Speech) -> Wo
 
 
 def resident(row: ResidentRow, speech: Speech) -> str:
-    """A household on its button."""
-    return speech.row((row.flat, ", ".join(row.names)), " · ")
+    """A household on its button: its flat, and as much of its names as has room."""
+    room = RESIDENT_LENGTH_MAX - len(row.flat)
+    names = ", ".join(row.names)
+    return speech.row((row.flat, names if len(names) <= room else f"{names[:room]}…"), " · ")
 
 
 def _guest_stored(view: GuestStored, location: Location, speech: Speech) -> Words:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from kiosk.flows.views.shared import View
 from kiosk.flows.views.unannounced import EnterPhone, FindResident, PickResident
 from kiosk.ui import texts
@@ -73,12 +71,6 @@ class FindResidentPage(TypeBarcodePage):
 
     view: FindResident
     takes_digits = True
-
-    def words(self) -> texts.parts.Words:
-        words = super().words()
-        # The keys need the height.
-        is_low = words.note is not None and not self.theme.is_portrait
-        return replace(words, title="", body="") if is_low else words
 
     def changed(self, before: View) -> None:
         self.typed = ""
