@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
+from central.badges import access
 from central.context import Central
 from central.sync import enrolment, signing, staff_list
 from kiosk.sync.contract import StaffAnswer, staff_text
@@ -24,6 +25,11 @@ def answer(
     row = enrolment.kiosk_of(connection, location, token)
     known = signing.trusted(connection, central.secrets, row.signing_key)
     signer = known or signing.current(connection, central.secrets)
-    page = staff_list.page_of(connection, location, since, knows_carriers=knows_carriers)
-    page = page.model_dump(mode="json")
+    found = staff_list.page_of(connection, location, since, knows_carriers=knows_carriers)
+    if not found.has_more:
+        here = access.of_location(
+            connection, location, central.settings.region, central.clock.now_ms()
+        )
+        found = found.model_copy(update={"carrier_keys": here})
+    page = found.model_dump(mode="json")
     return StaffAnswer(page=page, signature=signer.sign(staff_text(location, question, page)))
