@@ -328,13 +328,13 @@ def test_the_list_of_what_is_revoked_is_short(
 
 
 def test_a_disabled_carriers_couriers_are_let_in_nowhere(site: ListedAt, server: Server) -> None:
-    from central.carriers import changes
+    from central import carrier_changes
 
     add_key(server, PUBLIC)
     use_codes(server, SWIFT)
     site.sync()
     assert site.journal.do(badges.site_code_carriers) == [SWIFT]
-    server.write(changes.disable, server.central, "test", SWIFT)
+    server.write(carrier_changes.disable, server.central, "test", SWIFT)
     site.sync()
     assert why_refused(site, by_hand(server.clock.wall_ms)) == "UNKNOWN_KEY"
     assert site.journal.do(badges.site_code_carriers) == []

@@ -8,7 +8,7 @@ from alembic import op
 
 from central.schema import WHOLE
 
-revision = "0099"
+revision = "0028"
 down_revision = "0027"
 branch_labels = None
 depends_on = None
