@@ -177,7 +177,9 @@ def badge_new_key(file: Path) -> None:
     try:
         make_private(file)
     except OSError as error:
-        raise CannotServeError(f"{file}: it cannot be made ({error.strerror})") from error
+        raise CannotServeError(
+            f"{file}: no key is made there ({error.strerror}); name a file that is not there yet"
+        ) from error
     file.write_bytes(key.private_bytes(*form, serialization.NoEncryption()))
     click.echo(key.public_key().public_bytes_raw().hex())
 

@@ -101,12 +101,15 @@ async def issue(
         made = await central.database.write(make)
     except RequestError as error:
         return saying(request, f"{HOME}{_back(carrier)}", problem=error.message)
-    pictures = {
-        "svg": drawing.data_uri(drawing.SVG_TYPE, drawing.svg(made.text)),
-        "png": drawing.data_uri(drawing.PNG_TYPE, drawing.png(made.badge, made.text)),
-    }
-    shown = {"badge": made.badge, "text": made.text, **pictures}
-    return page(request, "badge.html", operator=operator, **shown)
+    return page(
+        request,
+        "badge.html",
+        operator=operator,
+        badge=made.badge,
+        text=made.text,
+        svg=drawing.data_uri(drawing.SVG_TYPE, drawing.svg(made.text)),
+        png=drawing.data_uri(drawing.PNG_TYPE, drawing.png(made.badge, made.text)),
+    )
 
 
 @router.post("/badges/{carrier}/revoked")

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
-from central.badges import access
 from central.context import Central
-from central.sync import enrolment, signing, staff_list
+from central.sync import carrier_access, enrolment, signing, staff_list
 from kiosk.sync.contract import StaffAnswer, staff_text
 
 
@@ -27,7 +26,7 @@ def answer(
     signer = known or signing.current(connection, central.secrets)
     found = staff_list.page_of(connection, location, since, knows_carriers=knows_carriers)
     if not found.has_more:
-        here = access.of_location(
+        here = carrier_access.of_location(
             connection, location, central.settings.region, central.clock.now_ms()
         )
         found = found.model_copy(update={"carrier_keys": here})

@@ -19,11 +19,12 @@ from PIL import Image
 from central import schema
 from central.__main__ import cli
 from central.auth import Role, Scope
-from central.badges import access, keys, revoking, site_codes
+from central.badges import keys, revoking, site_codes
 from central.badges.keys import KEYS_OF_A_CARRIER
 from central.badges.revoking import OF_A_CARRIER_MAX
 from central.errors import RequestError
 from central.retention import revoked_badges
+from central.sync import carrier_access
 from kiosk.model.clock import DAY_MS
 from kiosk.model.signed_badge import BadgeError, SignedBadge, read, sign
 from kiosk.model.site_code import find, parse_site_code
@@ -388,7 +389,9 @@ def test_what_a_kiosk_keeps_does_not_grow_with_badges(site: ListedAt, server: Se
         badge(server, headers, f"d-{number}")
     site.sync()
     assert site.version() == version != before
-    here = server.central.database.read(access.of_location, LOCATION.id, "", server.clock.wall_ms)
+    here = server.central.database.read(
+        carrier_access.of_location, LOCATION.id, "", server.clock.wall_ms
+    )
     assert len(here.model_dump_json()) < 300
 
 

@@ -19,6 +19,7 @@ from kiosk.model.clock import DAY_MS, HOUR_MS
 from kiosk.model.site_code import code_of_day, local_day
 from kiosk.store import badges
 from kiosk.store.badges import CarrierAccess, KnownKey, Revocation
+from kiosk.store.writer import Writer
 from tests.support.carrier_badges import (
     BADGE_ID,
     CARRIER,
@@ -265,16 +266,16 @@ async def test_a_locked_session_goes_on_with_its_owners_badge_and_ends_with_anot
         assert actors == ["courier:swift:c-48213", "courier:swift:c-2"]
 
 
+def rows_of(writer: Writer, table: str) -> int:
+    row = writer.one(f"SELECT count(*) AS n FROM {table}")
+    return int(row["n"]) if row is not None else 0
+
+
 async def test_many_couriers_leave_nothing_behind_but_their_visits(tmp_path: Path) -> None:
     tables = ("staff", "carrier_key", "revoked_badge", "bucket", "sign_in_try", "meta", "counter")
 
     async def sizes(kiosk: Running) -> dict[str, int]:
-        return {
-            table: await kiosk.kiosk.store.run(
-                lambda writer, table=table: writer.one(f"SELECT count(*) AS n FROM {table}")["n"]
-            )
-            for table in tables
-        }
+        return {table: await kiosk.kiosk.store.run(rows_of, table) for table in tables}
 
     async with knowing(tmp_path, access()) as kiosk:
         found = []
