@@ -114,10 +114,11 @@ class Site:
         )
 
     def state(self) -> list[list[Any]]:
-        """What somebody else may not change."""
+        """What somebody else may not change, in an order of its own: a database has none."""
         tables = (schema.package, schema.command, schema.event)
-        notified = [(row.id, row.kind) for row in self.server.rows(schema.notification)]
-        return [[tuple(row) for row in self.server.rows(table)] for table in tables] + [notified]
+        rows: list[list[Any]] = [list(map(tuple, self.server.rows(table))) for table in tables]
+        rows.append([(row.id, row.kind) for row in self.server.rows(schema.notification)])
+        return [sorted(each, key=str) for each in rows]
 
     def may_only(self, scope: str) -> None:
         """Leave the sender's key one scope."""
