@@ -21,6 +21,7 @@ from central.badges import pages as badge_pages
 from central.pages import (
     account_actions,
     actions,
+    carrier_pages,
     location_actions,
     own_account,
     passkey_pages,
@@ -78,6 +79,11 @@ ASKS_FOR = {
     "POST /badges/{carrier}/revoked": ADMIN,
     "POST /badges/{carrier}/revoked/{name}/good-again": ADMIN,
     "POST /badges/{carrier}/codes": ADMIN,
+    "GET /carriers": ADMIN,
+    "POST /carriers": ADMIN,
+    "POST /carriers/{name}/change": ADMIN,
+    "POST /carriers/{name}/disable": ADMIN,
+    "POST /carriers/{name}/enable": ADMIN,
     "GET /keys": ADMIN,
     "POST /keys": ADMIN,
     "POST /keys/{name}/revoke": ADMIN,
@@ -132,6 +138,8 @@ FORMS: dict[str, dict[str, object]] = {
     "/badges/{carrier}/keys": {"public_key": "x"},
     "/badges/{carrier}/keys/end": {"public_key": "x"},
     "/badges/{carrier}/codes": {"are_on": "false"},
+    "/carriers": {"carrier": "no good id", "name": "x"},
+    "/carriers/{name}/change": {"title": "x"},
     "/keys": {"name": "x", "scopes": "packages:read"},
     "/accounts": {"email": "x", "name": "x", "role": "viewer", "password": "short"},
     "/accounts/{name}/role": {"role": "viewer"},
@@ -158,6 +166,7 @@ def test_each_page_and_form_asks_for_its_role_and_no_other_client_gets_in(server
             *actions.router.routes,
             *location_actions.router.routes,
             *badge_pages.router.routes,
+            *carrier_pages.router.routes,
         )
         if isinstance(route, APIRoute)
         for method in (route.methods or set()) - {"HEAD"}
