@@ -26,6 +26,7 @@ from central import (
 from central.adapters import SystemClock
 from central.advisories import AdvisoriesError
 from central.app import build, create_app
+from central.area_commands import area_group
 from central.auth import Scope
 from central.console import BY
 from central.console import write as _write
@@ -236,6 +237,7 @@ cli.add_command(user)
 cli.add_command(feed_group)
 cli.add_command(stream_command)
 cli.add_command(region_group)
+cli.add_command(area_group)
 
 
 @cli.group()

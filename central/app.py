@@ -33,6 +33,7 @@ from central.operators.single_sign_on import Provider
 from central.packages import routes as package_routes
 from central.pages import (
     account_actions,
+    area_actions,
     location_actions,
     own_account,
     passkey_pages,
@@ -69,6 +70,7 @@ ROUTERS = (
     page_routes.router,
     page_actions.router,
     location_actions.router,
+    area_actions.router,
     recipient_page.router,
 )
 

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, func, insert, select, update
 
 from central import kept, schema
 from central.adapters import RNG
+from central.areas.visible import around
 from central.database import wake_all
 from central.sealing import open_sealed
 from kiosk.model.commands import STAFF_MAX, ListedStaff, ListStaff
@@ -61,7 +62,8 @@ def page_of(connection: Connection, location: str, since: int) -> StaffPage:
     some = changed.order_by(table.c.version).limit(STAFF_PAGE_MAX + 1)
     found = connection.execute(some).mappings().all()
     rows, has_more = found[:STAFF_PAGE_MAX], len(found) > STAFF_PAGE_MAX
-    listed = [(row["number"], _listed(connection, row, location)) for row in rows]
+    here = around(connection, location)
+    listed = [(row["number"], _listed(connection, row, location, here)) for row in rows]
     last: int = rows[-1]["version"] if rows else 0
     return StaffPage(
         since=since,
@@ -93,14 +95,17 @@ def for_older(connection: Connection, location: str) -> ListStaff:
         .order_by(table.c.number)
         .limit(STAFF_MAX)
     ).mappings()
-    known = [_listed(connection, row, location) for row in rows]
+    here = around(connection, location)
+    known = [_listed(connection, row, location, here) for row in rows]
     return ListStaff(staff=tuple(person for person in known if person is not None))
 
 
-def _listed(connection: Connection, row: Any, location: str) -> ListedStaff | None:
+def _listed(
+    connection: Connection, row: Any, location: str, here: frozenset[str]
+) -> ListedStaff | None:
     """Somebody as a location's kiosk is to know them; None where it is not, or where the row is
     damaged: the others are sent all the same."""
-    if row["removed_ms"] is not None or not _is_of(row, location):
+    if row["removed_ms"] is not None or not _is_of(row, location, here):
         return None
     values = {name: row[name] for name in ListedStaff.model_fields}
     try:
@@ -113,6 +118,11 @@ def _listed(connection: Connection, row: Any, location: str) -> ListedStaff | No
         return None
 
 
-def _is_of(row: Any, location: str) -> bool:
+def _is_of(row: Any, location: str, here: frozenset[str]) -> bool:
+    """Whether somebody is let in at a location, which lies in the areas `here`."""
     places = kept.value_of(row["locations"])
+    return row["area"] in here and _names(places, location)
+
+
+def _names(places: object, location: str) -> bool:
     return places == EVERYWHERE or (isinstance(places, list) and location in places)
