@@ -435,7 +435,7 @@ def test_the_report_counts_each_day_and_comes_as_csv(
     assert "Picked up" in viewer.get("/reports?days=30").text
     lines = viewer.get("/reports.csv?days=30").text.splitlines()
     counts = "stored,picked_up,expired,taken_back,missing,wrong_codes"
-    assert lines[0] == f"day,location,{counts},reached_percent,taken_percent"
+    assert lines[0] == f"day,location,{counts},reached_percent,taken_percent,area"
     assert lines[1:] == [f"2027-01-01,{LOCATION.id},2,1,0,0,0,0,,"]
     server.clock.wall_ms += HOUR_MS
     server.write(housekeeping.roll_up, server.clock.wall_ms)
