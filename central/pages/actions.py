@@ -171,7 +171,8 @@ async def staff_add(
 ) -> Response:
     def do(connection: Connection, central: Central) -> None:
         by, reach = operator.email, operator.reach
-        staff.add(connection, central, by, number, name, role, pin, locations, area, reach)
+        of = (number, name, role, pin, locations)
+        staff.add(connection, central, by, *of, area=area, reach=reach)
 
     return await carry_out(
         request, nothing_of_others, "/staff", f"{number} is listed; the kiosks are informed.", do

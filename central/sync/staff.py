@@ -12,11 +12,13 @@ from central.adapters import RNG
 from central.areas import tree
 from central.areas.visible import EVERYWHERE as EVERY_AREA
 from central.areas.visible import NETWORK, Reach, areas_visible_to, visible_to
+from central.carriers import carriers
 from central.context import Central, audit, change_known
 from central.errors import RequestError, not_found, require_plain
 from central.sealing import seal
 from central.sync import commands
 from central.sync.staff_list import EVERYWHERE, count_change, digits_of
+from kiosk.model.carriers import OPERATOR
 from kiosk.model.commands import ListStaff
 from kiosk.model.person import (
     NUMBER_DIGITS_MAX,
@@ -44,13 +46,15 @@ def add(
     role: str,
     pin: str,
     locations: str = EVERYWHERE,
+    served: str = OPERATOR,
     area: str = EVERY_AREA,
     reach: Reach = NETWORK,
 ) -> None:
     """List somebody, or list them again with another PIN; the kiosks hear of it.
 
     `locations` is `*` or the ids of some, with commas; of those, the ones that lie in the `area`
-    let them in. Raises `RequestError`.
+    let them in. `served` are the ids of the carriers whose packages a courier may touch, with
+    commas, the own one first. Raises `RequestError`.
     """
     tree.lock(connection)
     tree.require_place(connection, area, reach)
@@ -70,6 +74,7 @@ def add(
         "pin_digits": len(pin),
         "locations": json.dumps(_places(connection, locations, reach)),
         "area": area,
+        "carriers": json.dumps(_served(connection, Role(role), served)),
         "removed_ms": None,
         "version": count_change(connection, central.clock.now_ms()),
     }
@@ -201,6 +206,15 @@ def _places(connection: Connection, locations: str, reach: Reach) -> list[str] |
     for each in wanted:
         if each not in known:
             raise not_found("location", each)
+    return wanted
+
+
+def _served(connection: Connection, role: Role, served: str) -> list[str]:
+    """The carriers that somebody serves. Raises `RequestError`."""
+    wanted = carriers.require_served(connection, served.split(","))
+    if role is Role.TECHNICIAN and wanted != [OPERATOR]:
+        problem = f"carriers {', '.join(wanted)}: technicians are the operator's; name none"
+        raise RequestError(422, "invalid", problem)
     return wanted
 
 

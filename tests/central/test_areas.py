@@ -116,9 +116,8 @@ def fill(server: Server, kiosk: Journal, area: str) -> Side:
         *(Role.VIEWER, PASSWORD, area),
     )
     number = "21" if area == "north" else "22"
-    server.write(
-        staff.add, server.central, "test", number, f"Staff{name}", "courier", "4711", "*", area
-    )
+    of = (server.central, "test", number, f"Staff{name}", "courier", "4711")
+    server.write(lambda c: staff.add(c, *of, area=area))
     table = schema.notification
     dead = {"status": "dead", "reason": f"why-{area}"}
     server.write(lambda c: c.execute(table.update().where(table.c.location == place).values(dead)))
