@@ -8,6 +8,7 @@ from central.areas import tree
 from central.areas.visible import EVERYWHERE
 from central.console import BY, write
 from central.settings import Settings
+from central.sync import moving
 
 
 @click.group("area")
@@ -47,7 +48,7 @@ def put(settings: Settings, location: str, area: str) -> None:
     """Have a location lie in an area, or in none."""
     write(
         settings,
-        lambda connection, central: tree.put_location(
+        lambda connection, central: moving.put_location(
             connection, location, area, BY, central.clock.now_ms()
         ),
     )

@@ -13,7 +13,6 @@ from central.areas.visible import EVERYWHERE, NETWORK, Reach, areas_visible_to
 from central.context import audit
 from central.database.locks import lock_name
 from central.errors import RequestError, not_found, require_plain
-from central.sync.staff_list import count_change
 
 ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 DEEPEST: Final = 8
@@ -37,8 +36,8 @@ def add(
     require_plain(name=name)
     lock(connection)
     require_place(connection, parent, reach)
-    above = _above(connection, parent)
-    if len(above) >= DEEPEST:
+    around = above(connection, parent)
+    if len(around) >= DEEPEST:
         raise RequestError(409, "too_deep", f"{DEEPEST} areas lie in each other at most")
     if connection.execute(select(func.count()).select_from(area)).scalar_one() >= MOST:
         raise RequestError(409, "full", f"there are {MOST} areas already: take one away first")
@@ -46,7 +45,7 @@ def add(
         raise RequestError(409, "exists", f"area {area_id!r}: the id is taken; choose another")
     values = {"id": area_id, "name": name or area_id, "parent": parent, "created_ms": now_ms}
     connection.execute(insert(area).values(**values))
-    pairs = [{"above": each, "area": area_id} for each in (*above, area_id)]
+    pairs = [{"above": each, "area": area_id} for each in (*around, area_id)]
     connection.execute(insert(area_within), pairs)
     audit(connection, now_ms, by, "area.add", area_id, parent=parent, name=name)
 
@@ -102,42 +101,7 @@ def require_place(connection: Connection, area_id: str, reach: Reach = NETWORK) 
         require_known(connection, area_id, reach)
 
 
-def put_location(
-    connection: Connection,
-    location: str,
-    area_id: str,
-    by: str,
-    now_ms: int,
-    reach: Reach = NETWORK,
-) -> None:
-    """Have a location lie in an area. Staff who are listed for the area it comes from, or comes
-    into, are let in there no more, or from now on. Raises `RequestError`."""
-    lock(connection)
-    require_place(connection, area_id, reach)
-    place = schema.location
-    before = connection.execute(select(place.c.area).where(place.c.id == location)).scalar()
-    if before is None:
-        raise not_found("location", location)
-    if before == area_id:
-        return
-    connection.execute(update(place).where(place.c.id == location).values(area=area_id))
-    moved = {*_above(connection, before), *_above(connection, area_id)}
-    _list_again(connection, moved, now_ms)
-    audit(
-        connection, now_ms, by, "location.area", location, place=location, area=area_id, was=before
-    )
-
-
-def _list_again(connection: Connection, areas: set[str], now_ms: int) -> None:
-    """Have kiosks ask again for who is listed for these areas: each at a version of their own."""
-    staff = schema.staff
-    listed = select(staff.c.number).where(staff.c.area.in_(areas), staff.c.removed_ms.is_(None))
-    for number in connection.execute(listed).scalars().all() if areas else ():
-        version = count_change(connection, now_ms)
-        connection.execute(update(staff).where(staff.c.number == number).values(version=version))
-
-
-def _above(connection: Connection, area_id: str) -> list[str]:
+def above(connection: Connection, area_id: str) -> list[str]:
     """The areas that one lies in, itself among them; of none, none."""
     query = select(area_within.c.above).where(area_within.c.area == area_id)
     return list(connection.execute(query).scalars())

@@ -212,9 +212,13 @@ def _changed(
     if row.disabled_ms is None and Grant(EVERYWHERE, Role.ADMIN) in before:
         _require_an_admin(connection, row)
     ended = sessions.end_all(connection, user)
-    details = {"grants": [str(each) for each in now], "before": [str(each) for each in before]}
+    details: dict[str, Any] = {
+        "grants": [str(each) for each in now],
+        "before": [str(each) for each in before],
+    }
     now_ms = central.clock.now_ms()
-    audit(connection, now_ms, by, "user.role", row.email, sessions_ended=ended, **details)
+    details["sessions_ended"] = ended
+    audit(connection, now_ms, by, "user.role", row.email, **details)
 
 
 def sign_out_everywhere(connection: Connection, central: Central, by: str, user: str) -> int:

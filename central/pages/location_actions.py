@@ -24,7 +24,7 @@ from central.pages.session import (
     Operator,
     require_opening_factor,
 )
-from central.sync import commands, enrolment
+from central.sync import commands, enrolment, moving
 from kiosk.model.commands import Open, SlotService
 from kiosk.model.location import GIVEN_BY_STAFF, Service
 from kiosk.model.urls import path
@@ -119,7 +119,7 @@ async def location_area(
 
     def do(connection: Connection, central: Central) -> None:
         now_ms, reach = central.clock.now_ms(), operator.reach
-        tree.put_location(connection, name, area, operator.email, now_ms, reach)
+        moving.put_location(connection, name, area, operator.email, now_ms, reach)
 
     about = of_location(operator.reach, name)
     return await carry_out(request, about, path("locations", name), "It lies there now.", do)

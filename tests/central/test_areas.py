@@ -22,7 +22,7 @@ from central.errors import RequestError
 from central.operators import accounts
 from central.pages import queries, reports
 from central.pages.session import HOME
-from central.sync import staff
+from central.sync import moving, staff
 from central.sync.staff_list import page_of
 from kiosk.sync.contract import WireEvent
 from tests.central.test_pages import ASKS_FOR, FORMS
@@ -92,7 +92,7 @@ def fill(server: Server, kiosk: Journal, area: str) -> Side:
     """One of everything in an area."""
     now_ms, name = server.clock.wall_ms, area.capitalize()
     place = f"{area}-kiosk"
-    server.write(lambda c: tree.put_location(c, place, area, "test", now_ms))
+    server.write(lambda c: moving.put_location(c, place, area, "test", now_ms))
     body = {
         "barcode": f"LABEL-{area.upper()}",
         "location": place,
@@ -334,11 +334,11 @@ def test_staff_of_an_area_are_let_in_there_and_follow_a_location_that_moves(
     assert listed("south-kiosk") & {"21", "22"} == {"22"}
     known = server.write(page_of, "north-kiosk", 0).version
     now_ms = server.clock.wall_ms
-    server.write(tree.put_location, "north-kiosk", "south", "test", now_ms)
+    server.write(moving.put_location, "north-kiosk", "south", "test", now_ms)
     moved = server.write(page_of, "north-kiosk", known)
     assert {person.number for person in moved.listed} == {"22"}
     assert "21" in moved.gone
-    server.write(tree.put_location, "north-kiosk", "north", "test", now_ms)
+    server.write(moving.put_location, "north-kiosk", "north", "test", now_ms)
 
 
 def test_the_last_administrator_of_everything_stays_one(server: Server) -> None:
@@ -380,10 +380,10 @@ def test_an_area_in_which_something_is_stays(server: Server) -> None:
     server.write(tree.add, "north-1", "", "north", "test", 1)
     with pytest.raises(RequestError, match="an area is in it"):
         server.write(tree.remove, "north", "test", 1)
-    server.write(tree.put_location, "here", "north-1", "test", 1)
+    server.write(moving.put_location, "here", "north-1", "test", 1)
     with pytest.raises(RequestError, match="a location is in it"):
         server.write(tree.remove, "north-1", "test", 1)
-    server.write(tree.put_location, "here", "", "test", 1)
+    server.write(moving.put_location, "here", "", "test", 1)
     server.write(tree.remove, "north-1", "test", 1)
     server.write(tree.remove, "north", "test", 1)
     assert server.rows(schema.area_within) == []

@@ -436,12 +436,12 @@ def test_the_report_counts_each_day_and_comes_as_csv(
     lines = viewer.get("/reports.csv?days=30").text.splitlines()
     counts = "stored,picked_up,expired,taken_back,missing,wrong_codes"
     assert lines[0] == f"day,location,{counts},reached_percent,taken_percent,area"
-    assert lines[1:] == [f"2027-01-01,{LOCATION.id},2,1,0,0,0,0,,"]
+    assert lines[1:] == [f"2027-01-01,{LOCATION.id},2,1,0,0,0,0,,,"]
     server.clock.wall_ms += HOUR_MS
     server.write(housekeeping.roll_up, server.clock.wall_ms)
     [line] = viewer.get("/reports.csv?days=30").text.splitlines()[1:]
     taken = round(100 / len(LOCATION.slots))
-    assert line == f"2027-01-01,{LOCATION.id},2,1,0,0,0,0,{round(100 / 60)},{taken}"
+    assert line == f"2027-01-01,{LOCATION.id},2,1,0,0,0,0,{round(100 / 60)},{taken},"
 
 
 @pytest.mark.parametrize("sign", ["=", "+", "-", "@", "\t", "\r", "\n"])
