@@ -34,6 +34,7 @@ from central.packages import routes as package_routes
 from central.pages import (
     account_actions,
     area_actions,
+    carrier_pages,
     location_actions,
     own_account,
     passkey_pages,
@@ -71,6 +72,7 @@ ROUTERS = (
     page_actions.router,
     location_actions.router,
     area_actions.router,
+    carrier_pages.router,
     recipient_page.router,
 )
 

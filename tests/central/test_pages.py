@@ -22,6 +22,7 @@ from central.pages import (
     account_actions,
     actions,
     area_actions,
+    carrier_pages,
     location_actions,
     own_account,
     passkey_pages,
@@ -76,6 +77,11 @@ ASKS_FOR = {
     "POST /staff": ADMIN,
     "POST /staff/{number}/badge": ADMIN,
     "POST /staff/{number}/remove": ADMIN,
+    "GET /carriers": ADMIN,
+    "POST /carriers": ADMIN,
+    "POST /carriers/{name}/change": ADMIN,
+    "POST /carriers/{name}/disable": ADMIN,
+    "POST /carriers/{name}/enable": ADMIN,
     "GET /keys": ADMIN,
     "POST /keys": ADMIN,
     "POST /keys/{name}/revoke": ADMIN,
@@ -118,7 +124,9 @@ ASKS_FOR = {
     "GET /static/{name}": None,
 }
 """The least role that each page and form asks for; None: nobody has to sign in."""
-NETWORK_ONLY = frozenset({"GET /keys", "POST /keys", "POST /keys/{name}/revoke"})
+NETWORK_ONLY = frozenset(
+    route for route in ASKS_FOR if route.split()[-1].startswith(("/keys", "/carriers"))
+)
 """What belongs to no location: for this the role must be had everywhere."""
 FORMS: dict[str, dict[str, object]] = {
     "/locations": {"location": "no good id"},
@@ -130,6 +138,8 @@ FORMS: dict[str, dict[str, object]] = {
     "/packages/{name}/decide": {"why": "x"},
     "/packages/{name}/extend": {"days": 1},
     "/staff": {"number": "1", "name": "x", "role": "courier", "pin": "1"},
+    "/carriers": {"carrier": "no good id", "name": "x"},
+    "/carriers/{name}/change": {"title": "x"},
     "/keys": {"name": "x", "scopes": "packages:read"},
     "/accounts": {"email": "x", "name": "x", "role": "viewer", "password": "short"},
     "/accounts/{name}/role": {"role": "viewer"},
@@ -156,6 +166,7 @@ def test_each_page_and_form_asks_for_its_role_and_no_other_client_gets_in(server
             *actions.router.routes,
             *location_actions.router.routes,
             *area_actions.router.routes,
+            *carrier_pages.router.routes,
         )
         if isinstance(route, APIRoute)
         for method in (route.methods or set()) - {"HEAD"}
