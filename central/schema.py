@@ -24,6 +24,9 @@ from sqlalchemy import (
 from central.areas.tables import area as area
 from central.areas.tables import area_within as area_within
 from central.areas.tables import operator_grant as operator_grant
+from central.badges.tables import carrier_key as carrier_key
+from central.badges.tables import revoked_badge as revoked_badge
+from central.badges.tables import site_code_carrier as site_code_carrier
 from central.carriers.tables import carrier as carrier
 from central.counted_tables import day_status as day_status
 from central.counted_tables import hour_status as hour_status
@@ -483,7 +486,7 @@ staff = Table(
     _number("version"),
     _text("area"),
     CheckConstraint("role IN ('courier', 'technician')", name="role"),
-    CheckConstraint("length(number) BETWEEN 2 AND 6", name="number"),
+    CheckConstraint("length(number) BETWEEN 2 AND 12", name="number"),
     Index("ix_staff_version", "version"),
     Index("ix_staff_area", "area"),
 )
@@ -496,7 +499,7 @@ staff_list = Table(
     _number("version"),
     _number("digits", 2),
     CheckConstraint("id = 1", name="id"),
-    CheckConstraint("digits BETWEEN 2 AND 6", name="digits"),
+    CheckConstraint("digits BETWEEN 2 AND 12", name="digits"),
     sqlite_strict=True,
 )
 """One row: which version of the list of staff counts, and how many digits of a number are typed."""

@@ -154,7 +154,7 @@ def pages_of(side: Side) -> list[str]:
     """Every page that is looked at, by whatever a side has ids for, and with every filter."""
     names = (side.location, side.package, side.area)
     found = [
-        path.format(name=name, number=side.number)
+        path.format(name=name, number=side.number, carrier="operator")
         for route in ASKS_FOR
         if route.startswith("GET ") and "{token}" not in route and "static" not in route
         for path in [route.partition(" ")[2]]
@@ -226,7 +226,7 @@ def test_no_page_or_form_tells_what_is_elsewhere_from_what_is_nowhere(
             answers = []
             for each in (name, "none-of-anybody"):
                 number = "98" if each != name else others.number
-                url = f"{network.server.url}{HOME}{path.format(name=each, number=number)}"
+                url = f"{network.server.url}{HOME}{path.format(name=each, number=number, carrier='operator')}"
                 form = {"form_token": browser.form_token, "area": "north", **FORMS.get(path, {})}
                 form |= {"slot": "1", "title": "x"} | ({"area": ""} if "take" in path else {})
                 data = form if method == "POST" else None
