@@ -10,13 +10,13 @@ from functools import partial
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, RedirectResponse
+from fastapi.responses import RedirectResponse
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from central import metrics, privacy, resealing, schema, tokens
+from central import metrics, privacy, problems, resealing, schema, tokens
 from central.adapters import Clock, SystemClock
 from central.context import Central
 from central.database import Database, faults, leadership
@@ -221,7 +221,7 @@ def _say_errors(app: FastAPI) -> None:
         refused = RequestError(error.status_code, code, message)
         if request.url.path.startswith((HOME, PATH)):
             return refused_page(request, refused)
-        return JSONResponse(refused.body(), error.status_code, error.headers)
+        return problems.response(refused, error.headers)
 
     @app.exception_handler(NotSignedInError)
     async def _not_signed_in(request: Request, _error: NotSignedInError) -> Response:
@@ -235,24 +235,14 @@ def _say_errors(app: FastAPI) -> None:
     async def _refused(request: Request, error: RequestError) -> Response:
         if request.url.path.startswith((HOME, PATH)):
             return refused_page(request, error)
-        headers = {}
-        if error.status == 401:
-            headers["www-authenticate"] = "Bearer"
-        if "retry_after_s" in error.detail:
-            headers["retry-after"] = str(int(float(str(error.detail["retry_after_s"]))) + 1)
-        return JSONResponse(error.body(), error.status, headers)
+        return problems.response(error)
 
     @app.exception_handler(RequestValidationError)
     async def _invalid(request: Request, error: RequestValidationError) -> Response:
-        problems = [
-            {"field": ".".join(map(str, each["loc"][1:])), "problem": each["msg"]}
-            for each in error.errors()[:20]
-        ]
+        refused = problems.invalid(error.errors(), skipped=1)
         if request.url.path.startswith(HOME):
-            what = "; ".join(f"{each['field']}: {each['problem']}" for each in problems)
-            return refused_page(request, RequestError(422, "invalid", what))
-        body = {"error": "invalid", "message": "the request is not valid", "problems": problems}
-        return JSONResponse(body, 422)
+            return refused_page(request, problems.in_words(refused))
+        return problems.response(refused)
 
     @app.exception_handler(SQLAlchemyError)
     async def _database(request: Request, error: SQLAlchemyError) -> Response:
@@ -261,4 +251,12 @@ def _say_errors(app: FastAPI) -> None:
         refused = faults.refusal(error)
         if request.url.path.startswith((HOME, PATH)):
             return refused_page(request, refused)
-        return JSONResponse(refused.body(), refused.status, {"retry-after": "5"})
+        return problems.response(refused, {"retry-after": "5"})
+
+    @app.exception_handler(Exception)
+    async def _failed(request: Request, error: Exception) -> Response:
+        # The framework hands the error on behind this answer, so that the log has it.
+        refused = RequestError(500, "internal", "the server failed; its log says why")
+        if request.url.path.startswith((HOME, PATH)):
+            return refused_page(request, refused)
+        return problems.response(refused)

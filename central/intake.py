@@ -18,10 +18,9 @@ from typing import Final
 from sqlalchemy import Connection, select
 from starlette.datastructures import Headers
 from starlette.requests import Request
-from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from central import limits, schema
+from central import limits, problems, schema
 from central.auth import api_key_of, bearer
 from central.connections import whose
 from central.context import Central
@@ -38,6 +37,9 @@ ENROL_MAX_BYTES: Final = 512 * 1024
 """Of an enrolment whose token is known: the layout of 2,000 doors is in it."""
 RETIRE_MAX_BYTES: Final = 256 * 1024
 """Of a kiosk that goes: the ids of the packages in 2,000 slots are in it."""
+BULK_MAX_BYTES: Final = 2 * 1024 * 1024
+"""Of a thousand announcements."""
+_BULK = "/v1/packages/bulk"
 _SYNC = re.compile(r"/v1/locations/([^/]+)/sync")
 _RETIRE = re.compile(r"/v1/locations/([^/]+)/retire")
 _ENROL = "/v1/enrol"
@@ -75,6 +77,8 @@ def rule_of(path: str, has_token: bool) -> Rule:
             if has_token
             else Rule(FORM_MAX_BYTES)
         )
+    if path == _BULK:
+        return Rule(BULK_MAX_BYTES, _is_program)
     if path.startswith(_API) and not path.startswith(_RECEIPTS):
         return Rule(FORM_MAX_BYTES, _is_program)
     return Rule(FORM_MAX_BYTES)
@@ -155,10 +159,8 @@ class Intake:
             body = await self._body(scope, receive)
         except RequestError as error:
             # What is left of the body is not waited for.
-            headers = {"connection": "close"}
-            if error.status == 401:
-                headers["www-authenticate"] = "Bearer"
-            await JSONResponse(error.body(), error.status, headers)(scope, receive, send)
+            refused = problems.response(error, {"connection": "close"})
+            await refused(scope, receive, send)
             return
         if body is not None:
             await self._app(scope, _replayed(body, receive), send)

@@ -37,6 +37,8 @@ from central.database.columns import sealed_by_row_column as _sealed_by_row
 from central.database.columns import sealed_column as _sealed
 from central.database.columns import text_column as _text
 from central.database.columns import time_column as _time
+from central.database.own_clock import changed_column
+from central.packages.indexes import indexes
 from central.sealing import Sealed
 
 
@@ -297,11 +299,13 @@ package = Table(
     _time("unjoined_told_ms"),
     _time("disputed_ms"),
     _time("decided_ms"),
+    Column("reference", Text),
+    changed_column("changed_ms"),
+    *indexes(),
     Index("ix_package_location", "location", "status"),
     Index("ix_package_barcode", "barcode"),
     Index("ix_package_barcode_key", "barcode_key"),
     Index("ix_package_recipient", "recipient"),
-    Index("ix_package_sender", "sender"),
     Index("ix_package_finished", "finished_ms"),
     Index("ix_package_announced", "announced_ms"),
     Index("ix_package_stored", "stored_ms"),

@@ -180,6 +180,17 @@ class Limits(_Part):
     """How many of a location's doors one sender's announcements take in the eyes of the others."""
 
 
+class Reservations(_Part):
+    """How much room may be kept for what is not announced yet, and for how long."""
+
+    hours_max: int = Field(default=72, ge=1, le=720)
+    """The furthest end of a reservation, in hours from now."""
+    share: float = Field(default=0.5, ge=0, le=1)
+    """How many of a location's doors all reservations together take at most."""
+    hard_share: float = Field(default=0.25, ge=0, le=1)
+    """How many of them its kiosk keeps free for reservations at most."""
+
+
 class Retention(_Part):
     """For how many days something is kept."""
 

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 from central import kept, limits, people, schema
 from central.adapters import new_id
 from central.context import Central, audit
-from central.errors import RequestError, not_found
+from central.errors import FieldError, RequestError, not_found, wrong_field
 from central.feed import writing as feeding
 from central.locking import lock_location
 from central.notify import outbox
@@ -72,7 +72,7 @@ def announce(
     edges = announcement.dimensions
     measured = None if edges is None else Dimensions(**edges.model_dump())
     if measured is not None and announcement.size is not None:
-        raise RequestError(422, "invalid", "size and dimensions: one of the two")
+        raise wrong_field("size", announcement.size, "size and dimensions: one of the two")
     asker = Asker(by, central.settings.limits.promised_share)
     directory.require_here(connection, central.settings, announcement.location)
     location, size, sizes = _place(connection, announcement, measured, asker)
@@ -126,6 +126,7 @@ def _keep(
     values = {
         "recipient": recipient,
         "sender": by,
+        "reference": announcement.reference,
         "owner": announcement.recipient.user_id,
         "is_announced": True,
         "is_alone": announcement.alone,
@@ -178,9 +179,9 @@ def _place(
         size = size_for(found, sizes, announcement.size, measured, announcement.weight_kg)
         return str(found), size, sizes
     if announcement.latitude is None or announcement.longitude is None:
-        raise RequestError(
-            422, "invalid", "location 'nearest' needs the fields latitude and longitude"
-        )
+        field = "latitude" if announcement.latitude is None else "longitude"
+        right = "location 'nearest' needs the fields latitude and longitude"
+        raise wrong_field(field, None, right)
     for place in nearest(
         connection,
         announcement.latitude,
@@ -225,7 +226,8 @@ def _phone(connection: Connection, location: str, text: str, field: str) -> str:
         return phone_number(text, country or None)
     except PhoneNumberError as error:
         problems = [{"field": field, "problem": str(error)}]
-        raise RequestError(422, "invalid", f"{field}: {error}", problems=problems) from error
+        refused = RequestError(422, "invalid", f"{field}: {error}", problems=problems)
+        raise refused.with_errors(FieldError(field, text, str(error))) from error
 
 
 def _recipient(connection: Connection, person: Person, phone: str, now_ms: int) -> str:
@@ -273,9 +275,14 @@ def find(connection: Connection, package: str, sender: str | None = None) -> Any
 
 def describe(connection: Connection, package: str, sender: str | None = None) -> dict[str, Any]:
     """A package as its sender sees it, under the id by which the sender knows it."""
-    row = find(connection, package, sender)
+    return described(find(connection, package, sender), package)
+
+
+def described(row: Any, package: str = "") -> dict[str, Any]:
+    """A package's row as its sender sees it, under the id by which the sender knows it."""
     return {
-        "id": package,
+        "id": package or row.known_as or row.id,
+        "reference": row.reference,
         "barcode": row.barcode,
         "location": row.location,
         "status": row.status,
@@ -283,6 +290,7 @@ def describe(connection: Connection, package: str, sender: str | None = None) ->
         "low_door": row.needs_low,
         "alone": row.is_alone,
         "announced_ms": row.announced_ms,
+        "changed_ms": row.changed_ms or None,
         "stored_ms": row.stored_ms,
         "hold_until_ms": row.hold_until_ms,
         "finished_ms": row.finished_ms,
