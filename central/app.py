@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from central import metrics, privacy, problems, resealing, schema, tokens
 from central.adapters import Clock, SystemClock
+from central.api_pages import page as api_page
 from central.context import Central
 from central.database import Database, faults, leadership
 from central.database.listener import listen
@@ -26,10 +27,12 @@ from central.front import Application
 from central.intake import Intake
 from central.keeper import Keeper
 from central.links import PATH
+from central.locations import routes as location_routes
 from central.monitoring.requests import CountedRequests
 from central.notify import receipts
 from central.notify.worker import Worker
 from central.operators.single_sign_on import Provider
+from central.packages import list_routes
 from central.packages import routes as package_routes
 from central.pages import (
     account_actions,
@@ -47,6 +50,8 @@ from central.pages.rendering import refused_page
 from central.pages.session import HOME, SIGN_IN, NotSignedInError, StepNeededError
 from central.rates import Rates
 from central.regions import routes as region_routes
+from central.reservations import routes as reservation_routes
+from central.sandbox import routes as sandbox_routes
 from central.settings import Settings
 from central.sync import commands
 from central.sync import routes as sync_routes
@@ -58,7 +63,12 @@ WATCHED = (metrics.router,)
 """What every process answers, whatever its roles."""
 ROUTERS = (
     sync_routes.router,
+    list_routes.router,
     package_routes.router,
+    location_routes.router,
+    reservation_routes.router,
+    sandbox_routes.router,
+    api_page.router,
     region_routes.router,
     receipts.router,
     sign_in.router,

@@ -325,6 +325,7 @@ class Settings(_Part):
     sign_in: SignIn = SignIn()
     single_sign_on: SingleSignOn | None = None
     limits: Limits = Limits()
+    reservations: Reservations = Reservations()
     retention: Retention = Retention()
     region: str = Field(default="", pattern=r"^([a-z0-9][a-z0-9-]{0,31})?$")
     """What this server is called among others: small letters, digits and -."""

@@ -7,13 +7,13 @@ from collections.abc import Iterable
 from typing import Final
 from urllib.parse import urlsplit
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, select
 
 from central import schema
 from central.context import audit
 from central.database.bulk import upsert
-from central.database.own_clock import NowMs
 from central.errors import not_found, require_plain, wrong_field
+from central.feed import writing as feeding
 from central.locations.words import ACCESSIBILITY, SERVICES, hours_of, known
 
 DIRECTIONS_MAX: Final = 500
@@ -49,7 +49,7 @@ def describe(
         "services": json.dumps(known("services", services, SERVICES)),
     }
     upsert(connection, schema.location_listing, {"location": location}, values)
-    note_change(connection, location)
+    feeding.location(connection, location, now_ms)
     audit(connection, now_ms, by, "location.describe", location, **values)
 
 
@@ -59,9 +59,3 @@ def _require_address(url: str) -> None:
     if url and (parts.scheme != "https" or not parts.hostname or len(url) > PHOTO_URL_MAX):
         right = f"an https address of a picture, {PHOTO_URL_MAX} characters at most"
         raise wrong_field("photo_url", url[:60], right)
-
-
-def note_change(connection: Connection, location: str) -> None:
-    """What lists show of a location is another now."""
-    table = schema.location
-    connection.execute(update(table).where(table.c.id == location).values(listed_ms=NowMs()))

@@ -121,7 +121,7 @@ def _location(row: Any, sizes: Sequence[Any], listing: Any) -> dict[str, Any]:
         "services": _words(listing, "services"),
         "languages": kept.names_of(row.languages),
         "sizes": [_size(each) for each in sizes],
-        "free": sum(max(0, each.free - each.promised) for each in sizes),
+        "free": max(0, row.free - row.promised),
         "changed_ms": row.listed_ms or None,
     }
 

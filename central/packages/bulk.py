@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Final
 
 from fastapi import Request
@@ -24,6 +25,7 @@ from central.errors import RequestError
 from central.locking import lock_location
 from central.packages import once, service
 from central.packages.requests import Announcement, ApiRequest
+from central.sandbox.obeying import obey
 from central.sync.room import note_room
 
 MOST: Final = 1000
@@ -137,9 +139,7 @@ def _announce(
                 own,
                 f"{PATH}\n{alone.asked()}",
                 201,
-                lambda c, served, asked=alone: service.announce(
-                    c, served, program, asked, notes_room=not location
-                ),
+                partial(_announce_one, by=program.id, wanted=alone, notes_room=not location),
             )
         except RequestError as error:
             savepoint.rollback()
@@ -150,7 +150,14 @@ def _announce(
         results.append((place, result))
     if location:
         note_room(connection, location)
+    obey(connection, central, program)
     return results
+
+
+def _announce_one(
+    connection: Connection, central: Central, by: str, wanted: Announcement, *, notes_room: bool
+) -> dict[str, Any]:
+    return service.announce(connection, central, by, wanted, notes_room=notes_room)
 
 
 def _refused(place: int, error: RequestError) -> Result:

@@ -16,6 +16,7 @@ from central.context import Central, central_of
 from central.database.bulk import insert_once
 from central.errors import RequestError
 from central.packages.requests import ApiRequest
+from central.sandbox.obeying import obey
 
 Work = Callable[[Connection, Central], dict[str, Any]]
 IdempotencyKey = Header(
@@ -40,7 +41,9 @@ async def once(
     asked = f"{request.url.path}\n{message.asked()}"
 
     def run(connection: Connection) -> tuple[int, str]:
-        return kept(connection, central, program.id, key, asked, status, work)
+        done = kept(connection, central, program.id, key, asked, status, work)
+        obey(connection, central, program)
+        return done
 
     # With a key it is done once, however often it is asked for.
     writing = central.database.at(location, may_repeat=key is not None)

@@ -19,6 +19,7 @@ from central.packages.once import IdempotencyKey, once
 from central.packages.requests import Announcement, Longer, Owner, Person, Recall
 from central.packages.sizes import Asker, room_for, sizes_of
 from central.regions import directory
+from central.sandbox import places
 from central.settings import Settings
 
 router = APIRouter(prefix="/v1", tags=["packages"])
@@ -147,6 +148,8 @@ async def find_nearest(
     count: int = Query(default=5, ge=1, le=COUNT_MAX, description="How many are listed at most."),
 ) -> list[dict[str, Any]]:
     central = central_of(request)
+    if program.sandbox:
+        return [await central.database.show(_simulated, program.sandbox, lat, lon, size)]
     found = await central.database.show(nearest, lat, lon, size, count, _asker(central, program))
     if not central.settings.regions:
         return found
@@ -163,8 +166,21 @@ async def location(
     request: Request, program: Finding, location: str = Path(max_length=64, description="Its id.")
 ) -> Response:
     central = central_of(request)
+    places.require_own(program, location)
     found = await central.database.show(_room, central.settings, location, _asker(central, program))
     return JSONResponse(found)
+
+
+def _simulated(
+    connection: Connection, location: str, latitude: float, longitude: float, size: str | None
+) -> dict[str, Any]:
+    """A sandbox's own locker: it is wherever it is looked for."""
+    table = schema.location
+    row = connection.execute(select(table).where(table.c.id == location)).one()
+    sizes = sizes_of(connection, location)
+    place = {"id": row.id, "name": row.name, "address": row.address}
+    place |= {"latitude": latitude, "longitude": longitude, "free": room_for(sizes, size)}
+    return place | {"distance_km": 0.0}
 
 
 def _asker(central: Central, program: Program) -> Asker:

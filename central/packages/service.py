@@ -13,12 +13,15 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 
 from central import kept, limits, people, schema
 from central.adapters import new_id
+from central.carriers import carriers
+from central.carriers.visible import visible_to, visible_to_key
 from central.context import Central, audit
 from central.errors import FieldError, RequestError, not_found, wrong_field
 from central.feed import writing as feeding
 from central.locking import lock_location
 from central.notify import outbox
 from central.notify.outbox import Kind
+from central.packages import references
 from central.packages.nearest import COUNT_MAX, nearest, neighbours
 from central.packages.requests import Announcement, Person
 from central.packages.sizes import (
@@ -30,6 +33,8 @@ from central.packages.sizes import (
     sizes_of,
 )
 from central.regions import directory
+from central.reservations import service as reservations
+from central.sandbox import places
 from central.schema import LIVE
 from central.sealing import indexed
 from central.sync import claims, commands, order
@@ -56,7 +61,12 @@ _INSERT_RECIPIENT = insert(schema.recipient)
 
 
 def announce(
-    connection: Connection, central: Central, by: str, announcement: Announcement
+    connection: Connection,
+    central: Central,
+    by: str,
+    announcement: Announcement,
+    *,
+    notes_room: bool = True,
 ) -> dict[str, Any]:
     """Expect a package at a location, or at the nearest that has room.
 
@@ -66,16 +76,24 @@ def announce(
 
     A full location is no refusal, for doors empty until the courier comes: the answer says how many
     doors are left (null: its kiosk has not said yet), and offers the neighbours where none is.
-    Raises `RequestError`.
+    `notes_room`: else whoever announces many does it once for all. Raises `RequestError`.
     """
-    now_ms = central.clock.now_ms()
+    now_ms, carrier = central.clock.now_ms(), carriers.of_key(connection, by)
+    visible = visible_to(by, carrier)
     edges = announcement.dimensions
     measured = None if edges is None else Dimensions(**edges.model_dump())
     if measured is not None and announcement.size is not None:
         raise wrong_field("size", announcement.size, "size and dimensions: one of the two")
     asker = Asker(by, central.settings.limits.promised_share)
     directory.require_here(connection, central.settings, announcement.location)
+    announcement = places.resolved(connection, by, announcement)
+    reserved = reservations.begin_use(connection, visible, announcement, now_ms)
+    if reserved is not None and measured is None:
+        announcement = announcement.model_copy(update={"size": reserved.size})
     location, size, sizes = _place(connection, announcement, measured, asker)
+    if reserved is not None and size != reserved.size:
+        right = f"what fits into size {reserved.size}, which the reservation is of"
+        raise wrong_field("dimensions", None, right)
     limits.require(
         connection, central, "too many for one kiosk", limits.of_commands(central, location, by)
     )
@@ -83,22 +101,37 @@ def announce(
     limits.require_room(connection, central, location, by, doors)
     left = room_for(sizes, size) if sizes else None
     key = barcode_key(announcement.barcode)
-    live = claims.group(connection, location, key)
-    own = next((row for row in live if row.sender == by), None)
+    live = claims.group(connection, location, key, carrier)
+    own = next((row for row in live if row.sender is not None and visible.covers(row)), None)
     if own is not None:
         raise RequestError(
             409, "exists", f"barcode {announcement.barcode!r} is announced already", id=own.id
         )
-    may_join = claims.may_join(connection, by, live)
+    references.require_new(connection, visible, announcement.reference)
+    may_join = claims.may_join(connection, by, carrier, live)
     known = live[0] if live and may_join else None
     phone = _phone(connection, location, announcement.recipient.phone, "recipient.phone")
     recipient = _recipient(connection, announcement.recipient, phone, now_ms)
     package = new_id() if known is None else known.id
     is_new = known is None
-    _keep(connection, package, location, recipient, announcement, size, by, now_ms, is_new=is_new)
-    note_room(connection, location)
-    command = _announced(package, recipient, announcement, size, may_join=may_join)
-    if not claims.is_anothers(connection, by, live):
+    _keep(
+        connection,
+        package,
+        location,
+        recipient,
+        announcement,
+        size,
+        by,
+        carrier,
+        now_ms,
+        is_new=is_new,
+    )
+    if reserved is not None:
+        reservations.end_use(connection, reserved, package)
+    if notes_room:
+        note_room(connection, location)
+    command = _announced(package, recipient, announcement, size, carrier, may_join=may_join)
+    if not claims.is_anothers(connection, by, carrier, live):
         commands.queue(connection, location, command, by, now_ms, package)
     if live:
         claims.look(connection, central.settings.notifications, location, [key], now_ms)
@@ -118,6 +151,7 @@ def _keep(
     announcement: Announcement,
     size: str | None,
     by: str,
+    carrier: str,
     now_ms: int,
     *,
     is_new: bool,
@@ -127,6 +161,7 @@ def _keep(
         "recipient": recipient,
         "sender": by,
         "reference": announcement.reference,
+        "carrier": carrier,
         "owner": announcement.recipient.user_id,
         "is_announced": True,
         "is_alone": announcement.alone,
@@ -149,7 +184,13 @@ def _keep(
 
 
 def _announced(
-    package: str, recipient: str, announcement: Announcement, size: str | None, *, may_join: bool
+    package: str,
+    recipient: str,
+    announcement: Announcement,
+    size: str | None,
+    carrier: str,
+    *,
+    may_join: bool,
 ) -> Announce:
     return Announce(
         package=package,
@@ -159,6 +200,8 @@ def _announced(
         may_join=may_join,
         is_alone=announcement.alone,
         needs_low=announcement.low_door,
+        carrier=carrier,
+        reservation=announcement.reservation,
     )
 
 
@@ -255,7 +298,7 @@ def find_locked(connection: Connection, package: str, sender: str | None = None)
 
 
 def find(connection: Connection, package: str, sender: str | None = None) -> Any:
-    """A package's row; of this sender, if one is named. Raises `RequestError`.
+    """A package's row; among what this sender's key sees, if one is named. Raises `RequestError`.
 
     An announced package that lay in the locker already, under another id, is the one that lies
     there: both ids name it. One that turned out to be another sender's is still known to the one
@@ -265,9 +308,11 @@ def find(connection: Connection, package: str, sender: str | None = None) -> Any
     row = connection.execute(_PACKAGE, {"package": package}).first()
     if row is not None and row.joined is not None:
         row = connection.execute(_PACKAGE, {"package": row.joined}).first()
-    if sender is not None and (row is None or row.sender != sender):
-        own = select(table).where(table.c.known_as == package, table.c.sender == sender)
-        row = connection.execute(own).first()
+    if sender is not None:
+        visible = visible_to_key(connection, sender)
+        if row is None or not visible.covers(row):
+            own = select(table).where(table.c.known_as == package, visible.condition())
+            row = connection.execute(own).first()
     if row is None:
         raise not_found("package", package)
     return row

@@ -10,16 +10,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from central import schema
 from central.adapters import new_id
 from central.auth import Program
+from central.carriers.visible import Visible, visible_to
 from central.context import Central, audit
 from central.errors import RequestError, not_found, wrong_field
 from central.locking import lock_location
 from central.packages.nearest import neighbours
-from central.packages.requests import Measured
+from central.packages.requests import Announcement, Measured
 from central.packages.sizes import (
     Asker,
     Dimensions,
@@ -30,6 +31,7 @@ from central.packages.sizes import (
 )
 from central.regions import directory
 from central.reservations.requests import Renew, Reserve, Room
+from central.sandbox import places
 from central.sync import commands
 from central.sync.room import note_room
 from kiosk.model.clock import HOUR_MS
@@ -104,14 +106,14 @@ def reserve(
     if wanted.kind == "hard":
         _ask_kiosk(connection, reservation, wanted.location, size, wanted.until_ms, program, now_ms)
     audit(connection, now_ms, program.id, "room.reserve", reservation, location=wanted.location)
-    return described(connection, _row(connection, reservation, program))
+    return described(connection, _row(connection, reservation, _of(program)))
 
 
 def renew(
     connection: Connection, central: Central, program: Program, reservation: str, wanted: Renew
 ) -> dict[str, Any]:
     """Let a reservation end at another time. Raises `RequestError`."""
-    row, now_ms = _held(connection, reservation, program), central.clock.now_ms()
+    row, now_ms = _held(connection, reservation, _of(program)), central.clock.now_ms()
     _require_end(central, wanted.until_ms, now_ms)
     _change(connection, reservation, until_ms=wanted.until_ms)
     if row.kind == "hard":
@@ -119,7 +121,7 @@ def renew(
             connection, reservation, row.location, row.size, wanted.until_ms, program, now_ms
         )
     audit(connection, now_ms, program.id, "room.renew", reservation, until_ms=wanted.until_ms)
-    return described(connection, _row(connection, reservation, program))
+    return described(connection, _row(connection, reservation, _of(program)))
 
 
 def give_back(
@@ -128,40 +130,42 @@ def give_back(
     """End a reservation before its time; one that has ended stays as it ended. Raises
     `RequestError`."""
     now_ms = central.clock.now_ms()
-    row = _locked(connection, reservation, program)
+    row = _locked(connection, reservation, _of(program))
     if row.state == HELD:
         _end(connection, row, GIVEN_BACK, program.id, now_ms)
         audit(connection, now_ms, program.id, "room.give-back", reservation)
-    return described(connection, _row(connection, reservation, program))
+    return described(connection, _row(connection, reservation, _of(program)))
 
 
 def find(connection: Connection, program: Program, reservation: str) -> dict[str, Any]:
     """A reservation of one's own. Raises `RequestError`."""
-    return described(connection, _row(connection, reservation, program))
+    return described(connection, _row(connection, reservation, _of(program)))
 
 
-def use(
-    connection: Connection,
-    program: Program,
-    reservation: str,
-    location: str,
-    size: str | None,
-    package: str,
-    now_ms: int,
-) -> str:
-    """An announcement names a reservation: its door is the package's from here on; of which size.
-    In the transaction that writes the package. Raises `RequestError`."""
-    row = _held(connection, reservation, program)
-    if row.location != location:
-        raise wrong_field("reservation", reservation, f"one at location {location!r}")
-    if size not in (None, row.size):
-        raise wrong_field("size", size, f"{row.size}, the reservation's, or left out")
-    _change(connection, reservation, state=USED, package=package, ended_ms=now_ms)
-    return str(row.size)
+def begin_use(
+    connection: Connection, visible: Visible, announcement: Announcement, now_ms: int
+) -> Any:
+    """The reservation that an announcement names, which takes no door any more: the package is
+    about to. None where it names none. Raises `RequestError`."""
+    reservation = announcement.reservation
+    if reservation is None:
+        return None
+    row = _held(connection, reservation, visible)
+    if row.location != announcement.location:
+        raise wrong_field("location", announcement.location, f"{row.location!r}, the reservation's")
+    if announcement.size not in (None, row.size):
+        raise wrong_field("size", announcement.size, f"{row.size}, the reservation's, or left out")
+    _change(connection, reservation, state=USED, ended_ms=now_ms)
+    return row
 
 
-def end_over(connection: Connection, now_ms: int, most: int = 100) -> int:
-    """End some of those whose time is over; how many."""
+def end_use(connection: Connection, row: Any, package: str) -> None:
+    """It was used by this package."""
+    _change(connection, row.id, package=package)
+
+
+def end_over(connection: Connection, now_ms: int, most: int = 100) -> bool:
+    """End some of those whose time is over; whether there may be more."""
     over = select(_TABLE.c.id, _TABLE.c.location).where(
         _TABLE.c.state == schema.fixed(HELD), _TABLE.c.until_ms <= now_ms
     )
@@ -173,7 +177,14 @@ def end_over(connection: Connection, now_ms: int, most: int = 100) -> int:
             # Its kiosk knows the end itself, also while nobody reaches it.
             _change(connection, row.id, state=ENDED, ended_ms=now_ms)
             note_room(connection, row.location)
-    return len(some)
+    return len(some) == most
+
+
+def forget(connection: Connection, before_ms: int, most: int = 100) -> bool:
+    """Delete some that ended before then; whether there may be more."""
+    ended = select(_TABLE.c.id).where(_TABLE.c.ended_ms < before_ms).limit(most)
+    gone = delete(_TABLE).where(_TABLE.c.ended_ms < before_ms, _TABLE.c.id.in_(ended))
+    return connection.execute(gone).rowcount == most
 
 
 def described(connection: Connection, row: Any) -> dict[str, Any]:
@@ -209,8 +220,9 @@ def _fitting(
     directory.require_here(connection, central.settings, location)
     place = schema.location
     known = select(place.c.id).where(place.c.id == location, place.c.revoked_ms.is_(None))
-    if connection.execute(known).first() is None or not program.may_use(location):
+    if connection.execute(known).first() is None:
         raise not_found("location", location)
+    places.require_own(program, location)
     sizes = sizes_of(connection, location, _asker(central, program))
     if room.size is not None and room.dimensions is not None:
         raise wrong_field("size", room.size, "size and dimensions: one of the two")
@@ -251,21 +263,25 @@ def _require_end(central: Central, until_ms: int, now_ms: int) -> None:
         raise wrong_field("until_ms", until_ms, f"a moment of the next {hours} hours")
 
 
-def _row(connection: Connection, reservation: str, program: Program) -> Any:
+def _row(connection: Connection, reservation: str, visible: Visible) -> Any:
     found = connection.execute(select(_TABLE).where(_TABLE.c.id == reservation)).first()
-    if found is None or not program.visible.covers(found):
+    if found is None or not visible.covers(found):
         raise not_found("reservation", reservation)
     return found
 
 
-def _locked(connection: Connection, reservation: str, program: Program) -> Any:
-    row = _row(connection, reservation, program)
+def _of(program: Program) -> Visible:
+    return visible_to(program.id, program.carrier)
+
+
+def _locked(connection: Connection, reservation: str, visible: Visible) -> Any:
+    row = _row(connection, reservation, visible)
     is_old = lock_location(connection, row.location)
-    return _row(connection, reservation, program) if is_old else row
+    return _row(connection, reservation, visible) if is_old else row
 
 
-def _held(connection: Connection, reservation: str, program: Program) -> Any:
-    row = _locked(connection, reservation, program)
+def _held(connection: Connection, reservation: str, visible: Visible) -> Any:
+    row = _locked(connection, reservation, visible)
     if row.state != HELD:
         raise RequestError(409, "not_reserved", f"the reservation is {row.state}")
     return row
