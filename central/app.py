@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from central import metrics, privacy, problems, resealing, schema, tokens
+from central import metrics, privacy, problems, resealing, sandbox_routes, schema, tokens
 from central.adapters import Clock, SystemClock
 from central.api_pages import page as api_page
 from central.context import Central
@@ -32,7 +32,7 @@ from central.monitoring.requests import CountedRequests
 from central.notify import receipts
 from central.notify.worker import Worker
 from central.operators.single_sign_on import Provider
-from central.packages import list_routes
+from central.packages import list_routes, room_routes
 from central.packages import routes as package_routes
 from central.pages import (
     account_actions,
@@ -50,8 +50,6 @@ from central.pages.rendering import refused_page
 from central.pages.session import HOME, SIGN_IN, NotSignedInError, StepNeededError
 from central.rates import Rates
 from central.regions import routes as region_routes
-from central.reservations import routes as reservation_routes
-from central.sandbox import routes as sandbox_routes
 from central.settings import Settings
 from central.sync import commands
 from central.sync import routes as sync_routes
@@ -66,7 +64,7 @@ ROUTERS = (
     list_routes.router,
     package_routes.router,
     location_routes.router,
-    reservation_routes.router,
+    room_routes.router,
     sandbox_routes.router,
     api_page.router,
     region_routes.router,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from fastapi import FastAPI
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from central import problems
+from central.api_pages.document import with_examples
 from central.connections import headers_for
 from central.errors import RequestError
 
@@ -54,6 +55,12 @@ class Application(FastAPI):
 
     base_url: str
     watched_port: int | None
+
+    def openapi(self) -> dict[str, Any]:
+        """What programs read of the API, with its examples."""
+        if self.openapi_schema is None:
+            self.openapi_schema = with_examples(super().openapi())
+        return self.openapi_schema
 
     def build_middleware_stack(self) -> ASGIApp:
         """All of it, the front outermost."""

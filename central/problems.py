@@ -59,6 +59,7 @@ TYPES: Final[dict[str, tuple[str, str]]] = {
         "The address does not take this method",
         "use one of those in the header allow",
     ),
+    "no_sandbox": ("The key is for real lockers", "have the operator make you a sandbox key"),
     "not_disputed": ("Nobody asks whose the package is", "there is nothing to decide"),
     "not_found": (
         "There is no such thing, or it is not yours",
@@ -69,6 +70,7 @@ TYPES: Final[dict[str, tuple[str, str]]] = {
         "The locker has not reported its sizes yet",
         "give `size` instead of `dimensions`, or wait until it has",
     ),
+    "not_reserved": ("The reservation has ended", "reserve again, or announce without one"),
     "other_location": ("The token is another location's", "enrol the kiosk that it was made for"),
     "other_region": (
         "The location is of another region",
@@ -79,6 +81,10 @@ TYPES: Final[dict[str, tuple[str, str]]] = {
         "try again with the same Idempotency-Key; without one, look first",
     ),
     "refused": ("The request was refused", "the detail says why"),
+    "share_reserved": (
+        "Reservations have their share of the location",
+        "announce without one, or come again when one has ended",
+    ),
     "stopping": ("The server is ending", "try again after `retry-after`"),
     "too_large": (
         "It is too large",

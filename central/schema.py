@@ -38,7 +38,7 @@ from central.database.columns import sealed_by_row_column as _sealed_by_row
 from central.database.columns import sealed_column as _sealed
 from central.database.columns import text_column as _text
 from central.database.columns import time_column as _time
-from central.database.own_clock import NowMs, changed_column
+from central.database.own_clock import changed_column, written_column
 from central.locations.tables import location_listing as location_listing
 from central.operators.tables import account_link as account_link
 from central.operators.tables import operator_session as operator_session
@@ -46,8 +46,8 @@ from central.operators.tables import passkey as passkey
 from central.operators.tables import recovery_code as recovery_code
 from central.operators.tables import sign_in_try as sign_in_try
 from central.operators.tables import user as user
-from central.packages.indexes import indexes
-from central.reservations.tables import reservation as reservation
+from central.package_indexes import indexes
+from central.packages.tables import reservation as reservation
 from kiosk.model.carriers import OPERATOR
 
 
@@ -116,7 +116,7 @@ location = Table(
     _number("refusals"),
     _text("feeds"),
     _number("feed_n"),
-    Column("listed_ms", WHOLE, nullable=False, server_default="0", default=NowMs()),
+    written_column("listed_ms"),
     CheckConstraint("latitude IS NULL OR latitude BETWEEN -90 AND 90", name="latitude"),
     CheckConstraint("longitude IS NULL OR longitude BETWEEN -180 AND 180", name="longitude"),
     Index("ix_location_token", "token_hash"),
@@ -314,6 +314,7 @@ package = Table(
     _time("disputed_ms"),
     _time("decided_ms"),
     Column("reference", Text),
+    written_column("known_ms"),
     changed_column("changed_ms"),
     *indexes(),
     Index("ix_package_location", "location", "status"),

@@ -64,7 +64,7 @@ _EXAMPLES: Final[dict[int, RequestError]] = {
 
 def refusal(status: int) -> dict[str, Any]:
     """A response of OpenAPI for a refusal with this status."""
-    content = {"schema": {"$ref": "#/components/schemas/Problem"}}
+    content: dict[str, Any] = {"schema": {"$ref": "#/components/schemas/Problem"}}
     content["example"] = problems.body_of(_EXAMPLES[status])
     return {
         "description": HTTPStatus(status).phrase,

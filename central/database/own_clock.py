@@ -32,6 +32,13 @@ def _on_postgresql(_element: NowMs, _compiler: Any, **_: Any) -> str:
     return "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)"
 
 
+def written_column(name: str) -> Column[int]:
+    """When a row was first written; 0 where that was before anybody wrote it down."""
+    return Column(name, WHOLE, nullable=False, server_default="0", default=NowMs())
+
+
 def changed_column(name: str) -> Column[int]:
     """When a row was last written; 0 where that was before anybody wrote it down."""
-    return Column(name, WHOLE, nullable=False, server_default="0", default=NowMs(), onupdate=NowMs())
+    return Column(
+        name, WHOLE, nullable=False, server_default="0", default=NowMs(), onupdate=NowMs()
+    )

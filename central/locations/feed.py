@@ -21,7 +21,7 @@ from central.database.own_clock import NowMs
 from central.locations.words import hours_of
 from central.packages import cursors
 from central.packages.listing import OVERLAP_MS
-from central.sandbox.places import IS_SANDBOX
+from central.simulated import IS_SANDBOX
 from central.tokens import Secrets
 
 MOST: Final = 500
@@ -72,7 +72,8 @@ def page(
 @cache
 def _walked(*, is_since: bool, is_of_one: bool, is_sandbox: bool) -> Select[Any]:
     """The next locations, along an index."""
-    after, after_id = bindparam("after"), bindparam("after_id")
+    after: Any = bindparam("after")
+    after_id: Any = bindparam("after_id")
     rows = select(_LOCATION)
     if is_since:
         behind = tuple_(_LOCATION.c.listed_ms, _LOCATION.c.id) > tuple_(after, after_id)

@@ -16,8 +16,8 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select, upda
 from central import addresses, kept, schema
 from central.adapters import new_id
 from central.database.bulk import insert_once
-from central.sandbox.ids import is_sandbox
 from central.settings import Notifications
+from central.simulated import is_sandbox
 from kiosk.model.actor import SERVER, actor_of
 from kiosk.model.clock import DAY_MS, HOUR_MS
 from kiosk.model.events import EventKind

@@ -42,7 +42,7 @@ class BulkAnnouncement(Announcement):
     key: str | None = Field(default=None, min_length=1, max_length=100)
     """As the header Idempotency-Key of a single one; it may be sent alone under it, too."""
 
-    def alone(self) -> Announcement:
+    def without_key(self) -> Announcement:
         """The announcement without the call's words."""
         values = {name: getattr(self, name) for name in Announcement.model_fields}
         return Announcement.model_construct(self.model_fields_set - {"key"}, **values)
@@ -129,7 +129,7 @@ def _announce(
     for place in places:
         wanted = packages[place]
         own = wanted.key or (None if key is None else f"{key}#{place}")
-        alone = wanted.alone()
+        alone = wanted.without_key()
         savepoint = connection.begin_nested()
         try:
             status, answer = once.kept(
@@ -164,7 +164,9 @@ def _refused(place: int, error: RequestError) -> Result:
     return {"index": place, "status": error.status, "problem": problems.body_of(error)}
 
 
-def _claim(connection: Connection, central: Central, program: Program, key: str, asked: str) -> None:
+def _claim(
+    connection: Connection, central: Central, program: Program, key: str, asked: str
+) -> None:
     """Make the call's key this call's. Raises `RequestError`."""
     mark = central.secrets.mark
     values: dict[str, Any] = {"api_key": program.id, "key": mark("idempotency", f"bulk {key}")}

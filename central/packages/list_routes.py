@@ -24,9 +24,7 @@ Cursor = Annotated[
         description="The `next` of the page before, with the same filters; none: the first page.",
     ),
 ]
-Limit = Annotated[
-    int, Query(ge=1, le=listing.MOST, description="How many a page has at most.")
-]
+Limit = Annotated[int, Query(ge=1, le=listing.MOST, description="How many a page has at most.")]
 Moment = Query(ge=0, lt=YEAR_2100_MS, description="Milliseconds since 1970 UTC.")
 
 
@@ -48,7 +46,7 @@ async def packages(
     cursor: Cursor = None,
     limit: Limit = 100,
 ) -> dict[str, Any]:
-    """In the order in which they were announced; with `changed_since_ms` in that of their last
+    """In the order in which the server heard of them; with `changed_since_ms` in that of their last
     change; with `due_by_ms` those that lie in a door and whose last day is over by then, in the
     order of that: what is to be collected."""
     asked = Asked(
@@ -60,9 +58,7 @@ async def packages(
         due_by_ms,
     )
     central = central_of(request)
-    return await central.database.show(
-        listing.page, central.secrets, program, asked, cursor, limit
-    )
+    return await central.database.show(listing.page, central.secrets, program, asked, cursor, limit)
 
 
 @router.post("/packages/bulk", responses=REFUSALS, summary="Announce up to 1,000 packages")

@@ -58,7 +58,7 @@ class Asked:
         """The column that the list is ordered by, before the id."""
         if self.due_by_ms is not None:
             return "hold_until_ms"
-        return "announced_ms" if self.changed_since_ms is None else "changed_ms"
+        return "known_ms" if self.changed_since_ms is None else "changed_ms"
 
     @property
     def statuses(self) -> tuple[str, ...]:
@@ -170,9 +170,7 @@ def _walk(is_operators: bool, order: str, status: str, is_at_one: bool) -> Selec
     return select(some.subquery())
 
 
-def _found(
-    is_operators: bool, asked: Asked, named: ColumnElement[bool]
-) -> Select[Any]:
+def _found(is_operators: bool, asked: Asked, named: ColumnElement[bool]) -> Select[Any]:
     """What has a reference or a barcode, of which there are few."""
     where = [_whose(is_operators), named, _is_behind(asked.order), _PACKAGE.c.joined.is_(None)]
     where.append(_PACKAGE.c.status.in_(asked.statuses))

@@ -31,4 +31,6 @@ def require_new(connection: Connection, visible: Visible, reference: str | None)
     ).first()
     if found is not None:
         known = found.known_as or found.id
-        raise RequestError(409, "exists", f"reference {reference!r} is a package's already", id=known)
+        raise RequestError(
+            409, "exists", f"reference {reference!r} is a package's already", id=known
+        )

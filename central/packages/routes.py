@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
 from sqlalchemy import Connection, select
 
-from central import schema
+from central import schema, simulated
 from central.api_pages.answers import REFUSALS
 from central.auth import Announcing, Changing, Finding, Program, Reading
 from central.context import Central, central_of
@@ -19,7 +19,6 @@ from central.packages.once import IdempotencyKey, once
 from central.packages.requests import Announcement, Longer, Owner, Person, Recall
 from central.packages.sizes import Asker, room_for, sizes_of
 from central.regions import directory
-from central.sandbox import places
 from central.settings import Settings
 
 router = APIRouter(prefix="/v1", tags=["packages"])
@@ -166,7 +165,7 @@ async def location(
     request: Request, program: Finding, location: str = Path(max_length=64, description="Its id.")
 ) -> Response:
     central = central_of(request)
-    places.require_own(program, location)
+    simulated.require_own(program, location)
     found = await central.database.show(_room, central.settings, location, _asker(central, program))
     return JSONResponse(found)
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
-from central import kept, limits, people, schema
+from central import kept, limits, people, schema, simulated
 from central.adapters import new_id
 from central.carriers import carriers
 from central.carriers.visible import visible_to, visible_to_key
@@ -21,7 +21,7 @@ from central.feed import writing as feeding
 from central.locking import lock_location
 from central.notify import outbox
 from central.notify.outbox import Kind
-from central.packages import references
+from central.packages import references, reservations
 from central.packages.nearest import COUNT_MAX, nearest, neighbours
 from central.packages.requests import Announcement, Person
 from central.packages.sizes import (
@@ -33,8 +33,6 @@ from central.packages.sizes import (
     sizes_of,
 )
 from central.regions import directory
-from central.reservations import service as reservations
-from central.sandbox import places
 from central.schema import LIVE
 from central.sealing import indexed
 from central.sync import claims, commands, order
@@ -86,7 +84,8 @@ def announce(
         raise wrong_field("size", announcement.size, "size and dimensions: one of the two")
     asker = Asker(by, central.settings.limits.promised_share)
     directory.require_here(connection, central.settings, announcement.location)
-    announcement = places.resolved(connection, by, announcement)
+    meant = simulated.place_of(connection, by, announcement.location)
+    announcement = announcement.model_copy(update={"location": meant})
     reserved = reservations.begin_use(connection, visible, announcement, now_ms)
     if reserved is not None and measured is None:
         announcement = announcement.model_copy(update={"size": reserved.size})
@@ -157,7 +156,7 @@ def _keep(
     is_new: bool,
 ) -> None:
     """Write an announcement down; what lies there already keeps what its kiosk says of it."""
-    values = {
+    values: dict[str, Any] = {
         "recipient": recipient,
         "sender": by,
         "reference": announcement.reference,

@@ -16,9 +16,9 @@ from central.errors import FieldError, RequestError
 from central.sync.room import promises
 
 _PROMISES = promises(lambda location: location == bindparam("location")).subquery()
-_ANNOUNCED = select(
-    _PROMISES.c.size, _PROMISES.c.sender, func.count().label("number")
-).group_by(_PROMISES.c.size, _PROMISES.c.sender)
+_ANNOUNCED = select(_PROMISES.c.size, _PROMISES.c.sender, func.count().label("number")).group_by(
+    _PROMISES.c.size, _PROMISES.c.sender
+)
 _SIZES = (
     select(schema.location_size)
     .where(schema.location_size.c.location == bindparam("location"))

@@ -26,8 +26,8 @@ from central.database.bulk import upsert, upsert_many
 from central.errors import RequestError
 from central.globe import HALF_ROUND_KM, Shape, box_around, distance_km
 from central.regions.tables import directory, directory_age
-from central.sandbox.places import IS_SANDBOX
 from central.settings import Region, Settings
+from central.simulated import IS_SANDBOX
 
 LOG = logging.getLogger("central.regions")
 EVERY_S: Final = 60.0

@@ -281,7 +281,7 @@ class Locker:
             said: dict[str, Any] = {"outcome": "APPLIED"} | done
         except (RequestError, UnfitCommandError) as error:
             said = {"outcome": "REFUSED", "detail": str(error)[:400]}
-        said |= {"id": wire.id, "n": wire.n, "type": wire.type}
+        said = said | {"id": wire.id, "n": wire.n, "type": wire.type}
         self._say(EventKind.COMMAND_APPLIED, said, actor="server")
         self._cursor = max(self._cursor, wire.n)
 
@@ -305,8 +305,8 @@ class Locker:
                 self._require(row, PackageStatus.CANCELLED)
                 image = {"id": row.id, "status": PackageStatus.CANCELLED.value}
                 image |= {"finished_ms": None if row.slot else self.now_ms}
-                said = {"why": command.why}
-                self._say(EventKind.PACKAGE_CANCELLED, said, ("package", image), actor="server")
+                why = {"why": command.why}
+                self._say(EventKind.PACKAGE_CANCELLED, why, ("package", image), actor="server")
             case Extend(package=package, days=days):
                 row = self._package(package)
                 until_ms = days_later_ms(row.hold_until_ms or self.now_ms, days, "UTC")
@@ -341,5 +341,3 @@ def _not_so(package: Any, after: PackageStatus) -> RequestError:
     return RequestError(
         409, "too_late", f"the package is {package.status}: it cannot become {after.value}"
     )
-
-

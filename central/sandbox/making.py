@@ -11,8 +11,8 @@ from central.auth import Scope
 from central.context import Central, audit
 from central.errors import require_plain
 from central.operators.accounts import add_key
-from central.sandbox.ids import PREFIX
 from central.sandbox.locker import Locker
+from central.simulated import PREFIX
 from central.sync import signing
 from central.tokens import KEY_BYTES, token_hash
 
@@ -23,9 +23,7 @@ def make(connection: Connection, central: Central, by: str, name: str, per_minut
     mark, now_ms = secrets.token_hex(4), central.clock.now_ms()
     carrier, location = f"sandbox-{mark}", f"{PREFIX}{mark}"
     title = f"Sandbox of {name}"[:80]
-    connection.execute(
-        insert(schema.carrier).values(id=carrier, name=title, created_ms=now_ms)
-    )
+    connection.execute(insert(schema.carrier).values(id=carrier, name=title, created_ms=now_ms))
     token = central.secrets.mark("sandbox", location)
     public_key = signing.current(connection, central.secrets).public_key
     connection.execute(

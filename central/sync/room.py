@@ -24,7 +24,7 @@ from central.database.own_clock import NowMs
 IsHere = Callable[[ColumnElement[str]], ColumnElement[bool]]
 """Which locations are meant, of a column of them."""
 _SLOT = schema.slot
-_IS__FREE = (_SLOT.c.status == "EMPTY") & (_SLOT.c.service == "IN_SERVICE") & _SLOT.c.is_reachable
+_IS_FREE = (_SLOT.c.status == "EMPTY") & (_SLOT.c.service == "IN_SERVICE") & _SLOT.c.is_reachable
 _FREE = (
     select(
         _SLOT.c.size,
@@ -94,7 +94,9 @@ def _of_place(name: str) -> ScalarSelect[float]:
 _NOTE_SIZES = (
     update(schema.location_size)
     .where(schema.location_size.c.location == bindparam("of_location"))
-    .values(latitude=_of_place("latitude"), longitude=_of_place("longitude"), **_promised(of_size=True))
+    .values(
+        latitude=_of_place("latitude"), longitude=_of_place("longitude"), **_promised(of_size=True)
+    )
 )
 _NOTE_ALL = (
     update(schema.location)

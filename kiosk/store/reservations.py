@@ -12,18 +12,13 @@ from kiosk.model.clock import DAY_MS
 from kiosk.store.errors import RefusedError
 from kiosk.store.writer import Writer
 
-KEPT_FOR = (
-    "(reservation.package IS NULL"
-    " OR package.status = 'PENDING' AND package.slot IS NULL)"
-)
+KEPT_FOR = "(reservation.package IS NULL OR package.status = 'PENDING' AND package.slot IS NULL)"
 """It is for no package yet, or for one that has not come."""
 
 
 def reserve(writer: Writer, reservation: str, size: str, until_ms: int) -> None:
     """Keep a door of this size free until then. Raises `RefusedError` where none is left."""
-    writer.db.execute(
-        "DELETE FROM reservation WHERE until_ms < ?", (writer.now.wall_ms - DAY_MS,)
-    )
+    writer.db.execute("DELETE FROM reservation WHERE until_ms < ?", (writer.now.wall_ms - DAY_MS,))
     known = writer.one("SELECT size FROM reservation WHERE id = ?", (reservation,))
     if known is None or known["size"] != size:
         others = kept(writer).get(size, 0)
@@ -43,9 +38,7 @@ def release(writer: Writer, reservation: str) -> None:
 
 def use(writer: Writer, reservation: str, package: str) -> None:
     """Its door is this package's from here on."""
-    writer.db.execute(
-        "UPDATE reservation SET package = ? WHERE id = ?", (package, reservation)
-    )
+    writer.db.execute("UPDATE reservation SET package = ? WHERE id = ?", (package, reservation))
 
 
 def kept(writer: Writer, package: str | None = None) -> dict[str, int]:

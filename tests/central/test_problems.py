@@ -30,27 +30,28 @@ def problem_of(answer: requests.Response, status: int, code: str) -> dict[str, A
     return body
 
 
+OF_PROGRAMS = ("locations", "packages", "regions", "reservations", "sandbox", "webhooks")
+BESIDE = ("app", "auth", "connections", "database/faults", "errors", "front", "intake", "limits")
+
+
 def codes_raised() -> set[str]:
     """The codes with which anything that a program asks is refused."""
     central = ROOT / "central"
-    found = set()
-    for path in central.rglob("*.py"):
-        if {"pages", "operators"} & set(path.relative_to(central).parts):
-            continue
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "RequestError":
-                code = node.args[1]
-                if isinstance(code, ast.Constant):
-                    found.add(str(code.value))
-    return found
+    paths = [path for room in OF_PROGRAMS for path in (central / room).rglob("*.py")]
+    paths += [central / f"{name}.py" for name in BESIDE]
+    return {
+        str(node.args[1].value)
+        for path in paths
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "RequestError"
+        if isinstance(node.args[1], ast.Constant)
+    }
 
 
 def test_every_code_is_a_type_with_something_to_do_about_it() -> None:
     found = codes_raised()
-    assert len(found) > 20
-    # Of operators' pages and commands alone, though raised beside the API's.
-    pages = {"disabled", "enabled", "last_admin", "last_factor", "not_dead", "old", "own"}
-    assert found - pages - problems.TYPES.keys() == set()
+    assert len(found) > 15
+    assert found - problems.TYPES.keys() == set()
     assert all(title and advice for title, advice in problems.TYPES.values())
 
 

@@ -35,12 +35,24 @@ RULES: dict[str, str] = {
     "POST /v1/locations/{location}/retire": KIOSK,
     "POST /v1/enrol": IN_MESSAGE,
     "POST /v1/packages": Scope.ANNOUNCE,
+    "GET /v1/packages": Scope.READ,
+    "POST /v1/packages/bulk": Scope.ANNOUNCE,
     "GET /v1/packages/{package}": Scope.READ,
     "GET /v1/packages/{package}/history": Scope.READ,
     "POST /v1/packages/{package}/cancel": Scope.CHANGE,
     "POST /v1/packages/{package}/extend": Scope.CHANGE,
     "POST /v1/packages/{package}/code": Scope.CHANGE,
     "PUT /v1/packages/{package}/recipient": Scope.CHANGE,
+    "GET /v1/locations": Scope.LOCATIONS,
+    "POST /v1/locations/{location}/check": Scope.LOCATIONS,
+    "POST /v1/reservations": Scope.ANNOUNCE,
+    "GET /v1/reservations/{reservation}": Scope.ANNOUNCE,
+    "PUT /v1/reservations/{reservation}": Scope.ANNOUNCE,
+    "DELETE /v1/reservations/{reservation}": Scope.ANNOUNCE,
+    "GET /v1/sandbox": Scope.CHANGE,
+    "POST /v1/sandbox/packages/{package}/{action}": Scope.CHANGE,
+    "POST /v1/sandbox/faults": Scope.CHANGE,
+    "POST /v1/sandbox/refusals": Scope.CHANGE,
     "GET /v1/locations/nearest": Scope.LOCATIONS,
     "GET /v1/locations/{location}": Scope.LOCATIONS,
     "GET /v1/directory": Scope.LOCATIONS,
@@ -52,11 +64,19 @@ RULES: dict[str, str] = {
     "GET /readyz": NOBODY,
     "GET /metrics": NOBODY,
     "GET /openapi.json": NOBODY,
+    "GET /docs/api": NOBODY,
+    "GET /docs/api/page.css": NOBODY,
     "GET /": NOBODY,
 }
 """What each route asks for; the operators' pages have their own table."""
 BODIES: dict[str, Any] = {
     "POST /v1/packages": {"barcode": "B", "location": LOCATION.id, "recipient": {}},
+    "POST /v1/packages/bulk": {"packages": [{"barcode": "B", "location": "-", "recipient": {}}]},
+    "POST /v1/locations/{location}/check": {"size": "S"},
+    "POST /v1/reservations": {"location": LOCATION.id, "size": "S", "until_ms": 1_798_762_000_000},
+    "PUT /v1/reservations/{reservation}": {"until_ms": 1_798_762_000_000},
+    "POST /v1/sandbox/faults": {"fault": "full"},
+    "POST /v1/sandbox/refusals": {"error": "unavailable"},
     "POST /v1/packages/{package}/cancel": {},
     "POST /v1/packages/{package}/extend": {"days": 1},
     "POST /v1/packages/{package}/code": {"user_id": "eva"},
@@ -98,7 +118,13 @@ class Site:
 
     def ask(self, route: str, client: str) -> requests.Response:
         method, _, path = route.partition(" ")
-        path = path.format(location=LOCATION.id, package=self.package, token="none")
+        path = path.format(
+            location=LOCATION.id,
+            package=self.package,
+            token="none",
+            reservation="none",
+            action="pickup",
+        )
         return requests.request(
             method,
             self.server.url + path,

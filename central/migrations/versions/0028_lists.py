@@ -15,18 +15,19 @@ depends_on = None
 
 OPERATORS, OTHERS = "carrier = 'operator'", "carrier <> 'operator'"
 ORDERS = (
-    ("announced", "announced_ms", ""),
+    ("known", "known_ms", ""),
     ("changed", "changed_ms", ""),
     ("due", "hold_until_ms", " AND status IN ('STORED', 'EXPIRED')"),
 )
 
 
 def upgrade() -> None:
-    """Add the columns and the indexes. Of what is there already nobody wrote down when it changed
-    last: it counts as changed before everything else."""
+    """Add the columns and the indexes. Of what is there already nobody wrote down when it came and
+    changed last: it counts as before everything else."""
     op.add_column("package", sa.Column("reference", sa.Text()))
-    changed = sa.Column("changed_ms", WHOLE, nullable=False, server_default="0")
-    op.add_column("package", changed)
+    for name in ("known_ms", "changed_ms"):
+        column = sa.Column(name, WHOLE, nullable=False, server_default="0")
+        op.add_column("package", column)
     op.drop_index("ix_package_sender", "package")
     for whose, of in (("sender", OPERATORS), ("carrier", OTHERS)):
         for name, order, more in ORDERS:

@@ -23,17 +23,13 @@ def upgrade() -> None:
         sa.Column("location", sa.Text(), nullable=False),
         *(_text(name) for name in ("directions", "photo_url", "opening_hours")),
         *(_text(name, "[]") for name in ("accessibility", "services")),
-        sa.ForeignKeyConstraint(
-            ["location"], ["location.id"], name="fk_location_listing_location"
-        ),
+        sa.ForeignKeyConstraint(["location"], ["location.id"], name="fk_location_listing_location"),
         sa.PrimaryKeyConstraint("location", name="pk_location_listing"),
         sqlite_strict=True,
     )
     for name in ("sandbox", "refuses"):
         op.add_column("api_key", _text(name))
-    op.add_column(
-        "location", sa.Column("listed_ms", WHOLE, nullable=False, server_default="0")
-    )
+    op.add_column("location", sa.Column("listed_ms", WHOLE, nullable=False, server_default="0"))
     op.create_index("ix_location_listed", "location", ["listed_ms", "id"])
     op.create_index("ix_location_country", "location", ["country", "id"])
     op.create_index("ix_location_country_listed", "location", ["country", "listed_ms", "id"])
@@ -67,13 +63,19 @@ def _reservations() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_reservation"),
         sqlite_strict=True,
     )
-    some = {"sqlite_where": sa.text(HELD), "postgresql_where": sa.text(HELD)}
-    for name, columns, more in (
-        ("held", ["location", "sender", "size"], some),
-        ("until", ["until_ms"], some),
-        ("package", ["package"], {}),
-        ("ended", ["ended_ms"], {}),
-        ("sender", ["sender", "created_ms", "id"], {}),
-        ("carrier", ["carrier", "created_ms", "id"], {}),
+    for name, columns in (("held", ["location", "sender", "size"]), ("until", ["until_ms"])):
+        some = sa.text(HELD)
+        op.create_index(
+            f"ix_reservation_{name}",
+            "reservation",
+            columns,
+            sqlite_where=some,
+            postgresql_where=some,
+        )
+    for name, columns in (
+        ("package", ["package"]),
+        ("ended", ["ended_ms"]),
+        ("sender", ["sender", "created_ms", "id"]),
+        ("carrier", ["carrier", "created_ms", "id"]),
     ):
-        op.create_index(f"ix_reservation_{name}", "reservation", columns, **more)
+        op.create_index(f"ix_reservation_{name}", "reservation", columns)

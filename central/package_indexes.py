@@ -15,7 +15,7 @@ OPERATORS: Final = "carrier = 'operator'"
 OTHERS: Final = "carrier <> 'operator'"
 IN_A_DOOR: Final = "status IN ('STORED', 'EXPIRED')"
 ORDERS: Final = {
-    "announced": ("announced_ms", ""),
+    "known": ("known_ms", ""),
     "changed": ("changed_ms", ""),
     "due": ("hold_until_ms", f" AND {IN_A_DOOR}"),
 }

@@ -127,4 +127,3 @@ def _is_to_refuse(
     refuses = update(table).where(table.c.id == program.id).values(refuses=f"{status} {error}")
     connection.execute(refuses)
     return {"next": {"status": status, "type": f"{problems.PAGE}#{error}"}}
-

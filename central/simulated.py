@@ -10,11 +10,16 @@ from sqlalchemy import Connection, bindparam, select
 from central import schema
 from central.auth import Program
 from central.errors import not_found
-from central.packages.requests import Announcement
-from central.sandbox.ids import PREFIX, is_sandbox
 
+PREFIX: Final = "sandbox~"
+"""Ids of real locations have no tilde."""
 IS_SANDBOX: Final = schema.location.c.id.like(f"{PREFIX}%")
 _SANDBOX = select(schema.api_key.c.sandbox).where(schema.api_key.c.id == bindparam("key"))
+
+
+def is_sandbox(location: str | None) -> bool:
+    """Whether a location is simulated."""
+    return location is not None and location.startswith(PREFIX)
 
 
 def require_own(program: Program, location: str) -> None:
@@ -28,12 +33,12 @@ def _is_own(sandbox: str, location: str) -> bool:
     return location == sandbox if sandbox else not is_sandbox(location)
 
 
-def resolved(connection: Connection, key: str, announcement: Announcement) -> Announcement:
-    """An announcement with the location that is meant: the nearest of a sandbox is its own. Raises
+def place_of(connection: Connection, key: str, location: str) -> str:
+    """The location that a program means: the nearest of a sandbox is its own. Raises
     `RequestError`."""
     sandbox = str(connection.execute(_SANDBOX, {"key": key}).scalar() or "")
-    if sandbox and announcement.location == "nearest":
-        return announcement.model_copy(update={"location": sandbox})
-    if announcement.location != "nearest" and not _is_own(sandbox, announcement.location):
-        raise not_found("location", announcement.location)
-    return announcement
+    if location == "nearest":
+        return sandbox or location
+    if not _is_own(sandbox, location):
+        raise not_found("location", location)
+    return location

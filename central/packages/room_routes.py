@@ -9,9 +9,9 @@ from fastapi import APIRouter, Path, Request, Response
 from central.api_pages.answers import REFUSALS
 from central.auth import Announcing, Finding
 from central.context import central_of
+from central.packages import reservations
 from central.packages.once import IdempotencyKey, once
-from central.reservations import service
-from central.reservations.requests import Renew, Reserve, Room
+from central.packages.room_requests import Renew, Reserve, Room
 
 router = APIRouter(prefix="/v1", tags=["room"])
 LocationId = Path(max_length=64, description="The location's id.")
@@ -26,7 +26,7 @@ async def check(
 ) -> dict[str, Any]:
     """`until_ms` is how long its room could be kept by a reservation that is made now."""
     central = central_of(request)
-    return await central.database.show(service.check, central, program, location, room)
+    return await central.database.show(reservations.check, central, program, location, room)
 
 
 @router.post("/reservations", status_code=201, responses=REFUSALS, summary="Keep room")
@@ -40,18 +40,16 @@ async def reserve(
         key,
         wanted,
         201,
-        lambda connection, central: service.reserve(connection, central, program, wanted),
+        lambda connection, central: reservations.reserve(connection, central, program, wanted),
         wanted.location,
     )
 
 
-@router.get(
-    "/reservations/{reservation}", responses=REFUSALS, summary="How a reservation is doing"
-)
+@router.get("/reservations/{reservation}", responses=REFUSALS, summary="How a reservation is doing")
 async def status(
     request: Request, program: Announcing, reservation: str = ReservationId
 ) -> dict[str, Any]:
-    return await central_of(request).database.show(service.find, program, reservation)
+    return await central_of(request).database.show(reservations.find, program, reservation)
 
 
 @router.put("/reservations/{reservation}", responses=REFUSALS, summary="Keep it until later")
@@ -68,7 +66,7 @@ async def renew(
         key,
         wanted,
         200,
-        lambda connection, central: service.renew(
+        lambda connection, central: reservations.renew(
             connection, central, program, reservation, wanted
         ),
     )
@@ -80,6 +78,6 @@ async def give_back(
 ) -> dict[str, Any]:
     """Done twice it is done once."""
     central = central_of(request)
-    given = await central.database.write(service.give_back, central, program, reservation)
+    given = await central.database.write(reservations.give_back, central, program, reservation)
     request.app.state.wake()
     return given

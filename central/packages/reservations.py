@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
-from central import schema
+from central import schema, simulated
 from central.adapters import new_id
 from central.auth import Program
 from central.carriers.visible import Visible, visible_to
@@ -21,6 +21,7 @@ from central.errors import RequestError, not_found, wrong_field
 from central.locking import lock_location
 from central.packages.nearest import neighbours
 from central.packages.requests import Announcement, Measured
+from central.packages.room_requests import Renew, Reserve, Room
 from central.packages.sizes import (
     Asker,
     Dimensions,
@@ -30,8 +31,6 @@ from central.packages.sizes import (
     sizes_of,
 )
 from central.regions import directory
-from central.reservations.requests import Renew, Reserve, Room
-from central.sandbox import places
 from central.sync import commands
 from central.sync.room import note_room
 from kiosk.model.clock import HOUR_MS
@@ -222,7 +221,7 @@ def _fitting(
     known = select(place.c.id).where(place.c.id == location, place.c.revoked_ms.is_(None))
     if connection.execute(known).first() is None:
         raise not_found("location", location)
-    places.require_own(program, location)
+    simulated.require_own(program, location)
     sizes = sizes_of(connection, location, _asker(central, program))
     if room.size is not None and room.dimensions is not None:
         raise wrong_field("size", room.size, "size and dimensions: one of the two")
@@ -251,9 +250,7 @@ def _left(connection: Connection, central: Central, location: str, kind: str) ->
     )
     if kind == "hard":
         held = held.where(_TABLE.c.kind == "hard")
-    total, taken = connection.execute(
-        select(doors.scalar_subquery(), held.scalar_subquery())
-    ).one()
+    total, taken = connection.execute(select(doors.scalar_subquery(), held.scalar_subquery())).one()
     return int(total * _share(central, kind)) - int(taken)
 
 
