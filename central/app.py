@@ -14,6 +14,7 @@ from fastapi.responses import RedirectResponse
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
+from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from central import metrics, privacy, problems, resealing, sandbox_routes, schema, tokens
@@ -175,6 +176,7 @@ def create_app(central: Central) -> FastAPI:
     app.add_middleware(Intake, central=central)
     routes = [route for router in (*WATCHED, *ROUTERS) for route in router.routes]
     app.add_middleware(CountedRequests, routes=routes)
+    app.state.routes = routes
     app.add_middleware(HeadAsGet)
     if "api" in roles:
         app.add_api_route("/", _front_door, include_in_schema=False)
@@ -212,6 +214,16 @@ def _elsewhere(request: Request, page: str) -> Response:
     return RedirectResponse(page, 303)
 
 
+def _methods_at(app: FastAPI, path: str) -> list[str]:
+    """What an address takes, whichever route does: the framework knows of the first alone."""
+    found = [
+        route.methods or set()
+        for route in app.state.routes
+        if isinstance(route, Route) and route.path_regex.fullmatch(path)
+    ]
+    return sorted(set[str]().union(*found))
+
+
 _UNREADABLE = {
     400: ("unreadable", "the body cannot be read: right is JSON in UTF-8, not nested so deep"),
     404: ("not_found", "there is nothing at this address"),
@@ -229,7 +241,10 @@ def _say_errors(app: FastAPI) -> None:
         refused = RequestError(error.status_code, code, message)
         if request.url.path.startswith((HOME, PATH)):
             return refused_page(request, refused)
-        return problems.response(refused, error.headers)
+        headers = {name.lower(): value for name, value in (error.headers or {}).items()}
+        if error.status_code == 405:
+            headers["allow"] = ", ".join(_methods_at(request.app, request.url.path))
+        return problems.response(refused, headers)
 
     @app.exception_handler(NotSignedInError)
     async def _not_signed_in(request: Request, _error: NotSignedInError) -> Response:

@@ -51,10 +51,10 @@ class RequestError(Exception):
         return {"error": self.code, "message": self.message, **self.detail}
 
 
-def wrong_field(field: str, value: Any, expected: str) -> RequestError:
+def wrong_field(field: str, value: Any, expected: str, message: str = "") -> RequestError:
     """One field does not fit."""
     shown = "" if value is None else f" {value!r:.130}"
-    message = f"{field}{shown}: {expected}"
+    message = message or f"{field}{shown}: {expected}"
     problems = [{"field": field, "problem": expected}]
     error = RequestError(422, "invalid", message, problems=problems)
     return error.with_errors(FieldError(field, value, expected))

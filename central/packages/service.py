@@ -81,7 +81,8 @@ def announce(
     edges = announcement.dimensions
     measured = None if edges is None else Dimensions(**edges.model_dump())
     if measured is not None and announcement.size is not None:
-        raise wrong_field("size", announcement.size, "size and dimensions: one of the two")
+        right = "size and dimensions: one of the two"
+        raise wrong_field("size", announcement.size, right, right)
     asker = Asker(by, central.settings.limits.promised_share)
     directory.require_here(connection, central.settings, announcement.location)
     meant = simulated.place_of(connection, by, announcement.location)
@@ -223,7 +224,7 @@ def _place(
     if announcement.latitude is None or announcement.longitude is None:
         field = "latitude" if announcement.latitude is None else "longitude"
         right = "location 'nearest' needs the fields latitude and longitude"
-        raise wrong_field(field, None, right)
+        raise wrong_field(field, None, right, right)
     for place in nearest(
         connection,
         announcement.latitude,
