@@ -1,6 +1,6 @@
 """The indexes that the lists of packages are read along.
 
-Whose packages a key sees is told by the sender at the operator, and by the carrier elsewhere: of
+Whose packages a key sees is said by the sender at the operator, and by the carrier elsewhere: of
 each index there are two, and each row lies in one of them.
 """
 

@@ -127,6 +127,14 @@ def _location(row: Any, sizes: Sequence[Any], listing: Any) -> dict[str, Any]:
     }
 
 
+def listing_of(connection: Connection, location: str) -> dict[str, Any]:
+    """What people are shown of a location beside its name and address, for who writes it down."""
+    row = connection.execute(select(_LISTING).where(_LISTING.c.location == location)).first()
+    texts = ("directions", "photo_url", "opening_hours")
+    said: dict[str, Any] = {name: getattr(row, name, "") for name in texts}
+    return said | {name: _words(row, name) for name in ("accessibility", "services")}
+
+
 def _words(listing: Any, column: str) -> list[str]:
     return [] if listing is None else kept.names_of(getattr(listing, column))
 

@@ -169,7 +169,7 @@ def end_over(connection: Connection, now_ms: int, most: int = 100) -> bool:
         _TABLE.c.state == schema.fixed(HELD), _TABLE.c.until_ms <= now_ms
     )
     some = connection.execute(over.order_by(_TABLE.c.until_ms).limit(most)).all()
-    lock_location(connection, *{row.location for row in some})
+    lock_location(connection, *(row.location for row in some))
     for each in some:
         row = connection.execute(select(_TABLE).where(_TABLE.c.id == each.id)).one()
         if row.state == HELD and row.until_ms <= now_ms:

@@ -13,6 +13,7 @@ from central import kept, people, schema
 from central.addresses import folded
 from central.context import is_about, is_by
 from central.errors import not_found
+from central.locations.feed import listing_of
 from central.notify import outbox
 from central.settings import Settings
 from central.sync import commands
@@ -133,6 +134,7 @@ def location(connection: Connection, name: str, now_ms: int, settings: Settings)
         .limit(SHOWN),
     )
     place["events"] = _newest_events(connection, name)
+    place["listing"] = listing_of(connection, name)
     newest = select(command).where(command.c.location == name).order_by(command.c.n.desc())
     found = _rows(connection, newest.limit(20))
     place["commands"] = [commands.as_it_stands(each, now_ms) for each in found]

@@ -11,12 +11,13 @@ import requests
 from sqlalchemy import update
 
 from central import schema
+from central.auth import Role
 from central.errors import RequestError
 from central.locations.changes import describe
 from central.sync import enrolment
 from tests.central.test_problems import problem_of
 from tests.support.central_server import LOCATION, Journal, Server, announce
-from tests.support.operators import obey, sync
+from tests.support.operators import Browser, obey, sync
 
 
 def get(server: Server, headers: dict[str, str], path: str, **query: Any) -> requests.Response:
@@ -262,6 +263,22 @@ def test_the_feed_of_locations_is_whole_and_says_what_changed_and_what_is_gone(
     assert shown["services"] == ["pickup", "returns"]
     assert {"day": 6, "open": "09:00", "close": "13:00"} in shown["hours"]
     assert "place-2" not in {each["id"] for each in listed(server, key, "locations")}
+
+
+def test_an_operator_writes_down_on_a_page_what_check_outs_show(
+    server: Server, kiosk: Journal
+) -> None:
+    admin, key = Browser(server, Role.ADMIN), server.add_key()
+    form = {"directions": "by the fountain", "opening_hours": "24/7", "services": "returns, pickup"}
+    answer = admin.post(f"/locations/{LOCATION.id}/describe", **form)
+    assert answer.status_code == 200, answer.text
+    assert "by the fountain" in admin.get(f"/locations/{LOCATION.id}").text
+    (found,) = listed(server, key, "locations")
+    assert (found["directions"], found["services"]) == ("by the fountain", ["pickup", "returns"])
+    assert len(found["hours"]) == 7
+    refused = admin.post(f"/locations/{LOCATION.id}/describe", opening_hours="at times")
+    assert refused.status_code == 422
+    assert "24/7" in refused.text
 
 
 def test_a_deposit_changes_the_live_room_and_the_etag(server: Server, kiosk: Journal) -> None:

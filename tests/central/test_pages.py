@@ -50,6 +50,7 @@ ASKS_FOR = {
     "POST /locations/{name}/roll": ADMIN,
     "POST /locations/{name}/revoke": ADMIN,
     "POST /locations/{name}/change": ADMIN,
+    "POST /locations/{name}/describe": ADMIN,
     "GET /quarantine": VIEWER,
     "POST /quarantine/{name}/settle": OPERATOR,
     "POST /packages/{name}/contact": OPERATOR,
