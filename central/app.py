@@ -37,6 +37,7 @@ from central.packages import list_routes, room_routes
 from central.packages import routes as package_routes
 from central.pages import (
     account_actions,
+    carrier_pages,
     location_actions,
     own_account,
     passkey_pages,
@@ -78,6 +79,7 @@ ROUTERS = (
     page_routes.router,
     page_actions.router,
     location_actions.router,
+    carrier_pages.router,
     recipient_page.router,
 )
 

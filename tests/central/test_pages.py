@@ -20,6 +20,7 @@ from central.auth import Role
 from central.pages import (
     account_actions,
     actions,
+    carrier_pages,
     location_actions,
     own_account,
     passkey_pages,
@@ -70,6 +71,11 @@ ASKS_FOR = {
     "POST /staff": ADMIN,
     "POST /staff/{number}/badge": ADMIN,
     "POST /staff/{number}/remove": ADMIN,
+    "GET /carriers": ADMIN,
+    "POST /carriers": ADMIN,
+    "POST /carriers/{name}/change": ADMIN,
+    "POST /carriers/{name}/disable": ADMIN,
+    "POST /carriers/{name}/enable": ADMIN,
     "GET /keys": ADMIN,
     "POST /keys": ADMIN,
     "POST /keys/{name}/revoke": ADMIN,
@@ -120,6 +126,8 @@ FORMS: dict[str, dict[str, object]] = {
     "/packages/{name}/decide": {"why": "x"},
     "/packages/{name}/extend": {"days": 1},
     "/staff": {"number": "1", "name": "x", "role": "courier", "pin": "1"},
+    "/carriers": {"carrier": "no good id", "name": "x"},
+    "/carriers/{name}/change": {"title": "x"},
     "/keys": {"name": "x", "scopes": "packages:read"},
     "/accounts": {"email": "x", "name": "x", "role": "viewer", "password": "short"},
     "/accounts/{name}/role": {"role": "viewer"},
@@ -145,6 +153,7 @@ def test_each_page_and_form_asks_for_its_role_and_no_other_client_gets_in(server
             *routes.router.routes,
             *actions.router.routes,
             *location_actions.router.routes,
+            *carrier_pages.router.routes,
         )
         if isinstance(route, APIRoute)
         for method in (route.methods or set()) - {"HEAD"}
