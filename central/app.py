@@ -20,6 +20,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from central import metrics, privacy, problems, resealing, sandbox_routes, schema, tokens
 from central.adapters import Clock, SystemClock
 from central.api_pages import page as api_page
+from central.badges import pages as badge_pages
+from central.badges import routes as badge_routes
 from central.context import Central
 from central.database import Database, faults, leadership
 from central.database.listener import listen
@@ -69,6 +71,7 @@ ROUTERS = (
     room_routes.router,
     sandbox_routes.router,
     api_page.router,
+    badge_routes.router,
     region_routes.router,
     receipts.router,
     sign_in.router,
@@ -78,6 +81,7 @@ ROUTERS = (
     account_actions.router,
     page_routes.router,
     page_actions.router,
+    badge_pages.router,
     location_actions.router,
     carrier_pages.router,
     recipient_page.router,

@@ -10,7 +10,7 @@ import requests
 
 from central import problems, schema
 from central.api_pages.examples import EXAMPLES, IN_AN_HOUR, IN_TWO_HOURS, VARIES
-from central.auth import Scope
+from central.auth import BY_NAME_ALONE, Scope
 from central.sandbox.making import make
 from tests.central.test_route_matrix import RULES
 from tests.support.central_server import Server
@@ -107,8 +107,9 @@ def test_every_route_for_programs_has_an_example_and_stands_on_the_page(server: 
     shown = {each.route for each in EXAMPLES}
     for route, rule in RULES.items():
         if isinstance(rule, Scope):
-            assert route in shown, route
             assert route in page.text, route
+            # A sandbox has no couriers: real kiosks would know who signs their badges.
+            assert route in shown or rule in BY_NAME_ALONE, route
 
 
 def test_every_problem_has_its_place_and_every_link_leads_somewhere(server: Server) -> None:
