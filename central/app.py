@@ -39,6 +39,7 @@ from central.packages import list_routes, room_routes
 from central.packages import routes as package_routes
 from central.pages import (
     account_actions,
+    area_actions,
     carrier_pages,
     location_actions,
     own_account,
@@ -83,6 +84,7 @@ ROUTERS = (
     page_actions.router,
     badge_pages.router,
     location_actions.router,
+    area_actions.router,
     carrier_pages.router,
     recipient_page.router,
 )
