@@ -27,7 +27,7 @@ from central.intake import Intake
 from central.keeper import Keeper
 from central.links import PATH
 from central.monitoring.requests import CountedRequests
-from central.notify import receipts
+from central.notify import incoming, receipts
 from central.notify.worker import Worker
 from central.operators.single_sign_on import Provider
 from central.packages import routes as package_routes
@@ -37,6 +37,7 @@ from central.pages import (
     own_account,
     passkey_pages,
     provider_sign_in,
+    privacy_page,
     recipient_page,
     sign_in,
 )
@@ -61,6 +62,7 @@ ROUTERS = (
     package_routes.router,
     region_routes.router,
     receipts.router,
+    incoming.router,
     sign_in.router,
     provider_sign_in.router,
     own_account.router,
@@ -70,6 +72,7 @@ ROUTERS = (
     page_actions.router,
     location_actions.router,
     recipient_page.router,
+    privacy_page.router,
 )
 
 

@@ -37,6 +37,9 @@ from central.database.columns import sealed_by_row_column as _sealed_by_row
 from central.database.columns import sealed_column as _sealed
 from central.database.columns import text_column as _text
 from central.database.columns import time_column as _time
+from central.notify.tables import message_stop as message_stop
+from central.outages.tables import location_outage as location_outage
+from central.outages.tables import package_outage as package_outage
 from central.sealing import Sealed
 
 
@@ -90,6 +93,7 @@ location = Table(
     _text("layout_hash"),
     _time("watched_until_ms"),
     _time("silent_told_ms"),
+    _flag("holds_stand_still"),
     _number("free"),
     _number("promised"),
     _number("promised_to_one"),

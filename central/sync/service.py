@@ -106,6 +106,7 @@ def sync(
         want_layout=request.layout is None
         and request.status.layout_hash not in ("", row.layout_hash),
         staff_version=row.staff_counts,
+        silent_after_s=central.settings.silent_after_s,
     )
 
 
@@ -225,6 +226,7 @@ def _note(
     }
     if not is_late:
         values |= _counted(status) | {"temperature_c": status.temperature_c}
+        values["holds_stand_still"] = status.holds_stand_still
     last_n: int = update_one(connection, schema.location, "id", values, "command_n")
     _note_minute(connection, row.id, status, taken.count, now_ms)
     return last_n
