@@ -36,8 +36,8 @@ from central.pages import (
     location_actions,
     own_account,
     passkey_pages,
-    provider_sign_in,
     privacy_page,
+    provider_sign_in,
     recipient_page,
     sign_in,
 )

@@ -135,7 +135,11 @@ def compose(
     reached = reach_of(connection, central.settings, package.id, now_ms)
     if kind is Kind.OUT_OF_REACH and not reached.is_known:
         return Dropped("the package can be fetched")
-    if kind in IN_REACH_ONLY if reached.why_not else kind is Kind.OUT_OF_REACH:
+    # What is back may go again: until its outage is over nothing is said of it.
+    is_out = reached.why_not is not None
+    if (kind in IN_REACH_ONLY and (is_out or reached.is_known)) or (
+        kind is Kind.OUT_OF_REACH and not is_out
+    ):
         return Waits(now_ms + _look_again_in_ms(now_ms - reached.since_ms))
     try:
         to = _address(row.channel, person, central)
@@ -164,7 +168,7 @@ def compose(
         to,
         code,
         link,
-        is_out=reached.why_not is not None,
+        is_out=is_out,
         privacy_url=links.privacy_url(central, row.language),
     )
     unsubscribe_url = f"{link}{links.NO_REMINDERS}" if link and is_reminder else ""

@@ -17,6 +17,8 @@ from central import addresses, kept, schema
 from central.adapters import new_id
 from central.database.bulk import insert_once
 from central.notify.tables import message_stop
+from central.outages.reach import WAITS
+from central.outages.tables import package_outage
 from central.settings import Notifications
 from kiosk.model.actor import SERVER, actor_of
 from kiosk.model.clock import DAY_MS, HOUR_MS
@@ -402,6 +404,21 @@ def tell_of_channel(
         is_news = connection.execute(delete(table).where(table.c.key == key)).rowcount == 1
     if is_news:
         tell_operators(connection, rules, kind, None, {"what": f"{channel} {what}"}, now_ms)
+
+
+def go_on(connection: Connection, location: str, now_ms: int) -> None:
+    """A kiosk is heard of again before anybody took it for out: what waited for that goes now."""
+    table, out = schema.notification, package_outage
+    connection.execute(
+        update(table)
+        .where(
+            table.c.location == location,
+            table.c.status == schema.fixed("queued"),
+            table.c.reason == WAITS,
+            ~exists(select(out.c.package).where(out.c.package == table.c.package)),
+        )
+        .values(due_ms=now_ms)
+    )
 
 
 def try_another_way(connection: Connection, rules: Notifications, row: Any) -> None:

@@ -1,4 +1,4 @@
-"""Who asked for no more SMS, or for no more reminders by e-mail: by address, and no address in it."""
+"""Who asked for no more SMS, or for no more reminders by e-mail; no address stands in it."""
 
 from __future__ import annotations
 

@@ -241,9 +241,7 @@ def _settle_package(
         connection.execute(update(table).where(of_it).values(**changed))
 
 
-def _end(
-    connection: Connection, settings: Settings, row: Mapping[str, Any], now_ms: int
-) -> None:
+def _end(connection: Connection, settings: Settings, row: Mapping[str, Any], now_ms: int) -> None:
     """A package can be fetched again: who was told that it cannot is told so, and what waited goes
     on from there."""
     rules, table = settings.notifications, schema.notification

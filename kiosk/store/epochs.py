@@ -6,7 +6,7 @@ from kiosk.model.actor import KIOSK
 from kiosk.model.clock import Reading
 from kiosk.model.event_bodies import DatabaseRestored
 from kiosk.model.location import SuspectReason
-from kiosk.store import commands, holds, intents, meta, recovery, slots
+from kiosk.store import commands, holds, intents, recovery, slots
 from kiosk.store.writer import Writer
 
 

@@ -215,7 +215,9 @@ def _give_back(writer: Writer, ran_ms: int, until_ms: int, time_zone: str) -> in
         " AND stored_ms < ? ORDER BY id",
         (until_ms,),
     )
-    faulty = writer.all("SELECT label, faulty_since_ms FROM slot WHERE faulty_since_ms < ?", (until_ms,))
+    faulty = writer.all(
+        "SELECT label, faulty_since_ms FROM slot WHERE faulty_since_ms < ?", (until_ms,)
+    )
     changes = [
         *(_lengthened(row, min(gap_ms, until_ms - row["stored_ms"]), time_zone) for row in held),
         # A door's own time goes on from here: that up to now is given back already.

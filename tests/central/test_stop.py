@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -66,13 +67,16 @@ def bodies(gateway: Gateway) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "text", ["STOP", "Stopp.", "  stop  ", "ARRÊT", "arret", "Stop SMS please", "Baja", "توقف", "قف"]
+    "text",
+    ["STOP", "Stopp.", "  stop  ", "ARRÊT", "arret", "Stop SMS please", "Baja", "توقف", "قف"],
 )
 def test_it_is_said_in_many_ways(text: str) -> None:
     assert said(text) is Said.STOP
 
 
-@pytest.mark.parametrize("text", ["", "Please stop by at noon", "End of the road", "123", "🛑", "ok"])
+@pytest.mark.parametrize(
+    "text", ["", "Please stop by at noon", "End of the road", "123", "🛑", "ok"]
+)
 def test_what_people_write_else_is_no_stop(text: str) -> None:
     assert said(text) is None
 
@@ -177,13 +181,15 @@ def test_mail_programs_stop_reminders_and_no_code(
     server.clock.wall_ms += DAY_MS
     sync(kiosk)
     reminder = mailbox[1].wait_for(2)[1]
-    url = str(reminder["List-Unsubscribe"]).strip("<>")
+    [url] = re.findall("<(.+)>", str(reminder["List-Unsubscribe"]))
     assert reminder["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     asked = requests.post(
         url, data={"List-Unsubscribe": "One-Click"}, timeout=20, allow_redirects=False
     )
     assert asked.status_code == 200
-    announce(server, server.add_key(), "B", recipient=PERSON | {"email": EMAIL, "channels": ["email"]})
+    announce(
+        server, server.add_key(), "B", recipient=PERSON | {"email": EMAIL, "channels": ["email"]}
+    )
     obey(kiosk)
     kiosk.put_in("B")
     sync(kiosk)

@@ -27,9 +27,9 @@ from central.packages.requests import Announcement
 from central.settings import Notifications, Settings
 from central.sync import enrolment
 from central.sync.service import sync
-from kiosk.model.clock import HOUR_MS
+from kiosk.model.clock import HOUR_MS, Reading
 from kiosk.model.location import Location
-from kiosk.store import boards, commands, holds, journal, packages
+from kiosk.store import boards, commands, holds, journal, meta, packages
 from kiosk.store.holds import Contact
 from kiosk.sync.client import OBSERVER, _waiting
 from kiosk.sync.contract import EnrolRequest, Status, SyncAnswer, SyncRequest, wire_event
@@ -42,9 +42,9 @@ RULES = Notifications(
     channels=("email",),
     undo_wait_s=0,
     remind_after_days=(1, 2, 3),
-    silent_after_s=5 * 3600,
-    outage_told_after_s=6 * 3600,
-    outage_over_after_s=4 * 3600,
+    silent_after_s=9 * 3600,  # of which a kiosk goes by the half, and that is longer than a step
+    outage_told_after_s=10 * 3600,
+    outage_over_after_s=14 * 3600,
 )
 LABELS = tuple(slot.label for slot in LOCATION.slots[:6])
 SMALL = replace(LOCATION, slots=LOCATION.slots[:6])
@@ -79,18 +79,27 @@ class SimulatedKiosk:
         self.is_alive = self.is_line_up = True
         self.gives_back = True
         """Whether its holds stand still while its server does not hear of it."""
+        self._was_alive = False
         self._heard_ms: int | None = None
         self._silent_after_s: int | None = None
 
     def housekeep(self) -> None:
         """What a living machine does every minute."""
         if not self.is_alive:
+            self._was_alive = False
             return
         contact = None
         if self.gives_back:
             heard_ms, after_s = self._heard_ms, self._silent_after_s
             ago_ms = None if heard_ms is None else self.clock.wall_ms - heard_ms
             contact = Contact(ago_ms, None if after_s is None else after_s * 1000)
+        if self._was_alive:
+            # A stamp a minute is as good as one now.
+            at_ms = self.clock.wall_ms - 60_000
+            self.journal.do(holds.stamp_alive, Reading(at_ms, at_ms, "boot"))
+            if not self.gives_back:
+                self.journal.do(meta.set_value, holds.RAN, f"[{at_ms}, {holds.GAP_MS}, false]")
+        self._was_alive = True
         self.journal.do(holds.tick, self.location.time_zone, contact)
         self.journal.do(holds.expire_due)
 
@@ -273,15 +282,15 @@ class Fault:
     ends: int
 
 
-def drawn_faults(rng: random.Random, kiosks: int, away: int) -> list[Fault]:
-    """So many kiosks are away for one to nine days, each in one way."""
+def drawn_faults(rng: random.Random, kiosks: int, away: int, days_max: int = 9) -> list[Fault]:
+    """So many kiosks are away for a day or up to nine, each in one way."""
     steps_a_day = 24 * HOUR_MS // STEP_MS
     return [
         Fault(
             number,
             ("line", "machine", "board")[place % 3],
             begins := rng.randrange(1, 5),
-            begins + steps_a_day * rng.randrange(1, 10),
+            begins + steps_a_day * rng.randint(1, days_max),
         )
         for place, number in enumerate(rng.sample(range(kiosks), away))
     ]

@@ -1,5 +1,4 @@
-"""Which packages cannot be fetched, since when, and who knows; kiosks say that holds stand still; and who
-asked for no more messages."""
+"""Which packages cannot be fetched, and who asked for no more messages."""
 
 from __future__ import annotations
 
