@@ -17,7 +17,7 @@ from central.database import Leadership
 from central.housekeeping import keep
 from central.monitoring.figures import keep_figures
 from central.notify.incoming import read_folder
-from central.outages.watch import watch
+from central.notify.outages import watch
 from central.regions.directory import follow
 
 LOG = logging.getLogger("central.keeper")

@@ -70,15 +70,15 @@ class Notifications(_Part):
     """An Apprise URL with `{phone}` or `{email}` for people on the channel `apprise`."""
     silent_after_s: int = Field(default=300, ge=30)
     """A kiosk that was not heard of for so long is silent: holds of its packages stand still."""
-    outage_told_after_s: int = Field(default=1800, ge=60, le=86_400)
-    """People are told that their package cannot be fetched when that has lasted so long."""
+    outage_notified_after_s: int = Field(default=1800, ge=60, le=86_400)
+    """People are notified that their package cannot be fetched when that has lasted so long."""
     outage_over_after_s: int = Field(default=600, ge=60, le=86_400)
-    """They are told that it can be fetched again when that has lasted so long; what goes again
+    """They are notified that it can be fetched again when that has lasted so long; what goes again
     before is the same outage."""
 
 
 class Privacy(_Part):
-    """What people are told is kept of them: at `/privacy`, to which their messages lead."""
+    """What people are notified is kept of them: at `/privacy`, to which their messages lead."""
 
     contact: str = Field(default="", max_length=200)
     """Whom they ask: a name, an address, a number."""

@@ -1,6 +1,6 @@
 """Whether a package can be fetched now, and if not, why: the one place that says it.
 
-While it cannot, its hold stands still, reminders wait, and nobody is told that it expires.
+While it cannot, its hold stands still, reminders wait, and nobody is notified that it expires.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ class Why(StrEnum):
     """The kiosk is heard of, and has yet to say what happened and until when holds go on."""
 
 
-TOLD: Final = (Why.SILENT, Why.DOOR)
-"""What people are told of; the other is over before they could read it."""
+REPORTED: Final = (Why.SILENT, Why.DOOR)
+"""What people are notified of; the other is over before they could read it."""
 
 WAITS: Final = "it waits until the package can be fetched"
 """What is said of a message that waits for that."""
@@ -38,7 +38,8 @@ _LOCATION, _SLOT = schema.location, schema.slot
 
 def is_silent(silent_before_ms: Any) -> ColumnElement[bool]:
     """Whether a location's kiosk was heard of, and not since then."""
-    return _LOCATION.c.last_sync_ms < silent_before_ms
+    is_older: ColumnElement[bool] = _LOCATION.c.last_sync_ms < silent_before_ms
+    return is_older
 
 
 def why_location_is_out(silent_before_ms: Any) -> ColumnElement[Any]:

@@ -1,6 +1,6 @@
 """The tables of outages: a row for each location that is out and each package that is out of reach.
 
-A row begins with the outage and ends with it. What was told stands in it, so that it is told once,
+A row begins with the outage and ends with it. What was notified stands in it, so that it is notified once,
 whichever server does it and however often one is started.
 """
 
@@ -16,11 +16,11 @@ location_outage = Table(
     Column("location", Text, ForeignKey("location.id"), primary_key=True),
     text_column("why"),
     number_column("since_ms"),
-    time_column("told_ms"),
+    time_column("notified_ms"),
     time_column("back_ms"),
     sqlite_strict=True,
 )
-"""`told_ms`: since when carriers know; `back_ms`: since when it is back, where it is."""
+"""`notified_ms`: since when carriers know; `back_ms`: since when it is back, where it is."""
 
 package_outage = Table(
     "package_outage",
@@ -29,9 +29,9 @@ package_outage = Table(
     Column("location", Text, ForeignKey("location.id"), nullable=False),
     text_column("why"),
     number_column("since_ms"),
-    time_column("told_ms"),
+    time_column("notified_ms"),
     time_column("back_ms"),
     Index("ix_package_outage_location", "location"),
     sqlite_strict=True,
 )
-"""The same of packages; `told_ms`: since when their people know."""
+"""The same of packages; `notified_ms`: since when their people know."""

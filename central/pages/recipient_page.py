@@ -86,8 +86,10 @@ async def code(request: Request, token: str) -> Response:
 
 
 @router.get("/{token}" + NO_REMINDERS)
-async def ask_for_no_reminders(token: str) -> Response:
+async def ask_for_no_reminders(request: Request, token: str) -> Response:
     """Somebody followed the link of a mail program that does not post: the page has the button."""
+    central = central_of(request)
+    await central.database.look(person_of, central, token)
     return RedirectResponse(f"{PATH}{path(token)}", 303)
 
 

@@ -1,4 +1,4 @@
-"""People are told the truth about packages that cannot be fetched, and told it once."""
+"""People are notified the truth about packages that cannot be fetched, and notified it once."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.support.outage_network import (
 IS_NIGHTLY = os.environ.get("TEST_BUDGET") == "nightly"
 KIOSKS, AWAY = (100, 20) if IS_NIGHTLY else (4, 3)
 DAYS_MAX = 9 if IS_NIGHTLY else 4
-IN_TIME_MS = (RULES.silent_after_s + RULES.outage_told_after_s) * 1000 + STEP_MS
+IN_TIME_MS = (RULES.silent_after_s + RULES.outage_notified_after_s) * 1000 + STEP_MS
 HUSHED = ("reminder", "about_to_expire", "expired")
 
 
@@ -78,27 +78,27 @@ def hushed_while_away(lockers: Network, package: str, fault: Fault, began_ms: in
     step_ms = STEP_MS + 2 * 60_000
     out_ms = began_ms + fault.begins * step_ms + RULES.silent_after_s * 1000
     back_ms = began_ms + fault.ends * step_ms
-    told = lockers.told(package)
-    return Counter(kind for at, kind in told if kind in HUSHED and out_ms < at <= back_ms)
+    notified = lockers.notified(package)
+    return Counter(kind for at, kind in notified if kind in HUSHED and out_ms < at <= back_ms)
 
 
-def test_nobody_is_reminded_and_everybody_is_told_twice(tmp_path: Path) -> None:
+def test_nobody_is_reminded_and_everybody_is_notified_twice(tmp_path: Path) -> None:
     faults = drawn_faults(random.Random(4), KIOSKS, AWAY, DAYS_MAX)
     with network(tmp_path, KIOSKS) as lockers:
         began_ms = lockers.clock.wall_ms
         of_package = asyncio.run(story(lockers, faults))
         step_ms = STEP_MS + 2 * 60_000
         for package, fault in of_package.items():
-            told = lockers.told(package)
-            kinds = Counter(kind for _, kind in told)
+            notified = lockers.notified(package)
+            kinds = Counter(kind for _, kind in notified)
             if fault is None:
                 assert kinds["out_of_reach"] == kinds["works_again"] == 0
                 continue
-            assert kinds["out_of_reach"] == kinds["works_again"] == 1, (fault, told)
-            assert not hushed_while_away(lockers, package, fault, began_ms), (fault, told)
+            assert kinds["out_of_reach"] == kinds["works_again"] == 1, (fault, notified)
+            assert not hushed_while_away(lockers, package, fault, began_ms), (fault, notified)
             out_ms = began_ms + fault.begins * step_ms
             back_ms = began_ms + fault.ends * step_ms
-            at = {kind: at for at, kind in told}
+            at = {kind: at for at, kind in notified}
             assert out_ms < at["out_of_reach"] <= out_ms + IN_TIME_MS
             over_ms = RULES.outage_over_after_s * 1000 + 3 * STEP_MS
             assert back_ms < at["works_again"] <= back_ms + over_ms
@@ -144,11 +144,11 @@ def test_one_that_flaps_is_one_outage(tmp_path: Path) -> None:
                 await lockers.step()
             return package
 
-        told = Counter(kind for _, kind in lockers.told(asyncio.run(flaps())))
-        assert (told["out_of_reach"], told["works_again"]) == (1, 1)
+        notified = Counter(kind for _, kind in lockers.notified(asyncio.run(flaps())))
+        assert (notified["out_of_reach"], notified["works_again"]) == (1, 1)
 
 
-def test_who_fetched_it_meanwhile_is_not_told_that_it_works_again(tmp_path: Path) -> None:
+def test_who_fetched_it_meanwhile_is_not_notified_that_it_works_again(tmp_path: Path) -> None:
     with network(tmp_path, 1) as lockers:
 
         async def fetched_offline() -> tuple[str, str]:
@@ -167,8 +167,8 @@ def test_who_fetched_it_meanwhile_is_not_told_that_it_works_again(tmp_path: Path
             return fetched, kept
 
         fetched, kept = asyncio.run(fetched_offline())
-        assert [kind for _, kind in lockers.told(fetched)][-2:] == ["out_of_reach", "retrieved"]
-        others = [kind for _, kind in lockers.told(kept) if kind not in HUSHED]
+        assert [kind for _, kind in lockers.notified(fetched)][-2:] == ["out_of_reach", "retrieved"]
+        others = [kind for _, kind in lockers.notified(kept) if kind not in HUSHED]
         assert others == ["stored", "out_of_reach", "works_again"]
         # What was asked for while nobody heard of it counts at both ends.
         kiosk = lockers.kiosks[0]
@@ -176,7 +176,7 @@ def test_who_fetched_it_meanwhile_is_not_told_that_it_works_again(tmp_path: Path
 
 
 def test_two_servers_tell_it_once(tmp_path: Path) -> None:
-    """The keeper's right goes to and fro: whichever looks, what was told stands in the rows."""
+    """The keeper's right goes to and fro: whichever looks, what was notified stands in the rows."""
     with network(tmp_path, 2) as lockers:
 
         async def both() -> list[str]:
@@ -194,5 +194,5 @@ def test_two_servers_tell_it_once(tmp_path: Path) -> None:
             return found
 
         for package in asyncio.run(both()):
-            told = Counter(kind for _, kind in lockers.told(package))
-            assert (told["out_of_reach"], told["works_again"]) == (1, 1)
+            notified = Counter(kind for _, kind in lockers.notified(package))
+            assert (notified["out_of_reach"], notified["works_again"]) == (1, 1)

@@ -19,9 +19,9 @@ from sqlalchemy import select
 from central import schema
 from central.app import build
 from central.context import Central
+from central.notify import outages
 from central.notify.messages import Message
 from central.notify.worker import Worker
-from central.outages import watch
 from central.packages import service
 from central.packages.requests import Announcement
 from central.settings import Notifications, Settings
@@ -43,7 +43,7 @@ RULES = Notifications(
     undo_wait_s=0,
     remind_after_days=(1, 2, 3),
     silent_after_s=9 * 3600,  # of which a kiosk goes by the half, and that is longer than a step
-    outage_told_after_s=10 * 3600,
+    outage_notified_after_s=10 * 3600,
     outage_over_after_s=14 * 3600,
 )
 LABELS = tuple(slot.label for slot in LOCATION.slots[:6])
@@ -181,9 +181,7 @@ class Network:
         for kiosk in self.kiosks:
             now_ms = self.clock.wall_ms
             token = await self.central.database.write(
-                lambda c, name=kiosk.name, at=now_ms: enrolment.add_location(
-                    c, name, name, "test", at
-                )
+                enrolment.add_location, kiosk.name, kiosk.name, "test", now_ms
             )
             request = EnrolRequest(token=token, location=kiosk.name, key=LOCATION_KEY.hex())
             answer = await self.central.database.write(enrolment.enrol, self.central, request)
@@ -222,18 +220,18 @@ class Network:
                 kiosk.housekeep()
                 await kiosk.sync(self.central)
             self.clock.wall_ms += 60_000
-        await watch.look_round(self.central, self.began_ms)
+        await outages.look_round(self.central, self.began_ms)
         while await self.worker.send_due():
             continue
 
     async def step_beside(self) -> None:
         """A second server of this database looks and sends at the same moment."""
         other = self._worker()
-        rounds = [watch.look_round(self.central, self.began_ms) for _ in range(2)]
+        rounds = [outages.look_round(self.central, self.began_ms) for _ in range(2)]
         await asyncio.gather(*rounds)
         await asyncio.gather(self.worker.send_due(), other.send_due())
 
-    def told(self, package: str) -> list[tuple[int, str]]:
+    def notified(self, package: str) -> list[tuple[int, str]]:
         """What its person was sent, and when."""
         rows = self._rows(schema.notification, schema.notification.c.package == package)
         kinds = {row.id: row.kind for row in rows}

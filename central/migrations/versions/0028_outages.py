@@ -47,6 +47,6 @@ def _of_an_outage() -> list[sa.Column[object]]:
     return [
         sa.Column("why", sa.Text(), nullable=False, server_default=""),
         sa.Column("since_ms", WHOLE, nullable=False, server_default="0"),
-        sa.Column("told_ms", WHOLE),
+        sa.Column("notified_ms", WHOLE),
         sa.Column("back_ms", WHOLE),
     ]

@@ -1,9 +1,9 @@
-"""Who is told that a package cannot be fetched, and that it can be again: each person once.
+"""Who is notified that a package cannot be fetched, and that it can be again: each person once.
 
 The keeper looks every half minute which locations and packages are out, and writes the row of an
-outage, and what it tells, in one transaction. Who was told a thing stands in that row: a server
-that starts, or another one, goes on from there. An outage is told of when it has lasted
-(`outage_told_after_s`), and is over when it has been over (`outage_over_after_s`): one that comes
+outage, and what it tells, in one transaction. Who was notified a thing stands in that row: a server
+that starts, or another one, goes on from there. An outage is notified of when it has lasted
+(`outage_notified_after_s`), and is over when it has been over (`outage_over_after_s`): one that comes
 again before that is the same outage.
 """
 
@@ -26,7 +26,7 @@ from central.locking import lock_location
 from central.notify import outbox
 from central.notify.outbox import Kind
 from central.outages import reach
-from central.outages.reach import TOLD, WAITS, Why
+from central.outages.reach import REPORTED, WAITS, Why
 from central.outages.tables import location_outage, package_outage
 from central.settings import Settings
 from kiosk.model.clock import HOUR_MS
@@ -65,7 +65,7 @@ async def look_round(central: Central, began_ms: int) -> None:
 
 
 def _due(connection: Connection, settings: Settings, now_ms: int) -> Sequence[str]:
-    """Some locations at which an outage begins, ends, or is to be told of."""
+    """Some locations at which an outage begins, ends, or is to be notified of."""
     found: dict[str, None] = {}
     for query in _due_queries(settings, now_ms):
         found |= dict.fromkeys(connection.execute(query.distinct().limit(AT_ONCE)).scalars())
@@ -114,8 +114,8 @@ def _changes(
         and_(why.is_(None), table.c.back_ms <= now_ms - rules.outage_over_after_s * 1000),
         and_(
             why.is_not(None),
-            table.c.told_ms.is_(None),
-            table.c.since_ms <= now_ms - rules.outage_told_after_s * 1000,
+            table.c.notified_ms.is_(None),
+            table.c.since_ms <= now_ms - rules.outage_notified_after_s * 1000,
         ),
     )
 
@@ -131,7 +131,7 @@ def settle(connection: Connection, settings: Settings, location: str, now_ms: in
         return
     _settle_location(connection, settings, place, now_ms)
     for row in connection.execute(_packages(settings, location, now_ms)).mappings().all():
-        _settle_package(connection, settings, place, row, now_ms)
+        _settle_package(connection, settings, place, dict(row), now_ms)
 
 
 def _packages(settings: Settings, location: str, now_ms: int) -> Select[Any]:
@@ -149,7 +149,7 @@ def _packages(settings: Settings, location: str, now_ms: int) -> Select[Any]:
                 table.c.package.is_not(None),
                 and_(
                     _PACKAGE.c.status == PackageStatus.STORED.value,
-                    why.in_([each.value for each in TOLD]),
+                    why.in_([each.value for each in REPORTED]),
                 ),
             ),
         )
@@ -158,7 +158,7 @@ def _packages(settings: Settings, location: str, now_ms: int) -> Select[Any]:
 
 
 def _named(table: Any) -> list[ColumnElement[Any]]:
-    names = ("why", "since_ms", "told_ms", "back_ms")
+    names = ("why", "since_ms", "notified_ms", "back_ms")
     return [table.c[name].label(f"outage_{name}") for name in names]
 
 
@@ -179,12 +179,12 @@ def _settle_location(connection: Connection, settings: Settings, place: Any, now
             connection.execute(update(table).where(of_it).values(back_ms=now_ms))
         elif now_ms - row.back_ms >= rules.outage_over_after_s * 1000:
             connection.execute(delete(table).where(of_it))
-            if row.told_ms is not None:
+            if row.notified_ms is not None:
                 _say_location(connection, ServerKind.LOCATION_BACK, place.id, row, now_ms)
         return
     changed = {"back_ms": None, "why": place.why_out}
-    if row.told_ms is None and now_ms - row.since_ms >= rules.outage_told_after_s * 1000:
-        changed["told_ms"] = now_ms
+    if row.notified_ms is None and now_ms - row.since_ms >= rules.outage_notified_after_s * 1000:
+        changed["notified_ms"] = now_ms
         _say_location(connection, ServerKind.LOCATION_OUT, place.id, row, now_ms)
     connection.execute(update(table).where(of_it).values(**changed))
 
@@ -215,13 +215,18 @@ def _settle_package(
     is_known, why = row["outage_since_ms"] is not None, row["why_now"]
     of_it = table.c.package == row["id"]
     if row["status"] != PackageStatus.STORED:
-        # It was fetched, or taken back: there is nothing to be told any more.
+        # It was fetched, or taken back: there is nothing to be notified any more.
         connection.execute(delete(table).where(of_it))
     elif not is_known:
         since_ms = max(_since(place, why, now_ms), row["stored_ms"] or 0)
-        # Who is about to be told that it works again still believes that it does not.
-        told_ms = now_ms if _unsay(connection, row["id"], Kind.WORKS_AGAIN) else None
-        values = {"location": place.id, "why": why, "since_ms": since_ms, "told_ms": told_ms}
+        # Who is about to be notified that it works again still believes that it does not.
+        notified_ms = now_ms if _unsay(connection, row["id"], Kind.WORKS_AGAIN) else None
+        values = {
+            "location": place.id,
+            "why": why,
+            "since_ms": since_ms,
+            "notified_ms": notified_ms,
+        }
         upsert(connection, table, {"package": row["id"]}, values)
     elif why is None:
         if row["outage_back_ms"] is None:
@@ -231,18 +236,18 @@ def _settle_package(
             _end(connection, settings, row, now_ms)
     else:
         changed: dict[str, Any] = {"back_ms": None}
-        if why in TOLD:
+        if why in REPORTED:
             changed["why"] = why
         lasts_ms = now_ms - row["outage_since_ms"]
-        if row["outage_told_ms"] is None and lasts_ms >= rules.outage_told_after_s * 1000:
-            changed["told_ms"] = now_ms
+        if row["outage_notified_ms"] is None and lasts_ms >= rules.outage_notified_after_s * 1000:
+            changed["notified_ms"] = now_ms
             outbox.tell(connection, rules, Kind.OUT_OF_REACH, row["id"], now_ms)
             _say_package(connection, ServerKind.HOLD_PAUSED, row, now_ms)
         connection.execute(update(table).where(of_it).values(**changed))
 
 
 def _end(connection: Connection, settings: Settings, row: Mapping[str, Any], now_ms: int) -> None:
-    """A package can be fetched again: who was told that it cannot is told so, and what waited goes
+    """A package can be fetched again: who was notified that it cannot is notified so, and what waited goes
     on from there."""
     rules, table = settings.notifications, schema.notification
     waits = update(table).where(table.c.package == row["id"], table.c.status == "queued")
@@ -252,14 +257,14 @@ def _end(connection: Connection, settings: Settings, row: Mapping[str, Any], now
         connection.execute(waits.where(is_warning).values(due_ms=warn_ms))
     is_reminder = (table.c.kind == Kind.REMINDER.value) & (table.c.due_ms > now_ms)
     is_overdue = is_reminder & (table.c.reason == WAITS)
-    if row["outage_told_ms"] is None:
+    if row["outage_notified_ms"] is None:
         connection.execute(waits.where(is_overdue).values(due_ms=now_ms, reason=""))
         return
     _say_package(connection, ServerKind.HOLD_RESUMED, row, now_ms)
     if _unsay(connection, row["id"], Kind.OUT_OF_REACH):
         connection.execute(waits.where(is_overdue).values(due_ms=now_ms, reason=""))
         return
-    dropped = {"status": "dropped", "reason": "they are told that it works again"}
+    dropped = {"status": "dropped", "reason": "they are notified that it works again"}
     connection.execute(waits.where(is_overdue).values(**dropped))
     outbox.tell(connection, rules, Kind.WORKS_AGAIN, row["id"], now_ms)
 
