@@ -78,7 +78,7 @@ class Notifications(_Part):
 
 
 class Privacy(_Part):
-    """What people are notified is kept of them: at `/privacy`, to which their messages lead."""
+    """What it says is kept of people: at `/privacy`, to which their messages lead."""
 
     contact: str = Field(default="", max_length=200)
     """Whom they ask: a name, an address, a number."""

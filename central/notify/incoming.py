@@ -27,22 +27,22 @@ router = APIRouter(prefix="/v1", tags=["messages"])
 
 
 @router.post(
-    "/sms/{secret}",
+    "/sms/{token}",
     status_code=204,
     responses={404: {}, 422: {}},
     summary="An SMS gateway hands on what somebody sent",
 )
 async def incoming(
     request: Request,
-    secret: Annotated[str, Path(max_length=400)],
+    token: Annotated[str, Path(max_length=400)],
     sender: Annotated[str, Form(alias="From", max_length=40)],
     text: Annotated[str, Form(alias="Body", max_length=2000)] = "",
 ) -> Response:
     central = central_of(request)
     sms = central.settings.sms
     known = "" if sms is None else sms.incoming_secret
-    if not known or not hmac.compare_digest(known.encode(), secret.encode()):
-        raise not_found("address", secret[:12])
+    if not known or not hmac.compare_digest(known.encode(), token.encode()):
+        raise not_found("address", token[:12])
     await central.database.write(stops.take_sms, central, sender, text)
     request.app.state.wake()
     return Response(status_code=204)

@@ -1,10 +1,10 @@
-"""Who is notified that a package cannot be fetched, and that it can be again: each person once.
+"""Who hears that a package cannot be fetched, and that it can be again: each person once.
 
 The keeper looks every half minute which locations and packages are out, and writes the row of an
-outage, and what it tells, in one transaction. Who was notified a thing stands in that row: a server
-that starts, or another one, goes on from there. An outage is notified of when it has lasted
-(`outage_notified_after_s`), and is over when it has been over (`outage_over_after_s`): one that comes
-again before that is the same outage.
+outage, and the messages about it, in one transaction. Who was notified stands in that row: a server
+that starts, or another one, goes on from there. An outage that lasts (`outage_notified_after_s`) is
+said; it is over when it has been over for a while (`outage_over_after_s`): what goes again before
+that is the same outage.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ async def look_round(central: Central, began_ms: int) -> None:
 
 
 def _due(connection: Connection, settings: Settings, now_ms: int) -> Sequence[str]:
-    """Some locations at which an outage begins, ends, or is to be notified of."""
+    """Some locations at which an outage begins, ends, or is to be said."""
     found: dict[str, None] = {}
     for query in _due_queries(settings, now_ms):
         found |= dict.fromkeys(connection.execute(query.distinct().limit(AT_ONCE)).scalars())
@@ -215,11 +215,11 @@ def _settle_package(
     is_known, why = row["outage_since_ms"] is not None, row["why_now"]
     of_it = table.c.package == row["id"]
     if row["status"] != PackageStatus.STORED:
-        # It was fetched, or taken back: there is nothing to be notified any more.
+        # It was fetched, or taken back: there is nothing to say any more.
         connection.execute(delete(table).where(of_it))
     elif not is_known:
         since_ms = max(_since(place, why, now_ms), row["stored_ms"] or 0)
-        # Who is about to be notified that it works again still believes that it does not.
+        # Who is about to hear that it works again still believes that it does not.
         notified_ms = now_ms if _unsay(connection, row["id"], Kind.WORKS_AGAIN) else None
         values = {
             "location": place.id,
@@ -247,8 +247,7 @@ def _settle_package(
 
 
 def _end(connection: Connection, settings: Settings, row: Mapping[str, Any], now_ms: int) -> None:
-    """A package can be fetched again: who was notified that it cannot is notified so, and what waited goes
-    on from there."""
+    """A package can be fetched again: who heard that it cannot hears so, and what waited goes on."""
     rules, table = settings.notifications, schema.notification
     waits = update(table).where(table.c.package == row["id"], table.c.status == "queued")
     if row["hold_until_ms"] is not None:
@@ -264,7 +263,7 @@ def _end(connection: Connection, settings: Settings, row: Mapping[str, Any], now
     if _unsay(connection, row["id"], Kind.OUT_OF_REACH):
         connection.execute(waits.where(is_overdue).values(due_ms=now_ms, reason=""))
         return
-    dropped = {"status": "dropped", "reason": "they are notified that it works again"}
+    dropped = {"status": "dropped", "reason": "they hear that it works again"}
     connection.execute(waits.where(is_overdue).values(**dropped))
     outbox.tell(connection, rules, Kind.WORKS_AGAIN, row["id"], now_ms)
 

@@ -373,7 +373,7 @@ def another_way(connection: Connection, rules: Notifications, row: Any) -> str |
 
 def _tell_unreachable(connection: Connection, rules: Notifications, row: Any, now_ms: int) -> None:
     """Somebody said STOP, and there is no other way to them: a person has to help."""
-    what = f"whoever package {row.barcode} is for wants no SMS, and cannot be notified its code"
+    what = f"whoever package {row.barcode} is for wants no SMS, and cannot be sent its code"
     details = {"what": what}
     tell_operators(connection, rules, Kind.UNREACHABLE, row.location, details, now_ms, row.id)
 

@@ -2,7 +2,7 @@
 
 It is kept by number, whoever's package the next message were about, and as a blind index alone.
 Reminders by e-mail are stopped the same way, by the link that a mail program offers. Codes go
-another way, or operators hear that somebody cannot be notified theirs.
+another way, or operators hear that somebody cannot be sent theirs.
 """
 
 from __future__ import annotations

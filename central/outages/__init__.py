@@ -1,1 +1,1 @@
-"""Packages that cannot be fetched now: who is notified, what waits, and since when."""
+"""Packages that cannot be fetched now: why, and since when."""

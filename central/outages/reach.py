@@ -1,6 +1,6 @@
 """Whether a package can be fetched now, and if not, why: the one place that says it.
 
-While it cannot, its hold stands still, reminders wait, and nobody is notified that it expires.
+While it cannot, its hold stands still, reminders wait, and nobody hears that it expires.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Why(StrEnum):
 
 
 REPORTED: Final = (Why.SILENT, Why.DOOR)
-"""What people are notified of; the other is over before they could read it."""
+"""What people hear of; the other is over before they could read it."""
 
 WAITS: Final = "it waits until the package can be fetched"
 """What is said of a message that waits for that."""

@@ -1,6 +1,6 @@
 """The tables of outages: a row for each location that is out and each package that is out of reach.
 
-A row begins with the outage and ends with it. What was notified stands in it, so that it is notified once,
+A row begins with the outage and ends with it. Who was notified stands in it, so that nobody is twice,
 whichever server does it and however often one is started.
 """
 

@@ -72,7 +72,7 @@ def no_look_ahead() -> int:
 
 
 def no_contact() -> Contact | None:
-    """On a site without a server nobody is notified anything that the kiosk does not know."""
+    """On a site without a server nobody promises anything that the kiosk does not know."""
     return None
 
 

@@ -1,8 +1,8 @@
 """How long packages are held: what makes a hold stand still, lengthens it, and ends it.
 
-A hold runs only while the customer could come, and is notified what the customer must know: not while
-the kiosk is down or its clock is not trusted, not while its server does not hear of it, and not
-while the door is faulty. For the first two a stamp says, minute by minute, until when holds ran;
+A hold runs only while the customer could come, and hears what they must know: not while the kiosk
+is down or its clock is not trusted, not while its server does not hear of it, and not while the
+door is faulty. For the first two a stamp says, minute by minute, until when holds ran;
 what is missing when the next stamp is made is given back to every hold. For the third each slot
 says since when it has been faulty.
 

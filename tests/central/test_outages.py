@@ -1,4 +1,4 @@
-"""People are notified the truth about packages that cannot be fetched, and notified it once."""
+"""People hear the truth about packages that cannot be fetched, and hear it once."""
 
 from __future__ import annotations
 

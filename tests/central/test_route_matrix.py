@@ -50,7 +50,7 @@ RULES: dict[str, str] = {
     "POST /mine/{token}/code": IN_ADDRESS,
     "GET /mine/{token}/no-reminders": IN_ADDRESS,
     "POST /mine/{token}/no-reminders": IN_ADDRESS,
-    "POST /v1/sms/{secret}": IN_ADDRESS,
+    "POST /v1/sms/{token}": IN_ADDRESS,
     "GET /privacy": NOBODY,
     "GET /healthz": NOBODY,
     "GET /readyz": NOBODY,
@@ -70,7 +70,7 @@ BODIES: dict[str, Any] = {
 }
 FORMS: dict[str, Any] = {
     "POST /v1/receipts/{token}": {"MessageStatus": "delivered"},
-    "POST /v1/sms/{secret}": {"From": "+491710000001", "Body": "STOP"},
+    "POST /v1/sms/{token}": {"From": "+491710000001", "Body": "STOP"},
 }
 QUERY: dict[str, str] = {
     "lat": "0",

@@ -11,6 +11,7 @@ import random
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -179,10 +180,14 @@ class Network:
     async def open(self) -> None:
         """Every kiosk enrols."""
         for kiosk in self.kiosks:
-            now_ms = self.clock.wall_ms
-            token = await self.central.database.write(
-                enrolment.add_location, kiosk.name, kiosk.name, "test", now_ms
+            adding = partial(
+                enrolment.add_location,
+                location=kiosk.name,
+                name=kiosk.name,
+                by="test",
+                now_ms=self.clock.wall_ms,
             )
+            token = await self.central.database.write(adding)
             request = EnrolRequest(token=token, location=kiosk.name, key=LOCATION_KEY.hex())
             answer = await self.central.database.write(enrolment.enrol, self.central, request)
             kiosk.token = answer.token
