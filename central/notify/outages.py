@@ -247,7 +247,7 @@ def _settle_package(
 
 
 def _end(connection: Connection, settings: Settings, row: Mapping[str, Any], now_ms: int) -> None:
-    """A package can be fetched again: who heard that it cannot hears so, and what waited goes on."""
+    """A package can be fetched again: who heard that it cannot hears it, what waited goes on."""
     rules, table = settings.notifications, schema.notification
     waits = update(table).where(table.c.package == row["id"], table.c.status == "queued")
     if row["hold_until_ms"] is not None:

@@ -1,7 +1,7 @@
 """The tables of outages: a row for each location that is out and each package that is out of reach.
 
-A row begins with the outage and ends with it. Who was notified stands in it, so that nobody is twice,
-whichever server does it and however often one is started.
+A row begins with the outage and ends with it. Who was notified stands in it, so that nobody
+is twice, whichever server does it and however often one is started.
 """
 
 from __future__ import annotations

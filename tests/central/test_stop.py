@@ -90,7 +90,7 @@ def test_a_stop_is_confirmed_once_and_then_nothing_comes(
         assert send(server, "STOP") == 204
     wait_until(lambda: len(gateway.asked) == 2)
     assert "keine SMS mehr" in bodies(gateway)[1]
-    server.clock.wall_ms += 3 * DAY_MS
+    server.pass_time(3 * DAY_MS)
     sync(kiosk)
     reminders = [row for row in server.rows(schema.notification) if row.kind == "reminder"]
     wait_until(lambda: all(row.status == "dead" for row in _rows(server, "reminder")))
@@ -178,7 +178,7 @@ def test_mail_programs_stop_reminders_and_no_code(
     put_in(server, kiosk, email=EMAIL, channels=["email"])
     [code] = mailbox[1].wait_for(1)
     assert code["List-Unsubscribe"] is None
-    server.clock.wall_ms += DAY_MS
+    server.pass_time(DAY_MS)
     sync(kiosk)
     reminder = mailbox[1].wait_for(2)[1]
     [url] = re.findall("<(.+)>", str(reminder["List-Unsubscribe"]))
@@ -194,7 +194,7 @@ def test_mail_programs_stop_reminders_and_no_code(
     kiosk.put_in("B")
     sync(kiosk)
     mailbox[1].wait_for(3)
-    server.clock.wall_ms += 2 * DAY_MS
+    server.pass_time(2 * DAY_MS)
     sync(kiosk)
     wait_until(lambda: any(row.status == "dropped" for row in _rows(server, "reminder")))
     assert "no reminders" in " ".join(row.reason for row in _rows(server, "reminder"))
