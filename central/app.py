@@ -35,6 +35,7 @@ from central.operators.single_sign_on import Provider
 from central.packages import routes as package_routes
 from central.pages import (
     account_actions,
+    area_actions,
     carrier_pages,
     location_actions,
     own_account,
@@ -76,6 +77,7 @@ ROUTERS = (
     page_actions.router,
     badge_pages.router,
     location_actions.router,
+    area_actions.router,
     carrier_pages.router,
     recipient_page.router,
     privacy_page.router,
