@@ -32,7 +32,7 @@ from central.keeper import Keeper
 from central.links import PATH
 from central.locations import routes as location_routes
 from central.monitoring.requests import CountedRequests
-from central.notify import receipts
+from central.notify import incoming, receipts
 from central.notify.worker import Worker
 from central.operators.single_sign_on import Provider
 from central.packages import list_routes, room_routes
@@ -44,6 +44,7 @@ from central.pages import (
     location_actions,
     own_account,
     passkey_pages,
+    privacy_page,
     provider_sign_in,
     recipient_page,
     sign_in,
@@ -75,6 +76,7 @@ ROUTERS = (
     badge_routes.router,
     region_routes.router,
     receipts.router,
+    incoming.router,
     sign_in.router,
     provider_sign_in.router,
     own_account.router,
@@ -87,6 +89,7 @@ ROUTERS = (
     area_actions.router,
     carrier_pages.router,
     recipient_page.router,
+    privacy_page.router,
 )
 
 

@@ -47,7 +47,7 @@ REMEMBERED_MAX: Final = 50_000
 _SYNC = re.compile(r"/v1/locations/([^/]+)/sync")
 _RETIRE = re.compile(r"/v1/locations/([^/]+)/retire")
 _ENROL = "/v1/enrol"
-_RECEIPTS = "/v1/receipts/"
+_OF_GATEWAYS = ("/v1/receipts/", "/v1/sms/")
 _API = "/v1/"
 _READS_NO_BODY = ("GET", "HEAD", "OPTIONS")
 """What no route reads the body of."""
@@ -86,7 +86,7 @@ def rule_of(path: str, has_token: bool) -> Rule:
         )
     if path == _BULK:
         return Rule(BULK_MAX_BYTES, _is_program, remembered_as="program")
-    if path.startswith(_API) and not path.startswith(_RECEIPTS):
+    if path.startswith(_API) and not path.startswith(_OF_GATEWAYS):
         return Rule(FORM_MAX_BYTES, _is_program, remembered_as="program")
     return Rule(FORM_MAX_BYTES)
 

@@ -46,12 +46,15 @@ from central.database.columns import text_column as _text
 from central.database.columns import time_column as _time
 from central.database.own_clock import changed_column, written_column
 from central.locations.tables import location_listing as location_listing
+from central.notify.tables import message_stop as message_stop
 from central.operators.tables import account_link as account_link
 from central.operators.tables import operator_session as operator_session
 from central.operators.tables import passkey as passkey
 from central.operators.tables import recovery_code as recovery_code
 from central.operators.tables import sign_in_try as sign_in_try
 from central.operators.tables import user as user
+from central.outages.tables import location_outage as location_outage
+from central.outages.tables import package_outage as package_outage
 from central.package_indexes import indexes
 from central.packages.tables import reservation as reservation
 from kiosk.model.carriers import OPERATOR
@@ -107,6 +110,7 @@ location = Table(
     _text("layout_hash"),
     _time("watched_until_ms"),
     _time("silent_told_ms"),
+    _flag("holds_stand_still"),
     _number("free"),
     _number("promised"),
     _number("promised_to_one"),

@@ -102,6 +102,18 @@ def location(connection: Connection, location: str, now_ms: int) -> None:
         _write(connection, location, *numbered, said, now_ms)
 
 
+def say(
+    connection: Connection,
+    location: str,
+    said: Sequence[tuple[ServerKind, Mapping[str, Any]]],
+    now_ms: int,
+) -> None:
+    """What the server found of a location or of a package there, beside what they are."""
+    numbered = _number(connection, location, len(said)) if said else None
+    if numbered is not None:
+        _write(connection, location, *numbered, said, now_ms)
+
+
 def life(connection: Connection) -> str:
     """The epoch in which the server numbers what it tells; "" while nobody ever read."""
     table = schema.meta

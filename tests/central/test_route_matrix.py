@@ -66,6 +66,10 @@ RULES: dict[str, str] = {
     "GET /mine/{token}": IN_ADDRESS,
     "POST /mine/{token}/extend": IN_ADDRESS,
     "POST /mine/{token}/code": IN_ADDRESS,
+    "GET /mine/{token}/no-reminders": IN_ADDRESS,
+    "POST /mine/{token}/no-reminders": IN_ADDRESS,
+    "POST /v1/sms/{token}": IN_ADDRESS,
+    "GET /privacy": NOBODY,
     "GET /healthz": NOBODY,
     "GET /readyz": NOBODY,
     "GET /metrics": NOBODY,
@@ -92,7 +96,10 @@ BODIES: dict[str, Any] = {
     "POST /v1/locations/{location}/sync": {"epoch": "e"},
     "POST /v1/enrol": {"token": "t", "location": LOCATION.id, "key": "00" * 32},
 }
-FORMS: dict[str, Any] = {"POST /v1/receipts/{token}": {"MessageStatus": "delivered"}}
+FORMS: dict[str, Any] = {
+    "POST /v1/receipts/{token}": {"MessageStatus": "delivered"},
+    "POST /v1/sms/{token}": {"From": "+491710000001", "Body": "STOP"},
+}
 QUERY: dict[str, str] = {
     "lat": "0",
     "lon": "0",
