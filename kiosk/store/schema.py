@@ -17,6 +17,7 @@ from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
 from kiosk.model.barcode import BARCODE_LENGTH_MAX, kept_key
+from kiosk.model.carriers import OPERATOR
 from kiosk.model.commands import OpeningOutcome
 from kiosk.model.location import Service, SlotStatus, SuspectReason
 from kiosk.model.package import LEGAL_CHANGES, PackageStatus
@@ -471,6 +472,59 @@ def m011_longer_staff_numbers(db: Database) -> None:
     db.conn.execute(made.replace("(length(number) = 2)", "(length(number) BETWEEN 2 AND 6)"))
     db.conn.execute("INSERT INTO staff SELECT * FROM former_staff")
     db.conn.execute("DROP TABLE former_staff")
+
+
+@migrations()
+def m012_carriers(db: Database) -> None:
+    """A package is a carrier's, staff serve some, and of a slot it is known whose package was last
+    meant to lie in it; what is here already is the operator's. The server is asked once more, for
+    it may have known carriers before this version came."""
+    operators = f"TEXT NOT NULL DEFAULT '{OPERATOR}'"
+    db.conn.execute(f"ALTER TABLE package ADD COLUMN carrier {operators}")
+    served = f"TEXT NOT NULL DEFAULT '[\"{OPERATOR}\"]'"
+    db.conn.execute(f"ALTER TABLE staff ADD COLUMN carriers {served}")
+    db.conn.execute(f"ALTER TABLE slot ADD COLUMN last_carrier {operators}")
+    db.conn.execute("DELETE FROM meta WHERE key = 'staff_list'")
+    db.conn.execute(
+        "INSERT OR REPLACE INTO meta (key, value) SELECT 'people_wanted', '1'"
+        " WHERE EXISTS (SELECT 1 FROM package WHERE is_announced = 1 AND (status = 'PENDING'"
+        " OR status = 'STORED' OR status = 'EXPIRED' OR slot IS NOT NULL))"
+    )
+
+
+@migrations()
+def m013_longest_staff_numbers(db: Database) -> None:
+    """A staff number has two to twelve digits: as many as carriers number their people with."""
+    (made,) = db.conn.execute("SELECT sql FROM sqlite_master WHERE name = 'staff'").fetchone()
+    db.conn.execute("ALTER TABLE staff RENAME TO former_staff")
+    db.conn.execute(made.replace("BETWEEN 2 AND 6)", "BETWEEN 2 AND 12)"))
+    db.conn.execute("INSERT INTO staff SELECT * FROM former_staff")
+    db.conn.execute("DROP TABLE former_staff")
+
+
+@migrations()
+def m014_carrier_keys(db: Database) -> None:
+    """Couriers who are on no list are known by their carrier's key. Of them nothing is kept: there
+    are as many rows as keys, and as badges that are revoked and have not ended."""
+    db.conn.execute(
+        """CREATE TABLE carrier_key (
+            carrier TEXT NOT NULL,
+            key_id TEXT NOT NULL CHECK (length(key_id) = 8),
+            public_key BLOB NOT NULL CHECK (length(public_key) = 32),
+            until_ms INTEGER,
+            PRIMARY KEY (carrier, key_id)
+        ) STRICT, WITHOUT ROWID"""
+    )
+    db.conn.execute(
+        """CREATE TABLE revoked_badge (
+            carrier TEXT NOT NULL,
+            badge TEXT NOT NULL,
+            pseudonym TEXT NOT NULL,
+            until_ms INTEGER NOT NULL,
+            PRIMARY KEY (carrier, badge, pseudonym),
+            CHECK ((badge = '') <> (pseudonym = ''))
+        ) STRICT, WITHOUT ROWID"""
+    )
 
 
 def fingerprint(db: Database) -> str:

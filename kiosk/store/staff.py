@@ -9,12 +9,14 @@ from typing import Any
 
 from kiosk.model.actor import CONSOLE, KIOSK, SERVER
 from kiosk.model.actor import staff as staff_actor
+from kiosk.model.carriers import OPERATOR, CarrierScope
 from kiosk.model.commands import ListedStaff
 from kiosk.model.event_bodies import StaffListed, StaffSignedIn, VisitEnded
 from kiosk.model.events import Event, EventKind
 from kiosk.model.person import NUMBER_DIGITS_MIN, Role, Staff, StaffSource
-from kiosk.store import journal, meta
+from kiosk.store import badges, journal, meta
 from kiosk.store.answers import Answer
+from kiosk.store.badges import NO_ACCESS, CarrierAccess
 from kiosk.store.writer import Row, Writer, insert, update
 
 HANDED_OVER = (
@@ -62,6 +64,8 @@ class ListChange:
     listed: Sequence[Staff]
     gone: Sequence[str] = ()
     """The numbers of those who are not on it any more."""
+    access: CarrierAccess = NO_ACCESS
+    """How couriers who are on no list are known: all of it."""
 
 
 def person_of(listed: ListedStaff, listed_ms: int) -> Staff:
@@ -76,6 +80,7 @@ def person_of(listed: ListedStaff, listed_ms: int) -> Staff:
         listed.valid_until_ms,
         StaffSource.SERVER,
         listed_ms,
+        listed.carriers,
     )
 
 
@@ -145,6 +150,7 @@ def _end_server_list(writer: Writer, change: ListChange) -> None:
     writer.db.execute(
         "UPDATE staff SET listed_ms = ? WHERE source = ?", (now_ms, StaffSource.SERVER)
     )
+    badges.take(writer, change.access)
     meta.set_value(writer, SERVER_LIST, json.dumps([change.version, now_ms]))
 
 
@@ -155,8 +161,10 @@ def server_list(writer: Writer) -> ServerList:
 
 
 def forget_server_list(writer: Writer) -> None:
-    """What is here is of another server: its list is fetched whole."""
+    """What is here is of another server: its list is fetched whole, and no badge that the other
+    one's carriers signed counts any more."""
     meta.forget(writer, SERVER_LIST)
+    badges.take(writer, NO_ACCESS)
 
 
 def number_digits(writer: Writer) -> int:
@@ -198,7 +206,7 @@ def _change(
 def _put(writer: Writer, person: Staff, source: StaffSource) -> None:
     writer.db.execute(
         "INSERT OR REPLACE INTO staff (number, name, role, pin_hash, badge_hash, valid_from_ms,"
-        " valid_until_ms, source, listed_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " valid_until_ms, source, listed_ms, carriers) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             person.number,
             writer.sealer.seal(person.name),
@@ -209,6 +217,7 @@ def _put(writer: Writer, person: Staff, source: StaffSource) -> None:
             person.valid_until_ms,
             source,
             person.listed_ms,
+            json.dumps(person.carriers),
         ),
     )
 
@@ -255,6 +264,7 @@ def _staff(writer: Writer, row: Row) -> Staff:
         valid_until_ms=row["valid_until_ms"],
         source=StaffSource(row["source"]),
         listed_ms=row["listed_ms"],
+        carriers=tuple(json.loads(row["carriers"])),
     )
 
 
@@ -314,7 +324,7 @@ def is_in_visit(writer: Writer, seq: int) -> bool:
     return row is not None
 
 
-def unseen_receipt(writer: Writer, number: str) -> Visit | None:
+def unseen_receipt(writer: Writer, number: str, scope: CarrierScope) -> Visit | None:
     """The person's last visit, if it moved something and its receipt was not seen."""
     row = writer.one(
         "SELECT * FROM visit WHERE staff = ? AND ended_seq IS NOT NULL"
@@ -324,7 +334,7 @@ def unseen_receipt(writer: Writer, number: str) -> Visit | None:
     if row is None or row["is_receipt_shown"]:
         return None
     visit = Visit(row["id"], row["staff"], row["began_seq"])
-    return visit if moved_in(writer, visit) else None
+    return visit if moved_in(writer, visit, scope) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,19 +344,23 @@ class Moved:
     event: Event
     barcode: str
     slot: str
+    carrier: str
 
 
-def moved_in(writer: Writer, visit: Visit) -> list[Moved]:
-    """What a visit stored, undid, took back or found missing."""
+def moved_in(writer: Writer, visit: Visit, scope: CarrierScope) -> list[Moved]:
+    """What a visit stored, undid, took back or found missing, as far as somebody may touch it: a
+    number may be another carrier's courier's by now."""
     row = writer.one("SELECT ended_seq FROM visit WHERE id = ?", (visit.id,))
     until = row["ended_seq"] if row and row["ended_seq"] else writer.head.seq
     events = journal.after(writer, visit.began_seq, 1000, HANDED_OVER)
-    return [_moved(writer, event) for event in events if event.seq <= until]
+    moved = [_moved(writer, event) for event in events if event.seq <= until]
+    return [each for each in moved if scope.may_touch(each.carrier)]
 
 
 def _moved(writer: Writer, event: Event) -> Moved:
     rows = json.loads(event.body)["rows"]
     package = next(values["id"] for table, values in rows if table == "package")
     slot = next(values["label"] for table, values in rows if table == "slot")
-    found = writer.one("SELECT barcode FROM package WHERE id = ?", (package,))
-    return Moved(event, found["barcode"] if found else "", slot)
+    found = writer.one("SELECT barcode, carrier FROM package WHERE id = ?", (package,))
+    barcode, carrier = (found["barcode"], found["carrier"]) if found else ("", OPERATOR)
+    return Moved(event, barcode, slot, carrier)
