@@ -18,6 +18,7 @@ from central.locking import lock_location, lock_locations_of
 from central.notify import spool
 from central.notify.outbox import Kind, tell_operators
 from central.operators import passwords, sessions, throttle
+from central.packages import reservations
 from central.retention import drop_old_months, prune
 from central.schema import LIVE
 from central.settings import Notifications, Settings
@@ -71,6 +72,8 @@ async def tidy(central: Central, now_ms: int) -> None:
         partial(passwords.forget_links, now_ms=now_ms),
         partial(throttle.forget, now_ms=now_ms),
         rates.forget,
+        partial(reservations.end_over, now_ms=now_ms),
+        partial(reservations.forget, before_ms=now_ms - settings.retention.commands_days * DAY_MS),
         partial(bounds.keep, rules=settings.feed, now_ms=now_ms),
         partial(roll_up, now_ms=now_ms),
     ):
@@ -156,7 +159,7 @@ def tell_of_silence(
     ).all()
     for row in gone:
         minutes = (now_ms - row.last_sync_ms) // 60_000
-        alarm(connection, now_ms, "silent", row.id, minutes=minutes)
+        alarm(connection, now_ms, "silent", row.id, row.id, minutes=minutes)
         details = {"what": f"its kiosk was not heard of for {minutes} minutes"}
         tell_operators(connection, rules, Kind.SILENT, row.id, details, now_ms)
     back = connection.execute(
@@ -182,7 +185,8 @@ def _tell_unjoined(connection: Connection, settings: Settings, now_ms: int) -> N
         .returning(table.c.id, table.c.location, table.c.barcode)
     ).all()
     for row in rows:
-        alarm(connection, now_ms, "unjoined", row.id, location=row.location, barcode=row.barcode)
+        details = {"location": row.location, "barcode": row.barcode}
+        alarm(connection, now_ms, "unjoined", row.id, row.location, **details)
 
 
 def erase(connection: Connection, before_ms: int, now_ms: int) -> bool:

@@ -21,6 +21,12 @@ from sqlalchemy import (
     true,
 )
 
+from central.areas.tables import area as area
+from central.areas.tables import area_within as area_within
+from central.areas.tables import operator_grant as operator_grant
+from central.badges.tables import carrier_key as carrier_key
+from central.badges.tables import revoked_badge as revoked_badge
+from central.badges.tables import site_code_carrier as site_code_carrier
 from central.carriers.tables import carrier as carrier
 from central.counted_tables import day_status as day_status
 from central.counted_tables import hour_status as hour_status
@@ -38,12 +44,19 @@ from central.database.columns import sealed_by_row_column as _sealed_by_row
 from central.database.columns import sealed_column as _sealed
 from central.database.columns import text_column as _text
 from central.database.columns import time_column as _time
+from central.database.own_clock import changed_column, written_column
+from central.locations.tables import location_listing as location_listing
+from central.notify.tables import message_stop as message_stop
 from central.operators.tables import account_link as account_link
 from central.operators.tables import operator_session as operator_session
 from central.operators.tables import passkey as passkey
 from central.operators.tables import recovery_code as recovery_code
 from central.operators.tables import sign_in_try as sign_in_try
 from central.operators.tables import user as user
+from central.outages.tables import location_outage as location_outage
+from central.outages.tables import package_outage as package_outage
+from central.package_indexes import indexes
+from central.packages.tables import reservation as reservation
 from central.residents.tables import directory_version as directory_version
 from central.residents.tables import household as household
 from central.residents.tables import resident as resident
@@ -100,6 +113,7 @@ location = Table(
     _text("layout_hash"),
     _time("watched_until_ms"),
     _time("silent_told_ms"),
+    _flag("holds_stand_still"),
     _number("free"),
     _number("promised"),
     _number("promised_to_one"),
@@ -115,9 +129,15 @@ location = Table(
     _number("refusals"),
     _text("feeds"),
     _number("feed_n"),
+    written_column("listed_ms"),
+    _text("area"),
     CheckConstraint("latitude IS NULL OR latitude BETWEEN -90 AND 90", name="latitude"),
     CheckConstraint("longitude IS NULL OR longitude BETWEEN -180 AND 180", name="longitude"),
     Index("ix_location_token", "token_hash"),
+    Index("ix_location_listed", "listed_ms", "id"),
+    Index("ix_location_country", "country", "id"),
+    Index("ix_location_country_listed", "country", "listed_ms", "id"),
+    Index("ix_location_area", "area"),
     _partial("ix_location_free", "latitude", "longitude", where="free > 0"),
     _partial("ix_location_open", "latitude", "longitude", where="free > promised"),
 )
@@ -310,11 +330,14 @@ package = Table(
     _time("unjoined_told_ms"),
     _time("disputed_ms"),
     _time("decided_ms"),
+    Column("reference", Text),
+    written_column("known_ms"),
+    changed_column("changed_ms"),
+    *indexes(),
     Index("ix_package_location", "location", "status"),
     Index("ix_package_barcode", "barcode"),
     Index("ix_package_barcode_key", "barcode_key"),
     Index("ix_package_recipient", "recipient"),
-    Index("ix_package_sender", "sender"),
     Index("ix_package_finished", "finished_ms"),
     Index("ix_package_announced", "announced_ms"),
     Index("ix_package_stored", "stored_ms"),
@@ -429,6 +452,8 @@ api_key = Table(
     _number("rate_per_min", 600),
     _number("created_ms"),
     _time("revoked_ms"),
+    _text("sandbox"),
+    _text("refuses"),
 )
 
 idempotency = Table(
@@ -457,9 +482,11 @@ audit = Table(
     _text("subject_index"),
     _sealed("audit.detail", "{}"),
     _sealed("audit.address"),
+    _text("location"),
     Index("ix_audit_by_index", "by_index"),
     Index("ix_audit_subject_index", "subject_index"),
     Index("ix_audit_at", "at_ms"),
+    Index("ix_audit_location", "location", "at_ms"),
     Index("ix_audit_action", "action", "at_ms"),
     _partial("ix_audit_alarm", "at_ms", where=IS_ALARM),
 )
@@ -479,9 +506,11 @@ staff = Table(
     _time("removed_ms"),
     Column("pin_digits", WHOLE),
     _number("version"),
+    _text("area"),
     CheckConstraint("role IN ('courier', 'technician')", name="role"),
-    CheckConstraint("length(number) BETWEEN 2 AND 6", name="number"),
+    CheckConstraint("length(number) BETWEEN 2 AND 12", name="number"),
     Index("ix_staff_version", "version"),
+    Index("ix_staff_area", "area"),
 )
 """`version` is that of the list at which somebody was last changed."""
 
@@ -492,7 +521,7 @@ staff_list = Table(
     _number("version"),
     _number("digits", 2),
     CheckConstraint("id = 1", name="id"),
-    CheckConstraint("digits BETWEEN 2 AND 6", name="digits"),
+    CheckConstraint("digits BETWEEN 2 AND 12", name="digits"),
     sqlite_strict=True,
 )
 """One row: which version of the list of staff counts, and how many digits of a number are typed."""

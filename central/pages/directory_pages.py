@@ -12,12 +12,13 @@ from markupsafe import escape
 from sqlalchemy import Connection, select
 
 from central import schema
+from central.areas.visible import of_location
 from central.context import Central, central_of
 from central.errors import RequestError
 from central.pages.forms import carry_out
 from central.pages.rendering import page
 from central.pages.said import saying
-from central.pages.session import HOME, ActingAsAdmin, Viewing
+from central.pages.session import HOME, ActingAsAdmin, Operator, Viewing
 from central.residents import directory
 from central.residents.directory import Plan
 from central.residents.reading import COLUMNS, Households, read_directory
@@ -39,7 +40,10 @@ def _wanted(connection: Connection, location: str, rows: str) -> Households:
     return read_directory(rows.encode(), "the directory", _country(connection, location))
 
 
-def _size(connection: Connection, location: str) -> dict[str, Any]:
+def _seen(connection: Connection, operator: Operator, location: str) -> dict[str, Any]:
+    """What is shown of a location's directory. Raises `RequestError` for one that the operator does
+    not reach."""
+    of_location(operator.reach, location)(connection)
     return {
         "location": location,
         "households": directory.size_of(connection, location),
@@ -49,7 +53,7 @@ def _size(connection: Connection, location: str) -> dict[str, Any]:
 
 @router.get("/locations/{name:path}/directory")
 async def house_directory(request: Request, name: str, operator: Viewing) -> Response:
-    shown = await central_of(request).database.look(_size, name)
+    shown = await central_of(request).database.look(_seen, operator, name)
     return page(request, "directory.html", operator=operator, **shown)
 
 
@@ -60,13 +64,14 @@ async def directory_plan(
     """Show what the pasted rows would change."""
 
     def look(connection: Connection) -> tuple[dict[str, Any], Plan]:
+        shown = _seen(connection, operator, name)
         wanted = _wanted(connection, name, rows)
-        return _size(connection, name), directory.plan(connection, name, wanted)
+        return shown, directory.plan(connection, name, wanted)
 
     try:
         shown, plan = await central_of(request).database.look(look)
     except RequestError as error:
-        shown = await central_of(request).database.look(_size, name)
+        shown = await central_of(request).database.look(_seen, operator, name)
         named = error.detail.get("problems")
         problems = [error.message]
         if isinstance(named, list):
@@ -98,7 +103,9 @@ async def directory_take(
         directory.replace(connection, central, operator.email, name, wanted, version)
 
     back = path("locations", name, "directory")
-    return await carry_out(request, back, "The directory is taken; the kiosk is informed.", do)
+    about = of_location(operator.reach, name)
+    done = "The directory is taken; the kiosk is informed."
+    return await carry_out(request, about, back, done, do)
 
 
 @router.post("/locations/{name:path}/directory/empty")
@@ -113,4 +120,6 @@ async def directory_empty(
     def do(connection: Connection, central: Central) -> None:
         directory.empty(connection, central, operator.email, name)
 
-    return await carry_out(request, back, "The directory is empty; the kiosk is informed.", do)
+    about = of_location(operator.reach, name)
+    done = "The directory is empty; the kiosk is informed."
+    return await carry_out(request, about, back, done, do)

@@ -11,6 +11,8 @@ from central import kept, limits, schema
 from central.context import Central, alarm_daily, is_about
 from central.database.bulk import update_one, upsert
 from central.feed import writing as feeding
+from central.notify import outbox
+from central.outages.reach import silent_before_ms
 from central.settings import Limits
 from central.sync import addressees, commands, enrolment, ingest, signing, staff
 from central.sync.projection import configure
@@ -61,6 +63,8 @@ def sync(
             for each in request.events
         )
         limits.require_events(connection, central, location, len(request.events), size)
+    if (row.last_sync_ms or now_ms) < silent_before_ms(central.settings, now_ms):
+        outbox.go_on(connection, location, now_ms)
     ceilings = central.settings.limits
     taken = ingest.Taken(last)
     if request.events:
@@ -109,6 +113,7 @@ def sync(
         want_layout=request.layout is None
         and request.status.layout_hash not in ("", row.layout_hash),
         staff_version=row.staff_counts,
+        silent_after_s=central.settings.silent_after_s,
         directory_version=row.directory_counts or 0,
         addressees=heard,
     )
@@ -186,7 +191,7 @@ def _cursor(
         if request.cursor > last + CURSOR_AHEAD_MAX:
             # Behind it no number would be left that a kiosk takes.
             said = {"cursor": request.cursor, "known": last}
-            alarm_daily(connection, now_ms, "cursor-too-far", row.id, **said)
+            alarm_daily(connection, now_ms, "cursor-too-far", row.id, row.id, **said)
             return int(row.command_cursor)
     if request.cursor < row.command_cursor and request.epoch == row.epoch:
         # Only an older answer on its way, or a second kiosk with the same token.
@@ -230,6 +235,7 @@ def _note(
     }
     if not is_late:
         values |= _counted(status) | {"temperature_c": status.temperature_c}
+        values["holds_stand_still"] = status.holds_stand_still
     last_n: int = update_one(connection, schema.location, "id", values, "command_n")
     _note_minute(connection, row.id, status, taken.count, now_ms)
     return last_n

@@ -35,36 +35,71 @@ RULES: dict[str, str] = {
     "POST /v1/locations/{location}/retire": KIOSK,
     "POST /v1/enrol": IN_MESSAGE,
     "POST /v1/packages": Scope.ANNOUNCE,
+    "GET /v1/packages": Scope.READ,
+    "POST /v1/packages/bulk": Scope.ANNOUNCE,
     "GET /v1/packages/{package}": Scope.READ,
     "GET /v1/packages/{package}/history": Scope.READ,
     "POST /v1/packages/{package}/cancel": Scope.CHANGE,
     "POST /v1/packages/{package}/extend": Scope.CHANGE,
     "POST /v1/packages/{package}/code": Scope.CHANGE,
     "PUT /v1/packages/{package}/recipient": Scope.CHANGE,
+    "GET /v1/locations": Scope.LOCATIONS,
+    "POST /v1/locations/{location}/check": Scope.LOCATIONS,
+    "POST /v1/reservations": Scope.ANNOUNCE,
+    "GET /v1/reservations/{reservation}": Scope.ANNOUNCE,
+    "PUT /v1/reservations/{reservation}": Scope.ANNOUNCE,
+    "DELETE /v1/reservations/{reservation}": Scope.ANNOUNCE,
+    "GET /v1/sandbox": Scope.CHANGE,
+    "POST /v1/sandbox/packages/{package}/{action}": Scope.CHANGE,
+    "POST /v1/sandbox/faults": Scope.CHANGE,
+    "POST /v1/sandbox/refusals": Scope.CHANGE,
     "GET /v1/locations/nearest": Scope.LOCATIONS,
     "GET /v1/locations/{location}": Scope.LOCATIONS,
     "GET /v1/directory": Scope.LOCATIONS,
+    "POST /v1/couriers/badges": Scope.COURIERS,
+    "GET /v1/couriers/keys": Scope.COURIERS,
+    "GET /v1/couriers/revocations": Scope.COURIERS,
+    "POST /v1/couriers/revocations": Scope.COURIERS,
+    "DELETE /v1/couriers/revocations/{revocation}": Scope.COURIERS,
+    "GET /v1/locations/{location}/courier-code": Scope.COURIERS,
     "POST /v1/receipts/{token}": IN_ADDRESS,
     "GET /mine/{token}": IN_ADDRESS,
     "POST /mine/{token}/extend": IN_ADDRESS,
     "POST /mine/{token}/code": IN_ADDRESS,
+    "GET /mine/{token}/no-reminders": IN_ADDRESS,
+    "POST /mine/{token}/no-reminders": IN_ADDRESS,
+    "POST /v1/sms/{token}": IN_ADDRESS,
+    "GET /privacy": NOBODY,
     "GET /healthz": NOBODY,
     "GET /readyz": NOBODY,
     "GET /metrics": NOBODY,
     "GET /openapi.json": NOBODY,
+    "GET /docs/api": NOBODY,
+    "GET /docs/api/page.css": NOBODY,
     "GET /": NOBODY,
 }
 """What each route asks for; the operators' pages have their own table."""
 BODIES: dict[str, Any] = {
     "POST /v1/packages": {"barcode": "B", "location": LOCATION.id, "recipient": {}},
+    "POST /v1/packages/bulk": {"packages": [{"barcode": "B", "location": "-", "recipient": {}}]},
+    "POST /v1/locations/{location}/check": {"size": "S"},
+    "POST /v1/reservations": {"location": LOCATION.id, "size": "S", "until_ms": 1_798_762_000_000},
+    "PUT /v1/reservations/{reservation}": {"until_ms": 1_798_762_000_000},
+    "POST /v1/sandbox/faults": {"fault": "full"},
+    "POST /v1/sandbox/refusals": {"error": "unavailable"},
     "POST /v1/packages/{package}/cancel": {},
+    "POST /v1/couriers/badges": {"pseudonym": "c-1"},
+    "POST /v1/couriers/revocations": {"pseudonym": "c-1"},
     "POST /v1/packages/{package}/extend": {"days": 1},
     "POST /v1/packages/{package}/code": {"user_id": "eva"},
     "PUT /v1/packages/{package}/recipient": {"email": "thief@example.org"},
     "POST /v1/locations/{location}/sync": {"epoch": "e"},
     "POST /v1/enrol": {"token": "t", "location": LOCATION.id, "key": "00" * 32},
 }
-FORMS: dict[str, Any] = {"POST /v1/receipts/{token}": {"MessageStatus": "delivered"}}
+FORMS: dict[str, Any] = {
+    "POST /v1/receipts/{token}": {"MessageStatus": "delivered"},
+    "POST /v1/sms/{token}": {"From": "+491710000001", "Body": "STOP"},
+}
 QUERY: dict[str, str] = {
     "lat": "0",
     "lon": "0",
@@ -87,6 +122,9 @@ def routes_of(app: FastAPI) -> set[str]:
     }
 
 
+PROGRAMS = ("sender", "another sender", "another carrier")
+
+
 @dataclass
 class Site:
     """A server with a sender's package in a locker, and whoever might ask for it."""
@@ -98,7 +136,14 @@ class Site:
 
     def ask(self, route: str, client: str) -> requests.Response:
         method, _, path = route.partition(" ")
-        path = path.format(location=LOCATION.id, package=self.package, token="none")
+        path = path.format(
+            location=LOCATION.id,
+            package=self.package,
+            token="none",
+            reservation="none",
+            action="pickup",
+            revocation="none",
+        )
         return requests.request(
             method,
             self.server.url + path,
@@ -111,10 +156,11 @@ class Site:
         )
 
     def state(self) -> list[list[Any]]:
-        """What somebody else may not change."""
+        """What somebody else may not change, in an order of its own: a database has none."""
         tables = (schema.package, schema.command, schema.event)
-        notified = [(row.id, row.kind) for row in self.server.rows(schema.notification)]
-        return [[tuple(row) for row in self.server.rows(table)] for table in tables] + [notified]
+        rows: list[list[Any]] = [list(map(tuple, self.server.rows(table))) for table in tables]
+        rows.append([(row.id, row.kind) for row in self.server.rows(schema.notification)])
+        return [sorted(each, key=str) for each in rows]
 
     def may_only(self, scope: str) -> None:
         """Leave the sender's key one scope."""
@@ -133,11 +179,13 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         assert kiosk.enrol(server, server.add_location()).ok
         other = Journal(folder / "other.db", replace(LOCATION, id="other"))
         assert other.enrol(server, server.add_location("other")).ok
+        server.add_carrier("red")
         sender = server.add_key()
         server.write(lambda c: c.execute(schema.api_key.update().values(name="sender")))
         clients = {
             "sender": sender,
             "another sender": server.add_key(),
+            "another carrier": server.add_key(carrier="red"),
             "kiosk": {"authorization": f"Bearer {kiosk.token}"},
             "another location's kiosk": {"authorization": f"Bearer {other.token}"},
             "operator": {"cookie": f"{COOKIE}={Browser(server, Role.ADMIN).http.cookies[COOKIE]}"},
@@ -171,7 +219,7 @@ def test_a_route_lets_in_whom_it_is_for_and_nobody_else(site: Site, route: str) 
     rule = RULES[route]
     before = site.state()
     for client in site.clients:
-        if client in ("sender", "another sender") and isinstance(rule, Scope):
+        if client in PROGRAMS and isinstance(rule, Scope):
             continue
         answer = site.ask(route, client)
         is_wanted = rule == NOBODY or client == rule
@@ -185,7 +233,9 @@ def test_no_page_is_for_who_has_only_a_token(site: Site) -> None:
         if role is None:
             continue
         method, _, path = page.partition(" ")
-        url = site.server.url + HOME + path.format(name=site.package, number="11")
+        url = (
+            site.server.url + HOME + path.format(name=site.package, number="11", carrier="operator")
+        )
         for client in ("sender", "kiosk", "stranger"):
             answer = requests.request(
                 method, url, headers=site.clients[client], timeout=20, allow_redirects=False
@@ -205,13 +255,16 @@ def test_a_key_gets_in_by_its_scope_alone(site: Site, route: str) -> None:
             assert site.ask(route, "sender").status_code == 403
 
 
-@pytest.mark.parametrize("route", [each for each in SCOPED if "{package}" in each])
-def test_what_is_anothers_is_not_there(site: Site, route: str) -> None:
+@pytest.mark.parametrize("other", ["another sender", "another carrier"])
+@pytest.mark.parametrize(
+    "route", [each for each in SCOPED if "{package}" in each and "/sandbox/" not in each]
+)
+def test_what_is_anothers_is_not_there(site: Site, route: str, other: str) -> None:
     """Also by its right id: neither changed, nor answered otherwise than one that nobody has."""
     before = site.state()
-    answer = site.ask(route, "another sender")
+    answer = site.ask(route, other)
     assert answer.status_code == 404
-    nothing = replace(site, package="none-of-anybody").ask(route, "another sender")
+    nothing = replace(site, package="none-of-anybody").ask(route, other)
     assert answer.text.replace(site.package, "none-of-anybody") == nothing.text
     assert site.state() == before
     site.may_only(RULES[route])
@@ -222,7 +275,7 @@ def test_what_is_anothers_is_not_there(site: Site, route: str) -> None:
 @pytest.mark.parametrize("route", ["POST /v1/packages", "GET /v1/locations/nearest"])
 def test_what_is_for_every_sender_says_nothing_of_another(site: Site, route: str) -> None:
     site.may_only(RULES[route])
-    for client in ("sender", "another sender"):
+    for client in PROGRAMS:
         answer = site.ask(route, client)
         assert answer.status_code in (200, 201, 409), answer.text
         assert site.package not in answer.text
