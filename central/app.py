@@ -51,6 +51,8 @@ from central.settings import Settings
 from central.sync import commands
 from central.sync import routes as sync_routes
 from central.sync.bells import Bells
+from central.webhooks import routes as webhook_routes
+from central.webhooks.worker import Webhooks
 from kiosk.private_files import private_folder
 
 LOG = logging.getLogger("central")
@@ -59,6 +61,7 @@ WATCHED = (metrics.router,)
 ROUTERS = (
     sync_routes.router,
     package_routes.router,
+    webhook_routes.router,
     region_routes.router,
     receipts.router,
     sign_in.router,
@@ -122,7 +125,8 @@ def _is_empty(connection: Connection) -> bool:
 
 def create_app(central: Central) -> FastAPI:
     """The web application on these parts; it closes the database at its end."""
-    worker, roles = Worker(central), central.settings.roles
+    worker, webhooks = Worker(central), Webhooks(central)
+    roles = central.settings.roles
     keeper = Keeper(central, leadership(central.settings.url))
     bells = Bells(partial(_waited_for, central))
     central.database.on_wake(bells.ring)
@@ -131,6 +135,7 @@ def create_app(central: Central) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         if "worker" in roles:
             worker.start()
+            webhooks.start()
         if "keeper" in roles:
             keeper.start()
         bells.start()
@@ -140,7 +145,7 @@ def create_app(central: Central) -> FastAPI:
         finally:
             hearing.cancel()
             await keeper.stop()
-            await worker.stop()
+            await asyncio.gather(worker.stop(), webhooks.stop())
             await asyncio.to_thread(central.database.close)
 
     app = Application(
@@ -158,8 +163,15 @@ def create_app(central: Central) -> FastAPI:
     app.state.provider = None if rules is None else Provider(rules)
     app.state.worker = worker
     app.state.bells = bells
-    app.state.wake = worker.wake
-    parts = {"worker": lambda: worker.state, "keeper": lambda: keeper.state}
+    app.state.webhooks = webhooks
+
+    def wake() -> None:
+        worker.wake()
+        webhooks.wake()
+
+    app.state.wake = wake
+    # Both are one role: it works while each of them does.
+    parts = {"worker": lambda: min(worker.state, webhooks.state), "keeper": lambda: keeper.state}
     app.state.roles = lambda: {role: parts[role]() for role in roles if role in parts}
     for router in (*WATCHED, *(ROUTERS if "api" in roles else ())):
         app.include_router(router)

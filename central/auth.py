@@ -28,6 +28,7 @@ class Scope(StrEnum):
     ANNOUNCE = "packages:announce"
     CHANGE = "packages:change"
     LOCATIONS = "locations:read"
+    WEBHOOKS = "webhooks:manage"
 
 
 class Role(StrEnum):
@@ -129,9 +130,11 @@ may_read = _Programs(Scope.READ)
 may_announce = _Programs(Scope.ANNOUNCE)
 may_change = _Programs(Scope.CHANGE)
 may_find = _Programs(Scope.LOCATIONS)
+may_hook = _Programs(Scope.WEBHOOKS)
 
 
 Reading = Annotated[Program, Depends(may_read)]
 Announcing = Annotated[Program, Depends(may_announce)]
 Changing = Annotated[Program, Depends(may_change)]
 Finding = Annotated[Program, Depends(may_find)]
+Hooking = Annotated[Program, Depends(may_hook)]

@@ -14,6 +14,8 @@ from central.context import Central, alarm
 from central.database.bulk import add_many
 from central.database.locks import lock_name
 from central.feed import bounds
+from central.feed import writing as feeding
+from central.feed.document import Change
 from central.locking import lock_location, lock_locations_of
 from central.notify import spool
 from central.notify.outbox import Kind, tell_operators
@@ -159,12 +161,14 @@ def tell_of_silence(
         alarm(connection, now_ms, "silent", row.id, minutes=minutes)
         details = {"what": f"its kiosk was not heard of for {minutes} minutes"}
         tell_operators(connection, rules, Kind.SILENT, row.id, details, now_ms)
+        feeding.location(connection, row.id, now_ms, Change.SILENT)
     back = connection.execute(
         update(table).where(is_back).values(silent_told_ms=None).returning(table.c.id)
     ).scalars()
     for name in back.all():
         details = {"what": "its kiosk is heard of again"}
         tell_operators(connection, rules, Kind.HEARD_AGAIN, name, details, now_ms)
+        feeding.location(connection, name, now_ms, Change.HEARD_AGAIN)
 
 
 def _tell_unjoined(connection: Connection, settings: Settings, now_ms: int) -> None:

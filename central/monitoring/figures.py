@@ -26,7 +26,7 @@ from central.database.bulk import upsert
 from central.feed import readers
 from central.feed.figures import FeedFigures
 from central.monitoring.exposition import Numbers, text_of
-from central.notify import outbox
+from central.notify import leasing, outbox
 from central.operators import throttle
 from central.settings import Settings
 from central.sync import commands
@@ -245,10 +245,10 @@ def _of_messages(connection: Connection, now_ms: int, since_ms: int) -> dict[str
             func.count().filter(table.c.status == "dead").label("dead"),
             func.count().filter(table.c.delivered_ms.is_not(None)).label("confirmed"),
             func.avg(case((is_sent, waited_ms))).label("latency_ms"),
-        ).where(table.c.created_ms >= since_ms)
+        ).where(table.c.created_ms >= since_ms, leasing.is_message())
     ).one()
     ended = delivered.sent + delivered.dead
-    is_open = table.c.status.in_([schema.fixed("queued"), schema.fixed("leased")])
+    is_open = leasing.is_open() & leasing.is_message()
     is_held = (table.c.status == "queued") & (table.c.held != schema.fixed(""))
     by_status = outbox.count_by_status(connection, now_ms)
     return {
@@ -266,7 +266,7 @@ def _late(connection: Connection, before_ms: int) -> int:
     """How many wait that were due before then: as they are due now, and as they were due before
     they were put off because something was wrong."""
     table = schema.notification
-    is_open = table.c.status.in_([schema.fixed("queued"), schema.fixed("leased")])
+    is_open = leasing.is_open() & leasing.is_message()
     is_put_off = table.c.late_since_ms.is_not(None)
     late = _count(connection, is_open, table.c.due_ms <= before_ms, ~is_put_off)
     return late + _count(connection, is_open, is_put_off, table.c.late_since_ms <= before_ms)

@@ -84,6 +84,7 @@ _SENT = (
     .where(
         schema.notification.c.package == bindparam("of_package"),
         schema.notification.c.status == "sent",
+        schema.notification.c.endpoint == schema.fixed(""),
     )
     .limit(1)
 )
@@ -119,10 +120,11 @@ def count_by_status(connection: Connection, now_ms: int) -> dict[str, int]:
     """How many messages wait, or were given up; and how many of a day went out or were dropped."""
     table = schema.notification
     counts = dict.fromkeys(("queued", "leased", "sent", "dropped", "dead"), 0)
+    is_message = table.c.endpoint == schema.fixed("")
     is_open = table.c.status.in_([schema.fixed("queued"), schema.fixed("leased")])
     is_done = table.c.status.in_(("sent", "dropped")) & (table.c.created_ms >= now_ms - DAY_MS)
     for some in (is_open, is_done, table.c.status == "dead"):
-        query = select(table.c.status, func.count()).where(some).group_by(table.c.status)
+        query = select(table.c.status, func.count()).where(is_message, some).group_by(table.c.status)
         counts |= {str(status): count for status, count in connection.execute(query)}
     return {status: count for status, count in counts.items() if count}
 

@@ -16,6 +16,7 @@ from central.adapters import new_id
 from central.context import Central, audit
 from central.errors import RequestError, not_found
 from central.feed import writing as feeding
+from central.feed.document import Change
 from central.locking import lock_location
 from central.notify import outbox
 from central.notify.outbox import Kind
@@ -33,7 +34,7 @@ from central.regions import directory
 from central.schema import LIVE
 from central.sealing import indexed
 from central.sync import claims, commands, order
-from central.sync.room import note_room
+from central.sync.room import note_room, tell_of_room
 from kiosk.model.barcode import barcode_key
 from kiosk.model.clock import Instant, days_later_ms, hold_until_ms
 from kiosk.model.commands import (
@@ -104,7 +105,8 @@ def announce(
         claims.look(connection, central.settings.notifications, location, [key], now_ms)
     if known is not None and known.status == PackageStatus.STORED:
         outbox.stored(connection, central.settings.notifications, package, now_ms)
-    feeding.packages(connection, location, [package], now_ms)
+    feeding.packages(connection, location, [package], now_ms, Change.ANNOUNCED)
+    tell_of_room(connection, location, now_ms)
     audit(connection, now_ms, by, "package.announce", package, location=location)
     offered = neighbours(connection, location, asker) if left == 0 else []
     return describe(connection, package) | {"doors_left": left, "neighbours": offered}

@@ -303,7 +303,8 @@ def _event(row: Row) -> Row:
 
 def dead(connection: Connection) -> int:
     """How many messages were given up."""
-    of_status = schema.notification.c.status == "dead"
+    table = schema.notification
+    of_status = (table.c.status == "dead") & (table.c.endpoint == schema.fixed(""))
     return connection.execute(select(func.count()).where(of_status)).scalar_one()
 
 
@@ -314,7 +315,8 @@ def notifications(
     one state or of all."""
     table = schema.notification
     counts = outbox.count_by_status(connection, now_ms)
-    query = select(table).order_by(table.c.created_ms.desc()).limit(SHOWN)
+    is_message = table.c.endpoint == schema.fixed("")
+    query = select(table).where(is_message).order_by(table.c.created_ms.desc()).limit(SHOWN)
     return counts, _rows(connection, query.where(table.c.status == status) if status else query)
 
 
