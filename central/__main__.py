@@ -27,6 +27,7 @@ from central.adapters import SystemClock
 from central.advisories import AdvisoriesError
 from central.app import build, create_app
 from central.auth import Scope
+from central.carrier_commands import carrier_group
 from central.console import BY
 from central.console import write as _write
 from central.context import Central
@@ -42,6 +43,7 @@ from central.settings import Settings, load, require_all_on_sqlite, roles_of
 from central.sync import enrolment, signing, staff
 from central.sync.staff_list import EVERYWHERE
 from central.user_commands import user
+from kiosk.model.carriers import OPERATOR
 from kiosk.model.masking import log_to_stderr
 from kiosk.model.person import NUMBER_DIGITS_MIN
 from kiosk.model.urls import host as host_in_url
@@ -233,6 +235,7 @@ def signing_key_rotate(settings: Settings) -> None:
 
 
 cli.add_command(user)
+cli.add_command(carrier_group)
 cli.add_command(feed_group)
 cli.add_command(stream_command)
 cli.add_command(region_group)
@@ -247,13 +250,18 @@ def key() -> None:
 @click.argument("name")
 @click.option("--scope", "scopes", multiple=True, type=click.Choice([s.value for s in Scope]))
 @click.option("--rate", default=600, help="Requests a minute.")
+@click.option("--carrier", default=OPERATOR, help="Whose key it is; the operator's unless given.")
 @click.pass_obj
-def key_add(settings: Settings, name: str, scopes: tuple[str, ...], rate: int) -> None:
+def key_add(
+    settings: Settings, name: str, scopes: tuple[str, ...], rate: int, carrier: str
+) -> None:
     """Make an API key, with all scopes unless some are named; prints it, once."""
     wanted = [Scope(scope) for scope in scopes] or list(Scope)
     token = _write(
         settings,
-        lambda connection, central: accounts.add_key(connection, central, BY, name, wanted, rate),
+        lambda connection, central: accounts.add_key(
+            connection, central, BY, name, wanted, rate, carrier
+        ),
     )
     click.echo(token)
 
@@ -268,17 +276,26 @@ def staff_group() -> None:
 @click.option("--name", required=True)
 @click.option("--role", type=click.Choice(["courier", "technician"]), default="courier")
 @click.option("--locations", default=EVERYWHERE, help="Ids with commas; * for all.")
+@click.option(
+    "--carriers", default=OPERATOR, help="Whom a courier serves: ids with commas, his own first."
+)
 @click.option("--pin", prompt=True, hide_input=True, confirmation_prompt=True)
 @click.pass_obj
 def staff_add(
-    settings: Settings, number: str, name: str, role: str, locations: str, pin: str
+    settings: Settings,
+    number: str,
+    name: str,
+    role: str,
+    locations: str,
+    carriers: str,
+    pin: str,
 ) -> None:
     """List somebody under a NUMBER, which is typed before the PIN: two digits, or as many as
     `central staff digits` says."""
     _write(
         settings,
         lambda connection, central: staff.add(
-            connection, central, BY, number, name, role, pin, locations
+            connection, central, BY, number, name, role, pin, locations, carriers
         ),
     )
     click.echo(f"{number}: {role}")

@@ -19,6 +19,7 @@ from central.adapters import monotonic_s
 from central.context import central_of
 from central.errors import RequestError
 from central.tokens import token_hash
+from kiosk.model.carriers import OPERATOR
 
 
 class Scope(StrEnum):
@@ -57,6 +58,8 @@ class Program:
     id: str
     name: str
     scopes: frozenset[str]
+    carrier: str = OPERATOR
+    """Whose packages it sees and touches."""
 
 
 KEPT_BUCKETS = 10_000
@@ -112,17 +115,24 @@ class _Programs:
                 f"this key may send {row.rate_per_min} requests a minute",
                 retry_after_s=round(wait_s, 1),
             )
-        program = Program(row.id, row.name, frozenset(kept.names_of(row.scopes)))
+        scopes = frozenset(kept.names_of(row.scopes))
+        program = Program(row.id, row.name, scopes, row.carrier)
         if self.scope not in program.scopes:
             raise RequestError(403, "forbidden", f"this key lacks the scope {self.scope}")
         return program
 
 
 def api_key_of(connection: Connection, token: str) -> Any:
-    """The row of an API key that is in use; None for any other token."""
-    table = schema.api_key
+    """The row of an API key that is in use, and of a carrier that is; None for any other token."""
+    table, carrier = schema.api_key, schema.carrier
     return connection.execute(
-        select(table).where(table.c.key_hash == token_hash(token), table.c.revoked_ms.is_(None))
+        select(table)
+        .join(carrier, carrier.c.id == table.c.carrier)
+        .where(
+            table.c.key_hash == token_hash(token),
+            table.c.revoked_ms.is_(None),
+            carrier.c.disabled_ms.is_(None),
+        )
     ).first()
 
 

@@ -12,12 +12,14 @@ from central import schema
 from central.adapters import new_id
 from central.addresses import address, folded
 from central.auth import Role, Scope
+from central.carriers import carriers
 from central.context import Central, audit, change_known
 from central.database.locks import lock_name, lock_rows
 from central.errors import RequestError, not_found, require_plain
 from central.operators import passwords, sessions
 from central.sealing import blind_index
 from central.tokens import new_token, token_hash
+from kiosk.model.carriers import OPERATOR
 
 
 def add_user(
@@ -195,21 +197,25 @@ def add_key(
     name: str,
     scopes: Sequence[Scope],
     per_minute: int,
+    carrier: str = OPERATOR,
 ) -> str:
-    """Make an API key; returns it, of which only a hash is kept."""
+    """Make an API key of a carrier; returns it, of which only a hash is kept. Raises
+    `RequestError`."""
     require_plain(name=name)
+    carriers.require_known(connection, carrier)
     token, now_ms = new_token("key"), central.clock.now_ms()
     connection.execute(
         insert(schema.api_key).values(
             id=new_id(),
             name=name,
+            carrier=carrier,
             key_hash=token_hash(token),
             scopes=json.dumps([scope.value for scope in scopes]),
             rate_per_min=per_minute,
             created_ms=now_ms,
         )
     )
-    audit(connection, now_ms, by, "key.add", name)
+    audit(connection, now_ms, by, "key.add", name, carrier=carrier)
     return token
 
 

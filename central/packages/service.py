@@ -13,6 +13,8 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 
 from central import kept, limits, people, schema
 from central.adapters import new_id
+from central.carriers import carriers
+from central.carriers.visible import visible_to, visible_to_key
 from central.context import Central, audit
 from central.errors import RequestError, not_found
 from central.feed import writing as feeding
@@ -84,22 +86,35 @@ def announce(
     limits.require_room(connection, central, location, by, doors)
     left = room_for(sizes, size) if sizes else None
     key = barcode_key(announcement.barcode)
-    live = claims.group(connection, location, key)
-    own = next((row for row in live if row.sender == by), None)
+    carrier = carriers.of_key(connection, by)
+    live = claims.group(connection, location, key, carrier)
+    visible = visible_to(by, carrier)
+    own = next((row for row in live if row.sender is not None and visible.covers(row)), None)
     if own is not None:
         raise RequestError(
             409, "exists", f"barcode {announcement.barcode!r} is announced already", id=own.id
         )
-    may_join = claims.may_join(connection, by, live)
+    may_join = claims.may_join(connection, by, carrier, live)
     known = live[0] if live and may_join else None
     phone = _phone(connection, location, announcement.recipient.phone, "recipient.phone")
     recipient = _recipient(connection, announcement.recipient, phone, now_ms)
     package = new_id() if known is None else known.id
     is_new = known is None
-    _keep(connection, package, location, recipient, announcement, size, by, now_ms, is_new=is_new)
+    _keep(
+        connection,
+        package,
+        location,
+        recipient,
+        announcement,
+        size,
+        by,
+        carrier,
+        now_ms,
+        is_new=is_new,
+    )
     note_room(connection, location)
-    command = _announced(package, recipient, announcement, size, may_join=may_join)
-    if not claims.is_anothers(connection, by, live):
+    command = _announced(package, recipient, announcement, size, carrier, may_join=may_join)
+    if not claims.is_anothers(connection, by, carrier, live):
         commands.queue(connection, location, command, by, now_ms, package)
     if live:
         claims.look(connection, central.settings.notifications, location, [key], now_ms)
@@ -120,6 +135,7 @@ def _keep(
     announcement: Announcement,
     size: str | None,
     by: str,
+    carrier: str,
     now_ms: int,
     *,
     is_new: bool,
@@ -128,6 +144,7 @@ def _keep(
     values = {
         "recipient": recipient,
         "sender": by,
+        "carrier": carrier,
         "owner": announcement.recipient.user_id,
         "is_announced": True,
         "is_alone": announcement.alone,
@@ -150,7 +167,13 @@ def _keep(
 
 
 def _announced(
-    package: str, recipient: str, announcement: Announcement, size: str | None, *, may_join: bool
+    package: str,
+    recipient: str,
+    announcement: Announcement,
+    size: str | None,
+    carrier: str,
+    *,
+    may_join: bool,
 ) -> Announce:
     return Announce(
         package=package,
@@ -160,6 +183,7 @@ def _announced(
         may_join=may_join,
         is_alone=announcement.alone,
         needs_low=announcement.low_door,
+        carrier=carrier,
     )
 
 
@@ -255,7 +279,7 @@ def find_locked(connection: Connection, package: str, sender: str | None = None)
 
 
 def find(connection: Connection, package: str, sender: str | None = None) -> Any:
-    """A package's row; of this sender, if one is named. Raises `RequestError`.
+    """A package's row; among what this sender's key sees, if one is named. Raises `RequestError`.
 
     An announced package that lay in the locker already, under another id, is the one that lies
     there: both ids name it. One that turned out to be another sender's is still known to the one
@@ -265,9 +289,11 @@ def find(connection: Connection, package: str, sender: str | None = None) -> Any
     row = connection.execute(_PACKAGE, {"package": package}).first()
     if row is not None and row.joined is not None:
         row = connection.execute(_PACKAGE, {"package": row.joined}).first()
-    if sender is not None and (row is None or row.sender != sender):
-        own = select(table).where(table.c.known_as == package, table.c.sender == sender)
-        row = connection.execute(own).first()
+    if sender is not None:
+        visible = visible_to_key(connection, sender)
+        if row is None or not visible.covers(row):
+            own = select(table).where(table.c.known_as == package, visible.condition())
+            row = connection.execute(own).first()
     if row is None:
         raise not_found("package", package)
     return row

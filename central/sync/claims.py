@@ -5,7 +5,8 @@ other. What lies there unannounced is an announced package only where nobody els
 it, or when an operator says so. Until then it is *disputed*: nobody gets a code for it, operators
 are alarmed, and it waits for their yes. What its recipient was sent before stays as it is.
 
-A sender is an API key here; where carriers stand above senders, `_senders_beside` is what changes.
+A sender is an API key of the operator's. Carriers stand above that: the keys of one are one sender,
+and what its courier brought is that carrier's, so its barcodes are disputed by nobody.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from sqlalchemy import Connection, bindparam, exists, func, insert, select, upda
 from central import schema
 from central.adapters import new_id
 from central.auth import Scope
+from central.carriers.visible import announcer
 from central.context import alarm, audit
 from central.errors import RequestError, not_found
 from central.feed import writing as feeding
@@ -30,6 +32,7 @@ from central.schema import LIVE
 from central.settings import Notifications
 from central.sync import commands
 from central.sync.room import note_room, tell_of_room
+from kiosk.model.carriers import OPERATOR
 from kiosk.model.commands import Announce, Cancel, CommandRecipient, CommandType
 from kiosk.model.events import EventKind
 from kiosk.model.package import PackageStatus
@@ -43,6 +46,7 @@ _GROUP = (
     .where(
         _PACKAGE.c.location == bindparam("location"),
         _PACKAGE.c.barcode_key == bindparam("key"),
+        _PACKAGE.c.carrier == bindparam("carrier"),
         _PACKAGE.c.status.in_(LIVE),
     )
     .order_by(_PACKAGE.c.announced_ms)
@@ -55,7 +59,7 @@ _IS_ONE_OF = (
 _SHARED = (
     select(_PACKAGE.c.barcode_key)
     .where(_IS_ONE_OF)
-    .group_by(_PACKAGE.c.barcode_key)
+    .group_by(_PACKAGE.c.barcode_key, _PACKAGE.c.carrier)
     .having(func.count() > 1)
 )
 _WITH_KEYS = select(_PACKAGE).where(_IS_ONE_OF)
@@ -63,6 +67,7 @@ _SENDERS_BESIDE = (
     select(schema.api_key.c.id)
     .where(
         schema.api_key.c.id != bindparam("sender"),
+        schema.api_key.c.carrier == OPERATOR,
         schema.api_key.c.revoked_ms.is_(None),
         schema.api_key.c.scopes.contains(f'"{Scope.ANNOUNCE.value}"', autoescape=True),
     )
@@ -70,9 +75,10 @@ _SENDERS_BESIDE = (
 )
 
 
-def group(connection: Connection, location: str, key: str) -> list[Any]:
-    """The live packages with one barcode at a location."""
-    return list(connection.execute(_GROUP, {"location": location, "key": key}))
+def group(connection: Connection, location: str, key: str, carrier: str) -> list[Any]:
+    """A carrier's live packages with one barcode at a location."""
+    asked = {"location": location, "key": key, "carrier": carrier}
+    return list(connection.execute(_GROUP, asked))
 
 
 def _senders_beside(connection: Connection, sender: str) -> bool:
@@ -80,14 +86,20 @@ def _senders_beside(connection: Connection, sender: str) -> bool:
     return connection.execute(_SENDERS_BESIDE, {"sender": sender}).first() is not None
 
 
-def may_join(connection: Connection, sender: str, rows: Sequence[Any]) -> bool:
+def may_join(connection: Connection, sender: str, carrier: str, rows: Sequence[Any]) -> bool:
     """Whether what a sender announces may be what lies there unannounced, by its barcode alone:
     `rows` are the live ones that have it. Only where nobody else could have sent it, or an operator
     has said that the barcode is this sender's."""
+    if carrier != OPERATOR:
+        return True
     if any(row.sender not in (None, sender) for row in rows):
         return False
     is_decided = any(row.sender == sender and row.decided_ms is not None for row in rows)
     return is_decided or not _senders_beside(connection, sender)
+
+
+def _named(location: str, keys: Iterable[str]) -> dict[str, Any]:
+    return {"location": location, "keys": sorted(keys)}
 
 
 def look(
@@ -99,14 +111,14 @@ def look(
 ) -> None:
     """See whether these barcodes are disputed at a location now: those of whom nobody was sent a
     code yet wait for an operator, who is alarmed once."""
-    asked = {"location": location, "keys": sorted(set(keys) - {""})}
+    asked = _named(location, set(keys) - {""})
     # Nearly every barcode is that of one package: of those no more is read.
     shared = connection.execute(_SHARED, asked).scalars().all()
     if not shared:
         return
-    by_key: dict[str, list[Any]] = defaultdict(list)
-    for row in connection.execute(_WITH_KEYS, asked | {"keys": sorted(shared)}):
-        by_key[row.barcode_key].append(row)
+    by_key: dict[tuple[str, str], list[Any]] = defaultdict(list)
+    for row in connection.execute(_WITH_KEYS, _named(location, set(shared))):
+        by_key[row.carrier, row.barcode_key].append(row)
     for some in by_key.values():
         if _is_clash(connection, some):
             _dispute(connection, rules, location, some, now_ms)
@@ -115,11 +127,15 @@ def look(
 
 
 def _is_clash(connection: Connection, rows: Sequence[Any]) -> bool:
+    if rows[0].carrier != OPERATOR:
+        return False
     announced = [row for row in rows if row.sender is not None]
     if len({row.sender for row in announced}) > 1:
         return True
     is_unclaimed = len(announced) < len(rows)
-    return bool(announced) and is_unclaimed and not may_join(connection, announced[0].sender, rows)
+    if not announced or not is_unclaimed:
+        return False
+    return not may_join(connection, announced[0].sender, OPERATOR, rows)
 
 
 def _give_as_decided(
@@ -151,9 +167,11 @@ def _dispute(
     outbox.tell_operators(connection, rules, Kind.DISPUTED, location, details, now_ms)
 
 
-def is_anothers(connection: Connection, sender: str, rows: Sequence[Any]) -> bool:
+def is_anothers(connection: Connection, sender: str, carrier: str, rows: Sequence[Any]) -> bool:
     """Whether one of the packages with a barcode goes on as another sender's, whatever this one
     announces: its kiosk need not hear of that before an operator has decided."""
+    if carrier != OPERATOR:
+        return False
     return any(row.sender not in (None, sender) and _is_settled(connection, row) for row in rows)
 
 
@@ -190,9 +208,9 @@ def join(
     wanted, found = _one(connection, announced), _one(connection, lying)
     if wanted is None or found is None or wanted.status != PackageStatus.PENDING:
         return False
-    rows = group(connection, location, wanted.barcode_key)
-    is_free = found.sender in (None, wanted.sender)
-    if not is_free or not may_join(connection, wanted.sender, rows):
+    rows = group(connection, location, wanted.barcode_key, wanted.carrier)
+    is_free = found.carrier == wanted.carrier and announcer(found) in (None, announcer(wanted))
+    if not is_free or not may_join(connection, wanted.sender, wanted.carrier, rows):
         _dispute(connection, rules, location, [wanted, found], now_ms)
         return False
     _make_one(connection, wanted, lying, now_ms)
@@ -216,6 +234,7 @@ def _make_one(connection: Connection, announced: Any, lying: str, now_ms: int) -
         .values(
             recipient=announced.recipient,
             sender=announced.sender,
+            carrier=announced.carrier,
             owner=announced.owner,
             is_announced=True,
             is_alone=announced.is_alone,
@@ -253,7 +272,8 @@ def decide(
     winner = _one(connection, package)
     if winner.status not in LIVE or winner.sender is None:
         raise RequestError(409, "too_late", "there is no announcement of it any more")
-    rows = group(connection, winner.location, winner.barcode_key)
+    rows = group(connection, winner.location, winner.barcode_key, winner.carrier)
+    rows += _taken_for(connection, winner)
     if all(row.disputed_ms is None for row in rows):
         raise RequestError(409, "not_disputed", "nobody disputes whose this package is")
     connection.execute(
@@ -278,6 +298,17 @@ def decide(
     audit(connection, now_ms, by, "package.decide", winner.id, why=why, others=others)
 
 
+def _taken_for(connection: Connection, winner: Any) -> list[Any]:
+    """What lies there as another carrier's, announced by nobody, and is disputed: its kiosk took an
+    announcement of this carrier for it."""
+    found = connection.execute(_WITH_KEYS, _named(winner.location, [winner.barcode_key]))
+    return [
+        row
+        for row in found
+        if row.carrier != winner.carrier and row.sender is None and row.disputed_ms is not None
+    ]
+
+
 def withdraw(connection: Connection, row: Any, by: str, why: str, now_ms: int) -> None:
     """A sender recalls what is disputed: its announcement ends. What lies there stays, for it may
     be the other's, and is now nobody's who said that it is theirs."""
@@ -286,7 +317,7 @@ def withdraw(connection: Connection, row: Any, by: str, why: str, now_ms: int) -
     if is_lying:
         nobodys = {"recipient": None, "sender": None, "owner": "", "is_announced": False}
         connection.execute(update(_PACKAGE).where(_PACKAGE.c.id == row.id).values(**nobodys))
-    left = group(connection, row.location, row.barcode_key)
+    left = group(connection, row.location, row.barcode_key, row.carrier)
     if all(each.sender is None for each in left):
         ids = [each.id for each in left]
         connection.execute(update(_PACKAGE).where(_PACKAGE.c.id.in_(ids)).values(disputed_ms=None))
@@ -350,5 +381,6 @@ def _name(connection: Connection, winner: Any, package: str, by: str, now_ms: in
         recipient=CommandRecipient(id=winner.recipient),
         is_alone=winner.is_alone,
         needs_low=winner.needs_low,
+        carrier=winner.carrier,
     )
     commands.queue(connection, winner.location, command, by, now_ms, package)

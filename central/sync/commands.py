@@ -12,6 +12,7 @@ from sqlalchemy import Connection, bindparam, func, insert, select, union, updat
 
 from central import schema
 from central.adapters import new_id
+from central.carriers.visible import announcer
 from central.database import wake
 from central.database.faults import require_own
 from central.locking import lock_location
@@ -248,7 +249,7 @@ def _with_people(
     who = CommandRecipient(id=known.id, name=known.name, phone=known.phone)
     values: dict[str, Any] = {"recipient": who, "owner": _owner(secrets, row, known)}
     if isinstance(command, Announce) and row.sender is not None:
-        values["sender"] = secrets.mark("sender", row.sender)[:32]
+        values["sender"] = secrets.mark("sender", announcer(row) or "")[:32]
     return command.model_copy(update=values)
 
 
@@ -261,7 +262,7 @@ def _owner(secrets: Secrets, package: Any, person: Any) -> str | None:
     """
     if not package.owner or not (person.email or person.phone):
         return None
-    of = [package.sender, package.owner, person.email.casefold(), person.phone]
+    of = [announcer(package), package.owner, person.email.casefold(), person.phone]
     return secrets.mark("owner", json.dumps(of))[:32]
 
 

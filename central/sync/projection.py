@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, select, update
 
 from central import kept, limits, schema
+from central.carriers import carriers
 from central.database.bulk import update_many, upsert, upsert_many
 from central.notify import outbox
 from central.plain_texts import all_plain
@@ -22,6 +23,7 @@ from central.settings import Limits, Notifications
 from central.sync import claims, commands, own
 from central.sync.room import note_room
 from kiosk.model.barcode import kept_key
+from kiosk.model.carriers import OPERATOR
 from kiosk.model.commands import STAFF_LIST, OpeningOutcome
 from kiosk.model.events import EventKind
 from kiosk.model.images import known_images
@@ -55,6 +57,7 @@ PACKAGE_COLUMNS = frozenset(
         "is_announced",
         "is_alone",
         "needs_low",
+        "carrier",
         "replaces",
         "locator",
         "announced_ms",
@@ -156,6 +159,7 @@ class Projection:
         if PackageStatus.PENDING in (before.get("status"), values.get("status")):
             self.changes_promises = True
         if before:
+            changes.pop("carrier", None)  # whose it is stands since it was first heard of
             _judge(remark, before.get("status", "PENDING"), values.get("status"))
         self._packages.setdefault(package_id, {}).update(changes)
 
@@ -167,9 +171,18 @@ class Projection:
         upsert_many(self._connection, schema.slot, ("location", "label"), slots)
         rows = [{"id": package_id, **changes} for package_id, changes in self._packages.items()]
         new = [row for row in rows if row["id"] not in self._known]
+        self._see_carriers(new)
         upsert_many(self._connection, schema.package, ("id",), new)
         old = [row for row in rows if row["id"] in self._known]
         update_many(self._connection, schema.package, "id", old)
+
+    def _see_carriers(self, rows: Sequence[dict[str, Any]]) -> None:
+        """What a kiosk says of whose a new package is counts where that carrier is known here."""
+        named = [row for row in rows if row.get("carrier", OPERATOR) != OPERATOR]
+        if named:
+            counts = carriers.known_or_operator(self._connection, {row["carrier"] for row in named})
+            for row in named:
+                row["carrier"] = counts[row["carrier"]]
 
     def _tell(
         self,

@@ -244,9 +244,18 @@ async def staff(
     request: Request,
     question: str = Query(pattern=r"^[0-9a-f]{32,64}$"),
     since: int = Query(default=0, ge=0, le=2**53),
+    knows_carriers: bool = Query(
+        default=False, description="Whether this kiosk keeps the packages of carriers apart."
+    ),
 ) -> Response:
     central = central_of(request)
     answer = await central.database.look(
-        staff_answer.answer, central, location, bearer(request), since, question
+        staff_answer.answer,
+        central,
+        location,
+        bearer(request),
+        since,
+        question,
+        knows_carriers=knows_carriers,
     )
     return _answer(request, answer)

@@ -9,11 +9,13 @@ from sqlalchemy import Connection, func, insert, select, update
 
 from central import forgotten, kept, schema
 from central.adapters import RNG
+from central.carriers import carriers
 from central.context import Central, audit, change_known
 from central.errors import RequestError, not_found, require_plain
 from central.sealing import seal
 from central.sync import commands
 from central.sync.staff_list import EVERYWHERE, count_change, digits_of
+from kiosk.model.carriers import OPERATOR
 from kiosk.model.commands import ListStaff
 from kiosk.model.person import (
     NUMBER_DIGITS_MAX,
@@ -41,10 +43,12 @@ def add(
     role: str,
     pin: str,
     locations: str = EVERYWHERE,
+    served: str = OPERATOR,
 ) -> None:
     """List somebody, or list them again with another PIN; the kiosks hear of it.
 
-    `locations` is `*` or the ids of some, with commas. Raises `RequestError`.
+    `locations` is `*` or the ids of some, with commas; `served` the ids of the carriers whose
+    packages a courier may touch, with commas, the own one first. Raises `RequestError`.
     """
     number = _number(connection, number)
     require_plain(name=name)
@@ -61,6 +65,7 @@ def add(
         "pin_hash": _sealed(connection, "pin_hash", number, central.secrets.hash_password(pin)),
         "pin_digits": len(pin),
         "locations": json.dumps(_places(connection, locations)),
+        "carriers": json.dumps(_served(connection, Role(role), served)),
         "removed_ms": None,
         "version": count_change(connection, central.clock.now_ms()),
     }
@@ -180,6 +185,15 @@ def _places(connection: Connection, locations: str) -> list[str] | str:
     for each in wanted:
         if each not in known:
             raise not_found("location", each)
+    return wanted
+
+
+def _served(connection: Connection, role: Role, served: str) -> list[str]:
+    """The carriers that somebody serves. Raises `RequestError`."""
+    wanted = carriers.require_served(connection, served.split(","))
+    if role is Role.TECHNICIAN and wanted != [OPERATOR]:
+        problem = f"carriers {', '.join(wanted)}: technicians are the operator's; name none"
+        raise RequestError(422, "invalid", problem)
     return wanted
 
 

@@ -10,12 +10,20 @@ from kiosk.sync.contract import StaffAnswer, staff_text
 
 
 def answer(
-    connection: Connection, central: Central, location: str, token: str, since: int, question: str
+    connection: Connection,
+    central: Central,
+    location: str,
+    token: str,
+    since: int,
+    question: str,
+    *,
+    knows_carriers: bool = True,
 ) -> StaffAnswer:
     """What a kiosk that has the version `since` of the list does not know. Raises `RequestError`
     for a wrong token."""
     row = enrolment.kiosk_of(connection, location, token)
     known = signing.trusted(connection, central.secrets, row.signing_key)
     signer = known or signing.current(connection, central.secrets)
-    page = staff_list.page_of(connection, location, since).model_dump(mode="json")
+    page = staff_list.page_of(connection, location, since, knows_carriers=knows_carriers)
+    page = page.model_dump(mode="json")
     return StaffAnswer(page=page, signature=signer.sign(staff_text(location, question, page)))

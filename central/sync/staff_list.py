@@ -16,10 +16,12 @@ from sqlalchemy import Connection, func, insert, select, update
 
 from central import kept, schema
 from central.adapters import RNG
+from central.carriers.carriers import disabled
 from central.database import wake_all
 from central.sealing import open_sealed
+from kiosk.model.carriers import OPERATOR
 from kiosk.model.commands import STAFF_MAX, ListedStaff, ListStaff
-from kiosk.model.person import NUMBER_DIGITS_MIN
+from kiosk.model.person import NUMBER_DIGITS_MIN, Role
 from kiosk.model.sealing import UnsealError
 from kiosk.sync.contract import STAFF_PAGE_MAX, StaffPage
 
@@ -51,8 +53,11 @@ def digits_of(connection: Connection) -> int:
     return int(connection.execute(select(_LIST.c.digits)).scalar_one())
 
 
-def page_of(connection: Connection, location: str, since: int) -> StaffPage:
-    """What a location's kiosk that has the version `since` does not know, or the first of it."""
+def page_of(
+    connection: Connection, location: str, since: int, *, knows_carriers: bool = True
+) -> StaffPage:
+    """What a location's kiosk that has the version `since` does not know, or the first of it. One
+    that does not know carriers has nobody on its list but whom the operator's packages are for."""
     # Read first: who changes after it is of a newer version, and stands behind.
     now = connection.execute(select(_LIST)).one()
     is_whole = not _was(connection, since, now.version)
@@ -61,7 +66,11 @@ def page_of(connection: Connection, location: str, since: int) -> StaffPage:
     some = changed.order_by(table.c.version).limit(STAFF_PAGE_MAX + 1)
     found = connection.execute(some).mappings().all()
     rows, has_more = found[:STAFF_PAGE_MAX], len(found) > STAFF_PAGE_MAX
-    listed = [(row["number"], _listed(connection, row, location)) for row in rows]
+    ended = disabled(connection)
+    listed = [
+        (row["number"], _listed(connection, row, location, ended, knows_carriers=knows_carriers))
+        for row in rows
+    ]
     last: int = rows[-1]["version"] if rows else 0
     return StaffPage(
         since=since,
@@ -93,16 +102,29 @@ def for_older(connection: Connection, location: str) -> ListStaff:
         .order_by(table.c.number)
         .limit(STAFF_MAX)
     ).mappings()
-    known = [_listed(connection, row, location) for row in rows]
+    ended = disabled(connection)
+    known = [_listed(connection, row, location, ended, knows_carriers=False) for row in rows]
     return ListStaff(staff=tuple(person for person in known if person is not None))
 
 
-def _listed(connection: Connection, row: Any, location: str) -> ListedStaff | None:
+def _listed(
+    connection: Connection,
+    row: Any,
+    location: str,
+    ended: frozenset[str],
+    *,
+    knows_carriers: bool,
+) -> ListedStaff | None:
     """Somebody as a location's kiosk is to know them; None where it is not, or where the row is
-    damaged: the others are sent all the same."""
+    damaged: the others are sent all the same. `ended`: the carriers that are disabled."""
     if row["removed_ms"] is not None or not _is_of(row, location):
         return None
+    served, is_technician = kept.names_of(row["carriers"]), row["role"] == Role.TECHNICIAN
+    has_work = knows_carriers and not ended.issuperset(served)
+    if not is_technician and OPERATOR not in served and not has_work:
+        return None
     values = {name: row[name] for name in ListedStaff.model_fields}
+    values["carriers"] = [OPERATOR] if is_technician else served
     try:
         for name in HASHES:
             context = f"staff.{name}/{row['number']}"

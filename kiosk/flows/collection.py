@@ -18,6 +18,7 @@ from kiosk.flows.events import Pressed, TimedOut
 from kiosk.flows.views.choices import Choice, Problem, Purpose, Question
 from kiosk.flows.views.courier import Collection, DueRow
 from kiosk.flows.views.shared import DoorOpen
+from kiosk.model.carriers import CarrierScope
 from kiosk.model.location import Service, ServiceReason, SlotStatus, SuspectReason
 from kiosk.store import departures, intents, slots
 from kiosk.store.intents import IntentPurpose
@@ -25,13 +26,14 @@ from kiosk.store.intents import IntentPurpose
 CHOICES = (Choice.OPEN_NEXT, Choice.SKIP, Choice.DONE)
 
 
-async def collection(kiosk: Kiosk, actor: str) -> None:
+async def collection(kiosk: Kiosk, actor: str, scope: CarrierScope) -> None:
     """The round of what is to be taken back, until all is seen or the courier is done."""
     skipped: set[str] = set()
     collected = 0
     problem: Problem | None = None
     while True:
-        due = [each for each in await kiosk.store.run(departures.due) if each.id not in skipped]
+        every = await kiosk.store.run(departures.due, scope)
+        due = [each for each in every if each.id not in skipped]
         if not due and problem is None:
             return
         rows = tuple(DueRow(each.slot or "", each.barcode, each.status) for each in due)

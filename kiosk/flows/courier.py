@@ -13,7 +13,8 @@ from kiosk.flows.move import move_package
 from kiosk.flows.person import Event
 from kiosk.flows.views.choices import Choice, Refusal, Refused
 from kiosk.flows.views.courier import Receipt, ReceiptLine, ScanPackage, StoredNote
-from kiosk.model.person import Staff, parse_badge
+from kiosk.model.carriers import CarrierScope
+from kiosk.model.person import Role, Staff, parse_badge
 from kiosk.store import departures, moves, packages
 from kiosk.store import staff as staff_store
 from kiosk.store.staff import Moved, Visit
@@ -41,6 +42,10 @@ class Run:
     @property
     def actor(self) -> str:
         return f"staff:{self.staff.number}"
+
+    @property
+    def scope(self) -> CarrierScope:
+        return self.staff.scope_as(Role.COURIER)
 
 
 async def courier_run(kiosk: Kiosk, staff: Staff, visit: Visit) -> bool:
@@ -87,7 +92,7 @@ async def _act(kiosk: Kiosk, run: Run, event: Event) -> None:
         case Pressed(Choice.UNDO_LAST) if run.last_package is not None:
             await _undo(kiosk, run, run.last_package)
         case Pressed(Choice.COLLECT):
-            await collection(kiosk, run.actor)
+            await collection(kiosk, run.actor, run.scope)
         case Pressed(Choice.MOVE_LOWER):
             await _move_lower(kiosk, run)
         case Pressed(Choice.REISSUE_CODE) if run.refused_package is not None:
@@ -100,7 +105,7 @@ async def _act(kiosk: Kiosk, run: Run, event: Event) -> None:
 
 async def _put_in(kiosk: Kiosk, run: Run, read: Scanned | Entered) -> None:
     run.refused, run.refused_package, run.typing, run.undone = None, None, False, False
-    put = await put_in(kiosk, run.actor, run.scans, read)
+    put = await put_in(kiosk, run.actor, run.scope, run.scans, read)
     run.refused, run.refused_package = put.refused, put.here
     if put.stored is not None:
         run.stored, run.last_package = (await stored_note(kiosk, put.stored)), put.stored.id
@@ -127,13 +132,13 @@ async def _undo(kiosk: Kiosk, run: Run, package_id: str) -> None:
 
 
 async def _scan_view(kiosk: Kiosk, run: Run) -> ScanPackage:
-    due = len(await kiosk.store.run(departures.due))
+    due = len(await kiosk.store.run(departures.due, run.scope))
     choices = [Choice.DONE, Choice.TYPE_BARCODE, Choice.LET_SOMEONE_IN]
     if run.last_package is not None:
         choices.append(Choice.UNDO_LAST)
     if due:
         choices.append(Choice.COLLECT)
-    too_high = len(await _too_high(kiosk))
+    too_high = len(await _too_high(kiosk, run))
     if too_high:
         choices.append(Choice.MOVE_LOWER)
     if run.refused_package is not None:
@@ -152,13 +157,13 @@ async def _scan_view(kiosk: Kiosk, run: Run) -> ScanPackage:
     )
 
 
-async def _too_high(kiosk: Kiosk) -> list[str]:
-    return await kiosk.store.run(moves.wanted_lower, kiosk.location, kiosk.strategy)
+async def _too_high(kiosk: Kiosk, run: Run) -> list[str]:
+    return await kiosk.store.run(moves.wanted_lower, kiosk.location, kiosk.strategy, run.scope)
 
 
 async def _move_lower(kiosk: Kiosk, run: Run) -> None:
     """One package goes to a door that its owner reaches; where it does not, that is shown."""
-    for package in (await _too_high(kiosk))[:1]:
+    for package in (await _too_high(kiosk, run))[:1]:
         before = await kiosk.store.run(packages.package, package)
         came_of_it = await move_package(kiosk, run.actor, package)
         if came_of_it in kiosk.location.slot_by_label:
@@ -173,14 +178,14 @@ async def _move_lower(kiosk: Kiosk, run: Run) -> None:
 
 async def _earlier_receipt(kiosk: Kiosk, run: Run) -> None:
     """The receipt of the last visit, when that ended before it was seen."""
-    earlier = await kiosk.store.run(staff_store.unseen_receipt, run.staff.number)
+    earlier = await kiosk.store.run(staff_store.unseen_receipt, run.staff.number, run.scope)
     if earlier is not None and await _show_receipt(kiosk, run, earlier):
         await kiosk.store.run(staff_store.receipt_shown, earlier)
 
 
 async def _show_receipt(kiosk: Kiosk, run: Run, visit: Visit) -> bool:
     """The hand-over receipt of a visit; True when it was seen, or there is none to show."""
-    moved = await kiosk.store.run(staff_store.moved_in, visit)
+    moved = await kiosk.store.run(staff_store.moved_in, visit, run.scope)
     if not moved:
         return True
     kiosk.person.show(

@@ -27,6 +27,7 @@ from kiosk.flows.views.courier import ChooseSize, StoredNote
 from kiosk.flows.views.shared import DoorOpen
 from kiosk.model.allocation import sizes_from
 from kiosk.model.barcode import barcode_text, is_barcode, kept_key
+from kiosk.model.carriers import CarrierScope
 from kiosk.model.location import Service, ServiceReason, SlotStatus, SuspectReason
 from kiosk.model.package import Package, PackageStatus
 from kiosk.model.pickup_code import make_code, parse_qr
@@ -67,7 +68,9 @@ class PutIn:
     """The id of a package that was refused because it lies here; its code may be made again."""
 
 
-async def put_in(kiosk: Kiosk, actor: str, scans: Scans, read: Scanned | Entered) -> PutIn:
+async def put_in(
+    kiosk: Kiosk, actor: str, scope: CarrierScope, scans: Scans, read: Scanned | Entered
+) -> PutIn:
     """One package, scanned or typed, to its slot or to the reason why not."""
     barcode, doubted, scans.doubted = read.text, scans.doubted, ""
     if isinstance(read, Scanned) and read.seems_misread and kept_key(barcode) != doubted:
@@ -80,7 +83,9 @@ async def put_in(kiosk: Kiosk, actor: str, scans: Scans, read: Scanned | Entered
     if not is_barcode(barcode):
         return PutIn(refused=Refused(Refusal.UNREADABLE))
     barcode = barcode_text(barcode)
-    known = await kiosk.store.run(packages.live_by_barcode, barcode)
+    if await kiosk.store.run(packages.is_out_of_scope, barcode, scope):
+        return PutIn(refused=Refused(Refusal.NOT_YOURS))
+    known = await kiosk.store.run(packages.live_by_barcode, barcode, scope)
     if known is not None and (known.status is not PackageStatus.PENDING or known.slot):
         here = known.id if known.status is PackageStatus.STORED else None
         return PutIn(refused=Refused(Refusal.ALREADY_HERE, known.slot or ""), here=here)
@@ -89,7 +94,7 @@ async def put_in(kiosk: Kiosk, actor: str, scans: Scans, read: Scanned | Entered
     if size is None:
         return PutIn()
     package = known.id if known is not None else kiosk.new_id()
-    return await _deposit(kiosk, actor, scans, package, barcode, size)
+    return await _deposit(kiosk, actor, scope, scans, package, barcode, size)
 
 
 async def reissue(kiosk: Kiosk, actor: str, package_id: str) -> Package | None:
@@ -115,11 +120,17 @@ async def _choose_size(kiosk: Kiosk, barcode: str) -> str | None:
 
 
 async def _deposit(
-    kiosk: Kiosk, actor: str, scans: Scans, package: str, barcode: str, size: str
+    kiosk: Kiosk,
+    actor: str,
+    scope: CarrierScope,
+    scans: Scans,
+    package: str,
+    barcode: str,
+    size: str,
 ) -> PutIn:
     """Slot after slot until the package is in one, or the courier gives up."""
     while True:
-        request = DepositRequest(package, barcode, size, kiosk.new_id(), actor)
+        request = DepositRequest(package, barcode, size, kiosk.new_id(), actor, scope)
         try:
             deposit = await kiosk.store.run(
                 deposits.begin_deposit, request, kiosk.location, kiosk.strategy
@@ -132,7 +143,7 @@ async def _deposit(
             # It was recalled since it was scanned.
             return PutIn(refused=Refused(Refusal.RECALLED))
         if deposit is None:
-            if await _make_room(kiosk, actor, size):
+            if await _make_room(kiosk, actor, scope, size):
                 continue
             return PutIn(refused=Refused(Refusal.NO_SLOT, size))
         package = deposit.package
@@ -147,28 +158,28 @@ async def _deposit(
             package = kiosk.new_id()
 
 
-async def _make_room(kiosk: Kiosk, actor: str, size: str) -> bool:
+async def _make_room(kiosk: Kiosk, actor: str, scope: CarrierScope, size: str) -> bool:
     """No free slot takes it: look into one in doubt, or take back what is over; True to try
     again."""
     fitting = sizes_from(kiosk.location.sizes, size)
     choices: list[Choice] = []
     in_doubt = None
     if kiosk.policy.couriers_may_look:
-        in_doubt = await kiosk.store.run(slots.suspect_that_fits, fitting)
+        in_doubt = await kiosk.store.run(slots.suspect_that_fits, fitting, scope)
     if in_doubt is not None:
         choices.append(Choice.LOOK_INSIDE)
-    due = await kiosk.store.run(departures.due)
+    due = await kiosk.store.run(departures.due, scope)
     if any(kiosk.location.slot(each.slot or "").size in fitting for each in due):
         choices.append(Choice.COLLECT)
     if not choices:
         return False
     answer = await ask(kiosk, Question.NO_SLOT, in_doubt or "", (*choices, Choice.CANCEL))
     if answer is Choice.LOOK_INSIDE and in_doubt is not None:
-        await look_inside(kiosk, actor, in_doubt)
+        await look_inside(kiosk, actor, in_doubt, scope)
         return (await kiosk.store.run(slots.record_of, in_doubt)).status is SlotStatus.EMPTY
     if answer is Choice.COLLECT:
-        await collection(kiosk, actor)
-        return len(await kiosk.store.run(departures.due)) < len(due)
+        await collection(kiosk, actor, scope)
+        return len(await kiosk.store.run(departures.due, scope)) < len(due)
     return False
 
 

@@ -167,6 +167,7 @@ def _must_end(writer: Writer, owner: Staff, role: Role) -> bool:
         listed is not None
         and listed.pin_hash == owner.pin_hash
         and listed.role in (role, Role.TECHNICIAN)
+        and listed.carriers == owner.carriers
     )
     return not is_the_same and not intents.is_in_play(writer)
 

@@ -24,6 +24,7 @@ from kiosk.flows.person import Event
 from kiosk.flows.views.choices import Choice, Purpose, Question, Refusal, Refused
 from kiosk.flows.views.service import Round, ScanInside
 from kiosk.flows.views.shared import DoorOpen
+from kiosk.model.carriers import EVERY_CARRIER, CarrierScope
 from kiosk.model.location import SlotStatus
 from kiosk.model.package import Package, PackageStatus
 from kiosk.store import departures, deposits, intents, packages, slots
@@ -33,7 +34,9 @@ from kiosk.store.slots import SlotRecord
 INSIDE = (Choice.IT_IS_EMPTY, Choice.SOMETHING_INSIDE)
 
 
-async def look_inside(kiosk: Kiosk, actor: str, slot: str) -> str:
+async def look_inside(
+    kiosk: Kiosk, actor: str, slot: str, scope: CarrierScope = EVERY_CARRIER
+) -> str:
     """Open a slot, hear what is inside, and write it down; what came of the opening."""
     record = await kiosk.store.run(slots.record_of, slot)
     intent = kiosk.new_id()
@@ -44,7 +47,7 @@ async def look_inside(kiosk: Kiosk, actor: str, slot: str) -> str:
     await confirm_board(kiosk, actor, slot, opened)
     answer = await _what_is_inside(kiosk, slot, opened)
     if opened.stands_open:
-        await _Look(kiosk, actor, record, opened.intent).finish(answer)
+        await _Look(kiosk, actor, scope, record, opened.intent).finish(answer)
     return opened.unlocked.outcome.value if opened.stands_open else opened.problem.value
 
 
@@ -67,6 +70,7 @@ class _Look:
 
     kiosk: Kiosk
     actor: str
+    scope: CarrierScope
     record: SlotRecord
     intent: str
 
@@ -135,7 +139,9 @@ class _Look:
     async def _identify(self, barcode: str) -> Refused | None:
         """End the doubt by the label that was found, or say why it cannot."""
         kiosk = self.kiosk
-        found = await kiosk.store.run(packages.live_by_barcode, barcode)
+        if await kiosk.store.run(packages.is_out_of_scope, barcode, self.scope):
+            return Refused(Refusal.NOT_YOURS)
+        found = await kiosk.store.run(packages.live_by_barcode, barcode, self.scope)
         if found is None:
             return Refused(Refusal.NOT_A_PACKAGE_OF_OURS)
         if found.id == self.record.package:

@@ -26,6 +26,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from kiosk.model.barcode import barcode_text
+from kiosk.model.carriers import OPERATOR, CarrierId, Served
 from kiosk.model.fields import NUMBER_MAX, YEAR_2000_MS, YEAR_2100_MS, Flag, Id, Name, SlotLabel
 from kiosk.model.location import Service
 from kiosk.model.person import KEPT_NUMBER, Role
@@ -131,6 +132,8 @@ class Announce(Part):
     is_alone: Flag = False
     """It opens with its own code only."""
     needs_low: Flag = False
+    carrier: CarrierId = OPERATOR
+    """Whose couriers bring it; no others see or touch it."""
 
 
 class Cancel(Part):
@@ -198,6 +201,8 @@ class ListedStaff(Part):
     badge_hash: str = Field(default="", max_length=400)
     valid_from_ms: TimeMs | None = None
     valid_until_ms: TimeMs | None = None
+    carriers: Served = (OPERATOR,)
+    """Whose packages a courier may touch; what he brings unannounced is the first one's."""
 
 
 def _listed_once(staff: tuple[ListedStaff, ...]) -> tuple[ListedStaff, ...]:

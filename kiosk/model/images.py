@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, cast
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict
 
 from kiosk.model.barcode import BARCODE_LENGTH_MAX
+from kiosk.model.carriers import CarrierId
 from kiosk.model.commands import CODE_COUNTER_MAX
 from kiosk.model.fields import Count, Id, Name, SlotLabel, Switch, TimeMs, Words, is_sound
 from kiosk.model.location import Service, SlotStatus, SuspectReason
@@ -72,6 +73,8 @@ class SlotImage(Image):
     faulty_since_ms: TimeMs | None = None
     freed_seq: Count = LEFT_OUT
     """The number of the event that freed it last."""
+    last_carrier: CarrierId = LEFT_OUT
+    """Whose package was last meant to lie in it."""
 
 
 class PackageImage(Image):
@@ -87,6 +90,8 @@ class PackageImage(Image):
     owner: Name | None = None
     sender: Name | None = None
     """Which sender announced it, by a mark that differs from server to server."""
+    carrier: CarrierId = LEFT_OUT
+    """Whose couriers may touch it; the operator's where no event says it."""
     is_alone: Switch = LEFT_OUT
     needs_low: Switch = LEFT_OUT
     is_announced: Switch = LEFT_OUT

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from kiosk.model.carriers import OPERATOR
 from kiosk.model.invariants import require
 
 
@@ -62,6 +63,8 @@ class Package:
     stored_ms: int | None = None
     hold_until_ms: int | None = None
     finished_ms: int | None = None
+    carrier: str = OPERATOR
+    """Whose couriers may touch it."""
 
     @property
     def may_be_picked_up(self) -> bool:

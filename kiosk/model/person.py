@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from random import Random
 
+from kiosk.model.carriers import EVERY_CARRIER, OPERATOR, CarrierScope
 from kiosk.model.clock import Instant
 
 
@@ -50,6 +51,13 @@ class Staff:
     source: StaffSource = StaffSource.CONFIG
     listed_ms: int = 0
     """When the list that names this person was received."""
+    carriers: tuple[str, ...] = (OPERATOR,)
+    """Those that this person serves, the own one first."""
+
+    def scope_as(self, role: Role) -> CarrierScope:
+        """Whose packages this person may touch while they work in this role: a technician looks
+        after doors, whatever lies behind them."""
+        return EVERY_CARRIER if role is Role.TECHNICIAN else CarrierScope(self.carriers)
 
     def may_work(self, now: Instant) -> bool:
         """Whether this person may sign in now.

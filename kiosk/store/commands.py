@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, assert_never
 
 from kiosk.model.barcode import NotABarcodeError, require_barcode
+from kiosk.model.carriers import CarrierScope
 from kiosk.model.commands import (
     STAFF_LIST,
     Announce,
@@ -232,6 +233,7 @@ def _announce(writer: Writer, command: Announce) -> dict[str, Any]:
             command.is_alone,
             command.needs_low,
             command.sender,
+            command.carrier,
         )
         if not packages.announce(writer, announcement):
             raise RefusedError(f"several senders announced the barcode of package {package_id}")
@@ -239,7 +241,8 @@ def _announce(writer: Writer, command: Announce) -> dict[str, Any]:
     if recipient is not None:
         _end_announcement(writer, command, joined)
         sender = {} if command.sender is None else {"sender": command.sender}
-        _tie(writer, joined, recipient, owner=command.owner, is_announced=1, **sender)
+        values = {"owner": command.owner, "is_announced": 1, "carrier": command.carrier}
+        _tie(writer, joined, recipient, **values, **sender)
     return {"package": joined, "joined": package_id}
 
 
@@ -250,7 +253,7 @@ def _joins(writer: Writer, command: Announce) -> str | None:
         # Of a server of an earlier version, which has one announcement for a barcode.
         row = packages.meant_by(writer, command.barcode)
         return None if row is None else str(row["id"])
-    live = packages.live_rows(writer, command.barcode)
+    live = packages.live_rows(writer, command.barcode, CarrierScope((command.carrier,)))
     own = [row for row in live if row["sender"] == command.sender]
     if not own and command.may_join and len(live) == 1:
         own = [row for row in live if row["sender"] is None]

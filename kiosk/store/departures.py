@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kiosk.model.actor import CUSTOMER, SERVER
+from kiosk.model.carriers import CarrierScope
 from kiosk.model.event_bodies import (
     Complaint,
     PackageCancelled,
@@ -57,14 +58,15 @@ def collect(
     )
 
 
-def due(writer: Writer) -> list[Package]:
-    """What a courier is to take back, in the order of the slots: expired and recalled."""
+def due(writer: Writer, scope: CarrierScope) -> list[Package]:
+    """What a courier who may touch this is to take back, in the order of the slots: expired and
+    recalled."""
     rows = writer.all(
         "SELECT package.* FROM package JOIN slot ON slot.label = package.slot"
         " WHERE package.status IN ('EXPIRED', 'CANCELLED')"
         " AND slot.service <> 'DO_NOT_OPEN' AND slot.is_reachable = 1 ORDER BY slot.position"
     )
-    return [package_of(row) for row in rows]
+    return [package_of(row) for row in rows if scope.may_touch(row["carrier"])]
 
 
 def cancel(writer: Writer, package_id: str, why: str, actor: str = SERVER) -> int:
@@ -103,7 +105,7 @@ def leave_here(writer: Writer, old_package: str, slot: str, new_package: str, in
     doubt = update(
         "slot", label=slot, status=SlotStatus.SUSPECT, suspect=SuspectReason.MAY_HOLD_SOMETHING
     )
-    other = live_by_barcode(writer, old.barcode)
+    other = live_by_barcode(writer, old.barcode, CarrierScope((old.carrier,)))
     changes = () if other is not None else _put_back(writer, old, slot, new_package)
     return writer.record(
         PackageReturned(
@@ -125,6 +127,7 @@ def _put_back(
         barcode=old.barcode,
         status=PackageStatus.PENDING,
         size=old.size,
+        carrier=old.carrier,
         replaces=old.id,
         announced_ms=writer.now.wall_ms,
     )

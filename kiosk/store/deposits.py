@@ -8,6 +8,7 @@ from random import Random
 from kiosk.model.actor import KIOSK
 from kiosk.model.allocation import AllocationStrategy
 from kiosk.model.barcode import require_barcode
+from kiosk.model.carriers import OPERATORS, CarrierScope
 from kiosk.model.clock import hold_until_ms
 from kiosk.model.event_bodies import DepositUndone, PackageStored, ReservationReleased, SlotReserved
 from kiosk.model.location import Location, SlotStatus, SuspectReason
@@ -41,6 +42,8 @@ class DepositRequest:
     size: str
     intent: str
     actor: str
+    scope: CarrierScope = OPERATORS
+    """Whose packages whoever brings it may touch."""
     needs_low: bool = False
 
 
@@ -54,7 +57,7 @@ def begin_deposit(
     operator has said whose it is. Raises `NotABarcodeError` for a package that nobody announced,
     and `ContestedError` where that became so: then `request` is to name a new package.
     """
-    claims = live_rows(writer, request.barcode)
+    claims = live_rows(writer, request.barcode, request.scope)
     known = writer.one("SELECT * FROM package WHERE id = ?", (request.package,))
     if known is None:
         known = meant_among(claims)
@@ -68,7 +71,10 @@ def begin_deposit(
     if slot is None:
         return None
     package_id = known["id"] if known is not None else request.package
-    changes: list[RowChange] = [update("slot", label=slot, status=SlotStatus.RESERVED)]
+    carrier = request.scope.own if known is None else known["carrier"]
+    changes: list[RowChange] = [
+        update("slot", label=slot, status=SlotStatus.RESERVED, last_carrier=carrier)
+    ]
     if known is None:
         changes.append(
             insert(
@@ -78,6 +84,7 @@ def begin_deposit(
                 status=PackageStatus.PENDING,
                 size=request.size,
                 slot=slot,
+                carrier=carrier,
                 announced_ms=writer.now.wall_ms,
             )
         )

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from kiosk.model.carriers import OPERATOR
 from kiosk.model.clock import Instant
 from kiosk.model.event_bodies import restored_from
 from kiosk.model.events import (
@@ -190,6 +191,7 @@ SLOT_DEFAULTS = {
     "is_reachable": 1,
     "faulty_since_ms": None,
     "freed_seq": 0,
+    "last_carrier": OPERATOR,
 }
 PACKAGE_DEFAULTS = {
     "size": None,
@@ -198,6 +200,7 @@ PACKAGE_DEFAULTS = {
     "recipient": None,
     "owner": None,
     "sender": None,
+    "carrier": OPERATOR,
     "is_alone": 0,
     "needs_low": 0,
     "is_announced": 0,

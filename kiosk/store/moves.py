@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from kiosk.model.actor import KIOSK
 from kiosk.model.allocation import AllocationStrategy
+from kiosk.model.carriers import CarrierScope
 from kiosk.model.event_bodies import PackageMoved, SlotReserved, SlotSuspect
 from kiosk.model.location import Location, SlotStatus, SuspectReason
 from kiosk.store.errors import RefusedError
@@ -26,11 +27,13 @@ class Move:
     to_intent: str
 
 
-def wanted_lower(writer: Writer, location: Location, strategy: AllocationStrategy) -> list[str]:
-    """The packages whose owners do not reach their doors and for which a lower slot is free, the
-    oldest first."""
+def wanted_lower(
+    writer: Writer, location: Location, strategy: AllocationStrategy, scope: CarrierScope
+) -> list[str]:
+    """The packages that somebody may touch, whose owners do not reach their doors and for which a
+    lower slot is free, the oldest first."""
     rows = writer.all(
-        "SELECT package.id, package.size, slot.size AS slot_size FROM package"
+        "SELECT package.id, package.carrier, package.size, slot.size AS slot_size FROM package"
         " JOIN slot ON slot.label = package.slot"
         " WHERE package.status = 'STORED' AND package.needs_low = 1 AND slot.is_low = 0"
         " AND slot.service <> 'DO_NOT_OPEN' AND slot.is_reachable = 1 AND slot.status = 'OCCUPIED'"
@@ -40,7 +43,8 @@ def wanted_lower(writer: Writer, location: Location, strategy: AllocationStrateg
     return [
         row["id"]
         for row in rows
-        if strategy.choose(location.sizes, row["size"] or row["slot_size"], True, free) is not None
+        if scope.may_touch(row["carrier"])
+        and strategy.choose(location.sizes, row["size"] or row["slot_size"], True, free) is not None
     ]
 
 
@@ -68,7 +72,7 @@ def begin_move(
     from_intent, to_intent = intents
     writer.record(
         SlotReserved(actor=actor),
-        update("slot", label=target, status=SlotStatus.RESERVED),
+        update("slot", label=target, status=SlotStatus.RESERVED, last_carrier=before.carrier),
         intended(from_intent, before.slot, package_id, IntentPurpose.MOVE, actor),
         intended(to_intent, target, package_id, IntentPurpose.MOVE, actor),
     )

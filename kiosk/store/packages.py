@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from kiosk.model.actor import CONSOLE, SERVER
 from kiosk.model.barcode import kept_key, require_barcode
+from kiosk.model.carriers import EVERY_CARRIER, OPERATOR, CarrierScope
 from kiosk.model.event_bodies import ContactChanged, PackageAnnounced
 from kiosk.model.package import Package, PackageStatus
 from kiosk.model.person import Recipient
@@ -16,9 +17,11 @@ from kiosk.store.writer import Row, Writer, insert, live, update
 LIVE = live()
 CONTESTED = (
     "EXISTS (SELECT 1 FROM package AS other WHERE other.barcode_key = package.barcode_key"
-    f" AND other.id <> package.id AND {live('other.')})"
+    " AND other.id <> package.id AND other.carrier = package.carrier"
+    f" AND {live('other.')})"
 )
-"""Of a row of `package`: another live one has the same barcode."""
+"""Of a row of `package`: another live one of its carrier has the same barcode. What another
+carrier's courier brings is that carrier's, whatever its label says."""
 
 LIVE_BY_KEY = (
     f"SELECT * FROM package WHERE barcode_key = ? AND {LIVE} ORDER BY slot IS NULL, announced_ms"
@@ -40,6 +43,7 @@ class Announcement:
     needs_low: bool = False
     sender: str | None = None
     """The server's mark of who announces it."""
+    carrier: str = OPERATOR
 
 
 def package_of(row: Row) -> Package:
@@ -55,6 +59,7 @@ def package_of(row: Row) -> Package:
         stored_ms=row["stored_ms"],
         hold_until_ms=row["hold_until_ms"],
         finished_ms=row["finished_ms"],
+        carrier=row["carrier"],
     )
 
 
@@ -66,18 +71,21 @@ def package(writer: Writer, package_id: str) -> Package:
     return package_of(row)
 
 
-def live_rows(writer: Writer, barcode: str) -> list[Row]:
-    """The live packages with this barcode, in whichever spelling, those that lie here first. There
-    is at most one, but where more than one sender says that it is theirs."""
-    return writer.all(LIVE_BY_KEY, (kept_key(barcode),))
+def live_rows(writer: Writer, barcode: str, scope: CarrierScope = EVERY_CARRIER) -> list[Row]:
+    """The live packages with this barcode, in whichever spelling, that somebody may touch, those
+    that lie here first. There is at most one, but where more than one sender says that it is
+    theirs."""
+    rows = writer.all(LIVE_BY_KEY, (kept_key(barcode),))
+    return [row for row in rows if scope.may_touch(row["carrier"])]
 
 
-def meant_by(writer: Writer, barcode: str) -> Row | None:
-    """The live package that a label means here: the one that lies here, else the one expected.
+def meant_by(writer: Writer, barcode: str, scope: CarrierScope = EVERY_CARRIER) -> Row | None:
+    """The live package that a label means to who may touch this: the one that lies here, else the
+    one expected.
 
     None also where several senders expect one: whose it is the label does not tell.
     """
-    return meant_among(live_rows(writer, barcode))
+    return meant_among(live_rows(writer, barcode, scope))
 
 
 def meant_among(rows: Sequence[Row]) -> Row | None:
@@ -85,10 +93,17 @@ def meant_among(rows: Sequence[Row]) -> Row | None:
     return rows[0] if len(rows) == 1 or (rows and rows[0]["slot"] is not None) else None
 
 
-def live_by_barcode(writer: Writer, barcode: str) -> Package | None:
-    """The live package that a label means here, in whichever spelling."""
-    row = meant_by(writer, barcode)
+def live_by_barcode(
+    writer: Writer, barcode: str, scope: CarrierScope = EVERY_CARRIER
+) -> Package | None:
+    """The live package that a label means here, in whichever spelling, to who may touch this."""
+    row = meant_by(writer, barcode, scope)
     return None if row is None else package_of(row)
+
+
+def is_out_of_scope(writer: Writer, barcode: str, scope: CarrierScope) -> bool:
+    """Whether a label is of live packages here, and of none that somebody may touch."""
+    return not live_rows(writer, barcode, scope) and bool(live_rows(writer, barcode))
 
 
 def is_contested(writer: Writer, package_id: str) -> bool:
@@ -152,6 +167,7 @@ def announce(writer: Writer, announcement: Announcement, actor: str = SERVER) ->
             recipient=None if recipient is None else recipient.id,
             owner=announcement.owner,
             sender=announcement.sender,
+            carrier=announcement.carrier,
             is_alone=int(announcement.is_alone),
             needs_low=int(announcement.needs_low),
             is_announced=1,

@@ -17,6 +17,7 @@ from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
 from kiosk.model.barcode import BARCODE_LENGTH_MAX, kept_key
+from kiosk.model.carriers import OPERATOR
 from kiosk.model.commands import OpeningOutcome
 from kiosk.model.location import Service, SlotStatus, SuspectReason
 from kiosk.model.package import LEGAL_CHANGES, PackageStatus
@@ -471,6 +472,24 @@ def m011_longer_staff_numbers(db: Database) -> None:
     db.conn.execute(made.replace("(length(number) = 2)", "(length(number) BETWEEN 2 AND 6)"))
     db.conn.execute("INSERT INTO staff SELECT * FROM former_staff")
     db.conn.execute("DROP TABLE former_staff")
+
+
+@migrations()
+def m012_carriers(db: Database) -> None:
+    """A package is a carrier's, staff serve some, and of a slot it is known whose package was last
+    meant to lie in it; what is here already is the operator's. The server is asked once more, for
+    it may have known carriers before this version came."""
+    operators = f"TEXT NOT NULL DEFAULT '{OPERATOR}'"
+    db.conn.execute(f"ALTER TABLE package ADD COLUMN carrier {operators}")
+    served = f"TEXT NOT NULL DEFAULT '[\"{OPERATOR}\"]'"
+    db.conn.execute(f"ALTER TABLE staff ADD COLUMN carriers {served}")
+    db.conn.execute(f"ALTER TABLE slot ADD COLUMN last_carrier {operators}")
+    db.conn.execute("DELETE FROM meta WHERE key = 'staff_list'")
+    db.conn.execute(
+        "INSERT OR REPLACE INTO meta (key, value) SELECT 'people_wanted', '1'"
+        " WHERE EXISTS (SELECT 1 FROM package WHERE is_announced = 1 AND (status = 'PENDING'"
+        " OR status = 'STORED' OR status = 'EXPIRED' OR slot IS NOT NULL))"
+    )
 
 
 def fingerprint(db: Database) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from kiosk.model.actor import KIOSK
 from kiosk.model.allocation import AllocationStrategy, sizes_from
+from kiosk.model.carriers import CarrierScope
 from kiosk.model.event_bodies import (
     SlotConfigured,
     SlotReachabilityChanged,
@@ -35,6 +36,8 @@ class SlotRecord:
     is_reachable: bool
     package: str | None
     barcode: str | None
+    last_carrier: str
+    """Whose package was last meant to lie in it."""
 
 
 class FreeSlotQuery:
@@ -134,6 +137,7 @@ def _record(row: Row) -> SlotRecord:
         is_reachable=bool(row["is_reachable"]),
         package=row["package"],
         barcode=row["barcode"],
+        last_carrier=row["last_carrier"],
     )
 
 
@@ -194,15 +198,17 @@ def suspects(writer: Writer) -> list[SlotRecord]:
     return [record for record in records(writer) if record.status is SlotStatus.SUSPECT]
 
 
-def suspect_that_fits(writer: Writer, sizes: Collection[str]) -> str | None:
-    """A slot in doubt that would take a package once a person looked inside; None if none."""
+def suspect_that_fits(writer: Writer, sizes: Collection[str], scope: CarrierScope) -> str | None:
+    """A slot in doubt that would take a package once a person looked inside who may touch what was
+    last meant to lie there; None if none."""
     for record in suspects(writer):
         is_usable = record.service is Service.IN_SERVICE and record.is_reachable
         may_look = record.suspect in (
             SuspectReason.MAY_BE_EMPTY,
             SuspectReason.MAY_HOLD_SOMETHING,
         )
-        if record.size in sizes and is_usable and may_look and record.package is None:
+        is_free = record.package is None and scope.may_touch(record.last_carrier)
+        if record.size in sizes and is_usable and may_look and is_free:
             return record.label
     return None
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from kiosk.model.actor import CONSOLE, KIOSK, SERVER
 from kiosk.model.actor import staff as staff_actor
+from kiosk.model.carriers import OPERATOR, CarrierScope
 from kiosk.model.commands import ListedStaff
 from kiosk.model.event_bodies import StaffListed, StaffSignedIn, VisitEnded
 from kiosk.model.events import Event, EventKind
@@ -72,6 +73,7 @@ def person_of(listed: ListedStaff, listed_ms: int) -> Staff:
         listed.valid_until_ms,
         StaffSource.SERVER,
         listed_ms,
+        listed.carriers,
     )
 
 
@@ -157,7 +159,7 @@ def _change(
 def _put(writer: Writer, person: Staff, source: StaffSource) -> None:
     writer.db.execute(
         "INSERT OR REPLACE INTO staff (number, name, role, pin_hash, badge_hash, valid_from_ms,"
-        " valid_until_ms, source, listed_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " valid_until_ms, source, listed_ms, carriers) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             person.number,
             writer.sealer.seal(person.name),
@@ -168,6 +170,7 @@ def _put(writer: Writer, person: Staff, source: StaffSource) -> None:
             person.valid_until_ms,
             source,
             person.listed_ms,
+            json.dumps(person.carriers),
         ),
     )
 
@@ -214,6 +217,7 @@ def _staff(writer: Writer, row: Row) -> Staff:
         valid_until_ms=row["valid_until_ms"],
         source=StaffSource(row["source"]),
         listed_ms=row["listed_ms"],
+        carriers=tuple(json.loads(row["carriers"])),
     )
 
 
@@ -273,7 +277,7 @@ def is_in_visit(writer: Writer, seq: int) -> bool:
     return row is not None
 
 
-def unseen_receipt(writer: Writer, number: str) -> Visit | None:
+def unseen_receipt(writer: Writer, number: str, scope: CarrierScope) -> Visit | None:
     """The person's last visit, if it moved something and its receipt was not seen."""
     row = writer.one(
         "SELECT * FROM visit WHERE staff = ? AND ended_seq IS NOT NULL"
@@ -283,7 +287,7 @@ def unseen_receipt(writer: Writer, number: str) -> Visit | None:
     if row is None or row["is_receipt_shown"]:
         return None
     visit = Visit(row["id"], row["staff"], row["began_seq"])
-    return visit if moved_in(writer, visit) else None
+    return visit if moved_in(writer, visit, scope) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,19 +297,23 @@ class Moved:
     event: Event
     barcode: str
     slot: str
+    carrier: str
 
 
-def moved_in(writer: Writer, visit: Visit) -> list[Moved]:
-    """What a visit stored, undid, took back or found missing."""
+def moved_in(writer: Writer, visit: Visit, scope: CarrierScope) -> list[Moved]:
+    """What a visit stored, undid, took back or found missing, as far as somebody may touch it: a
+    number may be another carrier's courier's by now."""
     row = writer.one("SELECT ended_seq FROM visit WHERE id = ?", (visit.id,))
     until = row["ended_seq"] if row and row["ended_seq"] else writer.head.seq
     events = journal.after(writer, visit.began_seq, 1000, HANDED_OVER)
-    return [_moved(writer, event) for event in events if event.seq <= until]
+    moved = [_moved(writer, event) for event in events if event.seq <= until]
+    return [each for each in moved if scope.may_touch(each.carrier)]
 
 
 def _moved(writer: Writer, event: Event) -> Moved:
     rows = json.loads(event.body)["rows"]
     package = next(values["id"] for table, values in rows if table == "package")
     slot = next(values["label"] for table, values in rows if table == "slot")
-    found = writer.one("SELECT barcode FROM package WHERE id = ?", (package,))
-    return Moved(event, found["barcode"] if found else "", slot)
+    found = writer.one("SELECT barcode, carrier FROM package WHERE id = ?", (package,))
+    barcode, carrier = (found["barcode"], found["carrier"]) if found else ("", OPERATOR)
+    return Moved(event, barcode, slot, carrier)

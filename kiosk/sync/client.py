@@ -439,7 +439,8 @@ class SyncClient:
         self._staff_pause = StaffPause(counts, now.monotonic_ms)
 
     def _ask_staff(self, since: int, question: str) -> bytes:
-        return self._ask("GET", "staff", params={"since": str(since), "question": question})
+        asked = {"since": str(since), "question": question, "knows_carriers": "true"}
+        return self._ask("GET", "staff", params=asked)
 
     def _refuse(self, received: commands.Received, why: str) -> None:
         is_new = self._store.submit(commands.refuse, received, why).result()

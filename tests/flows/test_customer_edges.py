@@ -22,6 +22,7 @@ from kiosk.flows.views.customer import (
     Thanks,
 )
 from kiosk.flows.views.shared import Answer, Ask, DoorOpen, Trouble
+from kiosk.model.carriers import EVERY_CARRIER
 from kiosk.model.commands import OpeningOutcome
 from kiosk.model.events import EventKind
 from kiosk.model.location import Service, SlotStatus, SuspectReason
@@ -121,7 +122,7 @@ async def test_a_package_left_here_is_a_new_one_for_the_courier(tmp_path: Path) 
         assert (await kiosk.player.until(Answer)).reference
         record = await kiosk.slot(slot)
         assert (record.status, record.barcode) == (SlotStatus.SUSPECT, "ONE")
-        [due] = await kiosk.kiosk.store.run(departures.due)
+        [due] = await kiosk.kiosk.store.run(departures.due, EVERY_CARRIER)
         rows = await kiosk.kiosk.store.run(
             lambda writer: writer.all("SELECT replaces FROM package WHERE id = ?", (due.id,))
         )

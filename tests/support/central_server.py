@@ -22,6 +22,7 @@ from aiosmtpd.controller import Controller
 from central import housekeeping, schema
 from central.app import build, create_app
 from central.auth import Scope
+from central.carriers import changes
 from central.listening import web_server
 from central.monitoring import figures
 from central.operators.accounts import add_key
@@ -29,6 +30,7 @@ from central.retention import PRUNED
 from central.settings import Limits, Notifications, Settings, SignIn, SingleSignOn, Sms, Smtp
 from central.sync import enrolment
 from kiosk.model.allocation import FirstAvailable
+from kiosk.model.carriers import OPERATOR, CarrierScope
 from kiosk.model.clock import Instant
 from kiosk.model.location import Location
 from kiosk.model.person import Recipient
@@ -217,10 +219,16 @@ class Server:
         )
         return token
 
-    def add_key(self, *scopes: str) -> dict[str, str]:
+    def add_carrier(self, carrier: str) -> None:
+        """Make a carrier of this id, and of this name."""
+        self.write(lambda c: changes.add(c, self.central, "test", carrier, carrier))
+
+    def add_key(self, *scopes: str, carrier: str = OPERATOR) -> dict[str, str]:
         """The headers of a new API key."""
         wanted = [Scope(scope) for scope in scopes] or list(Scope)
-        token = self.write(lambda c: add_key(c, self.central, "test", "test", wanted, 100_000))
+        token = self.write(
+            lambda c: add_key(c, self.central, "test", "test", wanted, 100_000, carrier)
+        )
         return {"authorization": f"Bearer {token}"}
 
     def alarms(self) -> list[str]:
@@ -298,9 +306,10 @@ class Journal:
         self.do(packages.announce, Announcement(package, barcode, "S", person))
         return package
 
-    def put_in(self, barcode: str) -> str:
-        """A deposit; the package's id."""
-        request = DepositRequest(self.new_id(), barcode, "S", self.new_id(), "11")
+    def put_in(self, barcode: str, carrier: str = OPERATOR) -> str:
+        """A deposit by a courier of this carrier; the package's id."""
+        scope = CarrierScope((carrier,))
+        request = DepositRequest(self.new_id(), barcode, "S", self.new_id(), "11", scope)
         deposit = self.do(deposits.begin_deposit, request, self.location, FirstAvailable())
         self.do(deposits.store_package, deposit, self.location, 5, self.rng)
         return str(deposit.package)

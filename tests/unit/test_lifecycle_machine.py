@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from kiosk.model.allocation import BestFit, FirstAvailable
+from kiosk.model.carriers import EVERY_CARRIER
 from kiosk.model.clock import DAY_MS
 from kiosk.model.invariants import BrokenInvariantError
 from kiosk.model.location import Service, SlotStatus, SuspectReason
@@ -298,7 +299,7 @@ class Machine(RuleBasedStateMachine):
     @rule(visit=VISITS, seen=st.booleans())
     def end_visit(self, visit: str, seen: bool) -> None:
         self.do(staff.end_visit, Visit(visit, "11", 1), seen)
-        self.do(staff.unseen_receipt, "11")
+        self.do(staff.unseen_receipt, "11", EVERY_CARRIER)
 
     @rule(source=st.sampled_from(list(StaffSource)), number=st.sampled_from(["11", "12"]))
     def list_staff(self, source: StaffSource, number: str) -> None:

@@ -132,3 +132,21 @@ def test_a_label_is_looked_up_by_index(connection: sqlite3.Connection) -> None:
         plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {query}", ("x",))]
         assert any("package_live_key_of_sender" in step for step in plan), plan
         assert not any(step.startswith("SCAN") for step in plan), plan
+
+
+def test_what_was_there_is_the_operators(connection: sqlite3.Connection) -> None:
+    """And the server is asked once more: it may have known carriers before."""
+    migrations.apply(Database(connection), stop_before="m012_carriers")
+    connection.execute(
+        "INSERT INTO staff (number, name, role, pin_hash, source, listed_ms)"
+        " VALUES ('17', 'Kim', 'courier', 'hash', 'centre', 1)"
+    )
+    connection.execute("UPDATE package SET is_announced = 1")
+    connection.execute("INSERT INTO meta (key, value) VALUES ('staff_list', '[7, 1]')")
+    migrations.apply(Database(connection))
+    assert set(connection.execute("SELECT carrier FROM package")) == {("operator",)}
+    assert set(connection.execute("SELECT last_carrier FROM slot")) == {("operator",)}
+    assert set(connection.execute("SELECT carriers FROM staff")) == {('["operator"]',)}
+    kept = dict(connection.execute("SELECT key, value FROM meta"))
+    assert "staff_list" not in kept
+    assert kept["people_wanted"] == "1"

@@ -117,6 +117,8 @@ class Refusal(StrEnum):
     """The hold is as long as it may be, or there is nothing to hold."""
     LIES_ELSEWHERE = "LIES_ELSEWHERE"
     """The label that was found belongs to a package of another slot; `detail` is that slot."""
+    NOT_YOURS = "NOT_YOURS"
+    """The package is another carrier's; nothing more is said of it."""
     NOT_A_PACKAGE_OF_OURS = "NOT_A_PACKAGE_OF_OURS"
     """The label that was found is of no package that is known here."""
 

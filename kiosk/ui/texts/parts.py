@@ -107,6 +107,7 @@ _REFUSALS: Mapping[Refusal, str] = {
     Refusal.CANNOT_EXTEND: N_("This package cannot be kept longer."),
     Refusal.LIES_ELSEWHERE: N_("This package belongs to another door."),
     Refusal.NOT_A_PACKAGE_OF_OURS: N_("No package with this barcode is expected here."),
+    Refusal.NOT_YOURS: N_("This package is another carrier's."),
     Refusal.UNREADABLE: N_("This could not be read. Scan it again, or type it."),
     Refusal.MISREAD: N_("The check digit is wrong. Scan it again."),
     Refusal.ALREADY_HERE: N_("This package is here already."),

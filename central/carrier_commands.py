@@ -1,0 +1,73 @@
+"""`central carrier …`: the carriers of this network at the console."""
+
+from __future__ import annotations
+
+import click
+
+from central.carriers import carriers, changes
+from central.console import BY, write
+from central.settings import Settings
+
+
+@click.group("carrier")
+def carrier_group() -> None:
+    """Carriers: each has its keys, couriers and packages, and sees no other's."""
+
+
+@carrier_group.command("add")
+@click.argument("carrier")
+@click.option("--name", required=True, help="As people read it.")
+@click.option("--countries", default="", help="Where it works, with commas, as DE,FR.")
+@click.pass_obj
+def add(settings: Settings, carrier: str, name: str, countries: str) -> None:
+    """Make a carrier with this id, such as gls."""
+    write(
+        settings,
+        lambda connection, central: changes.add(
+            connection, central, BY, carrier, name, countries.split(",")
+        ),
+    )
+    click.echo(f"{carrier}: {name}")
+
+
+@carrier_group.command("list")
+@click.pass_obj
+def list_(settings: Settings) -> None:
+    """One line per carrier: id, name, countries, whether it works."""
+    for row in write(settings, lambda connection, _central: carriers.rows(connection)):
+        state = "works" if row["disabled_ms"] is None else "disabled"
+        click.echo("\t".join([row["id"], row["name"], ",".join(row["countries"]), state]))
+
+
+@carrier_group.command("change")
+@click.argument("carrier")
+@click.option("--name", required=True, help="As people read it.")
+@click.option("--countries", default="", help="Where it works, with commas, as DE,FR.")
+@click.pass_obj
+def change(settings: Settings, carrier: str, name: str, countries: str) -> None:
+    """Give a carrier another name, or other countries."""
+    write(
+        settings,
+        lambda connection, central: changes.change(
+            connection, central, BY, carrier, name, countries.split(",")
+        ),
+    )
+    click.echo(f"{carrier}: {name}")
+
+
+@carrier_group.command("disable")
+@click.argument("carrier")
+@click.pass_obj
+def disable(settings: Settings, carrier: str) -> None:
+    """Refuse a carrier's keys, and have its couriers let in nowhere."""
+    write(settings, lambda connection, central: changes.disable(connection, central, BY, carrier))
+    click.echo(f"{carrier}: disabled")
+
+
+@carrier_group.command("enable")
+@click.argument("carrier")
+@click.pass_obj
+def enable(settings: Settings, carrier: str) -> None:
+    """Let a disabled carrier work again."""
+    write(settings, lambda connection, central: changes.enable(connection, central, BY, carrier))
+    click.echo(f"{carrier}: works")

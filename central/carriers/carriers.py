@@ -1,0 +1,64 @@
+"""The carriers that there are: who a key belongs to, and which a member of staff may serve."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, select
+
+from central import kept, schema
+from central.errors import RequestError, not_found
+from kiosk.model.carriers import OPERATOR, SERVED_MAX
+
+_OF_KEY = select(schema.api_key.c.carrier).where(schema.api_key.c.id == bindparam("key"))
+
+
+def of_key(connection: Connection, key: str) -> str:
+    """The carrier of a program, by its key's id; the operator's own for whoever has none."""
+    found = connection.execute(_OF_KEY, {"key": key}).scalar()
+    return OPERATOR if found is None else str(found)
+
+
+def require_known(connection: Connection, carrier: str) -> str:
+    """The id of a carrier that is in use. Raises `RequestError`."""
+    table = schema.carrier
+    in_use = (table.c.id == carrier) & table.c.disabled_ms.is_(None)
+    if connection.execute(select(table.c.id).where(in_use)).first() is None:
+        raise not_found("carrier", carrier)
+    return carrier
+
+
+def rows(connection: Connection) -> list[dict[str, Any]]:
+    """All carriers, the operator's own first, then by name."""
+    table = schema.carrier
+    found = connection.execute(select(table)).mappings()
+    known = [{**row, "countries": kept.names_of(row["countries"])} for row in found]
+    return sorted(known, key=lambda row: (row["id"] != OPERATOR, row["name"].casefold()))
+
+
+def disabled(connection: Connection) -> frozenset[str]:
+    """The carriers that are not in use any more."""
+    table = schema.carrier
+    ended = select(table.c.id).where(table.c.disabled_ms.is_not(None))
+    return frozenset(connection.execute(ended).scalars())
+
+
+def require_served(connection: Connection, carriers: Iterable[str]) -> list[str]:
+    """The carriers that somebody is to serve, each once, the own one first. Raises
+    `RequestError`."""
+    wanted = list(dict.fromkeys(each.strip() for each in carriers if each.strip()))
+    if not 1 <= len(wanted) <= SERVED_MAX:
+        raise RequestError(
+            422, "invalid", f"carriers: {len(wanted)} are named; right are 1 to {SERVED_MAX}"
+        )
+    return [require_known(connection, each) for each in wanted]
+
+
+def known_or_operator(connection: Connection, carriers: Iterable[str]) -> dict[str, str]:
+    """Of carriers that kiosks name, which one each counts as here: one that is not known, as after
+    a restore, is the operator's."""
+    wanted = set(carriers)
+    table = schema.carrier
+    known = set(connection.execute(select(table.c.id).where(table.c.id.in_(wanted))).scalars())
+    return {each: each if each in known else OPERATOR for each in wanted}
