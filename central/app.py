@@ -39,6 +39,7 @@ from central.pages import (
     provider_sign_in,
     recipient_page,
     sign_in,
+    webhook_pages,
 )
 from central.pages import actions as page_actions
 from central.pages import routes as page_routes
@@ -72,6 +73,7 @@ ROUTERS = (
     page_routes.router,
     page_actions.router,
     location_actions.router,
+    webhook_pages.router,
     recipient_page.router,
 )
 

@@ -124,7 +124,9 @@ def count_by_status(connection: Connection, now_ms: int) -> dict[str, int]:
     is_open = table.c.status.in_([schema.fixed("queued"), schema.fixed("leased")])
     is_done = table.c.status.in_(("sent", "dropped")) & (table.c.created_ms >= now_ms - DAY_MS)
     for some in (is_open, is_done, table.c.status == "dead"):
-        query = select(table.c.status, func.count()).where(is_message, some).group_by(table.c.status)
+        query = (
+            select(table.c.status, func.count()).where(is_message, some).group_by(table.c.status)
+        )
         counts |= {str(status): count for status, count in connection.execute(query)}
     return {status: count for status, count in counts.items() if count}
 

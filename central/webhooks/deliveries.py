@@ -8,6 +8,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, and_, func, or_, select, update
 
 from central import schema
+from central.carriers.visible import Visible
 from central.context import Central, audit
 from central.database.common_clock import common_ms
 from central.errors import RequestError, not_found
@@ -18,6 +19,8 @@ from central.webhooks.tables import webhook_endpoint
 
 BITE: Final = 500
 """So many rows are changed in one transaction."""
+BITES_MAX: Final = 20
+"""So many bites of a replay one request carries out."""
 LISTED_MAX: Final = 200
 DISABLED: Final = "its receiver is disabled"
 RECEIVERS: Final = "receiver"
@@ -179,11 +182,11 @@ def replay_one(
     central: Central,
     by: str,
     endpoint: str,
-    carrier: str | None,
+    whose: Visible | None,
     webhook: str,
 ) -> None:
     """Send again what was given up, under its id. Raises `RequestError`."""
-    endpoints.require_enabled(endpoints.find(connection, endpoint, carrier))
+    endpoints.require_enabled(endpoints.find(connection, endpoint, whose))
     row, now_ms = one(connection, endpoint, webhook), central.clock.now_ms()
     if row.status != "dead":
         raise RequestError(409, "not_dead", f"this webhook is {row.status}, and was not given up")
@@ -196,12 +199,12 @@ def replay_since(
     central: Central,
     by: str,
     endpoint: str,
-    carrier: str | None,
+    whose: Visible | None,
     since_ms: int,
 ) -> int:
     """Send again some of what was given up, of what happened since then, the oldest first; how
     many. Raises `RequestError`."""
-    endpoints.require_enabled(endpoints.find(connection, endpoint, carrier))
+    endpoints.require_enabled(endpoints.find(connection, endpoint, whose))
     now_ms = central.clock.now_ms()
     is_dead = (_TABLE.c.status == schema.fixed("dead")) & (_TABLE.c.created_ms >= since_ms)
     some = select(_TABLE.c.id).where(_of(endpoint), is_dead)

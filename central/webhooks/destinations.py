@@ -84,9 +84,7 @@ class Named:
 
 def allowed(addresses: Sequence[Address], named: Named, *, is_tls: bool) -> list[Address]:
     """Those of a name's addresses that may be connected to. Without TLS the named ones alone."""
-    return [
-        each for each in addresses if named.has(each) or (is_tls and is_public(each))
-    ]
+    return [each for each in addresses if named.has(each) or (is_tls and is_public(each))]
 
 
 def require_url(url: str, named: Named) -> str:

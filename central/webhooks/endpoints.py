@@ -10,6 +10,8 @@ from sqlalchemy import Connection, func, insert, select, update
 
 from central import kept, schema
 from central.adapters import new_id
+from central.carriers.carriers import require_known
+from central.carriers.visible import Visible
 from central.context import Central, audit
 from central.database.locks import locked
 from central.errors import RequestError, not_found, one_line
@@ -33,36 +35,37 @@ def add(
     connection: Connection,
     central: Central,
     by: str,
-    carrier: str,
+    whose: Visible,
     url: str,
     events: Sequence[str] = (EVERYTHING,),
 ) -> dict[str, Any]:
-    """A receiver of a carrier, with its secret, which is shown only now. Raises `RequestError`."""
+    """A receiver of a carrier, with its secret, which is shown only now; it is sent what its maker
+    sees. Raises `RequestError`."""
     now_ms, secret = central.clock.now_ms(), signing.new_secret()
     wanted = require_events(events)
     require_url(url, _named(central))
-    _require_room(connection, central, carrier)
+    _require_room(connection, central, whose)
     # From the first one on what happens is written down for it.
     readers.begin(connection, READER, by, now_ms)
     endpoint = new_id()
-    values = {"id": endpoint, "carrier": carrier, "url": url, "events": json.dumps(wanted)}
-    values |= {"secrets": signing.kept_text([secret])}
+    carrier = require_known(connection, whose.carrier)
+    values = {"id": endpoint, "carrier": carrier, "sender": whose.sender or "", "url": url}
+    values |= {"events": json.dumps(wanted), "secrets": signing.kept_text([secret])}
     connection.execute(insert(_TABLE).values(**values, created_ms=now_ms))
     audit(connection, now_ms, by, "webhook.add", endpoint, carrier=carrier, events=wanted)
-    return described(find(connection, endpoint, carrier), now_ms) | {"secret": secret.shown}
+    return described(find(connection, endpoint), now_ms) | {"secret": secret.shown}
 
 
 def _named(central: Central) -> Named:
     return Named.of(central.settings.webhooks.addresses)
 
 
-def _require_room(connection: Connection, central: Central, carrier: str) -> None:
+def _require_room(connection: Connection, central: Central, whose: Visible) -> None:
     most = central.settings.webhooks.receivers_by_carrier
-    of_carrier = select(func.count()).where(_TABLE.c.carrier == carrier, is_there())
-    if connection.execute(of_carrier).scalar_one() >= most:
-        raise RequestError(
-            409, "too_many", f"carrier {carrier!r} has {most} receivers already: remove one"
-        )
+    is_own = (_TABLE.c.carrier == whose.carrier) & (_TABLE.c.sender == (whose.sender or ""))
+    count = connection.execute(select(func.count()).where(is_own, is_there())).scalar_one()
+    if count >= most:
+        raise RequestError(409, "too_many", f"there are {most} receivers already: remove one")
 
 
 def require_events(events: Sequence[str]) -> list[str]:
@@ -82,27 +85,25 @@ def is_there() -> Any:
     return _TABLE.c.removed_ms.is_(None)
 
 
-def find(connection: Connection, endpoint: str, carrier: str | None = None) -> Any:
-    """A receiver's row; of this carrier, if one is named. Raises `RequestError`."""
-    return _found(connection, endpoint, carrier, is_locked=False)
+def find(connection: Connection, endpoint: str, whose: Visible | None = None) -> Any:
+    """A receiver's row; one that somebody may see, if they are named. Raises `RequestError`."""
+    return _found(connection, endpoint, whose, is_locked=False)
 
 
-def _found(
-    connection: Connection, endpoint: str, carrier: str | None, *, is_locked: bool
-) -> Any:
+def _found(connection: Connection, endpoint: str, whose: Visible | None, *, is_locked: bool) -> Any:
     query = select(_TABLE).where(_TABLE.c.id == endpoint, is_there())
     row = connection.execute(locked(query) if is_locked else query).first()
-    if row is None or carrier not in (None, row.carrier):
+    if row is None or (whose is not None and not whose.covers(row)):
         raise not_found("receiver", endpoint)
     return row
 
 
-def rows(connection: Connection, carrier: str | None = None) -> list[Any]:
-    """The receivers that there are, of all or of one carrier; the oldest first."""
+def rows(connection: Connection, whose: Visible | None = None) -> list[Any]:
+    """The receivers that there are, or those that somebody may see; the oldest first."""
     query = select(_TABLE).where(is_there()).order_by(_TABLE.c.created_ms, _TABLE.c.id)
-    return list(connection.execute(query if carrier is None else query.where(
-        _TABLE.c.carrier == carrier
-    )))
+    if whose is not None:
+        query = query.where(_TABLE.c.carrier == whose.carrier)
+    return [row for row in connection.execute(query) if whose is None or whose.covers(row)]
 
 
 def described(row: Any, now_ms: int) -> dict[str, Any]:
@@ -126,7 +127,7 @@ def change(
     central: Central,
     by: str,
     endpoint: str,
-    carrier: str | None,
+    whose: Visible | None,
     *,
     url: str | None = None,
     events: Sequence[str] | None = None,
@@ -134,7 +135,7 @@ def change(
 ) -> dict[str, Any]:
     """Another URL, other events, disabled or enabled again. Raises `RequestError`."""
     now_ms = central.clock.now_ms()
-    row = _found(connection, endpoint, carrier, is_locked=True)
+    row = _found(connection, endpoint, whose, is_locked=True)
     values: dict[str, Any] = {}
     if url is not None and url != row.url:
         values["url"] = require_url(url, _named(central))
@@ -164,12 +165,12 @@ def disable(connection: Connection, by: str, endpoint: str, why: str, now_ms: in
 
 
 def remove(
-    connection: Connection, central: Central, by: str, endpoint: str, carrier: str | None
+    connection: Connection, central: Central, by: str, endpoint: str, whose: Visible | None
 ) -> None:
     """A receiver no more; what was sent there stays in the log for a while. Raises
     `RequestError`."""
     now_ms = central.clock.now_ms()
-    _found(connection, endpoint, carrier, is_locked=True)
+    _found(connection, endpoint, whose, is_locked=True)
     gone = {"removed_ms": now_ms, "secrets": "[]"}
     connection.execute(update(_TABLE).where(_TABLE.c.id == endpoint).values(**gone))
     audit(connection, now_ms, by, "webhook.remove", endpoint)
@@ -180,7 +181,7 @@ def rotate(
     central: Central,
     by: str,
     endpoint: str,
-    carrier: str | None,
+    whose: Visible | None,
     keep_hours: int = KEEP_HOURS,
 ) -> dict[str, Any]:
     """A new secret, which is shown only now; the one before signs as well for some hours. Raises
@@ -189,7 +190,7 @@ def rotate(
     if not 0 <= keep_hours <= KEEP_HOURS_MAX:
         right = f"right are 0 to {KEEP_HOURS_MAX}"
         raise RequestError(422, "invalid", f"keep_hours {keep_hours}: {right}")
-    row = _found(connection, endpoint, carrier, is_locked=True)
+    row = _found(connection, endpoint, whose, is_locked=True)
     secrets = signing.rotated(signing.read_secrets(row.secrets), now_ms + keep_hours * HOUR_MS)
     kept_text = signing.kept_text(secrets)
     connection.execute(update(_TABLE).where(_TABLE.c.id == endpoint).values(secrets=kept_text))
@@ -198,11 +199,11 @@ def rotate(
 
 
 def try_out(
-    connection: Connection, central: Central, by: str, endpoint: str, carrier: str | None
+    connection: Connection, central: Central, by: str, endpoint: str, whose: Visible | None
 ) -> str:
     """Send a receiver a test event; its id. Raises `RequestError`."""
     now_ms = central.clock.now_ms()
-    row = _found(connection, endpoint, carrier, is_locked=True)
+    row = _found(connection, endpoint, whose, is_locked=True)
     require_enabled(row)
     id_ = new_id()
     values = {"id": id_, "kind": EventType.TEST.value, "channel": CHANNEL, "endpoint": row.id}

@@ -11,7 +11,7 @@ from central.webhooks.endpoints import KEEP_HOURS, KEEP_HOURS_MAX
 from central.webhooks.events import EVERYTHING
 
 Events = Annotated[list[Annotated[str, Field(max_length=64)]], Field(max_length=64)]
-EVENTS = 'By name, as `package.deposited`; `package.*` for all of a kind, `*` for all.'
+EVENTS = "By name, as `package.deposited`; `package.*` for all of a kind, `*` for all."
 
 
 class _Request(BaseModel):

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from sqlalchemy import Connection
 
 from central.auth import Hooking, Program
+from central.carriers.visible import Visible, visible_to
 from central.context import Central, central_of
 from central.errors import RequestError
 from central.webhooks import deliveries, endpoints
@@ -18,8 +19,10 @@ from central.webhooks.requests import ChangedReceiver, NewReceiver, NewSecret, R
 router = APIRouter(prefix="/v1/webhooks", tags=["webhooks"])
 REFUSALS: dict[int | str, dict[str, Any]] = {code: {} for code in (401, 403, 404, 409, 422, 429)}
 ReceiverId = Path(max_length=64, description="As the answer names it that made it.")
-REPLAYED_MAX = 20
-"""So many bites of a replay one request carries out."""
+
+
+def _whose(program: Program) -> Visible:
+    return visible_to(program.id, program.carrier)
 
 
 async def _write(
@@ -41,7 +44,7 @@ async def add(new: NewReceiver, request: Request, program: Hooking) -> dict[str,
     """The answer has its secret, which is shown only now."""
 
     def do(connection: Connection, central: Central, by: str) -> dict[str, Any]:
-        return endpoints.add(connection, central, by, program.carrier, new.url, new.events)
+        return endpoints.add(connection, central, by, _whose(program), new.url, new.events)
 
     return await _write(request, do, program.id)
 
@@ -49,7 +52,7 @@ async def add(new: NewReceiver, request: Request, program: Hooking) -> dict[str,
 @router.get("", responses=REFUSALS, summary="Your receivers")
 async def receivers(request: Request, program: Hooking) -> list[dict[str, Any]]:
     central = central_of(request)
-    rows = await central.database.look(endpoints.rows, program.carrier)
+    rows = await central.database.look(endpoints.rows, _whose(program))
     now_ms = central.clock.now_ms()
     return [endpoints.described(row, now_ms) for row in rows]
 
@@ -59,7 +62,7 @@ async def receiver(
     request: Request, program: Hooking, receiver: str = ReceiverId
 ) -> dict[str, Any]:
     central = central_of(request)
-    row = await central.database.look(endpoints.find, receiver, program.carrier)
+    row = await central.database.look(endpoints.find, receiver, _whose(program))
     return endpoints.described(row, central.clock.now_ms())
 
 
@@ -69,7 +72,7 @@ async def change(
 ) -> dict[str, Any]:
     def do(connection: Connection, central: Central, by: str) -> dict[str, Any]:
         return endpoints.change(
-            connection, central, by, receiver, program.carrier, **changed.model_dump()
+            connection, central, by, receiver, _whose(program), **changed.model_dump()
         )
 
     return await _write(request, do, program.id)
@@ -78,7 +81,7 @@ async def change(
 @router.delete("/{receiver}", status_code=204, responses=REFUSALS, summary="Remove it")
 async def remove(request: Request, program: Hooking, receiver: str = ReceiverId) -> Response:
     def do(connection: Connection, central: Central, by: str) -> dict[str, Any]:
-        endpoints.remove(connection, central, by, receiver, program.carrier)
+        endpoints.remove(connection, central, by, receiver, _whose(program))
         return {}
 
     await _write(request, do, program.id)
@@ -93,7 +96,7 @@ async def rotate(
 
     def do(connection: Connection, central: Central, by: str) -> dict[str, Any]:
         return endpoints.rotate(
-            connection, central, by, receiver, program.carrier, asked.keep_hours
+            connection, central, by, receiver, _whose(program), asked.keep_hours
         )
 
     return await _write(request, do, program.id)
@@ -102,7 +105,7 @@ async def rotate(
 @router.post("/{receiver}/test", status_code=202, responses=REFUSALS, summary="Send a test event")
 async def try_out(request: Request, program: Hooking, receiver: str = ReceiverId) -> dict[str, Any]:
     def do(connection: Connection, central: Central, by: str) -> dict[str, Any]:
-        return {"id": endpoints.try_out(connection, central, by, receiver, program.carrier)}
+        return {"id": endpoints.try_out(connection, central, by, receiver, _whose(program))}
 
     return await _write(request, do, program.id)
 
@@ -120,7 +123,7 @@ async def log(
     before = deliveries.place_of(cursor)
 
     def look(connection: Connection) -> list[Any]:
-        endpoints.find(connection, receiver, program.carrier)
+        endpoints.find(connection, receiver, _whose(program))
         return deliveries.listed(connection, receiver, status, before, count + 1)
 
     rows = await central_of(request).database.look(look)
@@ -145,16 +148,16 @@ async def replayed(
     """Send one again, or all since a time, in bites."""
 
     def do(connection: Connection, central: Central, by: str) -> dict[str, Any]:
-        carrier = program.carrier
+        whose = _whose(program)
         if asked.webhook is not None:
-            deliveries.replay_one(connection, central, by, receiver, carrier, asked.webhook)
+            deliveries.replay_one(connection, central, by, receiver, whose, asked.webhook)
             return {"count": 1}
         since_ms = asked.since_ms or 0
-        found = deliveries.replay_since(connection, central, by, receiver, carrier, since_ms)
+        found = deliveries.replay_since(connection, central, by, receiver, whose, since_ms)
         return {"count": found}
 
     count = 0
-    for _ in range(REPLAYED_MAX):
+    for _ in range(deliveries.BITES_MAX):
         bite = int((await _write(request, do, program.id))["count"])
         count += bite
         if bite < deliveries.BITE:

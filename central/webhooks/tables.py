@@ -17,6 +17,7 @@ webhook_endpoint = Table(
     metadata,
     Column("id", Text, primary_key=True),
     text_column("carrier"),
+    text_column("sender"),
     text_column("url"),
     text_column("events", "[]"),
     sealed_column("webhook_endpoint.secrets", "[]"),
@@ -28,4 +29,5 @@ webhook_endpoint = Table(
     Index("ix_webhook_endpoint_carrier", "carrier"),
     sqlite_strict=True,
 )
-"""`n` numbers what is written for a receiver; `secrets` are those that sign now."""
+"""`sender`: the key whose packages alone it hears of, as a shop's; empty: of all of its carrier.
+`n` numbers what is written for a receiver; `secrets` are those that sign now."""

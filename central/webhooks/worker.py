@@ -157,7 +157,7 @@ class Webhooks:
             try:
                 if not await database.write(writing.take, self._central, 1):
                     break
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - one bad fact must not stop the others
                 faults.require_own(error)
                 why = f"{type(error).__name__}: {error}"[:500]
                 await database.write(writing.pass_over, self._central, why)
@@ -198,9 +198,7 @@ class Webhooks:
         return Connections(url, self._named, self._resolve, self._tls, most=most)
 
     async def _give_up(self, endpoint: str, before_ms: int | None, why: str) -> None:
-        while await self._central.database.write(
-            deliveries.give_up, endpoint, before_ms, why
-        ):
+        while await self._central.database.write(deliveries.give_up, endpoint, before_ms, why):
             if self._is_ending:
                 break
 
@@ -213,9 +211,7 @@ class Webhooks:
         )
         if not rows:
             return False
-        secrets = signing.in_use(
-            signing.read_secrets(receiver.secrets), central.clock.now_ms()
-        )
+        secrets = signing.in_use(signing.read_secrets(receiver.secrets), central.clock.now_ms())
         gate = asyncio.Semaphore(self._rules.side_by_side)
 
         async def one(row: Any) -> Outcome | None:

@@ -38,6 +38,7 @@ class Receiver:
 
     id: str
     carrier: str
+    sender: str
     events: Sequence[str]
     n: int
 
@@ -81,7 +82,8 @@ def write(connection: Connection, documents: Sequence[Document], now_ms: int) ->
             continue
         some = receivers if package is None else of_carrier.get(package.carrier, ())
         for receiver in some:
-            if is_wanted(fact.type, receiver.events):
+            is_its = package is None or receiver.sender in ("", package.sender)
+            if is_its and is_wanted(fact.type, receiver.events):
                 receiver.n += 1
                 rows.append(_row(receiver, fact, package, now_ms))
     if rows:
@@ -90,15 +92,24 @@ def write(connection: Connection, documents: Sequence[Document], now_ms: int) ->
 
 
 def receiving(connection: Connection) -> list[Receiver]:
-    """The receivers that are enabled, of carriers that are."""
-    table, carrier = webhook_endpoint, schema.carrier
+    """The receivers that are enabled, of carriers and keys that are."""
+    table, carrier, key = webhook_endpoint, schema.carrier, schema.api_key
+    is_key_in_use = (table.c.sender == "") | (key.c.id.is_not(None) & key.c.revoked_ms.is_(None))
     rows = connection.execute(
-        select(table.c.id, table.c.carrier, table.c.events, table.c.n)
+        select(table.c.id, table.c.carrier, table.c.sender, table.c.events, table.c.n)
         .join(carrier, carrier.c.id == table.c.carrier)
-        .where(endpoints.is_there(), table.c.disabled_ms.is_(None), carrier.c.disabled_ms.is_(None))
+        .outerjoin(key, key.c.id == table.c.sender)
+        .where(
+            endpoints.is_there(),
+            table.c.disabled_ms.is_(None),
+            carrier.c.disabled_ms.is_(None),
+            is_key_in_use,
+        )
         .order_by(table.c.id)
     )
-    return [Receiver(row.id, row.carrier, kept.names_of(row.events), row.n) for row in rows]
+    return [
+        Receiver(row.id, row.carrier, row.sender, kept.names_of(row.events), row.n) for row in rows
+    ]
 
 
 def _with_packages(connection: Connection, facts: Sequence[Fact]) -> Iterator[tuple[int, Any]]:
@@ -113,7 +124,8 @@ def _with_packages(connection: Connection, facts: Sequence[Fact]) -> Iterator[tu
                 yield at, lying
 
 
-_COLUMNS = tuple(_PACKAGE.c[name] for name in ("id", "carrier", "known_as", "barcode"))
+_NAMES = ("id", "carrier", "sender", "known_as", "barcode")
+_COLUMNS = tuple(_PACKAGE.c[name] for name in _NAMES)
 
 
 def _packages(connection: Connection, ids: Iterable[str]) -> dict[str, Any]:

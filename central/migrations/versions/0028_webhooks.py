@@ -42,6 +42,7 @@ def upgrade() -> None:
         "webhook_endpoint",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("carrier", sa.Text(), server_default="", nullable=False),
+        sa.Column("sender", sa.Text(), server_default="", nullable=False),
         sa.Column("url", sa.Text(), server_default="", nullable=False),
         sa.Column("events", sa.Text(), server_default="[]", nullable=False),
         sa.Column("secrets", sa.Text(), server_default="[]", nullable=False),
@@ -64,6 +65,4 @@ def upgrade() -> None:
         op.drop_index(name, "notification")
     for name, columns, text in INDEXES:
         where = sa.text(text)
-        op.create_index(
-            name, "notification", columns, sqlite_where=where, postgresql_where=where
-        )
+        op.create_index(name, "notification", columns, sqlite_where=where, postgresql_where=where)
