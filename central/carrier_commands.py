@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from central.carriers import carriers, changes
+from central import carrier_changes as changes
+from central.carriers import carriers
 from central.console import BY, write
 from central.settings import Settings
 

@@ -61,4 +61,4 @@ def known_or_operator(connection: Connection, carriers: Iterable[str]) -> dict[s
     wanted = set(carriers)
     table = schema.carrier
     known = set(connection.execute(select(table.c.id).where(table.c.id.in_(wanted))).scalars())
-    return {each: each if each in known else OPERATOR for each in wanted}
+    return {each: each if each in known else OPERATOR for each in sorted(wanted)}

@@ -64,7 +64,9 @@ def nearest(
         if len(sure) >= count or radius_km >= HALF_ROUND_KM:
             places = sure if len(sure) >= count else found
             return [_answer_of(place) for place in places[:count]]
-        radius_km *= GROWTH
+        # As far as the last of them is away there are enough for sure.
+        last = found[count - 1 :][:1]
+        radius_km = last[0]["distance_km"] if last else radius_km * GROWTH
 
 
 def _first_radius_km(

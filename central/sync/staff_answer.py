@@ -24,6 +24,6 @@ def answer(
     row = enrolment.kiosk_of(connection, location, token)
     known = signing.trusted(connection, central.secrets, row.signing_key)
     signer = known or signing.current(connection, central.secrets)
-    page = staff_list.page_of(connection, location, since, knows_carriers=knows_carriers)
-    page = page.model_dump(mode="json")
+    found = staff_list.page_of(connection, location, since, knows_carriers=knows_carriers)
+    page = found.model_dump(mode="json")
     return StaffAnswer(page=page, signature=signer.sign(staff_text(location, question, page)))

@@ -130,7 +130,7 @@ async def _deposit(
 ) -> PutIn:
     """Slot after slot until the package is in one, or the courier gives up."""
     while True:
-        request = DepositRequest(package, barcode, size, kiosk.new_id(), actor, scope)
+        request = DepositRequest(package, barcode, size, kiosk.new_id(), actor, scope=scope)
         try:
             deposit = await kiosk.store.run(
                 deposits.begin_deposit, request, kiosk.location, kiosk.strategy

@@ -42,9 +42,9 @@ class DepositRequest:
     size: str
     intent: str
     actor: str
+    needs_low: bool = False
     scope: CarrierScope = OPERATORS
     """Whose packages whoever brings it may touch."""
-    needs_low: bool = False
 
 
 def begin_deposit(

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import requests
 
+from central import carrier_changes as changes
 from central import schema
-from central.carriers import changes
 from central.errors import RequestError
 from central.sync import staff, staff_answer
 from kiosk.model.commands import WireCommand
@@ -153,7 +153,7 @@ def test_a_kiosk_that_keeps_nothing_apart_lets_in_whom_the_operator_has(
     add_courier(server, "21", "red")
     add_courier(server, "22", "operator,red")
     token = site.client._identity.token
-    asked = {"since": 0, "question": "0" * 32}
+    asked = {"since": "0", "question": "0" * 32}
     url = f"{server.url}/v1/locations/{LOCATION.id}/staff"
     headers = {"authorization": f"Bearer {token}"}
     answer = requests.get(url, params=asked, headers=headers, timeout=20)

@@ -19,10 +19,10 @@ from typing import Any, Protocol
 import requests
 from aiosmtpd.controller import Controller
 
+from central import carrier_changes as changes
 from central import housekeeping, schema
 from central.app import build, create_app
 from central.auth import Scope
-from central.carriers import changes
 from central.listening import web_server
 from central.monitoring import figures
 from central.operators.accounts import add_key
@@ -309,7 +309,7 @@ class Journal:
     def put_in(self, barcode: str, carrier: str = OPERATOR) -> str:
         """A deposit by a courier of this carrier; the package's id."""
         scope = CarrierScope((carrier,))
-        request = DepositRequest(self.new_id(), barcode, "S", self.new_id(), "11", scope)
+        request = DepositRequest(self.new_id(), barcode, "S", self.new_id(), "11", scope=scope)
         deposit = self.do(deposits.begin_deposit, request, self.location, FirstAvailable())
         self.do(deposits.store_package, deposit, self.location, 5, self.rng)
         return str(deposit.package)

@@ -62,10 +62,13 @@ def test_no_room_imports_one_that_imports_it() -> None:
 
 
 def packages_of_the_server(graph: Graph) -> Graph:
-    """The server's packages with those that they import; a file beside them is one of its own."""
+    """The server's packages with those that they import; a file beside them is one of its own, and
+    so are a package's tables, which `central.schema` names."""
     packages = {path.parent.name for path in (ROOT / "central").glob("*/__init__.py")}
 
     def package_of(module: str) -> str:
+        if module.endswith(".tables"):
+            return module
         first, name, *_ = *module.split("."), ""
         return f"{first}.{name}" if name in packages else module
 
