@@ -405,7 +405,7 @@ notification = Table(
     CheckConstraint("status IN ('queued', 'leased', 'sent', 'dropped', 'dead')", name="status"),
 )
 """The outbox: messages to people, and webhooks, which have an `endpoint`. `n` is a webhook's number
-there, and those of one `subject` go out in its order; `facts` is what it says."""
+there, and those of one `subject` go out in its order."""
 
 budget = Table(
     "budget",

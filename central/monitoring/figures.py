@@ -128,6 +128,7 @@ def of_network(
         **_of_locations(connection, settings.silent_after_s, now_ms),
         **_of_packages(connection, since_ms),
         **_of_messages(connection, now_ms, since_ms),
+        **_of_webhooks(connection),
         **_of_operators(connection, now_ms, since_ms),
         "events_quarantined": _count(connection, schema.quarantine.c.settled_ms.is_(None)),
         "error_ratio": _error_ratio(connection, since_ms),
@@ -152,6 +153,7 @@ HELP: Final = {
     "outbox": "Messages by status, those of later among them; sent and dropped: a day's.",
     "outbox_due": "Messages that should have gone out by now.",
     "outbox_late": "Messages that wait and were first due more than a minute ago.",
+    "webhooks": "Webhooks that wait (queued) and that were given up (dead).",
     "messages_held": "Messages that wait because too many went out.",
     "notifications_confirmed_ratio": "Share of a day's messages that a gateway confirmed.",
     "notifications_delivered_ratio": "Share of a day's messages that were not refused.",
@@ -165,7 +167,13 @@ HELP: Final = {
     "alarms": "A day's alarms, by what they are about.",
     "backup_timestamp_seconds": "When the last backup was made; 0 where none was.",
 }
-LABELS: Final = {"slots": "status", "packages": "status", "outbox": "status", "alarms": "about"}
+LABELS: Final = {
+    "slots": "status",
+    "packages": "status",
+    "outbox": "status",
+    "webhooks": "status",
+    "alarms": "about",
+}
 
 
 def _count(connection: Connection, *where: ColumnElement[bool]) -> int:
@@ -270,6 +278,17 @@ def _late(connection: Connection, before_ms: int) -> int:
     is_put_off = table.c.late_since_ms.is_not(None)
     late = _count(connection, is_open, table.c.due_ms <= before_ms, ~is_put_off)
     return late + _count(connection, is_open, is_put_off, table.c.late_since_ms <= before_ms)
+
+
+def _of_webhooks(connection: Connection) -> dict[str, Numbers]:
+    is_webhook = leasing.is_webhook()
+    is_dead = schema.notification.c.status == schema.fixed("dead")
+    return {
+        "webhooks": {
+            "queued": float(_count(connection, is_webhook, leasing.is_open())),
+            "dead": float(_count(connection, is_webhook, is_dead)),
+        }
+    }
 
 
 def _of_operators(connection: Connection, now_ms: int, since_ms: int) -> dict[str, Numbers]:

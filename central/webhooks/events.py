@@ -1,4 +1,4 @@
-"""Which facts of the feed become events for carriers, and what these are called.
+"""What of the feed becomes an event for carriers, and how each is called.
 
 The feed is the source of them all: a row of it is written in the transaction of its fact. What is
 here only reads what it says; nothing of a person is in it.
@@ -134,7 +134,7 @@ _BODY: Final = {
 _FAULTS: Final = ("JAMMED", "WRONG_DOOR")
 
 
-def facts_of(documents: Sequence[Document]) -> list[Fact]:
+def happened_in(documents: Sequence[Document]) -> list[Fact]:
     """The events that these documents are, in their order."""
     return [fact for each in documents for fact in _of_document(each)]
 

@@ -1,4 +1,4 @@
-"""Who turns facts into webhooks and sends them, beside the worker of the messages.
+"""Who turns what happens into webhooks and sends them, beside the worker of the messages.
 
 Each receiver that something is due for has a lane of its own: it leases what is due there, sends a
 few side by side, and settles them. So one that hangs holds up nobody but itself. One that fails
@@ -198,7 +198,9 @@ class Webhooks:
         return Connections(url, self._named, self._resolve, self._tls, most=most)
 
     async def _give_up(self, endpoint: str, before_ms: int | None, why: str) -> None:
-        while await self._central.database.write(deliveries.give_up, endpoint, before_ms, why):
+        database = self._central.database
+        while count := await database.write(deliveries.give_up, endpoint, before_ms, why):
+            WEBHOOKS.labels(outcome="dead").inc(count)
             if self._is_ending:
                 break
 

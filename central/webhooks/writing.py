@@ -1,6 +1,6 @@
 """From the feed into the outbox: each fact for the receivers of its own carrier that ask for it.
 
-The feed's rows were written with their facts. A batch of them is turned into rows of the outbox and
+The feed's rows were written with what they tell. A batch of them is turned into rows of the outbox and
 deleted in one transaction, so each becomes a webhook once; one process does it at a time.
 """
 
@@ -24,7 +24,7 @@ from central.feed.document import Document
 from central.notify import leasing
 from central.schema import LIVE
 from central.webhooks import endpoints, payloads
-from central.webhooks.events import Fact, facts_of, is_wanted
+from central.webhooks.events import Fact, happened_in, is_wanted
 from central.webhooks.tables import webhook_endpoint
 
 LOG = logging.getLogger("central.webhooks")
@@ -44,7 +44,7 @@ class Receiver:
 
 
 def take(connection: Connection, central: Central, count: int = BATCH) -> int:
-    """Turn what was written first into webhooks; how many facts were looked at."""
+    """Turn what was written first into webhooks; how many rows were looked at."""
     now_ms = central.clock.now_ms()
     lock_name(connection, "webhooks")
     batch = readers.batch(connection, endpoints.READER, central.settings.region, count)
@@ -67,15 +67,15 @@ def pass_over(connection: Connection, central: Central, why: str) -> None:
 
 def write(connection: Connection, documents: Sequence[Document], now_ms: int) -> int:
     """Write the webhooks that these documents are; how many."""
-    facts, receivers = facts_of(documents), receiving(connection)
-    if not facts or not receivers:
+    happened, receivers = happened_in(documents), receiving(connection)
+    if not happened or not receivers:
         return 0
-    known = dict(_with_packages(connection, facts))
+    known = dict(_with_packages(connection, happened))
     of_carrier = defaultdict[str, list[Receiver]](list)
     for each in receivers:
         of_carrier[each.carrier].append(each)
     rows: list[dict[str, Any]] = []
-    for at, fact in enumerate(facts):
+    for at, fact in enumerate(happened):
         is_of_package = fact.package or fact.slot
         package = known.get(at)
         if is_of_package and package is None:
@@ -112,10 +112,10 @@ def receiving(connection: Connection) -> list[Receiver]:
     ]
 
 
-def _with_packages(connection: Connection, facts: Sequence[Fact]) -> Iterator[tuple[int, Any]]:
+def _with_packages(connection: Connection, happened: Sequence[Fact]) -> Iterator[tuple[int, Any]]:
     """The package that each fact is about, by the fact's place."""
-    named = _packages(connection, {fact.package for fact in facts if fact.package})
-    for at, fact in enumerate(facts):
+    named = _packages(connection, {fact.package for fact in happened if fact.package})
+    for at, fact in enumerate(happened):
         if fact.package in named:
             yield at, named[fact.package]
         elif fact.slot and not fact.package:

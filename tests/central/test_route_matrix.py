@@ -44,6 +44,16 @@ RULES: dict[str, str] = {
     "GET /v1/locations/nearest": Scope.LOCATIONS,
     "GET /v1/locations/{location}": Scope.LOCATIONS,
     "GET /v1/directory": Scope.LOCATIONS,
+    "GET /v1/webhooks/events": Scope.WEBHOOKS,
+    "POST /v1/webhooks": Scope.WEBHOOKS,
+    "GET /v1/webhooks": Scope.WEBHOOKS,
+    "GET /v1/webhooks/{receiver}": Scope.WEBHOOKS,
+    "PATCH /v1/webhooks/{receiver}": Scope.WEBHOOKS,
+    "DELETE /v1/webhooks/{receiver}": Scope.WEBHOOKS,
+    "POST /v1/webhooks/{receiver}/secret": Scope.WEBHOOKS,
+    "POST /v1/webhooks/{receiver}/test": Scope.WEBHOOKS,
+    "GET /v1/webhooks/{receiver}/deliveries": Scope.WEBHOOKS,
+    "POST /v1/webhooks/{receiver}/replay": Scope.WEBHOOKS,
     "POST /v1/receipts/{token}": IN_ADDRESS,
     "GET /mine/{token}": IN_ADDRESS,
     "POST /mine/{token}/extend": IN_ADDRESS,
@@ -61,6 +71,10 @@ BODIES: dict[str, Any] = {
     "POST /v1/packages/{package}/extend": {"days": 1},
     "POST /v1/packages/{package}/code": {"user_id": "eva"},
     "PUT /v1/packages/{package}/recipient": {"email": "thief@example.org"},
+    "POST /v1/webhooks": {"url": "https://example.org/"},
+    "PATCH /v1/webhooks/{receiver}": {},
+    "POST /v1/webhooks/{receiver}/secret": {},
+    "POST /v1/webhooks/{receiver}/replay": {"since_ms": 0},
     "POST /v1/locations/{location}/sync": {"epoch": "e"},
     "POST /v1/enrol": {"token": "t", "location": LOCATION.id, "key": "00" * 32},
 }
@@ -98,7 +112,9 @@ class Site:
 
     def ask(self, route: str, client: str) -> requests.Response:
         method, _, path = route.partition(" ")
-        path = path.format(location=LOCATION.id, package=self.package, token="none")
+        path = path.format(
+            location=LOCATION.id, package=self.package, token="none", receiver="none"
+        )
         return requests.request(
             method,
             self.server.url + path,

@@ -157,7 +157,7 @@ STORY = (
 )
 
 
-def test_a_package_is_told_of_from_its_announcement_to_its_pickup(
+def test_a_package_is_followed_from_its_announcement_to_its_pickup(
     carrier: Carrier, kiosk: Journal
 ) -> None:
     made = carrier.register()
@@ -185,7 +185,7 @@ def verify_by_public_key(webhook: dict[str, Any], public_key: str) -> None:
     key.verify(b64decode(signature), content)
 
 
-def test_what_is_recalled_expired_or_undone_is_told(carrier: Carrier, kiosk: Journal) -> None:
+def test_what_is_recalled_expired_or_undone_is_sent(carrier: Carrier, kiosk: Journal) -> None:
     carrier.register("package.*", "collection.due")
     ids = {name: str(announce(carrier.server, carrier.headers, name).json()["id"]) for name in "AB"}
     obey(kiosk)

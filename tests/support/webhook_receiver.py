@@ -2,7 +2,7 @@
 and answers as a test asks it to, badly too.
 
 `python -m tests.support.webhook_receiver` prints its port. What a receiver of some name is to do is
-told to it at `/control/NAME`, and what came to `/hook/NAME` is read there.
+sent to it at `/control/NAME`, and what came to `/hook/NAME` is read there.
 """
 
 from __future__ import annotations
