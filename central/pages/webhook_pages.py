@@ -69,8 +69,15 @@ async def receiver(
     row, found = await central.database.look(look)
     of = endpoints.described(row, central.clock.now_ms()) | {"carrier": row.carrier}
     behind = deliveries.cursor_of(found[SHOWN - 1]) if len(found) > SHOWN else ""
-    shown = {"receiver": of, "rows": found[:SHOWN], "status": status, "behind": behind}
-    return page(request, "webhook.html", operator=operator, **shown)
+    return page(
+        request,
+        "webhook.html",
+        operator=operator,
+        receiver=of,
+        rows=found[:SHOWN],
+        status=status,
+        behind=behind,
+    )
 
 
 @router.post("/webhooks")

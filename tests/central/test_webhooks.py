@@ -14,9 +14,8 @@ import pytest
 import requests
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from central import schema
+from central import carrier_changes, schema
 from central.auth import Scope
-from central.carriers import changes
 from central.feed.tables import feed
 from central.operators.accounts import add_key
 from central.settings import Webhooks
@@ -60,7 +59,7 @@ class Carrier:
     def __init__(self, server: Server, receiver: ReceiverProcess, name: str, test: str) -> None:
         self.server, self.receiver, self.name, self.hook = server, receiver, name, f"{name}-{test}"
         if name != "operator":
-            server.write(changes.add, server.central, "test", name, name.title())
+            server.write(carrier_changes.add, server.central, "test", name, name.title())
         token = server.write(
             lambda c: add_key(c, server.central, "test", name, list(Scope), 100_000, name)
         )

@@ -5,14 +5,13 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from central.schema import WHOLE
+from central.schema import WHOLE, Flag
 
 revision = "0028"
 down_revision = "0027"
 branch_labels = None
 depends_on = None
 
-FLAG = sa.Boolean().with_variant(sa.INTEGER(), "sqlite")
 OPEN = "status IN ('queued', 'leased')"
 INDEXES = (
     ("ix_notification_due", ["due_ms"], f"{OPEN} AND endpoint = ''"),
@@ -55,14 +54,16 @@ def upgrade() -> None:
         sqlite_strict=True,
     )
     op.create_index("ix_webhook_endpoint_carrier", "webhook_endpoint", ["carrier"])
-    full = sa.Column("is_full", FLAG, server_default=sa.false(), nullable=False)
-    op.add_column("location", full)
+    op.add_column("location", _full())
     for name in ("endpoint", "subject"):
-        text = sa.Column(name, sa.Text(), server_default="", nullable=False)
-        op.add_column("notification", text)
+        op.add_column("notification", sa.Column(name, sa.Text(), server_default="", nullable=False))
     op.add_column("notification", sa.Column("n", WHOLE, server_default="0", nullable=False))
     for name, _, _ in INDEXES[:BEFORE]:
         op.drop_index(name, "notification")
     for name, columns, text in INDEXES:
         where = sa.text(text)
         op.create_index(name, "notification", columns, sqlite_where=where, postgresql_where=where)
+
+
+def _full() -> sa.Column[bool]:
+    return sa.Column("is_full", Flag(), server_default=sa.false(), nullable=False)
