@@ -22,6 +22,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from central import limits, schema
+from central.adapters import monotonic_s
 from central.auth import api_key_of, bearer
 from central.connections import whose
 from central.context import Central
@@ -38,6 +39,9 @@ ENROL_MAX_BYTES: Final = 512 * 1024
 """Of an enrolment whose token is known: the layout of 2,000 doors is in it."""
 RETIRE_MAX_BYTES: Final = 256 * 1024
 """Of a kiosk that goes: the ids of the packages in 2,000 slots are in it."""
+REMEMBERED_S: Final = 120.0
+REMEMBERED_MAX: Final = 50_000
+"""So many tokens are kept in mind, each under the name of what it was known for."""
 _SYNC = re.compile(r"/v1/locations/([^/]+)/sync")
 _RETIRE = re.compile(r"/v1/locations/([^/]+)/retire")
 _ENROL = "/v1/enrol"
@@ -60,12 +64,15 @@ class Rule:
     )
     location: str = ""
     """Whose kiosk asks: where that is of another region, it hears of which."""
+    remembered_as: str = ""
+    """Who was known under this name a moment ago is not looked up here: the route does that."""
 
 
 def rule_of(path: str, has_token: bool) -> Rule:
     """The rule for a body that is sent to an address."""
     if found := _SYNC.fullmatch(path):
-        return Rule(BODY_MAX_BYTES, _is_kiosk(found[1]), location=found[1])
+        is_kiosk, name = _is_kiosk(found[1]), f"kiosk {found[1]}"
+        return Rule(BODY_MAX_BYTES, is_kiosk, location=found[1], remembered_as=name)
     if found := _RETIRE.fullmatch(path):
         return Rule(RETIRE_MAX_BYTES, _is_kiosk(found[1]))
     if path == _ENROL:
@@ -76,7 +83,7 @@ def rule_of(path: str, has_token: bool) -> Rule:
             else Rule(FORM_MAX_BYTES)
         )
     if path.startswith(_API) and not path.startswith(_RECEIPTS):
-        return Rule(FORM_MAX_BYTES, _is_program)
+        return Rule(FORM_MAX_BYTES, _is_program, remembered_as="program")
     return Rule(FORM_MAX_BYTES)
 
 
@@ -99,6 +106,25 @@ def _may_enrol(connection: Connection, token: str) -> bool:
 
 def _is_program(connection: Connection, token: str) -> bool:
     return api_key_of(connection, token) is not None
+
+
+class Recent:
+    """Whose token was known a moment ago. Their next body is read without asking the database; one
+    whose token was revoked since is refused by the route, as ever, and has had it read in vain."""
+
+    def __init__(self) -> None:
+        self._until_s: dict[tuple[str, str], float] = {}
+
+    def holds(self, name: str, token: str) -> bool:
+        """Whether a token, by its hash, was known under a rule's name."""
+        return self._until_s.get((name, token), 0.0) > monotonic_s()
+
+    def add(self, name: str, token: str) -> None:
+        """One is known; whoever was so longest ago is forgotten when they are many."""
+        self._until_s.pop((name, token), None)
+        self._until_s[name, token] = monotonic_s() + REMEMBERED_S
+        if len(self._until_s) > REMEMBERED_MAX:
+            del self._until_s[next(iter(self._until_s))]
 
 
 class Waiting:
@@ -144,6 +170,7 @@ class Intake:
     def __init__(self, app: ASGIApp, central: Central) -> None:
         self._app, self._central = app, central
         self._rules = central.settings.connections
+        self._recent = Recent()
         self._waiting = Waiting(self._rules.bodies_by_sender, max(2, self._rules.most // 4))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -175,12 +202,12 @@ class Intake:
         within_s, is_known = self._rules.form_within_s, rule.is_known is not None
         if rule.is_known is not None:
             token = bearer(Request(scope))
-            database, settings = self._central.database, self._central.settings
-            if not await database.look(rule.is_known, token):
-                if rule.location and settings.regions:
-                    await database.look(directory.require_here, settings, rule.location)
-                raise RequestError(401, "unauthorised", rule.refusal)
             sender, within_s = token_hash(token), self._rules.body_within_s
+            name = rule.remembered_as
+            if not (name and self._recent.holds(name, sender)):
+                await self._require_known(rule, token)
+                if name:
+                    self._recent.add(name, sender)
         try:
             async with self._waiting.place(sender, is_known=is_known, within_s=within_s):
                 return await _within(rule, receive)
@@ -189,6 +216,13 @@ class Intake:
             raise RequestError(
                 408, "too_slow", f"a body has to arrive within {within_s:g} s"
             ) from error
+
+    async def _require_known(self, rule: Rule, token: str) -> None:
+        database, settings = self._central.database, self._central.settings
+        if rule.is_known is not None and not await database.at_once(rule.is_known, token):
+            if rule.location and settings.regions:
+                await database.look(directory.require_here, settings, rule.location)
+            raise RequestError(401, "unauthorised", rule.refusal)
 
 
 def _has_body(scope: Scope) -> bool:

@@ -48,6 +48,7 @@ def test_a_token_that_is_too_old_or_revoked_is_refused(tmp_path: Path, server: S
     assert kiosk.enrol(server, token).status_code == 401
     again = server.write(lambda c: enrolment.roll(c, LOCATION.id, "test", server.clock.wall_ms))
     assert kiosk.enrol(server, again).ok
+    assert kiosk.send([]).ok  # it was known a moment ago, and is not any more
     server.write(lambda c: enrolment.revoke(c, LOCATION.id, "test", server.clock.wall_ms))
     assert kiosk.send([]).status_code == 401
 
