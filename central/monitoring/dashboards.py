@@ -245,7 +245,7 @@ SERVER: Final = dashboard(
         graph(
             "Webhooks by outcome, and those that wait or were given up",
             ("sum by (outcome) (rate(locker_webhooks_total[5m]))", "{{outcome}}, a second"),
-            ("max by (status) (locker_webhooks)", "{{status}}"),
+            ("max by (status) (locker_webhook_outbox)", "{{status}}"),
         ),
         graph(
             "Outbox",

@@ -153,7 +153,7 @@ HELP: Final = {
     "outbox": "Messages by status, those of later among them; sent and dropped: a day's.",
     "outbox_due": "Messages that should have gone out by now.",
     "outbox_late": "Messages that wait and were first due more than a minute ago.",
-    "webhooks": "Webhooks that wait (queued) and that were given up (dead).",
+    "webhook_outbox": "Webhooks that wait (queued) and that were given up (dead).",
     "messages_held": "Messages that wait because too many went out.",
     "notifications_confirmed_ratio": "Share of a day's messages that a gateway confirmed.",
     "notifications_delivered_ratio": "Share of a day's messages that were not refused.",
@@ -171,7 +171,7 @@ LABELS: Final = {
     "slots": "status",
     "packages": "status",
     "outbox": "status",
-    "webhooks": "status",
+    "webhook_outbox": "status",
     "alarms": "about",
 }
 
@@ -284,7 +284,7 @@ def _of_webhooks(connection: Connection) -> dict[str, Numbers]:
     is_webhook = leasing.is_webhook()
     is_dead = schema.notification.c.status == schema.fixed("dead")
     return {
-        "webhooks": {
+        "webhook_outbox": {
             "queued": float(_count(connection, is_webhook, leasing.is_open())),
             "dead": float(_count(connection, is_webhook, is_dead)),
         }

@@ -88,7 +88,7 @@ async def remove(request: Request, program: Hooking, receiver: str = ReceiverId)
     return Response(status_code=204)
 
 
-@router.post("/{receiver}/secret", responses=REFUSALS, summary="A new secret")
+@router.post("/{receiver}/rotate", responses=REFUSALS, summary="A new secret")
 async def rotate(
     asked: NewSecret, request: Request, program: Hooking, receiver: str = ReceiverId
 ) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """From the feed into the outbox: each fact for the receivers of its own carrier that ask for it.
 
-The rows of the feed were written with what they tell. A batch of them becomes rows of the outbox and
-is deleted in one transaction, so each becomes a webhook once; one process does it at a time.
+The rows of the feed were written with what they tell. In one transaction a batch of them becomes
+rows of the outbox and is deleted, so each is sent once for all; one process does it at a time.
 """
 
 from __future__ import annotations

@@ -211,7 +211,7 @@ def test_each_carrier_hears_of_its_own_packages_alone(
     two.wait_for("package.announced")
     assert packages_of(one) == {ids[0]}
     assert packages_of(two) == {ids[1]}
-    for path in ("", "/deliveries", "/secret", "/test", "/replay"):
+    for path in ("", "/deliveries", "/rotate", "/test", "/replay"):
         method = "GET" if path in ("", "/deliveries") else "POST"
         two.ask(method, f"/{one.id}{path}", {"since_ms": 0} if path == "/replay" else {}, 404)
     two.ask("DELETE", f"/{one.id}", None, 404)
@@ -239,7 +239,7 @@ def test_a_new_secret_and_the_one_before_sign_side_by_side(
     carrier: Carrier, receiver: ReceiverProcess
 ) -> None:
     first = carrier.register()
-    second = carrier.ask("POST", f"/{carrier.id}/secret", {"keep_hours": 1})
+    second = carrier.ask("POST", f"/{carrier.id}/rotate", {"keep_hours": 1})
     assert second["secret"] != first["secret"]
 
     def tried_with(secret: str) -> str:
