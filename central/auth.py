@@ -30,6 +30,11 @@ class Scope(StrEnum):
     CHANGE = "packages:change"
     LOCATIONS = "locations:read"
     WEBHOOKS = "webhooks:manage"
+    COURIERS = "couriers:badges"
+
+
+BY_NAME_ALONE = frozenset({Scope.COURIERS})
+"""What a new key may only where it is named: who makes couriers' badges opens doors."""
 
 
 class Role(StrEnum):
@@ -141,6 +146,7 @@ may_announce = _Programs(Scope.ANNOUNCE)
 may_change = _Programs(Scope.CHANGE)
 may_find = _Programs(Scope.LOCATIONS)
 may_hook = _Programs(Scope.WEBHOOKS)
+may_badge = _Programs(Scope.COURIERS)
 
 
 Reading = Annotated[Program, Depends(may_read)]
@@ -148,3 +154,4 @@ Announcing = Annotated[Program, Depends(may_announce)]
 Changing = Annotated[Program, Depends(may_change)]
 Finding = Annotated[Program, Depends(may_find)]
 Hooking = Annotated[Program, Depends(may_hook)]
+Couriers = Annotated[Program, Depends(may_badge)]

@@ -21,6 +21,9 @@ from sqlalchemy import (
     true,
 )
 
+from central.badges.tables import carrier_key as carrier_key
+from central.badges.tables import revoked_badge as revoked_badge
+from central.badges.tables import site_code_carrier as site_code_carrier
 from central.carriers.tables import carrier as carrier
 from central.counted_tables import day_status as day_status
 from central.counted_tables import hour_status as hour_status
@@ -490,7 +493,7 @@ staff = Table(
     Column("pin_digits", WHOLE),
     _number("version"),
     CheckConstraint("role IN ('courier', 'technician')", name="role"),
-    CheckConstraint("length(number) BETWEEN 2 AND 6", name="number"),
+    CheckConstraint("length(number) BETWEEN 2 AND 12", name="number"),
     Index("ix_staff_version", "version"),
 )
 """`version` is that of the list at which somebody was last changed."""
@@ -502,7 +505,7 @@ staff_list = Table(
     _number("version"),
     _number("digits", 2),
     CheckConstraint("id = 1", name="id"),
-    CheckConstraint("digits BETWEEN 2 AND 6", name="digits"),
+    CheckConstraint("digits BETWEEN 2 AND 12", name="digits"),
     sqlite_strict=True,
 )
 """One row: which version of the list of staff counts, and how many digits of a number are typed."""

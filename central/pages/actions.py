@@ -24,6 +24,7 @@ from central.pages.said import saying
 from central.pages.session import HOME, ActingAsAdmin, ActingAsOperator
 from central.sync import claims, quarantine, staff
 from central.sync.staff_list import EVERYWHERE
+from kiosk.model.carriers import OPERATOR
 from kiosk.model.person import typed_number
 from kiosk.model.urls import path
 
@@ -130,9 +131,11 @@ async def staff_add(
     role: Text,
     pin: Text,
     locations: Annotated[str, Form(max_length=2000)] = EVERYWHERE,
+    carriers: Annotated[str, Form(max_length=2000)] = OPERATOR,
 ) -> Response:
     def do(connection: Connection, central: Central) -> None:
-        staff.add(connection, central, operator.email, number, name, role, pin, locations)
+        by = operator.email
+        staff.add(connection, central, by, number, name, role, pin, locations, carriers)
 
     return await carry_out(request, "/staff", f"{number} is listed; the kiosks are informed.", do)
 
@@ -169,12 +172,13 @@ async def key_add(
     name: Text,
     scopes: Annotated[list[Scope], Form()],
     rate: Annotated[int, Form(ge=1, le=100_000)] = 600,
+    carrier: Text = OPERATOR,
 ) -> Response:
     """Make an API key; it is shown on the page that answers, and never again."""
     central = central_of(request)
     try:
         token = await central.database.write(
-            accounts.add_key, central, operator.email, name, scopes, rate
+            accounts.add_key, central, operator.email, name, scopes, rate, carrier
         )
     except RequestError as error:
         return saying(request, f"{HOME}/keys", problem=error.message)

@@ -419,6 +419,7 @@ def staff(connection: Connection, after: str = "") -> dict[str, Any]:
             **row,
             "typed": typed_number(row["number"], digits),
             "locations": kept.value_of(row["locations"]) or [],
+            "carriers": kept.names_of(row["carriers"]),
             "has_short_pin": row["role"] == Role.TECHNICIAN
             and row["pin_digits"] != SECRET_DIGITS_MAX,
         }

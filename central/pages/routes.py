@@ -171,7 +171,7 @@ async def quarantine(request: Request, operator: Viewing) -> Response:
 
 @router.get("/staff")
 async def staff(
-    request: Request, operator: Viewing, after: Annotated[str, Query(max_length=6)] = ""
+    request: Request, operator: Viewing, after: Annotated[str, Query(max_length=12)] = ""
 ) -> Response:
     shown = await _look(request, queries.staff, after)
     return page(request, "staff.html", operator=operator, **shown)

@@ -9,9 +9,12 @@ from typing import Any
 
 import pytest
 import requests
+from click.testing import CliRunner
 
 from central import carrier_changes as changes
 from central import schema
+from central.__main__ import cli
+from central.auth import Role
 from central.errors import RequestError
 from central.sync import staff, staff_answer
 from kiosk.model.commands import WireCommand
@@ -20,7 +23,8 @@ from kiosk.store import packages
 from kiosk.store.commands import ACTOR
 from kiosk.sync.contract import StaffPage
 from tests.support.central_server import LOCATION, Journal, Server, announce
-from tests.support.operators import obey, sync
+from tests.support.operators import Browser, obey, sync
+from tests.support.postgresql import words_of
 from tests.support.staff_lists import ListedAt
 
 
@@ -213,3 +217,41 @@ def test_an_older_kiosks_word_of_what_it_joined_is_no_carriers(
     assert rows[lying].disputed_ms is not None
     assert rows[lying].carrier == "operator"
     assert not [row for row in server.rows(schema.notification) if row.package == lying]
+
+
+def test_an_operator_makes_a_carrier_at_the_pages_and_ends_it(server: Server) -> None:
+    admin = Browser(server, Role.ADMIN)
+    assert "is a carrier" in admin.post("/carriers", carrier="red", name="Red Parcels").text
+    assert "right are 1 to 32" in admin.post("/carriers", carrier="R D", name="x").text
+    assert "is there already" in admin.post("/carriers", carrier="red", name="x").text
+    admin.post("/staff", number="21", name="Kim", role="courier", pin="471166", carriers="red")
+    made = admin.post("/keys", name="red's", scopes="packages:read", carrier="red").text
+    assert "red" in made
+    assert [row.carriers for row in server.rows(schema.staff)] == ['["red"]']
+    assert [row.carrier for row in server.rows(schema.api_key)] == ["red"]
+    answer = admin.post("/carriers/red/change", title="Red & Sons", countries="DE,FR").text
+    assert "Red &amp; Sons" in answer
+    assert (
+        "countries &#39;de&#39;"
+        in admin.post("/carriers/red/change", title="x", countries="de").text
+    )
+    assert "works no more" in admin.post("/carriers/red/disable").text
+    assert "always there" in admin.post("/carriers/operator/disable").text
+    assert "works again" in admin.post("/carriers/red/enable").text
+    said = [row.action for row in server.rows(schema.audit) if row.action.startswith("carrier.")]
+    assert said == ["carrier.add", "carrier.change", "carrier.disable", "carrier.enable"]
+
+
+def test_the_command_line_makes_a_carrier_with_key_and_courier(server: Server) -> None:
+    folder = words_of(server.folder)
+    for command in (
+        ["carrier", "add", "red", "--name", "Red", "--countries", "DE"],
+        ["key", "add", "red's", "--carrier", "red"],
+        ["staff", "add", "21", "--name", "Kim", "--carriers", "red", "--pin", "471166"],
+        ["carrier", "disable", "red"],
+    ):
+        done = CliRunner().invoke(cli, [*folder, *command])
+        assert done.exit_code == 0, (command, done.output, done.exception)
+    done = CliRunner().invoke(cli, [*folder, "carrier", "list"])
+    assert "red\tRed\tDE\tdisabled" in done.output
+    assert [row.carrier for row in server.rows(schema.api_key)] == ["red"]

@@ -17,9 +17,11 @@ from fastapi.routing import APIRoute
 
 from central import housekeeping, schema
 from central.auth import Role
+from central.badges import pages as badge_pages
 from central.pages import (
     account_actions,
     actions,
+    carrier_pages,
     location_actions,
     own_account,
     passkey_pages,
@@ -69,6 +71,19 @@ ASKS_FOR = {
     "POST /staff": ADMIN,
     "POST /staff/{number}/badge": ADMIN,
     "POST /staff/{number}/remove": ADMIN,
+    "GET /badges": ADMIN,
+    "GET /badges/{carrier}": ADMIN,
+    "POST /badges/{carrier}": ADMIN,
+    "POST /badges/{carrier}/keys": ADMIN,
+    "POST /badges/{carrier}/keys/end": ADMIN,
+    "POST /badges/{carrier}/revoked": ADMIN,
+    "POST /badges/{carrier}/revoked/{name}/good-again": ADMIN,
+    "POST /badges/{carrier}/codes": ADMIN,
+    "GET /carriers": ADMIN,
+    "POST /carriers": ADMIN,
+    "POST /carriers/{name}/change": ADMIN,
+    "POST /carriers/{name}/disable": ADMIN,
+    "POST /carriers/{name}/enable": ADMIN,
     "GET /keys": ADMIN,
     "POST /keys": ADMIN,
     "POST /keys/{name}/revoke": ADMIN,
@@ -130,6 +145,12 @@ FORMS: dict[str, dict[str, object]] = {
     "/packages/{name}/decide": {"why": "x"},
     "/packages/{name}/extend": {"days": 1},
     "/staff": {"number": "1", "name": "x", "role": "courier", "pin": "1"},
+    "/badges/{carrier}": {"pseudonym": "no one"},
+    "/badges/{carrier}/keys": {"public_key": "x"},
+    "/badges/{carrier}/keys/end": {"public_key": "x"},
+    "/badges/{carrier}/codes": {"are_on": "false"},
+    "/carriers": {"carrier": "no good id", "name": "x"},
+    "/carriers/{name}/change": {"title": "x"},
     "/keys": {"name": "x", "scopes": "packages:read"},
     "/accounts": {"email": "x", "name": "x", "role": "viewer", "password": "short"},
     "/accounts/{name}/role": {"role": "viewer"},
@@ -155,6 +176,8 @@ def test_each_page_and_form_asks_for_its_role_and_no_other_client_gets_in(server
             *routes.router.routes,
             *actions.router.routes,
             *location_actions.router.routes,
+            *badge_pages.router.routes,
+            *carrier_pages.router.routes,
         )
         if isinstance(route, APIRoute)
         for method in (route.methods or set()) - {"HEAD"}
@@ -170,7 +193,7 @@ def test_each_page_and_form_asks_for_its_role_and_no_other_client_gets_in(server
             continue
         method, _, path = route.partition(" ")
         for name, client in clients.items():
-            url = f"{server.url}{HOME}{path.format(name='none', number='00')}"
+            url = f"{server.url}{HOME}{path.format(name='none', number='00', carrier='operator')}"
             form = {"form_token": client.form_token, **FORMS.get(path, {})}
             answer = client.http.request(
                 method,

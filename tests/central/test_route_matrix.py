@@ -54,6 +54,12 @@ RULES: dict[str, str] = {
     "POST /v1/webhooks/{receiver}/test": Scope.WEBHOOKS,
     "GET /v1/webhooks/{receiver}/deliveries": Scope.WEBHOOKS,
     "POST /v1/webhooks/{receiver}/replay": Scope.WEBHOOKS,
+    "POST /v1/couriers/badges": Scope.COURIERS,
+    "GET /v1/couriers/keys": Scope.COURIERS,
+    "GET /v1/couriers/revocations": Scope.COURIERS,
+    "POST /v1/couriers/revocations": Scope.COURIERS,
+    "DELETE /v1/couriers/revocations/{revocation}": Scope.COURIERS,
+    "GET /v1/locations/{location}/courier-code": Scope.COURIERS,
     "POST /v1/receipts/{token}": IN_ADDRESS,
     "GET /mine/{token}": IN_ADDRESS,
     "POST /mine/{token}/extend": IN_ADDRESS,
@@ -68,6 +74,8 @@ RULES: dict[str, str] = {
 BODIES: dict[str, Any] = {
     "POST /v1/packages": {"barcode": "B", "location": LOCATION.id, "recipient": {}},
     "POST /v1/packages/{package}/cancel": {},
+    "POST /v1/couriers/badges": {"pseudonym": "c-1"},
+    "POST /v1/couriers/revocations": {"pseudonym": "c-1"},
     "POST /v1/packages/{package}/extend": {"days": 1},
     "POST /v1/packages/{package}/code": {"user_id": "eva"},
     "PUT /v1/packages/{package}/recipient": {"email": "thief@example.org"},
@@ -101,6 +109,9 @@ def routes_of(app: FastAPI) -> set[str]:
     }
 
 
+PROGRAMS = ("sender", "another sender", "another carrier")
+
+
 @dataclass
 class Site:
     """A server with a sender's package in a locker, and whoever might ask for it."""
@@ -113,7 +124,11 @@ class Site:
     def ask(self, route: str, client: str) -> requests.Response:
         method, _, path = route.partition(" ")
         path = path.format(
-            location=LOCATION.id, package=self.package, token="none", receiver="none"
+            location=LOCATION.id,
+            package=self.package,
+            token="none",
+            revocation="none",
+            receiver="none",
         )
         return requests.request(
             method,
@@ -127,10 +142,11 @@ class Site:
         )
 
     def state(self) -> list[list[Any]]:
-        """What somebody else may not change."""
+        """What somebody else may not change, in an order of its own: a database has none."""
         tables = (schema.package, schema.command, schema.event)
-        notified = [(row.id, row.kind) for row in self.server.rows(schema.notification)]
-        return [[tuple(row) for row in self.server.rows(table)] for table in tables] + [notified]
+        rows: list[list[Any]] = [list(map(tuple, self.server.rows(table))) for table in tables]
+        rows.append([(row.id, row.kind) for row in self.server.rows(schema.notification)])
+        return [sorted(each, key=str) for each in rows]
 
     def may_only(self, scope: str) -> None:
         """Leave the sender's key one scope."""
@@ -149,11 +165,13 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         assert kiosk.enrol(server, server.add_location()).ok
         other = Journal(folder / "other.db", replace(LOCATION, id="other"))
         assert other.enrol(server, server.add_location("other")).ok
+        server.add_carrier("red")
         sender = server.add_key()
         server.write(lambda c: c.execute(schema.api_key.update().values(name="sender")))
         clients = {
             "sender": sender,
             "another sender": server.add_key(),
+            "another carrier": server.add_key(carrier="red"),
             "kiosk": {"authorization": f"Bearer {kiosk.token}"},
             "another location's kiosk": {"authorization": f"Bearer {other.token}"},
             "operator": {"cookie": f"{COOKIE}={Browser(server, Role.ADMIN).http.cookies[COOKIE]}"},
@@ -187,7 +205,7 @@ def test_a_route_lets_in_whom_it_is_for_and_nobody_else(site: Site, route: str) 
     rule = RULES[route]
     before = site.state()
     for client in site.clients:
-        if client in ("sender", "another sender") and isinstance(rule, Scope):
+        if client in PROGRAMS and isinstance(rule, Scope):
             continue
         answer = site.ask(route, client)
         is_wanted = rule == NOBODY or client == rule
@@ -201,7 +219,9 @@ def test_no_page_is_for_who_has_only_a_token(site: Site) -> None:
         if role is None:
             continue
         method, _, path = page.partition(" ")
-        url = site.server.url + HOME + path.format(name=site.package, number="11")
+        url = (
+            site.server.url + HOME + path.format(name=site.package, number="11", carrier="operator")
+        )
         for client in ("sender", "kiosk", "stranger"):
             answer = requests.request(
                 method, url, headers=site.clients[client], timeout=20, allow_redirects=False
@@ -221,13 +241,14 @@ def test_a_key_gets_in_by_its_scope_alone(site: Site, route: str) -> None:
             assert site.ask(route, "sender").status_code == 403
 
 
+@pytest.mark.parametrize("other", ["another sender", "another carrier"])
 @pytest.mark.parametrize("route", [each for each in SCOPED if "{package}" in each])
-def test_what_is_anothers_is_not_there(site: Site, route: str) -> None:
+def test_what_is_anothers_is_not_there(site: Site, route: str, other: str) -> None:
     """Also by its right id: neither changed, nor answered otherwise than one that nobody has."""
     before = site.state()
-    answer = site.ask(route, "another sender")
+    answer = site.ask(route, other)
     assert answer.status_code == 404
-    nothing = replace(site, package="none-of-anybody").ask(route, "another sender")
+    nothing = replace(site, package="none-of-anybody").ask(route, other)
     assert answer.text.replace(site.package, "none-of-anybody") == nothing.text
     assert site.state() == before
     site.may_only(RULES[route])
@@ -238,7 +259,7 @@ def test_what_is_anothers_is_not_there(site: Site, route: str) -> None:
 @pytest.mark.parametrize("route", ["POST /v1/packages", "GET /v1/locations/nearest"])
 def test_what_is_for_every_sender_says_nothing_of_another(site: Site, route: str) -> None:
     site.may_only(RULES[route])
-    for client in ("sender", "another sender"):
+    for client in PROGRAMS:
         answer = site.ask(route, client)
         assert answer.status_code in (200, 201, 409), answer.text
         assert site.package not in answer.text

@@ -3,7 +3,8 @@
 The numbers are those of the invariants: I1 acknowledged is durable, I2 one live package per slot,
 I3 tables are the replay of the journal, I4 the chain is whole, I6 no pulse without a durable intent
 and one at most, I7 every intent ends, I8 a proof opens only its own, I9 no slot is given out while
-its content is unknown, I10 all comes to rest, I11 a code opens no slot of another's.
+its content is unknown, I10 all comes to rest, I11 a code opens no slot of another's, I12 a courier
+is shown, opens and moves no other carrier's package.
 """
 
 from __future__ import annotations
@@ -13,13 +14,24 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from kiosk.flows.views.choices import Refusal
+from kiosk.flows.views.courier import Collection, Receipt, ScanPackage
+from kiosk.flows.views.shared import View
 from kiosk.model.clock import Instant
 from kiosk.model.events import GENESIS, EventKind, chain_hash
+from kiosk.model.person import Role
 from kiosk.model.pickup_code import make_code
 from kiosk.store import journal
 from kiosk.store.journal import DEFAULTS, Tables
 from kiosk.store.writer import BARCODE_KEY, KEY_OF_TABLE, Writer
-from tests.sim.site import BADGES, COURIER_PIN, LOCATION_KEY, TECHNICIAN_PIN, Site
+from tests.sim.site import (
+    BADGES,
+    COURIER_PINS,
+    LOCATION_KEY,
+    STAFF,
+    TECHNICIAN_PIN,
+    Site,
+)
 from tests.support.invariants import findings, gather
 
 FREE = {"status": "EMPTY", "service": "IN_SERVICE", "is_reachable": 1}
@@ -53,6 +65,8 @@ class Audit:
         self.pulses_of_intent: Counter[str] = Counter()
         self.found = ""
         """What was found wrong between two steps."""
+        self.refused_of_others = 0
+        """How often a courier scanned another carrier's package."""
         self.touched_s: dict[str, float] = {}
         """When each door was last pulsed or moved."""
         site.steel.on_pulse = self.pulsed
@@ -83,7 +97,7 @@ class Audit:
 
     def _require_entitled(self, intent: Mapping[str, Any]) -> None:
         person, slot, purpose = self.site.person, intent["slot"], intent["purpose"]
-        has_staff = bool(person.pins & {COURIER_PIN, TECHNICIAN_PIN, *BADGES})
+        has_staff = bool(person.pins & {*COURIER_PINS.values(), TECHNICIAN_PIN, *BADGES})
         if purpose in ("PICKUP", "REOPEN", "RETURN"):
             rows = self.site.store.peek(_packages_of_slot, slot)
             owners = self.site.store.peek(_owners_of_codes, self._is_proved)
@@ -102,6 +116,45 @@ class Audit:
                 require(proved, f"I8: nobody proved a package of {intent}")
         else:
             require(has_staff, f"I8: {intent} without staff")
+            self._require_own(intent)
+
+    def _require_own(self, intent: Mapping[str, Any]) -> None:
+        """A courier's door: what lies behind it, or is to, is of a carrier that he serves (I12)."""
+        served = self._served()
+        if served is None:
+            return
+        carriers = self.site.store.peek(_carriers_behind, intent["slot"], intent["package"])
+        require(carriers <= served, f"I12: {intent} of {carriers}, by who serves {served}")
+
+    def _served(self) -> set[str] | None:
+        """The carriers of whoever works as a courier now; None where nobody does."""
+        visit = self.site.store.peek(_open_visit)
+        if visit is None or visit["role"] != Role.COURIER:
+            return None
+        return set(STAFF[visit["staff"]].carriers)
+
+    def shown(self, view: View) -> None:
+        """A courier is shown nothing of what other carriers' couriers bring (I12)."""
+        served = self._served()
+        match view:
+            case ScanPackage(stored=stored, refused=refused):
+                barcodes = [] if stored is None else [stored.barcode]
+                if refused is not None and refused.reason is Refusal.NOT_YOURS:
+                    self.refused_of_others += 1
+                    self._require(not refused.detail, f"I12: {refused}")
+            case Collection(due=rows) | Receipt(lines=rows):
+                barcodes = [row.barcode for row in rows]
+            case _:
+                return
+        for barcode in barcodes if served is not None else ():
+            carriers = self.site.store.peek(_carriers_of, barcode)
+            is_own = served is None or not carriers.isdisjoint(served)
+            self._require(is_own, f"I12: {view} shows {barcode} of {carriers} to {served}")
+
+    def _require(self, condition: object, message: str) -> None:
+        """As `require`, reported at the next step."""
+        if not condition:
+            self.found = self.found or message
 
     def _is_proved(self, row: Mapping[str, Any]) -> bool:
         if row["locator"] is None or not row["code_counter"]:
@@ -277,6 +330,25 @@ def _owners_of_codes(writer: Writer, is_proved: Any) -> set[str]:
         "SELECT * FROM package WHERE owner IS NOT NULL AND locator IS NOT NULL AND is_alone = 0"
     )
     return {row["owner"] for row in rows if is_proved(row)}
+
+
+def _open_visit(writer: Writer) -> Any:
+    return writer.one("SELECT * FROM visit WHERE ended_seq IS NULL")
+
+
+def _carriers_behind(writer: Writer, slot: str, package: str | None) -> set[str]:
+    """Of an opening's package, and of what lies, or was last meant to lie, in its slot."""
+    rows = writer.all(
+        "SELECT carrier FROM package WHERE id = ? OR slot = ?"
+        " UNION SELECT last_carrier FROM slot WHERE label = ? AND status = 'SUSPECT'",
+        (package, slot, slot),
+    )
+    return {row["carrier"] for row in rows}
+
+
+def _carriers_of(writer: Writer, barcode: str) -> set[str]:
+    rows = writer.all("SELECT carrier FROM package WHERE barcode = ?", (barcode,))
+    return {row["carrier"] for row in rows}
 
 
 def _row(writer: Writer, table: str, key: str) -> Any:

@@ -25,7 +25,16 @@ from kiosk.store.packages import Announcement
 from kiosk.store.writer import Writer
 from tests.sim.audit import Audit
 from tests.sim.faults import Rates
-from tests.sim.site import BADGES, COURIER_PIN, LOCATION, LOCATION_KEY, TECHNICIAN_PIN, Site
+from tests.sim.site import (
+    BADGES,
+    CARRIERS,
+    COURIER_BADGES,
+    COURIER_PINS,
+    LOCATION,
+    LOCATION_KEY,
+    TECHNICIAN_PIN,
+    Site,
+)
 
 ROLES = ("customer", "customer", "customer", "courier", "courier", "technician")
 NONSENSE = (
@@ -73,6 +82,8 @@ class People:
         self.rates = rates
         self.rng = rng
         self.role = "customer"
+        self.courier = "11"
+        """The number of who stands there, if it is a courier."""
         self.held: list[str] = []
         self.wanted: dict[str, Any] | None = None
         """The package whose code this customer has."""
@@ -80,6 +91,7 @@ class People:
     def new_visitor(self) -> None:
         """Somebody else steps up."""
         self.role = self.rng.choice(ROLES)
+        self.courier = self.rng.choice(list(CARRIERS))
         self.held = []
         self.wanted = None
 
@@ -163,11 +175,13 @@ class People:
         self.new_visitor()
         if Choice.RESUME in view.choices and self.rng.random() < 0.4:
             return self._do(
-                Scanned(BADGES[0]) if self.rng.random() < 0.2 else Pressed(view.choices[1])
+                Scanned(COURIER_BADGES[self.courier])
+                if self.rng.random() < 0.2
+                else Pressed(view.choices[1])
             )
         match self.role:
             case "courier" if self.rng.random() < 0.2:
-                return self._do(Scanned(BADGES[0]))
+                return self._do(Scanned(COURIER_BADGES[self.courier]))
             case "courier":
                 return self._do(Pressed(Choice.COURIER))
             case "technician":
@@ -209,7 +223,8 @@ class People:
         if self.rng.random() < 0.1:
             return self._do(Entered(self.rng.choice(("110000", "990000", "55", ""))))
         is_technicians = view.for_service or (view.for_anyone and self.rng.random() < 0.5)
-        return self._do(Entered(TECHNICIAN_PIN if is_technicians else COURIER_PIN))
+        pin = TECHNICIAN_PIN if is_technicians else COURIER_PINS[self.courier]
+        return self._do(Entered(pin))
 
     def _scan_package(self, view: ScanPackage) -> str:
         if self.rng.random() < 0.15:
@@ -394,14 +409,18 @@ class People:
         if rng.random() < 0.8:
             phone = f"+49171{rng.randrange(10**6):06d}" if rng.random() < 0.7 else ""
             recipient = Recipient(f"{rng.getrandbits(64):016x}", "Ada", phone)
+        carrier = rng.choice(list(CARRIERS.values()))
+        owner = rng.choice((None, "u1", "u2", "u3"))
         announcement = Announcement(
             id=f"{rng.getrandbits(64):016x}",
             barcode=self._label(),
             size=rng.choice(("S", "S", "M", "L", None)),
             recipient=recipient,
-            owner=rng.choice((None, "u1", "u2", "u3")),
+            owner=owner and f"{carrier} {owner}",
             is_alone=rng.random() < 0.2,
             needs_low=rng.random() < 0.1,
+            sender=carrier,
+            carrier=carrier,
         )
         is_new = self.site.store.peek(packages.announce, announcement)
         return f"announces {announcement.barcode}: {is_new}"

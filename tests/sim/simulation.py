@@ -83,6 +83,8 @@ class Run:
         self.events: Counter[str] = Counter()
         self.outcomes: Counter[str] = Counter()
         self.failures = Failures()
+        self.refused_of_others = 0
+        """How often a courier scanned another carrier's package."""
 
     def play(self, steps: int) -> None:
         """Site after site, until so many steps were done."""
@@ -113,6 +115,7 @@ class Run:
             "pickups": self.events["PACKAGE_RETRIEVED"],
             "refusals": self.events["CODE_REFUSED"],
             "jams": self.outcomes["JAMMED"],
+            "refused_of_others": self.refused_of_others,
             "kills": self.did["kill"] + self.did["kill_in_transaction"],
             "did": dict(sorted(self.did.items())),
             "events": dict(sorted(self.events.items())),
@@ -143,6 +146,7 @@ class SiteLife:
         if isinstance(view, ScanInside) and self.site.person.has_scanned:
             # A label that was scanned before counts as that of what lies inside.
             self.audit.excused.add(view.slot)
+        self.audit.shown(view)
         if isinstance(view, ScanPackage) and view.stored is not None:
             self._require_stored(view.stored)
 
@@ -172,6 +176,7 @@ class SiteLife:
             self.run.steps += 1
             await self._step()
         await self._rest()
+        self.run.refused_of_others += self.audit.refused_of_others
         await self.site.stop()
 
     async def _start(self) -> None:

@@ -35,11 +35,15 @@ from kiosk.store.store import Store
 
 START_MS = 1_794_000_000_000
 LOCATION_KEY = bytes(range(32))
-COURIER_PIN = "114711"
 TECHNICIAN_PIN = "998080"
-BADGES = ("PKS:11:badge-of-kim", "PKS:99:badge-of-robin")
+CARRIERS = {"11": "red", "12": "blue"}
+"""The couriers' numbers, each with the carrier that he serves."""
+COURIER_PINS = {"11": "114711", "12": "124712"}
+COURIER_BADGES = {"11": "PKS:11:badge-of-kim", "12": "PKS:12:badge-of-bo"}
+BADGES = (*COURIER_BADGES.values(), "PKS:99:badge-of-robin")
 STAFF = {
-    "11": Staff("11", "Kim", Role.COURIER, "4711", "badge-of-kim"),
+    "11": Staff("11", "Kim", Role.COURIER, "4711", "badge-of-kim", carriers=("red",)),
+    "12": Staff("12", "Bo", Role.COURIER, "4712", "badge-of-bo", carriers=("blue",)),
     "99": Staff("99", "Robin", Role.TECHNICIAN, "8080", "badge-of-robin"),
 }
 BOARDS = [
