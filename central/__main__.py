@@ -26,6 +26,7 @@ from central import (
 from central.adapters import SystemClock
 from central.advisories import AdvisoriesError
 from central.app import build, create_app
+from central.area_commands import area_group
 from central.auth import BY_NAME_ALONE, Scope
 from central.badge_commands import badge_group
 from central.carrier_commands import carrier_group
@@ -242,6 +243,7 @@ cli.add_command(feed_group)
 cli.add_command(stream_command)
 cli.add_command(region_group)
 cli.add_command(webhook_group)
+cli.add_command(area_group)
 cli.add_command(badge_group)
 
 

@@ -35,6 +35,7 @@ from central.operators.single_sign_on import Provider
 from central.packages import routes as package_routes
 from central.pages import (
     account_actions,
+    area_actions,
     carrier_pages,
     location_actions,
     own_account,
@@ -79,6 +80,7 @@ ROUTERS = (
     badge_pages.router,
     location_actions.router,
     webhook_pages.router,
+    area_actions.router,
     carrier_pages.router,
     recipient_page.router,
 )

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, Request, Response
 from sqlalchemy import Connection
 
+from central.areas.visible import everything
 from central.badges import drawing, issuing, keys, revoking, site_codes
 from central.badges.issuing import Issued, Wanted
 from central.carriers import carriers
@@ -16,7 +17,7 @@ from central.errors import RequestError
 from central.pages.forms import Text, carry_out
 from central.pages.rendering import page
 from central.pages.said import saying
-from central.pages.session import HOME, ActingAsAdmin, Administering
+from central.pages.session import HOME, ActingAsAdminOfAll, AdministeringAll
 from kiosk.model.carriers import OPERATOR
 from kiosk.model.urls import path
 
@@ -25,12 +26,12 @@ Places = Annotated[str, Form(max_length=1000)]
 
 
 @router.get("/badges")
-async def badges_of_operator(request: Request, operator: Administering) -> Response:
+async def badges_of_operator(request: Request, operator: AdministeringAll) -> Response:
     return await badges(request, OPERATOR, operator)
 
 
 @router.get("/badges/{carrier}")
-async def badges(request: Request, carrier: str, operator: Administering) -> Response:
+async def badges(request: Request, carrier: str, operator: AdministeringAll) -> Response:
     shown = await central_of(request).database.show(_shown, central_of(request), carrier)
     return page(request, "badges.html", operator=operator, **shown)
 
@@ -55,33 +56,33 @@ def _back(carrier: str) -> str:
 async def key_add(
     request: Request,
     carrier: str,
-    operator: ActingAsAdmin,
+    operator: ActingAsAdminOfAll,
     public_key: Annotated[str, Form(max_length=200)] = "",
 ) -> Response:
     def do(connection: Connection, central: Central) -> None:
         keys.add(connection, central, operator.email, carrier, public_key)
 
     done = "The key is known; the kiosks are informed."
-    return await carry_out(request, _back(carrier), done, do)
+    return await carry_out(request, everything(operator.reach), _back(carrier), done, do)
 
 
 @router.post("/badges/{carrier}/keys/end")
 async def key_end(
-    request: Request, carrier: str, operator: ActingAsAdmin, public_key: Text, day: Text = ""
+    request: Request, carrier: str, operator: ActingAsAdminOfAll, public_key: Text, day: Text = ""
 ) -> Response:
     def do(connection: Connection, central: Central) -> None:
         until_ms = None if not day else _end_of_ms(day)
         keys.end(connection, central, operator.email, carrier, public_key, until_ms)
 
     done = "The key ends; the kiosks are informed."
-    return await carry_out(request, _back(carrier), done, do)
+    return await carry_out(request, everything(operator.reach), _back(carrier), done, do)
 
 
 @router.post("/badges/{carrier}")
 async def issue(
     request: Request,
     carrier: str,
-    operator: ActingAsAdmin,
+    operator: ActingAsAdminOfAll,
     pseudonym: Text,
     days: Annotated[int, Form(ge=1, le=31)] = 7,
     locations: Places = "",
@@ -116,35 +117,43 @@ async def issue(
 async def revoke(
     request: Request,
     carrier: str,
-    operator: ActingAsAdmin,
+    operator: ActingAsAdminOfAll,
     badge: Annotated[str, Form(max_length=400)] = "",
     pseudonym: Text = "",
 ) -> Response:
     def do(connection: Connection, central: Central) -> None:
         revoking.revoke(connection, central, operator.email, carrier, badge, pseudonym)
 
-    return await carry_out(request, _back(carrier), "Revoked; the kiosks are informed.", do)
+    return await carry_out(
+        request, everything(operator.reach), _back(carrier), "Revoked; the kiosks are informed.", do
+    )
 
 
 @router.post("/badges/{carrier}/revoked/{name}/good-again")
 async def good_again(
-    request: Request, carrier: str, name: str, operator: ActingAsAdmin
+    request: Request, carrier: str, name: str, operator: ActingAsAdminOfAll
 ) -> Response:
     def do(connection: Connection, central: Central) -> None:
         revoking.take_back(connection, central, operator.email, carrier, name)
 
-    return await carry_out(request, _back(carrier), "Good again; the kiosks are informed.", do)
+    return await carry_out(
+        request,
+        everything(operator.reach),
+        _back(carrier),
+        "Good again; the kiosks are informed.",
+        do,
+    )
 
 
 @router.post("/badges/{carrier}/codes")
 async def codes(
-    request: Request, carrier: str, operator: ActingAsAdmin, are_on: Annotated[bool, Form()]
+    request: Request, carrier: str, operator: ActingAsAdminOfAll, are_on: Annotated[bool, Form()]
 ) -> Response:
     def do(connection: Connection, central: Central) -> None:
         site_codes.allow(connection, central, operator.email, carrier, is_allowed=are_on)
 
     done = f"Codes of the day are {'on' if are_on else 'off'}; the kiosks are informed."
-    return await carry_out(request, _back(carrier), done, do)
+    return await carry_out(request, everything(operator.reach), _back(carrier), done, do)
 
 
 def _names(text: str) -> tuple[str, ...]:

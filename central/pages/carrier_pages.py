@@ -8,11 +8,12 @@ from fastapi import APIRouter, Form, Request, Response
 from sqlalchemy import Connection
 
 from central import carrier_changes
+from central.areas.visible import everything
 from central.carriers import carriers
 from central.context import Central, central_of
 from central.pages.forms import Text, carry_out
 from central.pages.rendering import page
-from central.pages.session import HOME, ActingAsAdmin, Administering
+from central.pages.session import HOME, ActingAsAdminOfAll, AdministeringAll
 
 router = APIRouter(prefix=HOME, include_in_schema=False)
 PAGE = "/carriers"
@@ -20,45 +21,59 @@ Countries = Annotated[str, Form(max_length=2000)]
 
 
 @router.get("/carriers")
-async def all_carriers(request: Request, operator: Administering) -> Response:
+async def all_carriers(request: Request, operator: AdministeringAll) -> Response:
     rows = await central_of(request).database.look(carriers.rows)
     return page(request, "carriers.html", operator=operator, rows=rows)
 
 
 @router.post("/carriers")
 async def add(
-    request: Request, operator: ActingAsAdmin, carrier: Text, name: Text, countries: Countries = ""
+    request: Request,
+    operator: ActingAsAdminOfAll,
+    carrier: Text,
+    name: Text,
+    countries: Countries = "",
 ) -> Response:
     def do(connection: Connection, central: Central) -> None:
         codes = countries.split(",")
         carrier_changes.add(connection, central, operator.email, carrier, name, codes)
 
-    return await carry_out(request, PAGE, f"{carrier} is a carrier: give it keys, and staff.", do)
+    return await carry_out(
+        request,
+        everything(operator.reach),
+        PAGE,
+        f"{carrier} is a carrier: give it keys, and staff.",
+        do,
+    )
 
 
 @router.post("/carriers/{name}/change")
 async def change(
-    request: Request, name: str, operator: ActingAsAdmin, title: Text, countries: Countries = ""
+    request: Request,
+    name: str,
+    operator: ActingAsAdminOfAll,
+    title: Text,
+    countries: Countries = "",
 ) -> Response:
     def do(connection: Connection, central: Central) -> None:
         codes = countries.split(",")
         carrier_changes.change(connection, central, operator.email, name, title, codes)
 
-    return await carry_out(request, PAGE, f"{name} is changed.", do)
+    return await carry_out(request, everything(operator.reach), PAGE, f"{name} is changed.", do)
 
 
 @router.post("/carriers/{name}/disable")
-async def disable(request: Request, name: str, operator: ActingAsAdmin) -> Response:
+async def disable(request: Request, name: str, operator: ActingAsAdminOfAll) -> Response:
     def do(connection: Connection, central: Central) -> None:
         carrier_changes.disable(connection, central, operator.email, name)
 
     done = f"{name} works no more: its keys are refused, and the kiosks are informed."
-    return await carry_out(request, PAGE, done, do)
+    return await carry_out(request, everything(operator.reach), PAGE, done, do)
 
 
 @router.post("/carriers/{name}/enable")
-async def enable(request: Request, name: str, operator: ActingAsAdmin) -> Response:
+async def enable(request: Request, name: str, operator: ActingAsAdminOfAll) -> Response:
     def do(connection: Connection, central: Central) -> None:
         carrier_changes.enable(connection, central, operator.email, name)
 
-    return await carry_out(request, PAGE, f"{name} works again.", do)
+    return await carry_out(request, everything(operator.reach), PAGE, f"{name} works again.", do)

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, Query, Request, Response
 from sqlalchemy import Connection
 
+from central.areas.visible import everything
 from central.carriers import carriers
 from central.carriers.visible import Visible
 from central.context import Central, central_of
@@ -16,7 +17,7 @@ from central.errors import RequestError
 from central.pages.forms import Text, carry_out
 from central.pages.rendering import page
 from central.pages.said import saying
-from central.pages.session import HOME, ActingAsAdmin, ActingAsOperator, Operator, Viewing
+from central.pages.session import HOME, ActingAsAdminOfAll, AdministeringAll, Operator
 from central.webhooks import deliveries, endpoints
 from central.webhooks.destinations import URL_MAX
 from central.webhooks.events import EVERYTHING, SAID
@@ -30,7 +31,7 @@ Status = Annotated[str, Query(pattern="^(queued|sent|dead)?$")]
 
 
 @router.get("/webhooks")
-async def receivers(request: Request, operator: Viewing) -> Response:
+async def receivers(request: Request, operator: AdministeringAll) -> Response:
     return await _receivers(request, operator)
 
 
@@ -55,7 +56,7 @@ async def _receivers(request: Request, operator: Operator, **more: Any) -> Respo
 async def receiver(
     request: Request,
     name: str,
-    operator: Viewing,
+    operator: AdministeringAll,
     status: Status = "",
     cursor: Annotated[str, Query(max_length=80)] = "",
 ) -> Response:
@@ -83,7 +84,7 @@ async def receiver(
 @router.post("/webhooks")
 async def add(
     request: Request,
-    operator: ActingAsAdmin,
+    operator: ActingAsAdminOfAll,
     url: Url,
     carrier: Text = OPERATOR,
     events: Annotated[str, Form(max_length=2000)] = EVERYTHING,
@@ -99,7 +100,7 @@ async def add(
 
 
 @router.post("/webhooks/{name}/secret")
-async def rotate(request: Request, name: str, operator: ActingAsAdmin) -> Response:
+async def rotate(request: Request, name: str, operator: ActingAsAdminOfAll) -> Response:
     def do(connection: Connection, central: Central) -> dict[str, Any]:
         return endpoints.rotate(connection, central, operator.email, name, None)
 
@@ -123,36 +124,36 @@ async def _with_secret(
 
 @router.post("/webhooks/{name}/state")
 async def change(
-    request: Request, name: str, operator: ActingAsAdmin, disabled: Annotated[bool, Form()]
+    request: Request, name: str, operator: ActingAsAdminOfAll, disabled: Annotated[bool, Form()]
 ) -> Response:
     def do(connection: Connection, central: Central) -> None:
         by = operator.email
         endpoints.change(connection, central, by, name, None, disabled=disabled)
 
     done = "Nothing is sent there." if disabled else "What happens from now on is sent there."
-    return await carry_out(request, path("webhooks", name), done, do)
+    return await carry_out(request, everything(operator.reach), path("webhooks", name), done, do)
 
 
 @router.post("/webhooks/{name}/remove")
-async def remove(request: Request, name: str, operator: ActingAsAdmin) -> Response:
+async def remove(request: Request, name: str, operator: ActingAsAdminOfAll) -> Response:
     def do(connection: Connection, central: Central) -> None:
         endpoints.remove(connection, central, operator.email, name, None)
 
-    return await carry_out(request, "/webhooks", "It is removed.", do)
+    return await carry_out(request, everything(operator.reach), "/webhooks", "It is removed.", do)
 
 
 @router.post("/webhooks/{name}/test")
-async def try_out(request: Request, name: str, operator: ActingAsOperator) -> Response:
+async def try_out(request: Request, name: str, operator: ActingAsAdminOfAll) -> Response:
     def do(connection: Connection, central: Central) -> None:
         endpoints.try_out(connection, central, operator.email, name, None)
 
     done = "A test event is on its way; what comes of it stands below."
-    return await carry_out(request, path("webhooks", name), done, do)
+    return await carry_out(request, everything(operator.reach), path("webhooks", name), done, do)
 
 
 @router.post("/webhooks/{name}/replay")
 async def replay(
-    request: Request, name: str, operator: ActingAsOperator, webhook: Text = "", since: Text = ""
+    request: Request, name: str, operator: ActingAsAdminOfAll, webhook: Text = "", since: Text = ""
 ) -> Response:
     """Send again what was given up: one, or what is as old as a day or younger."""
     by, back = operator.email, path("webhooks", name)
@@ -165,7 +166,7 @@ async def replay(
         return deliveries.replay_since(connection, central, by, name, None, since_ms)
 
     if webhook:
-        return await carry_out(request, back, "It is sent again.", one)
+        return await carry_out(request, everything(operator.reach), back, "It is sent again.", one)
     central, count = central_of(request), 0
     try:
         for _ in range(deliveries.BITES_MAX):

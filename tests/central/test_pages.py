@@ -16,11 +16,13 @@ import requests
 from fastapi.routing import APIRoute
 
 from central import housekeeping, schema
+from central.areas import tree
 from central.auth import Role
 from central.badges import pages as badge_pages
 from central.pages import (
     account_actions,
     actions,
+    area_actions,
     carrier_pages,
     location_actions,
     own_account,
@@ -28,6 +30,7 @@ from central.pages import (
     provider_sign_in,
     routes,
     sign_in,
+    webhook_pages,
 )
 from central.pages.session import HOME
 from kiosk.adapters import verify_pin
@@ -40,128 +43,9 @@ from kiosk.store.writer import Writer
 from kiosk.sync.contract import OPENING_VALID_MS
 from tests.support.central_server import LOCATION, Journal, Mailbox, Server, announce
 from tests.support.operators import PASSWORD, Browser, obey, sync
+from tests.support.page_rules import ADMIN, ASKS_FOR, FORMS, NETWORK_ONLY, OPERATOR, VIEWER
 
 # --- who may what ------------------------------------------------------------------------------
-
-VIEWER, OPERATOR, ADMIN = Role.VIEWER, Role.OPERATOR, Role.ADMIN
-ASKS_FOR = {
-    "GET ": VIEWER,
-    "GET /locations/{name}": VIEWER,
-    "GET /locations/{name}/live": VIEWER,
-    "POST /locations": ADMIN,
-    "POST /locations/{name}/roll": ADMIN,
-    "POST /locations/{name}/revoke": ADMIN,
-    "POST /locations/{name}/change": ADMIN,
-    "GET /quarantine": VIEWER,
-    "POST /quarantine/{name}/settle": OPERATOR,
-    "POST /packages/{name}/contact": OPERATOR,
-    "POST /locations/{name}/service": OPERATOR,
-    "POST /locations/{name}/open": OPERATOR,
-    "GET /packages": VIEWER,
-    "GET /unjoined": VIEWER,
-    "GET /disputed": VIEWER,
-    "POST /packages/{name}/decide": OPERATOR,
-    "GET /packages/{name}": VIEWER,
-    "POST /packages/{name}/cancel": OPERATOR,
-    "POST /packages/{name}/extend": OPERATOR,
-    "POST /packages/{name}/reissue": OPERATOR,
-    "GET /notifications": VIEWER,
-    "POST /notifications/{name}/resend": OPERATOR,
-    "GET /staff": VIEWER,
-    "POST /staff": ADMIN,
-    "POST /staff/{number}/badge": ADMIN,
-    "POST /staff/{number}/remove": ADMIN,
-    "GET /badges": ADMIN,
-    "GET /badges/{carrier}": ADMIN,
-    "POST /badges/{carrier}": ADMIN,
-    "POST /badges/{carrier}/keys": ADMIN,
-    "POST /badges/{carrier}/keys/end": ADMIN,
-    "POST /badges/{carrier}/revoked": ADMIN,
-    "POST /badges/{carrier}/revoked/{name}/good-again": ADMIN,
-    "POST /badges/{carrier}/codes": ADMIN,
-    "GET /carriers": ADMIN,
-    "POST /carriers": ADMIN,
-    "POST /carriers/{name}/change": ADMIN,
-    "POST /carriers/{name}/disable": ADMIN,
-    "POST /carriers/{name}/enable": ADMIN,
-    "GET /keys": ADMIN,
-    "POST /keys": ADMIN,
-    "POST /keys/{name}/revoke": ADMIN,
-    "GET /webhooks": VIEWER,
-    "GET /webhooks/{name}": VIEWER,
-    "POST /webhooks": ADMIN,
-    "POST /webhooks/{name}/secret": ADMIN,
-    "POST /webhooks/{name}/state": ADMIN,
-    "POST /webhooks/{name}/remove": ADMIN,
-    "POST /webhooks/{name}/test": OPERATOR,
-    "POST /webhooks/{name}/replay": OPERATOR,
-    "GET /accounts": ADMIN,
-    "POST /accounts": ADMIN,
-    "POST /accounts/{name}/disable": ADMIN,
-    "POST /accounts/{name}/enable": ADMIN,
-    "POST /accounts/{name}/role": ADMIN,
-    "POST /accounts/{name}/link": ADMIN,
-    "POST /accounts/{name}/factor": ADMIN,
-    "POST /accounts/{name}/sign-out": ADMIN,
-    "GET /account": VIEWER,
-    "GET /account/app": VIEWER,
-    "POST /account/app": VIEWER,
-    "POST /account/app/remove": VIEWER,
-    "POST /account/recovery": VIEWER,
-    "GET /account/passkey": VIEWER,
-    "POST /account/passkey": VIEWER,
-    "POST /account/passkeys/{name}/remove": VIEWER,
-    "POST /sign-in/passkey": VIEWER,
-    "POST /account/password": VIEWER,
-    "GET /confirm": VIEWER,
-    "POST /confirm": VIEWER,
-    "GET /sign-in/factor": VIEWER,
-    "POST /sign-in/factor": VIEWER,
-    "POST /sign-in/recovery": VIEWER,
-    "GET /sign-in/provider": None,
-    "GET /sign-in/provider/callback": None,
-    "GET /link/{token}": None,
-    "POST /link/{token}": None,
-    "GET /audit": VIEWER,
-    "GET /views": ADMIN,
-    "GET /reports": VIEWER,
-    "GET /reports.csv": VIEWER,
-    "POST /sign-out": VIEWER,
-    "POST /account/sign-out-others": VIEWER,
-    "GET /sign-in": None,
-    "POST /sign-in": None,
-    "GET /static/{name}": None,
-}
-"""The least role that each page and form asks for; None: nobody has to sign in."""
-FORMS: dict[str, dict[str, object]] = {
-    "/locations": {"location": "no good id"},
-    "/quarantine/{name}/settle": {"why": "x"},
-    "/webhooks": {"url": "http://10.0.0.1/"},
-    "/webhooks/{name}/state": {"disabled": "true"},
-    "/webhooks/{name}/replay": {"since": "2026-11-29"},
-    "/locations/{name}/service": {"slot": "1", "state": "IN_SERVICE"},
-    "/locations/{name}/open": {"slot": "1", "why": "x"},
-    "/packages/{name}/cancel": {"why": "x"},
-    "/packages/{name}/decide": {"why": "x"},
-    "/packages/{name}/extend": {"days": 1},
-    "/staff": {"number": "1", "name": "x", "role": "courier", "pin": "1"},
-    "/badges/{carrier}": {"pseudonym": "no one"},
-    "/badges/{carrier}/keys": {"public_key": "x"},
-    "/badges/{carrier}/keys/end": {"public_key": "x"},
-    "/badges/{carrier}/codes": {"are_on": "false"},
-    "/carriers": {"carrier": "no good id", "name": "x"},
-    "/carriers/{name}/change": {"title": "x"},
-    "/keys": {"name": "x", "scopes": "packages:read"},
-    "/accounts": {"email": "x", "name": "x", "role": "viewer", "password": "short"},
-    "/accounts/{name}/role": {"role": "viewer"},
-    "/account/app": {"code": "x"},
-    "/account/passkey": {"answer": "x"},
-    "/sign-in/passkey": {"answer": "x"},
-    "/account/password": {"current": "x", "password": "x", "again": "x"},
-    "/sign-in/factor": {"code": "x"},
-    "/sign-in/recovery": {"code": "x"},
-    "/confirm": {"password": "x"},
-}
 
 
 def test_each_page_and_form_asks_for_its_role_and_no_other_client_gets_in(server: Server) -> None:
@@ -176,23 +60,30 @@ def test_each_page_and_form_asks_for_its_role_and_no_other_client_gets_in(server
             *routes.router.routes,
             *actions.router.routes,
             *location_actions.router.routes,
+            *area_actions.router.routes,
             *badge_pages.router.routes,
             *carrier_pages.router.routes,
+            *webhook_pages.router.routes,
         )
         if isinstance(route, APIRoute)
         for method in (route.methods or set()) - {"HEAD"}
     }
     assert known == set(ASKS_FOR), "a page has no line in the table of who may use it"
-    clients: dict[str, Browser] = {"nobody": Browser(server), "program": Browser(server)}
-    clients["program"].http.headers.update(server.add_key())
-    for role in Role:
-        clients[role] = Browser(server, role)
+    clients: dict[tuple[str, str], Browser] = {
+        ("nobody", ""): Browser(server),
+        ("program", ""): Browser(server),
+    }
+    clients["program", ""].http.headers.update(server.add_key())
+    server.write(lambda c: tree.add(c, "north", "North", "", "test", server.clock.wall_ms))
+    for area in ("", "north"):
+        for role in Role:
+            clients[role, area] = Browser(server, role, area)
     rank = {name: place for place, name in enumerate([VIEWER, OPERATOR, ADMIN])}
     for route, least in ASKS_FOR.items():
         if least is None or route == "POST /sign-out":
             continue
         method, _, path = route.partition(" ")
-        for name, client in clients.items():
+        for (name, area), client in clients.items():
             url = f"{server.url}{HOME}{path.format(name='none', number='00', carrier='operator')}"
             form = {"form_token": client.form_token, **FORMS.get(path, {})}
             answer = client.http.request(
@@ -205,7 +96,8 @@ def test_each_page_and_form_asks_for_its_role_and_no_other_client_gets_in(server
             to_sign_in = answer.headers.get("location", "").endswith("/sign-in")
             is_let_in = answer.status_code != 403 and not to_sign_in
             is_wanted = isinstance(name, Role) and rank[name] >= rank[least]
-            assert is_let_in is is_wanted, (route, name, answer.status_code)
+            is_wanted = is_wanted and not (area and route in NETWORK_ONLY)
+            assert is_let_in is is_wanted, (route, name, area, answer.status_code)
 
 
 def test_a_form_of_another_site_does_nothing(server: Server) -> None:
@@ -451,13 +343,13 @@ def test_the_report_counts_each_day_and_comes_as_csv(
     assert "Picked up" in viewer.get("/reports?days=30").text
     lines = viewer.get("/reports.csv?days=30").text.splitlines()
     counts = "stored,picked_up,expired,taken_back,missing,wrong_codes"
-    assert lines[0] == f"day,location,{counts},reached_percent,taken_percent"
-    assert lines[1:] == [f"2027-01-01,{LOCATION.id},2,1,0,0,0,0,,"]
+    assert lines[0] == f"day,location,{counts},reached_percent,taken_percent,area"
+    assert lines[1:] == [f"2027-01-01,{LOCATION.id},2,1,0,0,0,0,,,"]
     server.clock.wall_ms += HOUR_MS
     server.write(housekeeping.roll_up, server.clock.wall_ms)
     [line] = viewer.get("/reports.csv?days=30").text.splitlines()[1:]
     taken = round(100 / len(LOCATION.slots))
-    assert line == f"2027-01-01,{LOCATION.id},2,1,0,0,0,0,{round(100 / 60)},{taken}"
+    assert line == f"2027-01-01,{LOCATION.id},2,1,0,0,0,0,{round(100 / 60)},{taken},"
 
 
 @pytest.mark.parametrize("sign", ["=", "+", "-", "@", "\t", "\r", "\n"])

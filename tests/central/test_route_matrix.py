@@ -20,9 +20,9 @@ from fastapi import FastAPI
 from central import links, schema
 from central.auth import Role, Scope
 from central.pages.session import COOKIE, HOME
-from tests.central.test_pages import ASKS_FOR as PAGES
 from tests.support.central_server import EVA, LOCATION, Journal, Server, announce, mail_server
 from tests.support.operators import Browser, obey, sync
+from tests.support.page_rules import ASKS_FOR as PAGES
 
 KIOSK, NOBODY, IN_ADDRESS, IN_MESSAGE = "kiosk", "nobody", "token in the address", "in the message"
 ENROLLING = "who is about to enrol"
