@@ -14,12 +14,11 @@ from central.context import Central, alarm
 from central.database.bulk import add_many
 from central.database.locks import lock_name
 from central.feed import bounds
-from central.feed import writing as feeding
-from central.feed.document import Change
 from central.locking import lock_location, lock_locations_of
 from central.notify import spool
 from central.notify.outbox import Kind, tell_operators
 from central.operators import passwords, sessions, throttle
+from central.packages import reservations
 from central.retention import drop_old_months, prune
 from central.schema import LIVE
 from central.settings import Notifications, Settings
@@ -73,6 +72,8 @@ async def tidy(central: Central, now_ms: int) -> None:
         partial(passwords.forget_links, now_ms=now_ms),
         partial(throttle.forget, now_ms=now_ms),
         rates.forget,
+        partial(reservations.end_over, now_ms=now_ms),
+        partial(reservations.forget, before_ms=now_ms - settings.retention.commands_days * DAY_MS),
         partial(bounds.keep, rules=settings.feed, now_ms=now_ms),
         partial(roll_up, now_ms=now_ms),
     ):
@@ -161,14 +162,12 @@ def tell_of_silence(
         alarm(connection, now_ms, "silent", row.id, row.id, minutes=minutes)
         details = {"what": f"its kiosk was not heard of for {minutes} minutes"}
         tell_operators(connection, rules, Kind.SILENT, row.id, details, now_ms)
-        feeding.location(connection, row.id, now_ms, Change.SILENT)
     back = connection.execute(
         update(table).where(is_back).values(silent_told_ms=None).returning(table.c.id)
     ).scalars()
     for name in back.all():
         details = {"what": "its kiosk is heard of again"}
         tell_operators(connection, rules, Kind.HEARD_AGAIN, name, details, now_ms)
-        feeding.location(connection, name, now_ms, Change.HEARD_AGAIN)
 
 
 def _tell_unjoined(connection: Connection, settings: Settings, now_ms: int) -> None:

@@ -24,6 +24,8 @@ class EventType(StrEnum):
     PICKED_UP = "package.picked_up"
     EXPIRED = "package.expired"
     EXTENDED = "package.extended"
+    HOLD_PAUSED = "package.hold_paused"
+    HOLD_RESUMED = "package.hold_resumed"
     REISSUED = "package.reissued"
     CONTACT_CHANGED = "package.contact_changed"
     MOVED = "package.moved"
@@ -53,6 +55,8 @@ SAID: Final[dict[EventType, str]] = {
     EventType.PICKED_UP: "Its recipient has it.",
     EventType.EXPIRED: "Nobody came in time.",
     EventType.EXTENDED: "It is held longer; `why` is there where nobody asked for it.",
+    EventType.HOLD_PAUSED: "It cannot be fetched now (`why`), and its time stands still.",
+    EventType.HOLD_RESUMED: "It can be fetched again, and its time goes on.",
     EventType.REISSUED: "It has a new pickup code.",
     EventType.CONTACT_CHANGED: "It is for another contact.",
     EventType.MOVED: "It lies behind another door.",
@@ -69,8 +73,8 @@ SAID: Final[dict[EventType, str]] = {
     EventType.COLLECTION_DUE: "It waits for your courier: `why` is expired, cancelled or returned.",
     EventType.FULL: "A location has no door left that is not promised.",
     EventType.ROOM_AGAIN: "It has again.",
-    EventType.OUT: "A location is not heard of, or out of service for good (`why`).",
-    EventType.BACK: "It is heard of again, or in service.",
+    EventType.OUT: "Nothing can be fetched at a location: silent, revoked or retired (`why`).",
+    EventType.BACK: "It can again, or its kiosk was enrolled.",
     EventType.TEST: "You asked for it.",
 }
 """For people who read what there is."""
@@ -118,8 +122,6 @@ _OF_CHANGE: Final = {
     Change.RECALLED: EventType.CANCELLED,
     Change.FULL: EventType.FULL,
     Change.ROOM_AGAIN: EventType.ROOM_AGAIN,
-    Change.SILENT: EventType.OUT,
-    Change.HEARD_AGAIN: EventType.BACK,
     Change.REVOKED: EventType.OUT,
     Change.RETIRED: EventType.OUT,
     Change.ENROLLED: EventType.BACK,
@@ -156,7 +158,21 @@ def _of_document(document: Document) -> Iterator[Fact]:
         yield _fault(document, str(_slot_of(document)), "in_doubt")
 
 
+_OF_OUTAGE: Final = {
+    ServerKind.LOCATION_OUT: EventType.OUT,
+    ServerKind.LOCATION_BACK: EventType.BACK,
+    ServerKind.HOLD_PAUSED: EventType.HOLD_PAUSED,
+    ServerKind.HOLD_RESUMED: EventType.HOLD_RESUMED,
+}
+
+
 def _of_server(document: Document) -> Iterator[Fact]:
+    if document.kind in _OF_OUTAGE:
+        type_ = _OF_OUTAGE[ServerKind(document.kind)]
+        names = ("why", "since_ms", "hold_until_ms")
+        said = {n: document.body[n] for n in names if document.body.get(n) is not None}
+        yield Fact(type_, document, document.package or "", details=said)
+        return
     if document.change not in _OF_CHANGE:
         return
     type_ = _OF_CHANGE[Change(document.change)]
