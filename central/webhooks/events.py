@@ -184,8 +184,8 @@ def _of_server(document: Document) -> Iterator[Fact]:
     if type_ is EventType.JOINED and not body.get("joined"):
         return  # the one that lies there; the announced one says so
     # One that is another's other id has no state of its own any more.
-    names = ("joined",) if body.get("joined") else _IMAGE
-    details = {name: body[name] for name in names if body.get(name) is not None}
+    shown = ("joined",) if body.get("joined") else _IMAGE
+    details = {name: body[name] for name in shown if body.get(name) is not None}
     yield Fact(type_, document, str(body["id"]), details=details)
 
 
