@@ -42,6 +42,7 @@ from central.pages import (
     passkey_pages,
     provider_sign_in,
     recipient_page,
+    remote_actions,
     sign_in,
 )
 from central.pages import actions as page_actions
@@ -51,6 +52,7 @@ from central.pages.rendering import refused_page
 from central.pages.session import HOME, SIGN_IN, NotSignedInError, StepNeededError
 from central.rates import Rates
 from central.regions import routes as region_routes
+from central.remote import routes as file_routes
 from central.settings import Settings
 from central.sync import commands
 from central.sync import routes as sync_routes
@@ -62,6 +64,7 @@ WATCHED = (metrics.router,)
 """What every process answers, whatever its roles."""
 ROUTERS = (
     sync_routes.router,
+    file_routes.router,
     package_routes.router,
     badge_routes.router,
     region_routes.router,
@@ -75,6 +78,7 @@ ROUTERS = (
     page_actions.router,
     badge_pages.router,
     location_actions.router,
+    remote_actions.router,
     area_actions.router,
     carrier_pages.router,
     recipient_page.router,

@@ -50,6 +50,7 @@ from central.operators.tables import passkey as passkey
 from central.operators.tables import recovery_code as recovery_code
 from central.operators.tables import sign_in_try as sign_in_try
 from central.operators.tables import user as user
+from central.remote.tables import location_file as location_file
 from kiosk.model.carriers import OPERATOR
 
 
