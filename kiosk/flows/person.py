@@ -177,7 +177,8 @@ class Person:
         """Something happened; on the engine's thread. `shown` is the view it was pressed on."""
         if isinstance(event, ByHand) and shown is not None and not asks_the_same(shown, self.view):
             return
-        if not isinstance(event, BoardChange | LookAgain | RemoteOpen):
+        is_baseline = isinstance(event, DoorChange) and event.baseline
+        if not (is_baseline or isinstance(event, BoardChange | LookAgain | RemoteOpen)):
             self.by_hand_s = _loop_s()
         if self._lock is not None and self._is_somebodys(event, self._lock):
             self._touched_s = _loop_s()
