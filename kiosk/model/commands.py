@@ -71,6 +71,9 @@ class CommandType(StrEnum):
     SUPPORT_FILE = "support_file"
     CHANGE_SETTINGS = "change_settings"
 
+    RESERVE_DOOR = "reserve_door"
+    RELEASE_DOOR = "release_door"
+
 
 HELP: Final = frozenset(
     {
@@ -193,6 +196,8 @@ class Announce(Part):
     is_alone: Flag = False
     """It opens with its own code only."""
     needs_low: Flag = False
+    reservation: Id | None = None
+    """The reservation whose door it uses."""
     carrier: CarrierId = OPERATOR
     """Whose couriers bring it; no others see or touch it."""
 
@@ -339,6 +344,23 @@ class ChangeSettings(Part):
     """By table and key, as `policy.hold_days`; null: what the site file says counts again."""
 
 
+class ReserveDoor(Part):
+    """Keep a door free for a package that is to be announced; the same id again: until then."""
+
+    type: Literal[CommandType.RESERVE_DOOR] = CommandType.RESERVE_DOOR
+    reservation: Id
+    size: Name
+    until_ms: TimeMs
+    """From then on it is nobody's, also while no server is reached."""
+
+
+class ReleaseDoor(Part):
+    """Keep a door no longer."""
+
+    type: Literal[CommandType.RELEASE_DOOR] = CommandType.RELEASE_DOOR
+    reservation: Id
+
+
 Command = Annotated[
     Announce
     | Cancel
@@ -354,7 +376,9 @@ Command = Annotated[
     | Resume
     | TakePicture
     | SendSupportFile
-    | ChangeSettings,
+    | ChangeSettings
+    | ReserveDoor
+    | ReleaseDoor,
     Field(discriminator="type"),
 ]
 COMMANDS: Final[TypeAdapter[Command]] = TypeAdapter(Command)

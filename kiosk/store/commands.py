@@ -28,6 +28,8 @@ from kiosk.model.commands import (
     OpeningOutcome,
     Pause,
     Reissue,
+    ReleaseDoor,
+    ReserveDoor,
     Restart,
     Resume,
     SendSupportFile,
@@ -46,7 +48,17 @@ from kiosk.model.events import canonical_json
 from kiosk.model.location import Service
 from kiosk.model.package import LEGAL_CHANGES, PackageStatus
 from kiosk.model.person import Recipient, StaffSource
-from kiosk.store import departures, holds, meta, openings, packages, remote_help, slots, staff
+from kiosk.store import (
+    departures,
+    holds,
+    meta,
+    openings,
+    packages,
+    remote_help,
+    reservations,
+    slots,
+    staff,
+)
 from kiosk.store.errors import RefusedError
 from kiosk.store.writer import Row, Writer, insert, update
 
@@ -212,6 +224,10 @@ def _carry_out(
                 raise RefusedError("a key is trusted only by a command that is signed")
         case Restart() | Pause() | Resume() | TakePicture() | SendSupportFile() | ChangeSettings():
             _help(writer, received, command)
+        case ReserveDoor(reservation=reservation, size=size, until_ms=until_ms):
+            reservations.reserve(writer, reservation, size, until_ms)
+        case ReleaseDoor(reservation=reservation):
+            reservations.release(writer, reservation)
         case _:
             assert_never(command)
     return {}
@@ -267,6 +283,8 @@ def _announce(writer: Writer, command: Announce) -> dict[str, Any]:
         )
         if not packages.announce(writer, announcement):
             raise RefusedError(f"several senders announced the barcode of package {package_id}")
+        if command.reservation is not None:
+            reservations.use(writer, command.reservation, package_id)
         return {"package": package_id}
     if recipient is not None:
         _end_announcement(writer, command, joined)
