@@ -5,9 +5,11 @@ from __future__ import annotations
 from sqlalchemy import Connection, or_, select
 
 from central import schema
+from central.areas import tree
 from central.carriers.carriers import disabled
 from kiosk.sync.contract import (
     CARRIER_KEYS_MAX,
+    REGIONS_MAX,
     REVOKED_BADGES_MAX,
     CarrierKey,
     CarrierKeys,
@@ -41,5 +43,9 @@ def of_location(connection: Connection, location: str, region: str, now_ms: int)
 
 
 def regions_of(connection: Connection, location: str, region: str) -> tuple[str, ...]:
-    """The regions that a badge may name for this location to be one of its places."""
-    return (region,) if region else ()
+    """The regions that a badge may name for this location to be one of its places: that of this
+    server, and each area that the location lies in."""
+    place = schema.location
+    area = connection.execute(select(place.c.area).where(place.c.id == location)).scalar_one()
+    found = dict.fromkeys((region, *tree.above(connection, area)))
+    return tuple(each for each in found if each)[:REGIONS_MAX]

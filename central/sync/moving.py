@@ -33,6 +33,8 @@ def put_location(
     connection.execute(update(place).where(place.c.id == location).values(area=area_id))
     moved = {*tree.above(connection, before), *tree.above(connection, area_id)}
     _list_again(connection, moved, now_ms)
+    # Also where nobody is listed: carriers' badges are good in some regions.
+    count_change(connection, now_ms)
     audit(
         connection, now_ms, by, "location.area", location, place=location, area=area_id, was=before
     )
