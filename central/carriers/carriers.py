@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
@@ -30,10 +31,24 @@ def require_known(connection: Connection, carrier: str) -> str:
 
 
 def rows(connection: Connection) -> list[dict[str, Any]]:
-    """All carriers, the operator's own first, then by name."""
-    table = schema.carrier
-    found = connection.execute(select(table)).mappings()
-    known = [{**row, "countries": kept.names_of(row["countries"])} for row in found]
+    """All carriers with where they work, None for everywhere, and their shares; the operator's own
+    first, then by name."""
+    table, place, share = schema.carrier, schema.carrier_location, schema.door_share
+    places: dict[str, list[str]] = defaultdict(list)
+    for row in connection.execute(select(place).order_by(place.c.location)):
+        places[row.carrier].append(row.location)
+    shares: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for of in connection.execute(select(share).order_by(share.c.location)).mappings():
+        shares[of["carrier"]].append(dict(of))
+    known = [
+        {
+            **row,
+            "countries": kept.names_of(row["countries"]),
+            "locations": places[row["id"]] if row["is_limited"] else None,
+            "shares": shares[row["id"]],
+        }
+        for row in connection.execute(select(table)).mappings()
+    ]
     return sorted(known, key=lambda row: (row["id"] != OPERATOR, row["name"].casefold()))
 
 

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, select, update
 
 from central import schema
 from central.auth import Announcing, Changing, Finding, Program, Reading
+from central.carriers import places
 from central.context import Central, central_of
 from central.database.bulk import insert_once
 from central.errors import RequestError, not_found
@@ -238,7 +239,7 @@ async def location(
 
 
 def _asker(central: Central, program: Program) -> Asker:
-    return Asker(program.id, central.settings.limits.promised_share)
+    return Asker(program.id, central.settings.limits.promised_share, program.carrier)
 
 
 def _room(
@@ -249,6 +250,7 @@ def _room(
     row = connection.execute(select(table).where(table.c.id == location)).first()
     if row is None:
         raise not_found("location", location)
+    places.require_works(connection, asker.carrier, location)
     sizes = sizes_of(connection, location, asker)
     return {
         "id": row.id,

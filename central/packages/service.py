@@ -13,7 +13,7 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 
 from central import kept, limits, people, schema
 from central.adapters import new_id
-from central.carriers import carriers
+from central.carriers import carriers, places, shares
 from central.carriers.visible import visible_to, visible_to_key
 from central.context import Central, audit
 from central.errors import RequestError, not_found
@@ -75,7 +75,8 @@ def announce(
     measured = None if edges is None else Dimensions(**edges.model_dump())
     if measured is not None and announcement.size is not None:
         raise RequestError(422, "invalid", "size and dimensions: one of the two")
-    asker = Asker(by, central.settings.limits.promised_share)
+    carrier = carriers.of_key(connection, by)
+    asker = Asker(by, central.settings.limits.promised_share, carrier)
     directory.require_here(connection, central.settings, announcement.location)
     location, size, sizes = _place(connection, announcement, measured, asker)
     limits.require(
@@ -83,9 +84,9 @@ def announce(
     )
     doors = sum(each.total for each in sizes)
     limits.require_room(connection, central, location, by, doors)
+    shares.require_left(connection, location, carrier, size)
     left = room_for(sizes, size) if sizes else None
     key = barcode_key(announcement.barcode)
-    carrier = carriers.of_key(connection, by)
     live = claims.group(connection, location, key, carrier)
     visible = visible_to(by, carrier)
     own = next((row for row in live if row.sender is not None and visible.covers(row)), None)
@@ -198,6 +199,7 @@ def _place(
         found = connection.execute(_LOCATION, {"id": announcement.location}).scalar()
         if found is None:
             raise not_found("location", announcement.location)
+        places.require_works(connection, asker.carrier, found)
         sizes = sizes_of(connection, found, asker)
         size = size_for(found, sizes, announcement.size, measured, announcement.weight_kg)
         return str(found), size, sizes

@@ -1,4 +1,4 @@
-"""The page of carriers: made, changed, disabled and enabled again."""
+"""The page of carriers: made, changed, given places and shares, disabled and enabled again."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from central import carrier_changes
 from central.carriers import carriers
 from central.context import Central, central_of
+from central.errors import RequestError
 from central.pages.forms import Text, carry_out
 from central.pages.rendering import page
 from central.pages.session import HOME, ActingAsAdmin, Administering
@@ -62,3 +63,39 @@ async def enable(request: Request, name: str, operator: ActingAsAdmin) -> Respon
         carrier_changes.enable(connection, central, operator.email, name)
 
     return await carry_out(request, PAGE, f"{name} works again.", do)
+
+
+@router.post("/carriers/{name}/places")
+async def places(
+    request: Request,
+    name: str,
+    operator: ActingAsAdmin,
+    locations: Annotated[str, Form(max_length=20_000)],
+) -> Response:
+    def do(connection: Connection, central: Central) -> None:
+        carrier_changes.set_places(connection, central, operator.email, name, locations)
+
+    return await carry_out(request, PAGE, f"It is said where {name} works.", do)
+
+
+@router.post("/carriers/{name}/share")
+async def share(
+    request: Request,
+    name: str,
+    operator: ActingAsAdmin,
+    location: Text,
+    size: Text,
+    least: Annotated[int, Form(ge=0, le=100_000)] = 0,
+    most: Text = "",
+) -> Response:
+    """Doors kept for a carrier, and the most that it has; no word of the most is any number."""
+
+    def do(connection: Connection, central: Central) -> None:
+        if most and not (most.isascii() and most.isdigit()):
+            raise RequestError(422, "invalid", f"most {most!r}: a number of doors, or nothing")
+        number = int(most[:9]) if most else None
+        carrier_changes.set_share(
+            connection, central, operator.email, name, location, size, least, number
+        )
+
+    return await carry_out(request, PAGE, f"The share of {name} is set.", do)

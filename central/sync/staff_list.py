@@ -17,6 +17,7 @@ from sqlalchemy import Connection, func, insert, select, update
 from central import kept, schema
 from central.adapters import RNG
 from central.carriers.carriers import disabled
+from central.carriers.places import absent
 from central.database import wake_all
 from central.sealing import open_sealed
 from kiosk.model.carriers import OPERATOR
@@ -66,7 +67,7 @@ def page_of(
     some = changed.order_by(table.c.version).limit(STAFF_PAGE_MAX + 1)
     found = connection.execute(some).mappings().all()
     rows, has_more = found[:STAFF_PAGE_MAX], len(found) > STAFF_PAGE_MAX
-    ended = disabled(connection)
+    ended = disabled(connection) | absent(connection, location)
     listed = [
         (row["number"], _listed(connection, row, location, ended, knows_carriers=knows_carriers))
         for row in rows
@@ -102,7 +103,7 @@ def for_older(connection: Connection, location: str) -> ListStaff:
         .order_by(table.c.number)
         .limit(STAFF_MAX)
     ).mappings()
-    ended = disabled(connection)
+    ended = disabled(connection) | absent(connection, location)
     known = [_listed(connection, row, location, ended, knows_carriers=False) for row in rows]
     return ListStaff(staff=tuple(person for person in known if person is not None))
 
@@ -116,7 +117,8 @@ def _listed(
     knows_carriers: bool,
 ) -> ListedStaff | None:
     """Somebody as a location's kiosk is to know them; None where it is not, or where the row is
-    damaged: the others are sent all the same. `ended`: the carriers that are disabled."""
+    damaged: the others are sent all the same. `ended`: the carriers that are disabled, or do not
+    work here."""
     if row["removed_ms"] is not None or not _is_of(row, location):
         return None
     served, is_technician = kept.names_of(row["carriers"]), row["role"] == Role.TECHNICIAN
