@@ -26,7 +26,9 @@ from central import (
 from central.adapters import SystemClock
 from central.advisories import AdvisoriesError
 from central.app import build, create_app
-from central.auth import Scope
+from central.area_commands import area_group
+from central.auth import BY_NAME_ALONE, Scope
+from central.badge_commands import badge_group
 from central.carrier_commands import carrier_group
 from central.console import BY
 from central.console import write as _write
@@ -239,6 +241,8 @@ cli.add_command(carrier_group)
 cli.add_command(feed_group)
 cli.add_command(stream_command)
 cli.add_command(region_group)
+cli.add_command(area_group)
+cli.add_command(badge_group)
 
 
 @cli.group()
@@ -255,8 +259,10 @@ def key() -> None:
 def key_add(
     settings: Settings, name: str, scopes: tuple[str, ...], rate: int, carrier: str
 ) -> None:
-    """Make an API key, with all scopes unless some are named; prints it, once."""
-    wanted = [Scope(scope) for scope in scopes] or list(Scope)
+    """Make an API key, with all scopes unless some are named, but for that of couriers' badges;
+    prints it, once."""
+    usual = [scope for scope in Scope if scope not in BY_NAME_ALONE]
+    wanted = [Scope(scope) for scope in scopes] or usual
     token = _write(
         settings,
         lambda connection, central: accounts.add_key(
@@ -305,7 +311,7 @@ def staff_add(
 @click.argument("digits", type=int)
 @click.pass_obj
 def staff_digits(settings: Settings, digits: int) -> None:
-    """Have numbers of so many DIGITS, 2 to 6, at every kiosk; shorter ones begin with zeros."""
+    """Have numbers of so many DIGITS, 2 to 12, at every kiosk; shorter ones begin with zeros."""
     older = _write(
         settings, lambda connection, central: staff.set_digits(connection, central, BY, digits)
     )

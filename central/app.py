@@ -18,6 +18,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from central import metrics, privacy, resealing, schema, tokens
 from central.adapters import Clock, SystemClock
+from central.badges import pages as badge_pages
+from central.badges import routes as badge_routes
 from central.context import Central
 from central.database import Database, faults, leadership
 from central.database.listener import listen
@@ -33,6 +35,7 @@ from central.operators.single_sign_on import Provider
 from central.packages import routes as package_routes
 from central.pages import (
     account_actions,
+    area_actions,
     carrier_pages,
     location_actions,
     own_account,
@@ -60,6 +63,7 @@ WATCHED = (metrics.router,)
 ROUTERS = (
     sync_routes.router,
     package_routes.router,
+    badge_routes.router,
     region_routes.router,
     receipts.router,
     sign_in.router,
@@ -69,7 +73,9 @@ ROUTERS = (
     account_actions.router,
     page_routes.router,
     page_actions.router,
+    badge_pages.router,
     location_actions.router,
+    area_actions.router,
     carrier_pages.router,
     recipient_page.router,
 )

@@ -29,6 +29,11 @@ class Scope(StrEnum):
     ANNOUNCE = "packages:announce"
     CHANGE = "packages:change"
     LOCATIONS = "locations:read"
+    COURIERS = "couriers:badges"
+
+
+BY_NAME_ALONE = frozenset({Scope.COURIERS})
+"""What a new key may only where it is named: who makes couriers' badges opens doors."""
 
 
 class Role(StrEnum):
@@ -139,9 +144,11 @@ may_read = _Programs(Scope.READ)
 may_announce = _Programs(Scope.ANNOUNCE)
 may_change = _Programs(Scope.CHANGE)
 may_find = _Programs(Scope.LOCATIONS)
+may_badge = _Programs(Scope.COURIERS)
 
 
 Reading = Annotated[Program, Depends(may_read)]
 Announcing = Annotated[Program, Depends(may_announce)]
 Changing = Annotated[Program, Depends(may_change)]
 Finding = Annotated[Program, Depends(may_find)]
+Couriers = Annotated[Program, Depends(may_badge)]

@@ -11,10 +11,11 @@ from typing import Any
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from central import schema
+from central.areas import tree
 from central.context import Central, audit
 from central.errors import RequestError, not_found, require_plain
 from central.locking import lock_location
-from central.sync.staff_list import EVERYWHERE, count_change
+from central.sync.staff_list import EVERYWHERE, list_again, serves
 from kiosk.model.carriers import CARRIER_ID, OPERATOR
 
 NAME_MAX = 80
@@ -85,31 +86,50 @@ def row_of(connection: Connection, carrier: str) -> Any:
 
 
 def set_places(
-    connection: Connection, central: Central, by: str, carrier: str, locations: str
+    connection: Connection,
+    central: Central,
+    by: str,
+    carrier: str,
+    locations: str,
+    areas: str = "",
 ) -> None:
-    """Let a carrier work at some locations alone, by their ids with commas, or everywhere: `*`.
+    """Let a carrier work at some locations and in some areas alone, by their ids with commas, or
+    everywhere: `*` in the place of the locations.
 
     What it has at others already stays there, and is seen by its programs. Raises `RequestError`.
     """
     row_of(connection, carrier)
-    table, place, now_ms = schema.carrier, schema.carrier_location, central.clock.now_ms()
+    table, now_ms = schema.carrier, central.clock.now_ms()
     is_limited = locations.strip() != EVERYWHERE
-    wanted = [each.strip() for each in locations.split(",") if each.strip()] if is_limited else []
-    wanted = list(dict.fromkeys(wanted))
+    at, within = (_ids(text) if is_limited else [] for text in (locations, areas))
     if carrier == OPERATOR and is_limited:
         raise RequestError(409, "always_there", f"carrier {OPERATOR!r} works everywhere")
-    if is_limited and not wanted:
-        right = f"ids of locations with commas, or {EVERYWHERE} for all"
+    if is_limited and not at + within:
+        right = f"ids of locations or areas with commas, or {EVERYWHERE} for all locations"
         raise RequestError(422, "invalid", f"locations: nothing is named; right are {right}")
-    for each in wanted:
+    for each in at:
         _require_location(connection, each)
-    connection.execute(delete(place).where(place.c.carrier == carrier))
-    if wanted:
-        rows = [{"carrier": carrier, "location": each} for each in wanted]
-        connection.execute(insert(place), rows)
+    tree.lock(connection)
+    for each in within:
+        tree.require_known(connection, each)
+    for named, column, ids in (
+        (schema.carrier_location, "location", at),
+        (schema.carrier_area, "area", within),
+    ):
+        connection.execute(delete(named).where(named.c.carrier == carrier))
+        if ids:
+            rows = [{"carrier": carrier, column: each} for each in ids]
+            connection.execute(insert(named), rows)
     connection.execute(update(table).where(table.c.id == carrier).values(is_limited=is_limited))
-    _list_again(connection, carrier, now_ms)
-    audit(connection, now_ms, by, "carrier.places", carrier, locations=wanted or EVERYWHERE)
+    list_again(connection, serves(carrier), now_ms)
+    said: dict[str, Any] = (
+        {"locations": at, "areas": within} if is_limited else {"locations": EVERYWHERE}
+    )
+    audit(connection, now_ms, by, "carrier.places", carrier, **said)
+
+
+def _ids(text: str) -> list[str]:
+    return list(dict.fromkeys(each.strip() for each in text.split(",") if each.strip()))
 
 
 def set_share(
@@ -186,19 +206,8 @@ def _set_disabled(
         return
     table, now_ms = schema.carrier, central.clock.now_ms()
     connection.execute(update(table).where(table.c.id == carrier).values(disabled_ms=disabled_ms))
-    _list_again(connection, carrier, now_ms)
+    list_again(connection, serves(carrier), now_ms)
     audit(connection, now_ms, by, action, carrier)
-
-
-def _list_again(connection: Connection, carrier: str, now_ms: int) -> None:
-    """Who serves a carrier stands in the list of staff at a newer version: that is what kiosks
-    fetch."""
-    staff = schema.staff
-    serves_it = staff.c.carriers.contains(json.dumps(carrier), autoescape=True)
-    version = count_change(connection, now_ms)
-    connection.execute(
-        update(staff).where(serves_it, staff.c.removed_ms.is_(None)).values(version=version)
-    )
 
 
 def _values(name: str, countries: Sequence[str]) -> dict[str, str]:

@@ -76,15 +76,18 @@ def enable(settings: Settings, carrier: str) -> None:
 
 @carrier_group.command("places")
 @click.argument("carrier")
-@click.argument("locations")
+@click.argument("locations", default="")
+@click.option("--areas", default="", help="And in these areas, with all within them; with commas.")
 @click.pass_obj
-def places_command(settings: Settings, carrier: str, locations: str) -> None:
+def places_command(settings: Settings, carrier: str, locations: str, areas: str) -> None:
     """Let a carrier work at LOCATIONS alone: ids with commas, or * for all."""
     write(
         settings,
-        lambda connection, central: changes.set_places(connection, central, BY, carrier, locations),
+        lambda connection, central: changes.set_places(
+            connection, central, BY, carrier, locations, areas
+        ),
     )
-    click.echo(f"{carrier}: {locations}")
+    click.echo(f"{carrier}: {', '.join(each for each in (locations, areas) if each)}")
 
 
 @carrier_group.command("share")

@@ -45,9 +45,11 @@ def audit(
     action: str,
     subject: str,
     address: str = "",
+    place: str = "",
     **detail: Any,
 ) -> None:
-    """Write down who did what to which thing; every action of a person has a line here."""
+    """Write down who did what to which thing; every action of a person has a line here. `place` is
+    the location that it is about: a line without one is for those alone who may see everything."""
     values = {
         "id": new_id(),
         "at_ms": now_ms,
@@ -56,6 +58,7 @@ def audit(
         "subject": subject,
         "detail": json.dumps(detail, sort_keys=True, default=str),
         "address": address,
+        "location": place,
     }
     connection.execute(_AUDIT, indexed(connection, schema.audit, values))
 
@@ -83,13 +86,15 @@ def change_known(connection: Connection, statement: Update, what: str, name: str
         raise not_found(what, name)
 
 
-def alarm(connection: Connection, now_ms: int, what: str, subject: str, **detail: Any) -> None:
+def alarm(
+    connection: Connection, now_ms: int, what: str, subject: str, place: str = "", **detail: Any
+) -> None:
     """Something that an operator must look at; shown on the pages, counted by the metrics."""
-    audit(connection, now_ms, "server", f"alarm:{what}", subject, "", **detail)
+    audit(connection, now_ms, "server", f"alarm:{what}", subject, "", place, **detail)
 
 
 def alarm_daily(
-    connection: Connection, now_ms: int, what: str, subject: str, **detail: Any
+    connection: Connection, now_ms: int, what: str, subject: str, place: str = "", **detail: Any
 ) -> None:
     """The same for what goes on: once in a day."""
     table = schema.audit
@@ -99,4 +104,4 @@ def alarm_daily(
         table.c.at_ms > now_ms - DAY_MS,
     )
     if connection.execute(lately.limit(1)).first() is None:
-        alarm(connection, now_ms, what, subject, **detail)
+        alarm(connection, now_ms, what, subject, place, **detail)

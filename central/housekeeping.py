@@ -156,7 +156,7 @@ def tell_of_silence(
     ).all()
     for row in gone:
         minutes = (now_ms - row.last_sync_ms) // 60_000
-        alarm(connection, now_ms, "silent", row.id, minutes=minutes)
+        alarm(connection, now_ms, "silent", row.id, row.id, minutes=minutes)
         details = {"what": f"its kiosk was not heard of for {minutes} minutes"}
         tell_operators(connection, rules, Kind.SILENT, row.id, details, now_ms)
     back = connection.execute(
@@ -182,7 +182,8 @@ def _tell_unjoined(connection: Connection, settings: Settings, now_ms: int) -> N
         .returning(table.c.id, table.c.location, table.c.barcode)
     ).all()
     for row in rows:
-        alarm(connection, now_ms, "unjoined", row.id, location=row.location, barcode=row.barcode)
+        details = {"location": row.location, "barcode": row.barcode}
+        alarm(connection, now_ms, "unjoined", row.id, row.location, **details)
 
 
 def erase(connection: Connection, before_ms: int, now_ms: int) -> bool:

@@ -188,10 +188,12 @@ def alarm_of_kiosk(
     budget = Budget("alarms_by_location", location, rules.alarms_by_location)
     full = take(connection, [budget], now_ms)
     if full is None:
-        alarm(connection, now_ms, what, subject, **detail)
+        alarm(connection, now_ms, what, subject, location, **detail)
     else:
         why = full.text("too many alarms of one kiosk")
-        alarm_daily(connection, now_ms, "alarms-flood", location, limit=full.name, why=why)
+        alarm_daily(
+            connection, now_ms, "alarms-flood", location, location, limit=full.name, why=why
+        )
 
 
 def of_commands(central: Central, location: str, by: str) -> Budget:

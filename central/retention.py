@@ -253,6 +253,12 @@ def budgets(connection: Connection, _rules: Retention, now_ms: int) -> int:
     return limits.forget_unused(connection, now_ms, BATCH)
 
 
+def revoked_badges(connection: Connection, _rules: Retention, now_ms: int) -> int:
+    """What was revoked and has ended by itself."""
+    table = schema.revoked_badge
+    return _delete(connection, table, table.c.until_ms <= now_ms)
+
+
 PRUNED: Final[dict[str, Prune]] = {
     "event": events,
     "quarantine": quarantine,
@@ -261,6 +267,7 @@ PRUNED: Final[dict[str, Prune]] = {
     "command": commands,
     "idempotency": idempotency,
     "budget": budgets,
+    "revoked_badge": revoked_badges,
     "minute_status": minutes,
     "hour_status": hours,
     "day_status": days,

@@ -21,7 +21,14 @@ from sqlalchemy import (
     true,
 )
 
+from central.areas.tables import area as area
+from central.areas.tables import area_within as area_within
+from central.areas.tables import operator_grant as operator_grant
+from central.badges.tables import carrier_key as carrier_key
+from central.badges.tables import revoked_badge as revoked_badge
+from central.badges.tables import site_code_carrier as site_code_carrier
 from central.carriers.tables import carrier as carrier
+from central.carriers.tables import carrier_area as carrier_area
 from central.carriers.tables import carrier_location as carrier_location
 from central.carriers.tables import door_share as door_share
 from central.counted_tables import day_status as day_status
@@ -114,9 +121,11 @@ location = Table(
     _number("refusals"),
     _text("feeds"),
     _number("feed_n"),
+    _text("area"),
     CheckConstraint("latitude IS NULL OR latitude BETWEEN -90 AND 90", name="latitude"),
     CheckConstraint("longitude IS NULL OR longitude BETWEEN -180 AND 180", name="longitude"),
     Index("ix_location_token", "token_hash"),
+    Index("ix_location_area", "area"),
     _partial("ix_location_free", "latitude", "longitude", where="free > 0"),
     _partial("ix_location_open", "latitude", "longitude", where="free > promised"),
 )
@@ -454,9 +463,11 @@ audit = Table(
     _text("subject_index"),
     _sealed("audit.detail", "{}"),
     _sealed("audit.address"),
+    _text("location"),
     Index("ix_audit_by_index", "by_index"),
     Index("ix_audit_subject_index", "subject_index"),
     Index("ix_audit_at", "at_ms"),
+    Index("ix_audit_location", "location", "at_ms"),
     Index("ix_audit_action", "action", "at_ms"),
     _partial("ix_audit_alarm", "at_ms", where=IS_ALARM),
 )
@@ -476,9 +487,11 @@ staff = Table(
     _time("removed_ms"),
     Column("pin_digits", WHOLE),
     _number("version"),
+    _text("area"),
     CheckConstraint("role IN ('courier', 'technician')", name="role"),
-    CheckConstraint("length(number) BETWEEN 2 AND 6", name="number"),
+    CheckConstraint("length(number) BETWEEN 2 AND 12", name="number"),
     Index("ix_staff_version", "version"),
+    Index("ix_staff_area", "area"),
 )
 """`version` is that of the list at which somebody was last changed."""
 
@@ -489,7 +502,7 @@ staff_list = Table(
     _number("version"),
     _number("digits", 2),
     CheckConstraint("id = 1", name="id"),
-    CheckConstraint("digits BETWEEN 2 AND 6", name="digits"),
+    CheckConstraint("digits BETWEEN 2 AND 12", name="digits"),
     sqlite_strict=True,
 )
 """One row: which version of the list of staff counts, and how many digits of a number are typed."""

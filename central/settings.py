@@ -16,6 +16,9 @@ from central import addresses
 from central.errors import CannotServeError
 from kiosk.model.urls import host, is_loopback
 
+GRANT = re.compile(r"(viewer|operator|admin)(@[a-z0-9][a-z0-9-]{0,31})?")
+"""A role, and where: see `central.areas.grants.read`."""
+
 
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -80,8 +83,18 @@ class SingleSignOn(_Part):
     """The provider asks for a second factor itself, so that none is asked for here."""
     role_claim: str = ""
     """The claim that says what somebody may do; empty: only who has an account here signs in."""
-    roles: dict[str, Literal["viewer", "operator", "admin"]] = {}
-    """What each value of the claim lets its owners do."""
+    roles: dict[str, str] = {}
+    """What each value of the claim lets its owners do: a role, or a role in an area and all within
+    it, as operator@berlin."""
+
+    @field_validator("roles")
+    @classmethod
+    def _are_grants(cls, roles: dict[str, str]) -> dict[str, str]:
+        for text in roles.values():
+            if not GRANT.fullmatch(text):
+                right = "viewer, operator or admin, or one in an area, as operator@berlin"
+                raise ValueError(f"{text!r}: right is {right}")
+        return roles
 
     @field_validator("issuer")
     @classmethod

@@ -6,6 +6,7 @@ from __future__ import annotations
 import click
 from sqlalchemy import Connection
 
+from central.areas.visible import EVERYWHERE, NETWORK, Grant
 from central.auth import Role
 from central.console import BY, write
 from central.context import Central
@@ -15,6 +16,7 @@ from central.pages.session import HOME
 from central.settings import Settings
 from kiosk.model.urls import path
 
+AREA = click.option("--area", default=EVERYWHERE, help="In this area and all within it.")
 ROLES = click.Choice([role.value for role in Role])
 
 
@@ -27,43 +29,62 @@ def user() -> None:
 @click.argument("email")
 @click.option("--name", default="")
 @click.option("--role", type=ROLES, default="operator")
+@AREA
 @click.password_option()
 @click.pass_obj
-def add(settings: Settings, email: str, name: str, role: str, password: str) -> None:
+def add(settings: Settings, email: str, name: str, role: str, area: str, password: str) -> None:
     """Make an operator's account."""
     passwords.require(password)
     write(
         settings,
         lambda connection, central: accounts.add_user(
-            connection, central, BY, email, name, Role(role), password
+            connection, central, BY, email, name, Role(role), password, area
         ),
     )
-    click.echo(f"{email}: {role}")
+    click.echo(f"{email}: {Grant(area, Role(role))}")
 
 
 @user.command("list")
 @click.pass_obj
 def list_(settings: Settings) -> None:
-    """One line per account: e-mail, role, what it signs in by, how many sessions it has."""
-    for row in write(settings, lambda connection, _central: queries.accounts(connection)):
+    """One line per account: e-mail, its roles and where it has them, what it signs in by, how many
+    sessions it has."""
+    for row in write(settings, lambda connection, _central: queries.accounts(connection, NETWORK)):
         ways = [name for name in ("password", "app", "passkey", "provider") if row[f"has_{name}"]]
         state = "disabled" if row["disabled_ms"] is not None else ",".join(ways) or "nothing"
-        click.echo(f"{row['email']}\t{row['role']}\t{state}\t{row['sessions']}")
+        roles = ",".join(map(str, row["grants"])) or "no role"
+        click.echo(f"{row['email']}\t{roles}\t{state}\t{row['sessions']}")
 
 
 @user.command("role")
 @click.argument("email")
 @click.argument("role", type=ROLES)
+@AREA
 @click.pass_obj
-def role_command(settings: Settings, email: str, role: str) -> None:
-    """Let an account do more or less; its sessions end."""
+def role_command(settings: Settings, email: str, role: str, area: str) -> None:
+    """Let an account do more or less, everywhere or in an area; its sessions end."""
 
     def do(connection: Connection, central: Central) -> None:
         account = accounts.known(connection, email)
-        accounts.set_role(connection, central, BY, account, Role(role))
+        accounts.set_role(connection, central, BY, account, Role(role), area)
 
     write(settings, do)
-    click.echo(f"{email}: {role}")
+    click.echo(f"{email}: {Grant(area, Role(role))}")
+
+
+@user.command("take-role")
+@click.argument("email")
+@AREA
+@click.pass_obj
+def take_role_command(settings: Settings, email: str, area: str) -> None:
+    """Take the role away that an account has everywhere, or right in an area; its sessions end."""
+
+    def do(connection: Connection, central: Central) -> None:
+        account = accounts.known(connection, email)
+        accounts.take_role(connection, central, BY, account, area)
+
+    write(settings, do)
+    click.echo(f"{email}: no role {f'in {area}' if area else 'everywhere'} any more")
 
 
 @user.command("password")

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, insert, or_, select
 
 from central import schema
 from central.adapters import new_id
+from central.areas.visible import Reach, visible_to
 from central.context import Central, audit, is_about_one_of, is_by
 from central.database.locks import lock_name
 from central.sealing import indexed
@@ -34,7 +35,7 @@ def write_down(
     """Write down that somebody looks at the recipients of these packages."""
     table, now_ms = schema.audit, central.clock.now_ms()
     lock_name(connection, f"{VIEWED} {by}")
-    seen = {row["recipient"]: row["id"] for row in packages if row["recipient"] is not None}
+    seen = {row["recipient"]: row for row in packages if row["recipient"] is not None}
     since_ms = now_ms - central.settings.sign_in.views_once_s * 1000
     known = connection.execute(
         select(table.c.subject_index).where(
@@ -54,11 +55,12 @@ def write_down(
                 "by": by,
                 "action": VIEWED,
                 "subject": person,
-                "detail": json.dumps({"package": package, "where": where}, sort_keys=True),
+                "detail": json.dumps({"package": row["id"], "where": where}, sort_keys=True),
                 "address": address,
+                "location": row["location"],
             },
         )
-        for person, package in seen.items()
+        for person, row in seen.items()
     ]
     lately = set(known.all())
     if new := [row for row in rows if row["subject_index"] not in lately]:
@@ -76,13 +78,17 @@ def exported(connection: Connection, central: Central, by: str, kept: Mapping[st
         audit(connection, central.clock.now_ms(), by, EXPORTED, person)
 
 
-def views(connection: Connection, text: str) -> list[dict[str, Any]]:
+def views(connection: Connection, reach: Reach, text: str) -> list[dict[str, Any]]:
     """Who looked at whose data, the newest first; of one operator, recipient or package, if a text
     is given."""
     table, package = schema.audit, schema.package
-    query = select(table).order_by(table.c.at_ms.desc()).limit(SHOWN)
+    is_visible = visible_to(reach, table.c.location)
+    query = select(table).where(is_visible).order_by(table.c.at_ms.desc()).limit(SHOWN)
     if text:
-        of_package = connection.execute(select(package.c.recipient).where(package.c.id == text))
+        known = select(package.c.recipient).where(
+            package.c.id == text, visible_to(reach, package.c.location)
+        )
+        of_package = connection.execute(known)
         people = [text, *(each for each in of_package.scalars() if each)]
         query = query.where(or_(is_by(connection, text), is_about_one_of(connection, people)))
     # Each by itself along its index: both at once, few as they are, may have the whole log read.

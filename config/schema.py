@@ -291,8 +291,8 @@ class Staff(_Table):
     """[[staff]]: a person who signs in with a PIN: the number, then the secret digits."""
 
     number: str = Field(
-        pattern=r"^[0-9]{2,6}$",
-        description='two to six digits in quotes, which are typed before the PIN: "11"',
+        pattern=r"^[0-9]{2,12}$",
+        description='two to twelve digits in quotes, which are typed before the PIN: "11"',
     )
     name: Text = Field(description="the person's name, 1 to 200 characters")
     role: Literal["courier", "technician"] = Field(description='"courier" or "technician"')

@@ -315,7 +315,7 @@ def retire(config: Path, data: Path, force: bool, without_server: bool) -> None:
     type=(str, str),
     metavar="NUMBER NAME",
     required=True,
-    help="The first technician: a number of two to six digits, and a name.",
+    help="The first technician: a number of two to twelve digits, and a name.",
 )
 @click.option("--pin-stdin", is_flag=True, help="Read the PIN's secret digits from a line.")
 def init(config: Path, data: Path, technician: tuple[str, str], pin_stdin: bool) -> None:
@@ -336,7 +336,7 @@ def init(config: Path, data: Path, technician: tuple[str, str], pin_stdin: bool)
 
 def require_number(number: str) -> None:
     if not is_staff_number(number):
-        raise click.UsageError(f"{number!r} is no staff number; right are 2 to 6 digits, like 99")
+        raise click.UsageError(f"{number!r} is no staff number; right are 2 to 12 digits, like 99")
 
 
 def require_secret(secret: str, role: Role) -> str:

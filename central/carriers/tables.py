@@ -27,7 +27,8 @@ carrier = Table(
     sqlite_strict=True,
 )
 """A row is never deleted: packages name it. `operator` is always there. `look` is what its messages
-show of it; one that `is_limited` works only where `carrier_location` says."""
+show of it; one that `is_limited` works only where `carrier_location` and
+`carrier_area` say."""
 
 carrier_location = Table(
     "carrier_location",
@@ -35,6 +36,15 @@ carrier_location = Table(
     Column("carrier", Text, ForeignKey("carrier.id"), primary_key=True),
     Column("location", Text, ForeignKey("location.id"), primary_key=True),
     Index("ix_carrier_location_location", "location"),
+    sqlite_strict=True,
+)
+
+carrier_area = Table(
+    "carrier_area",
+    metadata,
+    Column("carrier", Text, ForeignKey("carrier.id"), primary_key=True),
+    Column("area", Text, ForeignKey("area.id"), primary_key=True),
+    Index("ix_carrier_area_area", "area"),
     sqlite_strict=True,
 )
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, insert, select, update
 
 from central import addresses, kept, schema
 from central.adapters import new_id
@@ -115,14 +115,18 @@ _DOWN = "channel_down:"
 """What stands before a channel's name in `meta` while operators know that it is down."""
 
 
-def count_by_status(connection: Connection, now_ms: int) -> dict[str, int]:
-    """How many messages wait, or were given up; and how many of a day went out or were dropped."""
+def count_by_status(
+    connection: Connection, now_ms: int, which: ColumnElement[bool] | None = None
+) -> dict[str, int]:
+    """How many messages wait, or were given up; and how many of a day went out or were dropped: of
+    all, or of some of them."""
     table = schema.notification
     counts = dict.fromkeys(("queued", "leased", "sent", "dropped", "dead"), 0)
     is_open = table.c.status.in_([schema.fixed("queued"), schema.fixed("leased")])
     is_done = table.c.status.in_(("sent", "dropped")) & (table.c.created_ms >= now_ms - DAY_MS)
     for some in (is_open, is_done, table.c.status == "dead"):
         query = select(table.c.status, func.count()).where(some).group_by(table.c.status)
+        query = query if which is None else query.where(which)
         counts |= {str(status): count for status, count in connection.execute(query)}
     return {status: count for status, count in counts.items() if count}
 

@@ -6,11 +6,13 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, insert, select, update
 
 from central import schema
 from central.adapters import new_id
 from central.addresses import address, folded
+from central.areas import grants
+from central.areas.visible import EVERYWHERE, NETWORK, Grant, Reach, accounts_visible_to
 from central.auth import Role, Scope
 from central.carriers import carriers
 from central.context import Central, audit, change_known
@@ -30,13 +32,16 @@ def add_user(
     name: str,
     role: Role,
     password: str,
+    area: str = EVERYWHERE,
+    reach: Reach = NETWORK,
 ) -> str:
-    """Make an operator's account; its id. Without a password nobody signs in by one until its owner
-    has set one by a link. Raises `RequestError`."""
+    """Make an operator's account, with a role everywhere or in an area; its id. Without a password
+    nobody signs in by one until its owner has set one by a link. Raises `RequestError`."""
     if password:
         passwords.require(password)
     password_hash = central.secrets.hash_password(password) if password else ""
-    return add(connection, central, by, email, name, role, password_hash=password_hash)
+    given = [Grant(area, role)]
+    return add(connection, central, by, email, name, given, reach, password_hash=password_hash)
 
 
 def add(
@@ -45,7 +50,8 @@ def add(
     by: str,
     email: str,
     name: str,
-    role: Role,
+    given: Sequence[Grant],
+    reach: Reach = NETWORK,
     *,
     password_hash: str = "",
     provider_subject: str | None = None,
@@ -58,24 +64,35 @@ def add(
     except ValueError as error:
         raise RequestError(422, "invalid", f"email: {error}") from error
     lock_accounts(connection)
-    same = select(table.c.email, table.c.disabled_ms).where(_has_address(connection, email))
+    same = select(table.c.id, table.c.email, table.c.disabled_ms).where(
+        _has_address(connection, email)
+    )
     if known := connection.execute(same).first():
-        state = " It is disabled: enable it instead." if known.disabled_ms is not None else ""
-        raise RequestError(409, "exists", f"there is an account {known.email!r} already.{state}")
+        raise _taken(connection, known, reach)
     connection.execute(
         insert(table).values(
             id=account,
             email=email,
             email_folded=_index(connection, email),
             name=name,
-            role=role.value,
             password_hash=password_hash,
             provider_subject=provider_subject,
             created_ms=now_ms,
         )
     )
-    audit(connection, now_ms, by, "user.add", email, role=role.value)
+    grants.replace(connection, account, given, reach)
+    audit(connection, now_ms, by, "user.add", email, grants=[str(each) for each in given])
     return account
+
+
+def _taken(connection: Connection, known: Any, reach: Reach) -> RequestError:
+    """Why an address cannot be that of another account; of one that somebody may not see, only
+    that."""
+    seen = select(schema.user.c.id).where(schema.user.c.id == known.id, accounts_visible_to(reach))
+    if connection.execute(seen).first() is None:
+        return RequestError(409, "exists", "this address cannot be used: it has an account already")
+    state = " It is disabled: enable it instead." if known.disabled_ms is not None else ""
+    return RequestError(409, "exists", f"there is an account {known.email!r} already.{state}")
 
 
 def lock_accounts(connection: Connection) -> None:
@@ -122,9 +139,10 @@ def disable_user(connection: Connection, central: Central, by: str, user: str) -
     row, now_ms = _row(connection, user), central.clock.now_ms()
     if row.disabled_ms is not None:
         raise RequestError(409, "disabled", f"the account {row.email!r} is disabled already")
-    _require_another_admin(connection, row)
     table = schema.user
     connection.execute(update(table).where(table.c.id == user).values(disabled_ms=now_ms))
+    if grants.administers_everything(connection, user):
+        _require_an_admin(connection, row)
     ended = sessions.end_all(connection, user)
     audit(connection, now_ms, by, "user.disable", row.email, sessions_ended=ended)
 
@@ -143,17 +161,64 @@ def enable_user(connection: Connection, central: Central, by: str, user: str) ->
     audit(connection, central.clock.now_ms(), by, "user.enable", row.email)
 
 
-def set_role(connection: Connection, central: Central, by: str, user: str, role: Role) -> None:
-    """Let an account do more or less; its sessions end. Raises `RequestError`."""
+def set_grants(
+    connection: Connection,
+    central: Central,
+    by: str,
+    user: str,
+    given: Sequence[Grant],
+    reach: Reach = NETWORK,
+) -> None:
+    """Let an account do this and nothing else; its sessions end. Raises `RequestError`."""
     lock_accounts(connection)
-    row, table = _row(connection, user), schema.user
-    if row.role == role:
+    before = grants.of(connection, user)
+    if sorted(before) == sorted(given):
         return
-    _require_another_admin(connection, row)
-    connection.execute(update(table).where(table.c.id == user).values(role=role.value))
+    grants.replace(connection, user, given, reach)
+    _changed(connection, central, by, user, before)
+
+
+def set_role(
+    connection: Connection,
+    central: Central,
+    by: str,
+    user: str,
+    role: Role,
+    area: str = EVERYWHERE,
+    reach: Reach = NETWORK,
+) -> None:
+    """Let an account do more or less everywhere, or in an area; its sessions end. Raises
+    `RequestError`."""
+    lock_accounts(connection)
+    before = grants.of(connection, user)
+    if Grant(area, role) not in before:
+        grants.put(connection, user, Grant(area, role), reach)
+        _changed(connection, central, by, user, before)
+
+
+def take_role(connection: Connection, central: Central, by: str, user: str, area: str) -> None:
+    """Take the role away that an account has right in an area; its sessions end. Raises
+    `RequestError`."""
+    lock_accounts(connection)
+    before = grants.of(connection, user)
+    grants.take(connection, user, area)
+    _changed(connection, central, by, user, before)
+
+
+def _changed(
+    connection: Connection, central: Central, by: str, user: str, before: Sequence[Grant]
+) -> None:
+    row, now = _row(connection, user), grants.of(connection, user)
+    if row.disabled_ms is None and Grant(EVERYWHERE, Role.ADMIN) in before:
+        _require_an_admin(connection, row)
     ended = sessions.end_all(connection, user)
-    details = {"role": role.value, "before": row.role, "sessions_ended": ended}
-    audit(connection, central.clock.now_ms(), by, "user.role", row.email, **details)
+    details: dict[str, Any] = {
+        "grants": [str(each) for each in now],
+        "before": [str(each) for each in before],
+    }
+    now_ms = central.clock.now_ms()
+    details["sessions_ended"] = ended
+    audit(connection, now_ms, by, "user.role", row.email, **details)
 
 
 def sign_out_everywhere(connection: Connection, central: Central, by: str, user: str) -> int:
@@ -179,13 +244,10 @@ def _row(connection: Connection, user: str) -> Any:
     return row
 
 
-def _require_another_admin(connection: Connection, row: Any) -> None:
-    """Keep the last administrator: without one, nobody makes another from the pages."""
-    if row.role != Role.ADMIN or row.disabled_ms is not None:
-        return
-    table = schema.user
-    admins = select(func.count()).where(table.c.role == Role.ADMIN, table.c.disabled_ms.is_(None))
-    if connection.execute(admins).scalar_one() < 2:
+def _require_an_admin(connection: Connection, row: Any) -> None:
+    """Keep the last administrator of everything: without one, nobody makes another from the pages.
+    What was changed just now is not, where this raises."""
+    if grants.count_administrators(connection) == 0:
         problem = f"{row.email!r} is the only administrator: make another one first"
         raise RequestError(409, "last_admin", problem)
 

@@ -16,6 +16,8 @@ from sqlalchemy import Connection, delete, exists, insert, select, update
 
 from central import schema
 from central.adapters import new_id
+from central.areas import grants
+from central.areas.visible import Grant
 from central.auth import Role
 from central.context import Central
 from central.database.locks import lock_rows
@@ -62,6 +64,8 @@ class Session:
     email: str
     name: str
     role: Role
+    """The most that its operator may do anywhere."""
+    grants: tuple[Grant, ...]
     way: Way
     seen_ms: int
     proved_ms: int
@@ -142,6 +146,7 @@ def find(connection: Connection, central: Central, token: str) -> Session | None
         email=row.email,
         name=row.person or row.email,
         role=Role(row.role),
+        grants=grants.of(connection, row.account),
         way=Way(row.way),
         seen_ms=row.seen_ms,
         proved_ms=row.proved_ms,

@@ -19,8 +19,9 @@ from sqlalchemy import Connection, select, update
 from starlette.requests import Request
 
 from central import schema
-from central.auth import Role
-from central.context import Central, alarm, audit
+from central.areas import grants, tree
+from central.areas.visible import EVERYWHERE, RANK, Grant
+from central.context import Central, alarm, alarm_daily, audit
 from central.errors import RequestError
 from central.operators import accounts
 from central.settings import SingleSignOn
@@ -30,7 +31,6 @@ LOG = logging.getLogger("central.single_sign_on")
 TIMEOUT_S = 10
 SIGNED_BY = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA")
 """Algorithms with a public key: nobody who knows the client's secret makes a token."""
-RANK = {Role.VIEWER: 0, Role.OPERATOR: 1, Role.ADMIN: 2}
 _FAILED = (AuthlibBaseError, JoseError, httpx2.HTTPError, ValueError, TypeError, LookupError)
 """What a provider that answers wrongly, or not at all, ends with."""
 
@@ -167,44 +167,52 @@ def account_of(
 ) -> Any:
     """The row of the account that somebody signs in to; one that the settings' roles let in gets
     one made. Raises `RefusedError`."""
-    role = _role(rules, person)
+    given = _grants(rules, person)
     accounts.lock_accounts(connection)
     table = schema.user
     of_subject = select(table).where(table.c.provider_subject == person.subject)
     row = connection.execute(of_subject).first()
     if row is None:
-        row = _linked(connection, central, person, role)
+        row = _linked(connection, central, person, given)
     if row.disabled_ms is not None:
         raise RefusedError("disabled")
-    if role is not None and row.role != role:
-        _set_role(connection, central, row, role)
+    if given is not None:
+        _set_grants(connection, central, row, given)
     return connection.execute(of_subject).one()
 
 
-def _role(rules: SingleSignOn, person: Person) -> Role | None:
-    """The most that somebody may by the settings; None where these leave the roles to accounts."""
+def _grants(rules: SingleSignOn, person: Person) -> list[Grant] | None:
+    """What somebody may by the settings, and where: of each place the most. None where these leave
+    it to accounts."""
     if not rules.role_claim:
         return None
-    roles = [Role(rules.roles[each]) for each in person.roles if each in rules.roles]
-    if not roles:
+    found: dict[str, Grant] = {}
+    for each in (grants.read(rules.roles[name]) for name in person.roles if name in rules.roles):
+        known = found.get(each.area)
+        if known is None or RANK[known.role] < RANK[each.role]:
+            found[each.area] = each
+    if not found:
         raise RefusedError("no-role")
-    return max(roles, key=RANK.__getitem__)
+    return sorted(found.values())
 
 
-def _linked(connection: Connection, central: Central, person: Person, role: Role | None) -> Any:
+def _linked(
+    connection: Connection, central: Central, person: Person, given: list[Grant] | None
+) -> Any:
     """The account with the person's address, theirs from now on; or one that is made."""
     if not person.email:
         raise RefusedError("unverified")
     table, now_ms = schema.user, central.clock.now_ms()
     row = accounts.find(connection, person.email)
     if row is None:
-        if role is None:
+        if given is None:
             raise RefusedError("no-account")
         try:
             subject = person.subject
             name = person.name if person.name.isprintable() else ""
             by, email = "single sign-on", person.email
-            accounts.add(connection, central, by, email, name, role, provider_subject=subject)
+            known = _known(connection, central, email, given)
+            accounts.add(connection, central, by, email, name, known, provider_subject=subject)
         except RequestError as error:
             raise RefusedError("disabled") from error
     elif row.provider_subject is not None:
@@ -217,10 +225,27 @@ def _linked(connection: Connection, central: Central, person: Person, role: Role
     return connection.execute(select(table).where(table.c.provider_subject == person.subject)).one()
 
 
-def _set_role(connection: Connection, central: Central, row: Any, role: Role) -> None:
+def _set_grants(connection: Connection, central: Central, row: Any, given: list[Grant]) -> None:
+    known = _known(connection, central, row.email, given)
     try:
-        accounts.set_role(connection, central, "single sign-on", row.id, role)
+        with connection.begin_nested():
+            accounts.set_grants(connection, central, "single sign-on", row.id, known)
     except RequestError:
-        LOG.warning("the provider would make the only administrator %s a %s", row.email, role)
+        roles = [str(each) for each in known]
+        LOG.warning("the provider would make the only administrator %s %s", row.email, roles)
         now_ms = central.clock.now_ms()
-        alarm(connection, now_ms, "account.last_admin", row.email, role=role.value)
+        alarm(connection, now_ms, "account.last_admin", row.email, grants=roles)
+
+
+def _known(connection: Connection, central: Central, email: str, given: list[Grant]) -> list[Grant]:
+    """Those of somebody's grants whose areas there are; a setting that names another is alarmed,
+    and gives nothing. Raises `RefusedError`."""
+    areas = {EVERYWHERE, *(row["id"] for row in tree.listed(connection))}
+    for each in given:
+        if each.area not in areas:
+            now_ms = central.clock.now_ms()
+            alarm_daily(connection, now_ms, "account.no_area", email, grant=str(each))
+    known = [each for each in given if each.area in areas]
+    if not known:
+        raise RefusedError("no-role")
+    return known

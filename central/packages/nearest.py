@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 
 from central import schema
-from central.carriers.places import limited
+from central.carriers.places import is_limited, works_at
 from central.globe import HALF_ROUND_KM, Shape, box_around, distance_km
 from central.packages.sizes import Asker, sizes_of
 
@@ -47,7 +47,7 @@ def nearest(
     """The nearest `count` locations that have a slot of this size (or any) free, nearest first, in
     the eyes of a sender or of an operator."""
     count = max(1, min(count, COUNT_MAX))
-    where = _Where(size is not None, asker is not None and _is_limited(connection, asker))
+    where = _Where(size is not None, asker is not None and is_limited(connection, asker.carrier))
     whose = {} if asker is None else {"carrier": asker.carrier}
     radius_km = _first_radius_km(connection, latitude, longitude, size, count, where, whose)
     shared = _Shared(connection, size, asker, where)
@@ -199,14 +199,8 @@ def _inbox_around(shape: Shape, where: _Where, *columns: Any) -> Select[Any]:
     if where.is_of_one_size:
         found = found.where(_SIZE.c.size == bindparam("wanted"), _SIZE.c.location == _LOCATION.c.id)
     if where.is_limited:
-        place = schema.carrier_location
-        here = select(place.c.location).where(place.c.carrier == bindparam("carrier"))
-        found = found.where(_LOCATION.c.id.in_(here))
+        found = found.where(works_at(bindparam("carrier")))
     return found
-
-
-def _is_limited(connection: Connection, asker: Asker) -> bool:
-    return limited(connection, asker.carrier) is not None
 
 
 @cache

@@ -121,7 +121,7 @@ def announce(
     if known is not None and known.status == PackageStatus.STORED:
         outbox.stored(connection, central.settings.notifications, package, now_ms)
     feeding.packages(connection, location, [package], now_ms)
-    audit(connection, now_ms, by, "package.announce", package, location=location)
+    audit(connection, now_ms, by, "package.announce", package, place=location, location=location)
     offered = neighbours(connection, location, asker) if left == 0 else []
     return describe(connection, package) | {"doors_left": left, "neighbours": offered}
 
@@ -359,7 +359,7 @@ def cancel(
     else:
         command = Cancel(package=row.id, barcode=row.barcode, why=why)
         commands.queue(connection, row.location, command, by, now_ms, row.id)
-    audit(connection, now_ms, by, "package.cancel", row.id, why=why)
+    audit(connection, now_ms, by, "package.cancel", row.id, place=row.location, why=why)
     return answer
 
 
@@ -389,7 +389,7 @@ def extend(
     now_ms = central.clock.now_ms()
     command = Extend(package=row.id, days=days)
     commands.queue(connection, row.location, command, by, now_ms, row.id)
-    audit(connection, now_ms, by, "package.extend", row.id, days=days)
+    audit(connection, now_ms, by, "package.extend", row.id, place=row.location, days=days)
     return describe(connection, package)
 
 
@@ -416,7 +416,7 @@ def reissue(
     now_ms = central.clock.now_ms()
     commands.new_code(connection, row, by, now_ms)
     outbox.tell(connection, central.settings.notifications, Kind.REISSUED, row.id, now_ms)
-    audit(connection, now_ms, by, "package.reissue", row.id)
+    audit(connection, now_ms, by, "package.reissue", row.id, place=row.location)
     return describe(connection, package)
 
 
@@ -451,5 +451,5 @@ def change_contact(
         commands.new_code(connection, row, by, now_ms)
     if row.status == PackageStatus.STORED:
         outbox.stored(connection, central.settings.notifications, row.id, now_ms)
-    audit(connection, now_ms, by, "package.contact", row.id)
+    audit(connection, now_ms, by, "package.contact", row.id, place=row.location)
     return describe(connection, package)

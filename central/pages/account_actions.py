@@ -8,12 +8,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Form, Request, Response
 from sqlalchemy import Connection
 
+from central.areas.visible import nothing_of_others, of_account
 from central.auth import Role
 from central.context import Central, central_of
 from central.errors import RequestError
 from central.operators import accounts, factors, passwords
 from central.pages import queries
-from central.pages.forms import Text, carry_out
+from central.pages.forms import Text, carry_out, only
 from central.pages.rendering import page
 from central.pages.said import saying
 from central.pages.session import (
@@ -48,7 +49,8 @@ async def all_accounts(request: Request, operator: Administering) -> Response:
 
 async def _page(request: Request, operator: Operator, **shown: Any) -> Response:
     central = central_of(request)
-    rows = await central.database.look(queries.accounts)
+    rows = await central.database.look(queries.accounts, operator.reach)
+    shown["areas"] = await central.database.look(queries.areas, operator.reach)
     rules, least = central.settings.sign_in, passwords.LEAST
     return page(
         request, "accounts.html", operator=operator, rows=rows, rules=rules, least=least, **shown
@@ -63,29 +65,36 @@ async def account_add(
     name: Text,
     role: Annotated[Role, Form()],
     password: Text = "",
+    area: Text = "",
 ) -> Response:
     """Make an account; without a password its owner sets one by the link that is shown."""
 
     def do(connection: Connection, central: Central) -> str:
-        by = operator.email
-        account = accounts.add_user(connection, central, by, email, name, role, password)
+        by, reach = operator.email, operator.reach
+        account = accounts.add_user(
+            connection, central, by, email, name, role, password, area, reach
+        )
         return "" if password else passwords.make_link(connection, central, by, account)
 
     if password:
-        return await carry_out(request, "/accounts", f"{email} may sign in.", do)
+        return await carry_out(request, nothing_of_others, "/accounts", f"{email} may sign in.", do)
     return await _with_link(request, operator, email, do)
 
 
 @router.post("/accounts/{name}/link")
 async def account_link(request: Request, name: str, operator: ActingAsFreshAdmin) -> Response:
     """A link with which the owner sets a new password, shown on the page that answers."""
-    central = central_of(request)
-    email = await central.database.look(accounts.email_of, name)
+    central, about = central_of(request), of_account(operator.reach, name)
+
+    def email_of(connection: Connection) -> str:
+        about(connection)
+        return accounts.email_of(connection, name)
 
     def do(connection: Connection, central: Central) -> str:
         return passwords.make_link(connection, central, operator.email, name)
 
-    return await _with_link(request, operator, email, do)
+    email = await central.database.look(email_of)
+    return await _with_link(request, operator, email, only(about, do))
 
 
 async def _with_link(
@@ -105,14 +114,36 @@ async def _with_link(
 
 @router.post("/accounts/{name}/role")
 async def account_role(
-    request: Request, name: str, operator: ActingAsFreshAdmin, role: Annotated[Role, Form()]
+    request: Request,
+    name: str,
+    operator: ActingAsFreshAdmin,
+    role: Annotated[Role, Form()],
+    area: Text = "",
 ) -> Response:
+    """Give a role in an area, or everywhere, in place of the one that the account has right
+    there."""
+
     def do(connection: Connection, central: Central) -> None:
         _require_other(operator, name, "nobody changes their own role")
-        accounts.set_role(connection, central, operator.email, name, role)
+        by, reach = operator.email, operator.reach
+        accounts.set_role(connection, central, by, name, role, area, reach)
 
     done = "The role is changed; the account's sessions have ended."
-    return await carry_out(request, "/accounts", done, do)
+    return await carry_out(request, of_account(operator.reach, name), "/accounts", done, do)
+
+
+@router.post("/accounts/{name}/take-role")
+async def account_take_role(
+    request: Request, name: str, operator: ActingAsFreshAdmin, area: Text = ""
+) -> Response:
+    """Take the role away that an account has right in an area, or everywhere."""
+
+    def do(connection: Connection, central: Central) -> None:
+        _require_other(operator, name, "nobody changes their own role")
+        accounts.take_role(connection, central, operator.email, name, area)
+
+    done = "The role is taken away; the account's sessions have ended."
+    return await carry_out(request, of_account(operator.reach, name), "/accounts", done, do)
 
 
 @router.post("/accounts/{name}/factor")
@@ -124,7 +155,7 @@ async def account_factor(request: Request, name: str, operator: ActingAsFreshAdm
         factors.reset(connection, central, operator.email, name)
 
     done = "The second factors are taken away; the account's sessions have ended."
-    return await carry_out(request, "/accounts", done, do)
+    return await carry_out(request, of_account(operator.reach, name), "/accounts", done, do)
 
 
 @router.post("/accounts/{name}/sign-out")
@@ -132,7 +163,13 @@ async def account_sign_out(request: Request, name: str, operator: ActingAsAdmin)
     def do(connection: Connection, central: Central) -> None:
         accounts.sign_out_everywhere(connection, central, operator.email, name)
 
-    return await carry_out(request, "/accounts", "The account's sessions have ended.", do)
+    return await carry_out(
+        request,
+        of_account(operator.reach, name),
+        "/accounts",
+        "The account's sessions have ended.",
+        do,
+    )
 
 
 @router.post("/accounts/{name}/disable")
@@ -142,7 +179,11 @@ async def account_disable(request: Request, name: str, operator: ActingAsAdmin) 
         accounts.disable_user(connection, central, operator.email, name)
 
     return await carry_out(
-        request, "/accounts", "The account is disabled; its sessions have ended.", do
+        request,
+        of_account(operator.reach, name),
+        "/accounts",
+        "The account is disabled; its sessions have ended.",
+        do,
     )
 
 
@@ -151,7 +192,9 @@ async def account_enable(request: Request, name: str, operator: ActingAsFreshAdm
     def do(connection: Connection, central: Central) -> None:
         accounts.enable_user(connection, central, operator.email, name)
 
-    return await carry_out(request, "/accounts", "The account may sign in again.", do)
+    return await carry_out(
+        request, of_account(operator.reach, name), "/accounts", "The account may sign in again.", do
+    )
 
 
 def _require_other(operator: Operator, account: str, problem: str) -> None:

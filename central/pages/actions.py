@@ -8,8 +8,17 @@ from typing import Annotated
 import segno
 from fastapi import APIRouter, Form, Request, Response
 from pydantic import ValidationError
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
+from central import schema
+from central.areas.visible import (
+    everything,
+    nothing_of_others,
+    of_message,
+    of_package,
+    of_quarantined,
+    of_staff,
+)
 from central.auth import Scope
 from central.context import Central, audit, central_of
 from central.errors import RequestError
@@ -18,10 +27,10 @@ from central.operators import accounts
 from central.packages import service
 from central.packages.requests import Person
 from central.pages import queries
-from central.pages.forms import Text, carry_out
+from central.pages.forms import Text, carry_out, only
 from central.pages.rendering import page
 from central.pages.said import saying
-from central.pages.session import HOME, ActingAsAdmin, ActingAsOperator
+from central.pages.session import HOME, ActingAsAdmin, ActingAsAdminOfAll, ActingAsOperator
 from central.sync import claims, quarantine, staff
 from central.sync.staff_list import EVERYWHERE
 from kiosk.model.carriers import OPERATOR
@@ -39,7 +48,13 @@ async def cancel(request: Request, name: str, operator: ActingAsOperator, why: T
     def do(connection: Connection, central: Central) -> None:
         service.cancel(connection, central, operator.email, name, why, None)
 
-    return await carry_out(request, path("packages", name), "The kiosk is asked to recall it.", do)
+    return await carry_out(
+        request,
+        of_package(operator.reach, name),
+        path("packages", name),
+        "The kiosk is asked to recall it.",
+        do,
+    )
 
 
 @router.post("/packages/{name:path}/extend")
@@ -49,7 +64,13 @@ async def extend(
     def do(connection: Connection, central: Central) -> None:
         service.extend(connection, central, operator.email, name, days, None)
 
-    return await carry_out(request, path("packages", name), "The kiosk is asked to keep it.", do)
+    return await carry_out(
+        request,
+        of_package(operator.reach, name),
+        path("packages", name),
+        "The kiosk is asked to keep it.",
+        do,
+    )
 
 
 @router.post("/packages/{name:path}/reissue")
@@ -58,7 +79,9 @@ async def reissue(request: Request, name: str, operator: ActingAsOperator) -> Re
         service.reissue(connection, central, operator.email, name, None)
 
     done = "A new code is on its way to the recipient."
-    return await carry_out(request, path("packages", name), done, do)
+    return await carry_out(
+        request, of_package(operator.reach, name), path("packages", name), done, do
+    )
 
 
 @router.post("/packages/{name:path}/decide")
@@ -69,7 +92,13 @@ async def decide(request: Request, name: str, operator: ActingAsOperator, why: T
         rules, now_ms = central.settings.notifications, central.clock.now_ms()
         claims.decide(connection, rules, operator.email, name, why, now_ms)
 
-    return await carry_out(request, "/disputed", "It is theirs; the kiosk is informed.", do)
+    return await carry_out(
+        request,
+        of_package(operator.reach, name),
+        "/disputed",
+        "It is theirs; the kiosk is informed.",
+        do,
+    )
 
 
 @router.post("/notifications/{name}/resend")
@@ -78,9 +107,13 @@ async def send_again(request: Request, name: str, operator: ActingAsOperator) ->
         now_ms = central.clock.now_ms()
         if not resend(connection, name, now_ms):
             raise RequestError(409, "not_dead", "this message was not given up")
-        audit(connection, now_ms, operator.email, "notification.resend", name)
+        table = schema.notification
+        place = connection.execute(select(table.c.location).where(table.c.id == name)).scalar()
+        audit(connection, now_ms, operator.email, "notification.resend", name, place=place or "")
 
-    return await carry_out(request, "/notifications", "It is tried once more.", do)
+    return await carry_out(
+        request, of_message(operator.reach, name), "/notifications", "It is tried once more.", do
+    )
 
 
 @router.post("/packages/{name:path}/contact")
@@ -108,7 +141,9 @@ async def contact(
         service.change_contact(connection, central, operator.email, name, contact, None)
 
     done = "The new contact is notified; the kiosk, too."
-    return await carry_out(request, path("packages", name), done, do)
+    return await carry_out(
+        request, of_package(operator.reach, name), path("packages", name), done, do
+    )
 
 
 @router.post("/quarantine/{name}/settle")
@@ -116,7 +151,9 @@ async def settle(request: Request, name: str, operator: ActingAsOperator, why: T
     def do(connection: Connection, central: Central) -> None:
         quarantine.settle(connection, name, operator.email, why, central.clock.now_ms())
 
-    return await carry_out(request, "/quarantine", "It is settled.", do)
+    return await carry_out(
+        request, of_quarantined(operator.reach, name), "/quarantine", "It is settled.", do
+    )
 
 
 # --- people and programs -----------------------------------------------------------------------
@@ -132,25 +169,33 @@ async def staff_add(
     pin: Text,
     locations: Annotated[str, Form(max_length=2000)] = EVERYWHERE,
     carriers: Annotated[str, Form(max_length=2000)] = OPERATOR,
+    area: Text = "",
 ) -> Response:
     def do(connection: Connection, central: Central) -> None:
-        by = operator.email
-        staff.add(connection, central, by, number, name, role, pin, locations, carriers)
+        by, reach = operator.email, operator.reach
+        of = (number, name, role, pin, locations, carriers)
+        staff.add(connection, central, by, *of, area=area, reach=reach)
 
-    return await carry_out(request, "/staff", f"{number} is listed; the kiosks are informed.", do)
+    return await carry_out(
+        request, nothing_of_others, "/staff", f"{number} is listed; the kiosks are informed.", do
+    )
 
 
 @router.post("/staff/{number}/badge")
 async def staff_badge(request: Request, number: str, operator: ActingAsAdmin) -> Response:
     """Give somebody a new badge; it is shown on the page that answers, and never again."""
-    central = central_of(request)
+    central, about = central_of(request), of_staff(operator.reach, number)
+
+    def do(connection: Connection, central: Central) -> str:
+        return staff.give_badge(connection, central, operator.email, number)
+
     try:
-        text = await central.database.write(staff.give_badge, central, operator.email, number)
+        text = await central.database.write(only(about, do), central)
     except RequestError as error:
         return saying(request, f"{HOME}/staff", problem=error.message)
     request.app.state.wake()
     drawing = segno.make(text, micro=False).svg_data_uri(scale=4, border=4)
-    shown = await central.database.look(queries.staff)
+    shown = await central.database.look(queries.staff, operator.reach)
     badge = {"number": typed_number(number, shown["digits"]), "text": text, "drawing": drawing}
     return page(request, "staff.html", operator=operator, badge=badge, **shown)
 
@@ -161,14 +206,18 @@ async def staff_remove(request: Request, number: str, operator: ActingAsAdmin) -
         staff.remove(connection, central, operator.email, number)
 
     return await carry_out(
-        request, "/staff", f"{number} is no longer listed; the kiosks are informed.", do
+        request,
+        of_staff(operator.reach, number),
+        "/staff",
+        f"{number} is no longer listed; the kiosks are informed.",
+        do,
     )
 
 
 @router.post("/keys")
 async def key_add(
     request: Request,
-    operator: ActingAsAdmin,
+    operator: ActingAsAdminOfAll,
     name: Text,
     scopes: Annotated[list[Scope], Form()],
     rate: Annotated[int, Form(ge=1, le=100_000)] = 600,
@@ -182,13 +231,15 @@ async def key_add(
         )
     except RequestError as error:
         return saying(request, f"{HOME}/keys", problem=error.message)
-    rows = await central.database.look(queries.keys)
+    rows = await central.database.look(queries.keys, operator.reach)
     return page(request, "keys.html", operator=operator, rows=rows, token=token)
 
 
 @router.post("/keys/{name}/revoke")
-async def key_revoke(request: Request, name: str, operator: ActingAsAdmin) -> Response:
+async def key_revoke(request: Request, name: str, operator: ActingAsAdminOfAll) -> Response:
     def do(connection: Connection, central: Central) -> None:
         accounts.revoke_key(connection, central, operator.email, name)
 
-    return await carry_out(request, "/keys", "The key opens nothing any more.", do)
+    return await carry_out(
+        request, everything(operator.reach), "/keys", "The key opens nothing any more.", do
+    )

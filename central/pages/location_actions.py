@@ -10,9 +10,11 @@ from fastapi import APIRouter, Form, Request, Response
 from sqlalchemy import Connection, select
 
 from central import schema
+from central.areas import tree
+from central.areas.visible import of_location
 from central.context import Central, audit, central_of
 from central.errors import RequestError, not_found
-from central.pages.forms import Text, carry_out
+from central.pages.forms import Text, carry_out, only
 from central.pages.rendering import Ways, page
 from central.pages.said import saying
 from central.pages.session import (
@@ -22,7 +24,7 @@ from central.pages.session import (
     Operator,
     require_opening_factor,
 )
-from central.sync import commands, enrolment
+from central.sync import commands, enrolment, moving
 from kiosk.model.commands import Open, SlotService
 from kiosk.model.location import GIVEN_BY_STAFF, Service
 from kiosk.model.urls import path
@@ -39,15 +41,20 @@ def _degrees(text: str) -> float | None:
 
 @router.post("/locations")
 async def location_add(
-    request: Request, operator: ActingAsAdmin, location: Text, name: Text = "", address: Text = ""
+    request: Request,
+    operator: ActingAsAdmin,
+    location: Text,
+    name: Text = "",
+    address: Text = "",
+    area: Text = "",
 ) -> Response:
     """Make a location known; its kiosk's one-time token is shown on the page that answers."""
 
     def do(connection: Connection, central: Central) -> str:
-        now_ms = central.clock.now_ms()
-        return enrolment.add_location(
-            connection, location.strip(), name, operator.email, now_ms, address=address
-        )
+        now_ms, by, new = central.clock.now_ms(), operator.email, location.strip()
+        tree.lock(connection)
+        tree.require_place(connection, area, operator.reach)
+        return enrolment.add_location(connection, new, name, by, now_ms, address=address, area=area)
 
     return await _with_token(request, operator, location.strip(), "", do)
 
@@ -59,7 +66,8 @@ async def location_roll(request: Request, name: str, operator: ActingAsAdmin) ->
     def do(connection: Connection, central: Central) -> str:
         return enrolment.roll(connection, name, operator.email, central.clock.now_ms())
 
-    return await _with_token(request, operator, name, path("locations", name), do)
+    known = only(of_location(operator.reach, name), do)
+    return await _with_token(request, operator, name, path("locations", name), known)
 
 
 def _printed(
@@ -98,7 +106,23 @@ async def location_revoke(request: Request, name: str, operator: ActingAsAdmin) 
         enrolment.revoke(connection, name, operator.email, central.clock.now_ms())
 
     done = "Its kiosk is not listened to any more, until it enrols again."
-    return await carry_out(request, path("locations", name), done, do)
+    return await carry_out(
+        request, of_location(operator.reach, name), path("locations", name), done, do
+    )
+
+
+@router.post("/locations/{name:path}/area")
+async def location_area(
+    request: Request, name: str, operator: ActingAsAdmin, area: Text = ""
+) -> Response:
+    """Have a location lie in another area."""
+
+    def do(connection: Connection, central: Central) -> None:
+        now_ms, reach = central.clock.now_ms(), operator.reach
+        moving.put_location(connection, name, area, operator.email, now_ms, reach)
+
+    about = of_location(operator.reach, name)
+    return await carry_out(request, about, path("locations", name), "It lies there now.", do)
 
 
 @router.post("/locations/{name:path}/change")
@@ -127,7 +151,13 @@ async def location_change(
             channels=[way for way in channels.value.split(",") if way],
         )
 
-    return await carry_out(request, path("locations", name), "It is written down.", do)
+    return await carry_out(
+        request,
+        of_location(operator.reach, name),
+        path("locations", name),
+        "It is written down.",
+        do,
+    )
 
 
 def _require_door(connection: Connection, location: str, slot: str) -> None:
@@ -155,10 +185,12 @@ async def slot_service(
         command = SlotService(slot=slot, service=state, reason=why)
         commands.queue(connection, name, command, operator.email, now_ms)
         details = {"slot": slot, "service": state.value, "reason": why}
-        audit(connection, now_ms, operator.email, "slot.service", name, **details)
+        audit(connection, now_ms, operator.email, "slot.service", name, place=name, **details)
 
     done = f"The kiosk is informed about door {slot}."
-    return await carry_out(request, path("locations", name), done, do)
+    return await carry_out(
+        request, of_location(operator.reach, name), path("locations", name), done, do
+    )
 
 
 @router.post("/locations/{name:path}/open")
@@ -172,7 +204,10 @@ async def open_door(
         _require_door(connection, name, slot)
         now_ms = central.clock.now_ms()
         commands.queue(connection, name, Open(slot=slot), operator.email, now_ms)
-        audit(connection, now_ms, operator.email, "door.open", name, why=why, slot=slot)
+        details = {"why": why, "slot": slot}
+        audit(connection, now_ms, operator.email, "door.open", name, place=name, **details)
 
     done = f"The kiosk is asked to open door {slot}; the answer stands below within a minute."
-    return await carry_out(request, path("locations", name), done, do)
+    return await carry_out(
+        request, of_location(operator.reach, name), path("locations", name), done, do
+    )

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
 from sqlalchemy import Connection
 
+from central.areas.visible import nothing_of_others
 from central.context import Central, audit, central_of
 from central.errors import RequestError
 from central.operators import accounts, factors, passkeys, passwords, sessions
@@ -226,7 +227,9 @@ async def app_remove(request: Request, operator: ActingAsViewer) -> Response:
         require_another(central, operator, is_other=is_other)
         factors.remove_app(connection, central, operator.session)
 
-    return await carry_out(request, "/account", "The app's codes are taken no more.", do)
+    return await carry_out(
+        request, nothing_of_others, "/account", "The app's codes are taken no more.", do
+    )
 
 
 def require_another(central: Central, operator: Operator, *, is_other: bool) -> None:

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
 from sqlalchemy import Connection
 
+from central.areas.visible import nothing_of_others
 from central.context import Central, central_of
 from central.operators import accounts, factors, passkeys
 from central.operators.sessions import Proof, Standing
@@ -85,7 +86,9 @@ async def passkey_remove(request: Request, name: str, operator: ActingAsViewer) 
         require_another(central, operator, is_other=is_other)
         passkeys.remove(connection, central, operator.session, name)
 
-    return await carry_out(request, "/account", "The passkey is taken no more.", do)
+    return await carry_out(
+        request, nothing_of_others, "/account", "The passkey is taken no more.", do
+    )
 
 
 @router.post("/sign-in/passkey")

@@ -1,4 +1,7 @@
-"""What the pages show, read from the database; nothing here writes."""
+"""What the pages show, read from the database; nothing here writes.
+
+Each of these asks `central.areas.visible` what its operator may see, and reads nothing else.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,15 @@ from sqlalchemy import text as written
 
 from central import kept, people, schema
 from central.addresses import folded
+from central.areas import grants, tree
+from central.areas.visible import (
+    Reach,
+    accounts_visible_to,
+    areas_visible_to,
+    require_everywhere,
+    visible_to,
+)
+from central.auth import Role as OperatorRole
 from central.context import is_about, is_by
 from central.errors import not_found
 from central.notify import outbox
@@ -48,23 +60,26 @@ def _counts(connection: Connection, column: Any, *conditions: Any) -> dict[str, 
 
 _OVERVIEW = (
     *("id", "name", "latitude", "longitude", "token_hash", "retired_ms", "last_sync_ms"),
-    *("queue", "boards_away"),
+    *("queue", "boards_away", "area"),
 )
 """What the overview shows of a location: not its layout, which is many times as long."""
 
 
-def locations(connection: Connection, now_ms: int, settings: Settings) -> list[Row]:
-    """Every location with how full and how well it is, those that need somebody first."""
-    counted = _slots_by_location(connection)
+def locations(connection: Connection, reach: Reach, now_ms: int, settings: Settings) -> list[Row]:
+    """Every location that somebody may see, with how full and how well it is, those that need
+    somebody first."""
+    counted = _slots_by_location(connection, reach)
     expired = _counts(
         connection,
         schema.package.c.location,
         schema.package.c.status == schema.fixed("EXPIRED"),
         schema.is_live(),
+        visible_to(reach, schema.package.c.location),
     )
     found = []
     table = schema.location
     query = select(*(table.c[name] for name in _OVERVIEW)).order_by(table.c.id)
+    query = query.where(visible_to(reach, table.c.id))
     for place in _rows(connection, query):
         place |= {"name": place["name"] or place["id"], "expired": expired.get(place["id"], 0)}
         place |= counted.get(place["id"], {"slots": 0, "taken": 0, "doubt": 0})
@@ -75,10 +90,11 @@ def locations(connection: Connection, now_ms: int, settings: Settings) -> list[R
     return sorted(found, key=lambda each: (HEALTH.index(each["health"]), each["id"]))
 
 
-def _slots_by_location(connection: Connection) -> dict[str, Row]:
+def _slots_by_location(connection: Connection, reach: Reach) -> dict[str, Row]:
     """How many slots each location has, by the numbers that are kept of each size."""
     table, found = schema.location_size, dict[str, Row]()
     query = select(table.c.location, table.c.total, table.c.taken, table.c.suspect)
+    query = query.where(visible_to(reach, table.c.location))
     for location_id, total, taken, suspect in connection.execute(query):
         place = found.setdefault(location_id, {"slots": 0, "taken": 0, "doubt": 0})
         place["slots"] += total
@@ -108,10 +124,13 @@ def _health(row: Mapping[str, Any], now_ms: int, settings: Settings) -> str:
     return "late" if silent_s > settings.late_after_s else "well"
 
 
-def location(connection: Connection, name: str, now_ms: int, settings: Settings) -> Row:
+def location(
+    connection: Connection, reach: Reach, name: str, now_ms: int, settings: Settings
+) -> Row:
     """One location with its slots, packages, events and commands. Raises `RequestError`."""
     table = schema.location
-    row = connection.execute(select(table).where(table.c.id == name)).mappings().first()
+    is_it = (table.c.id == name) & visible_to(reach, table.c.id)
+    row = connection.execute(select(table).where(is_it)).mappings().first()
     if row is None:
         raise not_found("location", name)
     place = _location(dict(row), now_ms, settings)
@@ -154,12 +173,13 @@ def _newest_events(connection: Connection, name: str) -> list[Row]:
 # --- packages ----------------------------------------------------------------------------------
 
 
-def search(connection: Connection, text: str) -> list[Row]:
+def search(connection: Connection, reach: Reach, text: str) -> list[Row]:
     """Packages by barcode, id, or their recipient's name, phone or e-mail; the newest without."""
     package, person = schema.package, schema.recipient
     query = select(package, person.c.name.label("person")).join(
         person, person.c.id == package.c.recipient, isouter=True
     )
+    query = query.where(visible_to(reach, package.c.location))
     if text:
         reached = select(person.c.id).where(people.reached_at(connection, [text], [text]))
         found = (
@@ -184,32 +204,34 @@ def _begins(connection: Connection, column: Any, text: str) -> Any:
     return column.startswith(text, autoescape=True)
 
 
-def unjoined(connection: Connection) -> list[Row]:
+def unjoined(connection: Connection, reach: Reach) -> list[Row]:
     """Packages that lie in a locker and that nobody has announced."""
     package = schema.package
-    query = select(package).where(*_is_unjoined())
+    query = select(package).where(*_is_unjoined(reach))
     return _rows(connection, query.order_by(package.c.stored_ms).limit(SHOWN))
 
 
-def count_unjoined(connection: Connection) -> int:
+def count_unjoined(connection: Connection, reach: Reach) -> int:
     """How many of them there are."""
-    query = select(func.count()).where(*_is_unjoined())
+    query = select(func.count()).where(*_is_unjoined(reach))
     return int(connection.execute(query).scalar_one())
 
 
-def _is_unjoined() -> tuple[Any, Any]:
+def _is_unjoined(reach: Reach) -> tuple[Any, ...]:
     package = schema.package
     lying = [schema.fixed(status) for status in schema.LIVE if status != "PENDING"]
-    return package.c.status.in_(lying), package.c.recipient.is_(None)
+    is_visible = visible_to(reach, package.c.location)
+    return package.c.status.in_(lying), package.c.recipient.is_(None), is_visible
 
 
-def disputed(connection: Connection) -> list[Row]:
+def disputed(connection: Connection, reach: Reach) -> list[Row]:
     """The barcodes of which an operator has to say whose they are, the oldest question first: what
     lies there, and who announced it."""
     package, key = schema.package, schema.api_key
     waiting = (
         select(package.c.location, package.c.barcode_key, func.min(package.c.disputed_ms))
         .where(package.c.disputed_ms > 0, package.c.status.in_(schema.LIVE))
+        .where(visible_to(reach, package.c.location))
         .group_by(package.c.location, package.c.barcode_key)
         .order_by(func.min(package.c.disputed_ms))
         .limit(SHOWN)
@@ -233,19 +255,22 @@ def disputed(connection: Connection) -> list[Row]:
     return questions
 
 
-def count_disputed(connection: Connection) -> int:
+def count_disputed(connection: Connection, reach: Reach) -> int:
     """How many packages wait for an operator to say whose they are."""
     package = schema.package
     query = select(func.count()).where(
-        package.c.disputed_ms.is_not(None), package.c.status.in_(schema.LIVE)
+        package.c.disputed_ms.is_not(None),
+        package.c.status.in_(schema.LIVE),
+        visible_to(reach, package.c.location),
     )
     return int(connection.execute(query).scalar_one())
 
 
-def package(connection: Connection, name: str, now_ms: int) -> Row:
+def package(connection: Connection, reach: Reach, name: str, now_ms: int) -> Row:
     """One package with everything that is known of it. Raises `RequestError`."""
     table, person = schema.package, schema.recipient
-    row = connection.execute(select(table).where(table.c.id == name)).mappings().first()
+    is_it = (table.c.id == name) & visible_to(reach, table.c.location)
+    row = connection.execute(select(table).where(is_it)).mappings().first()
     if row is None:
         raise not_found("package", name)
     event, notification, command = schema.event, schema.notification, schema.command
@@ -301,30 +326,33 @@ def _event(row: Row) -> Row:
 # --- everything else ---------------------------------------------------------------------------
 
 
-def dead(connection: Connection) -> int:
+def dead(connection: Connection, reach: Reach) -> int:
     """How many messages were given up."""
-    of_status = schema.notification.c.status == "dead"
-    return connection.execute(select(func.count()).where(of_status)).scalar_one()
+    table = schema.notification
+    is_dead = (table.c.status == "dead") & visible_to(reach, table.c.location)
+    return connection.execute(select(func.count()).where(is_dead)).scalar_one()
 
 
 def notifications(
-    connection: Connection, status: str, now_ms: int
+    connection: Connection, reach: Reach, status: str, now_ms: int
 ) -> tuple[dict[str, int], list[Row]]:
     """How many messages are in which state, those that are done with of a day; and the newest of
     one state or of all."""
     table = schema.notification
-    counts = outbox.count_by_status(connection, now_ms)
-    query = select(table).order_by(table.c.created_ms.desc()).limit(SHOWN)
+    is_visible = visible_to(reach, table.c.location)
+    counts = outbox.count_by_status(connection, now_ms, is_visible)
+    query = select(table).where(is_visible).order_by(table.c.created_ms.desc()).limit(SHOWN)
     return counts, _rows(connection, query.where(table.c.status == status) if status else query)
 
 
-def alarms(connection: Connection, since_ms: int) -> list[Row]:
+def alarms(connection: Connection, reach: Reach, since_ms: int) -> list[Row]:
     """What the server wants looked at, the newest first, with where to look."""
     table = schema.audit
     rows = _rows(
         connection,
         select(table)
         .where(written(schema.IS_ALARM), table.c.at_ms >= since_ms)
+        .where(visible_to(reach, table.c.location))
         .order_by(table.c.at_ms.desc())
         .limit(20),
     )
@@ -352,33 +380,41 @@ def _link(action: str, subject: str) -> str:
     return path("locations", subject.partition(" ")[0])
 
 
-def quarantined(connection: Connection) -> int:
+def quarantined(connection: Connection, reach: Reach) -> int:
     """How many events wait in quarantine for somebody who settles them."""
     table = schema.quarantine
     query = select(func.count()).where(table.c.settled_ms.is_(None))
+    query = query.where(visible_to(reach, table.c.location))
     return int(connection.execute(query).scalar_one())
 
 
-def quarantine(connection: Connection) -> list[Row]:
+def quarantine(connection: Connection, reach: Reach) -> list[Row]:
     """The events that were not believed and that nobody has settled, the newest first."""
     table = schema.quarantine
     query = select(table).where(table.c.settled_ms.is_(None))
+    query = query.where(visible_to(reach, table.c.location))
     return _rows(connection, query.order_by(table.c.received_ms.desc()).limit(SHOWN))
 
 
-def audit_log(connection: Connection, text: str) -> list[Row]:
+def audit_log(connection: Connection, reach: Reach, text: str) -> list[Row]:
     """Who did what, the newest first; of one subject or person, if a text is given. Who looked at
     people's data stands at a page of its own, for administrators."""
     table = schema.audit
     query = (
         select(table).where(table.c.action != VIEWED).order_by(table.c.at_ms.desc()).limit(SHOWN)
     )
+    query = query.where(visible_to(reach, table.c.location))
     if text:
         query = query.where(or_(is_about(connection, text), is_by(connection, text)))
     return _rows(connection, query)
 
 
-def accounts(connection: Connection) -> list[Row]:
+def areas(connection: Connection, reach: Reach) -> list[Row]:
+    """The areas that somebody may see, as a tree."""
+    return tree.listed(connection, reach)
+
+
+def accounts(connection: Connection, reach: Reach) -> list[Row]:
     """The operators' accounts, with what they sign in by and how many sessions they have."""
     user, session, passkey = schema.user, schema.operator_session, schema.passkey
     of_user = session.c.account == user.c.id
@@ -389,12 +425,15 @@ def accounts(connection: Connection) -> list[Row]:
         (user.c.password_hash != "").label("has_password"),
         user.c.provider_subject.is_not(None).label("has_provider"),
         select(func.count()).where(of_user).scalar_subquery().label("sessions"),
-    )
-    return sorted(_rows(connection, query), key=lambda row: folded(row["email"]))
+    ).where(accounts_visible_to(reach))
+    given = grants.of_all(connection)
+    rows = [{**row, "grants": given.get(row["id"], ())} for row in _rows(connection, query)]
+    return sorted(rows, key=lambda row: folded(row["email"]))
 
 
-def keys(connection: Connection) -> list[Row]:
-    """The API keys, of which only a hash is kept."""
+def keys(connection: Connection, reach: Reach) -> list[Row]:
+    """The API keys, of which only a hash is kept; they are for all locations."""
+    require_everywhere(reach, OperatorRole.ADMIN)
     rows = _rows(connection, select(schema.api_key).order_by(schema.api_key.c.created_ms))
     return [{**row, "scopes": kept.names_of(row["scopes"])} for row in rows]
 
@@ -402,12 +441,13 @@ def keys(connection: Connection) -> list[Row]:
 STAFF_A_PAGE = 200
 
 
-def staff(connection: Connection, after: str = "") -> dict[str, Any]:
+def staff(connection: Connection, reach: Reach, after: str = "") -> dict[str, Any]:
     """Couriers and technicians that the server lists: those behind a number, and of how many digits
     numbers are."""
     table, digits = schema.staff, digits_of(connection)
     by_number = func.length(table.c.number), table.c.number
-    query = select(table).where(table.c.removed_ms.is_(None))
+    is_visible = areas_visible_to(reach, table.c.area)
+    query = select(table).where(table.c.removed_ms.is_(None), is_visible)
     if after:
         known = kept_number(after)
         query = query.where(tuple_(*by_number) > tuple_(literal(len(known)), literal(known)))
@@ -424,4 +464,5 @@ def staff(connection: Connection, after: str = "") -> dict[str, Any]:
         for row in found[:STAFF_A_PAGE]
     ]
     has_more = len(found) > STAFF_A_PAGE
-    return {"rows": rows, "digits": digits, "next": rows[-1]["number"] if has_more else ""}
+    shown = {"rows": rows, "digits": digits, "areas": areas(connection, reach)}
+    return {**shown, "next": rows[-1]["number"] if has_more else ""}

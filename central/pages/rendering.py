@@ -10,7 +10,7 @@ from typing import Any
 from fastapi import Request, Response
 from fastapi.templating import Jinja2Templates
 
-from central.auth import Role, Scope
+from central.auth import BY_NAME_ALONE, Role, Scope
 from central.context import central_of
 from central.errors import RequestError
 from central.notify.messages import languages
@@ -60,6 +60,7 @@ templates = Jinja2Templates(Path(__file__).parent / "templates")
 templates.env.finalize = _plain
 templates.env.filters |= {"moment": _moment, "words": _words, "part": part}
 templates.env.globals |= {"HOME": HOME, "LIVE": LIVE, "REASONS": GIVEN_BY_STAFF, "SCOPES": Scope}
+templates.env.globals["SCOPES_BY_NAME_ALONE"] = BY_NAME_ALONE
 templates.env.globals |= {"ROLES": Role, "WAYS": Ways, "LANGUAGES": languages()}
 
 

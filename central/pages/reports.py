@@ -8,6 +8,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, func, select
 
 from central import schema
+from central.areas.visible import Reach, visible_to
 from central.sync.tally import REPORTED
 from kiosk.model.clock import DAY_MS, HOUR_MS
 
@@ -18,13 +19,14 @@ SHARES: Final = ("reached", "taken")
 Row = dict[str, Any]
 
 
-def newest(connection: Connection, since_ms: int, text: str, most: int) -> list[Row]:
+def newest(connection: Connection, reach: Reach, since_ms: int, text: str, most: int) -> list[Row]:
     """The newest lines since then, of the locations in whose id or name a text is."""
     table, place = schema.day_status, schema.location
-    query = _since(since_ms).limit(most)
+    query = _since(reach, since_ms).limit(most)
     if text:
         part = text.casefold()
-        rows = connection.execute(select(place.c.id, place.c.name))
+        known = select(place.c.id, place.c.name).where(visible_to(reach, place.c.id))
+        rows = connection.execute(known)
         query = query.where(
             table.c.location.in_(
                 [row.id for row in rows if part in f"{row.id} {row.name}".casefold()]
@@ -33,12 +35,12 @@ def newest(connection: Connection, since_ms: int, text: str, most: int) -> list[
     return _lines(connection, connection.execute(query).all())
 
 
-def days(connection: Connection, since_ms: int) -> Iterator[list[Row]]:
+def days(connection: Connection, reach: Reach, since_ms: int) -> Iterator[list[Row]]:
     """All lines since then, day by day, the newest first."""
     table = schema.day_status
     found = select(table.c.day_ms).where(table.c.day_ms >= since_ms).distinct()
     for day_ms in connection.execute(found.order_by(table.c.day_ms.desc())).scalars().all():
-        of_day = _since(since_ms).where(table.c.day_ms == day_ms)
+        of_day = _since(reach, since_ms).where(table.c.day_ms == day_ms)
         yield _lines(connection, connection.execute(of_day).all())
 
 
@@ -47,9 +49,10 @@ def first_day_ms(now_ms: int, count: int) -> int:
     return now_ms - now_ms % DAY_MS - count * DAY_MS
 
 
-def _since(since_ms: int) -> Any:
+def _since(reach: Reach, since_ms: int) -> Any:
     table = schema.day_status
-    recent = select(table).where(table.c.day_ms >= since_ms)
+    is_visible = visible_to(reach, table.c.location)
+    recent = select(table).where(table.c.day_ms >= since_ms, is_visible)
     return recent.order_by(table.c.day_ms.desc(), table.c.location)
 
 
@@ -58,11 +61,13 @@ def _lines(connection: Connection, rows: Sequence[Any]) -> list[Row]:
     location was listened to."""
     hour = schema.hour_status
     last_ms = connection.execute(select(func.max(hour.c.hour_ms))).scalar() or 0
-    first_ms = _first_hours(connection, sorted({row.location for row in rows}))
+    places = sorted({row.location for row in rows})
+    first_ms, areas = _first_hours(connection, places), _areas(connection, places)
     return [
         {
             "day_ms": row.day_ms,
             "location": row.location,
+            "area": areas.get(row.location, ""),
             **{name: getattr(row, name) for name in COLUMNS},
             **_shares(row, first_ms.get(row.location, row.day_ms), last_ms),
         }
@@ -78,6 +83,15 @@ def _first_hours(connection: Connection, places: Sequence[str]) -> dict[str, int
     if len(places) < LISTED:
         query = query.where(place.c.id.in_(places))
     return {name: first_ms for name, first_ms in connection.execute(query) if first_ms is not None}
+
+
+def _areas(connection: Connection, places: Sequence[str]) -> dict[str, str]:
+    """In which area each of these locations lies."""
+    place = schema.location.c
+    query = select(place.id, place.area)
+    if len(places) < LISTED:
+        query = query.where(place.id.in_(places))
+    return {row.id: row.area for row in connection.execute(query)}
 
 
 LISTED: Final = 500

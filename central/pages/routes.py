@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,13 +15,15 @@ from fastapi.responses import FileResponse, StreamingResponse
 from sqlalchemy import Connection, select, update
 
 from central import schema, viewed
+from central.areas.visible import Reach, reach_of, role_at
+from central.auth import Role
 from central.context import Central, central_of
 from central.database import wake
 from central.errors import not_found
 from central.pages import bank_svg, queries, reports
 from central.pages.proving import address_of
 from central.pages.rendering import HEADERS, page
-from central.pages.session import HOME, Administering, Operator, Viewing
+from central.pages.session import HOME, Administering, AdministeringAll, Operator, Viewing
 from kiosk.model.cells import safe_cell
 from kiosk.model.clock import DAY_MS
 
@@ -35,6 +38,8 @@ STATIC = {
     )
     for path in (HERE / "static").glob(pattern)
 }
+Area = Annotated[str, Query(max_length=32)]
+"""What of somebody's reach they want to look at; an area beyond it has nothing in it."""
 WATCHED_MS = 15_000
 """How long after a look at its page a location's kiosk comes more often."""
 
@@ -55,14 +60,17 @@ async def static(name: str) -> Response:
 
 @router.get("")
 async def overview(
-    request: Request, operator: Viewing, q: Annotated[str, Query(max_length=200)] = ""
+    request: Request,
+    operator: Viewing,
+    q: Annotated[str, Query(max_length=200)] = "",
+    area: Area = "",
 ) -> Response:
     central = central_of(request)
-    now_ms = central.clock.now_ms()
-    places = await _look(request, queries.locations, now_ms, central.settings)
+    now_ms, reach = central.clock.now_ms(), replace(operator.reach, within=area)
+    places = await _look(request, queries.locations, reach, now_ms, central.settings)
     wanted = q.strip().casefold()
     shown = [each for each in places if wanted in f"{each['id']} {each['name']}".casefold()]
-    alarms = await _look(request, queries.alarms, now_ms - 7 * DAY_MS)
+    alarms = await _look(request, queries.alarms, reach, now_ms - 7 * DAY_MS)
     size = {"width": bank_svg.MAP_WIDTH, "height": bank_svg.MAP_HEIGHT}
     return page(
         request,
@@ -72,35 +80,48 @@ async def overview(
         places=shown[: queries.SHOWN],
         hidden=max(0, len(shown) - queries.SHOWN),
         q=q,
-        quarantined=await _look(request, queries.quarantined),
-        disputed=await _look(request, queries.count_disputed),
+        area=area,
+        areas=await _look(request, queries.areas, operator.reach),
+        new_in=await _look(request, queries.areas, reach_of(operator.session.grants, Role.ADMIN)),
+        quarantined=await _look(request, queries.quarantined, reach),
+        disputed=await _look(request, queries.count_disputed, reach),
         dots=bank_svg.dots(places),
         size=size,
         alarms=alarms,
-        dead=await _look(request, queries.dead),
-        unjoined=await _look(request, queries.count_unjoined),
+        dead=await _look(request, queries.dead, reach),
+        unjoined=await _look(request, queries.count_unjoined, reach),
     )
 
 
 @router.get("/locations/{name:path}/live")
 async def location_live(request: Request, name: str, operator: Viewing) -> Response:
     """The part of the page that is asked for again and again; the kiosk comes more often then."""
-    shown = await _place(request, name)
+    shown = await _place(request, operator, name)
     await central_of(request).database.write(_watch, name, shown["place"]["now_ms"])
     return page(request, "location_live.html", operator=operator, **shown)
 
 
 @router.get("/locations/{name:path}")
 async def location(request: Request, name: str, operator: Viewing) -> Response:
-    return page(request, "location.html", operator=operator, **await _place(request, name))
+    shown = await _place(request, operator, name)
+    mine = reach_of(operator.session.grants, Role.ADMIN)
+    shown["areas"] = await _look(request, queries.areas, mine)
+    return page(request, "location.html", operator=operator, **shown)
 
 
-async def _place(request: Request, name: str) -> dict[str, Any]:
+async def _place(request: Request, operator: Operator, name: str) -> dict[str, Any]:
     central = central_of(request)
     now_ms = central.clock.now_ms()
-    place = await _look(request, queries.location, name, now_ms, central.settings)
+    place = await _look(request, queries.location, operator.reach, name, now_ms, central.settings)
     place["now_ms"] = now_ms
-    return {"place": place, "bank": bank_svg.bank(place["layout"], place["slots"])}
+    here = await _here(request, operator, name)
+    return {"place": place, "here": here, "bank": bank_svg.bank(place["layout"], place["slots"])}
+
+
+async def _here(request: Request, operator: Operator, location: str) -> Operator:
+    """An operator with the role that they have at a location."""
+    role = await _look(request, role_at, operator.session.grants, location)
+    return replace(operator, role=role or Role.VIEWER)
 
 
 def _watch(connection: Connection, name: str, now_ms: int) -> None:
@@ -119,7 +140,7 @@ def _watch(connection: Connection, name: str, now_ms: int) -> None:
 async def packages(
     request: Request, operator: Viewing, q: Annotated[str, Query(max_length=200)] = ""
 ) -> Response:
-    found = await _look(request, queries.search, q.strip())
+    found = await _look(request, queries.search, operator.reach, q.strip())
     await _write_down(request, operator, "list of packages", found)
     return page(request, "packages.html", operator=operator, packages=found, q=q)
 
@@ -137,27 +158,29 @@ async def _write_down(
 
 @router.get("/unjoined")
 async def unjoined(request: Request, operator: Viewing) -> Response:
-    found = await _look(request, queries.unjoined)
+    found = await _look(request, queries.unjoined, operator.reach)
     return page(request, "unjoined.html", operator=operator, packages=found)
 
 
 @router.get("/disputed")
 async def disputed(request: Request, operator: Viewing) -> Response:
-    found = await _look(request, queries.disputed)
+    found = await _look(request, queries.disputed, operator.reach)
     return page(request, "disputed.html", operator=operator, questions=found)
 
 
 @router.get("/packages/{name:path}")
 async def package(request: Request, name: str, operator: Viewing) -> Response:
-    found = await _look(request, queries.package, name, central_of(request).clock.now_ms())
+    now_ms = central_of(request).clock.now_ms()
+    found = await _look(request, queries.package, operator.reach, name, now_ms)
     await _write_down(request, operator, "package", [found])
-    return page(request, "package.html", operator=operator, package=found)
+    here = await _here(request, operator, found["location"])
+    return page(request, "package.html", operator=operator, here=here, package=found)
 
 
 @router.get("/notifications")
 async def notifications(request: Request, operator: Viewing, status: str = "") -> Response:
     counts, rows = await _look(
-        request, queries.notifications, status, central_of(request).clock.now_ms()
+        request, queries.notifications, operator.reach, status, central_of(request).clock.now_ms()
     )
     shown = {"counts": counts, "rows": rows, "status": status}
     return page(request, "notifications.html", operator=operator, **shown)
@@ -165,26 +188,27 @@ async def notifications(request: Request, operator: Viewing, status: str = "") -
 
 @router.get("/quarantine")
 async def quarantine(request: Request, operator: Viewing) -> Response:
-    rows = await _look(request, queries.quarantine)
+    rows = await _look(request, queries.quarantine, operator.reach)
     return page(request, "quarantine.html", operator=operator, rows=rows)
 
 
 @router.get("/staff")
 async def staff(
-    request: Request, operator: Viewing, after: Annotated[str, Query(max_length=6)] = ""
+    request: Request, operator: Viewing, after: Annotated[str, Query(max_length=12)] = ""
 ) -> Response:
-    shown = await _look(request, queries.staff, after)
+    shown = await _look(request, queries.staff, operator.reach, after)
     return page(request, "staff.html", operator=operator, **shown)
 
 
 @router.get("/keys")
-async def keys(request: Request, operator: Administering) -> Response:
-    return page(request, "keys.html", operator=operator, rows=await _look(request, queries.keys))
+async def keys(request: Request, operator: AdministeringAll) -> Response:
+    rows = await _look(request, queries.keys, operator.reach)
+    return page(request, "keys.html", operator=operator, rows=rows)
 
 
 @router.get("/audit")
 async def audit(request: Request, operator: Viewing, q: str = "") -> Response:
-    rows = await _look(request, queries.audit_log, q.strip())
+    rows = await _look(request, queries.audit_log, operator.reach, q.strip())
     return page(request, "audit.html", operator=operator, rows=rows, q=q)
 
 
@@ -193,7 +217,7 @@ async def views(
     request: Request, operator: Administering, q: Annotated[str, Query(max_length=254)] = ""
 ) -> Response:
     """Who looked at whose personal data."""
-    rows = await _look(request, viewed.views, q.strip())
+    rows = await _look(request, viewed.views, operator.reach, q.strip())
     once_min = central_of(request).settings.sign_in.views_once_s // 60
     return page(request, "views.html", operator=operator, rows=rows, q=q, once_min=once_min)
 
@@ -204,34 +228,41 @@ async def reports_page(
     operator: Viewing,
     days: Annotated[int, Query(ge=1, le=366)] = 7,
     q: Annotated[str, Query(max_length=200)] = "",
+    area: Area = "",
 ) -> Response:
     since_ms = reports.first_day_ms(central_of(request).clock.now_ms(), days)
-    rows = await _look(request, reports.newest, since_ms, q.strip(), queries.SHOWN + 1)
+    reach = replace(operator.reach, within=area)
+    rows = await _look(request, reports.newest, reach, since_ms, q.strip(), queries.SHOWN + 1)
     shown = {"rows": rows[: queries.SHOWN], "is_more": len(rows) > queries.SHOWN}
+    shown |= {"area": area, "areas": await _look(request, queries.areas, operator.reach)}
     shown |= {"days": days, "q": q, "columns": reports.COLUMNS, "shares": reports.SHARES}
     return page(request, "reports.html", operator=operator, **shown)
 
 
 @router.get("/reports.csv")
 async def reports_csv(
-    request: Request, _operator: Viewing, days: Annotated[int, Query(ge=1, le=366)] = 7
+    request: Request,
+    operator: Viewing,
+    days: Annotated[int, Query(ge=1, le=366)] = 7,
+    area: Area = "",
 ) -> Response:
     central = central_of(request)
     since_ms = reports.first_day_ms(central.clock.now_ms(), days)
     headers = {**HEADERS, "content-disposition": "attachment; filename=report.csv"}
-    lines = _csv_lines(central, since_ms)
+    lines = _csv_lines(central, replace(operator.reach, within=area), since_ms)
     return StreamingResponse(lines, media_type="text/csv", headers=headers)
 
 
-def _csv_lines(central: Central, since_ms: int) -> Iterator[str]:
+def _csv_lines(central: Central, reach: Reach, since_ms: int) -> Iterator[str]:
     """The report as CSV, day by day: of a year it is long."""
     shares = [f"{name}_percent" for name in reports.SHARES]
-    yield _csv([["day", "location", *reports.COLUMNS, *shares]])
+    yield _csv([["day", "location", *reports.COLUMNS, *shares, "area"]])
     names = (*reports.COLUMNS, *reports.SHARES)
     with central.database.showing() as connection:
-        for rows in reports.days(connection, since_ms):
+        for rows in reports.days(connection, reach, since_ms):
             yield _csv(
-                [_date(row), row["location"], *(row[name] for name in names)] for row in rows
+                [_date(row), row["location"], *(row[name] for name in (*names, "area"))]
+                for row in rows
             )
 
 

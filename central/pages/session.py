@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 from fastapi import Depends, Form, Request
@@ -10,6 +10,7 @@ from itsdangerous import BadSignature
 from starlette.responses import Response
 
 from central.adapters import new_id
+from central.areas.visible import NOWHERE, RANK, Reach, reach_of, require_everywhere
 from central.auth import Role
 from central.context import Central, central_of
 from central.errors import RequestError
@@ -23,7 +24,6 @@ DEVICE_COOKIE = "operator_device"
 PROVIDER_COOKIE = "operator_provider"
 DEVICE_S = 400 * 86_400
 """As long as browsers keep a cookie at most."""
-RANK = {Role.VIEWER: 0, Role.OPERATOR: 1, Role.ADMIN: 2}
 FRESH_S = 600
 """What guards the account itself is changed only so soon after its owner proved who they are."""
 HOME = "/operators"
@@ -54,13 +54,20 @@ class Operator:
     email: str
     name: str
     role: Role
+    """The most that they may: anywhere, or at the place that a page is about."""
     form_token: str
     """Goes with every form, so that no other site can send one."""
     session: Session
+    reach: Reach = NOWHERE
+    """Where they may do what the page or form asks for."""
 
     def may(self, role: str) -> bool:
         """Whether this operator may do what needs that role."""
         return RANK[self.role] >= RANK[Role(role)]
+
+    def may_everywhere(self, role: str) -> bool:
+        """Whether they may do so with what is of the whole network."""
+        return reach_of(self.session.grants, Role(role)).is_everywhere
 
 
 # --- cookies -----------------------------------------------------------------------------------
@@ -193,16 +200,20 @@ async def _beginner(request: Request) -> Operator:
 
 
 class _Allowed:
-    """The dependency of a page or a form that asks for a role."""
+    """The dependency of a page or a form that asks for a role: somewhere, or for what is of the
+    whole network, everywhere."""
 
-    def __init__(self, role: Role) -> None:
-        self.role = role
+    def __init__(self, role: Role, *, is_everywhere: bool = False) -> None:
+        self.role, self.is_everywhere = role, is_everywhere
 
     async def __call__(self, request: Request) -> Operator:
         operator = await operator_of(request)
-        if not operator.may(self.role):
+        reach = reach_of(operator.session.grants, self.role)
+        if not reach.areas:
             raise RequestError(403, "forbidden", f"this needs the role {self.role}")
-        return operator
+        if self.is_everywhere:
+            require_everywhere(reach, self.role)
+        return replace(operator, reach=reach)
 
 
 def require_own_form(operator: Operator, form_token: str) -> None:
@@ -255,9 +266,12 @@ def require_opening_factor(request: Request, operator: Operator, location: str) 
 
 Viewing = Annotated[Operator, Depends(_Allowed(Role.VIEWER))]
 Administering = Annotated[Operator, Depends(_Allowed(Role.ADMIN))]
+AdministeringAll = Annotated[Operator, Depends(_Allowed(Role.ADMIN, is_everywhere=True))]
+"""An administrator of all locations, for what belongs to none of them."""
 ActingAsViewer = Annotated[Operator, Depends(_Acting(Role.VIEWER))]
 ActingAsOperator = Annotated[Operator, Depends(_Acting(Role.OPERATOR))]
 ActingAsAdmin = Annotated[Operator, Depends(_Acting(Role.ADMIN))]
+ActingAsAdminOfAll = Annotated[Operator, Depends(_Acting(Role.ADMIN, is_everywhere=True))]
 Anybody = Annotated[Operator, Depends(_anybody)]
 """Somebody with a session, who may still owe the second factor."""
 ActingAnybody = Annotated[Operator, Depends(_acting_anybody)]

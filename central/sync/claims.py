@@ -161,7 +161,8 @@ def _dispute(
     connection.execute(update(_PACKAGE).where(_PACKAGE.c.id.in_(news)).values(disputed_ms=now_ms))
     feeding.packages(connection, location, news, now_ms)
     barcode = rows[0].barcode
-    alarm(connection, now_ms, "disputed", news[0], location=location, barcode=barcode)
+    details = {"location": location, "barcode": barcode}
+    alarm(connection, now_ms, "disputed", news[0], location, **details)
     details = {"what": f"whose is the package with the barcode {barcode}? Nobody gets its code"}
     outbox.tell_operators(connection, rules, Kind.DISPUTED, location, details, now_ms)
 
@@ -292,7 +293,16 @@ def decide(
         outbox.tell(connection, rules, Kind.CODE, lying.id, now_ms)
     others = [row.id for row in rows if row.id != winner.id]
     feeding.packages(connection, winner.location, [winner.id], now_ms)
-    audit(connection, now_ms, by, "package.decide", winner.id, why=why, others=others)
+    audit(
+        connection,
+        now_ms,
+        by,
+        "package.decide",
+        winner.id,
+        place=winner.location,
+        why=why,
+        others=others,
+    )
 
 
 def _taken_for(connection: Connection, winner: Any) -> list[Any]:

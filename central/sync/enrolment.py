@@ -119,7 +119,7 @@ def add_location(
     if not insert_once(connection, schema.location, row):
         raise RequestError(409, "exists", f"there is a location {location!r} already")
     feeding.location(connection, location, now_ms)
-    audit(connection, now_ms, by, "location.add", location, name=name)
+    audit(connection, now_ms, by, "location.add", location, place=location, name=name)
     return token
 
 
@@ -159,7 +159,8 @@ def change(
     )
     note_room(connection, location)
     feeding.location(connection, location, now_ms)
-    audit(connection, now_ms, by, "location.change", location, channels=channels, **values)
+    values["channels"] = channels
+    audit(connection, now_ms, by, "location.change", location, place=location, **values)
 
 
 def require_country(code: str) -> None:
@@ -181,7 +182,7 @@ def roll(connection: Connection, location: str, by: str, now_ms: int) -> str:
         "location",
         location,
     )
-    audit(connection, now_ms, by, "location.roll", location)
+    audit(connection, now_ms, by, "location.roll", location, place=location)
     return token
 
 
@@ -197,7 +198,7 @@ def revoke(connection: Connection, location: str, by: str, now_ms: int) -> None:
         location,
     )
     feeding.location(connection, location, now_ms)
-    audit(connection, now_ms, by, "location.revoke", location)
+    audit(connection, now_ms, by, "location.revoke", location, place=location)
 
 
 def printed(connection: Connection, central: Central, token: str) -> str:
@@ -295,7 +296,8 @@ def enrol(connection: Connection, central: Central, request: EnrolRequest) -> En
         configure(connection, row.id, request.layout, "")
     feeding.location(connection, row.id, now_ms)
     how = "wrapped" if request.wrapped_key else "as it is"
-    audit(connection, now_ms, f"kiosk {row.id}", "location.enrol", row.id, key_came=how)
+    by = f"kiosk {row.id}"
+    audit(connection, now_ms, by, "location.enrol", row.id, place=row.id, key_came=how)
     return EnrolAnswer(
         location=row.id,
         token=token,

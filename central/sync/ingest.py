@@ -207,13 +207,16 @@ class _Intake:
         is_keyed = any(epoch.keyed_from for epoch in self.epochs.values())
         doubt = self._doubt_of(event)
         if doubt and sum(bool(each.doubt) for each in self.epochs.values()) >= DOUBTED_MAX:
-            alarm_daily(self.connection, self.now_ms, "journals-unknown", self.location)
+            alarm_daily(
+                self.connection, self.now_ms, "journals-unknown", self.location, self.location
+            )
             return None
         begun = _Epoch(event.seq - 1, before, doubt=doubt, is_new=True)
         begun.keyed_from = event.seq if is_keyed else 0
         self.epochs[event.epoch] = begun
         if doubt:
-            alarm(self.connection, self.now_ms, "journal-unknown", f"{self.location} {event.epoch}")
+            subject = f"{self.location} {event.epoch}"
+            alarm(self.connection, self.now_ms, "journal-unknown", subject, self.location)
         return begun
 
     def _doubt_of(self, event: AnyEvent) -> str:
@@ -287,7 +290,7 @@ class _Intake:
         ).scalars()
         details: dict[str, Any] = {"events": head.seq - seq, "packages": sorted(live)[:50]}
         subject = f"{self.location} {event.epoch} {event.seq}"
-        alarm(self.connection, self.now_ms, "events-lost", subject, **details)
+        alarm(self.connection, self.now_ms, "events-lost", subject, self.location, **details)
 
     def _wanted(self, event: AnyEvent) -> Place:
         """From where a kiosk is to send again, when something before this event is missing."""
@@ -351,7 +354,7 @@ class _Intake:
             return
         savepoint.commit()
         subject = f"{self.location} {fit.event.epoch} {fit.event.seq}"
-        alarm(self.connection, self.now_ms, "not-notified", subject, why=why)
+        alarm(self.connection, self.now_ms, "not-notified", subject, self.location, why=why)
 
     def _all(self, fitting: Sequence[_Fit], *, notifies: bool = True) -> None:
         projection = Projection(

@@ -51,10 +51,12 @@ class Quarantine:
             self._insert(event.epoch, event.seq, payload_of(event), reason)
             if is_loud:
                 subject = f"{self._location} {event.epoch} {event.seq}"
-                alarm(self._connection, self._now_ms, "quarantine", subject, reason=reason)
+                place = self._location
+                alarm(self._connection, self._now_ms, "quarantine", subject, place, reason=reason)
             return
         limits.reached("quarantine_by_location")
-        alarm_daily(self._connection, self._now_ms, FULL, self._location, most=self._most)
+        place = self._location
+        alarm_daily(self._connection, self._now_ms, FULL, place, place, most=self._most)
         if self._counts_again(_short(event), *self._place(event)):
             return
         if self._open < 2 * self._most:
@@ -137,4 +139,5 @@ def settle(connection: Connection, event: str, by: str, why: str, now_ms: int) -
         "open event in quarantine",
         event,
     )
-    audit(connection, now_ms, by, "quarantine.settle", event, why=why)
+    place = connection.execute(select(_TABLE.c.location).where(_TABLE.c.id == event)).scalar_one()
+    audit(connection, now_ms, by, "quarantine.settle", event, place=place, why=why)

@@ -49,10 +49,11 @@ def retire(
         f"kiosk {row.id}",
         "location.retire",
         row.id,
+        place=row.id,
         inside=list(request.packages),
     )
     if request.packages or lying:
-        alarm(connection, now_ms, "retired-with-packages", row.id, packages=lying[:50])
+        alarm(connection, now_ms, "retired-with-packages", row.id, row.id, packages=lying[:50])
     return RetireAnswer(location=row.id)
 
 

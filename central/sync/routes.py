@@ -118,7 +118,7 @@ async def sync(location: str, request: Request) -> Response:
 
 def _alarm_of_flood(connection: Connection, location: str, limit: str, now_ms: int) -> None:
     lock_location(connection, location)
-    alarm_daily(connection, now_ms, "events-flood", location, limit=limit)
+    alarm_daily(connection, now_ms, "events-flood", location, location, limit=limit)
 
 
 @router.get(

@@ -181,7 +181,7 @@ def _cursor(
         if request.cursor > last + CURSOR_AHEAD_MAX:
             # Behind it no number would be left that a kiosk takes.
             said = {"cursor": request.cursor, "known": last}
-            alarm_daily(connection, now_ms, "cursor-too-far", row.id, **said)
+            alarm_daily(connection, now_ms, "cursor-too-far", row.id, row.id, **said)
             return int(row.command_cursor)
     if request.cursor < row.command_cursor and request.epoch == row.epoch:
         # Only an older answer on its way, or a second kiosk with the same token.

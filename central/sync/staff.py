@@ -9,6 +9,9 @@ from sqlalchemy import Connection, func, insert, select, update
 
 from central import forgotten, kept, schema
 from central.adapters import RNG
+from central.areas import tree
+from central.areas.visible import EVERYWHERE as EVERY_AREA
+from central.areas.visible import NETWORK, Reach, areas_visible_to, visible_to
 from central.carriers import carriers
 from central.context import Central, audit, change_known
 from central.errors import RequestError, not_found, require_plain
@@ -44,12 +47,17 @@ def add(
     pin: str,
     locations: str = EVERYWHERE,
     served: str = OPERATOR,
+    area: str = EVERY_AREA,
+    reach: Reach = NETWORK,
 ) -> None:
     """List somebody, or list them again with another PIN; the kiosks hear of it.
 
-    `locations` is `*` or the ids of some, with commas; `served` the ids of the carriers whose
-    packages a courier may touch, with commas, the own one first. Raises `RequestError`.
+    `locations` is `*` or the ids of some, with commas; of those, the ones that lie in the `area`
+    let them in. `served` are the ids of the carriers whose packages a courier may touch, with
+    commas, the own one first. Raises `RequestError`.
     """
+    tree.lock(connection)
+    tree.require_place(connection, area, reach)
     number = _number(connection, number)
     require_plain(name=name)
     if len(name) > NAME_MAX:
@@ -64,13 +72,16 @@ def add(
         "role": role,
         "pin_hash": _sealed(connection, "pin_hash", number, central.secrets.hash_password(pin)),
         "pin_digits": len(pin),
-        "locations": json.dumps(_places(connection, locations)),
+        "locations": json.dumps(_places(connection, locations, reach)),
+        "area": area,
         "carriers": json.dumps(_served(connection, Role(role), served)),
         "removed_ms": None,
         "version": count_change(connection, central.clock.now_ms()),
     }
     table = schema.staff
-    known = connection.execute(select(table.c.number).where(table.c.number == number)).first()
+    known = connection.execute(select(table).where(table.c.number == number)).first()
+    if known is not None and known.removed_ms is None:
+        _require_theirs(connection, number, reach)
     _require_room(connection, number)
     if known is None:
         connection.execute(insert(table).values(number=number, **values))
@@ -177,11 +188,21 @@ def set_digits(connection: Connection, central: Central, by: str, digits: int) -
     return sum(kept.status_of(status).get("staff_version") is None for status in rows)
 
 
-def _places(connection: Connection, locations: str) -> list[str] | str:
+def _require_theirs(connection: Connection, number: str, reach: Reach) -> None:
+    """Raises `RequestError` where a number is somebody's who is listed by others."""
+    table = schema.staff
+    is_theirs = (table.c.number == number) & areas_visible_to(reach, table.c.area)
+    if connection.execute(select(table.c.number).where(is_theirs)).first() is None:
+        raise RequestError(409, "exists", f"number {number}: it is taken; choose another")
+
+
+def _places(connection: Connection, locations: str, reach: Reach) -> list[str] | str:
     if locations.strip() in ("", EVERYWHERE):
         return EVERYWHERE
     wanted = [each.strip() for each in locations.split(",") if each.strip()]
-    known = set(connection.execute(select(schema.location.c.id)).scalars())
+    place = schema.location.c
+    query = select(place.id).where(place.id.in_(wanted), visible_to(reach, place.id))
+    known = set(connection.execute(query).scalars())
     for each in wanted:
         if each not in known:
             raise not_found("location", each)

@@ -8,14 +8,17 @@ that were restored from one backup never count alike.
 
 from __future__ import annotations
 
+import json
 import logging
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, func, insert, select, update
 
 from central import kept, schema
 from central.adapters import RNG
+from central.areas.visible import around
 from central.carriers.carriers import disabled
 from central.carriers.places import absent
 from central.database import wake_all
@@ -49,6 +52,21 @@ def count_change(connection: Connection, now_ms: int) -> int:
     return version
 
 
+def serves(carrier: str) -> ColumnElement[bool]:
+    """Of a query of the staff: whether somebody serves a carrier."""
+    return schema.staff.c.carriers.contains(json.dumps(carrier), autoescape=True)
+
+
+def list_again(connection: Connection, who: ColumnElement[bool], now_ms: int) -> None:
+    """Have kiosks ask again for some of the staff: each at a version of their own, so that a page
+    of the list may end behind any."""
+    staff = schema.staff
+    listed = select(staff.c.number).where(who, staff.c.removed_ms.is_(None))
+    for number in connection.execute(listed.order_by(staff.c.number)).scalars().all():
+        version = count_change(connection, now_ms)
+        connection.execute(update(staff).where(staff.c.number == number).values(version=version))
+
+
 def digits_of(connection: Connection) -> int:
     """How many digits of a number are typed."""
     return int(connection.execute(select(_LIST.c.digits)).scalar_one())
@@ -67,11 +85,8 @@ def page_of(
     some = changed.order_by(table.c.version).limit(STAFF_PAGE_MAX + 1)
     found = connection.execute(some).mappings().all()
     rows, has_more = found[:STAFF_PAGE_MAX], len(found) > STAFF_PAGE_MAX
-    ended = disabled(connection) | absent(connection, location)
-    listed = [
-        (row["number"], _listed(connection, row, location, ended, knows_carriers=knows_carriers))
-        for row in rows
-    ]
+    kiosk = _kiosk(connection, location, knows_carriers=knows_carriers)
+    listed = [(row["number"], _listed(connection, row, kiosk)) for row in rows]
     last: int = rows[-1]["version"] if rows else 0
     return StaffPage(
         since=since,
@@ -103,26 +118,36 @@ def for_older(connection: Connection, location: str) -> ListStaff:
         .order_by(table.c.number)
         .limit(STAFF_MAX)
     ).mappings()
-    ended = disabled(connection) | absent(connection, location)
-    known = [_listed(connection, row, location, ended, knows_carriers=False) for row in rows]
+    kiosk = _kiosk(connection, location, knows_carriers=False)
+    known = [_listed(connection, row, kiosk) for row in rows]
     return ListStaff(staff=tuple(person for person in known if person is not None))
 
 
-def _listed(
-    connection: Connection,
-    row: Any,
-    location: str,
-    ended: frozenset[str],
-    *,
-    knows_carriers: bool,
-) -> ListedStaff | None:
+@dataclass(frozen=True, slots=True)
+class _Kiosk:
+    """A kiosk, as far as it says whom it is to know."""
+
+    location: str
+    areas: frozenset[str]
+    """Those that its location lies in."""
+    ended: frozenset[str]
+    """The carriers that are disabled, or do not work here."""
+    knows_carriers: bool
+
+
+def _kiosk(connection: Connection, location: str, *, knows_carriers: bool) -> _Kiosk:
+    areas = around(connection, location)
+    ended = disabled(connection) | absent(connection, location, areas)
+    return _Kiosk(location, areas, ended, knows_carriers)
+
+
+def _listed(connection: Connection, row: Any, kiosk: _Kiosk) -> ListedStaff | None:
     """Somebody as a location's kiosk is to know them; None where it is not, or where the row is
-    damaged: the others are sent all the same. `ended`: the carriers that are disabled, or do not
-    work here."""
-    if row["removed_ms"] is not None or not _is_of(row, location):
+    damaged: the others are sent all the same."""
+    if row["removed_ms"] is not None or not _is_of(row, kiosk):
         return None
     served, is_technician = kept.names_of(row["carriers"]), row["role"] == Role.TECHNICIAN
-    has_work = knows_carriers and not ended.issuperset(served)
+    has_work = kiosk.knows_carriers and not kiosk.ended.issuperset(served)
     if not is_technician and OPERATOR not in served and not has_work:
         return None
     values = {name: row[name] for name in ListedStaff.model_fields}
@@ -137,6 +162,11 @@ def _listed(
         return None
 
 
-def _is_of(row: Any, location: str) -> bool:
+def _is_of(row: Any, kiosk: _Kiosk) -> bool:
+    """Whether somebody is let in at a location."""
     places = kept.value_of(row["locations"])
+    return row["area"] in kiosk.areas and _names(places, kiosk.location)
+
+
+def _names(places: object, location: str) -> bool:
     return places == EVERYWHERE or (isinstance(places, list) and location in places)

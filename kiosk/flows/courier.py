@@ -14,7 +14,7 @@ from kiosk.flows.person import Event
 from kiosk.flows.views.choices import Choice, Refusal, Refused
 from kiosk.flows.views.courier import Receipt, ReceiptLine, ScanPackage, StoredNote
 from kiosk.model.carriers import CarrierScope
-from kiosk.model.person import Role, Staff, parse_badge
+from kiosk.model.person import Role, Staff, is_badge
 from kiosk.store import departures, moves, packages
 from kiosk.store import staff as staff_store
 from kiosk.store.staff import Moved, Visit
@@ -41,7 +41,7 @@ class Run:
 
     @property
     def actor(self) -> str:
-        return f"staff:{self.staff.number}"
+        return self.staff.actor
 
     @property
     def scope(self) -> CarrierScope:
@@ -80,7 +80,7 @@ async def _next_event(kiosk: Kiosk, run: Run) -> Event:
 
 def _is_badge(event: Event) -> bool:
     """Whether a badge was scanned: during a run it says that the run is over."""
-    return isinstance(event, Scanned) and parse_badge(event.text) is not None
+    return isinstance(event, Scanned) and is_badge(event.text)
 
 
 async def _act(kiosk: Kiosk, run: Run, event: Event) -> None:

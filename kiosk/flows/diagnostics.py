@@ -48,7 +48,7 @@ SCANS = 3
 
 async def machine(kiosk: Kiosk, staff: Staff) -> None:
     """The computer's page, until the technician goes back."""
-    actor = f"staff:{staff.number}"
+    actor = staff.actor
     restart = () if kiosk.restart is None else (Choice.RESTART,)
     while True:
         last = await kiosk.store.run(backup.last)

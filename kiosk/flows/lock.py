@@ -29,8 +29,8 @@ from kiosk.flows.views.service import (
     StaffList,
 )
 from kiosk.flows.views.shared import View
-from kiosk.model.person import Role, Staff, parse_badge
-from kiosk.store import intents, staff
+from kiosk.model.person import Role, Staff, is_badge
+from kiosk.store import badges, intents, staff
 from kiosk.store.writer import Writer
 
 CHOICES = (Choice.PICK_UP, Choice.RESUME, Choice.HELP)
@@ -81,9 +81,10 @@ class SessionLock:
         return not await self.kiosk.store.run(intents.is_in_play)
 
     async def must_end(self) -> bool:
-        """Whether the newest list of staff has its owner no more, or with another PIN or role; not
-        while a door is in play: that comes to its end first."""
-        return await self.kiosk.store.run(_must_end, self.owner, self.role)
+        """Whether the newest list of staff has its owner no more, or with another PIN or role, or
+        what let in an owner who is on no list is good no more; not while a door is in play: that
+        comes to its end first."""
+        return await self.kiosk.store.run(_must_end, self.owner, self.role, self.kiosk.location.id)
 
     async def hold(self, view: View) -> Held:
         """Lock until the owner is back, or somebody else, or nobody for too long."""
@@ -161,19 +162,24 @@ class SessionLock:
         return Held.OVER
 
 
-def _must_end(writer: Writer, owner: Staff, role: Role) -> bool:
+def _must_end(writer: Writer, owner: Staff, role: Role, location: str) -> bool:
+    return not _is_good_still(writer, owner, role, location) and not intents.is_in_play(writer)
+
+
+def _is_good_still(writer: Writer, owner: Staff, role: Role, location: str) -> bool:
+    if not owner.is_listed:
+        return badges.is_admitted_still(writer, owner, location)
     listed = staff.member(writer, owner.number)
-    is_the_same = (
+    return (
         listed is not None
         and listed.pin_hash == owner.pin_hash
         and listed.role in (role, Role.TECHNICIAN)
         and listed.carriers == owner.carriers
     )
-    return not is_the_same and not intents.is_in_play(writer)
 
 
 def _is_badge(event: Event) -> bool:
-    return isinstance(event, Scanned) and parse_badge(event.text) is not None
+    return isinstance(event, Scanned) and is_badge(event.text)
 
 
 def _is_customers(event: Event) -> bool:

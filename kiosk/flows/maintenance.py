@@ -79,7 +79,7 @@ async def maintenance(kiosk: Kiosk, staff: Staff) -> None:
         event = await kiosk.person.next(SESSION_S)
         if isinstance(event, TimedOut) or event == Pressed(Choice.DONE):
             return
-        actor = f"staff:{staff.number}"
+        actor = staff.actor
         if event == Pressed(Choice.ROUND):
             if await prove(kiosk, staff):
                 await round_of_suspects(kiosk, actor)
@@ -184,7 +184,7 @@ class _DoorPage:
 
     @property
     def actor(self) -> str:
-        return f"staff:{self.staff.number}"
+        return self.staff.actor
 
     async def serve(self) -> None:
         """Until the technician goes back."""

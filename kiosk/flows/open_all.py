@@ -30,7 +30,7 @@ async def open_all(kiosk: Kiosk, staff: Staff) -> None:
         for record in await kiosk.store.run(slots.records)
         if record.service is not Service.DO_NOT_OPEN
     ]
-    actor = f"staff:{staff.number}"
+    actor = staff.actor
     failed = [each.label for each in records if not await _open(kiosk, each, actor)]
     opened = len(records) - len(failed)
     choices = (Choice.DONE,)

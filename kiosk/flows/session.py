@@ -23,7 +23,7 @@ from kiosk.flows.views.customer import First
 from kiosk.flows.views.shared import Trouble
 from kiosk.model.actor import KIOSK
 from kiosk.model.event_bodies import KioskStarted
-from kiosk.model.person import Role, Staff, StaffSource, parse_badge
+from kiosk.model.person import Role, Staff, StaffSource, is_badge
 from kiosk.store import slots, staff
 from kiosk.store.writer import Writer
 
@@ -111,7 +111,7 @@ async def _first_screen(kiosk: Kiosk, watch: Watch) -> None:
                 return await pickup(kiosk, digits)
             case Pressed(Choice.PICK_UP):
                 return await pickup(kiosk)
-            case Scanned(text) if parse_badge(text) is not None:
+            case Scanned(text) if is_badge(text):
                 return await _badge(kiosk, text)
             case Scanned(text):
                 return await scanned_pickup(kiosk, text)

@@ -15,8 +15,15 @@ CONSOLE = "console"
 SERVER = "server"
 """The central server, or somebody through it."""
 
+_COURIER = "courier:"
+
 Actor = Annotated[
-    str, Strict(), Field(pattern=r"^(customer|kiosk|console|server|staff:[0-9A-Za-z]{1,8})$")
+    str,
+    Strict(),
+    Field(
+        pattern=r"^(customer|kiosk|console|server|staff:[0-9A-Za-z]{1,12}"
+        r"|courier:[a-z0-9][a-z0-9-]{0,31}(:[0-9A-Za-z][0-9A-Za-z._-]{0,23})?)$"
+    ),
 ]
 
 _EARLIER = {"centre": SERVER, "remote": SERVER, "restore": KIOSK, "start": KIOSK}
@@ -24,8 +31,14 @@ _EARLIER = {"centre": SERVER, "remote": SERVER, "restore": KIOSK, "start": KIOSK
 
 
 def staff(number: str) -> str:
-    """A member of staff, by their number."""
-    return f"staff:{number}"
+    """A member of staff, by their number; who is on no list is known by nothing else."""
+    return number if number.startswith(_COURIER) else f"staff:{number}"
+
+
+def courier(carrier: str, pseudonym: str = "") -> str:
+    """A courier who is on no list: of which carrier, and what that calls them by; without that, one
+    who typed the site's code of the day."""
+    return f"{_COURIER}{carrier}:{pseudonym}" if pseudonym else f"{_COURIER}{carrier}"
 
 
 def in_one_form(text: str) -> str:

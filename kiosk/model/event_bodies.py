@@ -440,7 +440,10 @@ class StaffRefused(Body):
     role: Name
     """Of whom a PIN was asked, "" where of anybody; or `badge`."""
     number: Name | None = None
-    """The number that was typed, or is on the badge of somebody who is known here."""
+    """The number that was typed, or is on the badge of somebody who is known here; the carrier that
+    signed a badge."""
+    why: Name | None = None
+    """Of a badge that a carrier's key is to have signed: what is wrong with it."""
 
 
 Tried = Literal["typed", "scanned", "pin", "badge"]

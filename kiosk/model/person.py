@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from random import Random
 
+from kiosk.model import actor
 from kiosk.model.carriers import EVERY_CARRIER, OPERATOR, CarrierScope
 from kiosk.model.clock import Instant
+from kiosk.model.signed_badge import LIST_VALID_MS, ScannedBadge, is_signed_badge
 
 
 class StaffSource(StrEnum):
@@ -26,10 +28,6 @@ class Role(StrEnum):
     TECHNICIAN = "technician"
 
 
-SERVER_LIST_MS = 168 * 3_600_000
-"""How old the server's list may be before its couriers are no longer let in."""
-
-
 @dataclass(frozen=True, slots=True)
 class Staff:
     """A courier or technician who signs in with a PIN or a badge.
@@ -39,7 +37,7 @@ class Staff:
     """
 
     number: str
-    """As it is kept, see `kept_number`."""
+    """As it is kept, see `kept_number`; of a courier on no list, what the journal calls them."""
     name: str
     role: Role
     pin_hash: str
@@ -53,6 +51,20 @@ class Staff:
     """When the list that names this person was received."""
     carriers: tuple[str, ...] = (OPERATOR,)
     """Those that this person serves, the own one first."""
+    badge: ScannedBadge | None = None
+    """What let in a courier who is on no list, and a carrier's badge named."""
+    has_site_code: bool = False
+    """A courier who is on no list typed the site's code of the day."""
+
+    @property
+    def is_listed(self) -> bool:
+        """Whether a list names this person, who then has a number and a PIN."""
+        return self.badge is None and not self.has_site_code
+
+    @property
+    def actor(self) -> str:
+        """Who this person is in the journal."""
+        return actor.staff(self.number)
 
     def scope_as(self, role: Role) -> CarrierScope:
         """Whose packages this person may touch while they work in this role: a technician looks
@@ -72,7 +84,7 @@ class Staff:
         if self.valid_until_ms is not None and now.wall_ms >= self.valid_until_ms:
             return False
         is_listed = self.source is StaffSource.SERVER and self.role is Role.COURIER
-        return not (is_listed and now.wall_ms - self.listed_ms > SERVER_LIST_MS)
+        return not (is_listed and now.wall_ms - self.listed_ms > LIST_VALID_MS)
 
 
 BADGE_PREFIX = "PKS"
@@ -105,9 +117,14 @@ def parse_badge(text: str) -> Badge | None:
     return Badge(number, parts[2])
 
 
-NUMBER_DIGITS_MIN, NUMBER_DIGITS_MAX = 2, 6
+def is_badge(text: str) -> bool:
+    """Whether a badge was scanned, of whichever kind, good or bad: it is never a package."""
+    return parse_badge(text) is not None or is_signed_badge(text)
+
+
+NUMBER_DIGITS_MIN, NUMBER_DIGITS_MAX = 2, 12
 """How many digits of a PIN are the person's number: as many for everybody at a kiosk."""
-KEPT_NUMBER = r"^([0-9]{2}|[1-9][0-9]{2,5})$"
+KEPT_NUMBER = r"^([0-9]{2}|[1-9][0-9]{2,11})$"
 """What a staff number looks like as it is kept."""
 
 

@@ -492,6 +492,41 @@ def m012_carriers(db: Database) -> None:
     )
 
 
+@migrations()
+def m013_longest_staff_numbers(db: Database) -> None:
+    """A staff number has two to twelve digits: as many as carriers number their people with."""
+    (made,) = db.conn.execute("SELECT sql FROM sqlite_master WHERE name = 'staff'").fetchone()
+    db.conn.execute("ALTER TABLE staff RENAME TO former_staff")
+    db.conn.execute(made.replace("BETWEEN 2 AND 6)", "BETWEEN 2 AND 12)"))
+    db.conn.execute("INSERT INTO staff SELECT * FROM former_staff")
+    db.conn.execute("DROP TABLE former_staff")
+
+
+@migrations()
+def m014_carrier_keys(db: Database) -> None:
+    """Couriers who are on no list are known by their carrier's key. Of them nothing is kept: there
+    are as many rows as keys, and as badges that are revoked and have not ended."""
+    db.conn.execute(
+        """CREATE TABLE carrier_key (
+            carrier TEXT NOT NULL,
+            key_id TEXT NOT NULL CHECK (length(key_id) = 8),
+            public_key BLOB NOT NULL CHECK (length(public_key) = 32),
+            until_ms INTEGER,
+            PRIMARY KEY (carrier, key_id)
+        ) STRICT, WITHOUT ROWID"""
+    )
+    db.conn.execute(
+        """CREATE TABLE revoked_badge (
+            carrier TEXT NOT NULL,
+            badge TEXT NOT NULL,
+            pseudonym TEXT NOT NULL,
+            until_ms INTEGER NOT NULL,
+            PRIMARY KEY (carrier, badge, pseudonym),
+            CHECK ((badge = '') <> (pseudonym = ''))
+        ) STRICT, WITHOUT ROWID"""
+    )
+
+
 def fingerprint(db: Database) -> str:
     """A hash of every table, index and trigger, to compare two schemas."""
     rows = db.conn.execute(

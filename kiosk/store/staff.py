@@ -13,7 +13,8 @@ from kiosk.model.commands import ListedStaff
 from kiosk.model.event_bodies import StaffListed, StaffSignedIn, VisitEnded
 from kiosk.model.events import Event, EventKind
 from kiosk.model.person import NUMBER_DIGITS_MIN, Role, Staff, StaffSource
-from kiosk.store import journal, meta
+from kiosk.store import badges, journal, meta
+from kiosk.store.badges import NO_ACCESS, CarrierAccess
 from kiosk.store.writer import Row, Writer, insert, update
 
 HANDED_OVER = (
@@ -59,6 +60,8 @@ class ListChange:
     listed: Sequence[Staff]
     gone: Sequence[str] = ()
     """The numbers of those who are not on it any more."""
+    access: CarrierAccess = NO_ACCESS
+    """How couriers who are on no list are known: all of it."""
 
 
 def person_of(listed: ListedStaff, listed_ms: int) -> Staff:
@@ -104,6 +107,7 @@ def take_server_list(writer: Writer, change: ListChange) -> int:
         count = _change(writer, source, change.listed, change.gone, change.digits)
     now_ms = writer.now.wall_ms
     writer.db.execute("UPDATE staff SET listed_ms = ? WHERE source = ?", (now_ms, source))
+    badges.take(writer, change.access)
     meta.set_value(writer, SERVER_LIST, json.dumps([change.version, now_ms]))
     return count
 
@@ -115,8 +119,10 @@ def server_list(writer: Writer) -> ServerList:
 
 
 def forget_server_list(writer: Writer) -> None:
-    """What is here is of another server: its list is fetched whole."""
+    """What is here is of another server: its list is fetched whole, and no badge that the other
+    one's carriers signed counts any more."""
     meta.forget(writer, SERVER_LIST)
+    badges.take(writer, NO_ACCESS)
 
 
 def number_digits(writer: Writer) -> int:

@@ -11,10 +11,11 @@ from __future__ import annotations
 import json
 from enum import StrEnum
 
-from kiosk.model.actor import CUSTOMER, KIOSK
+from kiosk.model.actor import CUSTOMER, KIOSK, courier
 from kiosk.model.clock import DAY_MS, Instant
 from kiosk.model.event_bodies import GuessingNoticed, StaffRefused, Tried
 from kiosk.model.person import Role
+from kiosk.model.signed_badge import Why
 from kiosk.model.throttle import (
     ALARM_AT,
     KIOSK_ALARM_AT,
@@ -163,7 +164,7 @@ def refuse_pin(writer: Writer, number: str, proof: Proof, role: Role | None) -> 
         writer.record(GuessingNoticed(actor=KIOSK, tried="pin", times=wrong))
 
 
-def refuse_badge(writer: Writer, number: str) -> None:
+def refuse_badge(writer: Writer, number: str, why: Why | None = None) -> None:
     """Count a badge that is nobody's, or no longer. A badge never waits: but of many bad ones in a
     row only some are written down, so that they do not fill the disk."""
     at_ms, name = now_ms(writer), f"{Proof.BADGE} {number}"
@@ -171,8 +172,21 @@ def refuse_badge(writer: Writer, number: str) -> None:
         return
     spend(writer, name, at_ms)
     _count(writer, number, Proof.BADGE, at_ms)
-    writer.record(StaffRefused(actor=KIOSK, role="badge", number=number))
+    writer.record(StaffRefused(actor=KIOSK, role="badge", number=number, why=why))
     _alarm_of_person(writer, number, Proof.BADGE, at_ms)
+
+
+def refuse_signed_badge(writer: Writer, why: Why, carrier: str) -> None:
+    """Write down a carrier's badge that let nobody in. One that its carrier did sign is nobody's
+    guess; one of which nobody knows who made it counts as a badge of nobody's. `carrier`: whose key
+    signed it, so there are as many buckets as carriers; "" for nobody's."""
+    if not carrier:
+        return refuse_badge(writer, NOBODY, why)
+    at_ms, name = now_ms(writer), f"{Proof.BADGE} {courier(carrier)}"
+    if bucket(writer, name).wait_ms(at_ms) <= 0:
+        spend(writer, name, at_ms)
+        writer.record(StaffRefused(actor=KIOSK, role="badge", number=courier(carrier), why=why))
+    return None
 
 
 def forgive(writer: Writer, number: str) -> None:

@@ -9,8 +9,16 @@ from __future__ import annotations
 import json
 from typing import Annotated, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    ValidationError,
+    model_validator,
+)
 
+from kiosk.model.carriers import CarrierId
 from kiosk.model.clock import Instant
 from kiosk.model.commands import ListedStaff
 from kiosk.model.events import Event, kind_of
@@ -24,6 +32,13 @@ STAFF_PAGE_MAX = 500
 """How many people one answer about the list of staff names at most."""
 STAFF_LIST_MAX = 20_000
 """How many people the list of a network has at most."""
+CARRIER_KEYS_MAX = 800
+"""How many keys of carriers a kiosk knows at most."""
+REVOKED_BADGES_MAX = 4_000
+"""How many badges and couriers are revoked at a kiosk at most, those whose badges ended not
+counted."""
+REGIONS_MAX = 32
+"""Of how many regions a location is at most: each within the next."""
 
 
 Whole = Annotated[int, Field(ge=-(2**53), le=2**53)]
@@ -251,6 +266,47 @@ class SyncAnswer(Message):
     None: the server is of a version before 0.3, which sends the list as a command."""
 
 
+class CarrierKey(Message):
+    """A key that a carrier signs its couriers' badges with."""
+
+    carrier: CarrierId
+    public_key: str = Field(pattern=r"^[0-9a-f]{64}$")
+    """Of Ed25519, in hexadecimal."""
+    until_ms: Whole | None = Field(default=None, ge=0)
+    """When it ends; None: no end is set."""
+
+
+class RevokedBadge(Message):
+    """Badges that are good no more, though they have not ended: one, or all of a courier's."""
+
+    carrier: CarrierId
+    badge: str = Field(default="", pattern=r"^([0-9a-f]{16})?$")
+    """The badge's id; "" where it is all of a courier's."""
+    pseudonym: str = Field(default="", max_length=24)
+    until_ms: Whole = Field(ge=0)
+    """When the last of them has ended by itself."""
+
+    @model_validator(mode="after")
+    def _names_one(self) -> RevokedBadge:
+        if bool(self.badge) is bool(self.pseudonym):
+            raise ValueError("badge, pseudonym: one of them is right, not both")
+        return self
+
+
+class CarrierKeys(Message):
+    """How a location knows couriers who are on no list: the carriers' keys, what is revoked, and
+    whose couriers may type the site's code of the day. Always all of it; it is short, however many
+    couriers there are."""
+
+    regions: tuple[Annotated[str, Field(max_length=64)], ...] = Field(
+        default=(), max_length=REGIONS_MAX
+    )
+    """Those that the location is of."""
+    keys: tuple[CarrierKey, ...] = Field(default=(), max_length=CARRIER_KEYS_MAX)
+    revoked: tuple[RevokedBadge, ...] = Field(default=(), max_length=REVOKED_BADGES_MAX)
+    site_codes: tuple[CarrierId, ...] = Field(default=(), max_length=CARRIER_KEYS_MAX)
+
+
 class StaffPage(Message):
     """What changed in the list of a location's staff since a version, or the whole list. A part of
     it where that is long: what comes behind it begins at its `version`."""
@@ -270,6 +326,8 @@ class StaffPage(Message):
         default=(), max_length=STAFF_PAGE_MAX
     )
     """The numbers of those who are not on this location's list any more, or never were."""
+    carrier_keys: CarrierKeys | None = None
+    """On the last page. None: more pages come, or the server is of a version without."""
 
 
 class StaffAnswer(Message):

@@ -13,11 +13,13 @@ from random import Random
 
 from pydantic import ValidationError
 
-from kiosk.model.clock import DAY_MS, Instant
+from kiosk.model.clock import DAY_MS, JUMP_MS, Instant
 from kiosk.model.commands import ListedStaff, what_is_wrong
+from kiosk.store.badges import NO_ACCESS, CarrierAccess, KnownKey, Revocation
 from kiosk.store.staff import ListChange, ServerList, person_of
 from kiosk.sync.contract import (
     STAFF_LIST_MAX,
+    CarrierKeys,
     StaffAnswer,
     StaffPage,
     read_message,
@@ -58,6 +60,7 @@ class _List:
     digits: int = 0
     listed: dict[str, ListedStaff] = field(default_factory=dict)
     gone: set[str] = field(default_factory=set)
+    carrier_keys: CarrierKeys | None = None
 
     def add(self, page: StaffPage) -> None:
         if page.is_whole:
@@ -69,6 +72,7 @@ class _List:
             self.listed.pop(number, None)
             self.gone.add(number)
         self.version, self.digits = page.version, page.digits
+        self.carrier_keys = page.carrier_keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +96,8 @@ def is_wanted(here: ServerList, counts: int | None, now: Instant) -> bool:
     """
     if counts is None or counts == here.version == 0:
         return False
-    return counts != here.version or abs(now.wall_ms - here.taken_ms) > CONFIRM_MS
+    age_ms = now.wall_ms - here.taken_ms
+    return counts != here.version or not -JUMP_MS <= age_ms <= CONFIRM_MS
 
 
 def fetch(
@@ -112,8 +117,28 @@ def fetch(
     else:
         raise StaffListError(f"it has more than {PAGES_MAX} pages")
     listed = [person_of(person, now.wall_ms) for person in found.listed.values()]
-    change = ListChange(found.version, found.digits, found.is_whole, listed, sorted(found.gone))
+    change = ListChange(
+        found.version,
+        found.digits,
+        found.is_whole,
+        listed,
+        sorted(found.gone),
+        _access(found.carrier_keys),
+    )
     return Fetched(change, key)
+
+
+def _access(said: CarrierKeys | None) -> CarrierAccess:
+    """How couriers who are on no list are known; none are where the server says nothing of it."""
+    if said is None:
+        return NO_ACCESS
+    keys = [
+        KnownKey(each.carrier, bytes.fromhex(each.public_key), each.until_ms) for each in said.keys
+    ]
+    revoked = [
+        Revocation(each.carrier, each.badge, each.pseudonym, each.until_ms) for each in said.revoked
+    ]
+    return CarrierAccess(said.regions, keys, revoked, said.site_codes)
 
 
 def _page(

@@ -18,8 +18,7 @@ from typing import Final
 
 from kivy.clock import Clock, ClockBase
 
-from drivers.barcodes import BARCODE_LENGTH_MAX
-from drivers.scanner import SILENCE_S, ScanAssembler, ScannerRead
+from drivers.scanner import SCAN_LENGTH_MAX, SILENCE_S, ScanAssembler, ScannerRead
 
 KEY_GAP_S: Final = 0.08
 """Keys of one code follow each other faster than this, those of slow scanners too."""
@@ -169,7 +168,7 @@ class WedgeKeys:
         self._silence_after_frame.cancel()
         # The pause has its own trigger: a slow frame must not count as one.
         self._code_s = self._clock.get_boottime()
-        self._code = (self._code + text.strip("\r"))[: BARCODE_LENGTH_MAX + 1]
+        self._code = (self._code + text.strip("\r"))[: SCAN_LENGTH_MAX + 1]
         if text != "\r":
             self._silence()
             return

@@ -12,6 +12,7 @@ import requests
 from pydantic import ValidationError
 
 from central import schema
+from central.areas import tree
 from central.auth import Role
 from central.operators import accounts
 from central.pages.session import COOKIE, HOME
@@ -224,6 +225,25 @@ def test_roles_come_from_the_claim_and_the_last_administrator_stays_one(
     account(server, "local", Role.ADMIN)
     come_as("ops")
     assert role() == "operator"
+
+
+def test_roles_in_areas_come_from_the_claim_and_none_from_an_area_that_there_is_not(
+    serve: Callable[..., Server], issuer: str
+) -> None:
+    roles = {"all": "viewer", "crew": "operator@north", "lost": "admin@nowhere"}
+    server = serve(has_second_factor=True, **{**ROLES, "roles": roles})
+    server.write(tree.add, "north", "North", "", "test", server.clock.wall_ms)
+
+    def come_as(*groups: str) -> list[str]:
+        set_next(issuer, person={"realm": {"groups": list(groups)}})
+        come(server)
+        return sorted(f"{row.role} {row.area}" for row in server.rows(schema.operator_grant))
+
+    assert come_as("lost") == []
+    assert come_as("crew") == ["operator north"]
+    assert come_as("crew", "all", "lost") == ["operator north", "viewer "]
+    assert "alarm:account.no_area" in server.alarms()
+    assert come_as("all") == ["viewer "]
 
 
 def test_a_provider_that_is_away_or_another_leaves_the_password(

@@ -124,7 +124,7 @@ def test_what_is_signed_for_another_location_is_no_list_here(
         ({"listed": [{**EVE, "number": "777"}]}, "more than the 2 digits"),
         ({"listed": [{**EVE, "role": "chief"}]}, "listed.0.role"),
         ({"since": 5}, "since 5"),
-        ({"digits": 7}, "digits 7"),
+        ({"digits": 13}, "digits 13"),
         ({"has_more": True, "version": 0}, "version 0"),
     ],
 )

@@ -16,6 +16,7 @@ from sqlalchemy import create_engine, event, select, update
 from central import resealing, schema, tokens
 from central.__main__ import cli
 from central.app import build
+from central.areas.visible import NETWORK
 from central.auth import Role
 from central.database import alembic_config
 from central.errors import CannotServeError
@@ -169,7 +170,7 @@ def test_what_an_earlier_version_kept_is_sealed_by_the_next_start(plain: Server)
     assert found_in(plain.folder) == [], "the file, its free pages or its log hold it still"
     (person,) = [row for row in plain.rows(schema.recipient) if row.id == "r"]
     assert (person.name, person.email) == (PERSON["name"], PERSON["email"])
-    [found] = plain.central.database.read(queries.search, "quendolin")
+    [found] = plain.central.database.read(queries.search, NETWORK, "quendolin")
     assert found["person"] == PERSON["name"]
     known = plain.central.database.read(accounts.find, OPERATOR.upper())
     assert (known.email, known.password_hash) == (OPERATOR, PIN_HASH)
@@ -243,7 +244,7 @@ def test_a_rotated_key_reads_what_the_stolen_one_does_not(lived: Server, tmp_pat
         build(Settings(data=thief))
     lived.start()
     assert [row.name for row in lived.rows(schema.recipient)] == [PERSON["name"]]
-    [found] = lived.central.database.read(queries.search, "quendolin")
+    [found] = lived.central.database.read(queries.search, NETWORK, "quendolin")
     assert found["person"] == PERSON["name"]
     assert lived.central.database.read(page_of, "sample", 0).listed[0].name == COURIER
     [location] = lived.rows(schema.location)

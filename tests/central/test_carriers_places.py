@@ -10,14 +10,17 @@ import pytest
 import requests
 
 from central import carrier_changes, schema
+from central.areas import tree
 from central.carriers import shares
 from central.errors import RequestError
+from central.sync import moving
 from kiosk.store import departures, intents, packages
 from kiosk.store.intents import IntentPurpose
+from kiosk.sync.contract import STAFF_PAGE_MAX
 from tests.central.test_carriers import add_courier
 from tests.support.central_server import LOCATION, Journal, Server, announce
 from tests.support.operators import obey, sync
-from tests.support.staff_lists import ListedAt
+from tests.support.staff_lists import ListedAt, add_many, set_digits
 
 HERE = {"latitude": 52.5, "longitude": 13.4}
 
@@ -34,8 +37,8 @@ def find(server: Server, key: dict[str, str], path: str) -> requests.Response:
     return requests.get(f"{server.url}/v1/{path}", params=asked, headers=key, timeout=20)
 
 
-def set_places(server: Server, carrier: str, locations: str) -> None:
-    server.write(carrier_changes.set_places, server.central, "test", carrier, locations)
+def set_places(server: Server, carrier: str, locations: str, areas: str = "") -> None:
+    server.write(carrier_changes.set_places, server.central, "test", carrier, locations, areas)
 
 
 def set_share(server: Server, carrier: str, least: int, most: int | None = None) -> None:
@@ -204,3 +207,42 @@ def test_a_package_of_no_size_takes_from_whichever_share(server: Server, kiosk: 
     found = server.central.database.read(shares.of_location, LOCATION.id)
     assert found is not None
     assert (found.lying, found.announced) == ({}, {(None, "red"): 1})
+
+
+def test_a_carrier_works_in_an_area_and_all_within_it(
+    site: ListedAt, server: Server, tmp_path: Path
+) -> None:
+    server.write(tree.add, "north", "North", "", "test", 0)
+    server.write(tree.add, "harbour", "Harbour", "north", "test", 0)
+    server.add_carrier("red")
+    add_courier(server, "21", "red")
+    set_places(server, "red", "", "north")
+    red = server.add_key(carrier="red")
+    assert announce(server, red, "A").status_code == 404
+    site.sync()
+    assert site.numbers() == set()
+    server.write(moving.put_location, LOCATION.id, "harbour", "test", 0)
+    assert announce(server, red, "A").status_code == 201
+    site.sync()
+    assert site.numbers() == {"21"}
+    server.write(moving.put_location, LOCATION.id, "", "test", 0)
+    site.sync()
+    assert site.numbers() == set()
+    set_places(server, "red", "", "harbour")
+    with pytest.raises(RequestError, match="a carrier's place is in it"):
+        server.write(tree.remove, "harbour", "test", 0)
+
+
+def test_a_list_of_more_couriers_than_a_page_changes_as_a_whole(
+    site: ListedAt, server: Server
+) -> None:
+    server.add_carrier("red")
+    numbers = [f"{number:04d}" for number in range(1000, 1001 + STAFF_PAGE_MAX)]
+    set_digits(server, 4)
+    add_many(server, numbers)
+    server.write(lambda c: c.execute(schema.staff.update().values(carriers='["red"]')))
+    site.sync()
+    assert site.numbers() == set(numbers)
+    server.write(carrier_changes.disable, server.central, "test", "red")
+    site.sync()
+    assert site.numbers() == set()

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Connection, func, insert, select
 
 from central import schema
+from central.areas.visible import NETWORK
 from central.auth import Role
 from central.pages.queries import location
 from central.sync import commands
@@ -501,7 +502,7 @@ def test_the_page_says_of_an_opening_what_came_of_it(
         pass
     site.sync()
     place = server.central.database.read(
-        location, LOCATION.id, server.clock.wall_ms, server.central.settings
+        location, NETWORK, LOCATION.id, server.clock.wall_ms, server.central.settings
     )
     [shown] = place["commands"]
     assert (shown["state"], why in shown["answer"]) == (state, True)
@@ -518,7 +519,9 @@ def test_of_an_opening_that_was_begun_and_never_reported_nobody_says_that_it_is_
     ask_for_opening(server, "7")
     exchange(site, Hatch(), as_it_is)
     later_ms = server.clock.wall_ms + commands.OPENING_REPORTED_MS + 1
-    place = server.central.database.read(location, LOCATION.id, later_ms, server.central.settings)
+    place = server.central.database.read(
+        location, NETWORK, LOCATION.id, later_ms, server.central.settings
+    )
     assert place["commands"][0]["state"] == "UNKNOWN"
     assert place["commands"][0]["answer"] == "the kiosk has not reported what came of it"
 

@@ -16,10 +16,13 @@ import requests
 from fastapi.routing import APIRoute
 
 from central import housekeeping, schema
+from central.areas import tree
 from central.auth import Role
+from central.badges import pages as badge_pages
 from central.pages import (
     account_actions,
     actions,
+    area_actions,
     carrier_pages,
     location_actions,
     own_account,
@@ -51,6 +54,11 @@ ASKS_FOR = {
     "POST /locations/{name}/roll": ADMIN,
     "POST /locations/{name}/revoke": ADMIN,
     "POST /locations/{name}/change": ADMIN,
+    "POST /locations/{name}/area": ADMIN,
+    "GET /areas": ADMIN,
+    "POST /areas": ADMIN,
+    "POST /areas/{name}/rename": ADMIN,
+    "POST /areas/{name}/remove": ADMIN,
     "GET /quarantine": VIEWER,
     "POST /quarantine/{name}/settle": OPERATOR,
     "POST /packages/{name}/contact": OPERATOR,
@@ -70,6 +78,14 @@ ASKS_FOR = {
     "POST /staff": ADMIN,
     "POST /staff/{number}/badge": ADMIN,
     "POST /staff/{number}/remove": ADMIN,
+    "GET /badges": ADMIN,
+    "GET /badges/{carrier}": ADMIN,
+    "POST /badges/{carrier}": ADMIN,
+    "POST /badges/{carrier}/keys": ADMIN,
+    "POST /badges/{carrier}/keys/end": ADMIN,
+    "POST /badges/{carrier}/revoked": ADMIN,
+    "POST /badges/{carrier}/revoked/{name}/good-again": ADMIN,
+    "POST /badges/{carrier}/codes": ADMIN,
     "GET /carriers": ADMIN,
     "POST /carriers": ADMIN,
     "POST /carriers/{name}/change": ADMIN,
@@ -85,6 +101,7 @@ ASKS_FOR = {
     "POST /accounts/{name}/disable": ADMIN,
     "POST /accounts/{name}/enable": ADMIN,
     "POST /accounts/{name}/role": ADMIN,
+    "POST /accounts/{name}/take-role": ADMIN,
     "POST /accounts/{name}/link": ADMIN,
     "POST /accounts/{name}/factor": ADMIN,
     "POST /accounts/{name}/sign-out": ADMIN,
@@ -118,8 +135,13 @@ ASKS_FOR = {
     "GET /static/{name}": None,
 }
 """The least role that each page and form asks for; None: nobody has to sign in."""
+NETWORK_ONLY = frozenset(
+    route for route in ASKS_FOR if route.split()[-1].startswith(("/keys", "/carriers", "/badges"))
+)
+"""What belongs to no location: for this the role must be had everywhere."""
 FORMS: dict[str, dict[str, object]] = {
     "/locations": {"location": "no good id"},
+    "/areas": {"area": "No Good Id"},
     "/quarantine/{name}/settle": {"why": "x"},
     "/locations/{name}/service": {"slot": "1", "state": "IN_SERVICE"},
     "/locations/{name}/open": {"slot": "1", "why": "x"},
@@ -127,6 +149,10 @@ FORMS: dict[str, dict[str, object]] = {
     "/packages/{name}/decide": {"why": "x"},
     "/packages/{name}/extend": {"days": 1},
     "/staff": {"number": "1", "name": "x", "role": "courier", "pin": "1"},
+    "/badges/{carrier}": {"pseudonym": "no one"},
+    "/badges/{carrier}/keys": {"public_key": "x"},
+    "/badges/{carrier}/keys/end": {"public_key": "x"},
+    "/badges/{carrier}/codes": {"are_on": "false"},
     "/carriers": {"carrier": "no good id", "name": "x"},
     "/carriers/{name}/change": {"title": "x"},
     "/carriers/{name}/places": {"locations": "*"},
@@ -156,23 +182,30 @@ def test_each_page_and_form_asks_for_its_role_and_no_other_client_gets_in(server
             *routes.router.routes,
             *actions.router.routes,
             *location_actions.router.routes,
+            *area_actions.router.routes,
+            *badge_pages.router.routes,
             *carrier_pages.router.routes,
         )
         if isinstance(route, APIRoute)
         for method in (route.methods or set()) - {"HEAD"}
     }
     assert known == set(ASKS_FOR), "a page has no line in the table of who may use it"
-    clients: dict[str, Browser] = {"nobody": Browser(server), "program": Browser(server)}
-    clients["program"].http.headers.update(server.add_key())
-    for role in Role:
-        clients[role] = Browser(server, role)
+    clients: dict[tuple[str, str], Browser] = {
+        ("nobody", ""): Browser(server),
+        ("program", ""): Browser(server),
+    }
+    clients["program", ""].http.headers.update(server.add_key())
+    server.write(lambda c: tree.add(c, "north", "North", "", "test", server.clock.wall_ms))
+    for area in ("", "north"):
+        for role in Role:
+            clients[role, area] = Browser(server, role, area)
     rank = {name: place for place, name in enumerate([VIEWER, OPERATOR, ADMIN])}
     for route, least in ASKS_FOR.items():
         if least is None or route == "POST /sign-out":
             continue
         method, _, path = route.partition(" ")
-        for name, client in clients.items():
-            url = f"{server.url}{HOME}{path.format(name='none', number='00')}"
+        for (name, area), client in clients.items():
+            url = f"{server.url}{HOME}{path.format(name='none', number='00', carrier='operator')}"
             form = {"form_token": client.form_token, **FORMS.get(path, {})}
             answer = client.http.request(
                 method,
@@ -184,7 +217,8 @@ def test_each_page_and_form_asks_for_its_role_and_no_other_client_gets_in(server
             to_sign_in = answer.headers.get("location", "").endswith("/sign-in")
             is_let_in = answer.status_code != 403 and not to_sign_in
             is_wanted = isinstance(name, Role) and rank[name] >= rank[least]
-            assert is_let_in is is_wanted, (route, name, answer.status_code)
+            is_wanted = is_wanted and not (area and route in NETWORK_ONLY)
+            assert is_let_in is is_wanted, (route, name, area, answer.status_code)
 
 
 def test_a_form_of_another_site_does_nothing(server: Server) -> None:
@@ -430,13 +464,13 @@ def test_the_report_counts_each_day_and_comes_as_csv(
     assert "Picked up" in viewer.get("/reports?days=30").text
     lines = viewer.get("/reports.csv?days=30").text.splitlines()
     counts = "stored,picked_up,expired,taken_back,missing,wrong_codes"
-    assert lines[0] == f"day,location,{counts},reached_percent,taken_percent"
-    assert lines[1:] == [f"2027-01-01,{LOCATION.id},2,1,0,0,0,0,,"]
+    assert lines[0] == f"day,location,{counts},reached_percent,taken_percent,area"
+    assert lines[1:] == [f"2027-01-01,{LOCATION.id},2,1,0,0,0,0,,,"]
     server.clock.wall_ms += HOUR_MS
     server.write(housekeeping.roll_up, server.clock.wall_ms)
     [line] = viewer.get("/reports.csv?days=30").text.splitlines()[1:]
     taken = round(100 / len(LOCATION.slots))
-    assert line == f"2027-01-01,{LOCATION.id},2,1,0,0,0,0,{round(100 / 60)},{taken}"
+    assert line == f"2027-01-01,{LOCATION.id},2,1,0,0,0,0,{round(100 / 60)},{taken},"
 
 
 @pytest.mark.parametrize("sign", ["=", "+", "-", "@", "\t", "\r", "\n"])

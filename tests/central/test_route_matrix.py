@@ -44,6 +44,12 @@ RULES: dict[str, str] = {
     "GET /v1/locations/nearest": Scope.LOCATIONS,
     "GET /v1/locations/{location}": Scope.LOCATIONS,
     "GET /v1/directory": Scope.LOCATIONS,
+    "POST /v1/couriers/badges": Scope.COURIERS,
+    "GET /v1/couriers/keys": Scope.COURIERS,
+    "GET /v1/couriers/revocations": Scope.COURIERS,
+    "POST /v1/couriers/revocations": Scope.COURIERS,
+    "DELETE /v1/couriers/revocations/{revocation}": Scope.COURIERS,
+    "GET /v1/locations/{location}/courier-code": Scope.COURIERS,
     "POST /v1/receipts/{token}": IN_ADDRESS,
     "GET /mine/{token}": IN_ADDRESS,
     "POST /mine/{token}/extend": IN_ADDRESS,
@@ -58,6 +64,8 @@ RULES: dict[str, str] = {
 BODIES: dict[str, Any] = {
     "POST /v1/packages": {"barcode": "B", "location": LOCATION.id, "recipient": {}},
     "POST /v1/packages/{package}/cancel": {},
+    "POST /v1/couriers/badges": {"pseudonym": "c-1"},
+    "POST /v1/couriers/revocations": {"pseudonym": "c-1"},
     "POST /v1/packages/{package}/extend": {"days": 1},
     "POST /v1/packages/{package}/code": {"user_id": "eva"},
     "PUT /v1/packages/{package}/recipient": {"email": "thief@example.org"},
@@ -101,7 +109,9 @@ class Site:
 
     def ask(self, route: str, client: str) -> requests.Response:
         method, _, path = route.partition(" ")
-        path = path.format(location=LOCATION.id, package=self.package, token="none")
+        path = path.format(
+            location=LOCATION.id, package=self.package, token="none", revocation="none"
+        )
         return requests.request(
             method,
             self.server.url + path,
@@ -191,7 +201,9 @@ def test_no_page_is_for_who_has_only_a_token(site: Site) -> None:
         if role is None:
             continue
         method, _, path = page.partition(" ")
-        url = site.server.url + HOME + path.format(name=site.package, number="11")
+        url = (
+            site.server.url + HOME + path.format(name=site.package, number="11", carrier="operator")
+        )
         for client in ("sender", "kiosk", "stranger"):
             answer = requests.request(
                 method, url, headers=site.clients[client], timeout=20, allow_redirects=False

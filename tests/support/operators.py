@@ -29,6 +29,8 @@ class Browser:
 
     server: Server
     role: Role | None = None
+    area: str = ""
+    """Where they have it; empty: everywhere."""
     http: requests.Session = field(default_factory=requests.Session)
     form_token: str = ""
 
@@ -38,16 +40,21 @@ class Browser:
                 accounts.add_user,
                 self.server.central,
                 "test",
-                f"{self.role}@example.org",
+                self.email,
                 str(self.role).capitalize(),
                 self.role,
                 PASSWORD,
+                self.area,
             )
             assert self.sign_in(PASSWORD).ok
             self.form_token = re.findall(r'name="form_token" value="([^"]+)"', self.get("").text)[0]
 
+    @property
+    def email(self) -> str:
+        return f"{self.role}{'-' if self.area else ''}{self.area}@example.org"
+
     def sign_in(self, password: str) -> requests.Response:
-        form = {"email": f"{self.role}@example.org", "password": password}
+        form = {"email": self.email, "password": password}
         return self.http.post(f"{self.server.url}{HOME}/sign-in", data=form, timeout=20)
 
     def get(self, path: str) -> requests.Response:

@@ -36,6 +36,8 @@ class EnterPin(View):
     """Somebody who is signed in proves once more who they are, before a dangerous act."""
     number_digits: int = NUMBER_DIGITS_MIN
     """How many of the digits are the person's number."""
+    code_digits: int = 0
+    """How many digits the site's code of the day has behind the zeros; 0 where none is taken."""
     refused: Refused | None = None
     wait_s: int = 0
 

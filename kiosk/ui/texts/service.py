@@ -305,7 +305,7 @@ _ACTORS: Mapping[str, str] = {
 
 def _actor(actor: str, speech: Speech) -> str:
     """Who did it: a staff member's number, or one of these."""
-    return speech.say(_ACTORS[actor]) if actor in _ACTORS else actor.removeprefix("staff:")
+    return speech.say(_ACTORS[actor]) if actor in _ACTORS else actor.partition(":")[2] or actor
 
 
 def event_details(

@@ -172,7 +172,7 @@ class PinPage(EntryPage):
         super().build()
 
     def length(self) -> int:
-        return self.view.number_digits + SECRET_DIGITS_MAX
+        return self.view.number_digits + max(SECRET_DIGITS_MAX, self.view.code_digits)
 
     def extra_buttons(self) -> list[WordButton]:
         return [self._enter]

@@ -7,8 +7,8 @@ from alembic import op
 
 from central.schema import WHOLE, Flag
 
-revision = "0028"
-down_revision = "0027"
+revision = "0030"
+down_revision = "0029"
 branch_labels = None
 depends_on = None
 
@@ -32,6 +32,16 @@ def upgrade() -> None:
         sqlite_strict=True,
     )
     op.create_index("ix_carrier_location_location", "carrier_location", ["location"])
+    op.create_table(
+        "carrier_area",
+        sa.Column("carrier", sa.Text(), nullable=False),
+        sa.Column("area", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("carrier", "area", name=op.f("pk_carrier_area")),
+        sa.ForeignKeyConstraint(["carrier"], ["carrier.id"], name=op.f("fk_carrier_area_carrier")),
+        sa.ForeignKeyConstraint(["area"], ["area.id"], name=op.f("fk_carrier_area_area")),
+        sqlite_strict=True,
+    )
+    op.create_index("ix_carrier_area_area", "carrier_area", ["area"])
     op.create_table(
         "door_share",
         sa.Column("location", sa.Text(), nullable=False),
