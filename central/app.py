@@ -10,14 +10,16 @@ from functools import partial
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, RedirectResponse
+from fastapi.responses import RedirectResponse
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
+from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from central import metrics, privacy, resealing, schema, tokens
+from central import metrics, privacy, problems, resealing, sandbox_routes, schema, tokens
 from central.adapters import Clock, SystemClock
+from central.api_pages import page as api_page
 from central.badges import pages as badge_pages
 from central.badges import routes as badge_routes
 from central.context import Central
@@ -28,10 +30,12 @@ from central.front import Application
 from central.intake import Intake
 from central.keeper import Keeper
 from central.links import PATH
+from central.locations import routes as location_routes
 from central.monitoring.requests import CountedRequests
-from central.notify import receipts
+from central.notify import incoming, receipts
 from central.notify.worker import Worker
 from central.operators.single_sign_on import Provider
+from central.packages import list_routes, room_routes
 from central.packages import routes as package_routes
 from central.pages import (
     account_actions,
@@ -40,6 +44,7 @@ from central.pages import (
     location_actions,
     own_account,
     passkey_pages,
+    privacy_page,
     provider_sign_in,
     recipient_page,
     sign_in,
@@ -62,10 +67,16 @@ WATCHED = (metrics.router,)
 """What every process answers, whatever its roles."""
 ROUTERS = (
     sync_routes.router,
+    list_routes.router,
     package_routes.router,
+    location_routes.router,
+    room_routes.router,
+    sandbox_routes.router,
+    api_page.router,
     badge_routes.router,
     region_routes.router,
     receipts.router,
+    incoming.router,
     sign_in.router,
     provider_sign_in.router,
     own_account.router,
@@ -78,6 +89,7 @@ ROUTERS = (
     area_actions.router,
     carrier_pages.router,
     recipient_page.router,
+    privacy_page.router,
 )
 
 
@@ -175,6 +187,7 @@ def create_app(central: Central) -> FastAPI:
     app.add_middleware(Intake, central=central)
     routes = [route for router in (*WATCHED, *ROUTERS) for route in router.routes]
     app.add_middleware(CountedRequests, routes=routes)
+    app.state.routes = routes
     app.add_middleware(HeadAsGet)
     if "api" in roles:
         app.add_api_route("/", _front_door, include_in_schema=False)
@@ -212,6 +225,16 @@ def _elsewhere(request: Request, page: str) -> Response:
     return RedirectResponse(page, 303)
 
 
+def _methods_at(app: FastAPI, path: str) -> list[str]:
+    """What an address takes, whichever route does: the framework knows of the first alone."""
+    found = [
+        route.methods or set()
+        for route in app.state.routes
+        if isinstance(route, Route) and route.path_regex.fullmatch(path)
+    ]
+    return sorted(set[str]().union(*found))
+
+
 _UNREADABLE = {
     400: ("unreadable", "the body cannot be read: right is JSON in UTF-8, not nested so deep"),
     404: ("not_found", "there is nothing at this address"),
@@ -229,7 +252,10 @@ def _say_errors(app: FastAPI) -> None:
         refused = RequestError(error.status_code, code, message)
         if request.url.path.startswith((HOME, PATH)):
             return refused_page(request, refused)
-        return JSONResponse(refused.body(), error.status_code, error.headers)
+        headers = {name.lower(): value for name, value in (error.headers or {}).items()}
+        if error.status_code == 405:
+            headers["allow"] = ", ".join(_methods_at(request.app, request.url.path))
+        return problems.response(refused, headers)
 
     @app.exception_handler(NotSignedInError)
     async def _not_signed_in(request: Request, _error: NotSignedInError) -> Response:
@@ -243,24 +269,14 @@ def _say_errors(app: FastAPI) -> None:
     async def _refused(request: Request, error: RequestError) -> Response:
         if request.url.path.startswith((HOME, PATH)):
             return refused_page(request, error)
-        headers = {}
-        if error.status == 401:
-            headers["www-authenticate"] = "Bearer"
-        if "retry_after_s" in error.detail:
-            headers["retry-after"] = str(int(float(str(error.detail["retry_after_s"]))) + 1)
-        return JSONResponse(error.body(), error.status, headers)
+        return problems.response(error)
 
     @app.exception_handler(RequestValidationError)
     async def _invalid(request: Request, error: RequestValidationError) -> Response:
-        problems = [
-            {"field": ".".join(map(str, each["loc"][1:])), "problem": each["msg"]}
-            for each in error.errors()[:20]
-        ]
+        refused = problems.invalid(error.errors(), skipped=1)
         if request.url.path.startswith(HOME):
-            what = "; ".join(f"{each['field']}: {each['problem']}" for each in problems)
-            return refused_page(request, RequestError(422, "invalid", what))
-        body = {"error": "invalid", "message": "the request is not valid", "problems": problems}
-        return JSONResponse(body, 422)
+            return refused_page(request, problems.in_words(refused))
+        return problems.response(refused)
 
     @app.exception_handler(SQLAlchemyError)
     async def _database(request: Request, error: SQLAlchemyError) -> Response:
@@ -269,4 +285,12 @@ def _say_errors(app: FastAPI) -> None:
         refused = faults.refusal(error)
         if request.url.path.startswith((HOME, PATH)):
             return refused_page(request, refused)
-        return JSONResponse(refused.body(), refused.status, {"retry-after": "5"})
+        return problems.response(refused, {"retry-after": "5"})
+
+    @app.exception_handler(Exception)
+    async def _failed(request: Request, error: Exception) -> Response:
+        # The framework hands the error on behind this answer, so that the log has it.
+        refused = RequestError(500, "internal", "the server failed; its log says why")
+        if request.url.path.startswith((HOME, PATH)):
+            return refused_page(request, refused)
+        return problems.response(refused)

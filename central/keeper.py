@@ -16,6 +16,8 @@ from central.context import Central
 from central.database import Leadership
 from central.housekeeping import keep
 from central.monitoring.figures import keep_figures
+from central.notify.incoming import read_folder
+from central.notify.outages import watch
 from central.regions.directory import follow
 
 LOG = logging.getLogger("central.keeper")
@@ -24,7 +26,7 @@ CLAIM_S = 2.0
 HELD_S = 6.0
 """So long after it was asked for it counts; the database gives it to another after ten."""
 Duty = Callable[[Central], Awaitable[None]]
-DUTIES: tuple[Duty, ...] = (keep, keep_figures, follow)
+DUTIES: tuple[Duty, ...] = (keep, keep_figures, follow, watch, read_folder)
 """What the keeper does, each for ever."""
 
 

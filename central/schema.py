@@ -47,12 +47,19 @@ from central.database.columns import sealed_by_row_column as _sealed_by_row
 from central.database.columns import sealed_column as _sealed
 from central.database.columns import text_column as _text
 from central.database.columns import time_column as _time
+from central.database.own_clock import changed_column, written_column
+from central.locations.tables import location_listing as location_listing
+from central.notify.tables import message_stop as message_stop
 from central.operators.tables import account_link as account_link
 from central.operators.tables import operator_session as operator_session
 from central.operators.tables import passkey as passkey
 from central.operators.tables import recovery_code as recovery_code
 from central.operators.tables import sign_in_try as sign_in_try
 from central.operators.tables import user as user
+from central.outages.tables import location_outage as location_outage
+from central.outages.tables import package_outage as package_outage
+from central.package_indexes import indexes
+from central.packages.tables import reservation as reservation
 from kiosk.model.carriers import OPERATOR
 
 
@@ -106,6 +113,7 @@ location = Table(
     _text("layout_hash"),
     _time("watched_until_ms"),
     _time("silent_told_ms"),
+    _flag("holds_stand_still"),
     _number("free"),
     _number("promised"),
     _number("promised_to_one"),
@@ -121,10 +129,14 @@ location = Table(
     _number("refusals"),
     _text("feeds"),
     _number("feed_n"),
+    written_column("listed_ms"),
     _text("area"),
     CheckConstraint("latitude IS NULL OR latitude BETWEEN -90 AND 90", name="latitude"),
     CheckConstraint("longitude IS NULL OR longitude BETWEEN -180 AND 180", name="longitude"),
     Index("ix_location_token", "token_hash"),
+    Index("ix_location_listed", "listed_ms", "id"),
+    Index("ix_location_country", "country", "id"),
+    Index("ix_location_country_listed", "country", "listed_ms", "id"),
     Index("ix_location_area", "area"),
     _partial("ix_location_free", "latitude", "longitude", where="free > 0"),
     _partial("ix_location_open", "latitude", "longitude", where="free > promised"),
@@ -316,11 +328,14 @@ package = Table(
     _time("unjoined_told_ms"),
     _time("disputed_ms"),
     _time("decided_ms"),
+    Column("reference", Text),
+    written_column("known_ms"),
+    changed_column("changed_ms"),
+    *indexes(),
     Index("ix_package_location", "location", "status"),
     Index("ix_package_barcode", "barcode"),
     Index("ix_package_barcode_key", "barcode_key"),
     Index("ix_package_recipient", "recipient"),
-    Index("ix_package_sender", "sender"),
     Index("ix_package_finished", "finished_ms"),
     Index("ix_package_announced", "announced_ms"),
     Index("ix_package_stored", "stored_ms"),
@@ -435,6 +450,8 @@ api_key = Table(
     _number("rate_per_min", 600),
     _number("created_ms"),
     _time("revoked_ms"),
+    _text("sandbox"),
+    _text("refuses"),
 )
 
 idempotency = Table(

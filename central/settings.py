@@ -50,6 +50,10 @@ class Sms(_Part):
     token: str = ""
     sender: str = ""
     folder: Path | None = None
+    incoming_secret: str = Field(default="", pattern=r"^([A-Za-z0-9_-]{16,200})?$")
+    """Behind `/v1/sms/`: where the gateway hands on what people send, such as STOP."""
+    incoming_folder: Path | None = None
+    """Where the daemon leaves what people send, on the machine that keeps house."""
 
 
 class Notifications(_Part):
@@ -68,6 +72,21 @@ class Notifications(_Part):
     person_url: str = ""
     """An Apprise URL with `{phone}` or `{email}` for people on the channel `apprise`."""
     silent_after_s: int = Field(default=300, ge=30)
+    """A kiosk that was not heard of for so long is silent: holds of its packages stand still."""
+    outage_notified_after_s: int = Field(default=1800, ge=60, le=86_400)
+    """People are notified that their package cannot be fetched when that has lasted so long."""
+    outage_over_after_s: int = Field(default=600, ge=60, le=86_400)
+    """They are notified that it can be fetched again when that has lasted so long; what goes again
+    before is the same outage."""
+
+
+class Privacy(_Part):
+    """What it says is kept of people: at `/privacy`, to which their messages lead."""
+
+    contact: str = Field(default="", max_length=200)
+    """Whom they ask: a name, an address, a number."""
+    text: dict[str, str] = {}
+    """The owner's own words, by language (`en`, `de` …); where there are none, ours."""
 
 
 class SingleSignOn(_Part):
@@ -191,6 +210,17 @@ class Limits(_Part):
     """
     promised_share: float = Field(default=0.5, gt=0, le=1)
     """How many of a location's doors one sender's announcements take in the eyes of the others."""
+
+
+class Reservations(_Part):
+    """How much room may be kept for what is not announced yet, and for how long."""
+
+    hours_max: int = Field(default=72, ge=1, le=720)
+    """The furthest end of a reservation, in hours from now."""
+    share: float = Field(default=0.5, ge=0, le=1)
+    """How many of a location's doors all reservations together take at most."""
+    hard_share: float = Field(default=0.25, ge=0, le=1)
+    """How many of them its kiosk keeps free for reservations at most."""
 
 
 class Retention(_Part):
@@ -324,9 +354,11 @@ class Settings(_Part):
     smtp: Smtp | None = None
     sms: Sms | None = None
     notifications: Notifications = Notifications()
+    privacy: Privacy = Privacy()
     sign_in: SignIn = SignIn()
     single_sign_on: SingleSignOn | None = None
     limits: Limits = Limits()
+    reservations: Reservations = Reservations()
     retention: Retention = Retention()
     region: str = Field(default="", pattern=r"^([a-z0-9][a-z0-9-]{0,31})?$")
     """What this server is called among others: small letters, digits and -."""

@@ -28,6 +28,7 @@ from kiosk.model.location import Location
 from kiosk.model.throttle import LOOK_AHEAD
 from kiosk.site_model import location_of
 from kiosk.store import commands, meta, openings, staff
+from kiosk.store.holds import Contact
 from kiosk.store.remains import DATABASE, fault_of
 from kiosk.store.store import Store
 from kiosk.store.writer import Writer
@@ -77,6 +78,7 @@ def syncing(data: Path, kiosk: Kiosk, transport: Transport = BY_TLS) -> Iterator
         return accepted_ahead(client.state, kiosk.clock.now())
 
     kiosk.look_ahead = look_ahead
+    kiosk.contact = lambda: contact_of(client.state, kiosk.clock.now())
     kiosk.vitals = lambda: vitals(data, client.state)
     with client:
         yield
@@ -88,6 +90,14 @@ def accepted_ahead(sync: SyncStatus, now: Instant) -> int:
     last_ms = sync.last_monotonic_ms
     is_fresh = last_ms is not None and now.monotonic_ms - last_ms < LOOK_AHEAD_AFTER_MS
     return 0 if is_fresh else LOOK_AHEAD
+
+
+def contact_of(sync: SyncStatus, now: Instant) -> Contact:
+    """How it goes with the server, by the clock that nobody sets."""
+    if sync.last_monotonic_ms is None:
+        return Contact()
+    silent_after_ms = None if sync.silent_after_s is None else sync.silent_after_s * 1000
+    return Contact(max(0, now.monotonic_ms - sync.last_monotonic_ms), silent_after_ms)
 
 
 def _know_server(writer: Writer, data: Path, url: str | None) -> None:

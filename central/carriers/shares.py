@@ -1,9 +1,9 @@
 """Which share of a location's doors a carrier has, by size: so many are kept for it, and so many it
 has at most.
 
-What a carrier uses is what lies there and what is announced and has not come, counted when it is
-asked for. A door that is free and promised to nobody may still be kept for somebody: for as much of
-a least share as its carrier does not use.
+What a carrier uses is what lies there, what is announced and has not come, and what is reserved,
+counted when it is asked for. A door that is free and promised to nobody may still be kept for
+somebody: for as much of a least share as its carrier does not use.
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, bindparam, func, select
+from sqlalchemy import Connection, bindparam, func, select, union_all
 
 from central import schema
 from central.errors import RequestError
 
 _PACKAGE, _SLOT, _SHARE = schema.package, schema.slot, schema.door_share
+_RESERVED = schema.reservation
 _SHARES = select(_SHARE).where(_SHARE.c.location == bindparam("location"))
 _LYING = (
     select(_SLOT.c.size, _PACKAGE.c.carrier, func.count().label("number"))
@@ -25,15 +26,19 @@ _LYING = (
     .where(_PACKAGE.c.location == bindparam("location"), _PACKAGE.c.slot.is_not(None))
     .group_by(_SLOT.c.size, _PACKAGE.c.carrier)
 )
-_ANNOUNCED = (
-    select(_PACKAGE.c.size, _PACKAGE.c.carrier, func.count().label("number"))
-    .where(
+_PROMISED = union_all(
+    select(_PACKAGE.c.size, _PACKAGE.c.carrier).where(
         _PACKAGE.c.location == bindparam("location"),
         _PACKAGE.c.status == schema.fixed("PENDING"),
         _PACKAGE.c.is_announced,
         _PACKAGE.c.slot.is_(None),
-    )
-    .group_by(_PACKAGE.c.size, _PACKAGE.c.carrier)
+    ),
+    select(_RESERVED.c.size, _RESERVED.c.carrier).where(
+        _RESERVED.c.location == bindparam("location"), _RESERVED.c.state == schema.fixed("HELD")
+    ),
+).subquery()
+_ANNOUNCED = select(_PROMISED.c.size, _PROMISED.c.carrier, func.count().label("number")).group_by(
+    _PROMISED.c.size, _PROMISED.c.carrier
 )
 _FREE = select(schema.location_size.c.size, schema.location_size.c.free).where(
     schema.location_size.c.location == bindparam("location")
@@ -57,7 +62,8 @@ class Shares:
     lying: Mapping[tuple[str, str], int]
     """How many packages of a carrier lie in doors of a size."""
     announced: Mapping[tuple[str | None, str], int]
-    """How many are announced and have not come; by no size those that were announced without."""
+    """How many are announced and have not come, or are reserved; by no size those that were
+    announced without."""
 
     def used(self, size: str, carrier: str) -> int:
         """How many doors a carrier uses."""

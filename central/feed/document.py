@@ -42,10 +42,14 @@ WITHHELD_OF: Final = {EventKind.PACKAGE_CANCELLED: frozenset({"why"})}
 
 
 class ServerKind(StrEnum):
-    """What the server itself tells: how a thing is, whole."""
+    """What the server itself tells: how a thing is, whole; and when it is out of reach."""
 
     PACKAGE = "SERVER_PACKAGE"
     LOCATION = "SERVER_LOCATION"
+    LOCATION_OUT = "SERVER_LOCATION_OUT"
+    LOCATION_BACK = "SERVER_LOCATION_BACK"
+    HOLD_PAUSED = "SERVER_HOLD_PAUSED"
+    HOLD_RESUMED = "SERVER_HOLD_RESUMED"
 
 
 class _Part(BaseModel):
@@ -103,6 +107,28 @@ class ServerLocation(_Part):
     is_enrolled: bool
     is_revoked: bool
     sizes: list[ServerSize]
+
+
+class ServerOutage(_Part):
+    """Nothing can be fetched at a location now, or it can again."""
+
+    id: str
+    why: str
+    """`silent`: its kiosk is not heard of."""
+    since_ms: int
+
+
+class ServerHold(_Part):
+    """A package cannot be fetched now, and its hold stands still; or it can again, and goes on."""
+
+    id: str
+    sender: str | None
+    """The id of the API key that announced it."""
+    why: str
+    """`silent`: its kiosk is not heard of; `door`: its door does not open."""
+    since_ms: int
+    hold_until_ms: int | None
+    """Until when it is held, as its kiosk has said; while it stands still no day is sure."""
 
 
 class Document(_Part):

@@ -17,8 +17,10 @@ from central.feed.document import (
     VERSION,
     WITHHELD,
     Document,
+    ServerHold,
     ServerKind,
     ServerLocation,
+    ServerOutage,
     ServerPackage,
 )
 from kiosk.model.images import IMAGES
@@ -28,6 +30,10 @@ _REFERENCE: Final = "#/$defs/{model}"
 _SERVER: Final[Mapping[ServerKind, type[BaseModel]]] = {
     ServerKind.PACKAGE: ServerPackage,
     ServerKind.LOCATION: ServerLocation,
+    ServerKind.LOCATION_OUT: ServerOutage,
+    ServerKind.LOCATION_BACK: ServerOutage,
+    ServerKind.HOLD_PAUSED: ServerHold,
+    ServerKind.HOLD_RESUMED: ServerHold,
 }
 
 
@@ -35,7 +41,7 @@ def document_schema() -> dict[str, Any]:
     """A document: of the server's kinds what the body says, of a kiosk's what its rows say."""
     whole = Document.model_json_schema(ref_template=_REFERENCE)
     parts: dict[str, Any] = {}
-    models: list[type[BaseModel]] = [*_SERVER.values(), *IMAGES.values()]
+    models: list[type[BaseModel]] = [*dict.fromkeys(_SERVER.values()), *IMAGES.values()]
     for model in models:
         part = model.model_json_schema(ref_template=_REFERENCE)
         parts |= part.pop("$defs", {})

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, RowMapping, bindparam, select, update
 from central import schema
 from central.adapters import new_id
 from central.database.bulk import insert_many, upsert
+from central.database.own_clock import NowMs
 from central.feed.document import ServerKind
 from central.feed.tables import feed, feed_reader
 
@@ -30,6 +31,9 @@ _NUMBERED = (
     .where(_LOCATION.c.id == bindparam("of_location"), _LOCATION.c.feeds != "")
     .values(feed_n=_LOCATION.c.feed_n + bindparam("count"))
     .returning(_LOCATION.c.feeds, _LOCATION.c.feed_n)
+)
+_LISTED = (
+    update(_LOCATION).where(_LOCATION.c.id == bindparam("of_location")).values(listed_ms=NowMs())
 )
 _PACKAGE_FIELDS: Final = (
     "id",
@@ -89,10 +93,24 @@ def packages(connection: Connection, location: str, ids: Iterable[str], now_ms: 
 
 
 def location(connection: Connection, location: str, now_ms: int) -> None:
-    """What a location is, after somebody changed that or its kiosk has another layout."""
+    """What a location is, after somebody changed that or its kiosk has another layout. Lists of
+    what changed have it, too."""
+    connection.execute(_LISTED, {"of_location": location})
     numbered = _number(connection, location, 1)
     if numbered is not None:
         said = [(ServerKind.LOCATION, _describe(connection, location))]
+        _write(connection, location, *numbered, said, now_ms)
+
+
+def say(
+    connection: Connection,
+    location: str,
+    said: Sequence[tuple[ServerKind, Mapping[str, Any]]],
+    now_ms: int,
+) -> None:
+    """What the server found of a location or of a package there, beside what they are."""
+    numbered = _number(connection, location, len(said)) if said else None
+    if numbered is not None:
         _write(connection, location, *numbered, said, now_ms)
 
 

@@ -28,6 +28,7 @@ from central.feed.figures import FeedFigures
 from central.monitoring.exposition import Numbers, text_of
 from central.notify import outbox
 from central.operators import throttle
+from central.outages.tables import location_outage, package_outage
 from central.settings import Settings
 from central.sync import commands
 from kiosk.model.clock import DAY_MS
@@ -127,6 +128,7 @@ def of_network(
     found: dict[str, Numbers] = {
         **_of_locations(connection, settings.silent_after_s, now_ms),
         **_of_packages(connection, since_ms),
+        **_of_outages(connection, now_ms),
         **_of_messages(connection, now_ms, since_ms),
         **_of_operators(connection, now_ms, since_ms),
         "events_quarantined": _count(connection, schema.quarantine.c.settled_ms.is_(None)),
@@ -143,6 +145,9 @@ HELP: Final = {
     "locations_enrolled": "Locations whose kiosk has enrolled.",
     "locations_silent": "Enrolled locations that were not heard of for too long.",
     "sync_lag_seconds_max": "How long ago the enrolled kiosk was heard of that was silent longest.",
+    "locations_out": "Locations at which nothing can be fetched, by why.",
+    "packages_out_of_reach": "Packages that cannot be fetched and whose holds stand still, by why.",
+    "outage_seconds_max": "How long the longest outage of a package lasts.",
     "slots": "Doors by what is inside.",
     "slots_out_of_service": "Doors that are out of service.",
     "packages": "Packages under way by status, and those that ended within a day.",
@@ -165,7 +170,14 @@ HELP: Final = {
     "alarms": "A day's alarms, by what they are about.",
     "backup_timestamp_seconds": "When the last backup was made; 0 where none was.",
 }
-LABELS: Final = {"slots": "status", "packages": "status", "outbox": "status", "alarms": "about"}
+LABELS: Final = {
+    "slots": "status",
+    "packages": "status",
+    "outbox": "status",
+    "alarms": "about",
+    "locations_out": "why",
+    "packages_out_of_reach": "why",
+}
 
 
 def _count(connection: Connection, *where: ColumnElement[bool]) -> int:
@@ -223,6 +235,16 @@ def _of_packages(connection: Connection, since_ms: int) -> dict[str, Numbers]:
         "pickup_seconds_avg": _seconds_between(
             connection, table.c.stored_ms, table.c.finished_ms, since_ms
         ),
+    }
+
+
+def _of_outages(connection: Connection, now_ms: int) -> dict[str, Numbers]:
+    location, package = location_outage, package_outage
+    longest_ms = func.coalesce(func.max(now_ms - package.c.since_ms), 0)
+    return {
+        "locations_out": _by(connection, location.c.why, location.c.back_ms.is_(None)),
+        "packages_out_of_reach": _by(connection, package.c.why),
+        "outage_seconds_max": float(connection.execute(select(longest_ms)).scalar_one()) / 1000,
     }
 
 

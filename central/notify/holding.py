@@ -84,6 +84,8 @@ def budgets_of(central: Central, row: Any, to: str, sender: str) -> list[Budget]
     here = rules.messages_by_location_and_sender
     every = {"email": ("emails", rules.emails), "sms": ("sms", rules.sms)}
     name, most = every.get(row.channel, ("other_messages", rules.other_messages))
+    if row.package is None:
+        return [Budget(f"{word}_by_address", mark, to_address), Budget(name, "all", most)]
     return [
         Budget("messages_by_package_and_kind", f"{row.package} {row.kind}", kinds),
         Budget("messages_by_package", row.package, rules.messages_by_package),

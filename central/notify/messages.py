@@ -24,9 +24,11 @@ from sqlalchemy import Connection, Table, bindparam, select
 from central import addresses, kept, links, schema
 from central.context import Central
 from central.notify import receipts
-from central.notify.outbox import OPERATORS, WITH_CODE, Kind
+from central.notify.outbox import IN_REACH_ONLY, OPERATORS, WITH_CODE, Kind, Stop, is_stopped
+from central.outages.reach import reach_of
 from central.plain_texts import all_plain, plain
 from kiosk.model import bidi
+from kiosk.model.clock import HOUR_MS, MINUTE_MS
 from kiosk.model.package import PackageStatus
 from kiosk.model.pickup_code import make_code, qr_text
 
@@ -58,6 +60,8 @@ class Message:
     """The text for a telephone."""
     receipt_url: str = ""
     """Where the gateway may say what became of it; empty where nobody reaches this server."""
+    unsubscribe_url: str = ""
+    """Where a mail program stops messages of this kind; empty for those that are needed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,13 @@ class Unreachable:
     """A message that cannot go this way to this person: another has to be found."""
 
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """A message that would not be true now, and may be later."""
+
+    until_ms: int
 
 
 @cache
@@ -97,12 +108,16 @@ def languages() -> tuple[str, ...]:
     return tuple(sorted(each.name[:-5] for each in folder.iterdir() if each.name.endswith(".toml")))
 
 
-def compose(connection: Connection, central: Central, row: Any) -> Message | Dropped | Unreachable:
-    """The message of a row of the outbox, or why it is not sent any more."""
+def compose(
+    connection: Connection, central: Central, row: Any
+) -> Message | Dropped | Unreachable | Waits:
+    """The message of a row of the outbox, or why it is not sent now, or not any more."""
     kind = Kind(row.kind)
     location = _one(connection, schema.location, row.location)
     if row.channel == OPERATORS:
         return _for_operators(row, kind, location)
+    if kind in (Kind.STOPPED, Kind.STARTED):
+        return _confirmation(connection, row, kind)
     package = _one(connection, schema.package, row.package)
     person = _one(connection, schema.recipient, row.recipient)
     if package is None or person is None or location is None:
@@ -116,10 +131,25 @@ def compose(connection: Connection, central: Central, row: Any) -> Message | Dro
     gone = reason_is_gone(kind, package)
     if gone:
         return Dropped(gone)
+    now_ms = central.clock.now_ms()
+    reached = reach_of(connection, central.settings, package.id, now_ms)
+    if kind is Kind.OUT_OF_REACH and not reached.is_known:
+        return Dropped("the package can be fetched")
+    # What is back may go again: until its outage is over nothing is said of it.
+    is_out = reached.why_not is not None
+    if (kind in IN_REACH_ONLY and (is_out or reached.is_known)) or (
+        kind is Kind.OUT_OF_REACH and not is_out
+    ):
+        return Waits(now_ms + _look_again_in_ms(now_ms - reached.since_ms))
     try:
         to = _address(row.channel, person, central)
     except ValueError as error:
         return Unreachable(str(error))
+    if _is_hushed(connection, central, row.channel, person):
+        return Unreachable("they want no SMS")
+    is_reminder = kind is Kind.REMINDER and row.channel == "email"
+    if is_reminder and is_stopped(connection, person.email_index, Stop.REMINDERS):
+        return Dropped("they want no reminders")
     code = ""
     if kind in WITH_CODE:
         if location.key_sealed is None or not package.locator or not package.code_counter:
@@ -127,10 +157,45 @@ def compose(connection: Connection, central: Central, row: Any) -> Message | Dro
         key = central.secrets.open(location.key_sealed)
         code = make_code(key, package.id, package.locator, package.code_counter)
     link = ""
-    if central.settings.public_url and kind in (*WITH_CODE, Kind.EXPIRED):
+    if central.settings.public_url and kind in (*WITH_CODE, Kind.EXPIRED, Kind.OUT_OF_REACH):
         link = links.link_to(central, package.id, person.id)
-    message = for_person(row, kind, location, package, person, to, code, link)
-    return replace(message, receipt_url=receipts.url_for(central, row.id))
+    message = for_person(
+        row,
+        kind,
+        location,
+        package,
+        person,
+        to,
+        code,
+        link,
+        is_out=is_out,
+        privacy_url=links.privacy_url(central, row.language),
+    )
+    unsubscribe_url = f"{link}{links.NO_REMINDERS}" if link and is_reminder else ""
+    receipt_url = receipts.url_for(central, row.id)
+    return replace(message, receipt_url=receipt_url, unsubscribe_url=unsubscribe_url)
+
+
+def _is_hushed(connection: Connection, central: Central, channel: str, person: Any) -> bool:
+    """Whether this way leads to a number whose owner said STOP."""
+    url = central.settings.notifications.person_url
+    leads_there = channel == "sms" or (channel == "apprise" and "phone" in addresses.fields_of(url))
+    return leads_there and is_stopped(connection, person.phone_index, Stop.SMS)
+
+
+def _confirmation(connection: Connection, row: Any, kind: Kind) -> Message | Dropped:
+    """That a STOP or START was heard: the one message that a STOP does not hold back."""
+    person = _one(connection, schema.recipient, row.recipient)
+    if person is None or person.erased_ms is not None or not person.phone:
+        return Dropped("the person's data were erased")
+    text = texts(row.language if row.language in languages() else FALLBACK)[kind]["text"]
+    return Message(row.id, kind, row.channel, str(person.phone), text, text, short=text)
+
+
+def _look_again_in_ms(lasts_ms: int) -> int:
+    """What has been out of reach for long is not looked after every few minutes; the end of an
+    outage brings what waits forward."""
+    return min(max(lasts_ms // 4, 5 * MINUTE_MS), 6 * HOUR_MS)
 
 
 def reason_is_gone(kind: Kind, package: Any) -> str:
@@ -139,6 +204,8 @@ def reason_is_gone(kind: Kind, package: Any) -> str:
     if kind in WITH_CODE and status != PackageStatus.STORED:
         if kind in (Kind.CODE, Kind.REISSUED) and status == PackageStatus.EXPIRED:
             return ""
+        return f"the package is {status}"
+    if kind is Kind.OUT_OF_REACH and status != PackageStatus.STORED:
         return f"the package is {status}"
     if kind is Kind.EXPIRED and status != PackageStatus.EXPIRED:
         return f"the package is {status}"
@@ -175,10 +242,19 @@ def for_person(
     to: str,
     code: str,
     link: str,
+    *,
+    is_out: bool = False,
+    privacy_url: str = "",
 ) -> Message:
-    """What a person is sent, in their language and for every way out."""
+    """What a person is sent, in their language and for every way out.
+
+    `is_out`: the package cannot be fetched now, so no day is named until which it could.
+    `privacy_url`: where it says what is kept of them.
+    """
     language = row.language if row.language in languages() else FALLBACK
     words, details = texts(language), details_of(location, package, person, code, language)
+    if is_out:
+        details["until"] = ""
     text = _line(words[kind]["text"]).render(details)
     subject = _line(words[kind]["subject"]).render(details)
     sign_off = _line(words["all"]["footer"]).render(details)
@@ -194,15 +270,22 @@ def for_person(
         code=details["code"],
         offer=offer.removesuffix(shown).strip(),
         link=link,
+        notice=_line(words["all"]["privacy_title"]).render() if privacy_url else "",
+        privacy_url=privacy_url,
         language=language,
         direction="rtl" if language in RIGHT_TO_LEFT else "ltr",
     )
     letter = f"{text.strip()}\n\n{details['code']}\n" if code else f"{text.strip()}\n"
     letter += f"\n{offer}\n" if link else ""
     short = _line(words[kind].get("sms", words[kind]["text"])).render(details).strip()
-    return Message(
-        row.id, kind, row.channel, to, subject, f"{letter}\n{sign_off}", html, picture, short
-    )
+    notice = ""
+    if privacy_url:
+        shown = bidi.left_to_right(f"{privacy_url} ") if runs_left else privacy_url
+        notice = _line(words["all"]["privacy"]).render(link=shown)
+        # Once for each package: an SMS is short, and each one costs.
+        short += f"\n{notice}" if kind is Kind.STORED else ""
+    letter = "\n".join(part for part in (letter, sign_off, notice) if part)
+    return Message(row.id, kind, row.channel, to, subject, letter, html, picture, short)
 
 
 def details_of(

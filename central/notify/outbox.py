@@ -7,16 +7,30 @@ package that was fetched meanwhile reminds nobody. No row holds a code: it is ma
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from central import addresses, kept, schema
 from central.adapters import new_id
 from central.database.bulk import insert_once
+from central.notify.tables import message_stop
+from central.outages.reach import WAITS
+from central.outages.tables import package_outage
 from central.settings import Notifications
+from central.simulated import is_sandbox
 from kiosk.model.actor import SERVER, actor_of
 from kiosk.model.clock import DAY_MS, HOUR_MS
 from kiosk.model.events import EventKind
@@ -35,6 +49,8 @@ class Kind(StrEnum):
     REMINDER = "reminder"
     ABOUT_TO_EXPIRE = "about_to_expire"
     EXPIRED = "expired"
+    OUT_OF_REACH = "out_of_reach"
+    WORKS_AGAIN = "works_again"
     RETRIEVED = "retrieved"
     CANCELLED = "cancelled"
     DOOR_FAULT = "door_fault"
@@ -45,10 +61,29 @@ class Kind(StrEnum):
     CHANNEL_DOWN = "channel_down"
     CHANNEL_BACK = "channel_back"
     GUESSING = "guessing"
+    STOPPED = "stopped"
+    STARTED = "started"
+    UNREACHABLE = "unreachable"
 
 
-WITH_CODE = (Kind.STORED, Kind.CODE, Kind.REISSUED, Kind.REMINDER, Kind.ABOUT_TO_EXPIRE)
+class Stop(StrEnum):
+    """What people may ask for no more of."""
+
+    SMS = "sms"
+    REMINDERS = "reminders"
+
+
+WITH_CODE = (
+    Kind.STORED,
+    Kind.CODE,
+    Kind.REISSUED,
+    Kind.REMINDER,
+    Kind.ABOUT_TO_EXPIRE,
+    Kind.WORKS_AGAIN,
+)
 """The messages that tell a pickup code."""
+IN_REACH_ONLY = (Kind.REMINDER, Kind.ABOUT_TO_EXPIRE, Kind.EXPIRED, Kind.WORKS_AGAIN)
+"""What is said only while the package can be fetched."""
 
 OF_PACKAGES = frozenset(
     {
@@ -62,8 +97,19 @@ OF_PACKAGES = frozenset(
 
 
 _PACKAGE = select(schema.package).where(schema.package.c.id == bindparam("id"))
+_HAS_STOPPED = exists(
+    select(message_stop.c.what).where(
+        message_stop.c.address_index == schema.recipient.c.phone_index,
+        message_stop.c.what == Stop.SMS.value,
+        schema.recipient.c.phone_index != "",
+    )
+)
 _PERSON = (
-    select(schema.recipient, schema.location.c.channels.label("of_location"))
+    select(
+        schema.recipient,
+        schema.location.c.channels.label("of_location"),
+        _HAS_STOPPED.label("has_stopped"),
+    )
     .join_from(schema.recipient, schema.location, schema.location.c.id == bindparam("location"))
     .where(schema.recipient.c.id == bindparam("id"))
 )
@@ -223,6 +269,8 @@ def tell(
         return None
     person, ways = person_and_ways(connection, row.recipient, row.location, rules)
     if not ways:
+        if kind is Kind.STORED and person.has_stopped:
+            _tell_unreachable(connection, rules, row, now_ms)
         return None
     return queue(
         connection,
@@ -239,7 +287,10 @@ def tell(
 
 def queue(connection: Connection, **values: Any) -> str:
     """A row of the outbox; its id is the message's identity on every try. One that waits and says
-    the same to the same person becomes one with it, and counts."""
+    the same to the same person becomes one with it, and counts. A simulated location has nobody to
+    send anything to: of it there is no row, and no id."""
+    if is_sandbox(values.get("location")) and values.get("channel") != "webhook":
+        return ""
     equal = _equal(connection, values)
     if equal is not None:
         table = schema.notification
@@ -296,30 +347,53 @@ def tell_operators(
     )
 
 
+def is_stopped(connection: Connection, index: str, what: Stop) -> bool:
+    """Whether the owner of an address, by its blind index, asked for no more of this."""
+    table = message_stop
+    found = select(table.c.what).where(table.c.address_index == index, table.c.what == what.value)
+    return bool(index) and connection.execute(found).first() is not None
+
+
 def person_and_ways(
     connection: Connection, recipient: str, location: str, rules: Notifications
 ) -> tuple[Any, list[str]]:
     """A person, and the ways to them, the preferred one first: as they ask, else as their location
     does it, else as the server does; only those for which there is an address."""
     person = connection.execute(_PERSON, {"id": recipient, "location": location}).one()
-    of_person, of_location = kept.names_of(person.channels), kept.names_of(person.of_location)
-    wanted = of_person or of_location or rules.channels
     address = {
         "email": person.email,
-        "sms": person.phone,
-        "apprise": rules.person_url
-        and all(getattr(person, field) for field in addresses.fields_of(rules.person_url)),
+        "sms": person.phone and not person.has_stopped,
+        "apprise": rules.person_url and _has_all(person, addresses.fields_of(rules.person_url)),
     }
-    return person, [name for name in wanted if address.get(name)]
+    return person, [name for name in _wanted(person, rules) if address.get(name)]
+
+
+def _has_all(person: Any, fields: Collection[str]) -> bool:
+    """Whether a person has these addresses; a number that is not to be written to is none."""
+    is_hushed = person.has_stopped and "phone" in fields
+    return not is_hushed and all(getattr(person, field) for field in fields)
+
+
+def _wanted(person: Any, rules: Notifications) -> Sequence[str]:
+    of_person, of_location = kept.names_of(person.channels), kept.names_of(person.of_location)
+    return of_person or of_location or rules.channels
 
 
 def another_way(connection: Connection, rules: Notifications, row: Any) -> str | None:
     """The way that comes after a message's own; None when there is none."""
-    if row.recipient is None:
+    if row.recipient is None or row.location is None:
         return None
-    _, ways = person_and_ways(connection, row.recipient, row.location, rules)
-    place = ways.index(row.channel) + 1 if row.channel in ways else len(ways)
-    return ways[place] if place < len(ways) else None
+    person, ways = person_and_ways(connection, row.recipient, row.location, rules)
+    wanted = list(_wanted(person, rules))
+    place = wanted.index(row.channel) + 1 if row.channel in wanted else len(wanted)
+    return next((way for way in wanted[place:] if way in ways), None)
+
+
+def _tell_unreachable(connection: Connection, rules: Notifications, row: Any, now_ms: int) -> None:
+    """Somebody said STOP, and there is no other way to them: a person has to help."""
+    what = f"whoever package {row.barcode} is for wants no SMS, and cannot be sent its code"
+    details = {"what": what}
+    tell_operators(connection, rules, Kind.UNREACHABLE, row.location, details, now_ms, row.id)
 
 
 def is_down_reported(connection: Connection, channel: str) -> bool:
@@ -350,9 +424,29 @@ def tell_of_channel(
         tell_operators(connection, rules, kind, None, {"what": f"{channel} {what}"}, now_ms)
 
 
+def go_on(connection: Connection, location: str, now_ms: int) -> None:
+    """A kiosk is heard of again before anybody took it for out: what waited for that goes now."""
+    table, out = schema.notification, package_outage
+    connection.execute(
+        update(table)
+        .where(
+            table.c.location == location,
+            table.c.status == schema.fixed("queued"),
+            table.c.reason == WAITS,
+            ~exists(select(out.c.package).where(out.c.package == table.c.package)),
+        )
+        .values(due_ms=now_ms)
+    )
+
+
 def try_another_way(connection: Connection, rules: Notifications, row: Any) -> None:
     """One way did not reach a person: queue the same message on the next, if there is one."""
     way = another_way(connection, rules, row)
+    if way is None and row.kind in WITH_CODE and row.package is not None:
+        person, _ = person_and_ways(connection, row.recipient, row.location, rules)
+        if person.has_stopped:
+            found = _package(connection, row.package)
+            _tell_unreachable(connection, rules, found, max(row.due_ms, row.created_ms))
     if way is not None:
         queue(
             connection,

@@ -174,6 +174,9 @@ def email_of(message: Message, sender: str) -> MIMEBase:
     mail["To"] = " ".join(message.to.split())
     mail["Subject"] = Header(" ".join(message.subject.split())).encode()
     mail["Auto-Submitted"] = "auto-generated"
+    if message.unsubscribe_url:
+        mail["List-Unsubscribe"] = f"<{message.unsubscribe_url}>"
+        mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"  # RFC 8058
     return mail
 
 

@@ -33,7 +33,7 @@ from central.notify import outbox
 from central.notify.counting import count, late_since_ms
 from central.notify.health import Health, pause_ms
 from central.notify.holding import hold, is_counted
-from central.notify.messages import Dropped, Message, Unreachable, compose
+from central.notify.messages import Dropped, Message, Unreachable, Waits, compose
 from central.notify.outbox import OPERATORS, WITH_CODE, Kind
 from central.notify.senders import (
     ChannelError,
@@ -43,6 +43,7 @@ from central.notify.senders import (
     UnclearError,
     notifiers,
 )
+from central.outages.reach import WAITS
 from central.settings import Notifications
 from kiosk.model.clock import HOUR_MS
 from kiosk.model.masking import without_contacts
@@ -64,11 +65,11 @@ BACK_OFF_MAX_S = 600
 ATTEMPTS_MAX = 8
 WANTED_MS = 72 * HOUR_MS
 """How long a message without a code is news. One with a code is wanted while the package waits."""
-NEVER_QUIET = (Kind.CODE, Kind.REISSUED)
-"""Somebody stands at the locker and asked for it."""
+NEVER_QUIET = (Kind.CODE, Kind.REISSUED, Kind.STOPPED, Kind.STARTED)
+"""Somebody asked for it just now."""
 
 
-_Composed = Message | Dropped | Unreachable | Exception
+_Composed = Message | Dropped | Unreachable | Waits | Exception
 """A message, or why there is none."""
 
 
@@ -273,6 +274,9 @@ class Worker:
             return self._failed(row, _in_words(message))
         if isinstance(message, Dropped):
             return _Outcome(row.id, {"status": "dropped", "reason": message.reason})
+        if isinstance(message, Waits):
+            waits = {"status": "queued", "due_ms": message.until_ms, "late_since_ms": None}
+            return _Outcome(row.id, {**waits, "reason": WAITS})
         if isinstance(message, Unreachable):
             return _Outcome(row.id, {"status": "dead", "error": message.reason})
         return back or await self._send(row, message)
@@ -301,6 +305,8 @@ class Worker:
             await self._tell(row.channel, Kind.CHANNEL_BACK, "goes out again")
         values = {"status": "sent", "sent_ms": now_ms(), "error": "", "message_id": message.id}
         values["held"] = ""
+        if row.reason == WAITS:
+            values["reason"] = ""
         return _Outcome(row.id, values)
 
     async def _health_of(self, channel: str) -> Health:

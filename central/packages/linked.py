@@ -28,12 +28,7 @@ def package_of(connection: Connection, central: Central, token: str) -> Any:
     way any more or is being recalled, and when it is not for the person whom the link was sent to.
     """
     ended = not_found("link", token[:12])
-    try:
-        named, made = central.secrets.serializer(PURPOSE).loads(
-            token, max_age=VALID_S, return_timestamp=True
-        )
-    except BadData as error:
-        raise ended from error
+    named, made = _read(central, token)
     # Those of earlier versions name a package alone: they are for whom it was for at that time.
     package, sent_to = (named, None) if isinstance(named, str) else named
     try:
@@ -52,6 +47,32 @@ def package_of(connection: Connection, central: Central, token: str) -> Any:
     if not is_theirs or row.status not in LIVE or _is_recalled(connection, row.id):
         raise ended
     return row
+
+
+def person_of(connection: Connection, central: Central, token: str) -> Any:
+    """The row of the person whom a link was sent to, whatever became of their package. Raises
+    `RequestError` for a link that is none of ours or too old, and for somebody forgotten."""
+    named, _ = _read(central, token)
+    person, package = schema.recipient, schema.package
+    query = select(person).where(person.c.erased_ms.is_(None))
+    if isinstance(named, str):
+        query = query.join(package, package.c.recipient == person.c.id).where(package.c.id == named)
+    else:
+        query = query.where(person.c.id == named[1])
+    found = connection.execute(query).first()
+    if found is None:
+        raise not_found("link", token[:12])
+    return found
+
+
+def _read(central: Central, token: str) -> tuple[Any, Any]:
+    try:
+        named, made = central.secrets.serializer(PURPOSE).loads(
+            token, max_age=VALID_S, return_timestamp=True
+        )
+    except BadData as error:
+        raise not_found("link", token[:12]) from error
+    return named, made
 
 
 def _is_recalled(connection: Connection, package: str) -> bool:

@@ -26,6 +26,7 @@ from central import schema
 from central.carriers.places import is_limited, works_at
 from central.globe import HALF_ROUND_KM, Shape, box_around, distance_km
 from central.packages.sizes import Asker, sizes_of
+from central.sync.room import promises
 
 FIRST_BOX_KM = 5.0
 COUNT_MAX = 50
@@ -173,7 +174,7 @@ def _away(latitude: float, longitude: float, row: Any) -> float:
     return distance_km(latitude, longitude, row["latitude"], row["longitude"])
 
 
-_LOCATION, _SIZE, _PACKAGE = schema.location, schema.location_size, schema.package
+_LOCATION, _SIZE = schema.location, schema.location_size
 _WITH_SHARES = (
     select(schema.door_share.c.location)
     .where(schema.door_share.c.location.in_(bindparam("locations", expanding=True)))
@@ -238,19 +239,12 @@ def _promised_in(shape: Shape, where: _Where) -> Select[Any]:
 
 @cache
 def _senders(is_of_one_size: bool) -> Select[Any]:
-    """Who announced how many packages of a size, or of any, to some locations."""
-    found = (
-        select(_PACKAGE.c.location, _PACKAGE.c.sender, func.count().label("number"))
-        .where(
-            _PACKAGE.c.location.in_(bindparam("locations", expanding=True)),
-            _PACKAGE.c.status == schema.fixed("PENDING"),
-            _PACKAGE.c.is_announced,
-        )
-        .group_by(_PACKAGE.c.location, _PACKAGE.c.sender)
-    )
+    """Who announced how many packages of a size, or of any, to some locations, or reserved room."""
+    some = promises(lambda place: place.in_(bindparam("locations", expanding=True))).subquery()
+    found = select(some.c.location, some.c.sender, func.count().label("number"))
+    found = found.group_by(some.c.location, some.c.sender)
     if is_of_one_size:
-        of_size = _PACKAGE.c.size == bindparam("wanted")
-        found = found.where(or_(of_size, _PACKAGE.c.size.is_(None)))
+        found = found.where(or_(some.c.size == bindparam("wanted"), some.c.size.is_(None)))
     return found
 
 

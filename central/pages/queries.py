@@ -25,7 +25,9 @@ from central.areas.visible import (
 from central.auth import Role as OperatorRole
 from central.context import is_about, is_by
 from central.errors import not_found
+from central.locations.feed import listing_of
 from central.notify import outbox
+from central.outages.tables import location_outage, package_outage
 from central.settings import Settings
 from central.sync import commands
 from central.sync.staff_list import digits_of
@@ -139,6 +141,16 @@ def location(
     place["inside"] = connection.execute(
         select(func.count()).where(package.c.location == name, live, package.c.slot.is_not(None))
     ).scalar_one()
+    place["outage"] = connection.execute(
+        select(location_outage).where(location_outage.c.location == name)
+    ).first()
+    place["out_of_reach"] = _rows(
+        connection,
+        select(package_outage.c.why, func.count().label("count"), _SINCE)
+        .where(package_outage.c.location == name)
+        .group_by(package_outage.c.why)
+        .order_by(package_outage.c.why),
+    )
     place["layout"] = kept.layout_of(row["layout"])
     place["title"], place["ways"] = row["name"], ",".join(kept.names_of(row["channels"]))
     place["slots"] = _rows(
@@ -152,10 +164,14 @@ def location(
         .limit(SHOWN),
     )
     place["events"] = _newest_events(connection, name)
+    place["listing"] = listing_of(connection, name)
     newest = select(command).where(command.c.location == name).order_by(command.c.n.desc())
     found = _rows(connection, newest.limit(20))
     place["commands"] = [commands.as_it_stands(each, now_ms) for each in found]
     return place
+
+
+_SINCE = func.min(package_outage.c.since_ms).label("since_ms")
 
 
 def _newest_events(connection: Connection, name: str) -> list[Row]:

@@ -3,20 +3,22 @@ message, in its language."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
 from sqlalchemy import Connection, Table, func, select
 
 from central import schema
 from central.context import Central, central_of, is_about, is_by
 from central.errors import RequestError
-from central.links import PATH
+from central.links import NO_REMINDERS, PATH, privacy_url
 from central.locking import lock_location
 from central.notify.messages import FALLBACK, LINES, RIGHT_TO_LEFT, details_of, languages, texts
+from central.notify.stops import stop_reminders
+from central.outages.reach import reach_of
 from central.packages import service
-from central.packages.linked import package_of
+from central.packages.linked import package_of, person_of
 from central.pages.rendering import page
 from kiosk.model.clock import DAY_MS
 from kiosk.model.urls import asking, path
@@ -45,9 +47,18 @@ def _view(connection: Connection, central: Central, token: str) -> dict[str, Any
         "words": {name: LINES.from_string(text).render(details) for name, text in words.items()},
         "details": details,
         "is_held": package.status in ("STORED", "EXPIRED"),
+        "is_out": _is_out(connection, central, package),
         "language": language,
+        "notice": texts(language)["all"]["privacy_title"],
+        "privacy_url": privacy_url(central, language),
         "direction": "rtl" if language in RIGHT_TO_LEFT else "ltr",
     }
+
+
+def _is_out(connection: Connection, central: Central, package: Any) -> bool:
+    """Whether it cannot be fetched now, so that nobody can say until when it lies there."""
+    reached = reach_of(connection, central.settings, package.id, central.clock.now_ms())
+    return package.status == "STORED" and reached.why_not is not None
 
 
 @router.get("/{token}")
@@ -59,7 +70,7 @@ async def recipient_page(request: Request, token: str, said: str = "") -> Respon
     return page(request, "recipient.html", operator=None, token=token, answer=answer, **shown)
 
 
-ANSWERS = ("extended", "sent", "cannot_extend", "too_often", "gone")
+ANSWERS = ("extended", "sent", "cannot_extend", "too_often", "gone", "reminders_ended")
 
 
 @router.post("/{token}/extend")
@@ -72,6 +83,33 @@ async def extend(request: Request, token: str) -> Response:
 async def code(request: Request, token: str) -> Response:
     """Send a new code."""
     return await _do(request, token, "sent", "gone", _reissue)
+
+
+@router.get("/{token}" + NO_REMINDERS)
+async def ask_for_no_reminders(request: Request, token: str) -> Response:
+    """Somebody followed the link of a mail program that does not post: the page has the button."""
+    central = central_of(request)
+    await central.database.look(person_of, central, token)
+    return RedirectResponse(f"{PATH}{path(token)}", 303)
+
+
+@router.post("/{token}" + NO_REMINDERS)
+async def no_reminders(
+    request: Request,
+    token: str,
+    by_program: Annotated[str, Form(alias="List-Unsubscribe", max_length=40)] = "",
+) -> Response:
+    """No more reminders by e-mail: at once, as mail programs have it (RFC 8058)."""
+    central = central_of(request)
+    await central.database.write(_no_reminders, central, token)
+    if by_program:
+        return Response()
+    return RedirectResponse(asking(f"{PATH}{path(token)}", said="reminders_ended"), 303)
+
+
+def _no_reminders(connection: Connection, central: Central, token: str) -> None:
+    person = person_of(connection, central, token)
+    stop_reminders(connection, person.email_index, central.clock.now_ms())
 
 
 def _locked_package(connection: Connection, central: Central, token: str) -> str:

@@ -241,6 +241,8 @@ def _make_one(connection: Connection, announced: Any, lying: str, now_ms: int) -
             needs_low=announced.needs_low,
             decided_ms=announced.decided_ms,
             disputed_ms=None,
+            reference=announced.reference,
+            known_as=announced.id,
         )
     )
     note_room(connection, announced.location)
@@ -323,6 +325,7 @@ def withdraw(connection: Connection, row: Any, by: str, why: str, now_ms: int) -
     _recall(connection, row, by, why, now_ms, is_lying=is_lying)
     if is_lying:
         nobodys = {"recipient": None, "sender": None, "owner": "", "is_announced": False}
+        nobodys |= {"reference": None, "known_as": None}
         connection.execute(update(_PACKAGE).where(_PACKAGE.c.id == row.id).values(**nobodys))
     left = group(connection, row.location, row.barcode_key, row.carrier)
     if all(each.sender is None for each in left):

@@ -11,6 +11,8 @@ from central import kept, limits, schema
 from central.context import Central, alarm_daily, is_about
 from central.database.bulk import update_one, upsert
 from central.feed import writing as feeding
+from central.notify import outbox
+from central.outages.reach import silent_before_ms
 from central.settings import Limits
 from central.sync import commands, enrolment, ingest, signing, staff
 from central.sync.projection import configure
@@ -61,6 +63,8 @@ def sync(
             for each in request.events
         )
         limits.require_events(connection, central, location, len(request.events), size)
+    if (row.last_sync_ms or now_ms) < silent_before_ms(central.settings, now_ms):
+        outbox.go_on(connection, location, now_ms)
     ceilings = central.settings.limits
     taken = ingest.Taken(last)
     if request.events:
@@ -106,6 +110,7 @@ def sync(
         want_layout=request.layout is None
         and request.status.layout_hash not in ("", row.layout_hash),
         staff_version=row.staff_counts,
+        silent_after_s=central.settings.silent_after_s,
     )
 
 
@@ -225,6 +230,7 @@ def _note(
     }
     if not is_late:
         values |= _counted(status) | {"temperature_c": status.temperature_c}
+        values["holds_stand_still"] = status.holds_stand_still
     last_n: int = update_one(connection, schema.location, "id", values, "command_n")
     _note_minute(connection, row.id, status, taken.count, now_ms)
     return last_n

@@ -19,6 +19,7 @@ from kiosk.model.person import NUMBER_DIGITS_MIN, Staff
 from kiosk.store import slots
 from kiosk.store.backup import BackupPlan
 from kiosk.store.codes import CodePolicy
+from kiosk.store.holds import Contact
 from kiosk.store.store import Store
 
 
@@ -70,6 +71,11 @@ def no_look_ahead() -> int:
     return 0
 
 
+def no_contact() -> Contact | None:
+    """On a site without a server nobody promises anything that the kiosk does not know."""
+    return None
+
+
 @dataclass
 class Kiosk:
     """The parts that `app.py` joined, for the flows."""
@@ -102,6 +108,8 @@ class Kiosk:
     """Ends this program and starts it again; None where nobody could."""
     look_ahead: Callable[[], int] = no_look_ahead
     """How many re-issues of a code that this kiosk has not heard of are accepted now."""
+    contact: Callable[[], Contact | None] = no_contact
+    """How it goes with the server; None where there is none."""
 
     def new_id(self) -> str:
         """A random UUID, from the random numbers that were handed in."""

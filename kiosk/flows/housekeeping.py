@@ -53,12 +53,12 @@ async def _minutes(kiosk: Kiosk) -> None:
 
 async def minute(kiosk: Kiosk) -> None:
     """Holds: give back what they missed, then end those that are over."""
-    while await kiosk.store.run(_holds, kiosk.location.time_zone) == AT_ONCE:
+    while await kiosk.store.run(_holds, kiosk.location.time_zone, kiosk.contact()) == AT_ONCE:
         continue
 
 
-def _holds(writer: Writer, time_zone: str) -> int:
-    holds.tick(writer, time_zone)
+def _holds(writer: Writer, time_zone: str, contact: holds.Contact | None) -> int:
+    holds.tick(writer, time_zone, contact)
     tries.keep_clock(writer)
     return max(holds.expire_due(writer, AT_ONCE), holds.lapse_announcements(writer, AT_ONCE))
 

@@ -64,6 +64,8 @@ class CommandType(StrEnum):
     STAFF = "staff"
     CONTACT = "contact"
     TRUST_KEY = "trust_key"
+    RESERVE_DOOR = "reserve_door"
+    RELEASE_DOOR = "release_door"
 
 
 class OpeningOutcome(StrEnum):
@@ -132,6 +134,8 @@ class Announce(Part):
     is_alone: Flag = False
     """It opens with its own code only."""
     needs_low: Flag = False
+    reservation: Id | None = None
+    """The reservation whose door it uses."""
     carrier: CarrierId = OPERATOR
     """Whose couriers bring it; no others see or touch it."""
 
@@ -231,8 +235,35 @@ class TrustKey(Part):
     """Of Ed25519, in hexadecimal."""
 
 
+class ReserveDoor(Part):
+    """Keep a door free for a package that is to be announced; the same id again: until then."""
+
+    type: Literal[CommandType.RESERVE_DOOR] = CommandType.RESERVE_DOOR
+    reservation: Id
+    size: Name
+    until_ms: TimeMs
+    """From then on it is nobody's, also while no server is reached."""
+
+
+class ReleaseDoor(Part):
+    """Keep a door no longer."""
+
+    type: Literal[CommandType.RELEASE_DOOR] = CommandType.RELEASE_DOOR
+    reservation: Id
+
+
 Command = Annotated[
-    Announce | Cancel | Reissue | Extend | Contact | SlotService | Open | ListStaff | TrustKey,
+    Announce
+    | Cancel
+    | Reissue
+    | Extend
+    | Contact
+    | SlotService
+    | Open
+    | ListStaff
+    | TrustKey
+    | ReserveDoor
+    | ReleaseDoor,
     Field(discriminator="type"),
 ]
 COMMANDS: Final[TypeAdapter[Command]] = TypeAdapter(Command)

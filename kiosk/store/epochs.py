@@ -6,7 +6,7 @@ from kiosk.model.actor import KIOSK
 from kiosk.model.clock import Reading
 from kiosk.model.event_bodies import DatabaseRestored
 from kiosk.model.location import SuspectReason
-from kiosk.store import commands, holds, intents, meta, recovery, slots
+from kiosk.store import commands, holds, intents, recovery, slots
 from kiosk.store.writer import Writer
 
 
@@ -46,7 +46,7 @@ def begin_again(
             slots.mark_suspect(writer, record.label, reason, why, KIOSK)
     commands.want_people(writer, are_wanted=True)
     # Holds get back the time in which the kiosk was dead: that since the backup is not all of it.
-    meta.forget(writer, holds.ALIVE)
+    holds.forget_stamps(writer)
     if heard_ms is not None and not doubt:
         holds.stamp_alive(writer, Reading(heard_ms, 0, ""))
     return len(slots.suspects(writer))

@@ -1,16 +1,21 @@
 """How long packages are held: what makes a hold stand still, lengthens it, and ends it.
 
-A hold runs only while the customer could come: not while the kiosk is down or its clock is not
-trusted, and not while the door is faulty. For the first a stamp says, minute by minute, until when
-the kiosk was alive and knew the time; what is missing when the next stamp is made is given back to
-every hold. For the second each slot says since when it has been faulty.
+A hold runs only while the customer could come, and hears what they must know: not while the kiosk
+is down or its clock is not trusted, not while its server does not hear of it, and not while the
+door is faulty. For the first two a stamp says, minute by minute, until when holds ran;
+what is missing when the next stamp is made is given back to every hold. For the third each slot
+says since when it has been faulty.
+
+The server tells people that their time stands still once a kiosk is silent (`silent_after_s`); it
+tells the kiosk after how long that is, and the kiosk gives back every silence of half as long, so
+that what was promised is always kept.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from kiosk.model.actor import KIOSK
 from kiosk.model.clock import (
@@ -43,7 +48,9 @@ HOLD_DAYS_MAX = 7
 ANNOUNCED_DAYS = 14
 """How long an announced package is expected."""
 ALIVE = "alive"
-"""The key of the stamp."""
+"""The key of the stamp of who was alive and knew the time."""
+RAN = "holds_ran"
+"""The key of the other stamp: until when holds ran, and after how long they stand still."""
 ROWS_MAX = 100
 """How many rows one event changes at most."""
 
@@ -56,6 +63,17 @@ IN_PLAY = (
     "EXISTS (SELECT 1 FROM intent WHERE intent.slot = package.slot"
     " AND intent.state IN ('INTENDED', 'OPENED'))"
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """How a kiosk that has a server and this server go together."""
+
+    ago_ms: int | None = None
+    """How long ago the server answered; None: not since this start."""
+    silent_after_ms: int | None = None
+    """After how long it tells people that their time stands still; None where it did not answer, or
+    is of a version that tells nobody."""
 
 
 # --- the stamp -----------------------------------------------------------------------------------
@@ -93,9 +111,10 @@ def moment(writer: Writer) -> Instant:
     return replace(now, wall_ms=stamp.wall_ms)
 
 
-def tick(writer: Writer, time_zone: str) -> int:
-    """Make the minute's stamp and give back what holds missed; return how many were lengthened.
+def tick(writer: Writer, time_zone: str, contact: Contact | None = None) -> int:
+    """Make the minute's stamps and give back what holds missed; return how many were lengthened.
 
+    `contact`: with the server; None where there is none, and nobody else tells people anything.
     While the clock is not trusted it does nothing, except that a machine which never knew the time
     gets a first stamp to reckon from.
     """
@@ -103,8 +122,12 @@ def tick(writer: Writer, time_zone: str) -> int:
     if not now.is_trusted and stamp is not None:
         return 0
     lengthened = 0
-    if stamp is not None and now.wall_ms - stamp.wall_ms > GAP_MS:
-        lengthened = _give_back(writer, now.wall_ms - stamp.wall_ms, time_zone)
+    if stamp is not None:
+        ran, gap_ms = _ran(writer) or _Ran(stamp.wall_ms), now.wall_ms - stamp.wall_ms
+        if gap_ms > GAP_MS:
+            _expect_longer(writer, gap_ms)
+            ran = replace(ran, after_ms=GAP_MS)
+        lengthened = _run_on(writer, ran, contact, time_zone)
     if now.is_trusted:
         lengthened += _follow_faults(writer, time_zone)
     stamp_alive(writer, Reading(now.wall_ms, now.monotonic_ms, now.boot_id))
@@ -116,33 +139,105 @@ def stamp_alive(writer: Writer, at: Reading) -> None:
     meta.set_value(writer, ALIVE, json.dumps([at.wall_ms, at.monotonic_ms, at.boot_id]))
 
 
-def _give_back(writer: Writer, gap_ms: int, time_zone: str) -> int:
-    """Time passed in which no hold ran: everything that waits is moved by it."""
-    held = writer.all(
-        "SELECT id, hold_until_ms, paused_ms FROM package WHERE status = 'STORED' ORDER BY id"
-    )
+def forget_stamps(writer: Writer) -> None:
+    """Another life of the database begins: what the stamps say is not of this one."""
+    meta.forget(writer, ALIVE)
+    meta.forget(writer, RAN)
+
+
+def stand_still(writer: Writer) -> bool:
+    """Whether no hold runs: the clock is not trusted, the server does not hear of this kiosk, or
+    the time in which that was so is yet to be given back."""
+    ran = _ran(writer)
+    if not writer.now.is_trusted:
+        return True
+    return ran is not None and writer.now.wall_ms - ran.until_ms > ran.after_ms
+
+
+@dataclass(frozen=True, slots=True)
+class _Ran:
+    """Until when holds ran."""
+
+    until_ms: int
+    after_ms: int = GAP_MS
+    """How long after that they stand still."""
+    needs_server: bool = False
+    """Whether they run only while the server hears of this kiosk, for so it is promised there."""
+
+
+def _ran(writer: Writer) -> _Ran | None:
+    text = meta.value(writer, RAN)
+    return None if text is None else _Ran(*json.loads(text))
+
+
+def _set_ran(writer: Writer, ran: _Ran) -> None:
+    text = json.dumps([ran.until_ms, ran.after_ms, ran.needs_server])
+    meta.set_value(writer, RAN, text)
+
+
+def _run_on(writer: Writer, before: _Ran, contact: Contact | None, time_zone: str) -> int:
+    """Holds run up to when the server was heard last, or up to now where there is none; how many
+    got back a time in which they had not."""
+    if contact is not None and contact.ago_ms is None and before.needs_server:
+        _set_ran(writer, before)
+        return 0
+    ran = _Ran(writer.now.wall_ms)
+    if contact is not None and contact.ago_ms is not None and contact.silent_after_ms is not None:
+        until_ms = max(before.until_ms, writer.now.wall_ms - contact.ago_ms)
+        ran = _Ran(until_ms, max(GAP_MS, contact.silent_after_ms // 2), needs_server=True)
+    lengthened = 0
+    if ran.until_ms - before.until_ms > min(before.after_ms, ran.after_ms):
+        lengthened = _give_back(writer, before.until_ms, ran.until_ms, time_zone)
+    _set_ran(writer, ran)
+    return lengthened
+
+
+def _expect_longer(writer: Writer, gap_ms: int) -> None:
+    """While the kiosk was down no courier could come: what is announced is expected longer."""
     # Two searches by index, of those that wait for a courier and of those in a courier's hands.
     expected = writer.all(
         "SELECT id, announced_ms FROM package WHERE status = 'PENDING' AND slot IS NULL"
         " UNION ALL SELECT id, announced_ms FROM package"
         " WHERE status = 'PENDING' AND slot IS NOT NULL"
     )
-    faulty = writer.all("SELECT label, faulty_since_ms FROM slot WHERE faulty_since_ms IS NOT NULL")
     changes = [
-        *(_lengthened(row, gap_ms, time_zone) for row in held),
+        update("package", id=row["id"], announced_ms=row["announced_ms"] + gap_ms)
+        for row in expected
+    ]
+    _record_paused(writer, changes, gap_ms)
+
+
+def _give_back(writer: Writer, ran_ms: int, until_ms: int, time_zone: str) -> int:
+    """No hold ran in between: each that waited then is moved by as much of it as it waited."""
+    gap_ms = until_ms - ran_ms
+    held = writer.all(
+        "SELECT id, hold_until_ms, paused_ms, stored_ms FROM package WHERE status = 'STORED'"
+        " AND stored_ms < ? ORDER BY id",
+        (until_ms,),
+    )
+    faulty = writer.all(
+        "SELECT label, faulty_since_ms FROM slot WHERE faulty_since_ms < ?", (until_ms,)
+    )
+    changes = [
+        *(_lengthened(row, min(gap_ms, until_ms - row["stored_ms"]), time_zone) for row in held),
+        # A door's own time goes on from here: that up to now is given back already.
         *(
-            update("package", id=row["id"], announced_ms=row["announced_ms"] + gap_ms)
-            for row in expected
-        ),
-        *(
-            update("slot", label=row["label"], faulty_since_ms=row["faulty_since_ms"] + gap_ms)
+            update(
+                "slot",
+                label=row["label"],
+                faulty_since_ms=min(row["faulty_since_ms"] + gap_ms, until_ms),
+            )
             for row in faulty
         ),
     ]
-    for some in _batches(changes):
-        why = "the kiosk was down or its clock not trusted"
-        writer.record(HoldPaused(actor=KIOSK, gap_ms=gap_ms, why=why), *some)
+    _record_paused(writer, changes, gap_ms)
     return len(held)
+
+
+def _record_paused(writer: Writer, changes: Sequence[RowChange], gap_ms: int) -> None:
+    for some in _batches(changes):
+        why = "the kiosk was down, its clock not trusted or its server not reached"
+        writer.record(HoldPaused(actor=KIOSK, gap_ms=gap_ms, why=why), *some)
 
 
 def _lengthened(row: Row, pause_ms: int, time_zone: str) -> RowChange:
@@ -174,12 +269,15 @@ def _follow_faults(writer: Writer, time_zone: str) -> int:
         " LEFT JOIN package ON package.slot = slot.label AND package.status = 'STORED'"
         f" WHERE slot.faulty_since_ms IS NOT NULL AND (NOT {FAULTY} OR package.id IS NULL)"
     )
+    # While all holds stand still they are given back the time up to the end of that, all at once.
+    ran = _ran(writer)
+    until_ms = ran.until_ms if ran is not None and stand_still(writer) else now_ms
     lengthened = 0
     for row in over:
         changes = [update("slot", label=row["label"], faulty_since_ms=None)]
         pause_ms = 0
         if row["id"] is not None:
-            pause_ms = max(0, now_ms - max(row["faulty_since_ms"], row["stored_ms"]))
+            pause_ms = max(0, until_ms - max(row["faulty_since_ms"], row["stored_ms"]))
             changes.append(_lengthened(row, pause_ms, time_zone))
             lengthened += 1
         why = "the door is well again"
@@ -193,10 +291,10 @@ def _follow_faults(writer: Writer, time_zone: str) -> int:
 def expire_due(writer: Writer, limit: int = 50) -> int:
     """Expire packages whose hold is over; return how many.
 
-    None while the clock is not trusted, none behind a faulty door and none whose door is in play.
-    `tick` comes first: it gives back what the hold missed.
+    None while the clock is not trusted or all holds stand still, none behind a faulty door and none
+    whose door is in play. `tick` comes first: it gives back what the hold missed.
     """
-    if not writer.now.is_trusted:
+    if stand_still(writer):
         return 0
     due = writer.all(
         "SELECT package.id FROM package JOIN slot ON slot.label = package.slot"

@@ -527,6 +527,20 @@ def m014_carrier_keys(db: Database) -> None:
     )
 
 
+@migrations()
+def m015_reservations(db: Database) -> None:
+    """Doors that are kept for packages still to be announced."""
+    db.conn.execute(
+        """CREATE TABLE reservation (
+            id TEXT PRIMARY KEY,
+            size TEXT NOT NULL,
+            until_ms INTEGER NOT NULL,
+            package TEXT
+        ) STRICT"""
+    )
+    db.conn.execute("CREATE INDEX reservation_until ON reservation (until_ms)")
+
+
 def fingerprint(db: Database) -> str:
     """A hash of every table, index and trigger, to compare two schemas."""
     rows = db.conn.execute(

@@ -26,7 +26,7 @@ from kiosk.model.commands import Open, TrustKey
 from kiosk.model.events import Event
 from kiosk.model.location import Location
 from kiosk.model.urls import path
-from kiosk.store import commands, journal, staff
+from kiosk.store import commands, holds, journal, staff
 from kiosk.store.errors import ForbiddenError, InPlayError, RefusedError, StoreError
 from kiosk.store.store import Store
 from kiosk.store.writer import Writer
@@ -105,6 +105,8 @@ class SyncStatus:
     parked: int = 0
     """How many of them it holds in quarantine since this start."""
     clock_offset_ms: int = 0
+    silent_after_s: int | None = None
+    """After how long the server takes this kiosk for silent; None: it does not say."""
     message: str = ""
     """Why the server did not answer as it should."""
     url: str = ""
@@ -118,6 +120,7 @@ class _Waiting:
     cursor: int
     wants_people: bool
     staff: staff.ServerList
+    holds_stand_still: bool
 
 
 def layout_of(location: Location) -> Layout:
@@ -276,6 +279,7 @@ class SyncClient:
                 "layout_hash": self._layout_hash,
                 "server_key": self._identity.public_key,
                 "staff_version": waiting.staff.version,
+                "holds_stand_still": waiting.holds_stand_still,
             }
         )
         self.state = replace(self.state, queue=waiting.head.seq - sent + len(waiting.events))
@@ -393,6 +397,7 @@ class SyncClient:
             queue=left,
             parked=parked,
             clock_offset_ms=clock_ms - answer.now_ms,
+            silent_after_s=answer.silent_after_s,
             url=self._servers.url if len(self._servers.urls) > 1 else "",
         )
         return left > 0 or is_layout_new
@@ -545,6 +550,7 @@ def _waiting(writer: Writer, limit: int) -> _Waiting:
         commands.cursor(writer),
         commands.are_people_wanted(writer),
         staff.server_list(writer),
+        holds.stand_still(writer),
     )
 
 

@@ -179,6 +179,9 @@ class Status(Message):
     staff_version: Whole | None = None
     """Which version of the server's list of staff this kiosk has, 0 before the first; None: it is
     of a version before 0.3, which is sent the list as a command."""
+    holds_stand_still: bool = False
+    """No hold runs: this kiosk was not heard of, and has yet to give that time back; or its clock
+    is not trusted."""
 
 
 class LayoutSlot(Message):
@@ -264,6 +267,9 @@ class SyncAnswer(Message):
     staff_version: Whole | None = None
     """Which version of the list of staff counts: a kiosk that has another fetches what changed.
     None: the server is of a version before 0.3, which sends the list as a command."""
+    silent_after_s: Whole | None = Field(default=None, ge=1)
+    """After how long the server takes this kiosk for silent, and tells people that their time
+    stands still. None: of a version that does not tell them."""
 
 
 class CarrierKey(Message):

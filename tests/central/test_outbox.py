@@ -65,7 +65,7 @@ def messages(server: Server, kind: str) -> list[Any]:
 
 def later(server: Server, kiosk: Journal, ms: int) -> None:
     """Time passes on both sides."""
-    server.clock.wall_ms += ms
+    server.pass_time(ms)
     kiosk.clock.wall_ms += ms
 
 

@@ -54,6 +54,7 @@ ASKS_FOR = {
     "POST /locations/{name}/roll": ADMIN,
     "POST /locations/{name}/revoke": ADMIN,
     "POST /locations/{name}/change": ADMIN,
+    "POST /locations/{name}/describe": ADMIN,
     "POST /locations/{name}/area": ADMIN,
     "GET /areas": ADMIN,
     "POST /areas": ADMIN,

@@ -10,7 +10,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 import pytest
 
 from kiosk.model.allocation import BestFit
-from kiosk.model.clock import DAY_MS, MINUTE_MS, Instant
+from kiosk.model.clock import DAY_MS, MINUTE_MS, Instant, Reading
 from kiosk.model.events import EventKind
 from kiosk.model.location import Service
 from kiosk.model.package import Package
@@ -82,6 +82,8 @@ class Machine:
         self.elapsed_ms += round(days * DAY_MS)
         stamp = f'[{self.now().wall_ms}, {self.elapsed_ms}, "boot"]'
         self.do(lambda w: w.db.execute("UPDATE meta SET value = ? WHERE key = 'alive'", [stamp]))
+        ran = f"[{self.now().wall_ms}, {holds.GAP_MS}, false]"
+        self.do(lambda w: w.db.execute("UPDATE meta SET value = ? WHERE key = 'holds_ran'", [ran]))
         self.minute()
 
     def down(self, days: float) -> None:
@@ -383,3 +385,86 @@ def test_nobody_is_forgotten_while_the_clock_is_not_trusted(machine: Machine) ->
     machine.alive(15)
     machine.clock.ahead_ms, machine.clock.is_trusted = 400 * DAY_MS, False
     assert machine.do(erasure.erase_due, 30) == 0
+
+
+# --- a server that does not hear of the kiosk --------------------------------------------------
+
+SILENT_AFTER_MS = 5 * MINUTE_MS
+HEARD = holds.Contact(0, SILENT_AFTER_MS)
+
+
+def minute_with(machine: Machine, contact: holds.Contact | None) -> None:
+    machine.do(holds.tick, ZONE, contact)
+    machine.do(holds.expire_due)
+
+
+def days_without(machine: Machine, days: float) -> None:
+    """The machine serves people, and its server does not hear of it."""
+    begun_ms = machine.elapsed_ms
+    for _ in range(4):
+        machine.elapsed_ms += round(days / 4 * DAY_MS)
+        # A stamp a minute is as good as one now.
+        now = machine.now()
+        machine.do(holds.stamp_alive, Reading(now.wall_ms, now.monotonic_ms, now.boot_id))
+        ago_ms = machine.elapsed_ms - begun_ms
+        minute_with(machine, holds.Contact(ago_ms, SILENT_AFTER_MS))
+
+
+def test_no_hold_runs_while_the_server_does_not_hear_of_the_kiosk(machine: Machine) -> None:
+    machine.stored("P")
+    minute_with(machine, HEARD)
+    before_ms = machine.package("P").hold_until_ms or 0
+    days_without(machine, 7)
+    assert machine.do(holds.stand_still)
+    assert machine.status("P") == "STORED"
+    minute_with(machine, HEARD)
+    assert not machine.do(holds.stand_still)
+    given_ms = (machine.package("P").hold_until_ms or 0) - before_ms
+    assert 7 * DAY_MS <= given_ms < 8.1 * DAY_MS
+
+
+def test_time_without_server_is_given_back_once_whatever_else_was_wrong(machine: Machine) -> None:
+    """The machine was down for a part of it, and a door was faulty for another."""
+    slot = present(machine.stored("P").slot)
+    minute_with(machine, HEARD)
+    before_ms = machine.package("P").hold_until_ms or 0
+    days_without(machine, 1)
+    machine.elapsed_ms += 2 * DAY_MS
+    minute_with(machine, holds.Contact())
+    machine.do(slots.set_service, slot, Service.DO_NOT_OPEN, "door jams", "staff:99")
+    machine.elapsed_ms += MINUTE_MS
+    minute_with(machine, holds.Contact())
+    machine.elapsed_ms += DAY_MS
+    machine.do(slots.set_service, slot, Service.IN_SERVICE, "", "staff:99")
+    minute_with(machine, holds.Contact())
+    machine.elapsed_ms += MINUTE_MS
+    minute_with(machine, HEARD)
+    given_ms = (machine.package("P").hold_until_ms or 0) - before_ms
+    assert 4 * DAY_MS <= given_ms < 5.1 * DAY_MS
+
+
+def test_what_came_meanwhile_gets_back_no_more_than_it_waited(machine: Machine) -> None:
+    minute_with(machine, HEARD)
+    days_without(machine, 6)
+    machine.stored("P")
+    before_ms = machine.package("P").hold_until_ms or 0
+    machine.elapsed_ms += 2 * MINUTE_MS
+    minute_with(machine, HEARD)
+    assert (machine.package("P").hold_until_ms or 0) - before_ms <= 1.1 * DAY_MS
+
+
+def test_holds_run_by_themselves_at_a_kiosk_without_server(machine: Machine) -> None:
+    machine.stored("P")
+    machine.alive(6)
+    assert machine.status("P") == "EXPIRED"
+
+
+def test_an_older_server_tells_nobody_and_stops_no_hold(machine: Machine) -> None:
+    machine.stored("P")
+    minute_with(machine, holds.Contact(0, None))
+    before_ms = machine.package("P").hold_until_ms
+    for ago in range(30):
+        machine.elapsed_ms += 2 * MINUTE_MS
+        minute_with(machine, holds.Contact(2 * MINUTE_MS * (ago + 1), None))
+    assert not machine.do(holds.stand_still)
+    assert machine.package("P").hold_until_ms == before_ms

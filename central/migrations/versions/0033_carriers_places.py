@@ -7,8 +7,8 @@ from alembic import op
 
 from central.schema import WHOLE, Flag
 
-revision = "0030"
-down_revision = "0029"
+revision = "0033"
+down_revision = "0032"
 branch_labels = None
 depends_on = None
 

@@ -1,0 +1,1 @@
+"""Packages that cannot be fetched now: why, and since when."""
