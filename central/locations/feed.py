@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Select, bindparam, select, tuple_
 
 from central import kept, schema
 from central.auth import Program
+from central.carriers import places
 from central.database.own_clock import NowMs
 from central.locations.words import hours_of
 from central.packages import cursors
@@ -74,7 +75,7 @@ def page(
 
 @cache
 def _walked(*, is_since: bool, is_of_one: bool, is_sandbox: bool, is_limited: bool) -> Select[Any]:
-    """The next locations, along an index; `is_limited`: of those where the asker's carrier works."""
+    """The next locations, along an index; `is_limited`: where the asker's carrier works."""
     after: Any = bindparam("after")
     after_id: Any = bindparam("after_id")
     rows = select(_LOCATION)
