@@ -154,11 +154,13 @@ def create_app(central: Central) -> FastAPI:
         if "keeper" in roles:
             keeper.start()
         bells.start()
-        hearing = asyncio.create_task(listen(central.settings.url, bells.ring))
+        others = (listen(central.settings.url, bells.ring), privacy.stay_forgotten(central))
+        tasks = [asyncio.create_task(each) for each in others]
         try:
             yield
         finally:
-            hearing.cancel()
+            for each in tasks:
+                each.cancel()
             await keeper.stop()
             await worker.stop()
             await asyncio.to_thread(central.database.close)

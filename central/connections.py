@@ -320,6 +320,11 @@ def standing_aside(scope: Scope, when_gone: Callable[[], None]) -> Iterator[None
     if connection is None:  # another web server's
         yield
         return
+    if connection.transport.is_closing():
+        # It hung up before it waited: it has left already, and nobody would count it out again.
+        when_gone()
+        yield
+        return
     if not connection.all.stand_aside(connection):
         raise RequestError(503, "too_many_wait", TOO_MANY_WAIT, retry_after_s=WAIT_AGAIN_S)
     connection.when_gone = when_gone

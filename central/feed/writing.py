@@ -71,7 +71,7 @@ def events(
     connection: Connection, feeds: str, rows: Sequence[Mapping[str, Any]], now_ms: int
 ) -> None:
     """A location's events that were taken in, for the readers that its row names."""
-    names = ("location", "epoch", "seq")
+    names = ("location", "epoch", "seq", "received_ms")
     written = [
         {name: row[name] for name in names} | {"reader": reader, "written_ms": now_ms}
         for row in rows

@@ -108,6 +108,18 @@ def _was(connection: Connection, version: int, current: int) -> bool:
     return 0 < version < current and connection.execute(known).first() is not None
 
 
+def is_listed_since(connection: Connection, number: str, at_ms: int) -> bool:
+    """Whether somebody was listed, or changed, after a moment. What is as old as the versions that
+    nobody remembers any more was not."""
+    table, made = schema.staff, schema.staff_list_version
+    later = (
+        select(table.c.number)
+        .join(made, made.c.version == table.c.version)
+        .where(table.c.number == number, made.c.made_ms > at_ms)
+    )
+    return connection.execute(later).first() is not None
+
+
 def for_older(connection: Connection, location: str) -> ListStaff:
     """Whom a kiosk of a version before 0.3 is to know, which is sent its list as a command and
     knows numbers of two digits."""

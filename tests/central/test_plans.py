@@ -283,7 +283,8 @@ def use_pages(filled: Filled) -> None:
     for route in PAGES:
         method, _, path = route.partition(" ")
         if method == "GET" and "{token}" not in path:
-            path = path.format(name=LOCATION.id, number="11", package=filled.package)
+            named = {"name": LOCATION.id, "number": "11", "carrier": "operator"}
+            path = path.format(package=filled.package, **named)
             browser.http.get(f"{filled.server.url}{HOME}{path}", timeout=20)
     for path in (
         f"/packages/{filled.package}",
