@@ -18,6 +18,7 @@ from central.carriers.visible import visible_to, visible_to_key
 from central.context import Central, audit
 from central.errors import FieldError, RequestError, not_found, wrong_field
 from central.feed import writing as feeding
+from central.feed.document import Change
 from central.locking import lock_location
 from central.notify import outbox
 from central.notify.outbox import Kind
@@ -36,7 +37,7 @@ from central.regions import directory
 from central.schema import LIVE
 from central.sealing import indexed
 from central.sync import claims, commands, order
-from central.sync.room import note_room
+from central.sync.room import note_room, tell_of_room
 from kiosk.model.barcode import barcode_key
 from kiosk.model.clock import Instant, days_later_ms, hold_until_ms
 from kiosk.model.commands import (
@@ -138,7 +139,8 @@ def announce(
         claims.look(connection, central.settings.notifications, location, [key], now_ms)
     if known is not None and known.status == PackageStatus.STORED:
         outbox.stored(connection, central.settings.notifications, package, now_ms)
-    feeding.packages(connection, location, [package], now_ms)
+    feeding.packages(connection, location, [package], now_ms, Change.ANNOUNCED)
+    tell_of_room(connection, location, now_ms)
     audit(connection, now_ms, by, "package.announce", package, place=location, location=location)
     offered = neighbours(connection, location, asker) if left == 0 else []
     return describe(connection, package) | {"doors_left": left, "neighbours": offered}
