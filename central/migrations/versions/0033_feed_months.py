@@ -7,8 +7,8 @@ from alembic import op
 
 from central.schema import WHOLE
 
-revision = "0034"
-down_revision = "0033"
+revision = "0033"
+down_revision = "0032"
 branch_labels = None
 depends_on = None
 
