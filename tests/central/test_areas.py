@@ -226,7 +226,8 @@ def test_no_page_or_form_tells_what_is_elsewhere_from_what_is_nowhere(
             answers = []
             for each in (name, "none-of-anybody"):
                 number = "98" if each != name else others.number
-                url = f"{network.server.url}{HOME}{path.format(name=each, number=number, carrier='operator')}"
+                asked = path.format(name=each, number=number, carrier="operator")
+                url = f"{network.server.url}{HOME}{asked}"
                 form = {"form_token": browser.form_token, "area": "north", **FORMS.get(path, {})}
                 form |= {"slot": "1", "title": "x"} | ({"area": ""} if "take" in path else {})
                 data = form if method == "POST" else None
