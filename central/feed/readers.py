@@ -177,9 +177,12 @@ def not_begun(connection: Connection, name: str) -> list[str]:
     )
 
 
-def begin_at(connection: Connection, name: str, location: str, now_ms: int) -> int:
+def begin_at(
+    connection: Connection, name: str, location: str, now_ms: int, *, shows: bool = True
+) -> int:
     """Write for a reader what happens at a location from here on: first its events since when the
-    reader wants them, then how the location and its packages are; how many events that were."""
+    reader wants them, then how the location and its packages are, unless it `shows` nothing of
+    that; how many events that were."""
     reader = _reader(connection, name)
     if reader is None or reader.stopped_ms is not None:
         return 0
@@ -191,6 +194,8 @@ def begin_at(connection: Connection, name: str, location: str, now_ms: int) -> i
     feeds = " ".join(sorted({*found.split(), name}))
     connection.execute(update(table).where(table.c.id == location).values(feeds=feeds))
     count = 0 if from_ms is None else _replay(connection, name, location, from_ms, now_ms)
+    if not shows:
+        return count
     writing.location(connection, location, now_ms)
     is_shown = _PACKAGE.c.status.in_(LIVE)
     if from_ms is not None:
@@ -296,6 +301,7 @@ def _document(row: Any, event: Any | None, region: str) -> Document | None:
             **place,
             source="server",
             kind=own["kind"],
+            change=own.get("change"),
             at_ms=row.written_ms,
             recorded_ms=row.written_ms,
             package=own["body"]["id"] if is_package else None,
