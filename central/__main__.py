@@ -49,6 +49,7 @@ from central.settings import Settings, load, require_all_on_sqlite, roles_of
 from central.sync import enrolment, signing, staff
 from central.sync.staff_list import EVERYWHERE
 from central.user_commands import user
+from central.webhook_commands import webhook_group
 from kiosk.model.carriers import OPERATOR
 from kiosk.model.masking import log_to_stderr
 from kiosk.model.person import NUMBER_DIGITS_MIN
@@ -281,6 +282,7 @@ cli.add_command(carrier_group)
 cli.add_command(feed_group)
 cli.add_command(stream_command)
 cli.add_command(region_group)
+cli.add_command(webhook_group)
 cli.add_command(area_group)
 cli.add_command(badge_group)
 cli.add_command(directory_group)

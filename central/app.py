@@ -48,7 +48,9 @@ from central.pages import (
     privacy_page,
     provider_sign_in,
     recipient_page,
+    remote_actions,
     sign_in,
+    webhook_pages,
 )
 from central.pages import actions as page_actions
 from central.pages import routes as page_routes
@@ -57,10 +59,13 @@ from central.pages.rendering import refused_page
 from central.pages.session import HOME, SIGN_IN, NotSignedInError, StepNeededError
 from central.rates import Rates
 from central.regions import routes as region_routes
+from central.remote import routes as file_routes
 from central.settings import Settings
 from central.sync import commands
 from central.sync import routes as sync_routes
 from central.sync.bells import Bells
+from central.webhooks import routes as webhook_routes
+from central.webhooks.worker import Webhooks
 from kiosk.private_files import private_folder
 
 LOG = logging.getLogger("central")
@@ -68,8 +73,10 @@ WATCHED = (metrics.router,)
 """What every process answers, whatever its roles."""
 ROUTERS = (
     sync_routes.router,
+    file_routes.router,
     list_routes.router,
     package_routes.router,
+    webhook_routes.router,
     location_routes.router,
     room_routes.router,
     sandbox_routes.router,
@@ -88,6 +95,8 @@ ROUTERS = (
     page_actions.router,
     badge_pages.router,
     location_actions.router,
+    remote_actions.router,
+    webhook_pages.router,
     area_actions.router,
     carrier_pages.router,
     recipient_page.router,
@@ -144,7 +153,8 @@ def _is_empty(connection: Connection) -> bool:
 
 def create_app(central: Central) -> FastAPI:
     """The web application on these parts; it closes the database at its end."""
-    worker, roles = Worker(central), central.settings.roles
+    worker, webhooks = Worker(central), Webhooks(central)
+    roles = central.settings.roles
     keeper = Keeper(central, leadership(central.settings.url))
     bells = Bells(partial(_waited_for, central))
     central.database.on_wake(bells.ring)
@@ -153,6 +163,7 @@ def create_app(central: Central) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         if "worker" in roles:
             worker.start()
+            webhooks.start()
         if "keeper" in roles:
             keeper.start()
         bells.start()
@@ -164,7 +175,7 @@ def create_app(central: Central) -> FastAPI:
             for each in tasks:
                 each.cancel()
             await keeper.stop()
-            await worker.stop()
+            await asyncio.gather(worker.stop(), webhooks.stop())
             await asyncio.to_thread(central.database.close)
 
     app = Application(
@@ -182,8 +193,15 @@ def create_app(central: Central) -> FastAPI:
     app.state.provider = None if rules is None else Provider(rules)
     app.state.worker = worker
     app.state.bells = bells
-    app.state.wake = worker.wake
-    parts = {"worker": lambda: worker.state, "keeper": lambda: keeper.state}
+    app.state.webhooks = webhooks
+
+    def wake() -> None:
+        worker.wake()
+        webhooks.wake()
+
+    app.state.wake = wake
+    # Both are one role: it works while each of them does.
+    parts = {"worker": lambda: min(worker.state, webhooks.state), "keeper": lambda: keeper.state}
     app.state.roles = lambda: {role: parts[role]() for role in roles if role in parts}
     for router in (*WATCHED, *(ROUTERS if "api" in roles else ())):
         app.include_router(router)

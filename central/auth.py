@@ -29,6 +29,7 @@ class Scope(StrEnum):
     ANNOUNCE = "packages:announce"
     CHANGE = "packages:change"
     LOCATIONS = "locations:read"
+    WEBHOOKS = "webhooks:manage"
     COURIERS = "couriers:badges"
 
 
@@ -159,6 +160,7 @@ may_read = _Programs(Scope.READ)
 may_announce = _Programs(Scope.ANNOUNCE)
 may_change = _Programs(Scope.CHANGE)
 may_find = _Programs(Scope.LOCATIONS)
+may_hook = _Programs(Scope.WEBHOOKS)
 may_badge = _Programs(Scope.COURIERS)
 
 
@@ -166,4 +168,5 @@ Reading = Annotated[Program, Depends(may_read)]
 Announcing = Annotated[Program, Depends(may_announce)]
 Changing = Annotated[Program, Depends(may_change)]
 Finding = Annotated[Program, Depends(may_find)]
+Hooking = Annotated[Program, Depends(may_hook)]
 Couriers = Annotated[Program, Depends(may_badge)]

@@ -28,6 +28,9 @@ from central.badges.tables import carrier_key as carrier_key
 from central.badges.tables import revoked_badge as revoked_badge
 from central.badges.tables import site_code_carrier as site_code_carrier
 from central.carriers.tables import carrier as carrier
+from central.carriers.tables import carrier_area as carrier_area
+from central.carriers.tables import carrier_location as carrier_location
+from central.carriers.tables import door_share as door_share
 from central.counted_tables import day_status as day_status
 from central.counted_tables import hour_status as hour_status
 from central.counted_tables import kept_figures as kept_figures
@@ -57,9 +60,11 @@ from central.outages.tables import location_outage as location_outage
 from central.outages.tables import package_outage as package_outage
 from central.package_indexes import indexes
 from central.packages.tables import reservation as reservation
+from central.remote.tables import location_file as location_file
 from central.residents.tables import directory_version as directory_version
 from central.residents.tables import household as household
 from central.residents.tables import resident as resident
+from central.webhooks.tables import webhook_endpoint as webhook_endpoint
 from kiosk.model.carriers import OPERATOR
 
 
@@ -129,6 +134,7 @@ location = Table(
     _number("refusals"),
     _text("feeds"),
     _number("feed_n"),
+    _flag("is_full"),
     written_column("listed_ms"),
     _text("area"),
     CheckConstraint("latitude IS NULL OR latitude BETWEEN -90 AND 90", name="latitude"),
@@ -380,6 +386,10 @@ command = Table(
     _partial("ix_command_waiting", "location", "n", where="state = 'QUEUED'"),
 )
 
+_OPEN = "status IN ('queued', 'leased')"
+_OPEN_WEBHOOK = f"{_OPEN} AND endpoint <> ''"
+_DEAD_WEBHOOK = "status = 'dead' AND endpoint <> ''"
+
 notification = Table(
     "notification",
     metadata,
@@ -405,20 +415,29 @@ notification = Table(
     _text("message_id"),
     _number("times", 1),
     _text("held"),
+    _text("endpoint"),
+    _text("subject"),
+    _number("n"),
     _partial("ix_notification_waiting", "location", "kind", "package", where="status = 'queued'"),
-    _partial("ix_notification_due", "due_ms", where="status IN ('queued', 'leased')"),
+    _partial("ix_notification_due", "due_ms", where=f"{_OPEN} AND endpoint = ''"),
+    _partial("ix_notification_endpoint_due", "endpoint", "due_ms", where=_OPEN_WEBHOOK),
+    _partial("ix_notification_subject", "endpoint", "subject", "n", where=_OPEN_WEBHOOK),
+    _partial("ix_notification_endpoint", "endpoint", "created_ms", where="endpoint <> ''"),
+    _partial("ix_notification_endpoint_dead", "endpoint", "created_ms", where=_DEAD_WEBHOOK),
     Index("ix_notification_package", "package"),
-    Index("ix_notification_status", "status", "created_ms"),
+    _partial("ix_notification_status", "status", "created_ms", where="endpoint = ''"),
     Index("ix_notification_created", "created_ms"),
     Index("ix_notification_recipient", "recipient"),
     _partial(
         "ix_notification_late",
         "late_since_ms",
-        where="status IN ('queued', 'leased') AND late_since_ms IS NOT NULL",
+        where=f"{_OPEN} AND endpoint = '' AND late_since_ms IS NOT NULL",
     ),
     _partial("ix_notification_held", "status", where="held <> ''"),
     CheckConstraint("status IN ('queued', 'leased', 'sent', 'dropped', 'dead')", name="status"),
 )
+"""The outbox: messages to people, and webhooks, which have an `endpoint`. `n` is a webhook's number
+there, and those of one `subject` go out in its order."""
 
 budget = Table(
     "budget",

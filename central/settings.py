@@ -277,6 +277,29 @@ class Feed(_Part):
     """The same for a reader for whom so many rows wait."""
 
 
+class Webhooks(_Part):
+    """Where webhooks may go, and how long they are tried."""
+
+    addresses: tuple[str, ...] = ()
+    """Addresses or networks that they may go to though these are not public, also without TLS."""
+    tls_ca: Path | None = None
+    """Who issued the receivers' certificates; None: one that the system trusts."""
+    answer_within_s: float = Field(default=15, gt=0, le=60)
+    """In which a receiver has to answer."""
+    try_for_h: int = Field(default=72, ge=1, le=720)
+    """After so long without success a webhook is given up: it can be sent again by hand."""
+    side_by_side: int = Field(default=8, ge=1, le=64)
+    """So many are sent to one receiver at a time."""
+    receivers_by_carrier: int = Field(default=10, ge=1, le=1000)
+
+    @field_validator("addresses")
+    @classmethod
+    def _are_networks(cls, texts: tuple[str, ...]) -> tuple[str, ...]:
+        for each in texts:
+            ip_network(each)
+        return texts
+
+
 class ConnectionLimits(_Part):
     """How many connections there may be, and how long one may take."""
 
@@ -365,6 +388,7 @@ class Settings(_Part):
     regions: dict[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")], Region] = {}
     """The other regions, by their names."""
     feed: Feed = Feed()
+    webhooks: Webhooks = Webhooks()
     connections: ConnectionLimits = ConnectionLimits()
     watched_at: str = ""
     """A `host:port` of its own for `/metrics` and `/readyz`, which are nowhere else then."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, literal, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, literal, select, true, update
 
 from central import schema
 from central.context import audit
@@ -23,6 +23,7 @@ from central.feed.document import Document, name_of, shown_body
 from central.feed.tables import feed, feed_reader
 from central.locking import lock_location
 from central.schema import LIVE
+from central.simulated import IS_SANDBOX, READER
 
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 _EVENT, _PACKAGE = schema.event, schema.package
@@ -169,17 +170,24 @@ def add(
 
 
 def not_begun(connection: Connection, name: str) -> list[str]:
-    """The locations that do not write for a reader yet."""
+    """The locations that do not write for a reader yet. What a sandbox does is sent to its own
+    programmer's systems alone."""
     table = schema.location
+    is_real = true() if name == READER else ~IS_SANDBOX
     is_begun = (" " + table.c.feeds + " ").contains(f" {name} ", autoescape=True)
     return list(
-        connection.execute(select(table.c.id).where(~is_begun).order_by(table.c.id)).scalars()
+        connection.execute(
+            select(table.c.id).where(~is_begun, is_real).order_by(table.c.id)
+        ).scalars()
     )
 
 
-def begin_at(connection: Connection, name: str, location: str, now_ms: int) -> int:
+def begin_at(
+    connection: Connection, name: str, location: str, now_ms: int, *, shows: bool = True
+) -> int:
     """Write for a reader what happens at a location from here on: first its events since when the
-    reader wants them, then how the location and its packages are; how many events that were."""
+    reader wants them, then how the location and its packages are, unless it `shows` nothing of
+    that; how many events that were."""
     reader = _reader(connection, name)
     if reader is None or reader.stopped_ms is not None:
         return 0
@@ -191,6 +199,8 @@ def begin_at(connection: Connection, name: str, location: str, now_ms: int) -> i
     feeds = " ".join(sorted({*found.split(), name}))
     connection.execute(update(table).where(table.c.id == location).values(feeds=feeds))
     count = 0 if from_ms is None else _replay(connection, name, location, from_ms, now_ms)
+    if not shows:
+        return count
     writing.location(connection, location, now_ms)
     is_shown = _PACKAGE.c.status.in_(LIVE)
     if from_ms is not None:
@@ -296,6 +306,7 @@ def _document(row: Any, event: Any | None, region: str) -> Document | None:
             **place,
             source="server",
             kind=own["kind"],
+            change=own.get("change"),
             at_ms=row.written_ms,
             recorded_ms=row.written_ms,
             package=own["body"]["id"] if is_package else None,

@@ -132,6 +132,7 @@ _SENT = (
     .where(
         schema.notification.c.package == bindparam("of_package"),
         schema.notification.c.status == "sent",
+        schema.notification.c.endpoint == schema.fixed(""),
     )
     .limit(1)
 )
@@ -170,10 +171,12 @@ def count_by_status(
     all, or of some of them."""
     table = schema.notification
     counts = dict.fromkeys(("queued", "leased", "sent", "dropped", "dead"), 0)
+    is_message = table.c.endpoint == schema.fixed("")
     is_open = table.c.status.in_([schema.fixed("queued"), schema.fixed("leased")])
     is_done = table.c.status.in_(("sent", "dropped")) & (table.c.created_ms >= now_ms - DAY_MS)
     for some in (is_open, is_done, table.c.status == "dead"):
-        query = select(table.c.status, func.count()).where(some).group_by(table.c.status)
+        query = select(table.c.status, func.count()).where(is_message, some)
+        query = query.group_by(table.c.status)
         query = query if which is None else query.where(which)
         counts |= {str(status): count for status, count in connection.execute(query)}
     return {status: count for status, count in counts.items() if count}

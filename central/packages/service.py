@@ -12,11 +12,12 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 
 from central import kept, limits, people, schema, simulated
 from central.adapters import new_id
-from central.carriers import carriers
+from central.carriers import carriers, places, shares
 from central.carriers.visible import visible_to, visible_to_key
 from central.context import Central, audit
 from central.errors import FieldError, RequestError, not_found, wrong_field
 from central.feed import writing as feeding
+from central.feed.document import Change
 from central.locking import lock_location
 from central.notify import outbox
 from central.notify.outbox import Kind
@@ -34,7 +35,7 @@ from central.packages.sizes import (
 from central.regions import directory
 from central.schema import LIVE
 from central.sync import claims, commands, order
-from central.sync.room import note_room
+from central.sync.room import note_room, tell_of_room
 from kiosk.model.barcode import barcode_key
 from kiosk.model.clock import Instant, days_later_ms, hold_until_ms
 from kiosk.model.commands import (
@@ -80,7 +81,7 @@ def announce(
     if measured is not None and announcement.size is not None:
         right = "size and dimensions: one of the two"
         raise wrong_field("size", announcement.size, right, right)
-    asker = Asker(by, central.settings.limits.promised_share)
+    asker = Asker(by, central.settings.limits.promised_share, carrier)
     directory.require_here(connection, central.settings, announcement.location)
     meant = simulated.place_of(connection, by, announcement.location)
     announcement = announcement.model_copy(update={"location": meant})
@@ -96,6 +97,7 @@ def announce(
     )
     doors = sum(each.total for each in sizes)
     limits.require_room(connection, central, location, by, doors)
+    shares.require_left(connection, location, carrier, size)
     left = room_for(sizes, size) if sizes else None
     key = barcode_key(announcement.barcode)
     live = claims.group(connection, location, key, carrier)
@@ -137,7 +139,8 @@ def announce(
         commands.new_code(connection, known, by, now_ms)
     if known is not None and known.status == PackageStatus.STORED:
         outbox.stored(connection, central.settings.notifications, package, now_ms)
-    feeding.packages(connection, location, [package], now_ms)
+    feeding.packages(connection, location, [package], now_ms, Change.ANNOUNCED)
+    tell_of_room(connection, location, now_ms)
     audit(connection, now_ms, by, "package.announce", package, place=location, location=location)
     offered = neighbours(connection, location, asker) if left == 0 else []
     return describe(connection, package) | {"doors_left": left, "neighbours": offered}
@@ -218,6 +221,7 @@ def _place(
         found = connection.execute(_LOCATION, {"id": announcement.location}).scalar()
         if found is None:
             raise not_found("location", announcement.location)
+        places.require_works(connection, asker.carrier, found)
         sizes = sizes_of(connection, found, asker)
         size = size_for(found, sizes, announcement.size, measured, announcement.weight_kg)
         return str(found), size, sizes

@@ -20,6 +20,8 @@ from sqlalchemy import (
 from central import schema
 from central.database.bulk import upsert_many
 from central.database.own_clock import NowMs
+from central.feed import writing as feeding
+from central.feed.document import Change
 
 IsHere = Callable[[ColumnElement[str]], ColumnElement[bool]]
 """Which locations are meant, of a column of them."""
@@ -111,3 +113,27 @@ def note_room(connection: Connection, location: str) -> None:
     for whatever changes a location's sizes or its place, too."""
     connection.execute(_NOTE_SIZES, {"of_location": location})
     connection.execute(_NOTE_ALL, {"of_location": location})
+
+
+_LOCATION = schema.location
+_IS_FULL = _LOCATION.c.free <= _LOCATION.c.promised
+_TURNED = (
+    update(_LOCATION)
+    .where(
+        _LOCATION.c.id == bindparam("of_location"),
+        _LOCATION.c.feeds != "",
+        _LOCATION.c.is_full != _IS_FULL,
+        select(_SLOT.c.label).where(_SLOT.c.location == _LOCATION.c.id).exists(),
+    )
+    .values(is_full=_IS_FULL)
+    .returning(_LOCATION.c.is_full)
+)
+
+
+def tell_of_room(connection: Connection, location: str, now_ms: int) -> None:
+    """Tell who reads of this location that it is full now, or has room again: no door is free that
+    is not promised. For whatever changed one of the two, behind it."""
+    turned = connection.execute(_TURNED, {"of_location": location}).first()
+    if turned is not None:
+        change = Change.FULL if turned.is_full else Change.ROOM_AGAIN
+        feeding.location(connection, location, now_ms, change)

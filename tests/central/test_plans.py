@@ -27,7 +27,6 @@ from central.monitoring import figures
 from central.pages.session import HOME
 from central.retention import prune
 from kiosk.model.clock import DAY_MS, HOUR_MS
-from tests.central.test_pages import ASKS_FOR as PAGES
 from tests.support import postgresql_plans as plans
 from tests.support.central_server import (
     LOCATION,
@@ -39,6 +38,7 @@ from tests.support.central_server import (
     wait_until,
 )
 from tests.support.operators import Browser
+from tests.support.page_rules import ASKS_FOR as PAGES
 
 LARGE = (
     schema.event,
@@ -283,7 +283,9 @@ def use_pages(filled: Filled) -> None:
     for route in PAGES:
         method, _, path = route.partition(" ")
         if method == "GET" and "{token}" not in path:
-            path = path.format(name=LOCATION.id, number="11", package=filled.package)
+            path = path.format(
+                name=LOCATION.id, number="11", package=filled.package, carrier="operator"
+            )
             browser.http.get(f"{filled.server.url}{HOME}{path}", timeout=20)
     for path in (
         f"/packages/{filled.package}",

@@ -20,9 +20,9 @@ from fastapi import FastAPI
 from central import links, schema
 from central.auth import Role, Scope
 from central.pages.session import COOKIE, HOME
-from tests.central.test_pages import ASKS_FOR as PAGES
 from tests.support.central_server import EVA, LOCATION, Journal, Server, announce, mail_server
 from tests.support.operators import Browser, obey, sync
+from tests.support.page_rules import ASKS_FOR as PAGES
 
 KIOSK, NOBODY, IN_ADDRESS, IN_MESSAGE = "kiosk", "nobody", "token in the address", "in the message"
 ENROLLING = "who is about to enrol"
@@ -33,6 +33,7 @@ RULES: dict[str, str] = {
     "GET /v1/locations/{location}/staff": KIOSK,
     "GET /v1/locations/{location}/wait": KIOSK,
     "POST /v1/locations/{location}/retire": KIOSK,
+    "PUT /v1/locations/{location}/files": KIOSK,
     "POST /v1/enrol": IN_MESSAGE,
     "POST /v1/packages": Scope.ANNOUNCE,
     "GET /v1/packages": Scope.READ,
@@ -56,6 +57,16 @@ RULES: dict[str, str] = {
     "GET /v1/locations/nearest": Scope.LOCATIONS,
     "GET /v1/locations/{location}": Scope.LOCATIONS,
     "GET /v1/directory": Scope.LOCATIONS,
+    "GET /v1/webhooks/events": Scope.WEBHOOKS,
+    "POST /v1/webhooks": Scope.WEBHOOKS,
+    "GET /v1/webhooks": Scope.WEBHOOKS,
+    "GET /v1/webhooks/{receiver}": Scope.WEBHOOKS,
+    "PATCH /v1/webhooks/{receiver}": Scope.WEBHOOKS,
+    "DELETE /v1/webhooks/{receiver}": Scope.WEBHOOKS,
+    "POST /v1/webhooks/{receiver}/rotate": Scope.WEBHOOKS,
+    "POST /v1/webhooks/{receiver}/test": Scope.WEBHOOKS,
+    "GET /v1/webhooks/{receiver}/deliveries": Scope.WEBHOOKS,
+    "POST /v1/webhooks/{receiver}/replay": Scope.WEBHOOKS,
     "POST /v1/couriers/badges": Scope.COURIERS,
     "GET /v1/couriers/keys": Scope.COURIERS,
     "GET /v1/couriers/revocations": Scope.COURIERS,
@@ -93,6 +104,10 @@ BODIES: dict[str, Any] = {
     "POST /v1/packages/{package}/extend": {"days": 1},
     "POST /v1/packages/{package}/code": {"user_id": "eva"},
     "PUT /v1/packages/{package}/recipient": {"email": "thief@example.org"},
+    "POST /v1/webhooks": {"url": "https://example.org/"},
+    "PATCH /v1/webhooks/{receiver}": {},
+    "POST /v1/webhooks/{receiver}/rotate": {},
+    "POST /v1/webhooks/{receiver}/replay": {"since_ms": 0},
     "POST /v1/locations/{location}/sync": {"epoch": "e"},
     "POST /v1/enrol": {"token": "t", "location": LOCATION.id, "key": "00" * 32},
 }
@@ -106,6 +121,7 @@ QUERY: dict[str, str] = {
     "epoch": "e",
     "within_s": "0",
     "question": "0" * 32,
+    "command": "none",
 }
 
 
@@ -143,6 +159,7 @@ class Site:
             reservation="none",
             action="pickup",
             revocation="none",
+            receiver="none",
         )
         return requests.request(
             method,
