@@ -28,6 +28,9 @@ from central.badges.tables import carrier_key as carrier_key
 from central.badges.tables import revoked_badge as revoked_badge
 from central.badges.tables import site_code_carrier as site_code_carrier
 from central.carriers.tables import carrier as carrier
+from central.carriers.tables import carrier_area as carrier_area
+from central.carriers.tables import carrier_location as carrier_location
+from central.carriers.tables import door_share as door_share
 from central.counted_tables import day_status as day_status
 from central.counted_tables import hour_status as hour_status
 from central.counted_tables import kept_figures as kept_figures
@@ -57,6 +60,7 @@ from central.outages.tables import location_outage as location_outage
 from central.outages.tables import package_outage as package_outage
 from central.package_indexes import indexes
 from central.packages.tables import reservation as reservation
+from central.remote.tables import location_file as location_file
 from central.webhooks.tables import webhook_endpoint as webhook_endpoint
 from kiosk.model.carriers import OPERATOR
 

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Select, bindparam, select, tuple_
 
 from central import kept, schema
 from central.auth import Program
+from central.carriers import places
 from central.database.own_clock import NowMs
 from central.locations.words import hours_of
 from central.packages import cursors
@@ -51,10 +52,13 @@ def page(
         place = cursors.read(secrets, f"locations {program.id}", asdict(asked), cursor)
     now_ms = int(connection.execute(_NOW).scalar_one())
     values = {"after": place[0], "after_id": place[1], "most": limit + 1, "of": asked.country}
-    values["own"] = program.sandbox
+    values |= {"own": program.sandbox, "carrier": program.carrier}
     is_since = asked.changed_since_ms is not None
     found = _walked(
-        is_since=is_since, is_of_one=asked.country is not None, is_sandbox=bool(program.sandbox)
+        is_since=is_since,
+        is_of_one=asked.country is not None,
+        is_sandbox=bool(program.sandbox),
+        is_limited=places.is_limited(connection, program.carrier),
     )
     rows = connection.execute(found, values).all()
     some = rows[:limit]
@@ -70,8 +74,8 @@ def page(
 
 
 @cache
-def _walked(*, is_since: bool, is_of_one: bool, is_sandbox: bool) -> Select[Any]:
-    """The next locations, along an index."""
+def _walked(*, is_since: bool, is_of_one: bool, is_sandbox: bool, is_limited: bool) -> Select[Any]:
+    """The next locations, along an index; `is_limited`: where the asker's carrier works."""
     after: Any = bindparam("after")
     after_id: Any = bindparam("after_id")
     rows = select(_LOCATION)
@@ -84,6 +88,8 @@ def _walked(*, is_since: bool, is_of_one: bool, is_sandbox: bool) -> Select[Any]
         rows = rows.order_by(_LOCATION.c.id)
     if is_of_one:
         rows = rows.where(_LOCATION.c.country == bindparam("of"))
+    if is_limited:
+        rows = rows.where(places.works_at(bindparam("carrier")))
     if is_sandbox:
         return rows.where(_LOCATION.c.id == bindparam("own")).limit(bindparam("most"))
     return rows.where(~IS_SANDBOX).limit(bindparam("most"))

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 from central import schema, simulated
 from central.adapters import new_id
 from central.auth import Program
+from central.carriers import places, shares
 from central.carriers.visible import Visible, visible_to
 from central.context import Central, audit
 from central.errors import RequestError, not_found, wrong_field
@@ -80,6 +81,7 @@ def reserve(
             f"no door of {wanted.location!r} that takes size {size} is left",
             neighbours=neighbours(connection, wanted.location, asker),
         )
+    shares.require_left(connection, wanted.location, program.carrier, size)
     if _left(connection, central, wanted.location, wanted.kind) <= 0:
         share = _share(central, wanted.kind)
         raise RequestError(
@@ -222,6 +224,7 @@ def _fitting(
     if connection.execute(known).first() is None:
         raise not_found("location", location)
     simulated.require_own(program, location)
+    places.require_works(connection, program.carrier, location)
     sizes = sizes_of(connection, location, _asker(central, program))
     if room.size is not None and room.dimensions is not None:
         raise wrong_field("size", room.size, "size and dimensions: one of the two")
@@ -233,7 +236,7 @@ def _measured(edges: Measured | None) -> Dimensions | None:
 
 
 def _asker(central: Central, program: Program) -> Asker:
-    return Asker(program.id, central.settings.limits.promised_share)
+    return Asker(program.id, central.settings.limits.promised_share, program.carrier)
 
 
 def _share(central: Central, kind: str) -> float:

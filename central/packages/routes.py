@@ -11,6 +11,7 @@ from sqlalchemy import Connection, select
 from central import schema, simulated
 from central.api_pages.answers import REFUSALS
 from central.auth import Announcing, Changing, Finding, Program, Reading
+from central.carriers import places
 from central.context import Central, central_of
 from central.errors import not_found
 from central.packages import service
@@ -183,7 +184,7 @@ def _simulated(
 
 
 def _asker(central: Central, program: Program) -> Asker:
-    return Asker(program.id, central.settings.limits.promised_share)
+    return Asker(program.id, central.settings.limits.promised_share, program.carrier)
 
 
 def _room(
@@ -194,6 +195,7 @@ def _room(
     row = connection.execute(select(table).where(table.c.id == location)).first()
     if row is None:
         raise not_found("location", location)
+    places.require_works(connection, asker.carrier, location)
     sizes = sizes_of(connection, location, asker)
     return {
         "id": row.id,

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 
 from central import kept, limits, people, schema, simulated
 from central.adapters import new_id
-from central.carriers import carriers
+from central.carriers import carriers, places, shares
 from central.carriers.visible import visible_to, visible_to_key
 from central.context import Central, audit
 from central.errors import FieldError, RequestError, not_found, wrong_field
@@ -84,7 +84,7 @@ def announce(
     if measured is not None and announcement.size is not None:
         right = "size and dimensions: one of the two"
         raise wrong_field("size", announcement.size, right, right)
-    asker = Asker(by, central.settings.limits.promised_share)
+    asker = Asker(by, central.settings.limits.promised_share, carrier)
     directory.require_here(connection, central.settings, announcement.location)
     meant = simulated.place_of(connection, by, announcement.location)
     announcement = announcement.model_copy(update={"location": meant})
@@ -100,6 +100,7 @@ def announce(
     )
     doors = sum(each.total for each in sizes)
     limits.require_room(connection, central, location, by, doors)
+    shares.require_left(connection, location, carrier, size)
     left = room_for(sizes, size) if sizes else None
     key = barcode_key(announcement.barcode)
     live = claims.group(connection, location, key, carrier)
@@ -220,6 +221,7 @@ def _place(
         found = connection.execute(_LOCATION, {"id": announcement.location}).scalar()
         if found is None:
             raise not_found("location", announcement.location)
+        places.require_works(connection, asker.carrier, found)
         sizes = sizes_of(connection, found, asker)
         size = size_for(found, sizes, announcement.size, measured, announcement.weight_kg)
         return str(found), size, sizes

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, bindparam, func, select
 
 from central import schema
+from central.carriers.shares import of_location
 from central.errors import FieldError, RequestError
 from central.sync.room import promises
+from kiosk.model.carriers import OPERATOR
 
 _PROMISES = promises(lambda location: location == bindparam("location")).subquery()
 _ANNOUNCED = select(_PROMISES.c.size, _PROMISES.c.sender, func.count().label("number")).group_by(
@@ -46,14 +48,19 @@ class Asker:
 
     sender: str
     share: float
+    carrier: str = OPERATOR
 
     def taken(self, announced: dict[str | None, int], total: int) -> int:
         """How many of these doors are taken by what senders announced."""
-        most = max(1, int(total * self.share))
+        most = self.counted(total)
         return sum(
             number if sender == self.sender else min(number, most)
             for sender, number in announced.items()
         )
+
+    def counted(self, total: int) -> int:
+        """How many of another sender's announcements count, at so many doors."""
+        return max(1, int(total * self.share))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +96,12 @@ def sizes_of(connection: Connection, location: str, asker: Asker | None = None) 
     """A location's sizes, the smallest first, with their room in the eyes of a sender or of an
     operator; none before its kiosk has sent them."""
     announced = announced_to(connection, location)
+    shares = None if asker is None else of_location(connection, location)
+
+    def left(size: str, free: int, total: int) -> int:
+        if asker is None or shares is None:
+            return max(0, free)
+        return shares.left(size, asker.carrier, max(0, free), asker.counted(total))
 
     def expected(size: str, total: int) -> int:
         senders = announced.get(size, {})
@@ -100,7 +113,7 @@ def sizes_of(connection: Connection, location: str, asker: Asker | None = None) 
             Dimensions(row.width_mm, row.height_mm, row.depth_mm),
             row.max_weight_kg,
             row.total,
-            max(0, row.free - expected(row.size, row.total)),
+            left(row.size, row.free - expected(row.size, row.total), row.total),
         )
         for row in connection.execute(_SIZES, {"location": location})
     ]

@@ -6,7 +6,9 @@ from sqlalchemy import Connection, or_, select
 
 from central import schema
 from central.areas import tree
+from central.areas.visible import around
 from central.carriers.carriers import disabled
+from central.carriers.places import absent
 from kiosk.sync.contract import (
     CARRIER_KEYS_MAX,
     REGIONS_MAX,
@@ -19,7 +21,7 @@ from kiosk.sync.contract import (
 
 def of_location(connection: Connection, location: str, region: str, now_ms: int) -> CarrierKeys:
     """All of it, for one location. `region`: that of this server, where it has a name."""
-    ended = disabled(connection)
+    ended = disabled(connection) | absent(connection, location, around(connection, location))
     key, revoked, codes = schema.carrier_key, schema.revoked_badge, schema.site_code_carrier
     keys = connection.execute(
         select(key.c.carrier, key.c.public_key, key.c.until_ms)
