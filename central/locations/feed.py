@@ -18,7 +18,6 @@ from sqlalchemy import Connection, Select, bindparam, literal, select, tuple_
 from central import kept, schema
 from central.auth import Program
 from central.carriers import places
-from central.carriers import places
 from central.database.own_clock import NowMs
 from central.locations.words import hours_of
 from central.packages import cursors
