@@ -44,6 +44,7 @@ from central.database.columns import sealed_by_row_column as _sealed_by_row
 from central.database.columns import sealed_column as _sealed
 from central.database.columns import text_column as _text
 from central.database.columns import time_column as _time
+from central.delegates.tables import delegate as delegate
 from central.notify.tables import message_stop as message_stop
 from central.operators.tables import account_link as account_link
 from central.operators.tables import operator_session as operator_session

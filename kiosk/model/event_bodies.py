@@ -270,6 +270,8 @@ class PackageRetrieved(Body):
 
     kind = EventKind.PACKAGE_RETRIEVED
     reason: Words = ""
+    delegate: Id | None = None
+    """By whose code, where it was a delegate's."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -376,6 +378,22 @@ class CodeTold(Body):
     """The command line showed a package's code."""
 
     kind = EventKind.CODE_TOLD
+    package: Id
+
+
+@dataclass(frozen=True, kw_only=True)
+class DelegateNamed(Body):
+    """Somebody else may fetch a package, with a code of their own."""
+
+    kind = EventKind.DELEGATE_NAMED
+    package: Id
+
+
+@dataclass(frozen=True, kw_only=True)
+class DelegateEnded(Body):
+    """A delegate may fetch a package no more."""
+
+    kind = EventKind.DELEGATE_ENDED
     package: Id
 
 

@@ -527,6 +527,14 @@ def m014_carrier_keys(db: Database) -> None:
     )
 
 
+@migrations()
+def m015_delegates(db: Database) -> None:
+    """Whom a package's owner has named to fetch it, and by whose code a door was opened."""
+    db.conn.execute("ALTER TABLE package ADD COLUMN delegate TEXT")
+    db.conn.execute("ALTER TABLE package ADD COLUMN delegate_until_ms INTEGER")
+    db.conn.execute("ALTER TABLE intent ADD COLUMN delegate TEXT")
+
+
 def fingerprint(db: Database) -> str:
     """A hash of every table, index and trigger, to compare two schemas."""
     rows = db.conn.execute(

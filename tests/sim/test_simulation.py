@@ -31,7 +31,7 @@ from kiosk.flows.door_events import Watch
 from kiosk.flows.doors import Opened
 from kiosk.flows.views.choices import Purpose
 from kiosk.model.carriers import CarrierScope
-from kiosk.store import codes, deposits, intents, recovery
+from kiosk.store import codes, delegates, deposits, intents, recovery
 from kiosk.store.deposits import Deposit
 from kiosk.store.slots import FreeSlotQuery
 from kiosk.store.writer import Row, Writer
@@ -121,6 +121,10 @@ def any_code(row: Row, secret: str, policy: codes.CodePolicy) -> int | None:
     return 1
 
 
+def any_delegate(writer: Writer, row: Row) -> bool:
+    return row["delegate"] is not None
+
+
 def any_carrier(self: CarrierScope, carrier: str) -> bool:
     return True
 
@@ -199,6 +203,7 @@ WRONG: dict[str, Wrong] = {
     "a cancelled deposit leaves an empty slot": Wrong(
         (deposits, recovery), "end_deposit", always_empty, "I9"
     ),
+    "a delegate's time never ends": Wrong((delegates,), "may_fetch", any_delegate, "I13"),
     "couriers may touch every carrier's packages": Wrong(
         (CarrierScope,), "may_touch", any_carrier, "I12"
     ),
