@@ -38,13 +38,17 @@ from central.errors import CannotServeError, RequestError
 from central.feed import writing
 from central.feed_commands import feed_group, stream_command
 from central.listening import listen, run
+from central.locations.changes import describe
+from central.locations.words import ACCESSIBILITY, SERVICES
 from central.operators import accounts
 from central.pages.session import HOME
 from central.region_commands import region_group
+from central.sandbox.making import make
 from central.settings import Settings, load, require_all_on_sqlite, roles_of
 from central.sync import enrolment, signing, staff
 from central.sync.staff_list import EVERYWHERE
 from central.user_commands import user
+from central.webhook_commands import webhook_group
 from kiosk.model.carriers import OPERATOR
 from kiosk.model.masking import log_to_stderr
 from kiosk.model.person import NUMBER_DIGITS_MIN
@@ -156,6 +160,42 @@ def location_add(
     _tell_token(settings, name_id, _write(settings, add))
 
 
+@location.command("describe")
+@click.argument("name_id")
+@click.option("--directions", default="", help="How to find it.")
+@click.option("--photo-url", default="", help="An https address of a picture.")
+@click.option("--hours", default="", help="24/7, or as in Mo-Fr 08:00-20:00; Sa 09:00-13:00.")
+@click.option("--accessibility", multiple=True, type=click.Choice(list(ACCESSIBILITY)))
+@click.option("--service", "services", multiple=True, type=click.Choice(list(SERVICES)))
+@click.pass_obj
+def location_describe(
+    settings: Settings,
+    name_id: str,
+    directions: str,
+    photo_url: str,
+    hours: str,
+    accessibility: tuple[str, ...],
+    services: tuple[str, ...],
+) -> None:
+    """Write down what check-outs show of location NAME_ID, in place of what was there."""
+
+    def do(connection: Connection, central: Central) -> None:
+        describe(
+            connection,
+            name_id,
+            BY,
+            central.clock.now_ms(),
+            directions=directions,
+            photo_url=photo_url,
+            opening_hours=hours,
+            accessibility=accessibility,
+            services=services,
+        )
+
+    _write(settings, do)
+    click.echo(f"{name_id}: written down")
+
+
 @location.command("roll")
 @click.argument("name_id")
 @click.pass_obj
@@ -241,6 +281,7 @@ cli.add_command(carrier_group)
 cli.add_command(feed_group)
 cli.add_command(stream_command)
 cli.add_command(region_group)
+cli.add_command(webhook_group)
 cli.add_command(area_group)
 cli.add_command(badge_group)
 
@@ -255,12 +296,23 @@ def key() -> None:
 @click.option("--scope", "scopes", multiple=True, type=click.Choice([s.value for s in Scope]))
 @click.option("--rate", default=600, help="Requests a minute.")
 @click.option("--carrier", default=OPERATOR, help="Whose key it is; the operator's unless given.")
+@click.option("--sandbox", is_flag=True, help="With a simulated locker, and nothing real.")
 @click.pass_obj
 def key_add(
-    settings: Settings, name: str, scopes: tuple[str, ...], rate: int, carrier: str
+    settings: Settings,
+    name: str,
+    scopes: tuple[str, ...],
+    rate: int,
+    carrier: str,
+    sandbox: bool,
 ) -> None:
     """Make an API key, with all scopes unless some are named, but for that of couriers' badges;
     prints it, once."""
+    if sandbox:
+        click.echo(
+            _write(settings, lambda connection, central: make(connection, central, BY, name, rate))
+        )
+        return
     usual = [scope for scope in Scope if scope not in BY_NAME_ALONE]
     wanted = [Scope(scope) for scope in scopes] or usual
     token = _write(

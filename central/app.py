@@ -10,14 +10,16 @@ from functools import partial
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, RedirectResponse
+from fastapi.responses import RedirectResponse
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
+from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from central import metrics, privacy, resealing, schema, tokens
+from central import metrics, privacy, problems, resealing, sandbox_routes, schema, tokens
 from central.adapters import Clock, SystemClock
+from central.api_pages import page as api_page
 from central.badges import pages as badge_pages
 from central.badges import routes as badge_routes
 from central.context import Central
@@ -28,10 +30,12 @@ from central.front import Application
 from central.intake import Intake
 from central.keeper import Keeper
 from central.links import PATH
+from central.locations import routes as location_routes
 from central.monitoring.requests import CountedRequests
 from central.notify import incoming, receipts
 from central.notify.worker import Worker
 from central.operators.single_sign_on import Provider
+from central.packages import list_routes, room_routes
 from central.packages import routes as package_routes
 from central.pages import (
     account_actions,
@@ -44,6 +48,7 @@ from central.pages import (
     provider_sign_in,
     recipient_page,
     sign_in,
+    webhook_pages,
 )
 from central.pages import actions as page_actions
 from central.pages import routes as page_routes
@@ -56,6 +61,8 @@ from central.settings import Settings
 from central.sync import commands
 from central.sync import routes as sync_routes
 from central.sync.bells import Bells
+from central.webhooks import routes as webhook_routes
+from central.webhooks.worker import Webhooks
 from kiosk.private_files import private_folder
 
 LOG = logging.getLogger("central")
@@ -63,7 +70,13 @@ WATCHED = (metrics.router,)
 """What every process answers, whatever its roles."""
 ROUTERS = (
     sync_routes.router,
+    list_routes.router,
     package_routes.router,
+    webhook_routes.router,
+    location_routes.router,
+    room_routes.router,
+    sandbox_routes.router,
+    api_page.router,
     badge_routes.router,
     region_routes.router,
     receipts.router,
@@ -77,6 +90,7 @@ ROUTERS = (
     page_actions.router,
     badge_pages.router,
     location_actions.router,
+    webhook_pages.router,
     area_actions.router,
     carrier_pages.router,
     recipient_page.router,
@@ -133,7 +147,8 @@ def _is_empty(connection: Connection) -> bool:
 
 def create_app(central: Central) -> FastAPI:
     """The web application on these parts; it closes the database at its end."""
-    worker, roles = Worker(central), central.settings.roles
+    worker, webhooks = Worker(central), Webhooks(central)
+    roles = central.settings.roles
     keeper = Keeper(central, leadership(central.settings.url))
     bells = Bells(partial(_waited_for, central))
     central.database.on_wake(bells.ring)
@@ -142,16 +157,19 @@ def create_app(central: Central) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         if "worker" in roles:
             worker.start()
+            webhooks.start()
         if "keeper" in roles:
             keeper.start()
         bells.start()
-        hearing = asyncio.create_task(listen(central.settings.url, bells.ring))
+        others = (listen(central.settings.url, bells.ring), privacy.stay_forgotten(central))
+        tasks = [asyncio.create_task(each) for each in others]
         try:
             yield
         finally:
-            hearing.cancel()
+            for each in tasks:
+                each.cancel()
             await keeper.stop()
-            await worker.stop()
+            await asyncio.gather(worker.stop(), webhooks.stop())
             await asyncio.to_thread(central.database.close)
 
     app = Application(
@@ -169,8 +187,15 @@ def create_app(central: Central) -> FastAPI:
     app.state.provider = None if rules is None else Provider(rules)
     app.state.worker = worker
     app.state.bells = bells
-    app.state.wake = worker.wake
-    parts = {"worker": lambda: worker.state, "keeper": lambda: keeper.state}
+    app.state.webhooks = webhooks
+
+    def wake() -> None:
+        worker.wake()
+        webhooks.wake()
+
+    app.state.wake = wake
+    # Both are one role: it works while each of them does.
+    parts = {"worker": lambda: min(worker.state, webhooks.state), "keeper": lambda: keeper.state}
     app.state.roles = lambda: {role: parts[role]() for role in roles if role in parts}
     for router in (*WATCHED, *(ROUTERS if "api" in roles else ())):
         app.include_router(router)
@@ -178,6 +203,7 @@ def create_app(central: Central) -> FastAPI:
     app.add_middleware(Intake, central=central)
     routes = [route for router in (*WATCHED, *ROUTERS) for route in router.routes]
     app.add_middleware(CountedRequests, routes=routes)
+    app.state.routes = routes
     app.add_middleware(HeadAsGet)
     if "api" in roles:
         app.add_api_route("/", _front_door, include_in_schema=False)
@@ -215,6 +241,16 @@ def _elsewhere(request: Request, page: str) -> Response:
     return RedirectResponse(page, 303)
 
 
+def _methods_at(app: FastAPI, path: str) -> list[str]:
+    """What an address takes, whichever route does: the framework knows of the first alone."""
+    found = [
+        route.methods or set()
+        for route in app.state.routes
+        if isinstance(route, Route) and route.path_regex.fullmatch(path)
+    ]
+    return sorted(set[str]().union(*found))
+
+
 _UNREADABLE = {
     400: ("unreadable", "the body cannot be read: right is JSON in UTF-8, not nested so deep"),
     404: ("not_found", "there is nothing at this address"),
@@ -232,7 +268,10 @@ def _say_errors(app: FastAPI) -> None:
         refused = RequestError(error.status_code, code, message)
         if request.url.path.startswith((HOME, PATH)):
             return refused_page(request, refused)
-        return JSONResponse(refused.body(), error.status_code, error.headers)
+        headers = {name.lower(): value for name, value in (error.headers or {}).items()}
+        if error.status_code == 405:
+            headers["allow"] = ", ".join(_methods_at(request.app, request.url.path))
+        return problems.response(refused, headers)
 
     @app.exception_handler(NotSignedInError)
     async def _not_signed_in(request: Request, _error: NotSignedInError) -> Response:
@@ -246,24 +285,14 @@ def _say_errors(app: FastAPI) -> None:
     async def _refused(request: Request, error: RequestError) -> Response:
         if request.url.path.startswith((HOME, PATH)):
             return refused_page(request, error)
-        headers = {}
-        if error.status == 401:
-            headers["www-authenticate"] = "Bearer"
-        if "retry_after_s" in error.detail:
-            headers["retry-after"] = str(int(float(str(error.detail["retry_after_s"]))) + 1)
-        return JSONResponse(error.body(), error.status, headers)
+        return problems.response(error)
 
     @app.exception_handler(RequestValidationError)
     async def _invalid(request: Request, error: RequestValidationError) -> Response:
-        problems = [
-            {"field": ".".join(map(str, each["loc"][1:])), "problem": each["msg"]}
-            for each in error.errors()[:20]
-        ]
+        refused = problems.invalid(error.errors(), skipped=1)
         if request.url.path.startswith(HOME):
-            what = "; ".join(f"{each['field']}: {each['problem']}" for each in problems)
-            return refused_page(request, RequestError(422, "invalid", what))
-        body = {"error": "invalid", "message": "the request is not valid", "problems": problems}
-        return JSONResponse(body, 422)
+            return refused_page(request, problems.in_words(refused))
+        return problems.response(refused)
 
     @app.exception_handler(SQLAlchemyError)
     async def _database(request: Request, error: SQLAlchemyError) -> Response:
@@ -272,4 +301,12 @@ def _say_errors(app: FastAPI) -> None:
         refused = faults.refusal(error)
         if request.url.path.startswith((HOME, PATH)):
             return refused_page(request, refused)
-        return JSONResponse(refused.body(), refused.status, {"retry-after": "5"})
+        return problems.response(refused, {"retry-after": "5"})
+
+    @app.exception_handler(Exception)
+    async def _failed(request: Request, error: Exception) -> Response:
+        # The framework hands the error on behind this answer, so that the log has it.
+        refused = RequestError(500, "internal", "the server failed; its log says why")
+        if request.url.path.startswith((HOME, PATH)):
+            return refused_page(request, refused)
+        return problems.response(refused)

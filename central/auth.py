@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, update
 
 from central import kept, schema
 from central.adapters import monotonic_s
@@ -29,6 +29,7 @@ class Scope(StrEnum):
     ANNOUNCE = "packages:announce"
     CHANGE = "packages:change"
     LOCATIONS = "locations:read"
+    WEBHOOKS = "webhooks:manage"
     COURIERS = "couriers:badges"
 
 
@@ -64,8 +65,12 @@ class Program:
     scopes: frozenset[str]
     carrier: str = OPERATOR
     """Whose packages it sees and touches."""
+    sandbox: str = ""
+    """The simulated location that it is for, if it is for one: then it is nowhere else."""
 
 
+SANDBOX_PATH = "/v1/sandbox"
+"""Where the programmer drives a simulated locker."""
 KEPT_BUCKETS = 10_000
 """From so many on, those that are full again are forgotten."""
 
@@ -120,10 +125,21 @@ class _Programs:
                 retry_after_s=round(wait_s, 1),
             )
         scopes = frozenset(kept.names_of(row.scopes))
-        program = Program(row.id, row.name, scopes, row.carrier)
+        program = Program(row.id, row.name, scopes, row.carrier, row.sandbox)
         if self.scope not in program.scopes:
             raise RequestError(403, "forbidden", f"this key lacks the scope {self.scope}")
+        if row.refuses and not request.url.path.startswith(SANDBOX_PATH):
+            raise await central.database.write(_refused_once, row.id, row.refuses)
         return program
+
+
+def _refused_once(connection: Connection, key: str, refuses: str) -> RequestError:
+    """The refusal that a sandbox's key is to get, which it gets once."""
+    table = schema.api_key
+    connection.execute(update(table).where(table.c.id == key).values(refuses=""))
+    status, _, code = refuses.partition(" ")
+    message = "the sandbox was asked to answer this once: nothing was done"
+    return RequestError(int(status), code, message, retry_after_s=1)
 
 
 def api_key_of(connection: Connection, token: str) -> Any:
@@ -144,6 +160,7 @@ may_read = _Programs(Scope.READ)
 may_announce = _Programs(Scope.ANNOUNCE)
 may_change = _Programs(Scope.CHANGE)
 may_find = _Programs(Scope.LOCATIONS)
+may_hook = _Programs(Scope.WEBHOOKS)
 may_badge = _Programs(Scope.COURIERS)
 
 
@@ -151,4 +168,5 @@ Reading = Annotated[Program, Depends(may_read)]
 Announcing = Annotated[Program, Depends(may_announce)]
 Changing = Annotated[Program, Depends(may_change)]
 Finding = Annotated[Program, Depends(may_find)]
+Hooking = Annotated[Program, Depends(may_hook)]
 Couriers = Annotated[Program, Depends(may_badge)]

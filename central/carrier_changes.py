@@ -1,4 +1,5 @@
-"""What the operator does with carriers: make one, change it, let it work no more, or again."""
+"""What the operator does with carriers: make one, change it, say where it works and which share of
+the doors it has, let it work no more, or again."""
 
 from __future__ import annotations
 
@@ -7,12 +8,14 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from central import schema
+from central.areas import tree
 from central.context import Central, audit
 from central.errors import RequestError, not_found, require_plain
-from central.sync.staff_list import count_change
+from central.locking import lock_location
+from central.sync.staff_list import EVERYWHERE, list_again, serves
 from kiosk.model.carriers import CARRIER_ID, OPERATOR
 
 NAME_MAX = 80
@@ -82,6 +85,115 @@ def row_of(connection: Connection, carrier: str) -> Any:
     return row
 
 
+def set_places(
+    connection: Connection,
+    central: Central,
+    by: str,
+    carrier: str,
+    locations: str,
+    areas: str = "",
+) -> None:
+    """Let a carrier work at some locations and in some areas alone, by their ids with commas, or
+    everywhere: `*` in the place of the locations.
+
+    What it has at others already stays there, and is seen by its programs. Raises `RequestError`.
+    """
+    row_of(connection, carrier)
+    table, now_ms = schema.carrier, central.clock.now_ms()
+    is_limited = locations.strip() != EVERYWHERE
+    at, within = (_ids(text) if is_limited else [] for text in (locations, areas))
+    if carrier == OPERATOR and is_limited:
+        raise RequestError(409, "always_there", f"carrier {OPERATOR!r} works everywhere")
+    if is_limited and not at + within:
+        right = f"ids of locations or areas with commas, or {EVERYWHERE} for all locations"
+        raise RequestError(422, "invalid", f"locations: nothing is named; right are {right}")
+    for each in at:
+        _require_location(connection, each)
+    tree.lock(connection)
+    for each in within:
+        tree.require_known(connection, each)
+    for named, column, ids in (
+        (schema.carrier_location, "location", at),
+        (schema.carrier_area, "area", within),
+    ):
+        connection.execute(delete(named).where(named.c.carrier == carrier))
+        if ids:
+            rows = [{"carrier": carrier, column: each} for each in ids]
+            connection.execute(insert(named), rows)
+    connection.execute(update(table).where(table.c.id == carrier).values(is_limited=is_limited))
+    list_again(connection, serves(carrier), now_ms)
+    said: dict[str, Any] = (
+        {"locations": at, "areas": within} if is_limited else {"locations": EVERYWHERE}
+    )
+    audit(connection, now_ms, by, "carrier.places", carrier, **said)
+
+
+def _ids(text: str) -> list[str]:
+    return list(dict.fromkeys(each.strip() for each in text.split(",") if each.strip()))
+
+
+def set_share(
+    connection: Connection,
+    central: Central,
+    by: str,
+    carrier: str,
+    location: str,
+    size: str,
+    least: int,
+    most: int | None,
+) -> None:
+    """Keep so many of a location's doors of one size for a carrier, and let it have so many at
+    most; 0 and None: nothing is said of it any more. Raises `RequestError`."""
+    row_of(connection, carrier)
+    _require_location(connection, location)
+    lock_location(connection, location)
+    table, now_ms = schema.door_share, central.clock.now_ms()
+    if least < 0 or (most is not None and most < least):
+        right = "right are 0 doors or more, and no fewer at most than are kept"
+        raise RequestError(422, "invalid", f"least {least}, most {most}: {right}")
+    others = select(func.coalesce(func.sum(table.c.least), 0)).where(
+        table.c.location == location, table.c.size == size, table.c.carrier != carrier
+    )
+    doors = _doors(connection, location, size)
+    kept = int(connection.execute(others).scalar_one())
+    if least + kept > doors:
+        problem = f"least {least}: {location!r} has {doors} doors of size {size!r}, and {kept} of"
+        raise RequestError(409, "too_many", f"{problem} them are kept for others")
+    connection.execute(
+        delete(table).where(
+            table.c.location == location, table.c.size == size, table.c.carrier == carrier
+        )
+    )
+    values: dict[str, Any] = {
+        "location": location,
+        "size": size,
+        "carrier": carrier,
+        "least": least,
+        "most": most,
+    }
+    if least or most is not None:
+        connection.execute(insert(table).values(**values))
+    audit(connection, now_ms, by, "carrier.share", carrier, **values)
+
+
+def _doors(connection: Connection, location: str, size: str) -> int:
+    """How many doors of a size a location has. Raises `RequestError`."""
+    table = schema.location_size
+    found = select(table.c.total).where(table.c.location == location, table.c.size == size)
+    doors = connection.execute(found).scalar()
+    if doors is None:
+        known = select(table.c.size).where(table.c.location == location).order_by(table.c.rank)
+        names = ", ".join(connection.execute(known).scalars()) or "none yet, its kiosk has not come"
+        raise RequestError(422, "invalid", f"size {size!r} is none of {location!r}: {names}")
+    return int(doors)
+
+
+def _require_location(connection: Connection, location: str) -> None:
+    table = schema.location
+    if connection.execute(select(table.c.id).where(table.c.id == location)).first() is None:
+        raise not_found("location", location)
+
+
 def _set_disabled(
     connection: Connection,
     central: Central,
@@ -92,14 +204,9 @@ def _set_disabled(
 ) -> None:
     if (row_of(connection, carrier).disabled_ms is None) is (disabled_ms is None):
         return
-    table, staff, now_ms = schema.carrier, schema.staff, central.clock.now_ms()
+    table, now_ms = schema.carrier, central.clock.now_ms()
     connection.execute(update(table).where(table.c.id == carrier).values(disabled_ms=disabled_ms))
-    # Who serves it stands in the list at a newer version: that is what kiosks fetch.
-    serves_it = staff.c.carriers.contains(json.dumps(carrier), autoescape=True)
-    version = count_change(connection, now_ms)
-    connection.execute(
-        update(staff).where(serves_it, staff.c.removed_ms.is_(None)).values(version=version)
-    )
+    list_again(connection, serves(carrier), now_ms)
     audit(connection, now_ms, by, action, carrier)
 
 

@@ -72,3 +72,39 @@ def enable(settings: Settings, carrier: str) -> None:
     """Let a disabled carrier work again."""
     write(settings, lambda connection, central: changes.enable(connection, central, BY, carrier))
     click.echo(f"{carrier}: works")
+
+
+@carrier_group.command("places")
+@click.argument("carrier")
+@click.argument("locations", default="")
+@click.option("--areas", default="", help="And in these areas, with all within them; with commas.")
+@click.pass_obj
+def places_command(settings: Settings, carrier: str, locations: str, areas: str) -> None:
+    """Let a carrier work at LOCATIONS alone: ids with commas, or * for all."""
+    write(
+        settings,
+        lambda connection, central: changes.set_places(
+            connection, central, BY, carrier, locations, areas
+        ),
+    )
+    click.echo(f"{carrier}: {', '.join(each for each in (locations, areas) if each)}")
+
+
+@carrier_group.command("share")
+@click.argument("carrier")
+@click.argument("location")
+@click.argument("size")
+@click.option("--least", default=0, help="So many doors are kept for it.")
+@click.option("--most", type=int, help="So many it has at most; any number unless given.")
+@click.pass_obj
+def share_command(
+    settings: Settings, carrier: str, location: str, size: str, least: int, most: int | None
+) -> None:
+    """Say which share of a LOCATION's doors of one SIZE a carrier has; without an option, none."""
+    write(
+        settings,
+        lambda connection, central: changes.set_share(
+            connection, central, BY, carrier, location, size, least, most
+        ),
+    )
+    click.echo(f"{carrier}: {location} {size} {least} to {'any' if most is None else most}")

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import logging
 import resource
 from collections.abc import Callable, Iterable, Iterator
@@ -21,7 +22,7 @@ from typing import Any, ClassVar, Final
 from starlette.types import Scope
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from central import limits
+from central import limits, problems
 from central.adapters import monotonic_s
 from central.counters import CONNECTIONS
 from central.errors import RequestError
@@ -37,6 +38,13 @@ SITE_BITS: Final = 64
 """An IPv6 network of one customer is one address here (RFC 6177)."""
 EXTENSION: Final = "connection"
 """Under this name a request finds its connection in its scope."""
+_CODES: Final = {
+    400: "unreadable",
+    408: "too_slow",
+    429: "too_many_requests",
+    431: "head_too_large",
+    503: "unavailable",
+}
 TOO_MANY_WAIT: Final = "too many kiosks wait here (connections.waiting): come every few seconds"
 WAIT_AGAIN_S: Final = 60
 HEADERS: Final = {
@@ -293,12 +301,13 @@ class Connection(HttpToolsProtocol):
     def _refuse(self, status: int, text: str) -> None:
         if self.transport.is_closing():
             return
-        headers = self.all.headers | {"content-type": "text/plain; charset=utf-8"}
-        headers |= {"content-length": str(len(text)), "connection": "close"}
+        body = json.dumps(problems.body_of(RequestError(status, _CODES[status], text))).encode()
+        headers = self.all.headers | {"content-type": problems.MEDIA_TYPE}
+        headers |= {"content-length": str(len(body)), "connection": "close"}
         if status in (429, 503):
             headers["retry-after"] = "5"
         lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-        self.transport.write(STATUS_LINE[status] + f"{lines}\r\n{text}".encode("ascii"))
+        self.transport.write(STATUS_LINE[status] + f"{lines}\r\n".encode("ascii") + body)
         self.transport.close()
         self._await_reading()
 
@@ -309,6 +318,11 @@ def standing_aside(scope: Scope, when_gone: Callable[[], None]) -> Iterator[None
     when it hangs up. Raises `RequestError` where too many wait."""
     connection: Connection | None = (scope.get("extensions") or {}).get(EXTENSION)
     if connection is None:  # another web server's
+        yield
+        return
+    if connection.transport.is_closing():
+        # It hung up before it waited: it has left already, and nobody would count it out again.
+        when_gone()
         yield
         return
     if not connection.all.stand_aside(connection):

@@ -75,6 +75,18 @@ MESSAGE_DELAY_SECONDS: Final = Histogram(
     buckets=(0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0),
     registry=REGISTRY,
 )
+WEBHOOKS: Final = Counter(
+    "locker_webhooks",
+    "Tries to send a webhook, by what came of them: sent, failed (tried again), dead.",
+    ["outcome"],
+    registry=REGISTRY,
+)
+WEBHOOK_DELAY_SECONDS: Final = Histogram(
+    "locker_webhook_delay_seconds",
+    "From when a webhook was first due to when it was received.",
+    buckets=(0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0),
+    registry=REGISTRY,
+)
 CONNECTIONS: Final = Gauge(
     "locker_connections", "Connections that are open now.", registry=REGISTRY
 )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import unicodedata
+from dataclasses import dataclass
+from typing import Any, Self
 
 from kiosk.model import bidi
 
@@ -14,16 +16,48 @@ class CannotServeError(Exception):
     """The server cannot run so; the message says what to do."""
 
 
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """A field of a request that does not fit."""
+
+    field: str
+    value: Any
+    """As it came, shortened; None where it is missing or opens something."""
+    expected: str
+    """What would be right."""
+
+    def body(self) -> dict[str, Any]:
+        """As a problem names it, with a JSON Pointer (RFC 6901) beside the name."""
+        pointer = "".join(f"/{part}" for part in self.field.split(".") if part)
+        said = {"field": self.field, "pointer": f"#{pointer}", "value": self.value}
+        return said | {"expected": self.expected}
+
+
 class RequestError(Exception):
     """A request that is not carried out: an HTTP status, a code for programs, words for people."""
 
     def __init__(self, status: int, code: str, message: str, **detail: object) -> None:
         super().__init__(message)
         self.status, self.code, self.message, self.detail = status, code, message, detail
+        self.errors: tuple[FieldError, ...] = ()
+
+    def with_errors(self, *errors: FieldError) -> Self:
+        """The same, that names these fields."""
+        self.errors = errors
+        return self
 
     def body(self) -> dict[str, object]:
         """The answer's JSON."""
         return {"error": self.code, "message": self.message, **self.detail}
+
+
+def wrong_field(field: str, value: Any, expected: str, message: str = "") -> RequestError:
+    """One field does not fit."""
+    shown = "" if value is None else f" {value!r:.130}"
+    message = message or f"{field}{shown}: {expected}"
+    problems = [{"field": field, "problem": expected}]
+    error = RequestError(422, "invalid", message, problems=problems)
+    return error.with_errors(FieldError(field, value, expected))
 
 
 def is_plain(text: str) -> bool:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from fastapi import FastAPI
 from starlette.datastructures import MutableHeaders
-from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from central import problems
+from central.api_pages.document import with_examples
 from central.connections import headers_for
+from central.errors import RequestError
 
 WATCHED: Final = ("/metrics", "/readyz")
 """What is for those who run the server, and may have an address of its own."""
 ALSO_THERE: Final = (*WATCHED, "/healthz")
+
+NOT_HERE: Final = RequestError(404, "not_found", "there is nothing at this address")
 
 
 class Front:
@@ -35,7 +39,7 @@ class Front:
                     headers.setdefault(name, value)
             await send(message)
 
-        app = self._app if self._is_here(scope) else PlainTextResponse("Not Found", 404)
+        app = self._app if self._is_here(scope) else problems.response(NOT_HERE)
         await app(scope, receive, send_with_headers)
 
     def _is_here(self, scope: Scope) -> bool:
@@ -51,6 +55,12 @@ class Application(FastAPI):
 
     base_url: str
     watched_port: int | None
+
+    def openapi(self) -> dict[str, Any]:
+        """What programs read of the API, with its examples."""
+        if self.openapi_schema is None:
+            self.openapi_schema = with_examples(super().openapi())
+        return self.openapi_schema
 
     def build_middleware_stack(self) -> ASGIApp:
         """All of it, the front outermost."""

@@ -18,6 +18,7 @@ from central.locking import lock_location, lock_locations_of
 from central.notify import spool
 from central.notify.outbox import Kind, tell_operators
 from central.operators import passwords, sessions, throttle
+from central.packages import reservations
 from central.retention import drop_old_months, prune
 from central.schema import LIVE
 from central.settings import Notifications, Settings
@@ -71,6 +72,8 @@ async def tidy(central: Central, now_ms: int) -> None:
         partial(passwords.forget_links, now_ms=now_ms),
         partial(throttle.forget, now_ms=now_ms),
         rates.forget,
+        partial(reservations.end_over, now_ms=now_ms),
+        partial(reservations.forget, before_ms=now_ms - settings.retention.commands_days * DAY_MS),
         partial(bounds.keep, rules=settings.feed, now_ms=now_ms),
         partial(roll_up, now_ms=now_ms),
     ):

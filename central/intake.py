@@ -18,10 +18,9 @@ from typing import Final
 from sqlalchemy import Connection, select
 from starlette.datastructures import Headers
 from starlette.requests import Request
-from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from central import limits, schema
+from central import limits, problems, schema
 from central.adapters import monotonic_s
 from central.auth import api_key_of, bearer
 from central.connections import whose
@@ -39,6 +38,9 @@ ENROL_MAX_BYTES: Final = 512 * 1024
 """Of an enrolment whose token is known: the layout of 2,000 doors is in it."""
 RETIRE_MAX_BYTES: Final = 256 * 1024
 """Of a kiosk that goes: the ids of the packages in 2,000 slots are in it."""
+BULK_MAX_BYTES: Final = 2 * 1024 * 1024
+"""Of a thousand announcements."""
+_BULK = "/v1/packages/bulk"
 REMEMBERED_S: Final = 120.0
 REMEMBERED_MAX: Final = 50_000
 """So many tokens are kept in mind, each under the name of what it was known for."""
@@ -82,6 +84,8 @@ def rule_of(path: str, has_token: bool) -> Rule:
             if has_token
             else Rule(FORM_MAX_BYTES)
         )
+    if path == _BULK:
+        return Rule(BULK_MAX_BYTES, _is_program, remembered_as="program")
     if path.startswith(_API) and not path.startswith(_OF_GATEWAYS):
         return Rule(FORM_MAX_BYTES, _is_program, remembered_as="program")
     return Rule(FORM_MAX_BYTES)
@@ -182,10 +186,8 @@ class Intake:
             body = await self._body(scope, receive)
         except RequestError as error:
             # What is left of the body is not waited for.
-            headers = {"connection": "close"}
-            if error.status == 401:
-                headers["www-authenticate"] = "Bearer"
-            await JSONResponse(error.body(), error.status, headers)(scope, receive, send)
+            refused = problems.response(error, {"connection": "close"})
+            await refused(scope, receive, send)
             return
         if body is not None:
             await self._app(scope, _replayed(body, receive), send)

@@ -6,23 +6,30 @@ and nowhere else.
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, delete, select, update
+from sqlalchemy.exc import SQLAlchemyError
 
 from central import forgotten, people, schema
 from central.addresses import spellings
-from central.context import Central, audit
-from central.errors import RequestError, not_found
+from central.context import Central, alarm_daily, audit
+from central.errors import CannotServeError, RequestError, not_found
 from central.locking import lock_locations_of
 from central.notify import spool
 from central.schema import LIVE
-from central.sync import staff
+from central.sync import staff, staff_list
 from kiosk.model.phone import PhoneNumberError, phone_number
 
 LOG = logging.getLogger("central")
+EVERY_S: Final = 60.0
+"""So often the list of who was forgotten is compared with the database's."""
+SOME: Final = 500
+"""So many people are forgotten by one statement."""
 NOBODY = {
     "name": "",
     "email": "",
@@ -166,33 +173,71 @@ def forget(connection: Connection, who: ColumnElement[bool], now_ms: int) -> int
 def forget_again(connection: Connection, central: Central) -> int:
     """Forget whom a database, an older one brought back, does not know as forgotten; how many."""
     now_ms = central.clock.now_ms()
-    count = 0
-    for each in forgotten.unknown(connection, central):
-        person = schema.recipient
-        is_one = person.c.id.in_(_forgotten_people(connection, central, each))
+    lines = forgotten.exchange(connection, central)
+    ids = _forgotten_people(connection, central, lines)
+    person, count = schema.recipient, 0
+    for first in range(0, len(ids), SOME):
+        some = ids[first : first + SOME]
+        lock_locations_of(connection, some)
+        is_one = person.c.id.in_(some)
         count += forget(connection, is_one & person.c.erased_ms.is_(None), now_ms)
+    for each in lines:
         for number in each.get("staff", ()):
-            count += staff.forget(connection, str(number), forgotten.BY, now_ms)
+            if not staff_list.is_listed_since(connection, str(number), _at_ms(each)):
+                count += staff.forget(connection, str(number), forgotten.BY, now_ms)
     if count:
         LOG.warning("%d people of an older database were forgotten again", count)
     return count
 
 
-def _forgotten_people(connection: Connection, central: Central, each: dict[str, Any]) -> list[str]:
-    """Those of a line of the list: by their ids, and whoever had their contacts then. Who came
+def _forgotten_people(
+    connection: Connection, central: Central, lines: Sequence[dict[str, Any]]
+) -> list[str]:
+    """Those of some lines of the list: by their ids, and whoever had their contacts then. Who came
     back later did so of their own will."""
-    person, marks = schema.recipient, set(each.get("marks", ()))
-    ids = {str(id_) for id_ in each.get("people", ())}
-    known = connection.execute(
-        select(person.c.id, person.c.email, person.c.phone).where(
-            person.c.erased_ms.is_(None), person.c.created_ms <= int(each.get("at_ms", 0))
+    person, marked_ms = schema.recipient, dict[str, int]()
+    for each in lines:
+        for mark in each.get("marks", ()):
+            marked_ms[mark] = max(marked_ms.get(mark, 0), _at_ms(each))
+    ids = {str(id_) for each in lines for id_ in each.get("people", ())}
+    if marked_ms:
+        had = connection.execute(
+            select(person.c.id, person.c.email, person.c.phone, person.c.created_ms).where(
+                person.c.erased_ms.is_(None), person.c.created_ms <= max(marked_ms.values())
+            )
         )
-    )
-    if marks:
-        ids |= {
-            row.id
-            for row in known
-            if forgotten.has_mark(central, row.email, marks)
-            or forgotten.has_mark(central, row.phone, marks)
-        }
+        for row in had:
+            marks = {mark for mark, at_ms in marked_ms.items() if row.created_ms <= at_ms}
+            if any(forgotten.has_mark(central, each, marks) for each in (row.email, row.phone)):
+                ids.add(row.id)
     return sorted(ids)
+
+
+def _at_ms(line: dict[str, Any]) -> int:
+    return int(line.get("at_ms", 0))
+
+
+async def stay_forgotten(central: Central) -> None:
+    """Have the list here be as the database's, whatever the other servers write."""
+    while True:
+        await asyncio.sleep(EVERY_S)
+        try:
+            if await central.database.look(forgotten.is_alike, central):
+                continue
+            if await central.database.write(forget_again, central):
+                await asyncio.to_thread(central.database.wipe_free_space)
+        except CannotServeError as error:
+            LOG.error("this server does not hear whom others forget: %s", error)
+            await _alarm(central, str(error))
+        except Exception:
+            LOG.exception("the list of who was forgotten could not be compared; again in a minute")
+
+
+async def _alarm(central: Central, why: str) -> None:
+    now_ms, path = central.clock.now_ms(), str(forgotten.file_of(central))
+    try:
+        await central.database.write(
+            lambda c: alarm_daily(c, now_ms, "forgotten-list", path, why=why)
+        )
+    except SQLAlchemyError:
+        LOG.exception("operators do not hear that %s cannot be written", path)

@@ -49,6 +49,8 @@ IDEMPOTENCY_DAYS: Final = 7
 MINUTES_DAYS: Final = 7
 HOURS_DAYS: Final = 366
 DAYS_DAYS: Final = 3 * 366
+STAFF_VERSIONS_DAYS: Final = 90
+"""A kiosk that was away for longer fetches the whole list of staff, as a new one does."""
 Prune = Callable[[Connection, Retention, int], int]
 
 
@@ -248,6 +250,13 @@ def days(connection: Connection, _rules: Retention, now_ms: int) -> int:
     return _delete(connection, table, table.c.day_ms < now_ms - DAYS_DAYS * DAY_MS)
 
 
+def staff_versions(connection: Connection, _rules: Retention, now_ms: int) -> int:
+    """The versions that the list of staff once had; the one that counts stays."""
+    table, counts = schema.staff_list_version, select(schema.staff_list.c.version).scalar_subquery()
+    is_old = table.c.made_ms < now_ms - STAFF_VERSIONS_DAYS * DAY_MS
+    return _delete(connection, table, is_old & (table.c.version < counts))
+
+
 def budgets(connection: Connection, _rules: Retention, now_ms: int) -> int:
     """The budgets that are full again."""
     return limits.forget_unused(connection, now_ms, BATCH)
@@ -271,5 +280,6 @@ PRUNED: Final[dict[str, Prune]] = {
     "minute_status": minutes,
     "hour_status": hours,
     "day_status": days,
+    "staff_list_version": staff_versions,
 }
 """What is pruned, by its table."""

@@ -28,6 +28,9 @@ from central.badges.tables import carrier_key as carrier_key
 from central.badges.tables import revoked_badge as revoked_badge
 from central.badges.tables import site_code_carrier as site_code_carrier
 from central.carriers.tables import carrier as carrier
+from central.carriers.tables import carrier_area as carrier_area
+from central.carriers.tables import carrier_location as carrier_location
+from central.carriers.tables import door_share as door_share
 from central.counted_tables import day_status as day_status
 from central.counted_tables import hour_status as hour_status
 from central.counted_tables import kept_figures as kept_figures
@@ -44,7 +47,9 @@ from central.database.columns import sealed_by_row_column as _sealed_by_row
 from central.database.columns import sealed_column as _sealed
 from central.database.columns import text_column as _text
 from central.database.columns import time_column as _time
+from central.database.own_clock import changed_column, written_column
 from central.delegates.tables import delegate as delegate
+from central.locations.tables import location_listing as location_listing
 from central.notify.tables import message_stop as message_stop
 from central.operators.tables import account_link as account_link
 from central.operators.tables import operator_session as operator_session
@@ -54,6 +59,9 @@ from central.operators.tables import sign_in_try as sign_in_try
 from central.operators.tables import user as user
 from central.outages.tables import location_outage as location_outage
 from central.outages.tables import package_outage as package_outage
+from central.package_indexes import indexes
+from central.packages.tables import reservation as reservation
+from central.webhooks.tables import webhook_endpoint as webhook_endpoint
 from kiosk.model.carriers import OPERATOR
 
 
@@ -123,10 +131,15 @@ location = Table(
     _number("refusals"),
     _text("feeds"),
     _number("feed_n"),
+    _flag("is_full"),
+    written_column("listed_ms"),
     _text("area"),
     CheckConstraint("latitude IS NULL OR latitude BETWEEN -90 AND 90", name="latitude"),
     CheckConstraint("longitude IS NULL OR longitude BETWEEN -180 AND 180", name="longitude"),
     Index("ix_location_token", "token_hash"),
+    Index("ix_location_listed", "listed_ms", "id"),
+    Index("ix_location_country", "country", "id"),
+    Index("ix_location_country_listed", "country", "listed_ms", "id"),
     Index("ix_location_area", "area"),
     _partial("ix_location_free", "latitude", "longitude", where="free > 0"),
     _partial("ix_location_open", "latitude", "longitude", where="free > promised"),
@@ -318,11 +331,14 @@ package = Table(
     _time("unjoined_told_ms"),
     _time("disputed_ms"),
     _time("decided_ms"),
+    Column("reference", Text),
+    written_column("known_ms"),
+    changed_column("changed_ms"),
+    *indexes(),
     Index("ix_package_location", "location", "status"),
     Index("ix_package_barcode", "barcode"),
     Index("ix_package_barcode_key", "barcode_key"),
     Index("ix_package_recipient", "recipient"),
-    Index("ix_package_sender", "sender"),
     Index("ix_package_finished", "finished_ms"),
     Index("ix_package_announced", "announced_ms"),
     Index("ix_package_stored", "stored_ms"),
@@ -365,6 +381,10 @@ command = Table(
     _partial("ix_command_waiting", "location", "n", where="state = 'QUEUED'"),
 )
 
+_OPEN = "status IN ('queued', 'leased')"
+_OPEN_WEBHOOK = f"{_OPEN} AND endpoint <> ''"
+_DEAD_WEBHOOK = "status = 'dead' AND endpoint <> ''"
+
 notification = Table(
     "notification",
     metadata,
@@ -390,20 +410,29 @@ notification = Table(
     _text("message_id"),
     _number("times", 1),
     _text("held"),
+    _text("endpoint"),
+    _text("subject"),
+    _number("n"),
     _partial("ix_notification_waiting", "location", "kind", "package", where="status = 'queued'"),
-    _partial("ix_notification_due", "due_ms", where="status IN ('queued', 'leased')"),
+    _partial("ix_notification_due", "due_ms", where=f"{_OPEN} AND endpoint = ''"),
+    _partial("ix_notification_endpoint_due", "endpoint", "due_ms", where=_OPEN_WEBHOOK),
+    _partial("ix_notification_subject", "endpoint", "subject", "n", where=_OPEN_WEBHOOK),
+    _partial("ix_notification_endpoint", "endpoint", "created_ms", where="endpoint <> ''"),
+    _partial("ix_notification_endpoint_dead", "endpoint", "created_ms", where=_DEAD_WEBHOOK),
     Index("ix_notification_package", "package"),
-    Index("ix_notification_status", "status", "created_ms"),
+    _partial("ix_notification_status", "status", "created_ms", where="endpoint = ''"),
     Index("ix_notification_created", "created_ms"),
     Index("ix_notification_recipient", "recipient"),
     _partial(
         "ix_notification_late",
         "late_since_ms",
-        where="status IN ('queued', 'leased') AND late_since_ms IS NOT NULL",
+        where=f"{_OPEN} AND endpoint = '' AND late_since_ms IS NOT NULL",
     ),
     _partial("ix_notification_held", "status", where="held <> ''"),
     CheckConstraint("status IN ('queued', 'leased', 'sent', 'dropped', 'dead')", name="status"),
 )
+"""The outbox: messages to people, and webhooks, which have an `endpoint`. `n` is a webhook's number
+there, and those of one `subject` go out in its order."""
 
 budget = Table(
     "budget",
@@ -437,6 +466,8 @@ api_key = Table(
     _number("rate_per_min", 600),
     _number("created_ms"),
     _time("revoked_ms"),
+    _text("sandbox"),
+    _text("refuses"),
 )
 
 idempotency = Table(

@@ -212,6 +212,17 @@ class Limits(_Part):
     """How many of a location's doors one sender's announcements take in the eyes of the others."""
 
 
+class Reservations(_Part):
+    """How much room may be kept for what is not announced yet, and for how long."""
+
+    hours_max: int = Field(default=72, ge=1, le=720)
+    """The furthest end of a reservation, in hours from now."""
+    share: float = Field(default=0.5, ge=0, le=1)
+    """How many of a location's doors all reservations together take at most."""
+    hard_share: float = Field(default=0.25, ge=0, le=1)
+    """How many of them its kiosk keeps free for reservations at most."""
+
+
 class Retention(_Part):
     """For how many days something is kept."""
 
@@ -264,6 +275,29 @@ class Feed(_Part):
     """A reader for whom something waits longer is stopped, and operators are alarmed."""
     rows_max: int = Field(default=5_000_000, ge=1000, le=1_000_000_000)
     """The same for a reader for whom so many rows wait."""
+
+
+class Webhooks(_Part):
+    """Where webhooks may go, and how long they are tried."""
+
+    addresses: tuple[str, ...] = ()
+    """Addresses or networks that they may go to though these are not public, also without TLS."""
+    tls_ca: Path | None = None
+    """Who issued the receivers' certificates; None: one that the system trusts."""
+    answer_within_s: float = Field(default=15, gt=0, le=60)
+    """In which a receiver has to answer."""
+    try_for_h: int = Field(default=72, ge=1, le=720)
+    """After so long without success a webhook is given up: it can be sent again by hand."""
+    side_by_side: int = Field(default=8, ge=1, le=64)
+    """So many are sent to one receiver at a time."""
+    receivers_by_carrier: int = Field(default=10, ge=1, le=1000)
+
+    @field_validator("addresses")
+    @classmethod
+    def _are_networks(cls, texts: tuple[str, ...]) -> tuple[str, ...]:
+        for each in texts:
+            ip_network(each)
+        return texts
 
 
 class ConnectionLimits(_Part):
@@ -347,12 +381,14 @@ class Settings(_Part):
     sign_in: SignIn = SignIn()
     single_sign_on: SingleSignOn | None = None
     limits: Limits = Limits()
+    reservations: Reservations = Reservations()
     retention: Retention = Retention()
     region: str = Field(default="", pattern=r"^([a-z0-9][a-z0-9-]{0,31})?$")
     """What this server is called among others: small letters, digits and -."""
     regions: dict[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")], Region] = {}
     """The other regions, by their names."""
     feed: Feed = Feed()
+    webhooks: Webhooks = Webhooks()
     connections: ConnectionLimits = ConnectionLimits()
     watched_at: str = ""
     """A `host:port` of its own for `/metrics` and `/readyz`, which are nowhere else then."""

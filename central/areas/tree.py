@@ -73,6 +73,9 @@ def remove(
         "an account's role": select(operator_grant.c.account).where(
             operator_grant.c.area == area_id
         ),
+        "a carrier's place": select(schema.carrier_area.c.carrier).where(
+            schema.carrier_area.c.area == area_id
+        ),
         "a member of staff": select(schema.staff.c.number).where(schema.staff.c.area == area_id),
     }
     for what, query in inside.items():

@@ -14,6 +14,7 @@ from central.auth import Couriers, Program
 from central.badges import drawing, issuing, keys, revoking, site_codes
 from central.badges.issuing import Issued, Wanted
 from central.badges.requests import BadgeWanted, RevocationWanted
+from central.carriers import places
 from central.carriers.carriers import of_key
 from central.context import Central, central_of
 
@@ -153,6 +154,7 @@ def _code(
     connection: Connection, central: Central, program: Program, location: str, day: date | None
 ) -> dict[str, Any]:
     carrier = of_key(connection, program.id)
+    places.require_works(connection, carrier, location)
     given = site_codes.code(connection, central, carrier, location, day)
     return {
         "location": location,

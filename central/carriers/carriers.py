@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, Table, bindparam, select
 
 from central import kept, schema
 from central.errors import RequestError, not_found
@@ -30,11 +31,32 @@ def require_known(connection: Connection, carrier: str) -> str:
 
 
 def rows(connection: Connection) -> list[dict[str, Any]]:
-    """All carriers, the operator's own first, then by name."""
-    table = schema.carrier
-    found = connection.execute(select(table)).mappings()
-    known = [{**row, "countries": kept.names_of(row["countries"])} for row in found]
+    """All carriers with where they work, None for everywhere, and their shares; the operator's own
+    first, then by name."""
+    table, place, share = schema.carrier, schema.carrier_location, schema.door_share
+    places, areas = _named(connection, place), _named(connection, schema.carrier_area)
+    shares: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for of in connection.execute(select(share).order_by(share.c.location)).mappings():
+        shares[of["carrier"]].append(dict(of))
+    known = [
+        {
+            **row,
+            "countries": kept.names_of(row["countries"]),
+            "locations": places[row["id"]] if row["is_limited"] else None,
+            "areas": areas[row["id"]],
+            "shares": shares[row["id"]],
+        }
+        for row in connection.execute(select(table)).mappings()
+    ]
     return sorted(known, key=lambda row: (row["id"] != OPERATOR, row["name"].casefold()))
+
+
+def _named(connection: Connection, table: Table) -> dict[str, list[str]]:
+    """What is named beside each carrier, in order."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for carrier, named in connection.execute(select(table)):
+        found[carrier].append(named)
+    return defaultdict(list, {carrier: sorted(each) for carrier, each in found.items()})
 
 
 def disabled(connection: Connection) -> frozenset[str]:

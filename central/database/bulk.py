@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Dialect, Table, bindparam, insert, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.compiler import SQLCompiler
 
+from central.database.own_clock import NowMs
 from central.sealing import sealed_columns
 from kiosk.model.invariants import require
 
@@ -107,9 +108,11 @@ def _upsert(dialect: Dialect, table: Table, key: tuple[str, ...], columns: tuple
     statement = _own(dialect).insert(table)
     changed = [name for name in columns if name not in key]
     if changed:
-        statement = statement.on_conflict_do_update(
-            index_elements=list(key), set_={name: statement.excluded[name] for name in changed}
-        )
+        values: dict[str, Any] = {name: statement.excluded[name] for name in changed}
+        written = {each.name: NowMs() for each in table.columns if each.onupdate is not None}
+        # What each update of the table writes; an insert does not do it by itself.
+        values |= {name: each for name, each in written.items() if name not in values}
+        statement = statement.on_conflict_do_update(index_elements=list(key), set_=values)
     else:
         statement = statement.on_conflict_do_nothing(index_elements=list(key))
     return statement.compile(dialect=dialect, column_keys=list(columns))

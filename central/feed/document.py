@@ -52,6 +52,21 @@ class ServerKind(StrEnum):
     HOLD_RESUMED = "SERVER_HOLD_RESUMED"
 
 
+class Change(StrEnum):
+    """Why the server tells how a thing is; of other reasons it says nothing."""
+
+    ANNOUNCED = "announced"
+    JOINED = "joined"
+    DISPUTED = "disputed"
+    DECIDED = "decided"
+    RECALLED = "recalled"
+    ENROLLED = "enrolled"
+    REVOKED = "revoked"
+    RETIRED = "retired"
+    FULL = "full"
+    ROOM_AGAIN = "room_again"
+
+
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -154,6 +169,8 @@ class Document(_Part):
     package: str | None = None
     sender: str | None = None
     """The id of the API key whose package it is, as far as that is known when it is read."""
+    change: Change | None = None
+    """Why the server tells it; null for a kiosk's event, and where nothing in particular did."""
     is_forced: bool = False
     """The server knew it otherwise, and took the kiosk's word."""
     hash: str = ""

@@ -40,7 +40,7 @@ _SERVER: Final[Mapping[ServerKind, type[BaseModel]]] = {
 def document_schema() -> dict[str, Any]:
     """A document: of the server's kinds what the body says, of a kiosk's what its rows say."""
     whole = Document.model_json_schema(ref_template=_REFERENCE)
-    parts: dict[str, Any] = {}
+    parts: dict[str, Any] = whole.pop("$defs", {})
     models: list[type[BaseModel]] = [*dict.fromkeys(_SERVER.values()), *IMAGES.values()]
     for model in models:
         part = model.model_json_schema(ref_template=_REFERENCE)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -25,14 +26,15 @@ from central.schema import LIVE
 
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 _EVENT, _PACKAGE = schema.event, schema.package
-_BATCH = (
+_ROWS = (
+    select(feed)
+    .where(feed.c.reader == bindparam("reader"))
+    .order_by(feed.c.id)
+    .limit(bindparam("count"))
+)
+_EVENTS = (
     select(
         feed.c.id,
-        feed.c.location,
-        feed.c.epoch,
-        feed.c.seq,
-        feed.c.body.label("own_body"),
-        feed.c.written_ms,
         _EVENT.c.received_ms,
         _EVENT.c.kind,
         _EVENT.c.body,
@@ -44,17 +46,21 @@ _BATCH = (
         _PACKAGE.c.sender,
     )
     .select_from(feed)
-    .outerjoin(
+    .join(
         _EVENT,
         (_EVENT.c.location == feed.c.location)
         & (_EVENT.c.epoch == feed.c.epoch)
         & (_EVENT.c.seq == feed.c.seq),
     )
     .outerjoin(_PACKAGE, (_PACKAGE.c.id == _EVENT.c.package) & (_EVENT.c.package != ""))
-    .where(feed.c.reader == bindparam("reader"))
-    .order_by(feed.c.id)
-    .limit(bindparam("count"))
+    .where(
+        feed.c.reader == bindparam("reader"),
+        feed.c.id.between(bindparam("first"), bindparam("last")),
+        _EVENT.c.received_ms.between(bindparam("from_ms"), bindparam("until_ms")),
+    )
 )
+"""Within bounds of time: where events lie by months, only those months are looked at."""
+_EVER_MS: Final = (0, 1 << 62)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +75,23 @@ class Batch:
 
 def batch(connection: Connection, reader: str, region: str, count: int) -> Batch:
     """The next documents for a reader; the same ones until they are acknowledged."""
-    rows = connection.execute(_BATCH, {"reader": reader, "count": count}).all()
-    documents = [document for row in rows if (document := _document(row, region)) is not None]
-    ids = tuple(row.id for row in rows)
-    return Batch(ids, tuple(documents), len(rows) - len(documents))
+    rows = connection.execute(_ROWS, {"reader": reader, "count": count}).all()
+    events = _events_of(connection, reader, rows)
+    found = (_document(row, events.get(row.id), region) for row in rows)
+    documents = tuple(document for document in found if document is not None)
+    return Batch(tuple(row.id for row in rows), documents, len(rows) - len(documents))
+
+
+def _events_of(connection: Connection, reader: str, rows: Sequence[Any]) -> dict[int, Any]:
+    """The kiosks' events that rows name, by the rows' ids."""
+    named = [row for row in rows if not row.body]
+    if not named:
+        return {}
+    times = [row.received_ms for row in named]
+    from_ms, until_ms = _EVER_MS if None in times else (min(times), max(times))
+    asked = {"reader": reader, "first": named[0].id, "last": named[-1].id}
+    events = connection.execute(_EVENTS, {**asked, "from_ms": from_ms, "until_ms": until_ms})
+    return {event.id: event for event in events}
 
 
 def acknowledge(connection: Connection, reader: str, read: Batch) -> None:
@@ -158,9 +177,12 @@ def not_begun(connection: Connection, name: str) -> list[str]:
     )
 
 
-def begin_at(connection: Connection, name: str, location: str, now_ms: int) -> int:
+def begin_at(
+    connection: Connection, name: str, location: str, now_ms: int, *, shows: bool = True
+) -> int:
     """Write for a reader what happens at a location from here on: first its events since when the
-    reader wants them, then how the location and its packages are; how many events that were."""
+    reader wants them, then how the location and its packages are, unless it `shows` nothing of
+    that; how many events that were."""
     reader = _reader(connection, name)
     if reader is None or reader.stopped_ms is not None:
         return 0
@@ -172,6 +194,8 @@ def begin_at(connection: Connection, name: str, location: str, now_ms: int) -> i
     feeds = " ".join(sorted({*found.split(), name}))
     connection.execute(update(table).where(table.c.id == location).values(feeds=feeds))
     count = 0 if from_ms is None else _replay(connection, name, location, from_ms, now_ms)
+    if not shows:
+        return count
     writing.location(connection, location, now_ms)
     is_shown = _PACKAGE.c.status.in_(LIVE)
     if from_ms is not None:
@@ -187,12 +211,12 @@ def _replay(connection: Connection, name: str, location: str, from_ms: int, now_
     event, epoch = _EVENT, schema.location_epoch
     place = (event.c.location, event.c.epoch, event.c.seq)
     rows = (
-        select(literal(name), *place, literal(now_ms))
+        select(literal(name), *place, literal(now_ms), event.c.received_ms)
         .join(epoch, (epoch.c.location == event.c.location) & (epoch.c.epoch == event.c.epoch))
         .where(event.c.location == location, event.c.received_ms >= from_ms)
         .order_by(event.c.received_ms, epoch.c.began_ms, event.c.epoch, event.c.seq)
     )
-    columns = ["reader", "location", "epoch", "seq", "written_ms"]
+    columns = ["reader", "location", "epoch", "seq", "written_ms", "received_ms"]
     connection.execute(insert(feed).from_select(columns, rows))
     of_reader = (feed.c.reader == name) & (feed.c.location == location)
     counted = select(func.count()).select_from(feed).where(of_reader)
@@ -267,35 +291,36 @@ def _waiting(connection: Connection, name: str) -> int:
 # --- a row as its document -----------------------------------------------------------------------
 
 
-def _document(row: Any, region: str) -> Document | None:
-    if not row.own_body and row.kind is None:
-        return None
-    own = json.loads(row.own_body) if row.own_body else None
+def _document(row: Any, event: Any | None, region: str) -> Document | None:
     place = {"location": row.location, "epoch": row.epoch, "seq": row.seq, "region": region}
     place["name"] = name_of(region, row.location, row.epoch, row.seq)
-    if own is not None:
+    if row.body:
+        own = json.loads(row.body)
         is_package = "sender" in own["body"]
         return Document(
             **place,
             source="server",
             kind=own["kind"],
+            change=own.get("change"),
             at_ms=row.written_ms,
             recorded_ms=row.written_ms,
             package=own["body"]["id"] if is_package else None,
             sender=own["body"].get("sender"),
             body=own["body"],
         )
+    if event is None:
+        return None
     return Document(
         **place,
         source="kiosk",
-        kind=row.kind,
-        at_ms=row.wall_ms if row.is_trusted else None,
-        recorded_ms=row.received_ms,
-        package=row.package or None,
-        sender=row.sender,
-        is_forced=row.is_forced,
-        hash=row.hash,
-        body=shown_body(row.kind, row.body),
+        kind=event.kind,
+        at_ms=event.wall_ms if event.is_trusted else None,
+        recorded_ms=event.received_ms,
+        package=event.package or None,
+        sender=event.sender,
+        is_forced=event.is_forced,
+        hash=event.hash,
+        body=shown_body(event.kind, event.body),
     )
 
 

@@ -37,8 +37,10 @@ feed = Table(
     number_column("seq"),
     text_column("body"),
     number_column("written_ms"),
+    time_column("received_ms"),
     Index("ix_feed_reader", "reader", "id"),
     sqlite_strict=True,
 )
 """Within a location the ids are in the order of what happened, for whoever writes one holds the
-location's row."""
+location's row. `received_ms` is that of the event, by which it is found in its month; none at what
+the server tells itself, and at what a version before wrote."""

@@ -16,7 +16,8 @@ from sqlalchemy import Connection, RowMapping, bindparam, select, update
 from central import schema
 from central.adapters import new_id
 from central.database.bulk import insert_many, upsert
-from central.feed.document import ServerKind
+from central.database.own_clock import NowMs
+from central.feed.document import Change, ServerKind
 from central.feed.tables import feed, feed_reader
 
 LIFE: Final = "feed_life"
@@ -30,6 +31,9 @@ _NUMBERED = (
     .where(_LOCATION.c.id == bindparam("of_location"), _LOCATION.c.feeds != "")
     .values(feed_n=_LOCATION.c.feed_n + bindparam("count"))
     .returning(_LOCATION.c.feeds, _LOCATION.c.feed_n)
+)
+_LISTED = (
+    update(_LOCATION).where(_LOCATION.c.id == bindparam("of_location")).values(listed_ms=NowMs())
 )
 _PACKAGE_FIELDS: Final = (
     "id",
@@ -67,7 +71,7 @@ def events(
     connection: Connection, feeds: str, rows: Sequence[Mapping[str, Any]], now_ms: int
 ) -> None:
     """A location's events that were taken in, for the readers that its row names."""
-    names = ("location", "epoch", "seq")
+    names = ("location", "epoch", "seq", "received_ms")
     written = [
         {name: row[name] for name in names} | {"reader": reader, "written_ms": now_ms}
         for row in rows
@@ -77,7 +81,13 @@ def events(
         insert_many(connection, feed, written)
 
 
-def packages(connection: Connection, location: str, ids: Iterable[str], now_ms: int) -> None:
+def packages(
+    connection: Connection,
+    location: str,
+    ids: Iterable[str],
+    now_ms: int,
+    change: Change | None = None,
+) -> None:
     """What some packages of a location are, after the server itself changed something of them."""
     wanted = sorted(set(ids))
     numbered = _number(connection, location, len(wanted)) if wanted else None
@@ -85,15 +95,19 @@ def packages(connection: Connection, location: str, ids: Iterable[str], now_ms: 
         table = schema.package
         rows = connection.execute(select(table).where(table.c.id.in_(wanted)).order_by(table.c.id))
         said = [(ServerKind.PACKAGE, _package(row)) for row in rows.mappings()]
-        _write(connection, location, *numbered, said, now_ms)
+        _write(connection, location, *numbered, said, now_ms, change)
 
 
-def location(connection: Connection, location: str, now_ms: int) -> None:
-    """What a location is, after somebody changed that or its kiosk has another layout."""
+def location(
+    connection: Connection, location: str, now_ms: int, change: Change | None = None
+) -> None:
+    """What a location is, after somebody changed that or its kiosk has another layout. Lists of
+    what changed have it, too."""
+    connection.execute(_LISTED, {"of_location": location})
     numbered = _number(connection, location, 1)
     if numbered is not None:
         said = [(ServerKind.LOCATION, _describe(connection, location))]
-        _write(connection, location, *numbered, said, now_ms)
+        _write(connection, location, *numbered, said, now_ms, change)
 
 
 def say(
@@ -105,7 +119,7 @@ def say(
     """What the server found of a location or of a package there, beside what they are."""
     numbered = _number(connection, location, len(said)) if said else None
     if numbered is not None:
-        _write(connection, location, *numbered, said, now_ms)
+        _write(connection, location, *numbered, said, now_ms, None)
 
 
 def life(connection: Connection) -> str:
@@ -148,8 +162,10 @@ def _write(
     last: int,
     said: Sequence[tuple[ServerKind, Mapping[str, Any]]],
     now_ms: int,
+    change: Change | None,
 ) -> None:
     epoch = life(connection)
+    why = {} if change is None else {"change": change}
     first = last - len(said) + 1
     insert_many(
         connection,
@@ -160,7 +176,7 @@ def _write(
                 "location": location,
                 "epoch": epoch,
                 "seq": first + at,
-                "body": json.dumps({"kind": kind, "body": body}, sort_keys=True),
+                "body": json.dumps({"kind": kind, "body": body, **why}, sort_keys=True),
                 "written_ms": now_ms,
             }
             for at, (kind, body) in enumerate(said)

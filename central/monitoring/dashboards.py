@@ -243,6 +243,11 @@ SERVER: Final = dashboard(
             unit="s",
         ),
         graph(
+            "Webhooks by outcome, and those that wait or were given up",
+            ("sum by (outcome) (rate(locker_webhooks_total[5m]))", "{{outcome}}, a second"),
+            ("max by (status) (locker_webhook_outbox)", "{{status}}"),
+        ),
+        graph(
             "Outbox",
             ("max(locker_outbox_due)", "due"),
             ("max(locker_outbox_late)", "late"),

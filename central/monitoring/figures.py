@@ -26,7 +26,7 @@ from central.database.bulk import upsert
 from central.feed import readers
 from central.feed.figures import FeedFigures
 from central.monitoring.exposition import Numbers, text_of
-from central.notify import outbox
+from central.notify import leasing, outbox
 from central.operators import throttle
 from central.outages.tables import location_outage, package_outage
 from central.settings import Settings
@@ -130,6 +130,7 @@ def of_network(
         **_of_packages(connection, since_ms),
         **_of_outages(connection, now_ms),
         **_of_messages(connection, now_ms, since_ms),
+        **_of_webhooks(connection),
         **_of_operators(connection, now_ms, since_ms),
         "events_quarantined": _count(connection, schema.quarantine.c.settled_ms.is_(None)),
         "error_ratio": _error_ratio(connection, since_ms),
@@ -157,6 +158,7 @@ HELP: Final = {
     "outbox": "Messages by status, those of later among them; sent and dropped: a day's.",
     "outbox_due": "Messages that should have gone out by now.",
     "outbox_late": "Messages that wait and were first due more than a minute ago.",
+    "webhook_outbox": "Webhooks that wait (queued) and that were given up (dead).",
     "messages_held": "Messages that wait because too many went out.",
     "notifications_confirmed_ratio": "Share of a day's messages that a gateway confirmed.",
     "notifications_delivered_ratio": "Share of a day's messages that were not refused.",
@@ -174,6 +176,7 @@ LABELS: Final = {
     "slots": "status",
     "packages": "status",
     "outbox": "status",
+    "webhook_outbox": "status",
     "alarms": "about",
     "locations_out": "why",
     "packages_out_of_reach": "why",
@@ -267,10 +270,10 @@ def _of_messages(connection: Connection, now_ms: int, since_ms: int) -> dict[str
             func.count().filter(table.c.status == "dead").label("dead"),
             func.count().filter(table.c.delivered_ms.is_not(None)).label("confirmed"),
             func.avg(case((is_sent, waited_ms))).label("latency_ms"),
-        ).where(table.c.created_ms >= since_ms)
+        ).where(table.c.created_ms >= since_ms, leasing.is_message())
     ).one()
     ended = delivered.sent + delivered.dead
-    is_open = table.c.status.in_([schema.fixed("queued"), schema.fixed("leased")])
+    is_open = leasing.is_open() & leasing.is_message()
     is_held = (table.c.status == "queued") & (table.c.held != schema.fixed(""))
     by_status = outbox.count_by_status(connection, now_ms)
     return {
@@ -288,10 +291,21 @@ def _late(connection: Connection, before_ms: int) -> int:
     """How many wait that were due before then: as they are due now, and as they were due before
     they were put off because something was wrong."""
     table = schema.notification
-    is_open = table.c.status.in_([schema.fixed("queued"), schema.fixed("leased")])
+    is_open = leasing.is_open() & leasing.is_message()
     is_put_off = table.c.late_since_ms.is_not(None)
     late = _count(connection, is_open, table.c.due_ms <= before_ms, ~is_put_off)
     return late + _count(connection, is_open, is_put_off, table.c.late_since_ms <= before_ms)
+
+
+def _of_webhooks(connection: Connection) -> dict[str, Numbers]:
+    is_webhook = leasing.is_webhook()
+    is_dead = schema.notification.c.status == schema.fixed("dead")
+    return {
+        "webhook_outbox": {
+            "queued": float(_count(connection, is_webhook, leasing.is_open())),
+            "dead": float(_count(connection, is_webhook, is_dead)),
+        }
+    }
 
 
 def _of_operators(connection: Connection, now_ms: int, since_ms: int) -> dict[str, Numbers]:

@@ -1,4 +1,4 @@
-"""Whether a channel is up: how it went lately, and when it is worth another try."""
+"""Whether a channel or a receiver is up: how it went lately, and when it is worth another try."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ PAUSE_MIN_S = 5
 PAUSE_MAX_S = 600
 
 
-def pause_ms(waited_ms: int) -> int:
+def pause_ms(waited_ms: int, longest_s: int = PAUSE_MAX_S) -> int:
     """How long to wait after having waited so long already: half of it, within limits."""
-    return max(PAUSE_MIN_S * 1000, min(PAUSE_MAX_S * 1000, waited_ms // 2))
+    return max(PAUSE_MIN_S * 1000, min(longest_s * 1000, waited_ms // 2))
 
 
 @dataclass(slots=True)
 class Health:
-    """One channel's, on a clock that is handed in."""
+    """One channel's or receiver's, on a clock that is handed in."""
 
     failures: int = 0
     failing_since_ms: int = 0

@@ -15,12 +15,11 @@ import contextlib
 import logging
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, or_, select, update
+from sqlalchemy import ColumnElement, Connection, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from central import kept, schema
@@ -29,10 +28,11 @@ from central.context import Central
 from central.database import faults
 from central.database.common_clock import common_ms
 from central.locking import lock_location
-from central.notify import outbox
+from central.notify import leasing, outbox
 from central.notify.counting import count, late_since_ms
 from central.notify.health import Health, pause_ms
 from central.notify.holding import hold, is_counted
+from central.notify.leasing import Outcome
 from central.notify.messages import Dropped, Message, Unreachable, Waits, compose
 from central.notify.outbox import OPERATORS, WITH_CODE, Kind
 from central.notify.senders import (
@@ -52,12 +52,6 @@ LOG = logging.getLogger("central.notify")
 BATCH = 64
 SETTLE = 16
 """So many messages are sent and settled together: after a crash at most two lots go out again."""
-LEASE_MS = 25_000
-"""So soon what a worker had that died goes out by another: within the half minute in which nearly
-all messages are to go out."""
-RENEW_S = 5.0
-"""How often the leases of what is being sent are renewed; a database that is away for less than
-the rest of a lease makes nothing go out twice."""
 SETTLE_AGAIN_S = 1.0
 LOOK_S = 0.5
 BASE_S = 5
@@ -71,12 +65,6 @@ NEVER_QUIET = (Kind.CODE, Kind.REISSUED, Kind.STOPPED, Kind.STARTED)
 
 _Composed = Message | Dropped | Unreachable | Waits | Exception
 """A message, or why there is none."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Outcome:
-    id: str
-    values: dict[str, Any]
 
 
 class Worker:
@@ -151,31 +139,17 @@ class Worker:
                     await self._send_some(some)
 
         parts = [leased[start : start + SETTLE] for start in range(0, len(leased), SETTLE)]
-        renewing = asyncio.create_task(self._renew([row.id for row in leased]))
-        try:
+        async with leasing.kept(central, self._owner, [row.id for row in leased]):
             # To the end of all, whichever fails: what is being sent is kept leased until then.
             ends = await asyncio.gather(*map(deal_with, parts), return_exceptions=True)
-        finally:
-            renewing.cancel()
         for error in ends:
             if error is not None:
                 raise error
         return len(leased)
 
-    async def _renew(self, notifications: Sequence[str]) -> None:
-        """Keep these leased; those that are settled are not touched."""
-        while True:
-            await asyncio.sleep(RENEW_S)
-            try:
-                await self._central.database.write(
-                    _renew, self._central, self._owner, notifications
-                )
-            except SQLAlchemyError:
-                LOG.exception("what is being sent could not be kept; again in %.0f s", RENEW_S)
-
     async def _give_back(self, rows: Sequence[Any]) -> None:
         writing = self._central.database.at(may_repeat=True)
-        await writing.write(_give_back, self._owner, [row.id for row in rows])
+        await writing.write(leasing.give_back, self._owner, [row.id for row in rows])
 
     async def _send_some(self, some: Sequence[Any]) -> None:
         central = self._central
@@ -193,7 +167,7 @@ class Worker:
         for row, outcome in zip(some, outcomes, strict=True):
             count(row, outcome.values)
 
-    async def _settle(self, outcomes: Sequence[_Outcome]) -> None:
+    async def _settle(self, outcomes: Sequence[Outcome]) -> None:
         """Write down what came of messages, however long that takes: they are sent."""
         rules, writing = self._central.settings.notifications, self._central.database
         while True:
@@ -209,10 +183,10 @@ class Worker:
 
     async def _kept_back(
         self, rows: Sequence[Any], composed: Sequence[_Composed]
-    ) -> list[_Outcome | None]:
+    ) -> list[Outcome | None]:
         """What becomes of the messages that do not go now: in the quiet hours, while their channel
         is down, when too many went."""
-        outcomes = list[_Outcome | None]()
+        outcomes = list[Outcome | None]()
         may_go: list[tuple[Any, Message]] = []
         for row, message in zip(rows, composed, strict=True):
             outcomes.append(await self._not_now(row) if isinstance(message, Message) else None)
@@ -222,7 +196,7 @@ class Worker:
             return outcomes
         held = await self._held(may_go)
         return [
-            _Outcome(row.id, held[row.id]) if row.id in held else outcome
+            Outcome(row.id, held[row.id]) if row.id in held else outcome
             for row, outcome in zip(rows, outcomes, strict=True)
         ]
 
@@ -241,27 +215,27 @@ class Worker:
             held |= await self._held([each])
         return held
 
-    async def _not_now(self, row: Any) -> _Outcome | None:
+    async def _not_now(self, row: Any) -> Outcome | None:
         try:
             quiet_ms = await self._quiet_until(row)
             if quiet_ms is not None:
                 values = {"status": "queued", "due_ms": quiet_ms, "late_since_ms": None}
-                return _Outcome(row.id, values)
+                return Outcome(row.id, values)
             return await self._shut(row)
         except Exception as error:
             faults.require_own(error)
             LOG.exception("of notification %s it is not known whether it may go", row.id)
             return self._failed(row, _in_words(error))
 
-    async def _shut(self, row: Any) -> _Outcome | None:
+    async def _shut(self, row: Any) -> Outcome | None:
         """The channel is known to be down: nothing is tried."""
         health = await self._health_of(row.channel)
         if not health.is_shut(self._central.clock.now_ms()):
             return None
         late = {"late_since_ms": late_since_ms(row), "due_ms": health.shut_until_ms}
-        return _Outcome(row.id, {"status": "queued", **late})
+        return Outcome(row.id, {"status": "queued", **late})
 
-    async def _deal_with(self, row: Any, message: _Composed, back: _Outcome | None) -> _Outcome:
+    async def _deal_with(self, row: Any, message: _Composed, back: Outcome | None) -> Outcome:
         """What comes of one message, whatever is wrong with it; the others go on."""
         try:
             return await self._outcome_of(row, message, back)
@@ -269,19 +243,19 @@ class Worker:
             LOG.exception("notification %s failed in a way it should not", row.id)
             return self._failed(row, _in_words(error))
 
-    async def _outcome_of(self, row: Any, message: _Composed, back: _Outcome | None) -> _Outcome:
+    async def _outcome_of(self, row: Any, message: _Composed, back: Outcome | None) -> Outcome:
         if isinstance(message, Exception):
             return self._failed(row, _in_words(message))
         if isinstance(message, Dropped):
-            return _Outcome(row.id, {"status": "dropped", "reason": message.reason})
+            return Outcome(row.id, {"status": "dropped", "reason": message.reason})
         if isinstance(message, Waits):
             waits = {"status": "queued", "due_ms": message.until_ms, "late_since_ms": None}
-            return _Outcome(row.id, {**waits, "reason": WAITS})
+            return Outcome(row.id, {**waits, "reason": WAITS})
         if isinstance(message, Unreachable):
-            return _Outcome(row.id, {"status": "dead", "error": message.reason})
+            return Outcome(row.id, {"status": "dead", "error": message.reason})
         return back or await self._send(row, message)
 
-    async def _send(self, row: Any, message: Message) -> _Outcome:
+    async def _send(self, row: Any, message: Message) -> Outcome:
         now_ms = self._central.clock.now_ms
         shut = await self._shut(row)
         if shut is not None:
@@ -292,7 +266,7 @@ class Worker:
         except ChannelError as error:
             return await self._channel_failed(row, health, str(error))
         except RefusedError as error:
-            return _Outcome(row.id, {"status": "dead", "error": str(error)})
+            return Outcome(row.id, {"status": "dead", "error": str(error)})
         except UnclearError as error:
             return await self._unclear(row, str(error))
         except SendError as error:
@@ -307,7 +281,7 @@ class Worker:
         values["held"] = ""
         if row.reason == WAITS:
             values["reason"] = ""
-        return _Outcome(row.id, values)
+        return Outcome(row.id, values)
 
     async def _health_of(self, channel: str) -> Health:
         """How a channel goes; what operators have heard of it holds beyond a restart."""
@@ -316,7 +290,7 @@ class Worker:
             self._health.setdefault(channel, Health(is_reported=is_reported))
         return self._health[channel]
 
-    async def _channel_failed(self, row: Any, health: Health, error: str) -> _Outcome:
+    async def _channel_failed(self, row: Any, health: Health, error: str) -> Outcome:
         """The row waits and keeps its tries; the channel rests when this was not the first."""
         now_ms = self._central.clock.now_ms()
         if health.failed(now_ms):
@@ -325,7 +299,7 @@ class Worker:
             await self._tell(row.channel, Kind.CHANNEL_DOWN, f"does not go out: {said}")
         return self._waits(row, error, health.shut_until_ms)
 
-    async def _unclear(self, row: Any, error: str) -> _Outcome:
+    async def _unclear(self, row: Any, error: str) -> Outcome:
         """Tries are counted while there is another way to the person; the last way is kept to."""
         rules = self._central.settings.notifications
         try:
@@ -337,15 +311,15 @@ class Worker:
             way = None
         return self._waits(row, error) if way is None else self._failed(row, error)
 
-    def _waits(self, row: Any, error: str, not_before_ms: int = 0) -> _Outcome:
+    def _waits(self, row: Any, error: str, not_before_ms: int = 0) -> Outcome:
         """The row keeps its tries, and is given up only when nobody wants it any more."""
         now_ms = self._central.clock.now_ms()
         if row.kind not in WITH_CODE and now_ms - row.created_ms > WANTED_MS:
-            return _Outcome(row.id, {"status": "dead", "error": error})
+            return Outcome(row.id, {"status": "dead", "error": error})
         pause = int(pause_ms(now_ms - row.created_ms) * self._rng.uniform(0.8, 1.0))
         due_ms = max(now_ms + pause, not_before_ms)
         values = {"status": "queued", "error": error, "late_since_ms": late_since_ms(row)}
-        return _Outcome(row.id, {**values, "due_ms": due_ms})
+        return Outcome(row.id, {**values, "due_ms": due_ms})
 
     async def _tell(self, channel: str, kind: Kind, what: str) -> None:
         central = self._central
@@ -356,14 +330,14 @@ class Worker:
             # What became of the message itself is not to be lost with it.
             LOG.exception("operators do not hear that channel %s %s", channel, what)
 
-    def _failed(self, row: Any, error: str) -> _Outcome:
+    def _failed(self, row: Any, error: str) -> Outcome:
         attempts = row.attempts + 1
         if attempts >= ATTEMPTS_MAX:
-            return _Outcome(row.id, {"status": "dead", "attempts": attempts, "error": error})
+            return Outcome(row.id, {"status": "dead", "attempts": attempts, "error": error})
         pause_s = min(BACK_OFF_MAX_S, BASE_S * 2**attempts) * self._rng.uniform(0.5, 1.0)
         due_ms = self._central.clock.now_ms() + int(pause_s * 1000)
         values = {"status": "queued", "attempts": attempts, "error": error, "due_ms": due_ms}
-        return _Outcome(row.id, {**values, "late_since_ms": late_since_ms(row)})
+        return Outcome(row.id, {**values, "late_since_ms": late_since_ms(row)})
 
     async def _quiet_until(self, row: Any) -> int | None:
         """When a telephone may ring again; None when it may now."""
@@ -421,37 +395,23 @@ def _time_zone(connection: Connection, location: str) -> str:
     return kept.zone_of(found or "UTC")
 
 
-def _due(now_ms: int) -> Any:
-    table = schema.notification
-    is_open = table.c.status.in_([schema.fixed("queued"), schema.fixed("leased")])
-    return (
-        is_open
-        & (table.c.due_ms <= now_ms)
-        & or_(
-            table.c.status == "queued",
-            (table.c.status == "leased") & (table.c.leased_until_ms < now_ms),
-        )
-    )
+def _is_due(now_ms: int) -> ColumnElement[bool]:
+    return leasing.is_due(now_ms) & leasing.is_message()
 
 
 def _is_anything_due(connection: Connection, now_ms: int) -> bool:
     table = schema.notification
-    return connection.execute(select(table.c.id).where(_due(now_ms)).limit(1)).first() is not None
+    some = select(table.c.id).where(_is_due(now_ms)).limit(1)
+    return connection.execute(some).first() is not None
 
 
 def _lease(
     connection: Connection, central: Central, owner: str, limit: int, ways: frozenset[str]
 ) -> Sequence[Any]:
-    """Take rows that are due, so that no other worker sends them meanwhile."""
+    """Take messages that are due, so that no other worker sends them meanwhile."""
     table, now_ms = schema.notification, common_ms(connection, central.clock)
-    wanted = select(table.c.id).where(_due(now_ms)).order_by(table.c.due_ms).limit(limit)
-    chosen = connection.execute(wanted.with_for_update(skip_locked=True)).scalars().all()
-    rows = connection.execute(
-        update(table)
-        .where(table.c.id.in_(chosen))
-        .values(status="leased", leased_by=owner, leased_until_ms=now_ms + LEASE_MS)
-        .returning(table)
-    ).all()
+    wanted = select(table.c.id).where(_is_due(now_ms)).order_by(table.c.due_ms).limit(limit)
+    rows = leasing.take(connection, wanted, owner, now_ms)
     unreachable = [row.id for row in rows if row.channel not in ways]
     if unreachable:
         connection.execute(
@@ -462,34 +422,8 @@ def _lease(
     return [row for row in rows if row.channel in ways]
 
 
-def _is_leased_by(owner: str) -> Any:
-    table = schema.notification
-    return (table.c.status == "leased") & (table.c.leased_by == owner)
-
-
-def _renew(
-    connection: Connection, central: Central, owner: str, notifications: Sequence[str]
-) -> None:
-    table, now_ms = schema.notification, common_ms(connection, central.clock)
-    connection.execute(
-        update(table)
-        .where(table.c.id.in_(notifications), _is_leased_by(owner))
-        .values(leased_until_ms=now_ms + LEASE_MS)
-    )
-
-
-def _give_back(connection: Connection, owner: str, notifications: Sequence[str]) -> None:
-    """These were taken and not begun: whoever comes next may have them at once."""
-    table = schema.notification
-    connection.execute(
-        update(table)
-        .where(table.c.id.in_(notifications), _is_leased_by(owner))
-        .values(status="queued", leased_until_ms=None)
-    )
-
-
 def _settle(
-    connection: Connection, rules: Notifications, owner: str, outcomes: Sequence[_Outcome]
+    connection: Connection, rules: Notifications, owner: str, outcomes: Sequence[Outcome]
 ) -> None:
     """Write down what came of each; who could not be reached one way is notified another way."""
     table = schema.notification
@@ -499,14 +433,7 @@ def _settle(
         lock_location(connection, *connection.execute(places).scalars())
     # In order, as whoever locks several of them does.
     for outcome in sorted(outcomes, key=lambda each: each.id):
-        row = connection.execute(
-            update(table)
-            # The gateway may have said already what became of it: that stands. So does what another
-            # worker does, to whom it went when this one was not heard of for too long.
-            .where(table.c.id == outcome.id, _is_leased_by(owner))
-            .values(leased_until_ms=None, **outcome.values)
-            .returning(table)
-        ).first()
+        row = leasing.settle_one(connection, owner, outcome)
         if row is not None and row.status == "dead":
             _try_another_way(connection, rules, row)
 
@@ -528,7 +455,7 @@ def resend(connection: Connection, notification: str, now_ms: int) -> bool:
     table = schema.notification
     changed = connection.execute(
         update(table)
-        .where(table.c.id == notification, table.c.status == "dead")
+        .where(table.c.id == notification, table.c.status == "dead", leasing.is_message())
         .values(
             status="queued",
             attempts=0,

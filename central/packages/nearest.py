@@ -8,7 +8,7 @@ location and not there yet takes a slot in the count, which is kept with it (`no
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     Connection,
@@ -23,8 +23,10 @@ from sqlalchemy import (
 )
 
 from central import schema
+from central.carriers.places import is_limited, works_at
 from central.globe import HALF_ROUND_KM, Shape, box_around, distance_km
-from central.packages.sizes import Asker
+from central.packages.sizes import Asker, sizes_of
+from central.sync.room import promises
 
 FIRST_BOX_KM = 5.0
 COUNT_MAX = 50
@@ -46,16 +48,19 @@ def nearest(
     """The nearest `count` locations that have a slot of this size (or any) free, nearest first, in
     the eyes of a sender or of an operator."""
     count = max(1, min(count, COUNT_MAX))
-    radius_km = _first_radius_km(connection, latitude, longitude, size, count)
-    shared = _Shared(connection, size, asker)
+    where = _Where(size is not None, asker is not None and is_limited(connection, asker.carrier))
+    whose = {} if asker is None else {"carrier": asker.carrier}
+    radius_km = _first_radius_km(connection, latitude, longitude, size, count, where, whose)
+    shared = _Shared(connection, size, asker, where)
     while True:
         shape, box = box_around(latitude, longitude, radius_km)
-        values = {**box, "wanted": size}
-        rows = connection.execute(_open_in(shape, size is not None), values).mappings()
+        values = {**box, "wanted": size, **whose}
+        rows = connection.execute(_open_in(shape, where), values).mappings()
+        both = [dict(row) for row in (*rows, *shared.within(shape, values))]
         found = sorted(
             (
                 {**row, "distance_km": _away(latitude, longitude, row)}
-                for row in (*rows, *shared.within(shape, values))
+                for row in shared.without_kept(both)
             ),
             key=lambda place: (place["distance_km"], place["id"]),
         )
@@ -70,7 +75,13 @@ def nearest(
 
 
 def _first_radius_km(
-    connection: Connection, latitude: float, longitude: float, size: str | None, count: int
+    connection: Connection,
+    latitude: float,
+    longitude: float,
+    size: str | None,
+    count: int,
+    where: _Where,
+    whose: dict[str, str],
 ) -> float:
     """Where to begin: how far it is, roughly, until there are enough open locations, and not many
     more, each of which would have to be read."""
@@ -78,8 +89,8 @@ def _first_radius_km(
 
     def number(radius_km: float) -> int:
         shape, box = box_around(latitude, longitude, radius_km)
-        values = {**box, "wanted": size, "most": many + 1}
-        return int(connection.execute(_how_many_in(shape, size is not None), values).scalar_one())
+        values = {**box, "wanted": size, "most": many + 1, **whose}
+        return int(connection.execute(_how_many_in(shape, where), values).scalar_one())
 
     near_km, far_km = 0.0, FIRST_BOX_KM
     while (found := number(far_km)) < few:
@@ -97,26 +108,57 @@ def _first_radius_km(
     return far_km
 
 
+class _Where(NamedTuple):
+    """Among which locations it is looked."""
+
+    is_of_one_size: bool
+    is_limited: bool
+    """Only among those where the asker's carrier works."""
+
+
 class _Shared:
     """Locations whose free doors are all promised: who promised them counts for a sender, to whom
     the others' announcements leave a share. Those where somebody has more than that are looked at,
     each once."""
 
-    def __init__(self, connection: Connection, size: str | None, asker: Asker | None) -> None:
+    def __init__(
+        self, connection: Connection, size: str | None, asker: Asker | None, where: _Where
+    ) -> None:
         self._connection, self._size, self._asker = connection, size, asker
+        self._where = where
         self._free: dict[str, int] = {}
+        self._left: dict[str, int | None] = {}
 
     def within(self, shape: Shape, values: dict[str, Any]) -> list[dict[str, Any]]:
         """Those in a box that have room in the sender's eyes."""
         if self._asker is None:
             return []
-        promised = _promised_in(shape, self._size is not None)
+        promised = _promised_in(shape, self._where)
         values = {**values, "share": self._asker.share}
         rows = [dict(row) for row in self._connection.execute(promised, values).mappings()]
         new = [row for row in rows if row["id"] not in self._free]
         for start in range(0, len(new), TOGETHER):
             self._look(new[start : start + TOGETHER], self._asker)
         return [{**row, "free": free} for row in rows if (free := self._free[row["id"]]) > 0]
+
+    def without_kept(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """These, but for the doors that are kept for other carriers."""
+        if self._asker is None:
+            return rows
+        new = [row["id"] for row in rows if row["id"] not in self._left]
+        self._left |= dict.fromkeys(new)
+        for start in range(0, len(new), TOGETHER):
+            some = {"locations": new[start : start + TOGETHER]}
+            for location in self._connection.execute(_WITH_SHARES, some).scalars().all():
+                sizes = sizes_of(self._connection, location, self._asker)
+                wanted = [each for each in sizes if self._size in (None, each.name)]
+                self._left[location] = sum(each.free for each in wanted)
+        left = [(row, self._left[row["id"]]) for row in rows]
+        return [
+            row if free is None else {**row, "free": free}
+            for row, free in left
+            if free is None or free > 0
+        ]
 
     def _look(self, rows: list[dict[str, Any]], asker: Asker) -> None:
         values = {"locations": [row["id"] for row in rows], "wanted": self._size}
@@ -132,7 +174,12 @@ def _away(latitude: float, longitude: float, row: Any) -> float:
     return distance_km(latitude, longitude, row["latitude"], row["longitude"])
 
 
-_LOCATION, _SIZE, _PACKAGE = schema.location, schema.location_size, schema.package
+_LOCATION, _SIZE = schema.location, schema.location_size
+_WITH_SHARES = (
+    select(schema.door_share.c.location)
+    .where(schema.door_share.c.location.in_(bindparam("locations", expanding=True)))
+    .distinct()
+)
 _PLACE = (
     _LOCATION.c.id,
     _LOCATION.c.name,
@@ -142,44 +189,46 @@ _PLACE = (
 )
 
 
-def _inbox_around(shape: Shape, is_of_one_size: bool, *columns: Any) -> Select[Any]:
+def _inbox_around(shape: Shape, where: _Where, *columns: Any) -> Select[Any]:
     """Locations in a box, with more columns; found by the place of the size, if one is wanted."""
-    table = _SIZE if is_of_one_size else _LOCATION
+    table = _SIZE if where.is_of_one_size else _LOCATION
     found = select(*_PLACE, *columns).where(
         _LOCATION.c.revoked_ms.is_(None),
         table.c.latitude.between(bindparam("south"), bindparam("north")),
         _columns(shape, table),
     )
-    if is_of_one_size:
+    if where.is_of_one_size:
         found = found.where(_SIZE.c.size == bindparam("wanted"), _SIZE.c.location == _LOCATION.c.id)
+    if where.is_limited:
+        found = found.where(works_at(bindparam("carrier")))
     return found
 
 
 @cache
-def _open_in(shape: Shape, is_of_one_size: bool) -> Select[Any]:
+def _open_in(shape: Shape, where: _Where) -> Select[Any]:
     """The locations in a box with more free than is promised."""
-    table = _SIZE if is_of_one_size else _LOCATION
+    table = _SIZE if where.is_of_one_size else _LOCATION
     free = (table.c.free - table.c.promised).label("free")
-    return _inbox_around(shape, is_of_one_size, free).where(table.c.free > table.c.promised)
+    return _inbox_around(shape, where, free).where(table.c.free > table.c.promised)
 
 
 @cache
-def _how_many_in(shape: Shape, is_of_one_size: bool) -> Select[Any]:
+def _how_many_in(shape: Shape, where: _Where) -> Select[Any]:
     """How many of them there are, counted no further than `most`."""
-    found = _open_in(shape, is_of_one_size).with_only_columns(_LOCATION.c.id)
+    found = _open_in(shape, where).with_only_columns(_LOCATION.c.id)
     return select(func.count()).select_from(found.limit(bindparam("most")).subquery())
 
 
 @cache
-def _promised_in(shape: Shape, is_of_one_size: bool) -> Select[Any]:
+def _promised_in(shape: Shape, where: _Where) -> Select[Any]:
     """The locations in a box with something free that is all promised, where one sender has more
     than the share that counts for the others."""
-    table = _SIZE if is_of_one_size else _LOCATION
+    table = _SIZE if where.is_of_one_size else _LOCATION
     total: Any = _SIZE.c.total
-    if not is_of_one_size:
+    if not where.is_of_one_size:
         total = select(func.sum(_SIZE.c.total)).where(_SIZE.c.location == _LOCATION.c.id)
         total = func.coalesce(total.correlate(_LOCATION).scalar_subquery(), 0)
-    return _inbox_around(shape, is_of_one_size, table.c.free, total.label("total")).where(
+    return _inbox_around(shape, where, table.c.free, total.label("total")).where(
         # Said with the very number that the partial index has: a bound one would not use it.
         table.c.free > literal_column("0"),
         table.c.free <= table.c.promised,
@@ -190,19 +239,12 @@ def _promised_in(shape: Shape, is_of_one_size: bool) -> Select[Any]:
 
 @cache
 def _senders(is_of_one_size: bool) -> Select[Any]:
-    """Who announced how many packages of a size, or of any, to some locations."""
-    found = (
-        select(_PACKAGE.c.location, _PACKAGE.c.sender, func.count().label("number"))
-        .where(
-            _PACKAGE.c.location.in_(bindparam("locations", expanding=True)),
-            _PACKAGE.c.status == schema.fixed("PENDING"),
-            _PACKAGE.c.is_announced,
-        )
-        .group_by(_PACKAGE.c.location, _PACKAGE.c.sender)
-    )
+    """Who announced how many packages of a size, or of any, to some locations, or reserved room."""
+    some = promises(lambda place: place.in_(bindparam("locations", expanding=True))).subquery()
+    found = select(some.c.location, some.c.sender, func.count().label("number"))
+    found = found.group_by(some.c.location, some.c.sender)
     if is_of_one_size:
-        of_size = _PACKAGE.c.size == bindparam("wanted")
-        found = found.where(or_(of_size, _PACKAGE.c.size.is_(None)))
+        found = found.where(or_(some.c.size == bindparam("wanted"), some.c.size.is_(None)))
     return found
 
 

@@ -5,7 +5,7 @@ What stands under a field here is its description in `/openapi.json`.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -15,12 +15,22 @@ from kiosk.model.barcode import BARCODE_LENGTH_MAX, barcode_text
 
 Words = Annotated[str, AfterValidator(one_line)]
 """What people read and operators type."""
+Reference = Annotated[Words, Field(min_length=1, max_length=80)]
+"""A sender's own number of something."""
 
 
 class ApiRequest(BaseModel):
     """What a program sends; an unknown field is a mistake that is named."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    later: ClassVar[frozenset[str]] = frozenset()
+    """Optional fields of later versions."""
+
+    def asked(self) -> str:
+        """What is asked for, in one form: the same in each version that knows its fields, so that a
+        request that is sent again behind an update is known again."""
+        left_out = {name for name in self.later if getattr(self, name) is None}
+        return self.model_dump_json(exclude=left_out)
 
 
 class Person(ApiRequest):
@@ -57,6 +67,8 @@ class Measured(ApiRequest):
 class Announcement(ApiRequest):
     """A package that is to come."""
 
+    later = frozenset({"reference", "reservation"})
+
     barcode: Annotated[
         str, Field(min_length=1, max_length=BARCODE_LENGTH_MAX), AfterValidator(barcode_text)
     ]
@@ -81,6 +93,10 @@ class Announcement(ApiRequest):
     """It opens with its own code only, whatever else lies there for the same person."""
     recipient: Person
     """Who it is for, from now on."""
+    reference: Reference | None = None
+    """Your own number of this package, which no other live one of yours has; it is found by it."""
+    reservation: Words | None = Field(default=None, min_length=1, max_length=64)
+    """The id of a reservation of yours, whose door it uses: of this location and size."""
 
 
 class Recall(ApiRequest):

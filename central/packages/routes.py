@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
-from hashlib import sha256
 from typing import Any
 
-from fastapi import APIRouter, Header, Path, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, select
 
-from central import schema
+from central import schema, simulated
+from central.api_pages.answers import REFUSALS
 from central.auth import Announcing, Changing, Finding, Program, Reading
+from central.carriers import places
 from central.context import Central, central_of
-from central.database.bulk import insert_once
-from central.errors import RequestError, not_found
+from central.errors import not_found
 from central.packages import service
 from central.packages.nearest import COUNT_MAX, nearest, neighbours
+from central.packages.once import IdempotencyKey, once
 from central.packages.requests import Announcement, Longer, Owner, Person, Recall
 from central.packages.sizes import Asker, room_for, sizes_of
 from central.regions import directory
@@ -27,73 +25,6 @@ from central.settings import Settings
 router = APIRouter(prefix="/v1", tags=["packages"])
 PackageId = Path(
     max_length=64, description="As the announcement's answer names it; of one's own packages only."
-)
-REFUSALS: dict[int | str, dict[str, Any]] = {
-    code: {} for code in (401, 403, 404, 409, 421, 422, 429)
-}
-
-
-async def _once(
-    request: Request,
-    program: Program,
-    key: str | None,
-    message: BaseModel,
-    status: int,
-    work: Callable[[Connection, Central], dict[str, Any]],
-    location: str = "",
-) -> Response:
-    """Do a thing once per idempotency key: the same request again gets the same answer."""
-    central = central_of(request)
-    digest = sha256(f"{request.url.path}\n{message.model_dump_json()}".encode()).hexdigest()
-    # Marks: what was asked for, and how a shop names it, may tell of somebody.
-    mark = central.secrets.mark
-    known_key, known_digest = mark("idempotency", key or ""), mark("idempotency", digest)
-
-    def run(connection: Connection) -> tuple[int, str]:
-        if key is None:
-            return status, json.dumps(work(connection, central))
-        claimed: dict[str, Any] = {"api_key": program.id, "key": known_key, "status": status}
-        claimed |= {"request_hash": known_digest, "created_ms": central.clock.now_ms()}
-        # First of all: whoever comes with the same key meanwhile waits here for the answer.
-        is_first = insert_once(connection, schema.idempotency, claimed)
-        before = _before(connection, program.id, key if is_first else known_key)
-        if before is None:
-            answer = json.dumps(work(connection, central))
-            _keep(connection, program.id, known_key, answer)
-            return status, answer
-        if before.request_hash not in (known_digest, digest):
-            raise RequestError(409, "key_reused", f"the key {key!r} was used for another request")
-        if is_first:
-            _keep(connection, program.id, known_key, before.response)
-        return before.status, before.response
-
-    # With a key it is done once, however often it is asked for.
-    writing = central.database.at(location, may_repeat=key is not None)
-    code, answer = await writing.write(run)
-    request.app.state.wake()
-    return Response(answer, code, media_type="application/json")
-
-
-def _before(connection: Connection, api_key: str, key: str) -> Any:
-    """What was answered under a key. Earlier versions kept the key as it is."""
-    table = schema.idempotency
-    return connection.execute(
-        select(table).where(table.c.api_key == api_key, table.c.key == key)
-    ).first()
-
-
-def _keep(connection: Connection, api_key: str, key: str, answer: str) -> None:
-    table = schema.idempotency
-    connection.execute(
-        update(table).where(table.c.api_key == api_key, table.c.key == key).values(response=answer)
-    )
-
-
-IdempotencyKey = Header(
-    default=None,
-    max_length=120,
-    alias="Idempotency-Key",
-    description="The same key with the same body gets the same answer for 7 days.",
 )
 
 
@@ -104,7 +35,7 @@ async def announce(
     program: Announcing,
     key: str | None = IdempotencyKey,
 ) -> Response:
-    return await _once(
+    return await once(
         request,
         program,
         key,
@@ -135,7 +66,7 @@ async def cancel(
     package: str = PackageId,
     key: str | None = IdempotencyKey,
 ) -> Response:
-    return await _once(
+    return await once(
         request,
         program,
         key,
@@ -155,7 +86,7 @@ async def extend(
     package: str = PackageId,
     key: str | None = IdempotencyKey,
 ) -> Response:
-    return await _once(
+    return await once(
         request,
         program,
         key,
@@ -175,7 +106,7 @@ async def reissue(
     package: str = PackageId,
     key: str | None = IdempotencyKey,
 ) -> Response:
-    return await _once(
+    return await once(
         request,
         program,
         key,
@@ -195,7 +126,7 @@ async def change_contact(
     package: str = PackageId,
     key: str | None = IdempotencyKey,
 ) -> Response:
-    return await _once(
+    return await once(
         request,
         program,
         key,
@@ -217,6 +148,8 @@ async def find_nearest(
     count: int = Query(default=5, ge=1, le=COUNT_MAX, description="How many are listed at most."),
 ) -> list[dict[str, Any]]:
     central = central_of(request)
+    if program.sandbox:
+        return [await central.database.show(_simulated, program.sandbox, lat, lon, size)]
     found = await central.database.show(nearest, lat, lon, size, count, _asker(central, program))
     if not central.settings.regions:
         return found
@@ -233,12 +166,25 @@ async def location(
     request: Request, program: Finding, location: str = Path(max_length=64, description="Its id.")
 ) -> Response:
     central = central_of(request)
+    simulated.require_own(program, location)
     found = await central.database.show(_room, central.settings, location, _asker(central, program))
     return JSONResponse(found)
 
 
+def _simulated(
+    connection: Connection, location: str, latitude: float, longitude: float, size: str | None
+) -> dict[str, Any]:
+    """A sandbox's own locker: it is wherever it is looked for."""
+    table = schema.location
+    row = connection.execute(select(table).where(table.c.id == location)).one()
+    sizes = sizes_of(connection, location)
+    place = {"id": row.id, "name": row.name, "address": row.address}
+    place |= {"latitude": latitude, "longitude": longitude, "free": room_for(sizes, size)}
+    return place | {"distance_km": 0.0}
+
+
 def _asker(central: Central, program: Program) -> Asker:
-    return Asker(program.id, central.settings.limits.promised_share)
+    return Asker(program.id, central.settings.limits.promised_share, program.carrier)
 
 
 def _room(
@@ -249,6 +195,7 @@ def _room(
     row = connection.execute(select(table).where(table.c.id == location)).first()
     if row is None:
         raise not_found("location", location)
+    places.require_works(connection, asker.carrier, location)
     sizes = sizes_of(connection, location, asker)
     return {
         "id": row.id,

@@ -11,17 +11,19 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
-from central import kept, limits, people, schema
+from central import kept, limits, people, schema, simulated
 from central.adapters import new_id
-from central.carriers import carriers
+from central.carriers import carriers, places, shares
 from central.carriers.visible import visible_to, visible_to_key
 from central.context import Central, audit
 from central.delegates import following
-from central.errors import RequestError, not_found
+from central.errors import FieldError, RequestError, not_found, wrong_field
 from central.feed import writing as feeding
+from central.feed.document import Change
 from central.locking import lock_location
 from central.notify import outbox
 from central.notify.outbox import Kind
+from central.packages import references, reservations
 from central.packages.nearest import COUNT_MAX, nearest, neighbours
 from central.packages.requests import Announcement, Person
 from central.packages.sizes import (
@@ -36,7 +38,7 @@ from central.regions import directory
 from central.schema import LIVE
 from central.sealing import indexed
 from central.sync import claims, commands, order
-from central.sync.room import note_room
+from central.sync.room import note_room, tell_of_room
 from kiosk.model.barcode import barcode_key
 from kiosk.model.clock import Instant, days_later_ms, hold_until_ms
 from kiosk.model.commands import (
@@ -59,7 +61,12 @@ _INSERT_RECIPIENT = insert(schema.recipient)
 
 
 def announce(
-    connection: Connection, central: Central, by: str, announcement: Announcement
+    connection: Connection,
+    central: Central,
+    by: str,
+    announcement: Announcement,
+    *,
+    notes_room: bool = True,
 ) -> dict[str, Any]:
     """Expect a package at a location, or at the nearest that has room.
 
@@ -69,31 +76,41 @@ def announce(
 
     A full location is no refusal, for doors empty until the courier comes: the answer says how many
     doors are left (null: its kiosk has not said yet), and offers the neighbours where none is.
-    Raises `RequestError`.
+    `notes_room`: else whoever announces many does it once for all. Raises `RequestError`.
     """
-    now_ms = central.clock.now_ms()
+    now_ms, carrier = central.clock.now_ms(), carriers.of_key(connection, by)
+    visible = visible_to(by, carrier)
     edges = announcement.dimensions
     measured = None if edges is None else Dimensions(**edges.model_dump())
     if measured is not None and announcement.size is not None:
-        raise RequestError(422, "invalid", "size and dimensions: one of the two")
-    asker = Asker(by, central.settings.limits.promised_share)
+        right = "size and dimensions: one of the two"
+        raise wrong_field("size", announcement.size, right, right)
+    asker = Asker(by, central.settings.limits.promised_share, carrier)
     directory.require_here(connection, central.settings, announcement.location)
+    meant = simulated.place_of(connection, by, announcement.location)
+    announcement = announcement.model_copy(update={"location": meant})
+    reserved = reservations.begin_use(connection, visible, announcement, now_ms)
+    if reserved is not None and measured is None:
+        announcement = announcement.model_copy(update={"size": reserved.size})
     location, size, sizes = _place(connection, announcement, measured, asker)
+    if reserved is not None and size != reserved.size:
+        right = f"what fits into size {reserved.size}, which the reservation is of"
+        raise wrong_field("dimensions", None, right)
     limits.require(
         connection, central, "too many for one kiosk", limits.of_commands(central, location, by)
     )
     doors = sum(each.total for each in sizes)
     limits.require_room(connection, central, location, by, doors)
+    shares.require_left(connection, location, carrier, size)
     left = room_for(sizes, size) if sizes else None
     key = barcode_key(announcement.barcode)
-    carrier = carriers.of_key(connection, by)
     live = claims.group(connection, location, key, carrier)
-    visible = visible_to(by, carrier)
     own = next((row for row in live if row.sender is not None and visible.covers(row)), None)
     if own is not None:
         raise RequestError(
             409, "exists", f"barcode {announcement.barcode!r} is announced already", id=own.id
         )
+    references.require_new(connection, visible, announcement.reference)
     may_join = claims.may_join(connection, by, carrier, live)
     known = live[0] if live and may_join else None
     phone = _phone(connection, location, announcement.recipient.phone, "recipient.phone")
@@ -112,7 +129,10 @@ def announce(
         now_ms,
         is_new=is_new,
     )
-    note_room(connection, location)
+    if reserved is not None:
+        reservations.end_use(connection, reserved, package)
+    if notes_room:
+        note_room(connection, location)
     command = _announced(package, recipient, announcement, size, carrier, may_join=may_join)
     if not claims.is_anothers(connection, by, carrier, live):
         commands.queue(connection, location, command, by, now_ms, package)
@@ -120,7 +140,8 @@ def announce(
         claims.look(connection, central.settings.notifications, location, [key], now_ms)
     if known is not None and known.status == PackageStatus.STORED:
         outbox.stored(connection, central.settings.notifications, package, now_ms)
-    feeding.packages(connection, location, [package], now_ms)
+    feeding.packages(connection, location, [package], now_ms, Change.ANNOUNCED)
+    tell_of_room(connection, location, now_ms)
     audit(connection, now_ms, by, "package.announce", package, place=location, location=location)
     offered = neighbours(connection, location, asker) if left == 0 else []
     return describe(connection, package) | {"doors_left": left, "neighbours": offered}
@@ -140,9 +161,10 @@ def _keep(
     is_new: bool,
 ) -> None:
     """Write an announcement down; what lies there already keeps what its kiosk says of it."""
-    values = {
+    values: dict[str, Any] = {
         "recipient": recipient,
         "sender": by,
+        "reference": announcement.reference,
         "carrier": carrier,
         "owner": announcement.recipient.user_id,
         "is_announced": True,
@@ -183,6 +205,7 @@ def _announced(
         is_alone=announcement.alone,
         needs_low=announcement.low_door,
         carrier=carrier,
+        reservation=announcement.reservation,
     )
 
 
@@ -199,13 +222,14 @@ def _place(
         found = connection.execute(_LOCATION, {"id": announcement.location}).scalar()
         if found is None:
             raise not_found("location", announcement.location)
+        places.require_works(connection, asker.carrier, found)
         sizes = sizes_of(connection, found, asker)
         size = size_for(found, sizes, announcement.size, measured, announcement.weight_kg)
         return str(found), size, sizes
     if announcement.latitude is None or announcement.longitude is None:
-        raise RequestError(
-            422, "invalid", "location 'nearest' needs the fields latitude and longitude"
-        )
+        field = "latitude" if announcement.latitude is None else "longitude"
+        right = "location 'nearest' needs the fields latitude and longitude"
+        raise wrong_field(field, None, right, right)
     for place in nearest(
         connection,
         announcement.latitude,
@@ -250,7 +274,8 @@ def _phone(connection: Connection, location: str, text: str, field: str) -> str:
         return phone_number(text, country or None)
     except PhoneNumberError as error:
         problems = [{"field": field, "problem": str(error)}]
-        raise RequestError(422, "invalid", f"{field}: {error}", problems=problems) from error
+        refused = RequestError(422, "invalid", f"{field}: {error}", problems=problems)
+        raise refused.with_errors(FieldError(field, text, str(error))) from error
 
 
 def _recipient(connection: Connection, person: Person, phone: str, now_ms: int) -> str:
@@ -300,9 +325,14 @@ def find(connection: Connection, package: str, sender: str | None = None) -> Any
 
 def describe(connection: Connection, package: str, sender: str | None = None) -> dict[str, Any]:
     """A package as its sender sees it, under the id by which the sender knows it."""
-    row = find(connection, package, sender)
+    return described(find(connection, package, sender), package)
+
+
+def described(row: Any, package: str = "") -> dict[str, Any]:
+    """A package's row as its sender sees it, under the id by which the sender knows it."""
     return {
-        "id": package,
+        "id": package or row.known_as or row.id,
+        "reference": row.reference,
         "barcode": row.barcode,
         "location": row.location,
         "status": row.status,
@@ -310,6 +340,7 @@ def describe(connection: Connection, package: str, sender: str | None = None) ->
         "low_door": row.needs_low,
         "alone": row.is_alone,
         "announced_ms": row.announced_ms,
+        "changed_ms": row.changed_ms or None,
         "stored_ms": row.stored_ms,
         "hold_until_ms": row.hold_until_ms,
         "finished_ms": row.finished_ms,

@@ -12,16 +12,14 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, bindparam, func, select
 
 from central import schema
-from central.errors import RequestError
+from central.carriers.shares import of_location
+from central.errors import FieldError, RequestError
+from central.sync.room import promises
+from kiosk.model.carriers import OPERATOR
 
-_ANNOUNCED = (
-    select(schema.package.c.size, schema.package.c.sender, func.count().label("number"))
-    .where(
-        schema.package.c.location == bindparam("location"),
-        schema.package.c.status == schema.fixed("PENDING"),
-        schema.package.c.is_announced,
-    )
-    .group_by(schema.package.c.size, schema.package.c.sender)
+_PROMISES = promises(lambda location: location == bindparam("location")).subquery()
+_ANNOUNCED = select(_PROMISES.c.size, _PROMISES.c.sender, func.count().label("number")).group_by(
+    _PROMISES.c.size, _PROMISES.c.sender
 )
 _SIZES = (
     select(schema.location_size)
@@ -50,14 +48,19 @@ class Asker:
 
     sender: str
     share: float
+    carrier: str = OPERATOR
 
     def taken(self, announced: dict[str | None, int], total: int) -> int:
         """How many of these doors are taken by what senders announced."""
-        most = max(1, int(total * self.share))
+        most = self.counted(total)
         return sum(
             number if sender == self.sender else min(number, most)
             for sender, number in announced.items()
         )
+
+    def counted(self, total: int) -> int:
+        """How many of another sender's announcements count, at so many doors."""
+        return max(1, int(total * self.share))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,8 @@ class SizeOfDoor:
 
 
 def announced_to(connection: Connection, location: str) -> dict[str | None, dict[str | None, int]]:
-    """How many packages are announced to a location and have not come, by size and by sender."""
+    """How many packages are announced to a location and have not come, or have room reserved, by
+    size and by sender."""
     found: dict[str | None, dict[str | None, int]] = {}
     for row in connection.execute(_ANNOUNCED, {"location": location}):
         found.setdefault(row.size, {})[row.sender] = row.number
@@ -92,6 +96,12 @@ def sizes_of(connection: Connection, location: str, asker: Asker | None = None) 
     """A location's sizes, the smallest first, with their room in the eyes of a sender or of an
     operator; none before its kiosk has sent them."""
     announced = announced_to(connection, location)
+    shares = None if asker is None else of_location(connection, location)
+
+    def left(size: str, free: int, total: int) -> int:
+        if asker is None or shares is None:
+            return max(0, free)
+        return shares.left(size, asker.carrier, max(0, free), asker.counted(total))
 
     def expected(size: str, total: int) -> int:
         senders = announced.get(size, {})
@@ -103,7 +113,7 @@ def sizes_of(connection: Connection, location: str, asker: Asker | None = None) 
             Dimensions(row.width_mm, row.height_mm, row.depth_mm),
             row.max_weight_kg,
             row.total,
-            max(0, row.free - expected(row.size, row.total)),
+            left(row.size, row.free - expected(row.size, row.total), row.total),
         )
         for row in connection.execute(_SIZES, {"location": location})
     ]
@@ -132,12 +142,17 @@ def size_for(
         return name
     if name is not None and name not in {size.name for size in sizes}:
         known = ", ".join(size.name for size in sizes)
-        raise RequestError(422, "invalid", f"size {name!r} is none of {location!r}: {known}")
+        refused = RequestError(422, "invalid", f"size {name!r} is none of {location!r}: {known}")
+        raise refused.with_errors(FieldError("size", name, f"one of {known}"))
     fitting = [
         size for size in sizes if size.takes(package, weight_kg) and name in (None, size.name)
     ]
     if not fitting:
-        raise RequestError(422, "too_large", _why_not(location, sizes, name, package, weight_kg))
+        why = _why_not(location, sizes, name, package, weight_kg)
+        field = "weight_kg" if package is None else "dimensions"
+        value = weight_kg if package is None else " × ".join(map(str, package.edges_mm))
+        refused = RequestError(422, "too_large", why)
+        raise refused.with_errors(FieldError(field, value, _limits(sizes, name)))
     return name if package is None else fitting[0].name
 
 
@@ -153,13 +168,17 @@ def _why_not(
         what += " of " + " × ".join(str(edge) for edge in package.edges_mm) + " mm"
     if weight_kg is not None:
         what += f" of {weight_kg:g} kg"
-    offered = [size for size in sizes if name in (None, size.name)]
-    limits = "; ".join(
+    return f"no door of {location!r} takes {what}: {_limits(sizes, name)}"
+
+
+def _limits(sizes: list[SizeOfDoor], name: str | None) -> str:
+    """What the doors of a size, or of all, take at most."""
+    return "; ".join(
         f"{size.name} takes {' × '.join(str(edge) for edge in size.inside.edges_mm)} mm and"
         f" {size.max_weight_kg:g} kg"
-        for size in offered
+        for size in sizes
+        if name in (None, size.name)
     )
-    return f"no door of {location!r} takes {what}: {limits}"
 
 
 def room_for(sizes: list[SizeOfDoor], name: str | None) -> int:

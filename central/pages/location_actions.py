@@ -14,6 +14,7 @@ from central.areas import tree
 from central.areas.visible import of_location
 from central.context import Central, audit, central_of
 from central.errors import RequestError, not_found
+from central.locations.changes import describe
 from central.pages.forms import Text, carry_out, only
 from central.pages.rendering import Ways, page
 from central.pages.said import saying
@@ -149,6 +150,39 @@ async def location_change(
             longitude=_degrees(longitude),
             country=country.strip().upper(),
             channels=[way for way in channels.value.split(",") if way],
+        )
+
+    return await carry_out(
+        request,
+        of_location(operator.reach, name),
+        path("locations", name),
+        "It is written down.",
+        do,
+    )
+
+
+@router.post("/locations/{name:path}/describe")
+async def location_describe(
+    request: Request,
+    name: str,
+    operator: ActingAsAdmin,
+    directions: Text = "",
+    photo_url: Text = "",
+    opening_hours: Text = "",
+    accessibility: Text = "",
+    services: Text = "",
+) -> Response:
+    def do(connection: Connection, central: Central) -> None:
+        describe(
+            connection,
+            name,
+            operator.email,
+            central.clock.now_ms(),
+            directions=directions,
+            photo_url=photo_url,
+            opening_hours=opening_hours,
+            accessibility=accessibility.split(","),
+            services=services.split(","),
         )
 
     return await carry_out(

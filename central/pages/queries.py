@@ -25,7 +25,8 @@ from central.areas.visible import (
 from central.auth import Role as OperatorRole
 from central.context import is_about, is_by
 from central.errors import not_found
-from central.notify import outbox
+from central.locations.feed import listing_of
+from central.notify import leasing, outbox
 from central.outages.tables import location_outage, package_outage
 from central.settings import Settings
 from central.sync import commands
@@ -163,6 +164,7 @@ def location(
         .limit(SHOWN),
     )
     place["events"] = _newest_events(connection, name)
+    place["listing"] = listing_of(connection, name)
     newest = select(command).where(command.c.location == name).order_by(command.c.n.desc())
     found = _rows(connection, newest.limit(20))
     place["commands"] = [commands.as_it_stands(each, now_ms) for each in found]
@@ -343,7 +345,8 @@ def _event(row: Row) -> Row:
 def dead(connection: Connection, reach: Reach) -> int:
     """How many messages were given up."""
     table = schema.notification
-    is_dead = (table.c.status == "dead") & visible_to(reach, table.c.location)
+    is_dead = (table.c.status == "dead") & leasing.is_message()
+    is_dead &= visible_to(reach, table.c.location)
     return connection.execute(select(func.count()).where(is_dead)).scalar_one()
 
 
@@ -353,7 +356,7 @@ def notifications(
     """How many messages are in which state, those that are done with of a day; and the newest of
     one state or of all."""
     table = schema.notification
-    is_visible = visible_to(reach, table.c.location)
+    is_visible = visible_to(reach, table.c.location) & leasing.is_message()
     counts = outbox.count_by_status(connection, now_ms, is_visible)
     query = select(table).where(is_visible).order_by(table.c.created_ms.desc()).limit(SHOWN)
     return counts, _rows(connection, query.where(table.c.status == status) if status else query)

@@ -27,6 +27,7 @@ from central.errors import RequestError
 from central.globe import HALF_ROUND_KM, Shape, box_around, distance_km
 from central.regions.tables import directory, directory_age
 from central.settings import Region, Settings
+from central.simulated import IS_SANDBOX
 
 LOG = logging.getLogger("central.regions")
 EVERY_S: Final = 60.0
@@ -72,7 +73,7 @@ def own_page(connection: Connection, region: str, after: str) -> Page:
     location, size = schema.location, schema.location_size
     rows = connection.execute(
         select(location)
-        .where(location.c.id > after, location.c.revoked_ms.is_(None))
+        .where(location.c.id > after, location.c.revoked_ms.is_(None), ~IS_SANDBOX)
         .order_by(location.c.id)
         .limit(PAGE + 1)
     ).all()

@@ -78,10 +78,11 @@ class Bells:
             KIOSKS_WAITING.set(len(self._hung))
 
     def leave_alone(self, location: str, bell: Bell) -> None:
-        """This one is of the location's kiosk for sure: what it held before is over."""
-        for each in self._hung[location]:
-            if each is not bell:
-                end(each, Heard.AGAIN)
+        """This one is of the location's kiosk for sure: what it held before is over. What it asked
+        since may have been looked up sooner, and stays."""
+        here = self._hung[location]
+        for each in here[: here.index(bell)]:
+            end(each, Heard.AGAIN)
 
     async def heard(self, bell: Bell, within_s: float) -> Heard:
         """Wait for what ends it."""

@@ -5,9 +5,13 @@ from __future__ import annotations
 from sqlalchemy import Connection, or_, select
 
 from central import schema
+from central.areas import tree
+from central.areas.visible import around
 from central.carriers.carriers import disabled
+from central.carriers.places import absent
 from kiosk.sync.contract import (
     CARRIER_KEYS_MAX,
+    REGIONS_MAX,
     REVOKED_BADGES_MAX,
     CarrierKey,
     CarrierKeys,
@@ -17,7 +21,7 @@ from kiosk.sync.contract import (
 
 def of_location(connection: Connection, location: str, region: str, now_ms: int) -> CarrierKeys:
     """All of it, for one location. `region`: that of this server, where it has a name."""
-    ended = disabled(connection)
+    ended = disabled(connection) | absent(connection, location, around(connection, location))
     key, revoked, codes = schema.carrier_key, schema.revoked_badge, schema.site_code_carrier
     keys = connection.execute(
         select(key.c.carrier, key.c.public_key, key.c.until_ms)
@@ -41,5 +45,9 @@ def of_location(connection: Connection, location: str, region: str, now_ms: int)
 
 
 def regions_of(connection: Connection, location: str, region: str) -> tuple[str, ...]:
-    """The regions that a badge may name for this location to be one of its places."""
-    return (region,) if region else ()
+    """The regions that a badge may name for this location to be one of its places: that of this
+    server, and each area that the location lies in."""
+    place = schema.location
+    area = connection.execute(select(place.c.area).where(place.c.id == location)).scalar_one()
+    found = dict.fromkeys((region, *tree.above(connection, area)))
+    return tuple(each for each in found if each)[:REGIONS_MAX]

@@ -24,13 +24,14 @@ from central.carriers.visible import announcer
 from central.context import alarm, audit
 from central.errors import RequestError, not_found
 from central.feed import writing as feeding
+from central.feed.document import Change
 from central.locking import lock_location
 from central.notify import outbox
 from central.notify.outbox import Kind
 from central.schema import LIVE
 from central.settings import Notifications
 from central.sync import commands
-from central.sync.room import note_room
+from central.sync.room import note_room, tell_of_room
 from kiosk.model.carriers import OPERATOR
 from kiosk.model.commands import Announce, Cancel, CommandRecipient, CommandType
 from kiosk.model.events import EventKind
@@ -159,7 +160,7 @@ def _dispute(
     if not news:
         return
     connection.execute(update(_PACKAGE).where(_PACKAGE.c.id.in_(news)).values(disputed_ms=now_ms))
-    feeding.packages(connection, location, news, now_ms)
+    feeding.packages(connection, location, news, now_ms, Change.DISPUTED)
     barcode = rows[0].barcode
     details = {"location": location, "barcode": barcode}
     alarm(connection, now_ms, "disputed", news[0], location, **details)
@@ -241,10 +242,14 @@ def _make_one(connection: Connection, announced: Any, lying: str, now_ms: int) -
             needs_low=announced.needs_low,
             decided_ms=announced.decided_ms,
             disputed_ms=None,
+            reference=announced.reference,
+            known_as=announced.id,
         )
     )
     note_room(connection, announced.location)
-    feeding.packages(connection, announced.location, [announced.id, lying], now_ms)
+    ids = [announced.id, lying]
+    feeding.packages(connection, announced.location, ids, now_ms, Change.JOINED)
+    tell_of_room(connection, announced.location, now_ms)
 
 
 # --- an operator's yes ---------------------------------------------------------------------------
@@ -292,7 +297,7 @@ def decide(
     elif lying is not None:
         outbox.tell(connection, rules, Kind.CODE, lying.id, now_ms)
     others = [row.id for row in rows if row.id != winner.id]
-    feeding.packages(connection, winner.location, [winner.id], now_ms)
+    feeding.packages(connection, winner.location, [winner.id], now_ms, Change.DECIDED)
     audit(
         connection,
         now_ms,
@@ -323,6 +328,7 @@ def withdraw(connection: Connection, row: Any, by: str, why: str, now_ms: int) -
     _recall(connection, row, by, why, now_ms, is_lying=is_lying)
     if is_lying:
         nobodys = {"recipient": None, "sender": None, "owner": "", "is_announced": False}
+        nobodys |= {"reference": None, "known_as": None}
         connection.execute(update(_PACKAGE).where(_PACKAGE.c.id == row.id).values(**nobodys))
     left = group(connection, row.location, row.barcode_key, row.carrier)
     if all(each.sender is None for each in left):
@@ -342,11 +348,12 @@ def _recall(
         kept = {**row._mapping, **ended, "id": new_id(), "known_as": row.known_as or row.id}
         kept |= {"slot": None, "locator": None, "disputed_ms": None}
         connection.execute(insert(_PACKAGE).values(**kept))
-        feeding.packages(connection, row.location, [kept["id"]], now_ms)
+        feeding.packages(connection, row.location, [kept["id"]], now_ms, Change.RECALLED)
         return
     connection.execute(update(_PACKAGE).where(_PACKAGE.c.id == row.id).values(**ended))
     note_room(connection, row.location)
-    feeding.packages(connection, row.location, [row.id], now_ms)
+    feeding.packages(connection, row.location, [row.id], now_ms, Change.RECALLED)
+    tell_of_room(connection, row.location, now_ms)
     if _is_known_at_kiosk(connection, row):
         command = Cancel(package=row.id, barcode=row.barcode, why=why)
         commands.queue(connection, row.location, command, by, now_ms, row.id)

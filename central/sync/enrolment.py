@@ -20,6 +20,7 @@ from central.database.bulk import insert_once
 from central.database.locks import lock_name, locked, note_locked
 from central.errors import RequestError, require_plain
 from central.feed import writing as feeding
+from central.feed.document import Change
 from central.settings import Settings
 from central.sync import signing
 from central.sync.projection import configure
@@ -197,7 +198,7 @@ def revoke(connection: Connection, location: str, by: str, now_ms: int) -> None:
         "location",
         location,
     )
-    feeding.location(connection, location, now_ms)
+    feeding.location(connection, location, now_ms, Change.REVOKED)
     audit(connection, now_ms, by, "location.revoke", location, place=location)
 
 
@@ -294,7 +295,7 @@ def enrol(connection: Connection, central: Central, request: EnrolRequest) -> En
         connection.execute(update(table).where(table.c.id == row.id).values(**place))
     if request.layout is not None:
         configure(connection, row.id, request.layout, "")
-    feeding.location(connection, row.id, now_ms)
+    feeding.location(connection, row.id, now_ms, Change.ENROLLED)
     how = "wrapped" if request.wrapped_key else "as it is"
     by = f"kiosk {row.id}"
     audit(connection, now_ms, by, "location.enrol", row.id, place=row.id, key_came=how)

@@ -7,6 +7,7 @@ from sqlalchemy import Connection, select, update
 from central import schema
 from central.context import Central, alarm, audit
 from central.feed import writing as feeding
+from central.feed.document import Change
 from central.sync.enrolment import kiosk_of
 from kiosk.sync.contract import RetireAnswer, RetireRequest
 
@@ -41,7 +42,7 @@ def retire(
         .where(command.c.location == row.id, command.c.state == "QUEUED")
         .values(state="EXPIRED", answer=RETIRED, answered_ms=now_ms)
     )
-    feeding.location(connection, row.id, now_ms)
+    feeding.location(connection, row.id, now_ms, Change.RETIRED)
     lying = _lying(connection, row.id)
     audit(
         connection,

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ValidationError
 from sqlalchemy import Connection
 
+from central import problems
 from central.auth import bearer
 from central.connections import standing_aside
 from central.context import alarm_daily, central_of
@@ -53,11 +54,9 @@ async def _body(request: Request, model: type[M]) -> M:
         # A long message takes a while to read: nobody else waits for it.
         return await asyncio.to_thread(lambda: read_message(model, text_of(body, encoding)))
     except ValidationError as error:
-        problems = [
-            {"field": ".".join(map(str, each["loc"])), "problem": each["msg"]}
-            for each in error.errors(include_url=False, include_input=False)[:20]
-        ]
-        raise RequestError(422, "invalid", "the message is not valid", problems=problems) from error
+        # What a kiosk sends is about people, and is not said back.
+        found = error.errors(include_url=False, include_input=False)
+        raise problems.invalid(found, what="the message is not valid") from error
     except BodyTooLargeError as error:
         raise RequestError(413, "too_large", str(error)) from error
     except BodyError as error:

@@ -17,7 +17,7 @@ from central.settings import Limits
 from central.sync import commands, enrolment, ingest, signing, staff
 from central.sync.projection import configure
 from central.sync.quarantine import payload_of
-from central.sync.room import count_free, note_room
+from central.sync.room import count_free, note_room, tell_of_room
 from kiosk.model.clock import MINUTE_MS
 from kiosk.model.commands import WireCommand
 from kiosk.model.events import journal_key
@@ -80,6 +80,8 @@ def sync(
         note_room(connection, location)
     if request.layout is not None:
         feeding.location(connection, location, now_ms)
+    if taken.changed_slots or taken.changed_promises or request.layout is not None:
+        tell_of_room(connection, location, now_ms)
     acked, head = taken.acked, request.head
     has_come_to_head = not is_late and acked.epoch == head.epoch and acked.seq >= head.seq
     cursor = _cursor(connection, row, request, now_ms, has_come_to_head=has_come_to_head)

@@ -8,17 +8,19 @@ that were restored from one backup never count alike.
 
 from __future__ import annotations
 
+import json
 import logging
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, func, insert, select, update
 
 from central import kept, schema
 from central.adapters import RNG
 from central.areas.visible import around
 from central.carriers.carriers import disabled
+from central.carriers.places import absent
 from central.database import wake_all
 from central.sealing import open_sealed
 from kiosk.model.carriers import OPERATOR
@@ -48,6 +50,21 @@ def count_change(connection: Connection, now_ms: int) -> int:
     connection.execute(made)
     wake_all(connection)
     return version
+
+
+def serves(carrier: str) -> ColumnElement[bool]:
+    """Of a query of the staff: whether somebody serves a carrier."""
+    return schema.staff.c.carriers.contains(json.dumps(carrier), autoescape=True)
+
+
+def list_again(connection: Connection, who: ColumnElement[bool], now_ms: int) -> None:
+    """Have kiosks ask again for some of the staff: each at a version of their own, so that a page
+    of the list may end behind any."""
+    staff = schema.staff
+    listed = select(staff.c.number).where(who, staff.c.removed_ms.is_(None))
+    for number in connection.execute(listed.order_by(staff.c.number)).scalars().all():
+        version = count_change(connection, now_ms)
+        connection.execute(update(staff).where(staff.c.number == number).values(version=version))
 
 
 def digits_of(connection: Connection) -> int:
@@ -91,6 +108,18 @@ def _was(connection: Connection, version: int, current: int) -> bool:
     return 0 < version < current and connection.execute(known).first() is not None
 
 
+def is_listed_since(connection: Connection, number: str, at_ms: int) -> bool:
+    """Whether somebody was listed, or changed, after a moment. What is as old as the versions that
+    nobody remembers any more was not."""
+    table, made = schema.staff, schema.staff_list_version
+    later = (
+        select(table.c.number)
+        .join(made, made.c.version == table.c.version)
+        .where(table.c.number == number, made.c.made_ms > at_ms)
+    )
+    return connection.execute(later).first() is not None
+
+
 def for_older(connection: Connection, location: str) -> ListStaff:
     """Whom a kiosk of a version before 0.3 is to know, which is sent its list as a command and
     knows numbers of two digits."""
@@ -114,12 +143,14 @@ class _Kiosk:
     areas: frozenset[str]
     """Those that its location lies in."""
     ended: frozenset[str]
-    """The carriers that are disabled."""
+    """The carriers that are disabled, or do not work here."""
     knows_carriers: bool
 
 
 def _kiosk(connection: Connection, location: str, *, knows_carriers: bool) -> _Kiosk:
-    return _Kiosk(location, around(connection, location), disabled(connection), knows_carriers)
+    areas = around(connection, location)
+    ended = disabled(connection) | absent(connection, location, areas)
+    return _Kiosk(location, areas, ended, knows_carriers)
 
 
 def _listed(connection: Connection, row: Any, kiosk: _Kiosk) -> ListedStaff | None:

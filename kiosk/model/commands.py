@@ -66,6 +66,8 @@ class CommandType(StrEnum):
     TRUST_KEY = "trust_key"
     DELEGATE = "delegate"
     END_DELEGATE = "end_delegate"
+    RESERVE_DOOR = "reserve_door"
+    RELEASE_DOOR = "release_door"
 
 
 class OpeningOutcome(StrEnum):
@@ -134,6 +136,8 @@ class Announce(Part):
     is_alone: Flag = False
     """It opens with its own code only."""
     needs_low: Flag = False
+    reservation: Id | None = None
+    """The reservation whose door it uses."""
     carrier: CarrierId = OPERATOR
     """Whose couriers bring it; no others see or touch it."""
 
@@ -253,6 +257,23 @@ class EndDelegate(Part):
     delegate: Id
 
 
+class ReserveDoor(Part):
+    """Keep a door free for a package that is to be announced; the same id again: until then."""
+
+    type: Literal[CommandType.RESERVE_DOOR] = CommandType.RESERVE_DOOR
+    reservation: Id
+    size: Name
+    until_ms: TimeMs
+    """From then on it is nobody's, also while no server is reached."""
+
+
+class ReleaseDoor(Part):
+    """Keep a door no longer."""
+
+    type: Literal[CommandType.RELEASE_DOOR] = CommandType.RELEASE_DOOR
+    reservation: Id
+
+
 Command = Annotated[
     Announce
     | Cancel
@@ -264,7 +285,9 @@ Command = Annotated[
     | ListStaff
     | TrustKey
     | NameDelegate
-    | EndDelegate,
+    | EndDelegate
+    | ReserveDoor
+    | ReleaseDoor,
     Field(discriminator="type"),
 ]
 COMMANDS: Final[TypeAdapter[Command]] = TypeAdapter(Command)

@@ -28,6 +28,8 @@ from kiosk.model.commands import (
     Open,
     OpeningOutcome,
     Reissue,
+    ReleaseDoor,
+    ReserveDoor,
     SlotService,
     TrustKey,
 )
@@ -42,7 +44,17 @@ from kiosk.model.events import canonical_json
 from kiosk.model.location import Service
 from kiosk.model.package import LEGAL_CHANGES, PackageStatus
 from kiosk.model.person import Recipient, StaffSource
-from kiosk.store import delegates, departures, holds, meta, openings, packages, slots, staff
+from kiosk.store import (
+    delegates,
+    departures,
+    holds,
+    meta,
+    openings,
+    packages,
+    reservations,
+    slots,
+    staff,
+)
 from kiosk.store.errors import RefusedError
 from kiosk.store.writer import Row, Writer, insert, update
 
@@ -209,6 +221,10 @@ def _carry_out(
         case TrustKey():
             if not received.is_proven:
                 raise RefusedError("a key is trusted only by a command that is signed")
+        case ReserveDoor(reservation=reservation, size=size, until_ms=until_ms):
+            reservations.reserve(writer, reservation, size, until_ms)
+        case ReleaseDoor(reservation=reservation):
+            reservations.release(writer, reservation)
         case _:
             assert_never(command)
     return {}
@@ -243,6 +259,8 @@ def _announce(writer: Writer, command: Announce) -> dict[str, Any]:
         )
         if not packages.announce(writer, announcement):
             raise RefusedError(f"several senders announced the barcode of package {package_id}")
+        if command.reservation is not None:
+            reservations.use(writer, command.reservation, package_id)
         return {"package": package_id}
     if recipient is not None:
         _end_announcement(writer, command, joined)

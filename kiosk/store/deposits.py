@@ -67,7 +67,8 @@ def begin_deposit(
         require_barcode(request.barcode)
     expected = claims if known is None else [known]
     needs_low = request.needs_low or any(row["needs_low"] for row in expected)
-    slot = strategy.choose(location.sizes, request.size, needs_low, FreeSlotQuery(writer))
+    free = FreeSlotQuery(writer, request.package if known is None else known["id"])
+    slot = strategy.choose(location.sizes, request.size, needs_low, free)
     if slot is None:
         return None
     package_id = known["id"] if known is not None else request.package

@@ -528,7 +528,21 @@ def m014_carrier_keys(db: Database) -> None:
 
 
 @migrations()
-def m015_delegates(db: Database) -> None:
+def m015_reservations(db: Database) -> None:
+    """Doors that are kept for packages still to be announced."""
+    db.conn.execute(
+        """CREATE TABLE reservation (
+            id TEXT PRIMARY KEY,
+            size TEXT NOT NULL,
+            until_ms INTEGER NOT NULL,
+            package TEXT
+        ) STRICT"""
+    )
+    db.conn.execute("CREATE INDEX reservation_until ON reservation (until_ms)")
+
+
+@migrations()
+def m016_delegates(db: Database) -> None:
     """Whom a package's owner has named to fetch it, and by whose code a door was opened."""
     db.conn.execute("ALTER TABLE package ADD COLUMN delegate TEXT")
     db.conn.execute("ALTER TABLE package ADD COLUMN delegate_until_ms INTEGER")

@@ -15,6 +15,7 @@ from kiosk.model.event_bodies import (
     SlotSuspect,
 )
 from kiosk.model.location import Location, Service, SlotStatus, SuspectReason
+from kiosk.store import reservations
 from kiosk.store.errors import RefusedError
 from kiosk.store.writer import Row, Writer, insert, update
 
@@ -41,12 +42,17 @@ class SlotRecord:
 
 
 class FreeSlotQuery:
-    """The free slots, asked by index: a `FreeSlots` for the allocation strategies."""
+    """The free slots, asked by index: a `FreeSlots` for the allocation strategies. Those that are
+    kept by reservations are none, but for the package that uses one."""
 
-    def __init__(self, writer: Writer) -> None:
+    def __init__(self, writer: Writer, package: str | None = None) -> None:
         self._writer = writer
+        self._kept = reservations.kept(writer, package)
 
     def first(self, size: str, *, low: bool | None = None, skip: int = 0) -> str | None:
+        kept = self._kept.get(size, 0)
+        if kept and reservations.free(self._writer, size) <= kept:
+            return None
         if low is not None:
             found = self._first(size, low, skip)
             return None if found is None else str(found["label"])
@@ -153,7 +159,8 @@ def free_by_size(
         "SELECT size, count(*) AS free FROM slot"
         " WHERE status = 'EMPTY' AND service = 'IN_SERVICE' AND is_reachable = 1 GROUP BY size"
     )
-    counts = {row["size"]: int(row["free"]) for row in rows}
+    kept = reservations.kept(writer)
+    counts = {row["size"]: max(0, row["free"] - kept.get(row["size"], 0)) for row in rows}
     free = FreeSlotQuery(writer)
     result = {}
     for size in location.sizes:

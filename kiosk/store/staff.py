@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from kiosk.model.actor import CONSOLE, KIOSK, SERVER
 from kiosk.model.actor import staff as staff_actor
@@ -14,6 +15,7 @@ from kiosk.model.event_bodies import StaffListed, StaffSignedIn, VisitEnded
 from kiosk.model.events import Event, EventKind
 from kiosk.model.person import NUMBER_DIGITS_MIN, Role, Staff, StaffSource
 from kiosk.store import badges, journal, meta
+from kiosk.store.answers import Answer
 from kiosk.store.badges import NO_ACCESS, CarrierAccess
 from kiosk.store.writer import Row, Writer, insert, update
 
@@ -26,6 +28,8 @@ HANDED_OVER = (
 """What stands on a hand-over receipt."""
 LISTED_MAX = 1000
 """How many numbers one event of a changed list names; more are in the next one."""
+BITE = 100
+"""So many people of a server's list are taken in one transaction."""
 
 _WHO_LISTS = {
     StaffSource.CONFIG: KIOSK,
@@ -88,28 +92,66 @@ def list_staff(
     A number that another source has is left to that one: the config's people come before the
     server's.
     """
-    known = writer.all("SELECT number FROM staff WHERE source = ?", (source,))
-    wanted = {person.number for person in staff}
-    gone = [row["number"] for row in known if row["number"] not in wanted]
+    gone = _gone(writer, staff, source)
     # Whom the server lists under a number that was another's until now, and which list is here when
     # it came in another way, is not known: it is fetched whole.
     if gone or source is StaffSource.SERVER:
         meta.forget(writer, SERVER_LIST)
-    return _change(writer, source, staff, gone, digits)
+    meta.set_value(writer, _digits_key(source), str(digits))
+    return _change(writer, source, staff, gone)
 
 
-def take_server_list(writer: Writer, change: ListChange) -> int:
-    """Take a newer version of the server's list; how many changed."""
-    source = StaffSource.SERVER
-    if change.is_whole:
-        count = list_staff(writer, change.listed, source, change.digits)
-    else:
-        count = _change(writer, source, change.listed, change.gone, change.digits)
+def _gone(writer: Writer, staff: Sequence[Staff], source: StaffSource) -> list[str]:
+    """The numbers of those who are not on a source's whole list."""
+    known = writer.all("SELECT number FROM staff WHERE source = ? ORDER BY number", (source,))
+    wanted = {person.number for person in staff}
+    return [row["number"] for row in known if row["number"] not in wanted]
+
+
+def take_server_list(
+    change: ListChange, submit: Callable[..., Answer[Any]], bite: int = BITE
+) -> int:
+    """Take a newer version of the server's list by `submit`, in bites between which a door's pulse
+    goes out; how many changed.
+
+    Everybody is at every moment as in the list before or as in the new one; those who are not on it
+    any more go first. Which version is here is noted at the end: one that was cut off is fetched
+    and taken again.
+    """
+    changed: list[str | Staff] = [*submit(_begin_server_list, change).result(), *change.listed]
+    count = 0
+    for first in range(0, len(changed), bite):
+        count += submit(_take_some, changed[first : first + bite]).result()
+    submit(_end_server_list, change).result()
+    return count
+
+
+def _begin_server_list(writer: Writer, change: ListChange) -> list[str]:
+    """Whose numbers go; from here on numbers are typed that are as long as those that come."""
+    digits = int(meta.value(writer, _digits_key(StaffSource.SERVER)) or NUMBER_DIGITS_MIN)
+    if change.digits > digits:
+        meta.set_value(writer, _digits_key(StaffSource.SERVER), str(change.digits))
+    if not change.is_whole:
+        return list(change.gone)
+    return _gone(writer, change.listed, StaffSource.SERVER)
+
+
+def _take_some(writer: Writer, changed: Sequence[str | Staff]) -> int:
+    """Some of those who are listed, and the numbers of some who are not any more."""
+    listed = [each for each in changed if isinstance(each, Staff)]
+    gone = [each for each in changed if isinstance(each, str)]
+    return _change(writer, StaffSource.SERVER, listed, gone)
+
+
+def _end_server_list(writer: Writer, change: ListChange) -> None:
+    """All of it is here, and is the list that counts just now."""
     now_ms = writer.now.wall_ms
-    writer.db.execute("UPDATE staff SET listed_ms = ? WHERE source = ?", (now_ms, source))
+    meta.set_value(writer, _digits_key(StaffSource.SERVER), str(change.digits))
+    writer.db.execute(
+        "UPDATE staff SET listed_ms = ? WHERE source = ?", (now_ms, StaffSource.SERVER)
+    )
     badges.take(writer, change.access)
     meta.set_value(writer, SERVER_LIST, json.dumps([change.version, now_ms]))
-    return count
 
 
 def server_list(writer: Writer) -> ServerList:
@@ -127,16 +169,16 @@ def forget_server_list(writer: Writer) -> None:
 
 def number_digits(writer: Writer) -> int:
     """How many digits of a number are typed: as many as the source with the longest numbers has."""
-    kept = [meta.value(writer, f"{DIGITS} {source}") for source in StaffSource]
+    kept = [meta.value(writer, _digits_key(source)) for source in StaffSource]
     return max([NUMBER_DIGITS_MIN, *(int(digits) for digits in kept if digits is not None)])
 
 
+def _digits_key(source: StaffSource) -> str:
+    return f"{DIGITS} {source}"
+
+
 def _change(
-    writer: Writer,
-    source: StaffSource,
-    listed: Sequence[Staff],
-    gone: Iterable[str],
-    digits: int,
+    writer: Writer, source: StaffSource, listed: Sequence[Staff], gone: Iterable[str]
 ) -> int:
     changed = []
     for number in gone:
@@ -154,7 +196,6 @@ def _change(
             changed.append(person.number)
         if before != person:
             _put(writer, person, source)
-    meta.set_value(writer, f"{DIGITS} {source}", str(digits))
     changed.sort()
     for first in range(0, len(changed), LISTED_MAX):
         some = changed[first : first + LISTED_MAX]

@@ -432,7 +432,7 @@ class SyncClient:
             fetched = fetch(self._ask_staff, here, self._identity.location, keys, self._rng, now)
             _, is_strict = self._store.submit(_now_and_only_signed).result()
             self._note_signed(fetched.key, is_strict=is_strict)
-            count = self._store.submit(staff.take_server_list, fetched.change).result()
+            count = staff.take_server_list(fetched.change, self._store.submit)
         except requests.RequestException as error:
             LOG.warning("the list of staff is not fetched: %s", error)
         except (StaffListError, ForbiddenError) as error:

@@ -63,6 +63,9 @@ class _EndedError(Exception):
         self.within_s = within_s
 
 
+_REASONS: Final = (_NoWaitError, _EndedError)
+
+
 class Waiting:
     """Lets the time between two syncs pass, ready to come at once."""
 
@@ -156,6 +159,12 @@ class Waiting:
             if is_out_of_reach(error):
                 raise _EndedError(AWAY_S) from error
             raise self._cut() from error
+        except _REASONS:
+            raise
+        except Exception as error:
+            # Whatever it is, the syncs go on: this is their thread.
+            LOG.exception("the waiting request failed in a way it should not")
+            raise _NoWaitError(f"{type(error).__name__}: {error}") from error
         finally:
             with self._lock:
                 self._held = None

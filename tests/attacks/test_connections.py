@@ -159,6 +159,15 @@ def test_kiosks_that_wait_take_nobodys_place_and_keep_theirs(patient: ServerProc
         wait_until(partial(is_waited_by, patient, 0))
 
 
+def test_kiosks_that_hang_up_before_they_wait_are_not_counted(patient: ServerProcess) -> None:
+    """While it is looked up what is there for them."""
+    for _ in range(8):
+        for number in range(10):
+            with line_from(patient, LOOPBACK) as line:
+                wait_on(line, number, f"kiosk_{number}")
+        wait_until(partial(is_waited_by, patient, 0))
+
+
 def test_a_stranger_holds_no_request_and_ends_nobodys(patient: ServerProcess) -> None:
     with line_from(patient, LOOPBACK) as kiosk:
         wait_on(kiosk, 1, "kiosk_1")

@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 
 from tests.bench import (
+    badge_figures,
     central_figures,
     driver_figures,
     feed_figures,
@@ -47,6 +48,7 @@ def main(quick: bool, no_window: bool, output: Path) -> None:
         click.echo("Measuring the store …", err=True)
         figures |= store_figures.reservations(folder, effort)
         figures |= store_figures.concurrent(folder, effort)
+        figures |= badge_figures.checks(folder, 600 if quick else 100_000)
         click.echo("Measuring the drivers …", err=True)
         figures |= driver_figures.frames(0.05 if quick else 1)
         figures |= driver_figures.polling(folder, 1 if quick else driver_figures.ROUNDS)

@@ -34,6 +34,8 @@ def test_the_bench_runs_and_writes_its_figures(tmp_path: Path) -> None:
     assert figures["bare_commit_ms"]["p50"] > 0
     assert figures["concurrent_100"]["operations"] == figures["concurrent_100_bare"]["operations"]
     assert figures["concurrent_100"]["double_bookings"] == 0
+    assert figures["badges_decided"] | {"rows": 0} == {"couriers": 600, "wrong": 0, "rows": 0}
+    assert figures["badge_checks_per_s"] > 0
     assert len(figures["codec_frames_per_s"]) == len(FAMILIES), "one figure for each family"
     assert len(figures["bank_poll_ms"]) == 6
     assert figures["unlock_latency_ms"]["p50"] > 0

@@ -25,9 +25,9 @@ from central.pages.session import HOME
 from central.sync import moving, staff
 from central.sync.staff_list import page_of
 from kiosk.sync.contract import WireEvent
-from tests.central.test_pages import ASKS_FOR, FORMS
 from tests.support.central_server import LOCATION, Journal, Server, mail_server
 from tests.support.operators import PASSWORD, Browser, obey, sync
+from tests.support.page_rules import ASKS_FOR, FORMS
 
 AREAS = ("north", "south")
 NOT_ASKED = ("POST /sign-out", "POST /account/sign-out-others", "POST /account/password")
@@ -226,7 +226,8 @@ def test_no_page_or_form_tells_what_is_elsewhere_from_what_is_nowhere(
             answers = []
             for each in (name, "none-of-anybody"):
                 number = "98" if each != name else others.number
-                url = f"{network.server.url}{HOME}{path.format(name=each, number=number, carrier='operator')}"
+                path_ = path.format(name=each, number=number, carrier="operator")
+                url = f"{network.server.url}{HOME}{path_}"
                 form = {"form_token": browser.form_token, "area": "north", **FORMS.get(path, {})}
                 form |= {"slot": "1", "title": "x"} | ({"area": ""} if "take" in path else {})
                 data = form if method == "POST" else None

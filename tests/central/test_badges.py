@@ -18,13 +18,14 @@ from PIL import Image
 
 from central import schema
 from central.__main__ import cli
+from central.areas import tree
 from central.auth import Role, Scope
 from central.badges import keys, revoking, site_codes
 from central.badges.keys import KEYS_OF_A_CARRIER
 from central.badges.revoking import OF_A_CARRIER_MAX
 from central.errors import RequestError
 from central.retention import revoked_badges
-from central.sync import carrier_access
+from central.sync import carrier_access, moving
 from kiosk.model.clock import DAY_MS
 from kiosk.model.signed_badge import BadgeError, SignedBadge, read, sign
 from kiosk.model.site_code import find, parse_site_code
@@ -375,6 +376,25 @@ def test_a_kiosk_that_enrols_elsewhere_knows_no_key_of_before(
     assert why_refused(site, by_hand(server.clock.wall_ms)) == "UNKNOWN_KEY"
     site.sync()
     assert why_refused(site, by_hand(server.clock.wall_ms)) == ""
+
+
+def test_a_badge_for_a_region_is_good_in_the_areas_within_it(
+    site: ListedAt, server: Server
+) -> None:
+    now_ms = server.clock.wall_ms
+    for name, parent in (("south", ""), ("munich", "south"), ("north", "")):
+        server.write(tree.add, name, name, parent, "test", now_ms)
+    add_key(server, PUBLIC)
+    server.write(moving.put_location, LOCATION.id, "munich", "test", now_ms)
+    site.sync()
+    said = {name: why_refused(site, by_hand(now_ms, regions=(name,))) for name in AREAS}
+    assert said == {"south": "", "munich": "", "north": "ELSEWHERE"}
+    server.write(moving.put_location, LOCATION.id, "north", "test", now_ms)
+    site.sync()
+    assert why_refused(site, by_hand(now_ms, regions=("south",))) == "ELSEWHERE"
+
+
+AREAS = ("south", "munich", "north")
 
 
 def test_what_a_kiosk_keeps_does_not_grow_with_badges(site: ListedAt, server: Server) -> None:

@@ -17,6 +17,8 @@ from kiosk.model.commands import (
     CommandType,
     ListStaff,
     Open,
+    ReleaseDoor,
+    ReserveDoor,
     SlotService,
     TrustKey,
     read_command,
@@ -46,6 +48,8 @@ EARLIER: dict[CommandType, list[dict[str, Any]]] = {
     CommandType.EXTEND: [{"days": 1, "package": "p-1"}],
     CommandType.CONTACT: [{"package": "p-1", "recipient": {"id": "r-1"}}],
     CommandType.SLOT_SERVICE: [{"reason": "", "service": "IN_SERVICE", "slot": "3"}],
+    CommandType.RESERVE_DOOR: [{"reservation": "r-1", "size": "S", "until_ms": 1_798_761_600_000}],
+    CommandType.RELEASE_DOOR: [{"reservation": "r-1"}],
     CommandType.OPEN: [{"slot": "3"}],
     CommandType.STAFF: [
         {
@@ -97,7 +101,9 @@ def test_all_that_the_server_sends_is_as_the_schema_says(server: Server, kiosk: 
         assert answer.ok, answer.text
     now_ms = server.clock.wall_ms
     key = TrustKey(public_key="00" * 32)
-    for command in (SlotService(slot="3", service=Service.IN_SERVICE), Open(slot="3"), key):
+    kept = ReserveDoor(reservation="r", size="S", until_ms=now_ms), ReleaseDoor(reservation="r")
+    served = SlotService(slot="3", service=Service.IN_SERVICE)
+    for command in (served, Open(slot="3"), key, *kept):
         server.write(commands.queue, LOCATION.id, command, "op", now_ms)
     came = [each for each in sync(kiosk).commands if isinstance(each, dict)]
     assert {each["type"] for each in came} == {kind.value for kind in CommandType}

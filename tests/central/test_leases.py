@@ -15,7 +15,7 @@ from sqlalchemy.exc import OperationalError
 from central import schema
 from central.app import build
 from central.context import Central
-from central.notify import worker
+from central.notify import leasing, worker
 from tests.support import postgresql
 from tests.support.central_server import (
     Journal,
@@ -36,7 +36,7 @@ def test_a_lease_that_went_to_another_is_not_settled_by_the_first(tmp_path: Path
     clock = TurnedClock()
     central = build(postgresql.settings_of(tmp_path / "central"), clock)
     database, rules = central.database, central.settings.notifications
-    sent = worker._Outcome("one", {"status": "sent"})
+    sent = leasing.Outcome("one", {"status": "sent"})
 
     def queue(connection: Connection) -> None:
         row = {"id": "one", "kind": "stored", "channel": "email", "due_ms": clock.wall_ms}
@@ -54,13 +54,13 @@ def test_a_lease_that_went_to_another_is_not_settled_by_the_first(tmp_path: Path
     database.submit(queue).result()
     assert leased_by("first") == ["one"]
     assert leased_by("second") == []
-    clock.wall_ms += worker.LEASE_MS - 1000
-    database.submit(worker._renew, central, "first", ["one"]).result()
-    clock.wall_ms += worker.LEASE_MS - 1000
+    clock.wall_ms += leasing.LEASE_MS - 1000
+    database.submit(leasing.renew, central, "first", ["one"]).result()
+    clock.wall_ms += leasing.LEASE_MS - 1000
     assert leased_by("second") == []
     clock.wall_ms += 2000
     assert leased_by("second") == ["one"]
-    database.submit(worker._renew, central, "first", ["one"]).result()
+    database.submit(leasing.renew, central, "first", ["one"]).result()
     assert settled_by("first") == ("leased", "second")
     assert settled_by("second") == ("sent", "second")
     database.close()

@@ -24,8 +24,11 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from central import schema
 from central.adapters import SystemClock
+from central.carriers.visible import Visible
 from central.monitoring import dashboards
-from central.settings import Limits
+from central.settings import Limits, Webhooks
+from central.webhooks import endpoints
+from kiosk.model.carriers import OPERATOR
 from kiosk.store import intents, packages
 from kiosk.store.intents import IntentPurpose, IntentState
 from tests.support.central_server import Journal, Server, announce, mail_server, wait_until
@@ -229,9 +232,14 @@ def test_each_panel_finds_something_and_what_is_wrong_raises_its_alert(tmp_path:
     ]
     with mail_server() as (port, _box):
         # Messages are to go out for as long as is watched, whatever one person may get in an hour.
+        rules = Webhooks(addresses=("127.0.0.1",))
         server = Server(tmp_path / "central", smtp_port=port, limits=UNLIMITED)
+        server.others = {"webhooks": rules}
         server.clock.wall_ms = SystemClock().now_ms()
         server.start()
+        # Nobody listens there.
+        whose = Visible(OPERATOR, None)
+        server.write(endpoints.add, server.central, "test", whose, "http://127.0.0.1:1/")
         kiosk = Journal(tmp_path / "kiosk.db")
         assert kiosk.enrol(server, server.add_location()).ok
         assert kiosk.send(kiosk.events()).ok

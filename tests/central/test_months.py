@@ -17,10 +17,16 @@ from central import schema
 from central.auth import Role
 from central.database import alembic_config, migrate
 from central.database.partitions import AHEAD, TIMES, Month, months_of
+from central.feed import readers
+from central.feed.document import Document
+from central.feed.stream import begin_everywhere
+from central.feed.tables import feed
 from central.retention import drop_old_months
 from central.settings import Retention
 from kiosk.model.clock import DAY_MS
+from tests.central.test_plans import Statements, caught
 from tests.support import postgresql
+from tests.support import postgresql_plans as plans
 from tests.support.central_server import LOCATION, NOW_MS, Journal, Server, wait_until
 from tests.support.operators import Browser, sync
 
@@ -120,6 +126,30 @@ def test_an_old_month_is_written_out_and_dropped_but_for_what_is_needed(
     browser = Browser(server, Role.ADMIN)
     for page in (f"/packages/{stays}", f"/packages/{gone}", f"/locations/{LOCATION.id}", "/audit"):
         assert browser.get(page).status_code == 200
+
+
+def test_a_reader_of_the_feed_looks_for_events_in_their_months_alone(
+    server: Server, kiosk: Journal
+) -> None:
+    wait_until(lambda: len(months(server, "event")) == AHEAD + 1)
+    server.write(readers.add, "warehouse", "test", server.clock.wall_ms, None)
+    begin_everywhere(server.central, "warehouse")
+    documents = list[Document]()
+    for barcode, part in (("A", "event_y2027m01"), ("B", "event_y2027m02")):
+        kiosk.put_in(barcode)
+        sync(kiosk)
+        asked: Statements = {}
+        with caught(asked):
+            batch = server.central.database.read(readers.batch, "warehouse", "north", 500)
+        assert plans.parts_read(server.database_url, "event", asked) == {part}
+        # What a version before wrote is looked for everywhere, and found.
+        server.write(lambda c: c.execute(feed.update().values(received_ms=None)))
+        assert server.central.database.read(readers.batch, "warehouse", "north", 500) == batch
+        server.write(readers.acknowledge, "warehouse", batch)
+        documents += batch.documents
+        server.clock.wall_ms += 31 * DAY_MS
+    journal = [(each.epoch, each.seq) for each in kiosk.events()]
+    assert [(e.epoch, e.seq) for e in documents if e.source == "kiosk"] == journal
 
 
 def test_what_was_there_before_there_were_months_stays_there(tmp_path: Path) -> None:

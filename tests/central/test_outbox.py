@@ -22,7 +22,7 @@ from aiosmtpd.controller import Controller
 from PIL import Image
 
 from central import housekeeping, schema
-from central.notify import health, worker
+from central.notify import health, leasing, worker
 from central.notify import messages as messages_module
 from central.notify.outbox import Kind
 from central.notify.senders import email_of
@@ -392,7 +392,7 @@ def test_messages_of_a_worker_that_died_are_sent_when_its_lease_is_over(
         wait_until(lambda: {row.status for row in messages(server, "stored")} == {"leased"})
     time.sleep(1)
     assert mailbox[1].mails == []
-    server.clock.wall_ms += worker.LEASE_MS + 1
+    server.clock.wall_ms += leasing.LEASE_MS + 1
     notified_once(mailbox[1], 3)
     wait_until(lambda: {row.status for row in messages(server, "stored")} == {"sent"})
 

@@ -30,6 +30,7 @@ from central.pages import (
     provider_sign_in,
     routes,
     sign_in,
+    webhook_pages,
 )
 from central.pages.session import HOME
 from kiosk.adapters import verify_pin
@@ -42,128 +43,9 @@ from kiosk.store.writer import Writer
 from kiosk.sync.contract import OPENING_VALID_MS
 from tests.support.central_server import LOCATION, Journal, Mailbox, Server, announce
 from tests.support.operators import PASSWORD, Browser, obey, sync
+from tests.support.page_rules import ADMIN, ASKS_FOR, FORMS, NETWORK_ONLY, OPERATOR, VIEWER
 
 # --- who may what ------------------------------------------------------------------------------
-
-VIEWER, OPERATOR, ADMIN = Role.VIEWER, Role.OPERATOR, Role.ADMIN
-ASKS_FOR = {
-    "GET ": VIEWER,
-    "GET /locations/{name}": VIEWER,
-    "GET /locations/{name}/live": VIEWER,
-    "POST /locations": ADMIN,
-    "POST /locations/{name}/roll": ADMIN,
-    "POST /locations/{name}/revoke": ADMIN,
-    "POST /locations/{name}/change": ADMIN,
-    "POST /locations/{name}/area": ADMIN,
-    "GET /areas": ADMIN,
-    "POST /areas": ADMIN,
-    "POST /areas/{name}/rename": ADMIN,
-    "POST /areas/{name}/remove": ADMIN,
-    "GET /quarantine": VIEWER,
-    "POST /quarantine/{name}/settle": OPERATOR,
-    "POST /packages/{name}/contact": OPERATOR,
-    "POST /locations/{name}/service": OPERATOR,
-    "POST /locations/{name}/open": OPERATOR,
-    "GET /packages": VIEWER,
-    "GET /unjoined": VIEWER,
-    "GET /disputed": VIEWER,
-    "POST /packages/{name}/decide": OPERATOR,
-    "GET /packages/{name}": VIEWER,
-    "POST /packages/{name}/cancel": OPERATOR,
-    "POST /packages/{name}/extend": OPERATOR,
-    "POST /packages/{name}/reissue": OPERATOR,
-    "GET /notifications": VIEWER,
-    "POST /notifications/{name}/resend": OPERATOR,
-    "GET /staff": VIEWER,
-    "POST /staff": ADMIN,
-    "POST /staff/{number}/badge": ADMIN,
-    "POST /staff/{number}/remove": ADMIN,
-    "GET /badges": ADMIN,
-    "GET /badges/{carrier}": ADMIN,
-    "POST /badges/{carrier}": ADMIN,
-    "POST /badges/{carrier}/keys": ADMIN,
-    "POST /badges/{carrier}/keys/end": ADMIN,
-    "POST /badges/{carrier}/revoked": ADMIN,
-    "POST /badges/{carrier}/revoked/{name}/good-again": ADMIN,
-    "POST /badges/{carrier}/codes": ADMIN,
-    "GET /carriers": ADMIN,
-    "POST /carriers": ADMIN,
-    "POST /carriers/{name}/change": ADMIN,
-    "POST /carriers/{name}/disable": ADMIN,
-    "POST /carriers/{name}/enable": ADMIN,
-    "GET /keys": ADMIN,
-    "POST /keys": ADMIN,
-    "POST /keys/{name}/revoke": ADMIN,
-    "GET /accounts": ADMIN,
-    "POST /accounts": ADMIN,
-    "POST /accounts/{name}/disable": ADMIN,
-    "POST /accounts/{name}/enable": ADMIN,
-    "POST /accounts/{name}/role": ADMIN,
-    "POST /accounts/{name}/take-role": ADMIN,
-    "POST /accounts/{name}/link": ADMIN,
-    "POST /accounts/{name}/factor": ADMIN,
-    "POST /accounts/{name}/sign-out": ADMIN,
-    "GET /account": VIEWER,
-    "GET /account/app": VIEWER,
-    "POST /account/app": VIEWER,
-    "POST /account/app/remove": VIEWER,
-    "POST /account/recovery": VIEWER,
-    "GET /account/passkey": VIEWER,
-    "POST /account/passkey": VIEWER,
-    "POST /account/passkeys/{name}/remove": VIEWER,
-    "POST /sign-in/passkey": VIEWER,
-    "POST /account/password": VIEWER,
-    "GET /confirm": VIEWER,
-    "POST /confirm": VIEWER,
-    "GET /sign-in/factor": VIEWER,
-    "POST /sign-in/factor": VIEWER,
-    "POST /sign-in/recovery": VIEWER,
-    "GET /sign-in/provider": None,
-    "GET /sign-in/provider/callback": None,
-    "GET /link/{token}": None,
-    "POST /link/{token}": None,
-    "GET /audit": VIEWER,
-    "GET /views": ADMIN,
-    "GET /reports": VIEWER,
-    "GET /reports.csv": VIEWER,
-    "POST /sign-out": VIEWER,
-    "POST /account/sign-out-others": VIEWER,
-    "GET /sign-in": None,
-    "POST /sign-in": None,
-    "GET /static/{name}": None,
-}
-"""The least role that each page and form asks for; None: nobody has to sign in."""
-NETWORK_ONLY = frozenset(
-    route for route in ASKS_FOR if route.split()[-1].startswith(("/keys", "/carriers", "/badges"))
-)
-"""What belongs to no location: for this the role must be had everywhere."""
-FORMS: dict[str, dict[str, object]] = {
-    "/locations": {"location": "no good id"},
-    "/areas": {"area": "No Good Id"},
-    "/quarantine/{name}/settle": {"why": "x"},
-    "/locations/{name}/service": {"slot": "1", "state": "IN_SERVICE"},
-    "/locations/{name}/open": {"slot": "1", "why": "x"},
-    "/packages/{name}/cancel": {"why": "x"},
-    "/packages/{name}/decide": {"why": "x"},
-    "/packages/{name}/extend": {"days": 1},
-    "/staff": {"number": "1", "name": "x", "role": "courier", "pin": "1"},
-    "/badges/{carrier}": {"pseudonym": "no one"},
-    "/badges/{carrier}/keys": {"public_key": "x"},
-    "/badges/{carrier}/keys/end": {"public_key": "x"},
-    "/badges/{carrier}/codes": {"are_on": "false"},
-    "/carriers": {"carrier": "no good id", "name": "x"},
-    "/carriers/{name}/change": {"title": "x"},
-    "/keys": {"name": "x", "scopes": "packages:read"},
-    "/accounts": {"email": "x", "name": "x", "role": "viewer", "password": "short"},
-    "/accounts/{name}/role": {"role": "viewer"},
-    "/account/app": {"code": "x"},
-    "/account/passkey": {"answer": "x"},
-    "/sign-in/passkey": {"answer": "x"},
-    "/account/password": {"current": "x", "password": "x", "again": "x"},
-    "/sign-in/factor": {"code": "x"},
-    "/sign-in/recovery": {"code": "x"},
-    "/confirm": {"password": "x"},
-}
 
 
 def test_each_page_and_form_asks_for_its_role_and_no_other_client_gets_in(server: Server) -> None:
@@ -181,6 +63,7 @@ def test_each_page_and_form_asks_for_its_role_and_no_other_client_gets_in(server
             *area_actions.router.routes,
             *badge_pages.router.routes,
             *carrier_pages.router.routes,
+            *webhook_pages.router.routes,
         )
         if isinstance(route, APIRoute)
         for method in (route.methods or set()) - {"HEAD"}

@@ -27,7 +27,6 @@ from central.monitoring import figures
 from central.pages.session import HOME
 from central.retention import prune
 from kiosk.model.clock import DAY_MS, HOUR_MS
-from tests.central.test_pages import ASKS_FOR as PAGES
 from tests.support import postgresql_plans as plans
 from tests.support.central_server import (
     LOCATION,
@@ -39,6 +38,7 @@ from tests.support.central_server import (
     wait_until,
 )
 from tests.support.operators import Browser
+from tests.support.page_rules import ASKS_FOR as PAGES
 
 LARGE = (
     schema.event,
@@ -50,6 +50,7 @@ LARGE = (
     schema.hour_status,
     schema.day_status,
     schema.recipient,
+    schema.reservation,
 )
 """The tables that grow with every day."""
 PARTIAL = {
@@ -282,7 +283,9 @@ def use_pages(filled: Filled) -> None:
     for route in PAGES:
         method, _, path = route.partition(" ")
         if method == "GET" and "{token}" not in path:
-            path = path.format(name=LOCATION.id, number="11", package=filled.package)
+            path = path.format(
+                name=LOCATION.id, number="11", package=filled.package, carrier="operator"
+            )
             browser.http.get(f"{filled.server.url}{HOME}{path}", timeout=20)
     for path in (
         f"/packages/{filled.package}",
@@ -316,6 +319,34 @@ def use_api(filled: Filled) -> None:
         assert requests.get(url, headers=sender, timeout=20).ok
 
 
+STATUSES = ("", "&status=STORED", "&status=RETRIEVED,PENDING")
+PLACES_ASKED = ("", f"&location={LOCATION.id}")
+ORDERS = ("", "&changed_since_ms=0", "&changed_since_ms=1798000000000")
+
+
+def use_lists(filled: Filled) -> None:
+    """Each filter alone and with each other, by a key of the operator's and by another's."""
+    server = filled.server
+    server.add_carrier("acme")
+    for sender in (filled.sender, server.add_key(carrier="acme")):
+        asked = [
+            f"packages?limit=2{order}{status}{place}"
+            for order in ORDERS
+            for status in STATUSES
+            for place in PLACES_ASKED
+        ]
+        asked += [f"packages?limit=2&due_by_ms={NOW_MS}{place}" for place in PLACES_ASKED]
+        asked += ["packages?reference=1", "packages?barcode=JJD000000000001", "locations?limit=2"]
+        asked += ["locations?limit=2&changed_since_ms=0", "locations?country=DE&limit=2"]
+        for each in asked:
+            answer = requests.get(f"{server.url}/v1/{each}", headers=sender, timeout=20)
+            assert answer.status_code == 200, answer.text
+            if answer.json()["next"] is not None:
+                more = {"cursor": answer.json()["next"]}
+                url = f"{server.url}/v1/{each}"
+                assert requests.get(url, params=more, headers=sender, timeout=20).ok
+
+
 def use_kiosk(filled: Filled) -> None:
     filled.kiosk.announce("A", filled.package)
     filled.kiosk.put_in("A")
@@ -333,7 +364,7 @@ def look_after(filled: Filled) -> None:
     filled.server.write(housekeeping.tell_of_silence, rules, 0, now_ms)
 
 
-USES = (use_pages, use_api, use_kiosk, look_after)
+USES = (use_pages, use_api, use_lists, use_kiosk, look_after)
 
 
 @pytest.mark.parametrize("use", USES)

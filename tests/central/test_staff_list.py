@@ -6,7 +6,9 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -18,16 +20,20 @@ from central import schema
 from central.__main__ import cli
 from central.auth import Role
 from central.database import alembic_config
+from central.retention import STAFF_VERSIONS_DAYS
 from central.sync import signing
 from kiosk.model.clock import DAY_MS
 from kiosk.model.commands import ListStaff
 from kiosk.model.person import StaffSource
 from kiosk.store import staff as kiosk_staff
+from kiosk.store.errors import NotDoneError
+from kiosk.store.staff import BITE
+from kiosk.store.writer import Writer
 from kiosk.sync.contract import STAFF_PAGE_MAX, SyncAnswer
 from kiosk.sync.receiving import receive
 from tests.support.central_server import LOCATION, Journal, Server
 from tests.support.operators import Browser, sync
-from tests.support.staff_lists import ListedAt, add, add_many, remove, set_digits
+from tests.support.staff_lists import ListedAt, add, add_many, change_many, remove, set_digits
 
 
 @pytest.fixture
@@ -141,6 +147,69 @@ def test_a_long_list_comes_in_pages_and_is_taken_at_once(site: ListedAt, server:
     assert site.numbers() == {*numbers} - {numbers[7]}
 
 
+def test_a_long_list_is_taken_in_bites_and_is_a_sound_list_after_each(
+    site: ListedAt, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between two bites a door's pulse goes out."""
+    numbers = [f"{number}" for number in range(1000, 1000 + 4 * BITE)]
+    set_digits(server, 4)
+    add_many(server, numbers)
+    site.sync()
+    assert site.numbers() == set(numbers)
+    stay, leave = numbers[::2], numbers[1::2]
+    change_many(server, stay, role="technician")
+    change_many(server, leave, removed_ms=server.clock.wall_ms)
+    submit, seen = site.journal.store.submit, [site.journal.do(roles)]
+
+    def noted(operation: Any, *args: Any) -> Any:
+        answer = submit(operation, *args)
+        answer.result()
+        seen.append(submit(roles).result())
+        return answer
+
+    with monkeypatch.context() as until:
+        until.setattr(site.journal.store, "submit", noted)
+        site.sync()
+    assert seen[-1] == dict.fromkeys(stay, "technician")
+    for before, after in pairwise(seen):
+        changed = {number for number, _ in before.items() ^ after.items()}
+        assert len(changed) <= BITE, "so many wait behind one write"
+    for each in seen:
+        assert set(stay) <= each.keys(), "who stays is always on the list"
+
+
+def roles(writer: Writer) -> dict[str, str]:
+    return {each.number: each.role.value for each in kiosk_staff.members(writer)}
+
+
+def test_a_list_that_was_cut_off_between_two_bites_is_taken_again(
+    site: ListedAt, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    numbers = [f"{number}" for number in range(1000, 1000 + 3 * BITE)]
+    set_digits(server, 4)
+    add_many(server, numbers)
+    submit, count = site.journal.store.submit, 0
+
+    def cut(operation: Any, *args: Any) -> Any:
+        nonlocal count
+        count += operation is kiosk_staff._take_some
+        if count == 3:
+            raise NotDoneError("the power is gone")
+        return submit(operation, *args)
+
+    with monkeypatch.context() as until, pytest.raises(NotDoneError):
+        until.setattr(site.journal.store, "submit", cut)
+        site.sync()
+    assert site.numbers() == set(numbers[: 2 * BITE])
+    assert site.version() == 0, "it is not here before all of it is"
+    assert site.journal.do(kiosk_staff.number_digits) == 4
+    site.begin()
+    site.sync()
+    assert site.numbers() == set(numbers)
+    listed = [number for some in site.listed() for number in some]
+    assert listed == numbers, "each is journaled once"
+
+
 def test_each_location_has_its_own_people(site: ListedAt, server: Server) -> None:
     server.add_location("elsewhere")
     add(server, "17", locations="elsewhere")
@@ -233,9 +302,44 @@ def test_a_server_that_forgot_everybody_counts_and_one_that_never_listed_anybody
     site.sync()
     assert site.numbers() == {"17"}, "enrolled at another server, which has no list"
     whole = kiosk_staff.ListChange(5, 2, True, kept)
-    site.journal.do(kiosk_staff.take_server_list, whole)
+    kiosk_staff.take_server_list(whole, site.journal.store.submit)
     site.sync()
     assert site.numbers() == set()
+
+
+def test_old_versions_are_forgotten_and_who_has_one_of_them_fetches_the_whole_list(
+    site: ListedAt, server: Server
+) -> None:
+    add(server, "17")
+    site.sync()
+    away = site.version()
+    remove(server, "17")
+    add(server, "18")
+    server.clock.wall_ms += (STAFF_VERSIONS_DAYS - 1) * DAY_MS
+    server.tidy(server.clock.wall_ms)
+    known = server.rows(schema.staff_list_version)
+    assert away in {row.version for row in known}, "it may come back yet"
+    server.clock.wall_ms += 2 * DAY_MS
+    add(server, "19")
+    server.tidy(server.clock.wall_ms)
+    counts = site.server.rows(schema.staff_list)[0].version
+    assert [row.version for row in server.rows(schema.staff_list_version)] == [counts]
+    site.sync()
+    assert site.asked[-1] == away
+    assert site.numbers() == {"18", "19"}
+    assert site.version() == counts
+
+
+def test_a_list_that_nobody_changes_keeps_its_version(site: ListedAt, server: Server) -> None:
+    add(server, "17")
+    site.sync()
+    before = site.version()
+    server.clock.wall_ms += 400 * DAY_MS
+    server.tidy(server.clock.wall_ms)
+    [row] = server.rows(schema.staff_list_version)
+    assert row.version == before
+    site.sync()
+    assert site.version() == before
 
 
 # --- one version older or newer ------------------------------------------------------------------

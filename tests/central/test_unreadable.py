@@ -44,7 +44,7 @@ def test_an_unknown_address_or_method_is_refused_in_our_form(server: Server) -> 
     assert nowhere.status_code == 404
     assert is_in_our_form(nowhere)
     wrong = requests.delete(f"{server.url}/v1/packages", timeout=20)
-    assert (wrong.status_code, wrong.headers["allow"]) == (405, "POST")
+    assert (wrong.status_code, wrong.headers["allow"]) == (405, "GET, POST")
     assert is_in_our_form(wrong)
 
 

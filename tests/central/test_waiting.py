@@ -6,6 +6,7 @@ sooner reached it because it waited.
 
 from __future__ import annotations
 
+import asyncio
 import random
 import threading
 from collections.abc import Iterator
@@ -25,6 +26,7 @@ from central.database import wake
 from central.operators.accounts import add_key
 from central.settings import Settings
 from central.sync import commands, enrolment
+from central.sync.bells import Bells, Heard
 from kiosk.adapters import SystemClock
 from kiosk.model.commands import Open
 from kiosk.store import packages, slots
@@ -194,6 +196,22 @@ def test_a_newer_waiting_request_of_a_location_ends_the_older_one(
     assert ended == [409]
 
 
+def test_an_older_waiting_request_that_is_looked_up_later_ends_nobodys() -> None:
+    """Its line was cut, and its kiosk came back on another before it was looked up."""
+
+    async def nobody() -> list[str]:
+        return []
+
+    async def ask() -> tuple[Heard, bool]:
+        bells = Bells(nobody)
+        with bells.hung("L1") as older, bells.hung("L1") as newer:
+            bells.leave_alone("L1", newer)
+            bells.leave_alone("L1", older)
+            return older.result(), newer.done()
+
+    assert asyncio.run(ask()) == (Heard.AGAIN, False)
+
+
 def test_a_kiosk_whose_token_is_revoked_waits_no_more(site: Site, server: Server) -> None:
     with site.client() as client:
         wait_until(lambda: is_waited_at(server))
@@ -252,8 +270,9 @@ def test_a_proxy_that_cuts_long_requests_costs_nothing_but_the_cut(
         with site.client(hatch) as client:
             wait_for_opening(server, hatch)
             wait_until(lambda: is_waited_at(server))
+            made = proxy.made
             proxy.cut()
-            wait_until(lambda: not is_waited_at(server))
+            wait_until(lambda: proxy.made > made)
             wait_for_opening(server, hatch)
             assert client.state.is_reached
             assert client.state.message == ""
@@ -436,6 +455,27 @@ def test_whoever_answers_at_once_is_not_asked_without_end(
         assert not waiting.works
     assert len(came) <= 20
     assert woken.passed_s > 100 * 4
+
+
+def test_a_waiting_request_that_fails_as_it_should_not_ends_no_sync(
+    site: Site, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.others |= {"sync_s": 2, "poll_s": 2}
+    server.stop()
+    server.start()
+
+    has_failed = threading.Event()
+
+    def fail(*_: object, **_more: object) -> None:
+        has_failed.set()
+        raise ArithmeticError("a mistake")
+
+    monkeypatch.setattr(BoundedSession, "get", fail)
+    hatch = Hatch()
+    with site.client(hatch):
+        wait_until(has_failed.is_set)
+        ask_for_opening(server, "7")
+        wait_until(lambda: hatch.opened == ["7"])
 
 
 def test_somebody_who_always_calls_and_brings_something_is_heard_with_pauses() -> None:

@@ -310,32 +310,32 @@ SERVER_LISTS = StaffSource.SERVER
 async def test_a_courier_who_is_removed_does_nothing_more_and_is_signed_out(tmp_path: Path) -> None:
     person = replace(STAFF["11"], number="12", source=SERVER_LISTS)
     async with fresh_kiosk(tmp_path) as kiosk:
-        run = kiosk.kiosk.store.run
+        submit = kiosk.kiosk.store.submit
         person = replace(person, listed_ms=kiosk.kiosk.clock.now().wall_ms)
-        await run(staff.take_server_list, staff.ListChange(1, 2, True, [person]))
+        staff.take_server_list(staff.ListChange(1, 2, True, [person]), submit)
         await sign_in(kiosk, f"12{COURIER_PIN[2:]}")
         await store(kiosk, "ONE")
         pulses = kiosk.world.pulses
-        await run(staff.take_server_list, staff.ListChange(2, 2, False, [], ["12"]))
+        staff.take_server_list(staff.ListChange(2, 2, False, [], ["12"]), submit)
         kiosk.player.do(Scanned("TWO"))
         view = await kiosk.player.until(First)
         assert Choice.COURIER in view.choices
         assert kiosk.world.pulses == pulses
-        assert await run(staff.member, "12") is None
+        assert submit(staff.member, "12").result() is None
 
 
 async def test_who_is_removed_while_a_door_is_open_ends_what_was_begun(tmp_path: Path) -> None:
     person = replace(STAFF["11"], number="12", source=SERVER_LISTS)
     async with fresh_kiosk(tmp_path) as kiosk:
-        run = kiosk.kiosk.store.run
+        submit = kiosk.kiosk.store.submit
         person = replace(person, listed_ms=kiosk.kiosk.clock.now().wall_ms)
-        await run(staff.take_server_list, staff.ListChange(1, 2, True, [person]))
+        staff.take_server_list(staff.ListChange(1, 2, True, [person]), submit)
         await sign_in(kiosk, f"12{COURIER_PIN[2:]}")
         kiosk.player.do(Scanned("ONE"))
         await kiosk.player.until(ChooseSize)
         kiosk.player.do(Chosen("S"))
         door = await kiosk.player.until(DoorOpen)
-        await run(staff.take_server_list, staff.ListChange(2, 2, False, [], ["12"]))
+        staff.take_server_list(staff.ListChange(2, 2, False, [], ["12"]), submit)
         kiosk.site.steel.close(door.slot)
         await kiosk.player.until(ScanPackage)
         assert (await kiosk.slot(door.slot)).status is SlotStatus.OCCUPIED
@@ -350,15 +350,15 @@ async def test_a_technician_who_is_listed_otherwise_signs_in_again(
 ) -> None:
     person = replace(STAFF["99"], number="98", source=SERVER_LISTS)
     async with fresh_kiosk(tmp_path) as kiosk:
-        run = kiosk.kiosk.store.run
-        await run(staff.take_server_list, staff.ListChange(1, 2, True, [person]))
+        submit = kiosk.kiosk.store.submit
+        staff.take_server_list(staff.ListChange(1, 2, True, [person]), submit)
         kiosk.player.do(Pressed(Choice.SERVICE))
         await kiosk.player.until(EnterPin)
         kiosk.player.do(Entered(f"98{TECHNICIAN_PIN[2:]}"))
         await kiosk.player.until(Doors)
         changed = replace(person, **change)  # type: ignore[arg-type]
         changed = replace(changed, role=Role(changed.role))
-        await run(staff.take_server_list, staff.ListChange(2, 2, False, [changed]))
+        staff.take_server_list(staff.ListChange(2, 2, False, [changed]), submit)
         kiosk.player.do(Chosen("9"))
         view = await kiosk.player.until(View, lambda view: isinstance(view, First | DoorPage))
         assert isinstance(view, First)
@@ -372,9 +372,9 @@ async def test_a_number_of_four_digits_signs_in_and_a_shorter_one_with_zeros_in_
     )
     secret = COURIER_PIN[2:]
     async with fresh_kiosk(tmp_path) as kiosk:
-        run, now_ms = kiosk.kiosk.store.run, kiosk.kiosk.clock.now().wall_ms
+        submit, now_ms = kiosk.kiosk.store.submit, kiosk.kiosk.clock.now().wall_ms
         people = [replace(each, listed_ms=now_ms) for each in (long, short)]
-        await run(staff.take_server_list, staff.ListChange(1, 4, True, people))
+        staff.take_server_list(staff.ListChange(1, 4, True, people), submit)
         for typed in ("1234", "0012", "0011"):
             kiosk.player.do(Pressed(Choice.COURIER))
             view = await kiosk.player.until(EnterPin)

@@ -4,7 +4,8 @@ The numbers are those of the invariants: I1 acknowledged is durable, I2 one live
 I3 tables are the replay of the journal, I4 the chain is whole, I6 no pulse without a durable intent
 and one at most, I7 every intent ends, I8 a proof opens only its own, I9 no slot is given out while
 its content is unknown, I10 all comes to rest, I11 a code opens no slot of another's, I12 a courier
-is shown, opens and moves no other carrier's package.
+is shown, opens and moves no other carrier's package, I13 no badge out of its time, or otherwise
+wrong, and no code of another day opens a session.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from tests.sim.site import (
     TECHNICIAN_PIN,
     Site,
 )
+from tests.sim.wallet import Wallet
 from tests.support.invariants import findings, gather
 
 FREE = {"status": "EMPTY", "service": "IN_SERVICE", "is_reachable": 1}
@@ -69,6 +71,9 @@ class Audit:
         """The delegates who have fetched their package."""
         self.refused_of_others = 0
         """How often a courier scanned another carrier's package."""
+        self.wallet = Wallet(site, site.rng)
+        self.let_in: Counter[str] = Counter()
+        """How often a badge, or a code of the day, opened a session."""
         self.touched_s: dict[str, float] = {}
         """When each door was last pulsed or moved."""
         site.steel.on_pulse = self.pulsed
@@ -100,6 +105,7 @@ class Audit:
     def _require_entitled(self, intent: Mapping[str, Any]) -> None:
         person, slot, purpose = self.site.person, intent["slot"], intent["purpose"]
         has_staff = bool(person.pins & {*COURIER_PINS.values(), TECHNICIAN_PIN, *BADGES})
+        has_staff |= self._is_by_no_list()
         if purpose in ("PICKUP", "REOPEN", "RETURN"):
             rows = self.site.store.peek(_packages_of_slot, slot)
             owners = self.site.store.peek(_owners_of_codes, self._is_proved)
@@ -112,7 +118,7 @@ class Audit:
             by_delegate = [row for row in rows if self._is_proved_by_delegate(row)]
             if purpose == "PICKUP" and intent["delegate"] is not None:
                 wanted = [row for row in by_delegate if row["id"] == intent["package"]]
-                require(wanted, f"I13: nobody has the code of the delegate of {intent}")
+                require(wanted, f"I14: nobody has the code of the delegate of {intent}")
             elif purpose == "PICKUP":
                 wanted = [row for row in live if row["id"] == intent["package"]]
                 require(wanted, f"I11: {intent} opens a slot that holds {live}")
@@ -137,7 +143,29 @@ class Audit:
         visit = self.site.store.peek(_open_visit)
         if visit is None or visit["role"] != Role.COURIER:
             return None
-        return set(STAFF[visit["staff"]].carriers)
+        named = str(visit["staff"])
+        return {named.split(":")[1]} if _is_on_no_list(named) else set(STAFF[named].carriers)
+
+    def _is_by_no_list(self) -> bool:
+        """Whether who is signed in came by a badge or a code, which was judged at the sign-in."""
+        visit = self.site.store.peek(_open_visit)
+        return visit is not None and _is_on_no_list(str(visit["staff"]))
+
+    def _require_let_in(self, body: Any, at: Instant) -> None:
+        """Who is on no list came with a badge that is good, or typed a code that counts (I13)."""
+        _, carrier, pseudonym = (*str(body["actor"]).split(":"), "")[:3]
+        require(body["role"] == Role.COURIER, f"I13: {body} by who is on no list")
+        if pseudonym:
+            require(
+                self.wallet.is_good(pseudonym, at),
+                f"I13: {body} at {at}, by {self.wallet.issued.get(pseudonym)}",
+            )
+        else:
+            require(
+                self.wallet.good_codes(carrier, at) & self.wallet.typed,
+                f"I13: {body} at {at}, and no code that counts was typed",
+            )
+        self.let_in["badge" if pseudonym else "code"] += 1
 
     def shown(self, view: View) -> None:
         """A courier is shown nothing of what other carriers' couriers bring (I12)."""
@@ -217,6 +245,8 @@ class Audit:
         self.head_seq, self.head_hash = seq, digest
         self.events[row["kind"]] += 1
         body = json.loads(row["body"])
+        if row["kind"] == EventKind.STAFF_SIGNED_IN and _is_on_no_list(str(body["actor"])):
+            self._require_let_in(body, at)
         for table, values in body.get("rows", []):
             key = values[KEY_OF_TABLE[table]]
             known = self.tables[table].setdefault(key, dict(DEFAULTS[table]))
@@ -248,19 +278,19 @@ class Audit:
     def _require_delegate(
         self, kind: str, table: str, values: Mapping[str, Any], body: Any, at: Instant
     ) -> None:
-        """A delegate's code opens the one package that it is for, while it may, and once (I13)."""
+        """A delegate's code opens the one package that it is for, while it may, and once (I14)."""
         if kind == EventKind.PACKAGE_RETRIEVED and table == "package" and body.get("delegate"):
             delegate = body["delegate"]
-            require(delegate not in self.fetched_by, f"I13: {delegate} fetched twice")
+            require(delegate not in self.fetched_by, f"I14: {delegate} fetched twice")
             self.fetched_by.add(delegate)
         is_opening = table == "intent" and values.get("state") == "INTENDED"
         if not is_opening or values.get("delegate") is None:
             return
         package = self.tables["package"].get(values["package"] or "", {})
         is_theirs = package.get("delegate") == values["delegate"]
-        require(is_theirs and package["slot"] == values["slot"], f"I13: {values} opens {package}")
+        require(is_theirs and package["slot"] == values["slot"], f"I14: {values} opens {package}")
         is_in_time = not at.is_trusted or at.wall_ms < package["delegate_until_ms"]
-        require(is_in_time, f"I13: {values} opens {package} at {at.wall_ms}")
+        require(is_in_time, f"I14: {values} opens {package} at {at.wall_ms}")
 
     def _require_doubt(self, body: Any) -> None:
         """An intent whose end nobody saw leaves its slot in doubt (I7)."""
@@ -364,6 +394,10 @@ def _owners_of_codes(writer: Writer, is_proved: Any) -> set[str]:
 
 def _open_visit(writer: Writer) -> Any:
     return writer.one("SELECT * FROM visit WHERE ended_seq IS NULL")
+
+
+def _is_on_no_list(actor: str) -> bool:
+    return actor.startswith("courier:")
 
 
 def _carriers_behind(writer: Writer, slot: str, package: str | None) -> set[str]:

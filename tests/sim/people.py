@@ -85,6 +85,8 @@ class People:
         self.role = "customer"
         self.courier = "11"
         """The number of who stands there, if it is a courier."""
+        self.badge = ""
+        """The carrier's badge that was scanned last."""
         self.held: list[str] = []
         self.wanted: dict[str, Any] | None = None
         """The package whose code this customer has."""
@@ -177,14 +179,15 @@ class People:
     def _begin(self, view: First) -> str:
         self.new_visitor()
         if Choice.RESUME in view.choices and self.rng.random() < 0.4:
-            return self._do(
-                Scanned(COURIER_BADGES[self.courier])
-                if self.rng.random() < 0.2
-                else Pressed(view.choices[1])
-            )
+            if self.rng.random() < 0.2:
+                own = self.badge or COURIER_BADGES[self.courier]
+                return self._do(Scanned(own if self.rng.random() < 0.5 else self._new_badge()))
+            return self._do(Pressed(view.choices[1]))
         match self.role:
-            case "courier" if self.rng.random() < 0.2:
-                return self._do(Scanned(COURIER_BADGES[self.courier]))
+            case "courier" if self.rng.random() < 0.5:
+                is_listed = self.rng.random() < 0.3
+                badge = COURIER_BADGES[self.courier] if is_listed else self._new_badge()
+                return self._do(Scanned(badge))
             case "courier":
                 return self._do(Pressed(Choice.COURIER))
             case "technician":
@@ -196,6 +199,14 @@ class People:
                 return self._do(Entered(self.rng.choice("0123456789")))
             case _:
                 return self._do(Pressed(Choice.PICK_UP))
+
+    def _new_badge(self) -> str:
+        """The carrier has made a courier a badge, and the kiosk has heard from its server."""
+        wallet = self.audit.wallet
+        if self.rng.random() < 0.8:
+            wallet.sync()
+        self.badge = wallet.badge(CARRIERS[self.courier])
+        return self.badge
 
     def _enter_code(self, view: EnterCode) -> str:
         return self._do(Entered(self._code(is_scanned=False)))
@@ -229,6 +240,8 @@ class People:
     def _enter_pin(self, view: EnterPin) -> str:
         if self.rng.random() < 0.1:
             return self._do(Entered(self.rng.choice(("110000", "990000", "55", ""))))
+        if view.code_digits and self.rng.random() < 0.3:
+            return self._do(Entered(self.audit.wallet.typed_code(CARRIERS[self.courier])))
         is_technicians = view.for_service or (view.for_anyone and self.rng.random() < 0.5)
         pin = TECHNICIAN_PIN if is_technicians else COURIER_PINS[self.courier]
         return self._do(Entered(pin))

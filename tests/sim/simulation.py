@@ -85,6 +85,8 @@ class Run:
         self.failures = Failures()
         self.refused_of_others = 0
         """How often a courier scanned another carrier's package."""
+        self.let_in: Counter[str] = Counter()
+        """How often a badge, or a code of the day, opened a session."""
 
     def play(self, steps: int) -> None:
         """Site after site, until so many steps were done."""
@@ -116,6 +118,8 @@ class Run:
             "refusals": self.events["CODE_REFUSED"],
             "jams": self.outcomes["JAMMED"],
             "refused_of_others": self.refused_of_others,
+            "badges": self.let_in["badge"],
+            "codes_of_the_day": self.let_in["code"],
             "kills": self.did["kill"] + self.did["kill_in_transaction"],
             "did": dict(sorted(self.did.items())),
             "events": dict(sorted(self.events.items())),
@@ -177,6 +181,7 @@ class SiteLife:
             await self._step()
         await self._rest()
         self.run.refused_of_others += self.audit.refused_of_others
+        self.run.let_in += self.audit.let_in
         await self.site.stop()
 
     async def _start(self) -> None:

@@ -30,7 +30,10 @@ from kiosk.flows.context import Kiosk
 from kiosk.flows.door_events import Watch
 from kiosk.flows.doors import Opened
 from kiosk.flows.views.choices import Purpose
+from kiosk.model import signed_badge
 from kiosk.model.carriers import CarrierScope
+from kiosk.model.clock import Instant
+from kiosk.model.signed_badge import Known, SignedBadge
 from kiosk.store import codes, delegates, deposits, intents, recovery
 from kiosk.store.deposits import Deposit
 from kiosk.store.slots import FreeSlotQuery
@@ -70,7 +73,16 @@ def play(seed: int, steps: int, folder: Path) -> Run:
 def test_nothing_that_must_hold_is_broken(scratch: Path, seed: int) -> None:
     counts = play(seed, STEPS, scratch).counts()
     assert counts["steps"] == STEPS
-    for happened in ("deposits", "pickups", "refusals", "jams", "kills", "refused_of_others"):
+    for happened in (
+        "deposits",
+        "pickups",
+        "refusals",
+        "jams",
+        "kills",
+        "refused_of_others",
+        "badges",
+        "codes_of_the_day",
+    ):
         assert counts[happened] > 5, f"too few {happened} to prove anything: {counts}"
 
 
@@ -123,6 +135,10 @@ def any_code(row: Row, secret: str, policy: codes.CodePolicy) -> int | None:
 
 def any_delegate(writer: Writer, row: Row) -> bool:
     return row["delegate"] is not None
+
+
+def any_time(badge: SignedBadge, known: Known, now: Instant) -> None:
+    pass
 
 
 def any_carrier(self: CarrierScope, carrier: str) -> bool:
@@ -203,7 +219,8 @@ WRONG: dict[str, Wrong] = {
     "a cancelled deposit leaves an empty slot": Wrong(
         (deposits, recovery), "end_deposit", always_empty, "I9"
     ),
-    "a delegate's time never ends": Wrong((delegates,), "may_fetch", any_delegate, "I13"),
+    "a delegate's time never ends": Wrong((delegates,), "may_fetch", any_delegate, "I14"),
+    "a badge is good at any time": Wrong((signed_badge,), "require_valid", any_time, "I13"),
     "couriers may touch every carrier's packages": Wrong(
         (CarrierScope,), "may_touch", any_carrier, "I12"
     ),

@@ -71,6 +71,21 @@ def scans(url: str, large: Sequence[Table], statements: Mapping[str, Any]) -> di
     return found
 
 
+def parts_read(url: str, table: str, statements: Mapping[str, Any]) -> set[str]:
+    """The parts of a table by months that some statements look into."""
+    found = set()
+    with connected(url) as connection, connection.cursor() as cursor:
+        for statement, bound in statements.items():
+            if IS_EXPLAINED.match(statement):
+                cursor.execute(f"EXPLAIN (FORMAT JSON) {statement}".encode(), bound or None)
+                answer = cursor.fetchone()
+                assert answer is not None
+                found |= {
+                    str(each.get("Relation Name")) for each, _ in _steps(answer[0][0]["Plan"])
+                }
+    return {name for name in found if PART.sub("", name) == table}
+
+
 def _small_parts(cursor: psycopg.Cursor[Any]) -> set[str]:
     """The months that are still to come, or have just begun: next to nothing is read in any way."""
     cursor.execute(

@@ -107,6 +107,19 @@ def add_many(server: Server, numbers: list[str]) -> None:
     server.write(write)
 
 
+def change_many(server: Server, numbers: list[str], **values: Any) -> None:
+    """Change something of many who are listed."""
+    table = schema.staff
+
+    def write(connection: Connection) -> None:
+        for number in numbers:
+            version = staff_list.count_change(connection, server.clock.wall_ms)
+            changed = table.update().where(table.c.number == number)
+            connection.execute(changed.values(version=version, **values))
+
+    server.write(write)
+
+
 def remove(server: Server, number: str) -> None:
     """List somebody no more."""
     server.write(staff.remove, server.central, "test", number)

@@ -1,0 +1,44 @@
+"""What is a sandbox: a location whose id no real one can have. Whoever has a sandbox's key is there
+and nowhere else, and nobody else is."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import Connection, bindparam, select
+
+from central import schema
+from central.auth import Program
+from central.errors import not_found
+
+PREFIX: Final = "sandbox~"
+"""Ids of real locations have no tilde."""
+IS_SANDBOX: Final = schema.location.c.id.like(f"{PREFIX}%")
+_SANDBOX = select(schema.api_key.c.sandbox).where(schema.api_key.c.id == bindparam("key"))
+
+
+def is_sandbox(location: str | None) -> bool:
+    """Whether a location is simulated."""
+    return location is not None and location.startswith(PREFIX)
+
+
+def require_own(program: Program, location: str) -> None:
+    """Refuse a sandbox's key anything real, and any other key a sandbox, as if it were not there.
+    Raises `RequestError`."""
+    if not _is_own(program.sandbox, location):
+        raise not_found("location", location)
+
+
+def _is_own(sandbox: str, location: str) -> bool:
+    return location == sandbox if sandbox else not is_sandbox(location)
+
+
+def place_of(connection: Connection, key: str, location: str) -> str:
+    """The location that a program means: the nearest of a sandbox is its own. Raises
+    `RequestError`."""
+    sandbox = str(connection.execute(_SANDBOX, {"key": key}).scalar() or "")
+    if location == "nearest":
+        return sandbox or location
+    if not _is_own(sandbox, location):
+        raise not_found("location", location)
+    return location

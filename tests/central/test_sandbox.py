@@ -1,0 +1,149 @@
+"""A sandbox is strictly apart: from real lockers, from people, from other keys."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import requests
+
+from central import housekeeping, schema
+from kiosk.model.clock import HOUR_MS
+from tests.central.test_api_page import sandbox_key
+from tests.central.test_problems import problem_of
+from tests.support.central_server import EVA, LOCATION, Journal, Mailbox, Server, announce
+from tests.support.operators import sync
+
+
+def ask(
+    server: Server, key: dict[str, str], method: str, path: str, body: Any = None
+) -> requests.Response:
+    url = f"{server.url}/v1/{path}"
+    return requests.request(method, url, json=body, headers=key, timeout=20)
+
+
+def happens(server: Server, key: dict[str, str], package: str, action: str) -> requests.Response:
+    return ask(server, key, "POST", f"sandbox/packages/{package}/{action}")
+
+
+@pytest.fixture
+def key(server: Server) -> dict[str, str]:
+    return sandbox_key(server)
+
+
+@pytest.fixture
+def place(server: Server, key: dict[str, str]) -> str:
+    return str(ask(server, key, "GET", "sandbox").json()["location"])
+
+
+def test_neither_side_sees_or_touches_the_other(
+    server: Server, kiosk: Journal, key: dict[str, str], place: str
+) -> None:
+    sync(kiosk)
+    real, other = server.add_key(), sandbox_key(server)
+    assert announce(server, key, "A1", location=place).status_code == 201
+    own = announce(server, real, "A1").json()["id"]
+    for who, where in ((key, LOCATION.id), (real, place), (other, place)):
+        problem_of(announce(server, who, "B1", location=where), 404, "not_found")
+        problem_of(ask(server, who, "GET", f"locations/{where}"), 404, "not_found")
+        path = f"locations/{where}/check"
+        problem_of(ask(server, who, "POST", path, {"size": "S"}), 404, "not_found")
+        wanted = {"location": where, "size": "S", "until_ms": server.clock.wall_ms + HOUR_MS}
+        problem_of(ask(server, who, "POST", "reservations", wanted), 404, "not_found")
+    problem_of(ask(server, key, "GET", f"packages/{own}"), 404, "not_found")
+    problem_of(happens(server, key, own, "deposit"), 404, "not_found")
+    problem_of(happens(server, real, own, "deposit"), 403, "no_sandbox")
+    seen = [
+        {each["id"] for each in ask(server, who, "GET", "locations").json()["locations"]}
+        for who in (real, key, other)
+    ]
+    assert seen[0] == {LOCATION.id}
+    assert seen[1] == {place}
+    assert len(seen[2]) == 1 and not seen[2] & (seen[0] | seen[1])
+    for who in (key, other):
+        assert ask(server, who, "GET", "directory").json()["locations"] == []
+    listed = ask(server, real, "GET", "directory").json()["locations"]
+    assert [each["id"] for each in listed] == [LOCATION.id]
+    near = "locations/nearest?lat=0&lon=0&count=50"
+    assert place not in ask(server, real, "GET", near).text
+    assert [each["id"] for each in ask(server, key, "GET", near).json()] == [place]
+
+
+def test_nobody_is_sent_anything(
+    server: Server, mailbox: tuple[int, Mailbox], key: dict[str, str], place: str
+) -> None:
+    """Whatever happens there, with addresses that are somebody's."""
+    package = announce(server, key, "A1", location="nearest", recipient=EVA).json()["id"]
+    assert happens(server, key, package, "deposit").json()["status"] == "STORED"
+    ask(server, key, "POST", f"packages/{package}/code", {"user_id": "eva"})
+    ask(server, key, "POST", f"packages/{package}/extend", {"days": 1})
+    for fault in ("door_jammed", "opened_by_itself", "board_away", "board_back", "full"):
+        assert ask(server, key, "POST", "sandbox/faults", {"fault": fault}).ok, fault
+    happens(server, key, package, "expire")
+    happens(server, key, package, "collect")
+    server.tidy(server.clock.wall_ms + HOUR_MS)
+    server.write(housekeeping.tell_of_silence, server.rules, 0, server.clock.wall_ms + 48 * HOUR_MS)
+    assert server.rows(schema.notification) == []
+    assert server.rows(schema.quarantine) == []
+    assert server.alarms() == []
+    assert mailbox[1].mails == []
+
+
+@pytest.mark.parametrize(
+    ("actions", "status"),
+    [
+        ([], "PENDING"),
+        (["deposit"], "STORED"),
+        (["deposit", "undo"], "PENDING"),
+        (["deposit", "undo", "deposit", "pickup"], "RETRIEVED"),
+        (["deposit", "expire"], "EXPIRED"),
+        (["deposit", "expire", "collect"], "COLLECTED"),
+        (["deposit", "lose"], "MISSING"),
+    ],
+)
+def test_each_state_is_reached_by_request(
+    server: Server, key: dict[str, str], actions: list[str], status: str
+) -> None:
+    package = announce(server, key, "A1", location="nearest").json()["id"]
+    for action in actions:
+        answer = happens(server, key, package, action)
+        assert answer.status_code == 200, answer.text
+    found = ask(server, key, "GET", f"packages/{package}").json()
+    assert found["status"] == status
+    history = ask(server, key, "GET", f"packages/{package}/history").json()
+    assert len(history) >= len(actions) + 1
+
+
+def test_what_cannot_happen_is_a_problem(server: Server, key: dict[str, str]) -> None:
+    package = announce(server, key, "A1", location="nearest").json()["id"]
+    problem_of(happens(server, key, package, "pickup"), 409, "too_late")
+    happens(server, key, package, "deposit")
+    problem_of(happens(server, key, package, "deposit"), 409, "too_late")
+    problem_of(happens(server, key, package, "explode"), 422, "invalid")
+    ask(server, key, "POST", f"packages/{package}/cancel", {})
+    found = ask(server, key, "GET", f"packages/{package}").json()
+    assert found["status"] == "CANCELLED"
+    assert happens(server, key, package, "collect").json()["status"] == "COLLECTED"
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [("too_many_requests", 429), ("internal", 500), ("unavailable", 503), ("outcome_unknown", 503)],
+)
+def test_the_next_request_is_refused_once(
+    server: Server, key: dict[str, str], error: str, status: int
+) -> None:
+    assert ask(server, key, "POST", "sandbox/refusals", {"error": error}).ok
+    refused = announce(server, key, "A1", location="nearest")
+    problem_of(refused, status, error)
+    assert "retry-after" in refused.headers
+    assert server.rows(schema.package) == []
+    assert announce(server, key, "A1", location="nearest").status_code == 201
+
+
+def test_operators_see_it_as_what_it_is(server: Server, key: dict[str, str], place: str) -> None:
+    (row,) = [each for each in server.rows(schema.location) if each.id == place]
+    assert row.name == "Sandbox of a shop"
+    assert "simulated" in row.address
+    assert row.last_sync_ms is None
+    assert row.latitude is None
