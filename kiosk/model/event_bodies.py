@@ -270,8 +270,7 @@ class PackageRetrieved(Body):
 
     kind = EventKind.PACKAGE_RETRIEVED
     reason: Words = ""
-    delegate: Id | None = None
-    """By whose code, where it was a delegate's."""
+    delegate: Id | None = None  # by whose code, where it was not the owner's
 
 
 @dataclass(frozen=True, kw_only=True)

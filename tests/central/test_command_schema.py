@@ -15,7 +15,9 @@ from central.sync import commands, staff
 from kiosk.model.command_schema import FILE, command_schema, text
 from kiosk.model.commands import (
     CommandType,
+    EndDelegate,
     ListStaff,
+    NameDelegate,
     Open,
     ReleaseDoor,
     ReserveDoor,
@@ -100,10 +102,12 @@ def test_all_that_the_server_sends_is_as_the_schema_says(server: Server, kiosk: 
         answer = requests.request(method, f"{url}/{path}", json=body, headers=headers, timeout=20)
         assert answer.ok, answer.text
     now_ms = server.clock.wall_ms
+    named = NameDelegate(package=package, delegate="d", until_ms=now_ms)
+    delegates = named, EndDelegate(package=package, delegate="d")
     key = TrustKey(public_key="00" * 32)
     kept = ReserveDoor(reservation="r", size="S", until_ms=now_ms), ReleaseDoor(reservation="r")
     served = SlotService(slot="3", service=Service.IN_SERVICE)
-    for command in (served, Open(slot="3"), key, *kept):
+    for command in (served, Open(slot="3"), key, *kept, *delegates):
         server.write(commands.queue, LOCATION.id, command, "op", now_ms)
     came = [each for each in sync(kiosk).commands if isinstance(each, dict)]
     assert {each["type"] for each in came} == {kind.value for kind in CommandType}

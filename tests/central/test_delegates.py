@@ -72,7 +72,7 @@ def name(link: str, who: str = "Anna", days: int = 2) -> str:
 def code_of(mailbox: tuple[int, Mailbox], count: int) -> str:
     """The delegate's code, of the newest mail."""
     mail = text_of(mailbox[1].wait_for(count)[count - 1])
-    return re.findall(r"\d{3} \d{3} \d{3}", mail)[-1].replace(" ", "")
+    return str(re.findall(r"\d{3} \d{3} \d{3}", mail)[-1]).replace(" ", "")
 
 
 def check(kiosk: Journal, code: str) -> CodeAnswer:
