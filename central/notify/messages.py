@@ -21,7 +21,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from PIL import Image
 from sqlalchemy import Connection, Table, bindparam, select
 
-from central import addresses, kept, links, schema
+from central import addresses, kept, links, people, schema
 from central.context import Central
 from central.delegates import following
 from central.notify import receipts
@@ -125,7 +125,7 @@ def compose(
         return Dropped("the package or the person is not known any more")
     if person.erased_ms is not None:
         return Dropped("the person's data were erased")
-    if package.recipient != row.recipient:
+    if kind is not Kind.HANDED_IN and not people.is_notified(connection, row.recipient, package):
         return Dropped("the package is for another contact now")
     if package.disputed_ms is not None:
         return Dropped("an operator has yet to say whose the package is")

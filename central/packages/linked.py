@@ -9,7 +9,7 @@ from typing import Any
 from itsdangerous import BadData
 from sqlalchemy import Connection, select
 
-from central import schema
+from central import people, schema
 from central.context import Central
 from central.delegates import following
 from central.errors import RequestError, not_found
@@ -43,7 +43,7 @@ def package_of(
     if known is None or known.erased_ms is not None:
         raise ended
     is_theirs = (
-        row.recipient == sent_to
+        people.is_notified(connection, sent_to, row)
         if sent_to is not None
         else known.created_ms <= made.timestamp() * 1000 + 999
     )

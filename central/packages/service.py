@@ -6,7 +6,6 @@ knows better comes back by its events.
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select, update
@@ -36,7 +35,6 @@ from central.packages.sizes import (
 )
 from central.regions import directory
 from central.schema import LIVE
-from central.sealing import indexed
 from central.sync import claims, commands, order
 from central.sync.room import note_room, tell_of_room
 from kiosk.model.barcode import barcode_key
@@ -57,7 +55,6 @@ NEAREST = "nearest"
 _LOCATION = select(schema.location.c.id).where(schema.location.c.id == bindparam("id"))
 _PACKAGE = select(schema.package).where(schema.package.c.id == bindparam("package"))
 _INSERT_PACKAGE = insert(schema.package)
-_INSERT_RECIPIENT = insert(schema.recipient)
 
 
 def announce(
@@ -138,6 +135,9 @@ def announce(
         commands.queue(connection, location, command, by, now_ms, package)
     if live:
         claims.look(connection, central.settings.notifications, location, [key], now_ms)
+    if known is not None and known.recipient is not None and known.status in claims.LYING:
+        # It was put in for somebody whom the courier named: that code is no longer valid.
+        commands.new_code(connection, known, by, now_ms)
     if known is not None and known.status == PackageStatus.STORED:
         outbox.stored(connection, central.settings.notifications, package, now_ms)
     feeding.packages(connection, location, [package], now_ms, Change.ANNOUNCED)
@@ -279,19 +279,15 @@ def _phone(connection: Connection, location: str, text: str, field: str) -> str:
 
 
 def _recipient(connection: Connection, person: Person, phone: str, now_ms: int) -> str:
-    recipient = new_id()
-    values = {
-        "id": recipient,
-        "name": person.name,
-        "email": person.email,
-        "phone": phone,
-        "language": person.language,
-        "channels": json.dumps(list(person.channels)),
-        "created_ms": now_ms,
-    }
-    connection.execute(_INSERT_RECIPIENT, indexed(connection, schema.recipient, values))
-    people.index_new_name(connection, recipient, person.name)
-    return recipient
+    return people.add(
+        connection,
+        now_ms,
+        name=person.name,
+        email=person.email,
+        phone=phone,
+        language=person.language,
+        channels=person.channels,
+    )
 
 
 def find_locked(connection: Connection, package: str, sender: str | None = None) -> Any:

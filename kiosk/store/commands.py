@@ -51,6 +51,7 @@ from kiosk.model.location import Service
 from kiosk.model.package import LEGAL_CHANGES, PackageStatus
 from kiosk.model.person import Recipient, StaffSource
 from kiosk.store import (
+    addressees,
     delegates,
     departures,
     holds,
@@ -330,6 +331,7 @@ def _recipient(recipient: CommandRecipient) -> Recipient:
 def _tie(writer: Writer, package_id: str, recipient: CommandRecipient, **values: Any) -> None:
     """This package is for this person from now on."""
     person = _recipient(recipient)
+    addressees.forget(writer, package_id)
     writer.db.execute(
         "INSERT INTO recipient (id, name, phone) VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE"
         " SET name = excluded.name, phone = excluded.phone",

@@ -542,7 +542,28 @@ def m015_reservations(db: Database) -> None:
 
 
 @migrations()
-def m016_delegates(db: Database) -> None:
+def m016_unannounced(db: Database) -> None:
+    """Who a package is for that nobody announced, until the server has heard of it; and what
+    guests put in within a day. All of it is sealed."""
+    db.conn.execute(
+        """CREATE TABLE addressee (
+            package TEXT PRIMARY KEY REFERENCES package (id),
+            said TEXT NOT NULL
+        ) STRICT"""
+    )
+    db.conn.execute(
+        """CREATE TABLE guest_deposit (
+            id INTEGER PRIMARY KEY,
+            at_ms INTEGER NOT NULL,
+            sender_mark TEXT NOT NULL,
+            recipient_mark TEXT NOT NULL
+        ) STRICT"""
+    )
+    db.conn.execute("CREATE INDEX guest_deposit_at ON guest_deposit (at_ms)")
+
+
+@migrations()
+def m017_delegates(db: Database) -> None:
     """Whom a package's owner has named to fetch it, and by whose code a door was opened."""
     db.conn.execute("ALTER TABLE package ADD COLUMN delegate TEXT")
     db.conn.execute("ALTER TABLE package ADD COLUMN delegate_until_ms INTEGER")
