@@ -18,7 +18,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from kiosk.model.actor import KIOSK, Actor, actor_of, in_one_form
-from kiosk.model.commands import OpeningOutcome
+from kiosk.model.commands import HelpOutcome, OpeningOutcome
 from kiosk.model.events import EventKind
 from kiosk.model.fields import (
     IS_TRUSTED,
@@ -238,6 +238,17 @@ class OpeningMissed(Body):
     slot: SlotLabel
 
 
+@dataclass(frozen=True, kw_only=True)
+class HelpEnded(Body):
+    """What came of a command of the server that helps remotely."""
+
+    kind = EventKind.HELP_ENDED
+    id: Id
+    """The command's."""
+    outcome: HelpOutcome
+    detail: Name = ""
+
+
 # --- packages ------------------------------------------------------------------------------------
 
 
@@ -270,6 +281,7 @@ class PackageRetrieved(Body):
 
     kind = EventKind.PACKAGE_RETRIEVED
     reason: Words = ""
+    delegate: Id | None = None  # by whose code, where it was not the owner's
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -376,6 +388,22 @@ class CodeTold(Body):
     """The command line showed a package's code."""
 
     kind = EventKind.CODE_TOLD
+    package: Id
+
+
+@dataclass(frozen=True, kw_only=True)
+class DelegateNamed(Body):
+    """Somebody else may fetch a package, with a code of their own."""
+
+    kind = EventKind.DELEGATE_NAMED
+    package: Id
+
+
+@dataclass(frozen=True, kw_only=True)
+class DelegateEnded(Body):
+    """A delegate may fetch a package no more."""
+
+    kind = EventKind.DELEGATE_ENDED
     package: Id
 
 
