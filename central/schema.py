@@ -60,6 +60,7 @@ from central.outages.tables import location_outage as location_outage
 from central.outages.tables import package_outage as package_outage
 from central.package_indexes import indexes
 from central.packages.tables import reservation as reservation
+from central.remote.tables import location_file as location_file
 from central.webhooks.tables import webhook_endpoint as webhook_endpoint
 from kiosk.model.carriers import OPERATOR
 

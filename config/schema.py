@@ -465,9 +465,9 @@ class Sound(_Table):
     """[sound]: speech, sounds and the jack."""
 
     speech: Annotated[tuple[Text, ...], Strict(False)] = Field(
-        default=("espeak-ng", "-v", "{language}", "-s", "150", "--stdin"),
+        default=("espeak-ng", "-v", "{language}", "-s", "150", "-a", "{volume}", "--stdin"),
         description="a command that speaks what it reads, as a list; {language} becomes the code of"
-        " the language; [] for none",
+        " the language, {volume} the volume; [] for none",
     )
     player: Annotated[tuple[Text, ...], Strict(False)] = Field(
         default=("aplay", "-q"),
@@ -476,6 +476,9 @@ class Sound(_Table):
     speaks_directions: bool = Field(
         default=True,
         description="true when the way to an open door is spoken to everybody by day, else false",
+    )
+    volume_percent: int = Field(
+        default=100, ge=0, le=100, description="how loud it is, a whole number from 0 to 100"
     )
     jack: PlainPath | None = Field(
         default=None,

@@ -209,6 +209,15 @@ class Projection:
                 commands.opening_ended(
                     connection, self._location, str(body["id"]), outcome, self._now_ms
                 )
+            elif event.kind == EventKind.HELP_ENDED:
+                commands.help_ended(
+                    connection,
+                    self._location,
+                    str(body["id"]),
+                    str(body["outcome"]),
+                    str(body.get("detail", "")),
+                    self._now_ms,
+                )
             elif event.kind == EventKind.GUESSING_NOTICED:
                 said = {name: body[name] for name in ("times", "tried") if name in body}
                 whose = f" {body['number']}" if body.get("number") else ""

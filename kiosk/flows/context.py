@@ -102,10 +102,15 @@ class Kiosk:
     def __post_init__(self) -> None:
         self.person.warn_s = self.policy.warn_s
 
+    is_settled: bool = True
+    """Whether the settings that count are those that the server wants."""
     vitals: Callable[[], Vitals] = Vitals
     """How the computer and its connection to the server are doing; answers at once."""
     restart: Callable[[], None] | None = None
     """Ends this program and starts it again; None where nobody could."""
+    picture: Callable[[], bytes | None] | None = None
+    """The screen as a PNG, asked for from another thread than the screen's; it says None while
+    the screen shows more than its first view. None where there is no screen."""
     look_ahead: Callable[[], int] = no_look_ahead
     """How many re-issues of a code that this kiosk has not heard of are accepted now."""
     contact: Callable[[], Contact | None] = no_contact

@@ -18,6 +18,7 @@ from drivers.door import BoardChange, DoorChange, DoorState
 from kiosk.flows.events import (
     Chosen,
     Entered,
+    LookAgain,
     Preference,
     Pressed,
     RemoteOpen,
@@ -48,6 +49,7 @@ Event = (
     | Preference
     | Scanned
     | RemoteOpen
+    | LookAgain
     | Stirred
     | DoorChange
     | BoardChange
@@ -132,6 +134,8 @@ class Person:
         self._limit_s = 0.0
         self._lock: Lock | None = None
         self._touched_s = 0.0
+        self.by_hand_s = float("-inf")
+        """When somebody last did something here, by the loop's clock."""
         self.departures = 0
         """How often whoever was there was taken to have gone, or a session was locked: what was
         begun before is nobody's any more."""
@@ -173,6 +177,9 @@ class Person:
         """Something happened; on the engine's thread. `shown` is the view it was pressed on."""
         if isinstance(event, ByHand) and shown is not None and not asks_the_same(shown, self.view):
             return
+        is_baseline = isinstance(event, DoorChange) and event.baseline
+        if not (is_baseline or isinstance(event, BoardChange | LookAgain | RemoteOpen)):
+            self.by_hand_s = _loop_s()
         if self._lock is not None and self._is_somebodys(event, self._lock):
             self._touched_s = _loop_s()
         if isinstance(event, Stirred):
@@ -188,7 +195,7 @@ class Person:
         a loose sensor."""
         if isinstance(event, DoorChange):
             return not lock.is_at_rest(self.view)
-        return not isinstance(event, BoardChange)
+        return not isinstance(event, BoardChange | LookAgain)
 
     @property
     def has_news(self) -> bool:

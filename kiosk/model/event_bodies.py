@@ -18,7 +18,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from kiosk.model.actor import KIOSK, Actor, actor_of, in_one_form
-from kiosk.model.commands import OpeningOutcome
+from kiosk.model.commands import HelpOutcome, OpeningOutcome
 from kiosk.model.events import EventKind
 from kiosk.model.fields import (
     IS_TRUSTED,
@@ -236,6 +236,17 @@ class OpeningMissed(Body):
     id: Id
     """The command's."""
     slot: SlotLabel
+
+
+@dataclass(frozen=True, kw_only=True)
+class HelpEnded(Body):
+    """What came of a command of the server that helps remotely."""
+
+    kind = EventKind.HELP_ENDED
+    id: Id
+    """The command's."""
+    outcome: HelpOutcome
+    detail: Name = ""
 
 
 # --- packages ------------------------------------------------------------------------------------

@@ -67,6 +67,7 @@ class EventKind(StrEnum):
     OPENING_MISSED = "OPENING_MISSED"
     """Of earlier versions; it is `OPENING_ENDED` now."""
     OPENING_ENDED = "OPENING_ENDED"
+    HELP_ENDED = "HELP_ENDED"
     VISIT_FAILED = "VISIT_FAILED"
 
 

@@ -17,6 +17,7 @@ from kiosk.model.commands import (
     STAFF_LIST,
     Announce,
     Cancel,
+    ChangeSettings,
     Command,
     CommandRecipient,
     CommandType,
@@ -25,10 +26,15 @@ from kiosk.model.commands import (
     ListStaff,
     Open,
     OpeningOutcome,
+    Pause,
     Reissue,
     ReleaseDoor,
     ReserveDoor,
+    Restart,
+    Resume,
+    SendSupportFile,
     SlotService,
+    TakePicture,
     TrustKey,
 )
 from kiosk.model.event_bodies import (
@@ -48,6 +54,7 @@ from kiosk.store import (
     meta,
     openings,
     packages,
+    remote_help,
     reservations,
     slots,
     staff,
@@ -55,6 +62,7 @@ from kiosk.store import (
 from kiosk.store.errors import RefusedError
 from kiosk.store.writer import Row, Writer, insert, update
 
+Help = Restart | Pause | Resume | TakePicture | SendSupportFile | ChangeSettings
 CURSOR = "command_cursor"
 UNNUMBERED = "commands_without_number"
 UNNUMBERED_KEPT = 50
@@ -214,6 +222,8 @@ def _carry_out(
         case TrustKey():
             if not received.is_proven:
                 raise RefusedError("a key is trusted only by a command that is signed")
+        case Restart() | Pause() | Resume() | TakePicture() | SendSupportFile() | ChangeSettings():
+            _help(writer, received, command)
         case ReserveDoor(reservation=reservation, size=size, until_ms=until_ms):
             reservations.reserve(writer, reservation, size, until_ms)
         case ReleaseDoor(reservation=reservation):
@@ -221,6 +231,27 @@ def _carry_out(
         case _:
             assert_never(command)
     return {}
+
+
+def _help(writer: Writer, received: Received, command: Help) -> None:
+    """What helps remotely. What is more than a note of it comes after this event."""
+    if not received.is_proven:
+        raise RefusedError(f"{command.type} is done only by a command that is signed")
+    remote_help.require_may(writer, command.type)
+    match command:
+        case Pause():
+            remote_help.pause(writer, command)
+        case Resume():
+            remote_help.resume(writer)
+        case Restart():
+            remote_help.begin(writer, received.id)
+        case ChangeSettings():
+            remote_help.change_settings(writer, command)
+            remote_help.begin(writer, received.id)
+        case TakePicture() | SendSupportFile():
+            pass
+        case _:
+            assert_never(command)
 
 
 def _require_may_open(writer: Writer, received: Received, slot: str) -> None:

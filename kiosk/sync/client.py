@@ -26,7 +26,7 @@ from kiosk.model.commands import Open, TrustKey
 from kiosk.model.events import Event
 from kiosk.model.location import Location
 from kiosk.model.urls import path
-from kiosk.store import commands, holds, journal, staff
+from kiosk.store import commands, holds, journal, remote_help, staff
 from kiosk.store.errors import ForbiddenError, InPlayError, RefusedError, StoreError
 from kiosk.store.store import Store
 from kiosk.store.writer import Writer
@@ -47,6 +47,7 @@ from kiosk.sync.deadline import BoundedSession
 from kiosk.sync.opening import require_signed
 from kiosk.sync.reaching import answer_text, is_out_of_reach
 from kiosk.sync.receiving import last_number, receive
+from kiosk.sync.remote_help import Helper, carry_out, require_possible
 from kiosk.sync.servers import TIMEOUT_S, Servers
 from kiosk.sync.signing import proven_by, too_old, unproven
 from kiosk.sync.staff_list import StaffListError, StaffPause, fetch, is_wanted
@@ -175,11 +176,12 @@ class SyncClient:
         doors: Doors | None = None,
         keep: Callable[[Identity], None] = _keep_nothing,
         servers: Servers | None = None,
+        helper: Helper | None = None,
     ) -> None:
         """`status` tells how the machine is; it is called on the sync's thread, and so is
         `doors`, which opens remotely; None: this kiosk opens nothing so. `keep` writes down,
         durably, what changes of the identity; `servers` are where the server is, the address of
-        the identity where nothing is said."""
+        the identity where nothing is said; `helper` helps remotely, None: nothing does."""
         self._store, self._location, self._identity = store, location, identity
         self._machine, self._rng, self._doors, self._keep = status, rng, doors, keep
         self._layout = layout_of(location)
@@ -187,7 +189,7 @@ class SyncClient:
         self._is_layout_wanted = True
         self._is_going_back = False
         self._servers = Servers((identity.url,)) if servers is None else servers
-        self._staff_pause = StaffPause()
+        self._staff_pause, self._helper = StaffPause(), helper
         self._woken, self._is_ending = threading.Event(), False
         self._waiting = Waiting(self._wait_line, identity.token, rng, self._woken)
         self._thread = threading.Thread(target=self._run, name="sync", daemon=True)
@@ -490,9 +492,18 @@ class SyncClient:
         if opening is not None:
             self._require_may_open(received, opening)
             received = replace(received, is_signed=True)
+        if received.command is not None:
+            kept = self._store.submit(remote_help.settings).result()
+            require_possible(self._helper, received.command, kept)
         is_new = self._store.submit(commands.apply, received, self._location.time_zone).result()
         if is_new and opening is not None and self._doors is not None:
             self._doors.open(opening.slot, received.id)
+        if is_new and self._helper is not None:
+            carry_out(self._helper, self._store, received, self._send_file)
+
+    def _send_file(self, command: str, content: bytes, media_type: str) -> None:
+        headers = {"content-type": media_type}
+        self._ask("PUT", "files", data=content, headers=headers, params={"command": command})
 
     def _trust(self, public_key: str) -> None:
         """The server says, signed, which key it signs with from now on."""

@@ -26,6 +26,10 @@ from kiosk.model.person import KEPT_NUMBER, NUMBER_DIGITS_MAX, NUMBER_DIGITS_MIN
 
 EVENTS_MAX = 500
 """How many events one request carries at most."""
+FILE_MAX_BYTES = 2_000_000
+"""How long a file is at most that a kiosk sends because it was asked to."""
+HELP_VALID_MS = 600_000
+"""How long a command that helps remotely waits for its kiosk, but for a pause and settings."""
 OPENING_VALID_MS = 60_000
 """How long a signed opening may be used."""
 STAFF_PAGE_MAX = 500
@@ -155,6 +159,14 @@ class BoardStatus(Message):
     reason: str = Field(default="", max_length=200)
 
 
+class PauseStatus(Message):
+    """A pause as the kiosk keeps it."""
+
+    reason: str = Field(max_length=32)
+    until_ms: Whole | None = None
+    is_closed: bool = False
+
+
 class Status(Message):
     """How the machine is. Details of the moment, of which no history is kept but the minute's."""
 
@@ -179,6 +191,10 @@ class Status(Message):
     staff_version: Whole | None = None
     """Which version of the server's list of staff this kiosk has, 0 before the first; None: it is
     of a version before 0.3, which is sent the list as a command."""
+    pause: PauseStatus | None = None
+    """None: it is not paused, or it is of a version that is paused by nobody."""
+    remote_settings: dict[str, bool | Whole | str] = Field(default_factory=dict, max_length=50)
+    """The settings that were changed remotely, by their names in the site file."""
     holds_stand_still: bool = False
     """No hold runs: this kiosk was not heard of, and has yet to give that time back; or its clock
     is not trusted."""

@@ -14,12 +14,19 @@ from central import schema
 from central.sync import commands, staff
 from kiosk.model.command_schema import FILE, command_schema, text
 from kiosk.model.commands import (
+    ChangeSettings,
     CommandType,
     ListStaff,
     Open,
+    Pause,
+    PauseReason,
     ReleaseDoor,
     ReserveDoor,
+    Restart,
+    Resume,
+    SendSupportFile,
     SlotService,
+    TakePicture,
     TrustKey,
     read_command,
 )
@@ -103,7 +110,11 @@ def test_all_that_the_server_sends_is_as_the_schema_says(server: Server, kiosk: 
     key = TrustKey(public_key="00" * 32)
     kept = ReserveDoor(reservation="r", size="S", until_ms=now_ms), ReleaseDoor(reservation="r")
     served = SlotService(slot="3", service=Service.IN_SERVICE)
-    for command in (served, Open(slot="3"), key, *kept):
+    helped = (
+        *(Restart(), Pause(reason=PauseReason.MAINTENANCE), Resume(), TakePicture()),
+        *(SendSupportFile(), ChangeSettings(settings={"policy.hold_days": 4, "look.night": None})),
+    )
+    for command in (served, Open(slot="3"), key, *kept, *helped):
         server.write(commands.queue, LOCATION.id, command, "op", now_ms)
     came = [each for each in sync(kiosk).commands if isinstance(each, dict)]
     assert {each["type"] for each in came} == {kind.value for kind in CommandType}

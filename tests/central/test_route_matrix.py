@@ -33,6 +33,7 @@ RULES: dict[str, str] = {
     "GET /v1/locations/{location}/staff": KIOSK,
     "GET /v1/locations/{location}/wait": KIOSK,
     "POST /v1/locations/{location}/retire": KIOSK,
+    "PUT /v1/locations/{location}/files": KIOSK,
     "POST /v1/enrol": IN_MESSAGE,
     "POST /v1/packages": Scope.ANNOUNCE,
     "GET /v1/packages": Scope.READ,
@@ -120,6 +121,7 @@ QUERY: dict[str, str] = {
     "epoch": "e",
     "within_s": "0",
     "question": "0" * 32,
+    "command": "none",
 }
 
 
