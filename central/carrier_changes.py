@@ -12,7 +12,7 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 
 from central import schema
 from central.areas import tree
-from central.carriers.looks import kept_look
+from central.carriers.appearance import kept_look
 from central.context import Central, audit
 from central.errors import RequestError, not_found, require_plain
 from central.locking import lock_location

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Table, bindparam, select
 
 from central import kept, schema
-from central.carriers.looks import colour_of
+from central.carriers.appearance import colour_of
 from central.errors import RequestError, not_found
 from kiosk.model.carriers import OPERATOR, SERVED_MAX
 

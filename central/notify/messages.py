@@ -22,7 +22,7 @@ from PIL import Image
 from sqlalchemy import Connection, Table, bindparam, select
 
 from central import addresses, kept, links, schema
-from central.carriers.looks import Look, look_of
+from central.carriers.appearance import Look, look_of
 from central.context import Central
 from central.notify import receipts
 from central.notify.outbox import IN_REACH_ONLY, OPERATORS, WITH_CODE, Kind, Stop, is_stopped
