@@ -95,7 +95,7 @@ def test_the_examples_are_true_one_after_the_other(server: Server) -> None:
             each.method, server.url + path, json=body, headers=headers | more, timeout=20
         )
         assert answer.status_code == each.status, (each.title, answer.text)
-        real = answer.json() if answer.content else None
+        real: Any = answer.json() if answer.content else None
         assert differences(each.answer, real) == [], each.title
         for name, where in each.keeps.items():
             value = real
