@@ -281,6 +281,7 @@ class PackageRetrieved(Body):
 
     kind = EventKind.PACKAGE_RETRIEVED
     reason: Words = ""
+    delegate: Id | None = None  # by whose code, where it was not the owner's
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -387,6 +388,22 @@ class CodeTold(Body):
     """The command line showed a package's code."""
 
     kind = EventKind.CODE_TOLD
+    package: Id
+
+
+@dataclass(frozen=True, kw_only=True)
+class DelegateNamed(Body):
+    """Somebody else may fetch a package, with a code of their own."""
+
+    kind = EventKind.DELEGATE_NAMED
+    package: Id
+
+
+@dataclass(frozen=True, kw_only=True)
+class DelegateEnded(Body):
+    """A delegate may fetch a package no more."""
+
+    kind = EventKind.DELEGATE_ENDED
     package: Id
 
 

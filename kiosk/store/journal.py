@@ -210,12 +210,14 @@ PACKAGE_DEFAULTS = {
     "stored_ms": None,
     "hold_until_ms": None,
     "paused_ms": 0,
+    "delegate": None,
+    "delegate_until_ms": None,
     "finished_ms": None,
 }
 DEFAULTS: dict[str, dict[str, Any]] = {
     "slot": SLOT_DEFAULTS,
     "package": PACKAGE_DEFAULTS,
-    "intent": {"package": None, "outcome": ""},
+    "intent": {"package": None, "delegate": None, "outcome": ""},
     "visit": {"ended_seq": None, "is_receipt_shown": 0},
 }
 
