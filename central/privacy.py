@@ -93,7 +93,18 @@ def export(connection: Connection, contact: str) -> dict[str, Any]:
         .where(notification.c.recipient.in_([row["id"] for row in people]))
         .order_by(notification.c.created_ms)
     ).mappings()
+    named = schema.delegate
+    delegates = connection.execute(
+        select(named)
+        .join(package, package.c.id == named.c.package)
+        .where(package.c.recipient.in_(ids))
+        .order_by(named.c.created_ms)
+    ).mappings()
     return {
+        "delegates": [
+            _some(row, "package", "name", "until_ms", "created_ms", "fetched_ms")
+            for row in delegates
+        ],
         "contacts": [
             _some(row, "name", "email", "phone", "language", "created_ms") for row in people
         ],
@@ -167,6 +178,9 @@ def forget(connection: Connection, who: ColumnElement[bool], now_ms: int) -> int
     connection.execute(
         update(package).where(package.c.recipient.in_(gone), package.c.owner != "").values(owner="")
     )
+    theirs = select(package.c.id).where(package.c.recipient.in_(gone))
+    named = schema.delegate
+    connection.execute(update(named).where(named.c.package.in_(theirs)).values(name=""))
     connection.execute(
         update(notification)
         .where(notification.c.recipient.in_(gone), notification.c.error != "")

@@ -48,6 +48,7 @@ from central.database.columns import sealed_column as _sealed
 from central.database.columns import text_column as _text
 from central.database.columns import time_column as _time
 from central.database.own_clock import changed_column, written_column
+from central.delegates.tables import delegate as delegate
 from central.locations.tables import location_listing as location_listing
 from central.notify.tables import message_stop as message_stop
 from central.operators.tables import account_link as account_link
@@ -119,6 +120,7 @@ location = Table(
     _time("watched_until_ms"),
     _time("silent_told_ms"),
     _flag("holds_stand_still"),
+    _flag("is_closed"),
     _number("free"),
     _number("promised"),
     _number("promised_to_one"),
@@ -428,6 +430,7 @@ notification = Table(
     _partial("ix_notification_status", "status", "created_ms", where="endpoint = ''"),
     Index("ix_notification_created", "created_ms"),
     Index("ix_notification_recipient", "recipient"),
+    Index("ix_notification_location", "location", "created_ms"),
     _partial(
         "ix_notification_late",
         "late_since_ms",

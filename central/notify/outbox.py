@@ -49,6 +49,7 @@ class Kind(StrEnum):
     REMINDER = "reminder"
     ABOUT_TO_EXPIRE = "about_to_expire"
     EXPIRED = "expired"
+    DELEGATE = "delegate"
     OUT_OF_REACH = "out_of_reach"
     WORKS_AGAIN = "works_again"
     RETRIEVED = "retrieved"
@@ -82,6 +83,7 @@ WITH_CODE = (
     Kind.REMINDER,
     Kind.ABOUT_TO_EXPIRE,
     Kind.WORKS_AGAIN,
+    Kind.DELEGATE,
 )
 """The messages that tell a pickup code."""
 IN_REACH_ONLY = (Kind.REMINDER, Kind.ABOUT_TO_EXPIRE, Kind.EXPIRED, Kind.WORKS_AGAIN)

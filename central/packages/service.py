@@ -15,6 +15,7 @@ from central.adapters import new_id
 from central.carriers import carriers, places, shares
 from central.carriers.visible import visible_to, visible_to_key
 from central.context import Central, audit
+from central.delegates import following
 from central.errors import FieldError, RequestError, not_found, wrong_field
 from central.feed import writing as feeding
 from central.feed.document import Change
@@ -440,6 +441,7 @@ def reissue(
     limits.require_change(connection, central, row.location, row.id, by)
     now_ms = central.clock.now_ms()
     commands.new_code(connection, row, by, now_ms)
+    following.end(connection, row.id, now_ms)
     outbox.tell(connection, central.settings.notifications, Kind.REISSUED, row.id, now_ms)
     audit(connection, now_ms, by, "package.reissue", row.id, place=row.location)
     return describe(connection, package)
@@ -464,6 +466,7 @@ def change_contact(
     limits.require_change(connection, central, row.location, row.id, by)
     now_ms = central.clock.now_ms()
     phone = _phone(connection, row.location, person.phone, "phone")
+    following.end(connection, row.id, now_ms)
     recipient = _recipient(connection, person, phone, now_ms)
     connection.execute(
         update(schema.package)

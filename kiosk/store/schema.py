@@ -562,6 +562,14 @@ def m016_unannounced(db: Database) -> None:
     db.conn.execute("CREATE INDEX guest_deposit_at ON guest_deposit (at_ms)")
 
 
+@migrations()
+def m017_delegates(db: Database) -> None:
+    """Whom a package's owner has named to fetch it, and by whose code a door was opened."""
+    db.conn.execute("ALTER TABLE package ADD COLUMN delegate TEXT")
+    db.conn.execute("ALTER TABLE package ADD COLUMN delegate_until_ms INTEGER")
+    db.conn.execute("ALTER TABLE intent ADD COLUMN delegate TEXT")
+
+
 def fingerprint(db: Database) -> str:
     """A hash of every table, index and trigger, to compare two schemas."""
     rows = db.conn.execute(
