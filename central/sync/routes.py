@@ -21,13 +21,11 @@ from central.sync import (
     directory_answer,
     enrolment,
     journal_export,
-    nearby,
     retirement,
     service,
     staff_answer,
 )
 from central.sync.bells import Bell, Bells, Heard, end
-from kiosk.model.carriers import CARRIER_ID, OPERATOR
 from kiosk.sync.bodies import BodyError, BodyTooLargeError, text_of
 from kiosk.sync.contract import (
     DirectoryAnswer,
@@ -35,8 +33,6 @@ from kiosk.sync.contract import (
     EnrolRequest,
     EventsAnswer,
     M,
-    NearbyAnswer,
-    NearbyReserved,
     RetireAnswer,
     RetireRequest,
     ServerKeys,
@@ -287,39 +283,5 @@ async def house_directory(
     central = central_of(request)
     answer = await central.database.look(
         directory_answer.answer, central, location, bearer(request), after, question
-    )
-    return _answer(request, answer)
-
-
-@router.get(
-    "/locations/{location}/nearby",
-    response_model=NearbyAnswer,
-    summary="A kiosk asks where else there is room",
-    responses={401: {}, 422: {}},
-)
-async def nearby_room(
-    location: str, request: Request, carrier: str = Query(default=OPERATOR, pattern=CARRIER_ID)
-) -> Response:
-    central = central_of(request)
-    answer = await central.database.look(nearby.answer, central, location, bearer(request), carrier)
-    return _answer(request, answer)
-
-
-@router.post(
-    "/locations/{location}/nearby",
-    response_model=NearbyReserved,
-    summary="A kiosk keeps room elsewhere for the courier who stands there",
-    responses={401: {}, 404: {}, 409: {}, 422: {}},
-)
-async def nearby_reserve(
-    location: str,
-    request: Request,
-    place: str = Query(min_length=1, max_length=64),
-    size: str = Query(min_length=1, max_length=16),
-    carrier: str = Query(default=OPERATOR, pattern=CARRIER_ID),
-) -> Response:
-    central = central_of(request)
-    answer = await central.database.write(
-        nearby.reserve, central, location, bearer(request), place, size, carrier
     )
     return _answer(request, answer)
