@@ -130,6 +130,7 @@ def announce(
         reservations.end_use(connection, reserved, package)
     if notes_room:
         note_room(connection, location)
+        tell_of_room(connection, location, now_ms)
     command = _announced(package, recipient, announcement, size, carrier, may_join=may_join)
     if not claims.is_anothers(connection, by, carrier, live):
         commands.queue(connection, location, command, by, now_ms, package)
@@ -141,7 +142,6 @@ def announce(
     if known is not None and known.status == PackageStatus.STORED:
         outbox.stored(connection, central.settings.notifications, package, now_ms)
     feeding.packages(connection, location, [package], now_ms, Change.ANNOUNCED)
-    tell_of_room(connection, location, now_ms)
     audit(connection, now_ms, by, "package.announce", package, place=location, location=location)
     offered = neighbours(connection, location, asker) if left == 0 else []
     return describe(connection, package) | {"doors_left": left, "neighbours": offered}

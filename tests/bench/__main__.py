@@ -19,6 +19,7 @@ from tests.bench import (
     feed_figures,
     flow_figures,
     store_figures,
+    webhook_figures,
     window_figures,
 )
 from tests.bench.desk import DeskError
@@ -65,6 +66,7 @@ def main(quick: bool, no_window: bool, output: Path) -> None:
             folder, 1000 if quick else 100_000, 20 if quick else 1000
         )
         figures |= feed_figures.streams(folder, 500 if quick else 20_000)
+        figures |= webhook_figures.webhooks(folder, 50 if quick else 1000)
         if not no_window:
             click.echo("Measuring the window …", err=True)
             desk_effort = window_figures.QUICK if quick else window_figures.THOROUGH
