@@ -429,6 +429,7 @@ notification = Table(
     _partial("ix_notification_status", "status", "created_ms", where="endpoint = ''"),
     Index("ix_notification_created", "created_ms"),
     Index("ix_notification_recipient", "recipient"),
+    Index("ix_notification_location", "location", "created_ms"),
     _partial(
         "ix_notification_late",
         "late_since_ms",

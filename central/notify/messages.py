@@ -22,6 +22,7 @@ from PIL import Image
 from sqlalchemy import Connection, Table, bindparam, select
 
 from central import addresses, kept, links, people, schema
+from central.carriers.appearance import Look, look_of
 from central.context import Central
 from central.delegates import following
 from central.notify import receipts
@@ -36,6 +37,7 @@ from kiosk.model.pickup_code import delegate_code, make_code, qr_text
 FALLBACK = "en"
 RIGHT_TO_LEFT = ("ar", "fa", "he", "ur")
 _STYLES = {"en": "en_GB"}
+NO_LOOK = Look()
 
 LINES = Environment(undefined=StrictUndefined, autoescape=False)
 PAGES = Environment(
@@ -177,6 +179,7 @@ def compose(
         code,
         link,
         is_out=is_out,
+        look=look_of(connection, package.carrier),
         delegate=named,
         privacy_url=links.privacy_url(central, row.language),
     )
@@ -253,12 +256,14 @@ def for_person(
     link: str,
     *,
     is_out: bool = False,
+    look: Look = NO_LOOK,
     privacy_url: str = "",
     delegate: Any = None,
 ) -> Message:
     """What a person is sent, in their language and for every way out.
 
-    `is_out`: the package cannot be fetched now, so no day is named until which it could.
+    `look`: of the carrier whose package it is, whose name stands at the head, on a line of its
+    own. `is_out`: the package cannot be fetched now, so no day is named until which it could.
     `privacy_url`: where it says what is kept of them. `delegate`: who may fetch it, or has.
     """
     language = row.language if row.language in languages() else FALLBACK
@@ -283,12 +288,16 @@ def for_person(
         link=link,
         notice=_line(words["all"]["privacy_title"]).render() if privacy_url else "",
         privacy_url=privacy_url,
+        carrier=look.name,
+        colour=look.colour,
         language=language,
         direction="rtl" if language in RIGHT_TO_LEFT else "ltr",
     )
-    letter = f"{text.strip()}\n\n{details['code']}\n" if code else f"{text.strip()}\n"
+    head = f"{look.name}\n" if look.name else ""
+    letter = f"{head}{text.strip()}\n\n{details['code']}\n" if code else f"{head}{text.strip()}\n"
     letter += f"\n{offer}\n" if link else ""
     short = _line(words[kind].get("sms", words[kind]["text"])).render(details).strip()
+    short = f"{head}{short}"
     notice = ""
     if privacy_url:
         shown = bidi.left_to_right(f"{privacy_url} ") if runs_left else privacy_url

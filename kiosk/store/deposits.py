@@ -62,6 +62,8 @@ def begin_deposit(
     """
     claims = live_rows(writer, request.barcode, request.scope)
     known = writer.one("SELECT * FROM package WHERE id = ?", (request.package,))
+    if known is not None and not request.scope.may_touch(known["carrier"]):
+        raise RefusedError(f"package {known['id']} is another carrier's")
     if known is None:
         known = meant_among(claims)
     elif known["status"] == PackageStatus.PENDING and len(claims) > 1:
