@@ -29,7 +29,7 @@ from kiosk.model.location import Location
 from kiosk.model.throttle import LOOK_AHEAD
 from kiosk.remote_helper import RemoteHelper
 from kiosk.site_model import location_of
-from kiosk.store import commands, meta, openings, remote_help, staff
+from kiosk.store import commands, directory, meta, openings, remote_help, staff
 from kiosk.store.holds import Contact
 from kiosk.store.remains import DATABASE, fault_of
 from kiosk.store.store import Store
@@ -120,6 +120,7 @@ def _know_server(writer: Writer, data: Path, url: str | None) -> None:
         meta.set_value(writer, meta.SERVER, url)
         meta.forget(writer, commands.ONLY_SIGNED)
         staff.forget_server_list(writer)
+        directory.forget(writer)
 
 
 @dataclass(frozen=True, slots=True)

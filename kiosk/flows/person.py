@@ -40,6 +40,7 @@ from kiosk.flows.views.customer import (
     Thanks,
 )
 from kiosk.flows.views.shared import Answer, Ask, EnterPin, Trouble, View
+from kiosk.flows.views.unannounced import ConfirmPhone, EnterPhone, GuestStored, Whose
 from kiosk.model.invariants import require
 
 Event = (
@@ -363,7 +364,8 @@ class Person:
 
 
 _ENTRIES = EnterCode | EnterPhoneDigits | EnterPin
-_ENDINGS = Answer | Thanks | HoldExtended | LowerAsked | CodeAsked
+_GUESTS = (Whose.GUEST, Whose.GUESTS_RECIPIENT)
+_ENDINGS = Answer | Thanks | HoldExtended | LowerAsked | CodeAsked | GuestStored
 
 
 def _is_lost_by_waiting(view: View) -> bool:
@@ -373,6 +375,8 @@ def _is_lost_by_waiting(view: View) -> bool:
         return view.question is not Question.NEED_MORE_TIME
     if isinstance(view, _ENTRIES):
         return not view.wait_s
+    if isinstance(view, EnterPhone | ConfirmPhone):
+        return view.whose in _GUESTS
     return isinstance(view, MorePackages | EnterTracking) or (
         isinstance(view, Trouble) and bool(view.choices)
     )

@@ -12,6 +12,7 @@ from kiosk.flows.courier import courier_run
 from kiosk.flows.door_events import FAILED, Watch, recover
 from kiosk.flows.doors import pressed, push_until_it_clicks
 from kiosk.flows.events import Entered, Preference, Pressed, RemoteOpen, Scanned, TimedOut
+from kiosk.flows.guest import guest_deposit
 from kiosk.flows.help import offer_help
 from kiosk.flows.lock import SessionLock
 from kiosk.flows.maintenance import maintenance
@@ -128,6 +129,8 @@ async def _first_screen(kiosk: Kiosk, watch: Watch) -> None:
                 return await _staff(kiosk, Role.COURIER)
             case Pressed(Choice.SERVICE):
                 return await _staff(kiosk, Role.TECHNICIAN)
+            case Pressed(Choice.GUEST) if kiosk.policy.guest_deposits and paused is None:
+                return await guest_deposit(kiosk)
             case Pressed(Choice.HELP):
                 return await offer_help(kiosk)
             case _:
@@ -151,15 +154,16 @@ def _first_view(kiosk: Kiosk, paused: Paused | None) -> First:
         open_doors=open_doors,
         unreachable_boards=away,
         paused=paused,
-        choices=_first_choices(paused),
+        choices=_first_choices(kiosk, paused),
     )
 
 
-def _first_choices(paused: Paused | None) -> tuple[Choice, ...]:
-    """What can be done: while this location is paused no courier works, and where it is closed
-    nobody but a technician does."""
+def _first_choices(kiosk: Kiosk, paused: Paused | None) -> tuple[Choice, ...]:
+    """What can be done: while this location is paused no courier works and no guest leaves
+    anything, and where it is closed nobody but a technician does."""
+    guest = (Choice.GUEST,) if kiosk.policy.guest_deposits else ()
     if paused is None:
-        return (Choice.PICK_UP, Choice.COURIER, Choice.SERVICE, Choice.HELP)
+        return (Choice.PICK_UP, *guest, Choice.COURIER, Choice.SERVICE, Choice.HELP)
     return (*(() if paused.is_closed else (Choice.PICK_UP,)), Choice.SERVICE, Choice.HELP)
 
 

@@ -64,6 +64,8 @@ class CommandType(StrEnum):
     STAFF = "staff"
     CONTACT = "contact"
     TRUST_KEY = "trust_key"
+    DELEGATE = "delegate"
+    END_DELEGATE = "end_delegate"
     RESTART = "restart"
     PAUSE = "pause"
     RESUME = "resume"
@@ -297,6 +299,26 @@ class TrustKey(Part):
     """Of Ed25519, in hexadecimal."""
 
 
+class NameDelegate(Part):
+    """Somebody else may fetch a package, with a code of their own. A package has one delegate at a
+    time: another one takes their place."""
+
+    type: Literal[CommandType.DELEGATE] = CommandType.DELEGATE
+    package: Id
+    delegate: Id
+    """By which their code is made. Who it is, the kiosk need not know."""
+    until_ms: TimeMs
+    """Until when they may."""
+
+
+class EndDelegate(Part):
+    """A delegate may fetch the package no more."""
+
+    type: Literal[CommandType.END_DELEGATE] = CommandType.END_DELEGATE
+    package: Id
+    delegate: Id
+
+
 class Restart(Part):
     """Start the kiosk's program again, while nobody is at the panel."""
 
@@ -371,6 +393,8 @@ Command = Annotated[
     | Open
     | ListStaff
     | TrustKey
+    | NameDelegate
+    | EndDelegate
     | Restart
     | Pause
     | Resume

@@ -22,8 +22,10 @@ from kiosk.model.commands import (
     CommandRecipient,
     CommandType,
     Contact,
+    EndDelegate,
     Extend,
     ListStaff,
+    NameDelegate,
     Open,
     OpeningOutcome,
     Pause,
@@ -49,6 +51,8 @@ from kiosk.model.location import Service
 from kiosk.model.package import LEGAL_CHANGES, PackageStatus
 from kiosk.model.person import Recipient, StaffSource
 from kiosk.store import (
+    addressees,
+    delegates,
     departures,
     holds,
     meta,
@@ -207,8 +211,8 @@ def _carry_out(
             holds.extend_hold(writer, package_id, days, time_zone, ACTOR)
         case Contact(package=package_id, recipient=recipient, owner=owner):
             package_id = _named(writer, package_id)
-            _live(writer, package_id)
-            _tie(writer, package_id, recipient, owner=owner)
+            ended = delegates.ended_with_code(_live(writer, package_id))
+            _tie(writer, package_id, recipient, owner=owner, **ended)
         case SlotService(slot=label, service=service, reason=reason):
             slots.record_of(writer, label)
             slots.set_service(writer, label, service, reason, ACTOR)
@@ -216,6 +220,10 @@ def _carry_out(
             _require_may_open(writer, received, label)
             openings.note(writer, received.id, label, OpeningOutcome.ASKED, writer.now.wall_ms)
             return {"slot": label}
+        case NameDelegate(package=package_id, delegate=delegate, until_ms=until_ms):
+            delegates.name(writer, _named(writer, package_id), delegate, until_ms, ACTOR)
+        case EndDelegate(package=package_id, delegate=delegate):
+            delegates.end(writer, _named(writer, package_id), delegate, ACTOR)
         case ListStaff(staff=people):
             listed = [staff.person_of(each, writer.now.wall_ms) for each in people]
             staff.list_staff(writer, listed, StaffSource.SERVER)
@@ -323,6 +331,7 @@ def _recipient(recipient: CommandRecipient) -> Recipient:
 def _tie(writer: Writer, package_id: str, recipient: CommandRecipient, **values: Any) -> None:
     """This package is for this person from now on."""
     person = _recipient(recipient)
+    addressees.forget(writer, package_id)
     writer.db.execute(
         "INSERT INTO recipient (id, name, phone) VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE"
         " SET name = excluded.name, phone = excluded.phone",
@@ -384,5 +393,6 @@ def _reissue(writer: Writer, package_id: str, counter: int) -> None:
     if row["code_counter"] == 0:
         raise RefusedError(f"package {package_id} has no code yet")
     if counter > row["code_counter"]:
-        change = update("package", id=package_id, code_counter=counter)
+        ended = delegates.ended_with_code(row)
+        change = update("package", id=package_id, code_counter=counter, **ended)
         writer.record(CodeReissued(actor=ACTOR), change)

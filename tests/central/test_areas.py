@@ -100,11 +100,14 @@ class Network:
             *(schema.operator_grant, schema.area, schema.account_link),
         )
         found = [[tuple(row) for row in self.server.rows(table)] for table in tables]
+        kept = ("id", "name", "area", "enrol_token_hash", "revoked_ms")
         places = self.server.rows(schema.location)
-        kept = ("id", "name", "area", "enrol_token_hash", "revoked_ms", "watched_until_ms")
         found.append([tuple(getattr(row, name) for name in kept) for row in places])
+        # That somebody looks at a location is noted; at their own, they may.
+        found.append([(row.id, row.watched_until_ms) for row in places if "south" in row.id])
         messages = self.server.rows(schema.notification)
-        return [*found, [(row.id, row.status, row.due_ms) for row in messages]]
+        found.append([(row.id, row.status, row.due_ms) for row in messages])
+        return [sorted(each, key=str) for each in found]
 
 
 def fill(server: Server, kiosk: Journal, area: str) -> Side:

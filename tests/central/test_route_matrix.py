@@ -77,6 +77,8 @@ RULES: dict[str, str] = {
     "GET /mine/{token}": IN_ADDRESS,
     "POST /mine/{token}/extend": IN_ADDRESS,
     "POST /mine/{token}/code": IN_ADDRESS,
+    "POST /mine/{token}/delegate": IN_ADDRESS,
+    "POST /mine/{token}/delegate/end": IN_ADDRESS,
     "GET /mine/{token}/no-reminders": IN_ADDRESS,
     "POST /mine/{token}/no-reminders": IN_ADDRESS,
     "POST /v1/sms/{token}": IN_ADDRESS,

@@ -16,8 +16,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from central import carrier_changes, schema
 from central.auth import Scope
+from central.feed import writing as feeding
+from central.feed.document import Change
 from central.feed.tables import feed
 from central.operators.accounts import add_key
+from central.sandbox.making import make as make_sandbox
 from central.settings import Webhooks
 from central.webhooks.events import SAID
 from kiosk.model.clock import DAY_MS, HOUR_MS
@@ -427,6 +430,27 @@ def test_a_location_that_is_full_says_so_and_when_it_has_room(
     obey(kiosk)
     carrier.wait_for("location.full", "location.room_again")
     assert {each["data"]["location"] for each in carrier.came()} == {LOCATION.id}
+
+
+def test_of_a_location_hears_only_who_works_there(
+    server: Server, kiosk: Journal, receiver: ReceiverProcess
+) -> None:
+    here, away = (Carrier(server, receiver, name, "by-place") for name in ("operator", "away"))
+    key = server.write(make_sandbox, server.central, "test", "sandbox", 1000)
+    simulated = Carrier(server, receiver, "operator", "by-sandbox")
+    simulated.headers = {"authorization": f"Bearer {key}"}
+    for each in (here, away, simulated):
+        each.register("location.*")
+    server.write(
+        lambda c: c.execute(
+            schema.carrier.update().where(schema.carrier.c.id == "away").values(is_limited=True)
+        )
+    )
+    for change in (Change.FULL, Change.ROOM_AGAIN):
+        server.write(feeding.location, LOCATION.id, server.clock.wall_ms, change)
+    here.wait_for("location.full", "location.room_again")
+    wait_until(lambda: not server.rows(feed))
+    assert away.deliveries() == simulated.deliveries() == []
 
 
 def test_every_event_that_there_is_can_be_asked_for(carrier: Carrier) -> None:
