@@ -18,7 +18,8 @@ _PACKAGE = schema.package
 
 def _named(*, of_sender: bool) -> Select[Any]:
     """A package with a number, said with the words of the index of those that have one."""
-    operator, whose = schema.fixed(OPERATOR), bindparam("whose")
+    operator = schema.fixed(OPERATOR)
+    whose: Any = bindparam("whose")
     is_theirs = (_PACKAGE.c.carrier != operator) & (_PACKAGE.c.carrier == whose)
     if of_sender:
         is_theirs = (_PACKAGE.c.carrier == operator) & (_PACKAGE.c.sender == whose)
