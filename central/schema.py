@@ -120,6 +120,7 @@ location = Table(
     _time("watched_until_ms"),
     _time("silent_told_ms"),
     _flag("holds_stand_still"),
+    _flag("is_closed"),
     _number("free"),
     _number("promised"),
     _number("promised_to_one"),

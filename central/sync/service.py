@@ -238,6 +238,7 @@ def _note(
     if not is_late:
         values |= _counted(status) | {"temperature_c": status.temperature_c}
         values["holds_stand_still"] = status.holds_stand_still
+        values["is_closed"] = status.pause is not None and status.pause.is_closed
     last_n: int = update_one(connection, schema.location, "id", values, "command_n")
     _note_minute(connection, row.id, status, taken.count, now_ms)
     return last_n

@@ -548,7 +548,7 @@ def require_fit(kind: str, body: Mapping[str, Any], *, is_trusted: bool) -> None
     `is_trusted`: the clock was trusted when it was written. A kind of a newer version is held only
     against the images that are known here. Raises `UnfitBodyError`.
     """
-    said = {**body, "actor": _actor(body)}
+    said = {**body, "actor": who_did(body)}
     _require(kind, said, {IS_TRUSTED: is_trusted})
 
 
@@ -580,22 +580,7 @@ def read_or_nothing(text: str) -> dict[str, Any]:
         return {}
 
 
-def restored_from(kind: str, text: str) -> DatabaseRestored | None:
-    """What the first event of an epoch says about the life before; None for any other event."""
-    if kind != EventKind.DATABASE_RESTORED:
-        return None
-    try:
-        body = read_body(text)
-        require_fit(kind, body, is_trusted=False)
-    except UnfitBodyError:
-        return None
-    origin: DatabaseRestored = adapter(EventKind.DATABASE_RESTORED).validate_python(
-        {**body, "actor": _actor(body)}
-    )
-    return origin
-
-
-def _actor(body: Mapping[str, Any]) -> object:
+def who_did(body: Mapping[str, Any]) -> object:
     """Who did it in today's form; events of earlier versions need not say it."""
     if isinstance(body.get("actor", ""), str):
         return actor_of(body) or KIOSK
