@@ -254,7 +254,8 @@ def _left(connection: Connection, central: Central, location: str, kind: str) ->
     if kind == "hard":
         held = held.where(_TABLE.c.kind == "hard")
     total, taken = connection.execute(select(doors.scalar_subquery(), held.scalar_subquery())).one()
-    return int(total * _share(central, kind)) - int(taken)
+    # PostgreSQL's sum of whole numbers is a decimal.
+    return int(int(total) * _share(central, kind)) - int(taken)
 
 
 def _require_end(central: Central, until_ms: int, now_ms: int) -> None:
