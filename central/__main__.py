@@ -34,6 +34,7 @@ from central.console import BY
 from central.console import write as _write
 from central.context import Central
 from central.database import is_postgresql, migrate_shared
+from central.directory_commands import directory_group
 from central.errors import CannotServeError, RequestError
 from central.feed import writing
 from central.feed_commands import feed_group, stream_command
@@ -284,6 +285,7 @@ cli.add_command(region_group)
 cli.add_command(webhook_group)
 cli.add_command(area_group)
 cli.add_command(badge_group)
+cli.add_command(directory_group)
 
 
 @cli.group()

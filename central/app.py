@@ -41,12 +41,14 @@ from central.pages import (
     account_actions,
     area_actions,
     carrier_pages,
+    directory_pages,
     location_actions,
     own_account,
     passkey_pages,
     privacy_page,
     provider_sign_in,
     recipient_page,
+    remote_actions,
     sign_in,
     webhook_pages,
 )
@@ -57,6 +59,7 @@ from central.pages.rendering import refused_page
 from central.pages.session import HOME, SIGN_IN, NotSignedInError, StepNeededError
 from central.rates import Rates
 from central.regions import routes as region_routes
+from central.remote import routes as file_routes
 from central.settings import Settings
 from central.sync import commands
 from central.sync import routes as sync_routes
@@ -70,6 +73,7 @@ WATCHED = (metrics.router,)
 """What every process answers, whatever its roles."""
 ROUTERS = (
     sync_routes.router,
+    file_routes.router,
     list_routes.router,
     package_routes.router,
     webhook_routes.router,
@@ -86,10 +90,12 @@ ROUTERS = (
     own_account.router,
     passkey_pages.router,
     account_actions.router,
+    directory_pages.router,
     page_routes.router,
     page_actions.router,
     badge_pages.router,
     location_actions.router,
+    remote_actions.router,
     webhook_pages.router,
     area_actions.router,
     carrier_pages.router,

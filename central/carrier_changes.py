@@ -12,6 +12,7 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 
 from central import schema
 from central.areas import tree
+from central.carriers.appearance import kept_look
 from central.context import Central, audit
 from central.errors import RequestError, not_found, require_plain
 from central.locking import lock_location
@@ -31,13 +32,14 @@ def add(
     carrier: str,
     name: str,
     countries: Sequence[str] = (),
+    colour: str = "",
 ) -> None:
     """Make a carrier, which has no keys, couriers or packages yet. Raises `RequestError`."""
     table, now_ms = schema.carrier, central.clock.now_ms()
     if re.fullmatch(CARRIER_ID, carrier) is None:
         right = "1 to 32 of a to z, 0 to 9 and hyphens, no hyphen first"
         raise RequestError(422, "invalid", f"carrier {carrier!r}: right are {right}")
-    values = _values(name, countries)
+    values = _values(name, countries, colour)
     if connection.execute(select(table.c.id).where(table.c.id == carrier)).first() is not None:
         raise RequestError(409, "exists", f"carrier {carrier!r} is there already")
     if connection.execute(select(func.count()).select_from(table)).scalar_one() >= CARRIERS_MAX:
@@ -53,10 +55,11 @@ def change(
     carrier: str,
     name: str,
     countries: Sequence[str] = (),
+    colour: str = "",
 ) -> None:
-    """Give a carrier another name, or other countries. Raises `RequestError`."""
+    """Give a carrier another name, other countries, another look. Raises `RequestError`."""
     row_of(connection, carrier)
-    table, values = schema.carrier, _values(name, countries)
+    table, values = schema.carrier, _values(name, countries, colour)
     connection.execute(update(table).where(table.c.id == carrier).values(**values))
     audit(connection, central.clock.now_ms(), by, "carrier.change", carrier, **values)
 
@@ -210,7 +213,7 @@ def _set_disabled(
     audit(connection, now_ms, by, action, carrier)
 
 
-def _values(name: str, countries: Sequence[str]) -> dict[str, str]:
+def _values(name: str, countries: Sequence[str], colour: str) -> dict[str, str]:
     """The columns that a carrier is made of. Raises `RequestError`."""
     name, codes = name.strip(), [each.strip() for each in countries if each.strip()]
     require_plain(name=name)
@@ -222,4 +225,4 @@ def _values(name: str, countries: Sequence[str]) -> dict[str, str]:
     if wrong:
         problem = f"countries {wrong[0]!r}: right are two capitals each, as DE (ISO 3166-1)"
         raise RequestError(422, "invalid", problem)
-    return {"name": name, "countries": json.dumps(codes)}
+    return {"name": name, "countries": json.dumps(codes), "look": kept_look(colour)}

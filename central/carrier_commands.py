@@ -19,13 +19,14 @@ def carrier_group() -> None:
 @click.argument("carrier")
 @click.option("--name", required=True, help="As people read it.")
 @click.option("--countries", default="", help="Where it works, with commas, as DE,FR.")
+@click.option("--colour", default="", help="Of its messages, as #c40d1e.")
 @click.pass_obj
-def add(settings: Settings, carrier: str, name: str, countries: str) -> None:
+def add(settings: Settings, carrier: str, name: str, countries: str, colour: str) -> None:
     """Make a carrier with this id, such as gls."""
     write(
         settings,
         lambda connection, central: changes.add(
-            connection, central, BY, carrier, name, countries.split(",")
+            connection, central, BY, carrier, name, countries.split(","), colour
         ),
     )
     click.echo(f"{carrier}: {name}")
@@ -44,13 +45,14 @@ def list_(settings: Settings) -> None:
 @click.argument("carrier")
 @click.option("--name", required=True, help="As people read it.")
 @click.option("--countries", default="", help="Where it works, with commas, as DE,FR.")
+@click.option("--colour", default="", help="Of its messages, as #c40d1e.")
 @click.pass_obj
-def change(settings: Settings, carrier: str, name: str, countries: str) -> None:
-    """Give a carrier another name, or other countries."""
+def change(settings: Settings, carrier: str, name: str, countries: str, colour: str) -> None:
+    """Give a carrier another name, other countries, another colour."""
     write(
         settings,
         lambda connection, central: changes.change(
-            connection, central, BY, carrier, name, countries.split(",")
+            connection, central, BY, carrier, name, countries.split(","), colour
         ),
     )
     click.echo(f"{carrier}: {name}")

@@ -193,7 +193,7 @@ def erase(connection: Connection, before_ms: int, now_ms: int) -> bool:
     """Erase the personal fields of some people all of whose packages ended before a time; whether
     there are more of them."""
     person, package = schema.recipient, schema.package
-    of_person = package.c.recipient == person.c.id
+    of_person = package.c.recipient == func.coalesce(person.c.beside, person.c.id)
     is_needed = exists(
         select(package.c.id).where(
             of_person,

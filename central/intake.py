@@ -34,6 +34,7 @@ from central.sync import enrolment
 from central.tokens import token_hash
 from kiosk.model.wrapping import bare
 from kiosk.sync.bodies import BODY_MAX_BYTES
+from kiosk.sync.contract import FILE_MAX_BYTES
 
 LOG = logging.getLogger("central")
 AWAY: Final = {"connection": "close", "retry-after": "5"}
@@ -52,6 +53,7 @@ REMEMBERED_MAX: Final = 50_000
 """So many tokens are kept in mind, each under the name of what it was known for."""
 _SYNC = re.compile(r"/v1/locations/([^/]+)/sync")
 _RETIRE = re.compile(r"/v1/locations/([^/]+)/retire")
+_FILES = re.compile(r"/v1/locations/([^/]+)/files")
 _ENROL = "/v1/enrol"
 _OF_GATEWAYS = ("/v1/receipts/", "/v1/sms/")
 _API = "/v1/"
@@ -83,6 +85,8 @@ def rule_of(path: str, has_token: bool) -> Rule:
         return Rule(BODY_MAX_BYTES, is_kiosk, location=found[1], remembered_as=name)
     if found := _RETIRE.fullmatch(path):
         return Rule(RETIRE_MAX_BYTES, _is_kiosk(found[1]))
+    if found := _FILES.fullmatch(path):
+        return Rule(FILE_MAX_BYTES, _is_kiosk(found[1]))
     if path == _ENROL:
         # Kiosks of version 0.1 send their token in the body alone.
         return (

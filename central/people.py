@@ -6,14 +6,17 @@ words begins are kept: they narrow a search, and what they let through is opened
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, delete, or_, select
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, insert, or_, select
 
 from central import schema
+from central.adapters import new_id
 from central.database.bulk import insert_many
-from central.sealing import blind_index
+from central.sealing import blind_index, indexed
 
 BEGINNING = 3
 """By so many letters of its beginning a word of a name is found, or more."""
@@ -21,6 +24,12 @@ WORD_INDEX_DIGITS = 4
 """Of the index of a beginning, so many hexadecimal digits are kept."""
 FOUND_MAX = 1000
 _WORD = re.compile(r"\w+")
+_INSERT = insert(schema.recipient)
+_BESIDE = (
+    select(schema.recipient.c.id)
+    .where(schema.recipient.c.beside == bindparam("recipient"))
+    .order_by(schema.recipient.c.created_ms, schema.recipient.c.id)
+)
 
 
 def reached_at(
@@ -36,6 +45,46 @@ def reached_at(
 
 def _indexes(connection: Connection, texts: Iterable[str], context: str) -> list[str]:
     return [blind_index(connection, text, context) for text in texts if text.strip()]
+
+
+def add(
+    connection: Connection,
+    now_ms: int,
+    *,
+    name: str = "",
+    email: str = "",
+    phone: str = "",
+    language: str = "en",
+    channels: Sequence[str] = (),
+    beside: str | None = None,
+) -> str:
+    """Somebody whom a package is for; their id. `beside`: beside whom they are notified."""
+    recipient = new_id()
+    values = {
+        "id": recipient,
+        "name": name,
+        "email": email,
+        "phone": phone,
+        "language": language,
+        "channels": json.dumps(list(channels)),
+        "created_ms": now_ms,
+        "beside": beside,
+    }
+    connection.execute(_INSERT, indexed(connection, schema.recipient, values))
+    index_new_name(connection, recipient, name)
+    return recipient
+
+
+def notified_beside(connection: Connection, recipient: str) -> list[str]:
+    """Who else of the same household is notified with this person."""
+    return list(connection.execute(_BESIDE, {"recipient": recipient}).scalars())
+
+
+def is_notified(connection: Connection, recipient: str | None, package: Any) -> bool:
+    """Whether somebody is notified of a package: it is theirs, or their household's."""
+    if recipient is None or recipient == package.recipient:
+        return recipient is not None
+    return recipient in notified_beside(connection, package.recipient or "")
 
 
 def index_name(connection: Connection, recipient: str, name: str) -> None:

@@ -21,6 +21,8 @@ from central.context import Central, alarm_daily, audit
 from central.errors import CannotServeError, RequestError, not_found
 from central.locking import lock_locations_of
 from central.notify import spool
+from central.residents import directory
+from central.residents.tables import household, resident
 from central.schema import LIVE
 from central.sync import staff, staff_list
 from kiosk.model.phone import PhoneNumberError, phone_number
@@ -72,19 +74,37 @@ def export(connection: Connection, contact: str) -> dict[str, Any]:
     """Everything that is kept of a person: contacts, packages, messages. Times are milliseconds
     since 1970 UTC. Raises `RequestError` for somebody who is not known."""
     person, package, notification = schema.recipient, schema.package, schema.notification
+    phones, emails = _phones(connection, contact), spellings(contact)
+    lives = connection.execute(
+        select(household.c.location, household.c.flat, resident)
+        .join(household, household.c.id == resident.c.household)
+        .where(directory.of_contacts(connection, emails, phones))
+    ).mappings()
+    homes = [_some(row, "location", "flat", "name", "email", "phone", "language") for row in lives]
     people = connection.execute(select(person).where(_of(connection, contact))).mappings().all()
-    if not people:
+    if not people and not homes:
         raise not_found("person", contact)
-    ids = [row["id"] for row in people]
+    ids = [row["beside"] or row["id"] for row in people]
     packages = connection.execute(
         select(package).where(package.c.recipient.in_(ids)).order_by(package.c.announced_ms)
     ).mappings()
     messages = connection.execute(
         select(notification)
-        .where(notification.c.recipient.in_(ids))
+        .where(notification.c.recipient.in_([row["id"] for row in people]))
         .order_by(notification.c.created_ms)
     ).mappings()
+    named = schema.delegate
+    delegates = connection.execute(
+        select(named)
+        .join(package, package.c.id == named.c.package)
+        .where(package.c.recipient.in_(ids))
+        .order_by(named.c.created_ms)
+    ).mappings()
     return {
+        "delegates": [
+            _some(row, "package", "name", "until_ms", "created_ms", "fetched_ms")
+            for row in delegates
+        ],
         "contacts": [
             _some(row, "name", "email", "phone", "language", "created_ms") for row in people
         ],
@@ -100,6 +120,7 @@ def export(connection: Connection, contact: str) -> dict[str, Any]:
             _some(row, "kind", "channel", "language", "status", "due_ms", "sent_ms")
             for row in messages
         ],
+        "directories": homes,
     }
 
 
@@ -111,11 +132,18 @@ def erase(connection: Connection, central: Central, by: str, contact: str) -> in
     """Forget a person: name, addresses, and their id at the sender. Their packages' story stays,
     without them. Raises `RequestError` while a package of theirs is under way."""
     person, package, now_ms = schema.recipient, schema.package, central.clock.now_ms()
-    ids = list(connection.execute(select(person.c.id).where(_of(connection, contact))).scalars())
-    if not ids:
+    rows = connection.execute(
+        select(person.c.id, person.c.beside).where(_of(connection, contact))
+    ).all()
+    ids, of_packages = [row.id for row in rows], [row.beside or row.id for row in rows]
+    lives = directory.of_contacts(connection, spellings(contact), _phones(connection, contact))
+    homes = connection.execute(
+        select(resident.c.id, resident.c.email, resident.c.phone).where(lives)
+    ).all()
+    if not ids and not homes:
         raise not_found("person", contact)
-    lock_locations_of(connection, ids)
-    mine = package.c.recipient.in_(ids)
+    lock_locations_of(connection, of_packages)
+    mine = package.c.recipient.in_(of_packages)
     live = connection.execute(
         select(package.c.barcode).where(mine, package.c.status.in_(LIVE)).limit(1)
     ).scalar()
@@ -127,12 +155,14 @@ def erase(connection: Connection, central: Central, by: str, contact: str) -> in
         )
     known = connection.execute(select(person.c.email, person.c.phone).where(person.c.id.in_(ids)))
     contacts = [contact for row in known for contact in row]
+    contacts += [contact for row in homes for contact in (row.email, row.phone)]
     forgotten.note(connection, central, people=ids, contacts=contacts)
     forget(connection, person.c.id.in_(ids), now_ms)
+    directory.forget(connection, resident.c.id.in_([row.id for row in homes]), now_ms)
     spool.forget(connection, central.settings.sms.folder if central.settings.sms else None)
     # The log must not keep what was to be forgotten.
-    audit(connection, now_ms, by, "person.erase", ids[0])
-    return len(ids)
+    audit(connection, now_ms, by, "person.erase", ids[0] if ids else homes[0].id)
+    return len(ids) + len(homes)
 
 
 def forget(connection: Connection, who: ColumnElement[bool], now_ms: int) -> int:
@@ -148,6 +178,9 @@ def forget(connection: Connection, who: ColumnElement[bool], now_ms: int) -> int
     connection.execute(
         update(package).where(package.c.recipient.in_(gone), package.c.owner != "").values(owner="")
     )
+    theirs = select(package.c.id).where(package.c.recipient.in_(gone))
+    named = schema.delegate
+    connection.execute(update(named).where(named.c.package.in_(theirs)).values(name=""))
     connection.execute(
         update(notification)
         .where(notification.c.recipient.in_(gone), notification.c.error != "")
@@ -168,6 +201,8 @@ def forget_again(connection: Connection, central: Central) -> int:
         is_one = person.c.id.in_(some)
         count += forget(connection, is_one & person.c.erased_ms.is_(None), now_ms)
     for each in lines:
+        lives = _forgotten_residents(connection, central, each)
+        count += directory.forget(connection, resident.c.id.in_(lives), now_ms)
         for number in each.get("staff", ()):
             if not staff_list.is_listed_since(connection, str(number), _at_ms(each)):
                 count += staff.forget(connection, str(number), forgotten.BY, now_ms)
@@ -227,3 +262,23 @@ async def _alarm(central: Central, why: str) -> None:
         )
     except SQLAlchemyError:
         LOG.exception("operators do not hear that %s cannot be written", path)
+
+
+def _forgotten_residents(
+    connection: Connection, central: Central, each: dict[str, Any]
+) -> list[str]:
+    """Whoever stood in a directory with one of the contacts of a line of the list, since before."""
+    marks = set(each.get("marks", ()))
+    if not marks:
+        return []
+    known = connection.execute(
+        select(resident.c.id, resident.c.email, resident.c.phone).where(
+            resident.c.created_ms <= _at_ms(each)
+        )
+    )
+    return [
+        row.id
+        for row in known
+        if forgotten.has_mark(central, row.email, marks)
+        or forgotten.has_mark(central, row.phone, marks)
+    ]

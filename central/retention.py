@@ -34,6 +34,7 @@ from central.counters import ROWS_PRUNED
 from central.database import partitions
 from central.database.partitions import Month
 from central.locking import lock_location
+from central.remote import files
 from central.schema import LIVE
 from central.settings import Retention
 from kiosk.model.clock import DAY_MS
@@ -268,6 +269,11 @@ def revoked_badges(connection: Connection, _rules: Retention, now_ms: int) -> in
     return _delete(connection, table, table.c.until_ms <= now_ms)
 
 
+def location_files(connection: Connection, _rules: Retention, now_ms: int) -> int:
+    """Pictures of screens, and support files."""
+    return files.forget(connection, now_ms, BATCH)
+
+
 PRUNED: Final[dict[str, Prune]] = {
     "event": events,
     "quarantine": quarantine,
@@ -277,6 +283,7 @@ PRUNED: Final[dict[str, Prune]] = {
     "idempotency": idempotency,
     "budget": budgets,
     "revoked_badge": revoked_badges,
+    "location_file": location_files,
     "minute_status": minutes,
     "hour_status": hours,
     "day_status": days,

@@ -48,6 +48,7 @@ from central.database.columns import sealed_column as _sealed
 from central.database.columns import text_column as _text
 from central.database.columns import time_column as _time
 from central.database.own_clock import changed_column, written_column
+from central.delegates.tables import delegate as delegate
 from central.locations.tables import location_listing as location_listing
 from central.notify.tables import message_stop as message_stop
 from central.operators.tables import account_link as account_link
@@ -60,6 +61,10 @@ from central.outages.tables import location_outage as location_outage
 from central.outages.tables import package_outage as package_outage
 from central.package_indexes import indexes
 from central.packages.tables import reservation as reservation
+from central.remote.tables import location_file as location_file
+from central.residents.tables import directory_version as directory_version
+from central.residents.tables import household as household
+from central.residents.tables import resident as resident
 from central.webhooks.tables import webhook_endpoint as webhook_endpoint
 from kiosk.model.carriers import OPERATOR
 
@@ -115,6 +120,7 @@ location = Table(
     _time("watched_until_ms"),
     _time("silent_told_ms"),
     _flag("holds_stand_still"),
+    _flag("is_closed"),
     _number("free"),
     _number("promised"),
     _number("promised_to_one"),
@@ -280,6 +286,8 @@ recipient = Table(
     _text("channels", "[]"),
     _number("created_ms"),
     _time("erased_ms"),
+    Column("beside", Text),
+    _partial("ix_recipient_beside", "beside", where="beside IS NOT NULL"),
     Index("ix_recipient_email_index", "email_index"),
     Index("ix_recipient_phone_index", "phone_index"),
     _partial("ix_recipient_kept", "created_ms", where="erased_ms IS NULL"),
@@ -422,6 +430,7 @@ notification = Table(
     _partial("ix_notification_status", "status", "created_ms", where="endpoint = ''"),
     Index("ix_notification_created", "created_ms"),
     Index("ix_notification_recipient", "recipient"),
+    Index("ix_notification_location", "location", "created_ms"),
     _partial(
         "ix_notification_late",
         "late_since_ms",

@@ -13,6 +13,8 @@ from central.errors import not_found
 
 PREFIX: Final = "sandbox~"
 """Ids of real locations have no tilde."""
+READER: Final = "webhooks"
+"""The one reader of the feed to whom a sandbox is of interest: its own programmer's systems."""
 IS_SANDBOX: Final = schema.location.c.id.like(f"{PREFIX}%")
 _SANDBOX = select(schema.api_key.c.sandbox).where(schema.api_key.c.id == bindparam("key"))
 

@@ -328,6 +328,32 @@ class Policy(_Table):
     one_code_for_all: bool = Field(default=True, description="true or false")
     couriers_may_look: bool = Field(default=True, description="true or false")
     may_extend: bool = Field(default=False, description="true or false")
+    deposit_by_phone: bool = Field(
+        default=False,
+        description="true when couriers may name the phone of whom an unannounced package is for",
+    )
+    deposit_by_directory: bool = Field(
+        default=False,
+        description="true when couriers may look for that person in the house's directory",
+    )
+    guest_deposits: bool = Field(
+        default=False, description="true when anybody may put a package in for somebody else"
+    )
+    guest_deposits_an_hour: int = Field(
+        default=6, ge=1, le=60, description="how many at this kiosk, a whole number from 1 to 60"
+    )
+    guest_deposits_a_phone: int = Field(
+        default=3,
+        ge=1,
+        le=50,
+        description="how many a day from or to one phone, a whole number from 1 to 50",
+    )
+    guest_doors_percent: int = Field(
+        default=20,
+        ge=1,
+        le=100,
+        description="the most doors that guests' packages take, in percent, 1 to 100",
+    )
     reopen_s: int = Field(
         default=120, ge=0, le=600, description="seconds, a whole number from 0 to 600"
     )
@@ -465,9 +491,9 @@ class Sound(_Table):
     """[sound]: speech, sounds and the jack."""
 
     speech: Annotated[tuple[Text, ...], Strict(False)] = Field(
-        default=("espeak-ng", "-v", "{language}", "-s", "150", "--stdin"),
+        default=("espeak-ng", "-v", "{language}", "-s", "150", "-a", "{volume}", "--stdin"),
         description="a command that speaks what it reads, as a list; {language} becomes the code of"
-        " the language; [] for none",
+        " the language, {volume} the volume; [] for none",
     )
     player: Annotated[tuple[Text, ...], Strict(False)] = Field(
         default=("aplay", "-q"),
@@ -476,6 +502,9 @@ class Sound(_Table):
     speaks_directions: bool = Field(
         default=True,
         description="true when the way to an open door is spoken to everybody by day, else false",
+    )
+    volume_percent: int = Field(
+        default=100, ge=0, le=100, description="how loud it is, a whole number from 0 to 100"
     )
     jack: PlainPath | None = Field(
         default=None,

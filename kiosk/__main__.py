@@ -39,7 +39,7 @@ from kiosk.model.person import (
 from kiosk.private_files import is_open_to_others
 from kiosk.retirement import RetireError
 from kiosk.server_link import enrol_kiosk, transport_of
-from kiosk.site_model import remarks, risks_of_guessing
+from kiosk.site_model import remarks, risks_of_guessing, with_kept_settings
 from kiosk.store.errors import StoreError
 from kiosk.store.exports import TABLES
 from kiosk.sync.enrol import EnrolError
@@ -99,7 +99,7 @@ def main() -> None:
 @click.option("--geometry", type=Geometry(), help="An ordinary window instead of the whole panel.")
 def run(config: Path, data: Path, geometry: tuple[int, int, int, int] | None) -> None:
     """Run the kiosk in its window."""
-    site = load_site(config)
+    site = with_kept_settings(load_site(config), data)
     # What is wrong with a kiosk's folder stands on its screen; that there is no kiosk, here.
     app.require_kiosk(site, data)
     try:

@@ -7,9 +7,10 @@ import contextlib
 import logging
 import secrets
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from config import Site
 from drivers.port import port_in
@@ -36,6 +37,7 @@ from kiosk.model.location import Location
 from kiosk.model.person import NUMBER_DIGITS_MIN, Staff, StaffSource, kept_number
 from kiosk.model.scanner_test import scanner_findings
 from kiosk.private_files import private_folder
+from kiosk.remote_helper import RemoteHelper, settings_in
 from kiosk.server_link import send_all, syncing, transport_of
 from kiosk.site_model import (
     backup_of,
@@ -43,10 +45,12 @@ from kiosk.site_model import (
     digits_of_staff,
     location_of,
     policy_of,
+    sent_of,
     staff_of,
     strategy_of,
+    with_settings,
 )
-from kiosk.store import evidence, holds, packages, slots, staff
+from kiosk.store import evidence, holds, packages, remote_help, slots, staff
 from kiosk.store import restore as backup_restore
 from kiosk.store.observers import observing
 from kiosk.store.remains import DATABASE, remains, require_database, require_nothing
@@ -96,6 +100,9 @@ async def open_kiosk(site: Site, data: Path, screen: Screen) -> AsyncIterator[Ki
             backup=backup_of(site, data),
             journal_problem=head.problem,
         )
+        kept = settings_in(data)
+        kiosk.is_settled = kept == await store.run(remote_help.settings)
+        helper = partial(helper_of, site, data, kiosk)
         signals = Signals(kiosk.bank, wired_signals(site.signals, site.lockers))
         signals.start()
         try:
@@ -103,7 +110,7 @@ async def open_kiosk(site: Site, data: Path, screen: Screen) -> AsyncIterator[Ki
                 with (
                     evidence.kept(store, head, key),
                     _scanner(site, data, kiosk),
-                    syncing(data, kiosk, transport_of(site, data)),
+                    syncing(data, kiosk, transport_of(site, data), helper),
                 ):
                     yield kiosk
         finally:
@@ -111,6 +118,19 @@ async def open_kiosk(site: Site, data: Path, screen: Screen) -> AsyncIterator[Ki
             await kiosk.bank.stop()
     finally:
         store.close()
+
+
+def helper_of(site: Site, data: Path, kiosk: Kiosk) -> RemoteHelper:
+    """What of this kiosk helps remotely; settings that do not count yet are seen to."""
+
+    def require_right(settings: Mapping[str, Any]) -> None:
+        with_settings(site, settings)
+
+    loop, desk = asyncio.get_running_loop(), console_server_of(kiosk)
+    helper = RemoteHelper(kiosk, data, loop, desk, require_right, sent_of(site))
+    if not kiosk.is_settled:
+        helper.settle()
+    return helper
 
 
 def known_of(site: Site, data: Path) -> tuple[Path, ...]:

@@ -36,6 +36,9 @@ LOG = logging.getLogger("kiosk")
 SWITCH_INTERVAL_S = 0.0005
 """How long the window's thread may keep the others waiting while it draws."""
 
+PICTURE_WITHIN_S = 10.0
+"""How soon the window has to say what it shows."""
+
 
 class Engine:
     """The thread with the asyncio loop on which the flows run."""
@@ -49,6 +52,8 @@ class Engine:
         """Called on the engine's thread once the store is open and the flows begin."""
         self.restart: Callable[[], None] | None = None
         """What a technician's request to restart calls, on the engine's thread."""
+        self.picture: Callable[[], bytes | None] | None = None
+        """How the screen is pictured, from another thread than its own."""
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
 
     def start(self) -> None:
@@ -94,7 +99,7 @@ class Engine:
         try:
             async with open_kiosk(self._site, self._data, self._screen) as kiosk:
                 self._kiosk = kiosk
-                kiosk.restart = self.restart
+                kiosk.restart, kiosk.picture = self.restart, self.picture
                 if self.opened is not None:
                     self.opened()
                 await session.run(kiosk)
@@ -141,7 +146,7 @@ def run_window(site: Site, data: Path, geometry: tuple[int, int, int, int] | Non
     from kiosk.ui.screen_manager import Sound
     from kiosk.ui.window import KioskWindow
 
-    loudspeaker = Loudspeaker(site.sound.speech, site.sound.player)
+    loudspeaker = Loudspeaker(site.sound.speech, site.sound.player, site.sound.volume_percent)
     manager = ServiceManager()
     readiness = Readiness(manager, "window", "store")
     jack = Jack(site.sound.jack) if site.sound.jack is not None else None
@@ -161,7 +166,11 @@ def run_window(site: Site, data: Path, geometry: tuple[int, int, int, int] | Non
         is_wanted_again.set()
         window.stop()
 
-    engine.restart = restart
+    def picture() -> bytes | None:
+        pixels = window.pixels().result(PICTURE_WITHIN_S)
+        return None if pixels is None else pixels.png()
+
+    engine.restart, engine.picture = restart, picture
     engine.opened = lambda: readiness.reached("store")
     # Drawing keeps Python's lock: at the usual 5 ms each hop from thread to thread, of the five
     # between a touch and its door, would wait that long.

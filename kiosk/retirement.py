@@ -16,6 +16,7 @@ from pathlib import Path
 
 from kiosk.adapters import KEY_FILE, key_check
 from kiosk.model.urls import path as url_path
+from kiosk.remote_helper import SETTINGS_FILE
 from kiosk.scratch import remove_left_behind
 from kiosk.store.backup import key_check_of
 from kiosk.store.remains import DATABASE, backups
@@ -28,7 +29,14 @@ from kiosk.sync.transport import PlainLineError, Transport
 from kiosk.wiping import COPIES_ON_WRITE, file_systems, wipe
 
 MARK = "retiring.json"
-OWN_FILES = (KEY_FILE, f"{Path(IDENTITY_FILE).stem}.part", IDENTITY_FILE, "kiosk.sock")
+OWN_FILES = (
+    KEY_FILE,
+    f"{Path(IDENTITY_FILE).stem}.part",
+    IDENTITY_FILE,
+    "kiosk.sock",
+    f"{Path(SETTINGS_FILE).stem}.part",
+    SETTINGS_FILE,
+)
 """Of a kiosk's data folder, beside its database and what is named as that is."""
 
 

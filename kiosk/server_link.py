@@ -7,10 +7,11 @@ import contextlib
 import logging
 import secrets
 import shutil
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import requests
 from pydantic import ValidationError
@@ -26,14 +27,15 @@ from kiosk.model.clock import Clock, Instant
 from kiosk.model.commands import OpeningOutcome
 from kiosk.model.location import Location
 from kiosk.model.throttle import LOOK_AHEAD
+from kiosk.remote_helper import RemoteHelper
 from kiosk.site_model import location_of
-from kiosk.store import commands, meta, openings, staff
+from kiosk.store import commands, directory, meta, openings, remote_help, staff
 from kiosk.store.holds import Contact
 from kiosk.store.remains import DATABASE, fault_of
 from kiosk.store.store import Store
 from kiosk.store.writer import Writer
 from kiosk.sync.client import Identity, SyncClient, SyncStatus
-from kiosk.sync.contract import BoardStatus, Status
+from kiosk.sync.contract import BoardStatus, PauseStatus, Status
 from kiosk.sync.enrol import IDENTITY_FILE, EnrolError, enrol, identity_in, keep
 from kiosk.sync.reaching import server_url
 from kiosk.sync.servers import servers_of
@@ -46,7 +48,12 @@ LOOK_AHEAD_AFTER_MS = 300_000
 
 
 @contextlib.contextmanager
-def syncing(data: Path, kiosk: Kiosk, transport: Transport = BY_TLS) -> Iterator[None]:
+def syncing(
+    data: Path,
+    kiosk: Kiosk,
+    transport: Transport = BY_TLS,
+    helper: Callable[[], RemoteHelper | None] = lambda: None,
+) -> Iterator[None]:
     """The sync with the central server, where this kiosk is enrolled.
 
     Raises `EnrolError` when what it kept of its enrolment is damaged or lost: without its server
@@ -72,6 +79,7 @@ def syncing(data: Path, kiosk: Kiosk, transport: Transport = BY_TLS) -> Iterator
         RemoteDoors(kiosk, asyncio.get_running_loop()),
         partial(keep, data),
         servers,
+        helper(),
     )
 
     def look_ahead() -> int:
@@ -112,6 +120,7 @@ def _know_server(writer: Writer, data: Path, url: str | None) -> None:
         meta.set_value(writer, meta.SERVER, url)
         meta.forget(writer, commands.ONLY_SIGNED)
         staff.forget_server_list(writer)
+        directory.forget(writer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +132,7 @@ class RemoteDoors:
 
     def is_free(self) -> bool:
         view = self.kiosk.person.view
-        return isinstance(view, First) and Choice.COURIER in view.choices
+        return isinstance(view, First) and Choice.SERVICE in view.choices
 
     def open(self, slot: str, command_id: str) -> None:
         self.loop.call_soon_threadsafe(self.begin, slot, command_id)
@@ -139,6 +148,7 @@ class RemoteDoors:
 def machine_status(kiosk: Kiosk, data: Path) -> Status:
     """How the machine is, for the server; may be called from any thread."""
     now, computer = kiosk.clock.now(), kiosk.vitals()
+    pause, settings = kiosk.store.submit(_remote_help).result()
     return Status(
         version=computer.version,
         temperature_c=computer.temperature_c,
@@ -153,7 +163,17 @@ def machine_status(kiosk: Kiosk, data: Path) -> Status:
         ),
         disk_free_bytes=shutil.disk_usage(data).free,
         journal_problem=kiosk.journal_problem,
+        pause=pause,
+        remote_settings=settings,
     )
+
+
+def _remote_help(writer: Writer) -> tuple[PauseStatus | None, dict[str, Any]]:
+    paused = remote_help.paused(writer)
+    settings = remote_help.settings(writer)
+    if paused is None:
+        return None, settings
+    return PauseStatus.model_validate(asdict(paused)), settings
 
 
 def send_all(

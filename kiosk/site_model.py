@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
 
 from config import Site
 from config.schema import Face
@@ -13,6 +17,7 @@ from drivers.wiring import wired_boards, wired_doors
 from kiosk.adapters import SystemClock
 from kiosk.flows.context import Policy
 from kiosk.model.allocation import AllocationStrategy, BestFit, FirstAvailable
+from kiosk.model.commands import REMOTE_SETTINGS
 from kiosk.model.location import Location, Locker, Rectangle, Size, Slot
 from kiosk.model.person import (
     NUMBER_DIGITS_MIN,
@@ -24,13 +29,48 @@ from kiosk.model.person import (
 )
 from kiosk.model.pickup_code import locator_digits
 from kiosk.model.throttle import badge_guessed, opened_by_guessing, pin_guessed
+from kiosk.remote_helper import settings_in
 from kiosk.store.backup import BackupPlan
+from kiosk.store.errors import RefusedError
 from kiosk.ui.glyphs import letters_missing
 from kiosk.ui.loudspeaker import is_there
 from kiosk.ui.night import NightHours
 from kiosk.ui.theme import SiteLook, colour
 
 LOG = logging.getLogger("kiosk")
+
+
+def with_settings(site: Site, settings: Mapping[str, Any]) -> Site:
+    """The site with other values of some settings. Raises `RefusedError`, which says which one does
+    not fit, and what would be right."""
+    for name, value in settings.items():
+        table, _, key = name.partition(".")
+        if name not in REMOTE_SETTINGS:
+            raise RefusedError(f"{name} is not changed remotely")
+        kept = getattr(site, table)
+        try:
+            changed = type(kept).model_validate({**dict(kept), key: value})
+        except ValidationError as error:
+            right = type(kept).model_fields[key].description
+            raise RefusedError(f"{name} = {value!r}: right is {right}") from error
+        site = site.model_copy(update={table: changed})
+    return site
+
+
+def with_kept_settings(site: Site, data: Path) -> Site:
+    """The site as it counts here, with what the server has changed. A setting that does not fit the
+    site file any more is passed over."""
+    for name, value in settings_in(data).items():
+        try:
+            site = with_settings(site, {name: value})
+        except RefusedError as error:
+            LOG.warning("the site file's value counts: %s", error)
+    return site
+
+
+def sent_of(site: Site) -> dict[str, Any]:
+    """What of a site file may go to the server: nobody who works here, and no hash."""
+    return site.model_dump(mode="json", exclude={"staff"})
 
 
 def location_of(site: Site) -> Location:
@@ -171,6 +211,12 @@ def policy_of(site: Site) -> Policy:
         one_code_for_all=site.policy.one_code_for_all,
         couriers_may_look=site.policy.couriers_may_look,
         may_extend=site.policy.may_extend,
+        deposit_by_phone=site.policy.deposit_by_phone,
+        deposit_by_directory=site.policy.deposit_by_directory,
+        guest_deposits=site.policy.guest_deposits,
+        guest_deposits_an_hour=site.policy.guest_deposits_an_hour,
+        guest_deposits_a_phone=site.policy.guest_deposits_a_phone,
+        guest_doors_percent=site.policy.guest_doors_percent,
         reopen_s=site.policy.reopen_s,
         trust_without_sensors=site.policy.trust_without_sensors,
         courier_session_s=site.policy.courier_session_s,

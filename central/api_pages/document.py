@@ -28,6 +28,8 @@ def _add(said: dict[str, Any], example: Example) -> None:
     answer = said["responses"].setdefault(str(example.status), {"description": name})
     is_problem = example.status >= 400
     media = "application/problem+json" if is_problem else "application/json"
+    if example.answer is None:
+        return
     shown = answer.setdefault("content", {}).setdefault(media, {})
     shown.pop("example", None)
     shown.setdefault("examples", {})[name] = {"value": example.answer}

@@ -25,6 +25,10 @@ VARIES: Final = frozenset(
         "seq",
         "locator",
         "distance_km",
+        "receiver",
+        "secret",
+        "public_keys",
+        "payload",
     }
 )
 """Members that differ from walk to walk; every `…_ms` does, too."""
@@ -111,6 +115,17 @@ _SIZES: Final = [
     }
     for name, height_mm, weight_kg in (("S", 100, 10.0), ("M", 220, 20.0), ("L", 460, 30.0))
 ]
+_RECEIVER: Final = {
+    "id": "992312cc-d5f9-4a1b-a889-51031d874ccb",
+    "url": "https://carrier.example.org/lockers",
+    "events": ["package.*"],
+    "public_keys": ["whpk_xOjsUAAYLNdkcsGL0hA+XKmpB5X5Cjg6VW4HfyL5Ibg="],
+    "secret_before_until_ms": None,
+    "created_ms": _T,
+    "disabled_ms": None,
+    "disabled_why": "",
+}
+_MORE_EVENTS: Final = _RECEIVER | {"events": ["package.*", "collection.due"]}
 EXAMPLES: Final[tuple[Example, ...]] = (
     Example(
         "GET /v1/sandbox",
@@ -444,6 +459,74 @@ EXAMPLES: Final[tuple[Example, ...]] = (
             "retry_after_s": 1,
         },
     ),
+    Example(
+        "GET /v1/webhooks/events",
+        "What there is to be sent",
+        200,
+        [{"type": "package.announced", "when": "It was announced to a locker."}, "…"],
+    ),
+    Example(
+        "POST /v1/webhooks",
+        "Have it sent to your own system",
+        201,
+        _RECEIVER | {"secret": "whsec_Xf6J8lg2WkO1LrfzIE7Buzp+B3KRxsGRupvw9SwWv/A="},
+        body={"url": "https://carrier.example.org/lockers", "events": ["package.*"]},
+        keeps={"receiver": "id"},
+    ),
+    Example("GET /v1/webhooks", "Your receivers", 200, [_RECEIVER]),
+    Example("GET /v1/webhooks/{receiver}", "One of them", 200, _RECEIVER),
+    Example(
+        "PATCH /v1/webhooks/{receiver}",
+        "More events",
+        200,
+        _MORE_EVENTS,
+        body={"events": ["package.*", "collection.due"]},
+    ),
+    Example(
+        "POST /v1/webhooks/{receiver}/rotate",
+        "A new secret; both sign for a day",
+        200,
+        _MORE_EVENTS | {"secret_before_until_ms": _T, "secret": "whsec_B1aiBCPqpAP73A3CjEx…"},
+        body={"keep_hours": 24},
+    ),
+    Example(
+        "POST /v1/webhooks/{receiver}/test",
+        "Send a test event",
+        202,
+        {"id": "68fa5aa2-0e5f-4b1f-8ebe-4e1e78c5fe98"},
+    ),
+    Example(
+        "GET /v1/webhooks/{receiver}/deliveries",
+        "What was sent to it, and what waits",
+        200,
+        {
+            "deliveries": [
+                {
+                    "id": "68fa5aa2-0e5f-4b1f-8ebe-4e1e78c5fe98",
+                    "type": "webhook.test",
+                    "package": None,
+                    "location": None,
+                    "status": "…",
+                    "attempts": "…",
+                    "error": "…",
+                    "created_ms": _T,
+                    "due_ms": _T,
+                    "sent_ms": None,
+                    "payload": '{"type":"webhook.test","timestamp":"2026-11-30T09:00:00.000Z",…}',
+                }
+            ],
+            "next": None,
+        },
+        path="/v1/webhooks/{receiver}/deliveries?count=1",
+    ),
+    Example(
+        "POST /v1/webhooks/{receiver}/replay",
+        "Send again what was given up",
+        200,
+        {"replayed": 0, "is_more": False},
+        body={"since_ms": _T},
+    ),
+    Example("DELETE /v1/webhooks/{receiver}", "Remove it", 204, None),
     Example(
         "GET /v1/directory",
         "For other regions of a network: what is here",

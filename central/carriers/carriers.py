@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Table, bindparam, select
 
 from central import kept, schema
+from central.carriers.appearance import colour_of
 from central.errors import RequestError, not_found
 from kiosk.model.carriers import OPERATOR, SERVED_MAX
 
@@ -44,6 +45,7 @@ def rows(connection: Connection) -> list[dict[str, Any]]:
             "countries": kept.names_of(row["countries"]),
             "locations": places[row["id"]] if row["is_limited"] else None,
             "areas": areas[row["id"]],
+            "colour": colour_of(row["look"]),
             "shares": shares[row["id"]],
         }
         for row in connection.execute(select(table)).mappings()

@@ -129,7 +129,7 @@ class ServerOutage(_Part):
 
     id: str
     why: str
-    """`silent`: its kiosk is not heard of."""
+    """`silent`: its kiosk is not heard of; `paused`: it gives nothing out."""
     since_ms: int
 
 
@@ -140,7 +140,8 @@ class ServerHold(_Part):
     sender: str | None
     """The id of the API key that announced it."""
     why: str
-    """`silent`: its kiosk is not heard of; `door`: its door does not open."""
+    """`silent`: its kiosk is not heard of; `paused`: the location gives nothing out; `door`: its
+    door does not open."""
     since_ms: int
     hold_until_ms: int | None
     """Until when it is held, as its kiosk has said; while it stands still no day is sure."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, literal, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, literal, select, true, update
 
 from central import schema
 from central.context import audit
@@ -23,6 +23,7 @@ from central.feed.document import Document, name_of, shown_body
 from central.feed.tables import feed, feed_reader
 from central.locking import lock_location
 from central.schema import LIVE
+from central.simulated import IS_SANDBOX, READER
 
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 _EVENT, _PACKAGE = schema.event, schema.package
@@ -169,11 +170,15 @@ def add(
 
 
 def not_begun(connection: Connection, name: str) -> list[str]:
-    """The locations that do not write for a reader yet."""
+    """The locations that do not write for a reader yet. What a sandbox does is sent to its own
+    programmer's systems alone."""
     table = schema.location
+    is_real = true() if name == READER else ~IS_SANDBOX
     is_begun = (" " + table.c.feeds + " ").contains(f" {name} ", autoescape=True)
     return list(
-        connection.execute(select(table.c.id).where(~is_begun).order_by(table.c.id)).scalars()
+        connection.execute(
+            select(table.c.id).where(~is_begun, is_real).order_by(table.c.id)
+        ).scalars()
     )
 
 

@@ -21,8 +21,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from PIL import Image
 from sqlalchemy import Connection, Table, bindparam, select
 
-from central import addresses, kept, links, schema
+from central import addresses, kept, links, people, schema
+from central.carriers.appearance import Look, look_of
 from central.context import Central
+from central.delegates import following
 from central.notify import receipts
 from central.notify.outbox import IN_REACH_ONLY, OPERATORS, WITH_CODE, Kind, Stop, is_stopped
 from central.outages.reach import reach_of
@@ -30,11 +32,12 @@ from central.plain_texts import all_plain, plain
 from kiosk.model import bidi
 from kiosk.model.clock import HOUR_MS, MINUTE_MS
 from kiosk.model.package import PackageStatus
-from kiosk.model.pickup_code import make_code, qr_text
+from kiosk.model.pickup_code import delegate_code, make_code, qr_text
 
 FALLBACK = "en"
 RIGHT_TO_LEFT = ("ar", "fa", "he", "ur")
 _STYLES = {"en": "en_GB"}
+NO_LOOK = Look()
 
 LINES = Environment(undefined=StrictUndefined, autoescape=False)
 PAGES = Environment(
@@ -124,7 +127,7 @@ def compose(
         return Dropped("the package or the person is not known any more")
     if person.erased_ms is not None:
         return Dropped("the person's data were erased")
-    if package.recipient != row.recipient:
+    if kind is not Kind.HANDED_IN and not people.is_notified(connection, row.recipient, package):
         return Dropped("the package is for another contact now")
     if package.disputed_ms is not None:
         return Dropped("an operator has yet to say whose the package is")
@@ -150,12 +153,19 @@ def compose(
     is_reminder = kind is Kind.REMINDER and row.channel == "email"
     if is_reminder and is_stopped(connection, person.email_index, Stop.REMINDERS):
         return Dropped("they want no reminders")
-    code = ""
+    code, named = "", None
+    if kind is Kind.RETRIEVED:
+        named = following.who_fetched(connection, package.id)
     if kind in WITH_CODE:
         if location.key_sealed is None or not package.locator or not package.code_counter:
             return Dropped("the location's kiosk is not enrolled: there is no code")
         key = central.secrets.open(location.key_sealed)
         code = make_code(key, package.id, package.locator, package.code_counter)
+        if kind is Kind.DELEGATE:
+            named = following.current(connection, package.id)
+            if named is None or named.ended_ms is not None or named.until_ms <= now_ms:
+                return Dropped("the delegate may not fetch it any more")
+            code = delegate_code(key, package.id, named.id, package.locator)
     link = ""
     if central.settings.public_url and kind in (*WITH_CODE, Kind.EXPIRED, Kind.OUT_OF_REACH):
         link = links.link_to(central, package.id, person.id)
@@ -169,6 +179,8 @@ def compose(
         code,
         link,
         is_out=is_out,
+        look=look_of(connection, package.carrier),
+        delegate=named,
         privacy_url=links.privacy_url(central, row.language),
     )
     unsubscribe_url = f"{link}{links.NO_REMINDERS}" if link and is_reminder else ""
@@ -244,17 +256,21 @@ def for_person(
     link: str,
     *,
     is_out: bool = False,
+    look: Look = NO_LOOK,
     privacy_url: str = "",
+    delegate: Any = None,
 ) -> Message:
     """What a person is sent, in their language and for every way out.
 
-    `is_out`: the package cannot be fetched now, so no day is named until which it could.
-    `privacy_url`: where it says what is kept of them.
+    `look`: of the carrier whose package it is, whose name stands at the head, on a line of its
+    own. `is_out`: the package cannot be fetched now, so no day is named until which it could.
+    `privacy_url`: where it says what is kept of them. `delegate`: who may fetch it, or has.
     """
     language = row.language if row.language in languages() else FALLBACK
     words, details = texts(language), details_of(location, package, person, code, language)
     if is_out:
         details["until"] = ""
+    details |= details_of_delegate(delegate, location, language)
     text = _line(words[kind]["text"]).render(details)
     subject = _line(words[kind]["subject"]).render(details)
     sign_off = _line(words["all"]["footer"]).render(details)
@@ -272,12 +288,16 @@ def for_person(
         link=link,
         notice=_line(words["all"]["privacy_title"]).render() if privacy_url else "",
         privacy_url=privacy_url,
+        carrier=look.name,
+        colour=look.colour,
         language=language,
         direction="rtl" if language in RIGHT_TO_LEFT else "ltr",
     )
-    letter = f"{text.strip()}\n\n{details['code']}\n" if code else f"{text.strip()}\n"
+    head = f"{look.name}\n" if look.name else ""
+    letter = f"{head}{text.strip()}\n\n{details['code']}\n" if code else f"{head}{text.strip()}\n"
     letter += f"\n{offer}\n" if link else ""
     short = _line(words[kind].get("sms", words[kind]["text"])).render(details).strip()
+    short = f"{head}{short}"
     notice = ""
     if privacy_url:
         shown = bidi.left_to_right(f"{privacy_url} ") if runs_left else privacy_url
@@ -308,6 +328,17 @@ def details_of(
         names = {name: bidi.by_its_letters(value) for name, value in names.items()}
     place = comma.join(part for part in (names["location"], names["address"]) if part)
     return numbers | names | {"place": place}
+
+
+def details_of_delegate(delegate: Any, location: Any, language: str) -> dict[str, str]:
+    """What the words of a message or a page may name of a delegate."""
+    if delegate is None:
+        return {"delegate": "", "delegate_until": ""}
+    name = plain(delegate.name) or "–"
+    until = _day(delegate.until_ms, location.time_zone, language, -1)
+    if language in RIGHT_TO_LEFT or bidi.is_right_to_left(name):
+        name = bidi.by_its_letters(name)
+    return {"delegate": name, "delegate_until": until}
 
 
 def _runs_left(language: str, location: Any, person: Any) -> bool:

@@ -23,7 +23,7 @@ from sqlalchemy import (
     update,
 )
 
-from central import addresses, kept, schema
+from central import addresses, kept, people, schema
 from central.adapters import new_id
 from central.database.bulk import insert_once
 from central.notify.tables import message_stop
@@ -49,6 +49,7 @@ class Kind(StrEnum):
     REMINDER = "reminder"
     ABOUT_TO_EXPIRE = "about_to_expire"
     EXPIRED = "expired"
+    DELEGATE = "delegate"
     OUT_OF_REACH = "out_of_reach"
     WORKS_AGAIN = "works_again"
     RETRIEVED = "retrieved"
@@ -64,6 +65,8 @@ class Kind(StrEnum):
     STOPPED = "stopped"
     STARTED = "started"
     UNREACHABLE = "unreachable"
+    HANDED_IN = "handed_in"
+    """To the guest who put a package in."""
 
 
 class Stop(StrEnum):
@@ -80,6 +83,7 @@ WITH_CODE = (
     Kind.REMINDER,
     Kind.ABOUT_TO_EXPIRE,
     Kind.WORKS_AGAIN,
+    Kind.DELEGATE,
 )
 """The messages that tell a pickup code."""
 IN_REACH_ONLY = (Kind.REMINDER, Kind.ABOUT_TO_EXPIRE, Kind.EXPIRED, Kind.WORKS_AGAIN)
@@ -266,21 +270,41 @@ def tell(
     now_ms: int,
     due_ms: int | None = None,
 ) -> str | None:
-    """Queue a message to a package's recipient; None when nobody is known or can be reached."""
+    """Queue a message to a package's recipient, and to all others of their household; None when
+    nobody is known or can be reached."""
     row = _package(connection, package)
     if row is None or row.recipient is None:
         return None
-    person, ways = person_and_ways(connection, row.recipient, row.location, rules)
+    queued = tell_person(connection, rules, kind, row, row.recipient, now_ms, due_ms)
+    # Only whom the house's directory names has others beside them, and no sender announced that.
+    others = [] if row.sender is not None else people.notified_beside(connection, row.recipient)
+    for each in others:
+        other = tell_person(connection, rules, kind, row, each, now_ms, due_ms)
+        queued = queued or other
+    return queued
+
+
+def tell_person(
+    connection: Connection,
+    rules: Notifications,
+    kind: Kind,
+    package: Any,
+    recipient: str,
+    now_ms: int,
+    due_ms: int | None = None,
+) -> str | None:
+    """Queue a message about a package to one person; None when they cannot be reached."""
+    person, ways = person_and_ways(connection, recipient, package.location, rules)
     if not ways:
         if kind is Kind.STORED and person.has_stopped:
-            _tell_unreachable(connection, rules, row, now_ms)
+            _tell_unreachable(connection, rules, package, now_ms)
         return None
     return queue(
         connection,
         kind=kind.value,
-        package=package,
-        location=row.location,
-        recipient=row.recipient,
+        package=package.id,
+        location=package.location,
+        recipient=recipient,
         channel=ways[0],
         language=person.language,
         created_ms=now_ms,

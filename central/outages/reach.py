@@ -22,13 +22,15 @@ class Why(StrEnum):
 
     SILENT = "silent"
     """The kiosk is not heard of: it may be down, or only its line."""
+    PAUSED = "paused"
+    """The location is paused, and gives nothing out."""
     DOOR = "door"
     """Its door does not open, or its lock board does not answer."""
     CATCHING_UP = "catching-up"
     """The kiosk is heard of, and has yet to say what happened and until when holds go on."""
 
 
-REPORTED: Final = (Why.SILENT, Why.DOOR)
+REPORTED: Final = (Why.SILENT, Why.PAUSED, Why.DOOR)
 """What people hear of; the other is over before they could read it."""
 
 WAITS: Final = "it waits until the package can be fetched"
@@ -44,7 +46,11 @@ def is_silent(silent_before_ms: Any) -> ColumnElement[bool]:
 
 def why_location_is_out(silent_before_ms: Any) -> ColumnElement[Any]:
     """Why nobody can fetch anything at a location; NULL while they can."""
-    return case((is_silent(silent_before_ms), Why.SILENT.value), else_=null())
+    return case(
+        (is_silent(silent_before_ms), Why.SILENT.value),
+        (_LOCATION.c.is_closed.is_(True), Why.PAUSED.value),
+        else_=null(),
+    )
 
 
 def is_shut() -> ColumnElement[bool]:
@@ -67,6 +73,7 @@ def why_not(silent_before_ms: Any) -> ColumnElement[Any]:
     has_more = or_(_LOCATION.c.holds_stand_still.is_(True), _LOCATION.c.queue > 0)
     return case(
         (is_silent(silent_before_ms), Why.SILENT.value),
+        (_LOCATION.c.is_closed.is_(True), Why.PAUSED.value),
         (is_shut(), Why.DOOR.value),
         (has_more, Why.CATCHING_UP.value),
         else_=null(),

@@ -9,8 +9,9 @@ from typing import Any
 from itsdangerous import BadData
 from sqlalchemy import Connection, select
 
-from central import schema
+from central import people, schema
 from central.context import Central
+from central.delegates import following
 from central.errors import RequestError, not_found
 from central.links import PURPOSE
 from central.packages.service import find
@@ -21,8 +22,10 @@ VALID_S = 60 * 24 * 3600
 """The longest that a link is good, whatever becomes of its package."""
 
 
-def package_of(connection: Connection, central: Central, token: str) -> Any:
-    """The row of the package of a link.
+def package_of(
+    connection: Connection, central: Central, token: str, *, may_be_fetched: bool = False
+) -> Any:
+    """The row of the package of a link; `may_be_fetched`: also when a delegate has fetched it.
 
     Raises `RequestError` when the link is none of ours or too old, when its package is not under
     way any more or is being recalled, and when it is not for the person whom the link was sent to.
@@ -40,11 +43,13 @@ def package_of(connection: Connection, central: Central, token: str) -> Any:
     if known is None or known.erased_ms is not None:
         raise ended
     is_theirs = (
-        row.recipient == sent_to
+        people.is_notified(connection, sent_to, row)
         if sent_to is not None
         else known.created_ms <= made.timestamp() * 1000 + 999
     )
-    if not is_theirs or row.status not in LIVE or _is_recalled(connection, row.id):
+    is_under_way = row.status in LIVE and not _is_recalled(connection, row.id)
+    is_fetched = may_be_fetched and following.who_fetched(connection, row.id) is not None
+    if not is_theirs or not (is_under_way or is_fetched):
         raise ended
     return row
 

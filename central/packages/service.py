@@ -6,7 +6,6 @@ knows better comes back by its events.
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select, update
@@ -16,6 +15,7 @@ from central.adapters import new_id
 from central.carriers import carriers, places, shares
 from central.carriers.visible import visible_to, visible_to_key
 from central.context import Central, audit
+from central.delegates import following
 from central.errors import FieldError, RequestError, not_found, wrong_field
 from central.feed import writing as feeding
 from central.feed.document import Change
@@ -35,7 +35,6 @@ from central.packages.sizes import (
 )
 from central.regions import directory
 from central.schema import LIVE
-from central.sealing import indexed
 from central.sync import claims, commands, order
 from central.sync.room import note_room, tell_of_room
 from kiosk.model.barcode import barcode_key
@@ -56,7 +55,6 @@ NEAREST = "nearest"
 _LOCATION = select(schema.location.c.id).where(schema.location.c.id == bindparam("id"))
 _PACKAGE = select(schema.package).where(schema.package.c.id == bindparam("package"))
 _INSERT_PACKAGE = insert(schema.package)
-_INSERT_RECIPIENT = insert(schema.recipient)
 
 
 def announce(
@@ -137,6 +135,9 @@ def announce(
         commands.queue(connection, location, command, by, now_ms, package)
     if live:
         claims.look(connection, central.settings.notifications, location, [key], now_ms)
+    if known is not None and known.recipient is not None and known.status in claims.LYING:
+        # It was put in for somebody whom the courier named: that code is no longer valid.
+        commands.new_code(connection, known, by, now_ms)
     if known is not None and known.status == PackageStatus.STORED:
         outbox.stored(connection, central.settings.notifications, package, now_ms)
     feeding.packages(connection, location, [package], now_ms, Change.ANNOUNCED)
@@ -278,19 +279,15 @@ def _phone(connection: Connection, location: str, text: str, field: str) -> str:
 
 
 def _recipient(connection: Connection, person: Person, phone: str, now_ms: int) -> str:
-    recipient = new_id()
-    values = {
-        "id": recipient,
-        "name": person.name,
-        "email": person.email,
-        "phone": phone,
-        "language": person.language,
-        "channels": json.dumps(list(person.channels)),
-        "created_ms": now_ms,
-    }
-    connection.execute(_INSERT_RECIPIENT, indexed(connection, schema.recipient, values))
-    people.index_new_name(connection, recipient, person.name)
-    return recipient
+    return people.add(
+        connection,
+        now_ms,
+        name=person.name,
+        email=person.email,
+        phone=phone,
+        language=person.language,
+        channels=person.channels,
+    )
 
 
 def find_locked(connection: Connection, package: str, sender: str | None = None) -> Any:
@@ -444,6 +441,7 @@ def reissue(
     limits.require_change(connection, central, row.location, row.id, by)
     now_ms = central.clock.now_ms()
     commands.new_code(connection, row, by, now_ms)
+    following.end(connection, row.id, now_ms)
     outbox.tell(connection, central.settings.notifications, Kind.REISSUED, row.id, now_ms)
     audit(connection, now_ms, by, "package.reissue", row.id, place=row.location)
     return describe(connection, package)
@@ -468,6 +466,7 @@ def change_contact(
     limits.require_change(connection, central, row.location, row.id, by)
     now_ms = central.clock.now_ms()
     phone = _phone(connection, row.location, person.phone, "phone")
+    following.end(connection, row.id, now_ms)
     recipient = _recipient(connection, person, phone, now_ms)
     connection.execute(
         update(schema.package)

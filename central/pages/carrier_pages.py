@@ -34,10 +34,11 @@ async def add(
     carrier: Text,
     name: Text,
     countries: Countries = "",
+    colour: Text = "",
 ) -> Response:
     def do(connection: Connection, central: Central) -> None:
         codes = countries.split(",")
-        carrier_changes.add(connection, central, operator.email, carrier, name, codes)
+        carrier_changes.add(connection, central, operator.email, carrier, name, codes, colour)
 
     return await carry_out(
         request,
@@ -55,10 +56,11 @@ async def change(
     operator: ActingAsAdminOfAll,
     title: Text,
     countries: Countries = "",
+    colour: Text = "",
 ) -> Response:
     def do(connection: Connection, central: Central) -> None:
         codes = countries.split(",")
-        carrier_changes.change(connection, central, operator.email, name, title, codes)
+        carrier_changes.change(connection, central, operator.email, name, title, codes, colour)
 
     return await carry_out(request, everything(operator.reach), PAGE, f"{name} is changed.", do)
 

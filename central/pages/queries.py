@@ -28,12 +28,14 @@ from central.errors import not_found
 from central.locations.feed import listing_of
 from central.notify import leasing, outbox
 from central.outages.tables import location_outage, package_outage
+from central.remote import files
 from central.settings import Settings
 from central.sync import commands
 from central.sync.staff_list import digits_of
 from central.viewed import VIEWED
 from kiosk.model.actor import actor_of, in_one_form
 from kiosk.model.barcode import kept_key
+from kiosk.model.commands import CommandType
 from kiosk.model.event_bodies import read_or_nothing
 from kiosk.model.person import SECRET_DIGITS_MAX, Role, kept_number, typed_number
 from kiosk.model.urls import path
@@ -168,7 +170,34 @@ def location(
     newest = select(command).where(command.c.location == name).order_by(command.c.n.desc())
     found = _rows(connection, newest.limit(20))
     place["commands"] = [commands.as_it_stands(each, now_ms) for each in found]
+    place["files"] = files.of_location(connection, name)
+    place["settings"] = _remote_settings(connection, name, place["status"])
     return place
+
+
+def _remote_settings(connection: Connection, name: str, status: Row) -> list[Row]:
+    """The settings that a kiosk says were changed remotely, and by whom and when, where that is
+    still known."""
+    values = status.get("remote_settings") or {}
+    table = schema.command
+    if not values:
+        return []
+    asked = select(table).where(
+        table.c.location == name, table.c.type == CommandType.CHANGE_SETTINGS.value
+    )
+    rows = _rows(connection, asked.order_by(table.c.n.desc()).limit(SHOWN))
+    found = []
+    for key, value in values.items():
+        who = next((row for row in rows if key in _settings_in(row)), {})
+        found.append(
+            {"name": key, "value": value, "by": who.get("by"), "at_ms": who.get("created_ms")}
+        )
+    return found
+
+
+def _settings_in(row: Row) -> Row:
+    settings = kept.object_of(row["body"]).get("settings")
+    return settings if isinstance(settings, dict) else {}
 
 
 _SINCE = func.min(package_outage.c.since_ms).label("since_ms")

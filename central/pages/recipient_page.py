@@ -11,13 +11,22 @@ from sqlalchemy import Connection, Table, func, select
 
 from central import schema
 from central.context import Central, central_of, is_about, is_by
+from central.delegates import following
 from central.errors import RequestError
 from central.links import NO_REMINDERS, PATH, privacy_url
 from central.locking import lock_location
-from central.notify.messages import FALLBACK, LINES, RIGHT_TO_LEFT, details_of, languages, texts
+from central.notify.messages import (
+    FALLBACK,
+    LINES,
+    RIGHT_TO_LEFT,
+    details_of,
+    details_of_delegate,
+    languages,
+    texts,
+)
 from central.notify.stops import stop_reminders
 from central.outages.reach import reach_of
-from central.packages import service
+from central.packages import delegates, service
 from central.packages.linked import package_of, person_of
 from central.pages.rendering import page
 from kiosk.model.clock import DAY_MS
@@ -35,24 +44,40 @@ def _view(connection: Connection, central: Central, token: str) -> dict[str, Any
     def one(table: Table, key: str) -> Any:
         return connection.execute(select(table).where(table.c.id == key)).one()
 
-    package = package_of(connection, central, token)
+    package = package_of(connection, central, token, may_be_fetched=True)
     person = one(schema.recipient, package.recipient)
     location = one(schema.location, package.location)
     language = person.language if person.language in languages() else FALLBACK
+    named = following.current(connection, package.id)
     details, words = (
-        details_of(location, package, person, "", language),
+        details_of(location, package, person, "", language)
+        | details_of_delegate(named, location, language),
         texts(language)["recipient_page"],
     )
     return {
         "words": {name: LINES.from_string(text).render(details) for name, text in words.items()},
         "details": details,
         "is_held": package.status in ("STORED", "EXPIRED"),
+        "delegate": named and _state_of(named, central.clock.now_ms()),
+        "delegate_days_max": delegates.DAYS_MAX,
         "is_out": _is_out(connection, central, package),
         "language": language,
         "notice": texts(language)["all"]["privacy_title"],
         "privacy_url": privacy_url(central, language),
         "direction": "rtl" if language in RIGHT_TO_LEFT else "ltr",
     }
+
+
+def _state_of(named: Any, now_ms: int) -> str:
+    """How it stands with a delegate: the word of the page that says it."""
+    if named.fetched_ms is not None:
+        return "delegate_fetched"
+    if named.until_ms <= now_ms or named.closed_ms is not None:
+        return "delegate_ended"
+    if named.ended_ms is not None:
+        # A kiosk that never heard of it takes no code, and hears of both at once.
+        return "delegate_lingers" if named.known_ms is not None else "delegate_ended"
+    return "delegate_may" if named.known_ms is not None else "delegate_waits"
 
 
 def _is_out(connection: Connection, central: Central, package: Any) -> bool:
@@ -110,6 +135,32 @@ async def no_reminders(
 def _no_reminders(connection: Connection, central: Central, token: str) -> None:
     person = person_of(connection, central, token)
     stop_reminders(connection, person.email_index, central.clock.now_ms())
+
+
+@router.post("/{token}/delegate")
+async def name_delegate(
+    request: Request,
+    token: str,
+    name: Annotated[str, Form(max_length=200)] = "",
+    days: Annotated[int, Form()] = 0,
+) -> Response:
+    """Let somebody else fetch it."""
+
+    def operation(connection: Connection, central: Central, token: str) -> None:
+        package = _locked_package(connection, central, token)
+        delegates.name(connection, central, BY, package, name, days)
+
+    return await _do(request, token, "", "gone", operation)
+
+
+@router.post("/{token}/delegate/end")
+async def end_delegate(request: Request, token: str) -> Response:
+    """Let nobody else fetch it any more."""
+
+    def operation(connection: Connection, central: Central, token: str) -> None:
+        delegates.end(connection, central, BY, _locked_package(connection, central, token))
+
+    return await _do(request, token, "", "gone", operation)
 
 
 def _locked_package(connection: Connection, central: Central, token: str) -> str:

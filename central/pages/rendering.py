@@ -18,6 +18,7 @@ from central.pages.said import said
 from central.pages.session import HOME
 from central.plain_texts import plain
 from central.schema import LIVE
+from kiosk.model.commands import REMOTE_SETTINGS
 from kiosk.model.location import GIVEN_BY_STAFF
 from kiosk.model.urls import part
 
@@ -61,6 +62,7 @@ templates.env.finalize = _plain
 templates.env.filters |= {"moment": _moment, "words": _words, "part": part}
 templates.env.globals |= {"HOME": HOME, "LIVE": LIVE, "REASONS": GIVEN_BY_STAFF, "SCOPES": Scope}
 templates.env.globals["SCOPES_BY_NAME_ALONE"] = BY_NAME_ALONE
+templates.env.globals |= {"REMOTE_SETTINGS": REMOTE_SETTINGS}
 templates.env.globals |= {"ROLES": Role, "WAYS": Ways, "LANGUAGES": languages()}
 
 

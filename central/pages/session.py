@@ -268,6 +268,7 @@ Viewing = Annotated[Operator, Depends(_Allowed(Role.VIEWER))]
 Administering = Annotated[Operator, Depends(_Allowed(Role.ADMIN))]
 AdministeringAll = Annotated[Operator, Depends(_Allowed(Role.ADMIN, is_everywhere=True))]
 """An administrator of all locations, for what belongs to none of them."""
+LookingAsOperator = Annotated[Operator, Depends(_Allowed(Role.OPERATOR))]
 ActingAsViewer = Annotated[Operator, Depends(_Acting(Role.VIEWER))]
 ActingAsOperator = Annotated[Operator, Depends(_Acting(Role.OPERATOR))]
 ActingAsAdmin = Annotated[Operator, Depends(_Acting(Role.ADMIN))]

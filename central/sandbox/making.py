@@ -10,9 +10,10 @@ from central import schema
 from central.auth import BY_NAME_ALONE, Scope
 from central.context import Central, audit
 from central.errors import require_plain
+from central.feed import writing as feeding
 from central.operators.accounts import add_key
 from central.sandbox.locker import Locker
-from central.simulated import PREFIX
+from central.simulated import PREFIX, READER
 from central.sync import signing
 from central.tokens import KEY_BYTES, token_hash
 
@@ -35,6 +36,7 @@ def make(connection: Connection, central: Central, by: str, name: str, per_minut
             key_sealed=central.secrets.seal(secrets.token_bytes(KEY_BYTES)),
             signing_key=public_key,
             announced_key=public_key,
+            feeds=READER if READER in feeding.readers(connection).split() else "",
             may_begin=True,
             created_ms=now_ms,
         )

@@ -215,6 +215,9 @@ def join(
         _dispute(connection, rules, location, [wanted, found], now_ms)
         return False
     _make_one(connection, wanted, lying, now_ms)
+    if found.recipient is not None:
+        # Its courier had named somebody, who has its code so far.
+        commands.new_code(connection, found, "server", now_ms)
     return True
 
 
@@ -381,7 +384,7 @@ def _give(connection: Connection, winner: Any, lying: Any, by: str, now_ms: int)
     """What lies there under another id is the winner's: its earlier code opens it no more."""
     _make_one(connection, winner, lying.id, now_ms)
     _name(connection, winner, lying.id, by, now_ms)
-    if lying.sender is not None:
+    if lying.sender is not None or lying.recipient is not None:
         commands.new_code(connection, lying, by, now_ms)
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from pydantic import ValidationError
-from sqlalchemy import Connection, bindparam, func, insert, select, union, update
+from sqlalchemy import Connection, bindparam, func, insert, or_, select, union, update
 
 from central import schema
 from central.adapters import new_id
@@ -21,6 +21,7 @@ from central.sync import order
 from central.sync.staff_list import for_older
 from central.tokens import Secrets
 from kiosk.model.commands import (
+    ENDS_LATER,
     Announce,
     Command,
     CommandRecipient,
@@ -36,7 +37,7 @@ from kiosk.model.commands import (
     read_command,
 )
 from kiosk.sync.bodies import how_many_fit
-from kiosk.sync.contract import OPENING_VALID_MS, command_text, opening_text
+from kiosk.sync.contract import HELP_VALID_MS, OPENING_VALID_MS, command_text, opening_text
 
 LOG = logging.getLogger("central.sync")
 COMMANDS_MAX = 50
@@ -55,6 +56,14 @@ OPENING_ANSWERS = {
     OpeningOutcome.UNKNOWN: "the machine stopped in between: nobody knows whether the door opened",
 }
 """What an operator reads of an opening that did not simply go well."""
+
+BEGUN: Final = {
+    CommandType.RESTART: "the kiosk starts its program again as soon as nobody is at the panel",
+    CommandType.CHANGE_SETTINGS: "they are kept, and count as soon as nobody is at the panel",
+    CommandType.SCREEN_PICTURE: "the kiosk is at it",
+    CommandType.SUPPORT_FILE: "the kiosk is at it",
+}
+"""What an operator reads of remote help that is begun and not ended yet."""
 
 _INSERT = insert(schema.command)
 _WAITING = (
@@ -164,15 +173,30 @@ def waiting(
     return tuple(current)
 
 
+VALID_MS: Final = {
+    CommandType.OPEN: OPENING_VALID_MS,
+    CommandType.RESTART: HELP_VALID_MS,
+    CommandType.SCREEN_PICTURE: HELP_VALID_MS,
+    CommandType.SUPPORT_FILE: HELP_VALID_MS,
+}
+"""How old a command may be when it is sent; of the others each counts whenever it comes."""
+
+
 def _is_late(row: Mapping[str, Any], now_ms: int) -> bool:
-    """Whether a command is older than it may be when it is sent: that of an opening."""
-    return bool(row["type"] == CommandType.OPEN and row["created_ms"] < now_ms - OPENING_VALID_MS)
+    """Whether a command is older than it may be when it is sent."""
+    valid_ms = VALID_MS.get(row["type"])
+    return valid_ms is not None and bool(row["created_ms"] < now_ms - valid_ms)
 
 
 def count_waiting(connection: Connection, now_ms: int) -> int:
     """How many commands wait for their kiosks, those not among them whose time is over."""
     table = schema.command
-    is_late = (table.c.type == CommandType.OPEN) & (table.c.created_ms < now_ms - OPENING_VALID_MS)
+    is_late = or_(
+        *(
+            (table.c.type == kind.value) & (table.c.created_ms < now_ms - valid_ms)
+            for kind, valid_ms in VALID_MS.items()
+        )
+    )
     return connection.execute(
         select(func.count()).where(table.c.state == schema.fixed("QUEUED"), ~is_late)
     ).scalar_one()
@@ -186,6 +210,8 @@ def as_it_stands(row: Mapping[str, Any], now_ms: int) -> dict[str, Any]:
             return {**row, "state": OpeningOutcome.UNKNOWN.value, "answer": NOT_REPORTED}
         asked = OpeningOutcome.ASKED
         return {**row, "state": asked.value, "answer": OPENING_ANSWERS[asked]}
+    if row["type"] in ENDS_LATER and row["state"] == "APPLIED":
+        return {**row, "state": OpeningOutcome.ASKED.value, "answer": BEGUN[row["type"]]}
     if row["state"] == "QUEUED" and _is_late(row, now_ms):
         return {**row, "state": "EXPIRED", "answer": LATE}
     return dict(row)
@@ -278,6 +304,13 @@ def answered(
     connection.execute(
         update(table).where(named).values(state=outcome, answer=detail, answered_ms=now_ms)
     )
+
+
+def help_ended(
+    connection: Connection, location: str, command_id: str, outcome: str, detail: str, now_ms: int
+) -> None:
+    """A kiosk says what came of remote help; also in a word of a newer version."""
+    answered(connection, location, command_id, outcome[:32], detail[:200], now_ms)
 
 
 def opening_ended(

@@ -21,6 +21,7 @@ from central.database.locks import lock_name, locked, note_locked
 from central.errors import RequestError, require_plain
 from central.feed import writing as feeding
 from central.feed.document import Change
+from central.residents.tables import directory_version
 from central.settings import Settings
 from central.sync import signing
 from central.sync.projection import configure
@@ -41,6 +42,12 @@ _NEWEST_KEY = (
     .scalar_subquery()
     .label("newest_key")
 )
+_DIRECTORY_COUNTS = (
+    select(directory_version.c.version)
+    .where(directory_version.c.location == schema.location.c.id)
+    .scalar_subquery()
+    .label("directory_counts")
+)
 _LOCATION = select(schema.location, _STAFF_COUNTS).where(schema.location.c.id == bindparam("id"))
 _LOCKED = locked(_LOCATION, schema.location)
 _ARRIVING = locked(
@@ -48,6 +55,7 @@ _ARRIVING = locked(
         schema.location,
         _STAFF_COUNTS,
         _NEWEST_KEY,
+        _DIRECTORY_COUNTS,
         schema.location_epoch.c.seq.label("known_seq"),
         schema.location_epoch.c.head_hash.label("known_hash"),
     )

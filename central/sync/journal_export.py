@@ -10,7 +10,7 @@ from sqlalchemy import Connection, false, or_, select
 from central import kept, schema
 from central.sync.enrolment import kiosk_of
 from central.sync.service import HEAD
-from kiosk.model.event_bodies import restored_from
+from kiosk.model.restored import restored_from
 from kiosk.sync.bodies import how_many_fit
 from kiosk.sync.contract import EventsAnswer, Place, WireEvent
 

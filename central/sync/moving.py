@@ -10,7 +10,7 @@ from central.areas.visible import NETWORK, Reach
 from central.carriers.places import working_in
 from central.context import audit
 from central.errors import not_found
-from central.sync.staff_list import count_change, list_again, serves
+from central.sync.staff_list import list_again, serves
 
 
 def put_location(
@@ -37,8 +37,6 @@ def put_location(
     staff = schema.staff
     who = [serves(carrier) for carrier in working_in(connection, moved)]
     list_again(connection, or_(staff.c.area.in_(moved), *who), now_ms)
-    # Also where nobody is listed: carriers' badges are good in some regions.
-    count_change(connection, now_ms)
     audit(
         connection, now_ms, by, "location.area", location, place=location, area=area_id, was=before
     )

@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, Connection, bindparam, case, func, select,
 from central import kept, schema
 from kiosk.model.commands import (
     HOLD_DAYS_MAX,
+    ChangeSettings,
     Command,
     CommandType,
     Extend,
@@ -80,6 +81,9 @@ def merge(
         if isinstance(command, Extend):
             days = min(_days(before) + command.days, HOLD_DAYS_MAX)
             command = command.model_copy(update={"days": days})
+        if isinstance(command, ChangeSettings):
+            both = {**kept.object_of(json.dumps(before.get("settings"))), **command.settings}
+            command = command.model_copy(update={"settings": both})
         values: dict[str, Any] = {"body": json.dumps(body_of(command), sort_keys=True), "by": by}
         values |= {"created_ms": now_ms, "times": row.times + 1}
         of_row = (_TABLE.c.location == location) & (_TABLE.c.n == row.n)

@@ -17,7 +17,9 @@ from sqlalchemy import Connection, bindparam, delete, select, update
 from central import kept, limits, schema
 from central.carriers import carriers
 from central.database.bulk import update_many, upsert, upsert_many
+from central.delegates import following
 from central.notify import outbox
+from central.notify.outbox import Kind
 from central.plain_texts import all_plain
 from central.settings import Limits, Notifications
 from central.sync import claims, commands, own
@@ -209,10 +211,27 @@ class Projection:
                 commands.opening_ended(
                     connection, self._location, str(body["id"]), outcome, self._now_ms
                 )
+            elif event.kind == EventKind.HELP_ENDED:
+                commands.help_ended(
+                    connection,
+                    self._location,
+                    str(body["id"]),
+                    str(body["outcome"]),
+                    str(body.get("detail", "")),
+                    self._now_ms,
+                )
             elif event.kind == EventKind.GUESSING_NOTICED:
                 said = {name: body[name] for name in ("times", "tried") if name in body}
                 whose = f" {body['number']}" if body.get("number") else ""
                 self._alarm("guessing", self._location + whose, **said)
+            if event.kind in following.FOLLOWED:
+                is_good = following.follow(
+                    connection, event.kind, body, remark.package, self._now_ms
+                )
+                if is_good and self._notifies:
+                    outbox.tell(
+                        connection, self._rules, Kind.DELEGATE, remark.package, self._now_ms
+                    )
             if not self._notifies:
                 continue
             # Most packages are of nobody who could be notified: for those nothing is asked.

@@ -17,10 +17,18 @@ from central.connections import standing_aside
 from central.context import alarm_daily, central_of
 from central.errors import RequestError
 from central.locking import lock_location
-from central.sync import enrolment, journal_export, retirement, service, staff_answer
+from central.sync import (
+    directory_answer,
+    enrolment,
+    journal_export,
+    retirement,
+    service,
+    staff_answer,
+)
 from central.sync.bells import Bell, Bells, Heard, end
 from kiosk.sync.bodies import BodyError, BodyTooLargeError, text_of
 from kiosk.sync.contract import (
+    DirectoryAnswer,
     EnrolAnswer,
     EnrolRequest,
     EventsAnswer,
@@ -256,5 +264,24 @@ async def staff(
         since,
         question,
         knows_carriers=knows_carriers,
+    )
+    return _answer(request, answer)
+
+
+@router.get(
+    "/locations/{location}/directory",
+    response_model=DirectoryAnswer,
+    summary="A kiosk fetches the directory of its house",
+    responses={401: {}, 422: {}},
+)
+async def house_directory(
+    location: str,
+    request: Request,
+    question: str = Query(pattern=r"^[0-9a-f]{32,64}$"),
+    after: str = Query(default="", max_length=64),
+) -> Response:
+    central = central_of(request)
+    answer = await central.database.look(
+        directory_answer.answer, central, location, bearer(request), after, question
     )
     return _answer(request, answer)

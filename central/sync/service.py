@@ -14,7 +14,7 @@ from central.feed import writing as feeding
 from central.notify import outbox
 from central.outages.reach import silent_before_ms
 from central.settings import Limits
-from central.sync import commands, enrolment, ingest, signing, staff
+from central.sync import addressees, commands, enrolment, ingest, signing, staff
 from central.sync.projection import configure
 from central.sync.quarantine import payload_of
 from central.sync.room import count_free, note_room, tell_of_room
@@ -85,6 +85,9 @@ def sync(
     acked, head = taken.acked, request.head
     has_come_to_head = not is_late and acked.epoch == head.epoch and acked.seq >= head.seq
     cursor = _cursor(connection, row, request, now_ms, has_come_to_head=has_come_to_head)
+    heard: tuple[str, ...] = ()
+    if request.addressees and taken.want_after is None:
+        heard = addressees.take(connection, central, row, request.addressees, now_ms)
     _alarm_of_problem(connection, ceilings, row.id, request.status, now_ms)
     signer = signing.of_location(
         connection, central.secrets, location, request.status.server_key, row.signing_key, now_ms
@@ -113,6 +116,8 @@ def sync(
         and request.status.layout_hash not in ("", row.layout_hash),
         staff_version=row.staff_counts,
         silent_after_s=central.settings.silent_after_s,
+        directory_version=row.directory_counts or 0,
+        addressees=heard,
     )
 
 
@@ -233,6 +238,7 @@ def _note(
     if not is_late:
         values |= _counted(status) | {"temperature_c": status.temperature_c}
         values["holds_stand_still"] = status.holds_stand_still
+        values["is_closed"] = status.pause is not None and status.pause.is_closed
     last_n: int = update_one(connection, schema.location, "id", values, "command_n")
     _note_minute(connection, row.id, status, taken.count, now_ms)
     return last_n

@@ -59,12 +59,14 @@ def serves(carrier: str) -> ColumnElement[bool]:
 
 def list_again(connection: Connection, who: ColumnElement[bool], now_ms: int) -> None:
     """Have kiosks ask again for some of the staff: each at a version of their own, so that a page
-    of the list may end behind any."""
+    of the list may end behind any. Where that is nobody, they ask all the same: whose badges count
+    comes with the list, and may be another."""
     staff = schema.staff
     listed = select(staff.c.number).where(who, staff.c.removed_ms.is_(None))
     for number in connection.execute(listed.order_by(staff.c.number)).scalars().all():
         version = count_change(connection, now_ms)
         connection.execute(update(staff).where(staff.c.number == number).values(version=version))
+    count_change(connection, now_ms)
 
 
 def digits_of(connection: Connection) -> int:

@@ -7,8 +7,7 @@ rows of the outbox and is deleted, so each is sent once for all; one process doe
 from __future__ import annotations
 
 import logging
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,6 +15,8 @@ from sqlalchemy import Connection, func, insert, select
 
 from central import kept, schema
 from central.adapters import new_id
+from central.areas.visible import around
+from central.carriers import places
 from central.context import Central, alarm
 from central.database.bulk import update_many
 from central.database.locks import lock_name
@@ -23,6 +24,7 @@ from central.feed import readers
 from central.feed.document import Document
 from central.notify import leasing
 from central.schema import LIVE
+from central.simulated import is_sandbox
 from central.webhooks import endpoints, payloads
 from central.webhooks.events import Fact, happened_in, is_wanted
 from central.webhooks.tables import webhook_endpoint
@@ -41,6 +43,18 @@ class Receiver:
     sender: str
     events: Sequence[str]
     n: int
+    sandbox: str
+    """The one location that there is for it, where its carrier is a sandbox's."""
+
+    def has(self, package: Any) -> bool:
+        """Whether it hears of this package: one of its carrier's, or of its sender's."""
+        return bool(self.carrier == package.carrier and self.sender in ("", package.sender))
+
+    def is_at(self, location: str, absent: Collection[str]) -> bool:
+        """Whether it hears of this location: one at which its carrier works."""
+        if self.sandbox or is_sandbox(location):
+            return location == self.sandbox
+        return self.carrier not in absent
 
 
 def take(connection: Connection, central: Central, count: int = BATCH) -> int:
@@ -71,18 +85,22 @@ def write(connection: Connection, documents: Sequence[Document], now_ms: int) ->
     if not happened or not receivers:
         return 0
     known = dict(_with_packages(connection, happened))
-    of_carrier = defaultdict[str, list[Receiver]](list)
-    for each in receivers:
-        of_carrier[each.carrier].append(each)
+    absent: dict[str, Collection[str]] = {}
     rows: list[dict[str, Any]] = []
     for at, fact in enumerate(happened):
         is_of_package = fact.package or fact.slot
         package = known.get(at)
         if is_of_package and package is None:
             continue
-        some = receivers if package is None else of_carrier.get(package.carrier, ())
-        for receiver in some:
-            is_its = package is None or receiver.sender in ("", package.sender)
+        location = fact.document.location
+        if package is None and location not in absent:
+            absent[location] = places.absent(connection, location, around(connection, location))
+        for receiver in receivers:
+            is_its = (
+                receiver.has(package)
+                if package is not None
+                else receiver.is_at(location, absent[location])
+            )
             if is_its and is_wanted(fact.type, receiver.events):
                 receiver.n += 1
                 rows.append(_row(receiver, fact, package, now_ms))
@@ -95,8 +113,14 @@ def receiving(connection: Connection) -> list[Receiver]:
     """The receivers that are enabled, of carriers and keys that are."""
     table, carrier, key = webhook_endpoint, schema.carrier, schema.api_key
     is_key_in_use = (table.c.sender == "") | (key.c.id.is_not(None) & key.c.revoked_ms.is_(None))
+    every = schema.api_key.alias("every")
+    sandbox = select(func.max(every.c.sandbox)).where(every.c.carrier == table.c.carrier)
+    sandbox_of = sandbox.scalar_subquery()
     rows = connection.execute(
-        select(table.c.id, table.c.carrier, table.c.sender, table.c.events, table.c.n)
+        select(
+            *(table.c[name] for name in ("id", "carrier", "sender", "events", "n")),
+            sandbox_of.label("sandbox"),
+        )
         .join(carrier, carrier.c.id == table.c.carrier)
         .outerjoin(key, key.c.id == table.c.sender)
         .where(
@@ -108,7 +132,10 @@ def receiving(connection: Connection) -> list[Receiver]:
         .order_by(table.c.id)
     )
     return [
-        Receiver(row.id, row.carrier, row.sender, kept.names_of(row.events), row.n) for row in rows
+        Receiver(
+            row.id, row.carrier, row.sender, kept.names_of(row.events), row.n, row.sandbox or ""
+        )
+        for row in rows
     ]
 
 

@@ -198,6 +198,14 @@ def write_to(file: TextIO) -> Callable[[Event], None]:
 @click.option("--pins", default="", help="PINs to show: 'courier 11 4711, technician 99 8080'.")
 @click.option("--badge", default="", help="The courier's badge to scan: its QR code's text.")
 @click.option(
+    "--badge-of",
+    "badges",
+    type=(str, str),
+    multiple=True,
+    metavar="NAME TEXT",
+    help="Another badge to scan: whose it is, and its QR code's text.",
+)
+@click.option(
     "--switch",
     "switches",
     multiple=True,
@@ -216,12 +224,14 @@ def main(
     phones: Path | None,
     pins: str,
     badge: str,
+    badges: tuple[tuple[str, str], ...],
     switches: tuple[str, ...],
 ) -> None:
     """Simulate the lock boards and the scanner of a site."""
     try:
         described, data = load_site(config_path), data.absolute()
-        shown = replace(window_site(described, pins), badge=badge, switches=switches)
+        shown = window_site(described, pins)
+        shown = replace(shown, badge=badge, badges=badges, switches=switches)
         if window is not None:
             prepare(WindowPlace.parse(window))
         known_labels = read_labels(labels) if labels is not None else ()

@@ -22,6 +22,7 @@ from drivers.simulator import window_look as look
 from drivers.simulator.simulation import DoorView, Event, Simulation
 from drivers.simulator.window_bank import BankView, DoorLook
 from drivers.simulator.window_cards import (
+    BadgeCard,
     HeldQr,
     LabelCard,
     LabelStack,
@@ -192,6 +193,9 @@ class Table(Widget):
         self._labels_heading = Heading("label", "Packages", "touch to scan")
         hold_badge = self._scan_badge if site.badge and site.has_scanner else None
         self._pins = PinCard(site.pins, hold_badge) if site.pins else None
+        self._badges = [
+            BadgeCard(name, text, partial(self._scan, text)) for name, text in site.badges
+        ]
         self._phones = PhoneRow(self._hold)
         self._phones_heading = Heading("phone", "Phones", "the newest message first")
         for part in self._parts():
@@ -252,7 +256,11 @@ class Table(Widget):
         self._tell({"event": "switch", "name": name, "on": row.is_on})
 
     def _scan_badge(self) -> None:
-        self._simulation.post(commands.Scan(self._site.badge))
+        self._scan(self._site.badge)
+
+    def _scan(self, text: str) -> None:
+        if self._site.has_scanner:
+            self._simulation.post(commands.Scan(text))
 
     def _scan_label(self, card: LabelCard) -> None:
         if self._site.has_scanner:
@@ -381,11 +389,12 @@ class Table(Widget):
             self._site.drawing.outline,
             switches=len(self._rows()),
             pins=len(self._site.pins),
+            badges=len(self._site.badges),
         )
 
     def _parts(self) -> list[Widget]:
         parts = [self._header, self._bank, self._bar, *self._rows(), self._labels_heading]
-        parts += [self._labels, self._phones_heading, self._phones]
+        parts += [self._labels, self._phones_heading, self._phones, *self._badges]
         return parts if self._pins is None else [*parts, self._pins]
 
     def _rows(self) -> list[SwitchRow]:
@@ -402,6 +411,8 @@ class Table(Widget):
         self._labels.put(areas.labels)
         if self._pins is not None and areas.pins is not None:
             self._pins.put(areas.pins)
+        for card, box in zip(self._badges, areas.badges, strict=True):
+            card.put(box)
         self._phones_heading.put(areas.phones_heading)
         self._phones.put(areas.phones)
         self._count_phones()

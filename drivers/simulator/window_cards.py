@@ -295,6 +295,29 @@ class PinCard(look.Touchable):
             digits.put(Box(left + width - 78, bottom, 78, 24))
 
 
+class BadgeCard(look.Touchable):
+    """A courier's badge: its QR code and whose it is. Touching it holds it before the scanner."""
+
+    def __init__(self, name: str, text: str, scan: Callable[[], None]) -> None:
+        super().__init__(scan, corner=6)
+        with self.canvas:
+            Color(1, 1, 1, 1)
+            self._picture = Rectangle(texture=qr_texture(text))
+        self._name = look.Words(name, 14, bold=True)
+        self._what = look.Words("A badge, touch to scan it", 12, ink=look.INK_SOFT)
+        for words in (self._name, self._what):
+            self.add_widget(words)
+
+    def arrange(self) -> None:
+        edge = 5.0
+        side = self.height - 2 * edge
+        self._picture.pos, self._picture.size = (self.x + edge, self.y + edge), (side, side)
+        left = self.x + side + 3 * edge
+        width = max(self.right - edge - left, 0)
+        self._name.put(Box(left, self.y + self.height / 2, width, 20))
+        self._what.put(Box(left, self.y + self.height / 2 - 20, width, 18))
+
+
 def _nothing() -> None:
     """A card without a badge."""
 

@@ -131,6 +131,8 @@ class Areas:
     """The cards to scan, under their heading."""
     labels_heading: Box
     pins: Box | None
+    badges: tuple[Box, ...]
+    """Above the card with the PINs."""
     phones: Box
     phones_heading: Box
 
@@ -151,10 +153,17 @@ BAR = 44.0
 INSET = 4.0
 """Between a row's edge and the buttons in it."""
 PIN_LINE = 26.0
+BADGE = 58.0
 
 
 def arrange(
-    width: float, height: float, outline: Box, *, switches: int = 1, pins: int = 2
+    width: float,
+    height: float,
+    outline: Box,
+    *,
+    switches: int = 1,
+    pins: int = 2,
+    badges: int = 0,
 ) -> Areas:
     """The parts for a window of this size around a bank with this outline.
 
@@ -163,6 +172,7 @@ def arrange(
         outline: of the bank, in millimetres; only its proportions matter.
         switches: how many lines of lock boards there are, and what else can be switched.
         pins: how many lines the card with the PINs has; 0 for no card.
+        badges: how many badges lie above that card.
     """
     edge, gap = (12.0, 10.0) if width < 720 else (20.0, 14.0)
     header = Box(edge, height - 62, width - 2 * edge, 54)
@@ -191,7 +201,7 @@ def arrange(
     if is_wide:
         side = replace(side, bottom=phones_heading.top + gap)
         side = replace(side, height=top - side.bottom)
-    labels_heading, labels, pin_card = _side(side, pins, gap)
+    labels_heading, labels, pin_card, badge_cards = _side(side, pins, badges, gap)
     return Areas(
         header=header,
         switches=switch_boxes,
@@ -201,6 +211,7 @@ def arrange(
         labels=labels,
         labels_heading=labels_heading,
         pins=pin_card,
+        badges=badge_cards,
         phones=phones,
         phones_heading=phones_heading,
     )
@@ -227,15 +238,22 @@ def _bar_buttons(bar: Box) -> tuple[Box, Box]:
     return Box(second.left - INSET - width, bottom, width, height), second
 
 
-def _side(side: Box, pins: int, gap: float) -> tuple[Box, Box, Box | None]:
-    """The heading of the labels, the labels, and the card with the PINs."""
+def _side(
+    side: Box, pins: int, badges: int, gap: float
+) -> tuple[Box, Box, Box | None, tuple[Box, ...]]:
+    """The heading of the labels, the labels, the card with the PINs, and the badges above it."""
     heading = Box(side.left, side.top - HEADING, side.width, HEADING)
     bottom, card = side.bottom, None
     if pins:
         lines = -(-pins // pin_columns(side.width, pins))
         card = Box(side.left, side.bottom, side.width, 16 + HEADING + lines * PIN_LINE)
         bottom = card.top + gap
-    return heading, Box(side.left, bottom, side.width, max(heading.bottom - 4 - bottom, 40)), card
+    badge_cards = []
+    for _ in range(badges):
+        badge_cards.append(Box(side.left, bottom, side.width, BADGE))
+        bottom = badge_cards[-1].top + gap
+    labels = Box(side.left, bottom, side.width, max(heading.bottom - 4 - bottom, 40))
+    return heading, labels, card, tuple(badge_cards)
 
 
 def pin_columns(width: float, pins: int) -> int:

@@ -21,6 +21,8 @@ class WindowSite:
     """Who, and the digits to type."""
     badge: str = ""
     """The QR code of the courier's badge; empty where there is none."""
+    badges: tuple[tuple[str, str], ...] = ()
+    """Other badges: whose each is, and its QR code."""
     switches: tuple[str, ...] = ()
     """What can be switched off and on beside the cables, by a key of `SWITCHES`."""
 

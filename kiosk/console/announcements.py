@@ -18,7 +18,7 @@ from pathlib import Path
 from config import Site
 from kiosk.adapters import SystemClock
 from kiosk.app import CannotRunError, known_of
-from kiosk.console.csv_file import NoTableError, Row, read_table, shown
+from kiosk.csv_file import NoTableError, Row, read_table, shown
 from kiosk.data_folder import open_store
 from kiosk.model import bidi
 from kiosk.model.actor import CONSOLE

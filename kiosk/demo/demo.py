@@ -29,7 +29,7 @@ from kiosk.child_processes import is_free, last_lines
 from kiosk.demo.folder import DemoRunsError, demo_folder, is_seeded, mark_seeded, tell_address
 from kiosk.demo.player import code_that_opens, seed_demo
 from kiosk.demo.processes import START_PATIENCE_S, DemoError, Processes, free_port, module
-from kiosk.demo.server import DemoServer, DemoServerError
+from kiosk.demo.server import CARRIER_NAME, PARCEL, DemoServer, DemoServerError
 from kiosk.scratch import scratch_folder
 
 SEEDED_PACKAGES = 3
@@ -86,13 +86,15 @@ def _run(site: Site, data: Path, processes: Processes, cluster: Path | None) -> 
         print("First start: three packages are put into the lockers …", flush=True)
         _seed(site, data, labels, processes)
     server = _start_server(site, data, processes, cluster)
+    badge = _second_carrier(server, labels)
     served = None if _has_display() else _virtual_screen(processes)
     screen = VIRTUAL_SCREEN if served else _screen_size(processes.environment)
     kiosk_place, bank_place = side_by_side(screen, (site.screen.width_px, site.screen.height_px))
     window = ["--window", str(bank_place), "--pins", PINS, "--badge", BADGE, "--switch", "power"]
     network = ["--switch", "network"] if server is not None else []
     phones = ["--phones", str(server.phones)] if server is not None else []
-    bank = _start_bank(data, labels, processes, *window, *network, *phones)
+    second = ["--badge-of", f"Courier of {CARRIER_NAME}", badge] if badge else []
+    bank = _start_bank(data, labels, processes, *window, *network, *phones, *second)
     where = ["--data", str(data), "--geometry", str(kiosk_place)]
     run = [*module("kiosk"), "run", "--config", str(DEMO_SITE), *where]
     code = code_that_opens(data)  # before the kiosk has the database for itself
@@ -149,6 +151,22 @@ def _start_server(
     except (DemoError, DemoServerError) as error:
         print(f"The demo goes on without a central server: {error}", flush=True)
         return None
+
+
+def _second_carrier(server: DemoServer | None, labels: Path) -> str:
+    """The badge of the second carrier's courier, and the label of what they bring beside the
+    others; "" where there is none."""
+    try:
+        badge = server.badge() if server is not None else ""
+    except DemoServerError as error:
+        print(f"The demo goes on without its second carrier: {error}", flush=True)
+        return ""
+    if badge:
+        with labels.open("a", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerow(
+                [PARCEL[name] for name in ("barcode", "size", "name", "phone")]
+            )
+    return badge
 
 
 # --- the first packages -------------------------------------------------------------------------

@@ -32,6 +32,11 @@ NEAR_PORTS = range(8500, 8520)
 """The kiosk's end of the network."""
 ASK_AGAIN_S = 0.5
 TIMEOUT_S = 10
+CARRIER, CARRIER_NAME = "swift", "Swift Parcels"
+"""The demo's second carrier, whose couriers come with badges and are on no list."""
+PSEUDONYM = "c-7"
+PARCEL = {"barcode": "SWIFT-2026-0042", "size": "S", "name": "Ada Brandt", "phone": "+491713920042"}
+"""What its courier brings."""
 ACCOUNT, PASSWORD = "demo@example.org", "demo-demo-demo"
 
 
@@ -53,6 +58,25 @@ class DemoServer:
     phones: Path
     """The folder of the messages to phones."""
     password: str = PASSWORD
+    carrier_key: str = ""
+    """The second carrier's API key; empty where there is none."""
+
+    def badge(self) -> str:
+        """A new badge of the second carrier's courier, good for a week; "" where there is none."""
+        if not self.carrier_key:
+            return ""
+        try:
+            answer = requests.post(
+                f"{self.url}/v1/couriers/badges",
+                json={"pseudonym": PSEUDONYM},
+                headers={"authorization": f"Bearer {self.carrier_key}"},
+                timeout=TIMEOUT_S,
+            )
+        except requests.RequestException as error:
+            raise DemoServerError(f"it gives no badge: {error}") from error
+        if answer.status_code != 201:
+            raise DemoServerError(f"it gives no badge: {answer.text}")
+        return str(answer.json()["text"])
 
     @property
     def account(self) -> str:
@@ -81,7 +105,8 @@ class DemoServer:
         network.join()
         is_new = _enrol_once(data, kept, known)
         phones = data / site.messages.folder
-        return cls(known["url"], known["key"], site.location.id, is_new, network, phones)
+        named = (known["url"], known["key"], site.location.id, is_new, network, phones)
+        return cls(*named, carrier_key=known.get("carrier_key", ""))
 
     @classmethod
     def join(cls, site: Site, data: Path, folder: Path) -> DemoServer:
@@ -135,7 +160,7 @@ class DemoServer:
             session.headers.update(headers)
             while not _has_reported(session, room):
                 pause.wait(ASK_AGAIN_S)
-            for row in rows:
+            for row, key in (*((row, self.key) for row in rows), *self._of_second_carrier()):
                 person = {"name": row["name"], "phone": row["phone"], "channels": ["sms"]}
                 announcement = {
                     "barcode": row["barcode"],
@@ -146,8 +171,12 @@ class DemoServer:
                 session.post(
                     f"{self.url}/v1/packages",
                     json=announcement | ({"size": row["size"]} if row["size"] else {}),
+                    headers={"authorization": f"Bearer {key}"},
                     timeout=TIMEOUT_S,
                 )
+
+    def _of_second_carrier(self) -> list[tuple[dict[str, str], str]]:
+        return [(PARCEL, self.carrier_key)] if self.carrier_key else []
 
 
 def _has_reported(session: requests.Session, room: str) -> bool:
@@ -200,7 +229,8 @@ def _central(data: Path) -> list[str]:
 
 
 def _make(site: Site, data: Path) -> dict[str, str]:
-    """Its settings, the location, a key for announcing, an account to look at its pages."""
+    """Its settings, the location, a key for announcing, a second carrier with a key of its own and
+    one for badges, an account to look at its pages."""
     port, near_port = free_port(PORTS), free_port(NEAR_PORTS)
     assert site.messages is not None
     (data / "demo-centre.toml").write_text(
@@ -212,12 +242,19 @@ def _make(site: Site, data: Path) -> dict[str, str]:
     _run([*central, "init"])
     token = _locate(site, central)
     key = _run([*central, "key", "add", "The demo"]).split()[-1]
+    _run([*central, "carrier", "add", CARRIER, "--name", CARRIER_NAME])
+    _run([*central, "badge", "key", CARRIER])
+    scopes = ("packages:announce", "packages:read", "locations:read", "couriers:badges")
+    named = [part for scope in scopes for part in ("--scope", scope)]
+    made = _run([*central, "key", "add", CARRIER_NAME, "--carrier", CARRIER, *named])
+    carrier_key = made.split()[-1]
     _run([*central, "user", "add", ACCOUNT, "--role", "admin", "--password", PASSWORD])
     host = "http://127.0.0.1"
     return {
         "url": f"{host}:{port}",
         "near_url": f"{host}:{near_port}",
         "key": key,
+        "carrier_key": carrier_key,
         "token": token,
     }
 

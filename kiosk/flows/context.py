@@ -36,6 +36,17 @@ class Policy:
     """Whether couriers may look into slots in doubt and use them."""
     may_extend: bool = False
     """Whether customers may have their hold extended at the machine."""
+    deposit_by_phone: bool = False
+    """Whether couriers may name the phone of whom a package is for that nobody announced."""
+    deposit_by_directory: bool = False
+    """Whether they may find that person in the directory of the house."""
+    guest_deposits: bool = False
+    """Whether anybody may put a package in for somebody else."""
+    guest_deposits_an_hour: int = 6
+    guest_deposits_a_phone: int = 3
+    """Within a day, whether it sends or receives."""
+    guest_doors_percent: int = 20
+    """How many of the doors guests' packages take at most."""
     reopen_s: int = 120
     courier_session_s: int = 120
     courier_lock_s: int = 60
@@ -102,10 +113,15 @@ class Kiosk:
     def __post_init__(self) -> None:
         self.person.warn_s = self.policy.warn_s
 
+    is_settled: bool = True
+    """Whether the settings that count are those that the server wants."""
     vitals: Callable[[], Vitals] = Vitals
     """How the computer and its connection to the server are doing; answers at once."""
     restart: Callable[[], None] | None = None
     """Ends this program and starts it again; None where nobody could."""
+    picture: Callable[[], bytes | None] | None = None
+    """The screen as a PNG, asked for from another thread than the screen's; it says None while
+    the screen shows more than its first view. None where there is no screen."""
     look_ahead: Callable[[], int] = no_look_ahead
     """How many re-issues of a code that this kiosk has not heard of are accepted now."""
     contact: Callable[[], Contact | None] = no_contact

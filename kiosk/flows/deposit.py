@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from drivers.door import Outcome
+from kiosk.flows.addressing import NOBODY, Unsaid, ask_whom, may_name
 from kiosk.flows.collection import collection
 from kiosk.flows.context import Kiosk
 from kiosk.flows.doors import (
@@ -25,6 +26,7 @@ from kiosk.flows.reconciliation import look_inside
 from kiosk.flows.views.choices import Choice, Purpose, Question, Refusal, Refused
 from kiosk.flows.views.courier import ChooseSize, StoredNote
 from kiosk.flows.views.shared import DoorOpen
+from kiosk.model.addressee import Addressee
 from kiosk.model.allocation import sizes_from
 from kiosk.model.barcode import barcode_text, is_barcode, kept_key
 from kiosk.model.carriers import CarrierScope
@@ -55,6 +57,24 @@ class Scans:
         that opens for it would stand open for anybody."""
         ahead, self._ahead = self._ahead, None
         return ahead if self._departures == person.departures else None
+
+
+@dataclass
+class Bringing:
+    """A package that somebody puts in, and what is known of it beside its announcement."""
+
+    actor: str
+    scope: CarrierScope
+    scans: Scans
+    barcode: str
+    addressee: Addressee | None = None
+    """Whom it is for, by what was said at the machine; None where that is not asked."""
+    sender: str | None = None
+
+    @property
+    def is_guests(self) -> bool:
+        """Whether a guest puts it in: their word alone frees no door, and takes none out of use."""
+        return self.sender is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +110,17 @@ async def put_in(
         here = known.id if known.status is PackageStatus.STORED else None
         return PutIn(refused=Refused(Refusal.ALREADY_HERE, known.slot or ""), here=here)
     size = known.size if known is not None else None
-    size = size or await _choose_size(kiosk, barcode)
+    size = size or await choose_size(kiosk, barcode, kiosk.policy.courier_session_s)
     if size is None:
         return PutIn()
+    bringing = Bringing(actor, scope, scans, barcode)
+    if not await kiosk.store.run(packages.is_anybodys, barcode) and await may_name(kiosk):
+        said = await ask_whom(kiosk, barcode)
+        if isinstance(said, Unsaid):
+            return PutIn()
+        bringing.addressee = said
     package = known.id if known is not None else kiosk.new_id()
-    return await _deposit(kiosk, actor, scope, scans, package, barcode, size)
+    return await deposit(kiosk, bringing, package, size)
 
 
 async def reissue(kiosk: Kiosk, actor: str, package_id: str) -> Package | None:
@@ -107,32 +133,32 @@ async def reissue(kiosk: Kiosk, actor: str, package_id: str) -> Package | None:
     return await kiosk.store.run(packages.package, package_id)
 
 
-async def _choose_size(kiosk: Kiosk, barcode: str) -> str | None:
-    """The size of a package that nobody announced; None when the courier goes back."""
+async def choose_size(kiosk: Kiosk, barcode: str, wait_s: float) -> str | None:
+    """The size of a package that nobody announced; None when whoever brings it goes back."""
     offers = await kiosk.size_offers()
     kiosk.person.show(ChooseSize(barcode=barcode, sizes=offers, choices=(Choice.BACK,)))
     while True:
-        event = await kiosk.person.next(kiosk.policy.courier_session_s)
+        event = await kiosk.person.next(wait_s)
         if isinstance(event, TimedOut) or event == Pressed(Choice.BACK):
             return None
         if isinstance(event, Chosen) and event.value in {offer.name for offer in offers}:
             return event.value
 
 
-async def _deposit(
-    kiosk: Kiosk,
-    actor: str,
-    scope: CarrierScope,
-    scans: Scans,
-    package: str,
-    barcode: str,
-    size: str,
-) -> PutIn:
-    """Slot after slot until the package is in one, or the courier gives up."""
+async def deposit(kiosk: Kiosk, bringing: Bringing, package: str, size: str) -> PutIn:
+    """Slot after slot until the package is in one, or whoever brings it gives up."""
     while True:
-        request = DepositRequest(package, barcode, size, kiosk.new_id(), actor, scope=scope)
+        request = DepositRequest(
+            package,
+            bringing.barcode,
+            size,
+            kiosk.new_id(),
+            bringing.actor,
+            scope=bringing.scope,
+            sender=bringing.sender,
+        )
         try:
-            deposit = await kiosk.store.run(
+            begun = await kiosk.store.run(
                 deposits.begin_deposit, request, kiosk.location, kiosk.strategy
             )
         except ContestedError:
@@ -142,16 +168,18 @@ async def _deposit(
         except RefusedError:
             # It was recalled since it was scanned.
             return PutIn(refused=Refused(Refusal.RECALLED))
-        if deposit is None:
-            if await _make_room(kiosk, actor, scope, size):
+        if begun is None:
+            if not bringing.is_guests and await _make_room(
+                kiosk, bringing.actor, bringing.scope, size
+            ):
                 continue
             return PutIn(refused=Refused(Refusal.NO_SLOT, size))
-        package = deposit.package
-        ended = await _use_slot(kiosk, actor, scans, deposit, barcode)
+        package = begun.package
+        ended = await _use_slot(kiosk, bringing, begun)
         if isinstance(ended, Package):
             return PutIn(stored=ended)
         if ended is Choice.LARGER_SLOT:
-            size = _larger(kiosk, deposit.slot) or size
+            size = _larger(kiosk, begun.slot) or size
         elif ended is not Choice.ANOTHER_SLOT:
             return PutIn()
         if await kiosk.store.run(deposits.is_forgotten, package):
@@ -188,9 +216,7 @@ def _larger(kiosk: Kiosk, slot: str) -> str | None:
     return names[1] if len(names) > 1 else None
 
 
-async def _use_slot(
-    kiosk: Kiosk, actor: str, scans: Scans, deposit: Deposit, barcode: str
-) -> Package | Choice | None:
+async def _use_slot(kiosk: Kiosk, bringing: Bringing, deposit: Deposit) -> Package | Choice | None:
     """One slot for one package: the package that is in it, or what is wanted instead, if so.
 
     A slot in which a sensor sees something is not opened at all.
@@ -200,7 +226,7 @@ async def _use_slot(
         await _end(kiosk, deposit, SuspectReason.MAY_HOLD_ANOTHERS, why)
         return Choice.ANOTHER_SLOT
     opened = await open_door(kiosk, deposit.slot, deposit.intent, Purpose.PUT_IN)
-    return await _put_behind_door(kiosk, actor, scans, deposit, barcode, opened)
+    return await _put_behind_door(kiosk, bringing, deposit, opened)
 
 
 async def _another_slot(kiosk: Kiosk, deposit: Deposit, opened: Opened) -> Choice | None:
@@ -233,21 +259,32 @@ async def _end(kiosk: Kiosk, deposit: Deposit, suspect: SuspectReason | None, wh
 
 
 async def _put_behind_door(
-    kiosk: Kiosk, actor: str, scans: Scans, deposit: Deposit, barcode: str, opened: Opened
+    kiosk: Kiosk, bringing: Bringing, deposit: Deposit, opened: Opened
 ) -> Package | Choice | None:
     """The door stands open: wait until it is shut on the package; or what is wanted instead."""
-    choices: tuple[Choice, ...] = (Choice.SOMETHING_INSIDE, Choice.DOOR_FAULT, Choice.CANCEL)
-    if _larger(kiosk, deposit.slot) is not None:
-        choices = (Choice.LARGER_SLOT, *choices)
-    view = DoorOpen(slot=deposit.slot, purpose=Purpose.PUT_IN, barcode=barcode, choices=choices)
+    barcode, scans = bringing.barcode, bringing.scans
+    view = DoorOpen(
+        slot=deposit.slot,
+        purpose=Purpose.PUT_IN,
+        barcode=barcode,
+        choices=_at_open_door(kiosk, bringing, deposit.slot),
+    )
 
     def keep_as_next(scan: Scanned) -> DoorOpen | None:
-        if kept_key(scan.text) == kept_key(barcode):
+        if bringing.is_guests or kept_key(scan.text) == kept_key(barcode):
             return None
         scans.keep(scan, kiosk.person)
         return replace(view, next_barcode=scan.text)
 
     ending = await until_shut(kiosk, view, opened, keep_as_next)
+    while ending is Choice.ANOTHER_PERSON:
+        said = await ask_whom(kiosk, barcode)
+        if said is Unsaid.AWAY:
+            # They said that it is somebody else's, and not whose: nobody gets its code by itself.
+            bringing.addressee = NOBODY
+        elif isinstance(said, Addressee):
+            bringing.addressee = said
+        ending = await until_shut(kiosk, view, opened, keep_as_next)
     deposit = replace(deposit, intent=opened.intent)
     if ending is Ending.STAYED_SHUT:
         return await _another_slot(kiosk, deposit, opened)
@@ -255,14 +292,28 @@ async def _put_behind_door(
         await _end_opened(kiosk, deposit, SuspectReason.MAY_HOLD_SOMETHING, "left open")
         return None
     if isinstance(ending, Choice):
-        return await _not_this_slot(kiosk, actor, deposit, view, opened, ending)
+        return await _not_this_slot(kiosk, bringing, deposit, view, opened, ending)
     if holds_item(kiosk, deposit.slot) is False:
         answer = await ask(kiosk, Question.IS_IT_PUT_IN, deposit.slot, YES_OR_NO)
         if answer is not Choice.YES:
             return await _not_put_in(kiosk, deposit, answer)
     return await kiosk.store.run(
-        deposits.store_package, deposit, kiosk.location, kiosk.policy.hold_days, kiosk.rng
+        deposits.store_package,
+        deposit,
+        kiosk.location,
+        kiosk.policy.hold_days,
+        kiosk.rng,
+        bringing.addressee,
     )
+
+
+def _at_open_door(kiosk: Kiosk, bringing: Bringing, slot: str) -> tuple[Choice, ...]:
+    choices: tuple[Choice, ...] = (Choice.SOMETHING_INSIDE, Choice.CANCEL)
+    if not bringing.is_guests:
+        choices = (Choice.SOMETHING_INSIDE, Choice.DOOR_FAULT, Choice.CANCEL)
+        if bringing.addressee is not None:
+            choices = (Choice.ANOTHER_PERSON, *choices)
+    return choices if _larger(kiosk, slot) is None else (Choice.LARGER_SLOT, *choices)
 
 
 async def _not_put_in(kiosk: Kiosk, deposit: Deposit, answer: Choice | None) -> Choice | None:
@@ -283,41 +334,48 @@ async def _end_opened(
 
 
 async def _not_this_slot(
-    kiosk: Kiosk, actor: str, deposit: Deposit, view: DoorOpen, opened: Opened, why: Choice
+    kiosk: Kiosk,
+    bringing: Bringing,
+    deposit: Deposit,
+    view: DoorOpen,
+    opened: Opened,
+    why: Choice,
 ) -> Choice | None:
-    """The courier wants another slot, or none: this one is shut, and asked about."""
+    """Another slot is wanted, or none: this one is shut, and asked about."""
     if why is Choice.SOMETHING_INSIDE:
         looking = replace(view, purpose=Purpose.LOOK, remind=True, choices=())
         await until_shut(kiosk, looking, opened)
         await _end_opened(kiosk, deposit, SuspectReason.MAY_HOLD_ANOTHERS, "it was not empty")
         return Choice.ANOTHER_SLOT
-    await _put_nothing_in(kiosk, deposit, view, opened)
+    await _put_nothing_in(kiosk, bringing, deposit, view, opened)
     if why is Choice.DOOR_FAULT:
         await kiosk.store.run(
             slots.set_service,
             deposit.slot,
             Service.NO_DEPOSITS,
             ServiceReason.COURIER,
-            actor,
+            bringing.actor,
         )
         return Choice.ANOTHER_SLOT
     return Choice.LARGER_SLOT if why is Choice.LARGER_SLOT else None
 
 
-async def _put_nothing_in(kiosk: Kiosk, deposit: Deposit, view: DoorOpen, opened: Opened) -> None:
-    """The courier wants this slot no more: it is free only if shut and said to be empty."""
+async def _put_nothing_in(
+    kiosk: Kiosk, bringing: Bringing, deposit: Deposit, view: DoorOpen, opened: Opened
+) -> None:
+    """This slot is wanted no more: it is free only if shut and said to be empty, by somebody who is
+    known, or seen to be so."""
     looking = replace(view, purpose=Purpose.LOOK, remind=True, choices=())
     ending = await until_shut(kiosk, looking, opened)
-    answer = None
-    if ending is not Ending.LEFT_OPEN:
-        answer = await ask(
-            kiosk,
-            Question.IS_IT_EMPTY,
-            deposit.slot,
-            (Choice.IT_IS_EMPTY, Choice.SOMETHING_INSIDE),
-        )
-    if answer is Choice.IT_IS_EMPTY:
-        await _end_opened(kiosk, deposit, None, "cancelled, said to be empty")
+    is_empty = False
+    if ending is not Ending.LEFT_OPEN and bringing.is_guests:
+        is_empty = holds_item(kiosk, deposit.slot) is False
+    elif ending is not Ending.LEFT_OPEN:
+        choices = (Choice.IT_IS_EMPTY, Choice.SOMETHING_INSIDE)
+        answer = await ask(kiosk, Question.IS_IT_EMPTY, deposit.slot, choices)
+        is_empty = answer is Choice.IT_IS_EMPTY
+    if is_empty:
+        await _end_opened(kiosk, deposit, None, "cancelled, said or seen to be empty")
     else:
         await _end_opened(
             kiosk, deposit, SuspectReason.MAY_HOLD_SOMETHING, "cancelled, not said to be empty"

@@ -60,6 +60,11 @@ class RemoteOpen:
 
 
 @dataclass(frozen=True, slots=True)
+class LookAgain:
+    """What the first screen says may be otherwise by now: it looks."""
+
+
+@dataclass(frozen=True, slots=True)
 class Stirred:
     """The person touched the screen or a key, and nothing is decided yet: they are still here."""
 

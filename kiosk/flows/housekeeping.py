@@ -11,7 +11,7 @@ from kiosk.flows.context import Kiosk
 from kiosk.model.actor import KIOSK
 from kiosk.model.clock import DAY_MS, JUMP_MS, Instant
 from kiosk.model.event_bodies import ClockChanged
-from kiosk.store import backup, counters, erasure, holds, tries
+from kiosk.store import backup, counters, erasure, holds, remote_help, tries
 from kiosk.store.writer import Writer
 
 LOG = logging.getLogger("kiosk.housekeeping")
@@ -58,7 +58,9 @@ async def minute(kiosk: Kiosk) -> None:
 
 
 def _holds(writer: Writer, time_zone: str, contact: holds.Contact | None) -> int:
-    holds.tick(writer, time_zone, contact)
+    pause = remote_help.paused(writer)
+    is_closed = pause is not None and pause.is_closed
+    holds.tick(writer, time_zone, contact, is_closed=is_closed)
     tries.keep_clock(writer)
     return max(holds.expire_due(writer, AT_ONCE), holds.lapse_announcements(writer, AT_ONCE))
 

@@ -18,6 +18,7 @@ from drivers.door import BoardChange, DoorChange, DoorState
 from kiosk.flows.events import (
     Chosen,
     Entered,
+    LookAgain,
     Preference,
     Pressed,
     RemoteOpen,
@@ -39,6 +40,7 @@ from kiosk.flows.views.customer import (
     Thanks,
 )
 from kiosk.flows.views.shared import Answer, Ask, EnterPin, Trouble, View
+from kiosk.flows.views.unannounced import ConfirmPhone, EnterPhone, GuestStored, Whose
 from kiosk.model.invariants import require
 
 Event = (
@@ -48,6 +50,7 @@ Event = (
     | Preference
     | Scanned
     | RemoteOpen
+    | LookAgain
     | Stirred
     | DoorChange
     | BoardChange
@@ -132,6 +135,8 @@ class Person:
         self._limit_s = 0.0
         self._lock: Lock | None = None
         self._touched_s = 0.0
+        self.by_hand_s = float("-inf")
+        """When somebody last did something here, by the loop's clock."""
         self.departures = 0
         """How often whoever was there was taken to have gone, or a session was locked: what was
         begun before is nobody's any more."""
@@ -173,6 +178,9 @@ class Person:
         """Something happened; on the engine's thread. `shown` is the view it was pressed on."""
         if isinstance(event, ByHand) and shown is not None and not asks_the_same(shown, self.view):
             return
+        is_baseline = isinstance(event, DoorChange) and event.baseline
+        if not (is_baseline or isinstance(event, BoardChange | LookAgain | RemoteOpen)):
+            self.by_hand_s = _loop_s()
         if self._lock is not None and self._is_somebodys(event, self._lock):
             self._touched_s = _loop_s()
         if isinstance(event, Stirred):
@@ -188,7 +196,7 @@ class Person:
         a loose sensor."""
         if isinstance(event, DoorChange):
             return not lock.is_at_rest(self.view)
-        return not isinstance(event, BoardChange)
+        return not isinstance(event, BoardChange | LookAgain)
 
     @property
     def has_news(self) -> bool:
@@ -356,7 +364,8 @@ class Person:
 
 
 _ENTRIES = EnterCode | EnterPhoneDigits | EnterPin
-_ENDINGS = Answer | Thanks | HoldExtended | LowerAsked | CodeAsked
+_GUESTS = (Whose.GUEST, Whose.GUESTS_RECIPIENT)
+_ENDINGS = Answer | Thanks | HoldExtended | LowerAsked | CodeAsked | GuestStored
 
 
 def _is_lost_by_waiting(view: View) -> bool:
@@ -366,6 +375,8 @@ def _is_lost_by_waiting(view: View) -> bool:
         return view.question is not Question.NEED_MORE_TIME
     if isinstance(view, _ENTRIES):
         return not view.wait_s
+    if isinstance(view, EnterPhone | ConfirmPhone):
+        return view.whose in _GUESTS
     return isinstance(view, MorePackages | EnterTracking) or (
         isinstance(view, Trouble) and bool(view.choices)
     )

@@ -283,7 +283,13 @@ async def _intend_pickup(kiosk: Kiosk, granted: Granted) -> str | None:
     intent = kiosk.new_id()
     try:
         await kiosk.store.run(
-            intents.intend, intent, granted.slot, IntentPurpose.PICKUP, "customer", granted.package
+            intents.intend,
+            intent,
+            granted.slot,
+            IntentPurpose.PICKUP,
+            "customer",
+            granted.package,
+            granted.delegate,
         )
     except RefusedError:
         await show_answer(kiosk, Refused(Refusal.RECALLED))

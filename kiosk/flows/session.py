@@ -12,6 +12,7 @@ from kiosk.flows.courier import courier_run
 from kiosk.flows.door_events import FAILED, Watch, recover
 from kiosk.flows.doors import pressed, push_until_it_clicks
 from kiosk.flows.events import Entered, Preference, Pressed, RemoteOpen, Scanned, TimedOut
+from kiosk.flows.guest import guest_deposit
 from kiosk.flows.help import offer_help
 from kiosk.flows.lock import SessionLock
 from kiosk.flows.maintenance import maintenance
@@ -24,7 +25,8 @@ from kiosk.flows.views.shared import Trouble
 from kiosk.model.actor import KIOSK
 from kiosk.model.event_bodies import KioskStarted
 from kiosk.model.person import Role, Staff, StaffSource, is_badge
-from kiosk.store import slots, staff
+from kiosk.store import remote_help, slots, staff
+from kiosk.store.remote_help import Paused
 from kiosk.store.writer import Writer
 
 LOG = logging.getLogger("kiosk")
@@ -38,6 +40,8 @@ async def run(kiosk: Kiosk) -> None:
     moves: asyncio.Queue[DoorChange | BoardChange] = asyncio.Queue()
     kiosk.bank.listen(moves.put_nowait)
     await kiosk.store.run(started)
+    if kiosk.is_settled:
+        await kiosk.store.run(remote_help.end_begun)
     await kiosk.store.run(slots.configure, kiosk.location)
     config = (kiosk.staff, StaffSource.CONFIG, kiosk.staff_digits)
     await kiosk.store.run(staff.list_staff, *config)
@@ -98,7 +102,9 @@ async def _first_screen(kiosk: Kiosk, watch: Watch) -> None:
         if watch.not_latched is not None:
             slot, watch.not_latched = watch.not_latched, None
             await push_until_it_clicks(kiosk, slot)
-        view = _first_view(kiosk)
+        paused = await kiosk.store.run(remote_help.paused)
+        is_closed = paused is not None and paused.is_closed
+        view = _first_view(kiosk, paused)
         if view != kiosk.person.view:
             kiosk.person.show(view)
         kiosk.store.visited(False)
@@ -107,20 +113,24 @@ async def _first_screen(kiosk: Kiosk, watch: Watch) -> None:
         match event:
             case TimedOut():
                 kiosk.person.preference = Preference()  # whoever chose it went away
+            case Scanned(text) if is_badge(text):
+                return await _badge(kiosk, text)
+            case Entered() | Scanned() | Pressed(Choice.PICK_UP) if is_closed:
+                pass
             case Entered(digits):
                 return await pickup(kiosk, digits)
             case Pressed(Choice.PICK_UP):
                 return await pickup(kiosk)
-            case Scanned(text) if is_badge(text):
-                return await _badge(kiosk, text)
             case Scanned(text):
                 return await scanned_pickup(kiosk, text)
             case RemoteOpen(slot, command):
                 return await open_remotely(kiosk, slot, command)
-            case Pressed(Choice.COURIER):
+            case Pressed(Choice.COURIER) if paused is None:
                 return await _staff(kiosk, Role.COURIER)
             case Pressed(Choice.SERVICE):
                 return await _staff(kiosk, Role.TECHNICIAN)
+            case Pressed(Choice.GUEST) if kiosk.policy.guest_deposits and paused is None:
+                return await guest_deposit(kiosk)
             case Pressed(Choice.HELP):
                 return await offer_help(kiosk)
             case _:
@@ -133,7 +143,7 @@ def _look_again_s(kiosk: Kiosk) -> float:
     return LOOK_AGAIN_S if kiosk.person.preference == Preference() else kiosk.policy.idle_s
 
 
-def _first_view(kiosk: Kiosk) -> First:
+def _first_view(kiosk: Kiosk, paused: Paused | None) -> First:
     open_doors = tuple(
         slot.label for slot in kiosk.location.slots if kiosk.bank.door(slot.label) is DoorState.OPEN
     )
@@ -143,8 +153,18 @@ def _first_view(kiosk: Kiosk) -> First:
         preference=kiosk.person.preference,
         open_doors=open_doors,
         unreachable_boards=away,
-        choices=(Choice.PICK_UP, Choice.COURIER, Choice.SERVICE, Choice.HELP),
+        paused=paused,
+        choices=_first_choices(kiosk, paused),
     )
+
+
+def _first_choices(kiosk: Kiosk, paused: Paused | None) -> tuple[Choice, ...]:
+    """What can be done: while this location is paused no courier works and no guest leaves
+    anything, and where it is closed nobody but a technician does."""
+    guest = (Choice.GUEST,) if kiosk.policy.guest_deposits else ()
+    if paused is None:
+        return (Choice.PICK_UP, *guest, Choice.COURIER, Choice.SERVICE, Choice.HELP)
+    return (*(() if paused.is_closed else (Choice.PICK_UP,)), Choice.SERVICE, Choice.HELP)
 
 
 async def _staff(kiosk: Kiosk, role: Role) -> None:
@@ -156,6 +176,9 @@ async def _staff(kiosk: Kiosk, role: Role) -> None:
 async def _badge(kiosk: Kiosk, text: str) -> None:
     """A badge scanned on the first screen signs in for what its owner does here."""
     person = await sign_in_by_badge(kiosk, text)
+    if person is not None and person.role is Role.COURIER:
+        # Whoever signed in meanwhile works on; who comes now does not.
+        person = None if await kiosk.store.run(remote_help.paused) else person
     if person is not None:
         await _visits(kiosk, person, person.role)
 

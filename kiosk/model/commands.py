@@ -64,8 +64,65 @@ class CommandType(StrEnum):
     STAFF = "staff"
     CONTACT = "contact"
     TRUST_KEY = "trust_key"
+    DELEGATE = "delegate"
+    END_DELEGATE = "end_delegate"
+    RESTART = "restart"
+    PAUSE = "pause"
+    RESUME = "resume"
+    SCREEN_PICTURE = "screen_picture"
+    SUPPORT_FILE = "support_file"
+    CHANGE_SETTINGS = "change_settings"
+
     RESERVE_DOOR = "reserve_door"
     RELEASE_DOOR = "release_door"
+
+
+HELP: Final = frozenset(
+    {
+        CommandType.RESTART,
+        CommandType.PAUSE,
+        CommandType.RESUME,
+        CommandType.SCREEN_PICTURE,
+        CommandType.SUPPORT_FILE,
+        CommandType.CHANGE_SETTINGS,
+    }
+)
+"""What helps a location remotely. Only a command that is signed does."""
+FILES: Final = frozenset({CommandType.SCREEN_PICTURE, CommandType.SUPPORT_FILE})
+"""What a kiosk answers with a file, which it sends by itself."""
+ENDS_LATER: Final = FILES | {CommandType.RESTART, CommandType.CHANGE_SETTINGS}
+"""What is begun when it is applied, and ends with an event of its own."""
+SETTINGS_MAX: Final = 20
+REMOTE_SETTINGS: Final = (
+    "policy.hold_days",
+    "policy.late_pickup",
+    "policy.one_code_for_all",
+    "policy.may_extend",
+    "policy.couriers_may_look",
+    "policy.low_reserve",
+    "policy.reopen_s",
+    "policy.courier_session_s",
+    "look.night",
+    "look.screen_saver_s",
+    "sound.speaks_directions",
+    "sound.volume_percent",
+)
+"""The settings of a site file that may be changed remotely: none of those that guard something."""
+
+
+class HelpOutcome(StrEnum):
+    """What came of a command that helps remotely."""
+
+    DONE = "DONE"
+    FAILED = "FAILED"
+
+
+class PauseReason(StrEnum):
+    """Why a location is paused, as its screen says it in each language."""
+
+    MAINTENANCE = "MAINTENANCE"
+    SITE_CLOSED = "SITE_CLOSED"
+    OUT_OF_ORDER = "OUT_OF_ORDER"
 
 
 class OpeningOutcome(StrEnum):
@@ -98,6 +155,13 @@ def _is_a_barcode(text: str) -> str:
 Whole = Annotated[int, Strict()]
 TimeMs = Annotated[int, Strict(), Field(ge=YEAR_2000_MS, lt=YEAR_2100_MS)]
 """Milliseconds since 1970 UTC, in the years 2000 to 2099."""
+Setting = (
+    Annotated[bool, Strict()]
+    | Annotated[int, Strict()]
+    | Annotated[str, Field(max_length=64)]
+    | None
+)
+"""A value of the site file; None: the one that stands there."""
 Barcode = Annotated[Name, AfterValidator(_is_a_barcode)]
 
 
@@ -235,6 +299,73 @@ class TrustKey(Part):
     """Of Ed25519, in hexadecimal."""
 
 
+class NameDelegate(Part):
+    """Somebody else may fetch a package, with a code of their own. A package has one delegate at a
+    time: another one takes their place."""
+
+    type: Literal[CommandType.DELEGATE] = CommandType.DELEGATE
+    package: Id
+    delegate: Id
+    """By which their code is made. Who it is, the kiosk need not know."""
+    until_ms: TimeMs
+    """Until when they may."""
+
+
+class EndDelegate(Part):
+    """A delegate may fetch the package no more."""
+
+    type: Literal[CommandType.END_DELEGATE] = CommandType.END_DELEGATE
+    package: Id
+    delegate: Id
+
+
+class Restart(Part):
+    """Start the kiosk's program again, while nobody is at the panel."""
+
+    type: Literal[CommandType.RESTART] = CommandType.RESTART
+
+
+class Pause(Part):
+    """Take in no packages for a while; the screen says why. Who has a code still gets theirs out,
+    but for where it is closed."""
+
+    type: Literal[CommandType.PAUSE] = CommandType.PAUSE
+    reason: PauseReason
+    until_ms: TimeMs | None = None
+    """None: until it is taken back."""
+    is_closed: Flag = False
+    """Nothing is given out, either. The kiosk ends that by itself after a day."""
+
+
+class Resume(Part):
+    """Take a pause back."""
+
+    type: Literal[CommandType.RESUME] = CommandType.RESUME
+
+
+class TakePicture(Part):
+    """Send a picture of the screen, while nobody is at the panel."""
+
+    type: Literal[CommandType.SCREEN_PICTURE] = CommandType.SCREEN_PICTURE
+
+
+class SendSupportFile(Part):
+    """Send what helps to find a fault: the day's journal, how the machine is, the site file."""
+
+    type: Literal[CommandType.SUPPORT_FILE] = CommandType.SUPPORT_FILE
+
+
+class ChangeSettings(Part):
+    """Have other values of the site file count, of the few that may be changed remotely. They are
+    held against the site file's own declaration, and count as soon as nobody is at the panel."""
+
+    type: Literal[CommandType.CHANGE_SETTINGS] = CommandType.CHANGE_SETTINGS
+    settings: dict[Annotated[str, Field(pattern=r"^[a-z_]{1,32}\.[a-z_]{1,32}$")], Setting] = Field(
+        min_length=1, max_length=SETTINGS_MAX
+    )
+    """By table and key, as `policy.hold_days`; null: what the site file says counts again."""
+
+
 class ReserveDoor(Part):
     """Keep a door free for a package that is to be announced; the same id again: until then."""
 
@@ -262,6 +393,14 @@ Command = Annotated[
     | Open
     | ListStaff
     | TrustKey
+    | NameDelegate
+    | EndDelegate
+    | Restart
+    | Pause
+    | Resume
+    | TakePicture
+    | SendSupportFile
+    | ChangeSettings
     | ReserveDoor
     | ReleaseDoor,
     Field(discriminator="type"),

@@ -18,7 +18,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from kiosk.model.actor import KIOSK, Actor, actor_of, in_one_form
-from kiosk.model.commands import OpeningOutcome
+from kiosk.model.commands import HelpOutcome, OpeningOutcome
 from kiosk.model.events import EventKind
 from kiosk.model.fields import (
     IS_TRUSTED,
@@ -238,6 +238,17 @@ class OpeningMissed(Body):
     slot: SlotLabel
 
 
+@dataclass(frozen=True, kw_only=True)
+class HelpEnded(Body):
+    """What came of a command of the server that helps remotely."""
+
+    kind = EventKind.HELP_ENDED
+    id: Id
+    """The command's."""
+    outcome: HelpOutcome
+    detail: Name = ""
+
+
 # --- packages ------------------------------------------------------------------------------------
 
 
@@ -270,6 +281,7 @@ class PackageRetrieved(Body):
 
     kind = EventKind.PACKAGE_RETRIEVED
     reason: Words = ""
+    delegate: Id | None = None  # by whose code, where it was not the owner's
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -376,6 +388,22 @@ class CodeTold(Body):
     """The command line showed a package's code."""
 
     kind = EventKind.CODE_TOLD
+    package: Id
+
+
+@dataclass(frozen=True, kw_only=True)
+class DelegateNamed(Body):
+    """Somebody else may fetch a package, with a code of their own."""
+
+    kind = EventKind.DELEGATE_NAMED
+    package: Id
+
+
+@dataclass(frozen=True, kw_only=True)
+class DelegateEnded(Body):
+    """A delegate may fetch a package no more."""
+
+    kind = EventKind.DELEGATE_ENDED
     package: Id
 
 
@@ -520,7 +548,7 @@ def require_fit(kind: str, body: Mapping[str, Any], *, is_trusted: bool) -> None
     `is_trusted`: the clock was trusted when it was written. A kind of a newer version is held only
     against the images that are known here. Raises `UnfitBodyError`.
     """
-    said = {**body, "actor": _actor(body)}
+    said = {**body, "actor": who_did(body)}
     _require(kind, said, {IS_TRUSTED: is_trusted})
 
 
@@ -552,22 +580,7 @@ def read_or_nothing(text: str) -> dict[str, Any]:
         return {}
 
 
-def restored_from(kind: str, text: str) -> DatabaseRestored | None:
-    """What the first event of an epoch says about the life before; None for any other event."""
-    if kind != EventKind.DATABASE_RESTORED:
-        return None
-    try:
-        body = read_body(text)
-        require_fit(kind, body, is_trusted=False)
-    except UnfitBodyError:
-        return None
-    origin: DatabaseRestored = adapter(EventKind.DATABASE_RESTORED).validate_python(
-        {**body, "actor": _actor(body)}
-    )
-    return origin
-
-
-def _actor(body: Mapping[str, Any]) -> object:
+def who_did(body: Mapping[str, Any]) -> object:
     """Who did it in today's form; events of earlier versions need not say it."""
     if isinstance(body.get("actor", ""), str):
         return actor_of(body) or KIOSK

@@ -102,6 +102,9 @@ class PackageImage(Image):
     stored_ms: TimeMs | None = None
     hold_until_ms: TimeMs | None = None
     paused_ms: Count = LEFT_OUT
+    delegate: Id | None = None
+    """Who may fetch it beside its owner."""
+    delegate_until_ms: TimeMs | None = None
     finished_ms: TimeMs | None = None
 
 
@@ -113,6 +116,8 @@ class OpeningImage(Image):
     package: Id | None = None
     purpose: Purpose = LEFT_OUT
     actor: Name = LEFT_OUT
+    delegate: Id | None = None
+    """Whose code it was, where it was a delegate's."""
     state: OpeningState = LEFT_OUT
     outcome: Name = LEFT_OUT
 

@@ -59,6 +59,13 @@ def phone_number(text: str, country: str | None) -> str:
     return found
 
 
+def spelled_phone(number: str) -> str:
+    """A number in E.164 as people read it back, in groups: `+49 171 0000001`."""
+    return phonenumbers.format_number(
+        phonenumbers.parse(number, None), PhoneNumberFormat.INTERNATIONAL
+    )
+
+
 def _may_have_lost_its_plus(written: str, read: PhoneNumber) -> bool:
     """Whether a number may be one with its country's own code whose plus a program took away,
     as spreadsheets do, and would be somebody else's as it was read."""

@@ -43,6 +43,25 @@ def make_code(location_key: bytes, package_id: str, locator: str, counter: int) 
     return locator + hotp(package_key(location_key, package_id), counter)
 
 
+def delegate_code(location_key: bytes, package_id: str, delegate: str, locator: str) -> str:
+    """The code of somebody whom a package's owner has named to fetch it. It is made once: another
+    delegate has another key, so a code that ended is never good again."""
+    return locator + _delegate_secret(location_key, package_id, delegate)
+
+
+def _delegate_secret(location_key: bytes, package_id: str, delegate: str) -> str:
+    key = hmac.digest(
+        package_key(location_key, package_id), f"delegate {delegate}".encode(), sha256
+    )
+    return hotp(key, 1)
+
+
+def is_delegates(location_key: bytes, package_id: str, delegate: str, secret: str) -> bool:
+    """Whether a secret is that of a package's delegate; compared in constant time."""
+    own = _delegate_secret(location_key, package_id, delegate)
+    return hmac.compare_digest(own.encode(), secret.encode())
+
+
 def secret_matches(
     location_key: bytes, package_id: str, counter: int, secret: str, look_ahead: int = 0
 ) -> int | None:

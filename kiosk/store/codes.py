@@ -18,13 +18,13 @@ from kiosk.model.event_bodies import (
     How,
 )
 from kiosk.model.package import Package, PackageStatus
-from kiosk.model.pickup_code import locator_digits, parse_code, secret_matches
+from kiosk.model.pickup_code import is_delegates, locator_digits, parse_code, secret_matches
 from kiosk.model.throttle import (
     KIOSK_WRONG_A_DAY,
     NO_PHONE_INTERVAL_MS,
     PACKAGE_WRONG_A_DAY,
 )
-from kiosk.store import packages, tries
+from kiosk.store import delegates, packages, tries
 from kiosk.store.errors import RefusedError
 from kiosk.store.writer import Row, Writer, update
 
@@ -94,6 +94,8 @@ class Granted:
     """The slot is SUSPECT in a way that lets its owner open it: ask "Was it there?"."""
     others: tuple[Granted, ...] = ()
     """The same person's other packages here, which the same proof opens."""
+    delegate: str | None = None
+    """Whose code it is, where it is not the owner's: it opens this package alone, and once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,11 +162,16 @@ def check_code(
     typed = parse_code(digits, locator_digits(policy.slot_count))
     rows = _rows_of(writer, typed.locator, now_ms) if typed else []
     matching = [row for row in rows if typed and _counter_of(row, typed.secret, policy)]
+    by_delegate = [
+        row for row in rows if typed and _is_delegates(writer, row, typed.secret, policy)
+    ]
+    matching = matching or by_delegate
+    is_owners = matching is not by_delegate
     finished = next((row for row in matching if _is_over(row, policy, now_ms)), None)
     wait_ms = tries.bucket(writer, name).wait_ms(at_ms)
     if finished is not None and _may_be_answered(writer, name, wait_ms, at_ms):
         # Recognised first and counted for nobody: its owner only forgot that it was fetched.
-        return _tell(finished, policy, now_ms)
+        return _tell(finished, policy, now_ms, may_reopen=is_owners)
     if wait_ms > 0:
         if finished is None and _may_be_answered(writer, name, wait_ms, at_ms):
             tries.spend(writer, _answered_meanwhile(name), at_ms)
@@ -178,6 +185,8 @@ def check_code(
     if row is None or (is_asked and not _is_known_by(writer, row, phone_digits, name, at_ms)):
         return _wrong(writer, name, live, at_ms, by_phone=is_asked)
     _retire_earlier(writer, row, _counter_of(row, typed.secret if typed else "", policy))
+    if not is_owners:
+        return _grant_delegate(row)
     return _grant(writer, row, policy)
 
 
@@ -219,7 +228,8 @@ def _counter_of(row: Row, secret: str, policy: CodePolicy) -> int | None:
 def _retire_earlier(writer: Writer, row: Row, counter: int | None) -> None:
     """A code that the server re-issued meanwhile is accepted: the ones before it no longer are."""
     if counter is not None and counter > row["code_counter"]:
-        change = update("package", id=row["id"], code_counter=counter)
+        ended = delegates.ended_with_code(row)
+        change = update("package", id=row["id"], code_counter=counter, **ended)
         writer.record(CodeReissued(actor=SERVER), change)
 
 
@@ -231,13 +241,34 @@ def _is_over(row: Row, policy: CodePolicy, now_ms: int) -> bool:
     return bool(row["status"] == PackageStatus.CANCELLED)
 
 
-def _tell(row: Row, policy: CodePolicy, now_ms: int) -> CodeAnswer:
+def _is_delegates(writer: Writer, row: Row, secret: str, policy: CodePolicy) -> bool:
+    """Whether this is the code of a package's delegate, who may fetch it or has fetched it."""
+    if row["delegate"] is None or not is_delegates(
+        policy.location_key, row["id"], row["delegate"], secret
+    ):
+        return False
+    return row["slot"] is None or delegates.may_fetch(writer, row)
+
+
+def _grant_delegate(row: Row) -> CodeAnswer:
+    if _stays_shut(row):
+        return CannotOpen(row["id"], row["slot"])
+    is_doubtful = row["slot_status"] == "SUSPECT"
+    return Granted(row["id"], row["slot"], is_doubtful, delegate=row["delegate"])
+
+
+def _tell(row: Row, policy: CodePolicy, now_ms: int, *, may_reopen: bool) -> CodeAnswer:
     status = PackageStatus(row["status"])
     at_ms = row["finished_ms"] if row["finished_ms"] is not None else now_ms
     if status is PackageStatus.EXPIRED:
         at_ms = row["hold_until_ms"]
     is_fresh = 0 <= now_ms - at_ms <= policy.reopen_ms
-    if status is PackageStatus.RETRIEVED and is_fresh and row["last_slot"] is not None:
+    if (
+        may_reopen
+        and status is PackageStatus.RETRIEVED
+        and is_fresh
+        and row["last_slot"] is not None
+    ):
         return MayReopen(row["id"], row["last_slot"])
     return Story(status, at_ms)
 
@@ -353,12 +384,15 @@ def reissue(writer: Writer, package_id: str, actor: str) -> int:
     Returns the new counter.
     """
     row = writer.one(
-        "SELECT code_counter, status FROM package WHERE id = ? AND slot IS NOT NULL", (package_id,)
+        "SELECT code_counter, status, delegate FROM package WHERE id = ? AND slot IS NOT NULL",
+        (package_id,),
     )
     if row is None or row["status"] not in (PackageStatus.STORED, PackageStatus.EXPIRED):
         raise RefusedError(f"package {package_id} does not lie here to be fetched")
     counter = int(row["code_counter"]) + 1
-    writer.record(CodeReissued(actor=actor), update("package", id=package_id, code_counter=counter))
+    ended = delegates.ended_with_code(row)
+    change = update("package", id=package_id, code_counter=counter, **ended)
+    writer.record(CodeReissued(actor=actor), change)
     return counter
 
 

@@ -17,18 +17,26 @@ from kiosk.model.commands import (
     STAFF_LIST,
     Announce,
     Cancel,
+    ChangeSettings,
     Command,
     CommandRecipient,
     CommandType,
     Contact,
+    EndDelegate,
     Extend,
     ListStaff,
+    NameDelegate,
     Open,
     OpeningOutcome,
+    Pause,
     Reissue,
     ReleaseDoor,
     ReserveDoor,
+    Restart,
+    Resume,
+    SendSupportFile,
     SlotService,
+    TakePicture,
     TrustKey,
 )
 from kiosk.model.event_bodies import (
@@ -43,11 +51,14 @@ from kiosk.model.location import Service
 from kiosk.model.package import LEGAL_CHANGES, PackageStatus
 from kiosk.model.person import Recipient, StaffSource
 from kiosk.store import (
+    addressees,
+    delegates,
     departures,
     holds,
     meta,
     openings,
     packages,
+    remote_help,
     reservations,
     slots,
     staff,
@@ -55,6 +66,7 @@ from kiosk.store import (
 from kiosk.store.errors import RefusedError
 from kiosk.store.writer import Row, Writer, insert, update
 
+Help = Restart | Pause | Resume | TakePicture | SendSupportFile | ChangeSettings
 CURSOR = "command_cursor"
 UNNUMBERED = "commands_without_number"
 UNNUMBERED_KEPT = 50
@@ -199,8 +211,8 @@ def _carry_out(
             holds.extend_hold(writer, package_id, days, time_zone, ACTOR)
         case Contact(package=package_id, recipient=recipient, owner=owner):
             package_id = _named(writer, package_id)
-            _live(writer, package_id)
-            _tie(writer, package_id, recipient, owner=owner)
+            ended = delegates.ended_with_code(_live(writer, package_id))
+            _tie(writer, package_id, recipient, owner=owner, **ended)
         case SlotService(slot=label, service=service, reason=reason):
             slots.record_of(writer, label)
             slots.set_service(writer, label, service, reason, ACTOR)
@@ -208,12 +220,18 @@ def _carry_out(
             _require_may_open(writer, received, label)
             openings.note(writer, received.id, label, OpeningOutcome.ASKED, writer.now.wall_ms)
             return {"slot": label}
+        case NameDelegate(package=package_id, delegate=delegate, until_ms=until_ms):
+            delegates.name(writer, _named(writer, package_id), delegate, until_ms, ACTOR)
+        case EndDelegate(package=package_id, delegate=delegate):
+            delegates.end(writer, _named(writer, package_id), delegate, ACTOR)
         case ListStaff(staff=people):
             listed = [staff.person_of(each, writer.now.wall_ms) for each in people]
             staff.list_staff(writer, listed, StaffSource.SERVER)
         case TrustKey():
             if not received.is_proven:
                 raise RefusedError("a key is trusted only by a command that is signed")
+        case Restart() | Pause() | Resume() | TakePicture() | SendSupportFile() | ChangeSettings():
+            _help(writer, received, command)
         case ReserveDoor(reservation=reservation, size=size, until_ms=until_ms):
             reservations.reserve(writer, reservation, size, until_ms)
         case ReleaseDoor(reservation=reservation):
@@ -221,6 +239,27 @@ def _carry_out(
         case _:
             assert_never(command)
     return {}
+
+
+def _help(writer: Writer, received: Received, command: Help) -> None:
+    """What helps remotely. What is more than a note of it comes after this event."""
+    if not received.is_proven:
+        raise RefusedError(f"{command.type} is done only by a command that is signed")
+    remote_help.require_may(writer, command.type)
+    match command:
+        case Pause():
+            remote_help.pause(writer, command)
+        case Resume():
+            remote_help.resume(writer)
+        case Restart():
+            remote_help.begin(writer, received.id)
+        case ChangeSettings():
+            remote_help.change_settings(writer, command)
+            remote_help.begin(writer, received.id)
+        case TakePicture() | SendSupportFile():
+            pass
+        case _:
+            assert_never(command)
 
 
 def _require_may_open(writer: Writer, received: Received, slot: str) -> None:
@@ -292,6 +331,7 @@ def _recipient(recipient: CommandRecipient) -> Recipient:
 def _tie(writer: Writer, package_id: str, recipient: CommandRecipient, **values: Any) -> None:
     """This package is for this person from now on."""
     person = _recipient(recipient)
+    addressees.forget(writer, package_id)
     writer.db.execute(
         "INSERT INTO recipient (id, name, phone) VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE"
         " SET name = excluded.name, phone = excluded.phone",
@@ -353,5 +393,6 @@ def _reissue(writer: Writer, package_id: str, counter: int) -> None:
     if row["code_counter"] == 0:
         raise RefusedError(f"package {package_id} has no code yet")
     if counter > row["code_counter"]:
-        change = update("package", id=package_id, code_counter=counter)
+        ended = delegates.ended_with_code(row)
+        change = update("package", id=package_id, code_counter=counter, **ended)
         writer.record(CodeReissued(actor=ACTOR), change)

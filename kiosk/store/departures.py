@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 from kiosk.model.actor import CUSTOMER, SERVER
 from kiosk.model.carriers import CarrierScope
 from kiosk.model.event_bodies import (
@@ -27,7 +30,9 @@ def retrieve(
     """The customer has the package; the slot is free, or in doubt when the door is not shut."""
     before = package(writer, package_id)
     require_legal(before.status, PackageStatus.RETRIEVED)
-    return _leave(writer, before, PackageStatus.RETRIEVED, PackageRetrieved, suspect, intent)
+    row = writer.one("SELECT delegate FROM intent WHERE id = ?", (intent,))
+    said = partial(PackageRetrieved, delegate=row["delegate"] if row is not None else None)
+    return _leave(writer, before, PackageStatus.RETRIEVED, said, suspect, intent)
 
 
 def collect(
@@ -155,7 +160,7 @@ def _leave(
     writer: Writer,
     before: Package,
     status: PackageStatus,
-    said: type[PackageRetrieved | PackageCollected | PackageMissing],
+    said: Callable[..., PackageRetrieved | PackageCollected | PackageMissing],
     suspect: SuspectReason | None,
     intent: str,
     actor: str = CUSTOMER,

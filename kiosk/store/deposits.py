@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from random import Random
 
 from kiosk.model.actor import KIOSK
+from kiosk.model.addressee import Addressee
 from kiosk.model.allocation import AllocationStrategy
 from kiosk.model.barcode import require_barcode
 from kiosk.model.carriers import OPERATORS, CarrierScope
@@ -13,7 +14,7 @@ from kiosk.model.clock import hold_until_ms
 from kiosk.model.event_bodies import DepositUndone, PackageStored, ReservationReleased, SlotReserved
 from kiosk.model.location import Location, SlotStatus, SuspectReason
 from kiosk.model.package import Package, PackageStatus, require_legal
-from kiosk.store import holds
+from kiosk.store import addressees, holds
 from kiosk.store.codes import draw_locator
 from kiosk.store.departures import cancel
 from kiosk.store.errors import ContestedError, RefusedError
@@ -45,6 +46,8 @@ class DepositRequest:
     needs_low: bool = False
     scope: CarrierScope = OPERATORS
     """Whose packages whoever brings it may touch."""
+    sender: str | None = None
+    """The mark of who sends it where that is nobody who announces, see `guests.SENDER`."""
 
 
 def begin_deposit(
@@ -59,6 +62,8 @@ def begin_deposit(
     """
     claims = live_rows(writer, request.barcode, request.scope)
     known = writer.one("SELECT * FROM package WHERE id = ?", (request.package,))
+    if known is not None and not request.scope.may_touch(known["carrier"]):
+        raise RefusedError(f"package {known['id']} is another carrier's")
     if known is None:
         known = meant_among(claims)
     elif known["status"] == PackageStatus.PENDING and len(claims) > 1:
@@ -87,6 +92,7 @@ def begin_deposit(
                 slot=slot,
                 carrier=carrier,
                 announced_ms=writer.now.wall_ms,
+                **({} if request.sender is None else {"sender": request.sender}),
             )
         )
     elif known["status"] != PackageStatus.PENDING or known["slot"] is not None:
@@ -99,16 +105,43 @@ def begin_deposit(
 
 
 def store_package(
-    writer: Writer, deposit: Deposit, location: Location, hold_days: int, rng: Random
+    writer: Writer,
+    deposit: Deposit,
+    location: Location,
+    hold_days: int,
+    rng: Random,
+    addressee: Addressee | None = None,
 ) -> Package:
-    """The package is in and the door is shut: `STORED`, and its pickup code exists."""
+    """The package is in and the door is shut: `STORED`, and its pickup code exists.
+
+    `addressee`: whom it is for by what was said at the machine; what its sender says of an
+    announced one goes before.
+    """
     before = package(writer, deposit.package)
     require_legal(before.status, PackageStatus.STORED)
     if not _is_of(before, deposit):
         raise RefusedError(f"slot {deposit.slot} is not held for package {deposit.package}")
     row = writer.one("SELECT actor FROM intent WHERE id = ?", (deposit.intent,))
     actor = row["actor"] if row else ""
-    return _into_slot(writer, before, deposit.slot, deposit.intent, location, hold_days, rng, actor)
+    recipient = None
+    if addressee is not None and not _is_announced(writer, before.id):
+        recipient = addressees.keep(writer, location.id, before.id, addressee, rng)
+    return _into_slot(
+        writer,
+        before,
+        deposit.slot,
+        deposit.intent,
+        location,
+        hold_days,
+        rng,
+        actor,
+        recipient=recipient,
+    )
+
+
+def _is_announced(writer: Writer, package_id: str) -> bool:
+    row = writer.one("SELECT is_announced FROM package WHERE id = ?", (package_id,))
+    return bool(row and row["is_announced"])
 
 
 def _into_slot(
@@ -121,8 +154,10 @@ def _into_slot(
     rng: Random,
     actor: str,
     found: bool = False,
+    recipient: str | None = None,
 ) -> Package:
     now = holds.moment(writer)
+    named = {} if recipient is None else {"recipient": recipient}
     stored = replace(
         before,
         status=PackageStatus.STORED,
@@ -131,6 +166,7 @@ def _into_slot(
         code_counter=before.code_counter + 1,
         stored_ms=now.wall_ms,
         hold_until_ms=hold_until_ms(now, hold_days, location.time_zone),
+        recipient=recipient or before.recipient,
     )
     writer.record(
         PackageStored(actor=actor, found=found),
@@ -146,6 +182,7 @@ def _into_slot(
             stored_ms=stored.stored_ms,
             hold_until_ms=stored.hold_until_ms,
             paused_ms=0,
+            **named,
         ),
         done(intent),
     )
@@ -176,8 +213,7 @@ def end_deposit(
     if not is_held_for(writer, deposit):
         raise RefusedError(f"slot {deposit.slot} is not held for package {deposit.package}")
     suspect = suspect or record_of(writer, deposit.slot).suspect
-    row = writer.one("SELECT is_announced FROM package WHERE id = ?", (deposit.package,))
-    was_announced = bool(row and row["is_announced"])
+    was_announced = _is_announced(writer, deposit.package)
     values: dict[str, object] = {"id": deposit.package, "slot": None}
     if not was_announced:
         values |= {"status": PackageStatus.CANCELLED, "finished_ms": writer.now.wall_ms}
@@ -225,8 +261,8 @@ def undo_deposit(writer: Writer, package_id: str, intent: str, actor: str) -> in
         ),
         done(intent),
     )
-    row = writer.one("SELECT is_announced FROM package WHERE id = ?", (package_id,))
-    if row and not row["is_announced"]:
+    addressees.forget(writer, package_id)
+    if not _is_announced(writer, package_id):
         cancel(writer, package_id, "nobody announced it, and it was taken out again", actor)
     return seq
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from kiosk.model.actor import KIOSK
 from kiosk.model.clock import DAY_MS
 from kiosk.model.event_bodies import RecipientErased
+from kiosk.store import addressees
 from kiosk.store.writer import Writer
 
 
@@ -14,6 +15,7 @@ def erase_due(writer: Writer, after_days: int, limit: int = 50) -> int:
     erased while the clock is not trusted."""
     if not writer.now.is_trusted:
         return 0
+    addressees.forget_finished(writer)
     before_ms = writer.now.wall_ms - after_days * DAY_MS
     due = writer.all(
         "SELECT id FROM recipient INDEXED BY recipient_known"

@@ -111,10 +111,13 @@ def moment(writer: Writer) -> Instant:
     return replace(now, wall_ms=stamp.wall_ms)
 
 
-def tick(writer: Writer, time_zone: str, contact: Contact | None = None) -> int:
+def tick(
+    writer: Writer, time_zone: str, contact: Contact | None = None, *, is_closed: bool = False
+) -> int:
     """Make the minute's stamps and give back what holds missed; return how many were lengthened.
 
     `contact`: with the server; None where there is none, and nobody else tells people anything.
+    `is_closed`: a pause keeps people from their packages.
     While the clock is not trusted it does nothing, except that a machine which never knew the time
     gets a first stamp to reckon from.
     """
@@ -127,7 +130,10 @@ def tick(writer: Writer, time_zone: str, contact: Contact | None = None) -> int:
         if gap_ms > GAP_MS:
             _expect_longer(writer, gap_ms)
             ran = replace(ran, after_ms=GAP_MS)
-        lengthened = _run_on(writer, ran, contact, time_zone)
+        if is_closed:
+            _set_ran(writer, replace(ran, after_ms=GAP_MS))
+        else:
+            lengthened = _run_on(writer, ran, contact, time_zone)
     if now.is_trusted:
         lengthened += _follow_faults(writer, time_zone)
     stamp_alive(writer, Reading(now.wall_ms, now.monotonic_ms, now.boot_id))

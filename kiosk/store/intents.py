@@ -10,6 +10,7 @@ from kiosk.model.actor import KIOSK
 from kiosk.model.event_bodies import DoorIntended, DoorOutcome, SlotCleared, SlotSuspect
 from kiosk.model.location import SlotStatus, SuspectReason
 from kiosk.model.package import LEGAL_CHANGES, PackageStatus
+from kiosk.store import delegates
 from kiosk.store.errors import RefusedError
 from kiosk.store.packages import package
 from kiosk.store.slots import mark_suspect, record_of
@@ -48,7 +49,12 @@ class IntentState(StrEnum):
 
 
 def intended(
-    intent: str, slot: str, package_id: str | None, purpose: IntentPurpose, actor: str
+    intent: str,
+    slot: str,
+    package_id: str | None,
+    purpose: IntentPurpose,
+    actor: str,
+    delegate: str | None = None,
 ) -> RowChange:
     """The row of an opening that is to be written before the door is pulsed."""
     return insert(
@@ -59,6 +65,7 @@ def intended(
         purpose=purpose,
         actor=actor,
         state=IntentState.INTENDED,
+        **({} if delegate is None else {"delegate": delegate}),
     )
 
 
@@ -69,8 +76,10 @@ def intend(
     purpose: IntentPurpose,
     actor: str,
     package_id: str | None = None,
+    delegate: str | None = None,
 ) -> int:
     """Write, before anything is pulsed, that this door is to be opened; return the event's number.
+    `delegate`: whose code it is, where it is not the owner's.
 
     Refuses a pickup whose package does not lie in that slot: a code never opens a slot whose live
     package is another's; and one of a package that was recalled since. To open an empty slot again
@@ -81,11 +90,13 @@ def intend(
         raise RefusedError(f"slot {slot} does not hold package {package_id}")
     if package_id is not None and purpose in ENDS_IN:
         _require_may_become(writer, package_id, ENDS_IN[purpose])
+    if delegate is not None and package_id is not None:
+        delegates.require_may_fetch(writer, package_id, delegate)
     is_again = purpose in (IntentPurpose.REOPEN, IntentPurpose.RETURN)
     if is_again and held.status is not SlotStatus.EMPTY:
         raise RefusedError(f"slot {slot} was given to someone else")
     return writer.record(
-        DoorIntended(actor=actor), intended(intent, slot, package_id, purpose, actor)
+        DoorIntended(actor=actor), intended(intent, slot, package_id, purpose, actor, delegate)
     )
 
 
@@ -100,7 +111,14 @@ def intend_again(writer: Writer, before: str, intent: str) -> int:
     return writer.record(
         DoorIntended(actor=row["actor"], why="the door reads open and was said to be shut"),
         done(before),
-        intended(intent, row["slot"], row["package"], IntentPurpose(row["purpose"]), row["actor"]),
+        intended(
+            intent,
+            row["slot"],
+            row["package"],
+            IntentPurpose(row["purpose"]),
+            row["actor"],
+            row["delegate"],
+        ),
     )
 
 

@@ -10,7 +10,6 @@ from typing import Any
 
 from kiosk.model.carriers import OPERATOR
 from kiosk.model.clock import Instant
-from kiosk.model.event_bodies import restored_from
 from kiosk.model.events import (
     GENESIS,
     Event,
@@ -22,6 +21,7 @@ from kiosk.model.events import (
 )
 from kiosk.model.images import known_images
 from kiosk.model.location import Service, SlotStatus
+from kiosk.model.restored import restored_from
 from kiosk.store.writer import BARCODE_KEY, KEY_OF_TABLE, Row, Writer
 
 
@@ -210,12 +210,14 @@ PACKAGE_DEFAULTS = {
     "stored_ms": None,
     "hold_until_ms": None,
     "paused_ms": 0,
+    "delegate": None,
+    "delegate_until_ms": None,
     "finished_ms": None,
 }
 DEFAULTS: dict[str, dict[str, Any]] = {
     "slot": SLOT_DEFAULTS,
     "package": PACKAGE_DEFAULTS,
-    "intent": {"package": None, "outcome": ""},
+    "intent": {"package": None, "delegate": None, "outcome": ""},
     "visit": {"ended_seq": None, "is_receipt_shown": 0},
 }
 

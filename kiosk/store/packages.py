@@ -93,6 +93,11 @@ def meant_among(rows: Sequence[Row]) -> Row | None:
     return rows[0] if len(rows) == 1 or (rows and rows[0]["slot"] is not None) else None
 
 
+def is_anybodys(writer: Writer, barcode: str) -> bool:
+    """Whether a live package has this barcode, or several: somebody is known to wait for it."""
+    return bool(live_rows(writer, barcode))
+
+
 def live_by_barcode(
     writer: Writer, barcode: str, scope: CarrierScope = EVERY_CARRIER
 ) -> Package | None:
@@ -155,7 +160,7 @@ def announce(writer: Writer, announcement: Announcement, actor: str = SERVER) ->
         return False
     recipient = announcement.recipient
     if recipient is not None:
-        _keep(writer, recipient)
+        keep_person(writer, recipient)
     writer.record(
         PackageAnnounced(actor=actor),
         insert(
@@ -197,7 +202,7 @@ def correct(writer: Writer, announcement: Announcement) -> list[str]:
         row = writer.one("SELECT owner FROM package WHERE id = ?", (known.id,))
         if row is not None and row["owner"] is not None:
             raise RefusedError("the server announced it: change name and number there")
-        _keep(writer, person)
+        keep_person(writer, person)
         values["recipient"] = person.id
         changed += [f"another {field}" for field in fields]
     if changed:
@@ -226,7 +231,8 @@ def _corrected(
     return (after, fields) if fields else (None, [])
 
 
-def _keep(writer: Writer, person: Recipient) -> None:
+def keep_person(writer: Writer, person: Recipient) -> None:
+    """Keep who somebody is, sealed."""
     writer.db.execute(
         "INSERT INTO recipient (id, name, phone) VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE"
         " SET name = excluded.name, phone = excluded.phone",

@@ -541,6 +541,35 @@ def m015_reservations(db: Database) -> None:
     db.conn.execute("CREATE INDEX reservation_until ON reservation (until_ms)")
 
 
+@migrations()
+def m016_unannounced(db: Database) -> None:
+    """Who a package is for that nobody announced, until the server has heard of it; and what
+    guests put in within a day. All of it is sealed."""
+    db.conn.execute(
+        """CREATE TABLE addressee (
+            package TEXT PRIMARY KEY REFERENCES package (id),
+            said TEXT NOT NULL
+        ) STRICT"""
+    )
+    db.conn.execute(
+        """CREATE TABLE guest_deposit (
+            id INTEGER PRIMARY KEY,
+            at_ms INTEGER NOT NULL,
+            sender_mark TEXT NOT NULL,
+            recipient_mark TEXT NOT NULL
+        ) STRICT"""
+    )
+    db.conn.execute("CREATE INDEX guest_deposit_at ON guest_deposit (at_ms)")
+
+
+@migrations()
+def m017_delegates(db: Database) -> None:
+    """Whom a package's owner has named to fetch it, and by whose code a door was opened."""
+    db.conn.execute("ALTER TABLE package ADD COLUMN delegate TEXT")
+    db.conn.execute("ALTER TABLE package ADD COLUMN delegate_until_ms INTEGER")
+    db.conn.execute("ALTER TABLE intent ADD COLUMN delegate TEXT")
+
+
 def fingerprint(db: Database) -> str:
     """A hash of every table, index and trigger, to compare two schemas."""
     rows = db.conn.execute(

@@ -25,6 +25,7 @@ from kiosk.model.events import (
     journal_key,
 )
 from kiosk.model.invariants import BrokenInvariantError, require
+from kiosk.model.sealing import Sealing
 from kiosk.store.encryption import Sealer
 
 KEY_OF_TABLE = {"slot": "label", "package": "id", "intent": "id", "visit": "id"}
@@ -90,6 +91,8 @@ class Writer:
         self.head = head
         self._count = count
         self.sealer = Sealer()
+        self.sealing: Sealing | None = None
+        """What seals for the server, and finds what is sealed; None before the key is known."""
         self.journal_key: bytes | None = None
         """What signs events; None before the location's key is known."""
         self._clock = clock
@@ -102,6 +105,7 @@ class Writer:
     def use_key(self, location_key: bytes) -> None:
         """Seal and open personal fields, and sign events, with this key from now on."""
         self.sealer = Sealer(location_key)
+        self.sealing = Sealing([location_key])
         self.journal_key = journal_key(location_key)
 
     def begin(self) -> None:

@@ -26,12 +26,13 @@ from kiosk.model.commands import Open, TrustKey
 from kiosk.model.events import Event
 from kiosk.model.location import Location
 from kiosk.model.urls import path
-from kiosk.store import commands, holds, journal, staff
+from kiosk.store import addressees, commands, holds, journal, remote_help, staff
 from kiosk.store.errors import ForbiddenError, InPlayError, RefusedError, StoreError
 from kiosk.store.store import Store
 from kiosk.store.writer import Writer
 from kiosk.sync.bodies import how_many_fit
 from kiosk.sync.contract import (
+    ADDRESSEES_MAX,
     EVENTS_MAX,
     Layout,
     LayoutSize,
@@ -40,13 +41,16 @@ from kiosk.sync.contract import (
     Status,
     SyncAnswer,
     SyncRequest,
+    WireAddressee,
     read_message,
     wire_event,
 )
 from kiosk.sync.deadline import BoundedSession
+from kiosk.sync.directory import HouseDirectory
 from kiosk.sync.opening import require_signed
 from kiosk.sync.reaching import answer_text, is_out_of_reach
 from kiosk.sync.receiving import last_number, receive
+from kiosk.sync.remote_help import Helper, carry_out, require_possible
 from kiosk.sync.servers import TIMEOUT_S, Servers
 from kiosk.sync.signing import proven_by, too_old, unproven
 from kiosk.sync.staff_list import StaffListError, StaffPause, fetch, is_wanted
@@ -121,6 +125,7 @@ class _Waiting:
     wants_people: bool
     staff: staff.ServerList
     holds_stand_still: bool
+    addressees: list[tuple[str, str]]
 
 
 def layout_of(location: Location) -> Layout:
@@ -175,11 +180,12 @@ class SyncClient:
         doors: Doors | None = None,
         keep: Callable[[Identity], None] = _keep_nothing,
         servers: Servers | None = None,
+        helper: Helper | None = None,
     ) -> None:
         """`status` tells how the machine is; it is called on the sync's thread, and so is
         `doors`, which opens remotely; None: this kiosk opens nothing so. `keep` writes down,
         durably, what changes of the identity; `servers` are where the server is, the address of
-        the identity where nothing is said."""
+        the identity where nothing is said; `helper` helps remotely, None: nothing does."""
         self._store, self._location, self._identity = store, location, identity
         self._machine, self._rng, self._doors, self._keep = status, rng, doors, keep
         self._layout = layout_of(location)
@@ -187,7 +193,9 @@ class SyncClient:
         self._is_layout_wanted = True
         self._is_going_back = False
         self._servers = Servers((identity.url,)) if servers is None else servers
-        self._staff_pause = StaffPause()
+        self._staff_pause, self._helper = StaffPause(), helper
+        self._directory = HouseDirectory(store, identity.location, rng)
+        self._takes_addressees = False
         self._woken, self._is_ending = threading.Event(), False
         self._waiting = Waiting(self._wait_line, identity.token, rng, self._woken)
         self._thread = threading.Thread(target=self._run, name="sync", daemon=True)
@@ -268,6 +276,8 @@ class SyncClient:
             if not self._apply(command):
                 break
         self._take_staff(answer.staff_version)
+        keys = [key for key in (self._identity.public_key, self._identity.former_key) if key]
+        self._directory.follow(answer.directory_version, self._ask_directory, keys)
         return 0.0 if more else wait_s
 
     def _exchange(self, waiting: _Waiting) -> SyncAnswer:
@@ -293,6 +303,7 @@ class SyncClient:
             layout=self._layout if self._is_layout_wanted else None,
             is_idle=sent == waiting.head.seq,
             waits=self._waiting.works,
+            addressees=self._addressees(waiting) if sent == waiting.head.seq else (),
         )
         headers = {"content-type": "application/json"}
         body = message.model_dump_json(exclude_none=True).encode()
@@ -310,6 +321,12 @@ class SyncClient:
             else:
                 self._servers.answered()
                 return answer
+
+    def _addressees(self, waiting: _Waiting) -> tuple[WireAddressee, ...]:
+        """Whom packages are for, for a server that takes it: no other is given a number."""
+        if not self._takes_addressees:
+            return ()
+        return tuple(WireAddressee(package=name, said=said) for name, said in waiting.addressees)
 
     def _ask(
         self,
@@ -385,6 +402,10 @@ class SyncClient:
                     f"it acknowledged event {answer.acked.seq} where {sent.seq} was sent"
                 )
             self._store.submit(journal.set_observer_seq, OBSERVER, sent.seq).result()
+        if answer.addressees:
+            self._store.submit(addressees.heard, answer.addressees).result()
+        had_taken, self._takes_addressees = self._takes_addressees, answer.addressees is not None
+        are_new = bool(waiting.addressees) and self._takes_addressees and not had_taken
         left = waiting.head.seq - (sent.seq if sent is not None else waiting.head.seq)
         if waiting.wants_people and left == 0:
             self._store.submit(commands.want_people, are_wanted=False).result()
@@ -400,7 +421,7 @@ class SyncClient:
             silent_after_s=answer.silent_after_s,
             url=self._servers.url if len(self._servers.urls) > 1 else "",
         )
-        return left > 0 or is_layout_new
+        return left > 0 or is_layout_new or are_new
 
     def _apply(self, sent: JsonValue) -> bool:
         """Carry out a command; False when it is to be tried again later, and those behind it.
@@ -442,6 +463,9 @@ class SyncClient:
             LOG.info("the list of staff is version %s, %s changed", fetched.change.version, count)
             return
         self._staff_pause = StaffPause(counts, now.monotonic_ms)
+
+    def _ask_directory(self, after: str, question: str) -> bytes:
+        return self._ask("GET", "directory", params={"after": after, "question": question})
 
     def _ask_staff(self, since: int, question: str) -> bytes:
         asked = {"since": str(since), "question": question, "knows_carriers": "true"}
@@ -490,9 +514,18 @@ class SyncClient:
         if opening is not None:
             self._require_may_open(received, opening)
             received = replace(received, is_signed=True)
+        if received.command is not None:
+            kept = self._store.submit(remote_help.settings).result()
+            require_possible(self._helper, received.command, kept)
         is_new = self._store.submit(commands.apply, received, self._location.time_zone).result()
         if is_new and opening is not None and self._doors is not None:
             self._doors.open(opening.slot, received.id)
+        if is_new and self._helper is not None:
+            carry_out(self._helper, self._store, received, self._send_file)
+
+    def _send_file(self, command: str, content: bytes, media_type: str) -> None:
+        headers = {"content-type": media_type}
+        self._ask("PUT", "files", data=content, headers=headers, params={"command": command})
 
     def _trust(self, public_key: str) -> None:
         """The server says, signed, which key it signs with from now on."""
@@ -551,6 +584,7 @@ def _waiting(writer: Writer, limit: int) -> _Waiting:
         commands.are_people_wanted(writer),
         staff.server_list(writer),
         holds.stand_still(writer),
+        addressees.unheard(writer, ADDRESSEES_MAX),
     )
 
 

@@ -21,13 +21,24 @@ from pydantic import (
 from kiosk.model.carriers import CarrierId
 from kiosk.model.clock import Instant
 from kiosk.model.commands import ListedStaff
+from kiosk.model.directory import Household
 from kiosk.model.events import Event, kind_of
 from kiosk.model.person import KEPT_NUMBER, NUMBER_DIGITS_MAX, NUMBER_DIGITS_MIN
 
 EVENTS_MAX = 500
 """How many events one request carries at most."""
+FILE_MAX_BYTES = 2_000_000
+"""How long a file is at most that a kiosk sends because it was asked to."""
+HELP_VALID_MS = 600_000
+"""How long a command that helps remotely waits for its kiosk, but for a pause and settings."""
 OPENING_VALID_MS = 60_000
 """How long a signed opening may be used."""
+ADDRESSEES_MAX = 100
+"""Of how many packages one request says whom they are for, at most."""
+ADDRESSEE_MAX = 2_000
+"""How long one of these is, sealed, at most."""
+DIRECTORY_PAGE_MAX = 500
+"""How many households one answer about a directory names at most."""
 STAFF_PAGE_MAX = 500
 """How many people one answer about the list of staff names at most."""
 STAFF_LIST_MAX = 20_000
@@ -155,6 +166,14 @@ class BoardStatus(Message):
     reason: str = Field(default="", max_length=200)
 
 
+class PauseStatus(Message):
+    """A pause as the kiosk keeps it."""
+
+    reason: str = Field(max_length=32)
+    until_ms: Whole | None = None
+    is_closed: bool = False
+
+
 class Status(Message):
     """How the machine is. Details of the moment, of which no history is kept but the minute's."""
 
@@ -179,6 +198,10 @@ class Status(Message):
     staff_version: Whole | None = None
     """Which version of the server's list of staff this kiosk has, 0 before the first; None: it is
     of a version before 0.3, which is sent the list as a command."""
+    pause: PauseStatus | None = None
+    """None: it is not paused, or it is of a version that is paused by nobody."""
+    remote_settings: dict[str, bool | Whole | str] = Field(default_factory=dict, max_length=50)
+    """The settings that were changed remotely, by their names in the site file."""
     holds_stand_still: bool = False
     """No hold runs: this kiosk was not heard of, and has yet to give that time back; or its clock
     is not trusted."""
@@ -223,6 +246,14 @@ class Layout(Message):
     screen: LayoutSlot | None = None
 
 
+class WireAddressee(Message):
+    """Whom a package is for that nobody announced."""
+
+    package: str = Field(min_length=1, max_length=64)
+    said: str = Field(max_length=ADDRESSEE_MAX)
+    """A `kiosk.model.addressee.Addressee`, sealed with the location's key."""
+
+
 class SyncRequest(Message):
     """What a kiosk sends."""
 
@@ -239,6 +270,8 @@ class SyncRequest(Message):
     """Tell once more who is listed here, and who packages are for: this kiosk was restored."""
     is_idle: bool = True
     """No more events wait behind these."""
+    addressees: tuple[WireAddressee, ...] = Field(default=(), max_length=ADDRESSEES_MAX)
+    """Only behind all events, to a server that takes them, until it says that it has."""
     waits: bool = False
     """Between its syncs this kiosk waits for what is new, and hears of it at once."""
 
@@ -264,6 +297,12 @@ class SyncAnswer(Message):
     now_ms: Whole
     next_sync_s: float
     want_layout: bool = False
+    directory_version: Whole | None = None
+    """Which version of the location's directory counts: a kiosk that has another fetches it. None:
+    the server is of a version without directories."""
+    addressees: tuple[str, ...] | None = None
+    """The packages of which it was said whom they are for: they need not be named again. None: the
+    server is of a version that does not take this."""
     staff_version: Whole | None = None
     """Which version of the list of staff counts: a kiosk that has another fetches what changed.
     None: the server is of a version before 0.3, which sends the list as a command."""
@@ -346,6 +385,25 @@ class StaffAnswer(Message):
     """The server's Ed25519 signature of `staff_text`, in hexadecimal."""
 
 
+class DirectoryPage(Message):
+    """Some households of a location's directory, behind one id; the first page begins it."""
+
+    version: Whole = Field(ge=0)
+    """Of which version of the directory; pages of two versions are no directory."""
+    after: str = Field(max_length=64)
+    has_more: bool
+    households: tuple[Household, ...] = Field(default=(), max_length=DIRECTORY_PAGE_MAX)
+
+
+class DirectoryAnswer(Message):
+    """A page of the directory as it is sent: signed like the list of staff."""
+
+    page: JsonValue
+    """A `DirectoryPage`."""
+    signature: str = Field(max_length=256)
+    """The server's Ed25519 signature of `directory_text`, in hexadecimal."""
+
+
 class WaitAnswer(Message):
     """What a kiosk hears that waited."""
 
@@ -418,6 +476,13 @@ def staff_text(location: str, question: str, page: JsonValue) -> bytes:
     """What the server signs of a page of the list of staff: for which location, in answer to which
     question, and all that it says. Raises `ValueError` or `TypeError` for what is no JSON."""
     said = ["parcel-kiosk staff list", location, question, page]
+    return json.dumps(said, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+
+
+def directory_text(location: str, question: str, page: JsonValue) -> bytes:
+    """What the server signs of a page of a directory. Raises `ValueError` or `TypeError` for what
+    is no JSON."""
+    said = ["parcel-kiosk directory", location, question, page]
     return json.dumps(said, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
 
 

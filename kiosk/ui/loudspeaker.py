@@ -13,14 +13,15 @@ import shutil
 import subprocess
 import threading
 import wave
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
-from struct import pack
+from struct import iter_unpack, pack
 
 log = logging.getLogger(__name__)
 
 SAMPLES_PER_S = 22_050
 _FADE_S = 0.006
+_FULL_PERCENT = 100
 _LONGEST_S = 120
 """A program that runs longer than this hangs."""
 
@@ -133,18 +134,23 @@ class Loudspeaker:
     """Speaks with one program and plays tones with another; either may be missing.
 
     `speech` is a command that speaks what it reads; `{language}` in it becomes the language's code.
-    `player` is a command that plays a WAV file which it reads.
+    `{volume}` its loudness from 0 to 100. `player` is a command that plays a WAV file which it
+    reads. `volume_percent` is how loud both are.
     """
 
-    def __init__(self, speech: Sequence[str] = (), player: Sequence[str] = ()) -> None:
+    def __init__(
+        self, speech: Sequence[str] = (), player: Sequence[str] = (), volume_percent: int = 100
+    ) -> None:
         self._speech, self._player = tuple(speech), tuple(player)
+        self._volume_percent = volume_percent
         self._voice = Runner("speech") if is_there(self._speech) else None
         self._tones = Runner("sound") if is_there(self._player) else None
 
     def say(self, text: str, language: str) -> None:
         """Say this instead of what is being said."""
         if self._voice is not None:
-            command = [part.replace("{language}", language) for part in self._speech]
+            places = {"{language}": language, "{volume}": str(self._volume_percent)}
+            command = [_filled(part, places) for part in self._speech]
             self._voice.run(command, f"{text}\n".encode())
 
     def hush(self) -> None:
@@ -155,13 +161,32 @@ class Loudspeaker:
     def play(self, sound: bytes) -> None:
         """Play a WAV file."""
         if self._tones is not None:
-            self._tones.run(self._player, sound)
+            self._tones.run(self._player, _quieter(sound, self._volume_percent))
 
     def stop(self) -> None:
         """End what sounds, and both threads."""
         for runner in (self._voice, self._tones):
             if runner is not None:
                 runner.stop()
+
+
+def _filled(part: str, places: Mapping[str, str]) -> str:
+    for place, value in places.items():
+        part = part.replace(place, value)
+    return part
+
+
+@cache
+def _quieter(sound: bytes, percent: int) -> bytes:
+    """A WAV file at so much of its loudness."""
+    if percent >= _FULL_PERCENT:
+        return sound
+    file = io.BytesIO()
+    with wave.open(io.BytesIO(sound), "rb") as loud, wave.open(file, "wb") as quiet:
+        quiet.setparams(loud.getparams())
+        samples = iter_unpack("<h", loud.readframes(loud.getnframes()))
+        quiet.writeframes(b"".join(pack("<h", value * percent // 100) for (value,) in samples))
+    return file.getvalue()
 
 
 def is_there(command: Sequence[str]) -> bool:

@@ -6,17 +6,21 @@ Call `kiosk.ui.environment.prepare` before importing this module.
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Future
 
 from kivy.app import App
 from kivy.base import ExceptionHandler, ExceptionManager
 from kivy.clock import Clock
 from kivy.core.window import Window
+from kivy.graphics.opengl import GL_RGBA, GL_UNSIGNED_BYTE, glReadPixels
 from kivy.uix.widget import Widget
 
+from kiosk.flows.views.customer import First
 from kiosk.flows.views.shared import View
 from kiosk.model.location import Location
 from kiosk.ui.focus import AGAIN, BEFORE, NEXT
 from kiosk.ui.panel import Panel
+from kiosk.ui.picture import Pixels
 from kiosk.ui.screen_manager import ScreenManager, Sound
 from kiosk.ui.screens.page import Event
 from kiosk.ui.theme import SiteLook
@@ -212,6 +216,21 @@ class KioskWindow:
     def every(self, interval_s: float, action: Callable[[], None]) -> None:
         """Do this again and again on the main thread, as long as the screen's clock runs."""
         Clock.schedule_interval(lambda _: action(), interval_s)
+
+    def pixels(self) -> Future[Pixels | None]:
+        """What is on the screen, read on the main thread; None where that is not the first one,
+        which alone shows nothing of anybody. From any thread."""
+        found: Future[Pixels | None] = Future()
+        Clock.schedule_once(lambda _: self._read_pixels(found), 0)
+        return found
+
+    def _read_pixels(self, found: Future[Pixels | None]) -> None:
+        if not isinstance(self.view, First):
+            found.set_result(None)
+            return
+        width, height = (int(each) for each in Window.system_size)
+        values = bytes(glReadPixels(0, 0, width, height, GL_RGBA, GL_UNSIGNED_BYTE))
+        found.set_result(Pixels(width, height, values))
 
     def run(self) -> None:
         """Open the window and stay until `stop` is called or the window is closed."""

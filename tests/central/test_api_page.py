@@ -59,6 +59,12 @@ def put(value: Any, names: dict[str, Any]) -> Any:
 
 def differences(shown: Any, real: Any, name: str = "answer") -> list[str]:
     """In what an answer is otherwise than it is shown, but for what varies."""
+    member = name.rpartition(".")[2]
+    if shown == "…" or member in VARIES or member.endswith("_ms"):
+        is_same = shown == "…" or type(shown) is type(real)
+        return [] if is_same else [f"{name}: {shown!r} is shown, {real!r} is true"]
+    if isinstance(shown, list) and isinstance(real, list) and shown[-1:] == ["…"]:
+        shown, real = shown[:-1], real[: len(shown) - 1]
     if isinstance(shown, dict) and isinstance(real, dict):
         found = [f"{name}.{each}: only one has it" for each in shown.keys() ^ real.keys()]
         for each in shown.keys() & real.keys():
@@ -70,10 +76,7 @@ def differences(shown: Any, real: Any, name: str = "answer") -> list[str]:
             for number, (one, other) in enumerate(zip(shown, real, strict=True))
             for text in differences(one, other, f"{name}.{number}")
         ]
-    member = name.rpartition(".")[2]
-    may_vary = shown == "…" or member in VARIES or member.endswith("_ms")
-    is_same = type(shown) is type(real) if may_vary else shown == real
-    return [] if is_same else [f"{name}: {shown!r} is shown, {real!r} is true"]
+    return [] if shown == real else [f"{name}: {shown!r} is shown, {real!r} is true"]
 
 
 def test_the_examples_are_true_one_after_the_other(server: Server) -> None:
@@ -92,14 +95,14 @@ def test_the_examples_are_true_one_after_the_other(server: Server) -> None:
             each.method, server.url + path, json=body, headers=headers | more, timeout=20
         )
         assert answer.status_code == each.status, (each.title, answer.text)
-        real = answer.json()
+        real: Any = answer.json() if answer.content else None
         assert differences(each.answer, real) == [], each.title
         for name, where in each.keeps.items():
             value = real
             for part in where.split("."):
                 value = value[int(part)] if part.isdecimal() else value[part]
             names[name] = value
-    assert server.rows(schema.notification) == []
+    assert {row.channel for row in server.rows(schema.notification)} <= {"webhook"}
 
 
 def test_every_route_for_programs_has_an_example_and_stands_on_the_page(server: Server) -> None:

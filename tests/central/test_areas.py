@@ -22,8 +22,10 @@ from central.errors import RequestError
 from central.operators import accounts
 from central.pages import queries, reports
 from central.pages.session import HOME
+from central.remote import asking
 from central.sync import moving, staff
 from central.sync.staff_list import page_of
+from kiosk.model.commands import TakePicture
 from kiosk.sync.contract import WireEvent
 from tests.support.central_server import LOCATION, Journal, Server, mail_server
 from tests.support.operators import PASSWORD, Browser, obey, sync
@@ -43,10 +45,27 @@ class Side:
     quarantined: str
     account: str
     number: str
+    file: str
+    """By the id of the command that asked for it."""
 
     @property
     def location(self) -> str:
         return f"{self.area}-kiosk"
+
+    def named_in(self, path: str) -> tuple[str, ...]:
+        """What of it an address may name."""
+        if "{name}" not in path:
+            return (self.number,)
+        kinds = {
+            "locations": self.location,
+            "packages": self.package,
+            "notifications": self.message,
+            "quarantine": self.quarantined,
+            "accounts": self.account,
+            "areas": self.area,
+            "files": self.file,
+        }
+        return (kinds.get(path.split("/")[1], self.package),)
 
     @property
     def marks(self) -> list[str]:
@@ -81,11 +100,14 @@ class Network:
             *(schema.operator_grant, schema.area, schema.account_link),
         )
         found = [[tuple(row) for row in self.server.rows(table)] for table in tables]
+        kept = ("id", "name", "area", "enrol_token_hash", "revoked_ms")
         places = self.server.rows(schema.location)
-        kept = ("id", "name", "area", "enrol_token_hash", "revoked_ms", "watched_until_ms")
         found.append([tuple(getattr(row, name) for name in kept) for row in places])
+        # That somebody looks at a location is noted; at their own, they may.
+        found.append([(row.id, row.watched_until_ms) for row in places if "south" in row.id])
         messages = self.server.rows(schema.notification)
-        return [*found, [(row.id, row.status, row.due_ms) for row in messages]]
+        found.append([(row.id, row.status, row.due_ms) for row in messages])
+        return [sorted(each, key=str) for each in found]
 
 
 def fill(server: Server, kiosk: Journal, area: str) -> Side:
@@ -124,7 +146,12 @@ def fill(server: Server, kiosk: Journal, area: str) -> Side:
     [message, *_] = [row.id for row in server.rows(table) if row.location == place]
     put_aside = [row.id for row in server.rows(schema.quarantine) if row.location == place]
     assert put_aside, "the event that does not follow lies in quarantine"
-    return Side(area, package, message, put_aside[0], account, number)
+    file = server.write(asking.ask, server.central, place, TakePicture(), "test", f"why-{area}")
+    content = f"reason-{area}".encode()
+    row = {"command": file, "location": place, "kind": "screen_picture", "created_ms": now_ms}
+    row["content"] = server.central.secrets.seal(content)
+    server.write(lambda c: c.execute(schema.location_file.insert().values(**row)))
+    return Side(area, package, message, put_aside[0], account, number, file)
 
 
 @pytest.fixture(scope="module")
@@ -152,7 +179,7 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
 
 def pages_of(side: Side) -> list[str]:
     """Every page that is looked at, by whatever a side has ids for, and with every filter."""
-    names = (side.location, side.package, side.area)
+    names = (side.location, side.package, side.area, side.file)
     found = [
         path.format(name=name, number=side.number, carrier="operator")
         for route in ASKS_FOR
@@ -218,11 +245,7 @@ def test_no_page_or_form_tells_what_is_elsewhere_from_what_is_nowhere(
         method, _, path = route.partition(" ")
         if ("{name}" not in path and "{number}" not in path) or path.startswith("/static"):
             continue
-        named = (
-            *(others.location, others.package, others.message, others.quarantined),
-            *(others.account, others.area),
-        )
-        for name in named if "{name}" in path else (others.number,):
+        for name in others.named_in(path):
             answers = []
             for each in (name, "none-of-anybody"):
                 number = "98" if each != name else others.number

@@ -22,7 +22,14 @@ from kiosk.model.event_bodies import CommandApplied
 from kiosk.store import packages
 from kiosk.store.commands import ACTOR
 from kiosk.sync.contract import StaffPage
-from tests.support.central_server import LOCATION, Journal, Server, announce
+from tests.support.central_server import (
+    LOCATION,
+    Journal,
+    Mailbox,
+    Server,
+    announce,
+    text_of,
+)
 from tests.support.operators import Browser, obey, sync
 from tests.support.postgresql import words_of
 from tests.support.staff_lists import ListedAt
@@ -255,3 +262,24 @@ def test_the_command_line_makes_a_carrier_with_key_and_courier(server: Server) -
     done = CliRunner().invoke(cli, [*folder, "carrier", "list"])
     assert "red\tRed\tDE\tdisabled" in done.output
     assert [row.carrier for row in server.rows(schema.api_key)] == ["red"]
+
+
+def test_messages_look_like_the_carrier_whose_package_it_is(
+    server: Server, kiosk: Journal, mailbox: tuple[int, Mailbox]
+) -> None:
+    server.write(changes.add, server.central, "test", "red", "Red <b> Parcels", (), "#C40D1E")
+    for barcode, carrier in (("A", "red"), ("B", "operator")):
+        assert announce(server, server.add_key(carrier=carrier), barcode).ok
+        obey(kiosk)
+        kiosk.put_in(barcode, carrier)
+        sync(kiosk)
+        mailbox[1].wait_for(1 if carrier == "red" else 2)
+    red, operators = mailbox[1].wait_for(2)
+    assert text_of(red).startswith("Red <b> Parcels\n")
+    html = next(part for part in red.walk() if part.get_content_type() == "text/html")
+    shown = str(html.get_payload(decode=True), "utf-8")  # type: ignore[arg-type]
+    assert "Red &lt;b&gt; Parcels" in shown
+    assert "border-top:6px solid #c40d1e" in shown
+    assert text_of(operators).startswith("Your package B")
+    with pytest.raises(RequestError, match="colour 'red': right are six digits"):
+        server.write(changes.change, server.central, "test", "red", "Red", (), "red")

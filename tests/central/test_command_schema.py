@@ -14,12 +14,21 @@ from central import schema
 from central.sync import commands, staff
 from kiosk.model.command_schema import FILE, command_schema, text
 from kiosk.model.commands import (
+    ChangeSettings,
     CommandType,
+    EndDelegate,
     ListStaff,
+    NameDelegate,
     Open,
+    Pause,
+    PauseReason,
     ReleaseDoor,
     ReserveDoor,
+    Restart,
+    Resume,
+    SendSupportFile,
     SlotService,
+    TakePicture,
     TrustKey,
     read_command,
 )
@@ -100,10 +109,16 @@ def test_all_that_the_server_sends_is_as_the_schema_says(server: Server, kiosk: 
         answer = requests.request(method, f"{url}/{path}", json=body, headers=headers, timeout=20)
         assert answer.ok, answer.text
     now_ms = server.clock.wall_ms
+    named = NameDelegate(package=package, delegate="d", until_ms=now_ms)
+    delegates = named, EndDelegate(package=package, delegate="d")
     key = TrustKey(public_key="00" * 32)
     kept = ReserveDoor(reservation="r", size="S", until_ms=now_ms), ReleaseDoor(reservation="r")
     served = SlotService(slot="3", service=Service.IN_SERVICE)
-    for command in (served, Open(slot="3"), key, *kept):
+    helped = (
+        *(Restart(), Pause(reason=PauseReason.MAINTENANCE), Resume(), TakePicture()),
+        *(SendSupportFile(), ChangeSettings(settings={"policy.hold_days": 4, "look.night": None})),
+    )
+    for command in (served, Open(slot="3"), key, *kept, *helped, *delegates):
         server.write(commands.queue, LOCATION.id, command, "op", now_ms)
     came = [each for each in sync(kiosk).commands if isinstance(each, dict)]
     assert {each["type"] for each in came} == {kind.value for kind in CommandType}

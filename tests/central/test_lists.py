@@ -282,6 +282,22 @@ def test_an_operator_writes_down_on_a_page_what_check_outs_show(
     assert same == found
 
 
+def test_a_carrier_that_works_at_some_locations_finds_no_others(server: Server) -> None:
+    server.add_carrier("acme")
+    key = server.add_key(carrier="acme")
+    for name in ("place-1", "place-2"):
+        server.add_location(name)
+    carrier, at = schema.carrier, schema.carrier_location
+    limited = carrier.update().where(carrier.c.id == "acme").values(is_limited=True)
+    server.write(lambda c: c.execute(limited).rowcount)
+    server.write(
+        lambda c: c.execute(at.insert().values(carrier="acme", location="place-2")).rowcount
+    )
+    assert [each["id"] for each in listed(server, key, "locations")] == ["place-2"]
+    since = listed(server, key, "locations", changed_since_ms=0)
+    assert [each["id"] for each in since] == ["place-2"]
+
+
 def test_a_deposit_changes_the_live_room_and_the_etag(server: Server, kiosk: Journal) -> None:
     key = server.add_key()
     sync(kiosk)

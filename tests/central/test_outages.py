@@ -175,6 +175,26 @@ def test_who_fetched_it_meanwhile_is_not_notified_that_it_works_again(tmp_path: 
         assert kiosk.hold_until_ms(kept) == lockers.server_hold_ms(kept)
 
 
+def test_a_pause_that_gives_nothing_out_counts_too(tmp_path: Path) -> None:
+    with network(tmp_path, 1) as lockers:
+
+        async def paused() -> str:
+            [kiosk] = lockers.kiosks
+            package = await lockers.deposit(kiosk, 0)
+            kiosk.is_closed = True
+            for _ in range(7):
+                await lockers.step()
+            kiosk.is_closed = False
+            for _ in range(7):
+                await lockers.step()
+            return package
+
+        package = asyncio.run(paused())
+        kinds = [kind for _, kind in lockers.notified(package)]
+        assert kinds[:3] == ["stored", "out_of_reach", "works_again"]
+        assert lockers.kiosks[0].hold_until_ms(package) == lockers.server_hold_ms(package)
+
+
 def test_two_servers_tell_it_once(tmp_path: Path) -> None:
     """The keeper's right goes to and fro: whichever looks, what was notified stands in the rows."""
     with network(tmp_path, 2) as lockers:

@@ -21,11 +21,13 @@ import requests
 from sqlalchemy import Engine, event, func, select
 
 from central import housekeeping, schema
+from central.areas import tree
 from central.auth import Role
 from central.database.partitions import months_of
 from central.monitoring import figures
 from central.pages.session import HOME
 from central.retention import prune
+from central.sync import moving
 from kiosk.model.clock import DAY_MS, HOUR_MS
 from tests.support import postgresql_plans as plans
 from tests.support.central_server import (
@@ -279,7 +281,20 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
 
 
 def use_pages(filled: Filled) -> None:
-    browser = Browser(filled.server, Role.ADMIN)
+    look_at_pages(filled, Browser(filled.server, Role.ADMIN))
+    assert requests.get(f"{filled.server.url}/metrics", timeout=20).ok
+
+
+def use_pages_of_an_area(filled: Filled) -> None:
+    """As somebody who sees some of the locations."""
+    server, now_ms = filled.server, filled.server.clock.wall_ms
+    server.write(tree.add, "north", "North", "", "test", now_ms)
+    for place in (LOCATION.id, *(_place(number) for number in range(PLACES // 2))):
+        server.write(moving.put_location, place, "north", "test", now_ms)
+    look_at_pages(filled, Browser(server, Role.ADMIN, "north"))
+
+
+def look_at_pages(filled: Filled, browser: Browser) -> None:
     for route in PAGES:
         method, _, path = route.partition(" ")
         if method == "GET" and "{token}" not in path:
@@ -295,10 +310,10 @@ def use_pages(filled: Filled) -> None:
         *(f"/notifications?status={status}" for status in ("queued", "sent", "dead")),
         "/audit?q=test",
         "/views?q=test",
+        *(f"{page}area=north" for page in ("?", "/reports?", "/reports.csv?")),
     ):
         answer = browser.http.get(f"{filled.server.url}{HOME}{path}", timeout=20)
         assert answer.status_code in (200, 404), path
-    assert requests.get(f"{filled.server.url}/metrics", timeout=20).ok
 
 
 def use_api(filled: Filled) -> None:
@@ -364,7 +379,7 @@ def look_after(filled: Filled) -> None:
     filled.server.write(housekeeping.tell_of_silence, rules, 0, now_ms)
 
 
-USES = (use_pages, use_api, use_lists, use_kiosk, look_after)
+USES = (use_pages, use_pages_of_an_area, use_api, use_lists, use_kiosk, look_after)
 
 
 @pytest.mark.parametrize("use", USES)

@@ -33,6 +33,7 @@ RULES: dict[str, str] = {
     "GET /v1/locations/{location}/staff": KIOSK,
     "GET /v1/locations/{location}/wait": KIOSK,
     "POST /v1/locations/{location}/retire": KIOSK,
+    "PUT /v1/locations/{location}/files": KIOSK,
     "POST /v1/enrol": IN_MESSAGE,
     "POST /v1/packages": Scope.ANNOUNCE,
     "GET /v1/packages": Scope.READ,
@@ -76,6 +77,8 @@ RULES: dict[str, str] = {
     "GET /mine/{token}": IN_ADDRESS,
     "POST /mine/{token}/extend": IN_ADDRESS,
     "POST /mine/{token}/code": IN_ADDRESS,
+    "POST /mine/{token}/delegate": IN_ADDRESS,
+    "POST /mine/{token}/delegate/end": IN_ADDRESS,
     "GET /mine/{token}/no-reminders": IN_ADDRESS,
     "POST /mine/{token}/no-reminders": IN_ADDRESS,
     "POST /v1/sms/{token}": IN_ADDRESS,
@@ -120,6 +123,7 @@ QUERY: dict[str, str] = {
     "epoch": "e",
     "within_s": "0",
     "question": "0" * 32,
+    "command": "none",
 }
 
 

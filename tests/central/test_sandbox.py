@@ -8,6 +8,7 @@ import pytest
 import requests
 
 from central import housekeeping, schema
+from central.feed import readers
 from kiosk.model.clock import HOUR_MS
 from tests.central.test_api_page import sandbox_key
 from tests.central.test_problems import problem_of
@@ -139,6 +140,22 @@ def test_the_next_request_is_refused_once(
     assert "retry-after" in refused.headers
     assert server.rows(schema.package) == []
     assert announce(server, key, "A1", location="nearest").status_code == 201
+
+
+def test_what_happens_there_is_in_no_readers_feed_but_that_of_its_own_webhooks(
+    server: Server, key: dict[str, str], place: str
+) -> None:
+    server.write(readers.begin, "warehouse", "test", server.clock.wall_ms)
+    wanted = {"url": "https://carrier.example.org/x", "events": ["package.*"]}
+    assert ask(server, key, "POST", "webhooks", wanted).status_code == 201
+    other = sandbox_key(server)
+    for who in (key, other):
+        package = announce(server, who, "A1", location="nearest").json()["id"]
+        happens(server, who, package, "deposit")
+    feeds = {row.id: row.feeds for row in server.rows(schema.location)}
+    assert set(feeds.values()) == {"webhooks"}
+    assert server.write(readers.not_begun, "warehouse") == []
+    assert server.write(readers.not_begun, "webhooks") == []
 
 
 def test_operators_see_it_as_what_it_is(server: Server, key: dict[str, str], place: str) -> None:

@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
+
 from kiosk.flows.context import Policy
 from kiosk.flows.events import Chosen, Entered, Pressed, Scanned
 from kiosk.flows.views.choices import Choice, Refusal, Refused
@@ -14,10 +16,13 @@ from kiosk.flows.views.courier import ChooseSize, Collection, Receipt, ScanPacka
 from kiosk.flows.views.customer import First
 from kiosk.flows.views.service import Doors
 from kiosk.flows.views.shared import Ask, DoorOpen, EnterPin, View
+from kiosk.model.carriers import CarrierScope
 from kiosk.model.clock import DAY_MS
 from kiosk.model.location import SlotStatus
 from kiosk.model.person import Recipient, Role, Staff, StaffSource
-from kiosk.store import holds, packages, staff
+from kiosk.store import deposits, holds, packages, staff
+from kiosk.store.deposits import DepositRequest
+from kiosk.store.errors import RefusedError
 from kiosk.store.packages import Announcement
 from tests.support.flow_site import (
     START_MS,
@@ -216,6 +221,22 @@ async def test_what_is_undone_is_the_couriers_own(tmp_path: Path) -> None:
         assert Choice.UNDO_LAST not in view.choices
         assert await refusal(kiosk, "RED-1") == Refused(Refusal.NOT_YOURS)
         await go(kiosk)
+
+
+async def test_a_deposit_of_another_carriers_package_is_refused_by_the_store(
+    tmp_path: Path,
+) -> None:
+    """Whatever a flow asks for: nothing is held, and no door is to be opened."""
+    async with shared_machine(tmp_path) as kiosk:
+        package = await expect(kiosk, "RED-1", "red")
+        scope = CarrierScope(("blue",))
+        request = DepositRequest(
+            package, "RED-1", "S", kiosk.kiosk.new_id(), "staff:22", scope=scope
+        )
+        where = (kiosk.kiosk.location, kiosk.kiosk.strategy)
+        with pytest.raises(RefusedError, match="another carrier's"):
+            await kiosk.kiosk.store.run(deposits.begin_deposit, request, *where)
+        assert await kiosk.package_status(package) == "PENDING"
 
 
 async def test_a_slot_in_doubt_is_looked_into_by_its_carriers_couriers_alone(

@@ -54,35 +54,45 @@ from kiosk.flows.views.shared import (
     Trouble,
     View,
 )
+from kiosk.model.commands import PauseReason
 from kiosk.model.events import EventKind
 from kiosk.model.location import (
     SuspectReason,
 )
 from kiosk.model.package import PackageStatus
 from kiosk.model.person import Role
+from kiosk.store.remote_help import Paused
 from tests.gallery.locker import (
     NOW_MS,
     sample_doors,
     sample_offers,
 )
+from tests.gallery.unannounced_samples import unannounced_views
 
 
 def sample_views() -> list[tuple[str, View]]:
     """Every view with sensible data, each under the name of its picture."""
-    return [*_customer_views(), *_courier_views(), *_service_views()]
+    return [*_customer_views(), *_courier_views(), *unannounced_views(), *_service_views()]
 
+
+PAUSED = Paused(PauseReason.MAINTENANCE, None, is_closed=False)
+CLOSED = Paused(PauseReason.OUT_OF_ORDER, NOW_MS, is_closed=True)
 
 _NEXT = (Choice.OPEN_NEXT, Choice.DONE)
 
 
 def _customer_views() -> list[tuple[str, View]]:
     first = (Choice.PICK_UP, Choice.COURIER, Choice.SERVICE, Choice.HELP)
+    paused, closed = (Choice.PICK_UP, Choice.SERVICE, Choice.HELP), (Choice.SERVICE, Choice.HELP)
     back = (Choice.BACK, Choice.HELP)
     entry = (Choice.BACK, Choice.NO_CODE, Choice.HELP)
     not_known = Refused(Refusal.NOT_KNOWN)
     return [
         ("first", First(choices=first)),
         ("first-door-open", First(choices=first, open_doors=("7", "12"))),
+        ("first-paused", First(choices=paused, paused=PAUSED)),
+        ("first-paused-until", First(choices=paused, paused=replace(PAUSED, until_ms=NOW_MS))),
+        ("first-closed", First(choices=closed, paused=CLOSED)),
         ("first-board-lost", First(choices=first, unreachable_boards=1)),
         (
             "first-locked-run",

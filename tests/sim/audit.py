@@ -21,7 +21,7 @@ from kiosk.flows.views.shared import View
 from kiosk.model.clock import Instant
 from kiosk.model.events import GENESIS, EventKind, chain_hash
 from kiosk.model.person import Role
-from kiosk.model.pickup_code import make_code
+from kiosk.model.pickup_code import delegate_code, make_code
 from kiosk.store import journal
 from kiosk.store.journal import DEFAULTS, Tables
 from kiosk.store.writer import BARCODE_KEY, KEY_OF_TABLE, Writer
@@ -67,6 +67,8 @@ class Audit:
         self.pulses_of_intent: Counter[str] = Counter()
         self.found = ""
         """What was found wrong between two steps."""
+        self.fetched_by: set[str] = set()
+        """The delegates who have fetched their package."""
         self.refused_of_others = 0
         """How often a courier scanned another carrier's package."""
         self.wallet = Wallet(site, site.rng)
@@ -113,13 +115,17 @@ class Audit:
                 if self._is_proved(row) or (row["owner"] in owners and not row["is_alone"])
             ]
             live = [row for row in rows if row["slot"] == slot]
-            if purpose == "PICKUP":
+            by_delegate = [row for row in rows if self._is_proved_by_delegate(row)]
+            if purpose == "PICKUP" and intent["delegate"] is not None:
+                wanted = [row for row in by_delegate if row["id"] == intent["package"]]
+                require(wanted, f"I14: nobody has the code of the delegate of {intent}")
+            elif purpose == "PICKUP":
                 wanted = [row for row in live if row["id"] == intent["package"]]
                 require(wanted, f"I11: {intent} opens a slot that holds {live}")
                 require(wanted[0] in proved, f"I8: nobody proved {wanted[0]} for {intent}")
             else:
                 require(not live, f"I11: {intent} opens again a slot that holds {live}")
-                require(proved, f"I8: nobody proved a package of {intent}")
+                require(proved or by_delegate, f"I8: nobody proved a package of {intent}")
         else:
             require(has_staff, f"I8: {intent} without staff")
             self._require_own(intent)
@@ -193,6 +199,12 @@ class Audit:
             for counter in counters
         )
 
+    def _is_proved_by_delegate(self, row: Mapping[str, Any]) -> bool:
+        if row["locator"] is None or row["delegate"] is None:
+            return False
+        code = delegate_code(LOCATION_KEY, row["id"], row["delegate"], row["locator"])
+        return code in self.site.person.codes
+
     # --- after every step ------------------------------------------------------------------
 
     def step(self) -> None:
@@ -239,6 +251,7 @@ class Audit:
             key = values[KEY_OF_TABLE[table]]
             known = self.tables[table].setdefault(key, dict(DEFAULTS[table]))
             self._require_legal(table, known, values, body)
+            self._require_delegate(row["kind"], table, values, body, at)
             known.update(values)
             touched[table, key] = None
         self._require_doubt(body)
@@ -261,6 +274,23 @@ class Audit:
             require(not others, f"I7: a second intent for slot {values['slot']}: {body}")
         if table == "intent" and values.get("outcome"):
             self.outcomes[values["outcome"]] += 1
+
+    def _require_delegate(
+        self, kind: str, table: str, values: Mapping[str, Any], body: Any, at: Instant
+    ) -> None:
+        """A delegate's code opens the one package that it is for, while it may, and once (I14)."""
+        if kind == EventKind.PACKAGE_RETRIEVED and table == "package" and body.get("delegate"):
+            delegate = body["delegate"]
+            require(delegate not in self.fetched_by, f"I14: {delegate} fetched twice")
+            self.fetched_by.add(delegate)
+        is_opening = table == "intent" and values.get("state") == "INTENDED"
+        if not is_opening or values.get("delegate") is None:
+            return
+        package = self.tables["package"].get(values["package"] or "", {})
+        is_theirs = package.get("delegate") == values["delegate"]
+        require(is_theirs and package["slot"] == values["slot"], f"I14: {values} opens {package}")
+        is_in_time = not at.is_trusted or at.wall_ms < package["delegate_until_ms"]
+        require(is_in_time, f"I14: {values} opens {package} at {at.wall_ms}")
 
     def _require_doubt(self, body: Any) -> None:
         """An intent whose end nobody saw leaves its slot in doubt (I7)."""

@@ -17,9 +17,10 @@ from kiosk.flows.views.courier import ChooseSize, ScanPackage
 from kiosk.flows.views.customer import EnterCode, EnterPhoneDigits, First
 from kiosk.flows.views.service import ChooseReason, DoorPage, Doors, ScanInside
 from kiosk.flows.views.shared import Ask, DoorOpen, EnterPin, Trouble, View
+from kiosk.model.clock import DAY_MS, HOUR_MS
 from kiosk.model.person import Recipient
-from kiosk.model.pickup_code import make_code, qr_text
-from kiosk.store import departures, packages
+from kiosk.model.pickup_code import delegate_code, make_code, qr_text
+from kiosk.store import delegates, departures, packages
 from kiosk.store.errors import RefusedError
 from kiosk.store.packages import Announcement
 from kiosk.store.writer import Writer
@@ -89,6 +90,8 @@ class People:
         self.held: list[str] = []
         self.wanted: dict[str, Any] | None = None
         """The package whose code this customer has."""
+        self.delegates: list[tuple[str, str]] = []
+        """Who was ever named to fetch a package: its id, and theirs."""
 
     def new_visitor(self) -> None:
         """Somebody else steps up."""
@@ -219,6 +222,10 @@ class People:
         else:
             row = self.wanted = rng.choice(pool)
             code = make_code(LOCATION_KEY, row["id"], row["locator"], row["code_counter"])
+            named = [each for each in self.delegates if each[0] == row["id"]]
+            if named and rng.random() < 0.7:
+                # Somebody who was named for it, whether they still may fetch it or not.
+                code = delegate_code(LOCATION_KEY, *rng.choice(named[-2:]), row["locator"])
             if rng.random() < 0.03:
                 code = code[:3] + f"{rng.randrange(10**6):06d}"
         return qr_text(LOCATION.id, code) if is_scanned else code
@@ -414,6 +421,25 @@ class People:
         except RefusedError:
             return f"recalls {row['barcode']}: it is in somebody's hands"
         return f"recalls {row['barcode']}"
+
+    def name_delegate(self) -> str:
+        """A package's owner names somebody to fetch it, or takes that back."""
+        rows, rng = self.site.store.peek(_recallable), self.rng
+        if not rows:
+            return "names nobody"
+        row = rng.choice(rows)
+        peek = self.site.store.peek
+        if row["delegate"] is not None and rng.random() < 0.3:
+            peek(delegates.end, row["id"], row["delegate"], "server")
+            return f"takes back who may fetch {row['barcode']}"
+        named = f"{rng.getrandbits(64):016x}"
+        until_ms = self.site.clock.now().wall_ms + rng.choice((HOUR_MS, 2 * DAY_MS))
+        try:
+            peek(delegates.name, row["id"], named, until_ms, "server")
+        except RefusedError:
+            return f"names nobody for {row['barcode']}"
+        self.delegates.append((row["id"], named))
+        return f"names somebody for {row['barcode']}"
 
     def announce(self) -> str:
         """A package is announced."""

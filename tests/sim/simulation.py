@@ -201,6 +201,9 @@ class SiteLife:
         elif self.rng.random() < 0.01:
             self.run.did["recall"] += 1
             self._note(self.people.recall())
+        elif self.rng.random() < 0.02:
+            self.run.did["name_delegate"] += 1
+            self._note(self.people.name_delegate())
         elif self.rng.random() < 0.03:
             self.run.did["walk_away"] += 1
             self._note("walks away")

@@ -34,7 +34,7 @@ from kiosk.model import signed_badge
 from kiosk.model.carriers import CarrierScope
 from kiosk.model.clock import Instant
 from kiosk.model.signed_badge import Known, SignedBadge
-from kiosk.store import codes, deposits, intents, recovery
+from kiosk.store import codes, delegates, deposits, intents, recovery
 from kiosk.store.deposits import Deposit
 from kiosk.store.slots import FreeSlotQuery
 from kiosk.store.writer import Row, Writer
@@ -133,6 +133,10 @@ def any_code(row: Row, secret: str, policy: codes.CodePolicy) -> int | None:
     return 1
 
 
+def any_delegate(writer: Writer, row: Row) -> bool:
+    return row["delegate"] is not None
+
+
 def any_time(badge: SignedBadge, known: Known, now: Instant) -> None:
     pass
 
@@ -215,6 +219,7 @@ WRONG: dict[str, Wrong] = {
     "a cancelled deposit leaves an empty slot": Wrong(
         (deposits, recovery), "end_deposit", always_empty, "I9"
     ),
+    "a delegate's time never ends": Wrong((delegates,), "may_fetch", any_delegate, "I14"),
     "a badge is good at any time": Wrong((signed_badge,), "require_valid", any_time, "I13"),
     "couriers may touch every carrier's packages": Wrong(
         (CarrierScope,), "may_touch", any_carrier, "I12"

@@ -33,7 +33,14 @@ from kiosk.model.location import Location
 from kiosk.store import boards, commands, holds, journal, meta, packages
 from kiosk.store.holds import Contact
 from kiosk.sync.client import OBSERVER, _waiting
-from kiosk.sync.contract import EnrolRequest, Status, SyncAnswer, SyncRequest, wire_event
+from kiosk.sync.contract import (
+    EnrolRequest,
+    PauseStatus,
+    Status,
+    SyncAnswer,
+    SyncRequest,
+    wire_event,
+)
 from kiosk.sync.receiving import receive
 from tests.support import postgresql
 from tests.support.central_server import LOCATION, LOCATION_KEY, Journal, TurnedClock
@@ -78,6 +85,7 @@ class SimulatedKiosk:
         self.name, self.clock = name, clock
         self.token = ""
         self.is_alive = self.is_line_up = True
+        self.is_closed = False
         self.gives_back = True
         """Whether its holds stand still while its server does not hear of it."""
         self._was_alive = False
@@ -101,7 +109,8 @@ class SimulatedKiosk:
             if not self.gives_back:
                 self.journal.do(meta.set_value, holds.RAN, f"[{at_ms}, {holds.GAP_MS}, false]")
         self._was_alive = True
-        self.journal.do(holds.tick, self.location.time_zone, contact)
+        zone = self.location.time_zone
+        self.journal.store.submit(holds.tick, zone, contact, is_closed=self.is_closed).result()
         self.journal.do(holds.expire_due)
 
     async def sync(self, central: Central) -> None:
@@ -116,7 +125,11 @@ class SimulatedKiosk:
             events=tuple(map(wire_event, waiting.events)),
             head=waiting.head,
             cursor=waiting.cursor,
-            status=Status(boot_id="boot", holds_stand_still=waiting.holds_stand_still),
+            status=Status(
+                boot_id="boot",
+                holds_stand_still=waiting.holds_stand_still,
+                pause=PauseStatus(reason="maintenance", is_closed=True) if self.is_closed else None,
+            ),
         )
         answer: SyncAnswer = await central.database.write(
             sync, central, self.name, self.token, request

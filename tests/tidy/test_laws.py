@@ -15,6 +15,7 @@ OURS = ("kiosk", "drivers", "config", "assets", "central")
 
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "kiosk.child_processes": (),
+    "kiosk.csv_file": (),
     "kiosk.private_files": ("kiosk.private_files",),
     "kiosk.model": ("kiosk.model", "drivers.barcodes"),
     "kiosk.store": ("kiosk.store", "kiosk.model", "kiosk.private_files"),
@@ -28,6 +29,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "central": (
         "central",
         "kiosk.child_processes",
+        "kiosk.csv_file",
         "kiosk.model",
         "kiosk.private_files",
         "kiosk.sync.contract",

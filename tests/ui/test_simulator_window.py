@@ -30,6 +30,7 @@ from drivers.simulator.window_layout import (
 from drivers.simulator.window_phones import parse_message, read_messages
 from drivers.simulator.window_site import parse_pins
 from kiosk.demo.demo import side_by_side
+from tests.support.carrier_badges import badge_at
 from tests.support.screen import Screen, own_screen
 from tests.support.simulator_measure import cut_in
 from tests.support.simulator_process import SimulatorProcess
@@ -38,6 +39,7 @@ ROOT = Path(__file__).parents[2]
 WIDTH, HEIGHT = 900, 920
 PINS = "courier 11 4711, technician 99 8080"
 BADGE = "PKS:11:DEMOBADGEOFKIM11"
+SIGNED_BADGE = badge_at(1_800_000_000_000)
 SITE = window_site(load_site(DEMO_SITE), PINS)
 BARCODES = [line.split(",")[0] for line in DEMO_PACKAGES.read_text().splitlines()[1:]]
 PATIENCE_S = 10.0
@@ -60,7 +62,7 @@ class Window:
 
     @property
     def areas(self) -> Areas:
-        return arrange(WIDTH, HEIGHT, SITE.drawing.outline, switches=3, pins=2)
+        return arrange(WIDTH, HEIGHT, SITE.drawing.outline, switches=3, pins=2, badges=1)
 
     def touch(self, box: Box) -> None:
         x, y = box.middle
@@ -80,7 +82,8 @@ def window(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Window]:
             patch.setenv(name, value)
         empty = screen.pixels()
         shown = ("--pins", PINS, "--badge", BADGE, "--switch", "power", "--switch", "network")
-        arguments = ("--labels", str(DEMO_PACKAGES), "--window", place, *shown)
+        others = ("--badge-of", "Courier of Swift Parcels", SIGNED_BADGE)
+        arguments = ("--labels", str(DEMO_PACKAGES), "--window", place, *shown, *others)
         with SimulatorProcess(DEMO_SITE, data, *arguments) as simulator:
             screen.after(empty)
             yield Window(screen, simulator, data)
@@ -207,6 +210,14 @@ def test_the_note_with_the_pins_is_also_a_badge(window: Window) -> None:
 
 
 @pytest.mark.window
+def test_a_badge_of_another_carrier_is_a_card_to_scan(window: Window) -> None:
+    [card] = window.areas.badges
+    port = window.data / "ports" / "scanner"
+    read = bytes_at(port, len(SIGNED_BADGE), lambda: window.touch(card))
+    assert read.decode() == SIGNED_BADGE
+
+
+@pytest.mark.window
 def test_closing_the_window_ends_the_process_and_leaves_no_port(window: Window) -> None:
     ask_to_close(window.screen, window.simulator.process.pid)
     assert window.simulator.process.wait(PATIENCE_S) == 0
@@ -237,12 +248,14 @@ def test_what_is_no_window_is_said(tmp_path: Path, arguments: tuple[str, ...]) -
 @pytest.mark.parametrize("size", [(900, 920), (620, 760), (949, 688), (1200, 1000), (702, 520)])
 @pytest.mark.parametrize("pins", [0, 2, 3])
 @pytest.mark.parametrize("switches", [1, 2, 3, 5])
+@pytest.mark.parametrize("badges", [0, 1])
 def test_the_parts_are_inside_the_window_and_apart(
-    size: tuple[int, int], pins: int, switches: int
+    size: tuple[int, int], pins: int, switches: int, badges: int
 ) -> None:
-    areas = arrange(*size, SITE.drawing.outline, switches=switches, pins=pins)
+    areas = arrange(*size, SITE.drawing.outline, switches=switches, pins=pins, badges=badges)
     parts = [areas.header, areas.bank, areas.bar, areas.labels, areas.labels_heading, areas.phones]
     parts += [areas.phones_heading, *areas.switches, *([areas.pins] if areas.pins else [])]
+    parts += areas.badges
     for part in parts:
         assert part.left >= 0 and part.bottom >= 0
         assert part.right <= size[0] and part.top <= size[1]

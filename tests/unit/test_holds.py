@@ -468,3 +468,17 @@ def test_an_older_server_tells_nobody_and_stops_no_hold(machine: Machine) -> Non
         minute_with(machine, holds.Contact(2 * MINUTE_MS * (ago + 1), None))
     assert not machine.do(holds.stand_still)
     assert machine.package("P").hold_until_ms == before_ms
+
+
+def test_no_hold_runs_while_a_pause_keeps_people_out(machine: Machine) -> None:
+    machine.stored("P")
+    minute_with(machine, None)
+    before_ms = machine.package("P").hold_until_ms or 0
+    for _ in range(12):
+        machine.elapsed_ms += DAY_MS // 12
+        now = machine.now()
+        machine.do(holds.stamp_alive, Reading(now.wall_ms, now.monotonic_ms, now.boot_id))
+        machine.do(holds.tick, ZONE, None, is_closed=True)
+    assert machine.do(holds.stand_still)
+    minute_with(machine, None)
+    assert (machine.package("P").hold_until_ms or 0) - before_ms >= DAY_MS

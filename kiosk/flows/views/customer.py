@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from kiosk.flows.events import Preference
 from kiosk.flows.views.choices import Refused
 from kiosk.flows.views.shared import View
+from kiosk.store.remote_help import Paused
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +20,8 @@ class First(View):
     open_doors: tuple[str, ...] = ()
     """Doors found standing open that nobody uses: "please close door 7"."""
     unreachable_boards: int = 0
+    paused: Paused | None = None
+    """Nothing is taken in, or nothing is given out either, and why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

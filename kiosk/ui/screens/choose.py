@@ -43,6 +43,14 @@ from kiosk.flows.views.shared import (
     Trouble,
     View,
 )
+from kiosk.flows.views.unannounced import (
+    ConfirmPhone,
+    EnterPhone,
+    FindResident,
+    GuestStored,
+    PickResident,
+    WhomFor,
+)
 from kiosk.ui.screens.courier.page import ScanPage, SizePage, TypeBarcodePage
 from kiosk.ui.screens.door.notice import DoorNoticePage
 from kiosk.ui.screens.door.page import DoorOpenPage
@@ -53,6 +61,12 @@ from kiosk.ui.screens.page import Page
 from kiosk.ui.screens.service.details import BoardsPage, HistoryPage, MachinePage, StaffPage
 from kiosk.ui.screens.service.page import DoorPageScreen, DoorsPage, ReasonPage, UntilPage
 from kiosk.ui.screens.service.parts import PartsPage
+from kiosk.ui.screens.unannounced.page import (
+    FindResidentPage,
+    NumberPage,
+    PickResidentPage,
+    WhomForPage,
+)
 
 _PAGES: dict[type[View], type[Page[Any]]] = {
     First: FirstPage,
@@ -88,6 +102,12 @@ _PAGES: dict[type[View], type[Page[Any]]] = {
     DoorsTested: NoticePage,
     StaffList: StaffPage,
     PartsTest: PartsPage,
+    WhomFor: WhomForPage,
+    EnterPhone: NumberPage,
+    ConfirmPhone: NoticePage,
+    FindResident: FindResidentPage,
+    PickResident: PickResidentPage,
+    GuestStored: NoticePage,
 }
 
 

@@ -11,7 +11,16 @@ from __future__ import annotations
 from kiosk.flows.views.shared import View
 from kiosk.model.location import Location
 from kiosk.ui.language import ENGLISH, Speech
-from kiosk.ui.texts import choice_labels, courier, customer, doors, parts, service, spoken
+from kiosk.ui.texts import (
+    choice_labels,
+    courier,
+    customer,
+    doors,
+    parts,
+    service,
+    spoken,
+    unannounced,
+)
 from kiosk.ui.texts.parts import Words
 
 __all__ = [
@@ -22,10 +31,11 @@ __all__ = [
     "parts",
     "service",
     "spoken",
+    "unannounced",
     "words_for",
 ]
 
-_WORDS = {**customer.WORDS, **doors.WORDS, **courier.WORDS, **service.WORDS}
+_WORDS = {**customer.WORDS, **doors.WORDS, **courier.WORDS, **service.WORDS, **unannounced.WORDS}
 
 
 def words_for(view: View, location: Location, speech: Speech = ENGLISH) -> Words:

@@ -78,6 +78,12 @@ CHOICE_LABELS: Mapping[Choice, ChoiceLabel] = {
     Choice.DO_NOT_OPEN: ChoiceLabel(N_("Never open"), "lock"),
     Choice.LET_SOMEONE_IN: ChoiceLabel(N_("Let someone in"), "user-round"),
     Choice.RESUME: ChoiceLabel(N_("Go on"), "log-in", N_("Staff, with PIN or badge")),
+    Choice.BY_PHONE: ChoiceLabel(N_("Phone number"), "phone"),
+    Choice.BY_NAME: ChoiceLabel(N_("Flat or name"), "users"),
+    Choice.WITHOUT_NAME: ChoiceLabel(N_("Not known"), "circle-question-mark"),
+    Choice.CHANGE_NUMBER: ChoiceLabel(N_("Change it"), "square-pen"),
+    Choice.ANOTHER_PERSON: ChoiceLabel(N_("Wrong person"), "user-round-x"),
+    Choice.GUEST: ChoiceLabel(N_("Leave a package"), "package-plus", N_("For somebody else")),
     Choice.YES: ChoiceLabel(N_("Yes"), "check"),
     Choice.NO: ChoiceLabel(N_("No"), "x"),
 }

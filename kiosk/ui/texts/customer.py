@@ -19,15 +19,21 @@ from kiosk.flows.views.customer import (
 )
 from kiosk.flows.views.service import CannotStart
 from kiosk.flows.views.shared import Answer, Checking, Opening, View
+from kiosk.model.commands import PauseReason
 from kiosk.model.location import Location
+from kiosk.store.remote_help import Paused
 from kiosk.ui.language import Speech
 from kiosk.ui.texts.parts import Note, Words, call_us, entry_note, reference_note, refusal
 from kiosk.ui.theme import Tone
 
 
 def _first(view: First, location: Location, speech: Speech) -> Words:
+    if view.paused is not None and view.paused.is_closed:
+        return _closed(view.paused, location, speech)
     note = None
-    if view.open_doors:
+    if view.paused is not None:
+        note = Note(_nothing_taken_in(view.paused, location, speech), Tone.WAITING, "clock")
+    elif view.open_doors:
         note = Note(_please_close(view.open_doors, speech), Tone.WAITING, "door-open")
     elif view.unreachable_boards:
         text = speech.say("Some doors do not work now.")
@@ -35,6 +41,28 @@ def _first(view: First, location: Location, speech: Speech) -> Words:
     return Words(
         speech.say("Here for a package?"), speech.say("Type your code, or scan its QR code."), note
     )
+
+
+def _closed(paused: Paused, location: Location, speech: Speech) -> Words:
+    why = {
+        PauseReason.MAINTENANCE: speech.say("Somebody is working on it."),
+        PauseReason.SITE_CLOSED: speech.say("The place is closed."),
+        PauseReason.OUT_OF_ORDER: speech.say("It is out of order."),
+    }[paused.reason]
+    note = None
+    if paused.until_ms is not None:
+        until = speech.day_and_time(paused.until_ms, location.time_zone)
+        text = speech.say("It opens again: {time}", time=until)
+        note = Note(text, Tone.WAITING, "clock")
+    return Words(speech.say("This locker is closed now"), why, note)
+
+
+def _nothing_taken_in(paused: Paused, location: Location, speech: Speech) -> str:
+    """What stands under the welcome: who has a code still gets theirs out."""
+    if paused.until_ms is None:
+        return speech.say("Only pickups now: nothing is taken in.")
+    until = speech.day_and_time(paused.until_ms, location.time_zone)
+    return speech.say("Only pickups until {time}: nothing is taken in.", time=until)
 
 
 def _please_close(doors: tuple[str, ...], speech: Speech) -> str:

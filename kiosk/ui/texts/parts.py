@@ -117,6 +117,10 @@ _REFUSALS: Mapping[Refusal, str] = {
     Refusal.ALREADY_HERE: N_("This package is here already."),
     Refusal.NO_SLOT: N_("No door of this size is free."),
     Refusal.NOT_MOVED: N_("This package was not moved."),
+    Refusal.NOT_A_PHONE: N_("This is no phone number. Please check it."),
+    Refusal.NO_SUCH_RESIDENT: N_("No such flat or name."),
+    Refusal.TOO_MANY_RESIDENTS: N_("Too many. Type more."),
+    Refusal.TOO_MANY_GUESTS: N_("Nothing more can be left here now. Please try later."),
 }
 _REFUSALS_WITH_TIME: Mapping[Refusal, str] = {
     Refusal.ALREADY_PICKED_UP: N_("This package was picked up: {when}."),

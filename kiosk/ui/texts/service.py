@@ -291,6 +291,7 @@ _KINDS: Mapping[str, str] = {
     EventKind.CONTACT_CHANGED: N_("Contact changed"),
     EventKind.OPENING_MISSED: N_("Not opened remotely"),
     EventKind.OPENING_ENDED: N_("Remote opening"),
+    EventKind.HELP_ENDED: N_("Remote help"),
     EventKind.VISIT_FAILED: N_("Cannot be recorded"),
 }
 

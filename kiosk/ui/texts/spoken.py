@@ -7,16 +7,24 @@ from collections.abc import Iterable
 from kiosk.flows.views.courier import ChooseSize, Collection, Receipt, ScanPackage
 from kiosk.flows.views.service import DoorPage, Doors, ScanInside
 from kiosk.flows.views.shared import View
+from kiosk.flows.views.unannounced import ConfirmPhone, PickResident, WhomFor
 from kiosk.ui.language import Speech
 from kiosk.ui.texts.parts import Words
 
-_TITLE_ONLY = (ChooseSize, Collection, DoorPage, Doors, Receipt, ScanInside, ScanPackage)
+_TITLE_ONLY = (
+    *(ChooseSize, Collection, DoorPage, Doors, Receipt, ScanInside, ScanPackage),
+    *(PickResident, WhomFor),
+)
 """Views for staff with barcodes in them: only what they are is spoken."""
 
 
 def screen(view: View, words: Words, prompts: Iterable[str]) -> str:
     """What a screen says aloud."""
-    parts = [words.title]
+    title = words.title
+    if isinstance(view, ConfirmPhone):
+        # Who does not see a number can only hear that it is right: figure by figure.
+        title = " ".join(sign for sign in title if sign.isdigit() or sign == "+")
+    parts = [title]
     if not isinstance(view, _TITLE_ONLY):
         parts += words.body.split("\n")
         if words.note is not None:

@@ -235,6 +235,12 @@ class TypeBarcodePage(Page[View]):
             self.typed = before.typed
             self.field.show(self.typed)
 
+    def main_choice(self) -> Pressable | None:
+        return None  # Enter ends what is typed
+
+    def has_typed(self) -> bool:
+        return bool(self.typed)
+
     def figure_size(self, area: Area) -> tuple[float, float]:
         height = self.theme.mm(44 if self.theme.is_small else 72)
         return area.width, min(height, area.height)

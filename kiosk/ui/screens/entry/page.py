@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from kiosk.flows.events import Entered
-from kiosk.flows.views.customer import EnterCode, EnterPhoneDigits
+from kiosk.flows.views.customer import EnterCode
 from kiosk.flows.views.shared import EnterPin
 from kiosk.model.person import SECRET_DIGITS_MAX
 from kiosk.ui import texts
@@ -19,7 +19,7 @@ PHONE_DIGITS = 4
 PIN_DIGITS_MIN = 4
 
 
-class EntryPage(Page[EnterCode | EnterPhoneDigits | EnterPin]):
+class EntryPage(Page[Any]):
     """A keypad and the digits typed so far.
 
     A refused entry keeps its digits where the view says so; the next digit then starts over, and
@@ -40,7 +40,7 @@ class EntryPage(Page[EnterCode | EnterPhoneDigits | EnterPin]):
         self.digits = self.starting_digits()
         self._fresh_refusal = self.view.refused is not None
         self.field = DigitField(
-            self.theme, self.length(), hidden=self.hidden, grouped=not self.hidden
+            self.theme, self.length(), hidden=self.hidden, grouped=self.is_grouped()
         )
         self.figure = digit_keypad(self.theme, self._pressed)
         self.add_widget(self.field)
@@ -54,14 +54,18 @@ class EntryPage(Page[EnterCode | EnterPhoneDigits | EnterPin]):
         """How many places are drawn."""
         return self.length()
 
+    def is_grouped(self) -> bool:
+        """Whether the digits stand in groups."""
+        return not self.hidden
+
     def starting_digits(self) -> str:
         return ""
 
     @property
     def is_waiting(self) -> bool:
-        return self.view.wait_s > 0
+        return getattr(self.view, "wait_s", 0) > 0
 
-    def changed(self, before: EnterCode | EnterPhoneDigits | EnterPin) -> None:
+    def changed(self, before: Any) -> None:
         # An answer to what was sent: the view knows best what stays. Else (a countdown goes on)
         # what the person typed meanwhile stays.
         if self._sent or self.view.refused != before.refused:

@@ -189,7 +189,7 @@ class FirstPage(Page[First]):
     def build(self) -> None:
         self.figure = Cards(self.theme)
         for choice in self.view.choices:
-            if choice in _LARGE:
+            if choice in self._large():
                 self.figure.add(self._card(choice))
         self.add_widget(self.figure)
         spoken = self.context.speech.code
@@ -212,7 +212,11 @@ class FirstPage(Page[First]):
         )
 
     def offered(self) -> tuple[Choice, ...]:
-        return tuple(choice for choice in self.view.choices if choice not in _LARGE)
+        return tuple(choice for choice in self.view.choices if choice not in self._large())
+
+    def _large(self) -> tuple[Choice, ...]:
+        """The choices that are cards; side by side there is room for no third one."""
+        return (*_LARGE, Choice.GUEST) if self.theme.is_portrait else _LARGE
 
     def in_order(self) -> list[Pressable]:
         return [*self.figure.cards, *self.languages.buttons, *self.tools]

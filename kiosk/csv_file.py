@@ -61,7 +61,17 @@ def read_table(path: Path, columns: Sequence[str], needed: str) -> Table:
 
     Raises `NoTableError`.
     """
-    text = _text(path)
+    try:
+        with path.open("rb") as file:
+            raw = file.read(FILE_BYTES_MAX + 1)
+    except OSError as error:
+        raise NoTableError(f"{path} cannot be read: {error.strerror}") from error
+    return table_of(raw, str(path), columns, needed)
+
+
+def table_of(raw: bytes, path: str, columns: Sequence[str], needed: str) -> Table:
+    """The same of what stands in a file, or was pasted; `path` is what it is called in messages."""
+    text = _text(raw, path)
     # A program may say the separator in a line of its own, for spreadsheets.
     said = _SEPARATOR_LINE.match(text)
     tables = (SEPARATORS if said is None else (said[1],)) if text.strip() else ()
@@ -96,13 +106,8 @@ def _odd(name: str, columns: Sequence[str]) -> bool:
     return bool(name) and name not in columns
 
 
-def _text(path: Path) -> str:
+def _text(raw: bytes, path: str) -> str:
     """The file's letters. An older code page is not guessed at: a name would change its letters."""
-    try:
-        with path.open("rb") as file:
-            raw = file.read(FILE_BYTES_MAX + 1)
-    except OSError as error:
-        raise NoTableError(f"{path} cannot be read: {error.strerror}") from error
     if len(raw) > FILE_BYTES_MAX:
         raise NoTableError(f"{path} is larger than {FILE_BYTES_MAX // 1_000_000} MB: split it")
     for begin, what in _OTHER_FILES.items():
@@ -137,7 +142,7 @@ def _name(cell: str) -> str:
 
 
 def _require_header(
-    path: Path,
+    path: str,
     first: tuple[int, list[str]],
     names: Sequence[str],
     columns: Sequence[str],
@@ -156,7 +161,7 @@ def _require_header(
         raise NoTableError(f"{where}: there are two columns {twice[0]!r}: leave one out")
 
 
-def _rows(path: Path, text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
+def _rows(path: str, text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
     """Each row that is not blank, with the line on which it begins."""
     # One pass of ours over the lines: `csv` counts those that a quoted cell spans as well.
     lines = re.sub(r"\r\n|\r", "\n", text).split("\n")

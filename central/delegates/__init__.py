@@ -1,0 +1,1 @@
+"""Whom people have named to fetch a package for them."""

@@ -1,0 +1,1 @@
+"""The directories of houses: who lives there, and how they are reached."""

@@ -1,0 +1,1 @@
+"""The screens that ask whom a package is for that nobody announced."""

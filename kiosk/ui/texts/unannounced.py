@@ -1,0 +1,94 @@
+"""What the screens say that ask whom a package is for, and where there is room elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from kiosk.flows.views.shared import View
+from kiosk.flows.views.unannounced import (
+    ConfirmPhone,
+    EnterPhone,
+    FindResident,
+    GuestStored,
+    PickResident,
+    ResidentRow,
+    WhomFor,
+    Whose,
+)
+from kiosk.model.location import Location
+from kiosk.model.phone import spelled_phone
+from kiosk.ui.language import Speech
+from kiosk.ui.texts.parts import N_, Words, failed, reference_note, refusal, short_barcode
+from kiosk.ui.theme import Tone
+
+RESIDENT_LENGTH_MAX = 14
+"""How many characters of flat and names a button has room for."""
+
+_WHOSE: Mapping[Whose, str] = {
+    Whose.RECIPIENT: N_("The recipient's phone number"),
+    Whose.GUESTS_RECIPIENT: N_("The recipient's phone number"),
+    Whose.GUEST: N_("Your phone number"),
+}
+_WHAT_FOR: Mapping[Whose, str] = {
+    Whose.RECIPIENT: N_("The pickup code goes there."),
+    Whose.GUESTS_RECIPIENT: N_("The pickup code goes there."),
+    Whose.GUEST: N_("For your receipt. Who gets the package comes next."),
+}
+
+
+def _whom_for(view: WhomFor, location: Location, speech: Speech) -> Words:
+    body = speech.say("Nobody announced package {barcode}.", barcode=short_barcode(view.barcode))
+    return Words(speech.say("Who is it for?"), body, None, Tone.ACT, "user-round")
+
+
+def _enter_phone(view: EnterPhone, location: Location, speech: Speech) -> Words:
+    abroad = N_("Numbers from abroad begin with 00.")
+    if view.needs_country:
+        abroad = N_("Begin with 00 and the country code.")
+    body = f"{speech.say(_WHAT_FOR[view.whose])} {speech.say(abroad)}"
+    return Words(speech.say(_WHOSE[view.whose]), body, failed(view.refused, location, speech))
+
+
+def _confirm_phone(view: ConfirmPhone, location: Location, speech: Speech) -> Words:
+    number = speech.say("{phone}", phone=spelled_phone(view.phone))
+    return Words(number, speech.say("Is this number right?"), None, Tone.ACT, "phone")
+
+
+def _find_resident(view: FindResident, location: Location, speech: Speech) -> Words:
+    if view.refused is not None:
+        # The keys need the height: what was wrong stands in the place of what to do.
+        return Words(refusal(view.refused, location, speech), "", None, Tone.FAILED)
+    return Words(speech.say("Flat or name"), speech.say("Type the flat, or how a name begins."))
+
+
+def _pick_resident(view: PickResident, location: Location, speech: Speech) -> Words:
+    body = ""
+    if view.pages > 1:
+        body = speech.say("Page {page} of {pages}", page=view.page, pages=view.pages)
+    return Words(speech.say("Who is it for?"), body)
+
+
+def resident(row: ResidentRow, speech: Speech) -> str:
+    """A household on its button: its flat, and as much of its names as has room."""
+    room = RESIDENT_LENGTH_MAX - len(row.flat)
+    names = ", ".join(row.names)
+    return speech.row((row.flat, names if len(names) <= room else f"{names[:room]}…"), " · ")
+
+
+def _guest_stored(view: GuestStored, location: Location, speech: Speech) -> Words:
+    body = speech.say("The recipient gets a code, and you a receipt.")
+    if not view.is_reached:
+        body = speech.say("The messages go out as soon as the line is back.")
+    title = speech.say("Stored in door {slot}", slot=view.slot)
+    return Words(title, body, reference_note(view.reference, speech), Tone.DONE, "check")
+
+
+WORDS: Mapping[type[View], Callable[[Any, Location, Speech], Words]] = {
+    WhomFor: _whom_for,
+    EnterPhone: _enter_phone,
+    ConfirmPhone: _confirm_phone,
+    FindResident: _find_resident,
+    PickResident: _pick_resident,
+    GuestStored: _guest_stored,
+}

@@ -1,0 +1,47 @@
+"""A location that is paused: who has a code still gets theirs out; where it is closed, nobody does
+but for a technician who looks after it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from kiosk.flows.events import Entered, LookAgain, Pressed, Scanned
+from kiosk.flows.views.choices import Choice
+from kiosk.flows.views.customer import EnterCode, First
+from kiosk.flows.views.shared import EnterPin
+from kiosk.model.commands import Pause, PauseReason
+from kiosk.store import remote_help
+from tests.support.flow_site import Running
+from tests.support.visits import fresh_kiosk
+
+
+async def pause(kiosk: Running, *, is_closed: bool) -> First:
+    command = Pause(reason=PauseReason.MAINTENANCE, is_closed=is_closed)
+    await kiosk.kiosk.store.run(remote_help.pause, command)
+    kiosk.player.do(LookAgain())
+    return await kiosk.player.until(First, lambda view: view.paused is not None)
+
+
+async def test_while_it_is_paused_there_are_only_pickups(tmp_path: Path) -> None:
+    async with fresh_kiosk(tmp_path) as kiosk:
+        view = await pause(kiosk, is_closed=False)
+        assert view.choices == (Choice.PICK_UP, Choice.SERVICE, Choice.HELP)
+        kiosk.player.do(Pressed(Choice.COURIER))
+        kiosk.player.do(Pressed(Choice.PICK_UP))
+        await kiosk.player.until(EnterCode)
+        kiosk.player.do(Pressed(Choice.BACK))
+        await kiosk.player.until(First)
+        await kiosk.kiosk.store.run(remote_help.resume)
+        kiosk.player.do(LookAgain())
+        await kiosk.player.until(First, lambda view: Choice.COURIER in view.choices)
+
+
+async def test_where_it_is_closed_only_a_technician_is_let_in(tmp_path: Path) -> None:
+    async with fresh_kiosk(tmp_path) as kiosk:
+        view = await pause(kiosk, is_closed=True)
+        assert view.choices == (Choice.SERVICE, Choice.HELP)
+        for event in (Entered("1"), Pressed(Choice.PICK_UP), Scanned("PK1:demo:123456789")):
+            kiosk.player.do(event)
+        kiosk.player.do(Pressed(Choice.SERVICE))
+        view_of_pin = await kiosk.player.until(EnterPin)
+        assert view_of_pin.for_service
