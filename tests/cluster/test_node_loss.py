@@ -1,6 +1,6 @@
 """A database's whole machine is lost under the load of kiosks: PostgreSQL, Patroni, etcd at once.
 
-It stands still first, so that nobody is told that it is gone; then it is killed, or goes on as if
+It stands still first, so that nobody hears that it is gone; then it is killed, or goes on as if
 nothing had happened. A kiosk's sync may fail meanwhile, for a machine is missed only after a while:
 each is sent again until it is there.
 """

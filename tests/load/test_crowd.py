@@ -61,7 +61,7 @@ def test_each_that_wrk_asks_is_answered(database: str) -> None:
 
 def test_a_crowd_that_is_refused_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """The control: a key that may ask no more than a few times."""
-    monkeypatch.setattr(servers, "KEY_RATE", 60)
+    monkeypatch.setattr(servers, "KEY_RATE", 5)
     with running(LOCATIONS_OF_CONTROL, "sqlite", 1, 0.0) as some:
         figures = crowd(some, 20, LOCATIONS_OF_CONTROL, 1.0)
     error_share = figures["error_share"]

@@ -79,7 +79,7 @@ class Machines:
         """Lose what some machines and all others send each other."""
         others = self._numbers.keys() - set(some)
         for one in some:
-            for other in others:
+            for other in sorted(others):
                 self._lose(one, other)
                 self._lose(other, one)
         try:
