@@ -32,6 +32,7 @@ TYPES: Final[dict[str, tuple[str, str]]] = {
         "Somebody else changed the same thing at the same time",
         "look at how it is now, and try again",
     ),
+    "disabled": ("The receiver of webhooks is disabled", "enable it, then try again"),
     "exists": (
         "It is there already",
         "of a package, `id` names yours: go on with that one",
@@ -60,12 +61,18 @@ TYPES: Final[dict[str, tuple[str, str]]] = {
         "use one of those in the header allow",
     ),
     "no_sandbox": ("The key is for real lockers", "have the operator make you a sandbox key"),
+    "not_dead": ("The webhook was not given up", "there is nothing to send again"),
     "not_disputed": ("Nobody asks whose the package is", "there is nothing to decide"),
     "not_found": (
         "There is no such thing, or it is not yours",
         "check the address and the id",
     ),
     "not_held": ("Nothing holds the package", "look at its status: it has left, or not come yet"),
+    "no_key": (
+        "The carrier has no key here to sign badges with",
+        "ask the operator for one, or sign with a key of your own",
+    ),
+    "no_site_codes": ("The carrier uses no codes of the day", "ask the operator to let it"),
     "not_ready": (
         "The locker has not reported its sizes yet",
         "give `size` instead of `dimensions`, or wait until it has",
@@ -92,6 +99,7 @@ TYPES: Final[dict[str, tuple[str, str]]] = {
     ),
     "too_late": ("The package has left", "nothing can be changed any more"),
     "too_long": ("A package is not held so long", "ask for fewer days"),
+    "too_many": ("There are as many as there may be", "remove one first"),
     "too_many_requests": ("Too many requests a minute", "wait as retry-after says"),
     "too_many_wait": ("Too many kiosks wait here", "come every few seconds instead"),
     "too_often": ("It was asked for a moment ago", "wait as retry-after says"),

@@ -254,7 +254,9 @@ def _end(connection: Connection, settings: Settings, row: Mapping[str, Any], now
         warn_ms = max(now_ms, row["hold_until_ms"] - rules.about_to_expire_h * HOUR_MS)
         is_warning = table.c.kind == Kind.ABOUT_TO_EXPIRE.value
         connection.execute(waits.where(is_warning).values(due_ms=warn_ms))
-    is_overdue = (table.c.kind == Kind.REMINDER.value) & (table.c.reason == WAITS)
+    # That it works again reminds them: no reminder that is due, or waited, comes beside it.
+    is_due = or_(table.c.reason == WAITS, table.c.due_ms <= now_ms)
+    is_overdue = (table.c.kind == Kind.REMINDER.value) & is_due
     if row["outage_notified_ms"] is None:
         connection.execute(waits.where(is_overdue).values(due_ms=now_ms, reason=""))
         return

@@ -29,7 +29,7 @@ from central.errors import wrong_field
 from central.packages import cursors
 from central.packages.service import described
 from central.tokens import Secrets
-from kiosk.model.barcode import barcode_key
+from kiosk.model.barcode import kept_key
 from kiosk.model.carriers import OPERATOR
 from kiosk.model.package import PackageStatus
 
@@ -123,7 +123,7 @@ def _rows(
         return connection.execute(found, values).all()
     named = _PACKAGE.c.reference == asked.reference
     if asked.reference is None:
-        named = _PACKAGE.c.barcode_key == barcode_key(asked.barcode or "")
+        named = _PACKAGE.c.barcode_key == kept_key(asked.barcode or "")
     return connection.execute(_found(is_operators, asked, named), values).all()
 
 

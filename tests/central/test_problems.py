@@ -30,7 +30,7 @@ def problem_of(answer: requests.Response, status: int, code: str) -> dict[str, A
     return body
 
 
-OF_PROGRAMS = ("locations", "packages", "regions", "reservations", "sandbox", "webhooks")
+OF_PROGRAMS = ("badges", "locations", "packages", "regions", "reservations", "sandbox", "webhooks")
 BESIDE = ("app", "auth", "connections", "database/faults", "errors", "front", "intake", "limits")
 
 

@@ -112,6 +112,15 @@ def _customer_views() -> list[tuple[str, View]]:
             "pin-refused",
             EnterPin(choices=back, refused=Refused(Refusal.WRONG_PIN), for_service=True),
         ),
+        ("pin-longest", EnterPin(choices=back, number_digits=12, code_digits=8)),
+        (
+            "pin-badge-ended",
+            EnterPin(choices=back, refused=Refused(Refusal.BADGE_NOT_VALID_NOW)),
+        ),
+        (
+            "pin-badges-unchecked",
+            EnterPin(choices=back, refused=Refused(Refusal.BADGES_NOT_CHECKED)),
+        ),
         ("pin-anyone", EnterPin(choices=back, for_anyone=True)),
         ("pin-after-badge", EnterPin(choices=back, for_service=True, after_badge=True)),
         ("pin-again", EnterPin(choices=back, for_service=True, again=True)),
