@@ -52,6 +52,7 @@ REMEMBERED_S: Final = 120.0
 REMEMBERED_MAX: Final = 50_000
 """So many tokens are kept in mind, each under the name of what it was known for."""
 _SYNC = re.compile(r"/v1/locations/([^/]+)/sync")
+_NEARBY = re.compile(r"/v1/locations/([^/]+)/nearby")
 _RETIRE = re.compile(r"/v1/locations/([^/]+)/retire")
 _FILES = re.compile(r"/v1/locations/([^/]+)/files")
 _ENROL = "/v1/enrol"
@@ -83,6 +84,8 @@ def rule_of(path: str, has_token: bool) -> Rule:
     if found := _SYNC.fullmatch(path):
         is_kiosk, name = _is_kiosk(found[1]), f"kiosk {found[1]}"
         return Rule(BODY_MAX_BYTES, is_kiosk, location=found[1], remembered_as=name)
+    if found := _NEARBY.fullmatch(path):
+        return Rule(FORM_MAX_BYTES, _is_kiosk(found[1]))
     if found := _RETIRE.fullmatch(path):
         return Rule(RETIRE_MAX_BYTES, _is_kiosk(found[1]))
     if found := _FILES.fullmatch(path):
