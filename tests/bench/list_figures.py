@@ -26,7 +26,9 @@ from kiosk.model.clock import DAY_MS
 from tests.bench.figures import Figures, milliseconds, timed
 
 PLACES = 1000
-STATUSES: tuple[str, ...] = ("RETRIEVED",) * 90 + ("COLLECTED",) * 4 + ("STORED",) * 3 + ("PENDING",) * 2
+STATUSES: tuple[str, ...] = (
+    ("RETRIEVED",) * 90 + ("COLLECTED",) * 4 + ("STORED",) * 3 + ("PENDING",) * 2
+)
 STATUSES += ("EXPIRED", "CANCELLED", "MISSING")
 COLUMNS = (
     "id location barcode barcode_key status size sender carrier reference announced_ms known_ms"
