@@ -35,7 +35,7 @@ from central.monitoring.requests import CountedRequests
 from central.notify import incoming, receipts
 from central.notify.worker import Worker
 from central.operators.single_sign_on import Provider
-from central.packages import list_routes, room_routes
+from central.packages import list_routes, nearby, room_routes
 from central.packages import routes as package_routes
 from central.pages import (
     account_actions,
@@ -76,6 +76,7 @@ ROUTERS = (
     file_routes.router,
     list_routes.router,
     package_routes.router,
+    nearby.router,
     webhook_routes.router,
     location_routes.router,
     room_routes.router,

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import re
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Final
 
 from sqlalchemy import Connection, select
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -25,6 +27,7 @@ from central.adapters import monotonic_s
 from central.auth import api_key_of, bearer
 from central.connections import whose
 from central.context import Central
+from central.database import faults
 from central.errors import RequestError
 from central.regions import directory
 from central.sync import enrolment
@@ -33,6 +36,9 @@ from kiosk.model.wrapping import bare
 from kiosk.sync.bodies import BODY_MAX_BYTES
 from kiosk.sync.contract import FILE_MAX_BYTES
 
+LOG = logging.getLogger("central")
+AWAY: Final = {"connection": "close", "retry-after": "5"}
+"""What is answered with, where the database is away."""
 FORM_MAX_BYTES: Final = 64 * 1024
 """Of a body of anybody but a known kiosk: of a program's request, of a form."""
 ENROL_MAX_BYTES: Final = 512 * 1024
@@ -46,6 +52,7 @@ REMEMBERED_S: Final = 120.0
 REMEMBERED_MAX: Final = 50_000
 """So many tokens are kept in mind, each under the name of what it was known for."""
 _SYNC = re.compile(r"/v1/locations/([^/]+)/sync")
+_NEARBY = re.compile(r"/v1/locations/([^/]+)/nearby")
 _RETIRE = re.compile(r"/v1/locations/([^/]+)/retire")
 _FILES = re.compile(r"/v1/locations/([^/]+)/files")
 _ENROL = "/v1/enrol"
@@ -77,6 +84,8 @@ def rule_of(path: str, has_token: bool) -> Rule:
     if found := _SYNC.fullmatch(path):
         is_kiosk, name = _is_kiosk(found[1]), f"kiosk {found[1]}"
         return Rule(BODY_MAX_BYTES, is_kiosk, location=found[1], remembered_as=name)
+    if found := _NEARBY.fullmatch(path):
+        return Rule(FORM_MAX_BYTES, _is_kiosk(found[1]))
     if found := _RETIRE.fullmatch(path):
         return Rule(RETIRE_MAX_BYTES, _is_kiosk(found[1]))
     if found := _FILES.fullmatch(path):
@@ -191,6 +200,11 @@ class Intake:
         except RequestError as error:
             # What is left of the body is not waited for.
             refused = problems.response(error, {"connection": "close"})
+            await refused(scope, receive, send)
+            return
+        except SQLAlchemyError as error:
+            LOG.error("the database did not say whose a token is: %s", error)
+            refused = problems.response(faults.refusal(error), AWAY)
             await refused(scope, receive, send)
             return
         if body is not None:

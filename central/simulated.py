@@ -5,8 +5,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import Connection, bindparam, select
-
 from central import schema
 from central.auth import Program
 from central.errors import not_found
@@ -16,7 +14,6 @@ PREFIX: Final = "sandbox~"
 READER: Final = "webhooks"
 """The one reader of the feed to whom a sandbox is of interest: its own programmer's systems."""
 IS_SANDBOX: Final = schema.location.c.id.like(f"{PREFIX}%")
-_SANDBOX = select(schema.api_key.c.sandbox).where(schema.api_key.c.id == bindparam("key"))
 
 
 def is_sandbox(location: str | None) -> bool:
@@ -35,10 +32,9 @@ def _is_own(sandbox: str, location: str) -> bool:
     return location == sandbox if sandbox else not is_sandbox(location)
 
 
-def place_of(connection: Connection, key: str, location: str) -> str:
-    """The location that a program means: the nearest of a sandbox is its own. Raises
-    `RequestError`."""
-    sandbox = str(connection.execute(_SANDBOX, {"key": key}).scalar() or "")
+def place_of(sandbox: str, location: str) -> str:
+    """The location that a program means, by the sandbox of its key: the nearest of that is its own.
+    Raises `RequestError`."""
     if location == "nearest":
         return sandbox or location
     if not _is_own(sandbox, location):

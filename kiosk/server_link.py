@@ -23,6 +23,8 @@ from kiosk.flows.context import Kiosk
 from kiosk.flows.events import RemoteOpen
 from kiosk.flows.views.choices import Choice
 from kiosk.flows.views.customer import First
+from kiosk.flows.views.unannounced import NearbyRow
+from kiosk.model.carriers import OPERATOR
 from kiosk.model.clock import Clock, Instant
 from kiosk.model.commands import OpeningOutcome
 from kiosk.model.location import Location
@@ -37,6 +39,7 @@ from kiosk.store.writer import Writer
 from kiosk.sync.client import Identity, SyncClient, SyncStatus
 from kiosk.sync.contract import BoardStatus, PauseStatus, Status
 from kiosk.sync.enrol import IDENTITY_FILE, EnrolError, enrol, identity_in, keep
+from kiosk.sync.nearby import NearbyRoom
 from kiosk.sync.reaching import server_url
 from kiosk.sync.servers import servers_of
 from kiosk.sync.transport import BY_TLS, PlainLineError, Transport
@@ -88,8 +91,44 @@ def syncing(
     kiosk.look_ahead = look_ahead
     kiosk.contact = lambda: contact_of(client.state, kiosk.clock.now())
     kiosk.vitals = lambda: vitals(data, client.state)
-    with client:
-        yield
+    room = NearbyRoom(
+        servers_of(transport, identity.url), identity.location, identity.token, kiosk.clock.now
+    )
+    kiosk.elsewhere = Elsewhere(room, kiosk)
+    keeping = asyncio.get_running_loop().create_task(room.keep(OPERATOR))
+    try:
+        with client:
+            yield
+    finally:
+        keeping.cancel()
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """What the flows hear of other locations' room, as the server says it."""
+
+    room: NearbyRoom
+    kiosk: Kiosk
+
+    async def look(self, carrier: str) -> bool:
+        return await self.room.look(carrier)
+
+    def rows(self, carrier: str, size: str) -> tuple[NearbyRow, ...] | None:
+        known = self.room.known(carrier)
+        if known is None:
+            return None
+        return tuple(
+            NearbyRow(each.id, each.name, each.address, each.distance_m, each.free)
+            for each in known.answer.sizes.get(size, ())
+        )
+
+    def age_s(self, carrier: str) -> int:
+        known = self.room.known(carrier)
+        now_ms = self.kiosk.clock.now().monotonic_ms
+        return 0 if known is None else max(0, now_ms - known.at_ms) // 1000
+
+    async def reserve(self, place: str, size: str, carrier: str) -> int | None:
+        return await self.room.reserve(place, size, carrier)
 
 
 def accepted_ahead(sync: SyncStatus, now: Instant) -> int:

@@ -67,9 +67,7 @@ def insert_many(connection: Connection, table: Table, rows: Sequence[Row]) -> No
 def insert_once(connection: Connection, table: Table, values: Row) -> bool:
     """Insert the row unless its key is taken; whether it was inserted. Where another transaction
     is about to take it, this one waits for what becomes of that."""
-    statement = _own(connection.dialect).insert(table).values(**values).on_conflict_do_nothing()
-    [key, *_] = table.primary_key
-    return connection.execute(statement.returning(key)).first() is not None
+    return connection.execute(_once(connection.dialect, table), values).first() is not None
 
 
 def insert_missing(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
@@ -100,6 +98,12 @@ def _run(connection: Connection, statement: SQLCompiler, rows: Sequence[Row]) ->
 def _insert(dialect: Dialect, table: Table, columns: tuple[str, ...]) -> Any:
     _require_plain(table, columns)
     return insert(table).compile(dialect=dialect, column_keys=list(columns))
+
+
+@cache
+def _once(dialect: Dialect, table: Table) -> Any:
+    [key, *_] = table.primary_key
+    return _own(dialect).insert(table).on_conflict_do_nothing().returning(key)
 
 
 @cache

@@ -13,7 +13,7 @@ from functools import cache
 from hashlib import sha256
 from typing import Any, Final
 
-from sqlalchemy import Connection, Select, bindparam, literal, select, tuple_
+from sqlalchemy import Connection, Select, bindparam, select, tuple_
 
 from central import kept, schema
 from central.auth import Program
@@ -60,9 +60,6 @@ def page(
         is_sandbox=bool(program.sandbox),
         is_limited=places.is_limited(connection, program.carrier),
     )
-    if places.is_limited(connection, program.carrier):
-        # Where a carrier does not work there is no location for it.
-        found = found.where(places.works_at(literal(program.carrier)))
     rows = connection.execute(found, values).all()
     some = rows[:limit]
     answer: dict[str, Any] = {"locations": described(connection, some), "next": None}

@@ -26,7 +26,7 @@ from central.locking import lock_location
 from central.packages import once, service
 from central.packages.requests import Announcement, ApiRequest
 from central.sandbox.obeying import obey
-from central.sync.room import note_room
+from central.sync.room import note_room, tell_of_room
 
 MOST: Final = 1000
 TOGETHER: Final = 100
@@ -150,6 +150,7 @@ def _announce(
         results.append((place, result))
     if location:
         note_room(connection, location)
+        tell_of_room(connection, location, central.clock.now_ms())
     obey(connection, central, program)
     return results
 

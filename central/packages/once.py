@@ -8,7 +8,7 @@ from hashlib import sha256
 from typing import Any
 
 from fastapi import Header, Request, Response
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from central import schema
 from central.auth import Program
@@ -18,6 +18,10 @@ from central.errors import RequestError
 from central.packages.requests import ApiRequest
 from central.sandbox.obeying import obey
 
+_TABLE = schema.idempotency
+_IS_NAMED = (_TABLE.c.api_key == bindparam("whose")) & (_TABLE.c.key == bindparam("named"))
+_BEFORE = select(_TABLE).where(_IS_NAMED)
+_ANSWERED = update(_TABLE).where(_IS_NAMED).values(response=bindparam("answer"))
 Work = Callable[[Connection, Central], dict[str, Any]]
 IdempotencyKey = Header(
     default=None,
@@ -87,14 +91,9 @@ def kept(
 
 def before(connection: Connection, api_key: str, key: str) -> Any:
     """What was answered under a key. Earlier versions kept the key as it is."""
-    table = schema.idempotency
-    return connection.execute(
-        select(table).where(table.c.api_key == api_key, table.c.key == key)
-    ).first()
+    return connection.execute(_BEFORE, {"whose": api_key, "named": key}).first()
 
 
 def _keep(connection: Connection, api_key: str, key: str, answer: str) -> None:
-    table = schema.idempotency
-    connection.execute(
-        update(table).where(table.c.api_key == api_key, table.c.key == key).values(response=answer)
-    )
+    named = {"whose": api_key, "named": key, "answer": answer}
+    connection.execute(_ANSWERED, named)

@@ -33,7 +33,7 @@ from central.packages.sizes import (
 )
 from central.regions import directory
 from central.sync import commands
-from central.sync.room import note_room
+from central.sync.room import note_room, tell_of_room
 from kiosk.model.clock import HOUR_MS
 from kiosk.model.commands import ReleaseDoor, ReserveDoor
 
@@ -104,6 +104,7 @@ def reserve(
     }
     connection.execute(insert(_TABLE).values(**values))
     note_room(connection, wanted.location)
+    tell_of_room(connection, wanted.location, now_ms)
     if wanted.kind == "hard":
         _ask_kiosk(connection, reservation, wanted.location, size, wanted.until_ms, program, now_ms)
     audit(connection, now_ms, program.id, "room.reserve", reservation, location=wanted.location)
@@ -178,6 +179,7 @@ def end_over(connection: Connection, now_ms: int, most: int = 100) -> bool:
             # Its kiosk knows the end itself, also while nobody reaches it.
             _change(connection, row.id, state=ENDED, ended_ms=now_ms)
             note_room(connection, row.location)
+            tell_of_room(connection, row.location, now_ms)
     return len(some) == most
 
 
@@ -254,7 +256,8 @@ def _left(connection: Connection, central: Central, location: str, kind: str) ->
     if kind == "hard":
         held = held.where(_TABLE.c.kind == "hard")
     total, taken = connection.execute(select(doors.scalar_subquery(), held.scalar_subquery())).one()
-    return int(total * _share(central, kind)) - int(taken)
+    # PostgreSQL's sum of whole numbers is a decimal.
+    return int(int(total) * _share(central, kind)) - int(taken)
 
 
 def _require_end(central: Central, until_ms: int, now_ms: int) -> None:
@@ -290,6 +293,7 @@ def _held(connection: Connection, reservation: str, visible: Visible) -> Any:
 def _end(connection: Connection, row: Any, state: str, by: str, now_ms: int) -> None:
     _change(connection, row.id, state=state, ended_ms=now_ms)
     note_room(connection, row.location)
+    tell_of_room(connection, row.location, now_ms)
     if row.kind == "hard":
         release = ReleaseDoor(reservation=row.id)
         commands.queue(connection, row.location, release, by, now_ms, row.id)

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 
 from central import kept, limits, people, schema, simulated
 from central.adapters import new_id
-from central.carriers import carriers, places, shares
+from central.carriers import places, shares
 from central.carriers.visible import visible_to, visible_to_key
 from central.context import Central, audit
 from central.delegates import following
@@ -38,6 +38,7 @@ from central.schema import LIVE
 from central.sync import claims, commands, order
 from central.sync.room import note_room, tell_of_room
 from kiosk.model.barcode import barcode_key
+from kiosk.model.carriers import OPERATOR
 from kiosk.model.clock import Instant, days_later_ms, hold_until_ms
 from kiosk.model.commands import (
     Announce,
@@ -52,6 +53,9 @@ from kiosk.model.phone import PhoneNumberError, phone_number
 
 NEAREST = "nearest"
 """In the place of a location."""
+_WHO = select(schema.api_key.c.carrier, schema.api_key.c.sandbox).where(
+    schema.api_key.c.id == bindparam("key")
+)
 _LOCATION = select(schema.location.c.id).where(schema.location.c.id == bindparam("id"))
 _PACKAGE = select(schema.package).where(schema.package.c.id == bindparam("package"))
 _INSERT_PACKAGE = insert(schema.package)
@@ -75,7 +79,7 @@ def announce(
     doors are left (null: its kiosk has not said yet), and offers the neighbours where none is.
     `notes_room`: else whoever announces many does it once for all. Raises `RequestError`.
     """
-    now_ms, carrier = central.clock.now_ms(), carriers.of_key(connection, by)
+    now_ms, (carrier, sandbox) = central.clock.now_ms(), _who(connection, by)
     visible = visible_to(by, carrier)
     edges = announcement.dimensions
     measured = None if edges is None else Dimensions(**edges.model_dump())
@@ -84,7 +88,7 @@ def announce(
         raise wrong_field("size", announcement.size, right, right)
     asker = Asker(by, central.settings.limits.promised_share, carrier)
     directory.require_here(connection, central.settings, announcement.location)
-    meant = simulated.place_of(connection, by, announcement.location)
+    meant = simulated.place_of(sandbox, announcement.location)
     announcement = announcement.model_copy(update={"location": meant})
     reserved = reservations.begin_use(connection, visible, announcement, now_ms)
     if reserved is not None and measured is None:
@@ -130,6 +134,7 @@ def announce(
         reservations.end_use(connection, reserved, package)
     if notes_room:
         note_room(connection, location)
+        tell_of_room(connection, location, now_ms)
     command = _announced(package, recipient, announcement, size, carrier, may_join=may_join)
     if not claims.is_anothers(connection, by, carrier, live):
         commands.queue(connection, location, command, by, now_ms, package)
@@ -141,10 +146,15 @@ def announce(
     if known is not None and known.status == PackageStatus.STORED:
         outbox.stored(connection, central.settings.notifications, package, now_ms)
     feeding.packages(connection, location, [package], now_ms, Change.ANNOUNCED)
-    tell_of_room(connection, location, now_ms)
     audit(connection, now_ms, by, "package.announce", package, place=location, location=location)
     offered = neighbours(connection, location, asker) if left == 0 else []
     return describe(connection, package) | {"doors_left": left, "neighbours": offered}
+
+
+def _who(connection: Connection, key: str) -> tuple[str, str]:
+    """The carrier of a program, the operator's own for whoever has no key, and its sandbox."""
+    row = connection.execute(_WHO, {"key": key}).first()
+    return (OPERATOR, "") if row is None else (row.carrier, row.sandbox)
 
 
 def _keep(

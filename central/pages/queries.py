@@ -340,7 +340,7 @@ def package(connection: Connection, reach: Reach, name: str, now_ms: int) -> Row
         "notifications": _rows(
             connection,
             select(notification)
-            .where(notification.c.package == name)
+            .where(notification.c.package == name, leasing.is_message())
             .order_by(notification.c.created_ms),
         ),
         "commands": [

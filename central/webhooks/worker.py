@@ -123,12 +123,12 @@ class Webhooks:
         database, reader = self._central.database, endpoints.READER
         now_ms = self._central.clock.now_ms
         state = await database.look(_reading, reader)
-        if state is None:
-            return False
-        if state:
-            # Nobody looked for too long: what the journal has of that time is looked at again.
+        if state != 0:
+            # Nobody looked for too long: what the journal has of that time is looked at again. Or
+            # somebody ended it, though there are receivers.
             with contextlib.suppress(RequestError):
-                await database.write(readers.add, reader, "server", now_ms(), state)
+                if state is not None or await database.look(_is_received):
+                    await database.write(readers.add, reader, "server", now_ms(), state)
             return False
         for location in await database.look(readers.not_begun, reader):
             if self._is_ending:
@@ -359,6 +359,11 @@ def _reading(connection: Connection, name: str) -> int | None:
     if row is None:
         return None
     return 0 if row.stopped_ms is None else int(row.unread_since_ms or row.stopped_ms)
+
+
+def _is_received(connection: Connection) -> bool:
+    """Whether there is a receiver for whom something is to be written."""
+    return bool(writing.receiving(connection))
 
 
 def _is_anything_written(connection: Connection) -> bool:

@@ -6,12 +6,14 @@ import random
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from drivers.bank import Bank
 from drivers.door import DoorState
 from kiosk.flows.person import Person
 from kiosk.flows.views.courier import SizeOffer
 from kiosk.flows.views.service import Vitals
+from kiosk.flows.views.unannounced import NearbyRow
 from kiosk.model.allocation import AllocationStrategy
 from kiosk.model.clock import Clock
 from kiosk.model.location import Location
@@ -73,6 +75,22 @@ class Policy:
     """Whether a customer's word that the door is shut frees the slot where no sensor sees it."""
 
 
+class Elsewhere(Protocol):
+    """What knows where else in the network there is room."""
+
+    async def look(self, carrier: str) -> bool:
+        """Ask now, for this carrier's packages; whether the server was reached."""
+
+    def rows(self, carrier: str, size: str) -> tuple[NearbyRow, ...] | None:
+        """What was heard last; None where nothing was."""
+
+    def age_s(self, carrier: str) -> int:
+        """How long ago that was."""
+
+    async def reserve(self, place: str, size: str, carrier: str) -> int | None:
+        """Keep room there; until when, in milliseconds since 1970 UTC, or None where it is not."""
+
+
 VerifyPin = Callable[[str, str], Awaitable[bool]]
 """Checks a secret against an Argon2id hash, off the engine's thread."""
 
@@ -117,6 +135,8 @@ class Kiosk:
     """Whether the settings that count are those that the server wants."""
     vitals: Callable[[], Vitals] = Vitals
     """How the computer and its connection to the server are doing; answers at once."""
+    elsewhere: Elsewhere | None = None
+    """None on a site without a server."""
     restart: Callable[[], None] | None = None
     """Ends this program and starts it again; None where nobody could."""
     picture: Callable[[], bytes | None] | None = None

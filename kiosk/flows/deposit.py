@@ -19,6 +19,7 @@ from kiosk.flows.doors import (
     shut_wrong_door,
     until_shut,
 )
+from kiosk.flows.elsewhere import show_elsewhere
 from kiosk.flows.events import Chosen, Entered, Pressed, Scanned, TimedOut
 from kiosk.flows.person import Person
 from kiosk.flows.pickup import scanned_pickup
@@ -173,6 +174,8 @@ async def deposit(kiosk: Kiosk, bringing: Bringing, package: str, size: str) -> 
                 kiosk, bringing.actor, bringing.scope, size
             ):
                 continue
+            if not bringing.is_guests:
+                await show_elsewhere(kiosk, bringing.scope.own, size)
             return PutIn(refused=Refused(Refusal.NO_SLOT, size))
         package = begun.package
         ended = await _use_slot(kiosk, bringing, begun)

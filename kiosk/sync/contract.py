@@ -404,6 +404,28 @@ class DirectoryAnswer(Message):
     """The server's Ed25519 signature of `directory_text`, in hexadecimal."""
 
 
+class NearbyPlace(Message):
+    """Another location that has room for a size."""
+
+    id: str = Field(max_length=64)
+    name: str = Field(max_length=200)
+    address: str = Field(max_length=400)
+    distance_m: Whole = Field(ge=0)
+    free: Whole = Field(ge=0)
+
+
+class NearbyAnswer(Message):
+    """Where else there is room, by the sizes of this location; the nearest first."""
+
+    sizes: dict[str, tuple[NearbyPlace, ...]] = Field(default_factory=dict, max_length=64)
+
+
+class NearbyReserved(Message):
+    """Room is kept at another location."""
+
+    until_ms: Whole
+
+
 class WaitAnswer(Message):
     """What a kiosk hears that waited."""
 

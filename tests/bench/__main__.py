@@ -18,7 +18,9 @@ from tests.bench import (
     driver_figures,
     feed_figures,
     flow_figures,
+    list_figures,
     store_figures,
+    webhook_figures,
     window_figures,
 )
 from tests.bench.desk import DeskError
@@ -64,7 +66,10 @@ def main(quick: bool, no_window: bool, output: Path) -> None:
         figures |= central_figures.nearest_free(
             folder, 1000 if quick else 100_000, 20 if quick else 1000
         )
+        figures |= list_figures.lists(folder, 2000 if quick else 1_000_000, 20 if quick else 1000)
+        figures |= list_figures.bulk(folder, 1 if quick else 5)
         figures |= feed_figures.streams(folder, 500 if quick else 20_000)
+        figures |= webhook_figures.webhooks(folder, 50 if quick else 1000)
         if not no_window:
             click.echo("Measuring the window …", err=True)
             desk_effort = window_figures.QUICK if quick else window_figures.THOROUGH

@@ -40,7 +40,7 @@ def streams(folder: Path, count: int) -> Figures:
 
 def _through(folder: Path, address: str, count: int) -> Figures:
     central = build(Settings(data=folder))
-    central.database.submit(_fill, count).result()
+    central.database.submit(fill, count).result()
     central.database.submit(readers.add, "bench", "bench", 1, 0).result()
     begin_everywhere(central, "bench")
     target = target_of(central.settings, address)
@@ -69,7 +69,8 @@ def _waiting(central: Central) -> bool:
     return state.waiting > 0
 
 
-def _fill(connection: Connection, count: int) -> None:
+def fill(connection: Connection, count: int) -> None:
+    """So many deposits at a hundred locations."""
     names = [f"place-{number}" for number in range(LOCATIONS)]
     connection.execute(insert(schema.location), [{"id": name} for name in names])
     epochs = [{"location": name, "epoch": "e", "seq": count} for name in names]

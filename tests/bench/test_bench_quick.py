@@ -43,6 +43,8 @@ def test_the_bench_runs_and_writes_its_figures(tmp_path: Path) -> None:
     assert figures["central_nearest_ms"]["p50"] > 0
     for name in ("feed_file", "feed_kafka"):
         assert figures[name]["samples"] >= 500
+    for name in ("webhooks", "webhooks_beside_a_dead_one"):
+        assert figures[name]["samples"] >= 200
     assert figures["central_nearest_full_ms"]["p50"] > 0
     for name in figures.keys() - {"machine"}:
         assert name in ran.stdout, f"{name} is not in the table"

@@ -203,8 +203,8 @@ def test_another_contact_ends_all_codes_of_the_household(
     site.sync()
     mailbox[1].wait_for(2)
     before = code_here(site, package)
-    answer = requests.post(
-        f"{server.url}/v1/packages/{package}/contact", json=EVA, headers=headers, timeout=20
+    answer = requests.put(
+        f"{server.url}/v1/packages/{package}/recipient", json=EVA, headers=headers, timeout=20
     )
     assert answer.status_code == 404  # it is no sender's: only operators correct it
     server.write(change_contact, server.central, "operator", package, Person(**EVA), None)

@@ -10,10 +10,18 @@ from kiosk.flows.views.unannounced import (
     EnterPhone,
     FindResident,
     GuestStored,
+    NearbyRow,
     PickResident,
     ResidentRow,
+    RoomElsewhere,
     WhomFor,
     Whose,
+)
+
+_NEARBY = (
+    NearbyRow("a", "M. Weber", "Weber 1", 450, 3),
+    NearbyRow("b", "Weber", "Weber 12", 12_300, 1),
+    NearbyRow("c", "M. Weber", "", 900, 12),
 )
 
 
@@ -68,6 +76,21 @@ def unannounced_views() -> list[tuple[str, View]]:
         (
             "guest-stored-offline",
             GuestStored(slot="7", reference="G017364459", is_reached=False, choices=(Choice.DONE,)),
+        ),
+        (
+            "room-elsewhere",
+            RoomElsewhere(
+                rows=_NEARBY,
+                is_known=True,
+                is_reached=True,
+                choices=(Choice.RESERVE, Choice.BACK),
+            ),
+        ),
+        (
+            "room-elsewhere-old",
+            RoomElsewhere(
+                rows=_NEARBY, is_known=True, is_reached=False, age_s=7_260, choices=(Choice.DONE,)
+            ),
         ),
         (
             "guests-refused",

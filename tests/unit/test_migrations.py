@@ -55,23 +55,26 @@ def announce(
 
 def test_every_intent_is_there_and_ends_once(connection: sqlite3.Connection) -> None:
     migrations.apply(Database(connection))
-    assert set(connection.execute("SELECT * FROM intent")) == set(INTENTS)
+    columns = "id, slot, package, purpose, actor, state, outcome"
+    assert set(connection.execute(f"SELECT {columns} FROM intent")) == set(INTENTS)
     connection.execute("UPDATE intent SET state = 'DONE' WHERE id = 'k'")
     for refused in (
         "UPDATE intent SET state = 'OPENED' WHERE id = 'k'",
         "UPDATE intent SET state = 'INTENDED' WHERE id = 'z'",
         "DELETE FROM intent WHERE id = 'z'",
-        "INSERT INTO intent VALUES ('n', '2', NULL, 'LOOK', 'kiosk', 'INTENDED', '')",
-        "INSERT INTO intent VALUES ('m', '1', NULL, 'LOOK', 'kiosk', 'INTENDED', '')",
-        "INSERT INTO intent VALUES ('n', '9', NULL, 'LOOK', 'kiosk', 'INTENDED', '')",
-        "INSERT INTO intent VALUES ('n', '1', 'x', 'LOOK', 'kiosk', 'INTENDED', '')",
-        "INSERT INTO intent VALUES ('n', '1', NULL, 'WALK', 'kiosk', 'INTENDED', '')",
-        "INSERT INTO intent VALUES ('n', '1', NULL, 'LOOK', 'kiosk', 'BEGUN', '')",
-        "INSERT INTO intent VALUES (NULL, '1', NULL, 'LOOK', 'kiosk', 'INTENDED', '')",
+        f"INSERT INTO intent ({columns}) VALUES ('n', '2', NULL, 'LOOK', 'kiosk', 'INTENDED', '')",
+        f"INSERT INTO intent ({columns}) VALUES ('m', '1', NULL, 'LOOK', 'kiosk', 'INTENDED', '')",
+        f"INSERT INTO intent ({columns}) VALUES ('n', '9', NULL, 'LOOK', 'kiosk', 'INTENDED', '')",
+        f"INSERT INTO intent ({columns}) VALUES ('n', '1', 'x', 'LOOK', 'kiosk', 'INTENDED', '')",
+        f"INSERT INTO intent ({columns}) VALUES ('n', '1', NULL, 'WALK', 'kiosk', 'INTENDED', '')",
+        f"INSERT INTO intent ({columns}) VALUES ('n', '1', NULL, 'LOOK', 'kiosk', 'BEGUN', '')",
+        f"INSERT INTO intent ({columns}) VALUES (NULL, '1', NULL, 'LOOK', 'kiosk', 'INTENDED', '')",
     ):
         with pytest.raises(sqlite3.IntegrityError):
             connection.execute(refused)
-    connection.execute("INSERT INTO intent VALUES ('n', '1', 'a', 'LOOK', 'kiosk', 'INTENDED', '')")
+    connection.execute(
+        f"INSERT INTO intent ({columns}) VALUES ('n', '1', 'a', 'LOOK', 'kiosk', 'INTENDED', '')"
+    )
     assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
     assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 

@@ -81,6 +81,8 @@ class Choice(StrEnum):
     CHANGE_NUMBER = "CHANGE_NUMBER"
     ANOTHER_PERSON = "ANOTHER_PERSON"
     """The package that is being put in is for somebody else."""
+    RESERVE = "RESERVE"
+    """Room is to be kept at another location."""
     GUEST = "GUEST"
     """Anybody puts something in for somebody else."""
     YES = "YES"

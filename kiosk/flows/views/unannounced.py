@@ -80,3 +80,30 @@ class GuestStored(View):
     reference: str
     is_reached: bool
     """Whether what sends the messages can be reached now."""
+
+
+@dataclass(frozen=True, slots=True)
+class NearbyRow:
+    """Another location with room."""
+
+    id: str
+    name: str
+    address: str
+    distance_m: int
+    free: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoomElsewhere(View):
+    """No door here takes the package: where else there is room for its size, the nearest first."""
+
+    rows: tuple[NearbyRow, ...]
+    is_known: bool
+    """Whether anything was ever heard of it."""
+    is_reached: bool
+    """Whether the server answers now; else it is as old as `age_s` says, and nothing is kept."""
+    age_s: int = 0
+    kept_until_ms: int | None = None
+    """Until when room is kept at the first; None: it is not."""
+    is_gone: bool = False
+    """Room was to be kept there, and there is none any more."""

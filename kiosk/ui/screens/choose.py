@@ -49,6 +49,7 @@ from kiosk.flows.views.unannounced import (
     FindResident,
     GuestStored,
     PickResident,
+    RoomElsewhere,
     WhomFor,
 )
 from kiosk.ui.screens.courier.page import ScanPage, SizePage, TypeBarcodePage
@@ -108,6 +109,7 @@ _PAGES: dict[type[View], type[Page[Any]]] = {
     FindResident: FindResidentPage,
     PickResident: PickResidentPage,
     GuestStored: NoticePage,
+    RoomElsewhere: NoticePage,
 }
 
 

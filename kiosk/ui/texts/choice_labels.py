@@ -83,6 +83,7 @@ CHOICE_LABELS: Mapping[Choice, ChoiceLabel] = {
     Choice.WITHOUT_NAME: ChoiceLabel(N_("Not known"), "circle-question-mark"),
     Choice.CHANGE_NUMBER: ChoiceLabel(N_("Change it"), "square-pen"),
     Choice.ANOTHER_PERSON: ChoiceLabel(N_("Wrong person"), "user-round-x"),
+    Choice.RESERVE: ChoiceLabel(N_("Keep room"), "lock"),
     Choice.GUEST: ChoiceLabel(N_("Leave a package"), "package-plus", N_("For somebody else")),
     Choice.YES: ChoiceLabel(N_("Yes"), "check"),
     Choice.NO: ChoiceLabel(N_("No"), "x"),

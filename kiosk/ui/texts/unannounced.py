@@ -13,13 +13,14 @@ from kiosk.flows.views.unannounced import (
     GuestStored,
     PickResident,
     ResidentRow,
+    RoomElsewhere,
     WhomFor,
     Whose,
 )
 from kiosk.model.location import Location
 from kiosk.model.phone import spelled_phone
 from kiosk.ui.language import Speech
-from kiosk.ui.texts.parts import N_, Words, failed, reference_note, refusal, short_barcode
+from kiosk.ui.texts.parts import N_, Note, Words, failed, reference_note, refusal, short_barcode
 from kiosk.ui.theme import Tone
 
 RESIDENT_LENGTH_MAX = 14
@@ -84,6 +85,34 @@ def _guest_stored(view: GuestStored, location: Location, speech: Speech) -> Word
     return Words(title, body, reference_note(view.reference, speech), Tone.DONE, "check")
 
 
+def _room_elsewhere(view: RoomElsewhere, location: Location, speech: Speech) -> Words:
+    lines = [
+        speech.say(
+            "{place}, {distance} km: {count} free",
+            place=f"{row.name}, {row.address}" if row.address else row.name,
+            distance=speech.number(row.distance_m / 1000),
+            count=row.free,
+        )
+        for row in view.rows
+    ]
+    if not lines and view.is_known:
+        lines = [speech.say("Nowhere near is a door of this size free.")]
+    title, note = speech.say("Room elsewhere"), None
+    if view.kept_until_ms is not None:
+        until = speech.time(view.kept_until_ms, location.time_zone)
+        text = speech.say("Room is kept at the first until {time}.", time=until)
+        note = Note(text, Tone.DONE, "check")
+    elif not view.is_known:
+        lines = [speech.say("There is no line: it is not known now.")]
+    elif not view.is_reached:
+        text = speech.say("No line: {minutes} min old, nothing is kept.", minutes=view.age_s // 60)
+        note = Note(text, Tone.WAITING, "hourglass")
+    elif view.is_gone:
+        text = speech.say("There was no room any more. Look again.")
+        note = Note(text, Tone.FAILED, "circle-alert")
+    return Words(title, "\n".join(lines), note, Tone.ACT, "map-pin")
+
+
 WORDS: Mapping[type[View], Callable[[Any, Location, Speech], Words]] = {
     WhomFor: _whom_for,
     EnterPhone: _enter_phone,
@@ -91,4 +120,5 @@ WORDS: Mapping[type[View], Callable[[Any, Location, Speech], Words]] = {
     FindResident: _find_resident,
     PickResident: _pick_resident,
     GuestStored: _guest_stored,
+    RoomElsewhere: _room_elsewhere,
 }
