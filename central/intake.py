@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import re
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Final
 
 from sqlalchemy import Connection, select
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -25,6 +27,7 @@ from central.adapters import monotonic_s
 from central.auth import api_key_of, bearer
 from central.connections import whose
 from central.context import Central
+from central.database import faults
 from central.errors import RequestError
 from central.regions import directory
 from central.sync import enrolment
@@ -33,6 +36,9 @@ from kiosk.model.wrapping import bare
 from kiosk.sync.bodies import BODY_MAX_BYTES
 from kiosk.sync.contract import FILE_MAX_BYTES
 
+LOG = logging.getLogger("central")
+AWAY: Final = {"connection": "close", "retry-after": "5"}
+"""What is answered with, where the database is away."""
 FORM_MAX_BYTES: Final = 64 * 1024
 """Of a body of anybody but a known kiosk: of a program's request, of a form."""
 ENROL_MAX_BYTES: Final = 512 * 1024
@@ -194,6 +200,11 @@ class Intake:
         except RequestError as error:
             # What is left of the body is not waited for.
             refused = problems.response(error, {"connection": "close"})
+            await refused(scope, receive, send)
+            return
+        except SQLAlchemyError as error:
+            LOG.error("the database did not say whose a token is: %s", error)
+            refused = problems.response(faults.refusal(error), AWAY)
             await refused(scope, receive, send)
             return
         if body is not None:

@@ -3,8 +3,9 @@
 A code ends with its suffix: CR, LF or TAB. A short pause inside a code joins; what a longer silence
 cut is refused, with what follows up to the suffix, for a part of a code can look like a whole one.
 A scanner that was never seen to send a suffix is believed once the same text came twice. Only
-printable ASCII and GS (as which FNC1 arrives) are taken, at most 400 characters, for a badge that a
-key signed is longer than any barcode: barcodes can carry control characters made to attack.
+printable ASCII and GS (as which FNC1 arrives) are taken, at most 160 characters, or 400 of a badge
+that a key signed and that is nothing but letters and digits: barcodes can carry control characters
+made to attack.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from drivers.barcodes import Check, Kind, Recognised, recognise
+from drivers.barcodes import BARCODE_LENGTH_MAX, Check, Kind, Recognised, recognise
 from drivers.port import (
     PORT_ERRORS,
     Port,
@@ -43,8 +44,9 @@ AIM_IDENTIFIER: Final = re.compile(r"\][A-Za-z][0-9A-Za-z]")
 """What a scanner may put before a code to tell its symbology (ISO/IEC 15424)."""
 
 SCAN_LENGTH_MAX: Final = 400
-"""How long a read may be; a barcode is shorter still (`drivers.barcodes.BARCODE_LENGTH_MAX`)."""
-TOO_LONG: Final = f"longer than {SCAN_LENGTH_MAX} characters"
+"""How long a signed badge may be as it is read; anything else is as short as a barcode."""
+SIGNED_BADGE: Final = re.compile(rb"(?:\][A-Za-z][0-9A-Za-z]){0,2}PKB[0-9]+:[A-Z2-7]+")
+TOO_LONG: Final = f"longer than {BARCODE_LENGTH_MAX} characters"
 CUT: Final = "came in pieces or without its suffix (Enter); scan it again"
 NOT_PRINTABLE: Final = "holds characters that no label of ours has"
 
@@ -160,7 +162,8 @@ class ScanAssembler:
 
 
 def _judge(received: bytes) -> ScannerRead:
-    if len(received) > SCAN_LENGTH_MAX:
+    is_badge = len(received) <= SCAN_LENGTH_MAX and SIGNED_BADGE.fullmatch(received) is not None
+    if len(received) > BARCODE_LENGTH_MAX and not is_badge:
         return ScannerRead("", refused=TOO_LONG)
     if not all(0x20 <= byte <= 0x7E or byte == GROUP_SEPARATOR for byte in received):
         return ScannerRead("", refused=NOT_PRINTABLE)

@@ -98,7 +98,13 @@ class RemoteHelper:
     async def _settle(self) -> None:
         """The program reads its settings when it starts."""
         await self._until_quiet()
-        keep_settings(self.data, await self.kiosk.store.run(remote_help.settings))
+        wanted = await self.kiosk.store.run(remote_help.settings)
+        try:
+            keep_settings(self.data, wanted)
+        except OSError as error:
+            # They stand in the database: the next start tries again.
+            LOG.error("the settings of the server do not count yet: %s", error)
+            return
         await self._restart_when_quiet()
 
     async def _restart_when_quiet(self) -> None:

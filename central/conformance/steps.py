@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import uuid
+import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -61,7 +61,7 @@ def run(client: Client, steps: Sequence[Step], say: Callable[[str], None]) -> in
 
 def fresh(what: str) -> str:
     """A name that no earlier run gave."""
-    return f"{what}-{uuid.uuid4().hex[:12]}"  # the kit is a program of its own, not the server's
+    return f"{what}-{secrets.token_hex(6)}"
 
 
 def announce(client: Client, **more: Any) -> str:

@@ -26,6 +26,7 @@ from central.counters import WRITE_SECONDS, WRITES_WAITING
 from central.database import lanes, migrating, postgresql, sqlite
 from central.database.faults import ClosedError
 from central.database.group_writer import GroupWriter
+from central.database.hung import HungServers
 from central.database.jobs import Job, Writer
 from central.database.lanes import Lanes
 from central.database.standby import Standby, UnfitError
@@ -131,6 +132,9 @@ class Database:
             if file is None:
                 self._reading = self.engine.execution_options(**postgresql.ONE_MOMENT)
                 self._at_once = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+                watch = HungServers()
+                opened.callback(watch.close)
+                watch.watch(self.engine)
                 if read_url:
                     self._standby = Standby(read_url, self._at_once, read_behind_max_ms)
                     opened.callback(self._standby.close)

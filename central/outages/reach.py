@@ -45,9 +45,11 @@ def is_silent(silent_before_ms: Any) -> ColumnElement[bool]:
 
 
 def why_location_is_out(silent_before_ms: Any) -> ColumnElement[Any]:
-    """Why nobody can fetch anything at a location; NULL while they can."""
+    """Why nobody can fetch anything at a location; NULL while they can, and where its kiosk is out
+    of service for good: nobody is promised anything there."""
+    is_in_service = _LOCATION.c.retired_ms.is_(None)
     return case(
-        (is_silent(silent_before_ms), Why.SILENT.value),
+        (and_(is_silent(silent_before_ms), is_in_service), Why.SILENT.value),
         (_LOCATION.c.is_closed.is_(True), Why.PAUSED.value),
         else_=null(),
     )

@@ -256,6 +256,7 @@ def _left(connection: Connection, central: Central, location: str, kind: str) ->
     if kind == "hard":
         held = held.where(_TABLE.c.kind == "hard")
     total, taken = connection.execute(select(doors.scalar_subquery(), held.scalar_subquery())).one()
+    # PostgreSQL's sum of whole numbers is a decimal.
     return int(int(total) * _share(central, kind)) - int(taken)
 
 

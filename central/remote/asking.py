@@ -13,6 +13,7 @@ from central.sync import commands
 from kiosk.model.clock import HOUR_MS
 from kiosk.model.commands import (
     REMOTE_SETTINGS,
+    SETTING_MAX,
     ChangeSettings,
     Pause,
     PauseReason,
@@ -58,6 +59,8 @@ def setting_of(name: str, text: str) -> ChangeSettings:
     if name not in REMOTE_SETTINGS:
         right = ", ".join(REMOTE_SETTINGS)
         raise RequestError(422, "invalid", f"setting {name!r}: it is one of {right}")
+    if len(text.strip()) > SETTING_MAX:
+        raise RequestError(422, "invalid", f"{name}: {SETTING_MAX} characters at most")
     return ChangeSettings(settings={name: _value(text.strip())})
 
 

@@ -93,6 +93,8 @@ FILES: Final = frozenset({CommandType.SCREEN_PICTURE, CommandType.SUPPORT_FILE})
 ENDS_LATER: Final = FILES | {CommandType.RESTART, CommandType.CHANGE_SETTINGS}
 """What is begun when it is applied, and ends with an event of its own."""
 SETTINGS_MAX: Final = 20
+SETTING_MAX: Final = 64
+"""How many characters a setting has at most."""
 REMOTE_SETTINGS: Final = (
     "policy.hold_days",
     "policy.late_pickup",
@@ -158,7 +160,7 @@ TimeMs = Annotated[int, Strict(), Field(ge=YEAR_2000_MS, lt=YEAR_2100_MS)]
 Setting = (
     Annotated[bool, Strict()]
     | Annotated[int, Strict()]
-    | Annotated[str, Field(max_length=64)]
+    | Annotated[str, Field(max_length=SETTING_MAX)]
     | None
 )
 """A value of the site file; None: the one that stands there."""

@@ -181,6 +181,7 @@ def test_a_pause_that_gives_nothing_out_counts_too(tmp_path: Path) -> None:
         async def paused() -> str:
             [kiosk] = lockers.kiosks
             package = await lockers.deposit(kiosk, 0)
+            lockers.have_read()
             kiosk.is_closed = True
             for _ in range(7):
                 await lockers.step()
@@ -192,6 +193,13 @@ def test_a_pause_that_gives_nothing_out_counts_too(tmp_path: Path) -> None:
         package = asyncio.run(paused())
         kinds = [kind for _, kind in lockers.notified(package)]
         assert kinds[:3] == ["stored", "out_of_reach", "works_again"]
+        # Carriers hear of it from the same rows, once.
+        assert [each for each in lockers.said_in_feed() if each != "SERVER_PACKAGE"] == [
+            "SERVER_LOCATION_OUT",
+            "SERVER_HOLD_PAUSED",
+            "SERVER_LOCATION_BACK",
+            "SERVER_HOLD_RESUMED",
+        ]
         assert lockers.kiosks[0].hold_until_ms(package) == lockers.server_hold_ms(package)
 
 

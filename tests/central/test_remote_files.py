@@ -84,6 +84,15 @@ def test_remote_help_of_a_location_has_a_ceiling(server: Server, kiosk: Journal)
         ask(server, Restart())
 
 
+def test_a_setting_that_no_form_offers_is_refused(server: Server, kiosk: Journal) -> None:
+    browser = Browser(server, Role.ADMIN)
+    for name, text in (("policy.pin_wait_max_s", "60"), ("look.night", "x" * 65)):
+        answer = browser.post(f"/locations/{LOCATION.id}/setting", setting=name, value=text)
+        assert answer.ok
+        assert name in answer.text
+    assert server.rows(schema.command) == []
+
+
 @pytest.mark.parametrize(
     ("text", "value"), [("7", 7), ("true", True), ("", None), ("21:00-06:00", "21:00-06:00")]
 )

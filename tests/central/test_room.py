@@ -50,15 +50,17 @@ def key(server: Server, kiosk: Journal) -> dict[str, str]:
 
 
 def test_whether_it_would_fit_and_until_when(server: Server, key: dict[str, str]) -> None:
-    edges = {"width_mm": 100, "height_mm": 50, "depth_mm": 100}
     path = f"locations/{LOCATION.id}/check"
-    answer = ask(server, key, "POST", path, {"dimensions": edges}).json()
+    answer = ask(server, key, "POST", path, {"size": "S"}).json()
     assert (answer["fits"], answer["size"]) == (True, "S")
     assert answer["doors_left"] > 0
     assert answer["until_ms"] == server.clock.wall_ms + 72 * HOUR_MS
-    too_large = {"dimensions": {**edges, "depth_mm": 9000}}
-    body = problem_of(ask(server, key, "POST", path, too_large), 422, "too_large")
-    assert "takes" in body["errors"][0]["expected"]
+    # Its kiosk has not reported how large its doors are.
+    edges = {"width_mm": 100, "height_mm": 50, "depth_mm": 100}
+    problem_of(ask(server, key, "POST", path, {"dimensions": edges}), 409, "not_ready")
+    both = {"dimensions": edges, "size": "S"}
+    body = problem_of(ask(server, key, "POST", path, both), 422, "invalid")
+    assert body["errors"][0]["field"] == "size"
     problem_of(ask(server, key, "POST", "locations/none/check", {}), 404, "not_found")
     assert server.rows(schema.reservation) == []
 

@@ -36,7 +36,6 @@ RULES: dict[str, str] = {
     "GET /v1/locations/{location}/wait": KIOSK,
     "POST /v1/locations/{location}/retire": KIOSK,
     "PUT /v1/locations/{location}/files": KIOSK,
-    "GET /v1/locations/{location}/directory": KIOSK,
     "POST /v1/enrol": IN_MESSAGE,
     "POST /v1/packages": Scope.ANNOUNCE,
     "GET /v1/packages": Scope.READ,

@@ -9,6 +9,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+IS_NIGHTLY = os.environ.get("TEST_BUDGET") == "nightly"
 ROOT = Path(__file__).parents[2]
 HEADING = "## From a key to the first webhook"
 
@@ -34,6 +37,14 @@ def free_ports() -> int:
             return port
 
 
+def test_the_walk_has_all_its_steps() -> None:
+    text = "\n".join(blocks())
+    for word in ("key add", "/v1/webhooks", "/v1/packages", "deposit", "pickup", "conformance"):
+        assert word in text, word
+    assert text.count("package.") >= 3
+
+
+@pytest.mark.skipif(not IS_NIGHTLY, reason="a server, a receiver and the kit: half a minute")
 def test_the_walk_is_true_from_a_fresh_folder(tmp_path: Path) -> None:
     typed = [part for each in blocks() for part in each.split("\n\n")]
     commands = "\n".join(blocks())

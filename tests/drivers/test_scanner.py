@@ -116,6 +116,15 @@ def test_length_is_limited() -> None:
     assert assembler.feed(b"B\r", 1.0) == (ScannerRead("B"),)
 
 
+def test_a_signed_badge_may_be_longer_than_any_barcode_and_nothing_else() -> None:
+    badge = b"PKB1:" + b"AB27" * 90
+    assert ScanAssembler().feed(badge + b"\r", 1.0) == (ScannerRead(badge.decode()),)
+    assert ScanAssembler().feed(b"]Q1" + badge + b"\r", 1.0)[0].text == badge.decode()
+    too_long = ScannerRead("", refused=TOO_LONG)
+    for other in (badge + b"A" * 40, badge + b"a", badge[1:], badge + b" ", b"A" * 161):
+        assert ScanAssembler().feed(other + b"\r", 1.0) == (too_long,)
+
+
 @pytest.mark.parametrize(
     ("received", "text", "aim_id"),
     [

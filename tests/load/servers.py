@@ -25,6 +25,7 @@ from central.operators.accounts import add_key
 from central.settings import Settings
 from central.sync.room import note_room
 from central.tokens import token_hash
+from tests.load.delay import delayed
 from tests.load.journals import kiosk_of
 from tests.support.postgresql import Cluster
 
@@ -183,16 +184,8 @@ def _delayed(database_url: str, delay_ms: float) -> Iterator[str]:
     """The database behind a line whose round trip takes so long."""
     start, _, folder = database_url.partition("@/")
     name, _, path = folder.partition("?host=")
-    command = [sys.executable, "-m", "tests.load.delay", f"{path}/.s.PGSQL.5432", str(delay_ms)]
-    line = subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    )
-    try:
-        port = line.stdout.readline().strip() if line.stdout is not None else ""
+    with delayed(f"{path}/.s.PGSQL.5432", delay_ms) as port:
         yield f"{start}@127.0.0.1:{port}/{name}"
-    finally:
-        line.terminate()
-        line.wait()
 
 
 def _cpu_s(pid: int, *, with_ended: bool = False) -> float:

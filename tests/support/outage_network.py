@@ -7,6 +7,7 @@ the time is turned by hand, the wire is a call, and what goes out is kept.
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,11 +16,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from central import schema
 from central.app import build
 from central.context import Central
+from central.feed.tables import feed
 from central.notify import outages
 from central.notify.messages import Message
 from central.notify.worker import Worker
@@ -260,6 +262,16 @@ class Network:
         rows = self._rows(schema.notification, schema.notification.c.package == package)
         wanted = {row.id for row in rows if row.kind == kind}
         return [message for _, message in self.outbox.sent if message.id in wanted]
+
+    def have_read(self) -> None:
+        """Somebody reads the feed of every location from here on."""
+        said = update(schema.location).values(feeds="reader")
+        self.central.database.submit(lambda c: c.execute(said)).result()
+
+    def said_in_feed(self) -> list[str]:
+        """The kinds of what the server itself has said since, in order."""
+        rows = self._rows(feed, feed.c.body != "")
+        return [str(json.loads(row.body)["kind"]) for row in sorted(rows, key=lambda row: row.id)]
 
     def server_hold_ms(self, package: str) -> int | None:
         """Until when a package is held, as the server has it."""
