@@ -13,6 +13,11 @@ from kiosk.model.clock import HOUR_MS
 from kiosk.model.urls import asking, path
 
 PACKAGES: Final = "/v1/packages"
+WEBHOOKS: Final = "/v1/webhooks"
+RECEIVER: Final = {"url": "https://conformance-kit.invalid/webhooks"}
+"""One that is nowhere (RFC 2606): nothing is sent to anybody."""
+RECEIVERS_MAX: Final = 1000
+"""So many receivers a server lets a carrier have at most, however it is set up."""
 PERSON: Final = {
     "name": "Conny Form",
     "email": "conny@example.org",
@@ -287,6 +292,41 @@ def _full(client: Client) -> None:
         client.ask("POST", path("v1", "locations", location, "check"), {"size": "S"}).is_(200).body
     )
     require(body["fits"] is True, "there is room again")
+
+
+@step("a receiver of webhooks: made, tried, disabled, removed; what is refused of it")
+def _receiver(client: Client) -> None:
+    made = client.ask("POST", WEBHOOKS, RECEIVER).is_(201).body["id"]
+    receiver = path("v1", "webhooks", made)
+    try_out, replay = path("v1", "webhooks", made, "test"), path("v1", "webhooks", made, "replay")
+    try:
+        webhook = client.ask("POST", try_out).is_(202).body["id"]
+        client.ask("POST", replay, {"webhook": webhook}).problem(409, "not_dead")
+        client.ask("PATCH", receiver, {"disabled": True}).is_(200)
+        client.ask("POST", try_out).problem(409, "disabled")
+    finally:
+        client.ask("DELETE", receiver).is_(204)
+    client.ask("GET", receiver).problem(404, "not_found")
+
+
+@step("refused: one receiver of webhooks more than there may be")
+def _receivers(client: Client) -> None:
+    made: list[str] = []
+    try:
+        while (answer := client.ask("POST", WEBHOOKS, RECEIVER)).status == 201:
+            made.append(answer.body["id"])
+            require(len(made) <= RECEIVERS_MAX, f"{len(made)} receivers, and no end of them")
+        answer.problem(409, "too_many")
+    finally:
+        for each in made:
+            client.ask("DELETE", path("v1", "webhooks", each)).is_(204)
+
+
+@step("refused: couriers' badges, which no sandbox makes")
+def _badges(client: Client) -> None:
+    client.ask("GET", "/v1/couriers/keys").problem(403, "forbidden")
+    code = path("v1", "locations", client.kept["location"], "courier-code")
+    client.ask("GET", code).problem(403, "forbidden")
 
 
 @step("refused: no key, an unknown one, nothing there, a method that is none")
