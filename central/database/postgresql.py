@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from psycopg import ProgrammingError
@@ -46,8 +47,8 @@ def url_of(url: str, setting: str = "database_url") -> URL:
             raise _no_url(setting) from None
     try:
         said = conninfo_to_dict(f"postgresql://{rest}")
-    except ProgrammingError:
-        raise _no_url(setting) from None
+    except ProgrammingError as error:
+        raise _no_url(setting, _odd_word(error)) from None
     user, password, name = (said.pop(each, None) for each in ("user", "password", "dbname"))
     return URL.create(
         DRIVER,
@@ -58,10 +59,16 @@ def url_of(url: str, setting: str = "database_url") -> URL:
     )
 
 
-def _no_url(setting: str) -> CannotServeError:
+def _odd_word(error: ProgrammingError) -> str:
+    """The name of a parameter that libpq does not know: the one thing that may be shown."""
+    found = re.search(r'invalid URI query parameter: "(\w+)"', str(error))
+    return f" (it has no parameter {found[1]})" if found else ""
+
+
+def _no_url(setting: str, why: str = "") -> CannotServeError:
     """Neither with the URL nor in the libraries' words: both show the password, or a part of it."""
     return CannotServeError(
-        f"{setting}: this is no URL of a database; right is postgresql://USER:PASSWORD@HOST:PORT/NAME,"
+        f"{setting}{why}: this is no URL of a database; right is postgresql://USER:PASSWORD@HOST:PORT/NAME,"
         " where %20 stands for a blank, and so on for what is no letter, digit or one of - . _ ~"
     )
 

@@ -297,13 +297,14 @@ def for_person(
     letter = f"{head}{text.strip()}\n\n{details['code']}\n" if code else f"{head}{text.strip()}\n"
     letter += f"\n{offer}\n" if link else ""
     short = _line(words[kind].get("sms", words[kind]["text"])).render(details).strip()
-    short = f"{head}{short}"
+    # On one line, as gateways want it.
+    short = f"{look.name}: {short}" if look.name else short
     notice = ""
     if privacy_url:
         shown = bidi.left_to_right(f"{privacy_url} ") if runs_left else privacy_url
         notice = _line(words["all"]["privacy"]).render(link=shown)
         # Once for each package: an SMS is short, and each one costs.
-        short += f"\n{notice}" if kind is Kind.STORED else ""
+        short += f" {notice}" if kind is Kind.STORED else ""
     letter = "\n".join(part for part in (letter, sign_off, notice) if part)
     return Message(row.id, kind, row.channel, to, subject, letter, html, picture, short)
 

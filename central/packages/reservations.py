@@ -186,8 +186,9 @@ def end_over(connection: Connection, now_ms: int, most: int = 100) -> bool:
 def forget(connection: Connection, before_ms: int, most: int = 100) -> bool:
     """Delete some that ended before then; whether there may be more."""
     ended = select(_TABLE.c.id).where(_TABLE.c.ended_ms < before_ms).limit(most)
-    gone = delete(_TABLE).where(_TABLE.c.ended_ms < before_ms, _TABLE.c.id.in_(ended))
-    return connection.execute(gone).rowcount == most
+    ids = connection.execute(ended).scalars().all()
+    connection.execute(delete(_TABLE).where(_TABLE.c.id.in_(ids)))
+    return len(ids) == most
 
 
 def described(connection: Connection, row: Any) -> dict[str, Any]:

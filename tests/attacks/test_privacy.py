@@ -105,6 +105,7 @@ class Site:
             f'[smtp]\nhost = "127.0.0.1"\nport = {mailbox[0]}\nsecurity = "none"\n'
             'sender = "lockers@example.org"\n'
             f'[sms]\nfolder = "{self.spool}"\n[notifications]\nundo_wait_s = 0\n'
+            "quiet_from_h = 0\nquiet_until_h = 0\n"  # whatever hour it is at the kiosk just now
         )
         self.data = folder / "kiosk"
         self.data.mkdir()

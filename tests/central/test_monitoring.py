@@ -183,7 +183,9 @@ OF_THE_MACHINE = {
     *("NoKeeper", "TransactionsTriedAgain"),
 }
 """What a busy machine may raise by itself, with nothing wrong at the server."""
-NOT_RAISED = set(ALERTS) - RAISED - OF_THE_MACHINE
+OF_THE_WINDOW = {"WebhooksStand", "WebhooksFail"}
+"""Half an hour is ten seconds here, and a receiver that failed rests for longer."""
+NOT_RAISED = set(ALERTS) - RAISED - OF_THE_MACHINE - OF_THE_WINDOW
 
 
 def add_what_is_wrong(connection: Any, now_ms: int) -> None:

@@ -31,6 +31,7 @@ RULES: dict[str, str] = {
     "POST /v1/locations/{location}/sync": KIOSK,
     "GET /v1/locations/{location}/events": KIOSK,
     "GET /v1/locations/{location}/staff": KIOSK,
+    "GET /v1/locations/{location}/directory": KIOSK,
     "GET /v1/locations/{location}/nearby": KIOSK,
     "POST /v1/locations/{location}/nearby": KIOSK,
     "GET /v1/locations/{location}/wait": KIOSK,

@@ -30,10 +30,12 @@ from kiosk.ui.theme import Tone
 def _first(view: First, location: Location, speech: Speech) -> Words:
     if view.paused is not None and view.paused.is_closed:
         return _closed(view.paused, location, speech)
-    note = None
     if view.paused is not None:
-        note = Note(_nothing_taken_in(view.paused, location, speech), Tone.WAITING, "clock")
-    elif view.open_doors:
+        # In the place of how it goes: there is no room for both where the letters are large.
+        welcome = speech.say("Here for a package?")
+        return Words(welcome, _nothing_taken_in(view.paused, location, speech))
+    note = None
+    if view.open_doors:
         note = Note(_please_close(view.open_doors, speech), Tone.WAITING, "door-open")
     elif view.unreachable_boards:
         text = speech.say("Some doors do not work now.")
