@@ -37,13 +37,19 @@ class RequestError(Exception):
     """A request that is not carried out: an HTTP status, a code for programs, words for people."""
 
     def __init__(self, status: int, code: str, message: str, **detail: object) -> None:
-        super().__init__(message)
-        self.status, self.code, self.message, self.detail = status, code, message, detail
+        # What was sent is said back in it: no answer fails because of what it quotes.
+        self.status, self.code = status, code
+        self.message: str = sendable(message)
+        self.detail: dict[str, Any] = sendable(detail)
+        super().__init__(self.message)
         self.errors: tuple[FieldError, ...] = ()
 
     def with_errors(self, *errors: FieldError) -> Self:
         """The same, that names these fields."""
-        self.errors = errors
+        self.errors = tuple(
+            FieldError(sendable(each.field), sendable(each.value), sendable(each.expected))
+            for each in errors
+        )
         return self
 
     def body(self) -> dict[str, object]:
@@ -58,6 +64,18 @@ def wrong_field(field: str, value: Any, expected: str, message: str = "") -> Req
     problems = [{"field": field, "problem": expected}]
     error = RequestError(422, "invalid", message, problems=problems)
     return error.with_errors(FieldError(field, value, expected))
+
+
+def sendable(value: Any) -> Any:
+    """The same, with each text in it such as UTF-8 has: half of a pair of surrogates, which JSON
+    can name, is written as JSON names it."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode("utf-8")
+    if isinstance(value, dict):
+        return {sendable(name): sendable(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [sendable(each) for each in value]
+    return value
 
 
 def is_plain(text: str) -> bool:

@@ -3,6 +3,8 @@ reservation there, as `central.packages` finds and keeps it for any sender."""
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from fastapi import APIRouter, Query, Request
 from sqlalchemy import Connection, select
 
@@ -12,6 +14,7 @@ from central.context import Central, central_of
 from central.errors import wrong_field
 from central.packages import reservations
 from central.packages.nearest import nearest
+from central.packages.requests import Words
 from central.packages.room_requests import Reserve
 from central.packages.sizes import Asker
 from central.sync import enrolment
@@ -106,8 +109,8 @@ async def nearby_room(
 async def nearby_reserve(
     location: str,
     request: Request,
-    place: str = Query(default="", max_length=64),
-    size: str = Query(default="", max_length=16),
+    place: Annotated[Words, Query(max_length=64)] = "",
+    size: Annotated[Words, Query(max_length=16)] = "",
     carrier: str = Query(default=OPERATOR, pattern=CARRIER_ID),
 ) -> NearbyReserved:
     central = central_of(request)

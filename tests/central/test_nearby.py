@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import pytest
+import requests
 from sqlalchemy import update
 
 from central import schema
@@ -12,7 +14,7 @@ from kiosk.model.carriers import OPERATOR
 from kiosk.sync.nearby import NearbyRoom
 from kiosk.sync.servers import Servers
 from tests.central.test_kiosk_client import Site
-from tests.support.central_server import LOCATION, Server
+from tests.support.central_server import LOCATION, Journal, Server
 
 
 def place(server: Server, name: str, latitude: float, free: int) -> None:
@@ -64,3 +66,18 @@ def test_the_nearest_with_room_are_named_and_one_is_kept(tmp_path: Path, server:
         assert (row.location, row.size, row.kind) == ("near", "S", "soft")
     finally:
         site.journal.store.close()
+
+
+@pytest.mark.parametrize("field", ["place", "size"])
+@pytest.mark.parametrize("value", ["", "a\x06", "a\nb", "\u202e", "x" * 65])
+def test_a_place_or_size_that_is_none_is_refused_by_its_name(
+    server: Server, kiosk: Journal, field: str, value: str
+) -> None:
+    answer = requests.post(
+        f"{server.url}/v1/locations/{LOCATION.id}/nearby",
+        params={"place": "near", "size": "S", field: value},
+        headers={"authorization": f"Bearer {kiosk.token}"},
+        timeout=20,
+    )
+    assert answer.status_code == 422, answer.text
+    assert [each["field"] for each in answer.json()["errors"]] == [field]

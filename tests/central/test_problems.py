@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import socket
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 import requests
 
 from central import problems, schema
+from central.errors import FieldError, RequestError, wrong_field
 from tests.support.central_server import EVA, LOCATION, Server, announce
 
 ROOT = Path(__file__).parents[2]
@@ -165,3 +167,24 @@ def test_no_token_is_said_back(server: Server) -> None:
     answer = requests.post(f"{server.url}/v1/enrol", json=message, timeout=20)
     assert answer.status_code == 422
     assert "enrol_secret" not in answer.text
+
+
+HALF = "\ud800"
+"""Half of a pair of surrogates: JSON can name it, UTF-8 has no bytes for it."""
+
+
+@pytest.mark.parametrize("sent", [HALF, {f"colour{HALF}": 1}, {"barcode": HALF}, [HALF]])
+def test_what_has_no_bytes_is_refused_in_whatever_place(server: Server, sent: Any) -> None:
+    key = server.add_key()
+    for path, body in (("packages", sent), ("packages/bulk", {"packages": [sent]})):
+        answer = requests.post(f"{server.url}/v1/{path}", json=body, headers=key, timeout=20)
+        assert problem_of(answer, 422, "invalid")["errors"]
+        assert HALF not in json.dumps(answer.json(), ensure_ascii=False)
+
+
+def test_a_refusal_quotes_nothing_that_cannot_be_sent() -> None:
+    refused = RequestError(422, "invalid", f"a {HALF}", named=[{HALF: (HALF, 1)}])
+    refused.with_errors(FieldError(f"b.{HALF}", HALF, f"not {HALF}"))
+    body = problems.response(refused).body
+    assert HALF not in json.dumps(json.loads(bytes(body)), ensure_ascii=False)
+    assert wrong_field("size", HALF, "a size").message.isprintable()

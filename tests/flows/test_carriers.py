@@ -17,10 +17,9 @@ from kiosk.flows.views.customer import First
 from kiosk.flows.views.service import Doors
 from kiosk.flows.views.shared import Ask, DoorOpen, EnterPin, View
 from kiosk.model.carriers import CarrierScope
-from kiosk.model.clock import DAY_MS
 from kiosk.model.location import SlotStatus
 from kiosk.model.person import Recipient, Role, Staff, StaffSource
-from kiosk.store import deposits, holds, packages, staff
+from kiosk.store import deposits, packages, staff
 from kiosk.store.deposits import DepositRequest
 from kiosk.store.errors import RefusedError
 from kiosk.store.packages import Announcement
@@ -160,8 +159,7 @@ async def test_each_takes_back_its_own_alone(tmp_path: Path) -> None:
             await come(kiosk, pin)
             used[carrier] = await deposit(kiosk, carrier)
             await go(kiosk)
-        kiosk.world.clock.ahead_ms += 9 * DAY_MS
-        assert await kiosk.kiosk.store.run(holds.expire_due) == 2
+        assert await kiosk.serve_for(days=9) == 2
         await list_couriers(kiosk)
         view = await come(kiosk, RED)
         assert view.due == 1

@@ -16,18 +16,16 @@ from kiosk.flows.views.courier import ChooseSize, Collection, Receipt, ScanPacka
 from kiosk.flows.views.customer import EnterCode, First, Thanks
 from kiosk.flows.views.service import Doors
 from kiosk.flows.views.shared import Answer, Ask, DoorOpen, EnterPin
-from kiosk.model.clock import DAY_MS
 from kiosk.model.events import EventKind
 from kiosk.model.location import Service, SlotStatus, SuspectReason
 from kiosk.model.person import Role, Staff, StaffSource
-from kiosk.store import holds, packages, slots, staff
+from kiosk.store import packages, slots, staff
 from tests.support.flow_site import COURIER_PIN, STAFF, TECHNICIAN_PIN, Running
 from tests.support.visits import fresh_kiosk, sign_in, store
 
 
 async def expire_everything(kiosk: Running) -> None:
-    kiosk.world.clock.ahead_ms += 9 * DAY_MS
-    await kiosk.kiosk.store.run(holds.expire_due)
+    assert await kiosk.serve_for(days=9) > 0
 
 
 async def test_what_nobody_fetched_is_taken_back_one_by_one(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ from kiosk.model.events import EventKind
 from kiosk.model.location import Service, SlotStatus, SuspectReason
 from kiosk.model.pickup_code import make_code
 from kiosk.server_link import RemoteDoors
-from kiosk.store import codes, departures, holds, journal, openings, packages, slots
+from kiosk.store import codes, departures, journal, openings, packages, slots
 from kiosk.store.writer import Writer
 from tests.support.flow_site import Running, World, require_sound, running
 from tests.support.virtual_loop import run_virtually
@@ -475,8 +475,7 @@ async def test_what_is_not_held_any_more_is_not_promised_to_be_moved(
         if is_recalled:
             await kiosk.kiosk.store.run(departures.cancel, package.id, "a test")
         else:
-            kiosk.world.clock.ahead_ms += 9 * 24 * 3_600_000
-            await kiosk.kiosk.store.run(holds.expire_due)
+            assert await kiosk.serve_for(days=9) == 1
         kiosk.player.do(Pressed(Choice.MOVE_LOWER))
         answer = await kiosk.player.until(Answer)
         assert answer.refused == Refused(Refusal.CANNOT_EXTEND)

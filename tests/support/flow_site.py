@@ -21,15 +21,16 @@ from kiosk.flows.context import Kiosk, Policy
 from kiosk.flows.person import Person
 from kiosk.flows.views.shared import View
 from kiosk.model.allocation import BestFit
-from kiosk.model.clock import Instant
+from kiosk.model.clock import DAY_MS, Instant, Reading
 from kiosk.model.location import Location
 from kiosk.model.person import Recipient, Role, Staff
 from kiosk.model.pickup_code import make_code
 from kiosk.site_model import location_of
-from kiosk.store import packages, slots
+from kiosk.store import holds, packages, slots
 from kiosk.store.packages import Announcement
 from kiosk.store.slots import SlotRecord
 from kiosk.store.store import Store
+from kiosk.store.writer import Writer
 from tests.support.invariants import require_sound
 
 START_MS = 1_794_000_000_000
@@ -147,8 +148,25 @@ class Running:
     async def package_status(self, package_id: str) -> str:
         return (await self.kiosk.store.run(packages.package, package_id)).status.value
 
+    async def serve_for(self, days: int) -> int:
+        """Days go by while the kiosk serves, and holds that are over end; how many packages expire.
+
+        Where the clock only went ahead, the kiosk was down all the while and gives the time back.
+        """
+        self.world.clock.ahead_ms += days * DAY_MS
+        return await self.kiosk.store.run(_served, self.kiosk.location.time_zone)
+
     def open_doors(self) -> list[str]:
         return [label for label, door in self.site.steel.doors.items() if door.is_open]
+
+
+def _served(writer: Writer, time_zone: str) -> int:
+    """The minute at the end of a long service: a stamp each minute is as good as one before it."""
+    now = writer.now
+    holds.forget_stamps(writer)
+    holds.stamp_alive(writer, Reading(now.wall_ms, now.monotonic_ms, now.boot_id))
+    holds.tick(writer, time_zone)
+    return holds.expire_due(writer)
 
 
 @contextlib.asynccontextmanager
