@@ -500,16 +500,19 @@ def without_waiting(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_older_server_is_asked_as_often_as_it_wants(
-    site: Site, server: Server, monkeypatch: pytest.MonkeyPatch
+    site: Site,
+    server: Server,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """It has no such route, and says how often to come."""
-    server.others |= {"poll_s": 1}
+    server.others |= {"poll_s": 2}  # in less a kiosk would not even try to wait
     server.stop()
     server.start()
     without_waiting(server, monkeypatch)
     hatch = Hatch()
-    with site.client(hatch):
-        wait_until(lambda: bool(server.rows(schema.minute_status)))
+    with caplog.at_level("INFO", "kiosk.sync"), site.client(hatch):
+        wait_until(lambda: "and is asked: it answered 404" in caplog.text)
         assert not is_waited_at(server)
         ask_for_opening(server, "7")
         wait_until(lambda: hatch.opened == ["7"])
