@@ -103,7 +103,8 @@ class PhoneRow(ScrollView):
             do_scroll_y=False,
             bar_width=4,
             bar_color=look.EDGE,
-            bar_inactive_color=look.LINE,
+            # It stays as it is: what is behind the edge is found, and nothing moves by itself.
+            bar_inactive_color=look.EDGE,
             scroll_type=["bars", "content"],
         )
         self._hold = hold
@@ -223,7 +224,11 @@ class LabelStack(ScrollView):
 
     def __init__(self, labels: Sequence[Label], scan: Callable[[LabelCard], None]) -> None:
         super().__init__(
-            size_hint=(None, None), do_scroll_x=False, bar_width=4, bar_color=look.EDGE
+            size_hint=(None, None),
+            do_scroll_x=False,
+            bar_width=4,
+            bar_color=look.EDGE,
+            bar_inactive_color=look.EDGE,
         )
         self._stack = Widget(size_hint=(None, None))
         self.add_widget(self._stack)
