@@ -68,7 +68,7 @@ def _odd_word(error: ProgrammingError) -> str:
 def _no_url(setting: str, why: str = "") -> CannotServeError:
     """Neither with the URL nor in the libraries' words: both show the password, or a part of it."""
     return CannotServeError(
-        f"{setting}{why}: this is no URL of a database; right is postgresql://USER:PASSWORD@HOST:PORT/NAME,"
+        f"{setting}: this is no URL of a database{why}; right is postgresql://USER:PASSWORD@HOST:PORT/NAME,"
         " where %20 stands for a blank, and so on for what is no letter, digit or one of - . _ ~"
     )
 
