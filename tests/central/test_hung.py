@@ -61,7 +61,7 @@ def test_who_waits_for_a_database_that_stands_still_hears_of_it(
     database = server.central.database
     with standing_still(cluster):
         writing = database.submit(lambda c: c.execute(text("SELECT 1")).scalar())
-        wait_until(writing.done)
+        wait_until(writing.done, 120)
         assert isinstance(writing.exception(), SQLAlchemyError)
         with pytest.raises(SQLAlchemyError):
             database.read(lambda c: c.execute(text("SELECT 1")).scalar())
