@@ -28,7 +28,8 @@ class FieldError:
 
     def body(self) -> dict[str, Any]:
         """As a problem names it, with a JSON Pointer (RFC 6901) beside the name."""
-        pointer = "".join(f"/{part}" for part in self.field.split(".") if part)
+        parts = (each.replace("~", "~0").replace("/", "~1") for each in self.field.split("."))
+        pointer = "".join(f"/{part}" for part in parts if part)
         said = {"field": self.field, "pointer": f"#{pointer}", "value": self.value}
         return said | {"expected": self.expected}
 

@@ -25,6 +25,7 @@ from kiosk.model.commands import (
     SendSupportFile,
     TakePicture,
 )
+from kiosk.model.invariants import require
 from kiosk.model.urls import path
 
 router = APIRouter(prefix=HOME, include_in_schema=False)
@@ -115,7 +116,7 @@ async def file(request: Request, name: str, operator: LookingAsOperator) -> Resp
         return kind, content
 
     kind, content = await central.database.write(do, central)
-    assert kind in FILES
+    require(kind in FILES, "only some commands send files")
     media_type, disposition = SHOWN_AS[CommandType(kind)]
     headers = {**HEADERS, "content-disposition": disposition}
     return Response(content, media_type=media_type, headers=headers)

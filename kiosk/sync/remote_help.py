@@ -26,6 +26,7 @@ from kiosk.model.commands import (
     SendSupportFile,
     TakePicture,
 )
+from kiosk.model.invariants import require
 from kiosk.store import remote_help
 from kiosk.store.commands import Received
 from kiosk.store.errors import RefusedError, StoreError
@@ -113,7 +114,7 @@ def _send(store: Store, received: Received, make: Callable[[], bytes], send: Sen
         if len(file) > FILE_MAX_BYTES:
             raise HelpError(f"the file has {len(file)} bytes, and {FILE_MAX_BYTES} are taken")
         kind = CommandType(received.type)
-        assert kind in FILES
+        require(kind in FILES, "only some commands send files")
         send(received.id, file, MEDIA_TYPES[kind])
     except (HelpError, requests.RequestException) as error:
         outcome, detail = HelpOutcome.FAILED, str(error)[:200]

@@ -122,6 +122,13 @@ def test_each_wrong_field_says_what_would_be_right(server: Server) -> None:
     assert by_field["dimensions"]["expected"] == "an object"
 
 
+def test_a_pointer_names_a_field_with_signs_of_its_own(server: Server) -> None:
+    """RFC 6901, 3: those of a pointer itself are written ~0 and ~1."""
+    answer = announce(server, server.add_key(), "A", **{"a/b~c": 1})
+    [error] = problem_of(answer, 422, "invalid")["errors"]
+    assert (error["field"], error["pointer"]) == ("a/b~c", "#/a~1b~0c")
+
+
 @pytest.mark.parametrize(
     ("more", "field", "value"),
     [
