@@ -100,8 +100,13 @@ def make_ahead(connection: Connection, now_ms: int) -> int:
 def _make(connection: Connection, table: str, month: Month) -> None:
     name, time = month.partition(table), TIMES[table]
     within = f"{time} >= {month.begins_ms} AND {time} < {month.next.begins_ms}"
+    connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{PATIENCE}'")
+    left = text(f"SELECT 1 FROM {table}_rest WHERE {within} LIMIT 1")
+    if connection.execute(left).first() is not None:
+        # A statement that has chosen its parts and waits for the rest would find the rows neither
+        # there nor in the month, which is new to it.
+        connection.exec_driver_sql(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
     for statement in (
-        f"SET LOCAL lock_timeout = '{PATIENCE}'",
         f"CREATE TABLE {name} (LIKE {table} INCLUDING ALL)",
         _moved(connection, f"{table}_rest", name, within),
         f"ALTER TABLE {table} ATTACH PARTITION {name}"

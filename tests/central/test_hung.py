@@ -43,15 +43,21 @@ def server(tmp_path: Path, cluster: Cluster, monkeypatch: pytest.MonkeyPatch) ->
 
 @contextlib.contextmanager
 def standing_still(cluster: Cluster) -> Iterator[None]:
-    """All its processes; what the kernel does for them goes on."""
+    """All its processes; what the kernel does for them goes on.
+
+    The one that makes the others stands still first, so that none is made that is not seen here.
+    """
     postmaster = psutil.Process(int((cluster.data / "postmaster.pid").read_text().split()[0]))
-    family = [postmaster, *postmaster.children(recursive=True)]
-    for each in family:
+    postmaster.suspend()
+    wait_until(lambda: postmaster.status() == psutil.STATUS_STOPPED)
+    children = postmaster.children(recursive=True)
+    for each in children:
         each.suspend()
+    wait_until(lambda: all(each.status() == psutil.STATUS_STOPPED for each in children))
     try:
         yield
     finally:
-        for each in family:
+        for each in [*children, postmaster]:
             each.resume()
 
 

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, create_engine, text
 from central import schema
 from central.auth import Role
 from central.database import alembic_config, migrate
-from central.database.partitions import AHEAD, TIMES, Month, months_of
+from central.database.partitions import AHEAD, TIMES, Month, make_ahead, months_of
 from central.feed import readers
 from central.feed.document import Document
 from central.feed.stream import begin_everywhere
@@ -89,6 +89,33 @@ def test_months_are_made_ahead_and_what_came_before_them_is_put_there(
             assert count(server, f"{table}_rest") == 0
     assert count(server, "event_y2028m02") > 0
     assert count(server, "event") == before
+
+
+def test_who_reads_while_rows_are_put_into_their_month_finds_them(
+    server: Server, kiosk: Journal
+) -> None:
+    wait_until(lambda: len(months(server, "audit")) == AHEAD + 1)
+    server.clock.wall_ms += 365 * DAY_MS
+    kiosk.put_in("A")
+    sync(kiosk)
+    there = count(server, "event_rest")
+    assert there > 0
+    engine = create_engine(server.central.settings.database_url)
+    with engine.connect() as keeper:
+        make_ahead(keeper, server.clock.wall_ms)
+        seen = server.central.database.submit(
+            lambda connection: connection.execute(text("SELECT count(*) FROM event")).scalar_one()
+        )
+        waits = (
+            "SELECT 1 FROM pg_stat_activity"
+            " WHERE wait_event_type = 'Lock' AND query = 'SELECT count(*) FROM event'"
+        )
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as looking:
+            wait_until(lambda: looking.execute(text(waits)).first() is not None)
+        keeper.commit()
+        assert seen.result() == there
+    engine.dispose()
+    assert count(server, "event_rest") == 0
 
 
 def test_an_old_month_is_written_out_and_dropped_but_for_what_is_needed(
