@@ -163,9 +163,10 @@ class Kiosk:
             self.look_ahead(),
         )
 
-    async def size_offers(self) -> tuple[SizeOffer, ...]:
-        """The sizes with how many slots are free now, for the courier."""
-        free = await self.store.run(slots.free_by_size, self.location, self.strategy)
+    async def size_offers(self, carrier: str | None = None) -> tuple[SizeOffer, ...]:
+        """The sizes with how many slots are free now, for the courier; with a carrier, for what
+        that brings unannounced."""
+        free = await self.store.run(slots.free_by_size, self.location, self.strategy, carrier)
         return tuple(
             SizeOffer(
                 size.name,

@@ -49,6 +49,7 @@ from kiosk.flows.views.unannounced import (
     FindResident,
     GuestStored,
     PickResident,
+    PrivacyNotice,
     RoomElsewhere,
     WhomFor,
 )
@@ -108,6 +109,7 @@ _PAGES: dict[type[View], type[Page[Any]]] = {
     ConfirmPhone: NoticePage,
     FindResident: FindResidentPage,
     PickResident: PickResidentPage,
+    PrivacyNotice: NoticePage,
     GuestStored: NoticePage,
     RoomElsewhere: NoticePage,
 }
