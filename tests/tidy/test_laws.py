@@ -66,6 +66,7 @@ COMPOSITION_ROOTS = {
 """The files that join the parts, and so may know all of them."""
 
 ADAPTERS = {
+    "config/base/parcel_keeper.py": "waits beside the kiosk, a program of its own",
     "central/adapters.py": "the server's clock and its randomness",
     "kiosk/adapters.py": "the machine's clocks and its randomness",
     "kiosk/messages.py": "writes message files",
