@@ -49,6 +49,7 @@ from central.pages import (
     provider_sign_in,
     recipient_page,
     remote_actions,
+    search_page,
     sign_in,
     webhook_pages,
 )
@@ -98,6 +99,7 @@ ROUTERS = (
     location_actions.router,
     remote_actions.router,
     webhook_pages.router,
+    search_page.router,
     area_actions.router,
     carrier_pages.router,
     recipient_page.router,
