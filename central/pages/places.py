@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any, Final
-from urllib.parse import urlencode
 
 from central.pages.queries import HEALTH, SHOWN
 from kiosk.model.clock import MINUTE_MS
+from kiosk.model.urls import asking
 
 Place = Mapping[str, Any]
 
@@ -50,7 +50,7 @@ class Asked:
         wanted = asdict(replace(self, **changes))
         usual = asdict(Asked())
         kept = {name: str(value) for name, value in wanted.items() if value != usual[name]}
-        return f"?{urlencode(kept)}" if kept else ""
+        return asking("", **kept) if kept else ""
 
 
 @dataclass(frozen=True, slots=True)
