@@ -50,6 +50,7 @@ from central.database.columns import time_column as _time
 from central.database.own_clock import changed_column, written_column
 from central.delegates.tables import delegate as delegate
 from central.locations.tables import location_listing as location_listing
+from central.locations.tables import site_file as site_file
 from central.notify.tables import message_stop as message_stop
 from central.operators.tables import account_link as account_link
 from central.operators.tables import operator_session as operator_session
@@ -61,6 +62,9 @@ from central.outages.tables import location_outage as location_outage
 from central.outages.tables import package_outage as package_outage
 from central.package_indexes import indexes
 from central.packages.tables import reservation as reservation
+from central.releases.tables import release as release
+from central.releases.tables import release_key as release_key
+from central.releases.tables import release_metadata as release_metadata
 from central.remote.tables import location_file as location_file
 from central.residents.tables import directory_version as directory_version
 from central.residents.tables import household as household
