@@ -18,7 +18,7 @@ from kiosk import engine as engine_module
 from kiosk import power
 from kiosk.adapters import SystemClock
 from kiosk.app import make_kiosk
-from kiosk.engine import Engine
+from kiosk.engine import KioskEngine
 from kiosk.flows.views.choices import Choice
 from kiosk.flows.views.customer import First
 from kiosk.flows.views.service import NoPower
@@ -94,7 +94,7 @@ def test_with_little_left_nothing_is_taken_in_then_all_is_closed_and_it_comes_ba
     monkeypatch.setattr(engine_module, "REST_S", 0.2)
     data, panel, opened = tmp_path / "data", Panel(), threading.Semaphore(0)
     make_kiosk(site, data)
-    running = Engine(site, data, panel)
+    running = KioskEngine(site, data, panel)
     running.opened = opened.release
     running.start()
     try:
