@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from kiosk.model.location import Location
 from kiosk.model.urls import is_open_to_readers
 from kiosk.model.wrapping import is_pinned, pin_of, wrap
+from kiosk.store import meta
 from kiosk.sync.client import Identity, layout_of
 from kiosk.sync.contract import EnrolAnswer, EnrolRequest, M, ServerKeys
 from kiosk.sync.deadline import BoundedSession
@@ -241,7 +242,7 @@ def identity_in(data: Path) -> Identity | None:
     if not path.exists():
         return None
     try:
-        identity = Identity(**json.loads(path.read_text(encoding="utf-8")))
+        identity = meta.read_as(Identity, path.read_text(encoding="utf-8"))
         _require_written_right(identity)
     except (OSError, ValueError, TypeError) as error:
         raise EnrolError(f"{path}: {error}; enrol this kiosk again: kiosk enrol") from error
