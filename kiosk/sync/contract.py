@@ -49,6 +49,8 @@ REVOKED_BADGES_MAX = 4_000
 """How many badges and couriers are revoked at a kiosk at most, those whose badges ended not
 counted."""
 REGIONS_MAX = 32
+SITE_FILE_MAX = 500_000
+"""In characters; a site of a thousand slots has a fifth of it."""
 """Of how many regions a location is at most: each within the next."""
 
 
@@ -512,6 +514,17 @@ class EnrolAnswer(Message):
     """Whether each command is signed; a server before 0.3 signs openings alone."""
 
 
+class SiteFileAnswer(Message):
+    """The site file of a location, for a kiosk that is about to enrol: signed for this location and
+    for the question that the kiosk made up, so that none that was kept by somebody comes again."""
+
+    location: str = Field(max_length=64)
+    text: str = Field(max_length=SITE_FILE_MAX)
+    """TOML, as `kiosk check` reads it."""
+    signature: str = Field(max_length=256)
+    """The server's Ed25519 signature of `site_file_text`, in hexadecimal."""
+
+
 class RetireRequest(Message):
     """A kiosk goes out of service for good."""
 
@@ -553,6 +566,11 @@ def directory_text(location: str, question: str, page: JsonValue) -> bytes:
     is no JSON."""
     said = ["parcel-kiosk directory", location, question, page]
     return json.dumps(said, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+
+
+def site_file_text(location: str, question: str, text: str) -> bytes:
+    """What the server signs of a location's site file."""
+    return json.dumps(["parcel-kiosk site file", location, question, text]).encode()
 
 
 def command_text(

@@ -28,6 +28,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "assets": (),
     "central": (
         "central",
+        "config",
         "kiosk.child_processes",
         "kiosk.csv_file",
         "kiosk.model",
@@ -46,6 +47,8 @@ COMPOSITION_ROOTS = {
     "kiosk/demo/demo.py",
     "kiosk/demo/server.py",
     "kiosk/engine.py",
+    "kiosk/new_machine.py",
+    "kiosk/set_up_window.py",
     "kiosk/demo/player.py",
     "kiosk/site_model.py",
     "kiosk/demo/text.py",
