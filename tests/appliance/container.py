@@ -1,7 +1,7 @@
 """A locker's computer with a real systemd, in a container: the .deb's files over this system's own.
 
-"""A locker's computer with a real systemd, in a container: the package over this system's files.
-laid over it. /etc and /var are the container's own and outlast it, so that it can be killed and
+`systemd-nspawn` boots a small root folder whose /usr is this machine's, with the package laid
+over it. /etc and /var are the container's own and outlast it, so that it can be killed and
 started again like a machine whose power went. The kiosk draws on a virtual screen inside.
 """
 
