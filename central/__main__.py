@@ -39,15 +39,18 @@ from central.errors import CannotServeError, RequestError
 from central.feed import writing
 from central.feed_commands import feed_group, stream_command
 from central.listening import listen, run
+from central.locations import site_files
 from central.locations.changes import describe
 from central.locations.words import ACCESSIBILITY, SERVICES
 from central.operators import accounts
 from central.pages.session import HOME
 from central.region_commands import region_group
+from central.release_commands import release_group
 from central.sandbox.making import make
 from central.settings import Settings, load, require_all_on_sqlite, roles_of
 from central.sync import enrolment, signing, staff
 from central.sync.staff_list import EVERYWHERE
+from central.upgrade import next_steps, upgrade
 from central.user_commands import user
 from central.webhook_commands import webhook_group
 from kiosk.model.carriers import OPERATOR
@@ -86,6 +89,23 @@ def migrate_command(settings: Settings) -> None:
     # On SQLite each start does it.
     build(settings, may_be_new=False).database.close()
     click.echo("The tables are those of this version.")
+
+
+@cli.command("upgrade")
+@click.option(
+    "--into",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="The folder for the backup from before; backups in the data folder unless given.",
+)
+@click.pass_obj
+def upgrade_command(settings: Settings, into: Path | None) -> None:
+    """Bring a server up to this version: back up, migrate, look at everything, say what to start.
+
+    On SQLite stop the server first; on PostgreSQL those of the version before go on.
+    """
+    done = upgrade(settings, into, SystemClock().now_ms(), click.echo)
+    for sentence in next_steps(settings, done):
+        click.echo(sentence)
 
 
 @cli.command()
@@ -210,6 +230,31 @@ def location_roll(settings: Settings, name_id: str) -> None:
     _tell_token(settings, name_id, _write(settings, roll))
 
 
+@location.command("site-file")
+@click.argument("name_id")
+@click.argument(
+    "file", required=False, type=click.Path(path_type=Path, exists=True, dir_okay=False)
+)
+@click.pass_obj
+def location_site_file(settings: Settings, name_id: str, file: Path | None) -> None:
+    """Keep FILE as the site file that the kiosk of location NAME_ID is given when it is set up;
+    without FILE, print the one that is kept."""
+    if file is None:
+        kept = _write(settings, lambda connection, _: site_files.of_location(connection, name_id))
+        if kept is None:
+            raise RequestError(404, "no_site_file", f"no site file is kept for {name_id!r}")
+        click.echo(kept.content, nl=False)
+        return
+    text = file.read_bytes().decode("utf-8-sig", "replace")
+    _write(
+        settings,
+        lambda connection, central: site_files.keep(
+            connection, name_id, text, BY, central.clock.now_ms()
+        ),
+    )
+    click.echo(f"{name_id}: kept; the next kiosk that is set up here is given it")
+
+
 @location.command("revoke")
 @click.argument("name_id")
 @click.pass_obj
@@ -282,6 +327,7 @@ cli.add_command(carrier_group)
 cli.add_command(feed_group)
 cli.add_command(stream_command)
 cli.add_command(region_group)
+cli.add_command(release_group)
 cli.add_command(webhook_group)
 cli.add_command(area_group)
 cli.add_command(badge_group)

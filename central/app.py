@@ -31,6 +31,7 @@ from central.intake import Intake
 from central.keeper import Keeper
 from central.links import PATH
 from central.locations import routes as location_routes
+from central.locations import site_file_routes
 from central.monitoring.requests import CountedRequests
 from central.notify import incoming, receipts
 from central.notify.worker import Worker
@@ -49,7 +50,9 @@ from central.pages import (
     provider_sign_in,
     recipient_page,
     remote_actions,
+    search_page,
     sign_in,
+    site_file_pages,
     webhook_pages,
 )
 from central.pages import actions as page_actions
@@ -59,6 +62,7 @@ from central.pages.rendering import refused_page
 from central.pages.session import HOME, SIGN_IN, NotSignedInError, StepNeededError
 from central.rates import Rates
 from central.regions import routes as region_routes
+from central.releases import routes as release_routes
 from central.remote import routes as file_routes
 from central.settings import Settings
 from central.sync import commands
@@ -74,11 +78,13 @@ WATCHED = (metrics.router,)
 ROUTERS = (
     sync_routes.router,
     file_routes.router,
+    release_routes.router,
     list_routes.router,
     package_routes.router,
     nearby.router,
     webhook_routes.router,
     location_routes.router,
+    site_file_routes.router,
     room_routes.router,
     sandbox_routes.router,
     api_page.router,
@@ -92,12 +98,14 @@ ROUTERS = (
     passkey_pages.router,
     account_actions.router,
     directory_pages.router,
+    site_file_pages.router,
     page_routes.router,
     page_actions.router,
     badge_pages.router,
     location_actions.router,
     remote_actions.router,
     webhook_pages.router,
+    search_page.router,
     area_actions.router,
     carrier_pages.router,
     recipient_page.router,

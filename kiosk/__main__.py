@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import base64
 import csv
 import json
 import logging
@@ -11,6 +13,7 @@ import sys
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import NoReturn
 
 import click
 import segno
@@ -36,9 +39,11 @@ from kiosk.model.person import (
     new_badge_secret,
     secret_digits_wanted,
 )
-from kiosk.private_files import is_open_to_others
+from kiosk.new_machine import NewMachine, is_new, require_set_up
+from kiosk.private_files import is_open_to_others, make_private
 from kiosk.retirement import RetireError
 from kiosk.server_link import enrol_kiosk, transport_of
+from kiosk.set_up_window import run_set_up_window
 from kiosk.site_model import remarks, risks_of_guessing, with_kept_settings
 from kiosk.store.errors import StoreError
 from kiosk.store.exports import TABLES
@@ -49,6 +54,9 @@ from kiosk.vitals import version
 
 EXIT_MISTAKE = 2
 """The exit code for what a person has to put right: a wrong file, a missing right."""
+HEALTH_S = 15.0
+SUPPORT_S = 200.0
+"""How long a kiosk that runs has to answer."""
 EXIT_FOUND = 1
 """The exit code of a check that found something wrong."""
 
@@ -97,8 +105,19 @@ def main() -> None:
 @config_option
 @data_option
 @click.option("--geometry", type=Geometry(), help="An ordinary window instead of the whole panel.")
-def run(config: Path, data: Path, geometry: tuple[int, int, int, int] | None) -> None:
+@click.option(
+    "--set-up",
+    "may_set_up",
+    is_flag=True,
+    help="Where no kiosk is yet, have one set up at the panel; --config is written then.",
+)
+def run(
+    config: Path, data: Path, geometry: tuple[int, int, int, int] | None, may_set_up: bool
+) -> None:
     """Run the kiosk in its window."""
+    if may_set_up and is_new(config, data):
+        run_set_up(config, data, geometry)
+    require_set_up(data)
     site = with_kept_settings(load_site(config), data)
     # What is wrong with a kiosk's folder stands on its screen; that there is no kiosk, here.
     app.require_kiosk(site, data)
@@ -108,6 +127,15 @@ def run(config: Path, data: Path, geometry: tuple[int, int, int, int] | None) ->
         click.echo(str(error), err=True)
         with app.own_console_server(site, data):
             sys.exit(EXIT_MISTAKE)
+
+
+def run_set_up(config: Path, data: Path, geometry: tuple[int, int, int, int] | None) -> NoReturn:
+    """Have the kiosk set up at its panel; then this program begins again, as that kiosk."""
+    try:
+        sys.exit(run_set_up_window(NewMachine(config, data), geometry))
+    except NoDisplayError as error:
+        click.echo(str(error), err=True)
+        sys.exit(EXIT_MISTAKE)
 
 
 @main.command()
@@ -191,6 +219,45 @@ def verify(config: Path, data: Path) -> None:
         click.echo(found["problem"], err=True)
         sys.exit(EXIT_FOUND)
     click.echo(f"{found['events']} events, the chain is whole; {found['epoch']} {found['head']}")
+
+
+def running_console(data: Path, answer_s: float) -> ConsoleClient:
+    """How a command reaches the kiosk that is of use for a running one alone."""
+
+    def nobody() -> NoReturn:
+        raise ConsoleError(f"no kiosk runs with the data folder {data}")
+
+    return ConsoleClient(data, nobody, answer_s)
+
+
+@main.command()
+@config_option
+@data_option
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+def support(config: Path, data: Path, file: Path) -> None:
+    """Write one FILE (ZIP) for whoever looks for a fault; nobody is in it. Also where no kiosk
+    runs, or the one that runs does not answer."""
+    make_private(file)
+    try:
+        with running_console(data, SUPPORT_S) as console:
+            made = base64.b64decode(console.ask("support")["file"])
+    except ConsoleError as error:
+        click.echo(f"{error}: it is made without the kiosk", err=True)
+        made = asyncio.run(app.support_without_kiosk(load_site(config), data, str(error)))
+    file.write_bytes(made)
+    click.echo(f"{file}: {len(made)} bytes")
+
+
+@main.command()
+@data_option
+def health(data: Path) -> None:
+    """Say how the running kiosk is, as a line of JSON; exit 1 when it is not well."""
+
+    with running_console(data, HEALTH_S) as console:
+        found = console.ask("health")
+    click.echo(json.dumps(found))
+    if not found["is_well"]:
+        sys.exit(EXIT_FOUND)
 
 
 @main.command()

@@ -18,6 +18,7 @@ from kiosk.model.commands import (
     Announce,
     Cancel,
     ChangeSettings,
+    ChooseRelease,
     Command,
     CommandRecipient,
     CommandType,
@@ -236,6 +237,10 @@ def _carry_out(
             reservations.reserve(writer, reservation, size, until_ms)
         case ReleaseDoor(reservation=reservation):
             reservations.release(writer, reservation)
+        case ChooseRelease():
+            if not received.is_proven:
+                raise RefusedError("a release is chosen only by a command that is signed")
+            raise RefusedError("this kiosk cannot change its release by itself")
         case _:
             assert_never(command)
     return {}
@@ -364,7 +369,7 @@ def _cancel(writer: Writer, command: Cancel) -> None:
     package_id = _named(writer, command.package)
     known = writer.one("SELECT status FROM package WHERE id = ?", (package_id,))
     if known is not None:
-        if (PackageStatus(known["status"]), PackageStatus.CANCELLED) not in LEGAL_CHANGES:
+        if (packages.status_of(known["status"]), PackageStatus.CANCELLED) not in LEGAL_CHANGES:
             raise RefusedError(f"package {package_id} is {known['status']}: it cannot be recalled")
         departures.cancel(writer, package_id, command.why)
         return

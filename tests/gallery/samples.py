@@ -36,6 +36,7 @@ from kiosk.flows.views.service import (
     EventLine,
     History,
     Machine,
+    NoPower,
     PartsTest,
     Round,
     ScanInside,
@@ -67,12 +68,19 @@ from tests.gallery.locker import (
     sample_doors,
     sample_offers,
 )
+from tests.gallery.set_up_samples import set_up_views
 from tests.gallery.unannounced_samples import unannounced_views
 
 
 def sample_views() -> list[tuple[str, View]]:
     """Every view with sensible data, each under the name of its picture."""
-    return [*_customer_views(), *_courier_views(), *unannounced_views(), *_service_views()]
+    return [
+        *_customer_views(),
+        *_courier_views(),
+        *unannounced_views(),
+        *set_up_views(sample_doors(silent=True).boards),
+        *_service_views(),
+    ]
 
 
 PAUSED = Paused(PauseReason.MAINTENANCE, None, is_closed=False)
@@ -92,6 +100,7 @@ def _customer_views() -> list[tuple[str, View]]:
         ("first-door-open", First(choices=first, open_doors=("7", "12"))),
         ("first-paused", First(choices=paused, paused=PAUSED)),
         ("first-paused-until", First(choices=paused, paused=replace(PAUSED, until_ms=NOW_MS))),
+        ("first-battery-low", First(choices=paused, is_battery_low=True)),
         ("first-closed", First(choices=closed, paused=CLOSED)),
         ("first-board-lost", First(choices=first, unreachable_boards=1)),
         (
@@ -243,6 +252,7 @@ def _customer_views() -> list[tuple[str, View]]:
             CodeAsked(reference="4187", is_reached=False, choices=(Choice.DONE,)),
         ),
         ("answer-help", Answer(help=True, reference="195", choices=(Choice.BACK,))),
+        ("no-power", NoPower()),
         (
             "cannot-start",
             CannotStart(

@@ -8,9 +8,13 @@ VIEWER, OPERATOR, ADMIN = Role.VIEWER, Role.OPERATOR, Role.ADMIN
 
 ASKS_FOR = {
     "GET ": VIEWER,
+    "GET /places": VIEWER,
+    "GET /search": VIEWER,
     "GET /locations/{name}": VIEWER,
     "GET /locations/{name}/live": VIEWER,
     "GET /locations/{name}/directory": VIEWER,
+    "GET /locations/{name}/site-file": VIEWER,
+    "POST /locations/{name}/site-file": ADMIN,
     "POST /locations/{name}/directory": ADMIN,
     "POST /locations/{name}/directory/take": ADMIN,
     "POST /locations/{name}/directory/empty": ADMIN,
