@@ -19,7 +19,7 @@ from kiosk.flows.views.customer import (
     Thanks,
 )
 from kiosk.flows.views.shared import Answer, Ask, DoorOpen, Trouble, View
-from kiosk.flows.views.unannounced import EnterPhone, GuestStored
+from kiosk.flows.views.unannounced import GuestStored
 from kiosk.model.addressee import Addressee
 from kiosk.model.package import PackageStatus
 from kiosk.model.pickup_code import qr_text
@@ -429,7 +429,7 @@ async def pickup_too_high_and_moved_by_the_courier(kiosk: Running, witness: Witn
 async def _guest_at_the_door(kiosk: Running) -> tuple[str, str]:
     """A guest has named both numbers and a size; the reference and the slot."""
     await kiosk.player.until(First)
-    await press(kiosk, Choice.GUEST, EnterPhone)
+    kiosk.player.do(Pressed(Choice.GUEST))
     await type_phone(kiosk, "01710000001")
     await type_phone(kiosk, "01710000002")
     reference = (await kiosk.player.until(ChooseSize)).barcode
@@ -447,7 +447,7 @@ async def left_by_a_guest(kiosk: Running, witness: Witness) -> None:
     await shut(kiosk, slot)
     await kiosk.player.until(GuestStored)
     witness.add(BecameFact(reference, PackageStatus.STORED, slot))
-    await press(kiosk, Choice.DONE, First)
+    kiosk.player.do(Pressed(Choice.DONE))
     await fetch(kiosk, witness, reference)
 
 
