@@ -45,6 +45,7 @@ from central.locations.words import ACCESSIBILITY, SERVICES
 from central.operators import accounts
 from central.pages.session import HOME
 from central.region_commands import region_group
+from central.release_commands import release_group
 from central.sandbox.making import make
 from central.settings import Settings, load, require_all_on_sqlite, roles_of
 from central.sync import enrolment, signing, staff
@@ -308,6 +309,7 @@ cli.add_command(carrier_group)
 cli.add_command(feed_group)
 cli.add_command(stream_command)
 cli.add_command(region_group)
+cli.add_command(release_group)
 cli.add_command(webhook_group)
 cli.add_command(area_group)
 cli.add_command(badge_group)

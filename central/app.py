@@ -61,6 +61,7 @@ from central.pages.rendering import refused_page
 from central.pages.session import HOME, SIGN_IN, NotSignedInError, StepNeededError
 from central.rates import Rates
 from central.regions import routes as region_routes
+from central.releases import routes as release_routes
 from central.remote import routes as file_routes
 from central.settings import Settings
 from central.sync import commands
@@ -76,6 +77,7 @@ WATCHED = (metrics.router,)
 ROUTERS = (
     sync_routes.router,
     file_routes.router,
+    release_routes.router,
     list_routes.router,
     package_routes.router,
     nearby.router,

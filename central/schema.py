@@ -62,6 +62,9 @@ from central.outages.tables import location_outage as location_outage
 from central.outages.tables import package_outage as package_outage
 from central.package_indexes import indexes
 from central.packages.tables import reservation as reservation
+from central.releases.tables import release as release
+from central.releases.tables import release_key as release_key
+from central.releases.tables import release_metadata as release_metadata
 from central.remote.tables import location_file as location_file
 from central.residents.tables import directory_version as directory_version
 from central.residents.tables import household as household

@@ -344,6 +344,8 @@ class Settings(_Part):
     """Where the server's key is; none is `central.key` in the data folder."""
     forgotten_file: Path | None = None
     """Where the list of who was forgotten is; none is `forgotten.jsonl` in the data folder."""
+    releases_folder: Path | None = None
+    """The folder of the files of kiosks' releases; none is `releases` in the data folder."""
     roles: tuple[Role, ...] = Field(default=get_args(Role), min_length=1)
     """What this process does: answer requests, send messages, keep house (one process at a time,
     of all that may). On SQLite there is one process, which does all of it."""

@@ -21,6 +21,13 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "kiosk.store": ("kiosk.store", "kiosk.model", "kiosk.private_files"),
     "kiosk.flows": ("kiosk.flows", "kiosk.store", "kiosk.model", "drivers"),
     "kiosk.sync": ("kiosk.sync", "kiosk.store", "kiosk.model"),
+    "kiosk.updates": (
+        "kiosk.updates",
+        "kiosk.sync",
+        "kiosk.store",
+        "kiosk.model",
+        "kiosk.private_files",
+    ),
     "kiosk.ui": ("kiosk.ui", "kiosk.flows", "kiosk.store", "kiosk.model", "drivers", "assets"),
     "drivers.tools": ("drivers", "config"),
     "drivers": ("drivers", "assets"),
@@ -59,6 +66,7 @@ COMPOSITION_ROOTS = {
 """The files that join the parts, and so may know all of them."""
 
 ADAPTERS = {
+    "config/base/parcel_keeper.py": "waits beside the kiosk, a program of its own",
     "central/adapters.py": "the server's clock and its randomness",
     "kiosk/adapters.py": "the machine's clocks and its randomness",
     "kiosk/messages.py": "writes message files",
