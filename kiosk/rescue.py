@@ -28,7 +28,6 @@ from kiosk.store.remains import DATABASE
 from kiosk.store.restore import Restored
 from kiosk.sync.enrol import identity_in
 
-
 PATIENCE_S = 86_400
 
 
