@@ -120,6 +120,7 @@ def dead_machine(data: Path, barcodes: list[str]) -> Path:
         store.submit(packages.announce, Announcement(f"p-{number}", barcode, "S", None)).result()
         request = DepositRequest(f"i-{number}", barcode, "S", f"n-{number}", "11")
         stored = store.submit(deposits.begin_deposit, request, here, FirstAvailable()).result()
+        assert stored is not None
         store.submit(deposits.store_package, stored, here, 5, rng).result()
     backup = data / "kiosk-backup.db"
     asyncio.run(store.back_up(backup))
