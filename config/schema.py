@@ -461,6 +461,22 @@ class Server(_Table):
     )
 
 
+class Updates(_Table):
+    """[updates]: when another release of the program may take over, and how fast it is fetched."""
+
+    window: Annotated[str, AfterValidator(_begins_and_ends)] = Field(
+        default="02:00-05:00",
+        pattern=r"^(|([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9])$",
+        description='when another release may take over, like "02:00-05:00", or "" for always',
+    )
+    kilobytes_per_s: int = Field(
+        default=256,
+        ge=8,
+        le=100_000,
+        description="how fast it is fetched, a whole number from 8 to 100000",
+    )
+
+
 class Look(_Table):
     """[look]: what of the screens is the site's own."""
 
@@ -537,6 +553,7 @@ class Site(_Table):
     messages: Messages | None = Field(default=None, description="a table [messages], or none")
     backup: Backup | None = Field(default=None, description="a table [backup], or none")
     server: Server = Field(default=Server(), description="a table [server], or none")
+    updates: Updates = Field(default=Updates(), description="a table [updates], or none")
     look: Look = Field(default=Look(), description="a table [look], or none")
     sound: Sound = Field(default=Sound(), description="a table [sound], or none")
 

@@ -17,7 +17,7 @@ import click
 import segno
 
 from config import DEMO_SITE, ConfigError, check_site, load_site
-from kiosk import app
+from kiosk import app, rehearsing
 from kiosk.adapters import LocationKeyError, hash_pin, key_path
 from kiosk.console import announcements, report
 from kiosk.console.command_socket import ConsoleClient, ConsoleError
@@ -245,6 +245,20 @@ def report_command(config: Path, data: Path, form: str, snapshot: Path | None) -
         found = console.ask("report")
     figures = report.lines(report.since(found["counters"], before))
     click.echo(report.as_text(form, found, figures))
+
+
+@main.command("rehearse")
+@config_option
+@data_option
+@click.option("--own-screen", is_flag=True, hidden=True)
+def rehearse_command(config: Path, data: Path, own_screen: bool) -> None:
+    """Try this release on a COPY of a kiosk's data folder: the database, the journal's chain, the
+    site file, the first screen."""
+    site = with_kept_settings(load_site(config), data)
+    if own_screen:
+        rehearsing.require_own_screen(site, data)
+        return
+    click.echo(rehearsing.rehearse(site, data, config))
 
 
 @main.command("backup")

@@ -57,6 +57,7 @@ COMPOSITION_ROOTS = {
     "kiosk/new_machine.py",
     "kiosk/set_up_window.py",
     "kiosk/demo/player.py",
+    "kiosk/rehearsing.py",
     "kiosk/site_model.py",
     "kiosk/demo/text.py",
     "drivers/__main__.py",
