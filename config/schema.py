@@ -11,9 +11,12 @@ from zoneinfo import ZoneInfo
 import phonenumbers
 from argon2 import Type, extract_parameters
 from argon2.exceptions import InvalidHashError
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Strict
+from pydantic import AfterValidator, BeforeValidator, Field, Strict
 
 from config.contrast import contrast_with_white
+from config.table import Hours
+from config.table import Table as _Table
+from config.updates import Updates
 from drivers.boards import FAMILIES
 
 LANGUAGES = (
@@ -99,13 +102,6 @@ def _plain_path(path: Path) -> Path:
     return path
 
 
-def _begins_and_ends(night: str) -> str:
-    begin, _, end = night.partition("-")
-    if night and begin == end:
-        raise ValueError("begins when it ends")
-    return night
-
-
 def _option(value: object) -> object:
     if not isinstance(value, (bool, int, str)):
         raise ValueError("is not true, false, a whole number or a text")
@@ -116,6 +112,12 @@ def _dialled(phone: str) -> str:
     if sum(sign.isdigit() for sign in phone) < EMERGENCY_DIGITS:
         raise ValueError("has too few digits")
     return phone
+
+
+def _with_a_port(ups: str) -> str:
+    if int(ups.rpartition(":")[2] or 0 if ":" in ups else 1) not in range(1, 65_536):
+        raise ValueError("names a port that there is not")
+    return ups
 
 
 def _readable_under_white(code: str) -> str:
@@ -140,12 +142,6 @@ _WIDTH = "the width in millimetres, a whole number from 1"
 _HEIGHT = "the height in millimetres, a whole number from 1"
 _LABEL = "1 to 8 letters, digits or dashes, as written on the steel"
 _PORT = 'a device like "/dev/serial/by-id/usb-…", or a path inside the kiosk\'s data folder'
-
-
-class _Table(BaseModel):
-    """A table of the file: nothing is guessed, converted, ignored or changed later."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class Face(_Table):
@@ -213,6 +209,10 @@ class Screen(Face):
 
     width_px: int = Field(ge=320, le=8192, description="pixels, a whole number from 320 to 8192")
     height_px: int = Field(ge=320, le=8192, description="pixels, a whole number from 320 to 8192")
+    rotation: Literal[0, 90, 180, 270] = Field(
+        default=0,
+        description="by how many degrees the picture is turned counter-clockwise: 0, 90, 180, 270",
+    )
 
 
 class Size(_Table):
@@ -461,19 +461,39 @@ class Server(_Table):
     )
 
 
-class Updates(_Table):
-    """[updates]: when another release of the program may take over, and how fast it is fetched."""
+class Power(_Table):
+    """[power]: the uninterruptible supply, which Network UPS Tools look after."""
 
-    window: Annotated[str, AfterValidator(_begins_and_ends)] = Field(
-        default="02:00-05:00",
-        pattern=r"^(|([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9])$",
-        description='when another release may take over, like "02:00-05:00", or "" for always',
+    ups: Annotated[str, AfterValidator(_with_a_port)] = Field(
+        pattern=r"^[A-Za-z0-9._-]{1,64}(@[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?)?$",
+        description='what upsd calls the supply, like "ups" or "ups@127.0.0.1:3493"',
     )
-    kilobytes_per_s: int = Field(
-        default=256,
-        ge=8,
-        le=100_000,
-        description="how fast it is fetched, a whole number from 8 to 100000",
+    low_percent: int = Field(
+        default=40,
+        ge=5,
+        le=95,
+        description="with less in the battery nothing is taken in, a whole number from 5 to 95",
+    )
+    stop_percent: int = Field(
+        default=15,
+        ge=2,
+        le=90,
+        description="with less the kiosk stops until the mains are back, a whole number 2 to 90",
+    )
+    stop_s: int = Field(
+        default=180,
+        ge=60,
+        le=3600,
+        description="the same where the battery lasts for less, in seconds, 60 to 3600",
+    )
+
+
+class Climate(_Table):
+    """[climate]: what tells how warm it is inside the bank."""
+
+    bank_sensor: PlainPath = Field(
+        description="the file of a sensor, absolute, like"
+        ' "/sys/bus/w1/devices/28-…/temperature"; a number in thousandths of a degree'
     )
 
 
@@ -493,9 +513,8 @@ class Look(_Table):
         description="a PNG picture, absolute or inside the kiosk's data folder; it stands where the"
         " name would",
     )
-    night: Annotated[str, AfterValidator(_begins_and_ends)] = Field(
+    night: Hours = Field(
         default="21:30-06:00",
-        pattern=r"^(|([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9])$",
         description='when the screens are dark and the sounds quiet, like "21:30-06:00", or ""',
     )
     screen_saver_s: int = Field(
@@ -554,6 +573,8 @@ class Site(_Table):
     backup: Backup | None = Field(default=None, description="a table [backup], or none")
     server: Server = Field(default=Server(), description="a table [server], or none")
     updates: Updates = Field(default=Updates(), description="a table [updates], or none")
+    power: Power | None = Field(default=None, description="a table [power], or none")
+    climate: Climate | None = Field(default=None, description="a table [climate], or none")
     look: Look = Field(default=Look(), description="a table [look], or none")
     sound: Sound = Field(default=Sound(), description="a table [sound], or none")
 

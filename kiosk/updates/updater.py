@@ -141,22 +141,26 @@ class Updates:
             chosen = self._store.submit(releases.chosen).result()
             if chosen is None or chosen.is_settled:
                 return None
-            if chosen.id != self._at_work:
-                self._begin(chosen)
-            wait_s = self._go_on(chosen)
+            wait_s = self._work_on(chosen)
             self._failures = 0
             return wait_s
         except _NotNowError:
             return 0.0
-        except RefusedReleaseError as error:
-            self._settle(chosen, ReleaseOutcome.REFUSED, str(error))
-            return None
         except (OSError, StoreError) as error:  # a request that failed is an OSError, too
             LOG.warning("the release is tried again later: %s", error)
         except Exception:
             LOG.exception("the update failed; it is tried again later")
         self._failures += 1
         return min(AGAIN_S[1], AGAIN_S[0] * 2.0 ** min(self._failures - 1, 10))
+
+    def _work_on(self, chosen: Chosen) -> float | None:
+        if chosen.id != self._at_work:
+            self._begin(chosen)
+        try:
+            return self._go_on(chosen)
+        except RefusedReleaseError as error:
+            self._settle(chosen, ReleaseOutcome.REFUSED, str(error))
+            return None
 
     def _begin(self, chosen: Chosen) -> None:
         """Another one was chosen, or the program has started again."""

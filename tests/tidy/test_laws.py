@@ -58,6 +58,7 @@ COMPOSITION_ROOTS = {
     "kiosk/set_up_window.py",
     "kiosk/demo/player.py",
     "kiosk/rehearsing.py",
+    "kiosk/update_link.py",
     "kiosk/site_model.py",
     "kiosk/demo/text.py",
     "drivers/__main__.py",

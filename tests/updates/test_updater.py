@@ -13,6 +13,7 @@ import requests
 
 from central.rates import Rates
 from central.releases.maker import About
+from kiosk.model.commands import ReleaseOutcome
 from kiosk.store import releases
 from kiosk.updates import fetching, spool, updater
 from kiosk.updates.fetching import Line
@@ -312,6 +313,6 @@ def test_a_server_that_is_away_refuses_nothing(site: Site) -> None:
 def test_an_answer_to_an_earlier_choice_is_not_given(site: Site) -> None:
     """What is reported names the command that it answers."""
     site.kiosk.choose("1.1.0", "c9")
-    report = (releases.report, "c8", releases.ReleaseOutcome.REFUSED, "")
-    assert not site.kiosk.store.submit(*report).result()
+    store, refused = site.kiosk.store, ReleaseOutcome.REFUSED
+    assert not store.submit(releases.report, "c8", refused).result()
     assert outcomes(site) == []
