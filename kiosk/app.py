@@ -74,7 +74,7 @@ from kiosk.sync.journal_import import RecallError, recall
 from kiosk.sync.servers import Servers, servers_of
 from kiosk.sync.transport import BY_TLS, PlainLineError, Transport
 from kiosk.update_link import updating
-from kiosk.vitals import vitals
+from kiosk.vitals import version, vitals
 
 LOG = logging.getLogger("kiosk")
 
@@ -102,7 +102,7 @@ async def open_kiosk(
     clock, rng = SystemClock(), secrets.SystemRandom()
     if data.is_dir():
         private_folder(data)
-    store = open_store(data, known_of(site, data), clock, rng)
+    store = open_store(data, known_of(site, data), clock, rng, copies=copies_of(site, data))
     try:
         clock.believe(await store.run(holds.last_believed))
         key = await store.run(use_location_key, key_path(data))
@@ -170,6 +170,12 @@ def known_of(site: Site, data: Path) -> tuple[Path, ...]:
     return (key_path(data),) if plan is None else (key_path(data), plan.folder)
 
 
+def copies_of(site: Site, data: Path) -> Path | None:
+    """Where a copy of the database is kept before another version opens it: among the backups."""
+    plan = backup_of(site, data)
+    return None if plan is None else plan.folder
+
+
 def require_kiosk(site: Site, data: Path) -> None:
     """Refuse a folder in which no kiosk is or was. Raises `CannotOpenError`; nothing is made."""
     path, known = data / DATABASE, known_of(site, data)
@@ -199,7 +205,9 @@ def console_server_of(support: SupportFile) -> ConsoleServer:
 def own_console_server(site: Site, data: Path) -> Iterator[ConsoleServer]:
     """Who answers the console while no kiosk runs. Raises `StoreError` or `LocationKeyError`."""
     clock, rng = SystemClock(), secrets.SystemRandom()
-    store = open_store(data, known_of(site, data), clock, rng, threaded=False)
+    store = open_store(
+        data, known_of(site, data), clock, rng, threaded=False, copies=copies_of(site, data)
+    )
     try:
         clock.believe(store.submit(holds.last_believed).result())
         key = store.submit(use_location_key, key_path(data)).result()
@@ -245,7 +253,8 @@ def make_kiosk(
     # A key among the service's credentials tells of no kiosk: it may be handed to a new one.
     require_nothing(path, tuple(each for each in known_of(site, data) if each != key))
     private_folder(data)
-    store = Store(path, SystemClock(), secrets.SystemRandom(), threaded=False)
+    clock, rng = SystemClock(), secrets.SystemRandom()
+    store = Store(path, clock, rng, threaded=False, version=version())
     try:
         store.submit(_init, key, location_of(site), technicians, digits, set_up).result()
         store.submit(evidence.begin, path, "").result()
@@ -328,7 +337,9 @@ def _begin_retiring(
 ) -> retirement.Progress:
     """Nothing is changed yet; the server gets what it has not heard, as far as it is reached."""
     clock, rng = SystemClock(), secrets.SystemRandom()
-    store = open_store(data, known_of(site, data), clock, rng, threaded=False)
+    store = open_store(
+        data, known_of(site, data), clock, rng, threaded=False, copies=copies_of(site, data)
+    )
     try:
         key = store.submit(use_location_key, key_path(data)).result()
         lying = store.submit(packages.inside).result()
