@@ -8,11 +8,12 @@
 # make tour             a picture of every screen of every flow, in build/tour
 # make goldens          keep how the main screens look now; look at what changed
 # make check             style and types only
+# make release-sign      what lies in build/release, signed by throw-away keys for the server of make central
 # make bom               bills of materials of kiosk and server, in build/bom
 # make audit DUMP=F      the lock files against F, a dump of known vulnerabilities; no network
 # make clean             what was built and cached; keeps .venv and the demo's data
 
-.PHONY: help run central cluster test test-nightly bench tour goldens check bom audit clean
+.PHONY: help run central cluster test test-nightly bench tour goldens check release-sign bom audit clean
 
 help:
 	@sed -n 's/^# \(make\)/\1/p' Makefile
@@ -54,6 +55,12 @@ goldens:
 check:
 	@.ci/install test
 	@.ci/check
+
+release-sign:
+	@.venv/bin/python -m central.releases demo build/release-signed \
+		$(wildcard build/release/*.squashfs build/release/*.bom.json) \
+		--online "$$(.venv/bin/python -m central release key)"
+	@.venv/bin/python -m central release add build/release-signed/public
 
 bom:
 	@.ci/install test

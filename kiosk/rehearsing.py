@@ -8,7 +8,6 @@ when the release was made, and the site's own, which has to show something.
 from __future__ import annotations
 
 import logging
-import os
 import secrets
 import subprocess
 import sys
@@ -99,9 +98,9 @@ def _open(site: Site, data: Path) -> int:
 
 def draw(site: Site, look: SiteLook) -> Pixels:
     """The first screen of a site, once in a process. Raises `CannotRunError`."""
-    driver = "x11" if os.environ.get("DISPLAY") else OFF_SCREEN
     size = (PANEL.width_px, PANEL.height_px, 0, 0)
-    environment.prepare(PANEL, size, video_driver=driver)
+    # Also where there is a display: the panel is the running kiosk's.
+    environment.prepare(PANEL, size, video_driver=OFF_SCREEN)
     from kiosk.ui.window import KioskWindow
 
     pictures: list[Pixels] = []

@@ -25,16 +25,18 @@ from kiosk.store.store import Store
 
 LOG = logging.getLogger("kiosk.updates")
 FOLDER: Final = "rehearsal"
+UNPACK: Final = (
+    *("unsquashfs", "-no-progress"),
+    *("-processors", "1", "-data-queue", "16", "-frag-queue", "16"),
+)
+"""On one core, with some of the memory that it would take."""
 WITHIN_S: Final = 600.0
 SAID_MAX: Final = 240
-NICE: Final = "15"
 HANDED_ON: Final = (
     "PATH",
     "HOME",
     "LANG",
     "LC_ALL",
-    "DISPLAY",
-    "XAUTHORITY",
     "CREDENTIALS_DIRECTORY",
 )
 """Of the environment: a notice to systemd is not the rehearsal's to give."""
@@ -56,7 +58,7 @@ class Rehearsal:
         try:
             unpacked = folder / "release"
             folder.mkdir(mode=0o700)
-            problem = _run(["unsquashfs", "-no-progress", "-d", str(unpacked), str(release)], {})
+            problem = _run([*UNPACK, "-d", str(unpacked), str(release)], {})
             if problem:
                 return f"it cannot be unpacked: {problem}"
             copy = self._copy(folder / "data")
@@ -89,10 +91,9 @@ class Rehearsal:
 
 def _run(command: list[str], environment: dict[str, str], at: Path | None = None) -> str:
     """The last that a command said where it failed; "" where it did not."""
-    nice = ["nice", "-n", NICE, *command]
     try:
         done = subprocess.run(
-            nice,
+            command,
             cwd=at,
             env=environment or None,
             stdin=subprocess.DEVNULL,

@@ -128,8 +128,11 @@ class Updates:
         self._thread.join(ENDS_WITHIN_S)
 
     def _run(self) -> None:
-        # Of this thread alone: whoever is at the panel goes first.
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
+        try:
+            # Of this thread and what it starts: whoever is at the panel goes first.
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
+        except OSError as error:
+            LOG.warning("updates are not less important than visits: %s", error)
         while not self._is_ending.is_set():
             self._woken.clear()
             self._woken.wait(self.step())
