@@ -22,6 +22,7 @@ from central.adapters import Clock, SystemClock
 from central.api_pages import page as api_page
 from central.badges import pages as badge_pages
 from central.badges import routes as badge_routes
+from central.carriers import report_routes
 from central.context import Central
 from central.database import Database, faults, leadership
 from central.database.listener import listen
@@ -49,6 +50,7 @@ from central.pages import (
     provider_sign_in,
     recipient_page,
     remote_actions,
+    report_pages,
     sign_in,
     webhook_pages,
 )
@@ -80,6 +82,7 @@ ROUTERS = (
     webhook_routes.router,
     location_routes.router,
     room_routes.router,
+    report_routes.router,
     sandbox_routes.router,
     api_page.router,
     badge_routes.router,
@@ -93,6 +96,7 @@ ROUTERS = (
     account_actions.router,
     directory_pages.router,
     page_routes.router,
+    report_pages.router,
     page_actions.router,
     badge_pages.router,
     location_actions.router,
