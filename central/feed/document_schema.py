@@ -22,6 +22,7 @@ from central.feed.document import (
     ServerLocation,
     ServerOutage,
     ServerPackage,
+    ServerUnreachable,
 )
 from kiosk.model.images import IMAGES
 
@@ -34,6 +35,7 @@ _SERVER: Final[Mapping[ServerKind, type[BaseModel]]] = {
     ServerKind.LOCATION_BACK: ServerOutage,
     ServerKind.HOLD_PAUSED: ServerHold,
     ServerKind.HOLD_RESUMED: ServerHold,
+    ServerKind.UNREACHABLE: ServerUnreachable,
 }
 
 
