@@ -39,6 +39,7 @@ from central.errors import CannotServeError, RequestError
 from central.feed import writing
 from central.feed_commands import feed_group, stream_command
 from central.listening import listen, run
+from central.locations import site_files
 from central.locations.changes import describe
 from central.locations.words import ACCESSIBILITY, SERVICES
 from central.operators import accounts
@@ -209,6 +210,31 @@ def location_roll(settings: Settings, name_id: str) -> None:
         return enrolment.printed(connection, central, token)
 
     _tell_token(settings, name_id, _write(settings, roll))
+
+
+@location.command("site-file")
+@click.argument("name_id")
+@click.argument(
+    "file", required=False, type=click.Path(path_type=Path, exists=True, dir_okay=False)
+)
+@click.pass_obj
+def location_site_file(settings: Settings, name_id: str, file: Path | None) -> None:
+    """Keep FILE as the site file that the kiosk of location NAME_ID is given when it is set up;
+    without FILE, print the one that is kept."""
+    if file is None:
+        kept = _write(settings, lambda connection, _: site_files.of_location(connection, name_id))
+        if kept is None:
+            raise RequestError(404, "no_site_file", f"no site file is kept for {name_id!r}")
+        click.echo(kept.content, nl=False)
+        return
+    text = file.read_bytes().decode("utf-8-sig", "replace")
+    _write(
+        settings,
+        lambda connection, central: site_files.keep(
+            connection, name_id, text, BY, central.clock.now_ms()
+        ),
+    )
+    click.echo(f"{name_id}: kept; the next kiosk that is set up here is given it")
 
 
 @location.command("revoke")

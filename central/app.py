@@ -32,6 +32,7 @@ from central.intake import Intake
 from central.keeper import Keeper
 from central.links import PATH
 from central.locations import routes as location_routes
+from central.locations import site_file_routes
 from central.monitoring.requests import CountedRequests
 from central.notify import incoming, receipts
 from central.notify.worker import Worker
@@ -52,6 +53,7 @@ from central.pages import (
     remote_actions,
     report_pages,
     sign_in,
+    site_file_pages,
     webhook_pages,
 )
 from central.pages import actions as page_actions
@@ -81,6 +83,7 @@ ROUTERS = (
     nearby.router,
     webhook_routes.router,
     location_routes.router,
+    site_file_routes.router,
     room_routes.router,
     report_routes.router,
     sandbox_routes.router,
@@ -95,6 +98,7 @@ ROUTERS = (
     passkey_pages.router,
     account_actions.router,
     directory_pages.router,
+    site_file_pages.router,
     page_routes.router,
     report_pages.router,
     page_actions.router,

@@ -76,6 +76,10 @@ TYPES: Final[dict[str, tuple[str, str]]] = {
         "The carrier has no key here to sign badges with",
         "ask the operator for one, or sign with a key of your own",
     ),
+    "no_site_file": (
+        "No site file is kept for the location",
+        "have the operator keep one: on the location's page, or central location site-file",
+    ),
     "no_site_codes": ("The carrier uses no codes of the day", "ask the operator to let it"),
     "not_ready": (
         "The locker has not reported its sizes yet",

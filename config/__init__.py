@@ -4,7 +4,14 @@
 mistakes alone.
 """
 
-from config.loader import DEMO_PACKAGES, DEMO_SITE, ConfigError, check_site, load_site
+from config.loader import (
+    DEMO_PACKAGES,
+    DEMO_SITE,
+    ConfigError,
+    check_content,
+    check_site,
+    load_site,
+)
 from config.mistakes import Mistake
 from config.schema import (
     Board,
@@ -38,6 +45,7 @@ __all__ = [
     "Size",
     "Slot",
     "Staff",
+    "check_content",
     "check_site",
     "load_site",
 ]

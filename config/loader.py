@@ -52,8 +52,18 @@ def check_site(path: Path | str) -> list[Mistake]:
     return _examine(Path(path))[1]
 
 
+def check_content(content: bytes, name: Path | str) -> tuple[Site | None, list[Mistake]]:
+    """A site file that lies nowhere yet: the site, and every mistake; these name it by `name`."""
+    return _judge(Path(name), _parse(Path(name), content))
+
+
 def _examine(path: Path) -> tuple[Site | None, list[Mistake]]:
-    read = _read_toml(path)
+    return _judge(path, _read_toml(path))
+
+
+def _judge(
+    path: Path, read: tuple[str, dict[str, Any]] | Mistake
+) -> tuple[Site | None, list[Mistake]]:
     if isinstance(read, Mistake):
         return None, [read]
     text, raw = read
@@ -81,6 +91,10 @@ def _read_toml(path: Path) -> tuple[str, dict[str, Any]] | Mistake:
     except OSError as error:
         problem = f"cannot be read: {error.strerror}"
         return Mistake(path, None, "", "", problem, "a site file that you may read")
+    return _parse(path, content)
+
+
+def _parse(path: Path, content: bytes) -> tuple[str, dict[str, Any]] | Mistake:
     if len(content) > SIZE_LIMIT_BYTES:
         right = f"a site file: text of at most {SIZE_LIMIT_BYTES} bytes"
         return Mistake(path, None, "", "", "is too large", right)

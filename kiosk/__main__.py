@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import NoReturn
 
 import click
 import segno
@@ -36,9 +37,11 @@ from kiosk.model.person import (
     new_badge_secret,
     secret_digits_wanted,
 )
+from kiosk.new_machine import NewMachine, is_new, require_set_up
 from kiosk.private_files import is_open_to_others
 from kiosk.retirement import RetireError
 from kiosk.server_link import enrol_kiosk, transport_of
+from kiosk.set_up_window import run_set_up_window
 from kiosk.site_model import remarks, risks_of_guessing, with_kept_settings
 from kiosk.store.errors import StoreError
 from kiosk.store.exports import TABLES
@@ -97,8 +100,19 @@ def main() -> None:
 @config_option
 @data_option
 @click.option("--geometry", type=Geometry(), help="An ordinary window instead of the whole panel.")
-def run(config: Path, data: Path, geometry: tuple[int, int, int, int] | None) -> None:
+@click.option(
+    "--set-up",
+    "may_set_up",
+    is_flag=True,
+    help="Where no kiosk is yet, have one set up at the panel; --config is written then.",
+)
+def run(
+    config: Path, data: Path, geometry: tuple[int, int, int, int] | None, may_set_up: bool
+) -> None:
     """Run the kiosk in its window."""
+    if may_set_up and is_new(config, data):
+        run_set_up(config, data, geometry)
+    require_set_up(data)
     site = with_kept_settings(load_site(config), data)
     # What is wrong with a kiosk's folder stands on its screen; that there is no kiosk, here.
     app.require_kiosk(site, data)
@@ -108,6 +122,15 @@ def run(config: Path, data: Path, geometry: tuple[int, int, int, int] | None) ->
         click.echo(str(error), err=True)
         with app.own_console_server(site, data):
             sys.exit(EXIT_MISTAKE)
+
+
+def run_set_up(config: Path, data: Path, geometry: tuple[int, int, int, int] | None) -> NoReturn:
+    """Have the kiosk set up at its panel; then this program begins again, as that kiosk."""
+    try:
+        sys.exit(run_set_up_window(NewMachine(config, data), geometry))
+    except NoDisplayError as error:
+        click.echo(str(error), err=True)
+        sys.exit(EXIT_MISTAKE)
 
 
 @main.command()

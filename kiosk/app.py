@@ -22,6 +22,7 @@ from kiosk import retirement
 from kiosk.adapters import (
     KEY_FILE,
     SystemClock,
+    hash_new_pin,
     key_check,
     key_path,
     location_key,
@@ -55,6 +56,8 @@ from kiosk.store import restore as backup_restore
 from kiosk.store.observers import observing
 from kiosk.store.remains import DATABASE, remains, require_database, require_nothing
 from kiosk.store.restore import Restored
+from kiosk.store.set_up import Progress
+from kiosk.store.set_up import begin as begin_set_up
 from kiosk.store.store import Store
 from kiosk.store.writer import Writer
 from kiosk.sync.client import Identity
@@ -94,6 +97,7 @@ async def open_kiosk(site: Site, data: Path, screen: Screen) -> AsyncIterator[Ki
             location_key=key,
             strategy=strategy_of(site),
             verify_pin=verify_pin,
+            hash_pin=hash_new_pin,
             staff=staff_of(site),
             staff_digits=digits_of_staff(site),
             policy=policy_of(site),
@@ -183,8 +187,11 @@ def make_kiosk(
     data: Path,
     technicians: Sequence[Staff] = (),
     digits: int = NUMBER_DIGITS_MIN,
+    *,
+    set_up: Progress | None = None,
 ) -> Path:
-    """Make a data folder where none was; returns where the key is. Raises `CannotOpenError`."""
+    """Make a data folder where none was; returns where the key is. `set_up`: it is ready only when
+    somebody has set it up at its panel. Raises `CannotOpenError`."""
     path, key = data / DATABASE, key_path(data)
     retirement.require_not_retiring(data)
     # A key among the service's credentials tells of no kiosk: it may be handed to a new one.
@@ -192,7 +199,7 @@ def make_kiosk(
     private_folder(data)
     store = Store(path, SystemClock(), secrets.SystemRandom(), threaded=False)
     try:
-        store.submit(_init, key, location_of(site), technicians, digits).result()
+        store.submit(_init, key, location_of(site), technicians, digits, set_up).result()
         store.submit(evidence.begin, path, "").result()
     except BaseException:
         store.close()
@@ -206,11 +213,18 @@ def make_kiosk(
 
 
 def _init(
-    writer: Writer, key: Path, location: Location, technicians: Sequence[Staff], digits: int
+    writer: Writer,
+    key: Path,
+    location: Location,
+    technicians: Sequence[Staff],
+    digits: int,
+    set_up: Progress | None,
 ) -> None:
     use_location_key(writer, key, may_make=True)
     slots.configure(writer, location)
     staff.list_staff(writer, technicians, StaffSource.INIT, digits)
+    if set_up is not None:
+        begin_set_up(writer, set_up)
 
 
 def restore(

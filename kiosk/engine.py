@@ -11,16 +11,17 @@ import sys
 import threading
 import traceback
 import zlib
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from config import Site
 from drivers.door import DriverError
 from kiosk.adapters import LocationKeyError
 from kiosk.app import open_kiosk
 from kiosk.flows import session
-from kiosk.flows.context import Kiosk
-from kiosk.flows.person import Event, Screen
+from kiosk.flows.person import Event, Person, Screen
 from kiosk.flows.views.service import CannotStart
 from kiosk.flows.views.shared import View
 from kiosk.retirement import RetireError
@@ -31,6 +32,9 @@ from kiosk.ui.jack import Jack
 from kiosk.ui.loudspeaker import Loudspeaker
 from kiosk.watchdog import Readiness, ServiceManager, Watchdog
 
+if TYPE_CHECKING:
+    from kiosk.ui.window import KioskWindow  # its module opens Kivy, which is set up first
+
 LOG = logging.getLogger("kiosk")
 
 SWITCH_INTERVAL_S = 0.0005
@@ -40,13 +44,14 @@ PICTURE_WITHIN_S = 10.0
 """How soon the window has to say what it shows."""
 
 
-class Engine:
+class Engine(ABC):
     """The thread with the asyncio loop on which the flows run."""
 
-    def __init__(self, site: Site, data: Path, screen: Screen) -> None:
-        self._site, self._data, self._screen = site, data, screen
+    def __init__(self, screen: Screen) -> None:
+        self._screen = screen
         self._loop = asyncio.new_event_loop()
-        self._kiosk: Kiosk | None = None
+        self._person: Person | None = None
+        """Whom the flows serve; None before they begin, and once they have ended."""
         self._main: asyncio.Task[None] | None = None
         self.opened: Callable[[], None] | None = None
         """Called on the engine's thread once the store is open and the flows begin."""
@@ -76,12 +81,12 @@ class Engine:
             self._loop.call_soon_threadsafe(self._answer, answer)
 
     def _answer(self, answer: Callable[[], None]) -> None:
-        if self._kiosk is not None:
+        if self._person is not None:
             answer()
 
     def _take(self, event: Event, shown: View | None) -> None:
-        if self._kiosk is not None:
-            self._kiosk.person.happened(event, shown)
+        if self._person is not None:
+            self._person.happened(event, shown)
 
     def _cancel(self) -> None:
         if self._main is not None:
@@ -97,18 +102,37 @@ class Engine:
 
     async def _serve(self) -> None:
         try:
-            async with open_kiosk(self._site, self._data, self._screen) as kiosk:
-                self._kiosk = kiosk
-                kiosk.restart, kiosk.picture = self.restart, self.picture
-                if self.opened is not None:
-                    self.opened()
-                await session.run(kiosk)
+            await self._live()
         except Exception as error:  # noqa: BLE001 - shown on the screen and in the log
-            self._kiosk = None
+            self._person = None
             self._screen.show(cannot_start(error))
             task = asyncio.current_task()
             if task is None or not task.cancelling():  # else it is being stopped as it is
                 await asyncio.Event().wait()
+
+    @abstractmethod
+    async def _live(self) -> None:
+        """Run the flows until they end or are cancelled; begins with `_begin`."""
+
+    def _begin(self, person: Person) -> None:
+        """The flows begin to serve."""
+        self._person = person
+        if self.opened is not None:
+            self.opened()
+
+
+class KioskEngine(Engine):
+    """Serves people at a kiosk."""
+
+    def __init__(self, site: Site, data: Path, screen: Screen) -> None:
+        super().__init__(screen)
+        self._site, self._data = site, data
+
+    async def _live(self) -> None:
+        async with open_kiosk(self._site, self._data, self._screen) as kiosk:
+            kiosk.restart, kiosk.picture = self.restart, self.picture
+            self._begin(kiosk.person)
+            await session.run(kiosk)
 
 
 def cannot_start(error: Exception) -> CannotStart:
@@ -159,7 +183,7 @@ def run_window(site: Site, data: Path, geometry: tuple[int, int, int, int] | Non
         site_look=site_look_of(site, data),
         sound=Sound(loudspeaker, jack, site.sound.speaks_directions),
     )
-    engine = Engine(site, data, window)
+    engine = KioskEngine(site, data, window)
     is_wanted_again = threading.Event()
 
     def restart() -> None:
@@ -172,6 +196,17 @@ def run_window(site: Site, data: Path, geometry: tuple[int, int, int, int] | Non
 
     engine.restart, engine.picture = restart, picture
     engine.opened = lambda: readiness.reached("store")
+    return run_until_closed(window, engine, manager, loudspeaker, is_wanted_again)
+
+
+def run_until_closed(
+    window: KioskWindow,
+    engine: Engine,
+    manager: ServiceManager,
+    loudspeaker: Loudspeaker,
+    is_wanted_again: threading.Event,
+) -> int:
+    """The engine beside its window, until that is closed; begins again where that is wanted."""
     # Drawing keeps Python's lock: at the usual 5 ms each hop from thread to thread, of the five
     # between a touch and its door, would wait that long.
     sys.setswitchinterval(SWITCH_INTERVAL_S)

@@ -30,6 +30,26 @@ def write_private(path: Path, text: str) -> None:
         file.write(text)
 
 
+def keep_private(path: Path, text: str) -> None:
+    """Write a file whole, so that after a power cut it is there as before or as now. Raises
+    `OSError`."""
+    draft = path.with_name(f"{path.name}.part")
+    write_private(draft, text)
+    with draft.open("rb") as file:
+        os.fsync(file.fileno())
+    draft.replace(path)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Have what files a folder holds outlast a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def private_folder(folder: Path) -> None:
     """Have a folder; one that others may enter is shut to them, or said to be open where it is
     somebody else's."""

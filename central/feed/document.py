@@ -15,7 +15,8 @@ from typing import Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from kiosk.model.actor import actor_of
-from kiosk.model.event_bodies import BODIES, read_or_nothing
+from kiosk.model.event_bodies import BODIES
+from kiosk.model.event_reading import read_or_nothing
 from kiosk.model.events import EventKind
 from kiosk.model.images import known_images
 

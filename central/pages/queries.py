@@ -36,7 +36,7 @@ from central.viewed import VIEWED
 from kiosk.model.actor import actor_of, in_one_form
 from kiosk.model.barcode import kept_key
 from kiosk.model.commands import CommandType
-from kiosk.model.event_bodies import read_or_nothing
+from kiosk.model.event_reading import read_or_nothing
 from kiosk.model.person import SECRET_DIGITS_MAX, Role, kept_number, typed_number
 from kiosk.model.urls import path
 

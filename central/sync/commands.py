@@ -62,8 +62,9 @@ BEGUN: Final = {
     CommandType.CHANGE_SETTINGS: "they are kept, and count as soon as nobody is at the panel",
     CommandType.SCREEN_PICTURE: "the kiosk is at it",
     CommandType.SUPPORT_FILE: "the kiosk is at it",
+    CommandType.CHOOSE_RELEASE: "the kiosk fetches the release",
 }
-"""What an operator reads of remote help that is begun and not ended yet."""
+"""What an operator reads of what is begun and not ended yet."""
 
 _INSERT = insert(schema.command)
 _WAITING = (
@@ -311,6 +312,18 @@ def help_ended(
 ) -> None:
     """A kiosk says what came of remote help; also in a word of a newer version."""
     answered(connection, location, command_id, outcome[:32], detail[:200], now_ms)
+
+
+def release_reported(
+    connection: Connection, location: str, command_id: str, outcome: str, detail: str, now_ms: int
+) -> None:
+    """A kiosk says how far it is with a release; also in a word of a newer version. One that is
+    refused may be refused long after the command was taken."""
+    table = schema.command
+    named = (table.c.location == location) & (table.c.id == command_id)
+    named &= table.c.type == CommandType.CHOOSE_RELEASE.value
+    values = {"state": outcome[:32], "answer": detail[:500], "answered_ms": now_ms}
+    connection.execute(update(table).where(named).values(**values))
 
 
 def opening_ended(

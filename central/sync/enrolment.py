@@ -222,6 +222,11 @@ def server_keys(connection: Connection, central: Central, token: str) -> ServerK
     return _keys(connection, central)
 
 
+def location_of_token(connection: Connection, central: Central, token: str) -> str:
+    """Whose enrolment token this is. Raises `RequestError` when it is not good."""
+    return str(_enrolling(connection, central, token).id)
+
+
 def _keys(connection: Connection, central: Central) -> ServerKeys:
     public_key = signing.current(connection, central.secrets).public_key
     return ServerKeys(public_key=public_key, wrapping_key=central.secrets.wrapping_key)

@@ -26,7 +26,7 @@ from central.sync import own
 from central.sync.projection import Projection
 from central.sync.quarantine import AnyEvent, Quarantine
 from central.sync.tally import Tally
-from kiosk.model.event_bodies import read_body, require_fit
+from kiosk.model.event_reading import read_body, require_fit
 from kiosk.model.events import GENESIS, EventKind, chain_hash, chain_mac
 from kiosk.model.fields import is_in_time, is_sound
 from kiosk.model.restored import restored_from

@@ -228,6 +228,15 @@ class Projection:
                     str(body.get("detail", "")),
                     self._now_ms,
                 )
+            elif event.kind == EventKind.RELEASE_REPORTED:
+                commands.release_reported(
+                    connection,
+                    self._location,
+                    str(body["id"]),
+                    str(body["outcome"]),
+                    str(body.get("detail", "")),
+                    self._now_ms,
+                )
             elif event.kind == EventKind.GUESSING_NOTICED:
                 said = {name: body[name] for name in ("times", "tried") if name in body}
                 whose = f" {body['number']}" if body.get("number") else ""

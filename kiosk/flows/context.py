@@ -95,6 +95,15 @@ VerifyPin = Callable[[str, str], Awaitable[bool]]
 """Checks a secret against an Argon2id hash, off the engine's thread."""
 
 
+HashPin = Callable[[str], Awaitable[str]]
+"""Makes the Argon2id hash of a new PIN's secret digits, off the engine's thread."""
+
+
+async def no_new_pins(_: str) -> str:
+    """Where nobody is set up no PIN is made."""
+    raise NotImplementedError("no PIN is made here")
+
+
 def no_look_ahead() -> int:
     """On a site without a server nobody else issues codes."""
     return 0
@@ -131,6 +140,7 @@ class Kiosk:
     def __post_init__(self) -> None:
         self.person.warn_s = self.policy.warn_s
 
+    hash_pin: HashPin = no_new_pins
     is_settled: bool = True
     """Whether the settings that count are those that the server wants."""
     vitals: Callable[[], Vitals] = Vitals

@@ -39,6 +39,7 @@ from kiosk.flows.views.customer import (
     MorePackages,
     Thanks,
 )
+from kiosk.flows.views.set_up import NewPin, TypeInvitation
 from kiosk.flows.views.shared import Answer, Ask, EnterPin, Trouble, View
 from kiosk.flows.views.unannounced import ConfirmPhone, EnterPhone, GuestStored, Whose
 from kiosk.model.invariants import require
@@ -401,6 +402,10 @@ def asks_the_same(one: View, other: View) -> bool:
     it is a question, the same one."""
     if isinstance(one, Ask) and isinstance(other, Ask):
         return (one.question, one.slot) == (other.question, other.slot)
+    if isinstance(one, NewPin) and isinstance(other, NewPin):
+        return one.step is other.step
+    if isinstance(one, TypeInvitation) and isinstance(other, TypeInvitation):
+        return one.what is other.what
     return type(one) is type(other)
 
 

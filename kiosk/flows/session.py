@@ -18,6 +18,7 @@ from kiosk.flows.lock import SessionLock
 from kiosk.flows.maintenance import maintenance
 from kiosk.flows.pickup import pickup, scanned_pickup
 from kiosk.flows.remote_open import open_remotely
+from kiosk.flows.set_up import finish_set_up
 from kiosk.flows.sign_in import sign_in, sign_in_by_badge
 from kiosk.flows.views.choices import Choice, Problem
 from kiosk.flows.views.customer import First
@@ -25,7 +26,7 @@ from kiosk.flows.views.shared import Trouble
 from kiosk.model.actor import KIOSK
 from kiosk.model.event_bodies import KioskStarted
 from kiosk.model.person import Role, Staff, StaffSource, is_badge
-from kiosk.store import remote_help, slots, staff
+from kiosk.store import remote_help, set_up, slots, staff
 from kiosk.store.remote_help import Paused
 from kiosk.store.writer import Writer
 
@@ -83,6 +84,8 @@ async def _serve_one(kiosk: Kiosk, watch: Watch) -> None:
         await watch.catch_up()
         await recover(kiosk, watch.why_in_play)
         watch.why_in_play = FAILED
+        if await kiosk.store.run(set_up.progress) is not None:
+            await finish_set_up(kiosk)
         await _first_screen(kiosk, watch)
     except Exception as error:
         LOG.exception("a visit failed; the person was sent away")

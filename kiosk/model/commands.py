@@ -37,6 +37,11 @@ means something else, or that must be there, needs the next."""
 HOLD_DAYS_MAX: Final = 30
 """By how many days one command may lengthen a hold; the kiosk's own rule is narrower."""
 CODE_COUNTER_MAX: Final = 1_000_000
+RELEASE: Final = r"^(0|[1-9]\d{0,5})(\.(0|[1-9]\d{0,5})){2}$"
+"""What names a release: its version, three numbers (PEP 440)."""
+PLATFORM: Final = r"^cp3\d{1,2}-(x86_64|aarch64)$"
+"""For which Python and which machine a release's file is, as `cp311-x86_64`."""
+PLATFORMS_MAX: Final = 16
 STAFF_MAX: Final = 100
 """A list of staff that comes as a command has at most so many; longer ones are fetched."""
 STAFF_LIST: Final = "staff_list"
@@ -76,6 +81,8 @@ class CommandType(StrEnum):
     RESERVE_DOOR = "reserve_door"
     RELEASE_DOOR = "release_door"
 
+    CHOOSE_RELEASE = "release.choose"
+
 
 HELP: Final = frozenset(
     {
@@ -90,7 +97,11 @@ HELP: Final = frozenset(
 """What helps a location remotely. Only a command that is signed does."""
 FILES: Final = frozenset({CommandType.SCREEN_PICTURE, CommandType.SUPPORT_FILE})
 """What a kiosk answers with a file, which it sends by itself."""
-ENDS_LATER: Final = FILES | {CommandType.RESTART, CommandType.CHANGE_SETTINGS}
+ENDS_LATER: Final = FILES | {
+    CommandType.RESTART,
+    CommandType.CHANGE_SETTINGS,
+    CommandType.CHOOSE_RELEASE,
+}
 """What is begun when it is applied, and ends with an event of its own."""
 SETTINGS_MAX: Final = 20
 SETTING_MAX: Final = 64
@@ -117,6 +128,22 @@ class HelpOutcome(StrEnum):
 
     DONE = "DONE"
     FAILED = "FAILED"
+
+
+class ReleaseOutcome(StrEnum):
+    """How far a kiosk has come with a release that it was asked to run."""
+
+    FETCHED = "FETCHED"
+    """It is here, genuine and rehearsed; it is switched to when nobody needs the machine."""
+    TRYING = "TRYING"
+    """It runs, and has yet to prove itself."""
+    RUNNING = "RUNNING"
+    """It runs, and has proven itself."""
+    REFUSED = "REFUSED"
+    """It was never switched to: it could not be fetched, is not genuine, or failed its
+    rehearsal."""
+    WENT_BACK = "WENT_BACK"
+    """It ran and did not prove itself: what ran before runs again."""
 
 
 class PauseReason(StrEnum):
@@ -385,6 +412,27 @@ class ReleaseDoor(Part):
     reservation: Id
 
 
+class ChooseRelease(Part):
+    """Run this release from now on. Whether it is genuine, its own signatures say and not this
+    command; when it is switched to, the kiosk decides."""
+
+    type: Literal[CommandType.CHOOSE_RELEASE] = CommandType.CHOOSE_RELEASE
+    release: Annotated[str, Field(pattern=RELEASE)] | Literal[""] = ""
+    """Its version, also an older one than what runs; "": stay with what runs, and begin nothing
+    that was asked for before."""
+    rollout: Id
+    """Which rollout at the server asks for it."""
+    sha256: dict[
+        Annotated[str, Field(pattern=PLATFORM)], Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    ] = Field(
+        default_factory=dict,
+        max_length=PLATFORMS_MAX,
+        json_schema_extra={"additionalProperties": False},
+    )
+    """What the release's files should be, by platform, where the server says: a release that was
+    made again under one version is then noticed."""
+
+
 Command = Annotated[
     Announce
     | Cancel
@@ -404,7 +452,8 @@ Command = Annotated[
     | SendSupportFile
     | ChangeSettings
     | ReserveDoor
-    | ReleaseDoor,
+    | ReleaseDoor
+    | ChooseRelease,
     Field(discriminator="type"),
 ]
 COMMANDS: Final[TypeAdapter[Command]] = TypeAdapter(Command)

@@ -70,6 +70,7 @@ class EventKind(StrEnum):
     """Of earlier versions; it is `OPENING_ENDED` now."""
     OPENING_ENDED = "OPENING_ENDED"
     HELP_ENDED = "HELP_ENDED"
+    RELEASE_REPORTED = "RELEASE_REPORTED"
     VISIT_FAILED = "VISIT_FAILED"
 
 

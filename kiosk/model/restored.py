@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from kiosk.model.event_bodies import DatabaseRestored, adapter, read_body, require_fit, who_did
+from kiosk.model.event_bodies import DatabaseRestored, adapter
+from kiosk.model.event_reading import read_body, require_fit, who_did
 from kiosk.model.events import EventKind
 from kiosk.model.sound_json import UnfitBodyError
 

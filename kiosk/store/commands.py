@@ -18,6 +18,7 @@ from kiosk.model.commands import (
     Announce,
     Cancel,
     ChangeSettings,
+    ChooseRelease,
     Command,
     CommandRecipient,
     CommandType,
@@ -236,6 +237,10 @@ def _carry_out(
             reservations.reserve(writer, reservation, size, until_ms)
         case ReleaseDoor(reservation=reservation):
             reservations.release(writer, reservation)
+        case ChooseRelease():
+            if not received.is_proven:
+                raise RefusedError("a release is chosen only by a command that is signed")
+            raise RefusedError("this kiosk cannot change its release by itself")
         case _:
             assert_never(command)
     return {}

@@ -14,7 +14,8 @@ from sqlite_utils import Database
 
 from kiosk.model.barcode import kept_key
 from kiosk.model.clock import Clock, Instant
-from kiosk.model.event_bodies import Body, require_declared
+from kiosk.model.event_bodies import Body
+from kiosk.model.event_reading import require_declared
 from kiosk.model.events import (
     GENESIS,
     Event,

@@ -49,6 +49,8 @@ REVOKED_BADGES_MAX = 4_000
 """How many badges and couriers are revoked at a kiosk at most, those whose badges ended not
 counted."""
 REGIONS_MAX = 32
+SITE_FILE_MAX = 500_000
+"""In characters; a site of a thousand slots has a fifth of it."""
 """Of how many regions a location is at most: each within the next."""
 
 
@@ -174,6 +176,44 @@ class PauseStatus(Message):
     is_closed: bool = False
 
 
+class WentBack(Message):
+    """A release that ran here and was left again."""
+
+    version: str = Field(max_length=64)
+    reason: str = Field(default="", max_length=300)
+    at_ms: Whole = 0
+
+
+class ReleaseStatus(Message):
+    """Which releases of the program are on this machine, as its keeper says."""
+
+    running: str = Field(default="", max_length=64)
+    state: str = Field(default="", max_length=16)
+    """`good`; `trial`: it has yet to prove itself; `factory`: no other can be used."""
+    good: str = Field(default="", max_length=64)
+    trial: str = Field(default="", max_length=64)
+    went_back: WentBack | None = None
+    bad: dict[
+        Annotated[str, Field(max_length=64)],
+        Annotated[str, Field(max_length=300)],
+    ] = Field(default_factory=dict, max_length=50)
+    """The releases that are not taken again, and why."""
+    python: str = Field(default="", max_length=16)
+    """For which Python a release must be made, like `cp311`."""
+    machine: str = Field(default="", max_length=16)
+    """For which machine, like `x86_64` or `aarch64`."""
+
+
+class PowerStatus(Message):
+    """What the uninterruptible supply says; None where it does not."""
+
+    is_on_mains: bool | None = None
+    is_battery_low: bool | None = None
+    battery_percent: Real | None = None
+    runtime_s: Whole | None = None
+    """How long the battery lasts."""
+
+
 class Status(Message):
     """How the machine is. Details of the moment, of which no history is kept but the minute's."""
 
@@ -205,6 +245,15 @@ class Status(Message):
     holds_stand_still: bool = False
     """No hold runs: this kiosk was not heard of, and has yet to give that time back; or its clock
     is not trusted."""
+    is_well: bool | None = None
+    """Whether it says that it works; None: it cannot say, or is of a version that does not."""
+    unwell_reason: str = Field(default="", max_length=300)
+    release: ReleaseStatus | None = None
+    """None: nobody keeps releases on this machine."""
+    bank_temperature_c: Real | None = None
+    """Inside the bank; `temperature_c` is the processor's."""
+    power: PowerStatus | None = None
+    """None: no uninterruptible supply is watched here."""
 
 
 class LayoutSlot(Message):
@@ -465,6 +514,17 @@ class EnrolAnswer(Message):
     """Whether each command is signed; a server before 0.3 signs openings alone."""
 
 
+class SiteFileAnswer(Message):
+    """The site file of a location, for a kiosk that is about to enrol: signed for this location and
+    for the question that the kiosk made up, so that none that was kept by somebody comes again."""
+
+    location: str = Field(max_length=64)
+    text: str = Field(max_length=SITE_FILE_MAX)
+    """TOML, as `kiosk check` reads it."""
+    signature: str = Field(max_length=256)
+    """The server's Ed25519 signature of `site_file_text`, in hexadecimal."""
+
+
 class RetireRequest(Message):
     """A kiosk goes out of service for good."""
 
@@ -506,6 +566,11 @@ def directory_text(location: str, question: str, page: JsonValue) -> bytes:
     is no JSON."""
     said = ["parcel-kiosk directory", location, question, page]
     return json.dumps(said, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+
+
+def site_file_text(location: str, question: str, text: str) -> bytes:
+    """What the server signs of a location's site file."""
+    return json.dumps(["parcel-kiosk site file", location, question, text]).encode()
 
 
 def command_text(

@@ -12,14 +12,29 @@ from pathlib import Path
 import requests
 from pydantic import ValidationError
 
+from kiosk.model.invitation import Unreached
 from kiosk.model.location import Location
-from kiosk.model.urls import is_open_to_readers
+from kiosk.model.urls import asking, is_open_to_readers
 from kiosk.model.wrapping import is_pinned, pin_of, wrap
 from kiosk.sync.client import Identity, layout_of
-from kiosk.sync.contract import EnrolAnswer, EnrolRequest, M, ServerKeys
+from kiosk.sync.contract import (
+    EnrolAnswer,
+    EnrolRequest,
+    M,
+    ServerKeys,
+    SiteFileAnswer,
+    site_file_text,
+)
 from kiosk.sync.deadline import BoundedSession
-from kiosk.sync.reaching import answer_text, is_out_of_reach, server_url, why_not_reached
+from kiosk.sync.reaching import (
+    answer_text,
+    is_out_of_reach,
+    kind_of,
+    server_url,
+    why_not_reached,
+)
 from kiosk.sync.servers import TIMEOUT_S
+from kiosk.sync.signing import signed_by
 from kiosk.sync.transport import BY_TLS, PlainLineError, Transport
 
 IDENTITY_FILE = "centre.json"
@@ -35,7 +50,19 @@ _WRITTEN = {
 
 
 class EnrolError(Exception):
-    """The kiosk is not enrolled; the message says what to do."""
+    """The kiosk is not enrolled; the message says what to do, and `why` says it for a screen."""
+
+    def __init__(self, message: str, why: Unreached = Unreached.OTHER) -> None:
+        super().__init__(message)
+        self.why = why
+
+
+@dataclass(frozen=True, slots=True)
+class SiteFile:
+    """A site file as the server gave it, proven to be its own."""
+
+    location: str
+    text: str
 
 
 class _NotReachedError(EnrolError):
@@ -61,18 +88,37 @@ def enrol(
     """
     url = _address(url)
     _require_token(token)
-    failures: list[str] = []
+    failures: list[EnrolError] = []
     for each in dict.fromkeys((url, *transport.urls)):
         try:
             identity = _enrolled_at(
                 location, location_key, each, token, transport, at_older_server=at_older_server
             )
         except _NotReachedError as error:
-            failures.append(str(error))
+            failures.append(error)
         else:
             keep(data, identity)
             return identity
-    raise EnrolError("\n".join(failures))
+    raise EnrolError("\n".join(str(each) for each in failures), failures[0].why)
+
+
+def fetch_site(url: str, token: str, question: str, transport: Transport = BY_TLS) -> SiteFile:
+    """The site file of the location whose enrolment token this is, signed by the server whose keys
+    the token pins; `question` is made up for this call, in hexadecimal. Raises `EnrolError`."""
+    url = _address(url)
+    _require_token(token)
+    try:
+        with transport.session(url) as session:
+            server = _Server(session, url, token)
+            keys = _keys(server, token)
+            answer = server.ask("GET", SiteFileAnswer, where=asking("/site", question=question))
+    except PlainLineError as error:
+        raise EnrolError(str(error), Unreached.PLAIN_HTTP) from error
+    said = site_file_text(answer.location, question, answer.text)
+    if signed_by(said, answer.signature, (keys.public_key,)) is None:
+        problem = f"{url}: the site file is not signed by this server"
+        raise EnrolError(problem, Unreached.SITE_FILE)
+    return SiteFile(answer.location, answer.text)
 
 
 def _enrolled_at(
@@ -91,7 +137,7 @@ def _enrolled_at(
             message = _request(token, location, location_key, keys, url)
             known = server.ask("POST", EnrolAnswer, message.model_dump_json(exclude_defaults=True))
     except PlainLineError as error:
-        raise EnrolError(str(error)) from error
+        raise EnrolError(str(error), Unreached.PLAIN_HTTP) from error
     if keys is not None and known.public_key != keys.public_key:
         raise EnrolError(f"{url}: the server answers with another key than it showed before")
     return Identity(
@@ -111,26 +157,27 @@ class _Server:
     url: str
     token: str
 
-    def ask(self, method: str, answer_of: type[M], text: str = "") -> M:
-        """Its answer. Raises `EnrolError`."""
-        status, answer = self.exchange(method, text)
+    def ask(self, method: str, answer_of: type[M], text: str = "", where: str = "") -> M:
+        """Its answer; `where` is asked behind the enrolment's path. Raises `EnrolError`."""
+        status, answer = self.exchange(method, text, where)
         if status != 200:
-            raise EnrolError(f"{self.url}: the server refuses: {_reason(status, answer)}")
+            why = _refusal(status, answer)
+            raise EnrolError(f"{self.url}: the server refuses: {_reason(status, answer)}", why)
         try:
             return answer_of.model_validate_json(answer)
         except ValidationError as error:
             raise EnrolError(
-                f"{self.url}: what is there does not answer as a server does"
+                f"{self.url}: what is there does not answer as a server does", Unreached.NO_SERVER
             ) from error
 
-    def exchange(self, method: str, text: str = "") -> tuple[int, bytes]:
+    def exchange(self, method: str, text: str = "", where: str = "") -> tuple[int, bytes]:
         headers = {"content-type": "application/json", "authorization": f"Bearer {self.token}"}
         try:
             with (
                 self.session.exchange(),
                 self.session.request(
                     method,
-                    f"{self.url}/v1/enrol",
+                    f"{self.url}/v1/enrol{where}",
                     data=text or None,
                     headers=headers,
                     timeout=TIMEOUT_S,
@@ -141,13 +188,15 @@ class _Server:
                 body = answer_text(answer)
         except (requests.RequestException, OSError) as error:
             problem = f"{self.url}: the server is not reached: {_why(error, self.url)}"
+            why = _kind(error, self.url)
             if method == "GET" or _is_out_of_reach(error):
-                raise _NotReachedError(problem) from error
-            raise EnrolError(problem) from error
+                raise _NotReachedError(problem, why) from error
+            raise EnrolError(problem, why) from error
         if answer.is_redirect:
             place = answer.headers["location"][:200]
             raise EnrolError(
-                f"{self.url}: the server is elsewhere, it points to {place!r}: name that"
+                f"{self.url}: the server is elsewhere, it points to {place!r}: name that",
+                Unreached.NO_SERVER,
             )
         return answer.status_code, body
 
@@ -156,6 +205,12 @@ def _why(error: Exception, url: str) -> str:
     if isinstance(error, requests.RequestException):
         return why_not_reached(error, url)
     return str(error)  # a certificate of the site file that is not there
+
+
+def _kind(error: Exception, url: str) -> Unreached:
+    if isinstance(error, requests.RequestException):
+        return kind_of(error, url)
+    return Unreached.OTHER
 
 
 def _is_out_of_reach(error: Exception) -> bool:
@@ -174,7 +229,8 @@ def _keys(server: _Server, token: str) -> ServerKeys:
     if not is_pinned(token, keys.public_key, keys.wrapping_key):
         raise EnrolError(
             f"{server.url}: who answers there has not the keys that the token names: it is another"
-            " server, or somebody in between; central location roll prints a token of today"
+            " server, or somebody in between; central location roll prints a token of today",
+            Unreached.OTHER_SERVER,
         )
     return keys
 
@@ -183,14 +239,15 @@ def _address(url: str) -> str:
     try:
         return server_url(url)
     except ValueError as error:
-        raise EnrolError(str(error)) from error
+        raise EnrolError(str(error), Unreached.NO_ADDRESS) from error
 
 
 def _require_token(token: str) -> None:
     if not re.fullmatch(r"[!-~]{1,128}", token):
         raise EnrolError(
             f"{token[:200]!r} is no token: copy it whole from what the central server printed"
-            " (central location roll makes a new one)"
+            " (central location roll makes a new one)",
+            Unreached.TOKEN,
         )
 
 
@@ -204,6 +261,21 @@ def _request(
     if is_open_to_readers(url):
         raise EnrolError(f"{url}: the location's key goes to an older server by https alone")
     return EnrolRequest(token=token, location=location.id, key=location_key.hex(), layout=layout)
+
+
+_REFUSALS = {
+    "unauthorised": Unreached.TOKEN,
+    "other_location": Unreached.OTHER_LOCATION,
+    "no_site_file": Unreached.NO_SITE_FILE,
+}
+
+
+def _refusal(status: int, text: bytes) -> Unreached:
+    """What an answer other than 200 means: the server's own word, or somebody else's page."""
+    try:
+        return _REFUSALS.get(str(json.loads(text)["error"]), Unreached.OTHER)
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return Unreached.NO_SERVER
 
 
 def _reason(status: int, text: bytes) -> str:

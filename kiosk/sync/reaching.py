@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import ssl
 from collections.abc import Iterator
@@ -15,7 +16,10 @@ from urllib3.exceptions import (
     NewConnectionError,
 )
 
+from kiosk.model.invitation import Unreached
 from kiosk.sync.bodies import BODY_MAX_BYTES, BodyError, text_of
+
+_NO_WAY_OUT = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN)
 
 
 def server_url(text: str) -> str:
@@ -49,30 +53,50 @@ def _not_right(text: str) -> ValueError:
 
 def why_not_reached(error: requests.RequestException, url: str) -> str:
     """What is wrong between here and the server, and where to look."""
+    return _found(error, url)[1]
+
+
+def kind_of(error: requests.RequestException, url: str) -> Unreached:
+    """The same, for a screen that says it in its own words."""
+    return _found(error, url)[0]
+
+
+def _found(error: requests.RequestException, url: str) -> tuple[Unreached, str]:
     causes = list(_causes(error))
 
     def is_from(*kinds: type[BaseException]) -> bool:
         return any(isinstance(each, kinds) for each in causes)
 
     if isinstance(error, requests.HTTPError):
-        return str(error)
+        return Unreached.NO_SERVER, str(error)
     if isinstance(error, requests.exceptions.ProxyError):
-        return "the proxy that this machine's environment names does not let it through"
+        return (
+            Unreached.OTHER,
+            "the proxy that this machine's environment names does not let it through",
+        )
     if is_from(socket.gaierror):
         name = urlsplit(url).hostname
-        return f"the name {name} is not known: is it written right, is the network up?"
+        said = f"the name {name} is not known: is it written right, is the network up?"
+        return Unreached.NAME_UNKNOWN, said
     if is_from(ssl.SSLCertVerificationError):
-        return "its certificate is not one that this machine trusts, or is another name's"
+        return (
+            Unreached.CERTIFICATE,
+            "its certificate is not one that this machine trusts, or is another name's",
+        )
     if isinstance(error, requests.exceptions.SSLError) or is_from(ssl.SSLError):
-        return "it speaks no HTTPS there: is it http://, or another port?"
+        return Unreached.NO_TLS, "it speaks no HTTPS there: is it http://, or another port?"
     if isinstance(error, requests.Timeout) or is_from(TimeoutError):
-        return "nobody answers there in time: is the address right, is the network up?"
+        said = "nobody answers there in time: is the address right, is the network up?"
+        return Unreached.NO_ANSWER, said
     if is_from(ConnectionRefusedError):
-        return "nobody listens there: does the server run, is the port right?"
+        said = "nobody listens there: does the server run, is the port right?"
+        return Unreached.NOBODY_LISTENS, said
     for each in causes:
         if isinstance(each, OSError) and each.errno and each.strerror:
-            return f"{each.strerror}: is it https://, is the network up?"
-    return "who is there hung up, or speaks no HTTP: is it https://, or another port?"
+            kind = Unreached.NO_NETWORK if each.errno in _NO_WAY_OUT else Unreached.OTHER
+            return kind, f"{each.strerror}: is it https://, is the network up?"
+    said = "who is there hung up, or speaks no HTTP: is it https://, or another port?"
+    return Unreached.NO_SERVER, said
 
 
 def is_out_of_reach(error: requests.RequestException) -> bool:

@@ -41,6 +41,7 @@ BUILD = Path(__file__).parents[2] / "build"
 )
 def main(quick: bool, no_window: bool, output: Path) -> None:
     """Measure what the kiosk costs. Nothing is judged here."""
+    output = output.resolve()
     output.parent.mkdir(parents=True, exist_ok=True)
     figures: Figures = {"machine": machine() | {"quick": quick}}
     # On the disk of the output, not under /tmp, which may be memory.

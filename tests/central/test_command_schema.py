@@ -15,6 +15,7 @@ from central.sync import commands, staff
 from kiosk.model.command_schema import FILE, command_schema, text
 from kiosk.model.commands import (
     ChangeSettings,
+    ChooseRelease,
     CommandType,
     EndDelegate,
     ListStaff,
@@ -118,7 +119,8 @@ def test_all_that_the_server_sends_is_as_the_schema_says(server: Server, kiosk: 
         *(Restart(), Pause(reason=PauseReason.MAINTENANCE), Resume(), TakePicture()),
         *(SendSupportFile(), ChangeSettings(settings={"policy.hold_days": 4, "look.night": None})),
     )
-    for command in (served, Open(slot="3"), key, *kept, *helped, *delegates):
+    chosen = ChooseRelease(release="1.4.0", rollout="r", sha256={"cp311-x86_64": "0a" * 32})
+    for command in (served, Open(slot="3"), key, *kept, *helped, *delegates, chosen):
         server.write(commands.queue, LOCATION.id, command, "op", now_ms)
     came = [each for each in sync(kiosk).commands if isinstance(each, dict)]
     assert {each["type"] for each in came} == {kind.value for kind in CommandType}
@@ -144,6 +146,11 @@ def test_all_that_the_server_sends_is_as_the_schema_says(server: Server, kiosk: 
         ("contact", {"package": "p"}),
         ("open", {"slot": "3", "signed_ms": 5}),
         ("open", {"slot": "3", "signed_ms": 4_102_444_800_000}),
+        ("release.choose", {"release": "1.4", "rollout": "r"}),
+        ("release.choose", {"release": "1.4.0-rc1", "rollout": "r"}),
+        ("release.choose", {"release": "1.4.0"}),
+        ("release.choose", {"release": "1.4.0", "rollout": "r", "sha256": {"windows": "0a" * 32}}),
+        ("release.choose", {"release": "1.4.0", "rollout": "r", "sha256": {"cp311-x86_64": "x"}}),
         ("dance", {}),
     ],
 )

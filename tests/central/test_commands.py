@@ -156,3 +156,10 @@ def test_any_json_is_applied_or_answered_and_the_next_is_applied(
         why = answers[0].get("detail", "")
         assert (answers[0]["outcome"] == "REFUSED") == bool(why)
         assert "the kiosk failed at it" not in why
+
+
+def test_a_release_is_chosen_only_by_a_command_that_is_signed(kiosk: Kiosk) -> None:
+    chosen: JsonValue = {"release": "1.4.0", "rollout": "r-1"}
+    kiosk.come(numbered(1, CommandType.CHOOSE_RELEASE.value, chosen))
+    assert kiosk.answers()[-1]["outcome"] == "REFUSED"
+    assert "only by a command that is signed" in kiosk.answers()[-1]["detail"]

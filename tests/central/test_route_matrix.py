@@ -28,6 +28,7 @@ KIOSK, NOBODY, IN_ADDRESS, IN_MESSAGE = "kiosk", "nobody", "token in the address
 ENROLLING = "who is about to enrol"
 RULES: dict[str, str] = {
     "GET /v1/enrol": ENROLLING,
+    "GET /v1/enrol/site": ENROLLING,
     "POST /v1/locations/{location}/sync": KIOSK,
     "GET /v1/locations/{location}/events": KIOSK,
     "GET /v1/locations/{location}/staff": KIOSK,

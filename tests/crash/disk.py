@@ -25,7 +25,7 @@ Files = dict[str, bytes]
 
 
 @dataclass(eq=False)
-class _File:
+class File:
     """One file: what a reader sees, what is certain, and the changes between the two."""
 
     live: bytearray = field(default_factory=bytearray)
@@ -37,15 +37,15 @@ class _File:
 class Disk:
     """The files of one folder, by their names."""
 
-    live: dict[str, _File] = field(default_factory=dict)
-    certain: dict[str, _File] = field(default_factory=dict)
+    live: dict[str, File] = field(default_factory=dict)
+    certain: dict[str, File] = field(default_factory=dict)
     """The names that are on the disk for certain, and the files behind them."""
     _syncs_folder: set[str] = field(default_factory=set)
 
     @classmethod
     def holding(cls, files: Files) -> Disk:
         """A disk on which these files have lain for long."""
-        held = {name: _File(bytearray(data), data) for name, data in files.items()}
+        held = {name: File(bytearray(data), data) for name, data in files.items()}
         return cls(dict(held), dict(held))
 
     def apply(self, operation: Operation) -> None:
@@ -53,16 +53,16 @@ class Disk:
         match operation:
             case Opened(name, is_new):
                 if is_new:
-                    self.live[name] = _File()
+                    self.live[name] = File()
                 if name.endswith(("-wal", "-journal", "-running")):
                     self._syncs_folder.add(name)
             case Written(name):
                 file = self.live[name]
-                _write(file.live, operation)
+                write_into(file.live, operation)
                 file.pending.append(operation)
             case Truncated(name):
                 file = self.live[name]
-                _truncate(file.live, operation.size)
+                truncate_to(file.live, operation.size)
                 file.pending.append(operation)
             case Synced(name):
                 file = self.live[name]
@@ -92,12 +92,12 @@ class Disk:
     def torn(self, random: Random, *, garbage: bool) -> Files:
         """Some of what was not synced landed, cut into sectors, in any order."""
         names = self.live if random.random() < 0.5 else self.certain
-        return {name: _torn(file, random, garbage) for name, file in names.items()}
+        return {name: torn_file(file, random, garbage) for name, file in names.items()}
 
     def reordered(self, random: Random) -> Files:
         """Whole writes landed or did not, the later perhaps without the earlier."""
         names = self.live if random.random() < 0.5 else self.certain
-        return {name: _reordered(file, random) for name, file in names.items()}
+        return {name: reordered_file(file, random) for name, file in names.items()}
 
     @property
     def has_pending(self) -> bool:
@@ -116,37 +116,37 @@ class Disk:
             yield NAMES_LOST, lambda random: self.names_lost()
 
 
-def _write(content: bytearray, written: Written) -> None:
+def write_into(content: bytearray, written: Written) -> None:
     end = written.offset + len(written.data)
     if len(content) < end:
         content.extend(bytes(end - len(content)))
     content[written.offset : end] = written.data
 
 
-def _truncate(content: bytearray, size: int) -> None:
+def truncate_to(content: bytearray, size: int) -> None:
     del content[size:]
     content.extend(bytes(size - len(content)))
 
 
-def _reordered(file: _File, random: Random) -> bytes:
+def reordered_file(file: File, random: Random) -> bytes:
     content = bytearray(file.durable)
     for change in file.pending:
         if random.random() < 0.5:
             continue
         if isinstance(change, Truncated):
-            _truncate(content, change.size)
+            truncate_to(content, change.size)
         else:
-            _write(content, change)
+            write_into(content, change)
     return bytes(content)
 
 
-def _torn(file: _File, random: Random, garbage: bool) -> bytes:
+def torn_file(file: File, random: Random, garbage: bool) -> bytes:
     content = bytearray(file.durable)
     for change in file.pending:
         share = random.choice((0.0, 0.5, 0.5, 1.0))
         if isinstance(change, Truncated):
             if random.random() < 0.5:
-                _truncate(content, change.size)
+                truncate_to(content, change.size)
             continue
         for start in range(0, len(change.data), SECTOR_BYTES):
             sector = change.data[start : start + SECTOR_BYTES]
@@ -154,5 +154,5 @@ def _torn(file: _File, random: Random, garbage: bool) -> bytes:
                 if not garbage or random.random() >= GARBAGE:
                     continue
                 sector = random.randbytes(len(sector))
-            _write(content, Written(change.name, change.offset + start, sector))
+            write_into(content, Written(change.name, change.offset + start, sector))
     return bytes(content)

@@ -67,12 +67,19 @@ from tests.gallery.locker import (
     sample_doors,
     sample_offers,
 )
+from tests.gallery.set_up_samples import set_up_views
 from tests.gallery.unannounced_samples import unannounced_views
 
 
 def sample_views() -> list[tuple[str, View]]:
     """Every view with sensible data, each under the name of its picture."""
-    return [*_customer_views(), *_courier_views(), *unannounced_views(), *_service_views()]
+    return [
+        *_customer_views(),
+        *_courier_views(),
+        *unannounced_views(),
+        *set_up_views(sample_doors(silent=True).boards),
+        *_service_views(),
+    ]
 
 
 PAUSED = Paused(PauseReason.MAINTENANCE, None, is_closed=False)

@@ -11,6 +11,8 @@ ASKS_FOR = {
     "GET /locations/{name}": VIEWER,
     "GET /locations/{name}/live": VIEWER,
     "GET /locations/{name}/directory": VIEWER,
+    "GET /locations/{name}/site-file": VIEWER,
+    "POST /locations/{name}/site-file": ADMIN,
     "POST /locations/{name}/directory": ADMIN,
     "POST /locations/{name}/directory/take": ADMIN,
     "POST /locations/{name}/directory/empty": ADMIN,

@@ -18,6 +18,8 @@ STARTS = 5
 """Of an X server: two that start at once may pick the same display, and one of them ends."""
 EDGE_PX = 2
 """So far from the edge of the screen there is no button, but what is behind all of them."""
+_KEYS = {" ": "space", ":": "colon", "/": "slash", ".": "period", "_": "underscore", "-": "minus"}
+"""Signs by the names that X has for their keys."""
 SHADES = 8
 """An empty window has one or two; letters have many at their edges."""
 
@@ -42,6 +44,11 @@ class Screen:
         # Not `xdotool type --delay`: some versions wait only half of what they are asked.
         for sign in text:
             self._run("xdotool", "key", "Return" if sign == "\n" else sign, "sleep", "0.12")
+
+    def wedge(self, text: str) -> None:
+        """A scanner that types as a keyboard does: a key each few milliseconds, then enter."""
+        keys = [_KEYS.get(sign, sign) for sign in text]
+        self._run("xdotool", "key", "--delay", "2", *keys, "Return")
 
     def picture(self, path: Path) -> None:
         """What stands on the screen, as a PNG."""

@@ -28,6 +28,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "assets": (),
     "central": (
         "central",
+        "config",
         "kiosk.child_processes",
         "kiosk.csv_file",
         "kiosk.model",
@@ -46,6 +47,8 @@ COMPOSITION_ROOTS = {
     "kiosk/demo/demo.py",
     "kiosk/demo/server.py",
     "kiosk/engine.py",
+    "kiosk/new_machine.py",
+    "kiosk/set_up_window.py",
     "kiosk/demo/player.py",
     "kiosk/site_model.py",
     "kiosk/demo/text.py",
@@ -56,6 +59,7 @@ COMPOSITION_ROOTS = {
 """The files that join the parts, and so may know all of them."""
 
 ADAPTERS = {
+    "config/base/parcel_keeper.py": "waits beside the kiosk, a program of its own",
     "central/adapters.py": "the server's clock and its randomness",
     "kiosk/adapters.py": "the machine's clocks and its randomness",
     "kiosk/messages.py": "writes message files",

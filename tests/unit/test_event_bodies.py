@@ -17,10 +17,8 @@ from kiosk.model.event_bodies import (
     Complaint,
     KioskStarted,
     SlotSuspect,
-    read_body,
-    require_declared,
-    require_fit,
 )
+from kiosk.model.event_reading import read_body, require_declared, require_fit
 from kiosk.model.events import Event, EventKind
 from kiosk.model.images import IMAGES, OpeningState, Purpose
 from kiosk.model.sound_json import UnfitBodyError

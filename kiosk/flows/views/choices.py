@@ -85,6 +85,11 @@ class Choice(StrEnum):
     """Room is to be kept at another location."""
     GUEST = "GUEST"
     """Anybody puts something in for somebody else."""
+    GO_ON = "GO_ON"
+    TYPE_IT = "TYPE_IT"
+    """The server's address and token, where nothing can scan them."""
+    ANOTHER_SERVER = "ANOTHER_SERVER"
+    WITHOUT_SERVER = "WITHOUT_SERVER"
     YES = "YES"
     NO = "NO"
 
@@ -95,6 +100,8 @@ class Purpose(StrEnum):
     TAKE = "TAKE"
     PUT_IN = "PUT_IN"
     LOOK = "LOOK"
+    TRY = "TRY"
+    """Whoever sets the kiosk up tries each door."""
 
 
 class Refusal(StrEnum):
@@ -144,6 +151,10 @@ class Refusal(StrEnum):
     """So many names begin so that none is shown."""
     TOO_MANY_GUESTS = "TOO_MANY_GUESTS"
     """Guests have put in what they may, here or from or to this phone; not now."""
+    NUMBER_TAKEN = "NUMBER_TAKEN"
+    """Somebody who is listed already has this staff number."""
+    PINS_DIFFER = "PINS_DIFFER"
+    """The secret digits of a new PIN were not the same twice."""
     NOT_A_PACKAGE_OF_OURS = "NOT_A_PACKAGE_OF_OURS"
     """The label that was found is of no package that is known here."""
 

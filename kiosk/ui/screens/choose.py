@@ -33,6 +33,19 @@ from kiosk.flows.views.service import (
     ScanInside,
     StaffList,
 )
+from kiosk.flows.views.set_up import (
+    BankDrawn,
+    BoardsFound,
+    DoorFailed,
+    NewPin,
+    NotReached,
+    NotSetUp,
+    Reaching,
+    SetUpDone,
+    ShowInvitation,
+    SiteFound,
+    TypeInvitation,
+)
 from kiosk.flows.views.shared import (
     Answer,
     Ask,
@@ -62,6 +75,13 @@ from kiosk.ui.screens.page import Page
 from kiosk.ui.screens.service.details import BoardsPage, HistoryPage, MachinePage, StaffPage
 from kiosk.ui.screens.service.page import DoorPageScreen, DoorsPage, ReasonPage, UntilPage
 from kiosk.ui.screens.service.parts import PartsPage
+from kiosk.ui.screens.set_up.page import (
+    BankDrawnPage,
+    BoardsFoundPage,
+    NewPinPage,
+    NotSetUpPage,
+    TypeInvitationPage,
+)
 from kiosk.ui.screens.unannounced.page import (
     FindResidentPage,
     NumberPage,
@@ -110,6 +130,17 @@ _PAGES: dict[type[View], type[Page[Any]]] = {
     PickResident: PickResidentPage,
     GuestStored: NoticePage,
     RoomElsewhere: NoticePage,
+    NotSetUp: NotSetUpPage,
+    ShowInvitation: NoticePage,
+    TypeInvitation: TypeInvitationPage,
+    Reaching: NoticePage,
+    NotReached: NoticePage,
+    SiteFound: NoticePage,
+    BoardsFound: BoardsFoundPage,
+    BankDrawn: BankDrawnPage,
+    DoorFailed: DoorNoticePage,
+    NewPin: NewPinPage,
+    SetUpDone: NoticePage,
 }
 
 

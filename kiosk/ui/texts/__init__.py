@@ -18,6 +18,7 @@ from kiosk.ui.texts import (
     doors,
     parts,
     service,
+    set_up,
     spoken,
     unannounced,
 )
@@ -30,12 +31,20 @@ __all__ = [
     "doors",
     "parts",
     "service",
+    "set_up",
     "spoken",
     "unannounced",
     "words_for",
 ]
 
-_WORDS = {**customer.WORDS, **doors.WORDS, **courier.WORDS, **service.WORDS, **unannounced.WORDS}
+_WORDS = {
+    **customer.WORDS,
+    **doors.WORDS,
+    **courier.WORDS,
+    **service.WORDS,
+    **unannounced.WORDS,
+    **set_up.WORDS,
+}
 
 
 def words_for(view: View, location: Location, speech: Speech = ENGLISH) -> Words:

@@ -85,6 +85,10 @@ CHOICE_LABELS: Mapping[Choice, ChoiceLabel] = {
     Choice.ANOTHER_PERSON: ChoiceLabel(N_("Wrong person"), "user-round-x"),
     Choice.RESERVE: ChoiceLabel(N_("Keep room"), "lock"),
     Choice.GUEST: ChoiceLabel(N_("Leave a package"), "package-plus", N_("For somebody else")),
+    Choice.GO_ON: ChoiceLabel(N_("Continue"), "arrow-right"),
+    Choice.TYPE_IT: ChoiceLabel(N_("Type it"), "keyboard"),
+    Choice.ANOTHER_SERVER: ChoiceLabel(N_("Another code"), "qr-code"),
+    Choice.WITHOUT_SERVER: ChoiceLabel(N_("No server"), "unplug"),
     Choice.YES: ChoiceLabel(N_("Yes"), "check"),
     Choice.NO: ChoiceLabel(N_("No"), "x"),
 }

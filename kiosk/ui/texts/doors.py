@@ -25,6 +25,7 @@ _DO: Mapping[Purpose, str] = {
     Purpose.TAKE: N_("Take your package, then close the door."),
     Purpose.PUT_IN: N_("Put the package in, then close the door."),
     Purpose.LOOK: N_("Look inside, then close the door."),
+    Purpose.TRY: N_("Is it this door? Then push it until it clicks."),
 }
 
 

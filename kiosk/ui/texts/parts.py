@@ -110,6 +110,8 @@ _REFUSALS: Mapping[Refusal, str] = {
     Refusal.BADGES_NOT_CHECKED: N_("Badges cannot be checked now. Use a PIN."),
     Refusal.CANNOT_EXTEND: N_("This package cannot be kept longer."),
     Refusal.LIES_ELSEWHERE: N_("This package belongs to another door."),
+    Refusal.NUMBER_TAKEN: N_("Somebody else has this number."),
+    Refusal.PINS_DIFFER: N_("The digits differ. Type them again."),
     Refusal.NOT_A_PACKAGE_OF_OURS: N_("No package with this barcode is expected here."),
     Refusal.NOT_YOURS: N_("This package is another carrier's."),
     Refusal.UNREADABLE: N_("This could not be read. Scan it again, or type it."),

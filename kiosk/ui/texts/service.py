@@ -292,6 +292,7 @@ _KINDS: Mapping[str, str] = {
     EventKind.OPENING_MISSED: N_("Not opened remotely"),
     EventKind.OPENING_ENDED: N_("Remote opening"),
     EventKind.HELP_ENDED: N_("Remote help"),
+    EventKind.RELEASE_REPORTED: N_("Other release"),
     EventKind.VISIT_FAILED: N_("Cannot be recorded"),
 }
 

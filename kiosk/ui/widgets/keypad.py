@@ -17,6 +17,7 @@ from kiosk.ui.widgets.text import Icon, Words
 CLEAR = "CLEAR"
 ERASE = "ERASE"
 ENTER = "ENTER"
+SHIFT = "SHIFT"
 _KEY_GAP_MM = 1.4
 _DIGIT_ROWS = (("1", "2", "3"), ("4", "5", "6"), ("7", "8", "9"), (CLEAR, "0", ERASE))
 _LETTER_ROWS = (
@@ -25,6 +26,14 @@ _LETTER_ROWS = (
     (*"ASDFGHJKL", "-"),
     (*"ZXCVBNM", "/", ERASE, ENTER),
 )
+_ADDRESS_ROWS = (
+    tuple("1234567890"),
+    tuple("qwertyuiop"),
+    (*"asdfghjkl", "-"),
+    (*"zxcvbnm", "_", ".", ":"),
+    (SHIFT, "/", ERASE, ENTER),
+)
+_PICTURES = {ERASE: "delete", SHIFT: "arrow-up"}
 
 
 class Key(Pressable):
@@ -36,8 +45,8 @@ class Key(Pressable):
         self.step = step
         self._touched_s = float("-inf")
         self.label: Icon | Words
-        if name == ERASE:
-            self.label = Icon(theme, "delete", theme.font(step) * 0.95)
+        if name in _PICTURES:
+            self.label = Icon(theme, _PICTURES[name], theme.font(step) * 0.95)
         else:
             named = {CLEAR: texts.parts.CLEAR, ENTER: texts.parts.ENTER}
             text = theme.speech.say(named[name]) if name in named else name
@@ -146,3 +155,15 @@ def letter_keyboard(theme: Theme, action: Callable[[str], None]) -> KeyBoard:
     """The keyboard for barcodes: digits, capital letters, hyphen and slash."""
     gap = theme.mm(0.8 if theme.is_small else 1.4)
     return KeyBoard(theme, _LETTER_ROWS, action, step="text", gap=gap)
+
+
+def address_keyboard(
+    theme: Theme, action: Callable[[str], None], *, is_upper: bool = False
+) -> KeyBoard:
+    """The keyboard for an address or a token, in which capitals are other letters."""
+    rows = tuple(
+        tuple(name.upper() if is_upper and len(name) == 1 else name for name in row)
+        for row in _ADDRESS_ROWS
+    )
+    gap = theme.mm(0.8 if theme.is_small else 1.4)
+    return KeyBoard(theme, rows, action, step="text", gap=gap)

@@ -10,6 +10,7 @@ from kiosk.flows.views.choices import Question
 from kiosk.flows.views.courier import Collection
 from kiosk.flows.views.customer import MorePackages
 from kiosk.flows.views.service import Round
+from kiosk.flows.views.set_up import DoorFailed
 from kiosk.flows.views.shared import Ask, Opening, Trouble, View
 from kiosk.ui import texts
 from kiosk.ui.directions import direction_of
@@ -27,6 +28,8 @@ def doors_of(view: View) -> tuple[str, ...]:
             return tuple(each.slot for each in view.due)
         case Trouble():
             return (view.wrong_slot or view.slot,)
+        case DoorFailed():
+            return (view.slot, view.wrong_slot) if view.wrong_slot else (view.slot,)
         case Opening() | Ask() | Round():
             return (view.slot,) if view.slot else ()
         case _:

@@ -32,7 +32,7 @@ class EntryPage(Page[Any]):
     spare_parts = ("body", "title")
     field: DigitField
     figure: KeyBoard
-    hidden: ClassVar[bool] = False
+    hidden: bool = False
     complete_sends: ClassVar[bool] = True
     """The last digit reports the entry; else a button does."""
 
