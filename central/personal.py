@@ -101,6 +101,10 @@ PERSONAL: Final[dict[str, Personal]] = {
     "event.body": Personal("", After.STAYS, "staff by number alone; the journal is evidence"),
     "slot.service_by": Personal("", After.STAYS, "staff by number alone"),
     "slot.service_reason": Personal("", After.STAYS, "what staff wrote of a door"),
+    "site_file.content": Personal(
+        "", After.STAYS, "a site's own staff, as the operator lists them"
+    ),
+    "site_file.changed_by": Personal("", After.STAYS, "their line of the log is given out"),
     "command.answer": Personal("", After.ENDS, "what a kiosk says of a command"),
     "revoked_badge.badge": Personal("", After.ENDS, "what a carrier calls a courier's badge"),
     "revoked_badge.pseudonym": Personal("", After.ENDS, "what a carrier calls a courier by"),
@@ -167,6 +171,7 @@ OF_NOBODY: Final[dict[str, str]] = {
     "revoked_badge": "id carrier",
     "signing_key": "public_key key_sealed",
     "site_code_carrier": "carrier",
+    "site_file": "location",
     "slot": "location label size status suspect service door",
     "staff": "role locations carriers area",
     "user_account": "id",

@@ -7,8 +7,8 @@ from alembic import op
 
 from central.database.columns import WHOLE
 
-revision = "0045"
-down_revision = "0044"
+revision = "0046"
+down_revision = "0045"
 branch_labels = None
 depends_on = None
 
