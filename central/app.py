@@ -22,7 +22,6 @@ from central.adapters import Clock, SystemClock
 from central.api_pages import page as api_page
 from central.badges import pages as badge_pages
 from central.badges import routes as badge_routes
-from central.carriers import report_routes
 from central.context import Central
 from central.database import Database, faults, leadership
 from central.database.listener import listen
@@ -64,6 +63,7 @@ from central.pages.session import HOME, SIGN_IN, NotSignedInError, StepNeededErr
 from central.rates import Rates
 from central.regions import routes as region_routes
 from central.remote import routes as file_routes
+from central.reports import routes as report_routes
 from central.settings import Settings
 from central.sync import commands
 from central.sync import routes as sync_routes

@@ -12,11 +12,11 @@ from sqlalchemy import Connection
 
 from central.areas import tree
 from central.areas.visible import EVERYWHERE, NETWORK, Reach
-from central.carriers import reports
-from central.carriers.reports import EACH
 from central.console import write
 from central.context import Central
-from central.periods import Period, day_of, period_of
+from central.reports import by_carrier
+from central.reports.by_carrier import EACH
+from central.reports.periods import Period, day_of, period_of
 from central.settings import Settings
 from central.sync.tally import OF_CARRIERS
 from kiosk.model.cells import safe_cell
@@ -50,7 +50,7 @@ def report_command(
 
 
 def _totals(connection: Connection, reach: Reach, period: Period, carrier: str) -> list[list[Any]]:
-    rows = reports.totals(connection, reach, period)
+    rows = by_carrier.totals(connection, reach, period)
     shown = [row for row in rows if carrier in (EACH, row["carrier"])]
     names = ("carrier", *OF_CARRIERS)
     return [list(names), *([row[name] for name in names] for row in shown)]
@@ -60,7 +60,7 @@ def _days(
     connection: Connection, reach: Reach, period: Period, carrier: str
 ) -> Iterator[list[Any]]:
     yield ["day", "location", "carrier", *OF_CARRIERS, "area"]
-    for rows in reports.days(connection, reach, period, carrier):
+    for rows in by_carrier.days(connection, reach, period, carrier):
         for row in rows:
             counts = [row[name] for name in OF_CARRIERS]
             yield [day_of(row["day_ms"]), row["location"], row["carrier"], *counts, row["area"]]

@@ -12,13 +12,13 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from central.areas.visible import Reach
-from central.carriers import reports as by_carrier
 from central.context import Central, central_of
 from central.pages import queries, reports
 from central.pages.rendering import HEADERS, page
 from central.pages.routes import Area
 from central.pages.session import HOME, Viewing
-from central.periods import Period, day_of, period_of
+from central.reports import by_carrier
+from central.reports.periods import Period, day_of, period_of
 from central.sync.tally import OF_CARRIERS
 from kiosk.model.cells import safe_cell
 

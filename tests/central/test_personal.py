@@ -74,7 +74,8 @@ def lived(server: Server, kiosk: Journal) -> Iterator[Server]:
             connection.execute(insert(table).values(indexed(connection, table, values)))
 
         table = schema.notification
-        connection.execute(update(table).values(facts='{"day": "x"}', error=f"550 {EMAIL}"))
+        said = {"facts": '{"day": "x"}', "error": f"550 {EMAIL}"}
+        connection.execute(update(table).values(said))
         put(schema.delegate, id="d", package=name, name="Anna")
         place = kiosk.location.id
         put(schema.household, id="h", location=place, flat="3 left", key_index="k")

@@ -247,8 +247,8 @@ def test_the_packages_carrier_sees_and_hears_of_it_and_nobody_else(
     assert stopped("blue") == {"E": False}
     alone = get(server, keys["red"], f"packages/{package['id']}").json()
     assert alone["sms_stopped"] is True
-    facts = [each for each in happened_in(read(server)) if each.type == "package.unreachable"]
-    assert [(each.package, dict(each.details)) for each in facts] == [
+    happened = [each for each in happened_in(read(server)) if each.type == "package.unreachable"]
+    assert [(each.package, dict(each.details)) for each in happened] == [
         (package["id"], {"why": "sms_stopped"})
     ]
     send(server, "START")

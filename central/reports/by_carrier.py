@@ -16,7 +16,7 @@ from central.areas.visible import Reach, visible_to
 from central.auth import Program
 from central.errors import RequestError
 from central.packages import cursors
-from central.periods import Period, day_of
+from central.reports.periods import Period, day_of
 from central.sync.tally import OF_CARRIERS
 from central.tokens import Secrets
 from kiosk.model.carriers import OPERATOR

@@ -8,10 +8,10 @@ from fastapi import APIRouter, Query, Request
 
 from central.api_pages.answers import REFUSALS
 from central.auth import Reading
-from central.carriers import reports
 from central.context import central_of
 from central.packages.list_routes import Cursor, Limit
-from central.periods import period_of
+from central.reports import by_carrier
+from central.reports.periods import period_of
 
 router = APIRouter(prefix="/v1", tags=["packages"])
 DAYS: Final = 30
@@ -35,5 +35,5 @@ async def days(
     central = central_of(request)
     period = period_of(since, until, central.clock.now_ms(), DAYS)
     return await central.database.show(
-        reports.page, central.secrets, program, period, location, cursor, limit
+        by_carrier.page, central.secrets, program, period, location, cursor, limit
     )
