@@ -51,6 +51,7 @@ from central.pages import (
     recipient_page,
     remote_actions,
     report_pages,
+    search_page,
     sign_in,
     site_file_pages,
     webhook_pages,
@@ -62,6 +63,7 @@ from central.pages.rendering import refused_page
 from central.pages.session import HOME, SIGN_IN, NotSignedInError, StepNeededError
 from central.rates import Rates
 from central.regions import routes as region_routes
+from central.releases import routes as release_routes
 from central.remote import routes as file_routes
 from central.reports import routes as report_routes
 from central.settings import Settings
@@ -78,6 +80,7 @@ WATCHED = (metrics.router,)
 ROUTERS = (
     sync_routes.router,
     file_routes.router,
+    release_routes.router,
     list_routes.router,
     package_routes.router,
     nearby.router,
@@ -106,6 +109,7 @@ ROUTERS = (
     location_actions.router,
     remote_actions.router,
     webhook_pages.router,
+    search_page.router,
     area_actions.router,
     carrier_pages.router,
     recipient_page.router,

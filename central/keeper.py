@@ -19,6 +19,7 @@ from central.monitoring.figures import keep_figures
 from central.notify.incoming import read_folder
 from central.notify.outages import watch
 from central.regions.directory import follow
+from central.releases.renewing import keep_new
 
 LOG = logging.getLogger("central.keeper")
 CLAIM_S = 2.0
@@ -26,7 +27,7 @@ CLAIM_S = 2.0
 HELD_S = 6.0
 """So long after it was asked for it counts; the database gives it to another after ten."""
 Duty = Callable[[Central], Awaitable[None]]
-DUTIES: tuple[Duty, ...] = (keep, keep_figures, follow, watch, read_folder)
+DUTIES: tuple[Duty, ...] = (keep, keep_figures, follow, watch, read_folder, keep_new)
 """What the keeper does, each for ever."""
 
 

@@ -139,7 +139,7 @@ OF_NOBODY: Final[dict[str, str]] = {
     "location": (
         "id name address time_zone languages help_phone country channels key_sealed token_hash"
         " signing_key announced_key enrol_token_hash epoch head_hash status layout layout_hash"
-        " feeds area"
+        " feeds area version release_state went_back troubles"
     ),
     "location_epoch": "location epoch head_hash",
     "location_file": "command location kind",
@@ -166,6 +166,9 @@ OF_NOBODY: Final[dict[str, str]] = {
     "recipient": "id beside",
     "recipient_word": "recipient",
     "recovery_code": "account",
+    "release": "version python machine file sha256 notes",
+    "release_key": "public_key key_sealed",
+    "release_metadata": "name role content",
     "reservation": "id location size sender carrier kind state reference package command",
     "resident": "id household",
     "revoked_badge": "id carrier",

@@ -35,6 +35,7 @@ PROBE_TEXT = "sealed with this key"
 BY_HAND = (
     (schema.location, "key_sealed"),
     (schema.signing_key, "key_sealed"),
+    (schema.release_key, "key_sealed"),
     (schema.carrier_key, "key_sealed"),
     (schema.user, "totp_sealed"),
     (schema.operator_session, "offers"),

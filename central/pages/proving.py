@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastapi import Request
@@ -10,6 +11,7 @@ from fastapi.responses import RedirectResponse
 from sqlalchemy import Connection
 from starlette.responses import Response
 
+from central import viewed
 from central.context import Central, audit, central_of
 from central.operators import factors, sessions, throttle
 from central.operators.sessions import Proof, Session, Standing
@@ -36,6 +38,15 @@ BACK = {"account": ACCOUNT, "accounts": f"{HOME}/accounts"}
 def address_of(request: Request) -> str:
     """Where a request comes from."""
     return request.client.host if request.client else ""
+
+
+async def write_down_views(
+    request: Request, by: str, where: str, packages: Sequence[Mapping[str, Any]]
+) -> None:
+    """Write down whose data is about to be shown to whom."""
+    central, address = central_of(request), address_of(request)
+    if any(each["recipient"] is not None for each in packages):
+        await central.database.write(viewed.write_down, central, by, address, where, packages)
 
 
 def browser_of(request: Request) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from fastapi import Request, Response
 from fastapi.templating import Jinja2Templates
+from markupsafe import Markup
 
 from central.auth import BY_NAME_ALONE, Role, Scope
 from central.context import central_of
@@ -36,14 +37,29 @@ class Ways(StrEnum):
     APPRISE = "apprise"
 
 
-def _moment(at_ms: float | None) -> str:
-    """A moment as people read it, in UTC; it is the same wherever an operator sits."""
+def _moment(at_ms: float | None) -> Markup:
+    """A moment as people read it, in UTC; `pages.js` says it in the reader's own time zone, and how
+    long ago it was."""
+    moment = _read(at_ms)
+    if moment is None:
+        return Markup("–")
+    said = moment.strftime("%-d %b %Y, %H:%M UTC")
+    return Markup('<time datetime="{}">{}</time>').format(f"{moment:%Y-%m-%dT%H:%M:%SZ}", said)
+
+
+def _day(at_ms: float | None) -> str:
+    """The day of a moment, by UTC, in which days are counted."""
+    moment = _read(at_ms)
+    return "–" if moment is None else moment.strftime("%-d %b %Y")
+
+
+def _read(at_ms: float | None) -> datetime | None:
     if at_ms is None:
-        return "–"
+        return None
     try:
-        return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%-d %b %Y, %H:%M")
+        return datetime.fromtimestamp(at_ms / 1000, UTC)
     except (OverflowError, ValueError, OSError):
-        return "–"  # kept from a server that took any number for a time
+        return None  # kept from a server that took any number for a time
 
 
 def _words(name: str) -> str:
@@ -59,7 +75,7 @@ def _plain(value: object) -> object:
 
 templates = Jinja2Templates(Path(__file__).parent / "templates")
 templates.env.finalize = _plain
-templates.env.filters |= {"moment": _moment, "words": _words, "part": part}
+templates.env.filters |= {"moment": _moment, "day": _day, "words": _words, "part": part}
 templates.env.globals |= {"HOME": HOME, "LIVE": LIVE, "REASONS": GIVEN_BY_STAFF, "SCOPES": Scope}
 templates.env.globals["SCOPES_BY_NAME_ALONE"] = BY_NAME_ALONE
 templates.env.globals |= {"REMOTE_SETTINGS": REMOTE_SETTINGS}

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import FileResponse
 from sqlalchemy import Connection, select, update
 
@@ -16,8 +16,8 @@ from central.auth import Role
 from central.context import central_of
 from central.database import wake
 from central.errors import not_found
-from central.pages import bank_svg, queries
-from central.pages.proving import address_of
+from central.pages import bank_svg, places, queries
+from central.pages.proving import write_down_views
 from central.pages.rendering import page
 from central.pages.session import HOME, Administering, AdministeringAll, Operator, Viewing
 from kiosk.model.clock import DAY_MS
@@ -53,39 +53,67 @@ async def static(name: str) -> Response:
 # --- looking -----------------------------------------------------------------------------------
 
 
-@router.get("")
-async def overview(
-    request: Request,
-    operator: Viewing,
-    q: Annotated[str, Query(max_length=200)] = "",
+Health = Annotated[str, Query(pattern=f"^({'|'.join(queries.HEALTH)}|)$")]
+Number = Annotated[int, Query(ge=1, le=1_000_000)]
+Question = Annotated[str, Query(max_length=200)]
+
+
+async def _asked(
+    q: Question = "",
     area: Area = "",
-) -> Response:
-    central = central_of(request)
-    now_ms, reach = central.clock.now_ms(), replace(operator.reach, within=area)
-    places = await _look(request, queries.locations, reach, now_ms, central.settings)
-    wanted = q.strip().casefold()
-    shown = [each for each in places if wanted in f"{each['id']} {each['name']}".casefold()]
-    alarms = await _look(request, queries.alarms, reach, now_ms - 7 * DAY_MS)
-    size = {"width": bank_svg.MAP_WIDTH, "height": bank_svg.MAP_HEIGHT}
+    health: Health = "",
+    order: places.Order = places.Order.HEALTH,
+    number: Number = 1,
+) -> places.Asked:
+    return places.Asked(q.strip(), area, health, order, number)
+
+
+Asked = Annotated[places.Asked, Depends(_asked)]
+
+
+@router.get("")
+async def overview(request: Request, operator: Viewing, asked: Asked) -> Response:
+    shown = await _places(request, operator, asked)
+    now_ms, reach = shown["now_ms"], replace(operator.reach, within=asked.area)
     return page(
         request,
         "overview.html",
         operator=operator,
-        all=places,
-        places=shown[: queries.SHOWN],
-        hidden=max(0, len(shown) - queries.SHOWN),
-        q=q,
-        area=area,
-        areas=await _look(request, queries.areas, operator.reach),
         new_in=await _look(request, queries.areas, reach_of(operator.session.grants, Role.ADMIN)),
-        quarantined=await _look(request, queries.quarantined, reach),
-        disputed=await _look(request, queries.count_disputed, reach),
-        dots=bank_svg.dots(places),
-        size=size,
-        alarms=alarms,
-        dead=await _look(request, queries.dead, reach),
-        unjoined=await _look(request, queries.count_unjoined, reach),
+        dots=bank_svg.dots(shown["all"]),
+        size={"width": bank_svg.MAP_WIDTH, "height": bank_svg.MAP_HEIGHT},
+        alarms=await _look(request, queries.alarms, reach, now_ms - 7 * DAY_MS),
+        **shown,
     )
+
+
+@router.get("/places")
+async def places_live(request: Request, operator: Viewing, asked: Asked) -> Response:
+    """The part of the overview that is asked for again and again."""
+    shown = await _places(request, operator, asked)
+    return page(request, "places.html", operator=operator, **shown)
+
+
+async def _places(request: Request, operator: Operator, asked: places.Asked) -> dict[str, Any]:
+    central = central_of(request)
+    now_ms, reach = central.clock.now_ms(), replace(operator.reach, within=asked.area)
+    known = await _look(request, queries.locations, reach, now_ms, central.settings)
+    listed = places.listed(known, asked)
+    return {
+        "all": known,
+        "asked": asked,
+        "area": asked.area,
+        "listed": listed,
+        "page_number": places.number_of(listed),
+        "tiles": places.tiles(known),
+        "reasons": places.reasons,
+        "now_ms": now_ms,
+        "areas": await _look(request, queries.areas, operator.reach),
+        "quarantined": await _look(request, queries.quarantined, reach),
+        "disputed": await _look(request, queries.count_disputed, reach),
+        "dead": await _look(request, queries.dead, reach),
+        "unjoined": await _look(request, queries.count_unjoined, reach),
+    }
 
 
 @router.get("/locations/{name:path}/live")
@@ -136,19 +164,8 @@ async def packages(
     request: Request, operator: Viewing, q: Annotated[str, Query(max_length=200)] = ""
 ) -> Response:
     found = await _look(request, queries.search, operator.reach, q.strip())
-    await _write_down(request, operator, "list of packages", found)
+    await write_down_views(request, operator.email, "list of packages", found)
     return page(request, "packages.html", operator=operator, packages=found, q=q)
-
-
-async def _write_down(
-    request: Request, operator: Operator, where: str, packages: list[dict[str, Any]]
-) -> None:
-    """Write down whose data is about to be shown to whom."""
-    central, address = central_of(request), address_of(request)
-    if any(each["recipient"] is not None for each in packages):
-        await central.database.write(
-            viewed.write_down, central, operator.email, address, where, packages
-        )
 
 
 @router.get("/unjoined")
@@ -167,7 +184,7 @@ async def disputed(request: Request, operator: Viewing) -> Response:
 async def package(request: Request, name: str, operator: Viewing) -> Response:
     now_ms = central_of(request).clock.now_ms()
     found = await _look(request, queries.package, operator.reach, name, now_ms)
-    await _write_down(request, operator, "package", [found])
+    await write_down_views(request, operator.email, "package", [found])
     here = await _here(request, operator, found["location"])
     return page(request, "package.html", operator=operator, here=here, package=found)
 

@@ -167,7 +167,7 @@ def test_the_console_gives_it_out_as_csv(
 def test_what_was_kept_before_is_added_up_once(tmp_path: Path) -> None:
     engine = create_engine(f"sqlite:///{tmp_path / 'central.db'}")
     with engine.begin() as connection:
-        alembic.upgrade(alembic_config(connection), "0043")
+        alembic.upgrade(alembic_config(connection), "0045")
     day_ms = NOW_MS - NOW_MS % DAY_MS
     with engine.begin() as connection:
         connection.execute(text("INSERT INTO location (id) VALUES ('L')"))

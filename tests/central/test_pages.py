@@ -31,6 +31,7 @@ from central.pages import (
     provider_sign_in,
     remote_actions,
     routes,
+    search_page,
     sign_in,
     webhook_pages,
 )
@@ -60,6 +61,7 @@ def test_each_page_and_form_asks_for_its_role_and_no_other_client_gets_in(server
             *provider_sign_in.router.routes,
             *account_actions.router.routes,
             *routes.router.routes,
+            *search_page.router.routes,
             *actions.router.routes,
             *location_actions.router.routes,
             *area_actions.router.routes,
@@ -484,14 +486,3 @@ def test_an_event_in_quarantine_is_seen_looked_at_and_settled(
     assert "Nothing is in quarantine" in operator.get("/quarantine").text
     assert "a broken cable" in operator.get("/audit").text
     assert len(server.rows(schema.quarantine)) == 1
-
-
-def test_of_thousands_of_locations_those_are_shown_that_need_somebody(server: Server) -> None:
-    for number in range(130):
-        server.add_location(f"place-{number:03d}")
-    operator = Browser(server, OPERATOR)
-    shown = operator.get("").text
-    assert "130 locations" in shown
-    assert "30 more" in shown
-    assert "place-129" not in shown.split("</table>")[0]
-    assert "place-129" in operator.get("?q=E-129").text.split("</table>")[0]

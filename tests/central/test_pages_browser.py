@@ -23,7 +23,7 @@ from tests.support.operators import PASSWORD, Browser, account, obey, sync
 PATIENCE_S = 60
 PICTURES = Path(__file__).parents[2] / "build" / "pages"
 PAGES = (
-    *("", "/packages", "/unjoined", "/notifications", "/reports", "/staff", "/keys"),
+    *("", "/search?q=a", "/packages", "/unjoined", "/notifications", "/reports", "/staff", "/keys"),
     *("/accounts", "/audit", "/quarantine", f"/locations/{LOCATION.id}"),
     *("/account", "/account/app", "/confirm", "/views"),
 )

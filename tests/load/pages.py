@@ -31,6 +31,7 @@ from tests.support.operators import PASSWORD, Browser
 PAGES = (
     *("", "/unjoined", "/disputed", "/notifications", "/quarantine", "/staff", "/keys"),
     *("/audit", "/views", "/reports", "/reports?days=366", "/reports?days=366&q=L7"),
+    *("?health=trouble&order=taken&number=2", "/places", "/search?q=L7", "/search?q=Eva"),
     *("/packages", "/packages?q=Eva", "/notifications?status=dead"),
     *("/locations/L7", "/locations/L7/live"),
 )

@@ -8,6 +8,8 @@ VIEWER, OPERATOR, ADMIN = Role.VIEWER, Role.OPERATOR, Role.ADMIN
 
 ASKS_FOR = {
     "GET ": VIEWER,
+    "GET /places": VIEWER,
+    "GET /search": VIEWER,
     "GET /locations/{name}": VIEWER,
     "GET /locations/{name}/live": VIEWER,
     "GET /locations/{name}/directory": VIEWER,

@@ -21,6 +21,13 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "kiosk.store": ("kiosk.store", "kiosk.model", "kiosk.private_files"),
     "kiosk.flows": ("kiosk.flows", "kiosk.store", "kiosk.model", "drivers"),
     "kiosk.sync": ("kiosk.sync", "kiosk.store", "kiosk.model"),
+    "kiosk.updates": (
+        "kiosk.updates",
+        "kiosk.sync",
+        "kiosk.store",
+        "kiosk.model",
+        "kiosk.private_files",
+    ),
     "kiosk.ui": ("kiosk.ui", "kiosk.flows", "kiosk.store", "kiosk.model", "drivers", "assets"),
     "drivers.tools": ("drivers", "config"),
     "drivers": ("drivers", "assets"),

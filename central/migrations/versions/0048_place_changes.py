@@ -7,8 +7,8 @@ from alembic import op
 
 from central.database.columns import WHOLE
 
-revision = "0046"
-down_revision = "0045"
+revision = "0048"
+down_revision = "0047"
 branch_labels = None
 depends_on = None
 

@@ -1,0 +1,1 @@
+"""Releases of the kiosk's program: signed elsewhere, listed and served here."""
