@@ -3,6 +3,7 @@ back."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,11 +20,12 @@ from tests.central.test_migrate import ask, make_newer, version
 from tests.central.test_migrate import upgrade as migrate_to
 from tests.support import postgresql
 
+IS_NIGHTLY = os.environ.get("TEST_BUDGET") == "nightly"
 OLDER = "0030"
 NOW_MS = 1_796_000_000_000
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", "postgresql"] if IS_NIGHTLY else ["sqlite"])
 def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Settings]:
     """A server's with a member of staff, whose tables are of an earlier version."""
     data = tmp_path / "data"
