@@ -7,11 +7,13 @@ import contextlib
 import logging
 import secrets
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from config import Scanner as ScannerSettings
 from config import Site
 from drivers.port import port_in
 from drivers.scanner import Scanner, ScannerRead
@@ -21,6 +23,7 @@ from drivers.wiring import wired_signals
 from kiosk import retirement
 from kiosk.adapters import (
     KEY_FILE,
+    LocationKeyError,
     SystemClock,
     hash_new_pin,
     key_check,
@@ -33,9 +36,12 @@ from kiosk.data_folder import open_store, use_location_key
 from kiosk.flows.context import Kiosk
 from kiosk.flows.events import Scanned
 from kiosk.flows.person import Person, Screen
+from kiosk.health import Health, answer_of
+from kiosk.keeper_status import KEEPER_STATUS
 from kiosk.messages import MessageSpool
 from kiosk.model.location import Location
 from kiosk.model.person import NUMBER_DIGITS_MIN, Staff, StaffSource, kept_number
+from kiosk.model.power import Power
 from kiosk.model.scanner_test import scanner_findings
 from kiosk.private_files import private_folder
 from kiosk.remote_helper import RemoteHelper, settings_in
@@ -43,6 +49,7 @@ from kiosk.server_link import send_all, syncing, transport_of
 from kiosk.site_model import (
     backup_of,
     bank_of,
+    bank_sensor_of,
     digits_of_staff,
     location_of,
     policy_of,
@@ -53,6 +60,7 @@ from kiosk.site_model import (
 )
 from kiosk.store import evidence, holds, packages, remote_help, slots, staff
 from kiosk.store import restore as backup_restore
+from kiosk.store.errors import StoreError
 from kiosk.store.observers import observing
 from kiosk.store.remains import DATABASE, remains, require_database, require_nothing
 from kiosk.store.restore import Restored
@@ -60,12 +68,13 @@ from kiosk.store.set_up import Progress
 from kiosk.store.set_up import begin as begin_set_up
 from kiosk.store.store import Store
 from kiosk.store.writer import Writer
+from kiosk.support_file import SupportFile, without_kiosk
 from kiosk.sync.client import Identity
 from kiosk.sync.enrol import IDENTITY_FILE, identity_in
 from kiosk.sync.journal_import import RecallError, recall
 from kiosk.sync.servers import Servers, servers_of
 from kiosk.sync.transport import BY_TLS, PlainLineError, Transport
-from kiosk.vitals import version
+from kiosk.vitals import version, vitals
 
 LOG = logging.getLogger("kiosk")
 
@@ -75,7 +84,15 @@ class CannotRunError(Exception):
 
 
 @contextlib.asynccontextmanager
-async def open_kiosk(site: Site, data: Path, screen: Screen) -> AsyncIterator[Kiosk]:
+async def open_kiosk(
+    site: Site,
+    data: Path,
+    screen: Screen,
+    *,
+    drew_s_ago: Callable[[], float | None] | None = None,
+    keeper_status: Path = KEEPER_STATUS,
+    power: Callable[[], Power] | None = None,
+) -> AsyncIterator[Kiosk]:
     """Join the parts for a site and its data folder; give them back at the end.
 
     Raises `StoreError`, `LocationKeyError` or `EnrolError` when the data folder cannot be used.
@@ -104,18 +121,24 @@ async def open_kiosk(site: Site, data: Path, screen: Screen) -> AsyncIterator[Ki
             policy=policy_of(site),
             backup=backup_of(site, data),
             journal_problem=head.problem,
+            drew_s_ago=drew_s_ago,
+            power=power,
         )
         kept = settings_in(data)
         kiosk.is_settled = kept == await store.run(remote_help.settings)
-        helper = partial(helper_of, site, data, kiosk)
+        health = Health(kiosk, asyncio.get_running_loop(), keeper_status)
+        support = SupportFile(kiosk, health, sent_of(site))
+        helper = partial(helper_of, site, data, kiosk, support)
         signals = Signals(kiosk.bank, wired_signals(site.signals, site.lockers))
         signals.start()
         try:
-            async with _observers(site, data, kiosk), serving(data, console_server_of(kiosk)):
+            async with _observers(site, data, kiosk), serving(data, console_server_of(support)):
                 with (
                     evidence.kept(store, head, key),
-                    _scanner(site, data, kiosk),
-                    syncing(data, kiosk, transport_of(site, data), helper),
+                    scanning(data, site.scanner, kiosk.person),
+                    syncing(
+                        data, kiosk, transport_of(site, data), helper, health, bank_sensor_of(site)
+                    ),
                 ):
                     yield kiosk
         finally:
@@ -125,14 +148,14 @@ async def open_kiosk(site: Site, data: Path, screen: Screen) -> AsyncIterator[Ki
         store.close()
 
 
-def helper_of(site: Site, data: Path, kiosk: Kiosk) -> RemoteHelper:
+def helper_of(site: Site, data: Path, kiosk: Kiosk, support: SupportFile) -> RemoteHelper:
     """What of this kiosk helps remotely; settings that do not count yet are seen to."""
 
     def require_right(settings: Mapping[str, Any]) -> None:
         with_settings(site, settings)
 
-    loop, desk = asyncio.get_running_loop(), console_server_of(kiosk)
-    helper = RemoteHelper(kiosk, data, loop, desk, require_right, sent_of(site))
+    loop = asyncio.get_running_loop()
+    helper = RemoteHelper(kiosk, data, loop, support, require_right)
     if not kiosk.is_settled:
         helper.settle()
     return helper
@@ -157,10 +180,21 @@ def require_kiosk(site: Site, data: Path) -> None:
         require_database(path, known)
 
 
-def console_server_of(kiosk: Kiosk) -> ConsoleServer:
+def console_server_of(support: SupportFile) -> ConsoleServer:
     """Who answers the console while the kiosk runs."""
+    kiosk = support.kiosk
+
+    async def look() -> dict[str, Any]:
+        return answer_of(await support.health.look())
+
     return ConsoleServer(
-        kiosk.location.id, kiosk.store, kiosk.clock, kiosk.location_key, kiosk.backup
+        kiosk.location.id,
+        kiosk.store,
+        kiosk.clock,
+        kiosk.location_key,
+        kiosk.backup,
+        look,
+        support.make,
     )
 
 
@@ -177,6 +211,16 @@ def own_console_server(site: Site, data: Path) -> Iterator[ConsoleServer]:
         yield ConsoleServer(site.location.id, store, clock, key, backup_of(site, data))
     finally:
         store.close()
+
+
+async def support_without_kiosk(site: Site, data: Path, why: str) -> bytes:
+    """The file for whoever looks for a fault, where no kiosk answers."""
+    computer = asdict(vitals(data, None, bank_sensor_of(site)))
+    try:
+        with own_console_server(site, data) as desk:
+            return await without_kiosk(sent_of(site), computer, desk, why)
+    except (StoreError, LocationKeyError) as error:
+        return await without_kiosk(sent_of(site), computer, None, f"{why}; {error}")
 
 
 def init(site: Site, data: Path, technician: Staff, *, digits: int = NUMBER_DIGITS_MIN) -> Path:
@@ -305,9 +349,9 @@ def _begin_retiring(
 
 
 @contextlib.contextmanager
-def _scanner(site: Site, data: Path, kiosk: Kiosk) -> Iterator[None]:
+def scanning(data: Path, wanted: ScannerSettings | None, person: Person) -> Iterator[None]:
     """The scanner's thread hands what it reads to the engine's loop."""
-    if site.scanner is None:
+    if wanted is None:
         yield
         return
     loop = asyncio.get_running_loop()
@@ -316,10 +360,10 @@ def _scanner(site: Site, data: Path, kiosk: Kiosk) -> Iterator[None]:
         # A refused scan has no text: the flows say that it cannot be read.
         found = scanner_findings(read.received or read.text, has_suffix=read.has_suffix)
         scanned = Scanned(read.text, bool(read.warning), found)
-        loop.call_soon_threadsafe(kiosk.person.happened, scanned)
+        loop.call_soon_threadsafe(person.happened, scanned)
 
-    opener = SerialPortOpener(port_in(data, site.scanner.port))
-    scanner = Scanner(opener, take, time.monotonic, baud=site.scanner.baud)
+    opener = SerialPortOpener(port_in(data, wanted.port))
+    scanner = Scanner(opener, take, time.monotonic, baud=wanted.baud)
     scanner.start()
     try:
         yield

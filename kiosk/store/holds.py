@@ -74,6 +74,8 @@ class Contact:
     silent_after_ms: int | None = None
     """After how long it tells people that their time stands still; None where it did not answer, or
     is of a version that tells nobody."""
+    due_after_ms: int = 0
+    """How long after its answer it is asked again."""
 
 
 # --- the stamp -----------------------------------------------------------------------------------

@@ -36,7 +36,9 @@ from kiosk.flows.views.service import (
     EventLine,
     History,
     Machine,
+    NoPower,
     PartsTest,
+    Rescue,
     Round,
     ScanInside,
     ServerReport,
@@ -99,6 +101,7 @@ def _customer_views() -> list[tuple[str, View]]:
         ("first-door-open", First(choices=first, open_doors=("7", "12"))),
         ("first-paused", First(choices=paused, paused=PAUSED)),
         ("first-paused-until", First(choices=paused, paused=replace(PAUSED, until_ms=NOW_MS))),
+        ("first-battery-low", First(choices=paused, is_battery_low=True)),
         ("first-closed", First(choices=closed, paused=CLOSED)),
         ("first-board-lost", First(choices=first, unreachable_boards=1)),
         (
@@ -248,6 +251,7 @@ def _customer_views() -> list[tuple[str, View]]:
             CodeAsked(reference="4187", is_reached=False, choices=(Choice.DONE,)),
         ),
         ("answer-help", Answer(help=True, reference="195", choices=(Choice.BACK,))),
+        ("no-power", NoPower()),
         (
             "cannot-start",
             CannotStart(
@@ -510,6 +514,16 @@ def _service_views() -> list[tuple[str, View]]:
         ),
         ("ask-all", Ask(question=Question.OPEN_ALL, choices=(Choice.NO, Choice.YES))),
         ("ask-restart", Ask(question=Question.RESTART, choices=(Choice.YES, Choice.NO))),
+        (
+            "rescue",
+            Rescue(
+                slot="7",
+                barcode="JD014600006281234567",
+                left=12,
+                problem=Problem.JAMMED,
+                choices=(Choice.OPEN_NEXT, Choice.SKIP, Choice.DONE),
+            ),
+        ),
         ("boards", Boards(boards=doors.boards, choices=(Choice.BACK,))),
         ("history-door", sample_history("4")),
         ("history", sample_history()),
