@@ -50,6 +50,7 @@ from central.sandbox.making import make
 from central.settings import Settings, load, require_all_on_sqlite, roles_of
 from central.sync import enrolment, signing, staff
 from central.sync.staff_list import EVERYWHERE
+from central.upgrade import next_steps, upgrade
 from central.user_commands import user
 from central.webhook_commands import webhook_group
 from kiosk.model.carriers import OPERATOR
@@ -88,6 +89,23 @@ def migrate_command(settings: Settings) -> None:
     # On SQLite each start does it.
     build(settings, may_be_new=False).database.close()
     click.echo("The tables are those of this version.")
+
+
+@cli.command("upgrade")
+@click.option(
+    "--into",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="The folder for the backup from before; backups in the data folder unless given.",
+)
+@click.pass_obj
+def upgrade_command(settings: Settings, into: Path | None) -> None:
+    """Bring a server up to this version: back up, migrate, look at everything, say what to start.
+
+    On SQLite stop the server first; on PostgreSQL those of the version before go on.
+    """
+    done = upgrade(settings, into, SystemClock().now_ms(), click.echo)
+    for sentence in next_steps(settings, done):
+        click.echo(sentence)
 
 
 @cli.command()

@@ -133,6 +133,15 @@ location = Table(
     _number("doors_open"),
     _number("boards_away"),
     _real("temperature_c"),
+    _real("bank_temperature_c"),
+    Column("is_on_mains", Flag),
+    _real("battery_percent"),
+    Column("is_well", Flag),
+    _time("unwell_ms"),
+    _text("version"),
+    _text("release_state"),
+    _text("went_back"),
+    _text("troubles", "{}"),
     _number("events"),
     _number("quarantined"),
     _number("openings"),
@@ -150,12 +159,16 @@ location = Table(
     Index("ix_location_country", "country", "id"),
     Index("ix_location_country_listed", "country", "listed_ms", "id"),
     Index("ix_location_area", "area"),
+    Index("ix_location_version", "version", "id"),
+    Index("ix_location_is_well", "is_well", "id"),
     _partial("ix_location_free", "latitude", "longitude", where="free > 0"),
     _partial("ix_location_open", "latitude", "longitude", where="free > promised"),
 )
 """`command_n` is the highest number that a command to its kiosk has or had;
-`command_cursor` is how far the kiosk has come. `queue` to `temperature_c` are of the status that
-came last, beside it so that nobody has to read it; `events` to `refusals` were counted since the
+`command_cursor` is how far the kiosk has come. `queue` to `went_back` are of the status that came
+last, beside it so that nobody has to read it: `unwell_ms`, since when the kiosk says that it is not
+well, `went_back`, which release it went back from; `troubles` are those of `central.sync.troubles`;
+`events` to `refusals` were counted since the
 location is known, and never go back."""
 
 signing_key = Table(

@@ -80,6 +80,23 @@ class Notifications(_Part):
     before is the same outage."""
 
 
+class Health(_Part):
+    """When operators hear of what a kiosk says of its climate, its power and itself."""
+
+    processor_hot_c: float = Field(default=80, ge=30, le=120)
+    bank_hot_c: float = Field(default=50, ge=20, le=100)
+    bank_cold_c: float = Field(default=-15, ge=-60, le=20)
+    """Inside the bank; what a lock board stands is on its data sheet."""
+    hysteresis_c: float = Field(default=5, ge=0, le=30)
+    """By so many degrees it has to come back before it is over."""
+    climate_after_s: int = Field(default=300, ge=0, le=86_400)
+    """When it has lasted so long."""
+    power_lost_after_s: int = Field(default=60, ge=0, le=86_400)
+    """Carriers hear of lost mains at the same time."""
+    unwell_after_s: int = Field(default=900, ge=0, le=86_400)
+    """When a kiosk has said for so long that it is not well, or that its supply does not answer."""
+
+
 class Privacy(_Part):
     """What it says is kept of people: at `/privacy`, to which their messages lead."""
 
@@ -379,6 +396,7 @@ class Settings(_Part):
     smtp: Smtp | None = None
     sms: Sms | None = None
     notifications: Notifications = Notifications()
+    health: Health = Health()
     privacy: Privacy = Privacy()
     sign_in: SignIn = SignIn()
     single_sign_on: SingleSignOn | None = None

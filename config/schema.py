@@ -118,6 +118,12 @@ def _dialled(phone: str) -> str:
     return phone
 
 
+def _with_a_port(ups: str) -> str:
+    if int(ups.rpartition(":")[2] or 0 if ":" in ups else 1) not in range(1, 65_536):
+        raise ValueError("names a port that there is not")
+    return ups
+
+
 def _readable_under_white(code: str) -> str:
     found = contrast_with_white(code)
     if found < ACCENT_CONTRAST:
@@ -213,6 +219,10 @@ class Screen(Face):
 
     width_px: int = Field(ge=320, le=8192, description="pixels, a whole number from 320 to 8192")
     height_px: int = Field(ge=320, le=8192, description="pixels, a whole number from 320 to 8192")
+    rotation: Literal[0, 90, 180, 270] = Field(
+        default=0,
+        description="by how many degrees the picture is turned counter-clockwise: 0, 90, 180, 270",
+    )
 
 
 class Size(_Table):
@@ -461,6 +471,42 @@ class Server(_Table):
     )
 
 
+class Power(_Table):
+    """[power]: the uninterruptible supply, which Network UPS Tools look after."""
+
+    ups: Annotated[str, AfterValidator(_with_a_port)] = Field(
+        pattern=r"^[A-Za-z0-9._-]{1,64}(@[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?)?$",
+        description='what upsd calls the supply, like "ups" or "ups@127.0.0.1:3493"',
+    )
+    low_percent: int = Field(
+        default=40,
+        ge=5,
+        le=95,
+        description="with less in the battery nothing is taken in, a whole number from 5 to 95",
+    )
+    stop_percent: int = Field(
+        default=15,
+        ge=2,
+        le=90,
+        description="with less the kiosk stops until the mains are back, a whole number 2 to 90",
+    )
+    stop_s: int = Field(
+        default=180,
+        ge=60,
+        le=3600,
+        description="the same where the battery lasts for less, in seconds, 60 to 3600",
+    )
+
+
+class Climate(_Table):
+    """[climate]: what tells how warm it is inside the bank."""
+
+    bank_sensor: PlainPath = Field(
+        description="the file of a sensor, absolute, like"
+        ' "/sys/bus/w1/devices/28-…/temperature"; a number in thousandths of a degree'
+    )
+
+
 class Look(_Table):
     """[look]: what of the screens is the site's own."""
 
@@ -537,6 +583,8 @@ class Site(_Table):
     messages: Messages | None = Field(default=None, description="a table [messages], or none")
     backup: Backup | None = Field(default=None, description="a table [backup], or none")
     server: Server = Field(default=Server(), description="a table [server], or none")
+    power: Power | None = Field(default=None, description="a table [power], or none")
+    climate: Climate | None = Field(default=None, description="a table [climate], or none")
     look: Look = Field(default=Look(), description="a table [look], or none")
     sound: Sound = Field(default=Sound(), description="a table [sound], or none")
 

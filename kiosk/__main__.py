@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import base64
 import csv
 import json
 import logging
@@ -38,7 +40,7 @@ from kiosk.model.person import (
     secret_digits_wanted,
 )
 from kiosk.new_machine import NewMachine, is_new, require_set_up
-from kiosk.private_files import is_open_to_others
+from kiosk.private_files import is_open_to_others, make_private
 from kiosk.retirement import RetireError
 from kiosk.server_link import enrol_kiosk, transport_of
 from kiosk.set_up_window import run_set_up_window
@@ -52,6 +54,9 @@ from kiosk.vitals import version
 
 EXIT_MISTAKE = 2
 """The exit code for what a person has to put right: a wrong file, a missing right."""
+HEALTH_S = 15.0
+SUPPORT_S = 200.0
+"""How long a kiosk that runs has to answer."""
 EXIT_FOUND = 1
 """The exit code of a check that found something wrong."""
 
@@ -214,6 +219,45 @@ def verify(config: Path, data: Path) -> None:
         click.echo(found["problem"], err=True)
         sys.exit(EXIT_FOUND)
     click.echo(f"{found['events']} events, the chain is whole; {found['epoch']} {found['head']}")
+
+
+def running_console(data: Path, answer_s: float) -> ConsoleClient:
+    """How a command reaches the kiosk that is of use for a running one alone."""
+
+    def nobody() -> NoReturn:
+        raise ConsoleError(f"no kiosk runs with the data folder {data}")
+
+    return ConsoleClient(data, nobody, answer_s)
+
+
+@main.command()
+@config_option
+@data_option
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+def support(config: Path, data: Path, file: Path) -> None:
+    """Write one FILE (ZIP) for whoever looks for a fault; nobody is in it. Also where no kiosk
+    runs, or the one that runs does not answer."""
+    make_private(file)
+    try:
+        with running_console(data, SUPPORT_S) as console:
+            made = base64.b64decode(console.ask("support")["file"])
+    except ConsoleError as error:
+        click.echo(f"{error}: it is made without the kiosk", err=True)
+        made = asyncio.run(app.support_without_kiosk(load_site(config), data, str(error)))
+    file.write_bytes(made)
+    click.echo(f"{file}: {len(made)} bytes")
+
+
+@main.command()
+@data_option
+def health(data: Path) -> None:
+    """Say how the running kiosk is, as a line of JSON; exit 1 when it is not well."""
+
+    with running_console(data, HEALTH_S) as console:
+        found = console.ask("health")
+    click.echo(json.dumps(found))
+    if not found["is_well"]:
+        sys.exit(EXIT_FOUND)
 
 
 @main.command()

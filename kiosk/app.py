@@ -7,7 +7,8 @@ import contextlib
 import logging
 import secrets
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from drivers.wiring import wired_signals
 from kiosk import retirement
 from kiosk.adapters import (
     KEY_FILE,
+    LocationKeyError,
     SystemClock,
     hash_new_pin,
     key_check,
@@ -33,9 +35,12 @@ from kiosk.data_folder import open_store, use_location_key
 from kiosk.flows.context import Kiosk
 from kiosk.flows.events import Scanned
 from kiosk.flows.person import Person, Screen
+from kiosk.health import Health, answer_of
+from kiosk.keeper_status import KEEPER_STATUS
 from kiosk.messages import MessageSpool
 from kiosk.model.location import Location
 from kiosk.model.person import NUMBER_DIGITS_MIN, Staff, StaffSource, kept_number
+from kiosk.model.power import Power
 from kiosk.model.scanner_test import scanner_findings
 from kiosk.private_files import private_folder
 from kiosk.remote_helper import RemoteHelper, settings_in
@@ -43,6 +48,7 @@ from kiosk.server_link import send_all, syncing, transport_of
 from kiosk.site_model import (
     backup_of,
     bank_of,
+    bank_sensor_of,
     digits_of_staff,
     location_of,
     policy_of,
@@ -53,6 +59,7 @@ from kiosk.site_model import (
 )
 from kiosk.store import evidence, holds, packages, remote_help, slots, staff
 from kiosk.store import restore as backup_restore
+from kiosk.store.errors import StoreError
 from kiosk.store.observers import observing
 from kiosk.store.remains import DATABASE, remains, require_database, require_nothing
 from kiosk.store.restore import Restored
@@ -60,11 +67,13 @@ from kiosk.store.set_up import Progress
 from kiosk.store.set_up import begin as begin_set_up
 from kiosk.store.store import Store
 from kiosk.store.writer import Writer
+from kiosk.support_file import SupportFile, without_kiosk
 from kiosk.sync.client import Identity
 from kiosk.sync.enrol import IDENTITY_FILE, identity_in
 from kiosk.sync.journal_import import RecallError, recall
 from kiosk.sync.servers import Servers, servers_of
 from kiosk.sync.transport import BY_TLS, PlainLineError, Transport
+from kiosk.vitals import version, vitals
 
 LOG = logging.getLogger("kiosk")
 
@@ -74,7 +83,15 @@ class CannotRunError(Exception):
 
 
 @contextlib.asynccontextmanager
-async def open_kiosk(site: Site, data: Path, screen: Screen) -> AsyncIterator[Kiosk]:
+async def open_kiosk(
+    site: Site,
+    data: Path,
+    screen: Screen,
+    *,
+    drew_s_ago: Callable[[], float | None] | None = None,
+    keeper_status: Path = KEEPER_STATUS,
+    power: Callable[[], Power] | None = None,
+) -> AsyncIterator[Kiosk]:
     """Join the parts for a site and its data folder; give them back at the end.
 
     Raises `StoreError`, `LocationKeyError` or `EnrolError` when the data folder cannot be used.
@@ -82,7 +99,7 @@ async def open_kiosk(site: Site, data: Path, screen: Screen) -> AsyncIterator[Ki
     clock, rng = SystemClock(), secrets.SystemRandom()
     if data.is_dir():
         private_folder(data)
-    store = open_store(data, known_of(site, data), clock, rng)
+    store = open_store(data, known_of(site, data), clock, rng, copies=copies_of(site, data))
     try:
         clock.believe(await store.run(holds.last_believed))
         key = await store.run(use_location_key, key_path(data))
@@ -103,18 +120,24 @@ async def open_kiosk(site: Site, data: Path, screen: Screen) -> AsyncIterator[Ki
             policy=policy_of(site),
             backup=backup_of(site, data),
             journal_problem=head.problem,
+            drew_s_ago=drew_s_ago,
+            power=power,
         )
         kept = settings_in(data)
         kiosk.is_settled = kept == await store.run(remote_help.settings)
-        helper = partial(helper_of, site, data, kiosk)
+        health = Health(kiosk, asyncio.get_running_loop(), keeper_status)
+        support = SupportFile(kiosk, health, sent_of(site))
+        helper = partial(helper_of, site, data, kiosk, support)
         signals = Signals(kiosk.bank, wired_signals(site.signals, site.lockers))
         signals.start()
         try:
-            async with _observers(site, data, kiosk), serving(data, console_server_of(kiosk)):
+            async with _observers(site, data, kiosk), serving(data, console_server_of(support)):
                 with (
                     evidence.kept(store, head, key),
                     _scanner(site, data, kiosk),
-                    syncing(data, kiosk, transport_of(site, data), helper),
+                    syncing(
+                        data, kiosk, transport_of(site, data), helper, health, bank_sensor_of(site)
+                    ),
                 ):
                     yield kiosk
         finally:
@@ -124,14 +147,14 @@ async def open_kiosk(site: Site, data: Path, screen: Screen) -> AsyncIterator[Ki
         store.close()
 
 
-def helper_of(site: Site, data: Path, kiosk: Kiosk) -> RemoteHelper:
+def helper_of(site: Site, data: Path, kiosk: Kiosk, support: SupportFile) -> RemoteHelper:
     """What of this kiosk helps remotely; settings that do not count yet are seen to."""
 
     def require_right(settings: Mapping[str, Any]) -> None:
         with_settings(site, settings)
 
-    loop, desk = asyncio.get_running_loop(), console_server_of(kiosk)
-    helper = RemoteHelper(kiosk, data, loop, desk, require_right, sent_of(site))
+    loop = asyncio.get_running_loop()
+    helper = RemoteHelper(kiosk, data, loop, support, require_right)
     if not kiosk.is_settled:
         helper.settle()
     return helper
@@ -143,6 +166,12 @@ def known_of(site: Site, data: Path) -> tuple[Path, ...]:
     return (key_path(data),) if plan is None else (key_path(data), plan.folder)
 
 
+def copies_of(site: Site, data: Path) -> Path | None:
+    """Where a copy of the database is kept before another version opens it: among the backups."""
+    plan = backup_of(site, data)
+    return None if plan is None else plan.folder
+
+
 def require_kiosk(site: Site, data: Path) -> None:
     """Refuse a folder in which no kiosk is or was. Raises `CannotOpenError`; nothing is made."""
     path, known = data / DATABASE, known_of(site, data)
@@ -150,10 +179,21 @@ def require_kiosk(site: Site, data: Path) -> None:
         require_database(path, known)
 
 
-def console_server_of(kiosk: Kiosk) -> ConsoleServer:
+def console_server_of(support: SupportFile) -> ConsoleServer:
     """Who answers the console while the kiosk runs."""
+    kiosk = support.kiosk
+
+    async def look() -> dict[str, Any]:
+        return answer_of(await support.health.look())
+
     return ConsoleServer(
-        kiosk.location.id, kiosk.store, kiosk.clock, kiosk.location_key, kiosk.backup
+        kiosk.location.id,
+        kiosk.store,
+        kiosk.clock,
+        kiosk.location_key,
+        kiosk.backup,
+        look,
+        support.make,
     )
 
 
@@ -161,13 +201,25 @@ def console_server_of(kiosk: Kiosk) -> ConsoleServer:
 def own_console_server(site: Site, data: Path) -> Iterator[ConsoleServer]:
     """Who answers the console while no kiosk runs. Raises `StoreError` or `LocationKeyError`."""
     clock, rng = SystemClock(), secrets.SystemRandom()
-    store = open_store(data, known_of(site, data), clock, rng, threaded=False)
+    store = open_store(
+        data, known_of(site, data), clock, rng, threaded=False, copies=copies_of(site, data)
+    )
     try:
         clock.believe(store.submit(holds.last_believed).result())
         key = store.submit(use_location_key, key_path(data)).result()
         yield ConsoleServer(site.location.id, store, clock, key, backup_of(site, data))
     finally:
         store.close()
+
+
+async def support_without_kiosk(site: Site, data: Path, why: str) -> bytes:
+    """The file for whoever looks for a fault, where no kiosk answers."""
+    computer = asdict(vitals(data, None, bank_sensor_of(site)))
+    try:
+        with own_console_server(site, data) as desk:
+            return await without_kiosk(sent_of(site), computer, desk, why)
+    except (StoreError, LocationKeyError) as error:
+        return await without_kiosk(sent_of(site), computer, None, f"{why}; {error}")
 
 
 def init(site: Site, data: Path, technician: Staff, *, digits: int = NUMBER_DIGITS_MIN) -> Path:
@@ -197,7 +249,8 @@ def make_kiosk(
     # A key among the service's credentials tells of no kiosk: it may be handed to a new one.
     require_nothing(path, tuple(each for each in known_of(site, data) if each != key))
     private_folder(data)
-    store = Store(path, SystemClock(), secrets.SystemRandom(), threaded=False)
+    clock, rng = SystemClock(), secrets.SystemRandom()
+    store = Store(path, clock, rng, threaded=False, version=version())
     try:
         store.submit(_init, key, location_of(site), technicians, digits, set_up).result()
         store.submit(evidence.begin, path, "").result()
@@ -280,7 +333,9 @@ def _begin_retiring(
 ) -> retirement.Progress:
     """Nothing is changed yet; the server gets what it has not heard, as far as it is reached."""
     clock, rng = SystemClock(), secrets.SystemRandom()
-    store = open_store(data, known_of(site, data), clock, rng, threaded=False)
+    store = open_store(
+        data, known_of(site, data), clock, rng, threaded=False, copies=copies_of(site, data)
+    )
     try:
         key = store.submit(use_location_key, key_path(data)).result()
         lying = store.submit(packages.inside).result()

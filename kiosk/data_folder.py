@@ -14,18 +14,39 @@ from kiosk.store.backup import KEY_CHECK
 from kiosk.store.remains import DATABASE
 from kiosk.store.store import Store
 from kiosk.store.writer import Writer
+from kiosk.vitals import version
+
+COPIES = "backups"
+"""Where copies of the database are kept at a site whose file names no folder for backups."""
 
 
 def open_store(
-    data: Path, known: tuple[Path, ...], clock: Clock, rng: Random, *, threaded: bool = True
+    data: Path,
+    known: tuple[Path, ...],
+    clock: Clock,
+    rng: Random,
+    *,
+    threaded: bool = True,
+    copies: Path | None = None,
 ) -> Store:
     """The database of a kiosk, which must be there, with its key; its journal is held against its
-    signed end. `known`: see `kiosk.store.remains`. Raises `StoreError`, `LocationKeyError` or
-    `RetireError`."""
+    signed end. `known`: see `kiosk.store.remains`. `copies`: where a copy is kept before another
+    version than the one before opens it; in a folder of the data folder where none is named.
+    Raises `StoreError`, `LocationKeyError` or `RetireError`."""
     require_not_retiring(data)
     path = data / DATABASE
     unlock = partial(use_location_key, path=key_path(data))
-    store = Store(path, clock, rng, threaded=threaded, must_exist=True, known=known, unlock=unlock)
+    store = Store(
+        path,
+        clock,
+        rng,
+        threaded=threaded,
+        must_exist=True,
+        known=known,
+        unlock=unlock,
+        version=version(),
+        copies=data / COPIES if copies is None else copies,
+    )
     try:
         store.submit(evidence.begin, path, store.loss).result()
     except BaseException:

@@ -21,11 +21,15 @@ from drivers.door import DriverError
 from kiosk.adapters import LocationKeyError
 from kiosk.app import open_kiosk
 from kiosk.flows import session
+from kiosk.flows.context import Kiosk
+from kiosk.flows.events import LookAgain
 from kiosk.flows.person import Event, Person, Screen
-from kiosk.flows.views.service import CannotStart
+from kiosk.flows.views.service import CannotStart, NoPower
 from kiosk.flows.views.shared import View
+from kiosk.model.power import Power
+from kiosk.power import PowerWatch, Supply, while_powered
 from kiosk.retirement import RetireError
-from kiosk.site_model import location_of, site_look_of
+from kiosk.site_model import location_of, power_rules_of, site_look_of, supply_of
 from kiosk.store.errors import StoreError
 from kiosk.sync.enrol import EnrolError
 from kiosk.ui.jack import Jack
@@ -39,6 +43,9 @@ LOG = logging.getLogger("kiosk")
 
 SWITCH_INTERVAL_S = 0.0005
 """How long the window's thread may keep the others waiting while it draws."""
+
+REST_S = 5.0
+"""How often a kiosk that waits for the mains looks whether they are back."""
 
 PICTURE_WITHIN_S = 10.0
 """How soon the window has to say what it shows."""
@@ -59,6 +66,8 @@ class Engine(ABC):
         """What a technician's request to restart calls, on the engine's thread."""
         self.picture: Callable[[], bytes | None] | None = None
         """How the screen is pictured, from another thread than its own."""
+        self._is_resting = False
+        """It serves nobody on purpose, and is well."""
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
 
     def start(self) -> None:
@@ -81,7 +90,7 @@ class Engine(ABC):
             self._loop.call_soon_threadsafe(self._answer, answer)
 
     def _answer(self, answer: Callable[[], None]) -> None:
-        if self._person is not None:
+        if self._person is not None or self._is_resting:
             answer()
 
     def _take(self, event: Event, shown: View | None) -> None:
@@ -127,12 +136,64 @@ class KioskEngine(Engine):
     def __init__(self, site: Site, data: Path, screen: Screen) -> None:
         super().__init__(screen)
         self._site, self._data = site, data
+        self._kiosk: Kiosk | None = None
+        self.drew_s_ago: Callable[[], float | None] | None = None
+        """How long ago the window drew last, from any thread."""
+        self.rests: Callable[[], None] | None = None
+        """Called on the engine's thread again and again while it waits for the mains."""
 
     async def _live(self) -> None:
-        async with open_kiosk(self._site, self._data, self._screen) as kiosk:
+        supply = supply_of(self._site)
+        if supply is None:
+            await self._run_kiosk(None)
+        else:
+            await self._run_with_supply(supply)
+
+    async def _run_kiosk(self, watch: PowerWatch | None) -> None:
+        """Until it is cancelled; where a supply is watched, until its battery ends soon."""
+        power = None if watch is None else lambda: watch.power
+        async with open_kiosk(
+            self._site, self._data, self._screen, drew_s_ago=self.drew_s_ago, power=power
+        ) as kiosk:
+            self._kiosk = kiosk
             kiosk.restart, kiosk.picture = self.restart, self.picture
             self._begin(kiosk.person)
-            await session.run(kiosk)
+            try:
+                if watch is None:
+                    await session.run(kiosk)
+                else:
+                    await while_powered(kiosk, watch, session.run(kiosk))
+            finally:
+                self._kiosk = self._person = None
+
+    async def _run_with_supply(self, supply: Supply) -> None:
+        """Run while there is power. With little left the store is closed and the ports are given
+        back; it goes on by itself when the mains are back, or when the machine starts again."""
+        watch = PowerWatch(supply.ask, power_rules_of(self._site), self._power_changed)
+        await watch.look()
+        watching = asyncio.create_task(watch.run())
+        try:
+            while True:
+                await self._rest(watch)
+                await self._run_kiosk(watch)
+        finally:
+            watching.cancel()
+
+    async def _rest(self, watch: PowerWatch) -> None:
+        self._is_resting = watch.power.must_stop
+        if self._is_resting:
+            LOG.warning("the battery ends soon: the kiosk waits for the mains, all is closed")
+            self._screen.show(NoPower())
+        while watch.power.must_stop:
+            if self.rests is not None:
+                self.rests()
+            await asyncio.sleep(REST_S)
+        self._is_resting = False
+
+    def _power_changed(self, power: Power) -> None:
+        if self._kiosk is not None:
+            self._kiosk.person.happened(LookAgain())
+            self._kiosk.tell_server()
 
 
 def cannot_start(error: Exception) -> CannotStart:
@@ -166,7 +227,7 @@ def run_window(site: Site, data: Path, geometry: tuple[int, int, int, int] | Non
     screen = site.screen
     panel = Panel(screen.width_px, screen.height_px, screen.width_mm, screen.height_mm)
     environment.require_display()
-    environment.prepare(panel, geometry)
+    environment.prepare(panel, geometry, rotation=screen.rotation)
     from kiosk.ui.screen_manager import Sound
     from kiosk.ui.window import KioskWindow
 
@@ -195,6 +256,8 @@ def run_window(site: Site, data: Path, geometry: tuple[int, int, int, int] | Non
         return None if pixels is None else pixels.png()
 
     engine.restart, engine.picture = restart, picture
+    engine.drew_s_ago = window.drew_s_ago
+    engine.rests = lambda: manager.tell(f"EXTEND_TIMEOUT_USEC={round(4e6 * REST_S)}")
     engine.opened = lambda: readiness.reached("store")
     return run_until_closed(window, engine, manager, loudspeaker, is_wanted_again)
 

@@ -8,31 +8,27 @@ nothing is seen of it, until it was left alone for a while.
 from __future__ import annotations
 
 import asyncio
-import io
 import json
 import logging
 import os
-import zipfile
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from kiosk.console.command_socket import ConsoleServer
 from kiosk.flows.context import Kiosk
 from kiosk.flows.events import LookAgain
 from kiosk.flows.views.choices import Choice
 from kiosk.flows.views.customer import First
-from kiosk.model.clock import DAY_MS
-from kiosk.store import remote_help, support
+from kiosk.store import remote_help
+from kiosk.support_file import SupportFile
 from kiosk.sync.remote_help import HelpError
 
 LOG = logging.getLogger("kiosk")
 QUIET_S: Final = 30.0
 """The panel is left alone when nobody has touched it for so long."""
 LOOK_EVERY_S: Final = 2.0
-VERIFIED_WITHIN_S: Final = 60.0
-"""A journal that takes longer to check is said to be not checked."""
+SUPPORT_WITHIN_S: Final = 180.0
 SETTINGS_FILE: Final = "remote-settings.json"
 """In the data folder: the settings that the server has changed, as the program read them when it
 started. What counts stands in the database."""
@@ -66,15 +62,13 @@ def keep_settings(data: Path, settings: Mapping[str, Any]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class RemoteHelper:
-    """`require_right` refuses settings that the site file could not have; `site` is what of it may
-    be sent."""
+    """`require_right` refuses settings that the site file could not have."""
 
     kiosk: Kiosk
     data: Path
     loop: asyncio.AbstractEventLoop
-    desk: ConsoleServer
+    support: SupportFile
     require_right: Callable[[Mapping[str, Any]], None]
-    site: Mapping[str, Any]
 
     def is_quiet(self) -> bool:
         """Whether the first screen stands alone, and nobody touched it for a while."""
@@ -129,31 +123,10 @@ class RemoteHelper:
         return found
 
     def support_file(self) -> bytes:
-        """The day's journal, how the machine is, the site file, whether the journal is whole."""
-        now_ms = self.kiosk.clock.now().wall_ms
-        events = self.kiosk.store.submit(support.events_since, now_ms - DAY_MS).result()
-        parts = {
-            "vitals.json": _json(asdict(self.kiosk.vitals())),
-            "site.json": _json(self.site),
-            "verify.json": _json(self._verified()),
-            "boards.json": _json([asdict(each) for each in self.kiosk.bank.reports()]),
-            "remote-settings.json": _json(self.kiosk.store.submit(remote_help.settings).result()),
-            "journal.jsonl": "".join(f"{_json(each)}\n" for each in events),
-        }
-        file = io.BytesIO()
-        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-            for name, content in parts.items():
-                archive.writestr(name, content)
-        return file.getvalue()
-
-    def _verified(self) -> Mapping[str, Any]:
-        asked = asyncio.run_coroutine_threadsafe(self.desk.answer({"command": "verify"}), self.loop)
+        """The day's journal and logs, how the machine is, the site file."""
+        asked = asyncio.run_coroutine_threadsafe(self.support.make(), self.loop)
         try:
-            return asked.result(VERIFIED_WITHIN_S)
-        except TimeoutError:
+            return asked.result(SUPPORT_WITHIN_S)
+        except TimeoutError as error:
             asked.cancel()
-            return {"ok": False, "error": f"it takes longer than {VERIFIED_WITHIN_S:g} s"}
-
-
-def _json(value: object) -> str:
-    return json.dumps(value, sort_keys=True, default=str, ensure_ascii=False)
+            raise HelpError(f"it takes longer than {SUPPORT_WITHIN_S:g} s") from error

@@ -24,6 +24,8 @@ from kiosk.flows.events import RemoteOpen
 from kiosk.flows.views.choices import Choice
 from kiosk.flows.views.customer import First
 from kiosk.flows.views.unannounced import NearbyRow
+from kiosk.health import Health
+from kiosk.keeper_status import REASON_MAX, release_status
 from kiosk.model.carriers import OPERATOR
 from kiosk.model.clock import Clock, Instant
 from kiosk.model.commands import OpeningOutcome
@@ -37,7 +39,7 @@ from kiosk.store.remains import DATABASE, fault_of
 from kiosk.store.store import Store
 from kiosk.store.writer import Writer
 from kiosk.sync.client import Identity, SyncClient, SyncStatus
-from kiosk.sync.contract import BoardStatus, PauseStatus, Status
+from kiosk.sync.contract import BoardStatus, PauseStatus, PowerStatus, Status
 from kiosk.sync.enrol import IDENTITY_FILE, EnrolError, enrol, identity_in, keep
 from kiosk.sync.nearby import NearbyRoom
 from kiosk.sync.reaching import server_url
@@ -56,6 +58,8 @@ def syncing(
     kiosk: Kiosk,
     transport: Transport = BY_TLS,
     helper: Callable[[], RemoteHelper | None] = lambda: None,
+    health: Health | None = None,
+    bank_sensor: Path | None = None,
 ) -> Iterator[None]:
     """The sync with the central server, where this kiosk is enrolled.
 
@@ -64,7 +68,7 @@ def syncing(
     """
     identity = identity_in(data)
     kiosk.store.submit(_know_server, data, None if identity is None else identity.url).result()
-    kiosk.vitals = lambda: vitals(data, None)
+    kiosk.vitals = lambda: vitals(data, None, bank_sensor)
     if identity is None:
         yield
         return
@@ -77,7 +81,7 @@ def syncing(
         kiosk.store,
         kiosk.location,
         identity,
-        lambda: machine_status(kiosk, data),
+        lambda: machine_status(kiosk, data, health),
         kiosk.rng,
         RemoteDoors(kiosk, asyncio.get_running_loop()),
         partial(keep, data),
@@ -90,7 +94,8 @@ def syncing(
 
     kiosk.look_ahead = look_ahead
     kiosk.contact = lambda: contact_of(client.state, kiosk.clock.now())
-    kiosk.vitals = lambda: vitals(data, client.state)
+    kiosk.vitals = lambda: vitals(data, client.state, bank_sensor)
+    kiosk.tell_server = client.wake
     room = NearbyRoom(
         servers_of(transport, identity.url), identity.location, identity.token, kiosk.clock.now
     )
@@ -144,7 +149,8 @@ def contact_of(sync: SyncStatus, now: Instant) -> Contact:
     if sync.last_monotonic_ms is None:
         return Contact()
     silent_after_ms = None if sync.silent_after_s is None else sync.silent_after_s * 1000
-    return Contact(max(0, now.monotonic_ms - sync.last_monotonic_ms), silent_after_ms)
+    ago_ms = max(0, now.monotonic_ms - sync.last_monotonic_ms)
+    return Contact(ago_ms, silent_after_ms, round(sync.next_sync_s * 1000))
 
 
 def _know_server(writer: Writer, data: Path, url: str | None) -> None:
@@ -184,13 +190,20 @@ class RemoteDoors:
             self.kiosk.store.submit(openings.end, command_id, OpeningOutcome.MISSED)
 
 
-def machine_status(kiosk: Kiosk, data: Path) -> Status:
-    """How the machine is, for the server; may be called from any thread."""
+def machine_status(kiosk: Kiosk, data: Path, health: Health | None = None) -> Status:
+    """How the machine is, for the server; may be called from any thread but the store's."""
     now, computer = kiosk.clock.now(), kiosk.vitals()
     pause, settings = kiosk.store.submit(_remote_help).result()
+    # That it reaches its server is said by the message itself.
+    trouble = None if health is None else health.trouble(health.known())
     return Status(
         version=computer.version,
+        is_well=None if trouble is None else not trouble,
+        unwell_reason=(trouble or "")[:REASON_MAX],
+        release=None if health is None else release_status(health.keeper_status),
         temperature_c=computer.temperature_c,
+        bank_temperature_c=computer.bank_temperature_c,
+        power=_power_status(kiosk),
         clock_ms=now.wall_ms,
         is_clock_trusted=now.is_trusted,
         boot_id=now.boot_id,
@@ -204,6 +217,18 @@ def machine_status(kiosk: Kiosk, data: Path) -> Status:
         journal_problem=kiosk.journal_problem,
         pause=pause,
         remote_settings=settings,
+    )
+
+
+def _power_status(kiosk: Kiosk) -> PowerStatus | None:
+    if kiosk.power is None:
+        return None
+    power = kiosk.power()
+    return PowerStatus(
+        is_on_mains=power.is_on_mains,
+        is_battery_low=power.is_battery_low,
+        battery_percent=power.battery_percent,
+        runtime_s=power.runtime_s,
     )
 
 

@@ -28,7 +28,9 @@ from kiosk.model.person import (
     kept_number,
 )
 from kiosk.model.pickup_code import locator_digits
+from kiosk.model.power import PowerRules
 from kiosk.model.throttle import badge_guessed, opened_by_guessing, pin_guessed
+from kiosk.power import HERE, PORT, Supply
 from kiosk.remote_helper import settings_in
 from kiosk.store.backup import BackupPlan
 from kiosk.store.errors import RefusedError
@@ -273,6 +275,28 @@ def bank_of(site: Site, data: Path) -> Bank:
     """The site's doors, on real ports."""
     timing = BankTiming(window_s=site.policy.open_window_s)
     return open_bank(wired_boards(site.boards, data), wired_doors(site.slots), timing=timing)
+
+
+def bank_sensor_of(site: Site) -> Path | None:
+    """What tells how warm it is inside the bank."""
+    return None if site.climate is None else site.climate.bank_sensor
+
+
+def supply_of(site: Site) -> Supply | None:
+    """The site's uninterruptible supply."""
+    if site.power is None:
+        return None
+    name, _, place = site.power.ups.partition("@")
+    host, _, port = place.partition(":")
+    return Supply(name, host or HERE, int(port or PORT))
+
+
+def power_rules_of(site: Site) -> PowerRules:
+    """What the owner decided about it."""
+    wanted = site.power
+    if wanted is None:
+        return PowerRules()
+    return PowerRules(wanted.low_percent, wanted.stop_percent, wanted.stop_s)
 
 
 def backup_of(site: Site, data: Path) -> BackupPlan | None:

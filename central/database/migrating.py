@@ -23,9 +23,11 @@ from sqlalchemy import Connection, Engine
 from central.errors import CannotServeError
 
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
-OLDEST_SERVER: Final = "0018"
+OLDEST_SERVER: Final = "0042"
 """The migration that a server must know at least to run on the tables of the newest one. Whoever
-takes something away that older servers use sets it to the first version that does without."""
+takes something away that older servers use, or has something in the tables that they take for
+something else, sets it to the first version that does without. (Those before webhooks, 0035, would
+give up what is queued for carriers' systems, for it goes by no channel of theirs.)"""
 OLDEST: Final = "oldest_server"
 """Under which key that stands in `meta`."""
 LOCK: Final = 0x706172_6D6967
@@ -49,13 +51,13 @@ def migrate(engine: Engine) -> str:
     writing = engine.connect().execution_options(is_writer=True)
     with writing as connection, _no_references(connection), connection.begin():
         _wait_for_others(connection)
-        found = _found(connection)
-        if found is not None and found not in _known():
+        found = found_at(connection)
+        if found is not None and found not in known():
             _require_served(connection, found)
             return found
         alembic.upgrade(alembic_config(connection), "head")
         _note_oldest(connection)
-        return _newest()
+        return newest()
 
 
 def require_migrated(engine: Engine) -> None:
@@ -64,15 +66,15 @@ def require_migrated(engine: Engine) -> None:
     Raises `CannotServeError`, which says what to run.
     """
     with engine.connect() as connection:
-        found = _found(connection)
+        found = found_at(connection)
         if found is None:
             raise CannotServeError(
                 "the database has no tables yet; make them: central init for a new server,"
                 " central migrate for one more server of those that share a database"
             )
-        if found in _known() and found != _newest():
+        if found in known() and found != newest():
             raise CannotServeError(
-                f"the database's tables are at {found}, and this version needs {_newest()};"
+                f"the database's tables are at {found}, and this version needs {newest()};"
                 " bring them up, which servers of the version before do not mind: central migrate"
             )
         _require_served(connection, found)
@@ -82,49 +84,51 @@ def require_current(engine: Engine) -> None:
     """Refuse a database whose server is of an older version, or of one that is too new. Raises
     `CannotServeError`."""
     with engine.connect() as connection:
-        found = _found(connection)
-        if found is None or (found in _known() and found != _newest()):
+        found = found_at(connection)
+        if found is None or (found in known() and found != newest()):
             raise CannotServeError(
                 f"a server of another version runs on this database (its tables are at {found},"
-                f" here they are at {_newest()}); use that version's command, or stop the server"
+                f" here they are at {newest()}); use that version's command, or stop the server"
                 " first"
             )
         _require_served(connection, found)
 
 
-def _newest() -> str:
-    newest = ScriptDirectory.from_config(alembic_config()).get_current_head()
-    return str(newest)
+def newest() -> str:
+    """The last migration of this version."""
+    return str(ScriptDirectory.from_config(alembic_config()).get_current_head())
 
 
-def _known() -> set[str]:
+def known() -> set[str]:
+    """Every migration of this version."""
     scripts = ScriptDirectory.from_config(alembic_config())
     return {each.revision for each in scripts.walk_revisions()}
 
 
-def _found(connection: Connection) -> str | None:
+def found_at(connection: Connection) -> str | None:
+    """At which migration a database's tables are; None where there are none."""
     return MigrationContext.configure(connection).get_current_revision()
 
 
 def _require_served(connection: Connection, found: str) -> None:
     """Refuse tables of a version in which something is missing that this one uses."""
-    if found == _newest():
+    if found == newest():
         return
     query = sa.select(_META.c.value).where(_META.c.key == OLDEST)
     oldest = connection.execute(query).scalar() or found
-    if oldest > _newest():
+    if oldest > newest():
         raise CannotServeError(
             f"the database's tables are at {found}, which servers from {oldest} on may use, and"
-            f" this version is at {_newest()}: run the newer version; nothing was changed"
+            f" this version is at {newest()}: run the newer version; nothing was changed"
         )
 
 
 def _note_oldest(connection: Connection) -> None:
     is_it = _META.c.key == OLDEST
-    known = connection.execute(sa.select(_META.c.value).where(is_it)).scalar()
-    if known is None:
+    noted = connection.execute(sa.select(_META.c.value).where(is_it)).scalar()
+    if noted is None:
         connection.execute(_META.insert().values(key=OLDEST, value=OLDEST_SERVER))
-    elif known != OLDEST_SERVER:
+    elif noted != OLDEST_SERVER:
         connection.execute(_META.update().where(is_it).values(value=OLDEST_SERVER))
 
 

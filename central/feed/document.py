@@ -49,6 +49,8 @@ class ServerKind(StrEnum):
     LOCATION = "SERVER_LOCATION"
     LOCATION_OUT = "SERVER_LOCATION_OUT"
     LOCATION_BACK = "SERVER_LOCATION_BACK"
+    LOCATION_POWER_LOST = "SERVER_LOCATION_POWER_LOST"
+    LOCATION_POWER_BACK = "SERVER_LOCATION_POWER_BACK"
     HOLD_PAUSED = "SERVER_HOLD_PAUSED"
     HOLD_RESUMED = "SERVER_HOLD_RESUMED"
 
@@ -132,6 +134,14 @@ class ServerOutage(_Part):
     why: str
     """`silent`: its kiosk is not heard of; `paused`: it gives nothing out."""
     since_ms: int
+
+
+class ServerPower(_Part):
+    """A location has no mains and runs on its battery, or has them again."""
+
+    id: str
+    since_ms: int
+    """Since when it had none."""
 
 
 class ServerHold(_Part):

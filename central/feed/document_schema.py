@@ -22,6 +22,7 @@ from central.feed.document import (
     ServerLocation,
     ServerOutage,
     ServerPackage,
+    ServerPower,
 )
 from kiosk.model.images import IMAGES
 
@@ -32,6 +33,8 @@ _SERVER: Final[Mapping[ServerKind, type[BaseModel]]] = {
     ServerKind.LOCATION: ServerLocation,
     ServerKind.LOCATION_OUT: ServerOutage,
     ServerKind.LOCATION_BACK: ServerOutage,
+    ServerKind.LOCATION_POWER_LOST: ServerPower,
+    ServerKind.LOCATION_POWER_BACK: ServerPower,
     ServerKind.HOLD_PAUSED: ServerHold,
     ServerKind.HOLD_RESUMED: ServerHold,
 }

@@ -16,6 +16,10 @@ OF_LOCATION: Final = (
     ("doors_open", "gauge", "Doors that stand open.", "doors_open"),
     ("boards_away", "gauge", "Boards that do not answer their kiosk.", "boards_away"),
     ("temperature_celsius", "gauge", "Of the kiosk's processor.", "temperature_c"),
+    ("bank_temperature_celsius", "gauge", "Inside the bank.", "bank_temperature_c"),
+    ("well", "gauge", "1 where the kiosk says that it works, 0 where not.", "is_well"),
+    ("on_mains", "gauge", "1 where its supply has mains, 0 on the battery.", "is_on_mains"),
+    ("battery_percent", "gauge", "How full its supply's battery is.", "battery_percent"),
     ("events_total", "counter", "Events of its journal that were taken in.", "events"),
     ("quarantined_total", "counter", "Events that were not believed.", "quarantined"),
     ("openings_total", "counter", "Doors that were to open.", "openings"),
@@ -57,7 +61,8 @@ def _of_locations(
         yield from _head(name, kind, help_text)
         for each in places:
             if (value := each[column]) is not None:
-                yield f"{name}{{{of_place[each['id']]}}} {value}"
+                number = int(value) if isinstance(value, bool) else value
+                yield f"{name}{{{of_place[each['id']]}}} {number}"
     name = "locker_location_last_sync_timestamp_seconds"
     yield from _head(name, "gauge", "When its kiosk was heard of last.")
     for each in places:

@@ -93,6 +93,7 @@ def kept(connection: Connection) -> Kept | None:
 
 _PLACE = (
     *("id", "last_sync_ms", "queue", "doors_open", "boards_away", "temperature_c"),
+    *("bank_temperature_c", "is_well", "is_on_mains", "battery_percent"),
     *("events", "quarantined", "openings", "openings_failed", "refusals"),
 )
 

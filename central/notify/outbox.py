@@ -59,6 +59,8 @@ class Kind(StrEnum):
     DISPUTED = "disputed"
     SILENT = "silent"
     HEARD_AGAIN = "heard_again"
+    TROUBLE = "trouble"
+    TROUBLE_OVER = "trouble_over"
     CHANNEL_DOWN = "channel_down"
     CHANNEL_BACK = "channel_back"
     GUESSING = "guessing"

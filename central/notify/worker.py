@@ -16,7 +16,7 @@ import logging
 import random
 from collections.abc import Sequence
 from datetime import UTC, datetime, time, timedelta
-from typing import Any
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, Connection, select, update
@@ -395,8 +395,17 @@ def _time_zone(connection: Connection, location: str) -> str:
     return kept.zone_of(found or "UTC")
 
 
+CHANNELS: Final = ("email", "sms", "apprise", OPERATORS)
+"""Every channel that this version knows, set up or not."""
+
+
 def _is_due(now_ms: int) -> ColumnElement[bool]:
-    return leasing.is_due(now_ms) & leasing.is_message()
+    """Messages that may be leased now. One of a channel or a kind that only a newer server knows,
+    which runs beside this one or did, waits for that one."""
+    table = schema.notification
+    is_channel = table.c.channel.in_([schema.fixed(each) for each in CHANNELS])
+    is_kind = table.c.kind.in_([schema.fixed(each.value) for each in Kind])
+    return leasing.is_due(now_ms) & leasing.is_message() & is_channel & is_kind
 
 
 def _is_anything_due(connection: Connection, now_ms: int) -> bool:

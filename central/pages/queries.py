@@ -30,7 +30,7 @@ from central.notify import leasing, outbox
 from central.outages.tables import location_outage, package_outage
 from central.remote import files
 from central.settings import Settings
-from central.sync import commands
+from central.sync import commands, troubles
 from central.sync.staff_list import digits_of
 from central.viewed import VIEWED
 from kiosk.model.actor import actor_of, in_one_form
@@ -64,7 +64,7 @@ def _counts(connection: Connection, column: Any, *conditions: Any) -> dict[str, 
 
 _OVERVIEW = (
     *("id", "name", "latitude", "longitude", "token_hash", "retired_ms", "last_sync_ms"),
-    *("queue", "boards_away", "area"),
+    *("queue", "boards_away", "area", "is_well", "troubles"),
 )
 """What the overview shows of a location: not its layout, which is many times as long."""
 
@@ -88,7 +88,8 @@ def locations(connection: Connection, reach: Reach, now_ms: int, settings: Setti
         place |= {"name": place["name"] or place["id"], "expired": expired.get(place["id"], 0)}
         place |= counted.get(place["id"], {"slots": 0, "taken": 0, "doubt": 0})
         place["health"] = _health(place, now_ms, settings)
-        if place["health"] == "well" and (place["doubt"] or place["boards_away"]):
+        said = place["is_well"] is False or troubles.known_in(place["troubles"])
+        if place["health"] == "well" and (place["doubt"] or place["boards_away"] or said):
             place["health"] = "trouble"
         found.append(place)
     return sorted(found, key=lambda each: (HEALTH.index(each["health"]), each["id"]))
@@ -114,6 +115,10 @@ def _location(row: Mapping[str, Any], now_ms: int, settings: Settings) -> Row:
         "status": status,
         "name": row["name"] or row["id"],
         "health": _health(row, now_ms, settings),
+        "troubles": [
+            {"what": troubles.SAID[each], "since_ms": known["since_ms"]}
+            for each, known in troubles.known_in(row["troubles"]).items()
+        ],
     }
 
 

@@ -14,7 +14,7 @@ from central.feed import writing as feeding
 from central.notify import outbox
 from central.outages.reach import silent_before_ms
 from central.settings import Limits
-from central.sync import addressees, commands, enrolment, ingest, signing, staff
+from central.sync import addressees, commands, enrolment, ingest, signing, staff, troubles
 from central.sync.projection import configure
 from central.sync.quarantine import payload_of
 from central.sync.room import count_free, note_room, tell_of_room
@@ -96,7 +96,10 @@ def sync(
     if request.status.staff_version is None:
         staff.tell_older(connection, row, now_ms)
     # Behind everything that gives commands numbers: most kiosks have come to the last one.
-    last_n = _note(connection, row, request, taken, cursor, now_ms, is_late=is_late)
+    troubles_now = row.troubles
+    if not is_late:
+        troubles_now = troubles.note(connection, central.settings, row, request.status, now_ms)
+    last_n = _note(connection, row, request, taken, cursor, now_ms, troubles_now, is_late=is_late)
     waiting: tuple[WireCommand, ...] = ()
     if last_n > request.cursor:
         waiting = commands.waiting(
@@ -214,6 +217,7 @@ def _note(
     taken: ingest.Taken,
     cursor: int,
     now_ms: int,
+    troubles_now: str,
     *,
     is_late: bool,
 ) -> int:
@@ -233,10 +237,11 @@ def _note(
         "clock_offset_ms": status.clock_ms - now_ms if status.clock_ms else 0,
         "status": row.status if is_late else _kept(row, request),
         "may_begin": row.may_begin and not taken.count,
+        "troubles": troubles_now,
         **{name: getattr(row, name) + count for name, count in taken.sums.items()},
     }
     if not is_late:
-        values |= _counted(status) | {"temperature_c": status.temperature_c}
+        values |= _counted(status) | _said(row, status, now_ms)
         values["holds_stand_still"] = status.holds_stand_still
         values["is_closed"] = status.pause is not None and status.pause.is_closed
     last_n: int = update_one(connection, schema.location, "id", values, "command_n")
@@ -250,6 +255,23 @@ def _counted(status: Status) -> dict[str, int]:
         "queue": status.queue,
         "doors_open": sum(1 for state in status.doors.values() if state == "OPEN"),
         "boards_away": sum(1 for board in status.boards if not board.is_reachable),
+    }
+
+
+def _said(row: Any, status: Status, now_ms: int) -> dict[str, Any]:
+    """What a kiosk says of itself, as locations are found by it."""
+    release, power = status.release, status.power
+    is_unwell = status.is_well is False
+    return {
+        "version": status.version,
+        "release_state": "" if release is None else release.state,
+        "went_back": "" if release is None or not release.went_back else release.went_back.version,
+        "is_well": status.is_well,
+        "unwell_ms": (row.unwell_ms or now_ms) if is_unwell else None,
+        "temperature_c": status.temperature_c,
+        "bank_temperature_c": status.bank_temperature_c,
+        "is_on_mains": None if power is None else power.is_on_mains,
+        "battery_percent": None if power is None else power.battery_percent,
     }
 
 

@@ -44,6 +44,8 @@ class EventType(StrEnum):
     ROOM_AGAIN = "location.room_again"
     OUT = "location.out"
     BACK = "location.back"
+    POWER_LOST = "location.power_lost"
+    POWER_BACK = "location.power_back"
     TEST = "webhook.test"
 
 
@@ -75,6 +77,8 @@ SAID: Final[dict[EventType, str]] = {
     EventType.ROOM_AGAIN: "It has again.",
     EventType.OUT: "Nothing can be fetched at a location: silent, revoked or retired (`why`).",
     EventType.BACK: "It can again, or its kiosk was enrolled.",
+    EventType.POWER_LOST: "A location has no mains. It works on, and soon takes nothing in.",
+    EventType.POWER_BACK: "It has mains again.",
     EventType.TEST: "You asked for it.",
 }
 """For people who read what there is."""
@@ -161,6 +165,8 @@ def _of_document(document: Document) -> Iterator[Fact]:
 _OF_OUTAGE: Final = {
     ServerKind.LOCATION_OUT: EventType.OUT,
     ServerKind.LOCATION_BACK: EventType.BACK,
+    ServerKind.LOCATION_POWER_LOST: EventType.POWER_LOST,
+    ServerKind.LOCATION_POWER_BACK: EventType.POWER_BACK,
     ServerKind.HOLD_PAUSED: EventType.HOLD_PAUSED,
     ServerKind.HOLD_RESUMED: EventType.HOLD_RESUMED,
 }

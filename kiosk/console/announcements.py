@@ -17,7 +17,7 @@ from pathlib import Path
 
 from config import Site
 from kiosk.adapters import SystemClock
-from kiosk.app import CannotRunError, known_of
+from kiosk.app import CannotRunError, copies_of, known_of
 from kiosk.csv_file import NoTableError, Row, read_table, shown
 from kiosk.data_folder import open_store
 from kiosk.model import bidi
@@ -128,7 +128,9 @@ def announce(site: Site, data: Path, announcements: Iterable[Announcement]) -> l
 def announce_lines(site: Site, data: Path, expected: dict[int, Announcement]) -> list[RowResult]:
     """Expect the packages of a file's lines, with no kiosk running; what became of each."""
     clock, rng = SystemClock(), secrets.SystemRandom()
-    store = open_store(data, known_of(site, data), clock, rng, threaded=False)
+    store = open_store(
+        data, known_of(site, data), clock, rng, threaded=False, copies=copies_of(site, data)
+    )
     try:
         return [_expect(store, line, each) for line, each in expected.items()]
     finally:

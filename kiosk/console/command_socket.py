@@ -10,6 +10,7 @@ answers, like `{"ok": true, "code": "…", …}` or `{"ok": false, "error": "…
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import json
 import logging
@@ -60,6 +61,10 @@ class ConsoleServer:
     clock: Clock
     location_key: bytes
     backup: BackupPlan | None = None
+    health: Callable[[], Awaitable[Answer]] | None = None
+    """How the kiosk is that runs; None where none does."""
+    support: Callable[[], Awaitable[bytes]] | None = None
+    """The file for whoever looks for a fault."""
 
     async def answer(self, question: Question) -> Answer:
         """Do what is asked. What goes wrong is in the answer."""
@@ -69,6 +74,8 @@ class ConsoleServer:
             "export": self._export,
             "report": self._report,
             "backup": self._backup,
+            "health": self._health,
+            "support": self._support,
         }
         command = does.get(str(question.get("command")))
         if command is None:
@@ -88,17 +95,7 @@ class ConsoleServer:
         return {**details, "code": shown, "qr": qr_text(self.location_id, code)}
 
     async def _verify(self, question: Question) -> Answer:
-        check, problem = await self.store.run(_what_is_known, self.store.path)
-        while await self.store.run(journal.verify_some, check, EVENTS_AT_ONCE):
-            continue
-        problem = check.end() or problem
-        epoch = await self.store.run(lambda writer: writer.head.epoch)
-        return {
-            "events": check.seq,
-            "epoch": epoch,
-            "head": check.hash.hex(),
-            "problem": problem,
-        }
+        return await verified(self.store)
 
     async def _export(self, question: Question) -> Answer:
         name, after = str(question.get("table")), question.get("after", 0)
@@ -113,6 +110,16 @@ class ConsoleServer:
         found = await self.store.run(counters.read)
         return {"location": self.location_id, "at_ms": self.clock.now().wall_ms, "counters": found}
 
+    async def _health(self, question: Question) -> Answer:
+        if self.health is None:
+            raise ConsoleError("no kiosk runs here")
+        return await self.health()
+
+    async def _support(self, question: Question) -> Answer:
+        if self.support is None:
+            raise ConsoleError("no kiosk runs here")
+        return {"file": base64.b64encode(await self.support()).decode("ascii")}
+
     async def _backup(self, question: Question) -> Answer:
         if self.backup is None:
             raise ConsoleError("the site file has no [backup] with a folder for it")
@@ -120,6 +127,16 @@ class ConsoleServer:
         if made.problem:
             raise ConsoleError(made.problem)
         return asdict(made)
+
+
+async def verified(store: Store) -> Answer:
+    """What following a journal's chain from its first event finds."""
+    check, problem = await store.run(_what_is_known, store.path)
+    while await store.run(journal.verify_some, check, EVENTS_AT_ONCE):
+        continue
+    problem = check.end() or problem
+    epoch = await store.run(lambda writer: writer.head.epoch)
+    return {"events": check.seq, "epoch": epoch, "head": check.hash.hex(), "problem": problem}
 
 
 def _what_is_known(writer: Writer, database: Path) -> tuple[journal.ChainCheck, str]:
@@ -214,8 +231,12 @@ class ConsoleClient:
     """
 
     def __init__(
-        self, data: Path, open_desk: Callable[[], contextlib.AbstractContextManager[ConsoleServer]]
+        self,
+        data: Path,
+        open_desk: Callable[[], contextlib.AbstractContextManager[ConsoleServer]],
+        answer_s: float = ANSWER_S,
     ) -> None:
+        self._answer_s = answer_s
         self._data = data
         self._open_desk = open_desk
         self._stack = contextlib.ExitStack()
@@ -231,7 +252,7 @@ class ConsoleClient:
         """The answer to a question. Raises `ConsoleError` when it is a refusal, and what opening
         the database raises."""
         question = {"command": command, **details}
-        answer = None if self._own else _ask_running(self._data / SOCKET, question)
+        answer = None if self._own else _ask_running(self._data / SOCKET, question, self._answer_s)
         if answer is None:
             if self._own is None:
                 self._own = self._stack.enter_context(self._open_desk())
@@ -241,10 +262,10 @@ class ConsoleClient:
         return answer
 
 
-def _ask_running(path: Path, question: Question) -> Answer | None:
+def _ask_running(path: Path, question: Question, answer_s: float) -> Answer | None:
     """What the running kiosk answers; None when none runs. Raises `ConsoleError`."""
     try:
-        return _answer_of(path, question)
+        return _answer_of(path, question, answer_s)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except TimeoutError as error:
@@ -256,9 +277,9 @@ def _ask_running(path: Path, question: Question) -> Answer | None:
         raise ConsoleError(f"{path}: {problem} ({error.strerror})") from error
 
 
-def _answer_of(path: Path, question: Question) -> Answer | None:
+def _answer_of(path: Path, question: Question, answer_s: float) -> Answer | None:
     with socket.socket(socket.AF_UNIX) as line:
-        line.settimeout(ANSWER_S)
+        line.settimeout(answer_s)
         with _reachable(path) as name:
             try:
                 line.connect(name)

@@ -18,6 +18,7 @@ from kiosk.model.allocation import AllocationStrategy
 from kiosk.model.clock import Clock
 from kiosk.model.location import Location
 from kiosk.model.person import NUMBER_DIGITS_MIN, Staff
+from kiosk.model.power import Power
 from kiosk.store import slots
 from kiosk.store.backup import BackupPlan
 from kiosk.store.codes import CodePolicy
@@ -109,6 +110,10 @@ def no_look_ahead() -> int:
     return 0
 
 
+def no_server() -> None:
+    """On a site without a server nobody hears of it."""
+
+
 def no_contact() -> Contact | None:
     """On a site without a server nobody promises anything that the kiosk does not know."""
     return None
@@ -152,8 +157,15 @@ class Kiosk:
     picture: Callable[[], bytes | None] | None = None
     """The screen as a PNG, asked for from another thread than the screen's; it says None while
     the screen shows more than its first view. None where there is no screen."""
+    drew_s_ago: Callable[[], float | None] | None = None
+    """How long ago the window drew last, from any thread; it says None before the first time. None
+    where there is no window."""
     look_ahead: Callable[[], int] = no_look_ahead
     """How many re-issues of a code that this kiosk has not heard of are accepted now."""
+    power: Callable[[], Power] | None = None
+    """What the uninterruptible supply says; None where there is none."""
+    tell_server: Callable[[], None] = no_server
+    """Has the server hear at once how this machine is; from any thread."""
     contact: Callable[[], Contact | None] = no_contact
     """How it goes with the server; None where there is none."""
 
@@ -173,6 +185,11 @@ class Kiosk:
             self.look_ahead(),
         )
 
+    @property
+    def is_battery_low(self) -> bool:
+        """Whether nothing is taken in, for whoever put it in might not get the door shut."""
+        return self.power is not None and bool(self.power().is_battery_low)
+
     async def size_offers(self) -> tuple[SizeOffer, ...]:
         """The sizes with how many slots are free now, for the courier."""
         free = await self.store.run(slots.free_by_size, self.location, self.strategy)
@@ -187,6 +204,11 @@ class Kiosk:
             )
             for size in self.location.sizes
         )
+
+    def open_doors(self) -> tuple[str, ...]:
+        """The slots whose doors are seen to stand open."""
+        labels = (slot.label for slot in self.location.slots)
+        return tuple(label for label in labels if self.bank.door(label) is DoorState.OPEN)
 
     def is_shut(self, slot: str) -> bool:
         return self.bank.door(slot) is DoorState.CLOSED

@@ -149,6 +149,8 @@ async def choose_size(kiosk: Kiosk, barcode: str, wait_s: float) -> str | None:
 async def deposit(kiosk: Kiosk, bringing: Bringing, package: str, size: str) -> PutIn:
     """Slot after slot until the package is in one, or whoever brings it gives up."""
     while True:
+        if kiosk.is_battery_low:
+            return PutIn(refused=Refused(Refusal.BATTERY_LOW))
         request = DepositRequest(
             package,
             bringing.barcode,

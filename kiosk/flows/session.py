@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from drivers.door import BoardChange, DoorChange, DoorState
+from drivers.door import BoardChange, DoorChange
 from kiosk.flows import housekeeping
 from kiosk.flows.context import Kiosk
 from kiosk.flows.courier import courier_run
@@ -128,11 +128,11 @@ async def _first_screen(kiosk: Kiosk, watch: Watch) -> None:
                 return await scanned_pickup(kiosk, text)
             case RemoteOpen(slot, command):
                 return await open_remotely(kiosk, slot, command)
-            case Pressed(Choice.COURIER) if paused is None:
+            case Pressed(Choice.COURIER) if paused is None and not kiosk.is_battery_low:
                 return await _staff(kiosk, Role.COURIER)
             case Pressed(Choice.SERVICE):
                 return await _staff(kiosk, Role.TECHNICIAN)
-            case Pressed(Choice.GUEST) if kiosk.policy.guest_deposits and paused is None:
+            case Pressed(Choice.GUEST) if Choice.GUEST in _first_choices(kiosk, paused):
                 return await guest_deposit(kiosk)
             case Pressed(Choice.HELP):
                 return await offer_help(kiosk)
@@ -147,27 +147,26 @@ def _look_again_s(kiosk: Kiosk) -> float:
 
 
 def _first_view(kiosk: Kiosk, paused: Paused | None) -> First:
-    open_doors = tuple(
-        slot.label for slot in kiosk.location.slots if kiosk.bank.door(slot.label) is DoorState.OPEN
-    )
     # A board that was not asked yet has no reason: nothing is wrong with it so far.
     away = sum(1 for each in kiosk.bank.reports() if not each.reachable and each.reason)
     return First(
         preference=kiosk.person.preference,
-        open_doors=open_doors,
+        open_doors=kiosk.open_doors(),
         unreachable_boards=away,
         paused=paused,
+        is_battery_low=kiosk.is_battery_low,
         choices=_first_choices(kiosk, paused),
     )
 
 
 def _first_choices(kiosk: Kiosk, paused: Paused | None) -> tuple[Choice, ...]:
-    """What can be done: while this location is paused no courier works and no guest leaves
-    anything, and where it is closed nobody but a technician does."""
+    """What can be done: while this location is paused, or its battery is low, no courier works and
+    no guest leaves anything, and where it is closed nobody but a technician does."""
     guest = (Choice.GUEST,) if kiosk.policy.guest_deposits else ()
-    if paused is None:
+    if paused is None and not kiosk.is_battery_low:
         return (Choice.PICK_UP, *guest, Choice.COURIER, Choice.SERVICE, Choice.HELP)
-    return (*(() if paused.is_closed else (Choice.PICK_UP,)), Choice.SERVICE, Choice.HELP)
+    is_closed = paused is not None and paused.is_closed
+    return (*(() if is_closed else (Choice.PICK_UP,)), Choice.SERVICE, Choice.HELP)
 
 
 async def _staff(kiosk: Kiosk, role: Role) -> None:
@@ -181,7 +180,8 @@ async def _badge(kiosk: Kiosk, text: str) -> None:
     person = await sign_in_by_badge(kiosk, text)
     if person is not None and person.role is Role.COURIER:
         # Whoever signed in meanwhile works on; who comes now does not.
-        person = None if await kiosk.store.run(remote_help.paused) else person
+        is_paused = await kiosk.store.run(remote_help.paused) is not None
+        person = None if is_paused or kiosk.is_battery_low else person
     if person is not None:
         await _visits(kiosk, person, person.role)
 

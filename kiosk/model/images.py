@@ -151,6 +151,12 @@ def known_images(body: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     ]
 
 
+def known_columns(table: str, row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of one of these tables, without what a newer program has in it and what the journal
+    does not tell."""
+    return _known_fields(_FIELDS[table], dict(row))
+
+
 def _known_fields(fields: frozenset[str], image: dict[str, Any]) -> dict[str, Any]:
     # Nearly every image is of this version: then nothing is left out.
     if image.keys() <= fields:

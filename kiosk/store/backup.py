@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import os
 import sqlite3
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
@@ -22,12 +21,12 @@ from kiosk.model.clock import Clock
 from kiosk.model.event_bodies import BackupChecked
 from kiosk.private_files import make_private
 from kiosk.store import evidence, journal, meta
+from kiosk.store.durable import make_durable
 from kiosk.store.errors import StoreError
+from kiosk.store.remains import BACKUP_NAME
 from kiosk.store.store import Store
 from kiosk.store.writer import Writer
 
-NAME = "kiosk-%Y%m%dT%H%M%SZ.db"
-"""How a backup is called: by when it was made, UTC."""
 KEY_CHECK = "location_key_check"
 LAST_BACKUP = "last_backup"
 
@@ -59,7 +58,7 @@ async def make(store: Store, plan: BackupPlan, clock: Clock) -> Backup:
     What fails stands in `Backup.problem`. An unsound backup pushes no older one out.
     """
     now = clock.now()
-    path = plan.folder / now.utc.strftime(NAME)
+    path = plan.folder / now.utc.strftime(BACKUP_NAME)
     try:
         await store.run(evidence.sign, store.path)
         await _copy(store, path)
@@ -85,22 +84,6 @@ async def _copy(store: Store, path: Path) -> None:
     except BaseException:
         draft.unlink(missing_ok=True)
         raise
-
-
-def make_durable(draft: Path, path: Path) -> None:
-    """Give a whole file its name, so that it is there after a power cut: all of it, or not."""
-    with draft.open("rb") as file:
-        os.fsync(file.fileno())
-    draft.replace(path)
-    _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _key(writer: Writer) -> bytes | None:
@@ -179,7 +162,7 @@ def _note(writer: Writer, backup: Backup) -> None:
 def last(writer: Writer) -> Backup | None:
     """The newest backup, for the technician's screen and for when the next is due."""
     found = meta.value(writer, LAST_BACKUP)
-    return None if found is None else Backup(**json.loads(found))
+    return None if found is None else meta.read_as(Backup, found)
 
 
 def kept(folder: Path) -> list[Path]:
@@ -189,8 +172,8 @@ def kept(folder: Path) -> list[Path]:
 
 def _remove_old(plan: BackupPlan, newest: Path) -> None:
     """Remove what is too many or too old; the one that was just made stays."""
-    made = datetime.strptime(newest.name, NAME).replace(tzinfo=UTC)
-    oldest = (made - timedelta(days=plan.keep_days)).strftime(NAME)
+    made = datetime.strptime(newest.name, BACKUP_NAME).replace(tzinfo=UTC)
+    oldest = (made - timedelta(days=plan.keep_days)).strftime(BACKUP_NAME)
     others = [path for path in kept(plan.folder) if path != newest]
     for place, path in enumerate(others, 2):
         if place > plan.keep or path.name < oldest:

@@ -144,7 +144,7 @@ def _access(writer: Writer) -> tuple[list[str], list[str], int]:
     kept = meta.value(writer, ACCESS)
     if kept is None:
         return [], [], 0
-    regions, carriers, confirmed_ms = json.loads(kept)
+    regions, carriers, confirmed_ms = json.loads(kept)[:3]
     return regions, carriers, confirmed_ms
 
 

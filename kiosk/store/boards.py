@@ -8,7 +8,7 @@ doors and saw that it was the right one.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 
 from kiosk.model.actor import KIOSK
@@ -21,6 +21,8 @@ from kiosk.store.writer import RowChange, Writer, update
 
 AWAY_FOR_LONG_MS = 600_000
 META_PREFIX = "board."
+_ANSWERED = "boards_answered"
+"""Of each board that ever answered, whether it did when no release was on trial."""
 
 
 @dataclass(slots=True)
@@ -103,6 +105,26 @@ def awaiting_look(writer: Writer) -> frozenset[str]:
         for row in rows
         if json.loads(row["value"])["awaits_look"]
     )
+
+
+def to_be_there(
+    writer: Writer, answering: Mapping[str, bool | None], *, is_trial: bool
+) -> frozenset[str]:
+    """Which of these boards should answer, by what is kept of how it was before; None of one that
+    was not asked yet.
+
+    A release on trial is held to those that answered when another one ran last: what was broken
+    before is no fault of it, and what breaks with it must not pass for broken before. So nothing is
+    kept while one is on trial. Else each board that ever answered should.
+    """
+    kept: dict[str, bool] = json.loads(meta.value(writer, _ANSWERED) or "{}")
+    if is_trial:
+        return frozenset(name for name in answering if kept.get(name, False))
+    asked = {name: kept.get(name) if it is None else it for name, it in answering.items()}
+    now = {name: it for name, it in asked.items() if it or (it is not None and name in kept)}
+    if now != kept:
+        meta.set_value(writer, _ANSWERED, json.dumps(now))
+    return frozenset(now)
 
 
 _KEYS = (META_PREFIX, META_PREFIX.removesuffix(".") + "/")

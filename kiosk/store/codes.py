@@ -17,6 +17,7 @@ from kiosk.model.event_bodies import (
     CodeTold,
     How,
 )
+from kiosk.model.location import Service, SuspectReason
 from kiosk.model.package import Package, PackageStatus
 from kiosk.model.pickup_code import is_delegates, locator_digits, parse_code, secret_matches
 from kiosk.model.throttle import (
@@ -26,6 +27,7 @@ from kiosk.model.throttle import (
 )
 from kiosk.store import delegates, packages, tries
 from kiosk.store.errors import RefusedError
+from kiosk.store.slots import inside, service_of
 from kiosk.store.writer import Row, Writer, update
 
 STORY_DAYS = 30
@@ -238,7 +240,7 @@ def _is_over(row: Row, policy: CodePolicy, now_ms: int) -> bool:
         return True
     if row["status"] == PackageStatus.EXPIRED:
         return not policy.late_pickup
-    return bool(row["status"] == PackageStatus.CANCELLED)
+    return packages.status_of(row["status"]) is PackageStatus.CANCELLED
 
 
 def _is_delegates(writer: Writer, row: Row, secret: str, policy: CodePolicy) -> bool:
@@ -258,7 +260,7 @@ def _grant_delegate(row: Row) -> CodeAnswer:
 
 
 def _tell(row: Row, policy: CodePolicy, now_ms: int, *, may_reopen: bool) -> CodeAnswer:
-    status = PackageStatus(row["status"])
+    status = packages.status_of(row["status"])
     at_ms = row["finished_ms"] if row["finished_ms"] is not None else now_ms
     if status is PackageStatus.EXPIRED:
         at_ms = row["hold_until_ms"]
@@ -282,7 +284,9 @@ def _grant(writer: Writer, row: Row, policy: CodePolicy) -> CodeAnswer:
 
 def _stays_shut(row: Row) -> bool:
     """Whether this slot opens for no customer, whatever the code."""
-    return row["service"] == "DO_NOT_OPEN" or row["suspect"] in ("MAY_HOLD_ANOTHERS", "WIRING")
+    _, suspect = inside(row["slot_status"], row["suspect"])
+    is_shut = service_of(row["service"]) is Service.DO_NOT_OPEN
+    return is_shut or suspect in (SuspectReason.MAY_HOLD_ANOTHERS, SuspectReason.WIRING)
 
 
 def _others(writer: Writer, row: Row, policy: CodePolicy) -> tuple[Granted, ...]:

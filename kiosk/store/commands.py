@@ -364,7 +364,7 @@ def _cancel(writer: Writer, command: Cancel) -> None:
     package_id = _named(writer, command.package)
     known = writer.one("SELECT status FROM package WHERE id = ?", (package_id,))
     if known is not None:
-        if (PackageStatus(known["status"]), PackageStatus.CANCELLED) not in LEGAL_CHANGES:
+        if (packages.status_of(known["status"]), PackageStatus.CANCELLED) not in LEGAL_CHANGES:
             raise RefusedError(f"package {package_id} is {known['status']}: it cannot be recalled")
         departures.cancel(writer, package_id, command.why)
         return

@@ -72,7 +72,7 @@ def read_head(text: str, key: bytes, where: str) -> SignedHead:
         said = json.loads(text)
         mac = said.pop("mac")
         is_right = hmac.compare_digest(mac, _mac(canonical_json(said), key))
-        head = SignedHead(**said)
+        head = meta.known_fields(SignedHead, said)
     except (ValueError, TypeError, AttributeError, KeyError) as error:
         raise HeadError(f"{where} cannot be read: the journal's end is not proven") from error
     if not is_right:

@@ -74,6 +74,8 @@ class Contact:
     silent_after_ms: int | None = None
     """After how long it tells people that their time stands still; None where it did not answer, or
     is of a version that tells nobody."""
+    due_after_ms: int = 0
+    """How long after its answer it is asked again."""
 
 
 # --- the stamp -----------------------------------------------------------------------------------
@@ -82,7 +84,7 @@ class Contact:
 def last_stamp(writer: Writer) -> Reading | None:
     """When the kiosk was last alive with a trusted clock; None before its first minute."""
     text = meta.value(writer, ALIVE)
-    return None if text is None else Reading(*json.loads(text))
+    return None if text is None else meta.read_as(Reading, text)
 
 
 def last_believed(writer: Writer) -> Reading | None:
@@ -173,7 +175,7 @@ class _Ran:
 
 def _ran(writer: Writer) -> _Ran | None:
     text = meta.value(writer, RAN)
-    return None if text is None else _Ran(*json.loads(text))
+    return None if text is None else meta.read_as(_Ran, text)
 
 
 def _set_ran(writer: Writer, ran: _Ran) -> None:

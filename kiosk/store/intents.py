@@ -11,6 +11,7 @@ from kiosk.model.event_bodies import DoorIntended, DoorOutcome, SlotCleared, Slo
 from kiosk.model.location import SlotStatus, SuspectReason
 from kiosk.model.package import LEGAL_CHANGES, PackageStatus
 from kiosk.store import delegates
+from kiosk.store.compatibility import known_word
 from kiosk.store.errors import RefusedError
 from kiosk.store.packages import package
 from kiosk.store.slots import mark_suspect, record_of
@@ -115,11 +116,16 @@ def intend_again(writer: Writer, before: str, intent: str) -> int:
             intent,
             row["slot"],
             row["package"],
-            IntentPurpose(row["purpose"]),
+            _purpose(row["purpose"]),
             row["actor"],
             row["delegate"],
         ),
     )
+
+
+def _purpose(word: str) -> IntentPurpose:
+    """Why a door is open; for the reason of a newer program it is one that moves no package."""
+    return known_word(word, IntentPurpose.LOOK)
 
 
 def is_in_play(writer: Writer) -> bool:
@@ -205,7 +211,7 @@ def open_intents(writer: Writer) -> list[OpenIntent]:
             row["id"],
             row["slot"],
             row["package"],
-            IntentPurpose(row["purpose"]),
+            _purpose(row["purpose"]),
             IntentState(row["state"]),
         )
         for row in rows

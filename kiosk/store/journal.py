@@ -19,10 +19,10 @@ from kiosk.model.events import (
     chain_mac,
     kind_of,
 )
-from kiosk.model.images import known_images
+from kiosk.model.images import known_columns, known_images
 from kiosk.model.location import Service, SlotStatus
 from kiosk.model.restored import restored_from
-from kiosk.store.writer import BARCODE_KEY, KEY_OF_TABLE, Row, Writer
+from kiosk.store.writer import KEY_OF_TABLE, Row, Writer
 
 
 def after(
@@ -242,13 +242,12 @@ def bodies(writer: Writer) -> Iterator[str]:
 
 def tables(writer: Writer) -> Tables:
     """The tables as they are, in the shape of `replay`."""
-    found = {
-        table: {row[key]: dict(row) for row in writer.db.query(f"SELECT * FROM {table}")}
+    return {
+        table: {
+            row[key]: known_columns(table, row) for row in writer.db.query(f"SELECT * FROM {table}")
+        }
         for table, key in KEY_OF_TABLE.items()
     }
-    for row in found["package"].values():
-        del row[BARCODE_KEY]
-    return found
 
 
 def observer_seq(writer: Writer, name: str) -> int:

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import fields
+from typing import Any, TypeVar
+
 from kiosk.store.writer import Writer
+
+T = TypeVar("T")
 
 SERVER = "centre"
 """The address of the server at which this kiosk was enrolled; absent where it never was."""
@@ -21,6 +27,20 @@ def set_value(writer: Writer, key: str, text: str) -> None:
         " ON CONFLICT (key) DO UPDATE SET value = excluded.value",
         (key, text),
     )
+
+
+def read_as(kind: type[T], text: str) -> T:
+    """What a value in JSON says, a list or a table of the fields of a dataclass. What a newer
+    program says beyond what is known here is passed over."""
+    return known_fields(kind, json.loads(text))
+
+
+def known_fields(kind: type[T], said: Any) -> T:
+    """A dataclass of a list or a table, without what is not known here."""
+    names = [field.name for field in fields(kind)]  # type: ignore[arg-type]
+    if isinstance(said, list):
+        return kind(*said[: len(names)])
+    return kind(**{name: value for name, value in said.items() if name in names})
 
 
 def forget(writer: Writer, key: str) -> None:

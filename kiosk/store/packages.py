@@ -11,6 +11,7 @@ from kiosk.model.carriers import EVERY_CARRIER, OPERATOR, CarrierScope
 from kiosk.model.event_bodies import ContactChanged, PackageAnnounced
 from kiosk.model.package import Package, PackageStatus
 from kiosk.model.person import Recipient
+from kiosk.store.compatibility import known_word
 from kiosk.store.errors import RefusedError
 from kiosk.store.writer import Row, Writer, insert, live, update
 
@@ -46,11 +47,17 @@ class Announcement:
     carrier: str = OPERATOR
 
 
+def status_of(word: str) -> PackageStatus:
+    """A status as it is written. A package with one of a newer program is nobody's to fetch with a
+    code; staff may take it out."""
+    return known_word(word, PackageStatus.CANCELLED)
+
+
 def package_of(row: Row) -> Package:
     return Package(
         id=row["id"],
         barcode=row["barcode"],
-        status=PackageStatus(row["status"]),
+        status=status_of(row["status"]),
         size=row["size"],
         slot=row["slot"],
         recipient=row["recipient"],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from kiosk.model.actor import KIOSK
 from kiosk.model.event_bodies import SlotSuspect
 from kiosk.model.location import SlotStatus, SuspectReason
+from kiosk.store.compatibility import known_word
 from kiosk.store.deposits import Deposit, end_deposit, is_held_for
 from kiosk.store.intents import IntentPurpose, IntentState, OpenIntent
 from kiosk.store.slots import mark_suspect, record_of
@@ -29,7 +30,7 @@ def release_stranded(writer: Writer) -> int:
     stranded = writer.all(_STRANDED)
     why = "an opening failed, and what came of it was not written"
     for row in stranded:
-        doubt = SuspectReason(row["suspect"] or SuspectReason.MAY_BE_EMPTY)
+        doubt = known_word(row["suspect"] or "", SuspectReason.MAY_BE_EMPTY)
         if row["package"] is None:
             mark_suspect(writer, row["label"], doubt, why)
         else:

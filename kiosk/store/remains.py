@@ -21,6 +21,8 @@ HEAD_SUFFIX = "-head"
 SIDE_FILES = ("-wal", "-shm", "-journal", HEAD_SUFFIX, MARK_SUFFIX)
 """What lies beside a database in use; with another database in its place they would spoil that."""
 _OF_A_KIOSK = ("location.key", "centre.json")
+BACKUP_NAME = "kiosk-%Y%m%dT%H%M%SZ.db"
+"""How a backup is called: by when it was made, UTC."""
 _BACKUPS = "kiosk-*Z.db"
 
 

@@ -25,10 +25,12 @@ from kiosk.model.events import Event, EventKind, chain_hash, chain_mac, journal_
 from kiosk.model.images import known_images
 from kiosk.private_files import make_private
 from kiosk.store import commands, epochs, evidence, meta, openings, running
-from kiosk.store.backup import KEY_CHECK, check, make_durable, open_still
+from kiosk.store.backup import KEY_CHECK, check, open_still
+from kiosk.store.durable import make_durable
 from kiosk.store.errors import (
     CannotOpenError,
     DamagedError,
+    ForbiddenError,
     InUseError,
     NotDoneError,
     RefusedError,
@@ -147,6 +149,8 @@ def _take_back(store: Store, recaller: Recaller | None, doubt: str) -> _TakenBac
             store.submit(take_back, events).result()
     except RefusedError as error:
         doubt = f"what the server knows does not continue this backup: {error}"
+    except ForbiddenError as error:  # as of a newer program, whose tables allow more
+        doubt = f"what the server knows cannot be written by this version: {error}"
     return _TakenBack(store.submit(_head).result().seq - first.seq, recall.heard_ms, doubt)
 
 

@@ -16,6 +16,7 @@ from kiosk.model.event_bodies import (
 )
 from kiosk.model.location import Location, Service, SlotStatus, SuspectReason
 from kiosk.store import reservations
+from kiosk.store.compatibility import known_word
 from kiosk.store.errors import RefusedError
 from kiosk.store.writer import Row, Writer, insert, update
 
@@ -129,13 +130,28 @@ def record_of(writer: Writer, label: str) -> SlotRecord:
     return _record(row)
 
 
+def inside(status: str, suspect: str | None) -> tuple[SlotStatus, SuspectReason | None]:
+    """What is known of a slot's inside. Where a newer program wrote what is not known here, staff
+    has to look, and the slot opens for no customer until then."""
+    known = known_word(status, SlotStatus.SUSPECT)
+    if known is not SlotStatus.SUSPECT:
+        return known, None
+    return known, known_word(suspect or "", SuspectReason.MAY_HOLD_ANOTHERS)
+
+
+def service_of(word: str) -> Service:
+    """Whether a slot takes part; one of which a newer program wrote something else does not."""
+    return known_word(word, Service.DO_NOT_OPEN)
+
+
 def _record(row: Row) -> SlotRecord:
+    status, suspect = inside(row["status"], row["suspect"])
     return SlotRecord(
         label=row["label"],
         size=row["size"],
-        status=SlotStatus(row["status"]),
-        suspect=None if row["suspect"] is None else SuspectReason(row["suspect"]),
-        service=Service(row["service"]),
+        status=status,
+        suspect=suspect,
+        service=service_of(row["service"]),
         service_reason=row["service_reason"],
         service_by=row["service_by"],
         service_since_ms=row["service_since_ms"],

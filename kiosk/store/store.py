@@ -23,20 +23,19 @@ from sqlite_utils import Database
 
 from kiosk.model.clock import MINUTE_MS, Clock
 from kiosk.private_files import make_private
-from kiosk.store import counters, running
+from kiosk.store import compatibility, counters, running
 from kiosk.store.answers import Answer, wake
+from kiosk.store.before_change import keep_copy
 from kiosk.store.epochs import begin_in_doubt
 from kiosk.store.errors import (
     CannotOpenError,
     DamagedError,
     InUseError,
-    NewerVersionError,
     NotDoneError,
     StoreError,
 )
 from kiosk.store.groups import Job, run_group
 from kiosk.store.remains import require_database, require_nothing, way_back
-from kiosk.store.schema import expected_fingerprint, fingerprint, migrations
 from kiosk.store.writer import ChainHead, Writer
 
 LOG = logging.getLogger("kiosk")
@@ -96,10 +95,13 @@ class Store:
         must_exist: bool = False,
         known: tuple[Path, ...] = (),
         unlock: Callable[[Writer], object] | None = None,
+        version: str = "",
+        copies: Path | None = None,
     ) -> None:
         """Open the database; make it where there is none, unless it `must_exist`.
 
-        `unlock` gives the writer the location's key, before anything is written.
+        `unlock` gives the writer the location's key, before anything is written. `version` is the
+        program's; where another one's opened the database last, a copy is kept in `copies`.
 
         None is made where a kiosk was: see `kiosk.store.remains`, also for `known`. `rng` makes
         the id of a new database's epoch. `threaded=False` runs every operation at once in the
@@ -111,6 +113,8 @@ class Store:
         self._must_exist = must_exist
         self._known = known
         self._unlock = unlock
+        self._version = version
+        self._copies = copies
         self._clock = clock
         self._rng = rng
         self._jobs: queue.SimpleQueue[Job | _BetweenGroups[Any] | None] = queue.SimpleQueue()
@@ -291,16 +295,21 @@ class Store:
                     " without it a power cut could lose packages, so the kiosk does not start"
                 )
         database = Database(connection)
-        migrations.apply(database)
-        if fingerprint(database) != expected_fingerprint():
-            raise DamagedError(
-                f"{self.path}: the tables are not the ones this version makes; restore a backup,"
-                " or find out who changed the database by hand"
-            )
+        if self._copies is not None:
+            keep_copy(self.path, database, self._version, self._copies, self._clock)
+        compatibility.bring_up(str(self.path), database)
+        if self._version:
+            self._note_version(database)
         connection.execute(f"PRAGMA wal_autocheckpoint = {self._log_pages_max}").fetchall()
         connection.set_authorizer(_refuse_schema_changes)
         self._database = database
         self._writer = Writer(database, self._clock, self._read_head(database), counters.count)
+
+    def _note_version(self, database: Database) -> None:
+        try:
+            compatibility.note_program(database, self._version)
+        except sqlite3.Error as error:  # a full disk must not keep the kiosk shut
+            LOG.warning("%s: which version opened it cannot be noted: %s", self.path, error)
 
     def _read_head(self, database: Database) -> ChainHead:
         row = database.conn.execute(
@@ -458,7 +467,7 @@ def _look_before_opening(path: Path, known: tuple[Path, ...], *, must_have_table
                     f"{path}: the database is damaged ({found}); it was left as it is."
                     f" Restore the newest backup: {way_back(path, known)}"
                 )
-        _refuse_newer(path, Database(connection))
+        compatibility.require_usable(str(path), Database(connection))
     except sqlite3.Error as error:
         raise _opening_error(path, known, error) from error
     finally:
@@ -468,19 +477,6 @@ def _look_before_opening(path: Path, known: tuple[Path, ...], *, must_have_table
 def _quick_check(connection: sqlite3.Connection, table: str) -> str:
     """ "ok", or what is wrong with a table or its indexes."""
     return str(connection.execute(f"PRAGMA quick_check('{table}')").fetchone()[0])
-
-
-def _refuse_newer(path: Path, database: Database) -> None:
-    known = {migration.name for migration in migrations.pending(database)} | {
-        migration.name for migration in migrations.applied(database)
-    }
-    ours = {migration.name for migration in migrations.pending(Database(memory=True))}
-    unknown = sorted(known - ours)
-    if unknown:
-        raise NewerVersionError(
-            f"{path}: the database was written by a newer version (it has {', '.join(unknown)});"
-            " install that version again, or restore a backup from before"
-        )
 
 
 def _opening_error(path: Path, known: tuple[Path, ...], error: sqlite3.Error) -> StoreError:

@@ -57,7 +57,7 @@ def now_ms(writer: Writer) -> int:
             writer.db.execute(f"UPDATE {table} SET at_ms = ? WHERE at_ms > ?", (at_ms, at_ms))
         _keep(writer, at_ms)
         return at_ms
-    at_ms, wall_ms, monotonic_ms, boot_id, was_trusted = json.loads(kept)
+    at_ms, wall_ms, monotonic_ms, boot_id, was_trusted = json.loads(kept)[:5]
     last = Instant(wall_ms, monotonic_ms, boot_id, was_trusted)
     return int(at_ms) + _elapsed_ms(last, now)
 

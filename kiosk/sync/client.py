@@ -111,6 +111,8 @@ class SyncStatus:
     clock_offset_ms: int = 0
     silent_after_s: int | None = None
     """After how long the server takes this kiosk for silent; None: it does not say."""
+    next_sync_s: float = 0.0
+    """How long after its answer it is asked again."""
     message: str = ""
     """Why the server did not answer as it should."""
     url: str = ""
@@ -198,6 +200,7 @@ class SyncClient:
         self._takes_addressees = False
         self._woken, self._is_ending = threading.Event(), False
         self._waiting = Waiting(self._wait_line, identity.token, rng, self._woken)
+        self.wake = self._waiting.wake
         self._thread = threading.Thread(target=self._run, name="sync", daemon=True)
         self.state = SyncStatus()
 
@@ -419,6 +422,7 @@ class SyncClient:
             parked=parked,
             clock_offset_ms=clock_ms - answer.now_ms,
             silent_after_s=answer.silent_after_s,
+            next_sync_s=_next_sync_s(answer),
             url=self._servers.url if len(self._servers.urls) > 1 else "",
         )
         return left > 0 or is_layout_new or are_new

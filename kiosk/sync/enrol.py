@@ -16,6 +16,7 @@ from kiosk.model.invitation import Unreached
 from kiosk.model.location import Location
 from kiosk.model.urls import asking, is_open_to_readers
 from kiosk.model.wrapping import is_pinned, pin_of, wrap
+from kiosk.store import meta
 from kiosk.sync.client import Identity, layout_of
 from kiosk.sync.contract import (
     EnrolAnswer,
@@ -313,7 +314,7 @@ def identity_in(data: Path) -> Identity | None:
     if not path.exists():
         return None
     try:
-        identity = Identity(**json.loads(path.read_text(encoding="utf-8")))
+        identity = meta.read_as(Identity, path.read_text(encoding="utf-8"))
         _require_written_right(identity)
     except (OSError, ValueError, TypeError) as error:
         raise EnrolError(f"{path}: {error}; enrol this kiosk again: kiosk enrol") from error

@@ -68,9 +68,12 @@ def prepare(
     *,
     video_driver: str | None = None,
     frames_per_second: int = 60,
+    rotation: int = 0,
 ) -> None:
     """Make the settings for a window `(width, height, left, top)`, or the whole panel if None.
 
+    `rotation` turns the picture, and touches with it, in a window that is as wide as people see it
+    high where that is a quarter turn: a panel that hangs on its side still calls that its width.
     `video_driver` is SDL's name (`x11`, `kmsdrm`); without it the one of the environment is kept,
     else the system's usual one. Raises `EnvironmentTooLateError` when Kivy is loaded already.
     """
@@ -82,15 +85,17 @@ def prepare(
     # Always set on Linux: without it and without an X server SDL silently draws nowhere.
     if video_driver or sys.platform == "linux":
         os.environ["SDL_VIDEODRIVER"] = video_driver or os.environ.get("SDL_VIDEODRIVER") or "x11"
-    _configure(panel, window, frames_per_second)
+    _configure(panel, window, frames_per_second, rotation)
 
 
 def _configure(
-    panel: Panel, window: tuple[int, int, int, int] | None, frames_per_second: int
+    panel: Panel, window: tuple[int, int, int, int] | None, frames_per_second: int, rotation: int
 ) -> None:
     from kivy.config import Config
 
     width_px, height_px, left, top = window or (panel.width_px, panel.height_px, 0, 0)
+    if rotation in (90, 270):
+        width_px, height_px = height_px, width_px
     full_screen = window is None
     settings: dict[str, dict[str, object]] = {
         "kivy": {
@@ -106,6 +111,7 @@ def _configure(
             "position": "custom",
             "left": left,
             "top": top,
+            "rotation": rotation,
             "borderless": int(full_screen),
             "resizable": 0,
             "fullscreen": 0,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from array import array
 from dataclasses import dataclass
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -17,6 +18,20 @@ class Pixels:
     width: int
     height: int
     values: bytes
+
+    def turned_back(self, rotation: int) -> Pixels:
+        """As people see it, where the picture is turned counter-clockwise by this many degrees."""
+        width, pixels = self.width, array("I", self.values)
+        if rotation == 0:
+            return self
+        if rotation == 180:
+            return Pixels(width, self.height, pixels[::-1].tobytes())
+        columns = [pixels[left::width] for left in range(width)]
+        if rotation == 90:
+            columns.reverse()
+        else:
+            columns = [each[::-1] for each in columns]
+        return Pixels(self.height, width, b"".join(each.tobytes() for each in columns))
 
     def png(self) -> bytes:
         """The picture without its alpha, the highest row first."""

@@ -44,6 +44,8 @@ _MISTAKEN = {64: "ctrl", 256: "alt"}
 """Keys that Kivy 2.3 takes for a modifier, for their numbers are its masks: @, and the pad's 0."""
 _HOLDERS = {305: "ctrl", 306: "ctrl", 307: "alt", 308: "alt"}
 """Kivy's key numbers of the modifiers that another key is mistaken for."""
+_DRAW_EVERY_S = 1.0
+"""The window draws at least so often, though nothing changed: one that cannot is missed."""
 _PAD_TEXT_S = 0.1
 """A character so soon after a key of the pad is that key once more, as text."""
 
@@ -84,6 +86,9 @@ class _KioskApp(App):
         )
         self._pad_s = float("-inf")
         self._down: set[int] = set()
+        self.drew_s: float | None = None
+        """When the last frame was drawn, by a clock that goes on while the screen hangs; None
+        before the first."""
         self._is_shortcut = False
 
     def build(self) -> Widget:
@@ -96,6 +101,8 @@ class _KioskApp(App):
             on_touch_down=self._touched,
             on_flip=self._first_frame,
         )
+        Window.bind(on_flip=self._drew)
+        self._drawing = Clock.schedule_interval(lambda _: Window.canvas.ask_update(), _DRAW_EVERY_S)
         ExceptionManager.add_handler(self._faults)
         return self._screen_manager
 
@@ -108,12 +115,14 @@ class _KioskApp(App):
         return False
 
     def on_stop(self) -> None:
+        self._drawing.cancel()
         Window.unbind(
             on_textinput=self._text,
             on_key_down=self._key_down,
             on_key_up=self._key_up,
             on_keyboard=self._swallow,
             on_touch_down=self._touched,
+            on_flip=self._drew,
         )
         ExceptionManager.remove_handler(self._faults)
 
@@ -122,6 +131,9 @@ class _KioskApp(App):
         if self._on_started is not None:
             # This is just before the frame is handed over; the next tick is after it.
             Clock.schedule_once(lambda _: self._on_started(), 0)
+
+    def _drew(self, *_: object) -> None:
+        self.drew_s = Clock.time()
 
     def _text(self, _window: object, text: str) -> None:
         if self._is_shortcut:
@@ -217,6 +229,11 @@ class KioskWindow:
         """Do this again and again on the main thread, as long as the screen's clock runs."""
         Clock.schedule_interval(lambda _: action(), interval_s)
 
+    def drew_s_ago(self) -> float | None:
+        """How long ago the window drew last; None before the first time. From any thread."""
+        drew_s = self.app.drew_s
+        return None if drew_s is None else Clock.time() - drew_s
+
     def pixels(self) -> Future[Pixels | None]:
         """What is on the screen, read on the main thread; None where that is not the first one,
         which alone shows nothing of anybody. From any thread."""
@@ -230,7 +247,7 @@ class KioskWindow:
             return
         width, height = (int(each) for each in Window.system_size)
         values = bytes(glReadPixels(0, 0, width, height, GL_RGBA, GL_UNSIGNED_BYTE))
-        found.set_result(Pixels(width, height, values))
+        found.set_result(Pixels(width, height, values).turned_back(Window.rotation))
 
     def run(self) -> None:
         """Open the window and stay until `stop` is called or the window is closed."""

@@ -83,6 +83,35 @@ class FailsAtOnePart(worker.Worker):
         self.ended += len(some)
 
 
+def test_what_only_a_newer_server_can_send_waits_for_that_one(tmp_path: Path) -> None:
+    """It runs beside this one during an update, and fills the same outbox."""
+    clock = TurnedClock()
+    central = build(postgresql.settings_of(tmp_path / "central"), clock)
+    messages = {
+        "pigeon": ("stored", "pigeon"),
+        "serenade": ("serenade", "email"),
+        "not set up": ("stored", "sms"),
+        "ours": ("stored", "email"),
+    }
+
+    def queue(connection: Connection) -> None:
+        for name, (kind, channel) in messages.items():
+            row = {"id": name, "kind": kind, "channel": channel, "due_ms": clock.wall_ms}
+            connection.execute(insert(schema.notification).values(**row))
+
+    central.database.submit(queue).result()
+    rows = central.database.submit(worker._lease, central, "this", 10, WAYS).result()
+    assert [row.id for row in rows] == ["ours"]
+    found = central.database.read(lambda c: c.execute(schema.notification.select()).all())
+    assert {row.id: row.status for row in found} == {
+        "pigeon": "queued",
+        "serenade": "queued",
+        "not set up": "dead",
+        "ours": "leased",
+    }
+    central.database.close()
+
+
 def test_what_is_being_sent_stays_leased_when_another_part_fails(tmp_path: Path) -> None:
     """Else another worker sends it, too, while this one still does."""
     central = build(postgresql.settings_of(tmp_path / "central"))

@@ -150,6 +150,7 @@ def test_a_label_says_what_a_location_is_called_whatever_that_is() -> None:
         ("queue", "doors_open", "boards_away", "events", "quarantined", "openings"), 1
     )
     place |= {"openings_failed": 0, "refusals": 0, "last_sync_ms": None, "temperature_c": None}
+    place |= dict.fromkeys(("bank_temperature_c", "is_well", "is_on_mains", "battery_percent"))
     size = {"location": name, "size": "S", "free": 1, "taken": 2, "total": 4}
     text = text_of({}, [{"id": name, "region": "north", **place}], [size])
     known, of = samples(text), frozenset({("location", name), ("region", "north")})

@@ -36,6 +36,7 @@ from kiosk.flows.views.service import (
     EventLine,
     History,
     Machine,
+    NoPower,
     PartsTest,
     Round,
     ScanInside,
@@ -99,6 +100,7 @@ def _customer_views() -> list[tuple[str, View]]:
         ("first-door-open", First(choices=first, open_doors=("7", "12"))),
         ("first-paused", First(choices=paused, paused=PAUSED)),
         ("first-paused-until", First(choices=paused, paused=replace(PAUSED, until_ms=NOW_MS))),
+        ("first-battery-low", First(choices=paused, is_battery_low=True)),
         ("first-closed", First(choices=closed, paused=CLOSED)),
         ("first-board-lost", First(choices=first, unreachable_boards=1)),
         (
@@ -248,6 +250,7 @@ def _customer_views() -> list[tuple[str, View]]:
             CodeAsked(reference="4187", is_reached=False, choices=(Choice.DONE,)),
         ),
         ("answer-help", Answer(help=True, reference="195", choices=(Choice.BACK,))),
+        ("no-power", NoPower()),
         (
             "cannot-start",
             CannotStart(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import socket
 import subprocess
@@ -15,15 +16,21 @@ from sqlalchemy import create_engine
 from central import tokens
 from tests.support import postgresql
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 ROOT = Path(__file__).parents[2]
+
+
+def environment_at(root: Path) -> dict[str, str]:
+    """In which a program of this tree runs, whichever is installed."""
+    return {**os.environ, "PYTHONPATH": str(root)}
 
 
 class ServerProcess:
     """`python -m central serve` on a data folder and a port that stay the same."""
 
-    def __init__(self, folder: Path, config: Path | None = None) -> None:
-        self.folder, self.config = folder, config
+    def __init__(self, folder: Path, config: Path | None = None, root: Path = ROOT) -> None:
+        """`root` is the tree of the release that runs."""
+        self.folder, self.config, self.root = folder, config, root
         self.database_url = postgresql.url_of(folder)
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
@@ -40,7 +47,9 @@ class ServerProcess:
         """Start it and wait until it answers."""
         command = [*self._command(), "serve", "--port", str(self.port)]
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
+            self.process = subprocess.Popen(
+                command, cwd=self.root, env=environment_at(self.root), stdout=log, stderr=log
+            )
         deadline = time.monotonic() + PATIENCE_S
         while True:
             with socket.socket() as probe:
@@ -63,7 +72,14 @@ class ServerProcess:
     def run(self, *words: str) -> str:
         """One of its commands; what it said."""
         command = [*self._command(), *words]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command,
+            cwd=self.root,
+            env=environment_at(self.root),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         assert done.returncode == 0, done.stderr
         return done.stdout
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import os
+import subprocess
+import sys
 import time
 import zipfile
 from collections.abc import Iterator
@@ -18,9 +20,10 @@ from central import schema
 from central.auth import Role
 from kiosk.remote_helper import SETTINGS_FILE
 from kiosk.server_link import enrol_kiosk
+from kiosk.vitals import version
 from tests.support.central_server import EVA, Server, announce, wait_until
 from tests.support.operators import Browser
-from tests.support.panel_spots import Spots
+from tests.support.panel_spots import ROOT, Spots
 from tests.support.window_bench import PLACE, SITE, bench
 
 PATH = f"/locations/{SITE.location.id}"
@@ -79,6 +82,7 @@ def test_a_location_is_helped_remotely(tmp_path: Path, where: Spots, server: Ser
 
     with bench(data, where, enrol) as machine:
         desk = Desk(server)
+        require_well(server, data)
         announce(server, server.add_key(), "A", location=SITE.location.id)
         wait_until(lambda: all(row.state == "APPLIED" for row in server.rows(schema.command)))
         before = desk.picture()
@@ -106,6 +110,22 @@ def test_a_location_is_helped_remotely(tmp_path: Path, where: Spots, server: Ser
             assert json.loads((data / SETTINGS_FILE).read_text()) == {"policy.hold_days": 7}
             desk.ask("setting", "DONE", setting="policy.hold_days", value="")
             assert json.loads((data / SETTINGS_FILE).read_text()) == {}
+
+
+def require_well(server: Server, data: Path) -> None:
+    """It says so on its console's socket, and to its server."""
+    found: dict[str, Any] = {}
+
+    def is_well() -> bool:
+        asked = [sys.executable, "-m", "kiosk", "health", "--data", str(data)]
+        answer = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True)
+        found.update(json.loads(answer.stdout or "{}"))
+        return answer.returncode == 0
+
+    wait_until(is_well, PATIENCE_S)
+    assert (found["version"], found["why"]) == (version(), "")
+    wait_until(lambda: server.rows(schema.location)[0].is_well is True, PATIENCE_S)
+    assert server.rows(schema.location)[0].version == version()
 
 
 def require_nothing_personal(content: bytes) -> None:

@@ -18,7 +18,8 @@ from sqlite_utils import Database
 from kiosk.model.location import SlotStatus, SuspectReason
 from kiosk.model.package import LEGAL_CHANGES, PackageStatus
 from kiosk.store import schema
-from kiosk.store.schema import LEGAL_SLOT_CHANGES, TABLES, TRIGGERS
+from kiosk.store.compatibility import fingerprint
+from kiosk.store.first_schema import LEGAL_SLOT_CHANGES, TABLES, TRIGGERS
 from kiosk.store.store import PRAGMAS
 
 
@@ -439,10 +440,10 @@ def test_a_package_begins_in_a_slot_only_where_that_is_held_for_it() -> None:
 
 def test_the_fingerprint_knows_every_part_of_the_schema() -> None:
     """A database that lost any part is refused at the start."""
-    expected = schema.fingerprint(make_database())
+    expected = fingerprint(make_database().conn)
     seen = {expected}
     for name in TRIGGERS:
-        seen.add(schema.fingerprint(make_database(without_triggers=(name,))))
+        seen.add(fingerprint(make_database(without_triggers=(name,)).conn))
     for shorter in CONSTRAINTS.values():
-        seen.add(schema.fingerprint(make_database(shorter)))
+        seen.add(fingerprint(make_database(shorter).conn))
     assert len(seen) == 1 + len(TRIGGERS) + len(CONSTRAINTS)

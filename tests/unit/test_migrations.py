@@ -12,8 +12,9 @@ from sqlite_utils import Database
 
 from kiosk.model.location import SlotStatus
 from kiosk.model.package import LEGAL_CHANGES, PackageStatus
+from kiosk.store.first_schema import LEGAL_SLOT_CHANGES
 from kiosk.store.packages import CONTESTED, LIVE_BY_KEY
-from kiosk.store.schema import LEGAL_SLOT_CHANGES, migrations
+from kiosk.store.schema import migrations
 
 
 @pytest.fixture

@@ -178,10 +178,12 @@ def test_a_database_of_a_newer_version_is_refused_and_left_alone(tmp_path: Path)
         "INSERT INTO _sqlite_migrations (migration_set, name, applied_at)"
         " VALUES ('parcel-kiosk', 'm999_from_the_future', 'now')"
     )
+    connection.execute("UPDATE meta SET value = 'm999_from_the_future' WHERE key = 'oldest_writer'")
+    connection.execute("UPDATE meta SET value = '9.9.0' WHERE key = 'oldest_writer_version'")
     connection.commit()
     connection.close()
     before = hashlib.sha256(path.read_bytes()).digest()
-    with pytest.raises(NewerVersionError, match="m999_from_the_future"):
+    with pytest.raises(NewerVersionError, match=r"m999_from_the_future.*version 9\.9\.0 or newer"):
         open_store(path)
     assert hashlib.sha256(path.read_bytes()).digest() == before
 

@@ -135,6 +135,8 @@ class Refusal(StrEnum):
     """The package was scanned before; `detail` is the slot it lies in."""
     NO_SLOT = "NO_SLOT"
     """No free slot takes this size; `detail` is the size."""
+    BATTERY_LOW = "BATTERY_LOW"
+    """There are no mains, and the battery is low: nothing is taken in."""
     NOT_MOVED = "NOT_MOVED"
     """A package was to go to a lower door and did not; `detail` is the slot it was in."""
     CANNOT_EXTEND = "CANNOT_EXTEND"

@@ -22,6 +22,8 @@ class First(View):
     unreachable_boards: int = 0
     paused: Paused | None = None
     """Nothing is taken in, or nothing is given out either, and why."""
+    is_battery_low: bool = False
+    """Nothing is taken in until there are mains again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

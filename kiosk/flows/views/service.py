@@ -114,6 +114,7 @@ class Vitals:
     version: str = ""
     disk_free_mb: int | None = None
     temperature_c: float | None = None
+    bank_temperature_c: float | None = None
     server: ServerReport | None = None
     """None where the kiosk belongs to no server."""
 
@@ -211,3 +212,8 @@ class CannotStart(View):
     message: str
     reference: str = ""
     """Finds the whole of it in the log; empty where the message is all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoPower(View):
+    """The battery ends soon: the kiosk stands still, and goes on by itself with the mains."""

@@ -17,7 +17,7 @@ from kiosk.flows.views.customer import (
     MorePackages,
     Thanks,
 )
-from kiosk.flows.views.service import CannotStart
+from kiosk.flows.views.service import CannotStart, NoPower
 from kiosk.flows.views.shared import Answer, Checking, Opening, View
 from kiosk.model.commands import PauseReason
 from kiosk.model.location import Location
@@ -34,6 +34,9 @@ def _first(view: First, location: Location, speech: Speech) -> Words:
         # In the place of how it goes: there is no room for both where the letters are large.
         welcome = speech.say("Here for a package?")
         return Words(welcome, _nothing_taken_in(view.paused, location, speech))
+    if view.is_battery_low:
+        welcome = speech.say("Here for a package?")
+        return Words(welcome, speech.say("The power is out. Only pickups now."))
     note = None
     if view.open_doors:
         note = Note(_please_close(view.open_doors, speech), Tone.WAITING, "door-open")
@@ -178,6 +181,12 @@ def _cannot_start(view: CannotStart, location: Location, speech: Speech) -> Word
     return Words(speech.say("Out of order"), body, note, Tone.FAILED, "triangle-alert")
 
 
+def _no_power(view: NoPower, location: Location, speech: Speech) -> Words:
+    body = speech.say("Please come again when it is back. What lies here is safe.")
+    title = speech.say("The power is out")
+    return Words(title, f"{body}\n\n{call_us(location, speech)}", None, Tone.WAITING, "clock")
+
+
 def language_words(speech: Speech) -> Words:
     """What stands over the languages."""
     return Words(speech.say("Which language?"))
@@ -206,6 +215,7 @@ WORDS: Mapping[type[View], Callable[[Any, Location, Speech], Words]] = {
     Thanks: _thanks,
     Answer: _answer,
     CannotStart: _cannot_start,
+    NoPower: _no_power,
     MorePackages: _more_packages,
     HoldExtended: _hold_extended,
     LowerAsked: _lower_asked,
