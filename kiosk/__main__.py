@@ -19,7 +19,7 @@ import click
 import segno
 
 from config import DEMO_SITE, ConfigError, check_site, load_site
-from kiosk import app
+from kiosk import app, rescue
 from kiosk.adapters import LocationKeyError, hash_pin, key_path
 from kiosk.console import announcements, report
 from kiosk.console.command_socket import ConsoleClient, ConsoleError
@@ -352,6 +352,49 @@ def restore(config: Path, data: Path, file: Path, without_server: bool, ran_offl
     click.echo("Did it run on after that without network? Then restore again with --ran-offline.")
 
 
+@main.command("rescue")
+@config_option
+@data_option
+@click.argument("backup", required=False, type=click.Path(path_type=Path, exists=True))
+@click.option("--key", type=click.Path(path_type=Path, exists=True), help="Its location.key.")
+@click.option(
+    "--port",
+    "ports",
+    multiple=True,
+    metavar="[OLD=]NEW",
+    help="Where the boards' cable is on this computer.",
+)
+@click.option(
+    "--server", type=(str, str), metavar="URL TOKEN", help="Enrol there with a new token."
+)
+@click.option("--only-send", is_flag=True, help="Open nothing: send the server the journal.")
+def rescue_command(
+    config: Path,
+    data: Path,
+    backup: Path | None,
+    key: Path | None,
+    ports: tuple[str, ...],
+    server: tuple[str, str] | None,
+    only_send: bool,
+) -> None:
+    """Empty the locker of a machine that is dead, from another computer: in a new --data folder,
+    with a BACKUP and its key; without BACKUP go on with a rescue that has begun."""
+    site = rescue.on_laptop(with_kept_settings(load_site(config), data), ports)
+    if backup is not None:
+        restored = rescue.begin(site, data, backup, key, server)
+        click.echo(restored.doubt or "What is inside is known.")
+        server = None
+    app.require_kiosk(site, data)
+    if not only_send:
+        left = rescue.run(site, data, click.echo, rescue.from_terminal)
+        for slot, package in left.items():
+            click.echo(f"still inside: door {slot}, package {package}")
+    if rescue.send(site, data, server):
+        click.echo("The server was sent all that it was reached for.")
+    else:
+        click.echo("Later, with a network: kiosk rescue --only-send --server URL TOKEN")
+
+
 @main.command()
 @config_option
 @data_option
@@ -521,6 +564,7 @@ def entry() -> None:
         EnrolError,
         RetireError,
         RecallError,
+        rescue.RescueError,
         report.SnapshotError,
     ) as error:
         click.echo(str(error), err=True)

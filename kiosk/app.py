@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from config import Scanner as ScannerSettings
 from config import Site
 from drivers.port import port_in
 from drivers.scanner import Scanner, ScannerRead
@@ -134,7 +135,7 @@ async def open_kiosk(
             async with _observers(site, data, kiosk), serving(data, console_server_of(support)):
                 with (
                     evidence.kept(store, head, key),
-                    _scanner(site, data, kiosk),
+                    scanning(data, site.scanner, kiosk.person),
                     syncing(
                         data, kiosk, transport_of(site, data), helper, health, bank_sensor_of(site)
                     ),
@@ -348,9 +349,9 @@ def _begin_retiring(
 
 
 @contextlib.contextmanager
-def _scanner(site: Site, data: Path, kiosk: Kiosk) -> Iterator[None]:
+def scanning(data: Path, wanted: ScannerSettings | None, person: Person) -> Iterator[None]:
     """The scanner's thread hands what it reads to the engine's loop."""
-    if site.scanner is None:
+    if wanted is None:
         yield
         return
     loop = asyncio.get_running_loop()
@@ -359,10 +360,10 @@ def _scanner(site: Site, data: Path, kiosk: Kiosk) -> Iterator[None]:
         # A refused scan has no text: the flows say that it cannot be read.
         found = scanner_findings(read.received or read.text, has_suffix=read.has_suffix)
         scanned = Scanned(read.text, bool(read.warning), found)
-        loop.call_soon_threadsafe(kiosk.person.happened, scanned)
+        loop.call_soon_threadsafe(person.happened, scanned)
 
-    opener = SerialPortOpener(port_in(data, site.scanner.port))
-    scanner = Scanner(opener, take, time.monotonic, baud=site.scanner.baud)
+    opener = SerialPortOpener(port_in(data, wanted.port))
+    scanner = Scanner(opener, take, time.monotonic, baud=wanted.baud)
     scanner.start()
     try:
         yield

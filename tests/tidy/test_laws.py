@@ -55,6 +55,7 @@ COMPOSITION_ROOTS = {
     "kiosk/demo/server.py",
     "kiosk/engine.py",
     "kiosk/new_machine.py",
+    "kiosk/rescue.py",
     "kiosk/set_up_window.py",
     "kiosk/demo/player.py",
     "kiosk/site_model.py",
