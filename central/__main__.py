@@ -46,6 +46,7 @@ from central.operators import accounts
 from central.pages.session import HOME
 from central.region_commands import region_group
 from central.release_commands import release_group
+from central.report_commands import report_command
 from central.sandbox.making import make
 from central.settings import Settings, load, require_all_on_sqlite, roles_of
 from central.sync import enrolment, signing, staff
@@ -332,6 +333,7 @@ cli.add_command(webhook_group)
 cli.add_command(area_group)
 cli.add_command(badge_group)
 cli.add_command(directory_group)
+cli.add_command(report_command)
 
 
 @cli.group()

@@ -31,6 +31,8 @@ from central.carriers.tables import carrier as carrier
 from central.carriers.tables import carrier_area as carrier_area
 from central.carriers.tables import carrier_location as carrier_location
 from central.carriers.tables import door_share as door_share
+from central.carriers.tables import place_change as place_change
+from central.counted_tables import carrier_day as carrier_day
 from central.counted_tables import day_status as day_status
 from central.counted_tables import hour_status as hour_status
 from central.counted_tables import kept_figures as kept_figures

@@ -19,7 +19,7 @@ import click
 import segno
 
 from config import DEMO_SITE, ConfigError, check_site, load_site
-from kiosk import app
+from kiosk import app, rehearsing, rescue
 from kiosk.adapters import LocationKeyError, hash_pin, key_path
 from kiosk.console import announcements, report
 from kiosk.console.command_socket import ConsoleClient, ConsoleError
@@ -122,7 +122,7 @@ def run(
     # What is wrong with a kiosk's folder stands on its screen; that there is no kiosk, here.
     app.require_kiosk(site, data)
     try:
-        sys.exit(run_window(site, data, geometry))
+        sys.exit(run_window(site, data, geometry, config))
     except NoDisplayError as error:
         click.echo(str(error), err=True)
         with app.own_console_server(site, data):
@@ -237,13 +237,13 @@ def running_console(data: Path, answer_s: float) -> ConsoleClient:
 def support(config: Path, data: Path, file: Path) -> None:
     """Write one FILE (ZIP) for whoever looks for a fault; nobody is in it. Also where no kiosk
     runs, or the one that runs does not answer."""
-    make_private(file)
     try:
         with running_console(data, SUPPORT_S) as console:
             made = base64.b64decode(console.ask("support")["file"])
     except ConsoleError as error:
         click.echo(f"{error}: it is made without the kiosk", err=True)
         made = asyncio.run(app.support_without_kiosk(load_site(config), data, str(error)))
+    make_private(file)
     file.write_bytes(made)
     click.echo(f"{file}: {len(made)} bytes")
 
@@ -289,6 +289,20 @@ def report_command(config: Path, data: Path, form: str, snapshot: Path | None) -
         found = console.ask("report")
     figures = report.lines(report.since(found["counters"], before))
     click.echo(report.as_text(form, found, figures))
+
+
+@main.command("rehearse")
+@config_option
+@data_option
+@click.option("--own-screen", is_flag=True, hidden=True)
+def rehearse_command(config: Path, data: Path, own_screen: bool) -> None:
+    """Try this release on a COPY of a kiosk's data folder: the database, the journal's chain, the
+    site file, the first screen."""
+    site = with_kept_settings(load_site(config), data)
+    if own_screen:
+        rehearsing.require_own_screen(site, data)
+        return
+    click.echo(rehearsing.rehearse(site, data, config))
 
 
 @main.command("backup")
@@ -350,6 +364,49 @@ def restore(config: Path, data: Path, file: Path, without_server: bool, ran_offl
         return
     click.echo(f"restored; {restored.slots} slots are in doubt, as they were or in mid-opening")
     click.echo("Did it run on after that without network? Then restore again with --ran-offline.")
+
+
+@main.command("rescue")
+@config_option
+@data_option
+@click.argument("backup", required=False, type=click.Path(path_type=Path, exists=True))
+@click.option("--key", type=click.Path(path_type=Path, exists=True), help="Its location.key.")
+@click.option(
+    "--port",
+    "ports",
+    multiple=True,
+    metavar="[OLD=]NEW",
+    help="Where the boards' cable is on this computer.",
+)
+@click.option(
+    "--server", type=(str, str), metavar="URL TOKEN", help="Enrol there with a new token."
+)
+@click.option("--only-send", is_flag=True, help="Open nothing: send the server the journal.")
+def rescue_command(
+    config: Path,
+    data: Path,
+    backup: Path | None,
+    key: Path | None,
+    ports: tuple[str, ...],
+    server: tuple[str, str] | None,
+    only_send: bool,
+) -> None:
+    """Empty the locker of a machine that is dead, from another computer: in a new --data folder,
+    with a BACKUP and its key; without BACKUP go on with a rescue that has begun."""
+    site = rescue.on_laptop(with_kept_settings(load_site(config), data), ports)
+    if backup is not None:
+        restored = rescue.begin(site, data, backup, key, server)
+        click.echo(restored.doubt or "What is inside is known.")
+        server = None
+    app.require_kiosk(site, data)
+    if not only_send:
+        left = rescue.run(site, data, click.echo, rescue.from_terminal)
+        for slot, package in left.items():
+            click.echo(f"still inside: door {slot}, package {package}")
+    if rescue.send(site, data, server):
+        click.echo("The server was sent all that it was reached for.")
+    else:
+        click.echo("Later, with a network: kiosk rescue --only-send --server URL TOKEN")
 
 
 @main.command()
@@ -521,6 +578,7 @@ def entry() -> None:
         EnrolError,
         RetireError,
         RecallError,
+        rescue.RescueError,
         report.SnapshotError,
     ) as error:
         click.echo(str(error), err=True)

@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from config import Scanner as ScannerSettings
 from config import Site
 from drivers.port import port_in
 from drivers.scanner import Scanner, ScannerRead
@@ -73,6 +74,7 @@ from kiosk.sync.enrol import IDENTITY_FILE, identity_in
 from kiosk.sync.journal_import import RecallError, recall
 from kiosk.sync.servers import Servers, servers_of
 from kiosk.sync.transport import BY_TLS, PlainLineError, Transport
+from kiosk.update_link import updating
 from kiosk.vitals import version, vitals
 
 LOG = logging.getLogger("kiosk")
@@ -91,8 +93,10 @@ async def open_kiosk(
     drew_s_ago: Callable[[], float | None] | None = None,
     keeper_status: Path = KEEPER_STATUS,
     power: Callable[[], Power] | None = None,
+    site_file: Path | None = None,
 ) -> AsyncIterator[Kiosk]:
-    """Join the parts for a site and its data folder; give them back at the end.
+    """Join the parts for a site and its data folder; give them back at the end. `site_file` is
+    where the site was read from: other releases are rehearsed with it.
 
     Raises `StoreError`, `LocationKeyError` or `EnrolError` when the data folder cannot be used.
     """
@@ -134,10 +138,11 @@ async def open_kiosk(
             async with _observers(site, data, kiosk), serving(data, console_server_of(support)):
                 with (
                     evidence.kept(store, head, key),
-                    _scanner(site, data, kiosk),
+                    scanning(data, site.scanner, kiosk.person),
                     syncing(
                         data, kiosk, transport_of(site, data), helper, health, bank_sensor_of(site)
                     ),
+                    updating(site, data, kiosk, health, site_file),
                 ):
                     yield kiosk
         finally:
@@ -348,9 +353,9 @@ def _begin_retiring(
 
 
 @contextlib.contextmanager
-def _scanner(site: Site, data: Path, kiosk: Kiosk) -> Iterator[None]:
+def scanning(data: Path, wanted: ScannerSettings | None, person: Person) -> Iterator[None]:
     """The scanner's thread hands what it reads to the engine's loop."""
-    if site.scanner is None:
+    if wanted is None:
         yield
         return
     loop = asyncio.get_running_loop()
@@ -359,10 +364,10 @@ def _scanner(site: Site, data: Path, kiosk: Kiosk) -> Iterator[None]:
         # A refused scan has no text: the flows say that it cannot be read.
         found = scanner_findings(read.received or read.text, has_suffix=read.has_suffix)
         scanned = Scanned(read.text, bool(read.warning), found)
-        loop.call_soon_threadsafe(kiosk.person.happened, scanned)
+        loop.call_soon_threadsafe(person.happened, scanned)
 
-    opener = SerialPortOpener(port_in(data, site.scanner.port))
-    scanner = Scanner(opener, take, time.monotonic, baud=site.scanner.baud)
+    opener = SerialPortOpener(port_in(data, wanted.port))
+    scanner = Scanner(opener, take, time.monotonic, baud=wanted.baud)
     scanner.start()
     try:
         yield

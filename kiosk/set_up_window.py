@@ -7,8 +7,11 @@ kiosk, the same process begins again, with its site file.
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 
+from config import Scanner as ScannerSettings
 from config.schema import Sound as SoundSettings
+from kiosk.app import scanning
 from kiosk.engine import Engine, run_until_closed
 from kiosk.flows.enrolment import set_up
 from kiosk.flows.person import Person, Screen
@@ -17,6 +20,9 @@ from kiosk.new_machine import NewMachine
 from kiosk.ui.language import languages
 from kiosk.ui.loudspeaker import Loudspeaker
 from kiosk.watchdog import Readiness, ServiceManager
+
+SCANNER = Path("/dev/parcel-scanner")
+"""How a udev rule may name a scanner on a serial port, of which no site file tells yet."""
 
 
 def nowhere() -> Location:
@@ -46,7 +52,9 @@ class SetUpEngine(Engine):
     async def _live(self) -> None:
         person = Person(self._screen)
         self._begin(person)
-        await set_up(person, self._machine)
+        port = ScannerSettings(port=str(SCANNER)) if SCANNER.exists() else None
+        with scanning(SCANNER.parent, port, person):
+            await set_up(person, self._machine)
         if self.restart is not None:
             self.restart()
 

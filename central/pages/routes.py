@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
-from fastapi.responses import FileResponse, StreamingResponse
+from fastapi.responses import FileResponse
 from sqlalchemy import Connection, select, update
 
 from central import schema, viewed
-from central.areas.visible import Reach, reach_of, role_at
+from central.areas.visible import reach_of, role_at
 from central.auth import Role
-from central.context import Central, central_of
+from central.context import central_of
 from central.database import wake
 from central.errors import not_found
-from central.pages import bank_svg, places, queries, reports
+from central.pages import bank_svg, location_map, places, queries
 from central.pages.proving import write_down_views
-from central.pages.rendering import HEADERS, page
+from central.pages.rendering import page
 from central.pages.session import HOME, Administering, AdministeringAll, Operator, Viewing
-from kiosk.model.cells import safe_cell
 from kiosk.model.clock import DAY_MS
 
 router = APIRouter(prefix=HOME, include_in_schema=False)
@@ -85,8 +80,7 @@ async def overview(request: Request, operator: Viewing, asked: Asked) -> Respons
         "overview.html",
         operator=operator,
         new_in=await _look(request, queries.areas, reach_of(operator.session.grants, Role.ADMIN)),
-        dots=bank_svg.dots(shown["all"]),
-        size={"width": bank_svg.MAP_WIDTH, "height": bank_svg.MAP_HEIGHT},
+        map=location_map.drawn(shown["all"]),
         alarms=await _look(request, queries.alarms, reach, now_ms - 7 * DAY_MS),
         **shown,
     )
@@ -237,57 +231,3 @@ async def views(
     rows = await _look(request, viewed.views, operator.reach, q.strip())
     once_min = central_of(request).settings.sign_in.views_once_s // 60
     return page(request, "views.html", operator=operator, rows=rows, q=q, once_min=once_min)
-
-
-@router.get("/reports")
-async def reports_page(
-    request: Request,
-    operator: Viewing,
-    days: Annotated[int, Query(ge=1, le=366)] = 7,
-    q: Annotated[str, Query(max_length=200)] = "",
-    area: Area = "",
-) -> Response:
-    since_ms = reports.first_day_ms(central_of(request).clock.now_ms(), days)
-    reach = replace(operator.reach, within=area)
-    rows = await _look(request, reports.newest, reach, since_ms, q.strip(), queries.SHOWN + 1)
-    shown = {"rows": rows[: queries.SHOWN], "is_more": len(rows) > queries.SHOWN}
-    shown |= {"area": area, "areas": await _look(request, queries.areas, operator.reach)}
-    shown |= {"days": days, "q": q, "columns": reports.COLUMNS, "shares": reports.SHARES}
-    return page(request, "reports.html", operator=operator, **shown)
-
-
-@router.get("/reports.csv")
-async def reports_csv(
-    request: Request,
-    operator: Viewing,
-    days: Annotated[int, Query(ge=1, le=366)] = 7,
-    area: Area = "",
-) -> Response:
-    central = central_of(request)
-    since_ms = reports.first_day_ms(central.clock.now_ms(), days)
-    headers = {**HEADERS, "content-disposition": "attachment; filename=report.csv"}
-    lines = _csv_lines(central, replace(operator.reach, within=area), since_ms)
-    return StreamingResponse(lines, media_type="text/csv", headers=headers)
-
-
-def _csv_lines(central: Central, reach: Reach, since_ms: int) -> Iterator[str]:
-    """The report as CSV, day by day: of a year it is long."""
-    shares = [f"{name}_percent" for name in reports.SHARES]
-    yield _csv([["day", "location", *reports.COLUMNS, *shares, "area"]])
-    names = (*reports.COLUMNS, *reports.SHARES)
-    with central.database.showing() as connection:
-        for rows in reports.days(connection, reach, since_ms):
-            yield _csv(
-                [_date(row), row["location"], *(row[name] for name in (*names, "area"))]
-                for row in rows
-            )
-
-
-def _date(row: dict[str, Any]) -> str:
-    return datetime.fromtimestamp(row["day_ms"] / 1000, UTC).date().isoformat()
-
-
-def _csv(rows: Iterable[Sequence[Any]]) -> str:
-    text = io.StringIO()
-    csv.writer(text).writerows([safe_cell(cell) for cell in row] for row in rows)
-    return text.getvalue()

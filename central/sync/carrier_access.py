@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, or_, select
 
-from central import schema
+from central import schema, simulated
 from central.areas import tree
 from central.areas.visible import around
 from central.carriers import shares
@@ -23,7 +23,8 @@ from kiosk.sync.contract import (
 
 def of_location(connection: Connection, location: str, region: str, now_ms: int) -> CarrierKeys:
     """All of it, for one location. `region`: that of this server, where it has a name."""
-    ended = disabled(connection) | absent(connection, location, around(connection, location))
+    away = absent(connection, location, around(connection, location))
+    ended = disabled(connection) | away | simulated.carriers(connection)
     key, revoked, codes = schema.carrier_key, schema.revoked_badge, schema.site_code_carrier
     keys = connection.execute(
         select(key.c.carrier, key.c.public_key, key.c.until_ms)
@@ -33,7 +34,7 @@ def of_location(connection: Connection, location: str, region: str, now_ms: int)
     )
     entries = connection.execute(
         select(revoked.c.carrier, revoked.c.badge, revoked.c.pseudonym, revoked.c.until_ms)
-        .where(revoked.c.until_ms > now_ms)
+        .where(revoked.c.until_ms > now_ms, revoked.c.carrier.not_in(sorted(ended)))
         .order_by(revoked.c.carrier, revoked.c.id)
         .limit(REVOKED_BADGES_MAX)
     )

@@ -77,6 +77,8 @@ class Remark:
     """What the server thinks of an event, beside taking it in."""
 
     package: str = ""
+    carrier: str = OPERATOR
+    """Whose that package is."""
     is_forced: bool = False
     text: str = ""
 
@@ -128,6 +130,8 @@ class Projection:
         )
         remarks = [self._gather(event, body) for event, body in zip(events, bodies, strict=True)]
         self._write()
+        for remark in remarks:
+            remark.carrier = self._carrier_of(remark.package)
         self._tell(events, bodies, remarks)
         return remarks
 
@@ -178,6 +182,10 @@ class Projection:
         upsert_many(self._connection, schema.package, ("id",), new)
         old = [row for row in rows if row["id"] in self._known]
         update_many(self._connection, schema.package, "id", old)
+
+    def _carrier_of(self, package: str) -> str:
+        rows = (self._known.get(package, {}), self._packages.get(package, {}))
+        return str({**rows[0], **rows[1]}.get("carrier", OPERATOR))
 
     def _see_carriers(self, rows: Sequence[dict[str, Any]]) -> None:
         """What a kiosk says of whose a new package is counts where that carrier is known here."""

@@ -184,13 +184,17 @@ async def _earlier_receipt(kiosk: Kiosk, run: Run) -> None:
 
 
 async def _show_receipt(kiosk: Kiosk, run: Run, visit: Visit) -> bool:
+    return await show_receipt(kiosk, run.staff.name, visit, run.scope)
+
+
+async def show_receipt(kiosk: Kiosk, name: str, visit: Visit, scope: CarrierScope) -> bool:
     """The hand-over receipt of a visit; True when it was seen, or there is none to show."""
-    moved = await kiosk.store.run(staff_store.moved_in, visit, run.scope)
+    moved = await kiosk.store.run(staff_store.moved_in, visit, scope)
     if not moved:
         return True
     kiosk.person.show(
         Receipt(
-            name=run.staff.name,
+            name=name,
             number=str(visit.began_seq),
             lines=tuple(_receipt_line(each) for each in moved),
             choices=(Choice.DONE,),

@@ -190,10 +190,7 @@ async def recover(kiosk: Kiosk, what: str = STOPPED) -> int:
     """
     in_play = await kiosk.store.run(intents.open_intents)
     if in_play:
-        # Right after a start no port is open yet; a board that is away must not hold up the screen.
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(SEEN_WITHIN_S):
-                await kiosk.bank.settled()
+        await seen(kiosk)
     for intent in in_play:
         await _close(kiosk, intent, what)
     await kiosk.store.run(openings.settle)
@@ -202,6 +199,14 @@ async def recover(kiosk: Kiosk, what: str = STOPPED) -> int:
     except (StoreError, BrokenInvariantError):
         LOG.exception("a reservation that was left behind could not be ended; its slot is in doubt")
         return len(in_play) + await kiosk.store.run(recovery.doubt_stranded)
+
+
+async def seen(kiosk: Kiosk) -> None:
+    """Right after a start no port is open yet, which is no fault of any door: wait until the doors
+    were seen. A board that is away must not hold up the screen."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(SEEN_WITHIN_S):
+            await kiosk.bank.settled()
 
 
 async def _close(kiosk: Kiosk, intent: OpenIntent, what: str) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+from collections.abc import AsyncIterator
 
 from drivers.door import BoardChange, DoorChange
 from kiosk.flows import housekeeping
@@ -37,6 +39,18 @@ LOOK_AGAIN_S = 60
 
 async def run(kiosk: Kiosk) -> None:
     """Start up, then serve people one after another until cancelled."""
+    async with watching(kiosk) as watch:
+        keeping = asyncio.create_task(housekeeping.keep(kiosk))
+        try:
+            while True:
+                await _serve_one(kiosk, watch)
+        finally:
+            keeping.cancel()
+
+
+@contextlib.asynccontextmanager
+async def watching(kiosk: Kiosk) -> AsyncIterator[Watch]:
+    """Start up; what the doors do is written down until the end."""
     watch = Watch(kiosk)
     moves: asyncio.Queue[DoorChange | BoardChange] = asyncio.Queue()
     kiosk.bank.listen(moves.put_nowait)
@@ -48,14 +62,11 @@ async def run(kiosk: Kiosk) -> None:
     await kiosk.store.run(staff.list_staff, *config)
     await kiosk.store.run(staff.end_open_visits)
     await kiosk.bank.start()
-    watching = asyncio.create_task(_watch(kiosk, watch, moves))
-    keeping = asyncio.create_task(housekeeping.keep(kiosk))
+    task = asyncio.create_task(_watch(kiosk, watch, moves))
     try:
-        while True:
-            await _serve_one(kiosk, watch)
+        yield watch
     finally:
-        watching.cancel()
-        keeping.cancel()
+        task.cancel()
 
 
 def started(writer: Writer) -> int:

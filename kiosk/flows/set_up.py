@@ -6,13 +6,11 @@ in the journal the doors are opened by the console, as by `kiosk init`.
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 from dataclasses import dataclass, replace
 
 from drivers.door import Outcome
 from kiosk.flows.context import Kiosk
-from kiosk.flows.door_events import SEEN_WITHIN_S
+from kiosk.flows.door_events import seen
 from kiosk.flows.doors import Ending, Opened, open_for_service, shut_wrong_door, until_shut
 from kiosk.flows.events import Entered, Preference, Pressed
 from kiosk.flows.person import Event
@@ -109,16 +107,10 @@ class _SetUp:
 
     async def _walk(self) -> None:
         """Try each door, until none is left that nobody knows about."""
-        await self._settled()
+        self._show(Checking())
+        await seen(self.kiosk)
         while (record := await self._next_door()) is not None:
             await self._try(record)
-
-    async def _settled(self) -> None:
-        """Right after a start no board was asked yet, which is no fault of its doors."""
-        self._show(Checking())
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(SEEN_WITHIN_S):
-                await self.kiosk.bank.settled()
 
     async def _next_door(self) -> SlotRecord | None:
         progress = await self.kiosk.store.run(set_up.progress)

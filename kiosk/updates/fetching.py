@@ -15,6 +15,7 @@ from typing import Final
 
 import requests
 
+from kiosk.model.urls import path
 from kiosk.sync.servers import TIMEOUT_S, NotReachedError, Servers, why_none_is_reached
 from kiosk.sync.transport import PlainLineError
 from kiosk.updates.durable import move_durably, remove, write_piece
@@ -82,7 +83,7 @@ class Line:
 
     def _read(self, name: str, wanted: str, status: int, most: int) -> bytes:
         """What an address answers; of what is too long, so much that it shows."""
-        url = f"{self._servers.url}/releases/{name}"
+        url = self._servers.url + path("releases", *name.split("/"))
         headers = {"authorization": f"Bearer {self._token}", "accept-encoding": "identity"}
         if wanted:
             headers["range"] = wanted

@@ -33,6 +33,7 @@ from central.pages import (
     routes,
     search_page,
     sign_in,
+    site_file_pages,
     webhook_pages,
 )
 from central.pages.session import HOME
@@ -62,6 +63,7 @@ def test_each_page_and_form_asks_for_its_role_and_no_other_client_gets_in(server
             *account_actions.router.routes,
             *routes.router.routes,
             *search_page.router.routes,
+            *site_file_pages.router.routes,
             *actions.router.routes,
             *location_actions.router.routes,
             *area_actions.router.routes,

@@ -9,9 +9,12 @@ from pathlib import Path
 import pytest
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.common.virtual_authenticator import VirtualAuthenticatorOptions
 from selenium.webdriver.support.ui import WebDriverWait
+from sqlalchemy import update
 
+from central import schema
 from central.auth import Role
 from central.operators import accounts
 from central.pages.session import COOKIE, HOME
@@ -92,6 +95,36 @@ def test_every_page_fits_on_a_desk_and_on_a_phone(
         size(chromium, width)
         require_fits(chromium, "token", width)
     assert "enrol_" in chromium.find_element(By.CSS_SELECTOR, "code.command").text
+
+
+def test_the_map_comes_closer_and_names_what_is_in_sight(server: Server, chromium: Chrome) -> None:
+    for number in range(40):
+        name = f"place-{number}"
+        server.add_location(name)
+        at = {"latitude": 50 + number / 10, "longitude": 8 + number / 10}
+        server.write(
+            lambda c, name=name, at=at: c.execute(
+                update(schema.location).where(schema.location.c.id == name).values(**at)
+            )
+        )
+    viewer = Browser(server, Role.VIEWER)
+    chromium.get(f"{server.url}{HOME}/sign-in")
+    chromium.add_cookie({"name": COOKIE, "value": viewer.http.cookies[COOKIE], "path": "/"})
+    chromium.get(f"{server.url}{HOME}")
+    wait = WebDriverWait(chromium, PATIENCE_S)
+    names = "svg.map text:not([hidden])"
+    wait.until(lambda window: window.find_element(By.CSS_SELECTOR, ".zoom").is_displayed())
+    assert not chromium.find_elements(By.CSS_SELECTOR, names)
+    for _ in range(2):
+        chromium.find_element(By.CSS_SELECTOR, '[data-zoom="2"]').click()
+    assert chromium.find_elements(By.CSS_SELECTOR, names)
+    svg = chromium.find_element(By.CSS_SELECTOR, "svg.map")
+    assert str(svg.get_dom_attribute("viewBox")).endswith(" 160 90")
+    chromium.find_element(By.CSS_SELECTOR, '[data-zoom="0"]').click()
+    assert svg.get_dom_attribute("viewBox") == "0 0 640 360"
+    search = chromium.find_element(By.CSS_SELECTOR, "header.top input[type=search]")
+    chromium.find_element(By.TAG_NAME, "body").send_keys(Keys.CONTROL, "k")
+    assert chromium.switch_to.active_element == search
 
 
 def test_a_passkey_is_made_and_given_in_a_real_browser(tmp_path: Path, chromium: Chrome) -> None:

@@ -9,13 +9,13 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
-from tests.support.server_process import ROOT, environment_at
+from tests.support.present import present
+from tests.support.server_process import PATIENCE_S, ROOT, environment_at
 
 LAST: Final = Path(__file__).parent / "last-release.toml"
 UNPACKED: Final = ROOT / "build" / "compat"
@@ -27,30 +27,53 @@ class SideFailedError(AssertionError):
     """A side could not do what it was asked."""
 
 
-@dataclass(frozen=True)
 class Release:
-    """A tree that runs."""
+    """A tree that runs, with one process that plays its kiosks."""
 
-    name: str
-    root: Path
+    def __init__(self, name: str, root: Path) -> None:
+        self.name, self.root = name, root
+        self._process: subprocess.Popen[str] | None = None
 
     def kiosk(self, data: Path, *steps: str) -> dict[str, Any]:
         """Have this release's kiosk do something; what is there afterwards. Raises
         `SideFailedError` with what it said."""
-        done = subprocess.run(
-            [sys.executable, "-m", "tests.compat.side", str(data), *steps],
-            cwd=self.root,
-            env=environment_at(self.root),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode != 0:
-            raise SideFailedError(f"{self.name} {' '.join(steps)}: {done.stderr}")
-        state: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+        if self._process is None:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "tests.compat.side"],
+                cwd=self.root,
+                env=environment_at(self.root),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+            RUNNING.append(self)
+        asked, answered = present(self._process.stdin), present(self._process.stdout)
+        asked.write(json.dumps([str(data), *steps]) + "\n")
+        asked.flush()
+        state: dict[str, Any] = json.loads(answered.readline() or '{"failed": "it ended"}')
+        if "failed" in state:
+            raise SideFailedError(f"{self.name} {' '.join(steps)}: {state['failed']}")
         assert state["wrong"] in ("", []), f"{self.name}: {state['wrong']}"
         assert state["is_replay"], f"{self.name}: the tables are not the replay of the journal"
         return state
+
+    def end(self) -> None:
+        """End its process, if there is one."""
+        if self._process is not None:
+            present(self._process.stdin).close()
+            self._process.wait(PATIENCE_S)
+            present(self._process.stdout).close()
+            self._process = None
+
+
+RUNNING: Final[list[Release]] = []
+"""Those whose process runs."""
+
+
+def end_all() -> None:
+    """End what the tests of a module have started."""
+    while RUNNING:
+        RUNNING.pop().end()
 
 
 THIS: Final = Release("this", ROOT)
@@ -61,8 +84,6 @@ def last_release() -> Release:
     the commit is not there; that fails where it must be: in a whole clone of a CI."""
     named = tomllib.loads(LAST.read_text(encoding="utf-8"))
     commit, version = named["commit"], named["version"]
-    if not commit:
-        pytest.skip(f"{LAST.name} names no release yet")
     tree = UNPACKED / commit
     if not tree.exists():
         _unpack(commit, version, tree)

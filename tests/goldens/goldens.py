@@ -25,6 +25,8 @@ SCREENS = (
     *("first", "first-door-open", "code-some", "code-refused", "door-open", "door-remind"),
     *("trouble-jammed", "thanks", "more-packages", "scan-stored", "size", "put-in", "receipt"),
     *("doors", "door-page-full"),
+    *("not-set-up", "show-invitation", "not-reached-no-network", "site-found", "boards-found"),
+    *("bank-drawn", "door-tried", "door-failed-other", "new-number", "set-up-done"),
 )
 REDUCED = 4
 """By how much the kept pictures are smaller than the panel."""

@@ -172,7 +172,7 @@ def _size_faults(page: Any, panel: Panel) -> Iterator[str]:
         if side_mm < TARGET_MM - HALF_A_PIXEL_MM:
             yield f"{describe(target)} is {side_mm:.1f} mm"
     keys = getattr(page.figure, "keys", {})
-    if "5" in keys and "Q" not in keys:
+    if "5" in keys and not {"Q", "q"} & set(keys):
         side_mm = min(keys["5"].size) / panel.px_per_mm
         if side_mm < KEY_MM - HALF_A_PIXEL_MM:
             yield f"a digit key is {side_mm:.1f} mm"

@@ -34,6 +34,7 @@ ASKS_FOR = {
     "GET /areas": ADMIN,
     "POST /areas": ADMIN,
     "POST /areas/{name}/rename": ADMIN,
+    "POST /areas/{name}/move": ADMIN,
     "POST /areas/{name}/remove": ADMIN,
     "GET /quarantine": VIEWER,
     "POST /quarantine/{name}/settle": OPERATOR,

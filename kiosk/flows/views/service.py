@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from drivers.door import BoardReport, DoorState
 from kiosk.flows.events import Scanned
-from kiosk.flows.views.choices import Refused
+from kiosk.flows.views.choices import Problem, Refused
 from kiosk.flows.views.shared import View
 from kiosk.model.location import Service, SlotStatus, SuspectReason
 from kiosk.model.person import Role
@@ -19,6 +19,18 @@ class Round(View):
     slot: str
     suspect: SuspectReason
     left: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rescue(View):
+    """A dead machine's locker is emptied: the next door behind which something may lie."""
+
+    slot: str
+    barcode: str
+    """What is known to lie there; empty where nobody knows."""
+    left: int
+    problem: Problem | None = None
+    """What was wrong with it when it was tried just now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,7 @@ from kiosk.flows.views.service import (
     History,
     Machine,
     PartsTest,
+    Rescue,
     StaffList,
     StaffRow,
 )
@@ -65,6 +66,19 @@ def days_word(days: int, speech: Speech) -> str:
 
 def _choose_until(view: ChooseUntil, location: Location, speech: Speech) -> Words:
     return Words(speech.say("How long is door {slot} out of service?", slot=view.slot))
+
+
+def _rescue(view: Rescue, location: Location, speech: Speech) -> Words:
+    title = speech.say("Door {slot}", slot=view.slot)
+    if view.barcode:
+        title = speech.row((title, view.barcode), " · ")
+    do = speech.say("Open it, take out what lies inside, and close it.")
+    left = speech.say("Doors left: {count}", count=view.left)
+    note = None
+    if view.problem is not None:
+        text = outcome_sentence(view.problem.value, location, speech)
+        note = Note(text, Tone.FAILED, "triangle-alert")
+    return Words(title, f"{do}\n{left}", note, Tone.ACT, "package-open")
 
 
 def _machine(view: Machine, location: Location, speech: Speech) -> Words:
@@ -502,6 +516,7 @@ WORDS: Mapping[type[View], Callable[[Any, Location, Speech], Words]] = {
     DoorPage: _door_page,
     ChooseReason: _choose_reason,
     ChooseUntil: _choose_until,
+    Rescue: _rescue,
     Machine: _machine,
     Boards: _boards,
     History: _history,

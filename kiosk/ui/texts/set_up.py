@@ -57,7 +57,7 @@ def _show_invitation(view: ShowInvitation, location: Location, speech: Speech) -
 _TYPED: Mapping[Typed, tuple[str, str, str]] = {
     Typed.ADDRESS: (
         N_("The server's address"),
-        N_("As it stands under the QR code."),
+        N_("As it stands beside the QR code."),
         N_("This is no address, like https://lockers.example.org."),
     ),
     Typed.TOKEN: (
@@ -148,15 +148,16 @@ def _boards_found(view: BoardsFound, location: Location, speech: Speech) -> Word
     return Words(title, "", Note(text, Tone.WAITING, "unplug"))
 
 
-def board_details(view: BoardsFound, speech: Speech = ENGLISH) -> tuple[tuple[str, str], ...]:
-    """Each board, where it is looked for, and whether it answers."""
+def board_details(
+    view: BoardsFound, speech: Speech = ENGLISH, *, brief: bool = False
+) -> tuple[tuple[str, str], ...]:
+    """Each board, whether it answers, and where it is looked for; in brief in one column."""
     rows = []
     for each in view.boards:
         state = speech.say("Answers") if each.reachable else speech.say("No answer")
-        rows.append(
-            (each.board, speech.row((each.board, state, each.port, str(each.address)), " · "))
-        )
-    return tuple(rows)
+        parts = (state, each.port, str(each.address))
+        rows.append(("" if brief else each.board, parts if not brief else (each.board, *parts)))
+    return tuple((name, speech.row(parts, " · ")) for name, parts in rows)
 
 
 def _bank_drawn(view: BankDrawn, location: Location, speech: Speech) -> Words:

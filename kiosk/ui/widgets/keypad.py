@@ -27,11 +27,10 @@ _LETTER_ROWS = (
     (*"ZXCVBNM", "/", ERASE, ENTER),
 )
 _ADDRESS_ROWS = (
-    tuple("1234567890"),
-    tuple("qwertyuiop"),
-    (*"asdfghjkl", "-"),
-    (*"zxcvbnm", "_", ".", ":"),
-    (SHIFT, "/", ERASE, ENTER),
+    (*"1234567890", "-"),
+    (*"qwertyuiop", "_"),
+    (*"asdfghjkl", ".", ":"),
+    (SHIFT, *"zxcvbnm", "/", ERASE, ENTER),
 )
 _PICTURES = {ERASE: "delete", SHIFT: "arrow-up"}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from kiosk.flows.events import Entered
@@ -59,7 +60,7 @@ class TypeInvitationPage(Page[TypeInvitation]):
     is_compact = True
     takes_digits = True
     figure_share_stacked = 0.75
-    spare_parts = ("body", "title")
+    spare_parts = ("body",)
     field: TypedLine
     figure: KeyBoard
 
@@ -80,6 +81,13 @@ class TypeInvitationPage(Page[TypeInvitation]):
             self.typed = before.typed
             self.field.show(self.typed)
 
+    def words(self) -> texts.parts.Words:
+        words = super().words()
+        if self.theme.is_portrait:
+            return words
+        # The keys need the height; what is wrong names what is typed.
+        return replace(words, title="" if words.note else words.title, body="")
+
     def main_choice(self) -> Pressable | None:
         return None  # Enter ends what is typed
 
@@ -92,7 +100,7 @@ class TypeInvitationPage(Page[TypeInvitation]):
         return [*keys, *super().in_order()]
 
     def figure_size(self, area: Area) -> tuple[float, float]:
-        height = self.theme.mm(56 if self.theme.is_small else 90)
+        height = self.theme.mm(40 if self.theme.is_small else 64)
         return area.width, min(height, area.height)
 
     def _arrange_beside(self, inner: Area) -> None:
@@ -142,7 +150,7 @@ class BoardsFoundPage(DetailsPage):
         return True
 
     def details(self) -> tuple[tuple[str, str], ...]:
-        return texts.set_up.board_details(self.view, self.context.speech)
+        return texts.set_up.board_details(self.view, self.context.speech, brief=self.is_brief)
 
 
 class BankDrawnPage(Page[BankDrawn]):
