@@ -19,7 +19,7 @@ import click
 import segno
 
 from config import DEMO_SITE, ConfigError, check_site, load_site
-from kiosk import app, rescue
+from kiosk import app, rehearsing, rescue
 from kiosk.adapters import LocationKeyError, hash_pin, key_path
 from kiosk.console import announcements, report
 from kiosk.console.command_socket import ConsoleClient, ConsoleError
@@ -122,7 +122,7 @@ def run(
     # What is wrong with a kiosk's folder stands on its screen; that there is no kiosk, here.
     app.require_kiosk(site, data)
     try:
-        sys.exit(run_window(site, data, geometry))
+        sys.exit(run_window(site, data, geometry, config))
     except NoDisplayError as error:
         click.echo(str(error), err=True)
         with app.own_console_server(site, data):
@@ -237,13 +237,13 @@ def running_console(data: Path, answer_s: float) -> ConsoleClient:
 def support(config: Path, data: Path, file: Path) -> None:
     """Write one FILE (ZIP) for whoever looks for a fault; nobody is in it. Also where no kiosk
     runs, or the one that runs does not answer."""
-    make_private(file)
     try:
         with running_console(data, SUPPORT_S) as console:
             made = base64.b64decode(console.ask("support")["file"])
     except ConsoleError as error:
         click.echo(f"{error}: it is made without the kiosk", err=True)
         made = asyncio.run(app.support_without_kiosk(load_site(config), data, str(error)))
+    make_private(file)
     file.write_bytes(made)
     click.echo(f"{file}: {len(made)} bytes")
 
@@ -289,6 +289,20 @@ def report_command(config: Path, data: Path, form: str, snapshot: Path | None) -
         found = console.ask("report")
     figures = report.lines(report.since(found["counters"], before))
     click.echo(report.as_text(form, found, figures))
+
+
+@main.command("rehearse")
+@config_option
+@data_option
+@click.option("--own-screen", is_flag=True, hidden=True)
+def rehearse_command(config: Path, data: Path, own_screen: bool) -> None:
+    """Try this release on a COPY of a kiosk's data folder: the database, the journal's chain, the
+    site file, the first screen."""
+    site = with_kept_settings(load_site(config), data)
+    if own_screen:
+        rehearsing.require_own_screen(site, data)
+        return
+    click.echo(rehearsing.rehearse(site, data, config))
 
 
 @main.command("backup")

@@ -59,6 +59,7 @@ from kiosk.store import (
     meta,
     openings,
     packages,
+    releases,
     remote_help,
     reservations,
     slots,
@@ -240,7 +241,7 @@ def _carry_out(
         case ChooseRelease():
             if not received.is_proven:
                 raise RefusedError("a release is chosen only by a command that is signed")
-            raise RefusedError("this kiosk cannot change its release by itself")
+            releases.choose(writer, received.id, command)
         case _:
             assert_never(command)
     return {}

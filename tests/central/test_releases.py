@@ -14,7 +14,7 @@ from tuf.api.metadata import Metadata, Targets, Timestamp
 
 from central import schema
 from central.errors import CannotServeError
-from central.releases import maker, publishing
+from central.releases import adding, maker, publishing
 from central.releases.__main__ import cli as maker_commands
 from central.releases.maker import About
 from kiosk.model.clock import DAY_MS, HOUR_MS
@@ -266,6 +266,18 @@ def test_the_ceremony_by_its_commands(server: Server, tmp_path: Path) -> None:
     assert serve("release", "list").startswith("1.0.0")
     with pytest.raises(CannotServeError, match="does not open a key"):
         maker.open_key(keys / "targets", "wrong")
+
+
+def test_throw_away_keys_are_made_once(server: Server, tmp_path: Path) -> None:
+    """To try all of it on one machine: `make release-sign`, again for the next version."""
+    online = server.write(publishing.online, server.central, "test").public_key
+    for version in ("1.0.0", "1.1.0"):
+        built = tmp_path / f"parcel-kiosk-{version}-cp311-x86_64.squashfs"
+        built.write_bytes(content_of(version))
+        words = ["demo", str(tmp_path / "demo"), str(built), "--online", online]
+        assert CliRunner().invoke(maker_commands, words).exit_code == 0
+        adding.add(server.central, [tmp_path / "demo" / "public"], "test")
+    assert [row[0] for row in rows(server)] == ["1.0.0", "1.1.0"]
 
 
 def test_who_asks_too_often_waits(

@@ -58,6 +58,8 @@ COMPOSITION_ROOTS = {
     "kiosk/rescue.py",
     "kiosk/set_up_window.py",
     "kiosk/demo/player.py",
+    "kiosk/rehearsing.py",
+    "kiosk/update_link.py",
     "kiosk/site_model.py",
     "kiosk/demo/text.py",
     "drivers/__main__.py",
