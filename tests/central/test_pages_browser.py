@@ -135,7 +135,7 @@ def test_a_chart_is_drawn_and_is_a_table_as_well(server: Server, chromium: Chrom
     wait = WebDriverWait(chromium, PATIENCE_S)
     wait.until(lambda window: len(window.find_elements(By.CSS_SELECTOR, "div.chart canvas")) == 2)
     chromium.find_element(By.TAG_NAME, "summary").click()
-    table = chromium.find_element(By.CSS_SELECTOR, "figure table")
+    table = chromium.find_element(By.CSS_SELECTOR, "details table")
     assert table.is_displayed()
     assert len(table.find_elements(By.CSS_SELECTOR, "tbody tr")) == 31
     found = chromium.get_log("browser")  # type: ignore[no-untyped-call] # selenium has no type

@@ -16,7 +16,7 @@
     return { names, data: [days, ...columns] };
   };
   const draw = (figure) => {
-    const { names, data } = read(figure.querySelector("table"));
+    const { names, data } = read(figure.querySelector("details table"));
     const target = figure.querySelector(".chart");
     const [ink, line] = [color("--soft-ink"), color("--line")];
     const colors = ["--act", "--done", "--failed", "--waiting-ink"].map(color);
