@@ -237,13 +237,13 @@ def running_console(data: Path, answer_s: float) -> ConsoleClient:
 def support(config: Path, data: Path, file: Path) -> None:
     """Write one FILE (ZIP) for whoever looks for a fault; nobody is in it. Also where no kiosk
     runs, or the one that runs does not answer."""
-    make_private(file)
     try:
         with running_console(data, SUPPORT_S) as console:
             made = base64.b64decode(console.ask("support")["file"])
     except ConsoleError as error:
         click.echo(f"{error}: it is made without the kiosk", err=True)
         made = asyncio.run(app.support_without_kiosk(load_site(config), data, str(error)))
+    make_private(file)
     file.write_bytes(made)
     click.echo(f"{file}: {len(made)} bytes")
 
