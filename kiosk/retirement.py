@@ -20,7 +20,7 @@ from kiosk.model.urls import path as url_path
 from kiosk.remote_helper import SETTINGS_FILE
 from kiosk.scratch import remove_left_behind
 from kiosk.store.backup import key_check_of
-from kiosk.store.remains import DATABASE, backups
+from kiosk.store.remains import DATABASE, NEWEST_FILE, backups
 from kiosk.sync.client import Identity
 from kiosk.sync.contract import RetireRequest
 from kiosk.sync.enrol import IDENTITY_FILE
@@ -38,6 +38,8 @@ OWN_FILES = (
     "kiosk.sock",
     f"{Path(SETTINGS_FILE).stem}.part",
     SETTINGS_FILE,
+    f"{NEWEST_FILE}.part",
+    NEWEST_FILE,
 )
 """Of a kiosk's data folder, beside its database and what is named as that is."""
 
