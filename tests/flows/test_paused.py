@@ -1,21 +1,20 @@
-"""A location that is paused, or on a low battery: who has a code still gets theirs out; where it is
-closed, nobody does but for a technician who looks after it."""
+"""A location that is paused: who has a code still gets theirs out; where it is closed, nobody does
+but for a technician who looks after it."""
 
 from __future__ import annotations
 
-import asyncio
+import json
 from pathlib import Path
 
 from kiosk.flows.events import Entered, LookAgain, Pressed, Scanned
-from kiosk.flows.views.choices import Choice, Refusal, Refused
-from kiosk.flows.views.courier import ScanPackage
+from kiosk.flows.views.choices import Choice
 from kiosk.flows.views.customer import EnterCode, First
-from kiosk.flows.views.shared import DoorOpen, EnterPin
+from kiosk.flows.views.service import Doors
+from kiosk.flows.views.shared import EnterPin
 from kiosk.model.commands import Pause, PauseReason
-from kiosk.model.power import UNKNOWN, Power, PowerRules
-from kiosk.power import NoAnswerError, PowerWatch
-from kiosk.store import remote_help
-from tests.support.flow_site import COURIER_PIN, Running
+from kiosk.store import journal, remote_help
+from tests.support.flow_site import TECHNICIAN_PIN, Running
+from tests.support.stories.people import sign_in_technician
 from tests.support.visits import fresh_kiosk
 
 
@@ -51,60 +50,27 @@ async def test_where_it_is_closed_only_a_technician_is_let_in(tmp_path: Path) ->
         assert view_of_pin.for_service
 
 
-async def test_with_a_low_battery_there_are_only_pickups(tmp_path: Path) -> None:
+async def test_a_technician_takes_it_back_at_the_panel(tmp_path: Path) -> None:
     async with fresh_kiosk(tmp_path) as kiosk:
-        power = [Power(is_on_mains=False, is_battery_low=True, battery_percent=30.0)]
-        kiosk.kiosk.power = lambda: power[0]
-        kiosk.player.do(LookAgain())
-        view = await kiosk.player.until(First, lambda view: view.is_battery_low)
-        assert view.choices == (Choice.PICK_UP, Choice.SERVICE, Choice.HELP)
-        kiosk.player.do(Pressed(Choice.COURIER))
-        kiosk.player.do(Pressed(Choice.PICK_UP))
-        await kiosk.player.until(EnterCode)
-        kiosk.player.do(Pressed(Choice.BACK))
-        power[0] = Power(is_on_mains=True, is_battery_low=False)
-        await kiosk.player.until(First, lambda view: Choice.COURIER in view.choices)
-
-
-async def test_a_courier_who_is_there_puts_nothing_in_on_a_low_battery(tmp_path: Path) -> None:
-    async with fresh_kiosk(tmp_path) as kiosk:
-        await kiosk.announce("EARLY")
-        await kiosk.announce("LATE")
-        kiosk.player.do(Pressed(Choice.COURIER))
+        await pause(kiosk, is_closed=True)
+        kiosk.player.do(Pressed(Choice.SERVICE))
         await kiosk.player.until(EnterPin)
-        kiosk.player.do(Entered(COURIER_PIN))
-        await kiosk.player.until(ScanPackage)
-        kiosk.kiosk.power = lambda: Power(is_on_mains=False, is_battery_low=True)
-        kiosk.player.do(Scanned("EARLY"))
-        view = await kiosk.player.until(ScanPackage, lambda view: view.refused is not None)
-        assert view.refused == Refused(Refusal.BATTERY_LOW)
-        assert kiosk.world.pulses == 0
-        kiosk.kiosk.power = lambda: Power(is_on_mains=True, is_battery_low=False)
-        kiosk.player.do(Scanned("LATE"))
-        await kiosk.player.until(DoorOpen)
+        kiosk.player.do(Entered(TECHNICIAN_PIN))
+        await kiosk.player.until(Doors, lambda view: Choice.END_PAUSE in view.choices)
+        kiosk.player.do(Pressed(Choice.END_PAUSE))
+        await kiosk.player.until(Doors, lambda view: Choice.END_PAUSE not in view.choices)
+        kiosk.player.do(Pressed(Choice.DONE))
+        await kiosk.player.until(First, lambda view: Choice.COURIER in view.choices)
+        events = await kiosk.kiosk.store.run(journal.after, 0, 1_000)
+        [ended] = [json.loads(each.body) for each in events if each.kind == "HELP_ENDED"]
+        assert (ended["actor"], ended["detail"]) == ("staff:99", "taken back at the panel")
 
 
-async def test_a_supply_that_falls_silent_is_unknown_and_no_battery_is_fuller_for_it() -> None:
-    said: list[dict[str, str] | Exception] = [{"ups.status": "OB", "battery.charge": "10"}]
-    heard: list[Power] = []
-
-    async def ask() -> dict[str, str]:
-        if isinstance(said[0], Exception):
-            raise said[0]
-        return said[0]
-
-    watch = PowerWatch(ask, PowerRules(), heard.append)
-    watching = asyncio.create_task(watch.run())
-    await asyncio.sleep(1)
-    assert watch.power.must_stop
-    for silence in (NoAnswerError("away"), RuntimeError("a mistake of ours")):
-        said[0] = silence
-        await asyncio.sleep(600)
-        assert watch.power == Power(None, is_battery_low=True, must_stop=True)
-    said[0] = NoAnswerError("away")
-    await asyncio.sleep(3600)
-    assert watch.power == UNKNOWN, "a computer that runs on all the while has mains"
-    said[0] = {"ups.status": "OL", "battery.charge": "90"}
-    await asyncio.sleep(6)
-    assert [power.is_on_mains for power in heard] == [False, None, None, True]
-    watching.cancel()
+async def test_nobody_takes_back_what_is_no_pause(tmp_path: Path) -> None:
+    async with fresh_kiosk(tmp_path) as kiosk:
+        await sign_in_technician(kiosk)
+        kiosk.player.do(Pressed(Choice.END_PAUSE))
+        kiosk.player.do(Pressed(Choice.DONE))
+        await kiosk.player.until(First)
+        events = await kiosk.kiosk.store.run(journal.after, 0, 1_000)
+        assert [each for each in events if each.kind == "HELP_ENDED"] == []
