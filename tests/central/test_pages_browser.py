@@ -29,6 +29,7 @@ PAGES = (
     *("", "/search?q=a", "/packages", "/unjoined", "/notifications", "/reports", "/staff", "/keys"),
     *("/accounts", "/audit", "/quarantine", f"/locations/{LOCATION.id}"),
     *("/account", "/account/app", "/confirm", "/views"),
+    *("/rollouts", "/fleet"),
 )
 
 
