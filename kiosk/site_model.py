@@ -97,6 +97,7 @@ def location_of(site: Site) -> Location:
         ),
         screen=_rectangle(site.screen),
         country=site.location.country or "",
+        privacy_contact="" if site.privacy is None else site.privacy.contact,
     )
 
 
@@ -261,6 +262,7 @@ def staff_of(site: Site) -> list[Staff]:
             Role(person.role),
             person.pin_hash,
             person.badge_hash or "",
+            carriers=tuple(person.carriers),
         )
         for person in site.staff
     ]

@@ -16,7 +16,7 @@ from central.auth import Role
 from central.context import central_of
 from central.database import wake
 from central.errors import not_found
-from central.pages import bank_svg, places, queries
+from central.pages import bank_svg, location_map, places, queries
 from central.pages.proving import write_down_views
 from central.pages.rendering import page
 from central.pages.session import HOME, Administering, AdministeringAll, Operator, Viewing
@@ -80,8 +80,7 @@ async def overview(request: Request, operator: Viewing, asked: Asked) -> Respons
         "overview.html",
         operator=operator,
         new_in=await _look(request, queries.areas, reach_of(operator.session.grants, Role.ADMIN)),
-        dots=bank_svg.dots(shown["all"]),
-        size={"width": bank_svg.MAP_WIDTH, "height": bank_svg.MAP_HEIGHT},
+        map=location_map.drawn(shown["all"]),
         alarms=await _look(request, queries.alarms, reach, now_ms - 7 * DAY_MS),
         **shown,
     )

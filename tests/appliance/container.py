@@ -122,7 +122,7 @@ class Container:
         shutil.copy(ROOT / "config/demo.toml", self.root / "etc/parcel-kiosk/site.toml")
         site, data = "/etc/parcel-kiosk/site.toml", "/var/lib/parcel-kiosk"
         self.run(f"chown kiosk: {site}; chmod 600 {site}; systemctl stop parcel-kiosk", check=True)
-        made = f"kiosk init --config {site} --data {data} --technician 99 Ines --pin-stdin"
+        made = f"kiosk init --config {site} --data {data} --technician 77 Ines --pin-stdin"
         self.run(f"echo 246813 | {made}", check=True)
         self.run("systemctl start --no-block parcel-kiosk", check=True)
 
@@ -174,6 +174,18 @@ class Container:
         """How many events the journal has; its chain is whole."""
         said = "--config /etc/parcel-kiosk/site.toml --data /var/lib/parcel-kiosk"
         return int(self.run(f"kiosk verify {said}", check=True).split()[0])
+
+    def set_oldest_writer(self, version: str) -> None:
+        """Have the database say from which version on it may be written."""
+        (self.root / "root/set.py").write_text(
+            "import sqlite3\n"
+            "db = sqlite3.connect('/var/lib/parcel-kiosk/kiosk.db', timeout=9)\n"
+            f"db.execute(\"UPDATE meta SET value = '{version}'"
+            " WHERE key = 'oldest_writer_version'\")\n"
+            "db.commit()\n"
+        )
+        as_the_kiosk = "setpriv --reuid kiosk --regid kiosk --init-groups"
+        self.run(f"{as_the_kiosk} /usr/bin/python3 - </root/set.py", check=True)
 
     def hand_over(self, file: Path, version: str, sha256: str) -> None:
         """What the kiosk does with a release that it fetched."""

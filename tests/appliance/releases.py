@@ -25,15 +25,15 @@ if 'run' in sys.argv:
 """
 """Up and well for a while; then the screen's thread stands still."""
 LOSES_ITS_DATABASE = """
-import signal, sys
-def close(*_):
-    import gc
-    for each in gc.get_objects():
-        if type(each).__name__ == 'Store' and type(each).__module__ == 'kiosk.store.store':
-            each.submit(lambda writer: writer.db.conn.close())
+import gc, sys, threading, time
+def close():
+    found = []
+    while not found:
+        time.sleep(0.2)
+        found = [each for each in gc.get_objects() if type(each).__name__ == 'Store']
+    found[0].submit(lambda writer: writer.db.conn.close())
 if 'run' in sys.argv:
-    signal.signal(signal.SIGALRM, close)
-    signal.alarm(8)
+    threading.Thread(target=close, daemon=True).start()
 """
 """It draws and feeds its watchdog, and has no database."""
 
