@@ -30,6 +30,7 @@ PAGES = (
     *("", "/search?q=a", "/packages", "/unjoined", "/notifications", "/reports", "/staff", "/keys"),
     *("/accounts", "/audit", "/quarantine", f"/locations/{LOCATION.id}"),
     *("/account", "/account/app", "/confirm", "/views", "/areas", "/reports?carrier=*"),
+    *("/rollouts", "/fleet"),
 )
 
 
