@@ -184,8 +184,11 @@ class Container:
             " WHERE key = 'oldest_writer_version'\")\n"
             "db.commit()\n"
         )
+        # The database belongs to the running kiosk alone.
+        self.run("systemctl stop parcel-kiosk", check=True)
         as_the_kiosk = "setpriv --reuid kiosk --regid kiosk --init-groups"
         self.run(f"{as_the_kiosk} /usr/bin/python3 - </root/set.py", check=True)
+        self.run("systemctl start parcel-kiosk", check=True)
 
     def hand_over(self, file: Path, version: str, sha256: str) -> None:
         """What the kiosk does with a release that it fetched."""

@@ -31,11 +31,12 @@ def close():
     while not found:
         time.sleep(0.2)
         found = [each for each in gc.get_objects() if type(each).__name__ == 'Store']
-    found[0].submit(lambda writer: writer.db.conn.close())
+    time.sleep(2)
+    found[0].close()
 if 'run' in sys.argv:
     threading.Thread(target=close, daemon=True).start()
 """
-"""It draws and feeds its watchdog, and has no database."""
+"""It draws and feeds its watchdog, and its store is shut."""
 
 KINDS = {
     "9.0.0": "",
