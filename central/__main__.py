@@ -47,6 +47,7 @@ from central.pages.session import HOME
 from central.region_commands import region_group
 from central.release_commands import release_group
 from central.report_commands import report_command
+from central.rollout_commands import fleet_command, rollout_group
 from central.sandbox.making import make
 from central.settings import Settings, load, require_all_on_sqlite, roles_of
 from central.sync import enrolment, signing, staff
@@ -334,6 +335,8 @@ cli.add_command(area_group)
 cli.add_command(badge_group)
 cli.add_command(directory_group)
 cli.add_command(report_command)
+cli.add_command(rollout_group)
+cli.add_command(fleet_command)
 
 
 @cli.group()

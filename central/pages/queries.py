@@ -176,6 +176,8 @@ def location(
     found = _rows(connection, newest.limit(20))
     place["commands"] = [commands.as_it_stands(each, now_ms) for each in found]
     place["files"] = files.of_location(connection, name)
+    hold = schema.rollout_hold
+    place["hold"] = connection.execute(select(hold).where(hold.c.location == name)).first()
     place["settings"] = _remote_settings(connection, name, place["status"])
     return place
 

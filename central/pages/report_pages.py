@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
+from sqlalchemy import Connection
 
 from central.areas.visible import Reach
 from central.context import Central, central_of
@@ -17,7 +18,7 @@ from central.pages import queries, reports
 from central.pages.rendering import HEADERS, page
 from central.pages.routes import Area
 from central.pages.session import HOME, Viewing
-from central.reports import by_carrier
+from central.reports import by_carrier, over_time
 from central.reports.periods import Period, day_of, period_of
 from central.sync.tally import OF_CARRIERS
 from kiosk.model.cells import safe_cell
@@ -55,7 +56,23 @@ async def reports_page(
     shown |= {"columns": OF_CARRIERS if carrier else reports.COLUMNS, "counted": OF_CARRIERS}
     shown |= {"shares": () if carrier else reports.SHARES}
     totals = await database.show(by_carrier.totals, reach, period)
+    shown |= await database.show(_charts, reach, period, text)
     return page(request, "reports.html", operator=operator, totals=totals, **shown)
+
+
+def _charts(connection: Connection, reach: Reach, period: Period, text: str) -> dict[str, Any]:
+    days = over_time.by_day(connection, reach, period, text)
+    return {
+        "by_day": days,
+        "by_hour": over_time.by_hour(connection, reach, period, text),
+        "count_of": _count_of,
+        "counted_each_day": over_time.COUNTED,
+        "sums": {name: sum(day.counted[name] for day in days) for name in over_time.COUNTED},
+    }
+
+
+def _count_of(day: over_time.Day, name: str) -> int | None:
+    return day.taken_percent if name == "taken" else day.counted[name]
 
 
 @router.get("/reports.csv")

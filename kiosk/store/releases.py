@@ -4,7 +4,7 @@ so; and which versions of what is signed about releases were seen here."""
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Final
 
 from kiosk.model.actor import SERVER
@@ -56,7 +56,9 @@ def choose(writer: Writer, command_id: str, command: ChooseRelease) -> None:
 def chosen(writer: Writer) -> Chosen | None:
     """What the server chose last; None where it never did."""
     kept: dict[str, Any] = json.loads(meta.value(writer, _CHOSEN) or "{}")
-    return Chosen(**kept) if kept else None
+    # A newer version may have kept more, and gone back.
+    known = {each.name: kept[each.name] for each in fields(Chosen) if each.name in kept}
+    return Chosen(**known) if known else None
 
 
 def _keep(writer: Writer, what: Chosen) -> None:

@@ -134,6 +134,12 @@ class Spool:
             else:
                 remove(path)
 
+    def clear_folders(self) -> None:
+        """Remove what a rehearsal or a check was working in when the kiosk ended."""
+        for path in self.folder.iterdir() if self.folder.is_dir() else ():
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+
     def lacks_bytes(self, needed: int) -> int:
         """How much room is lacking for so much more; 0 where it is there."""
         return max(0, needed + ROOM_BYTES - shutil.disk_usage(self.folder).free)

@@ -111,6 +111,7 @@ class Updates:
         self._spool, self._rehearse = Spool(data), rehearse
         self._line = line(self._rest)
         self._ready: _Ready | None = None
+        self._is_new = True
         self._at_work, self._failures, self._wrong_files, self._looks = "", 0, 0, 0
         self._is_ending, self._woken = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="updates", daemon=True)
@@ -142,7 +143,10 @@ class Updates:
         chosen."""
         try:
             chosen = self._store.submit(releases.chosen).result()
-            if chosen is None or chosen.is_settled:
+            is_done = chosen is None or chosen.is_settled
+            if self._is_new:
+                self._tidy(is_done=is_done)
+            if chosen is None or is_done:
                 return None
             wait_s = self._work_on(chosen)
             self._failures = 0
@@ -155,6 +159,13 @@ class Updates:
             LOG.exception("the update failed; it is tried again later")
         self._failures += 1
         return min(AGAIN_S[1], AGAIN_S[0] * 2.0 ** min(self._failures - 1, 10))
+
+    def _tidy(self, *, is_done: bool) -> None:
+        """The kiosk has started: remove what nobody needs any more."""
+        self._spool.clear_folders()
+        if is_done:
+            self._spool.clear()
+        self._is_new = False
 
     def _work_on(self, chosen: Chosen) -> float | None:
         if chosen.id != self._at_work:

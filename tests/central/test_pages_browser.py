@@ -127,6 +127,21 @@ def test_the_map_comes_closer_and_names_what_is_in_sight(server: Server, chromiu
     assert chromium.switch_to.active_element == search
 
 
+def test_a_chart_is_drawn_and_is_a_table_as_well(server: Server, chromium: Chrome) -> None:
+    viewer = Browser(server, Role.VIEWER)
+    chromium.get(f"{server.url}{HOME}/sign-in")
+    chromium.add_cookie({"name": COOKIE, "value": viewer.http.cookies[COOKIE], "path": "/"})
+    chromium.get(f"{server.url}{HOME}/reports?days=30")
+    wait = WebDriverWait(chromium, PATIENCE_S)
+    wait.until(lambda window: len(window.find_elements(By.CSS_SELECTOR, "div.chart canvas")) == 2)
+    chromium.find_element(By.TAG_NAME, "summary").click()
+    table = chromium.find_element(By.CSS_SELECTOR, "details table")
+    assert table.is_displayed()
+    assert len(table.find_elements(By.CSS_SELECTOR, "tbody tr")) == 31
+    found = chromium.get_log("browser")  # type: ignore[no-untyped-call] # selenium has no type
+    assert [each for each in found if each["level"] == "SEVERE"] == []
+
+
 def test_a_passkey_is_made_and_given_in_a_real_browser(tmp_path: Path, chromium: Chrome) -> None:
     server = Server(tmp_path / "central", host="localhost", is_public=True, sign_in=SignIn())
     server.start()

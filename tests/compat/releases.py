@@ -82,7 +82,12 @@ THIS: Final = Release("this", ROOT)
 def last_release() -> Release:
     """The last one, from the commit that a file names: a clone may lack tags. Skips the test where
     the commit is not there; that fails where it must be: in a whole clone of a CI."""
-    named = tomllib.loads(LAST.read_text(encoding="utf-8"))
+    return release_named_in(LAST)
+
+
+def release_named_in(file: Path) -> Release:
+    """The release whose commit a file names."""
+    named = tomllib.loads(file.read_text(encoding="utf-8"))
     commit, version = named["commit"], named["version"]
     tree = UNPACKED / commit
     if not tree.exists():
@@ -92,9 +97,8 @@ def last_release() -> Release:
 
 def _unpack(commit: str, version: str, tree: Path) -> None:
     if not _says("cat-file", "-e", f"{commit}^{{commit}}"):
-        is_whole = _said("rev-parse", "--is-shallow-repository") == "false"
-        why = f"{version} ({commit[:12]}), which {LAST.name} names, is not in this clone's history"
-        if is_whole and os.environ.get("CI"):
+        why = f"the release {version} ({commit[:12]}) is not in this clone's history"
+        if is_whole_clone() and os.environ.get("CI"):
             pytest.fail(why)
         pytest.skip(f"{why}; fetch it: git fetch --unshallow")
     draft = tree.with_name(f"{tree.name}.{os.getpid()}")
@@ -107,6 +111,11 @@ def _unpack(commit: str, version: str, tree: Path) -> None:
         shutil.rmtree(draft)
 
 
+def is_whole_clone() -> bool:
+    """Whether every commit is here."""
+    return _said("rev-parse", "--is-shallow-repository") == "false"
+
+
 def _says(*words: str) -> bool:
     return _git(*words).returncode == 0
 
@@ -116,6 +125,8 @@ def _said(*words: str) -> str:
 
 
 def _git(*words: str) -> subprocess.CompletedProcess[str]:
+    if shutil.which("git") is None:
+        return subprocess.CompletedProcess(words, 1, "", "there is no git")
     return subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=False)
 
 

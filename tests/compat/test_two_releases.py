@@ -19,7 +19,9 @@ from tests.compat.releases import (
     Release,
     SideFailedError,
     end_all,
+    is_whole_clone,
     last_release,
+    release_named_in,
     release_to_come,
 )
 from tests.support import postgresql
@@ -144,6 +146,20 @@ def test_a_release_that_takes_something_away_is_not_gone_back_from(tmp_path: Pat
     with pytest.raises(SideFailedError, match=said):
         THIS.kiosk(tmp_path, "deposit=B")
     newer.kiosk(tmp_path, "deposit=C")
+
+
+def test_a_release_that_is_not_in_the_clone_is_missed_where_it_must_be_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named = tmp_path / "last-release.toml"
+    named.write_text(f"commit = '{'0' * 40}'\nversion = '9.9.9'\n", encoding="utf-8")
+    monkeypatch.delenv("CI", raising=False)
+    with pytest.raises(pytest.skip.Exception, match=r"9\.9\.9 .* is not in this clone.*git fetch"):
+        release_named_in(named)
+    monkeypatch.setenv("CI", "true")
+    wanted = pytest.fail.Exception if is_whole_clone() else pytest.skip.Exception
+    with pytest.raises(wanted, match=r"9\.9\.9"):
+        release_named_in(named)
 
 
 @pytest.mark.skipif(not IS_NIGHTLY, reason="each night: two releases' servers on PostgreSQL")

@@ -296,6 +296,18 @@ def test_the_power_goes_before_the_request(site: Site) -> None:
     assert outcomes(site) == ["FETCHED"]
 
 
+def test_what_the_power_left_of_a_rehearsal_is_removed(site: Site) -> None:
+    """A copy of the database among it."""
+    folder = site.kiosk.data / "updates"
+    copy = folder / "rehearsal" / "data" / "kiosk.db"
+    copy.parent.mkdir(parents=True)
+    copy.write_bytes(b"a copy")
+    (folder / "some.part").write_bytes(b"a piece")
+    site.kiosk.begin()
+    assert site.kiosk.updates.step() is None
+    assert list(folder.iterdir()) == []
+
+
 def test_a_server_that_is_away_refuses_nothing(site: Site) -> None:
     site.release("1.1.0")
     url, site.server.url = site.server.url, "http://127.0.0.1:9"
