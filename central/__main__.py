@@ -46,6 +46,7 @@ from central.operators import accounts
 from central.pages.session import HOME
 from central.region_commands import region_group
 from central.release_commands import release_group
+from central.releases import publishing
 from central.report_commands import report_command
 from central.rollout_commands import fleet_command, rollout_group
 from central.sandbox.making import make
@@ -509,6 +510,8 @@ def restore_command(settings: Settings, file: Path) -> None:
     # What a start does: whoever was forgotten since is forgotten again, before anybody looks.
     central = build(settings, may_be_new=False)
     central.database.submit(writing.begin_life_again).result()
+    # Kiosks have seen newer signatures than those of the backup.
+    central.database.submit(publishing.renew, central, at_once=True).result()
     central.database.close()
     click.echo("Restored. The kiosks send what is missing when they come next.")
     if aside is not None:

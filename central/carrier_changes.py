@@ -17,7 +17,7 @@ from central.carriers.appearance import kept_look
 from central.context import Central, audit
 from central.errors import RequestError, not_found, require_plain
 from central.locking import lock_location
-from central.sync.staff_list import EVERYWHERE, list_again, serves
+from central.sync.staff_list import EVERYWHERE, count_change, list_again, serves
 from kiosk.model.carriers import CARRIER_ID, OPERATOR
 
 NAME_MAX = 80
@@ -179,6 +179,8 @@ def set_share(
     }
     if least or most is not None:
         connection.execute(insert(table).values(**values))
+    # Kiosks hear of it with the list of staff.
+    count_change(connection, now_ms)
     audit(connection, now_ms, by, "carrier.share", carrier, **values)
 
 

@@ -308,6 +308,13 @@ class Staff(_Table):
     badge_hash: Annotated[str, AfterValidator(_argon2id)] | None = Field(
         default=None, description="the argon2id hash of a badge's secret; `kiosk badge` makes both"
     )
+    carriers: list[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")]] = Field(
+        default=["operator"],
+        min_length=1,
+        max_length=20,
+        description="1 to 20 ids of carriers, in small letters, digits and dashes: whose packages a"
+        " courier touches. What is brought unannounced is the first one's",
+    )
 
 
 class Policy(_Table):
@@ -399,6 +406,14 @@ class Policy(_Table):
         ge=60,
         le=86_400,
         description="the longest wait after wrong PINs of one person in seconds, 60 to 86400",
+    )
+
+
+class Privacy(_Table):
+    """[privacy]: what this site says of what it keeps of people."""
+
+    contact: Text = Field(
+        description="whom people ask: a name, an e-mail address, a number, 1 to 200 characters"
     )
 
 
@@ -569,6 +584,7 @@ class Site(_Table):
         default=(), description="a list of [[staff]]"
     )
     policy: Policy = Field(default=Policy(), description="a table [policy], or none")
+    privacy: Privacy | None = Field(default=None, description="a table [privacy], or none")
     messages: Messages | None = Field(default=None, description="a table [messages], or none")
     backup: Backup | None = Field(default=None, description="a table [backup], or none")
     server: Server = Field(default=Server(), description="a table [server], or none")

@@ -1,4 +1,5 @@
-"""What a kiosk is to know of couriers who are on no list: sent with the list of staff."""
+"""What a kiosk is to know of couriers who are on no list, and of the carriers' shares of its doors:
+sent with the list of staff."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ from sqlalchemy import Connection, or_, select
 from central import schema, simulated
 from central.areas import tree
 from central.areas.visible import around
+from central.carriers import shares
 from central.carriers.carriers import disabled
 from central.carriers.places import absent
 from kiosk.sync.contract import (
@@ -42,6 +44,7 @@ def of_location(connection: Connection, location: str, region: str, now_ms: int)
         keys=tuple(CarrierKey(**each) for each in keys.mappings() if each["carrier"] not in ended),
         revoked=tuple(RevokedBadge(**each) for each in entries.mappings()),
         site_codes=tuple(each for each in by_code if each not in ended)[:CARRIER_KEYS_MAX],
+        shares=shares.said_to_kiosk(connection, location),
     )
 
 

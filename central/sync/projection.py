@@ -24,6 +24,7 @@ from central.plain_texts import all_plain
 from central.settings import Limits, Notifications
 from central.sync import claims, commands, own
 from central.sync.room import note_room
+from kiosk.model.actor import actor_of
 from kiosk.model.barcode import kept_key
 from kiosk.model.carriers import OPERATOR
 from kiosk.model.commands import STAFF_LIST, OpeningOutcome
@@ -225,7 +226,7 @@ class Projection:
                     self._location,
                     str(body["id"]),
                     str(body["outcome"]),
-                    str(body.get("detail", "")),
+                    _with_whoever(str(body.get("detail", "")), actor_of(body)),
                     self._now_ms,
                 )
             elif event.kind == EventKind.RELEASE_REPORTED:
@@ -328,6 +329,11 @@ def _typed(values: Mapping[str, Any], columns: frozenset[str]) -> dict[str, Any]
         for name, value in values.items()
         if name in columns
     }
+
+
+def _with_whoever(detail: str, actor: str) -> str:
+    """What came of remote help, with who it was where somebody at the panel ended it."""
+    return f"{detail} by {actor}" if actor.startswith("staff:") else detail
 
 
 def _judge(remark: Remark, before: str, after: str | None) -> None:

@@ -17,7 +17,9 @@ from central.carriers import shares
 from central.database.own_clock import NowMs
 from central.errors import RequestError
 from central.sync import moving
-from kiosk.store import departures, intents, packages
+from kiosk.model.shares import Share
+from kiosk.store import departures, intents, packages, slots
+from kiosk.store import shares as kiosk_shares
 from kiosk.store.intents import IntentPurpose
 from kiosk.sync.contract import STAFF_PAGE_MAX
 from tests.central.test_carriers import add_courier
@@ -249,6 +251,27 @@ def test_a_list_of_more_couriers_than_a_page_changes_as_a_whole(
     server.write(carrier_changes.disable, server.central, "test", "red")
     site.sync()
     assert site.numbers() == set()
+
+
+def test_a_kiosk_hears_of_the_shares_of_its_doors(server: Server, site: ListedAt) -> None:
+    """It holds to them for what is brought that nobody announced, also with no network."""
+    site.sync()
+    server.add_carrier("red")
+    server.add_carrier("blue")
+    assert site.journal.do(kiosk_shares.of_location) is None
+    set_share(server, "blue", 2)
+    set_share(server, "red", 0, 1)
+    site.sync()
+    heard = site.journal.do(kiosk_shares.of_location)
+    assert heard.shares == {("S", "blue"): Share(2, None), ("S", "red"): Share(0, 1)}
+    site.journal.put_in("R1", "red")
+    free = slots.FreeSlotQuery
+    assert site.journal.do(lambda writer: free(writer, "new", "red").first("S")) is None
+    assert site.journal.do(lambda writer: free(writer, "new", "blue").first("S")) is not None
+    for carrier in ("red", "blue"):
+        set_share(server, carrier, 0)
+    site.sync()
+    assert site.journal.do(kiosk_shares.of_location) is None
 
 
 def feed(server: Server, key: dict[str, str], **query: str | int) -> dict[str, bool]:

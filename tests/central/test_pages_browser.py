@@ -29,6 +29,7 @@ PAGES = (
     *("", "/search?q=a", "/packages", "/unjoined", "/notifications", "/reports", "/staff", "/keys"),
     *("/accounts", "/audit", "/quarantine", f"/locations/{LOCATION.id}"),
     *("/account", "/account/app", "/confirm", "/views"),
+    *("/rollouts", "/fleet"),
 )
 
 
@@ -140,6 +141,34 @@ def test_a_chart_is_drawn_and_is_a_table_as_well(server: Server, chromium: Chrom
     assert len(table.find_elements(By.CSS_SELECTOR, "tbody tr")) == 31
     found = chromium.get_log("browser")  # type: ignore[no-untyped-call] # selenium has no type
     assert [each for each in found if each["level"] == "SEVERE"] == []
+
+
+def test_what_is_dangerous_asks_first(server: Server, kiosk: Journal, chromium: Chrome) -> None:
+    sync(kiosk)
+    admin = Browser(server, Role.ADMIN)
+    chromium.get(f"{server.url}{HOME}/sign-in")
+    chromium.add_cookie({"name": COOKIE, "value": admin.http.cookies[COOKIE], "path": "/"})
+    wait = WebDriverWait(chromium, PATIENCE_S)
+
+    def is_enrolled() -> bool:
+        [row] = server.rows(schema.location)
+        return bool(row.token_hash)
+
+    def press(selector: str) -> None:
+        wait.until(lambda window: window.find_elements(By.CSS_SELECTOR, selector))
+        button = chromium.find_element(By.CSS_SELECTOR, selector)
+        chromium.execute_script("arguments[0].scrollIntoView({block: 'center'})", button)
+        button.click()
+
+    chromium.get(f"{server.url}{HOME}/locations/{LOCATION.id}")
+    press("form[action$='/revoke'] button")
+    assert "cut off at once" in chromium.find_element(By.CSS_SELECTOR, "dialog p").text
+    press("dialog button:not(.danger)")
+    assert not chromium.find_elements(By.CSS_SELECTOR, "dialog")
+    assert is_enrolled()
+    press("form[action$='/revoke'] button")
+    press("dialog button.danger")
+    wait.until(lambda _: not is_enrolled())
 
 
 def test_a_passkey_is_made_and_given_in_a_real_browser(tmp_path: Path, chromium: Chrome) -> None:

@@ -164,6 +164,13 @@ def test_no_error_is_swallowed_unseen(path: Path) -> None:
             assert not is_pass, f"{path.name}:{node.lineno} swallows an error"
 
 
+@pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_nothing_is_asserted_that_python_may_leave_out(path: Path) -> None:
+    """`python -O` runs no `assert`: what must hold says so by `require`, `present`, or a type."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        assert not isinstance(node, ast.Assert), f"{path.name}:{node.lineno} asserts"
+
+
 SQL = re.compile(
     r"\s*(SELECT\s.+\sFROM|INSERT\s(OR\s\w+\s)?INTO|UPDATE\s\w+\sSET|DELETE\sFROM|PRAGMA)\s",
     re.DOTALL,

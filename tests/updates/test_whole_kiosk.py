@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from datetime import datetime
 from pathlib import Path
+
+import pytest
 
 from central import schema
 from central.sync import commands
@@ -13,13 +16,37 @@ from config import DEMO_SITE, load_site
 from kiosk import app
 from kiosk.adapters import hash_pin
 from kiosk.demo.player import Player
+from kiosk.model.clock import Instant
 from kiosk.model.commands import ChooseRelease
 from kiosk.model.person import Role, Staff
 from kiosk.server_link import enrol_kiosk
+from kiosk.ui.night import NightHours
+from kiosk.update_link import may_switch
 from tests.support.central_server import Server, TurnedClock
 
 PATIENCE_S = 60.0
 SITE = load_site(DEMO_SITE)
+
+
+@pytest.mark.parametrize(
+    ("hours", "time", "is_trusted", "may"),
+    [
+        ("02:00-05:00", "02:00", True, True),
+        ("02:00-05:00", "04:59", True, True),
+        ("02:00-05:00", "05:00", True, False),
+        ("02:00-05:00", "14:00", True, False),
+        ("02:00-05:00", "14:00", False, True),
+        ("23:00-01:00", "00:30", True, True),
+        ("23:00-01:00", "12:00", True, False),
+        ("", "12:00", True, True),
+    ],
+)
+def test_a_release_takes_over_within_the_sites_hours(
+    hours: str, time: str, is_trusted: bool, may: bool
+) -> None:
+    local = datetime.fromisoformat(f"2026-12-01T{time}+01:00")
+    now = Instant(round(local.timestamp() * 1000), 0, "boot", is_trusted)
+    assert may_switch(NightHours(hours, "Europe/Berlin"), now) is may
 
 
 def answer(server: Server, command: str) -> tuple[str, str]:

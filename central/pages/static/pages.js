@@ -1,6 +1,6 @@
 "use strict";
-// Times in the reader's own zone, with how long ago they were, and a key for the search. Without
-// this script the times stand there in UTC, and the search is reached as any other field.
+// Times in the reader's own zone, a question before what is dangerous, the map that zooms, and a key
+// for the search. Without this script the times stand there in UTC, and nothing asks.
 (() => {
   const ago = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
   const exact = new Intl.DateTimeFormat("en-GB", {
@@ -30,6 +30,42 @@
         : day.format(moment);
     }
   };
+
+  // What is dangerous asks first: the button's own word does it, and the other one is at hand.
+  const ask = (form, button) => {
+    const dialog = document.createElement("dialog");
+    const question = document.createElement("p");
+    const [no, yes] = [document.createElement("button"), document.createElement("button")];
+    question.id = "question";
+    question.textContent = form.dataset.asks;
+    dialog.setAttribute("aria-labelledby", question.id);
+    no.textContent = "Cancel";
+    no.autofocus = true;
+    no.addEventListener("click", () => dialog.close());
+    yes.textContent = button.textContent;
+    yes.className = "danger";
+    yes.addEventListener("click", () => {
+      dialog.close();
+      form.dataset.isSure = "yes";
+      form.requestSubmit(button);
+    });
+    dialog.addEventListener("close", () => dialog.remove());
+    const buttons = document.createElement("div");
+    buttons.className = "buttons";
+    buttons.append(no, yes);
+    dialog.append(question, buttons);
+    document.body.append(dialog);
+    dialog.showModal();
+  };
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (!form.dataset.asks) return;
+    const isSure = form.dataset.isSure;
+    delete form.dataset.isSure;
+    if (isSure) return;
+    event.preventDefault();
+    ask(form, event.submitter || form.querySelector("button"));
+  });
 
   // The map: closer, farther, moved by dragging; names once few locations are in sight.
   const namesAt = 30;
