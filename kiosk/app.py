@@ -140,7 +140,12 @@ async def open_kiosk(
                     evidence.kept(store, head, key),
                     scanning(data, site.scanner, kiosk.person),
                     syncing(
-                        data, kiosk, transport_of(site, data), helper, health, bank_sensor_of(site)
+                        data,
+                        kiosk,
+                        transport_of(site, data),
+                        helper,
+                        health,
+                        bank_sensor_of(site, data),
                     ),
                     updating(site, data, kiosk, health, site_file),
                 ):
@@ -219,7 +224,7 @@ def own_console_server(site: Site, data: Path) -> Iterator[ConsoleServer]:
 
 async def support_without_kiosk(site: Site, data: Path, why: str) -> bytes:
     """The file for whoever looks for a fault, where no kiosk answers."""
-    computer = asdict(vitals(data, None, bank_sensor_of(site)))
+    computer = asdict(vitals(data, None, bank_sensor_of(site, data)))
     try:
         with own_console_server(site, data) as desk:
             return await without_kiosk(sent_of(site), computer, desk, why)

@@ -279,9 +279,9 @@ def bank_of(site: Site, data: Path) -> Bank:
     return open_bank(wired_boards(site.boards, data), wired_doors(site.slots), timing=timing)
 
 
-def bank_sensor_of(site: Site) -> Path | None:
+def bank_sensor_of(site: Site, data: Path) -> Path | None:
     """What tells how warm it is inside the bank."""
-    return None if site.climate is None else site.climate.bank_sensor
+    return None if site.climate is None else data / site.climate.bank_sensor
 
 
 def supply_of(site: Site) -> Supply | None:

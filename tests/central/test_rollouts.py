@@ -6,6 +6,8 @@ never done; nobody is under way for ever; nothing is done that no kiosk has repo
 
 from __future__ import annotations
 
+import asyncio
+import json
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -13,18 +15,30 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from sqlalchemy import true
 
 from central import schema
+from central.__main__ import cli
+from central.advisories import AdvisoriesError
 from central.areas import tree
 from central.areas.visible import Reach
+from central.auth import Role
 from central.errors import RequestError
-from central.rollouts import changes, fleet, reading, standing
+from central.rollouts import changes, fleet, keeping, reading, standing
 from central.rollouts.changes import Who
 from central.rollouts.planning import Plan
 from central.rollouts.standing import IN_PROGRESS, Standing
+from central.rollouts.vulnerable import packages_in
+from central.sync import commands
+from kiosk.model.actor import SERVER
 from kiosk.model.clock import DAY_MS, HOUR_MS
+from kiosk.model.commands import ChooseRelease, ReleaseOutcome
+from kiosk.model.event_bodies import ReleaseReported
+from kiosk.store.writer import Writer
 from tests.support import postgresql
+from tests.support.central_server import LOCATION, Journal, Server
+from tests.support.operators import Browser, sync
 from tests.support.release_fleet import NEW, OLD, WHO, Fleet, Luck, SimulatedKiosk
 
 IS_NIGHTLY = os.environ.get("TEST_BUDGET") == "nightly"
@@ -391,3 +405,86 @@ def test_the_fleet_is_found_by_version_and_health_page_by_page(
     assert [row["id"] for row in behind] == ["kiosk-0038", "kiosk-0039"]
     with pytest.raises(RequestError, match="health 'ill': one of unwell"):
         network.write(fleet.locations, WHO.reach, None, "ill")
+
+
+# --- at the pages and the console --------------------------------------------------------------
+
+
+@pytest.fixture
+def shown(server: Server, kiosk: Journal) -> Server:
+    """A server with a release, and one kiosk that can take it."""
+    status = '{"release": {"running": "1.3.0", "python": "cp311", "machine": "x86_64"}}'
+    change = schema.location.update().values(status=status, version=OLD, release_state="good")
+    server.write(lambda c: c.execute(change))
+    file = {"version": NEW, "python": "cp311", "machine": "x86_64", "sha256": "0a" * 32}
+    server.write(lambda c: c.execute(schema.release.insert().values(**file)))
+    assert kiosk.token
+    return server
+
+
+def test_a_page_shows_the_plan_before_anything_begins_and_asks_again(shown: Server) -> None:
+    admin, operator = Browser(shown, Role.ADMIN), Browser(shown, Role.OPERATOR)
+    plan = admin.get(f"/rollouts/plan?release={NEW}&canaries={LOCATION.id}")
+    assert f"Let {NEW} out?" in plan.text
+    assert shown.rows(schema.rollout) == []
+    page = admin.post("/rollouts", release=NEW, canaries=LOCATION.id)
+    assert "It has begun" in page.text
+    [row] = shown.rows(schema.rollout)
+    asyncio.run(keeping.look_round(shown.central, shown.clock.wall_ms))
+    assert [each.type for each in shown.rows(schema.command)] == ["release.choose"]
+    assert "End it?" in admin.get(f"/rollouts/{row.id}/sure?do=end").text
+    assert operator.get(f"/rollouts/{row.id}/sure?do=end").status_code == 403
+    operator.post(f"/rollouts/{row.id}/halt", why="it flickers")
+    assert "Halted: it flickers" in operator.get(f"/rollouts/{row.id}").text
+    admin.post(f"/locations/{LOCATION.id}/hold-release", why="a trade fair")
+    assert "held: a trade fair" in admin.get("/fleet?health=held").text
+    done = [each.action for each in shown.rows(schema.audit) if "rollout" in each.action]
+    assert done == ["rollout.started", "rollout.halted", "rollout.held"]
+
+
+def test_the_console_asks_first_and_keeps_what_a_dump_says(shown: Server, tmp_path: Path) -> None:
+    def run(*arguments: str, enter: str = "") -> str:
+        options = ["--data", str(shown.folder)]
+        return CliRunner().invoke(cli, [*options, *arguments], input=enter).output
+
+    start = ("rollout", "start", NEW, "--canary", LOCATION.id)
+    assert "the canaries\t1 locations\t0 cannot be asked now" in run(*start, enter="n\n")
+    assert shown.rows(schema.rollout) == []
+    assert "the canaries are asked" in run(*start, enter="y\n")
+    assert f"{NEW}\tRUNNING\t1 " in run("rollout", "list")
+    bill, dump = tmp_path / "a.bom.json", tmp_path / "dump"
+    bill.write_text('{"components": [{"name": "A_Package", "version": "1.10.0"}]}')
+    dump.mkdir()
+    events = [{"introduced": "0"}, {"fixed": "1.11.0"}]
+    affected = {
+        "package": {"ecosystem": "PyPI", "name": "a-package"},
+        "ranges": [{"type": "ECOSYSTEM", "events": events}],
+    }
+    record = {"id": "PYSEC-1", "summary": "A hole", "affected": [affected]}
+    (dump / "1.json").write_text(json.dumps(record))
+    said = run("rollout", "advisories", OLD, str(dump), str(bill))
+    assert f"{OLD}: 1 match, of 1 packages" in said
+    assert f"{OLD}\t1 locations, 0 not well, 0 silent, 1 known vulnerabilities" in run("fleet")
+    bill.write_text("{}")
+    with pytest.raises(AdvisoriesError, match="a bill of materials"):
+        packages_in([bill])
+
+
+def test_what_a_kiosk_reports_of_a_release_is_the_state_of_its_command(
+    server: Server, kiosk: Journal
+) -> None:
+    chosen = ChooseRelease(release=NEW, rollout="r-1")
+    name = server.write(commands.queue, LOCATION.id, chosen, "test", server.clock.wall_ms)
+
+    def report(writer: Writer, outcome: ReleaseOutcome, detail: str) -> None:
+        said = {"id": name, "rollout": "r-1", "release": NEW}
+        writer.record(ReleaseReported(actor=SERVER, **said, outcome=outcome, detail=detail))
+
+    for outcome, detail in (
+        (ReleaseOutcome.FETCHED, ""),
+        (ReleaseOutcome.REFUSED, "its rehearsal failed"),
+    ):
+        kiosk.do(report, outcome, detail)
+        sync(kiosk)
+        [row] = server.rows(schema.command)
+        assert (row.state, row.answer) == (outcome.value, detail)
