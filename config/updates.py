@@ -17,6 +17,6 @@ class Updates(Table):
     kilobytes_per_s: int = Field(
         default=256,
         ge=8,
-        le=100_000,
-        description="how fast it is fetched, a whole number from 8 to 100000",
+        le=2000,
+        description="how fast it is fetched, a whole number from 8 to 2000",
     )

@@ -39,6 +39,11 @@ WATCHED_MS = 15_000
 """How long after a look at its page a location's kiosk comes more often."""
 
 
+def _paged(rows: list[dict[str, Any]], number: int) -> dict[str, Any]:
+    """A page of a list, as `pages_of_list` shows it."""
+    return {"rows": rows[: queries.SHOWN], "number": number, "has_more": len(rows) > queries.SHOWN}
+
+
 async def _look(request: Request, look: Any, *arguments: Any) -> Any:
     return await central_of(request).database.show(look, *arguments)
 
@@ -54,7 +59,8 @@ async def static(name: str) -> Response:
 
 
 Health = Annotated[str, Query(pattern=f"^({'|'.join(queries.HEALTH)}|)$")]
-Number = Annotated[int, Query(ge=1, le=1_000_000)]
+PageNumber = Annotated[int, Query(ge=1, le=1000)]
+"""Of a list that is shown page by page; further back one searches."""
 Question = Annotated[str, Query(max_length=200)]
 
 
@@ -63,7 +69,7 @@ async def _asked(
     area: Area = "",
     health: Health = "",
     order: places.Order = places.Order.HEALTH,
-    number: Number = 1,
+    number: PageNumber = 1,
 ) -> places.Asked:
     return places.Asked(q.strip(), area, health, order, number)
 
@@ -160,17 +166,17 @@ def _watch(connection: Connection, name: str, now_ms: int) -> None:
 
 @router.get("/packages")
 async def packages(
-    request: Request, operator: Viewing, q: Annotated[str, Query(max_length=200)] = ""
+    request: Request, operator: Viewing, q: Question = "", number: PageNumber = 1
 ) -> Response:
-    found = await _look(request, queries.search, operator.reach, q.strip())
-    await write_down_views(request, operator.email, "list of packages", found)
-    return page(request, "packages.html", operator=operator, packages=found, q=q)
+    shown = _paged(await _look(request, queries.search, operator.reach, q.strip(), number), number)
+    await write_down_views(request, operator.email, "list of packages", shown["rows"])
+    return page(request, "packages.html", operator=operator, q=q, **shown)
 
 
 @router.get("/unjoined")
-async def unjoined(request: Request, operator: Viewing) -> Response:
-    found = await _look(request, queries.unjoined, operator.reach)
-    return page(request, "unjoined.html", operator=operator, packages=found)
+async def unjoined(request: Request, operator: Viewing, number: PageNumber = 1) -> Response:
+    found = await _look(request, queries.unjoined, operator.reach, number)
+    return page(request, "unjoined.html", operator=operator, **_paged(found, number))
 
 
 @router.get("/disputed")
@@ -189,18 +195,21 @@ async def package(request: Request, name: str, operator: Viewing) -> Response:
 
 
 @router.get("/notifications")
-async def notifications(request: Request, operator: Viewing, status: str = "") -> Response:
+async def notifications(
+    request: Request, operator: Viewing, status: str = "", number: PageNumber = 1
+) -> Response:
+    now_ms = central_of(request).clock.now_ms()
     counts, rows = await _look(
-        request, queries.notifications, operator.reach, status, central_of(request).clock.now_ms()
+        request, queries.notifications, operator.reach, status, now_ms, number
     )
-    shown = {"counts": counts, "rows": rows, "status": status}
+    shown = {"counts": counts, "status": status, **_paged(rows, number)}
     return page(request, "notifications.html", operator=operator, **shown)
 
 
 @router.get("/quarantine")
-async def quarantine(request: Request, operator: Viewing) -> Response:
-    rows = await _look(request, queries.quarantine, operator.reach)
-    return page(request, "quarantine.html", operator=operator, rows=rows)
+async def quarantine(request: Request, operator: Viewing, number: PageNumber = 1) -> Response:
+    rows = await _look(request, queries.quarantine, operator.reach, number)
+    return page(request, "quarantine.html", operator=operator, **_paged(rows, number))
 
 
 @router.get("/staff")
@@ -218,9 +227,11 @@ async def keys(request: Request, operator: AdministeringAll) -> Response:
 
 
 @router.get("/audit")
-async def audit(request: Request, operator: Viewing, q: str = "") -> Response:
-    rows = await _look(request, queries.audit_log, operator.reach, q.strip())
-    return page(request, "audit.html", operator=operator, rows=rows, q=q)
+async def audit(
+    request: Request, operator: Viewing, q: str = "", number: PageNumber = 1
+) -> Response:
+    rows = await _look(request, queries.audit_log, operator.reach, q.strip(), number)
+    return page(request, "audit.html", operator=operator, q=q, **_paged(rows, number))
 
 
 @router.get("/views")

@@ -81,7 +81,8 @@ def test_what_is_signed_is_listed_and_fetched_in_pieces(
 
 
 @pytest.mark.parametrize(
-    "name", ["../central.key", "..%2Fcentral.key", "central.key", "0" * 64 + ".none", ".part"]
+    "name",
+    ["../central.key", "..%2Fcentral.key", "central.key", "0" * 64 + ".none", ".part", "a%00.json"],
 )
 def test_nothing_else_of_the_disk_is_fetched(
     server: Server, release_maker: ReleaseMaker, kiosk: dict[str, str], name: str
@@ -220,9 +221,17 @@ def test_the_release_maker_takes_a_release_back(
     release_maker.sign(release_maker.build("1.1.0", content_of("1.1.0")))
     release_maker.publish(server)
     signer = maker.open_key(release_maker.keys / "targets", "")
+    stranger = maker.open_key(_key(release_maker, "stranger"), "")
+    before = sorted((release_maker.folder / "targets").iterdir())
+    with pytest.raises(CannotServeError, match="not signed as version 1 of the root"):
+        maker.remove_release(release_maker.folder, "1.1.0", stranger, release_maker.now_ms)
+    assert sorted((release_maker.folder / "targets").iterdir()) == before
+    others = server.central.settings.data / "releases" / "somebody-elses.txt"
+    others.write_text("stays")
     maker.remove_release(release_maker.folder, "1.1.0", signer, release_maker.now_ms)
     assert len(release_maker.publish(server).deleted) == 2  # with the delta that led to it
     assert [row[0] for row in rows(server)] == ["1.0.0"]
+    assert others.exists()
 
 
 def test_the_ceremony_by_its_commands(server: Server, tmp_path: Path) -> None:
