@@ -10,10 +10,11 @@
 # make check             style and types only
 # make bom               bills of materials of kiosk and server, in build/bom
 # make release          releases of the kiosk for each Python and machine, and a .deb of the base
+# make release-sign     what make release made, signed by throw-away keys for make central's server
 # make audit DUMP=F      the lock files against F, a dump of known vulnerabilities; no network
 # make clean             what was built and cached; keeps .venv and the demo's data
 
-.PHONY: help run central cluster test test-nightly bench tour goldens check bom release audit clean
+.PHONY: help run central cluster test test-nightly bench tour goldens check bom release release-sign audit clean
 
 help:
 	@sed -n 's/^# \(make\)/\1/p' Makefile
@@ -55,6 +56,12 @@ goldens:
 check:
 	@.ci/install test
 	@.ci/check
+
+release-sign:
+	@.venv/bin/python -m central.releases demo build/release-signed \
+		$(wildcard build/release/*.squashfs build/release/*.bom.json) \
+		--online "$$(.venv/bin/python -m central release key)"
+	@.venv/bin/python -m central release add build/release-signed/public
 
 bom:
 	@.ci/install test

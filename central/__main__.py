@@ -46,6 +46,9 @@ from central.operators import accounts
 from central.pages.session import HOME
 from central.region_commands import region_group
 from central.release_commands import release_group
+from central.releases import publishing
+from central.report_commands import report_command
+from central.rollout_commands import fleet_command, rollout_group
 from central.sandbox.making import make
 from central.settings import Settings, load, require_all_on_sqlite, roles_of
 from central.sync import enrolment, signing, staff
@@ -332,6 +335,9 @@ cli.add_command(webhook_group)
 cli.add_command(area_group)
 cli.add_command(badge_group)
 cli.add_command(directory_group)
+cli.add_command(report_command)
+cli.add_command(rollout_group)
+cli.add_command(fleet_command)
 
 
 @cli.group()
@@ -504,6 +510,8 @@ def restore_command(settings: Settings, file: Path) -> None:
     # What a start does: whoever was forgotten since is forgotten again, before anybody looks.
     central = build(settings, may_be_new=False)
     central.database.submit(writing.begin_life_again).result()
+    # Kiosks have seen newer signatures than those of the backup.
+    central.database.submit(publishing.renew, central, at_once=True).result()
     central.database.close()
     click.echo("Restored. The kiosks send what is missing when they come next.")
     if aside is not None:

@@ -71,6 +71,11 @@ def audit(locks: Iterable[Path], dump: Path) -> Audit:
     for lock in locks:
         for name, version in _pinned(lock):
             versions.setdefault(name, set()).add(version)
+    return held_against(versions, dump)
+
+
+def held_against(versions: dict[str, set[str]], dump: Path) -> Audit:
+    """Hold packages, by their canonical names, against a dump. Raises `AdvisoriesError`."""
     found = Audit(packages=sum(map(len, versions.values())))
     for source, text in _records(dump):
         try:

@@ -50,6 +50,8 @@ from central.pages import (
     provider_sign_in,
     recipient_page,
     remote_actions,
+    report_pages,
+    rollout_pages,
     search_page,
     sign_in,
     site_file_pages,
@@ -64,6 +66,7 @@ from central.rates import Rates
 from central.regions import routes as region_routes
 from central.releases import routes as release_routes
 from central.remote import routes as file_routes
+from central.reports import routes as report_routes
 from central.settings import Settings
 from central.sync import commands
 from central.sync import routes as sync_routes
@@ -86,6 +89,7 @@ ROUTERS = (
     location_routes.router,
     site_file_routes.router,
     room_routes.router,
+    report_routes.router,
     sandbox_routes.router,
     api_page.router,
     badge_routes.router,
@@ -100,10 +104,12 @@ ROUTERS = (
     directory_pages.router,
     site_file_pages.router,
     page_routes.router,
+    report_pages.router,
     page_actions.router,
     badge_pages.router,
     location_actions.router,
     remote_actions.router,
+    rollout_pages.router,
     webhook_pages.router,
     search_page.router,
     area_actions.router,

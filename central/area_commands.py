@@ -55,6 +55,21 @@ def put(settings: Settings, location: str, area: str) -> None:
     click.echo(f"{location}: in {area or 'no area'}")
 
 
+@area_group.command("move")
+@click.argument("area")
+@click.argument("within", default=EVERYWHERE)
+@click.pass_obj
+def move(settings: Settings, area: str, within: str) -> None:
+    """Have an area, with all within it, lie in the area WITHIN, or in none."""
+    write(
+        settings,
+        lambda connection, central: moving.put_area(
+            connection, area, within, BY, central.clock.now_ms()
+        ),
+    )
+    click.echo(f"{area}: in {within or 'no area'}")
+
+
 @area_group.command("remove")
 @click.argument("area")
 @click.pass_obj

@@ -66,6 +66,25 @@ day_status = Table(
 """A day (UTC) of a location: what happened, counted as its events come; in how many minutes it was
 heard of, and sums of its slots, taken and all, over the hours that are over."""
 
+carrier_day = Table(
+    "carrier_day",
+    metadata,
+    Column("carrier", Text, primary_key=True),
+    Column("day_ms", WHOLE, primary_key=True, autoincrement=False),
+    _location(),
+    _number("stored"),
+    _number("picked_up"),
+    _number("expired"),
+    _number("taken_back"),
+    _number("missing"),
+    Index("ix_carrier_day_day", "day_ms", "location"),
+    Index("ix_carrier_day_location", "carrier", "location", "day_ms"),
+    sqlite_strict=True,
+)
+"""What happened on a day (UTC) at a location to one carrier's packages, counted as the events come,
+under the carrier whose each package was then. A row is there only where something happened: at most
+one for each carrier, location and day."""
+
 kept_figures = Table(
     "kept_figures",
     metadata,

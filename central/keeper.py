@@ -20,6 +20,7 @@ from central.notify.incoming import read_folder
 from central.notify.outages import watch
 from central.regions.directory import follow
 from central.releases.renewing import keep_new
+from central.rollouts import keeping as rollouts
 
 LOG = logging.getLogger("central.keeper")
 CLAIM_S = 2.0
@@ -27,7 +28,15 @@ CLAIM_S = 2.0
 HELD_S = 6.0
 """So long after it was asked for it counts; the database gives it to another after ten."""
 Duty = Callable[[Central], Awaitable[None]]
-DUTIES: tuple[Duty, ...] = (keep, keep_figures, follow, watch, read_folder, keep_new)
+DUTIES: tuple[Duty, ...] = (
+    keep,
+    keep_figures,
+    follow,
+    watch,
+    read_folder,
+    keep_new,
+    rollouts.watch,
+)
 """What the keeper does, each for ever."""
 
 

@@ -1,29 +1,30 @@
 """What is kept of a person, given out to them, and forgotten when they ask for it.
 
-A person is whoever has this e-mail address or phone number; personal fields stand in `recipient`
-and nowhere else.
+A person is whoever has this e-mail address or phone number. Which columns hold something of people,
+where it is given out and what becomes of it stands in `central.personal`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, delete, select, update
+from sqlalchemy import ColumnElement, Connection, Table, delete, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
-from central import forgotten, people, schema
+from central import forgotten, kept, people, schema, viewed
 from central.addresses import spellings
-from central.context import Central, alarm_daily, audit
+from central.context import Central, alarm_daily, audit, is_about_one_of, is_by
 from central.errors import CannotServeError, RequestError, not_found
 from central.locking import lock_locations_of
 from central.notify import spool
 from central.residents import directory
 from central.residents.tables import household, resident
 from central.schema import LIVE
+from central.sealing import blind_index
 from central.sync import staff, staff_list
 from kiosk.model.phone import PhoneNumberError, phone_number
 
@@ -71,8 +72,8 @@ def _phones(connection: Connection, contact: str) -> set[str]:
 
 
 def export(connection: Connection, contact: str) -> dict[str, Any]:
-    """Everything that is kept of a person: contacts, packages, messages. Times are milliseconds
-    since 1970 UTC. Raises `RequestError` for somebody who is not known."""
+    """Everything that is kept of a person; `central.personal` names the columns. Times are
+    milliseconds since 1970 UTC. Raises `RequestError` for somebody who is not known."""
     person, package, notification = schema.recipient, schema.package, schema.notification
     phones, emails = _phones(connection, contact), spellings(contact)
     lives = connection.execute(
@@ -82,7 +83,9 @@ def export(connection: Connection, contact: str) -> dict[str, Any]:
     ).mappings()
     homes = [_some(row, "location", "flat", "name", "email", "phone", "language") for row in lives]
     people = connection.execute(select(person).where(_of(connection, contact))).mappings().all()
-    if not people and not homes:
+    stops = _stops(connection, people, emails, phones)
+    accounts = _accounts(connection, emails)
+    if not (people or homes or stops or accounts):
         raise not_found("person", contact)
     ids = [row["beside"] or row["id"] for row in people]
     packages = connection.execute(
@@ -106,22 +109,88 @@ def export(connection: Connection, contact: str) -> dict[str, Any]:
             for row in delegates
         ],
         "contacts": [
-            _some(row, "name", "email", "phone", "language", "created_ms") for row in people
+            _some(row, "name", "email", "phone", "language", "created_ms")
+            | {"channels": kept.names_of(row["channels"])}
+            for row in people
         ],
         "packages": [
             _some(
                 row,
-                *("id", "barcode", "location", "status", "size", "owner"),
+                *("id", "barcode", "reference", "location", "carrier", "status", "size", "owner"),
                 *("announced_ms", "stored_ms", "hold_until_ms", "finished_ms"),
             )
             for row in packages
         ],
         "messages": [
             _some(row, "kind", "channel", "language", "status", "due_ms", "sent_ms")
+            | {"details": kept.object_of(row["facts"]), "answer": row["error"]}
             for row in messages
         ],
         "directories": homes,
+        "stops": stops,
+        "views": _views(connection, [row["id"] for row in people]),
+        "accounts": accounts,
     }
+
+
+def _stops(
+    connection: Connection, people: Sequence[Any], emails: Iterable[str], phones: Iterable[str]
+) -> list[dict[str, Any]]:
+    """What they asked to be sent no more, by each of their addresses."""
+    table = schema.message_stop
+    indexes = {row[name] for row in people for name in ("email_index", "phone_index")}
+    indexes |= {blind_index(connection, each, "recipient.email") for each in emails}
+    indexes |= {blind_index(connection, each, "recipient.phone") for each in phones}
+    of_them = table.c.address_index.in_(sorted(indexes - {""}))
+    rows = connection.execute(select(table).where(of_them).order_by(table.c.since_ms))
+    return [_some(row, "what", "since_ms") for row in rows.mappings()]
+
+
+def _views(connection: Connection, people: Sequence[str]) -> list[dict[str, Any]]:
+    """When operators looked at their data, and what else is in the log of them; but for what was
+    given out to them. Whoever did it is another person."""
+    table = schema.audit
+    shown = is_about_one_of(connection, people) & (table.c.action != viewed.EXPORTED)
+    rows = connection.execute(select(table).where(shown).order_by(table.c.at_ms))
+    return [
+        {"at_ms": row["at_ms"], "action": row["action"], "details": kept.object_of(row["detail"])}
+        for row in rows.mappings()
+    ]
+
+
+def _accounts(connection: Connection, emails: Iterable[str]) -> list[dict[str, Any]]:
+    """The operators' accounts with this address, and how they are used; no secret is given out."""
+    user, log = schema.user, schema.audit
+    folded = [blind_index(connection, each, "user_account.email") for each in emails]
+    rows = connection.execute(select(user).where(user.c.email_folded.in_(folded))).mappings().all()
+    return [
+        {
+            **_some(row, "email", "name", "role", "provider_subject", "created_ms", "disabled_ms"),
+            "sessions": _of_account(
+                connection,
+                schema.operator_session,
+                row["id"],
+                *("way", "address", "device", "created_ms", "seen_ms"),
+            ),
+            "passkeys": _of_account(
+                connection, schema.passkey, row["id"], "name", "created_ms", "used_ms"
+            ),
+            "actions": [
+                _some(line, "at_ms", "action", "address")
+                for line in connection.execute(
+                    select(log).where(is_by(connection, row["email"])).order_by(log.c.at_ms)
+                ).mappings()
+            ],
+        }
+        for row in rows
+    ]
+
+
+def _of_account(
+    connection: Connection, table: Table, account: str, *names: str
+) -> list[dict[str, Any]]:
+    rows = select(table).where(table.c.account == account).order_by(table.c.created_ms)
+    return [_some(row, *names) for row in connection.execute(rows).mappings()]
 
 
 def _some(row: Any, *names: str) -> dict[str, Any]:

@@ -60,6 +60,10 @@ TYPES: Final[dict[str, tuple[str, str]]] = {
         "The address does not take this method",
         "use one of those in the header allow",
     ),
+    "no_carrier": (
+        "The key is a sender of the operator's own",
+        "ask with a carrier's key: senders of the operator list their packages",
+    ),
     "no_sandbox": ("The key is for real lockers", "have the operator make you a sandbox key"),
     "not_dead": ("The webhook was not given up", "there is nothing to send again"),
     "not_disputed": ("Nobody asks whose the package is", "there is nothing to decide"),

@@ -251,6 +251,12 @@ def days(connection: Connection, _rules: Retention, now_ms: int) -> int:
     return _delete(connection, table, table.c.day_ms < now_ms - DAYS_DAYS * DAY_MS)
 
 
+def carrier_days(connection: Connection, _rules: Retention, now_ms: int) -> int:
+    """What happened to each carrier's packages on each day."""
+    table = schema.carrier_day
+    return _delete(connection, table, table.c.day_ms < now_ms - DAYS_DAYS * DAY_MS)
+
+
 def staff_versions(connection: Connection, _rules: Retention, now_ms: int) -> int:
     """The versions that the list of staff once had; the one that counts stays."""
     table, counts = schema.staff_list_version, select(schema.staff_list.c.version).scalar_subquery()
@@ -287,6 +293,7 @@ PRUNED: Final[dict[str, Prune]] = {
     "minute_status": minutes,
     "hour_status": hours,
     "day_status": days,
+    "carrier_day": carrier_days,
     "staff_list_version": staff_versions,
 }
 """What is pruned, by its table."""

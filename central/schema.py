@@ -31,6 +31,8 @@ from central.carriers.tables import carrier as carrier
 from central.carriers.tables import carrier_area as carrier_area
 from central.carriers.tables import carrier_location as carrier_location
 from central.carriers.tables import door_share as door_share
+from central.carriers.tables import place_change as place_change
+from central.counted_tables import carrier_day as carrier_day
 from central.counted_tables import day_status as day_status
 from central.counted_tables import hour_status as hour_status
 from central.counted_tables import kept_figures as kept_figures
@@ -69,6 +71,12 @@ from central.remote.tables import location_file as location_file
 from central.residents.tables import directory_version as directory_version
 from central.residents.tables import household as household
 from central.residents.tables import resident as resident
+from central.rollouts.tables import release_advisory as release_advisory
+from central.rollouts.tables import release_checked as release_checked
+from central.rollouts.tables import rollout as rollout
+from central.rollouts.tables import rollout_hold as rollout_hold
+from central.rollouts.tables import rollout_location as rollout_location
+from central.rollouts.tables import rollout_ring as rollout_ring
 from central.webhooks.tables import webhook_endpoint as webhook_endpoint
 from kiosk.model.carriers import OPERATOR
 
@@ -161,6 +169,9 @@ location = Table(
     Index("ix_location_area", "area"),
     Index("ix_location_version", "version", "id"),
     Index("ix_location_is_well", "is_well", "id"),
+    Index("ix_location_release_state", "release_state", "id"),
+    _partial("ix_location_went_back", "id", where="went_back <> ''"),
+    _partial("ix_location_silent", "id", where="silent_told_ms IS NOT NULL"),
     _partial("ix_location_free", "latitude", "longitude", where="free > 0"),
     _partial("ix_location_open", "latitude", "longitude", where="free > promised"),
 )

@@ -5,9 +5,12 @@ from __future__ import annotations
 
 from typing import Final
 
+from sqlalchemy import Connection, select
+
 from central import schema
 from central.auth import Program
 from central.errors import not_found
+from kiosk.model.carriers import OPERATOR
 
 PREFIX: Final = "sandbox~"
 """Ids of real locations have no tilde."""
@@ -19,6 +22,13 @@ IS_SANDBOX: Final = schema.location.c.id.like(f"{PREFIX}%")
 def is_sandbox(location: str | None) -> bool:
     """Whether a location is simulated."""
     return location is not None and location.startswith(PREFIX)
+
+
+def carriers(connection: Connection) -> frozenset[str]:
+    """The carriers that are sandboxes: no real kiosk hears of them."""
+    table = schema.api_key
+    found = select(table.c.carrier).where(table.c.sandbox != "", table.c.carrier != OPERATOR)
+    return frozenset(connection.execute(found).scalars())
 
 
 def require_own(program: Program, location: str) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import tomllib
 from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, get_args
@@ -16,6 +18,7 @@ from config.lines import Key, key_lines, nearest_line
 from config.mistakes import Mistake, as_toml, is_control, key_path, one_of
 from config.schema import Site
 
+LOG = logging.getLogger("config")
 DEMO_SITE = Path(str(files("config").joinpath("demo.toml")))
 DEMO_PACKAGES = Path(str(files("config").joinpath("demo-packages.csv")))
 
@@ -35,16 +38,40 @@ class ConfigError(Exception):
         self.mistakes = mistakes
 
 
-def load_site(path: Path | str) -> Site:
-    """Read a site file.
+def load_site(path: Path | str, *, may_be_newer: bool = False) -> Site:
+    """Read a site file. One that `may_be_newer` was written for a newer version, which was taken
+    back: settings that only that one knows are passed over, and said in the log.
 
     Raises:
         ConfigError: with every mistake of the file.
     """
-    site, mistakes = _examine(Path(path))
+    read = _read_toml(Path(path))
+    if may_be_newer and not isinstance(read, Mistake):
+        text, raw = read
+        read = text, _known_part(Path(path), raw)
+    site, mistakes = _judge(Path(path), read)
     if site is None or mistakes:
         raise ConfigError(mistakes)
     return site
+
+
+def _known_part(path: Path, raw: dict[str, Any]) -> dict[str, Any]:
+    """A file's table without the keys that this version does not know."""
+    try:
+        Site.model_validate(raw)
+    except ValidationError as error:
+        known = deepcopy(raw)
+        for details in error.errors():
+            if details["type"] == "extra_forbidden":
+                *way, last = details["loc"]
+                table: Any = known
+                for part in way:
+                    table = table[part]
+                del table[last]
+                where = key_path(tuple(details["loc"]))
+                LOG.warning("%s: %s is of a newer version, and is passed over", path, where)
+        return known
+    return raw
 
 
 def check_site(path: Path | str) -> list[Mistake]:

@@ -11,9 +11,12 @@ from zoneinfo import ZoneInfo
 import phonenumbers
 from argon2 import Type, extract_parameters
 from argon2.exceptions import InvalidHashError
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Strict
+from pydantic import AfterValidator, BeforeValidator, Field, Strict
 
 from config.contrast import contrast_with_white
+from config.table import Hours
+from config.table import Table as _Table
+from config.updates import Updates
 from drivers.boards import FAMILIES
 
 LANGUAGES = (
@@ -99,13 +102,6 @@ def _plain_path(path: Path) -> Path:
     return path
 
 
-def _begins_and_ends(night: str) -> str:
-    begin, _, end = night.partition("-")
-    if night and begin == end:
-        raise ValueError("begins when it ends")
-    return night
-
-
 def _option(value: object) -> object:
     if not isinstance(value, (bool, int, str)):
         raise ValueError("is not true, false, a whole number or a text")
@@ -146,12 +142,6 @@ _WIDTH = "the width in millimetres, a whole number from 1"
 _HEIGHT = "the height in millimetres, a whole number from 1"
 _LABEL = "1 to 8 letters, digits or dashes, as written on the steel"
 _PORT = 'a device like "/dev/serial/by-id/usb-…", or a path inside the kiosk\'s data folder'
-
-
-class _Table(BaseModel):
-    """A table of the file: nothing is guessed, converted, ignored or changed later."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class Face(_Table):
@@ -318,6 +308,13 @@ class Staff(_Table):
     badge_hash: Annotated[str, AfterValidator(_argon2id)] | None = Field(
         default=None, description="the argon2id hash of a badge's secret; `kiosk badge` makes both"
     )
+    carriers: list[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")]] = Field(
+        default=["operator"],
+        min_length=1,
+        max_length=20,
+        description="1 to 20 ids of carriers, in small letters, digits and dashes: whose packages a"
+        " courier touches. What is brought unannounced is the first one's",
+    )
 
 
 class Policy(_Table):
@@ -409,6 +406,14 @@ class Policy(_Table):
         ge=60,
         le=86_400,
         description="the longest wait after wrong PINs of one person in seconds, 60 to 86400",
+    )
+
+
+class Privacy(_Table):
+    """[privacy]: what this site says of what it keeps of people."""
+
+    contact: Text = Field(
+        description="whom people ask: a name, an e-mail address, a number, 1 to 200 characters"
     )
 
 
@@ -523,9 +528,8 @@ class Look(_Table):
         description="a PNG picture, absolute or inside the kiosk's data folder; it stands where the"
         " name would",
     )
-    night: Annotated[str, AfterValidator(_begins_and_ends)] = Field(
+    night: Hours = Field(
         default="21:30-06:00",
-        pattern=r"^(|([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9])$",
         description='when the screens are dark and the sounds quiet, like "21:30-06:00", or ""',
     )
     screen_saver_s: int = Field(
@@ -580,9 +584,11 @@ class Site(_Table):
         default=(), description="a list of [[staff]]"
     )
     policy: Policy = Field(default=Policy(), description="a table [policy], or none")
+    privacy: Privacy | None = Field(default=None, description="a table [privacy], or none")
     messages: Messages | None = Field(default=None, description="a table [messages], or none")
     backup: Backup | None = Field(default=None, description="a table [backup], or none")
     server: Server = Field(default=Server(), description="a table [server], or none")
+    updates: Updates = Field(default=Updates(), description="a table [updates], or none")
     power: Power | None = Field(default=None, description="a table [power], or none")
     climate: Climate | None = Field(default=None, description="a table [climate], or none")
     look: Look = Field(default=Look(), description="a table [look], or none")

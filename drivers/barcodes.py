@@ -140,8 +140,7 @@ def _sscc_is_right(text: str) -> bool:
 
 def _impb_is_right(text: str) -> bool:
     found = _IMPB.fullmatch(text)
-    assert found is not None
-    return mod_10_is_right(found[1])
+    return found is not None and mod_10_is_right(found[1])
 
 
 def mod_10_is_right(digits: str) -> bool:
@@ -160,7 +159,8 @@ def _ups_is_right(text: str) -> bool:
 
 def _s10_is_right(text: str) -> bool:
     found = _S10.fullmatch(text)
-    assert found is not None
+    if found is None:
+        return False
     total = sum(weight * int(digit) for weight, digit in zip(_S10_WEIGHTS, found[1], strict=True))
     expected = {10: 0, 11: 5}.get(11 - total % 11, 11 - total % 11)
     return expected == int(found[2])

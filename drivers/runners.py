@@ -157,7 +157,9 @@ class TaskRunner:
             for event in step.events:
                 deliver(event)
             if step.wait_s > 0:
+                # `wait_for` of Python 3.11 forgets a cancellation that comes with the wake.
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), step.wait_s)
+                    async with asyncio.timeout(step.wait_s):
+                        await self._wake.wait()
             else:
                 await asyncio.sleep(0)

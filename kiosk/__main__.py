@@ -18,11 +18,12 @@ from typing import NoReturn
 import click
 import segno
 
-from config import DEMO_SITE, ConfigError, check_site, load_site
-from kiosk import app, rescue
+from config import DEMO_SITE, ConfigError, Site, check_site, load_site
+from kiosk import app, rehearsing, rescue
 from kiosk.adapters import LocationKeyError, hash_pin, key_path
 from kiosk.console import announcements, report
 from kiosk.console.command_socket import ConsoleClient, ConsoleError
+from kiosk.data_folder import was_newer_here
 from kiosk.demo import demo
 from kiosk.demo import text as text_demo
 from kiosk.demo.processes import DemoError
@@ -76,6 +77,11 @@ class Geometry(click.ParamType[tuple[int, int, int, int]]):
         return width, height, left, top
 
 
+def site_of(config: Path, data: Path) -> Site:
+    """The site of a kiosk's data folder. Raises `ConfigError`."""
+    return load_site(config, may_be_newer=was_newer_here(data))
+
+
 config_option = click.option(
     "--config",
     type=click.Path(path_type=Path),
@@ -118,11 +124,11 @@ def run(
     if may_set_up and is_new(config, data):
         run_set_up(config, data, geometry)
     require_set_up(data)
-    site = with_kept_settings(load_site(config), data)
+    site = with_kept_settings(site_of(config, data), data)
     # What is wrong with a kiosk's folder stands on its screen; that there is no kiosk, here.
     app.require_kiosk(site, data)
     try:
-        sys.exit(run_window(site, data, geometry))
+        sys.exit(run_window(site, data, geometry, config))
     except NoDisplayError as error:
         click.echo(str(error), err=True)
         with app.own_console_server(site, data):
@@ -175,7 +181,7 @@ def _remarks_on_rights(file: Path, data: Path) -> Iterator[str]:
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 def announce(config: Path, data: Path, file: Path) -> None:
     """Expect the packages in FILE (CSV: barcode,size,name,phone); the kiosk must not run."""
-    site = load_site(config)
+    site = site_of(config, data)
     read = announcements.read_announcements(file, site)
     if not (read.expected or read.results):
         raise app.CannotRunError(f"{file}: {announcements.summary([])}")
@@ -194,7 +200,7 @@ def announce(config: Path, data: Path, file: Path) -> None:
 
 def console_of(config: Path, data: Path) -> ConsoleClient:
     """How the commands below reach the kiosk."""
-    return ConsoleClient(data, lambda: app.own_console_server(load_site(config), data))
+    return ConsoleClient(data, lambda: app.own_console_server(site_of(config, data), data))
 
 
 @main.command()
@@ -237,13 +243,13 @@ def running_console(data: Path, answer_s: float) -> ConsoleClient:
 def support(config: Path, data: Path, file: Path) -> None:
     """Write one FILE (ZIP) for whoever looks for a fault; nobody is in it. Also where no kiosk
     runs, or the one that runs does not answer."""
-    make_private(file)
     try:
         with running_console(data, SUPPORT_S) as console:
             made = base64.b64decode(console.ask("support")["file"])
     except ConsoleError as error:
         click.echo(f"{error}: it is made without the kiosk", err=True)
-        made = asyncio.run(app.support_without_kiosk(load_site(config), data, str(error)))
+        made = asyncio.run(app.support_without_kiosk(site_of(config, data), data, str(error)))
+    make_private(file)
     file.write_bytes(made)
     click.echo(f"{file}: {len(made)} bytes")
 
@@ -291,6 +297,20 @@ def report_command(config: Path, data: Path, form: str, snapshot: Path | None) -
     click.echo(report.as_text(form, found, figures))
 
 
+@main.command("rehearse")
+@config_option
+@data_option
+@click.option("--own-screen", is_flag=True, hidden=True)
+def rehearse_command(config: Path, data: Path, own_screen: bool) -> None:
+    """Try this release on a COPY of a kiosk's data folder: the database, the journal's chain, the
+    site file, the first screen."""
+    site = with_kept_settings(site_of(config, data), data)
+    if own_screen:
+        rehearsing.require_own_screen(site, data)
+        return
+    click.echo(rehearsing.rehearse(site, data, config))
+
+
 @main.command("backup")
 @config_option
 @data_option
@@ -309,7 +329,7 @@ def backup_command(config: Path, data: Path) -> None:
 @click.option("--at-older-server", is_flag=True, help="It is of 0.2: send it the key as it is.")
 def enrol(config: Path, data: Path, url: str, token: str, at_older_server: bool) -> None:
     """Make this kiosk known to the central server at URL, with its one-time TOKEN."""
-    enrol_kiosk(load_site(config), data, url, token, at_older_server=at_older_server)
+    enrol_kiosk(site_of(config, data), data, url, token, at_older_server=at_older_server)
     click.echo(f"enrolled at {url}; the kiosk syncs from its next start on")
 
 
@@ -330,7 +350,7 @@ def restore(config: Path, data: Path, file: Path, without_server: bool, ran_offl
     An enrolled kiosk takes back from its server what happened since the backup.
     """
     doubt = "the kiosk ran on where the server did not hear it" if ran_offline else ""
-    transport = transport_of(load_site(config), data)
+    transport = transport_of(site_of(config, data), data)
     restored = app.restore(
         data, file, with_server=not without_server, doubt=doubt, transport=transport
     )
@@ -379,7 +399,7 @@ def rescue_command(
 ) -> None:
     """Empty the locker of a machine that is dead, from another computer: in a new --data folder,
     with a BACKUP and its key; without BACKUP go on with a rescue that has begun."""
-    site = rescue.on_laptop(with_kept_settings(load_site(config), data), ports)
+    site = rescue.on_laptop(with_kept_settings(site_of(config, data), data), ports)
     if backup is not None:
         restored = rescue.begin(site, data, backup, key, server)
         click.echo(restored.doubt or "What is inside is known.")
@@ -404,7 +424,7 @@ def rescue_command(
 def retire(config: Path, data: Path, force: bool, without_server: bool) -> None:
     """Take this machine out of service for good: notify its server, and wipe database, keys and
     backups. The kiosk must not run. Stopped in the middle, the same command goes on."""
-    done = app.retire(load_site(config), data, is_forced=force, with_server=not without_server)
+    done = app.retire(site_of(config, data), data, is_forced=force, with_server=not without_server)
     click.echo(f"retired; {done.wiped} files were overwritten and removed")
     if without_server:
         click.echo("The server knows nothing of it: there, central location revoke.")

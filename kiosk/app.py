@@ -74,6 +74,7 @@ from kiosk.sync.enrol import IDENTITY_FILE, identity_in
 from kiosk.sync.journal_import import RecallError, recall
 from kiosk.sync.servers import Servers, servers_of
 from kiosk.sync.transport import BY_TLS, PlainLineError, Transport
+from kiosk.update_link import updating
 from kiosk.vitals import version, vitals
 
 LOG = logging.getLogger("kiosk")
@@ -92,8 +93,10 @@ async def open_kiosk(
     drew_s_ago: Callable[[], float | None] | None = None,
     keeper_status: Path = KEEPER_STATUS,
     power: Callable[[], Power] | None = None,
+    site_file: Path | None = None,
 ) -> AsyncIterator[Kiosk]:
-    """Join the parts for a site and its data folder; give them back at the end.
+    """Join the parts for a site and its data folder; give them back at the end. `site_file` is
+    where the site was read from: other releases are rehearsed with it.
 
     Raises `StoreError`, `LocationKeyError` or `EnrolError` when the data folder cannot be used.
     """
@@ -137,8 +140,14 @@ async def open_kiosk(
                     evidence.kept(store, head, key),
                     scanning(data, site.scanner, kiosk.person),
                     syncing(
-                        data, kiosk, transport_of(site, data), helper, health, bank_sensor_of(site)
+                        data,
+                        kiosk,
+                        transport_of(site, data),
+                        helper,
+                        health,
+                        bank_sensor_of(site, data),
                     ),
+                    updating(site, data, kiosk, health, site_file),
                 ):
                     yield kiosk
         finally:
@@ -215,7 +224,7 @@ def own_console_server(site: Site, data: Path) -> Iterator[ConsoleServer]:
 
 async def support_without_kiosk(site: Site, data: Path, why: str) -> bytes:
     """The file for whoever looks for a fault, where no kiosk answers."""
-    computer = asdict(vitals(data, None, bank_sensor_of(site)))
+    computer = asdict(vitals(data, None, bank_sensor_of(site, data)))
     try:
         with own_console_server(site, data) as desk:
             return await without_kiosk(sent_of(site), computer, desk, why)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import re
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -11,13 +13,45 @@ from kiosk.model.clock import Clock
 from kiosk.retirement import require_not_retiring
 from kiosk.store import evidence, meta, staff
 from kiosk.store.backup import KEY_CHECK
-from kiosk.store.remains import DATABASE
+from kiosk.store.durable import make_durable
+from kiosk.store.remains import DATABASE, NEWEST_FILE
 from kiosk.store.store import Store
 from kiosk.store.writer import Writer
 from kiosk.vitals import version
 
+LOG = logging.getLogger("kiosk")
 COPIES = "backups"
 """Where copies of the database are kept at a site whose file names no folder for backups."""
+
+
+def was_newer_here(data: Path) -> bool:
+    """Whether a newer version than this one has run on a data folder, and was taken back: then its
+    site file may have settings that this one does not know."""
+    return _numbers(_newest_in(data)) > _numbers(version())
+
+
+def _newest_in(data: Path) -> str:
+    try:
+        return (data / NEWEST_FILE).read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    """The numbers of a release, to compare; none of what is no version."""
+    found = re.match(r"\d+(\.\d+)*", text)
+    return () if found is None else tuple(int(number) for number in found[0].split("."))
+
+
+def _note_version(data: Path) -> None:
+    if _numbers(_newest_in(data)) >= _numbers(version()):
+        return
+    try:
+        draft = data / f"{NEWEST_FILE}.part"
+        draft.write_text(f"{version()}\n", encoding="ascii")
+        make_durable(draft, data / NEWEST_FILE)
+    except OSError as error:  # a full disk must not keep the kiosk shut
+        LOG.warning("%s: which version runs cannot be noted: %s", data, error)
 
 
 def open_store(
@@ -52,6 +86,7 @@ def open_store(
     except BaseException:
         store.close()
         raise
+    _note_version(data)
     return store
 
 

@@ -133,9 +133,11 @@ class Engine(ABC):
 class KioskEngine(Engine):
     """Serves people at a kiosk."""
 
-    def __init__(self, site: Site, data: Path, screen: Screen) -> None:
+    def __init__(
+        self, site: Site, data: Path, screen: Screen, site_file: Path | None = None
+    ) -> None:
         super().__init__(screen)
-        self._site, self._data = site, data
+        self._site, self._data, self._site_file = site, data, site_file
         self._kiosk: Kiosk | None = None
         self.drew_s_ago: Callable[[], float | None] | None = None
         """How long ago the window drew last, from any thread."""
@@ -153,7 +155,12 @@ class KioskEngine(Engine):
         """Until it is cancelled; where a supply is watched, until its battery ends soon."""
         power = None if watch is None else lambda: watch.power
         async with open_kiosk(
-            self._site, self._data, self._screen, drew_s_ago=self.drew_s_ago, power=power
+            self._site,
+            self._data,
+            self._screen,
+            drew_s_ago=self.drew_s_ago,
+            power=power,
+            site_file=self._site_file,
         ) as kiosk:
             self._kiosk = kiosk
             kiosk.restart, kiosk.picture = self.restart, self.picture
@@ -214,7 +221,12 @@ def cannot_start(error: Exception) -> CannotStart:
     return CannotStart(message=message)
 
 
-def run_window(site: Site, data: Path, geometry: tuple[int, int, int, int] | None) -> int:
+def run_window(
+    site: Site,
+    data: Path,
+    geometry: tuple[int, int, int, int] | None,
+    site_file: Path | None = None,
+) -> int:
     """The kiosk in its window, until it is closed or the process is asked to end.
 
     `geometry` is `(width, height, left, top)` of an ordinary window; None fills the panel.
@@ -244,7 +256,7 @@ def run_window(site: Site, data: Path, geometry: tuple[int, int, int, int] | Non
         site_look=site_look_of(site, data),
         sound=Sound(loudspeaker, jack, site.sound.speaks_directions),
     )
-    engine = KioskEngine(site, data, window)
+    engine = KioskEngine(site, data, window, site_file)
     is_wanted_again = threading.Event()
 
     def restart() -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -17,7 +17,8 @@ from kiosk.flows.context import Kiosk
 from kiosk.flows.views.choices import Choice
 from kiosk.flows.views.customer import First
 from kiosk.keeper_status import KEEPER_STATUS, TRIAL, release_status
-from kiosk.store import boards, intents
+from kiosk.store import boards, intents, meta
+from kiosk.store.compatibility import OLDEST_VERSION
 from kiosk.store.errors import StoreError
 from kiosk.store.writer import Writer
 from kiosk.vitals import version
@@ -39,6 +40,8 @@ class Verdict:
     """None: nobody can say, as only the server is missing, which may be its own fault."""
     why: str = ""
     is_idle: bool = False
+    oldest_writer: str = field(default="", compare=False)
+    """The oldest version that may still write this database; "" where nobody can say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,7 @@ class Known:
     is_in_play: bool
     before: frozenset[str]
     """The boards that are to be there."""
+    oldest_writer: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +73,9 @@ class Health:
             return Verdict(False, f"the store does not answer: {error}")
         why, is_idle = self.trouble(known), self._is_idle(known)
         if why:
-            return Verdict(False, why, is_idle)
+            return Verdict(False, why, is_idle, known.oldest_writer)
         why = self._server_trouble()
-        return Verdict(None if why else True, why, is_idle)
+        return Verdict(None if why else True, why, is_idle, known.oldest_writer)
 
     def known(self) -> Known:
         """What the store knows, for a thread that may wait for it. Raises `StoreError`."""
@@ -129,7 +133,8 @@ def known_of(writer: Writer, answering: Mapping[str, bool | None], is_trial: boo
     """In a transaction. While a release is on trial it is held to the boards that answered before
     it came; else each that ever answered is to be there."""
     before = boards.to_be_there(writer, answering, is_trial=is_trial)
-    return Known(intents.is_in_play(writer), before)
+    oldest = meta.value(writer, OLDEST_VERSION) or ""
+    return Known(intents.is_in_play(writer), before, oldest)
 
 
 def answer_of(verdict: Verdict) -> dict[str, object]:
@@ -139,4 +144,5 @@ def answer_of(verdict: Verdict) -> dict[str, object]:
         "is_well": verdict.is_well,
         "why": verdict.why,
         "is_idle": verdict.is_idle,
+        "oldest_writer": verdict.oldest_writer,
     }

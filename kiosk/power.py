@@ -23,6 +23,9 @@ LOG = logging.getLogger("kiosk")
 EVERY_S: Final = 5.0
 WITHIN_S: Final = 5.0
 LOOK_EVERY_S: Final = 0.5
+FORGOTTEN_AFTER_S: Final = 3600.0
+"""A computer that still runs so long after its battery was nearly empty has mains, though the
+supply does not say so."""
 CALM_WITHIN_S: Final = 60.0
 """So long a kiosk that must stop waits for whoever is there, and for doors in play."""
 LINE_MAX: Final = 4096
@@ -107,27 +110,40 @@ class PowerWatch:
     ) -> None:
         self.power: Power = UNKNOWN
         self._ask, self._rules, self._changed = ask, rules, changed
-        self._why = ""
+        self._why, self._heard_s = "", 0.0
 
     async def run(self) -> None:
         """For ever."""
         while True:
-            await self.look()
+            try:
+                await self.look()
+            except Exception as error:
+                LOG.exception("the supply could not be asked, and that is a mistake here")
+                self._unheard(str(error))
             await asyncio.sleep(EVERY_S)
 
     async def look(self) -> Power:
         """Ask once."""
-        before = self.power
         try:
-            self.power = power_of(await self._ask(), self._rules)
-            self._say("")
+            found = power_of(await self._ask(), self._rules)
         except NoAnswerError as error:
-            self.power = power_unheard(before)
-            self._say(str(error))
-        if _follows(self.power) != _follows(before):
-            LOG.info("power: %s", self.power)
-            self._changed(self.power)
+            self._unheard(str(error))
+        else:
+            self._heard_s = asyncio.get_running_loop().time()
+            self._say("")
+            self._know(found)
         return self.power
+
+    def _unheard(self, why: str) -> None:
+        silent_s = asyncio.get_running_loop().time() - self._heard_s
+        self._say(why)
+        self._know(UNKNOWN if silent_s > FORGOTTEN_AFTER_S else power_unheard(self.power))
+
+    def _know(self, power: Power) -> None:
+        before, self.power = self.power, power
+        if _follows(power) != _follows(before):
+            LOG.info("power: %s", power)
+            self._changed(power)
 
     def _say(self, why: str) -> None:
         if why != self._why:

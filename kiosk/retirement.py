@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import re
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -19,13 +20,14 @@ from kiosk.model.urls import path as url_path
 from kiosk.remote_helper import SETTINGS_FILE
 from kiosk.scratch import remove_left_behind
 from kiosk.store.backup import key_check_of
-from kiosk.store.remains import DATABASE, backups
+from kiosk.store.remains import DATABASE, NEWEST_FILE, backups
 from kiosk.sync.client import Identity
 from kiosk.sync.contract import RetireRequest
 from kiosk.sync.enrol import IDENTITY_FILE
 from kiosk.sync.reaching import is_out_of_reach
 from kiosk.sync.servers import Answered, NotReachedError, servers_of
 from kiosk.sync.transport import PlainLineError, Transport
+from kiosk.updates.spool import FOLDER as UPDATES
 from kiosk.wiping import COPIES_ON_WRITE, file_systems, wipe
 
 MARK = "retiring.json"
@@ -36,6 +38,8 @@ OWN_FILES = (
     "kiosk.sock",
     f"{Path(SETTINGS_FILE).stem}.part",
     SETTINGS_FILE,
+    f"{NEWEST_FILE}.part",
+    NEWEST_FILE,
 )
 """Of a kiosk's data folder, beside its database and what is named as that is."""
 
@@ -172,6 +176,7 @@ def wipe_all(
         wiped += not problem
         if problem:
             left.append(problem)
+    shutil.rmtree(data / UPDATES, ignore_errors=True)
     remove_left_behind()
     others = sorted(each.name for each in data.glob("*") if each.name != MARK)
     if others:
@@ -199,6 +204,8 @@ def _files(
         if key_check_of(each) == progress.key_check
     ]
     yield from sorted(data.glob(f"{DATABASE}*"))
+    # Releases that came, and what a power cut left of a rehearsal's copy of the database.
+    yield from sorted(each for each in (data / UPDATES).rglob("*") if each.is_file())
     yield from own
     for folder in (data, *folders):
         yield from sorted(folder.glob("kiosk-*Z.part"))

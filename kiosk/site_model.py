@@ -97,6 +97,7 @@ def location_of(site: Site) -> Location:
         ),
         screen=_rectangle(site.screen),
         country=site.location.country or "",
+        privacy_contact="" if site.privacy is None else site.privacy.contact,
     )
 
 
@@ -261,6 +262,7 @@ def staff_of(site: Site) -> list[Staff]:
             Role(person.role),
             person.pin_hash,
             person.badge_hash or "",
+            carriers=tuple(person.carriers),
         )
         for person in site.staff
     ]
@@ -277,9 +279,9 @@ def bank_of(site: Site, data: Path) -> Bank:
     return open_bank(wired_boards(site.boards, data), wired_doors(site.slots), timing=timing)
 
 
-def bank_sensor_of(site: Site) -> Path | None:
+def bank_sensor_of(site: Site, data: Path) -> Path | None:
     """What tells how warm it is inside the bank."""
-    return None if site.climate is None else site.climate.bank_sensor
+    return None if site.climate is None else data / site.climate.bank_sensor
 
 
 def supply_of(site: Site) -> Supply | None:

@@ -21,6 +21,7 @@ VARIES: Final = frozenset(
         "next",
         "next_since_ms",
         "free_ms",
+        "day",
         "epoch",
         "seq",
         "locator",
@@ -81,6 +82,7 @@ def _package(status: str, **more: Any) -> dict[str, Any]:
         "size": "M",
         "low_door": False,
         "alone": False,
+        "sms_stopped": False,
         "announced_ms": _T,
         "changed_ms": _T,
         "stored_ms": _T,
@@ -243,6 +245,13 @@ EXAMPLES: Final[tuple[Example, ...]] = (
         _RESERVATION,
     ),
     Example(
+        "GET /v1/reservations",
+        "All that are kept at a location",
+        200,
+        {"reservations": [_RESERVATION], "next": None},
+        path="/v1/reservations?state=HELD&location={location}",
+    ),
+    Example(
         "PUT /v1/reservations/{reservation}",
         "Keep it longer",
         200,
@@ -364,6 +373,25 @@ EXAMPLES: Final[tuple[Example, ...]] = (
         200,
         _package("RETRIEVED", finished_ms=_T),
         path="/v1/sandbox/packages/{package}/pickup",
+    ),
+    Example(
+        "GET /v1/reports/days",
+        "What happened to all your packages, day by day",
+        200,
+        {
+            "days": [
+                {
+                    "day": "2026-11-29",
+                    "location": "sandbox~5f0c11aa",
+                    "stored": 1,
+                    "picked_up": 1,
+                    "expired": 0,
+                    "taken_back": 0,
+                    "missing": 0,
+                }
+            ],
+            "next": None,
+        },
     ),
     Example(
         "GET /v1/packages/{package}/history",

@@ -1,4 +1,4 @@
-"""The tree of areas: made, named, taken away; which locations lie where."""
+"""The tree of areas: made, named, moved, taken away; which locations lie where."""
 
 from __future__ import annotations
 
@@ -59,6 +59,40 @@ def rename(
     require_known(connection, area_id, reach)
     connection.execute(update(area).where(area.c.id == area_id).values(name=name or area_id))
     audit(connection, now_ms, by, "area.rename", area_id, name=name)
+
+
+def parent_of(connection: Connection, area_id: str, reach: Reach = NETWORK) -> str:
+    """The area that one lies in. Raises `RequestError`."""
+    require_known(connection, area_id, reach)
+    return str(connection.execute(select(area.c.parent).where(area.c.id == area_id)).scalar_one())
+
+
+def require_left(connection: Connection, area_id: str, parent: str, reach: Reach) -> None:
+    """Raises `RequestError` for who does not administer what an area is to be taken out of, and
+    says nothing of that."""
+    if not reach.covers(connection, parent):
+        problem = f"area {area_id!r} can be moved by who administers where it lies now"
+        raise RequestError(403, "forbidden", problem)
+
+
+def hang(connection: Connection, area_id: str, parent: str) -> None:
+    """Have an area, with all within it, lie in another, or in none. Raises `RequestError`."""
+    pairs, around = area_within, above(connection, parent)
+    if area_id in around:
+        problem = f"area {area_id!r}: {parent!r} lies in it, or is it; choose one outside"
+        raise RequestError(422, "invalid", problem)
+    of_it = select(pairs.c.area).where(pairs.c.above == area_id)
+    inside = list(connection.execute(of_it).scalars())
+    depths = select(func.count()).where(pairs.c.area.in_(inside), pairs.c.above.in_(inside))
+    deepest = connection.execute(depths.group_by(pairs.c.area)).scalars()
+    if len(around) + max(deepest) > DEEPEST:
+        raise RequestError(409, "too_deep", f"{DEEPEST} areas lie in each other at most")
+    beyond = pairs.c.area.in_(inside) & pairs.c.above.not_in(inside)
+    connection.execute(delete(pairs).where(beyond))
+    rows = [{"above": outer, "area": inner} for outer in around for inner in inside]
+    if rows:
+        connection.execute(insert(pairs), rows)
+    connection.execute(update(area).where(area.c.id == area_id).values(parent=parent))
 
 
 def remove(

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, literal, select
 
 from central import schema
 from central.adapters import RNG
 from central.badges import keys
+from central.carriers import places
 from central.carriers.carriers import require_known
 from central.context import Central, audit
 from central.errors import RequestError, not_found
+from central.simulated import IS_SANDBOX
 from kiosk.model.clock import DAY_MS, HOUR_MS
 from kiosk.model.signed_badge import (
     ID_BYTES,
@@ -64,7 +66,7 @@ def issue(connection: Connection, central: Central, by: str, wanted: Wanted) -> 
         RNG.randbytes(ID_BYTES).hex(),
         from_ms // 1000,
         until_ms // 1000,
-        _known(connection, wanted.locations),
+        _known(connection, wanted.carrier, wanted.locations),
         tuple(sorted(set(wanted.regions))),
     )
     try:
@@ -105,10 +107,14 @@ def _times(wanted: Wanted, now_ms: int, key_until_ms: int | None) -> tuple[int, 
     return from_ms, until_ms
 
 
-def _known(connection: Connection, locations: Sequence[str]) -> tuple[str, ...]:
+def _known(connection: Connection, carrier: str, locations: Sequence[str]) -> tuple[str, ...]:
+    """The locations of a badge, each once; where its carrier does not work there is none."""
     wanted = sorted(set(locations))
     table = schema.location
-    known = set(connection.execute(select(table.c.id).where(table.c.id.in_(wanted))).scalars())
+    real = select(table.c.id).where(table.c.id.in_(wanted), ~IS_SANDBOX)
+    if places.is_limited(connection, carrier):
+        real = real.where(places.works_at(literal(carrier)))
+    known = set(connection.execute(real).scalars())
     for each in wanted:
         if each not in known:
             raise not_found("location", each)

@@ -119,9 +119,9 @@ def _require_room(connection: Connection, carrier: str, now_ms: int) -> None:
     if mine >= OF_A_CARRIER_MAX:
         problem = f"{mine} of {carrier} are revoked: end the key that signed them instead"
         raise RequestError(409, "full", problem)
-    count = connection.execute(of_all).scalar_one()
-    if count >= REVOKED_BADGES_MAX:
-        raise RequestError(409, "full", f"{count} are revoked: take back what is needed no more")
+    if connection.execute(of_all).scalar_one() >= REVOKED_BADGES_MAX:
+        problem = "kiosks take no more: take back what is needed no more, or ask the operator"
+        raise RequestError(409, "full", problem)
 
 
 def _forget(connection: Connection, carrier: str, badge: str, pseudonym: str) -> None:

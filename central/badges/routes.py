@@ -10,6 +10,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
 from sqlalchemy import Connection
 
+from central import simulated
 from central.auth import Couriers, Program
 from central.badges import drawing, issuing, keys, revoking, site_codes
 from central.badges.issuing import Issued, Wanted
@@ -17,6 +18,7 @@ from central.badges.requests import BadgeWanted, RevocationWanted
 from central.carriers import places
 from central.carriers.carriers import of_key
 from central.context import Central, central_of
+from central.errors import RequestError
 
 router = APIRouter(prefix="/v1", tags=["couriers"])
 REFUSALS: dict[int | str, dict[str, Any]] = {code: {} for code in (401, 403, 404, 409, 422, 429)}
@@ -101,6 +103,7 @@ async def revocations(request: Request, program: Couriers) -> list[dict[str, Any
 async def revoke(wanted: RevocationWanted, request: Request, program: Couriers) -> dict[str, Any]:
     """Kiosks that are online hear of it within seconds, others when they are again; a kiosk that
     has heard nothing for a week takes no badge at all."""
+    _require_real(program)
     central = central_of(request)
     named = (wanted.badge, wanted.pseudonym, wanted.until_ms)
 
@@ -123,6 +126,7 @@ async def revoke(wanted: RevocationWanted, request: Request, program: Couriers) 
 async def take_back(
     request: Request, program: Couriers, revocation: str = Path(max_length=64)
 ) -> Response:
+    _require_real(program)
     central = central_of(request)
 
     def write(connection: Connection) -> None:
@@ -154,6 +158,7 @@ def _code(
     connection: Connection, central: Central, program: Program, location: str, day: date | None
 ) -> dict[str, Any]:
     carrier = of_key(connection, program.id)
+    simulated.require_own(program, location)
     places.require_works(connection, carrier, location)
     given = site_codes.code(connection, central, carrier, location, day)
     return {
@@ -164,6 +169,13 @@ def _code(
         "valid_from_ms": given.code.from_ms,
         "valid_until_ms": given.code.until_ms,
     }
+
+
+def _require_real(program: Program) -> None:
+    """Nothing that a sandbox asks for has real kiosks fetch another list. Raises `RequestError`."""
+    if program.sandbox:
+        problem = "a sandbox has no couriers: nothing of theirs is revoked"
+        raise RequestError(403, "forbidden", problem)
 
 
 def _shown(made: Issued) -> dict[str, Any]:

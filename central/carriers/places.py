@@ -4,12 +4,14 @@ no location."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 
-from sqlalchemy import ColumnElement, Connection, exists, or_, select
+from sqlalchemy import ColumnElement, Connection, exists, literal, or_, select
 
 from central import schema
 from central.areas.visible import around
+from central.database.bulk import upsert_many
 from central.errors import not_found
 
 _CARRIER = schema.carrier
@@ -46,6 +48,31 @@ def working_in(connection: Connection, areas: Collection[str]) -> list[str]:
     """The carriers for which one of these areas is named."""
     named = select(_IN.c.carrier).where(_IN.c.area.in_(sorted(areas))).distinct()
     return sorted(connection.execute(named).scalars())
+
+
+@contextmanager
+def noted(
+    connection: Connection, carriers: Collection[str], among: ColumnElement[bool] | None = None
+) -> Iterator[None]:
+    """Write down where these carriers begin or cease to work meanwhile, `among` these locations:
+    who keeps a copy of the feed hears of it."""
+    known = {each: _works(connection, each, among) for each in carriers}
+    yield
+    for carrier, before in known.items():
+        changed = before ^ _works(connection, carrier, among)
+        rows = [{"carrier": carrier, "location": each} for each in sorted(changed)]
+        upsert_many(connection, schema.place_change, ("carrier", "location"), rows)
+
+
+def _works(connection: Connection, carrier: str, among: ColumnElement[bool] | None) -> set[str]:
+    """Where a carrier works, of what there is."""
+    place = schema.location
+    here = select(place.c.id).where(place.c.revoked_ms.is_(None))
+    if among is not None:
+        here = here.where(among)
+    if is_limited(connection, carrier):
+        here = here.where(works_at(literal(carrier)))
+    return set(connection.execute(here).scalars())
 
 
 def require_works(connection: Connection, carrier: str, location: str) -> None:

@@ -13,6 +13,7 @@ from central.database.columns import (
     text_column,
     time_column,
 )
+from central.database.own_clock import changed_column
 
 carrier = Table(
     "carrier",
@@ -47,6 +48,18 @@ carrier_area = Table(
     Index("ix_carrier_area_area", "area"),
     sqlite_strict=True,
 )
+
+place_change = Table(
+    "place_change",
+    metadata,
+    Column("carrier", Text, ForeignKey("carrier.id"), primary_key=True),
+    Column("location", Text, ForeignKey("location.id"), primary_key=True),
+    changed_column("changed_ms"),
+    Index("ix_place_change_changed", "carrier", "changed_ms", "location"),
+    sqlite_strict=True,
+)
+"""When a carrier began or ceased to work at a location last, where that ever changed: a copy of the
+feed of locations is to hear of it. Which of the two it was says what holds now."""
 
 door_share = Table(
     "door_share",

@@ -20,6 +20,7 @@ from central.console import BY, write
 from central.context import Central
 from central.operators import accounts
 from central.settings import load
+from kiosk.model.invariants import present
 from kiosk.private_files import private_folder, write_private
 
 RULES = Path(__file__).parents[1] / "monitoring"
@@ -49,8 +50,7 @@ class LocalCluster:
     @property
     def plan(self) -> Plan:
         """What it is made of, once it is coming up."""
-        assert self._plan is not None
-        return self._plan
+        return present(self._plan, "a cluster is asked for its plan before it has one")
 
     def up(self, first_port: int) -> None:
         """Bring all of it up, with what an earlier one left. Raises `CannotServeError`."""

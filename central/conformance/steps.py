@@ -322,11 +322,16 @@ def _receivers(client: Client) -> None:
             client.ask("DELETE", path("v1", "webhooks", each)).is_(204)
 
 
-@step("refused: couriers' badges, which no sandbox makes")
+@step("refused: couriers' badges without a key, codes of the day that a carrier does not use")
 def _badges(client: Client) -> None:
-    client.ask("GET", "/v1/couriers/keys").problem(403, "forbidden")
+    keys = client.ask("GET", "/v1/couriers/keys").is_(200).body
+    require(keys == [], "a sandbox has no keys of badges")
+    wanted = {"pseudonym": "courier-1"}
+    client.ask("POST", "/v1/couriers/badges", wanted).problem(409, "no_key")
     code = path("v1", "locations", client.kept["location"], "courier-code")
-    client.ask("GET", code).problem(403, "forbidden")
+    client.ask("GET", code).problem(409, "no_site_codes")
+    revoked = {"pseudonym": "courier-1"}
+    client.ask("POST", "/v1/couriers/revocations", revoked).problem(403, "forbidden")
 
 
 @step("refused: no key, an unknown one, nothing there, a method that is none")

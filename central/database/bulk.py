@@ -110,12 +110,11 @@ def _once(dialect: Dialect, table: Table) -> Any:
 def _upsert(dialect: Dialect, table: Table, key: tuple[str, ...], columns: tuple[str, ...]) -> Any:
     _require_plain(table, columns)
     statement = _own(dialect).insert(table)
-    changed = [name for name in columns if name not in key]
-    if changed:
-        values: dict[str, Any] = {name: statement.excluded[name] for name in changed}
-        written = {each.name: NowMs() for each in table.columns if each.onupdate is not None}
-        # What each update of the table writes; an insert does not do it by itself.
-        values |= {name: each for name, each in written.items() if name not in values}
+    values: dict[str, Any] = {name: statement.excluded[name] for name in columns if name not in key}
+    written = {each.name: NowMs() for each in table.columns if each.onupdate is not None}
+    # What each update of the table writes; an insert does not do it by itself.
+    values |= {name: each for name, each in written.items() if name not in values}
+    if values:
         statement = statement.on_conflict_do_update(index_elements=list(key), set_=values)
     else:
         statement = statement.on_conflict_do_nothing(index_elements=list(key))

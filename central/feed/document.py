@@ -53,6 +53,7 @@ class ServerKind(StrEnum):
     LOCATION_POWER_BACK = "SERVER_LOCATION_POWER_BACK"
     HOLD_PAUSED = "SERVER_HOLD_PAUSED"
     HOLD_RESUMED = "SERVER_HOLD_RESUMED"
+    UNREACHABLE = "SERVER_RECIPIENT_UNREACHABLE"
 
 
 class Change(StrEnum):
@@ -156,6 +157,16 @@ class ServerHold(_Part):
     since_ms: int
     hold_until_ms: int | None
     """Until when it is held, as its kiosk has said; while it stands still no day is sure."""
+
+
+class ServerUnreachable(_Part):
+    """Whoever a package is for could not be sent a code of it."""
+
+    id: str
+    sender: str | None
+    """The id of the API key that announced it."""
+    why: str
+    """`sms_stopped`: they asked for no more SMS, and there is no other way to them."""
 
 
 class Document(_Part):

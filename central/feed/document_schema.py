@@ -23,6 +23,7 @@ from central.feed.document import (
     ServerOutage,
     ServerPackage,
     ServerPower,
+    ServerUnreachable,
 )
 from kiosk.model.images import IMAGES
 
@@ -37,6 +38,7 @@ _SERVER: Final[Mapping[ServerKind, type[BaseModel]]] = {
     ServerKind.LOCATION_POWER_BACK: ServerPower,
     ServerKind.HOLD_PAUSED: ServerHold,
     ServerKind.HOLD_RESUMED: ServerHold,
+    ServerKind.UNREACHABLE: ServerUnreachable,
 }
 
 

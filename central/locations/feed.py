@@ -1,6 +1,7 @@
 """The feed of locations for check-outs: all of them page by page, or those that changed since.
 
-A location that is gone stays in it as an id that says so: whoever keeps a copy takes it out. What
+A location that is gone stays in it as an id that says so: whoever keeps a copy takes it out. To a
+carrier one where it works no more is gone, too, and one where it begins to work has changed. What
 is shown changes with each door that is taken or freed, so the room is as live as the row is.
 """
 
@@ -8,12 +9,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cache
 from hashlib import sha256
 from typing import Any, Final
 
-from sqlalchemy import Connection, Select, bindparam, select, tuple_
+from sqlalchemy import Connection, Select, Text, bindparam, or_, select, tuple_
 
 from central import kept, schema
 from central.auth import Program
@@ -24,9 +25,11 @@ from central.packages import cursors
 from central.packages.listing import OVERLAP_MS
 from central.simulated import IS_SANDBOX
 from central.tokens import Secrets
+from kiosk.model.carriers import OPERATOR
 
 MOST: Final = 500
 _LOCATION, _SIZE, _LISTING = schema.location, schema.location_size, schema.location_listing
+_CARRIER = schema.carrier
 _NOW = select(NowMs())
 
 
@@ -60,11 +63,14 @@ def page(
         is_sandbox=bool(program.sandbox),
         is_limited=places.is_limited(connection, program.carrier),
     )
-    rows = connection.execute(found, values).all()
+    rows = [_Found(row.listed_ms, row.id, row) for row in connection.execute(found, values)]
+    if is_since and program.carrier != OPERATOR and not program.sandbox:
+        changed = connection.execute(_changed(is_of_one=asked.country is not None), values)
+        rows = sorted([*rows, *(_Found(row.of_ms, row.id, row, row.works) for row in changed)])
     some = rows[:limit]
-    answer: dict[str, Any] = {"locations": described(connection, some), "next": None}
+    answer: dict[str, Any] = {"locations": _shown(connection, some), "next": None}
     if len(rows) > limit:
-        last = [some[-1].listed_ms if is_since else 0, some[-1].id]
+        last = [some[-1].at_ms if is_since else 0, some[-1].id]
         of = f"locations {program.id}"
         answer["next"] = cursors.made(secrets, of, asdict(asked), last)
     if asked.changed_since_ms is not None:
@@ -95,6 +101,48 @@ def _walked(*, is_since: bool, is_of_one: bool, is_sandbox: bool, is_limited: bo
     return rows.where(~IS_SANDBOX).limit(bindparam("most"))
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class _Found:
+    """A location, and where in the list it stands."""
+
+    at_ms: int
+    id: str
+    row: Any = field(compare=False)
+    works: bool = field(default=True, compare=False)
+    """Whether it is one of the asker's."""
+
+
+@cache
+def _changed(*, is_of_one: bool) -> Select[Any]:
+    """The next locations where the asker's carrier began or ceased to work."""
+    of_it, carrier = schema.place_change, bindparam("carrier", type_=Text())
+    works = or_(
+        ~select(_CARRIER.c.is_limited).where(_CARRIER.c.id == carrier).scalar_subquery(),
+        places.works_at(carrier),
+    )
+    rows = select(_LOCATION, of_it.c.changed_ms.label("of_ms"), works.label("works"))
+    rows = rows.join(of_it, of_it.c.location == _LOCATION.c.id)
+    behind = tuple_(of_it.c.changed_ms, of_it.c.location) > tuple_(
+        bindparam("after"), bindparam("after_id")
+    )
+    rows = rows.where(of_it.c.carrier == carrier, behind)
+    if is_of_one:
+        rows = rows.where(_LOCATION.c.country == bindparam("of"))
+    return rows.order_by(of_it.c.changed_ms, of_it.c.location).limit(bindparam("most"))
+
+
+def _shown(connection: Connection, some: Sequence[_Found]) -> list[dict[str, Any]]:
+    """What a page shows: each location once, at the last of its places, and of what is not the
+    asker's any more that it is gone."""
+    last = list({each.id: each for each in reversed(some)}.values())[::-1]
+    known = iter(described(connection, [each.row for each in last if each.works]))
+    return [next(known) if each.works else _gone(each.id, each.at_ms) for each in last]
+
+
+def _gone(location: str, at_ms: int) -> dict[str, Any]:
+    return {"id": location, "gone": True, "changed_ms": at_ms or None}
+
+
 def described(connection: Connection, rows: Sequence[Any]) -> list[dict[str, Any]]:
     """Locations as the feed has them."""
     ids = [row.id for row in rows]
@@ -109,7 +157,7 @@ def described(connection: Connection, rows: Sequence[Any]) -> list[dict[str, Any
 
 def _location(row: Any, sizes: Sequence[Any], listing: Any) -> dict[str, Any]:
     if row.revoked_ms is not None or row.retired_ms is not None:
-        return {"id": row.id, "gone": True, "changed_ms": row.listed_ms or None}
+        return _gone(row.id, row.listed_ms)
     hours = "" if listing is None else listing.opening_hours
     return {
         "id": row.id,

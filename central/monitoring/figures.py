@@ -29,6 +29,8 @@ from central.monitoring.exposition import Numbers, text_of
 from central.notify import leasing, outbox
 from central.operators import throttle
 from central.outages.tables import location_outage, package_outage
+from central.rollouts import keeping, standing
+from central.rollouts.changes import LIVE
 from central.settings import Settings
 from central.sync import commands
 from kiosk.model.clock import DAY_MS
@@ -137,6 +139,7 @@ def of_network(
         "error_ratio": _error_ratio(connection, since_ms),
         "commands_waiting": commands.count_waiting(connection, now_ms),
         "alarms": _alarms(connection, since_ms),
+        **_of_rollouts(connection, settings, now_ms),
         "backup_timestamp_seconds": _backed_up_s(connection),
     }
     return {name: (HELP[name], LABELS.get(name, ""), value) for name, value in found.items()}
@@ -171,6 +174,8 @@ HELP: Final = {
     "sign_ins_waiting": "Accounts by address and devices that wait after wrong tries.",
     "commands_waiting": "Commands that wait for their kiosks, but for openings that came too late.",
     "alarms": "A day's alarms, by what they are about.",
+    "rollouts": "Rollouts that are not over, by state.",
+    "rollout_locations": "Their locations, by how far each is as its kiosk reports it.",
     "backup_timestamp_seconds": "When the last backup was made; 0 where none was.",
 }
 LABELS: Final = {
@@ -179,6 +184,8 @@ LABELS: Final = {
     "outbox": "status",
     "webhook_outbox": "status",
     "alarms": "about",
+    "rollouts": "state",
+    "rollout_locations": "standing",
     "locations_out": "why",
     "packages_out_of_reach": "why",
 }
@@ -317,6 +324,21 @@ def _of_operators(connection: Connection, now_ms: int, since_ms: int) -> dict[st
         "operators_signed_in": int(connection.execute(signed_in).scalar_one()),
         "sign_ins_refused": _count(connection, is_refusal, audit.c.at_ms >= since_ms),
         "sign_ins_waiting": throttle.waiting(connection, now_ms),
+    }
+
+
+def _of_rollouts(connection: Connection, settings: Settings, now_ms: int) -> dict[str, Numbers]:
+    table = schema.rollout
+    states = _by(connection, table.c.state, table.c.state.in_(LIVE))
+    found: Counter[str] = Counter()
+    silent_ms = now_ms - settings.silent_after_s * 1000
+    for name in keeping.live(connection):
+        for ring in standing.counts(connection, name, silent_ms, now_ms).values():
+            found.update({each.value.lower(): count for each, count in ring.by.items()})
+    locations = {word: float(count) for word, count in sorted(found.items())}
+    return {
+        "rollouts": {state.lower(): count for state, count in states.items()},
+        "rollout_locations": locations,
     }
 
 

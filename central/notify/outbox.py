@@ -26,6 +26,8 @@ from sqlalchemy import (
 from central import addresses, kept, people, schema
 from central.adapters import new_id
 from central.database.bulk import insert_once
+from central.feed import writing as feeding
+from central.feed.document import ServerKind
 from central.notify.tables import message_stop
 from central.outages.reach import WAITS
 from central.outages.tables import package_outage
@@ -419,7 +421,10 @@ def another_way(connection: Connection, rules: Notifications, row: Any) -> str |
 
 
 def _tell_unreachable(connection: Connection, rules: Notifications, row: Any, now_ms: int) -> None:
-    """Somebody said STOP, and there is no other way to them: a person has to help."""
+    """Somebody said STOP, and there is no other way to them: a person has to help, and the
+    package's carrier hears of it."""
+    said = {"id": row.id, "sender": row.sender, "why": "sms_stopped"}
+    feeding.say(connection, row.location, [(ServerKind.UNREACHABLE, said)], now_ms)
     what = f"whoever package {row.barcode} is for wants no SMS, and cannot be sent its code"
     details = {"what": what}
     tell_operators(connection, rules, Kind.UNREACHABLE, row.location, details, now_ms, row.id)

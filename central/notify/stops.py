@@ -8,6 +8,7 @@ another way, or operators hear that somebody cannot be sent theirs.
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Collection
 from enum import StrEnum
 from typing import Any, Final
 
@@ -95,6 +96,15 @@ def stop_reminders(connection: Connection, index: str, now_ms: int) -> None:
     """The owner of an e-mail address wants no more reminders."""
     if index:
         _note(connection, index, Stop.REMINDERS, now_ms, is_stop=True)
+
+
+def who_stopped(connection: Connection, recipients: Collection[str]) -> set[str]:
+    """Those of some recipients who asked for no more SMS."""
+    person, table = schema.recipient, message_stop
+    said_so = (table.c.address_index == person.c.phone_index) & (table.c.what == Stop.SMS.value)
+    found = select(person.c.id).join(table, said_so)
+    some = found.where(person.c.id.in_(sorted(recipients)), person.c.phone_index != "")
+    return set(connection.execute(some).scalars()) if recipients else set()
 
 
 def _note(connection: Connection, index: str, what: Stop, now_ms: int, *, is_stop: bool) -> bool:

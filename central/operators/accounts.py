@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, insert, select, update
 
-from central import schema
+from central import schema, simulated
 from central.adapters import new_id
 from central.addresses import address, folded
 from central.areas import grants
@@ -265,6 +265,9 @@ def add_key(
     `RequestError`."""
     require_plain(name=name)
     carriers.require_known(connection, carrier)
+    if carrier in simulated.carriers(connection):
+        problem = f"carrier {carrier!r} is a sandbox, which has one key: make another sandbox"
+        raise RequestError(422, "invalid", problem)
     token, now_ms = new_token("key"), central.clock.now_ms()
     connection.execute(
         insert(schema.api_key).values(

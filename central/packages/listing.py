@@ -27,7 +27,7 @@ from central.auth import Program
 from central.database.own_clock import NowMs
 from central.errors import wrong_field
 from central.packages import cursors
-from central.packages.service import described
+from central.packages.service import described, stopped
 from central.tokens import Secrets
 from kiosk.model.barcode import kept_key
 from kiosk.model.carriers import OPERATOR
@@ -84,7 +84,9 @@ def page(
     rows = _rows(connection, program, asked, place, limit)
     is_more = len(rows) > limit
     rows = rows[:limit]
-    answer: dict[str, Any] = {"packages": [described(row) for row in rows], "next": None}
+    have_stopped = stopped(connection, rows)
+    shown = [described(row, have_stopped) for row in rows]
+    answer: dict[str, Any] = {"packages": shown, "next": None}
     if is_more:
         last = [getattr(rows[-1], asked.order), rows[-1].id]
         answer["next"] = cursors.made(secrets, program.id, asdict(asked), last)

@@ -8,6 +8,7 @@ transaction that makes or ends it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select, update
@@ -108,7 +109,7 @@ def reserve(
     if wanted.kind == "hard":
         _ask_kiosk(connection, reservation, wanted.location, size, wanted.until_ms, program, now_ms)
     audit(connection, now_ms, program.id, "room.reserve", reservation, location=wanted.location)
-    return described(connection, _row(connection, reservation, _of(program)))
+    return find(connection, program, reservation)
 
 
 def renew(
@@ -123,7 +124,7 @@ def renew(
             connection, reservation, row.location, row.size, wanted.until_ms, program, now_ms
         )
     audit(connection, now_ms, program.id, "room.renew", reservation, until_ms=wanted.until_ms)
-    return described(connection, _row(connection, reservation, _of(program)))
+    return find(connection, program, reservation)
 
 
 def give_back(
@@ -136,12 +137,14 @@ def give_back(
     if row.state == HELD:
         _end(connection, row, GIVEN_BACK, program.id, now_ms)
         audit(connection, now_ms, program.id, "room.give-back", reservation)
-    return described(connection, _row(connection, reservation, _of(program)))
+    return find(connection, program, reservation)
 
 
 def find(connection: Connection, program: Program, reservation: str) -> dict[str, Any]:
     """A reservation of one's own. Raises `RequestError`."""
-    return described(connection, _row(connection, reservation, _of(program)))
+    row = _row(connection, reservation, _of(program))
+    asked = [] if row.command is None else [row.command]
+    return described(row, states_of_commands(connection, asked).get(row.command))
 
 
 def begin_use(
@@ -191,8 +194,9 @@ def forget(connection: Connection, before_ms: int, most: int = 100) -> bool:
     return len(ids) == most
 
 
-def described(connection: Connection, row: Any) -> dict[str, Any]:
-    """A reservation as its sender sees it."""
+def described(row: Any, asked: str | None) -> dict[str, Any]:
+    """A reservation as its sender sees it; `asked`: the state of the command that its kiosk was
+    asked by last."""
     return {
         "id": row.id,
         "reference": row.reference,
@@ -200,20 +204,25 @@ def described(connection: Connection, row: Any) -> dict[str, Any]:
         "size": row.size,
         "kind": row.kind,
         "state": row.state,
-        "door_kept": _is_door_kept(connection, row),
+        "door_kept": _is_door_kept(row, asked),
         "package": row.package,
         "created_ms": row.created_ms,
         "until_ms": row.until_ms,
     }
 
 
-def _is_door_kept(connection: Connection, row: Any) -> bool | None:
-    """Whether its kiosk keeps a door for it; None: it has not answered yet, or was not asked."""
-    if row.command is None or row.state != HELD:
-        return None
+def states_of_commands(connection: Connection, ids: Sequence[str]) -> dict[str, str]:
+    """How far each of these commands to kiosks is."""
     table = schema.command
-    state = connection.execute(select(table.c.state).where(table.c.id == row.command)).scalar()
-    return {"APPLIED": True, "REFUSED": False}.get(str(state))
+    rows = connection.execute(select(table.c.id, table.c.state).where(table.c.id.in_(ids)))
+    return {row.id: row.state for row in rows}
+
+
+def _is_door_kept(row: Any, asked: str | None) -> bool | None:
+    """Whether its kiosk keeps a door for it; None: it has not answered yet, or was not asked."""
+    if row.state != HELD:
+        return None
+    return {"APPLIED": True, "REFUSED": False}.get(str(asked))
 
 
 def _fitting(

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 
 from central.api_pages.answers import REFUSALS
 from central.auth import Announcing, Finding
 from central.context import central_of
-from central.packages import reservations
+from central.packages import reservation_list, reservations
+from central.packages.list_routes import Cursor, Limit
 from central.packages.once import IdempotencyKey, once
+from central.packages.reservation_list import Asked
 from central.packages.room_requests import Renew, Reserve, Room
 
 router = APIRouter(prefix="/v1", tags=["room"])
@@ -42,6 +44,27 @@ async def reserve(
         201,
         lambda connection, central: reservations.reserve(connection, central, program, wanted),
         wanted.location,
+    )
+
+
+@router.get("/reservations", responses=REFUSALS, summary="Your reservations, page by page")
+async def listed(
+    request: Request,
+    program: Announcing,
+    state: Annotated[
+        str | None,
+        Query(max_length=60, description="One state or several, with commas between them."),
+    ] = None,
+    location: Annotated[str | None, Query(max_length=64, description="Where room is kept.")] = None,
+    reference: Annotated[str | None, Query(max_length=80, description="Your own number.")] = None,
+    cursor: Cursor = None,
+    limit: Limit = 100,
+) -> dict[str, Any]:
+    """In the order in which they were made; those that ended some time ago are in it no more."""
+    states = tuple(each.strip() for each in state.split(",")) if state else ()
+    asked, central = Asked(states, location, reference), central_of(request)
+    return await central.database.show(
+        reservation_list.page, central.secrets, program, asked, cursor, limit
     )
 
 

@@ -6,6 +6,7 @@ knows better comes back by its events.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select, update
@@ -20,7 +21,7 @@ from central.errors import FieldError, RequestError, not_found, wrong_field
 from central.feed import writing as feeding
 from central.feed.document import Change
 from central.locking import lock_location
-from central.notify import outbox
+from central.notify import outbox, stops
 from central.notify.outbox import Kind
 from central.packages import references, reservations
 from central.packages.nearest import COUNT_MAX, nearest, neighbours
@@ -331,11 +332,18 @@ def find(connection: Connection, package: str, sender: str | None = None) -> Any
 
 def describe(connection: Connection, package: str, sender: str | None = None) -> dict[str, Any]:
     """A package as its sender sees it, under the id by which the sender knows it."""
-    return described(find(connection, package, sender), package)
+    row = find(connection, package, sender)
+    return described(row, stopped(connection, [row]), package)
 
 
-def described(row: Any, package: str = "") -> dict[str, Any]:
-    """A package's row as its sender sees it, under the id by which the sender knows it."""
+def stopped(connection: Connection, rows: Iterable[Any]) -> set[str]:
+    """The recipients of these packages who asked for no more SMS."""
+    return stops.who_stopped(connection, {row.recipient for row in rows if row.recipient})
+
+
+def described(row: Any, have_stopped: Collection[str], package: str = "") -> dict[str, Any]:
+    """A package's row as its sender sees it, under the id by which the sender knows it;
+    `have_stopped`: the recipients who get no SMS."""
     return {
         "id": package or row.known_as or row.id,
         "reference": row.reference,
@@ -345,6 +353,7 @@ def described(row: Any, package: str = "") -> dict[str, Any]:
         "size": row.size,
         "low_door": row.needs_low,
         "alone": row.is_alone,
+        "sms_stopped": row.recipient in have_stopped,
         "announced_ms": row.announced_ms,
         "changed_ms": row.changed_ms or None,
         "stored_ms": row.stored_ms,

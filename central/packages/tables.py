@@ -13,6 +13,24 @@ def _held(name: str, *columns: str) -> Index:
     return Index(name, *columns, sqlite_where=text(HELD), postgresql_where=text(HELD))
 
 
+def _listed(whose: str) -> tuple[Index, ...]:
+    """What the list of reservations is read along: a key of the operator's sees those of its own,
+    any other its carrier's."""
+    name, behind = f"ix_reservation_{whose}", ("state", "created_ms", "id")
+    has_one = text("reference IS NOT NULL")
+    return (
+        Index(f"{name}_state", whose, *behind),
+        Index(f"{name}_at", whose, "location", *behind),
+        Index(
+            f"{name}_reference",
+            whose,
+            "reference",
+            sqlite_where=has_one,
+            postgresql_where=has_one,
+        ),
+    )
+
+
 reservation = Table(
     "reservation",
     metadata,
@@ -35,8 +53,8 @@ reservation = Table(
     _held("ix_reservation_until", "until_ms"),
     Index("ix_reservation_package", "package"),
     Index("ix_reservation_ended", "ended_ms"),
-    Index("ix_reservation_sender", "sender", "created_ms", "id"),
-    Index("ix_reservation_carrier", "carrier", "created_ms", "id"),
+    *_listed("sender"),
+    *_listed("carrier"),
     sqlite_strict=True,
 )
 """`command` is the last one by which its kiosk was asked to keep a door."""

@@ -31,6 +31,7 @@ from central.pages.forms import Text, carry_out, only
 from central.pages.rendering import page
 from central.pages.said import saying
 from central.pages.session import HOME, ActingAsAdmin, ActingAsAdminOfAll, ActingAsOperator
+from central.sandbox.making import make
 from central.sync import claims, quarantine, staff
 from central.sync.staff_list import EVERYWHERE
 from kiosk.model.carriers import OPERATOR
@@ -222,13 +223,17 @@ async def key_add(
     scopes: Annotated[list[Scope], Form()],
     rate: Annotated[int, Form(ge=1, le=100_000)] = 600,
     carrier: Text = OPERATOR,
+    sandbox: Annotated[bool, Form()] = False,
 ) -> Response:
-    """Make an API key; it is shown on the page that answers, and never again."""
-    central = central_of(request)
+    """Make an API key, or a sandbox with its own; it is shown on the page that answers, and never
+    again."""
+    central, by = central_of(request), operator.email
+    write = central.database.write
     try:
-        token = await central.database.write(
-            accounts.add_key, central, operator.email, name, scopes, rate, carrier
-        )
+        if sandbox:
+            token = await write(make, central, by, name, rate)
+        else:
+            token = await write(accounts.add_key, central, by, name, scopes, rate, carrier)
     except RequestError as error:
         return saying(request, f"{HOME}/keys", problem=error.message)
     rows = await central.database.look(queries.keys, operator.reach)

@@ -14,6 +14,7 @@ from central.pages import queries
 from central.pages.forms import Text, carry_out
 from central.pages.rendering import page
 from central.pages.session import HOME, ActingAsAdmin, Administering
+from central.sync import moving
 
 router = APIRouter(prefix=HOME, include_in_schema=False)
 AreaId = Annotated[str, Form(max_length=32)]
@@ -49,6 +50,20 @@ async def area_rename(
 
     about = of_area(operator.reach, name)
     return await carry_out(request, about, "/areas", "It is called so now.", do)
+
+
+@router.post("/areas/{name}/move")
+async def area_move(
+    request: Request, name: str, operator: ActingAsAdmin, parent: AreaId = ""
+) -> Response:
+    """Have an area, with all within it, lie in another, or in none."""
+
+    def do(connection: Connection, central: Central) -> None:
+        now_ms, reach = central.clock.now_ms(), operator.reach
+        moving.put_area(connection, name, parent, operator.email, now_ms, reach)
+
+    about = of_area(operator.reach, name)
+    return await carry_out(request, about, "/areas", "The area lies there now.", do)
 
 
 @router.post("/areas/{name}/remove")

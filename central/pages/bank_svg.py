@@ -1,24 +1,10 @@
-"""What the pages draw: the map of all locations, and a bank of doors as it stands in the steel."""
+"""A bank of doors as it stands in the steel, drawn for a location's page."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-
-MAP_WIDTH, MAP_HEIGHT = 640.0, 360.0
-MAP_MARGIN = 28.0
-LEAST_SPAN_DEGREES = 0.02
-
-
-@dataclass(frozen=True, slots=True)
-class Dot:
-    """A location on the map."""
-
-    x: float
-    y: float
-    place: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,34 +18,6 @@ class Box:
     label: str
     look: str
     title: str
-
-
-def dots(places: Sequence[Mapping[str, Any]]) -> list[Dot]:
-    """The places that have coordinates, on a map that just holds them all (equirectangular)."""
-    known = [each for each in places if each["latitude"] is not None]
-    if not known:
-        return []
-    south, north = _span([each["latitude"] for each in known])
-    west, east = _span([each["longitude"] for each in known])
-    narrowing = math.cos(math.radians((south + north) / 2))
-    scale = min(
-        (MAP_WIDTH - 2 * MAP_MARGIN) / ((east - west) * narrowing),
-        (MAP_HEIGHT - 2 * MAP_MARGIN) / (north - south),
-    )
-    return [
-        Dot(
-            round(MAP_WIDTH / 2 + (each["longitude"] - (west + east) / 2) * narrowing * scale, 1),
-            round(MAP_HEIGHT / 2 - (each["latitude"] - (south + north) / 2) * scale, 1),
-            each,
-        )
-        for each in known
-    ]
-
-
-def _span(values: Sequence[float]) -> tuple[float, float]:
-    low, high = min(values), max(values)
-    spare = max(0.0, LEAST_SPAN_DEGREES - (high - low)) / 2
-    return low - spare, high + spare
 
 
 def look_of(slot: Mapping[str, Any]) -> str:

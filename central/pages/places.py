@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from central.pages.queries import HEALTH, SHOWN
+from central.sync import troubles
 from kiosk.model.clock import MINUTE_MS
 from kiosk.model.urls import asking
 
@@ -127,6 +128,10 @@ def reasons(place: Place, now_ms: int) -> list[str]:
         return found
     if place["boards_away"]:
         found.append(_many(place["boards_away"], "board does not answer", "boards do not answer"))
+    known = set(troubles.known_in(place["troubles"]))
+    if place["is_well"] is False:
+        known.add(troubles.Trouble.UNWELL)
+    found += [said for trouble, said in troubles.SAID.items() if trouble in known]
     if place["doubt"]:
         found.append(_many(place["doubt"], "door to be checked", "doors to be checked"))
     return found

@@ -25,6 +25,7 @@ from central.pages.session import (
     set_provider_state,
 )
 from central.pages.sign_in import begun
+from kiosk.model.invariants import present
 from kiosk.model.urls import asking
 
 router = APIRouter(prefix=HOME, include_in_schema=False)
@@ -101,8 +102,7 @@ async def from_provider(request: Request) -> Response:
 
 
 def _account(connection: Connection, central: Central, person: Person) -> Any:
-    rules = central.settings.single_sign_on
-    assert rules is not None
+    rules = present(central.settings.single_sign_on, "no provider signs anybody in here")
     return single_sign_on.account_of(connection, central, rules, person)
 
 

@@ -9,6 +9,8 @@ from sqlalchemy import Connection, func, select
 
 from central import schema
 from central.areas.visible import Reach, visible_to
+from central.reports.by_carrier import places_named
+from central.reports.periods import Period
 from central.sync.tally import REPORTED
 from kiosk.model.clock import DAY_MS, HOUR_MS
 
@@ -19,41 +21,30 @@ SHARES: Final = ("reached", "taken")
 Row = dict[str, Any]
 
 
-def newest(connection: Connection, reach: Reach, since_ms: int, text: str, most: int) -> list[Row]:
-    """The newest lines since then, of the locations in whose id or name a text is."""
-    table, place = schema.day_status, schema.location
-    query = _since(reach, since_ms).limit(most)
+def newest(connection: Connection, reach: Reach, period: Period, text: str, most: int) -> list[Row]:
+    """The newest lines, of the locations in whose id or name a text is."""
+    query = _in(reach, period).limit(most)
     if text:
-        part = text.casefold()
-        known = select(place.c.id, place.c.name).where(visible_to(reach, place.c.id))
-        rows = connection.execute(known)
-        query = query.where(
-            table.c.location.in_(
-                [row.id for row in rows if part in f"{row.id} {row.name}".casefold()]
-            )
-        )
+        named = places_named(connection, reach, text)
+        query = query.where(schema.day_status.c.location.in_(named))
     return _lines(connection, connection.execute(query).all())
 
 
-def days(connection: Connection, reach: Reach, since_ms: int) -> Iterator[list[Row]]:
-    """All lines since then, day by day, the newest first."""
+def days(connection: Connection, reach: Reach, period: Period) -> Iterator[list[Row]]:
+    """All lines, day by day, the newest first."""
     table = schema.day_status
-    found = select(table.c.day_ms).where(table.c.day_ms >= since_ms).distinct()
-    for day_ms in connection.execute(found.order_by(table.c.day_ms.desc())).scalars().all():
-        of_day = _since(reach, since_ms).where(table.c.day_ms == day_ms)
+    is_in = (table.c.day_ms >= period.since_ms) & (table.c.day_ms < period.until_ms)
+    found = select(table.c.day_ms).where(is_in).distinct().order_by(table.c.day_ms.desc())
+    for day_ms in connection.execute(found).scalars().all():
+        of_day = _in(reach, period).where(table.c.day_ms == day_ms)
         yield _lines(connection, connection.execute(of_day).all())
 
 
-def first_day_ms(now_ms: int, count: int) -> int:
-    """When the first day of a report begins: today and so many before it."""
-    return now_ms - now_ms % DAY_MS - count * DAY_MS
-
-
-def _since(reach: Reach, since_ms: int) -> Any:
+def _in(reach: Reach, period: Period) -> Any:
     table = schema.day_status
-    is_visible = visible_to(reach, table.c.location)
-    recent = select(table).where(table.c.day_ms >= since_ms, is_visible)
-    return recent.order_by(table.c.day_ms.desc(), table.c.location)
+    is_in = (table.c.day_ms >= period.since_ms) & (table.c.day_ms < period.until_ms)
+    some = select(table).where(is_in, visible_to(reach, table.c.location))
+    return some.order_by(table.c.day_ms.desc(), table.c.location)
 
 
 def _lines(connection: Connection, rows: Sequence[Any]) -> list[Row]:

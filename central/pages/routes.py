@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
-from fastapi.responses import FileResponse, StreamingResponse
+from fastapi.responses import FileResponse
 from sqlalchemy import Connection, select, update
 
 from central import schema, viewed
-from central.areas.visible import Reach, reach_of, role_at
+from central.areas.visible import reach_of, role_at
 from central.auth import Role
-from central.context import Central, central_of
+from central.context import central_of
 from central.database import wake
 from central.errors import not_found
-from central.pages import bank_svg, places, queries, reports
+from central.pages import bank_svg, location_map, places, queries
 from central.pages.proving import write_down_views
-from central.pages.rendering import HEADERS, page
+from central.pages.rendering import page
 from central.pages.session import HOME, Administering, AdministeringAll, Operator, Viewing
-from kiosk.model.cells import safe_cell
 from kiosk.model.clock import DAY_MS
 
 router = APIRouter(prefix=HOME, include_in_schema=False)
@@ -44,6 +39,11 @@ WATCHED_MS = 15_000
 """How long after a look at its page a location's kiosk comes more often."""
 
 
+def _paged(rows: list[dict[str, Any]], number: int) -> dict[str, Any]:
+    """A page of a list, as `pages_of_list` shows it."""
+    return {"rows": rows[: queries.SHOWN], "number": number, "has_more": len(rows) > queries.SHOWN}
+
+
 async def _look(request: Request, look: Any, *arguments: Any) -> Any:
     return await central_of(request).database.show(look, *arguments)
 
@@ -59,7 +59,8 @@ async def static(name: str) -> Response:
 
 
 Health = Annotated[str, Query(pattern=f"^({'|'.join(queries.HEALTH)}|)$")]
-Number = Annotated[int, Query(ge=1, le=1_000_000)]
+PageNumber = Annotated[int, Query(ge=1, le=1000)]
+"""Of a list that is shown page by page; further back one searches."""
 Question = Annotated[str, Query(max_length=200)]
 
 
@@ -68,7 +69,7 @@ async def _asked(
     area: Area = "",
     health: Health = "",
     order: places.Order = places.Order.HEALTH,
-    number: Number = 1,
+    number: PageNumber = 1,
 ) -> places.Asked:
     return places.Asked(q.strip(), area, health, order, number)
 
@@ -85,8 +86,7 @@ async def overview(request: Request, operator: Viewing, asked: Asked) -> Respons
         "overview.html",
         operator=operator,
         new_in=await _look(request, queries.areas, reach_of(operator.session.grants, Role.ADMIN)),
-        dots=bank_svg.dots(shown["all"]),
-        size={"width": bank_svg.MAP_WIDTH, "height": bank_svg.MAP_HEIGHT},
+        map=location_map.drawn(shown["all"]),
         alarms=await _look(request, queries.alarms, reach, now_ms - 7 * DAY_MS),
         **shown,
     )
@@ -166,17 +166,17 @@ def _watch(connection: Connection, name: str, now_ms: int) -> None:
 
 @router.get("/packages")
 async def packages(
-    request: Request, operator: Viewing, q: Annotated[str, Query(max_length=200)] = ""
+    request: Request, operator: Viewing, q: Question = "", number: PageNumber = 1
 ) -> Response:
-    found = await _look(request, queries.search, operator.reach, q.strip())
-    await write_down_views(request, operator.email, "list of packages", found)
-    return page(request, "packages.html", operator=operator, packages=found, q=q)
+    shown = _paged(await _look(request, queries.search, operator.reach, q.strip(), number), number)
+    await write_down_views(request, operator.email, "list of packages", shown["rows"])
+    return page(request, "packages.html", operator=operator, q=q, **shown)
 
 
 @router.get("/unjoined")
-async def unjoined(request: Request, operator: Viewing) -> Response:
-    found = await _look(request, queries.unjoined, operator.reach)
-    return page(request, "unjoined.html", operator=operator, packages=found)
+async def unjoined(request: Request, operator: Viewing, number: PageNumber = 1) -> Response:
+    found = await _look(request, queries.unjoined, operator.reach, number)
+    return page(request, "unjoined.html", operator=operator, **_paged(found, number))
 
 
 @router.get("/disputed")
@@ -195,18 +195,21 @@ async def package(request: Request, name: str, operator: Viewing) -> Response:
 
 
 @router.get("/notifications")
-async def notifications(request: Request, operator: Viewing, status: str = "") -> Response:
+async def notifications(
+    request: Request, operator: Viewing, status: str = "", number: PageNumber = 1
+) -> Response:
+    now_ms = central_of(request).clock.now_ms()
     counts, rows = await _look(
-        request, queries.notifications, operator.reach, status, central_of(request).clock.now_ms()
+        request, queries.notifications, operator.reach, status, now_ms, number
     )
-    shown = {"counts": counts, "rows": rows, "status": status}
+    shown = {"counts": counts, "status": status, **_paged(rows, number)}
     return page(request, "notifications.html", operator=operator, **shown)
 
 
 @router.get("/quarantine")
-async def quarantine(request: Request, operator: Viewing) -> Response:
-    rows = await _look(request, queries.quarantine, operator.reach)
-    return page(request, "quarantine.html", operator=operator, rows=rows)
+async def quarantine(request: Request, operator: Viewing, number: PageNumber = 1) -> Response:
+    rows = await _look(request, queries.quarantine, operator.reach, number)
+    return page(request, "quarantine.html", operator=operator, **_paged(rows, number))
 
 
 @router.get("/staff")
@@ -224,9 +227,11 @@ async def keys(request: Request, operator: AdministeringAll) -> Response:
 
 
 @router.get("/audit")
-async def audit(request: Request, operator: Viewing, q: str = "") -> Response:
-    rows = await _look(request, queries.audit_log, operator.reach, q.strip())
-    return page(request, "audit.html", operator=operator, rows=rows, q=q)
+async def audit(
+    request: Request, operator: Viewing, q: str = "", number: PageNumber = 1
+) -> Response:
+    rows = await _look(request, queries.audit_log, operator.reach, q.strip(), number)
+    return page(request, "audit.html", operator=operator, q=q, **_paged(rows, number))
 
 
 @router.get("/views")
@@ -237,57 +242,3 @@ async def views(
     rows = await _look(request, viewed.views, operator.reach, q.strip())
     once_min = central_of(request).settings.sign_in.views_once_s // 60
     return page(request, "views.html", operator=operator, rows=rows, q=q, once_min=once_min)
-
-
-@router.get("/reports")
-async def reports_page(
-    request: Request,
-    operator: Viewing,
-    days: Annotated[int, Query(ge=1, le=366)] = 7,
-    q: Annotated[str, Query(max_length=200)] = "",
-    area: Area = "",
-) -> Response:
-    since_ms = reports.first_day_ms(central_of(request).clock.now_ms(), days)
-    reach = replace(operator.reach, within=area)
-    rows = await _look(request, reports.newest, reach, since_ms, q.strip(), queries.SHOWN + 1)
-    shown = {"rows": rows[: queries.SHOWN], "is_more": len(rows) > queries.SHOWN}
-    shown |= {"area": area, "areas": await _look(request, queries.areas, operator.reach)}
-    shown |= {"days": days, "q": q, "columns": reports.COLUMNS, "shares": reports.SHARES}
-    return page(request, "reports.html", operator=operator, **shown)
-
-
-@router.get("/reports.csv")
-async def reports_csv(
-    request: Request,
-    operator: Viewing,
-    days: Annotated[int, Query(ge=1, le=366)] = 7,
-    area: Area = "",
-) -> Response:
-    central = central_of(request)
-    since_ms = reports.first_day_ms(central.clock.now_ms(), days)
-    headers = {**HEADERS, "content-disposition": "attachment; filename=report.csv"}
-    lines = _csv_lines(central, replace(operator.reach, within=area), since_ms)
-    return StreamingResponse(lines, media_type="text/csv", headers=headers)
-
-
-def _csv_lines(central: Central, reach: Reach, since_ms: int) -> Iterator[str]:
-    """The report as CSV, day by day: of a year it is long."""
-    shares = [f"{name}_percent" for name in reports.SHARES]
-    yield _csv([["day", "location", *reports.COLUMNS, *shares, "area"]])
-    names = (*reports.COLUMNS, *reports.SHARES)
-    with central.database.showing() as connection:
-        for rows in reports.days(connection, reach, since_ms):
-            yield _csv(
-                [_date(row), row["location"], *(row[name] for name in (*names, "area"))]
-                for row in rows
-            )
-
-
-def _date(row: dict[str, Any]) -> str:
-    return datetime.fromtimestamp(row["day_ms"] / 1000, UTC).date().isoformat()
-
-
-def _csv(rows: Iterable[Sequence[Any]]) -> str:
-    text = io.StringIO()
-    csv.writer(text).writerows([safe_cell(cell) for cell in row] for row in rows)
-    return text.getvalue()

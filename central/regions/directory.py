@@ -17,10 +17,11 @@ from typing import Annotated, Any, Final
 
 import httpx
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from sqlalchemy import ColumnElement, Connection, Row, delete, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, delete, literal, or_, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from central import schema
+from central.carriers import places
 from central.context import Central
 from central.database.bulk import upsert, upsert_many
 from central.errors import RequestError
@@ -28,6 +29,7 @@ from central.globe import HALF_ROUND_KM, Shape, box_around, distance_km
 from central.regions.tables import directory, directory_age
 from central.settings import Region, Settings
 from central.simulated import IS_SANDBOX
+from kiosk.model.carriers import OPERATOR
 
 LOG = logging.getLogger("central.regions")
 EVERY_S: Final = 60.0
@@ -68,21 +70,21 @@ class Page(BaseModel):
 # --- what this region says -----------------------------------------------------------------------
 
 
-def own_page(connection: Connection, region: str, after: str) -> Page:
-    """This region's locations behind an id."""
+def own_page(connection: Connection, region: str, after: str, carrier: str = OPERATOR) -> Page:
+    """This region's locations behind an id, as far as a carrier works there."""
     location, size = schema.location, schema.location_size
-    rows = connection.execute(
-        select(location)
-        .where(location.c.id > after, location.c.revoked_ms.is_(None), ~IS_SANDBOX)
-        .order_by(location.c.id)
-        .limit(PAGE + 1)
-    ).all()
+    query = select(location).where(
+        location.c.id > after, location.c.revoked_ms.is_(None), ~IS_SANDBOX
+    )
+    if places.is_limited(connection, carrier):
+        query = query.where(places.works_at(literal(carrier)))
+    rows = connection.execute(query.order_by(location.c.id).limit(PAGE + 1)).all()
     some = rows[:PAGE]
     ids = [row.id for row in some]
     free: dict[str, dict[str, int]] = {}
     for each in connection.execute(select(size).where(size.c.location.in_(ids))):
         free.setdefault(each.location, {})[each.size] = max(0, each.free - each.promised)
-    places = tuple(
+    found = tuple(
         Place(
             id=row.id,
             name=row.name,
@@ -93,7 +95,7 @@ def own_page(connection: Connection, region: str, after: str) -> Page:
         )
         for row in some
     )
-    return Page(region=region, locations=places, has_more=len(rows) > PAGE)
+    return Page(region=region, locations=found, has_more=len(rows) > PAGE)
 
 
 # --- what others say -----------------------------------------------------------------------------
@@ -117,10 +119,10 @@ async def follow(central: Central) -> None:
 async def refresh(central: Central, name: str, region: Region) -> str:
     """Ask a region for its locations, and keep what it says; why it could not be asked, or ""."""
     try:
-        places = await _ask(name, region)
+        said = await _ask(name, region)
     except (httpx.HTTPError, ValidationError, _WrongRegionError) as error:
         return f"{region.url}: {type(error).__name__}: {str(error)[:200]}"
-    await central.database.write(keep, name, places, central.clock.now_ms())
+    await central.database.write(keep, name, said, central.clock.now_ms())
     return ""
 
 
@@ -129,10 +131,10 @@ class _WrongRegionError(Exception):
 
 
 async def _ask(name: str, region: Region) -> list[Place]:
-    headers, places = {"authorization": f"Bearer {region.key}"}, list[Place]()
+    headers, found = {"authorization": f"Bearer {region.key}"}, list[Place]()
     async with httpx.AsyncClient(timeout=ANSWERED_WITHIN_S, follow_redirects=False) as client:
         for _ in range(PAGES_MAX):
-            after = places[-1].id if places else ""
+            after = found[-1].id if found else ""
             answer = await client.get(
                 f"{region.url}{PATH}", params={"after": after}, headers=headers
             )
@@ -140,20 +142,20 @@ async def _ask(name: str, region: Region) -> list[Place]:
             page = Page.model_validate_json(answer.content)
             if page.region != name:
                 raise _WrongRegionError(f"it says that it is {page.region[:40]!r}")
-            places += page.locations
+            found += page.locations
             if not page.has_more or not page.locations:
                 break
-    return places
+    return found
 
 
-def keep(connection: Connection, region: str, places: Sequence[Place], now_ms: int) -> None:
+def keep(connection: Connection, region: str, found: Sequence[Place], now_ms: int) -> None:
     """What a region said now is what it is known for; only what is another is written."""
     table = directory
     known = {
         row.location: row
         for row in connection.execute(select(table).where(table.c.region == region))
     }
-    said = {place.id: _row(region, place) for place in places}
+    said = {place.id: _row(region, place) for place in found}
     changed = [row for name, row in said.items() if not _is_known(known.get(name), row)]
     upsert_many(connection, table, ("region", "location"), changed)
     for name in sorted(known.keys() - said.keys()):

@@ -25,4 +25,5 @@ async def page(
     central = central_of(request)
     if program.sandbox:
         return directory.Page(region=central.settings.region, locations=(), has_more=False)
-    return await central.database.look(directory.own_page, central.settings.region, after)
+    region, carrier = central.settings.region, program.carrier
+    return await central.database.look(directory.own_page, region, after, carrier)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Final
 
 import click
 
@@ -12,6 +13,7 @@ from central.errors import CannotServeError
 from central.releases import maker
 from central.releases.maker import About, Trusted
 
+DEMO_KEYS: Final = ("root1", "root2", "root3", "targets")
 _FOLDER = click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 _KEY = click.option(
     "--key", required=True, type=click.Path(path_type=Path, exists=True), help="The file of a key."
@@ -104,6 +106,25 @@ def remove_command(folder: Path, version: str, key: Path, passphrase: str) -> No
     """Sign a list without release VERSION: no kiosk fetches it any more."""
     signer = maker.open_key(key, passphrase)
     click.echo(maker.remove_release(folder, version, signer, SystemClock().now_ms()))
+
+
+@cli.command("demo")
+@_FOLDER
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--online", required=True, help="A server's key (release key).")
+def demo_command(folder: Path, files: tuple[Path, ...], online: str) -> None:
+    """Sign FILES by throw-away keys without a passphrase, which lie in FOLDER, too: to try all of
+    it on one machine, and for nothing else."""
+    keys, now_ms = folder / "throw-away-keys", SystemClock().now_ms()
+    keys.mkdir(parents=True, exist_ok=True)
+    if not (keys / "targets").exists():
+        public = {name: maker.make_key(keys / name, "") for name in DEMO_KEYS}
+        trusted = Trusted([public[name] for name in DEMO_KEYS[:3]], [public["targets"]], [online])
+        root = maker.draft_root(folder / "public", trusted, now_ms)
+        for name in DEMO_KEYS[: maker.THRESHOLD]:
+            maker.sign_root(root, maker.open_key(keys / name, ""))
+    signer = maker.open_key(keys / "targets", "")
+    click.echo(maker.add_files(folder / "public", files, signer, now_ms, About()))
 
 
 def entry() -> None:

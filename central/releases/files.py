@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from hashlib import sha256
 from pathlib import Path
@@ -11,6 +12,8 @@ from central.durable import move_durably
 from central.settings import Settings
 
 PIECE: Final = 1024 * 1024
+OURS: Final = re.compile(r"\.?[0-9a-f]{64}\.[A-Za-z0-9][A-Za-z0-9._+-]{0,199}")
+"""How files are called that were put here, drafts among them."""
 
 
 def folder_of(settings: Settings) -> Path:
@@ -47,10 +50,11 @@ def take_in(settings: Settings, source: Path, name: str, digest: str) -> None:
 
 
 def forget(settings: Settings, kept: set[str]) -> list[str]:
-    """Delete the files that are none of these, named as they lie; which."""
+    """Delete what was put here and is none of these, named as they lie; which. What somebody else
+    keeps in the folder stays."""
     folder = folder_of(settings)
     found = sorted(folder.iterdir()) if folder.is_dir() else []
-    gone = [path for path in found if path.name not in kept]
+    gone = [path for path in found if path.name not in kept and OURS.fullmatch(path.name)]
     for path in gone:
         path.unlink()
     return [path.name for path in gone]

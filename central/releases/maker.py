@@ -163,12 +163,16 @@ def remove_release(folder: Path, version: str, signer: CryptoSigner, now_ms: int
     gone = {name for name, each in targets.targets.items() if _what(each).version == version}
     if not gone:
         raise CannotServeError(f"there is no release {version} in {folder}")
+    removed = []
     for name, each in list(targets.targets.items()):
         what = _what(each)
         if name in gone or {what.base, what.result} & gone:
-            _stored(folder, name, each).unlink(missing_ok=True)
+            removed.append(_stored(folder, name, each))
             del targets.targets[name]
-    return _sign_list(folder, root, targets, signer, now_ms)
+    signed = _sign_list(folder, root, targets, signer, now_ms)
+    for path in removed:
+        path.unlink(missing_ok=True)
+    return signed
 
 
 def _what(target: TargetFile) -> Description:

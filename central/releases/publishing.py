@@ -20,7 +20,6 @@ from central.releases.describing import described
 from central.releases.signed import (
     ROOT,
     SNAPSHOT,
-    SNAPSHOT_DAYS,
     TARGETS,
     TIMESTAMP,
     OnlineSigner,
@@ -223,41 +222,39 @@ def _say_newest(
     signer = online(connection, central, by)
     signer.require_named(root)
     now_ms = central.clock.now_ms()
-    last: Metadata[Snapshot] | None = newest(connection, Snapshot)
-    version = 1 if last is None else last.signed.version + 1
+    version = _next_version(connection, Snapshot, now_ms)
     content = signer.snapshot(version, targets, now_ms)
     _keep(connection, central, read(content, Snapshot, SNAPSHOT).signed, content)
-    _stamp(connection, central, signer, version)
+    stamp = _next_version(connection, Timestamp, now_ms)
+    content = signer.timestamp(stamp, version, now_ms)
+    _keep(connection, central, read(content, Timestamp, TIMESTAMP).signed, content)
     table = schema.release_metadata
-    old = (table.c.role == SNAPSHOT) & (table.c.version <= version - SNAPSHOTS_KEPT)
+    kept = select(table.c.version).where(table.c.role == SNAPSHOT)
+    kept = kept.order_by(table.c.version.desc()).limit(SNAPSHOTS_KEPT)
+    oldest = min(connection.execute(kept).scalars())
+    old = (table.c.role == SNAPSHOT) & (table.c.version < oldest)
     connection.execute(delete(table).where(old))
 
 
-def _stamp(connection: Connection, central: Central, signer: OnlineSigner, snapshot: int) -> None:
-    last: Metadata[Timestamp] | None = newest(connection, Timestamp)
-    version = 1 if last is None else last.signed.version + 1
-    content = signer.timestamp(version, snapshot, central.clock.now_ms())
-    _keep(connection, central, read(content, Timestamp, TIMESTAMP).signed, content)
+def _next_version(connection: Connection, kind: type[Signed], now_ms: int) -> int:
+    """Seconds since 1970: also a server that was restored is ahead of what kiosks have seen."""
+    last = newest(connection, kind)
+    return max(now_ms // 1000, 1 if last is None else last.signed.version + 1)
 
 
-def renew(connection: Connection, central: Central) -> bool:
+def renew(connection: Connection, central: Central, *, at_once: bool = False) -> bool:
     """Say again that the list is the newest, where that was said long ago; whether it was."""
     now_ms, table = central.clock.now_ms(), schema.release_metadata
     said_ms = connection.execute(select(table.c.made_ms).where(table.c.role == TIMESTAMP)).scalar()
-    if said_ms is None or 0 <= now_ms - said_ms < RENEWED_AFTER_MS:
+    is_due = at_once or said_ms is None or not 0 <= now_ms - said_ms < RENEWED_AFTER_MS
+    if said_ms is None or not is_due:
         return False
     lock_name(connection, LOCK)
     root, targets = newest(connection, Root), newest(connection, Targets)
-    snapshot: Metadata[Snapshot] | None = newest(connection, Snapshot)
-    if root is None or targets is None or snapshot is None:
+    if root is None or targets is None:
         return False
     _warn(connection, now_ms, root, targets)
-    is_old = snapshot.signed.is_expired(moment(now_ms + SNAPSHOT_DAYS * DAY_MS // 2))
-    if is_old:
-        _say_newest(connection, central, root.signed, targets.signed.version, "server")
-    else:
-        signer = online(connection, central, "server")
-        _stamp(connection, central, signer, snapshot.signed.version)
+    _say_newest(connection, central, root.signed, targets.signed.version, "server")
     return True
 
 

@@ -20,6 +20,7 @@ from central.tokens import token_hash
 router = APIRouter(prefix="/releases", include_in_schema=False)
 A_MINUTE_MAX: Final = 240
 """So many requests of one kiosk a minute: a file comes in pieces of which each is one."""
+_DOCUMENT: Final = re.compile(r"([0-9]{1,18}\.)?[a-z]{4,10}\.json")
 _STORED: Final = re.compile(r"([0-9a-f]{64})\.([A-Za-z0-9][A-Za-z0-9._+-]{0,199})")
 _NEVER_CHANGES: Final = {"cache-control": "private, max-age=31536000, immutable"}
 _NOTHING: Final = RequestError(404, "not_found", "there is nothing at this address")
@@ -29,7 +30,9 @@ _NOTHING: Final = RequestError(404, "not_found", "there is nothing at this addre
 async def signed(name: str, request: Request) -> Response:
     """A document that says which releases are genuine, or which are the newest."""
     central = await _for_kiosk(request)
-    content = await central.database.look(publishing.content_of, name)
+    content = None
+    if _DOCUMENT.fullmatch(name):
+        content = await central.database.look(publishing.content_of, name)
     if content is None:
         raise _NOTHING
     headers = {} if name == "timestamp.json" else _NEVER_CHANGES

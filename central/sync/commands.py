@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol
 
 from pydantic import ValidationError
-from sqlalchemy import Connection, bindparam, func, insert, or_, select, union, update
+from sqlalchemy import Connection, Select, bindparam, func, insert, or_, select, union, update
 
 from central import schema
 from central.adapters import new_id
@@ -350,9 +350,31 @@ def tell_people_again(connection: Connection, location: str, cursor: int) -> Non
         table.c.package.in_(matters),
     )
     sent = list(connection.execute(of_packages).scalars())
+    sent += connection.execute(_of_doors_kept(location)).scalars()
     # Each list is a whole one: the last one holds.
     sent += connection.execute(lists.order_by(table.c.n.desc()).limit(1)).scalars()
     _to_the_end(connection, location, sorted(sent), cursor)
+
+
+def _of_doors_kept(location: str) -> Select[tuple[int]]:
+    """The numbers of the commands to keep the doors that are still to be kept: of reservations that
+    run, and of those whose announced package has not come."""
+    table, room, package = schema.command, schema.reservation, schema.package
+    awaited = select(package.c.id).where(
+        package.c.location == location,
+        package.c.status == schema.fixed("PENDING"),
+        package.c.slot.is_(None),
+    )
+    run = select(room.c.id).where(
+        room.c.location == location,
+        or_(room.c.state == schema.fixed("HELD"), room.c.package.in_(awaited)),
+    )
+    return select(table.c.n).where(
+        table.c.location == location,
+        table.c.state == "APPLIED",
+        table.c.type == CommandType.RESERVE_DOOR.value,
+        table.c.package.in_(run),
+    )
 
 
 def number_again(connection: Connection, location: str, cursor: int) -> None:

@@ -390,8 +390,8 @@ class _Intake:
         ]
         insert_many(self.connection, schema.event, rows)
         feeding.events(self.connection, self.sender.feeds, rows, self.now_ms)
-        for fit in fitting:
-            self.tally.add(fit.event.kind, fit.event.wall_ms, fit.body)
+        for fit, remark in zip(fitting, remarks, strict=True):
+            self.tally.add(fit.event.kind, fit.event.wall_ms, fit.body, remark.carrier)
         self.count += len(events)
         self.changed_slots |= projection.changes_slots
         self.changed_promises |= projection.changes_promises

@@ -24,6 +24,7 @@ from central.plain_texts import all_plain
 from central.settings import Limits, Notifications
 from central.sync import claims, commands, own
 from central.sync.room import note_room
+from kiosk.model.actor import actor_of
 from kiosk.model.barcode import kept_key
 from kiosk.model.carriers import OPERATOR
 from kiosk.model.commands import STAFF_LIST, OpeningOutcome
@@ -76,6 +77,8 @@ class Remark:
     """What the server thinks of an event, beside taking it in."""
 
     package: str = ""
+    carrier: str = OPERATOR
+    """Whose that package is."""
     is_forced: bool = False
     text: str = ""
 
@@ -127,6 +130,8 @@ class Projection:
         )
         remarks = [self._gather(event, body) for event, body in zip(events, bodies, strict=True)]
         self._write()
+        for remark in remarks:
+            remark.carrier = self._carrier_of(remark.package)
         self._tell(events, bodies, remarks)
         return remarks
 
@@ -178,6 +183,10 @@ class Projection:
         old = [row for row in rows if row["id"] in self._known]
         update_many(self._connection, schema.package, "id", old)
 
+    def _carrier_of(self, package: str) -> str:
+        rows = (self._known.get(package, {}), self._packages.get(package, {}))
+        return str({**rows[0], **rows[1]}.get("carrier", OPERATOR))
+
     def _see_carriers(self, rows: Sequence[dict[str, Any]]) -> None:
         """What a kiosk says of whose a new package is counts where that carrier is known here."""
         named = [row for row in rows if row.get("carrier", OPERATOR) != OPERATOR]
@@ -217,7 +226,7 @@ class Projection:
                     self._location,
                     str(body["id"]),
                     str(body["outcome"]),
-                    str(body.get("detail", "")),
+                    _with_whoever(str(body.get("detail", "")), actor_of(body)),
                     self._now_ms,
                 )
             elif event.kind == EventKind.RELEASE_REPORTED:
@@ -320,6 +329,11 @@ def _typed(values: Mapping[str, Any], columns: frozenset[str]) -> dict[str, Any]
         for name, value in values.items()
         if name in columns
     }
+
+
+def _with_whoever(detail: str, actor: str) -> str:
+    """What came of remote help, with who it was where somebody at the panel ended it."""
+    return f"{detail} by {actor}" if actor.startswith("staff:") else detail
 
 
 def _judge(remark: Remark, before: str, after: str | None) -> None:

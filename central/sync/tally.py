@@ -26,6 +26,8 @@ REPORTED: Final[dict[str, str]] = {
     EventKind.CODE_REFUSED: "wrong_codes",
 }
 """What a day's report counts, by the event that counts."""
+OF_CARRIERS: Final = ("stored", "picked_up", "expired", "taken_back", "missing")
+"""What is counted for each carrier as well: what happens to a package, which is somebody's."""
 REFUSALS: Final = (EventKind.CODE_REFUSED, EventKind.STAFF_REFUSED)
 
 
@@ -34,10 +36,12 @@ class Tally:
 
     def __init__(self) -> None:
         self._days: defaultdict[int, Counter[str]] = defaultdict(Counter)
+        self._carriers: defaultdict[tuple[str, int], Counter[str]] = defaultdict(Counter)
         self._all: Counter[str] = Counter()
 
-    def add(self, kind: str, wall_ms: int, body: Mapping[str, Any]) -> None:
-        """One event that was taken in."""
+    def add(self, kind: str, wall_ms: int, body: Mapping[str, Any], carrier: str) -> None:
+        """One event that was taken in; `carrier`: whose package it is about."""
+        day_ms = wall_ms - wall_ms % DAY_MS
         self._all["events"] += 1
         counted = [REPORTED[kind]] if kind in REPORTED else []
         if kind == EventKind.DOOR_OUTCOME:
@@ -48,7 +52,9 @@ class Tally:
         elif kind in REFUSALS:
             self._all["refusals"] += 1
         if counted:
-            self._days[wall_ms - wall_ms % DAY_MS].update(counted)
+            self._days[day_ms].update(counted)
+        if of_carrier := [each for each in counted if each in OF_CARRIERS]:
+            self._carriers[carrier, day_ms].update(of_carrier)
 
     def quarantine(self) -> None:
         """One event that was not believed."""
@@ -60,12 +66,18 @@ class Tally:
         return self._all
 
     def write_days(self, connection: Connection, location: str) -> None:
-        """Add it to the days of the location."""
+        """Add it to the days of the location, and of each carrier there."""
         rows = [
             {"location": location, "day_ms": day_ms, **self._days[day_ms]}
             for day_ms in sorted(self._days)
         ]
         add_many(connection, schema.day_status, ("location", "day_ms"), rows)
+        of_carriers = [
+            {"carrier": carrier, "day_ms": day_ms, "location": location, **counts}
+            for (carrier, day_ms), counts in sorted(self._carriers.items())
+        ]
+        key = ("carrier", "day_ms", "location")
+        add_many(connection, schema.carrier_day, key, of_carriers)
 
 
 def _has_failed(body: Mapping[str, Any]) -> bool:

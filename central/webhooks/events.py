@@ -36,6 +36,7 @@ class EventType(StrEnum):
     MISSING = "package.missing"
     COMPLAINT = "package.complaint"
     FAULT = "package.fault"
+    UNREACHABLE = "package.unreachable"
     JOINED = "package.joined"
     DISPUTED = "package.disputed"
     DECIDED = "package.decided"
@@ -69,6 +70,7 @@ SAID: Final[dict[EventType, str]] = {
     EventType.MISSING: "A person looked, and it is not there.",
     EventType.COMPLAINT: "Its recipient says that something is wrong (`what`).",
     EventType.FAULT: "Something is wrong with the door it lies behind (`fault`).",
+    EventType.UNREACHABLE: "Its recipient cannot be sent a code (`why`: sms_stopped).",
     EventType.JOINED: "It lay there already, under the id `joined`, which it has from now on.",
     EventType.DISPUTED: "An operator has to say whose it is.",
     EventType.DECIDED: "An operator has said that it is yours.",
@@ -162,19 +164,20 @@ def _of_document(document: Document) -> Iterator[Fact]:
         yield _fault(document, str(_slot_of(document)), "in_doubt")
 
 
-_OF_OUTAGE: Final = {
+_AS_THEY_ARE: Final = {
     ServerKind.LOCATION_OUT: EventType.OUT,
     ServerKind.LOCATION_BACK: EventType.BACK,
     ServerKind.LOCATION_POWER_LOST: EventType.POWER_LOST,
     ServerKind.LOCATION_POWER_BACK: EventType.POWER_BACK,
     ServerKind.HOLD_PAUSED: EventType.HOLD_PAUSED,
     ServerKind.HOLD_RESUMED: EventType.HOLD_RESUMED,
+    ServerKind.UNREACHABLE: EventType.UNREACHABLE,
 }
 
 
 def _of_server(document: Document) -> Iterator[Fact]:
-    if document.kind in _OF_OUTAGE:
-        type_ = _OF_OUTAGE[ServerKind(document.kind)]
+    if document.kind in _AS_THEY_ARE:
+        type_ = _AS_THEY_ARE[ServerKind(document.kind)]
         names = ("why", "since_ms", "hold_until_ms")
         said = {n: document.body[n] for n in names if document.body.get(n) is not None}
         yield Fact(type_, document, document.package or "", details=said)

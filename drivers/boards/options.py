@@ -55,9 +55,8 @@ def read_options(
     values: dict[str, OptionValue] = {}
     for option in known:
         value = given.get(option.name, option.default)
-        if not option.allows(value):
+        if not (isinstance(value, bool | int | str) and option.allows(value)):
             raise BoardSettingError(f"option {option.name} {value!r}: must be {option.right}")
-        assert isinstance(value, bool | int | str)
         values[option.name] = value
     return values
 

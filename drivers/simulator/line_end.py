@@ -66,8 +66,7 @@ class _SocketEnd(ABC):
 
     def fileno(self) -> int:
         """A descriptor that stands for all that is waited for."""
-        descriptor = self._open_selector().fileno()  # type: ignore[attr-defined]
-        assert isinstance(descriptor, int)
+        descriptor: int = self._open_selector().fileno()  # type: ignore[attr-defined]
         return descriptor
 
     def read(self) -> bytes:

@@ -30,6 +30,7 @@ from kiosk.demo.folder import DemoRunsError, demo_folder, is_seeded, mark_seeded
 from kiosk.demo.player import code_that_opens, seed_demo
 from kiosk.demo.processes import START_PATIENCE_S, DemoError, Processes, free_port, module
 from kiosk.demo.server import CARRIER_NAME, PARCEL, DemoServer, DemoServerError
+from kiosk.model.invariants import present
 from kiosk.scratch import scratch_folder
 
 SEEDED_PACKAGES = 3
@@ -185,9 +186,9 @@ def _write_labels(data: Path) -> Path:
 def _seed(site: Site, data: Path, labels: Path, processes: Processes) -> None:
     """Put the first packages in by the real flow, at a bank that shuts its own doors."""
     bank = _start_bank(data, labels, processes)
-    assert bank.stdin is not None
-    bank.stdin.write(b"close-after 0.2\n")
-    bank.stdin.flush()
+    commands = present(bank.stdin, "the bank is started with a pipe for its commands")
+    commands.write(b"close-after 0.2\n")
+    commands.flush()
     seed_demo(load_site(DEMO_SITE), data, DEMO_PACKAGES, SEEDED_PACKAGES)
     processes.stop(bank)
     mark_seeded(data)

@@ -24,6 +24,7 @@ from config import DEMO_SITE, Site
 from kiosk.child_processes import is_free
 from kiosk.demo.network import Wire
 from kiosk.demo.processes import Processes, free_port, module
+from kiosk.model.invariants import present
 from kiosk.model.urls import path
 from kiosk.private_files import write_private
 
@@ -232,10 +233,10 @@ def _make(site: Site, data: Path) -> dict[str, str]:
     """Its settings, the location, a key for announcing, a second carrier with a key of its own and
     one for badges, an account to look at its pages."""
     port, near_port = free_port(PORTS), free_port(NEAR_PORTS)
-    assert site.messages is not None
+    messages = present(site.messages, "the demo's site file says where messages go")
     (data / "demo-centre.toml").write_text(
         f"data = {json.dumps(str((data / 'centre').absolute()))}\nport = {port}\n"
-        + rendering.demo((data / site.messages.folder).absolute()),
+        + rendering.demo((data / messages.folder).absolute()),
         encoding="utf-8",
     )
     central = _central(data)

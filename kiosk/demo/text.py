@@ -30,6 +30,7 @@ from kiosk.flows.views.choices import Choice
 from kiosk.flows.views.customer import First
 from kiosk.flows.views.service import ChooseReason, DoorPage, Doors
 from kiosk.flows.views.shared import EnterPin, View
+from kiosk.model.invariants import present
 from kiosk.model.location import Location
 from kiosk.model.pickup_code import make_code, qr_text
 from kiosk.scratch import scratch_folder
@@ -66,22 +67,21 @@ def simulated_bank(site_file: Path, data: Path) -> Iterator[Callable[[str], None
         stdout=subprocess.PIPE,
         text=True,
     )
-    assert process.stdin is not None
-    assert process.stdout is not None
-    commands = process.stdin
+    commands = present(process.stdin, "the bank is started with a pipe for its commands")
+    said = present(process.stdout, "the bank is started with a pipe for what it says")
 
     def command(line: str) -> None:
         commands.write(line + "\n")
         commands.flush()
 
     try:
-        first = process.stdout.readline()
+        first = said.readline()
         if not first or json.loads(first)["event"] != "ready":
             raise PlayError(f"the simulated bank did not start: {first!r}")
         yield command
     finally:
         commands.close()
-        process.stdout.close()
+        said.close()
         process.wait(10)
 
 

@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from kiosk.flows.context import Kiosk
 from kiosk.flows.events import Chosen, Entered, Pressed, TimedOut
+from kiosk.flows.privacy import show_privacy
 from kiosk.flows.views.choices import Choice, Refusal, Refused
 from kiosk.flows.views.unannounced import (
     ConfirmPhone,
@@ -58,7 +59,7 @@ async def _ways(kiosk: Kiosk) -> tuple[Choice, ...]:
 async def ask_whom(kiosk: Kiosk, barcode: str) -> Addressee | Unsaid:
     """Whom a courier's package is for; nobody, if the courier does not know."""
     while True:
-        choices = (*await _ways(kiosk), Choice.WITHOUT_NAME, Choice.BACK)
+        choices = (*await _ways(kiosk), Choice.WITHOUT_NAME, Choice.PRIVACY, Choice.BACK)
         kiosk.person.show(WhomFor(barcode=barcode, choices=choices))
         said: Addressee | Unsaid
         match await _next(kiosk, kiosk.policy.courier_session_s):
@@ -69,6 +70,9 @@ async def ask_whom(kiosk: Kiosk, barcode: str) -> Addressee | Unsaid:
                 said = await _resident(kiosk)
             case Pressed(Choice.WITHOUT_NAME):
                 return NOBODY
+            case Pressed(Choice.PRIVACY):
+                await show_privacy(kiosk)
+                continue
             case Pressed(Choice.BACK):
                 return Unsaid.BACK
             case TimedOut():
@@ -89,7 +93,7 @@ async def ask_phone(kiosk: Kiosk, whose: Whose, wait_s: float) -> str | Unsaid:
                 whose=whose,
                 needs_country=country is None,
                 refused=refused,
-                choices=(Choice.BACK,),
+                choices=(Choice.PRIVACY, Choice.BACK),
             )
         )
         match await _next(kiosk, wait_s):
@@ -99,6 +103,9 @@ async def ask_phone(kiosk: Kiosk, whose: Whose, wait_s: float) -> str | Unsaid:
                 except PhoneNumberError:
                     refused = Refused(Refusal.NOT_A_PHONE)
                     continue
+            case Pressed(Choice.PRIVACY):
+                await show_privacy(kiosk)
+                continue
             case Pressed(Choice.BACK):
                 return Unsaid.BACK
             case TimedOut():
@@ -131,10 +138,14 @@ async def _resident(kiosk: Kiosk) -> Addressee | Unsaid:
     """A household of the directory, found by its flat or by how a name begins."""
     refused = None
     while True:
-        kiosk.person.show(FindResident(refused=refused, choices=(Choice.BACK,)))
+        choices = (Choice.PRIVACY, Choice.BACK)
+        kiosk.person.show(FindResident(refused=refused, choices=choices))
         match await _next(kiosk, kiosk.policy.courier_session_s):
             case Entered(text):
                 found = found_by(await kiosk.store.run(directory.households), text)
+            case Pressed(Choice.PRIVACY):
+                await show_privacy(kiosk)
+                continue
             case Pressed(Choice.BACK):
                 return Unsaid.BACK
             case TimedOut():

@@ -190,9 +190,10 @@ class Kiosk:
         """Whether nothing is taken in, for whoever put it in might not get the door shut."""
         return self.power is not None and bool(self.power().is_battery_low)
 
-    async def size_offers(self) -> tuple[SizeOffer, ...]:
-        """The sizes with how many slots are free now, for the courier."""
-        free = await self.store.run(slots.free_by_size, self.location, self.strategy)
+    async def size_offers(self, carrier: str | None = None) -> tuple[SizeOffer, ...]:
+        """The sizes with how many slots are free now, for the courier; with a carrier, for what
+        that brings unannounced."""
+        free = await self.store.run(slots.free_by_size, self.location, self.strategy, carrier)
         return tuple(
             SizeOffer(
                 size.name,

@@ -111,7 +111,7 @@ async def put_in(
         here = known.id if known.status is PackageStatus.STORED else None
         return PutIn(refused=Refused(Refusal.ALREADY_HERE, known.slot or ""), here=here)
     size = known.size if known is not None else None
-    size = size or await choose_size(kiosk, barcode, kiosk.policy.courier_session_s)
+    size = size or await choose_size(kiosk, barcode, kiosk.policy.courier_session_s, scope.own)
     if size is None:
         return PutIn()
     bringing = Bringing(actor, scope, scans, barcode)
@@ -134,9 +134,10 @@ async def reissue(kiosk: Kiosk, actor: str, package_id: str) -> Package | None:
     return await kiosk.store.run(packages.package, package_id)
 
 
-async def choose_size(kiosk: Kiosk, barcode: str, wait_s: float) -> str | None:
-    """The size of a package that nobody announced; None when whoever brings it goes back."""
-    offers = await kiosk.size_offers()
+async def choose_size(kiosk: Kiosk, barcode: str, wait_s: float, carrier: str) -> str | None:
+    """The size of a package of a carrier that nobody announced, or announced without one; None when
+    whoever brings it goes back."""
+    offers = await kiosk.size_offers(carrier)
     kiosk.person.show(ChooseSize(barcode=barcode, sizes=offers, choices=(Choice.BACK,)))
     while True:
         event = await kiosk.person.next(wait_s)
@@ -178,7 +179,7 @@ async def deposit(kiosk: Kiosk, bringing: Bringing, package: str, size: str) -> 
                 continue
             if not bringing.is_guests:
                 await show_elsewhere(kiosk, bringing.scope.own, size)
-            return PutIn(refused=Refused(Refusal.NO_SLOT, size))
+            return PutIn(refused=Refused(await _why_none(kiosk, bringing, size), size))
         package = begun.package
         ended = await _use_slot(kiosk, bringing, begun)
         if isinstance(ended, Package):
@@ -189,6 +190,12 @@ async def deposit(kiosk: Kiosk, bringing: Bringing, package: str, size: str) -> 
             return PutIn()
         if await kiosk.store.run(deposits.is_forgotten, package):
             package = kiosk.new_id()
+
+
+async def _why_none(kiosk: Kiosk, bringing: Bringing, size: str) -> Refusal:
+    """No door is given: none is free, or the carrier has had its share of them."""
+    is_free = await kiosk.store.run(slots.is_any_free, size, kiosk.location, kiosk.strategy)
+    return Refusal.SHARE_USED if is_free and not bringing.is_guests else Refusal.NO_SLOT
 
 
 async def _make_room(kiosk: Kiosk, actor: str, scope: CarrierScope, size: str) -> bool:
@@ -390,10 +397,9 @@ async def _put_nothing_in(
 async def stored_note(kiosk: Kiosk, package: Package) -> StoredNote:
     """What the courier's next screen says of a package that lies here; no code of one that several
     senders say is theirs."""
-    code, is_shown = "", kiosk.policy.show_code_to_courier and package.locator is not None
-    if is_shown and not await kiosk.store.run(packages.is_contested, package.id):
-        assert package.locator is not None
-        code = make_code(kiosk.location_key, package.id, package.locator, package.code_counter)
+    code, locator = "", package.locator if kiosk.policy.show_code_to_courier else None
+    if locator is not None and not await kiosk.store.run(packages.is_contested, package.id):
+        code = make_code(kiosk.location_key, package.id, locator, package.code_counter)
     return StoredNote(package.slot or "", package.barcode, code)
 
 

@@ -28,7 +28,7 @@ async def guest_deposit(kiosk: Kiosk) -> None:
     if addressee is None:
         return None
     reference = f"G{kiosk.rng.randrange(10**REFERENCE_DIGITS):0{REFERENCE_DIGITS}d}"
-    size = await choose_size(kiosk, reference, kiosk.policy.idle_s)
+    size = await choose_size(kiosk, reference, kiosk.policy.idle_s, OPERATORS.own)
     if size is None:
         return None
     numbers = (addressee.sender_phone, addressee.phone)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from kiosk.flows.context import Kiosk
 from kiosk.flows.events import Entered, Pressed, Scanned, TimedOut
+from kiosk.flows.privacy import show_privacy
 from kiosk.flows.views.choices import Choice
 from kiosk.flows.views.customer import EnterCode, EnterPhoneDigits
 from kiosk.flows.views.shared import EnterPin
@@ -25,7 +26,8 @@ async def ask_digits(
 
     While the view counts down (`wait_s`), nothing is taken but `at_any_time`; when the countdown
     ends, the keypad is on again. Nobody stands before a long one: whoever is silent is away then.
-    Of presses only the view's own choices are taken.
+    Of presses only the view's own choices are taken, and the privacy notice is shown to who asks
+    for it.
     """
     while True:
         kiosk.person.show(view)
@@ -36,5 +38,7 @@ async def ask_digits(
             return None
         elif isinstance(event, Pressed) and event.choice not in view.choices:
             continue
+        elif event == Pressed(Choice.PRIVACY):
+            await show_privacy(kiosk)
         elif isinstance(event, at_any_time) or (isinstance(event, taken) and not view.wait_s):
             return event

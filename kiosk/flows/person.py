@@ -42,7 +42,7 @@ from kiosk.flows.views.customer import (
 from kiosk.flows.views.set_up import NewPin, TypeInvitation
 from kiosk.flows.views.shared import Answer, Ask, EnterPin, Trouble, View
 from kiosk.flows.views.unannounced import ConfirmPhone, EnterPhone, GuestStored, Whose
-from kiosk.model.invariants import require
+from kiosk.model.invariants import present
 
 Event = (
     Pressed
@@ -329,9 +329,7 @@ class Person:
     async def _held(self, hold: Callable[[Lock], Awaitable[Held]]) -> Held:
         """Whoever comes while it is locked is nobody of this session, and what they chose is not
         what its owner wants."""
-        lock = self._lock
-        require(lock is not None, "a session is locked that was never begun")
-        assert lock is not None
+        lock = present(self._lock, "a session is locked that was never begun")
         if not lock.is_set_aside:
             lock.preference = self.preference
         self._lock = None

@@ -54,6 +54,7 @@ TRIES = 3
 """How often a person may ask for a jammed door to be tried again."""
 LOWER_DAYS = 1
 """By how much a hold grows while a courier is awaited who moves the package lower."""
+PHONE_CHOICES = (Choice.PRIVACY, Choice.BACK)
 ANSWER_S = 12
 """How long an answer that ends something stays."""
 
@@ -94,7 +95,7 @@ async def no_code(kiosk: Kiosk) -> None:
         return
     asked: int | Wait | None = None
     while asked is None or isinstance(asked, Wait):
-        view = EnterPhoneDigits(wait_s=seconds(asked) if asked else 0, choices=(Choice.BACK,))
+        view = EnterPhoneDigits(wait_s=seconds(asked) if asked else 0, choices=PHONE_CHOICES)
         typed = await ask_digits(kiosk, view, (Entered,))
         if not isinstance(typed, Entered):
             return
@@ -156,7 +157,7 @@ async def try_code(kiosk: Kiosk, digits: str) -> EnterCode | None:
 
 async def ask_for_phone(kiosk: Kiosk, digits: str, *, scanned: bool = False) -> CodeAnswer | None:
     """The last digits of the phone; None when the person goes back or away."""
-    view = EnterPhoneDigits(choices=(Choice.BACK,))
+    view = EnterPhoneDigits(choices=PHONE_CHOICES)
     while True:
         typed = await ask_digits(kiosk, view, (Entered,))
         if not isinstance(typed, Entered):
@@ -170,10 +171,10 @@ async def ask_for_phone(kiosk: Kiosk, digits: str, *, scanned: bool = False) -> 
         )
         if isinstance(answer, NotKnown) and answer.phone_digits_wrong:
             view = EnterPhoneDigits(
-                refused=Refused(Refusal.WRONG_PHONE_DIGITS), choices=(Choice.BACK,)
+                refused=Refused(Refusal.WRONG_PHONE_DIGITS), choices=PHONE_CHOICES
             )
         elif isinstance(answer, Wait):
-            view = EnterPhoneDigits(wait_s=seconds(answer), choices=(Choice.BACK,))
+            view = EnterPhoneDigits(wait_s=seconds(answer), choices=PHONE_CHOICES)
         else:
             return answer
 

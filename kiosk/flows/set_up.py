@@ -25,7 +25,7 @@ from kiosk.flows.views.set_up import (
 )
 from kiosk.flows.views.shared import Checking, DoorOpen, View
 from kiosk.model.actor import CONSOLE
-from kiosk.model.invariants import require
+from kiosk.model.invariants import present
 from kiosk.model.location import Service, ServiceReason, SlotStatus
 from kiosk.model.person import (
     Role,
@@ -51,9 +51,8 @@ NAME = "Technician"
 
 async def finish_set_up(kiosk: Kiosk) -> None:
     """From where the installer was to a kiosk that is ready."""
-    progress = await kiosk.store.run(set_up.progress)
-    require(progress is not None, "a kiosk is set up that is ready")
-    assert progress is not None
+    found = await kiosk.store.run(set_up.progress)
+    progress = present(found, "a kiosk is set up that is ready")
     kiosk.person.preference = Preference(progress.language, progress.is_access)
     await _SetUp(kiosk).run(progress)
 

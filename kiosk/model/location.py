@@ -133,6 +133,8 @@ class Location:
     slots: tuple[Slot, ...]
     screen: Rectangle
     """Where the screen is in the drawing ("you are here")."""
+    privacy_contact: str = ""
+    """Whom people ask what is kept of them; "" where nobody said."""
     country: str = ""
     """Where numbers without a country code belong to, ISO 3166 alpha-2; "" where nobody said."""
 

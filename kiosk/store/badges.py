@@ -23,7 +23,8 @@ from kiosk.model.signed_badge import (
     require_valid,
 )
 from kiosk.model.site_code import SiteCode
-from kiosk.store import meta
+from kiosk.store import meta, shares
+from kiosk.store.shares import DoorShare
 from kiosk.store.writer import Writer
 
 ACCESS = "carrier_access"
@@ -52,13 +53,15 @@ class Revocation:
 
 @dataclass(frozen=True, slots=True)
 class CarrierAccess:
-    """All that is known of couriers who are on no list."""
+    """All that is known of couriers who are on no list, and which doors are whose share."""
 
     regions: Sequence[str] = ()
     keys: Sequence[KnownKey] = ()
     revoked: Sequence[Revocation] = ()
     site_codes: Sequence[str] = ()
     """The carriers whose couriers may type the site's code of the day."""
+    shares: Sequence[DoorShare] = ()
+    """Which shares of the doors carriers have."""
 
 
 NO_ACCESS = CarrierAccess()
@@ -82,6 +85,7 @@ def take(writer: Writer, access: CarrierAccess) -> None:
         )
     said = [list(access.regions), list(access.site_codes), writer.now.wall_ms]
     meta.set_value(writer, ACCESS, json.dumps(said))
+    shares.take(writer, access.shares)
 
 
 def admitted(writer: Writer, scanned: ScannedBadge, location: str) -> Staff:

@@ -34,7 +34,7 @@ def keep_copy(path: Path, database: Database, version: str, folder: Path, clock:
         return
     try:
         copy = _copy(database.conn, folder, clock)
-    except (OSError, sqlite3.Error) as error:
+    except (OSError, OverflowError, ValueError, sqlite3.Error) as error:
         why = f"{path}: no copy can be kept in {folder} before version {version} opens it: {error}"
         if compatibility.is_to_change(database):
             raise CannotOpenError(
@@ -48,6 +48,8 @@ def keep_copy(path: Path, database: Database, version: str, folder: Path, clock:
 def _copy(connection: sqlite3.Connection, folder: Path, clock: Clock) -> Path:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     target = folder / _moment(connection, clock).strftime(BACKUP_NAME)
+    if target.exists():
+        return target  # a start before came no further than this
     draft = target.with_suffix(".part")
     draft.unlink(missing_ok=True)
     make_private(draft)
@@ -62,7 +64,7 @@ def _copy(connection: sqlite3.Connection, folder: Path, clock: Clock) -> Path:
 
 
 def _moment(connection: sqlite3.Connection, clock: Clock) -> datetime:
-    """Now, but never before the last event: a clock that is not set yet would have the copy be
-    the oldest of all backups, and removed first."""
-    (last_ms,) = connection.execute("SELECT max(wall_ms) FROM journal").fetchone()
-    return datetime.fromtimestamp(max(clock.now().wall_ms, last_ms or 0) / 1000, UTC)
+    """When the last event was: the same again at a start that is tried again, so that no copies
+    heap up, whatever a clock says that is not set yet. Now where there is none."""
+    last = connection.execute("SELECT wall_ms FROM journal ORDER BY seq DESC LIMIT 1").fetchone()
+    return datetime.fromtimestamp((clock.now().wall_ms if last is None else last[0]) / 1000, UTC)

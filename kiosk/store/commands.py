@@ -59,6 +59,7 @@ from kiosk.store import (
     meta,
     openings,
     packages,
+    releases,
     remote_help,
     reservations,
     slots,
@@ -240,7 +241,7 @@ def _carry_out(
         case ChooseRelease():
             if not received.is_proven:
                 raise RefusedError("a release is chosen only by a command that is signed")
-            raise RefusedError("this kiosk cannot change its release by itself")
+            releases.choose(writer, received.id, command)
         case _:
             assert_never(command)
     return {}
@@ -253,7 +254,7 @@ def _help(writer: Writer, received: Received, command: Help) -> None:
     remote_help.require_may(writer, command.type)
     match command:
         case Pause():
-            remote_help.pause(writer, command)
+            remote_help.pause(writer, command, received.id)
         case Resume():
             remote_help.resume(writer)
         case Restart():
@@ -296,15 +297,20 @@ def _announce(writer: Writer, command: Announce) -> dict[str, Any]:
         )
         if not packages.announce(writer, announcement):
             raise RefusedError(f"several senders announced the barcode of package {package_id}")
-        if command.reservation is not None:
-            reservations.use(writer, command.reservation, package_id)
+        _use_reservation(writer, command, package_id)
         return {"package": package_id}
+    _use_reservation(writer, command, joined)
     if recipient is not None:
         _end_announcement(writer, command, joined)
         sender = {} if command.sender is None else {"sender": command.sender}
         values = {"owner": command.owner, "is_announced": 1, "carrier": command.carrier}
         _tie(writer, joined, recipient, **values, **sender)
     return {"package": joined, "joined": package_id}
+
+
+def _use_reservation(writer: Writer, command: Announce, package_id: str) -> None:
+    if command.reservation is not None:
+        reservations.use(writer, command.reservation, package_id)
 
 
 def _joins(writer: Writer, command: Announce) -> str | None:

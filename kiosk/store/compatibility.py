@@ -8,6 +8,7 @@ at the tables, columns, indexes and triggers that it knows. What a newer one add
 from __future__ import annotations
 
 import contextlib
+import logging
 import sqlite3
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
@@ -20,6 +21,7 @@ from sqlite_utils import Database
 from kiosk.store.errors import DamagedError, NewerVersionError
 from kiosk.store.schema import OLDEST_WRITER, migrations
 
+LOG = logging.getLogger("kiosk")
 OLDEST: Final = "oldest_writer"
 """Under which key of `meta` the first migration stands that whoever writes must know."""
 OLDEST_VERSION: Final = "oldest_writer_version"
@@ -174,12 +176,17 @@ def bring_up(name: str, database: Database) -> None:
 
     Raises `DamagedError`, or `NewerVersionError` where a newer program left too little.
     """
-    with database.atomic():
-        migrations.apply(database)
-        unknown = unknown_migrations(database)
-        if not unknown:
-            _note(database.conn, OLDEST, OLDEST_WRITER.migration)
-            _note(database.conn, OLDEST_VERSION, OLDEST_WRITER.version)
+    unknown = unknown_migrations(database)
+    if migrations.pending(database):
+        with database.atomic():
+            migrations.apply(database)
+            if not unknown:
+                _note_who_may_write(database.conn)
+    elif not unknown:
+        try:
+            _note_who_may_write(database.conn)
+        except sqlite3.Error as error:  # a full disk must not keep the kiosk shut
+            LOG.warning("%s: who may write cannot be noted: %s", name, error)
     if not unknown:
         _require_as_made(name, database.conn)
         return
@@ -189,6 +196,11 @@ def bring_up(name: str, database: Database) -> None:
             f"{name}: a newer version ({', '.join(unknown)}) changed what this one uses:"
             f" {'; '.join(wrong)}: install that version again, or restore a backup from before"
         )
+
+
+def _note_who_may_write(connection: sqlite3.Connection) -> None:
+    _note(connection, OLDEST, OLDEST_WRITER.migration)
+    _note(connection, OLDEST_VERSION, OLDEST_WRITER.version)
 
 
 def _require_as_made(name: str, connection: sqlite3.Connection) -> None:

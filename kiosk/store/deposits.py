@@ -72,7 +72,10 @@ def begin_deposit(
         require_barcode(request.barcode)
     expected = claims if known is None else [known]
     needs_low = request.needs_low or any(row["needs_low"] for row in expected)
-    free = FreeSlotQuery(writer, request.package if known is None else known["id"])
+    if known is None:
+        free = FreeSlotQuery(writer, request.package, request.scope.own)
+    else:
+        free = FreeSlotQuery(writer, known["id"])
     slot = strategy.choose(location.sizes, request.size, needs_low, free)
     if slot is None:
         return None

@@ -6,7 +6,7 @@ from kiosk.model.actor import KIOSK
 from kiosk.model.clock import Reading
 from kiosk.model.event_bodies import DatabaseRestored
 from kiosk.model.location import SuspectReason
-from kiosk.store import commands, holds, intents, recovery, slots
+from kiosk.store import commands, holds, intents, recovery, reservations, slots
 from kiosk.store.writer import Writer
 
 
@@ -45,6 +45,7 @@ def begin_again(
             reason = SuspectReason.MAY_HOLD_ANOTHERS
             slots.mark_suspect(writer, record.label, reason, why, KIOSK)
     commands.want_people(writer, are_wanted=True)
+    reservations.forget_all(writer)
     # Holds get back the time in which the kiosk was dead: that since the backup is not all of it.
     holds.forget_stamps(writer)
     if heard_ms is not None and not doubt:

@@ -11,6 +11,8 @@ from kiosk.store.errors import CannotOpenError, DamagedError
 
 DATABASE = "kiosk.db"
 """In the data folder."""
+NEWEST_FILE = "newest-version"
+"""In the data folder: the newest version that has run on it."""
 SQLITE_HEADER = b"SQLite format 3\x00"
 PAGE_BYTES_MIN = 512
 """No SQLite database is smaller than its smallest page."""

@@ -43,6 +43,8 @@ _PAUSE: Final = "pause"
 _SETTINGS: Final = "remote_settings"
 _BEGUN: Final = "remote_help_begun"
 BEGUN_MAX: Final = 20
+_NOT_NAMED: Final = "pause"
+"""In the place of its command's id, of a pause that an earlier version kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ def require_may(writer: Writer, kind: CommandType) -> None:
     meta.set_value(writer, _DONE, json.dumps({**done, kind.value: [*lately, now_ms]}))
 
 
-def pause(writer: Writer, command: Pause) -> None:
+def pause(writer: Writer, command: Pause, command_id: str = "") -> None:
     """Pause this location. Raises `RefusedError`."""
     now, until_ms = writer.now, command.until_ms
     if (command.is_closed or until_ms is not None) and not now.is_trusted:
@@ -80,6 +82,7 @@ def pause(writer: Writer, command: Pause) -> None:
         "until_ms": until_ms,
         "is_closed": command.is_closed,
         "since_ms": now.wall_ms,
+        "command": command_id,
     }
     meta.set_value(writer, _PAUSE, json.dumps(kept))
 
@@ -87,6 +90,22 @@ def pause(writer: Writer, command: Pause) -> None:
 def resume(writer: Writer) -> None:
     """Take a pause back."""
     meta.forget(writer, _PAUSE)
+
+
+def take_back(writer: Writer, actor: str) -> None:
+    """Somebody at the panel takes the pause back; the server hears it as what came of its command.
+    Nothing, where the location is paused no more."""
+    kept: dict[str, Any] = json.loads(meta.value(writer, _PAUSE) or "{}")
+    if paused(writer) is None:
+        return
+    meta.forget(writer, _PAUSE)
+    end = HelpEnded(
+        actor=actor,
+        id=kept.get("command") or _NOT_NAMED,
+        outcome=HelpOutcome.DONE,
+        detail="taken back at the panel",
+    )
+    writer.record(end)
 
 
 def paused(writer: Writer) -> Paused | None:

@@ -15,7 +15,8 @@ from kiosk.model.event_bodies import (
     SlotSuspect,
 )
 from kiosk.model.location import Location, Service, SlotStatus, SuspectReason
-from kiosk.store import reservations
+from kiosk.model.shares import Shares
+from kiosk.store import reservations, shares
 from kiosk.store.compatibility import known_word
 from kiosk.store.errors import RefusedError
 from kiosk.store.writer import Row, Writer, insert, update
@@ -44,15 +45,19 @@ class SlotRecord:
 
 class FreeSlotQuery:
     """The free slots, asked by index: a `FreeSlots` for the allocation strategies. Those that are
-    kept by reservations are none, but for the package that uses one."""
+    kept by reservations are none, but for the package that uses one; and for what a carrier brings
+    unannounced those are none that are beyond its share."""
 
-    def __init__(self, writer: Writer, package: str | None = None) -> None:
-        self._writer = writer
+    def __init__(
+        self, writer: Writer, package: str | None = None, carrier: str | None = None
+    ) -> None:
+        """`carrier`: whose package it is that nobody announced."""
+        self._writer, self._carrier = writer, carrier
         self._kept = reservations.kept(writer, package)
+        self._shares = None if carrier is None else shares.of_location(writer)
 
     def first(self, size: str, *, low: bool | None = None, skip: int = 0) -> str | None:
-        kept = self._kept.get(size, 0)
-        if kept and reservations.free(self._writer, size) <= kept:
+        if not self._is_left(size):
             return None
         if low is not None:
             found = self._first(size, low, skip)
@@ -61,6 +66,13 @@ class FreeSlotQuery:
         if skip or not kinds:
             return self._nth_of_both(size, skip)
         return str(min(kinds, key=lambda row: (row["freed_seq"], row["position"]))["label"])
+
+    def _is_left(self, size: str) -> bool:
+        kept = self._kept.get(size, 0)
+        if not kept and self._shares is None:
+            return True
+        free = reservations.free(self._writer, size) - kept
+        return left_of(self._shares, size, self._carrier, free) > 0
 
     def _first(self, size: str, low: bool, skip: int) -> Row | None:
         return self._writer.one(
@@ -79,6 +91,13 @@ class FreeSlotQuery:
             (size, skip),
         )
         return None if row is None else str(row["label"])
+
+
+def left_of(shares: Shares | None, size: str, carrier: str | None, free: int) -> int:
+    """How many of so many free doors there are for what a carrier brings unannounced."""
+    if shares is None or carrier is None:
+        return max(0, free)
+    return shares.left_at_the_machine(size, carrier, max(0, free))
 
 
 def configure(writer: Writer, location: Location) -> int:
@@ -164,9 +183,10 @@ def _record(row: Row) -> SlotRecord:
 
 
 def free_by_size(
-    writer: Writer, location: Location, strategy: AllocationStrategy
+    writer: Writer, location: Location, strategy: AllocationStrategy, carrier: str | None = None
 ) -> dict[str, int]:
-    """How many free slots there are for a package of each size.
+    """How many free slots there are for a package of each size; for one that a carrier brings
+    unannounced, of its share.
 
     Counted are the slots of that very size, or the larger ones once those are taken; 0 where the
     strategy would give none, so that the courier knows before unloading.
@@ -176,8 +196,14 @@ def free_by_size(
         " WHERE status = 'EMPTY' AND service = 'IN_SERVICE' AND is_reachable = 1 GROUP BY size"
     )
     kept = reservations.kept(writer)
-    counts = {row["size"]: max(0, row["free"] - kept.get(row["size"], 0)) for row in rows}
-    free = FreeSlotQuery(writer)
+    of_carriers = None if carrier is None else shares.of_location(writer)
+    counts = {
+        row["size"]: left_of(
+            of_carriers, row["size"], carrier, row["free"] - kept.get(row["size"], 0)
+        )
+        for row in rows
+    }
+    free = FreeSlotQuery(writer, carrier=carrier)
     result = {}
     for size in location.sizes:
         fitting = sizes_from(location.sizes, size.name)
@@ -186,6 +212,13 @@ def free_by_size(
         refused = strategy.choose(location.sizes, size.name, False, free) is None
         result[size.name] = 0 if refused else number
     return result
+
+
+def is_any_free(
+    writer: Writer, size: str, location: Location, strategy: AllocationStrategy
+) -> bool:
+    """Whether a package of this size would be given a door, whoever brings it."""
+    return strategy.choose(location.sizes, size, False, FreeSlotQuery(writer)) is not None
 
 
 def set_service(writer: Writer, label: str, service: Service, reason: str, actor: str) -> int:

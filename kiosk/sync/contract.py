@@ -48,6 +48,8 @@ CARRIER_KEYS_MAX = 800
 REVOKED_BADGES_MAX = 4_000
 """How many badges and couriers are revoked at a kiosk at most, those whose badges ended not
 counted."""
+DOOR_SHARES_MAX = 2_000
+"""How many shares of doors a kiosk hears of at most: of each carrier and size."""
 REGIONS_MAX = 32
 SITE_FILE_MAX = 500_000
 """In characters; a site of a thousand slots has a fifth of it."""
@@ -387,10 +389,20 @@ class RevokedBadge(Message):
         return self
 
 
+class DoorShare(Message):
+    """How many doors of a size are kept for a carrier at a location, and how many it has at most
+    for what it brings unannounced."""
+
+    carrier: CarrierId
+    size: str = Field(max_length=16)
+    least: Whole = Field(ge=0)
+    most: Whole | None = Field(default=None, ge=0)
+
+
 class CarrierKeys(Message):
     """How a location knows couriers who are on no list: the carriers' keys, what is revoked, and
-    whose couriers may type the site's code of the day. Always all of it; it is short, however many
-    couriers there are."""
+    whose couriers may type the site's code of the day; and which shares of the doors carriers have.
+    Always all of it; it is short, however many couriers there are."""
 
     regions: tuple[Annotated[str, Field(max_length=64)], ...] = Field(
         default=(), max_length=REGIONS_MAX
@@ -399,6 +411,7 @@ class CarrierKeys(Message):
     keys: tuple[CarrierKey, ...] = Field(default=(), max_length=CARRIER_KEYS_MAX)
     revoked: tuple[RevokedBadge, ...] = Field(default=(), max_length=REVOKED_BADGES_MAX)
     site_codes: tuple[CarrierId, ...] = Field(default=(), max_length=CARRIER_KEYS_MAX)
+    shares: tuple[DoorShare, ...] = Field(default=(), max_length=DOOR_SHARES_MAX)
 
 
 class StaffPage(Message):

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from kiosk.model.clock import DAY_MS, JUMP_MS, Instant
 from kiosk.model.commands import ListedStaff, what_is_wrong
 from kiosk.store.badges import NO_ACCESS, CarrierAccess, KnownKey, Revocation
+from kiosk.store.shares import DoorShare
 from kiosk.store.staff import ListChange, ServerList, person_of
 from kiosk.sync.contract import (
     STAFF_LIST_MAX,
@@ -138,7 +139,8 @@ def _access(said: CarrierKeys | None) -> CarrierAccess:
     revoked = [
         Revocation(each.carrier, each.badge, each.pseudonym, each.until_ms) for each in said.revoked
     ]
-    return CarrierAccess(said.regions, keys, revoked, said.site_codes)
+    shares = [DoorShare(each.carrier, each.size, each.least, each.most) for each in said.shares]
+    return CarrierAccess(said.regions, keys, revoked, said.site_codes, shares)
 
 
 def _page(

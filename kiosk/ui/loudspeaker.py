@@ -17,6 +17,8 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from struct import iter_unpack, pack
 
+from kiosk.model.invariants import present
+
 log = logging.getLogger(__name__)
 
 SAMPLES_PER_S = 22_050
@@ -90,8 +92,8 @@ class Runner:
                     self._change.wait()
                 if self._is_ending:
                     return
-                assert self._wanted is not None
-                (command, given), self._wanted = self._wanted, None
+                command, given = present(self._wanted, "nobody ends the wait for nothing")
+                self._wanted = None
                 process = self._process = self._started(command)
             if process is not None:
                 self._finish(process, command, given)

@@ -122,7 +122,7 @@ class Container:
         shutil.copy(ROOT / "config/demo.toml", self.root / "etc/parcel-kiosk/site.toml")
         site, data = "/etc/parcel-kiosk/site.toml", "/var/lib/parcel-kiosk"
         self.run(f"chown kiosk: {site}; chmod 600 {site}; systemctl stop parcel-kiosk", check=True)
-        made = f"kiosk init --config {site} --data {data} --technician 99 Ines --pin-stdin"
+        made = f"kiosk init --config {site} --data {data} --technician 77 Ines --pin-stdin"
         self.run(f"echo 246813 | {made}", check=True)
         self.run("systemctl start --no-block parcel-kiosk", check=True)
 

@@ -60,12 +60,12 @@ def test_who_reads_what_the_kiosk_left_may_do_little_else(name: str) -> None:
 
 
 def test_the_kiosks_settings_stand_in_one_place() -> None:
-    """The drop-in says where the program is, and nothing that the unit says."""
+    """The drop-in says where the program is and where a new site file is put, nothing else."""
     service = unit(UNITS / "parcel-kiosk.service.d/10-release.conf")["Service"]
-    assert set(service) == {"WorkingDirectory", "Environment", "ExecStart"}
+    assert set(service) == {"WorkingDirectory", "Environment", "ExecStart", "ReadWritePaths"}
     own = (ROOT / "config/systemd/parcel-kiosk.service").read_text()
     (asked,) = re.findall(r"(?m)^ExecStart=\S+ (-m kiosk .*)$", own)
-    assert service["ExecStart"] == f"/usr/bin/python3 {asked}"
+    assert service["ExecStart"] == f"/usr/bin/python3 {asked} --set-up"
 
 
 def test_nothing_hinders_a_kiosk_that_is_started_again() -> None:

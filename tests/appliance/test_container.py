@@ -78,10 +78,19 @@ def test_good_releases_stay_and_each_kind_of_bad_one_goes_back(
         update(machine, releases[version])
         assert reason in machine.status()["bad"][version]
         runs(machine, "9.1.0")
-    update(machine, releases["9.0.0"])
-    assert "9.0.0 is older than 9.1.0" in machine.status()["refused"]["reason"]
-    machine.until(machine.is_up, "the good one does not run")
     assert machine.events() >= events
+
+
+def test_an_older_release_runs_if_the_database_allows_it_and_only_then(
+    machine: Container, built: tuple[Path, dict[str, Release]]
+) -> None:
+    update(machine, built[1]["9.1.0"])
+    runs(machine, "9.1.0")
+    update(machine, built[1]["0.1.0"])
+    assert "0.1.0 is too old for this database" in machine.status()["refused"]["reason"]
+    assert machine.health()["version"] == "9.1.0"
+    update(machine, built[1]["9.0.0"])
+    assert machine.status()["good"] == "9.0.0"
 
 
 def test_a_release_that_hangs_is_started_again_and_left(

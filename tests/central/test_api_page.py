@@ -111,7 +111,7 @@ def test_every_route_for_programs_has_an_example_and_stands_on_the_page(server: 
     for route, rule in RULES.items():
         if isinstance(rule, Scope):
             assert route in page.text, route
-            # A sandbox has no couriers: real kiosks would know who signs their badges.
+            # A sandbox has no key to sign couriers' badges with.
             assert route in shown or rule in BY_NAME_ALONE, route
 
 

@@ -8,17 +8,22 @@ from pathlib import Path
 
 import pytest
 import requests
+from sqlalchemy import Connection, select
 
 from central import carrier_changes, schema
 from central.areas import tree
+from central.badges import keys
 from central.carriers import shares
+from central.database.own_clock import NowMs
 from central.errors import RequestError
 from central.sync import moving
-from kiosk.store import departures, intents, packages
+from kiosk.model.shares import Share
+from kiosk.store import departures, intents, packages, slots
+from kiosk.store import shares as kiosk_shares
 from kiosk.store.intents import IntentPurpose
 from kiosk.sync.contract import STAFF_PAGE_MAX
 from tests.central.test_carriers import add_courier
-from tests.support.central_server import LOCATION, Journal, Server, announce
+from tests.support.central_server import LOCATION, Journal, Server, announce, wait_until
 from tests.support.operators import obey, sync
 from tests.support.staff_lists import ListedAt, add_many, set_digits
 
@@ -246,3 +251,130 @@ def test_a_list_of_more_couriers_than_a_page_changes_as_a_whole(
     server.write(carrier_changes.disable, server.central, "test", "red")
     site.sync()
     assert site.numbers() == set()
+
+
+def test_a_kiosk_hears_of_the_shares_of_its_doors(server: Server, site: ListedAt) -> None:
+    """It holds to them for what is brought that nobody announced, also with no network."""
+    site.sync()
+    server.add_carrier("red")
+    server.add_carrier("blue")
+    assert site.journal.do(kiosk_shares.of_location) is None
+    set_share(server, "blue", 2)
+    set_share(server, "red", 0, 1)
+    site.sync()
+    heard = site.journal.do(kiosk_shares.of_location)
+    assert heard.shares == {("S", "blue"): Share(2, None), ("S", "red"): Share(0, 1)}
+    site.journal.put_in("R1", "red")
+    free = slots.FreeSlotQuery
+    assert site.journal.do(lambda writer: free(writer, "new", "red").first("S")) is None
+    assert site.journal.do(lambda writer: free(writer, "new", "blue").first("S")) is not None
+    for carrier in ("red", "blue"):
+        set_share(server, carrier, 0)
+    site.sync()
+    assert site.journal.do(kiosk_shares.of_location) is None
+
+
+def feed(server: Server, key: dict[str, str], **query: str | int) -> dict[str, bool]:
+    """A page after the other: each location, and whether it is gone."""
+    found: dict[str, bool] = {}
+    while True:
+        url = f"{server.url}/v1/locations"
+        answer = requests.get(url, params=query, headers=key, timeout=20)
+        assert answer.ok, answer.text
+        body = answer.json()
+        for each in body["locations"]:
+            assert not each["gone"] or each.keys() == {"id", "gone", "changed_ms"}
+            found[each["id"]] = each["gone"]
+        if body["next"] is None:
+            return found
+        query["cursor"] = body["next"]
+
+
+def moment(server: Server) -> int:
+    """Behind everything that has changed so far, by the database's clock."""
+
+    def find(connection: Connection) -> int:
+        return int(connection.execute(select(NowMs())).scalar_one())
+
+    begun_ms = int(server.write(find))
+    wait_until(lambda: int(server.write(find)) > begun_ms + 1)
+    return begun_ms + 1
+
+
+@pytest.mark.parametrize("limit", [1, 2, 100])
+def test_a_copy_of_the_feed_hears_where_its_carrier_works_no_more(
+    server: Server, limit: int
+) -> None:
+    for name in ("one", "two", "three", "never"):
+        server.add_location(name, country="DE")
+    for carrier in ("red", "blue"):
+        server.add_carrier(carrier)
+    red, blue = (server.add_key(carrier=each) for each in ("red", "blue"))
+    set_places(server, "red", "one,two")
+    since = moment(server)
+    set_places(server, "red", "two,three")
+
+    def changed(key: dict[str, str], since_ms: int, **more: str) -> dict[str, bool]:
+        return feed(server, key, changed_since_ms=since_ms, limit=limit, **more)
+
+    assert changed(red, since) == {"one": True, "three": False}
+    assert changed(red, since, country="DE") == {"one": True, "three": False}
+    assert changed(red, since, country="FR") == {}
+    assert feed(server, red, limit=limit) == {"two": False, "three": False}, "whole"
+    assert changed(blue, since) == {}, "nobody else hears of it"
+    assert changed(server.add_key(), since) == {}
+    since = moment(server)
+    set_places(server, "red", "*")
+    assert changed(red, since) == {"one": False, "never": False}
+    since = moment(server)
+    set_places(server, "red", "one")
+    assert changed(red, since) == {"two": True, "three": True, "never": True}
+
+
+def test_a_copy_of_the_feed_hears_of_what_is_moved_with_its_area(server: Server) -> None:
+    for area, within in (("north", ""), ("south", ""), ("town", "north")):
+        server.write(tree.add, area, "", within, "test", 1)
+    server.add_location("here")
+    server.add_location("there")
+    server.write(moving.put_location, "here", "town", "test", 1)
+    for carrier, area in (("red", "north"), ("blue", "south")):
+        server.add_carrier(carrier)
+        set_places(server, carrier, "", area)
+    red, blue = (server.add_key(carrier=each) for each in ("red", "blue"))
+    since = moment(server)
+    server.write(moving.put_area, "town", "south", "test", 1)
+    assert feed(server, red, changed_since_ms=since) == {"here": True}
+    assert feed(server, blue, changed_since_ms=since) == {"here": False}
+    since = moment(server)
+    server.write(moving.put_location, "there", "north", "test", 1)
+    server.write(moving.put_location, "here", "north", "test", 1)
+    assert feed(server, red, changed_since_ms=since) == {"here": False, "there": False}
+    assert feed(server, blue, changed_since_ms=since) == {"here": True}
+
+
+def test_no_list_and_no_refusal_names_a_place_where_a_carrier_does_not_work(
+    server: Server,
+) -> None:
+    for name in ("one", "two"):
+        server.add_location(name)
+    for carrier in ("red", "blue"):
+        server.add_carrier(carrier)
+        server.write(keys.add, server.central, "test", carrier)
+    red, blue = (server.add_key(carrier=each) for each in ("red", "blue"))
+    set_places(server, "red", "one")
+
+    def directory(key: dict[str, str]) -> list[str]:
+        answer = requests.get(f"{server.url}/v1/directory", headers=key, timeout=20)
+        return [each["id"] for each in answer.json()["locations"]]
+
+    assert (directory(red), directory(blue)) == (["one"], ["one", "two"])
+
+    def badge(key: dict[str, str], *locations: str) -> requests.Response:
+        wanted = {"pseudonym": "c-1", "locations": locations}
+        url = f"{server.url}/v1/couriers/badges"
+        return requests.post(url, json=wanted, headers=key, timeout=20)
+
+    assert badge(red, "one").status_code == 201
+    away, nowhere = badge(red, "two"), badge(red, "three")
+    assert (away.status_code, away.text.replace("two", "three")) == (404, nowhere.text)
+    assert badge(blue, "two").status_code == 201

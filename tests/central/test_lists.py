@@ -337,3 +337,38 @@ def test_what_cannot_be_shown_of_a_location_is_refused_with_its_field(
     with pytest.raises(RequestError) as refused:
         server.write(lambda c: describe(c, "here", "test", 1, **{field: value}))
     assert refused.value.errors[0].field == field
+
+
+@pytest.mark.parametrize("limit", [1, 2, 100])
+def test_reservations_are_listed_by_state_location_and_reference(
+    server: Server, kiosk: Journal, sender: dict[str, str], carrier: str, limit: int
+) -> None:
+    sync(kiosk)
+    others, made = server.add_key(), []
+    until_ms = server.clock.wall_ms + 3_600_000
+    for number, headers in enumerate((sender, others, sender, sender)):
+        wanted = {"location": LOCATION.id, "size": "S", "until_ms": until_ms}
+        wanted |= {"reference": f"order {number}", "kind": "hard" if number == 3 else "soft"}
+        answer = requests.post(
+            f"{server.url}/v1/reservations", json=wanted, headers=headers, timeout=20
+        )
+        assert answer.status_code == 201, answer.text
+        made.append(answer.json()["id"])
+        server.clock.wall_ms += number % 2
+    mine = [made[0], made[2], made[3]]
+    path = f"{server.url}/v1/reservations/{made[2]}"
+    assert requests.delete(path, headers=sender, timeout=20).ok
+
+    def ids(**query: Any) -> list[str]:
+        return [each["id"] for each in listed(server, sender, "reservations", limit=limit, **query)]
+
+    assert sorted(ids()) == sorted(mine)
+    assert ids(state="GIVEN_BACK") == [made[2]]
+    assert sorted(ids(state="HELD,GIVEN_BACK", location=LOCATION.id)) == sorted(mine)
+    assert ids(reference="order 3") == [made[3]]
+    assert ids(reference="order 1") == [], "another's"
+    assert ids(location="elsewhere") == []
+    obey(kiosk)
+    [hard] = get(server, sender, "reservations", reference="order 3").json()["reservations"]
+    assert hard == get(server, sender, f"reservations/{made[3]}").json()
+    assert get(server, sender, "reservations", state="GONE").status_code == 422

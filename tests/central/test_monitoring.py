@@ -174,6 +174,8 @@ WRONG: dict[str, dict[str, float]] = {
     "BoardAway": {"boards_away": 2},
     "DoorOpen": {"doors_open": 1},
     "KioskHot": {"temperature_c": 95.0},
+    "KioskUnwell": {"is_well": False},
+    "NoMains": {"is_on_mains": False},
     "JournalWaits": {"queue": 5000},
 }
 """What is wrong at a location of its own, by the alert that it raises."""

@@ -15,7 +15,7 @@ import pytest
 import requests
 from fastapi.routing import APIRoute
 
-from central import housekeeping, schema
+from central import housekeeping, pages, schema
 from central.areas import tree
 from central.auth import Role
 from central.badges import pages as badge_pages
@@ -30,9 +30,12 @@ from central.pages import (
     passkey_pages,
     provider_sign_in,
     remote_actions,
+    report_pages,
+    rollout_pages,
     routes,
     search_page,
     sign_in,
+    site_file_pages,
     webhook_pages,
 )
 from central.pages.session import HOME
@@ -62,11 +65,14 @@ def test_each_page_and_form_asks_for_its_role_and_no_other_client_gets_in(server
             *account_actions.router.routes,
             *routes.router.routes,
             *search_page.router.routes,
+            *site_file_pages.router.routes,
             *actions.router.routes,
             *location_actions.router.routes,
             *area_actions.router.routes,
             *directory_pages.router.routes,
             *remote_actions.router.routes,
+            *report_pages.router.routes,
+            *rollout_pages.router.routes,
             *badge_pages.router.routes,
             *carrier_pages.router.routes,
             *webhook_pages.router.routes,
@@ -114,6 +120,21 @@ def test_a_form_of_another_site_does_nothing(server: Server) -> None:
 
     assert answer.status_code == 403
     assert server.rows(schema.api_key) == []
+
+
+def test_every_form_that_takes_something_away_asks_first() -> None:
+    words = re.compile(r"Remove|Revoke|Disable|End|Forget|Take away|Take .* away|Recall|again")
+    harmless = {"Try again", "Send again", "Good again", "Notify them again"}
+    found = []
+    for file in sorted(Path(pages.__file__).parent.glob("templates/*.html")):
+        if file.name == "recipient.html":
+            continue  # a person's own page, which works without scripts
+        text = file.read_text(encoding="utf-8")
+        for form, inner in re.findall(r'(<form[^>]*method="post"[^>]*>)(.*?)</form>', text, re.S):
+            for word in re.findall(r"<button[^>]*>([^<{]+)<", inner):
+                if words.search(word) and word not in harmless and "asks" not in form:
+                    found.append(f"{file.name}: {word}")
+    assert found == []
 
 
 def test_a_wrong_password_is_refused_and_many_are_slowed(server: Server) -> None:

@@ -9,14 +9,18 @@ from pathlib import Path
 import pytest
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.common.virtual_authenticator import VirtualAuthenticatorOptions
 from selenium.webdriver.support.ui import WebDriverWait
+from sqlalchemy import update
 
+from central import schema
+from central.areas import tree
 from central.auth import Role
 from central.operators import accounts
 from central.pages.session import COOKIE, HOME
 from central.settings import SignIn
-from tests.support.central_server import LOCATION, Journal, Server, announce
+from tests.support.central_server import LOCATION, Journal, Mailbox, Server, announce
 from tests.support.chromium import running_chromium
 from tests.support.operators import PASSWORD, Browser, account, obey, sync
 
@@ -25,7 +29,8 @@ PICTURES = Path(__file__).parents[2] / "build" / "pages"
 PAGES = (
     *("", "/search?q=a", "/packages", "/unjoined", "/notifications", "/reports", "/staff", "/keys"),
     *("/accounts", "/audit", "/quarantine", f"/locations/{LOCATION.id}"),
-    *("/account", "/account/app", "/confirm", "/views"),
+    *("/account", "/account/app", "/confirm", "/views", "/areas", "/reports?carrier=*"),
+    *("/rollouts", "/fleet"),
 )
 
 
@@ -80,6 +85,7 @@ def test_every_page_fits_on_a_desk_and_on_a_phone(
     chromium.get(f"{server.url}{HOME}/sign-in")
     chromium.add_cookie({"name": COOKIE, "value": admin.http.cookies[COOKIE], "path": "/"})
     PICTURES.mkdir(parents=True, exist_ok=True)
+    server.write(tree.add, "north", "North", "", "test", 1)
     for path in (*PAGES, f"/packages/{package}"):
         for width in (1280, 390):
             size(chromium, width)
@@ -92,6 +98,116 @@ def test_every_page_fits_on_a_desk_and_on_a_phone(
         size(chromium, width)
         require_fits(chromium, "token", width)
     assert "enrol_" in chromium.find_element(By.CSS_SELECTOR, "code.command").text
+
+
+@pytest.mark.parametrize(("language", "side"), [("de", "left"), ("ar", "right")])
+def test_a_code_stands_on_one_line_of_a_phone(
+    server: Server,
+    kiosk: Journal,
+    mailbox: tuple[int, Mailbox],
+    chromium: Chrome,
+    tmp_path: Path,
+    language: str,
+    side: str,
+) -> None:
+    server.add_carrier("red")
+    person = {"name": "Eva", "email": "eva@example.org", "language": language}
+    announce(server, server.add_key(carrier="red"), "A", recipient=person)
+    obey(kiosk)
+    kiosk.put_in("A", "red")
+    sync(kiosk)
+    parts = mailbox[1].wait_for(1)[0].walk()
+    [page] = [each for each in parts if each.get_content_type() == "text/html"]
+    content = page.get_payload(decode=True)
+    assert isinstance(content, bytes)
+    file = tmp_path / "mail.html"
+    file.write_bytes(content)
+    size(chromium, 390)
+    chromium.get(file.as_uri())
+    code = chromium.find_element(By.CSS_SELECTOR, "p[dir=ltr]")
+    lines = chromium.execute_script(
+        "const range = document.createRange(); range.selectNodeContents(arguments[0]);"
+        "return range.getClientRects().length",
+        code,
+    )
+    assert lines == 1
+    assert chromium.execute_script("return document.documentElement.scrollWidth") <= 390
+    name = chromium.find_element(By.CSS_SELECTOR, "span[dir=auto]").rect
+    is_left = name["x"] < 390 / 2
+    assert is_left is (side == "left"), "the carrier begins where the lines do"
+
+
+def test_the_map_comes_closer_and_names_what_is_in_sight(server: Server, chromium: Chrome) -> None:
+    for number in range(40):
+        name = f"place-{number}"
+        server.add_location(name)
+        at = {"latitude": 50 + number / 10, "longitude": 8 + number / 10}
+        server.write(
+            lambda c, name=name, at=at: c.execute(
+                update(schema.location).where(schema.location.c.id == name).values(**at)
+            )
+        )
+    viewer = Browser(server, Role.VIEWER)
+    chromium.get(f"{server.url}{HOME}/sign-in")
+    chromium.add_cookie({"name": COOKIE, "value": viewer.http.cookies[COOKIE], "path": "/"})
+    chromium.get(f"{server.url}{HOME}")
+    wait = WebDriverWait(chromium, PATIENCE_S)
+    names = "svg.map text:not([hidden])"
+    wait.until(lambda window: window.find_element(By.CSS_SELECTOR, ".zoom").is_displayed())
+    assert not chromium.find_elements(By.CSS_SELECTOR, names)
+    for _ in range(2):
+        chromium.find_element(By.CSS_SELECTOR, '[data-zoom="2"]').click()
+    assert chromium.find_elements(By.CSS_SELECTOR, names)
+    svg = chromium.find_element(By.CSS_SELECTOR, "svg.map")
+    assert str(svg.get_dom_attribute("viewBox")).endswith(" 160 90")
+    chromium.find_element(By.CSS_SELECTOR, '[data-zoom="0"]').click()
+    assert svg.get_dom_attribute("viewBox") == "0 0 640 360"
+    search = chromium.find_element(By.CSS_SELECTOR, "header.top input[type=search]")
+    chromium.find_element(By.TAG_NAME, "body").send_keys(Keys.CONTROL, "k")
+    assert chromium.switch_to.active_element == search
+
+
+def test_a_chart_is_drawn_and_is_a_table_as_well(server: Server, chromium: Chrome) -> None:
+    viewer = Browser(server, Role.VIEWER)
+    chromium.get(f"{server.url}{HOME}/sign-in")
+    chromium.add_cookie({"name": COOKIE, "value": viewer.http.cookies[COOKIE], "path": "/"})
+    chromium.get(f"{server.url}{HOME}/reports?days=30")
+    wait = WebDriverWait(chromium, PATIENCE_S)
+    wait.until(lambda window: len(window.find_elements(By.CSS_SELECTOR, "div.chart canvas")) == 2)
+    chromium.find_element(By.TAG_NAME, "summary").click()
+    table = chromium.find_element(By.CSS_SELECTOR, "details table")
+    assert table.is_displayed()
+    assert len(table.find_elements(By.CSS_SELECTOR, "tbody tr")) == 31
+    found = chromium.get_log("browser")  # type: ignore[no-untyped-call] # selenium has no type
+    assert [each for each in found if each["level"] == "SEVERE"] == []
+
+
+def test_what_is_dangerous_asks_first(server: Server, kiosk: Journal, chromium: Chrome) -> None:
+    sync(kiosk)
+    admin = Browser(server, Role.ADMIN)
+    chromium.get(f"{server.url}{HOME}/sign-in")
+    chromium.add_cookie({"name": COOKIE, "value": admin.http.cookies[COOKIE], "path": "/"})
+    wait = WebDriverWait(chromium, PATIENCE_S)
+
+    def is_enrolled() -> bool:
+        [row] = server.rows(schema.location)
+        return bool(row.token_hash)
+
+    def press(selector: str) -> None:
+        wait.until(lambda window: window.find_elements(By.CSS_SELECTOR, selector))
+        button = chromium.find_element(By.CSS_SELECTOR, selector)
+        chromium.execute_script("arguments[0].scrollIntoView({block: 'center'})", button)
+        button.click()
+
+    chromium.get(f"{server.url}{HOME}/locations/{LOCATION.id}")
+    press("form[action$='/revoke'] button")
+    assert "cut off at once" in chromium.find_element(By.CSS_SELECTOR, "dialog p").text
+    press("dialog button:not(.danger)")
+    assert not chromium.find_elements(By.CSS_SELECTOR, "dialog")
+    assert is_enrolled()
+    press("form[action$='/revoke'] button")
+    press("dialog button.danger")
+    wait.until(lambda _: not is_enrolled())
 
 
 def test_a_passkey_is_made_and_given_in_a_real_browser(tmp_path: Path, chromium: Chrome) -> None:

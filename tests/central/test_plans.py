@@ -51,6 +51,7 @@ LARGE = (
     schema.minute_status,
     schema.hour_status,
     schema.day_status,
+    schema.carrier_day,
     schema.recipient,
     schema.reservation,
 )
@@ -244,6 +245,8 @@ def _times() -> Iterator[Rows]:
     day_ms = NOW_MS - NOW_MS % DAY_MS
     days = [(p, day_ms - d * DAY_MS) for d in range(DAYS) for p in places]
     yield "day_status", "location day_ms", days
+    of_carriers = [(c, d, p) for c in ("operator", "red") for p, d in days]
+    yield "carrier_day", "carrier day_ms location", of_carriers
 
 
 @dataclass
@@ -311,6 +314,7 @@ def look_at_pages(filled: Filled, browser: Browser) -> None:
         "/audit?q=test",
         "/views?q=test",
         *(f"{page}area=north" for page in ("?", "/reports?", "/reports.csv?")),
+        *(f"/reports{how}?carrier={whose}" for how in ("", ".csv") for whose in ("red", "*")),
     ):
         answer = browser.http.get(f"{filled.server.url}{HOME}{path}", timeout=20)
         assert answer.status_code in (200, 404), path

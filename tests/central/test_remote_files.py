@@ -14,10 +14,13 @@ from central.auth import Role
 from central.errors import RequestError
 from central.remote import asking, files
 from kiosk.model.clock import HOUR_MS
-from kiosk.model.commands import Restart, SendSupportFile, TakePicture
+from kiosk.model.commands import Pause, PauseReason, Restart, SendSupportFile, TakePicture
+from kiosk.store import commands as kiosk_commands
+from kiosk.store import remote_help
 from kiosk.sync.contract import FILE_MAX_BYTES, HELP_VALID_MS
+from kiosk.sync.receiving import receive
 from tests.support.central_server import LOCATION, Journal, Server
-from tests.support.operators import Browser
+from tests.support.operators import Browser, sync
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"pixels"
 
@@ -99,3 +102,18 @@ def test_a_setting_that_no_form_offers_is_refused(server: Server, kiosk: Journal
 def test_a_setting_is_read_as_a_form_says_it(text: str, value: object) -> None:
     read = asking.setting_of("policy.hold_days", text).settings["policy.hold_days"]
     assert (read, type(read)) == (value, type(value))
+
+
+def test_a_pause_that_a_technician_took_back_says_so_at_the_page(
+    server: Server, kiosk: Journal
+) -> None:
+    pause = ask(server, Pause(reason=PauseReason.MAINTENANCE))
+    for each in sync(kiosk).commands:
+        proven = replace(receive(each), is_proven=True)
+        kiosk.do(kiosk_commands.apply, proven, "UTC")
+    kiosk.do(remote_help.take_back, "staff:99")
+    sync(kiosk)
+    [row] = [each for each in server.rows(schema.command) if each.id == pause]
+    assert (row.state, row.answer) == ("DONE", "taken back at the panel by staff:99")
+    page = Browser(server, Role.OPERATOR).get(f"/locations/{LOCATION.id}").text
+    assert "taken back at the panel by staff:99" in page

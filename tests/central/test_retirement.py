@@ -210,6 +210,17 @@ def test_a_running_kiosk_is_not_retired(machine: Machine) -> None:
     assert "location.key" in machine.left()
 
 
+def test_a_rehearsals_copy_of_the_database_goes_with_the_rest(machine: Machine) -> None:
+    """As a power cut left it, with its link to the key."""
+    copy = machine.data / "updates" / "rehearsal" / "data"
+    copy.mkdir(parents=True)
+    (copy / "kiosk.db").write_bytes(b"a copy of the database")
+    (copy / "location.key").symlink_to(machine.data / "location.key")
+    done = machine.retire(is_forced=True, with_server=False)
+    assert done.left == ()
+    assert not machine.data.exists()
+
+
 def test_what_is_not_the_kiosks_is_left_and_named(machine: Machine) -> None:
     (machine.data / "holiday.jpg").write_bytes(b"x")
     done = machine.retire(is_forced=True)

@@ -11,10 +11,13 @@ import requests
 from central import schema
 from central.packages import reservations
 from kiosk.model.allocation import BestFit
-from kiosk.model.clock import HOUR_MS
+from kiosk.model.clock import DAY_MS, HOUR_MS
+from kiosk.store import commands as kiosk_commands
 from kiosk.store import slots
+from kiosk.store.epochs import begin_again
 from kiosk.store.errors import RefusedError
 from kiosk.store.reservations import kept, release, reserve, use
+from kiosk.sync.receiving import receive
 from tests.central.test_problems import problem_of
 from tests.support.central_server import LOCATION, Journal, Server, announce
 from tests.support.operators import obey, sync
@@ -192,6 +195,53 @@ def test_given_back_it_is_kept_no_longer(
     assert kiosk.do(kept) == {}
 
 
+def test_of_a_package_that_lies_there_no_door_is_kept(
+    server: Server, kiosk: Journal, key: dict[str, str]
+) -> None:
+    """It was put in before its announcement came, as any unannounced package is."""
+    made = reserve_at(server, key, kind="hard").json()["id"]
+    obey(kiosk)
+    used = announce(server, key, "A1", size=None, reservation=made)
+    assert used.status_code == 201
+    kiosk.put_in("A1")
+    assert kiosk.do(kept) == {"S": 1}
+    obey(kiosk)
+    assert kiosk.do(kept) == {}
+
+
+def test_a_restored_kiosk_keeps_the_doors_that_are_to_be_kept(
+    server: Server, kiosk: Journal, key: dict[str, str]
+) -> None:
+    """A backup knows neither what was kept since nor what was given back."""
+    given, held, used, come = (
+        reserve_at(server, key, kind="hard", size=size).json()["id"]
+        for size in ("S", "M", "S", "L")
+    )
+    obey(kiosk)
+    package = announce(server, key, "A1", size=None, reservation=used).json()["id"]
+    announce(server, key, "A2", size=None, reservation=come)
+    obey(kiosk)
+    kiosk.put_in("A2")
+    ask(server, key, "DELETE", f"reservations/{given}")
+    until_ms = server.clock.wall_ms + 9 * HOUR_MS
+    ask(server, key, "PUT", f"reservations/{held}", {"until_ms": until_ms})
+    obey(kiosk)
+    sync(kiosk)
+    kiosk.do(reserve, "given back since", "S", until_ms)
+    kiosk.do(lambda writer: begin_again(writer, "restored", "", "a test"))
+    assert kiosk.do(kept) == {}
+    cursor = kiosk.do(kiosk_commands.cursor)
+    answer = kiosk.send(kiosk.events(), cursor=cursor, wants_people=True).json()
+    for each in answer["commands"]:
+        kiosk.do(kiosk_commands.apply, receive(each), "UTC")
+    assert kiosk.do(kept) == {"S": 1, "M": 1}
+    assert kiosk.do(kept, package) == {"M": 1}
+    kiosk.clock.wall_ms = until_ms - HOUR_MS
+    assert kiosk.do(kept) == {"M": 1}
+    sync(kiosk)
+    assert ask(server, key, "GET", f"reservations/{held}").json()["door_kept"] is True
+
+
 @pytest.fixture
 def alone(tmp_path: Path) -> Journal:
     """A kiosk that no server reaches."""
@@ -224,6 +274,16 @@ def test_the_last_doors_are_given_to_nobody_else_and_to_anybody_when_the_time_is
     assert left() == doors - 1
     alone.clock.wall_ms += HOUR_MS
     assert left() == doors
+    alone.store.close()
+
+
+def test_while_nobody_knows_the_time_nothing_is_over(alone: Journal) -> None:
+    until_ms = alone.clock.wall_ms + HOUR_MS
+    alone.do(reserve, "r0", "L", until_ms)
+    alone.clock.wall_ms += 400 * DAY_MS
+    alone.clock.is_trusted = False
+    alone.do(reserve, "r1", "L", until_ms)
+    assert alone.do(kept) == {"L": 2}
     alone.store.close()
 
 

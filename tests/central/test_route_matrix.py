@@ -54,6 +54,8 @@ RULES: dict[str, str] = {
     "GET /v1/locations": Scope.LOCATIONS,
     "POST /v1/locations/{location}/check": Scope.LOCATIONS,
     "POST /v1/reservations": Scope.ANNOUNCE,
+    "GET /v1/reservations": Scope.ANNOUNCE,
+    "GET /v1/reports/days": Scope.READ,
     "GET /v1/reservations/{reservation}": Scope.ANNOUNCE,
     "PUT /v1/reservations/{reservation}": Scope.ANNOUNCE,
     "DELETE /v1/reservations/{reservation}": Scope.ANNOUNCE,

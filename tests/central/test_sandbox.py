@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 import requests
 
-from central import housekeeping, schema
+from central import carrier_changes, housekeeping, schema
+from central.auth import Role
+from central.badges import keys, site_codes
+from central.errors import RequestError
 from central.feed import readers
+from central.sync import carrier_access
 from kiosk.model.clock import HOUR_MS
 from tests.central.test_api_page import sandbox_key
 from tests.central.test_problems import problem_of
 from tests.support.central_server import EVA, LOCATION, Journal, Mailbox, Server, announce
-from tests.support.operators import sync
+from tests.support.operators import Browser, sync
 
 
 def ask(
@@ -164,3 +169,50 @@ def test_operators_see_it_as_what_it_is(server: Server, key: dict[str, str], pla
     assert "simulated" in row.address
     assert row.last_sync_ms is None
     assert row.latitude is None
+
+
+def test_a_sandbox_asks_for_badges_and_no_real_kiosk_hears_of_it(
+    server: Server, kiosk: Journal, key: dict[str, str], place: str
+) -> None:
+    before = server.rows(schema.staff_list)
+    problem_of(ask(server, key, "POST", "couriers/badges", {"pseudonym": "c-1"}), 409, "no_key")
+    path = f"locations/{place}/courier-code"
+    problem_of(ask(server, key, "GET", path), 409, "no_site_codes")
+    path = f"locations/{LOCATION.id}/courier-code"
+    problem_of(ask(server, key, "GET", path), 404, "not_found")
+    revoked = {"pseudonym": "c-1"}
+    problem_of(ask(server, key, "POST", "couriers/revocations", revoked), 403, "forbidden")
+    problem_of(ask(server, key, "DELETE", "couriers/revocations/none"), 403, "forbidden")
+    assert server.rows(schema.staff_list) == before, "no kiosk fetches its list for it"
+    carrier = str(ask(server, key, "GET", "sandbox").json()["carrier"])
+    server.write(keys.add, server.central, "test", carrier)
+    server.write(lambda c: site_codes.allow(c, server.central, "test", carrier, is_allowed=True))
+    known = server.write(carrier_access.of_location, LOCATION.id, "", server.clock.wall_ms)
+    assert (known.keys, known.site_codes) == ((), ())
+
+
+def test_sandboxes_take_no_place_of_carriers(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(carrier_changes, "CARRIERS_MAX", 2)
+    for _ in range(3):
+        sandbox_key(server)
+    server.add_carrier("red")
+    with pytest.raises(RequestError, match="2 carriers already"):
+        server.add_carrier("blue")
+
+
+def test_operators_make_one_at_the_page(server: Server) -> None:
+    admin = Browser(server, Role.ADMIN)
+    shown = admin.post("/keys", name="A shop", scopes=["packages:read"], sandbox="true").text
+    [token] = re.findall(r"key_[\w-]+", shown)
+    headers = {"authorization": f"Bearer {token}"}
+    made = ask(server, headers, "GET", "sandbox").json()
+    assert (
+        announce(server, headers, "A1", location="nearest").json()["location"] == made["location"]
+    )
+    assert "sandbox</span>" in admin.get("/keys").text
+    real = admin.post("/keys", name="B", scopes=["packages:read"], carrier=made["carrier"]).text
+    assert "is a sandbox" in real, "no real key sees what is in it"
+    [row] = server.rows(schema.api_key)
+    assert row.sandbox

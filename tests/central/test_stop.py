@@ -15,7 +15,10 @@ from central import schema
 from central.notify.incoming import take_files
 from central.notify.stops import Said, said
 from central.settings import Notifications, Sms
+from central.webhooks.events import happened_in
 from kiosk.model.clock import DAY_MS
+from tests.central.test_feed import begin, read
+from tests.central.test_lists import get, listed
 from tests.central.test_sms import PERSON, Gateway, gateway, put_in, state
 from tests.support.central_server import (
     Journal,
@@ -214,3 +217,39 @@ def test_the_notice_is_in_the_mail_and_in_each_language(
         page = requests.get(f"{server.url}/privacy", params={"language": language}, timeout=20)
         assert page.status_code == 200
         assert word in page.text
+
+
+def test_the_packages_carrier_sees_and_hears_of_it_and_nobody_else(
+    server: Server, kiosk: Journal, gateway: Gateway
+) -> None:
+    begin(server)
+    put_in(server, kiosk)
+    wait_until(lambda: state(server) == "sent")
+    send(server, "STOP")
+    keys = {}
+    for carrier in ("red", "blue"):
+        server.add_carrier(carrier)
+        keys[carrier] = server.add_key(carrier=carrier)
+    other = PERSON | {"phone": "+49 171 0000009"}
+    package = announce(server, keys["red"], "C", recipient=PERSON).json()
+    announce(server, keys["red"], "D", recipient=other)
+    announce(server, keys["blue"], "E", recipient=other)
+    obey(kiosk)
+    kiosk.put_in("C", "red")
+    sync(kiosk)
+
+    def stopped(carrier: str) -> dict[str, bool]:
+        found = listed(server, keys[carrier], "packages")
+        return {each["barcode"]: each["sms_stopped"] for each in found}
+
+    assert package["sms_stopped"] is True
+    assert stopped("red") == {"C": True, "D": False}
+    assert stopped("blue") == {"E": False}
+    alone = get(server, keys["red"], f"packages/{package['id']}").json()
+    assert alone["sms_stopped"] is True
+    happened = [each for each in happened_in(read(server)) if each.type == "package.unreachable"]
+    assert [(each.package, dict(each.details)) for each in happened] == [
+        (package["id"], {"why": "sms_stopped"})
+    ]
+    send(server, "START")
+    assert stopped("red") == {"C": False, "D": False}

@@ -3,6 +3,8 @@ back."""
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,19 +21,31 @@ from tests.central.test_migrate import ask, make_newer, version
 from tests.central.test_migrate import upgrade as migrate_to
 from tests.support import postgresql
 
+IS_NIGHTLY = os.environ.get("TEST_BUDGET") == "nightly"
 OLDER = "0030"
 NOW_MS = 1_796_000_000_000
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Settings]:
+@pytest.fixture(scope="module")
+def older(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tables of an earlier version, on SQLite."""
+    path = tmp_path_factory.mktemp("older") / "central.db"
+    migrate_to(f"sqlite:///{path}", OLDER)
+    return path
+
+
+@pytest.fixture(params=["sqlite", "postgresql"] if IS_NIGHTLY else ["sqlite"])
+def settings(request: pytest.FixtureRequest, tmp_path: Path, older: Path) -> Iterator[Settings]:
     """A server's with a member of staff, whose tables are of an earlier version."""
     data = tmp_path / "data"
     data.mkdir(mode=0o700)
     url = postgresql.cluster().new_database(is_empty=True) if request.param != "sqlite" else ""
     programs = postgresql.cluster().programs if url else None
     made = Settings(data=data, database_url=url, postgresql_programs=programs)
-    migrate_to(made.url, OLDER)
+    if url:
+        migrate_to(made.url, OLDER)
+    else:
+        shutil.copyfile(older, data / "central.db")
     made.key_path.write_bytes(bytes(range(32)))
     made.key_path.chmod(0o600)
     yield made

@@ -3,11 +3,12 @@
 Each release runs its own copy of this file, so what stands on the command line and in the answer is
 a promise to the releases before and after: words are added, and none is changed.
 
-    python -m tests.compat.side DATA STEP…
+    python -m tests.compat.side
 
-A step is `enrol=URL,TOKEN`, `deposit=BARCODE`, `undo=BARCODE`, `pickup=BARCODE,CODE` (the code that
-the deposit's answer has), `collect=BARCODE`, `sync`, `restore=FILE`, `backup=FILE` or `write=KIND`
-(an event such as a newer release writes). The answer is one line of JSON: what is there afterwards.
+Each line on stdin is a JSON list: a data folder and steps. A step is `enrol=URL,TOKEN`,
+`deposit=BARCODE`, `undo=BARCODE`, `pickup=BARCODE,CODE` (the code that the deposit's answer has),
+`collect=BARCODE`, `sync`, `restore=FILE`, `backup=FILE` or `write=KIND` (an event such as a newer
+release writes). The answer is a line of JSON on stdout: what is there afterwards, or what `failed`.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import json
 import random
 import sys
 import time
+import traceback
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Final
@@ -227,12 +229,22 @@ def _write_as_newer(writer: Writer, kind: str) -> None:
     writer.record_again(event, (), {})
 
 
-def main(data: str, *steps: str) -> None:
-    side = Side(Path(data))
-    for step in steps:
-        side.do(step)
-    print(json.dumps(side.state()))
+def answer(data: str, *steps: str) -> dict[str, Any]:
+    """Do these steps, as a kiosk that is started for each of them."""
+    try:
+        side = Side(Path(data))
+        for step in steps:
+            side.do(step)
+        return side.state()
+    except Exception:  # noqa: BLE001 - whoever asked says what it means
+        return {"failed": traceback.format_exc()}
+
+
+def main() -> None:
+    for line in sys.stdin:
+        sys.stdout.write(json.dumps(answer(*json.loads(line))) + "\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.store import running
+from kiosk.store import addressees, running
 from tests.crash.budget import budget
 from tests.crash.disk import NAMES_LOST
 from tests.crash.power import (
@@ -65,6 +65,18 @@ def test_a_mark_that_outlives_its_log_would_be_found(monkeypatch: pytest.MonkeyP
         recordings.append(record("start", only_a_start, folder, pick_up(folder)))
         found = explore(recordings, 400, 7, folder).bad
     assert any("nothing was lost" in each.what for each in found), found
+
+
+def test_a_kiosk_that_keeps_nobody_whom_a_package_is_for_is_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(addressees, "keep", lambda *_: None)
+    with scratch() as name:
+        folder = Path(name).resolve()
+        recordings = record_all(folder, ["deposit_for_a_phone", "left_by_a_guest"])
+        found = explore(recordings, 100, 7, folder).bad
+    assert any("NEW is for phone='+491710000001'" in each.what for each in found), found
+    assert any("sender_phone='+491710000001'" in each.what for each in found), found
 
 
 def test_the_command_prints_one_object_and_catches_stores_made_weak_by_hand() -> None:

@@ -19,10 +19,11 @@ from kiosk.flows.views.shared import Ask, DoorOpen, EnterPin, View
 from kiosk.model.carriers import CarrierScope
 from kiosk.model.location import SlotStatus
 from kiosk.model.person import Recipient, Role, Staff, StaffSource
-from kiosk.store import deposits, packages, staff
+from kiosk.store import deposits, packages, shares, staff
 from kiosk.store.deposits import DepositRequest
 from kiosk.store.errors import RefusedError
 from kiosk.store.packages import Announcement
+from kiosk.store.shares import DoorShare
 from tests.support.flow_site import (
     START_MS,
     TECHNICIAN_PIN,
@@ -322,3 +323,52 @@ async def test_a_technician_sees_all_doors_and_as_a_courier_the_operators(tmp_pa
         assert next(row.barcode for row in doors.doors if row.slot == slot) == "RED-1"
         kiosk.player.do(Pressed(Choice.DONE))
         await kiosk.player.until(First)
+
+
+# --- shares of the doors -------------------------------------------------------------------------
+
+
+async def refused(kiosk: Running, barcode: str, size: str) -> Refused:
+    kiosk.player.do(Scanned(barcode))
+    await kiosk.player.until(ChooseSize)
+    kiosk.player.do(Chosen(size))
+    view = await kiosk.player.until(ScanPackage, lambda view: view.refused is not None)
+    assert view.refused is not None
+    return view.refused
+
+
+async def test_a_carrier_brings_no_more_unannounced_than_its_share(tmp_path: Path) -> None:
+    """With no network: the share was heard of with the list of staff."""
+    async with shared_machine(tmp_path) as kiosk:
+        await kiosk.kiosk.store.run(shares.take, [DoorShare("red", "L", 0, 1)])
+        await come(kiosk, RED)
+        await deposit(kiosk, "R1", "L")
+        kiosk.player.do(Scanned("R2"))
+        offered = await kiosk.player.until(ChooseSize)
+        assert {size.name: size.free for size in offered.sizes}["L"] == 0
+        kiosk.player.do(Pressed(Choice.BACK))
+        await kiosk.player.until(ScanPackage)
+        assert await refused(kiosk, "R2", "L") == Refused(Refusal.SHARE_USED, "L")
+        await go(kiosk)
+        await come(kiosk, BLUE)
+        await deposit(kiosk, "B1", "L")
+
+
+async def test_what_is_kept_for_one_carrier_no_other_brings_unannounced(tmp_path: Path) -> None:
+    async with shared_machine(tmp_path) as kiosk:
+        large = sum(slot.size == "L" for slot in kiosk.kiosk.location.slots)
+        kept = [DoorShare("blue", "L", large - 1, None)]
+        await kiosk.kiosk.store.run(shares.take, kept)
+        await expect(kiosk, "A1", "red")
+        await come(kiosk, RED)
+        await deposit(kiosk, "R1", "L")
+        assert await refused(kiosk, "R2", "L") == Refused(Refusal.SHARE_USED, "L")
+        # What was announced, the server has counted already.
+        await deposit(kiosk, "A1")
+        await go(kiosk)
+        await come(kiosk, BLUE)
+        await deposit(kiosk, "B1", "L")
+        await kiosk.kiosk.store.run(shares.take, [])
+        await go(kiosk)
+        await come(kiosk, RED)
+        await deposit(kiosk, "R2", "L")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from drivers.simulator.virtual import VirtualSite
 from kiosk.flows.events import Pressed
 from kiosk.flows.views.choices import Choice
 from kiosk.flows.views.customer import EnterCode, First
-from kiosk.health import Health, Verdict
+from kiosk.health import Health, Verdict, answer_of
 from kiosk.keeper_status import BAD_MAX, release_status
 from kiosk.server_link import machine_status
 from kiosk.store.holds import Contact
@@ -68,6 +69,12 @@ async def watched(folder: Path, *, is_plugged: bool = True) -> AsyncIterator[Wat
 async def test_one_that_works_is_well_and_idle(tmp_path: Path) -> None:
     async with watched(tmp_path) as kiosk:
         assert await kiosk.until(is_well=True) == WELL
+
+
+async def test_it_says_which_version_may_still_write_the_database(tmp_path: Path) -> None:
+    async with watched(tmp_path) as kiosk:
+        said = answer_of(await kiosk.look())
+        assert re.fullmatch(r"\d+\.\d+\.\d+", str(said["oldest_writer"]))
 
 
 async def test_a_window_that_stands_still_is_missed(tmp_path: Path) -> None:

@@ -3,15 +3,18 @@ but for a technician who looks after it."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from kiosk.flows.events import Entered, LookAgain, Pressed, Scanned
 from kiosk.flows.views.choices import Choice
 from kiosk.flows.views.customer import EnterCode, First
+from kiosk.flows.views.service import Doors
 from kiosk.flows.views.shared import EnterPin
 from kiosk.model.commands import Pause, PauseReason
-from kiosk.store import remote_help
-from tests.support.flow_site import Running
+from kiosk.store import journal, remote_help
+from tests.support.flow_site import TECHNICIAN_PIN, Running
+from tests.support.stories.people import sign_in_technician
 from tests.support.visits import fresh_kiosk
 
 
@@ -45,3 +48,29 @@ async def test_where_it_is_closed_only_a_technician_is_let_in(tmp_path: Path) ->
         kiosk.player.do(Pressed(Choice.SERVICE))
         view_of_pin = await kiosk.player.until(EnterPin)
         assert view_of_pin.for_service
+
+
+async def test_a_technician_takes_it_back_at_the_panel(tmp_path: Path) -> None:
+    async with fresh_kiosk(tmp_path) as kiosk:
+        await pause(kiosk, is_closed=True)
+        kiosk.player.do(Pressed(Choice.SERVICE))
+        await kiosk.player.until(EnterPin)
+        kiosk.player.do(Entered(TECHNICIAN_PIN))
+        await kiosk.player.until(Doors, lambda view: Choice.END_PAUSE in view.choices)
+        kiosk.player.do(Pressed(Choice.END_PAUSE))
+        await kiosk.player.until(Doors, lambda view: Choice.END_PAUSE not in view.choices)
+        kiosk.player.do(Pressed(Choice.DONE))
+        await kiosk.player.until(First, lambda view: Choice.COURIER in view.choices)
+        events = await kiosk.kiosk.store.run(journal.after, 0, 1_000)
+        [ended] = [json.loads(each.body) for each in events if each.kind == "HELP_ENDED"]
+        assert (ended["actor"], ended["detail"]) == ("staff:99", "taken back at the panel")
+
+
+async def test_nobody_takes_back_what_is_no_pause(tmp_path: Path) -> None:
+    async with fresh_kiosk(tmp_path) as kiosk:
+        await sign_in_technician(kiosk)
+        kiosk.player.do(Pressed(Choice.END_PAUSE))
+        kiosk.player.do(Pressed(Choice.DONE))
+        await kiosk.player.until(First)
+        events = await kiosk.kiosk.store.run(journal.after, 0, 1_000)
+        assert [each for each in events if each.kind == "HELP_ENDED"] == []

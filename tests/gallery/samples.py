@@ -112,10 +112,12 @@ def _customer_views() -> list[tuple[str, View]]:
         ("code-some", EnterCode(choices=entry, digits="48210")),
         ("code-refused", EnterCode(choices=entry, digits="482107733", refused=not_known)),
         ("code-wait", EnterCode(choices=entry, digits="482107733", refused=not_known, wait_s=27)),
-        ("phone", EnterPhoneDigits(choices=back)),
+        ("phone", EnterPhoneDigits(choices=(Choice.PRIVACY, *back))),
         (
             "phone-refused",
-            EnterPhoneDigits(choices=back, refused=Refused(Refusal.WRONG_PHONE_DIGITS)),
+            EnterPhoneDigits(
+                choices=(Choice.PRIVACY, *back), refused=Refused(Refusal.WRONG_PHONE_DIGITS)
+            ),
         ),
         ("pin", EnterPin(choices=back)),
         (
@@ -481,6 +483,10 @@ def _service_views() -> list[tuple[str, View]]:
         ("doors", doors),
         ("doors-silent", sample_doors(silent=True)),
         ("doors-in-doubt", replace(doors, choices=(*doors.choices, Choice.ROUND))),
+        (
+            "doors-paused",
+            replace(doors, choices=(*doors.choices, Choice.ROUND, Choice.END_PAUSE)),
+        ),
         ("door-page", DoorPage(row=rows["2"], choices=page)),
         ("door-page-full", DoorPage(row=rows["4"], last_outcome="OPENED", choices=_WITH_PACKAGE)),
         (

@@ -12,6 +12,7 @@ from kiosk.flows.views.unannounced import (
     GuestStored,
     NearbyRow,
     PickResident,
+    PrivacyNotice,
     ResidentRow,
     RoomElsewhere,
     WhomFor,
@@ -27,8 +28,8 @@ _NEARBY = (
 
 def unannounced_views() -> list[tuple[str, View]]:
     """What is shown where nobody announced a package."""
-    back, sure = (Choice.BACK,), (Choice.YES, Choice.CHANGE_NUMBER)
-    ways = (Choice.BY_PHONE, Choice.BY_NAME, Choice.WITHOUT_NAME, Choice.BACK)
+    back, sure = (Choice.PRIVACY, Choice.BACK), (Choice.YES, Choice.CHANGE_NUMBER)
+    ways = (Choice.BY_PHONE, Choice.BY_NAME, Choice.WITHOUT_NAME, *back)
     not_a_phone = Refused(Refusal.NOT_A_PHONE)
     rows = (
         ResidentRow("1", "12", ("M. Weber", "L. B. Weber")),
@@ -65,6 +66,7 @@ def unannounced_views() -> list[tuple[str, View]]:
             "pick-resident",
             PickResident(rows=rows, page=1, pages=3, choices=(Choice.MORE, Choice.BACK)),
         ),
+        ("privacy", PrivacyNotice(days=30, choices=(Choice.BACK,))),
         (
             "put-in-for",
             DoorOpen(slot="20", purpose=Purpose.PUT_IN, barcode=barcode, choices=putting_in),

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from tests.sim.audit import BrokenInvariantError
+from tests.sim.rules import BrokenInvariantError
 from tests.sim.simulation import Run
 
 

@@ -5,7 +5,10 @@ I3 tables are the replay of the journal, I4 the chain is whole, I6 no pulse with
 and one at most, I7 every intent ends, I8 a proof opens only its own, I9 no slot is given out while
 its content is unknown, I10 all comes to rest, I11 a code opens no slot of another's, I12 a courier
 is shown, opens and moves no other carrier's package, I13 no badge out of its time, or otherwise
-wrong, and no code of another day opens a session.
+wrong, and no code of another day opens a session, I14 a delegate fetches the one package that they
+were named for, in time and once, I15 what nobody announced is for whom it was said to be for, and
+its code opens its door, I16 nobody's number or name stands in plain, but where it is read back, I17
+guests take no more doors than they may, I18 a door that is kept is given to nobody else.
 """
 
 from __future__ import annotations
@@ -25,6 +28,8 @@ from kiosk.model.pickup_code import delegate_code, make_code
 from kiosk.store import journal
 from kiosk.store.journal import DEFAULTS, Tables
 from kiosk.store.writer import BARCODE_KEY, KEY_OF_TABLE, Writer
+from tests.sim.reservations import FREE, Reservations
+from tests.sim.rules import BrokenInvariantError, require
 from tests.sim.site import (
     BADGES,
     COURIER_PINS,
@@ -33,20 +38,11 @@ from tests.sim.site import (
     TECHNICIAN_PIN,
     Site,
 )
+from tests.sim.unannounced import Unannounced
 from tests.sim.wallet import Wallet
 from tests.support.invariants import findings, gather
 
-FREE = {"status": "EMPTY", "service": "IN_SERVICE", "is_reachable": 1}
 IN_PLAY = ("INTENDED", "OPENED")
-
-
-class BrokenInvariantError(Exception):
-    """Something that must never be was found."""
-
-
-def require(condition: object, message: str) -> None:
-    if not condition:
-        raise BrokenInvariantError(message)
 
 
 class Audit:
@@ -72,6 +68,9 @@ class Audit:
         self.refused_of_others = 0
         """How often a courier scanned another carrier's package."""
         self.wallet = Wallet(site, site.rng)
+        self.unannounced = Unannounced(site)
+        self.reservations = Reservations(site, self.tables)
+        site.on_answer = self.unannounced.answered
         self.let_in: Counter[str] = Counter()
         """How often a badge, or a code of the day, opened a session."""
         self.touched_s: dict[str, float] = {}
@@ -127,7 +126,8 @@ class Audit:
                 require(not live, f"I11: {intent} opens again a slot that holds {live}")
                 require(proved or by_delegate, f"I8: nobody proved a package of {intent}")
         else:
-            require(has_staff, f"I8: {intent} without staff")
+            has_named = purpose == "DEPOSIT" and self.unannounced.may_open(intent)
+            require(has_staff or has_named, f"I8: {intent} without staff")
             self._require_own(intent)
 
     def _require_own(self, intent: Mapping[str, Any]) -> None:
@@ -170,6 +170,7 @@ class Audit:
     def shown(self, view: View) -> None:
         """A courier is shown nothing of what other carriers' couriers bring (I12)."""
         served = self._served()
+        self.unannounced.shown(view, is_courier=served is not None)
         match view:
             case ScanPackage(stored=stored, refused=refused):
                 barcodes = [] if stored is None else [stored.barcode]
@@ -225,6 +226,7 @@ class Audit:
         for label, row in actual["slot"].items():
             self._compare("slot", label, row)
         self._require_sound(slots, packages, intents)
+        self.unannounced.step(packages)
 
     def _read(self, writer: Writer) -> tuple[list[Any], ...]:
         return (
@@ -244,20 +246,39 @@ class Audit:
         require(digest == row["hash"], f"I4: event {seq} does not chain")
         self.head_seq, self.head_hash = seq, digest
         self.events[row["kind"]] += 1
+        self.unannounced.require_said_to_nobody(row["body"])
         body = json.loads(row["body"])
         if row["kind"] == EventKind.STAFF_SIGNED_IN and _is_on_no_list(str(body["actor"])):
             self._require_let_in(body, at)
         for table, values in body.get("rows", []):
             key = values[KEY_OF_TABLE[table]]
             known = self.tables[table].setdefault(key, dict(DEFAULTS[table]))
-            self._require_legal(table, known, values, body)
+            self._require_legal(table, known, values, body, at)
             self._require_delegate(row["kind"], table, values, body, at)
             known.update(values)
             touched[table, key] = None
         self._require_doubt(body)
+        self._follow_packages(row["kind"], body)
+
+    def _follow_packages(self, kind: str, body: Any) -> None:
+        """Who a package is for, from the machine to whoever fetches it."""
+        for table, values in body.get("rows", []):
+            if table != "package":
+                continue
+            if kind == EventKind.PACKAGE_STORED and not body.get("found"):
+                self.unannounced.stored(self.tables[table][values["id"]])
+            elif kind == EventKind.CONTACT_CHANGED:
+                self.unannounced.tied(values["id"])
+            elif kind == EventKind.PACKAGE_RETRIEVED:
+                self.unannounced.left(self.tables[table][values["id"]])
 
     def _require_legal(
-        self, table: str, known: Mapping[str, Any], values: Mapping[str, Any], body: Any
+        self,
+        table: str,
+        known: Mapping[str, Any],
+        values: Mapping[str, Any],
+        body: Any,
+        at: Instant,
     ) -> None:
         """What a single change may be, judged by what was known before it."""
         if table == "slot" and values.get("status") == "RESERVED":
@@ -265,6 +286,8 @@ class Audit:
                 FREE.items() <= known.items() or known["status"] == "SUSPECT",
                 f"I9: {values['label']} was given out: {known}",
             )
+            if known["status"] != "SUSPECT":
+                self.reservations.given_out(values["label"], body, at)
         if table == "intent" and values.get("state") == "INTENDED":
             others = [
                 each
@@ -379,6 +402,14 @@ class Audit:
         )
         found = findings(evidence)
         require(not found, "\n".join(found))
+        self.unannounced.on_disk()
+        self.unannounced.at_the_end(self._read_lying())
+
+    def _read_lying(self) -> list[Any]:
+        rows: list[Any] = self.site.store.peek(
+            lambda writer: writer.all("SELECT * FROM package WHERE slot IS NOT NULL")
+        )
+        return rows
 
 
 def _packages_of_slot(writer: Writer, slot: str) -> list[Any]:

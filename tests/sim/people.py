@@ -6,6 +6,7 @@ people say what they see; what they do with packages is kept in `Audit.inside`.
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Callable
 from typing import Any
@@ -18,11 +19,10 @@ from kiosk.flows.views.customer import EnterCode, EnterPhoneDigits, First
 from kiosk.flows.views.service import ChooseReason, DoorPage, Doors, ScanInside
 from kiosk.flows.views.shared import Ask, DoorOpen, EnterPin, Trouble, View
 from kiosk.model.clock import DAY_MS, HOUR_MS
-from kiosk.model.person import Recipient
+from kiosk.model.commands import Announce, CommandRecipient
 from kiosk.model.pickup_code import delegate_code, make_code, qr_text
-from kiosk.store import delegates, departures, packages
+from kiosk.store import delegates, departures
 from kiosk.store.errors import RefusedError
-from kiosk.store.packages import Announcement
 from kiosk.store.writer import Writer
 from tests.sim.audit import Audit
 from tests.sim.faults import Rates
@@ -37,7 +37,7 @@ from tests.sim.site import (
     Site,
 )
 
-ROLES = ("customer", "customer", "customer", "courier", "courier", "technician")
+ROLES = ("customer", "customer", "customer", "courier", "courier", "technician", "guest")
 NONSENSE = (
     "",
     " ",
@@ -67,6 +67,7 @@ REQUESTS = frozenset(
         Choice.WRONG_PACKAGE,
         Choice.LOOK_INSIDE,
         Choice.COLLECT,
+        Choice.ANOTHER_PERSON,
     }
 )
 """What says nothing about the inside of a slot; every other choice there is a statement."""
@@ -121,6 +122,9 @@ class People:
             Trouble: self._trouble,
             ScanInside: self._scan_inside,
         }
+        answer = self.audit.unannounced.answer(view)
+        if answer is not None:
+            return self._do(answer)
         return sensible.get(type(view), self._press_one)(view)
 
     def _do(self, event: Event, *, is_true: bool = False) -> str:
@@ -192,6 +196,10 @@ class People:
                 return self._do(Pressed(Choice.COURIER))
             case "technician":
                 return self._do(Pressed(Choice.SERVICE))
+            case "guest" if Choice.GUEST in view.choices:
+                return self._do(Pressed(Choice.GUEST))
+            case _:
+                pass
         match self.rng.randrange(4):
             case 0:
                 return self._do(Scanned(self._code(is_scanned=True)))
@@ -433,7 +441,7 @@ class People:
             peek(delegates.end, row["id"], row["delegate"], "server")
             return f"takes back who may fetch {row['barcode']}"
         named = f"{rng.getrandbits(64):016x}"
-        until_ms = self.site.clock.now().wall_ms + rng.choice((HOUR_MS, 2 * DAY_MS))
+        until_ms = self.site.clock.now().wall_ms + rng.choice((HOUR_MS // 60, HOUR_MS, 2 * DAY_MS))
         try:
             peek(delegates.name, row["id"], named, until_ms, "server")
         except RefusedError:
@@ -447,22 +455,34 @@ class People:
         recipient = None
         if rng.random() < 0.8:
             phone = f"+49171{rng.randrange(10**6):06d}" if rng.random() < 0.7 else ""
-            recipient = Recipient(f"{rng.getrandbits(64):016x}", "Ada", phone)
+            recipient = CommandRecipient(id=f"{rng.getrandbits(64):016x}", name="Ada", phone=phone)
         carrier = rng.choice(list(CARRIERS.values()))
         owner = rng.choice((None, "u1", "u2", "u3"))
-        announcement = Announcement(
-            id=f"{rng.getrandbits(64):016x}",
+        reservation = self.audit.reservations.one()
+        announcement = Announce(
+            package=f"{rng.getrandbits(64):016x}",
             barcode=self._label(),
-            size=rng.choice(("S", "S", "M", "L", None)),
+            size=rng.choice(("S", "S", "M", "L", None)) if not reservation else reservation[1].size,
             recipient=recipient,
             owner=owner and f"{carrier} {owner}",
+            may_join=rng.random() < 0.7,
             is_alone=rng.random() < 0.2,
             needs_low=rng.random() < 0.1,
             sender=carrier,
             carrier=carrier,
+            reservation=reservation[0] if reservation else None,
         )
-        is_new = self.site.store.peek(packages.announce, announcement)
-        return f"announces {announcement.barcode}: {is_new}"
+        is_taken = self.audit.reservations.send(announcement)
+        if is_taken and reservation:
+            package = self.site.store.peek(_announced_last)
+            self.audit.reservations.used(reservation[0], package)
+        return f"announces {announcement.barcode}: {is_taken}"
+
+
+def _announced_last(writer: Writer) -> str:
+    """The package that the last announcement is for: its own, or one that was here."""
+    row = writer.one("SELECT body FROM journal ORDER BY seq DESC LIMIT 1")
+    return str(json.loads(row["body"])["package"]) if row else ""
 
 
 def _coded_packages(writer: Writer) -> list[Any]:

@@ -12,6 +12,7 @@ import random
 import shutil
 import traceback
 from collections import Counter, deque
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -25,9 +26,10 @@ from kiosk.flows.views.service import ScanInside
 from kiosk.flows.views.shared import View
 from kiosk.model.clock import DAY_MS
 from kiosk.store import boards, slots
-from tests.sim.audit import Audit, BrokenInvariantError, require
+from tests.sim.audit import Audit
 from tests.sim.faults import Rates, all_well, distort
 from tests.sim.people import People
+from tests.sim.rules import BrokenInvariantError, require
 from tests.sim.site import LOCATION, Site
 from tests.support.virtual_loop import run_virtually
 
@@ -36,6 +38,16 @@ REST_LIMIT_S = 3600.0
 """When faults have ended, all is quiet within this much virtual time (I10). The longest is a
 technician who walked off two pages deep in the maintenance screens: each waits ten minutes."""
 LAST_EVENTS = 30
+SERVER_STEPS = {
+    "announce": 0.08,
+    "name_delegate": 0.02,
+    "reserve": 0.015,
+    "recall": 0.01,
+    "hear": 0.01,
+    "replace_directory": 0.008,
+    "release": 0.003,
+}
+"""How often the server has something to say or hears something, of all steps."""
 
 
 class Trace:
@@ -87,6 +99,10 @@ class Run:
         """How often a courier scanned another carrier's package."""
         self.let_in: Counter[str] = Counter()
         """How often a badge, or a code of the day, opened a session."""
+        self.unannounced: Counter[str] = Counter()
+        """What was put in that nobody announced, by how its person was named."""
+        self.kept_from_others = 0
+        """How often a door was given out while others of its size were kept."""
 
     def play(self, steps: int) -> None:
         """Site after site, until so many steps were done."""
@@ -120,6 +136,8 @@ class Run:
             "refused_of_others": self.refused_of_others,
             "badges": self.let_in["badge"],
             "codes_of_the_day": self.let_in["code"],
+            "kept_from_others": self.kept_from_others,
+            "unannounced": dict(sorted(self.unannounced.items())),
             "kills": self.did["kill"] + self.did["kill_in_transaction"],
             "did": dict(sorted(self.did.items())),
             "events": dict(sorted(self.events.items())),
@@ -175,6 +193,15 @@ class SiteLife:
         self.audit = Audit(self.site, self.run.events, self.run.outcomes)
         self.audit.is_honest = self.rates.is_honest
         self.people = People(self.site, self.audit, self.rates, self.rng)
+        self._server_steps: dict[str, Callable[[], str]] = {
+            "announce": self.people.announce,
+            "name_delegate": self.people.name_delegate,
+            "recall": self.people.recall,
+            "reserve": self.audit.reservations.reserve,
+            "release": self.audit.reservations.release,
+            "hear": self.audit.unannounced.hear,
+            "replace_directory": self.audit.unannounced.replace_directory,
+        }
         await self._start()
         for _ in range(steps):
             self.run.steps += 1
@@ -182,6 +209,8 @@ class SiteLife:
         await self._rest()
         self.run.refused_of_others += self.audit.refused_of_others
         self.run.let_in += self.audit.let_in
+        self.run.unannounced += self.audit.unannounced.did
+        self.run.kept_from_others += self.audit.reservations.kept_from_others
         await self.site.stop()
 
     async def _start(self) -> None:
@@ -195,15 +224,9 @@ class SiteLife:
             self.run.did[fault] += 1
             self._note(fault)
             await getattr(self, f"_{fault}")()
-        elif self.rng.random() < 0.08:
-            self.run.did["announce"] += 1
-            self._note(self.people.announce())
-        elif self.rng.random() < 0.01:
-            self.run.did["recall"] += 1
-            self._note(self.people.recall())
-        elif self.rng.random() < 0.02:
-            self.run.did["name_delegate"] += 1
-            self._note(self.people.name_delegate())
+        elif (said := self._draw_server_step()) is not None:
+            self.run.did[said] += 1
+            self._note(self._server_steps[said]())
         elif self.rng.random() < 0.03:
             self.run.did["walk_away"] += 1
             self._note("walks away")
@@ -213,6 +236,14 @@ class SiteLife:
             self._note(self.people.act(self.view))
         await asyncio.sleep(self.rng.choice((0.0, 0.3, 1.0, 2.5)))
         await self._check()
+
+    def _draw_server_step(self) -> str | None:
+        drawn = self.rng.random()
+        for name, rate in SERVER_STEPS.items():
+            if drawn < rate:
+                return name
+            drawn -= rate
+        return None
 
     def _check_alive(self) -> None:
         if self.site.session.done() and not self.site.store.is_dead:

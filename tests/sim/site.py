@@ -11,6 +11,7 @@ import asyncio
 import random
 import shutil
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,8 @@ from drivers.wiring import BoardWiring, DoorWiring
 from kiosk.flows import session
 from kiosk.flows.context import Kiosk, Policy
 from kiosk.flows.events import Scanned
-from kiosk.flows.person import Person, Screen
+from kiosk.flows.person import Event, Person, Screen
+from kiosk.flows.views.shared import View
 from kiosk.model.allocation import BestFit
 from kiosk.model.clock import Instant
 from kiosk.model.location import Location, Locker, Rectangle, Size, Slot
@@ -70,8 +72,21 @@ POLICY = Policy(
     thanks_s=6,
     remind_after_s=8,
     give_up_after_s=30,
+    guest_deposits_an_hour=40,
+    guest_deposits_a_phone=8,
+    guest_doors_percent=12,
 )
 """Shorter waits than a real site's: what is asked is not how long people may take."""
+
+
+def drawn_policy(rng: random.Random) -> Policy:
+    """What the owner of one site lets be put in that nobody announced."""
+    return replace(
+        POLICY,
+        deposit_by_phone=rng.random() < 0.7,
+        deposit_by_directory=rng.random() < 0.7,
+        guest_deposits=rng.random() < 0.85,
+    )
 
 
 def _slot(number: int, wiring: DoorWiring) -> Slot:
@@ -92,6 +107,7 @@ LOCATION = Location(
     lockers=(Locker("A", Rectangle(0, 0, 4000, 2000)),),
     slots=tuple(_slot(number, wiring) for number, wiring in enumerate(DOORS)),
     screen=Rectangle(0, 0, 300, 300),
+    country="DE",
 )
 
 
@@ -178,10 +194,18 @@ async def compare_plainly(pin_hash: str, secret: str) -> bool:
 class Visitor(Person):
     """The person at the machine, with what they proved since the last one was forgotten."""
 
-    def __init__(self, screen: Screen) -> None:
+    def __init__(self, screen: Screen, on_answer: Callable[[View, Event], None]) -> None:
         super().__init__(screen)
+        self._on_answer = on_answer
         self.codes: set[str] = set()
         self.pins: set[str] = set()
+
+    async def next(self, timeout_s: float) -> Event:
+        """What a flow takes for the answer to what it shows."""
+        view = self.view
+        event = await super().next(timeout_s)
+        self._on_answer(view, event)
+        return event
 
     @property
     def has_scanned(self) -> bool:
@@ -204,6 +228,8 @@ class Site:
         self.clock = SimClock()
         self.steel = WatchedSteel(random.Random(rng.getrandbits(64)), SimClock.loop_s)
         self.lines, self.boards = simulate_lines(BOARDS, DOORS, self.steel)
+        self.policy = drawn_policy(rng)
+        self.on_answer: Callable[[View, Event], None] = lambda view, event: None
         self.starts = 0
         self._database.parent.mkdir(parents=True)
         self.store: MortalStore
@@ -218,7 +244,7 @@ class Site:
         self.store = MortalStore(self._database, self.clock, rng, threaded=False)
         self.store.use_key(LOCATION_KEY)
         bank = self._bank()
-        self.person = Visitor(self.screen)
+        self.person = Visitor(self.screen, self.on_answer)
         self.kiosk = Kiosk(
             location=LOCATION,
             store=self.store,
@@ -230,7 +256,7 @@ class Site:
             strategy=BestFit(),
             verify_pin=compare_plainly,
             staff=list(STAFF.values()),
-            policy=POLICY,
+            policy=self.policy,
         )
         self.session = asyncio.create_task(session.run(self.kiosk))
 

@@ -56,9 +56,10 @@ class TurnedClock:
 
     def __init__(self, wall_ms: int = NOW_MS) -> None:
         self.wall_ms = wall_ms
+        self.is_trusted = True
 
     def now(self) -> Instant:
-        return Instant(self.wall_ms, self.wall_ms, "boot", True)
+        return Instant(self.wall_ms, self.wall_ms, "boot", self.is_trusted)
 
     def now_ms(self) -> int:
         return self.wall_ms
@@ -344,7 +345,12 @@ class Journal:
         return answer
 
     def send(
-        self, events: Sequence[WireEvent], head: Place | None = None, cursor: int = 0
+        self,
+        events: Sequence[WireEvent],
+        head: Place | None = None,
+        cursor: int = 0,
+        *,
+        wants_people: bool = False,
     ) -> requests.Response:
         """Send these events as they are."""
         message = SyncRequest(
@@ -352,6 +358,7 @@ class Journal:
             events=tuple(events),
             head=head or self.head(),
             cursor=cursor,
+            wants_people=wants_people,
             is_idle=head is not None or not events or events[-1].seq == self.head().seq,
         )
         return requests.post(

@@ -17,10 +17,12 @@ from kiosk.flows.views.choices import Refusal, Refused
 from kiosk.flows.views.courier import ScanPackage
 from kiosk.flows.views.customer import EnterCode
 from kiosk.flows.views.shared import Trouble, View
+from kiosk.model.addressee import Addressee, UnfitAddresseeError, opened
 from kiosk.model.events import Event
 from kiosk.model.package import LEGAL_CHANGES, PackageStatus
 from kiosk.model.pickup_code import make_code
-from kiosk.store import journal
+from kiosk.model.sealing import Sealing
+from kiosk.store import addressees, journal
 from kiosk.store.journal import DEFAULTS, Tables
 from kiosk.store.store import Store
 from kiosk.store.writer import KEY_OF_TABLE, Writer
@@ -70,7 +72,16 @@ class RowFact:
     value: Any
 
 
-Fact = BecameFact | ReferenceFact | CountedFact | RowFact
+@dataclass(frozen=True, slots=True)
+class NamedFact:
+    """A person was shown that a package is put in, and had said at the machine whom it is for."""
+
+    barcode: str
+    said: Addressee
+    location: str
+
+
+Fact = BecameFact | ReferenceFact | CountedFact | RowFact | NamedFact
 
 
 @dataclass
@@ -175,6 +186,8 @@ class Evidence:
     wrong_tries: int
     after_cursor: dict[str, list[int]]
     """For each observer, the numbers of the events that it has still to get."""
+    said: Mapping[str, str] = field(default_factory=dict)
+    """By package: whom it is for by what was said at the machine, sealed, and not heard of yet."""
     location_key: bytes = bytes(range(32))
     acknowledged: tuple[int, bytes] | None = None
     """The number and hash of the last event that somebody was promised is durable."""
@@ -220,6 +233,7 @@ def gather(store: Store, **known: Any) -> Evidence:
             wrong=journal.verify(writer),
             cursors=cursors,
             wrong_tries=int(tries["n"]) if tries else 0,
+            said=dict(addressees.unheard(writer, ALL)),
             after_cursor={
                 name: [event.seq for event in journal.after(writer, seq, ALL)]
                 for name, seq in cursors.items()
@@ -265,6 +279,23 @@ def _not_so(evidence: Evidence, fact: Fact) -> Iterator[str]:
             yield f"{fact.table} {fact.key} was shown to be {fact.column} = {fact.value}: nowhere"
     if isinstance(fact, BecameFact):
         yield from _package_not_so(evidence, fact)
+    if isinstance(fact, NamedFact):
+        yield from _addressee_not_so(evidence, fact)
+
+
+def _addressee_not_so(evidence: Evidence, fact: NamedFact) -> Iterator[str]:
+    """While it lies there, who a package is for is kept until the server has heard."""
+    for row in evidence.tables["package"].values():
+        if row["barcode"] != fact.barcode or row["status"] not in ("STORED", "EXPIRED"):
+            continue
+        text = evidence.said.get(row["id"], "")
+        try:
+            found = opened(Sealing([evidence.location_key]), text, fact.location, row["id"])
+        except UnfitAddresseeError as error:
+            yield f"package {fact.barcode} is for {fact.said}: of that is kept {text!r} ({error})"
+            continue
+        if found != fact.said:
+            yield f"package {fact.barcode} is for {fact.said}, and kept is {found}"
 
 
 def _package_not_so(evidence: Evidence, fact: BecameFact) -> Iterator[str]:

@@ -93,6 +93,11 @@ class _Handler(BaseHTTPRequestHandler):
         hook.released.wait(60)
         self.close_connection = True
 
+    def _wait(self, hook: _Hook) -> None:
+        """Taken, but only when it is let go."""
+        hook.released.wait(60)
+        self._answer(204, "")
+
     def _drip(self, hook: _Hook) -> None:
         """Byte by byte, and never to the end of the headers."""
         self.close_connection = True

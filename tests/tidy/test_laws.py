@@ -58,6 +58,8 @@ COMPOSITION_ROOTS = {
     "kiosk/rescue.py",
     "kiosk/set_up_window.py",
     "kiosk/demo/player.py",
+    "kiosk/rehearsing.py",
+    "kiosk/update_link.py",
     "kiosk/site_model.py",
     "kiosk/demo/text.py",
     "drivers/__main__.py",
@@ -160,6 +162,13 @@ def test_no_error_is_swallowed_unseen(path: Path) -> None:
             assert node.type is not None, f"{path.name}:{node.lineno} has a bare except"
             is_pass = len(node.body) == 1 and isinstance(node.body[0], ast.Pass)
             assert not is_pass, f"{path.name}:{node.lineno} swallows an error"
+
+
+@pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_nothing_is_asserted_that_python_may_leave_out(path: Path) -> None:
+    """`python -O` runs no `assert`: what must hold says so by `require`, `present`, or a type."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        assert not isinstance(node, ast.Assert), f"{path.name}:{node.lineno} asserts"
 
 
 SQL = re.compile(

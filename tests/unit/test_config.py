@@ -16,7 +16,9 @@ from config.rewriting import rewire
 from drivers.boards import FAMILIES
 from drivers.building import open_bank
 from drivers.wiring import wired_boards, wired_doors
-from kiosk.site_model import remarks
+from kiosk.model.carriers import CarrierScope
+from kiosk.model.person import Role
+from kiosk.site_model import remarks, staff_of
 
 BAD_PORTS = {
     "ttyUSB0": "whole path",
@@ -273,6 +275,12 @@ MISTAKES = {
         "true",
         "low_byte_first",
     ),
+    "no carrier's id": (
+        ("pin_digits = 4", 'pin_digits = 4\ncarriers = ["operator", "Other One"]'),
+        "staff[0].carriers[1]",
+        '"Other One"',
+        "1 to 20 ids of carriers",
+    ),
     "baud": (
         ('port = "ports/scanner"', 'port = "ports/scanner"\nbaud = 9601'),
         "scanner.baud",
@@ -436,6 +444,13 @@ def test_letters_that_the_fonts_lack_are_reported(tmp_path: Path, name: str) -> 
 def test_letters_that_the_fonts_have_are_not(tmp_path: Path, name: str) -> None:
     path = write_site(tmp_path, ("Demo locker", name))
     assert not [remark for remark in remarks(load_site(path)) if "location.name" in remark]
+
+
+def test_staff_of_the_site_serve_the_operator_unless_it_says_whom(tmp_path: Path) -> None:
+    named = 'pin_digits = 4\ncarriers = ["operator", "red"]'
+    first, *others = staff_of(load_site(write_site(tmp_path, ("pin_digits = 4", named))))
+    assert first.scope_as(Role.COURIER) == CarrierScope(("operator", "red"))
+    assert [person.carriers for person in others] == [("operator",)] * len(others)
 
 
 def test_a_country_is_one_that_has_telephone_numbers_and_is_asked_for(tmp_path: Path) -> None:

@@ -399,3 +399,9 @@ def test_the_demo_has_a_badge_that_signs_in() -> None:
     assert badge is not None
     assert kim.badge_hash is not None
     assert asyncio.run(verify_pin(kim.badge_hash, badge.secret))
+
+
+def test_the_health_of_no_kiosk_is_no_answer(data: Path) -> None:
+    answer = kiosk("health", data=data)
+    assert isinstance(answer.exception, ConsoleError)
+    assert "no kiosk runs with the data folder" in str(answer.exception)

@@ -11,8 +11,13 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from sqlite_utils import Database
 
+from config import DEMO_SITE, ConfigError, load_site
+from kiosk.__main__ import main as kiosk_commands
+from kiosk.app import make_kiosk
+from kiosk.data_folder import was_newer_here
 from kiosk.flows.views.customer import First
 from kiosk.flows.views.shared import DoorOpen
 from kiosk.model.location import Service, SlotStatus, SuspectReason
@@ -286,9 +291,11 @@ def test_a_copy_is_kept_before_a_newer_program_changes_the_database(tmp_path: Pa
     assert copy.stat().st_mode & 0o077 == 0
     open_as(path, "1.4.0")
     assert backups(path) == [copy], "the same version keeps no other"
-    later = LoopClock()
-    later.ahead_ms = 400 * 86_400_000
-    open_as(path, "1.5.0", clock=later)
+    machine = Journal(path)
+    machine.clock.wall_ms = 1_990_000_000_000
+    machine.do(slots.set_service, "1", Service.NO_DEPOSITS, "dirty", "staff:99")
+    machine.store.close()
+    open_as(path, "1.5.0")
     assert len(backups(path)) == 2, "another version does, whether or not it changes tables"
 
 
@@ -335,11 +342,60 @@ def test_a_migration_that_fails_leaves_all_as_it_was(
         raise sqlite3.OperationalError("the disk is full")
 
     monkeypatch.setattr(pending[-1], "fn", fail)
-    with pytest.raises(CannotOpenError, match="the disk is full"):
-        open_as(path, "1.4.0")
+    for _ in range(3):
+        with pytest.raises(CannotOpenError, match="the disk is full"):
+            open_as(path, "1.4.0")
+    assert len(backups(path)) == 1, "no copies heap up where a start is tried again"
     monkeypatch.undo()
     assert all_rows(path, "SELECT name FROM _sqlite_migrations") == before
     open_as(path, "1.4.0")
     kept = meta_of(path)
     assert kept[compatibility.OLDEST] == "m017_delegates"
     assert kept[compatibility.PROGRAM] == "1.4.0"
+
+
+# --- a site file of a newer version --------------------------------------------------------------
+
+
+@pytest.fixture
+def newer_site(tmp_path: Path) -> Path:
+    """With a table, a key of a table and a key of a slot that nobody knows here."""
+    lines = DEMO_SITE.read_text(encoding="utf-8").splitlines()
+    where = next(number for number, line in enumerate(lines) if line.startswith("[location]"))
+    lines.insert(where + 1, 'planet = "Earth"')
+    path = tmp_path / "site.toml"
+    path.write_text("\n".join([*lines, "[drones]", "landing_height_mm = 3000"]), encoding="utf-8")
+    return path
+
+
+def test_after_a_newer_version_was_taken_back_its_settings_are_passed_over(
+    tmp_path: Path, newer_site: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    data = tmp_path / "data"
+    make_kiosk(load_site(DEMO_SITE), data)
+    asked = ["--data", str(data), "--config", str(newer_site)]
+    strict = CliRunner().invoke(kiosk_commands, ["verify", *asked])
+    assert isinstance(strict.exception, ConfigError), "a typing mistake is none of a newer version"
+    (data / "newest-version").write_text("99.1.0\n", encoding="ascii")
+    passed = CliRunner().invoke(kiosk_commands, ["verify", *asked])
+    assert passed.exit_code == 0, passed.output
+    for key in ("location.planet", "drones"):
+        assert f"{key} is of a newer version, and is passed over" in caplog.text
+    assert (data / "newest-version").read_text() == "99.1.0\n", "the older one leaves it"
+    checked = CliRunner().invoke(kiosk_commands, ["check", str(newer_site)])
+    assert checked.exit_code == 2 and "is not a key of this table" in checked.output
+
+
+def test_what_is_wrong_otherwise_is_a_mistake_all_the_same(newer_site: Path) -> None:
+    text = newer_site.read_text(encoding="utf-8")
+    newer_site.write_text(text.replace("width_mm = ", "width_mm = -", 1), encoding="utf-8")
+    with pytest.raises(ConfigError) as refused:
+        load_site(newer_site, may_be_newer=True)
+    assert all("is not a key" not in str(each) for each in refused.value.mistakes)
+    assert refused.value.mistakes
+
+
+@pytest.mark.parametrize("kept", ["", "0.0.1", "rubbish", "\x00", "0.2"])
+def test_a_version_that_is_older_or_none_counts_for_nothing(tmp_path: Path, kept: str) -> None:
+    (tmp_path / "newest-version").write_text(kept, encoding="ascii")
+    assert not was_newer_here(tmp_path)

@@ -220,3 +220,15 @@ def test_a_picture_is_a_png_of_what_was_drawn() -> None:
     picture = Image.open(io.BytesIO(Pixels(2, 2, lower + upper).png()))
     assert picture.size == (2, 2)
     assert [picture.getpixel((0, row)) for row in (0, 1)] == [(0, 0, 255), (255, 0, 0)]
+
+
+@pytest.mark.parametrize("rotation", [0, 90, 180, 270])
+def test_a_picture_of_a_panel_on_its_side_is_sent_as_people_see_it(rotation: int) -> None:
+    rng = random.Random(rotation)
+    upright = Image.frombytes("RGBA", (7, 5), rng.randbytes(7 * 5 * 4))
+    drawn = upright.rotate(rotation, expand=True)
+    lowest_first = drawn.transpose(Image.Transpose.FLIP_TOP_BOTTOM).tobytes()
+    found = Pixels(*drawn.size, lowest_first).turned_back(rotation)
+    shown = Image.open(io.BytesIO(found.png()))
+    assert shown.size == upright.size
+    assert shown.tobytes() == upright.convert("RGB").tobytes()

@@ -33,6 +33,8 @@ from tests.support.releases import ReleaseMaker, content_of, forget_releases, li
 
 NAME = "parcel-kiosk-{}-cp311-x86_64.squashfs"
 SIZE = 1_200_000
+FAR = 10**12
+"""A version far ahead of all that the server has signed."""
 
 
 @dataclass
@@ -180,11 +182,27 @@ def test_nothing_expires_by_a_clock_that_is_not_trusted(site: Site, days: int) -
     site.refresh(days=days, is_trusted=False)
 
 
+def test_a_server_that_was_restored_is_believed_again(site: Site) -> None:
+    """Its backup is older than what the kiosk has seen; what it signs from then on is newer."""
+    backup = site.documents()
+    for _ in range(5):
+        site.server.pass_time(DAY_MS)
+        site.server.write(publishing.renew, site.server.central)
+    site.refresh()
+    site.server.pass_time(1000)
+    site.show(backup)
+    with pytest.raises(UntrustedError):
+        site.refresh()
+    site.server.write(publishing.renew, site.server.central)
+    site.refresh()
+
+
 def test_a_stolen_timestamp_brings_no_old_list_back(site: Site) -> None:
     site.refresh()
+    (old,) = [row["version"] for row in site.documents() if row["role"] == "snapshot"]
     site.release("1.1.0")
     site.refresh()
-    site.add(site.stolen.timestamp(10, 1, site.server.clock.wall_ms))
+    site.add(site.stolen.timestamp(FAR, old, site.server.clock.wall_ms))
     with pytest.raises(UntrustedError):
         site.refresh()
 
@@ -202,8 +220,8 @@ def test_a_wholly_stolen_server_installs_nothing_of_its_own(site: Site) -> None:
     listing.sign(thief)
     site.add(
         listing.to_bytes(),
-        site.stolen.snapshot(5, 2, now_ms),
-        site.stolen.timestamp(5, 5, now_ms),
+        site.stolen.snapshot(FAR, 2, now_ms),
+        site.stolen.timestamp(FAR, FAR, now_ms),
     )
     with pytest.raises(UntrustedError, match="targets was signed by 0/1 keys"):
         site.refresh()
@@ -234,11 +252,11 @@ def _stranger(site: Site) -> Path:
 def test_after_the_server_was_stolen_a_new_root_brings_it_back(site: Site) -> None:
     """The thief counted ahead; the new key counts from the start, also for who saw the thief's."""
     now_ms = site.server.clock.wall_ms
-    site.add(site.stolen.snapshot(10**9, 1, now_ms), site.stolen.timestamp(10**9, 10**9, now_ms))
+    site.add(site.stolen.snapshot(FAR, 1, now_ms), site.stolen.timestamp(FAR, FAR, now_ms))
     site.refresh()
     site.server.write(
         lambda c: c.execute(
-            delete(schema.release_metadata).where(schema.release_metadata.c.version == 10**9)
+            delete(schema.release_metadata).where(schema.release_metadata.c.version == FAR)
         )
     )
     site.server.write(publishing.make_key, site.server.central, "test")

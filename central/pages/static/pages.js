@@ -1,6 +1,6 @@
 "use strict";
-// Times in the reader's own zone, with how long ago they were, and a key for the search. Without
-// this script the times stand there in UTC, and the search is reached as any other field.
+// Times in the reader's own zone, a question before what is dangerous, the map that zooms, and a key
+// for the search. Without this script the times stand there in UTC, and nothing asks.
 (() => {
   const ago = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
   const exact = new Intl.DateTimeFormat("en-GB", {
@@ -31,6 +31,108 @@
     }
   };
 
+  // What is dangerous asks first: the button's own word does it, and the other one is at hand.
+  const ask = (form, button) => {
+    const dialog = document.createElement("dialog");
+    const question = document.createElement("p");
+    const [no, yes] = [document.createElement("button"), document.createElement("button")];
+    question.id = "question";
+    question.textContent = form.dataset.asks;
+    dialog.setAttribute("aria-labelledby", question.id);
+    no.textContent = "Cancel";
+    no.autofocus = true;
+    no.addEventListener("click", () => dialog.close());
+    yes.textContent = button.textContent;
+    yes.className = "danger";
+    yes.addEventListener("click", () => {
+      dialog.close();
+      form.dataset.isSure = "yes";
+      form.requestSubmit(button);
+    });
+    dialog.addEventListener("close", () => dialog.remove());
+    const buttons = document.createElement("div");
+    buttons.className = "buttons";
+    buttons.append(no, yes);
+    dialog.append(question, buttons);
+    document.body.append(dialog);
+    dialog.showModal();
+  };
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (!form.dataset.asks) return;
+    const isSure = form.dataset.isSure;
+    delete form.dataset.isSure;
+    if (isSure) return;
+    event.preventDefault();
+    ask(form, event.submitter || form.querySelector("button"));
+  });
+
+  // The map: closer, farther, moved by dragging; names once few locations are in sight.
+  const namesAt = 30;
+  const prepare = (map) => {
+    const svg = map.querySelector("svg");
+    const whole = svg.viewBox.baseVal;
+    const [width, height] = [whole.width, whole.height];
+    let view = { x: 0, y: 0, width, height };
+    const dots = [...svg.querySelectorAll("a")].map((link) => {
+      const [circle, text] = [link.querySelector("circle"), link.querySelector("text")];
+      return { circle, text, radius: circle.r.baseVal.value,
+        x: circle.cx.baseVal.value, y: circle.cy.baseVal.value };
+    });
+    const show = () => {
+      view.x = Math.min(Math.max(view.x, 0), width - view.width);
+      view.y = Math.min(Math.max(view.y, 0), height - view.height);
+      svg.setAttribute("viewBox", `${view.x} ${view.y} ${view.width} ${view.height}`);
+      const scale = view.width / width;
+      const seen = dots.filter(({ x, y }) => x >= view.x && x <= view.x + view.width
+        && y >= view.y && y <= view.y + view.height);
+      for (const { circle, text, radius } of dots) {
+        circle.setAttribute("r", radius * scale);
+        text.toggleAttribute("hidden", seen.length >= namesAt);
+        text.style.fontSize = `${12 * scale}px`;
+        text.setAttribute("dx", 9 * scale);
+        text.setAttribute("dy", 4 * scale);
+      }
+    };
+    const zoom = (times, x, y) => {
+      if (!times) {
+        view = { x: 0, y: 0, width, height };
+      } else {
+        const closer = Math.min(Math.max((view.width / times) / width, 1 / 64), 1);
+        const [right, down] = [(x - view.x) / view.width, (y - view.y) / view.height];
+        view = { x: x - right * closer * width, y: y - down * closer * height,
+          width: closer * width, height: closer * height };
+      }
+      show();
+    };
+    map.querySelector(".zoom").hidden = false;
+    map.addEventListener("click", (event) => {
+      const times = event.target.dataset?.zoom;
+      if (times) zoom(Number(times), view.x + view.width / 2, view.y + view.height / 2);
+    });
+    let held = null;
+    svg.addEventListener("pointerdown", (event) => {
+      held = { x: event.clientX, y: event.clientY, view: { ...view } };
+    });
+    svg.addEventListener("pointermove", (event) => {
+      if (!held || !event.buttons) return;
+      const unit = view.width / svg.clientWidth;
+      view.x = held.view.x - (event.clientX - held.x) * unit;
+      view.y = held.view.y - (event.clientY - held.y) * unit;
+      show();
+    });
+    svg.addEventListener("dragstart", (event) => event.preventDefault());
+    svg.addEventListener("click", (event) => {
+      // Who has moved the map did not mean the location under the pointer.
+      const wasMoved = held && Math.hypot(event.clientX - held.x, event.clientY - held.y) > 4;
+      if (wasMoved) event.preventDefault();
+      held = null;
+    });
+  };
+
+  document.addEventListener("DOMContentLoaded", () => {
+    document.querySelectorAll("[data-map]").forEach(prepare);
+  });
   document.addEventListener("DOMContentLoaded", tell);
   document.addEventListener("htmx:load", tell);
   setInterval(tell, 30000);

@@ -73,6 +73,15 @@ class PickResident(View):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PrivacyNotice(View):
+    """What is kept of whoever's number or name is typed or looked up: how long, by whom, and whom
+    to ask."""
+
+    days: int
+    """After so many, from when a package has left, it is erased."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GuestStored(View):
     """The guest's receipt: where the package lies, and under which number."""
 

@@ -64,6 +64,7 @@ from kiosk.flows.views.unannounced import (
     FindResident,
     GuestStored,
     PickResident,
+    PrivacyNotice,
     RoomElsewhere,
     WhomFor,
 )
@@ -132,6 +133,7 @@ _PAGES: dict[type[View], type[Page[Any]]] = {
     ConfirmPhone: NoticePage,
     FindResident: FindResidentPage,
     PickResident: PickResidentPage,
+    PrivacyNotice: NoticePage,
     GuestStored: NoticePage,
     RoomElsewhere: NoticePage,
     NotSetUp: NotSetUpPage,

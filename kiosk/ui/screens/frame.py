@@ -12,12 +12,14 @@ from kivy.graphics import Color, Rectangle, SmoothRoundedRectangle
 from kivy.uix.widget import Widget
 
 from kiosk.flows.views.choices import Choice
+from kiosk.model.invariants import present
 from kiosk.ui.theme import Theme, Tone
 from kiosk.ui.widgets.buttons import Banner, WordButton, mirror
 from kiosk.ui.widgets.text import Words
 
 LEAVING = (Choice.BACK, Choice.CANCEL)
 MANY_IN_A_COLUMN = 8
+_NO_FIGURE = "a figure that is not there is not placed"
 _OVER_PX = 2
 _SIZES = ("large", "title", "lead", "text")
 _STEPS = (
@@ -191,18 +193,18 @@ class Frame(Widget):
 
     def _place_sign_beside(self, room: Area) -> None:
         """A low panel: the picture stands left of the words, level with their first line."""
-        assert self.sign is not None
-        left = self.sign.width + self.theme.space(32)
+        sign = present(self.sign, "a picture that is not there is not placed")
+        left = sign.width + self.theme.space(32)
         beside = Area(room.x + left, room.y, room.width - left, room.height)
         self._place_words(beside, lift=0.55)
         middle = self.title.y + self.title.height / 2
-        half = self.sign.height / 2
-        self.sign.pos = (room.x, round(min(middle, room.top - half) - half))
+        half = sign.height / 2
+        sign.pos = (room.x, round(min(middle, room.top - half) - half))
 
     def _stack(self, room: Area) -> None:
         """The figure low, the words over it in the middle of what is left."""
         theme = self.theme
-        assert self.figure is not None
+        figure = present(self.figure, _NO_FIGURE)
         between = theme.space(48 if theme.is_tall else 24) if theme.is_portrait else theme.gap
         _, wanted = self.figure_size(room)
         kept = min(wanted, room.height * self.figure_share_stacked)
@@ -210,9 +212,9 @@ class Frame(Widget):
         words_height = self._block_height(self._measured(words_room))
         left_over = Area(room.x, room.y, room.width, room.height - words_height - 2 * between)
         width, height = self.figure_size(left_over)
-        self.figure.size = (width, height)
-        self.figure.pos = (round(room.x + (room.width - width) / 2), round(room.y))
-        bottom = self.figure.top + between
+        figure.size = (width, height)
+        figure.pos = (round(room.x + (room.width - width) / 2), round(room.y))
+        bottom = figure.top + between
         self._set_hero(self._hero_from(bottom, self.right))
         above = Area(room.x, bottom + between / 2, room.width, room.top - bottom - between / 2)
         self._place_words(above, lift=0.5)
@@ -242,7 +244,7 @@ class Frame(Widget):
 
     def _column_stack(self, room: Area) -> None:
         """Words over figure as one block, set in the middle of the room."""
-        assert self.figure is not None
+        figure = present(self.figure, _NO_FIGURE)
         between = self.theme.gap
         _, wanted = self.figure_size(room)
         kept = min(wanted, room.height * self.figure_share_stacked)
@@ -251,15 +253,15 @@ class Frame(Widget):
         left_over = Area(room.x, room.y, room.width, room.height - words_height - between)
         width, height = self.figure_size(left_over)
         spare = max(0, room.height - words_height - between - height)
-        self.figure.size = (width, height)
-        self.figure.pos = (room.x + (room.width - width) // 2, round(room.y + spare / 2))
-        bottom = self.figure.top + between
+        figure.size = (width, height)
+        figure.pos = (room.x + (room.width - width) // 2, round(room.y + spare / 2))
+        bottom = figure.top + between
         self._place_words(Area(room.x, bottom, room.width, words_height), lift=0)
 
     def _arrange_beside(self, inner: Area) -> None:
         """Words at the left, the figure at the right; over the actions, or to the full height."""
         theme = self.theme
-        assert self.figure is not None
+        figure = present(self.figure, _NO_FIGURE)
         gap = theme.space(16 if theme.is_small else 32)
         most = Area(inner.x, inner.y, inner.width * self.figure_share, inner.height)
         if not self.figure_beside_actions:
@@ -271,8 +273,8 @@ class Frame(Widget):
         if self.figure_beside_actions:
             actions_top = self._place_actions(left)
             bottom = actions_top + theme.gap if actions_top > inner.y else inner.y
-        self.figure.size = (width, height)
-        self.figure.pos = (inner.right - width, round(most.y + (most.height - height) / 2))
+        figure.size = (width, height)
+        figure.pos = (inner.right - width, round(most.y + (most.height - height) / 2))
         pad = theme.gap / 2 if theme.is_small else theme.gap
         hero_bottom = bottom - theme.gap + pad if actions_top > inner.y else self.y
         self._set_hero(self._hero_from(hero_bottom, left.right + gap))

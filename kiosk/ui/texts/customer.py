@@ -92,9 +92,11 @@ def _enter_code(view: EnterCode, location: Location, speech: Speech) -> Words:
 
 
 def _enter_phone_digits(view: EnterPhoneDigits, location: Location, speech: Speech) -> Words:
+    which = speech.say("Its last four digits")
+    kept = speech.say("They are compared, and not kept.")
     return Words(
         speech.say("Your phone number"),
-        speech.say("Its last four digits"),
+        f"{which}\n{kept}",
         entry_note(view.refused, view.wait_s, location, speech),
     )
 

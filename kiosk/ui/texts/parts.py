@@ -118,6 +118,7 @@ _REFUSALS: Mapping[Refusal, str] = {
     Refusal.MISREAD: N_("The check digit is wrong. Scan it again."),
     Refusal.ALREADY_HERE: N_("This package is here already."),
     Refusal.NO_SLOT: N_("No door of this size is free."),
+    Refusal.SHARE_USED: N_("Your carrier has no door of this size left here."),
     Refusal.BATTERY_LOW: N_("The power is out: nothing is taken in now."),
     Refusal.NOT_MOVED: N_("This package was not moved."),
     Refusal.NOT_A_PHONE: N_("This is no phone number. Please check it."),

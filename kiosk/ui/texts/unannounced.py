@@ -12,6 +12,7 @@ from kiosk.flows.views.unannounced import (
     FindResident,
     GuestStored,
     PickResident,
+    PrivacyNotice,
     ResidentRow,
     RoomElsewhere,
     WhomFor,
@@ -20,9 +21,20 @@ from kiosk.flows.views.unannounced import (
 from kiosk.model.location import Location
 from kiosk.model.phone import spelled_phone
 from kiosk.ui.language import Speech
-from kiosk.ui.texts.parts import N_, Note, Words, failed, reference_note, refusal, short_barcode
+from kiosk.ui.texts.parts import (
+    N_,
+    Note,
+    Words,
+    call_us,
+    failed,
+    reference_note,
+    refusal,
+    short_barcode,
+)
 from kiosk.ui.theme import Tone
 
+ONE_LINE = N_("It is kept for this package only.")
+"""What is said of a number or a name where it is asked for; more of it says the notice."""
 RESIDENT_LENGTH_MAX = 14
 """How many characters of flat and names a button has room for."""
 
@@ -39,7 +51,8 @@ _WHAT_FOR: Mapping[Whose, str] = {
 
 
 def _whom_for(view: WhomFor, location: Location, speech: Speech) -> Words:
-    body = speech.say("Nobody announced package {barcode}.", barcode=short_barcode(view.barcode))
+    said = speech.say("Nobody announced package {barcode}.", barcode=short_barcode(view.barcode))
+    body = f"{said}\n{speech.say(ONE_LINE)}"
     return Words(speech.say("Who is it for?"), body, None, Tone.ACT, "user-round")
 
 
@@ -47,7 +60,7 @@ def _enter_phone(view: EnterPhone, location: Location, speech: Speech) -> Words:
     abroad = N_("Numbers from abroad begin with 00.")
     if view.needs_country:
         abroad = N_("Begin with 00 and the country code.")
-    body = f"{speech.say(_WHAT_FOR[view.whose])} {speech.say(abroad)}"
+    body = f"{speech.say(_WHAT_FOR[view.whose])} {speech.say(abroad)}\n{speech.say(ONE_LINE)}"
     return Words(speech.say(_WHOSE[view.whose]), body, failed(view.refused, location, speech))
 
 
@@ -60,7 +73,8 @@ def _find_resident(view: FindResident, location: Location, speech: Speech) -> Wo
     if view.refused is not None:
         # The keys need the height: what was wrong stands in the place of what to do.
         return Words(refusal(view.refused, location, speech), "", None, Tone.FAILED)
-    return Words(speech.say("Flat or name"), speech.say("Type the flat, or how a name begins."))
+    do = speech.say("Type the flat, or how a name begins.")
+    return Words(speech.say("Flat or name"), f"{do}\n{speech.say(ONE_LINE)}")
 
 
 def _pick_resident(view: PickResident, location: Location, speech: Speech) -> Words:
@@ -75,6 +89,24 @@ def resident(row: ResidentRow, speech: Speech) -> str:
     room = RESIDENT_LENGTH_MAX - len(row.flat)
     names = ", ".join(row.names)
     return speech.row((row.flat, names if len(names) <= room else f"{names[:room]}…"), " · ")
+
+
+def _privacy_notice(view: PrivacyNotice, location: Location, speech: Speech) -> Words:
+    ask = call_us(location, speech)
+    if location.privacy_contact:
+        ask = speech.say("Ask: {contact}", contact=location.privacy_contact)
+    lines = (
+        speech.say("It only tells whom a package is for, and where its code goes."),
+        speech.say_count(
+            view.days,
+            "Erased {count} day after the package has left.",
+            "Erased {count} days after the package has left.",
+        ),
+        speech.say("Kept by {name}.", name=location.name),
+        ask,
+    )
+    title = speech.say("What is kept of you")
+    return Words(title, "\n".join(lines), None, Tone.ACT, "shield-check")
 
 
 def _guest_stored(view: GuestStored, location: Location, speech: Speech) -> Words:
@@ -119,6 +151,7 @@ WORDS: Mapping[type[View], Callable[[Any, Location, Speech], Words]] = {
     ConfirmPhone: _confirm_phone,
     FindResident: _find_resident,
     PickResident: _pick_resident,
+    PrivacyNotice: _privacy_notice,
     GuestStored: _guest_stored,
     RoomElsewhere: _room_elsewhere,
 }

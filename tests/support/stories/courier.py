@@ -6,15 +6,20 @@ import asyncio
 
 from kiosk.flows.events import Chosen, Entered, Pressed, Scanned
 from kiosk.flows.views.choices import Choice
-from kiosk.flows.views.courier import ChooseSize, Collection, Receipt, ScanPackage
+from kiosk.flows.views.courier import Collection, Receipt, ScanPackage
 from kiosk.flows.views.customer import EnterCode, First, Thanks
 from kiosk.flows.views.service import Doors, Round, ScanInside
 from kiosk.flows.views.shared import Ask, DoorOpen, EnterPin, Trouble
+from kiosk.flows.views.unannounced import FindResident, PickResident, WhomFor
+from kiosk.model.addressee import Addressee
+from kiosk.model.clock import DAY_MS
+from kiosk.model.directory import Household
 from kiosk.model.location import Service, SuspectReason
 from kiosk.model.package import PackageStatus
-from kiosk.store import slots
+from kiosk.store import directory, packages, reservations, slots
+from kiosk.store.packages import Announcement
 from tests.support.flow_site import COURIER_PIN, Running
-from tests.support.invariants import BecameFact, Witness
+from tests.support.invariants import BecameFact, NamedFact, Witness
 from tests.support.stories.people import (
     announce,
     have_stored,
@@ -25,10 +30,12 @@ from tests.support.stories.people import (
     prove,
     put_in,
     recall,
+    scan_unannounced,
     shut,
     sign_in_courier,
     sign_in_technician,
     silence_after_the_pulse,
+    type_phone,
     unplug,
 )
 from tests.support.stories.table import story
@@ -47,13 +54,81 @@ async def deposit(kiosk: Running, witness: Witness) -> None:
 async def deposit_not_announced(kiosk: Running, witness: Witness) -> None:
     witness.prepared()
     await sign_in_courier(kiosk)
-    kiosk.player.do(Scanned("NEW"))
-    await kiosk.player.until(ChooseSize)
-    kiosk.player.do(Chosen("M"))
+    await scan_unannounced(kiosk)
+    kiosk.player.do(Pressed(Choice.WITHOUT_NAME))
     slot = (await kiosk.player.until(DoorOpen)).slot
     witness.put(slot, "NEW")
     await shut(kiosk, slot)
     await kiosk.player.until(ScanPackage, lambda view: view.stored is not None)
+
+
+async def _put_in_for(kiosk: Running, witness: Witness, said: Addressee) -> None:
+    """From the open door to the courier's screen, which says that it is put in."""
+    slot = (await kiosk.player.until(DoorOpen)).slot
+    witness.put(slot, "NEW")
+    named = NamedFact("NEW", said, kiosk.kiosk.location.id)
+    witness.when_shown(ScanPackage, named, lambda view: view.stored is not None)
+    await shut(kiosk, slot)
+    await kiosk.player.until(ScanPackage, lambda view: view.stored is not None)
+
+
+@story
+async def deposit_for_a_phone(kiosk: Running, witness: Witness) -> None:
+    witness.prepared()
+    await sign_in_courier(kiosk)
+    await scan_unannounced(kiosk)
+    kiosk.player.do(Pressed(Choice.BY_PHONE))
+    await type_phone(kiosk, "01710000001")
+    await _put_in_for(kiosk, witness, Addressee(phone="+491710000001"))
+
+
+@story
+async def deposit_for_a_household(kiosk: Running, witness: Witness) -> None:
+    house = [Household(id="home-12", flat="12", names=("Mona Haddad",))]
+    await kiosk.kiosk.store.run(directory.replace, house, 1)
+    witness.prepared()
+    await sign_in_courier(kiosk)
+    await scan_unannounced(kiosk)
+    await press(kiosk, Choice.BY_NAME, FindResident)
+    kiosk.player.do(Entered("HAD"))
+    await kiosk.player.until(PickResident)
+    kiosk.player.do(Chosen("home-12"))
+    await _put_in_for(kiosk, witness, Addressee(household="home-12"))
+
+
+@story
+async def deposit_for_somebody_else_after_all(kiosk: Running, witness: Witness) -> None:
+    witness.prepared()
+    await sign_in_courier(kiosk)
+    await scan_unannounced(kiosk)
+    kiosk.player.do(Pressed(Choice.BY_PHONE))
+    await type_phone(kiosk, "01710000001")
+    await kiosk.player.until(DoorOpen)
+    kiosk.player.do(Pressed(Choice.ANOTHER_PERSON))
+    await kiosk.player.until(WhomFor)
+    kiosk.player.do(Pressed(Choice.BY_PHONE))
+    await type_phone(kiosk, "01710000002")
+    await _put_in_for(kiosk, witness, Addressee(phone="+491710000002"))
+
+
+@story
+async def deposit_where_the_last_door_is_kept(kiosk: Running, witness: Witness) -> None:
+    """The last large door is kept for a package, which gets it; what comes before it gets none."""
+    package = kiosk.kiosk.new_id()
+    announcement = Announcement(package, "KEPT", "L", None)
+    until_ms = kiosk.world.clock.now().wall_ms + DAY_MS
+    free = await kiosk.kiosk.store.run(reservations.free, "L")
+    for number in range(free):
+        await kiosk.kiosk.store.run(reservations.reserve, f"r{number}", "L", until_ms)
+    await kiosk.kiosk.store.run(packages.announce, announcement)
+    await kiosk.kiosk.store.run(reservations.use, "r0", package)
+    witness.prepared()
+    await sign_in_courier(kiosk)
+    await scan_unannounced(kiosk, "L", WhomFor)
+    kiosk.player.do(Pressed(Choice.WITHOUT_NAME))
+    await kiosk.player.until(ScanPackage, lambda view: view.refused is not None)
+    slot = await put_in(kiosk, witness, "KEPT")
+    assert kiosk.kiosk.location.slot(slot).size == "L"
 
 
 @story

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-from kiosk.flows.events import Entered, Preference, Pressed, Scanned
+from kiosk.flows.events import Chosen, Entered, Preference, Pressed, Scanned
 from kiosk.flows.views.choices import Choice
-from kiosk.flows.views.courier import ScanPackage
+from kiosk.flows.views.courier import ChooseSize, ScanPackage
 from kiosk.flows.views.customer import (
     CodeAsked,
     EnterCode,
@@ -19,10 +19,12 @@ from kiosk.flows.views.customer import (
     Thanks,
 )
 from kiosk.flows.views.shared import Answer, Ask, DoorOpen, Trouble, View
+from kiosk.flows.views.unannounced import GuestStored
+from kiosk.model.addressee import Addressee
 from kiosk.model.package import PackageStatus
 from kiosk.model.pickup_code import qr_text
 from tests.support.flow_site import Running
-from tests.support.invariants import BecameFact, RowFact, Witness
+from tests.support.invariants import BecameFact, NamedFact, RowFact, Witness
 from tests.support.stories.people import (
     doubted,
     fetch,
@@ -37,6 +39,7 @@ from tests.support.stories.people import (
     sign_in_courier,
     silence_after_the_pulse,
     type_code,
+    type_phone,
     unplug,
 )
 from tests.support.stories.table import story
@@ -421,3 +424,39 @@ async def pickup_too_high_and_moved_by_the_courier(kiosk: Running, witness: Witn
     witness.when_shown(ScanPackage, RowFact("package", await id_of(kiosk, "P"), "slot", target))
     await press(kiosk, Choice.YES, ScanPackage)
     await leave(kiosk)
+
+
+async def _guest_at_the_door(kiosk: Running) -> tuple[str, str]:
+    """A guest has named both numbers and a size; the reference and the slot."""
+    await kiosk.player.until(First)
+    kiosk.player.do(Pressed(Choice.GUEST))
+    await type_phone(kiosk, "01710000001")
+    await type_phone(kiosk, "01710000002")
+    reference = (await kiosk.player.until(ChooseSize)).barcode
+    kiosk.player.do(Chosen("S"))
+    return reference, (await kiosk.player.until(DoorOpen)).slot
+
+
+@story
+async def left_by_a_guest(kiosk: Running, witness: Witness) -> None:
+    witness.prepared()
+    reference, slot = await _guest_at_the_door(kiosk)
+    witness.put(slot, reference)
+    said = Addressee(phone="+491710000002", sender_phone="+491710000001")
+    witness.when_shown(GuestStored, NamedFact(reference, said, kiosk.kiosk.location.id))
+    await shut(kiosk, slot)
+    await kiosk.player.until(GuestStored)
+    witness.add(BecameFact(reference, PackageStatus.STORED, slot))
+    kiosk.player.do(Pressed(Choice.DONE))
+    await fetch(kiosk, witness, reference)
+
+
+@story
+async def left_by_a_guest_who_breaks_off(kiosk: Running, witness: Witness) -> None:
+    witness.prepared()
+    reference, slot = await _guest_at_the_door(kiosk)
+    witness.put(slot, reference)
+    kiosk.player.do(Pressed(Choice.CANCEL))
+    await kiosk.player.until(DoorOpen, lambda view: view.remind)
+    await shut(kiosk, slot)
+    await kiosk.player.until(First)

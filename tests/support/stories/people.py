@@ -7,10 +7,11 @@ from typing import TypeVar
 
 from kiosk.flows.events import Chosen, Entered, Pressed, Scanned
 from kiosk.flows.views.choices import Choice
-from kiosk.flows.views.courier import Receipt, ScanPackage
+from kiosk.flows.views.courier import ChooseSize, Receipt, ScanPackage
 from kiosk.flows.views.customer import EnterCode, First, Thanks
 from kiosk.flows.views.service import DoorPage, Doors
 from kiosk.flows.views.shared import Ask, DoorOpen, EnterPin, View
+from kiosk.flows.views.unannounced import ConfirmPhone, EnterPhone, WhomFor
 from kiosk.model.location import SlotStatus
 from kiosk.model.package import PackageStatus
 from kiosk.model.person import Recipient
@@ -52,6 +53,29 @@ async def prove(kiosk: Running, choice: Choice, then: type[V]) -> V:
     await kiosk.player.until(EnterPin, lambda view: view.again)
     kiosk.player.do(Entered(TECHNICIAN_PIN))
     return await kiosk.player.until(then)
+
+
+async def scan_unannounced(
+    kiosk: Running, size: str = "M", then: type[View] = WhomFor, barcode: str = "NEW"
+) -> None:
+    """Behind the courier's screen: scan what nobody announced, and choose its size."""
+    kiosk.player.do(Scanned(barcode))
+    await kiosk.player.until(ChooseSize)
+    kiosk.player.do(Chosen(size))
+    await kiosk.player.until(then)
+
+
+async def type_phone(kiosk: Running, number: str) -> None:
+    """Type a whole number, and find it right when it is read back."""
+    await kiosk.player.until(EnterPhone)
+    kiosk.player.do(Entered(number))
+    await press_once(kiosk, ConfirmPhone, Choice.YES)
+
+
+async def press_once(kiosk: Running, on: type[View], choice: Choice) -> None:
+    """Press something on a view as soon as it is there."""
+    await kiosk.player.until(on)
+    kiosk.player.do(Pressed(choice))
 
 
 async def leave(kiosk: Running) -> None:

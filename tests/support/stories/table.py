@@ -12,7 +12,13 @@ Story = Callable[[Running, Witness], Awaitable[None]]
 STORIES: dict[str, Story] = {}
 """Every story by its name; each begins at a kiosk that has just started and holds nothing."""
 
-POLICY = Policy(show_code_to_courier=True, may_extend=True)
+POLICY = Policy(
+    show_code_to_courier=True,
+    may_extend=True,
+    deposit_by_phone=True,
+    deposit_by_directory=True,
+    guest_deposits=True,
+)
 """What the site must allow for every story to be possible."""
 
 

@@ -12,6 +12,7 @@ from kiosk.flows.views.customer import MorePackages
 from kiosk.flows.views.service import Round
 from kiosk.flows.views.set_up import DoorFailed
 from kiosk.flows.views.shared import Ask, Opening, Trouble, View
+from kiosk.model.invariants import present
 from kiosk.ui import texts
 from kiosk.ui.directions import direction_of
 from kiosk.ui.screens.page import Area, Page
@@ -53,21 +54,20 @@ class DoorNoticePage(Page[Any]):
             return
         self.figure = BankFigure(self.theme, self.context.location)
         self.add_widget(self.figure)
-        self._light()
+        self._light(self.figure)
 
     def changed(self, before: View) -> None:
         if self.figure is not None:
-            self._light()
+            self._light(self.figure)
 
-    def _light(self) -> None:
-        assert self.figure is not None
+    def _light(self, figure: BankFigure) -> None:
         colours = self.theme.tone(self.words().tone)
         lit = DoorLook(colours.strong, colours.on_strong, strong=True)
-        self.figure.drawing.paint(dict.fromkeys(doors_of(self.view), lit))
+        figure.drawing.paint(dict.fromkeys(doors_of(self.view), lit))
 
     def figure_size(self, area: Area) -> tuple[float, float]:
-        assert self.figure is not None
-        return area.width, min(area.height, self.figure.natural_height(area.width))
+        figure = present(self.figure, "a picture that is not there is not measured")
+        return area.width, min(area.height, figure.natural_height(area.width))
 
     def make_sign(self, words: texts.parts.Words) -> Widget | None:
         doors = doors_of(self.view)

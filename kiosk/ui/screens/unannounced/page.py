@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from kiosk.flows.views.shared import View
 from kiosk.flows.views.unannounced import EnterPhone, FindResident, PickResident
 from kiosk.ui import texts
@@ -9,6 +11,7 @@ from kiosk.ui.screens.courier.page import TypeBarcodePage
 from kiosk.ui.screens.entry.page import EntryPage
 from kiosk.ui.screens.page import Page
 from kiosk.ui.screens.service.page import AnswersPage
+from kiosk.ui.texts.parts import Words
 from kiosk.ui.widgets.buttons import Pressable, WordButton
 
 DIGITS_MAX = 16
@@ -71,6 +74,15 @@ class FindResidentPage(TypeBarcodePage):
 
     view: FindResident
     takes_digits = True
+
+    def has_main_choice(self) -> bool:
+        return False
+
+    def words(self) -> Words:
+        words = super().words()
+        # The keys need the height; what is kept stands on the screen before, and behind a button.
+        lines = words.body.split("\n")
+        return words if self.theme.is_portrait else replace(words, body=lines[0])
 
     def changed(self, before: View) -> None:
         self.typed = ""

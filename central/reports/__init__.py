@@ -1,0 +1,1 @@
+"""What happened, by day, location and carrier, from what was counted when it happened."""

@@ -1,0 +1,1 @@
+"""Releases of the kiosks' program, let out in rings: see README.md."""
