@@ -8,8 +8,9 @@ import json
 import random
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -41,7 +42,7 @@ from tests.central.test_site_files import TEXT, keep, token_of
 from tests.support.central_server import Server
 
 ROOT = Path(__file__).parents[2]
-Act = Callable[["Installer"], Awaitable[None]]
+Act = Callable[["Installer"], Coroutine[Any, Any, None]]
 
 
 @pytest.fixture
@@ -249,7 +250,7 @@ def test_a_power_cut_at_a_step_loses_nothing_and_leaves_nothing_half(
 
 
 def _cut_at(patch: pytest.MonkeyPatch, cut: str, number: int, is_after: bool) -> None:
-    where = new_machine.app if cut == "make_kiosk" else new_machine
+    where: Any = app if cut == "make_kiosk" else new_machine
     step, count = getattr(where, cut), [0]
 
     def dying(*args: object, **kwargs: object) -> object:
