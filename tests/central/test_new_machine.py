@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from kiosk import new_machine
+from kiosk import app, new_machine
 from kiosk.adapters import KEY_FILE, SystemClock
 from kiosk.app import known_of
 from kiosk.data_folder import open_store
