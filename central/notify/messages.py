@@ -37,6 +37,14 @@ from kiosk.model.pickup_code import delegate_code, make_code, qr_text
 FALLBACK = "en"
 RIGHT_TO_LEFT = ("ar", "fa", "he", "ur")
 _STYLES = {"en": "en_GB"}
+_DAYS = {
+    "de": "EEEE, d. MMMM",
+    "es": "EEEE, d 'de' MMMM",
+    "pl": "EEEE, d MMMM",
+    "ar": "EEEE، d MMMM",
+}
+"""How a day without its year is written, where that is not as in English: CLDR's longest form has
+the year in it."""
 NO_LOOK = Look()
 
 LINES = Environment(undefined=StrictUndefined, autoescape=False)
@@ -355,7 +363,8 @@ def _day(at_ms: int | None, zone: str, language: str, shift_ms: int = 0) -> str:
     local = kept.moment_of(at_ms + shift_ms, zone)
     if local is None:
         return "–"
-    return format_date(local, "EEEE d MMMM", locale=_STYLES.get(language, language))
+    order = _DAYS.get(language, "EEEE d MMMM")
+    return format_date(local, order, locale=_STYLES.get(language, language))
 
 
 def _moment(at_ms: int | None, zone: str, language: str) -> str:

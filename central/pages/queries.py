@@ -54,6 +54,11 @@ def _rows(connection: Connection, query: Any) -> list[Row]:
     return [dict(row) for row in connection.execute(query).mappings()]
 
 
+def _page(query: Any, number: int) -> Any:
+    """A page of a list, and one row more where there is another page."""
+    return query.limit(SHOWN + 1).offset((number - 1) * SHOWN)
+
+
 def _counts(connection: Connection, column: Any, *conditions: Any) -> dict[str, int]:
     query = select(column, func.count()).where(*conditions).group_by(column)
     return {str(value): count for value, count in connection.execute(query)}
@@ -170,7 +175,7 @@ def location(
         .order_by(package.c.slot.is_(None), package.c.slot)
         .limit(SHOWN),
     )
-    place["events"] = _newest_events(connection, name)
+    place["events"] = newest_events(connection, name)
     place["listing"] = listing_of(connection, name)
     newest = select(command).where(command.c.location == name).order_by(command.c.n.desc())
     found = _rows(connection, newest.limit(20))
@@ -210,22 +215,22 @@ def _settings_in(row: Row) -> Row:
 _SINCE = func.min(package_outage.c.since_ms).label("since_ms")
 
 
-def _newest_events(connection: Connection, name: str) -> list[Row]:
+def newest_events(connection: Connection, name: str, count: int = EVENTS_SHOWN) -> list[Row]:
     """The newest events of a location: those of each life of its journal, along their numbers."""
     table, epoch = schema.event, schema.location_epoch
     lives = connection.execute(select(epoch.c.epoch).where(epoch.c.location == name)).scalars()
     found: list[Row] = []
     for life in lives.all():
         of_life = select(table).where(table.c.location == name, table.c.epoch == life)
-        found += _rows(connection, of_life.order_by(table.c.seq.desc()).limit(EVENTS_SHOWN))
+        found += _rows(connection, of_life.order_by(table.c.seq.desc()).limit(count))
     found.sort(key=lambda row: (row["received_ms"], row["seq"]), reverse=True)
-    return [_event(each) for each in found[:EVENTS_SHOWN]]
+    return [_event(each) for each in found[:count]]
 
 
 # --- packages ----------------------------------------------------------------------------------
 
 
-def search(connection: Connection, reach: Reach, text: str) -> list[Row]:
+def search(connection: Connection, reach: Reach, text: str, number: int = 1) -> list[Row]:
     """Packages by barcode, id, or their recipient's name, phone or e-mail; the newest without."""
     package, person = schema.package, schema.recipient
     query = select(package, person.c.name.label("person")).join(
@@ -245,7 +250,8 @@ def search(connection: Connection, reach: Reach, text: str) -> list[Row]:
         query = query.where(
             package.c.id.in_(union(*(select(package.c.id).where(w) for w in found)))
         )
-    return _rows(connection, query.order_by(package.c.announced_ms.desc()).limit(SHOWN))
+    newest = query.order_by(package.c.announced_ms.desc(), package.c.id)
+    return _rows(connection, _page(newest, number))
 
 
 def _begins(connection: Connection, column: Any, text: str) -> Any:
@@ -256,11 +262,11 @@ def _begins(connection: Connection, column: Any, text: str) -> Any:
     return column.startswith(text, autoescape=True)
 
 
-def unjoined(connection: Connection, reach: Reach) -> list[Row]:
+def unjoined(connection: Connection, reach: Reach, number: int = 1) -> list[Row]:
     """Packages that lie in a locker and that nobody has announced."""
     package = schema.package
     query = select(package).where(*_is_unjoined(reach))
-    return _rows(connection, query.order_by(package.c.stored_ms).limit(SHOWN))
+    return _rows(connection, _page(query.order_by(package.c.stored_ms, package.c.id), number))
 
 
 def count_unjoined(connection: Connection, reach: Reach) -> int:
@@ -387,15 +393,16 @@ def dead(connection: Connection, reach: Reach) -> int:
 
 
 def notifications(
-    connection: Connection, reach: Reach, status: str, now_ms: int
+    connection: Connection, reach: Reach, status: str, now_ms: int, number: int = 1
 ) -> tuple[dict[str, int], list[Row]]:
     """How many messages are in which state, those that are done with of a day; and the newest of
     one state or of all."""
     table = schema.notification
     is_visible = visible_to(reach, table.c.location) & leasing.is_message()
     counts = outbox.count_by_status(connection, now_ms, is_visible)
-    query = select(table).where(is_visible).order_by(table.c.created_ms.desc()).limit(SHOWN)
-    return counts, _rows(connection, query.where(table.c.status == status) if status else query)
+    query = select(table).where(is_visible).order_by(table.c.created_ms.desc(), table.c.id)
+    query = query.where(table.c.status == status) if status else query
+    return counts, _rows(connection, _page(query, number))
 
 
 def alarms(connection: Connection, reach: Reach, since_ms: int) -> list[Row]:
@@ -441,25 +448,23 @@ def quarantined(connection: Connection, reach: Reach) -> int:
     return int(connection.execute(query).scalar_one())
 
 
-def quarantine(connection: Connection, reach: Reach) -> list[Row]:
+def quarantine(connection: Connection, reach: Reach, number: int = 1) -> list[Row]:
     """The events that were not believed and that nobody has settled, the newest first."""
     table = schema.quarantine
     query = select(table).where(table.c.settled_ms.is_(None))
     query = query.where(visible_to(reach, table.c.location))
-    return _rows(connection, query.order_by(table.c.received_ms.desc()).limit(SHOWN))
+    newest = query.order_by(table.c.received_ms.desc(), table.c.id.desc())
+    return _rows(connection, _page(newest, number))
 
 
-def audit_log(connection: Connection, reach: Reach, text: str) -> list[Row]:
+def audit_log(connection: Connection, reach: Reach, text: str, number: int = 1) -> list[Row]:
     """Who did what, the newest first; of one subject or person, if a text is given. Who looked at
     people's data stands at a page of its own, for administrators."""
     table = schema.audit
-    query = (
-        select(table).where(table.c.action != VIEWED).order_by(table.c.at_ms.desc()).limit(SHOWN)
-    )
-    query = query.where(visible_to(reach, table.c.location))
+    query = select(table).where(table.c.action != VIEWED, visible_to(reach, table.c.location))
     if text:
         query = query.where(or_(is_about(connection, text), is_by(connection, text)))
-    return _rows(connection, query)
+    return _rows(connection, _page(query.order_by(table.c.at_ms.desc(), table.c.id), number))
 
 
 def areas(connection: Connection, reach: Reach) -> list[Row]:

@@ -16,7 +16,7 @@ from central.auth import Role
 from central.context import central_of
 from central.database import wake
 from central.errors import not_found
-from central.pages import bank_svg, location_map, places, queries
+from central.pages import bank_svg, doors, location_map, places, queries
 from central.pages.proving import write_down_views
 from central.pages.rendering import page
 from central.pages.session import HOME, Administering, AdministeringAll, Operator, Viewing
@@ -39,6 +39,11 @@ WATCHED_MS = 15_000
 """How long after a look at its page a location's kiosk comes more often."""
 
 
+def _paged(rows: list[dict[str, Any]], number: int) -> dict[str, Any]:
+    """A page of a list, as `pages_of_list` shows it."""
+    return {"rows": rows[: queries.SHOWN], "number": number, "has_more": len(rows) > queries.SHOWN}
+
+
 async def _look(request: Request, look: Any, *arguments: Any) -> Any:
     return await central_of(request).database.show(look, *arguments)
 
@@ -54,7 +59,8 @@ async def static(name: str) -> Response:
 
 
 Health = Annotated[str, Query(pattern=f"^({'|'.join(queries.HEALTH)}|)$")]
-Number = Annotated[int, Query(ge=1, le=1_000_000)]
+PageNumber = Annotated[int, Query(ge=1, le=1000)]
+"""Of a list that is shown page by page; further back one searches."""
 Question = Annotated[str, Query(max_length=200)]
 
 
@@ -63,7 +69,7 @@ async def _asked(
     area: Area = "",
     health: Health = "",
     order: places.Order = places.Order.HEALTH,
-    number: Number = 1,
+    number: PageNumber = 1,
 ) -> places.Asked:
     return places.Asked(q.strip(), area, health, order, number)
 
@@ -123,6 +129,19 @@ async def location_live(request: Request, name: str, operator: Viewing) -> Respo
     return page(request, "location_live.html", operator=operator, **shown)
 
 
+@router.get("/locations/{name:path}/doors/{label}")
+async def door(request: Request, name: str, label: str, operator: Viewing) -> Response:
+    """A door, put beside its bank by whoever touches it there; without scripts on its own page."""
+    shown = {"door": await _look(request, doors.door, operator.reach, name, label)}
+    await write_down_views(request, operator.email, "door", shown["door"]["packages"])
+    central = central_of(request)
+    now_ms = central.clock.now_ms()
+    look = (queries.location, operator.reach, name, now_ms, central.settings)
+    shown |= {"place": await _look(request, *look), "here": await _here(request, operator, name)}
+    is_part = request.headers.get("hx-request") == "true"
+    return page(request, "door.html" if is_part else "door_page.html", operator=operator, **shown)
+
+
 @router.get("/locations/{name:path}")
 async def location(request: Request, name: str, operator: Viewing) -> Response:
     shown = await _place(request, operator, name)
@@ -160,17 +179,17 @@ def _watch(connection: Connection, name: str, now_ms: int) -> None:
 
 @router.get("/packages")
 async def packages(
-    request: Request, operator: Viewing, q: Annotated[str, Query(max_length=200)] = ""
+    request: Request, operator: Viewing, q: Question = "", number: PageNumber = 1
 ) -> Response:
-    found = await _look(request, queries.search, operator.reach, q.strip())
-    await write_down_views(request, operator.email, "list of packages", found)
-    return page(request, "packages.html", operator=operator, packages=found, q=q)
+    shown = _paged(await _look(request, queries.search, operator.reach, q.strip(), number), number)
+    await write_down_views(request, operator.email, "list of packages", shown["rows"])
+    return page(request, "packages.html", operator=operator, q=q, **shown)
 
 
 @router.get("/unjoined")
-async def unjoined(request: Request, operator: Viewing) -> Response:
-    found = await _look(request, queries.unjoined, operator.reach)
-    return page(request, "unjoined.html", operator=operator, packages=found)
+async def unjoined(request: Request, operator: Viewing, number: PageNumber = 1) -> Response:
+    found = await _look(request, queries.unjoined, operator.reach, number)
+    return page(request, "unjoined.html", operator=operator, **_paged(found, number))
 
 
 @router.get("/disputed")
@@ -189,18 +208,21 @@ async def package(request: Request, name: str, operator: Viewing) -> Response:
 
 
 @router.get("/notifications")
-async def notifications(request: Request, operator: Viewing, status: str = "") -> Response:
+async def notifications(
+    request: Request, operator: Viewing, status: str = "", number: PageNumber = 1
+) -> Response:
+    now_ms = central_of(request).clock.now_ms()
     counts, rows = await _look(
-        request, queries.notifications, operator.reach, status, central_of(request).clock.now_ms()
+        request, queries.notifications, operator.reach, status, now_ms, number
     )
-    shown = {"counts": counts, "rows": rows, "status": status}
+    shown = {"counts": counts, "status": status, **_paged(rows, number)}
     return page(request, "notifications.html", operator=operator, **shown)
 
 
 @router.get("/quarantine")
-async def quarantine(request: Request, operator: Viewing) -> Response:
-    rows = await _look(request, queries.quarantine, operator.reach)
-    return page(request, "quarantine.html", operator=operator, rows=rows)
+async def quarantine(request: Request, operator: Viewing, number: PageNumber = 1) -> Response:
+    rows = await _look(request, queries.quarantine, operator.reach, number)
+    return page(request, "quarantine.html", operator=operator, **_paged(rows, number))
 
 
 @router.get("/staff")
@@ -218,9 +240,11 @@ async def keys(request: Request, operator: AdministeringAll) -> Response:
 
 
 @router.get("/audit")
-async def audit(request: Request, operator: Viewing, q: str = "") -> Response:
-    rows = await _look(request, queries.audit_log, operator.reach, q.strip())
-    return page(request, "audit.html", operator=operator, rows=rows, q=q)
+async def audit(
+    request: Request, operator: Viewing, q: str = "", number: PageNumber = 1
+) -> Response:
+    rows = await _look(request, queries.audit_log, operator.reach, q.strip(), number)
+    return page(request, "audit.html", operator=operator, q=q, **_paged(rows, number))
 
 
 @router.get("/views")

@@ -394,7 +394,8 @@ class Keeper:
             return self.factory
 
     def _factory_version(self) -> str:
-        return str(object_in(self.factory.removesuffix("squashfs") + "json").get("version", ""))
+        found = str(object_in(self.factory.removesuffix("squashfs") + "json").get("version", ""))
+        return found if VERSION.fullmatch(found) else ""
 
     def _count_start(self, state: State) -> None:
         """One start of the trial less, durable before it may run."""

@@ -175,18 +175,6 @@ class Container:
         said = "--config /etc/parcel-kiosk/site.toml --data /var/lib/parcel-kiosk"
         return int(self.run(f"kiosk verify {said}", check=True).split()[0])
 
-    def set_oldest_writer(self, version: str) -> None:
-        """Have the database say from which version on it may be written."""
-        (self.root / "root/set.py").write_text(
-            "import sqlite3\n"
-            "db = sqlite3.connect('/var/lib/parcel-kiosk/kiosk.db', timeout=9)\n"
-            f"db.execute(\"UPDATE meta SET value = '{version}'"
-            " WHERE key = 'oldest_writer_version'\")\n"
-            "db.commit()\n"
-        )
-        as_the_kiosk = "setpriv --reuid kiosk --regid kiosk --init-groups"
-        self.run(f"{as_the_kiosk} /usr/bin/python3 - </root/set.py", check=True)
-
     def hand_over(self, file: Path, version: str, sha256: str) -> None:
         """What the kiosk does with a release that it fetched."""
         spool = self.root / "var/lib/parcel-kiosk/updates"

@@ -30,14 +30,18 @@ def close():
     found = []
     while not found:
         time.sleep(0.2)
-        found = [each for each in gc.get_objects() if type(each).__name__ == 'Store']
-    found[0].submit(lambda writer: writer.db.conn.close())
+        ours = ('kiosk.store.store', 'Store')
+        kinds = ((type(each), each) for each in gc.get_objects())
+        found = [each for kind, each in kinds if (kind.__module__, kind.__name__) == ours]
+    time.sleep(2)
+    found[0].close()
 if 'run' in sys.argv:
     threading.Thread(target=close, daemon=True).start()
 """
-"""It draws and feeds its watchdog, and has no database."""
+"""It draws and feeds its watchdog, and its store is shut."""
 
 KINDS = {
+    "0.1.0": "",
     "9.0.0": "",
     "9.1.0": "",
     "9.2.0": CRASHES,

@@ -137,6 +137,16 @@ def test_what_cannot_be_mounted_goes_back(tmp_path: Path) -> None:
     assert "wrong fs type" in status(tmp_path)["bad"]["1.1.0"]
 
 
+def test_whatever_is_written_beside_the_factory_release_it_runs(tmp_path: Path) -> None:
+    keeper = new_machine(tmp_path)
+    keeper.put("1.0.0")
+    for text in ("", "[]", '{"version": "x"}', '{"version": null}'):
+        (tmp_path / "usr/lib/parcel-kiosk/factory.json").write_text(text)
+        assert keeper.runs() == FACTORY
+    keeper.try_release("1.0.0")
+    assert keeper.runs() == "1.0.0"
+
+
 def test_without_any_release_it_says_so(tmp_path: Path) -> None:
     keeper = new_machine(tmp_path)
     (tmp_path / "usr/lib/parcel-kiosk/factory.squashfs").unlink()

@@ -27,6 +27,7 @@ from kiosk.model.clock import DAY_MS
 from tests.central.test_lists import get
 from tests.support.central_server import LOCATION, NOW_MS, Journal, Server
 from tests.support.operators import Browser, sync
+from tests.support.postgresql import words_of
 
 TODAY = "2027-01-01"
 
@@ -151,10 +152,8 @@ def test_the_console_gives_it_out_as_csv(
     server.write(tree.add, "south", "South", "", "test", 1)
 
     def report(*arguments: str) -> Any:
-        options = ["--data", str(server.folder)]
-        return CliRunner().invoke(
-            cli, [*options, "report", "--since", TODAY, "--until", TODAY, *arguments]
-        )
+        words = ["report", "--since", TODAY, "--until", TODAY, *arguments]
+        return CliRunner().invoke(cli, [*words_of(server.folder), *words])
 
     lines = of_csv(report().output)
     assert [(each["carrier"], each["stored"]) for each in lines] == [("blue", "1"), ("red", "2")]

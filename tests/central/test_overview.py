@@ -109,6 +109,23 @@ def test_the_part_that_refreshes_itself_shows_the_same_list(server: Server) -> N
     assert "<html" not in live
 
 
+def test_a_long_list_goes_on_at_its_next_page(server: Server) -> None:
+    admin = Browser(server, Role.ADMIN)
+    for number in range(105):
+        server.add_location(f"place-{number:03d}")
+    first, second = admin.get("/audit").text, admin.get("/audit?number=2").text
+    subjects = [re.findall(r"<code>(place-\d+)</code>", page) for page in (first, second)]
+    known = {row.subject for row in server.rows(schema.audit) if row.subject.startswith("place-")}
+    assert set(subjects[0]) | set(subjects[1]) == known
+    assert not set(subjects[0]) & set(subjects[1])
+    assert 'href="?number=2" rel="next"' in first
+    assert 'href="?number=1" rel="prev"' in second
+    assert 'rel="next"' not in second
+    for path in ("/packages", "/notifications", "/quarantine", "/unjoined"):
+        assert admin.get(f"{path}?number=7").ok, path
+        assert admin.get(f"{path}?number=0").status_code == 422
+
+
 def test_one_search_finds_locations_packages_and_staff_of_ones_own_area_alone(
     server: Server,
 ) -> None:

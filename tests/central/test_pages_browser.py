@@ -15,11 +15,12 @@ from selenium.webdriver.support.ui import WebDriverWait
 from sqlalchemy import update
 
 from central import schema
+from central.areas import tree
 from central.auth import Role
 from central.operators import accounts
 from central.pages.session import COOKIE, HOME
 from central.settings import SignIn
-from tests.support.central_server import LOCATION, Journal, Server, announce
+from tests.support.central_server import LOCATION, Journal, Mailbox, Server, announce
 from tests.support.chromium import running_chromium
 from tests.support.operators import PASSWORD, Browser, account, obey, sync
 
@@ -28,7 +29,7 @@ PICTURES = Path(__file__).parents[2] / "build" / "pages"
 PAGES = (
     *("", "/search?q=a", "/packages", "/unjoined", "/notifications", "/reports", "/staff", "/keys"),
     *("/accounts", "/audit", "/quarantine", f"/locations/{LOCATION.id}"),
-    *("/account", "/account/app", "/confirm", "/views"),
+    *("/account", "/account/app", "/confirm", "/views", "/areas", "/reports?carrier=*"),
     *("/rollouts", "/fleet"),
 )
 
@@ -84,6 +85,7 @@ def test_every_page_fits_on_a_desk_and_on_a_phone(
     chromium.get(f"{server.url}{HOME}/sign-in")
     chromium.add_cookie({"name": COOKIE, "value": admin.http.cookies[COOKIE], "path": "/"})
     PICTURES.mkdir(parents=True, exist_ok=True)
+    server.write(tree.add, "north", "North", "", "test", 1)
     for path in (*PAGES, f"/packages/{package}"):
         for width in (1280, 390):
             size(chromium, width)
@@ -96,6 +98,43 @@ def test_every_page_fits_on_a_desk_and_on_a_phone(
         size(chromium, width)
         require_fits(chromium, "token", width)
     assert "enrol_" in chromium.find_element(By.CSS_SELECTOR, "code.command").text
+
+
+@pytest.mark.parametrize(("language", "side"), [("de", "left"), ("ar", "right")])
+def test_a_code_stands_on_one_line_of_a_phone(
+    server: Server,
+    kiosk: Journal,
+    mailbox: tuple[int, Mailbox],
+    chromium: Chrome,
+    tmp_path: Path,
+    language: str,
+    side: str,
+) -> None:
+    server.add_carrier("red")
+    person = {"name": "Eva", "email": "eva@example.org", "language": language}
+    announce(server, server.add_key(carrier="red"), "A", recipient=person)
+    obey(kiosk)
+    kiosk.put_in("A", "red")
+    sync(kiosk)
+    parts = mailbox[1].wait_for(1)[0].walk()
+    [page] = [each for each in parts if each.get_content_type() == "text/html"]
+    content = page.get_payload(decode=True)
+    assert isinstance(content, bytes)
+    file = tmp_path / "mail.html"
+    file.write_bytes(content)
+    size(chromium, 390)
+    chromium.get(file.as_uri())
+    code = chromium.find_element(By.CSS_SELECTOR, "p[dir=ltr]")
+    lines = chromium.execute_script(
+        "const range = document.createRange(); range.selectNodeContents(arguments[0]);"
+        "return range.getClientRects().length",
+        code,
+    )
+    assert lines == 1
+    assert chromium.execute_script("return document.documentElement.scrollWidth") <= 390
+    name = chromium.find_element(By.CSS_SELECTOR, "span[dir=auto]").rect
+    is_left = name["x"] < 390 / 2
+    assert is_left is (side == "left"), "the carrier begins where the lines do"
 
 
 def test_the_map_comes_closer_and_names_what_is_in_sight(server: Server, chromium: Chrome) -> None:
@@ -169,6 +208,30 @@ def test_what_is_dangerous_asks_first(server: Server, kiosk: Journal, chromium: 
     press("form[action$='/revoke'] button")
     press("dialog button.danger")
     wait.until(lambda _: not is_enrolled())
+
+
+def test_a_door_that_is_touched_shows_what_lies_there(
+    server: Server, kiosk: Journal, chromium: Chrome
+) -> None:
+    kiosk.put_in("JD014600006281234567")
+    sync(kiosk)
+    [taken] = [row.label for row in server.rows(schema.slot) if row.status == "OCCUPIED"]
+    operator = Browser(server, Role.OPERATOR)
+    chromium.get(f"{server.url}{HOME}/sign-in")
+    chromium.add_cookie({"name": COOKIE, "value": operator.http.cookies[COOKIE], "path": "/"})
+    wait = WebDriverWait(chromium, PATIENCE_S)
+    address = f"{server.url}{HOME}/locations/{LOCATION.id}"
+    chromium.get(address)
+    chromium.find_element(By.CSS_SELECTOR, f"a.door[href$='/doors/{taken}']").send_keys(Keys.ENTER)
+    wait.until(lambda window: window.find_elements(By.CSS_SELECTOR, "#door h2"))
+    shown = chromium.find_element(By.ID, "door").text
+    assert f"Door {taken}" in shown
+    assert "JD014600006281234567" in shown
+    assert "stored" in shown.lower()
+    assert chromium.current_url == address
+    chromium.get(f"{address}/doors/{taken}")
+    assert "JD014600006281234567" in chromium.find_element(By.ID, "door").text
+    assert operator.get(f"/locations/{LOCATION.id}/doors/nothing").status_code == 404
 
 
 def test_a_passkey_is_made_and_given_in_a_real_browser(tmp_path: Path, chromium: Chrome) -> None:
