@@ -30,7 +30,7 @@ from kiosk.model.clock import HOUR_MS, MINUTE_MS
 from kiosk.model.commands import ChooseRelease
 
 LOG = logging.getLogger("central.rollouts")
-EVERY_S: Final = 10.0
+EVERY_S: Final = 30.0
 AT_ONCE: Final = 50
 """So many locations are asked in one write."""
 BITES_MAX: Final = 200
