@@ -175,7 +175,7 @@ def location(
         .order_by(package.c.slot.is_(None), package.c.slot)
         .limit(SHOWN),
     )
-    place["events"] = _newest_events(connection, name)
+    place["events"] = newest_events(connection, name)
     place["listing"] = listing_of(connection, name)
     newest = select(command).where(command.c.location == name).order_by(command.c.n.desc())
     found = _rows(connection, newest.limit(20))
@@ -215,16 +215,16 @@ def _settings_in(row: Row) -> Row:
 _SINCE = func.min(package_outage.c.since_ms).label("since_ms")
 
 
-def _newest_events(connection: Connection, name: str) -> list[Row]:
+def newest_events(connection: Connection, name: str, count: int = EVENTS_SHOWN) -> list[Row]:
     """The newest events of a location: those of each life of its journal, along their numbers."""
     table, epoch = schema.event, schema.location_epoch
     lives = connection.execute(select(epoch.c.epoch).where(epoch.c.location == name)).scalars()
     found: list[Row] = []
     for life in lives.all():
         of_life = select(table).where(table.c.location == name, table.c.epoch == life)
-        found += _rows(connection, of_life.order_by(table.c.seq.desc()).limit(EVENTS_SHOWN))
+        found += _rows(connection, of_life.order_by(table.c.seq.desc()).limit(count))
     found.sort(key=lambda row: (row["received_ms"], row["seq"]), reverse=True)
-    return [_event(each) for each in found[:EVENTS_SHOWN]]
+    return [_event(each) for each in found[:count]]
 
 
 # --- packages ----------------------------------------------------------------------------------

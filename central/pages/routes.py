@@ -16,7 +16,7 @@ from central.auth import Role
 from central.context import central_of
 from central.database import wake
 from central.errors import not_found
-from central.pages import bank_svg, location_map, places, queries
+from central.pages import bank_svg, doors, location_map, places, queries
 from central.pages.proving import write_down_views
 from central.pages.rendering import page
 from central.pages.session import HOME, Administering, AdministeringAll, Operator, Viewing
@@ -127,6 +127,19 @@ async def location_live(request: Request, name: str, operator: Viewing) -> Respo
     shown = await _place(request, operator, name)
     await central_of(request).database.write(_watch, name, shown["place"]["now_ms"])
     return page(request, "location_live.html", operator=operator, **shown)
+
+
+@router.get("/locations/{name:path}/doors/{label}")
+async def door(request: Request, name: str, label: str, operator: Viewing) -> Response:
+    """A door, put beside its bank by whoever touches it there; without scripts on its own page."""
+    shown = {"door": await _look(request, doors.door, operator.reach, name, label)}
+    await write_down_views(request, operator.email, "door", shown["door"]["packages"])
+    central = central_of(request)
+    now_ms = central.clock.now_ms()
+    look = (queries.location, operator.reach, name, now_ms, central.settings)
+    shown |= {"place": await _look(request, *look), "here": await _here(request, operator, name)}
+    is_part = request.headers.get("hx-request") == "true"
+    return page(request, "door.html" if is_part else "door_page.html", operator=operator, **shown)
 
 
 @router.get("/locations/{name:path}")

@@ -30,6 +30,7 @@ from central.rollouts.judging import ring_name
 from central.rollouts.planning import Plan, spread_of
 from central.rollouts.standing import FAILED, is_asked, joined, standing
 from central.rollouts.tables import rollout, rollout_hold, rollout_location, rollout_ring
+from central.simulated import IS_SANDBOX
 from central.sync import commands
 from kiosk.model.commands import RELEASE, ChooseRelease, ReleaseOutcome
 
@@ -232,9 +233,11 @@ def _require_covered(connection: Connection, who: Who, area: str) -> None:
 
 
 def in_area(area: str) -> Any:
-    """The ids of the locations in service in an area."""
+    """The ids of the real locations in service in an area."""
     place = schema.location
-    query = select(place.c.id).where(place.c.retired_ms.is_(None), place.c.token_hash != "")
+    query = select(place.c.id).where(
+        place.c.retired_ms.is_(None), place.c.token_hash != "", ~IS_SANDBOX
+    )
     return query if area == EVERYWHERE else query.where(place.c.area.in_(subtree([area])))
 
 
@@ -481,8 +484,12 @@ def settle(connection: Connection, central: Central, name: str, now_ms: int) -> 
 
 
 def hold(connection: Connection, central: Central, who: str, location: str, why: str) -> None:
-    """Have no rollout change a location; what it was asked and has not done is taken back."""
+    """Have no rollout change a location; what it was asked and has not done is taken back. Raises
+    `RequestError`."""
     begin(connection)
+    place = schema.location.c.id
+    if connection.execute(select(place).where(place == location)).first() is None:
+        raise not_found("location", location)
     now_ms = central.clock.now_ms()
     upsert(
         connection,

@@ -18,6 +18,7 @@ from central.releases.tables import release as release_table
 from central.rollouts.standing import GOOD, TRIAL
 from central.rollouts.tables import release_advisory, release_checked, rollout_hold
 from central.settings import Settings
+from central.simulated import IS_SANDBOX
 
 SHOWN: Final = 100
 VERSIONS_SHOWN: Final = 50
@@ -26,7 +27,7 @@ Row = dict[str, Any]
 
 
 def _is_in_service() -> ColumnElement[bool]:
-    return _PLACE.c.retired_ms.is_(None) & (_PLACE.c.token_hash != "")
+    return _PLACE.c.retired_ms.is_(None) & (_PLACE.c.token_hash != "") & ~IS_SANDBOX
 
 
 HEALTH: Final[Mapping[str, Callable[[], ColumnElement[bool]]]] = {

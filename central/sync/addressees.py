@@ -87,6 +87,9 @@ def _name(
     contacts = [Entry("", "", said.phone, "", "")] if said.phone else []
     if said.household:
         contacts += directory.entries_of(connection, location.id, said.household)
+        if not contacts:
+            # Somebody has to look: nobody else would hear that a package lies there.
+            raise UnfitAddresseeError("its household is not in the directory any more")
     recipient = _add(connection, location, contacts, now_ms)
     if recipient is not None:
         connection.execute(update(table).where(table.c.id == row.id).values(recipient=recipient))

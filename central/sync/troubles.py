@@ -55,6 +55,7 @@ OVER: Final = {
     Trouble.BANK_HOT: "the bank has cooled down",
     Trouble.BANK_COLD: "the bank has warmed up",
 }
+_OF_SUPPLY: Final = (Trouble.POWER_LOST, Trouble.POWER_UNKNOWN, Trouble.BATTERY_LOW)
 _BEGINS: Final = {Trouble.POWER_LOST: ServerKind.LOCATION_POWER_LOST}
 _ENDS: Final = {Trouble.POWER_LOST: ServerKind.LOCATION_POWER_BACK}
 """What carriers hear of."""
@@ -74,6 +75,8 @@ def note(connection: Connection, settings: Settings, row: Any, status: Status, n
     """Begin and end the troubles of a location by what its kiosk says now; what is kept of them."""
     known, found = known_in(row.troubles), dict[str, dict[str, Any]]()
     for trouble in Trouble:
+        if trouble in _OF_SUPPLY and status.power is None:
+            continue  # no supply is watched there any more: nobody will ever say that it is over
         before = known.get(trouble)
         holds = _holds(trouble, settings.health, status, is_known=before is not None)
         if holds is False or (holds is None and before is None):

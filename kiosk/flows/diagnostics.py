@@ -25,11 +25,12 @@ from kiosk.flows.views.service import (
 from kiosk.model.actor import actor_of
 from kiosk.model.events import Event
 from kiosk.model.person import Staff, typed_number
-from kiosk.store import backup, counters, journal
+from kiosk.store import backup, counters, journal, remote_help
 from kiosk.store import staff as staff_store
 from kiosk.store.writer import Writer
 
 READ = (Choice.BOARDS, Choice.JOURNAL, Choice.STAFF, Choice.TEST_PARTS, Choice.OPEN_ALL)
+CHOICES_MAX = 8
 LOOKED_AT_S = 600
 """A page goes back after this long without a touch."""
 FRESH_S = 2.0
@@ -54,6 +55,8 @@ async def machine(kiosk: Kiosk, staff: Staff) -> None:
         last = await kiosk.store.run(backup.last)
         now = kiosk.clock.now()
         is_asked = () if now.is_trusted else (Choice.TIME_IS_RIGHT,)
+        is_paused = await kiosk.store.run(remote_help.paused) is not None
+        end_pause = (Choice.END_PAUSE,) if is_paused else ()
         view = Machine(
             now_ms=now.wall_ms,
             is_time_trusted=now.is_trusted,
@@ -62,7 +65,7 @@ async def machine(kiosk: Kiosk, staff: Staff) -> None:
             has_backup=kiosk.backup is not None,
             backup_ms=None if last is None else last.at_ms,
             backup_problem="" if last is None else last.problem,
-            choices=(*READ, *is_asked, *restart, Choice.BACK),
+            choices=_with_room((*READ, *is_asked, *restart, *end_pause, Choice.BACK)),
         )
         kiosk.person.show(view)
         event = await kiosk.person.next(LOOKED_AT_S)
@@ -71,8 +74,17 @@ async def machine(kiosk: Kiosk, staff: Staff) -> None:
         if event == Pressed(Choice.TIME_IS_RIGHT) and is_asked:
             if await prove(kiosk, staff):
                 await confirm_time(kiosk, actor)
+        elif event == Pressed(Choice.END_PAUSE):
+            await kiosk.store.run(remote_help.take_back, actor)
         elif isinstance(event, Pressed):
             await _do(kiosk, staff, event.choice)
+
+
+def _with_room(choices: tuple[Choice, ...]) -> tuple[Choice, ...]:
+    """As many as the smallest panel has room for: what can wait until the pause is over goes."""
+    if len(choices) <= CHOICES_MAX:
+        return choices
+    return tuple(choice for choice in choices if choice is not Choice.TEST_PARTS)
 
 
 async def _do(kiosk: Kiosk, staff: Staff, choice: Choice) -> None:

@@ -35,7 +35,7 @@ from kiosk.flows.views.shared import DoorOpen, View
 from kiosk.model.clock import days_later_ms, end_of_day_ms
 from kiosk.model.location import GIVEN_BY_STAFF, Service, SlotStatus
 from kiosk.model.person import Staff
-from kiosk.store import boards, codes, counters, departures, intents, remote_help, slots
+from kiosk.store import boards, codes, counters, departures, intents, slots
 from kiosk.store import staff as staff_store
 from kiosk.store.errors import RefusedError
 from kiosk.store.slots import SlotRecord
@@ -68,14 +68,12 @@ async def maintenance(kiosk: Kiosk, staff: Staff) -> None:
         records = await kiosk.store.run(slots.records)
         is_in_doubt = any(record.status is SlotStatus.SUSPECT for record in records)
         locks = await kiosk.store.run(_Locks.read)
-        is_paused = await kiosk.store.run(remote_help.paused) is not None
-        more = (Choice.ROUND,) * is_in_doubt + (Choice.END_PAUSE,) * is_paused
         kiosk.person.show(
             Doors(
                 doors=tuple(_row(kiosk, record, names, locks) for record in records),
                 boards=kiosk.bank.reports(),
                 name=staff.name,
-                choices=(*DOORS_CHOICES, *more),
+                choices=(*DOORS_CHOICES, Choice.ROUND) if is_in_doubt else DOORS_CHOICES,
             )
         )
         event = await kiosk.person.next(SESSION_S)
@@ -85,8 +83,6 @@ async def maintenance(kiosk: Kiosk, staff: Staff) -> None:
         if event == Pressed(Choice.ROUND):
             if await prove(kiosk, staff):
                 await round_of_suspects(kiosk, actor)
-        elif event == Pressed(Choice.END_PAUSE):
-            await kiosk.store.run(remote_help.take_back, actor)
         elif event == Pressed(Choice.MACHINE):
             await machine(kiosk, staff)
         elif event == Pressed(Choice.TEST_DOORS):

@@ -128,6 +128,11 @@ class Line:
         raise NotReachedError(why_none_is_reached(failures)) from failures[0][1]
 
 
+def is_answered(error: requests.RequestException) -> bool:
+    """Whether a server was reached, and refused."""
+    return isinstance(error, requests.HTTPError) or isinstance(error.__cause__, requests.HTTPError)
+
+
 def _is_range(answered: str, wanted: str) -> bool:
     return answered.removeprefix("bytes ").partition("/")[0] == wanted.removeprefix("bytes=")
 

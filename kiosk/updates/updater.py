@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -27,7 +27,7 @@ from kiosk.store.store import Store
 from kiosk.sync.contract import ReleaseStatus
 from kiosk.updates.deltas import DeltaError, apply_delta
 from kiosk.updates.durable import move_durably, remove
-from kiosk.updates.fetching import Line, WrongFileError, is_it
+from kiosk.updates.fetching import Line, WrongFileError, is_answered, is_it
 from kiosk.updates.metadata import (
     Catalogue,
     Documents,
@@ -136,7 +136,26 @@ class Updates:
             LOG.warning("updates are not less important than visits: %s", error)
         while not self._is_ending.is_set():
             self._woken.clear()
-            self._woken.wait(self.step())
+            self._wait(self.step())
+
+    def _wait(self, duration_s: float | None) -> None:
+        """So long, or until something else was chosen; None: until something was journaled."""
+        if duration_s is None:
+            self._woken.wait()
+        while duration_s is not None and duration_s > 0 and not self._is_ending.is_set():
+            self._is_ending.wait(min(duration_s, LOOK_S))
+            duration_s -= LOOK_S
+            if self._woken.is_set() and self._is_another_chosen():
+                return
+            self._woken.clear()
+
+    def _is_another_chosen(self) -> bool:
+        try:
+            chosen = self._store.submit(releases.chosen).result()
+        except StoreError as error:
+            LOG.warning("the store does not say which release is chosen: %s", error)
+            return False
+        return chosen is not None and chosen.id != self._at_work
 
     def step(self) -> float | None:
         """Do what can be done now; in how many seconds to look again, None: when something was
@@ -258,15 +277,15 @@ class Updates:
         ready = self._ready
         if ready is not None and ready.command == chosen.id and ready.path.is_file():
             return ready
+        self._rest(0.0)
         catalogue = self._catalogue()
         file = self._wanted(chosen, status, catalogue)
-        self._spool.clear(kept=(file.name, f"{file.sha256}.part"))
+        deltas = list(self._deltas(catalogue, file, status))
+        begun = [f"{each.sha256}.part" for each in (file, *(delta for _, delta in deltas))]
+        self._spool.clear(kept=(file.name, *begun))
         self._require_room(file)
-        self._rest(0.0)
         try:
-            path = self._by_delta(catalogue, file, status) or self._line.fetch(
-                file, self._spool.folder
-            )
+            path = self._by_delta(deltas, file) or self._line.fetch(file, self._spool.folder)
         except WrongFileError as error:
             self._wrong_files += 1
             if self._wrong_files >= WRONG_FILES_MAX:
@@ -318,18 +337,28 @@ class Updates:
             )
         return file
 
-    def _by_delta(self, catalogue: Catalogue, file: Genuine, status: ReleaseStatus) -> Path | None:
-        """The file, made of one that the keeper has; None where no delta leads to it."""
+    def _deltas(
+        self, catalogue: Catalogue, file: Genuine, status: ReleaseStatus
+    ) -> Iterator[tuple[Path, Genuine]]:
+        """What leads to a file: a release that the keeper has, and the delta from it."""
+        for version, sha256, base in self._keeper.kept():
+            name = file_name(version, status.python, status.machine)
+            try:
+                known, delta = catalogue.file(name), catalogue.file(delta_name(name, file.name))
+            except UntrustedError as error:
+                LOG.warning("a delta is not used: %s", error)
+                continue
+            if known is None or delta is None or known.sha256 != sha256:
+                continue
+            if delta.what.kind is Kind.DELTA and delta.size < file.size:
+                yield base, delta
+
+    def _by_delta(self, deltas: Iterable[tuple[Path, Genuine]], file: Genuine) -> Path | None:
+        """The file, made of one that the keeper has; None where the whole one has to come."""
         path = self._spool.folder / file.name
         if path.is_file() or (self._spool.folder / f"{file.sha256}.part").is_file():
             return None  # it is here, or on its way
-        for version, sha256, base in self._keeper.kept():
-            name = file_name(version, status.python, status.machine)
-            known, delta = catalogue.file(name), catalogue.file(delta_name(name, file.name))
-            if known is None or delta is None or known.sha256 != sha256:
-                continue
-            if delta.what.kind is not Kind.DELTA or delta.size >= file.size:
-                continue
+        for base, delta in deltas:
             made = self._spool.folder / f"{file.sha256}.made"
             try:
                 packed = self._line.fetch(delta, self._spool.folder)
@@ -338,6 +367,11 @@ class Updates:
                 if not is_it(made, file):
                     raise DeltaError(f"{delta.name} makes another file than was signed")
             except (DeltaError, WrongFileError) as error:
+                LOG.warning("the whole file is fetched instead: %s", error)
+                return None
+            except requests.RequestException as error:
+                if not is_answered(error):
+                    raise  # the line is cut: it goes on with the delta later
                 LOG.warning("the whole file is fetched instead: %s", error)
                 return None
             move_durably(made, path)
@@ -361,6 +395,8 @@ class Updates:
     # --- what is said, and when to rest
 
     def _report(self, chosen: Chosen, outcome: ReleaseOutcome, detail: str = "") -> None:
+        if chosen.outcome == outcome:
+            return
         if self._store.submit(releases.report, chosen.id, outcome, detail).result():
             LOG.info("release %s: %s %s", chosen.release, outcome, detail)
 

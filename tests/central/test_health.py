@@ -153,13 +153,24 @@ def test_lost_mains_are_reported_once_and_are_over_when_they_are_back(
         "the mains are gone" in Browser(server, Role.VIEWER).get(f"/locations/{LOCATION.id}").text
     )
     say(kiosk, power=PowerStatus())
-    say(kiosk)
     assert len(for_operators(server)) == 1, "a supply that says nothing has no mains back"
     say(kiosk, **MAINS)
     say(kiosk, **MAINS)
     assert for_operators(server) == [SAID[Trouble.POWER_LOST], OVER[Trouble.POWER_LOST]]
     assert for_carriers(server)[1:] == [(EventType.POWER_BACK, since_ms)]
     assert place(server).troubles == "{}"
+
+
+def test_where_no_supply_is_watched_any_more_nothing_is_said_of_mains(
+    pager: tuple[Server, Journal],
+) -> None:
+    server, kiosk = pager
+    say(kiosk, **BATTERY)
+    server.pass_time(60_000)
+    say(kiosk, **BATTERY)
+    say(kiosk)
+    assert place(server).troubles == "{}"
+    assert for_operators(server) == [SAID[Trouble.POWER_LOST]], "nobody knows that they are back"
 
 
 def test_a_supply_that_does_not_answer_is_a_trouble_and_never_fine(
@@ -213,12 +224,12 @@ def test_a_kiosk_that_is_not_well_for_long_raises_an_alarm_with_why(
     assert reported(server) == ["kiosk-unwell"]
 
 
-@pytest.mark.parametrize("kept", ["", "[]", '{"made-up": 1, "power-lost": {"since_ms": "x"}}'])
-def test_what_is_kept_of_troubles_is_read_whatever_it_is(
-    pager: tuple[Server, Journal], kept: str
-) -> None:
+def test_what_is_kept_of_troubles_is_read_whatever_it_is(pager: tuple[Server, Journal]) -> None:
     server, kiosk = pager
-    server.write(lambda c: c.execute(schema.location.update().values(troubles=kept)))
-    assert Browser(server, Role.VIEWER).get(f"/locations/{LOCATION.id}").ok
-    say(kiosk, **MAINS)
-    assert place(server).troubles == "{}"
+    page = Browser(server, Role.VIEWER)
+    for kept in ("", "[]", '{"made-up": 1, "power-lost": {"since_ms": "x"}}'):
+        change = schema.location.update().values(troubles=kept)
+        server.write(lambda c, change=change: c.execute(change))
+        assert page.get(f"/locations/{LOCATION.id}").ok
+        say(kiosk, **MAINS)
+        assert place(server).troubles == "{}"

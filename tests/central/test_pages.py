@@ -96,7 +96,8 @@ def test_each_page_and_form_asks_for_its_role_and_no_other_client_gets_in(server
             continue
         method, _, path = route.partition(" ")
         for (name, area), client in clients.items():
-            url = f"{server.url}{HOME}{path.format(name='none', number='00', carrier='operator')}"
+            named = {"name": "none", "number": "00", "carrier": "operator", "label": "1"}
+            url = f"{server.url}{HOME}{path.format(**named)}"
             form = {"form_token": client.form_token, **FORMS.get(path, {})}
             answer = client.http.request(
                 method,

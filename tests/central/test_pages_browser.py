@@ -210,6 +210,30 @@ def test_what_is_dangerous_asks_first(server: Server, kiosk: Journal, chromium: 
     wait.until(lambda _: not is_enrolled())
 
 
+def test_a_door_that_is_touched_shows_what_lies_there(
+    server: Server, kiosk: Journal, chromium: Chrome
+) -> None:
+    kiosk.put_in("JD014600006281234567")
+    sync(kiosk)
+    [taken] = [row.label for row in server.rows(schema.slot) if row.status == "OCCUPIED"]
+    operator = Browser(server, Role.OPERATOR)
+    chromium.get(f"{server.url}{HOME}/sign-in")
+    chromium.add_cookie({"name": COOKIE, "value": operator.http.cookies[COOKIE], "path": "/"})
+    wait = WebDriverWait(chromium, PATIENCE_S)
+    address = f"{server.url}{HOME}/locations/{LOCATION.id}"
+    chromium.get(address)
+    chromium.find_element(By.CSS_SELECTOR, f"a.door[href$='/doors/{taken}']").send_keys(Keys.ENTER)
+    wait.until(lambda window: window.find_elements(By.CSS_SELECTOR, "#door h2"))
+    shown = chromium.find_element(By.ID, "door").text
+    assert f"Door {taken}" in shown
+    assert "JD014600006281234567" in shown
+    assert "stored" in shown.lower()
+    assert chromium.current_url == address
+    chromium.get(f"{address}/doors/{taken}")
+    assert "JD014600006281234567" in chromium.find_element(By.ID, "door").text
+    assert operator.get(f"/locations/{LOCATION.id}/doors/nothing").status_code == 404
+
+
 def test_a_passkey_is_made_and_given_in_a_real_browser(tmp_path: Path, chromium: Chrome) -> None:
     server = Server(tmp_path / "central", host="localhost", is_public=True, sign_in=SignIn())
     server.start()

@@ -30,6 +30,7 @@ from central.rollouts.changes import Who
 from central.rollouts.planning import Plan
 from central.rollouts.standing import IN_PROGRESS, Standing
 from central.rollouts.vulnerable import packages_in
+from central.sandbox.making import make as make_sandbox
 from central.sync import commands
 from kiosk.model.actor import SERVER
 from kiosk.model.clock import DAY_MS, HOUR_MS
@@ -258,6 +259,8 @@ def test_going_back_is_a_rollout_of_its_own_and_ends_the_other(
 def test_a_held_location_is_left_alone_until_it_is_let_go(make: Callable[[int], Fleet]) -> None:
     network = make(FEW)
     name = start(network, SOON)
+    with pytest.raises(RequestError, match="there is no location 'elsewhere'"):
+        network.write(changes.hold, network.central, "test", "elsewhere", "")
     network.write(changes.hold, network.central, "test", "kiosk-0009", "a trade fair")
     network.pass_hours(24 * 6, lambda: network.state(name).state == "DONE")
     assert network.state(name).state == "DONE"
@@ -424,12 +427,15 @@ def shown(server: Server, kiosk: Journal) -> Server:
 
 def test_a_page_shows_the_plan_before_anything_begins_and_asks_again(shown: Server) -> None:
     admin, operator = Browser(shown, Role.ADMIN), Browser(shown, Role.OPERATOR)
+    shown.write(lambda c: make_sandbox(c, shown.central, "test", "a programmer", 60))
+    assert "sandbox" not in admin.get("/fleet").text
     plan = admin.get(f"/rollouts/plan?release={NEW}&canaries={LOCATION.id}")
     assert f"Let {NEW} out?" in plan.text
     assert shown.rows(schema.rollout) == []
     page = admin.post("/rollouts", release=NEW, canaries=LOCATION.id)
     assert "It has begun" in page.text
     [row] = shown.rows(schema.rollout)
+    assert [each.location for each in shown.rows(schema.rollout_location)] == [LOCATION.id]
     asyncio.run(keeping.look_round(shown.central, shown.clock.wall_ms))
     assert [each.type for each in shown.rows(schema.command)] == ["release.choose"]
     assert "End it?" in admin.get(f"/rollouts/{row.id}/sure?do=end").text

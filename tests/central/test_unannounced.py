@@ -192,6 +192,18 @@ def test_a_household_is_notified_on_all_its_contacts(
     assert all(spelled in text_of(mail) for mail in mails)
 
 
+def test_a_household_that_has_gone_meanwhile_is_an_alarm(site: Site, server: Server) -> None:
+    """Nobody is notified, and the kiosk need not say it again: an operator has to look."""
+    package = put_in(site, "NEW-1", Addressee(household="gone"))
+    site.sync()
+    site.sync()
+    assert server.alarms() == ["alarm:addressee-refused"]
+    assert people_of(server) == []
+    assert site.journal.do(addressees.unheard, 10) == []
+    [row] = [each for each in server.rows(schema.package) if each.id == package]
+    assert (row.status, row.recipient) == ("STORED", None)
+
+
 def test_another_contact_ends_all_codes_of_the_household(
     site: Site, server: Server, mailbox: tuple[int, Mailbox]
 ) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from kiosk.flows.events import Entered, LookAgain, Pressed, Scanned
 from kiosk.flows.views.choices import Choice
 from kiosk.flows.views.customer import EnterCode, First
-from kiosk.flows.views.service import Doors
+from kiosk.flows.views.service import Doors, Machine
 from kiosk.flows.views.shared import EnterPin
 from kiosk.model.commands import Pause, PauseReason
 from kiosk.store import journal, remote_help
@@ -56,9 +56,13 @@ async def test_a_technician_takes_it_back_at_the_panel(tmp_path: Path) -> None:
         kiosk.player.do(Pressed(Choice.SERVICE))
         await kiosk.player.until(EnterPin)
         kiosk.player.do(Entered(TECHNICIAN_PIN))
-        await kiosk.player.until(Doors, lambda view: Choice.END_PAUSE in view.choices)
+        await kiosk.player.until(Doors)
+        kiosk.player.do(Pressed(Choice.MACHINE))
+        await kiosk.player.until(Machine, lambda view: Choice.END_PAUSE in view.choices)
         kiosk.player.do(Pressed(Choice.END_PAUSE))
-        await kiosk.player.until(Doors, lambda view: Choice.END_PAUSE not in view.choices)
+        await kiosk.player.until(Machine, lambda view: Choice.END_PAUSE not in view.choices)
+        kiosk.player.do(Pressed(Choice.BACK))
+        await kiosk.player.until(Doors)
         kiosk.player.do(Pressed(Choice.DONE))
         await kiosk.player.until(First, lambda view: Choice.COURIER in view.choices)
         events = await kiosk.kiosk.store.run(journal.after, 0, 1_000)

@@ -483,10 +483,6 @@ def _service_views() -> list[tuple[str, View]]:
         ("doors", doors),
         ("doors-silent", sample_doors(silent=True)),
         ("doors-in-doubt", replace(doors, choices=(*doors.choices, Choice.ROUND))),
-        (
-            "doors-paused",
-            replace(doors, choices=(*doors.choices, Choice.ROUND, Choice.END_PAUSE)),
-        ),
         ("door-page", DoorPage(row=rows["2"], choices=page)),
         ("door-page-full", DoorPage(row=rows["4"], last_outcome="OPENED", choices=_WITH_PACKAGE)),
         (
@@ -505,6 +501,16 @@ def _service_views() -> list[tuple[str, View]]:
             ),
         ),
         ("machine", sample_machine()),
+        (
+            "machine-paused",
+            replace(
+                sample_machine(),
+                choices=(
+                    *(Choice.BOARDS, Choice.JOURNAL, Choice.STAFF, Choice.OPEN_ALL),
+                    *(Choice.TIME_IS_RIGHT, Choice.RESTART, Choice.END_PAUSE, Choice.BACK),
+                ),
+            ),
+        ),
         ("staff", sample_staff()),
         ("parts", PartsTest(choices=(Choice.BACK,))),
         (

@@ -24,7 +24,8 @@ PANELS = ("1080x1920", "1280x800")
 SCREENS = (
     *("first", "first-door-open", "code-some", "code-refused", "door-open", "door-remind"),
     *("trouble-jammed", "thanks", "more-packages", "scan-stored", "size", "put-in", "receipt"),
-    *("doors", "door-page-full"),
+    *("doors", "door-page-full", "privacy", "whom-for", "whole-phone", "find-resident"),
+    *("pick-resident", "guest-stored", "room-elsewhere"),
     *("not-set-up", "show-invitation", "not-reached-no-network", "site-found", "boards-found"),
     *("bank-drawn", "door-tried", "door-failed-other", "new-number", "set-up-done"),
 )

@@ -12,6 +12,7 @@ ASKS_FOR = {
     "GET /search": VIEWER,
     "GET /locations/{name}": VIEWER,
     "GET /locations/{name}/live": VIEWER,
+    "GET /locations/{name}/doors/{label}": VIEWER,
     "GET /locations/{name}/directory": VIEWER,
     "GET /locations/{name}/site-file": VIEWER,
     "POST /locations/{name}/site-file": ADMIN,

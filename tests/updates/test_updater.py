@@ -211,7 +211,7 @@ def test_a_delta_is_enough(site: Site) -> None:
     assert site.kiosk.rehearsed == [content_of("1.1.0", SIZE)]
 
 
-@pytest.mark.parametrize("how", ["base changed", "delta changed", "delta missing"])
+@pytest.mark.parametrize("how", ["base changed", "delta changed", "delta missing", "delta gone"])
 def test_where_a_delta_does_not_do_the_whole_file_comes(site: Site, how: str) -> None:
     site.release("1.1.0")
     delta = site.stored(f"{NAME.format('1.1.0')}.from-1.0.0.zst")
@@ -221,6 +221,8 @@ def test_where_a_delta_does_not_do_the_whole_file_comes(site: Site, how: str) ->
             base.write_bytes(bytes(SIZE))
         case "delta changed":
             delta.write_bytes(bytes(delta.stat().st_size))
+        case "delta gone":
+            delta.unlink()
         case _:
             site.release("1.2.0", deltas_from=0)
     version = "1.2.0" if how == "delta missing" else "1.1.0"
@@ -255,7 +257,7 @@ def test_a_download_that_was_cut_goes_on(site: Site, monkeypatch: pytest.MonkeyP
 
 
 def test_a_visit_holds_the_download_up(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not one piece comes while somebody is at the panel."""
+    """Neither a piece nor a question while somebody is at the panel."""
     site.release("1.1.0", deltas_from=0)
     looks: list[int] = []
     piece = Line._piece
@@ -264,7 +266,14 @@ def test_a_visit_holds_the_download_up(site: Site, monkeypatch: pytest.MonkeyPat
         looks.append(site.kiosk.around.is_here)
         return piece(line, file, begin, end)
 
+    document = Line.document
+
+    def asked(line: Line, name: str) -> Any:
+        looks.append(site.kiosk.around.is_here)
+        return document(line, name)
+
     monkeypatch.setattr(Line, "_piece", counted)
+    monkeypatch.setattr(Line, "document", asked)
     site.kiosk.around.is_here = 4
     site.kiosk.choose("1.1.0")
     site.kiosk.updates.step()

@@ -65,6 +65,11 @@ class WhomForPage(Page[View]):
 
     has_tools = False
 
+    def words(self) -> Words:
+        words = super().words()
+        # Where there is no room for both, what is kept stands on the next screen.
+        return replace(words, body=words.body.split("\n")[0]) if self.theme.is_small else words
+
     def has_main_choice(self) -> bool:
         return False
 
