@@ -16,6 +16,7 @@ from typing import Final
 
 import httpx
 from sqlalchemy import Connection, Text, select, type_coerce
+from sqlalchemy.exc import SQLAlchemyError
 
 from central import backup, schema, tokens
 from central.app import build, create_app
@@ -69,7 +70,7 @@ def upgrade(
         raise CannotServeError(f"the tables are at {after} and not at {newest}; {_back(file)}")
     try:
         tables, sealed = _look(settings)
-    except CannotServeError as error:
+    except (CannotServeError, SQLAlchemyError) as error:
         raise CannotServeError(f"{error}; no server was started. {_back(file)}") from error
     say(f"{tables} tables were read and {sealed} sealed values opened; a server would be ready.")
     return Upgraded(before, after, file, tables, sealed)

@@ -53,18 +53,24 @@ async def watch(central: Central) -> None:
 
 
 async def look_round(central: Central, began_ms: int) -> None:
-    """Look after each rollout that is not over. Nobody was heard of while no server ran: it listens
-    before it judges."""
-    now_ms = central.clock.now_ms()
-    has_listened = now_ms - began_ms >= central.settings.silent_after_s * 1000
+    """Look after each rollout that is not over; one that fails holds up no other."""
     for name in await central.database.look(live):
-        await bite(central, join, name)
-        for _ in range(BITES_MAX):
-            if not await bite(central, ask, name, now_ms):
-                break
-        await bite(central, stretch, central, name, now_ms)
-        if has_listened:
-            await bite(central, advance, central, name, now_ms)
+        try:
+            await _look_after(central, name, began_ms)
+        except Exception:
+            LOG.exception("rollout %s could not be looked after", name)
+
+
+async def _look_after(central: Central, name: str, began_ms: int) -> None:
+    """Nobody was heard of while no server ran: it listens before it judges."""
+    now_ms = central.clock.now_ms()
+    await bite(central, join, name)
+    for _ in range(BITES_MAX):
+        if not await bite(central, ask, name, now_ms):
+            break
+    await bite(central, stretch, central, name, now_ms)
+    if now_ms - began_ms >= central.settings.silent_after_s * 1000:
+        await bite(central, advance, central, name, now_ms)
 
 
 def live(connection: Connection) -> list[str]:

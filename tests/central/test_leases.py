@@ -85,8 +85,7 @@ class FailsAtOnePart(worker.Worker):
 
 def test_what_only_a_newer_server_can_send_waits_for_that_one(tmp_path: Path) -> None:
     """It runs beside this one during an update, and fills the same outbox."""
-    clock = TurnedClock()
-    central = build(postgresql.settings_of(tmp_path / "central"), clock)
+    central = build(postgresql.settings_of(tmp_path / "central"), TurnedClock())
     messages = {
         "pigeon": ("stored", "pigeon"),
         "serenade": ("serenade", "email"),
@@ -96,7 +95,7 @@ def test_what_only_a_newer_server_can_send_waits_for_that_one(tmp_path: Path) ->
 
     def queue(connection: Connection) -> None:
         for name, (kind, channel) in messages.items():
-            row = {"id": name, "kind": kind, "channel": channel, "due_ms": clock.wall_ms}
+            row = {"id": name, "kind": kind, "channel": channel, "due_ms": 0}
             connection.execute(insert(schema.notification).values(**row))
 
     central.database.submit(queue).result()
