@@ -89,6 +89,7 @@ from kiosk.ui.screens.unannounced.page import (
     FindResidentPage,
     NumberPage,
     PickResidentPage,
+    PrivacyPage,
     WhomForPage,
 )
 
@@ -133,7 +134,7 @@ _PAGES: dict[type[View], type[Page[Any]]] = {
     ConfirmPhone: NoticePage,
     FindResident: FindResidentPage,
     PickResident: PickResidentPage,
-    PrivacyNotice: NoticePage,
+    PrivacyNotice: PrivacyPage,
     GuestStored: NoticePage,
     RoomElsewhere: NoticePage,
     NotSetUp: NotSetUpPage,

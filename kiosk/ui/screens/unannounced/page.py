@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from kivy.uix.widget import Widget
+
 from kiosk.flows.views.shared import View
 from kiosk.flows.views.unannounced import EnterPhone, FindResident, PickResident
 from kiosk.ui import texts
@@ -92,6 +94,15 @@ class FindResidentPage(TypeBarcodePage):
     def changed(self, before: View) -> None:
         self.typed = ""
         self.field.show(self.typed)
+
+
+class PrivacyPage(Page[View]):
+    """What is kept of people: words alone, which need the room of the tools."""
+
+    has_tools = False
+
+    def make_sign(self, words: Words) -> Widget | None:
+        return super().make_sign(words) if self.theme.is_portrait else None
 
 
 class PickResidentPage(AnswersPage):
