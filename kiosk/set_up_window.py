@@ -6,6 +6,7 @@ kiosk, the same process begins again, with its site file.
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from pathlib import Path
 
@@ -57,6 +58,7 @@ class SetUpEngine(Engine):
             await set_up(person, self._machine)
         if self.restart is not None:
             self.restart()
+        await asyncio.Event().wait()  # the window ends this loop, and then begins again
 
 
 def run_set_up_window(machine: NewMachine, geometry: tuple[int, int, int, int] | None) -> int:
