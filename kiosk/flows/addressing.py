@@ -93,7 +93,8 @@ async def ask_phone(kiosk: Kiosk, whose: Whose, wait_s: float) -> str | Unsaid:
                 whose=whose,
                 needs_country=country is None,
                 refused=refused,
-                choices=(Choice.PRIVACY, Choice.BACK),
+                # What was wrong needs the room of a button where letters are large.
+                choices=(Choice.PRIVACY, Choice.BACK) if refused is None else (Choice.BACK,),
             )
         )
         match await _next(kiosk, wait_s):

@@ -50,7 +50,7 @@ def unannounced_views() -> list[tuple[str, View]]:
         ("whole-phone", EnterPhone(whose=Whose.RECIPIENT, choices=back)),
         (
             "whole-phone-refused",
-            EnterPhone(whose=Whose.GUESTS_RECIPIENT, refused=not_a_phone, choices=back),
+            EnterPhone(whose=Whose.GUESTS_RECIPIENT, refused=not_a_phone, choices=(Choice.BACK,)),
         ),
         ("whole-phone-guest", EnterPhone(whose=Whose.GUEST, needs_country=True, choices=back)),
         (

@@ -34,7 +34,7 @@ from kiosk.flows.views.shared import (
     Trouble,
     View,
 )
-from kiosk.flows.views.unannounced import ConfirmPhone, EnterPhone, GuestStored
+from kiosk.flows.views.unannounced import ConfirmPhone, EnterPhone, GuestStored, PrivacyNotice
 from kiosk.ui import theme as look
 from kiosk.ui.language import PSEUDO
 from kiosk.ui.panel import Panel
@@ -58,6 +58,7 @@ SMALL = PANELS["540x960"]
 FOR_CUSTOMERS = (
     *(First, EnterCode, EnterPhoneDigits, EnterPin, Checking, Opening, DoorOpen, Trouble, Ask),
     *(Thanks, Answer, MorePackages, HoldExtended, EnterPhone, ConfirmPhone, GuestStored),
+    PrivacyNotice,
 )
 LEAST_CAPITAL_MM = 6.1
 FITS = [(code, panel) for code in ("en", "de", "ar", PSEUDO) for panel in ("540x960", "1280x800")]
