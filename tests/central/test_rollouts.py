@@ -44,7 +44,7 @@ from tests.support.release_fleet import NEW, OLD, WHO, Fleet, Luck, SimulatedKio
 
 IS_NIGHTLY = os.environ.get("TEST_BUDGET") == "nightly"
 MANY = 200 if postgresql.IS_WANTED else 1000
-ALL_THE_WAY = MANY if IS_NIGHTLY else 200
+ALL_THE_WAY = MANY if IS_NIGHTLY else 100
 """So many kiosks are led to the end of a rollout."""
 FEW = 40
 SOAK_S = 12 * 3600

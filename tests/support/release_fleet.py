@@ -47,7 +47,7 @@ from tests.support.central_server import NOW_MS, TurnedClock
 
 OLD, NEW = "1.3.0", "1.4.0"
 STEP_MS = HOUR_MS
-CHECKED_EVERY_H = 5
+CHECKED_EVERY_H = 7
 NIGHT_H = range(2, 5)
 """Between these hours kiosks switch."""
 WHO = Who("test", NETWORK)
