@@ -31,7 +31,7 @@ def door(connection: Connection, reach: Reach, location: str, label: str) -> Row
         .where(package.c.location == location, package.c.slot == label, schema.is_live())
         .limit(queries.SHOWN)
     )
-    events = queries.newest_events(connection, location, LOOKED_THROUGH)
+    events = queries.newest_events(connection, reach, location, LOOKED_THROUGH)
     return {
         **row,
         "packages": [dict(each) for each in connection.execute(lying).mappings()],

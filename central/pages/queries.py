@@ -175,7 +175,7 @@ def location(
         .order_by(package.c.slot.is_(None), package.c.slot)
         .limit(SHOWN),
     )
-    place["events"] = newest_events(connection, name)
+    place["events"] = newest_events(connection, reach, name)
     place["listing"] = listing_of(connection, name)
     newest = select(command).where(command.c.location == name).order_by(command.c.n.desc())
     found = _rows(connection, newest.limit(20))
@@ -215,10 +215,13 @@ def _settings_in(row: Row) -> Row:
 _SINCE = func.min(package_outage.c.since_ms).label("since_ms")
 
 
-def newest_events(connection: Connection, name: str, count: int = EVENTS_SHOWN) -> list[Row]:
+def newest_events(
+    connection: Connection, reach: Reach, name: str, count: int = EVENTS_SHOWN
+) -> list[Row]:
     """The newest events of a location: those of each life of its journal, along their numbers."""
     table, epoch = schema.event, schema.location_epoch
-    lives = connection.execute(select(epoch.c.epoch).where(epoch.c.location == name)).scalars()
+    is_here = (epoch.c.location == name) & visible_to(reach, epoch.c.location)
+    lives = connection.execute(select(epoch.c.epoch).where(is_here)).scalars()
     found: list[Row] = []
     for life in lives.all():
         of_life = select(table).where(table.c.location == name, table.c.epoch == life)

@@ -179,11 +179,14 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
         server.stop()
 
 
+SEARCHED = ("", "/places", "/search", "/packages", "/audit", "/views")
+
+
 def pages_of(side: Side) -> list[str]:
     """Every page that is looked at, by whatever a side has ids for, and with every filter."""
     names = (side.location, side.package, side.area, side.file)
     found = [
-        path.format(name=name, number=side.number, carrier="operator")
+        path.format(name=name, number=side.number, carrier="operator", label="1")
         for route in ASKS_FOR
         if route.startswith("GET ") and "{token}" not in route and "static" not in route
         for path in [route.partition(" ")[2]]
@@ -194,7 +197,7 @@ def pages_of(side: Side) -> list[str]:
     texts = (label, email, f"Eva{side.area.capitalize()}", side.package, side.location, "")
     return [
         *found,
-        *(f"{page}?q={text}" for page in ("", "/packages", "/audit", "/views") for text in texts),
+        *(f"{page}?q={text}" for page in SEARCHED for text in texts),
         *(f"/reports?days=366&q={text}" for text in texts),
         *(f"{page}area={side.area}" for page in ("?", "/reports?", "/reports.csv?")),
         *(f"/reports{how}?days=366&carrier=*" for how in ("", ".csv")),
@@ -252,7 +255,7 @@ def test_no_page_or_form_tells_what_is_elsewhere_from_what_is_nowhere(
             answers = []
             for each in (name, "none-of-anybody"):
                 number = "98" if each != name else others.number
-                path_ = path.format(name=each, number=number, carrier="operator")
+                path_ = path.format(name=each, number=number, carrier="operator", label="1")
                 url = f"{network.server.url}{HOME}{path_}"
                 form = {"form_token": browser.form_token, "area": "north", **FORMS.get(path, {})}
                 form |= {"slot": "1", "title": "x"} | ({"area": ""} if "take" in path else {})

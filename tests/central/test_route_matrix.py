@@ -259,13 +259,12 @@ def test_a_route_lets_in_whom_it_is_for_and_nobody_else(site: Site, route: str) 
 
 
 def test_no_page_is_for_who_has_only_a_token(site: Site) -> None:
+    names = {"name": site.package, "number": "11", "carrier": "operator", "label": "1"}
     for page, role in PAGES.items():
         if role is None:
             continue
         method, _, path = page.partition(" ")
-        url = (
-            site.server.url + HOME + path.format(name=site.package, number="11", carrier="operator")
-        )
+        url = site.server.url + HOME + path.format(**names)
         for client in ("sender", "kiosk", "stranger"):
             answer = requests.request(
                 method, url, headers=site.clients[client], timeout=20, allow_redirects=False
