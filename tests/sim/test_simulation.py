@@ -288,7 +288,7 @@ WRONG: dict[str, Wrong] = {
     "a guest's two numbers are swapped": Wrong((guest,), "_whom", swapped_numbers, "I15"),
     "who a package is for is forgotten": Wrong((addressees,), "keep", for_nobody, "I15"),
     "a number is read as another": Wrong((addressing,), "phone_number", another_number, "I15"),
-    "what was said is kept in plain": Wrong((addressee,), "sealed", in_plain, "I16"),
+    "what was said is kept in plain": Wrong((addressee,), "sealed", in_plain, "not sealed|I16"),
     "a receipt shows the recipient's number": Wrong((guest,), "_receipt", telling_receipt, "I16"),
     "guests take as many doors as they like": Wrong((guests,), "too_much", never_too_much, "I17"),
     "a door that is kept is given to others": Wrong((reservations,), "kept", nothing_kept, "I18"),
