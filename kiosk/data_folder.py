@@ -10,6 +10,7 @@ from random import Random
 
 from kiosk.adapters import LocationKeyError, key_check, key_path, location_key
 from kiosk.model.clock import Clock
+from kiosk.private_files import write_private
 from kiosk.retirement import require_not_retiring
 from kiosk.store import evidence, meta, staff
 from kiosk.store.backup import KEY_CHECK
@@ -48,7 +49,7 @@ def _note_version(data: Path) -> None:
         return
     try:
         draft = data / f"{NEWEST_FILE}.part"
-        draft.write_text(f"{version()}\n", encoding="ascii")
+        write_private(draft, f"{version()}\n")
         make_durable(draft, data / NEWEST_FILE)
     except OSError as error:  # a full disk must not keep the kiosk shut
         LOG.warning("%s: which version runs cannot be noted: %s", data, error)

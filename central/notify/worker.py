@@ -45,7 +45,7 @@ from central.notify.senders import (
 )
 from central.outages.reach import WAITS
 from central.settings import Notifications
-from kiosk.model.clock import HOUR_MS
+from kiosk.model.clock import DAY_MS, HOUR_MS
 from kiosk.model.masking import without_contacts
 
 LOG = logging.getLogger("central.notify")
@@ -399,13 +399,18 @@ CHANNELS: Final = ("email", "sms", "apprise", OPERATORS)
 """Every channel that this version knows, set up or not."""
 
 
+WAITS_MS: Final = DAY_MS
+"""An update of all servers takes less; after that nobody knows what it is, and it is given up."""
+
+
 def _is_due(now_ms: int) -> ColumnElement[bool]:
     """Messages that may be leased now. One of a channel or a kind that only a newer server knows,
-    which runs beside this one or did, waits for that one."""
+    which runs beside this one or did, waits for that one, but not for ever."""
     table = schema.notification
     is_channel = table.c.channel.in_([schema.fixed(each) for each in CHANNELS])
     is_kind = table.c.kind.in_([schema.fixed(each.value) for each in Kind])
-    return leasing.is_due(now_ms) & leasing.is_message() & is_channel & is_kind
+    is_anybodys = (is_channel & is_kind) | (table.c.due_ms < now_ms - WAITS_MS)
+    return leasing.is_due(now_ms) & leasing.is_message() & is_anybodys
 
 
 def _is_anything_due(connection: Connection, now_ms: int) -> bool:

@@ -55,7 +55,8 @@ def _rows(connection: Connection, query: Any) -> list[Row]:
 
 
 def _page(query: Any, number: int) -> Any:
-    """A page of a list, and one row more where there is another page."""
+    """A page of a list, and one row more where there is another page. Of rows of one moment each
+    database has an order of its own, that of its index, in which they stay."""
     return query.limit(SHOWN + 1).offset((number - 1) * SHOWN)
 
 
@@ -253,8 +254,7 @@ def search(connection: Connection, reach: Reach, text: str, number: int = 1) -> 
         query = query.where(
             package.c.id.in_(union(*(select(package.c.id).where(w) for w in found)))
         )
-    newest = query.order_by(package.c.announced_ms.desc(), package.c.id)
-    return _rows(connection, _page(newest, number))
+    return _rows(connection, _page(query.order_by(package.c.announced_ms.desc()), number))
 
 
 def _begins(connection: Connection, column: Any, text: str) -> Any:
@@ -269,7 +269,7 @@ def unjoined(connection: Connection, reach: Reach, number: int = 1) -> list[Row]
     """Packages that lie in a locker and that nobody has announced."""
     package = schema.package
     query = select(package).where(*_is_unjoined(reach))
-    return _rows(connection, _page(query.order_by(package.c.stored_ms, package.c.id), number))
+    return _rows(connection, _page(query.order_by(package.c.stored_ms), number))
 
 
 def count_unjoined(connection: Connection, reach: Reach) -> int:
@@ -403,7 +403,7 @@ def notifications(
     table = schema.notification
     is_visible = visible_to(reach, table.c.location) & leasing.is_message()
     counts = outbox.count_by_status(connection, now_ms, is_visible)
-    query = select(table).where(is_visible).order_by(table.c.created_ms.desc(), table.c.id)
+    query = select(table).where(is_visible).order_by(table.c.created_ms.desc())
     query = query.where(table.c.status == status) if status else query
     return counts, _rows(connection, _page(query, number))
 
@@ -456,8 +456,7 @@ def quarantine(connection: Connection, reach: Reach, number: int = 1) -> list[Ro
     table = schema.quarantine
     query = select(table).where(table.c.settled_ms.is_(None))
     query = query.where(visible_to(reach, table.c.location))
-    newest = query.order_by(table.c.received_ms.desc(), table.c.id.desc())
-    return _rows(connection, _page(newest, number))
+    return _rows(connection, _page(query.order_by(table.c.received_ms.desc()), number))
 
 
 def audit_log(connection: Connection, reach: Reach, text: str, number: int = 1) -> list[Row]:
@@ -467,7 +466,7 @@ def audit_log(connection: Connection, reach: Reach, text: str, number: int = 1) 
     query = select(table).where(table.c.action != VIEWED, visible_to(reach, table.c.location))
     if text:
         query = query.where(or_(is_about(connection, text), is_by(connection, text)))
-    return _rows(connection, _page(query.order_by(table.c.at_ms.desc(), table.c.id), number))
+    return _rows(connection, _page(query.order_by(table.c.at_ms.desc()), number))
 
 
 def areas(connection: Connection, reach: Reach) -> list[Row]:

@@ -95,7 +95,8 @@ def test_what_only_a_newer_server_can_send_waits_for_that_one(tmp_path: Path) ->
 
     def queue(connection: Connection) -> None:
         for name, (kind, channel) in messages.items():
-            row = {"id": name, "kind": kind, "channel": channel, "due_ms": 0}
+            row: dict[str, object] = {"id": name, "kind": kind, "channel": channel}
+            row |= {"due_ms": central.clock.now_ms() - 1}
             connection.execute(insert(schema.notification).values(**row))
 
     central.database.submit(queue).result()

@@ -302,7 +302,7 @@ def look_at_pages(filled: Filled, browser: Browser) -> None:
         method, _, path = route.partition(" ")
         if method == "GET" and "{token}" not in path:
             path = path.format(
-                name=LOCATION.id, number="11", package=filled.package, carrier="operator"
+                name=LOCATION.id, number="11", package=filled.package, carrier="operator", label="1"
             )
             browser.http.get(f"{filled.server.url}{HOME}{path}", timeout=20)
     for path in (
