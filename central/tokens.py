@@ -10,11 +10,15 @@ are kept as hashes only.
 from __future__ import annotations
 
 import base64
+import contextlib
+import fcntl
 import hmac
 import os
 import secrets
+from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
+from typing import BinaryIO
 
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
@@ -185,17 +189,43 @@ def end_change(path: Path) -> None:
 
 
 def _make_key(path: Path) -> None:
-    _write(path, secrets.token_bytes(KEY_BYTES))
+    """Servers that start at the same time on a new folder all have the key of the first."""
+    _write(path, secrets.token_bytes(KEY_BYTES), is_new=True)
 
 
-def _write(path: Path, keys: bytes) -> None:
-    """All keys under their name, also after a power cut, or those of before."""
-    draft = path.with_name(f"{path.name}.part")
-    draft.unlink(missing_ok=True)
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
+def _write(path: Path, keys: bytes, *, is_new: bool = False) -> None:
+    """All keys under their name, also after a power cut, or those of before. One that is new takes
+    the place of no other."""
+    with _draft_of(path) as (draft, file):
+        if is_new and path.exists():
+            draft.unlink()
+            return
+        file.truncate(0)
         file.write(keys)
-    move_durably(draft, path)
+        file.flush()
+        move_durably(draft, path)
+
+
+@contextlib.contextmanager
+def _draft_of(path: Path) -> Iterator[tuple[Path, BinaryIO]]:
+    """The draft of a key file, for one process at a time."""
+    draft = path.with_name(f"{path.name}.part")
+    while True:
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            if _is_still(draft, descriptor):
+                os.fchmod(descriptor, 0o600)
+                yield draft, file
+                return
+
+
+def _is_still(draft: Path, descriptor: int) -> bool:
+    """Whether nobody has made a key file of an opened draft meanwhile, nor removed it."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), draft.stat())
+    except FileNotFoundError:
+        return False
 
 
 def new_token(kind: str) -> str:

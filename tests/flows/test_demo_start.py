@@ -59,7 +59,7 @@ class FirstStart:
 def first_start(tmp_path: Path) -> Iterator[FirstStart]:
     with SimulatorProcess(DEMO_SITE, tmp_path) as bank:
         # A door that is shut within two seconds is asked about.
-        bank.tell("close-after 2.2")
+        bank.tell("close-after 3.5")
         yield FirstStart(tmp_path, seed_demo(SITE, tmp_path, DEMO_PACKAGES, SEEDED))
 
 
