@@ -150,6 +150,8 @@ async def choose_size(kiosk: Kiosk, barcode: str, wait_s: float, carrier: str) -
 async def deposit(kiosk: Kiosk, bringing: Bringing, package: str, size: str) -> PutIn:
     """Slot after slot until the package is in one, or whoever brings it gives up."""
     while True:
+        if kiosk.person.is_ended:
+            return PutIn()  # somebody else took over while room was made
         if kiosk.is_battery_low:
             return PutIn(refused=Refused(Refusal.BATTERY_LOW))
         request = DepositRequest(

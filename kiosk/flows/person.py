@@ -40,7 +40,7 @@ from kiosk.flows.views.customer import (
     Thanks,
 )
 from kiosk.flows.views.set_up import NewPin, TypeInvitation
-from kiosk.flows.views.shared import Answer, Ask, EnterPin, Trouble, View
+from kiosk.flows.views.shared import Answer, Ask, DoorOpen, EnterPin, Trouble, View
 from kiosk.flows.views.unannounced import ConfirmPhone, EnterPhone, GuestStored, Whose
 from kiosk.model.invariants import present
 
@@ -219,7 +219,7 @@ class Person:
         if not _waits_for_a_person(view):
             return await self._wait_or_lock(timeout_s)
         event = await self._wait_or_lock(timeout_s * self._pace)
-        while isinstance(event, TimedOut) and _is_lost_by_waiting(view) and not self._is_ended:
+        while isinstance(event, TimedOut) and _is_lost_by_waiting(view) and not self.is_ended:
             wait_s = round(self.warn_s * self._pace)
             self.show(_more_time(wait_s))
             event = await self._wait(wait_s)
@@ -264,7 +264,7 @@ class Person:
             self._lock = lock
 
     @property
-    def _is_ended(self) -> bool:
+    def is_ended(self) -> bool:
         """Whether nobody answers any more: a session that is over is being wound up."""
         return self._lock is not None and (self._lock.is_over or self._lock.is_set_aside)
 
@@ -281,8 +281,7 @@ class Person:
         view, until_s = self.view, _loop_s() + timeout_s
         while (lock := self._lock) is not None:
             if lock.is_over:
-                await asyncio.sleep(0)
-                return TimedOut()
+                return await self._wound_up(view, timeout_s)
             if lock.is_set_aside:
                 return await self._lock_now(view)
             warn_at_s = self._touched_s + (lock.after_s - self.warn_s) * self._pace
@@ -302,6 +301,14 @@ class Person:
                 return answer
             until_s = _loop_s() + timeout_s
         return await self._wait(max(0.0, until_s - _loop_s()))
+
+    async def _wound_up(self, view: View, timeout_s: float) -> Event:
+        """Nobody answers any more; only an open door is still waited for, for it has to be shut."""
+        if not isinstance(view, DoorOpen):
+            await asyncio.sleep(0)
+            return TimedOut()
+        event = await self._wait(timeout_s)
+        return event if isinstance(event, DoorChange | BoardChange) else TimedOut()
 
     async def _warned(self, view: View) -> Event | None:
         """What is done after the warning that the session will lock; None for nothing."""
