@@ -21,11 +21,7 @@ from kiosk.model.location import Service, SlotStatus, SuspectReason
 from kiosk.model.person import Role, Staff, StaffSource
 from kiosk.store import packages, slots, staff
 from tests.support.flow_site import COURIER_PIN, STAFF, TECHNICIAN_PIN, Running
-from tests.support.visits import fresh_kiosk, sign_in, store
-
-
-async def expire_everything(kiosk: Running) -> None:
-    assert await kiosk.serve_for(days=9) > 0
+from tests.support.visits import expire_everything, fresh_kiosk, sign_in, store
 
 
 async def test_what_nobody_fetched_is_taken_back_one_by_one(tmp_path: Path) -> None:

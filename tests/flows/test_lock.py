@@ -12,17 +12,17 @@ from drivers.door import DoorChange, DoorState
 from kiosk.flows.events import Chosen, Entered, Preference, Pressed, Scanned, Stirred
 from kiosk.flows.person import ACCESS_PACE
 from kiosk.flows.views.choices import Choice, Question
-from kiosk.flows.views.courier import ChooseSize, Receipt, ScanPackage
+from kiosk.flows.views.courier import ChooseSize, Collection, Receipt, ScanPackage
 from kiosk.flows.views.customer import EnterCode, First, Thanks
 from kiosk.flows.views.service import DoorPage, Doors, Machine
 from kiosk.flows.views.shared import Answer, Ask, DoorOpen, EnterPin, View
-from kiosk.model.location import SlotStatus
+from kiosk.model.location import Service, SlotStatus
 from kiosk.model.person import Role, StaffSource
 from kiosk.model.pickup_code import qr_text
-from kiosk.store import staff
+from kiosk.store import slots, staff
 from tests.support.flow_site import COURIER_PIN, STAFF, TECHNICIAN_PIN, Running
 from tests.support.stories.people import press, sign_in_technician
-from tests.support.visits import fresh_kiosk, sign_in, store
+from tests.support.visits import expire_everything, fresh_kiosk, sign_in, store
 
 LOCKED = (Choice.PICK_UP, Choice.RESUME, Choice.HELP)
 PATIENCE_S = 400.0
@@ -388,3 +388,29 @@ async def test_a_number_of_four_digits_signs_in_and_a_shorter_one_with_zeros_in_
         kiosk.player.do(Entered(f"4321{secret}"))
         refused = await kiosk.player.until(EnterPin, lambda view: view.refused is not None)
         assert refused.refused is not None
+
+
+async def test_nothing_opens_for_whoever_is_gone_when_somebody_else_takes_over_a_full_bank(
+    tmp_path: Path,
+) -> None:
+    async with fresh_kiosk(tmp_path) as kiosk:
+        await sign_in(kiosk)
+        old = [await store(kiosk, "OLD 1", "L"), await store(kiosk, "OLD 2", "L")]
+        for label in (slot.label for slot in kiosk.kiosk.location.slots):
+            if label not in old:
+                await kiosk.kiosk.store.run(
+                    slots.set_service, label, Service.NO_DEPOSITS, "test", "staff:99"
+                )
+        await expire_everything(kiosk)
+        announced = await kiosk.announce("NEW", "L")
+        kiosk.player.do(Scanned("NEW"))
+        await kiosk.player.until(Ask)
+        await press(kiosk, Choice.COLLECT, Collection)
+        kiosk.player.do(Pressed(Choice.OPEN_NEXT))
+        await kiosk.player.until(Collection, lambda view: view.collected == 1)
+        pulses = kiosk.world.pulses
+        await locked(kiosk)
+        await resume(kiosk, TECHNICIAN_PIN)
+        await kiosk.player.until(Doors)
+        assert kiosk.world.pulses == pulses
+        assert await kiosk.package_status(announced) == "PENDING"
