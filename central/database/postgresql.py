@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+import threading
+from typing import Any, Final
 
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
@@ -12,6 +13,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import NullPool
 
+from central.adapters import monotonic_s
 from central.errors import CannotServeError
 
 READERS = 8
@@ -119,6 +121,10 @@ ASIDE = "before_"
 """How the schema's name begins in which a restore leaves what was there before."""
 
 
+ENDS_S: Final = 3.0
+"""So long after a server has ended its connections may still be known."""
+
+
 def alone_engine(url: str) -> Engine:
     """Connections to a database to which nobody else of its user is connected, as each server is.
     Raises `CannotServeError`."""
@@ -128,8 +134,12 @@ def alone_engine(url: str) -> Engine:
         " AND usename = current_user AND backend_type = 'client backend'"
         " AND pid <> pg_backend_pid()"
     )
-    with engine.connect() as connection:
-        count = connection.execute(others).scalar_one()
+    until_s = monotonic_s() + ENDS_S
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        while count := connection.execute(others).scalar_one():
+            if monotonic_s() >= until_s:
+                break
+            threading.Event().wait(0.1)
     if count:
         raise CannotServeError(
             "another central server uses this database, or a command does"

@@ -450,7 +450,7 @@ def test_a_page_shows_the_plan_before_anything_begins_and_asks_again(shown: Serv
 
 def test_the_console_asks_first_and_keeps_what_a_dump_says(shown: Server, tmp_path: Path) -> None:
     def run(*arguments: str, enter: str = "") -> str:
-        options = ["--data", str(shown.folder)]
+        options = postgresql.words_of(shown.folder)
         return CliRunner().invoke(cli, [*options, *arguments], input=enter).output
 
     start = ("rollout", "start", NEW, "--canary", LOCATION.id)
