@@ -37,7 +37,7 @@ from kiosk.sync.servers import Servers
 from tests.support.central_server import LOCATION, LOCATION_KEY, Journal, TurnedClock
 from tests.support.postgresql import settings_of
 
-SEEDS = 3000 if os.environ.get("TEST_BUDGET") == "nightly" else 25
+SEEDS = 3000 if os.environ.get("TEST_BUDGET") == "nightly" else 15
 STEPS = 60
 FAULTS = ("none", "none", "lost request", "lost answer", "doubled", "late", "cut answer")
 DISASTERS = ("kiosk restored", "server restored", "kiosk restored without the server")

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.window
 ROOT = Path(__file__).parents[2]
 PANEL = PANELS["540x960"]
 IS_NIGHTLY = os.environ.get("TEST_BUDGET") == "nightly"
-SESSIONS = 9_999 if IS_NIGHTLY else 201
+SESSIONS = 9_999 if IS_NIGHTLY else 102
 GROWTH_MB = 5.0
 
 
