@@ -24,9 +24,10 @@ AHEAD: Final = 3
 """So many months are made beside the one that is now."""
 TIMES: Final = {"event": "received_ms", "notification": "created_ms", "audit": "at_ms"}
 """The tables, and the column by which their rows are of a month."""
-PATIENCE: Final = "1s"
+PATIENCE: Final = "300ms"
 """So long somebody at work is waited for, who would be waited for by all others; then it is done
-another minute. A backup that runs is at work on all tables."""
+another minute. A backup that runs is at work on all tables. It is less than the time after which
+PostgreSQL looks for deadlocks and ends one of those that wait."""
 _NAME = re.compile(r"(\w+)_y(\d{4})m(\d{2})")
 _PART = re.compile(rf"({'|'.join(TIMES)})_(old|rest|y\d{{4}}m\d{{2}})")
 
@@ -86,29 +87,53 @@ def make_ahead(connection: Connection, now_ms: int) -> int:
     """Have a part of each table for this month and those to come; how many were made."""
     if connection.dialect.name != "postgresql":
         return 0
-    count = 0
-    for table in TIMES:
-        there, month = months_of(connection, table), Month.of(now_ms)
-        for _ in range(AHEAD + 1):
-            if month not in there and month.begins_ms >= _old_until_ms(connection, table):
-                _make(connection, table, month)
-                count += 1
-            month = month.next
-    return count
+    wanted = {table: _missing(connection, table, now_ms) for table in TIMES}
+    _lock(connection, {table: months for table, months in wanted.items() if months})
+    for table, months in wanted.items():
+        for month in months:
+            _make(connection, table, month)
+    return sum(len(months) for months in wanted.values())
+
+
+def _missing(connection: Connection, table: str, now_ms: int) -> list[Month]:
+    """The months that are to be made."""
+    there, month, found = months_of(connection, table), Month.of(now_ms), list[Month]()
+    for _ in range(AHEAD + 1):
+        if month not in there and month.begins_ms >= _old_until_ms(connection, table):
+            found.append(month)
+        month = month.next
+    return found
+
+
+def _lock(connection: Connection, wanted: dict[str, list[Month]]) -> None:
+    """Keep everybody off what is to be changed, before anything is: whoever waited for one table
+    while it held another would stand in a backup's way for ever.
+
+    A statement that has chosen its parts and waits for the rest would find rows that are moved
+    neither there nor in the month, which is new to it: of a table with such rows all is locked.
+    """
+    if not wanted:
+        return
+    names = []
+    for table, months in wanted.items():
+        any_left = " OR ".join(f"({_within(table, month)})" for month in months)
+        left = text(f"SELECT 1 FROM {table}_rest WHERE {any_left} LIMIT 1")
+        is_moved = connection.execute(left).first() is not None
+        names.append(table if is_moved else f"{table}_rest")
+    connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{PATIENCE}'")
+    connection.exec_driver_sql(f"LOCK TABLE {', '.join(names)} IN ACCESS EXCLUSIVE MODE")
+
+
+def _within(table: str, month: Month) -> str:
+    time = TIMES[table]
+    return f"{time} >= {month.begins_ms} AND {time} < {month.next.begins_ms}"
 
 
 def _make(connection: Connection, table: str, month: Month) -> None:
-    name, time = month.partition(table), TIMES[table]
-    within = f"{time} >= {month.begins_ms} AND {time} < {month.next.begins_ms}"
-    connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{PATIENCE}'")
-    left = text(f"SELECT 1 FROM {table}_rest WHERE {within} LIMIT 1")
-    if connection.execute(left).first() is not None:
-        # A statement that has chosen its parts and waits for the rest would find the rows neither
-        # there nor in the month, which is new to it.
-        connection.exec_driver_sql(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+    name = month.partition(table)
     for statement in (
         f"CREATE TABLE {name} (LIKE {table} INCLUDING ALL)",
-        _moved(connection, f"{table}_rest", name, within),
+        _moved(connection, f"{table}_rest", name, _within(table, month)),
         f"ALTER TABLE {table} ATTACH PARTITION {name}"
         f" FOR VALUES FROM ({month.begins_ms}) TO ({month.next.begins_ms})",
     ):
