@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from central.pages.queries import HEALTH, SHOWN
 from central.sync import troubles
-from kiosk.model.clock import MINUTE_MS
+from kiosk.model.clock import DAY_MS, HOUR_MS, MINUTE_MS
 from kiosk.model.urls import asking
 
 Place = Mapping[str, Any]
@@ -55,14 +55,6 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Tile:
-    """How many locations are in a state."""
-
-    health: str
-    count: int
-
-
-@dataclass(frozen=True, slots=True)
 class Listed:
     """A page of the list."""
 
@@ -78,15 +70,16 @@ class Listed:
         """The number of its last row."""
         return self.first + len(self.rows) - 1 if self.rows else 0
 
+    @property
+    def number(self) -> int:
+        """Which page of the list it is, from 1."""
+        return max(0, self.first - 1) // SHOWN + 1
 
-def number_of(listed: Listed) -> int:
-    """Which page of the list it is, from 1."""
-    return max(0, listed.first - 1) // SHOWN + 1
 
-
-def tiles(places: Sequence[Place]) -> list[Tile]:
-    """A tile for each state, those that need somebody first; together they are all locations."""
-    return [Tile(health, sum(place["health"] == health for place in places)) for health in HEALTH]
+def tiles(places: Sequence[Place]) -> dict[str, int]:
+    """How many locations are in each state, those first that need somebody; together they are all
+    locations."""
+    return {health: sum(place["health"] == health for place in places) for health in HEALTH}
 
 
 def listed(places: Sequence[Place], asked: Asked) -> Listed:
@@ -142,7 +135,7 @@ def _many(count: int, one: str, more: str) -> str:
 
 
 def _long(span_ms: int) -> str:
-    minutes = span_ms // MINUTE_MS
-    if minutes < 120:
-        return _many(minutes, "minute", "minutes")
-    return _many(minutes // 60, "hour", "hours") if minutes < 48 * 60 else f"{minutes // 1440} days"
+    if span_ms < 2 * HOUR_MS:
+        return _many(span_ms // MINUTE_MS, "minute", "minutes")
+    is_short = span_ms < 2 * DAY_MS
+    return f"{span_ms // HOUR_MS} hours" if is_short else f"{span_ms // DAY_MS} days"

@@ -103,13 +103,11 @@ async def _places(request: Request, operator: Operator, asked: places.Asked) -> 
     central = central_of(request)
     now_ms, reach = central.clock.now_ms(), replace(operator.reach, within=asked.area)
     known = await _look(request, queries.locations, reach, now_ms, central.settings)
-    listed = places.listed(known, asked)
     return {
         "all": known,
         "asked": asked,
         "area": asked.area,
-        "listed": listed,
-        "page_number": places.number_of(listed),
+        "listed": places.listed(known, asked),
         "tiles": places.tiles(known),
         "reasons": places.reasons,
         "now_ms": now_ms,
