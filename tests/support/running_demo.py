@@ -1,4 +1,4 @@
-"""A demo on a virtual screen, as `make run` starts it on a machine without a display."""
+"""A demo as `make run` starts it: on a machine without a display, or on a given one."""
 
 from __future__ import annotations
 
@@ -18,8 +18,10 @@ PATIENCE_S = 60.0
 class Demo:
     """A demo that runs, and what it said."""
 
-    def __init__(self, data: Path, scratch: Path) -> None:
+    def __init__(self, data: Path, scratch: Path, display: str = "") -> None:
         environment = {name: value for name, value in os.environ.items() if name != "DISPLAY"}
+        if display:
+            environment["DISPLAY"] = display
         self.data = data
         self.process = subprocess.Popen(
             [sys.executable, "-m", "kiosk", "demo", "--window", "--data", str(data)],
@@ -29,7 +31,7 @@ class Demo:
             stderr=subprocess.STDOUT,
             text=True,
         )
-        self.said = self._read_until("Remotely")
+        self.said = self._read_until("Data" if display else "Remotely")
 
     def _read_until(self, last: str) -> str:
         assert self.process.stdout is not None
