@@ -37,7 +37,7 @@ test:
 	@.ci/test $(PART)
 
 test-nightly:
-	@.ci/install test
+	@TEST_BUDGET=nightly .ci/install test
 	@TEST_BUDGET=nightly .ci/test $(PART)
 
 bench:

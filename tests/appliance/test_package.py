@@ -25,7 +25,8 @@ pytestmark = [
 
 def inside(root: Path, script: str) -> str:
     """A script in the fresh system; what it said."""
-    line = ["chroot", str(root), "sh", "-ec", script]
+    own_processes = ["unshare", "--fork", "--pid", f"--mount-proc={root}/proc"]
+    line = [*own_processes, "chroot", str(root), "sh", "-ec", script]
     quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8"}
     done = subprocess.run(line, capture_output=True, text=True, env=quiet, check=False)
     assert done.returncode == 0, f"{script}: {done.stdout}{done.stderr}"
