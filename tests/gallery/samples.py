@@ -13,6 +13,7 @@ from kiosk.flows.views.courier import (
     Receipt,
     ReceiptLine,
     ScanPackage,
+    SilentDoors,
     StoredNote,
 )
 from kiosk.flows.views.customer import (
@@ -278,14 +279,29 @@ def _courier_views() -> list[tuple[str, View]]:
     stored = StoredNote("7", "JD014600006281234567", "482107733")
     name = "M. Courier"
     return [
-        ("scan", ScanPackage(name=name, sizes=sample_offers(8, 5, 2), choices=choices)),
+        (
+            "scan",
+            ScanPackage(name=name, sizes=sample_offers(8, 5, 2), expected=60, choices=choices),
+        ),
         (
             "scan-stored",
             ScanPackage(
                 name=name,
                 sizes=sample_offers(7, 5, 0),
                 stored=stored,
-                stored_count=1,
+                stored_count=12,
+                expected=48,
+                choices=choices,
+            ),
+        ),
+        (
+            "scan-doors-lost",
+            ScanPackage(
+                name=name,
+                sizes=sample_offers(3, 2, 0),
+                stored=replace(stored, code=""),
+                stored_count=3,
+                silent=SilentDoors(8, NOW_MS, 2),
                 choices=choices,
             ),
         ),
@@ -329,6 +345,7 @@ def _courier_views() -> list[tuple[str, View]]:
                 slot="20",
                 purpose=Purpose.PUT_IN,
                 barcode="JD014600006281234567",
+                free=(("S", 7), ("M", 5), ("L", 0)),
                 choices=_PUTTING_IN,
             ),
         ),
@@ -338,6 +355,7 @@ def _courier_views() -> list[tuple[str, View]]:
                 slot="20",
                 purpose=Purpose.PUT_IN,
                 barcode="JD014600006281234567",
+                free=(("S", 112), ("M", 35), ("L", 4), ("XL", 0)),
                 choices=(Choice.DONE, *_PUTTING_IN),
             ),
         ),
@@ -348,6 +366,7 @@ def _courier_views() -> list[tuple[str, View]]:
                 purpose=Purpose.PUT_IN,
                 barcode="JD014600006281234567",
                 next_barcode="1Z999AA10123456784",
+                free=(("S", 7), ("M", 5), ("L", 0)),
                 choices=_PUTTING_IN,
             ),
         ),
@@ -388,7 +407,9 @@ def _courier_views() -> list[tuple[str, View]]:
                 name=name,
                 sizes=sample_offers(7, 5, 0),
                 stored=stored,
-                stored_count=1,
+                stored_count=59,
+                expected=1,
+                silent=SilentDoors(8, None),
                 refused=Refused(Refusal.ALREADY_HERE, "12"),
                 due=3,
                 too_high=1,
