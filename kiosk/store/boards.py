@@ -131,7 +131,9 @@ def silent_doors(writer: Writer, boards: Mapping[str, str], scope: CarrierScope)
     )
     found = [row for row in rows if row["label"] in boards]
     found = [row for row in found if row["due_of"] is None or scope.may_touch(row["due_of"])]
-    since = [away_since_ms(writer, board) for board in {boards[row["label"]] for row in found}]
+    since = [
+        away_since_ms(writer, board) for board in sorted({boards[row["label"]] for row in found})
+    ]
     known = [each for each in since if each is not None]
     # Of several boards the last: from then on it is true of all these doors.
     since_ms = max(known, default=None) if len(known) == len(since) else None
