@@ -9,7 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-PATIENCE_S = 120.0
 IMPATIENT = """[Service]
 ExecStart=
 ExecStart=/usr/lib/parcel-kiosk/parcel_keeper.py watch --well-s 3 --ill-s 4 --unclear-s 60
@@ -26,6 +25,8 @@ systemctl start --no-block parcel-kiosk
 
 class Computer(ABC):
     """One machine that can be switched on, asked and cut off."""
+
+    patience_s = 120.0
 
     @abstractmethod
     def start(self) -> None:
@@ -45,7 +46,7 @@ class Computer(ABC):
 
     def until(self, condition: Callable[[], object], otherwise: str) -> None:
         """Wait for something; how it stands in there where it never comes."""
-        end_s = time.monotonic() + PATIENCE_S
+        end_s = time.monotonic() + self.patience_s
         while not condition():
             if time.monotonic() > end_s:
                 log = self.run("journalctl -b -n 60 --no-pager -o short-monotonic")
