@@ -111,7 +111,7 @@ def test_what_ends_or_asks_in_english_does_so_in_every_language(language: str) -
 @pytest.mark.parametrize(
     ("language", "counts"),
     [
-        ("en", {1: "1 package changed hands", 2: "2 packages changed hands"}),
+        ("en", {1: "1 package handed over", 2: "2 packages handed over"}),
         ("de", {1: "1 Paket übergeben", 7: "7 Pakete übergeben"}),
         ("fr", {0: "0 libre", 1: "1 libre", 2: "2 libres"}),
         ("pl", {1: "1 wolna", 2: "2 wolne", 4: "4 wolne", 5: "5 wolnych", 12: "12 wolnych"}),
@@ -119,7 +119,7 @@ def test_what_ends_or_asks_in_english_does_so_in_every_language(language: str) -
     ],
 )
 def test_numbers_take_their_forms(language: str, counts: dict[int, str]) -> None:
-    changed = ("{count} package changed hands", "{count} packages changed hands")
+    changed = ("{count} package handed over", "{count} packages handed over")
     for count, said in counts.items():
         asked = changed if "ha" in said or "ü" in said else FREE
         assert speech(language).say_count(count, *asked) == said
@@ -127,12 +127,14 @@ def test_numbers_take_their_forms(language: str, counts: dict[int, str]) -> None
 
 def test_arabic_has_six_forms() -> None:
     counts = (0, 1, 2, 3, 11, 100)
-    more = ("There is {count} more for you", "There are {count} more for you")
+    more = ("You have {count} more package", "You have {count} more packages")
     said = [speech("ar").say_count(count, *more) for count in counts]
     assert len(set(said)) == 6
     for same in ((3, 10, 103), (11, 99, 111)):
         bare = {re.sub(r"\d+", "#", speech("ar").say_count(count, *more)) for count in same}
         assert len(bare) == 1
+    assert "طردًا" in said[4], "eleven to ninety-nine take the accusative"
+    assert "طردًا" not in said[5]
 
 
 def test_times_are_the_sites_and_in_the_style_of_the_language() -> None:
@@ -141,7 +143,7 @@ def test_times_are_the_sites_and_in_the_style_of_the_language() -> None:
         language: texts.words_for(answer, LOCATION, speech(language)).title
         for language in languages()
     }
-    assert said["en"] == "This package was picked up: Fri 6 Nov, 22:20."
+    assert said["en"] == "This package was picked up on Fri 6 Nov, 22:20."
     assert "Fr., 6. Nov., 22:20" in said["de"]
     assert "ven. 6 nov." in said["fr"]
     assert "الجمعة، 6 نوفمبر، 22:20" in said["ar"]
@@ -151,9 +153,9 @@ def test_times_are_the_sites_and_in_the_style_of_the_language() -> None:
 def test_a_hold_is_said_by_its_last_day_not_by_its_midnight() -> None:
     midnight_ms = NOW_MS + 100 * 60_000  # 22:20 in Berlin and 100 minutes
     said = texts.words_for(HoldExtended(until_ms=midnight_ms), LOCATION).title
-    assert said == "It stays until Fri 6 Nov"
+    assert said == "Kept until Fri 6 Nov"
     unknown = texts.words_for(HoldExtended(until_ms=None), LOCATION).title
-    assert unknown == "It stays a day longer"
+    assert unknown == "Kept for one more day"
 
 
 def test_a_receipt_has_its_day_once_and_a_time_in_each_line() -> None:
@@ -165,7 +167,7 @@ def test_a_receipt_has_its_day_once_and_a_time_in_each_line() -> None:
     words = texts.words_for(view, LOCATION, speech("de"))
     assert words.body.split("\n") == [
         "22:20  Fach 3  eingelegt  AB1",
-        "Fach 9  zurückgenommen  AB2",
+        "Fach 9  mitgenommen  AB2",
     ]
     assert words.note is not None and words.note.text == "Beleg 17, Kim, Fr., 6. Nov."
 
