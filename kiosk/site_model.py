@@ -170,7 +170,7 @@ def _remarks_on_letters(site: Site) -> list[str]:
     }
     return [
         f"{key} = {text!r}: the screen's fonts have no {', '.join(missing)}: boxes are drawn there;"
-        " write it in Latin or Arabic letters."
+        " write it in Latin, Arabic or Cyrillic letters."
         for key, text in texts.items()
         if (missing := letters_missing(text))
     ]

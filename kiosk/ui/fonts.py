@@ -108,7 +108,7 @@ def _table(font: bytes, wanted: bytes) -> int:
     """Where a table of a font begins."""
     (table_count,) = struct.unpack_from(">H", font, 4)
     tables = (struct.unpack_from(">4sIII", font, 12 + 16 * each) for each in range(table_count))
-    return next(offset for tag, _, offset, _ in tables if tag == wanted)
+    return next(int(offset) for tag, _, offset, _ in tables if tag == wanted)
 
 
 @cache

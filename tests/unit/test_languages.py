@@ -7,7 +7,7 @@ import io
 import re
 from dataclasses import replace
 from functools import cache
-from importlib import resources
+from itertools import product
 from pathlib import Path
 from string import ascii_letters
 
@@ -24,7 +24,7 @@ from kiosk.flows.views.customer import HoldExtended
 from kiosk.flows.views.shared import Answer
 from kiosk.model.events import EventKind
 from kiosk.model.location import ServiceReason
-from kiosk.ui import texts, theme
+from kiosk.ui import fonts, texts
 from kiosk.ui.directions import direction_of
 from kiosk.ui.icons import GLYPHS
 from kiosk.ui.language import (
@@ -250,21 +250,25 @@ def test_the_font_has_every_letter(language: str) -> None:
     said += [lengthened(m) for m in sentences() if isinstance(m, str) and language == PSEUDO]
     said.append(speech(language).own_name)
     said += [speech(language).day_and_time(NOW_MS + d * 86_400_000 * 15, "UTC") for d in range(24)]
-    for file in ("regular", "bold"):
-        name = "kiosk-arabic" if speech(language).is_rtl else "atkinson-hyperlegible"
-        path = resources.files("assets") / "fonts" / f"{name}-{file}.ttf"
+    drawn = {sentence: fonts.typeface_of(sentence) for sentence in said}
+    for typeface, bold in product(set(drawn.values()), (False, True)):
+        path = fonts.FONTS / typeface.files[typeface.bold if bold else typeface.regular]
         with path.open("rb") as opened:
             font = ImageFont.truetype(io.BytesIO(opened.read()), 40)
         missing = bytes(font.getmask("\uffff"))
         assert missing != bytes(font.getmask("A"))
-        letters = set("".join(map(joined, said))) - set(" \u00a0\u202f")
+        mine = [joined(sentence) for sentence in said if drawn[sentence] is typeface]
+        letters = set("".join(mine)) - set(" \u00a0\u202f")
         boxes = {c for c in letters if bytes(font.getmask(c)) == missing}
-        assert not boxes, f"{name}-{file} lacks {boxes}"
+        assert not boxes, f"{path.name} lacks {boxes}"
 
 
-def test_both_fonts_are_taken_by_the_letters_of_a_text() -> None:
-    assert theme.typeface_of("Door 7") is theme.LATIN
-    assert theme.typeface_of("الخزانة 7") is theme.ARABIC
+def test_a_font_is_taken_by_the_letters_of_a_text() -> None:
+    regular = {
+        text: fonts.typeface_of(text).regular for text in ("Door 7", "İade", "الخزانة 7", "№ 7")
+    }
+    assert list(regular.values()) == ["Kiosk", "Kiosk", "KioskArabic", "KioskCyrillic"]
+    assert fonts.typeface_of("Комірка 7 відчинена") is fonts.typeface_of("№ 7")
     assert set(ascii_letters).isdisjoint(GLYPHS.values())
 
 
