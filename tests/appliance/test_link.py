@@ -6,7 +6,11 @@ from pathlib import Path
 
 from config.base.parcel_link import Outage, read, step_for, write
 
-MISSING: dict[str, object] = {"is_well": None, "why": "the server was not reached for 90 s", "is_idle": True}
+MISSING: dict[str, object] = {
+    "is_well": None,
+    "why": "the server was not reached for 90 s",
+    "is_idle": True,
+}
 WELL: dict[str, object] = {"is_well": True, "is_idle": True}
 DAY_S, LOOK_S = 86_400, 300
 
