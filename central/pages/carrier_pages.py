@@ -33,7 +33,7 @@ async def all_carriers(
         listed = of_rows(rows, wanted, BY_CARRIER, lambda row: f"{row['id']} {row['name']}")
         places = {each for row in listed.rows for each in row["locations"] or ()}
         places |= {share["location"] for row in listed.rows for share in row["shares"]}
-        known = names(connection, operator.reach, [{"location": each} for each in places])
+        known = names(connection, operator.reach, [{"location": each} for each in sorted(places)])
         return listed, known
 
     listed, known = await central_of(request).database.look(look)

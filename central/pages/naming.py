@@ -71,7 +71,7 @@ def names(connection: Connection, reach: Reach, rows: Iterable[Mapping[str, Any]
     said = [row for row in rows if row is not None]
     actors = {str(row[each]) for row in said for each in ("by", "who") if row.get(each)}
     keys = {str(row["sender"]) for row in said if row.get("sender")} | actors
-    found = [match for each in actors if (match := _COURIER.fullmatch(each))]
+    found = [match for each in sorted(actors) if (match := _COURIER.fullmatch(each))]
     carriers = {str(row["carrier"]) for row in said if row.get("carrier")}
     carriers |= {match[1] for match in found}
     numbers = {kept_number(match[1]) for each in actors if (match := _STAFF.fullmatch(each))}

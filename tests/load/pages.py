@@ -52,6 +52,7 @@ def measure(folder: Path) -> dict[str, float]:
         for page in (*PAGES, f"/packages/{package.id}", f"/packages?q={package.barcode}"):
             url = f"{server.url}{HOME}{page}"
             found[page or "overview"] = _middle_ms(browser.http, url)
+            click.echo(f"{found[page or 'overview']:8.1f} {page or 'overview'}", err=True)
         found["/metrics"] = _middle_ms(requests.Session(), f"{server.url}/metrics")
         _, took_s = timed(lambda: asyncio.run(figures.make(server.central)))
         found["the figures, beside the writer"] = round(took_s * 1000, 1)
