@@ -9,7 +9,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
 
 from central.carriers.appearance import Look
 from central.notify import days
@@ -17,6 +16,7 @@ from central.notify.words import RIGHT_TO_LEFT, texts
 from central.plain_texts import plain
 from central.settings import Brand
 from kiosk.model import bidi
+from kiosk.model.urls import asking
 
 NO_LOOK = Look()
 NO_BRAND = Brand()
@@ -164,22 +164,23 @@ def lines_of(about: About, details: Mapping[str, str], *, is_to_be_fetched: bool
 
 def phone_url(number: str) -> str:
     """The address that calls a number; "" where there is none."""
-    digits = re.sub(r"[^\d+*#]", "", number)
-    return f"tel:{quote(digits, safe='+*')}" if digits else ""
+    digits = re.sub(r"[^0-9+]", "", number)
+    return f"tel:{digits}" if digits else ""
 
 
 def map_links(about: About) -> list[Line]:
-    """Where the location is on a map, and the way there: at OpenStreetMap, which is told where the
+    """Where the location is on a map, and the way there: at OpenStreetMap, which learns where the
     locker is and nothing of who asks."""
     location, words = about.location, about.words
     place = _place(location)
     if place:
         latitude, longitude = place
-        pin = f"{MAP}/?mlat={latitude}&mlon={longitude}#map=18/{latitude}/{longitude}"
-        route = f"{MAP}/directions?to={latitude}%2C{longitude}"
+        pin = asking(f"{MAP}/", mlat=latitude, mlon=longitude)
+        pin += f"#map=18/{latitude}/{longitude}"
+        route = asking(f"{MAP}/directions", to=f"{latitude},{longitude}")
         return [Line(words["map"], "", pin), Line(words["route"], "", route)]
     if plain(location.address):
-        found = f"{MAP}/search?query={quote(plain(location.address), safe='')}"
+        found = asking(f"{MAP}/search", query=plain(location.address))
         return [Line(words["map"], "", found)]
     return []
 
@@ -187,7 +188,10 @@ def map_links(about: About) -> list[Line]:
 def geo_url(about: About) -> str:
     """The address that a telephone opens in its own map (RFC 5870); "" where nobody said."""
     place = _place(about.location)
-    return "" if place is None else f"geo:{place[0]},{place[1]}?q={place[0]},{place[1]}"
+    if place is None:
+        return ""
+    at = f"{place[0]},{place[1]}"
+    return asking(f"geo:{at}", q=at)
 
 
 def _place(location: Any) -> tuple[float, float] | None:

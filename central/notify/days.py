@@ -13,7 +13,7 @@ from babel.dates import format_date, format_time, get_day_names
 
 from central import kept
 from central.errors import RequestError
-from central.locations.words import hours_of
+from central.opening_hours import hours_of
 from kiosk.model import bidi
 
 _STYLES = {"en": "en_GB"}

@@ -14,13 +14,13 @@ from central import addresses, kept, links, people, schema
 from central.carriers.appearance import look_of
 from central.context import Central
 from central.delegates import following
+from central.extending import may_extend
 from central.notify import letters, receipts, short_links
 from central.notify.about import About, Ways
 from central.notify.message import Dropped, Message, Unreachable, Waits
 from central.notify.outbox import IN_REACH_ONLY, OPERATORS, WITH_CODE, Kind, Stop, is_stopped
 from central.notify.words import known_language, texts
 from central.outages.reach import reach_of
-from central.packages.extending import may_extend
 from central.plain_texts import all_plain, plain
 from kiosk.model.clock import HOUR_MS, MINUTE_MS
 from kiosk.model.package import PackageStatus

@@ -25,7 +25,7 @@ def qr_picture(location: str, code: str) -> bytes:
 
 def qr_path(location: str, code: str) -> tuple[int, str]:
     """The same as the path of an SVG, and how many units it is wide and high."""
-    rows = memoryview(_drawn(location, code, scale=1)).tolist()
+    rows: Any = memoryview(_drawn(location, code, scale=1)).tolist()
     strokes = []
     for y, row in enumerate(rows):
         x = 0

@@ -18,13 +18,13 @@ from central.carriers.visible import visible_to, visible_to_key
 from central.context import Central, audit
 from central.delegates import following
 from central.errors import FieldError, RequestError, not_found, wrong_field
+from central.extending import require_extendable
 from central.feed import writing as feeding
 from central.feed.document import Change
 from central.locking import lock_location
 from central.notify import outbox, stops
 from central.notify.outbox import Kind
 from central.packages import references, reservations
-from central.packages.extending import require_extendable
 from central.packages.nearest import COUNT_MAX, nearest, neighbours
 from central.packages.requests import Announcement, Person
 from central.packages.sizes import (

@@ -15,6 +15,7 @@ from central.brands import Logo
 from central.context import Central, central_of, is_about, is_by
 from central.delegates import following
 from central.errors import RequestError, not_found
+from central.extending import may_extend, promised_until_ms
 from central.links import NO_REMINDERS, PATH, SHORT, link_to, privacy_url
 from central.locking import lock_location
 from central.notify.about import About, details_of, geo_url, lines_of, map_links, phone_url
@@ -26,7 +27,6 @@ from central.notify.stops import stop_reminders
 from central.notify.words import filled, known_language, texts
 from central.outages.reach import reach_of
 from central.packages import delegates, service
-from central.packages.extending import may_extend, promised_until_ms
 from central.packages.linked import is_recalled, package_of, person_of
 from central.pages.rendering import page
 from kiosk.model.clock import DAY_MS

@@ -183,7 +183,7 @@ def test_the_persons_page_reads_in_order_on_a_phone_without_scripts(
     kiosk.put_in(BARCODE)
     sync(kiosk)
     [link] = re.findall(r"http://\S+/mine/[^\s\u2066-\u2069]+", text_of(mailbox[1].wait_for(1)[0]))
-    place = {"name": LATIN[0], "address": LATIN[1], "help_phone": PHONE}
+    place: dict[str, Any] = {"name": LATIN[0], "address": LATIN[1], "help_phone": PHONE}
     place |= {"latitude": 50.94, "longitude": 6.98}
     server.write(lambda c: c.execute(schema.location.update().values(**place)))
     listing = {"directions": LATIN[1], "opening_hours": "Mo-Fr 06:00-22:00"}

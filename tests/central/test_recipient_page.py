@@ -95,7 +95,7 @@ def test_the_page_has_the_code_the_picture_the_way_and_the_number(
     assert "Behind &lt;the&gt; bakery" in page
     assert re.search(r"Mo–Fr 08:00\W+20:00", page)
     assert 'href="tel:+49301234567"' in page
-    assert 'href="geo:52.5,13.4?q=52.5,13.4"' in page
+    assert 'href="geo:52.5,13.4?q=52.5%2C13.4"' in page
     assert "openstreetmap.org/directions?to=52.5%2C13.4" in page
     loaded = re.findall(r'(?:src|srcset|<link[^>]*href)="([^"]*)"', page)
     assert loaded
@@ -112,11 +112,11 @@ def test_the_page_says_how_it_ended_and_has_no_code_then(
     if end == "fetched":
         kiosk.take_out(package)
         sync(kiosk)
-        said = ("Abgeholt", "rufen Sie uns bitte an: +49 30 1234567")
+        said = ["Abgeholt", "rufen Sie uns bitte an: +49 30 1234567"]
     else:
         status = "COLLECTED" if end == "taken back" else "EXPIRED"
         server.write(lambda c: c.execute(schema.package.update().values(status=status)))
-        said = ("Geht zurück",) if end == "taken back" else ("Frist vorbei", "Einen Tag länger")
+        said = ["Geht zurück"] if end == "taken back" else ["Frist vorbei", "Einen Tag länger"]
     page = requests.get(link, timeout=20)
     assert page.status_code == 200
     for each in said:

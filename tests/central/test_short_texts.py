@@ -46,9 +46,8 @@ def test_an_sms_of_each_kind_has_the_fewest_parts(language: str) -> None:
 
 
 def test_an_address_or_an_accent_stays_where_it_costs_nothing() -> None:
-    bare = {"ways": Ways(), "directions": ""}
-    assert LATIN[1] in message_of(Kind.STORED, "de", **bare).short
-    assert "Código" in message_of(Kind.CODE, "es", **bare).short
+    assert LATIN[1] in message_of(Kind.STORED, "de", ways=Ways()).short
+    assert "Código" in message_of(Kind.CODE, "es", ways=Ways()).short
     assert shortest(["ł" * 71]) == "l" * 71
     assert shortest(["ł" * 70]) == "ł" * 70
     assert shortest(["ш" * 71, "ш"]) == "ш"
@@ -56,12 +55,18 @@ def test_an_address_or_an_accent_stays_where_it_costs_nothing() -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_where_it_may_be_kept_longer_the_sms_says_so_with_a_short_link(language: str) -> None:
-    kept = [Kind.STORED, Kind.REMINDER, Kind.ABOUT_TO_EXPIRE, Kind.WORKS_AGAIN, Kind.EXPIRED]
+    kept: list[Kind] = [
+        Kind.STORED,
+        Kind.REMINDER,
+        Kind.ABOUT_TO_EXPIRE,
+        Kind.WORKS_AGAIN,
+        Kind.EXPIRED,
+    ]
     for kind in OF_A_PACKAGE:
         short = message_of(kind, language).short
         assert (SHORT_LINK in short) is (kind in kept), f"{kind}: {short}"
     may_not = Ways("https://x/mine/1", SHORT_LINK)
-    for kind in kept:
-        said = re.sub(r"https\S+", "", message_of(kind, language, ways=may_not).short)
-        longer = re.sub(r"https\S+", "", message_of(kind, language).short)
+    for each in kept:
+        said = re.sub(r"https\S+", "", message_of(each, language, ways=may_not).short)
+        longer = re.sub(r"https\S+", "", message_of(each, language).short)
         assert said != longer

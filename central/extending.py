@@ -10,11 +10,12 @@ from sqlalchemy import Connection, bindparam, select
 from central import kept, schema
 from central.context import Central
 from central.errors import RequestError
-from central.sync import order
 from kiosk.model.clock import Instant, days_later_ms, hold_until_ms
+from kiosk.model.commands import CommandType
 from kiosk.model.fields import is_in_time
 from kiosk.model.package import PackageStatus
 
+_COMMAND = schema.command
 _ZONE = select(schema.location.c.time_zone).where(schema.location.c.id == bindparam("location"))
 
 
@@ -29,7 +30,7 @@ def require_extendable(connection: Connection, central: Central, row: Any, days:
         raise RequestError(409, "not_held", "its kiosk has not said until when it is held")
     begun = Instant(row.stored_ms, 0, "", True)
     last_ms = hold_until_ms(begun, central.settings.hold_days_max, zone)
-    asked = order.days_asked_for(connection, row.location, row.id)
+    asked = _days_asked_for(connection, row.location, row.id)
     if days_later_ms(row.hold_until_ms, asked + days, zone) > last_ms:
         most = central.settings.hold_days_max
         raise RequestError(409, "too_long", f"a package is held {most} days at most, in all")
@@ -46,7 +47,7 @@ def may_extend(connection: Connection, central: Central, row: Any) -> bool:
 
 def promised_until_ms(connection: Connection, row: Any) -> int | None:
     """Until when a package is held, with the days that its kiosk has yet to hear of."""
-    asked = order.days_asked_for(connection, row.location, row.id)
+    asked = _days_asked_for(connection, row.location, row.id)
     if not asked or row.hold_until_ms is None:
         return None if row.hold_until_ms is None else int(row.hold_until_ms)
     if not is_in_time(row.hold_until_ms, is_trusted=False):
@@ -59,3 +60,22 @@ def promised_until_ms(connection: Connection, row: Any) -> int | None:
 
 def _zone_of(connection: Connection, row: Any) -> str:
     return kept.zone_of(connection.execute(_ZONE, {"location": row.location}).scalar_one())
+
+
+def _days_asked_for(connection: Connection, location: str, package: str) -> int:
+    """By how many days a hold is to be lengthened by commands that are not answered yet."""
+    bodies: Any = connection.execute(
+        select(_COMMAND.c.body).where(
+            _COMMAND.c.location == location,
+            _COMMAND.c.package == package,
+            _COMMAND.c.type == CommandType.EXTEND.value,
+            _COMMAND.c.state == "QUEUED",
+        )
+    ).scalars()
+    return sum(days_in(kept.object_of(body)) for body in bodies)
+
+
+def days_in(body: dict[str, Any]) -> int:
+    """By how many days a command lengthens a hold."""
+    days = body.get("days")
+    return days if isinstance(days, int) else 0
