@@ -200,6 +200,7 @@ def test_what_is_dangerous_asks_first(server: Server, kiosk: Journal, chromium: 
         button.click()
 
     chromium.get(f"{server.url}{HOME}/locations/{LOCATION.id}")
+    chromium.find_element(By.XPATH, "//summary[contains(., 'token')]").send_keys(Keys.ENTER)
     press("form[action$='/revoke'] button")
     assert "cut off at once" in chromium.find_element(By.CSS_SELECTOR, "dialog p").text
     press("dialog button:not(.danger)")

@@ -22,18 +22,17 @@ from tests.support.operators import Browser
 
 IS_NIGHTLY = os.environ.get("TEST_BUDGET") == "nightly"
 WIDTH_PX, HEIGHT_PX = 1400, 2000
-PICTURES = Path(__file__).parents[2] / "build" / "pages"
 
 
 @pytest.fixture
 def filled(tmp_path: Path) -> Iterator[Server]:
     now_ms = SystemClock().now_ms()
-    server = Server(tmp_path / "central", TurnedClock(now_ms))
+    folder = tmp_path / "central"
+    server = Server(folder, TurnedClock(now_ms))
+    server.start()
+    server.stop()
     past = Past(1001, 366, 2, 1, now_ms) if IS_NIGHTLY else Past(60, 9, 1, 1, now_ms)
-    url = server.central.settings.url
-    server.central.close()
-    fill(url, past)
-    server = Server(tmp_path / "central", TurnedClock(now_ms))
+    fill(f"sqlite:///{folder / 'central.db'}", past)
     server.start()
     try:
         yield server
