@@ -19,8 +19,10 @@ from central.areas.visible import Reach, visible_to
 from central.context import Central, central_of
 from central.delegates import following
 from central.errors import not_found
+from central.links import PATH, SHORT
 from central.notify import leasing
-from central.notify.messages import Dropped, Message, Unreachable, compose
+from central.notify.message import Dropped, Message, Unreachable
+from central.notify.messages import compose
 from central.pages.list_pages import names_of
 from central.pages.proving import write_down_views
 from central.pages.rendering import page
@@ -76,8 +78,8 @@ def words(connection: Connection, central: Central, row: Any) -> dict[str, str]:
 def _hidden(connection: Connection, central: Central, row: Any, text: str) -> str:
     for code in _codes(connection, central, row):
         text = re.sub(_BETWEEN.join(code), HIDDEN, text)
-    url = central.settings.public_url.rstrip("/")
-    return re.sub(rf"{re.escape(url)}\S*", f"{url}/{HIDDEN}", text) if url else text
+    # The notice of what is kept of people stays: it opens nothing.
+    return re.sub(rf"\S*(?:{PATH}|{SHORT})/\S+", HIDDEN, text)
 
 
 def _codes(connection: Connection, central: Central, row: Any) -> Iterator[str]:

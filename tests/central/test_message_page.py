@@ -3,30 +3,52 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from central import schema
 from central.areas import tree
 from central.auth import Role
 from central.viewed import VIEWED
-from tests.support.central_server import LOCATION, Journal, Mailbox, Server, announce, text_of
+from tests.support.central_server import (
+    LOCATION,
+    Journal,
+    Mailbox,
+    Server,
+    announce,
+    mail_server,
+    text_of,
+)
 from tests.support.operators import Browser, obey, sync
 
 
-def test_a_message_has_a_page_that_says_all_but_what_opens_a_door(
-    server: Server, kiosk: Journal, mailbox: tuple[int, Mailbox]
-) -> None:
-    for number, language in enumerate(("en", "ar")):
-        person = {"name": "Eva Novak", "email": "eva.novak@example.org", "language": language}
-        assert announce(server, server.add_key(), f"A{number}", recipient=person).ok
-        obey(kiosk)
-        kiosk.put_in(f"A{number}")
-    sync(kiosk)
-    sent = [text_of(mail) for mail in mailbox[1].wait_for(2)]
+def test_a_message_has_a_page_that_says_all_but_what_opens_a_door(tmp_path: Path) -> None:
+    with mail_server() as (port, mailbox):
+        server = Server(tmp_path / "central", smtp_port=port, is_public=True)
+        server.start()
+        kiosk = Journal(tmp_path / "kiosk.db")
+        try:
+            assert kiosk.enrol(server, server.add_location()).ok
+            for number, language in enumerate(("en", "ar")):
+                person = {"name": "Eva Novak", "email": "eva.novak@example.org"}
+                person["language"] = language
+                assert announce(server, server.add_key(), f"A{number}", recipient=person).ok
+                obey(kiosk)
+                kiosk.put_in(f"A{number}")
+            sync(kiosk)
+            require_nothing_opens(server, [text_of(mail) for mail in mailbox.wait_for(2)])
+        finally:
+            kiosk.store.close()
+            server.stop()
+
+
+def require_nothing_opens(server: Server, sent: list[str]) -> None:
     viewer = Browser(server, Role.VIEWER)
     listed = viewer.get("/notifications").text
     assert "e…@example.org" in listed
     assert "eva.novak@" not in listed
     codes = [digits_of(re.findall(r"\d{3,4}\W{1,3}\d{3}\W{1,3}\d{3}\b", text)[0]) for text in sent]
+    links = [link for text in sent for link in re.findall(r"/mine/([\w.-]+)", text)]
+    assert len(links) >= 2
     told = [row for row in server.rows(schema.notification) if row.kind == "stored"]
     assert len(told) == 2
     for row in told:
@@ -35,6 +57,7 @@ def test_a_message_has_a_page_that_says_all_but_what_opens_a_door(
         assert "eva.novak@example.org" in page
         assert "•••" in page
         assert not [code for code in codes if code in digits_of(page)]
+        assert not [link for link in links if link in page]
     viewed = [row.by for row in server.rows(schema.audit) if row.action == VIEWED]
     assert viewed == [viewer.email, viewer.email]
     assert viewer.get("/notifications/nothing-of-this").status_code == 404
