@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from kiosk.flows.views.courier import ChooseSize, Collection, Receipt, ScanPackage
@@ -9,6 +10,7 @@ from kiosk.flows.views.service import DoorPage, Doors, ScanInside
 from kiosk.flows.views.shared import View
 from kiosk.flows.views.unannounced import ConfirmPhone, PickResident, WhomFor
 from kiosk.ui.language import Speech
+from kiosk.ui.texts.courier import run_count
 from kiosk.ui.texts.parts import Words
 
 _TITLE_ONLY = (
@@ -28,6 +30,8 @@ def screen(
         number = " ".join(sign for sign in title if sign.isdigit() or sign == "+")
         title = number if is_private else speech.say("Plug in headphones to hear the number.")
     parts = [title]
+    if isinstance(view, ScanPackage) and not view.typing:
+        parts.append(run_count(view, speech))
     if not isinstance(view, _TITLE_ONLY):
         parts += words.body.split("\n")
         if words.note is not None:
@@ -43,19 +47,25 @@ def _ended(part: str) -> str:
 
 def enter_for(label: str, speech: Speech) -> str:
     """The prompt for the main choice."""
-    return speech.say("Press Enter: {choice}", choice=label)
+    return speech.say("Press Enter for {choice}", choice=label)
 
 
 def more_choices(speech: Speech) -> str:
     """The prompt where there are other choices."""
-    return speech.say("Press plus for other choices")
+    return speech.say("Press Plus for more options")
 
 
 def type_digits(speech: Speech) -> str:
     """The prompt where digits are typed."""
-    return speech.say("Type the digits on the keypad")
+    return speech.say("Enter the digits on the keypad")
 
 
 def typed(count: int, speech: Speech) -> str:
     """How much is typed; never what."""
-    return speech.say_count(count, "{count} digit typed", "{count} digits typed")
+    return speech.say_count(count, "{count} digit entered", "{count} digits entered")
+
+
+def without_numbers(text: str) -> str:
+    """A text without its numbers and the words after them, whose form goes with the number: what
+    differs in nothing else only counts, and is not said again."""
+    return re.sub(r"\d+\W*[^\s.]*", "", text)
