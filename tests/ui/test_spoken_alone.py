@@ -15,11 +15,22 @@ import pytest
 
 from kiosk.flows.context import Policy
 from kiosk.flows.events import Entered, Pressed
-from kiosk.flows.views.choices import Choice, Problem, Question, Refusal, Refused
-from kiosk.flows.views.customer import EnterCode, First
-from kiosk.flows.views.shared import Answer, Ask, DoorOpen, Trouble
-from kiosk.flows.views.unannounced import ConfirmPhone, Whose
-from kiosk.ui.language import speech
+from kiosk.flows.views.choices import Choice, Problem, Purpose, Question, Refusal, Refused
+from kiosk.flows.views.courier import ChooseSize
+from kiosk.flows.views.customer import (
+    CodeAsked,
+    EnterCode,
+    EnterPhoneDigits,
+    EnterTracking,
+    First,
+    HoldExtended,
+    Thanks,
+)
+from kiosk.flows.views.shared import Answer, Ask, DoorOpen, Trouble, View
+from kiosk.flows.views.unannounced import ConfirmPhone, EnterPhone, GuestStored, Whose
+from kiosk.ui.language import ENGLISH, speech
+from kiosk.ui.texts import spoken, words_for
+from kiosk.ui.texts.choice_labels import choice_label
 from tests.gallery.panels import PANELS
 from tests.gallery.samples import sample_views
 from tests.support.fake_user import FakeUser
@@ -46,14 +57,37 @@ GUEST, RECIPIENT = "01710000002", "01710000001"
 IS_WHOLE = os.environ.get("TEST_BUDGET") == "nightly"
 """The ordinary run plays a sample of the jobs, the nightly one all."""
 
-DOOR = Rule(r"Door (?P<slot>\w+) is open", shuts_the_door)
-WELCOME = Rule(r"Here for a package\?.*Press Enter: Pick up", presses("\n"))
-HIGH = Rule(r"is high up.*Press Enter: Open door", presses("\n"))
-WAIT = re.compile(r"")
+
+def name(choice: Choice) -> str:
+    """The word by which a choice is spoken."""
+    return re.escape(choice_label(choice).label)
+
+
+def enter(choice: Choice) -> str:
+    """What is heard where Enter does this: the prompt, as far as the choice's own word."""
+    return re.escape(spoken.enter_for(choice_label(choice).label, ENGLISH))
+
+
+def title(view: View) -> str:
+    """The first words of a screen; for door 7 in them any door will do."""
+    return re.sub(r"\b7\b", r"(?P<slot>\\w+)", re.escape(words_for(view, LOCATION).title))
+
+
+FIRST, CODE = title(First()), title(EnterCode())
+DIGITS = re.escape(spoken.type_digits(ENGLISH))
+THANKS = title(Thanks(slot="7"))
+OPEN = title(DoorOpen(slot="7", purpose=Purpose.TAKE))
+JAMMED = title(Trouble(problem=Problem.JAMMED, slot="7"))
+REFERENCE = r"\d{3}"
+DOOR = Rule(OPEN, shuts_the_door)
+WELCOME = Rule(f"{FIRST}.*{enter(Choice.PICK_UP)}", presses("\n"))
+HIGH = Rule(enter(Choice.OPEN_DOOR), presses("\n"))
+NEXT = Rule(enter(Choice.OPEN_NEXT), presses("\n"))
+EMPTY = Rule(enter(Choice.IT_IS_EMPTY), presses("\n"))
 
 
 def types(digits: str) -> Rule:
-    return Rule(r"Enter your code.*Type the digits", presses(digits))
+    return Rule(f"{CODE}.*{DIGITS}", presses(digits))
 
 
 async def begins(listener: Listener) -> None:
@@ -65,7 +99,7 @@ async def begins(listener: Listener) -> None:
 async def fetches(listener: Listener) -> None:
     code = await listener.kiosk.code_of("P")
     await begins(listener)
-    await listener.until("Thank you!", [WELCOME, types(code), HIGH, DOOR])
+    await listener.until(f"{THANKS}.*{enter(Choice.DONE)}", [WELCOME, types(code), HIGH, DOOR])
     await listener.press("\n")
     assert isinstance(listener.panel.screens.page.view, First), "and the next person is served"
     assert code not in listener.transcript.replace(" ", "")
@@ -74,64 +108,59 @@ async def fetches(listener: Listener) -> None:
 async def fetches_several(listener: Listener) -> None:
     code = await listener.kiosk.code_of("P")
     await begins(listener)
-    more = Rule(r"Press Enter: Open next", presses("\n"))
-    rules = [WELCOME, types(code), HIGH, DOOR, more, Rule("Press Enter: Open", presses("\n"))]
-    heard_doors = 0
-    for _ in range(2):
-        found = await listener.until(r"Door (?P<slot>\w+) is open", rules)
-        heard_doors += 1
-        await shuts_the_door(listener, found)
-        listener._acted_at = len(listener.ear.said)
-    await listener.until("Thank you!", rules)
-    assert heard_doors == 2
+    await listener.until(
+        f"{THANKS}.*{enter(Choice.DONE)}", [WELCOME, types(code), HIGH, NEXT, DOOR]
+    )
+    steel = listener.kiosk.site.steel.doors
+    assert sum(door.pulses for door in steel.values()) == 4, "two were put in, two taken out"
     assert listener.kiosk.open_doors() == []
 
 
 async def meets_a_jam(listener: Listener) -> None:
     code = await listener.kiosk.code_of("P")
-    steel = listener.kiosk.site.steel
-    [slot] = [each.label for each in LOCATION.slots if each.label == listener.slot]
-    steel.doors[slot].is_jammed = True
+    door = listener.kiosk.site.steel.doors[listener.slot]
+    door.is_jammed = True
     await begins(listener)
-    await listener.until(r"did not open.*Press Enter: Try again", [WELCOME, types(code), HIGH])
-    steel.doors[slot].is_jammed = False
+    again = f"{JAMMED}.*{enter(Choice.TRY_AGAIN)}"
+    await listener.until(again, [WELCOME, types(code), HIGH])
+    door.is_jammed = False
     await listener.press("\n")
-    await listener.until("Thank you!", [DOOR, HIGH])
+    await listener.until(THANKS, [DOOR, HIGH])
 
 
 async def opens_again(listener: Listener) -> None:
     code = await listener.kiosk.code_of("P")
     await begins(listener)
-    await listener.until("Anything left inside", [WELCOME, types(code), HIGH, DOOR])
-    await listener.choose("Open again")
-    empty = Rule("Press Enter: It is empty", presses("\n"))
-    await listener.until("Thank you!", [DOOR, HIGH, empty])
+    await listener.until(THANKS, [WELCOME, types(code), HIGH, DOOR])
+    await listener.choose(name(Choice.OPEN_AGAIN))
+    await listener.until(THANKS, [DOOR, HIGH, EMPTY])
 
 
 async def keeps_it_longer(listener: Listener) -> None:
     code = await listener.kiosk.code_of("P")
     await begins(listener)
-    await listener.until("Here for a package", [])
-    await listener.choose("Help")
-    await listener.until("We are glad to help", [])
-    await listener.choose("longer")
-    await listener.until("It stays until", [types(code)])
+    await listener.until(FIRST, [])
+    await listener.choose(name(Choice.HELP))
+    await listener.until(title(Answer(help=True)), [])
+    await listener.choose(name(Choice.EXTEND_HOLD))
+    same = re.escape(words_for(HoldExtended(until_ms=None), LOCATION).body)
+    await listener.until(same, [types(code)])
 
 
 async def asks_for_a_code(listener: Listener) -> None:
     await begins(listener)
-    await listener.until("Enter your code", [WELCOME])
-    await listener.choose("code")
-    number = Rule(r"The package's number", presses("00340434\n"))
-    phone = Rule(r"Its last four digits.*Type the digits", presses("1000"))
-    await listener.until(r"its code comes again.*Reference", [number, phone])
+    await listener.until(f"{CODE}.*{DIGITS}", [WELCOME])
+    await listener.choose(name(Choice.NO_CODE))
+    number = Rule(title(EnterTracking()), presses("00340434\n"))
+    phone = Rule(f"{title(EnterPhoneDigits())}.*{DIGITS}", presses("1000"))
+    await listener.until(f"{title(CodeAsked(reference='1'))}.*{REFERENCE}", [number, phone])
 
 
 async def leaves_a_package(listener: Listener) -> None:
     await listener.step()
     listener.panel.plug_in()
-    await listener.until("Here for a package", [])
-    await listener.choose("Leave|Send|Drop")
+    await listener.until(FIRST, [])
+    await listener.choose(name(Choice.GUEST))
     numbers = iter((GUEST, RECIPIENT))
 
     async def gives_a_number(who: Listener, _: re.Match[str]) -> None:
@@ -141,14 +170,16 @@ async def leaves_a_package(listener: Listener) -> None:
         assert re.sub(r"\D", "", heard[0]).endswith(("1710000001", "1710000002"))
         await who.press("\n")
 
+    size = words_for(ChooseSize(barcode="", sizes=()), LOCATION).title
     rules = [
-        Rule(r"phone number.*Type the digits", gives_a_number),
-        Rule(r"\+ ?4 9[\d ]+.*Is this number right", confirms),
-        Rule(r"(size|large)", chooses(r"\bS\b|small|Small")),
+        *(Rule(f"{title(EnterPhone(whose=whose))}.*{DIGITS}", gives_a_number) for whose in Whose),
+        Rule(rf"\+ ?4 9[\d ]+.*{enter(Choice.YES)}", confirms),
+        Rule(re.escape(size), chooses(r"\bS\b|[Ss]mall")),
         DOOR,
         HIGH,
     ]
-    await listener.until(r"Stored in door.*Reference", rules)
+    stored = GuestStored(slot="7", reference="1", is_reached=True)
+    await listener.until(f"{title(stored)}.*{REFERENCE}", rules)
     assert RECIPIENT not in listener.transcript
 
 
@@ -203,9 +234,7 @@ def test_every_job_is_done_by_who_only_hears(
     assert {language for language, _ in ear.said} == {"en"}
 
 
-@pytest.mark.parametrize(
-    "left_out", [r"Press Enter.*", r"Door \w+ is open.*"] if IS_WHOLE else [r"Door \w+ is open.*"]
-)
+@pytest.mark.parametrize("left_out", [enter(Choice.PICK_UP), OPEN] if IS_WHOLE else [OPEN])
 def test_who_is_shown_less_does_not_get_through(
     kivy: SimpleNamespace, tmp_path: Path, left_out: str
 ) -> None:
@@ -234,7 +263,7 @@ def test_what_was_said_is_said_again_on_the_star(kivy: SimpleNamespace) -> None:
     fake_user = at_the_code(kivy, ear)
     said = last(ear)
     fake_user.screen_manager.keypad("4")
-    assert last(ear) == "1 digit typed"
+    assert last(ear) == spoken.typed(1, ENGLISH)
     fake_user.screen_manager.keypad("*")
     assert last(ear) == said
     assert fake_user.events == []
@@ -250,7 +279,7 @@ def test_a_wrong_code_is_heard_and_can_be_mended(kivy: SimpleNamespace) -> None:
     assert note.text in last(ear)
     assert "482107733" not in re.sub(r"\D", "", last(ear))
     fake_user.screen_manager.keypad("CLEAR")
-    assert last(ear) == "8 digits typed"
+    assert last(ear) == spoken.typed(8, ENGLISH)
     fake_user.screen_manager.keypad("4")
     assert fake_user.events == [Entered("482107734")]
 
@@ -297,9 +326,9 @@ def test_the_end_of_the_time_is_heard_before_it_comes(kivy: SimpleNamespace) -> 
     fake_user.screen_manager.keypad("4")
     more = Ask(question=Question.NEED_MORE_TIME, wait_s=40, choices=(Choice.YES, Choice.NO))
     fake_user.show(more)
-    assert "time" in last(ear)
+    assert words_for(more, LOCATION).title in last(ear)
     assert "40" in last(ear)
-    assert "Press Enter: " in last(ear)
+    assert spoken.enter_for(choice_label(Choice.YES).label, ENGLISH) in last(ear)
     heard = len(ear.said)
     fake_user.show(replace(more, wait_s=39))
     assert len(ear.said) == heard, "a number that counts down is not said again and again"
@@ -329,6 +358,9 @@ def test_a_phone_number_is_spoken_into_a_headphone_only(kivy: SimpleNamespace) -
     assert "491710000001" in heard[True]
     assert "1710000001" not in heard[False]
     assert "headphones" in heard[False]
+    assert (
+        spoken.enter_for(choice_label(Choice.YES).label, ENGLISH).replace(" ", "") in heard[False]
+    )
     ear = Ear()
     at_the_code(kivy, ear).show(view)
     assert "1710000001" not in re.sub(r"\s", "", last(ear)), "this machine has no jack that tells"
