@@ -219,6 +219,9 @@ def test_what_was_wrong_is_said_in_words_and_announced(shown: Pages, chromium: C
     assert "password" in said
     shown.sign_in(chromium)
     chromium.get(f"{shown.server.url}{HOME}/areas")
+    chromium.execute_script(
+        "document.querySelectorAll('details').forEach(each => each.open = true)"
+    )
     form = chromium.find_element(By.CSS_SELECTOR, f"form[action='{HOME}/areas']")
     form.find_element(By.NAME, "area").send_keys("No Good Id")
     form.find_element(By.NAME, "name").send_keys("x")
@@ -248,3 +251,31 @@ def test_no_door_is_known_by_its_colour_alone(shown: Pages, chromium: Chrome) ->
     for label, name in zip((slot.label for slot in LOCATION.slots), names, strict=True):
         assert f"Door {label}: " in name
         assert any(state in name for state in ("empty", "occupied", "reserved", "suspect"))
+
+
+def test_what_renews_itself_can_be_stopped(shown: Pages, chromium: Chrome) -> None:
+    chromium.get(f"{shown.server.url}{HOME}/locations/{LOCATION.id}")
+    chromium.execute_script(
+        "window.renewed = 0;"
+        "document.addEventListener('htmx:afterRequest', () => { window.renewed += 1; })"
+    )
+
+    def renewed() -> int:
+        return int(chromium.execute_script("return window.renewed"))
+
+    def ask() -> bool:
+        """Whether the page would renew itself, were it time."""
+        return bool(
+            chromium.execute_script(
+                "const live = document.querySelector('[data-live]');"
+                "return htmx.trigger(live, 'htmx:beforeRequest', {elt: live})"
+            )
+        )
+
+    WebDriverWait(chromium, PATIENCE_S).until(lambda _: renewed() > 0)
+    button = chromium.find_element(By.CSS_SELECTOR, "button[data-pause]")
+    assert ask()
+    button.send_keys(Keys.ENTER)
+    assert not ask()
+    button.send_keys(Keys.ENTER)
+    assert ask()
