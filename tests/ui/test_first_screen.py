@@ -13,7 +13,6 @@ from kiosk.flows.events import Entered
 from kiosk.flows.views.choices import Choice
 from kiosk.flows.views.customer import EnterCode, First
 from kiosk.model.location import Rectangle
-from kiosk.ui import motion
 from kiosk.ui.directions import arrow_to
 from kiosk.ui.theme import SiteLook
 from tests.gallery.locker import sample_location
@@ -98,6 +97,8 @@ def test_nothing_to_pick_up_with_where_the_locker_is_closed(fake_user: FakeUser)
 def test_the_arrow_moves_for_who_comes_and_rests_without_an_event_of_the_clock(
     fake_user: FakeUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from kiosk.ui import motion
+
     monkeypatch.setattr(motion, "ROUND_S", 0.5)
     page = fake_user.show(FIRST)
     moving = page.arrow.motion

@@ -405,7 +405,8 @@ class Frame(Widget):
 
     def _measured(self, room: Area) -> list[Widget]:
         """The parts of the block, measured with the largest type that fits the room."""
-        spare = [getattr(self, name) for name in self.spare_parts]
+        named = [getattr(self, name) for name in self.spare_parts]
+        spare = [part for part in named if part is not None]
         parts: list[Widget] = []
         self._is_overfull = False
         for count in range(len(spare) + 1):
