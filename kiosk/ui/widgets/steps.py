@@ -55,7 +55,7 @@ class CodePicture(_Picture):
 
     def build(self) -> None:
         self._telephone = self.shape(self.strong)
-        self._glass = self.shape(self.paper)
+        self._front = self.shape(self.paper)
         self._keys = [self.shape(self.strong) for _ in range(12)]
         self.code = Icon(self.theme, "qr-code", 10, ink=self.strong)
         self.add_widget(self.code)
@@ -66,7 +66,7 @@ class CodePicture(_Picture):
         _put(self._telephone, (left, y + 2 * unit, 6.6 * unit, 12 * unit), 1.1 * unit)
         edge = 0.55 * unit
         _put(
-            self._glass,
+            self._front,
             (left + edge, y + 3.2 * unit, 6.6 * unit - 2 * edge, 9.6 * unit),
             0.5 * unit,
         )
