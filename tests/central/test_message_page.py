@@ -49,9 +49,9 @@ def require_nothing_opens(server: Server, sent: list[str]) -> None:
     codes = [digits_of(re.findall(r"\d{3,4}\W{1,3}\d{3}\W{1,3}\d{3}\b", text)[0]) for text in sent]
     links = [link for text in sent for link in re.findall(r"/mine/([\w.-]+)", text)]
     assert len(links) >= 2
-    told = [row for row in server.rows(schema.notification) if row.kind == "stored"]
-    assert len(told) == 2
-    for row in told:
+    notified = [row for row in server.rows(schema.notification) if row.kind == "stored"]
+    assert len(notified) == 2
+    for row in notified:
         page = viewer.get(f"/notifications/{row.id}").text.split("<main>")[1]
         assert "Eva Novak" in page
         assert "eva.novak@example.org" in page
@@ -63,7 +63,7 @@ def require_nothing_opens(server: Server, sent: list[str]) -> None:
     assert viewer.get("/notifications/nothing-of-this").status_code == 404
     server.write(tree.add, "north", "North", "", "test", 1)
     north = Browser(server, Role.VIEWER, "north")
-    assert north.get(f"/notifications/{told[0].id}").status_code == 404
+    assert north.get(f"/notifications/{notified[0].id}").status_code == 404
 
 
 def digits_of(text: str) -> str:
