@@ -1,5 +1,5 @@
-"""A language is files alone: a catalogue and, for another script, fonts in `assets`. Here one is made
-up in a copy of that folder, with letters that no font of the kiosk has, and the kiosk speaks it."""
+"""A language is files alone: a catalogue and, for another script, fonts in `assets`. Here one is
+made up in a copy of that folder, with letters that no font of the kiosk has."""
 
 from __future__ import annotations
 
