@@ -91,7 +91,6 @@ class _KioskApp(App):
         )
         self._pad_s = float("-inf")
         self._down: set[int] = set()
-        self._pad_held: set[int] = set()
         self.drew_s: float | None = None
         """When something was drawn last, by a clock that goes on while the screen hangs; None
         before the first."""
@@ -181,7 +180,6 @@ class _KioskApp(App):
 
     def _key_up(self, _window: object, key: int, *_: object) -> None:
         self._down.discard(key)
-        self._pad_held.discard(key)
         self._is_shortcut = self._is_held_with(key)
 
     def _is_held_with(self, key: int) -> bool:
@@ -193,11 +191,6 @@ class _KioskApp(App):
         return bool(held)
 
     def _pad_down(self, key: int) -> None:
-        if key in self._pad_held:
-            # Held by a hand that cannot let go at once: one key is one digit, however long.
-            self._pad_s = Clock.get_boottime()
-            return
-        self._pad_held.add(key)
         name = _PAD[key]
         if name == ENTER and self._keys.end():
             return  # some scanners end a code with this one

@@ -53,8 +53,6 @@ pytestmark = pytest.mark.window
 
 POLICY = Policy(show_code_to_courier=True, guest_deposits=True, may_extend=True)
 SMALL = PANELS["540x960"]
-FIVE_ON_THE_PAD = 261
-"""Kivy's number of that key."""
 GUEST, RECIPIENT = "01710000002", "01710000001"
 IS_WHOLE = os.environ.get("TEST_BUDGET") == "nightly"
 """The ordinary run plays a sample of the jobs, the nightly one all."""
@@ -366,19 +364,3 @@ def test_a_phone_number_is_spoken_into_a_headphone_only(kivy: SimpleNamespace) -
     ear = Ear()
     at_the_code(kivy, ear).show(view)
     assert "1710000001" not in re.sub(r"\s", "", last(ear)), "this machine has no jack that tells"
-
-
-def test_a_key_that_is_held_counts_once(kivy: SimpleNamespace) -> None:
-    ear = Ear()
-    fake_user = at_the_code(kivy, ear)
-    window = kivy.ui._KioskApp(fake_user.screen_manager, None)
-    window._frame_rate = SimpleNamespace(wake=lambda: None)
-    for _ in range(5):
-        window._key_down(None, FIVE_ON_THE_PAD)
-        window._text(None, "5")
-    window._key_up(None, FIVE_ON_THE_PAD)
-    window._keys.release()
-    assert fake_user.page.digits == "5"
-    window._key_down(None, FIVE_ON_THE_PAD)
-    window._keys.release()
-    assert fake_user.page.digits == "55"
