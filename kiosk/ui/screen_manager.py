@@ -105,8 +105,8 @@ class ScreenManager(Widget, Tools):
         self.panel = panel
         self.site_look = site_look or SiteLook()
         self.preference = Preference()
-        self._announcer = self._made_announcer(sound or Sound())
         self._jack = sound.jack if sound is not None else None
+        self._announcer = self._made_announcer(sound or Sound())
         self._had_plug = False
         self._focus: Focus | None = None
         self.context = Context(location, self._theme(location), self._emit, self, self._make_logo)
@@ -134,7 +134,12 @@ class ScreenManager(Widget, Tools):
             sound.loudspeaker,
             self.site_look.is_night,
             speaks_directions=sound.speaks_directions,
+            is_private=self._is_private,
         )
+
+    def _is_private(self) -> bool:
+        """Whether only the person hears what is said; asked now: the plug may just have gone."""
+        return self._jack is not None and self._jack.has_plug()
 
     # --- views in ---
 
