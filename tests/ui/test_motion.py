@@ -132,7 +132,7 @@ def levelled(plate: Image.Image) -> Image.Image:
 
 
 @pytest.mark.parametrize("palette", [look.LIGHT, look.NIGHT, look.HIGH_CONTRAST])
-def test_the_plates_of_doors_are_told_apart_without_their_colours(
+def test_the_plates_of_doors_are_known_without_their_colours(
     kivy: SimpleNamespace, palette: look.Palette
 ) -> None:
     theme = Theme(PANELS["1280x800"], colours=palette)
@@ -146,7 +146,7 @@ def test_the_plates_of_doors_are_told_apart_without_their_colours(
         assert drawn > LEAST_DIFFERENCE * icon_px**2, f"{one} looks as {other}"
 
 
-def test_plates_of_another_colour_alone_are_not_told_apart(kivy: SimpleNamespace) -> None:
+def test_plates_of_another_colour_alone_are_not_known(kivy: SimpleNamespace) -> None:
     """The negative control."""
     green, red = (Image.new("L", (60, 40), shade) for shade in (60, 90))
     shapes = ImageChops.difference(levelled(green), levelled(red))
