@@ -26,7 +26,8 @@ from kiosk.store import staff as staff_store
 from kiosk.store.staff import Moved, Visit
 
 LONGEST_RUN_S = 86_400
-"""Longer than anybody stands there: what ends a run that nobody goes on with is its lock."""
+"""Longer than anybody stands there: what ends a run that nobody goes on with is its lock, which
+warns first."""
 
 
 @dataclass
@@ -219,7 +220,7 @@ async def show_receipt(kiosk: Kiosk, name: str, visit: Visit, scope: CarrierScop
             choices=(Choice.DONE,),
         )
     )
-    return await pressed(kiosk, (Choice.DONE,), kiosk.policy.courier_session_s) is Choice.DONE
+    return await pressed(kiosk, (Choice.DONE,), LONGEST_RUN_S) is Choice.DONE
 
 
 def _receipt_line(moved: Moved) -> ReceiptLine:

@@ -11,11 +11,11 @@ import pytest
 
 from drivers.barcodes import BARCODE_LENGTH_MAX
 from kiosk.flows.events import Chosen, Entered, Pressed, Scanned
-from kiosk.flows.views.choices import Choice, Refusal, Refused
-from kiosk.flows.views.courier import ScanPackage
+from kiosk.flows.views.choices import Choice, Question, Refusal, Refused
+from kiosk.flows.views.courier import ChooseSize, ScanPackage
 from kiosk.flows.views.customer import EnterCode, EnterTracking, First, Thanks
 from kiosk.flows.views.service import PartsTest
-from kiosk.flows.views.shared import DoorOpen, EnterPin, View
+from kiosk.flows.views.shared import Ask, DoorOpen, EnterPin, View
 from tests.gallery.locker import sample_doors
 from tests.gallery.panels import PANELS
 from tests.gallery.samples import sample_views
@@ -131,6 +131,27 @@ def test_a_size_is_chosen_and_a_full_one_cannot_be(fake_user: FakeUser) -> None:
     assert fake_user.events == []
     fake_user.tap(small.center)
     assert fake_user.events == [Chosen("S")]
+
+
+def test_a_full_size_leads_a_courier_on_to_where_there_is_room(fake_user: FakeUser) -> None:
+    view = dict(sample_views())["size"]
+    assert isinstance(view, ChooseSize)
+    page = fake_user.show(replace(view, full_leads_on=True), fresh=True)
+    fake_user.tap(page.figure.cards[-1].center)
+    assert fake_user.events == [Chosen("L")]
+
+
+def test_a_touch_anywhere_keeps_a_session_going_that_is_about_to_end(fake_user: FakeUser) -> None:
+    choices = (Choice.YES, Choice.NO)
+    view = Ask(question=Question.NEED_MORE_TIME, wait_s=20, choices=choices)
+    page = fake_user.show(view, fresh=True)
+    assert "20" in page.body.text
+    fake_user.tap(page.title.center)
+    assert fake_user.events == [Pressed(Choice.YES)]
+    fake_user.events.clear()
+    fake_user.show(view, fresh=True)
+    fake_user.press(Choice.NO)
+    assert fake_user.events == [Pressed(Choice.NO)]
 
 
 # --- typing --------------------------------------------------------------------------------------

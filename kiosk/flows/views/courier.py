@@ -74,6 +74,9 @@ class ChooseSize(View):
 
     barcode: str
     sizes: tuple[SizeOffer, ...]
+    full_leads_on: bool = False
+    """A size of which no door is free can be chosen, too: what would make room is asked then, or
+    shown where else there is some."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from kivy.clock import Clock
+from kivy.input.motionevent import MotionEvent
 from kivy.uix.widget import Widget
 
+from kiosk.flows.events import Pressed
+from kiosk.flows.views.choices import Choice
 from kiosk.flows.views.courier import Receipt
 from kiosk.flows.views.shared import Ask, View
 from kiosk.ui import texts
@@ -28,6 +31,12 @@ class MoreTimePage(Page[Ask]):
         left_s = max(0, self.view.wait_s - 1)
         self.view = replace(self.view, wait_s=left_s)
         self.body.text = self.words().body
+
+    def on_touch_down(self, touch: MotionEvent) -> bool:
+        """Whoever touches the panel anywhere but at a button is there, and goes on."""
+        if not super().on_touch_down(touch):
+            self.answer(Pressed(Choice.YES))
+        return True
 
     def leave(self) -> None:
         self._tick.cancel()
