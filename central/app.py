@@ -48,6 +48,7 @@ from central.pages import (
     passkey_pages,
     privacy_page,
     provider_sign_in,
+    receipt_page,
     recipient_page,
     remote_actions,
     report_pages,
@@ -116,6 +117,7 @@ ROUTERS = (
     carrier_pages.router,
     recipient_page.router,
     privacy_page.router,
+    receipt_page.router,
 )
 
 

@@ -12,7 +12,6 @@ from kiosk.flows.views.choices import Choice
 from kiosk.flows.views.shared import Checking
 from kiosk.flows.views.unannounced import RoomElsewhere
 
-
 WAIT_S = 4.0
 """Nobody waits longer for a server: what was heard last is shown then, with its age."""
 T = TypeVar("T")

@@ -84,6 +84,7 @@ RULES: dict[str, str] = {
     "GET /v1/locations/{location}/courier-code": Scope.COURIERS,
     "POST /v1/receipts/{token}": IN_ADDRESS,
     "GET /mine/{token}": IN_ADDRESS,
+    "GET /receipt/{location}/{epoch}/{seq}/{shown}": IN_ADDRESS,
     "POST /mine/{token}/extend": IN_ADDRESS,
     "POST /mine/{token}/code": IN_ADDRESS,
     "POST /mine/{token}/delegate": IN_ADDRESS,

@@ -117,3 +117,7 @@ class Receipt(View):
     number: str
     """The number of the visit, for staff to look up."""
     lines: tuple[ReceiptLine, ...]
+    link: str = ""
+    """Where the server shows it; "" where it does not."""
+    is_reached: bool = False
+    """Whether what the link leads to is there at once, and not only when the line is back."""
