@@ -174,6 +174,9 @@ class Site:
             revocation="none",
             receiver="none",
             name="none",
+            epoch="none",
+            seq=1,
+            shown="none",
         )
         return requests.request(
             method,
