@@ -120,6 +120,7 @@ ROUTERS = (
     area_actions.router,
     carrier_pages.router,
     recipient_page.router,
+    recipient_page.short,
     privacy_page.router,
     receipt_page.router,
 )

@@ -48,6 +48,15 @@ def _first(view: First, location: Location, speech: Speech) -> Words:
     )
 
 
+def steps(speech: Speech) -> tuple[str, str, str]:
+    """How a package is picked up, under the three pictures of the first screen."""
+    return (
+        speech.say("Scan or type your code"),
+        speech.say("Your door opens"),
+        speech.say("Take it and close the door"),
+    )
+
+
 def _closed(paused: Paused, location: Location, speech: Speech) -> Words:
     why = {
         PauseReason.MAINTENANCE: speech.say("We're working on it."),

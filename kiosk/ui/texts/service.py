@@ -29,6 +29,7 @@ from kiosk.flows.views.shared import View
 from kiosk.model.events import EventKind
 from kiosk.model.location import Location, Service, SlotStatus, SuspectReason
 from kiosk.model.person import Role
+from kiosk.model.power import Power
 from kiosk.model.scanner_test import ScannerFinding
 from kiosk.ui.language import ENGLISH, Speech
 from kiosk.ui.texts.parts import N_, Note, Words, failed, reason_word
@@ -361,6 +362,15 @@ def machine_details(
         (speech.say("Server"), _server(view, zone, speech, brief)),
         (speech.say("Computer"), _computer(view, speech)),
     ]
+    power = view.power
+    if power is not None and not (brief and power.is_on_mains):
+        row = (speech.say("Power"), _power(power, speech, brief))
+        # In brief there is no room for both, and a battery that runs down is what needs doing.
+        details = [*details[:2], row] if brief else [*details, row]
+    bank_c = view.vitals.bank_temperature_c
+    if bank_c is not None and not brief:
+        degrees = speech.say("{degrees} °C", degrees=speech.number(bank_c))
+        details.append((speech.say("In the locker"), degrees))
     if view.has_backup:
         details.insert(2, (speech.say("Last backup"), _backup(view, zone, speech)))
     if not brief:
@@ -377,6 +387,19 @@ def _computer(view: Machine, speech: Speech) -> str:
     if vitals.temperature_c is not None:
         degrees = speech.number(vitals.temperature_c)
         parts.append(speech.say("{degrees} °C", degrees=degrees))
+    return speech.row(parts, " · ")
+
+
+def _power(power: Power, speech: Speech, brief: bool) -> str:
+    """Mains or battery, and how long that lasts; the numbers only as the supply knows them."""
+    if power.is_on_mains is None:
+        return speech.say("The supply does not answer")
+    parts = [speech.say("Mains") if power.is_on_mains else speech.say("Battery only")]
+    if power.battery_percent is not None:
+        charge = speech.number(round(power.battery_percent))
+        parts.append(speech.say("{percent} %", percent=charge))
+    if power.runtime_s is not None and not power.is_on_mains and not brief:
+        parts.append(speech.say("{minutes} min left", minutes=speech.number(power.runtime_s // 60)))
     return speech.row(parts, " · ")
 
 
