@@ -10,14 +10,14 @@ from __future__ import annotations
 import json
 from typing import Annotated, Any
 
-from babel.dates import format_skeleton
 from fastapi import APIRouter, Path, Query, Request, Response
 from sqlalchemy import Connection, select
 
-from central import kept, schema
+from central import schema
 from central.context import Central, central_of
 from central.errors import not_found
-from central.notify.messages import FALLBACK, LINES, RIGHT_TO_LEFT, languages, texts
+from central.notify.days import moment
+from central.notify.words import FALLBACK, RIGHT_TO_LEFT, filled, known_language, texts
 from central.pages.rendering import page
 from kiosk.model.clock import DAY_MS
 from kiosk.model.events import EventKind
@@ -48,7 +48,7 @@ async def receipt_page(
 ) -> Response:
     """The receipt of a link, as far as the kiosk has sent it; where it is not here yet, that."""
     central = central_of(request)
-    chosen = language if language in languages() else FALLBACK
+    chosen = known_language(language)
     visit = (location, epoch, seq, shown)
     found = await central.database.look(_receipt, central, visit, chosen)
     direction = "rtl" if chosen in RIGHT_TO_LEFT else "ltr"
@@ -83,7 +83,7 @@ def _receipt(
     if central.clock.now_ms() > began.received_ms + RECEIPT_DAYS * DAY_MS:
         return found | {"state": "ended"}
     rows = _rows(connection, location, began, language, place.time_zone)
-    count = LINES.from_string(words["count"]).render(count=len(rows))
+    count = filled(words["count"], {"count": len(rows)})
     return found | {"state": "shown", "rows": rows, "count": count}
 
 
@@ -136,8 +136,4 @@ def _barcodes(connection: Connection, packages: set[str]) -> dict[str, str]:
 
 def _time(event: Any, zone: str, language: str) -> str:
     """When it was, where the kiosk's clock could be trusted."""
-    local = kept.moment_of(event.wall_ms, zone) if event.is_trusted else None
-    if local is None:
-        return ""
-    parts = (format_skeleton(each, local, locale=language) for each in ("MMMd", "Hm"))
-    return " · ".join(parts)
+    return moment(event.wall_ms, zone, language, is_short=True) if event.is_trusted else ""
