@@ -181,8 +181,8 @@ def door_details(
     """What a technician wants to know of a door, as name and value."""
     return (
         (speech.say("Door"), _door(row, speech)),
-        (speech.say("Contents"), _inside(row, speech)),
-        (speech.say("Status"), _service(row, location, speech)),
+        (speech.say("Inside"), _inside(row, speech)),
+        (speech.say("State"), _service(row, location, speech)),
         (speech.say("Board"), _board(row, speech)),
     )
 
