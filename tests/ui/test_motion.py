@@ -52,7 +52,10 @@ def test_an_open_door_pulses_until_the_screen_is_left(fake_user: FakeUser) -> No
     assert not pulse.is_moving and tuple(door.fill.rgba) == pytest.approx(usual)
 
 
-def test_wrong_digits_shake_once(fake_user: FakeUser) -> None:
+def test_wrong_digits_shake_once(fake_user: FakeUser, monkeypatch: pytest.MonkeyPatch) -> None:
+    from kiosk.ui import motion
+
+    monkeypatch.setattr(motion, "SHAKE_S", 2.0)  # also a machine with other work sees each step
     page = fake_user.show(WRONG)
     ways = set()
     [shaking] = page.motions
