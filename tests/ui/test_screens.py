@@ -320,7 +320,7 @@ def test_a_courier_reads_how_far_the_run_is_and_what_is_free_while_a_door_is_ope
     assert "12 of 60, 48 expected" in [words.text for words in texts(page)]
     assert isinstance(scan, ScanPackage)
     fake_user.show(replace(scan, stored_count=1, expected=None))
-    assert "1 put in" in [words.text for words in texts(page)]
+    assert "1 stored" in [words.text for words in texts(page)]
     put_in = views["put-in"]
     assert isinstance(put_in, DoorOpen)
     door = fake_user.show(put_in, fresh=True)

@@ -51,7 +51,7 @@ def run_count(view: ScanPackage, speech: Speech) -> str:
     """How many are in and how many are expected; empty before there is anything to count."""
     stored, expected = view.stored_count, view.expected
     if expected is None:
-        return speech.say_count(stored, "{count} put in", "{count} put in") if stored else ""
+        return speech.say_count(stored, "{count} stored", "{count} stored") if stored else ""
     if not stored:
         return speech.say_count(expected, "{count} expected", "{count} expected")
     if not expected:
@@ -81,14 +81,14 @@ def _silent(silent: SilentDoors, location: Location, speech: Speech) -> str:
     if silent.since_ms is None:
         said = speech.say_count(
             silent.count,
-            "{count} door cannot be used now.",
-            "{count} doors cannot be used now.",
+            "{count} door can't be used right now.",
+            "{count} doors can't be used right now.",
         )
     else:
         said = speech.say_count(
             silent.count,
-            "{count} door cannot be used since {when}.",
-            "{count} doors cannot be used since {when}.",
+            "{count} door can't be used since {when}.",
+            "{count} doors can't be used since {when}.",
             when=speech.day_and_time(silent.since_ms, location.time_zone),
         )
     if not silent.due:
@@ -98,8 +98,8 @@ def _silent(silent: SilentDoors, location: Location, speech: Speech) -> str:
             said,
             speech.say_count(
                 silent.due,
-                "{count} to take back has to wait.",
-                "{count} to take back have to wait.",
+                "{count} package to collect has to wait.",
+                "{count} packages to collect have to wait.",
             ),
         )
     )

@@ -55,7 +55,7 @@ def _first(view: First, location: Location, speech: Speech) -> Words:
 def steps(speech: Speech) -> tuple[str, str, str]:
     """How a package is picked up, under the three pictures of the first screen."""
     return (
-        speech.say("Scan or type your code"),
+        speech.say("Scan or enter your code"),
         speech.say("Your door opens"),
         speech.say("Take it and close the door"),
     )
