@@ -5,16 +5,18 @@
 # make central           the central server, on loopback with its data in data/central
 # make cluster [FRESH=1]  two servers on PostgreSQL with two standbys, here; kill some of it and watch
 # make bench             the measurements, as a table and as build/bench.json
+# make accessibility    EN 301 549 and Section 508 clause by clause, in build/accessibility
 # make tour             a picture of every screen of every flow, in build/tour
 # make goldens          keep how the main screens look now; look at what changed
 # make check             style and types only
 # make bom               bills of materials of kiosk and server, in build/bom
 # make release          releases of the kiosk for each Python and machine, and a .deb of the base
+# make image [SUITE=trixie]  a disk for a mini-PC with all of it, in build/image; as root
 # make release-sign     what make release made, signed by throw-away keys for make central's server
 # make audit DUMP=F      the lock files against F, a dump of known vulnerabilities; no network
 # make clean             what was built and cached; keeps .venv and the demo's data
 
-.PHONY: help run central cluster test test-nightly bench tour goldens check bom release release-sign audit clean
+.PHONY: help run central cluster test test-nightly bench accessibility tour goldens check bom release release-sign image audit clean
 
 help:
 	@sed -n 's/^# \(make\)/\1/p' Makefile
@@ -37,13 +39,17 @@ test:
 	@.ci/test $(PART)
 
 test-nightly:
-	@.ci/install test
+	@TEST_BUDGET=nightly .ci/install test
 	@TEST_BUDGET=nightly .ci/test $(PART)
 
 bench:
 	@.ci/install test
 	@mkdir -p build
 	@.venv/bin/python -m tests.bench
+
+accessibility:
+	@.ci/install test
+	@.venv/bin/python -m tests.accessibility
 
 tour:
 	@.ci/install test
@@ -71,6 +77,9 @@ release:
 	@.ci/install test
 	@.ci/release
 	@.ci/base
+
+image:
+	@.ci/image $(SUITE)
 
 audit:
 	@.ci/install test

@@ -43,11 +43,14 @@ from central.pages import (
     area_actions,
     carrier_pages,
     directory_pages,
+    list_pages,
     location_actions,
+    message_page,
     own_account,
     passkey_pages,
     privacy_page,
     provider_sign_in,
+    receipt_page,
     recipient_page,
     remote_actions,
     report_pages,
@@ -103,6 +106,8 @@ ROUTERS = (
     account_actions.router,
     directory_pages.router,
     site_file_pages.router,
+    list_pages.router,
+    message_page.router,
     page_routes.router,
     report_pages.router,
     page_actions.router,
@@ -115,7 +120,9 @@ ROUTERS = (
     area_actions.router,
     carrier_pages.router,
     recipient_page.router,
+    recipient_page.short,
     privacy_page.router,
+    receipt_page.router,
 )
 
 

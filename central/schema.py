@@ -17,6 +17,7 @@ from sqlalchemy import (
     LargeBinary,
     Table,
     Text,
+    TextClause,
     text,
     true,
 )
@@ -54,6 +55,7 @@ from central.delegates.tables import delegate as delegate
 from central.locations.tables import location_listing as location_listing
 from central.locations.tables import site_file as site_file
 from central.notify.tables import message_stop as message_stop
+from central.notify.tables import short_link as short_link
 from central.operators.tables import account_link as account_link
 from central.operators.tables import operator_session as operator_session
 from central.operators.tables import passkey as passkey
@@ -333,6 +335,7 @@ narrows a search, and names nobody."""
 
 LIVE = ("PENDING", "STORED", "EXPIRED")
 """The statuses of a package whose way has not ended."""
+_NOT_FETCHED = "status IN ('PENDING', 'STORED', 'EXPIRED', 'CANCELLED', 'COLLECTED', 'MISSING')"
 
 package = Table(
     "package",
@@ -387,7 +390,13 @@ package = Table(
     _partial("ix_package_disputed", "disputed_ms", where="disputed_ms IS NOT NULL"),
     _partial("ix_package_unjoined", "status", "stored_ms", where="recipient IS NULL"),
     _partial("ix_package_open", "sender", "location", where="status = 'PENDING'"),
+    _partial("ix_package_not_fetched", "status", "announced_ms", where=_NOT_FETCHED),
 )
+
+
+def is_not_fetched() -> TextClause:
+    """Whether a package was not fetched by its recipient, by the index of those: most were."""
+    return text(_NOT_FETCHED)
 
 
 def is_live() -> ColumnElement[bool]:

@@ -34,7 +34,7 @@ from kiosk.power import HERE, PORT, Supply
 from kiosk.remote_helper import settings_in
 from kiosk.store.backup import BackupPlan
 from kiosk.store.errors import RefusedError
-from kiosk.ui.glyphs import letters_missing
+from kiosk.ui.fonts import letters_missing
 from kiosk.ui.loudspeaker import is_there
 from kiosk.ui.night import NightHours
 from kiosk.ui.theme import SiteLook, colour
@@ -96,6 +96,7 @@ def location_of(site: Site) -> Location:
             for slot in locker.slots
         ),
         screen=_rectangle(site.screen),
+        scanner=None if site.scanner_place is None else _rectangle(site.scanner_place),
         country=site.location.country or "",
         privacy_contact="" if site.privacy is None else site.privacy.contact,
     )
@@ -170,7 +171,7 @@ def _remarks_on_letters(site: Site) -> list[str]:
     }
     return [
         f"{key} = {text!r}: the screen's fonts have no {', '.join(missing)}: boxes are drawn there;"
-        " write it in Latin or Arabic letters."
+        " write it in Latin, Arabic or Cyrillic letters."
         for key, text in texts.items()
         if (missing := letters_missing(text))
     ]
@@ -243,6 +244,7 @@ def site_look_of(site: Site, data: Path) -> SiteLook:
         logo=logo,
         is_night=lambda: night.holds(clock.now().wall_ms),
         saver_after_s=site.look.screen_saver_s,
+        moves=site.look.motion,
     )
 
 

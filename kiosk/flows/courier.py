@@ -12,15 +12,23 @@ from kiosk.flows.events import Entered, Pressed, Scanned, TimedOut
 from kiosk.flows.move import move_package
 from kiosk.flows.person import Event
 from kiosk.flows.views.choices import Choice, Refusal, Refused
-from kiosk.flows.views.courier import Receipt, ReceiptLine, ScanPackage, StoredNote
-from kiosk.model.carriers import CarrierScope
+from kiosk.flows.views.courier import (
+    Receipt,
+    ReceiptLine,
+    ScanPackage,
+    SilentDoors,
+    StoredNote,
+)
+from kiosk.model.carriers import EVERY_CARRIER, CarrierScope
 from kiosk.model.person import Role, Staff, is_badge
-from kiosk.store import departures, moves, packages
+from kiosk.model.receipt_link import receipt_link
+from kiosk.store import boards, departures, journal, moves, packages
 from kiosk.store import staff as staff_store
 from kiosk.store.staff import Moved, Visit
 
 LONGEST_RUN_S = 86_400
-"""Longer than anybody stands there: what ends a run that nobody goes on with is its lock."""
+"""Longer than anybody stands there: what ends a run that nobody goes on with is its lock, which
+warns first."""
 
 
 @dataclass
@@ -31,6 +39,8 @@ class Run:
     scans: Scans = field(default_factory=Scans)
     stored: StoredNote | None = None
     stored_count: int = 0
+    is_expecting: bool = False
+    """Whether something was announced in this run that had not come yet."""
     last_package: str | None = None
     """The last deposit, which may still be undone."""
     refused: Refused | None = None
@@ -143,11 +153,15 @@ async def _scan_view(kiosk: Kiosk, run: Run) -> ScanPackage:
         choices.append(Choice.MOVE_LOWER)
     if run.refused_package is not None:
         choices.append(Choice.REISSUE_CODE)
+    expected = await kiosk.store.run(packages.expected, run.scope)
+    run.is_expecting = run.is_expecting or expected > 0
     return ScanPackage(
         name=run.staff.name,
         sizes=await kiosk.size_offers(),
         stored=run.stored,
         stored_count=run.stored_count,
+        expected=expected if run.is_expecting else None,
+        silent=await _silent_doors(kiosk, run),
         refused=run.refused,
         typing=run.typing,
         due=due,
@@ -155,6 +169,13 @@ async def _scan_view(kiosk: Kiosk, run: Run) -> ScanPackage:
         too_high=too_high,
         choices=(Choice.BACK,) if run.typing else tuple(choices),
     )
+
+
+async def _silent_doors(kiosk: Kiosk, run: Run) -> SilentDoors | None:
+    """The doors that this courier would use, and cannot."""
+    labels = {slot.label: slot.board for slot in kiosk.location.slots}
+    silent = await kiosk.store.run(boards.silent_doors, labels, run.scope)
+    return SilentDoors(silent.count, silent.since_ms, silent.due) if silent.count else None
 
 
 async def _too_high(kiosk: Kiosk, run: Run) -> list[str]:
@@ -192,15 +213,28 @@ async def show_receipt(kiosk: Kiosk, name: str, visit: Visit, scope: CarrierScop
     moved = await kiosk.store.run(staff_store.moved_in, visit, scope)
     if not moved:
         return True
+    server = kiosk.public_server()
     kiosk.person.show(
         Receipt(
             name=name,
             number=str(visit.began_seq),
             lines=tuple(_receipt_line(each) for each in moved),
+            link=await _link(kiosk, server.url, visit, len(moved)),
+            is_reached=server.is_reached,
             choices=(Choice.DONE,),
         )
     )
-    return await pressed(kiosk, (Choice.DONE,), kiosk.policy.courier_session_s) is Choice.DONE
+    return await pressed(kiosk, (Choice.DONE,), LONGEST_RUN_S) is Choice.DONE
+
+
+async def _link(kiosk: Kiosk, url: str, visit: Visit, shown: int) -> str:
+    """Where the server shows the receipt; nowhere where there is more on it than is shown here."""
+    whole = await kiosk.store.run(staff_store.moved_in, visit, EVERY_CARRIER)
+    epoch = await kiosk.store.run(journal.epoch_of, visit.began_seq)
+    if not url or epoch is None or len(whole) != shown:
+        return ""
+    here = kiosk.location.id
+    return receipt_link(url, kiosk.location_key, here, epoch, visit.began_seq)
 
 
 def _receipt_line(moved: Moved) -> ReceiptLine:

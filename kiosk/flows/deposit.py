@@ -111,7 +111,8 @@ async def put_in(
         here = known.id if known.status is PackageStatus.STORED else None
         return PutIn(refused=Refused(Refusal.ALREADY_HERE, known.slot or ""), here=here)
     size = known.size if known is not None else None
-    size = size or await choose_size(kiosk, barcode, kiosk.policy.courier_session_s, scope.own)
+    wait_s = kiosk.policy.courier_session_s
+    size = size or await choose_size(kiosk, barcode, wait_s, scope.own, full_leads_on=True)
     if size is None:
         return PutIn()
     bringing = Bringing(actor, scope, scans, barcode)
@@ -134,11 +135,17 @@ async def reissue(kiosk: Kiosk, actor: str, package_id: str) -> Package | None:
     return await kiosk.store.run(packages.package, package_id)
 
 
-async def choose_size(kiosk: Kiosk, barcode: str, wait_s: float, carrier: str) -> str | None:
+async def choose_size(
+    kiosk: Kiosk, barcode: str, wait_s: float, carrier: str, *, full_leads_on: bool = False
+) -> str | None:
     """The size of a package of a carrier that nobody announced, or announced without one; None when
     whoever brings it goes back."""
     offers = await kiosk.size_offers(carrier)
-    kiosk.person.show(ChooseSize(barcode=barcode, sizes=offers, choices=(Choice.BACK,)))
+    kiosk.person.show(
+        ChooseSize(
+            barcode=barcode, sizes=offers, full_leads_on=full_leads_on, choices=(Choice.BACK,)
+        )
+    )
     while True:
         event = await kiosk.person.next(wait_s)
         if isinstance(event, TimedOut) or event == Pressed(Choice.BACK):
@@ -281,6 +288,7 @@ async def _put_behind_door(
         slot=deposit.slot,
         purpose=Purpose.PUT_IN,
         barcode=barcode,
+        free=() if bringing.is_guests else await _free_doors(kiosk),
         choices=_at_open_door(kiosk, bringing, deposit.slot),
     )
 
@@ -319,6 +327,11 @@ async def _put_behind_door(
         kiosk.rng,
         bringing.addressee,
     )
+
+
+async def _free_doors(kiosk: Kiosk) -> tuple[tuple[str, int], ...]:
+    """What the courier reaches for next depends on it."""
+    return tuple((offer.name, offer.free) for offer in await kiosk.size_offers())
 
 
 def _at_open_door(kiosk: Kiosk, bringing: Bringing, slot: str) -> tuple[Choice, ...]:

@@ -1,12 +1,12 @@
 """What is said and sounded when a screen comes: prompts in the access mode, directions for all.
 
 Nothing that is said holds a digit of a code: only the words of a view are spoken, never what is
-typed or shown in its figure. Sounds are never the only sign of anything.
+typed or shown in its figure. What is somebody's own is said into a headphone alone. Sounds are
+never the only sign of anything.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -31,9 +31,11 @@ class Announcer:
         is_night: Callable[[], bool],
         *,
         speaks_directions: bool = True,
+        is_private: Callable[[], bool] = lambda: False,
     ) -> None:
         self._loudspeaker = loudspeaker
         self._is_night = is_night
+        self._is_private = is_private
         self._speaks_directions = speaks_directions
         self._said = ""
 
@@ -51,9 +53,9 @@ class Announcer:
     def page_changed(self, page: Page[Any]) -> None:
         """A screen took a new view: what is new on it is said; a number that counts is not."""
         text = self._text(page)
-        if _without_numbers(text) == self._said:
+        if texts.spoken.without_numbers(text) == self._said:
             return
-        self._said = _without_numbers(text)
+        self._said = texts.spoken.without_numbers(text)
         if text:
             self._say(page, text)
         else:
@@ -85,10 +87,16 @@ class Announcer:
 
     def _text(self, page: Page[Any]) -> str:
         if page.theme.is_access:
-            return texts.spoken.screen(page.view, page.words(), page.prompts())
+            return texts.spoken.screen(
+                page.view,
+                page.words(),
+                page.prompts(),
+                page.context.speech,
+                is_private=self._is_private(),
+            )
         is_direction = isinstance(page.view, DoorOpen) and page.view.purpose is Purpose.TAKE
         if is_direction and self._speaks_directions and not self._is_night():
-            return texts.spoken.screen(page.view, page.words(), ())
+            return texts.spoken.screen(page.view, page.words(), (), page.context.speech)
         return ""
 
     def _say(self, page: Page[Any], text: str) -> None:
@@ -96,7 +104,3 @@ class Announcer:
 
     def _sound(self, sound: tuple[float, float]) -> None:
         self._loudspeaker.play(tone(*sound, _QUIET if self._is_night() else _LOUD))
-
-
-def _without_numbers(text: str) -> str:
-    return re.sub(r"\d+", "", text)

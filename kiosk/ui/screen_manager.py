@@ -31,7 +31,7 @@ from kiosk.flows.views.customer import First
 from kiosk.flows.views.shared import View
 from kiosk.model.location import Location
 from kiosk.model.scanner_test import scanner_findings
-from kiosk.ui import texts
+from kiosk.ui import fonts, texts
 from kiosk.ui import theme as look
 from kiosk.ui.announcer import Announcer
 from kiosk.ui.focus import Focus
@@ -51,13 +51,6 @@ from kiosk.ui.widgets.keypad import CLEAR, ERASE
 
 log = logging.getLogger(__name__)
 
-_FONTS = {
-    "Kiosk": "atkinson-hyperlegible-regular.ttf",
-    "KioskBold": "atkinson-hyperlegible-bold.ttf",
-    "KioskArabic": "kiosk-arabic-regular.ttf",
-    "KioskArabicBold": "kiosk-arabic-bold.ttf",
-    "KioskIcons": "lucide-subset.ttf",
-}
 _LOST_TOUCH_S = 5.0
 """A finger of which nothing more was heard for so long has left the panel."""
 _FAULT_S = 10.0
@@ -74,9 +67,11 @@ def _load_look() -> None:
     global _is_loaded
     if _is_loaded:
         return
-    fonts = resources.files("assets") / "fonts"
-    for name, file_name in _FONTS.items():
-        path = _loaded.enter_context(resources.as_file(fonts / file_name))
+    files = {"KioskIcons": "lucide-subset.ttf"}
+    for typeface in fonts.typefaces():
+        files |= typeface.files
+    for name, file_name in files.items():
+        path = _loaded.enter_context(resources.as_file(fonts.FONTS / file_name))
         LabelBase.register(name, str(path))
     rules = resources.files("kiosk.ui.widgets") / "widgets.kv"
     Builder.load_string(rules.read_text(encoding="utf-8"), filename="widgets.kv")
@@ -110,8 +105,8 @@ class ScreenManager(Widget, Tools):
         self.panel = panel
         self.site_look = site_look or SiteLook()
         self.preference = Preference()
-        self._announcer = self._made_announcer(sound or Sound())
         self._jack = sound.jack if sound is not None else None
+        self._announcer = self._made_announcer(sound or Sound())
         self._had_plug = False
         self._focus: Focus | None = None
         self.context = Context(location, self._theme(location), self._emit, self, self._make_logo)
@@ -124,6 +119,8 @@ class ScreenManager(Widget, Tools):
         self._touch_s = float("-inf")
         self._touch: object = None
         self._typed_ahead = ""
+        self._first: FirstPage | None = None
+        """The first screen, whose keypad became that of the page: a finger goes on typing."""
         self._aside: Page[Any] | None = None
         self._rest = Clock.create_trigger(self._save_screen, self.site_look.saver_after_s)
         self._recovery = Clock.create_trigger(self._recover, _FAULT_S)
@@ -137,7 +134,12 @@ class ScreenManager(Widget, Tools):
             sound.loudspeaker,
             self.site_look.is_night,
             speaks_directions=sound.speaks_directions,
+            is_private=self._is_private,
         )
+
+    def _is_private(self) -> bool:
+        """Whether only the person hears what is said; asked now: the plug may just have gone."""
+        return self._jack is not None and self._jack.has_plug()
 
     # --- views in ---
 
@@ -180,8 +182,10 @@ class ScreenManager(Widget, Tools):
                 break
         self._replace(page)
         self._aside = before if isinstance(page, MoreTimePage) else None
+        self._first = None
         if isinstance(before, FirstPage) and isinstance(page, CodePage):
             page.text_input(self._typed_ahead)
+            self._first = before
         self._typed_ahead = ""
 
     def _replace(self, page: Page[Any]) -> None:
@@ -211,7 +215,8 @@ class ScreenManager(Widget, Tools):
         wanted = self.preference
         spoken = speech(wanted.language or location.languages[0])
         colours = self.site_look.palette(is_access=wanted.is_access)
-        return Theme(self.panel, spoken, colours, wanted.is_access)
+        moves = self.site_look.moves and not wanted.is_access
+        return Theme(self.panel, spoken, colours, wanted.is_access, moves)
 
     def _settle(self, preference: Preference) -> None:
         """Make screens like this from now on."""
@@ -319,6 +324,8 @@ class ScreenManager(Widget, Tools):
         if page is None:
             return was_dark
         self._rest_if_nobody_is_here(page.view)
+        if isinstance(page, FirstPage):
+            page.point()
         if not page.is_answered and not isinstance(page, FirstPage):
             self._on_event(Stirred())
         return was_dark
@@ -383,9 +390,19 @@ class ScreenManager(Widget, Tools):
         if self._touch is not None and now_s - self._touch_s < _LOST_TOUCH_S:
             return True  # a second finger means nothing
         self._touch, self._touch_s = touch, now_s
-        if self._somebody_is_here() or Clock.time() - self._shown_s < look.PRESS_GUARD_S:
+        if self._somebody_is_here():
+            return True
+        if Clock.time() - self._shown_s < look.PRESS_GUARD_S:
+            self._go_on_typing(touch)
             return True
         return bool(super().on_touch_down(touch))
+
+    def _go_on_typing(self, touch: MotionEvent) -> None:
+        """A touch that came just after the keypad of the first screen meant that one's key."""
+        page = self.page
+        digit = self._first.digit_at(touch) if self._first is not None else ""
+        if digit and isinstance(page, CodePage) and not page.is_answered:
+            page.text_input(digit)
 
     def on_touch_up(self, touch: MotionEvent) -> bool:
         if touch is self._touch:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -16,14 +17,17 @@ from kiosk.flows.views.courier import Receipt, ReceiptLine
 from kiosk.flows.views.customer import EnterCode
 from kiosk.flows.views.shared import Ask, Trouble, View
 from kiosk.model.events import EventKind
+from kiosk.model.power import UNKNOWN, Power
 from kiosk.ui import texts, theme
+from kiosk.ui.colours import distance
 from kiosk.ui.directions import Side, direction_of
 from kiosk.ui.icons import GLYPHS
-from kiosk.ui.language import ENGLISH
+from kiosk.ui.language import ENGLISH, languages, speech
 from kiosk.ui.texts import courier
 from kiosk.ui.theme import Colour, Tone
 from tests.gallery.locker import NOW_MS, sample_doors, sample_location
-from tests.gallery.samples import sample_views
+from tests.gallery.panels import PANELS
+from tests.gallery.samples import sample_machine, sample_views
 
 ROOT = Path(__file__).parents[2]
 LOCATION = sample_location()
@@ -163,6 +167,37 @@ def test_a_sites_own_colour_is_made_to_stand_out_by_night_too() -> None:
     assert theme.LIGHT.with_accent(accent).tones[Tone.ACT].strong == accent
 
 
+EIGHTHS = [f"{part:02X}" for part in (0, 64, 128, 192, 255)]
+ACCENTS = [f"#{red}{green}{blue}" for red in EIGHTHS for green in EIGHTHS for blue in EIGHTHS]
+BRANDS = ("#FFCC00", "#E2001A", "#D40511", "#C8102E", "#A31D17", "#FF9D93", "#7FB2F0", "#777777")
+
+
+@pytest.mark.parametrize("palette", ["light", "night"])
+def test_every_accent_can_be_read_and_is_no_error(palette: str) -> None:
+    for accent in (*BRANDS, *ACCENTS):
+        own = PALETTES[palette].with_accent(theme.colour(accent))
+        act, failed = own.tones[Tone.ACT], own.tones[Tone.FAILED]
+        for words, ground in (
+            *((act.on_strong, act.strong), (act.on_strong, own.act_pressed)),
+            *((act.strong_ink, own.ground), (act.strong_ink, own.surface)),
+            *((act.strong_ink, act.soft), (own.ink, act.soft)),
+            *((own.ink_soft, act.soft), (own.ink, own.pressed)),
+        ):
+            assert contrast(words, ground) >= 4.5, accent
+        for one in (act.strong, act.strong_ink):
+            for other in (failed.strong, failed.strong_ink):
+                assert distance(one, other) >= 0.14, accent
+        assert distance(act.soft, failed.soft) >= 0.02, accent
+        edge = theme.Theme(PANELS["1280x800"], colours=own).edge_around(act.strong)
+        assert contrast(edge, own.ground) >= 3, accent
+
+
+def test_a_light_accent_stays_and_carries_dark_words() -> None:
+    yellow = theme.colour("#FFCC00")
+    act = theme.LIGHT.with_accent(yellow).tones[Tone.ACT]
+    assert act.strong == yellow and luminance(act.on_strong) < 0.1
+
+
 def test_words_need_no_window() -> None:
     script = "import sys, kiosk.ui.texts, tests.gallery.samples; sys.exit('kivy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], cwd=ROOT).returncode == 0
@@ -179,4 +214,57 @@ def test_a_receipt_to_take_along_has_the_newest_packages_and_counts_the_others()
     assert "Receipt 417, Kim" in text
     assert text.endswith("JD014600006281200059")
     shown = text.count("JD0146")
-    assert f"{60 - shown} before these" in text
+    assert f"{60 - shown} more before these" in text
+
+
+@pytest.mark.parametrize("language", languages())
+def test_seconds_that_run_down_are_no_new_sentence(language: str) -> None:
+    def said(wait_s: int) -> str:
+        ask = Ask(question=Question.NEED_MORE_TIME, wait_s=wait_s)
+        return texts.words_for(ask, LOCATION, speech(language)).body
+
+    # One and two may be words without a figure.
+    rest = {texts.spoken.without_numbers(said(seconds)) for seconds in range(3, 60)}
+    assert len(rest) == 1
+    assert len({said(1), said(3), said(20)}) == 3
+
+
+def test_the_machine_says_how_warm_the_locker_is_and_how_it_gets_its_power() -> None:
+    machine = sample_machine()
+    said = dict(texts.service.machine_details(machine, LOCATION))
+    assert said["In the locker"] == "38 °C"
+    assert said["Power"] == "Battery only · 62 % · 41 min left"
+    silent = replace(machine, power=UNKNOWN)
+    assert dict(texts.service.machine_details(silent, LOCATION))["Power"] == (
+        "The supply does not answer"
+    )
+    on_mains = replace(machine, power=Power(True, False, battery_percent=100.0))
+    assert dict(texts.service.machine_details(on_mains, LOCATION))["Power"] == "Mains · 100 %"
+    brief = dict(texts.service.machine_details(machine, LOCATION, brief=True))
+    assert brief["Power"] == "Battery only · 62 %"
+    assert "Power" not in dict(texts.service.machine_details(on_mains, LOCATION, brief=True))
+    bare = replace(machine, power=None, vitals=service.Vitals())
+    assert not {"Power", "In the locker"} & set(dict(texts.service.machine_details(bare, LOCATION)))
+
+
+LINK = "https://lockers.example.org/receipt/market/0f/417/Zk1v0b2xQ9rT7yUe3wPq5A"
+
+
+@pytest.mark.parametrize(
+    ("count", "is_reached", "is_link"),
+    [(3, True, True), (3, False, False), (60, True, True), (60, False, True)],
+)
+def test_a_receipts_code_is_the_link_where_its_page_is_there_or_the_list_has_no_room(
+    count: int, is_reached: bool, is_link: bool
+) -> None:
+    lines = tuple(
+        ReceiptLine(EventKind.PACKAGE_STORED, f"JD0146000062812{number:05d}", "7", NOW_MS)
+        for number in range(count)
+    )
+    view = Receipt(name="Kim", number="417", lines=lines, link=LINK, is_reached=is_reached)
+    code = courier.receipt_qr(view, sample_location(), ENGLISH)
+    assert (code == f"{LINK}?language=en") is is_link
+    assert (code.count("JD0146") == count) is not is_link
+    words = courier.receipt_words(view, 0, count, sample_location(), ENGLISH)
+    assert words.note is not None
+    assert ("online" in words.note.text) is (is_link and not is_reached)

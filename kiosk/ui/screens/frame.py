@@ -65,6 +65,8 @@ class Frame(Widget):
     """In landscape the row with the name is left out, so that the figure has its height."""
     keeps_name = False
     """The name stands in the top row even where there is little room."""
+    name_steps: tuple[str, ...] = ("text",)
+    """The type of the location's name in the top row."""
     spare_parts: tuple[str, ...] = ()
     """What may be left out when there is no room, in this order: `body`, `title`, `field`."""
 
@@ -304,7 +306,7 @@ class Frame(Widget):
             return inner.top
         height = self.row_height()
         y = inner.top - height
-        self.header.fit_line()
+        self.header.fit_line(self.name_steps)
         needed = min(name.width, inner.width * 0.45) + theme.gap if has_name else 0.0
         if theme.is_cramped:
             needed = inner.width
@@ -403,7 +405,8 @@ class Frame(Widget):
 
     def _measured(self, room: Area) -> list[Widget]:
         """The parts of the block, measured with the largest type that fits the room."""
-        spare = [getattr(self, name) for name in self.spare_parts]
+        named = [getattr(self, name) for name in self.spare_parts]
+        spare = [part for part in named if part is not None]
         parts: list[Widget] = []
         self._is_overfull = False
         for count in range(len(spare) + 1):

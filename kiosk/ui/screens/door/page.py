@@ -10,10 +10,12 @@ from kiosk.flows.views.choices import Choice
 from kiosk.flows.views.shared import DoorOpen
 from kiosk.ui import texts
 from kiosk.ui.directions import direction_of
+from kiosk.ui.motion import Motion
 from kiosk.ui.screens.page import Area, Page
 from kiosk.ui.theme import Tone
 from kiosk.ui.widgets.bank import BankFigure, DoorLook
 from kiosk.ui.widgets.buttons import NumberSign
+from kiosk.ui.widgets.counts import FreeStrip
 
 
 class DoorOpenPage(Page[DoorOpen]):
@@ -21,8 +23,9 @@ class DoorOpenPage(Page[DoorOpen]):
 
     figure_share = 0.44
     is_compact = True
-    spare_parts = ("body",)
+    spare_parts = ("field", "body")
     figure: BankFigure
+    field: FreeStrip | None
 
     def has_main_choice(self) -> bool:
         """What most people do is close the door; only where nothing sees that, they say so."""
@@ -32,18 +35,39 @@ class DoorOpenPage(Page[DoorOpen]):
         self.figure = BankFigure(self.theme, self.context.location)
         self.add_widget(self.figure)
         self._light()
+        self._count()
+        if self.theme.moves:
+            pulse = Motion(self.figure.drawing.pulse)
+            self.motions.append(pulse)
+            pulse.start()
 
     def changed(self, before: DoorOpen) -> None:
         self._light()
+        self._count()
+
+    def _count(self) -> None:
+        """How many doors are free, until the person is to close this one."""
+        if self.field is not None:
+            self.remove_widget(self.field)
+            self.field = None
+        if self.view.free and not self.view.remind:
+            said = texts.courier.free_doors(self.context.speech)
+            self.field = FreeStrip(self.theme, said, self.view.free)
+            self.add_widget(self.field)
+
+    def measure_field(self, room: Area) -> None:
+        if self.field is not None:
+            self.field.fit(room.width)
 
     def _light(self) -> None:
         colours = self.theme.tone(Tone.WAITING if self.view.remind else Tone.DONE)
-        lit = DoorLook(colours.strong, colours.on_strong, strong=True)
+        lit = DoorLook(colours.strong, colours.on_strong, "door-open", strong=True)
         self.figure.drawing.paint({self.view.slot: lit})
 
     def words(self) -> texts.parts.Words:
         words = super().words()
-        if self.theme.is_small and words.note is not None and "\n" in words.body:
+        has_more = words.note is not None or bool(self.view.free)
+        if self.theme.is_small and has_more and "\n" in words.body:
             # The arrow and the drawing say where; what to do must stay.
             return replace(words, body=words.body.partition("\n")[2])
         return words

@@ -89,7 +89,7 @@ class OpeningBars(Card):
         super().__init__(theme, fill=theme.colours.surface, edge=theme.colours.line)
         self.openings = _between_the_first_and_the_last(openings)
         speech = theme.speech
-        self.name = Words(theme, text=speech.say("Time to open, in milliseconds"), halign="left")
+        self.name = Words(theme, text=speech.say("Opening time in milliseconds"), halign="left")
         self.labels = [
             Words(theme, text=_label(end_ms, theme), ink=theme.colours.ink_soft)
             for end_ms, _ in self.openings
@@ -125,7 +125,7 @@ class OpeningBars(Card):
             if count:
                 height = max(2.0, room * count / most)
                 with self.bars.canvas:
-                    Color(*self.theme.tone(Tone.ACT).strong)
+                    Color(*self.theme.tone(Tone.ACT).strong_ink)
                     RoundedRectangle(
                         pos=(left + 0.15 * step, floor),
                         size=(0.7 * step, height),
