@@ -89,10 +89,8 @@ _MOVED: Mapping[str, str] = {
 }
 
 
-def receipt_line(
-    line: ReceiptLine, location: Location, speech: Speech, *, brief: bool = False
-) -> str:
-    """One package of a hand-over receipt; `brief` shortens its barcode."""
+def receipt_line(line: ReceiptLine, location: Location, speech: Speech) -> str:
+    """One package of a hand-over receipt."""
     at = ""
     if line.at_ms is not None:
         at = speech.time(line.at_ms, location.time_zone)
@@ -100,24 +98,14 @@ def receipt_line(
         at,
         speech.say("door {slot}", slot=line.slot),
         speech.say(_MOVED.get(line.kind, "")),
-        short_barcode(line.barcode) if brief else line.barcode,
+        line.barcode,
     )
     return speech.row(parts, "  ")
 
 
 def _receipt(view: Receipt, location: Location, speech: Speech) -> Words:
-    return receipt_words(view, RECEIPT_LINES, location, speech)
-
-
-def receipt_words(
-    view: Receipt, room: int, location: Location, speech: Speech, *, brief: bool = False
-) -> Words:
-    """A receipt with the last `room` packages."""
     text = _receipt_number(view, location, speech)
-    lines = [receipt_line(line, location, speech, brief=brief) for line in view.lines[-room:]]
-    more = len(view.lines) - room
-    if more > 0:
-        lines.insert(0, _before_these(more, speech))
+    lines = [receipt_line(line, location, speech) for line in view.lines]
     title = speech.say_count(
         len(view.lines), "{count} package changed hands", "{count} packages changed hands"
     )

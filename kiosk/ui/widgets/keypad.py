@@ -19,6 +19,8 @@ ERASE = "ERASE"
 ENTER = "ENTER"
 SHIFT = "SHIFT"
 _KEY_GAP_MM = 1.4
+KEYBOARD_LEAST_MM = 38.6
+"""Four rows of keys that can still be hit."""
 _DIGIT_ROWS = (("1", "2", "3"), ("4", "5", "6"), ("7", "8", "9"), (CLEAR, "0", ERASE))
 _LETTER_ROWS = (
     tuple("1234567890"),

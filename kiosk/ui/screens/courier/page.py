@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from kivy.graphics import Color, Mesh, SmoothLine
+from kivy.input.motionevent import MotionEvent
 from kivy.uix.widget import Widget
 
 from kiosk.flows.events import Chosen, Entered
@@ -18,7 +18,7 @@ from kiosk.ui import texts
 from kiosk.ui.screens.page import Area, Page
 from kiosk.ui.theme import Theme, Tone
 from kiosk.ui.widgets.buttons import Badge, Card, Pressable, mirror
-from kiosk.ui.widgets.keypad import CLEAR, ENTER, ERASE, letter_keyboard
+from kiosk.ui.widgets.keypad import CLEAR, ENTER, ERASE, KEYBOARD_LEAST_MM, letter_keyboard
 from kiosk.ui.widgets.text import Icon, Words
 
 
@@ -154,8 +154,8 @@ class ScanPage(Page[ScanPackage]):
 
     has_tools = False
     figure_share = 0.54
+    figure_may_wait = True
     figure_share_stacked = 0.8
-    spare_parts = ("body", "title")
     figure: ScanFigure
 
     def has_button_column(self) -> bool:
@@ -165,12 +165,6 @@ class ScanPage(Page[ScanPackage]):
         count = {Choice.COLLECT: self.view.due, Choice.MOVE_LOWER: self.view.too_high}.get(choice)
         label = super().label_of(choice)
         return f"{label} · {self.theme.speech.number(count)}" if count else label
-
-    def words(self) -> texts.parts.Words:
-        words = super().words()
-        if self.theme.is_small and self.has_button_column() and words.note is not None:
-            return replace(words, title="", body="")
-        return words
 
     def build(self) -> None:
         self.figure = ScanFigure(self.theme, self.view)
@@ -216,6 +210,8 @@ class TypeBarcodePage(Page[View]):
     has_tools = False
     is_compact = True
     figure_share_stacked = 0.7
+    figure_least_mm = KEYBOARD_LEAST_MM
+    figure_yields = True
     field: TypedLine
 
     def build(self) -> None:
@@ -224,11 +220,6 @@ class TypeBarcodePage(Page[View]):
         self.figure = letter_keyboard(self.theme, self._pressed)
         self.add_widget(self.field)
         self.add_widget(self.figure)
-
-    def words(self) -> texts.parts.Words:
-        words = super().words()
-        # The keys need the height.
-        return replace(words, body="") if self.theme.is_small else words
 
     def take_over(self, before: Page[Any]) -> None:
         if isinstance(before, TypeBarcodePage):
@@ -361,6 +352,16 @@ class SizeCard(Pressable):
             part.fit_line()
         return float(self.name.height + self.measures.height + self.weight.height)
 
+    def text_width(self) -> float:
+        """The width of its words."""
+        self.text_height()
+        head = self.name.width + self.theme.gap + self.free.width
+        return float(max(head, self.measures.width, self.weight.width) + 2 * self.theme.gap)
+
+    def on_touch_down(self, touch: MotionEvent) -> bool:
+        # One on a page that is not turned to cannot be touched.
+        return bool(self.opacity) and super().on_touch_down(touch)
+
     def lay_out(self) -> None:
         gap = self.theme.gap
         line = self.theme.hairline * 0.7
@@ -393,12 +394,36 @@ class SizeCards(Widget):
         self.cards = cards
         for card in cards:
             self.add_widget(card)
+        self._number = 0
         self.bind(pos=self._place, size=self._place)
+
+    @property
+    def page_count(self) -> int:
+        """How many pages there are: columns that leave the words no room are not drawn."""
+        return max(1, -(-len(self.cards) // self._at_once()))
+
+    def turn_to(self, number: int) -> None:
+        """Show this page, from 0."""
+        self._number = number
+        self._place()
+
+    def _at_once(self) -> int:
+        count, gap = max(1, len(self.cards)), self.theme.gap
+        if self.theme.is_portrait or not self.cards:
+            return count
+        widest = max(card.text_width() for card in self.cards)
+        return max(1, min(count, int((self.width + gap) / (widest + gap))))
 
     def _place(self, *_: object) -> None:
         if not self.cards or self.width < 2 or self.height < 2:
             return
-        theme, count, gap = self.theme, len(self.cards), self.theme.gap
+        theme, gap = self.theme, self.theme.gap
+        at_once = self._at_once()
+        first = min(self._number, self.page_count - 1) * at_once
+        cards = self.cards[first : first + at_once]
+        for card in self.cards:
+            card.opacity = 1 if card in cards else 0
+        count = len(cards) if at_once == len(self.cards) else at_once
         widest = max(card.picture.extent_mm()[0] for card in self.cards)
         highest = max(card.picture.extent_mm()[1] for card in self.cards)
         if theme.is_portrait:
@@ -409,7 +434,7 @@ class SizeCards(Widget):
             words = max(card.text_height() for card in self.cards)
             room = (width - 2 * gap, height - words - 2 * gap)
         scale = max(0.01, min(room[0] / widest, room[1] / highest))
-        for number, card in enumerate(self.cards):
+        for number, card in enumerate(cards):
             card.scale = scale
             card.size = (round(width), round(height))
             if theme.is_portrait:
@@ -427,6 +452,7 @@ class SizePage(Page[ChooseSize]):
 
     has_tools = False
     is_compact = True
+    figure_may_wait = True
     figure_share_stacked = 0.72
 
     def build(self) -> None:

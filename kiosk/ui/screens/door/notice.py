@@ -16,7 +16,7 @@ from kiosk.model.invariants import present
 from kiosk.ui import texts
 from kiosk.ui.directions import direction_of
 from kiosk.ui.screens.page import Area, Page
-from kiosk.ui.widgets.bank import BankFigure, DoorLook
+from kiosk.ui.widgets.bank import LEAST_DRAWING_MM, BankFigure, DoorLook
 from kiosk.ui.widgets.buttons import NumberSign
 
 
@@ -42,6 +42,8 @@ class DoorNoticePage(Page[Any]):
 
     figure_share_stacked = 0.4
     """The words come first: what to do matters more than where."""
+    figure_least_mm = LEAST_DRAWING_MM
+    figure_yields = True
     figure: BankFigure | None
 
     def has_main_choice(self) -> bool:

@@ -182,7 +182,6 @@ class Languages(Widget):
 class FirstPage(Page[First]):
     """Welcomes, and says if a door was left open. Digits typed here are reported as they come."""
 
-    spare_parts = ("body",)
     keeps_name = True
     figure: Cards
 

@@ -28,6 +28,8 @@ class MoreTimePage(Page[Ask]):
         left_s = max(0, self.view.wait_s - 1)
         self.view = replace(self.view, wait_s=left_s)
         self.body.text = self.words().body
+        if self.page_count > 1:
+            self.arrange()
 
     def leave(self) -> None:
         self._tick.cancel()
@@ -39,7 +41,6 @@ class ReceiptPage(Page[Receipt]):
 
     figure_share = 0.42
     figure_share_stacked = 0.36
-    spare_parts = ("body",)
 
     def build(self) -> None:
         here, speech = self.context.location, self.context.speech
@@ -53,27 +54,9 @@ class ReceiptPage(Page[Receipt]):
     def make_sign(self, words: texts.parts.Words) -> Widget | None:
         return super().make_sign(words) if self.theme.is_portrait else None
 
-    def words(self) -> texts.parts.Words:
-        return self._words_with(texts.courier.RECEIPT_LINES)
-
-    def _words_with(self, lines: int) -> texts.parts.Words:
-        here, speech = self.context.location, self.context.speech
-        return texts.courier.receipt_words(
-            self.view, lines, here, speech, brief=self.theme.is_small
-        )
-
     def _steps(self) -> list[tuple[str, str]]:
         # A line is a package: it is not broken in two.
         return [(title, "text") for title, body in super()._steps() if body == "text"]
-
-    def _measured(self, room: Area) -> list[Widget]:
-        parts: list[Widget] = []
-        for lines in range(texts.courier.RECEIPT_LINES, 0, -1):
-            self.body.text = self._words_with(lines).body
-            parts = super()._measured(room)
-            if self.body in parts and self._block_height(parts) <= room.height:
-                break
-        return parts
 
 
 class FaultPage(Page[View]):
