@@ -12,10 +12,16 @@ from kiosk.flows.events import Entered, Pressed, Scanned, TimedOut
 from kiosk.flows.move import move_package
 from kiosk.flows.person import Event
 from kiosk.flows.views.choices import Choice, Refusal, Refused
-from kiosk.flows.views.courier import Receipt, ReceiptLine, ScanPackage, StoredNote
+from kiosk.flows.views.courier import (
+    Receipt,
+    ReceiptLine,
+    ScanPackage,
+    SilentDoors,
+    StoredNote,
+)
 from kiosk.model.carriers import CarrierScope
 from kiosk.model.person import Role, Staff, is_badge
-from kiosk.store import departures, moves, packages
+from kiosk.store import boards, departures, moves, packages
 from kiosk.store import staff as staff_store
 from kiosk.store.staff import Moved, Visit
 
@@ -31,6 +37,8 @@ class Run:
     scans: Scans = field(default_factory=Scans)
     stored: StoredNote | None = None
     stored_count: int = 0
+    is_expecting: bool = False
+    """Whether something was announced in this run that had not come yet."""
     last_package: str | None = None
     """The last deposit, which may still be undone."""
     refused: Refused | None = None
@@ -143,11 +151,15 @@ async def _scan_view(kiosk: Kiosk, run: Run) -> ScanPackage:
         choices.append(Choice.MOVE_LOWER)
     if run.refused_package is not None:
         choices.append(Choice.REISSUE_CODE)
+    expected = await kiosk.store.run(packages.expected, run.scope)
+    run.is_expecting = run.is_expecting or expected > 0
     return ScanPackage(
         name=run.staff.name,
         sizes=await kiosk.size_offers(),
         stored=run.stored,
         stored_count=run.stored_count,
+        expected=expected if run.is_expecting else None,
+        silent=await _silent_doors(kiosk, run),
         refused=run.refused,
         typing=run.typing,
         due=due,
@@ -155,6 +167,13 @@ async def _scan_view(kiosk: Kiosk, run: Run) -> ScanPackage:
         too_high=too_high,
         choices=(Choice.BACK,) if run.typing else tuple(choices),
     )
+
+
+async def _silent_doors(kiosk: Kiosk, run: Run) -> SilentDoors | None:
+    """The doors that this courier would use, and cannot."""
+    labels = {slot.label: slot.board for slot in kiosk.location.slots}
+    silent = await kiosk.store.run(boards.silent_doors, labels, run.scope)
+    return SilentDoors(silent.count, silent.since_ms, silent.due) if silent.count else None
 
 
 async def _too_high(kiosk: Kiosk, run: Run) -> list[str]:

@@ -281,6 +281,7 @@ async def _put_behind_door(
         slot=deposit.slot,
         purpose=Purpose.PUT_IN,
         barcode=barcode,
+        free=() if bringing.is_guests else await _free_doors(kiosk),
         choices=_at_open_door(kiosk, bringing, deposit.slot),
     )
 
@@ -319,6 +320,11 @@ async def _put_behind_door(
         kiosk.rng,
         bringing.addressee,
     )
+
+
+async def _free_doors(kiosk: Kiosk) -> tuple[tuple[str, int], ...]:
+    """What the courier reaches for next depends on it."""
+    return tuple((offer.name, offer.free) for offer in await kiosk.size_offers())
 
 
 def _at_open_door(kiosk: Kiosk, bringing: Bringing, slot: str) -> tuple[Choice, ...]:

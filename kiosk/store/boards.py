@@ -12,6 +12,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 
 from kiosk.model.actor import KIOSK
+from kiosk.model.carriers import CarrierScope
 from kiosk.model.clock import Instant
 from kiosk.model.event_bodies import BoardChanged
 from kiosk.model.location import SuspectReason
@@ -105,6 +106,48 @@ def awaiting_look(writer: Writer) -> frozenset[str]:
         for row in rows
         if json.loads(row["value"])["awaits_look"]
     )
+
+
+@dataclass(frozen=True, slots=True)
+class SilentDoors:
+    """Doors that somebody would use and whose boards do not answer, or wait for a look."""
+
+    count: int
+    since_ms: int | None
+    """Since when; None where no clock can be trusted to say so."""
+    due: int
+    """How many packages behind them are to be taken back."""
+
+
+def silent_doors(writer: Writer, boards: Mapping[str, str], scope: CarrierScope) -> SilentDoors:
+    """What cannot be reached of the doors that would be free, and of those behind which lies what a
+    courier who may touch this is to take back. `boards`: the board of each slot of the site."""
+    rows = writer.all(
+        "SELECT slot.label, package.carrier AS due_of FROM slot"
+        " LEFT JOIN package ON package.slot = slot.label"
+        " AND package.status IN ('EXPIRED', 'CANCELLED')"
+        " WHERE slot.is_reachable = 0 AND (package.id IS NOT NULL AND slot.service <>"
+        " 'DO_NOT_OPEN' OR slot.status = 'EMPTY' AND slot.service = 'IN_SERVICE')"
+    )
+    found = [row for row in rows if row["label"] in boards]
+    found = [row for row in found if row["due_of"] is None or scope.may_touch(row["due_of"])]
+    since = [
+        away_since_ms(writer, board) for board in sorted({boards[row["label"]] for row in found})
+    ]
+    known = [each for each in since if each is not None]
+    # Of several boards the last: from then on it is true of all these doors.
+    since_ms = max(known, default=None) if len(known) == len(since) else None
+    return SilentDoors(len(found), since_ms, sum(row["due_of"] is not None for row in found))
+
+
+def away_since_ms(writer: Writer, board: str) -> int | None:
+    """Since when a board does not answer; None where it answers, and where the clock is not trusted
+    or the computer was started since: nobody knows what its clock was then."""
+    since, now = _known(writer, board).away_since, writer.now
+    if since is None or not now.is_trusted:
+        return None
+    _, monotonic_ms, boot_id = since
+    return now.wall_ms - (now.monotonic_ms - monotonic_ms) if boot_id == now.boot_id else None
 
 
 def to_be_there(

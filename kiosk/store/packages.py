@@ -113,6 +113,15 @@ def live_by_barcode(
     return None if row is None else package_of(row)
 
 
+def expected(writer: Writer, scope: CarrierScope) -> int:
+    """How many packages are announced and have not come, of those that somebody may touch."""
+    rows = writer.all(
+        "SELECT carrier, count(*) AS expected FROM package"
+        " WHERE status = 'PENDING' AND slot IS NULL GROUP BY carrier"
+    )
+    return sum(row["expected"] for row in rows if scope.may_touch(row["carrier"]))
+
+
 def is_out_of_scope(writer: Writer, barcode: str, scope: CarrierScope) -> bool:
     """Whether a label is of live packages here, and of none that somebody may touch."""
     return not live_rows(writer, barcode, scope) and bool(live_rows(writer, barcode))

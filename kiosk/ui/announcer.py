@@ -85,10 +85,10 @@ class Announcer:
 
     def _text(self, page: Page[Any]) -> str:
         if page.theme.is_access:
-            return texts.spoken.screen(page.view, page.words(), page.prompts())
+            return texts.spoken.screen(page.view, page.words(), page.prompts(), page.context.speech)
         is_direction = isinstance(page.view, DoorOpen) and page.view.purpose is Purpose.TAKE
         if is_direction and self._speaks_directions and not self._is_night():
-            return texts.spoken.screen(page.view, page.words(), ())
+            return texts.spoken.screen(page.view, page.words(), (), page.context.speech)
         return ""
 
     def _say(self, page: Page[Any], text: str) -> None:

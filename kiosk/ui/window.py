@@ -18,7 +18,9 @@ from kivy.uix.widget import Widget
 from kiosk.flows.views.customer import First
 from kiosk.flows.views.shared import View
 from kiosk.model.location import Location
+from kiosk.ui.drawing_probe import DrawingProbe
 from kiosk.ui.focus import AGAIN, BEFORE, NEXT
+from kiosk.ui.frame_rate import FrameRate
 from kiosk.ui.panel import Panel
 from kiosk.ui.picture import Pixels
 from kiosk.ui.screen_manager import ScreenManager, Sound
@@ -44,8 +46,11 @@ _MISTAKEN = {64: "ctrl", 256: "alt"}
 """Keys that Kivy 2.3 takes for a modifier, for their numbers are its masks: @, and the pad's 0."""
 _HOLDERS = {305: "ctrl", 306: "ctrl", 307: "alt", 308: "alt"}
 """Kivy's key numbers of the modifiers that another key is mistaken for."""
-_DRAW_EVERY_S = 1.0
-"""The window draws at least so often, though nothing changed: one that cannot is missed."""
+_PROBE_EVERY_S = 1.0
+"""So often a few pixels are drawn out of sight and read back: a window that cannot draw is missed,
+and a whole frame would cost a machine without a graphics card two percent of a core."""
+_FRAME_EVERY_S = 30.0
+"""A whole frame is drawn at least so often, though nothing changed."""
 _PAD_TEXT_S = 0.1
 """A character so soon after a key of the pad is that key once more, as text."""
 
@@ -87,7 +92,7 @@ class _KioskApp(App):
         self._pad_s = float("-inf")
         self._down: set[int] = set()
         self.drew_s: float | None = None
-        """When the last frame was drawn, by a clock that goes on while the screen hangs; None
+        """When something was drawn last, by a clock that goes on while the screen hangs; None
         before the first."""
         self._is_shortcut = False
 
@@ -102,7 +107,12 @@ class _KioskApp(App):
             on_flip=self._first_frame,
         )
         Window.bind(on_flip=self._drew)
-        self._drawing = Clock.schedule_interval(lambda _: Window.canvas.ask_update(), _DRAW_EVERY_S)
+        self._probe = DrawingProbe()
+        self._frame_rate = FrameRate()
+        self._looking = (
+            Clock.schedule_interval(self._look_whether_it_draws, _PROBE_EVERY_S),
+            Clock.schedule_interval(lambda _: Window.canvas.ask_update(), _FRAME_EVERY_S),
+        )
         ExceptionManager.add_handler(self._faults)
         return self._screen_manager
 
@@ -115,7 +125,9 @@ class _KioskApp(App):
         return False
 
     def on_stop(self) -> None:
-        self._drawing.cancel()
+        self._frame_rate.stop()
+        for each in self._looking:
+            each.cancel()
         Window.unbind(
             on_textinput=self._text,
             on_key_down=self._key_down,
@@ -135,6 +147,10 @@ class _KioskApp(App):
     def _drew(self, *_: object) -> None:
         self.drew_s = Clock.time()
 
+    def _look_whether_it_draws(self, _: float) -> None:
+        if self.drew_s is not None and self._probe.draws():
+            self._drew()
+
     def _text(self, _window: object, text: str) -> None:
         if self._is_shortcut:
             return
@@ -144,6 +160,7 @@ class _KioskApp(App):
             self._keys.text(text)
 
     def _key_down(self, _window: object, key: int, *_: object) -> None:
+        self._frame_rate.wake()
         if key in _HOLDERS:
             self._down.add(key)
         self._is_shortcut = self._is_held_with(key)
@@ -185,6 +202,7 @@ class _KioskApp(App):
             self._keys.pad(_PAD_CHARACTERS[key], name)
 
     def _touched(self, *_: object) -> None:
+        self._frame_rate.wake()
         # What was typed before the touch comes before it.
         self._keys.person_acts()
 

@@ -45,6 +45,8 @@ SHUT_AFTER_S = 2.3
 BEFORE_THE_LAST_DIGIT_S = 0.5
 """Eight digits are typed, the screen has settled, nothing of it is in the figure."""
 POLL_PERIOD_S = 0.2
+REST_S = 12.0
+"""After so long alone the window rests (`kiosk/ui/frame_rate.py`)."""
 KEY_INSET_PX = 24
 """From a key's middle towards its edge, where no digit is drawn."""
 
@@ -280,7 +282,7 @@ def first_frames(desk: Desk, effort: Effort) -> Figures:
         starts_s.append(start_s)
         try:
             if number == effort.starts - 1:
-                time.sleep(2.0)
+                time.sleep(REST_S)
                 before_s, begin_s = kiosk.cpu_s(), time.monotonic()
                 time.sleep(effort.idle_s)
                 spent_s = kiosk.cpu_s() - before_s

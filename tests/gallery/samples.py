@@ -6,15 +6,6 @@ from dataclasses import replace
 
 from kiosk.flows.events import Scanned
 from kiosk.flows.views.choices import Choice, Problem, Purpose, Question, Refusal, Refused
-from kiosk.flows.views.courier import (
-    ChooseSize,
-    Collection,
-    DueRow,
-    Receipt,
-    ReceiptLine,
-    ScanPackage,
-    StoredNote,
-)
 from kiosk.flows.views.customer import (
     CodeAsked,
     EnterCode,
@@ -61,13 +52,12 @@ from kiosk.model.events import EventKind
 from kiosk.model.location import (
     SuspectReason,
 )
-from kiosk.model.package import PackageStatus
 from kiosk.model.person import Role
 from kiosk.store.remote_help import Paused
+from tests.gallery.courier_samples import courier_views
 from tests.gallery.locker import (
     NOW_MS,
     sample_doors,
-    sample_offers,
 )
 from tests.gallery.set_up_samples import set_up_views
 from tests.gallery.unannounced_samples import unannounced_views
@@ -77,7 +67,7 @@ def sample_views() -> list[tuple[str, View]]:
     """Every view with sensible data, each under the name of its picture."""
     return [
         *_customer_views(),
-        *_courier_views(),
+        *courier_views(),
         *unannounced_views(),
         *set_up_views(sample_doors(silent=True).boards),
         *_service_views(),
@@ -260,150 +250,6 @@ def _customer_views() -> list[tuple[str, View]]:
                 message="The database /var/lib/parcel-kiosk/kiosk.db was written by a newer "
                 "version (schema 7, this program knows 3). Install version 0.4 or newer; the file "
                 "was not touched."
-            ),
-        ),
-    ]
-
-
-_PUTTING_IN = (
-    Choice.LARGER_SLOT,
-    Choice.SOMETHING_INSIDE,
-    Choice.DOOR_FAULT,
-    Choice.CANCEL,
-)
-
-
-def _courier_views() -> list[tuple[str, View]]:
-    choices = (Choice.DONE, Choice.TYPE_BARCODE, Choice.LET_SOMEONE_IN)
-    stored = StoredNote("7", "JD014600006281234567", "482107733")
-    name = "M. Courier"
-    return [
-        ("scan", ScanPackage(name=name, sizes=sample_offers(8, 5, 2), choices=choices)),
-        (
-            "scan-stored",
-            ScanPackage(
-                name=name,
-                sizes=sample_offers(7, 5, 0),
-                stored=stored,
-                stored_count=1,
-                choices=choices,
-            ),
-        ),
-        (
-            "scan-refused",
-            ScanPackage(
-                name=name,
-                sizes=sample_offers(7, 5, 0),
-                stored=stored,
-                stored_count=1,
-                refused=Refused(Refusal.ALREADY_HERE, "12"),
-                choices=choices,
-            ),
-        ),
-        (
-            "scan-misread",
-            ScanPackage(
-                name=name,
-                sizes=sample_offers(7, 5, 0),
-                refused=Refused(Refusal.MISREAD, "JD014600006281234567"),
-                choices=choices,
-            ),
-        ),
-        (
-            "scan-type",
-            ScanPackage(
-                name=name, sizes=sample_offers(7, 5, 0), typing=True, choices=(Choice.BACK,)
-            ),
-        ),
-        (
-            "size",
-            ChooseSize(
-                barcode="JD014600006281234567",
-                sizes=sample_offers(7, 5, 0),
-                choices=(Choice.CANCEL,),
-            ),
-        ),
-        (
-            "put-in",
-            DoorOpen(
-                slot="20",
-                purpose=Purpose.PUT_IN,
-                barcode="JD014600006281234567",
-                choices=_PUTTING_IN,
-            ),
-        ),
-        (
-            "put-in-by-word",
-            DoorOpen(
-                slot="20",
-                purpose=Purpose.PUT_IN,
-                barcode="JD014600006281234567",
-                choices=(Choice.DONE, *_PUTTING_IN),
-            ),
-        ),
-        (
-            "put-in-next",
-            DoorOpen(
-                slot="2",
-                purpose=Purpose.PUT_IN,
-                barcode="JD014600006281234567",
-                next_barcode="1Z999AA10123456784",
-                choices=_PUTTING_IN,
-            ),
-        ),
-        (
-            "trouble-deposit",
-            Trouble(
-                problem=Problem.JAMMED,
-                slot="20",
-                purpose=Purpose.PUT_IN,
-                choices=(Choice.ANOTHER_SLOT, Choice.DOOR_IS_OPEN, Choice.CANCEL),
-            ),
-        ),
-        (
-            "collection",
-            Collection(
-                due=tuple(
-                    DueRow(slot, f"JD0146000062812345{slot}", PackageStatus.EXPIRED)
-                    for slot in ("10", "11", "12")
-                ),
-                choices=(Choice.OPEN_NEXT, Choice.SKIP, Choice.DONE),
-            ),
-        ),
-        (
-            "receipt",
-            Receipt(
-                name=name,
-                number="K3-00417",
-                lines=tuple(
-                    ReceiptLine(EventKind.PACKAGE_STORED, f"JD0146000062812345{n}", str(n), NOW_MS)
-                    for n in range(10, 20)
-                ),
-                choices=(Choice.DONE,),
-            ),
-        ),
-        (
-            "scan-all-choices",
-            ScanPackage(
-                name=name,
-                sizes=sample_offers(7, 5, 0),
-                stored=stored,
-                stored_count=1,
-                refused=Refused(Refusal.ALREADY_HERE, "12"),
-                due=3,
-                too_high=1,
-                choices=(
-                    *choices,
-                    *(Choice.UNDO_LAST, Choice.COLLECT, Choice.MOVE_LOWER, Choice.REISSUE_CODE),
-                ),
-            ),
-        ),
-        (
-            "ask-empty",
-            Ask(
-                question=Question.IS_IT_EMPTY,
-                slot="7",
-                choices=(Choice.IT_IS_EMPTY, Choice.SOMETHING_INSIDE),
             ),
         ),
     ]

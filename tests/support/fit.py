@@ -77,11 +77,9 @@ def _text_faults(page: Any) -> Iterator[str]:
         if getattr(label, "shorten", False) and label._label.is_shortened:
             yield f"{label.text!r} is cut"
         width = label.text_size[0]
-        painted = label._label.text
-        word = (
-            label.broken_word(width, painted) if type(label).__name__ == "Words" and width else ""
-        )
-        if word and not any(character.isdigit() or character == "/" for character in word):
+        is_wrapped = hasattr(label, "broken_word") and width is not None
+        word = label.broken_word(width, label._label.text) if is_wrapped else ""
+        if word.rstrip(".,:;!?…").isalpha():
             yield f"{word!r} in {label.text!r} is broken in two"
 
 
@@ -191,7 +189,8 @@ def all_faults(page: Any, panel: Panel) -> list[str]:
 
 
 def _flat(text: str) -> str:
-    return " ".join(text.split())
+    """A text without its lines, and without the hyphens that long words got."""
+    return " ".join(text.split()).replace("- ", "")
 
 
 def missing(page: Any, seen: str) -> list[str]:

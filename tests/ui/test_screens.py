@@ -3,6 +3,7 @@ touch means what the person saw. One real window serves all tests of this file."
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,7 +15,7 @@ from kiosk.flows.views.choices import Choice, Refusal, Refused
 from kiosk.flows.views.courier import ScanPackage
 from kiosk.flows.views.customer import EnterCode, EnterTracking, First, Thanks
 from kiosk.flows.views.service import PartsTest
-from kiosk.flows.views.shared import EnterPin, View
+from kiosk.flows.views.shared import DoorOpen, EnterPin, View
 from tests.gallery.locker import sample_doors
 from tests.gallery.panels import PANELS
 from tests.gallery.samples import sample_views
@@ -286,6 +287,25 @@ def test_a_live_screen_takes_the_new_state_and_stays(fake_user: FakeUser) -> Non
     page = fake_user.show(sample_doors())
     assert fake_user.show(sample_doors(silent=True)) is page
     assert page.figure.drawing._looks["24"].icon == "unplug"
+
+
+def test_a_courier_reads_how_far_the_run_is_and_what_is_free_while_a_door_is_open(
+    fake_user: FakeUser,
+) -> None:
+    views = dict(sample_views())
+    scan = views["scan-stored"]
+    page = fake_user.show(scan, fresh=True)
+    assert "12 of 60, 48 expected" in [words.text for words in texts(page)]
+    assert isinstance(scan, ScanPackage)
+    fake_user.show(replace(scan, stored_count=1, expected=None))
+    assert "1 put in" in [words.text for words in texts(page)]
+    put_in = views["put-in"]
+    assert isinstance(put_in, DoorOpen)
+    door = fake_user.show(put_in, fresh=True)
+    assert {"S", "7", "M", "5", "L", "0"} <= {words.text for words in texts(door)}
+    # Whoever is to close the door reads nothing else.
+    fake_user.show(replace(put_in, remind=True))
+    assert "Free:" not in [words.text for words in texts(door)]
 
 
 # --- when it breaks ------------------------------------------------------------------------------

@@ -67,6 +67,14 @@
     ask(form, event.submitter || form.querySelector("button"));
   });
 
+  // What is moved sideways or down within a page is moved by the arrow keys, too: it takes the focus.
+  const reach = () => {
+    for (const each of document.querySelectorAll(".card, .long, .scrolled, header.top nav")) {
+      const isMoved = each.scrollWidth > each.clientWidth || each.scrollHeight > each.clientHeight;
+      if (isMoved && !each.hasAttribute("tabindex")) each.tabIndex = 0;
+    }
+  };
+
   // The map: closer, farther, moved by dragging; names once few locations are in sight.
   const namesAt = 30;
   const prepare = (map) => {
@@ -135,6 +143,10 @@
   });
   document.addEventListener("DOMContentLoaded", tell);
   document.addEventListener("htmx:load", tell);
+  document.addEventListener("DOMContentLoaded", reach);
+  document.addEventListener("htmx:load", reach);
+  document.addEventListener("toggle", reach, true);
+  window.addEventListener("resize", reach);
   setInterval(tell, 30000);
   document.addEventListener("keydown", (event) => {
     if (!(event.ctrlKey || event.metaKey) || event.key.toLowerCase() !== "k") return;

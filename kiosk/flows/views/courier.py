@@ -31,6 +31,18 @@ class StoredNote:
     """Only where the site shows it to the courier: nine digits."""
 
 
+@dataclass(frozen=True, slots=True)
+class SilentDoors:
+    """Doors that would be free, or behind which something is to be taken back, and whose boards do
+    not answer."""
+
+    count: int
+    since_ms: int | None
+    """Since when, in milliseconds since 1970 UTC; None where that is not known for sure."""
+    due: int = 0
+    """How many packages behind them are to be taken back."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScanPackage(View):
     """The courier's screen between two packages: scan the next, or be done. A barcode comes as
@@ -40,6 +52,11 @@ class ScanPackage(View):
     sizes: tuple[SizeOffer, ...]
     stored: StoredNote | None = None
     stored_count: int = 0
+    """How many were stored in this run."""
+    expected: int | None = None
+    """How many more are announced for whom this courier serves; None where nothing was announced
+    in this run."""
+    silent: SilentDoors | None = None
     refused: Refused | None = None
     typing: bool = False
     """Show the on-screen keyboard for the barcode."""

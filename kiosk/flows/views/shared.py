@@ -66,6 +66,8 @@ class DoorOpen(View):
     barcode: str = ""
     next_barcode: str = ""
     """Scanned while the door was open; it is taken next."""
+    free: tuple[tuple[str, int], ...] = ()
+    """For a courier: each size, and how many of its doors are free beside this one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -255,11 +255,16 @@ class Frame(Widget):
             words_room = Area(room.x, room.y, room.width, room.height - figure_height - between)
             height = self._block_height(self._measured(words_room))
             if not self._turning.turns_words:
-                return height
-        lines = words_room.height / self.title.line_distance()
-        if self.figure_may_wait and lines < _LEAST_LINES:
+                break
+        if self.figure_may_wait and not self._has_room_for_both(room, height, between):
             self._turning.part_figure()
         return height
+
+    def _has_room_for_both(self, room: Area, words_height: float, between: float) -> bool:
+        left_over = Area(room.x, room.y, room.width, room.height - words_height - between)
+        is_low = words_height < _LEAST_LINES * self.title.line_distance()
+        is_turned_in_bits = self._turning.turns_words and is_low
+        return not is_turned_in_bits and self.figure_size(left_over)[1] <= left_over.height + 1
 
     def _arrange_with_column(self, inner: Area) -> None:
         """Words over figure at the left, the actions in a column at the right."""

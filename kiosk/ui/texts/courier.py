@@ -11,6 +11,7 @@ from kiosk.flows.views.courier import (
     Receipt,
     ReceiptLine,
     ScanPackage,
+    SilentDoors,
     SizeOffer,
     StoredNote,
 )
@@ -43,9 +44,72 @@ def free_count(size: SizeOffer, speech: Speech) -> str:
     return speech.say_count(size.free, "{count} free", "{count} free")
 
 
+def run_count(view: ScanPackage, speech: Speech) -> str:
+    """How many are in and how many are expected; empty before there is anything to count."""
+    stored, expected = view.stored_count, view.expected
+    if expected is None:
+        return speech.say_count(stored, "{count} put in", "{count} put in") if stored else ""
+    if not stored:
+        return speech.say_count(expected, "{count} expected", "{count} expected")
+    if not expected:
+        return speech.say("{stored} of {whole}, no more expected", stored=stored, whole=stored)
+    return speech.say(
+        "{stored} of {whole}, {expected} expected",
+        stored=stored,
+        whole=stored + expected,
+        expected=expected,
+    )
+
+
+def run_count_in_brief(view: ScanPackage) -> str:
+    """The same as numbers alone."""
+    if view.expected is None:
+        return str(view.stored_count)
+    return f"{view.stored_count} / {view.stored_count + view.expected}"
+
+
+def free_doors(speech: Speech) -> str:
+    """What stands before the free doors of each size."""
+    return speech.say("Free:")
+
+
+def _silent(silent: SilentDoors, location: Location, speech: Speech) -> str:
+    """Which doors a courier cannot use, and since when, as far as it matters to them."""
+    if silent.since_ms is None:
+        said = speech.say_count(
+            silent.count,
+            "{count} door cannot be used now.",
+            "{count} doors cannot be used now.",
+        )
+    else:
+        said = speech.say_count(
+            silent.count,
+            "{count} door cannot be used since {when}.",
+            "{count} doors cannot be used since {when}.",
+            when=speech.day_and_time(silent.since_ms, location.time_zone),
+        )
+    if not silent.due:
+        return said
+    return " ".join(
+        (
+            said,
+            speech.say_count(
+                silent.due,
+                "{count} to take back has to wait.",
+                "{count} to take back have to wait.",
+            ),
+        )
+    )
+
+
 def stored_sentence(stored: StoredNote, speech: Speech) -> str:
     """Where the last package lies."""
     return speech.say("Stored in door {slot}", slot=stored.slot)
+
+
+def stored_in_brief(stored: StoredNote, speech: Speech) -> str:
+    """The same, beside the sign of what is done."""
+    return speech.say("Door {slot}", slot=stored.slot)
 
 
 def _enter_pin(view: EnterPin, location: Location, speech: Speech) -> Words:
@@ -166,7 +230,10 @@ def _scan_package(view: ScanPackage, location: Location, speech: Speech) -> Word
     title = speech.say("Scan a package")
     if view.stored_count:
         title = speech.say("Scan the next package")
-    return Words(title, speech.say("Hold its barcode under the scanner."), note)
+    body = speech.say("Hold its barcode under the scanner.")
+    if view.silent is not None:
+        body = f"{body}\n{_silent(view.silent, location, speech)}"
+    return Words(title, body, note)
 
 
 def _choose_size(view: ChooseSize, location: Location, speech: Speech) -> Words:

@@ -9,6 +9,7 @@ from kiosk.flows.views.service import DoorPage, Doors, ScanInside
 from kiosk.flows.views.shared import View
 from kiosk.flows.views.unannounced import ConfirmPhone, PickResident, WhomFor
 from kiosk.ui.language import Speech
+from kiosk.ui.texts.courier import run_count
 from kiosk.ui.texts.parts import Words
 
 _TITLE_ONLY = (
@@ -18,13 +19,15 @@ _TITLE_ONLY = (
 """Views for staff with barcodes in them: only what they are is spoken."""
 
 
-def screen(view: View, words: Words, prompts: Iterable[str]) -> str:
+def screen(view: View, words: Words, prompts: Iterable[str], speech: Speech) -> str:
     """What a screen says aloud."""
     title = words.title
     if isinstance(view, ConfirmPhone):
         # Who does not see a number can only hear that it is right: figure by figure.
         title = " ".join(sign for sign in title if sign.isdigit() or sign == "+")
     parts = [title]
+    if isinstance(view, ScanPackage) and not view.typing:
+        parts.append(run_count(view, speech))
     if not isinstance(view, _TITLE_ONLY):
         parts += words.body.split("\n")
         if words.note is not None:

@@ -19,8 +19,6 @@ ERASE = "ERASE"
 ENTER = "ENTER"
 SHIFT = "SHIFT"
 _KEY_GAP_MM = 1.4
-KEYBOARD_LEAST_MM = 38.6
-"""Four rows of keys that can still be hit."""
 _DIGIT_ROWS = (("1", "2", "3"), ("4", "5", "6"), ("7", "8", "9"), (CLEAR, "0", ERASE))
 _LETTER_ROWS = (
     tuple("1234567890"),
@@ -152,9 +150,18 @@ def keypad_size(theme: Theme, height: float) -> tuple[float, float]:
     return theme.mm(size_mm[0]), min(height, theme.mm(size_mm[1]))
 
 
+def _board_gap_mm(theme: Theme) -> float:
+    return 0.8 if theme.is_small else 1.4
+
+
+def keyboard_least_mm(theme: Theme) -> float:
+    """The height of four rows of keys that can still be hit."""
+    return 4 * (look.TARGET_MM + 0.05) + 3 * _board_gap_mm(theme)
+
+
 def letter_keyboard(theme: Theme, action: Callable[[str], None]) -> KeyBoard:
     """The keyboard for barcodes: digits, capital letters, hyphen and slash."""
-    gap = theme.mm(0.8 if theme.is_small else 1.4)
+    gap = theme.mm(_board_gap_mm(theme))
     return KeyBoard(theme, _LETTER_ROWS, action, step="text", gap=gap)
 
 
@@ -166,5 +173,5 @@ def address_keyboard(
         tuple(name.upper() if is_upper and len(name) == 1 else name for name in row)
         for row in _ADDRESS_ROWS
     )
-    gap = theme.mm(0.8 if theme.is_small else 1.4)
+    gap = theme.mm(_board_gap_mm(theme))
     return KeyBoard(theme, rows, action, step="text", gap=gap)

@@ -17,6 +17,11 @@ _LEAST_SYLLABLE = 3
 """No fewer letters stand alone before or behind a hyphen."""
 
 
+def _is_plain(word: str) -> bool:
+    """Whether it is a word that may be divided, and no code, path or name of a part."""
+    return word.rstrip(".,:;!?…").isalpha()
+
+
 class Words(Label):
     """A text that takes the largest of some steps at which it fits.
 
@@ -61,7 +66,7 @@ class Words(Label):
         return re.sub(r"[^ \n]+", lambda found: self._hyphenated(found[0], width), self.text)
 
     def _hyphenated(self, word: str, width: float) -> str:
-        if self._width_of(word) <= width or not word.rstrip(".,:;!?").isalpha():
+        if self._width_of(word) <= width or not _is_plain(word):
             return word
         for count in range(len(word) - _LEAST_SYLLABLE, _LEAST_SYLLABLE - 1, -1):
             if self._width_of(f"{word[:count]}-") <= width:
@@ -174,12 +179,13 @@ class Words(Label):
 
     def lines(self) -> list[str]:
         """The text cut where its lines end at the width it was measured for; together they are the
-        text, with its spaces."""
+        text, with its spaces, and with hyphens in words that are too long."""
         width = self.text_size[0]
         if width is None:
             return [self.text]
         lines: list[str] = []
-        for paragraph in self.text.splitlines(keepends=True):
+        text = self.text if needs_order(self.text) else self._with_hyphens(width)
+        for paragraph in text.splitlines(keepends=True):
             line = ""
             for word in re.findall(r"[^ \n]*[ \n]+|[^ \n]+", paragraph):
                 longer = f"{line}{word}".rstrip()

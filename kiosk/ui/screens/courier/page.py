@@ -18,12 +18,16 @@ from kiosk.ui import texts
 from kiosk.ui.screens.page import Area, Page
 from kiosk.ui.theme import Theme, Tone
 from kiosk.ui.widgets.buttons import Badge, Card, Pressable, mirror
-from kiosk.ui.widgets.keypad import CLEAR, ENTER, ERASE, KEYBOARD_LEAST_MM, letter_keyboard
+from kiosk.ui.widgets.counts import RunBar
+from kiosk.ui.widgets.keypad import CLEAR, ENTER, ERASE, keyboard_least_mm, letter_keyboard
 from kiosk.ui.widgets.text import Icon, Words
 
 
 class FreeCell(Card):
     """How many doors of a size are free: readable from a step away."""
+
+    is_flat = False
+    """All in one line, where the panel is low."""
 
     def __init__(self, theme: Theme, size: SizeOffer) -> None:
         super().__init__(theme, fill=theme.colours.surface, edge=theme.colours.line)
@@ -40,6 +44,9 @@ class FreeCell(Card):
 
     def lay_out(self) -> None:
         gap = self.theme.space(8)
+        if self.is_flat:
+            self._lay_out_flat(gap)
+            return
         steps = ("lead", "text") if self.theme.is_small else ("title", "lead", "text")
         self.name.fit_line(steps, self.width * 0.5)
         self.count.fit_line()
@@ -50,8 +57,26 @@ class FreeCell(Card):
         self.icon.pos = (self.name.right + gap, self.name.center_y - self.icon.height / 2)
         self.count.pos = (self.center_x - self.count.width / 2, top - whole)
 
+    def _lay_out_flat(self, gap: float) -> None:
+        """All in one line: name, icon, number."""
+        self.name.fit_line()
+        self.count.fit_line()
+        parts = [part for part in (self.name, self.icon, self.count) if part.text]
+        width = sum(part.width for part in parts) + gap * (len(parts) - 1)
+        self.icon.opacity = 1
+        if width > self.width - gap and self.icon in parts:
+            parts.remove(self.icon)  # the nought says it as well
+            self.icon.opacity = 0
+            width -= self.icon.width + gap
+        x = self.center_x - width / 2
+        for part in parts:
+            part.pos = (x, self.center_y - part.height / 2)
+            x += part.width + gap
+
     def say(self, width: float) -> bool:
         """Say in words how many are free; whether that fits this width."""
+        if self.is_flat:
+            return False
         self.count.text = texts.courier.free_count(self.offer, self.theme.speech)
         return self.count.fit_line(("text",), width - 2 * self.theme.space(8))
 
@@ -63,6 +88,11 @@ class FreeCell(Card):
 class StoredCard(Card):
     """The last package: stored where, and its code if the site shows it."""
 
+    is_brief = False
+    """The door and the code are all that has room."""
+    is_short = False
+    """So little that the sign says what the words would."""
+
     def __init__(self, theme: Theme, stored: StoredNote) -> None:
         colours = theme.tone(Tone.DONE)
         super().__init__(theme, fill=colours.soft, edge=colours.soft)
@@ -72,10 +102,7 @@ class StoredCard(Card):
             theme, text=texts.courier.stored_sentence(stored, theme.speech), bold_face=True
         )
         self.barcode = Words(theme, text=stored.barcode, ink=theme.colours.ink_soft)
-        code = ""
-        if stored.code:
-            code = theme.speech.say(texts.parts.CODE, code=texts.parts.spaced_code(stored.code))
-        self.code = Words(theme, text=code, bold_face=True)
+        self.code = Words(theme, text=stored.code, bold_face=True)
         for part in (self.icon, self.title, self.barcode, self.code):
             self.add_widget(part)
 
@@ -83,14 +110,24 @@ class StoredCard(Card):
         """Become this wide and as high as the lines need."""
         pad = self.theme.gap
         inner = width - 2 * pad
-        self.title.fit(inner - self.icon.width - pad / 2, steps=("lead", "text"), lines=1)
+        steps = ("text",) if self.is_short else ("lead", "text")
+        self._say()
+        self.title.fit(inner - self.icon.width - pad / 2, steps=steps, lines=1)
         self.barcode.fit_end(self.stored.barcode, inner)
-        self.code.fit(inner, steps=("lead", "text"), lines=1)
-        if self.theme.is_small and self.code.text:
+        self.code.fit(inner, steps=steps, lines=1)
+        if self.is_brief or (self.theme.is_small and self.code.text):
             self.barcode.text = ""  # the door and the code matter more
         lines = [part for part in (self.title, self.code, self.barcode) if part.text]
         self.size = (width, sum(part.height for part in lines) + 1.4 * pad)
         self.arrange()
+
+    def _say(self) -> None:
+        speech = self.theme.speech
+        say = texts.courier.stored_in_brief if self.is_short else texts.courier.stored_sentence
+        self.title.text = say(self.stored, speech)
+        if self.stored.code:
+            code = texts.parts.spaced_code(self.stored.code)
+            self.code.text = code if self.is_short else speech.say(texts.parts.CODE, code=code)
 
     def lay_out(self) -> None:
         pad = self.theme.gap
@@ -106,12 +143,21 @@ class StoredCard(Card):
         self.title.pos = (self.icon.x + self.icon.width + pad / 2, self.title.y)
 
 
+TIGHTEST = 3
+"""See `ScanFigure.fit`."""
+
+
 class ScanFigure(Widget):
-    """The last package and the free doors by size."""
+    """How far the run is, the last package and the free doors by size."""
 
     def __init__(self, theme: Theme, view: ScanPackage) -> None:
         super().__init__(size_hint=(None, None))
         self.theme = theme
+        count = texts.courier.run_count(view, theme.speech)
+        short = texts.courier.run_count_in_brief(view)
+        self.run = RunBar(theme, count, short, _share(view)) if count else None
+        if self.run is not None:
+            self.add_widget(self.run)
         self.stored = StoredCard(theme, view.stored) if view.stored else None
         if self.stored is not None:
             self.add_widget(self.stored)
@@ -120,15 +166,41 @@ class ScanFigure(Widget):
             self.add_widget(cell)
         self.bind(pos=self._place, size=self._place)
 
+    def fit(self, width: float, height: float) -> float:
+        """Its height at this width, as roomy as this height allows."""
+        for tightness in range(TIGHTEST + 1):
+            self._become(tightness)
+            if self.natural_height(width) <= height:
+                break
+        return self.natural_height(width)
+
+    def _become(self, tightness: int) -> None:
+        """First the free doors go into one line, then the barcode goes, the bar and some words."""
+        for cell in self.cells:
+            cell.is_flat = tightness > 0
+        if self.stored is not None:
+            self.stored.is_brief, self.stored.is_short = tightness > 1, tightness > 2
+        if self.run is not None:
+            self.run.is_brief = tightness > 2
+
+    def _cards(self) -> list[StoredCard | RunBar]:
+        return [card for card in (self.stored, self.run) if card is not None]
+
     def natural_height(self, width: float) -> float:
         """Its height at this width."""
         height = self._cell_height()
-        if self.stored is not None:
-            self.stored.fit(width)
-            height += self.stored.height + self.theme.gap
+        for card in self._cards():
+            card.fit(width)
+            height += card.height + self._between()
         return height
 
+    def _between(self) -> float:
+        is_short = self.stored is not None and self.stored.is_short
+        return self.theme.gap * (0.35 if is_short else 0.6 if self.theme.is_small else 1.0)
+
     def _cell_height(self) -> float:
+        if any(cell.is_flat for cell in self.cells):
+            return self.theme.mm(10 * self.theme.large)
         return self.theme.mm((21 if self.theme.is_small else 28) * self.theme.large)
 
     def _place(self, *_: object) -> None:
@@ -141,12 +213,21 @@ class ScanFigure(Widget):
         for number, cell in enumerate(self.cells):
             cell.size = (round(width), self._cell_height())
             cell.pos = (round(self.x + number * (width + gap)), self.y)
-        if self.stored is not None:
-            self.stored.fit(self.width)
-            self.stored.pos = (self.x, self.y + self._cell_height() + gap)
-            self.stored.arrange()
+        y = self.y + self._cell_height()
+        for card in self._cards():
+            card.fit(self.width)
+            card.pos = (self.x, y + self._between())
+            card.arrange()
+            y = card.top
         if self.theme.is_rtl:
             mirror(self)
+
+
+def _share(view: ScanPackage) -> float | None:
+    """Which part of what comes is in; None where nobody knows how much comes."""
+    if view.expected is None:
+        return None
+    return view.stored_count / max(1, view.stored_count + view.expected)
 
 
 class ScanPage(Page[ScanPackage]):
@@ -155,7 +236,6 @@ class ScanPage(Page[ScanPackage]):
     has_tools = False
     figure_share = 0.54
     figure_may_wait = True
-    figure_share_stacked = 0.8
     figure: ScanFigure
 
     def has_button_column(self) -> bool:
@@ -167,6 +247,9 @@ class ScanPage(Page[ScanPackage]):
         return f"{label} · {self.theme.speech.number(count)}" if count else label
 
     def build(self) -> None:
+        # A low panel: the words have their room first, and the figure becomes tighter.
+        beside = 0.45 if self.view.silent is not None else 0.6
+        self.figure_share_stacked = 0.8 if self.theme.is_portrait else beside
         self.figure = ScanFigure(self.theme, self.view)
         self.add_widget(self.figure)
 
@@ -175,13 +258,15 @@ class ScanPage(Page[ScanPackage]):
         self.build()
 
     def make_sign(self, words: texts.parts.Words) -> Widget | None:
-        if not self.theme.is_portrait and (words.note or self.view.stored):
+        view = self.view
+        is_more_said = words.note is not None or view.stored is not None or view.silent is not None
+        if not self.theme.is_portrait and (is_more_said or view.expected is not None):
             return None
         diameter = self.theme.mm(28 if self.theme.is_portrait else 20)
         return Badge(self.theme, "scan-barcode", Tone.ACT, diameter)
 
     def figure_size(self, area: Area) -> tuple[float, float]:
-        return area.width, self.figure.natural_height(area.width)
+        return area.width, self.figure.fit(area.width, area.height)
 
 
 class TypedLine(Card):
@@ -210,11 +295,11 @@ class TypeBarcodePage(Page[View]):
     has_tools = False
     is_compact = True
     figure_share_stacked = 0.7
-    figure_least_mm = KEYBOARD_LEAST_MM
     figure_yields = True
     field: TypedLine
 
     def build(self) -> None:
+        self.figure_least_mm = keyboard_least_mm(self.theme)
         self.typed = ""
         self.field = TypedLine(self.theme)
         self.figure = letter_keyboard(self.theme, self._pressed)

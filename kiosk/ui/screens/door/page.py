@@ -12,6 +12,7 @@ from kiosk.ui.screens.page import Area, Page
 from kiosk.ui.theme import Tone
 from kiosk.ui.widgets.bank import LEAST_DRAWING_MM, BankFigure, DoorLook
 from kiosk.ui.widgets.buttons import NumberSign
+from kiosk.ui.widgets.counts import FreeStrip
 
 
 class DoorOpenPage(Page[DoorOpen]):
@@ -22,6 +23,7 @@ class DoorOpenPage(Page[DoorOpen]):
     figure_least_mm = LEAST_DRAWING_MM
     figure_yields = True
     figure: BankFigure
+    field: FreeStrip | None
 
     def has_main_choice(self) -> bool:
         """What most people do is close the door; only where nothing sees that, they say so."""
@@ -31,9 +33,25 @@ class DoorOpenPage(Page[DoorOpen]):
         self.figure = BankFigure(self.theme, self.context.location)
         self.add_widget(self.figure)
         self._light()
+        self._count()
 
     def changed(self, before: DoorOpen) -> None:
         self._light()
+        self._count()
+
+    def _count(self) -> None:
+        """How many doors are free, until the person is to close this one."""
+        if self.field is not None:
+            self.remove_widget(self.field)
+            self.field = None
+        if self.view.free and not self.view.remind:
+            said = texts.courier.free_doors(self.context.speech)
+            self.field = FreeStrip(self.theme, said, self.view.free)
+            self.add_widget(self.field)
+
+    def measure_field(self, room: Area) -> None:
+        if self.field is not None:
+            self.field.fit(room.width)
 
     def _light(self) -> None:
         colours = self.theme.tone(Tone.WAITING if self.view.remind else Tone.DONE)

@@ -27,10 +27,10 @@ from kiosk.ui.widgets.keypad import (
     CLEAR,
     ENTER,
     ERASE,
-    KEYBOARD_LEAST_MM,
     SHIFT,
     KeyBoard,
     address_keyboard,
+    keyboard_least_mm,
 )
 
 TEXT_MAX = 200
@@ -66,12 +66,12 @@ class TypeInvitationPage(Page[TypeInvitation]):
     is_compact = True
     takes_digits = True
     figure_share_stacked = 0.75
-    figure_least_mm = KEYBOARD_LEAST_MM
     figure_yields = True
     field: TypedLine
     figure: KeyBoard
 
     def build(self) -> None:
+        self.figure_least_mm = keyboard_least_mm(self.theme)
         self.typed = self.view.text
         self._is_upper = False
         self.field = TypedLine(self.theme)

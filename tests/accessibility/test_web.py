@@ -1,0 +1,67 @@
+"""Every page and message in a real browser, looked at by axe, light and dark, on a desk and on a
+phone; by people with larger gaps between letters, and with a keyboard alone."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from selenium.webdriver import Chrome
+
+from tests.accessibility.axe import WIDTH_PX, in_the_dark, set_width, violations
+from tests.accessibility.web_pages import Pages, pages
+from tests.support.chromium import running_chromium
+
+IS_WHOLE = os.environ.get("TEST_BUDGET") == "nightly"
+SAMPLE = ("operators/locations/{name}", "operators/reports", "sign-in", "person-en", "message-0")
+"""The pages of the ordinary run; the nightly one looks at all."""
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pages]:
+    with pages(tmp_path_factory.mktemp("pages")) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def chromium(shown: Pages) -> Iterator[Chrome]:
+    with running_chromium() as window:
+        shown.sign_in(window)
+        yield window
+
+
+def looked_at(shown: Pages) -> dict[str, str]:
+    everything = shown.all
+    return everything if IS_WHOLE else {name: everything[name] for name in SAMPLE}
+
+
+@pytest.mark.parametrize(
+    ("width", "is_dark"),
+    [("desk", False), ("phone", True)]
+    + ([("desk", True), ("phone", False), ("reflow", False)] if IS_WHOLE else []),
+)
+def test_axe_finds_nothing_on_any_page(
+    shown: Pages, chromium: Chrome, width: str, *, is_dark: bool
+) -> None:
+    found = []
+    with in_the_dark(chromium, is_dark=is_dark):
+        set_width(chromium, WIDTH_PX[width])
+        for name, address in looked_at(shown).items():
+            chromium.get(address)
+            found += [f"{name}: {each}" for each in violations(chromium)]
+    assert not found, "\n".join(found)
+
+
+def test_what_is_wrong_with_a_page_is_found(chromium: Chrome, shown: Pages) -> None:
+    """The negative control: an input without a label, and letters that hardly stand out."""
+    chromium.get(shown.public["sign-in"])
+    assert violations(chromium) == []
+    chromium.execute_script(
+        "document.querySelectorAll('label').forEach(each => each.replaceWith(...each.children));"
+        "document.querySelector('h1').style.cssText = 'color: #999; background: #aaa';"
+        "document.documentElement.removeAttribute('lang')"
+    )
+    found = " ".join(violations(chromium))
+    for rule in ("label:", "color-contrast:", "html-has-lang:"):
+        assert rule in found
