@@ -11,7 +11,7 @@ from kivy.uix.widget import Widget
 
 from kiosk.flows.views.choices import Choice
 from kiosk.model.invariants import present
-from kiosk.ui.screens.turning import Area, Turning
+from kiosk.ui.screens.turning import Area, Turner, Turning
 from kiosk.ui.theme import TARGET_MM, Theme, Tone
 from kiosk.ui.widgets.buttons import Banner, WordButton, mirror
 from kiosk.ui.widgets.text import Words
@@ -135,6 +135,11 @@ class Frame(Widget):
     def page_count(self) -> int:
         """How many pages it takes to show all of this; more than one is turned by a button."""
         return self._turning.page_count
+
+    @property
+    def turner(self) -> Turner | None:
+        """The button that turns the page; None where there is one alone."""
+        return self._turning.turner
 
     def turn_to(self, number: int) -> None:
         """Show this page, from 0."""

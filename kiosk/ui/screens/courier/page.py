@@ -441,7 +441,7 @@ class SizeCard(Pressable):
         """The width of its words."""
         self.text_height()
         head = self.name.width + self.theme.gap + self.free.width
-        return float(max(head, self.measures.width, self.weight.width) + 2 * self.theme.gap)
+        return float(max(head, self.measures.width, self.weight.width) + 1.3 * self.theme.gap)
 
     def on_touch_down(self, touch: MotionEvent) -> bool:
         # One on a page that is not turned to cannot be touched.
